@@ -1,0 +1,51 @@
+# Everything a person types. `make demo` and `make test` set up what they need.
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: setup demo test lint format types imports check lock clean
+
+setup: $(STAMP)
+
+# Set-up talks on stderr, so that `make -s demo ARGS=--json` is JSON and nothing else.
+$(STAMP): requirements.lock pyproject.toml
+	@echo "Setting up .venv from requirements.lock …" >&2
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "sendmany needs Python 3.11 or newer")' >&2
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv >&2
+	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock >&2
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e . >&2
+	@touch $@
+
+demo: $(STAMP)
+	@$(BIN)/sendmany demo $(ARGS)
+
+test: $(STAMP)
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: $(STAMP)
+	$(BIN)/mypy
+
+imports: $(STAMP)
+	$(BIN)/lint-imports
+
+check: lint types imports test
+
+# Rewrites both locks from pyproject.toml: pinned, with hashes, without addresses.
+LOCK = $(BIN)/pip-compile --quiet --strip-extras --generate-hashes --allow-unsafe --no-header --no-annotate \
+	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links
+lock:
+	@test -x $(BIN)/pip-compile || { test -x $(BIN)/python || $(PYTHON) -m venv .venv; $(BIN)/python -m pip install --quiet pip-tools; }
+	$(LOCK) --extra dev -o requirements.lock pyproject.toml
+	$(LOCK) -o requirements-image.lock pyproject.toml
+
+clean:
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -1,0 +1,271 @@
+"""What an HTTP answer of the provider means: bytes in, one value of a closed set out. No transport.
+
+    Result
+    ├── Answered   a 2xx that could be read: an item a message (some may be missing, doubled, moved)
+    ├── Refused    a status of 400 or more, except 408; a 5xx may have been processed all the same
+    ├── NotSent    proven: the provider did not process the request
+    └── NoAnswer   nothing to rely on: the request may or may not have been processed
+
+One exception exists, and it does not leave `judge_answer`:
+
+    ValueError
+    └── UnreadableAnswer   the body is no batch answer
+"""
+
+import json
+import math
+import re
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from typing import Annotated, Any, TypeAlias
+
+import msgspec
+
+UNREADABLE_STATE = "unknown"
+"""State of an item whose own state is missing or is no text: it proves nothing."""
+
+_TEXT_LIMIT = 128  # ids are UUIDs, or ours of at most 50 characters; longer is somebody's page
+_REFUSED_STATES = frozenset({"rejected", "failed", "undelivered", "error"})
+
+
+_Id = Annotated[str, msgspec.Meta(max_length=_TEXT_LIMIT)]
+
+
+class UnreadableAnswer(ValueError):
+    """The body is not an answer to a batch request."""
+
+
+class ItemStatus(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+    """The `status` member of an item, less what nobody needs here."""
+
+    state: str
+    error_code: int | None = None
+
+
+class AnswerItem(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+    """What the answer says about one message. Whether it was taken is told by `state` alone:
+    a refused message has a `umid` too (provider docs, send message many)."""
+
+    status: ItemStatus
+    umid: _Id | None = None
+    client_message_id: _Id | None = None
+
+    @property
+    def state(self) -> str:
+        """In lower case: the provider's own documents vary the case of many words."""
+        return self.status.state.lower()
+
+    @property
+    def error_code(self) -> int | None:
+        return self.status.error_code
+
+
+class BatchAnswer(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+    """The answer to one batch request. Order and completeness of `messages` are not promised."""
+
+    accepted_count: int
+    rejected_count: int
+    batch_id: _Id | None = None
+    messages: list[AnswerItem] = msgspec.field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorBody:
+    """What may be used of an error body: the text of `message` is for people and is not kept."""
+
+    code: int | None = None
+    error_id: str | None = None  # for enquiries at the provider
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The provider answered, and the answer could be read."""
+
+    answer: BatchAnswer
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The provider refused the request as a whole. With a 5xx it may have taken it before."""
+
+    status: int
+    code: int | None = None
+    error_id: str | None = None
+    retry_after: float | None = None  # seconds from now; as told, so cap it
+
+
+@dataclass(frozen=True, slots=True)
+class NotSent:
+    """The provider did not process the request: sending it again is safe."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoAnswer:
+    """There is no answer that can be trusted: nobody knows whether the request was processed."""
+
+    reason: str
+
+
+Result: TypeAlias = Answered | Refused | NotSent | NoAnswer
+
+
+@dataclass(frozen=True, slots=True)
+class RawAnswer:
+    """An HTTP answer as far as it arrived."""
+
+    status: int
+    headers: Mapping[str, str]  # names in lower case
+    body: bytes
+    flaw: str | None = None  # why the body is not whole
+
+
+def judge_answer(raw: RawAnswer, *, now: float, max_bytes: int) -> Answered | Refused | NoAnswer:
+    """What a raw answer means.
+
+    `now` is the time in epoch seconds, used only when the answer names a date to retry at and
+    has no `Date` of its own; `max_bytes` bounds a compressed body when it is unpacked.
+    """
+    if raw.status >= 400 and raw.status != 408:
+        return _refused(raw, now, max_bytes)
+    if not 200 <= raw.status < 300:
+        return NoAnswer(f"HTTP {raw.status}")
+    if raw.flaw is not None:
+        return NoAnswer(f"HTTP {raw.status}, then {raw.flaw}")
+    try:
+        return Answered(decode_batch_answer(_unpack(raw, max_bytes)))
+    except UnreadableAnswer as exc:
+        return NoAnswer(f"HTTP {raw.status}, unreadable: {exc}")
+
+
+def _refused(raw: RawAnswer, now: float, max_bytes: int) -> Refused:
+    try:
+        error = decode_error_body(_unpack(raw, max_bytes))
+    except UnreadableAnswer:
+        error = ErrorBody()
+    wait = parse_retry_after(raw.headers.get("retry-after"), _server_time(raw, now))
+    return Refused(raw.status, error.code, error.error_id, wait)
+
+
+def decode_batch_answer(body: bytes) -> BatchAnswer:
+    """Read the answer to a batch request.
+
+    Null stands for absent, unknown members are skipped, a code may be a string of digits. Counts
+    that are missing are counted from the items. Raises `UnreadableAnswer`.
+    """
+    try:
+        return _FAST.decode(body)
+    except (ValueError, RecursionError):  # every error of msgspec is a ValueError
+        return _decode_tolerantly(body)
+
+
+_FAST = msgspec.json.Decoder(BatchAnswer)
+
+
+def _decode_tolerantly(body: bytes) -> BatchAnswer:
+    data = _json_object(body)
+    entries = data.get("messages")
+    items = [_item(e) for e in entries if isinstance(e, dict)] if isinstance(entries, list) else []
+    accepted, rejected = _whole(data.get("acceptedCount")), _whole(data.get("rejectedCount"))
+    if not items and (accepted is None or rejected is None):
+        raise UnreadableAnswer("neither counts nor messages")
+    refused = sum(item.state in _REFUSED_STATES for item in items)
+    return BatchAnswer(
+        accepted_count=len(items) - refused if accepted is None else accepted,
+        rejected_count=refused if rejected is None else rejected,
+        batch_id=_text(data.get("batchId")),
+        messages=items,
+    )
+
+
+def _item(entry: dict[str, Any]) -> AnswerItem:
+    status = entry.get("status")
+    if not isinstance(status, dict):
+        status = {}
+    return AnswerItem(
+        ItemStatus(_text(status.get("state")) or UNREADABLE_STATE, _whole(status.get("errorCode"))),
+        _text(entry.get("umid")),
+        _text(entry.get("clientMessageId")),
+    )
+
+
+def decode_error_body(body: bytes) -> ErrorBody:
+    """Read `code` and `errorId` of an error body; what cannot be read is None. Never raises."""
+    try:
+        data = _json_object(body)
+    except UnreadableAnswer:
+        return ErrorBody()
+    return ErrorBody(_whole(data.get("code")), _text(data.get("errorId")))
+
+
+def _json_object(body: bytes) -> dict[str, Any]:
+    try:
+        data = json.loads(body, strict=False)
+    except (ValueError, RecursionError) as exc:
+        raise UnreadableAnswer("not JSON") from exc
+    if not isinstance(data, dict):
+        raise UnreadableAnswer("not a JSON object")
+    return data
+
+
+def _whole(value: object) -> int | None:
+    if isinstance(value, str) and re.fullmatch(r"\d{1,9}", value, re.ASCII):
+        return int(value)
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _text(value: object) -> str | None:
+    """A short printable string, which any store and log can hold, or None."""
+    if isinstance(value, str) and 0 < len(value) <= _TEXT_LIMIT and value.isprintable():
+        return value
+    return None
+
+
+def parse_retry_after(value: str | None, now: float) -> float | None:
+    """Seconds to wait from `now` (epoch seconds), by a `Retry-After` header in seconds or as an
+    HTTP date; None when it is absent or makes no sense. A past date means 0."""
+    if value is None:
+        return None
+    value = value.strip()
+    if re.fullmatch(r"\d+(\.\d+)?", value, re.ASCII):
+        seconds = float(value)
+        return seconds if math.isfinite(seconds) else None
+    moment = _parse_http_date(value)
+    return None if moment is None else max(0.0, moment - now)
+
+
+def _server_time(raw: RawAnswer, now: float) -> float:
+    """The server's own clock where it tells it: a date is meant by that clock, not by ours."""
+    told = _parse_http_date(raw.headers.get("date", ""))
+    return now if told is None else told
+
+
+def _parse_http_date(value: str) -> float | None:
+    try:
+        moment = parsedate_to_datetime(value)
+        return moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None
+
+
+def _unpack(raw: RawAnswer, max_bytes: int) -> bytes:
+    """The body without its content encoding; a small body may unpack to gigabytes, so bounded."""
+    encoding = raw.headers.get("content-encoding", "").strip().lower()
+    if encoding in ("", "identity"):
+        return raw.body
+    if encoding not in ("gzip", "x-gzip", "deflate"):
+        raise UnreadableAnswer("an unknown content encoding")
+    inflater = zlib.decompressobj(zlib.MAX_WBITS | 32)  # gzip or zlib, by its own header
+    try:
+        body = inflater.decompress(raw.body, max_bytes)
+    except zlib.error as exc:
+        raise UnreadableAnswer("broken compression") from exc
+    if not inflater.eof:
+        raise UnreadableAnswer("cut off or too large when unpacked")
+    return body

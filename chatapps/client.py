@@ -1,0 +1,264 @@
+"""The HTTP door to the provider: sends one request, and says what came of it as one `Result`.
+
+Nothing of httpx leaves this module: each of its errors becomes `NotSent` or `NoAnswer`, by what the
+error proves about the request. It never retries and never follows a redirect: whether a message
+may go out again is decided elsewhere. Cancellation passes through.
+
+    exception                                                          proves
+    ConnectError, ConnectTimeout, PoolTimeout, LocalProtocolError,     not processed
+    UnsupportedProtocol, InvalidURL
+    any other (timeouts and resets after that, the total deadline)     nothing
+"""
+
+import asyncio
+import time
+import uuid
+from collections.abc import AsyncIterable, Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from urllib.parse import quote
+
+import httpx
+from pydantic import SecretStr
+
+from chatapps.answers import NoAnswer, NotSent, RawAnswer, Refused, Result, judge_answer
+
+MAX_ANSWER_BYTES = 8 * 1024 * 1024
+"""Far above an honest answer: 1,000 items are about 250 KB."""
+
+_PROVES_NOT_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.LocalProtocolError,
+    httpx.UnsupportedProtocol,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """How long to wait, in seconds. All but `total` are per step, and start again with each byte
+    read or written, so that only `total` bounds a request."""
+
+    connect: float = 5.0
+    pool: float = 5.0
+    write: float = 20.0
+    read: float = 20.0
+    total: float = 30.0
+
+
+DEFAULT_TIMEOUTS = Timeouts()
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One sub-account at the provider: where to send, and with what key.
+
+    Raises ValueError, without the key in it, for a key that no HTTP header can carry.
+    """
+
+    base_url: str  # region and scheme, e.g. https://chatapps.example.com
+    sub_account_id: str
+    api_key: SecretStr
+
+    def __post_init__(self) -> None:
+        key = self.api_key.get_secret_value()
+        if not key or not all("!" <= char <= "~" for char in key):
+            raise ValueError("an API key is one word of printable ASCII")
+
+    @property
+    def messages_url(self) -> str:
+        sub_account = quote(self.sub_account_id, safe="&")
+        return f"{self.base_url.rstrip('/')}/api/v1/subaccounts/{sub_account}/messages"
+
+
+class ProbeVerdict(StrEnum):
+    """What a probe found out about an endpoint."""
+
+    READY = "ready"  # reachable, key accepted, sub-account known
+    WRONG_KEY = "wrong_key"
+    FORBIDDEN = "forbidden"  # the key is known but may not use this sub-account, or not from here
+    UNKNOWN_SUB_ACCOUNT = "unknown_sub_account"
+    THROTTLED = "throttled"  # reachable; look-ups are limited to one a second
+    UNREACHABLE = "unreachable"
+    UNEXPECTED = "unexpected"  # something answers, but not like the provider
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Outcome of a probe: the verdict, and the result that it was read from."""
+
+    verdict: ProbeVerdict
+    result: Result
+
+
+class ChatAppsClient:
+    """Sends prepared requests of any sub-account over one connection pool.
+
+    `http` stays its maker's to close. `total_timeout` is in seconds and covers a request from the
+    wait for a connection to the last byte of the answer; `clock` gives epoch seconds.
+    """
+
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        *,
+        total_timeout: float = DEFAULT_TIMEOUTS.total,
+        max_answer_bytes: int = MAX_ANSWER_BYTES,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._http = http
+        self._total_timeout = total_timeout
+        self._max_answer_bytes = max_answer_bytes
+        self._clock = clock
+
+    async def send_many(self, endpoint: Endpoint, body: bytes) -> Result:
+        """POST one batch request. `body` is its JSON: at most 1,000 messages."""
+        return await self._exchange(endpoint, "POST", f"{endpoint.messages_url}/batch", body)
+
+    async def probe(self, endpoint: Endpoint) -> Probe:
+        """Ask whether the provider is reachable and takes the key, without sending a message.
+
+        Looks up a message that cannot exist. Do it at most once a second for a sub-account.
+        """
+        url = f"{endpoint.messages_url}/{uuid.uuid4()}"
+        result = await self._exchange(endpoint, "GET", url, None)
+        return Probe(judge_probe(result), result)
+
+    async def _exchange(
+        self, endpoint: Endpoint, method: str, url: str, body: bytes | None
+    ) -> Result:
+        try:
+            request = self._build(endpoint, method, url, body)
+        except (httpx.InvalidURL, UnicodeError):
+            return NotSent("InvalidURL")  # its text repeats the address, credentials and all
+        arrival = _Arrival(self._max_answer_bytes)
+        try:
+            async with asyncio.timeout(self._total_timeout):
+                await self._receive(request, arrival)
+        except Exception as exc:  # not only httpx's own: errors of TLS and sockets slip through it
+            if not arrival.status:
+                return _without_status(exc)
+            if not arrival.whole:  # else it only failed to close
+                arrival.flaw = _reason(exc)
+        return judge_answer(arrival.raw(), now=self._clock(), max_bytes=self._max_answer_bytes)
+
+    def _build(
+        self, endpoint: Endpoint, method: str, url: str, body: bytes | None
+    ) -> httpx.Request:
+        headers = _headers(endpoint.api_key)
+        request = self._http.build_request(method, url, content=body, headers=headers)
+        # What the resolver and the socket would trip over, with errors that prove less:
+        request.url.raw_host.decode("ascii").encode("idna")
+        if not 0 <= (request.url.port or 0) <= 65535:
+            raise httpx.InvalidURL("port out of range")
+        return request
+
+    async def _receive(self, request: httpx.Request, arrival: "_Arrival") -> None:
+        response = await self._http.send(request, stream=True, follow_redirects=False)
+        try:
+            await arrival.collect(response)
+        finally:
+            await response.aclose()
+
+
+@dataclass(slots=True)
+class _Arrival:
+    """The answer while it comes in. A failure half way leaves what has arrived until then."""
+
+    max_bytes: int
+    status: int = 0
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytearray = field(default_factory=bytearray)
+    flaw: str | None = None
+    whole: bool = False
+
+    async def collect(self, response: httpx.Response) -> None:
+        """Read the answer's bytes as they are on the wire, and stop when they are too many."""
+        self.status = response.status_code
+        self.headers = dict(response.headers)
+        assert isinstance(response.stream, AsyncIterable)
+        async for chunk in response.stream:
+            if len(self.body) + len(chunk) > self.max_bytes:
+                self.flaw = f"more than {self.max_bytes} bytes"
+                return
+            self.body += chunk
+        self.whole = True
+
+    def raw(self) -> RawAnswer:
+        return RawAnswer(self.status, self.headers, bytes(self.body), self.flaw)
+
+
+def judge_probe(result: Result) -> ProbeVerdict:
+    """What the answer to the look-up of a message that does not exist tells about an endpoint."""
+    match result:
+        case Refused(status=404, code=1300):
+            return ProbeVerdict.READY
+        case Refused(code=1001):
+            return ProbeVerdict.UNKNOWN_SUB_ACCOUNT
+        case Refused(status=403):
+            return ProbeVerdict.FORBIDDEN
+        case Refused(status=401) | Refused(code=1200):
+            return ProbeVerdict.WRONG_KEY
+        case Refused(status=429):
+            return ProbeVerdict.THROTTLED
+        case NotSent() | NoAnswer():
+            return ProbeVerdict.UNREACHABLE
+        case _:
+            return ProbeVerdict.UNEXPECTED
+
+
+def open_client(
+    timeouts: Timeouts = DEFAULT_TIMEOUTS, *, connections: int = 256
+) -> httpx.AsyncClient:
+    """An HTTP client as this module needs it; the caller closes it.
+
+    No retries, no redirects, no proxy or netrc from the environment. Idle connections are dropped
+    before a server would, since a request that meets a closing connection gets no answer.
+    """
+    return httpx.AsyncClient(
+        timeout=httpx.Timeout(
+            connect=timeouts.connect,
+            read=timeouts.read,
+            write=timeouts.write,
+            pool=timeouts.pool,
+        ),
+        transport=httpx.AsyncHTTPTransport(
+            retries=0,
+            http1=True,
+            http2=False,
+            trust_env=False,
+            limits=httpx.Limits(
+                max_connections=connections,
+                max_keepalive_connections=connections,
+                keepalive_expiry=15.0,
+            ),
+        ),
+        follow_redirects=False,
+        trust_env=False,
+    )
+
+
+def _headers(api_key: SecretStr) -> dict[str, str]:
+    return {
+        "Authorization": f"Bearer {api_key.get_secret_value()}",
+        "Content-Type": "application/json",
+        "Accept": "application/json",
+        "Accept-Encoding": "gzip",
+        "User-Agent": "sendmany",
+    }
+
+
+def _without_status(exc: Exception) -> NotSent | NoAnswer:
+    reason = _reason(exc)
+    return NotSent(reason) if isinstance(exc, _PROVES_NOT_SENT) else NoAnswer(reason)
+
+
+def _reason(exc: Exception) -> str:
+    """A short reason. Texts of exceptions stay out, save the one kind that cannot quote a header:
+    others repeat parts of the request, and so perhaps the key."""
+    if isinstance(exc, TimeoutError):
+        return "total deadline"
+    if isinstance(exc, httpx.ConnectError):
+        return f"ConnectError: {exc}"
+    return type(exc).__name__

@@ -1,0 +1,151 @@
+"""A campaign's content, compiled once into JSON segments and rendered for each recipient.
+
+What is the same for everyone goes into the batch-level `template` of a request, so that a message
+of a campaign without placeholders is no more than its `user` and `clientMessageId`.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from chatapps.job_lines import escape_value
+from chatapps.placeholders import PLACEHOLDER, UnknownColumns, check_columns, find_placeholders
+from chatapps.rendering import ContentRenderer
+
+__all__ = ["CompiledContent", "UnknownColumns", "compile_content", "escape_value"]
+
+# All that the provider merges into each message: by property, whole or not at all (provider docs,
+# send many). `scheduled`, `expiry` and `context` are not among them.
+BATCH_LEVEL = ("type", "content", "channels", "dlrCallbackUrl")
+RESERVED = ("user", "clientMessageId")  # ours to write, one each message
+
+_FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledContent:
+    """The content of a campaign as JSON text with slots for the values of a recipient."""
+
+    columns: tuple[str, ...]  # the columns used, in the order of the values in a job line
+    shared: bytes | None  # JSON of the batch-level template; None when nothing is shared
+    segments: tuple[bytes, ...]  # JSON text around the slots: one more than there are slots
+    slots: tuple[int, ...]  # each slot's column, as its place in `columns`
+
+    @property
+    def digest(self) -> str:
+        """Names this content: the SHA-256 of its dump, in hex."""
+        return sha256(self.dump()).hexdigest()
+
+    def renderer(self, lane: str) -> ContentRenderer:
+        """The renderer of this content for `lane`; make it once per process and lane."""
+        return ContentRenderer(lane, self.shared, self.segments, self.slots)
+
+    def dump(self) -> bytes:
+        """The content as JSON, to be stored once in the lane."""
+        record = {
+            "format": _FORMAT,
+            "columns": self.columns,
+            "shared": None if self.shared is None else self.shared.decode(),
+            "segments": [segment.decode() for segment in self.segments],
+            "slots": self.slots,
+        }
+        return json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode()
+
+    @classmethod
+    def load(cls, dump: bytes) -> "CompiledContent":
+        """Read what `dump` wrote; raises ValueError if it was written in another format."""
+        record = json.loads(dump)
+        if record.get("format") != _FORMAT:
+            raise ValueError(f"compiled content has format {record.get('format')}, not {_FORMAT}")
+        shared = record["shared"]
+        return cls(
+            columns=tuple(record["columns"]),
+            shared=None if shared is None else shared.encode(),
+            segments=tuple(segment.encode() for segment in record["segments"]),
+            slots=tuple(record["slots"]),
+        )
+
+
+def compile_content(message: Mapping[str, Any], columns: Sequence[str]) -> CompiledContent:
+    """Compile the provider's message without `user`, `{{column}}` in any of its string values.
+
+    `columns` are the columns that recipients have. Raises UnknownColumns for a placeholder without
+    a column, ValueError for `user`, `clientMessageId` or text that JSON cannot carry.
+    """
+    for name in RESERVED:
+        if name in message:
+            raise ValueError(f'"{name}" is written for each recipient and cannot be in the content')
+    used = check_columns(message, columns)
+    shared = {name: message[name] for name in BATCH_LEVEL if _is_shared(message, name)}
+    own = {name: value for name, value in message.items() if name not in shared}
+    (common, *_), _ = _split_at_slots(_pieces(shared))
+    segments, names = _split_at_slots(_own_pieces(own))
+    return CompiledContent(
+        columns=used,
+        shared=common if shared else None,
+        segments=segments,
+        slots=tuple(used.index(name) for name in names),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Slot:
+    column: str
+
+
+def _is_shared(message: Mapping[str, Any], name: str) -> bool:
+    return name in message and not any(find_placeholders(message[name]))
+
+
+def _own_pieces(members: Mapping[str, Any]) -> Iterator[bytes | _Slot]:
+    """The members as JSON text that follows other members of an object."""
+    for name, value in members.items():
+        yield b',"%b":' % escape_value(name)
+        yield from _pieces(value)
+
+
+def _pieces(value: Any) -> Iterator[bytes | _Slot]:
+    """`value` as JSON text, cut where a recipient's value is to be filled in."""
+    if isinstance(value, str):
+        yield from _string_pieces(value)
+    elif isinstance(value, Mapping):
+        members = ([b'"%b":' % escape_value(key), *_pieces(value[key])] for key in value)
+        yield from _enclosed(b"{", members, b"}")
+    elif isinstance(value, list | tuple):
+        yield from _enclosed(b"[", map(_pieces, value), b"]")
+    else:
+        yield json.dumps(value, allow_nan=False).encode()
+
+
+def _string_pieces(text: str) -> Iterator[bytes | _Slot]:
+    yield b'"'
+    # split() with a group gives text and column names by turns
+    for place, part in enumerate(PLACEHOLDER.split(text)):
+        yield _Slot(part) if place % 2 else escape_value(part)
+    yield b'"'
+
+
+def _enclosed(
+    start: bytes, items: Iterable[Iterable[bytes | _Slot]], end: bytes
+) -> Iterator[bytes | _Slot]:
+    yield start
+    for place, item in enumerate(items):
+        if place:
+            yield b","
+        yield from item
+    yield end
+
+
+def _split_at_slots(pieces: Iterable[bytes | _Slot]) -> tuple[tuple[bytes, ...], list[str]]:
+    """The text around the slots, and the column of each slot."""
+    segments: list[list[bytes]] = [[]]
+    names: list[str] = []
+    for piece in pieces:
+        if isinstance(piece, _Slot):
+            names.append(piece.column)
+            segments.append([])
+        else:
+            segments[-1].append(piece)
+    return tuple(map(b"".join, segments)), names

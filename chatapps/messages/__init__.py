@@ -1,0 +1,56 @@
+"""Messages of the Chat Apps API: read tolerantly, checked against its limits, emitted strictly.
+
+message = read_message(b'{"user": …, "type": "Text", "content": {"text": "Hello"}}')
+message.content       # TextContent(text="Hello")
+message.emit_json()   # b'{"type":"text", …}'
+"""
+
+from chatapps.messages.authentication import authentication_template, check_authentication
+from chatapps.messages.batch import MAX_MESSAGES, BatchRequest
+from chatapps.messages.channels import Channel, Sms
+from chatapps.messages.content import (
+    AudioContent,
+    Content,
+    FileContent,
+    ImageContent,
+    InteractiveContent,
+    LocationContent,
+    OtherContent,
+    TemplateContent,
+    TextContent,
+    VideoContent,
+)
+from chatapps.messages.message import Context, Message, MessageBody
+from chatapps.messages.problems import MessageError, Problem
+from chatapps.messages.reading import read_batch, read_message, read_message_body
+from chatapps.messages.recipient import User
+from chatapps.messages.template import Template
+
+__all__ = [
+    "MAX_MESSAGES",
+    "AudioContent",
+    "BatchRequest",
+    "Channel",
+    "Content",
+    "Context",
+    "FileContent",
+    "ImageContent",
+    "InteractiveContent",
+    "LocationContent",
+    "Message",
+    "MessageBody",
+    "MessageError",
+    "OtherContent",
+    "Problem",
+    "Sms",
+    "Template",
+    "TemplateContent",
+    "TextContent",
+    "User",
+    "VideoContent",
+    "authentication_template",
+    "check_authentication",
+    "read_batch",
+    "read_message",
+    "read_message_body",
+]

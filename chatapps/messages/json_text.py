@@ -1,0 +1,107 @@
+"""From what callers hand in to plain JSON objects: strict JSON fast, nearly-JSON with patience."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final, NoReturn
+
+import msgspec
+
+from chatapps.messages.problems import MessageError, Problem
+
+MAX_DEPTH: Final = 64  # levels; the deepest documented message has about 20
+
+
+def parse_object(raw: bytes | str | Mapping[str, Any]) -> dict[str, Any]:
+    """A JSON object of strings, finite numbers, true, false, null, lists and objects, and no more.
+
+    Beyond JSON it takes what the provider's own examples hold: raw control characters in strings
+    and a byte order mark.
+
+    Raises:
+        MessageError: not JSON, not an object, or nested deeper than `MAX_DEPTH`.
+    """
+    value = _parse(raw)
+    if not isinstance(value, dict):
+        raise _fault("must be a JSON object")
+    return value
+
+
+def _parse(raw: object) -> Any:
+    if not isinstance(raw, (bytes, bytearray, str)):
+        if not isinstance(raw, Mapping):
+            raise _fault("must be JSON text or an object")
+        raw = _dump(dict(raw))
+    value = _decode(raw)
+    if _openings(raw) > MAX_DEPTH and _nests_deeper_than(MAX_DEPTH, value):
+        raise _fault(f"nested deeper than {MAX_DEPTH} levels")
+    return value
+
+
+def _decode(raw: bytes | bytearray | str) -> Any:
+    try:
+        return msgspec.json.decode(raw)
+    except (ValueError, RecursionError):
+        return _decode_patiently(raw)
+
+
+def _decode_patiently(raw: bytes | bytearray | str) -> Any:
+    """The slow way, for text that is not quite JSON; also finds the words for what is wrong."""
+    text = raw.removeprefix("\ufeff") if isinstance(raw, str) else raw
+    try:
+        value = json.loads(text, strict=False, parse_constant=_refuse_constant)
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise _fault(f"not JSON at {where}: {error.msg[:1].lower()}{error.msg[1:]}") from None
+    except UnicodeDecodeError as error:
+        raise _fault(f"not UTF-8 text at byte {error.start}") from None
+    except RecursionError:
+        raise _fault(f"nested deeper than {MAX_DEPTH} levels") from None
+    except MessageError:
+        raise
+    except ValueError:  # Python's limit on digits
+        raise _fault("holds a number of too many digits") from None
+    return msgspec.json.decode(_dump(value))
+
+
+def _dump(value: object) -> bytes:
+    """Strict JSON, so that everything takes the same way from there on."""
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except UnicodeEncodeError:
+        raise _fault("holds half a character (a lone surrogate)") from None
+    except RecursionError:
+        raise _fault(f"nested deeper than {MAX_DEPTH} levels") from None
+    except ValueError:
+        raise _fault("holds a number that is not finite or too long, or holds itself") from None
+    except TypeError as error:
+        raise _fault(f"not JSON: {error}") from None
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise _fault(f"not JSON: {name} is not a number")
+
+
+def _openings(raw: bytes | bytearray | str) -> int:
+    """An upper bound of the depth that costs next to nothing."""
+    if isinstance(raw, str):
+        return raw.count("{") + raw.count("[")
+    return raw.count(b"{") + raw.count(b"[")
+
+
+def _nests_deeper_than(levels: int, value: object) -> bool:
+    layer = [value]
+    for _ in range(levels + 1):
+        layer = [inner for outer in layer for inner in _members(outer)]
+        if not layer:
+            return False
+    return True
+
+
+def _members(value: object) -> Any:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
+
+
+def _fault(rule: str) -> MessageError:
+    return MessageError(Problem("", rule))

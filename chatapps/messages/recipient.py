@@ -1,0 +1,40 @@
+"""To whom a message goes (provider docs, addressing)."""
+
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from chatapps.messages.values import NonEmpty, Says
+from chatapps.messages.wire import Wire, refuse
+
+# Real numbers are checked where recipients come in; here also too short ones pass, as in the
+# provider's own examples.
+Msisdn = Annotated[
+    str,
+    Field(pattern=r"^\+?[0-9]{4,15}$"),
+    Says("must be 4 to 15 digits, with or without + in front"),
+]
+CountryCode = Annotated[str, Field(pattern=r"^[A-Za-z]{2}$"), Says("must be two letters")]
+ChannelUserId = Annotated[
+    str,
+    Field(pattern=r"^[A-Z]{2}\.[A-Za-z0-9]{1,128}$"),
+    Says("must be a country in capitals, a dot, and 1 to 128 letters or digits"),
+]
+
+
+class User(Wire):
+    """A person, by number or by the id a channel gave them; the number wins when both are there."""
+
+    msisdn: Msisdn | None = None
+    country: CountryCode | None = None  # for a number in national form
+    line_user_id: NonEmpty | None = None
+    channel_user_id: ChannelUserId | None = None  # WhatsApp business-scoped user id (BSUID)
+
+    @model_validator(mode="after")
+    def _can_be_reached(self) -> Self:
+        if self.msisdn is None:
+            if self.channel_user_id is None and self.line_user_id is None:
+                raise refuse("needs msisdn, channelUserId or lineUserId")
+        elif self.msisdn.startswith("0") and self.country is None:
+            raise refuse("a national number needs country", "msisdn")
+        return self

@@ -1,0 +1,75 @@
+"""`{{column}}` placeholders in the string values of a message."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+PLACEHOLDER = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Placeholder:
+    """A column's name at a place in a message."""
+
+    path: str  # such as content.template.components[0].parameters[1].text
+    column: str
+
+
+class UnknownColumns(ValueError):
+    """A message has placeholders for columns that the recipients do not have."""
+
+    def __init__(self, unknown: Sequence[Placeholder], columns: Sequence[str]) -> None:
+        self.unknown = tuple(unknown)
+        self.columns = tuple(columns)
+        places = "; ".join(_complaint(each, columns) for each in unknown)
+        super().__init__(f"{places}. The columns are: {', '.join(columns) or 'none'}")
+
+
+def find_placeholders(value: Any, path: str = "") -> Iterator[Placeholder]:
+    """Every placeholder in `value`, in the order in which a reader meets them."""
+    if isinstance(value, str):
+        for match in PLACEHOLDER.finditer(value):
+            yield Placeholder(path, match[1])
+    elif isinstance(value, Mapping):
+        for key, member in value.items():
+            yield from find_placeholders(member, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            yield from find_placeholders(item, f"{path}[{index}]")
+
+
+def check_columns(message: Mapping[str, Any], columns: Sequence[str]) -> tuple[str, ...]:
+    """The columns that `message` uses, in order of first appearance; raises UnknownColumns."""
+    found = list(find_placeholders(message))
+    unknown = [each for each in found if each.column not in columns]
+    if unknown:
+        raise UnknownColumns(unknown, columns)
+    return tuple(dict.fromkeys(each.column for each in found))
+
+
+def fill_placeholders(value: Any, fill: Callable[[str, str, str], str], key: str = "") -> Any:
+    """A copy of `value` with its placeholders replaced by `fill(column, key, text)`.
+
+    `key` is the name of the member that holds the text, `text` the whole of it.
+    """
+    if isinstance(value, str):
+        return PLACEHOLDER.sub(lambda match: fill(match[1], key, value), value)
+    if isinstance(value, Mapping):
+        return {name: fill_placeholders(member, fill, name) for name, member in value.items()}
+    if isinstance(value, list | tuple):
+        return [fill_placeholders(item, fill, key) for item in value]
+    return value
+
+
+def _complaint(placeholder: Placeholder, columns: Sequence[str]) -> str:
+    text = f'{placeholder.path} uses the unknown column "{placeholder.column}"'
+    near = _near_match(placeholder.column, columns)
+    return f'{text} (did you mean "{near}"?)' if near else text
+
+
+def _near_match(name: str, columns: Sequence[str]) -> str | None:
+    by_folded = {column.casefold(): column for column in columns}
+    near = get_close_matches(name.casefold(), by_folded, n=1)
+    return by_folded[near[0]] if near else None

@@ -1,0 +1,122 @@
+"""The sandbox as an ASGI application: the provider's paths, and the ledger under /sandbox.
+
+    POST /api/v1/subaccounts/{id}/messages/batch    send message many
+    POST /api/v1/subaccounts/{id}/messages          send message
+    GET  /api/v1/subaccounts/{id}/messages/{umid}   message details
+    GET  /sandbox/ledger                            what was taken, in numbers
+    GET  /sandbox/ledger/messages?lane=…            JSON lines: [stem, times taken]
+    POST /sandbox/reset                             forget all that
+
+The last three need no key.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from itertools import islice
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from chatapps.sandbox.config import SandboxConfig
+from chatapps.sandbox.provider import Call, Provider
+from chatapps.sandbox.replies import Answer
+
+_LINES_AT_ONCE = 5000
+_MESSAGES = "/api/v1/subaccounts/{sub_account_id}/messages"
+
+Sleep = Callable[[float], Awaitable[None]]
+
+
+def create_app(
+    config: SandboxConfig,
+    *,
+    clock: Callable[[], float] = time.time,
+    monotonic: Callable[[], float] = time.monotonic,
+    sleep: Sleep = asyncio.sleep,
+) -> Starlette:
+    """The application of one sandbox, with a ledger of its own in `app.state.provider.ledger`."""
+    provider = Provider(config, clock=clock, started=monotonic())
+    endpoints = _Endpoints(provider, monotonic, sleep)
+    app = Starlette(
+        routes=[
+            Route(_MESSAGES + "/batch", endpoints.send_many, methods=["POST"]),
+            Route(_MESSAGES, endpoints.send_one, methods=["POST"]),
+            Route(_MESSAGES + "/{umid}", endpoints.details, methods=["GET"]),
+            Route("/sandbox/ledger", endpoints.ledger, methods=["GET"]),
+            Route("/sandbox/ledger/messages", endpoints.ledger_messages, methods=["GET"]),
+            Route("/sandbox/reset", endpoints.reset, methods=["POST"]),
+        ],
+    )
+    app.state.provider = provider
+    return app
+
+
+class _Endpoints:
+    """From HTTP to the provider and back."""
+
+    def __init__(self, provider: Provider, monotonic: Callable[[], float], sleep: Sleep) -> None:
+        self._provider = provider
+        self._monotonic = monotonic
+        self._sleep = sleep
+
+    async def send_many(self, request: Request) -> Response:
+        return await self._respond(self._provider.send_many(await self._call(request)))
+
+    async def send_one(self, request: Request) -> Response:
+        return await self._respond(self._provider.send_one(await self._call(request)))
+
+    async def details(self, request: Request) -> Response:
+        call = await self._call(request)
+        return await self._respond(self._provider.details(call, request.path_params["umid"]))
+
+    async def ledger(self, request: Request) -> Response:
+        return _json(msgspec.json.encode(self._provider.ledger.summary()))
+
+    async def ledger_messages(self, request: Request) -> Response:
+        lines = _json_lines(self._provider, request.query_params.get("lane"))
+        return StreamingResponse(lines, media_type="application/x-ndjson")
+
+    async def reset(self, request: Request) -> Response:
+        self._provider.reset(self._monotonic())
+        return Response(status_code=204)
+
+    async def _call(self, request: Request) -> Call:
+        arrived = self._monotonic()  # before the body is in: the rate is judged by it
+        return Call(
+            sub_account_id=request.path_params["sub_account_id"],
+            authorization=request.headers.get("authorization"),
+            body=await request.body(),
+            at=arrived,
+        )
+
+    async def _respond(self, answer: Answer) -> Response:
+        if answer.delay > 0:
+            await self._sleep(answer.delay)
+        if answer.cut:
+            return _CutResponse(answer.body, media_type="application/json")
+        headers = None if answer.retry_after is None else {"Retry-After": str(answer.retry_after)}
+        return _json(answer.body, answer.status, headers)
+
+
+class _CutResponse(Response):
+    """Promises the whole body and sends half of it; the server then drops the connection."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        half = bytes(self.body)[: len(self.body) // 2]
+        await send({"type": "http.response.body", "body": half, "more_body": True})
+
+
+def _json(body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    return Response(body, status, headers, media_type="application/json")
+
+
+async def _json_lines(provider: Provider, lane: str | None) -> AsyncIterator[bytes]:
+    messages = provider.ledger.messages(lane)
+    while chunk := list(islice(messages, _LINES_AT_ONCE)):
+        yield b"".join(msgspec.json.encode(entry) + b"\n" for entry in chunk)

@@ -1,0 +1,229 @@
+"""The stand-in for the provider, without HTTP: a call in, an answer out.
+
+It answers in the forms that the provider documents, and fails in the ways that `faults` decides.
+It takes messages when they arrive: waiting is the caller's, and comes after.
+"""
+
+import hmac
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import msgspec
+
+from chatapps.sandbox.checks import Checker
+from chatapps.sandbox.config import SandboxConfig
+from chatapps.sandbox.faults import PROFILES, TRANSIENT_CODE, Fault, FaultSource, RequestFaults
+from chatapps.sandbox.ledger import Ledger
+from chatapps.sandbox.replies import Answer, disturb, error_answer, message_status, timestamp
+from chatapps.sandbox.umids import UmidMint
+from chatapps.sandbox.wire import (
+    Batch,
+    BatchAnswer,
+    Detail,
+    Message,
+    MessageAnswer,
+    Status,
+    User,
+    read_batch,
+    read_message,
+)
+
+BATCH_LIMIT = 1000
+CLIENT_BATCH_ID_LIMIT = 100
+_CHANNEL_ID = "5a4d0b0c-0000-4000-8000-000000000000"
+_NOBODY = User()
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request to the provider's API."""
+
+    sub_account_id: str
+    authorization: str | None  # the header
+    body: bytes = b""
+    at: float = 0.0  # monotonic seconds of its arrival
+
+
+class Provider:
+    """Takes messages like the provider, and keeps a ledger of them.
+
+    `clock` gives epoch seconds. Calls carry their own (monotonic) times, which must not lie before
+    `started`.
+    """
+
+    def __init__(
+        self, config: SandboxConfig, *, clock: Callable[[], float], started: float = 0.0
+    ) -> None:
+        self._config = config
+        self._clock = clock
+        self._born = clock()
+        self._mint = UmidMint(uuid.uuid4().hex[:8])
+        self._faults = FaultSource(PROFILES[config.faults], config.seed)
+        self.reset(started)
+
+    def reset(self, started: float) -> None:
+        """Forget all messages and requests, and count requests from one again."""
+        self.ledger = Ledger()
+        self._started = started
+        self._requests = 0
+
+    def send_many(self, call: Call) -> Answer:
+        """`send message many`: up to 1,000 messages."""
+        return self._note(call, *self._answer_batch(call))
+
+    def send_one(self, call: Call) -> Answer:
+        """`send message`: the body is the message."""
+        return self._note(call, *self._answer_single(call))
+
+    def details(self, call: Call, umid: str) -> Answer:
+        """`get message details`: one step, nothing of the content."""
+        refusal = self._refuse_access(call)
+        if refusal is not None:
+            return refusal
+        try:
+            fate = self._mint.read(str(uuid.UUID(umid)))
+        except ValueError:
+            return self._error(400, 1000)
+        if fate is None:
+            return self._error(404, 1300)
+        at = timestamp(self._born + fate.second)
+        detail = Detail(
+            umid=umid,
+            sub_account_id=call.sub_account_id,
+            channel="WhatsApp",
+            channel_id=_CHANNEL_ID,
+            direction="Outbound",
+            status=message_status(fate.code, at),
+            content_type="Text",
+            created_at=at,
+            step=1,
+        )
+        return Answer(200, msgspec.json.encode({"data": [detail]}))
+
+    def _answer_batch(self, call: Call) -> tuple[Answer, int]:
+        refusal = self._refuse_access(call)
+        if refusal is not None:
+            return refusal, 0
+        batch = read_batch(call.body)
+        if batch is None:
+            return self._error(400, 1000), 0
+        size = len(batch.messages or ())
+        code = _envelope_flaw(batch, size)
+        if code:
+            return self._error(400, code), size
+        faults = self._draw_faults()
+        return self._refuse_by_fault(faults) or self._take_batch(batch, faults), size
+
+    def _answer_single(self, call: Call) -> tuple[Answer, int]:
+        refusal = self._refuse_access(call)
+        if refusal is not None:
+            return refusal, 0
+        message = read_message(call.body)
+        code = 1000 if message is None else Checker().flaw(message)
+        if message is None or code:
+            return self._error(400, code), int(message is not None)
+        faults = self._draw_faults()
+        return self._refuse_by_fault(faults) or self._take_single(message, faults), 1
+
+    def _note(self, call: Call, answer: Answer, size: int) -> Answer:
+        status = "cut" if answer.cut else str(answer.status)
+        self.ledger.arrive(call.at - self._started, size, status)
+        return answer
+
+    def _refuse_access(self, call: Call) -> Answer | None:
+        expected = f"Bearer {self._config.api_key}"
+        given = call.authorization or ""
+        if not hmac.compare_digest(given.encode(), expected.encode()):
+            return self._error(401, 1200)
+        if call.sub_account_id not in self._config.sub_accounts:
+            return self._error(400, 1001)
+        return None
+
+    def _draw_faults(self) -> RequestFaults:
+        self._requests += 1
+        faults = self._faults.request(self._requests)
+        faults.delay += self._config.latency_ms / 1000 * faults.random.uniform(0.8, 1.2)
+        return faults
+
+    def _refuse_by_fault(self, faults: RequestFaults) -> Answer | None:
+        """The answer to a request of which nothing is taken."""
+        match faults.fault:
+            case Fault.INTERNAL_ERROR:
+                answer = self._error(500, TRANSIENT_CODE)
+            case Fault.THROTTLED:
+                answer = replace(self._error(429, 429), retry_after=1)
+            case Fault.BAD_GATEWAY | Fault.UNAVAILABLE | Fault.GATEWAY_TIMEOUT:
+                # Said by something in front of the provider, in its own words.
+                answer = Answer(int(faults.fault.value), b"<html>not available</html>")
+            case _:
+                return None
+        return replace(answer, delay=faults.delay)
+
+    def _take_batch(self, batch: Batch, faults: RequestFaults) -> Answer:
+        items, rejected = self._take(batch.messages or [], Checker(batch.template), faults)
+        answer = BatchAnswer(
+            batch_id=str(uuid.uuid4()),
+            accepted_count=len(items) - rejected,
+            rejected_count=rejected,
+            client_batch_id=batch.client_batch_id,
+            messages=disturb(items, faults) if batch.include_messages_in_response else None,
+        )
+        return self._finish(answer, faults)
+
+    def _take_single(self, message: Message, faults: RequestFaults) -> Answer:
+        items, _ = self._take([message], Checker(), faults)
+        return self._finish(items[0], faults)
+
+    def _finish(self, answer: BatchAnswer | MessageAnswer, faults: RequestFaults) -> Answer:
+        """The answer to a request whose messages are taken."""
+        if faults.fault is Fault.ERROR_AFTER_TAKING:
+            return replace(self._error(500, TRANSIENT_CODE), delay=faults.delay)
+        cut = faults.fault is Fault.CUT_OFF
+        return Answer(200, msgspec.json.encode(answer), delay=faults.delay, cut=cut)
+
+    def _take(
+        self, messages: list[Message | None], checker: Checker, faults: RequestFaults
+    ) -> tuple[list[MessageAnswer], int]:
+        """Take what is sound. Returns an item a message, and how many were refused."""
+        now = self._clock()
+        second, at = int(now - self._born), timestamp(now)
+        complete = self._mint.complete
+        queued, stem = Status("queued", at), self._mint.stem(0, second)
+        items: list[MessageAnswer] = []
+        taken: list[str | None] = []
+        for message in messages:
+            code = 1000 if message is None else self._code(message, checker, faults)
+            user = (message and message.user) or _NOBODY
+            name = message.client_message_id if message else None
+            if code:
+                self.ledger.refuse(code)
+                umid = complete(self._mint.stem(code, second))
+                items.append(MessageAnswer(umid, user, message_status(code, at), name))
+            else:
+                taken.append(name)
+                items.append(MessageAnswer(complete(stem), user, queued, name))
+        self.ledger.take(taken)
+        return items, len(items) - len(taken)
+
+    def _code(self, message: Message, checker: Checker, faults: RequestFaults) -> int:
+        code = checker.flaw(message)
+        if code or message.user is None or self._config.faults == "none":
+            return code
+        user = message.user
+        address = user.msisdn or user.channel_user_id or user.line_user_id or ""
+        lasting = self._faults.lasting_code(address)
+        if not lasting and self._faults.item_fails_once(faults.random):
+            return TRANSIENT_CODE
+        return lasting
+
+    def _error(self, status: int, code: int) -> Answer:
+        return error_answer(status, code, self._clock())
+
+
+def _envelope_flaw(batch: Batch, size: int) -> int:
+    if not size:
+        return 3012
+    if size > BATCH_LIMIT:
+        return 3013
+    return 3014 if len(batch.client_batch_id or "") > CLIENT_BATCH_ID_LIMIT else 0

@@ -1,0 +1,70 @@
+"""The Celery application object and the names of its queues and tasks.
+
+Celery messages are wake-ups and nothing more: losing one or getting it twice does not matter, because
+jobs, leases and retries are kept in the store. So there is no result backend, no ETA and no countdown.
+"""
+
+from contextlib import suppress
+from functools import cache
+from typing import Any
+
+from celery import Celery
+from kombu.exceptions import OperationalError
+
+from config.settings import Settings, load_settings
+
+QUEUE = "sendmany"
+"""The queue that workers listen to."""
+DRAIN_TASK = "sendmany.drain"
+SWEEP_TASK = "sendmany.sweep"
+
+
+def create_app(settings: Settings) -> Celery:
+    """Build the application; workers and producers use the same settings."""
+    app = Celery("sendmany", broker=settings.broker, include=["worker.tasks"])
+    app.conf.update(celery_settings(settings))
+    return app
+
+
+def celery_settings(settings: Settings) -> dict[str, Any]:
+    """Celery's own settings, each for a reason that a failure taught."""
+    hard_limit = settings.worker.slice_seconds + 2 * settings.http.deadline + 60
+    return {
+        "task_default_queue": QUEUE,
+        "task_serializer": "json",
+        "accept_content": ["json"],
+        "task_ignore_result": True,
+        "task_acks_late": True,
+        "task_create_missing_queues": True,
+        "worker_prefetch_multiplier": 1,
+        "worker_hijack_root_logger": False,
+        "worker_redirect_stdouts": False,
+        "worker_send_task_events": False,
+        "task_send_sent_event": False,
+        # A worker outlives its broker, and a lost connection never kills a request in the air.
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,
+        "broker_channel_error_retry": True,
+        "worker_cancel_long_running_tasks_on_connection_loss": False,
+        "worker_soft_shutdown_timeout": settings.http.deadline + 10,
+        "broker_transport_options": {
+            "visibility_timeout": 2 * hard_limit + 60,
+            "unacked_restore_interval": 5,
+            "unacked_restore_throttle": 1,
+            "socket_timeout": 15,
+            "socket_connect_timeout": 5,
+            "socket_keepalive": True,
+            "health_check_interval": 10,
+        },
+    }
+
+
+@cache
+def _wake_up_app() -> Celery:
+    return create_app(load_settings())
+
+
+def send_drain() -> None:
+    """Send one drain task. A broker that is away costs a few seconds: the sweep finds the work."""
+    with suppress(OperationalError):
+        _wake_up_app().send_task(DRAIN_TASK, retry=False)

@@ -1,0 +1,35 @@
+"""Structured logs: fields, never a phone number or a key in the clear."""
+
+import logging
+import sys
+from typing import Literal
+
+import structlog
+
+from config.settings import Settings
+
+
+def set_up_logging(settings: Settings) -> None:
+    """Log to stderr: readable at a terminal, JSON lines elsewhere, at the level that is set."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            _renderer(settings.log_format),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(
+            logging.getLevelNamesMapping()[settings.log_level]
+        ),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+
+
+def _renderer(
+    choice: Literal["auto", "console", "json"],
+) -> structlog.dev.ConsoleRenderer | structlog.processors.JSONRenderer:
+    if choice == "console" or (choice == "auto" and sys.stderr.isatty()):
+        return structlog.dev.ConsoleRenderer()
+    return structlog.processors.JSONRenderer()

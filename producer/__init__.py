@@ -1,0 +1,10 @@
+"""The ways in: single messages from services, campaigns from recipient files.
+
+from producer import Producer
+Producer.from_settings().enqueue({"user": …, "type": "text", …}, key="order-1001")
+"""
+
+from producer.messages import Enqueued, Item, KeyConflict, Producer
+from store.lanes import Priority
+
+__all__ = ["Enqueued", "Item", "KeyConflict", "Priority", "Producer"]

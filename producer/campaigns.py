@@ -1,0 +1,159 @@
+"""Launching a campaign: a recipient file and a message in, a lane of jobs out.
+
+Everything that can be wrong with either file is found before anything is stored. Launching the same
+again goes on where the first launch was: the store keeps how far the file has been read, in the same
+step that adds the jobs.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from chatapps.compiled import CompiledContent
+from producer.campaign_message import load_message_file, prepare
+from producer.recipients import Position, RecipientFile
+from producer.rejects import RejectWriter
+from producer.wake import SendDrain, wake
+from store.calls import Store
+from store.intake import Place, enqueue_rows
+from store.lanes import (
+    CampaignPlan,
+    Lane,
+    LaneStatus,
+    Policies,
+    Priority,
+    announce,
+    find_lane,
+    finish_loading,
+    open_campaign,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """What to launch."""
+
+    name: str
+    recipients: Path
+    message: Path
+    sub_account: str
+    number_column: str | None = None
+    default_region: str | None = None
+    priority: Priority = Priority.BULK
+    policies: Policies = Policies()
+    send_while_loading: bool = False
+    rejects: Path | None = None  # default: beside the recipient file
+
+
+@dataclass(frozen=True, slots=True)
+class Loading:
+    """How far a launch is."""
+
+    lane: str
+    rows: int
+    added: int
+    duplicates: int
+    rejects: int
+    offset: int  # bytes of the file
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Launched:
+    """What a launch came to."""
+
+    lane: Lane
+    recipients: int
+    duplicates: int
+    rejects: int
+    rejects_file: Path | None
+    resumed: bool  # an earlier launch had begun it
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A launch whose files have been checked; nothing is stored yet."""
+
+    launch: Launch
+    file: RecipientFile
+    content: CompiledContent
+    fingerprint: str
+
+
+def check(launch: Launch) -> Prepared:
+    """Read and check both files.
+
+    Raises:
+        InputError: what is wrong, where, and what to do.
+    """
+    message = load_message_file(launch.message)
+    file = RecipientFile.open(launch.recipients, launch.number_column, launch.default_region)
+    content = prepare(message, file.columns)
+    return Prepared(launch, file, content, file.fingerprint())
+
+
+def run(
+    store: Store,
+    prepared: Prepared,
+    send_drain: SendDrain,
+    on_progress: Callable[[Loading], None] = lambda _: None,
+) -> Launched:
+    """Store the campaign and its jobs, and wake the workers.
+
+    Raises:
+        LaneMismatch: the name is taken by something else.
+        StoreUnavailable, StoreFull: launch again when Redis is well; nothing is added twice.
+    """
+    launch, content = prepared.launch, prepared.content
+    lane_id, resumed = open_campaign(
+        store,
+        CampaignPlan(
+            name=launch.name,
+            sub_account=launch.sub_account,
+            content=content.dump(),
+            content_digest=content.digest,
+            source=prepared.fingerprint,
+            expected=prepared.file.estimated_rows(),
+            priority=launch.priority,
+            policies=launch.policies,
+            early=launch.send_while_loading,
+        ),
+    )
+    lane = find_lane(store, lane_id)
+    rejects_file = launch.rejects or launch.recipients.with_suffix(".rejects.csv")
+    if not lane.loaded:
+        with RejectWriter(rejects_file, after_line=lane.line) as writer:
+            _load(store, lane, prepared, writer, send_drain, on_progress)
+        store.run(finish_loading(lane_id))
+    lane = find_lane(store, lane_id)
+    if lane.status is LaneStatus.SENDING:
+        store.run(announce(lane_id, lane.priority))
+        wake(store, send_drain)
+    written = rejects_file if lane.rejects and rejects_file.exists() else None
+    return Launched(lane, lane.next_index, lane.duplicates, lane.rejects, written, resumed)
+
+
+def _load(
+    store: Store,
+    lane: Lane,
+    prepared: Prepared,
+    writer: RejectWriter,
+    send_drain: SendDrain,
+    on_progress: Callable[[Loading], None],
+) -> None:
+    """Add the rows that are not in yet, chunk by chunk."""
+    place = Place(lane.offset, lane.line, lane.row)
+    start = Position(lane.offset, lane.line, lane.row) if lane.offset else None
+    added, duplicates, rejects = lane.next_index, lane.duplicates, lane.rejects
+    for chunk in prepared.file.chunks(prepared.content.columns, start):
+        end = Place(chunk.end.offset, chunk.end.line, chunk.end.row)
+        writer.write(chunk.rejects)  # first: a row must never be counted and nowhere to be found
+        result = store.run(enqueue_rows(lane.id, place, end, chunk.lines, len(chunk.rejects)))
+        added, duplicates = added + result.added, duplicates + result.duplicates
+        rejects, place = rejects + len(chunk.rejects), end
+        if prepared.launch.send_while_loading:
+            store.run(announce(lane.id, lane.priority))
+            wake(store, send_drain)
+        on_progress(
+            Loading(lane.id, end.row, added, duplicates, rejects, end.offset, prepared.file.size)
+        )

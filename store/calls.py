@@ -1,0 +1,189 @@
+"""A call to the store as a value: what to send and how to read the answer.
+
+Each operation is written once, as a function that builds a `Call`; the blocking `Store` of producers
+and the `AsyncStore` of workers both run it. Errors of redis-py become errors of the store here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import redis
+import redis.asyncio
+from redis.backoff import NoBackoff
+from redis.exceptions import (
+    AuthenticationError,
+    BusyLoadingError,
+    ConnectionError,
+    NoScriptError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+    TimeoutError,
+)
+from redis.retry import Retry
+
+from store.errors import StoreError, StoreFull, StoreRefused, StoreUnavailable
+from store.scripts import Script, load_scripts
+
+T = TypeVar("T")
+Argument = str | bytes | int | float
+SOCKET_TIMEOUT = 15.0
+CONNECT_TIMEOUT = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[T]):
+    """One script call or one plain command."""
+
+    script: str | None
+    keys: tuple[str, ...]
+    args: tuple[Argument, ...]
+    parse: Callable[[Any], T]
+
+
+def script_call(
+    name: str, keys: Sequence[str], args: Sequence[Argument], parse: Callable[[Any], T]
+) -> Call[T]:
+    """A call of the script with this name."""
+    return Call(name, tuple(keys), tuple(args), parse)
+
+
+def command(*words: Argument, parse: Callable[[Any], T]) -> Call[T]:
+    """A call of one plain Redis command (reads, and hints that no count depends on)."""
+    return Call(None, (), words, parse)
+
+
+class Store:
+    """Runs calls against Redis and waits for the answer."""
+
+    def __init__(self, client: redis.Redis, scripts: dict[str, Script] | None = None) -> None:
+        self.client = client
+        self._scripts = scripts or load_scripts()
+
+    @classmethod
+    def connect(cls, url: str) -> Store:
+        """Connect lazily; nothing is sent yet."""
+        return cls(
+            redis.Redis.from_url(
+                url,
+                socket_timeout=SOCKET_TIMEOUT,
+                socket_connect_timeout=CONNECT_TIMEOUT,
+                retry=Retry(NoBackoff(), 0),
+            )
+        )
+
+    def run(self, call: Call[T]) -> T:
+        """Send one call and read its answer.
+
+        Raises:
+            StoreUnavailable, StoreFull, StoreRefused: as the classes say.
+        """
+        with translated():
+            return call.parse(self._send(call))
+
+    def load(self) -> None:
+        """Load every script, so that a missing or broken one is noticed at the start."""
+        with translated():
+            for script in self._scripts.values():
+                self.client.script_load(script.source)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.client.close()
+
+    def _send(self, call: Call[Any]) -> Any:
+        send: Callable[..., Any] = self.client.execute_command
+        if call.script is None:
+            return send(*call.args)
+        words = _evalsha(self._scripts[call.script], call)
+        try:
+            return send(*words)
+        except NoScriptError:
+            self.client.script_load(self._scripts[call.script].source)
+            return send(*words)
+
+
+class AsyncStore:
+    """Runs calls against Redis from an event loop."""
+
+    def __init__(
+        self, client: redis.asyncio.Redis, scripts: dict[str, Script] | None = None
+    ) -> None:
+        self.client = client
+        self._scripts = scripts or load_scripts()
+
+    @classmethod
+    def connect(cls, url: str, *, max_connections: int = 64) -> AsyncStore:
+        """Connect lazily; nothing is sent yet."""
+        return cls(
+            redis.asyncio.Redis.from_url(
+                url,
+                socket_timeout=SOCKET_TIMEOUT,
+                socket_connect_timeout=CONNECT_TIMEOUT,
+                max_connections=max_connections,
+                retry=redis.asyncio.retry.Retry(NoBackoff(), 0),
+            )
+        )
+
+    async def run(self, call: Call[T]) -> T:
+        """Send one call and read its answer.
+
+        Raises:
+            StoreUnavailable, StoreFull, StoreRefused: as the classes say.
+        """
+        with translated():
+            return call.parse(await self._send(call))
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self.client.aclose()
+
+    async def _send(self, call: Call[Any]) -> Any:
+        send: Callable[..., Awaitable[Any]] = self.client.execute_command
+        if call.script is None:
+            return await send(*call.args)
+        words = _evalsha(self._scripts[call.script], call)
+        try:
+            return await send(*words)
+        except NoScriptError:
+            await self.client.script_load(self._scripts[call.script].source)
+            return await send(*words)
+
+
+def _evalsha(script: Script, call: Call[Any]) -> tuple[Argument, ...]:
+    return ("EVALSHA", script.sha, len(call.keys), *call.keys, *call.args)
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn errors of redis-py into errors of the store, the cause chained."""
+    try:
+        yield
+    except OutOfMemoryError as error:
+        raise StoreFull(
+            "Redis is full and takes no new jobs: give it more memory (maxmemory) or wait "
+            "until finished lanes expire."
+        ) from error
+    except AuthenticationError as error:
+        raise StoreUnavailable("Redis refuses our password: check redis_url.") from error
+    except (ConnectionError, TimeoutError, BusyLoadingError, ReadOnlyError) as error:
+        raise StoreUnavailable(
+            f"Redis cannot serve at the moment ({type(error).__name__}): is it running, and does "
+            "redis_url point to it?"
+        ) from error
+    except ResponseError as error:
+        raise StoreRefused(str(error)) from error
+    except RedisError as error:
+        raise StoreError(f"Redis: {type(error).__name__}") from error
+
+
+def text(value: bytes | str | None) -> str:
+    """A reply as text; nothing is the empty string."""
+    if value is None:
+        return ""
+    return value.decode() if isinstance(value, bytes) else value

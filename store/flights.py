@@ -1,0 +1,269 @@
+"""Flights: claiming a batch, marking it before the POST, settling it; and what comes back later."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from store.calls import Argument, Call, command, script_call, text
+from store.keys import OUTCOMES_PER_KEY, lane_keys
+from store.lanes import LaneStatus
+from store.outcomes import RECORD_BYTES, Run
+from store.packing import Job, pack, unpack
+from store.states import State
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a claim brought."""
+
+    status: LaneStatus  # of the lane; no jobs unless it is the one that was asked for
+    journal: int
+    now_ms: int  # Redis' clock
+    waiting: int  # queue elements left behind, 0 = the queue is empty
+    jobs: list[Job]
+
+
+def claim_batch(
+    lane: str,
+    batch: str,
+    *,
+    owner: str,
+    most: int,
+    most_bytes: int,
+    lease_ms: int,
+    status: LaneStatus = LaneStatus.SENDING,
+) -> Call[Claim]:
+    """Take up to `most` jobs into a flight; `batch` is the operation id, a repeat answers the same."""
+    keys = lane_keys(lane)
+    return script_call(
+        "claim_batch",
+        (keys.meta, keys.counts, keys.queue, keys.flights, keys.flight(batch)),
+        (batch, owner, most, most_bytes, lease_ms, status),
+        _claim,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What marking a flight answered."""
+
+    verdict: str  # ok | lost | the status that forbids posting
+    journal: int
+    now_ms: int
+
+    @property
+    def may_post(self) -> bool:
+        """The flight is ours and the lane is sending."""
+        return self.verdict == "ok"
+
+    @property
+    def lost(self) -> bool:
+        """The lease ran out and somebody took the flight back: it is not ours to touch."""
+        return self.verdict == "lost"
+
+
+def mark_posting(
+    lane: str, batch: str, *, owner: str, request: int, messages: int, lease_ms: int
+) -> Call[Mark]:
+    """Write down that a request of this flight (1, 2 …) is about to be posted."""
+    keys = lane_keys(lane)
+    return script_call(
+        "mark_posting",
+        (keys.meta, keys.stats, keys.flights, keys.flight(batch)),
+        (batch, owner, request, lease_ms, messages),
+        lambda reply: Mark(text(reply[0]), int(reply[1]), int(reply[2])),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Wave:
+    """Jobs that are retried together."""
+
+    id: str
+    delay_ms: int
+    jobs: Sequence[Job]
+
+
+@dataclass(frozen=True, slots=True)
+class Park:
+    """Jobs that were posted and have no answer that can be trusted."""
+
+    id: str
+    delay_ms: int
+    jobs: Sequence[Job]
+
+
+@dataclass(slots=True)
+class Settlement:
+    """What became of every message of a flight or a park; the figures must add up to its size."""
+
+    counts: dict[State, int] = field(default_factory=dict)
+    records: list[Run] = field(default_factory=list)
+    back: Sequence[Job] = ()  # to the front of the queue
+    waves: list[Wave] = field(default_factory=list)
+    parks: list[Park] = field(default_factory=list)
+    dead: Sequence[Job] = ()
+    dead_reason: str = ""
+    codes: dict[str, int] = field(default_factory=dict)
+    stats: dict[str, int] = field(default_factory=dict)
+    trails: list[tuple[int, bytes]] = field(default_factory=list)  # bucket, entry
+    long_ids: list[tuple[int, bytes]] = field(default_factory=list)  # index, recipient
+    stop: str = ""  # why the lane must stop
+
+    def add(self, state: State, n: int) -> None:
+        """Count n more messages into a state."""
+        if n:
+            self.counts[state] = self.counts.get(state, 0) + n
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What settling answered."""
+
+    verdict: str  # ok | repeat | lost
+    journal: int
+    status: LaneStatus
+
+    @property
+    def lost(self) -> bool:
+        """Nothing was written: the flight is not ours any more."""
+        return self.verdict == "lost"
+
+
+def settle_batch(lane: str, batch: str, n: int, owner: str, what: Settlement) -> Call[Settled]:
+    """End a flight of ours, all in one step. Repeating it answers the first result."""
+    source = lane_keys(lane).flight(batch)
+    return _settle(lane, batch, n, owner, State.IN_FLIGHT, source, what)
+
+
+def settle_park(lane: str, park: str, n: int, what: Settlement) -> Call[Settled]:
+    """End a park: by evidence, by the lane's policy, or by an operator."""
+    return _settle(lane, park, n, "", State.PARKED, lane_keys(lane).park(park), what)
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """A park that has been read."""
+
+    id: str
+    tries: int  # requests of the flight it was; 0 = its jobs already count them
+    jobs: list[Job]
+
+
+def due_parks(lane: str, now_ms: int | str, *, most: int = 10) -> Call[list[str]]:
+    """Parks whose time to wait for evidence is over (`+inf`: all)."""
+    return command(
+        "ZRANGEBYSCORE", lane_keys(lane).parked, "-inf", now_ms, "LIMIT", 0, most,
+        parse=lambda reply: [text(park) for park in reply],
+    )  # fmt: skip
+
+
+def read_park(lane: str, park: str) -> Call[Parked | None]:
+    """One park, or None if it has been resolved."""
+    return command(
+        "HMGET", lane_keys(lane).park(park), "tries", "jobs",
+        parse=lambda is_: Parked(park, int(is_[0] or 0), unpack(is_[1])) if is_[1] else None,
+    )  # fmt: skip
+
+
+def promote_due(lane: str, *, most: int = 20) -> Call[tuple[int, int]]:
+    """Queue the retry waves that are due.
+
+    Returns (when run):
+        Jobs promoted; ms until the next wave, -1 for none.
+    """
+    keys = lane_keys(lane)
+    return script_call(
+        "promote_due",
+        (keys.meta, keys.counts, keys.queue, keys.waves),
+        (keys.wave_prefix, most),
+        lambda reply: (int(reply[0]), int(reply[1])),
+    )
+
+
+def recover_flights(lane: str, *, settle_after_ms: int, most: int = 10) -> Call[tuple[int, int]]:
+    """Take back the flights whose lease has run out.
+
+    Returns (when run):
+        Messages back in the queue, messages parked.
+    """
+    keys = lane_keys(lane)
+    return script_call(
+        "recover_flights",
+        (keys.meta, keys.counts, keys.queue, keys.flights, keys.parked),
+        (keys.flight(""), keys.park_prefix, most, settle_after_ms),
+        lambda reply: (int(reply[0]), int(reply[1])),
+    )
+
+
+def trail_entries(jobs: Iterable[Job], entry: str) -> Iterator[tuple[int, bytes]]:
+    """One entry a bucket that says what happened to all these messages: `<runs> <entry>`."""
+    by_bucket: dict[int, list[int]] = {}
+    for job in jobs:
+        by_bucket.setdefault(job.index // OUTCOMES_PER_KEY, []).append(job.index)
+    for bucket, indexes in by_bucket.items():
+        yield bucket, f"{_ranges(sorted(indexes))} {entry}".encode()
+
+
+def _ranges(indexes: list[int]) -> str:
+    """Ascending indexes in short: `5,17,900-950`."""
+    ranges: list[list[int]] = []
+    for index in indexes:
+        if ranges and index == ranges[-1][1] + 1:
+            ranges[-1][1] = index
+        else:
+            ranges.append([index, index])
+    return ",".join(f"{first}-{last}" if last > first else f"{first}" for first, last in ranges)
+
+
+def _settle(
+    lane: str, id_: str, n: int, owner: str, from_: State, source: str, what: Settlement
+) -> Call[Settled]:
+    keys = lane_keys(lane)
+    return script_call(
+        "settle_batch",
+        (
+            keys.meta, keys.counts, keys.codes, keys.stats, keys.queue, keys.waves, keys.flights,
+            keys.parked, keys.dead, source, keys.done(f"{from_}:{id_}"),
+        ),
+        (
+            id_, owner, from_, n, what.stop, keys.outcomes, keys.trails, keys.ids,
+            keys.wave_prefix, keys.park_prefix, RECORD_BYTES, *_lists(what),
+        ),
+        _settled,
+    )  # fmt: skip
+
+
+def _settled(reply: Any) -> Settled:
+    return Settled(text(reply[0]), int(reply[1]), LaneStatus(text(reply[2])))
+
+
+def _lists(what: Settlement) -> Iterator[Argument]:
+    yield from _list(what.counts.items())
+    yield from _list((run.bucket, run.offset, run.records) for run in what.records)
+    yield from _list([(pack(what.back),)] if what.back else ())
+    yield from _list((wave.id, wave.delay_ms, pack(wave.jobs)) for wave in what.waves)
+    yield from _list((p.id, p.delay_ms, len(p.jobs), 0, pack(p.jobs)) for p in what.parks)
+    yield from _list(_dead(what))
+    yield from _list(what.codes.items())
+    yield from _list(what.stats.items())
+    yield from _list(what.trails)
+    yield from _list((i // OUTCOMES_PER_KEY, i, recipient) for i, recipient in what.long_ids)
+
+
+def _dead(what: Settlement) -> Iterator[tuple[bytes]]:
+    if what.dead:
+        yield (what.dead_reason.encode() + b"\n" + pack(what.dead),)
+
+
+def _list(items: Iterable[Sequence[Argument]]) -> Iterator[Argument]:
+    rows = list(items)
+    yield len(rows)
+    for row in rows:
+        yield from row
+
+
+def _claim(reply: Any) -> Claim:
+    status, journal, now, n, waiting, blob = reply
+    jobs = unpack(blob) if int(n) else []
+    return Claim(LaneStatus(text(status)), int(journal), int(now), int(waiting), jobs)

@@ -1,0 +1,152 @@
+"""Every Redis key of sendmany, built here and nowhere else.
+
+    key                          type    written by                      gone after
+    sm:{family}rest:meta         hash    open_lane, enqueue_*, move_lane retention
+    sm:{family}rest:counts       hash    every script that moves a state retention
+    sm:{family}rest:codes        hash    settle_batch                    retention
+    sm:{family}rest:stats        hash    mark_posting, settle_batch      retention
+    sm:{family}rest:queue        list    enqueue_*, settle, recover      the last claim
+    sm:{family}rest:waves        zset    settle_batch                    promote_due
+    sm:{family}rest:w:<wave>     string  settle_batch                    promote_due
+    sm:{family}rest:flights      zset    claim_batch, mark_posting       settle, recover
+    sm:{family}rest:f:<batch>    hash    claim_batch, mark_posting       settle, recover
+    sm:{family}rest:parked       zset    settle_batch, recover_flights   settle_batch
+    sm:{family}rest:p:<park>     hash    settle_batch, recover_flights   settle_batch
+    sm:{family}rest:done:<batch> string  settle_batch                    10 minutes
+    sm:{family}rest:o:<n>        string  settle_batch                    retention
+    sm:{family}rest:t:<n>        list    settle_batch                    retention
+    sm:{family}rest:id:<n>       hash    settle_batch                    retention
+    sm:{family}rest:s:<n>        hash    enqueue_rows                    retention
+    sm:{family}rest:dead         list    settle_batch                    retention
+    sm:{family}:seen:<day>:<n>   hash    enqueue_messages                2 days
+    sm:names                     hash    producer: campaign name → lane  retention
+    sm:lanes                     zset    producer: lane → opening time   retention
+    sm:active                    set     producer; sweep                 the lane's end
+    sm:ready                     zset    producer, worker: lane → urgency; a hint, rebuilt by the sweep
+    sm:limit:{sub-account}       hash    acquire_permits, block_sender   1 hour idle
+    sm:permit:{sub-account}:<op> string  acquire_permits                 10 seconds
+    sm:{drains}                  zset    enter_drain                     leave_drain, its lease
+    sm:{drains}:wake             list    wake_drain                      a drain loop takes it
+    sm:{drains}:calling          string  wake_drain                      enter_drain, 30 seconds
+    sm:sweep                     string  one sweeper at a time           its lease
+
+`{family}` is the hash tag: all keys of a lane live on one shard, so that one script can touch them.
+A campaign is a family of its own (`rest` is empty); the notification lanes of one sub-account share
+one, so that idempotency keys reach over midnight and priorities.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+OUTCOMES_PER_KEY = 1000
+"""Messages whose records share one string."""
+SEEN_PER_BUCKET = 64
+"""Idempotency keys a bucket is meant for: far below the listpack limit, even with bad luck."""
+
+NAMES = "sm:names"
+LANES = "sm:lanes"
+ACTIVE = "sm:active"
+READY = "sm:ready"
+DRAINS = "sm:{drains}"
+WAKE = "sm:{drains}:wake"
+CALLING = "sm:{drains}:calling"
+SWEEP = "sm:sweep"
+
+NOTIFICATION_FAMILY = 8
+"""Length of `n-` + six characters: the family part of a notification lane's id."""
+
+
+def family(lane: str) -> str:
+    """The part of a lane id that is its hash tag."""
+    return lane[:NOTIFICATION_FAMILY] if lane.startswith("n-") else lane
+
+
+def limiter(sub_account: str) -> str:
+    """Arrival times and the block of one sub-account."""
+    return f"sm:limit:{{{sub_account}}}"
+
+
+def permit(sub_account: str, op: str) -> str:
+    """The answer that an acquisition got, for a call that is repeated."""
+    return f"sm:permit:{{{sub_account}}}:{op}"
+
+
+@dataclass(frozen=True, slots=True)
+class LaneKeys:
+    """All keys of one lane. Build with `lane_keys`."""
+
+    base: str
+    family_base: str
+    meta: str
+    counts: str
+    codes: str
+    stats: str
+    queue: str
+    waves: str
+    flights: str
+    parked: str
+    dead: str
+    outcomes: str  # prefix; + number of the bucket
+    trails: str  # prefix; + number of the bucket
+    ids: str  # prefix; + number of the bucket
+    seen: str  # prefix; + number of the bucket
+    wave_prefix: str  # + wave id
+    park_prefix: str  # + park id
+
+    def flight(self, batch: str) -> str:
+        """One claimed batch."""
+        return f"{self.base}:f:{batch}"
+
+    def park(self, park: str) -> str:
+        """One parked batch."""
+        return f"{self.park_prefix}{park}"
+
+    def wave(self, wave: str) -> str:
+        """The jobs of one retry wave."""
+        return f"{self.wave_prefix}{wave}"
+
+    def done(self, batch: str) -> str:
+        """What settling this batch answered, for a call that is repeated."""
+        return f"{self.base}:done:{batch}"
+
+    def outcome(self, index: int) -> str:
+        """The string that holds the record of this message."""
+        return f"{self.outcomes}{index // OUTCOMES_PER_KEY}"
+
+    def trail(self, index: int) -> str:
+        """The list that holds the earlier attempts of this message."""
+        return f"{self.trails}{index // OUTCOMES_PER_KEY}"
+
+    def long_ids(self, index: int) -> str:
+        """The hash that holds recipients who are not numbers."""
+        return f"{self.ids}{index // OUTCOMES_PER_KEY}"
+
+    def seen_on(self, day: str) -> str:
+        """Prefix of the family's idempotency buckets of one day."""
+        return f"{self.family_base}:seen:{day}:"
+
+
+@lru_cache(maxsize=4096)
+def lane_keys(lane: str) -> LaneKeys:
+    """Build the keys of a lane, once."""
+    tag = family(lane)
+    base = f"sm:{{{tag}}}{lane[len(tag) :]}"
+    return LaneKeys(
+        base=base,
+        family_base=f"sm:{{{tag}}}",
+        meta=f"{base}:meta",
+        counts=f"{base}:counts",
+        codes=f"{base}:codes",
+        stats=f"{base}:stats",
+        queue=f"{base}:queue",
+        waves=f"{base}:waves",
+        flights=f"{base}:flights",
+        parked=f"{base}:parked",
+        dead=f"{base}:dead",
+        outcomes=f"{base}:o:",
+        trails=f"{base}:t:",
+        ids=f"{base}:id:",
+        seen=f"{base}:s:",
+        wave_prefix=f"{base}:w:",
+        park_prefix=f"{base}:p:",
+    )

@@ -1,0 +1,336 @@
+"""Lanes: opening them, reading what they are, and moving them between their statuses."""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from store.calls import Call, Store, command, script_call, text
+from store.errors import LaneMismatch, UnknownLane
+from store.keys import ACTIVE, LANES, NAMES, READY, SEEN_PER_BUCKET, lane_keys
+from store.states import OPEN_STATES, State
+
+
+class Priority(StrEnum):
+    """How urgent a lane is; claims go to the most urgent first."""
+
+    URGENT = "urgent"
+    NORMAL = "normal"
+    BULK = "bulk"
+
+    @property
+    def urgency(self) -> int:
+        """0 goes first."""
+        return list(Priority).index(self)
+
+
+class LaneStatus(StrEnum):
+    """What a lane is doing."""
+
+    LOADING = "loading"
+    SENDING = "sending"
+    PAUSED = "paused"
+    STOPPED = "stopped"  # by a cause, with a reason; jobs stay queued
+    CANCELLING = "cancelling"
+    CANCELLED = "cancelled"
+    FINISHED = "finished"
+    GONE = "gone"  # there is no such lane
+
+    @property
+    def ended(self) -> bool:
+        """Nothing more will happen by itself."""
+        return self in (LaneStatus.CANCELLED, LaneStatus.FINISHED, LaneStatus.GONE)
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """What a lane is: read once, it does not change but for `status` and `reason`."""
+
+    id: str
+    name: str
+    kind: str  # campaign | notifications
+    sub_account: str
+    priority: Priority
+    status: LaneStatus
+    reason: str  # why it is stopped, for people
+    content: bytes  # compiled content of a campaign; empty for notifications
+    on_unknown: str  # hold | resend
+    on_server_error: str  # retry | hold
+    settle_after: float  # seconds
+    next_index: int  # jobs accepted so far
+    loaded: bool  # the recipient file has been read to its end
+    offset: int  # bytes of the file that are in
+    line: int
+    row: int
+    rejects: int
+    duplicates: int
+    opened_at: int  # ms
+    started_at: int  # ms; 0 = not yet
+    finished_at: int  # ms; 0 = not yet
+
+
+@dataclass(frozen=True, slots=True)
+class Policies:
+    """What happens when the provider leaves us in doubt."""
+
+    on_unknown: str = "hold"
+    on_server_error: str = "retry"
+    settle_after: float = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignPlan:
+    """All that opens a campaign."""
+
+    name: str
+    sub_account: str
+    content: bytes
+    content_digest: str
+    source: str  # fingerprint of the recipient file
+    expected: int  # recipients, roughly: sizes the buckets of seen keys
+    priority: Priority = Priority.BULK
+    policies: Policies = Policies()
+    early: bool = False  # may be claimed from while the file is being read
+
+
+def open_campaign(store: Store, plan: CampaignPlan) -> tuple[str, bool]:
+    """Open a campaign, or find it again if the same was opened before.
+
+    Returns:
+        The lane id, and whether it was there already.
+
+    Raises:
+        LaneMismatch: the name is taken by another message, file or sub-account.
+    """
+    lane = _lane_for_name(store, plan.name)
+    fields = {
+        **_common(lane, plan.name, "campaign", plan.sub_account, plan.priority, plan.policies),
+        "status": LaneStatus.SENDING if plan.early else LaneStatus.LOADING,
+        "early": int(plan.early),
+        "loaded": 0,
+        "content": plan.content,
+        "content_digest": plan.content_digest,
+        "source": plan.source,
+        "seen_buckets": max(1, -(-plan.expected // SEEN_PER_BUCKET)),
+    }
+    fresh, digest, source, sub_account = store.run(_open(lane, fields))
+    if not fresh and (digest, source, sub_account) != (
+        plan.content_digest,
+        plan.source,
+        plan.sub_account,
+    ):
+        raise LaneMismatch(_what_differs(plan, digest, source))
+    _register(store, lane)
+    return lane, not fresh
+
+
+def open_notifications(
+    store: Store, lane: str, sub_account: str, priority: Priority, policies: Policies
+) -> None:
+    """Open a notification lane; harmless when it is open."""
+    name = f"{sub_account} {priority} notifications"
+    fields = {
+        **_common(lane, name, "notifications", sub_account, priority, policies),
+        "status": LaneStatus.SENDING,
+        "loaded": 1,
+        "rolling": 1,
+    }
+    store.run(_open(lane, fields))
+    _register(store, lane)
+
+
+def find_lane(store: Store, name_or_id: str) -> Lane:
+    """Read a lane by the name of its campaign or by its id.
+
+    Raises:
+        UnknownLane: there is none.
+    """
+    by_name = store.run(command("HGET", NAMES, name_or_id, parse=text))
+    lane = store.run(read_lane(by_name or name_or_id))
+    if lane is None:
+        raise UnknownLane(f"There is no campaign {name_or_id!r}; see `sendmany campaign list`.")
+    return lane
+
+
+def list_lanes(store: Store, *, newest: int = 100) -> list[Lane]:
+    """The lanes opened last, newest first."""
+    ids = store.run(command("ZREVRANGE", LANES, 0, newest - 1, parse=_texts))
+    found = [store.run(read_lane(lane)) for lane in ids]
+    return [lane for lane in found if lane is not None]
+
+
+def read_lane(lane: str) -> Call[Lane | None]:
+    """Everything a lane is; None when there is no such lane."""
+    return command("HGETALL", lane_keys(lane).meta, parse=lambda reply: _lane(lane, reply))
+
+
+def read_status(lane: str) -> Call[LaneStatus]:
+    """What a lane is doing."""
+    return command(
+        "HGET",
+        lane_keys(lane).meta,
+        "status",
+        parse=lambda reply: LaneStatus(text(reply) or "gone"),
+    )
+
+
+def read_counts(lane: str) -> Call[dict[State, int]]:
+    """How many messages are in each state."""
+    return command("HGETALL", lane_keys(lane).counts, parse=_counts)
+
+
+def read_numbers(key: str) -> Call[dict[str, int]]:
+    """A hash of numbers: `LaneKeys.codes` or `LaneKeys.stats`."""
+    return command("HGETALL", key, parse=_numbers)
+
+
+def move_lane(lane: str, action: str, reason: str = "") -> Call[tuple[bool, LaneStatus]]:
+    """Pause, resume, cancel, stop or close a lane.
+
+    Returns:
+        Whether it changed, and the status it has now.
+    """
+    keys = lane_keys(lane)
+    return script_call("move_lane", (keys.meta, keys.counts), (action, reason), _moved)
+
+
+def finish_loading(lane: str) -> Call[LaneStatus]:
+    """Say that the recipient file has been read to its end."""
+    keys = lane_keys(lane)
+    return script_call(
+        "finish_loading", (keys.meta, keys.counts), (), lambda reply: LaneStatus(text(reply[0]))
+    )
+
+
+def announce(lane: str, priority: Priority) -> Call[None]:
+    """Hint that the lane has something to claim."""
+    return command("ZADD", READY, priority.urgency, lane, parse=_nothing)
+
+
+def still_open(counts: Mapping[State, int]) -> int:
+    """Messages that are not finished."""
+    return sum(counts.get(state, 0) for state in OPEN_STATES)
+
+
+def notification_lane(sub_account_digest: str, priority: Priority, day: str) -> str:
+    """Id of a notification lane.
+
+    Args:
+        sub_account_digest: six characters that stand for the sub-account.
+        day: `yymmdd`.
+    """
+    return f"n-{sub_account_digest}-{priority[0]}{day}"
+
+
+def _lane_for_name(store: Store, name: str) -> str:
+    fresh = f"{_slug(name)}-{secrets.token_hex(3)}"
+    store.run(command("HSETNX", NAMES, name, fresh, parse=_nothing))
+    return store.run(command("HGET", NAMES, name, parse=text))
+
+
+def _slug(name: str) -> str:
+    kept = "".join(c if c.isascii() and c.isalnum() else "-" for c in name.lower())
+    slug = "-".join(part for part in kept.split("-") if part)[:17].strip("-")
+    return "c" if slug in ("", "n") or slug.startswith("n-") else slug
+
+
+def _register(store: Store, lane: str) -> None:
+    store.run(command("SADD", ACTIVE, lane, parse=_nothing))
+    opened_at = store.run(command("HGET", lane_keys(lane).meta, "opened_at", parse=text))
+    store.run(command("ZADD", LANES, "NX", opened_at or "0", lane, parse=_nothing))
+
+
+def _common(
+    lane: str, name: str, kind: str, sub_account: str, priority: Priority, policies: Policies
+) -> dict[str, str | int | float | bytes]:
+    return {
+        "id": lane,
+        "name": name,
+        "kind": kind,
+        "sub_account": sub_account,
+        "priority": priority,
+        "on_unknown": policies.on_unknown,
+        "on_server_error": policies.on_server_error,
+        "settle_after": policies.settle_after,
+    }
+
+
+def _open(
+    lane: str, fields: Mapping[str, str | int | float | bytes]
+) -> Call[tuple[bool, str, str, str]]:
+    words = [word for pair in fields.items() for word in pair]
+    return script_call("open_lane", (lane_keys(lane).meta,), words, _opened)
+
+
+def _opened(reply: Any) -> tuple[bool, str, str, str]:
+    return bool(reply[0]), text(reply[2]), text(reply[3]), text(reply[4])
+
+
+def _what_differs(plan: CampaignPlan, digest: str, source: str) -> str:
+    if digest != plan.content_digest:
+        what = "message"
+    elif source != plan.source:
+        what = "recipient file"
+    else:
+        what = "sub-account"
+    return (
+        f"There is already a campaign {plan.name!r} with another {what}: choose another name, "
+        "or launch it with what it was launched with to go on where it was."
+    )
+
+
+def _moved(reply: Any) -> tuple[bool, LaneStatus]:
+    return bool(reply[0]), LaneStatus(text(reply[1]))
+
+
+def _lane(lane: str, reply: Any) -> Lane | None:
+    is_ = _fields(reply)
+    if not is_:
+        return None
+    return Lane(
+        id=lane,
+        name=text(is_.get("name")),
+        kind=text(is_.get("kind")),
+        sub_account=text(is_.get("sub_account")),
+        priority=Priority(text(is_.get("priority"))),
+        status=LaneStatus(text(is_.get("status"))),
+        reason=text(is_.get("reason")),
+        content=is_.get("content", b""),
+        on_unknown=text(is_.get("on_unknown")),
+        on_server_error=text(is_.get("on_server_error")),
+        settle_after=float(is_.get("settle_after", 0)),
+        next_index=int(is_.get("next", 0)),
+        loaded=is_.get("loaded") == b"1",
+        offset=int(is_.get("offset", 0)),
+        line=int(is_.get("line", 0)),
+        row=int(is_.get("row", 0)),
+        rejects=int(is_.get("rejects", 0)),
+        duplicates=int(is_.get("duplicates", 0)),
+        opened_at=int(is_.get("opened_at", 0)),
+        started_at=int(is_.get("started_at", 0)),
+        finished_at=int(is_.get("finished_at", 0)),
+    )
+
+
+def _fields(reply: Any) -> dict[str, bytes]:
+    pairs = (
+        reply.items() if isinstance(reply, Mapping) else zip(reply[::2], reply[1::2], strict=True)
+    )
+    return {text(field): value for field, value in pairs}
+
+
+def _counts(reply: Any) -> dict[State, int]:
+    return {State(field): int(value) for field, value in _fields(reply).items() if int(value)}
+
+
+def _numbers(reply: Any) -> dict[str, int]:
+    return {field: int(value) for field, value in _fields(reply).items()}
+
+
+def _texts(reply: Any) -> list[str]:
+    return [text(item) for item in reply]
+
+
+def _nothing(_: Any) -> None:
+    return None

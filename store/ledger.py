@@ -1,0 +1,63 @@
+"""The ledger: a lane counted again from its records and its jobs, held against its counts."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from store.calls import Store, command
+from store.keys import OUTCOMES_PER_KEY, lane_keys
+from store.outcomes import RECORD_BYTES
+from store.reports import report, waiting_jobs
+from store.states import BY_MARK, RECORD_STATES, State
+
+SHOWN = 100
+_IS_FINAL = bytes(int(chr(code) in BY_MARK and BY_MARK[chr(code)].counted) for code in range(256))
+"""Translates a mark to 1 if the record, and not the job, holds the state of the message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recount:
+    """A lane counted again."""
+
+    found: dict[State, int]
+    counted: dict[State, int]  # what the lane's counts say
+    accepted_jobs: int
+    missing: tuple[int, ...]  # indexes that are nowhere (the first hundred)
+    doubled: tuple[int, ...]  # indexes that are in two places (the first hundred)
+
+    @property
+    def balanced(self) -> bool:
+        """Every message is in exactly one place, and the counts say so."""
+        return not self.missing and not self.doubled and self.found == self.counted
+
+
+def recount(store: Store, lane_id: str) -> Recount:
+    """Count a lane again from its records and jobs; exact when nothing moves meanwhile.
+
+    Raises:
+        UnknownLane: there is no such lane.
+    """
+    before = report(store, lane_id)
+    size = before.lane.next_index
+    found: Counter[State] = Counter()
+    places = bytearray(size)
+    for first in range(0, size, OUTCOMES_PER_KEY):
+        blob = store.run(
+            command("GET", lane_keys(lane_id).outcome(first), parse=lambda reply: reply or b"")
+        )
+        marks = blob[::RECORD_BYTES][: size - first]
+        places[first : first + len(marks)] = marks.translate(_IS_FINAL)
+        found.update(_final_states(marks))
+    for state, job in waiting_jobs(store, lane_id):
+        found[state] += 1
+        places[job.index] = min(255, places[job.index] + 1)
+    missing = tuple(index for index, n in enumerate(places) if n == 0)[:SHOWN]
+    doubled = tuple(index for index, n in enumerate(places) if n > 1)[:SHOWN]
+    return Recount(dict(found), before.counts, size, missing, doubled)
+
+
+def _final_states(marks: bytes) -> dict[State, int]:
+    return {
+        row.state: n
+        for row in RECORD_STATES
+        if row.counted and (n := marks.count(row.mark.encode()))
+    }

@@ -1,0 +1,81 @@
+"""Limits of a sub-account, shared by all workers: permits, and the block after a 429."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from store.calls import Call, script_call
+from store.keys import limiter, permit
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a sub-account may do. A rate of 0 means no limit."""
+
+    messages_per_second: float
+    burst: int
+    urgent_reserve: int
+    requests_per_second: float
+
+    def largest_batch(self, *, urgent: bool, cap: int = 1000) -> int:
+        """Messages one claim may take: half a second's worth, within the burst."""
+        if self.messages_per_second <= 0:
+            return cap
+        usable = self.burst - (0 if urgent else self.urgent_reserve)
+        return max(1, min(cap, int(self.messages_per_second / 2), usable))
+
+
+@dataclass(frozen=True, slots=True)
+class Permits:
+    """Answer of an acquisition."""
+
+    granted: bool
+    wait: float  # seconds: before the permits may be used, or before asking again
+    blocked: bool = False  # refused because the sub-account is blocked for everyone
+
+
+def acquire_permits(
+    sub_account: str, limits: Limits, n: int, *, op: str, urgent: bool, horizon: float
+) -> Call[Permits]:
+    """Take permits for `n` messages and one request.
+
+    Args:
+        op: id of this acquisition; a repeat answers what the first call answered.
+        horizon: seconds ahead that permits may be reserved; later turns are refused.
+    """
+    kept = 0 if urgent else limits.urgent_reserve
+    return script_call(
+        "acquire_permits",
+        (limiter(sub_account), permit(sub_account, op)),
+        (
+            n, limits.messages_per_second, limits.burst, kept,
+            limits.requests_per_second, int(horizon * 1000),
+        ),
+        _permits,
+    )  # fmt: skip
+
+
+def return_permits(sub_account: str, limits: Limits, n: int, *, op: str) -> Call[bool]:
+    """Give back `n` permits of an acquisition that were not used; once."""
+    return script_call(
+        "return_permits",
+        (limiter(sub_account), permit(sub_account, op)),
+        (n, limits.messages_per_second),
+        bool,
+    )
+
+
+def block_sender(sub_account: str, seconds: float) -> Call[float]:
+    """Let nobody send for this sub-account for a while; returns the seconds until it is free."""
+    return script_call(
+        "block_sender",
+        (limiter(sub_account),),
+        (max(1, int(seconds * 1000)),),
+        lambda reply: int(reply) / 1000,
+    )
+
+
+def _permits(reply: Any) -> Permits:
+    wait = int(reply[1]) / 1000
+    if int(reply[0]) == 1:
+        return Permits(True, wait)
+    return Permits(False, wait, blocked=int(reply[2]) == 1)

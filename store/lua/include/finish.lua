@@ -1,0 +1,18 @@
+-- Ends a lane whose file has been read to the end and that has nothing left to do.
+-- A lane whose counts do not add up to the jobs it accepted never ends: it stays, for `verify`.
+local function finish_if_done(meta, counts)
+  local lane = redis.call('HMGET', meta, 'status', 'loaded', 'rolling', 'next')
+  local status = lane[1]
+  if status == 'finished' or status == 'cancelled' then return status end
+  if lane[2] ~= '1' or lane[3] == '1' then return status end
+  local open = redis.call('HMGET', counts, 'queued', 'in_flight', 'delayed', 'parked')
+  for i = 1, 4 do
+    if (tonumber(open[i] or 0) or 0) > 0 then return status end
+  end
+  local sum = 0
+  for _, n in ipairs(redis.call('HVALS', counts)) do sum = sum + tonumber(n) end
+  if sum ~= tonumber(lane[4] or 0) then return status end
+  local ended = status == 'cancelling' and 'cancelled' or 'finished'
+  redis.call('HSET', meta, 'status', ended, 'finished_at', now_ms())
+  return ended
+end

@@ -1,0 +1,13 @@
+-- Opens a lane, once. A repeat changes nothing and says what is there.
+-- KEYS: meta
+-- ARGV: field, value, field, value … (status, next and journal are set here)
+-- Returns: {1 if it was opened now else 0, status, digest of content, digest of source}
+-- include: clock
+local meta = KEYS[1]
+local fresh = 0
+if redis.call('EXISTS', meta) == 0 then
+  redis.call('HSET', meta, 'next', 0, 'journal', 0, 'opened_at', now_ms(), unpack(ARGV))
+  fresh = 1
+end
+local is = redis.call('HMGET', meta, 'status', 'content_digest', 'source', 'sub_account')
+return { fresh, is[1], is[2] or '', is[3] or '', is[4] or '' }

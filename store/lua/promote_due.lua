@@ -1,0 +1,34 @@
+-- Puts retry waves whose time has come at the front of the queue (all of them when the lane is being
+-- cancelled).
+-- KEYS: meta, counts, queue, waves
+-- ARGV: prefix of waves, most waves
+-- Returns: {jobs promoted, ms until the next wave or -1}
+-- include: clock, sections
+local meta, counts, queue, waves = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local prefix, most = ARGV[1], tonumber(ARGV[2])
+local now = now_ms()
+local until_ = redis.call('HGET', meta, 'status') == 'cancelling' and '+inf' or now
+
+local promoted = 0
+for _, wave in ipairs(redis.call('ZRANGEBYSCORE', waves, '-inf', until_, 'LIMIT', 0, most)) do
+  local blob = redis.call('GET', prefix .. wave)
+  if blob then
+    local position = 1
+    while position <= #blob do
+      local n, _, _, bytes, start = section_at(blob, position)
+      promoted = promoted + n
+      position = start + bytes + 1
+    end
+    redis.call('LPUSH', queue, blob)
+    redis.call('DEL', prefix .. wave)
+  end
+  redis.call('ZREM', waves, wave)
+end
+if promoted > 0 then
+  redis.call('HINCRBY', counts, 'delayed', -promoted)
+  redis.call('HINCRBY', counts, 'queued', promoted)
+  redis.call('HINCRBY', meta, 'journal', 1)
+end
+local following = redis.call('ZRANGE', waves, 0, 0, 'WITHSCORES')
+local wait = following[2] and math.max(0, tonumber(following[2]) - now) or -1
+return { promoted, wait }

@@ -1,0 +1,93 @@
+-- Ends a flight or a park: writes what became of every message, moves the counts, gives back, delays
+-- or parks what is not finished, and forgets the flight. One step; a repeat answers the first result.
+-- A record is never replaced by one of a lower rank: evidence that came earlier stays.
+-- KEYS: meta, counts, codes, stats, queue, waves, flights, parked, dead, source, done
+--       (source: the flight or the park that ends)
+-- ARGV: id, owner ('' = a park), state the messages are in, number of messages, reason to stop the lane
+--       ('' = none), prefixes of outcomes, trails, long ids, waves, parks; bytes of a record; then lists,
+--       each led by its length:
+--       counts (state, n), records (bucket, offset, blob), jobs back to the queue (blob),
+--       waves (id, delay in ms, blob), parks (id, delay in ms, n, tries, blob), dead (blob),
+--       codes (name, n), stats (name, n), trails (bucket, entry), long ids (bucket, index, id)
+-- Returns: {'ok' or 'repeat' or 'lost', journal, status of the lane}
+-- include: clock, finish, reader
+local meta, counts, codes, stats, queue, waves, flights, parked, dead, source, done =
+  KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11]
+local id, owner, from, n, stop = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
+local outcomes, trails, long_ids, wave_prefix, park_prefix, width =
+  ARGV[6], ARGV[7], ARGV[8], ARGV[9], ARGV[10], tonumber(ARGV[11])
+local DONE_MS = 600000
+local now = now_ms()
+local call = redis.call
+
+local is = call('HMGET', source, 'owner', 'n')
+if not is[2] or (owner ~= '' and is[1] ~= owner) then
+  local first = call('GET', done)
+  local answer = first and cjson.decode(first) or { 0, call('HGET', meta, 'status') or 'gone' }
+  return { first and 'repeat' or 'lost', answer[1], answer[2] }
+end
+
+local take = reader(ARGV, 12)
+local function list() return tonumber(take()) end
+local moves, sum = {}, 0
+for _ = 1, list() do
+  local state, k = take(), tonumber(take())
+  moves[state] = (moves[state] or 0) + k
+  sum = sum + k
+end
+if sum ~= n or n ~= tonumber(is[2]) then
+  return redis.error_reply('REFUSED the figures (' .. sum .. ', ' .. n .. ') do not add up to ' .. is[2])
+end
+
+-- Records that meet older ones: the higher rank stays, and the count goes where the message is.
+local function merge(key, offset, blob, old)
+  for at = 1, #blob, width do
+    local mark, was = string.byte(blob, at), string.byte(old, at) or 0
+    if RANK[mark] >= RANK[was] then
+      call('SETRANGE', key, offset + at - 1, string.sub(blob, at, at + width - 1))
+    elseif COUNTED[mark] and COUNTED[was] then
+      moves[NAME[mark]] = moves[NAME[mark]] - 1
+      moves[NAME[was]] = (moves[NAME[was]] or 0) + 1
+    end
+  end
+end
+for _ = 1, list() do
+  local bucket, offset, blob = take(), tonumber(take()), take()
+  local key = outcomes .. bucket
+  local old = call('GETRANGE', key, offset, offset + #blob - 1)
+  if string.find(old, '[^%z]') then
+    merge(key, offset, blob, old)
+  else
+    call('SETRANGE', key, offset, blob)
+  end
+end
+for _ = 1, list() do call('LPUSH', queue, take()) end
+for _ = 1, list() do
+  local wave, delay, blob = take(), tonumber(take()), take()
+  call('SET', wave_prefix .. wave, blob)
+  call('ZADD', waves, now + delay, wave)
+end
+for _ = 1, list() do
+  local park, delay, k, tries, blob = take(), tonumber(take()), take(), take(), take()
+  call('HSET', park_prefix .. park, 'jobs', blob, 'n', k, 'tries', tries, 'owner', '')
+  call('ZADD', parked, now + delay, park)
+end
+for _ = 1, list() do call('RPUSH', dead, take()) end
+for _ = 1, list() do call('HINCRBY', codes, take(), take()) end
+for _ = 1, list() do call('HINCRBY', stats, take(), take()) end
+for _ = 1, list() do call('RPUSH', trails .. take(), take()) end
+for _ = 1, list() do call('HSET', long_ids .. take(), take(), take()) end
+
+call('HINCRBY', counts, from, -n)
+for state, k in pairs(moves) do
+  if k ~= 0 then call('HINCRBY', counts, state, k) end
+end
+call('DEL', source)
+call('ZREM', from == 'parked' and parked or flights, id)
+if stop ~= '' and call('HGET', meta, 'status') == 'sending' then
+  call('HSET', meta, 'status', 'stopped', 'reason', stop)
+end
+local journal = call('HINCRBY', meta, 'journal', 1)
+local status = finish_if_done(meta, counts)
+call('SET', done, cjson.encode({ journal, status }), 'PX', DONE_MS)
+return { 'ok', journal, status }

@@ -1,0 +1,152 @@
+"""Outcome records: 36 bytes a message, a thousand of them in one Redis string.
+
+    offset  bytes  holds
+         0      1  mark of the state (store.states); 0 = no record yet
+         1      1  attempts
+         2      1  origin of the code (Origin)
+         3      2  code
+         5      4  when it was last posted, s since 1970
+         9      4  when the state was reached, s since 1970
+        13      7  recipient's number without +; 0 = see the lane's long ids
+        20     16  umid, the provider's id; 0 = none
+
+Whole batches are written with one SETRANGE: 3 µs a thousand messages, where hash fields took 330.
+Times are Redis' clock, carried on by the worker from the moment of the claim.
+"""
+
+import struct
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+from uuid import UUID
+
+from store.keys import OUTCOMES_PER_KEY
+from store.states import BY_MARK, BY_STATE, State
+
+RECORD = struct.Struct(">cBBHII7s16s")
+RECORD_BYTES = RECORD.size
+NO_UMID = bytes(16)
+
+
+class Origin(IntEnum):
+    """Who gave the code; the same number means different things from different mouths."""
+
+    NONE = 0
+    API = 1  # the provider's code for one message
+    HTTP = 2  # status of the whole request
+    REQUEST = 3  # the provider's code for the whole request
+    LOCAL = 4  # our own reason (LocalReason)
+    RECEIPT = 5  # a delivery receipt
+
+
+class LocalReason(IntEnum):
+    """Codes of Origin.LOCAL: why a message ended, or waits, without a word from the provider."""
+
+    NOT_SENT = 1  # the connection was refused or never made
+    NO_ANSWER = 2  # no trustworthy answer
+    MISSING_IN_ANSWER = 3  # the answer came, this message was not in it
+    WORKER_LOST = 4  # the worker died with the batch in its hands
+    OPERATOR = 5  # somebody decided
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one message."""
+
+    index: int
+    state: State
+    attempts: int
+    origin: Origin
+    code: int
+    posted_at: int
+    changed_at: int
+    number: str  # digits without +; empty where the recipient is not a number
+    umid: str | None
+
+
+def head(state: State, attempts: int, origin: Origin, code: int, posted_at: int, now: int) -> bytes:
+    """The first 13 bytes of a record: the same for all messages of a batch that fared alike."""
+    mark = BY_STATE[state].mark.encode()
+    packed = RECORD.pack(
+        mark, min(attempts, 255), origin, code & 0xFFFF, posted_at, now, b"", NO_UMID
+    )
+    return packed[:13]
+
+
+def number_field(recipient: bytes) -> bytes:
+    """Seven bytes for a numeric recipient, zeros for any other."""
+    return int(recipient).to_bytes(7, "big") if recipient.isdigit() else bytes(7)
+
+
+def umid_field(umid: str | None) -> bytes:
+    """Sixteen bytes of the provider's id; zeros for none, or for one that is not a UUID."""
+    if umid is None:
+        return NO_UMID
+    try:
+        packed = bytes.fromhex(umid.replace("-", ""))
+    except ValueError:
+        return NO_UMID
+    return packed if len(packed) == 16 else NO_UMID
+
+
+def read_records(blob: bytes, first_index: int) -> Iterator[Outcome]:
+    """Read the records of one string, leaving out those that are empty."""
+    for position in range(0, len(blob) - RECORD_BYTES + 1, RECORD_BYTES):
+        outcome = read_record(
+            blob[position : position + RECORD_BYTES], first_index + position // RECORD_BYTES
+        )
+        if outcome is not None:
+            yield outcome
+
+
+def read_record(record: bytes, index: int) -> Outcome | None:
+    """Read one record; None where nothing was written yet."""
+    if len(record) < RECORD_BYTES or record[0] == 0:
+        return None
+    mark, attempts, origin, code, posted_at, changed_at, number, umid = RECORD.unpack(record)
+    digits = int.from_bytes(number, "big")
+    return Outcome(
+        index=index,
+        state=BY_MARK[mark.decode()].state,
+        attempts=attempts,
+        origin=Origin(origin),
+        code=code,
+        posted_at=posted_at,
+        changed_at=changed_at,
+        number=str(digits) if digits else "",
+        umid=None if umid == NO_UMID else str(UUID(bytes=umid)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Records of consecutive messages that lie in one string."""
+
+    bucket: int
+    offset: int  # bytes
+    records: bytes
+
+
+def runs(records: Iterable[tuple[int, bytes]]) -> list[Run]:
+    """Join records, ordered by index, into as few writes as possible.
+
+    Args:
+        records: pairs of index and record.
+    """
+    result: list[Run] = []
+    first, parts = -1, list[bytes]()
+    for index, record in records:
+        if parts and index == first + len(parts) and index % OUTCOMES_PER_KEY:
+            parts.append(record)
+            continue
+        if parts:
+            result.append(_run(first, parts))
+        first, parts = index, [record]
+    if parts:
+        result.append(_run(first, parts))
+    return result
+
+
+def _run(first: int, parts: list[bytes]) -> Run:
+    bucket, position = divmod(first, OUTCOMES_PER_KEY)
+    return Run(bucket, position * RECORD_BYTES, b"".join(parts))

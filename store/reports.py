@@ -1,0 +1,197 @@
+"""Reports: what dashboards, the command line and exports read. Nothing here changes anything."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from store.calls import Call, Store, command, text
+from store.errors import UnknownLane
+from store.keys import OUTCOMES_PER_KEY, lane_keys
+from store.lanes import Lane, read_counts, read_lane, read_numbers, still_open
+from store.outcomes import RECORD_BYTES, Outcome, read_record, read_records
+from store.packing import Job, unpack
+from store.states import PROVIDER_HAS_IT, State
+
+
+@dataclass(frozen=True, slots=True)
+class LaneReport:
+    """A lane and its figures at one moment."""
+
+    lane: Lane
+    counts: dict[State, int]
+    codes: dict[str, int]  # 'state:origin:code' → messages
+    stats: dict[str, int]  # requests, posted, retried
+
+    @property
+    def accepted(self) -> int:
+        """Messages that the provider has."""
+        return sum(self.counts.get(state, 0) for state in PROVIDER_HAS_IT)
+
+    @property
+    def open(self) -> int:
+        """Messages that are not finished."""
+        return still_open(self.counts)
+
+    @property
+    def done(self) -> int:
+        """Messages that are finished."""
+        return sum(self.counts.values()) - self.open
+
+    @property
+    def requests(self) -> int:
+        """Requests made to the provider."""
+        return self.stats.get("requests", 0)
+
+    @property
+    def mean_batch(self) -> float:
+        """Messages a request, on average."""
+        return self.stats.get("posted", 0) / self.requests if self.requests else 0.0
+
+    @property
+    def balanced(self) -> bool:
+        """The states add up to the jobs that were accepted."""
+        return sum(self.counts.values()) == self.lane.next_index
+
+
+def report(store: Store, lane_id: str) -> LaneReport:
+    """Read a lane and its figures.
+
+    Raises:
+        UnknownLane: there is no such lane.
+    """
+    keys = lane_keys(lane_id)
+    counts, lane = store.run(read_counts(lane_id)), store.run(read_lane(lane_id))
+    if lane is None:
+        raise UnknownLane(f"There is no lane {lane_id!r}.")
+    codes = store.run(read_numbers(keys.codes))
+    return LaneReport(lane, counts, codes, store.run(read_numbers(keys.stats)))
+
+
+def outcomes(store: Store, lane_id: str) -> Iterator[Outcome]:
+    """Every message of a lane that has a record, by index, a thousand at a time."""
+    keys = lane_keys(lane_id)
+    report_ = store.run(read_lane(lane_id))
+    for first in range(0, report_.next_index if report_ else 0, OUTCOMES_PER_KEY):
+        blob = store.run(command("GET", keys.outcome(first), parse=_blob))
+        yield from read_records(blob, first)
+
+
+def long_ids(store: Store, lane_id: str, index: int) -> dict[int, str]:
+    """Recipients who are not numbers, among the thousand messages around this index."""
+    words = store.run(command("HGETALL", lane_keys(lane_id).long_ids(index), parse=_flat))
+    return {int(field): text(value) for field, value in zip(words[::2], words[1::2], strict=True)}
+
+
+def waiting_jobs(store: Store, lane_id: str) -> Iterator[tuple[State, Job]]:
+    """Every job that still exists, with the state it is in. Not one moment: the lane may move on."""
+    keys = lane_keys(lane_id)
+    for position in range(store.run(command("LLEN", keys.queue, parse=int))):
+        blob = store.run(command("LINDEX", keys.queue, position, parse=_blob))
+        yield from ((State.QUEUED, job) for job in unpack(blob))
+    for wave in store.run(_members(keys.waves)):
+        blob = store.run(command("GET", keys.wave(wave), parse=_blob))
+        yield from ((State.DELAYED, job) for job in unpack(blob))
+    for batch in store.run(_members(keys.flights)):
+        yield from ((State.IN_FLIGHT, job) for job in _jobs_of(store, keys.flight(batch)))
+    for park in store.run(_members(keys.parked)):
+        yield from ((State.PARKED, job) for job in _jobs_of(store, keys.park(park)))
+
+
+@dataclass(frozen=True, slots=True)
+class MessageReport:
+    """One message: its record, and its earlier attempts."""
+
+    lane: Lane
+    index: int
+    outcome: Outcome | None  # None: never tried
+    recipient: str  # digits without +, or a channel user id; empty while it waits
+    trail: tuple[str, ...]  # '<attempt> <origin> <code> <time> <batch>'
+
+
+def message_report(store: Store, message_id: str) -> MessageReport:
+    """What became of one message.
+
+    Args:
+        message_id: `<lane>.<index>`, with or without the attempt.
+
+    Raises:
+        UnknownLane: no lane, or no message in it, is called that.
+    """
+    lane_id, _, rest = message_id.partition(".")
+    position = rest.split(".")[0]
+    lane = store.run(read_lane(lane_id))
+    if lane is None or not position.isdigit() or int(position) >= lane.next_index:
+        raise UnknownLane(f"There is no message {message_id!r}.")
+    index, keys = int(position), lane_keys(lane_id)
+    start = index % OUTCOMES_PER_KEY * RECORD_BYTES
+    record = store.run(
+        command("GETRANGE", keys.outcome(index), start, start + RECORD_BYTES - 1, parse=_blob)
+    )
+    outcome = read_record(record, index)
+    recipient = outcome.number if outcome else ""
+    if outcome and not recipient:
+        recipient = long_ids(store, lane_id, index).get(index, "")
+    return MessageReport(lane, index, outcome, recipient, _trail(store, keys.trail(index), index))
+
+
+def find_recipient(store: Store, lane: Lane, recipient: str) -> int | None:
+    """Index of the message of this recipient in a campaign; None if there is none.
+
+    Args:
+        recipient: digits without `+`, or a channel user id.
+    """
+    keys = lane_keys(lane.id)
+    buckets = store.run(
+        command("HGET", keys.meta, "seen_buckets", parse=lambda reply: int(reply or 1))
+    )
+    bucket = seen_bucket(recipient, buckets)
+    return store.run(
+        command(
+            "HGET", f"{keys.seen}{bucket}", recipient,
+            parse=lambda reply: None if reply is None else int(reply),
+        )
+    )  # fmt: skip
+
+
+def seen_bucket(recipient: str, buckets: int) -> int:
+    """The bucket of a recipient, as `enqueue_rows` computes it."""
+    if recipient.isdigit():
+        return int(recipient) % buckets
+    number = 0
+    for byte in recipient.encode():
+        number = (number * 31 + byte) % 1000003
+    return number % buckets
+
+
+def _trail(store: Store, key: str, index: int) -> tuple[str, ...]:
+    entries = store.run(command("LRANGE", key, 0, -1, parse=_names))
+    parted = (entry.split(" ", 1) for entry in entries)
+    return tuple(entry for ranges, entry in parted if _within(index, ranges))
+
+
+def _within(index: int, ranges: str) -> bool:
+    for part in ranges.split(","):
+        first, _, last = part.partition("-")
+        if int(first) <= index <= int(last or first):
+            return True
+    return False
+
+
+def _members(zset: str) -> Call[list[str]]:
+    return command("ZRANGE", zset, 0, -1, parse=_names)
+
+
+def _jobs_of(store: Store, key: str) -> list[Job]:
+    return unpack(store.run(command("HGET", key, "jobs", parse=_blob)))
+
+
+def _flat(reply: Any) -> list[bytes]:
+    return [word for pair in reply.items() for word in pair] if isinstance(reply, dict) else reply
+
+
+def _blob(reply: Any) -> bytes:
+    return reply or b""
+
+
+def _names(reply: Any) -> list[str]:
+    return [text(name) for name in reply]

@@ -1,0 +1,61 @@
+"""The Lua scripts: loaded as package data, put together once, checked at start.
+
+Every state change is one script, one file each under `store/lua`. A line `-- include: a, b` in its
+header pulls in the pieces of `store/lua/include`; the table of states goes in front of all of them.
+Real servers get a `#!lua flags=` line, so that only the intake is refused when memory is full; the
+same bodies run under fakeredis without it.
+"""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+from store.states import lua_prelude
+
+INTAKE = frozenset({"open_lane", "enqueue_rows", "enqueue_messages"})
+"""Scripts that a full Redis may refuse; every other one goes through."""
+
+_INCLUDE = re.compile(r"^-- include: (.+)$", re.MULTILINE)
+_COMMENT = re.compile(r"^\s*--.*$\n?", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """One operation on the store, ready to be sent."""
+
+    name: str
+    source: str
+    sha: str
+
+
+@cache
+def load_scripts(*, flags: bool = True) -> dict[str, Script]:
+    """Read every script of the package, by name.
+
+    Args:
+        flags: False leaves out the `#!lua flags=` line, which fakeredis does not understand.
+
+    Raises:
+        FileNotFoundError: a script names an include that is not there.
+    """
+    folder = files("store") / "lua"
+    names = sorted(entry.name[:-4] for entry in folder.iterdir() if entry.name.endswith(".lua"))
+    return {
+        name: _script(name, (folder / f"{name}.lua").read_text("utf-8"), flags) for name in names
+    }
+
+
+def _script(name: str, text: str, flags: bool) -> Script:
+    included = _INCLUDE.search(text)
+    pieces = [_include(part) for part in included[1].split(", ")] if included else []
+    body = lua_prelude() + _COMMENT.sub("", "".join([*pieces, text]))
+    flags_line = f"#!lua flags={'' if name in INTAKE else 'allow-oom'}\n" if flags else ""
+    source = flags_line + body
+    return Script(name, source, hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest())
+
+
+@cache
+def _include(name: str) -> str:
+    return (files("store") / "lua" / "include" / f"{name}.lua").read_text("utf-8")

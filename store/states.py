@@ -1,0 +1,73 @@
+"""The states of a message, their ranks and their marks: the one table that scripts, verify and docs use.
+
+A message is in exactly one state. While it can still go out it is where its job is (`queued`,
+`in_flight`, `delayed`, `parked`); afterwards its outcome record holds the state. A record only moves
+forward along the rank, so late, doubled and reordered news can do no harm.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """What a message is at this moment; the values are the field names of a lane's counts."""
+
+    QUEUED = "queued"
+    IN_FLIGHT = "in_flight"
+    DELAYED = "delayed"
+    PARKED = "parked"
+    TRIED = "tried"
+    CANCELLED = "cancelled"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    REJECTED = "rejected"
+    ACCEPTED = "accepted"
+    SENT = "sent"
+    DELIVERED_TO_OPERATOR = "delivered_to_operator"
+    UNDELIVERED = "undelivered"
+    DELIVERED = "delivered"
+    READ = "read"
+
+
+@dataclass(frozen=True, slots=True)
+class StateRow:
+    """One row of the table."""
+
+    state: State
+    mark: str  # one ASCII letter: how a record spells the state
+    rank: int  # a record's state is replaced only by one of a higher rank
+    counted: bool = True  # False: the job, not the record, decides in which state the message is
+    meaning: str = ""
+
+
+OPEN_STATES = (State.QUEUED, State.IN_FLIGHT, State.DELAYED, State.PARKED)
+"""The job still exists; a campaign is finished when none of these is left."""
+
+RECORD_STATES = (
+    StateRow(State.TRIED, "t", 1, False, "an attempt failed and another one will follow"),
+    StateRow(State.CANCELLED, "c", 5, True, "the lane was cancelled before it went out"),
+    StateRow(State.SKIPPED, "k", 5, True, "not sent: suppressed, expired, outside the window"),
+    StateRow(State.FAILED, "f", 8, True, "retries are exhausted"),
+    StateRow(State.UNKNOWN, "u", 8, True, "posted, and no trustworthy answer ever came"),
+    StateRow(State.REJECTED, "j", 9, True, "the provider refused this message"),
+    StateRow(State.ACCEPTED, "a", 10, True, "the provider took it"),
+    StateRow(State.SENT, "s", 20, True, "given to the operator"),
+    StateRow(State.DELIVERED_TO_OPERATOR, "o", 30, True, "the operator has it, the person may not"),
+    StateRow(State.UNDELIVERED, "n", 40, True, "the operator says that it was not delivered"),
+    StateRow(State.DELIVERED, "d", 50, True, "on the handset"),
+    StateRow(State.READ, "r", 60, True, "read"),
+)
+
+BY_MARK = {row.mark: row for row in RECORD_STATES}
+BY_STATE = {row.state: row for row in RECORD_STATES}
+PROVIDER_HAS_IT = tuple(row.state for row in RECORD_STATES if row.rank >= 10)
+"""States that prove that the provider accepted the message."""
+
+
+def lua_prelude() -> str:
+    """The table as Lua, put in front of every script: `RANK[byte]`, `NAME[byte]`, `COUNTED[byte]`."""
+    ranks = ",".join(f"[{ord(row.mark)}]={row.rank}" for row in RECORD_STATES)
+    names = ",".join(f"[{ord(row.mark)}]='{row.state}'" for row in RECORD_STATES)
+    counted = ",".join(f"[{ord(row.mark)}]=true" for row in RECORD_STATES if row.counted)
+    return f"local RANK={{[0]=0,{ranks}}} local NAME={{{names}}} local COUNTED={{{counted}}}\n"

@@ -1,0 +1,275 @@
+"""Recipient files: what is read, what is refused, and where reading can go on."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from producer.errors import InputError
+from producer.recipients import Chunk, RecipientFile, Reject
+
+ANA, BOB = "+447700900123", "+447700900124"
+Writer = Callable[[bytes | str], Path]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Writer:
+    def write(content: bytes | str) -> Path:
+        path = tmp_path / "people.csv"
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return path
+
+    return write
+
+
+def read(
+    path: Path, columns: Sequence[str] = ("name",), size: int = 1000, region: str | None = None
+) -> tuple[list[bytes], list[Reject]]:
+    chunks = list(RecipientFile.open(path, default_region=region).chunks(columns, size=size))
+    lines = [line for chunk in chunks for line in chunk.lines]
+    return lines, [reject for chunk in chunks for reject in chunk.rejects]
+
+
+def test_a_plain_file_becomes_job_lines(write: Writer) -> None:
+    lines, rejects = read(write(f"msisdn,name\n{ANA},Ana\n{BOB},Bob\n"))
+    assert lines == [b"447700900123\tAna", b"447700900124\tBob"]
+    assert rejects == []
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_marks_delimiters_and_line_ends_are_understood(
+    write: Writer, mark: str, delimiter: str, end: str
+) -> None:
+    rows = [["name", "msisdn"], ["Ana", ANA], ["", ""], ["Bob", BOB]]
+    text = mark + end.join(delimiter.join(row) for row in rows if any(row)) + end + end
+    assert read(write(text))[0] == [b"447700900123\tAna", b"447700900124\tBob"]
+
+
+def test_quoted_cells_hold_delimiters_quotes_and_line_ends(write: Writer) -> None:
+    lines, rejects = read(write(f'msisdn,name\n{ANA},"O""Hara,\r\nAna"\n{BOB}, "Bob"\n'))
+    assert lines == [b'447700900123\tO\\"Hara,\\r\\nAna', b"447700900124\tBob"]
+    assert rejects == []
+
+
+def test_a_tab_and_a_backslash_are_escaped(write: Writer) -> None:
+    assert read(write(f"msisdn,name\n{ANA},a\tb\\c\n"))[0] == [b"447700900123\ta\\tb\\\\c"]
+
+
+def test_values_come_in_the_order_asked_for_and_stripped(write: Writer) -> None:
+    path = write(f"city,msisdn,name\n Porto ,{ANA},\u00a0Ana\u00a0\n")
+    assert read(path, ["name", "city"])[0] == [b"447700900123\tAna\tPorto"]
+    assert read(path, ["msisdn"])[0] == [b"447700900123\t+447700900123"]
+    assert read(path, [])[0] == [b"447700900123"]
+
+
+def test_a_user_id_is_a_recipient(write: Writer) -> None:
+    path = write("channelUserId,name\nGB.1349120865530274,Ana\n")
+    assert read(path)[0] == [b"GB.1349120865530274\tAna"]
+
+
+def test_national_numbers_need_a_region(write: Writer) -> None:
+    path = write("phone,name\n07700 900123,Ana\n")
+    assert read(path, region="gb")[0] == [b"447700900123\tAna"]
+    assert read(path)[0] == []
+
+
+def test_bad_rows_are_rejects_with_their_line_and_the_good_ones_go_on(write: Writer) -> None:
+    rows = [
+        "msisdn,name",
+        f'{ANA},"two',
+        'lines"',
+        "+44770090012345,Too long",
+        f"{ANA}",
+        f"{ANA},Ana,Porto",
+        "",
+        f"{ANA}, ",
+        ",Ana",
+        f"{ANA},A\0na",
+        f'{ANA},"A\0na"',
+        f'{ANA},"Ana" Porto',
+        f"{ANA},An\ra",
+        f"{ANA},{'x' * 4097}",
+        f"{BOB},Bob",
+    ]
+    lines, rejects = read(write("\n".join(rows)))
+    assert lines == [b"447700900123\ttwo\\nlines", b"447700900124\tBob"]
+    assert [(reject.line, reject.reason) for reject in rejects] == [
+        (4, "too long for its country"),
+        (5, "too few cells: 1, where the header has 2"),
+        (6, "too many cells: 3, where the header has 2"),
+        (8, "column 'name' is empty"),
+        (9, "column 'msisdn' is empty"),
+        (10, "the row holds a NUL byte"),
+        (11, "the row holds a NUL byte"),
+        (12, "its quotes do not match: one is not closed, or text follows a closed one"),
+        (13, "a carriage return inside the row: lines end with LF or CRLF"),
+        (14, "column 'name' holds 4,097 characters, more than 4,096"),
+    ]
+    assert rejects[0].number == "+44**********45"
+
+
+@pytest.mark.parametrize("rest", [1, 20_000])
+def test_a_quote_that_is_never_closed_costs_its_own_line_only(write: Writer, rest: int) -> None:
+    lines, rejects = read(write(f'msisdn,name\n{ANA},"Ana\n' + f"{BOB},Bob\n" * rest))
+    assert len(lines) == rest
+    assert [reject.line for reject in rejects] == [2]
+
+
+def test_a_line_too_long_to_hold_is_a_reject(write: Writer) -> None:
+    text = f"msisdn,name\n{ANA},{'x' * 3_000_000}\n{BOB},Bob\n"
+    lines, rejects = read(write(text))
+    assert lines == [b"447700900124\tBob"]
+    assert rejects == [Reject(2, None, "the line is longer than 1 MiB")]
+
+
+def test_no_reason_holds_a_whole_number(write: Writer) -> None:
+    numbers = ["+4477009001234567", "07700900123", "+1 202 555 010", "+447700900123 x 4"]
+    _, rejects = read(write("msisdn,name\n" + "".join(f"{number},Ana\n" for number in numbers)))
+    assert len(rejects) == len(numbers)
+    for reject, number in zip(rejects, numbers, strict=True):
+        assert number not in f"{reject.number} {reject.reason}"
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"", "the file is empty"),
+        (b"\xef\xbb\xbf\n\n", "the file is empty"),
+        (b"msisdn,name\n", "a header and no rows"),
+        (b"msisdn,name\r\n\r\n", "a header and no rows"),
+        (b"+447700900123,Ana\n", "needs a header row"),
+        (b"447700900123\n447700900124\n", "needs a header row"),
+        (b"07700 900123,Ana\n", "needs a header row"),
+        (b"Ana,+44 7700 900123\n", "needs a header row"),
+        (b"GB.1349120865530274,Ana\n", "needs a header row"),
+        (b"msisdn,name,name\nx,y,z\n", 'two columns are called "name"'),
+        (b"msisdn,,name\nx,y,z\n", "column 2 has no name"),
+        (b"who,name\nx,y\n", "--number-column, one of who, name"),
+        (b'msisdn,"name\nx,y\n', "the header row cannot be read"),
+        (b"msisdn,name\r+447700900123,Ana\r", "lines end with LF or CRLF"),
+        (b"msisdn,n\xe4me\nx,y\n", "line 1 is not UTF-8"),
+        ("msisdn,name\n".encode("utf-16"), "UTF-16"),
+    ],
+)
+def test_a_file_that_cannot_be_launched_is_refused_in_one_sentence(
+    write: Writer, content: bytes, sentence: str
+) -> None:
+    path = write(content)
+    with pytest.raises(InputError, match=r"people\.csv: ") as caught:
+        RecipientFile.open(path)
+    assert sentence in str(caught.value)
+
+
+def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="there is no such file"):
+        RecipientFile.open(tmp_path / "nobody.csv")
+    with pytest.raises(InputError, match="cannot be read"):
+        RecipientFile.open(tmp_path)
+
+
+def test_an_unknown_number_column_or_region_is_refused(write: Writer) -> None:
+    path = write(f"who,name\n{ANA},Ana\n")
+    assert RecipientFile.open(path, number_column="who").number_column == "who"
+    with pytest.raises(InputError, match='no column "msisdn": the columns are who, name'):
+        RecipientFile.open(path, number_column="msisdn")
+    with pytest.raises(InputError, match='"UK" is no region'):
+        RecipientFile.open(path, number_column="who", default_region="UK")
+
+
+def test_a_number_column_is_known_in_any_case_and_by_rank(write: Writer) -> None:
+    path = write(f"To,Phone_Number,name\nx,{ANA},Ana\n")
+    assert RecipientFile.open(path).number_column == "Phone_Number"
+
+
+def test_asking_for_a_column_that_is_not_there_is_an_error(write: Writer) -> None:
+    with pytest.raises(ValueError, match="city"):
+        list(RecipientFile.open(write(f"to,name\n{ANA},Ana\n")).chunks(["city"]))
+
+
+def test_a_line_that_is_not_utf8_is_found_before_anything_is_launched(write: Writer) -> None:
+    rows = b"".join(b"+447700900123,\xc3\x84nne\n" for _ in range(20_000))
+    file = RecipientFile.open(write(b"msisdn,name\n" + rows + b"+447700900124,\xc4nne\n" + rows))
+    with pytest.raises(InputError, match=r"people\.csv: line 20002 is not UTF-8"):
+        file.fingerprint()
+    with pytest.raises(InputError, match=r"people\.csv: line 20002 is not UTF-8"):
+        list(file.chunks(["name"]))
+
+
+def test_a_file_that_ends_inside_a_character_is_not_utf8(write: Writer) -> None:
+    with pytest.raises(InputError, match="line 3 is not UTF-8"):
+        RecipientFile.open(write(b"to,name\n1,2\n3,\xc3")).fingerprint()
+
+
+def test_the_fingerprint_is_the_digest_of_the_bytes(write: Writer) -> None:
+    content = f"\ufeffto,name\r\n{ANA},Änne\r\n".encode()
+    file = RecipientFile.open(write(content))
+    assert file.fingerprint() == hashlib.sha256(content).hexdigest()
+    assert file.size == len(content)
+
+
+@pytest.mark.parametrize("rows", [1, 30, 50_000])
+def test_rows_are_estimated_from_the_first_ones(write: Writer, rows: int) -> None:
+    file = RecipientFile.open(write("msisdn,name\n" + f"{ANA},Ana\n" * rows))
+    assert abs(file.estimated_rows() - rows) <= rows / 1000
+
+
+def test_a_chunk_has_a_limited_number_of_rows_and_of_bytes(write: Writer) -> None:
+    file = RecipientFile.open(write("msisdn,name\n" + f"{ANA},{'x' * 4096}\n" * 100 + f"{ANA},\n"))
+    by_bytes = list(file.chunks(["name"]))
+    assert [chunk.rows for chunk in by_bytes] == [63, 38]
+    assert all(sum(map(len, chunk.lines)) <= 256 * 1024 for chunk in by_bytes)
+    assert [chunk.rows for chunk in file.chunks(["name"], size=40)] == [40, 40, 21]
+
+
+def test_values_that_are_too_long_together_are_a_reject(write: Writer) -> None:
+    names = [f"c{index}" for index in range(80)]
+    row = ",".join(["x" * 4000] * len(names))
+    path = write(f"to,{','.join(names)}\n{ANA},{row}\n")
+    lines, rejects = read(path, names)
+    assert lines == []
+    assert "256 KiB" in rejects[0].reason
+
+
+CELLS = st.sampled_from(
+    [
+        ANA,
+        BOB,
+        "Ana",
+        "",
+        " ",
+        "é",
+        '"',
+        '""',
+        '"a',
+        'b"',
+        '"a\nb"',
+        '"x,y"',
+        "\r",
+        "\0",
+        "\\",
+        "\t",
+    ]
+)
+ROWS = st.lists(st.lists(CELLS, max_size=4).map(",".join), max_size=12)
+TEXTS = st.builds(lambda rows, end: end.join(rows), ROWS, st.sampled_from(["\n", "\r\n"]))
+shared_folder = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@shared_folder
+@given(TEXTS, st.integers(1, 4))
+def test_reading_goes_on_from_the_end_of_every_chunk(write: Writer, text: str, size: int) -> None:
+    file = RecipientFile.open(write(f"to,name\n{ANA},Ana\n{text}"))
+    chunks = list(file.chunks(["name"], size=size))
+    for place, chunk in enumerate(chunks):
+        assert list(file.chunks(["name"], chunk.end, size)) == chunks[place + 1 :]
+    assert [chunk.end.row for chunk in chunks] == _running_sums(chunks)
+    assert all(chunk.rows <= size for chunk in chunks)
+
+
+def _running_sums(chunks: Sequence[Chunk]) -> list[int]:
+    return [sum(chunk.rows for chunk in chunks[: place + 1]) for place in range(len(chunks))]

@@ -1,0 +1,75 @@
+"""The file that lists the rows that are not sent to."""
+
+from pathlib import Path
+
+import pytest
+
+from producer.errors import InputError
+from producer.rejects import Reject, RejectWriter
+
+FIRST = Reject(2, "+44*********34", "too long, by far")
+SECOND = Reject(5, None, "column 'name' is empty")
+THIRD = Reject(9, None, "column 'name' is empty")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "out" / "people.rejects.csv"
+
+
+def written(path: Path, rejects: list[Reject], after_line: int = 0) -> list[str]:
+    with RejectWriter(path, after_line) as writer:
+        writer.write(rejects)
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def test_there_is_no_file_without_a_reject(path: Path) -> None:
+    assert written(path, []) == []
+    assert not path.exists()
+
+
+def test_rejects_are_listed_with_line_and_reason(path: Path) -> None:
+    assert written(path, [FIRST, SECOND]) == [
+        "line,number,reason",
+        '2,+44*********34,"too long, by far"',
+        "5,,column 'name' is empty",
+    ]
+
+
+def test_rejects_are_in_the_file_as_soon_as_they_are_written(path: Path) -> None:
+    writer = RejectWriter(path)
+    writer.write([FIRST])
+    assert path.read_text().count("\n") == 2
+    assert writer.count == 1
+    writer.close()
+
+
+def test_going_on_keeps_what_is_done_and_drops_what_will_be_written_again(path: Path) -> None:
+    written(path, [FIRST, SECOND, THIRD])
+    with RejectWriter(path, after_line=5) as writer:
+        assert writer.count == 2
+        writer.write([THIRD])
+        assert writer.count == 3
+    assert [line.split(",")[0] for line in path.read_text().splitlines()] == ["line", "2", "5", "9"]
+
+
+def test_starting_afresh_takes_the_old_file_away(path: Path) -> None:
+    written(path, [FIRST])
+    RejectWriter(path).close()
+    assert not path.exists()
+
+
+def test_a_line_that_a_killed_process_left_unfinished_is_dropped(path: Path) -> None:
+    written(path, [FIRST])
+    with path.open("a") as stream:
+        stream.write('5,,"colu')
+    assert len(written(path, [SECOND], after_line=2)) == 3
+
+
+@pytest.mark.parametrize("content", [b"name,age\n", b"\xff\xfe", b"one\n"])
+def test_a_file_of_somebody_else_is_not_overwritten(path: Path, content: bytes) -> None:
+    path.parent.mkdir()
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="move it away"):
+        RejectWriter(path)
+    assert path.read_bytes() == content

@@ -1,0 +1,5 @@
+"""Where `celery -A worker worker` looks for the application."""
+
+from worker.tasks import app
+
+__all__ = ["app"]

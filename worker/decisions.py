@@ -1,0 +1,166 @@
+"""Decisions: what to do with each message, from the answer, the attempt and the policy.
+
+Pure: no clock, no I/O. Every message of a batch ends in exactly one of the lists of `Verdicts`.
+"""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from chatapps.answers import BatchAnswer, Refused, Result
+from chatapps.codes import CodeClass, Scope, classify_item, classify_request, meaning, scope
+from config.settings import Retry
+from store.lanes import Lane
+from store.outcomes import LocalReason, Origin
+from store.packing import Job
+
+TAKEN = frozenset({"queued", "sent", "delivered", "read", "ok", "accepted"})
+"""Values of `status.state` that mean that the provider has the message."""
+TURNED_AWAY = frozenset({"rejected", "failed", "error", "undelivered"})
+
+Code = tuple[Origin, int]
+NO_CODE: Code = (Origin.NONE, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """What became of the messages of one request. No message is in two lists."""
+
+    accepted: list[tuple[Job, str | None]] = field(default_factory=list)  # job, umid
+    rejected: list[tuple[Job, Code]] = field(default_factory=list)
+    retry: list[tuple[Job, Code]] = field(default_factory=list)  # an attempt is used up
+    doubtful: list[tuple[Job, Code]] = field(default_factory=list)  # parked, then by on_unknown
+    held: list[tuple[Job, Code]] = field(
+        default_factory=list
+    )  # unknown at once, by on_server_error
+    back: list[Job] = field(default_factory=list)  # proven not processed: no attempt is used up
+    stop: list[str] = field(default_factory=list)  # why the lane must stop; empty = go on
+
+    def join(self, other: "Verdicts") -> None:
+        """Add the verdicts of another part of the same flight."""
+        self.accepted.extend(other.accepted)
+        self.rejected.extend(other.rejected)
+        self.retry.extend(other.retry)
+        self.doubtful.extend(other.doubtful)
+        self.held.extend(other.held)
+        self.back.extend(other.back)
+        self.stop.extend(other.stop)
+
+
+def judge_answer(answer: BatchAnswer, jobs: Sequence[tuple[Job, str]], lane: Lane) -> Verdicts:
+    """Sort the messages of a request by what the provider said of each, by `clientMessageId`.
+
+    An id that is missing from the answer, or named twice with different results, is in doubt.
+
+    Args:
+        jobs: the messages of the request, each with the `clientMessageId` it carried.
+    """
+    verdicts = Verdicts()
+    said = {item.client_message_id: item for item in answer.messages}
+    doubled = _contradicted(answer) if len(said) != len(answer.messages) else frozenset()
+    accepted = verdicts.accepted
+    for job, message_id in jobs:
+        item = said.get(message_id)
+        if item is None or message_id in doubled:
+            verdicts.doubtful.append((job, (Origin.LOCAL, LocalReason.MISSING_IN_ANSWER)))
+        elif item.state in TAKEN:
+            accepted.append((job, item.umid))
+        elif item.state in TURNED_AWAY:
+            _judge_refusal(verdicts, job, item.error_code, lane)
+        else:
+            verdicts.doubtful.append((job, (Origin.API, item.error_code or 0)))
+    return verdicts
+
+
+def judge_server_error(jobs: Sequence[Job], status: int, code: int | None, lane: Lane) -> Verdicts:
+    """A 5xx for the whole request: nobody knows whether it was processed."""
+    return _by_server_error_policy(jobs, _request_code(status, code), lane)
+
+
+def judge_stop(jobs: Sequence[Job], status: int, code: int | None) -> Verdicts:
+    """The request was refused for a cause that concerns them all: keep the jobs, stop the lane."""
+    return Verdicts(back=list(jobs), stop=[explain_refusal(status, code)])
+
+
+def stops_lane(refused: Refused, lane: Lane) -> bool:
+    """Whether a refused request stops the lane.
+
+    In a notification lane a code about a template or the content concerns only some of its messages.
+    """
+    if classify_request(refused.status, refused.code) is not CodeClass.PERMANENT_BATCH:
+        return False
+    if lane.kind == "campaign" or refused.status in (401, 403):
+        return True
+    return refused.code is None or scope(refused.code) in (Scope.ACCOUNT, Scope.CHANNEL)
+
+
+def worth_a_quick_retry(result: object, lane: Lane) -> bool:
+    """Whether to post the same batch again in a moment, without giving it back."""
+    if isinstance(result, Refused):
+        again = classify_request(result.status, result.code) is CodeClass.TRANSIENT
+        return again and lane.on_server_error == "retry"
+    return False
+
+
+def wave_delay(attempts: int, retry: Retry, rng: random.Random) -> float:
+    """Seconds before the next retry of messages that have had so many attempts, with full jitter
+    over the upper half."""
+    waves = max(0, attempts - retry.quick_attempts)
+    full = min(retry.wave_cap, retry.wave_base * 2.0 ** min(waves, 20))
+    return full * rng.uniform(0.5, 1)
+
+
+def explain_refusal(status: int, code: int | None) -> str:
+    """Why a lane stopped, for people."""
+    if code is None:
+        return f"the provider refused the request with HTTP {status}"
+    return f"the provider refused the request with HTTP {status}, code {code}: {meaning(code)}"
+
+
+def explain_item(code: int) -> str:
+    """Why one message stopped a lane, for people."""
+    return f"the provider refused a message with code {code}: {meaning(code)}"
+
+
+def request_code(result: Result) -> Code:
+    """The code of a request that was refused, for records and trails."""
+    if isinstance(result, Refused):
+        return _request_code(result.status, result.code)
+    return NO_CODE
+
+
+def _judge_refusal(verdicts: Verdicts, job: Job, code: int | None, lane: Lane) -> None:
+    known: Code = (Origin.API, code or 0)
+    match classify_item(code):
+        case CodeClass.TRANSIENT if lane.on_server_error == "hold":
+            verdicts.held.append((job, known))
+        case CodeClass.TRANSIENT | CodeClass.THROTTLE:
+            verdicts.retry.append((job, known))
+        case CodeClass.PERMANENT_BATCH if lane.kind == "campaign":
+            verdicts.back.append(job)
+            if not verdicts.stop:
+                verdicts.stop.append(explain_item(code or 0))
+        case _:
+            verdicts.rejected.append((job, known))
+
+
+def _by_server_error_policy(jobs: Sequence[Job], code: Code, lane: Lane) -> Verdicts:
+    marked = [(job, code) for job in jobs]
+    if lane.on_server_error == "hold":
+        return Verdicts(held=marked)
+    return Verdicts(retry=marked)
+
+
+def _request_code(status: int, code: int | None) -> Code:
+    return (Origin.REQUEST, code) if code else (Origin.HTTP, status)
+
+
+def _contradicted(answer: BatchAnswer) -> frozenset[str | None]:
+    """Ids that are named more than once, and not always with the same result."""
+    first: dict[str | None, tuple[str, int | None]] = {}
+    doubled: set[str | None] = set()
+    for item in answer.messages:
+        result = (item.state, item.error_code)
+        if first.setdefault(item.client_message_id, result) != result:
+            doubled.add(item.client_message_id)
+    return frozenset(doubled)

@@ -1,0 +1,124 @@
+"""The engine of a worker process: one event loop in a thread, one connection pool, one drain loop.
+
+A Celery task runs in the process' main thread and hands its work over; so a batch that is in the air
+when a task's slice ends simply goes on, and is settled while the next task is already claiming.
+"""
+
+import asyncio
+import os
+import random
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+import structlog
+import uvloop
+
+from chatapps.client import ChatAppsClient, Timeouts, open_client
+from config.settings import Settings
+from store.calls import AsyncStore
+from worker.drain import Drain
+from worker.flight import Tools
+from worker.sweep import sweep
+
+log = structlog.get_logger(__name__)
+T = TypeVar("T")
+
+
+class Engine:
+    """Runs drain slices and sweeps for the tasks of one process.
+
+    Args:
+        call_for_help: sends a drain task; called from the loop's thread, must not block for long.
+        stop_signal: file descriptor that becomes readable when the process should stop, or None.
+    """
+
+    def __init__(
+        self, settings: Settings, call_for_help: Callable[[], None], stop_signal: int | None
+    ) -> None:
+        self._settings = settings
+        self._call_for_help = call_for_help
+        self._stop_signal = stop_signal
+        self._loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
+        self._stopping = asyncio.Event()
+        self._thread = threading.Thread(target=self._run, name="sendmany-engine", daemon=True)
+        self._thread.start()
+        self._tools, self._drain = self._submit(self._open())
+
+    @property
+    def stopping(self) -> bool:
+        """The process has been told to stop."""
+        return self._stopping.is_set()
+
+    def drain(self) -> bool:
+        """Serve one slice; True if another one should follow. Lands everything when stopping."""
+        return self._submit(self._serve())
+
+    def sweep(self) -> bool:
+        """Sweep once; True if there is something to claim."""
+        swept = self._submit(sweep(self._tools))
+        return swept is not None and swept.announced > 0
+
+    def stop(self) -> None:
+        """Claim nothing more. May be called from a signal handler."""
+        self._loop.call_soon_threadsafe(self._stopping.set)
+
+    def close(self) -> None:
+        """Stop, and wait until what is in the air has been settled."""
+        self.stop()
+        deadline = self._settings.http.deadline + 10
+        self._submit(self._close(), timeout=deadline)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(timeout=5)
+
+    async def _serve(self) -> bool:
+        unfinished = await self._drain.serve(self._settings.worker.slice_seconds, self._stopping)
+        if self._stopping.is_set():
+            await self._drain.land()
+        return unfinished
+
+    async def _open(self) -> tuple[Tools, Drain]:
+        http = self._settings.http
+        timeouts = Timeouts(
+            connect=http.connect_timeout, read=http.read_timeout, total=http.deadline
+        )
+        client = ChatAppsClient(
+            open_client(timeouts),
+            total_timeout=http.deadline,
+            max_answer_bytes=http.max_answer_bytes,
+        )
+        tools = Tools(
+            store=AsyncStore.connect(self._settings.redis_url),
+            client=client,
+            settings=self._settings,
+            owner=f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}",
+            rng=random.Random(),
+            clock=time.monotonic,
+            sleep=asyncio.sleep,
+        )
+        if self._stop_signal is not None:
+            self._loop.add_reader(self._stop_signal, self._heard_stop)
+        return tools, Drain(tools, self._help)
+
+    def _help(self) -> None:
+        self._loop.run_in_executor(None, self._call_for_help)
+
+    def _heard_stop(self) -> None:
+        assert self._stop_signal is not None
+        self._loop.remove_reader(self._stop_signal)
+        self._stopping.set()
+
+    async def _close(self) -> None:
+        await self._drain.land()
+        await self._tools.store.close()
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_forever()
+
+    def _submit(self, work: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
+        """Run a coroutine in the loop's thread and wait for it."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout)

@@ -1,0 +1,80 @@
+"""Lanes that this process sends from, opened once and kept at hand."""
+
+from chatapps.client import Endpoint
+from chatapps.compiled import CompiledContent
+from chatapps.rendering import MessageRenderer, Renderer
+from config.settings import Settings, SettingsError, SubAccount
+from store.calls import AsyncStore
+from store.lanes import Lane, read_lane
+from store.limits import Limits
+from worker.flight import OpenLane, Sender
+
+
+class LaneShelf:
+    """Opens lanes: reads what they are, compiles the renderer, finds the sub-account."""
+
+    def __init__(self, store: AsyncStore, settings: Settings) -> None:
+        self._store = store
+        self._settings = settings
+        self._open: dict[str, OpenLane] = {}
+
+    async def get(self, lane_id: str) -> OpenLane | None:
+        """The lane, or None if there is no such lane.
+
+        Raises:
+            SettingsError: its sub-account is not configured here, or has no key.
+        """
+        found = self._open.get(lane_id)
+        if found is not None:
+            return found
+        lane = await self._store.run(read_lane(lane_id))
+        if lane is None:
+            return None
+        opened = OpenLane(lane, _renderer(lane), sender_of(self._settings, lane.sub_account))
+        self._open[lane_id] = opened
+        return opened
+
+    def known(self, lane_id: str) -> OpenLane | None:
+        """The lane if it is at hand already."""
+        return self._open.get(lane_id)
+
+    def forget(self, lane_id: str) -> None:
+        """The lane has ended."""
+        self._open.pop(lane_id, None)
+
+
+def sender_of(settings: Settings, sub_account_id: str) -> Sender:
+    """What sending for a sub-account takes.
+
+    Raises:
+        SettingsError: it is not configured, or its key is missing or unusable.
+    """
+    sub_account = settings.sub_accounts.get(sub_account_id)
+    if sub_account is None:
+        raise SettingsError(f"Sub-account {sub_account_id!r} is not configured on this worker.")
+    key = sub_account.key()
+    if key is None:
+        raise SettingsError(
+            f"Sub-account {sub_account_id!r} has no API key: set api_key_env or api_key_file."
+        )
+    try:
+        endpoint = Endpoint(sub_account.url, sub_account_id, key)
+    except ValueError as error:
+        raise SettingsError(f"Sub-account {sub_account_id!r}: {error}.") from error
+    return Sender(sub_account_id, endpoint, limits_of(sub_account), sub_account.max_in_air)
+
+
+def limits_of(sub_account: SubAccount) -> Limits:
+    """The configured limits of a sub-account."""
+    return Limits(
+        messages_per_second=sub_account.messages_per_second,
+        burst=sub_account.burst_messages,
+        urgent_reserve=sub_account.urgent_reserve,
+        requests_per_second=sub_account.requests_per_second,
+    )
+
+
+def _renderer(lane: Lane) -> Renderer:
+    if lane.kind == "campaign":
+        return CompiledContent.load(lane.content).renderer(lane.id)
+    return MessageRenderer(lane.id)

@@ -1,0 +1,101 @@
+"""From verdicts to what is written: records, counts, retry waves, parks, dead letters.
+
+Pure but for the random jitter of the waves. The figures add up to the size of the flight by
+construction: every list of `Verdicts` is counted where its messages go.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from store.flights import Park, Settlement, Wave
+from store.outcomes import NO_UMID, Origin, head, number_field, runs, umid_field
+from store.packing import Job
+from store.states import State
+from worker.decisions import NO_CODE, Code, Verdicts, wave_delay
+from worker.flight import Flight, Tools
+
+Marked = Sequence[tuple[Job, Code]]
+Record = tuple[int, bytes]
+
+
+def settlement_of(flight: Flight, verdicts: Verdicts, tools: Tools) -> Settlement:
+    """What settling this flight writes."""
+    retry, lane = tools.settings.retry, flight.lane.lane
+    posted_at, now = flight.posted_at(), flight.now(tools.clock())
+    again = [pair for pair in verdicts.retry if pair[0].attempts + 1 < retry.max_attempts]
+    exhausted = [pair for pair in verdicts.retry if pair[0].attempts + 1 >= retry.max_attempts]
+    what = Settlement(trails=flight.trails, stop=verdicts.stop[0] if verdicts.stop else "")
+
+    records = _accepted(verdicts.accepted, posted_at, now)
+    for state, marked in (
+        (State.REJECTED, verdicts.rejected),
+        (State.UNKNOWN, verdicts.held),
+        (State.FAILED, exhausted),
+        (State.TRIED, again),
+        (State.TRIED, verdicts.doubtful),
+    ):
+        records.extend(_records(state, marked, posted_at, now))
+        _count_codes(what, state, marked)
+    what.records = runs(sorted(records))
+    what.long_ids = [
+        (job.index, job.recipient) for job in _all_recorded(verdicts) if not job.line[:1].isdigit()
+    ]
+
+    what.add(State.ACCEPTED, len(verdicts.accepted))
+    what.add(State.REJECTED, len(verdicts.rejected))
+    what.add(State.UNKNOWN, len(verdicts.held))
+    what.add(State.FAILED, len(exhausted))
+    what.add(State.DELAYED, len(again))
+    what.add(State.PARKED, len(verdicts.doubtful))
+    what.add(State.QUEUED, len(verdicts.back))
+    what.back = sorted(verdicts.back)
+    if again:
+        delay = wave_delay(max(job.attempts + 1 for job, _ in again), retry, tools.rng)
+        what.waves.append(Wave(flight.batch, int(delay * 1000), _tried(again)))
+    if verdicts.doubtful:
+        settle_after = int(lane.settle_after * 1000)
+        what.parks.append(Park(f"{flight.batch}p", settle_after, _tried(verdicts.doubtful)))
+    if exhausted:
+        what.dead, what.dead_reason = _tried(exhausted), _code_name(exhausted[0][1])
+    if retried := flight.retried + len(again):
+        what.stats["retried"] = retried
+    return what
+
+
+def _accepted(accepted: Sequence[tuple[Job, str | None]], posted_at: int, now: int) -> list[Record]:
+    """The hot loop of settling: one record for each message that the provider took."""
+    heads = {
+        attempts: head(State.ACCEPTED, attempts + 1, *NO_CODE, posted_at, now)
+        for attempts in {job.attempts for job, _ in accepted}
+    }
+    return [
+        (job.index, heads[job.attempts] + number_field(job.recipient) + umid_field(umid))
+        for job, umid in accepted
+    ]
+
+
+def _records(state: State, marked: Marked, posted_at: int, now: int) -> Iterable[Record]:
+    for job, (origin, code) in marked:
+        start = head(state, job.attempts + 1, origin, code, posted_at, now)
+        yield job.index, start + number_field(job.recipient) + NO_UMID
+
+
+def _count_codes(what: Settlement, state: State, marked: Marked) -> None:
+    for code, n in Counter(code for _, code in marked).items():
+        name = f"{state}:{_code_name(code)}"
+        what.codes[name] = what.codes.get(name, 0) + n
+
+
+def _code_name(code: Code) -> str:
+    return f"{Origin(code[0]).name.lower()}:{code[1]}"
+
+
+def _tried(marked: Marked) -> list[Job]:
+    """The jobs, in order, with one more attempt used up."""
+    return sorted(Job(job.index, job.attempts + 1, job.line) for job, _ in marked)
+
+
+def _all_recorded(verdicts: Verdicts) -> Iterable[Job]:
+    for group in (verdicts.accepted, verdicts.rejected, verdicts.held, verdicts.retry):
+        for job, _ in group:
+            yield job

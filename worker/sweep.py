@@ -1,0 +1,150 @@
+"""The sweep: everything that time brings back, for every lane that has not ended.
+
+Due retry waves return to the queue, flights of lost workers are taken back, parks are resolved by
+their lane's policy, cancelled lanes are emptied, and hints are put right. It may run anywhere, at any
+time, twice at once: every step is a script that does its work once.
+"""
+
+import secrets
+from dataclasses import dataclass
+
+import structlog
+
+from store.calls import command
+from store.drains import active_lanes, forget_active, forget_ready, take_sweep
+from store.flights import (
+    Parked,
+    Settlement,
+    claim_batch,
+    due_parks,
+    promote_due,
+    read_park,
+    recover_flights,
+    settle_batch,
+    settle_park,
+)
+from store.keys import lane_keys
+from store.lanes import Lane, LaneStatus, announce, read_lane
+from store.outcomes import NO_UMID, LocalReason, Origin, head, number_field, runs
+from store.packing import Job
+from store.states import State
+from worker.flight import Tools
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What a sweep found."""
+
+    unfinished: int = 0  # lanes that will need sending or sweeping again
+    announced: int = 0  # lanes that have something to claim now
+
+
+async def sweep(tools: Tools) -> Swept | None:
+    """Sweep all lanes, unless somebody else is at it (then None)."""
+    period = int(tools.settings.worker.sweep_seconds * 1000)
+    if not await tools.store.run(take_sweep(tools.owner, lease_ms=max(100, period * 9 // 10))):
+        return None
+    unfinished = announced = 0
+    for lane_id in await tools.store.run(active_lanes()):
+        lane = await tools.store.run(read_lane(lane_id))
+        if lane is None or lane.status.ended:
+            await _retire(tools, lane_id)
+            continue
+        unfinished += lane.status in (LaneStatus.SENDING, LaneStatus.CANCELLING)
+        announced += await _tend(tools, lane)
+    return Swept(unfinished, announced)
+
+
+async def _tend(tools: Tools, lane: Lane) -> bool:
+    """Do for one lane what is due; True if it has something to claim."""
+    settle_after = int(lane.settle_after * 1000)
+    await tools.store.run(promote_due(lane.id))
+    back, parked = await tools.store.run(recover_flights(lane.id, settle_after_ms=settle_after))
+    if back or parked:
+        log.warning("flights recovered", lane=lane.id, back=back, parked=parked)
+    now_ms = await _now_ms(tools)
+    for park_id in await tools.store.run(due_parks(lane.id, now_ms)):
+        park = await tools.store.run(read_park(lane.id, park_id))
+        if park is not None:
+            await _resolve(tools, lane, park, now_ms // 1000)
+    if lane.status is LaneStatus.CANCELLING:
+        await _cancel_jobs(tools, lane)
+        return False
+    if lane.status is not LaneStatus.SENDING:
+        return False
+    waiting = await tools.store.run(command("LLEN", lane_keys(lane.id).queue, parse=int))
+    if waiting:
+        await tools.store.run(announce(lane.id, lane.priority))
+    return waiting > 0
+
+
+async def _resolve(tools: Tools, lane: Lane, park: Parked, now: int) -> None:
+    """End a park that no evidence has resolved: by policy it goes out again, or stays unknown."""
+    jobs = [Job(job.index, job.attempts + park.tries, job.line) for job in park.jobs]
+    what = Settlement()
+    resend = lane.on_unknown == "resend" and lane.status is not LaneStatus.CANCELLING
+    if resend:
+        exhausted = [job for job in jobs if job.attempts >= tools.settings.retry.max_attempts]
+        what.back = [job for job in jobs if job.attempts < tools.settings.retry.max_attempts]
+        _close(what, State.FAILED, exhausted, now)
+        what.dead, what.dead_reason = exhausted, "local:no answer"
+        what.add(State.QUEUED, len(what.back))
+        what.stats["retried"] = len(what.back)
+    else:
+        _close(what, State.UNKNOWN, jobs, now)
+    await tools.store.run(settle_park(lane.id, park.id, len(jobs), what))
+    log.warning("park resolved", lane=lane.id, batch=park.id, messages=len(jobs), resend=resend)
+
+
+async def _cancel_jobs(tools: Tools, lane: Lane) -> None:
+    """Empty the queue of a lane that is being cancelled; each job gets its record."""
+    while True:
+        batch = secrets.token_hex(6)
+        claim = await tools.store.run(
+            claim_batch(
+                lane.id,
+                batch,
+                owner=tools.owner,
+                most=1000,
+                most_bytes=tools.settings.batch.max_bytes,
+                lease_ms=30_000,
+                status=LaneStatus.CANCELLING,
+            )
+        )
+        if not claim.jobs:
+            return
+        what = Settlement()
+        _close(what, State.CANCELLED, claim.jobs, claim.now_ms // 1000)
+        await tools.store.run(settle_batch(lane.id, batch, len(claim.jobs), tools.owner, what))
+
+
+def _close(what: Settlement, state: State, jobs: list[Job], now: int) -> None:
+    """Write the same final state for all these jobs."""
+    if not jobs:
+        return
+    code = (
+        Origin.LOCAL,
+        LocalReason.NO_ANSWER if state is not State.CANCELLED else LocalReason.OPERATOR,
+    )
+    records = []
+    for job in jobs:
+        start = head(state, job.attempts, *code, 0, now)
+        records.append((job.index, start + number_field(job.recipient) + NO_UMID))
+    what.records = runs(sorted(records))
+    what.long_ids = [(job.index, job.recipient) for job in jobs if not job.line[:1].isdigit()]
+    what.add(state, len(jobs))
+    if state is not State.CANCELLED:
+        what.codes[f"{state}:local:{int(code[1])}"] = len(jobs)
+
+
+async def _retire(tools: Tools, lane_id: str) -> None:
+    await tools.store.run(forget_ready(lane_id))
+    await tools.store.run(forget_active(lane_id))
+
+
+async def _now_ms(tools: Tools) -> int:
+    return await tools.store.run(
+        command("TIME", parse=lambda reply: int(reply[0]) * 1000 + int(reply[1]) // 1000)
+    )
