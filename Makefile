@@ -39,13 +39,14 @@ imports: $(STAMP)
 
 check: lint types imports test
 
-# Rewrites both locks from pyproject.toml: pinned, with hashes, without addresses.
-LOCK = $(BIN)/pip-compile --quiet --strip-extras --generate-hashes --allow-unsafe --no-header --no-annotate \
-	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links
+# Rewrites both locks from pyproject.toml: pinned, with hashes, without addresses, for every platform.
+LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-annotate --no-header --no-emit-index-url --no-emit-find-links
 lock:
-	@test -x $(BIN)/pip-compile || { test -x $(BIN)/python || $(PYTHON) -m venv .venv; $(BIN)/python -m pip install --quiet pip-tools; }
-	$(LOCK) --extra dev -o requirements.lock pyproject.toml
-	$(LOCK) -o requirements-image.lock pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet uv
+	$(LOCK) --extra dev --output-file requirements.lock pyproject.toml
+	$(LOCK) --output-file requirements-image.lock pyproject.toml
 
 clean:
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

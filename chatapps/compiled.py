@@ -111,7 +111,7 @@ def _pieces(value: Any) -> Iterator[bytes | _Slot]:
     if isinstance(value, str):
         yield from _string_pieces(value)
     elif isinstance(value, Mapping):
-        members = ([b'"%b":' % escape_value(key), *_pieces(value[key])] for key in value)
+        members = ([b'"%b":' % escape_value(k), *_pieces(member)] for k, member in value.items())
         yield from _enclosed(b"{", members, b"}")
     elif isinstance(value, list | tuple):
         yield from _enclosed(b"[", map(_pieces, value), b"]")

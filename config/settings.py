@@ -119,9 +119,9 @@ class Retry(_Section):
     """Attempts of one batch without giving it back, a second or so apart."""
     quick_base: PositiveFloat = 0.25
     quick_cap: PositiveFloat = 2
-    max_attempts: PositiveInt = 8
+    max_attempts: PositiveInt = 15
     """Attempts of one message in all; then it is `failed` and on the dead list."""
-    wave_base: PositiveFloat = 2
+    wave_base: PositiveFloat = 5
     """Seconds before the first retry wave; doubles with every wave."""
     wave_cap: PositiveFloat = 900
     retry_after_default: PositiveFloat = 1

@@ -7,7 +7,7 @@ from typing import Any
 from chatapps.compiled import RESERVED, CompiledContent, UnknownColumns, compile_content
 from chatapps.messages import MessageError, read_message_body
 from chatapps.messages.json_text import parse_object
-from chatapps.placeholders import fill_placeholders
+from chatapps.placeholders import check_columns, fill_placeholders, find_placeholders
 from producer.errors import InputError
 
 # What stands in for a column where the provider reads more than text, by the member's name.
@@ -40,8 +40,9 @@ def prepare(message: Mapping[str, Any], columns: Sequence[str]) -> CompiledConte
     Raises InputError for an unknown column or a message that the provider would refuse.
     """
     try:
-        content = compile_content(message, columns)
-        read_message_body(_fill_with_samples(message))
+        check_columns(message, columns)
+        body = read_message_body(_fill_with_samples(message))
+        content = compile_content(_with_placeholders(body.emit(), message), columns)
     except UnknownColumns as error:
         raise InputError(f"the message cannot be filled in: {error}") from error
     except MessageError as error:
@@ -49,6 +50,17 @@ def prepare(message: Mapping[str, Any], columns: Sequence[str]) -> CompiledConte
     except ValueError as error:
         raise InputError(f"the message cannot be written as JSON: {error}") from error
     return content
+
+
+def _with_placeholders(emitted: Any, written: Any) -> Any:
+    """What the provider's schema accepts of the message, with the placeholders as they were written."""
+    if isinstance(emitted, dict) and isinstance(written, Mapping):
+        return {
+            name: _with_placeholders(value, written.get(name)) for name, value in emitted.items()
+        }
+    if isinstance(emitted, list) and isinstance(written, list):
+        return [_with_placeholders(*pair) for pair in zip(emitted, written, strict=False)]
+    return written if any(find_placeholders(written)) else emitted
 
 
 def _fill_with_samples(message: Mapping[str, Any]) -> Any:

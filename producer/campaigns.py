@@ -77,7 +77,7 @@ class Prepared:
     launch: Launch
     file: RecipientFile
     content: CompiledContent
-    fingerprint: str
+    source: str  # names the recipients: the file, and how it is read
 
 
 def check(launch: Launch) -> Prepared:
@@ -89,7 +89,9 @@ def check(launch: Launch) -> Prepared:
     message = load_message_file(launch.message)
     file = RecipientFile.open(launch.recipients, launch.number_column, launch.default_region)
     content = prepare(message, file.columns)
-    return Prepared(launch, file, content, file.fingerprint())
+    # Another column or region makes other recipients of the same bytes.
+    source = f"{file.fingerprint()}:{file.number_column}:{file.default_region or ''}"
+    return Prepared(launch, file, content, source)
 
 
 def run(
@@ -112,7 +114,7 @@ def run(
             sub_account=launch.sub_account,
             content=content.dump(),
             content_digest=content.digest,
-            source=prepared.fingerprint,
+            source=prepared.source,
             expected=prepared.file.estimated_rows(),
             priority=launch.priority,
             policies=launch.policies,

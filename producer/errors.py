@@ -1,7 +1,6 @@
-"""What a person who hands in work is told when it cannot be taken.
+"""What is wrong with what a person hands in.
 
-InputError          the input as a whole is refused, nothing is launched
-└── (ValueError of chatapps, chained as its cause)
+InputError          the whole input is refused, nothing is launched
 BadRow              one row of a recipient file is refused, the others go on
 └── BadNumber       … because of its number
 """

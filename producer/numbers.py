@@ -103,36 +103,41 @@ def _read(text: str, default_region: str | None) -> str:
         text = whole[1]
     if not _WRITTEN.fullmatch(text):
         raise _unreadable(text)
-    digits = "".join(str(int(char)) for char in text if char.isdecimal())
+    digits = re.sub(r"\D", "", text)
+    if not digits.isascii():
+        digits = "".join(str(int(digit)) for digit in digits)
     if text.startswith("+"):
-        return _read_international(digits, mask(text))
+        return _read_international(digits, text)
     if digits.startswith("00"):
-        return _read_international(digits[2:], mask(text))
+        return _read_international(digits[2:], text)
     if default_region is not None:
-        return _parse(digits, default_region, mask(text))
+        return _parse(digits, default_region, text)
     try:
-        return _read_international(digits, mask(text))
+        return _read_international(digits, text)
     except BadNumber as error:
         raise BadNumber(f"{error.reason}, {_NO_REGION}", error.number) from error
 
 
-def _read_international(digits: str, masked: str) -> str:
+def _read_international(digits: str, written: str) -> str:
     text = f"+{digits}"
-    return digits if _plain[text[:4], len(text)](text) else _parse(text, None, masked)
+    return digits if _plain[text[:4], len(text)](text) else _parse(text, None, written)
 
 
-def _parse(text: str, region: str | None, masked: str) -> str:
-    """The library's way, which knows what each country writes in front of its numbers."""
+def _parse(text: str, region: str | None, written: str) -> str:
+    """The library's way, which knows what each country dials in front of its numbers.
+
+    `written` is the number as it came, for the error.
+    """
     try:
         number = phonenumbers.parse(text, region)
     except NumberParseException as error:
-        raise BadNumber(_why_unparsed(error), masked) from error
+        raise BadNumber(_why_unparsed(error), mask(written)) from error
     result = phonenumbers.is_possible_number_with_reason(number)
     if result != ValidationResult.IS_POSSIBLE:
-        raise BadNumber(_REASONS.get(result, "not a possible number"), masked)
+        raise BadNumber(_REASONS.get(result, "not a possible number"), mask(written))
     digits = phonenumbers.format_number(number, PhoneNumberFormat.E164).removeprefix("+")
     if len(digits) > _MOST_DIGITS:
-        raise BadNumber("too long for a phone number", masked)
+        raise BadNumber("too long for a phone number", mask(written))
     return digits
 
 

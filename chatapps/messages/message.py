@@ -87,7 +87,7 @@ class MessageBody(Wire):
 
     def may_use(self, channel: str) -> bool:
         """Whether the message names this channel, or leaves the choice to the sub-account."""
-        return self.channels is None or any(step.channel == channel for step in self.channels)
+        return not self.channels or any(step.channel == channel for step in self.channels)
 
 
 class Message(MessageBody):

@@ -23,12 +23,15 @@ ChannelUserId = Annotated[
 
 
 class User(Wire):
-    """A person, by number or by the id a channel gave them; the number wins when both are there."""
+    """A person, by number or by the id a channel gave them; the number wins when both are there.
 
-    msisdn: Msisdn | None = None
+    Neither shows in `repr`, which ends up in logs.
+    """
+
+    msisdn: Msisdn | None = Field(default=None, repr=False)
     country: CountryCode | None = None  # for a number in national form
-    line_user_id: NonEmpty | None = None
-    channel_user_id: ChannelUserId | None = None  # WhatsApp business-scoped user id (BSUID)
+    line_user_id: NonEmpty | None = Field(default=None, repr=False)
+    channel_user_id: ChannelUserId | None = Field(default=None, repr=False)  # WhatsApp (BSUID)
 
     @model_validator(mode="after")
     def _can_be_reached(self) -> Self:

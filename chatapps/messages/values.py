@@ -13,6 +13,8 @@ from chatapps.messages.wire import RULE, Wire
 
 MAX_TEXT: Final = 35_000  # the API's own limit; channels have smaller ones
 
+_WHOLE: Final = re.compile(r"-?[0-9]{1,18}")
+_DECIMAL: Final = re.compile(r"-?[0-9]{1,18}\.[0-9]{1,18}")
 _DATE_TIME: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?(Z|[+-][0-9]{2}:?[0-9]{2})"
 )
@@ -33,17 +35,13 @@ class Says:
 
 
 def _whole(value: object) -> object:
-    digits = isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20
-    return int(value) if digits else value  # type: ignore[call-overload]
+    return int(value) if isinstance(value, str) and _WHOLE.fullmatch(value) else value
 
 
 def _number(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    try:
-        return _whole(value) if value.isdigit() else float(value)
-    except ValueError:
-        return value
+    if isinstance(value, str) and _DECIMAL.fullmatch(value):
+        return float(value)
+    return _whole(value)
 
 
 def _moment(value: object) -> object:

@@ -132,9 +132,7 @@ def test_what_a_campaign_writes_about_its_fallback_stops_that_campaign_only(code
     ("status", "wanted"),
     [(401, Scope.ACCOUNT), (403, Scope.ACCOUNT), (409, Scope.TEMPLATE), (400, Scope.REQUEST)],
 )
-def test_without_a_known_code_the_status_says_what_is_concerned(
-    status: int, wanted: Scope
-) -> None:
+def test_without_a_known_code_the_status_says_what_is_concerned(status: int, wanted: Scope) -> None:
     assert scope(None, status) is wanted
     assert scope(9999, status) is wanted
     assert scope(3038, status) is Scope.TEMPLATE

@@ -100,3 +100,17 @@ def test_the_fast_path_reads_as_the_library_does(code: str, national: str) -> No
     else:
         with pytest.raises(BadNumber):
             normalise(text)
+
+
+@given(
+    st.text(st.sampled_from("0123456789٣+ ().-/eE'ax\u2011#"), max_size=25),
+    st.sampled_from([None, "GB", "US", "AR"]),
+)
+def test_any_text_is_a_number_or_refused(text: str, region: str | None) -> None:
+    try:
+        digits = normalise(text, region)
+    except BadNumber:
+        return
+    assert digits.isascii()
+    assert digits.isdecimal()
+    assert normalise(f"+{digits}") == digits
