@@ -1,0 +1,16 @@
+import fakeredis
+import pytest
+
+from config.settings import Settings, SubAccount
+from store.calls import Store
+from store.scripts import load_scripts
+
+
+@pytest.fixture
+def store() -> Store:
+    return Store(fakeredis.FakeRedis(), load_scripts(flags=False))
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return Settings(sub_accounts={"Shop": SubAccount(), "Bank": SubAccount()})

@@ -1,0 +1,148 @@
+"""Launching campaigns: everything wrong is found before anything is stored, and a launch goes on."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from producer.campaigns import Launch, Loading, Prepared, check, run
+from producer.errors import InputError
+from store.calls import Store
+from store.errors import LaneMismatch
+from store.lanes import Lane, LaneStatus, find_lane, list_lanes, read_counts
+from store.reports import waiting_jobs
+from store.states import State
+
+
+class Wakes:
+    """Counts the drain tasks that were sent."""
+
+    def __init__(self) -> None:
+        self.sent = 0
+
+    def __call__(self) -> None:
+        self.sent += 1
+
+
+class KilledError(Exception):
+    """Stands for a kill -9 between two chunks."""
+
+
+@pytest.fixture
+def launch(tmp_path: Path) -> Launch:
+    recipients = tmp_path / "people.csv"
+    rows = [f"+493023125{i:06d},Name {i}\n" for i in range(2500)]
+    rows[700] = rows[3]  # a duplicate far away
+    rows[1500] = "not a number,Ben\n"
+    rows[1501] = "+493023125999999,\n"
+    recipients.write_text("msisdn,name\n" + "".join(rows))
+    message = tmp_path / "message.json"
+    message.write_text(json.dumps({"type": "text", "content": {"text": "Hello {{name}}"}}))
+    return Launch("Spring Sale", recipients, message, "Shop")
+
+
+def lines_of(store: Store, lane: Lane) -> list[bytes]:
+    return [job.line for _, job in waiting_jobs(store, lane.id)]
+
+
+def test_a_launch_stores_one_job_for_each_good_row(store: Store, launch: Launch) -> None:
+    wakes = Wakes()
+    launched = run(store, check(launch), wakes)
+    assert launched.recipients == 2497
+    assert (launched.duplicates, launched.rejects) == (1, 2)
+    assert launched.lane.status is LaneStatus.SENDING
+    assert store.run(read_counts(launched.lane.id)) == {State.QUEUED: 2497}
+    assert len(set(lines_of(store, launched.lane))) == 2497
+    assert wakes.sent == 1
+
+
+def test_rejects_are_written_with_their_lines(store: Store, launch: Launch) -> None:
+    launched = run(store, check(launch), Wakes())
+    assert launched.rejects_file is not None
+    rejects = launched.rejects_file.read_text().splitlines()
+    assert [row.split(",")[0] for row in rejects] == ["line", "1502", "1503"]
+    assert "999999" not in launched.rejects_file.read_text()
+
+
+@pytest.mark.parametrize("chunks", [1, 2])
+def test_a_launch_that_was_killed_goes_on_with_exactly_what_is_missing(
+    store: Store, launch: Launch, chunks: int
+) -> None:
+    seen: list[Loading] = []
+
+    def die(progress: Loading) -> None:
+        seen.append(progress)
+        if len(seen) == chunks:
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        run(store, check(launch), Wakes(), die)
+    assert find_lane(store, "Spring Sale").status is LaneStatus.LOADING
+
+    launched = run(store, check(launch), Wakes())
+    whole = replace(launch, name="Whole")
+    at_once = run(store, check(whole), Wakes())
+    assert launched.resumed
+    assert not at_once.resumed
+    assert lines_of(store, launched.lane) == lines_of(store, at_once.lane)
+    assert (launched.duplicates, launched.rejects) == (1, 2)
+
+
+def test_launching_a_finished_launch_again_adds_nothing(store: Store, launch: Launch) -> None:
+    run(store, check(launch), Wakes())
+    again = run(store, check(launch), Wakes())
+    assert again.resumed
+    assert again.recipients == 2497
+    assert len(list_lanes(store)) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ({"message": "other.json"}, "another message"),
+        ({"recipients": "other.csv"}, "another recipient file"),
+        ({"sub_account": "Bank"}, "another sub-account"),
+        ({"default_region": "GB"}, "another recipient file"),
+    ],
+)
+def test_the_same_name_with_something_else_is_refused(
+    store: Store, launch: Launch, tmp_path: Path, change: dict[str, str], what: str
+) -> None:
+    (tmp_path / "other.json").write_text('{"type": "text", "content": {"text": "Bye {{name}}"}}')
+    (tmp_path / "other.csv").write_text("msisdn,name\n+447700900001,Ana\n")
+    run(store, check(launch), Wakes())
+    paths = ("message", "recipients")
+    changes = {key: tmp_path / value if key in paths else value for key, value in change.items()}
+    with pytest.raises(LaneMismatch, match=what):
+        run(store, check(replace(launch, **changes)), Wakes())  # type: ignore[arg-type]
+
+
+def test_an_unknown_column_stops_the_launch_before_anything_is_stored(
+    store: Store, launch: Launch
+) -> None:
+    launch.message.write_text('{"type": "text", "content": {"text": "Hello {{nmae}}"}}')
+    with pytest.raises(InputError, match="nmae"):
+        check(launch)
+    assert list_lanes(store) == []
+
+
+def test_nothing_may_be_claimed_until_the_file_has_ended(store: Store, launch: Launch) -> None:
+    statuses: list[LaneStatus] = []
+    prepared: Prepared = check(launch)
+    run(store, prepared, Wakes(), lambda at: statuses.append(find_lane(store, at.lane).status))
+    assert set(statuses) == {LaneStatus.LOADING}
+
+
+def test_sending_while_loading_lifts_that(store: Store, launch: Launch) -> None:
+    statuses: list[LaneStatus] = []
+    early = check(replace(launch, send_while_loading=True))
+    run(store, early, Wakes(), lambda at: statuses.append(find_lane(store, at.lane).status))
+    assert set(statuses) == {LaneStatus.SENDING}
+
+
+def test_a_file_of_nothing_but_rejects_finishes_at_once(store: Store, launch: Launch) -> None:
+    launch.recipients.write_text("msisdn,name\nnobody,Ana\n")
+    launched = run(store, check(launch), Wakes())
+    assert launched.lane.status is LaneStatus.FINISHED
+    assert (launched.recipients, launched.rejects) == (0, 1)
