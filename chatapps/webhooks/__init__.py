@@ -1,0 +1,58 @@
+"""What the provider tells us: receipts, replies, and news about templates, numbers and the account.
+
+event = read_webhook(body)
+match event:
+    case Receipt(): event.rank, event.fault
+    case Reply(): event.person, event.text, event.tap
+"""
+
+from chatapps.messages import MessageError, Problem
+from chatapps.webhooks.business import (
+    AccountChange,
+    BusinessChange,
+    NumberChange,
+    Restriction,
+    TemplateChange,
+)
+from chatapps.webhooks.channels import NO_CHANNEL, Channel, channel_of
+from chatapps.webhooks.event import WebhookEvent
+from chatapps.webhooks.others import ExternalMessage, OtherEvent
+from chatapps.webhooks.people import Person
+from chatapps.webhooks.reading import Event, Webhooks, read_webhook, read_webhooks
+from chatapps.webhooks.receipts import Receipt, SentContent
+from chatapps.webhooks.replies import CallPermission, Place, Reply, ReplyType, Tap
+from chatapps.webhooks.standing import better, overall, standings
+from chatapps.webhooks.states import Rank, rank_of
+
+__all__ = [
+    "NO_CHANNEL",
+    "AccountChange",
+    "BusinessChange",
+    "CallPermission",
+    "Channel",
+    "Event",
+    "ExternalMessage",
+    "MessageError",
+    "NumberChange",
+    "OtherEvent",
+    "Person",
+    "Place",
+    "Problem",
+    "Rank",
+    "Receipt",
+    "Reply",
+    "ReplyType",
+    "Restriction",
+    "SentContent",
+    "Tap",
+    "TemplateChange",
+    "WebhookEvent",
+    "Webhooks",
+    "better",
+    "channel_of",
+    "overall",
+    "rank_of",
+    "read_webhook",
+    "read_webhooks",
+    "standings",
+]

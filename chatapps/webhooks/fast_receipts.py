@@ -1,0 +1,189 @@
+"""Receipts of exactly the documented form, straight from bytes: a message has three or more of them.
+
+Whatever deviates, were it one unknown member, is left to the patient reader, so that nothing is lost;
+both give the same receipt.
+"""
+
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+
+from chatapps.messages.json_text import MAX_DEPTH
+from chatapps.webhooks.channels import NO_CHANNEL, channel_of
+from chatapps.webhooks.members import MAX_WHOLE, MAX_WORD
+from chatapps.webhooks.moments import read_moment
+from chatapps.webhooks.people import Person, digits
+from chatapps.webhooks.receipts import OWN_IDS_FROM, SENT_PARTS, Receipt, SentContent
+
+_Word = Annotated[str, msgspec.Meta(max_length=MAX_WORD)]
+_Whole = Annotated[int, msgspec.Meta(ge=0, lt=MAX_WHOLE)]
+
+
+class _Wire(msgspec.Struct, gc=False, rename="camel", forbid_unknown_fields=True):
+    """Base of all: an unknown member is a reason to read again with patience."""
+
+
+class _User(_Wire):
+    msisdn: _Word | None = None
+    channel_user_id: _Word | None = None
+
+
+class _Status(_Wire):
+    state: _Word
+    timestamp: _Word
+    detail: _Word | None = None
+    error_code: _Whole | None = None
+    error_message: str | None = None
+
+
+class _WhatsApp(_Wire):
+    provider_error_code: _Word | None = None
+    pricing_category: _Word | None = None
+
+
+class _Template(_Wire):
+    name: _Word | None = None
+    language: _Word | None = None
+    category: _Word | None = None
+
+
+class _Content(_Wire):
+    channel: str | None = None
+    content_type: _Word | None = None
+    template: _Template | None = None
+    header: Any = None
+    body: Any = None
+    footer: Any = None
+    actions: Any = None
+    cards: Any = None
+    meta: Any = None
+
+
+class _Payload(_Wire):
+    umid: _Word
+    status: _Status
+    sub_account_id: _Word | None = None
+    channel: _Word | None = None
+    user: _User | None = None
+    batch_id: _Word | None = None
+    client_message_id: _Word | None = None
+    client_batch_id: _Word | None = None
+    whatsapp: _WhatsApp | None = None
+    outbound_content: _Content | None = None
+
+
+class _Envelope(_Wire):
+    event_type: Literal["outbound_message_status_changed"]
+    payload: _Payload
+    version: _Whole | None = None
+    namespace: str | None = None
+    description: str | None = None
+
+
+_decode: Final = msgspec.json.Decoder(_Envelope).decode
+_NO_WHATSAPP: Final = _WhatsApp()
+_NO_TEMPLATE: Final = _Template()
+_NO_CONTENT: Final = _Content()
+_NO_USER: Final = _User()
+_NOBODY: Final = Person()
+_NOTHING_SENT: Final = SentContent()
+
+
+def read_fast(raw: bytes | str) -> Receipt | None:
+    """The receipt, or None when it has to be read with patience."""
+    try:
+        envelope = _decode(raw)
+    except (ValueError, RecursionError):  # every error of msgspec is a ValueError
+        return None
+    payload = envelope.payload
+    if payload.outbound_content is not None and _may_be_deep(raw):
+        return None
+    if not (_is_plain(raw) or _is_printable(payload)):
+        return None
+    return _receipt(payload, envelope.version or 0)
+
+
+def _is_plain(raw: bytes | str) -> bool:
+    """No text in it can hold anything unprintable: nearly always, and cheap to know."""
+    if isinstance(raw, str):
+        return False
+    return raw.isascii() and b"\\" not in raw and b"\x7f" not in raw
+
+
+def _is_printable(payload: _Payload) -> bool:
+    """All words at once."""
+    user, whatsapp = payload.user or _NO_USER, payload.whatsapp or _NO_WHATSAPP
+    template = (payload.outbound_content or _NO_CONTENT).template or _NO_TEMPLATE
+    words = (
+        *(payload.umid, payload.sub_account_id, payload.channel, payload.batch_id),
+        *(payload.client_message_id, payload.client_batch_id, user.msisdn, user.channel_user_id),
+        *(payload.status.state, payload.status.detail),
+        *(whatsapp.provider_error_code, whatsapp.pricing_category),
+        (payload.outbound_content or _NO_CONTENT).content_type,
+        *(template.name, template.language, template.category),
+    )
+    return all(word is None or word.isprintable() for word in words)
+
+
+def _may_be_deep(raw: bytes | str) -> bool:
+    """So many brackets may be more levels than are allowed."""
+    if isinstance(raw, str):
+        return raw.count("{") + raw.count("[") > MAX_DEPTH
+    return raw.count(b"{") + raw.count(b"[") > MAX_DEPTH
+
+
+def _receipt(payload: _Payload, version: int) -> Receipt | None:
+    status, whatsapp = payload.status, payload.whatsapp or _NO_WHATSAPP
+    person = _person(payload.user, version)
+    timestamp = read_moment(status.timestamp)
+    state = status.state.strip().lower()
+    if person is None or timestamp is None or not (state and payload.umid):
+        return None
+    return Receipt(
+        umid=payload.umid,
+        state=state,
+        detail=_lower(status.detail),
+        timestamp=timestamp,
+        code=status.error_code,
+        error=status.error_message or None,
+        channel=channel_of(payload.channel or NO_CHANNEL),
+        sub_account=payload.sub_account_id or None,
+        client_message_id=payload.client_message_id or None,
+        client_batch_id=payload.client_batch_id or None,
+        batch_id=payload.batch_id or None,
+        provider_code=whatsapp.provider_error_code or None,
+        pricing=_lower(whatsapp.pricing_category),
+        person=person,
+        content=_content(payload.outbound_content) if payload.outbound_content else None,
+    )
+
+
+def _person(user: _User | None, version: int) -> Person | None:
+    """The person; None when it takes patience to say who that is."""
+    if user is None:
+        return _NOBODY
+    msisdn, user_id = user.msisdn or None, user.channel_user_id or None
+    if msisdn is not None:
+        msisdn = digits(msisdn)
+        if msisdn is None:
+            return None
+    if user_id is not None and version < OWN_IDS_FROM and (number := digits(user_id)):
+        msisdn, user_id = msisdn or number, None
+    return Person(msisdn, user_id)
+
+
+def _content(content: _Content) -> SentContent | None:
+    template = content.template or _NO_TEMPLATE
+    parts = {name: part for name in SENT_PARTS if (part := getattr(content, name)) is not None}
+    found = SentContent(
+        _lower(content.content_type),
+        template.name or None,
+        template.language or None,
+        template.category.strip().upper() or None if template.category else None,
+        parts,
+    )
+    return found if parts or found != _NOTHING_SENT else None
+
+
+def _lower(word: str | None) -> str | None:
+    return word.strip().lower() or None if word else None

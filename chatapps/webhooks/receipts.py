@@ -1,0 +1,129 @@
+"""Delivery receipts, versions 8 and 9 (provider docs, delivery receipts)."""
+
+from typing import Any, ClassVar, Final
+
+import msgspec
+
+from chatapps.receipt_codes import ReceiptCode, receipt_code
+from chatapps.webhooks.channels import NO_CHANNEL, channel_of
+from chatapps.webhooks.event import WebhookEvent
+from chatapps.webhooks.members import Members
+from chatapps.webhooks.people import Person, read_person
+from chatapps.webhooks.states import Rank, rank_of
+
+STATUS_CHANGED: Final = "outbound_message_status_changed"
+OWN_IDS_FROM: Final = 9
+"""From this version on `channelUserId` is an id of its own; before, it repeats the number."""
+
+SENT_PARTS: Final = ("header", "body", "footer", "actions", "cards", "meta")
+
+
+class SentContent(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """The message as it was delivered (version 9, WhatsApp); less with the account's PII masking."""
+
+    content_type: str | None = None  # text, media, template, template_auth, carousel, …
+    template: str | None = None
+    language: str | None = None
+    category: str | None = None
+    parts: dict[str, Any] = {}  # header, body, footer, actions, cards, meta, as they came
+
+    def __repr__(self) -> str:
+        return f"SentContent(content_type={self.content_type!r}, template={self.template!r})"
+
+
+class Receipt(WebhookEvent, frozen=True, gc=False, kw_only=True):
+    """One status of one message on one channel.
+
+    Comes late, doubled, out of order, and sometimes before the answer to the request itself.
+    """
+
+    shown: ClassVar[tuple[str, ...]] = ("umid", "channel", "state", "detail", "code")
+
+    umid: str
+    state: str  # in lower case; see `rank`
+    detail: str | None = None
+    channel: str = NO_CHANNEL  # a Channel, or a name we do not know
+    sub_account: str | None = None
+    client_message_id: str | None = None
+    client_batch_id: str | None = None
+    batch_id: str | None = None
+    code: int | None = None  # of receipts; not the API code of the same number
+    provider_code: str | None = None  # the channel's own, for WhatsApp Meta's
+    error: str | None = None  # the provider's words, for people
+    pricing: str | None = None  # in lower case: marketing, utility, authentication, service, …
+    person: Person = Person()
+    content: SentContent | None = None
+
+    @property
+    def kind(self) -> str:
+        return "receipt"
+
+    @property
+    def rank(self) -> Rank:
+        """What the status is worth against others of this channel."""
+        return rank_of(self.state, self.detail)
+
+    @property
+    def dedupe_key(self) -> tuple[str, str, str, str | None, int | None]:
+        """The provider gives receipts no id: those that agree in this are the same."""
+        return (self.umid, self.channel, self.state, self.detail, self.timestamp)
+
+    @property
+    def fault(self) -> ReceiptCode | None:
+        """What the code means and asks for; None without one."""
+        if self.code is None and self.provider_code is None:
+            return None
+        return receipt_code(self.channel, self.code, self.provider_code)
+
+    def emit(self) -> dict[str, Any]:
+        """What we understood, with the rank and the code in words."""
+        found = super().emit() | {"rank": int(self.rank), "meaning": self.rank.meaning}
+        if self.fault is not None:
+            found |= {"action": str(self.fault.action), "code_meaning": self.fault.meaning}
+        return found
+
+
+def read_receipt(event: Members, version: int | None) -> Receipt:
+    """Read a receipt of any version with patience.
+
+    Raises:
+        MessageError: `umid` or the state is missing.
+    """
+    payload = event.needed_inside("payload") if "payload" in event else event
+    status, whatsapp = payload.inside("status"), payload.inside("whatsapp")
+    return Receipt(
+        umid=payload.needed_word("umid"),
+        state=status.needed_lower("state"),
+        detail=status.lower("detail"),
+        timestamp=status.moment("timestamp"),
+        code=status.whole("errorCode"),
+        error=status.text("errorMessage"),
+        channel=channel_of(payload.word("channel") or NO_CHANNEL),
+        sub_account=payload.word("subAccountId"),
+        client_message_id=payload.word("clientMessageId"),
+        client_batch_id=payload.word("clientBatchId"),
+        batch_id=payload.word("batchId"),
+        provider_code=whatsapp.number_or_word("providerErrorCode"),
+        pricing=whatsapp.lower("pricingCategory"),
+        person=read_person(
+            payload.inside("user"), own_ids=version is not None and version >= OWN_IDS_FROM
+        ),
+        content=_read_content(payload),
+        extra=event.leftovers(),
+    )
+
+
+def _read_content(payload: Members) -> SentContent | None:
+    if "outboundContent" not in payload:
+        return None
+    content = payload.inside("outboundContent")
+    template = content.inside("template")
+    content.text("channel")  # that of the receipt once more
+    found = SentContent(
+        content_type=content.lower("contentType"),
+        template=template.word("name"),
+        language=template.word("language"),
+        category=template.upper("category"),
+        parts={name: content.value(name) for name in SENT_PARTS if name in content},
+    )
+    return None if found == SentContent() else found
