@@ -17,6 +17,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import (
     AuthenticationError,
     BusyLoadingError,
+    ClusterDownError,
     ConnectionError,
     NoScriptError,
     OutOfMemoryError,
@@ -24,6 +25,7 @@ from redis.exceptions import (
     RedisError,
     ResponseError,
     TimeoutError,
+    TryAgainError,
 )
 from redis.retry import Retry
 
@@ -34,6 +36,11 @@ T = TypeVar("T")
 Argument = str | bytes | int | float
 SOCKET_TIMEOUT = 15.0
 CONNECT_TIMEOUT = 5.0
+_AWAY = (
+    ConnectionError, TimeoutError, BusyLoadingError, ReadOnlyError, ClusterDownError, TryAgainError,
+)  # fmt: skip
+_PASSING = ("MISCONF", "NOREPLICAS", "BUSY ", "UNBLOCKED")
+"""Starts of refusals that pass: a full disk, missing replicas, a long script, a failover."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,12 +178,14 @@ def translated() -> Iterator[None]:
         ) from error
     except AuthenticationError as error:
         raise StoreUnavailable("Redis refuses our password: check redis_url.") from error
-    except (ConnectionError, TimeoutError, BusyLoadingError, ReadOnlyError) as error:
+    except _AWAY as error:
         raise StoreUnavailable(
             f"Redis cannot serve at the moment ({type(error).__name__}): is it running, and does "
             "redis_url point to it?"
         ) from error
     except ResponseError as error:
+        if str(error).startswith(_PASSING):
+            raise StoreUnavailable(f"Redis cannot serve at the moment: {error}") from error
         raise StoreRefused(str(error)) from error
     except RedisError as error:
         raise StoreError(f"Redis: {type(error).__name__}") from error

@@ -1,15 +1,17 @@
 """Flights: claiming a batch, marking it before the POST, settling it; and what comes back later."""
 
+import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from store.calls import Argument, Call, command, script_call, text
+from store.errors import StoreRefused
 from store.keys import OUTCOMES_PER_KEY, lane_keys
 from store.lanes import LaneStatus
 from store.outcomes import RECORD_BYTES, Run
 from store.packing import Job, pack, unpack
-from store.states import State
+from store.states import OPEN_MARKS, OPEN_STATES, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,11 @@ class Settled:
 
 
 def settle_batch(lane: str, batch: str, n: int, owner: str, what: Settlement) -> Call[Settled]:
-    """End a flight of ours, all in one step. Repeating it answers the first result."""
+    """End a flight of ours, all in one step. Repeating it answers the first result.
+
+    Raises:
+        StoreRefused: the counts, the lists and the size of the flight do not add up.
+    """
     source = lane_keys(lane).flight(batch)
     return _settle(lane, batch, n, owner, State.IN_FLIGHT, source, what)
 
@@ -216,10 +222,28 @@ def _ranges(indexes: list[int]) -> str:
     return ",".join(f"{first}-{last}" if last > first else f"{first}" for first, last in ranges)
 
 
+def _check(what: Settlement) -> None:
+    """Hold the counts against the lists; the script holds their sum against the size of the flight."""
+    marks = b"".join(run.records[::RECORD_BYTES] for run in what.records)
+    ended = len(marks.translate(None, delete=OPEN_MARKS))
+    listed = {
+        State.QUEUED: len(what.back),
+        State.DELAYED: sum(len(wave.jobs) for wave in what.waves),
+        State.PARKED: sum(len(park.jobs) for park in what.parks),
+        State.IN_FLIGHT: 0,
+    }
+    counted = {state: what.counts.get(state, 0) for state in OPEN_STATES}
+    if counted != listed or sum(what.counts.values()) != sum(listed.values()) + ended:
+        raise StoreRefused(
+            f"the figures do not add up: counted {what.counts}, listed {listed}, {ended} records"
+        )
+
+
 def _settle(
     lane: str, id_: str, n: int, owner: str, from_: State, source: str, what: Settlement
 ) -> Call[Settled]:
-    keys = lane_keys(lane)
+    _check(what)
+    keys, lists = lane_keys(lane), list(_lists(what))
     return script_call(
         "settle_batch",
         (
@@ -227,11 +251,20 @@ def _settle(
             keys.parked, keys.dead, source, keys.done(f"{from_}:{id_}"),
         ),
         (
-            id_, owner, from_, n, what.stop, keys.outcomes, keys.trails, keys.ids,
-            keys.wave_prefix, keys.park_prefix, RECORD_BYTES, *_lists(what),
+            id_, owner, from_, n, _digest(lists), what.stop, keys.outcomes, keys.trails, keys.ids,
+            keys.wave_prefix, keys.park_prefix, RECORD_BYTES, *lists,
         ),
         _settled,
     )  # fmt: skip
+
+
+def _digest(lists: Sequence[Argument]) -> str:
+    """Tells a call that is repeated from another one about the same flight."""
+    digest = hashlib.blake2b(digest_size=8)
+    for word in lists:
+        digest.update(word if isinstance(word, bytes) else str(word).encode())
+        digest.update(b"\0")
+    return digest.hexdigest()
 
 
 def _settled(reply: Any) -> Settled:

@@ -27,7 +27,9 @@ class RowsAdded:
     first_index: int
     added: int
     duplicates: int
-    repeated: bool  # the chunk was in already; the figures are those of the first time
+    repeated: (
+        bool  # it was in: the figures of the first time if no chunk has come since, else zeros
+    )
 
 
 def enqueue_rows(
@@ -37,12 +39,15 @@ def enqueue_rows(
 
     Recipients that the lane has seen are dropped and counted. Sending the same chunk twice adds it once.
 
+    Raises:
+        ValueError: a line has no recipient, or holds a newline.
     Raises (when run):
         StoreFull: no memory; nothing of the chunk is in.
         StoreRefused: the lane takes no more, or the chunk does not follow the last one.
     """
     keys = lane_keys(lane)
-    args = (keys.seen, start.offset, end.offset, end.line, end.row, rejects, b"\n".join(lines))
+    chunk = _joined(lines)
+    args = (keys.seen, start.offset, end.offset, end.line, end.row, rejects, chunk)
     return script_call("enqueue_rows", (keys.meta, keys.counts, keys.queue), args, _rows_added)
 
 
@@ -68,15 +73,29 @@ def enqueue_messages(
 ) -> Call[list[tuple[Taken, str]] | None]:
     """Add at most about 1,000 messages to a notification lane.
 
+    Raises:
+        ValueError: a line holds a newline.
     Returns (when run):
         For each message what happened and the id it has; None when the lane is closed or not open yet.
     """
     keys = lane_keys(lane)
     args: list[str | bytes] = [f"{keys.family_base}:seen:", lane]
     for message in messages:
+        if b"\n" in message.line:
+            raise ValueError("a job is one line")
         bucket = message.key_digest[:2].hex()[:3]
         args += (bucket, message.key_digest, message.body_digest, message.line)
     return script_call("enqueue_messages", (keys.meta, keys.counts, keys.queue), args, _taken)
+
+
+def _joined(lines: Sequence[bytes]) -> bytes:
+    """The lines as one value; a bad one is found here, since a script cannot undo half a chunk."""
+    chunk = b"\n".join(lines)
+    if chunk.count(b"\n") != max(0, len(lines) - 1):
+        raise ValueError("a job is one line")
+    if any(line[:1] in (b"", b"\t") for line in lines):
+        raise ValueError("a job has a recipient")
+    return chunk
 
 
 def _rows_added(reply: Any) -> RowsAdded:

@@ -162,7 +162,7 @@ def list_lanes(store: Store, *, newest: int = 100) -> list[Lane]:
 
 def read_lane(lane: str) -> Call[Lane | None]:
     """Everything a lane is; None when there is no such lane."""
-    return command("HGETALL", lane_keys(lane).meta, parse=lambda reply: _lane(lane, reply))
+    return command("HGETALL", lane_keys(lane).meta, parse=lambda reply: parse_lane(lane, reply))
 
 
 def read_status(lane: str) -> Call[LaneStatus]:
@@ -177,12 +177,7 @@ def read_status(lane: str) -> Call[LaneStatus]:
 
 def read_counts(lane: str) -> Call[dict[State, int]]:
     """How many messages are in each state."""
-    return command("HGETALL", lane_keys(lane).counts, parse=_counts)
-
-
-def read_numbers(key: str) -> Call[dict[str, int]]:
-    """A hash of numbers: `LaneKeys.codes` or `LaneKeys.stats`."""
-    return command("HGETALL", key, parse=_numbers)
+    return command("HGETALL", lane_keys(lane).counts, parse=parse_counts)
 
 
 def move_lane(lane: str, action: str, reason: str = "") -> Call[tuple[bool, LaneStatus]]:
@@ -284,7 +279,8 @@ def _moved(reply: Any) -> tuple[bool, LaneStatus]:
     return bool(reply[0]), LaneStatus(text(reply[1]))
 
 
-def _lane(lane: str, reply: Any) -> Lane | None:
+def parse_lane(lane: str, reply: Any) -> Lane | None:
+    """The lane in a reply of HGETALL; None for an empty one."""
     is_ = _fields(reply)
     if not is_:
         return None
@@ -320,11 +316,13 @@ def _fields(reply: Any) -> dict[str, bytes]:
     return {text(field): value for field, value in pairs}
 
 
-def _counts(reply: Any) -> dict[State, int]:
+def parse_counts(reply: Any) -> dict[State, int]:
+    """The counts in a reply of HGETALL, without the zeros."""
     return {State(field): int(value) for field, value in _fields(reply).items() if int(value)}
 
 
-def _numbers(reply: Any) -> dict[str, int]:
+def parse_numbers(reply: Any) -> dict[str, int]:
+    """The numbers in a reply of HGETALL."""
     return {field: int(value) for field, value in _fields(reply).items()}
 
 

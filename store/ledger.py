@@ -48,6 +48,8 @@ def recount(store: Store, lane_id: str) -> Recount:
         places[first : first + len(marks)] = marks.translate(_IS_FINAL)
         found.update(_final_states(marks))
     for state, job in waiting_jobs(store, lane_id):
+        if job.index >= size:  # came in since the lane was read
+            continue
         found[state] += 1
         places[job.index] = min(255, places[job.index] + 1)
     missing = tuple(index for index, n in enumerate(places) if n == 0)[:SHOWN]

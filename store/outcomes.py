@@ -26,6 +26,8 @@ from store.states import BY_MARK, BY_STATE, State
 RECORD = struct.Struct(">cBBHII7s16s")
 RECORD_BYTES = RECORD.size
 NO_UMID = bytes(16)
+NUMBER_DIGITS = 15
+"""The longest number of E.164, and the longest whose buckets Lua computes exactly."""
 
 
 class Origin(IntEnum):
@@ -47,6 +49,7 @@ class LocalReason(IntEnum):
     MISSING_IN_ANSWER = 3  # the answer came, this message was not in it
     WORKER_LOST = 4  # the worker died with the batch in its hands
     OPERATOR = 5  # somebody decided
+    BROKEN_JOB = 6  # what is stored of it does not fit the content of its lane
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +76,15 @@ def head(state: State, attempts: int, origin: Origin, code: int, posted_at: int,
     return packed[:13]
 
 
+def is_number(recipient: bytes) -> bool:
+    """Whether a recipient fits a record as a number; any other belongs to the lane's long ids."""
+    digits = recipient.isdigit() and len(recipient) <= NUMBER_DIGITS
+    return digits and not recipient.startswith(b"0")
+
+
 def number_field(recipient: bytes) -> bytes:
-    """Seven bytes for a numeric recipient, zeros for any other."""
-    return int(recipient).to_bytes(7, "big") if recipient.isdigit() else bytes(7)
+    """Seven bytes for a phone number, zeros for any other recipient."""
+    return int(recipient).to_bytes(7, "big") if is_number(recipient) else bytes(7)
 
 
 def umid_field(umid: str | None) -> bytes:

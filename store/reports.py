@@ -4,11 +4,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from store.calls import Call, Store, command, text
+from store.calls import Call, Store, command, script_call, text
 from store.errors import UnknownLane
 from store.keys import OUTCOMES_PER_KEY, lane_keys
-from store.lanes import Lane, read_counts, read_lane, read_numbers, still_open
-from store.outcomes import RECORD_BYTES, Outcome, read_record, read_records
+from store.lanes import (
+    Lane,
+    parse_counts,
+    parse_lane,
+    parse_numbers,
+    read_lane,
+    still_open,
+)
+from store.outcomes import NUMBER_DIGITS, RECORD_BYTES, Outcome, read_record, read_records
 from store.packing import Job, unpack
 from store.states import PROVIDER_HAS_IT, State
 
@@ -59,12 +66,21 @@ def report(store: Store, lane_id: str) -> LaneReport:
     Raises:
         UnknownLane: there is no such lane.
     """
-    keys = lane_keys(lane_id)
-    counts, lane = store.run(read_counts(lane_id)), store.run(read_lane(lane_id))
-    if lane is None:
+    found = store.run(read_report(lane_id))
+    if found is None:
         raise UnknownLane(f"There is no lane {lane_id!r}.")
-    codes = store.run(read_numbers(keys.codes))
-    return LaneReport(lane, counts, codes, store.run(read_numbers(keys.stats)))
+    return found
+
+
+def read_report(lane_id: str) -> Call[LaneReport | None]:
+    """A lane and its figures, read at one moment; None when there is no such lane."""
+    keys = lane_keys(lane_id)
+    return script_call(
+        "read_report",
+        (keys.meta, keys.counts, keys.codes, keys.stats),
+        (),
+        lambda reply: _report(lane_id, reply),
+    )
 
 
 def outcomes(store: Store, lane_id: str) -> Iterator[Outcome]:
@@ -120,7 +136,7 @@ def message_report(store: Store, message_id: str) -> MessageReport:
     lane_id, _, rest = message_id.partition(".")
     position = rest.split(".")[0]
     lane = store.run(read_lane(lane_id))
-    if lane is None or not position.isdigit() or int(position) >= lane.next_index:
+    if lane is None or not position.isdecimal() or int(position) >= lane.next_index:
         raise UnknownLane(f"There is no message {message_id!r}.")
     index, keys = int(position), lane_keys(lane_id)
     start = index % OUTCOMES_PER_KEY * RECORD_BYTES
@@ -155,12 +171,20 @@ def find_recipient(store: Store, lane: Lane, recipient: str) -> int | None:
 
 def seen_bucket(recipient: str, buckets: int) -> int:
     """The bucket of a recipient, as `enqueue_rows` computes it."""
-    if recipient.isdigit():
+    if recipient.isascii() and recipient.isdigit() and len(recipient) <= NUMBER_DIGITS:
         return int(recipient) % buckets
     number = 0
     for byte in recipient.encode():
         number = (number * 31 + byte) % 1000003
     return number % buckets
+
+
+def _report(lane_id: str, reply: Any) -> LaneReport | None:
+    meta, counts, codes, stats = reply
+    lane = parse_lane(lane_id, meta)
+    if lane is None:
+        return None
+    return LaneReport(lane, parse_counts(counts), parse_numbers(codes), parse_numbers(stats))
 
 
 def _trail(store: Store, key: str, index: int) -> tuple[str, ...]:

@@ -59,6 +59,7 @@ RECORD_STATES = (
     StateRow(State.READ, "r", 60, True, "read"),
 )
 
+OPEN_MARKS = "".join(row.mark for row in RECORD_STATES if not row.counted).encode()
 BY_MARK = {row.mark: row for row in RECORD_STATES}
 BY_STATE = {row.state: row for row in RECORD_STATES}
 PROVIDER_HAS_IT = tuple(row.state for row in RECORD_STATES if row.rank >= 10)

@@ -7,6 +7,9 @@ slow sub-account never holds up another.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+REMEMBERED = 1024
+"""Lanes whose turn is remembered; beyond that, those that are not ready are forgotten."""
+
 
 @dataclass(slots=True)
 class Turns:
@@ -24,13 +27,26 @@ class Turns:
             ready: lanes with their urgency (0 goes first).
             may_send: whether this lane's sub-account is free.
         """
-        for lane, _ in sorted(ready, key=lambda pair: (pair[1], self._served.get(pair[0], 0))):
-            if may_send(lane):
-                self._turn += 1
-                self._served[lane] = self._turn
-                return lane
-        return None
+        waiting = sorted(ready, key=lambda pair: (pair[1], self._served.get(pair[0], 0)))
+        chosen = next((lane for lane, _ in waiting if may_send(lane)), None)
+        if chosen is not None:
+            self._turn += 1
+            self._served[chosen] = self._turn
+            if len(self._served) > REMEMBERED:
+                self._forget_all_but({lane for lane, _ in waiting})
+        return chosen
 
     def forget(self, lane: str) -> None:
         """The lane has ended."""
         self._served.pop(lane, None)
+
+    def _forget_all_but(self, lanes: set[str]) -> None:
+        self._served = {lane: turn for lane, turn in self._served.items() if lane in lanes}
+
+
+def share(slots: int, *, urgent: bool) -> int:
+    """How many of the slots in the air a lane may use: one in eight, and at least one, is kept for
+    urgent lanes, so that they need not wait for a slow bulk request to land."""
+    if urgent or slots <= 1:
+        return slots
+    return slots - max(1, slots // 8)

@@ -7,7 +7,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from chatapps.answers import BatchAnswer, Refused, Result
+from chatapps.answers import BatchAnswer, Refused
 from chatapps.codes import CodeClass, Scope, classify_item, classify_request, meaning, scope
 from config.settings import Retry
 from store.lanes import Lane
@@ -89,9 +89,9 @@ def stops_lane(refused: Refused, lane: Lane) -> bool:
     """
     if classify_request(refused.status, refused.code) is not CodeClass.PERMANENT_BATCH:
         return False
-    if lane.kind == "campaign" or refused.status in (401, 403):
+    if lane.kind == "campaign" or refused.status in (401, 403) or refused.code is None:
         return True
-    return refused.code is None or scope(refused.code) in (Scope.ACCOUNT, Scope.CHANNEL)
+    return scope(refused.code, refused.status) in (Scope.ACCOUNT, Scope.CHANNEL)
 
 
 def worth_a_quick_retry(result: object, lane: Lane) -> bool:
@@ -122,7 +122,15 @@ def explain_item(code: int) -> str:
     return f"the provider refused a message with code {code}: {meaning(code)}"
 
 
-def request_code(result: Result) -> Code:
+def explain_alike(code: Code) -> str:
+    """Why a lane stopped whose messages were refused one after the other, for people."""
+    origin, number = code
+    if origin is Origin.HTTP:
+        return f"message after message is refused with HTTP {number}"
+    return f"message after message is refused with code {number}: {meaning(number)}"
+
+
+def request_code(result: object) -> Code:
     """The code of a request that was refused, for records and trails."""
     if isinstance(result, Refused):
         return _request_code(result.status, result.code)
@@ -157,10 +165,11 @@ def _request_code(status: int, code: int | None) -> Code:
 
 def _contradicted(answer: BatchAnswer) -> frozenset[str | None]:
     """Ids that are named more than once, and not always with the same result."""
-    first: dict[str | None, tuple[str, int | None]] = {}
+    first: dict[str | None, tuple[str, int | None] | None] = {}
     doubled: set[str | None] = set()
     for item in answer.messages:
-        result = (item.state, item.error_code)
+        taken = item.state in TAKEN  # `queued` and `sent` say the same: the provider has it
+        result = None if taken else (item.state, item.error_code)
         if first.setdefault(item.client_message_id, result) != result:
             doubled.add(item.client_message_id)
     return frozenset(doubled)

@@ -4,8 +4,9 @@
                  ▲                                          │
                  └──── quick retry, or one half of it ──────┘
 
-Whatever happens ends in one `Verdicts` that names every message once. No exception leaves but
-cancellation, and what is settled is settled even then.
+Whatever the provider and the store do ends in one `Verdicts` that names every message once. What is
+settled is settled even when we are cancelled. Should a fault of our own raise, the flight's lease
+brings its messages back: to the queue, or parked if they may have been posted.
 """
 
 import asyncio
@@ -13,24 +14,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
-from tenacity import (
-    AsyncRetrying,
-    RetryCallState,
-    retry_if_exception_type,
-    retry_if_result,
-    stop_after_attempt,
-    wait_random_exponential,
-)
+from tenacity import AsyncRetrying, RetryCallState, retry_if_result, stop_after_attempt
 
 from chatapps.answers import Answered, NoAnswer, NotSent, Refused, Result
 from chatapps.codes import CodeClass, classify_request
-from store.errors import StoreError, StoreUnavailable
-from store.flights import Settled, mark_posting, settle_batch, settle_park, trail_entries
+from chatapps.rendering import BrokenJob
+from store.errors import StoreError
+from store.flights import mark_posting
 from store.outcomes import LocalReason, Origin
 from store.packing import Job
 from worker.decisions import (
     Code,
     Verdicts,
+    explain_alike,
     judge_answer,
     judge_server_error,
     judge_stop,
@@ -39,14 +35,16 @@ from worker.decisions import (
     worth_a_quick_retry,
 )
 from worker.flight import Flight, Tools
+from worker.landing import settle
+from worker.pauses import Pauses, full_jitter
 from worker.permits import PermitOffice
-from worker.settlement import settlement_of
 
 log = structlog.get_logger(__name__)
 
 ALIKE = 3
 """Single messages in a row that must be refused alike before the cause is sought in the campaign."""
-BACKOFF_CAP = 30.0
+BROKEN: Code = (Origin.LOCAL, LocalReason.BROKEN_JOB)
+IN_DOUBT: Code = (Origin.LOCAL, LocalReason.NO_ANSWER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,25 +64,43 @@ class _Part:
 
 
 class Delivery:
-    """Delivers flights. One object a process; it keeps nothing of a flight but how senders fare."""
+    """Delivers flights. One object a process; it keeps nothing of a flight."""
 
-    def __init__(self, tools: Tools, permits: PermitOffice) -> None:
+    def __init__(self, tools: Tools, permits: PermitOffice, pauses: Pauses) -> None:
         self._tools = tools
         self._permits = permits
-        self._unreachable: dict[str, int] = {}  # sub-account → refused connections in a row
+        self._pauses = pauses
 
     async def deliver(self, flight: Flight) -> None:
         """Send a flight and settle it."""
         verdicts = await self._send(_Part(flight, flight.jobs))
-        await asyncio.shield(self._settle(flight, verdicts))
+        await asyncio.shield(settle(flight, verdicts, self._tools))
 
     async def _send(self, part: _Part) -> Verdicts:
         """Post a part of the flight, and judge every message of it."""
-        self._render(part)
+        broken = self._prepare(part)
+        verdicts = Verdicts(rejected=[(job, BROKEN) for job in broken])
+        if part.jobs:
+            verdicts.join(await self._send_sound(part))
+        return verdicts
+
+    async def _send_sound(self, part: _Part) -> Verdicts:
         if len(part.body) > self._tools.settings.batch.max_bytes and len(part.jobs) > 1:
             return await self._send_halves(part)
-        result = await self._post(part)
-        return await self._judge(part, result)
+        return await self._judge(part, await self._post(part))
+
+    def _prepare(self, part: _Part) -> Sequence[Job]:
+        """Render the request. Jobs that cannot be rendered are taken out of it, and returned."""
+        try:
+            self._render(part)
+        except BrokenJob as error:
+            log.error("jobs cannot be rendered", **self._fields(part), error=str(error))
+        else:
+            return ()
+        jobs, sound = part.jobs, {job.index for job in part.jobs if _is_sound(part.flight, job)}
+        part.jobs = [job for job in jobs if job.index in sound]
+        self._render(part)
+        return [job for job in jobs if job.index not in sound]
 
     def _render(self, part: _Part) -> None:
         jobs = [(index, attempts + 1, line) for index, attempts, line in part.jobs]
@@ -92,12 +108,12 @@ class Delivery:
 
     async def _post(self, part: _Part) -> Result | Withheld:
         """Post, and post again a few times at once if the failure is likely to pass."""
-        retry = self._tools.settings.retry
+        retry, lane = self._tools.settings.retry, part.flight.lane.lane
         fresh = all(job.attempts == 0 for job in part.jobs)
-        lane = part.flight.lane.lane
+        attempts = min(retry.quick_attempts, retry.max_attempts) if fresh else 1
         retrying = AsyncRetrying(
-            stop=stop_after_attempt(retry.quick_attempts if fresh else 1),
-            wait=wait_random_exponential(multiplier=retry.quick_base, max=retry.quick_cap),
+            stop=stop_after_attempt(attempts),
+            wait=full_jitter(retry.quick_base, retry.quick_cap, self._tools.rng),
             retry=retry_if_result(lambda result: worth_a_quick_retry(result, lane)),
             before_sleep=lambda state: self._use_up_attempt(part, state),
             retry_error_callback=_last_result,
@@ -129,51 +145,48 @@ class Delivery:
         return await self._tools.client.send_many(flight.lane.sender.endpoint, part.body)
 
     async def _has_permits(self, part: _Part) -> bool:
-        """The first request uses the permits of the claim; every other one takes its own."""
-        flight = part.flight
-        if flight.requests == 0 and self._tools.clock() < flight.permits_until:
+        """The first request uses the permits of the claim while they are good; every other one takes
+        its own."""
+        flight, sender = part.flight, part.flight.lane.sender
+        if flight.requests == 0 and flight.permits.is_good(self._tools.clock()):
             return True
         patience = self._tools.settings.worker.lease_seconds / 4
         return await self._permits.wait_for(
-            flight.lane.sender, len(part.jobs), urgent=flight.lane.urgent, patience=patience
+            sender, len(part.jobs), urgent=flight.lane.urgent, patience=patience
         )
 
     def _use_up_attempt(self, part: _Part, state: RetryCallState) -> None:
-        result = _last_result(state)
-        self._note_trail(
-            part, request_code(result) if isinstance(result, Refused) else (Origin.NONE, 0)
-        )
+        code = request_code(_last_result(state))
+        log.warning("refused", **self._fields(part), code=code[1], again=True)
+        part.flight.note_trail((job, code) for job in part.jobs)
         part.jobs = [Job(job.index, job.attempts + 1, job.line) for job in part.jobs]
         part.flight.retried += len(part.jobs)
         self._render(part)
 
     async def _judge(self, part: _Part, result: Result | Withheld) -> Verdicts:
-        jobs, lane, sender = part.jobs, part.flight.lane.lane, part.flight.lane.sender
+        """Sort the messages of one request; the failed attempts among them leave a trail."""
+        lane, sender = part.flight.lane.lane, part.flight.lane.sender
         if not isinstance(result, NotSent | Withheld):
-            self._unreachable.pop(sender.id, None)
+            self._pauses.reached(sender.id)
         match result:
             case Answered(answer=answer):
-                named = [(job, f"{lane.id}.{job.index}.{job.attempts + 1}") for job in jobs]
-                return judge_answer(answer, named, lane)
-            case Withheld():
-                return Verdicts(back=list(jobs))
+                named = [(job, f"{lane.id}.{job.index}.{job.attempts + 1}") for job in part.jobs]
+                return _with_trail(part, judge_answer(answer, named, lane))
+            case Withheld(why=why):
+                log.info("not posted", **self._fields(part), why=why)
+                return Verdicts(back=list(part.jobs))
             case NotSent(reason=reason):
-                return await self._judge_not_sent(part, reason)
+                return self._judge_not_sent(part, reason)
             case NoAnswer(reason=reason):
                 log.warning("no answer", **self._fields(part), reason=reason)
-                doubt: Code = (Origin.LOCAL, LocalReason.NO_ANSWER)
-                self._note_trail(part, doubt)
-                return Verdicts(doubtful=[(job, doubt) for job in jobs])
+                return _with_trail(part, Verdicts(doubtful=[(job, IN_DOUBT) for job in part.jobs]))
             case Refused():
                 return await self._judge_refused(part, result)
 
-    async def _judge_not_sent(self, part: _Part, reason: str) -> Verdicts:
-        """Nobody was reached: nothing is used up, but everyone waits, longer each time."""
-        sender = part.flight.lane.sender
-        tries = self._unreachable[sender.id] = self._unreachable.get(sender.id, 0) + 1
-        pause = min(BACKOFF_CAP, 0.25 * 2.0 ** min(tries, 10)) * self._tools.rng.uniform(0.5, 1)
+    def _judge_not_sent(self, part: _Part, reason: str) -> Verdicts:
+        """Nobody was reached: nothing is used up, but this process waits, longer each time."""
+        pause = self._pauses.not_reached(part.flight.lane.sender.id)
         log.warning("not sent", **self._fields(part), reason=reason, pause=round(pause, 2))
-        await self._block(part, pause)
         return Verdicts(back=list(part.jobs))
 
     async def _judge_refused(self, part: _Part, refused: Refused) -> Verdicts:
@@ -189,8 +202,7 @@ class Delivery:
                 await self._block(part, pause + self._tools.rng.uniform(0, 0.1))
                 return Verdicts(back=list(jobs))
             case CodeClass.TRANSIENT:
-                self._note_trail(part, request_code(refused))
-                return judge_server_error(jobs, status, code, lane)
+                return _with_trail(part, judge_server_error(jobs, status, code, lane))
             case _ if len(jobs) > 1:
                 return await self._send_halves(part)
             case _:
@@ -203,9 +215,7 @@ class Delivery:
         for half in (part.jobs[:middle], part.jobs[middle:]):
             if _fail_alike(verdicts) and part.flight.lane.lane.kind == "campaign":
                 verdicts.back.extend(half)
-                verdicts.stop.append(
-                    f"message after message is refused with code {verdicts.rejected[-1][1][1]}"
-                )
+                verdicts.stop.append(explain_alike(verdicts.rejected[-1][1]))
             elif verdicts.stop:
                 verdicts.back.extend(half)
             else:
@@ -218,48 +228,28 @@ class Delivery:
         except StoreError as error:
             log.warning("cannot block the sender", **self._fields(part), error=str(error))
 
-    def _note_trail(self, part: _Part, code: Code) -> None:
-        flight, attempt = part.flight, part.jobs[0].attempts + 1
-        entry = f"{attempt} {code[0].name.lower()} {code[1]} {flight.posted_at()} {flight.batch}"
-        flight.trails.extend(trail_entries(part.jobs, entry))
-
-    async def _settle(self, flight: Flight, verdicts: Verdicts) -> None:
-        """Write down what became of every message; an answer in hand waits until Redis takes it."""
-        what = settlement_of(flight, verdicts, self._tools)
-        n = len(flight.jobs)
-        retrying = AsyncRetrying(
-            retry=retry_if_exception_type(StoreUnavailable),
-            wait=wait_random_exponential(multiplier=0.05, max=5),
-            before_sleep=lambda _: log.warning("settling waits for the store", **_ids(flight)),
-            sleep=self._tools.sleep,
-        )
-        try:
-            call = settle_batch(flight.id, flight.batch, n, self._tools.owner, what)
-            settled: Settled = await retrying(self._tools.store.run, call)
-            if settled.lost:  # the lease ran out: the flight lies parked under its own id
-                settled = await retrying(
-                    self._tools.store.run, settle_park(flight.id, flight.batch, n, what)
-                )
-        except StoreError:
-            log.exception(
-                "a batch could not be settled; its lease will bring it back", **_ids(flight)
-            )
-            return
-        if settled.lost:
-            log.error("the flight was lost before its answer could be written", **_ids(flight))
-        elif what.stop:
-            log.error("lane stopped", **_ids(flight), reason=what.stop)
-
     def _fields(self, part: _Part) -> dict[str, str | int]:
         return {
-            **_ids(part.flight),
+            "lane": part.flight.id,
+            "batch": part.flight.batch,
             "messages": len(part.jobs),
             "attempt": part.jobs[0].attempts + 1,
         }
 
 
-def _ids(flight: Flight) -> dict[str, str | int]:
-    return {"lane": flight.id, "batch": flight.batch}
+def _is_sound(flight: Flight, job: Job) -> bool:
+    try:
+        flight.lane.renderer.messages([job])
+    except BrokenJob:
+        return False
+    return True
+
+
+def _with_trail(part: _Part, verdicts: Verdicts) -> Verdicts:
+    """Note the attempts that failed, so that they are not forgotten when a later one succeeds."""
+    for failed in (verdicts.retry, verdicts.doubtful, verdicts.held):
+        part.flight.note_trail(failed)
+    return verdicts
 
 
 def _fail_alike(verdicts: Verdicts) -> bool:

@@ -5,6 +5,7 @@ when a task's slice ends simply goes on, and is settled while the next task is a
 """
 
 import asyncio
+import codecs
 import os
 import random
 import secrets
@@ -14,6 +15,8 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
+import anyio
+import anyio.lowlevel
 import structlog
 import uvloop
 
@@ -26,6 +29,10 @@ from worker.sweep import sweep
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
+SPARE_CONNECTIONS = 16
+"""Connections to Redis beside one for each batch in the air: the loop, its listener, the sweep."""
+PATIENCE = 10.0
+"""Seconds after the last answer may have come in which it must have been settled."""
 
 
 class Engine:
@@ -44,9 +51,15 @@ class Engine:
         self._stop_signal = stop_signal
         self._loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
         self._stopping = asyncio.Event()
+        self._serving = asyncio.Lock()
         self._thread = threading.Thread(target=self._run, name="sendmany-engine", daemon=True)
         self._thread.start()
         self._tools, self._drain = self._submit(self._open())
+
+    @property
+    def alive(self) -> bool:
+        """Its thread runs, so that work handed to it will be done."""
+        return self._thread.is_alive()
 
     @property
     def stopping(self) -> bool:
@@ -62,20 +75,20 @@ class Engine:
         swept = self._submit(sweep(self._tools))
         return swept is not None and swept.announced > 0
 
-    def stop(self) -> None:
-        """Claim nothing more. May be called from a signal handler."""
-        self._loop.call_soon_threadsafe(self._stopping.set)
-
     def close(self) -> None:
-        """Stop, and wait until what is in the air has been settled."""
-        self.stop()
-        deadline = self._settings.http.deadline + 10
-        self._submit(self._close(), timeout=deadline)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(timeout=5)
+        """Claim nothing more, settle what is in the air, and end. Harmless when the thread is dead."""
+        if self.alive:
+            try:
+                self._submit(self._close(), timeout=self._settings.http.deadline + PATIENCE)
+            except TimeoutError:
+                log.error("not everything in the air could be settled; its leases bring it back")
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(timeout=PATIENCE)
 
     async def _serve(self) -> bool:
-        unfinished = await self._drain.serve(self._settings.worker.slice_seconds, self._stopping)
+        slice_ = self._settings.worker.slice_seconds
+        async with self._serving:
+            unfinished = await self._drain.serve(slice_, self._stopping)
         if self._stopping.is_set():
             await self._drain.land()
         return unfinished
@@ -85,13 +98,21 @@ class Engine:
         timeouts = Timeouts(
             connect=http.connect_timeout, read=http.read_timeout, total=http.deadline
         )
+        in_air = self._settings.worker.max_in_air
+        self._http = open_client(timeouts, connections=in_air)
         client = ChatAppsClient(
-            open_client(timeouts),
+            self._http,
             total_timeout=http.deadline,
             max_answer_bytes=http.max_answer_bytes,
         )
+        await (
+            anyio.lowlevel.checkpoint()
+        )  # loads what httpx loads with its first request, which would be late
+        codecs.lookup("idna")
         tools = Tools(
-            store=AsyncStore.connect(self._settings.redis_url),
+            store=AsyncStore.connect(
+                self._settings.redis_url, max_connections=in_air + SPARE_CONNECTIONS
+            ),
             client=client,
             settings=self._settings,
             owner=f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}",
@@ -112,13 +133,27 @@ class Engine:
         self._stopping.set()
 
     async def _close(self) -> None:
-        await self._drain.land()
+        self._stopping.set()
+        async with self._serving:
+            await self._drain.land()
+        await self._http.aclose()
         await self._tools.store.close()
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
         self._loop.run_forever()
+        self._loop.close()
 
     def _submit(self, work: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
-        """Run a coroutine in the loop's thread and wait for it."""
+        """Run a coroutine in the loop's thread and wait for it.
+
+        Raises:
+            TimeoutError: it has not ended in so many seconds.
+        """
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout)
+
+
+async def _warm_up() -> None:
+    """Load now what httpx only loads with its first request, which would be late for its turn."""
+    await anyio.lowlevel.checkpoint()
+    codecs.lookup("idna")

@@ -1,17 +1,26 @@
 """A batch in the worker's hands, and what the worker keeps at hand for it."""
 
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
-from chatapps.client import ChatAppsClient, Endpoint
+from chatapps.answers import Result
+from chatapps.client import Endpoint
 from chatapps.rendering import Renderer
 from config.settings import Settings
 from store.calls import AsyncStore
-from store.flights import Mark
+from store.flights import Mark, trail_entries
 from store.lanes import Lane, Priority
-from store.limits import Limits
+from store.limits import Limits, Permits
+from store.outcomes import Origin
 from store.packing import Job
+from worker.decisions import Code
+
+SHELF_LIFE = 0.1
+"""Seconds after their turn for which permits are good. Batches that are late run into those that are
+on time, and a second holds more than the limit: so who is late, be it that the process was frozen,
+asks again. What was missed is not given back: later turns have been granted on top of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +47,43 @@ class OpenLane:
         return self.lane.priority is Priority.URGENT
 
 
+class Provider(Protocol):
+    """What the worker wants of the provider's client: one request, one result, no exception."""
+
+    async def send_many(self, endpoint: Endpoint, body: bytes) -> Result:
+        """POST one batch request."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tools:
     """What the worker works with. All that tests may want to hold still is passed in here."""
 
     store: AsyncStore
-    client: ChatAppsClient
+    client: Provider
     settings: Settings
     owner: str  # names this process; flights carry it
     rng: random.Random
     clock: Callable[[], float]  # seconds, monotonic
     sleep: Callable[[float], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """Answer to a request for permits."""
+
+    op: str
+    n: int
+    permits: Permits
+    turn: float  # our clock; before it they may not be used
+
+    @property
+    def granted(self) -> bool:
+        """The permits are ours, from `turn` on."""
+        return self.permits.granted
+
+    def is_good(self, clock: float) -> bool:
+        """They are ours and fresh."""
+        return self.granted and clock < self.turn + SHELF_LIFE
 
 
 @dataclass(slots=True)
@@ -58,12 +93,12 @@ class Flight:
     lane: OpenLane
     batch: str
     jobs: Sequence[Job]
-    permits_until: float  # clock: afterwards permits must be taken again
+    permits: Reservation  # for the first request
+    now_ms: int  # Redis' clock when it was last told
+    told_at: float  # our clock at that moment
+    posted_ms: int = 0  # Redis' clock at the last request; 0 = none yet
     requests: int = 0  # sent so far
     retried: int = 0  # messages that went out again without being given back
-    now_ms: int = 0  # Redis' clock when the flight was last marked
-    marked_at: float = 0  # our clock at that moment
-    lost: bool = False  # the lease ran out: it is not ours any more
     trails: list[tuple[int, bytes]] = field(default_factory=list)
 
     @property
@@ -78,13 +113,24 @@ class Flight:
 
     def note_mark(self, mark: Mark, clock: float) -> None:
         """Remember Redis' clock, so that times can be told without asking again."""
-        self.now_ms, self.marked_at = mark.now_ms, clock
-        self.lost = self.lost or mark.lost
+        self.now_ms, self.told_at = mark.now_ms, clock
+        if mark.may_post:
+            self.posted_ms = mark.now_ms
+
+    def note_trail(self, marked: Iterable[tuple[Job, Code]]) -> None:
+        """Keep what befell these messages in an attempt that may not be their last."""
+        alike: dict[tuple[int, Code], list[Job]] = {}
+        for job, code in marked:
+            alike.setdefault((job.attempts + 1, code), []).append(job)
+        for (attempt, (origin, number)), jobs in alike.items():
+            whose = Origin(origin).name.lower()
+            entry = f"{attempt} {whose} {number} {self.posted_at()} {self.batch}"
+            self.trails.extend(trail_entries(jobs, entry))
 
     def posted_at(self) -> int:
-        """When the last request was posted, s since 1970 by Redis' clock."""
-        return self.now_ms // 1000
+        """When the last request was posted, s since 1970 by Redis' clock; 0 = not yet."""
+        return self.posted_ms // 1000
 
     def now(self, clock: float) -> int:
         """Seconds since 1970 by Redis' clock, carried on by ours."""
-        return int(self.now_ms / 1000 + (clock - self.marked_at))
+        return int(self.now_ms / 1000 + (clock - self.told_at))

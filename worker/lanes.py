@@ -4,27 +4,37 @@ from chatapps.client import Endpoint
 from chatapps.compiled import CompiledContent
 from chatapps.rendering import MessageRenderer, Renderer
 from config.settings import Settings, SettingsError, SubAccount
-from store.calls import AsyncStore
+from store.calls import AsyncStore, Call, command
+from store.keys import lane_keys
 from store.lanes import Lane, read_lane
 from store.limits import Limits
 from worker.flight import OpenLane, Sender
 
+ROOM = 1024
+"""Lanes kept at hand; more than a loop looks at in one round."""
+
 
 class LaneShelf:
-    """Opens lanes: reads what they are, compiles the renderer, finds the sub-account."""
+    """Opens lanes: reads what they are, compiles the renderer, finds the sub-account.
 
-    def __init__(self, store: AsyncStore, settings: Settings) -> None:
+    What is kept of a lane never changes; its status does, and every script that claims or posts
+    looks at that by itself.
+    """
+
+    def __init__(self, store: AsyncStore, settings: Settings, room: int = ROOM) -> None:
         self._store = store
         self._settings = settings
-        self._open: dict[str, OpenLane] = {}
+        self._room = room
+        self._open: dict[str, OpenLane] = {}  # the one used last stands last
 
     async def get(self, lane_id: str) -> OpenLane | None:
         """The lane, or None if there is no such lane.
 
         Raises:
             SettingsError: its sub-account is not configured here, or has no key.
+            ValueError: its content is written in a way that this version does not know.
         """
-        found = self._open.get(lane_id)
+        found = self.known(lane_id)
         if found is not None:
             return found
         lane = await self._store.run(read_lane(lane_id))
@@ -32,15 +42,25 @@ class LaneShelf:
             return None
         opened = OpenLane(lane, _renderer(lane), sender_of(self._settings, lane.sub_account))
         self._open[lane_id] = opened
+        if len(self._open) > self._room:
+            self.forget(next(iter(self._open)))
         return opened
 
     def known(self, lane_id: str) -> OpenLane | None:
         """The lane if it is at hand already."""
-        return self._open.get(lane_id)
+        found = self._open.pop(lane_id, None)
+        if found is not None:
+            self._open[lane_id] = found
+        return found
 
     def forget(self, lane_id: str) -> None:
         """The lane has ended."""
         self._open.pop(lane_id, None)
+
+
+def note_trouble(lane_id: str, why: str) -> Call[None]:
+    """Show with the lane why a worker leaves it alone. The next change of its status wipes it out."""
+    return command("HSET", lane_keys(lane_id).meta, "reason", why, parse=lambda _: None)
 
 
 def sender_of(settings: Settings, sub_account_id: str) -> Sender:

@@ -1,29 +1,14 @@
 """Permits: waiting for the turn that the sub-account's limits allow."""
 
 import secrets
-from dataclasses import dataclass
 
-from store.limits import Permits, acquire_permits, block_sender, return_permits
-from worker.flight import Sender, Tools
+from store.limits import acquire_permits, block_sender, return_permits
+from worker.flight import Reservation, Sender, Tools
 
 HORIZON = 0.5
 """Seconds ahead that a turn may be reserved."""
-SHELF_LIFE = 1.0
-"""Seconds for which permits are good; a worker that was frozen must ask again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reservation:
-    """Answer to a request for permits."""
-
-    op: str
-    n: int
-    permits: Permits
-
-    @property
-    def granted(self) -> bool:
-        """The permits are ours, from `wait` seconds on."""
-        return self.permits.granted
+TRIES = 3
+"""Turns that may be missed before a batch goes late: a store that is far away must not stop us."""
 
 
 class PermitOffice:
@@ -34,22 +19,30 @@ class PermitOffice:
 
     async def reserve(self, sender: Sender, n: int, *, urgent: bool) -> Reservation:
         """Ask once, for `n` messages and one request."""
-        op = secrets.token_hex(8)
+        op, asked = secrets.token_hex(8), self._tools.clock()
         call = acquire_permits(sender.id, sender.limits, n, op=op, urgent=urgent, horizon=HORIZON)
-        return Reservation(op, n, await self._tools.store.run(call))
+        permits = await self._tools.store.run(call)
+        return Reservation(op, n, permits, asked + permits.wait)
+
+    async def await_turn(self, reservation: Reservation) -> None:
+        """Sleep until the permits may be used."""
+        wait = reservation.turn - self._tools.clock()
+        if wait > 0:
+            await self._tools.sleep(wait)
 
     async def wait_for(self, sender: Sender, n: int, *, urgent: bool, patience: float) -> bool:
         """Take permits, however long the turn is away within `patience` seconds; False if it is not."""
-        give_up = self._tools.clock() + patience
+        give_up, missed = self._tools.clock() + patience, 0
         while True:
             reservation = await self.reserve(sender, n, urgent=urgent)
-            wait = reservation.permits.wait
-            if not reservation.granted and self._tools.clock() + wait > give_up:
+            if not reservation.granted and reservation.turn > give_up:
                 return False
-            if wait > 0:
-                await self._tools.sleep(wait)
-            if reservation.granted:
+            await self.await_turn(reservation)
+            if not reservation.granted:
+                continue
+            if reservation.is_good(self._tools.clock()) or missed == TRIES:
                 return True
+            missed += 1
 
     async def give_back(self, sender: Sender, reservation: Reservation, unused: int) -> None:
         """Return permits that no message used."""

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from store.flights import Park, Settlement, Wave
-from store.outcomes import NO_UMID, Origin, head, number_field, runs, umid_field
+from store.outcomes import NO_UMID, Origin, head, is_number, number_field, runs, umid_field
 from store.packing import Job
 from store.states import State
 from worker.decisions import NO_CODE, Code, Verdicts, wave_delay
@@ -37,9 +37,7 @@ def settlement_of(flight: Flight, verdicts: Verdicts, tools: Tools) -> Settlemen
         records.extend(_records(state, marked, posted_at, now))
         _count_codes(what, state, marked)
     what.records = runs(sorted(records))
-    what.long_ids = [
-        (job.index, job.recipient) for job in _all_recorded(verdicts) if not job.line[:1].isdigit()
-    ]
+    what.long_ids = long_ids(_all_recorded(verdicts))
 
     what.add(State.ACCEPTED, len(verdicts.accepted))
     what.add(State.REJECTED, len(verdicts.rejected))
@@ -60,6 +58,12 @@ def settlement_of(flight: Flight, verdicts: Verdicts, tools: Tools) -> Settlemen
     if retried := flight.retried + len(again):
         what.stats["retried"] = retried
     return what
+
+
+def long_ids(jobs: Iterable[Job]) -> list[tuple[int, bytes]]:
+    """Index and recipient of those who do not fit a record."""
+    named = ((job.index, job.recipient) for job in jobs)
+    return [pair for pair in named if not is_number(pair[1])]
 
 
 def _accepted(accepted: Sequence[tuple[Job, str | None]], posted_at: int, now: int) -> list[Record]:
@@ -96,6 +100,8 @@ def _tried(marked: Marked) -> list[Job]:
 
 
 def _all_recorded(verdicts: Verdicts) -> Iterable[Job]:
-    for group in (verdicts.accepted, verdicts.rejected, verdicts.held, verdicts.retry):
+    for job, _ in verdicts.accepted:
+        yield job
+    for group in (verdicts.rejected, verdicts.held, verdicts.retry, verdicts.doubtful):
         for job, _ in group:
             yield job

@@ -12,6 +12,7 @@ import structlog
 
 from store.calls import command
 from store.drains import active_lanes, forget_active, forget_ready, take_sweep
+from store.errors import StoreUnavailable
 from store.flights import (
     Parked,
     Settlement,
@@ -29,6 +30,7 @@ from store.outcomes import NO_UMID, LocalReason, Origin, head, number_field, run
 from store.packing import Job
 from store.states import State
 from worker.flight import Tools
+from worker.settlement import long_ids
 
 log = structlog.get_logger(__name__)
 
@@ -46,15 +48,26 @@ async def sweep(tools: Tools) -> Swept | None:
     period = int(tools.settings.worker.sweep_seconds * 1000)
     if not await tools.store.run(take_sweep(tools.owner, lease_ms=max(100, period * 9 // 10))):
         return None
-    unfinished = announced = 0
-    for lane_id in await tools.store.run(active_lanes()):
+    visits = [await _visit(tools, lane) for lane in await tools.store.run(active_lanes())]
+    return Swept(
+        sum(visit.unfinished for visit in visits), sum(visit.announced for visit in visits)
+    )
+
+
+async def _visit(tools: Tools, lane_id: str) -> Swept:
+    """Sweep one lane. A fault in it is logged, and keeps nobody from sweeping the others."""
+    try:
         lane = await tools.store.run(read_lane(lane_id))
         if lane is None or lane.status.ended:
             await _retire(tools, lane_id)
-            continue
-        unfinished += lane.status in (LaneStatus.SENDING, LaneStatus.CANCELLING)
-        announced += await _tend(tools, lane)
-    return Swept(unfinished, announced)
+            return Swept()
+        open_ = lane.status in (LaneStatus.SENDING, LaneStatus.CANCELLING)
+        return Swept(unfinished=int(open_), announced=int(await _tend(tools, lane)))
+    except StoreUnavailable:
+        raise
+    except Exception:
+        log.exception("a lane could not be swept", lane=lane_id)
+        return Swept(unfinished=1)
 
 
 async def _tend(tools: Tools, lane: Lane) -> bool:
@@ -82,20 +95,34 @@ async def _tend(tools: Tools, lane: Lane) -> bool:
 
 async def _resolve(tools: Tools, lane: Lane, park: Parked, now: int) -> None:
     """End a park that no evidence has resolved: by policy it goes out again, or stays unknown."""
-    jobs = [Job(job.index, job.attempts + park.tries, job.line) for job in park.jobs]
+    jobs, reason = _with_attempts(park, tools), _why_parked(park)
     what = Settlement()
     resend = lane.on_unknown == "resend" and lane.status is not LaneStatus.CANCELLING
     if resend:
         exhausted = [job for job in jobs if job.attempts >= tools.settings.retry.max_attempts]
         what.back = [job for job in jobs if job.attempts < tools.settings.retry.max_attempts]
-        _close(what, State.FAILED, exhausted, now)
-        what.dead, what.dead_reason = exhausted, "local:no answer"
+        _close(what, State.FAILED, exhausted, reason, now)
+        what.dead, what.dead_reason = exhausted, f"local:{int(reason)}"
         what.add(State.QUEUED, len(what.back))
         what.stats["retried"] = len(what.back)
     else:
-        _close(what, State.UNKNOWN, jobs, now)
+        _close(what, State.UNKNOWN, jobs, reason, now)
     await tools.store.run(settle_park(lane.id, park.id, len(jobs), what))
     log.warning("park resolved", lane=lane.id, batch=park.id, messages=len(jobs), resend=resend)
+
+
+def _with_attempts(park: Parked, tools: Tools) -> list[Job]:
+    """The parked jobs, their attempts counted. Of a flight that was lost only its requests are known:
+    some were for halves of it, so a message had no more of them than quick retries allow."""
+    quick = tools.settings.retry.quick_attempts
+    return [
+        Job(job.index, job.attempts + min(park.tries, 1 if job.attempts else quick), job.line)
+        for job in park.jobs
+    ]
+
+
+def _why_parked(park: Parked) -> LocalReason:
+    return LocalReason.WORKER_LOST if park.tries else LocalReason.NO_ANSWER
 
 
 async def _cancel_jobs(tools: Tools, lane: Lane) -> None:
@@ -116,27 +143,20 @@ async def _cancel_jobs(tools: Tools, lane: Lane) -> None:
         if not claim.jobs:
             return
         what = Settlement()
-        _close(what, State.CANCELLED, claim.jobs, claim.now_ms // 1000)
+        _close(what, State.CANCELLED, claim.jobs, LocalReason.OPERATOR, claim.now_ms // 1000)
         await tools.store.run(settle_batch(lane.id, batch, len(claim.jobs), tools.owner, what))
 
 
-def _close(what: Settlement, state: State, jobs: list[Job], now: int) -> None:
+def _close(what: Settlement, state: State, jobs: list[Job], reason: LocalReason, now: int) -> None:
     """Write the same final state for all these jobs."""
-    if not jobs:
-        return
-    code = (
-        Origin.LOCAL,
-        LocalReason.NO_ANSWER if state is not State.CANCELLED else LocalReason.OPERATOR,
-    )
     records = []
     for job in jobs:
-        start = head(state, job.attempts, *code, 0, now)
+        start = head(state, job.attempts, Origin.LOCAL, reason, 0, now)
         records.append((job.index, start + number_field(job.recipient) + NO_UMID))
-    what.records = runs(sorted(records))
-    what.long_ids = [(job.index, job.recipient) for job in jobs if not job.line[:1].isdigit()]
+    what.records, what.long_ids = runs(sorted(records)), long_ids(jobs)
     what.add(state, len(jobs))
-    if state is not State.CANCELLED:
-        what.codes[f"{state}:local:{int(code[1])}"] = len(jobs)
+    if jobs and state is not State.CANCELLED:
+        what.codes[f"{state}:local:{int(reason)}"] = len(jobs)
 
 
 async def _retire(tools: Tools, lane_id: str) -> None:

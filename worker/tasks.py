@@ -5,8 +5,10 @@ every few seconds, so that no wake-up is needed for long.
 """
 
 import contextlib
+import ctypes
 import os
 import signal
+import sys
 import threading
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +21,7 @@ from celery.signals import (
     worker_process_init,
     worker_process_shutdown,
     worker_ready,
+    worker_shutdown,
     worker_shutting_down,
 )
 from kombu.exceptions import OperationalError
@@ -34,6 +37,8 @@ from worker.engine import Engine
 log = structlog.get_logger(__name__)
 app: Celery = create_app(load_settings())
 SWEEP_REQUEST_SECONDS = 5.0
+MANY = 1_000_000
+PR_SET_PDEATHSIG = 1
 
 
 @dataclass(slots=True)
@@ -41,14 +46,21 @@ class _Process:
     """What this process holds: the main one the stop pipe, a child its engine."""
 
     engine: Engine | None = None
+    main: int = 0  # process id
     stop_read: int | None = None
     stop_write: int | None = None
     ticking: threading.Event = field(default_factory=threading.Event)
 
     def get_engine(self) -> Engine:
-        if self.engine is None:
+        if self.engine is None or not self.engine.alive:
             self.engine = Engine(load_settings(), call_for_drain, self.stop_read)
         return self.engine
+
+    def end_stop_pipe(self) -> None:
+        """Close our copy of the end that is written to."""
+        if self.stop_write is not None:
+            os.close(self.stop_write)
+            self.stop_write = None
 
 
 _process = _Process()
@@ -57,17 +69,19 @@ _process = _Process()
 @app.task(name=DRAIN_TASK)
 def drain() -> None:
     """Send whatever is most urgent for one slice; hand over to another task if work is left."""
-    engine = _process.get_engine()
-    while engine.drain() and not engine.stopping:
-        if _hand_over():
-            return
+    _drain(_process.get_engine())
 
 
 @app.task(name=SWEEP_TASK)
 def sweep() -> None:
-    """Do what is due in every lane, and see that somebody sends."""
-    if _process.get_engine().sweep() and _needs_drain():
-        call_for_drain()
+    """Do what is due in every lane, and send if there is something to send.
+
+    A process that is free to sweep is free to send: so work is not left lying when the message that
+    should have called for it was lost.
+    """
+    engine = _process.get_engine()
+    if engine.sweep():
+        _drain(engine)
 
 
 def call_for_drain() -> None:
@@ -76,10 +90,16 @@ def call_for_drain() -> None:
         app.send_task(DRAIN_TASK, retry=False)
 
 
+def _drain(engine: Engine) -> None:
+    while engine.drain() and not engine.stopping:
+        if _hand_over():
+            return
+
+
 def _hand_over() -> bool:
     """See that another drain task follows; False if the broker takes none, so that we go on."""
     try:
-        if _needs_drain(more_than_now=True):
+        if _needs_drain():
             app.send_task(DRAIN_TASK, retry=False)
     except (OperationalError, StoreError) as error:
         log.warning("no other drain task could be sent; going on", error=str(error))
@@ -87,10 +107,11 @@ def _hand_over() -> bool:
     return True
 
 
-def _needs_drain(*, more_than_now: bool = False) -> bool:
+def _needs_drain() -> bool:
+    """Whether no drain task is on its way that has not started yet."""
     store = Store.connect(load_settings().redis_url)
     try:
-        return store.run(wake_drain(1_000_000 if more_than_now else 1))
+        return store.run(wake_drain(MANY))
     finally:
         store.close()
 
@@ -103,26 +124,28 @@ def _log_our_way(**_: Any) -> None:
 @worker_init.connect
 def _open_stop_pipe(**_: Any) -> None:
     """Children read this pipe; it ends when the main process stops, or dies."""
+    _process.main = os.getpid()
     _process.stop_read, _process.stop_write = os.pipe()
 
 
 @worker_process_init.connect
 def _start_child(**_: Any) -> None:
-    if _process.stop_write is not None:
-        os.close(_process.stop_write)
-        _process.stop_write = None
-    signal.signal(signal.SIGTERM, _stop_child)
+    if os.getpid() == _process.main:  # a pool without children
+        return
+    _process.end_stop_pipe()
+    _die_gently_with_main()
 
 
-def _stop_child(_signal: int, _frame: object) -> None:
-    if _process.engine is not None:
-        _process.engine.stop()
-    else:
-        raise SystemExit(0)
+def _die_gently_with_main() -> None:
+    """Celery has the kernel kill the children of a dead worker. Ours get a SIGTERM instead: it ends
+    the task they are at, and `_close_engine` settles what is in the air."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 @worker_process_shutdown.connect
-def _close_child(**_: Any) -> None:
+@worker_shutdown.connect  # of a pool without children
+def _close_engine(**_: Any) -> None:
     if _process.engine is not None:
         _process.engine.close()
 
@@ -135,9 +158,7 @@ def _start_ticking(**_: Any) -> None:
 @worker_shutting_down.connect
 def _tell_children(**_: Any) -> None:
     _process.ticking.set()
-    if _process.stop_write is not None:
-        os.close(_process.stop_write)
-        _process.stop_write = None
+    _process.end_stop_pipe()
 
 
 def _tick() -> None:

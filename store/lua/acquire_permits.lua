@@ -18,21 +18,33 @@ local is = redis.call('HMGET', limiter, 'messages', 'requests', 'blocked_until')
 local blocked = tonumber(is[3] or 0) - now
 if blocked > 0 then return { 0, math.ceil(blocked / 1000), 1 } end
 
--- When n arrivals at this rate may happen, and the arrival time after them.
-local function turn(arrival, count, per_second, tolerance)
-  if per_second <= 0 then return now, arrival end
+-- Arrival times are written down when asked for the first time, granted or not: what is empty must
+-- begin to fill. `kept` may not be used, but fills like the rest.
+local function limit(field, arrival, count, per_second, size, usable)
+  if per_second <= 0 then return { at = now } end
   local gap = 1000000 / per_second
-  local full = tolerance * gap
-  local after = math.max(now, tonumber(arrival) or (now + full)) + count * gap
-  return after - full, after
+  local used = tonumber(arrival)
+  if not used then
+    used = now + size * gap
+    redis.call('HSET', limiter, field, string.format('%.0f', used))
+    redis.call('PEXPIRE', limiter, IDLE_MS)
+  end
+  local cost = count * gap
+  return { field = field, used = used, cost = cost, at = math.max(now, used) + cost - usable * gap }
 end
-local at, messages = turn(is[1], n, rate, math.max(burst - kept, n))
-local request_at, requests = turn(is[2], 1, request_rate, math.max(1, request_rate / 10))
-local wait = math.max(0, at - now, request_at - now)
+local function spend(one, at)
+  if not one.field then return end
+  redis.call('HSET', limiter, one.field, string.format('%.0f', math.max(at, one.used) + one.cost))
+end
+local messages = limit('messages', is[1], n, rate, math.max(burst, n), math.max(burst - kept, n))
+local at_once = math.max(1, request_rate / 10)
+local requests = limit('requests', is[2], 1, request_rate, at_once, at_once)
+local at = math.max(now, messages.at, requests.at)
+local wait = at - now
 if wait > horizon then return { 0, math.ceil((wait - horizon) / 1000) + 1, 0 } end
 
-if rate > 0 then redis.call('HSET', limiter, 'messages', string.format('%.0f', messages)) end
-if request_rate > 0 then redis.call('HSET', limiter, 'requests', string.format('%.0f', requests)) end
+spend(messages, at)
+spend(requests, at)
 redis.call('PEXPIRE', limiter, IDLE_MS)
 local wait_ms = math.ceil(wait / 1000)
 redis.call('SET', permit, wait_ms, 'PX', REPEAT_MS)

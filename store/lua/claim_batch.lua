@@ -16,36 +16,40 @@ if before[1] then
 end
 if lane[1] ~= wanted then return { lane[1] or 'gone', tonumber(lane[2] or 0), now, 0, 0, '' } end
 
--- The first k lines of a section, and the rest of it as a section of its own.
-local function split(blob, n, attempts, base, start, bytes, k)
-  local stop = start - 1
-  for _ = 1, k do stop = string.find(blob, '\n', stop + 1, true) end
-  local head = string.sub(blob, start, stop - 1)
-  local tail = string.sub(blob, stop + 1, start + bytes - 1)
-  local tail_base = base == 'x' and base or tonumber(base) + k
-  return section(k, attempts, base, head), section(n - k, attempts, tail_base, tail)
+-- Of the n lines of a section, how many fit and where the last of them ends. The first job of a batch
+-- fits whatever its size.
+local taken, size = 0, 0
+local function fitting(blob, start, bytes, n)
+  local room, space = math.min(n, most - taken), most_bytes - size
+  if n <= room and bytes <= space then return n, start + bytes end
+  local k, stop = 0, start - 1
+  while k < room do
+    local ends = string.find(blob, '\n', stop + 1, true)
+    if ends - start > space and taken + k > 0 then break end
+    k, stop = k + 1, ends
+  end
+  return k, stop
 end
 
-local taken, size, parts, full = 0, 0, {}, false
+local parts, full = {}, false
 while not full do
   local blob = redis.call('LPOP', queue)
   if not blob then break end
   local position = 1
   while position <= #blob and not full do
     local n, attempts, base, bytes, start = section_at(blob, position)
-    local room = most - taken
-    if taken > 0 and size + bytes > most_bytes then
-      full = true
-    elseif n > room then
-      local head, tail = split(blob, n, attempts, base, start, bytes, room)
-      parts[#parts + 1] = head
-      blob, position = tail .. string.sub(blob, start + bytes + 1), 1
-      taken, full = most, true
-    else
-      parts[#parts + 1] = string.sub(blob, position, start + bytes)
-      taken, size, position = taken + n, size + bytes, start + bytes + 1
-      full = taken == most
+    local k, stop = fitting(blob, start, bytes, n)
+    if k == n then
+      parts[#parts + 1] = string.sub(blob, position, stop)
+      position = stop + 1
+    elseif k > 0 then
+      parts[#parts + 1] = section(k, attempts, base, string.sub(blob, start, stop - 1))
+      local rest = section(n - k, attempts, base == 'x' and base or tonumber(base) + k,
+        string.sub(blob, stop + 1, start + bytes - 1))
+      blob, position = rest .. string.sub(blob, start + bytes + 1), 1
     end
+    taken, size = taken + k, size + stop - start
+    full = k < n or taken == most
   end
   if position <= #blob then redis.call('LPUSH', queue, string.sub(blob, position)) end
 end
@@ -57,5 +61,5 @@ redis.call('ZADD', flights, now + lease, batch)
 redis.call('HINCRBY', counts, 'queued', -taken)
 redis.call('HINCRBY', counts, 'in_flight', taken)
 local journal = redis.call('HINCRBY', meta, 'journal', 1)
-redis.call('HSETNX', meta, 'started_at', now)
+if wanted == 'sending' then redis.call('HSETNX', meta, 'started_at', now) end
 return { wanted, journal, now, taken, redis.call('LLEN', queue), jobs }

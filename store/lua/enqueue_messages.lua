@@ -17,7 +17,7 @@ if lane[3] ~= '1' then return { 'closed' } end
 local day = math.floor(now_ms() / 86400000)
 local today, yesterday = seen .. day .. ':', seen .. (day - 1) .. ':'
 local first = tonumber(lane[2])
-local index, lines, answers = first, {}, {}
+local index, lines, answers = first, {}, { 'ok', 0 }
 local take = reader(ARGV, 3)
 for _ = 1, (#ARGV - 2) / 4 do
   local bucket, key, body, line = take(), take(), take(), take()
@@ -37,10 +37,10 @@ for _ = 1, (#ARGV - 2) / 4 do
     index = index + 1
   end
 end
-local journal = redis.call('HINCRBY', meta, 'journal', 1)
+answers[2] = redis.call('HINCRBY', meta, 'journal', 1)
 if #lines > 0 then
   redis.call('RPUSH', queue, section(#lines, 0, first, table.concat(lines, '\n')))
   redis.call('HINCRBY', counts, 'queued', #lines)
   redis.call('HSET', meta, 'next', index)
 end
-return { 'ok', journal, unpack(answers) }
+return answers

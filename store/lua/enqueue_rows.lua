@@ -1,6 +1,6 @@
 -- Adds one chunk of a recipient file to a campaign: recipients seen before are dropped, the rest get
 -- their indexes, and the place in the file moves on, all in one step. The place is the operation id:
--- a repeat of a chunk answers what the first call answered.
+-- a repeat of the last chunk answers what the first call answered, one of an earlier chunk zeros.
 -- KEYS: meta, counts, queue
 -- ARGV: seen prefix, offset the chunk starts at, offset, line and row it ends at, rejects in it, lines
 -- Returns: {'ok', journal, first index, added, duplicates} or {'repeat', …} or {'gap', offset} or {status}
@@ -11,10 +11,10 @@ local seen, from, to, line, row, rejects, lines =
 
 local lane = redis.call('HMGET', meta, 'status', 'loaded', 'offset', 'next', 'seen_buckets', 'last')
 if not lane[1] then return { 'gone' } end
-if lane[1] == 'cancelling' or lane[1] == 'cancelled' or lane[1] == 'finished' then return { lane[1] } end
+if lane[1] == 'cancelling' or lane[1] == 'cancelled' then return { lane[1] } end
 local offset = tonumber(lane[3] or 0)
 if offset >= to then
-  local last = cjson.decode(lane[6] or '[0,0,0,0]')
+  local last = offset == to and lane[6] and cjson.decode(lane[6]) or { 0, 0, 0, 0 }
   return { 'repeat', last[1], last[2], last[3], last[4] }
 end
 if lane[2] == '1' then return { 'loaded' } end
@@ -22,12 +22,14 @@ if offset ~= from then return { 'gap', offset } end
 
 local first, buckets = tonumber(lane[4]), tonumber(lane[5])
 local call, find, byte = redis.call, string.find, string.byte
+local EXACT_DIGITS = 15
 local index, at, duplicates, length = first, 1, 0, #lines
 local kept, n_kept, kept_from = {}, 0, 1
 while at <= length do
   local stop = find(lines, '\n', at, true) or length + 1
-  local _, _, recipient = find(lines, '^([^\t\n]+)', at)
-  local number = tonumber(recipient)
+  local _, _, digits, rest = find(lines, '^(%d*)([^\t\n]*)', at)
+  local recipient = digits .. rest
+  local number = rest == '' and #digits <= EXACT_DIGITS and tonumber(digits)
   if not number then
     number = 0
     for i = 1, #recipient do number = (number * 31 + byte(recipient, i)) % 1000003 end

@@ -12,7 +12,7 @@ local lane = redis.call('HMGET', meta, 'status', 'journal')
 local is = redis.call('HMGET', flight, 'owner', 'tries')
 local journal = tonumber(lane[2] or 0)
 if is[1] ~= owner then return { 'lost', journal, now } end
-if lane[1] ~= 'sending' then return { lane[1], journal, now } end
+if lane[1] ~= 'sending' then return { lane[1] or 'gone', journal, now } end
 redis.call('ZADD', flights, now + lease, batch)
 if try > tonumber(is[2]) then
   redis.call('HSET', flight, 'phase', 'posting', 'tries', try, 'posted_at', now)

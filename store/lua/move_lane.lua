@@ -5,7 +5,7 @@
 -- include: clock, finish
 local meta, counts = KEYS[1], KEYS[2]
 local action, reason = ARGV[1], ARGV[2]
-local lane = redis.call('HMGET', meta, 'status', 'loaded', 'early')
+local lane = redis.call('HMGET', meta, 'status', 'loaded', 'early', 'rolling')
 local status = lane[1]
 if not status then return { 0, 'gone' } end
 local running = status == 'sending' or status == 'loading'
@@ -20,7 +20,7 @@ elseif action == 'resume' and waiting then
 elseif action == 'cancel' and (running or waiting) then
   to = 'cancelling'
   redis.call('HSET', meta, 'loaded', 1, 'rolling', 0)
-elseif action == 'close' and (running or waiting) then
+elseif action == 'close' and lane[4] == '1' then
   redis.call('HSET', meta, 'rolling', 0)
   return { 1, finish_if_done(meta, counts) }
 end

@@ -1,7 +1,7 @@
 -- Opens a lane, once. A repeat changes nothing and says what is there.
 -- KEYS: meta
 -- ARGV: field, value, field, value … (status, next and journal are set here)
--- Returns: {1 if it was opened now else 0, status, digest of content, digest of source}
+-- Returns: {1 if it was opened now else 0, status, digest of content, digest of source, sub-account}
 -- include: clock
 local meta = KEYS[1]
 local fresh = 0

@@ -1,11 +1,12 @@
 -- Ends a flight or a park: writes what became of every message, moves the counts, gives back, delays
--- or parks what is not finished, and forgets the flight. One step; a repeat answers the first result.
+-- or parks what is not finished, and forgets the flight. One step; a repeat answers the first result,
+-- and somebody else's settlement of the same is told that it is lost.
 -- A record is never replaced by one of a lower rank: evidence that came earlier stays.
 -- KEYS: meta, counts, codes, stats, queue, waves, flights, parked, dead, source, done
 --       (source: the flight or the park that ends)
--- ARGV: id, owner ('' = a park), state the messages are in, number of messages, reason to stop the lane
---       ('' = none), prefixes of outcomes, trails, long ids, waves, parks; bytes of a record; then lists,
---       each led by its length:
+-- ARGV: id, owner ('' = a park), state the messages are in, number of messages, digest of what follows
+--       (the operation id), reason to stop the lane ('' = none), prefixes of outcomes, trails, long ids,
+--       waves, parks; bytes of a record; then lists, each led by its length:
 --       counts (state, n), records (bucket, offset, blob), jobs back to the queue (blob),
 --       waves (id, delay in ms, blob), parks (id, delay in ms, n, tries, blob), dead (blob),
 --       codes (name, n), stats (name, n), trails (bucket, entry), long ids (bucket, index, id)
@@ -13,29 +14,30 @@
 -- include: clock, finish, reader
 local meta, counts, codes, stats, queue, waves, flights, parked, dead, source, done =
   KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11]
-local id, owner, from, n, stop = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
+local id, owner, from, n, digest, stop =
+  ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5], ARGV[6]
 local outcomes, trails, long_ids, wave_prefix, park_prefix, width =
-  ARGV[6], ARGV[7], ARGV[8], ARGV[9], ARGV[10], tonumber(ARGV[11])
+  ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11], tonumber(ARGV[12])
 local DONE_MS = 600000
 local now = now_ms()
 local call = redis.call
 
 local is = call('HMGET', source, 'owner', 'n')
 if not is[2] or (owner ~= '' and is[1] ~= owner) then
-  local first = call('GET', done)
-  local answer = first and cjson.decode(first) or { 0, call('HGET', meta, 'status') or 'gone' }
-  return { first and 'repeat' or 'lost', answer[1], answer[2] }
+  local first = cjson.decode(call('GET', done) or '[]')
+  if first[3] == digest then return { 'repeat', first[1], first[2] } end
+  return { 'lost', 0, call('HGET', meta, 'status') or 'gone' }
 end
 
-local take = reader(ARGV, 12)
+local take = reader(ARGV, 13)
 local function list() return tonumber(take()) end
-local moves, sum = {}, 0
+local moves, sum, least = {}, 0, 0
 for _ = 1, list() do
   local state, k = take(), tonumber(take())
   moves[state] = (moves[state] or 0) + k
-  sum = sum + k
+  sum, least = sum + k, math.min(least, k)
 end
-if sum ~= n or n ~= tonumber(is[2]) then
+if sum ~= n or n ~= tonumber(is[2]) or least < 0 then
   return redis.error_reply('REFUSED the figures (' .. sum .. ', ' .. n .. ') do not add up to ' .. is[2])
 end
 
@@ -46,7 +48,7 @@ local function merge(key, offset, blob, old)
     if RANK[mark] >= RANK[was] then
       call('SETRANGE', key, offset + at - 1, string.sub(blob, at, at + width - 1))
     elseif COUNTED[mark] and COUNTED[was] then
-      moves[NAME[mark]] = moves[NAME[mark]] - 1
+      moves[NAME[mark]] = (moves[NAME[mark]] or 0) - 1
       moves[NAME[was]] = (moves[NAME[was]] or 0) + 1
     end
   end
@@ -89,5 +91,5 @@ if stop ~= '' and call('HGET', meta, 'status') == 'sending' then
 end
 local journal = call('HINCRBY', meta, 'journal', 1)
 local status = finish_if_done(meta, counts)
-call('SET', done, cjson.encode({ journal, status }), 'PX', DONE_MS)
+call('SET', done, cjson.encode({ journal, status, digest }), 'PX', DONE_MS)
 return { 'ok', journal, status }

@@ -7,7 +7,7 @@ local function finish_if_done(meta, counts)
   if lane[2] ~= '1' or lane[3] == '1' then return status end
   local open = redis.call('HMGET', counts, 'queued', 'in_flight', 'delayed', 'parked')
   for i = 1, 4 do
-    if (tonumber(open[i] or 0) or 0) > 0 then return status end
+    if tonumber(open[i] or 0) ~= 0 then return status end
   end
   local sum = 0
   for _, n in ipairs(redis.call('HVALS', counts)) do sum = sum + tonumber(n) end

@@ -142,7 +142,10 @@ def test_a_port_that_is_taken_is_said_in_a_sentence() -> None:
             out, err = process.communicate(timeout=10)
     assert process.returncode == 1
     assert out == ""
-    assert err == (f"The sandbox cannot listen on 127.0.0.1 port {port}: Address already in use.\n")
+    assert err == (
+        f"The sandbox cannot listen on 127.0.0.1 port {port} (Address already in use): "
+        "choose another port.\n"
+    )
 
 
 async def test_an_answer_cut_off_leaves_the_message_taken_and_says_nothing_on_stderr() -> None:

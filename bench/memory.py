@@ -1,0 +1,133 @@
+"""What a message of a campaign costs in Redis, waiting and finished.
+
+    python -m bench.memory --messages 100000
+
+Starts an embedded server, enqueues a campaign of people with one short value each, claims and settles
+all of it as accepted, and prints bytes a message as JSON. Buffers of clients and the AOF do not count.
+"""
+
+import argparse
+import json
+import tempfile
+import uuid
+from collections import Counter
+from pathlib import Path
+
+from sendmany.embedded import EmbeddedServer
+from store.calls import Store, command, text
+from store.flights import Settlement, claim_batch, settle_batch
+from store.intake import Place, enqueue_rows
+from store.lanes import CampaignPlan, finish_loading, open_campaign
+from store.outcomes import Origin, head, number_field, runs, umid_field
+from store.packing import Job
+from store.reports import report
+from store.states import State
+
+CHUNK = 1000
+NOW = 1_750_000_000
+FIRST_NUMBER = 493023125000000  # Berlin 23125 is kept for fiction
+KINDS = {"queue": "jobs", "s": "seen numbers", "o": "outcomes"}
+
+
+def measure(messages: int, home: Path) -> dict[str, object]:
+    """Run one campaign on a server of its own; returns what to print."""
+    server = EmbeddedServer(home)
+    server.start()
+    try:
+        store = Store.connect(server.url)
+        store.load()
+        empty = used_memory(store)
+        lane = load(store, messages)
+        waiting, where_waiting = used_memory(store) - empty, by_kind(store)
+        send(store, lane)
+        finished, where_finished = used_memory(store) - empty, by_kind(store)
+        assert report(store, lane).accepted == messages
+        return {
+            "messages": messages,
+            "server": text(store.run(command("INFO", "server", parse=version))),
+            "bytes_per_waiting_message": round(waiting / messages, 1),
+            "bytes_per_finished_message": round(finished / messages, 1),
+            "waiting": per_message(where_waiting, messages),
+            "finished": per_message(where_finished, messages),
+        }
+    finally:
+        server.stop()
+
+
+def load(store: Store, messages: int) -> str:
+    """Enqueue a campaign, chunk by chunk."""
+    plan = CampaignPlan("Memory", "shop", b"{}", "digest", "source", messages)
+    lane, _ = open_campaign(store, plan)
+    for first in range(0, messages, CHUNK):
+        last = min(messages, first + CHUNK)
+        lines = [b"%d\tGuest %d" % (FIRST_NUMBER + i, i % 1000) for i in range(first, last)]
+        store.run(enqueue_rows(lane, Place(first), Place(last, last, last), lines, 0))
+    store.run(finish_loading(lane))
+    return lane
+
+
+def send(store: Store, lane: str) -> None:
+    """Claim and settle everything, each message with an id of the provider."""
+    batch = 0
+    while True:
+        batch += 1
+        claim = store.run(
+            claim_batch(
+                lane, f"b{batch}", owner="bench", most=CHUNK, most_bytes=1 << 21, lease_ms=60_000
+            )
+        )
+        if not claim.jobs:
+            return
+        what = accepted(claim.jobs)
+        store.run(settle_batch(lane, f"b{batch}", len(claim.jobs), "bench", what))
+        store.client.delete(*store.client.keys(f"sm:{{{lane}}}:done:*"))  # gone after 10 minutes
+
+
+def accepted(jobs: list[Job]) -> Settlement:
+    """What settling a batch writes when the provider takes all of it."""
+    start = head(State.ACCEPTED, 1, Origin.NONE, 0, NOW, NOW)
+    records = runs(
+        (job.index, start + number_field(job.recipient) + umid_field(str(uuid.uuid4())))
+        for job in jobs
+    )
+    return Settlement({State.ACCEPTED: len(jobs)}, records)
+
+
+def used_memory(store: Store) -> int:
+    """Bytes in use, without the buffers of clients and the AOF."""
+    is_ = store.client.info("memory")
+    return int(is_["used_memory"]) - int(is_["mem_clients_normal"]) - int(is_["mem_aof_buffer"])
+
+
+def by_kind(store: Store) -> Counter[str]:
+    """Bytes by what they hold."""
+    sizes: Counter[str] = Counter()
+    for key in store.client.scan_iter(count=1000):
+        kind = KINDS.get(text(key).rpartition("}:")[2].split(":")[0], "other")
+        sizes[kind] += store.run(command("MEMORY", "USAGE", key, "SAMPLES", 0, parse=int))
+    return sizes
+
+
+def per_message(sizes: Counter[str], messages: int) -> dict[str, float]:
+    """Bytes a message, of each kind."""
+    return {kind: round(size / messages, 2) for kind, size in sizes.most_common()}
+
+
+def version(reply: dict[str, object]) -> str:
+    """Name and version of the server."""
+    if "valkey_version" in reply:
+        return f"valkey {reply['valkey_version']}"
+    return f"redis {reply['redis_version']}"
+
+
+def main() -> None:
+    """Read the arguments, measure, print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--messages", type=int, default=100_000)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="sendmany-bench-") as home:
+        print(json.dumps(measure(arguments.messages, Path(home)), indent=2))
+
+
+if __name__ == "__main__":
+    main()

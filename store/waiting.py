@@ -1,0 +1,59 @@
+"""What things wait for, and until when: questions that people ask. Nothing here changes anything."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from store.calls import Call, Store, command
+from store.keys import DRAINS, lane_keys, limiter
+from store.lanes import Lane
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Why messages of a lane may have to wait. Times are Redis' clock in ms; None = no such thing."""
+
+    now: int
+    loops: int  # drain loops that are running, over all workers
+    blocked_until: int | None  # the sub-account: the provider has asked for a pause
+    next_retry: int | None
+    next_decision: int | None  # about messages that were posted without a trustworthy answer
+
+
+def waiting(store: Store, lane: Lane) -> Waiting:
+    """Read what a lane may be waiting for."""
+    keys, now = lane_keys(lane.id), store.run(now_ms())
+    blocked = store.run(_blocked_until(lane.sub_account))
+    return Waiting(
+        now=now,
+        loops=store.run(running_loops(now)),
+        blocked_until=blocked if blocked > now else None,
+        next_retry=store.run(_first(keys.waves)),
+        next_decision=store.run(_first(keys.parked)),
+    )
+
+
+def now_ms() -> Call[int]:
+    """Redis' clock, in ms since 1970."""
+    return command("TIME", parse=lambda reply: int(reply[0]) * 1000 + int(reply[1]) // 1000)
+
+
+def running_loops(now: int) -> Call[int]:
+    """How many drain loops are running. An idle worker has none: it starts one when it is woken."""
+    return command("ZCOUNT", DRAINS, now, "+inf", parse=int)
+
+
+def _blocked_until(sub_account: str) -> Call[int]:
+    return command(
+        "HGET", limiter(sub_account), "blocked_until", parse=lambda reply: int(reply or 0) // 1000
+    )
+
+
+def _first(zset: str) -> Call[int | None]:
+    return command("ZRANGE", zset, 0, 0, "WITHSCORES", parse=_score)
+
+
+def _score(reply: Any) -> int | None:
+    if not reply:
+        return None
+    pair = reply[0] if isinstance(reply[0], (list, tuple)) else reply
+    return int(float(pair[1]))

@@ -1,0 +1,104 @@
+"""wake_drain and enter_drain, and the other hints between drain loops."""
+
+from store.calls import Store
+from store.drains import (
+    active_lanes,
+    await_wake,
+    enter_drain,
+    forget_active,
+    forget_ready,
+    leave_drain,
+    ready_lanes,
+    take_sweep,
+    wake_drain,
+)
+from store.keys import CALLING, DRAINS, WAKE
+from store.lanes import Priority, announce
+from tests.conformance import given
+
+
+def enter(store: Store, loop: str, *, starts: bool = True) -> int:
+    return store.run(enter_drain(loop, lease_ms=60_000, starts=starts))
+
+
+class TestWakeDrain:
+    def test_a_task_is_called_for_when_no_loop_runs(self, store: Store) -> None:
+        assert store.run(wake_drain())
+        assert not store.client.exists(WAKE)
+
+    def test_a_task_is_called_for_only_once(self, store: Store) -> None:
+        assert [store.run(wake_drain()) for _ in range(3)] == [True, False, False]
+        assert 0 < store.client.pttl(CALLING) <= 30_000
+
+    def test_a_running_loop_is_woken_and_no_task_is_called_for(self, store: Store) -> None:
+        enter(store, "a")
+        assert not store.run(wake_drain())
+        assert store.run(await_wake(0.01))
+        assert not store.run(await_wake(0.01))
+
+    def test_wake_ups_do_not_pile_up(self, store: Store) -> None:
+        enter(store, "a")
+        enter(store, "b")
+        for _ in range(5):
+            store.run(wake_drain())
+        assert store.client.llen(WAKE) == 2
+
+    def test_more_loops_are_called_for_where_more_are_wanted(self, store: Store) -> None:
+        enter(store, "a")
+        assert store.run(wake_drain(2))
+        assert store.client.llen(WAKE) == 1
+
+    def test_a_loop_that_starts_makes_room_for_another_call(self, store: Store) -> None:
+        assert store.run(wake_drain(3))
+        enter(store, "a", starts=False)
+        assert not store.run(wake_drain(3))
+        enter(store, "b")
+        assert store.run(wake_drain(3))
+
+    def test_a_loop_whose_lease_ran_out_is_not_counted_on(self, store: Store) -> None:
+        enter(store, "a")
+        store.client.zadd(DRAINS, {"a": 1})
+        assert store.run(wake_drain())
+
+
+class TestEnterDrain:
+    def test_loops_are_counted(self, store: Store) -> None:
+        assert [enter(store, loop) for loop in ("a", "b", "a", "c")] == [1, 2, 2, 3]
+        store.run(leave_drain("b"))
+        assert enter(store, "a", starts=False) == 2
+
+    def test_loops_that_are_gone_are_forgotten(self, store: Store) -> None:
+        enter(store, "a")
+        store.client.zadd(DRAINS, {"a": 1})
+        assert enter(store, "b") == 1
+
+    def test_entering_renews_the_lease(self, store: Store) -> None:
+        enter(store, "a")
+        store.client.zadd(DRAINS, {"a": 1})
+        enter(store, "a", starts=False)
+        assert not store.run(wake_drain())
+
+
+class TestHints:
+    def test_ready_lanes_come_most_urgent_first(self, store: Store) -> None:
+        for lane, priority in (
+            ("b", Priority.BULK),
+            ("u", Priority.URGENT),
+            ("n", Priority.NORMAL),
+        ):
+            store.run(announce(lane, priority))
+        assert store.run(ready_lanes()) == [("u", 0), ("n", 1), ("b", 2)]
+        store.run(forget_ready("u"))
+        assert store.run(ready_lanes(1)) == [("n", 1)]
+
+    def test_lanes_are_active_until_they_are_forgotten(self, store: Store) -> None:
+        lanes = sorted([given.campaign(store), given.notifications(store)])
+        assert store.run(active_lanes()) == lanes
+        store.run(forget_active(lanes[0]))
+        assert store.run(active_lanes()) == lanes[1:]
+
+    def test_one_sweeps_at_a_time(self, store: Store) -> None:
+        assert store.run(take_sweep("ann", lease_ms=60_000))
+        assert not store.run(take_sweep("bob", lease_ms=60_000))
+        store.client.delete("sm:sweep")
+        assert store.run(take_sweep("bob", lease_ms=60_000))

@@ -1,0 +1,126 @@
+"""Lanes in a known state, and the few moves that every test of the store makes."""
+
+from collections.abc import Iterable, Sequence
+
+from store.calls import Store, command
+from store.flights import Claim, Settled, Settlement, claim_batch, settle_batch
+from store.intake import NewMessage, Place, RowsAdded, enqueue_rows
+from store.keys import lane_keys
+from store.lanes import (
+    CampaignPlan,
+    Policies,
+    Priority,
+    finish_loading,
+    open_campaign,
+    open_notifications,
+)
+from store.ledger import Recount, recount
+from store.outcomes import NO_UMID, Origin, Run, head, number_field, runs
+from store.packing import Job
+from store.reports import report
+from store.states import State
+
+NOW = 1_750_000_000  # s; what a worker believes to be the time
+NOTIFICATIONS = "n-a1b2c3-u250615"
+
+
+def numbers(n: int, first: int = 0) -> list[bytes]:
+    """Job lines of n people, each with one value."""
+    return [b"%d\tGuest %d" % (447700900000 + i, i) for i in range(first, first + n)]
+
+
+def plan(name: str = "Spring", *, early: bool = False, expected: int = 1000) -> CampaignPlan:
+    """What opens a campaign."""
+    return CampaignPlan(name, "shop", b"content", "digest", "source", expected, early=early)
+
+
+def campaign(store: Store, name: str = "Spring", *, early: bool = False) -> str:
+    """A campaign whose file is still to be read."""
+    return open_campaign(store, plan(name, early=early))[0]
+
+
+def add(store: Store, lane: str, lines: Sequence[bytes], start: int, end: int) -> RowsAdded:
+    """Enqueue a chunk that reaches from one offset of the file to another."""
+    return store.run(enqueue_rows(lane, Place(start), Place(end, end, end), lines, 0))
+
+
+def loaded(store: Store, n: int, *, chunk: int = 1000) -> str:
+    """A campaign of n people, ready to be claimed from, in chunks of one section each."""
+    lane = campaign(store)
+    for first in range(0, n, chunk):
+        last = min(n, first + chunk)
+        add(store, lane, numbers(last - first, first), first, last)
+    store.run(finish_loading(lane))
+    return lane
+
+
+def notifications(store: Store, lane: str = NOTIFICATIONS) -> str:
+    """An open notification lane."""
+    open_notifications(store, lane, "shop", Priority.URGENT, Policies("resend"))
+    return lane
+
+
+def message(text: str, key: str = "", body: str = "") -> NewMessage:
+    """A whole message for a notification lane; `body` tells the digest, if it is not the text's."""
+    line = f'447700900001\t{{"content":{{"text":"{text}"}}}}'.encode()
+    return NewMessage(
+        line, key.encode().ljust(16, b".") if key else b"", f"{body or text:8.8}".encode()
+    )
+
+
+def claim(
+    store: Store, lane: str, batch: str = "b1", most: int = 1000, most_bytes: int = 1 << 21
+) -> Claim:
+    """Claim for a worker called `ann`."""
+    return store.run(
+        claim_batch(lane, batch, owner="ann", most=most, most_bytes=most_bytes, lease_ms=60_000)
+    )
+
+
+def flight(store: Store, n: int = 10) -> tuple[str, Claim]:
+    """All of a campaign of n in the air."""
+    lane = loaded(store, n)
+    return lane, claim(store, lane)
+
+
+def records(state: State, jobs: Iterable[Job]) -> list[Run]:
+    """Records that say the same of all these jobs."""
+    start = head(state, 1, Origin.NONE, 0, NOW, NOW)
+    return runs((job.index, start + number_field(job.recipient) + NO_UMID) for job in sorted(jobs))
+
+
+def ended(state: State, jobs: Sequence[Job]) -> Settlement:
+    """A settlement in which all messages came to the same end."""
+    return Settlement(counts={state: len(jobs)}, records=records(state, jobs))
+
+
+def settle(store: Store, lane: str, claim_: Claim, what: Settlement, batch: str = "b1") -> Settled:
+    """Settle a flight of ann's."""
+    return store.run(settle_batch(lane, batch, len(claim_.jobs), "ann", what))
+
+
+def lease_ran_out(store: Store, lane: str, batch: str = "b1") -> None:
+    """Time passes: the lease of this flight is over."""
+    store.run(command("ZADD", lane_keys(lane).flights, 0, batch, parse=int))
+
+
+def wave_is_due(store: Store, lane: str, wave: str) -> None:
+    """Time passes: this retry wave is due."""
+    store.run(command("ZADD", lane_keys(lane).waves, 0, wave, parse=int))
+
+
+def indexes(jobs: Iterable[Job]) -> list[int]:
+    """Indexes of jobs, as they come."""
+    return [job.index for job in jobs]
+
+
+def counts(store: Store, lane: str) -> dict[State, int]:
+    """The counts of a lane."""
+    return report(store, lane).counts
+
+
+def balanced(store: Store, lane: str) -> bool:
+    """Whether every message is in one place, and the counts say so. Shown in full if not."""
+    found: Recount = recount(store, lane)
+    assert found.balanced, found
+    return True

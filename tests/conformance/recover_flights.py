@@ -1,0 +1,79 @@
+"""recover_flights: flights whose worker is gone."""
+
+from store.calls import Store
+from store.flights import Parked, due_parks, mark_posting, read_park, recover_flights
+from store.keys import lane_keys
+from store.lanes import find_lane, move_lane
+from store.states import State
+from tests.conformance import given
+
+
+def posting(store: Store, lane: str, batch: str = "b1", request: int = 1) -> None:
+    store.run(mark_posting(lane, batch, owner="ann", request=request, messages=3, lease_ms=60_000))
+
+
+class TestRecoverFlights:
+    def test_a_flight_within_its_lease_is_left_alone(self, store: Store) -> None:
+        lane = given.loaded(store, 3)
+        given.claim(store, lane)
+        assert store.run(recover_flights(lane, settle_after_ms=0)) == (0, 0)
+        assert given.counts(store, lane) == {State.IN_FLIGHT: 3}
+
+    def test_what_was_only_claimed_returns_to_the_front(self, store: Store) -> None:
+        lane = given.loaded(store, 6)
+        claim = given.claim(store, lane, most=3)
+        given.lease_ran_out(store, lane)
+        assert store.run(recover_flights(lane, settle_after_ms=0)) == (3, 0)
+        assert given.counts(store, lane) == {State.QUEUED: 6}
+        assert given.balanced(store, lane)
+        again = given.claim(store, lane, "b2")
+        assert again.jobs[:3] == claim.jobs
+        assert given.indexes(again.jobs) == [0, 1, 2, 3, 4, 5]
+
+    def test_what_was_about_to_be_posted_is_parked(self, store: Store) -> None:
+        lane = given.loaded(store, 3)
+        claim = given.claim(store, lane)
+        posting(store, lane)
+        posting(store, lane, request=2)
+        given.lease_ran_out(store, lane)
+        assert store.run(recover_flights(lane, settle_after_ms=9_000)) == (0, 3)
+        assert given.counts(store, lane) == {State.PARKED: 3}
+        assert store.run(read_park(lane, "b1")) == Parked("b1", 2, claim.jobs)
+        due = int(store.client.zscore(lane_keys(lane).parked, "b1") or 0)
+        assert claim.now_ms + 9_000 <= due
+        assert store.run(due_parks(lane, claim.now_ms)) == []
+        assert given.balanced(store, lane)
+
+    def test_a_flight_is_recovered_once(self, store: Store) -> None:
+        lane = given.loaded(store, 3)
+        given.claim(store, lane)
+        given.lease_ran_out(store, lane)
+        store.run(recover_flights(lane, settle_after_ms=0))
+        before = find_lane(store, lane)
+        assert store.run(recover_flights(lane, settle_after_ms=0)) == (0, 0)
+        assert find_lane(store, lane) == before
+
+    def test_no_more_flights_than_asked_for_are_recovered_at_once(self, store: Store) -> None:
+        lane = given.loaded(store, 9)
+        for i in range(3):
+            given.claim(store, lane, f"b{i}", most=3)
+            given.lease_ran_out(store, lane, f"b{i}")
+        posting(store, lane, "b1")
+        given.lease_ran_out(store, lane, "b1")
+        assert store.run(recover_flights(lane, settle_after_ms=0, most=2)) == (3, 3)
+        assert store.run(recover_flights(lane, settle_after_ms=0, most=2)) == (3, 0)
+        assert given.counts(store, lane) == {State.QUEUED: 6, State.PARKED: 3}
+        assert given.balanced(store, lane)
+
+    def test_a_paused_lane_gets_its_flights_back(self, store: Store) -> None:
+        lane = given.loaded(store, 3)
+        given.claim(store, lane)
+        store.run(move_lane(lane, "pause"))
+        given.lease_ran_out(store, lane)
+        assert store.run(recover_flights(lane, settle_after_ms=0)) == (3, 0)
+
+    def test_a_lease_without_a_flight_is_forgotten(self, store: Store) -> None:
+        lane = given.loaded(store, 3)
+        given.lease_ran_out(store, lane, "ghost")
+        assert store.run(recover_flights(lane, settle_after_ms=0)) == (0, 0)
+        assert store.client.zcard(lane_keys(lane).flights) == 0

@@ -1,0 +1,375 @@
+"""A worker's insides on a real server: lanes to send from, a scripted provider, time in our hands."""
+
+import asyncio
+import inspect
+import json
+import random
+import time
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from pydantic import SecretStr
+
+from chatapps.answers import Answered, AnswerItem, BatchAnswer, ItemStatus, Result
+from chatapps.client import Endpoint
+from chatapps.compiled import compile_content
+from config.settings import Settings, SubAccount
+from store.calls import AsyncStore, Call, Store, command
+from store.errors import StoreError
+from store.flights import claim_batch
+from store.intake import NewMessage, Place, enqueue_messages, enqueue_rows
+from store.keys import SWEEP, lane_keys
+from store.lanes import (
+    CampaignPlan,
+    Lane,
+    Policies,
+    Priority,
+    announce,
+    find_lane,
+    finish_loading,
+    open_campaign,
+    open_notifications,
+)
+from store.ledger import recount
+from store.limits import Permits
+from store.packing import Job, unpack
+from store.reports import LaneReport, MessageReport, message_report, report
+from store.states import State
+from worker.delivery import Delivery
+from worker.drain import Drain
+from worker.flight import Flight, Reservation, Tools
+from worker.lanes import LaneShelf
+from worker.pauses import Pauses
+from worker.permits import PermitOffice
+from worker.sweep import Swept, sweep
+
+T = TypeVar("T")
+PATIENCE = 10.0  # s; how long a condition may take to come true
+MESSAGE = {"type": "text", "content": {"text": "Hello {{name}}"}}
+
+
+@dataclass(frozen=True)
+class Post:
+    """A request as the provider sees it."""
+
+    sub_account: str
+    ids: list[str]
+    body: dict[str, Any]
+    size: int
+
+    @property
+    def indexes(self) -> list[int]:
+        """Which messages it holds."""
+        return [int(id_.split(".")[1]) for id_ in self.ids]
+
+    @property
+    def attempts(self) -> set[int]:
+        """Which attempts they are."""
+        return {int(id_.split(".")[2]) for id_ in self.ids}
+
+
+Step = Result | Callable[[Post], Result] | Callable[[Post], Awaitable[Result]]
+
+
+def taken(post: Post) -> Result:
+    """The provider takes them all."""
+    return said({}, post)
+
+
+def said(codes: dict[int, int], post: Post) -> Result:
+    """The provider takes all but those for which it has a code, by index."""
+    items = []
+    for index, id_ in zip(post.indexes, post.ids, strict=True):
+        code = codes.get(index)
+        status = ItemStatus("rejected", code) if code else ItemStatus("queued")
+        items.append(AnswerItem(status, f"5c1a7a4c-0000-4000-8000-{index:012x}", id_))
+    return Answered(BatchAnswer(len(items) - len(codes), len(codes), None, items))
+
+
+def refuses(codes: dict[int, int]) -> Callable[[Post], Result]:
+    """An answer that refuses these messages."""
+    return lambda post: said(codes, post)
+
+
+@dataclass
+class Provider:
+    """Answers by a script, one step a request; then always the same."""
+
+    steps: list[Step] = field(default_factory=list)
+    otherwise: Step = taken
+    posts: list[Post] = field(default_factory=list)
+
+    async def send_many(self, endpoint: Endpoint, body: bytes) -> Result:
+        data = json.loads(body)
+        ids = [message["clientMessageId"] for message in data["messages"]]
+        post = Post(endpoint.sub_account_id, ids, data, len(body))
+        self.posts.append(post)
+        step = self.steps.pop(0) if self.steps else self.otherwise
+        if not callable(step):
+            return step
+        result = step(post)
+        return await result if inspect.isawaitable(result) else result
+
+
+class WatchedStore(AsyncStore):
+    """Notes what is run, and fails as the test wants."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(AsyncStore.connect(url).client)
+        self.ran: list[str] = []
+        self.failures: dict[str, list[StoreError]] = {}  # script → what its next calls raise
+        self.after: dict[str, list[StoreError]] = {}  # the same, but the call has had its effect
+
+    async def run(self, call: Call[T]) -> T:
+        name = call.script or str(call.args[0])
+        self.ran.append(name)
+        if self.failures.get(name):
+            raise self.failures[name].pop(0)
+        result = await super().run(call)
+        if self.after.get(name):
+            raise self.after[name].pop(0)
+        return result
+
+
+class Rig:
+    """One worker process, taken apart."""
+
+    def __init__(self, store: Store, url: str, owner: str = "host-1:1:abc") -> None:
+        self.store = store
+        self.url = url
+        self.provider = Provider()
+        self.slept: list[float] = []
+        self.on_sleep: Callable[[], None] = lambda: None
+        self.really_sleeps = False
+        self.helped = 0
+        self.watched = WatchedStore(url)
+        self.settings = Settings(sub_accounts={"shop": account(), "bank": account()})
+        self.owner = owner
+        self.stopping = asyncio.Event()
+        self._drain: Drain | None = None
+
+    def configure(self, **sections: dict[str, Any]) -> None:
+        """Change settings, section by section."""
+        changes: dict[str, Any] = {}
+        for name, values in sections.items():
+            section = getattr(self.settings, name)
+            if name == "sub_accounts":
+                changes[name] = {**section, **values}
+            else:
+                changes[name] = section.model_copy(update=values)
+        self.settings = self.settings.model_copy(update=changes)
+
+    @property
+    def tools(self) -> Tools:
+        """The worker's tools: real store, scripted provider, no real sleep."""
+        return Tools(
+            store=self.watched,
+            client=self.provider,
+            settings=self.settings,
+            owner=self.owner,
+            rng=random.Random(7),
+            clock=time.monotonic,
+            sleep=self._sleep,
+        )
+
+    # Lanes
+
+    def campaign(
+        self,
+        n: int,
+        name: str = "Spring",
+        *,
+        sub_account: str = "shop",
+        priority: Priority = Priority.BULK,
+        lines: Sequence[bytes] = (),
+        **policies: Any,
+    ) -> str:
+        """A campaign of n people, ready to be sent."""
+        return launch_campaign(
+            self.store,
+            n,
+            name,
+            sub_account=sub_account,
+            priority=priority,
+            lines=lines,
+            policies=Policies(**policies),
+        )
+
+    def notifications(self, lane: str, texts: Iterable[str], **policies: Any) -> str:
+        """A notification lane with these messages; urgent if its id says so."""
+        priority = Priority.URGENT if "-u" in lane else Priority.NORMAL
+        open_notifications(self.store, lane, "shop", priority, Policies(**policies))
+        messages = [
+            NewMessage(
+                b'447700900%03d\t{"type":"text","content":{"text":"%b"}}' % (i, text.encode()),
+                b"",
+                b"",
+            )
+            for i, text in enumerate(texts)
+        ]
+        self.store.run(enqueue_messages(lane, messages))
+        self.store.run(announce(lane, priority))
+        return lane
+
+    # What a worker does
+
+    async def deliver(self, lane: str, most: int = 1000, *, lease_ms: int = 60_000) -> Flight:
+        """Claim one batch and deliver it, as the drain loop does."""
+        flight = await self.claim(lane, most, lease_ms=lease_ms)
+        await self.delivery().deliver(flight)
+        return flight
+
+    async def claim(
+        self, lane: str, most: int = 1000, *, lease_ms: int = 60_000, batch: str = ""
+    ) -> Flight:
+        """Claim one batch."""
+        shelf = LaneShelf(self.watched, self.settings)
+        opened = await shelf.get(lane)
+        assert opened is not None
+        batch = batch or f"b{len(self.watched.ran):011d}"
+        claim = self.store.run(
+            claim_batch(
+                lane, batch, owner=self.owner, most=most, most_bytes=1 << 21, lease_ms=lease_ms
+            )
+        )
+        now = time.monotonic()
+        permits = Reservation("op", len(claim.jobs), Permits(True, 0), turn=now + 60)
+        return Flight(opened, batch, claim.jobs, permits, claim.now_ms, now)
+
+    def delivery(self, pauses: Pauses | None = None) -> Delivery:
+        """What delivers flights."""
+        tools = self.tools
+        return Delivery(tools, PermitOffice(tools), pauses or Pauses(tools.clock, tools.rng))
+
+    async def sweep(self) -> Swept:
+        """Sweep, whoever swept just now."""
+        self.store.run(command("DEL", SWEEP, parse=int))
+        swept = await sweep(self.tools)
+        assert swept is not None
+        return swept
+
+    @property
+    def drain(self) -> Drain:
+        """The drain loop; made with the settings of its first use."""
+        if self._drain is None:
+            self._drain = Drain(self.tools, self._help)
+        return self._drain
+
+    @asynccontextmanager
+    async def draining(self) -> Any:
+        """A drain loop that runs meanwhile, and lands at the end."""
+        task = asyncio.create_task(self.drain.serve(60, self.stopping))
+        try:
+            yield
+        finally:
+            self.stopping.set()
+            await task
+            await self.drain.land()
+            self.stopping = asyncio.Event()
+
+    async def drain_until(self, condition: Callable[[], bool]) -> None:
+        """Let the drain loop run until something is true."""
+        async with self.draining():
+            await until(condition)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self.watched.close()
+
+    # What became of it
+
+    def report(self, lane: str) -> LaneReport:
+        """The lane's figures, which must add up."""
+        found = report(self.store, lane)
+        assert found.balanced, found
+        recounted = recount(self.store, lane)
+        assert recounted.balanced, recounted
+        return found
+
+    def counts(self, lane: str) -> dict[State, int]:
+        """How many messages are in each state."""
+        return self.report(lane).counts
+
+    def lane(self, lane: str) -> Lane:
+        """The lane as it is."""
+        return find_lane(self.store, lane)
+
+    def message(self, lane: str, index: int) -> MessageReport:
+        """What became of one message."""
+        return message_report(self.store, f"{lane}.{index}")
+
+    def queue(self, lane: str) -> list[Job]:
+        """The jobs that wait, in their order."""
+        return [job for blob in self._list(lane_keys(lane).queue) for job in unpack(blob)]
+
+    def dead(self, lane: str) -> list[tuple[bytes, list[Job]]]:
+        """The dead list: reasons and jobs."""
+        parts = (entry.split(b"\n", 1) for entry in self._list(lane_keys(lane).dead))
+        return [(reason, unpack(blob)) for reason, blob in parts]
+
+    def due(self, lane: str) -> None:
+        """Time passes: waves and parks are due, leases have run out."""
+        keys = lane_keys(lane)
+        for key in (keys.waves, keys.parked, keys.flights):
+            for member in self.store.run(command("ZRANGE", key, 0, -1, parse=list)):
+                self.store.run(command("ZADD", key, 0, member, parse=int))
+
+    def _list(self, key: str) -> list[bytes]:
+        return self.store.run(command("LRANGE", key, 0, -1, parse=list))
+
+    async def _sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.on_sleep()
+        await asyncio.sleep(seconds if self.really_sleeps else 0)
+
+    def _help(self) -> None:
+        self.helped += 1
+
+
+def launch_campaign(
+    store: Store,
+    n: int,
+    name: str = "Spring",
+    *,
+    sub_account: str = "shop",
+    priority: Priority = Priority.BULK,
+    lines: Sequence[bytes] = (),
+    policies: Policies = Policies(),
+) -> str:
+    """Store a campaign of n people, as the producer does."""
+    content = compile_content(MESSAGE, ["name"])
+    plan = CampaignPlan(
+        name=name,
+        sub_account=sub_account,
+        content=content.dump(),
+        content_digest=content.digest,
+        source="file",
+        expected=n,
+        priority=priority,
+        policies=policies,
+    )
+    lane, _ = open_campaign(store, plan)
+    lines = lines or [b"%d\tGuest %d" % (447700900000 + i, i) for i in range(n)]
+    for first in range(0, len(lines), 1000):
+        part = lines[first : first + 1000]
+        end = first + len(part)
+        store.run(enqueue_rows(lane, Place(first), Place(end, end, end), part, 0))
+    store.run(finish_loading(lane))
+    store.run(announce(lane, priority))
+    return lane
+
+
+def account(**limits: Any) -> SubAccount:
+    """A sub-account, without limits unless told."""
+    limits = {"messages_per_second": 0, "requests_per_second": 0, **limits}
+    return SubAccount(api_key=SecretStr("key"), **limits)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait until something is true."""
+    give_up = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < give_up, "it never came true"
+        await asyncio.sleep(0.005)

@@ -1,0 +1,211 @@
+"""What time brings back: waves, leases, parks, cancelled lanes."""
+
+import pytest
+
+from chatapps.answers import NoAnswer, Refused
+from store.calls import command
+from store.drains import active_lanes, ready_lanes
+from store.errors import StoreRefused, StoreUnavailable
+from store.flights import mark_posting
+from store.keys import LANES, lane_keys
+from store.lanes import LaneStatus, move_lane
+from store.outcomes import LocalReason, Origin
+from store.reports import long_ids
+from store.states import State
+from tests.integration.worker.rig import Rig, refuses
+from worker.flight import Flight
+from worker.sweep import Swept, sweep
+
+
+async def test_only_one_sweeps_at_a_time(rig: Rig) -> None:
+    rig.campaign(1)
+    assert await sweep(rig.tools) == Swept(unfinished=1, announced=1)
+    assert await sweep(rig.tools) is None
+
+
+async def test_a_lane_with_jobs_is_announced_again_when_the_hint_was_lost(rig: Rig) -> None:
+    lane = rig.campaign(1)
+    rig.store.client.delete("sm:ready")
+    await rig.sweep()
+    assert rig.store.run(ready_lanes()) == [(lane, 2)]
+
+
+async def test_a_lane_that_is_paused_is_not_announced_but_its_waves_become_due(rig: Rig) -> None:
+    lane = rig.campaign(2)
+    rig.provider.steps = [refuses({0: 2000, 1: 2000})]
+    await rig.deliver(lane)
+    rig.store.run(move_lane(lane, "pause"))
+    rig.store.client.delete("sm:ready")
+    rig.due(lane)
+    assert await rig.sweep() == Swept()
+    assert rig.store.run(ready_lanes()) == []
+    assert rig.counts(lane) == {State.QUEUED: 2}
+
+
+async def test_a_lane_that_has_ended_is_swept_no_more(rig: Rig) -> None:
+    lane = rig.campaign(1)
+    await rig.deliver(lane)
+    assert rig.lane(lane).status is LaneStatus.FINISHED
+    await rig.sweep()
+    assert rig.store.run(active_lanes()) == []
+    assert rig.store.run(ready_lanes()) == []
+
+
+async def test_a_lane_that_is_gone_is_swept_no_more(rig: Rig) -> None:
+    lane = rig.campaign(1)
+    rig.store.client.delete(lane_keys(lane).meta)
+    await rig.sweep()
+    assert rig.store.run(active_lanes()) == []
+
+
+async def test_a_lane_that_cannot_be_read_keeps_nobody_from_sweeping_the_others(rig: Rig) -> None:
+    broken, sound = rig.campaign(1, "A broken one"), rig.campaign(1, "The next")
+    rig.store.client.hset(lane_keys(broken).meta, "status", "pondering")
+    rig.store.client.delete("sm:ready")
+    assert await rig.sweep() == Swept(unfinished=2, announced=1)
+    assert rig.store.run(ready_lanes()) == [(sound, 2)]
+
+
+async def test_a_lane_whose_park_is_refused_keeps_nobody_from_sweeping_the_others(rig: Rig) -> None:
+    broken, sound = rig.campaign(1, "A broken one"), rig.campaign(1, "The next")
+    rig.provider.steps = [NoAnswer("reset")]
+    await rig.deliver(broken)
+    rig.store.client.delete("sm:ready")
+    rig.watched.failures["settle_batch"] = [StoreRefused("the figures do not add up")]
+    await rig.sweep()
+    assert rig.store.run(ready_lanes()) == [(sound, 2)]
+
+
+async def test_a_store_that_is_away_ends_the_sweep(rig: Rig) -> None:
+    rig.campaign(1)
+    rig.watched.failures["promote_due"] = [StoreUnavailable("away")]
+    with pytest.raises(StoreUnavailable):
+        await rig.sweep()
+
+
+# Flights of workers that were lost
+
+
+async def posted(rig: Rig, lane: str, requests: int = 1) -> Flight:
+    """A flight that was about to be posted so many times when its worker died."""
+    flight = await rig.claim(lane)
+    for request in range(1, requests + 1):
+        mark = mark_posting(
+            lane, flight.batch, owner=rig.owner, request=request, messages=1, lease_ms=60_000
+        )
+        rig.store.run(mark)
+    return flight
+
+
+async def test_a_flight_that_was_only_claimed_goes_back_to_the_queue(rig: Rig) -> None:
+    lane = rig.campaign(2)
+    await rig.claim(lane)
+    await rig.sweep()
+    assert rig.counts(lane) == {State.IN_FLIGHT: 2}  # its lease holds
+    rig.due(lane)
+    await rig.sweep()
+    assert [job.attempts for job in rig.queue(lane)] == [0, 0]
+
+
+async def test_a_flight_that_may_have_been_posted_is_unknown_where_the_lane_holds(rig: Rig) -> None:
+    lane = rig.campaign(2)
+    await posted(rig, lane)
+    rig.due(lane)
+    await rig.sweep()
+    await rig.sweep()
+    assert rig.counts(lane) == {State.UNKNOWN: 2}
+    outcome = rig.message(lane, 0).outcome
+    assert outcome is not None
+    assert (outcome.origin, outcome.code) == (Origin.LOCAL, LocalReason.WORKER_LOST)
+    assert outcome.attempts == 1
+
+
+async def test_a_flight_that_may_have_been_posted_goes_out_again_where_the_lane_resends(
+    rig: Rig,
+) -> None:
+    lane = rig.campaign(2, on_unknown="resend")
+    await posted(rig, lane)
+    rig.due(lane)
+    await rig.sweep()
+    await rig.sweep()
+    await rig.deliver(lane)
+    assert rig.provider.posts[0].ids == [f"{lane}.0.2", f"{lane}.1.2"]
+    assert rig.counts(lane) == {State.ACCEPTED: 2}
+
+
+async def test_many_requests_for_halves_of_a_flight_do_not_use_up_all_attempts(rig: Rig) -> None:
+    rig.configure(retry={"max_attempts": 5, "quick_attempts": 3})
+    lane = rig.campaign(8, on_unknown="resend")
+    await posted(rig, lane, requests=12)
+    rig.due(lane)
+    await rig.sweep()
+    await rig.sweep()
+    assert [job.attempts for job in rig.queue(lane)] == [3] * 8
+
+
+async def test_what_has_no_attempt_left_is_not_sent_again_but_fails(rig: Rig) -> None:
+    rig.configure(retry={"max_attempts": 2})
+    lane = rig.campaign(2, on_unknown="resend")
+    rig.provider.otherwise = NoAnswer("reset")
+    for _ in range(2):
+        await rig.deliver(lane)
+        await rig.sweep()
+    assert rig.counts(lane) == {State.FAILED: 2}
+    assert rig.dead(lane)[0][0] == b"local:2"
+    assert rig.report(lane).codes["failed:local:2"] == 2
+    assert rig.lane(lane).status is LaneStatus.FINISHED
+
+
+# Cancelling
+
+
+async def test_a_cancelled_lane_is_emptied_queue_waves_and_all(rig: Rig) -> None:
+    lane = rig.campaign(2500)
+    rig.provider.steps = [refuses(dict.fromkeys(range(1000), 2000))]
+    await rig.deliver(lane)
+    assert rig.counts(lane) == {State.DELAYED: 1000, State.QUEUED: 1500}
+    rig.store.run(move_lane(lane, "cancel"))
+    await rig.sweep()
+    assert rig.counts(lane) == {State.CANCELLED: 2500}
+    assert rig.lane(lane).status is LaneStatus.CANCELLED
+    outcome = rig.message(lane, 2400).outcome
+    assert outcome is not None
+    assert (outcome.origin, outcome.code) == (Origin.LOCAL, LocalReason.OPERATOR)
+    assert outcome.number == "447700902400"
+
+
+async def test_a_cancelled_lane_resends_nothing(rig: Rig) -> None:
+    lane = rig.campaign(2, on_unknown="resend", settle_after=60)
+    rig.provider.steps = [NoAnswer("reset")]
+    await rig.deliver(lane)
+    rig.store.run(move_lane(lane, "cancel"))
+    await rig.sweep()
+    assert rig.lane(lane).status is LaneStatus.CANCELLING  # evidence may still come
+    rig.due(lane)
+    await rig.sweep()
+    assert rig.counts(lane) == {State.UNKNOWN: 2}
+    assert rig.lane(lane).status is LaneStatus.CANCELLED
+
+
+async def test_a_cancelled_lane_waits_for_what_is_in_the_air(rig: Rig) -> None:
+    lane = rig.campaign(4)
+    flight = await rig.claim(lane, 2)
+    rig.store.run(move_lane(lane, "cancel"))
+    await rig.sweep()
+    assert rig.counts(lane) == {State.IN_FLIGHT: 2, State.CANCELLED: 2}
+    await rig.delivery().deliver(flight)
+    assert rig.provider.posts == []
+    await rig.sweep()
+    assert rig.counts(lane) == {State.CANCELLED: 4}
+    assert rig.lane(lane).status is LaneStatus.CANCELLED
+
+
+async def test_a_failed_attempt_is_no_reason_to_forget_a_long_id(rig: Rig) -> None:
+    lane = rig.campaign(1, lines=[b"GB.1349120865530274\tAnn"])
+    rig.provider.steps = [Refused(500)] * 3
+    await rig.deliver(lane)
+    assert long_ids(rig.store, lane, 0) == {0: "GB.1349120865530274"}
+    rig.store.run(move_lane(lane, "cancel"))
+    await rig.sweep()
+    assert rig.message(lane, 0).recipient == "GB.1349120865530274"
+    assert rig.store.run(command("ZCARD", LANES, parse=int)) == 1

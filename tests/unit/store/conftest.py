@@ -1,0 +1,15 @@
+"""A store without a server."""
+
+import fakeredis
+import pytest
+
+from store.calls import Store
+from store.scripts import load_scripts
+
+pytest.register_assert_rewrite("tests.conformance")
+
+
+@pytest.fixture
+def store() -> Store:
+    client = fakeredis.FakeRedis(server=fakeredis.FakeServer())
+    return Store(client, load_scripts(flags=False))

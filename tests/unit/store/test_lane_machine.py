@@ -1,0 +1,243 @@
+"""A lane under random moves, held step by step against a plain model of it.
+
+The model keeps the queue as a list and every message in exactly one place; after every move the counts
+of the lane, a recount from its records and jobs, and the model must agree.
+"""
+
+from collections import Counter, deque
+from collections.abc import Iterable
+from random import Random
+
+import fakeredis
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from store.calls import Store
+from store.flights import (
+    Park,
+    Settlement,
+    Wave,
+    mark_posting,
+    promote_due,
+    recover_flights,
+    settle_batch,
+    settle_park,
+)
+from store.lanes import LaneStatus, finish_loading, move_lane
+from store.packing import Job
+from store.scripts import load_scripts
+from store.states import State
+from tests.conformance import given
+
+ENDS = (State.ACCEPTED, State.REJECTED, State.FAILED, State.UNKNOWN)
+VERDICTS = (*ENDS, State.QUEUED, State.DELAYED, State.PARKED)
+
+
+class LaneMachine(RuleBasedStateMachine):
+    """One campaign that is sent from while its file is still being read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        client = fakeredis.FakeRedis(server=fakeredis.FakeServer())
+        self.store = Store(client, load_scripts(flags=False))
+        self.lane = given.campaign(self.store, early=True)
+        self.sending = True
+        self.lines: list[bytes] = []
+        self.offset = self.batches = 0
+        self.queue: deque[Job] = deque()
+        self.flights: dict[str, list[Job]] = {}
+        self.posting: set[str] = set()
+        self.lost: dict[str, list[Job]] = {}
+        self.waves: dict[str, list[Job]] = {}
+        self.parks: dict[str, list[Job]] = {}
+        self.ended: Counter[State] = Counter()
+
+    @rule(new=st.integers(0, 12), known=st.integers(0, 5), rng=st.randoms())
+    def enqueue(self, new: int, known: int, rng: Random) -> None:
+        first = len(self.lines)
+        fresh = given.numbers(new, first)
+        chunk = rng.sample(
+            fresh + rng.sample(self.lines, min(known, first)), new + min(known, first)
+        )
+        added = given.add(self.store, self.lane, chunk, self.offset, self.offset + 100)
+        self.offset += 100
+        kept = [line for line in chunk if line in set(fresh)]
+        assert (added.first_index, added.added) == (first, new)
+        assert added.duplicates == len(chunk) - new
+        self.lines += kept
+        self.queue.extend(Job(first + i, 0, line) for i, line in enumerate(kept))
+
+    @rule(most=st.integers(1, 15), most_bytes=st.integers(1, 400))
+    def claim(self, most: int, most_bytes: int) -> None:
+        batch = self.new_batch()
+        jobs = given.claim(self.store, self.lane, batch, most, most_bytes).jobs
+        expected = [self.queue.popleft() for _ in jobs]
+        assert jobs == expected
+        assert len(jobs) <= most
+        assert len(jobs) <= 1 or sum(len(job.line) + 1 for job in jobs) <= most_bytes + len(jobs)
+        assert bool(jobs) is (self.sending and bool(expected or self.queue))
+        if jobs:
+            self.flights[batch] = jobs
+
+    @precondition(lambda self: self.flights)
+    @rule(rng=st.randoms())
+    def repeat_claim(self, rng: Random) -> None:
+        batch = self.any_of(self.flights, rng)
+        assert given.claim(self.store, self.lane, batch).jobs == self.flights[batch]
+
+    @precondition(lambda self: self.flights)
+    @rule(rng=st.randoms())
+    def post(self, rng: Random) -> None:
+        batch = self.any_of(self.flights, rng)
+        n = len(self.flights[batch])
+        mark = self.store.run(
+            mark_posting(self.lane, batch, owner="ann", request=1, messages=n, lease_ms=60_000)
+        )
+        assert mark.may_post is self.sending
+        if mark.may_post:
+            self.posting.add(batch)
+
+    @precondition(lambda self: self.flights)
+    @rule(rng=st.randoms(), repeat=st.booleans())
+    def settle(self, rng: Random, repeat: bool) -> None:
+        batch = self.any_of(self.flights, rng)
+        jobs = self.flights.pop(batch)
+        self.posting.discard(batch)
+        what = self.judge(batch, jobs, rng)
+        call = settle_batch(self.lane, batch, len(jobs), "ann", what)
+        assert self.store.run(call).verdict == "ok"
+        if repeat:
+            assert self.store.run(call).verdict == "repeat"
+
+    @precondition(lambda self: self.lost)
+    @rule(rng=st.randoms())
+    def settle_what_was_taken_back(self, rng: Random) -> None:
+        batch = self.any_of(self.lost, rng)
+        jobs = self.lost.pop(batch)
+        what = given.ended(State.ACCEPTED, jobs)
+        assert self.store.run(settle_batch(self.lane, batch, len(jobs), "ann", what)).lost
+        late = self.store.run(settle_park(self.lane, batch, len(jobs), what))
+        assert late.lost is (batch not in self.parks)
+        if self.parks.pop(batch, None):
+            self.ended[State.ACCEPTED] += len(jobs)
+
+    @precondition(lambda self: self.parks)
+    @rule(rng=st.randoms(), resend=st.booleans())
+    def resolve_park(self, rng: Random, resend: bool) -> None:
+        park = self.any_of(self.parks, rng)
+        jobs = self.parks.pop(park)
+        if resend:
+            what = Settlement({State.QUEUED: len(jobs)}, back=jobs)
+            self.to_front(jobs)
+        else:
+            what = given.ended(State.UNKNOWN, jobs)
+            self.ended[State.UNKNOWN] += len(jobs)
+        assert self.store.run(settle_park(self.lane, park, len(jobs), what)).verdict == "ok"
+
+    @precondition(lambda self: self.waves)
+    @rule(rng=st.randoms())
+    def promote(self, rng: Random) -> None:
+        wave = self.any_of(self.waves, rng)
+        jobs = self.waves.pop(wave)
+        given.wave_is_due(self.store, self.lane, wave)
+        assert self.store.run(promote_due(self.lane))[0] == len(jobs)
+        self.to_front(jobs)
+
+    @precondition(lambda self: self.flights)
+    @rule(rng=st.randoms())
+    def recover(self, rng: Random) -> None:
+        batch = self.any_of(self.flights, rng)
+        jobs = self.lost[batch] = self.flights.pop(batch)
+        given.lease_ran_out(self.store, self.lane, batch)
+        recovered = self.store.run(recover_flights(self.lane, settle_after_ms=0))
+        if batch in self.posting:
+            assert recovered == (0, len(jobs))
+            self.parks[batch] = jobs
+        else:
+            assert recovered == (len(jobs), 0)
+            self.to_front(jobs)
+
+    @rule()
+    def pause_or_resume(self) -> None:
+        moved, _ = self.store.run(move_lane(self.lane, "pause" if self.sending else "resume"))
+        assert moved
+        self.sending = not self.sending
+
+    @invariant()
+    def everything_is_in_one_place(self) -> None:
+        expected = self.ended + Counter(
+            {
+                State.QUEUED: len(self.queue),
+                State.IN_FLIGHT: total(self.flights),
+                State.DELAYED: total(self.waves),
+                State.PARKED: total(self.parks),
+            }
+        )
+        counts = given.counts(self.store, self.lane)
+        assert counts == +expected
+        assert sum(counts.values()) == len(self.lines)
+        assert given.balanced(self.store, self.lane)
+
+    def teardown(self) -> None:
+        """Whatever has happened, the lane can be brought to its end."""
+        if not self.sending:
+            self.pause_or_resume()
+        rng = Random(0)
+        for batch in list(self.flights):
+            given.settle(
+                self.store, self.lane, given.claim(self.store, self.lane, batch),
+                given.ended(State.ACCEPTED, self.flights.pop(batch)), batch,
+            )  # fmt: skip
+        while self.waves:
+            self.promote(rng)
+        while self.parks:
+            self.resolve_park(rng, False)
+        claim = given.claim(self.store, self.lane, "last", most=100_000)
+        if claim.jobs:
+            what = given.ended(State.ACCEPTED, claim.jobs)
+            given.settle(self.store, self.lane, claim, what, "last")
+        assert self.store.run(finish_loading(self.lane)) is LaneStatus.FINISHED
+        assert given.balanced(self.store, self.lane)
+
+    def judge(self, batch: str, jobs: list[Job], rng: Random) -> Settlement:
+        """A random verdict for every message, in the model and as a settlement."""
+        judged: dict[State, list[Job]] = {}
+        for job in jobs:
+            judged.setdefault(rng.choice(VERDICTS), []).append(job)
+        what = Settlement({state: len(part) for state, part in judged.items()})
+        for state in ENDS:
+            what.records += given.records(state, judged.get(state, []))
+            self.ended[state] += len(judged.get(state, []))
+        if back := judged.get(State.QUEUED):
+            what.back = back
+            self.to_front(back)
+        if again := [Job(i, n + 1, line) for i, n, line in judged.get(State.DELAYED, [])]:
+            what.records += given.records(State.TRIED, again)
+            what.waves = [Wave(batch, 3_600_000, again)]
+            self.waves[batch] = again
+        if doubtful := [Job(i, n + 1, line) for i, n, line in judged.get(State.PARKED, [])]:
+            what.records += given.records(State.TRIED, doubtful)
+            what.parks = [Park(f"{batch}p", 0, doubtful)]
+            self.parks[f"{batch}p"] = doubtful
+        return what
+
+    def to_front(self, jobs: Iterable[Job]) -> None:
+        self.queue.extendleft(reversed(list(jobs)))
+
+    def new_batch(self) -> str:
+        self.batches += 1
+        return f"b{self.batches}"
+
+    @staticmethod
+    def any_of(held: dict[str, list[Job]], rng: Random) -> str:
+        return rng.choice(sorted(held))
+
+
+def total(held: dict[str, list[Job]]) -> int:
+    """Messages in all of these."""
+    return sum(map(len, held.values()))
+
+
+TestLaneMachine = LaneMachine.TestCase
+TestLaneMachine.settings = settings(max_examples=30, stateful_step_count=40, deadline=None)

@@ -1,0 +1,280 @@
+"""What becomes of each message, by answer, attempt and policy."""
+
+import random
+from collections import Counter
+from dataclasses import fields
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chatapps.answers import Answered, AnswerItem, NoAnswer, NotSent, Refused
+from config.settings import Retry
+from store.outcomes import LocalReason, Origin
+from store.packing import Job
+from tests.unit.worker.given import answer, item, job, jobs, lane, message_id, named
+from worker.decisions import (
+    TAKEN,
+    TURNED_AWAY,
+    Verdicts,
+    explain_alike,
+    judge_answer,
+    judge_server_error,
+    judge_stop,
+    request_code,
+    stops_lane,
+    wave_delay,
+    worth_a_quick_retry,
+)
+
+CAMPAIGN, NOTIFICATIONS = "campaign", "notifications"
+RETRY, HOLD = "retry", "hold"
+MARKED = ("rejected", "retry", "doubtful", "held")
+
+
+def everyone(verdicts: Verdicts) -> list[Job]:
+    """All jobs that are named, in whatever list."""
+    named_ = [job_ for name in MARKED for job_, _ in getattr(verdicts, name)]
+    return [*named_, *(job_ for job_, _ in verdicts.accepted), *verdicts.back]
+
+
+def places(verdicts: Verdicts, index: int = 0) -> list[str]:
+    """Names of the lists that hold this message."""
+    found = [name for name in MARKED for job_, _ in getattr(verdicts, name) if job_.index == index]
+    found += ["accepted" for job_, _ in verdicts.accepted if job_.index == index]
+    return found + ["back" for job_ in verdicts.back if job_.index == index]
+
+
+@pytest.mark.parametrize("state", sorted(TAKEN))
+@pytest.mark.parametrize("kind", [CAMPAIGN, NOTIFICATIONS])
+@pytest.mark.parametrize("policy", [RETRY, HOLD])
+def test_a_message_that_the_provider_took_is_accepted_with_its_umid(
+    state: str, kind: str, policy: str
+) -> None:
+    said = answer(item(message_id(0), state, umid="u-0"))
+    verdicts = judge_answer(said, named(jobs(1)), lane(kind, on_server_error=policy))
+    assert verdicts == Verdicts(accepted=[(job(0), "u-0")])
+
+
+ITEM_CODES = [
+    (2000, RETRY, CAMPAIGN, "retry"),
+    (2000, RETRY, NOTIFICATIONS, "retry"),
+    (2000, HOLD, CAMPAIGN, "held"),
+    (2000, HOLD, NOTIFICATIONS, "held"),
+    *((1400, policy, kind, "retry") for policy in (RETRY, HOLD) for kind in (CAMPAIGN, "n")),
+    *((429, policy, kind, "retry") for policy in (RETRY, HOLD) for kind in (CAMPAIGN, "n")),
+    *((1002, policy, kind, "rejected") for policy in (RETRY, HOLD) for kind in (CAMPAIGN, "n")),
+    *((9999, policy, kind, "rejected") for policy in (RETRY, HOLD) for kind in (CAMPAIGN, "n")),
+    *((None, policy, kind, "rejected") for policy in (RETRY, HOLD) for kind in (CAMPAIGN, "n")),
+    *((3038, policy, CAMPAIGN, "back") for policy in (RETRY, HOLD)),
+    *((1200, policy, CAMPAIGN, "back") for policy in (RETRY, HOLD)),
+    *((3038, policy, NOTIFICATIONS, "rejected") for policy in (RETRY, HOLD)),
+]
+
+
+@pytest.mark.parametrize(("code", "policy", "kind", "wanted"), ITEM_CODES)
+@pytest.mark.parametrize("state", sorted(TURNED_AWAY))
+def test_a_refused_message_goes_where_its_code_says(
+    code: int | None, policy: str, kind: str, wanted: str, state: str
+) -> None:
+    said = answer(item(message_id(0), state, code))
+    verdicts = judge_answer(said, named(jobs(1)), lane(kind, on_server_error=policy))
+    assert places(verdicts) == [wanted]
+    assert bool(verdicts.stop) == (wanted == "back")
+
+
+def test_a_refused_message_keeps_the_code_and_who_gave_it() -> None:
+    said = answer(item(message_id(0), "rejected", 1002), item(message_id(1), "rejected"))
+    verdicts = judge_answer(said, named(jobs(2)), lane())
+    assert verdicts.rejected == [(job(0), (Origin.API, 1002)), (job(1), (Origin.API, 0))]
+
+
+def test_a_template_code_on_one_message_stops_the_campaign_with_words_for_people() -> None:
+    said = answer(item(message_id(0)), *(item(message_id(i), "rejected", 3038) for i in (1, 2)))
+    verdicts = judge_answer(said, named(jobs(3)), lane())
+    assert verdicts.back == [job(1), job(2)]
+    assert verdicts.stop == [
+        "the provider refused a message with code 3038: no such template in this language"
+    ]
+    assert [job_ for job_, _ in verdicts.accepted] == [job(0)]
+
+
+def test_a_message_that_the_answer_does_not_name_is_in_doubt() -> None:
+    verdicts = judge_answer(answer(item(message_id(1))), named(jobs(2)), lane())
+    assert verdicts.doubtful == [(job(0), (Origin.LOCAL, LocalReason.MISSING_IN_ANSWER))]
+
+
+def test_an_answer_to_an_earlier_attempt_proves_nothing() -> None:
+    verdicts = judge_answer(answer(item(message_id(0, 1))), named([job(0, attempts=1)]), lane())
+    assert places(verdicts) == ["doubtful"]
+
+
+def test_a_state_that_nobody_knows_is_in_doubt_with_the_code_it_came_with() -> None:
+    said = answer(item(message_id(0), "pondering", 17), item(message_id(1), "pondering"))
+    verdicts = judge_answer(said, named(jobs(2)), lane())
+    assert verdicts.doubtful == [(job(0), (Origin.API, 17)), (job(1), (Origin.API, 0))]
+
+
+@pytest.mark.parametrize("second", [("rejected", 1002), ("pondering", None)])
+def test_a_message_named_twice_with_different_results_is_in_doubt(
+    second: tuple[str, int | None],
+) -> None:
+    said = answer(item(message_id(0)), item(message_id(0), *second))
+    assert places(judge_answer(said, named(jobs(1)), lane())) == ["doubtful"]
+
+
+def test_a_message_named_twice_with_the_same_result_has_that_result() -> None:
+    said = answer(*[item(message_id(0), "rejected", 1002)] * 2, *[item(message_id(1))] * 2)
+    verdicts = judge_answer(said, named(jobs(2)), lane())
+    assert (places(verdicts, 0), places(verdicts, 1)) == (["rejected"], ["accepted"])
+
+
+def test_two_words_for_having_taken_a_message_do_not_contradict_each_other() -> None:
+    said = answer(item(message_id(0), "queued"), item(message_id(0), "sent"))
+    assert places(judge_answer(said, named(jobs(1)), lane())) == ["accepted"]
+
+
+SAID = st.builds(
+    item,
+    st.one_of(
+        st.none(),
+        st.sampled_from([message_id(index) for index in range(6)]),
+        st.sampled_from([message_id(0, 2), "somebody.else.1", "", message_id(99)]),
+    ),
+    st.sampled_from([*sorted(TAKEN | TURNED_AWAY), "unknown", "pondering", ""]),
+    st.one_of(st.none(), st.sampled_from([0, -1, 429, 1002, 1200, 1400, 2000, 3038, 70000])),
+    st.one_of(st.none(), st.just("5c1a7a4c-0000-4000-8000-000000000000"), st.just("no uuid")),
+)
+LANES = st.builds(
+    lane, st.sampled_from([CAMPAIGN, NOTIFICATIONS]), on_server_error=st.sampled_from([RETRY, HOLD])
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(SAID, max_size=14), LANES)
+def test_whatever_the_answer_says_every_message_lands_in_exactly_one_list(
+    said: list[AnswerItem], of: object
+) -> None:
+    those = jobs(6)
+    verdicts = judge_answer(answer(*said), named(those), of)  # type: ignore[arg-type]
+    assert Counter(everyone(verdicts)) == Counter(those)
+    assert bool(verdicts.stop) == bool(verdicts.back)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(SAID, max_size=14), LANES)
+def test_a_message_is_accepted_only_if_everything_said_of_it_says_so(
+    said: list[AnswerItem], of: object
+) -> None:
+    verdicts = judge_answer(answer(*said), named(jobs(6)), of)  # type: ignore[arg-type]
+    for index in range(6):
+        words = {one.state for one in said if one.client_message_id == message_id(index)}
+        assert ("accepted" in places(verdicts, index)) == (bool(words) and words <= TAKEN)
+
+
+@pytest.mark.parametrize("kind", [CAMPAIGN, NOTIFICATIONS])
+def test_a_server_error_is_retried_or_held_as_the_lane_wants(kind: str) -> None:
+    retried = judge_server_error(jobs(2), 500, 2000, lane(kind))
+    assert retried == Verdicts(retry=[(one, (Origin.REQUEST, 2000)) for one in jobs(2)])
+    held = judge_server_error(jobs(2), 503, None, lane(kind, on_server_error=HOLD))
+    assert held == Verdicts(held=[(one, (Origin.HTTP, 503)) for one in jobs(2)])
+
+
+def test_a_refusal_that_concerns_them_all_keeps_the_jobs_and_says_why() -> None:
+    assert judge_stop(jobs(2), 401, 1200) == Verdicts(
+        back=jobs(2),
+        stop=[
+            "the provider refused the request with HTTP 401, code 1200: "
+            "the API key is missing or wrong"
+        ],
+    )
+    assert judge_stop([], 403, None).stop == ["the provider refused the request with HTTP 403"]
+
+
+REQUESTS = [
+    # status, code, stops a campaign, stops a notification lane
+    (401, 1200, True, True),
+    (403, None, True, True),
+    (403, 3038, True, True),
+    (404, 1300, True, True),
+    (404, 9999, True, True),
+    (410, None, True, True),
+    (400, 1001, True, True),
+    (400, 3035, True, True),
+    (400, None, True, True),
+    (400, 3038, True, False),
+    (400, 3010, True, False),
+    (400, 1000, True, False),
+    (400, 9999, True, False),
+    (422, 3041, False, False),
+    (400, 1002, False, False),
+    (413, None, False, False),
+    (429, 429, False, False),
+    (500, 2000, False, False),
+    (503, None, False, False),
+]
+
+
+@pytest.mark.parametrize(("status", "code", "campaign", "notifications"), REQUESTS)
+def test_a_refused_request_stops_only_the_lanes_that_it_concerns(
+    status: int, code: int | None, campaign: bool, notifications: bool
+) -> None:
+    refused = Refused(status, code)
+    assert stops_lane(refused, lane(CAMPAIGN)) is campaign
+    assert stops_lane(refused, lane(NOTIFICATIONS)) is notifications
+
+
+def test_only_a_server_error_that_may_be_retried_is_posted_again_at_once() -> None:
+    again = {result: worth_a_quick_retry(result, lane()) for result in RESULTS}
+    assert again == {**dict.fromkeys(RESULTS, False), Refused(500, 2000): True, Refused(503): True}
+    held = [worth_a_quick_retry(result, lane(on_server_error=HOLD)) for result in RESULTS]
+    assert not any(held)
+
+
+RESULTS = (
+    Refused(500, 2000),
+    Refused(503),
+    Refused(429),
+    Refused(400, 1002),
+    Refused(401),
+    NotSent("refused"),
+    NoAnswer("reset"),
+)
+
+
+def test_a_request_has_the_code_of_its_body_or_else_its_status() -> None:
+    assert request_code(Refused(500, 2000)) == (Origin.REQUEST, 2000)
+    assert request_code(Refused(503)) == (Origin.HTTP, 503)
+    assert request_code(Answered(answer())) == (Origin.NONE, 0)
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ((Origin.REQUEST, 3041), "with code 3041: a template parameter is not valid"),
+        ((Origin.HTTP, 413), "with HTTP 413"),
+    ],
+)
+def test_refusals_one_after_the_other_are_explained(code: tuple[Origin, int], words: str) -> None:
+    assert explain_alike(code) == f"message after message is refused {words}"
+
+
+@pytest.mark.parametrize(
+    ("attempts", "full"), [(1, 5), (3, 5), (4, 10), (5, 20), (10, 640), (11, 900), (500, 900)]
+)
+def test_waves_wait_longer_each_time_up_to_the_cap(attempts: int, full: float) -> None:
+    retry, rng = Retry(quick_attempts=3, wave_base=5, wave_cap=900), random.Random(1)
+    delays = [wave_delay(attempts, retry, rng) for _ in range(50)]
+    assert full / 2 <= min(delays)
+    assert max(delays) <= full
+    assert len(set(delays)) == 50  # jittered
+
+
+def test_the_verdicts_of_two_halves_are_joined_list_by_list() -> None:
+    whole, half = Verdicts(), Verdicts()
+    for place, field in enumerate(fields(Verdicts)):
+        getattr(whole, field.name).append(place)
+        getattr(half, field.name).append(place + 100)
+    whole.join(half)
+    for place, field in enumerate(fields(Verdicts)):
+        assert getattr(whole, field.name) == [place, place + 100]

@@ -1,0 +1,186 @@
+"""What settling writes, for any mix of verdicts."""
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from store.flights import settle_batch
+from store.outcomes import RECORD_BYTES, LocalReason, Origin, Outcome, read_record
+from store.packing import Job
+from store.states import OPEN_STATES, State
+from tests.unit.worker.given import CAMPAIGN, NOW, flight, job, jobs, lane, tools
+from worker.decisions import Code, Verdicts
+from worker.settlement import settlement_of
+
+API_1002: Code = (Origin.API, 1002)
+SERVER_ERROR: Code = (Origin.HTTP, 503)
+MISSING: Code = (Origin.LOCAL, LocalReason.MISSING_IN_ANSWER)
+UMID = "5c1a7a4c-0000-4000-8000-00000000002a"
+
+
+def records(verdicts: Verdicts, those: Sequence[Job]) -> dict[int, Outcome]:
+    """The records that settling writes, by index."""
+    found = {}
+    for run in settlement_of(flight(those), verdicts, tools()).records:
+        first = run.bucket * 1000 + run.offset // RECORD_BYTES
+        for place in range(0, len(run.records), RECORD_BYTES):
+            record = read_record(run.records[place:][:RECORD_BYTES], first + place // RECORD_BYTES)
+            assert record is not None
+            found[record.index] = record
+    return found
+
+
+def test_an_accepted_message_has_a_record_with_umid_number_attempt_and_times() -> None:
+    one = job(1, attempts=1)
+    assert records(Verdicts(accepted=[(one, UMID)]), [one]) == {
+        1: Outcome(1, State.ACCEPTED, 2, Origin.NONE, 0, NOW, NOW, "447700900001", UMID)
+    }
+
+
+def test_a_umid_that_is_no_uuid_is_left_out() -> None:
+    assert records(Verdicts(accepted=[(job(0), "abc")]), jobs(1))[0].umid is None
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "state", "code"),
+    [
+        (Verdicts(rejected=[(job(0), API_1002)]), State.REJECTED, API_1002),
+        (Verdicts(held=[(job(0), SERVER_ERROR)]), State.UNKNOWN, SERVER_ERROR),
+        (Verdicts(retry=[(job(0), SERVER_ERROR)]), State.TRIED, SERVER_ERROR),
+        (Verdicts(doubtful=[(job(0), MISSING)]), State.TRIED, MISSING),
+    ],
+)
+def test_every_other_end_has_a_record_with_its_code(
+    verdicts: Verdicts, state: State, code: Code
+) -> None:
+    found = records(verdicts, jobs(1))[0]
+    assert (found.state, (found.origin, found.code), found.attempts) == (state, code, 1)
+    what = settlement_of(flight(jobs(1)), verdicts, tools())
+    assert what.codes == {f"{state}:{code[0].name.lower()}:{int(code[1])}": 1}
+
+
+def test_jobs_that_go_back_leave_no_trace_and_keep_their_attempts_and_order() -> None:
+    back = [job(2), job(0, attempts=1), job(1)]
+    what = settlement_of(flight(back), Verdicts(back=back), tools())
+    assert what.back == [job(0, attempts=1), job(1), job(2)]
+    assert (what.counts, what.records, what.stats) == ({State.QUEUED: 3}, [], {})
+
+
+def test_what_is_retried_goes_out_in_one_wave_with_an_attempt_used_up() -> None:
+    verdicts = Verdicts(retry=[(job(1), SERVER_ERROR), (job(0, attempts=3), API_1002)])
+    what = settlement_of(flight(jobs(2)), verdicts, tools(wave_base=4, quick_attempts=3))
+    (wave,) = what.waves
+    assert wave.jobs == [job(0, attempts=4), job(1, attempts=1)]
+    assert 4_000 <= wave.delay_ms <= 8_000  # by the most attempts: the second wave
+    assert what.counts == {State.DELAYED: 2}
+    assert what.stats == {"retried": 2}
+
+
+def test_a_message_out_of_attempts_fails_and_is_on_the_dead_list_with_the_reason() -> None:
+    verdicts = Verdicts(retry=[(job(0, attempts=2), SERVER_ERROR), (job(1, attempts=1), API_1002)])
+    what = settlement_of(flight(jobs(2)), verdicts, tools(max_attempts=3))
+    assert what.counts == {State.FAILED: 1, State.DELAYED: 1}
+    assert (what.dead, what.dead_reason) == ([job(0, attempts=3)], "http:503")
+    assert [one.index for one in what.waves[0].jobs] == [1]
+
+
+def test_what_is_in_doubt_is_parked_for_as_long_as_the_lane_says() -> None:
+    verdicts = Verdicts(doubtful=[(job(0), MISSING)], accepted=[(job(1), None)])
+    flown = flight(jobs(2), lane(settle_after=180))
+    (park,) = settlement_of(flown, verdicts, tools()).parks
+    assert (park.id, park.delay_ms, park.jobs) == (
+        f"{flown.batch}p",
+        180_000,
+        [job(0, attempts=1)],
+    )
+
+
+def test_the_first_reason_to_stop_is_told() -> None:
+    what = settlement_of(flight(jobs(1)), Verdicts(back=jobs(1), stop=["one", "two"]), tools())
+    assert what.stop == "one"
+    assert settlement_of(flight(jobs(1)), Verdicts(back=jobs(1)), tools()).stop == ""
+
+
+def test_retries_within_the_flight_are_counted_too() -> None:
+    flown = flight(jobs(2))
+    flown.retried = 4
+    what = settlement_of(flown, Verdicts(retry=[(one, SERVER_ERROR) for one in jobs(2)]), tools())
+    assert what.stats == {"retried": 6}
+
+
+@pytest.mark.parametrize(
+    "recipient", [b"GB.1349120865530274", b"U4af4980629", b"GB:07700900123", b"9" * 16, b"0123456"]
+)
+def test_a_recipient_that_is_no_phone_number_is_kept_beside_the_records(recipient: bytes) -> None:
+    one = job(0, recipient=recipient)
+    for verdicts in (
+        Verdicts(accepted=[(one, UMID)]),
+        Verdicts(rejected=[(one, API_1002)]),
+        Verdicts(held=[(one, SERVER_ERROR)]),
+        Verdicts(retry=[(one, SERVER_ERROR)]),
+        Verdicts(doubtful=[(one, MISSING)]),
+    ):
+        what = settlement_of(flight([one]), verdicts, tools())
+        assert what.long_ids == [(0, recipient)]
+        assert records(verdicts, [one])[0].number == ""
+
+
+def test_a_phone_number_stands_in_its_record_alone() -> None:
+    what = settlement_of(
+        flight(jobs(2)), Verdicts(accepted=[(one, None) for one in jobs(2)]), tools()
+    )
+    assert what.long_ids == []
+
+
+def test_a_message_that_was_never_posted_has_no_time_of_posting() -> None:
+    flown = flight(jobs(1))
+    flown.posted_ms = 0
+    what = settlement_of(flown, Verdicts(rejected=[(job(0), API_1002)]), tools())
+    found = read_record(what.records[0].records, 0)
+    assert found is not None
+    assert (found.posted_at, found.changed_at) == (0, NOW)
+
+
+LISTS = ("accepted", "rejected", "retry", "doubtful", "held", "back")
+CODES = st.sampled_from([API_1002, SERVER_ERROR, MISSING, (Origin.API, 70000), (Origin.API, -1)])
+FATES = st.lists(
+    st.tuples(st.sampled_from(LISTS), st.integers(0, 20), CODES), min_size=1, max_size=40
+)
+
+
+def verdicts_of(fates: list[tuple[str, int, Code]]) -> tuple[list[Job], Verdicts]:
+    """Jobs here and there in the lane, and what became of each."""
+    verdicts, those = Verdicts(), []
+    for place, (name, attempts, code) in enumerate(fates):
+        one = job(place * 3 if place % 2 else 2000 + place, attempts)
+        those.append(one)
+        entry = {"accepted": (one, UMID), "back": one}.get(name, (one, code))
+        getattr(verdicts, name).append(entry)
+    return those, verdicts
+
+
+@settings(max_examples=150, deadline=None)
+@given(FATES)
+def test_the_figures_always_add_up_to_the_size_of_the_flight(
+    fates: list[tuple[str, int, Code]],
+) -> None:
+    those, verdicts = verdicts_of(fates)
+    what = settlement_of(flight(those), verdicts, tools(max_attempts=8))
+    assert sum(what.counts.values()) == len(those)
+    settle_batch(CAMPAIGN.id, "b1", len(those), "ann", what)  # holds the counts against the lists
+
+
+@settings(max_examples=150, deadline=None)
+@given(FATES)
+def test_every_message_that_is_not_finished_has_one_place_where_it_waits(
+    fates: list[tuple[str, int, Code]],
+) -> None:
+    those, verdicts = verdicts_of(fates)
+    what = settlement_of(flight(those), verdicts, tools(max_attempts=8))
+    waiting = [one.index for wave in what.waves for one in wave.jobs]
+    waiting += [one.index for park in what.parks for one in park.jobs]
+    waiting += [one.index for one in what.back]
+    assert len(set(waiting)) == len(waiting)
+    assert len(waiting) == sum(what.counts.get(state, 0) for state in OPEN_STATES)

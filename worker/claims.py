@@ -1,0 +1,185 @@
+"""Taking jobs: which lane is served next, permits for its jobs, then the jobs themselves."""
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import Callable
+
+import structlog
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt
+
+from config.settings import SettingsError
+from store.calls import Call, command
+from store.drains import forget_ready, ready_lanes, wake_drain
+from store.errors import StoreError, StoreUnavailable
+from store.flights import Claim, claim_batch
+from store.keys import lane_keys
+from store.lanes import LaneStatus, Priority, announce, read_status
+from store.states import State
+from worker.choice import Turns
+from worker.flight import Flight, OpenLane, Reservation, Tools
+from worker.lanes import LaneShelf, note_trouble
+from worker.pauses import Pauses, full_jitter
+from worker.permits import PermitOffice
+
+log = structlog.get_logger(__name__)
+
+LONGEST_PAUSE = 1.0
+"""Seconds before permits are asked for again, however far away the turn is: limits may change."""
+LOOK_AGAIN = 30.0
+"""Seconds before another look at a lane that cannot be sent from here."""
+TRIES = 5
+MANY = 1_000_000
+
+
+class Claims:
+    """Steps 1 to 3 of a batch.
+
+    Args:
+        call_for_help: sends a drain task to whoever is free.
+    """
+
+    def __init__(
+        self,
+        tools: Tools,
+        permits: PermitOffice,
+        pauses: Pauses,
+        call_for_help: Callable[[], None],
+    ) -> None:
+        self._tools = tools
+        self._permits = permits
+        self._pauses = pauses
+        self._call_for_help = call_for_help
+        self._shelf = LaneShelf(tools.store, tools.settings)
+        self._turns = Turns()
+        self._foreign: dict[
+            str, float
+        ] = {}  # lanes not to be sent from here → next look, our clock
+
+    async def choose(self, has_room: Callable[[OpenLane], bool]) -> OpenLane | None:
+        """Step 1: the most urgent lane that may be sent from now."""
+        served = {Priority(name).urgency for name in self._tools.settings.worker.priorities}
+        ready = [pair for pair in await self._tools.store.run(ready_lanes()) if pair[1] in served]
+        for lane_id, _ in ready:
+            if self._shelf.known(lane_id) is None:
+                await self._open(lane_id)
+
+        def may_send(lane_id: str) -> bool:
+            lane = self._shelf.known(lane_id)
+            return lane is not None and has_room(lane) and self._is_free(lane)
+
+        chosen = self._turns.choose(ready, may_send)
+        return None if chosen is None else self._shelf.known(chosen)
+
+    async def reserve(self, lane: OpenLane) -> Reservation | None:
+        """Step 2: permits for what waits, as much of it as may go at once; None = not now."""
+        queued = await self._queued(lane)
+        if queued <= 0:
+            await self._forget(lane)
+            return None
+        cap = self._tools.settings.batch.max_messages
+        most = lane.sender.limits.largest_batch(urgent=lane.urgent, cap=cap)
+        reservation = await self._permits.reserve(
+            lane.sender, min(queued, most), urgent=lane.urgent
+        )
+        if reservation.granted:
+            if queued > reservation.n:
+                await self._seek_help()
+            return reservation
+        pause = min(reservation.permits.wait, LONGEST_PAUSE)
+        self._pauses.hold(lane.sender.id, pause, urgent=lane.urgent)
+        return None
+
+    async def claim(
+        self, lane: OpenLane, reservation: Reservation, stopping: asyncio.Event
+    ) -> Flight | None:
+        """Step 3: jobs for the permits, when their turn has come; None if there are none to send.
+
+        Raises:
+            StoreError: what may have been claimed all the same comes back when its lease runs out.
+        """
+        await self._permits.await_turn(reservation)
+        if stopping.is_set():
+            await self._permits.give_back(lane.sender, reservation, reservation.n)
+            return None
+        batch = secrets.token_hex(6)
+        claim = await self._claim(self._claim_call(lane, batch, reservation.n))
+        now = self._tools.clock()
+        with contextlib.suppress(StoreError):  # the jobs are ours already
+            await self._tidy_up(lane, reservation, claim)
+        if not claim.jobs:
+            return None
+        return Flight(lane, batch, claim.jobs, reservation, claim.now_ms, now)
+
+    async def _claim(self, call: Call[Claim]) -> Claim:
+        """Run the claim; a lost reply is asked for again, and is the same."""
+        retry = self._tools.settings.retry
+        retrying = AsyncRetrying(
+            retry=retry_if_exception_type(StoreUnavailable),
+            stop=stop_after_attempt(TRIES),
+            wait=full_jitter(retry.quick_base, retry.quick_cap, self._tools.rng),
+            sleep=self._tools.sleep,
+            reraise=True,
+        )
+        claim: Claim = await retrying(self._tools.store.run, call)
+        return claim
+
+    def _claim_call(self, lane: OpenLane, batch: str, most: int) -> Call[Claim]:
+        settings = self._tools.settings
+        return claim_batch(
+            lane.lane.id,
+            batch,
+            owner=self._tools.owner,
+            most=most,
+            most_bytes=settings.batch.max_bytes,
+            lease_ms=int(settings.worker.lease_seconds * 1000),
+        )
+
+    async def _tidy_up(self, lane: OpenLane, reservation: Reservation, claim: Claim) -> None:
+        await self._permits.give_back(lane.sender, reservation, reservation.n - len(claim.jobs))
+        if not claim.jobs:
+            await self._forget(lane)
+
+    async def _seek_help(self) -> None:
+        """There is more than this batch: see that idle processes join in."""
+        nobody_called = await self._tools.store.run(wake_drain(MANY))
+        if nobody_called:
+            self._call_for_help()
+
+    async def _open(self, lane_id: str) -> None:
+        if self._foreign.get(lane_id, 0.0) > self._tools.clock():
+            return
+        try:
+            if await self._shelf.get(lane_id) is None:
+                await self._tools.store.run(forget_ready(lane_id))
+            self._foreign.pop(lane_id, None)
+        except (SettingsError, ValueError) as error:
+            await self._leave_to_others(lane_id, str(error))
+
+    async def _leave_to_others(self, lane_id: str, why: str) -> None:
+        """This worker cannot send from the lane; another one may, so it is shown and not stopped."""
+        log.error("lane cannot be sent from here", lane=lane_id, error=why)
+        self._foreign[lane_id] = self._tools.clock() + LOOK_AGAIN
+        host = self._tools.owner.split(":")[0]
+        await self._tools.store.run(
+            note_trouble(lane_id, f"The worker on {host} cannot send: {why}")
+        )
+
+    def _is_free(self, lane: OpenLane) -> bool:
+        return self._pauses.is_free(lane.sender.id, urgent=lane.urgent)
+
+    async def _queued(self, lane: OpenLane) -> int:
+        key = lane_keys(lane.lane.id).counts
+        return await self._tools.store.run(
+            command("HGET", key, State.QUEUED, parse=lambda reply: int(reply or 0))
+        )
+
+    async def _forget(self, lane: OpenLane) -> None:
+        """Take back the hint that the lane is ready; look again, since a job may just have come."""
+        await self._tools.store.run(forget_ready(lane.lane.id))
+        status = await self._tools.store.run(read_status(lane.lane.id))
+        if status is LaneStatus.SENDING and await self._queued(lane) > 0:
+            await self._tools.store.run(announce(lane.lane.id, lane.lane.priority))
+        if status.ended:
+            self._shelf.forget(lane.lane.id)
+            self._turns.forget(lane.lane.id)

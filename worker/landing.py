@@ -1,0 +1,50 @@
+"""Landing: what became of a flight is written down, however long the store is away."""
+
+import structlog
+from tenacity import AsyncRetrying, retry_if_exception_type
+
+from store.calls import Call
+from store.errors import StoreError, StoreUnavailable
+from store.flights import Settled, settle_batch, settle_park
+from worker.decisions import Verdicts
+from worker.flight import Flight, Tools
+from worker.pauses import full_jitter
+from worker.settlement import settlement_of
+
+log = structlog.get_logger(__name__)
+
+LONGEST_WAIT = 5.0
+
+
+async def settle(flight: Flight, verdicts: Verdicts, tools: Tools) -> None:
+    """Write down what became of every message; an answer in hand waits until Redis takes it."""
+    what, n = settlement_of(flight, verdicts, tools), len(flight.jobs)
+    ids = {"lane": flight.id, "batch": flight.batch}
+    try:
+        settled = await _write(
+            flight, tools, settle_batch(flight.id, flight.batch, n, tools.owner, what)
+        )
+        if settled.lost:  # the lease ran out: the flight lies parked under its own id, or is back
+            settled = await _write(flight, tools, settle_park(flight.id, flight.batch, n, what))
+            log.warning("the lease had run out", **ids, park=settled.verdict)
+    except StoreError:
+        log.exception("a batch could not be settled; its lease will bring it back", **ids)
+        return
+    if settled.lost:
+        log.error("the flight was lost before its answer could be written", **ids)
+    elif what.stop:
+        log.error("lane stopped", **ids, reason=what.stop)
+
+
+async def _write(flight: Flight, tools: Tools, call: Call[Settled]) -> Settled:
+    """Run a call that may be repeated, until the store has answered it."""
+    retrying = AsyncRetrying(
+        retry=retry_if_exception_type(StoreUnavailable),
+        wait=full_jitter(0.05, LONGEST_WAIT, tools.rng),
+        before_sleep=lambda _: log.warning(
+            "settling waits for the store", lane=flight.id, batch=flight.batch
+        ),
+        sleep=tools.sleep,
+    )
+    settled: Settled = await retrying(tools.store.run, call)
+    return settled

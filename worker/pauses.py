@@ -1,0 +1,65 @@
+"""Pauses: when this process may claim for a sub-account again, and how long to wait after failures."""
+
+import random
+from collections.abc import Callable
+
+from tenacity import RetryCallState
+
+FIRST_PAUSE = 0.5
+LONGEST_PAUSE = 30.0
+
+
+class Pauses:
+    """Which sub-accounts this process leaves alone for a moment.
+
+    Only this process: what concerns everyone, such as a 429, is kept in the store. A host that cannot
+    reach the provider must not hold up those that can.
+
+    Args:
+        clock: seconds, monotonic.
+    """
+
+    def __init__(self, clock: Callable[[], float], rng: random.Random) -> None:
+        self._clock = clock
+        self._rng = rng
+        self._until: dict[tuple[str, bool], float] = {}  # sub-account, urgent → our clock
+        self._unreached: dict[str, int] = {}  # sub-account → pauses in a row
+
+    def hold(self, sender: str, seconds: float, *, urgent: bool) -> None:
+        """Leave the urgent lanes of a sub-account, or the others, alone for so long."""
+        until = self._clock() + seconds
+        self._until[sender, urgent] = max(until, self._until.get((sender, urgent), 0.0))
+
+    def is_free(self, sender: str, *, urgent: bool) -> bool:
+        """Whether such lanes of this sub-account may be claimed from now."""
+        return self._until.get((sender, urgent), 0.0) <= self._clock()
+
+    def next_end(self) -> float | None:
+        """Seconds until the first pause ends; None if there is none."""
+        now = self._clock()
+        return min((until - now for until in self._until.values() if until > now), default=None)
+
+    def not_reached(self, sender: str) -> float:
+        """Nobody was there: pause, longer each time. Returns the seconds of the pause.
+
+        Requests that were in the air together fail together, and count as one failure.
+        """
+        if self.is_free(sender, urgent=True):
+            times = self._unreached[sender] = self._unreached.get(sender, 0) + 1
+            pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(times - 1, 10))
+            for urgent in (True, False):
+                self.hold(sender, pause * self._rng.uniform(0.5, 1), urgent=urgent)
+        return self._until[sender, True] - self._clock()
+
+    def reached(self, sender: str) -> None:
+        """Somebody answered."""
+        self._unreached.pop(sender, None)
+
+
+def full_jitter(base: float, cap: float, rng: random.Random) -> Callable[[RetryCallState], float]:
+    """Waiting between the attempts of a retrying call: at random within a span that doubles."""
+
+    def wait(state: RetryCallState) -> float:
+        return rng.uniform(0, min(cap, base * 2.0 ** min(state.attempt_number - 1, 20)))
+
+    return wait
