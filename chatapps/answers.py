@@ -124,12 +124,30 @@ class RawAnswer:
     flaw: str | None = None  # why the body is not whole
 
 
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A 2xx whose body came whole."""
+
+    body: bytes
+
+
 def judge_answer(raw: RawAnswer, *, now: float, max_bytes: int) -> Answered | Refused | NoAnswer:
     """What a raw answer means.
 
     `now` is the time in epoch seconds, used only when the answer names a date to retry at and
     has no `Date` of its own; `max_bytes` bounds a compressed body when it is unpacked.
     """
+    received = judge_transfer(raw, now=now, max_bytes=max_bytes)
+    if not isinstance(received, Received):
+        return received
+    try:
+        return Answered(decode_batch_answer(received.body))
+    except UnreadableAnswer as exc:
+        return NoAnswer(f"HTTP {raw.status}, unreadable: {exc}")
+
+
+def judge_transfer(raw: RawAnswer, *, now: float, max_bytes: int) -> Received | Refused | NoAnswer:
+    """The same for an answer of any kind: its body, when it came whole with a 2xx."""
     if raw.status >= 400 and raw.status != 408:
         return _refused(raw, now, max_bytes)
     if not 200 <= raw.status < 300:
@@ -137,7 +155,7 @@ def judge_answer(raw: RawAnswer, *, now: float, max_bytes: int) -> Answered | Re
     if raw.flaw is not None:
         return NoAnswer(f"HTTP {raw.status}, then {raw.flaw}")
     try:
-        return Answered(decode_batch_answer(_unpack(raw, max_bytes)))
+        return Received(_unpack(raw, max_bytes))
     except UnreadableAnswer as exc:
         return NoAnswer(f"HTTP {raw.status}, unreadable: {exc}")
 

@@ -21,7 +21,16 @@ from urllib.parse import quote
 import httpx
 from pydantic import SecretStr
 
-from chatapps.answers import NoAnswer, NotSent, RawAnswer, Refused, Result, judge_answer
+from chatapps.answers import (
+    NoAnswer,
+    NotSent,
+    RawAnswer,
+    Received,
+    Refused,
+    Result,
+    judge_answer,
+    judge_transfer,
+)
 
 MAX_ANSWER_BYTES = 8 * 1024 * 1024
 """Far above an honest answer: 1,000 items are about 250 KB."""
@@ -125,9 +134,26 @@ class ChatAppsClient:
         result = await self._exchange(endpoint, "GET", url, None)
         return Probe(judge_probe(result), result)
 
+    async def fetch(
+        self, endpoint: Endpoint, method: str, url: str, body: bytes | None = None
+    ) -> Received | Refused | NotSent | NoAnswer:
+        """Any other request with the endpoint's key; what the body means is the caller's to say."""
+        raw = await self._transfer(endpoint, method, url, body)
+        if not isinstance(raw, RawAnswer):
+            return raw
+        return judge_transfer(raw, now=self._clock(), max_bytes=self._max_answer_bytes)
+
     async def _exchange(
         self, endpoint: Endpoint, method: str, url: str, body: bytes | None
     ) -> Result:
+        raw = await self._transfer(endpoint, method, url, body)
+        if not isinstance(raw, RawAnswer):
+            return raw
+        return judge_answer(raw, now=self._clock(), max_bytes=self._max_answer_bytes)
+
+    async def _transfer(
+        self, endpoint: Endpoint, method: str, url: str, body: bytes | None
+    ) -> RawAnswer | NotSent | NoAnswer:
         try:
             request = self._build(endpoint, method, url, body)
         except (httpx.InvalidURL, UnicodeError):
@@ -141,7 +167,7 @@ class ChatAppsClient:
                 return _without_status(exc)
             if not arrival.whole:  # else it only failed to close
                 arrival.flaw = _reason(exc)
-        return judge_answer(arrival.raw(), now=self._clock(), max_bytes=self._max_answer_bytes)
+        return arrival.raw()
 
     def _build(
         self, endpoint: Endpoint, method: str, url: str, body: bytes | None

@@ -2,7 +2,8 @@
 
 The file is the one named by `SENDMANY_CONFIG`, else `sendmany.toml` in the working directory. Nested
 settings take two underscores in the environment: `SENDMANY_HTTP__DEADLINE=20`. Every setting is
-explained in `config/sendmany.example.toml`.
+explained in `config/sendmany.example.toml`. What neither of them says is taken from a `sendmany up`
+that runs in the state directory, so that other commands find its server and its sandbox.
 """
 
 import os
@@ -24,10 +25,13 @@ from pydantic import (
 )
 from pydantic_settings import (
     BaseSettings,
+    InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+
+from config.running import read_note
 
 REGIONS: dict[str, str] = {
     "apac": "https://chatapps.8x8.com",
@@ -37,6 +41,7 @@ REGIONS: dict[str, str] = {
 }
 """Base URL of each region the provider documents."""
 
+ACCOUNT_ID = r"^[0-9A-Fa-f]{8}-?(?:[0-9A-Fa-f]{4}-?){3}[0-9A-Fa-f]{12}$"
 SubAccountId = Annotated[str, Field(pattern=r"^[A-Za-z0-9\-._&]{3,50}$")]
 
 
@@ -45,7 +50,7 @@ class SettingsError(Exception):
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 class SubAccount(_Section):
@@ -59,6 +64,10 @@ class SubAccount(_Section):
     """Name of the environment variable that holds the key."""
     api_key_file: Path | None = None
     """File whose first line is the key (a mounted secret)."""
+    account_id: str | None = Field(default=None, pattern=ACCOUNT_ID)
+    """The account it belongs to: for templates and webhooks. The provider's portal shows it."""
+    channel_id: str | None = Field(default=None, min_length=1)
+    """The WhatsApp number whose templates it sends; messages are held against them before a launch."""
     messages_per_second: NonNegativeFloat = 1000
     """Shared by all workers; 0 = no limit."""
     requests_per_second: NonNegativeFloat = 1800
@@ -156,10 +165,11 @@ class Settings(BaseSettings):
         env_nested_delimiter="__",
         extra="forbid",
         frozen=True,
+        hide_input_in_errors=True,  # it may be a key
     )
 
-    redis_url: str = "redis://127.0.0.1:6379/0"
-    broker_url: str | None = None
+    redis_url: str = Field(default="redis://127.0.0.1:6379/0", repr=False)  # may hold a password
+    broker_url: str | None = Field(default=None, repr=False)
     """Celery's broker; the default is `redis_url`."""
     state_dir: Path = Path(".sendmany")
     """Where `sendmany up` keeps the embedded server's data."""
@@ -220,9 +230,11 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Environment first, then the TOML file."""
+        """Environment first, then the TOML file, then a `sendmany up` that runs in `state_dir`."""
         toml = TomlConfigSettingsSource(settings_cls, toml_file=config_file())
-        return init_settings, env_settings, toml
+        home = {"state_dir": ".sendmany", **toml(), **env_settings()}["state_dir"]
+        running = InitSettingsSource(settings_cls, read_note(Path(home)).get("settings", {}))
+        return init_settings, env_settings, toml, running
 
 
 def config_file() -> Path | None:

@@ -4,15 +4,22 @@ import platform
 import shutil
 import tempfile
 import time
+from enum import Enum
 from importlib.util import find_spec
 from pathlib import Path
 
 import redis
 
-from sendmany.processes import Child, ProcessError, start
+from sendmany.processes import STOP_SECONDS, Child, ProcessError, Wait, start
 
 START_SECONDS = 30.0
 LONGEST_SOCKET_PATH = 100  # the system's limit is 104 to 108 bytes
+
+
+class _State(Enum):
+    AWAY = "away"
+    LOADING = "loading"  # reading what it wrote before; takes as long as it takes
+    READY = "ready"
 
 
 class EmbeddedServer:
@@ -39,12 +46,16 @@ class EmbeddedServer:
         return f"unix://{self._socket}"
 
     @property
-    def child(self) -> Child:
-        """The running process."""
-        assert self._child is not None
+    def child(self) -> Child | None:
+        """The process, once it has been started."""
         return self._child
 
-    def start(self) -> None:
+    @property
+    def log(self) -> Path:
+        """What the server says."""
+        return self._home / "server.log"
+
+    def start(self, on_wait: Wait = lambda: None) -> None:
         """Start it and wait until it answers.
 
         Raises:
@@ -52,22 +63,22 @@ class EmbeddedServer:
         """
         self._home.mkdir(parents=True, exist_ok=True)
         self._socket.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._child = start([str(find_server()), *self._arguments()], self._home / "server.log")
+        self._child = start([str(find_server()), *self._arguments()], self.log)
         give_up = time.monotonic() + START_SECONDS
         client = redis.Redis(unix_socket_path=str(self._socket))
-        while not _answers(client):
+        while (state := _state(client)) is not _State.READY:
+            on_wait()
+            if state is _State.LOADING:
+                give_up = time.monotonic() + START_SECONDS
             if self._child.exit_code() is not None or time.monotonic() > give_up:
-                self._child.stop()
-                raise ProcessError(
-                    f"The embedded server did not start; see {self._home / 'server.log'}."
-                )
+                raise ProcessError(f"The embedded server did not start; see {self.log}.")
             self._child.wait(0.02)
         client.close()
 
-    def stop(self) -> None:
+    def stop(self, seconds: float = STOP_SECONDS) -> None:
         """End it; what it acknowledged is on disk."""
         if self._child is not None:
-            self._child.stop()
+            self._child.stop(seconds)
         if self._socket.parent != self._home:
             shutil.rmtree(self._socket.parent, ignore_errors=True)
 
@@ -115,8 +126,11 @@ def _socket_path(home: Path) -> Path:
     return Path(tempfile.mkdtemp(prefix="sendmany-")) / "redis.sock"
 
 
-def _answers(client: redis.Redis) -> bool:
+def _state(client: redis.Redis) -> _State:
     try:
-        return bool(client.ping())
+        client.ping()
+    except redis.BusyLoadingError:
+        return _State.LOADING
     except redis.RedisError:
-        return False
+        return _State.AWAY
+    return _State.READY

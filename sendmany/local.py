@@ -6,19 +6,21 @@ settle what it has in the air while the server still runs.
 
 import json
 import os
-import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from config.settings import Settings
+from config.settings import Settings, load_settings
 from sendmany.embedded import EmbeddedServer
-from sendmany.processes import Child, ProcessError, start
+from sendmany.processes import Child, ProcessError, Wait, last_line, python, start
 
 SANDBOX_ID = "sandbox"
 SANDBOX_KEY = "sandbox-key"
-WORKER_STOP_SECONDS = 3.0
+NO_LIMITS = {"messages_per_second": 0, "requests_per_second": 0}
+SANDBOX_START_SECONDS = 20.0
+SUB_ACCOUNTS = "SENDMANY_SUB_ACCOUNTS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +43,19 @@ class LocalPlan:
     worker_processes: int = 2
     environment: tuple[tuple[str, str], ...] = ()  # settings of the processes, by their variables
     fsync: str = "everysec"
+    patience: float = 3.0  # seconds a worker gets to settle what it has in the air
 
 
 class Local:
-    """The processes of a plan; a context manager that leaves none behind."""
+    """The processes of a plan; a context manager that leaves none behind.
 
-    def __init__(self, plan: LocalPlan) -> None:
+    Args:
+        on_wait: called often while something starts; what it raises ends the start.
+    """
+
+    def __init__(self, plan: LocalPlan, on_wait: Wait = lambda: None) -> None:
         self._plan = plan
+        self._on_wait = on_wait
         self.server: EmbeddedServer | None = None
         self.sandbox: Child | None = None
         self.worker: Child | None = None
@@ -78,17 +86,78 @@ class Local:
         """
         if self._plan.embedded:
             self.server = EmbeddedServer(self._plan.home / "redis", fsync=self._plan.fsync)
-            self.server.start()
+            self.server.start(self._on_wait)
             self.environment["SENDMANY_REDIS_URL"] = self.server.url
-            self.environment["SENDMANY_BROKER_URL"] = ""
         if self._plan.sandbox is not None:
-            self.start_sandbox(self._plan.sandbox)
+            self._start_sandbox(self._plan.sandbox)
         if self._plan.worker_processes:
             self.worker = self.start_worker()
 
-    def start_sandbox(self, sandbox: Sandbox) -> None:
-        """Start the provider sandbox and configure it as the only sub-account."""
-        log = self._plan.home / "logs" / "sandbox.log"
+    def start_worker(self) -> Child:
+        """Start one more Celery worker with the environment of this plan."""
+        options = (
+            "--pool", "prefork", "--concurrency", str(self._plan.worker_processes),
+            "--loglevel", "WARNING", "--without-gossip", "--without-mingle",
+            "--hostname", f"sendmany-{os.getpid()}@%h",
+        )  # fmt: skip
+        return start(
+            python("sendmany.worker_process", *options),
+            self.worker_log,
+            env={**os.environ, **self.environment},
+        )
+
+    @property
+    def worker_log(self) -> Path:
+        """What the worker says."""
+        return self._log("worker")
+
+    def settings(self) -> Settings:
+        """The settings that these processes use, from now on also of this process."""
+        os.environ.update(self.environment)
+        load_settings.cache_clear()
+        return load_settings()
+
+    def see_that_all_run(self) -> None:
+        """Raise ProcessError when a process has ended by itself."""
+        if failure := self.failed():
+            raise ProcessError(failure)
+
+    def failed(self) -> str | None:
+        """Why it cannot go on: a process that ended by itself. None while all is well."""
+        for name, child, log in self._children():
+            if child is not None and child.exit_code() is not None:
+                return f"The {name} ended by itself: see {log}."
+        return None
+
+    def running(self) -> list[str]:
+        """What runs, by name, in the order in which it is stopped."""
+        return [
+            name
+            for name, child, _ in self._children()
+            if child is not None and child.exit_code() is None
+        ]
+
+    def stop(
+        self, patience: float | None = None, *, in_a_hurry: Callable[[], bool] = lambda: False
+    ) -> list[str]:
+        """Stop everything: the worker first, the server last. Returns what was running, by name.
+
+        Args:
+            patience: seconds for the worker to settle what it has in the air.
+            in_a_hurry: asked meanwhile; True ends the patience.
+        """
+        names = self.running()
+        if self.worker is not None:
+            seconds = self._plan.patience if patience is None else patience
+            self.worker.stop(seconds, in_a_hurry=in_a_hurry)
+        if self.sandbox is not None:
+            self.sandbox.stop(0.5)
+        if self.server is not None:
+            self.server.stop()
+        return names
+
+    def _start_sandbox(self, sandbox: Sandbox) -> None:
+        """Start the provider sandbox and configure it as a sub-account."""
         words = {
             "port": sandbox.port,
             "latency-ms": sandbox.latency_ms,
@@ -96,67 +165,37 @@ class Local:
             "seed": sandbox.seed,
             "sub-account": SANDBOX_ID,
         }
-        options = [word for name, value in words.items() for word in (f"--{name}", str(value))]
+        log = self._log("sandbox")
         self.sandbox = start(
-            [sys.executable, "-m", "chatapps.sandbox", *options],
+            python("chatapps.sandbox", *(f"--{name}={value}" for name, value in words.items())),
             log,
             env={**os.environ, "SANDBOX_API_KEY": SANDBOX_KEY},
             read_stdout=True,
         )
-        line = self.sandbox.first_line()
+        line = self.sandbox.first_line(SANDBOX_START_SECONDS, self._on_wait)
         if not line:
-            raise ProcessError(_last_line(log) or f"The sandbox did not start; see {log}.")
+            raise ProcessError(last_line(log) or f"The sandbox did not start: see {log}.")
         self.sandbox_url = json.loads(line)["listening"]
         self._use_sandbox()
 
-    def start_worker(self) -> Child:
-        """Start one more Celery worker with the environment of this plan."""
-        return start(
-            [
-                sys.executable, "-m", "celery", "-A", "worker", "worker",
-                "--pool", "prefork", "--concurrency", str(self._plan.worker_processes),
-                "--loglevel", "WARNING", "--without-gossip", "--without-mingle",
-                "--hostname", f"sendmany-{os.getpid()}@%h",
-            ],
-            self._plan.home / "logs" / "worker.log",
-            env={**os.environ, **self.environment},
-        )  # fmt: skip
-
-    def settings(self) -> Settings:
-        """The settings that these processes use, for this process."""
-        os.environ.update(self.environment)
-        return Settings()
-
-    def failed(self) -> str | None:
-        """Why it cannot go on: a process that ended by itself. None while all is well."""
-        children = (self.server.child if self.server else None, self.sandbox, self.worker)
-        for name, child in zip(("server", "sandbox", "worker"), children, strict=True):
-            if child is not None and child.exit_code() is not None:
-                logs = self._plan.home / ("redis" if name == "server" else "logs")
-                return f"The {name} ended by itself; see the log in {logs}."
-        return None
-
-    def stop(self) -> None:
-        """Stop everything: the worker first, the server last."""
-        if self.worker is not None:
-            self.worker.stop(WORKER_STOP_SECONDS)
-        if self.sandbox is not None:
-            self.sandbox.stop(1)
-        if self.server is not None:
-            self.server.stop()
-
     def _use_sandbox(self) -> None:
-        account: dict[str, Any] = {
+        text = self.environment.get(SUB_ACCOUNTS) or os.environ.get(SUB_ACCOUNTS) or "{}"
+        given: dict[str, Any] = json.loads(text)
+        account = {
+            **NO_LIMITS,
+            **given.get(SANDBOX_ID, {}),
             "base_url": self.sandbox_url,
             "api_key": SANDBOX_KEY,
-            "messages_per_second": 0,
-            "requests_per_second": 0,
         }
-        given = json.loads(self.environment.get("SENDMANY_SUB_ACCOUNTS", "{}"))
-        account.update(given.get(SANDBOX_ID, {}))
-        self.environment["SENDMANY_SUB_ACCOUNTS"] = json.dumps({**given, SANDBOX_ID: account})
+        self.environment[SUB_ACCOUNTS] = json.dumps({**given, SANDBOX_ID: account})
 
+    def _children(self) -> list[tuple[str, Child | None, Path]]:
+        server = self.server
+        return [
+            ("worker", self.worker, self._log("worker")),
+            ("sandbox", self.sandbox, self._log("sandbox")),
+            ("server", server.child if server else None, server.log if server else Path()),
+        ]
 
-def _last_line(log: Path) -> str:
-    lines = log.read_text("utf-8", "replace").strip().splitlines()
-    return lines[-1] if lines else ""
+    def _log(self, name: str) -> Path:
+        return self._plan.home / "logs" / f"{name}.log"

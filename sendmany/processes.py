@@ -1,15 +1,23 @@
 """Processes that we start: in sessions of their own, so that Ctrl-C reaches only us; stopped by us."""
 
+import contextlib
 import ctypes
 import os
+import select
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 STOP_SECONDS = 3.0
+_STEP = 0.02
 _PR_SET_PDEATHSIG = 1
+
+Wait = Callable[[], None]
+"""Called again and again while we wait for a process; may raise, to wait no more."""
 
 
 class ProcessError(Exception):
@@ -40,29 +48,37 @@ class Child:
             return False
         return True
 
-    def first_line(self) -> bytes:
-        """The first line that it prints on stdout; empty if it ends without one."""
+    def first_line(self, seconds: float, on_wait: Wait = lambda: None) -> bytes:
+        """The first line that it prints on stdout; empty if it ends, or takes longer, without one."""
         assert self._process.stdout is not None
-        return self._process.stdout.readline()
+        give_up = time.monotonic() + seconds
+        while time.monotonic() < give_up:
+            on_wait()
+            if select.select([self._process.stdout], [], [], _STEP)[0]:
+                return self._process.stdout.readline()
+        return b""
 
     def signal(self, number: int) -> None:
         """Send it a signal, if it is still there."""
         if self.exit_code() is None:
             self._process.send_signal(number)
 
-    def stop(self, seconds: float = STOP_SECONDS) -> None:
-        """Ask it to end, and end it with all its children if it has not in time."""
+    def stop(
+        self, seconds: float = STOP_SECONDS, *, in_a_hurry: Callable[[], bool] = lambda: False
+    ) -> None:
+        """Ask it to end, and after `seconds`, or in a hurry, end it and all its children."""
         self.signal(signal.SIGTERM)
-        if not self.wait(seconds):
-            self._kill_session()
+        give_up = time.monotonic() + seconds
+        while not self.wait(_STEP) and time.monotonic() < give_up and not in_a_hurry():
+            pass
+        self._kill_session()
         if self._process.stdout is not None:
             self._process.stdout.close()
 
     def _kill_session(self) -> None:
-        try:
+        """Whatever is left of it: itself, and children that outlived it."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # nobody is left
             os.killpg(self.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            return
         self.wait(STOP_SECONDS)
 
 
@@ -93,6 +109,27 @@ def start(
         except OSError as error:
             raise ProcessError(f"{command[0]} cannot be run: {error.strerror}.") from error
     return Child(process, Path(command[0]).name)
+
+
+def python(module: str, *arguments: str) -> list[str]:
+    """The command that runs one of our modules.
+
+    `-P` keeps the working directory out of it: a `config` or a `worker` that lies there is not ours.
+    """
+    return [sys.executable, "-P", "-m", module, *arguments]
+
+
+def become(command: Sequence[str], env: Mapping[str, str]) -> NoReturn:
+    """Run the command in place of this process."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execve(command[0], list(command), dict(env))  # noqa: S606 (by list, without a shell)
+
+
+def last_line(log: Path) -> str:
+    """What a process said last."""
+    lines = log.read_text("utf-8", "replace").strip().splitlines() if log.exists() else []
+    return lines[-1] if lines else ""
 
 
 def _die_with_parent() -> None:

@@ -10,12 +10,14 @@ from chatapps.messages.batch import MAX_MESSAGES, BatchRequest
 from chatapps.messages.channels import Channel, Sms
 from chatapps.messages.content import (
     AudioContent,
+    ButtonsContent,
+    CarouselContent,
     Content,
     FileContent,
     ImageContent,
     InteractiveContent,
     LocationContent,
-    OtherContent,
+    RichCardContent,
     TemplateContent,
     TextContent,
     VideoContent,
@@ -25,11 +27,14 @@ from chatapps.messages.problems import MessageError, Problem
 from chatapps.messages.reading import read_batch, read_message, read_message_body
 from chatapps.messages.recipient import User
 from chatapps.messages.template import Template
+from chatapps.messages.template_ttl import check_fallback_ttl
 
 __all__ = [
     "MAX_MESSAGES",
     "AudioContent",
     "BatchRequest",
+    "ButtonsContent",
+    "CarouselContent",
     "Channel",
     "Content",
     "Context",
@@ -40,8 +45,8 @@ __all__ = [
     "Message",
     "MessageBody",
     "MessageError",
-    "OtherContent",
     "Problem",
+    "RichCardContent",
     "Sms",
     "Template",
     "TemplateContent",
@@ -50,6 +55,7 @@ __all__ = [
     "VideoContent",
     "authentication_template",
     "check_authentication",
+    "check_fallback_ttl",
     "read_batch",
     "read_message",
     "read_message_body",

@@ -7,11 +7,13 @@ these rules (provider docs, buttons) are asked for by whoever knows the category
 
 from typing import Final
 
+from chatapps.messages.components import BodyComponent
 from chatapps.messages.content import TemplateContent
 from chatapps.messages.message import Message
 from chatapps.messages.parameters import TextParameter
 from chatapps.messages.problems import MessageError, Problem
-from chatapps.messages.template import BodyComponent, Template, UrlButton
+from chatapps.messages.template import Template
+from chatapps.messages.template_buttons import UrlButton
 
 MAX_CODE: Final = 15  # characters
 

@@ -1,11 +1,12 @@
 """The channels a message tries, one after the other (provider docs, channels and fallback)."""
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from chatapps.messages.values import WholeNumber
-from chatapps.messages.wire import Wire
+from chatapps.messages.wire import Wire, refuse
 
 ChannelName = Literal[
     "SMS",
@@ -20,6 +21,13 @@ ChannelName = Literal[
     "ZaloNotification",  # only on the ZNS page, not in the OpenAPI list
 ]
 
+UNREPORTED: Final[Mapping[ChannelName, tuple[str, ...]]] = {
+    "SMS": ("Read",),
+    "ZaloNotification": ("Read",),
+    "Line": ("Delivered", "Read"),
+}
+"""The statuses that a channel cannot report (errors 3025 and 3026)."""
+
 
 class Channel(Wire):
     """One attempt, and what moves the message on to the next channel.
@@ -30,6 +38,13 @@ class Channel(Wire):
     channel: ChannelName
     fallback_after: Annotated[WholeNumber, Field(ge=10, le=86_400)] | None = None  # seconds
     success_status: Literal["Accepted", "Sent", "Delivered", "Read"] | None = None
+
+    @model_validator(mode="after")
+    def _status_is_reported(self) -> Self:
+        if self.success_status in UNREPORTED.get(self.channel, ()):
+            rule = f"{self.channel} does not report {self.success_status}"
+            raise refuse(rule, "successStatus")
+        return self
 
 
 class Sms(Wire):

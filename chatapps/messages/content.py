@@ -1,11 +1,15 @@
 """What a message says, one class a kind (provider docs, content by type)."""
 
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Final
 
 from pydantic import Field
 
-from chatapps.messages.channels import Sms
+from chatapps.messages.channels import ChannelName, Sms
+from chatapps.messages.direct_send import WhatsAppSettings
 from chatapps.messages.interactive import Interactive
+from chatapps.messages.rich_cards import RichCard, RichCarousel
+from chatapps.messages.suggestions import Suggestions
 from chatapps.messages.template import Template
 from chatapps.messages.values import (
     MAX_TEXT,
@@ -13,39 +17,12 @@ from chatapps.messages.values import (
     LongText,
     Number,
     WebAddress,
-    WholeNumber,
 )
 from chatapps.messages.wire import Wire
 
-MAX_WHATSAPP_TEXT: Final = 4_096
-MAX_WHATSAPP_CAPTION: Final = 1_024
-
-
-class Content(Wire):
-    """What every kind may hold: the text and the look of an SMS to fall back to."""
-
-    whatsapp_limit: ClassVar[int | None] = None
-    """How long `text` may be on WhatsApp; elsewhere only the API's own limit holds."""
-
-    fallback_text: LongText | None = None
-    sms: Sms | None = None
-
-
-class TextContent(Content):
-    """A text. On WhatsApp it goes out as a template when it equals one of the account's."""
-
-    whatsapp_limit = MAX_WHATSAPP_TEXT
-
-    text: LongText
-
-
-class MediaContent(Content):
-    """A file at a public address, with a caption."""
-
-    whatsapp_limit = MAX_WHATSAPP_CAPTION
-
-    url: WebAddress
-    text: Annotated[str, Field(max_length=MAX_TEXT)] | None = None  # the caption
+_TEXT_LIMITS: Final = {"WhatsApp": 4_096, "RCS": 3_072, "Viber": 1_000, "ZaloNotification": 400}
+_CAPTION_LIMITS: Final = {"WhatsApp": 1_024, "RCS": 2_000, "Viber": 1_000}
+_VIBER_LIMITS: Final = {"Viber": 1_000}
 
 
 class ImageDetails(Wire):
@@ -64,26 +41,74 @@ class VideoDetails(Wire):
     """For Viber and LINE."""
 
     thumbnail: WebAddress | None = None
-    filesize: Annotated[WholeNumber, Field(ge=0)] | None = None  # bytes
+    filesize: Annotated[Number, Field(ge=0)] | None = None  # bytes
     duration: Annotated[Number, Field(ge=0)] | None = None  # seconds
+
+
+class ViberButton(Wire):
+    """What the button shows, and the address that it opens. Empty texts stand for no button."""
+
+    caption: str | None = None
+    action: str | None = None
+
+
+class Content(Wire):
+    """What content may hold whatever its kind. The kinds say what is needed.
+
+    Members of another kind are of no use but do no harm, as the provider's docs have it; what is
+    known of them holds nevertheless.
+    """
+
+    text_limits: ClassVar[Mapping[str, int]] = {}
+    """How many characters of `text` a channel takes: the first one's where none is named. On a
+    channel that is not listed only the API's own limit holds."""
+    only_on: ClassVar[ChannelName | None] = None
+    """The one channel that carries this kind."""
+
+    fallback_text: LongText | None = None
+    sms: Sms | None = None
+    whats_app: WhatsAppSettings | None = None
+    suggestions: Suggestions | None = None  # RCS
+
+    text: Annotated[str, Field(max_length=MAX_TEXT)] | None = None
+    url: WebAddress | None = None
+    image: ImageDetails | None = None
+    audio: AudioDetails | None = None
+    video: VideoDetails | None = None
+    location: Location | None = None
+    template: Template | None = None
+    interactive: Interactive | None = None
+    rich_card: RichCard | None = None
+    carousel: RichCarousel | None = None
+    button: ViberButton | None = None  # not in the OpenAPI file
+
+
+class TextContent(Content):
+    """A text. On WhatsApp it goes out as a template when it equals one of the account's."""
+
+    text_limits = _TEXT_LIMITS
+
+    text: LongText
+
+
+class MediaContent(Content):
+    """A file at a public address; `text` is its caption."""
+
+    text_limits = _CAPTION_LIMITS
+
+    url: WebAddress
 
 
 class ImageContent(MediaContent):
     """A picture."""
 
-    image: ImageDetails | None = None
-
 
 class AudioContent(MediaContent):
     """A sound."""
 
-    audio: AudioDetails | None = None
-
 
 class VideoContent(MediaContent):
-    """A video."""
-
-    video: VideoDetails | None = None
+    """A video. `video` is asked for by the API's text, and left out in examples for WhatsApp."""
 
 
 class FileContent(MediaContent):
@@ -103,10 +128,28 @@ class TemplateContent(Content):
 
 
 class InteractiveContent(Content):
-    """Buttons, a list or products."""
+    """Something to answer with a tap: buttons, a list, products, a flow, a call."""
 
     interactive: Interactive
 
 
-class OtherContent(Content):
-    """A kind that is not modelled yet: passes through as it came."""
+class RichCardContent(Content):
+    """A card with a picture or video."""
+
+    only_on = "RCS"
+
+    rich_card: RichCard
+
+
+class CarouselContent(Content):
+    """Cards side by side."""
+
+    only_on = "RCS"
+
+    carousel: RichCarousel
+
+
+class ButtonsContent(Content):
+    """Viber's picture and button. Known from the provider's examples only: nothing is required."""
+
+    text_limits = _VIBER_LIMITS

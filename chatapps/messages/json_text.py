@@ -20,28 +20,25 @@ def parse_object(raw: bytes | str | Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         MessageError: not JSON, not an object, or nested deeper than `MAX_DEPTH`.
     """
-    value = _parse(raw)
+    text = raw if isinstance(raw, (bytes, bytearray, str)) else _text_of(raw)
+    try:
+        value = _decode(text)
+    except (ValueError, RecursionError):
+        value = _decode_patiently(text)
+    if _openings(text) > MAX_DEPTH and _nests_deeper_than(MAX_DEPTH, value):
+        raise _fault(f"nested deeper than {MAX_DEPTH} levels")
     if not isinstance(value, dict):
         raise _fault("must be a JSON object")
     return value
 
 
-def _parse(raw: object) -> Any:
-    if not isinstance(raw, (bytes, bytearray, str)):
-        if not isinstance(raw, Mapping):
-            raise _fault("must be JSON text or an object")
-        raw = _dump(dict(raw))
-    value = _decode(raw)
-    if _openings(raw) > MAX_DEPTH and _nests_deeper_than(MAX_DEPTH, value):
-        raise _fault(f"nested deeper than {MAX_DEPTH} levels")
-    return value
+_decode: Final = msgspec.json.Decoder().decode
 
 
-def _decode(raw: bytes | bytearray | str) -> Any:
-    try:
-        return msgspec.json.decode(raw)
-    except (ValueError, RecursionError):
-        return _decode_patiently(raw)
+def _text_of(raw: object) -> bytes:
+    if not isinstance(raw, Mapping):
+        raise _fault("must be JSON text or an object")
+    return _dump(dict(raw))
 
 
 def _decode_patiently(raw: bytes | bytearray | str) -> Any:
@@ -60,7 +57,7 @@ def _decode_patiently(raw: bytes | bytearray | str) -> Any:
         raise
     except ValueError:  # Python's limit on digits
         raise _fault("holds a number of too many digits") from None
-    return msgspec.json.decode(_dump(value))
+    return _decode(_dump(value))
 
 
 def _dump(value: object) -> bytes:

@@ -2,65 +2,103 @@
 
 from typing import Annotated, Literal
 
+from pydantic import Field
+
 from chatapps.messages.kinds import Kind, OneOf
-from chatapps.messages.values import Location, NonEmpty
+from chatapps.messages.values import CallPayload, FilledObject, Location, NonEmpty, TtlMinutes
 from chatapps.messages.wire import Wire
 
 
-class TextParameter(Wire):
+class Parameter(Wire):
+    """What all values have in common."""
+
+    name: NonEmpty | None = None  # Zalo's templates know their placeholders by name
+
+
+class TextParameter(Parameter):
     """A text; the n-th one fills the n-th placeholder of its component."""
 
     type: Kind[Literal["text"]] = "text"
     text: NonEmpty
 
 
-class ImageParameter(Wire):
+class ImageParameter(Parameter):
     """A picture. The provider takes addresses without a scheme, so any text passes."""
 
     type: Kind[Literal["image"]] = "image"
     url: NonEmpty
 
 
-class VideoParameter(Wire):
+class VideoParameter(Parameter):
     """A video."""
 
     type: Kind[Literal["video"]] = "video"
     url: NonEmpty
 
 
-class DocumentParameter(Wire):
+class DocumentParameter(Parameter):
     """A document; its file name cannot be given."""
 
     type: Kind[Literal["document"]] = "document"
     url: NonEmpty
 
 
-class GifParameter(Wire):
+class GifParameter(Parameter):
     """A moving picture; the address is that of a video file."""
 
     type: Kind[Literal["gif"]] = "gif"
     url: NonEmpty
 
 
-class LocationParameter(Wire):
+class LocationParameter(Parameter):
     """A place on the map."""
 
     type: Kind[Literal["location"]] = "location"
     location: Location
 
 
-class PayloadParameter(Wire):
+class PayloadParameter(Parameter):
     """What comes back when the person taps the button."""
 
     type: Kind[Literal["payload"]] = "payload"
     payload: NonEmpty
 
 
-class CouponCodeParameter(Wire):
+class CouponCodeParameter(Parameter):
     """The code that the button copies."""
 
     type: Kind[Literal["couponCode"]] = "couponCode"
     coupon_code: NonEmpty
+
+
+class FlowActionData(Wire):
+    """Where a flow opens, and what it knows by then.
+
+    Some pages of the docs put the data here directly: members beyond these two are kept as they are.
+    """
+
+    screen: NonEmpty | None = None  # the provider's default is FIRST_ENTRY_SCREEN
+    data: FilledObject | None = None
+
+
+class ActionParameter(Parameter):
+    """How a flow starts."""
+
+    type: Kind[Literal["action"]] = "action"
+    flow_action_data: FlowActionData | None = None
+
+
+class TtlMinutesParameter(Parameter):
+    """How long the person may call back, instead of the time that the template gives."""
+
+    type: Kind[Literal["ttlMinutes"]] = "ttlMinutes"
+    ttl_minutes: TtlMinutes
+
+
+class CallPayloadParameter(PayloadParameter):
+    """What comes back when the person taps the call button."""
+
+    payload: CallPayload
 
 
 HeaderParameter = Annotated[
@@ -72,3 +110,13 @@ HeaderParameter = Annotated[
     | LocationParameter,
     OneOf("type"),
 ]
+
+CardHeaderParameter = Annotated[
+    TextParameter | ImageParameter | VideoParameter | DocumentParameter | LocationParameter,
+    OneOf("type"),
+]
+
+VoiceCallParameter = Annotated[TtlMinutesParameter | CallPayloadParameter, OneOf("type")]
+
+NoParameters = Annotated[tuple[Parameter, ...], Field(max_length=0)]
+"""For components without placeholders: absent, or an empty list."""

@@ -120,5 +120,6 @@ _WORDS: Final[dict[str, Callable[[ErrorDetails], str]]] = {
     "less_than_equal": lambda detail: f"at most {detail['ctx']['le']:g}",
     "literal_error": lambda detail: f"must be {detail['ctx']['expected']}",
     "model_type": _constant("must be an object"),
+    "dict_type": _constant("must be an object"),
     "tuple_type": _constant("must be a list"),
 }

@@ -50,10 +50,13 @@ def read_batch(raw: Raw) -> BatchRequest:
     """
     value = parse_object(raw)
     merged = merge_template(value)
-    shared = value.get("template") or {}
-    if "type" in shared and "content" in shared:
-        _validate(MessageBody, shared, "template")  # said once, not for every message
-    return _validate(BatchRequest, merged)
+    try:
+        return _validate(BatchRequest, merged)
+    except MessageError:
+        shared = value.get("template") or {}
+        if "type" in shared and "content" in shared:
+            _validate(MessageBody, shared, "template")  # said once, not for every message
+        raise
 
 
 def _validate(model: type[W], value: dict[str, Any], *above: str) -> W:

@@ -41,3 +41,11 @@ class User(Wire):
         elif self.msisdn.startswith("0") and self.country is None:
             raise refuse("a national number needs country", "msisdn")
         return self
+
+    def missing_for(self, channel: str) -> str | None:
+        """The member without which this channel cannot reach the person, if it is missing."""
+        if channel == "SMS" and self.msisdn is None:
+            return "msisdn"
+        if channel == "WhatsApp" and self.msisdn is None and self.channel_user_id is None:
+            return "msisdn"
+        return "lineUserId" if channel == "Line" and self.line_user_id is None else None

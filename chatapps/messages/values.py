@@ -5,13 +5,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Final
 
-from pydantic import AwareDatetime, BeforeValidator, Field, GetCoreSchemaHandler, Strict
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BeforeValidator,
+    Field,
+    GetCoreSchemaHandler,
+    Strict,
+)
 from pydantic_core import CoreSchema
 from pydantic_core import core_schema as schema
 
 from chatapps.messages.wire import RULE, Wire
 
 MAX_TEXT: Final = 35_000  # the API's own limit; channels have smaller ones
+MAX_RCS_URL: Final = 2_048  # characters of the address of a file
 
 _WHOLE: Final = re.compile(r"-?[0-9]{1,18}")
 _DECIMAL: Final = re.compile(r"-?[0-9]{1,18}\.[0-9]{1,18}")
@@ -50,8 +58,17 @@ def _moment(value: object) -> object:
     return value
 
 
+def _instant(value: str) -> str:
+    if not isinstance(_moment(value), datetime):
+        raise ValueError("no date and time")
+    return value
+
+
 NonEmpty = Annotated[str, Field(min_length=1)]
 LongText = Annotated[str, Field(min_length=1, max_length=MAX_TEXT)]
+Label = Annotated[str, Field(min_length=1, max_length=20)]  # of a button
+CallPayload = Annotated[str, Field(min_length=1, max_length=512)]
+FilledObject = Annotated[dict[str, Any], Field(min_length=1)]
 
 # Numbers may come as text; `true` is no number (Strict), although Python thinks so.
 WholeNumber = Annotated[int, Strict(), BeforeValidator(_whole)]
@@ -60,6 +77,7 @@ Number = Annotated[
     BeforeValidator(_number),
     Says("must be a number"),
 ]
+TtlMinutes = Annotated[WholeNumber, Field(ge=1, le=43_200)]  # a minute to 30 days
 Latitude = Annotated[float, Strict(), Field(ge=-90, le=90), BeforeValidator(_number)]
 Longitude = Annotated[float, Strict(), Field(ge=-180, le=180), BeforeValidator(_number)]
 
@@ -68,6 +86,13 @@ Moment = Annotated[
     Strict(),
     BeforeValidator(_moment),
     Says("must be an ISO 8601 date and time with an offset"),
+]
+
+# For calendars, which may look closer than we do: kept as written, nanoseconds and all.
+Instant = Annotated[
+    str,
+    AfterValidator(_instant),
+    Says("must be an RFC 3339 date and time with an offset"),
 ]
 
 WebAddress = Annotated[

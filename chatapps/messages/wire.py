@@ -31,13 +31,14 @@ class Wire(BaseModel):
         cls.wire_names = {name: field.alias or name for name, field in cls.model_fields.items()}
 
     def emit(self) -> dict[str, Any]:
-        """The JSON object in the provider's own spelling; unset members are left out."""
+        """The JSON object in the provider's own spelling; unset members and nulls are left out."""
         names = self.wire_names
         members = {
             names[k]: _plain(value) for k, value in self.__dict__.items() if value is not None
         }
-        if self.__pydantic_extra__:
-            members |= _plain(self.__pydantic_extra__)
+        extra = self.__pydantic_extra__
+        if extra:
+            members |= {k: _plain(value) for k, value in extra.items() if value is not None}
         return members
 
     def emit_json(self) -> bytes:

@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from chatapps.sandbox.config import SandboxConfig
+from chatapps.sandbox.config import ACCOUNT_ID, CHANNEL_ID, SandboxConfig
 from chatapps.sandbox.faults import FAULT_MODES
 from chatapps.sandbox.server import serve
 
@@ -21,6 +21,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         latency_ms=options.latency_ms,
         faults=options.faults,
         seed=options.seed,
+        account_id=options.account_id,
+        channel_id=options.channel_id,
+        approve_after=options.approve_after,
+        check_templates=options.check_templates,
     )
     return serve(config, options.host, options.port)
 
@@ -36,6 +40,29 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=0, help="decides which requests fail")
     parser.add_argument(
         "--sub-account", action="append", metavar="ID", help="may be repeated; default: sandbox"
+    )
+    templates = parser.add_argument_group(
+        "templates and webhooks",
+        "A template is APPROVED after a moment, but for names that begin with rejected_, paused_ or "
+        "disabled_.",
+    )
+    templates.add_argument(
+        "--account-id", default=ACCOUNT_ID, metavar="UUID", help="default: %(default)s"
+    )
+    templates.add_argument(
+        "--channel-id", default=CHANNEL_ID, metavar="UUID", help="default: %(default)s"
+    )
+    templates.add_argument(
+        "--approve-after",
+        type=float,
+        default=SandboxConfig().approve_after,
+        metavar="SECONDS",
+        help="time from PENDING to APPROVED; default: %(default)g",
+    )
+    templates.add_argument(
+        "--check-templates",
+        action="store_true",
+        help="once a template is registered, refuse messages whose template is not, or does not fit",
     )
     return parser
 

@@ -2,7 +2,9 @@
 
     POST /api/v1/subaccounts/{id}/messages/batch    send message many
     POST /api/v1/subaccounts/{id}/messages          send message
-    GET  /api/v1/subaccounts/{id}/messages/{umid}   message details
+    GET  /api/v1/subaccounts/{id}/messages/{umid}   message details, once a second
+    DELETE …/messages/{umid}, …/messages/batch/{id} cancel what is scheduled
+    /api/v1/accounts/{id}/…                         templates, webhooks: see `management`
     GET  /sandbox/ledger                            what was taken, in numbers
     GET  /sandbox/ledger/messages?lane=…            JSON lines: [stem, times taken]
     POST /sandbox/reset                             forget all that
@@ -23,6 +25,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from chatapps.sandbox.config import SandboxConfig
+from chatapps.sandbox.management import management_routes
 from chatapps.sandbox.provider import Call, Provider
 from chatapps.sandbox.replies import Answer
 
@@ -46,7 +49,10 @@ def create_app(
         routes=[
             Route(_MESSAGES + "/batch", endpoints.send_many, methods=["POST"]),
             Route(_MESSAGES, endpoints.send_one, methods=["POST"]),
+            Route(_MESSAGES + "/batch/{batch_id}", endpoints.cancel_batch, methods=["DELETE"]),
             Route(_MESSAGES + "/{umid}", endpoints.details, methods=["GET"]),
+            Route(_MESSAGES + "/{umid}", endpoints.cancel, methods=["DELETE"]),
+            *management_routes(lambda: provider.account),
             Route("/sandbox/ledger", endpoints.ledger, methods=["GET"]),
             Route("/sandbox/ledger/messages", endpoints.ledger_messages, methods=["GET"]),
             Route("/sandbox/reset", endpoints.reset, methods=["POST"]),
@@ -73,6 +79,15 @@ class _Endpoints:
     async def details(self, request: Request) -> Response:
         call = await self._call(request)
         return await self._respond(self._provider.details(call, request.path_params["umid"]))
+
+    async def cancel(self, request: Request) -> Response:
+        call = await self._call(request)
+        return await self._respond(self._provider.cancel(call, request.path_params["umid"]))
+
+    async def cancel_batch(self, request: Request) -> Response:
+        call = await self._call(request)
+        batch_id = request.path_params["batch_id"]
+        return await self._respond(self._provider.cancel_batch(call, batch_id))
 
     async def ledger(self, request: Request) -> Response:
         return _json(msgspec.json.encode(self._provider.ledger.summary()))

@@ -74,6 +74,11 @@ class Checker:
             code = _own_flaw(message)
         return code or self._payload_flaw(message)
 
+    def template(self, message: Message) -> Template | None:
+        """The WhatsApp template that this message uses, its own or the shared one."""
+        content = message.content or self._defaults.content
+        return content.template if content else None
+
     def _payload_flaw(self, message: Message) -> int:
         if (
             message.type is None

@@ -4,6 +4,9 @@ from dataclasses import dataclass, field
 
 from chatapps.sandbox.faults import FaultMode
 
+ACCOUNT_ID = "5a4d0b0a-0000-4000-8000-000000000000"
+CHANNEL_ID = "5a4d0b0c-0000-4000-8000-000000000000"
+
 
 @dataclass(frozen=True, slots=True)
 class SandboxConfig:
@@ -14,3 +17,9 @@ class SandboxConfig:
     latency_ms: float = 0.0  # mean; each request gets 80 to 120 % of it
     faults: FaultMode = "none"
     seed: int = 0
+    account_id: str = ACCOUNT_ID
+    channel_id: str = CHANNEL_ID  # its one WhatsApp number
+    approve_after: float = 2.0  # seconds that the review of a template takes
+    check_templates: bool = (
+        False  # refuse messages whose template is not registered, or does not fit
+    )

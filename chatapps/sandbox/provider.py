@@ -4,18 +4,22 @@ It answers in the forms that the provider documents, and fails in the ways that 
 It takes messages when they arrive: waiting is the caller's, and comes after.
 """
 
-import hmac
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 import msgspec
 
+from chatapps.sandbox.access import is_key
 from chatapps.sandbox.checks import Checker
 from chatapps.sandbox.config import SandboxConfig
 from chatapps.sandbox.faults import PROFILES, TRANSIENT_CODE, Fault, FaultSource, RequestFaults
 from chatapps.sandbox.ledger import Ledger
 from chatapps.sandbox.replies import Answer, disturb, error_answer, message_status, timestamp
+from chatapps.sandbox.schedule import Schedule
 from chatapps.sandbox.umids import UmidMint
 from chatapps.sandbox.wire import (
     Batch,
@@ -29,9 +33,13 @@ from chatapps.sandbox.wire import (
     read_message,
 )
 
+if TYPE_CHECKING:
+    from chatapps.sandbox.account import AccountDesk
+
 BATCH_LIMIT = 1000
 CLIENT_BATCH_ID_LIMIT = 100
-_CHANNEL_ID = "5a4d0b0c-0000-4000-8000-000000000000"
+DETAILS_EVERY = 1.0
+"""Seconds between two looks at message details that the provider allows a sub-account."""
 _NOBODY = User()
 
 
@@ -63,10 +71,23 @@ class Provider:
         self.reset(started)
 
     def reset(self, started: float) -> None:
-        """Forget all messages and requests, and count requests from one again."""
+        """Forget all messages and requests, and count requests from one again.
+
+        Templates and webhooks stay.
+        """
         self.ledger = Ledger()
+        self._schedule = Schedule()
+        self._looked_up: dict[str, float] = {}
         self._started = started
         self._requests = 0
+
+    @cached_property
+    def account(self) -> "AccountDesk":
+        """Templates and webhooks; made when first asked for, since few sandboxes see a template and
+        to build their models takes half a second."""
+        module = import_module("chatapps.sandbox.account")
+        desk: AccountDesk = module.AccountDesk(self._config, clock=self._clock)
+        return desk
 
     def send_many(self, call: Call) -> Answer:
         """`send message many`: up to 1,000 messages."""
@@ -78,7 +99,7 @@ class Provider:
 
     def details(self, call: Call, umid: str) -> Answer:
         """`get message details`: one step, nothing of the content."""
-        refusal = self._refuse_access(call)
+        refusal = self._refuse_access(call) or self._refuse_haste(call)
         if refusal is not None:
             return refusal
         try:
@@ -92,7 +113,7 @@ class Provider:
             umid=umid,
             sub_account_id=call.sub_account_id,
             channel="WhatsApp",
-            channel_id=_CHANNEL_ID,
+            channel_id=self._config.channel_id,
             direction="Outbound",
             status=message_status(fate.code, at),
             content_type="Text",
@@ -100,6 +121,26 @@ class Provider:
             step=1,
         )
         return Answer(200, msgspec.json.encode({"data": [detail]}))
+
+    def cancel(self, call: Call, umid: str) -> Answer:
+        """`cancel a scheduled message`: one that has gone out is not found any more."""
+        refusal = self._refuse_access(call)
+        if refusal is not None:
+            return refusal
+        if not _is_uuid(umid):
+            return self._error(400, 1000)
+        if not self._schedule.cancel(umid.lower(), self._clock()):
+            return self._error(404, 1300)
+        return _cancelled(1)
+
+    def cancel_batch(self, call: Call, batch_id: str) -> Answer:
+        """`cancel a scheduled batch`: what has gone out is not counted."""
+        refusal = self._refuse_access(call)
+        if refusal is not None:
+            return refusal
+        if not _is_uuid(batch_id):
+            return self._error(400, 1000)
+        return _cancelled(self._schedule.cancel_batch(batch_id.lower(), self._clock()))
 
     def _answer_batch(self, call: Call) -> tuple[Answer, int]:
         refusal = self._refuse_access(call)
@@ -132,12 +173,18 @@ class Provider:
         return answer
 
     def _refuse_access(self, call: Call) -> Answer | None:
-        expected = f"Bearer {self._config.api_key}"
-        given = call.authorization or ""
-        if not hmac.compare_digest(given.encode(), expected.encode()):
+        if not is_key(self._config, call.authorization):
             return self._error(401, 1200)
         if call.sub_account_id not in self._config.sub_accounts:
             return self._error(400, 1001)
+        return None
+
+    def _refuse_haste(self, call: Call) -> Answer | None:
+        """Details may be asked for once a second, by each sub-account."""
+        last = self._looked_up.get(call.sub_account_id)
+        if last is not None and call.at - last < DETAILS_EVERY:
+            return replace(self._error(429, 429), retry_after=1)
+        self._looked_up[call.sub_account_id] = call.at
         return None
 
     def _draw_faults(self) -> RequestFaults:
@@ -161,9 +208,11 @@ class Provider:
         return replace(answer, delay=faults.delay)
 
     def _take_batch(self, batch: Batch, faults: RequestFaults) -> Answer:
-        items, rejected = self._take(batch.messages or [], Checker(batch.template), faults)
+        batch_id = str(uuid.uuid4())
+        checker = Checker(batch.template)
+        items, rejected = self._take(batch.messages or [], checker, faults, batch_id)
         answer = BatchAnswer(
-            batch_id=str(uuid.uuid4()),
+            batch_id=batch_id,
             accepted_count=len(items) - rejected,
             rejected_count=rejected,
             client_batch_id=batch.client_batch_id,
@@ -183,7 +232,11 @@ class Provider:
         return Answer(200, msgspec.json.encode(answer), delay=faults.delay, cut=cut)
 
     def _take(
-        self, messages: list[Message | None], checker: Checker, faults: RequestFaults
+        self,
+        messages: list[Message | None],
+        checker: Checker,
+        faults: RequestFaults,
+        batch_id: str | None = None,
     ) -> tuple[list[MessageAnswer], int]:
         """Take what is sound. Returns an item a message, and how many were refused."""
         now = self._clock()
@@ -203,11 +256,13 @@ class Provider:
             else:
                 taken.append(name)
                 items.append(MessageAnswer(complete(stem), user, queued, name))
+                if message and message.scheduled:
+                    self._schedule.add(items[-1].umid, batch_id, message.scheduled)
         self.ledger.take(taken)
         return items, len(items) - len(taken)
 
     def _code(self, message: Message, checker: Checker, faults: RequestFaults) -> int:
-        code = checker.flaw(message)
+        code = checker.flaw(message) or self._template_flaw(message, checker)
         if code or message.user is None or self._config.faults == "none":
             return code
         user = message.user
@@ -216,6 +271,13 @@ class Provider:
         if not lasting and self._faults.item_fails_once(faults.random):
             return TRANSIENT_CODE
         return lasting
+
+    def _template_flaw(self, message: Message, checker: Checker) -> int:
+        """What is wrong with the template, by the registered ones; only if any are."""
+        template = checker.template(message) if self._config.check_templates else None
+        if template is None or not self.account.templates:
+            return 0
+        return self.account.templates.flaw(template)
 
     def _error(self, status: int, code: int) -> Answer:
         return error_answer(status, code, self._clock())
@@ -227,3 +289,15 @@ def _envelope_flaw(batch: Batch, size: int) -> int:
     if size > BATCH_LIMIT:
         return 3013
     return 3014 if len(batch.client_batch_id or "") > CLIENT_BATCH_ID_LIMIT else 0
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        uuid.UUID(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _cancelled(count: int) -> Answer:
+    return Answer(200, msgspec.json.encode({"cancelledCount": count}))

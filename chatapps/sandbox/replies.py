@@ -12,7 +12,7 @@ from chatapps.sandbox.wire import ErrorAnswer, MessageAnswer, Status
 _TEXTS = {
     429: "Too many requests, wait as told",
     1000: "A parameter is invalid",
-    1001: "There is no such sub-account",
+    1001: "There is no such account, sub-account or channel",
     1002: "The phone number is invalid",
     1200: "The API key is missing or wrong",
     1300: "There is no such thing",
@@ -34,9 +34,9 @@ class Answer:
     cut: bool = False  # break the connection in the middle of the body
 
 
-def error_answer(status: int, code: int, now: float) -> Answer:
+def error_answer(status: int, code: int, now: float, text: str = "") -> Answer:
     """An error of the whole request, in the provider's form. `now` in epoch seconds."""
-    error = ErrorAnswer(code, _text(code), str(uuid.uuid4()), timestamp(now))
+    error = ErrorAnswer(code, text or _text(code), str(uuid.uuid4()), timestamp(now))
     return Answer(status, msgspec.json.encode(error))
 
 

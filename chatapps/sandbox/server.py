@@ -28,7 +28,8 @@ def serve(config: SandboxConfig, host: str, port: int) -> int:
     try:
         listener = _listen(host, port)
     except (OSError, OverflowError) as exc:
-        print(f"The sandbox cannot listen on {host} port {port}: {_reason(exc)}.", file=sys.stderr)
+        what = f"The sandbox cannot listen on {host} port {port} ({_reason(exc)})"
+        print(f"{what}: choose another port.", file=sys.stderr)
         return 1
     server = uvicorn.Server(_server_config(config))
     _stop_on_signals(server)

@@ -101,6 +101,15 @@ def test_a_batch_id_has_up_to_100_characters() -> None:
     assert said == "clientBatchId: at most 100 characters, got 101"
 
 
+def test_a_shared_text_need_only_fit_the_channels_that_the_messages_name() -> None:
+    shared = {"type": "text", "content": {"text": "x" * 5000}}
+    by_sms = person(1, channels=[{"channel": "SMS"}])
+
+    assert len(read_batch({"template": shared, "messages": [by_sms]}).messages) == 1
+    said = "template.content.text: at most 4096 characters on WhatsApp, got 5000"
+    assert refusal({"template": shared, "messages": [by_sms, person(2)]}) == said
+
+
 @pytest.mark.parametrize("members", [{"template": []}, {"messages": {}}, {"messages": [5]}])
 def test_parts_of_the_wrong_shape_are_refused(members: Json) -> None:
     assert "must be a" in refusal({"messages": [person(1, **GREETING)]} | members)

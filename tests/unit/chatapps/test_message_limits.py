@@ -74,11 +74,13 @@ A_PRODUCT = {"catalog_id": "harbour-shop", "product_retailer_id": "hat-1"}
 GOOD: dict[str, Json] = {
     "text 4096": message(content={"text": "x" * 4096}),
     "text 4096 of two bytes each": message(content={"text": "é" * 4096}),
-    "text 35000 elsewhere": message(content={"text": "x" * 35_000}, channels=[{"channel": "RCS"}]),
+    "text 35000 elsewhere": message(
+        content={"text": "x" * 35_000}, channels=[{"channel": "Facebook"}]
+    ),
     "caption 1024": message("image", {"url": PICTURE, "text": "x" * 1024}),
     "caption empty": message("image", {"url": PICTURE, "text": ""}),
     "caption long elsewhere": message(
-        "video", {"url": PICTURE, "text": "x" * 2000}, channels=[{"channel": "Viber"}]
+        "video", {"url": PICTURE, "text": "x" * 2000}, channels=[{"channel": "RCS"}]
     ),
     "fallback text 35000": message(content={"text": "a", "fallbackText": "x" * 35_000}),
     "sender id 16": message(content={"text": "a", "sms": {"source": "x" * 16}}),
@@ -118,12 +120,12 @@ BAD: dict[str, tuple[Json, str]] = {
     ),
     "text 4097 with WhatsApp among others": (
         message(
-            content={"text": "x" * 4097}, channels=[{"channel": "RCS"}, {"channel": "WhatsApp"}]
+            content={"text": "x" * 4097}, channels=[{"channel": "SMS"}, {"channel": "WhatsApp"}]
         ),
         "content.text: at most 4096 characters on WhatsApp, got 4097",
     ),
     "text 35001 elsewhere": (
-        message(content={"text": "x" * 35_001}, channels=[{"channel": "RCS"}]),
+        message(content={"text": "x" * 35_001}, channels=[{"channel": "Facebook"}]),
         "content.text: at most 35000 characters, got 35001",
     ),
     "no text": (message(content={}), "content.text: is required"),

@@ -4,6 +4,7 @@ import json
 import pickle
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from chatapps.messages.wire import Wire
 
 Json = dict[str, Any]
 
+FOLDER = Path(__file__).parents[2] / "fixtures" / "messages"
 PERSON = {"msisdn": "+447700900123"}
 TEXT: Json = {"user": PERSON, "type": "text", "content": {"text": "The boat leaves at noon."}}
 
@@ -51,7 +53,9 @@ def test_the_message_type_is_read_in_any_case(spelt: str) -> None:
 
 @pytest.mark.parametrize("spelt", ["richCard", "RichCard", "richcard"])
 def test_a_type_of_two_words_gets_its_own_spelling_back(spelt: str) -> None:
-    written = TEXT | {"type": spelt, "content": {"richCard": {}}}
+    media = {"contentInfo": {"fileUrl": "https://media.example.net/pier.png"}}
+    card = {"cardOrientation": "vertical", "media": media}
+    written = TEXT | {"type": spelt, "content": {"richCard": card}}
 
     assert read_message(written).type == "richCard"
 
@@ -164,6 +168,17 @@ def test_times_are_read_in_every_form_of_the_standard(written: str, emitted: str
 
 def test_null_is_the_same_as_absent() -> None:
     assert read_message(TEXT | {"channels": None, "clientMessageId": None}).emit() == TEXT
+    assert read_message(TEXT | {"mood": None}).emit() == TEXT
+
+
+def test_members_of_other_kinds_may_be_null_as_some_programs_write_them() -> None:
+    values = {"text": "Ivy", "url": None, "payload": None, "couponCode": None}
+    parts = {"subType": None, "index": None, "cards": None}
+    written = template({"type": "body", "parameters": [{"type": "text", **values}], **parts})
+
+    read = component_of(written)
+
+    assert read == {"type": "body", "parameters": [{"type": "text", "text": "Ivy"}]}
 
 
 @pytest.mark.parametrize("control", ["\t", "\n", "\r", "\x00", "\x1f"])
@@ -372,13 +387,13 @@ TREES = st.recursive(
     ),
     max_leaves=20,
 )
-GOOD = json.dumps(template({"type": "button", "subType": 1, "parameters": [{"type": "text"}]}))
+SOUND = [path.read_bytes() for path in sorted(FOLDER.glob("*.json"))]
 
 
 @st.composite
 def grafted(draw: st.DrawFn) -> Json:
-    """A sound template message with one part replaced by anything."""
-    message: Any = json.loads(GOOD)
+    """A sound message of some kind with one part replaced by anything."""
+    message: Any = json.loads(draw(st.sampled_from(SOUND)))
     node = message
     while True:
         step = draw(st.sampled_from(sorted(node) if isinstance(node, dict) else range(len(node))))
@@ -395,7 +410,7 @@ def model_or_none(read: Callable[[Any], Wire], raw: Any) -> Wire | None:
         return None
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(
     raw=st.binary(max_size=60)
     | st.text(max_size=60)

@@ -178,18 +178,20 @@ async def test_a_single_message_is_answered_with_its_status(http: httpx.AsyncCli
 async def test_the_fate_of_a_message_can_be_asked(http: httpx.AsyncClient, time: Time) -> None:
     bad = message(2, user={})
     items = (await http.post(BATCH, json=batch(message(1), bad))).json()["messages"]
-    time.now += 100
-    taken, refused = [
-        (await http.get(f"{SINGLE}/{item['umid']}")).json()["data"][0] for item in items
-    ]
+    details = []
+    for item in items:
+        time.now += 1
+        details.append((await http.get(f"{SINGLE}/{item['umid']}")).json()["data"][0])
+    taken, refused = details
     assert (taken["status"]["state"], taken["step"]) == ("queued", 1)
     assert taken["createdAt"] == "2027-01-15T08:00:00.000Z"
     assert (refused["status"]["state"], refused["status"]["errorCode"]) == ("rejected", 3002)
 
 
-async def test_an_unknown_message_is_not_found(http: httpx.AsyncClient) -> None:
+async def test_an_unknown_message_is_not_found(http: httpx.AsyncClient, time: Time) -> None:
     response = await http.get(f"{SINGLE}/{uuid.uuid4()}")
     assert (response.status_code, response.json()["code"]) == (404, 1300)
+    time.now += 1
     response = await http.get(f"{SINGLE}/x")
     assert (response.status_code, response.json()["code"]) == (400, 1000)
 

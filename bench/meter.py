@@ -1,0 +1,98 @@
+"""Time on the CPU and memory, of processes and of the server; how busy the machine is with others."""
+
+import os
+import platform
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import redis
+
+TICK = os.sysconf("SC_CLK_TCK")
+PROC = Path("/proc")
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What the figures were taken on, and how quiet it was."""
+
+    cores: int
+    python: str
+    system: str
+    load: float  # of the last minute, before the round
+    busy_elsewhere: float  # cores that others used, before the round
+
+
+def look_at_machine(seconds: float = 0.5) -> Machine:
+    """Note the machine and its load. Takes `seconds`, in which the caller's processes should rest."""
+    before, at = _busy_ticks(), time.monotonic()
+    time.sleep(seconds)
+    busy = (_busy_ticks() - before) / TICK / (time.monotonic() - at)
+    return Machine(
+        cores=os.cpu_count() or 1,
+        python=platform.python_version(),
+        system=f"{platform.system()} {platform.machine()}",
+        load=os.getloadavg()[0],
+        busy_elsewhere=round(busy, 2),
+    )
+
+
+def family(pid: int) -> list[int]:
+    """A process that leads a session, and everything in it."""
+    found = []
+    for entry in PROC.iterdir():
+        fields = _stat(int(entry.name)) if entry.name.isdigit() else []
+        if fields and int(fields[3]) == pid:
+            found.append(int(entry.name))
+    return found
+
+
+def cpu_seconds(pids: Iterable[int]) -> float:
+    """Seconds on the CPU so far, of processes that live."""
+    return sum((int(fields[11]) + int(fields[12])) / TICK for fields in map(_stat, pids) if fields)
+
+
+def peak_mb(pids: Iterable[int]) -> float:
+    """The largest resident memory that any of these processes ever had, in MB."""
+    return max((_peak_kb(pid) / 1024 for pid in pids), default=0.0)
+
+
+def stored_bytes(client: redis.Redis) -> int:
+    """What the server holds, without buffers of clients and of its log."""
+    memory: dict[str, Any] = client.info("memory")
+    buffers = ("mem_clients_normal", "mem_clients_slaves", "mem_aof_buffer")
+    return int(memory["used_memory"]) - sum(int(memory.get(name, 0)) for name in buffers)
+
+
+def server_version(client: redis.Redis) -> str:
+    """Which server this is."""
+    about: dict[str, Any] = client.info("server")
+    if "valkey_version" in about:
+        return f"Valkey {about['valkey_version']}"
+    return f"Redis {about['redis_version']}"
+
+
+def _stat(pid: int) -> list[str]:
+    """Fields of `/proc/<pid>/stat` from the state on; empty when it has gone."""
+    try:
+        return (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+
+
+def _peak_kb(pid: int) -> int:
+    try:
+        lines = (PROC / str(pid) / "status").read_text().splitlines()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith("VmHWM:")), 0)
+
+
+def _busy_ticks() -> int:
+    """Ticks that all cores have worked since the machine started."""
+    user, nice, system, _, _, irq, softirq, *_ = map(
+        int, (PROC / "stat").read_text().split("\n", 1)[0].split()[1:]
+    )
+    return user + nice + system + irq + softirq

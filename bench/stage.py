@@ -1,0 +1,225 @@
+"""A stage for one run: a fresh server, a fresh provider, and workers of one system, warmed up."""
+
+import os
+import signal
+import time
+from collections.abc import Collection
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+import msgspec
+import redis
+
+from bench.errors import BenchError
+from bench.meter import cpu_seconds, family, peak_mb
+from bench.producer import Enqueue, Probe, Produced
+from bench.provider_process import Provider
+from bench.site import Site
+from bench.systems import load_system
+from bench.workload import Work, write_work
+from sendmany.embedded import EmbeddedServer
+from sendmany.processes import Child, last_line, python, start
+
+WARM_UP = 2000
+POLL_SECONDS = 0.01
+PATIENCE = 60.0
+"""Seconds without any progress after which a run is given up."""
+PRODUCER_SECONDS = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What runs on a stage."""
+
+    system: str
+    processes: int = 2
+    latency_ms: float = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Cpu:
+    """Seconds on the CPU, or µs a message, by process; `worker` is all worker processes together."""
+
+    producer: float
+    worker: float
+    redis: float
+    provider: float
+
+    def since(self, before: "Cpu", producer: float) -> "Cpu":
+        """What was used between two readings, and by the producer."""
+        return Cpu(
+            producer,
+            self.worker - before.worker,
+            self.redis - before.redis,
+            self.provider - before.provider,
+        )
+
+    def per_message(self, n: int) -> "Cpu":
+        """µs a message."""
+        figures = (self.producer, self.worker, self.redis, self.provider)
+        return Cpu(*(round(seconds / n * 1e6, 2) for seconds in figures))
+
+
+class Stage:
+    """The processes of one run; a context manager that leaves none behind.
+
+    Args:
+        home: a directory that does not exist yet.
+    """
+
+    def __init__(self, setting: Setting, home: Path) -> None:
+        self._setting = setting
+        self._home = home
+        self._cleanup = ExitStack()
+        self._workers: list[Child] = []
+        self.system = load_system(setting.system)
+
+    def __enter__(self) -> "Stage":
+        self._home.mkdir(parents=True)
+        with ExitStack() as started:
+            self._start(started)
+            self._cleanup = started.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._cleanup.close()
+
+    def write(self, run: str, recipients: int, lanes: int = 1) -> Work:
+        """Write the files of a run."""
+        return write_work(self._home, run, recipients, lanes)
+
+    def begin(self, work: Work) -> Child:
+        """Let a process begin to enqueue a run."""
+        return self._begin(Enqueue(self._setting.system, self.site, work))
+
+    def begin_probes(
+        self, run: str, most: int, pause: tuple[float, float], *, urgent: bool = False
+    ) -> Child:
+        """Let a process begin to enqueue single messages."""
+        return self._begin(Probe(self._setting.system, self.site, run, most, pause, urgent))
+
+    def finish(self, producer: Child) -> Produced:
+        """Wait for a producer's end; returns what it took."""
+        line = self._read_line(producer)
+        producer.wait(PATIENCE)
+        producer.stop(0)
+        return msgspec.json.decode(line, type=Produced)
+
+    def hold_workers(self) -> None:
+        """Freeze the workers, so that a queue can be filled."""
+        self._signal(signal.SIGSTOP)
+
+    def release_workers(self) -> None:
+        """Let the workers go on."""
+        self._signal(signal.SIGCONT)
+
+    def wait_until_recorded(self, work: Work) -> float:
+        """Wait until every outcome is on record; returns when (s, monotonic clock).
+
+        Raises:
+            BenchError: nothing has happened for a minute, or a worker has died.
+        """
+        last, since = (0, 0), time.monotonic()
+        while (now := self._progress(work))[1] < work.recipients:
+            if now > last:
+                last, since = now, time.monotonic()
+            self._check(now, work, since)
+            time.sleep(POLL_SECONDS)
+        return time.monotonic()
+
+    def arrivals(self, ids: Collection[str]) -> dict[str, float]:
+        """Wait until these messages have come; returns when (s, monotonic clock)."""
+        starts = {id_.rpartition(".")[0] for id_ in ids}
+        give_up = time.monotonic() + PATIENCE
+        while time.monotonic() < give_up:
+            came: dict[str, float] = {}
+            for start_of_id in starts:
+                came |= self.provider.arrivals(f"{start_of_id}.")
+            if came.keys() >= set(ids):
+                return came
+            time.sleep(POLL_SECONDS)
+        raise BenchError(f"Single messages did not come; see {self._home}.")
+
+    def cpu(self) -> Cpu:
+        """What the processes have used so far; the producer tells for itself."""
+        return Cpu(
+            producer=0,
+            worker=cpu_seconds(self._worker_pids()),
+            redis=cpu_seconds([self._server_pid]),
+            provider=cpu_seconds([self.provider.child.pid]),
+        )
+
+    def worker_peak_mb(self) -> float:
+        """The largest memory that a worker process has had."""
+        return peak_mb(self._worker_pids())
+
+    def server_peak_mb(self) -> float:
+        """The largest memory that the server has had."""
+        return peak_mb([self._server_pid])
+
+    def _start(self, started: ExitStack) -> None:
+        server = EmbeddedServer(self._home / "redis")
+        started.callback(server.stop)
+        server.start()
+        assert server.child is not None
+        self._server_pid = server.child.pid
+        self.client: redis.Redis = redis.Redis.from_url(server.url)
+        started.callback(self.client.close)
+        self.provider = Provider(self._home / "provider.log", self._setting.latency_ms)
+        started.callback(self.provider.stop)
+        self.site = Site(str(self._home), server.url, self.provider.url)
+        self._workers = self.system.start_workers(self.site, self._setting.processes)
+        for worker in self._workers:
+            started.callback(worker.stop, 0)
+        self._warm_up()
+
+    def _warm_up(self) -> None:
+        """Send a little, so that everything is loaded, compiled and connected before the clock runs."""
+        work = self.write("warm-up", WARM_UP)
+        self.finish(self.begin(work))
+        self.wait_until_recorded(work)
+        self.provider.forget()
+
+    def _begin(self, order: Enqueue | Probe) -> Child:
+        producer = start(
+            python("bench.producer", msgspec.json.encode(order).decode()),
+            self.site.log("producer"),
+            env={**os.environ, **self.site.environment},
+            read_stdout=True,
+        )
+        self._read_line(producer)  # it has come up, and begins now
+        return producer
+
+    def _read_line(self, producer: Child) -> bytes:
+        line = producer.first_line(PRODUCER_SECONDS)
+        if not line:
+            raise BenchError(f"The producer failed: {last_line(self.site.log('producer'))}")
+        return line
+
+    def _progress(self, work: Work) -> tuple[int, int]:
+        """Messages that came, and outcomes on record; for these we look only once all have come."""
+        came = self.provider.total()
+        return came, 0 if came < work.recipients else self.system.recorded(self.client, work)
+
+    def _check(self, now: tuple[int, int], work: Work, since: float) -> None:
+        if any(worker.exit_code() is not None for worker in self._workers):
+            raise BenchError(f"A worker ended by itself: see {self._home}.")
+        if time.monotonic() - since > PATIENCE:
+            raise BenchError(
+                f"{self._setting.system} stands still: of {work.recipients} messages {now[0]} came "
+                f"and {now[1]} outcomes are on record; see {self._home}."
+            )
+
+    def _signal(self, number: int) -> None:
+        for worker in self._workers:
+            os.killpg(worker.pid, number)
+
+    def _worker_pids(self) -> list[int]:
+        return [pid for worker in self._workers for pid in family(worker.pid)]

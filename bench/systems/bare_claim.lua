@@ -1,0 +1,6 @@
+-- Takes up to n rows; whoever dies with them loses them.
+-- KEYS: run, queue
+-- ARGV: most rows
+-- Returns: {name of the run, rows or false}
+local run, queue, most = KEYS[1], KEYS[2], ARGV[1]
+return { redis.call('GET', run), redis.call('LPOP', queue, most) }

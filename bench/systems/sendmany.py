@@ -1,0 +1,101 @@
+"""sendmany as it is deployed: campaigns from a recipient file, a Celery worker, all promises kept."""
+
+import json
+import os
+from functools import cache
+from pathlib import Path
+
+import redis
+
+from bench.site import API_KEY, SUB_ACCOUNT, Site
+from bench.workload import Work, message, number
+from config.celery_app import send_drain
+from config.settings import load_settings
+from producer.campaigns import Launch, check, run
+from producer.messages import Producer
+from sendmany.local import Local, LocalPlan
+from sendmany.processes import Child
+from store.calls import Store, text
+from store.keys import NAMES, lane_keys
+from store.lanes import Priority, parse_counts, still_open
+from store.ledger import recount
+
+
+class Sendmany:
+    """Limits are off, since the provider of the bench has none; nothing else is."""
+
+    can_probe = True
+    can_be_urgent = True
+
+    def start_workers(self, site: Site, processes: int) -> list[Child]:
+        plan = LocalPlan(
+            Path(site.home),
+            embedded=False,
+            worker_processes=processes,
+            environment=tuple(_settings(site).items()),
+        )
+        return [Local(plan).start_worker()]
+
+    def enqueue(self, site: Site, work: Work) -> None:
+        store = _store(site)
+        for name, file in zip(work.names, work.files, strict=True):
+            launch = Launch(
+                name,
+                Path(file),
+                Path(work.message),
+                SUB_ACCOUNT,
+                send_while_loading=True,
+            )
+            run(store, check(launch), send_drain)
+
+    def enqueue_one(self, site: Site, run: str, index: int, *, urgent: bool) -> str:
+        body = message(run, index, number(index), "Ada")
+        del body["clientMessageId"]  # sendmany gives its own
+        priority = Priority.URGENT if urgent else Priority.NORMAL
+        return _producer(site).enqueue(body, priority=priority).id
+
+    def recorded(self, client: redis.Redis, work: Work) -> int:
+        counted = client.pipeline(transaction=False)
+        for lane in _lanes(client, work):
+            counted.hgetall(lane_keys(lane).counts)
+        counts = [parse_counts(reply) for reply in counted.execute()]
+        return sum(sum(states.values()) - still_open(states) for states in counts)
+
+    def balances(self, client: redis.Redis, work: Work) -> bool:
+        store = Store(client)
+        counts = [recount(store, lane) for lane in _lanes(client, work)]
+        everyone = sum(count.accepted_jobs for count in counts) == work.recipients
+        return everyone and all(count.balanced for count in counts)
+
+
+def _lanes(client: redis.Redis, work: Work) -> list[str]:
+    return [text(lane) for lane in client.hmget(NAMES, work.names) if lane is not None]
+
+
+def _settings(site: Site) -> dict[str, str]:
+    account = {
+        "base_url": site.provider_url,
+        "api_key": API_KEY,
+        "messages_per_second": 0,
+        "requests_per_second": 0,
+    }
+    return {
+        "SENDMANY_REDIS_URL": site.redis_url,
+        "SENDMANY_BROKER_URL": "",
+        "SENDMANY_STATE_DIR": site.home,
+        "SENDMANY_SUB_ACCOUNTS": json.dumps({SUB_ACCOUNT: account}),
+    }
+
+
+@cache
+def _store(site: Site) -> Store:
+    os.environ.update(_settings(site))
+    return Store.connect(load_settings().redis_url)
+
+
+@cache
+def _producer(site: Site) -> Producer:
+    return Producer(_store(site), load_settings())
+
+
+SYSTEM = Sendmany()

@@ -1,0 +1,77 @@
+"""Calls to the provider about a configured sub-account, for commands: asked, answered, closed."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from chatapps.client import ChatAppsClient, Endpoint, Timeouts, open_client
+from chatapps.management import Account, AccountCalls
+from config.settings import Settings, SettingsError
+
+T = TypeVar("T")
+
+
+def has_templates(settings: Settings, sub_account: str) -> bool:
+    """Whether it is configured where the templates of a sub-account are."""
+    account = settings.sub_accounts[sub_account]
+    return account.account_id is not None and account.channel_id is not None
+
+
+def template_account(settings: Settings, sub_account: str) -> Account:
+    """The account and channel of a sub-account.
+
+    Raises:
+        SettingsError: one of them is not configured, or there is no key.
+    """
+    if settings.sub_accounts[sub_account].channel_id is None:
+        raise _missing(sub_account, "account_id and channel_id")
+    return webhook_account(settings, sub_account)
+
+
+def webhook_account(settings: Settings, sub_account: str) -> Account:
+    """The account of a sub-account; its channel may be missing.
+
+    Raises:
+        SettingsError: it is not configured, or there is no key.
+    """
+    configured = settings.sub_accounts[sub_account]
+    if configured.account_id is None:
+        raise _missing(sub_account, "account_id")
+    key = configured.key()
+    if key is None:
+        raise SettingsError(
+            f"{sub_account} has no API key: set api_key_env or api_key_file of the sub-account."
+        )
+    try:
+        endpoint = Endpoint(configured.url, sub_account, key)
+    except ValueError as error:
+        raise SettingsError(f"The API key of {sub_account} cannot be used: {error}") from error
+    return Account(endpoint, configured.account_id, configured.channel_id or "")
+
+
+def ask(
+    settings: Settings, account: Account, question: Callable[[AccountCalls], Awaitable[T]]
+) -> T:
+    """The answer to a question to the provider, asked over a connection of its own.
+
+    Raises:
+        ProviderError: whatever went wrong, in words for people.
+    """
+
+    async def asked() -> T:
+        http = settings.http
+        timeouts = Timeouts(http.connect_timeout, read=http.read_timeout, total=http.deadline)
+        async with open_client(timeouts, connections=1) as connection:
+            client = ChatAppsClient(
+                connection, total_timeout=http.deadline, max_answer_bytes=http.max_answer_bytes
+            )
+            return await question(AccountCalls(client, account))
+
+    return asyncio.run(asked())
+
+
+def _missing(sub_account: str, names: str) -> SettingsError:
+    return SettingsError(
+        f"Add {names} to [sub_accounts.{sub_account}] in sendmany.toml; the provider's portal shows "
+        "them."
+    )

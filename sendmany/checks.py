@@ -1,0 +1,244 @@
+"""What `sendmany doctor` looks at: one finding a line, each with what to do about it."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from kombu.exceptions import OperationalError
+
+from config.celery_app import create_app, send_drain
+from config.settings import Settings, SettingsError, SubAccount, config_file, load_settings
+from sendmany.connection import connect, place
+from sendmany.probe import probe
+from sendmany.workers import wait_for_loops
+from store.calls import Store, command
+from store.errors import StoreError
+from store.keys import SEEN_PER_BUCKET
+
+WORKER_SECONDS = 4.0
+LEAST_ENTRIES = 2 * SEEN_PER_BUCKET
+LEAST_VALUE = 64
+_OLDEST = {"valkey": (7, 2), "redis": (7, 0)}
+
+
+class Verdict(StrEnum):
+    """How a thing stands."""
+
+    OK = "ok"
+    PROBLEM = "problem"
+    NOTE = "note"  # could not be found out, or was left out; no reason to fail
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of the doctor."""
+
+    name: str
+    verdict: Verdict
+    finding: str
+    remedy: str = ""
+
+
+def ok(name: str, finding: str) -> Check:
+    """All is well."""
+    return Check(name, Verdict.OK, finding)
+
+
+def problem(name: str, finding: str, remedy: str) -> Check:
+    """Something must be done."""
+    return Check(name, Verdict.PROBLEM, finding, remedy)
+
+
+def note(name: str, finding: str) -> Check:
+    """Nobody can tell."""
+    return Check(name, Verdict.NOTE, finding)
+
+
+def examine(*, offline: bool) -> Iterator[Check]:
+    """Look at everything, one thing after the other."""
+    try:
+        settings = load_settings()
+    except SettingsError as error:
+        yield problem("settings", str(error), "mend them; the rest cannot be looked at before")
+        return
+    yield ok("settings", f"{config_file() or 'no file: environment and defaults'}")
+    yield from _redis(settings)
+    yield from _accounts(settings, offline=offline)
+
+
+def _redis(settings: Settings) -> Iterator[Check]:
+    try:
+        store = connect(settings)
+    except (StoreError, SettingsError) as error:
+        yield problem("redis", str(error), "all that follows about Redis and workers waits for it")
+        return
+    try:
+        yield from look_at_server(
+            _ask(store, "INFO", "server"), _ask(store, "INFO", "persistence"), _config_of(store)
+        )
+        broker = _broker(settings)
+        yield broker
+        if broker.verdict is Verdict.OK:
+            yield _workers(store)
+    except StoreError as error:
+        yield problem("redis", str(error), "mend that and look again")
+    finally:
+        store.close()
+
+
+def look_at_server(
+    server: Mapping[str, Any], persistence: Mapping[str, Any], config: Mapping[str, str] | None
+) -> Iterator[Check]:
+    """What the server says of itself. Pure.
+
+    Args:
+        config: None when it does not tell, as managed servers do not.
+    """
+    yield _version(server)
+    yield _append_only(persistence)
+    if config is None:
+        yield note("redis settings", "the server does not show them (CONFIG is not allowed)")
+        return
+    yield _eviction(config.get("maxmemory-policy", ""))
+    yield _listpack(config)
+
+
+def _version(server: Mapping[str, Any]) -> Check:
+    name = "valkey" if "valkey_version" in server else "redis"
+    version = str(server.get(f"{name}_version", "0"))
+    oldest = _OLDEST[name]
+    found = tuple(int(part) for part in version.split(".")[:2] if part.isdecimal())
+    words = f"{name.capitalize()} {version}"
+    if found < oldest:
+        least = ".".join(map(str, oldest))
+        return problem("redis", words, f"at least {name.capitalize()} {least} is needed")
+    return ok("redis", words)
+
+
+def _append_only(persistence: Mapping[str, Any]) -> Check:
+    if int(persistence.get("aof_enabled", 0)):
+        return ok("append-only file", "on")
+    return problem("append-only file", "off: a restart loses messages", "set appendonly yes")
+
+
+def _eviction(policy: str) -> Check:
+    if policy == "noeviction":
+        return ok("eviction", policy)
+    return problem(
+        "eviction",
+        f"{policy}: a full Redis throws messages away",
+        "set maxmemory-policy noeviction",
+    )
+
+
+def _listpack(config: Mapping[str, str]) -> Check:
+    entries = int(config.get("hash-max-listpack-entries", 0))
+    value = int(config.get("hash-max-listpack-value", 0))
+    words = f"entries {entries}, value {value}"
+    if entries >= LEAST_ENTRIES and value >= LEAST_VALUE:
+        return ok("listpack limits", words)
+    return problem(
+        "listpack limits",
+        f"{words}: recipients take many times the memory",
+        f"set hash-max-listpack-entries {LEAST_ENTRIES} and hash-max-listpack-value {LEAST_VALUE}",
+    )
+
+
+def _broker(settings: Settings) -> Check:
+    where = "the same Redis" if settings.broker == settings.redis_url else place(settings.broker)
+    if not settings.broker_url:
+        where = "the same Redis"
+    connection = create_app(settings).connection_for_write()
+    try:
+        connection.ensure_connection(max_retries=1, interval_start=0, timeout=5)
+    except (OperationalError, OSError) as error:
+        return problem(
+            "broker", f"{where} does not answer ({type(error).__name__})", "check broker_url"
+        )
+    finally:
+        connection.release()
+    return ok("broker", where)
+
+
+def _workers(store: Store) -> Check:
+    """Ask for a drain loop: one that starts proves broker, worker and Redis in one go."""
+    running = wait_for_loops(store, send_drain, 1, WORKER_SECONDS)
+    if not running:
+        return problem(
+            "workers",
+            f"none has answered within {WORKER_SECONDS:.0f} seconds",
+            "start one: `sendmany worker` or `sendmany up`",
+        )
+    return ok("workers", f"{running} sending or ready to send")
+
+
+def _accounts(settings: Settings, *, offline: bool) -> Iterator[Check]:
+    if not settings.sub_accounts:
+        yield problem(
+            "sub-accounts",
+            "none is configured",
+            "add [sub_accounts.NAME] to sendmany.toml, or try `sendmany up --sandbox`",
+        )
+    for name, account in settings.sub_accounts.items():
+        yield from _account(settings, name, account, offline=offline)
+
+
+def _account(
+    settings: Settings, name: str, account: SubAccount, *, offline: bool
+) -> Iterator[Check]:
+    label = f"sub-account {name}"
+    try:
+        if offline:
+            key = account.key()
+            yield (
+                ok(label, "the key is there; the provider was not asked")
+                if key
+                else problem(label, "no API key is configured", "set api_key_env or api_key_file")
+            )
+        else:
+            finding = probe(settings, name)
+            yield (
+                ok(label, finding.words)
+                if finding.good
+                else problem(label, finding.words, finding.remedy)
+            )
+    except SettingsError as error:
+        yield problem(label, str(error), "mend the key")
+    yield ok(f"limits of {name}", limits(account))
+
+
+def limits(account: SubAccount) -> str:
+    """The limits of a sub-account in words."""
+    messages, requests = account.messages_per_second, account.requests_per_second
+    parts = [
+        f"{messages:,g} messages/s, burst {account.burst_messages:,}"
+        if messages
+        else "messages/s without limit",
+        f"{requests:,g} requests/s" if requests else "requests/s without limit",
+    ]
+    if account.urgent_reserve:
+        parts.append(f"{account.urgent_reserve:,} of the burst kept for urgent ones")
+    return ", ".join(parts)
+
+
+def _ask(store: Store, *words: str) -> dict[str, Any]:
+    return store.run(command(*words, parse=_dictionary))
+
+
+def _dictionary(reply: Any) -> dict[str, Any]:
+    return dict(reply)
+
+
+def _config_of(store: Store) -> dict[str, str] | None:
+    try:
+        found = {}
+        for name in ("maxmemory-policy", "hash-max-listpack-*"):
+            found.update(store.run(command("CONFIG GET", name, parse=_texts)))
+    except StoreError:
+        return None
+    return found
+
+
+def _texts(reply: Any) -> dict[str, str]:
+    return {str(name): str(value) for name, value in dict(reply).items()}

@@ -1,0 +1,76 @@
+"""The commands put together, and the one place where errors become a sentence."""
+
+import typer
+
+from chatapps.management import ProviderError
+from chatapps.messages import MessageError
+from config.settings import SettingsError
+from producer import KeyConflict
+from producer.errors import InputError
+from sendmany.cli import (
+    campaign,
+    check,
+    demo,
+    doctor,
+    message,
+    sandbox,
+    templates,
+    up,
+    webhooks,
+    worker,
+)
+from sendmany.output import say
+from sendmany.processes import ProcessError
+from store.errors import StoreError
+
+TOLD = (
+    InputError,
+    SettingsError,
+    StoreError,
+    ProcessError,
+    MessageError,
+    KeyConflict,
+    ProviderError,
+)
+"""Errors whose text is written for the person at the terminal."""
+
+app = typer.Typer(
+    name="sendmany",
+    help="Sends one message to each of very many people over the 8x8 Chat Apps API, and can say "
+    "at any moment what became of each one.",
+    epilog="Begin with `sendmany demo`. Then `sendmany up --sandbox`, and in another terminal "
+    "`sendmany campaign launch --help`.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+_TRY, _SEND, _RUN = "Try it", "Send", "Run it"
+app.command("demo", rich_help_panel=_TRY)(demo.demo)
+app.command("sandbox", rich_help_panel=_TRY)(sandbox.sandbox)
+app.add_typer(campaign.app, name="campaign", rich_help_panel=_SEND)
+app.add_typer(message.app, name="message", rich_help_panel=_SEND)
+app.add_typer(templates.app, name="templates", rich_help_panel=_SEND)
+app.command("check", rich_help_panel=_SEND)(check.check)
+app.add_typer(webhooks.app, name="webhooks", rich_help_panel=_RUN)
+app.command("up", rich_help_panel=_RUN)(up.up)
+app.command("worker", rich_help_panel=_RUN, context_settings=worker.PASS_ON)(worker.worker)
+app.command("doctor", rich_help_panel=_RUN)(doctor.doctor)
+
+
+def run() -> int:
+    """Run what the command line says; usage errors are told by typer, with exit code 2."""
+    try:
+        app(prog_name="sendmany")
+    except TOLD as error:
+        say(f"sendmany: {sentence(str(error))}")
+        return 1
+    return 0
+
+
+def sentence(text: str) -> str:
+    """A text as one line with a full stop."""
+    line = " ".join(text.split())
+    return line if line.endswith((".", "?", "!")) else f"{line}."

@@ -1,0 +1,176 @@
+"""`sendmany campaign launch`."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from config.celery_app import send_drain
+from config.settings import Settings, SettingsError, load_settings
+from producer.campaigns import Launch, Launched, Loading, Prepared, check, run
+from producer.errors import InputError
+from sendmany.cli.campaign_look import watch_lane
+from sendmany.cli.fit_report import report
+from sendmany.cli.options import Json, Region, SubAccount
+from sendmany.connection import connect
+from sendmany.fit import findings_of
+from sendmany.meter import Meter, loading_note
+from sendmany.output import print_json, say, show
+from sendmany.probe import probe
+from sendmany.words import several
+from store.calls import Store
+from store.errors import StoreUnavailable
+from store.lanes import Policies
+
+
+def launch(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What you call the campaign.")],
+    recipients: Annotated[
+        Path,
+        typer.Option(metavar="FILE.csv", help="A header row, then a row for each person; UTF-8."),
+    ],
+    message: Annotated[
+        Path,
+        typer.Option(
+            metavar="FILE.json", help="The message without `user`; {{column}} is filled in."
+        ),
+    ],
+    sub_account: SubAccount = None,
+    number_column: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN", help="Column of the phone number, if its name is unusual."),
+    ] = None,
+    region: Region = None,
+    send_while_loading: Annotated[
+        bool, typer.Option("--send-while-loading", help="Do not wait for the end of the file.")
+    ] = False,
+    on_unknown: Annotated[
+        Literal["hold", "resend"] | None,
+        typer.Option(help="When nobody can say whether a message was taken: hold it, or risk two."),
+    ] = None,
+    on_server_error: Annotated[
+        Literal["retry", "hold"] | None,
+        typer.Option(help="When the provider answers with an internal error."),
+    ] = None,
+    settle_after: Annotated[
+        float | None,
+        typer.Option(min=0, metavar="SECONDS", help="Wait so long for a receipt before that."),
+    ] = None,
+    rejects: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="List of unusable rows. Default: beside the recipients."),
+    ] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Stay and watch it being sent.")] = False,
+    offline: Annotated[
+        bool,
+        typer.Option("--offline", help="Do not ask the provider first, about key and template."),
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Launch even if messages would be refused.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Send one message to everybody in a file.
+
+    Both files are checked before anything is stored, and so is the message: with the longest values
+    of the file, and against the registered template (if account_id and channel_id are configured).
+    Nothing is sent before the whole file is in. Rows that cannot be used are listed with line and
+    reason, and the others go on. A number that comes twice gets one message. If the launch is
+    interrupted, launch the same again: it goes on where it was, and nobody gets two.
+
+    Example: `sendmany campaign launch "Spring sale" --recipients people.csv --message offer.json
+    --region GB --watch`
+    """
+    settings = load_settings()
+    if not name.strip():
+        raise InputError("Give the campaign a name.")
+    policies = settings.policies
+    prepared = check(
+        Launch(
+            name=name,
+            recipients=recipients,
+            message=message,
+            sub_account=settings.sub_account_id(sub_account),
+            number_column=number_column,
+            default_region=region or settings.default_region,
+            policies=Policies(
+                on_unknown or policies.campaign_on_unknown,
+                on_server_error or policies.on_server_error,
+                policies.settle_after if settle_after is None else settle_after,
+            ),
+            send_while_loading=send_while_loading,
+            rejects=rejects,
+        )
+    )
+    store = connect(settings)
+    if not offline:
+        _ask_provider(settings, prepared.launch.sub_account)
+    report(findings_of(settings, prepared, offline=offline), force=force, as_json=as_json)
+    launched = _load(store, prepared)
+    if as_json:
+        print_json(_launched_as_json(launched))
+    else:
+        _tell_launched(launched, hint=not watch)
+    if watch:
+        watch_lane(store, launched.lane.id, as_json=as_json)
+
+
+def _ask_provider(settings: Settings, sub_account: str) -> None:
+    """Refuse to launch what cannot be sent; pass on doubts."""
+    finding = probe(settings, sub_account)
+    if finding.hopeless:
+        raise SettingsError(
+            f"Nothing was launched: {finding.words}; {finding.remedy} (or use --offline)."
+        )
+    if not finding.good:
+        say(f"Note: {finding.words}; it is launched all the same. See `sendmany doctor`.")
+
+
+def _load(store: Store, prepared: Prepared) -> Launched:
+    rows = prepared.file.estimated_rows()
+    try:
+        with Meter("Loading") as meter:
+
+            def progress(loading: Loading) -> None:
+                note = loading_note(loading.duplicates, loading.rejects)
+                meter.show(loading.rows, max(rows, loading.rows), note)
+
+            launched = run(store, prepared, send_drain, progress)
+            lane = launched.lane
+            meter.show(lane.row, lane.row, loading_note(lane.duplicates, lane.rejects))
+            return launched
+    except KeyboardInterrupt:
+        say("Interrupted. Launch the same again to go on where it was; nobody gets two.")
+        raise typer.Exit(130) from None
+    except StoreUnavailable as error:
+        raise StoreUnavailable(
+            f"{str(error).rstrip('.?')}. Launch the same again later: it goes on where it was."
+        ) from error
+
+
+def _launched_as_json(launched: Launched) -> dict[str, object]:
+    lane, file = launched.lane, launched.rejects_file
+    return {
+        "name": lane.name,
+        "id": lane.id,
+        "status": str(lane.status),
+        "sub_account": lane.sub_account,
+        "recipients": launched.recipients,
+        "duplicates": launched.duplicates,
+        "rejects": launched.rejects,
+        "rejects_file": None if file is None else str(file),
+        "resumed": launched.resumed,
+    }
+
+
+def _tell_launched(launched: Launched, *, hint: bool) -> None:
+    lane = launched.lane
+    how = "is complete" if launched.resumed else "is launched"
+    show(f'"{lane.name}" {how}: {several(launched.recipients, "recipient")}.')
+    if launched.duplicates:
+        show(f"{several(launched.duplicates, 'duplicate number')} left out.")
+    if launched.rejects:
+        where = f": see {launched.rejects_file}" if launched.rejects_file else ""
+        show(f"{several(launched.rejects, 'row')} cannot be used{where}.")
+    if hint:
+        show(f'Watch it with: sendmany campaign watch "{lane.name}"')

@@ -1,0 +1,79 @@
+"""`sendmany campaign pause|resume|cancel`."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from config.celery_app import send_drain
+from config.settings import load_settings
+from producer.errors import InputError
+from producer.wake import wake
+from sendmany.cli.options import Json, Name
+from sendmany.connection import connect
+from sendmany.output import print_json, show
+from store.calls import Store
+from store.lanes import Lane, LaneStatus, announce, find_lane, move_lane
+
+_WHY = "by an operator"
+
+
+def pause(name: Name, as_json: Json = False) -> None:
+    """Stop sending within a second, and keep what has not gone out.
+
+    Example: `sendmany campaign pause "Spring sale"`
+    """
+    _move(name, "pause", "is paused; what has not gone out is kept", as_json=as_json)
+
+
+def resume(name: Name, as_json: Json = False) -> None:
+    """Go on with a campaign that was paused, or that has stopped for a cause.
+
+    Example: `sendmany campaign resume "Spring sale"`
+    """
+    _move(name, "resume", "goes on", as_json=as_json)
+
+
+def cancel(
+    name: Name,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask, at a terminal.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Give up what has not gone out. This cannot be taken back.
+
+    Example: `sendmany campaign cancel "Spring sale" --yes`
+    """
+    if not yes and sys.stdin.isatty():
+        typer.confirm(f'Cancel "{name}"? What has not gone out never will', abort=True, err=True)
+    _move(name, "cancel", "is being cancelled; what has not gone out will not", as_json=as_json)
+
+
+def _move(name: str, action: str, done: str, *, as_json: bool) -> None:
+    store = connect(load_settings())
+    lane = find_lane(store, name)
+    changed, status = store.run(move_lane(lane.id, action, _WHY if action == "pause" else ""))
+    if not changed and not _is_there(action, status):
+        raise InputError(f'"{lane.name}" is {status}: it cannot {action}')
+    if changed and action != "pause":
+        _wake(store, lane)
+    if as_json:
+        print_json({"name": lane.name, "id": lane.id, "status": str(status), "changed": changed})
+    else:
+        show(f'"{lane.name}" {done}.' if changed else f'"{lane.name}" is {status} already.')
+
+
+def _is_there(action: str, status: LaneStatus) -> bool:
+    """What was asked for is so already."""
+    return (
+        status
+        in {
+            "pause": (LaneStatus.PAUSED,),
+            "resume": (LaneStatus.SENDING, LaneStatus.LOADING),
+            "cancel": (LaneStatus.CANCELLING, LaneStatus.CANCELLED),
+        }[action]
+    )
+
+
+def _wake(store: Store, lane: Lane) -> None:
+    store.run(announce(lane.id, lane.priority))
+    wake(store, send_drain)

@@ -1,0 +1,104 @@
+"""`sendmany campaign export|verify`: who got what, and the proof that nobody is missing."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal, TextIO
+
+import typer
+
+from config.settings import load_settings
+from producer.errors import InputError
+from sendmany.cli.options import Json, Name
+from sendmany.connection import connect
+from sendmany.export import write_csv, write_json_lines
+from sendmany.output import print_json, say, show, show_table, table_of
+from sendmany.words import count, several
+from store.calls import Store
+from store.lanes import Lane, find_lane
+from store.ledger import Recount, recount
+from store.listing import list_messages
+from store.states import State
+
+_WRITERS = {"csv": write_csv, "jsonl": write_json_lines}
+
+
+def export(
+    name: Name,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Default: stdout.")
+    ] = None,
+    layout: Annotated[
+        Literal["csv", "jsonl"], typer.Option("--format", help="Rows, or a JSON object a line.")
+    ] = "csv",
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format jsonl.")] = False,
+) -> None:
+    """Everybody in the campaign with what became of the message, full numbers included.
+
+    Those who have an outcome come first, those who still wait after them. A file that comes out of
+    this can go in again: `number` is known as the column of the phone number.
+
+    Example: `sendmany campaign export "Spring sale" --output spring.csv`
+    """
+    store = connect(load_settings())
+    lane = find_lane(store, name)
+    layout = "jsonl" if as_json else layout
+    if output is None:
+        _write(store, lane, layout, sys.stdout)
+        return
+    try:
+        with output.open("w", newline="", encoding="utf-8") as stream:
+            n = _write(store, lane, layout, stream)
+    except OSError as error:
+        raise InputError(f"{output} cannot be written: {error.strerror}") from error
+    say(f"{several(n, 'message')} written to {output}.")
+
+
+def verify(name: Name, as_json: Json = False) -> None:
+    """Count the campaign again, message by message, and hold that against its figures.
+
+    Exact when nothing moves meanwhile: pause a campaign that is being sent. Exit code 1 if they
+    differ.
+
+    Example: `sendmany campaign verify "Spring sale"`
+    """
+    store = connect(load_settings())
+    lane = find_lane(store, name)
+    counted = recount(store, lane.id)
+    if as_json:
+        print_json(_as_json(lane, counted))
+    else:
+        _tell(lane, counted)
+    raise typer.Exit(0 if counted.balanced else 1)
+
+
+def _write(store: Store, lane: Lane, layout: str, stream: TextIO) -> int:
+    return _WRITERS[layout](stream, list_messages(store, lane.id))
+
+
+def _as_json(lane: Lane, counted: Recount) -> dict[str, object]:
+    return {
+        "name": lane.name,
+        "id": lane.id,
+        "balanced": counted.balanced,
+        "recipients": counted.accepted_jobs,
+        "found": {str(state): n for state, n in counted.found.items()},
+        "counted": {str(state): n for state, n in counted.counted.items()},
+        "missing": list(counted.missing),
+        "doubled": list(counted.doubled),
+    }
+
+
+def _tell(lane: Lane, counted: Recount) -> None:
+    states = [s for s in State if counted.found.get(s) or counted.counted.get(s)]
+    found, figures = counted.found, counted.counted
+    rows = [(str(s), count(figures.get(s, 0)), count(found.get(s, 0))) for s in states]
+    rows.append(("together", count(sum(figures.values())), count(sum(found.values()))))
+    columns = ("state", "figures", "counted again")
+    show_table(table_of(columns, rows, numbers=columns[1:]))
+    if counted.balanced:
+        show(f"Balanced: each of {several(counted.accepted_jobs, 'message')} is in one place.")
+        return
+    for what, indexes in (("nowhere", counted.missing), ("in two places", counted.doubled)):
+        if indexes:
+            show(f"{what}: messages {', '.join(f'{lane.id}.{index}' for index in indexes[:10])}")
+    show("NOT balanced. If it is being sent at this moment, pause it and verify again.")

@@ -1,0 +1,47 @@
+"""`sendmany doctor`: is everything in order, and if not, what to do."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from sendmany.checks import Check, Verdict, examine
+from sendmany.cli.options import Json
+from sendmany.output import print_json
+
+_STYLES = {Verdict.OK: "green", Verdict.PROBLEM: "bold red", Verdict.NOTE: "yellow"}
+
+
+def doctor(
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Do not ask the provider; nothing leaves the house.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Look at everything that sending takes: one line each, and what to do where it is not well.
+
+    Settings, Redis with its version, persistence, eviction and memory limits, the broker, the
+    workers, and for each sub-account the key, whether the provider takes it, and its limits.
+    Exit code 1 if anything is a problem.
+
+    Example: `sendmany doctor`
+    """
+    checks = []
+    for check in examine(offline=offline):
+        checks.append(check)
+        if not as_json:
+            _show(check)
+    if as_json:
+        print_json([asdict(check) for check in checks])
+    raise typer.Exit(1 if any(check.verdict is Verdict.PROBLEM for check in checks) else 0)
+
+
+def _show(check: Check) -> None:
+    line = Text.assemble(
+        (f"{check.verdict:<9}", _STYLES[check.verdict]), f"{check.name}: {check.finding}"
+    )
+    if check.remedy:
+        line.append(f" → {check.remedy}", "bold")
+    Console(highlight=False, soft_wrap=True).print(line)

@@ -1,0 +1,128 @@
+"""`sendmany message send|show`: one message for one person."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from config.settings import load_settings
+from producer import Priority, Producer
+from producer.errors import InputError
+from sendmany.cli.options import Json, Region, SubAccount
+from sendmany.connection import connect
+from sendmany.messages import (
+    as_json as fate_as_json,
+)
+from sendmany.messages import (
+    explain,
+    fate_of,
+    find_message,
+    message_for,
+    recipient_of,
+    wait_for_end,
+)
+from sendmany.output import print_json, say, show
+from store.calls import Store
+from store.intake import Taken
+from store.lanes import find_lane
+from store.states import PROVIDER_HAS_IT
+
+app = typer.Typer(
+    help="Send a single message, as a service would; ask what became of one.",
+    no_args_is_help=True,
+)
+
+
+@app.command("send")
+def send(
+    to: Annotated[
+        str, typer.Option("--to", metavar="NUMBER", help="Such as +442079460123, or a user id.")
+    ],
+    text: Annotated[str | None, typer.Option(help="A text message.")] = None,
+    message: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.json", help="Any message of the provider, without `user`."),
+    ] = None,
+    key: Annotated[
+        str | None,
+        typer.Option(help="Idempotency key: the same key never goes out twice."),
+    ] = None,
+    priority: Annotated[Priority, typer.Option(help="Urgent overtakes everything.")] = (
+        Priority.NORMAL
+    ),
+    sub_account: SubAccount = None,
+    region: Region = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for the outcome.")] = False,
+    timeout: Annotated[
+        float, typer.Option(min=0, metavar="SECONDS", help="How long to wait at most.")
+    ] = 60,
+    as_json: Json = False,
+) -> None:
+    """Send one message to one person. When this returns, the message is stored and not lost.
+
+    With `--wait`, exit code 0 means that the provider took it.
+
+    Example: `sendmany message send --to +442079460123 --text "Your code is 1234" --priority urgent
+    --key login-77 --wait`
+    """
+    settings = load_settings()
+    body = message_for(recipient_of(to, region or settings.default_region), text, message)
+    store = connect(settings)
+    answer = Producer(store, settings).enqueue(
+        body, key=key, sub_account=sub_account, priority=priority
+    )
+    if wait:
+        _wait(store, answer.id, timeout, as_json=as_json)
+    elif as_json:
+        print_json({"id": answer.id, "new": answer.taken is Taken.NEW})
+    else:
+        how = "stored" if answer.taken is Taken.NEW else "known already, by its key"
+        show(f"{answer.id} is {how}.", f"See what becomes of it: sendmany message show {answer.id}")
+
+
+@app.command("show")
+def show_message(
+    message_id: Annotated[
+        str | None, typer.Argument(metavar="[ID]", help="As `message send` printed it.")
+    ] = None,
+    to: Annotated[
+        str | None, typer.Option("--to", metavar="NUMBER", help="Instead: who it is for …")
+    ] = None,
+    campaign: Annotated[
+        str | None, typer.Option(metavar="NAME", help="… and in which campaign.")
+    ] = None,
+    region: Region = None,
+    as_json: Json = False,
+) -> None:
+    """What became of one message, with its earlier attempts; or why it waits, and until when.
+
+    Example: `sendmany message show --to +442079460123 --campaign "Spring sale"`
+    """
+    settings = load_settings()
+    if (message_id is None) == (to is None) or (to is None) != (campaign is None):
+        raise InputError("Name the message by its id, or by --to and --campaign")
+    store = connect(settings)
+    if to is not None and campaign is not None:
+        recipient = recipient_of(to, region or settings.default_region)
+        message_id = find_message(store, find_lane(store, campaign), recipient)
+    _tell(store, message_id or "", as_json=as_json)
+
+
+def _tell(store: Store, message_id: str, *, as_json: bool) -> None:
+    fate = fate_of(store, message_id)
+    if as_json:
+        print_json(fate_as_json(fate))
+    else:
+        show(*explain(fate))
+
+
+def _wait(store: Store, message_id: str, timeout: float, *, as_json: bool) -> None:
+    try:
+        ended = wait_for_end(store, message_id, timeout)
+    except KeyboardInterrupt:
+        say(f"Stopped waiting; {message_id} is stored and goes its way.")
+        raise typer.Exit(130) from None
+    _tell(store, message_id, as_json=as_json)
+    if not ended:
+        say(f"No outcome within {timeout:g} seconds; the message goes its way.")
+    raise typer.Exit(0 if ended and fate_of(store, message_id).state in PROVIDER_HAS_IT else 1)

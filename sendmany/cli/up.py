@@ -1,0 +1,84 @@
+"""`sendmany up`: everything on one machine, until it is stopped."""
+
+import contextlib
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from config.settings import Settings, load_settings
+from sendmany.cli.options import Faults
+from sendmany.local import Local, Sandbox
+from sendmany.output import pairs_table, say, show, show_table
+from sendmany.processes import ProcessError
+from sendmany.signals import Signals, Stopped
+from sendmany.state import claimed, leave_note
+from sendmany.up import UpPlan, describe, local_plan, note, start, stay
+
+
+def up(
+    sandbox: Annotated[
+        bool, typer.Option("--sandbox", help="Also run a stand-in for the provider.")
+    ] = False,
+    home: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Where the state is kept. Default: .sendmany here."),
+    ] = None,
+    workers: Annotated[int, typer.Option(min=0, metavar="N", help="Worker processes.")] = 2,
+    faults: Annotated[Faults, typer.Option(help="How the sandbox fails.")] = "none",
+    seed: Annotated[int, typer.Option(help="Decides which requests to the sandbox fail.")] = 1,
+    latency_ms: Annotated[
+        float, typer.Option(min=0, help="The sandbox's mean time to answer, in milliseconds.")
+    ] = 30,
+    sandbox_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="The sandbox's port; 0 is any free one.")
+    ] = 0,
+) -> None:
+    """Run everything that sending takes, on this machine, until Ctrl-C.
+
+    Starts a server of its own with its data in the state directory (unless redis_url is
+    configured: then that one is used), a worker, and with `--sandbox` a stand-in for the provider.
+    Stop it and start it again: it goes on where it was. Other commands in the same directory find
+    it by themselves.
+
+    The first Ctrl-C lets the worker settle what it has in the air, a second one does not wait.
+    If a part ends by itself, all are stopped, with exit code 1.
+
+    Example: `sendmany up --sandbox --faults mild`
+    """
+    settings, signals = load_settings(), Signals()
+    chosen = Sandbox(faults, seed, latency_ms, sandbox_port) if sandbox else None
+    plan = UpPlan((home or settings.state_dir).absolute(), chosen, workers)
+    with signals.caught(), claimed(plan.home):
+        local = Local(local_plan(plan, settings), signals.check)
+        stopped: list[str] = []
+        try:
+            _run(plan, settings, local, signals)
+        except Stopped:
+            _say("Stopping; the worker settles what it has in the air (Ctrl-C again: at once).")
+        except ProcessError as error:
+            stopped = local.stop(3)
+            names = f" Stopped the others: {', '.join(stopped)}." if stopped else ""
+            raise ProcessError(f"{error}{names}") from error
+        finally:
+            stopped = stopped or local.stop(in_a_hurry=lambda: signals.count > 1)
+    _say(f"Stopped: {', '.join(stopped) or 'nothing was running yet'}.")
+    raise typer.Exit(Stopped(signals.number or 0).exit_code)
+
+
+def _run(plan: UpPlan, settings: Settings, local: Local, signals: Signals) -> None:
+    say("Starting …")
+    settings = start(local, settings, signals.check)
+    leave_note(plan.home, note(plan, settings, local))
+    show_table(pairs_table(describe(plan, settings, local)))
+    if not settings.sub_accounts:
+        say("No sub-account is configured yet: see sendmany.example.toml, or use --sandbox.")
+    show("", "It is up; Ctrl-C stops it. In another terminal, in this directory:")
+    show("  sendmany campaign launch NAME --recipients FILE.csv --message FILE.json --watch")
+    show(f"Elsewhere, first: export SENDMANY_STATE_DIR={plan.home}")
+    stay(local, signals.check)
+
+
+def _say(sentence: str) -> None:
+    with contextlib.suppress(OSError):  # the terminal may be gone
+        say(sentence)

@@ -1,0 +1,85 @@
+"""Who got what: a lane's messages as rows of CSV or JSON lines, one message at a time."""
+
+import csv
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from typing import TextIO
+
+from sendmany.words import explain_code, iso
+from store.listing import Listed
+from store.outcomes import Origin
+
+MISSING = "missing"
+"""The state of a message that is nowhere; `verify` tells more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One message; the field names are the columns."""
+
+    index: int
+    number: str
+    state: str
+    attempts: int
+    code: int | None
+    origin: str
+    meaning: str
+    umid: str
+    posted_at: str
+    changed_at: str
+
+
+COLUMNS = tuple(field.name for field in fields(Row))
+
+
+def row(message: Listed) -> Row:
+    """A message for people and for spreadsheets."""
+    record = message.record
+    origin = record.origin if record else Origin.NONE
+    return Row(
+        index=message.index,
+        number=international(message.recipient),
+        state=str(message.state) if message.state else MISSING,
+        attempts=message.attempts,
+        code=record.code if record and origin is not Origin.NONE else None,
+        origin="" if origin is Origin.NONE else origin.name.lower(),
+        meaning=explain_code(origin, record.code) if record else "",
+        umid=(record.umid or "") if record else "",
+        posted_at=iso(record.posted_at) if record else "",
+        changed_at=iso(record.changed_at) if record else "",
+    )
+
+
+def international(recipient: str) -> str:
+    """A recipient as people write it: a number with `+`, another id as it is."""
+    if recipient.isdecimal():
+        return f"+{recipient}"
+    try:
+        return str(json.loads(f'"{recipient}"'))  # jobs hold other ids as the inside of JSON text
+    except ValueError:
+        return recipient
+
+
+def write_csv(stream: TextIO, messages: Iterable[Listed]) -> int:
+    """Write a header and a row a message; returns how many."""
+    writer, n = csv.writer(stream, lineterminator="\n"), 0
+    writer.writerow(COLUMNS)
+    for message in messages:
+        writer.writerow(["" if value is None else value for value in _values(row(message))])
+        n += 1
+    return n
+
+
+def write_json_lines(stream: TextIO, messages: Iterable[Listed]) -> int:
+    """Write a JSON object a message; returns how many."""
+    n = 0
+    for message in messages:
+        values = dict(zip(COLUMNS, _values(row(message)), strict=True))
+        stream.write(json.dumps(values, ensure_ascii=False) + "\n")
+        n += 1
+    return n
+
+
+def _values(one: Row) -> list[str | int | None]:
+    return [getattr(one, name) for name in COLUMNS]

@@ -1,0 +1,145 @@
+"""Live progress on stderr."""
+
+import time
+from collections.abc import Callable, Iterable
+from types import TracebackType
+
+from rich.console import Console, ConsoleRenderable, RichCast
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+from sendmany.output import say
+from sendmany.words import several
+from store.lanes import LaneStatus
+from store.reports import LaneReport
+from store.states import State
+
+QUIET_SECONDS = 2.0
+"""Where there is no terminal, progress is a line now and then."""
+
+
+class _Speed(ProgressColumn):
+    """How many a second."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text(f"{speed:,.0f}/s" if speed else "", style="cyan")
+
+
+class _Of(ProgressColumn):
+    """How many, of how many."""
+
+    def render(self, task: Task) -> Text:
+        total = f"{task.total:,.0f}" if task.total else "?"
+        return Text(f"{task.completed:,.0f}/{total}", style="green")
+
+
+class _Bar(Progress):
+    """A progress bar with a line of words under it."""
+
+    note = ""
+
+    def get_renderables(self) -> Iterable[ConsoleRenderable | RichCast | str]:
+        yield from super().get_renderables()
+        if self.note:
+            yield Text(f"  {self.note}", style="dim")
+
+
+class Meter:
+    """Live progress on stderr: a bar at a terminal, a line now and then elsewhere.
+
+    Args:
+        what: what goes on, in a word: `Sending`.
+        seconds: our clock; for the lines.
+    """
+
+    def __init__(self, what: str, seconds: Callable[[], float] = time.monotonic) -> None:
+        console = Console(stderr=True)
+        self._what = what
+        self._seconds = seconds
+        self._live = console.is_terminal
+        self._spoke_at = seconds()
+        self._bar = _Bar(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
+            _Of(),
+            _Speed(),
+            TimeRemainingColumn(compact=True),
+            console=console,
+            expand=True,
+            disable=not self._live,
+        )
+        self._task = self._bar.add_task(what, total=None)
+
+    def __enter__(self) -> "Meter":
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bar.stop()
+
+    def show(self, done: int, total: int, note: str, what: str | None = None) -> None:
+        """Say how far it is."""
+        self._bar.note = note
+        self._bar.update(
+            self._task, completed=done, total=total or None, description=what or self._what
+        )
+        if self._live or self._seconds() < self._spoke_at + QUIET_SECONDS:
+            return
+        self._spoke_at = self._seconds()
+        say(f"{what or self._what}: {done:,} of {total:,}; {note}")
+
+
+_DOING = {
+    LaneStatus.LOADING: "Loading",
+    LaneStatus.PAUSED: "Paused",
+    LaneStatus.STOPPED: "Stopped",
+    LaneStatus.CANCELLING: "Cancelling",
+    LaneStatus.CANCELLED: "Cancelled",
+    LaneStatus.FINISHED: "Sent",
+}
+
+
+def show_sending(meter: Meter, report: LaneReport) -> None:
+    """Say how far a lane is."""
+    lane = report.lane
+    meter.show(report.done, lane.next_index, sending_note(report), _DOING.get(lane.status))
+
+
+def sending_note(report: LaneReport) -> str:
+    """What became of the messages so far, in a line."""
+    counts, retried = report.counts, report.stats.get("retried", 0)
+    parts = [f"{report.accepted:,} accepted", f"{counts.get(State.REJECTED, 0):,} rejected"]
+    parts += [
+        f"{counts[state]:,} {word}"
+        for state, word in (
+            (State.FAILED, "failed"),
+            (State.UNKNOWN, "unknown"),
+            (State.SKIPPED, "skipped"),
+            (State.CANCELLED, "cancelled"),
+            (State.DELAYED, "waiting for a retry"),
+            (State.PARKED, "in doubt"),
+        )
+        if counts.get(state)
+    ]
+    parts.append(f"{retried:,} retried")
+    if report.lane.status is LaneStatus.STOPPED:
+        parts.append(f"stopped: {report.lane.reason}")
+    return " · ".join(parts)
+
+
+def loading_note(duplicates: int, rejects: int) -> str:
+    """What was left out of a recipient file so far, in a line."""
+    return f"{several(duplicates, 'duplicate')}, {several(rejects, 'reject')}"

@@ -1,0 +1,86 @@
+"""Asking the provider whether it is there and takes our key; nothing is sent to anybody."""
+
+import asyncio
+from dataclasses import dataclass
+
+from chatapps.answers import NoAnswer, NotSent
+from chatapps.client import ChatAppsClient, Endpoint, Probe, ProbeVerdict, Timeouts, open_client
+from config.settings import Settings, SettingsError
+
+PROBE_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a probe found, in words. `verdict` is None when there was no key to try."""
+
+    verdict: ProbeVerdict | None
+    words: str
+    remedy: str = ""
+
+    @property
+    def good(self) -> bool:
+        """Messages can be sent."""
+        return self.verdict in (ProbeVerdict.READY, ProbeVerdict.THROTTLED)
+
+    @property
+    def hopeless(self) -> bool:
+        """Nothing will be accepted, wherever it is sent from."""
+        return self.verdict in (ProbeVerdict.WRONG_KEY, ProbeVerdict.UNKNOWN_SUB_ACCOUNT)
+
+
+def probe(settings: Settings, sub_account: str) -> Finding:
+    """Ask the provider, for a few seconds at most.
+
+    Raises:
+        SettingsError: the key cannot be read, or cannot be a key.
+    """
+    account = settings.sub_accounts[sub_account]
+    key = account.key()
+    if key is None:
+        return Finding(
+            None, "no API key is configured", "set api_key_env or api_key_file of the sub-account"
+        )
+    try:
+        endpoint = Endpoint(account.url, sub_account, key)
+    except ValueError as error:
+        raise SettingsError(f"The API key of {sub_account} cannot be used: {error}") from error
+    return explain(asyncio.run(_ask(endpoint)), sub_account, account.url)
+
+
+async def _ask(endpoint: Endpoint) -> Probe:
+    timeouts = Timeouts(connect=PROBE_SECONDS, read=PROBE_SECONDS, total=PROBE_SECONDS)
+    async with open_client(timeouts) as http:
+        return await ChatAppsClient(http, total_timeout=PROBE_SECONDS).probe(endpoint)
+
+
+def explain(probe: Probe, sub_account: str, url: str) -> Finding:
+    """What the verdict means and what to do about it. Pure."""
+    match probe.verdict:
+        case ProbeVerdict.READY:
+            return Finding(probe.verdict, f"{url} takes the key")
+        case ProbeVerdict.THROTTLED:
+            return Finding(probe.verdict, f"{url} answers, and asks for a pause")
+        case ProbeVerdict.WRONG_KEY:
+            words = f"the provider refuses the API key of {sub_account}"
+            return Finding(probe.verdict, words, "put in the right key")
+        case ProbeVerdict.UNKNOWN_SUB_ACCOUNT:
+            words = f"the provider knows no sub-account {sub_account}"
+            return Finding(probe.verdict, words, "check its spelling and its region")
+        case ProbeVerdict.FORBIDDEN:
+            words = f"the provider does not let this machine use {sub_account}"
+            return Finding(probe.verdict, words, "allow its IP address, and check the key's rights")
+        case ProbeVerdict.UNREACHABLE:
+            return Finding(
+                probe.verdict,
+                f"{url} cannot be reached ({_reason(probe)})",
+                "check the region or base_url, and the network",
+            )
+        case _:
+            words = f"{url} answers, but not like the provider"
+            return Finding(probe.verdict, words, "check the region or base_url")
+
+
+def _reason(probe: Probe) -> str:
+    result = probe.result
+    return result.reason if isinstance(result, NotSent | NoAnswer) else "no answer"

@@ -1,0 +1,114 @@
+"""What `sendmany up` starts, and what it tells the other commands about it."""
+
+import json
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from config.celery_app import send_drain
+from config.settings import Settings
+from sendmany.connection import connect, place
+from sendmany.local import NO_LIMITS, SANDBOX_ID, SUB_ACCOUNTS, Local, LocalPlan, Sandbox
+from sendmany.processes import ProcessError, Wait
+from sendmany.workers import wait_for_loops
+
+START_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class UpPlan:
+    """What to run."""
+
+    home: Path
+    sandbox: Sandbox | None
+    worker_processes: int
+
+
+def local_plan(plan: UpPlan, settings: Settings) -> LocalPlan:
+    """The processes: a server of our own unless one is configured."""
+    environment = {"SENDMANY_STATE_DIR": str(plan.home)}
+    account = settings.sub_accounts.get(SANDBOX_ID)
+    if plan.sandbox and account:
+        limits = account.model_dump(include=account.model_fields_set & NO_LIMITS.keys())
+        given = json.loads(os.environ.get(SUB_ACCOUNTS) or "{}")
+        environment[SUB_ACCOUNTS] = json.dumps({**given, SANDBOX_ID: limits})
+    return LocalPlan(
+        plan.home,
+        embedded="redis_url" not in settings.model_fields_set,
+        sandbox=plan.sandbox,
+        worker_processes=plan.worker_processes,
+        environment=tuple(environment.items()),
+        patience=settings.http.deadline + 10,
+    )
+
+
+def start(local: Local, settings: Settings, on_wait: Wait) -> Settings:
+    """Start everything and wait until a worker works; returns the settings that are in use.
+
+    Raises:
+        ProcessError, StoreUnavailable: what did not come up, in a sentence.
+    """
+    if "redis_url" in settings.model_fields_set:
+        connect(settings).close()
+    local.start()
+    settings = local.settings()
+    store = connect(settings)
+    try:
+        store.load()
+
+        def watch() -> None:
+            on_wait()
+            local.see_that_all_run()
+
+        if local.worker and not wait_for_loops(store, send_drain, 1, START_SECONDS, watch):
+            raise ProcessError(
+                f"The worker did not start to work in {START_SECONDS:.0f} seconds: "
+                f"see {local.worker_log}."
+            )
+    finally:
+        store.close()
+    return settings
+
+
+def stay(local: Local, on_wait: Wait) -> None:
+    """Watch over the processes, until `on_wait` raises or one of them ends.
+
+    Raises:
+        ProcessError: one has ended by itself.
+    """
+    while True:
+        on_wait()
+        local.see_that_all_run()
+        time.sleep(0.1)
+
+
+def note(plan: UpPlan, settings: Settings, local: Local) -> dict[str, Any]:
+    """What others need to know: `settings` in it holds settings, for those who have no other."""
+    offered: dict[str, Any] = {}
+    if local.server:
+        offered["redis_url"] = settings.redis_url
+    if plan.sandbox:
+        account = settings.sub_accounts[SANDBOX_ID]
+        key = account.key()
+        offered["sub_accounts"] = {
+            SANDBOX_ID: {
+                **account.model_dump(mode="json", include={"base_url", *NO_LIMITS}),
+                "api_key": key.get_secret_value() if key else None,
+            }
+        }
+    return {"pid": os.getpid(), "sandbox_url": local.sandbox_url, "settings": offered}
+
+
+def describe(plan: UpPlan, settings: Settings, local: Local) -> list[tuple[str, str]]:
+    """What runs, for people."""
+    kind = "embedded, " if local.server else ""
+    rows = [("server", f"{kind}{place(settings.redis_url)}")]
+    if plan.sandbox:
+        what = f"faults {plan.sandbox.faults}, sub-account {SANDBOX_ID}"
+        rows.append(("sandbox", f"{local.sandbox_url}, {what}"))
+    if plan.worker_processes:
+        rows.append(("worker", f"{plan.worker_processes} processes, log {local.worker_log}"))
+    rows.append(("state", str(plan.home)))
+    return rows

@@ -1,0 +1,30 @@
+"""Following a lane until it ends."""
+
+import time
+from collections.abc import Callable
+
+from store.calls import Store
+from store.reports import LaneReport, report
+
+STEP_SECONDS = 0.25
+
+
+def follow(
+    store: Store,
+    lane_id: str,
+    show: Callable[[LaneReport], None],
+    *,
+    step: float = STEP_SECONDS,
+    sleep: Callable[[float], None] = time.sleep,
+) -> LaneReport:
+    """Show a lane again and again, until it has ended. Returns how it ended.
+
+    Raises:
+        UnknownLane: there is no such lane.
+    """
+    while True:
+        now = report(store, lane_id)
+        show(now)
+        if now.lane.status.ended:
+            return now
+        sleep(step)

@@ -1,0 +1,177 @@
+"""What states, codes and statuses mean, in words for people. Pure."""
+
+from datetime import UTC, datetime
+
+from chatapps.codes import meaning
+from store.lanes import Lane, LaneStatus
+from store.outcomes import LocalReason, Origin
+from store.reports import LaneReport
+from store.states import BY_STATE, State
+from store.waiting import Waiting
+
+_OPEN = {
+    State.QUEUED: "waits for its turn",
+    State.IN_FLIGHT: "is on its way to the provider at this moment",
+    State.DELAYED: "failed for a cause that may pass, and will be tried again",
+    State.PARKED: "was posted, and no answer came that can be trusted",
+}
+_LOCAL = {
+    LocalReason.NOT_SENT: "the provider could not be reached",
+    LocalReason.NO_ANSWER: "no trustworthy answer came",
+    LocalReason.MISSING_IN_ANSWER: "the answer did not mention this message",
+    LocalReason.WORKER_LOST: "the worker died with the message in its hands",
+    LocalReason.OPERATOR: "an operator decided so",
+    LocalReason.BROKEN_JOB: "what is stored of it does not fit the campaign's message",
+}
+_STATUS = {
+    LaneStatus.LOADING: "The recipients are being read; nothing is sent before the file is in.",
+    LaneStatus.SENDING: "It is being sent.",
+    LaneStatus.PAUSED: "It is paused: nothing goes out until somebody resumes it.",
+    LaneStatus.CANCELLING: "It is being cancelled: what has not gone out will not.",
+    LaneStatus.CANCELLED: "It was cancelled.",
+    LaneStatus.FINISHED: "It is finished.",
+}
+
+
+def count(n: int) -> str:
+    """A number as people read it."""
+    return f"{n:,}"
+
+
+def several(n: int, one: str, many: str | None = None) -> str:
+    """`1 message`, `2,000 messages`."""
+    return f"{n:,} {one if n == 1 else many or one + 's'}"
+
+
+def iso(seconds: float) -> str:
+    """A moment for programs, in UTC; empty for never."""
+    if not seconds:
+        return ""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def moment(seconds: float) -> str:
+    """A moment for people, in their own time zone; empty for never."""
+    return datetime.fromtimestamp(seconds).strftime("%Y-%m-%d %H:%M:%S") if seconds else ""
+
+
+def clock(ms: int) -> str:
+    """The time of day, for what happens soon."""
+    return datetime.fromtimestamp(ms / 1000).strftime("%H:%M:%S")
+
+
+def explain_state(state: State) -> str:
+    """What it means that a message is in this state."""
+    return _OPEN.get(state) or BY_STATE[state].meaning
+
+
+def explain_code(origin: Origin, code: int) -> str:
+    """What a code means, by who gave it: the same number differs from mouth to mouth."""
+    match origin:
+        case Origin.NONE:
+            return ""
+        case Origin.HTTP:
+            return f"the provider answered with HTTP status {code}"
+        case Origin.LOCAL:
+            return _LOCAL.get(LocalReason(code), "") if code in set(LocalReason) else ""
+        case Origin.RECEIPT:
+            return "as the delivery receipt says"
+        case _:
+            return meaning(code or None)
+
+
+def explain_named_code(name: str) -> str:
+    """The same for a code as lanes and trails write it, like `api:1002`."""
+    origin, _, code = name.partition(":")
+    return explain_code(Origin[origin.upper()], int(code)) if code.isdigit() else ""
+
+
+def explain_trail(entry: str) -> str:
+    """One earlier attempt: `<attempt> <origin> <code> <time> <batch>` as a sentence."""
+    attempt, origin, code, at, batch = entry.split(" ")
+    why = explain_named_code(f"{origin}:{code}") or "it failed"
+    shown = f"{code}: " if origin in ("api", "request") else ""
+    return f"attempt {attempt} at {moment(int(at))}: {shown}{why} (batch {batch})"
+
+
+def explain_lane(report: LaneReport, wait: Waiting) -> list[str]:
+    """What a lane is doing and why its messages wait, a sentence each."""
+    lane = report.lane
+    if lane.status is LaneStatus.STOPPED:
+        sentences = [f"It has stopped: {lane.reason}.", _how_to_go_on(lane)]
+    elif lane.kind != "campaign" and lane.status is LaneStatus.SENDING:
+        sentences = ["It takes messages and sends them."]
+    else:
+        sentences = [_STATUS[lane.status]]
+    return sentences + [sentence for sentence in _why_waiting(report, wait) if sentence]
+
+
+def _how_to_go_on(lane: Lane) -> str:
+    return (
+        "What waits is kept: mend the cause, then "
+        f'`sendmany campaign resume "{lane.name}"`, or cancel it.'
+    )
+
+
+def _why_waiting(report: LaneReport, wait: Waiting) -> list[str]:
+    lane, counts = report.lane, report.counts
+    return [
+        _queued(report, wait),
+        _on_their_way(counts.get(State.IN_FLIGHT, 0)),
+        _delayed(counts.get(State.DELAYED, 0), wait),
+        _parked(counts.get(State.PARKED, 0), lane, wait),
+        _unknown(counts.get(State.UNKNOWN, 0)),
+        "" if report.balanced or report.open else _unbalanced(lane),
+    ]
+
+
+def _queued(report: LaneReport, wait: Waiting) -> str:
+    n, status = report.counts.get(State.QUEUED, 0), report.lane.status
+    if not n:
+        return ""
+    start = f"{several(n, 'message')} {'waits' if n == 1 else 'wait'}"
+    if status is not LaneStatus.SENDING:
+        return f"{start} in the queue."
+    if wait.blocked_until:
+        until = clock(wait.blocked_until)
+        return f"{start}: the provider asked {report.lane.sub_account} to pause until {until}."
+    if not wait.loops:
+        return f"{start}, and no worker is sending: is one running? See `sendmany doctor`."
+    return f"{start} for their turn." if n > 1 else f"{start} for its turn."
+
+
+def _on_their_way(n: int) -> str:
+    return f"{several(n, 'message')} {'is' if n == 1 else 'are'} on the way." if n else ""
+
+
+def _delayed(n: int, wait: Waiting) -> str:
+    if not n:
+        return ""
+    when = f", the first at {clock(wait.next_retry)}" if wait.next_retry else ""
+    return f"{several(n, 'message')} will be tried again{when}."
+
+
+def _parked(n: int, lane: Lane, wait: Waiting) -> str:
+    if not n:
+        return ""
+    when = f" at {clock(wait.next_decision)}" if wait.next_decision else ""
+    then = "sent again" if lane.on_unknown == "resend" else "held as unknown"
+    verb = "was" if n == 1 else "were"
+    return (
+        f"{several(n, 'message')} {verb} posted without a trustworthy answer, and will be "
+        f"{then}{when} if no evidence comes."
+    )
+
+
+def _unknown(n: int) -> str:
+    if not n:
+        return ""
+    verb = "is" if n == 1 else "are"
+    return (
+        f"{several(n, 'message')} {verb} unknown: posted, but nobody can say whether the provider "
+        "took it. Nothing is sent twice unless you say so."
+    )
+
+
+def _unbalanced(lane: Lane) -> str:
+    return f'Its figures do not add up: run `sendmany campaign verify "{lane.name}"`.'

@@ -1,0 +1,101 @@
+"""The real `sendmany`, run as a person or a program would, in a directory of its own."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+SENDMANY = Path(sys.executable).with_name("sendmany")
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What came of a command."""
+
+    code: int
+    out: str
+    err: str
+
+
+def environment(**settings: str) -> dict[str, str]:
+    """The environment without settings of sendmany, and with these: `redis_url="redis://…"`."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("SENDMANY_")}
+    return clean | {f"SENDMANY_{name.upper()}": value for name, value in settings.items()}
+
+
+def sendmany(home: Path, *words: object, **settings: str) -> Ran:
+    """Run a command to its end."""
+    done = subprocess.run(
+        [SENDMANY, *map(str, words)],
+        cwd=home,
+        env=environment(**settings),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    return Ran(done.returncode, done.stdout, done.stderr)
+
+
+@contextmanager
+def running(home: Path, *words: object, **settings: str) -> Iterator["subprocess.Popen[str]"]:
+    """A command that goes on; its output lies in the files `out` and `err`. Stopped in the end."""
+    with (home / "out").open("w") as out, (home / "err").open("w") as err:
+        process = subprocess.Popen(
+            [SENDMANY, *map(str, words)],
+            cwd=home,
+            env=environment(**settings) | {"TMPDIR": str(home)},
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
+            text=True,
+        )
+        try:
+            yield process
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def until(process: "subprocess.Popen[str]", true: Callable[[], bool], seconds: float = 40) -> None:
+    """Wait until something is true, while the process goes on."""
+    give_up = time.monotonic() + seconds
+    while not true():
+        try:
+            process.wait(0.02)
+        except subprocess.TimeoutExpired:
+            assert time.monotonic() < give_up, "it took too long"
+        else:
+            raise AssertionError(f"it ended early, with code {process.returncode}")
+
+
+def family(pid: int) -> set[int]:
+    """The processes that descend from this one."""
+    children: dict[int, list[int]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal() and (fields := _status(entry)):
+            children.setdefault(int(fields[1]), []).append(int(entry.name))
+    found: set[int] = set()
+    ahead = [pid]
+    while ahead:
+        for child in children.get(ahead.pop(), []):
+            found.add(child)
+            ahead.append(child)
+    return found
+
+
+def survivors(pids: set[int]) -> set[int]:
+    """Those that still run."""
+    return {pid for pid in pids if (fields := _status(Path(f"/proc/{pid}"))) and fields[0] != "Z"}
+
+
+def _status(entry: Path) -> list[str]:
+    """State and parent's id, then more; empty if it is gone."""
+    try:
+        return (entry / "stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return []

@@ -1,0 +1,28 @@
+"""The bench runs, with real processes, and ends only if every message came exactly once."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the bench reads /proc")
+def test_a_small_bench_balances() -> None:
+    words = "--recipients 2000 --rounds 1 --probes 5 --systems sendmany,bare-loop --json"
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", *words.split()],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    results = json.loads(done.stdout)
+    assert set(results["ratios"]["end_to_end_per_s"]) == {"bare-loop", "bullmq"}
+    for figures in results["systems"].values():
+        assert figures["exactly_once"]
+        assert figures["recipients"] == 2000
+        assert figures["end_to_end_per_s"] > 0
+        assert figures["bytes_finished"] > 0
+    assert results["systems"]["sendmany"]["idle_ms"]["n"] == 5

@@ -1,0 +1,13 @@
+"""A store without a server, and lanes as reports show them."""
+
+import fakeredis
+import pytest
+
+from store.calls import Store
+from store.scripts import load_scripts
+
+
+@pytest.fixture
+def store() -> Store:
+    client = fakeredis.FakeRedis(server=fakeredis.FakeServer())
+    return Store(client, load_scripts(flags=False))

@@ -1,0 +1,57 @@
+"""What the doctor makes of what a server says."""
+
+import pytest
+
+from config.settings import SubAccount
+from sendmany.checks import Verdict, limits, look_at_server
+
+VALKEY = {"redis_version": "7.2.4", "server_name": "valkey", "valkey_version": "9.1.2"}
+GOOD = {
+    "maxmemory-policy": "noeviction",
+    "hash-max-listpack-entries": "128",
+    "hash-max-listpack-value": "64",
+}
+
+
+def problems(
+    server: dict[str, str], persistence: dict[str, int], config: dict[str, str] | None
+) -> dict[str, str]:
+    checks = look_at_server(server, persistence, config)
+    return {check.name: check.remedy for check in checks if check.verdict is Verdict.PROBLEM}
+
+
+@pytest.mark.parametrize("server", [VALKEY, {"redis_version": "7.0.0"}, {"redis_version": "8.2.1"}])
+def test_a_server_as_it_should_be_has_no_problem(server: dict[str, str]) -> None:
+    assert problems(server, {"aof_enabled": 1}, GOOD) == {}
+
+
+@pytest.mark.parametrize(
+    "server", [{"redis_version": "6.2.6"}, {**VALKEY, "valkey_version": "7.0.1"}]
+)
+def test_an_old_server_is_a_problem(server: dict[str, str]) -> None:
+    assert set(problems(server, {"aof_enabled": 1}, GOOD)) == {"redis"}
+
+
+def test_what_would_lose_messages_says_what_to_set() -> None:
+    found = problems(VALKEY, {"aof_enabled": 0}, {**GOOD, "maxmemory-policy": "allkeys-lru"})
+    assert found == {
+        "append-only file": "set appendonly yes",
+        "eviction": "set maxmemory-policy noeviction",
+    }
+
+
+@pytest.mark.parametrize("change", [("entries", "64"), ("value", "32")])
+def test_listpack_limits_that_are_too_low_are_a_problem(change: tuple[str, str]) -> None:
+    config = {**GOOD, f"hash-max-listpack-{change[0]}": change[1]}
+    assert set(problems(VALKEY, {"aof_enabled": 1}, config)) == {"listpack limits"}
+
+
+def test_a_server_that_does_not_show_its_settings_is_no_problem() -> None:
+    checks = list(look_at_server(VALKEY, {"aof_enabled": 1}, None))
+    assert checks[-1].verdict is Verdict.NOTE
+
+
+def test_limits_are_told_in_words() -> None:
+    account = SubAccount(messages_per_second=500, burst=100, requests_per_second=0)
+    assert limits(account) == "500 messages/s, burst 100, requests/s without limit"
+    assert "20 of the burst kept" in limits(SubAccount(urgent_reserve=20))

@@ -1,0 +1,61 @@
+"""What the local processes are told about the sandbox."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from config.settings import Settings
+from sendmany.embedded import EmbeddedServer, find_server
+from sendmany.local import Local, LocalPlan, Sandbox
+from sendmany.up import UpPlan, local_plan
+
+
+@pytest.fixture(autouse=True)
+def _no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("SENDMANY_SUB_ACCOUNTS", raising=False)
+
+
+def accounts_of(local: Local) -> dict[str, dict[str, object]]:
+    local.sandbox_url = "http://127.0.0.1:1"
+    local._use_sandbox()
+    found: dict[str, dict[str, object]] = json.loads(local.environment["SENDMANY_SUB_ACCOUNTS"])
+    return found
+
+
+def test_the_sandbox_joins_the_sub_accounts_of_the_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SENDMANY_SUB_ACCOUNTS", json.dumps({"Shop": {"region": "us"}}))
+    accounts = accounts_of(Local(LocalPlan(tmp_path)))
+    assert accounts["Shop"] == {"region": "us"}
+    assert accounts["sandbox"]["base_url"] == "http://127.0.0.1:1"
+    assert accounts["sandbox"]["messages_per_second"] == 0
+
+
+def test_limits_that_are_given_hold_for_the_sandbox_too(tmp_path: Path) -> None:
+    settings = Settings(
+        sub_accounts={"sandbox": {"base_url": "http://real", "messages_per_second": 5}}
+    )
+    plan = local_plan(UpPlan(tmp_path, Sandbox(), 2), settings)
+    account = accounts_of(Local(plan))["sandbox"]
+    assert account["messages_per_second"] == 5
+    assert account["requests_per_second"] == 0
+    assert account["base_url"] == "http://127.0.0.1:1"  # never the real one
+
+
+def test_a_server_of_our_own_runs_only_where_none_is_configured(tmp_path: Path) -> None:
+    plan = UpPlan(tmp_path, None, 2)
+    assert local_plan(plan, Settings()).embedded
+    assert not local_plan(plan, Settings(redis_url="redis://somewhere")).embedded
+
+
+def test_a_long_home_still_gets_a_socket_that_the_system_takes(tmp_path: Path) -> None:
+    server = EmbeddedServer(tmp_path / ("long" * 30))
+    assert len(server.url) < 110
+    server.stop()
+
+
+def test_a_server_program_is_at_hand() -> None:
+    assert find_server().is_file()

@@ -1,0 +1,79 @@
+"""Processes that we start, and end."""
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from sendmany.processes import Child, ProcessError, last_line, start
+
+STUBBORN = """
+import os, signal, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+child = os.fork()
+if child:
+    print(child, flush=True)
+time.sleep(60)
+"""
+
+
+def run(code: str, log: Path) -> Child:
+    return start([sys.executable, "-c", code], log, read_stdout=True)
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+
+
+def test_a_process_that_does_not_listen_is_ended_with_its_children(tmp_path: Path) -> None:
+    child = run(STUBBORN, tmp_path / "log")
+    grandchild = int(child.first_line(10))
+    began = time.monotonic()
+    child.stop(0.1)
+    assert time.monotonic() - began < 2
+    assert child.exit_code() == -signal.SIGKILL
+    assert not is_alive(grandchild)
+
+
+def test_in_a_hurry_nothing_is_waited_for(tmp_path: Path) -> None:
+    child = run(STUBBORN, tmp_path / "log")
+    child.first_line(10)
+    began = time.monotonic()
+    child.stop(60, in_a_hurry=lambda: True)
+    assert time.monotonic() - began < 2
+
+
+def test_a_process_that_says_nothing_is_not_waited_for_forever(tmp_path: Path) -> None:
+    child = run("import time; time.sleep(60)", tmp_path / "log")
+    assert child.first_line(0.05) == b""
+    child.stop(0)
+
+
+def test_waiting_for_the_first_line_can_be_broken_off(tmp_path: Path) -> None:
+    child = run("import time; time.sleep(60)", tmp_path / "log")
+
+    def stop() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        child.first_line(60, stop)
+    child.stop(0)
+
+
+def test_a_program_that_is_not_there_is_told_in_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(ProcessError, match="/no/such/program cannot be run: No such file"):
+        start(["/no/such/program"], tmp_path / "log")
+
+
+def test_the_last_words_of_a_process_are_found_in_its_log(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    assert last_line(log) == ""
+    log.write_text("first\nlast\n\n")
+    assert last_line(log) == "last"

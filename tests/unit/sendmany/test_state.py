@@ -1,0 +1,44 @@
+"""The state directory of a `sendmany up`."""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from config.running import NOTE, is_running, read_note
+from sendmany.processes import ProcessError
+from sendmany.state import claimed, leave_note
+
+
+def test_the_note_is_read_while_the_directory_is_claimed_and_not_after(tmp_path: Path) -> None:
+    with claimed(tmp_path):
+        leave_note(tmp_path, {"settings": {"redis_url": "unix:///a"}})
+        assert read_note(tmp_path)["settings"] == {"redis_url": "unix:///a"}
+    assert read_note(tmp_path) == {}
+    assert not (tmp_path / NOTE).exists()
+
+
+def test_the_note_is_for_its_owner_only(tmp_path: Path) -> None:
+    with claimed(tmp_path):
+        leave_note(tmp_path, {})
+        assert stat.S_IMODE((tmp_path / NOTE).stat().st_mode) == 0o600
+
+
+def test_the_note_of_a_process_that_was_killed_is_not_believed(tmp_path: Path) -> None:
+    leave_note(tmp_path, {"settings": {"redis_url": "unix:///gone"}})
+    assert read_note(tmp_path) == {}
+    assert not is_running(tmp_path)
+
+
+def test_two_cannot_have_the_same_directory(tmp_path: Path) -> None:
+    with claimed(tmp_path):
+        leave_note(tmp_path, {"pid": 4711})
+        with pytest.raises(ProcessError, match=r"already \(process 4711\)"), claimed(tmp_path):
+            pass
+        assert is_running(tmp_path)
+
+
+def test_a_directory_that_cannot_be_made_is_told_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ProcessError, match="cannot hold the state"), claimed(tmp_path / "file/x"):
+        pass

@@ -1,0 +1,89 @@
+"""What people are told about lanes, states and codes."""
+
+import pytest
+
+from sendmany.words import (
+    explain_code,
+    explain_lane,
+    explain_named_code,
+    explain_state,
+    explain_trail,
+    iso,
+    several,
+)
+from store.lanes import LaneStatus
+from store.outcomes import LocalReason, Origin
+from store.states import State
+from tests.unit.sendmany.given import report, wait
+
+
+def test_every_state_has_words() -> None:
+    assert all(explain_state(state) for state in State)
+
+
+def test_every_reason_of_our_own_has_words() -> None:
+    assert all(explain_code(Origin.LOCAL, reason) for reason in LocalReason)
+
+
+def test_the_same_number_means_different_things_from_different_mouths() -> None:
+    assert explain_code(Origin.API, 429) == "too many requests"
+    assert explain_code(Origin.HTTP, 429) == "the provider answered with HTTP status 429"
+    assert explain_code(Origin.LOCAL, 429) == ""
+    assert explain_code(Origin.NONE, 0) == ""
+
+
+@pytest.mark.parametrize("name", ["api:1002", "request:1200", "http:503", "local:1"])
+def test_a_code_is_explained_by_the_name_it_has_in_the_counts(name: str) -> None:
+    assert explain_named_code(name)
+
+
+def test_a_trail_entry_becomes_a_sentence() -> None:
+    text = explain_trail("2 api 2000 1700000000 abcdef012345")
+    assert text.startswith("attempt 2 at 2023-11-")
+    assert text.endswith("2000: internal error of the provider (batch abcdef012345)")
+
+
+def test_a_stopped_lane_says_why_and_how_to_go_on() -> None:
+    now = report({State.QUEUED: 10}, status=LaneStatus.STOPPED, reason="the API key is wrong")
+    text = " ".join(explain_lane(now, wait()))
+    assert "It has stopped: the API key is wrong." in text
+    assert 'campaign resume "Spring"' in text
+    assert "10 messages wait in the queue." in text
+
+
+@pytest.mark.parametrize("status", [s for s in LaneStatus if s is not LaneStatus.GONE])
+def test_every_status_is_explained(status: LaneStatus) -> None:
+    assert explain_lane(report({State.ACCEPTED: 10}, status=status), wait())[0]
+
+
+def test_a_blocked_sub_account_is_the_reason_to_wait_and_says_until_when() -> None:
+    sentences = explain_lane(report({State.QUEUED: 10}), wait(blocked_until=1_000))
+    assert "the provider asked Shop to pause until" in sentences[1]
+
+
+def test_messages_that_wait_without_a_worker_say_so() -> None:
+    sentences = explain_lane(report({State.QUEUED: 1, State.ACCEPTED: 9}), wait(loops=0))
+    assert sentences[1].startswith("1 message waits, and no worker is sending")
+
+
+def test_whatever_waits_is_named_with_its_time() -> None:
+    counts = {State.IN_FLIGHT: 1, State.DELAYED: 2, State.PARKED: 3, State.UNKNOWN: 4}
+    sentences = explain_lane(report(counts), wait(next_retry=1_000, next_decision=2_000))
+    assert [sentence[0] for sentence in sentences[1:]] == ["1", "2", "3", "4"]
+    assert "tried again, the first at" in sentences[2]
+    assert "held as unknown at" in sentences[3]
+
+
+def test_a_lane_whose_figures_do_not_add_up_asks_to_be_verified() -> None:
+    text = explain_lane(report({State.ACCEPTED: 9}), wait())
+    assert "campaign verify" in text[-1]
+
+
+def test_never_is_an_empty_time() -> None:
+    assert iso(0) == ""
+    assert iso(1_700_000_000) == "2023-11-14T22:13:20Z"
+
+
+def test_one_thing_is_not_many() -> None:
+    assert several(1, "reject") == "1 reject"
+    assert several(2000, "reject") == "2,000 rejects"
