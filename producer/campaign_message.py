@@ -7,18 +7,9 @@ from typing import Any
 from chatapps.compiled import RESERVED, CompiledContent, UnknownColumns, compile_content
 from chatapps.messages import MessageError, read_message_body
 from chatapps.messages.json_text import parse_object
-from chatapps.placeholders import check_columns, fill_placeholders, find_placeholders
+from chatapps.placeholders import check_columns
+from chatapps.stand_ins import fill_with_stand_ins, with_placeholders
 from producer.errors import InputError
-
-# What stands in for a column where the provider reads more than text, by the member's name.
-_SAMPLES = {
-    **dict.fromkeys(("latitude", "longitude", "filesize", "duration", "index", "cardIndex"), "0"),
-    **dict.fromkeys(("ttlMinutes", "ttlSeconds", "fallbackAfter"), "60"),
-    **dict.fromkeys(("scheduled", "expiry", "startTime", "endTime"), "2100-01-01T00:00:00Z"),
-    **dict.fromkeys(("url", "dlrCallbackUrl", "fileUrl", "thumbnailUrl"), "https://example.com/a"),
-    "language": "en",
-    "phoneNumber": "+12025550101",
-}
 
 
 def load_message_file(path: Path) -> Mapping[str, Any]:
@@ -31,6 +22,8 @@ def load_message_file(path: Path) -> Mapping[str, Any]:
     for name in RESERVED:
         if name in message:
             raise InputError(f'{path}: take out "{name}", it is written for each recipient')
+    if "dlrCallbackUrl" in message:
+        raise InputError(f'{path}: take out "dlrCallbackUrl", receipts go where the settings say')
     return message
 
 
@@ -41,8 +34,8 @@ def prepare(message: Mapping[str, Any], columns: Sequence[str]) -> CompiledConte
     """
     try:
         check_columns(message, columns)
-        body = read_message_body(_fill_with_samples(message))
-        content = compile_content(_with_placeholders(body.emit(), message), columns)
+        body = read_message_body(fill_with_stand_ins(message))
+        content = compile_content(with_placeholders(body.emit(), message), columns)
     except UnknownColumns as error:
         raise InputError(f"the message cannot be filled in: {error}") from error
     except MessageError as error:
@@ -50,28 +43,6 @@ def prepare(message: Mapping[str, Any], columns: Sequence[str]) -> CompiledConte
     except ValueError as error:
         raise InputError(f"the message cannot be written as JSON: {error}") from error
     return content
-
-
-def _with_placeholders(emitted: Any, written: Any) -> Any:
-    """What the provider's schema accepts of the message, with the placeholders as they were written."""
-    if isinstance(emitted, dict) and isinstance(written, Mapping):
-        return {
-            name: _with_placeholders(value, written.get(name)) for name, value in emitted.items()
-        }
-    if isinstance(emitted, list) and isinstance(written, list):
-        return [_with_placeholders(*pair) for pair in zip(emitted, written, strict=False)]
-    return written if any(find_placeholders(written)) else emitted
-
-
-def _fill_with_samples(message: Mapping[str, Any]) -> Any:
-    """The message as some recipient gets it: short values, a different one for each column."""
-    numbers: dict[str, str] = {}
-
-    def sample(column: str, member: str, text: str) -> str:
-        number = numbers.setdefault(column, str(len(numbers) + 1))
-        return _SAMPLES.get(member, number) if text.startswith("{{") else number
-
-    return fill_placeholders(message, sample)
 
 
 def _read_text(path: Path) -> str:

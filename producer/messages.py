@@ -149,6 +149,8 @@ def _new_message(item: Item) -> NewMessage:
     message = item.message if isinstance(item.message, Message) else read_message(item.message)
     if message.client_message_id is not None:
         raise MessageError(Problem("clientMessageId", "is given by sendmany: use a key"))
+    if message.dlr_callback_url is not None:
+        raise MessageError(Problem("dlrCallbackUrl", "is not for messages: settings say where to"))
     body = message.emit_json()
     key = hashlib.blake2b(item.key.encode(), digest_size=16).digest() if item.key else b""
     return NewMessage(

@@ -178,6 +178,8 @@ def _when(fate: Fate) -> str:
         return f" (the lane is {lane.status}{f': {lane.reason}' if lane.reason else ''})"
     if fate.state is State.QUEUED and wait.blocked_until:
         return f" (the provider asked for a pause until {clock(wait.blocked_until)})"
+    if fate.state is State.QUEUED and not wait.loops:
+        return " (no worker is sending at the moment; see `sendmany doctor`)"
     if fate.state is State.DELAYED and wait.next_retry:
         return f" (not before {clock(wait.next_retry)})"
     if fate.state is State.PARKED and wait.next_decision:

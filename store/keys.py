@@ -29,6 +29,7 @@
     sm:{drains}:wake             list    wake_drain                      a drain loop takes it
     sm:{drains}:calling          string  wake_drain                      enter_drain, 30 seconds
     sm:sweep                     string  one sweeper at a time           its lease
+    sm:{inbox}                   stream  add_to_inbox                    acknowledge_inbox
 
 `{family}` is the hash tag: all keys of a lane live on one shard, so that one script can touch them.
 A campaign is a family of its own (`rest` is empty); the notification lanes of one sub-account share
@@ -51,6 +52,7 @@ DRAINS = "sm:{drains}"
 WAKE = "sm:{drains}:wake"
 CALLING = "sm:{drains}:calling"
 SWEEP = "sm:sweep"
+INBOX = "sm:{inbox}"
 
 NOTIFICATION_FAMILY = 8
 """Length of `n-` + six characters: the family part of a notification lane's id."""

@@ -14,7 +14,7 @@ from importlib.resources import files
 
 from store.states import lua_prelude
 
-INTAKE = frozenset({"open_lane", "enqueue_rows", "enqueue_messages"})
+INTAKE = frozenset({"open_lane", "enqueue_rows", "enqueue_messages", "add_to_inbox"})
 """Scripts that a full Redis may refuse; every other one goes through."""
 
 _INCLUDE = re.compile(r"^-- include: (.+)$", re.MULTILINE)

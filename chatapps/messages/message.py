@@ -101,14 +101,6 @@ class MessageBody(Wire):
         """Whether the message names this channel, or leaves the choice to the sub-account."""
         return not self.channels or any(step.channel == channel for step in self.channels)
 
-    def with_callback(self, url: str | None) -> Self:
-        """The message with its receipts going to `url` (None: to the sub-account's own webhook).
-
-        Whoever takes messages in sets what is configured, whatever the message asks for: receipts
-        that go elsewhere are missing here.
-        """
-        return self.model_copy(update={"dlr_callback_url": url})
-
 
 class Message(MessageBody):
     """One person's message, as the provider's send call takes it."""

@@ -9,7 +9,7 @@ import typer
 from config.settings import Settings, load_settings
 from sendmany.cli.options import Faults
 from sendmany.local import Local, Sandbox
-from sendmany.output import pairs_table, say, show, show_table
+from sendmany.output import say, show
 from sendmany.processes import ProcessError
 from sendmany.signals import Signals, Stopped
 from sendmany.state import claimed, leave_note
@@ -70,7 +70,7 @@ def _run(plan: UpPlan, settings: Settings, local: Local, signals: Signals) -> No
     say("Starting …")
     settings = start(local, settings, signals.check)
     leave_note(plan.home, note(plan, settings, local))
-    show_table(pairs_table(describe(plan, settings, local)))
+    show(*(f"  {name:<9}{value}" for name, value in describe(plan, settings, local)))
     if not settings.sub_accounts:
         say("No sub-account is configured yet: see sendmany.example.toml, or use --sandbox.")
     show("", "It is up; Ctrl-C stops it. In another terminal, in this directory:")

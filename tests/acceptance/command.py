@@ -89,8 +89,16 @@ def family(pid: int) -> set[int]:
 
 
 def survivors(pids: set[int]) -> set[int]:
-    """Those that still run."""
-    return {pid for pid in pids if (fields := _status(Path(f"/proc/{pid}"))) and fields[0] != "Z"}
+    """Those that still run; a killed one may take a moment to die."""
+    give_up = time.monotonic() + 2
+    while (left := {pid for pid in pids if _runs(pid)}) and time.monotonic() < give_up:
+        pass
+    return left
+
+
+def _runs(pid: int) -> bool:
+    fields = _status(Path(f"/proc/{pid}"))
+    return bool(fields) and fields[0] != "Z"
 
 
 def _status(entry: Path) -> list[str]:

@@ -222,6 +222,20 @@ async def test_a_slice_asks_for_another_while_a_retry_is_to_come(rig: Rig) -> No
     assert rig.counts(lane) == {State.DELAYED: 10}
 
 
+async def test_of_two_processes_the_one_that_sweeps_sees_to_what_is_delayed(rig: Rig) -> None:
+    rig.configure(worker={"sweep_seconds": 10})
+    other = Rig(rig.store, rig.url, owner="host-2:1:def")
+    lane = rig.campaign(10)
+    rig.provider.otherwise = Refused(500)
+    await rig.deliver(lane)
+    assert rig.counts(lane) == {State.DELAYED: 10}
+    again = await asyncio.gather(
+        rig.drain.serve(0.2, rig.stopping), other.drain.serve(0.2, other.stopping)
+    )
+    assert sorted(again) == [False, True]
+    await other.close()
+
+
 async def test_two_processes_send_each_message_once(rig: Rig) -> None:
     other = Rig(rig.store, rig.url, owner="host-2:1:def")
     lane = rig.campaign(20_000)

@@ -143,14 +143,3 @@ def test_a_fallback_that_may_arrive_twice_is_refused(ttl: int | None, said: str)
 
 
 # --- where the receipts go -----------------------------------------------------------------------
-
-
-def test_receipts_go_where_the_configuration_says_whatever_the_message_asks_for() -> None:
-    asked = read_message(
-        message({"text": "Go!"}, dlrCallbackUrl="https://hooks.example.org/theirs")
-    )
-    ours = "https://hooks.example.net/ours"
-
-    assert asked.with_callback(ours).emit() == message({"text": "Go!"}, dlrCallbackUrl=ours)
-    assert asked.with_callback(None).emit() == message({"text": "Go!"})
-    assert asked.dlr_callback_url == "https://hooks.example.org/theirs"

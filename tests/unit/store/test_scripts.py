@@ -5,6 +5,7 @@ from tests.conformance.drains import TestEnterDrain, TestHints, TestWakeDrain
 from tests.conformance.enqueue_messages import TestEnqueueMessages
 from tests.conformance.enqueue_rows import TestEnqueueRows
 from tests.conformance.finish_loading import TestFinishLoading
+from tests.conformance.inbox import TestInbox
 from tests.conformance.mark_posting import TestMarkPosting
 from tests.conformance.merged_records import TestMergedRecords
 from tests.conformance.move_lane import TestMoveLane
@@ -29,6 +30,7 @@ __all__ = [
     "TestEnterDrain",
     "TestFinishLoading",
     "TestHints",
+    "TestInbox",
     "TestLedger",
     "TestMarkPosting",
     "TestMergedRecords",

@@ -1,0 +1,18 @@
+-- Gives one consumer the entries that others took and have not acknowledged for some time: they have
+-- died, or hang. Forgets consumers that hold nothing and have not been heard of for long.
+-- KEYS: inbox
+-- ARGV: group, consumer, how long ago an entry must have been taken in ms, most, and how long is long in ms
+-- Returns: id, body, id, body … oldest first
+-- include: inbox
+local inbox = KEYS[1]
+local group, consumer, idle, most, long = ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
+ensure_group(inbox, group)
+local reply = redis.call('XAUTOCLAIM', inbox, group, consumer, idle, '0-0', 'COUNT', most)
+for _, row in ipairs(redis.call('XINFO', 'CONSUMERS', inbox, group)) do
+  local is = {}
+  for i = 1, #row, 2 do is[row[i]] = row[i + 1] end
+  if is.name ~= consumer and is.pending == 0 and is.idle >= long then
+    redis.call('XGROUP', 'DELCONSUMER', inbox, group, is.name)
+  end
+end
+return flat(reply[2])

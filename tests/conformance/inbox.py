@@ -1,0 +1,114 @@
+"""The inbox: read_inbox, reclaim_inbox, acknowledge_inbox and the adding."""
+
+import pytest
+
+from store.calls import Store
+from store.errors import StoreRefused
+from store.inbox import (
+    GROUP,
+    Entry,
+    acknowledge,
+    add_many,
+    add_to_inbox,
+    inbox_length,
+    read_inbox,
+    reclaim,
+)
+from store.keys import INBOX
+
+
+def filled(store: Store, n: int) -> list[Entry]:
+    """An inbox with n bodies, and its entries as they must come."""
+    bodies = [b'{"n":%d}' % i for i in range(n)]
+    return [Entry(store.run(add_to_inbox(body)), body) for body in bodies]
+
+
+def ids(entries: list[Entry]) -> list[str]:
+    return [entry.id for entry in entries]
+
+
+def consumers(store: Store) -> set[bytes]:
+    return {row["name"] for row in store.client.xinfo_consumers(INBOX, GROUP)}
+
+
+class TestInbox:
+    def test_what_was_added_is_read_in_order_and_as_it_came(self, store: Store) -> None:
+        body = b'\x00\xff "quoted"\r\n' + "Zoë".encode()
+        added = store.run(add_to_inbox(body))
+        assert store.run(read_inbox("ann")) == [Entry(added, body)]
+
+    def test_several_are_added_in_one_call(self, store: Store) -> None:
+        added = store.run(add_many([b"{}", b"[1]"]))
+        assert store.run(read_inbox("ann")) == [Entry(added[0], b"{}"), Entry(added[1], b"[1]")]
+        assert store.run(add_many([])) == []
+
+    def test_each_entry_goes_to_one_consumer(self, store: Store) -> None:
+        entries = filled(store, 5)
+        assert store.run(read_inbox("ann", 2)) == entries[:2]
+        assert store.run(read_inbox("bob", 2)) == entries[2:4]
+        assert store.run(read_inbox("ann")) == entries[4:]
+        assert store.run(read_inbox("bob")) == []
+
+    def test_what_is_acknowledged_is_gone_and_the_rest_is_not(self, store: Store) -> None:
+        entries = filled(store, 3)
+        store.run(read_inbox("ann"))
+        assert store.run(acknowledge(ids(entries[:2]))) == 2
+        assert store.run(inbox_length()) == 1
+        assert store.run(reclaim("bob", 0)) == entries[2:]
+
+    def test_acknowledging_again_does_nothing(self, store: Store) -> None:
+        entries = filled(store, 2)
+        store.run(read_inbox("ann"))
+        assert store.run(acknowledge(ids(entries))) == 2
+        assert store.run(acknowledge(ids(entries))) == 0
+        assert store.run(reclaim("ann", 0)) == []
+
+    def test_what_a_dead_consumer_took_comes_back(self, store: Store) -> None:
+        entries = filled(store, 4)
+        store.run(read_inbox("ann", 3))
+        assert store.run(reclaim("bob", 60_000)) == []  # ann may still be at it
+        assert store.run(reclaim("bob", 0, 2)) == entries[:2]
+        assert store.run(reclaim("bob", 0)) == entries[:3]
+        assert store.run(read_inbox("bob")) == entries[3:]
+
+    def test_every_call_works_before_anything_was_added(self, store: Store) -> None:
+        assert store.run(inbox_length()) == 0
+        assert store.run(acknowledge(["1-1"])) == 0
+        assert store.run(acknowledge([])) == 0
+        assert not store.client.exists(INBOX)
+        assert store.run(read_inbox("ann")) == []
+        store.client.delete(INBOX)
+        assert store.run(reclaim("ann", 0)) == []
+
+    def test_what_was_added_before_the_group_was_made_is_read(self, store: Store) -> None:
+        entries = filled(store, 2)
+        assert store.run(reclaim("ann", 0)) == []
+        assert store.run(read_inbox("ann")) == entries
+
+    def test_entries_can_be_deleted_without_having_been_read(self, store: Store) -> None:
+        entries = filled(store, 2)
+        assert store.run(acknowledge(ids(entries[:1]))) == 1
+        assert store.run(read_inbox("ann")) == entries[1:]
+
+    def test_entries_that_were_deleted_after_they_were_taken_do_not_come_back(
+        self, store: Store
+    ) -> None:
+        entries = filled(store, 3)
+        store.run(read_inbox("ann"))
+        store.client.xdel(INBOX, entries[1].id)
+        assert store.run(reclaim("bob", 0)) == [entries[0], entries[2]]
+
+    def test_consumers_are_forgotten_once_they_hold_nothing(self, store: Store) -> None:
+        filled(store, 2)
+        for consumer in ("ann", "bob"):
+            store.run(read_inbox(consumer, 1))
+        store.run(read_inbox("cleo"))
+        store.run(reclaim("dan", 60_000))
+        assert consumers(store) == {b"ann", b"bob", b"cleo", b"dan"}
+        store.run(reclaim("dan", 60_000, forget_ms=0))
+        assert consumers(store) == {b"ann", b"bob", b"dan"}
+
+    def test_a_key_of_another_kind_is_a_fault(self, store: Store) -> None:
+        store.client.set(INBOX, "what")
+        with pytest.raises(StoreRefused, match="WRONGTYPE"):
+            store.run(read_inbox("ann"))

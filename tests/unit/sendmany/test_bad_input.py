@@ -1,0 +1,94 @@
+"""Bad input, command by command: one clear sentence, and nothing half-launched."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from config.settings import load_settings
+from sendmany.cli.application import run
+
+ACCOUNTS = '{"Shop": {"base_url": "http://127.0.0.1:9", "api_key": "secret-key"}}'
+NOBODY = "redis://user:secret-password@127.0.0.1:1/0"
+LAUNCH = ["campaign", "launch", "Spring", "--recipients", "people.csv", "--message", "offer.json"]
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Files of all kinds, most of them wrong."""
+    monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.startswith("SENDMANY_")]:
+        monkeypatch.delenv(name)
+    load_settings.cache_clear()
+    files = {
+        "people.csv": b"msisdn,name\n+447700900123,Ada\n",
+        "latin.csv": b"msisdn,name\n+447700900123,J\xfcrgen\n",
+        "empty.csv": b"",
+        "header.csv": b"msisdn,name\n",
+        "headless.csv": b"+447700900123,Ada\n",
+        "offer.json": b'{"type": "text", "content": {"text": "Hello {{name}}"}}',
+        "tab.json": b'{"type": "text", "content": {"text": "Hello\t{{name}}"}}',
+        "typo.json": b'{"type": "text", "content": {"text": "Hello {{nmae}}"}}',
+        "broken.json": b'{"type": "text", ',
+        "wrong.json": b'{"type": "text", "content": {}}',
+        "broken.toml": b"redis_url = ",
+        "wrong.toml": b'redis_urrl = "redis://127.0.0.1"\n',
+    }
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    return tmp_path
+
+
+def launch(**changes: str) -> list[str]:
+    words = list(LAUNCH)
+    for option, value in changes.items():
+        words += [f"--{option.replace('_', '-')}", value]
+    return words
+
+
+@pytest.mark.parametrize(
+    ("words", "settings", "hint"),
+    [
+        (launch(recipients="nobody.csv"), {}, "nobody.csv: there is no such file"),
+        (launch(recipients="latin.csv"), {}, "line 2 is not UTF-8"),
+        (launch(recipients="empty.csv"), {}, "empty.csv: the file is empty"),
+        (launch(recipients="header.csv"), {}, "a header and no rows"),
+        (launch(recipients="headless.csv"), {}, "needs a header row"),
+        (launch(number_column="fon"), {}, 'no column "fon"'),
+        (launch(message="typo.json"), {}, 'unknown column "nmae" (did you mean "name"?)'),
+        (launch(message="broken.json"), {}, "not JSON at line 1"),
+        (launch(message="wrong.json"), {}, "content.text"),
+        (launch(message="tab.json"), {}, "No Redis answers at 127.0.0.1:1"),  # the tab is fine
+        (launch(sub_account="Other"), {}, "'Other' is not configured (configured: Shop)"),
+        (launch(), {"sub_accounts": "{}"}, "No sub-account is configured"),
+        (launch(), {"config": "broken.toml"}, "cannot be read (broken.toml)"),
+        (launch(), {"config": "wrong.toml"}, "redis_urrl"),
+        (launch(), {"redis_url": "nonsense"}, "no address of a Redis server"),
+        (["campaign", "show", "Spring"], {}, "sendmany up"),
+        (["message", "send", "--to", "123", "--text", "x"], {}, "123 is no phone number"),
+        (["message", "show"], {}, "by its id, or by --to and --campaign"),
+        (["up", "--home", "people.csv/x"], {}, "cannot hold the state: Not a directory"),
+        (["worker"], {"http__deadline": "soon"}, "http.deadline"),
+    ],
+)  # fmt: skip
+@pytest.mark.usefixtures("home")
+def test_bad_input_is_told_in_one_sentence(
+    words: list[str],
+    settings: dict[str, str],
+    hint: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    given = {"sub_accounts": ACCOUNTS, "redis_url": NOBODY, **settings}
+    for name, value in given.items():
+        monkeypatch.setenv(f"SENDMANY_{name.upper()}", value)
+    monkeypatch.setattr(sys, "argv", ["sendmany", *words])
+    assert run() == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("sendmany: ")
+    assert err.endswith("\n")
+    assert err.count("\n") == 1
+    assert hint in err
+    assert not any(secret in err for secret in ("secret", "900123"))
