@@ -23,6 +23,7 @@ class Claim:
     now_ms: int  # Redis' clock
     waiting: int  # queue elements left behind, 0 = the queue is empty
     jobs: list[Job]
+    early_news: int = 0  # messages of the lane that evidence knows although their jobs exist
 
 
 def claim_batch(
@@ -297,6 +298,6 @@ def _list(items: Iterable[Sequence[Argument]]) -> Iterator[Argument]:
 
 
 def _claim(reply: Any) -> Claim:
-    status, journal, now, n, waiting, blob = reply
+    status, journal, now, n, waiting, blob, early = reply
     jobs = unpack(blob) if int(n) else []
-    return Claim(LaneStatus(text(status)), int(journal), int(now), int(waiting), jobs)
+    return Claim(LaneStatus(text(status)), int(journal), int(now), int(waiting), jobs, int(early))

@@ -26,11 +26,13 @@ from store.flights import (
 )
 from store.keys import lane_keys
 from store.lanes import Lane, LaneStatus, announce, read_lane
-from store.outcomes import NO_UMID, LocalReason, Origin, head, number_field, runs
+from store.outcomes import LocalReason, Origin, runs
 from store.packing import Job
 from store.states import State
+from worker.decisions import NO_CODE, Code
 from worker.flight import Tools
-from worker.settlement import long_ids
+from worker.screening import proven_jobs
+from worker.settlement import ended_record, long_ids
 
 log = structlog.get_logger(__name__)
 
@@ -94,21 +96,24 @@ async def _tend(tools: Tools, lane: Lane) -> bool:
 
 
 async def _resolve(tools: Tools, lane: Lane, park: Parked, now: int) -> None:
-    """End a park that no evidence has resolved: by policy it goes out again, or stays unknown."""
+    """End a park: what evidence knows is accepted; the rest goes out again, or stays unknown."""
     jobs, reason = _with_attempts(park, tools), _why_parked(park)
-    what = Settlement()
+    known = await proven_jobs(tools.store, lane.id, jobs)
     resend = lane.on_unknown == "resend" and lane.status is not LaneStatus.CANCELLING
+    most = tools.settings.retry.max_attempts if resend else 0
+    again = [job for job in jobs if job.index not in known and job.attempts < most]
+    closed = [job for job in jobs if job.index not in known and job.attempts >= most]
+
+    what = _closing(State.FAILED if resend else State.UNKNOWN, closed, reason, now)
+    _add(what, State.ACCEPTED, [job for job in jobs if job.index in known], now)
+    what.back = again
+    what.add(State.QUEUED, len(again))
     if resend:
-        exhausted = [job for job in jobs if job.attempts >= tools.settings.retry.max_attempts]
-        what.back = [job for job in jobs if job.attempts < tools.settings.retry.max_attempts]
-        _close(what, State.FAILED, exhausted, reason, now)
-        what.dead, what.dead_reason = exhausted, f"local:{int(reason)}"
-        what.add(State.QUEUED, len(what.back))
-        what.stats["retried"] = len(what.back)
-    else:
-        _close(what, State.UNKNOWN, jobs, reason, now)
+        what.dead, what.dead_reason = closed, f"local:{int(reason)}"
+        what.stats["retried"] = len(again)
     await tools.store.run(settle_park(lane.id, park.id, len(jobs), what))
-    log.warning("park resolved", lane=lane.id, batch=park.id, messages=len(jobs), resend=resend)
+    figures = {"known": len(known), "again": len(again), "closed": len(closed)}
+    log.warning("park resolved", lane=lane.id, batch=park.id, **figures)
 
 
 def _with_attempts(park: Parked, tools: Tools) -> list[Job]:
@@ -142,21 +147,26 @@ async def _cancel_jobs(tools: Tools, lane: Lane) -> None:
         )
         if not claim.jobs:
             return
-        what = Settlement()
-        _close(what, State.CANCELLED, claim.jobs, LocalReason.OPERATOR, claim.now_ms // 1000)
+        now = claim.now_ms // 1000
+        what = _closing(State.CANCELLED, claim.jobs, LocalReason.OPERATOR, now)
         await tools.store.run(settle_batch(lane.id, batch, len(claim.jobs), tools.owner, what))
 
 
-def _close(what: Settlement, state: State, jobs: list[Job], reason: LocalReason, now: int) -> None:
-    """Write the same final state for all these jobs."""
-    records = []
-    for job in jobs:
-        start = head(state, job.attempts, Origin.LOCAL, reason, 0, now)
-        records.append((job.index, start + number_field(job.recipient) + NO_UMID))
-    what.records, what.long_ids = runs(sorted(records)), long_ids(jobs)
-    what.add(state, len(jobs))
+def _closing(state: State, jobs: list[Job], reason: LocalReason, now: int) -> Settlement:
+    """The same final state for all these jobs, for a reason of our own."""
+    what = Settlement()
+    _add(what, state, jobs, now, (Origin.LOCAL, reason))
     if jobs and state is not State.CANCELLED:
         what.codes[f"{state}:local:{int(reason)}"] = len(jobs)
+    return what
+
+
+def _add(what: Settlement, state: State, jobs: list[Job], now: int, code: Code = NO_CODE) -> None:
+    """Add jobs that end in this state without having been posted now."""
+    records = ((job.index, ended_record(job, state, code, now)) for job in jobs)
+    what.records = [*what.records, *runs(sorted(records))]
+    what.long_ids = [*what.long_ids, *long_ids(jobs)]
+    what.add(state, len(jobs))
 
 
 async def _retire(tools: Tools, lane_id: str) -> None:

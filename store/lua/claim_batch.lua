@@ -2,7 +2,8 @@
 -- operation id: a repeat answers the same jobs.
 -- KEYS: meta, counts, queue, flights, flight
 -- ARGV: batch id, owner, most jobs, most bytes, lease in ms, status the lane must be in
--- Returns: {status, journal, now in ms, number of jobs, queue elements left, jobs}
+-- Returns: {status, journal, now in ms, number of jobs, queue elements left, jobs,
+--           messages of the lane that evidence knows although their jobs exist}
 -- include: clock, sections
 local meta, counts, queue, flights, flight = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local batch, owner, most, most_bytes, lease, wanted =
@@ -10,11 +11,13 @@ local batch, owner, most, most_bytes, lease, wanted =
 local now = now_ms()
 
 local before = redis.call('HMGET', flight, 'jobs', 'n')
-local lane = redis.call('HMGET', meta, 'status', 'journal')
+local lane = redis.call('HMGET', meta, 'status', 'journal', 'early_news')
+local early = tonumber(lane[3] or 0)
 if before[1] then
-  return { wanted, tonumber(lane[2]), now, tonumber(before[2]), redis.call('LLEN', queue), before[1] }
+  return { wanted, tonumber(lane[2]), now, tonumber(before[2]), redis.call('LLEN', queue), before[1],
+    early }
 end
-if lane[1] ~= wanted then return { lane[1] or 'gone', tonumber(lane[2] or 0), now, 0, 0, '' } end
+if lane[1] ~= wanted then return { lane[1] or 'gone', tonumber(lane[2] or 0), now, 0, 0, '', 0 } end
 
 -- Of the n lines of a section, how many fit and where the last of them ends. The first job of a batch
 -- fits whatever its size.
@@ -53,7 +56,7 @@ while not full do
   end
   if position <= #blob then redis.call('LPUSH', queue, string.sub(blob, position)) end
 end
-if taken == 0 then return { wanted, tonumber(lane[2]), now, 0, 0, '' } end
+if taken == 0 then return { wanted, tonumber(lane[2]), now, 0, 0, '', 0 } end
 
 local jobs = table.concat(parts)
 redis.call('HSET', flight, 'jobs', jobs, 'n', taken, 'owner', owner, 'phase', 'claimed', 'tries', 0)
@@ -62,4 +65,4 @@ redis.call('HINCRBY', counts, 'queued', -taken)
 redis.call('HINCRBY', counts, 'in_flight', taken)
 local journal = redis.call('HINCRBY', meta, 'journal', 1)
 if wanted == 'sending' then redis.call('HSETNX', meta, 'started_at', now) end
-return { wanted, journal, now, taken, redis.call('LLEN', queue), jobs }
+return { wanted, journal, now, taken, redis.call('LLEN', queue), jobs, early }
