@@ -50,6 +50,7 @@ class LocalReason(IntEnum):
     WORKER_LOST = 4  # the worker died with the batch in its hands
     OPERATOR = 5  # somebody decided
     BROKEN_JOB = 6  # what is stored of it does not fit the content of its lane
+    KILLS_WORKERS = 7  # worker after worker died with it, before it was posted
 
 
 @dataclass(frozen=True, slots=True)

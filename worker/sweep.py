@@ -6,7 +6,7 @@ time, twice at once: every step is a script that does its work once.
 """
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import structlog
 
@@ -15,6 +15,7 @@ from store.drains import active_lanes, forget_active, forget_ready, take_sweep
 from store.errors import StoreUnavailable
 from store.flights import (
     Parked,
+    Recovered,
     Settlement,
     claim_batch,
     due_parks,
@@ -76,9 +77,9 @@ async def _tend(tools: Tools, lane: Lane) -> bool:
     """Do for one lane what is due; True if it has something to claim."""
     settle_after = int(lane.settle_after * 1000)
     await tools.store.run(promote_due(lane.id))
-    back, parked = await tools.store.run(recover_flights(lane.id, settle_after_ms=settle_after))
-    if back or parked:
-        log.warning("flights recovered", lane=lane.id, back=back, parked=parked)
+    recovered = await tools.store.run(recover_flights(lane.id, settle_after_ms=settle_after))
+    if recovered != Recovered():
+        log.warning("flights recovered", lane=lane.id, **asdict(recovered))
     now_ms = await _now_ms(tools)
     for park_id in await tools.store.run(due_parks(lane.id, now_ms)):
         park = await tools.store.run(read_park(lane.id, park_id))
@@ -97,6 +98,9 @@ async def _tend(tools: Tools, lane: Lane) -> bool:
 
 async def _resolve(tools: Tools, lane: Lane, park: Parked, now: int) -> None:
     """End a park: what evidence knows is accepted; the rest goes out again, or stays unknown."""
+    if park.killer:
+        await _bury(tools, lane, park, now)
+        return
     jobs, reason = _with_attempts(park, tools), _why_parked(park)
     known = await proven_jobs(tools.store, lane.id, jobs)
     resend = lane.on_unknown == "resend" and lane.status is not LaneStatus.CANCELLING
@@ -114,6 +118,14 @@ async def _resolve(tools: Tools, lane: Lane, park: Parked, now: int) -> None:
     await tools.store.run(settle_park(lane.id, park.id, len(jobs), what))
     figures = {"known": len(known), "again": len(again), "closed": len(closed)}
     log.warning("park resolved", lane=lane.id, batch=park.id, **figures)
+
+
+async def _bury(tools: Tools, lane: Lane, park: Parked, now: int) -> None:
+    """Give up a job that was never posted because every worker that took it died."""
+    what = _closing(State.FAILED, park.jobs, LocalReason.KILLS_WORKERS, now)
+    what.dead, what.dead_reason = park.jobs, f"local:{int(LocalReason.KILLS_WORKERS)}"
+    await tools.store.run(settle_park(lane.id, park.id, len(park.jobs), what))
+    log.error("a job that kills workers was given up", lane=lane.id, index=park.jobs[0].index)
 
 
 def _with_attempts(park: Parked, tools: Tools) -> list[Job]:

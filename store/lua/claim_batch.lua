@@ -40,19 +40,19 @@ while not full do
   if not blob then break end
   local position = 1
   while position <= #blob and not full do
-    local n, attempts, base, bytes, start = section_at(blob, position)
-    local k, stop = fitting(blob, start, bytes, n)
+    local n, attempts, base, bytes, start, deaths = section_at(blob, position)
+    local k, stop = 0, start
+    if deaths == 0 or taken == 0 then k, stop = fitting(blob, start, bytes, n) end
     if k == n then
       parts[#parts + 1] = string.sub(blob, position, stop)
       position = stop + 1
     elseif k > 0 then
-      parts[#parts + 1] = section(k, attempts, base, string.sub(blob, start, stop - 1))
-      local rest = section(n - k, attempts, base == 'x' and base or tonumber(base) + k,
-        string.sub(blob, stop + 1, start + bytes - 1))
+      local head, rest = cut(blob, start, n, attempts, base, bytes, k, deaths)
+      parts[#parts + 1] = head
       blob, position = rest .. string.sub(blob, start + bytes + 1), 1
     end
     taken, size = taken + k, size + stop - start
-    full = k < n or taken == most
+    full = k < n or taken == most or deaths > 0
   end
   if position <= #blob then redis.call('LPUSH', queue, string.sub(blob, position)) end
 end
