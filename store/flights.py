@@ -23,6 +23,7 @@ class Claim:
     now_ms: int  # Redis' clock
     waiting: int  # queue elements left behind, 0 = the queue is empty
     jobs: list[Job]
+    early_news: int = 0  # messages of the lane that evidence knows although their jobs exist
 
 
 def claim_batch(
@@ -154,6 +155,7 @@ class Parked:
     id: str
     tries: int  # requests of the flight it was; 0 = its jobs already count them
     jobs: list[Job]
+    killer: bool = False  # a single job with which worker after worker has died, never posted
 
 
 def due_parks(lane: str, now_ms: int | str, *, most: int = 10) -> Call[list[str]]:
@@ -166,10 +168,12 @@ def due_parks(lane: str, now_ms: int | str, *, most: int = 10) -> Call[list[str]
 
 def read_park(lane: str, park: str) -> Call[Parked | None]:
     """One park, or None if it has been resolved."""
-    return command(
-        "HMGET", lane_keys(lane).park(park), "tries", "jobs",
-        parse=lambda is_: Parked(park, int(is_[0] or 0), unpack(is_[1])) if is_[1] else None,
-    )  # fmt: skip
+
+    def parse(reply: Any) -> Parked | None:
+        tries, jobs, killer = reply
+        return Parked(park, int(tries or 0), unpack(jobs), killer is not None) if jobs else None
+
+    return command("HMGET", lane_keys(lane).park(park), "tries", "jobs", "killer", parse=parse)
 
 
 def promote_due(lane: str, *, most: int = 20) -> Call[tuple[int, int]]:
@@ -187,18 +191,29 @@ def promote_due(lane: str, *, most: int = 20) -> Call[tuple[int, int]]:
     )
 
 
-def recover_flights(lane: str, *, settle_after_ms: int, most: int = 10) -> Call[tuple[int, int]]:
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """Messages of flights whose lease had run out."""
+
+    back: int = 0  # in the queue again
+    parked: int = 0  # may have been posted
+    aside: int = 0  # single jobs with which worker after worker has died
+
+
+def recover_flights(
+    lane: str, *, settle_after_ms: int, most: int = 10, most_deaths: int = 3
+) -> Call[Recovered]:
     """Take back the flights whose lease has run out.
 
-    Returns (when run):
-        Messages back in the queue, messages parked.
+    Args:
+        most_deaths: so often may workers die with a single job in their hands.
     """
     keys = lane_keys(lane)
     return script_call(
         "recover_flights",
         (keys.meta, keys.counts, keys.queue, keys.flights, keys.parked),
-        (keys.flight(""), keys.park_prefix, most, settle_after_ms),
-        lambda reply: (int(reply[0]), int(reply[1])),
+        (keys.flight(""), keys.park_prefix, most, settle_after_ms, most_deaths),
+        lambda reply: Recovered(*(int(figure) for figure in reply)),
     )
 
 
@@ -297,6 +312,6 @@ def _list(items: Iterable[Sequence[Argument]]) -> Iterator[Argument]:
 
 
 def _claim(reply: Any) -> Claim:
-    status, journal, now, n, waiting, blob = reply
+    status, journal, now, n, waiting, blob, early = reply
     jobs = unpack(blob) if int(n) else []
-    return Claim(LaneStatus(text(status)), int(journal), int(now), int(waiting), jobs)
+    return Claim(LaneStatus(text(status)), int(journal), int(now), int(waiting), jobs, int(early))

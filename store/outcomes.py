@@ -1,7 +1,7 @@
 """Outcome records: 36 bytes a message, a thousand of them in one Redis string.
 
     offset  bytes  holds
-         0      1  mark of the state (store.states); 0 = no record yet
+         0      1  mark of the state (store.states), a capital while the job still exists; 0 = none yet
          1      1  attempts
          2      1  origin of the code (Origin)
          3      2  code
@@ -50,6 +50,7 @@ class LocalReason(IntEnum):
     WORKER_LOST = 4  # the worker died with the batch in its hands
     OPERATOR = 5  # somebody decided
     BROKEN_JOB = 6  # what is stored of it does not fit the content of its lane
+    KILLS_WORKERS = 7  # worker after worker died with it, before it was posted
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,7 @@ class Outcome:
     changed_at: int
     number: str  # digits without +; empty where the recipient is not a number
     umid: str | None
+    early: bool = False  # known from evidence while the job still exists
 
 
 def head(state: State, attempts: int, origin: Origin, code: int, posted_at: int, now: int) -> bytes:
@@ -116,7 +118,7 @@ def read_record(record: bytes, index: int) -> Outcome | None:
     digits = int.from_bytes(number, "big")
     return Outcome(
         index=index,
-        state=BY_MARK[mark.decode()].state,
+        state=BY_MARK[mark.decode().lower()].state,
         attempts=attempts,
         origin=Origin(origin),
         code=code,
@@ -124,6 +126,7 @@ def read_record(record: bytes, index: int) -> Outcome | None:
         changed_at=changed_at,
         number=str(digits) if digits else "",
         umid=None if umid == NO_UMID else str(UUID(bytes=umid)),
+        early=mark.isupper(),
     )
 
 

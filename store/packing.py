@@ -3,7 +3,9 @@
 A section is a header line, `<n> <attempt> <base> <bytes>`, and `n` job lines. `attempt` is the number
 of attempts these jobs have had, `base` the index of the first of consecutive jobs, or `x` where every
 line starts with its own index and a tab; `bytes` is the length of the lines, so that a script finds the
-next section without looking at them. Queue elements, flights, waves and parks hold one or more sections.
+next section without looking at them. A fifth figure says that a worker has died with these jobs in its
+hands before posting them; such a section is claimed alone. Queue elements, flights, waves and parks hold
+one or more sections.
 
 Lines never hold a raw tab or newline but as separators: values are JSON-escaped before they are packed.
 One section of up to 1,000 jobs is one Redis value, which makes a claim 0.1 µs a message instead of 0.9.
@@ -66,7 +68,7 @@ def sections(blob: bytes) -> Iterator[tuple[Header, bytes]]:
     position = 0
     while position < len(blob):
         end = blob.index(b"\n", position)
-        n, attempts, base, length = blob[position:end].split(b" ")
+        n, attempts, base, length, *_ = blob[position:end].split(b" ")
         header = Header(int(n), int(attempts), base, int(length))
         start = end + 1
         yield header, blob[start : start + header.length]

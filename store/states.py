@@ -3,6 +3,9 @@
 A message is in exactly one state. While it can still go out it is where its job is (`queued`,
 `in_flight`, `delayed`, `parked`); afterwards its outcome record holds the state. A record only moves
 forward along the rank, so late, doubled and reordered news can do no harm.
+
+News may be early too: a receipt can come while the job still exists. Then the record holds the state
+with a capital mark: known, but not counted, until the job ends. Such a job never goes out again.
 """
 
 from dataclasses import dataclass
@@ -59,7 +62,11 @@ RECORD_STATES = (
     StateRow(State.READ, "r", 60, True, "read"),
 )
 
-OPEN_MARKS = "".join(row.mark for row in RECORD_STATES if not row.counted).encode()
+OPEN_MARKS = "".join(
+    [row.mark for row in RECORD_STATES if not row.counted]
+    + [row.mark.upper() for row in RECORD_STATES]
+).encode()
+"""Marks of records whose job still exists."""
 BY_MARK = {row.mark: row for row in RECORD_STATES}
 BY_STATE = {row.state: row for row in RECORD_STATES}
 PROVIDER_HAS_IT = tuple(row.state for row in RECORD_STATES if row.rank >= 10)
@@ -67,8 +74,12 @@ PROVIDER_HAS_IT = tuple(row.state for row in RECORD_STATES if row.rank >= 10)
 
 
 def lua_prelude() -> str:
-    """The table as Lua, put in front of every script: `RANK[byte]`, `NAME[byte]`, `COUNTED[byte]`."""
-    ranks = ",".join(f"[{ord(row.mark)}]={row.rank}" for row in RECORD_STATES)
-    names = ",".join(f"[{ord(row.mark)}]='{row.state}'" for row in RECORD_STATES)
+    """The table as Lua, put in front of every script: `RANK[byte]`, `NAME[byte]`, `COUNTED[byte]`.
+
+    Capital marks have the rank and the name of their state, and are not counted.
+    """
+    marks = [(mark, row) for row in RECORD_STATES for mark in (row.mark, row.mark.upper())]
+    ranks = ",".join(f"[{ord(mark)}]={row.rank}" for mark, row in marks)
+    names = ",".join(f"[{ord(mark)}]='{row.state}'" for mark, row in marks)
     counted = ",".join(f"[{ord(row.mark)}]=true" for row in RECORD_STATES if row.counted)
     return f"local RANK={{[0]=0,{ranks}}} local NAME={{{names}}} local COUNTED={{{counted}}}\n"

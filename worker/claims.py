@@ -109,7 +109,7 @@ class Claims:
             await self._tidy_up(lane, reservation, claim)
         if not claim.jobs:
             return None
-        return Flight(lane, batch, claim.jobs, reservation, claim.now_ms, now)
+        return Flight(lane, batch, claim.jobs, reservation, claim.now_ms, now, claim.early_news)
 
     async def _claim(self, call: Call[Claim]) -> Claim:
         """Run the claim; a lost reply is asked for again, and is the same."""

@@ -33,6 +33,7 @@ class Verdicts:
     held: list[tuple[Job, Code]] = field(
         default_factory=list
     )  # unknown at once, by on_server_error
+    proven: list[Job] = field(default_factory=list)  # not posted: evidence says it was accepted
     back: list[Job] = field(default_factory=list)  # proven not processed: no attempt is used up
     stop: list[str] = field(default_factory=list)  # why the lane must stop; empty = go on
 
@@ -43,6 +44,7 @@ class Verdicts:
         self.retry.extend(other.retry)
         self.doubtful.extend(other.doubtful)
         self.held.extend(other.held)
+        self.proven.extend(other.proven)
         self.back.extend(other.back)
         self.stop.extend(other.stop)
 

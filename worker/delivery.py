@@ -1,8 +1,8 @@
 """The delivery of one batch: from a claimed flight to a settled one, in named steps.
 
-    claimed ─► render ─► take permits ─► mark `posting` ─► POST ─► judge ─► settle
-                 ▲                                          │
-                 └──── quick retry, or one half of it ──────┘
+    claimed ─► screen ─► render ─► take permits ─► mark `posting` ─► POST ─► judge ─► settle
+                           ▲                                          │
+                           └──── quick retry, or one half of it ──────┘
 
 Whatever the provider and the store do ends in one `Verdicts` that names every message once. What is
 settled is settled even when we are cancelled. Should a fault of our own raise, the flight's lease
@@ -38,6 +38,7 @@ from worker.flight import Flight, Tools
 from worker.landing import settle
 from worker.pauses import Pauses, full_jitter
 from worker.permits import PermitOffice
+from worker.screening import proven_jobs
 
 log = structlog.get_logger(__name__)
 
@@ -73,8 +74,22 @@ class Delivery:
 
     async def deliver(self, flight: Flight) -> None:
         """Send a flight and settle it."""
-        verdicts = await self._send(_Part(flight, flight.jobs))
+        verdicts = await self._screen(flight)
+        done = {job.index for job in (*verdicts.proven, *verdicts.back)}
+        jobs = [job for job in flight.jobs if job.index not in done] if done else flight.jobs
+        if jobs:
+            verdicts.join(await self._send(_Part(flight, jobs)))
         await asyncio.shield(settle(flight, verdicts, self._tools))
+
+    async def _screen(self, flight: Flight) -> Verdicts:
+        """Step 4: what evidence knows already does not go out again."""
+        if not flight.early_news:
+            return Verdicts()
+        try:
+            known = await proven_jobs(self._tools.store, flight.id, flight.jobs)
+        except StoreError:
+            return Verdicts(back=list(flight.jobs))
+        return Verdicts(proven=[job for job in flight.jobs if job.index in known])
 
     async def _send(self, part: _Part) -> Verdicts:
         """Post a part of the flight, and judge every message of it."""

@@ -96,6 +96,7 @@ class Flight:
     permits: Reservation  # for the first request
     now_ms: int  # Redis' clock when it was last told
     told_at: float  # our clock at that moment
+    early_news: int = 0  # messages of the lane that evidence knows although their jobs exist
     posted_ms: int = 0  # Redis' clock at the last request; 0 = none yet
     requests: int = 0  # sent so far
     retried: int = 0  # messages that went out again without being given back

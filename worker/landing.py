@@ -1,17 +1,21 @@
 """Landing: what became of a flight is written down, however long the store is away."""
 
+from typing import TypeVar
+
 import structlog
 from tenacity import AsyncRetrying, retry_if_exception_type
 
 from store.calls import Call
 from store.errors import StoreError, StoreUnavailable
-from store.flights import Settled, settle_batch, settle_park
+from store.evidence import apply_records
+from store.flights import settle_batch, settle_park
 from worker.decisions import Verdicts
 from worker.flight import Flight, Tools
 from worker.pauses import full_jitter
 from worker.settlement import settlement_of
 
 log = structlog.get_logger(__name__)
+T = TypeVar("T")
 
 LONGEST_WAIT = 5.0
 
@@ -27,16 +31,16 @@ async def settle(flight: Flight, verdicts: Verdicts, tools: Tools) -> None:
         if settled.lost:  # the lease ran out: the flight lies parked under its own id, or is back
             settled = await _write(flight, tools, settle_park(flight.id, flight.batch, n, what))
             log.warning("the lease had run out", **ids, park=settled.verdict)
+        if settled.lost:  # it has been resolved since: what we hold is still proof
+            await _write(flight, tools, apply_records(flight.id, what.records))
     except StoreError:
         log.exception("a batch could not be settled; its lease will bring it back", **ids)
         return
-    if settled.lost:
-        log.error("the flight was lost before its answer could be written", **ids)
-    elif what.stop:
+    if what.stop and not settled.lost:
         log.error("lane stopped", **ids, reason=what.stop)
 
 
-async def _write(flight: Flight, tools: Tools, call: Call[Settled]) -> Settled:
+async def _write(flight: Flight, tools: Tools, call: Call[T]) -> T:
     """Run a call that may be repeated, until the store has answered it."""
     retrying = AsyncRetrying(
         retry=retry_if_exception_type(StoreUnavailable),
@@ -46,5 +50,5 @@ async def _write(flight: Flight, tools: Tools, call: Call[Settled]) -> Settled:
         ),
         sleep=tools.sleep,
     )
-    settled: Settled = await retrying(tools.store.run, call)
-    return settled
+    answer: T = await retrying(tools.store.run, call)
+    return answer

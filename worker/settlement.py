@@ -36,10 +36,13 @@ def settlement_of(flight: Flight, verdicts: Verdicts, tools: Tools) -> Settlemen
     ):
         records.extend(_records(state, marked, posted_at, now))
         _count_codes(what, state, marked)
+    records.extend(
+        (job.index, ended_record(job, State.ACCEPTED, NO_CODE, now)) for job in verdicts.proven
+    )
     what.records = runs(sorted(records))
     what.long_ids = long_ids(_all_recorded(verdicts))
 
-    what.add(State.ACCEPTED, len(verdicts.accepted))
+    what.add(State.ACCEPTED, len(verdicts.accepted) + len(verdicts.proven))
     what.add(State.REJECTED, len(verdicts.rejected))
     what.add(State.UNKNOWN, len(verdicts.held))
     what.add(State.FAILED, len(exhausted))
@@ -58,6 +61,12 @@ def settlement_of(flight: Flight, verdicts: Verdicts, tools: Tools) -> Settlemen
     if retried := flight.retried + len(again):
         what.stats["retried"] = retried
     return what
+
+
+def ended_record(job: Job, state: State, code: Code, now: int) -> bytes:
+    """The record of a job that ends without being posted now."""
+    start = head(state, job.attempts, *code, 0, now)
+    return start + number_field(job.recipient) + NO_UMID
 
 
 def long_ids(jobs: Iterable[Job]) -> list[tuple[int, bytes]]:
@@ -100,6 +109,7 @@ def _tried(marked: Marked) -> list[Job]:
 
 
 def _all_recorded(verdicts: Verdicts) -> Iterable[Job]:
+    yield from verdicts.proven
     for job, _ in verdicts.accepted:
         yield job
     for group in (verdicts.rejected, verdicts.held, verdicts.retry, verdicts.doubtful):

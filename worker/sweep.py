@@ -6,7 +6,7 @@ time, twice at once: every step is a script that does its work once.
 """
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import structlog
 
@@ -15,6 +15,7 @@ from store.drains import active_lanes, forget_active, forget_ready, take_sweep
 from store.errors import StoreUnavailable
 from store.flights import (
     Parked,
+    Recovered,
     Settlement,
     claim_batch,
     due_parks,
@@ -26,11 +27,13 @@ from store.flights import (
 )
 from store.keys import lane_keys
 from store.lanes import Lane, LaneStatus, announce, read_lane
-from store.outcomes import NO_UMID, LocalReason, Origin, head, number_field, runs
+from store.outcomes import LocalReason, Origin, runs
 from store.packing import Job
 from store.states import State
+from worker.decisions import NO_CODE, Code
 from worker.flight import Tools
-from worker.settlement import long_ids
+from worker.screening import proven_jobs
+from worker.settlement import ended_record, long_ids
 
 log = structlog.get_logger(__name__)
 
@@ -74,9 +77,9 @@ async def _tend(tools: Tools, lane: Lane) -> bool:
     """Do for one lane what is due; True if it has something to claim."""
     settle_after = int(lane.settle_after * 1000)
     await tools.store.run(promote_due(lane.id))
-    back, parked = await tools.store.run(recover_flights(lane.id, settle_after_ms=settle_after))
-    if back or parked:
-        log.warning("flights recovered", lane=lane.id, back=back, parked=parked)
+    recovered = await tools.store.run(recover_flights(lane.id, settle_after_ms=settle_after))
+    if recovered != Recovered():
+        log.warning("flights recovered", lane=lane.id, **asdict(recovered))
     now_ms = await _now_ms(tools)
     for park_id in await tools.store.run(due_parks(lane.id, now_ms)):
         park = await tools.store.run(read_park(lane.id, park_id))
@@ -94,21 +97,35 @@ async def _tend(tools: Tools, lane: Lane) -> bool:
 
 
 async def _resolve(tools: Tools, lane: Lane, park: Parked, now: int) -> None:
-    """End a park that no evidence has resolved: by policy it goes out again, or stays unknown."""
+    """End a park: what evidence knows is accepted; the rest goes out again, or stays unknown."""
+    if park.killer:
+        await _bury(tools, lane, park, now)
+        return
     jobs, reason = _with_attempts(park, tools), _why_parked(park)
-    what = Settlement()
+    known = await proven_jobs(tools.store, lane.id, jobs)
     resend = lane.on_unknown == "resend" and lane.status is not LaneStatus.CANCELLING
+    most = tools.settings.retry.max_attempts if resend else 0
+    again = [job for job in jobs if job.index not in known and job.attempts < most]
+    closed = [job for job in jobs if job.index not in known and job.attempts >= most]
+
+    what = _closing(State.FAILED if resend else State.UNKNOWN, closed, reason, now)
+    _add(what, State.ACCEPTED, [job for job in jobs if job.index in known], now)
+    what.back = again
+    what.add(State.QUEUED, len(again))
     if resend:
-        exhausted = [job for job in jobs if job.attempts >= tools.settings.retry.max_attempts]
-        what.back = [job for job in jobs if job.attempts < tools.settings.retry.max_attempts]
-        _close(what, State.FAILED, exhausted, reason, now)
-        what.dead, what.dead_reason = exhausted, f"local:{int(reason)}"
-        what.add(State.QUEUED, len(what.back))
-        what.stats["retried"] = len(what.back)
-    else:
-        _close(what, State.UNKNOWN, jobs, reason, now)
+        what.dead, what.dead_reason = closed, f"local:{int(reason)}"
+        what.stats["retried"] = len(again)
     await tools.store.run(settle_park(lane.id, park.id, len(jobs), what))
-    log.warning("park resolved", lane=lane.id, batch=park.id, messages=len(jobs), resend=resend)
+    figures = {"known": len(known), "again": len(again), "closed": len(closed)}
+    log.warning("park resolved", lane=lane.id, batch=park.id, **figures)
+
+
+async def _bury(tools: Tools, lane: Lane, park: Parked, now: int) -> None:
+    """Give up a job that was never posted because every worker that took it died."""
+    what = _closing(State.FAILED, park.jobs, LocalReason.KILLS_WORKERS, now)
+    what.dead, what.dead_reason = park.jobs, f"local:{int(LocalReason.KILLS_WORKERS)}"
+    await tools.store.run(settle_park(lane.id, park.id, len(park.jobs), what))
+    log.error("a job that kills workers was given up", lane=lane.id, index=park.jobs[0].index)
 
 
 def _with_attempts(park: Parked, tools: Tools) -> list[Job]:
@@ -142,21 +159,26 @@ async def _cancel_jobs(tools: Tools, lane: Lane) -> None:
         )
         if not claim.jobs:
             return
-        what = Settlement()
-        _close(what, State.CANCELLED, claim.jobs, LocalReason.OPERATOR, claim.now_ms // 1000)
+        now = claim.now_ms // 1000
+        what = _closing(State.CANCELLED, claim.jobs, LocalReason.OPERATOR, now)
         await tools.store.run(settle_batch(lane.id, batch, len(claim.jobs), tools.owner, what))
 
 
-def _close(what: Settlement, state: State, jobs: list[Job], reason: LocalReason, now: int) -> None:
-    """Write the same final state for all these jobs."""
-    records = []
-    for job in jobs:
-        start = head(state, job.attempts, Origin.LOCAL, reason, 0, now)
-        records.append((job.index, start + number_field(job.recipient) + NO_UMID))
-    what.records, what.long_ids = runs(sorted(records)), long_ids(jobs)
-    what.add(state, len(jobs))
+def _closing(state: State, jobs: list[Job], reason: LocalReason, now: int) -> Settlement:
+    """The same final state for all these jobs, for a reason of our own."""
+    what = Settlement()
+    _add(what, state, jobs, now, (Origin.LOCAL, reason))
     if jobs and state is not State.CANCELLED:
         what.codes[f"{state}:local:{int(reason)}"] = len(jobs)
+    return what
+
+
+def _add(what: Settlement, state: State, jobs: list[Job], now: int, code: Code = NO_CODE) -> None:
+    """Add jobs that end in this state without having been posted now."""
+    records = ((job.index, ended_record(job, state, code, now)) for job in jobs)
+    what.records = [*what.records, *runs(sorted(records))]
+    what.long_ids = [*what.long_ids, *long_ids(jobs)]
+    what.add(state, len(jobs))
 
 
 async def _retire(tools: Tools, lane_id: str) -> None:

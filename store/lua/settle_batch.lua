@@ -11,7 +11,7 @@
 --       waves (id, delay in ms, blob), parks (id, delay in ms, n, tries, blob), dead (blob),
 --       codes (name, n), stats (name, n), trails (bucket, entry), long ids (bucket, index, id)
 -- Returns: {'ok' or 'repeat' or 'lost', journal, status of the lane}
--- include: clock, finish, reader
+-- include: clock, finish, reader, records
 local meta, counts, codes, stats, queue, waves, flights, parked, dead, source, done =
   KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11]
 local id, owner, from, n, digest, stop =
@@ -41,17 +41,20 @@ if sum ~= n or n ~= tonumber(is[2]) or least < 0 then
   return redis.error_reply('REFUSED the figures (' .. sum .. ', ' .. n .. ') do not add up to ' .. is[2])
 end
 
--- Records that meet older ones: the higher rank stays, and the count goes where the message is.
+-- Records that meet older ones: what stays decides where the message counts.
+local known_now = 0
+local function on_move(from_mark, to_mark)
+  moves[NAME[from_mark]] = (moves[NAME[from_mark]] or 0) - 1
+  moves[NAME[to_mark]] = (moves[NAME[to_mark]] or 0) + 1
+end
+local function on_known() known_now = known_now + 1 end
 local function merge(key, offset, blob, old)
+  local records = {}
   for at = 1, #blob, width do
-    local mark, was = string.byte(blob, at), string.byte(old, at) or 0
-    if RANK[mark] >= RANK[was] then
-      call('SETRANGE', key, offset + at - 1, string.sub(blob, at, at + width - 1))
-    elseif COUNTED[mark] and COUNTED[was] then
-      moves[NAME[mark]] = (moves[NAME[mark]] or 0) - 1
-      moves[NAME[was]] = (moves[NAME[was]] or 0) + 1
-    end
+    local to = at + width - 1
+    records[#records + 1] = merged(string.sub(blob, at, to), string.sub(old, at, to), on_move, on_known)
   end
+  call('SETRANGE', key, offset, table.concat(records))
 end
 for _ = 1, list() do
   local bucket, offset, blob = take(), tonumber(take()), take()
@@ -84,6 +87,7 @@ call('HINCRBY', counts, from, -n)
 for state, k in pairs(moves) do
   if k ~= 0 then call('HINCRBY', counts, state, k) end
 end
+if known_now > 0 then call('HINCRBY', meta, 'early_news', -known_now) end
 call('DEL', source)
 call('ZREM', from == 'parked' and parked or flights, id)
 if stop ~= '' and call('HGET', meta, 'status') == 'sending' then

@@ -3,7 +3,7 @@
 import pytest
 
 from store.calls import Store
-from store.flights import Mark, mark_posting, recover_flights
+from store.flights import Mark, Recovered, mark_posting, recover_flights
 from store.keys import lane_keys
 from store.lanes import move_lane
 from store.reports import report
@@ -42,7 +42,7 @@ class TestMarkPosting:
         answer = mark(store, lane)
         assert answer.may_post
         assert store.client.zscore(lane_keys(lane).flights, "b1") == answer.now_ms + 90_000
-        assert store.run(recover_flights(lane, settle_after_ms=0)) == (0, 0)
+        assert store.run(recover_flights(lane, settle_after_ms=0)) == Recovered()
 
     def test_a_flight_that_was_taken_back_is_lost(self, store: Store) -> None:
         lane = given.loaded(store, 3)

@@ -7,6 +7,7 @@ from store.errors import StoreRefused
 from store.flights import (
     Park,
     Parked,
+    Recovered,
     Settlement,
     due_parks,
     mark_posting,
@@ -79,7 +80,7 @@ class TestParks:
         claim = given.claim(store, lane)
         store.run(mark_posting(lane, "b1", owner="ann", request=1, messages=4, lease_ms=1))
         given.lease_ran_out(store, lane)
-        assert store.run(recover_flights(lane, settle_after_ms=9000)) == (0, 4)
+        assert store.run(recover_flights(lane, settle_after_ms=9000)) == Recovered(parked=4)
         answer = given.ended(State.ACCEPTED, claim.jobs)
         assert given.settle(store, lane, claim, answer).lost
         assert store.run(settle_park(lane, "b1", 4, answer)).status is LaneStatus.FINISHED

@@ -1,7 +1,7 @@
 """recover_flights: flights whose worker is gone."""
 
 from store.calls import Store
-from store.flights import Parked, due_parks, mark_posting, read_park, recover_flights
+from store.flights import Parked, Recovered, due_parks, mark_posting, read_park, recover_flights
 from store.keys import lane_keys
 from store.lanes import find_lane, move_lane
 from store.states import State
@@ -16,19 +16,19 @@ class TestRecoverFlights:
     def test_a_flight_within_its_lease_is_left_alone(self, store: Store) -> None:
         lane = given.loaded(store, 3)
         given.claim(store, lane)
-        assert store.run(recover_flights(lane, settle_after_ms=0)) == (0, 0)
+        assert store.run(recover_flights(lane, settle_after_ms=0)) == Recovered()
         assert given.counts(store, lane) == {State.IN_FLIGHT: 3}
 
     def test_what_was_only_claimed_returns_to_the_front(self, store: Store) -> None:
         lane = given.loaded(store, 6)
         claim = given.claim(store, lane, most=3)
         given.lease_ran_out(store, lane)
-        assert store.run(recover_flights(lane, settle_after_ms=0)) == (3, 0)
+        assert store.run(recover_flights(lane, settle_after_ms=0)) == Recovered(back=3)
         assert given.counts(store, lane) == {State.QUEUED: 6}
         assert given.balanced(store, lane)
-        again = given.claim(store, lane, "b2")
-        assert again.jobs[:3] == claim.jobs
-        assert given.indexes(again.jobs) == [0, 1, 2, 3, 4, 5]
+        first, second = given.claim(store, lane, "b2"), given.claim(store, lane, "b3")
+        assert first.jobs + second.jobs == claim.jobs
+        assert given.indexes(given.claim(store, lane, "b4").jobs) == [3, 4, 5]
 
     def test_what_was_about_to_be_posted_is_parked(self, store: Store) -> None:
         lane = given.loaded(store, 3)
@@ -36,7 +36,7 @@ class TestRecoverFlights:
         posting(store, lane)
         posting(store, lane, request=2)
         given.lease_ran_out(store, lane)
-        assert store.run(recover_flights(lane, settle_after_ms=9_000)) == (0, 3)
+        assert store.run(recover_flights(lane, settle_after_ms=9_000)) == Recovered(parked=3)
         assert given.counts(store, lane) == {State.PARKED: 3}
         assert store.run(read_park(lane, "b1")) == Parked("b1", 2, claim.jobs)
         due = int(store.client.zscore(lane_keys(lane).parked, "b1") or 0)
@@ -50,7 +50,7 @@ class TestRecoverFlights:
         given.lease_ran_out(store, lane)
         store.run(recover_flights(lane, settle_after_ms=0))
         before = find_lane(store, lane)
-        assert store.run(recover_flights(lane, settle_after_ms=0)) == (0, 0)
+        assert store.run(recover_flights(lane, settle_after_ms=0)) == Recovered()
         assert find_lane(store, lane) == before
 
     def test_no_more_flights_than_asked_for_are_recovered_at_once(self, store: Store) -> None:
@@ -60,8 +60,10 @@ class TestRecoverFlights:
             given.lease_ran_out(store, lane, f"b{i}")
         posting(store, lane, "b1")
         given.lease_ran_out(store, lane, "b1")
-        assert store.run(recover_flights(lane, settle_after_ms=0, most=2)) == (3, 3)
-        assert store.run(recover_flights(lane, settle_after_ms=0, most=2)) == (3, 0)
+        assert store.run(recover_flights(lane, settle_after_ms=0, most=2)) == Recovered(
+            back=3, parked=3
+        )
+        assert store.run(recover_flights(lane, settle_after_ms=0, most=2)) == Recovered(back=3)
         assert given.counts(store, lane) == {State.QUEUED: 6, State.PARKED: 3}
         assert given.balanced(store, lane)
 
@@ -70,10 +72,53 @@ class TestRecoverFlights:
         given.claim(store, lane)
         store.run(move_lane(lane, "pause"))
         given.lease_ran_out(store, lane)
-        assert store.run(recover_flights(lane, settle_after_ms=0)) == (3, 0)
+        assert store.run(recover_flights(lane, settle_after_ms=0)) == Recovered(back=3)
 
     def test_a_lease_without_a_flight_is_forgotten(self, store: Store) -> None:
         lane = given.loaded(store, 3)
         given.lease_ran_out(store, lane, "ghost")
-        assert store.run(recover_flights(lane, settle_after_ms=0)) == (0, 0)
+        assert store.run(recover_flights(lane, settle_after_ms=0)) == Recovered()
         assert store.client.zcard(lane_keys(lane).flights) == 0
+
+    def test_half_of_a_flight_that_died_goes_alone(self, store: Store) -> None:
+        lane = given.loaded(store, 8)
+        die(store, lane, "b1", most=5)
+        sizes = [len(given.claim(store, lane, f"c{i}").jobs) for i in range(3)]
+        assert sizes == [2, 3, 3]
+
+    def test_a_job_that_kills_worker_after_worker_is_found_and_set_aside(
+        self, store: Store
+    ) -> None:
+        lane = given.loaded(store, 8)
+        sent: list[int] = []
+        for i in range(40):
+            claim = given.claim(store, lane, f"b{i}")
+            if 5 in given.indexes(claim.jobs):
+                given.lease_ran_out(store, lane, f"b{i}")
+                store.run(recover_flights(lane, settle_after_ms=0))
+            elif claim.jobs:
+                given.settle(store, lane, claim, given.ended(State.ACCEPTED, claim.jobs), f"b{i}")
+                sent += given.indexes(claim.jobs)
+        assert sorted(sent) == [0, 1, 2, 3, 4, 6, 7]
+        (park,) = store.run(due_parks(lane, "+inf"))
+        parked = store.run(read_park(lane, park))
+        assert parked is not None
+        assert parked.killer
+        assert given.indexes(parked.jobs) == [5]
+        assert given.counts(store, lane) == {State.ACCEPTED: 7, State.PARKED: 1}
+        assert given.balanced(store, lane)
+
+    def test_a_single_job_may_die_three_times(self, store: Store) -> None:
+        lane = given.loaded(store, 1)
+        assert [die(store, lane, f"b{i}") for i in range(3)] == [
+            Recovered(back=1),
+            Recovered(back=1),
+            Recovered(aside=1),
+        ]
+
+
+def die(store: Store, lane: str, batch: str, most: int = 1000) -> Recovered:
+    """A worker dies with a batch that it has only claimed."""
+    given.claim(store, lane, batch, most)
+    given.lease_ran_out(store, lane, batch)
+    return store.run(recover_flights(lane, settle_after_ms=0))

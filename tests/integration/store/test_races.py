@@ -97,7 +97,7 @@ def test_a_flight_is_settled_or_recovered_and_never_both(store: Store, server: s
     def settle_or_recover(mine: Store, i: int) -> int:
         if i % 2:
             return sum(
-                mine.run(recover_flights(lane, settle_after_ms=0, most=1))[0] for _ in claims
+                mine.run(recover_flights(lane, settle_after_ms=0, most=1)).back for _ in claims
             )
         calls = {
             batch: settle_batch(lane, batch, 25, "ann", given.ended(State.ACCEPTED, claim.jobs))

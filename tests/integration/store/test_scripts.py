@@ -4,6 +4,11 @@ from tests.conformance.claim_batch import TestClaimBatch
 from tests.conformance.drains import TestEnterDrain, TestHints, TestWakeDrain
 from tests.conformance.enqueue_messages import TestEnqueueMessages
 from tests.conformance.enqueue_rows import TestEnqueueRows
+from tests.conformance.evidence import (
+    TestAnswersThatCameTooLate,
+    TestEvidenceAfterTheEnd,
+    TestEvidenceWhileTheJobExists,
+)
 from tests.conformance.finish_loading import TestFinishLoading
 from tests.conformance.inbox import TestInbox
 from tests.conformance.mark_posting import TestMarkPosting
@@ -23,11 +28,14 @@ from tests.conformance.settle_batch import (
 
 __all__ = [
     "TestAcquirePermits",
+    "TestAnswersThatCameTooLate",
     "TestBlockSender",
     "TestClaimBatch",
     "TestEnqueueMessages",
     "TestEnqueueRows",
     "TestEnterDrain",
+    "TestEvidenceAfterTheEnd",
+    "TestEvidenceWhileTheJobExists",
     "TestFinishLoading",
     "TestHints",
     "TestInbox",

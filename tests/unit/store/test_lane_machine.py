@@ -16,10 +16,13 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from store.calls import Store
 from store.flights import (
     Park,
+    Recovered,
     Settlement,
     Wave,
+    due_parks,
     mark_posting,
     promote_due,
+    read_park,
     recover_flights,
     settle_batch,
     settle_park,
@@ -152,11 +155,22 @@ class LaneMachine(RuleBasedStateMachine):
         given.lease_ran_out(self.store, self.lane, batch)
         recovered = self.store.run(recover_flights(self.lane, settle_after_ms=0))
         if batch in self.posting:
-            assert recovered == (0, len(jobs))
+            assert recovered == Recovered(parked=len(jobs))
             self.parks[batch] = jobs
         else:
-            assert recovered == (len(jobs), 0)
-            self.to_front(jobs)
+            aside = self.set_aside(batch)
+            assert recovered == Recovered(back=len(jobs) - len(aside), aside=len(aside))
+            self.to_front([job for job in jobs if job not in aside])
+
+    def set_aside(self, batch: str) -> list[Job]:
+        """Jobs of this flight with which workers have died too often, each in a park of its own."""
+        found: list[Job] = []
+        for park in self.store.run(due_parks(self.lane, "+inf", most=1000)):
+            parked = self.store.run(read_park(self.lane, park))
+            if parked is not None and parked.killer and park.startswith(f"{batch}k"):
+                self.parks[park] = parked.jobs
+                found += parked.jobs
+        return found
 
     @rule()
     def pause_or_resume(self) -> None:
@@ -193,10 +207,11 @@ class LaneMachine(RuleBasedStateMachine):
             self.promote(rng)
         while self.parks:
             self.resolve_park(rng, False)
-        claim = given.claim(self.store, self.lane, "last", most=100_000)
-        if claim.jobs:
-            what = given.ended(State.ACCEPTED, claim.jobs)
-            given.settle(self.store, self.lane, claim, what, "last")
+        for i in range(len(self.lines)):  # those that workers have died with go alone
+            claim = given.claim(self.store, self.lane, f"last{i}", most=100_000)
+            if claim.jobs:
+                what = given.ended(State.ACCEPTED, claim.jobs)
+                given.settle(self.store, self.lane, claim, what, f"last{i}")
         assert self.store.run(finish_loading(self.lane)) is LaneStatus.FINISHED
         assert given.balanced(self.store, self.lane)
 

@@ -24,7 +24,8 @@ def test_marks_are_single_letters_and_no_two_are_the_same() -> None:
 
 def test_only_a_failed_attempt_leaves_the_message_where_its_job_is() -> None:
     assert [row.state for row in RECORD_STATES if not row.counted] == [State.TRIED]
-    assert BY_STATE[State.TRIED].mark.encode() == OPEN_MARKS
+    early = "".join(row.mark.upper() for row in RECORD_STATES)
+    assert (BY_STATE[State.TRIED].mark + early).encode() == OPEN_MARKS
 
 
 def test_proof_of_acceptance_outranks_every_other_end() -> None:

@@ -1,0 +1,102 @@
+"""Evidence: proof of what the provider did, from a receipt or from an answer that came too late.
+
+It is written at once, whatever the state of the job or of a lease: the fence guards queues, not
+evidence.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from store.calls import Argument, Call, command, script_call
+from store.keys import OUTCOMES_PER_KEY, lane_keys
+from store.outcomes import NO_UMID, RECORD_BYTES, Origin, Run, head, read_record, umid_field
+from store.packing import Job
+from store.states import State
+
+AT_ONCE = 1000
+"""Pieces of evidence that one call may carry."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What is known of one message."""
+
+    index: int
+    attempt: int
+    state: State
+    at: int  # s since 1970
+    code: int = 0
+    origin: Origin = Origin.NONE  # of the code
+    umid: str | None = None
+
+    def record(self) -> bytes:
+        """As an outcome record; the number is left for the record that it meets."""
+        start = head(self.state, self.attempt, self.origin, self.code, 0, self.at)
+        return start + bytes(7) + (umid_field(self.umid) if self.umid else NO_UMID)
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What became of the evidence of one call."""
+
+    counted: int = 0  # the message had ended: its state moved
+    early: int = 0  # the job still exists: kept until it ends, and it will not go out again
+    stale: int = 0  # nothing new
+    unknown: int = 0  # the lane has no such message
+
+
+def apply_evidence(lane: str, evidence: Iterable[Evidence]) -> Call[Applied]:
+    """Write at most a thousand pieces of evidence. Repeating it changes nothing."""
+    return _apply(lane, ((piece.index, piece.record()) for piece in evidence))
+
+
+def apply_records(lane: str, records: Iterable[Run]) -> Call[Applied]:
+    """Write the records of a settlement that came too late, as the evidence that they are."""
+    return _apply(
+        lane,
+        (
+            (run.bucket * OUTCOMES_PER_KEY + (run.offset + at) // RECORD_BYTES, record)
+            for run in records
+            for at in range(0, len(run.records), RECORD_BYTES)
+            if _is_proof(record := run.records[at : at + RECORD_BYTES])
+        ),
+    )
+
+
+def read_records_of(lane: str, jobs: Sequence[Job]) -> Call[bytes]:
+    """The records from the first to the last of these jobs, which lie in one thousand."""
+    first, last = jobs[0].index, jobs[-1].index
+    start = first % OUTCOMES_PER_KEY * RECORD_BYTES
+    end = (last % OUTCOMES_PER_KEY + 1) * RECORD_BYTES - 1
+    key = lane_keys(lane).outcome(first)
+    return command("GETRANGE", key, start, end, parse=lambda reply: reply or b"")
+
+
+def proven(jobs: Sequence[Job], records: bytes) -> set[int]:
+    """Indexes of the jobs that the provider has had, by the records that `read_records_of` read."""
+    first = jobs[0].index
+    found = set()
+    for job in jobs:
+        start = (job.index - first) * RECORD_BYTES
+        outcome = read_record(records[start : start + RECORD_BYTES], job.index)
+        if outcome is not None and outcome.early:
+            found.add(job.index)
+    return found
+
+
+def _is_proof(record: bytes) -> bool:
+    outcome = read_record(record, 0)
+    return outcome is not None and outcome.state in (State.ACCEPTED, State.REJECTED)
+
+
+def _apply(lane: str, records: Iterable[tuple[int, bytes]]) -> Call[Applied]:
+    keys = lane_keys(lane)
+    args: list[Argument] = [keys.outcomes, OUTCOMES_PER_KEY]
+    for index, record in records:
+        args += (index, record)
+    return script_call("apply_evidence", (keys.meta, keys.counts), args, _applied)
+
+
+def _applied(reply: Any) -> Applied:
+    return Applied(*(int(figure) for figure in reply))

@@ -1,0 +1,25 @@
+-- Outcome records (store/outcomes.py). A capital mark is evidence that came while the job still existed.
+local function is_early(mark) return mark >= 65 and mark <= 90 end
+local function with_mark(mark, record) return string.char(mark) .. string.sub(record, 2) end
+
+-- The record that stays, with what only the other one knows: when it was posted, the number, the umid.
+local function combined(stays, other)
+  local function known(from, to)
+    local mine = string.sub(stays, from, to)
+    if string.find(mine, '[^%z]') then return mine end
+    return string.sub(other, from, to)
+  end
+  if #other == 0 then return stays end
+  return string.sub(stays, 1, 5) .. known(6, 9) .. string.sub(stays, 10, 13) .. known(14, 20) .. known(21, 36)
+end
+
+-- Which of two records stays: the higher rank. Evidence that came early counts from now on if the job has
+-- ended (on_known), and goes on being early if it has not; on_move says that the count belongs elsewhere.
+local function merged(new, old, on_move, on_known)
+  local mark, was = string.byte(new), string.byte(old) or 0
+  local early, ended = is_early(was), COUNTED[mark]
+  if early and ended then on_known() end
+  if RANK[mark] > RANK[was] or (RANK[mark] == RANK[was] and not early) then return combined(new, old) end
+  if ended and (early or COUNTED[was]) then on_move(mark, was) end
+  return with_mark(early and ended and was + 32 or was, combined(old, new))
+end

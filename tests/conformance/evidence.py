@@ -1,0 +1,176 @@
+"""Evidence: news moves a state forward and never back, and stops a job that still exists."""
+
+from itertools import permutations
+
+import pytest
+
+from store.calls import Store
+from store.evidence import (
+    Applied,
+    Evidence,
+    apply_evidence,
+    apply_records,
+    proven,
+    read_records_of,
+)
+from store.flights import Park, Settlement, Wave, promote_due
+from store.outcomes import Origin, Outcome
+from store.packing import Job
+from store.reports import message_report
+from store.states import State
+from tests.conformance import given
+
+UMID = "7c1e4a10-0000-4000-8000-000000000001"
+
+
+def news(state: State, index: int = 0, *, at: int = given.NOW + 9) -> Evidence:
+    """A receipt about one message."""
+    return Evidence(index, 1, state, at, umid=UMID)
+
+
+def tell(store: Store, lane: str, *evidence: Evidence) -> Applied:
+    """Apply some evidence."""
+    return store.run(apply_evidence(lane, evidence))
+
+
+def outcome(store: Store, lane: str, index: int = 0) -> Outcome:
+    """What the record of a message says."""
+    found = message_report(store, f"{lane}.{index}").outcome
+    assert found is not None
+    return found
+
+
+def accepted(store: Store, n: int = 2) -> str:
+    """A campaign of n that the provider took."""
+    lane, claim = given.flight(store, n)
+    given.settle(store, lane, claim, given.ended(State.ACCEPTED, claim.jobs))
+    return lane
+
+
+class TestEvidenceAfterTheEnd:
+    def test_a_receipt_moves_the_state_and_the_count(self, store: Store) -> None:
+        lane = accepted(store)
+        assert tell(store, lane, news(State.DELIVERED)) == Applied(counted=1)
+        assert given.counts(store, lane) == {State.DELIVERED: 1, State.ACCEPTED: 1}
+        said = outcome(store, lane)
+        assert (said.state, said.umid, said.number) == (State.DELIVERED, UMID, "447700900000")
+        assert said.posted_at == given.NOW
+        assert given.balanced(store, lane)
+
+    def test_the_same_receipt_twice_is_no_news(self, store: Store) -> None:
+        lane = accepted(store)
+        tell(store, lane, news(State.DELIVERED))
+        assert tell(store, lane, news(State.DELIVERED)) == Applied(stale=1)
+        assert given.counts(store, lane) == {State.DELIVERED: 1, State.ACCEPTED: 1}
+
+    @pytest.mark.parametrize("order", list(permutations([State.SENT, State.DELIVERED, State.READ])))
+    def test_the_order_of_receipts_does_not_matter(
+        self, store: Store, order: tuple[State, ...]
+    ) -> None:
+        lane = accepted(store)
+        for state in order:
+            tell(store, lane, news(state))
+        assert given.counts(store, lane) == {State.READ: 1, State.ACCEPTED: 1}
+        assert given.balanced(store, lane)
+
+    def test_proof_of_a_handset_takes_undelivered_back(self, store: Store) -> None:
+        lane = accepted(store)
+        failed = Evidence(0, 1, State.UNDELIVERED, given.NOW, 1018, Origin.RECEIPT)
+        tell(store, lane, failed, news(State.DELIVERED))
+        assert outcome(store, lane).state is State.DELIVERED
+        tell(store, lane, failed)
+        assert outcome(store, lane).state is State.DELIVERED
+
+    def test_a_message_that_was_unknown_is_known(self, store: Store) -> None:
+        lane, claim = given.flight(store, 2)
+        given.settle(store, lane, claim, given.ended(State.UNKNOWN, claim.jobs))
+        assert tell(store, lane, news(State.SENT, 1)) == Applied(counted=1)
+        assert given.counts(store, lane) == {State.SENT: 1, State.UNKNOWN: 1}
+
+    def test_a_receipt_for_nobody_is_counted_and_changes_nothing(self, store: Store) -> None:
+        lane = accepted(store)
+        assert tell(store, lane, news(State.READ, 99)) == Applied(unknown=1)
+        assert given.balanced(store, lane)
+
+
+class TestEvidenceWhileTheJobExists:
+    def test_an_early_receipt_is_kept_and_counts_when_the_job_ends(self, store: Store) -> None:
+        lane, claim = given.flight(store, 2)
+        assert tell(store, lane, news(State.DELIVERED)) == Applied(early=1)
+        assert given.counts(store, lane) == {State.IN_FLIGHT: 2}
+        assert given.balanced(store, lane)
+
+        given.settle(store, lane, claim, given.ended(State.ACCEPTED, claim.jobs))
+        assert given.counts(store, lane) == {State.DELIVERED: 1, State.ACCEPTED: 1}
+        said = outcome(store, lane)
+        assert (said.state, said.early, said.number) == (State.DELIVERED, False, "447700900000")
+        assert said.posted_at == given.NOW
+        assert given.balanced(store, lane)
+
+    def test_a_second_early_receipt_moves_it_forward(self, store: Store) -> None:
+        lane, claim = given.flight(store, 1)
+        tell(store, lane, news(State.SENT))
+        assert tell(store, lane, news(State.READ)) == Applied(early=1)
+        given.settle(store, lane, claim, given.ended(State.ACCEPTED, claim.jobs))
+        assert given.counts(store, lane) == {State.READ: 1}
+        assert given.balanced(store, lane)
+
+    def test_an_early_receipt_survives_a_rejection(self, store: Store) -> None:
+        lane, claim = given.flight(store, 1)
+        tell(store, lane, news(State.DELIVERED))
+        given.settle(store, lane, claim, given.ended(State.REJECTED, claim.jobs))
+        assert given.counts(store, lane) == {State.DELIVERED: 1}
+        assert given.balanced(store, lane)
+
+    def test_the_claim_says_that_something_is_known_until_it_counts(self, store: Store) -> None:
+        lane = given.loaded(store, 3)
+        tell(store, lane, news(State.SENT, 0), news(State.SENT, 1))
+        claim = given.claim(store, lane)
+        assert claim.early_news == 2
+        given.settle(store, lane, claim, given.ended(State.ACCEPTED, claim.jobs))
+        assert given.counts(store, lane) == {State.SENT: 2, State.ACCEPTED: 1}
+        assert store.client.hget(f"sm:{{{lane}}}:meta", "early_news") == b"0"
+
+    def test_a_job_that_waits_for_a_retry_is_recognised(self, store: Store) -> None:
+        lane, claim = given.flight(store, 3)
+        tried = [Job(job.index, 1, job.line) for job in claim.jobs]
+        what = Settlement({State.DELAYED: 3}, given.records(State.TRIED, claim.jobs))
+        what.waves = [Wave("w1", 0, tried)]
+        given.settle(store, lane, claim, what)
+        tell(store, lane, news(State.DELIVERED, 1))
+        store.run(promote_due(lane))
+        again = given.claim(store, lane, "b2")
+        records = store.run(read_records_of(lane, again.jobs))
+        assert proven(again.jobs, records) == {1}
+        assert given.balanced(store, lane)
+
+    def test_a_job_that_is_parked_is_recognised(self, store: Store) -> None:
+        lane, claim = given.flight(store, 3)
+        tell(store, lane, news(State.SENT, 2))
+        what = Settlement({State.PARKED: 3}, given.records(State.TRIED, claim.jobs))
+        what.parks = [Park("b1p", 0, claim.jobs)]
+        given.settle(store, lane, claim, what)
+        assert given.counts(store, lane) == {State.PARKED: 3}
+        assert proven(claim.jobs, store.run(read_records_of(lane, claim.jobs))) == {2}
+        assert given.balanced(store, lane)
+
+
+class TestAnswersThatCameTooLate:
+    def test_what_they_prove_is_written(self, store: Store) -> None:
+        lane, claim = given.flight(store, 2)
+        given.settle(store, lane, claim, given.ended(State.UNKNOWN, claim.jobs))
+        late = given.records(State.ACCEPTED, claim.jobs)
+        assert store.run(apply_records(lane, late)) == Applied(counted=2)
+        assert given.counts(store, lane) == {State.ACCEPTED: 2}
+
+    def test_what_proves_nothing_is_left_out(self, store: Store) -> None:
+        lane, claim = given.flight(store, 2)
+        given.settle(store, lane, claim, Settlement({State.QUEUED: 2}, back=claim.jobs))
+        late = given.records(State.TRIED, claim.jobs)
+        assert store.run(apply_records(lane, late)) == Applied()
+        assert outcome_is_empty(store, lane)
+
+
+def outcome_is_empty(store: Store, lane: str) -> bool:
+    """Whether nothing was written of the first message."""
+    return message_report(store, f"{lane}.0").outcome is None
