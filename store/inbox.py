@@ -9,13 +9,15 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from store.calls import Call, command, script_call, text
-from store.keys import INBOX
+from store.keys import ASIDE, INBOX
 
 GROUP = "appliers"
 """The consumer group: each entry goes to one of its consumers."""
 MOST = 1000
 """Entries of one call at most, so that no script takes long."""
 HOUR_MS = 3_600_000
+MOST_ASIDE = 100_000
+"""Bodies that are kept aside; the oldest go first."""
 
 
 class Entry(NamedTuple):
@@ -54,6 +56,11 @@ def reclaim(
 def acknowledge(ids: Sequence[str]) -> Call[int]:
     """Delete entries that have been applied (at most `MOST` a call); returns how many were there."""
     return script_call("acknowledge_inbox", (INBOX,), (GROUP, *ids), int)
+
+
+def keep_aside(bodies: Sequence[bytes]) -> Call[int]:
+    """Keep what no message of ours is named in: replies, business events, receipts of others."""
+    return script_call("keep_aside", (ASIDE,), (MOST_ASIDE, *bodies), int)
 
 
 def inbox_length() -> Call[int]:

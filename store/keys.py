@@ -30,6 +30,7 @@
     sm:{drains}:calling          string  wake_drain                      enter_drain, 30 seconds
     sm:sweep                     string  one sweeper at a time           its lease
     sm:{inbox}                   stream  add_to_inbox                    acknowledge_inbox
+    sm:{inbox}:aside             stream  keep_aside                      newer ones
 
 `{family}` is the hash tag: all keys of a lane live on one shard, so that one script can touch them.
 A campaign is a family of its own (`rest` is empty); the notification lanes of one sub-account share
@@ -53,6 +54,7 @@ WAKE = "sm:{drains}:wake"
 CALLING = "sm:{drains}:calling"
 SWEEP = "sm:sweep"
 INBOX = "sm:{inbox}"
+ASIDE = "sm:{inbox}:aside"
 
 NOTIFICATION_FAMILY = 8
 """Length of `n-` + six characters: the family part of a notification lane's id."""

@@ -32,6 +32,7 @@ from store.packing import Job
 from store.states import State
 from worker.decisions import NO_CODE, Code
 from worker.flight import Tools
+from worker.inbox import apply_inbox
 from worker.screening import proven_jobs
 from worker.settlement import ended_record, long_ids
 
@@ -51,6 +52,7 @@ async def sweep(tools: Tools) -> Swept | None:
     period = int(tools.settings.worker.sweep_seconds * 1000)
     if not await tools.store.run(take_sweep(tools.owner, lease_ms=max(100, period * 9 // 10))):
         return None
+    await apply_inbox(tools)  # first: evidence decides what becomes of parks
     visits = [await _visit(tools, lane) for lane in await tools.store.run(active_lanes())]
     return Swept(
         sum(visit.unfinished for visit in visits), sum(visit.announced for visit in visits)

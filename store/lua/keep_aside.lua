@@ -1,0 +1,8 @@
+-- Keeps bodies that concern no message of ours, the newest of them: replies, business events, receipts of
+-- other senders. Repeating it keeps them twice, which harms nobody.
+-- KEYS: aside (stream)
+-- ARGV: most entries to keep, then bodies
+-- Returns: entries kept
+local aside, most = KEYS[1], ARGV[1]
+for i = 2, #ARGV do redis.call('XADD', aside, 'MAXLEN', '~', most, '*', 'body', ARGV[i]) end
+return #ARGV - 1
