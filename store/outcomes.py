@@ -15,7 +15,7 @@ Times are Redis' clock, carried on by the worker from the moment of the claim.
 """
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from uuid import UUID
@@ -98,6 +98,26 @@ def umid_field(umid: str | None) -> bytes:
     except ValueError:
         return NO_UMID
     return packed if len(packed) == 16 else NO_UMID
+
+
+def number_fields(recipients: Sequence[bytes]) -> list[bytes]:
+    """`number_field` of many at once."""
+    plain = b"".join(recipients).isdigit() and not any(r.startswith(b"0") for r in recipients)
+    if plain and max(map(len, recipients), default=0) <= NUMBER_DIGITS:
+        return [int(recipient).to_bytes(7, "big") for recipient in recipients]
+    return [number_field(recipient) for recipient in recipients]
+
+
+def umid_fields(umids: Sequence[str | None]) -> list[bytes]:
+    """`umid_field` of many at once: one conversion where all look as the provider writes them."""
+    try:
+        digits = "".join(umids).replace("-", "")  # type: ignore[arg-type]  # a None is a TypeError
+        packed = bytes.fromhex(digits)
+    except (TypeError, ValueError):
+        return [umid_field(umid) for umid in umids]
+    if set(map(len, umids)) <= {36} and len(packed) == 16 * len(umids):  # type: ignore[arg-type]
+        return [packed[at : at + 16] for at in range(0, len(packed), 16)]
+    return [umid_field(umid) for umid in umids]
 
 
 def read_records(blob: bytes, first_index: int) -> Iterator[Outcome]:

@@ -12,7 +12,7 @@ One section of up to 1,000 jobs is one Redis value, which makes a claim 0.1 µs 
 """
 
 from collections.abc import Iterable, Iterator
-from itertools import groupby
+from itertools import groupby, repeat
 from typing import NamedTuple
 
 
@@ -50,7 +50,8 @@ def unpack(blob: bytes) -> list[Job]:
             jobs.extend(_explicit(lines, attempts))
         else:
             first = int(base)
-            jobs.extend(Job(first + i, attempts, line) for i, line in enumerate(lines))
+            indexes = range(first, first + n)
+            jobs.extend(map(Job._make, zip(indexes, repeat(attempts), lines, strict=False)))
     return jobs
 
 
