@@ -10,6 +10,7 @@ COPY chatapps chatapps
 COPY store store
 COPY producer producer
 COPY worker worker
+COPY dashboard dashboard
 COPY sendmany sendmany
 RUN pip install --no-cache-dir hatchling \
     && pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /build/dist . \

@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup demo test bench lint format types imports check lock clean
+.PHONY: setup demo test chaos bench lint format types imports check lock clean
 
 setup: $(STAMP)
 
@@ -22,6 +22,11 @@ demo: $(STAMP)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest $(ARGS)
+
+# Campaigns go out while workers and the server are killed and frozen; the last line is JSON.
+chaos: $(STAMP)
+	@$(BIN)/python -m tests.acceptance.chaos $(if $(SECONDS),--seconds $(SECONDS)) \
+		$(if $(SEED),--seed $(SEED)) $(ARGS)
 
 bench: $(STAMP)
 	$(BIN)/python -m bench --plot docs/assets/bench.png $(ARGS)

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import subprocess
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,8 +11,13 @@ from typing import Any
 
 import redis
 
+from sendmany.embedded import find_server
+
 TICK = os.sysconf("SC_CLK_TCK")
 PROC = Path("/proc")
+AT_REST = 2048  # bytes that may come or go
+STEP_SECONDS = 0.25
+SETTLE_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +27,7 @@ class Machine:
     cores: int
     python: str
     system: str
+    server: str
     load: float  # of the last minute, before the round
     busy_elsewhere: float  # cores that others used, before the round
 
@@ -34,6 +41,7 @@ def look_at_machine(seconds: float = 0.5) -> Machine:
         cores=os.cpu_count() or 1,
         python=platform.python_version(),
         system=f"{platform.system()} {platform.machine()}",
+        server=_server_version(),
         load=os.getloadavg()[0],
         busy_elsewhere=round(busy, 2),
     )
@@ -66,12 +74,21 @@ def stored_bytes(client: redis.Redis) -> int:
     return int(memory["used_memory"]) - sum(int(memory.get(name, 0)) for name in buffers)
 
 
-def server_version(client: redis.Redis) -> str:
-    """Which server this is."""
-    about: dict[str, Any] = client.info("server")
-    if "valkey_version" in about:
-        return f"Valkey {about['valkey_version']}"
-    return f"Redis {about['redis_version']}"
+def settled_bytes(client: redis.Redis) -> int:
+    """What the server holds once it is at rest: workers acknowledge and tidy up for a while."""
+    give_up, last = time.monotonic() + SETTLE_SECONDS, stored_bytes(client)
+    while time.monotonic() < give_up:
+        time.sleep(STEP_SECONDS)
+        last, before = stored_bytes(client), last
+        if abs(last - before) < AT_REST:
+            break
+    return last
+
+
+def _server_version() -> str:
+    """What the embedded server says of itself, up to the first detail."""
+    said = subprocess.run([str(find_server()), "--version"], capture_output=True, text=True)
+    return " ".join(said.stdout.split()[:3])
 
 
 def _stat(pid: int) -> list[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from bench.stage import Setting
 from bench.systems import NAMES
 
-SLOW = {"celery": 20, "celery-batches": 20}
+SLOW = {"celery": 40, "celery-batches": 20}
 """Systems that are given only one in so many recipients: rates are what counts."""
 FEWEST = 2000
 SLOW_SECONDS = 15

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.errors import BenchError
-from bench.meter import stored_bytes
+from bench.meter import settled_bytes, stored_bytes
 from bench.producer import Produced
 from bench.stage import Cpu, Setting, Stage
 from bench.systems import load_system
@@ -54,13 +54,14 @@ def fill_and_drain(setting: Setting, home: Path, recipients: int, lanes: int = 1
     """Fill a queue, then drain it."""
     with Stage(setting, home) as stage:
         work = stage.write(RUN, recipients, lanes)
+        empty = settled_bytes(stage.client)
         stage.hold_workers()
-        before, empty = stage.cpu(), stored_bytes(stage.client)
+        before = stage.cpu()
         filled = stage.finish(stage.begin(work))
         between, full = stage.cpu(), stored_bytes(stage.client)
         stage.release_workers()
         done = stage.wait_until_recorded(work)
-        after, finished = stage.cpu(), stored_bytes(stage.client)
+        after, finished = stage.cpu(), settled_bytes(stage.client)
         _check(stage, work)
         tally = stage.provider.tally()
         drained = work.recipients - tally.first_batch

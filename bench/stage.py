@@ -73,7 +73,6 @@ class Stage:
         self._setting = setting
         self._home = home
         self._cleanup = ExitStack()
-        self._workers: list[Child] = []
         self.system = load_system(setting.system)
 
     def __enter__(self) -> "Stage":
@@ -151,14 +150,14 @@ class Stage:
         """What the processes have used so far; the producer tells for itself."""
         return Cpu(
             producer=0,
-            worker=cpu_seconds(self._worker_pids()),
+            worker=cpu_seconds(family(self._worker.pid)),
             redis=cpu_seconds([self._server_pid]),
             provider=cpu_seconds([self.provider.child.pid]),
         )
 
     def worker_peak_mb(self) -> float:
         """The largest memory that a worker process has had."""
-        return peak_mb(self._worker_pids())
+        return peak_mb(family(self._worker.pid))
 
     def server_peak_mb(self) -> float:
         """The largest memory that the server has had."""
@@ -175,9 +174,8 @@ class Stage:
         self.provider = Provider(self._home / "provider.log", self._setting.latency_ms)
         started.callback(self.provider.stop)
         self.site = Site(str(self._home), server.url, self.provider.url)
-        self._workers = self.system.start_workers(self.site, self._setting.processes)
-        for worker in self._workers:
-            started.callback(worker.stop, 0)
+        self._worker = self.system.start_workers(self.site, self._setting.processes)
+        started.callback(self._worker.stop, 0)
         self._warm_up()
 
     def _warm_up(self) -> None:
@@ -209,7 +207,7 @@ class Stage:
         return came, 0 if came < work.recipients else self.system.recorded(self.client, work)
 
     def _check(self, now: tuple[int, int], work: Work, since: float) -> None:
-        if any(worker.exit_code() is not None for worker in self._workers):
+        if self._worker.exit_code() is not None:
             raise BenchError(f"A worker ended by itself: see {self._home}.")
         if time.monotonic() - since > PATIENCE:
             raise BenchError(
@@ -218,8 +216,4 @@ class Stage:
             )
 
     def _signal(self, number: int) -> None:
-        for worker in self._workers:
-            os.killpg(worker.pid, number)
-
-    def _worker_pids(self) -> list[int]:
-        return [pid for worker in self._workers for pid in family(worker.pid)]
+        os.killpg(self._worker.pid, number)

@@ -11,10 +11,11 @@ from typing import Any
 from celery import Celery
 from kombu.exceptions import OperationalError
 
+from config.priorities import served_by
 from config.settings import Settings, load_settings
 
 QUEUE = "sendmany"
-"""The queue that workers listen to."""
+"""The queue that workers listen to who serve every priority; wake-ups go there."""
 DRAIN_TASK = "sendmany.drain"
 SWEEP_TASK = "sendmany.sweep"
 
@@ -26,11 +27,18 @@ def create_app(settings: Settings) -> Celery:
     return app
 
 
+def own_queue(settings: Settings) -> str:
+    """The queue that a worker with these settings listens to. A dedicated one must not take wake-ups
+    that are meant for all: it has a queue of its own, and a loop that always runs."""
+    served = served_by(settings.worker.priorities)
+    return f"{QUEUE}.{served}" if served else QUEUE
+
+
 def celery_settings(settings: Settings) -> dict[str, Any]:
     """Celery's own settings, each for a reason that a failure taught."""
     hard_limit = settings.worker.slice_seconds + 2 * settings.http.deadline + 60
     return {
-        "task_default_queue": QUEUE,
+        "task_default_queue": own_queue(settings),
         "task_serializer": "json",
         "accept_content": ["json"],
         "task_ignore_result": True,
@@ -46,6 +54,7 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
         "broker_connection_max_retries": None,
         "broker_channel_error_retry": True,
         "worker_cancel_long_running_tasks_on_connection_loss": False,
+        "worker_consumer": "worker.consumer:SteadyConsumer",
         "worker_soft_shutdown_timeout": settings.http.deadline + 10,
         "broker_transport_options": {
             "visibility_timeout": 2 * hard_limit + 60,
@@ -67,4 +76,4 @@ def _wake_up_app() -> Celery:
 def send_drain() -> None:
     """Send one drain task. A broker that is away costs a few seconds: the sweep finds the work."""
     with suppress(OperationalError):
-        _wake_up_app().send_task(DRAIN_TASK, retry=False)
+        _wake_up_app().send_task(DRAIN_TASK, queue=QUEUE, retry=False)

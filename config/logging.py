@@ -10,7 +10,11 @@ from config.settings import Settings
 
 
 def set_up_logging(settings: Settings) -> None:
-    """Log to stderr: readable at a terminal, JSON lines elsewhere, at the level that is set."""
+    """Log to stderr: readable at a terminal, JSON lines elsewhere, at the level that is set.
+
+    Warnings and errors of the libraries go the same way, looking the same.
+    """
+    _set_up_libraries(settings)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -25,6 +29,27 @@ def set_up_logging(settings: Settings) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
+
+
+def _set_up_libraries(settings: Settings) -> None:
+    """kombu gives each of its loggers, and Celery's, a handler that does nothing: what they say, even
+    that a worker ends, is lost unless the root logger has one."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.format_exc_info,
+                _renderer(settings.log_format),
+            ],
+            foreign_pre_chain=[
+                structlog.stdlib.add_logger_name,
+                structlog.stdlib.add_log_level,
+                structlog.processors.TimeStamper(fmt="iso", utc=True),
+            ],
+        )
+    )
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
 
 
 def _renderer(

@@ -42,6 +42,8 @@ REGIONS: dict[str, str] = {
 """Base URL of each region the provider documents."""
 
 ACCOUNT_ID = r"^[0-9A-Fa-f]{8}-?(?:[0-9A-Fa-f]{4}-?){3}[0-9A-Fa-f]{12}$"
+MOST_SECRETS = 2
+"""Authorizations of webhooks that are taken at the same time."""
 SubAccountId = Annotated[str, Field(pattern=r"^[A-Za-z0-9\-._&]{3,50}$")]
 
 
@@ -144,7 +146,10 @@ class Worker(_Section):
     max_in_air: PositiveInt = 32
     lease_seconds: PositiveFloat = 120
     sweep_seconds: PositiveFloat = 1
-    priorities: list[Literal["urgent", "normal", "bulk"]] = ["urgent", "normal", "bulk"]
+    priorities: list[Literal["urgent", "normal", "bulk"]] = Field(
+        default=["urgent", "normal", "bulk"], min_length=1
+    )
+    """Fewer than all make a dedicated worker, whose loops always run."""
 
 
 class Policies(_Section):
@@ -155,6 +160,47 @@ class Policies(_Section):
     on_server_error: Literal["retry", "hold"] = "retry"
     settle_after: NonNegativeFloat = 0
     """Seconds to wait for evidence before the policy applies; 180 where receipts are received."""
+
+
+class Webhooks(_Section):
+    """The receiver of receipts and replies."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8090, ge=0, le=65535)
+    authorization: list[SecretStr] = Field(default=[], max_length=MOST_SECRETS)
+    """Values of the Authorization header that are taken: one, or two while the secret is changed."""
+    authorization_env: list[str] = Field(default=[], max_length=MOST_SECRETS)
+    """Names of the environment variables that hold them."""
+
+    @property
+    def wanted(self) -> bool:
+        """Whether an authorization is configured at all."""
+        return bool(self.authorization or self.authorization_env)
+
+    def secrets(self) -> tuple[SecretStr, ...]:
+        """The authorizations from wherever they are configured.
+
+        Raises:
+            SettingsError: there is none, or one is empty.
+        """
+        named = [SecretStr(os.environ.get(name, "")) for name in self.authorization_env]
+        missing = [name for name in self.authorization_env if not os.environ.get(name)]
+        if missing:
+            raise SettingsError(
+                f"webhooks.authorization_env names {missing[0]}, which is not set or empty."
+            )
+        found = (*self.authorization, *named)
+        if len(found) > MOST_SECRETS:
+            raise SettingsError(
+                f"webhooks.authorization and authorization_env hold {len(found)} values together: "
+                f"at most {MOST_SECRETS} are taken, the old one and the new one."
+            )
+        if not found or not all(secret.get_secret_value().strip() for secret in found):
+            raise SettingsError(
+                "A receiver of webhooks needs the Authorization header that the provider sends: "
+                "set webhooks.authorization_env to the name of an environment variable that holds it."
+            )
+        return tuple(SecretStr(secret.get_secret_value().strip()) for secret in found)
 
 
 class Settings(BaseSettings):
@@ -186,6 +232,7 @@ class Settings(BaseSettings):
     retry: Retry = Retry()
     worker: Worker = Worker()
     policies: Policies = Policies()
+    webhooks: Webhooks = Webhooks()
 
     @model_validator(mode="after")
     def _default_exists(self) -> "Settings":

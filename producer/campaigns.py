@@ -130,7 +130,7 @@ def run(
     lane = find_lane(store, lane_id)
     if lane.status is LaneStatus.SENDING:
         store.run(announce(lane_id, lane.priority))
-        wake(store, send_drain)
+        wake(store, send_drain, lane.priority)
     written = rejects_file if lane.rejects and rejects_file.exists() else None
     return Launched(lane, lane.next_index, lane.duplicates, lane.rejects, written, resumed)
 
@@ -155,7 +155,7 @@ def _load(
         rejects, place = rejects + len(chunk.rejects), end
         if prepared.launch.send_while_loading:
             store.run(announce(lane.id, lane.priority))
-            wake(store, send_drain)
+            wake(store, send_drain, lane.priority)
         on_progress(
             Loading(lane.id, end.row, added, duplicates, rejects, end.offset, prepared.file.size)
         )

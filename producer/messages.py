@@ -16,6 +16,7 @@ from store.calls import Store
 from store.errors import StoreRefused
 from store.intake import NewMessage, Taken, enqueue_messages
 from store.lanes import Policies, Priority, announce, notification_lane, open_notifications
+from store.waiting import now_ms
 
 AT_ONCE = 500
 """Messages that go to the store in one call."""
@@ -111,23 +112,26 @@ class Producer:
             answers.extend(Enqueued(id_, how) for how, id_ in taken)
             self._store.run(announce(lane, priority))
         if answers:
-            wake(self._store, self._send_drain)
+            wake(self._store, self._send_drain, priority)
         return answers
 
     def _store_group(
         self, account: str, priority: Priority, group: list[NewMessage]
     ) -> tuple[str, list[tuple[Taken, str]]]:
-        for _ in range(2):  # a lane that was closed at midnight is opened under the new day
-            lane = self._lane(account, priority)
+        for today in (self._clock, self._redis_clock):  # the lane of a day that is over is closed
+            lane = self._lane(account, priority, today())
             taken = self._store.run(enqueue_messages(lane, group))
             if taken is not None:
                 return lane, taken
             self._open.discard(lane)
         raise StoreRefused(f"the notification lane {lane} takes no messages")
 
-    def _lane(self, account: str, priority: Priority) -> str:
+    def _redis_clock(self) -> datetime:
+        return datetime.fromtimestamp(self._store.run(now_ms()) / 1000, UTC)
+
+    def _lane(self, account: str, priority: Priority, now: datetime) -> str:
         digest = hashlib.blake2s(account.encode(), digest_size=3).hexdigest()
-        lane = notification_lane(digest, priority, self._clock().strftime("%y%m%d"))
+        lane = notification_lane(digest, priority, now.strftime("%y%m%d"))
         if lane not in self._open:
             policies = self._settings.policies
             open_notifications(

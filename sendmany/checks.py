@@ -11,14 +11,19 @@ from config.celery_app import create_app, send_drain
 from config.settings import Settings, SettingsError, SubAccount, config_file, load_settings
 from sendmany.connection import connect, place
 from sendmany.probe import probe
-from sendmany.workers import wait_for_loops
+from sendmany.words import called
+from sendmany.workers import count_dedicated, wait_for_loops
 from store.calls import Store, command
 from store.errors import StoreError
+from store.holdings import Holdings, holdings
 from store.keys import SEEN_PER_BUCKET
+from store.lanes import Lane, LaneStatus, list_lanes, missing_lanes
 
 WORKER_SECONDS = 4.0
 LEAST_ENTRIES = 2 * SEEN_PER_BUCKET
 LEAST_VALUE = 64
+_MB = 1_000_000
+_NEARLY_FULL = 0.9
 _OLDEST = {"valkey": (7, 2), "redis": (7, 0)}
 
 
@@ -77,6 +82,8 @@ def _redis(settings: Settings) -> Iterator[Check]:
         yield from look_at_server(
             _ask(store, "INFO", "server"), _ask(store, "INFO", "persistence"), _config_of(store)
         )
+        yield look_at_memory(holdings(store), settings.retention_days)
+        yield from look_at_lanes(list_lanes(store, newest=1000), store.run(missing_lanes()))
         broker = _broker(settings)
         yield broker
         if broker.verdict is Verdict.OK:
@@ -145,6 +152,31 @@ def _listpack(config: Mapping[str, str]) -> Check:
     )
 
 
+def look_at_memory(held: Holdings, retention_days: float) -> Check:
+    """How much Redis holds, and of what. Pure."""
+    used = f"{held.used / _MB:,.1f} MB" + (f" of {held.limit / _MB:,.0f} MB" if held.limit else "")
+    each = held.bytes_per_message
+    words = (
+        f"{used}; {held.active:,} lanes active, {held.ended:,} ended and kept for"
+        f" {retention_days:g} days; {held.waiting:,} messages waiting, {held.finished:,} finished"
+        + (f"; {each:,} bytes a message" if each is not None else "")
+    )
+    if held.limit and held.used > _NEARLY_FULL * held.limit:
+        return problem("memory", words, "raise maxmemory, or lower retention_days")
+    return ok("memory", words)
+
+
+def look_at_lanes(lanes: list[Lane], missing: list[str]) -> Iterator[Check]:
+    """Lanes that Redis has lost something of. Pure; silent when all is well."""
+    for lane in lanes:
+        if lane.status is LaneStatus.HALTED:
+            remedy = f'`sendmany campaign resume "{called(lane)}" --accept`, or cancel it'
+            yield problem(f"lane {lane.id}", f"halted: {lane.reason}", remedy)
+    for lane_id in missing:
+        finding = "gone although it had not ended: Redis has lost data"
+        yield problem(f"lane {lane_id}", finding, "launch or enqueue again what is missing")
+
+
 def _broker(settings: Settings) -> Check:
     where = "the same Redis" if settings.broker == settings.redis_url else place(settings.broker)
     if not settings.broker_url:
@@ -164,13 +196,15 @@ def _broker(settings: Settings) -> Check:
 def _workers(store: Store) -> Check:
     """Ask for a drain loop: one that starts proves broker, worker and Redis in one go."""
     running = wait_for_loops(store, send_drain, 1, WORKER_SECONDS)
+    dedicated = count_dedicated(store)
+    extra = f", {dedicated} serving some priorities only" if dedicated else ""
     if not running:
         return problem(
             "workers",
-            f"none has answered within {WORKER_SECONDS:.0f} seconds",
+            f"none that serves everything has answered within {WORKER_SECONDS:.0f} seconds{extra}",
             "start one: `sendmany worker` or `sendmany up`",
         )
-    return ok("workers", f"{running} sending or ready to send")
+    return ok("workers", f"{running} sending or ready to send{extra}")
 
 
 def _accounts(settings: Settings, *, offline: bool) -> Iterator[Check]:

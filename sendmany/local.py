@@ -1,4 +1,5 @@
-"""Everything on one machine: the embedded server, the provider sandbox and a Celery worker.
+"""Everything on one machine: the embedded server, a receiver of webhooks, the provider sandbox and a
+Celery worker.
 
 They are started in this order, stopped in the reverse one, and watched in between: a worker gets to
 settle what it has in the air while the server still runs.
@@ -7,7 +8,7 @@ settle what it has in the air while the server still runs.
 import json
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -19,7 +20,7 @@ from sendmany.processes import Child, ProcessError, Wait, last_line, python, sta
 SANDBOX_ID = "sandbox"
 SANDBOX_KEY = "sandbox-key"
 NO_LIMITS = {"messages_per_second": 0, "requests_per_second": 0}
-SANDBOX_START_SECONDS = 20.0
+START_SECONDS = 20.0
 SUB_ACCOUNTS = "SENDMANY_SUB_ACCOUNTS"
 
 
@@ -31,6 +32,18 @@ class Sandbox:
     seed: int = 1
     latency_ms: float = 0
     port: int = 0
+    # What it posts when there is a receiver:
+    receipts: str = "plain"
+    reply_share: float = 0
+    webhook_patience: float = 1  # factor of all waiting between posts
+
+
+@dataclass(frozen=True, slots=True)
+class Receiver:
+    """Whom the receiver of webhooks believes, and where it listens on its host (0 is any free port)."""
+
+    authorizations: tuple[str, ...] = field(repr=False)  # the sandbox uses the first
+    port: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +52,7 @@ class LocalPlan:
 
     home: Path
     embedded: bool = True
+    receiver: Receiver | None = None
     sandbox: Sandbox | None = None
     worker_processes: int = 2
     environment: tuple[tuple[str, str], ...] = ()  # settings of the processes, by their variables
@@ -57,8 +71,10 @@ class Local:
         self._plan = plan
         self._on_wait = on_wait
         self.server: EmbeddedServer | None = None
+        self.receiver: Child | None = None
         self.sandbox: Child | None = None
         self.worker: Child | None = None
+        self.receiver_url = ""
         self.sandbox_url = ""
         self.environment: dict[str, str] = dict(plan.environment)
 
@@ -88,6 +104,9 @@ class Local:
             self.server = EmbeddedServer(self._plan.home / "redis", fsync=self._plan.fsync)
             self.server.start(self._on_wait)
             self.environment["SENDMANY_REDIS_URL"] = self.server.url
+        if self._plan.receiver is not None:
+            self.receiver = self.start_receiver(self._plan.receiver)
+            self.receiver_url = f"{self._listening('receiver', self.receiver)}/webhooks"
         if self._plan.sandbox is not None:
             self._start_sandbox(self._plan.sandbox)
         if self._plan.worker_processes:
@@ -103,7 +122,21 @@ class Local:
         return start(
             python("sendmany.worker_process", *options),
             self.worker_log,
-            env={**os.environ, **self.environment},
+            env={**os.environ, "SENDMANY_STATE_DIR": str(self._plan.home), **self.environment},
+        )
+
+    def start_receiver(self, receiver: Receiver) -> Child:
+        """Start a receiver of webhooks with the environment of this plan."""
+        settings = {
+            "SENDMANY_WEBHOOKS__AUTHORIZATION": json.dumps(receiver.authorizations),
+            "SENDMANY_WEBHOOKS__AUTHORIZATION_ENV": "[]",
+            "SENDMANY_WEBHOOKS__PORT": str(receiver.port),
+        }
+        return start(
+            python("sendmany.receiver_process"),
+            self._log("receiver"),
+            env={**os.environ, **self.environment, **settings},
+            read_stdout=True,
         )
 
     @property
@@ -152,31 +185,45 @@ class Local:
             self.worker.stop(seconds, in_a_hurry=in_a_hurry)
         if self.sandbox is not None:
             self.sandbox.stop(0.5)
+        if self.receiver is not None:
+            self.receiver.stop()
         if self.server is not None:
             self.server.stop()
         return names
 
     def _start_sandbox(self, sandbox: Sandbox) -> None:
         """Start the provider sandbox and configure it as a sub-account."""
-        words = {
+        words: dict[str, object] = {
             "port": sandbox.port,
             "latency-ms": sandbox.latency_ms,
             "faults": sandbox.faults,
             "seed": sandbox.seed,
             "sub-account": SANDBOX_ID,
         }
-        log = self._log("sandbox")
+        secrets = {"SANDBOX_API_KEY": SANDBOX_KEY}
+        if self._plan.receiver is not None:
+            words |= {
+                "webhook-url": self.receiver_url,
+                "receipts": sandbox.receipts,
+                "reply-share": sandbox.reply_share,
+                "webhook-patience": sandbox.webhook_patience,
+            }
+            secrets["SANDBOX_WEBHOOK_AUTHORIZATION"] = self._plan.receiver.authorizations[0]
+        command = python("chatapps.sandbox", *(f"--{name}={words[name]}" for name in words))
         self.sandbox = start(
-            python("chatapps.sandbox", *(f"--{name}={value}" for name, value in words.items())),
-            log,
-            env={**os.environ, "SANDBOX_API_KEY": SANDBOX_KEY},
-            read_stdout=True,
+            command, self._log("sandbox"), env={**os.environ, **secrets}, read_stdout=True
         )
-        line = self.sandbox.first_line(SANDBOX_START_SECONDS, self._on_wait)
-        if not line:
-            raise ProcessError(last_line(log) or f"The sandbox did not start: see {log}.")
-        self.sandbox_url = json.loads(line)["listening"]
+        self.sandbox_url = self._listening("sandbox", self.sandbox)
         self._use_sandbox()
+
+    def _listening(self, name: str, child: Child) -> str:
+        """Wait until a process says where it listens."""
+        log = self._log(name)
+        line = child.first_line(START_SECONDS, self._on_wait)
+        if not line:
+            raise ProcessError(last_line(log) or f"The {name} did not start: see {log}.")
+        url: str = json.loads(line)["listening"]
+        return url
 
     def _use_sandbox(self) -> None:
         text = self.environment.get(SUB_ACCOUNTS) or os.environ.get(SUB_ACCOUNTS) or "{}"
@@ -194,6 +241,7 @@ class Local:
         return [
             ("worker", self.worker, self._log("worker")),
             ("sandbox", self.sandbox, self._log("sandbox")),
+            ("receiver", self.receiver, self._log("receiver")),
             ("server", server.child if server else None, server.log if server else Path()),
         ]
 

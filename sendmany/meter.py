@@ -106,6 +106,7 @@ _DOING = {
     LaneStatus.LOADING: "Loading",
     LaneStatus.PAUSED: "Paused",
     LaneStatus.STOPPED: "Stopped",
+    LaneStatus.HALTED: "Halted",
     LaneStatus.CANCELLING: "Cancelling",
     LaneStatus.CANCELLED: "Cancelled",
     LaneStatus.FINISHED: "Sent",
@@ -135,8 +136,8 @@ def sending_note(report: LaneReport) -> str:
         if counts.get(state)
     ]
     parts.append(f"{retried:,} retried")
-    if report.lane.status is LaneStatus.STOPPED:
-        parts.append(f"stopped: {report.lane.reason}")
+    if report.lane.status in (LaneStatus.STOPPED, LaneStatus.HALTED):
+        parts.append(f"{report.lane.status}: {report.lane.reason}")
     return " · ".join(parts)
 
 

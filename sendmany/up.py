@@ -5,12 +5,21 @@ import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from secrets import token_urlsafe
 from typing import Any
 
 from config.celery_app import send_drain
 from config.settings import Settings
 from sendmany.connection import connect, place
-from sendmany.local import NO_LIMITS, SANDBOX_ID, SUB_ACCOUNTS, Local, LocalPlan, Sandbox
+from sendmany.local import (
+    NO_LIMITS,
+    SANDBOX_ID,
+    SUB_ACCOUNTS,
+    Local,
+    LocalPlan,
+    Receiver,
+    Sandbox,
+)
 from sendmany.processes import ProcessError, Wait
 from sendmany.workers import wait_for_loops
 
@@ -24,6 +33,7 @@ class UpPlan:
     home: Path
     sandbox: Sandbox | None
     worker_processes: int
+    webhooks: bool = False  # receive them even where no authorization is configured
 
 
 def local_plan(plan: UpPlan, settings: Settings) -> LocalPlan:
@@ -37,11 +47,27 @@ def local_plan(plan: UpPlan, settings: Settings) -> LocalPlan:
     return LocalPlan(
         plan.home,
         embedded="redis_url" not in settings.model_fields_set,
+        receiver=_receiver(plan, settings),
         sandbox=plan.sandbox,
         worker_processes=plan.worker_processes,
         environment=tuple(environment.items()),
         patience=settings.http.deadline + 10,
     )
+
+
+def _receiver(plan: UpPlan, settings: Settings) -> Receiver | None:
+    """The receiver, if it is wanted. With a sandbox of ours it needs no configuration.
+
+    Raises:
+        SettingsError: nobody has said which Authorization header the provider sends.
+    """
+    configured = settings.webhooks.wanted
+    if not (plan.webhooks or configured):
+        return None
+    if plan.sandbox and not configured:
+        return Receiver((f"Bearer {token_urlsafe(24)}",), settings.webhooks.port)
+    secrets = settings.webhooks.secrets()
+    return Receiver(tuple(secret.get_secret_value() for secret in secrets), settings.webhooks.port)
 
 
 def start(local: Local, settings: Settings, on_wait: Wait) -> Settings:
@@ -98,7 +124,12 @@ def note(plan: UpPlan, settings: Settings, local: Local) -> dict[str, Any]:
                 "api_key": key.get_secret_value() if key else None,
             }
         }
-    return {"pid": os.getpid(), "sandbox_url": local.sandbox_url, "settings": offered}
+    return {
+        "pid": os.getpid(),
+        "sandbox_url": local.sandbox_url,
+        "receiver_url": local.receiver_url,
+        "settings": offered,
+    }
 
 
 def describe(plan: UpPlan, settings: Settings, local: Local) -> list[tuple[str, str]]:
@@ -108,6 +139,8 @@ def describe(plan: UpPlan, settings: Settings, local: Local) -> list[tuple[str, 
     if plan.sandbox:
         what = f"faults {plan.sandbox.faults}, sub-account {SANDBOX_ID}"
         rows.append(("sandbox", f"{local.sandbox_url}, {what}"))
+    if local.receiver:
+        rows.append(("receiver", local.receiver_url))
     if plan.worker_processes:
         rows.append(("worker", f"{plan.worker_processes} processes, log {local.worker_log}"))
     rows.append(("state", str(plan.home)))

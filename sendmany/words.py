@@ -1,5 +1,6 @@
 """What states, codes and statuses mean, in words for people. Pure."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from chatapps.codes import meaning
@@ -22,6 +23,7 @@ _LOCAL = {
     LocalReason.WORKER_LOST: "the worker died with the message in its hands",
     LocalReason.OPERATOR: "an operator decided so",
     LocalReason.BROKEN_JOB: "what is stored of it does not fit the campaign's message",
+    LocalReason.KILLS_WORKERS: "worker after worker died with it in its hands",
 }
 _STATUS = {
     LaneStatus.LOADING: "The recipients are being read; nothing is sent before the file is in.",
@@ -87,8 +89,11 @@ def explain_named_code(name: str) -> str:
 
 
 def explain_trail(entry: str) -> str:
-    """One earlier attempt: `<attempt> <origin> <code> <time> <batch>` as a sentence."""
+    """One earlier attempt: `<attempt> <origin> <code> <time> <batch>` as a sentence. What an operator
+    decided stands between the attempts."""
     attempt, origin, code, at, batch = entry.split(" ")
+    if (origin, code) == ("local", str(int(LocalReason.OPERATOR))):
+        return f"after attempt {attempt}, at {moment(int(at))}: an operator had it sent again"
     why = explain_named_code(f"{origin}:{code}") or "it failed"
     shown = f"{code}: " if origin in ("api", "request") else ""
     return f"attempt {attempt} at {moment(int(at))}: {shown}{why} (batch {batch})"
@@ -99,6 +104,8 @@ def explain_lane(report: LaneReport, wait: Waiting) -> list[str]:
     lane = report.lane
     if lane.status is LaneStatus.STOPPED:
         sentences = [f"It has stopped: {lane.reason}.", _how_to_go_on(lane)]
+    elif lane.status is LaneStatus.HALTED:
+        sentences = [f"It is halted: {lane.reason}.", _how_to_accept(lane)]
     elif lane.kind != "campaign" and lane.status is LaneStatus.SENDING:
         sentences = ["It takes messages and sends them."]
     else:
@@ -109,18 +116,27 @@ def explain_lane(report: LaneReport, wait: Waiting) -> list[str]:
 def _how_to_go_on(lane: Lane) -> str:
     return (
         "What waits is kept: mend the cause, then "
-        f'`sendmany campaign resume "{lane.name}"`, or cancel it.'
+        f'`sendmany campaign resume "{called(lane)}"`, or cancel it.'
+    )
+
+
+def _how_to_accept(lane: Lane) -> str:
+    return (
+        "What went out after that copy was taken may go out again: accept that with "
+        f'`sendmany campaign resume "{called(lane)}" --accept`, or cancel it.'
     )
 
 
 def _why_waiting(report: LaneReport, wait: Waiting) -> list[str]:
     lane, counts = report.lane, report.counts
     return [
+        lane.reason if lane.status is LaneStatus.SENDING and report.open else "",
         _queued(report, wait),
         _on_their_way(counts.get(State.IN_FLIGHT, 0)),
         _delayed(counts.get(State.DELAYED, 0), wait),
         _parked(counts.get(State.PARKED, 0), lane, wait),
         _unknown(counts.get(State.UNKNOWN, 0)),
+        _decidable(report, wait),
         "" if report.balanced or report.open else _unbalanced(lane),
     ]
 
@@ -173,5 +189,31 @@ def _unknown(n: int) -> str:
     )
 
 
+def _decidable(report: LaneReport, wait: Waiting) -> str:
+    """What an operator can do about messages whose jobs are kept."""
+    lane, found = report.lane, in_doubt(report.counts)
+    cancelled = lane.status in (LaneStatus.CANCELLING, LaneStatus.CANCELLED)
+    if not wait.kept or cancelled or not found:
+        return ""
+    start = "`sendmany campaign unknown"
+    if report.counts.get(State.UNKNOWN):
+        return f'Decide about them: {start} list "{called(lane)}"`, then resend or close.'
+    return f'{found} can be sent again: {start} resend "{called(lane)}" --failed`.'
+
+
+def called(lane: Lane) -> str:
+    """What commands call a lane: a campaign by its name, another lane by its id."""
+    return lane.name if lane.kind == "campaign" else lane.id
+
+
+def in_doubt(counts: Mapping[State, int]) -> str:
+    """`4 unknown and 1 failed message`; empty if there are none."""
+    found = {state: n for state in (State.UNKNOWN, State.FAILED) if (n := counts.get(state, 0))}
+    if not found:
+        return ""
+    words = " and ".join(f"{n:,} {state}" for state, n in found.items())
+    return f"{words} {'message' if sum(found.values()) == 1 else 'messages'}"
+
+
 def _unbalanced(lane: Lane) -> str:
-    return f'Its figures do not add up: run `sendmany campaign verify "{lane.name}"`.'
+    return f'Its figures do not add up: run `sendmany campaign verify "{called(lane)}"`.'

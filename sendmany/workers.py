@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 from sendmany.processes import Wait
 from store.calls import Store
-from store.waiting import now_ms, running_loops
+from store.drains import running_loops
+from store.waiting import now_ms
 
 _STEP = 0.02
 
@@ -34,5 +35,10 @@ def wait_for_loops(
 
 
 def count_loops(store: Store) -> int:
-    """Drain loops that run at this moment."""
-    return store.run(running_loops(store.run(now_ms())))
+    """Drain loops of common workers that run at this moment."""
+    return store.run(running_loops(store.run(now_ms()))[0])
+
+
+def count_dedicated(store: Store) -> int:
+    """Drain loops of dedicated workers: they always run."""
+    return sum(store.run(loops) for loops in running_loops(store.run(now_ms()))[1:])

@@ -1,29 +1,58 @@
 """Drain loops: who is running, and how to wake one. All of it is hints; jobs do not depend on it."""
 
+from itertools import combinations
 from typing import Any
 
+from config.priorities import served_by
 from store.calls import Call, command, script_call, text
-from store.keys import ACTIVE, CALLING, DRAINS, READY, SWEEP, WAKE
+from store.keys import ACTIVE, CALLING, READY, SWEEP, drains, wake_list
+from store.lanes import Priority
+
+_ALL = ""
+_SOME = [served_by(some) for size in (1, 2) for some in combinations(Priority, size)]
+"""Every set of priorities that a dedicated worker can have."""
 
 
-def wake_drain(wanted: int = 1) -> Call[bool]:
-    """Wake a running loop; True if fewer than `wanted` run and the caller should send a drain task."""
-    return script_call("wake_drain", (DRAINS, WAKE, CALLING), (wanted,), bool)
+def wake_drain(wanted: int = 1, *, for_: Priority | None = None) -> Call[bool]:
+    """Wake running loops; True if fewer than `wanted` run and the caller should send a drain task.
+
+    Args:
+        for_: what is to be sent; loops of dedicated workers that serve it are woken too, and count.
+    """
+    groups = [_ALL, *(some for some in _SOME if for_ is not None and for_ in some.split("-"))]
+    keys = [key for served in groups for key in (drains(served), wake_list(served))]
+    return script_call("wake_drain", (CALLING, *keys), (wanted,), bool)
 
 
-def enter_drain(loop: str, *, lease_ms: int, starts: bool) -> Call[int]:
-    """Register a loop or renew its lease; returns how many run."""
-    return script_call("enter_drain", (DRAINS, CALLING), (loop, lease_ms, int(starts)), int)
+def enter_drain(loop: str, *, lease_ms: int, starts: bool, served: str = _ALL) -> Call[int]:
+    """Register a loop or renew its lease; returns how many of its kind run."""
+    call_answered = starts and served == _ALL
+    return script_call(
+        "enter_drain", (drains(served), CALLING), (loop, lease_ms, int(call_answered)), int
+    )
 
 
-def leave_drain(loop: str) -> Call[None]:
+def leave_drain(loop: str, *, served: str = _ALL) -> Call[None]:
     """Forget a loop that ends."""
-    return command("ZREM", DRAINS, loop, parse=_nothing)
+    return command("ZREM", drains(served), loop, parse=_nothing)
 
 
-def await_wake(seconds: float) -> Call[bool]:
+def await_wake(seconds: float, *, served: str = _ALL) -> Call[bool]:
     """Wait for a wake-up; True if one came."""
-    return command("BLPOP", WAKE, seconds, parse=lambda reply: reply is not None)
+    return command("BLPOP", wake_list(served), seconds, parse=lambda reply: reply is not None)
+
+
+def running_loops(now: int, *, serve: Priority | None = None) -> list[Call[int]]:
+    """How many drain loops are running, by kind: those of common workers, then dedicated ones.
+
+    An idle common worker has none: it starts one when it is woken.
+
+    Args:
+        now: Redis' clock, ms.
+        serve: count only those that serve this priority.
+    """
+    some = [served for served in _SOME if serve is None or serve in served.split("-")]
+    return [command("ZCOUNT", drains(served), now, "+inf", parse=int) for served in (_ALL, *some)]
 
 
 def ready_lanes(most: int = 256) -> Call[list[tuple[str, int]]]:
@@ -39,6 +68,11 @@ def forget_ready(lane: str) -> Call[None]:
 def active_lanes() -> Call[list[str]]:
     """Lanes that have not ended, for the sweep."""
     return command("SMEMBERS", ACTIVE, parse=lambda reply: sorted(text(lane) for lane in reply))
+
+
+def note_active(lane: str) -> Call[None]:
+    """The lane is one that the sweep has to look at."""
+    return command("SADD", ACTIVE, lane, parse=_nothing)
 
 
 def forget_active(lane: str) -> Call[None]:

@@ -12,7 +12,7 @@ from store.calls import Argument, Call, command, script_call
 from store.keys import OUTCOMES_PER_KEY, lane_keys
 from store.outcomes import NO_UMID, RECORD_BYTES, Origin, Run, head, read_record, umid_field
 from store.packing import Job
-from store.states import State
+from store.states import PROVIDER_HAS_IT, State
 
 AT_ONCE = 1000
 """Pieces of evidence that one call may carry."""
@@ -80,7 +80,7 @@ def proven(jobs: Sequence[Job], records: bytes) -> set[int]:
     for job in jobs:
         start = (job.index - first) * RECORD_BYTES
         outcome = read_record(records[start : start + RECORD_BYTES], job.index)
-        if outcome is not None and outcome.early:
+        if outcome is not None and outcome.early and outcome.state in PROVIDER_HAS_IT:
             found.add(job.index)
     return found
 

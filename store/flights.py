@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from store.calls import Argument, Call, command, script_call, text
+from store.dead import Dead
 from store.errors import StoreRefused
 from store.keys import OUTCOMES_PER_KEY, lane_keys
 from store.lanes import LaneStatus
@@ -105,8 +106,7 @@ class Settlement:
     back: Sequence[Job] = ()  # to the front of the queue
     waves: list[Wave] = field(default_factory=list)
     parks: list[Park] = field(default_factory=list)
-    dead: Sequence[Job] = ()
-    dead_reason: str = ""
+    dead: list[Dead] = field(default_factory=list)  # copies: their records hold the states
     codes: dict[str, int] = field(default_factory=dict)
     stats: dict[str, int] = field(default_factory=dict)
     trails: list[tuple[int, bytes]] = field(default_factory=list)  # bucket, entry
@@ -156,6 +156,7 @@ class Parked:
     tries: int  # requests of the flight it was; 0 = its jobs already count them
     jobs: list[Job]
     killer: bool = False  # a single job with which worker after worker has died, never posted
+    posted_at: int = 0  # s since 1970, of a flight that was lost: its last request
 
 
 def due_parks(lane: str, now_ms: int | str, *, most: int = 10) -> Call[list[str]]:
@@ -170,10 +171,14 @@ def read_park(lane: str, park: str) -> Call[Parked | None]:
     """One park, or None if it has been resolved."""
 
     def parse(reply: Any) -> Parked | None:
-        tries, jobs, killer = reply
-        return Parked(park, int(tries or 0), unpack(jobs), killer is not None) if jobs else None
+        tries, jobs, killer, posted_ms = reply
+        if not jobs:
+            return None
+        posted_at = int(posted_ms or 0) // 1000
+        return Parked(park, int(tries or 0), unpack(jobs), killer is not None, posted_at)
 
-    return command("HMGET", lane_keys(lane).park(park), "tries", "jobs", "killer", parse=parse)
+    fields = ("tries", "jobs", "killer", "posted_at")
+    return command("HMGET", lane_keys(lane).park(park), *fields, parse=parse)
 
 
 def promote_due(lane: str, *, most: int = 20) -> Call[tuple[int, int]]:
@@ -292,16 +297,11 @@ def _lists(what: Settlement) -> Iterator[Argument]:
     yield from _list([(pack(what.back),)] if what.back else ())
     yield from _list((wave.id, wave.delay_ms, pack(wave.jobs)) for wave in what.waves)
     yield from _list((p.id, p.delay_ms, len(p.jobs), 0, pack(p.jobs)) for p in what.parks)
-    yield from _list(_dead(what))
+    yield from _list((dead.dump(),) for dead in what.dead if dead.jobs)
     yield from _list(what.codes.items())
     yield from _list(what.stats.items())
     yield from _list(what.trails)
     yield from _list((i // OUTCOMES_PER_KEY, i, recipient) for i, recipient in what.long_ids)
-
-
-def _dead(what: Settlement) -> Iterator[tuple[bytes]]:
-    if what.dead:
-        yield (what.dead_reason.encode() + b"\n" + pack(what.dead),)
 
 
 def _list(items: Iterable[Sequence[Argument]]) -> Iterator[Argument]:

@@ -12,22 +12,27 @@
     sm:{family}rest:f:<batch>    hash    claim_batch, mark_posting       settle, recover
     sm:{family}rest:parked       zset    settle_batch, recover_flights   settle_batch
     sm:{family}rest:p:<park>     hash    settle_batch, recover_flights   settle_batch
-    sm:{family}rest:done:<batch> string  settle_batch                    10 minutes
+    sm:{family}rest:done:<batch> string  settle_batch, revive_dead       10 minutes
     sm:{family}rest:o:<n>        string  settle_batch                    retention
-    sm:{family}rest:t:<n>        list    settle_batch                    retention
+    sm:{family}rest:t:<n>        list    settle_batch, revive_dead       retention
     sm:{family}rest:id:<n>       hash    settle_batch                    retention
     sm:{family}rest:s:<n>        hash    enqueue_rows                    retention
-    sm:{family}rest:dead         list    settle_batch                    retention
+    sm:{family}rest:dead         list    settle_batch                    revive_dead, retention
+    sm:{family}rest:expiring     hash    expire_lane                     its last step
     sm:{family}:seen:<day>:<n>   hash    enqueue_messages                2 days
     sm:names                     hash    producer: campaign name → lane  retention
     sm:lanes                     zset    producer: lane → opening time   retention
     sm:active                    set     producer; sweep                 the lane's end
+    sm:missing                   hash    workers: lane → journal known   7 days
+    sm:ended                     zset    sweep: lane → end time          retention
     sm:ready                     zset    producer, worker: lane → urgency; a hint, rebuilt by the sweep
     sm:limit:{sub-account}       hash    acquire_permits, block_sender   1 hour idle
     sm:permit:{sub-account}:<op> string  acquire_permits                 10 seconds
     sm:{drains}                  zset    enter_drain                     leave_drain, its lease
     sm:{drains}:wake             list    wake_drain                      a drain loop takes it
     sm:{drains}:calling          string  wake_drain                      enter_drain, 30 seconds
+    sm:{drains}:<served>         zset    enter_drain: loops that serve some priorities only
+    sm:{drains}:<served>:wake    list    wake_drain                      such a loop takes it
     sm:sweep                     string  one sweeper at a time           its lease
     sm:{inbox}                   stream  add_to_inbox                    acknowledge_inbox
     sm:{inbox}:aside             stream  keep_aside                      newer ones
@@ -48,9 +53,10 @@ SEEN_PER_BUCKET = 64
 NAMES = "sm:names"
 LANES = "sm:lanes"
 ACTIVE = "sm:active"
+ENDED = "sm:ended"
+MISSING = "sm:missing"
 READY = "sm:ready"
 DRAINS = "sm:{drains}"
-WAKE = "sm:{drains}:wake"
 CALLING = "sm:{drains}:calling"
 SWEEP = "sm:sweep"
 INBOX = "sm:{inbox}"
@@ -58,6 +64,16 @@ ASIDE = "sm:{inbox}:aside"
 
 NOTIFICATION_FAMILY = 8
 """Length of `n-` + six characters: the family part of a notification lane's id."""
+
+
+def drains(served: str) -> str:
+    """The running drain loops that serve these priorities (`urgent`, `normal-bulk`; '' = all)."""
+    return f"{DRAINS}:{served}" if served else DRAINS
+
+
+def wake_list(served: str) -> str:
+    """The wake-ups for these loops."""
+    return f"{drains(served)}:wake"
 
 
 def family(lane: str) -> str:
@@ -90,6 +106,7 @@ class LaneKeys:
     flights: str
     parked: str
     dead: str
+    expiring: str
     outcomes: str  # prefix; + number of the bucket
     trails: str  # prefix; + number of the bucket
     ids: str  # prefix; + number of the bucket
@@ -110,7 +127,7 @@ class LaneKeys:
         return f"{self.wave_prefix}{wave}"
 
     def done(self, batch: str) -> str:
-        """What settling this batch answered, for a call that is repeated."""
+        """What settling this batch, or an operator's word, was answered, for a call that is repeated."""
         return f"{self.base}:done:{batch}"
 
     def outcome(self, index: int) -> str:
@@ -147,6 +164,7 @@ def lane_keys(lane: str) -> LaneKeys:
         flights=f"{base}:flights",
         parked=f"{base}:parked",
         dead=f"{base}:dead",
+        expiring=f"{base}:expiring",
         outcomes=f"{base}:o:",
         trails=f"{base}:t:",
         ids=f"{base}:id:",

@@ -8,7 +8,7 @@ from typing import Any
 
 from store.calls import Call, Store, command, script_call, text
 from store.errors import LaneMismatch, UnknownLane
-from store.keys import ACTIVE, LANES, NAMES, READY, SEEN_PER_BUCKET, lane_keys
+from store.keys import ACTIVE, LANES, MISSING, NAMES, READY, SEEN_PER_BUCKET, lane_keys
 from store.states import OPEN_STATES, State
 
 
@@ -31,6 +31,7 @@ class LaneStatus(StrEnum):
     LOADING = "loading"
     SENDING = "sending"
     PAUSED = "paused"
+    HALTED = "halted"  # Redis came back from an older copy; an operator decides
     STOPPED = "stopped"  # by a cause, with a reason; jobs stay queued
     CANCELLING = "cancelling"
     CANCELLED = "cancelled"
@@ -121,6 +122,7 @@ def open_campaign(store: Store, plan: CampaignPlan) -> tuple[str, bool]:
         plan.sub_account,
     ):
         raise LaneMismatch(_what_differs(plan, digest, source))
+    store.run(command("HSETNX", NAMES, plan.name, lane, parse=_nothing))  # if it was just freed
     _register(store, lane)
     return lane, not fresh
 
@@ -180,14 +182,42 @@ def read_counts(lane: str) -> Call[dict[State, int]]:
     return command("HGETALL", lane_keys(lane).counts, parse=parse_counts)
 
 
-def move_lane(lane: str, action: str, reason: str = "") -> Call[tuple[bool, LaneStatus]]:
-    """Pause, resume, cancel, stop or close a lane.
+def read_journal(lane: str) -> Call[tuple[LaneStatus, int]]:
+    """What a lane is doing, and its journal number."""
+    return command(
+        "HMGET", lane_keys(lane).meta, "status", "journal",
+        parse=lambda reply: (LaneStatus(text(reply[0]) or "gone"), int(reply[1] or 0)),
+    )  # fmt: skip
+
+
+def note_missing(lane: str, journal: int) -> Call[None]:
+    """Write down that a lane is gone that a worker knew to be unfinished."""
+    return command("HSET", MISSING, lane, journal, parse=_nothing)
+
+
+def missing_lanes() -> Call[list[str]]:
+    """Lanes that are gone although they had not ended."""
+    return command("HKEYS", MISSING, parse=_texts)
+
+
+def keep_missing(seconds: int = 7 * 86400) -> Call[None]:
+    """Forget what is missing after a while: whoever looks after the workers has seen it."""
+    return command("EXPIRE", MISSING, seconds, parse=_nothing)
+
+
+def move_lane(
+    lane: str, action: str, reason: str = "", *, known: int = 0
+) -> Call[tuple[bool, LaneStatus]]:
+    """Pause, resume, cancel, stop, close or halt a lane, or accept that it was halted.
+
+    Args:
+        known: when it halts, the journal number that a worker has seen; accepting jumps over it.
 
     Returns:
         Whether it changed, and the status it has now.
     """
     keys = lane_keys(lane)
-    return script_call("move_lane", (keys.meta, keys.counts), (action, reason), _moved)
+    return script_call("move_lane", (keys.meta, keys.counts), (action, reason, known), _moved)
 
 
 def finish_loading(lane: str) -> Call[LaneStatus]:
@@ -255,7 +285,8 @@ def _open(
     lane: str, fields: Mapping[str, str | int | float | bytes]
 ) -> Call[tuple[bool, str, str, str]]:
     words = [word for pair in fields.items() for word in pair]
-    return script_call("open_lane", (lane_keys(lane).meta,), words, _opened)
+    keys = lane_keys(lane)
+    return script_call("open_lane", (keys.meta, keys.expiring), words, _opened)
 
 
 def _opened(reply: Any) -> tuple[bool, str, str, str]:

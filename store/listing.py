@@ -1,10 +1,11 @@
 """Every message of a lane with what became of it, for exports and for the curious. Only reads."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
 from store.calls import Store, command
+from store.dead import read_dead
 from store.keys import OUTCOMES_PER_KEY, lane_keys
 from store.lanes import read_lane
 from store.outcomes import RECORD_BYTES, Outcome, read_record
@@ -43,6 +44,17 @@ def find_waiting(store: Store, lane_id: str, index: int) -> tuple[State, Job] | 
     """The job of a message that still waits, and its state."""
     found = (pair for pair in waiting_jobs(store, lane_id) if pair[1].index == index)
     return next(found, None)
+
+
+def list_dead(store: Store, lane_id: str, states: Collection[State]) -> Iterator[Listed]:
+    """Messages in these states whose jobs are kept for an operator's word."""
+    records = _Records(store, lane_id)
+    for dead in read_dead(store, lane_id):
+        for job in dead.jobs:
+            record = records.at(job.index)
+            if record is not None and record.state in states and not record.early:
+                recipient = job.recipient.decode()
+                yield Listed(job.index, recipient, record.state, job.attempts, record)
 
 
 def _new(messages: Iterator[Listed], listed: bytearray) -> Iterator[Listed]:

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from store.calls import Call, Store, command
-from store.keys import DRAINS, lane_keys, limiter
+from store.dead import count_entries
+from store.drains import running_loops
+from store.keys import lane_keys, limiter
 from store.lanes import Lane
 
 
@@ -13,10 +15,11 @@ class Waiting:
     """Why messages of a lane may have to wait. Times are Redis' clock in ms; None = no such thing."""
 
     now: int
-    loops: int  # drain loops that are running, over all workers
+    loops: int  # drain loops that are running and serve its priority, over all workers
     blocked_until: int | None  # the sub-account: the provider has asked for a pause
     next_retry: int | None
     next_decision: int | None  # about messages that were posted without a trustworthy answer
+    kept: bool = False  # jobs lie on the dead list, for an operator's word
 
 
 def waiting(store: Store, lane: Lane) -> Waiting:
@@ -25,21 +28,17 @@ def waiting(store: Store, lane: Lane) -> Waiting:
     blocked = store.run(_blocked_until(lane.sub_account))
     return Waiting(
         now=now,
-        loops=store.run(running_loops(now)),
+        loops=sum(store.run(loops) for loops in running_loops(now, serve=lane.priority)),
         blocked_until=blocked if blocked > now else None,
         next_retry=store.run(_first(keys.waves)),
         next_decision=store.run(_first(keys.parked)),
+        kept=store.run(count_entries(lane.id)) > 0,
     )
 
 
 def now_ms() -> Call[int]:
     """Redis' clock, in ms since 1970."""
     return command("TIME", parse=lambda reply: int(reply[0]) * 1000 + int(reply[1]) // 1000)
-
-
-def running_loops(now: int) -> Call[int]:
-    """How many drain loops are running. An idle worker has none: it starts one when it is woken."""
-    return command("ZCOUNT", DRAINS, now, "+inf", parse=int)
 
 
 def _blocked_until(sub_account: str) -> Call[int]:

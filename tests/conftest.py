@@ -2,7 +2,11 @@
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+# Before anything imports it: what the suites share asserts too.
+pytest.register_assert_rewrite("tests.conformance")
 
 # A slow machine is no failure; and a run that must not surprise anybody uses the same examples always.
 settings.register_profile(

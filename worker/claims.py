@@ -21,6 +21,7 @@ from worker.flight import Flight, OpenLane, Reservation, Tools
 from worker.lanes import LaneShelf, note_trouble
 from worker.pauses import Pauses, full_jitter
 from worker.permits import PermitOffice
+from worker.watch import check_journal
 
 log = structlog.get_logger(__name__)
 
@@ -84,7 +85,7 @@ class Claims:
         )
         if reservation.granted:
             if queued > reservation.n:
-                await self._seek_help()
+                await self.seek_help(lane.lane.priority)
             return reservation
         pause = min(reservation.permits.wait, LONGEST_PAUSE)
         self._pauses.hold(lane.sender.id, pause, urgent=lane.urgent)
@@ -103,8 +104,11 @@ class Claims:
             await self._permits.give_back(lane.sender, reservation, reservation.n)
             return None
         batch = secrets.token_hex(6)
+        known = self._tools.journals.known(lane.lane.id)
         claim = await self._claim(self._claim_call(lane, batch, reservation.n))
         now = self._tools.clock()
+        if claim.status is not LaneStatus.GONE:  # if it halts, marking gives the jobs back
+            await check_journal(self._tools, lane.lane.id, known=known, journal=claim.journal)
         with contextlib.suppress(StoreError):  # the jobs are ours already
             await self._tidy_up(lane, reservation, claim)
         if not claim.jobs:
@@ -140,9 +144,9 @@ class Claims:
         if not claim.jobs:
             await self._forget(lane)
 
-    async def _seek_help(self) -> None:
-        """There is more than this batch: see that idle processes join in."""
-        nobody_called = await self._tools.store.run(wake_drain(MANY))
+    async def seek_help(self, priority: Priority | None = None) -> None:
+        """There is more than this process takes: see that idle ones join in."""
+        nobody_called = await self._tools.store.run(wake_drain(MANY, for_=priority))
         if nobody_called:
             self._call_for_help()
 

@@ -39,6 +39,7 @@ from worker.landing import settle
 from worker.pauses import Pauses, full_jitter
 from worker.permits import PermitOffice
 from worker.screening import proven_jobs
+from worker.watch import check_journal
 
 log = structlog.get_logger(__name__)
 
@@ -142,6 +143,7 @@ class Delivery:
             if not await self._has_permits(part):
                 return Withheld("the turn did not come in time")
             flight.requests += 1
+            known = self._tools.journals.known(flight.id)
             mark = await self._tools.store.run(
                 mark_posting(
                     flight.id,
@@ -152,6 +154,10 @@ class Delivery:
                     lease_ms=int(self._tools.settings.worker.lease_seconds * 1000),
                 )
             )
+            if mark.may_post and not await check_journal(
+                self._tools, flight.id, known=known, journal=mark.journal
+            ):
+                return Withheld("the lane halts")
         except StoreError as error:
             return Withheld(f"the store did not answer: {type(error).__name__}")
         flight.note_mark(mark, self._tools.clock())

@@ -9,10 +9,11 @@ import asyncio
 import contextlib
 import secrets
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 
+from config.priorities import served_by
 from store.drains import await_wake, enter_drain, leave_drain, ready_lanes
 from store.errors import StoreError
 from worker.choice import share
@@ -22,12 +23,14 @@ from worker.flight import OpenLane, Reservation, Tools
 from worker.pauses import Pauses
 from worker.permits import PermitOffice
 from worker.sweep import Swept, sweep
+from worker.watch import watch_lanes
 
 log = structlog.get_logger(__name__)
 
 IDLE_WAIT = 1.0
 """Seconds between looks when nobody wakes us."""
 LEASE_MS = 15_000
+CANCEL_AGAIN = 0.2
 
 
 class Drain:
@@ -39,6 +42,7 @@ class Drain:
 
     def __init__(self, tools: Tools, call_for_help: Callable[[], None]) -> None:
         self._tools = tools
+        self._served = served_by(tools.settings.worker.priorities)
         permits, self._pauses = PermitOffice(tools), Pauses(tools.clock, tools.rng)
         self._claims = Claims(tools, permits, self._pauses, call_for_help)
         self._delivery = Delivery(tools, permits, self._pauses)
@@ -66,19 +70,18 @@ class Drain:
             while self._tools.clock() < until and not stopping.is_set():
                 await self._step(stopping)
         finally:
-            for task in listeners:
-                task.cancel()
-            await asyncio.gather(*listeners, return_exceptions=True)
+            await _end(listeners)
             with contextlib.suppress(StoreError):
-                await self._tools.store.run(leave_drain(loop_id))
-        return self._unfinished or bool(self._in_air) or await self._has_ready()
+                await self._tools.store.run(leave_drain(loop_id, served=self._served))
+        return self._unfinished or bool(self._in_air) or await self.has_ready()
 
     async def land(self) -> None:
         """Wait until nothing is in the air."""
         while self._in_air:
             await asyncio.wait(self._in_air)
 
-    async def _has_ready(self) -> bool:
+    async def has_ready(self) -> bool:
+        """Whether a lane is said to have something to claim; also True if nobody can tell."""
         with contextlib.suppress(StoreError):
             ready = await self._tools.store.run(ready_lanes(1))
             return len(ready) > 0
@@ -153,7 +156,7 @@ class Drain:
         """Pass wake-ups on to the loop."""
         while not stopping.is_set():
             try:
-                if await self._tools.store.run(await_wake(5)):
+                if await self._tools.store.run(await_wake(5, served=self._served)):
                     self._awake.set()
             except StoreError:
                 await _wait(stopping, IDLE_WAIT)
@@ -167,22 +170,38 @@ class Drain:
         starts = True
         while not stopping.is_set():
             try:
-                await self._tools.store.run(enter_drain(loop_id, lease_ms=LEASE_MS, starts=starts))
+                await self._tools.store.run(
+                    enter_drain(loop_id, lease_ms=LEASE_MS, starts=starts, served=self._served)
+                )
                 starts = False
-                self._note(await sweep(self._tools))
+                await watch_lanes(self._tools)
+                await self._note(await sweep(self._tools))
             except StoreError as error:
                 log.warning("sweeping waits for the store", error=str(error))
             await _wait(stopping, self._tools.settings.worker.sweep_seconds)
 
-    def _note(self, swept: Swept | None) -> None:
+    async def _note(self, swept: Swept | None) -> None:
         if swept is None:
             return
         self._unfinished = swept.unfinished > 0
         if swept.announced:
             self._awake.set()
+            if self._served:  # it may be for others
+                await self._claims.seek_help()
 
 
 async def _wait(stopping: asyncio.Event, seconds: float) -> None:
     """Sleep, but not past the stop."""
     with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(stopping.wait(), seconds)
+        async with asyncio.timeout(seconds):
+            await stopping.wait()
+
+
+async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Cancel tasks until they have ended. Once is not enough: a cancellation that comes just when the
+    client of the store has sent a command is lost in `asyncio.wait_for` of Python 3.11."""
+    while pending := [task for task in tasks if not task.done()]:
+        for task in pending:
+            task.cancel()
+        await asyncio.wait(pending, timeout=CANCEL_AGAIN)
+    await asyncio.gather(*tasks, return_exceptions=True)

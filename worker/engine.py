@@ -25,6 +25,7 @@ from config.settings import Settings
 from store.calls import AsyncStore
 from worker.drain import Drain
 from worker.flight import Tools
+from worker.journals import open_journals
 from worker.sweep import sweep
 
 log = structlog.get_logger(__name__)
@@ -72,8 +73,7 @@ class Engine:
 
     def sweep(self) -> bool:
         """Sweep once; True if there is something to claim."""
-        swept = self._submit(sweep(self._tools))
-        return swept is not None and swept.announced > 0
+        return self._submit(self._sweep())
 
     def close(self) -> None:
         """Claim nothing more, settle what is in the air, and end. Harmless when the thread is dead."""
@@ -84,6 +84,12 @@ class Engine:
                 log.error("not everything in the air could be settled; its leases bring it back")
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join(timeout=PATIENCE)
+
+    async def _sweep(self) -> bool:
+        swept = await sweep(self._tools)
+        if swept is None:  # somebody else is at it, perhaps one who may not send what there is
+            return await self._drain.has_ready()
+        return swept.announced > 0
 
     async def _serve(self) -> bool:
         slice_ = self._settings.worker.slice_seconds
@@ -119,6 +125,7 @@ class Engine:
             rng=random.Random(),
             clock=time.monotonic,
             sleep=asyncio.sleep,
+            journals=open_journals(self._settings),
         )
         if self._stop_signal is not None:
             self._loop.add_reader(self._stop_signal, self._heard_stop)
@@ -136,6 +143,7 @@ class Engine:
         self._stopping.set()
         async with self._serving:
             await self._drain.land()
+        self._tools.journals.save()
         await self._http.aclose()
         await self._tools.store.close()
 

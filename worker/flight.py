@@ -16,6 +16,7 @@ from store.limits import Limits, Permits
 from store.outcomes import Origin
 from store.packing import Job
 from worker.decisions import Code
+from worker.journals import Journals
 
 SHELF_LIFE = 0.1
 """Seconds after their turn for which permits are good. Batches that are late run into those that are
@@ -65,6 +66,7 @@ class Tools:
     rng: random.Random
     clock: Callable[[], float]  # seconds, monotonic
     sleep: Callable[[float], Awaitable[None]]
+    journals: Journals = field(default_factory=Journals)
 
 
 @dataclass(frozen=True, slots=True)

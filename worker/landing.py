@@ -13,6 +13,7 @@ from worker.decisions import Verdicts
 from worker.flight import Flight, Tools
 from worker.pauses import full_jitter
 from worker.settlement import settlement_of
+from worker.watch import check_journal
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -24,6 +25,7 @@ async def settle(flight: Flight, verdicts: Verdicts, tools: Tools) -> None:
     """Write down what became of every message; an answer in hand waits until Redis takes it."""
     what, n = settlement_of(flight, verdicts, tools), len(flight.jobs)
     ids = {"lane": flight.id, "batch": flight.batch}
+    known = tools.journals.known(flight.id)
     try:
         settled = await _write(
             flight, tools, settle_batch(flight.id, flight.batch, n, tools.owner, what)
@@ -33,6 +35,9 @@ async def settle(flight: Flight, verdicts: Verdicts, tools: Tools) -> None:
             log.warning("the lease had run out", **ids, park=settled.verdict)
         if settled.lost:  # it has been resolved since: what we hold is still proof
             await _write(flight, tools, apply_records(flight.id, what.records))
+        if settled.verdict == "ok":
+            ended, journal = settled.status.ended, settled.journal
+            await check_journal(tools, flight.id, known=known, journal=journal, ended=ended)
     except StoreError:
         log.exception("a batch could not be settled; its lease will bring it back", **ids)
         return

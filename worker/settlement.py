@@ -7,8 +7,18 @@ construction: every list of `Verdicts` is counted where its messages go.
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from store.dead import Dead
 from store.flights import Park, Settlement, Wave
-from store.outcomes import NO_UMID, Origin, head, is_number, number_field, runs, umid_field
+from store.outcomes import (
+    NO_UMID,
+    Origin,
+    head,
+    is_number,
+    number_field,
+    number_fields,
+    runs,
+    umid_fields,
+)
 from store.packing import Job
 from store.states import State
 from worker.decisions import NO_CODE, Code, Verdicts, wave_delay
@@ -56,8 +66,7 @@ def settlement_of(flight: Flight, verdicts: Verdicts, tools: Tools) -> Settlemen
     if verdicts.doubtful:
         settle_after = int(lane.settle_after * 1000)
         what.parks.append(Park(f"{flight.batch}p", settle_after, _tried(verdicts.doubtful)))
-    if exhausted:
-        what.dead, what.dead_reason = _tried(exhausted), _code_name(exhausted[0][1])
+    what.dead = [*_dead(exhausted), *_dead(verdicts.held)]
     if retried := flight.retried + len(again):
         what.stats["retried"] = retried
     return what
@@ -81,9 +90,11 @@ def _accepted(accepted: Sequence[tuple[Job, str | None]], posted_at: int, now: i
         attempts: head(State.ACCEPTED, attempts + 1, *NO_CODE, posted_at, now)
         for attempts in {job.attempts for job, _ in accepted}
     }
+    numbers = number_fields([job.line.partition(b"\t")[0] for job, _ in accepted])
+    umids = umid_fields([umid for _, umid in accepted])
     return [
-        (job.index, heads[job.attempts] + number_field(job.recipient) + umid_field(umid))
-        for job, umid in accepted
+        (job[0], heads[job[1]] + number + umid)
+        for (job, _), number, umid in zip(accepted, numbers, umids, strict=True)
     ]
 
 
@@ -101,6 +112,12 @@ def _count_codes(what: Settlement, state: State, marked: Marked) -> None:
 
 def _code_name(code: Code) -> str:
     return f"{Origin(code[0]).name.lower()}:{code[1]}"
+
+
+def _dead(marked: Marked) -> Iterable[Dead]:
+    """What is kept of these jobs for an operator's word, an entry a reason."""
+    for code in dict.fromkeys(code for _, code in marked):
+        yield Dead(_code_name(code), _tried([pair for pair in marked if pair[1] == code]))
 
 
 def _tried(marked: Marked) -> list[Job]:

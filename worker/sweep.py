@@ -11,7 +11,8 @@ from dataclasses import asdict, dataclass
 import structlog
 
 from store.calls import command
-from store.drains import active_lanes, forget_active, forget_ready, take_sweep
+from store.dead import Dead
+from store.drains import active_lanes, forget_active, forget_ready, note_active, take_sweep
 from store.errors import StoreUnavailable
 from store.flights import (
     Parked,
@@ -24,15 +25,18 @@ from store.flights import (
     recover_flights,
     settle_batch,
     settle_park,
+    trail_entries,
 )
 from store.keys import lane_keys
 from store.lanes import Lane, LaneStatus, announce, read_lane
 from store.outcomes import LocalReason, Origin, runs
 from store.packing import Job
+from store.retention import note_ended
 from store.states import State
 from worker.decisions import NO_CODE, Code
 from worker.flight import Tools
 from worker.inbox import apply_inbox
+from worker.retention import close_if_over, expire_lanes
 from worker.screening import proven_jobs
 from worker.settlement import ended_record, long_ids
 
@@ -54,6 +58,7 @@ async def sweep(tools: Tools) -> Swept | None:
         return None
     await apply_inbox(tools)  # first: evidence decides what becomes of parks
     visits = [await _visit(tools, lane) for lane in await tools.store.run(active_lanes())]
+    await expire_lanes(tools, await _now_ms(tools))
     return Swept(
         sum(visit.unfinished for visit in visits), sum(visit.announced for visit in visits)
     )
@@ -83,6 +88,7 @@ async def _tend(tools: Tools, lane: Lane) -> bool:
     if recovered != Recovered():
         log.warning("flights recovered", lane=lane.id, **asdict(recovered))
     now_ms = await _now_ms(tools)
+    await close_if_over(tools, lane, now_ms)
     for park_id in await tools.store.run(due_parks(lane.id, now_ms)):
         park = await tools.store.run(read_park(lane.id, park_id))
         if park is not None:
@@ -114,8 +120,8 @@ async def _resolve(tools: Tools, lane: Lane, park: Parked, now: int) -> None:
     _add(what, State.ACCEPTED, [job for job in jobs if job.index in known], now)
     what.back = again
     what.add(State.QUEUED, len(again))
+    what.trails = _lost_attempts(park, jobs, reason, now)
     if resend:
-        what.dead, what.dead_reason = closed, f"local:{int(reason)}"
         what.stats["retried"] = len(again)
     await tools.store.run(settle_park(lane.id, park.id, len(jobs), what))
     figures = {"known": len(known), "again": len(again), "closed": len(closed)}
@@ -125,7 +131,6 @@ async def _resolve(tools: Tools, lane: Lane, park: Parked, now: int) -> None:
 async def _bury(tools: Tools, lane: Lane, park: Parked, now: int) -> None:
     """Give up a job that was never posted because every worker that took it died."""
     what = _closing(State.FAILED, park.jobs, LocalReason.KILLS_WORKERS, now)
-    what.dead, what.dead_reason = park.jobs, f"local:{int(LocalReason.KILLS_WORKERS)}"
     await tools.store.run(settle_park(lane.id, park.id, len(park.jobs), what))
     log.error("a job that kills workers was given up", lane=lane.id, index=park.jobs[0].index)
 
@@ -138,6 +143,19 @@ def _with_attempts(park: Parked, tools: Tools) -> list[Job]:
         Job(job.index, job.attempts + min(park.tries, 1 if job.attempts else quick), job.line)
         for job in park.jobs
     ]
+
+
+def _lost_attempts(
+    park: Parked, jobs: list[Job], reason: LocalReason, now: int
+) -> list[tuple[int, bytes]]:
+    """Trail of the attempts that a lost flight made: the worker took what it knew of them along."""
+    pairs = list(zip(park.jobs, jobs, strict=True))
+    entries: list[tuple[int, bytes]] = []
+    for attempt in range(1, max(job.attempts for job in jobs) + 1):
+        made = [after for before, after in pairs if before.attempts < attempt <= after.attempts]
+        entry = f"{attempt} local {int(reason)} {park.posted_at or now} {park.id}"
+        entries.extend(trail_entries(made, entry))
+    return entries
 
 
 def _why_parked(park: Parked) -> LocalReason:
@@ -167,11 +185,13 @@ async def _cancel_jobs(tools: Tools, lane: Lane) -> None:
 
 
 def _closing(state: State, jobs: list[Job], reason: LocalReason, now: int) -> Settlement:
-    """The same final state for all these jobs, for a reason of our own."""
+    """The same final state for all these jobs, for a reason of our own. They are kept for an operator's
+    word, unless it was an operator's word."""
     what = Settlement()
     _add(what, state, jobs, now, (Origin.LOCAL, reason))
     if jobs and state is not State.CANCELLED:
         what.codes[f"{state}:local:{int(reason)}"] = len(jobs)
+        what.dead.append(Dead(f"local:{int(reason)}", jobs))
     return what
 
 
@@ -184,8 +204,17 @@ def _add(what: Settlement, state: State, jobs: list[Job], now: int, code: Code =
 
 
 async def _retire(tools: Tools, lane_id: str) -> None:
+    """Look at a lane no more; unless an operator has just had some of it sent again."""
     await tools.store.run(forget_ready(lane_id))
     await tools.store.run(forget_active(lane_id))
+    lane = await tools.store.run(read_lane(lane_id))
+    if lane is None:
+        return
+    if lane.status.ended:
+        await tools.store.run(note_ended(lane))
+    else:
+        await tools.store.run(note_active(lane_id))
+        await tools.store.run(announce(lane_id, lane.priority))
 
 
 async def _now_ms(tools: Tools) -> int:

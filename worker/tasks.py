@@ -26,8 +26,9 @@ from celery.signals import (
 )
 from kombu.exceptions import OperationalError
 
-from config.celery_app import DRAIN_TASK, SWEEP_TASK, create_app
+from config.celery_app import DRAIN_TASK, QUEUE, SWEEP_TASK, create_app
 from config.logging import set_up_logging
+from config.priorities import served_by
 from config.settings import load_settings
 from store.calls import Store
 from store.drains import wake_drain
@@ -87,7 +88,30 @@ def sweep() -> None:
 def call_for_drain() -> None:
     """Send a drain task; the store has been asked whether one is needed."""
     with contextlib.suppress(OperationalError):
-        app.send_task(DRAIN_TASK, retry=False)
+        app.send_task(DRAIN_TASK, queue=QUEUE, retry=False)
+
+
+def _is_dedicated() -> bool:
+    """Serves some priorities only: its loops always run, and wake-ups for all are not for it."""
+    return served_by(load_settings().worker.priorities) != ""
+
+
+def _start_loop() -> None:
+    threading.Thread(target=_drain_always, name="sendmany-drain", daemon=True).start()
+
+
+def _drain_always() -> None:
+    """The loop of a dedicated worker: slice after slice, without tasks, until the process stops."""
+    while True:
+        try:
+            engine = _process.get_engine()
+            engine.drain()
+            if engine.stopping:
+                return
+        except Exception:
+            log.exception("a slice failed; another one follows")
+            if _process.ticking.wait(SWEEP_REQUEST_SECONDS):
+                return
 
 
 def _drain(engine: Engine) -> None:
@@ -100,7 +124,7 @@ def _hand_over() -> bool:
     """See that another drain task follows; False if the broker takes none, so that we go on."""
     try:
         if _needs_drain():
-            app.send_task(DRAIN_TASK, retry=False)
+            app.send_task(DRAIN_TASK, queue=QUEUE, retry=False)
     except (OperationalError, StoreError) as error:
         log.warning("no other drain task could be sent; going on", error=str(error))
         return False
@@ -130,10 +154,11 @@ def _open_stop_pipe(**_: Any) -> None:
 
 @worker_process_init.connect
 def _start_child(**_: Any) -> None:
-    if os.getpid() == _process.main:  # a pool without children
-        return
-    _process.end_stop_pipe()
-    _die_gently_with_main()
+    if os.getpid() != _process.main:  # not a pool without children
+        _process.end_stop_pipe()
+        _die_gently_with_main()
+    if _is_dedicated():
+        _start_loop()
 
 
 def _die_gently_with_main() -> None:
@@ -152,7 +177,8 @@ def _close_engine(**_: Any) -> None:
 
 @worker_ready.connect
 def _start_ticking(**_: Any) -> None:
-    threading.Thread(target=_tick, name="sendmany-tick", daemon=True).start()
+    if not _is_dedicated():
+        threading.Thread(target=_tick, name="sendmany-tick", daemon=True).start()
 
 
 @worker_shutting_down.connect

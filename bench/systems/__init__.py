@@ -24,8 +24,8 @@ class System(Protocol):
     can_probe: bool  # sends single messages
     can_be_urgent: bool  # can send one before all that wait
 
-    def start_workers(self, site: Site, processes: int) -> list[Child]:
-        """Start so many processes that send; each returned child leads a session."""
+    def start_workers(self, site: Site, processes: int) -> Child:
+        """Start so many processes that send, in one session: schedulers share time among sessions."""
 
     def enqueue(self, site: Site, work: Work) -> None:
         """Put every message of the work into the queue. Workers may be sending meanwhile."""

@@ -32,12 +32,12 @@ class BareLoop:
     can_probe = False
     can_be_urgent = False
 
-    def start_workers(self, site: Site, processes: int) -> list[Child]:
-        environment = {**os.environ, **site.environment}
-        return [
-            start(python("bench.systems.bare_worker"), site.log(f"worker-{n}"), env=environment)
-            for n in range(processes)
-        ]
+    def start_workers(self, site: Site, processes: int) -> Child:
+        return start(
+            python("bench.systems.bare_worker", str(processes)),
+            site.log("worker"),
+            env={**os.environ, **site.environment},
+        )
 
     def enqueue(self, site: Site, work: Work) -> None:
         client = redis.Redis.from_url(site.redis_url)

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable
@@ -114,5 +115,13 @@ async def _serve() -> None:
     await asyncio.gather(*(line.serve() for line in lines))
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Serve in as many processes as the command line says."""
+    for _ in range(int(sys.argv[1]) - 1):
+        if os.fork() == 0:
+            break
     uvloop.run(_serve())
+
+
+if __name__ == "__main__":
+    main()

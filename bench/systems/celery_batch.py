@@ -2,7 +2,7 @@
 
 import time
 
-from celery_batches import Batches, SimpleRequest  # type: ignore[import-untyped]
+from celery_batches import Batches, SimpleRequest
 
 from bench.site import PATH, Site
 from bench.systems.celery_peer import http, new_app, start_celery, store
@@ -39,8 +39,8 @@ class CeleryBatch(HashedOutcomes):
     can_probe = True
     can_be_urgent = False
 
-    def start_workers(self, site: Site, processes: int) -> list[Child]:
-        return [start_celery(__name__, site, processes)]
+    def start_workers(self, site: Site, processes: int) -> Child:
+        return start_celery(__name__, site, processes)
 
     def enqueue(self, site: Site, work: Work) -> None:
         for body in messages(work):

@@ -26,8 +26,8 @@ class CeleryEach(HashedOutcomes):
     can_probe = True
     can_be_urgent = False
 
-    def start_workers(self, site: Site, processes: int) -> list[Child]:
-        return [start_celery(__name__, site, processes)]
+    def start_workers(self, site: Site, processes: int) -> Child:
+        return start_celery(__name__, site, processes)
 
     def enqueue(self, site: Site, work: Work) -> None:
         for body in messages(work):

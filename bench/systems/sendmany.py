@@ -27,14 +27,14 @@ class Sendmany:
     can_probe = True
     can_be_urgent = True
 
-    def start_workers(self, site: Site, processes: int) -> list[Child]:
+    def start_workers(self, site: Site, processes: int) -> Child:
         plan = LocalPlan(
             Path(site.home),
             embedded=False,
             worker_processes=processes,
             environment=tuple(_settings(site).items()),
         )
-        return [Local(plan).start_worker()]
+        return Local(plan).start_worker()
 
     def enqueue(self, site: Site, work: Work) -> None:
         store = _store(site)

@@ -1,6 +1,6 @@
 """`python -m chatapps.sandbox`: a stand-in for the provider on this machine.
 
-The API key is read from SANDBOX_API_KEY.
+The API key is read from SANDBOX_API_KEY, the secret of the webhook from SANDBOX_WEBHOOK_AUTHORIZATION.
 """
 
 import argparse
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from chatapps.sandbox.config import ACCOUNT_ID, CHANNEL_ID, SandboxConfig
 from chatapps.sandbox.faults import FAULT_MODES
+from chatapps.sandbox.receipts import RECEIPT_MODES
 from chatapps.sandbox.server import serve
 
 
@@ -25,6 +26,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         channel_id=options.channel_id,
         approve_after=options.approve_after,
         check_templates=options.check_templates,
+        receipts=options.receipts or ("plain" if options.webhook_url else "none"),
+        receipt_version=options.receipt_version,
+        reply_share=options.reply_share,
+        webhook_url=options.webhook_url,
+        webhook_authorization=options.webhook_authorization
+        or os.environ.get("SANDBOX_WEBHOOK_AUTHORIZATION"),
+        webhook_patience=options.webhook_patience,
     )
     return serve(config, options.host, options.port)
 
@@ -41,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--sub-account", action="append", metavar="ID", help="may be repeated; default: sandbox"
     )
+    _add_receipts(parser)
     templates = parser.add_argument_group(
         "templates and webhooks",
         "A template is APPROVED after a moment, but for names that begin with rejected_, paused_ or "
@@ -65,6 +74,35 @@ def _parser() -> argparse.ArgumentParser:
         help="once a template is registered, refuse messages whose template is not, or does not fit",
     )
     return parser
+
+
+def _add_receipts(parser: argparse.ArgumentParser) -> None:
+    receipts = parser.add_argument_group(
+        "receipts and replies", "Posted to the webhook that is set over the API, else to this one."
+    )
+    receipts.add_argument("--webhook-url", metavar="URL")
+    receipts.add_argument(
+        "--webhook-authorization",
+        metavar="VALUE",
+        help="the Authorization header, whole; better in SANDBOX_WEBHOOK_AUTHORIZATION",
+    )
+    receipts.add_argument(
+        "--receipts",
+        choices=RECEIPT_MODES,
+        help="wild: late, doubled, reordered, dropped, forged, without ids; "
+        "default: plain with --webhook-url, else none",
+    )
+    receipts.add_argument("--receipt-version", type=int, choices=(8, 9), default=9)
+    receipts.add_argument(
+        "--reply-share", type=float, default=0.0, help="of the people who get the message; 0 to 1"
+    )
+    receipts.add_argument(
+        "--webhook-patience",
+        type=float,
+        default=1.0,
+        metavar="FACTOR",
+        help="of all waiting: of a message's life, of lateness, of repeats; default: 1",
+    )
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@
     GET  /api/v1/subaccounts/{id}/messages/{umid}   message details, once a second
     DELETE …/messages/{umid}, …/messages/batch/{id} cancel what is scheduled
     /api/v1/accounts/{id}/…                         templates, webhooks: see `management`
-    GET  /sandbox/ledger                            what was taken, in numbers
+    GET  /sandbox/ledger                            what was taken and what was posted, in numbers
     GET  /sandbox/ledger/messages?lane=…            JSON lines: [stem, times taken]
     POST /sandbox/reset                             forget all that
 
@@ -15,7 +15,9 @@ The last three need no key.
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from importlib import import_module
 from itertools import islice
+from typing import TYPE_CHECKING
 
 import msgspec
 from starlette.applications import Starlette
@@ -28,6 +30,9 @@ from chatapps.sandbox.config import SandboxConfig
 from chatapps.sandbox.management import management_routes
 from chatapps.sandbox.provider import Call, Provider
 from chatapps.sandbox.replies import Answer
+
+if TYPE_CHECKING:
+    from chatapps.sandbox.posting import Poster
 
 _LINES_AT_ONCE = 5000
 _MESSAGES = "/api/v1/subaccounts/{sub_account_id}/messages"
@@ -44,7 +49,8 @@ def create_app(
 ) -> Starlette:
     """The application of one sandbox, with a ledger of its own in `app.state.provider.ledger`."""
     provider = Provider(config, clock=clock, started=monotonic())
-    endpoints = _Endpoints(provider, monotonic, sleep)
+    poster = _poster(config, provider) if config.receipts != "none" else None
+    endpoints = _Endpoints(provider, monotonic, sleep, poster)
     app = Starlette(
         routes=[
             Route(_MESSAGES + "/batch", endpoints.send_many, methods=["POST"]),
@@ -65,10 +71,17 @@ def create_app(
 class _Endpoints:
     """From HTTP to the provider and back."""
 
-    def __init__(self, provider: Provider, monotonic: Callable[[], float], sleep: Sleep) -> None:
+    def __init__(
+        self,
+        provider: Provider,
+        monotonic: Callable[[], float],
+        sleep: Sleep,
+        poster: "Poster | None",
+    ) -> None:
         self._provider = provider
         self._monotonic = monotonic
         self._sleep = sleep
+        self._poster = poster
 
     async def send_many(self, request: Request) -> Response:
         return await self._respond(self._provider.send_many(await self._call(request)))
@@ -90,7 +103,8 @@ class _Endpoints:
         return await self._respond(self._provider.cancel_batch(call, batch_id))
 
     async def ledger(self, request: Request) -> Response:
-        return _json(msgspec.json.encode(self._provider.ledger.summary()))
+        webhooks = {"webhooks": self._poster.posted()} if self._poster else {}
+        return _json(msgspec.json.encode({**self._provider.ledger.summary(), **webhooks}))
 
     async def ledger_messages(self, request: Request) -> Response:
         lines = _json_lines(self._provider, request.query_params.get("lane"))
@@ -98,6 +112,8 @@ class _Endpoints:
 
     async def reset(self, request: Request) -> Response:
         self._provider.reset(self._monotonic())
+        if self._poster:
+            self._poster.reset()
         return Response(status_code=204)
 
     async def _call(self, request: Request) -> Call:
@@ -116,6 +132,12 @@ class _Endpoints:
             return _CutResponse(answer.body, media_type="application/json")
         headers = None if answer.retry_after is None else {"Retry-After": str(answer.retry_after)}
         return _json(answer.body, answer.status, headers)
+
+
+def _poster(config: SandboxConfig, provider: Provider) -> "Poster":
+    """Posts receipts; made only when they are wanted."""
+    poster: Poster = import_module("chatapps.sandbox.posting").poster_for(config, provider)
+    return poster
 
 
 class _CutResponse(Response):

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from chatapps.sandbox.faults import FaultMode
+from chatapps.sandbox.receipts import ReceiptMode, ReceiptVersion
 
 ACCOUNT_ID = "5a4d0b0a-0000-4000-8000-000000000000"
 CHANNEL_ID = "5a4d0b0c-0000-4000-8000-000000000000"
@@ -23,3 +24,9 @@ class SandboxConfig:
     check_templates: bool = (
         False  # refuse messages whose template is not registered, or does not fit
     )
+    receipts: ReceiptMode = "none"  # whether it posts receipts and replies, and how disturbed
+    receipt_version: ReceiptVersion = 9
+    reply_share: float = 0.0  # of those who have the message on their handset
+    webhook_url: str | None = None  # where to, unless a webhook is set over the API
+    webhook_authorization: str | None = field(default=None, repr=False)  # the header, whole
+    webhook_patience: float = 1.0  # factor of all waiting between posts

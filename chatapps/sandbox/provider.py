@@ -5,7 +5,7 @@ It takes messages when they arrive: waiting is the caller's, and comes after.
 """
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib import import_module
@@ -18,6 +18,7 @@ from chatapps.sandbox.checks import Checker
 from chatapps.sandbox.config import SandboxConfig
 from chatapps.sandbox.faults import PROFILES, TRANSIENT_CODE, Fault, FaultSource, RequestFaults
 from chatapps.sandbox.ledger import Ledger
+from chatapps.sandbox.receipts import Taken
 from chatapps.sandbox.replies import Answer, disturb, error_answer, message_status, timestamp
 from chatapps.sandbox.schedule import Schedule
 from chatapps.sandbox.umids import UmidMint
@@ -34,6 +35,7 @@ from chatapps.sandbox.wire import (
 )
 
 if TYPE_CHECKING:
+    from chatapps.management.webhook_settings import Webhook
     from chatapps.sandbox.account import AccountDesk
 
 BATCH_LIMIT = 1000
@@ -68,6 +70,7 @@ class Provider:
         self._born = clock()
         self._mint = UmidMint(uuid.uuid4().hex[:8])
         self._faults = FaultSource(PROFILES[config.faults], config.seed)
+        self.on_taken: Callable[[Taken], None] | None = None  # whoever posts receipts about them
         self.reset(started)
 
     def reset(self, started: float) -> None:
@@ -88,6 +91,12 @@ class Provider:
         module = import_module("chatapps.sandbox.account")
         desk: AccountDesk = module.AccountDesk(self._config, clock=self._clock)
         return desk
+
+    def webhook(self, sub_account_id: str, kind: str) -> "Webhook | None":
+        """The webhook of this type (`CADR`, `MSG`) that was set over the API, if any."""
+        if "account" not in vars(self):  # nobody has asked for it yet
+            return None
+        return self.account.webhooks.of(sub_account_id, kind)
 
     def send_many(self, call: Call) -> Answer:
         """`send message many`: up to 1,000 messages."""
@@ -154,7 +163,7 @@ class Provider:
         if code:
             return self._error(400, code), size
         faults = self._draw_faults()
-        return self._refuse_by_fault(faults) or self._take_batch(batch, faults), size
+        return self._refuse_by_fault(faults) or self._take_batch(call, batch, faults), size
 
     def _answer_single(self, call: Call) -> tuple[Answer, int]:
         refusal = self._refuse_access(call)
@@ -165,7 +174,7 @@ class Provider:
         if message is None or code:
             return self._error(400, code), int(message is not None)
         faults = self._draw_faults()
-        return self._refuse_by_fault(faults) or self._take_single(message, faults), 1
+        return self._refuse_by_fault(faults) or self._take_single(call, message, faults), 1
 
     def _note(self, call: Call, answer: Answer, size: int) -> Answer:
         status = "cut" if answer.cut else str(answer.status)
@@ -207,10 +216,11 @@ class Provider:
                 return None
         return replace(answer, delay=faults.delay)
 
-    def _take_batch(self, batch: Batch, faults: RequestFaults) -> Answer:
-        batch_id = str(uuid.uuid4())
+    def _take_batch(self, call: Call, batch: Batch, faults: RequestFaults) -> Answer:
+        batch_id, messages = str(uuid.uuid4()), batch.messages or []
         checker = Checker(batch.template)
-        items, rejected = self._take(batch.messages or [], checker, faults, batch_id)
+        items, rejected = self._take(messages, checker, faults, batch_id)
+        self._tell(call, messages, items, (batch_id, batch.client_batch_id, batch.template))
         answer = BatchAnswer(
             batch_id=batch_id,
             accepted_count=len(items) - rejected,
@@ -220,9 +230,24 @@ class Provider:
         )
         return self._finish(answer, faults)
 
-    def _take_single(self, message: Message, faults: RequestFaults) -> Answer:
+    def _take_single(self, call: Call, message: Message, faults: RequestFaults) -> Answer:
         items, _ = self._take([message], Checker(), faults)
+        self._tell(call, [message], items)
         return self._finish(items[0], faults)
+
+    def _tell(
+        self,
+        call: Call,
+        messages: Sequence[Message | None],
+        items: Sequence[MessageAnswer],
+        batch: tuple[str | None, str | None, Message | None] = (None, None, None),
+    ) -> None:
+        """Tell whoever posts receipts what was taken, whatever becomes of the answer."""
+        if self.on_taken is None:
+            return
+        pairs = zip(messages, items, strict=True)
+        taken = [(m, item) for m, item in pairs if m and item.status.state == "queued"]
+        self.on_taken(Taken(call.sub_account_id, self._clock(), taken, *batch))
 
     def _finish(self, answer: BatchAnswer | MessageAnswer, faults: RequestFaults) -> Answer:
         """The answer to a request whose messages are taken."""

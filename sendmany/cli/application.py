@@ -13,6 +13,7 @@ from sendmany.cli import (
     demo,
     doctor,
     message,
+    receiver,
     sandbox,
     templates,
     up,
@@ -57,6 +58,7 @@ app.command("check", rich_help_panel=_SEND)(check.check)
 app.add_typer(webhooks.app, name="webhooks", rich_help_panel=_RUN)
 app.command("up", rich_help_panel=_RUN)(up.up)
 app.command("worker", rich_help_panel=_RUN, context_settings=worker.PASS_ON)(worker.worker)
+app.command("receiver", rich_help_panel=_RUN)(receiver.receiver)
 app.command("doctor", rich_help_panel=_RUN)(doctor.doctor)
 
 

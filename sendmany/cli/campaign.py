@@ -2,7 +2,13 @@
 
 import typer
 
-from sendmany.cli import campaign_launch, campaign_look, campaign_moves, campaign_results
+from sendmany.cli import (
+    campaign_launch,
+    campaign_look,
+    campaign_moves,
+    campaign_results,
+    campaign_unknown,
+)
 
 app = typer.Typer(
     help="Send one message to everybody in a file; watch it, pause it, see who got what.",
@@ -17,3 +23,4 @@ app.command("resume")(campaign_moves.resume)
 app.command("cancel")(campaign_moves.cancel)
 app.command("export")(campaign_results.export)
 app.command("verify")(campaign_results.verify)
+app.add_typer(campaign_unknown.app, name="unknown")

@@ -26,12 +26,23 @@ def pause(name: Name, as_json: Json = False) -> None:
     _move(name, "pause", "is paused; what has not gone out is kept", as_json=as_json)
 
 
-def resume(name: Name, as_json: Json = False) -> None:
-    """Go on with a campaign that was paused, or that has stopped for a cause.
+def resume(
+    name: Name,
+    accept: Annotated[
+        bool,
+        typer.Option(
+            "--accept",
+            help="Also if it was halted since Redis came back from an older copy: what went out"
+            " after that copy may go out again.",
+        ),
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Go on with a campaign that was paused, that has stopped for a cause, or that was halted.
 
     Example: `sendmany campaign resume "Spring sale"`
     """
-    _move(name, "resume", "goes on", as_json=as_json)
+    _move(name, "accept" if accept else "resume", "goes on", as_json=as_json)
 
 
 def cancel(
@@ -53,7 +64,8 @@ def _move(name: str, action: str, done: str, *, as_json: bool) -> None:
     lane = find_lane(store, name)
     changed, status = store.run(move_lane(lane.id, action, _WHY if action == "pause" else ""))
     if not changed and not _is_there(action, status):
-        raise InputError(f'"{lane.name}" is {status}: it cannot {action}')
+        hint = "" if status is not LaneStatus.HALTED else "; `campaign show` says what to do"
+        raise InputError(f'"{lane.name}" is {status}: it cannot {action}{hint}')
     if changed and action != "pause":
         _wake(store, lane)
     if as_json:
@@ -69,6 +81,7 @@ def _is_there(action: str, status: LaneStatus) -> bool:
         in {
             "pause": (LaneStatus.PAUSED,),
             "resume": (LaneStatus.SENDING, LaneStatus.LOADING),
+            "accept": (LaneStatus.SENDING, LaneStatus.LOADING),
             "cancel": (LaneStatus.CANCELLING, LaneStatus.CANCELLED),
         }[action]
     )
@@ -76,4 +89,4 @@ def _is_there(action: str, status: LaneStatus) -> bool:
 
 def _wake(store: Store, lane: Lane) -> None:
     store.run(announce(lane.id, lane.priority))
-    wake(store, send_drain)
+    wake(store, send_drain, lane.priority)

@@ -19,3 +19,4 @@ Region = Annotated[
     typer.Option("--region", metavar="GB", help="Country of numbers without a country code."),
 ]
 Faults: TypeAlias = Literal["none", "mild", "wild", "ambiguous"]
+Receipts: TypeAlias = Literal["none", "plain", "wild"]

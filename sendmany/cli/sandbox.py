@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from chatapps.sandbox import SandboxConfig, serve
-from sendmany.cli.options import Faults
+from sendmany.cli.options import Faults, Receipts
 from sendmany.local import SANDBOX_ID
 
 
@@ -24,6 +24,28 @@ def sandbox(
         list[str] | None,
         typer.Option("--sub-account", metavar="ID", help="May be repeated. Default: sandbox."),
     ] = None,
+    webhook_url: Annotated[
+        str | None, typer.Option(metavar="URL", help="Where to post receipts and replies.")
+    ] = None,
+    webhook_authorization: Annotated[
+        str | None,
+        typer.Option(
+            metavar="VALUE",
+            envvar="SANDBOX_WEBHOOK_AUTHORIZATION",
+            help="Its Authorization header; better in the environment.",
+        ),
+    ] = None,
+    receipts: Annotated[
+        Receipts | None,
+        typer.Option(help="How they are posted. Default: `plain` with --webhook-url."),
+    ] = None,
+    receipt_version: Annotated[int, typer.Option(min=8, max=9, help="8 or 9.")] = 9,
+    reply_share: Annotated[
+        float, typer.Option(min=0, max=1, help="How many of those who get it write back.")
+    ] = 0,
+    webhook_patience: Annotated[
+        float, typer.Option(min=0, help="Factor of all waiting between posts.")
+    ] = 1,
 ) -> None:
     """Run a stand-in for the provider, to develop and test against without an account.
 
@@ -36,6 +58,10 @@ def sandbox(
     For templates and webhooks also give it `account_id = "5a4d0b0a-0000-4000-8000-000000000000"` and
     `channel_id = "5a4d0b0c-0000-4000-8000-000000000000"`. A template is approved two seconds later.
 
+    With `--webhook-url` it posts receipts, and replies for a `--reply-share`, to there, or to what
+    `sendmany webhooks set` has set at it. `--receipts wild` posts them late, twice, in another order,
+    without ids, some never, and forged ones besides.
+
     Example: `sendmany sandbox --faults wild --latency-ms 50`
     """
     config = SandboxConfig(
@@ -44,5 +70,11 @@ def sandbox(
         latency_ms=latency_ms,
         faults=faults,
         seed=seed,
+        receipts=receipts or ("plain" if webhook_url else "none"),
+        receipt_version=8 if receipt_version == 8 else 9,
+        reply_share=reply_share,
+        webhook_url=webhook_url,
+        webhook_authorization=webhook_authorization,
+        webhook_patience=webhook_patience,
     )
     raise typer.Exit(serve(config, host, port))

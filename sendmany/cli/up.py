@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from config.settings import Settings, load_settings
-from sendmany.cli.options import Faults
+from sendmany.cli.options import Faults, Receipts
 from sendmany.local import Local, Sandbox
 from sendmany.output import say, show
 from sendmany.processes import ProcessError
@@ -33,11 +33,26 @@ def up(
     sandbox_port: Annotated[
         int, typer.Option(min=0, max=65535, help="The sandbox's port; 0 is any free one.")
     ] = 0,
+    webhooks: Annotated[
+        bool,
+        typer.Option(
+            "--webhooks",
+            help="Also receive receipts and replies; so it does by itself once [webhooks] has an "
+            "authorization.",
+        ),
+    ] = False,
+    receipts: Annotated[
+        Receipts, typer.Option(help="With a receiver: how the sandbox posts them.")
+    ] = "plain",
+    reply_share: Annotated[
+        float, typer.Option(min=0, max=1, help="How many of the sandbox's people write back.")
+    ] = 0,
 ) -> None:
     """Run everything that sending takes, on this machine, until Ctrl-C.
 
     Starts a server of its own with its data in the state directory (unless redis_url is
-    configured: then that one is used), a worker, and with `--sandbox` a stand-in for the provider.
+    configured: then that one is used), a worker, with `--webhooks` a receiver of receipts and
+    replies, and with `--sandbox` a stand-in for the provider.
     Stop it and start it again: it goes on where it was. Other commands in the same directory find
     it by themselves.
 
@@ -47,8 +62,9 @@ def up(
     Example: `sendmany up --sandbox --faults mild`
     """
     settings, signals = load_settings(), Signals()
-    chosen = Sandbox(faults, seed, latency_ms, sandbox_port) if sandbox else None
-    plan = UpPlan((home or settings.state_dir).absolute(), chosen, workers)
+    like = Sandbox(faults, seed, latency_ms, sandbox_port, receipts, reply_share)
+    chosen = like if sandbox else None
+    plan = UpPlan((home or settings.state_dir).absolute(), chosen, workers, webhooks)
     with signals.caught(), claimed(plan.home):
         local = Local(local_plan(plan, settings), signals.check)
         stopped: list[str] = []

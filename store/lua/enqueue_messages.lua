@@ -37,7 +37,7 @@ for _ = 1, (#ARGV - 2) / 4 do
     index = index + 1
   end
 end
-answers[2] = redis.call('HINCRBY', meta, 'journal', 1)
+answers[2] = redis.call('HINCRBY', meta, 'journal', #lines > 0 and 1 or 0)
 if #lines > 0 then
   redis.call('RPUSH', queue, section(#lines, 0, first, table.concat(lines, '\n')))
   redis.call('HINCRBY', counts, 'queued', #lines)

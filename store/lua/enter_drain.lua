@@ -1,7 +1,7 @@
--- Registers a drain loop, or renews its lease.
+-- Registers a drain loop of one kind, or renews its lease.
 -- KEYS: drains, calling
--- ARGV: id of the loop, lease in ms, 1 when it starts now
--- Returns: drain loops running
+-- ARGV: id of the loop, lease in ms, 1 when it starts because a task was called for
+-- Returns: loops of its kind running
 -- include: clock
 local drains, calling = KEYS[1], KEYS[2]
 local id, lease, starts = ARGV[1], tonumber(ARGV[2]), ARGV[3]

@@ -1,14 +1,18 @@
--- Wakes a running drain loop; where there are too few, says that a Celery task should be sent, and says
--- so only once until it has started or half a minute has passed.
--- KEYS: drains, wake, calling
+-- Wakes running drain loops, one of each kind that can help; where there are too few, says that a Celery
+-- task should be sent, and says so only once until it has started or half a minute has passed.
+-- KEYS: calling, then for each kind of loops: drains, wake
 -- ARGV: drain loops wanted
 -- Returns: 1 if the caller should send a drain task, else 0
 -- include: clock
-local drains, wake, calling = KEYS[1], KEYS[2], KEYS[3]
-local wanted = tonumber(ARGV[1])
+local calling, wanted = KEYS[1], tonumber(ARGV[1])
 local CALL_MS = 30000
-redis.call('ZREMRANGEBYSCORE', drains, '-inf', now_ms())
-local running = redis.call('ZCARD', drains)
-if running > redis.call('LLEN', wake) then redis.call('LPUSH', wake, 1) end
+local now, running = now_ms(), 0
+for i = 2, #KEYS, 2 do
+  local drains, wake = KEYS[i], KEYS[i + 1]
+  redis.call('ZREMRANGEBYSCORE', drains, '-inf', now)
+  local loops = redis.call('ZCARD', drains)
+  if loops > redis.call('LLEN', wake) then redis.call('LPUSH', wake, 1) end
+  running = running + loops
+end
 if running >= wanted then return 0 end
 return redis.call('SET', calling, 1, 'NX', 'PX', CALL_MS) and 1 or 0

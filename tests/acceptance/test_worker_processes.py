@@ -2,165 +2,30 @@
 
 import os
 import signal
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
-from celery import Celery
 
-from config.celery_app import DRAIN_TASK, QUEUE, create_app
-from config.settings import Settings
-from producer.wake import wake
-from sendmany.local import SANDBOX_ID, Local, LocalPlan, Sandbox
+from config.celery_app import QUEUE
+from sendmany.local import Sandbox
 from sendmany.processes import Child
-from store.calls import Store, command, text
+from store.calls import command
 from store.drains import wake_drain
-from store.keys import lane_keys
-from store.lanes import LaneStatus, Policies, move_lane
-from store.ledger import recount
-from store.outcomes import Outcome
-from store.reports import LaneReport, outcomes, report
+from store.keys import drains
+from store.lanes import LaneStatus, Priority
 from store.states import State
-from tests.integration.worker.rig import launch_campaign
+from tests.acceptance.house import (
+    SHORT_LEASE,
+    SMALL,
+    House,
+    children,
+    open_house,
+    runs,
+    until,
+)
 
 MANY = 1000
-PATIENCE = 40.0  # s; a slow machine is no failure
-SMALL = ("SENDMANY_BATCH__MAX_MESSAGES", "100")
-SHORT_LEASE = ("SENDMANY_WORKER__LEASE_SECONDS", "2")
-QUICK_WAVES = ("SENDMANY_RETRY__WAVE_BASE", "0.5")
-
-
-@dataclass
-class House:
-    """A server, a sandbox, and the workers that a test starts."""
-
-    local: Local
-    store: Store
-    celery: Celery
-
-    def launch(self, n: int, name: str = "Spring", policies: Policies = Policies()) -> str:
-        """Launch a campaign and wake the workers."""
-        lane = launch_campaign(self.store, n, name, sub_account=SANDBOX_ID, policies=policies)
-        wake(self.store, self.send_drain)
-        return lane
-
-    def send_drain(self) -> None:
-        """Send one wake-up by Celery."""
-        self.celery.send_task(DRAIN_TASK, retry=False)
-
-    def ledger(self) -> dict[str, Any]:
-        """What the provider has seen, in numbers."""
-        found: dict[str, Any] = httpx.get(f"{self.local.sandbox_url}/sandbox/ledger").json()
-        return found
-
-    def report(self, lane: str) -> LaneReport:
-        """The lane's figures, which add up at every moment."""
-        found = report(self.store, lane)
-        assert found.balanced, found
-        return found
-
-    def count(self, lane: str, state: State) -> int:
-        """Messages in this state."""
-        return self.report(lane).counts.get(state, 0)
-
-    def has_ended(self, lane: str) -> bool:
-        """Nothing more will happen in the lane."""
-        return self.report(lane).lane.status.ended
-
-    def check(self, lane: str) -> LaneReport:
-        """Nothing is missing, nothing was sent twice, and who is accepted was taken."""
-        counted = recount(self.store, lane)
-        assert counted.balanced, counted
-        taken = self.taken(lane)
-        assert set(taken.values()) <= {1}
-        accepted = {one.index for one in self.outcomes(lane) if one.state is State.ACCEPTED}
-        assert accepted <= set(taken)
-        return self.report(lane)
-
-    def taken(self, lane: str) -> dict[int, int]:
-        """Index → how often the provider took it."""
-        url = f"{self.local.sandbox_url}/sandbox/ledger/messages"
-        lines = httpx.get(url, params={"lane": lane}).text.splitlines()
-        entries = (line.strip("[]").split(",") for line in lines)
-        return {int(stem.strip('"').split(".")[1]): int(times) for stem, times in entries}
-
-    def senders(self, lane: str) -> Iterator[int]:
-        """Process ids of those who have batches in the air."""
-        keys = lane_keys(lane)
-        for batch in self.store.run(command("ZRANGE", keys.flights, 0, -1, parse=list)):
-            owner = self.store.run(
-                command("HGET", keys.flight(batch.decode()), "owner", parse=text)
-            )
-            if owner:
-                yield int(owner.split(":")[1])
-
-    def outcomes(self, lane: str) -> list[Outcome]:
-        """The records of the lane."""
-        return list(outcomes(self.store, lane))
-
-    def move(self, lane: str, action: str) -> float:
-        """Pause, resume or cancel; returns when (monotonic)."""
-        assert self.store.run(move_lane(lane, action))[0]
-        return time.monotonic()
-
-    def last_request_within(self, start: float, seconds: float) -> float:
-        """Watch the provider for so long; how long after `start` it saw another request."""
-        seen, last = self.ledger()["requests"], 0.0
-        while time.monotonic() < start + seconds:
-            now = self.ledger()["requests"]
-            if now > seen:
-                seen, last = now, time.monotonic() - start
-            time.sleep(0.01)
-        return last
-
-
-@contextmanager
-def open_house(
-    home: Path, sandbox: Sandbox, *environment: tuple[str, str], workers: int = 1
-) -> Iterator[House]:
-    """Start all of it; leave no process behind."""
-    plan = LocalPlan(home, sandbox=sandbox, environment=(QUICK_WAVES, *environment))
-    with Local(plan) as local:
-        more = [local.start_worker() for _ in range(workers - 1)]
-        url = local.environment["SENDMANY_REDIS_URL"]
-        celery, store = create_app(Settings(redis_url=url)), Store.connect(url)
-        try:
-            yield House(local, store, celery)
-        finally:
-            for worker in more:
-                worker.stop(10)
-            celery.close()
-            store.close()
-
-
-def until(condition: Callable[[], bool], seconds: float = PATIENCE) -> float:
-    """Wait until something is true; returns the seconds it took."""
-    start = time.monotonic()
-    while not condition():
-        assert time.monotonic() < start + seconds, "it never came true"
-        time.sleep(0.02)
-    return time.monotonic() - start
-
-
-def children(pid: int) -> list[int]:
-    """Processes whose parent this is."""
-    try:
-        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except OSError:
-        return []
-
-
-def runs(pid: int) -> bool:
-    """Whether a process is there, and not only its name on the tombstone."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 @pytest.fixture(scope="module")
@@ -295,6 +160,34 @@ def test_two_workers_keep_to_the_limits_of_a_sub_account_together(tmp_path: Path
         overloaded = os.getloadavg()[0] > 1.5 * (os.cpu_count() or 1)
         assert average >= 475 or overloaded
         assert house.store.run(command("LLEN", QUEUE, parse=int)) <= 8  # wake-ups do not pile up
+
+
+# Dedicated workers
+
+
+def test_a_bulk_campaign_does_not_wait_beside_a_dedicated_worker(tmp_path: Path) -> None:
+    with open_house(tmp_path, Sandbox()) as house:
+        only_urgent = {"SENDMANY_WORKER__PRIORITIES": '["urgent"]'}
+        common, house.local.environment = house.local.environment, {
+            **house.local.environment, **only_urgent,
+        }  # fmt: skip
+        dedicated = house.local.start_worker()
+        house.local.environment = common
+        try:
+            until(lambda: house.store.client.zcard(drains("urgent")) == 2)  # without being woken
+            bulk = house.launch(3000)
+            assert until(lambda: house.has_ended(bulk)) < 10
+            urgent = house.launch(1, "Code", priority=Priority.URGENT)
+            assert until(lambda: house.has_ended(urgent)) < 5
+            os.killpg(worker_of(house).pid, signal.SIGSTOP)  # only the dedicated one is left
+            urgent = house.launch(1, "Another code", priority=Priority.URGENT)
+            assert until(lambda: house.has_ended(urgent)) < 5
+            os.killpg(worker_of(house).pid, signal.SIGCONT)
+            os.kill(dedicated.pid, signal.SIGTERM)
+            assert dedicated.wait(15)
+            assert house.store.client.zcard(drains("urgent")) == 0
+        finally:
+            dedicated.stop()
 
 
 # Failures

@@ -9,12 +9,16 @@ from store.drains import (
     forget_ready,
     leave_drain,
     ready_lanes,
+    running_loops,
     take_sweep,
     wake_drain,
 )
-from store.keys import CALLING, DRAINS, WAKE
+from store.keys import CALLING, drains, wake_list
 from store.lanes import Priority, announce
 from tests.conformance import given
+
+DRAINS, WAKE = drains(""), wake_list("")
+URGENT, BULK = Priority.URGENT, Priority.BULK
 
 
 def enter(store: Store, loop: str, *, starts: bool = True) -> int:
@@ -60,6 +64,30 @@ class TestWakeDrain:
         store.client.zadd(DRAINS, {"a": 1})
         assert store.run(wake_drain())
 
+    def test_dedicated_loops_are_woken_for_what_they_serve_and_count_for_it(
+        self, store: Store
+    ) -> None:
+        store.run(enter_drain("d", lease_ms=60_000, starts=True, served="urgent"))
+        assert not store.run(wake_drain(for_=URGENT))
+        assert store.run(await_wake(0.01, served="urgent"))
+        assert not store.client.exists(WAKE)
+
+    def test_dedicated_loops_do_not_count_for_what_they_do_not_serve(self, store: Store) -> None:
+        store.run(enter_drain("d", lease_ms=60_000, starts=True, served="urgent-normal"))
+        assert store.run(wake_drain(for_=BULK))
+        assert not store.client.exists(wake_list("urgent-normal"))
+
+    def test_common_loops_are_woken_beside_dedicated_ones(self, store: Store) -> None:
+        enter(store, "a")
+        store.run(enter_drain("d", lease_ms=60_000, starts=True, served="urgent"))
+        store.run(wake_drain(for_=URGENT))
+        assert [store.client.llen(wake_list(served)) for served in ("", "urgent")] == [1, 1]
+
+    def test_wake_ups_for_everything_are_for_common_loops(self, store: Store) -> None:
+        store.run(enter_drain("d", lease_ms=60_000, starts=True, served="urgent"))
+        assert store.run(wake_drain())
+        assert not store.client.exists(wake_list("urgent"))
+
 
 class TestEnterDrain:
     def test_loops_are_counted(self, store: Store) -> None:
@@ -77,6 +105,23 @@ class TestEnterDrain:
         store.client.zadd(DRAINS, {"a": 1})
         enter(store, "a", starts=False)
         assert not store.run(wake_drain())
+
+    def test_loops_are_counted_by_kind_and_by_what_they_serve(self, store: Store) -> None:
+        enter(store, "a")
+        for loop, served in (("d", "urgent"), ("e", "urgent-normal"), ("f", "urgent")):
+            store.run(enter_drain(loop, lease_ms=60_000, starts=True, served=served))
+
+        def count(serve: Priority | None = None) -> int:
+            return sum(store.run(kind) for kind in running_loops(1, serve=serve))
+
+        assert [count(), count(URGENT), count(Priority.NORMAL), count(BULK)] == [4, 4, 2, 1]
+        store.run(leave_drain("d", served="urgent"))
+        assert count(URGENT) == 3
+
+    def test_a_dedicated_loop_is_no_answer_to_a_call_for_a_common_one(self, store: Store) -> None:
+        assert store.run(wake_drain())
+        store.run(enter_drain("d", lease_ms=60_000, starts=True, served="urgent"))
+        assert store.client.exists(CALLING)
 
 
 class TestHints:

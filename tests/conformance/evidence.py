@@ -155,6 +155,17 @@ class TestEvidenceWhileTheJobExists:
         assert given.balanced(store, lane)
 
 
+    def test_a_late_rejection_is_no_proof_that_the_provider_has_it(self, store: Store) -> None:
+        lane, claim = given.flight(store, 2)
+        given.settle(store, lane, claim, Settlement({State.QUEUED: 2}, back=claim.jobs))
+        store.run(apply_records(lane, given.records(State.REJECTED, claim.jobs[:1])))
+        again = given.claim(store, lane, "b2")
+        assert proven(again.jobs, store.run(read_records_of(lane, again.jobs))) == set()
+        given.settle(store, lane, again, given.ended(State.ACCEPTED, again.jobs), "b2")
+        assert given.counts(store, lane) == {State.ACCEPTED: 2}
+        assert given.balanced(store, lane)
+
+
 class TestAnswersThatCameTooLate:
     def test_what_they_prove_is_written(self, store: Store) -> None:
         lane, claim = given.flight(store, 2)

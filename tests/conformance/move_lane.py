@@ -4,24 +4,26 @@ import pytest
 
 from store.calls import Store
 from store.flights import Settlement
-from store.lanes import LaneStatus, find_lane, finish_loading, move_lane
+from store.lanes import LaneStatus, find_lane, finish_loading, move_lane, read_journal
 from store.states import State
 from tests.conformance import given
 
 LOADING, SENDING, PAUSED = LaneStatus.LOADING, LaneStatus.SENDING, LaneStatus.PAUSED
 STOPPED, CANCELLING = LaneStatus.STOPPED, LaneStatus.CANCELLING
+HALTED = LaneStatus.HALTED
 CANCELLED, FINISHED = LaneStatus.CANCELLED, LaneStatus.FINISHED
 
 MOVES: dict[LaneStatus, dict[str, LaneStatus]] = {
-    LOADING: {"pause": PAUSED, "stop": STOPPED, "cancel": CANCELLING},
-    SENDING: {"pause": PAUSED, "stop": STOPPED, "cancel": CANCELLING},
-    PAUSED: {"resume": SENDING, "cancel": CANCELLING},
-    STOPPED: {"resume": SENDING, "cancel": CANCELLING},
+    LOADING: {"pause": PAUSED, "stop": STOPPED, "halt": HALTED, "cancel": CANCELLING},
+    SENDING: {"pause": PAUSED, "stop": STOPPED, "halt": HALTED, "cancel": CANCELLING},
+    PAUSED: {"resume": SENDING, "accept": SENDING, "halt": HALTED, "cancel": CANCELLING},
+    STOPPED: {"resume": SENDING, "accept": SENDING, "halt": HALTED, "cancel": CANCELLING},
+    HALTED: {"accept": SENDING, "cancel": CANCELLING},
     CANCELLING: {},
     CANCELLED: {},
     FINISHED: {},
 }
-ACTIONS = ("pause", "resume", "stop", "cancel", "close", "dance")
+ACTIONS = ("pause", "resume", "accept", "stop", "halt", "cancel", "close", "dance")
 EVERY = [(status, action) for status in MOVES for action in ACTIONS]
 
 
@@ -39,7 +41,7 @@ def lane_that_is(store: Store, status: LaneStatus) -> str:
         given.settle(store, lane, claim, given.ended(State.ACCEPTED, claim.jobs))
         return lane
     given.claim(store, lane, most=1)
-    action = {PAUSED: "pause", STOPPED: "stop", CANCELLING: "cancel"}.get(status)
+    action = {PAUSED: "pause", STOPPED: "stop", HALTED: "halt", CANCELLING: "cancel"}.get(status)
     if action:
         store.run(move_lane(lane, action, "because"))
     return lane
@@ -112,6 +114,20 @@ class TestMoveLane:
         store.run(move_lane(lane, "pause"))
         store.run(move_lane(lane, "resume"))
         assert given.claim(store, lane, "b2").journal == before + 3
+
+    @pytest.mark.parametrize("known", [0, 3, 500])
+    def test_accepting_a_halt_puts_the_journal_far_above_what_is_known(
+        self, store: Store, known: int
+    ) -> None:
+        lane = given.loaded(store, 3)
+        store.run(move_lane(lane, "halt", "older copy", known=known))
+        halted = store.run(read_journal(lane))
+        assert halted[0] is HALTED
+        assert given.claim(store, lane).jobs == []
+        store.run(move_lane(lane, "accept"))
+        status, journal = store.run(read_journal(lane))
+        assert status is SENDING
+        assert journal == max(known, halted[1]) + 1_000_001
 
     def test_a_lane_that_was_never_opened_does_not_move(self, store: Store) -> None:
         assert store.run(move_lane("spring-000000", "pause")) == (False, LaneStatus.GONE)

@@ -3,6 +3,7 @@
 import pytest
 
 from store.calls import Store, command
+from store.dead import Dead
 from store.errors import StoreRefused
 from store.flights import (
     Park,
@@ -33,7 +34,7 @@ def mixed(jobs: list[Job]) -> Settlement:
         what.add(state, n)
     what.waves = [Wave("b1", 60_000, tried[5:7])]
     what.parks = [Park("b1p", 60_000, tried[7:8])]
-    what.dead, what.dead_reason = tried[8:9], "api:2000"
+    what.dead = [Dead("api:2000", tried[8:9])]
     what.back = jobs[9:]
     what.codes = {"rejected:api:3005": 2, "tried:http:503": 3}
     what.stats = {"retried": 2}

@@ -7,8 +7,6 @@ import pytest
 from store.calls import Store
 from tests.integration.servers import kinds, running
 
-pytest.register_assert_rewrite("tests.conformance")
-
 
 @pytest.fixture(scope="session", params=kinds())
 def server(

@@ -19,3 +19,13 @@ local function cut(blob, start, n, attempts, base, bytes, k, deaths)
   return section(k, attempts, base, string.sub(blob, start, stop - 1), deaths),
     section(n - k, attempts, rest_base, string.sub(blob, stop + 1, start + bytes - 1), deaths)
 end
+
+-- How many jobs a packed value holds from here on.
+local function jobs_in(blob, position)
+  local sum = 0
+  while position <= #blob do
+    local n, _, _, bytes, start = section_at(blob, position)
+    sum, position = sum + n, start + bytes + 1
+  end
+  return sum
+end

@@ -10,6 +10,7 @@ import redis.asyncio
 from redis.exceptions import ResponseError
 
 from store.calls import AsyncStore, Call, Store, command
+from store.dead import REVIVABLE, Word, revive_dead
 from store.drains import active_lanes, await_wake, enter_drain, ready_lanes, take_sweep, wake_drain
 from store.errors import StoreFull, StoreRefused, StoreUnavailable
 from store.flights import Settlement, due_parks, mark_posting, promote_due, recover_flights
@@ -103,6 +104,7 @@ class Work:
             move_lane(lane, "pause"),
             move_lane(lane, "resume"),
             read_report(lane),
+            revive_dead(lane, Word.RESEND, REVIVABLE, op="a", entries=9),
         ]
 
 

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from store.calls import Store
+from store.dead import Word, count_entries, settle_dead
 from store.flights import Settlement, Wave, promote_due, recover_flights, settle_batch
 from store.intake import Place, RowsAdded, enqueue_messages, enqueue_rows
 from store.keys import limiter
@@ -17,6 +18,7 @@ from store.limits import Limits, acquire_permits, return_permits
 from store.reports import report
 from store.states import State
 from tests.conformance import given
+from tests.conformance.revive_dead import dead
 from tests.conformance.schedule import Grant, now_us, worst_excess
 
 T = TypeVar("T")
@@ -242,3 +244,21 @@ def test_many_callers_never_exceed_the_limit(store: Store, server: str) -> None:
     assert worst_excess(grants, rate=2000) <= 200
     assert int(store.client.hget(limiter("shop"), "messages") or 0) >= empty + 500 * total
     assert total >= 1000  # of the 2,000 of a second: the rate is used
+
+
+def test_operators_who_say_the_same_word_at_once_send_nobody_twice(
+    store: Store, server: str
+) -> None:
+    lane = big_campaign(store, 3000)
+    for i in range(40):
+        dead(store, lane, f"b{i}", (State.UNKNOWN, State.FAILED), most=75)
+    known = find_lane(store, lane)
+    said = at_once(
+        server, 4, lambda mine, _: settle_dead(mine, known, Word.RESEND, (State.UNKNOWN,))
+    )
+    assert sum(one.jobs for one in said) == 1520
+    assert given.counts(store, lane) == {State.QUEUED: 1520, State.FAILED: 1480}
+    assert store.run(count_entries(lane)) == 40
+    assert given.balanced(store, lane)
+    jobs = given.claim(store, lane, "again", most=3000).jobs
+    assert len({job.index for job in jobs}) == len(jobs) == 1520

@@ -9,6 +9,7 @@ from tests.conformance.evidence import (
     TestEvidenceAfterTheEnd,
     TestEvidenceWhileTheJobExists,
 )
+from tests.conformance.expire_lane import TestEndedLanes, TestExpireLane
 from tests.conformance.finish_loading import TestFinishLoading
 from tests.conformance.inbox import TestInbox
 from tests.conformance.mark_posting import TestMarkPosting
@@ -20,6 +21,13 @@ from tests.conformance.permits import TestAcquirePermits, TestBlockSender, TestR
 from tests.conformance.promote_due import TestPromoteDue
 from tests.conformance.recover_flights import TestRecoverFlights
 from tests.conformance.reports import TestLedger, TestMessages, TestReport
+from tests.conformance.revive_dead import (
+    TestClose,
+    TestListDead,
+    TestRepeatsAndBounds,
+    TestResend,
+    TestSettleDead,
+)
 from tests.conformance.settle_batch import (
     TestRefusedFigures,
     TestRepeatedAndLost,
@@ -31,15 +39,19 @@ __all__ = [
     "TestAnswersThatCameTooLate",
     "TestBlockSender",
     "TestClaimBatch",
+    "TestClose",
+    "TestEndedLanes",
     "TestEnqueueMessages",
     "TestEnqueueRows",
     "TestEnterDrain",
     "TestEvidenceAfterTheEnd",
     "TestEvidenceWhileTheJobExists",
+    "TestExpireLane",
     "TestFinishLoading",
     "TestHints",
     "TestInbox",
     "TestLedger",
+    "TestListDead",
     "TestMarkPosting",
     "TestMergedRecords",
     "TestMessages",
@@ -50,8 +62,11 @@ __all__ = [
     "TestRecoverFlights",
     "TestRefusedFigures",
     "TestRepeatedAndLost",
+    "TestRepeatsAndBounds",
     "TestReport",
+    "TestResend",
     "TestReturnPermits",
     "TestSettleBatch",
+    "TestSettleDead",
     "TestWakeDrain",
 ]

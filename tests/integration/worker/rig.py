@@ -40,6 +40,7 @@ from store.states import State
 from worker.delivery import Delivery
 from worker.drain import Drain
 from worker.flight import Flight, Reservation, Tools
+from worker.journals import Journals
 from worker.lanes import LaneShelf
 from worker.pauses import Pauses
 from worker.permits import PermitOffice
@@ -143,12 +144,14 @@ class Rig:
         self.slept: list[float] = []
         self.on_sleep: Callable[[], None] = lambda: None
         self.really_sleeps = False
+        self.ahead = 0.0  # s; what our clock has been put forward
         self.helped = 0
         self.watched = WatchedStore(url)
         self.settings = Settings(sub_accounts={"shop": account(), "bank": account()})
         self.owner = owner
         self.stopping = asyncio.Event()
         self._drain: Drain | None = None
+        self.journals = Journals()
 
     def configure(self, **sections: dict[str, Any]) -> None:
         """Change settings, section by section."""
@@ -170,8 +173,9 @@ class Rig:
             settings=self.settings,
             owner=self.owner,
             rng=random.Random(7),
-            clock=time.monotonic,
+            clock=lambda: time.monotonic() + self.ahead,
             sleep=self._sleep,
+            journals=self.journals,
         )
 
     # Lanes
@@ -273,6 +277,13 @@ class Rig:
         """Let the drain loop run until something is true."""
         async with self.draining():
             await until(condition)
+
+    async def slice_until(self, condition: Callable[[], bool]) -> bool:
+        """Serve a slice that ends when something is true; what is in the air stays there."""
+        task = asyncio.create_task(self.drain.serve(60, self.stopping))
+        await until(condition)
+        self.ahead += 60
+        return await task
 
     async def close(self) -> None:
         """Close the connections."""

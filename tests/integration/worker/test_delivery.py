@@ -3,19 +3,20 @@
 import asyncio
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import pytest
 
 from chatapps.answers import Answered, BatchAnswer, NoAnswer, NotSent, Refused, Result
 from sendmany.embedded import EmbeddedServer
-from store.calls import Store, command
+from store.calls import Call, Store, command
 from store.errors import StoreRefused, StoreUnavailable
 from store.keys import lane_keys, limiter
 from store.lanes import LaneStatus, move_lane
 from store.limits import Limits, acquire_permits
 from store.outcomes import LocalReason, Origin
 from store.states import State
-from tests.integration.worker.rig import Post, Rig, account, refuses, said, taken
+from tests.integration.worker.rig import Post, Rig, account, refuses, said, taken, until
 from worker.pauses import Pauses
 
 BY_NUMBER = 1002  # "the phone number is not valid"
@@ -538,19 +539,23 @@ async def test_redis_may_restart_while_an_answer_is_in_hand(own_server: Embedded
 
 
 async def test_what_is_settled_is_settled_even_when_we_are_cancelled(rig: Rig) -> None:
-    lane = rig.campaign(2)
-    waiting = asyncio.Event()
-    rig.watched.failures["settle_batch"] = [StoreUnavailable("away")]
-    rig.on_sleep = waiting.set
+    lane, real = rig.campaign(2), rig.watched.run
+    settling, go = asyncio.Event(), asyncio.Event()
+
+    async def run(call: Call[Any]) -> Any:
+        if call.script == "settle_batch":
+            settling.set()
+            await go.wait()
+        return await real(call)
+
+    rig.watched.run = run  # type: ignore[method-assign]
     task = asyncio.create_task(rig.deliver(lane))
-    await waiting.wait()
+    await until(settling.is_set)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    for _ in range(200):
-        if rig.report(lane).done == 2:
-            break
-        await asyncio.sleep(0.005)
+    go.set()
+    await until(lambda: rig.report(lane).done == 2)
     assert rig.counts(lane) == {State.ACCEPTED: 2}
 
 

@@ -15,7 +15,8 @@ from config.settings import Settings, SubAccount, load_settings
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs/reference/settings.md"
 EXAMPLE = ROOT / "config/sendmany.example.toml"
-NOT_IN_EXAMPLE = {"sub_accounts.NAME.api_key"}  # a key does not belong in a file that is copied
+# Secrets do not belong in a file that is copied.
+NOT_IN_EXAMPLE = {"sub_accounts.NAME.api_key", "webhooks.authorization"}
 
 
 def _settings(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, Any]]:

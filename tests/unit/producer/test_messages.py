@@ -1,6 +1,6 @@
 """Enqueueing single messages: checked, keyed, stored."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,7 +10,7 @@ from config.settings import Settings, SettingsError
 from producer import Item, KeyConflict, Priority, Producer
 from store.calls import Store
 from store.intake import Taken
-from store.lanes import Lane, list_lanes, read_counts
+from store.lanes import Lane, list_lanes, move_lane, read_counts
 from store.reports import waiting_jobs
 from store.states import State
 
@@ -128,3 +128,24 @@ def test_people_without_a_plain_number_keep_their_id(producer: Producer, store: 
     producer.enqueue({**OTP, "user": user}, sub_account="Shop")
     ((_, job),) = waiting_jobs(store, only_lane(store).id)
     assert job.recipient == b"GB:07700900001"
+
+
+def test_a_producer_whose_clock_is_a_day_late_uses_the_lane_of_redis_day(
+    producer: Producer, store: Store, calendar: Calendar
+) -> None:
+    calendar.now -= timedelta(days=1)
+    first = producer.enqueue(OTP, sub_account="Shop").id.split(".")[0]
+    store.run(move_lane(first, "close"))
+    second = producer.enqueue(OTP, sub_account="Shop").id.split(".")[0]
+    assert second[-6:] == datetime.now(UTC).strftime("%y%m%d") != first[-6:]
+
+
+def test_the_lane_of_yesterday_takes_messages_until_it_is_closed(
+    producer: Producer, store: Store, calendar: Calendar
+) -> None:
+    calendar.now -= timedelta(days=1)
+    lanes = {producer.enqueue(OTP, sub_account="Shop").id.split(".")[0] for _ in range(2)}
+    assert len(lanes) == 1
+    store.run(move_lane(lanes.pop(), "close"))
+    calendar.now += timedelta(days=1)
+    assert producer.enqueue(OTP, sub_account="Shop").taken is Taken.NEW

@@ -3,7 +3,11 @@
 import pytest
 
 from config.settings import SubAccount
-from sendmany.checks import Verdict, limits, look_at_server
+from sendmany.checks import Verdict, limits, look_at_lanes, look_at_memory, look_at_server
+from store.calls import Store
+from store.holdings import Holdings
+from store.lanes import find_lane, list_lanes, move_lane
+from tests.conformance import given
 
 VALKEY = {"redis_version": "7.2.4", "server_name": "valkey", "valkey_version": "9.1.2"}
 GOOD = {
@@ -55,3 +59,28 @@ def test_limits_are_told_in_words() -> None:
     account = SubAccount(messages_per_second=500, burst=100, requests_per_second=0)
     assert limits(account) == "500 messages/s, burst 100, requests/s without limit"
     assert "20 of the burst kept" in limits(SubAccount(urgent_reserve=20))
+
+
+def test_the_memory_is_told_with_what_it_holds() -> None:
+    found = look_at_memory(Holdings(2, 3, 1_000_000, 500, 60_030_000, 0), 30)
+    assert found.verdict is Verdict.OK
+    assert found.finding == (
+        "60.0 MB; 2 lanes active, 3 ended and kept for 30 days; 1,000,000 messages waiting,"
+        " 500 finished; 60 bytes a message"
+    )
+
+
+def test_a_redis_that_is_nearly_full_is_a_problem() -> None:
+    found = look_at_memory(Holdings(0, 0, 0, 0, 91_000_000, 100_000_000), 30)
+    assert found.verdict is Verdict.PROBLEM
+    assert found.finding.startswith("91.0 MB of 100 MB; ")
+
+
+def test_lanes_that_redis_lost_something_of_are_problems(store: Store) -> None:
+    lane = given.loaded(store, 3)
+    assert list(look_at_lanes(list_lanes(store), [])) == []
+    store.run(move_lane(lane, "halt", "an older copy", known=9))
+    halted, gone = look_at_lanes([find_lane(store, lane)], ["other-a1b2c3"])
+    assert (halted.finding, halted.verdict) == ("halted: an older copy", Verdict.PROBLEM)
+    assert 'resume "Spring" --accept' in halted.remedy
+    assert (gone.name, gone.verdict) == ("lane other-a1b2c3", Verdict.PROBLEM)

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from config.settings import Settings
+from config.settings import Settings, SettingsError
 from sendmany.embedded import EmbeddedServer, find_server
-from sendmany.local import Local, LocalPlan, Sandbox
+from sendmany.local import Local, LocalPlan, Receiver, Sandbox
 from sendmany.up import UpPlan, local_plan
 
 
@@ -59,3 +59,24 @@ def test_a_long_home_still_gets_a_socket_that_the_system_takes(tmp_path: Path) -
 
 def test_a_server_program_is_at_hand() -> None:
     assert find_server().is_file()
+
+
+def test_a_receiver_runs_where_it_is_configured_or_asked_for(tmp_path: Path) -> None:
+    plain, asked = UpPlan(tmp_path, Sandbox(), 2), UpPlan(tmp_path, Sandbox(), 2, webhooks=True)
+    assert local_plan(plain, Settings()).receiver is None
+    ours = [local_plan(asked, Settings()).receiver for _ in range(2)]
+    assert ours[0] is not None
+    assert len(ours[0].authorizations[0]) > 30
+    assert ours[0] != ours[1]
+    given = Settings(webhooks={"authorization": ["new", "old"], "port": 8000})
+    for plan in (plain, asked, UpPlan(tmp_path, None, 2)):
+        assert local_plan(plan, given).receiver == Receiver(("new", "old"), 8000)
+
+
+def test_without_a_sandbox_somebody_must_say_whom_the_receiver_believes(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="authorization_env"):
+        local_plan(UpPlan(tmp_path, None, 2, webhooks=True), Settings())
+
+
+def test_the_secret_of_a_receiver_is_not_shown() -> None:
+    assert "winter" not in repr(Receiver(("winter",)))

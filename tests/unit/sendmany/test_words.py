@@ -8,6 +8,7 @@ from sendmany.words import (
     explain_named_code,
     explain_state,
     explain_trail,
+    in_doubt,
     iso,
     several,
 )
@@ -43,12 +44,46 @@ def test_a_trail_entry_becomes_a_sentence() -> None:
     assert text.endswith("2000: internal error of the provider (batch abcdef012345)")
 
 
+def test_what_an_operator_decided_stands_between_the_attempts() -> None:
+    text = explain_trail("2 local 5 1700000000 operator")
+    assert text.startswith("after attempt 2, at 2023-11-")
+    assert text.endswith("an operator had it sent again")
+
+
+@pytest.mark.parametrize(
+    ("counts", "words"),
+    [
+        ({State.ACCEPTED: 9}, ""),
+        ({State.UNKNOWN: 1}, "1 unknown message"),
+        ({State.FAILED: 2_000}, "2,000 failed messages"),
+        ({State.FAILED: 1, State.UNKNOWN: 1}, "1 unknown and 1 failed messages"),
+    ],
+)
+def test_what_is_in_doubt_is_counted_in_words(counts: dict[State, int], words: str) -> None:
+    assert in_doubt(counts) == words
+
+
+def test_a_command_about_a_lane_that_is_no_campaign_names_its_id() -> None:
+    now = report({State.UNKNOWN: 10}, kind="notifications")
+    text = " ".join(explain_lane(now, wait(kept=True)))
+    assert '`sendmany campaign unknown list "spring-1"`' in text
+    assert "unknown list" not in " ".join(explain_lane(now, wait()))
+
+
 def test_a_stopped_lane_says_why_and_how_to_go_on() -> None:
     now = report({State.QUEUED: 10}, status=LaneStatus.STOPPED, reason="the API key is wrong")
     text = " ".join(explain_lane(now, wait()))
     assert "It has stopped: the API key is wrong." in text
     assert 'campaign resume "Spring"' in text
     assert "10 messages wait in the queue." in text
+
+
+def test_a_halted_lane_says_why_and_what_accepting_means() -> None:
+    now = report({State.QUEUED: 10}, status=LaneStatus.HALTED, reason="Redis is older")
+    text = " ".join(explain_lane(now, wait()))
+    assert "It is halted: Redis is older." in text
+    assert 'campaign resume "Spring" --accept' in text
+    assert "may go out again" in text
 
 
 @pytest.mark.parametrize("status", [s for s in LaneStatus if s is not LaneStatus.GONE])
@@ -59,6 +94,13 @@ def test_every_status_is_explained(status: LaneStatus) -> None:
 def test_a_blocked_sub_account_is_the_reason_to_wait_and_says_until_when() -> None:
     sentences = explain_lane(report({State.QUEUED: 10}), wait(blocked_until=1_000))
     assert "the provider asked Shop to pause until" in sentences[1]
+
+
+def test_a_worker_that_cannot_send_says_why() -> None:
+    why = "The worker on host-1 cannot send: sub-account 'Shop' has no API key."
+    waiting = report({State.QUEUED: 10}, reason=why)
+    assert why in explain_lane(waiting, wait())
+    assert why not in explain_lane(report({State.ACCEPTED: 10}, reason=why), wait())
 
 
 def test_messages_that_wait_without_a_worker_say_so() -> None:

@@ -6,8 +6,6 @@ import pytest
 from store.calls import Store
 from store.scripts import load_scripts
 
-pytest.register_assert_rewrite("tests.conformance")
-
 
 @pytest.fixture
 def store() -> Store:

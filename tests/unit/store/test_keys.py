@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from redis.crc import key_slot
 
 from store.calls import Store
-from store.keys import CALLING, DRAINS, WAKE, LaneKeys, lane_keys, limiter, permit
+from store.keys import CALLING, LaneKeys, drains, lane_keys, limiter, permit, wake_list
 from store.lanes import Priority, notification_lane, open_campaign
 from tests.conformance import given as known
 
@@ -40,7 +40,9 @@ def test_a_limiter_and_its_permits_are_on_one_shard() -> None:
 
 
 def test_the_keys_of_drain_loops_are_on_one_shard() -> None:
-    assert len({key_slot(key.encode()) for key in (DRAINS, WAKE, CALLING)}) == 1
+    keys = [key(served) for key in (drains, wake_list) for served in ("", "urgent", "normal-bulk")]
+    assert len(set(keys)) == 6
+    assert len({key_slot(key.encode()) for key in (*keys, CALLING)}) == 1
 
 
 def test_no_two_keys_of_a_lane_are_the_same() -> None:

@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from store.calls import Store
+from store.dead import REVIVABLE, Dead, Revived, Word, revive_dead
+from store.evidence import Applied, Evidence, apply_evidence
 from store.flights import (
     Park,
     Recovered,
@@ -33,6 +35,8 @@ from store.scripts import load_scripts
 from store.states import State
 from tests.conformance import given
 
+Entry = list[tuple[State, Job]]
+"""Dead jobs with the state that their record has now."""
 ENDS = (State.ACCEPTED, State.REJECTED, State.FAILED, State.UNKNOWN)
 VERDICTS = (*ENDS, State.QUEUED, State.DELAYED, State.PARKED)
 
@@ -54,6 +58,7 @@ class LaneMachine(RuleBasedStateMachine):
         self.lost: dict[str, list[Job]] = {}
         self.waves: dict[str, list[Job]] = {}
         self.parks: dict[str, list[Job]] = {}
+        self.dead: deque[Entry] = deque()
         self.ended: Counter[State] = Counter()
 
     @rule(new=st.integers(0, 12), known=st.integers(0, 5), rng=st.randoms())
@@ -136,7 +141,60 @@ class LaneMachine(RuleBasedStateMachine):
         else:
             what = given.ended(State.UNKNOWN, jobs)
             self.ended[State.UNKNOWN] += len(jobs)
+            self.bury(what, State.UNKNOWN, jobs)
         assert self.store.run(settle_park(self.lane, park, len(jobs), what)).verdict == "ok"
+
+    @precondition(lambda self: self.dead)
+    @rule(
+        word=st.sampled_from(Word),
+        states=st.lists(st.sampled_from(REVIVABLE), min_size=1, max_size=2, unique=True),
+        entries=st.integers(1, 3),
+        most=st.integers(1, 10),
+        repeat=st.booleans(),
+    )
+    def say_a_word_about_the_dead(
+        self, word: Word, states: list[State], entries: int, most: int, repeat: bool
+    ) -> None:
+        call = revive_dead(self.lane, word, states, op=self.new_batch(), entries=entries, most=most)
+        said = self.store.run(call)
+        taken, moved_on, looked = self.take_dead(set(states), entries, most)
+        assert said == Revived(said.status, looked, len(taken), moved_on)
+        if word is Word.RESEND:
+            self.ended.subtract(state for state, _ in taken)
+            self.to_front([job for _, job in taken])
+        if repeat:
+            assert self.store.run(call) == said
+
+    def take_dead(self, states: set[State], entries: int, most: int) -> tuple[Entry, int, int]:
+        """What a word takes from the list, how many have moved on, how many entries it looks at."""
+        taken, moved_on, looked, seen = Entry(), 0, 0, 0
+        for entry in list(self.dead)[:entries]:
+            if seen and seen + len(entry) > most:
+                break
+            self.dead.popleft()
+            looked, seen = looked + 1, seen + len(entry)
+            taken += [pair for pair in entry if pair[0] in states]
+            stays = [pair for pair in entry if pair[0] in REVIVABLE and pair[0] not in states]
+            moved_on += sum(state not in REVIVABLE for state, _ in entry)
+            if stays:
+                self.dead.append(stays)
+        return taken, moved_on, looked
+
+    @precondition(lambda self: self.dead)
+    @rule(rng=st.randoms(), state=st.sampled_from([State.ACCEPTED, State.DELIVERED]))
+    def hear_of_a_dead_one(self, rng: Random, state: State) -> None:
+        entry = rng.choice(self.dead)
+        at = rng.randrange(len(entry))
+        was, job = entry[at]
+        news = Evidence(job.index, 1, state, given.NOW)
+        applied = self.store.run(apply_evidence(self.lane, [news]))
+        if was in REVIVABLE or (was, state) == (State.ACCEPTED, State.DELIVERED):
+            assert applied == Applied(counted=1)
+            entry[at] = (state, job)
+            self.ended.subtract([was])
+            self.ended[state] += 1
+        else:
+            assert applied == Applied(stale=1)
 
     @precondition(lambda self: self.waves)
     @rule(rng=st.randoms())
@@ -214,6 +272,17 @@ class LaneMachine(RuleBasedStateMachine):
                 given.settle(self.store, self.lane, claim, what, f"last{i}")
         assert self.store.run(finish_loading(self.lane)) is LaneStatus.FINISHED
         assert given.balanced(self.store, self.lane)
+        call = revive_dead(self.lane, Word.RESEND, REVIVABLE, op="last", entries=9999, most=9999)
+        taken, _, _ = self.take_dead(set(REVIVABLE), 9999, 9999)
+        ends = LaneStatus.SENDING if taken else LaneStatus.FINISHED
+        assert self.store.run(call).status is ends
+        claim = given.claim(self.store, self.lane, "again", most=100_000)
+        assert claim.jobs == [job for _, job in taken]
+        if taken:
+            what = given.ended(State.ACCEPTED, claim.jobs)
+            end = given.settle(self.store, self.lane, claim, what, "again")
+            assert end.status is LaneStatus.FINISHED
+        assert given.balanced(self.store, self.lane)
 
     def judge(self, batch: str, jobs: list[Job], rng: Random) -> Settlement:
         """A random verdict for every message, in the model and as a settlement."""
@@ -224,6 +293,8 @@ class LaneMachine(RuleBasedStateMachine):
         for state in ENDS:
             what.records += given.records(state, judged.get(state, []))
             self.ended[state] += len(judged.get(state, []))
+            if state in REVIVABLE and judged.get(state):
+                self.bury(what, state, judged[state])
         if back := judged.get(State.QUEUED):
             what.back = back
             self.to_front(back)
@@ -236,6 +307,12 @@ class LaneMachine(RuleBasedStateMachine):
             what.parks = [Park(f"{batch}p", 0, doubtful)]
             self.parks[f"{batch}p"] = doubtful
         return what
+
+    def bury(self, what: Settlement, state: State, jobs: list[Job]) -> None:
+        """Keep copies on the dead list, with the last attempt counted."""
+        tried = [Job(i, n + 1, line) for i, n, line in jobs]
+        what.dead.append(Dead("http:503", tried))
+        self.dead.append([(state, job) for job in tried])
 
     def to_front(self, jobs: Iterable[Job]) -> None:
         self.queue.extendleft(reversed(list(jobs)))

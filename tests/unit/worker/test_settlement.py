@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from store.dead import Dead
 from store.flights import settle_batch
 from store.outcomes import RECORD_BYTES, LocalReason, Origin, Outcome, read_record
 from store.packing import Job
@@ -82,8 +83,24 @@ def test_a_message_out_of_attempts_fails_and_is_on_the_dead_list_with_the_reason
     verdicts = Verdicts(retry=[(job(0, attempts=2), SERVER_ERROR), (job(1, attempts=1), API_1002)])
     what = settlement_of(flight(jobs(2)), verdicts, tools(max_attempts=3))
     assert what.counts == {State.FAILED: 1, State.DELAYED: 1}
-    assert (what.dead, what.dead_reason) == ([job(0, attempts=3)], "http:503")
+    assert what.dead == [Dead("http:503", [job(0, attempts=3)])]
     assert [one.index for one in what.waves[0].jobs] == [1]
+
+
+def test_what_is_held_is_unknown_and_on_the_dead_list_an_entry_a_reason() -> None:
+    held = [(job(0), SERVER_ERROR), (job(1, attempts=1), API_1002), (job(2), SERVER_ERROR)]
+    what = settlement_of(flight(jobs(3)), Verdicts(held=held), tools())
+    assert what.counts == {State.UNKNOWN: 3}
+    assert what.dead == [
+        Dead("http:503", [job(0, attempts=1), job(2, attempts=1)]),
+        Dead("api:1002", [job(1, attempts=2)]),
+    ]
+
+
+def test_what_fails_and_what_is_held_are_both_kept() -> None:
+    verdicts = Verdicts(held=[(job(0), SERVER_ERROR)], retry=[(job(1), API_1002)])
+    what = settlement_of(flight(jobs(2)), verdicts, tools(max_attempts=1))
+    assert [dead.reason for dead in what.dead] == ["api:1002", "http:503"]
 
 
 def test_what_is_in_doubt_is_parked_for_as_long_as_the_lane_says() -> None:

@@ -1,7 +1,7 @@
 """The Celery tasks around an engine that does as it is told."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,9 +22,12 @@ class FakeEngine:
     alive: bool = True
     drained: int = 0
     closed: bool = False
+    on_drain: list[Callable[[], None]] = field(default_factory=list)
 
     def drain(self) -> bool:
         self.drained += 1
+        if self.on_drain:
+            self.on_drain.pop(0)()
         return self.slices.pop(0) if self.slices else False
 
     def sweep(self) -> bool:
@@ -100,6 +103,17 @@ def test_a_broker_that_is_away_is_no_error_for_who_calls_for_help(
 
     monkeypatch.setattr(tasks.app, "send_task", fail)
     tasks.call_for_drain()
+
+
+def test_a_dedicated_worker_drains_until_it_is_told_to_stop(
+    engine: FakeEngine, sent: list[str]
+) -> None:
+    def stop() -> None:
+        engine.stopping = True
+
+    engine.on_drain = [lambda: None, stop]
+    tasks._drain_always()
+    assert (engine.drained, sent) == (2, [])
 
 
 def test_an_engine_whose_thread_has_died_is_replaced(

@@ -332,3 +332,14 @@ async def test_an_ambiguous_error_comes_after_the_messages_were_taken(time: Time
         response = await http.post(BATCH, json=batch(message(1)))
         assert (response.status_code, response.json()["code"]) == (500, 2000)
         assert (await ledger_of(http))["taken"] == 1
+
+
+async def test_the_ledger_tells_what_was_posted_where_receipts_are(time: Time) -> None:
+    async with door(app_of(time, receipts="plain")) as http:
+        await http.post(BATCH, json=batch(message(1)))
+        webhooks = (await ledger_of(http))["webhooks"]  # nobody has said where to post
+        assert set(webhooks) >= {"planned", "acknowledged", "given_up", "waiting"}
+        assert set(webhooks.values()) == {0}
+        assert (await http.post("/sandbox/reset")).status_code == 204
+    async with door(app_of(time)) as http:
+        assert "webhooks" not in await ledger_of(http)

@@ -1,0 +1,1 @@
+"""Ways to look, and what the provider tells us: the receiver of receipts and replies."""

@@ -1,0 +1,332 @@
+"""`make chaos SECONDS=… SEED=…`: campaigns go out while everything around them is killed and frozen.
+
+    python -m tests.acceptance.chaos --seconds 60 --seed 7
+
+Three campaigns run at a time: one against a provider that fails a lot (`wild`) and one against one that
+also fails after it took messages (`ambiguous`), both with all policies on `hold`; and one against the
+latter that resends. Beside them an application enqueues single messages with keys. Meanwhile
+trouble strikes (tests.acceptance.trouble). Then all of it settles, and the books are compared.
+
+What happens is told on stderr. The last line on stdout is one JSON object. The exit code is 1 when an
+invariant is broken. The seed decides about strikes, failures and pauses, not about how threads race.
+"""
+
+import argparse
+import json
+import os
+import random
+import shutil
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any, TypeVar
+
+from sendmany.local import Local, LocalPlan
+from sendmany.processes import Child, python, start
+from store.calls import Store
+from store.errors import StoreUnavailable
+from store.intake import NewMessage, Taken, enqueue_messages
+from store.lanes import LaneStatus, Policies, Priority, announce, move_lane, open_notifications
+from store.reports import report
+from tests.acceptance.invariants import Expected, examine
+from tests.acceptance.trouble import Crew, Trouble
+from tests.integration.worker.rig import launch_campaign
+
+T = TypeVar("T")
+LEASE = 3.0
+DEADLINE = 2.0
+FREEZE = (LEASE * 1.2, LEASE * 2.5)
+SETTLE = 150.0  # s until everything must have ended after the last strike
+RATE = 1000  # messages a second and sub-account
+HOLD = Policies(on_unknown="hold", on_server_error="hold")
+RESEND = Policies(on_unknown="resend", on_server_error="retry")
+KINDS = {"wild": HOLD, "doubtful": HOLD, "resent": RESEND}
+SANDBOX_OF = {"wild": "wild", "doubtful": "ambiguous", "resent": "ambiguous"}
+NOTIFICATIONS = "n-chaos1-n261122"
+KEY = "sandbox-key"
+
+
+@dataclass
+class Run:
+    """What a run is made of."""
+
+    seconds: float
+    seed: int
+    recipients: int
+    home: Path
+    workers: int = 2
+    sandboxes: dict[str, str] = field(default_factory=dict)  # faults → URL
+    lanes: list[Expected] = field(default_factory=list)
+    started: float = field(default_factory=time.monotonic)
+
+    def say(self, line: str) -> None:
+        """One line for people."""
+        print(f"{time.monotonic() - self.started:7.1f} s  {line}", file=sys.stderr, flush=True)
+
+
+class Application:
+    """What puts jobs in: it asks again until Redis answers, and believes what it was answered."""
+
+    def __init__(self, run: Run, url: str) -> None:
+        self._run = run
+        self._store = Store.connect(url)
+        self._closing = Event()
+        self._lanes: dict[str, Expected] = {}
+        self._messages: set[str] = set()  # ids that were acknowledged
+        self._sent = 0
+        self._thread = Thread(target=self._work, daemon=True)
+        self.broken: list[str] = []
+
+    def start(self) -> None:
+        """Begin, beside everything else."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Put nothing more in."""
+        self._closing.set()
+        self._thread.join()
+        self._insist(lambda: self._store.run(move_lane(NOTIFICATIONS, "close")))
+        url = self._run.sandboxes["ambiguous"]
+        self._run.lanes.append(Expected(NOTIFICATIONS, self._sent, True, url))
+        if len(self._messages) != self._sent:
+            self.broken.append(f"{self._sent} messages have {len(self._messages)} ids")
+
+    def _work(self) -> None:
+        self._insist(
+            lambda: open_notifications(
+                self._store, NOTIFICATIONS, "resent", Priority.NORMAL, RESEND
+            )
+        )
+        while not self._closing.is_set():
+            for kind in KINDS:
+                self._see_to(kind)
+            for _ in range(10):
+                self._notify()
+                self._closing.wait(0.05)
+
+    def _see_to(self, kind: str) -> None:
+        """Launch the first campaign of a kind, and the next one when the last has ended."""
+        last = self._lanes.get(kind)
+        if last is not None:
+            status = self._insist(lambda: report(self._store, last.lane)).lane.status
+            if not status.ended:
+                return
+        if self._closing.is_set():
+            return
+        name, n = f"{kind} {len(self._run.lanes)}", self._run.recipients
+        lane = self._insist(
+            lambda: launch_campaign(self._store, n, name, sub_account=kind, policies=KINDS[kind])
+        )
+        url = self._run.sandboxes[SANDBOX_OF[kind]]
+        self._lanes[kind] = Expected(lane, n, KINDS[kind] is RESEND, url)
+        self._run.lanes.append(self._lanes[kind])
+        self._run.say(f"launched {lane}")
+
+    def _notify(self) -> None:
+        """Two messages, each with a key of its own."""
+        messages = [
+            NewMessage(
+                b'4477009%05d\t{"type":"text","content":{"text":"Code"}}' % (number % 100000),
+                number.to_bytes(16, "big"),
+                b"12345678",
+            )
+            for number in range(self._sent, self._sent + 2)
+        ]
+        taken = self._insist(lambda: self._store.run(enqueue_messages(NOTIFICATIONS, messages)))
+        assert taken is not None
+        if any(what is Taken.CONFLICT for what, _ in taken):
+            self.broken.append("a key came back as a conflict")
+        self._messages.update(id_ for _, id_ in taken)
+        self._sent += len(messages)
+        self._insist(lambda: self._store.run(announce(NOTIFICATIONS, Priority.NORMAL)))
+
+    def _insist(self, what: Callable[[], T]) -> T:
+        while True:
+            try:
+                return what()
+            except StoreUnavailable:
+                time.sleep(0.2)
+
+
+def run_chaos(run: Run) -> dict[str, Any]:
+    """Run it to its end; the figures, `breaches` among them."""
+    providers = [start_sandbox(run, faults) for faults in ("wild", "ambiguous")]
+    plan = LocalPlan(run.home, worker_processes=0, fsync="always", environment=_environment(run))
+    try:
+        with Local(plan) as local:
+            crew = Crew(local, run.workers)
+            try:
+                crew.hire()
+                return _troubled(run, crew)
+            finally:
+                crew.dismiss()
+    finally:
+        for provider in providers:
+            provider.stop(0.5)
+
+
+def start_sandbox(run: Run, faults: str) -> Child:
+    """Start a provider that fails in this way."""
+    accounts = [f"--sub-account={kind}" for kind, its in SANDBOX_OF.items() if its == faults]
+    options = (f"--faults={faults}", f"--seed={run.seed}", "--latency-ms=30", *accounts)
+    log = run.home / f"{faults}.log"
+    sandbox = start(
+        python("chatapps.sandbox", *options),
+        log,
+        env={**os.environ, "SANDBOX_API_KEY": KEY},
+        read_stdout=True,
+    )
+    run.sandboxes[faults] = json.loads(sandbox.first_line(20))["listening"]
+    return sandbox
+
+
+def _environment(run: Run) -> tuple[tuple[str, str], ...]:
+    accounts = {
+        kind: {
+            "base_url": run.sandboxes[faults],
+            "api_key": KEY,
+            "messages_per_second": RATE,
+            "requests_per_second": 0,
+        }
+        for kind, faults in SANDBOX_OF.items()
+    }
+    settings: dict[str, object] = {
+        "SUB_ACCOUNTS": json.dumps(accounts),
+        "BATCH__MAX_MESSAGES": 100,
+        "HTTP__DEADLINE": DEADLINE,
+        "HTTP__READ_TIMEOUT": DEADLINE,
+        "WORKER__LEASE_SECONDS": LEASE,
+        "WORKER__SLICE_SECONDS": 2,
+        "WORKER__SWEEP_SECONDS": 0.5,
+        "RETRY__QUICK_BASE": 0.1,
+        "RETRY__WAVE_BASE": 0.3,
+        "RETRY__WAVE_CAP": 3,
+        "RETRY__RETRY_AFTER_CAP": 1,
+        "LOG_FORMAT": "json",
+    }
+    return tuple((f"SENDMANY_{name}", str(value)) for name, value in settings.items())
+
+
+def _troubled(run: Run, crew: Crew) -> dict[str, Any]:
+    assert crew.local.server is not None
+    url = crew.local.server.url
+    trouble = Trouble(crew, random.Random(run.seed), FREEZE, run.say)
+    application = Application(run, url)
+    application.start()
+    trouble.run(run.seconds)
+    trouble.undo()
+    run.say("no more trouble; everything settles")
+    application.stop()
+    store = Store.connect(url)
+    late = _settle(run, crew, store)
+    found = _examine(run, store, late)
+    found["breaches"] += application.broken + crew.faults
+    store.close()
+    return {
+        "seed": run.seed,
+        "seconds": run.seconds,
+        **found,
+        "strikes": dict(sorted(trouble.strikes.items())),
+        "workers": len(crew.ever),
+        "slowest_stop": round(crew.slowest_leave, 1),
+        **_told(crew.local.worker_log),
+    }
+
+
+def _settle(run: Run, crew: Crew, store: Store) -> list[str]:
+    """Wait until every lane has ended; gives what is said of those that do not."""
+    end, began = time.monotonic() + SETTLE, time.monotonic()
+    open_ = [lane.lane for lane in run.lanes]
+    while open_ and time.monotonic() < end:
+        crew.watch()
+        time.sleep(0.2)
+        open_ = [lane for lane in open_ if not report(store, lane).lane.status.ended]
+    run.say(f"settled within {time.monotonic() - began:.1f} s")
+    late = [report(store, lane) for lane in open_]
+    return [f"{one.lane.id} never ended: {one.lane.status} {one.counts}" for one in late]
+
+
+def _examine(run: Run, store: Store, late: list[str]) -> dict[str, Any]:
+    """The books of all lanes together."""
+    states: Counter[str] = Counter()
+    stats: Counter[str] = Counter()
+    figures: Counter[str] = Counter()
+    breaches = list(late)
+    for expected in run.lanes:
+        found = examine(store, expected)
+        states.update({str(state): n for state, n in found.states.items()})
+        figures["duplicates_resend" if expected.resends else "duplicates_hold"] += found.doubled
+        figures["lost"] += found.lost
+        breaches += found.breaches
+        ended = report(store, expected.lane)
+        stats.update(ended.stats)
+        if ended.lane.status is LaneStatus.STOPPED:
+            breaches.append(f"{expected.lane} was stopped: {ended.lane.reason}")
+    return {
+        "lanes": len(run.lanes),
+        "messages": sum(expected.jobs for expected in run.lanes),
+        "states": dict(sorted(states.items())),
+        "stats": dict(sorted(stats.items())),
+        "lost": figures["lost"],
+        "duplicates_hold": figures["duplicates_hold"],
+        "duplicates_resend": figures["duplicates_resend"],
+        "breaches": breaches,
+    }
+
+
+def _told(log: Path) -> dict[str, int]:
+    """What the workers say that they met; a line that was being written when they died is left out."""
+    told: Counter[str] = Counter()
+    for line in log.read_text(errors="replace").splitlines():
+        try:
+            entry = json.loads(line) if line.startswith("{") else {}
+        except ValueError:
+            continue
+        match entry.get("event"):
+            case "flights recovered":
+                told["recovered_back"] += entry["back"]
+                told["recovered_parked"] += entry["parked"]
+                told["set_aside"] += entry["aside"]
+            case "park resolved":
+                told["parks_resolved"] += 1
+                told["parked"] += entry["known"] + entry["again"] + entry["closed"]
+            case "the lease had run out":
+                told["answers_after_the_lease"] += 1
+            case "settling waits for the store":
+                told["settling_waited"] += 1
+            case str(event) if entry.get("level") in ("error", "critical"):
+                told[f"error: {event}"] += 1
+            case _:
+                pass
+    return dict(sorted(told.items()))
+
+
+def main() -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="chaos", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--seconds", type=float, default=60, help="of trouble; then it settles")
+    parser.add_argument("--seed", type=int, help="the default is a new one, which is printed")
+    parser.add_argument("--recipients", type=int, default=20_000, help="of each campaign")
+    parser.add_argument("--keep", action="store_true", help="the logs and the data, in any case")
+    options = parser.parse_args()
+    seed = random.SystemRandom().randrange(10**6) if options.seed is None else options.seed
+    home = Path(tempfile.mkdtemp(prefix="chaos-"))
+    run = Run(options.seconds, seed, options.recipients, home)
+    run.say(f"seed {seed}, {options.seconds:g} s of trouble, in {home}")
+    figures = run_chaos(run)
+    if not figures["breaches"] and not options.keep:
+        shutil.rmtree(home)
+    for breach in figures["breaches"]:
+        run.say(f"BROKEN: {breach}")
+    run.say("broken" if figures["breaches"] else "every invariant holds")
+    print(json.dumps(figures))
+    return 1 if figures["breaches"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,399 @@
+"""Every script, called through a proxy that loses its reply, and then called again: one effect.
+
+A store after `call, lost reply, the same call` must look as it does after the call alone; only a lease
+may end later. The table names every script there is; those few whose repeat shows say why it harms
+nobody.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from sendmany.embedded import EmbeddedServer
+from store.calls import Call, Store, command, text
+from store.dead import Dead, Word, revive_dead
+from store.drains import enter_drain, wake_drain
+from store.errors import StoreUnavailable
+from store.evidence import Evidence, apply_evidence
+from store.flights import (
+    Park,
+    Settlement,
+    Wave,
+    claim_batch,
+    mark_posting,
+    promote_due,
+    recover_flights,
+    settle_batch,
+    settle_park,
+)
+from store.inbox import acknowledge, add_to_inbox, keep_aside, read_inbox, reclaim
+from store.intake import Place, enqueue_messages, enqueue_rows
+from store.keys import INBOX
+from store.lanes import finish_loading, move_lane, open_campaign
+from store.limits import Limits, acquire_permits, block_sender, return_permits
+from store.retention import expire_step
+from store.scripts import load_scripts
+from store.states import State
+from tests.conformance import given
+from tests.integration.proxy import ReplyDropper
+
+LIMITS = Limits(messages_per_second=10, burst=5, urgent_reserve=0, requests_per_second=0)
+AnyCall = Call[Any]
+Doing = Callable[[Store], AnyCall]
+"""Brings the store into the state before the call, and gives the call."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A call that is made twice."""
+
+    script: str
+    doing: Doing
+
+
+CASES: dict[str, Case] = {}
+"""By a few words that say what is done."""
+
+NOT_TWICE_THE_SAME = {
+    "add_to_inbox": "a body that is kept twice is applied twice, which changes nothing",
+    "keep_aside": "kept for people to look at; a copy harms nobody",
+    "wake_drain": "a hint: a lost one costs seconds, until the next tick or sweep",
+    "read_inbox": "what was handed out and never arrived is reclaimed by another consumer",
+    "reclaim_inbox": "as read_inbox",
+    "read_report": "reads",
+}
+
+
+def case(script: str, what: str) -> Callable[[Doing], Doing]:
+    """Add a call to the table."""
+
+    def add(doing: Doing) -> Doing:
+        CASES[f"{script}: {what}"] = Case(script, doing)
+        return doing
+
+    return add
+
+
+# Intake
+
+
+@case("open_lane", "a campaign is opened")
+def _(store: Store) -> AnyCall:
+    """The call is taken from what opening a campaign runs, with the id that it has drawn."""
+    calls: list[AnyCall] = []
+    original = store.run
+
+    def noting(call: AnyCall) -> Any:
+        calls.append(call)
+        return original(call)
+
+    store.run = noting  # type: ignore[method-assign]
+    open_campaign(store, given.plan())
+    store.run = original  # type: ignore[method-assign]
+    store.client.flushall()
+    return next(call for call in calls if call.script == "open_lane")
+
+
+@case("enqueue_rows", "a chunk of a file")
+def _(store: Store) -> AnyCall:
+    lane = given.campaign(store)
+    doubled = given.numbers(3) + given.numbers(1)
+    return enqueue_rows(lane, Place(), Place(40, 4, 4), doubled, 2)
+
+
+@case("finish_loading", "a file has been read")
+def _(store: Store) -> AnyCall:
+    lane = given.campaign(store)
+    given.add(store, lane, given.numbers(3), 0, 30)
+    return finish_loading(lane)
+
+
+@case("enqueue_messages", "messages with keys")
+def _(store: Store) -> AnyCall:
+    messages = [given.message(f"text {i}", key=f"key {i}") for i in range(3)]
+    return enqueue_messages(given.notifications(store), messages)
+
+
+# Lanes
+
+
+def _moving(action: str, *before: str) -> Doing:
+    def doing(store: Store) -> AnyCall:
+        lane = given.loaded(store, 3)
+        for one in before:
+            store.run(move_lane(lane, one))
+        return move_lane(lane, action, "a reason")
+
+    return doing
+
+
+for action, before in {"pause": (), "stop": (), "cancel": (), "resume": ("pause",)}.items():
+    case("move_lane", action)(_moving(action, *before))
+
+
+@case("move_lane", "close")
+def _(store: Store) -> AnyCall:
+    return move_lane(given.notifications(store), "close")
+
+
+@case("expire_lane", "all of a lane")
+def _(store: Store) -> AnyCall:
+    lane, claim = given.flight(store, 3)
+    given.settle(store, lane, claim, given.ended(State.ACCEPTED, claim.jobs))
+    return expire_step(lane)
+
+
+# A flight
+
+
+@case("claim_batch", "a part of a section")
+def _(store: Store) -> AnyCall:
+    lane = given.loaded(store, 10)
+    return claim_batch(lane, "b1", owner="ann", most=4, most_bytes=1 << 20, lease_ms=60_000)
+
+
+@case("mark_posting", "the first request")
+def _(store: Store) -> AnyCall:
+    lane, _ = given.flight(store, 5)
+    return mark_posting(lane, "b1", owner="ann", request=1, messages=5, lease_ms=60_000)
+
+
+def _all_kinds_of_ends(store: Store) -> tuple[str, Settlement]:
+    lane, claim = given.flight(store, 12)
+    sent, back, later, doubtful, dead = (claim.jobs[i : i + 2] for i in range(0, 10, 2))
+    rest = claim.jobs[10:]
+    what = Settlement(records=given.records(State.ACCEPTED, sent + rest))
+    what.records += given.records(State.TRIED, later + doubtful)
+    what.records += given.records(State.FAILED, dead)
+    what.back, what.waves, what.parks = back, [Wave("w", 0, later)], [Park("p", 0, doubtful)]
+    what.dead = [Dead("http:500", dead)]
+    what.codes, what.stats = {"failed:http:500": 2}, {"retried": 2}
+    what.trails = [(0, b"4-5 1 http 500 1 b1")]
+    what.long_ids = [(0, b"GB.1349")]
+    for state, n in {
+        State.ACCEPTED: 4, State.QUEUED: 2, State.DELAYED: 2, State.PARKED: 2, State.FAILED: 2
+    }.items():  # fmt: skip
+        what.add(state, n)
+    return lane, what
+
+
+@case("settle_batch", "a flight that ends in every way")
+def _(store: Store) -> AnyCall:
+    lane, what = _all_kinds_of_ends(store)
+    return settle_batch(lane, "b1", 12, "ann", what)
+
+
+@case("settle_batch", "a park that ends")
+def _(store: Store) -> AnyCall:
+    lane, what = _all_kinds_of_ends(store)
+    store.run(settle_batch(lane, "b1", 12, "ann", what))
+    jobs = what.parks[0].jobs
+    return settle_park(lane, "p", 2, given.ended(State.UNKNOWN, list(jobs)))
+
+
+@case("promote_due", "a wave that is due")
+def _(store: Store) -> AnyCall:
+    lane, what = _all_kinds_of_ends(store)
+    store.run(settle_batch(lane, "b1", 12, "ann", what))
+    return promote_due(lane)
+
+
+def _lost_flight(store: Store, *, posted: bool) -> AnyCall:
+    lane, _ = given.flight(store, 5)
+    if posted:
+        store.run(mark_posting(lane, "b1", owner="ann", request=1, messages=5, lease_ms=60_000))
+    given.lease_ran_out(store, lane)
+    return recover_flights(lane, settle_after_ms=0)
+
+
+@case("recover_flights", "a flight that was claimed")
+def _(store: Store) -> AnyCall:
+    return _lost_flight(store, posted=False)
+
+
+@case("recover_flights", "a flight that was posted")
+def _(store: Store) -> AnyCall:
+    return _lost_flight(store, posted=True)
+
+
+@case("apply_evidence", "early, late, and of nobody")
+def _(store: Store) -> AnyCall:
+    lane, what = _all_kinds_of_ends(store)
+    store.run(settle_batch(lane, "b1", 12, "ann", what))
+    pieces = [Evidence(index, 1, State.DELIVERED, given.NOW) for index in (0, 2, 6, 9, 999)]
+    return apply_evidence(lane, pieces)
+
+
+@case("revive_dead", "an operator has them sent again")
+def _(store: Store) -> AnyCall:
+    lane, what = _all_kinds_of_ends(store)
+    store.run(settle_batch(lane, "b1", 12, "ann", what))
+    return revive_dead(lane, Word.RESEND, [State.FAILED], op="op", entries=9)
+
+
+# Limits, loops, the inbox
+
+
+@case("acquire_permits", "granted")
+def _(store: Store) -> AnyCall:
+    return acquire_permits("shop", LIMITS, 3, op="op", urgent=False, horizon=60)
+
+
+@case("return_permits", "some of them")
+def _(store: Store) -> AnyCall:
+    store.run(acquire_permits("shop", LIMITS, 5, op="op", urgent=False, horizon=60))
+    return return_permits("shop", LIMITS, 2, op="op")
+
+
+@case("block_sender", "for a minute")
+def _(store: Store) -> AnyCall:
+    return block_sender("shop", 60)
+
+
+@case("enter_drain", "a loop registers")
+def _(store: Store) -> AnyCall:
+    return enter_drain("loop", lease_ms=60_000, starts=True)
+
+
+@case("acknowledge_inbox", "an entry")
+def _(store: Store) -> AnyCall:
+    id_ = store.run(add_to_inbox(b"body"))
+    store.run(read_inbox("ann"))
+    return acknowledge([id_])
+
+
+# The tests
+
+
+@pytest.fixture(scope="module")
+def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReplyDropper]:
+    """A server behind a proxy."""
+    home = tmp_path_factory.mktemp("proxied")
+    server = EmbeddedServer(home / "redis", options={"appendonly": "no"})
+    server.start()
+    with ReplyDropper(server.url, home) as dropper:
+        yield dropper
+    server.stop()
+
+
+@pytest.fixture
+def lossy(proxy: ReplyDropper) -> Iterator[Store]:
+    """A store that is empty, and loses replies when the test says so."""
+    proxy.drop_nothing()
+    store = Store.connect(proxy.url)
+    store.client.flushall()
+    store.load()
+    yield store
+    store.close()
+
+
+def lose(store: Store, proxy: ReplyDropper, call: AnyCall) -> None:
+    """Make the call; its work is done, and its reply is lost."""
+    assert call.script is not None
+    proxy.drop(call.script)
+    before = len(proxy.dropped)
+    with pytest.raises(StoreUnavailable):
+        store.run(call)
+    assert proxy.dropped[before:] == [call.script]
+
+
+def everything(store: Store) -> dict[str, Any]:
+    """All that the store holds, but for the times at which leases and waits end."""
+    keys: list[bytes] = sorted(store.run(command("KEYS", "*", parse=list)))
+    return {key.decode(): _content(store, key) for key in keys}
+
+
+def _content(store: Store, key: bytes) -> Any:
+    kind = store.run(command("TYPE", key, parse=text))
+    reads = {
+        "string": ("GET", key),
+        "hash": ("HGETALL", key),
+        "list": ("LRANGE", key, 0, -1),
+        "zset": ("ZRANGE", key, 0, -1),
+        "set": ("SMEMBERS", key),
+        "stream": ("XRANGE", key, "-", "+"),
+    }
+    found = store.run(command(*reads[kind], parse=lambda reply: reply))
+    if kind == "hash":
+        return {name: value for name, value in found.items() if name != b"blocked_until"}
+    return found
+
+
+def test_the_table_names_every_script() -> None:
+    assert {one.script for one in CASES.values()} | set(NOT_TWICE_THE_SAME) == set(load_scripts())
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_call_whose_reply_is_lost_may_be_repeated(
+    lossy: Store, proxy: ReplyDropper, name: str
+) -> None:
+    call = CASES[name].doing(lossy)
+    before = everything(lossy)
+    lose(lossy, proxy, call)
+    after = everything(lossy)
+    assert after != before, "the call did nothing"
+    lossy.run(call)
+    assert everything(lossy) == after
+
+
+def test_a_chunk_whose_reply_was_lost_is_answered_with_the_first_figures(
+    lossy: Store, proxy: ReplyDropper
+) -> None:
+    call = CASES["enqueue_rows: a chunk of a file"].doing(lossy)
+    lose(lossy, proxy, call)
+    again = lossy.run(call)
+    assert (again.added, again.duplicates, again.repeated) == (3, 1, True)
+
+
+def test_a_message_whose_reply_was_lost_has_the_id_that_it_got_first(
+    lossy: Store, proxy: ReplyDropper
+) -> None:
+    call = CASES["enqueue_messages: messages with keys"].doing(lossy)
+    lose(lossy, proxy, call)
+    again = lossy.run(call)
+    assert [what.value for what, _ in again] == ["d", "d", "d"]
+    assert [id_.split(".")[1] for _, id_ in again] == ["0", "1", "2"]
+
+
+def test_a_claim_whose_reply_was_lost_brings_the_same_jobs(
+    lossy: Store, proxy: ReplyDropper
+) -> None:
+    call = CASES["claim_batch: a part of a section"].doing(lossy)
+    lose(lossy, proxy, call)
+    assert given.indexes(lossy.run(call).jobs) == [0, 1, 2, 3]
+
+
+def test_a_flight_whose_settlement_was_answered_into_the_void_is_not_lost(
+    lossy: Store, proxy: ReplyDropper
+) -> None:
+    call = CASES["settle_batch: a flight that ends in every way"].doing(lossy)
+    lose(lossy, proxy, call)
+    assert lossy.run(call).verdict == "repeat"
+
+
+def test_an_entry_that_was_handed_out_into_the_void_is_reclaimed(
+    lossy: Store, proxy: ReplyDropper
+) -> None:
+    id_ = lossy.run(add_to_inbox(b"body"))
+    lose(lossy, proxy, read_inbox("ann"))
+    assert lossy.run(read_inbox("ann")) == []
+    lose(lossy, proxy, reclaim("bob", 0))
+    assert [entry.id for entry in lossy.run(reclaim("cid", 0))] == [id_]
+
+
+def test_a_body_that_is_kept_twice_is_there_twice(lossy: Store, proxy: ReplyDropper) -> None:
+    lose(lossy, proxy, add_to_inbox(b"body"))
+    lossy.run(add_to_inbox(b"body"))
+    assert [entry.body for entry in lossy.run(read_inbox("ann"))] == [b"body", b"body"]
+    lose(lossy, proxy, keep_aside([b"reply"]))
+    assert lossy.run(keep_aside([b"reply"])) == 1
+
+
+def test_a_wake_up_that_was_answered_into_the_void_is_not_asked_for_again(
+    lossy: Store, proxy: ReplyDropper
+) -> None:
+    lose(lossy, proxy, wake_drain(1))
+    assert lossy.run(wake_drain(1)) is False  # for half a minute; workers look by themselves
+    assert lossy.client.xlen(INBOX) == 0

@@ -1,0 +1,89 @@
+"""Lanes that are over: closed, and after the retention removed with all their keys."""
+
+from datetime import UTC, datetime
+
+from store.keys import ENDED, LANES, NAMES
+from store.lanes import LaneStatus
+from store.states import State
+from tests.integration.worker.rig import Rig
+
+DAY_MS = 86_400_000
+
+
+def keep(rig: Rig, days: float) -> None:
+    rig.settings = rig.settings.model_copy(update={"retention_days": days})
+
+
+def passed(rig: Rig, lane: str, days: float) -> None:
+    """So many days have passed since the lane ended."""
+    ended_at = rig.lane(lane).finished_at - int(days * DAY_MS)
+    rig.store.client.zadd(ENDED, {lane: ended_at})
+
+
+async def test_a_lane_expires_when_its_time_is_over(rig: Rig) -> None:
+    keep(rig, 7)
+    lane, other = rig.campaign(30), rig.campaign(3, "Other")
+    await rig.deliver(lane)
+    await rig.sweep()
+    assert rig.store.client.zrange(ENDED, 0, -1) == [lane.encode()]
+    passed(rig, lane, 6.9)
+    await rig.sweep()
+    assert rig.lane(lane).status is LaneStatus.FINISHED
+    passed(rig, lane, 7.1)
+    await rig.sweep()
+    left = [key for key in rig.store.client.keys("*") if lane.encode() in key]
+    assert [key for key in left if b":done:" not in key] == []  # those go after ten minutes
+    assert rig.store.client.hkeys(NAMES) == [b"Other"]
+    assert rig.store.client.zrange(LANES, 0, -1) == [other.encode()]
+    assert not rig.store.client.exists(ENDED)
+    assert rig.counts(other) == {State.QUEUED: 3}
+
+
+async def test_a_large_lane_goes_in_several_sweeps(rig: Rig) -> None:
+    lane = rig.campaign(30)
+    await rig.deliver(lane)
+    await rig.sweep()
+    rig.store.client.hset(f"sm:{{{lane}}}:meta", "seen_buckets", 25_000)
+    passed(rig, lane, 31)
+    sweeps = 0
+    while rig.store.client.exists(ENDED):
+        await rig.sweep()
+        sweeps += 1
+    assert sweeps == 3  # 20 steps of 500 keys each
+    assert not rig.store.client.exists(f"sm:{{{lane}}}:expiring")
+
+
+async def test_a_name_that_another_campaign_has_by_now_stays_with_it(rig: Rig) -> None:
+    lane = rig.campaign(1)
+    await rig.deliver(lane)
+    await rig.sweep()
+    rig.store.client.hset(NAMES, "Spring", "spring-other")
+    passed(rig, lane, 31)
+    await rig.sweep()
+    assert rig.store.client.hget(NAMES, "Spring") == b"spring-other"
+
+
+async def test_a_lane_that_was_woken_up_again_does_not_expire(rig: Rig) -> None:
+    lane = rig.campaign(1)
+    rig.store.client.zadd(ENDED, {lane: 1})  # it ended once
+    await rig.sweep()
+    assert rig.counts(lane) == {State.QUEUED: 1}
+    assert not rig.store.client.exists(ENDED)
+
+
+async def test_a_notification_lane_whose_day_is_over_finishes_when_it_is_empty(rig: Rig) -> None:
+    lane = rig.notifications("n-a1b2c3-u250615", ["code"])
+    await rig.sweep()
+    assert rig.lane(lane).status is LaneStatus.SENDING
+    await rig.deliver(lane)
+    assert rig.lane(lane).status is LaneStatus.FINISHED
+    await rig.sweep()
+    assert rig.store.client.zscore(ENDED, lane) == rig.lane(lane).finished_at
+
+
+async def test_the_notification_lane_of_today_stays_open(rig: Rig) -> None:
+    today = datetime.now(UTC).strftime("%y%m%d")
+    lane = rig.notifications(f"n-a1b2c3-u{today}", ["code"])
+    await rig.sweep()
+    await rig.deliver(lane)
+    assert rig.lane(lane).status is LaneStatus.SENDING

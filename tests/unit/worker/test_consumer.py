@@ -1,0 +1,44 @@
+"""The consumer outlives its broker, however badly kombu closes what is left of the connection."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from celery.worker.consumer import Consumer
+from structlog.testing import capture_logs
+
+from config.celery_app import create_app
+from config.settings import Settings
+from worker.consumer import SteadyConsumer
+
+
+def test_workers_use_the_steady_consumer() -> None:
+    assert create_app(Settings()).conf.worker_consumer == "worker.consumer:SteadyConsumer"
+
+
+def test_a_connection_that_cannot_be_closed_does_not_end_the_worker(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def close_badly(_: Any, exc: Exception) -> None:
+        raise AttributeError("'NoneType' object has no attribute 'hostname'") from exc
+
+    monkeypatch.setattr(Consumer, "on_connection_error_after_connected", close_badly)
+    lost: Any = SteadyConsumer.__new__(SteadyConsumer)
+    with capture_logs() as logs:
+        lost.on_connection_error_after_connected(ConnectionError("gone"))
+    assert logs[0]["log_level"] == "warning"
+
+
+def test_a_connection_that_closes_well_is_cleaned_up_as_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cleaned = SimpleNamespace(after=None)
+    monkeypatch.setattr(
+        Consumer,
+        "on_connection_error_after_connected",
+        lambda _, exc: setattr(cleaned, "after", exc),
+    )
+    error = ConnectionError("gone")
+    consumer: Any = SteadyConsumer.__new__(SteadyConsumer)
+    consumer.on_connection_error_after_connected(error)
+    assert cleaned.after is error

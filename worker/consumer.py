@@ -1,0 +1,23 @@
+"""Celery's consumer, made to outlive its broker whatever closing a lost connection raises."""
+
+import structlog
+from celery.worker.consumer import Consumer
+
+log = structlog.get_logger(__name__)
+
+
+class SteadyConsumer(Consumer):
+    """Connects again where the original ends the worker.
+
+    kombu (5.7.0) gives unacknowledged messages back while it closes a channel. Where the server died in
+    the middle of a reply it finds no client any more to do so, and its AttributeError is not one of
+    those that Celery takes for the loss of a connection: the worker ends with code 1. Messages are
+    wake-ups, so nothing is lost with them.
+    """
+
+    def on_connection_error_after_connected(self, exc: Exception) -> None:
+        """Clean up after a lost connection; the caller then connects again."""
+        try:
+            super().on_connection_error_after_connected(exc)
+        except Exception as error:
+            log.warning("a lost broker connection did not close well", error=repr(error))

@@ -1,0 +1,140 @@
+"""Journal numbers: how a worker notices that Redis came back from an older copy of its data.
+
+Every script that changes a lane raises its journal number. What a worker has once been told can only
+be lower, or gone, if Redis has lost what it acknowledged; then the lane halts until an operator decides.
+The numbers are kept in memory and in a small file, so that a restart of the worker forgets nothing.
+What no worker remembers cannot be noticed.
+"""
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from hashlib import blake2s
+from pathlib import Path
+
+import structlog
+
+from config.settings import Settings
+
+log = structlog.get_logger(__name__)
+SAVE_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a lane."""
+
+    journal: int  # the highest that was seen
+    seen_at: int  # s since 1970, by this host's clock
+    ended: bool = False
+
+    def joined(self, other: "Known | None") -> "Known":
+        """What two processes know together: the later news about its end, the higher number."""
+        if other is None:
+            return self
+        last = max(self, other, key=lambda known: (known.journal, known.ended))
+        return replace(last, seen_at=max(self.seen_at, other.seen_at))
+
+
+class Journals:
+    """The highest journal number of every lane that this host's workers have seen.
+
+    Args:
+        path: where they are kept; None = in memory only.
+        keep: seconds after which a lane that was not seen again is forgotten; it may have expired.
+    """
+
+    def __init__(
+        self,
+        path: Path | None = None,
+        *,
+        keep: float = 30 * 86400,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._path = path
+        self._keep = keep
+        self._wall_clock = wall_clock
+        self._changed = False
+        self._saved_at = 0.0
+        self._forgotten: set[str] = set()
+        self._known: dict[str, Known] = self._fresh(self._read())
+
+    def known(self, lane: str) -> int:
+        """The highest number seen; 0 for none. Ask before a call is sent, whose answer is checked."""
+        found = self._known.get(lane)
+        return found.journal if found else 0
+
+    def note(self, lane: str, journal: int, *, ended: bool = False) -> None:
+        """Remember what Redis has told."""
+        now = Known(journal, int(self._wall_clock()), ended)
+        before = self._known.get(lane)
+        self._known[lane] = now.joined(before)
+        self._forgotten.discard(lane)
+        self._changed = self._changed or self._known[lane] != before
+
+    def forget(self, lane: str) -> None:
+        """The lane is gone."""
+        self._known.pop(lane, None)
+        self._forgotten.add(lane)
+        self._changed = True
+
+    def unfinished(self) -> list[str]:
+        """Lanes that should be there and have not ended."""
+        return [lane for lane, known in self._fresh(self._known).items() if not known.ended]
+
+    def save_if_due(self) -> None:
+        """Write down what is new, at most once a second."""
+        if self._wall_clock() >= self._saved_at + SAVE_SECONDS:
+            self.save()
+
+    def save(self) -> None:
+        """Write down what is new, together with what other processes of this host wrote down."""
+        if self._path is None or not self._changed:
+            return
+        self._saved_at = self._wall_clock()
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with self._path.with_suffix(".lock").open("w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                self._merge(self._read())
+                self._write(self._path)
+        except OSError as error:
+            log.warning("journal numbers are kept in memory only", error=str(error))
+            self._path = None
+        self._changed = False
+
+    def _merge(self, others: dict[str, Known]) -> None:
+        for lane, known in others.items():
+            if lane not in self._forgotten:
+                self._known[lane] = known.joined(self._known.get(lane))
+        self._known = self._fresh(self._known)
+
+    def _fresh(self, known: dict[str, Known]) -> dict[str, Known]:
+        since = self._wall_clock() - self._keep
+        return {lane: one for lane, one in known.items() if one.seen_at > since}
+
+    def _write(self, path: Path) -> None:
+        """All or nothing: a process that dies here leaves the old file."""
+        fresh = path.with_suffix(".new")
+        fresh.write_text(json.dumps({lane: asdict(known) for lane, known in self._known.items()}))
+        os.replace(fresh, path)
+
+    def _read(self) -> dict[str, Known]:
+        if self._path is None or not self._path.exists():
+            return {}
+        try:
+            entries = json.loads(self._path.read_text())
+            return {lane: Known(**entry) for lane, entry in entries.items()}
+        except (OSError, ValueError, TypeError, AttributeError) as error:
+            log.warning("the file of journal numbers cannot be read", error=type(error).__name__)
+            return {}
+
+
+def open_journals(settings: Settings) -> Journals:
+    """The journals of the Redis that is configured, as kept in the state directory."""
+    which = blake2s(settings.redis_url.encode(), digest_size=4).hexdigest()
+    path = settings.state_dir / f"journals-{which}.json"
+    return Journals(path, keep=settings.retention_days * 86400)

@@ -1,0 +1,47 @@
+"""Watching the journals: a lane whose number went back halts, and one that is gone is reported."""
+
+import structlog
+
+from store.lanes import LaneStatus, keep_missing, move_lane, note_missing, read_journal
+from worker.flight import Tools
+
+log = structlog.get_logger(__name__)
+
+
+async def check_journal(
+    tools: Tools, lane: str, *, known: int, journal: int, ended: bool = False
+) -> bool:
+    """Hold an answer against what was known before the question was sent; False if the lane halts.
+
+    Raises:
+        StoreError: the lane should halt and could not.
+    """
+    if journal >= known:
+        tools.journals.note(lane, journal, ended=ended)
+        return True
+    host = tools.owner.split(":")[0]
+    reason = (
+        "Redis came back from an older copy of its data: the lane's journal is at"
+        f" {journal}, and the worker on {host} has seen {known}"
+    )
+    halted, status = await tools.store.run(move_lane(lane, "halt", reason, known=known))
+    if halted:
+        log.error("lane halted", lane=lane, journal=journal, known=known)
+    if status.ended:
+        tools.journals.forget(lane)
+    return status is not LaneStatus.HALTED
+
+
+async def watch_lanes(tools: Tools) -> None:
+    """Look after the lanes that were seen and had not ended."""
+    for lane in tools.journals.unfinished():
+        known = tools.journals.known(lane)
+        status, journal = await tools.store.run(read_journal(lane))
+        if status is LaneStatus.GONE:
+            log.error("a lane that had not ended is gone: Redis lost data", lane=lane, known=known)
+            await tools.store.run(note_missing(lane, known))
+            await tools.store.run(keep_missing())
+            tools.journals.forget(lane)
+        elif status is not LaneStatus.HALTED:
+            await check_journal(tools, lane, known=known, journal=journal, ended=status.ended)
+    tools.journals.save_if_due()
