@@ -172,6 +172,8 @@ def _die_gently_with_main() -> None:
 @worker_shutdown.connect  # of a pool without children
 def _close_engine(**_: Any) -> None:
     if _process.engine is not None:
+        # The news of a dead main process may come twice: the pipe first, then the signal of the kernel.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         _process.engine.close()
 
 

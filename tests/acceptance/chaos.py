@@ -233,6 +233,7 @@ def _troubled(run: Run, crew: Crew) -> dict[str, Any]:
         **found,
         "strikes": dict(sorted(trouble.strikes.items())),
         "workers": len(crew.ever),
+        "ended_while_starting": crew.ended_while_starting,
         "slowest_stop": round(crew.slowest_leave, 1),
         **_told(crew.local.worker_log),
     }
@@ -300,7 +301,7 @@ def _told(log: Path) -> dict[str, int]:
             case "settling waits for the store":
                 told["settling_waited"] += 1
             case str(event) if entry.get("level") in ("error", "critical"):
-                told[f"error: {event}"] += 1
+                told[f"{entry['level']}: {event.split('(')[0][:60]}"] += 1
             case _:
                 pass
     return dict(sorted(told.items()))

@@ -23,7 +23,8 @@ from tests.acceptance.house import children
 PACE = (0.4, 1.6)
 """Seconds between two strikes, at random in between."""
 STARTING = 8.0
-"""Seconds in which a worker may not have learned yet what SIGTERM means: it just ends."""
+"""Seconds in which a worker may still be starting: SIGTERM just ends it, and when one of its children is
+killed Celery takes it for unable to start, and ends it with code 1."""
 SERVER_REST = 5.0
 """Seconds that the server is left alone after it came back, so that there is work to be lost."""
 STEP = 0.02
@@ -49,6 +50,7 @@ class Crew:
     hired: dict[int, float] = field(default_factory=dict)  # process id → when
     faults: list[str] = field(default_factory=list)
     slowest_leave: float = 0.0  # s
+    ended_while_starting: int = 0
 
     def hire(self) -> None:
         """Start workers until there are enough."""
@@ -73,15 +75,20 @@ class Crew:
     def watch(self) -> None:
         """Note who ended by himself, and who took his leave."""
         for worker in [one for one in self.working if one.exit_code() is not None]:
-            self.faults.append(f"a worker ended by itself with code {worker.exit_code()}")
+            self._ended(worker, "by itself", time.monotonic())
             self.working.remove(worker)
             self.hire()
-        for pair in [pair for pair in self.leaving if pair[0].exit_code() is not None]:
-            self.leaving.remove(pair)
-            self.slowest_leave = max(self.slowest_leave, time.monotonic() - pair[1])
-            young = pair[1] < self.hired[pair[0].pid] + STARTING
-            if pair[0].exit_code() not in ((0, -signal.SIGTERM) if young else (0,)):
-                self.faults.append(f"a worker told to stop ended with code {pair[0].exit_code()}")
+        for worker, told in [pair for pair in self.leaving if pair[0].exit_code() is not None]:
+            self.leaving.remove((worker, told))
+            self.slowest_leave = max(self.slowest_leave, time.monotonic() - told)
+            if worker.exit_code() != 0:
+                self._ended(worker, "told to stop", told)
+
+    def _ended(self, worker: Child, how: str, when: float) -> None:
+        if when < self.hired[worker.pid] + STARTING:
+            self.ended_while_starting += 1
+        else:
+            self.faults.append(f"a worker, {how}, ended with code {worker.exit_code()}")
 
     def dismiss(self) -> None:
         """Stop all of them; whatever is left of any of them is killed."""

@@ -154,7 +154,6 @@ class TestEvidenceWhileTheJobExists:
         assert proven(claim.jobs, store.run(read_records_of(lane, claim.jobs))) == {2}
         assert given.balanced(store, lane)
 
-
     def test_a_late_rejection_is_no_proof_that_the_provider_has_it(self, store: Store) -> None:
         lane, claim = given.flight(store, 2)
         given.settle(store, lane, claim, Settlement({State.QUEUED: 2}, back=claim.jobs))

@@ -1,0 +1,56 @@
+"""A worker whose every fifth reply from the store is lost: what it does is done once all the same."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sendmany.embedded import EmbeddedServer
+from store.calls import Store
+from store.states import State
+from tests.integration.proxy import ReplyDropper
+from tests.integration.worker.rig import Rig, refuses
+
+SERVED = {"claim_batch", "mark_posting", "settle_batch"}
+
+
+@pytest.fixture
+def proxy(embedded: EmbeddedServer, tmp_path: Path) -> Iterator[ReplyDropper]:
+    """What stands between the worker and its server."""
+    with ReplyDropper(embedded.url, tmp_path) as dropper:
+        yield dropper
+
+
+async def test_a_campaign_goes_out_once_though_every_fifth_reply_is_lost(
+    store: Store, proxy: ReplyDropper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.drain.IDLE_WAIT", 0.02)
+    rig = Rig(store, proxy.url)
+    rig.configure(batch={"max_messages": 20})
+    rig.provider.otherwise = refuses({7: 1002, 444: 1002})
+    lane = rig.campaign(1000)
+    store.load()
+    proxy.drop_every(5)
+    await rig.drain_until(lambda: rig.lane(lane).status.ended)
+    proxy.drop_nothing()
+    await rig.close()
+    assert rig.counts(lane) == {State.ACCEPTED: 998, State.REJECTED: 2}
+    posted = [index for post in rig.provider.posts for index in post.indexes]
+    assert sorted(posted) == list(range(1000))
+    assert set(proxy.dropped) >= SERVED
+
+
+@pytest.mark.parametrize("script", sorted(SERVED))
+async def test_a_single_reply_that_is_lost_changes_nothing(
+    store: Store, proxy: ReplyDropper, script: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.drain.IDLE_WAIT", 0.02)
+    rig = Rig(store, proxy.url)
+    lane = rig.campaign(30)
+    store.load()
+    proxy.drop(script)
+    await rig.drain_until(lambda: rig.lane(lane).status.ended)
+    await rig.close()
+    assert proxy.dropped == [script]
+    assert rig.counts(lane) == {State.ACCEPTED: 30}
+    assert sorted(i for post in rig.provider.posts for i in post.indexes) == list(range(30))
