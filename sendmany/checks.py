@@ -22,6 +22,8 @@ from store.lanes import Lane, LaneStatus, list_lanes, missing_lanes
 WORKER_SECONDS = 4.0
 LEAST_ENTRIES = 2 * SEEN_PER_BUCKET
 LEAST_VALUE = 64
+TELLING = 10_000
+"""Messages from which on the memory of each says something."""
 _MB = 1_000_000
 _NEARLY_FULL = 0.9
 _OLDEST = {"valkey": (7, 2), "redis": (7, 0)}
@@ -155,7 +157,8 @@ def _listpack(config: Mapping[str, str]) -> Check:
 def look_at_memory(held: Holdings, retention_days: float) -> Check:
     """How much Redis holds, and of what. Pure."""
     used = f"{held.used / _MB:,.1f} MB" + (f" of {held.limit / _MB:,.0f} MB" if held.limit else "")
-    each = held.bytes_per_message
+    many = held.waiting + held.finished >= TELLING  # the server itself takes 2 MB
+    each = held.bytes_per_message if many else None
     words = (
         f"{used}; {held.active:,} lanes active, {held.ended:,} ended and kept for"
         f" {retention_days:g} days; {held.waiting:,} messages waiting, {held.finished:,} finished"

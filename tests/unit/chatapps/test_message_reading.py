@@ -423,4 +423,5 @@ def model_or_none(read: Callable[[Any], Wire], raw: Any) -> Wire | None:
 def test_anything_at_all_gives_a_model_or_one_message_error(raw: Any) -> None:
     for read in (read_message, read_message_body, read_batch):
         model = model_or_none(read, raw)
-        assert model is None or read(model.emit_json()) == model
+        # by what is emitted: an unknown member that is null is read, and is the same as none
+        assert model is None or read(model.emit_json()).emit() == model.emit()

@@ -70,6 +70,11 @@ def test_the_memory_is_told_with_what_it_holds() -> None:
     )
 
 
+def test_the_memory_of_each_message_is_not_told_of_a_few() -> None:
+    few = look_at_memory(Holdings(1, 0, 0, 2, 2_000_000, 0), 30)
+    assert few.finding.endswith("2 finished")
+
+
 def test_a_redis_that_is_nearly_full_is_a_problem() -> None:
     found = look_at_memory(Holdings(0, 0, 0, 0, 91_000_000, 100_000_000), 30)
     assert found.verdict is Verdict.PROBLEM
