@@ -1,5 +1,7 @@
 """Celery's consumer, made to outlive its broker whatever closing a lost connection raises."""
 
+from typing import Any
+
 import structlog
 from celery.worker.consumer import Consumer
 
@@ -9,11 +11,17 @@ log = structlog.get_logger(__name__)
 class SteadyConsumer(Consumer):
     """Connects again where the original ends the worker.
 
-    kombu (5.7.0) gives unacknowledged messages back while it closes a channel. Where the server died in
-    the middle of a reply it finds no client any more to do so, and its AttributeError is not one of
-    those that Celery takes for the loss of a connection: the worker ends with code 1. Messages are
-    wake-ups, so nothing is lost with them.
+    kombu (5.7.0) gives unacknowledged messages back while it closes a channel, and acknowledges tasks
+    that end later over the channel that they came by. Where the server died meanwhile it finds no
+    client any more to do so, and its AttributeError is not one of those that Celery takes for the loss
+    of a connection: the worker ends with code 1. Messages are wake-ups, so nothing is lost with them.
     """
+
+    connection_errors: tuple[type[BaseException], ...]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.connection_errors = (*self.connection_errors, AttributeError)
 
     def on_connection_error_after_connected(self, exc: Exception) -> None:
         """Clean up after a lost connection; the caller then connects again."""

@@ -26,6 +26,8 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Any, TypeVar
 
+import httpx
+
 from sendmany.local import Local, LocalPlan
 from sendmany.processes import Child, python, start
 from store.calls import Store
@@ -232,6 +234,7 @@ def _troubled(run: Run, crew: Crew) -> dict[str, Any]:
         "seconds": run.seconds,
         **found,
         "strikes": dict(sorted(trouble.strikes.items())),
+        "busiest_second": {faults: _busiest(url) for faults, url in run.sandboxes.items()},
         "workers": len(crew.ever),
         "ended_while_starting": crew.ended_while_starting,
         "slowest_stop": round(crew.slowest_leave, 1),
@@ -278,6 +281,15 @@ def _examine(run: Run, store: Store, late: list[str]) -> dict[str, Any]:
         "duplicates_resend": figures["duplicates_resend"],
         "breaches": breaches,
     }
+
+
+def _busiest(sandbox: str) -> int:
+    """The most messages that arrived within a second. A figure, no invariant: who is frozen between
+    the mark and the request sends late, on top of those whose turn it is then."""
+    found: int = httpx.get(f"{sandbox}/sandbox/ledger", timeout=60).json()[
+        "max_messages_in_one_second"
+    ]
+    return found
 
 
 def _told(log: Path) -> dict[str, int]:

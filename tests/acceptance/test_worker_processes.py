@@ -143,6 +143,15 @@ def test_a_cancelled_campaign_sends_nothing_after_a_second_and_ends(two_workers:
     assert found.accepted + found.counts[State.CANCELLED] == 40_000
 
 
+def test_a_wake_up_that_comes_ten_times_sends_nobody_twice(two_workers: House) -> None:
+    house = two_workers
+    lane = house.launch(6000, "With many wake-ups")
+    for _ in range(10):
+        house.send_drain()
+    until(lambda: house.has_ended(lane))
+    assert house.check(lane).counts == {State.ACCEPTED: 6000}
+
+
 # Limited
 
 

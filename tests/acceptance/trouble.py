@@ -22,9 +22,9 @@ from tests.acceptance.house import children
 
 PACE = (0.4, 1.6)
 """Seconds between two strikes, at random in between."""
-STARTING = 8.0
-"""Seconds in which a worker may still be starting: SIGTERM just ends it, and when one of its children is
-killed Celery takes it for unable to start, and ends it with code 1."""
+STARTING = 20.0
+"""Seconds in which a worker may still be starting, more so while the server is away: SIGTERM just ends
+it, and Celery ends it with code 1 when one of its first children is killed, as unable to start."""
 SERVER_REST = 5.0
 """Seconds that the server is left alone after it came back, so that there is work to be lost."""
 STEP = 0.02

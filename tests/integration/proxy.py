@@ -7,6 +7,7 @@ be struck, and that each request has one reply. So clients must not pipeline.
 
 import asyncio
 import contextlib
+import random
 from collections.abc import Callable
 from pathlib import Path
 from threading import Thread
@@ -51,16 +52,11 @@ class ReplyDropper:
 
         self._strikes = strikes
 
-    def drop_every(self, nth: int) -> None:
-        """Lose every n-th reply of whatever script."""
-        seen = 0
-
-        def strikes(_: str) -> bool:
-            nonlocal seen
-            seen += 1
-            return seen % nth == 0
-
-        self._strikes = strikes
+    def drop_some(self, share: float, seed: int) -> None:
+        """Lose this share of the replies of whatever scripts, at random: a fixed turn might hit the same
+        script of a loop each time."""
+        rng = random.Random(seed)
+        self._strikes = lambda _: rng.random() < share
 
     def drop_nothing(self) -> None:
         """Let everything through."""

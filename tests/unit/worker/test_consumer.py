@@ -16,6 +16,17 @@ def test_workers_use_the_steady_consumer() -> None:
     assert create_app(Settings()).conf.worker_consumer == "worker.consumer:SteadyConsumer"
 
 
+def test_a_task_that_cannot_be_acknowledged_any_more_is_no_reason_to_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def connected(self: Any) -> None:
+        self.connection_errors = (ConnectionError,)
+
+    monkeypatch.setattr(Consumer, "__init__", connected)
+    consumer: Any = SteadyConsumer()
+    assert consumer.connection_errors == (ConnectionError, AttributeError)
+
+
 def test_a_connection_that_cannot_be_closed_does_not_end_the_worker(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
