@@ -107,12 +107,11 @@ class Store:
         send: Callable[..., Any] = self.client.execute_command
         if call.script is None:
             return send(*call.args)
-        words = _evalsha(self._scripts[call.script], call)
+        script = self._scripts[call.script]
         try:
-            return send(*words)
+            return send("EVALSHA", script.sha, *_words(call))
         except NoScriptError:
-            self.client.script_load(self._scripts[call.script].source)
-            return send(*words)
+            return send("EVAL", script.source, *_words(call))
 
 
 class AsyncStore:
@@ -154,16 +153,17 @@ class AsyncStore:
         send: Callable[..., Awaitable[Any]] = self.client.execute_command
         if call.script is None:
             return await send(*call.args)
-        words = _evalsha(self._scripts[call.script], call)
+        script = self._scripts[call.script]
         try:
-            return await send(*words)
+            return await send("EVALSHA", script.sha, *_words(call))
         except NoScriptError:
-            await self.client.script_load(self._scripts[call.script].source)
-            return await send(*words)
+            return await send("EVAL", script.source, *_words(call))
 
 
-def _evalsha(script: Script, call: Call[Any]) -> tuple[Argument, ...]:
-    return ("EVALSHA", script.sha, len(call.keys), *call.keys, *call.args)
+def _words(call: Call[Any]) -> tuple[Argument, ...]:
+    """What follows the script, named or whole. It is sent whole where the server does not know it: were
+    it loaded first and named again, somebody might flush it in between."""
+    return (len(call.keys), *call.keys, *call.args)
 
 
 @contextmanager

@@ -20,13 +20,17 @@ HOLD = Policies(on_unknown="hold", on_server_error="hold")
 SLOW = Sandbox(latency_ms=200)
 QUICK_SWEEP = ("SENDMANY_WORKER__SWEEP_SECONDS", "0.5")
 N = 12_000
+LEASE = (
+    "SENDMANY_WORKER__LEASE_SECONDS",
+    "20",
+)  # a claim whose reply died with the server ends with it
 RESUMED = 15.0  # s; Celery itself asks for its broker every few seconds
 
 
 @contextmanager
 def always_on_disk(home: Path) -> Iterator[tuple[House, str]]:
     """A campaign that is well under way on a server that writes before it answers."""
-    with open_house(home, SLOW, SMALL, QUICK_SWEEP, fsync="always") as house:
+    with open_house(home, SLOW, SMALL, QUICK_SWEEP, LEASE, fsync="always") as house:
         lane = house.launch(N, policies=HOLD)
         until(lambda: house.report(lane).accepted >= 1000 and in_air(house, lane) > 0)
         yield house, lane

@@ -153,3 +153,17 @@ def test_a_key_of_the_wrong_kind_is_a_fault_and_not_an_absence(store: Store) -> 
     store.client.set(lane_keys("spring-000000").meta, "what")
     with pytest.raises(StoreRefused, match="WRONGTYPE"):
         store.run(read_lane("spring-000000"))
+
+
+def test_a_script_that_is_flushed_between_every_two_commands_still_runs(store: Store) -> None:
+    lane = given.campaign(store)
+    send: Any = store.client.execute_command
+
+    def flushing(*words: Any, **options: Any) -> Any:
+        send("SCRIPT", "FLUSH")
+        return send(*words, **options)
+
+    store.client.execute_command = flushing  # type: ignore[method-assign]
+    assert given.add(store, lane, given.numbers(3), 0, 30).added == 3
+    store.client.execute_command = send  # type: ignore[method-assign]
+    assert given.counts(store, lane) == {State.QUEUED: 3}
