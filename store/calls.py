@@ -39,6 +39,9 @@ CONNECT_TIMEOUT = 5.0
 _AWAY = (
     ConnectionError, TimeoutError, BusyLoadingError, ReadOnlyError, ClusterDownError, TryAgainError,
 )  # fmt: skip
+_CUT_OFF = (OSError, EOFError, RuntimeError)
+"""What redis-py lets through when the connection breaks at an awkward moment; uvloop's word for a
+transport that is closed is a RuntimeError."""
 _PASSING = ("MISCONF", "NOREPLICAS", "BUSY ", "UNBLOCKED")
 """Starts of refusals that pass: a full disk, missing replicas, a long script, a failover."""
 
@@ -178,7 +181,7 @@ def translated() -> Iterator[None]:
         ) from error
     except AuthenticationError as error:
         raise StoreUnavailable("Redis refuses our password: check redis_url.") from error
-    except _AWAY as error:
+    except (*_AWAY, *_CUT_OFF) as error:
         raise StoreUnavailable(
             f"Redis cannot serve at the moment ({type(error).__name__}): is it running, and does "
             "redis_url point to it?"

@@ -13,7 +13,6 @@ from redis.exceptions import (
     MaxConnectionsError,
     OutOfMemoryError,
     ReadOnlyError,
-    RedisError,
     ResponseError,
     TimeoutError,
     TryAgainError,
@@ -36,11 +35,14 @@ AWAY = [
     ResponseError("NOREPLICAS Not enough good replicas to write."),
     ResponseError("BUSY Redis is busy running a script."),
     ResponseError("UNBLOCKED force unblock from blocking operation"),
+    RuntimeError("unable to perform operation on <UnixTransport>; the handler is closed"),
+    EOFError("0 bytes read"),
+    BrokenPipeError("broken pipe"),
 ]
 
 
 @pytest.mark.parametrize("error", AWAY, ids=repr)
-def test_what_passes_by_itself_is_worth_another_try(error: RedisError) -> None:
+def test_what_passes_by_itself_is_worth_another_try(error: Exception) -> None:
     with pytest.raises(StoreUnavailable) as raised, translated():
         raise error
     assert raised.value.__cause__ is error
