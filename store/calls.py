@@ -94,7 +94,8 @@ class Store:
             StoreUnavailable, StoreFull, StoreRefused: as the classes say.
         """
         with translated():
-            return call.parse(self._send(call))
+            reply = self._send(call)
+        return call.parse(reply)
 
     def load(self) -> None:
         """Load every script, so that a missing or broken one is noticed at the start."""
@@ -146,7 +147,8 @@ class AsyncStore:
             StoreUnavailable, StoreFull, StoreRefused: as the classes say.
         """
         with translated():
-            return call.parse(await self._send(call))
+            reply = await self._send(call)
+        return call.parse(reply)
 
     async def close(self) -> None:
         """Close the connections."""
