@@ -6,7 +6,8 @@ from typing import TypeVar
 
 from chatapps.client import ChatAppsClient, Endpoint, Timeouts, open_client
 from chatapps.management import Account, AccountCalls
-from config.settings import Settings, SettingsError
+from config.sections import SettingsError
+from config.settings import Settings
 
 T = TypeVar("T")
 

@@ -8,7 +8,8 @@ from typing import Any
 from kombu.exceptions import OperationalError
 
 from config.celery_app import create_app, send_drain
-from config.settings import Settings, SettingsError, SubAccount, config_file, load_settings
+from config.sections import SettingsError, SubAccount
+from config.settings import Settings, config_file, load_settings
 from sendmany.connection import connect, place
 from sendmany.probe import probe
 from sendmany.words import called

@@ -5,7 +5,8 @@ from urllib.parse import urlsplit
 
 import redis
 
-from config.settings import Settings, SettingsError
+from config.sections import SettingsError
+from config.settings import Settings
 from store.calls import Store, command
 from store.errors import StoreError, StoreUnavailable
 

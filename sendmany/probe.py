@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from chatapps.answers import NoAnswer, NotSent
 from chatapps.client import ChatAppsClient, Endpoint, Probe, ProbeVerdict, Timeouts, open_client
-from config.settings import Settings, SettingsError
+from config.sections import SettingsError
+from config.settings import Settings
 
 PROBE_SECONDS = 5.0
 

@@ -4,7 +4,8 @@ import json
 import sys
 
 from config.logging import set_up_logging
-from config.settings import Settings, SettingsError, load_settings
+from config.sections import SettingsError
+from config.settings import Settings, load_settings
 from dashboard.receiver import create_receiver
 from sendmany.processes import ProcessError
 from sendmany.serving import address, listen, serve

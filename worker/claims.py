@@ -8,7 +8,7 @@ from collections.abc import Callable
 import structlog
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt
 
-from config.settings import SettingsError
+from config.sections import SettingsError
 from store.calls import Call, command
 from store.drains import forget_ready, ready_lanes, wake_drain
 from store.errors import StoreError, StoreUnavailable

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from chatapps.answers import BatchAnswer, Refused
 from chatapps.codes import CodeClass, Scope, classify_item, classify_request, meaning, scope
-from config.settings import Retry
+from config.sections import Retry
 from store.lanes import Lane
 from store.outcomes import LocalReason, Origin
 from store.packing import Job

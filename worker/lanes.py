@@ -3,7 +3,8 @@
 from chatapps.client import Endpoint
 from chatapps.compiled import CompiledContent
 from chatapps.rendering import MessageRenderer, Renderer
-from config.settings import Settings, SettingsError, SubAccount
+from config.sections import SettingsError, SubAccount
+from config.settings import Settings
 from store.calls import AsyncStore, Call, command
 from store.keys import lane_keys
 from store.lanes import Lane, read_lane

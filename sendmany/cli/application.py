@@ -4,7 +4,7 @@ import typer
 
 from chatapps.management import ProviderError
 from chatapps.messages import MessageError
-from config.settings import SettingsError
+from config.sections import SettingsError
 from producer import KeyConflict
 from producer.errors import InputError
 from sendmany.cli import (

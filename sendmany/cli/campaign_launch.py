@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 import typer
 
 from config.celery_app import send_drain
-from config.settings import Settings, SettingsError, load_settings
+from config.sections import SettingsError
+from config.settings import Settings, load_settings
 from producer.campaigns import Launch, Launched, Loading, Prepared, check, run
 from producer.errors import InputError
 from sendmany.cli.campaign_look import watch_lane

@@ -15,7 +15,8 @@ from pydantic import SecretStr
 from chatapps.answers import Answered, AnswerItem, BatchAnswer, ItemStatus, Result
 from chatapps.client import Endpoint
 from chatapps.compiled import compile_content
-from config.settings import Settings, SubAccount
+from config.sections import SubAccount
+from config.settings import Settings
 from store.calls import AsyncStore, Call, Store, command
 from store.errors import StoreError
 from store.flights import claim_batch

@@ -9,7 +9,7 @@ import pytest
 from structlog.typing import EventDict
 
 from chatapps.answers import NoAnswer, NotSent, Refused, Result
-from config.settings import SubAccount
+from config.sections import SubAccount
 from store.calls import Call
 from store.drains import wake_drain
 from store.errors import StoreError, StoreRefused, StoreUnavailable

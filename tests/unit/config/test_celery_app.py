@@ -5,7 +5,8 @@ from pydantic import ValidationError
 
 from config.celery_app import QUEUE, celery_settings, own_queue
 from config.priorities import served_by
-from config.settings import Settings, Worker
+from config.sections import Worker
+from config.settings import Settings
 
 
 @pytest.mark.parametrize(

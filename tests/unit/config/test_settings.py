@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from config.running import LOCK, NOTE
-from config.settings import Settings, SettingsError, SubAccount, load_settings
+from config.sections import SettingsError, SubAccount
+from config.settings import Settings, load_settings
 
 KEY = "k3y-that-nobody-may-see"
 Load = Callable[..., Settings]

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from config.settings import Settings, SubAccount, load_settings
+from config.sections import SubAccount
+from config.settings import Settings, load_settings
 
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs/reference/settings.md"

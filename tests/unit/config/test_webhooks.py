@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from config.settings import Settings, SettingsError
+from config.sections import SettingsError
+from config.settings import Settings
 
 SECRET = "Bearer winter-7"
 

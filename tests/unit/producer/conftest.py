@@ -1,7 +1,8 @@
 import fakeredis
 import pytest
 
-from config.settings import Settings, SubAccount
+from config.sections import SubAccount
+from config.settings import Settings
 from store.calls import Store
 from store.scripts import load_scripts
 

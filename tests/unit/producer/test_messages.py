@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from chatapps.messages import MessageError
-from config.settings import Settings, SettingsError
+from config.sections import SettingsError
+from config.settings import Settings
 from producer import Item, KeyConflict, Priority, Producer
 from store.calls import Store
 from store.intake import Taken

@@ -2,7 +2,7 @@
 
 import pytest
 
-from config.settings import SubAccount
+from config.sections import SubAccount
 from sendmany.checks import Verdict, limits, look_at_lanes, look_at_memory, look_at_server
 from store.calls import Store
 from store.holdings import Holdings

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from config.settings import Settings, SettingsError
+from config.sections import SettingsError
+from config.settings import Settings
 from sendmany.connection import connect
 from store.errors import StoreUnavailable
 

@@ -7,7 +7,8 @@ import pytest
 import typer
 
 from chatapps.preflight import Finding, Severity
-from config.settings import Settings, SettingsError, SubAccount
+from config.sections import SettingsError, SubAccount
+from config.settings import Settings
 from producer.campaigns import Launch, Prepared, check
 from sendmany.accounts import has_templates, template_account, webhook_account
 from sendmany.cli.fit_report import report

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from config.settings import Settings, SettingsError
+from config.sections import SettingsError
+from config.settings import Settings
 from sendmany.embedded import EmbeddedServer, find_server
 from sendmany.local import Local, LocalPlan, Receiver, Sandbox
 from sendmany.up import UpPlan, local_plan

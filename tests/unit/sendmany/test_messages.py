@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from chatapps.messages import read_message
-from config.settings import Settings, SubAccount
+from config.sections import SubAccount
+from config.settings import Settings
 from producer import Producer
 from producer.errors import InputError
 from sendmany.messages import (

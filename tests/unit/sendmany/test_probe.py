@@ -4,7 +4,8 @@ import pytest
 
 from chatapps.answers import NotSent, Refused
 from chatapps.client import Probe, ProbeVerdict
-from config.settings import Settings, SubAccount
+from config.sections import SubAccount
+from config.settings import Settings
 from sendmany.probe import explain, probe
 
 

@@ -10,7 +10,8 @@ from pydantic import SecretStr
 from chatapps.answers import AnswerItem, BatchAnswer, ItemStatus, NotSent, Result
 from chatapps.client import Endpoint
 from chatapps.rendering import MessageRenderer
-from config.settings import Retry, Settings
+from config.sections import Retry
+from config.settings import Settings
 from store.calls import AsyncStore, Call
 from store.lanes import Lane, LaneStatus, Priority
 from store.limits import Limits, Permits

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chatapps.answers import Answered, AnswerItem, NoAnswer, NotSent, Refused
-from config.settings import Retry
+from config.sections import Retry
 from store.outcomes import LocalReason, Origin
 from store.packing import Job
 from tests.unit.worker.given import answer, item, job, jobs, lane, message_id, named

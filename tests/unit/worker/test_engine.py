@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from config.settings import Http, Settings, Worker
+from config.sections import Http, Worker
+from config.settings import Settings
 from worker.engine import Engine
 
 

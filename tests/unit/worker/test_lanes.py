@@ -7,7 +7,8 @@ from pydantic import SecretStr
 
 from chatapps.compiled import compile_content
 from chatapps.rendering import ContentRenderer, MessageRenderer
-from config.settings import Settings, SettingsError, SubAccount
+from config.sections import SettingsError, SubAccount
+from config.settings import Settings
 from store.limits import Limits
 from tests.unit.worker.given import FakeStore, lane
 from worker.lanes import LaneShelf, note_trouble, sender_of
