@@ -18,6 +18,7 @@ import struct
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import pairwise
 from uuid import UUID
 
 from store.keys import OUTCOMES_PER_KEY
@@ -51,6 +52,10 @@ class LocalReason(IntEnum):
     OPERATOR = 5  # somebody decided
     BROKEN_JOB = 6  # what is stored of it does not fit the content of its lane
     KILLS_WORKERS = 7  # worker after worker died with it, before it was posted
+    SUPPRESSED = 8  # the person must not be written to
+    WINDOW = 9  # the person's service window is closed, and it is no template
+    EXPIRED = 10  # it was only worth sending until then
+    BREAKER = 11  # the breaker of its template was open
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +89,13 @@ def is_number(recipient: bytes) -> bool:
     return digits and not recipient.startswith(b"0")
 
 
+def are_numbers(recipients: Sequence[bytes]) -> bool:
+    """Whether all of them surely are: `is_number` of many at once. False says nothing of any one."""
+    if not b"".join(recipients).isdigit() or not all(recipients):
+        return False
+    return max(map(len, recipients)) <= NUMBER_DIGITS and b"0" not in {r[:1] for r in recipients}
+
+
 def number_field(recipient: bytes) -> bytes:
     """Seven bytes for a phone number, zeros for any other recipient."""
     return int(recipient).to_bytes(7, "big") if is_number(recipient) else bytes(7)
@@ -102,9 +114,8 @@ def umid_field(umid: str | None) -> bytes:
 
 def number_fields(recipients: Sequence[bytes]) -> list[bytes]:
     """`number_field` of many at once."""
-    plain = b"".join(recipients).isdigit() and not any(r.startswith(b"0") for r in recipients)
-    if plain and max(map(len, recipients), default=0) <= NUMBER_DIGITS:
-        return [int(recipient).to_bytes(7, "big") for recipient in recipients]
+    if are_numbers(recipients):
+        return [number.to_bytes(7, "big") for number in map(int, recipients)]
     return [number_field(recipient) for recipient in recipients]
 
 
@@ -165,9 +176,12 @@ def runs(records: Iterable[tuple[int, bytes]]) -> list[Run]:
     Args:
         records: pairs of index and record.
     """
+    ordered = list(records)
+    if ordered and _are_consecutive(ordered):
+        return _consecutive_runs(ordered[0][0], [record for _, record in ordered])
     result: list[Run] = []
     first, parts = -1, list[bytes]()
-    for index, record in records:
+    for index, record in ordered:
         if parts and index == first + len(parts) and index % OUTCOMES_PER_KEY:
             parts.append(record)
             continue
@@ -177,6 +191,20 @@ def runs(records: Iterable[tuple[int, bytes]]) -> list[Run]:
     if parts:
         result.append(_run(first, parts))
     return result
+
+
+def _are_consecutive(ordered: list[tuple[int, bytes]]) -> bool:
+    first = ordered[0][0]
+    return [index for index, _ in ordered] == list(range(first, first + len(ordered)))
+
+
+def _consecutive_runs(first: int, records: list[bytes]) -> list[Run]:
+    """Of messages without a gap, as those of a fresh claim are: one run a string."""
+    starts = [
+        0,
+        *range(-first % OUTCOMES_PER_KEY or OUTCOMES_PER_KEY, len(records), OUTCOMES_PER_KEY),
+    ]
+    return [_run(first + at, records[at:to]) for at, to in pairwise([*starts, len(records)])]
 
 
 def _run(first: int, parts: list[bytes]) -> Run:
