@@ -56,7 +56,7 @@ def measure(messages: int, home: Path) -> dict[str, object]:
 
 def load(store: Store, messages: int) -> str:
     """Enqueue a campaign, chunk by chunk."""
-    plan = CampaignPlan("Memory", "shop", b"{}", "digest", "source", messages)
+    plan = CampaignPlan("Memory", "shop", b"{}", "digest", "source")
     lane, _ = open_campaign(store, plan)
     for first in range(0, messages, CHUNK):
         last = min(messages, first + CHUNK)

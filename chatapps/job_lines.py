@@ -2,8 +2,9 @@
 
 A campaign's line is `<recipient>\\t<value>\\t<value>…`; each value is the inside of a JSON string
 already, so that it holds neither a raw tab nor a newline. The line of a single message is
-`<recipient>\\t<message>`, the message as compact JSON without `clientMessageId`. A recipient is the
-digits of an E.164 number without `+`, or a business-scoped user id such as `GB.1349120865530274`.
+`<recipient>\\t<message>`, the message as compact JSON without `clientMessageId`; where it expires, a
+tab and the moment follow, in s since 1970. A recipient is the digits of an E.164 number without `+`,
+or a business-scoped user id such as `GB.1349120865530274`.
 """
 
 from collections.abc import Iterable

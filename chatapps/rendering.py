@@ -12,6 +12,8 @@ Job = tuple[int, int, bytes]  # index in the lane, attempt, line
 _LANE = re.compile(r"[a-z0-9-]{1,24}")
 _AFTER_DIGITS = b":"  # a number sorts before it, a user id (which starts with a country) after
 _MESSAGE_START = b'\t{"'
+_BRACE = ord("}")
+_last_byte = itemgetter(-1)
 
 
 class BrokenJob(ValueError):
@@ -101,13 +103,19 @@ class MessageRenderer(Renderer):
         form, start = self._format, _MESSAGE_START
         try:
             # what follows the brace of the message follows our own member
-            return [
+            messages = [
                 form % (index, attempt, line[line.index(start) + 2 :])
                 for index, attempt, line in jobs
             ]
         except ValueError as error:
             broken = next(index for index, _, line in jobs if start not in line)
             raise BrokenJob(self.lane, broken) from error
+        return messages if {_BRACE}.issuperset(map(_last_byte, messages)) else _cut(messages)
+
+
+def _cut(messages: Sequence[bytes]) -> list[bytes]:
+    """Without the moment at which some of them expire: it is for us."""
+    return [one if one[-1] == _BRACE else one[: one.rindex(b"\t")] for one in messages]
 
 
 def _message_format(lane: str, address: bytes, segments: Sequence[bytes]) -> bytes:

@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 from celery import Celery
+from kombu import Exchange, Queue
 from kombu.exceptions import OperationalError
 
 from config.priorities import served_by
@@ -18,11 +19,17 @@ QUEUE = "sendmany"
 """The queue that workers listen to who serve every priority; wake-ups go there."""
 DRAIN_TASK = "sendmany.drain"
 SWEEP_TASK = "sendmany.sweep"
+ENQUEUE_TASK = "sendmany.enqueue"
+ENQUEUE_QUEUE = "sendmany.enqueue"
+"""Messages that other Celery applications hand in; every worker takes them."""
+
+TASK_MODULES = ["worker.tasks", "sendmany.celery_door"]
+"""What workers load; by name, since none of them is to be imported here."""
 
 
 def create_app(settings: Settings) -> Celery:
     """Build the application; workers and producers use the same settings."""
-    app = Celery("sendmany", broker=settings.broker, include=["worker.tasks"])
+    app = Celery("sendmany", broker=settings.broker, include=TASK_MODULES)
     app.conf.update(celery_settings(settings))
     return app
 
@@ -39,6 +46,7 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
     hard_limit = settings.worker.slice_seconds + 2 * settings.http.deadline + 60
     return {
         "task_default_queue": own_queue(settings),
+        "task_queues": [_queue(own_queue(settings)), _queue(ENQUEUE_QUEUE)],
         "task_serializer": "json",
         "accept_content": ["json"],
         "task_ignore_result": True,
@@ -66,6 +74,11 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
             "health_check_interval": 10,
         },
     }
+
+
+def _queue(name: str) -> Queue:
+    """As any Celery application declares a queue that it knows by name only."""
+    return Queue(name, Exchange(name, type="direct"), routing_key=name)
 
 
 @cache

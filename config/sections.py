@@ -24,6 +24,8 @@ REGIONS: dict[str, str] = {
 """Base URL of each region the provider documents."""
 
 ACCOUNT_ID = r"^[0-9A-Fa-f]{8}-?(?:[0-9A-Fa-f]{4}-?){3}[0-9A-Fa-f]{12}$"
+REPEATED_FOR = 180.0
+"""Seconds: the provider repeats a webhook for 131 s (provider docs, webhooks), and then some."""
 MOST_SECRETS = 2
 """Authorizations of webhooks that are taken at the same time."""
 SubAccountId = Annotated[str, Field(pattern=r"^[A-Za-z0-9\-._&]{3,50}$")]
@@ -53,6 +55,9 @@ class SubAccount(Section):
     """File whose first line is the key (a mounted secret)."""
     account_id: str | None = Field(default=None, pattern=ACCOUNT_ID)
     """The account it belongs to: for templates and webhooks. The provider's portal shows it."""
+    account_name: str | None = Field(default=None, min_length=1)
+    """What the provider's events about templates and numbers call the account: its samples have a name
+    there, not the id. Needed only where sub-accounts of several accounts are configured."""
     channel_id: str | None = Field(default=None, min_length=1)
     """The WhatsApp number whose templates it sends; messages are held against them before a launch."""
     messages_per_second: NonNegativeFloat = 1000
@@ -143,8 +148,12 @@ class Policies(Section):
     campaign_on_unknown: Literal["hold", "resend"] = "hold"
     notification_on_unknown: Literal["hold", "resend"] = "resend"
     on_server_error: Literal["retry", "hold"] = "retry"
-    settle_after: NonNegativeFloat = 0
-    """Seconds to wait for evidence before the policy applies; 180 where receipts are received."""
+    settle_after: NonNegativeFloat | None = None
+    """Seconds to wait for evidence before the policy applies. None: `REPEATED_FOR` where receipts are
+    received, else 0; see `Settings.settle_after`."""
+    window: Literal["auto", "skip", "send"] = "auto"
+    """What goes out within the service window only, to people whose window is closed: skip it, send it
+    all the same, or (auto) skip it once people have written to the sub-account."""
 
 
 class Webhooks(Section):
@@ -156,6 +165,9 @@ class Webhooks(Section):
     """Values of the Authorization header that are taken: one, or two while the secret is changed."""
     authorization_env: list[str] = Field(default=[], max_length=MOST_SECRETS)
     """Names of the environment variables that hold them."""
+
+    received: bool = False
+    """They are received although no authorization is configured here: elsewhere, or by `sendmany up`."""
 
     @property
     def wanted(self) -> bool:

@@ -25,8 +25,11 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from config.breakers import Breakers
+from config.opt_outs import OptOuts
 from config.running import read_note
 from config.sections import (
+    REPEATED_FOR,
     Batch,
     Http,
     Policies,
@@ -37,6 +40,7 @@ from config.sections import (
     Webhooks,
     Worker,
 )
+from config.web import Web
 
 
 class Settings(BaseSettings):
@@ -68,7 +72,10 @@ class Settings(BaseSettings):
     retry: Retry = Retry()
     worker: Worker = Worker()
     policies: Policies = Policies()
+    breakers: Breakers = Breakers()
     webhooks: Webhooks = Webhooks()
+    opt_outs: OptOuts = OptOuts()
+    web: Web = Web()
 
     @model_validator(mode="after")
     def _default_exists(self) -> "Settings":
@@ -77,11 +84,28 @@ class Settings(BaseSettings):
             raise ValueError(f"default_sub_account {name!r} is not among sub_accounts")
         return self
 
+    @model_validator(mode="after")
+    def _leases_outlive_requests(self) -> "Settings":
+        lease, deadline = self.worker.lease_seconds, self.http.deadline
+        if lease <= deadline:
+            raise ValueError(
+                f"worker.lease_seconds ({lease:g}) must be longer than http.deadline ({deadline:g}): a "
+                "lease that runs out during a request leaves its messages in doubt"
+            )
+        return self
+
     @property
     def broker(self) -> str:
         """URL of the Celery broker, as Celery spells it."""
         url = self.broker_url or self.redis_url
         return url.replace("unix://", "redis+socket://", 1) if url.startswith("unix:") else url
+
+    @property
+    def settle_after(self) -> float:
+        """Seconds to wait for evidence: as `policies` says, else by whether receipts are received."""
+        if self.policies.settle_after is not None:
+            return self.policies.settle_after
+        return REPEATED_FOR if self.webhooks.received or self.webhooks.wanted else 0.0
 
     def sub_account_id(self, wanted: str | None = None) -> str:
         """Choose the sub-account: the wanted one, the default, or the only one.

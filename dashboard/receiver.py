@@ -61,10 +61,9 @@ def create_receiver(
     Raises:
         ValueError: there is no authorization, or an empty one; everybody could post then.
     """
-    secrets = [secret.get_secret_value().encode() for secret in authorizations]
-    if not secrets or not all(secrets):
-        raise ValueError("A receiver needs an authorization, and none may be empty.")
-    receiver = _Receiver(store, secrets, max_body, landing or Landing(store), Refusals(monotonic))
+    receiver = Receiver(
+        store, authorizations, max_body=max_body, landing=landing, monotonic=monotonic
+    )
     return Starlette(
         routes=[
             Route("/webhooks", receiver.take, methods=["POST"]),
@@ -82,22 +81,31 @@ class _Refused(Exception):
         self.reason = reason
 
 
-class _Receiver:
-    """From HTTP to the inbox."""
+class Receiver:
+    """From HTTP to the inbox; its methods serve alone (`create_receiver`) or inside the HTTP API.
+
+    Args:
+        authorizations: as for `create_receiver`.
+        max_body: bytes.
+        monotonic: seconds.
+    """
 
     def __init__(
         self,
         store: AsyncStore,
-        secrets: Sequence[bytes],
-        max_body: int,
-        landing: Landing,
-        refusals: Refusals,
+        authorizations: Sequence[SecretStr],
+        *,
+        max_body: int = MAX_BODY,
+        landing: Landing | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._secrets = [secret.get_secret_value().encode() for secret in authorizations]
+        if not self._secrets or not all(self._secrets):
+            raise ValueError("A receiver needs an authorization, and none may be empty.")
         self._store = store
-        self._secrets = secrets
         self._max_body = max_body
-        self._landing = landing
-        self._refusals = refusals
+        self._landing = landing or Landing(store)
+        self._refusals = Refusals(monotonic)
 
     async def take(self, request: Request) -> Response:
         """Store a webhook, then answer."""
@@ -150,7 +158,7 @@ class _Receiver:
 
     def _refuse(self, status: int, reason: str) -> Response:
         self._refusals.note(reason, status)
-        return Response(reason, status, media_type="text/plain")
+        return JSONResponse({"error": f"Refused: {reason}.", "problems": []}, status)
 
 
 def is_json(body: bytes) -> bool:

@@ -4,7 +4,16 @@ from producer import Producer
 Producer.from_settings().enqueue({"user": …, "type": "text", …}, key="order-1001")
 """
 
-from producer.messages import Enqueued, Item, KeyConflict, Producer
+from producer.errors import BadTiming
+from producer.messages import AsyncProducer, Enqueued, Item, KeyConflict, Producer
 from store.lanes import Priority
 
-__all__ = ["Enqueued", "Item", "KeyConflict", "Priority", "Producer"]
+__all__ = [
+    "AsyncProducer",
+    "BadTiming",
+    "Enqueued",
+    "Item",
+    "KeyConflict",
+    "Priority",
+    "Producer",
+]

@@ -19,12 +19,20 @@ def load_message_file(path: Path) -> Mapping[str, Any]:
         message = parse_object(text)
     except MessageError as error:
         raise InputError(f"{path}: the message is unreadable: {error}") from error
+    try:
+        refuse_ours(message)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    return message
+
+
+def refuse_ours(message: Mapping[str, Any]) -> None:
+    """Raise InputError when a message has members that we write ourselves."""
     for name in RESERVED:
         if name in message:
-            raise InputError(f'{path}: take out "{name}", it is written for each recipient')
+            raise InputError(f'take out "{name}", it is written for each recipient')
     if "dlrCallbackUrl" in message:
-        raise InputError(f'{path}: take out "dlrCallbackUrl", receipts go where the settings say')
-    return message
+        raise InputError('take out "dlrCallbackUrl", receipts go where the settings say')
 
 
 def prepare(message: Mapping[str, Any], columns: Sequence[str]) -> CompiledContent:

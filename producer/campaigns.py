@@ -11,22 +11,12 @@ from pathlib import Path
 
 from chatapps.compiled import CompiledContent
 from producer.campaign_message import load_message_file, prepare
+from producer.loading import add_chunks, call_workers, end_of_file
 from producer.recipients import Position, RecipientFile
 from producer.rejects import RejectWriter
-from producer.wake import SendDrain, wake
+from producer.wake import SendDrain
 from store.calls import Store
-from store.intake import Place, enqueue_rows
-from store.lanes import (
-    CampaignPlan,
-    Lane,
-    LaneStatus,
-    Policies,
-    Priority,
-    announce,
-    find_lane,
-    finish_loading,
-    open_campaign,
-)
+from store.lanes import CampaignPlan, Lane, Policies, Priority, find_lane, open_campaign
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +105,6 @@ def run(
             content=content.dump(),
             content_digest=content.digest,
             source=prepared.source,
-            expected=prepared.file.estimated_rows(),
             priority=launch.priority,
             policies=launch.policies,
             early=launch.send_while_loading,
@@ -126,11 +115,7 @@ def run(
     if not lane.loaded:
         with RejectWriter(rejects_file, after_line=lane.line) as writer:
             _load(store, lane, prepared, writer, send_drain, on_progress)
-        store.run(finish_loading(lane_id))
-    lane = find_lane(store, lane_id)
-    if lane.status is LaneStatus.SENDING:
-        store.run(announce(lane_id, lane.priority))
-        wake(store, send_drain, lane.priority)
+    lane = end_of_file(store, lane, send_drain)
     written = rejects_file if lane.rejects and rejects_file.exists() else None
     return Launched(lane, lane.next_index, lane.duplicates, lane.rejects, written, resumed)
 
@@ -144,18 +129,13 @@ def _load(
     on_progress: Callable[[Loading], None],
 ) -> None:
     """Add the rows that are not in yet, chunk by chunk."""
-    place = Place(lane.offset, lane.line, lane.row)
     start = Position(lane.offset, lane.line, lane.row) if lane.offset else None
-    added, duplicates, rejects = lane.next_index, lane.duplicates, lane.rejects
-    for chunk in prepared.file.chunks(prepared.content.columns, start):
-        end = Place(chunk.end.offset, chunk.end.line, chunk.end.row)
-        writer.write(chunk.rejects)  # first: a row must never be counted and nowhere to be found
-        result = store.run(enqueue_rows(lane.id, place, end, chunk.lines, len(chunk.rejects)))
-        added, duplicates = added + result.added, duplicates + result.duplicates
-        rejects, place = rejects + len(chunk.rejects), end
+    chunks = prepared.file.chunks(prepared.content.columns, start)
+    for at in add_chunks(store, lane, chunks, writer.write):
         if prepared.launch.send_while_loading:
-            store.run(announce(lane.id, lane.priority))
-            wake(store, send_drain, lane.priority)
+            call_workers(store, lane, send_drain)
         on_progress(
-            Loading(lane.id, end.row, added, duplicates, rejects, end.offset, prepared.file.size)
+            Loading(
+                lane.id, at.rows, at.added, at.duplicates, at.rejects, at.offset, prepared.file.size
+            )
         )

@@ -27,9 +27,12 @@ class Chunk:
 
 
 def cut_chunks(
-    records: Iterable[Record], packer: RowPacker, start: Position, size: int
+    records: Iterable[Record], packer: RowPacker, start: Position, size: int, cut_at: int = -1
 ) -> Iterator[Chunk]:
-    """Pack `records`, which begin at `start`, into chunks of at most `size` rows."""
+    """Pack `records`, which begin at `start`, into chunks of at most `size` rows.
+
+    A chunk ends at byte `cut_at` in any case, if a record ends there.
+    """
     lines: list[bytes] = []
     rejects: list[Reject] = []
     weight, end = 0, start
@@ -37,7 +40,8 @@ def cut_chunks(
     for cells, line, next_offset, next_lines_before in records:
         job = _pack(packer, cells, line)
         length = len(job) if isinstance(job, bytes) else 0
-        if row - end.row == size or weight + length > CHUNK_BYTES:
+        full = row - end.row == size or weight + length > CHUNK_BYTES
+        if full or (offset == cut_at and row > end.row):
             end = Position(offset, lines_before, row)
             yield Chunk(lines, rejects, end)
             lines, rejects, weight = [], [], 0

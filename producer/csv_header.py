@@ -5,10 +5,9 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import BinaryIO
 
 from producer.errors import BadRow, InputError
-from producer.records import LONGEST_LINE, decode, read_records
+from producer.records import LONGEST_LINE, Source, decode, read_records
 
 DELIMITERS = ",;\t"
 NUMBER_COLUMNS = (
@@ -42,7 +41,7 @@ class Header:
     line: int  # lines before the first row
 
 
-def read_header(stream: BinaryIO) -> Header:
+def read_header(stream: Source) -> Header:
     """Read the header of a file that is open at its start; raises InputError."""
     mark = stream.read(len(codecs.BOM_UTF8))
     if mark.startswith(_UTF16):
@@ -76,7 +75,7 @@ def find_number_column(columns: Sequence[str], wanted: str | None) -> str:
     )
 
 
-def _sniff_delimiter(stream: BinaryIO, start: int) -> str:
+def _sniff_delimiter(stream: Source, start: int) -> str:
     """The delimiter that the first line with text holds most often outside quotes."""
     stream.seek(start)
     line = 0

@@ -3,6 +3,8 @@
 InputError          the whole input is refused, nothing is launched
 BadRow              one row of a recipient file is refused, the others go on
 └── BadNumber       … because of its number
+KeyConflict         the idempotency key of a message was used for another one
+BadTiming           a message expires before it may go, or is to wait for too long
 """
 
 
@@ -21,3 +23,20 @@ class BadRow(Exception):
 
 class BadNumber(BadRow):
     """The text of a row cannot be read as a phone number."""
+
+
+class KeyConflict(ValueError):
+    """The idempotency key was used for another message."""
+
+    def __init__(self, first: str) -> None:
+        super().__init__(f"the idempotency key was used for another message, {first}")
+        self.first = first  # the id of that message
+
+
+class BadTiming(ValueError):
+    """When a message is to go out makes no sense; `member` names which of its times."""
+
+    def __init__(self, member: str, rule: str) -> None:
+        super().__init__(f"{member}: {rule}")
+        self.member = member
+        self.rule = rule

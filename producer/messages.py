@@ -1,50 +1,37 @@
-"""Enqueueing single messages: checked, held to their idempotency key, stored before the call returns."""
+"""The way in for services: single messages, checked, held to their key, stored before the call returns.
 
-import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+with Producer.from_settings() as producer:
+    producer.enqueue({"user": …, "type": "text", …}, key="order-1001")
+
+async with AsyncProducer.from_settings() as producer:
+    await producer.enqueue({"user": …, "type": "text", …}, key="order-1001")
+"""
+
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from itertools import islice
-from typing import Any
+from types import TracebackType
 
-from chatapps.job_lines import escape_value
-from chatapps.messages import Message, MessageError, Problem, read_message
 from config.celery_app import send_drain
 from config.settings import Settings, load_settings
-from producer.wake import SendDrain, wake
-from store.calls import Store
-from store.errors import StoreRefused
-from store.intake import NewMessage, Taken, enqueue_messages
-from store.lanes import Policies, Priority, announce, notification_lane, open_notifications
-from store.waiting import now_ms
+from producer.counter import Counter
+from producer.errors import KeyConflict
+from producer.items import AnyMessage, Enqueued, Item
+from producer.sharing import SharedWrites
+from producer.wake import SendDrain
+from store.calls import AsyncStore, Store
+from store.intake import Taken
+from store.lanes import Priority
+from store.plans import carry_out, carry_out_async
 
-AT_ONCE = 500
-"""Messages that go to the store in one call."""
-AnyMessage = Message | Mapping[str, Any] | bytes | str
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One message on its way in."""
-
-    message: AnyMessage
-    key: str | None = None  # idempotency key: the same key goes in once
+__all__ = ["AsyncProducer", "Enqueued", "Item", "KeyConflict", "Producer"]
 
 
-@dataclass(frozen=True, slots=True)
-class Enqueued:
-    """What became of one message at the door."""
-
-    id: str  # `<lane>.<index>`; where the key was known, of the message that had it first
-    taken: Taken
-
-
-class KeyConflict(ValueError):
-    """The idempotency key was used for another message."""
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
 
 
 class Producer:
-    """The way in for services: stores messages and wakes the workers.
+    """Stores messages and wakes the workers. Make one, keep it; threads may share it.
 
     Args:
         send_drain: sends a Celery wake-up; the default uses the configured broker.
@@ -55,13 +42,11 @@ class Producer:
         store: Store,
         settings: Settings,
         send_drain: SendDrain = send_drain,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Callable[[], datetime] = _utc_now,
     ) -> None:
         self._store = store
         self._settings = settings
-        self._send_drain = send_drain
-        self._clock = clock
-        self._open: set[str] = set()
+        self._counter = Counter(settings, send_drain, clock)
 
     @classmethod
     def from_settings(cls) -> "Producer":
@@ -76,21 +61,26 @@ class Producer:
         key: str | None = None,
         sub_account: str | None = None,
         priority: Priority = Priority.NORMAL,
+        expires_at: datetime | None = None,
+        send_at: datetime | None = None,
     ) -> Enqueued:
         """Store one message for one person. When this returns, it is not lost any more.
 
+        Args:
+            expires_at: from then on it does not go out any more.
+            send_at: it does not go out before; at most 30 days ahead.
+
         Raises:
             MessageError: the message breaks a rule of the provider; names the place and the rule.
+            BadTiming: its times make no sense.
             KeyConflict: the key was used for another message.
             SettingsError: the sub-account is not configured.
-            StoreUnavailable, StoreFull: nothing was stored.
+            StoreFull: nothing was stored.
+            StoreUnavailable: nothing was stored, or the answer was lost: with a key, do it again.
         """
-        (answer,) = self.enqueue_many(
-            [Item(message, key)], sub_account=sub_account, priority=priority
-        )
-        if answer.taken is Taken.CONFLICT:
-            raise KeyConflict(f"the idempotency key was used for another message, {answer.id}")
-        return answer
+        item = Item(message, key, expires_at, send_at)
+        (answer,) = self.enqueue_many([item], sub_account=sub_account, priority=priority)
+        return _taken(answer)
 
     def enqueue_many(
         self,
@@ -105,76 +95,94 @@ class Producer:
         leaves whole groups of 500 stored; with keys, sending all of it again adds what is missing.
         """
         account = self._settings.sub_account_id(sub_account)
-        checked = [_new_message(item) for item in items]
-        answers: list[Enqueued] = []
-        for group in _groups(checked):
-            lane, taken = self._store_group(account, priority, group)
-            answers.extend(Enqueued(id_, how) for how, id_ in taken)
-            self._store.run(announce(lane, priority))
-        if answers:
-            wake(self._store, self._send_drain, priority)
-        return answers
+        return carry_out(self._store, self._counter.enqueue(items, account, priority))
 
-    def _store_group(
-        self, account: str, priority: Priority, group: list[NewMessage]
-    ) -> tuple[str, list[tuple[Taken, str]]]:
-        for today in (self._clock, self._redis_clock):  # the lane of a day that is over is closed
-            lane = self._lane(account, priority, today())
-            taken = self._store.run(enqueue_messages(lane, group))
-            if taken is not None:
-                return lane, taken
-            self._open.discard(lane)
-        raise StoreRefused(f"the notification lane {lane} takes no messages")
+    def close(self) -> None:
+        """Close the connections."""
+        self._store.close()
 
-    def _redis_clock(self) -> datetime:
-        return datetime.fromtimestamp(self._store.run(now_ms()) / 1000, UTC)
+    def __enter__(self) -> "Producer":
+        return self
 
-    def _lane(self, account: str, priority: Priority, now: datetime) -> str:
-        digest = hashlib.blake2s(account.encode(), digest_size=3).hexdigest()
-        lane = notification_lane(digest, priority, now.strftime("%y%m%d"))
-        if lane not in self._open:
-            policies = self._settings.policies
-            open_notifications(
-                self._store,
-                lane,
-                account,
-                priority,
-                Policies(
-                    policies.notification_on_unknown,
-                    policies.on_server_error,
-                    policies.settle_after,
-                ),
-            )
-            self._open.add(lane)
-        return lane
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
 
 
-def _new_message(item: Item) -> NewMessage:
-    message = item.message if isinstance(item.message, Message) else read_message(item.message)
-    if message.client_message_id is not None:
-        raise MessageError(Problem("clientMessageId", "is given by sendmany: use a key"))
-    if message.dlr_callback_url is not None:
-        raise MessageError(Problem("dlrCallbackUrl", "is not for messages: settings say where to"))
-    body = message.emit_json()
-    key = hashlib.blake2b(item.key.encode(), digest_size=16).digest() if item.key else b""
-    return NewMessage(
-        line=_recipient(message) + b"\t" + body,
-        key_digest=key,
-        body_digest=hashlib.blake2b(body, digest_size=8).digest(),
-    )
+class AsyncProducer:
+    """The same for an event loop: messages that are enqueued at the same time share a call.
+
+    Args:
+        send_drain: sends a Celery wake-up; it blocks, and is called in a thread.
+    """
+
+    def __init__(
+        self,
+        store: AsyncStore,
+        settings: Settings,
+        send_drain: SendDrain = send_drain,
+        clock: Callable[[], datetime] = _utc_now,
+    ) -> None:
+        self._store = store
+        self._settings = settings
+        self._counter = Counter(settings, send_drain, clock)
+        self._writes = SharedWrites(store, self._counter)
+
+    @classmethod
+    def from_settings(cls) -> "AsyncProducer":
+        """A producer for the configured Redis and broker."""
+        settings = load_settings()
+        return cls(AsyncStore.connect(settings.redis_url), settings)
+
+    async def enqueue(
+        self,
+        message: AnyMessage,
+        *,
+        key: str | None = None,
+        sub_account: str | None = None,
+        priority: Priority = Priority.NORMAL,
+        expires_at: datetime | None = None,
+        send_at: datetime | None = None,
+    ) -> Enqueued:
+        """As `Producer.enqueue`."""
+        account = self._settings.sub_account_id(sub_account)
+        item = Item(message, key, expires_at, send_at)
+        packed = await carry_out_async(self._store, self._counter.pack([item]))
+        return _taken(await self._writes.add(packed[0], account, priority))
+
+    async def enqueue_many(
+        self,
+        items: Iterable[Item],
+        *,
+        sub_account: str | None = None,
+        priority: Priority = Priority.NORMAL,
+    ) -> list[Enqueued]:
+        """As `Producer.enqueue_many`."""
+        account = self._settings.sub_account_id(sub_account)
+        plan = self._counter.enqueue(items, account, priority)
+        return await carry_out_async(self._store, plan)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._store.close()
+
+    async def __aenter__(self) -> "AsyncProducer":
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
 
 
-def _recipient(message: Message) -> bytes:
-    """How the outcome will name the person: digits of an international number, or another id."""
-    user = message.user
-    if user.msisdn and not user.country:
-        return user.msisdn.lstrip("+").encode()
-    if user.msisdn:
-        return f"{user.country}:{user.msisdn}".encode()
-    return escape_value(user.channel_user_id or user.line_user_id or "")
-
-
-def _groups(messages: list[NewMessage]) -> Iterator[list[NewMessage]]:
-    iterator = iter(messages)
-    while group := list(islice(iterator, AT_ONCE)):
-        yield group
+def _taken(answer: Enqueued) -> Enqueued:
+    if answer.taken is Taken.CONFLICT:
+        raise KeyConflict(answer.id)
+    return answer

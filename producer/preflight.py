@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from heapq import heappush, heapreplace
 from typing import Any, Final
 
+from chatapps.compiled import CompiledContent
 from chatapps.messages import Message, MessageError, read_batch
 from chatapps.preflight import Finding, Severity
 from chatapps.templates import RegisteredTemplate, fill
@@ -27,7 +28,9 @@ _OF_A_MESSAGE: Final = re.compile(r"messages\[(\d+)\]\.?(.*)")
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
+class SampleRow:
+    """A row whose message is tried."""
+
     line: int  # of the file
     job: bytes
 
@@ -41,10 +44,16 @@ def check_sample(
     length of its text with the values in it is checked too. At most `most` rows are tried, of which
     there are more than one only if the message differs from row to row.
     """
-    rows = list(_sample(prepared, most))
+    return check_rows(prepared.content, list(_sample(prepared, most)), template)
+
+
+def check_rows(
+    content: CompiledContent, rows: Sequence[SampleRow], template: RegisteredTemplate | None = None
+) -> list[Finding]:
+    """The same for rows that somebody has chosen already."""
     if not rows:
         return []
-    renderer = prepared.content.renderer("preflight")
+    renderer = content.renderer("preflight")
     body = renderer.render("preflight", [(n, 1, row.job) for n, row in enumerate(rows)])
     try:
         messages = read_batch(body).messages
@@ -53,19 +62,28 @@ def check_sample(
     return list(_too_long(messages, rows, template)) if template else []
 
 
-def _sample(prepared: Prepared, most: int) -> Iterator[_Row]:
-    """The rows to be tried, in the order of the file."""
-    file, columns = prepared.file, prepared.content.columns
-    packer = RowPacker(file.columns, file.number_column, columns, file.default_region)
-    places = [file.columns.index(column) for column in columns]
-    with file.path.open("rb") as stream:
-        records = read_records(stream, file.header.delimiter, file.header.offset, file.header.line)
-        chosen = choose(records, places, most if columns else 1)
-    for line, cells in chosen:
+def sample_of(
+    records: Iterable[Record],
+    header: Sequence[str],
+    columns: Sequence[str],
+    packer: RowPacker,
+    most: int = MOST_ROWS,
+) -> Iterator[SampleRow]:
+    """The rows to be tried, in the order of the file; `columns` are those that the message uses."""
+    places = [header.index(column) for column in columns]
+    for line, cells in choose(records, places, most if columns else 1):
         try:
-            yield _Row(line, packer.pack(cells))
+            yield SampleRow(line, packer.pack(cells))
         except BadRow:
             continue
+
+
+def _sample(prepared: Prepared, most: int) -> Iterator[SampleRow]:
+    file, columns = prepared.file, prepared.content.columns
+    packer = RowPacker(file.columns, file.number_column, columns, file.default_region)
+    with file.path.open("rb") as stream:
+        records = read_records(stream, file.header.delimiter, file.header.offset, file.header.line)
+        yield from sample_of(records, file.columns, columns, packer, most)
 
 
 def choose(
@@ -112,7 +130,7 @@ class _Longest:
                 yield -line, cells
 
 
-def _findings(error: MessageError, rows: Sequence[_Row]) -> list[Finding]:
+def _findings(error: MessageError, rows: Sequence[SampleRow]) -> list[Finding]:
     """One finding for each broken rule, with the first row that breaks it."""
     lines: dict[tuple[str, str], list[int]] = {}
     words: dict[tuple[str, str], str] = {}
@@ -134,7 +152,7 @@ def _finding(path: str, rule: str, lines: Sequence[int], tried: int) -> Finding:
 
 
 def _too_long(
-    messages: Sequence[Message], rows: Sequence[_Row], template: RegisteredTemplate
+    messages: Sequence[Message], rows: Sequence[SampleRow], template: RegisteredTemplate
 ) -> Iterator[Finding]:
     body = template.part("BODY")
     if body is None or not body.placeholders:

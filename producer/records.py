@@ -7,14 +7,28 @@ are split in blocks; whatever is not plain goes through the csv module.
 import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Protocol
 
 from producer.errors import BadRow, InputError
 
 LONGEST_LINE = 1024 * 1024  # bytes; longer ones are rejects, so that memory stays bounded
+LOOKS_BACK = 4 * LONGEST_LINE  # bytes that reading may go back over; for what cannot be read twice
 
 _BLOCK_BYTES = 256 * 1024
 _LONGEST_PLAIN_LINE = csv.field_size_limit()  # the csv module refuses longer cells
+
+
+class Source(Protocol):
+    """Where bytes come from: an open file, or one that is still arriving."""
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        """Go to a place; never further back than `LOOKS_BACK`."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Some bytes, at most `size`; none at the end."""
+
+    def readline(self, limit: int = -1, /) -> bytes:
+        """The bytes up to the end of the line, at most `limit`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +46,7 @@ Record = tuple[list[str] | BadRow, int, int, int]
 
 
 def read_records(
-    stream: BinaryIO, delimiter: str, offset: int, line: int, block_bytes: int = _BLOCK_BYTES
+    stream: Source, delimiter: str, offset: int, line: int, block_bytes: int = _BLOCK_BYTES
 ) -> Iterator[Record]:
     """The records from byte `offset` on, which has `line` lines before it; skips empty lines.
 
@@ -63,10 +77,13 @@ def decode(raw: bytes, line: int) -> str:
         raise not_utf8(line) from error
 
 
-def _read_block(stream: BinaryIO, offset: int, size: int) -> bytes:
-    """About `size` bytes up to the end of a line (unless that is far away)."""
+def _read_block(stream: Source, offset: int, size: int) -> bytes:
+    """Whole lines, about `size` bytes or what is there already; but one line at least (unless its end
+    is far away)."""
     stream.seek(offset)
-    return stream.read(size) + stream.readline(LONGEST_LINE)
+    block = stream.read(size)
+    end = block.rfind(b"\n") + 1
+    return block[:end] if end else block + stream.readline(LONGEST_LINE)
 
 
 def _split_plain(block: bytes) -> tuple[list[str], list[int]] | None:
@@ -94,7 +111,7 @@ class _LineTooLong(Exception):
 class _CsvReader:
     """Reads records with the csv module, and knows after each how far it has come."""
 
-    def __init__(self, stream: BinaryIO, delimiter: str, offset: int, line: int) -> None:
+    def __init__(self, stream: Source, delimiter: str, offset: int, line: int) -> None:
         self._stream = stream
         self._delimiter = delimiter
         self._start(offset, line)
@@ -109,6 +126,7 @@ class _CsvReader:
     def _start(self, offset: int, line: int) -> None:
         self.offset = offset  # bytes read
         self.line = line  # lines read
+        self._record_at = offset  # bytes before the record
         self._first_end = 0  # bytes up to the end of the record's first line
         self._holds_nul = False  # the record does
         self._stream.seek(offset)
@@ -121,7 +139,8 @@ class _CsvReader:
 
         Else a quote that is never closed would swallow all the rows after it.
         """
-        self._first_end, self._holds_nul, first = 0, False, self.line + 1
+        self._record_at, self._first_end = self.offset, 0
+        self._holds_nul, first = False, self.line + 1
         try:
             cells = next(self._records)
         except StopIteration:
@@ -137,10 +156,10 @@ class _CsvReader:
         while raw := self._stream.readline(LONGEST_LINE):
             self.line += 1
             self.offset += len(raw)
-            if cut := _is_cut(raw):
+            if (cut := _is_cut(raw)) and not self._first_end:
                 self.offset += _skip_line(self._stream)
             self._first_end = self._first_end or self.offset
-            if cut:
+            if cut or self.offset - self._record_at > LONGEST_LINE:
                 raise _LineTooLong
             self._holds_nul = self._holds_nul or b"\0" in raw
             yield decode(raw, self.line)
@@ -150,7 +169,7 @@ def _is_cut(raw: bytes) -> bool:
     return len(raw) == LONGEST_LINE and not raw.endswith(b"\n")
 
 
-def _skip_line(stream: BinaryIO) -> int:
+def _skip_line(stream: Source) -> int:
     """Read to the end of the line; returns the number of bytes read."""
     skipped = 0
     while raw := stream.readline(LONGEST_LINE):

@@ -1,6 +1,6 @@
 """What `sendmany doctor` looks at: one finding a line, each with what to do about it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -10,18 +10,21 @@ from kombu.exceptions import OperationalError
 from config.celery_app import create_app, send_drain
 from config.sections import SettingsError, SubAccount
 from config.settings import Settings, config_file, load_settings
+from dashboard.words import called, explain_breaker
 from sendmany.connection import connect, place
 from sendmany.probe import probe
-from sendmany.words import called
 from sendmany.workers import count_dedicated, wait_for_loops
+from store.breakers import Breaker, read_breakers
 from store.calls import Store, command
 from store.errors import StoreError
 from store.holdings import Holdings, holdings
-from store.keys import SEEN_PER_BUCKET
+from store.inbox import InboxFigures, read_inbox_figures
 from store.lanes import Lane, LaneStatus, list_lanes, missing_lanes
 
 WORKER_SECONDS = 4.0
-LEAST_ENTRIES = 2 * SEEN_PER_BUCKET
+INBOX_SECONDS = 60.0
+"""A webhook is applied within a second or two when a worker runs."""
+LEAST_ENTRIES = 128
 LEAST_VALUE = 64
 TELLING = 10_000
 """Messages from which on the memory of each says something."""
@@ -86,7 +89,11 @@ def _redis(settings: Settings) -> Iterator[Check]:
             _ask(store, "INFO", "server"), _ask(store, "INFO", "persistence"), _config_of(store)
         )
         yield look_at_memory(holdings(store), settings.retention_days)
+        yield look_at_inbox(store.run(read_inbox_figures()))
         yield from look_at_lanes(list_lanes(store, newest=1000), store.run(missing_lanes()))
+        for sub_account in settings.sub_accounts:
+            held = store.run(read_breakers(sub_account))
+            yield from look_at_breakers(held)
         broker = _broker(settings)
         yield broker
         if broker.verdict is Verdict.OK:
@@ -170,6 +177,20 @@ def look_at_memory(held: Holdings, retention_days: float) -> Check:
     return ok("memory", words)
 
 
+def look_at_inbox(inbox: InboxFigures) -> Check:
+    """Receipts and replies that were stored and wait to be applied. Pure."""
+    unmatched = sum(inbox.unmatched.values())
+    words = f"{inbox.applied:,} receipts and {inbox.replies:,} replies applied"
+    if unmatched:
+        words += f", {unmatched:,} receipts about no message of ours"
+    if not inbox.waiting:
+        return ok("inbox", words)
+    words = f"{inbox.waiting:,} webhooks wait, the oldest for {inbox.oldest_age:,.0f} s; {words}"
+    if inbox.oldest_age < INBOX_SECONDS:
+        return ok("inbox", words)
+    return problem("inbox", words, "see that a worker runs: a STOP among them does not count yet")
+
+
 def look_at_lanes(lanes: list[Lane], missing: list[str]) -> Iterator[Check]:
     """Lanes that Redis has lost something of. Pure; silent when all is well."""
     for lane in lanes:
@@ -179,6 +200,14 @@ def look_at_lanes(lanes: list[Lane], missing: list[str]) -> Iterator[Check]:
     for lane_id in missing:
         finding = "gone although it had not ended: Redis has lost data"
         yield problem(f"lane {lane_id}", finding, "launch or enqueue again what is missing")
+
+
+def look_at_breakers(found: Sequence[Breaker]) -> Iterator[Check]:
+    """What is held up. Pure; silent when nothing is."""
+    for one in found:
+        label = f"breaker {one.scope} of {one.sub_account}"
+        remedy = "mend the cause" if one.probe_at else "end it when the time has come"
+        yield problem(label, explain_breaker(one), remedy)
 
 
 def _broker(settings: Settings) -> Check:

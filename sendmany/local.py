@@ -1,12 +1,14 @@
-"""Everything on one machine: the embedded server, a receiver of webhooks, the provider sandbox and a
-Celery worker.
+"""Everything on one machine: the embedded server, the provider sandbox, the web process and a Celery
+worker.
 
 They are started in this order, stopped in the reverse one, and watched in between: a worker gets to
-settle what it has in the air while the server still runs.
+settle what it has in the air while the server still runs. We listen on behalf of the web process, so
+that the sandbox knows where to post before it runs.
 """
 
 import json
 import os
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +18,7 @@ from typing import Any
 from config.settings import Settings, load_settings
 from sendmany.embedded import EmbeddedServer
 from sendmany.processes import Child, ProcessError, Wait, last_line, python, start
+from sendmany.sockets import address, listen, listen_or_anywhere
 
 SANDBOX_ID = "sandbox"
 SANDBOX_KEY = "sandbox-key"
@@ -40,10 +43,18 @@ class Sandbox:
 
 @dataclass(frozen=True, slots=True)
 class Receiver:
-    """Whom the receiver of webhooks believes, and where it listens on its host (0 is any free port)."""
+    """Whom the web process believes that it is the provider."""
 
     authorizations: tuple[str, ...] = field(repr=False)  # the sandbox uses the first
-    port: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class WebPlan:
+    """Where the web process listens."""
+
+    host: str = "127.0.0.1"
+    port: int = 0  # any free one
+    or_any_port: bool = False  # when that one is taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +63,8 @@ class LocalPlan:
 
     home: Path
     embedded: bool = True
-    receiver: Receiver | None = None
+    web: WebPlan | None = None
+    receiver: Receiver | None = None  # webhooks are received too, by a web process
     sandbox: Sandbox | None = None
     worker_processes: int = 2
     environment: tuple[tuple[str, str], ...] = ()  # settings of the processes, by their variables
@@ -71,9 +83,11 @@ class Local:
         self._plan = plan
         self._on_wait = on_wait
         self.server: EmbeddedServer | None = None
-        self.receiver: Child | None = None
+        self.web: Child | None = None
+        self._listener: socket.socket | None = None
         self.sandbox: Child | None = None
         self.worker: Child | None = None
+        self.web_url = ""
         self.receiver_url = ""
         self.sandbox_url = ""
         self.environment: dict[str, str] = dict(plan.environment)
@@ -104,11 +118,13 @@ class Local:
             self.server = EmbeddedServer(self._plan.home / "redis", fsync=self._plan.fsync)
             self.server.start(self._on_wait)
             self.environment["SENDMANY_REDIS_URL"] = self.server.url
-        if self._plan.receiver is not None:
-            self.receiver = self.start_receiver(self._plan.receiver)
-            self.receiver_url = f"{self._listening('receiver', self.receiver)}/webhooks"
+        if self._plan.web is not None or self._plan.receiver is not None:
+            self._listen(self._plan.web or WebPlan())
         if self._plan.sandbox is not None:
             self._start_sandbox(self._plan.sandbox)
+        if self._listener is not None:
+            self.web = self.start_web()
+            self._listening("web", self.web)
         if self._plan.worker_processes:
             self.worker = self.start_worker()
 
@@ -125,19 +141,30 @@ class Local:
             env={**os.environ, "SENDMANY_STATE_DIR": str(self._plan.home), **self.environment},
         )
 
-    def start_receiver(self, receiver: Receiver) -> Child:
-        """Start a receiver of webhooks with the environment of this plan."""
-        settings = {
-            "SENDMANY_WEBHOOKS__AUTHORIZATION": json.dumps(receiver.authorizations),
-            "SENDMANY_WEBHOOKS__AUTHORIZATION_ENV": "[]",
-            "SENDMANY_WEBHOOKS__PORT": str(receiver.port),
-        }
+    def start_web(self) -> Child:
+        """Start a web process with the environment of this plan, on the socket that is kept open."""
+        assert self._listener is not None
+        settings = {"SENDMANY_STATE_DIR": str(self._plan.home), **self.environment}
+        if self._plan.receiver is not None:
+            settings |= {
+                "SENDMANY_WEBHOOKS__AUTHORIZATION": json.dumps(self._plan.receiver.authorizations),
+                "SENDMANY_WEBHOOKS__AUTHORIZATION_ENV": "[]",
+            }
+        number = self._listener.fileno()
         return start(
-            python("sendmany.receiver_process"),
-            self._log("receiver"),
-            env={**os.environ, **self.environment, **settings},
+            python("sendmany.web_process", f"--socket={number}"),
+            self._log("web"),
+            env={**os.environ, **settings},
             read_stdout=True,
+            pass_fds=(number,),
         )
+
+    def _listen(self, plan: WebPlan) -> None:
+        find = listen_or_anywhere if plan.or_any_port else listen
+        self._listener = find(plan.host, plan.port)
+        self.web_url = address(self._listener)
+        if self._plan.receiver is not None:
+            self.receiver_url = f"{self.web_url}/webhooks"
 
     @property
     def worker_log(self) -> Path:
@@ -185,8 +212,10 @@ class Local:
             self.worker.stop(seconds, in_a_hurry=in_a_hurry)
         if self.sandbox is not None:
             self.sandbox.stop(0.5)
-        if self.receiver is not None:
-            self.receiver.stop()
+        if self.web is not None:
+            self.web.stop()
+        if self._listener is not None:
+            self._listener.close()
         if self.server is not None:
             self.server.stop()
         return names
@@ -241,7 +270,7 @@ class Local:
         return [
             ("worker", self.worker, self._log("worker")),
             ("sandbox", self.sandbox, self._log("sandbox")),
-            ("receiver", self.receiver, self._log("receiver")),
+            ("web", self.web, self._log("web")),
             ("server", server.child if server else None, server.log if server else Path()),
         ]
 

@@ -15,8 +15,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from dashboard.words import several
 from sendmany.output import say
-from sendmany.words import several
 from store.lanes import LaneStatus
 from store.reports import LaneReport
 from store.states import State

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from sendmany.words import iso
+from dashboard.words import iso
 from store.reports import LaneReport
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from chatapps.answers import NoAnswer, NotSent
 from chatapps.client import ChatAppsClient, Endpoint, Probe, ProbeVerdict, Timeouts, open_client
-from config.sections import SettingsError
+from chatapps.endpoints import endpoint_of
 from config.settings import Settings
 
 PROBE_SECONDS = 5.0
@@ -37,16 +37,11 @@ def probe(settings: Settings, sub_account: str) -> Finding:
         SettingsError: the key cannot be read, or cannot be a key.
     """
     account = settings.sub_accounts[sub_account]
-    key = account.key()
-    if key is None:
+    if account.key() is None:
         return Finding(
             None, "no API key is configured", "set api_key_env or api_key_file of the sub-account"
         )
-    try:
-        endpoint = Endpoint(account.url, sub_account, key)
-    except ValueError as error:
-        raise SettingsError(f"The API key of {sub_account} cannot be used: {error}") from error
-    return explain(asyncio.run(_ask(endpoint)), sub_account, account.url)
+    return explain(asyncio.run(_ask(endpoint_of(settings, sub_account))), sub_account, account.url)
 
 
 async def _ask(endpoint: Endpoint) -> Probe:

@@ -88,6 +88,7 @@ def start(
     *,
     env: Mapping[str, str] | None = None,
     read_stdout: bool = False,
+    pass_fds: Sequence[int] = (),
 ) -> Child:
     """Start a process that writes to a log file.
 
@@ -104,6 +105,7 @@ def start(
                 stderr=output,
                 env=None if env is None else dict(env),
                 start_new_session=True,
+                pass_fds=pass_fds,
                 preexec_fn=_die_with_parent if sys.platform == "linux" else None,
             )
         except OSError as error:

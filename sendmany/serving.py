@@ -1,7 +1,6 @@
 """Runs an ASGI application as this process, until somebody wants it to end."""
 
 import asyncio
-import os
 import signal
 import socket
 from collections.abc import Awaitable, Callable
@@ -10,42 +9,35 @@ from typing import Any
 import uvicorn
 import uvloop
 
-from sendmany.processes import ProcessError
+from sendmany.patience import patient_protocol
 
 GRACE_SECONDS = 10
 """What requests under way get when we are told to stop."""
+HEADER_SECONDS = 15.0
+"""From a connection, or the first byte of a request on it, to the end of the request's headers."""
+MOST_CONNECTIONS = 1000
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A socket to serve on; port 0 means any free one.
+def serve(
+    app: Any,
+    listener: socket.socket,
+    *,
+    at_the_end: Callable[[], Awaitable[None]] | None = None,
+    most_connections: int = MOST_CONNECTIONS,
+    when_told: Callable[[], None] = lambda: None,
+) -> None:
+    """Serve until SIGTERM or SIGINT, then let what is under way end. For the main thread.
 
-    Raises:
-        ProcessError: the address cannot be had; a sentence for people.
+    Args:
+        at_the_end: run last; without it the application has a lifespan of its own.
+        most_connections: open at the same time; more are closed at once.
+        when_told: run when we are told to stop, to end what has no end of its own.
     """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family, backlog=2048)
-    except (OSError, OverflowError) as error:
-        number = getattr(error, "errno", None) or 0
-        reason = os.strerror(number) if number > 0 else str(error)  # negative: unknown name
-        raise ProcessError(
-            f"Cannot listen on {host} port {port} ({reason}): choose another port."
-        ) from error
-
-
-def address(listener: socket.socket) -> str:
-    """The URL of what is served there."""
-    host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-def serve(app: Any, listener: socket.socket, *, at_the_end: Callable[[], Awaitable[None]]) -> None:
-    """Serve until SIGTERM or SIGINT, then let what is under way end. For the main thread."""
-    server = uvicorn.Server(
+    server = _Server(
         uvicorn.Config(
             app,
-            http="httptools",
-            lifespan="off",
+            http=patient_protocol(HEADER_SECONDS, most_connections),
+            lifespan="off" if at_the_end else "on",
             ws="none",
             access_log=False,
             log_config=None,
@@ -55,18 +47,33 @@ def serve(app: Any, listener: socket.socket, *, at_the_end: Callable[[], Awaitab
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
     )
+    server.when_told = when_told
     _stop_on_signals(server)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(server, listener, at_the_end))
 
 
+class _Server(uvicorn.Server):
+    """Tells the application that it is to end, before it waits for what is under way."""
+
+    when_told: Callable[[], None]
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """As uvicorn has it."""
+        self.when_told()
+        await super().shutdown(sockets)
+
+
 async def _serve(
-    server: uvicorn.Server, listener: socket.socket, at_the_end: Callable[[], Awaitable[None]]
+    server: uvicorn.Server,
+    listener: socket.socket,
+    at_the_end: Callable[[], Awaitable[None]] | None,
 ) -> None:
     try:
         await server.serve(sockets=[listener])
     finally:
-        await at_the_end()
+        if at_the_end is not None:
+            await at_the_end()
 
 
 def _stop_on_signals(server: uvicorn.Server) -> None:

@@ -19,6 +19,7 @@ from sendmany.local import (
     LocalPlan,
     Receiver,
     Sandbox,
+    WebPlan,
 )
 from sendmany.processes import ProcessError, Wait
 from sendmany.workers import wait_for_loops
@@ -38,7 +39,9 @@ class UpPlan:
 
 def local_plan(plan: UpPlan, settings: Settings) -> LocalPlan:
     """The processes: a server of our own unless one is configured."""
-    environment = {"SENDMANY_STATE_DIR": str(plan.home)}
+    environment, receiver = {"SENDMANY_STATE_DIR": str(plan.home)}, _receiver(plan, settings)
+    if receiver:
+        environment["SENDMANY_WEBHOOKS__RECEIVED"] = "true"
     account = settings.sub_accounts.get(SANDBOX_ID)
     if plan.sandbox and account:
         limits = account.model_dump(include=account.model_fields_set & NO_LIMITS.keys())
@@ -47,7 +50,8 @@ def local_plan(plan: UpPlan, settings: Settings) -> LocalPlan:
     return LocalPlan(
         plan.home,
         embedded="redis_url" not in settings.model_fields_set,
-        receiver=_receiver(plan, settings),
+        web=_web(settings),
+        receiver=receiver,
         sandbox=plan.sandbox,
         worker_processes=plan.worker_processes,
         environment=tuple(environment.items()),
@@ -55,8 +59,14 @@ def local_plan(plan: UpPlan, settings: Settings) -> LocalPlan:
     )
 
 
+def _web(settings: Settings) -> WebPlan:
+    """On the port that is configured; if nobody has chosen one, and the usual one is taken, on any."""
+    web = settings.web
+    return WebPlan(web.host, web.port, or_any_port="port" not in web.model_fields_set)
+
+
 def _receiver(plan: UpPlan, settings: Settings) -> Receiver | None:
-    """The receiver, if it is wanted. With a sandbox of ours it needs no configuration.
+    """Whom to believe, if webhooks are wanted. With a sandbox of ours it needs no configuration.
 
     Raises:
         SettingsError: nobody has said which Authorization header the provider sends.
@@ -65,9 +75,9 @@ def _receiver(plan: UpPlan, settings: Settings) -> Receiver | None:
     if not (plan.webhooks or configured):
         return None
     if plan.sandbox and not configured:
-        return Receiver((f"Bearer {token_urlsafe(24)}",), settings.webhooks.port)
+        return Receiver((f"Bearer {token_urlsafe(24)}",))
     secrets = settings.webhooks.secrets()
-    return Receiver(tuple(secret.get_secret_value() for secret in secrets), settings.webhooks.port)
+    return Receiver(tuple(secret.get_secret_value() for secret in secrets))
 
 
 def start(local: Local, settings: Settings, on_wait: Wait) -> Settings:
@@ -124,9 +134,12 @@ def note(plan: UpPlan, settings: Settings, local: Local) -> dict[str, Any]:
                 "api_key": key.get_secret_value() if key else None,
             }
         }
+    if local.receiver_url:
+        offered["webhooks"] = {"received": True}
     return {
         "pid": os.getpid(),
         "sandbox_url": local.sandbox_url,
+        "web_url": local.web_url,
         "receiver_url": local.receiver_url,
         "settings": offered,
     }
@@ -139,8 +152,9 @@ def describe(plan: UpPlan, settings: Settings, local: Local) -> list[tuple[str, 
     if plan.sandbox:
         what = f"faults {plan.sandbox.faults}, sub-account {SANDBOX_ID}"
         rows.append(("sandbox", f"{local.sandbox_url}, {what}"))
-    if local.receiver:
-        rows.append(("receiver", local.receiver_url))
+    rows.append(("web", local.web_url))
+    if local.receiver_url:
+        rows.append(("webhooks", local.receiver_url))
     if plan.worker_processes:
         rows.append(("worker", f"{plan.worker_processes} processes, log {local.worker_log}"))
     rows.append(("state", str(plan.home)))

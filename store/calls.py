@@ -64,8 +64,13 @@ def script_call(
 
 
 def command(*words: Argument, parse: Callable[[Any], T]) -> Call[T]:
-    """A call of one plain Redis command (reads, and hints that no count depends on)."""
+    """A call of one plain Redis command: reads, and writes that take nothing."""
     return Call(None, (), words, parse)
+
+
+def hint(name: str, key: str, *words: Argument, parse: Callable[[Any], T]) -> Call[T]:
+    """A small write that no count depends on; it is done where memory is full, too."""
+    return script_call("write_hint", (key,), (name, *words), parse)
 
 
 class Store:
@@ -149,6 +154,29 @@ class AsyncStore:
         with translated():
             reply = await self._send(call)
         return call.parse(reply)
+
+    async def run_all(self, calls: Sequence[Call[T]]) -> list[T]:
+        """Send plain commands in one round trip, and read their answers. Not one moment.
+
+        Raises:
+            StoreUnavailable, StoreFull, StoreRefused: as the classes say, if any of them fails.
+        """
+        pipeline = self.client.pipeline(transaction=False)
+        for call in calls:
+            assert call.script is None, "a script may have to be loaded first"
+            pipeline.execute_command(*call.args)
+        with translated():
+            replies = await pipeline.execute()
+        return [call.parse(reply) for call, reply in zip(calls, replies, strict=True)]
+
+    async def load(self) -> None:
+        """Load the scripts that the server does not know, so that a broken one is noticed at once."""
+        scripts = list(self._scripts.values())
+        with translated():
+            known = await self.client.script_exists(*(script.sha for script in scripts))
+            for script, there in zip(scripts, known, strict=True):
+                if not there:
+                    await self.client.script_load(script.source)
 
     async def close(self) -> None:
         """Close the connections."""

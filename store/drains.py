@@ -4,8 +4,8 @@ from itertools import combinations
 from typing import Any
 
 from config.priorities import served_by
-from store.calls import Call, command, script_call, text
-from store.keys import ACTIVE, CALLING, READY, SWEEP, drains, wake_list
+from store.calls import Call, command, hint, script_call, text
+from store.keys import ACTIVE, CALLING, READY, SWEEP, SWEPT, drains, wake_list
 from store.lanes import Priority
 
 _ALL = ""
@@ -55,6 +55,11 @@ def running_loops(now: int, *, serve: Priority | None = None) -> list[Call[int]]
     return [command("ZCOUNT", drains(served), now, "+inf", parse=int) for served in (_ALL, *some)]
 
 
+def loops_by_kind(now: int) -> dict[str, Call[int]]:
+    """As `running_loops`, by what they serve; '' is all."""
+    return dict(zip((_ALL, *_SOME), running_loops(now), strict=True))
+
+
 def ready_lanes(most: int = 256) -> Call[list[tuple[str, int]]]:
     """Lanes that may have something to claim, with their urgency, most urgent first."""
     return command("ZRANGE", READY, 0, most - 1, "WITHSCORES", parse=_scored)
@@ -72,7 +77,7 @@ def active_lanes() -> Call[list[str]]:
 
 def note_active(lane: str) -> Call[None]:
     """The lane is one that the sweep has to look at."""
-    return command("SADD", ACTIVE, lane, parse=_nothing)
+    return hint("SADD", ACTIVE, lane, parse=_nothing)
 
 
 def forget_active(lane: str) -> Call[None]:
@@ -82,7 +87,17 @@ def forget_active(lane: str) -> Call[None]:
 
 def take_sweep(owner: str, *, lease_ms: int) -> Call[bool]:
     """Become the one that sweeps; False while somebody else is."""
-    return command("SET", SWEEP, owner, "NX", "PX", lease_ms, parse=bool)
+    return hint("SET", SWEEP, owner, "NX", "PX", lease_ms, parse=bool)
+
+
+def note_sweep(*, pause_ms: int, lease_ms: int) -> Call[int]:
+    """Note that sweeping goes on; returns up to when leases and parks count, ms by Redis' clock.
+
+    Args:
+        pause_ms: longest time between two notes that is no gap.
+        lease_ms: how long the owners of flights have after a gap, to write down what they hold.
+    """
+    return script_call("note_sweep", (SWEPT,), (pause_ms, lease_ms), int)
 
 
 def _scored(reply: Any) -> list[tuple[str, int]]:

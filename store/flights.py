@@ -157,6 +157,7 @@ class Parked:
     jobs: list[Job]
     killer: bool = False  # a single job with which worker after worker has died, never posted
     posted_at: int = 0  # s since 1970, of a flight that was lost: its last request
+    held: bool = False  # the provider has had it (store/siblings.py): not sent again by itself
 
 
 def due_parks(lane: str, now_ms: int | str, *, most: int = 10) -> Call[list[str]]:
@@ -171,13 +172,14 @@ def read_park(lane: str, park: str) -> Call[Parked | None]:
     """One park, or None if it has been resolved."""
 
     def parse(reply: Any) -> Parked | None:
-        tries, jobs, killer, posted_ms = reply
+        tries, jobs, killer, posted_ms, held = reply
         if not jobs:
             return None
         posted_at = int(posted_ms or 0) // 1000
-        return Parked(park, int(tries or 0), unpack(jobs), killer is not None, posted_at)
+        is_held = held is not None
+        return Parked(park, int(tries or 0), unpack(jobs), killer is not None, posted_at, is_held)
 
-    fields = ("tries", "jobs", "killer", "posted_at")
+    fields = ("tries", "jobs", "killer", "posted_at", "held")
     return command("HMGET", lane_keys(lane).park(park), *fields, parse=parse)
 
 
@@ -206,18 +208,31 @@ class Recovered:
 
 
 def recover_flights(
-    lane: str, *, settle_after_ms: int, most: int = 10, most_deaths: int = 3
+    lane: str,
+    *,
+    settle_after_ms: int,
+    as_of_ms: int | None = None,
+    most: int = 10,
+    most_deaths: int = 3,
 ) -> Call[Recovered]:
     """Take back the flights whose lease has run out.
 
     Args:
+        as_of_ms: by this time, which Redis told; None is now.
         most_deaths: so often may workers die with a single job in their hands.
     """
     keys = lane_keys(lane)
     return script_call(
         "recover_flights",
         (keys.meta, keys.counts, keys.queue, keys.flights, keys.parked),
-        (keys.flight(""), keys.park_prefix, most, settle_after_ms, most_deaths),
+        (
+            keys.flight(""),
+            keys.park_prefix,
+            most,
+            settle_after_ms,
+            most_deaths,
+            "" if as_of_ms is None else as_of_ms,
+        ),
         lambda reply: Recovered(*(int(figure) for figure in reply)),
     )
 

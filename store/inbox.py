@@ -5,11 +5,12 @@ acknowledges them; what it took and never acknowledged, because it died, is recl
 entry is applied at least once, and applying it twice must do no harm.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from store.calls import Call, command, script_call, text
-from store.keys import ASIDE, INBOX
+from store.calls import Call, command, hint, script_call, text
+from store.keys import ASIDE, FIGURES, INBOX, LATEST
 
 GROUP = "appliers"
 """The consumer group: each entry goes to one of its consumers."""
@@ -53,14 +54,50 @@ def reclaim(
     return script_call("reclaim_inbox", (INBOX,), args, _entries)
 
 
-def acknowledge(ids: Sequence[str]) -> Call[int]:
-    """Delete entries that have been applied (at most `MOST` a call); returns how many were there."""
-    return script_call("acknowledge_inbox", (INBOX,), (GROUP, *ids), int)
+def acknowledge(ids: Sequence[str], figures: Mapping[str, int] | None = None) -> Call[int]:
+    """Delete entries that have been applied (at most `MOST` a call); returns how many were there.
+
+    Args:
+        figures: what they were, by the names of `InboxFigures` or `unmatched:<kind>`; counted once.
+    """
+    counted = [word for pair in (figures or {}).items() for word in pair if pair[1]]
+    args = (GROUP, len(ids), *ids, *counted)
+    return script_call("acknowledge_inbox", (INBOX, FIGURES), args, int)
 
 
 def keep_aside(bodies: Sequence[bytes]) -> Call[int]:
     """Keep what no message of ours is named in: replies, business events, receipts of others."""
     return script_call("keep_aside", (ASIDE,), (MOST_ASIDE, *bodies), int)
+
+
+@dataclass(frozen=True, slots=True)
+class InboxFigures:
+    """How the inbox stands, and what has come by it since the beginning."""
+
+    waiting: int  # posted to us and not applied yet
+    oldest_age: float  # s that the oldest of these has waited
+    applied: int  # receipts that were about messages of ours, doubled ones too
+    replies: int
+    opt_outs: int  # replies that asked for no more messages
+    opt_ins: int  # replies that took that back
+    events: int  # about templates, numbers and accounts
+    unreadable: int
+    unmatched: dict[str, int]  # receipts about no message of ours, by what is wrong with them
+
+
+def read_inbox_figures() -> Call[InboxFigures]:
+    """How the inbox stands, in one call."""
+    return script_call("read_inbox_figures", (INBOX, FIGURES), (), _figures)
+
+
+def read_latest(what: Sequence[str]) -> Call[list[int]]:
+    """The times of the latest events about these, ms since 1970; 0 = there was none."""
+    return command("HMGET", LATEST, *what, parse=lambda reply: [int(at or 0) for at in reply])
+
+
+def note_latest(what: str, at: int) -> Call[None]:
+    """Note the time of the latest event about something, once it has been acted on."""
+    return hint("HSET", LATEST, what, at, parse=lambda _: None)
 
 
 def inbox_length() -> Call[int]:
@@ -74,3 +111,24 @@ def _ids(reply: Any) -> list[str]:
 
 def _entries(reply: Any) -> list[Entry]:
     return [Entry(text(id), body) for id, body in zip(reply[::2], reply[1::2], strict=True)]
+
+
+def _figures(reply: Any) -> InboxFigures:
+    waiting, oldest, now, flat = reply
+    counted = {text(name): int(n) for name, n in zip(flat[::2], flat[1::2], strict=True)}
+    since = int(text(oldest).partition("-")[0] or now)
+    return InboxFigures(
+        waiting=int(waiting),
+        oldest_age=max(0, int(now) - since) / 1000,
+        applied=counted.get("applied", 0),
+        replies=counted.get("replies", 0),
+        opt_outs=counted.get("opt_outs", 0),
+        opt_ins=counted.get("opt_ins", 0),
+        events=counted.get("events", 0),
+        unreadable=counted.get("unreadable", 0),
+        unmatched={
+            name.partition(":")[2]: n
+            for name, n in counted.items()
+            if name.startswith("unmatched:")
+        },
+    )

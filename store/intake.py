@@ -3,11 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from itertools import chain, count, islice
+from typing import Any, NamedTuple
 
-from store.calls import Call, script_call, text
+from store.calls import Argument, Call, script_call, text
 from store.errors import StoreRefused
-from store.keys import lane_keys
+from store.keys import OUTCOMES_PER_KEY, lane_keys
+from store.outcomes import are_numbers, is_number, number_fields
+
+STRETCH = 1000
+"""Scheduled messages that may share a wave: those that a script can handle at once."""
+_NO_KEY = bytes(24)  # in place of the digests
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +39,23 @@ class RowsAdded:
 
 
 def enqueue_rows(
-    lane: str, start: Place, end: Place, lines: Sequence[bytes], rejects: int
+    lane: str,
+    start: Place,
+    end: Place,
+    lines: Sequence[bytes],
+    rejects: int,
+    *,
+    duplicates: int = 0,
+    rows_sum: str = "",
 ) -> Call[RowsAdded]:
     """Add a chunk of at most about 1,000 packed lines (recipient, tab, values).
 
-    Recipients that the lane has seen are dropped and counted. Sending the same chunk twice adds it once.
+    None of them may be in the lane already: `read_recipients` tells who is. Sending the same chunk twice
+    adds it once.
+
+    Args:
+        duplicates: rows of the chunk that were left out since their recipients are in.
+        rows_sum: stands for all rows up to `end`; kept with the place, for who goes on from there.
 
     Raises:
         ValueError: a line has no recipient, or holds a newline.
@@ -47,7 +65,14 @@ def enqueue_rows(
     """
     keys = lane_keys(lane)
     chunk = _joined(lines)
-    args = (keys.seen, start.offset, end.offset, end.line, end.row, rejects, chunk)
+    recipients = [line.partition(b"\t")[0] for line in lines]
+    numbers = b"".join(number_fields(recipients))
+    args: list[Argument] = [
+        keys.numbers, keys.ids, OUTCOMES_PER_KEY, start.offset, end.offset, end.line, end.row,
+        rejects, duplicates, chunk, numbers, rows_sum,
+    ]  # fmt: skip
+    if not are_numbers(recipients):
+        args += [word for i, r in enumerate(recipients) if not is_number(r) for word in (i, r)]
     return script_call("enqueue_rows", (keys.meta, keys.counts, keys.queue), args, _rows_added)
 
 
@@ -59,13 +84,13 @@ class Taken(StrEnum):
     CONFLICT = "c"  # the key is known, with another body
 
 
-@dataclass(frozen=True, slots=True)
-class NewMessage:
+class NewMessage(NamedTuple):
     """A whole message on its way into a notification lane."""
 
-    line: bytes  # recipient, tab, compact JSON
+    line: bytes  # recipient, tab, compact JSON; and where it expires a tab and s since 1970
     key_digest: bytes  # 16 bytes of the idempotency key; empty for none
     body_digest: bytes  # 8 bytes, to tell the same from another body under one key
+    delay_ms: int = 0  # it does not go out before
 
 
 def enqueue_messages(
@@ -73,19 +98,28 @@ def enqueue_messages(
 ) -> Call[list[tuple[Taken, str]] | None]:
     """Add at most about 1,000 messages to a notification lane.
 
+    To be run once: messages without a key go in again with every repeat.
+
     Raises:
-        ValueError: a line holds a newline.
+        ValueError: a line holds a newline or has no recipient, or a digest is of another size.
     Returns (when run):
         For each message what happened and the id it has; None when the lane is closed or not open yet.
     """
     keys = lane_keys(lane)
-    args: list[str | bytes] = [f"{keys.family_base}:seen:", lane]
-    for message in messages:
-        if b"\n" in message.line:
-            raise ValueError("a job is one line")
-        bucket = message.key_digest[:2].hex()[:3]
-        args += (bucket, message.key_digest, message.body_digest, message.line)
-    return script_call("enqueue_messages", (keys.meta, keys.counts, keys.queue), args, _taken)
+    touched = (keys.meta, keys.counts, keys.queue, keys.waves)
+    heads = b"".join([key + body if key else _NO_KEY for _, key, body, _ in messages])
+    if len(heads) != len(_NO_KEY) * len(messages):
+        raise ValueError("digests are of 16 and 8 bytes")
+    delays = [(i, one.delay_ms) for i, one in enumerate(messages, 1) if one.delay_ms > 0]
+    lines = _joined([message.line for message in messages])
+    args = (f"{keys.family_base}:seen:", lane, keys.wave_prefix, STRETCH, lines, heads)
+    n = len(messages)
+    return script_call(
+        "enqueue_messages",
+        touched,
+        (*args, *chain.from_iterable(delays)),
+        lambda reply: _taken(lane, n, reply),
+    )
 
 
 def _joined(lines: Sequence[bytes]) -> bytes:
@@ -114,8 +148,18 @@ def _why_not(verdict: str, reply: Any) -> str:
     return f"the campaign is {verdict} and takes no more recipients"
 
 
-def _taken(reply: Any) -> list[tuple[Taken, str]] | None:
+def _taken(lane: str, n: int, reply: Any) -> list[tuple[Taken, str]] | None:
     if text(reply[0]) != "ok":
         return None
-    answers = (text(answer) for answer in reply[2:])
-    return [(Taken(answer[0]), answer[1:]) for answer in answers]
+    indexes = count(int(reply[2]))
+    if len(reply) == 3:
+        return [(Taken.NEW, f"{lane}.{index}") for index in islice(indexes, n)]
+    known = {
+        int(place): text(answer) for place, answer in zip(reply[3::2], reply[4::2], strict=True)
+    }
+    return [
+        (Taken(known[place][0]), known[place][1:])
+        if place in known
+        else (Taken.NEW, f"{lane}.{next(indexes)}")
+        for place in range(1, n + 1)
+    ]

@@ -6,8 +6,8 @@
     sm:{family}rest:codes        hash    settle_batch                    retention
     sm:{family}rest:stats        hash    mark_posting, settle_batch      retention
     sm:{family}rest:queue        list    enqueue_*, settle, recover      the last claim
-    sm:{family}rest:waves        zset    settle_batch                    promote_due
-    sm:{family}rest:w:<wave>     string  settle_batch                    promote_due
+    sm:{family}rest:waves        zset    settle_batch, enqueue_messages  promote_due
+    sm:{family}rest:w:<wave>     string  settle_batch, enqueue_messages  promote_due
     sm:{family}rest:flights      zset    claim_batch, mark_posting       settle, recover
     sm:{family}rest:f:<batch>    hash    claim_batch, mark_posting       settle, recover
     sm:{family}rest:parked       zset    settle_batch, recover_flights   settle_batch
@@ -16,9 +16,9 @@
     sm:{family}rest:o:<n>        string  settle_batch                    retention
     sm:{family}rest:t:<n>        list    settle_batch, revive_dead       retention
     sm:{family}rest:id:<n>       hash    settle_batch                    retention
-    sm:{family}rest:s:<n>        hash    enqueue_rows                    retention
+    sm:{family}rest:s:<n>        string  enqueue_rows                    retention
     sm:{family}rest:dead         list    settle_batch                    revive_dead, retention
-    sm:{family}rest:expiring     hash    expire_lane                     its last step
+    sm:{family}rest:expiring     string  expire_lane                     its last step
     sm:{family}:seen:<day>:<n>   hash    enqueue_messages                2 days
     sm:names                     hash    producer: campaign name → lane  retention
     sm:lanes                     zset    producer: lane → opening time   retention
@@ -28,14 +28,26 @@
     sm:ready                     zset    producer, worker: lane → urgency; a hint, rebuilt by the sweep
     sm:limit:{sub-account}       hash    acquire_permits, block_sender   1 hour idle
     sm:permit:{sub-account}:<op> string  acquire_permits                 10 seconds
+    sm:breakers:{sub-account}    hash    open_breaker, count_server_error, acquire_permits  close_breaker
     sm:{drains}                  zset    enter_drain                     leave_drain, its lease
     sm:{drains}:wake             list    wake_drain                      a drain loop takes it
     sm:{drains}:calling          string  wake_drain                      enter_drain, 30 seconds
     sm:{drains}:<served>         zset    enter_drain: loops that serve some priorities only
     sm:{drains}:<served>:wake    list    wake_drain                      such a loop takes it
     sm:sweep                     string  one sweeper at a time           its lease
+    sm:swept                     hash    note_sweep                      never
     sm:{inbox}                   stream  add_to_inbox                    acknowledge_inbox
     sm:{inbox}:aside             stream  keep_aside                      newer ones
+    sm:{inbox}:figures           hash    acknowledge_inbox               -
+    sm:{inbox}:latest            hash    worker: what an event was about → its time  -
+    sm:{people}:suppressed:<scope> hash  suppress                        unsuppress
+    sm:{people}:lifted:<scope>   zset    unsuppress                      7 days, a later release
+    sm:{people}:windows:<sub-account>:<channel> zset  open_windows       forget_windows
+    sm:{people}:replies          hash    open_windows                    -
+    sm:{tokens}                  hash    add_token                       revoke_token
+    sm:{tokens}:used             hash    note_token_use                  revoke_token
+    sm:{metrics}                 hash    flush_metrics                   -
+    sm:{metrics}:flushed:<process> string  flush_metrics                 1 day
 
 `{family}` is the hash tag: all keys of a lane live on one shard, so that one script can touch them.
 A campaign is a family of its own (`rest` is empty); the notification lanes of one sub-account share
@@ -47,8 +59,6 @@ from functools import lru_cache
 
 OUTCOMES_PER_KEY = 1000
 """Messages whose records share one string."""
-SEEN_PER_BUCKET = 64
-"""Idempotency keys a bucket is meant for: far below the listpack limit, even with bad luck."""
 
 NAMES = "sm:names"
 LANES = "sm:lanes"
@@ -59,8 +69,15 @@ READY = "sm:ready"
 DRAINS = "sm:{drains}"
 CALLING = "sm:{drains}:calling"
 SWEEP = "sm:sweep"
+SWEPT = "sm:swept"
 INBOX = "sm:{inbox}"
 ASIDE = "sm:{inbox}:aside"
+FIGURES = "sm:{inbox}:figures"
+LATEST = "sm:{inbox}:latest"
+REPLIES = "sm:{people}:replies"
+TOKENS = "sm:{tokens}"
+TOKENS_USED = "sm:{tokens}:used"
+METRICS = "sm:{metrics}"
 
 NOTIFICATION_FAMILY = 8
 """Length of `n-` + six characters: the family part of a notification lane's id."""
@@ -81,6 +98,26 @@ def family(lane: str) -> str:
     return lane[:NOTIFICATION_FAMILY] if lane.startswith("n-") else lane
 
 
+def flushed(process: str) -> str:
+    """Number of the last flush of what a process has counted."""
+    return f"{METRICS}:flushed:{process}"
+
+
+def suppressed(scope: str) -> str:
+    """Who must not be written to: by a sub-account, or (`*`) by any."""
+    return f"sm:{{people}}:suppressed:{scope}"
+
+
+def lifted(scope: str) -> str:
+    """Who has been released from that, and when."""
+    return f"sm:{{people}}:lifted:{scope}"
+
+
+def windows(sub_account: str, channel: str) -> str:
+    """Until when the service window of each person is open."""
+    return f"sm:{{people}}:windows:{sub_account}:{channel}"
+
+
 def limiter(sub_account: str) -> str:
     """Arrival times and the block of one sub-account."""
     return f"sm:limit:{{{sub_account}}}"
@@ -89,6 +126,11 @@ def limiter(sub_account: str) -> str:
 def permit(sub_account: str, op: str) -> str:
     """The answer that an acquisition got, for a call that is repeated."""
     return f"sm:permit:{{{sub_account}}}:{op}"
+
+
+def breakers(sub_account: str) -> str:
+    """What holds up the sub-account or a template of it, and its server errors in a row."""
+    return f"sm:breakers:{{{sub_account}}}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +152,7 @@ class LaneKeys:
     outcomes: str  # prefix; + number of the bucket
     trails: str  # prefix; + number of the bucket
     ids: str  # prefix; + number of the bucket
-    seen: str  # prefix; + number of the bucket
+    numbers: str  # prefix; + number of the bucket
     wave_prefix: str  # + wave id
     park_prefix: str  # + park id
 
@@ -129,6 +171,10 @@ class LaneKeys:
     def done(self, batch: str) -> str:
         """What settling this batch, or an operator's word, was answered, for a call that is repeated."""
         return f"{self.base}:done:{batch}"
+
+    def numbers_of(self, index: int) -> str:
+        """The string that holds the number of this message of a campaign."""
+        return f"{self.numbers}{index // OUTCOMES_PER_KEY}"
 
     def outcome(self, index: int) -> str:
         """The string that holds the record of this message."""
@@ -168,7 +214,7 @@ def lane_keys(lane: str) -> LaneKeys:
         outcomes=f"{base}:o:",
         trails=f"{base}:t:",
         ids=f"{base}:id:",
-        seen=f"{base}:s:",
+        numbers=f"{base}:s:",
         wave_prefix=f"{base}:w:",
         park_prefix=f"{base}:p:",
     )

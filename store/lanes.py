@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from store.calls import Call, Store, command, script_call, text
+from store.calls import Call, Store, command, hint, script_call, text
 from store.errors import LaneMismatch, UnknownLane
-from store.keys import ACTIVE, LANES, MISSING, NAMES, READY, SEEN_PER_BUCKET, lane_keys
+from store.keys import ACTIVE, LANES, MISSING, NAMES, READY, lane_keys
+from store.plans import Plan, ask, carry_out
 from store.states import OPEN_STATES, State
 
 
@@ -69,15 +70,18 @@ class Lane:
     opened_at: int  # ms
     started_at: int  # ms; 0 = not yet
     finished_at: int  # ms; 0 = not yet
+    rows_sum: str = ""  # of an upload: stands for the rows that are in
+    window: str = "send"  # auto | skip | send
 
 
 @dataclass(frozen=True, slots=True)
 class Policies:
-    """What happens when the provider leaves us in doubt."""
+    """What happens when the provider leaves us in doubt, or a service window is closed."""
 
     on_unknown: str = "hold"
     on_server_error: str = "retry"
     settle_after: float = 0
+    window: str = "auto"  # skip | send | auto: skip once people have written to the sub-account
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +93,6 @@ class CampaignPlan:
     content: bytes
     content_digest: str
     source: str  # fingerprint of the recipient file
-    expected: int  # recipients, roughly: sizes the buckets of seen keys
     priority: Priority = Priority.BULK
     policies: Policies = Policies()
     early: bool = False  # may be claimed from while the file is being read
@@ -113,7 +116,6 @@ def open_campaign(store: Store, plan: CampaignPlan) -> tuple[str, bool]:
         "content": plan.content,
         "content_digest": plan.content_digest,
         "source": plan.source,
-        "seen_buckets": max(1, -(-plan.expected // SEEN_PER_BUCKET)),
     }
     fresh, digest, source, sub_account = store.run(_open(lane, fields))
     if not fresh and (digest, source, sub_account) != (
@@ -131,6 +133,13 @@ def open_notifications(
     store: Store, lane: str, sub_account: str, priority: Priority, policies: Policies
 ) -> None:
     """Open a notification lane; harmless when it is open."""
+    carry_out(store, opened_notifications(lane, sub_account, priority, policies))
+
+
+def opened_notifications(
+    lane: str, sub_account: str, priority: Priority, policies: Policies
+) -> Plan[None]:
+    """The steps of `open_notifications`."""
     name = f"{sub_account} {priority} notifications"
     fields = {
         **_common(lane, name, "notifications", sub_account, priority, policies),
@@ -138,8 +147,8 @@ def open_notifications(
         "loaded": 1,
         "rolling": 1,
     }
-    store.run(_open(lane, fields))
-    _register(store, lane)
+    yield from ask(_open(lane, fields))
+    yield from _registered(lane)
 
 
 def find_lane(store: Store, name_or_id: str) -> Lane:
@@ -192,7 +201,7 @@ def read_journal(lane: str) -> Call[tuple[LaneStatus, int]]:
 
 def note_missing(lane: str, journal: int) -> Call[None]:
     """Write down that a lane is gone that a worker knew to be unfinished."""
-    return command("HSET", MISSING, lane, journal, parse=_nothing)
+    return hint("HSET", MISSING, lane, journal, parse=_nothing)
 
 
 def missing_lanes() -> Call[list[str]]:
@@ -230,7 +239,7 @@ def finish_loading(lane: str) -> Call[LaneStatus]:
 
 def announce(lane: str, priority: Priority) -> Call[None]:
     """Hint that the lane has something to claim."""
-    return command("ZADD", READY, priority.urgency, lane, parse=_nothing)
+    return hint("ZADD", READY, priority.urgency, lane, parse=_nothing)
 
 
 def still_open(counts: Mapping[State, int]) -> int:
@@ -261,9 +270,13 @@ def _slug(name: str) -> str:
 
 
 def _register(store: Store, lane: str) -> None:
-    store.run(command("SADD", ACTIVE, lane, parse=_nothing))
-    opened_at = store.run(command("HGET", lane_keys(lane).meta, "opened_at", parse=text))
-    store.run(command("ZADD", LANES, "NX", opened_at or "0", lane, parse=_nothing))
+    carry_out(store, _registered(lane))
+
+
+def _registered(lane: str) -> Plan[None]:
+    yield from ask(command("SADD", ACTIVE, lane, parse=_nothing))
+    opened_at = yield from ask(command("HGET", lane_keys(lane).meta, "opened_at", parse=text))
+    yield from ask(command("ZADD", LANES, "NX", opened_at or "0", lane, parse=_nothing))
 
 
 def _common(
@@ -278,6 +291,7 @@ def _common(
         "on_unknown": policies.on_unknown,
         "on_server_error": policies.on_server_error,
         "settle_after": policies.settle_after,
+        "window": policies.window,
     }
 
 
@@ -337,6 +351,8 @@ def parse_lane(lane: str, reply: Any) -> Lane | None:
         opened_at=int(is_.get("opened_at", 0)),
         started_at=int(is_.get("started_at", 0)),
         finished_at=int(is_.get("finished_at", 0)),
+        rows_sum=text(is_.get("rows_sum")),
+        window=text(is_.get("window")) or "send",
     )
 
 

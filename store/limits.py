@@ -3,8 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
-from store.calls import Call, script_call
-from store.keys import limiter, permit
+from store.calls import Call, script_call, text
+from store.keys import breakers, limiter, permit
+
+MOST_PROBED = 10
+PROBE_LEASE = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,27 +34,49 @@ class Permits:
     granted: bool
     wait: float  # seconds: before the permits may be used, or before asking again
     blocked: bool = False  # refused because the sub-account is blocked for everyone
+    held_by: str = ""  # refused because this breaker is open
+    n: int = 0  # messages that they are for, if fewer than asked for: a probe is small; 0 = all
+    probes: tuple[str, ...] = ()  # breakers of which this request is the probe
+    news: bool = False  # how the request fares is news to the breakers of the sub-account
+    templates: int = 0  # templates whose breaker is open
 
 
 def acquire_permits(
-    sub_account: str, limits: Limits, n: int, *, op: str, urgent: bool, horizon: float
+    sub_account: str,
+    limits: Limits,
+    n: int,
+    *,
+    op: str,
+    urgent: bool,
+    horizon: float,
+    most_probed: int = MOST_PROBED,
+    probe_lease: float = PROBE_LEASE,
 ) -> Call[Permits]:
     """Take permits for `n` messages and one request.
 
     Args:
         op: id of this acquisition; a repeat answers what the first call answered.
         horizon: seconds ahead that permits may be reserved; later turns are refused.
+        most_probed: messages of a request that probes a breaker of the whole sub-account.
+        probe_lease: seconds after which a probe that is not heard of counts as lost.
     """
     kept = 0 if urgent else limits.urgent_reserve
     return script_call(
         "acquire_permits",
-        (limiter(sub_account), permit(sub_account, op)),
+        (limiter(sub_account), permit(sub_account, op), breakers(sub_account)),
         (
-            n, limits.messages_per_second, limits.burst, kept,
-            limits.requests_per_second, int(horizon * 1000),
+            n,
+            limits.messages_per_second,
+            limits.burst,
+            kept,
+            limits.requests_per_second,
+            int(horizon * 1000),
+            op,
+            most_probed,
+            int(probe_lease * 1000),
         ),
-        _permits,
-    )  # fmt: skip
+        lambda reply: _permits(n, reply),
+    )
 
 
 def return_permits(sub_account: str, limits: Limits, n: int, *, op: str) -> Call[bool]:
@@ -74,8 +99,16 @@ def block_sender(sub_account: str, seconds: float) -> Call[float]:
     )
 
 
-def _permits(reply: Any) -> Permits:
+def _permits(asked: int, reply: Any) -> Permits:
     wait = int(reply[1]) / 1000
-    if int(reply[0]) == 1:
-        return Permits(True, wait)
-    return Permits(False, wait, blocked=int(reply[2]) == 1)
+    if int(reply[0]) != 1:
+        return Permits(False, wait, blocked=int(reply[2]) == 1, held_by=text(reply[3]))
+    n = int(reply[2])
+    return Permits(
+        True,
+        wait,
+        n=n if n < asked else 0,
+        probes=tuple(text(scope) for scope in reply[5:]),
+        news=int(reply[3]) == 1,
+        templates=int(reply[4]),
+    )

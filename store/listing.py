@@ -2,15 +2,15 @@
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, islice
 
 from store.calls import Store, command
 from store.dead import read_dead
 from store.keys import OUTCOMES_PER_KEY, lane_keys
 from store.lanes import read_lane
 from store.outcomes import RECORD_BYTES, Outcome, read_record
-from store.packing import Job
-from store.reports import long_ids, outcomes, waiting_jobs
+from store.packing import Job, sections, unpack
+from store.reports import long_ids, outcomes, waiting_jobs, waiting_values
 from store.states import BY_STATE, State
 
 ROUNDS = 5
@@ -40,10 +40,41 @@ def list_messages(store: Store, lane_id: str) -> Iterator[Listed]:
     yield from (Listed(index, "", None, 0, None) for index, n in enumerate(listed) if not n)
 
 
-def find_waiting(store: Store, lane_id: str, index: int) -> tuple[State, Job] | None:
-    """The job of a message that still waits, and its state."""
-    found = (pair for pair in waiting_jobs(store, lane_id) if pair[1].index == index)
-    return next(found, None)
+def find_waiting(
+    store: Store, lane_id: str, index: int, most: int | None = None
+) -> tuple[State, Job] | None:
+    """The job of a message that still waits, and its state.
+
+    Args:
+        most: look into so many packed values at most, of the queue, then of the others.
+    """
+    job = _find_in_order(store, lane_id, index)
+    if job is not None:
+        return State.QUEUED, job
+    for state, blob in islice(waiting_values(store, lane_id), most):
+        if found := _job_in(blob, index):
+            return state, found
+    return None
+
+
+def _find_in_order(store: Store, lane_id: str, index: int) -> Job | None:
+    """The job in a queue whose values still follow each other, as a campaign's do at first."""
+    queue = lane_keys(lane_id).queue
+    low, high = 0, store.run(command("LLEN", queue, parse=int))
+    while low < high:
+        middle = (low + high) // 2
+        blob = store.run(command("LINDEX", queue, middle, parse=lambda reply: reply or b""))
+        header = next((header for header, _ in sections(blob)), None)
+        if header is None or header.base == b"x":
+            return None
+        if int(header.base) <= index < int(header.base) + header.n:
+            return _job_in(blob, index)
+        low, high = (low, middle) if index < int(header.base) else (middle + 1, high)
+    return None
+
+
+def _job_in(blob: bytes, index: int) -> Job | None:
+    return next((job for job in unpack(blob) if job.index == index), None)
 
 
 def list_dead(store: Store, lane_id: str, states: Collection[State]) -> Iterator[Listed]:

@@ -15,8 +15,9 @@ from store.lanes import (
     read_lane,
     still_open,
 )
-from store.outcomes import NUMBER_DIGITS, RECORD_BYTES, Outcome, read_record, read_records
+from store.outcomes import RECORD_BYTES, Outcome, read_record, read_records
 from store.packing import Job, unpack
+from store.recipients import number_of
 from store.states import PROVIDER_HAS_IT, State
 
 
@@ -100,17 +101,21 @@ def long_ids(store: Store, lane_id: str, index: int) -> dict[int, str]:
 
 def waiting_jobs(store: Store, lane_id: str) -> Iterator[tuple[State, Job]]:
     """Every job that still exists, with the state it is in. Not one moment: the lane may move on."""
+    for state, blob in waiting_values(store, lane_id):
+        yield from ((state, job) for job in unpack(blob))
+
+
+def waiting_values(store: Store, lane_id: str) -> Iterator[tuple[State, bytes]]:
+    """The same as packed values (store/packing.py), as they lie there."""
     keys = lane_keys(lane_id)
     for position in range(store.run(command("LLEN", keys.queue, parse=int))):
-        blob = store.run(command("LINDEX", keys.queue, position, parse=_blob))
-        yield from ((State.QUEUED, job) for job in unpack(blob))
+        yield State.QUEUED, store.run(command("LINDEX", keys.queue, position, parse=_blob))
     for wave in store.run(_members(keys.waves)):
-        blob = store.run(command("GET", keys.wave(wave), parse=_blob))
-        yield from ((State.DELAYED, job) for job in unpack(blob))
+        yield State.DELAYED, store.run(command("GET", keys.wave(wave), parse=_blob))
     for batch in store.run(_members(keys.flights)):
-        yield from ((State.IN_FLIGHT, job) for job in _jobs_of(store, keys.flight(batch)))
+        yield State.IN_FLIGHT, store.run(_jobs_of(keys.flight(batch)))
     for park in store.run(_members(keys.parked)):
-        yield from ((State.PARKED, job) for job in _jobs_of(store, keys.park(park)))
+        yield State.PARKED, store.run(_jobs_of(keys.park(park)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +125,7 @@ class MessageReport:
     lane: Lane
     index: int
     outcome: Outcome | None  # None: never tried
-    recipient: str  # digits without +, or a channel user id; empty while it waits
+    recipient: str  # digits without +, or a channel user id; empty while a notification waits
     trail: tuple[str, ...]  # '<attempt> <origin> <code> <time> <batch>'
 
 
@@ -144,39 +149,10 @@ def message_report(store: Store, message_id: str) -> MessageReport:
         command("GETRANGE", keys.outcome(index), start, start + RECORD_BYTES - 1, parse=_blob)
     )
     outcome = read_record(record, index)
-    recipient = outcome.number if outcome else ""
-    if outcome and not recipient:
+    recipient = outcome.number if outcome else store.run(number_of(lane_id, index))
+    if not recipient:
         recipient = long_ids(store, lane_id, index).get(index, "")
     return MessageReport(lane, index, outcome, recipient, _trail(store, keys.trail(index), index))
-
-
-def find_recipient(store: Store, lane: Lane, recipient: str) -> int | None:
-    """Index of the message of this recipient in a campaign; None if there is none.
-
-    Args:
-        recipient: digits without `+`, or a channel user id.
-    """
-    keys = lane_keys(lane.id)
-    buckets = store.run(
-        command("HGET", keys.meta, "seen_buckets", parse=lambda reply: int(reply or 1))
-    )
-    bucket = seen_bucket(recipient, buckets)
-    return store.run(
-        command(
-            "HGET", f"{keys.seen}{bucket}", recipient,
-            parse=lambda reply: None if reply is None else int(reply),
-        )
-    )  # fmt: skip
-
-
-def seen_bucket(recipient: str, buckets: int) -> int:
-    """The bucket of a recipient, as `enqueue_rows` computes it."""
-    if recipient.isascii() and recipient.isdigit() and len(recipient) <= NUMBER_DIGITS:
-        return int(recipient) % buckets
-    number = 0
-    for byte in recipient.encode():
-        number = (number * 31 + byte) % 1000003
-    return number % buckets
 
 
 def _report(lane_id: str, reply: Any) -> LaneReport | None:
@@ -205,8 +181,8 @@ def _members(zset: str) -> Call[list[str]]:
     return command("ZRANGE", zset, 0, -1, parse=_names)
 
 
-def _jobs_of(store: Store, key: str) -> list[Job]:
-    return unpack(store.run(command("HGET", key, "jobs", parse=_blob)))
+def _jobs_of(key: str) -> Call[bytes]:
+    return command("HGET", key, "jobs", parse=_blob)
 
 
 def _flat(reply: Any) -> list[bytes]:

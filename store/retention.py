@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from store.calls import Call, command, script_call, text
+from store.calls import Call, command, hint, script_call, text
 from store.keys import ENDED, LANES, NAMES, OUTCOMES_PER_KEY, lane_keys
 from store.lanes import Lane
 
@@ -12,7 +12,7 @@ KEYS_A_STEP = 500
 
 def note_ended(lane: Lane) -> Call[None]:
     """Remember that a lane has ended, and when."""
-    return command("ZADD", ENDED, lane.finished_at, lane.id, parse=_nothing)
+    return hint("ZADD", ENDED, lane.finished_at, lane.id, parse=_nothing)
 
 
 def ended_before(time_ms: int, *, most: int = 10) -> Call[list[str]]:
@@ -42,7 +42,7 @@ def expire_step(lane: str, *, most: int = KEYS_A_STEP) -> Call[int]:
     return script_call(
         "expire_lane",
         (keys.meta, keys.counts, keys.codes, keys.stats, keys.dead, keys.expiring),
-        (keys.outcomes, keys.trails, keys.ids, keys.seen, OUTCOMES_PER_KEY, most),
+        (OUTCOMES_PER_KEY, most, keys.outcomes, keys.trails, keys.ids, keys.numbers),
         lambda reply: int(reply[0]),
     )
 

@@ -51,7 +51,7 @@ RECORD_STATES = (
     StateRow(State.TRIED, "t", 1, False, "an attempt failed and another one will follow"),
     StateRow(State.CANCELLED, "c", 5, True, "the lane was cancelled before it went out"),
     StateRow(State.SKIPPED, "k", 5, True, "not sent: suppressed, expired, outside the window"),
-    StateRow(State.FAILED, "f", 8, True, "retries are exhausted"),
+    StateRow(State.FAILED, "f", 8, True, "retries are exhausted, or its template was held up"),
     StateRow(State.UNKNOWN, "u", 8, True, "posted, and no trustworthy answer ever came"),
     StateRow(State.REJECTED, "j", 9, True, "the provider refused this message"),
     StateRow(State.ACCEPTED, "a", 10, True, "the provider took it"),

@@ -1,8 +1,10 @@
 """What things wait for, and until when: questions that people ask. Nothing here changes anything."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
+from store.breakers import Breaker, read_breakers
 from store.calls import Call, Store, command
 from store.dead import count_entries
 from store.drains import running_loops
@@ -20,12 +22,20 @@ class Waiting:
     next_retry: int | None
     next_decision: int | None  # about messages that were posted without a trustworthy answer
     kept: bool = False  # jobs lie on the dead list, for an operator's word
+    breakers: tuple[Breaker, ...] = ()  # of its sub-account, that are open
+
+    @property
+    def held_by(self) -> Breaker | None:
+        """The breaker that holds up the whole sub-account; the one that lasts if there are two."""
+        found = [one for one in self.breakers if one.holds_everything]
+        return max(found, key=lambda one: one.probe_at or math.inf, default=None)
 
 
 def waiting(store: Store, lane: Lane) -> Waiting:
     """Read what a lane may be waiting for."""
     keys, now = lane_keys(lane.id), store.run(now_ms())
     blocked = store.run(_blocked_until(lane.sub_account))
+    held = store.run(read_breakers(lane.sub_account))
     return Waiting(
         now=now,
         loops=sum(store.run(loops) for loops in running_loops(now, serve=lane.priority)),
@@ -33,6 +43,7 @@ def waiting(store: Store, lane: Lane) -> Waiting:
         next_retry=store.run(_first(keys.waves)),
         next_decision=store.run(_first(keys.parked)),
         kept=store.run(count_entries(lane.id)) > 0,
+        breakers=tuple(held),
     )
 
 

@@ -27,14 +27,23 @@ class Turns:
             ready: lanes with their urgency (0 goes first).
             may_send: whether this lane's sub-account is free.
         """
-        waiting = sorted(ready, key=lambda pair: (pair[1], self._served.get(pair[0], 0)))
-        chosen = next((lane for lane, _ in waiting if may_send(lane)), None)
+        waiting = list(ready)
+        chosen = self._first(waiting, may_send)
         if chosen is not None:
             self._turn += 1
             self._served[chosen] = self._turn
             if len(self._served) > REMEMBERED:
                 self._forget_all_but({lane for lane, _ in waiting})
         return chosen
+
+    def _first(self, waiting: list[tuple[str, int]], may_send: Callable[[str], bool]) -> str | None:
+        """One pass, without sorting: there may be a thousand lanes, and this is asked for each batch."""
+        first, rank, served = None, (0, 0), self._served
+        for lane, urgency in waiting:
+            own = (urgency, served.get(lane, 0))
+            if (first is None or own < rank) and may_send(lane):
+                first, rank = lane, own
+        return first
 
     def forget(self, lane: str) -> None:
         """The lane has ended."""

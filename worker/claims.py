@@ -9,6 +9,7 @@ import structlog
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt
 
 from config.sections import SettingsError
+from store.breakers import ACCOUNT
 from store.calls import Call, command
 from store.drains import forget_ready, ready_lanes, wake_drain
 from store.errors import StoreError, StoreUnavailable
@@ -17,16 +18,22 @@ from store.keys import lane_keys
 from store.lanes import LaneStatus, Priority, announce, read_status
 from store.states import State
 from worker.choice import Turns
-from worker.flight import Flight, OpenLane, Reservation, Tools
+from worker.flight import Flight, OpenLane, Reservation, Sender, Tools
 from worker.lanes import LaneShelf, note_trouble
 from worker.pauses import Pauses, full_jitter
 from worker.permits import PermitOffice
+from worker.stop_points import Point
 from worker.watch import check_journal
 
 log = structlog.get_logger(__name__)
 
 LONGEST_PAUSE = 1.0
 """Seconds before permits are asked for again, however far away the turn is: limits may change."""
+LOOK_EVERY = 0.02
+"""Seconds for which a look at the lanes that are ready is good, unless somebody wakes us."""
+CALL_EVERY = 0.05
+"""Seconds between two calls for help with lanes of one priority."""
+NEVER = float("-inf")
 LOOK_AGAIN = 30.0
 """Seconds before another look at a lane that cannot be sent from here."""
 TRIES = 5
@@ -53,24 +60,41 @@ class Claims:
         self._call_for_help = call_for_help
         self._shelf = LaneShelf(tools.store, tools.settings)
         self._turns = Turns()
+        self._ready: list[tuple[str, int]] = []
+        self._looked_at = NEVER
+        self._called_at: dict[Priority, float] = {}
         self._foreign: dict[
             str, float
         ] = {}  # lanes not to be sent from here → next look, our clock
 
     async def choose(self, has_room: Callable[[OpenLane], bool]) -> OpenLane | None:
         """Step 1: the most urgent lane that may be sent from now."""
-        served = {Priority(name).urgency for name in self._tools.settings.worker.priorities}
-        ready = [pair for pair in await self._tools.store.run(ready_lanes()) if pair[1] in served]
-        for lane_id, _ in ready:
-            if self._shelf.known(lane_id) is None:
-                await self._open(lane_id)
 
         def may_send(lane_id: str) -> bool:
             lane = self._shelf.known(lane_id)
             return lane is not None and has_room(lane) and self._is_free(lane)
 
-        chosen = self._turns.choose(ready, may_send)
+        chosen = None
+        if self._tools.clock() < self._looked_at + LOOK_EVERY:
+            chosen = self._turns.choose(self._ready, may_send)
+        if chosen is None:
+            await self._look()
+            chosen = self._turns.choose(self._ready, may_send)
         return None if chosen is None else self._shelf.known(chosen)
+
+    def look_again(self) -> None:
+        """Something has changed: the lanes that are ready are not those of the last look."""
+        self._looked_at = NEVER
+
+    async def _look(self) -> None:
+        """Read which lanes have something to claim. There may be a thousand, so not for each batch."""
+        served = {Priority(name).urgency for name in self._tools.settings.worker.priorities}
+        looked_at = self._tools.clock()
+        found = await self._tools.store.run(ready_lanes())
+        self._ready, self._looked_at = [pair for pair in found if pair[1] in served], looked_at
+        for lane_id, _ in self._ready:
+            if self._shelf.known(lane_id) is None:
+                await self._open(lane_id)
 
     async def reserve(self, lane: OpenLane) -> Reservation | None:
         """Step 2: permits for what waits, as much of it as may go at once; None = not now."""
@@ -84,11 +108,13 @@ class Claims:
             lane.sender, min(queued, most), urgent=lane.urgent
         )
         if reservation.granted:
-            if queued > reservation.n:
-                await self.seek_help(lane.lane.priority)
+            if queued > reservation.n and not reservation.permits.probes:
+                await self._seek_help_for(lane.lane.priority)
             return reservation
         pause = min(reservation.permits.wait, LONGEST_PAUSE)
         self._pauses.hold(lane.sender.id, pause, urgent=lane.urgent)
+        if reservation.permits.held_by == ACCOUNT:  # its key may have been mended meanwhile
+            self.renew_key(lane.sender)
         return None
 
     async def claim(
@@ -106,6 +132,7 @@ class Claims:
         batch = secrets.token_hex(6)
         known = self._tools.journals.known(lane.lane.id)
         claim = await self._claim(self._claim_call(lane, batch, reservation.n))
+        self._tools.pass_by(Point.CLAIMED)
         now = self._tools.clock()
         if claim.status is not LaneStatus.GONE:  # if it halts, marking gives the jobs back
             await check_journal(self._tools, lane.lane.id, known=known, journal=claim.journal)
@@ -113,6 +140,7 @@ class Claims:
             await self._tidy_up(lane, reservation, claim)
         if not claim.jobs:
             return None
+        self._tools.meters.claimed(lane.lane.priority, len(claim.jobs))
         return Flight(lane, batch, claim.jobs, reservation, claim.now_ms, now, claim.early_news)
 
     async def _claim(self, call: Call[Claim]) -> Claim:
@@ -143,6 +171,16 @@ class Claims:
         await self._permits.give_back(lane.sender, reservation, reservation.n - len(claim.jobs))
         if not claim.jobs:
             await self._forget(lane)
+
+    def renew_key(self, sender: Sender) -> bool:
+        """Whether a sub-account has another key now than this one; then it is used from now on."""
+        return self._shelf.renew(sender)
+
+    async def _seek_help_for(self, priority: Priority) -> None:
+        """Call one more loop now and then, not with every batch."""
+        if self._tools.clock() >= self._called_at.get(priority, NEVER) + CALL_EVERY:
+            self._called_at[priority] = self._tools.clock()
+            await self.seek_help(priority)
 
     async def seek_help(self, priority: Priority | None = None) -> None:
         """There is more than this process takes: see that idle ones join in."""
@@ -180,6 +218,7 @@ class Claims:
 
     async def _forget(self, lane: OpenLane) -> None:
         """Take back the hint that the lane is ready; look again, since a job may just have come."""
+        self.look_again()
         await self._tools.store.run(forget_ready(lane.lane.id))
         status = await self._tools.store.run(read_status(lane.lane.id))
         if status is LaneStatus.SENDING and await self._queued(lane) > 0:

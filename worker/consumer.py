@@ -17,6 +17,9 @@ class SteadyConsumer(Consumer):
     of a connection: the worker ends with code 1. Messages are wake-ups, so nothing is lost with them.
     """
 
+    restart_count = 0
+    """The first start counts as a restart. Otherwise the worker ends with code 1 when it finds, at the
+    start of its loop, that one of its first children has died; as it is, the pool replaces the child."""
     connection_errors: tuple[type[BaseException], ...]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -6,6 +6,7 @@ Pure: no clock, no I/O. Every message of a batch ends in exactly one of the list
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from chatapps.answers import BatchAnswer, Refused
 from chatapps.codes import CodeClass, Scope, classify_item, classify_request, meaning, scope
@@ -20,6 +21,8 @@ TURNED_AWAY = frozenset({"rejected", "failed", "error", "undelivered"})
 
 Code = tuple[Origin, int]
 NO_CODE: Code = (Origin.NONE, 0)
+TEMPLATE_BEING_DELETED = 409
+"""HTTP status (provider docs, error codes: 3060)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +36,12 @@ class Verdicts:
     held: list[tuple[Job, Code]] = field(
         default_factory=list
     )  # unknown at once, by on_server_error
+    failed: list[tuple[Job, Code]] = field(default_factory=list)  # not posted, kept for a word
     proven: list[Job] = field(default_factory=list)  # not posted: evidence says it was accepted
+    skipped: list[tuple[Job, Code]] = field(default_factory=list)  # must not go out; not posted
     back: list[Job] = field(default_factory=list)  # proven not processed: no attempt is used up
     stop: list[str] = field(default_factory=list)  # why the lane must stop; empty = go on
+    account: list[str] = field(default_factory=list)  # why the whole sub-account must wait
 
     def join(self, other: "Verdicts") -> None:
         """Add the verdicts of another part of the same flight."""
@@ -44,20 +50,30 @@ class Verdicts:
         self.retry.extend(other.retry)
         self.doubtful.extend(other.doubtful)
         self.held.extend(other.held)
+        self.failed.extend(other.failed)
         self.proven.extend(other.proven)
+        self.skipped.extend(other.skipped)
         self.back.extend(other.back)
         self.stop.extend(other.stop)
+        self.account.extend(other.account)
 
 
-def judge_answer(answer: BatchAnswer, jobs: Sequence[tuple[Job, str]], lane: Lane) -> Verdicts:
+def judge_answer(
+    answer: BatchAnswer, jobs: Sequence[tuple[Job, str]], lane: Lane, *, suspect: bool = False
+) -> Verdicts:
     """Sort the messages of a request by what the provider said of each, by `clientMessageId`.
 
     An id that is missing from the answer, or named twice with different results, is in doubt.
 
     Args:
         jobs: the messages of the request, each with the `clientMessageId` it carried.
+        suspect: the lane had its sub-account held up before: a channel that is missing is missing
+            to its messages.
     """
-    verdicts = Verdicts()
+    if _all_taken(answer, jobs):
+        pairs = zip(jobs, answer.messages, strict=True)
+        return Verdicts(accepted=[(job, item.umid) for (job, _), item in pairs])
+    verdicts, channel = Verdicts(), list[tuple[Job, int]]()
     said = {item.client_message_id: item for item in answer.messages}
     doubled = _contradicted(answer) if len(said) != len(answer.messages) else frozenset()
     accepted = verdicts.accepted
@@ -68,10 +84,22 @@ def judge_answer(answer: BatchAnswer, jobs: Sequence[tuple[Job, str]], lane: Lan
         elif item.state in TAKEN:
             accepted.append((job, item.umid))
         elif item.state in TURNED_AWAY:
-            _judge_refusal(verdicts, job, item.error_code, lane)
+            if _is_about_a_channel(item.error_code):
+                channel.append((job, item.error_code or 0))
+            else:
+                _judge_refusal(verdicts, job, item.error_code, lane)
         else:
             verdicts.doubtful.append((job, (Origin.API, item.error_code or 0)))
+    _judge_channel(verdicts, channel, lane, suspect=suspect)
     return verdicts
+
+
+def _all_taken(answer: BatchAnswer, jobs: Sequence[tuple[Job, str]]) -> bool:
+    """Nearly every answer: each id that was sent, in order, and the provider has them all."""
+    items = answer.messages
+    if [message_id for _, message_id in jobs] != [item.client_message_id for item in items]:
+        return False
+    return {item.status.state for item in items} <= TAKEN
 
 
 def judge_server_error(jobs: Sequence[Job], status: int, code: int | None, lane: Lane) -> Verdicts:
@@ -79,29 +107,62 @@ def judge_server_error(jobs: Sequence[Job], status: int, code: int | None, lane:
     return _by_server_error_policy(jobs, _request_code(status, code), lane)
 
 
-def judge_stop(jobs: Sequence[Job], status: int, code: int | None) -> Verdicts:
-    """The request was refused for a cause that concerns them all: keep the jobs, stop the lane."""
-    return Verdicts(back=list(jobs), stop=[explain_refusal(status, code)])
+class Concern(StrEnum):
+    """What a refused request concerns, and so what is held up."""
+
+    ACCOUNT = "account"  # key, account, channel: all of the sub-account waits
+    LANE = "lane"  # the lane stops
+    MESSAGES = "messages"  # some of its messages, or none: nothing stops
 
 
-def stops_lane(refused: Refused, lane: Lane) -> bool:
-    """Whether a refused request stops the lane.
+def judge_stop(jobs: Sequence[Job], refused: Refused, concern: Concern) -> Verdicts:
+    """The request was refused for a cause that concerns them all: keep the jobs."""
+    why = [explain_refusal(refused.status, refused.code)]
+    if concern is Concern.ACCOUNT:
+        return Verdicts(back=list(jobs), account=why)
+    return Verdicts(back=list(jobs), stop=why)
+
+
+def concern_of(refused: Refused, lane: Lane, *, suspect: bool = False) -> Concern:
+    """What a refused request concerns.
 
     In a notification lane a code about a template or the content concerns only some of its messages.
+
+    Args:
+        suspect: as for `judge_answer`.
     """
     if classify_request(refused.status, refused.code) is not CodeClass.PERMANENT_BATCH:
-        return False
-    if lane.kind == "campaign" or refused.status in (401, 403) or refused.code is None:
-        return True
-    return scope(refused.code, refused.status) in (Scope.ACCOUNT, Scope.CHANNEL)
+        return Concern.MESSAGES
+    about = scope(refused.code, refused.status)
+    if refused.status in (401, 403) or about is Scope.ACCOUNT:
+        return Concern.ACCOUNT
+    if about is Scope.CHANNEL and not suspect:
+        return Concern.ACCOUNT
+    if lane.kind == "campaign" or (refused.code is None and about is not Scope.TEMPLATE):
+        return Concern.LANE
+    return Concern.MESSAGES
+
+
+def is_server_error(result: object) -> bool:
+    """Whether the provider failed with a whole request, so that nobody knows what became of it."""
+    return (
+        isinstance(result, Refused)
+        and classify_request(result.status, result.code) is CodeClass.TRANSIENT
+    )
+
+
+def concerns_template(code: Code) -> bool:
+    """Whether one message was refused for what concerns all that use its template."""
+    origin, number = code
+    if origin is Origin.HTTP:
+        return number == TEMPLATE_BEING_DELETED
+    about = origin in (Origin.API, Origin.REQUEST) and scope(number) is Scope.TEMPLATE
+    return about and classify_item(number) is CodeClass.PERMANENT_BATCH
 
 
 def worth_a_quick_retry(result: object, lane: Lane) -> bool:
     """Whether to post the same batch again in a moment, without giving it back."""
-    if isinstance(result, Refused):
-        again = classify_request(result.status, result.code) is CodeClass.TRANSIENT
-        return again and lane.on_server_error == "retry"
-    return False
+    return is_server_error(result) and lane.on_server_error == "retry"
 
 
 def wave_delay(attempts: int, retry: Retry, rng: random.Random) -> float:
@@ -146,12 +207,36 @@ def _judge_refusal(verdicts: Verdicts, job: Job, code: int | None, lane: Lane) -
             verdicts.held.append((job, known))
         case CodeClass.TRANSIENT | CodeClass.THROTTLE:
             verdicts.retry.append((job, known))
+        case CodeClass.PERMANENT_BATCH if scope(code) is Scope.ACCOUNT:
+            verdicts.back.append(job)
+            if not verdicts.account:
+                verdicts.account.append(explain_item(code or 0))
         case CodeClass.PERMANENT_BATCH if lane.kind == "campaign":
             verdicts.back.append(job)
             if not verdicts.stop:
                 verdicts.stop.append(explain_item(code or 0))
         case _:
             verdicts.rejected.append((job, known))
+
+
+def _is_about_a_channel(code: int | None) -> bool:
+    return code is not None and scope(code) is Scope.CHANNEL
+
+
+def _judge_channel(
+    verdicts: Verdicts, refused: Sequence[tuple[Job, int]], lane: Lane, *, suspect: bool
+) -> None:
+    """A channel is missing: to the sub-account, unless others of the same request were taken, or it is
+    not the first time. Then it is these messages that ask for what is not there, and they must not
+    hold up the others."""
+    if not refused:
+        return
+    theirs, why = bool(verdicts.accepted) or suspect, explain_item(refused[0][1])
+    if theirs and lane.kind != "campaign":
+        verdicts.rejected.extend((job, (Origin.API, code)) for job, code in refused)
+        return
+    verdicts.back.extend(job for job, _ in refused)
+    (verdicts.stop if theirs else verdicts.account).append(why)
 
 
 def _by_server_error_policy(jobs: Sequence[Job], code: Code, lane: Lane) -> Verdicts:

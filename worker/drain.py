@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 import structlog
+from structlog.contextvars import bound_contextvars
 
 from config.priorities import served_by
 from store.drains import await_wake, enter_drain, leave_drain, ready_lanes
@@ -19,7 +20,7 @@ from store.errors import StoreError
 from worker.choice import share
 from worker.claims import Claims
 from worker.delivery import Delivery
-from worker.flight import OpenLane, Reservation, Tools
+from worker.flight import Flight, OpenLane, Reservation, Tools
 from worker.pauses import Pauses
 from worker.permits import PermitOffice
 from worker.sweep import Swept, sweep
@@ -45,7 +46,7 @@ class Drain:
         self._served = served_by(tools.settings.worker.priorities)
         permits, self._pauses = PermitOffice(tools), Pauses(tools.clock, tools.rng)
         self._claims = Claims(tools, permits, self._pauses, call_for_help)
-        self._delivery = Delivery(tools, permits, self._pauses)
+        self._delivery = Delivery(tools, permits, self._pauses, self._claims.renew_key)
         self._in_air: set[asyncio.Task[None]] = set()
         self._in_air_of: Counter[str] = Counter()  # sub-account → batches
         self._claiming: set[str] = set()  # lanes, one claim at a time each
@@ -143,20 +144,29 @@ class Drain:
             self._claiming.discard(lane.lane.id)
             self._awake.set()
         if flight is not None:
-            await self._delivery.deliver(flight)
+            await self._deliver(flight)
+
+    async def _deliver(self, flight: Flight) -> None:
+        """Whatever is logged meanwhile, by whomever, says which batch it is about."""
+        with bound_contextvars(**flight.fields):
+            try:
+                await self._delivery.deliver(flight)
+            except Exception:
+                log.exception("a delivery failed; its lease will bring it back")
 
     def _landed(self, task: asyncio.Task[None], sender: str) -> None:
         self._in_air.discard(task)
         self._in_air_of[sender] -= 1
         self._awake.set()
         if not task.cancelled() and task.exception() is not None:
-            log.error("a delivery failed; its lease will bring it back", exc_info=task.exception())
+            log.error("a claim failed; its lease will bring it back", exc_info=task.exception())
 
     async def _listen(self, stopping: asyncio.Event) -> None:
         """Pass wake-ups on to the loop."""
         while not stopping.is_set():
             try:
                 if await self._tools.store.run(await_wake(5, served=self._served)):
+                    self._claims.look_again()
                     self._awake.set()
             except StoreError:
                 await _wait(stopping, IDLE_WAIT)
@@ -178,6 +188,7 @@ class Drain:
                 await self._note(await sweep(self._tools))
             except StoreError as error:
                 log.warning("sweeping waits for the store", error=str(error))
+            await self._tools.meters.flush(self._tools.store)
             await _wait(stopping, self._tools.settings.worker.sweep_seconds)
 
     async def _note(self, swept: Swept | None) -> None:
@@ -185,6 +196,7 @@ class Drain:
             return
         self._unfinished = swept.unfinished > 0
         if swept.announced:
+            self._claims.look_again()
             self._awake.set()
             if self._served:  # it may be for others
                 await self._claims.seek_help()

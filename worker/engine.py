@@ -6,6 +6,7 @@ when a task's slice ends simply goes on, and is settled while the next task is a
 
 import asyncio
 import codecs
+import gc
 import os
 import random
 import secrets
@@ -26,12 +27,17 @@ from store.calls import AsyncStore
 from worker.drain import Drain
 from worker.flight import Tools
 from worker.journals import open_journals
+from worker.meters import Meters
+from worker.stop_points import read_stop_point
 from worker.sweep import sweep
+from worker.timed_provider import TimedProvider
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
 SPARE_CONNECTIONS = 16
 """Connections to Redis beside one for each batch in the air: the loop, its listener, the sweep."""
+COLLECT_AFTER = (20_000, 10, 10)
+"""Thresholds of the garbage collector: a few batches' worth of objects."""
 PATIENCE = 10.0
 """Seconds after the last answer may have come in which it must have been settled."""
 
@@ -87,6 +93,7 @@ class Engine:
 
     async def _sweep(self) -> bool:
         swept = await sweep(self._tools)
+        await self._tools.meters.flush(self._tools.store)
         if swept is None:  # somebody else is at it, perhaps one who may not send what there is
             return await self._drain.has_ready()
         return swept.announced > 0
@@ -106,6 +113,7 @@ class Engine:
         )
         in_air = self._settings.worker.max_in_air
         self._http = open_client(timeouts, connections=in_air)
+        meters = Meters()
         client = ChatAppsClient(
             self._http,
             total_timeout=http.deadline,
@@ -119,16 +127,19 @@ class Engine:
             store=AsyncStore.connect(
                 self._settings.redis_url, max_connections=in_air + SPARE_CONNECTIONS
             ),
-            client=client,
+            client=TimedProvider(client, meters, time.monotonic),
             settings=self._settings,
             owner=f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}",
             rng=random.Random(),
             clock=time.monotonic,
             sleep=asyncio.sleep,
             journals=open_journals(self._settings),
+            meters=meters,
+            pass_by=read_stop_point(os.environ),
         )
         if self._stop_signal is not None:
             self._loop.add_reader(self._stop_signal, self._heard_stop)
+        _spare_collections()
         return tools, Drain(tools, self._help)
 
     def _help(self) -> None:
@@ -144,6 +155,7 @@ class Engine:
         async with self._serving:
             await self._drain.land()
         self._tools.journals.save()
+        await self._tools.meters.flush(self._tools.store)
         await self._http.aclose()
         await self._tools.store.close()
 
@@ -157,11 +169,19 @@ class Engine:
 
         Raises:
             TimeoutError: it has not ended in so many seconds.
+            RuntimeError: the engine has been closed.
         """
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout)
+        try:
+            future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        except RuntimeError:
+            work.close()
+            raise
+        return future.result(timeout)
 
 
-async def _warm_up() -> None:
-    """Load now what httpx only loads with its first request, which would be late for its turn."""
-    await anyio.lowlevel.checkpoint()
-    codecs.lookup("idna")
+def _spare_collections() -> None:
+    """Keep the garbage collector from walking over all that was loaded, again and again: a batch makes
+    thousands of objects, nearly all of which die without it. It was a fifth of the drain."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECT_AFTER)

@@ -17,6 +17,8 @@ from store.outcomes import Origin
 from store.packing import Job
 from worker.decisions import Code
 from worker.journals import Journals
+from worker.meters import Meters
+from worker.stop_points import PassBy, go_on
 
 SHELF_LIFE = 0.1
 """Seconds after their turn for which permits are good. Batches that are late run into those that are
@@ -41,6 +43,7 @@ class OpenLane:
     lane: Lane
     renderer: Renderer
     sender: Sender
+    needs_window: bool = False  # its one message goes out within the service window only
 
     @property
     def urgent(self) -> bool:
@@ -67,6 +70,8 @@ class Tools:
     clock: Callable[[], float]  # seconds, monotonic
     sleep: Callable[[float], Awaitable[None]]
     journals: Journals = field(default_factory=Journals)
+    meters: Meters = field(default_factory=Meters)
+    pass_by: PassBy = go_on  # called at the named points of a delivery, for tests
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +100,16 @@ class Flight:
     lane: OpenLane
     batch: str
     jobs: Sequence[Job]
-    permits: Reservation  # for the first request
+    permits: Reservation  # for the next request, or those of the last one
     now_ms: int  # Redis' clock when it was last told
     told_at: float  # our clock at that moment
     early_news: int = 0  # messages of the lane that evidence knows although their jobs exist
     posted_ms: int = 0  # Redis' clock at the last request; 0 = none yet
     requests: int = 0  # sent so far
     retried: int = 0  # messages that went out again without being given back
+    slowed: bool = False  # the provider fails: no quick retry
+    told: str = ""  # permits whose probe needs no more word
+    template_probes: dict[int, str] = field(default_factory=dict)  # message → breaker it probes
     trails: list[tuple[int, bytes]] = field(default_factory=list)
 
     @property
@@ -110,9 +118,23 @@ class Flight:
         return self.lane.lane.id
 
     @property
+    def fields(self) -> dict[str, str | int]:
+        """What every line of the log about it says; the attempt of its first message."""
+        return {"lane": self.id, "batch": self.batch, "attempt": self.jobs[0].attempts + 1}
+
+    @property
     def client_batch_id(self) -> str:
         """What travels as `clientBatchId`."""
         return f"{self.id}.{self.batch}"
+
+    @property
+    def probes(self) -> tuple[str, ...]:
+        """Breakers that wait for a word about the request with these permits."""
+        return () if self.told == self.permits.op else self.permits.permits.probes
+
+    def probe_told(self) -> None:
+        """The breakers know how it went."""
+        self.told = self.permits.op
 
     def note_mark(self, mark: Mark, clock: float) -> None:
         """Remember Redis' clock, so that times can be told without asking again."""

@@ -1,29 +1,47 @@
-"""The inbox: receipts that the receiver has stored become evidence, a few hundred at a time.
+"""The inbox: what the receiver has stored is applied, a thousand at a time.
 
-An entry is acknowledged only after what it says has been written, and writing it twice changes nothing;
-so a worker may die anywhere in between. What is no receipt, or names no message of ours, is counted and
-kept apart for whoever wants to read it.
+    receipts          evidence, a call a lane: what became of messages
+    replies           open the service window; STOP and its like suppress (worker/wishes.py)
+    business events   open and close breakers (worker/news.py)
+
+An entry is acknowledged, and counted, only after what it says has been written, and writing it twice
+changes nothing; so a worker may die anywhere in between. Replies, events, and receipts that are about
+nothing of ours are kept apart as well, for whoever wants to read them.
 """
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
 
 import structlog
 
 from chatapps.messages import MessageError
-from chatapps.webhooks import Rank, Receipt, read_webhook
+from chatapps.webhooks import (
+    AccountChange,
+    BusinessChange,
+    Event,
+    NumberChange,
+    Rank,
+    Receipt,
+    Reply,
+    TemplateChange,
+    read_webhook,
+)
+from config.settings import Settings
 from store.evidence import AT_ONCE, Applied, Evidence, apply_evidence
 from store.inbox import Entry, acknowledge, keep_aside, read_inbox, reclaim
 from store.outcomes import Origin
 from store.states import State
 from worker.flight import Tools
+from worker.news import act_on
+from worker.siblings import batch_of, find_message, hold
+from worker.wishes import Wishes, fulfil, note_reply
 
 log = structlog.get_logger(__name__)
 
-ENTRIES = 500
+ENTRIES = 1000
 ROUNDS = 40
 """Of `ENTRIES` each in one go: then the sweep does the rest of its work."""
 IDLE_MS = 60_000
@@ -47,8 +65,12 @@ _MESSAGE_ID = re.compile(r"([a-z0-9-]{1,24})\.(\d{1,12})\.(\d{1,4})")
 class Sorted:
     """The entries of one round, by what they are."""
 
-    evidence: dict[str, list[Evidence]]  # lane → evidence
-    aside: list[bytes]  # replies, business events, receipts that match nothing of ours
+    evidence: dict[str, list[Evidence]] = field(default_factory=dict)  # lane → evidence
+    unnamed: list[tuple[Receipt, Entry]] = field(default_factory=list)  # at best of a batch of ours
+    wishes: Wishes = field(default_factory=Wishes)
+    events: list[tuple[BusinessChange, Entry]] = field(default_factory=list)
+    aside: list[bytes] = field(default_factory=list)  # all but receipts of messages of ours
+    figures: Counter[str] = field(default_factory=Counter)  # as store/inbox.py names them
 
 
 async def apply_inbox(tools: Tools) -> int:
@@ -65,62 +87,111 @@ async def apply_inbox(tools: Tools) -> int:
 
 
 async def _apply(tools: Tools, entries: Sequence[Entry]) -> None:
-    sorted_ = sort_entries(entries)
-    sums: Counter[str] = Counter()
-    for lane, evidence in sorted_.evidence.items():
-        for group in _groups(evidence):
-            applied = await tools.store.run(apply_evidence(lane, group))
-            sums.update(_figures(applied))
+    sorted_ = sort_entries(entries, tools.settings)
+    await _resolve(tools, sorted_)
+    await _write_evidence(tools, sorted_)
+    await fulfil(tools.store, sorted_.wishes)
+    for event, entry in sorted_.events:
+        ours = await act_on(tools.store, tools.settings, event, _came_ms(entry))
+        sorted_.figures["events" if ours else "unmatched:account"] += 1
     if sorted_.aside:
         await tools.store.run(keep_aside(sorted_.aside))
-    await tools.store.run(acknowledge([entry.id for entry in entries]))
-    log.info("receipts applied", entries=len(entries), aside=len(sorted_.aside), **sums)
+    figures = sorted_.figures + sorted_.wishes.figures
+    await tools.store.run(acknowledge([entry.id for entry in entries], figures))
+    log.info("webhooks applied", entries=len(entries), **figures)
 
 
-def sort_entries(entries: Iterable[Entry]) -> Sorted:
+def sort_entries(entries: Iterable[Entry], settings: Settings) -> Sorted:
     """Read the entries; pure."""
-    sorted_ = Sorted({}, [])
+    sorted_ = Sorted()
     for entry in entries:
-        try:
-            event = read_webhook(entry.body)
-        except MessageError:
-            event = None
-        named = _evidence(event, entry) if isinstance(event, Receipt) else None
-        if named is None:
+        event = _read(entry)
+        if not (isinstance(event, Receipt) and _note_receipt(sorted_, event, entry)):
             sorted_.aside.append(entry.body)
-        else:
-            sorted_.evidence.setdefault(named[0], []).append(named[1])
+            _note_other(sorted_, event, entry, settings)
     return sorted_
 
 
-def _evidence(receipt: Receipt, entry: Entry) -> tuple[str, Evidence] | None:
-    """The lane and the evidence; None if it is about no message of ours, or proves nothing."""
-    name = _MESSAGE_ID.fullmatch(receipt.client_message_id or "")
-    state = STATES.get(receipt.rank)
-    if name is None or state is None:
+def _read(entry: Entry) -> Event | None:
+    try:
+        return read_webhook(entry.body)
+    except MessageError:
         return None
-    came_ms = receipt.timestamp or int(entry.id.partition("-")[0])
-    return name[1], Evidence(
-        index=int(name[2]),
-        attempt=int(name[3]),
-        state=state,
-        at=came_ms // 1000,
+
+
+def _note_receipt(sorted_: Sorted, receipt: Receipt, entry: Entry) -> bool:
+    """Note what a receipt proves; False if it names no message of ours, or proves nothing."""
+    name = _MESSAGE_ID.fullmatch(receipt.client_message_id or "")
+    if name is None or receipt.rank not in STATES:
+        return False
+    evidence = _evidence(receipt, entry, int(name[2]), int(name[3]))
+    sorted_.evidence.setdefault(name[1], []).append(evidence)
+    return True
+
+
+def _note_other(sorted_: Sorted, event: Event | None, entry: Entry, settings: Settings) -> None:
+    match event:
+        case None:
+            sorted_.figures["unreadable"] += 1
+        case Receipt() if event.rank not in STATES:
+            sorted_.figures["unmatched:proves_nothing"] += 1
+        case Receipt() if event.client_message_id:
+            sorted_.figures["unmatched:other_id"] += 1
+        case Receipt():
+            sorted_.unnamed.append((event, entry))
+        case Reply():
+            note_reply(sorted_.wishes, event, _came_ms(entry), settings)
+        case TemplateChange() | NumberChange() | AccountChange():
+            sorted_.events.append((event, entry))
+        case _:
+            sorted_.figures["unmatched:other_event"] += 1
+
+
+async def _resolve(tools: Tools, sorted_: Sorted) -> None:
+    """Find out which messages the receipts are about that name a batch at best."""
+    for receipt, entry in sorted_.unnamed:
+        named = batch_of(receipt)
+        if named is None:
+            sorted_.figures["unmatched:no_id"] += 1
+            continue
+        found = await find_message(tools.store, *named, receipt)
+        if found is not None:
+            evidence = _evidence(receipt, entry, *found)
+            sorted_.evidence.setdefault(named[0], []).append(evidence)
+        elif await hold(tools.store, *named):
+            sorted_.figures["unmatched:batch_held"] += 1
+            log.warning("a batch in doubt is held", lane=named[0], batch=named[1])
+        else:
+            sorted_.figures["unmatched:batch_only"] += 1
+
+
+async def _write_evidence(tools: Tools, sorted_: Sorted) -> None:
+    for lane, evidence in sorted_.evidence.items():
+        for group in _groups(evidence):
+            applied: Applied = await tools.store.run(apply_evidence(lane, group))
+            tools.meters.receipts(applied)
+            sorted_.figures["applied"] += len(group) - applied.unknown
+            sorted_.figures["unmatched:no_such_message"] += applied.unknown
+
+
+def _evidence(receipt: Receipt, entry: Entry, index: int, attempt: int) -> Evidence:
+    return Evidence(
+        index=index,
+        attempt=attempt,
+        state=STATES[receipt.rank],
+        at=(receipt.timestamp or _came_ms(entry)) // 1000,
         code=receipt.code or 0,
         origin=Origin.RECEIPT if receipt.code else Origin.NONE,
         umid=receipt.umid,
     )
 
 
-def _groups(evidence: list[Evidence]) -> Iterable[list[Evidence]]:
+def _came_ms(entry: Entry) -> int:
+    """When an entry was stored, ms since 1970 by Redis' clock."""
+    return int(entry.id.partition("-")[0])
+
+
+def _groups(evidence: list[Evidence]) -> Iterator[list[Evidence]]:
     pieces = iter(evidence)
     while group := list(islice(pieces, AT_ONCE)):
         yield group
-
-
-def _figures(applied: Applied) -> dict[str, int]:
-    return {
-        "counted": applied.counted,
-        "early": applied.early,
-        "stale": applied.stale,
-        "unknown": applied.unknown,
-    }

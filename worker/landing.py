@@ -13,46 +13,51 @@ from worker.decisions import Verdicts
 from worker.flight import Flight, Tools
 from worker.pauses import full_jitter
 from worker.settlement import settlement_of
+from worker.stop_points import Point
 from worker.watch import check_journal
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 LONGEST_WAIT = 5.0
+"""Seconds between two tries at most; less where leases are short: one lease after the store is back,
+others take it that nobody holds an answer any more."""
 
 
 async def settle(flight: Flight, verdicts: Verdicts, tools: Tools) -> None:
     """Write down what became of every message; an answer in hand waits until Redis takes it."""
     what, n = settlement_of(flight, verdicts, tools), len(flight.jobs)
-    ids = {"lane": flight.id, "batch": flight.batch}
     known = tools.journals.known(flight.id)
+    tools.pass_by(Point.BEFORE_SETTLE)
     try:
         settled = await _write(
             flight, tools, settle_batch(flight.id, flight.batch, n, tools.owner, what)
         )
+        tools.pass_by(Point.SETTLED)
         if settled.lost:  # the lease ran out: the flight lies parked under its own id, or is back
             settled = await _write(flight, tools, settle_park(flight.id, flight.batch, n, what))
-            log.warning("the lease had run out", **ids, park=settled.verdict)
+            log.warning("the lease had run out", **flight.fields, park=settled.verdict)
         if settled.lost:  # it has been resolved since: what we hold is still proof
             await _write(flight, tools, apply_records(flight.id, what.records))
+        if not settled.lost:
+            tools.meters.settled(flight.lane.sender.id, what)
         if settled.verdict == "ok":
             ended, journal = settled.status.ended, settled.journal
             await check_journal(tools, flight.id, known=known, journal=journal, ended=ended)
     except StoreError:
-        log.exception("a batch could not be settled; its lease will bring it back", **ids)
+        log.exception("a batch could not be settled; its lease will bring it back", **flight.fields)
         return
     if what.stop and not settled.lost:
-        log.error("lane stopped", **ids, reason=what.stop)
+        log.error("lane stopped", **flight.fields, reason=what.stop)
 
 
 async def _write(flight: Flight, tools: Tools, call: Call[T]) -> T:
     """Run a call that may be repeated, until the store has answered it."""
+    longest = min(LONGEST_WAIT, tools.settings.worker.lease_seconds / 4)
     retrying = AsyncRetrying(
         retry=retry_if_exception_type(StoreUnavailable),
-        wait=full_jitter(0.05, LONGEST_WAIT, tools.rng),
-        before_sleep=lambda _: log.warning(
-            "settling waits for the store", lane=flight.id, batch=flight.batch
-        ),
+        wait=full_jitter(0.05, longest, tools.rng),
+        before_sleep=lambda _: log.warning("settling waits for the store", **flight.fields),
         sleep=tools.sleep,
     )
     answer: T = await retrying(tools.store.run, call)

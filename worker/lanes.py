@@ -1,11 +1,12 @@
 """Lanes that this process sends from, opened once and kept at hand."""
 
-from chatapps.client import Endpoint
 from chatapps.compiled import CompiledContent
-from chatapps.rendering import MessageRenderer, Renderer
+from chatapps.endpoints import endpoint_of
+from chatapps.rendering import MessageRenderer
+from chatapps.service_window import content_needs_window
 from config.sections import SettingsError, SubAccount
 from config.settings import Settings
-from store.calls import AsyncStore, Call, command
+from store.calls import AsyncStore, Call, hint
 from store.keys import lane_keys
 from store.lanes import Lane, read_lane
 from store.limits import Limits
@@ -41,7 +42,7 @@ class LaneShelf:
         lane = await self._store.run(read_lane(lane_id))
         if lane is None:
             return None
-        opened = OpenLane(lane, _renderer(lane), sender_of(self._settings, lane.sub_account))
+        opened = _opened(lane, sender_of(self._settings, lane.sub_account))
         self._open[lane_id] = opened
         if len(self._open) > self._room:
             self.forget(next(iter(self._open)))
@@ -54,6 +55,18 @@ class LaneShelf:
             self._open[lane_id] = found
         return found
 
+    def renew(self, sender: Sender) -> bool:
+        """Read the key of a sub-account again; True if it is another one now, and its lanes are opened
+        anew."""
+        try:
+            if sender_of(self._settings, sender.id).endpoint == sender.endpoint:
+                return False
+        except SettingsError:
+            return False
+        for lane_id in [id_ for id_, lane in self._open.items() if lane.sender == sender]:
+            self.forget(lane_id)
+        return True
+
     def forget(self, lane_id: str) -> None:
         """The lane has ended."""
         self._open.pop(lane_id, None)
@@ -61,7 +74,7 @@ class LaneShelf:
 
 def note_trouble(lane_id: str, why: str) -> Call[None]:
     """Show with the lane why a worker leaves it alone. The next change of its status wipes it out."""
-    return command("HSET", lane_keys(lane_id).meta, "reason", why, parse=lambda _: None)
+    return hint("HSET", lane_keys(lane_id).meta, "reason", why, parse=lambda _: None)
 
 
 def sender_of(settings: Settings, sub_account_id: str) -> Sender:
@@ -70,18 +83,8 @@ def sender_of(settings: Settings, sub_account_id: str) -> Sender:
     Raises:
         SettingsError: it is not configured, or its key is missing or unusable.
     """
-    sub_account = settings.sub_accounts.get(sub_account_id)
-    if sub_account is None:
-        raise SettingsError(f"Sub-account {sub_account_id!r} is not configured on this worker.")
-    key = sub_account.key()
-    if key is None:
-        raise SettingsError(
-            f"Sub-account {sub_account_id!r} has no API key: set api_key_env or api_key_file."
-        )
-    try:
-        endpoint = Endpoint(sub_account.url, sub_account_id, key)
-    except ValueError as error:
-        raise SettingsError(f"Sub-account {sub_account_id!r}: {error}.") from error
+    endpoint = endpoint_of(settings, sub_account_id)
+    sub_account = settings.sub_accounts[sub_account_id]
     return Sender(sub_account_id, endpoint, limits_of(sub_account), sub_account.max_in_air)
 
 
@@ -95,7 +98,8 @@ def limits_of(sub_account: SubAccount) -> Limits:
     )
 
 
-def _renderer(lane: Lane) -> Renderer:
-    if lane.kind == "campaign":
-        return CompiledContent.load(lane.content).renderer(lane.id)
-    return MessageRenderer(lane.id)
+def _opened(lane: Lane, sender: Sender) -> OpenLane:
+    if lane.kind != "campaign":
+        return OpenLane(lane, MessageRenderer(lane.id), sender)
+    content = CompiledContent.load(lane.content)
+    return OpenLane(lane, content.renderer(lane.id), sender, content_needs_window(content))

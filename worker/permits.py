@@ -2,11 +2,14 @@
 
 import secrets
 
+from store.breakers import release_probe
 from store.limits import acquire_permits, block_sender, return_permits
 from worker.flight import Reservation, Sender, Tools
 
 HORIZON = 0.5
 """Seconds ahead that a turn may be reserved."""
+PROBE_MARGIN = 5.0
+"""Seconds that a probe has for everything around its request."""
 TRIES = 3
 """Turns that may be missed before a batch goes late: a store that is far away must not stop us."""
 
@@ -20,9 +23,19 @@ class PermitOffice:
     async def reserve(self, sender: Sender, n: int, *, urgent: bool) -> Reservation:
         """Ask once, for `n` messages and one request."""
         op, asked = secrets.token_hex(8), self._tools.clock()
-        call = acquire_permits(sender.id, sender.limits, n, op=op, urgent=urgent, horizon=HORIZON)
+        call = acquire_permits(
+            sender.id,
+            sender.limits,
+            n,
+            op=op,
+            urgent=urgent,
+            horizon=HORIZON,
+            most_probed=self._tools.settings.breakers.account_messages,
+            probe_lease=self._tools.settings.http.deadline + PROBE_MARGIN,
+        )
         permits = await self._tools.store.run(call)
-        return Reservation(op, n, permits, asked + permits.wait)
+        self._tools.meters.permits(sender.id, permits)
+        return Reservation(op, permits.n or n, permits, asked + permits.wait)
 
     async def await_turn(self, reservation: Reservation) -> None:
         """Sleep until the permits may be used."""
@@ -30,25 +43,42 @@ class PermitOffice:
         if wait > 0:
             await self._tools.sleep(wait)
 
-    async def wait_for(self, sender: Sender, n: int, *, urgent: bool, patience: float) -> bool:
-        """Take permits, however long the turn is away within `patience` seconds; False if it is not."""
+    async def wait_for(
+        self, sender: Sender, n: int, *, urgent: bool, patience: float
+    ) -> Reservation | None:
+        """Take permits, however long the turn is away within `patience` seconds; None if it is further,
+        or if a breaker is in the way."""
         give_up, missed = self._tools.clock() + patience, 0
         while True:
             reservation = await self.reserve(sender, n, urgent=urgent)
-            if not reservation.granted and reservation.turn > give_up:
-                return False
+            if not reservation.granted and (
+                reservation.permits.held_by or reservation.turn > give_up
+            ):
+                return None
+            if reservation.granted and reservation.n < n:  # a probe, and too large for one
+                await self.give_back(sender, reservation, reservation.n)
+                return None
             await self.await_turn(reservation)
             if not reservation.granted:
                 continue
             if reservation.is_good(self._tools.clock()) or missed == TRIES:
-                return True
+                return reservation
+            await self._let_go(sender, reservation)
             missed += 1
 
     async def give_back(self, sender: Sender, reservation: Reservation, unused: int) -> None:
-        """Return permits that no message used."""
+        """Return permits that no message used, and the probe if none at all went out."""
+        if unused >= reservation.n:
+            await self._let_go(sender, reservation)
         if unused > 0 and sender.limits.messages_per_second > 0:
             await self._tools.store.run(
                 return_permits(sender.id, sender.limits, unused, op=reservation.op)
+            )
+
+    async def _let_go(self, sender: Sender, reservation: Reservation) -> None:
+        for scope in reservation.permits.probes:
+            await self._tools.store.run(
+                release_probe(sender.id, scope, op=reservation.op, later=False)
             )
 
     async def block(self, sender: Sender, seconds: float) -> None:

@@ -2,15 +2,160 @@
 
 Evidence may have come while a job still existed. The provider has had such a message: it is settled as
 what the evidence says, and never posted again.
+
+Others are `skipped`: the person must not be written to, or has not written for so long that WhatsApp
+carries templates only, or the time of the message is over. Every batch is screened after it was claimed,
+so what people say in the middle of a campaign counts; also for what goes out again after a wave or a
+park, since it is claimed again. It takes one call a batch: as long as nobody is suppressed and no window
+counts, one that names nobody.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 
-from store.calls import AsyncStore
+import phonenumbers
+
+from chatapps.service_window import line_needs_window
+from store.calls import AsyncStore, Call
 from store.evidence import proven, read_records_of
 from store.keys import OUTCOMES_PER_KEY
+from store.lanes import Lane
+from store.outcomes import LocalReason, Origin
 from store.packing import Job
+from store.windows import (
+    SUPPRESSED,
+    WINDOWS,
+    Screened,
+    channels_with_windows,
+    forget_windows,
+    screen_people,
+)
+from worker.decisions import Code
+from worker.flight import Flight, OpenLane
+
+Skipped = list[tuple[Job, Code]]
+_SUPPRESSED: Code = (Origin.LOCAL, LocalReason.SUPPRESSED)
+_WINDOW: Code = (Origin.LOCAL, LocalReason.WINDOW)
+_EXPIRED: Code = (Origin.LOCAL, LocalReason.EXPIRED)
+_WITH_EXPIRY = 2  # tabs
+
+
+class Screen:
+    """Holds batches against what people want. One object a process.
+
+    It remembers for each sub-account which rules there were at the last look, so that a batch costs one
+    call whether there are any or not. A rule that is new is told by that call, and then asked about.
+    """
+
+    def __init__(self, store: AsyncStore) -> None:
+        self._store = store
+        self._rules: dict[tuple[str, str], int] = {}  # sub-account, policy → bits
+
+    async def look(self, flight: Flight, clock: float) -> Skipped:
+        """The jobs of a flight that must not go out, each with the reason.
+
+        Args:
+            clock: ours, to tell Redis' by.
+
+        Raises:
+            StoreError: nobody can say now.
+        """
+        lane = flight.lane.lane
+        over, open_ = _by_expiry(lane, flight.jobs, flight.now(clock))
+        skipped: Skipped = [(job, _EXPIRED) for job in over]
+        if open_:
+            skipped.extend(await self._look_at_people(flight.lane, open_))
+        return skipped
+
+    async def _look_at_people(self, lane: OpenLane, jobs: Sequence[Job]) -> Skipped:
+        sub_account, policy = lane.lane.sub_account, _policy(lane)
+        place = (sub_account, policy)
+        asked = self._rules.get(place, 0)
+        while True:
+            question = _ask(lane.lane.kind, jobs, asked)
+            answer = await self._store.run(question.call(sub_account, policy))
+            self._rules[place] = answer.rules
+            if not answer.rules & ~asked:
+                return question.skipped(answer)
+            asked |= answer.rules
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """Whom to ask about: those who get what needs an open window first."""
+
+    jobs: Sequence[Job]
+    subject: int
+
+    def call(self, sub_account: str, policy: str) -> Call[Screened]:
+        return screen_people(sub_account, people_of(self.jobs), policy=policy, subject=self.subject)
+
+    def skipped(self, answer: Screened) -> Skipped:
+        return [
+            *((self.jobs[place], _SUPPRESSED) for place in answer.suppressed),
+            *((self.jobs[place], _WINDOW) for place in answer.closed),
+        ]
+
+
+def _ask(kind: str, jobs: Sequence[Job], rules: int) -> _Question:
+    """Whom these rules make worth asking about."""
+    if not rules & WINDOWS:
+        return _Question(jobs if rules & SUPPRESSED else (), 0)
+    if kind == "campaign":
+        return _Question(jobs, len(jobs))
+    subject = [line_needs_window(job.line) for job in jobs]
+    first = [job for job, is_subject in zip(jobs, subject, strict=True) if is_subject]
+    others = [job for job, is_subject in zip(jobs, subject, strict=True) if not is_subject]
+    return _Question([*first, *others], len(first))
+
+
+def _policy(lane: OpenLane) -> str:
+    """What windows mean to this lane: skip, auto, or nothing."""
+    if lane.lane.kind == "campaign" and not lane.needs_window:
+        return ""
+    return "" if lane.lane.window == "send" else lane.lane.window
+
+
+def _by_expiry(lane: Lane, jobs: Sequence[Job], now: int) -> tuple[list[Job], Sequence[Job]]:
+    """Those whose time is over, and the others. Only single messages have a time."""
+    if lane.kind == "campaign":
+        return [], jobs
+    over = [job for job in jobs if _is_over(job.line, now)]
+    gone = {job.index for job in over}
+    return over, [job for job in jobs if job.index not in gone] if gone else jobs
+
+
+def _is_over(line: bytes, now: int) -> bool:
+    if line.count(b"\t") != _WITH_EXPIRY:
+        return False
+    expiry = line.rpartition(b"\t")[2]
+    return expiry.isdigit() and int(expiry) <= now
+
+
+def people_of(jobs: Sequence[Job]) -> list[bytes]:
+    """The recipients as suppressions name them."""
+    people = [job.line.partition(b"\t")[0] for job in jobs]
+    return people if b"".join(people).isdigit() else [canonical(person) for person in people]
+
+
+def canonical(recipient: bytes) -> bytes:
+    """Digits of an international number also for a national one (`GB:07700…`); ids as they are."""
+    country, colon, number = recipient.partition(b":")
+    if not colon or len(country) != len("GB"):
+        return recipient
+    try:
+        parsed = phonenumbers.parse(number.decode(), country.decode().upper())
+    except (phonenumbers.NumberParseException, UnicodeDecodeError):
+        return recipient
+    written = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+    return written.removeprefix("+").encode()
+
+
+async def forget_closed_windows(store: AsyncStore) -> None:
+    """Forget service windows that have closed: a step for each sub-account."""
+    for sub_account, channel in await store.run(channels_with_windows()):
+        await store.run(forget_windows(sub_account, channel))
 
 
 async def proven_jobs(store: AsyncStore, lane: str, jobs: Iterable[Job]) -> set[int]:

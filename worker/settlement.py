@@ -12,6 +12,7 @@ from store.flights import Park, Settlement, Wave
 from store.outcomes import (
     NO_UMID,
     Origin,
+    are_numbers,
     head,
     is_number,
     number_field,
@@ -47,15 +48,24 @@ def settlement_of(flight: Flight, verdicts: Verdicts, tools: Tools) -> Settlemen
         records.extend(_records(state, marked, posted_at, now))
         _count_codes(what, state, marked)
     records.extend(
+        (job.index, ended_record(job, State.FAILED, code, now)) for job, code in verdicts.failed
+    )
+    _count_codes(what, State.FAILED, verdicts.failed)
+    records.extend(
         (job.index, ended_record(job, State.ACCEPTED, NO_CODE, now)) for job in verdicts.proven
     )
+    records.extend(
+        (job.index, ended_record(job, State.SKIPPED, code, now)) for job, code in verdicts.skipped
+    )
+    _count_codes(what, State.SKIPPED, verdicts.skipped)
     what.records = runs(sorted(records))
     what.long_ids = long_ids(_all_recorded(verdicts))
 
     what.add(State.ACCEPTED, len(verdicts.accepted) + len(verdicts.proven))
     what.add(State.REJECTED, len(verdicts.rejected))
     what.add(State.UNKNOWN, len(verdicts.held))
-    what.add(State.FAILED, len(exhausted))
+    what.add(State.SKIPPED, len(verdicts.skipped))
+    what.add(State.FAILED, len(exhausted) + len(verdicts.failed))
     what.add(State.DELAYED, len(again))
     what.add(State.PARKED, len(verdicts.doubtful))
     what.add(State.QUEUED, len(verdicts.back))
@@ -66,7 +76,7 @@ def settlement_of(flight: Flight, verdicts: Verdicts, tools: Tools) -> Settlemen
     if verdicts.doubtful:
         settle_after = int(lane.settle_after * 1000)
         what.parks.append(Park(f"{flight.batch}p", settle_after, _tried(verdicts.doubtful)))
-    what.dead = [*_dead(exhausted), *_dead(verdicts.held)]
+    what.dead = [*_dead(exhausted), *_dead(verdicts.held), *_dead_untried(verdicts.failed)]
     if retried := flight.retried + len(again):
         what.stats["retried"] = retried
     return what
@@ -80,7 +90,9 @@ def ended_record(job: Job, state: State, code: Code, now: int) -> bytes:
 
 def long_ids(jobs: Iterable[Job]) -> list[tuple[int, bytes]]:
     """Index and recipient of those who do not fit a record."""
-    named = ((job.index, job.recipient) for job in jobs)
+    named = [(job[0], job[2].partition(b"\t")[0]) for job in jobs]
+    if are_numbers([recipient for _, recipient in named]):
+        return []
     return [pair for pair in named if not is_number(pair[1])]
 
 
@@ -120,6 +132,11 @@ def _dead(marked: Marked) -> Iterable[Dead]:
         yield Dead(_code_name(code), _tried([pair for pair in marked if pair[1] == code]))
 
 
+def _dead_untried(marked: Marked) -> Iterable[Dead]:
+    for code in dict.fromkeys(code for _, code in marked):
+        yield Dead(_code_name(code), sorted(job for job, its in marked if its == code))
+
+
 def _tried(marked: Marked) -> list[Job]:
     """The jobs, in order, with one more attempt used up."""
     return sorted(Job(job.index, job.attempts + 1, job.line) for job, _ in marked)
@@ -129,6 +146,7 @@ def _all_recorded(verdicts: Verdicts) -> Iterable[Job]:
     yield from verdicts.proven
     for job, _ in verdicts.accepted:
         yield job
-    for group in (verdicts.rejected, verdicts.held, verdicts.retry, verdicts.doubtful):
+    refused = (verdicts.rejected, verdicts.held, verdicts.retry, verdicts.doubtful)
+    for group in (*refused, verdicts.failed, verdicts.skipped):
         for job, _ in group:
             yield job

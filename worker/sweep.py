@@ -6,17 +6,26 @@ time, twice at once: every step is a script that does its work once.
 """
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import structlog
 
-from store.calls import command
+from store.calls import Call, command
 from store.dead import Dead
-from store.drains import active_lanes, forget_active, forget_ready, note_active, take_sweep
+from store.drains import (
+    active_lanes,
+    forget_active,
+    forget_ready,
+    note_active,
+    note_sweep,
+    take_sweep,
+)
 from store.errors import StoreUnavailable
 from store.flights import (
     Parked,
     Recovered,
+    Settled,
     Settlement,
     claim_batch,
     due_parks,
@@ -37,7 +46,7 @@ from worker.decisions import NO_CODE, Code
 from worker.flight import Tools
 from worker.inbox import apply_inbox
 from worker.retention import close_if_over, expire_lanes
-from worker.screening import proven_jobs
+from worker.screening import forget_closed_windows, proven_jobs
 from worker.settlement import ended_record, long_ids
 
 log = structlog.get_logger(__name__)
@@ -56,15 +65,51 @@ async def sweep(tools: Tools) -> Swept | None:
     period = int(tools.settings.worker.sweep_seconds * 1000)
     if not await tools.store.run(take_sweep(tools.owner, lease_ms=max(100, period * 9 // 10))):
         return None
+    began = tools.clock()
+    leases = _Leases(tools)
+    await leases.as_of()
     await apply_inbox(tools)  # first: evidence decides what becomes of parks
-    visits = [await _visit(tools, lane) for lane in await tools.store.run(active_lanes())]
+    visits = [
+        await _visit(tools, lane, await leases.as_of())
+        for lane in await tools.store.run(active_lanes())
+    ]
     await expire_lanes(tools, await _now_ms(tools))
+    await forget_closed_windows(tools.store)
+    tools.meters.swept(tools.clock() - began)
     return Swept(
         sum(visit.unfinished for visit in visits), sum(visit.announced for visit in visits)
     )
 
 
-async def _visit(tools: Tools, lane_id: str) -> Swept:
+class _Leases:
+    """Knows up to when leases count as run out. After a gap in sweeping, when the store was away, that
+    is the time before it: owners who live get one lease to write down what they hold.
+
+    The store is asked again every second of a sweep, since it may go away in the middle of one; a call
+    that it does when it is back still says what it was told before.
+    """
+
+    AGAIN = 1.0
+
+    def __init__(self, tools: Tools) -> None:
+        worker = tools.settings.worker
+        self._tools = tools
+        self._asked_at = float("-inf")
+        self._as_of = 0
+        self._call = note_sweep(
+            pause_ms=int(max(worker.lease_seconds / 2, worker.sweep_seconds * 2) * 1000),
+            lease_ms=int(worker.lease_seconds * 1000),
+        )
+
+    async def as_of(self) -> int:
+        """The time by Redis' clock, ms."""
+        if self._tools.clock() >= self._asked_at + self.AGAIN:
+            self._as_of = await self._tools.store.run(self._call)
+            self._asked_at = self._tools.clock()
+        return self._as_of
+
+
+async def _visit(tools: Tools, lane_id: str, as_of: int) -> Swept:
     """Sweep one lane. A fault in it is logged, and keeps nobody from sweeping the others."""
     try:
         lane = await tools.store.run(read_lane(lane_id))
@@ -72,7 +117,7 @@ async def _visit(tools: Tools, lane_id: str) -> Swept:
             await _retire(tools, lane_id)
             return Swept()
         open_ = lane.status in (LaneStatus.SENDING, LaneStatus.CANCELLING)
-        return Swept(unfinished=int(open_), announced=int(await _tend(tools, lane)))
+        return Swept(unfinished=int(open_), announced=int(await _tend(tools, lane, as_of)))
     except StoreUnavailable:
         raise
     except Exception:
@@ -80,16 +125,20 @@ async def _visit(tools: Tools, lane_id: str) -> Swept:
         return Swept(unfinished=1)
 
 
-async def _tend(tools: Tools, lane: Lane) -> bool:
+async def _tend(tools: Tools, lane: Lane, as_of: int) -> bool:
     """Do for one lane what is due; True if it has something to claim."""
     settle_after = int(lane.settle_after * 1000)
-    await tools.store.run(promote_due(lane.id))
-    recovered = await tools.store.run(recover_flights(lane.id, settle_after_ms=settle_after))
+    while (await tools.store.run(promote_due(lane.id)))[1] == 0:  # more are due
+        pass
+    recovered = await tools.store.run(
+        recover_flights(lane.id, settle_after_ms=settle_after, as_of_ms=as_of)
+    )
     if recovered != Recovered():
+        tools.meters.recovered(lane.sub_account, recovered)
         log.warning("flights recovered", lane=lane.id, **asdict(recovered))
     now_ms = await _now_ms(tools)
     await close_if_over(tools, lane, now_ms)
-    for park_id in await tools.store.run(due_parks(lane.id, now_ms)):
+    for park_id in await tools.store.run(due_parks(lane.id, as_of)):
         park = await tools.store.run(read_park(lane.id, park_id))
         if park is not None:
             await _resolve(tools, lane, park, now_ms // 1000)
@@ -111,7 +160,8 @@ async def _resolve(tools: Tools, lane: Lane, park: Parked, now: int) -> None:
         return
     jobs, reason = _with_attempts(park, tools), _why_parked(park)
     known = await proven_jobs(tools.store, lane.id, jobs)
-    resend = lane.on_unknown == "resend" and lane.status is not LaneStatus.CANCELLING
+    resends = lane.on_unknown == "resend" and not park.held
+    resend = resends and lane.status is not LaneStatus.CANCELLING
     most = tools.settings.retry.max_attempts if resend else 0
     again = [job for job in jobs if job.index not in known and job.attempts < most]
     closed = [job for job in jobs if job.index not in known and job.attempts >= most]
@@ -123,16 +173,22 @@ async def _resolve(tools: Tools, lane: Lane, park: Parked, now: int) -> None:
     what.trails = _lost_attempts(park, jobs, reason, now)
     if resend:
         what.stats["retried"] = len(again)
-    await tools.store.run(settle_park(lane.id, park.id, len(jobs), what))
+    await _settle(tools, lane, settle_park(lane.id, park.id, len(jobs), what), what)
     figures = {"known": len(known), "again": len(again), "closed": len(closed)}
-    log.warning("park resolved", lane=lane.id, batch=park.id, **figures)
+    log.warning("park resolved", **_fields(lane, park.id, jobs), **figures)
 
 
 async def _bury(tools: Tools, lane: Lane, park: Parked, now: int) -> None:
     """Give up a job that was never posted because every worker that took it died."""
     what = _closing(State.FAILED, park.jobs, LocalReason.KILLS_WORKERS, now)
-    await tools.store.run(settle_park(lane.id, park.id, len(park.jobs), what))
-    log.error("a job that kills workers was given up", lane=lane.id, index=park.jobs[0].index)
+    await _settle(tools, lane, settle_park(lane.id, park.id, len(park.jobs), what), what)
+    fields = _fields(lane, park.id, park.jobs)
+    log.error("a job that kills workers was given up", **fields, index=park.jobs[0].index)
+
+
+def _fields(lane: Lane, park: str, jobs: Sequence[Job]) -> dict[str, str | int]:
+    """What a line of the log about a park says; its id begins with that of its batch."""
+    return {"lane": lane.id, "batch": park, "attempt": jobs[0].attempts if jobs else 0}
 
 
 def _with_attempts(park: Parked, tools: Tools) -> list[Job]:
@@ -181,7 +237,15 @@ async def _cancel_jobs(tools: Tools, lane: Lane) -> None:
             return
         now = claim.now_ms // 1000
         what = _closing(State.CANCELLED, claim.jobs, LocalReason.OPERATOR, now)
-        await tools.store.run(settle_batch(lane.id, batch, len(claim.jobs), tools.owner, what))
+        call = settle_batch(lane.id, batch, len(claim.jobs), tools.owner, what)
+        await _settle(tools, lane, call, what)
+
+
+async def _settle(tools: Tools, lane: Lane, call: Call[Settled], what: Settlement) -> None:
+    """Write it down, and count it unless somebody else has done both."""
+    settled = await tools.store.run(call)
+    if settled.verdict == "ok":
+        tools.meters.settled(lane.sub_account, what)
 
 
 def _closing(state: State, jobs: list[Job], reason: LocalReason, now: int) -> Settlement:

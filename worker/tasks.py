@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,6 +39,7 @@ from worker.engine import Engine
 log = structlog.get_logger(__name__)
 app: Celery = create_app(load_settings())
 SWEEP_REQUEST_SECONDS = 5.0
+"""At most; where leases are short, often enough that nobody takes the pause for a gap in sweeping."""
 MANY = 1_000_000
 PR_SET_PDEATHSIG = 1
 
@@ -51,11 +53,13 @@ class _Process:
     stop_read: int | None = None
     stop_write: int | None = None
     ticking: threading.Event = field(default_factory=threading.Event)
+    making: threading.Lock = field(default_factory=threading.Lock)
 
     def get_engine(self) -> Engine:
-        if self.engine is None or not self.engine.alive:
-            self.engine = Engine(load_settings(), call_for_drain, self.stop_read)
-        return self.engine
+        with self.making:
+            if self.engine is None or not self.engine.alive:
+                self.engine = Engine(load_settings(), call_for_drain, self.stop_read)
+            return self.engine
 
     def end_stop_pipe(self) -> None:
         """Close our copy of the end that is written to."""
@@ -96,8 +100,25 @@ def _is_dedicated() -> bool:
     return served_by(load_settings().worker.priorities) != ""
 
 
-def _start_loop() -> None:
-    threading.Thread(target=_drain_always, name="sendmany-drain", daemon=True).start()
+def _start_thread(target: Callable[[], None]) -> None:
+    threading.Thread(target=target, name="sendmany-drain", daemon=True).start()
+
+
+def _look_for_work() -> None:
+    """What ticks do, without the broker: one that is full takes none, and all that waits goes out all
+    the same. The sweep itself lets one at a time, so that many who look cost little."""
+    while not _process.ticking.wait(SWEEP_REQUEST_SECONDS):
+        try:
+            engine = _process.get_engine()
+            if engine.stopping:
+                return
+            if engine.sweep():
+                _drain(engine)
+        except StoreError as error:
+            log.warning("looking for work waits for the store", error=str(error))
+        except Exception:
+            if not _process.ticking.is_set():  # else the engine has just been closed
+                log.exception("looking for work failed; another look follows")
 
 
 def _drain_always() -> None:
@@ -157,8 +178,7 @@ def _start_child(**_: Any) -> None:
     if os.getpid() != _process.main:  # not a pool without children
         _process.end_stop_pipe()
         _die_gently_with_main()
-    if _is_dedicated():
-        _start_loop()
+    _start_thread(_drain_always if _is_dedicated() else _look_for_work)
 
 
 def _die_gently_with_main() -> None:
@@ -171,6 +191,7 @@ def _die_gently_with_main() -> None:
 @worker_process_shutdown.connect
 @worker_shutdown.connect  # of a pool without children
 def _close_engine(**_: Any) -> None:
+    _process.ticking.set()
     if _process.engine is not None:
         # The news of a dead main process may come twice: the pipe first, then the signal of the kernel.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -179,6 +200,7 @@ def _close_engine(**_: Any) -> None:
 
 @worker_ready.connect
 def _start_ticking(**_: Any) -> None:
+    log.info("worker ready", pid=os.getpid())
     if not _is_dedicated():
         threading.Thread(target=_tick, name="sendmany-tick", daemon=True).start()
 
@@ -191,8 +213,9 @@ def _tell_children(**_: Any) -> None:
 
 def _tick() -> None:
     """Ask for a sweep now, and every few seconds. A broker that is away is asked again."""
+    seconds = min(SWEEP_REQUEST_SECONDS, load_settings().worker.lease_seconds / 4)
     while True:
         with contextlib.suppress(OperationalError):
             app.send_task(SWEEP_TASK, retry=False, expires=SWEEP_REQUEST_SECONDS)
-        if _process.ticking.wait(SWEEP_REQUEST_SECONDS):
+        if _process.ticking.wait(seconds):
             return

@@ -7,14 +7,15 @@
     /api/v1/accounts/{id}/…                         templates, webhooks: see `management`
     GET  /sandbox/ledger                            what was taken and what was posted, in numbers
     GET  /sandbox/ledger/messages?lane=…            JSON lines: [stem, times taken]
+    GET  /sandbox/ledger/arrivals                   JSON lines: [time, sub-account, messages]
     POST /sandbox/reset                             forget all that
 
-The last three need no key.
+The last four need no key.
 """
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from importlib import import_module
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -61,6 +62,7 @@ def create_app(
             *management_routes(lambda: provider.account),
             Route("/sandbox/ledger", endpoints.ledger, methods=["GET"]),
             Route("/sandbox/ledger/messages", endpoints.ledger_messages, methods=["GET"]),
+            Route("/sandbox/ledger/arrivals", endpoints.ledger_arrivals, methods=["GET"]),
             Route("/sandbox/reset", endpoints.reset, methods=["POST"]),
         ],
     )
@@ -107,7 +109,15 @@ class _Endpoints:
         return _json(msgspec.json.encode({**self._provider.ledger.summary(), **webhooks}))
 
     async def ledger_messages(self, request: Request) -> Response:
-        lines = _json_lines(self._provider, request.query_params.get("lane"))
+        messages = self._provider.ledger.messages(request.query_params.get("lane"))
+        lines = _json_lines(messages)
+        return StreamingResponse(lines, media_type="application/x-ndjson")
+
+    async def ledger_arrivals(self, request: Request) -> Response:
+        """Times are monotonic seconds, as all processes of this machine read them."""
+        started = self._provider.started
+        found = [(started + at, *rest) for at, *rest in self._provider.ledger.arrivals()]
+        lines = _json_lines(iter(found))
         return StreamingResponse(lines, media_type="application/x-ndjson")
 
     async def reset(self, request: Request) -> Response:
@@ -153,7 +163,6 @@ def _json(body: bytes, status: int = 200, headers: dict[str, str] | None = None)
     return Response(body, status, headers, media_type="application/json")
 
 
-async def _json_lines(provider: Provider, lane: str | None) -> AsyncIterator[bytes]:
-    messages = provider.ledger.messages(lane)
-    while chunk := list(islice(messages, _LINES_AT_ONCE)):
+async def _json_lines(entries: Iterator[object]) -> AsyncIterator[bytes]:
+    while chunk := list(islice(entries, _LINES_AT_ONCE)):
         yield b"".join(msgspec.json.encode(entry) + b"\n" for entry in chunk)

@@ -42,6 +42,8 @@ class Ledger:
         self._odd: Counter[str] = Counter()  # ids of another shape
         self._times = array("d")
         self._sizes = array("I")
+        self._accounts: dict[str, int] = {}  # sub-account → its place in this table
+        self._whose = array("H")
         self._statuses: Counter[str] = Counter()
 
     def take(self, client_message_ids: Iterable[str | None]) -> None:
@@ -55,10 +57,11 @@ class Ledger:
         """Note a message refused with a code, on its own or within a batch."""
         self.rejected[code] += 1
 
-    def arrive(self, at: float, messages: int, status: str) -> None:
+    def arrive(self, at: float, messages: int, status: str, sub_account: str = "") -> None:
         """Note a request: when it arrived (seconds), how much it held, how it was answered."""
         self._times.append(at)
         self._sizes.append(messages)
+        self._whose.append(self._accounts.setdefault(sub_account, len(self._accounts)))
         self._statuses[status] += 1
 
     def summary(self) -> Summary:
@@ -76,6 +79,12 @@ class Ledger:
             first_arrival=min(self._times, default=None),
             last_arrival=max(self._times, default=None),
         )
+
+    def arrivals(self) -> Iterator[tuple[float, str, int]]:
+        """When each request arrived, its sub-account, and how many messages it held."""
+        names = list(self._accounts)
+        for at, whose, size in zip(self._times, self._whose, self._sizes, strict=True):
+            yield at, names[whose], size
 
     def messages(self, lane: str | None = None) -> Iterator[tuple[str, int]]:
         """Stem and count of each message taken: of one lane in the order of its indexes, or all,

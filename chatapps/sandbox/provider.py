@@ -81,7 +81,7 @@ class Provider:
         self.ledger = Ledger()
         self._schedule = Schedule()
         self._looked_up: dict[str, float] = {}
-        self._started = started
+        self.started = started
         self._requests = 0
 
     @cached_property
@@ -178,7 +178,7 @@ class Provider:
 
     def _note(self, call: Call, answer: Answer, size: int) -> Answer:
         status = "cut" if answer.cut else str(answer.status)
-        self.ledger.arrive(call.at - self._started, size, status)
+        self.ledger.arrive(call.at - self.started, size, status, call.sub_account_id)
         return answer
 
     def _refuse_access(self, call: Call) -> Answer | None:

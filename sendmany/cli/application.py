@@ -8,6 +8,7 @@ from config.sections import SettingsError
 from producer import KeyConflict
 from producer.errors import InputError
 from sendmany.cli import (
+    breaker,
     campaign,
     check,
     demo,
@@ -15,9 +16,13 @@ from sendmany.cli import (
     message,
     receiver,
     sandbox,
+    suppress,
     templates,
+    token,
     up,
+    web,
     webhooks,
+    window,
     worker,
 )
 from sendmany.output import say
@@ -55,10 +60,15 @@ app.add_typer(campaign.app, name="campaign", rich_help_panel=_SEND)
 app.add_typer(message.app, name="message", rich_help_panel=_SEND)
 app.add_typer(templates.app, name="templates", rich_help_panel=_SEND)
 app.command("check", rich_help_panel=_SEND)(check.check)
+app.add_typer(suppress.app, name="suppress", rich_help_panel=_SEND)
+app.add_typer(window.app, name="window", rich_help_panel=_SEND)
 app.add_typer(webhooks.app, name="webhooks", rich_help_panel=_RUN)
 app.command("up", rich_help_panel=_RUN)(up.up)
 app.command("worker", rich_help_panel=_RUN, context_settings=worker.PASS_ON)(worker.worker)
+app.command("web", rich_help_panel=_RUN)(web.web)
+app.add_typer(token.app, name="token", rich_help_panel=_RUN)
 app.command("receiver", rich_help_panel=_RUN)(receiver.receiver)
+app.add_typer(breaker.app, name="breaker", rich_help_panel=_RUN)
 app.command("doctor", rich_help_panel=_RUN)(doctor.doctor)
 
 

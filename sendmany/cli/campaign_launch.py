@@ -8,8 +8,11 @@ import typer
 from config.celery_app import send_drain
 from config.sections import SettingsError
 from config.settings import Settings, load_settings
+from dashboard.words import several
 from producer.campaigns import Launch, Launched, Loading, Prepared, check, run
 from producer.errors import InputError
+from producer.policies import campaign_policies
+from producer.window_warning import warn_of_windows
 from sendmany.cli.campaign_look import watch_lane
 from sendmany.cli.fit_report import report
 from sendmany.cli.options import Json, Region, SubAccount
@@ -18,10 +21,8 @@ from sendmany.fit import findings_of
 from sendmany.meter import Meter, loading_note
 from sendmany.output import print_json, say, show
 from sendmany.probe import probe
-from sendmany.words import several
 from store.calls import Store
 from store.errors import StoreUnavailable
-from store.lanes import Policies
 
 
 def launch(
@@ -57,6 +58,12 @@ def launch(
         float | None,
         typer.Option(min=0, metavar="SECONDS", help="Wait so long for a receipt before that."),
     ] = None,
+    window: Annotated[
+        Literal["auto", "skip", "send"] | None,
+        typer.Option(
+            help="No template, and the person has not written for 24 hours: skip, or send all the same."
+        ),
+    ] = None,
     rejects: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="List of unusable rows. Default: beside the recipients."),
@@ -85,7 +92,6 @@ def launch(
     settings = load_settings()
     if not name.strip():
         raise InputError("Give the campaign a name.")
-    policies = settings.policies
     prepared = check(
         Launch(
             name=name,
@@ -94,10 +100,12 @@ def launch(
             sub_account=settings.sub_account_id(sub_account),
             number_column=number_column,
             default_region=region or settings.default_region,
-            policies=Policies(
-                on_unknown or policies.campaign_on_unknown,
-                on_server_error or policies.on_server_error,
-                policies.settle_after if settle_after is None else settle_after,
+            policies=campaign_policies(
+                settings,
+                on_unknown=on_unknown,
+                on_server_error=on_server_error,
+                settle_after=settle_after,
+                window=window,
             ),
             send_while_loading=send_while_loading,
             rejects=rejects,
@@ -107,6 +115,9 @@ def launch(
     if not offline:
         _ask_provider(settings, prepared.launch.sub_account)
     report(findings_of(settings, prepared, offline=offline), force=force, as_json=as_json)
+    launch = prepared.launch
+    for warning in warn_of_windows(store, prepared.content, launch.sub_account, launch.policies):
+        say(warning)
     launched = _load(store, prepared)
     if as_json:
         print_json(_launched_as_json(launched))

@@ -5,13 +5,13 @@ from typing import Annotated
 import typer
 
 from config.settings import load_settings
+from dashboard.words import count, explain_lane, explain_named_code, moment
 from sendmany.cli.options import Json, Name
 from sendmany.connection import connect
 from sendmany.meter import Meter, loading_note, show_sending
 from sendmany.output import as_json as report_as_json
 from sendmany.output import pairs_table, print_json, say, show, show_table, table_of
 from sendmany.watching import follow
-from sendmany.words import count, explain_lane, explain_named_code, moment
 from store.calls import Store
 from store.lanes import find_lane, list_lanes
 from store.reports import LaneReport, report

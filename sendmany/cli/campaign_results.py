@@ -7,12 +7,12 @@ from typing import Annotated, Literal, TextIO
 import typer
 
 from config.settings import load_settings
+from dashboard.export import write_csv, write_json_lines
+from dashboard.words import count, several
 from producer.errors import InputError
 from sendmany.cli.options import Json, Name
 from sendmany.connection import connect
-from sendmany.export import write_csv, write_json_lines
 from sendmany.output import print_json, say, show, show_table, table_of
-from sendmany.words import count, several
 from store.calls import Store
 from store.lanes import Lane, find_lane
 from store.ledger import Recount, recount

@@ -9,13 +9,13 @@ import typer
 
 from config.celery_app import send_drain
 from config.settings import load_settings
+from dashboard.export import international, row
+from dashboard.words import called, count, explain_code, in_doubt, moment, several
 from producer.errors import InputError
 from producer.wake import wake
 from sendmany.cli.options import Json, Name
 from sendmany.connection import connect
-from sendmany.export import international, row
 from sendmany.output import print_json, show, show_table, table_of
-from sendmany.words import called, count, explain_code, in_doubt, moment, several
 from store.calls import Store
 from store.dead import REVIVABLE, Revived, Word, settle_dead
 from store.errors import StoreUnavailable

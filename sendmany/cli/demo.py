@@ -10,6 +10,7 @@ import typer
 from rich.table import Table
 
 from chatapps.codes import meaning
+from dashboard.words import count, several
 from sendmany.cli.options import Json
 from sendmany.demo import (
     DEFAULT_SEED,
@@ -23,7 +24,6 @@ from sendmany.demo_files import MOST_RECIPIENTS
 from sendmany.local import Local
 from sendmany.output import pairs_table, print_json, say, show_table
 from sendmany.signals import Signals, Stopped
-from sendmany.words import count, several
 
 _NOTHING_IN_THE_AIR = 0.3
 """Seconds that the worker gets to end: its data is thrown away, so nothing needs to be settled."""

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import typer
 
 from chatapps.preflight import Finding, Severity
-from sendmany.fit import stops
+from dashboard.words import several
+from producer.fit import stops
 from sendmany.output import print_json, say
-from sendmany.words import several
 
 
 def report(findings: Sequence[Finding], *, force: bool, as_json: bool) -> None:

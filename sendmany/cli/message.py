@@ -6,21 +6,13 @@ from typing import Annotated
 import typer
 
 from config.settings import load_settings
+from dashboard.fates import as_json as fate_as_json
+from dashboard.fates import explain, fate_of
 from producer import Priority, Producer
 from producer.errors import InputError
 from sendmany.cli.options import Json, Region, SubAccount
 from sendmany.connection import connect
-from sendmany.messages import (
-    as_json as fate_as_json,
-)
-from sendmany.messages import (
-    explain,
-    fate_of,
-    find_message,
-    message_for,
-    recipient_of,
-    wait_for_end,
-)
+from sendmany.messages import find_message, message_for, recipient_of, wait_for_end
 from sendmany.output import print_json, say, show
 from store.calls import Store
 from store.intake import Taken

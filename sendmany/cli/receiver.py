@@ -1,12 +1,17 @@
 """`sendmany receiver`: takes in what the provider posts."""
 
+import json
 from typing import Annotated
 
 import typer
 
 from config.logging import set_up_logging
-from config.settings import load_settings
-from sendmany.receiver_process import receive
+from config.sections import SettingsError
+from config.settings import Settings, load_settings
+from dashboard.receiver import create_receiver
+from sendmany.serving import serve
+from sendmany.sockets import address, listen
+from store.calls import AsyncStore
 
 
 def receiver(
@@ -23,14 +28,27 @@ def receiver(
     What does not bring the Authorization header of webhooks.authorization_env is refused. A webhook is
     stored in Redis before it is answered; while Redis is away or full the answer is 503, and the
     provider repeats it for two minutes. `GET /healthz` says whether webhooks can be stored. It speaks
-    HTTP: put something that speaks HTTPS before it. Run several if you like.
+    HTTP: put something that speaks HTTPS before it. Run several if you like. `sendmany web` receives
+    them too; this is for those who want it apart from the HTTP API.
 
     Example: `sendmany receiver --host 0.0.0.0 --port 8090`
     """
     settings = load_settings()
     set_up_logging(settings)
-    receive(
+    _receive(
         settings,
         settings.webhooks.host if host is None else host,
         settings.webhooks.port if port is None else port,
     )
+
+
+def _receive(settings: Settings, host: str, port: int) -> None:
+    """Until SIGTERM or SIGINT. Prints `{"listening": "http://…"}` once it listens."""
+    secrets = settings.webhooks.secrets()
+    try:
+        store = AsyncStore.connect(settings.redis_url)
+    except ValueError as error:
+        raise SettingsError(f"redis_url is no address of a Redis server: {error}") from error
+    app, listener = create_receiver(store, secrets), listen(host, port)
+    print(json.dumps({"listening": address(listener)}), flush=True)
+    serve(app, listener, at_the_end=store.close)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from chatapps.management.configured import ask, template_account
 from chatapps.messages import MessageError
 from chatapps.templates import (
     RegisteredTemplate,
@@ -16,12 +17,11 @@ from chatapps.templates import (
     read_template,
 )
 from config.settings import Settings, load_settings
+from dashboard.words import several
 from producer.errors import InputError
-from sendmany.accounts import ask, template_account
 from sendmany.cli.options import Json, SubAccount
 from sendmany.cli.template_preview import print_preview
 from sendmany.output import print_json, say, show, show_table, table_of
-from sendmany.words import several
 
 app = typer.Typer(
     help="Hand in WhatsApp templates for review, see how they look and what became of them.",

@@ -42,7 +42,7 @@ def up(
         ),
     ] = False,
     receipts: Annotated[
-        Receipts, typer.Option(help="With a receiver: how the sandbox posts them.")
+        Receipts, typer.Option(help="With webhooks: how the sandbox posts them.")
     ] = "plain",
     reply_share: Annotated[
         float, typer.Option(min=0, max=1, help="How many of the sandbox's people write back.")
@@ -51,8 +51,8 @@ def up(
     """Run everything that sending takes, on this machine, until Ctrl-C.
 
     Starts a server of its own with its data in the state directory (unless redis_url is
-    configured: then that one is used), a worker, with `--webhooks` a receiver of receipts and
-    replies, and with `--sandbox` a stand-in for the provider.
+    configured: then that one is used), a worker, the HTTP API, with `--webhooks` also for receipts
+    and replies, and with `--sandbox` a stand-in for the provider.
     Stop it and start it again: it goes on where it was. Other commands in the same directory find
     it by themselves.
 
@@ -91,6 +91,7 @@ def _run(plan: UpPlan, settings: Settings, local: Local, signals: Signals) -> No
         say("No sub-account is configured yet: see sendmany.example.toml, or use --sandbox.")
     show("", "It is up; Ctrl-C stops it. In another terminal, in this directory:")
     show("  sendmany campaign launch NAME --recipients FILE.csv --message FILE.json --watch")
+    show("  sendmany token create NAME --scope enqueue --scope read    for the HTTP API")
     show(f"Elsewhere, first: export SENDMANY_STATE_DIR={plan.home}")
     stay(local, signals.check)
 

@@ -10,12 +10,12 @@ from typing import Annotated
 import typer
 
 from chatapps.management import ConfiguredWebhook, Webhook, read_webhooks
+from chatapps.management.configured import ask, webhook_account
 from config.settings import load_settings
+from dashboard.words import several
 from producer.errors import InputError
-from sendmany.accounts import ask, webhook_account
 from sendmany.cli.options import Json, SubAccount
 from sendmany.output import print_json, show, show_table, table_of
-from sendmany.words import several
 
 app = typer.Typer(
     help="See and set where the provider posts receipts, replies and news about templates.",

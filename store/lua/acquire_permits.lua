@@ -1,22 +1,43 @@
 -- Takes permits for n messages and one request of a sub-account, or says how long to wait. GCRA: each
 -- limit is one theoretical arrival time. Permits may be reserved up to a horizon ahead, so that a
 -- batch goes out at the very moment its turn comes. An idle or lost limiter starts empty.
--- KEYS: limiter, permit (the answer of this operation, for a repeat)
+-- While a breaker holds up the sub-account nobody gets any, but for one probe when it is due.
+-- KEYS: limiter, permit (the answer of this operation, for a repeat), breakers
 -- ARGV: messages, messages/s, burst, part of the burst kept for urgent lanes (0 when urgent),
---       requests/s, horizon in ms
--- Returns: {1, ms to wait before use} or {0, ms to wait before asking again, 1 if blocked else 0}
--- include: clock
-local limiter, permit = KEYS[1], KEYS[2]
+--       requests/s, horizon in ms, op, most messages of a probe of `account`, ms that a probe has
+-- Returns: {1, ms to wait before use, messages, 1 if a success or failure is news to the breakers,
+--           breakers of templates that are open, scopes that this is a probe of ...} or
+--          {0, ms to wait before asking again, 1 if blocked else 0, scope of the breaker in the way or ''}
+-- include: breaker, clock
+local limiter, permit, breakers = KEYS[1], KEYS[2], KEYS[3]
 local n, rate, burst, kept, request_rate, horizon = tonumber(ARGV[1]), tonumber(ARGV[2]),
   tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]) * 1000
+local op, most_probed, probe_lease = ARGV[7], tonumber(ARGV[8]), tonumber(ARGV[9])
 local IDLE_MS, REPEAT_MS = 3600000, 10000
 local now = now_us()
 
 local before = redis.call('GET', permit)
-if before then return { 1, tonumber(before) } end
+if before then return cjson.decode(before) end
 local is = redis.call('HMGET', limiter, 'messages', 'requests', 'blocked_until')
 local blocked = tonumber(is[3] or 0) - now
-if blocked > 0 then return { 0, math.ceil(blocked / 1000), 1 } end
+if blocked > 0 then return { 0, math.ceil(blocked / 1000), 1, '' } end
+
+local fields = redis.call('HLEN', breakers) -- most of the time there is nothing
+local noted = fields > 0 and redis.call('HMGET', breakers, 'account', 'server', 'failing') or {}
+local held, held_for, probed, told = '', 0, {}, 0
+for i, scope in ipairs({ 'account', 'server' }) do
+  local breaker = noted[i] and cjson.decode(noted[i])
+  local wait = breaker and probe_wait(breaker, math.floor(now / 1000))
+  if breaker and wait == 0 then
+    probed[#probed + 1] = { scope, breaker }
+    if scope == 'account' then n = math.min(n, most_probed) end
+  elseif breaker and wait > held_for then
+    held, held_for = scope, wait
+  end
+end
+for i = 1, 3 do told = told + (noted[i] and 1 or 0) end
+if held ~= '' then return { 0, held_for, 0, held } end
+local templates = fields - told
 
 -- Arrival times are written down when asked for the first time, granted or not: what is empty must
 -- begin to fill. `kept` may not be used, but fills like the rest.
@@ -41,11 +62,16 @@ local at_once = math.max(1, request_rate / 10)
 local requests = limit('requests', is[2], 1, request_rate, at_once, at_once)
 local at = math.max(now, messages.at, requests.at)
 local wait = at - now
-if wait > horizon then return { 0, math.ceil((wait - horizon) / 1000) + 1, 0 } end
+if wait > horizon then return { 0, math.ceil((wait - horizon) / 1000) + 1, 0, '' } end
 
 spend(messages, at)
 spend(requests, at)
 redis.call('PEXPIRE', limiter, IDLE_MS)
 local wait_ms = math.ceil(wait / 1000)
-redis.call('SET', permit, wait_ms, 'PX', REPEAT_MS)
-return { 1, wait_ms }
+local answer = { 1, wait_ms, n, told > 0 and 1 or 0, templates }
+for _, one in ipairs(probed) do
+  take_probe(breakers, one[1], one[2], op, math.floor(now / 1000) + wait_ms + probe_lease)
+  answer[#answer + 1] = one[1]
+end
+redis.call('SET', permit, cjson.encode(answer), 'PX', REPEAT_MS)
+return answer

@@ -1,55 +1,46 @@
--- Adds one chunk of a recipient file to a campaign: recipients seen before are dropped, the rest get
--- their indexes, and the place in the file moves on, all in one step. The place is the operation id:
--- a repeat of the last chunk answers what the first call answered, one of an earlier chunk zeros.
+-- Adds one chunk of a recipient file to a campaign: its people get their indexes, and the place in the
+-- file moves on, all in one step. Who adds it has left out whom the lane has already: as the place moves
+-- with the people, nobody can add a chunk without knowing of all that came before it.
+-- The place is the operation id: a repeat of the last chunk answers what the first call answered, one of
+-- an earlier chunk zeros.
 -- KEYS: meta, counts, queue
--- ARGV: seen prefix, offset the chunk starts at, offset, line and row it ends at, rejects in it, lines
+-- ARGV: prefixes of the numbers and of long ids, messages a key of them holds; offset the chunk starts at,
+--       offset, line and row it ends at, rejects and duplicates in it, lines, their numbers (7 bytes
+--       each, zeros for a long id), sum of all rows up to its end ('' where the file can be read again);
+--       then for each long id: place in the chunk, id
 -- Returns: {'ok', journal, first index, added, duplicates} or {'repeat', …} or {'gap', offset} or {status}
 -- include: sections
 local meta, counts, queue = KEYS[1], KEYS[2], KEYS[3]
-local seen, from, to, line, row, rejects, lines =
-  ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], ARGV[5], tonumber(ARGV[6]), ARGV[7]
+local numbers_prefix, ids_prefix, per_key = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local from, to, line, row, rejects, duplicates, lines, numbers, sum =
+  tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6], ARGV[7], tonumber(ARGV[8]), tonumber(ARGV[9]),
+  ARGV[10], ARGV[11], ARGV[12]
+local WIDTH = 7
+local call = redis.call
 
-local lane = redis.call('HMGET', meta, 'status', 'loaded', 'offset', 'next', 'seen_buckets', 'last')
+local lane = call('HMGET', meta, 'status', 'loaded', 'offset', 'next', 'last')
 if not lane[1] then return { 'gone' } end
 if lane[1] == 'cancelling' or lane[1] == 'cancelled' then return { lane[1] } end
 local offset = tonumber(lane[3] or 0)
 if offset >= to then
-  local last = offset == to and lane[6] and cjson.decode(lane[6]) or { 0, 0, 0, 0 }
+  local last = offset == to and lane[5] and cjson.decode(lane[5]) or { 0, 0, 0, 0 }
   return { 'repeat', last[1], last[2], last[3], last[4] }
 end
 if lane[2] == '1' then return { 'loaded' } end
 if offset ~= from then return { 'gap', offset } end
 
-local first, buckets = tonumber(lane[4]), tonumber(lane[5])
-local call, find, byte = redis.call, string.find, string.byte
-local EXACT_DIGITS = 15
-local index, at, duplicates, length = first, 1, 0, #lines
-local kept, n_kept, kept_from = {}, 0, 1
-while at <= length do
-  local stop = find(lines, '\n', at, true) or length + 1
-  local _, _, digits, rest = find(lines, '^(%d*)([^\t\n]*)', at)
-  local recipient = digits .. rest
-  local number = rest == '' and #digits <= EXACT_DIGITS and tonumber(digits)
-  if not number then
-    number = 0
-    for i = 1, #recipient do number = (number * 31 + byte(recipient, i)) % 1000003 end
-  end
-  if call('HSETNX', seen .. (number % buckets), recipient, index) == 1 then
-    index = index + 1
-  else
-    duplicates = duplicates + 1
-    if at > kept_from then
-      n_kept = n_kept + 1
-      kept[n_kept] = string.sub(lines, kept_from, at - 2)
-    end
-    kept_from = stop + 1
-  end
-  at = stop + 1
+local first, added = tonumber(lane[4]), #numbers / WIDTH
+local done = 0
+while done < added do
+  local bucket, place = math.floor((first + done) / per_key), (first + done) % per_key
+  local n = math.min(per_key - place, added - done)
+  local before = place > 0 and call('GET', numbers_prefix .. bucket) or ''
+  call('SET', numbers_prefix .. bucket, before .. string.sub(numbers, done * WIDTH + 1, (done + n) * WIDTH))
+  done = done + n
 end
-local added = index - first
-if duplicates > 0 then
-  if kept_from <= length then kept[n_kept + 1] = string.sub(lines, kept_from) end
-  lines = table.concat(kept, '\n')
+for i = 13, #ARGV, 2 do
+  local index = first + tonumber(ARGV[i])
+  call('HSET', ids_prefix .. math.floor(index / per_key), index, ARGV[i + 1])
 end
 
 local journal = call('HINCRBY', meta, 'journal', 1)
@@ -59,6 +50,6 @@ if added > 0 then
 end
 if rejects > 0 then call('HINCRBY', meta, 'rejects', rejects) end
 if duplicates > 0 then call('HINCRBY', meta, 'duplicates', duplicates) end
-call('HSET', meta, 'next', index, 'offset', to, 'line', line, 'row', row,
-  'last', cjson.encode({ journal, first, added, duplicates }))
+call('HSET', meta, 'next', first + added, 'offset', to, 'line', line, 'row', row,
+  'rows_sum', sum, 'last', cjson.encode({ journal, first, added, duplicates }))
 return { 'ok', journal, first, added, duplicates }

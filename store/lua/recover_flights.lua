@@ -2,18 +2,19 @@
 -- was only claimed returns to the queue in halves, since one of its jobs may be what kills workers: each
 -- half goes alone, until a single job that keeps dying is set aside.
 -- KEYS: meta, counts, queue, flights, parked
--- ARGV: prefix of flights, prefix of parks, most flights, ms to wait for evidence, deaths of a single job
+-- ARGV: prefix of flights, prefix of parks, most flights, ms to wait for evidence, deaths of a single job,
+--       time in ms by which it must have run out, told by note_sweep (empty = now)
 -- Returns: {messages back in the queue, messages parked, jobs set aside}
 -- include: clock, sections
 local meta, counts, queue, flights, parked = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local flight_prefix, park_prefix, most, settle_after, most_deaths =
   ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
-local now = now_ms()
+local as_of = math.min(now_ms(), tonumber(ARGV[6]) or math.huge)
 
 local back, doubtful, aside = 0, 0, 0
 local function set_aside(id, blob)
   redis.call('HSET', park_prefix .. id, 'jobs', blob, 'n', 1, 'tries', 0, 'owner', '', 'killer', 1)
-  redis.call('ZADD', parked, now, id)
+  redis.call('ZADD', parked, as_of, id)
   aside = aside + 1
 end
 local function halve(id, blob)
@@ -33,7 +34,7 @@ local function halve(id, blob)
   end
   for i = #pieces, 1, -1 do redis.call('LPUSH', queue, pieces[i]) end
 end
-for _, batch in ipairs(redis.call('ZRANGEBYSCORE', flights, '-inf', now, 'LIMIT', 0, most)) do
+for _, batch in ipairs(redis.call('ZRANGEBYSCORE', flights, '-inf', as_of, 'LIMIT', 0, most)) do
   local flight = flight_prefix .. batch
   local is = redis.call('HMGET', flight, 'phase', 'n', 'jobs')
   if is[1] == 'claimed' then
@@ -43,7 +44,7 @@ for _, batch in ipairs(redis.call('ZRANGEBYSCORE', flights, '-inf', now, 'LIMIT'
   elseif is[1] then
     redis.call('HSET', flight, 'owner', '')
     redis.call('RENAME', flight, park_prefix .. batch)
-    redis.call('ZADD', parked, now + settle_after, batch)
+    redis.call('ZADD', parked, as_of + settle_after, batch)
     doubtful = doubtful + tonumber(is[2])
   end
   redis.call('ZREM', flights, batch)

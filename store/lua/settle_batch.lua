@@ -22,7 +22,7 @@ local DONE_MS = 600000
 local now = now_ms()
 local call = redis.call
 
-local is = call('HMGET', source, 'owner', 'n')
+local is = call('HMGET', source, 'owner', 'n', 'held')
 if not is[2] or (owner ~= '' and is[1] ~= owner) then
   local first = cjson.decode(call('GET', done) or '[]')
   if first[3] == digest then return { 'repeat', first[1], first[2] } end
@@ -75,6 +75,7 @@ end
 for _ = 1, list() do
   local park, delay, k, tries, blob = take(), tonumber(take()), take(), take(), take()
   call('HSET', park_prefix .. park, 'jobs', blob, 'n', k, 'tries', tries, 'owner', '')
+  if is[3] then call('HSET', park_prefix .. park, 'held', is[3]) end
   call('ZADD', parked, now + delay, park)
 end
 for _ = 1, list() do call('RPUSH', dead, take()) end

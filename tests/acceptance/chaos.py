@@ -2,10 +2,12 @@
 
     python -m tests.acceptance.chaos --seconds 60 --seed 7
 
-Three campaigns run at a time: one against a provider that fails a lot (`wild`) and one against one that
-also fails after it took messages (`ambiguous`), both with all policies on `hold`; and one against the
-latter that resends. Beside them an application enqueues single messages with keys. Meanwhile
-trouble strikes (tests.acceptance.trouble). Then all of it settles, and the books are compared.
+Four campaigns run at a time: one against a provider that fails a lot (`wild`) and one against one that
+also fails after it took messages (`ambiguous`), both with all policies on `hold`; one against the latter
+that resends; and a smaller one that resends where no receipt tells better, against a third provider
+that fails like the second and posts receipts. Beside them an application enqueues single messages with
+keys. Meanwhile trouble strikes (tests.acceptance.trouble). Then all of it settles, and the books are
+compared.
 
 What happens is told on stderr. The last line on stdout is one JSON object. The exit code is 1 when an
 invariant is broken. The seed decides about strikes, failures and pauses, not about how threads race.
@@ -26,15 +28,20 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Any, TypeVar
 
-import httpx
-
-from sendmany.local import Local, LocalPlan
+from sendmany.local import Local, LocalPlan, Receiver
 from sendmany.processes import Child, python, start
 from store.calls import Store
 from store.errors import StoreUnavailable
 from store.intake import NewMessage, Taken, enqueue_messages
 from store.lanes import LaneStatus, Policies, Priority, announce, move_lane, open_notifications
 from store.reports import report
+from tests.acceptance.arrivals import (
+    arrivals,
+    busiest_second,
+    excesses,
+    most_in_a_second,
+    unexcused,
+)
 from tests.acceptance.invariants import Expected, examine
 from tests.acceptance.trouble import Crew, Trouble
 from tests.integration.worker.rig import launch_campaign
@@ -45,12 +52,16 @@ DEADLINE = 2.0
 FREEZE = (LEASE * 1.2, LEASE * 2.5)
 SETTLE = 150.0  # s until everything must have ended after the last strike
 RATE = 1000  # messages a second and sub-account
+POSTING = "posting"  # the provider that posts receipts
+SMALLER = 10  # times smaller is what it gets: each message makes some three receipts
 HOLD = Policies(on_unknown="hold", on_server_error="hold")
 RESEND = Policies(on_unknown="resend", on_server_error="retry")
-KINDS = {"wild": HOLD, "doubtful": HOLD, "resent": RESEND}
-SANDBOX_OF = {"wild": "wild", "doubtful": "ambiguous", "resent": "ambiguous"}
+PROVEN = Policies(on_unknown="resend", on_server_error="hold", settle_after=8)
+KINDS = {"wild": HOLD, "doubtful": HOLD, "resent": RESEND, "proven": PROVEN}
+SANDBOX_OF = {"wild": "wild", "doubtful": "ambiguous", "resent": "ambiguous", "proven": POSTING}
 NOTIFICATIONS = "n-chaos1-n261122"
 KEY = "sandbox-key"
+SECRET = "Bearer of receipts"
 
 
 @dataclass
@@ -62,7 +73,7 @@ class Run:
     recipients: int
     home: Path
     workers: int = 2
-    sandboxes: dict[str, str] = field(default_factory=dict)  # faults → URL
+    sandboxes: dict[str, str] = field(default_factory=dict)  # name → URL
     lanes: list[Expected] = field(default_factory=list)
     started: float = field(default_factory=time.monotonic)
 
@@ -120,12 +131,13 @@ class Application:
                 return
         if self._closing.is_set():
             return
-        name, n = f"{kind} {len(self._run.lanes)}", self._run.recipients
+        name = f"{kind} {len(self._run.lanes)}"
+        n = self._run.recipients // (SMALLER if kind == "proven" else 1)
         lane = self._insist(
             lambda: launch_campaign(self._store, n, name, sub_account=kind, policies=KINDS[kind])
         )
         url = self._run.sandboxes[SANDBOX_OF[kind]]
-        self._lanes[kind] = Expected(lane, n, KINDS[kind] is RESEND, url)
+        self._lanes[kind] = Expected(lane, n, KINDS[kind].on_unknown == "resend", url)
         self._run.lanes.append(self._lanes[kind])
         self._run.say(f"launched {lane}")
 
@@ -157,10 +169,19 @@ class Application:
 
 def run_chaos(run: Run) -> dict[str, Any]:
     """Run it to its end; the figures, `breaches` among them."""
-    providers = [start_sandbox(run, faults) for faults in ("wild", "ambiguous")]
-    plan = LocalPlan(run.home, worker_processes=0, fsync="always", environment=_environment(run))
+    plan = LocalPlan(
+        run.home,
+        worker_processes=0,
+        fsync="always",
+        environment=_environment(),
+        receiver=Receiver((SECRET,)),
+    )
+    providers: list[Child] = []
     try:
         with Local(plan) as local:
+            for name in dict.fromkeys(SANDBOX_OF.values()):
+                providers.append(start_sandbox(run, name, local.receiver_url))
+            local.environment["SENDMANY_SUB_ACCOUNTS"] = _accounts(run)
             crew = Crew(local, run.workers)
             try:
                 crew.hire()
@@ -172,33 +193,48 @@ def run_chaos(run: Run) -> dict[str, Any]:
             provider.stop(0.5)
 
 
-def start_sandbox(run: Run, faults: str) -> Child:
-    """Start a provider that fails in this way."""
-    accounts = [f"--sub-account={kind}" for kind, its in SANDBOX_OF.items() if its == faults]
-    options = (f"--faults={faults}", f"--seed={run.seed}", "--latency-ms=30", *accounts)
-    log = run.home / f"{faults}.log"
+def start_sandbox(run: Run, name: str, receiver: str) -> Child:
+    """Start a provider that fails as its name says; `posting` is ambiguous and posts receipts."""
+    posts = name == POSTING
+    options = [
+        f"--faults={'ambiguous' if posts else name}",
+        f"--seed={run.seed}",
+        "--latency-ms=30",
+    ]
+    options += [f"--sub-account={kind}" for kind, its in SANDBOX_OF.items() if its == name]
+    if posts:
+        options += [f"--webhook-url={receiver}", "--receipts=plain", "--webhook-patience=0.1"]
+    log = run.home / f"{name}.log"
     sandbox = start(
         python("chatapps.sandbox", *options),
         log,
-        env={**os.environ, "SANDBOX_API_KEY": KEY},
+        env={**os.environ, "SANDBOX_API_KEY": KEY, "SANDBOX_WEBHOOK_AUTHORIZATION": SECRET},
         read_stdout=True,
     )
-    run.sandboxes[faults] = json.loads(sandbox.first_line(20))["listening"]
+    run.sandboxes[name] = json.loads(sandbox.first_line(20))["listening"]
     return sandbox
 
 
-def _environment(run: Run) -> tuple[tuple[str, str], ...]:
+def _accounts(run: Run) -> str:
     accounts = {
         kind: {
-            "base_url": run.sandboxes[faults],
+            "base_url": run.sandboxes[name],
             "api_key": KEY,
-            "messages_per_second": RATE,
+            "messages_per_second": _rate(kind),
+            "burst": _rate(kind) // 2,
             "requests_per_second": 0,
         }
-        for kind, faults in SANDBOX_OF.items()
+        for kind, name in SANDBOX_OF.items()
     }
+    return json.dumps(accounts)
+
+
+def _rate(kind: str) -> int:
+    return RATE // SMALLER if kind == "proven" else RATE
+
+
+def _environment() -> tuple[tuple[str, str], ...]:
     settings: dict[str, object] = {
-        "SUB_ACCOUNTS": json.dumps(accounts),
         "BATCH__MAX_MESSAGES": 100,
         "HTTP__DEADLINE": DEADLINE,
         "HTTP__READ_TIMEOUT": DEADLINE,
@@ -227,14 +263,17 @@ def _troubled(run: Run, crew: Crew) -> dict[str, Any]:
     store = Store.connect(url)
     late = _settle(run, crew, store)
     found = _examine(run, store, late)
-    found["breaches"] += application.broken + crew.faults
+    speed = _speed(run, trouble.thaws)
+    found["breaches"] += application.broken + crew.faults + speed.pop("breaches")
+    if crew.local.web is None or crew.local.web.exit_code() is not None:
+        found["breaches"].append("the web process ended by itself")
     store.close()
     return {
         "seed": run.seed,
         "seconds": run.seconds,
         **found,
+        **speed,
         "strikes": dict(sorted(trouble.strikes.items())),
-        "busiest_second": {faults: _busiest(url) for faults, url in run.sandboxes.items()},
         "workers": len(crew.ever),
         "ended_while_starting": crew.ended_while_starting,
         "slowest_stop": round(crew.slowest_leave, 1),
@@ -264,7 +303,7 @@ def _examine(run: Run, store: Store, late: list[str]) -> dict[str, Any]:
     for expected in run.lanes:
         found = examine(store, expected)
         states.update({str(state): n for state, n in found.states.items()})
-        figures["duplicates_resend" if expected.resends else "duplicates_hold"] += found.doubled
+        figures[_duplicates(expected)] += found.doubled
         figures["lost"] += found.lost
         breaches += found.breaches
         ended = report(store, expected.lane)
@@ -279,17 +318,32 @@ def _examine(run: Run, store: Store, late: list[str]) -> dict[str, Any]:
         "lost": figures["lost"],
         "duplicates_hold": figures["duplicates_hold"],
         "duplicates_resend": figures["duplicates_resend"],
+        "duplicates_proven": figures["duplicates_proven"],
         "breaches": breaches,
     }
 
 
-def _busiest(sandbox: str) -> int:
-    """The most messages that arrived within a second. A figure, no invariant: who is frozen between
-    the mark and the request sends late, on top of those whose turn it is then."""
-    found: int = httpx.get(f"{sandbox}/sandbox/ledger", timeout=60).json()[
-        "max_messages_in_one_second"
-    ]
-    return found
+def _duplicates(expected: Expected) -> str:
+    if expected.lane.startswith("proven"):
+        return "duplicates_proven"
+    return "duplicates_resend" if expected.resends else "duplicates_hold"
+
+
+def _speed(run: Run, thaws: list[float]) -> dict[str, Any]:
+    """The most messages of each sub-account in any second, and the breaches of its limit."""
+    busiest, excused, breaches = {}, 0, []
+    for url in run.sandboxes.values():
+        for sub_account, requests in arrivals(url).items():
+            busiest[sub_account] = busiest_second(requests)
+            rate = _rate(sub_account)
+            over = excesses(sub_account, requests, most_in_a_second(rate, rate // 2))
+            unasked = unexcused(over, thaws)
+            excused += len(over) - len(unasked)
+            breaches += [
+                f"{sub_account}: {one.messages} messages in a second, at {one.end - run.started:.2f} s"
+                for one in unasked
+            ]
+    return {"busiest_second": busiest, "excused_seconds": excused, "breaches": breaches}
 
 
 def _told(log: Path) -> dict[str, int]:
@@ -308,6 +362,9 @@ def _told(log: Path) -> dict[str, int]:
             case "park resolved":
                 told["parks_resolved"] += 1
                 told["parked"] += entry["known"] + entry["again"] + entry["closed"]
+                told["parked_and_proven"] += entry["known"]
+            case "webhooks applied":
+                told["receipts"] += entry["entries"]
             case "the lease had run out":
                 told["answers_after_the_lease"] += 1
             case "settling waits for the store":

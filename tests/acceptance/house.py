@@ -1,7 +1,7 @@
 """A house for real worker processes: a server, the sandbox, workers; and what tests ask of it."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from celery import Celery
 from config.celery_app import DRAIN_TASK, create_app
 from config.settings import Settings
 from producer.wake import wake
-from sendmany.local import SANDBOX_ID, Local, LocalPlan, Sandbox
+from sendmany.local import SANDBOX_ID, Local, LocalPlan, Receiver, Sandbox
 from store.calls import Store, command, text
 from store.keys import lane_keys
 from store.lanes import Policies, Priority, move_lane
@@ -128,9 +128,16 @@ def open_house(
     *environment: tuple[str, str],
     workers: int = 1,
     fsync: str = "everysec",
+    receiver: Receiver | None = None,
 ) -> Iterator[House]:
     """Start all of it; leave no process behind."""
-    plan = LocalPlan(home, sandbox=sandbox, environment=(QUICK_WAVES, *environment), fsync=fsync)
+    plan = LocalPlan(
+        home,
+        receiver=receiver,
+        sandbox=sandbox,
+        environment=(QUICK_WAVES, *_within_lease(environment), *environment),
+        fsync=fsync,
+    )
     with Local(plan) as local:
         more = [local.start_worker() for _ in range(workers - 1)]
         url = local.environment["SENDMANY_REDIS_URL"]
@@ -142,6 +149,12 @@ def open_house(
                 worker.stop(10)
             celery.close()
             store.close()
+
+
+def _within_lease(environment: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """A request must end before its lease does; a short lease takes a shorter deadline."""
+    lease = dict(environment).get(SHORT_LEASE[0])
+    return [("SENDMANY_HTTP__DEADLINE", str(float(lease) * 0.8))] if lease else []
 
 
 def until(condition: Callable[[], bool], seconds: float = PATIENCE) -> float:

@@ -26,3 +26,20 @@ def test_a_small_bench_balances() -> None:
         assert figures["end_to_end_per_s"] > 0
         assert figures["bytes_finished"] > 0
     assert results["systems"]["sendmany"]["idle_ms"]["n"] == 5
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the bench reads /proc")
+def test_a_short_bench_of_the_web_process_tells_every_figure() -> None:
+    words = "--seconds 0.3 --people 500 --scenes batch,applied,sustained --json"
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.web", *words.split()],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert all(figures["per_s"] > 0 for figures in found.values())
+    assert all(figures["cpu_us"]["redis"] > 0 for figures in found.values())
+    assert found["sustained"]["applied_per_s"] > 0

@@ -1,4 +1,4 @@
-"""Receipts from a sandbox process to a receiver process, over the wire."""
+"""Receipts from a sandbox process to a web process, over the wire; and `sendmany receiver` alone."""
 
 import json
 import os
@@ -28,7 +28,7 @@ SHARED = {"type": "text", "content": {"text": "Hello"}}
 
 @contextmanager
 def open_house(home: Path, **sandbox: Any) -> Iterator[tuple[Local, Store]]:
-    """A server, a receiver and a sandbox, and nobody who reads the inbox."""
+    """A server, a web process and a sandbox, and nobody who reads the inbox."""
     plan = LocalPlan(
         home,
         receiver=Receiver((SECRET,)),
@@ -101,16 +101,14 @@ def test_every_acknowledged_post_is_stored_as_often_and_no_forged_one(tmp_path: 
     assert 480 < len(messages - {None}) <= 500  # of a few, all receipts come without ids
 
 
-def test_what_a_killed_receiver_did_not_answer_comes_again(tmp_path: Path) -> None:
+def test_what_a_killed_process_did_not_answer_comes_again(tmp_path: Path) -> None:
     with open_house(tmp_path, receipts="plain", webhook_patience=0.2) as (local, store):
         send(local, 1000)
         some_stored(store, 300)
-        assert local.receiver is not None
-        local.receiver.signal(signal.SIGKILL)
-        local.receiver.stop()
-        port = httpx.URL(local.receiver_url).port
-        assert port is not None
-        local.receiver = local.start_receiver(Receiver((SECRET,), port))
+        assert local.web is not None
+        local.web.signal(signal.SIGKILL)
+        local.web.stop()
+        local.web = local.start_web()
         counts = all_posted(local.sandbox_url)
         bodies = stored(store)
     assert counts["repeats"] > 0
@@ -158,9 +156,9 @@ def test_the_command_receives_until_it_is_told_to_stop(tmp_path: Path) -> None:
     assert "winter" not in said
 
 
-def test_up_runs_a_receiver_that_its_sandbox_posts_to(tmp_path: Path) -> None:
+def test_up_receives_what_its_sandbox_posts(tmp_path: Path) -> None:
     words = ("up", "--sandbox", "--webhooks", "--workers", "1", "--reply-share", "1")
-    with running(tmp_path, *words, webhooks__port="0") as up:
+    with running(tmp_path, *words, web__port="0") as up:
         until(up, lambda: "It is up" in (tmp_path / "out").read_text())
         note = json.loads((tmp_path / ".sendmany/up.json").read_text())
         assert note["receiver_url"] in (tmp_path / "out").read_text()
@@ -173,7 +171,7 @@ def test_up_runs_a_receiver_that_its_sandbox_posts_to(tmp_path: Path) -> None:
             assert http.post(note["receiver_url"], content=b"{}").status_code == 401
         up.send_signal(signal.SIGINT)
         assert up.wait(30) == 130
-    assert "Stopped: worker, sandbox, receiver, server." in (tmp_path / "err").read_text()
+    assert "Stopped: worker, sandbox, web, server." in (tmp_path / "err").read_text()
 
 
 def test_up_without_a_sandbox_must_know_whom_to_believe(tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ def test_a_campaign_goes_on_where_it_was_when_everything_was_stopped(home: Path)
         up.send_signal(signal.SIGINT)
         assert up.wait(30) == 130
         assert survivors(children) == set()
-        assert "Stopped: worker, sandbox, server." in (home / "err").read_text()
+        assert "Stopped: worker, sandbox, web, server." in (home / "err").read_text()
 
     away = sendmany(home, "campaign", "show", "Spring")
     assert (away.code, away.err.count("\n")) == (1, 1)

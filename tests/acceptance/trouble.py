@@ -8,6 +8,7 @@ import heapq
 import itertools
 import os
 import random
+import re
 import signal
 import time
 from collections import Counter
@@ -22,9 +23,8 @@ from tests.acceptance.house import children
 
 PACE = (0.4, 1.6)
 """Seconds between two strikes, at random in between."""
-STARTING = 20.0
-"""Seconds in which a worker may still be starting, more so while the server is away: SIGTERM just ends
-it, and Celery ends it with code 1 when one of its first children is killed, as unable to start."""
+READY = '"event": "worker ready"'
+_PID = re.compile(r'"pid": (\d+)')
 SERVER_REST = 5.0
 """Seconds that the server is left alone after it came back, so that there is work to be lost."""
 STEP = 0.02
@@ -47,7 +47,6 @@ class Crew:
     working: list[Child] = field(default_factory=list)
     leaving: list[tuple[Child, float]] = field(default_factory=list)  # and when they were told
     ever: list[Child] = field(default_factory=list)
-    hired: dict[int, float] = field(default_factory=dict)  # process id → when
     faults: list[str] = field(default_factory=list)
     slowest_leave: float = 0.0  # s
     ended_while_starting: int = 0
@@ -58,7 +57,6 @@ class Crew:
             worker = self.local.start_worker()
             self.working.append(worker)
             self.ever.append(worker)
-            self.hired[worker.pid] = time.monotonic()
 
     def kill(self, worker: Child) -> None:
         """kill -9 of a main process; its children must see to themselves."""
@@ -75,20 +73,31 @@ class Crew:
     def watch(self) -> None:
         """Note who ended by himself, and who took his leave."""
         for worker in [one for one in self.working if one.exit_code() is not None]:
-            self._ended(worker, "by itself", time.monotonic())
+            self._ended(worker)
             self.working.remove(worker)
             self.hire()
         for worker, told in [pair for pair in self.leaving if pair[0].exit_code() is not None]:
             self.leaving.remove((worker, told))
             self.slowest_leave = max(self.slowest_leave, time.monotonic() - told)
             if worker.exit_code() != 0:
-                self._ended(worker, "told to stop", told)
+                self._ended(worker)
 
-    def _ended(self, worker: Child, how: str, when: float) -> None:
-        if when < self.hired[worker.pid] + STARTING:
+    def _ended(self, worker: Child) -> None:
+        """Nobody ends by himself; who is told to ends with code 0, unless he never was ready: SIGTERM
+        just ends a process that does not listen for it yet."""
+        told = worker not in self.working
+        if told and worker.pid not in self._ready():
             self.ended_while_starting += 1
         else:
+            how = "told to stop" if told else "by itself"
             self.faults.append(f"a worker, {how}, ended with code {worker.exit_code()}")
+
+    def _ready(self) -> set[int]:
+        """Process ids of the workers that ever said that they are ready."""
+        log = self.local.worker_log.read_text(errors="replace")
+        return {
+            int(pid) for line in log.splitlines() if READY in line for pid in _PID.findall(line)
+        }
 
     def dismiss(self) -> None:
         """Stop all of them; whatever is left of any of them is killed."""
@@ -121,6 +130,7 @@ class Trouble:
         self._number = itertools.count()  # of what is due at one moment, the first goes first
         self._server_free = time.monotonic() + SERVER_REST
         self.strikes: Counter[str] = Counter()
+        self.thaws: list[float] = []  # when frozen workers went on, monotonic
         self._weights: dict[Callable[[], bool], int] = {
             self._kill_child: 6,
             self._kill_main: 2,
@@ -131,6 +141,7 @@ class Trouble:
             self._freeze_server: 1,
             self._forget_scripts: 1,
             self._kill_two_at_once: 1,
+            self._kill_web: 1,
         }
 
     def run(self, seconds: float, hold: Callable[[], None] = lambda: None) -> None:
@@ -215,11 +226,27 @@ class Trouble:
             _signal(pid, signal.SIGSTOP)
 
         def thaw() -> None:
+            self.thaws.append(time.monotonic())
             for pid, birth in births.items():
                 if birth and born(pid) == birth:
                     _signal(pid, signal.SIGCONT)
 
         self._in(self._rng.uniform(*self._freeze), thaw)
+
+    # The web process, which takes receipts
+
+    def _kill_web(self) -> bool:
+        local = self._crew.local
+        if local.web is None or local.web.exit_code() is not None:
+            return False
+        local.web.signal(signal.SIGKILL)
+        local.web.stop(0)
+
+        def restart() -> None:
+            local.web = local.start_web()
+
+        self._in(self._rng.uniform(0, 2), restart)
+        return True
 
     # The server
 

@@ -3,8 +3,12 @@
 import pytest
 
 from store.calls import Store, command
-from store.intake import NewMessage, Taken, enqueue_messages
+from store.flights import promote_due
+from store.intake import STRETCH, NewMessage, Taken, enqueue_messages
+from store.keys import lane_keys
 from store.lanes import LaneStatus, find_lane, move_lane
+from store.packing import count
+from store.schedules import scheduled_for
 from store.states import State
 from tests.conformance import given
 
@@ -143,6 +147,130 @@ class TestEnqueueMessages:
         assert enqueue(store, given.message("Code 1")) == [(Taken.NEW, f"{LANE}.0")]
         assert given.claim(store, LANE).status is LaneStatus.PAUSED
 
+    def test_among_a_call_only_what_is_new_gets_an_index(self, store: Store) -> None:
+        given.notifications(store)
+        first, second = given.message("Code 1", key="a"), given.message("Code 2", key="b")
+        enqueue(store, first)
+        changed = given.message("Code 9", key="a")
+        answers = enqueue(
+            store, given.message("Code 0"), changed, second, first, given.message("x")
+        )
+        assert answers == [
+            (Taken.NEW, f"{LANE}.1"),
+            (Taken.CONFLICT, f"{LANE}.0"),
+            (Taken.NEW, f"{LANE}.2"),
+            (Taken.DUPLICATE, f"{LANE}.0"),
+            (Taken.NEW, f"{LANE}.3"),
+        ]
+        assert given.balanced(store, LANE)
+
+    @pytest.mark.parametrize("key", [b"too short", b"x" * 17])
+    def test_digests_of_another_size_are_refused(self, key: bytes) -> None:
+        with pytest.raises(ValueError, match="16 and 8 bytes"):
+            enqueue_messages(LANE, [NewMessage(b"447700900001\t{}", key, b"12345678")])
+
     def test_a_message_is_one_line(self) -> None:
         with pytest.raises(ValueError, match="one line"):
             enqueue_messages(LANE, [NewMessage(b"447700820001\t{\n}", b"", b"body")])
+
+
+def later(seconds: float, text: str = "Code 1", key: str = "") -> NewMessage:
+    """A message that waits."""
+    return given.message(text, key)._replace(delay_ms=int(seconds * 1000))
+
+
+def waves(store: Store) -> list[str]:
+    """The waves of the lane, the next one first."""
+    found = store.run(command("ZRANGE", lane_keys(LANE).waves, 0, -1, parse=list[bytes]))
+    return [wave.decode() for wave in found]
+
+
+class TestScheduledMessages:
+    def test_it_is_delayed_until_its_time(self, store: Store) -> None:
+        given.notifications(store)
+        assert enqueue(store, later(3600)) == [(Taken.NEW, f"{LANE}.0")]
+        assert given.counts(store, LANE) == {State.DELAYED: 1}
+        assert given.claim(store, LANE).jobs == []
+        promoted, wait = store.run(promote_due(LANE))
+        assert promoted == 0
+        assert 3_590_000 < wait <= 3_601_000
+        assert given.balanced(store, LANE)
+
+    def test_when_its_time_has_come_it_goes_like_any_other(self, store: Store) -> None:
+        given.notifications(store)
+        enqueue(store, later(3600))
+        given.wave_is_due(store, LANE, waves(store)[0])
+        assert store.run(promote_due(LANE)) == (1, -1)
+        (job,) = given.claim(store, LANE).jobs
+        assert job == (0, 0, given.message("Code 1").line)
+        assert given.balanced(store, LANE)
+
+    def test_it_may_come_among_others_that_go_at_once(self, store: Store) -> None:
+        given.notifications(store)
+        mixed = [given.message("a"), later(60, "b"), given.message("c"), later(9000, "d")]
+        assert enqueue(store, *mixed) == [(Taken.NEW, f"{LANE}.{i}") for i in range(4)]
+        assert given.counts(store, LANE) == {State.QUEUED: 2, State.DELAYED: 2}
+        jobs = given.claim(store, LANE).jobs
+        assert [(job.index, job.line) for job in jobs] == [(0, mixed[0].line), (2, mixed[2].line)]
+        first, second = waves(store)
+        assert first != second
+        assert scheduled_for(store, LANE, 1) == int(first.split("-")[0]) * 1000
+        assert scheduled_for(store, LANE, 3) == int(second.split("-")[0]) * 1000
+        assert scheduled_for(store, LANE, 0) is None
+        given.wave_is_due(store, LANE, first)
+        assert store.run(promote_due(LANE))[0] == 1
+        assert given.balanced(store, LANE)
+
+    def test_those_of_one_second_share_a_wave(self, store: Store) -> None:
+        given.notifications(store)
+        for name in ("a", "b"):
+            enqueue(store, later(3600, name))
+        enqueue(store, *[later(3600, "c"), later(3600, "d")])
+        assert len(waves(store)) <= 2  # the clock may have gone on
+        for wave in waves(store):
+            given.wave_is_due(store, LANE, wave)
+        assert store.run(promote_due(LANE)) == (4, -1)
+        assert sorted(given.indexes(given.claim(store, LANE).jobs)) == [0, 1, 2, 3]
+        assert given.balanced(store, LANE)
+
+    def test_a_wave_never_holds_more_than_a_stretch(self, store: Store) -> None:
+        given.notifications(store)
+        for _ in range(3):
+            enqueue(store, *[later(3600)] * 900)
+        sizes = [
+            count(store.run(command("GET", lane_keys(LANE).wave(wave), parse=bytes)))
+            for wave in waves(store)
+        ]
+        assert sum(sizes) == 2700
+        assert max(sizes) <= STRETCH
+
+    def test_a_time_that_is_over_is_no_delay(self, store: Store) -> None:
+        given.notifications(store)
+        enqueue(store, later(-5))
+        assert given.counts(store, LANE) == {State.QUEUED: 1}
+
+    def test_its_key_holds_like_any_other(self, store: Store) -> None:
+        given.notifications(store)
+        assert enqueue(store, later(3600, key="a"), given.message("Code 1", key="a")) == [
+            (Taken.NEW, f"{LANE}.0"),
+            (Taken.DUPLICATE, f"{LANE}.0"),
+        ]
+        assert given.counts(store, LANE) == {State.DELAYED: 1}
+
+    def test_a_lane_that_closes_waits_for_it(self, store: Store) -> None:
+        given.notifications(store)
+        enqueue(store, later(3600))
+        assert store.run(move_lane(LANE, "close")) == (True, LaneStatus.SENDING)
+        given.wave_is_due(store, LANE, waves(store)[0])
+        store.run(promote_due(LANE))
+        claim = given.claim(store, LANE)
+        assert given.settle(store, LANE, claim, given.ended(State.ACCEPTED, claim.jobs)).status is (
+            LaneStatus.FINISHED
+        )
+
+    def test_it_is_cancelled_with_its_lane(self, store: Store) -> None:
+        given.notifications(store)
+        enqueue(store, later(3600))
+        store.run(move_lane(LANE, "cancel"))
+        assert store.run(promote_due(LANE)) == (1, -1)
+        assert given.counts(store, LANE) == {State.QUEUED: 1}

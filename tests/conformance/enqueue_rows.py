@@ -2,11 +2,12 @@
 
 import pytest
 
-from store.calls import Store
+from store.calls import Store, script_call
 from store.errors import StoreRefused
 from store.intake import Place, RowsAdded, enqueue_rows
+from store.keys import lane_keys
 from store.lanes import LaneStatus, find_lane, finish_loading, move_lane
-from store.reports import find_recipient
+from store.recipients import find_recipient, read_recipients
 from store.states import State
 from tests.conformance import given
 
@@ -32,6 +33,16 @@ class TestEnqueueRows:
         assert (is_.offset, is_.line, is_.row, is_.rejects) == (70, 9, 7, 2)
         assert given.counts(store, lane) == {State.QUEUED: 5}
 
+    def test_what_stands_for_the_rows_is_kept_with_the_place(self, store: Store) -> None:
+        lane, people = given.campaign(store), given.numbers(4)
+        for first, sum_ in ((0, "one"), (2, "two")):
+            start, end = Place(first), Place(first + 2, first + 2, first + 2)
+            call = enqueue_rows(lane, start, end, people[first : first + 2], 0, rows_sum=sum_)
+            store.run(call)
+            assert find_lane(store, lane).rows_sum == sum_
+        store.run(enqueue_rows(lane, Place(0), Place(2, 2, 2), people[:2], 0, rows_sum="late"))
+        assert find_lane(store, lane).rows_sum == "two"
+
     def test_a_chunk_of_nothing_but_rejects_moves_the_place(self, store: Store) -> None:
         lane = given.campaign(store)
         added = store.run(enqueue_rows(lane, Place(), Place(50, 5, 5), [], 5))
@@ -40,46 +51,65 @@ class TestEnqueueRows:
         assert (is_.offset, is_.rejects, is_.next_index) == (50, 5, 0)
         assert given.balanced(store, lane)
 
-    @pytest.mark.parametrize(
-        ("doubled", "kept"),
-        [
-            ([0, 0, 1], [0, 1]),
-            ([0, 1, 1], [0, 1]),
-            ([0, 1, 0, 2, 1, 1, 3], [0, 1, 2, 3]),
-            ([0, 0, 0], [0]),
-        ],
-    )
-    def test_whoever_is_twice_in_a_chunk_is_in_once(
-        self, store: Store, doubled: list[int], kept: list[int]
-    ) -> None:
-        people, lane = given.numbers(4), given.campaign(store)
-        added = given.add(store, lane, [people[i] for i in doubled], 0, 9)
-        assert (added.added, added.duplicates) == (len(kept), len(doubled) - len(kept))
-        store.run(finish_loading(lane))
-        jobs = given.claim(store, lane).jobs
-        assert [job.line for job in jobs] == [people[i] for i in kept]
-        assert given.indexes(jobs) == list(range(len(kept)))
-        assert find_lane(store, lane).duplicates == added.duplicates
-
-    def test_whoever_was_in_an_earlier_chunk_is_dropped(self, store: Store) -> None:
+    def test_duplicates_are_counted(self, store: Store) -> None:
         lane = given.campaign(store)
-        given.add(store, lane, given.numbers(4), 0, 4)
-        assert given.add(store, lane, given.numbers(4, 2), 4, 8) == RowsAdded(2, 4, 2, 2, False)
-        assert given.add(store, lane, given.numbers(6), 8, 14) == RowsAdded(3, 6, 0, 6, False)
-        assert given.counts(store, lane) == {State.QUEUED: 6}
-        assert given.balanced(store, lane)
-
-    def test_people_who_are_no_numbers_are_told_apart_and_found(self, store: Store) -> None:
-        lane = given.campaign(store)
-        assert given.add(store, lane, ODD, 0, 6).added == 6
-        assert given.add(store, lane, [*ODD, b"447700900001\tG"], 6, 13).duplicates == 6
+        call = enqueue_rows(lane, Place(), Place(50, 5, 5), given.numbers(3), 1, duplicates=2)
+        assert store.run(call) == RowsAdded(1, 0, 3, 2, False)
         is_ = find_lane(store, lane)
-        for index, line in enumerate(ODD):
-            assert find_recipient(store, is_, line.split(b"\t")[0].decode()) == index
+        assert (is_.duplicates, is_.rejects, is_.next_index) == (2, 1, 3)
 
-    def test_a_line_may_be_a_recipient_and_nothing_else(self, store: Store) -> None:
+    def test_everybody_can_be_found_and_named(self, store: Store) -> None:
         lane = given.campaign(store)
-        assert given.add(store, lane, [b"447700900001", b"447700900001\tA"], 0, 2).added == 1
+        people = [*given.numbers(5), *ODD, *given.numbers(2, 5)]
+        given.add(store, lane, people, 0, 9)
+        is_ = find_lane(store, lane)
+        for index, line in enumerate(people):
+            recipient = line.split(b"\t")[0].decode()
+            assert find_recipient(store, is_, recipient) == index
+        (everybody,) = read_recipients(store, lane)
+        assert everybody.numbers == [447700900000 + i for i in range(7)]
+        assert sorted(everybody.others) == sorted(line.split(b"\t")[0] for line in ODD)
+
+    @pytest.mark.parametrize("chunk", [1, 7, 333, 1000])
+    def test_numbers_lie_by_the_thousand_however_they_came(self, store: Store, chunk: int) -> None:
+        lane, n = given.campaign(store), 2100 if chunk > 7 else 30
+        for first in range(0, n, chunk):
+            last = min(n, first + chunk)
+            given.add(store, lane, given.numbers(last - first, first), first, last)
+        found = list(read_recipients(store, lane))
+        assert [len(one.numbers) for one in found] == [
+            min(1000, n - at) for at in range(0, n, 1000)
+        ]
+        assert [number for one in found for number in one.numbers] == [
+            447700900000 + i for i in range(n)
+        ]
+        is_ = find_lane(store, lane)
+        for index in (0, n // 2, n - 1):
+            assert find_recipient(store, is_, str(447700900000 + index)) == index
+
+    def test_a_number_is_not_found_across_two_others(self, store: Store) -> None:
+        lane = given.campaign(store)
+        pair = (123_456_789_012_345).to_bytes(7, "big") + (234_567_890_123_456).to_bytes(7, "big")
+        between = int.from_bytes(pair[3:10], "big")
+        given.add(store, lane, [b"123456789012345", b"234567890123456"], 0, 2)
+        number = between.to_bytes(7, "big")
+        assert number in pair
+        keys = lane_keys(lane)
+        args = (keys.numbers, 1000, number, keys.ids, b"", 0, 5)
+        call = script_call("find_recipient", (keys.meta,), args, list)
+        assert store.run(call) == [-1, -1]
+
+    def test_a_long_campaign_is_looked_through_in_steps(self, store: Store) -> None:
+        lane = given.campaign(store)
+        given.add(store, lane, given.numbers(2500), 0, 9)
+        keys, last = lane_keys(lane), (447700900000 + 2499).to_bytes(7, "big")
+        where, found = 0, -1
+        steps = []
+        while found < 0 <= where:
+            args = (keys.numbers, 1000, last, keys.ids, b"", where, 1)
+            found, where = store.run(script_call("find_recipient", (keys.meta,), args, list))
+            steps.append((found, where))
+        assert steps == [(-1, 1), (-1, 2), (2499, -1)]
 
     @pytest.mark.parametrize(
         "lines", [[b""], [b"1", b""], [b"1", b"", b"2"], [b"\tA"], [b"1\n2"], [b"1", b"2\n"]]
@@ -96,11 +126,13 @@ class TestEnqueueRows:
     def test_a_repeated_chunk_answers_what_it_answered_first(self, store: Store) -> None:
         lane = given.campaign(store)
         given.add(store, lane, given.numbers(2), 0, 2)
-        first = given.add(store, lane, given.numbers(4), 2, 6)
-        assert first == RowsAdded(2, 2, 2, 2, False)
-        assert given.add(store, lane, given.numbers(4), 2, 6) == RowsAdded(2, 2, 2, 2, True)
+        call = enqueue_rows(lane, Place(2), Place(6, 6, 6), given.numbers(2, 2), 0, duplicates=2)
+        assert store.run(call) == RowsAdded(2, 2, 2, 2, False)
+        assert store.run(call) == RowsAdded(2, 2, 2, 2, True)
         assert given.counts(store, lane) == {State.QUEUED: 4}
         assert find_lane(store, lane).duplicates == 2
+        (everybody,) = read_recipients(store, lane)
+        assert len(everybody.numbers) == 4
 
     def test_an_older_chunk_adds_nothing_and_claims_no_figures(self, store: Store) -> None:
         lane = given.campaign(store)
@@ -148,9 +180,3 @@ class TestEnqueueRows:
     def test_a_lane_that_was_never_opened_takes_nothing(self, store: Store) -> None:
         with pytest.raises(StoreRefused, match="is gone"):
             given.add(store, "spring-000000", given.numbers(2), 0, 2)
-
-    def test_a_lane_with_a_misjudged_size_still_drops_who_is_in(self, store: Store) -> None:
-        lane = given.campaign(store)
-        store.client.hset(f"sm:{{{lane}}}:meta", "seen_buckets", 1)
-        assert given.add(store, lane, given.numbers(900), 0, 900).added == 900
-        assert given.add(store, lane, given.numbers(900), 900, 1800).duplicates == 900

@@ -29,9 +29,9 @@ def numbers(n: int, first: int = 0) -> list[bytes]:
     return [b"%d\tGuest %d" % (447700900000 + i, i) for i in range(first, first + n)]
 
 
-def plan(name: str = "Spring", *, early: bool = False, expected: int = 1000) -> CampaignPlan:
+def plan(name: str = "Spring", *, early: bool = False) -> CampaignPlan:
     """What opens a campaign."""
-    return CampaignPlan(name, "shop", b"content", "digest", "source", expected, early=early)
+    return CampaignPlan(name, "shop", b"content", "digest", "source", early=early)
 
 
 def campaign(store: Store, name: str = "Spring", *, early: bool = False) -> str:

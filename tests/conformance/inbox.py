@@ -11,7 +11,10 @@ from store.inbox import (
     add_many,
     add_to_inbox,
     inbox_length,
+    note_latest,
     read_inbox,
+    read_inbox_figures,
+    read_latest,
     reclaim,
 )
 from store.keys import INBOX
@@ -113,3 +116,24 @@ class TestInbox:
         store.client.set(INBOX, "what")
         with pytest.raises(StoreRefused, match="WRONGTYPE"):
             store.run(read_inbox("ann"))
+
+    def test_figures_are_counted_with_the_entries_and_once(self, store: Store) -> None:
+        entries = filled(store, 3)
+        store.run(read_inbox("ann"))
+        figures = {"applied": 2, "replies": 1, "opt_outs": 0, "unmatched:no_id": 4}
+        store.run(acknowledge(ids(entries[:2]), figures))
+        store.run(acknowledge(ids(entries[:2]), figures))
+        found = store.run(read_inbox_figures())
+        assert (found.applied, found.replies, found.opt_outs) == (2, 1, 0)
+        assert found.unmatched == {"no_id": 4}
+        assert found.waiting == 1
+
+    def test_the_age_of_the_oldest_entry_is_told(self, store: Store) -> None:
+        assert store.run(read_inbox_figures()).oldest_age == 0
+        store.client.xadd(INBOX, {"body": "{}"}, id="1000-1")
+        found = store.run(read_inbox_figures())
+        assert found.oldest_age > 1_000_000_000 / 1000
+
+    def test_the_latest_event_about_something_is_known(self, store: Store) -> None:
+        store.run(note_latest("shop account", 7))
+        assert store.run(read_latest(["shop account", "bank account"])) == [7, 0]

@@ -19,6 +19,27 @@ class TestRecoverFlights:
         assert store.run(recover_flights(lane, settle_after_ms=0)) == Recovered()
         assert given.counts(store, lane) == {State.IN_FLIGHT: 3}
 
+    def test_a_flight_whose_lease_ran_out_later_than_asked_for_is_left_alone(
+        self, store: Store
+    ) -> None:
+        lane = given.loaded(store, 3)
+        claim = given.claim(store, lane)
+        posting(store, lane)
+        now = claim.now_ms
+        store.client.zadd(lane_keys(lane).flights, {"b1": now - 1000})
+        call = recover_flights(lane, settle_after_ms=5_000, as_of_ms=now - 1001)
+        assert store.run(call) == Recovered()
+        call = recover_flights(lane, settle_after_ms=5_000, as_of_ms=now - 1000)
+        assert store.run(call) == Recovered(parked=3)
+        assert store.run(due_parks(lane, now + 3_999)) == []
+        assert store.run(due_parks(lane, now + 4_000)) == ["b1"]
+
+    def test_a_time_to_come_is_not_believed(self, store: Store) -> None:
+        lane = given.loaded(store, 3)
+        claim = given.claim(store, lane)
+        call = recover_flights(lane, settle_after_ms=0, as_of_ms=claim.now_ms + 10**9)
+        assert store.run(call) == Recovered()
+
     def test_what_was_only_claimed_returns_to_the_front(self, store: Store) -> None:
         lane = given.loaded(store, 6)
         claim = given.claim(store, lane, most=3)

@@ -10,7 +10,8 @@ from store.keys import lane_keys
 from store.lanes import LaneStatus, find_lane
 from store.ledger import recount
 from store.outcomes import Origin
-from store.reports import find_recipient, message_report, outcomes, report, waiting_jobs
+from store.recipients import find_recipient
+from store.reports import message_report, outcomes, report, waiting_jobs
 from store.states import State
 from tests.conformance import given
 
@@ -68,7 +69,7 @@ class TestMessages:
         assert accepted.trail == ()
         assert tried.outcome is not None
         assert (tried.outcome.state, tried.trail) == (State.TRIED, ("1 http 503 1750000000 b1",))
-        assert (waiting.outcome, waiting.recipient) == (None, "")
+        assert (waiting.outcome, waiting.recipient) == (None, "447700900009")
 
     def test_a_message_is_found_by_its_id_with_the_attempt(self, store: Store) -> None:
         lane = half_done(store)

@@ -19,7 +19,7 @@ def test_every_test_that_is_named_exists() -> None:
     assert missing == []
 
 
-def test_every_scenario_has_a_test_or_says_that_it_has_none() -> None:
+def test_every_scenario_has_a_test() -> None:
     rows = {int(number): rest for number, rest in _ROW.findall(PAGE)}
     assert sorted(rows) == list(range(1, 32))
-    assert [n for n, rest in rows.items() if not _TEST.search(rest) and "not yet" not in rest] == []
+    assert [n for n, rest in rows.items() if not _TEST.search(rest) or "not yet" in rest] == []

@@ -11,12 +11,29 @@ from redis.exceptions import ResponseError
 
 from store.calls import AsyncStore, Call, Store, command
 from store.dead import REVIVABLE, Word, revive_dead
-from store.drains import active_lanes, await_wake, enter_drain, ready_lanes, take_sweep, wake_drain
+from store.drains import (
+    active_lanes,
+    await_wake,
+    enter_drain,
+    note_active,
+    note_sweep,
+    ready_lanes,
+    take_sweep,
+    wake_drain,
+)
 from store.errors import StoreFull, StoreRefused, StoreUnavailable
 from store.flights import Settlement, due_parks, mark_posting, promote_due, recover_flights
 from store.intake import Place, enqueue_messages, enqueue_rows
 from store.keys import lane_keys
-from store.lanes import Priority, announce, finish_loading, list_lanes, move_lane, read_lane
+from store.lanes import (
+    Priority,
+    announce,
+    finish_loading,
+    list_lanes,
+    move_lane,
+    note_missing,
+    read_lane,
+)
 from store.limits import Limits, acquire_permits, block_sender, return_permits
 from store.reports import long_ids, message_report, read_report
 from store.states import State
@@ -100,6 +117,11 @@ class Work:
             block_sender("shop", 1),
             enter_drain("loop", lease_ms=1000, starts=True),
             wake_drain(),
+            note_sweep(pause_ms=1, lease_ms=1),
+            take_sweep("ann", lease_ms=1),
+            announce(lane, Priority.BULK),
+            note_active(lane),
+            note_missing(lane, 1),
             finish_loading(lane),
             move_lane(lane, "pause"),
             move_lane(lane, "resume"),

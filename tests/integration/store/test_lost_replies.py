@@ -12,6 +12,13 @@ from typing import Any
 import pytest
 
 from sendmany.embedded import EmbeddedServer
+from store.breakers import (
+    close_breaker,
+    count_server_error,
+    open_breaker,
+    release_probe,
+    take_probe,
+)
 from store.calls import Call, Store, command, text
 from store.dead import Dead, Word, revive_dead
 from store.drains import enter_drain, wake_drain
@@ -30,13 +37,24 @@ from store.flights import (
 )
 from store.inbox import acknowledge, add_to_inbox, keep_aside, read_inbox, reclaim
 from store.intake import Place, enqueue_messages, enqueue_rows
-from store.keys import INBOX
-from store.lanes import finish_loading, move_lane, open_campaign
+from store.keys import INBOX, windows
+from store.lanes import Priority, announce, finish_loading, move_lane, open_campaign
 from store.limits import Limits, acquire_permits, block_sender, return_permits
+from store.metrics import flush_metrics
 from store.retention import expire_step
 from store.scripts import load_scripts
+from store.siblings import hold_siblings
 from store.states import State
-from tests.conformance import given
+from store.suppressions import Why, release, suppress
+from store.tokens import (
+    Scope,
+    Token,
+    add_token,
+    note_token_use,
+    revoke_token,
+)
+from store.windows import forget_windows, open_windows
+from tests.conformance import breakers, given
 from tests.integration.proxy import ReplyDropper
 
 LIMITS = Limits(messages_per_second=10, burst=5, urgent_reserve=0, requests_per_second=0)
@@ -62,7 +80,13 @@ NOT_TWICE_THE_SAME = {
     "wake_drain": "a hint: a lost one costs seconds, until the next tick or sweep",
     "read_inbox": "what was handed out and never arrived is reclaimed by another consumer",
     "reclaim_inbox": "as read_inbox",
+    "note_sweep": "notes the time, as every sweep does",
     "read_report": "reads",
+    "find_recipient": "reads",
+    "read_inbox_figures": "reads",
+    "screen_people": "reads",
+    "find_token": "reads",
+    "list_tokens": "reads",
 }
 
 
@@ -99,8 +123,7 @@ def _(store: Store) -> AnyCall:
 @case("enqueue_rows", "a chunk of a file")
 def _(store: Store) -> AnyCall:
     lane = given.campaign(store)
-    doubled = given.numbers(3) + given.numbers(1)
-    return enqueue_rows(lane, Place(), Place(40, 4, 4), doubled, 2)
+    return enqueue_rows(lane, Place(), Place(40, 4, 4), given.numbers(3), 2, duplicates=1)
 
 
 @case("finish_loading", "a file has been read")
@@ -114,6 +137,12 @@ def _(store: Store) -> AnyCall:
 def _(store: Store) -> AnyCall:
     messages = [given.message(f"text {i}", key=f"key {i}") for i in range(3)]
     return enqueue_messages(given.notifications(store), messages)
+
+
+@case("enqueue_messages", "scheduled messages")
+def _(store: Store) -> AnyCall:
+    later = given.message("text", key="key")._replace(delay_ms=3_600_000)
+    return enqueue_messages(given.notifications(store), [later, given.message("x", key="y")])
 
 
 # Lanes
@@ -193,6 +222,11 @@ def _(store: Store) -> AnyCall:
     return settle_park(lane, "p", 2, given.ended(State.UNKNOWN, list(jobs)))
 
 
+@case("write_hint", "a lane is announced")
+def _(store: Store) -> AnyCall:
+    return announce(given.campaign(store), Priority.URGENT)
+
+
 @case("promote_due", "a wave that is due")
 def _(store: Store) -> AnyCall:
     lane, what = _all_kinds_of_ends(store)
@@ -252,16 +286,138 @@ def _(store: Store) -> AnyCall:
     return block_sender("shop", 60)
 
 
+@case("acquire_permits", "a probe of a breaker")
+def _(store: Store) -> AnyCall:
+    breakers.opened(store, after=100)
+    breakers.due(store)
+    return acquire_permits("shop", LIMITS, 3, op="op", urgent=False, horizon=60)
+
+
+@case("open_breaker", "a cause is found")
+def _(store: Store) -> AnyCall:
+    return open_breaker("shop", "account", "a reason", by="worker")
+
+
+@case("open_breaker", "an operator's word")
+def _(store: Store) -> AnyCall:
+    breakers.opened(store)
+    return open_breaker("shop", "account", "a reason", by="operator")
+
+
+@case("open_breaker", "its probe has failed")
+def _(store: Store) -> AnyCall:
+    breakers.opened(store)
+    breakers.probe(store, "op")
+    return open_breaker("shop", "account", "again", by="worker", op="op")
+
+
+@case("close_breaker", "its probe has passed")
+def _(store: Store) -> AnyCall:
+    breakers.opened(store)
+    breakers.probe(store, "op")
+    return close_breaker("shop", "account", by="worker", op="op")
+
+
+@case("count_server_error", "one of a few")
+def _(store: Store) -> AnyCall:
+    probing = breakers.LATER
+    return count_server_error("shop", "HTTP 500", op="op", in_a_row=3, probing=probing)
+
+
+@case("count_server_error", "one too many")
+def _(store: Store) -> AnyCall:
+    probing = breakers.LATER
+    return count_server_error("shop", "HTTP 500", op="op", in_a_row=1, probing=probing)
+
+
+@case("take_probe", "a template")
+def _(store: Store) -> AnyCall:
+    breakers.opened(store, breakers.TEMPLATE, after=100)
+    breakers.due(store)
+    return take_probe("shop", breakers.TEMPLATE, op="op", lease=60)
+
+
+@case("release_probe", "it was not sent")
+def _(store: Store) -> AnyCall:
+    breakers.opened(store)
+    breakers.probe(store, "op")
+    return release_probe("shop", "account", op="op", later=True)
+
+
 @case("enter_drain", "a loop registers")
 def _(store: Store) -> AnyCall:
     return enter_drain("loop", lease_ms=60_000, starts=True)
 
 
-@case("acknowledge_inbox", "an entry")
+@case("acknowledge_inbox", "an entry, and what it was")
 def _(store: Store) -> AnyCall:
     id_ = store.run(add_to_inbox(b"body"))
     store.run(read_inbox("ann"))
-    return acknowledge([id_])
+    return acknowledge([id_], {"applied": 1})
+
+
+@case("hold_siblings", "a batch in the air")
+def _(store: Store) -> AnyCall:
+    lane, _ = given.flight(store, 3)
+    return hold_siblings(lane, "b1")
+
+
+# People
+
+
+@case("suppress", "a wish from a reply and one from now")
+def _(store: Store) -> AnyCall:
+    store.run(suppress("shop", [("447700900001", 1000)], Why.REPLY))
+    return suppress("shop", [("447700900001", 2000), ("447700900002", None)], Why.OPERATOR)
+
+
+@case("unsuppress", "somebody who said so, and somebody who was not suppressed")
+def _(store: Store) -> AnyCall:
+    store.run(suppress("shop", [("447700900001", 1000)], Why.REPLY))
+    return release("shop", [("447700900001", 2000), ("447700900002", 2000)], replied=True)
+
+
+@case("open_windows", "by hand")
+def _(store: Store) -> AnyCall:
+    return open_windows("shop", [("447700900001", None)], written=False)
+
+
+@case("forget_windows", "one that is closed")
+def _(store: Store) -> AnyCall:
+    key = windows("shop", "whatsapp")
+    store.run(command("ZADD", key, 1000, "447700900001", parse=int))
+    return forget_windows("shop", "whatsapp")
+
+
+# API tokens
+
+
+def _token(store: Store) -> AnyCall:
+    token = Token("abcd1234", "shop", frozenset({Scope.READ}), frozenset())
+    return add_token(token, "s" * 43, lives=3600)
+
+
+@case("add_token", "one that lives for an hour")
+def _(store: Store) -> AnyCall:
+    return _token(store)
+
+
+@case("note_token_use", "in this hour")
+def _(store: Store) -> AnyCall:
+    store.run(_token(store))
+    return note_token_use("abcd1234")
+
+
+@case("revoke_token", "one that was used")
+def _(store: Store) -> AnyCall:
+    store.run(_token(store))
+    store.run(note_token_use("abcd1234"))
+    return revoke_token("abcd1234")
+
+
+@case("flush_metrics", "what was counted in a second")
+def _(store: Store) -> AnyCall:
+    return flush_metrics("process", 1, {"sendmany_retries|shop": 3})
 
 
 # The tests

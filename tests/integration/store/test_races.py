@@ -8,6 +8,17 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from producer.seen import SeenRecipients
+from store.breakers import (
+    ACCOUNT,
+    SERVER,
+    Probing,
+    count_server_error,
+    open_breaker,
+    read_breakers,
+    take_probe,
+    template_scope,
+)
 from store.calls import Store
 from store.dead import Word, count_entries, settle_dead
 from store.flights import Settlement, Wave, promote_due, recover_flights, settle_batch
@@ -119,12 +130,12 @@ def test_a_file_loaded_by_many_is_in_once(store: Store, server: str) -> None:
     lane, chunks = given.campaign(store), 12
 
     def load(mine: Store, _: int) -> list[RowsAdded]:
-        return [
-            mine.run(
-                enqueue_rows(lane, Place(i * 250), Place(i * 250 + 250), people(i * 200, 250), 1)
-            )
-            for i in range(chunks)
-        ]
+        seen, added = SeenRecipients(), []
+        for i in range(chunks):
+            lines = seen.sift(people(i * 200, 250))
+            start, end, twice = Place(i * 250), Place(i * 250 + 250), 250 - len(lines)
+            added.append(mine.run(enqueue_rows(lane, start, end, lines, 1, duplicates=twice)))
+        return added
 
     added = [one for mine in at_once(server, 8, load) for one in mine if not one.repeated]
     assert len(added) == chunks
@@ -262,3 +273,39 @@ def test_operators_who_say_the_same_word_at_once_send_nobody_twice(
     assert given.balanced(store, lane)
     jobs = given.claim(store, lane, "again", most=3000).jobs
     assert len({job.index for job in jobs}) == len(jobs) == 1520
+
+
+def test_of_many_who_ask_at_once_exactly_one_may_probe(store: Store, server: str) -> None:
+    free = Limits(messages_per_second=0, burst=1, urgent_reserve=0, requests_per_second=0)
+    template = template_scope("order_update", "en_US")
+    for scope in (ACCOUNT, SERVER, template):
+        store.run(open_breaker("shop", scope, "a reason", by="worker", probe_after=0.001))
+
+    def ask(mine: Store, i: int) -> tuple[list[bool], bool]:
+        granted = [
+            mine.run(acquire_permits("shop", free, 5, op=f"{i}-{j}", urgent=i % 2 == 0, horizon=0))
+            for j in range(20)
+        ]
+        took = mine.run(take_probe("shop", template, op=f"{i}", lease=60))
+        return [one.granted for one in granted], took
+
+    answers = at_once(server, 16, ask)
+    assert sum(sum(granted) for granted, _ in answers) == 1
+    assert sum(took for _, took in answers) == 1
+
+
+def test_server_errors_counted_by_many_are_all_counted(store: Store, server: str) -> None:
+    probing = Probing(100, 100)
+
+    def fail(mine: Store, i: int) -> list[bool]:
+        return [
+            mine.run(
+                count_server_error("shop", "HTTP 503", op=f"{i}-{j}", in_a_row=100, probing=probing)
+            )
+            for j in range(10)
+        ]
+
+    said = [is_open for mine in at_once(server, 16, fail) for is_open in mine]
+    assert sum(said) == 61  # the hundredth opened it, and all that came after it met it open
+    (breaker,) = store.run(read_breakers("shop"))
+    assert breaker.failures == 1

@@ -43,9 +43,12 @@ from worker.drain import Drain
 from worker.flight import Flight, Reservation, Tools
 from worker.journals import Journals
 from worker.lanes import LaneShelf
+from worker.meters import Meters
 from worker.pauses import Pauses
 from worker.permits import PermitOffice
+from worker.stop_points import PassBy, go_on
 from worker.sweep import Swept, sweep
+from worker.timed_provider import TimedProvider
 
 T = TypeVar("T")
 PATIENCE = 10.0  # s; how long a condition may take to come true
@@ -153,6 +156,8 @@ class Rig:
         self.stopping = asyncio.Event()
         self._drain: Drain | None = None
         self.journals = Journals()
+        self.meters = Meters()
+        self.pass_by: PassBy = go_on
 
     def configure(self, **sections: dict[str, Any]) -> None:
         """Change settings, section by section."""
@@ -170,13 +175,15 @@ class Rig:
         """The worker's tools: real store, scripted provider, no real sleep."""
         return Tools(
             store=self.watched,
-            client=self.provider,
+            client=TimedProvider(self.provider, self.meters, time.monotonic),
             settings=self.settings,
             owner=self.owner,
             rng=random.Random(7),
             clock=lambda: time.monotonic() + self.ahead,
             sleep=self._sleep,
             journals=self.journals,
+            meters=self.meters,
+            pass_by=self.pass_by,
         )
 
     # Lanes
@@ -226,6 +233,16 @@ class Rig:
         await self.delivery().deliver(flight)
         return flight
 
+    async def deliver_with_permits(self, lane: str, most: int = 1000) -> Flight:
+        """The same with real permits: they say which breakers are open."""
+        flight = await self.claim(lane, most)
+        tools, opened = self.tools, flight.lane
+        flight.permits = await PermitOffice(tools).reserve(
+            opened.sender, len(flight.jobs), urgent=opened.urgent
+        )
+        await self.delivery().deliver(flight)
+        return flight
+
     async def claim(
         self, lane: str, most: int = 1000, *, lease_ms: int = 60_000, batch: str = ""
     ) -> Flight:
@@ -240,7 +257,7 @@ class Rig:
             )
         )
         now = time.monotonic()
-        permits = Reservation("op", len(claim.jobs), Permits(True, 0), turn=now + 60)
+        permits = Reservation(batch, len(claim.jobs), Permits(True, 0), turn=now + 60)
         return Flight(opened, batch, claim.jobs, permits, claim.now_ms, now)
 
     def delivery(self, pauses: Pauses | None = None) -> Delivery:
@@ -358,7 +375,6 @@ def launch_campaign(
         content=content.dump(),
         content_digest=content.digest,
         source="file",
-        expected=n,
         priority=priority,
         policies=policies,
     )

@@ -256,7 +256,7 @@ async def test_a_lane_of_an_unknown_sub_account_is_left_to_others_and_shown(rig:
     found = rig.lane(foreign)
     assert found.status is LaneStatus.SENDING
     assert found.reason == (
-        "The worker on host-1 cannot send: Sub-account 'bakery' is not configured on this worker."
+        "The worker on host-1 cannot send: Sub-account 'bakery' is not configured here."
     )
     assert (foreign, 2) in rig.store.run(ready_lanes())  # another worker may know it
     assert rig.watched.ran.count("HGETALL") == 2  # not read again and again

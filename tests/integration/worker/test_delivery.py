@@ -9,6 +9,7 @@ import pytest
 
 from chatapps.answers import Answered, BatchAnswer, NoAnswer, NotSent, Refused, Result
 from sendmany.embedded import EmbeddedServer
+from store.breakers import ACCOUNT, read_breakers
 from store.calls import Call, Store, command
 from store.errors import StoreRefused, StoreUnavailable
 from store.keys import lane_keys, limiter
@@ -252,20 +253,19 @@ async def test_a_message_that_the_answer_leaves_out_is_parked_alone(rig: Rig) ->
 # Refusals
 
 
-async def test_a_401_stops_the_lane_with_a_reason_and_keeps_the_jobs(rig: Rig) -> None:
+async def test_a_401_holds_up_the_sub_account_with_a_reason_and_keeps_the_jobs(rig: Rig) -> None:
     lane = rig.campaign(3)
     rig.provider.steps = [Refused(401, 1200)]
     await rig.deliver(lane)
-    stopped = rig.lane(lane)
-    assert stopped.status is LaneStatus.STOPPED
-    assert stopped.reason == (
+    assert rig.lane(lane).status is LaneStatus.SENDING
+    (breaker,) = rig.store.run(read_breakers("shop"))
+    assert (breaker.scope, breaker.by) == (ACCOUNT, "worker")
+    assert breaker.reason == (
         "the provider refused the request with HTTP 401, code 1200: the API key is missing or wrong"
     )
+    assert blocked_for(rig) > 14
+    assert blocked_for(rig, "bank") == 0
     assert [(job.index, job.attempts) for job in rig.queue(lane)] == [(0, 0), (1, 0), (2, 0)]
-    rig.store.run(move_lane(lane, "resume"))
-    await rig.deliver(lane)
-    assert rig.counts(lane) == {State.ACCEPTED: 3}
-    assert rig.lane(lane).reason == ""
 
 
 def bad_number(bad: set[int], code: int, post: Post) -> Result:

@@ -269,7 +269,7 @@ async def test_a_slice_asks_for_another_while_a_retry_is_to_come(rig: Rig) -> No
 
 def swept(*rigs: Rig) -> bool:
     """One of them has swept to the end, and all have tried."""
-    return all("SET" in one.watched.ran for one in rigs) and any(
+    return all("write_hint" in one.watched.ran for one in rigs) and any(
         one.drain._unfinished for one in rigs
     )
 

@@ -1,13 +1,20 @@
 """Receipts from the inbox: evidence that stops a resend, whatever the job is doing."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+
 from chatapps.answers import NoAnswer
+from store.breakers import open_breaker, read_breakers
+from store.errors import StoreUnavailable
 from store.flights import mark_posting
-from store.inbox import add_to_inbox, inbox_length
+from store.inbox import add_to_inbox, inbox_length, read_inbox_figures
 from store.keys import ASIDE
 from store.states import State
+from store.suppressions import read_suppression, release
+from store.waiting import now_ms
 from tests.integration.worker.rig import Rig
 from worker.inbox import apply_inbox
 
@@ -124,3 +131,215 @@ async def test_what_names_no_message_of_ours_is_kept_aside(rig: Rig) -> None:
     assert rig.counts(lane) == {State.ACCEPTED: 1}
     assert rig.store.client.xlen(ASIDE) == 3
     assert rig.store.run(inbox_length()) == 0
+
+
+def reply(text: str, at: str) -> bytes:
+    """What a person writes back, as the provider posts it."""
+    payload = {
+        "umid": "5c1a7a4c-0000-4000-9000-000000000001",
+        "subAccountId": "shop",
+        "timestamp": at,
+        "user": {"msisdn": "+447700900001"},
+        "recipient": {"channel": "whatsapp", "channelId": "channel-1"},
+        "type": "Text",
+        "content": {"text": text},
+    }
+    return json.dumps(
+        {"eventType": "inbound_message_received", "version": 3, "payload": payload}
+    ).encode()
+
+
+def ago(rig: Rig, seconds: int) -> str:
+    """A moment before now, by Redis' clock, as the provider writes it."""
+    then = rig.store.run(now_ms()) // 1000 - seconds
+    return datetime.fromtimestamp(then, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def event(
+    kind: str, account: str = "DemoAccount", at: str = "2026-01-05T10:00:00Z", **details: Any
+) -> bytes:
+    """A business event, as the provider posts it."""
+    return json.dumps(
+        {
+            "eventId": f"{kind}-{at}",
+            "timestamp": at,
+            "accountId": account,
+            "eventType": kind,
+            "eventDetails": details,
+        }
+    ).encode()
+
+
+def template_event(status: str, at: str, account: str = "DemoAccount") -> bytes:
+    return event(
+        "template_status_update",
+        account,
+        at,
+        templateName="sale",
+        templateLanguage="en",
+        meta={"status": status},
+    )
+
+
+def only_shop(rig: Rig) -> None:
+    """One sub-account, so that a name of an account is its account's."""
+    accounts = {"shop": rig.settings.sub_accounts["shop"]}
+    rig.settings = rig.settings.model_copy(update={"sub_accounts": accounts})
+
+
+def open_scopes(rig: Rig) -> list[str]:
+    return [breaker.scope for breaker in rig.store.run(read_breakers("shop"))]
+
+
+async def test_a_template_that_is_paused_is_held_up_until_it_is_approved(rig: Rig) -> None:
+    only_shop(rig)
+    post(rig, template_event("PAUSED", "2026-01-05T10:00:00Z"))
+    await apply_inbox(rig.tools)
+    assert open_scopes(rig) == ["template:sale:en"]
+    post(rig, template_event("APPROVED", "2026-01-05T11:00:00Z"))
+    await apply_inbox(rig.tools)
+    assert open_scopes(rig) == []
+    post(rig, template_event("PAUSED", "2026-01-05T10:00:00Z"))  # told again, and late
+    await apply_inbox(rig.tools)
+    assert open_scopes(rig) == []
+    assert rig.store.run(read_inbox_figures()).events == 3
+
+
+async def test_what_an_operator_opened_is_not_closed_by_an_approval(rig: Rig) -> None:
+    only_shop(rig)
+    rig.store.run(open_breaker("shop", "template:sale:en", "broken", by="operator"))
+    post(rig, template_event("APPROVED", "2026-01-05T11:00:00Z"))
+    await apply_inbox(rig.tools)
+    assert open_scopes(rig) == ["template:sale:en"]
+
+
+async def test_a_restricted_account_is_held_up_and_a_reinstated_one_goes_on(rig: Rig) -> None:
+    only_shop(rig)
+    restriction = [{"restrictionType": "RESTRICTED_BIZ_INITIATED_MESSAGING"}]
+    post(rig, event("account_update", event="ACCOUNT_RESTRICTION", restrictionInfo=restriction))
+    await apply_inbox(rig.tools)
+    (breaker,) = rig.store.run(read_breakers("shop"))
+    assert (breaker.scope, breaker.by, breaker.probe_at) == ("account", "provider", 0)
+    later = "2026-01-06T10:00:00Z"
+    post(rig, event("account_update", at=later, event="ACCOUNT_REINSTATED"))
+    await apply_inbox(rig.tools)
+    assert open_scopes(rig) == []
+
+
+async def test_an_event_about_somebody_elses_account_moves_nothing(rig: Rig) -> None:
+    post(rig, template_event("PAUSED", "2026-01-05T10:00:00Z", account="Somebody"))
+    await apply_inbox(rig.tools)
+    assert open_scopes(rig) == []
+    assert rig.store.run(read_inbox_figures()).unmatched == {"account": 1}
+    assert rig.store.client.xlen(ASIDE) == 1
+
+
+# Receipts that name a batch and no message
+
+
+async def lost(rig: Rig, n: int = 3, **policies: Any) -> tuple[str, str]:
+    """A lane whose only batch was posted by a worker that died; and that batch."""
+    lane = rig.campaign(n, **policies)
+    flight = await rig.claim(lane, batch="abcdef012345")
+    rig.store.run(
+        mark_posting(lane, flight.batch, owner=rig.owner, request=1, messages=n, lease_ms=1)
+    )
+    return lane, flight.batch
+
+
+async def test_a_receipt_that_names_the_batch_alone_keeps_it_from_going_out_again(rig: Rig) -> None:
+    lane, batch = await lost(rig, on_unknown="resend")
+    post(
+        rig, receipt(None, "sent", clientBatchId=f"{lane}.{batch}", user={"msisdn": "+12025550100"})
+    )
+    await apply_inbox(rig.tools)
+    for _ in range(2):
+        rig.due(lane)
+        await rig.sweep()
+    assert rig.counts(lane) == {State.UNKNOWN: 3}
+    assert rig.provider.posts == []
+    assert rig.store.run(read_inbox_figures()).unmatched == {"batch_held": 1}
+
+
+async def test_in_time_for_what_is_parked_already_too(rig: Rig) -> None:
+    lane = rig.campaign(2, on_unknown="resend", settle_after=60)
+    rig.provider.steps = [NoAnswer("reset")]
+    flight = await rig.claim(lane, batch="abcdef012345")
+    await rig.delivery().deliver(flight)
+    assert rig.counts(lane) == {State.PARKED: 2}
+    post(rig, receipt(None, "sent", clientBatchId=f"{lane}.{flight.batch}", user={}))
+    rig.due(lane)
+    await rig.sweep()
+    assert rig.counts(lane) == {State.UNKNOWN: 2}
+
+
+async def test_the_person_tells_which_message_of_the_batch_it_is(rig: Rig) -> None:
+    """As good as its id: that message is proven, and the others go out again by the policy."""
+    lane, batch = await lost(rig, on_unknown="resend")
+    post(rig, receipt(None, "sent", clientBatchId=f"{lane}.{batch}"))  # user: 447700900001
+    await apply_inbox(rig.tools)
+    for _ in range(2):
+        rig.due(lane)
+        await rig.sweep()
+    assert rig.counts(lane) == {State.SENT: 1, State.QUEUED: 2}
+    assert rig.message(lane, 1).outcome.state is State.SENT  # type: ignore[union-attr]
+    assert rig.store.run(read_inbox_figures()).applied == 1
+
+
+async def test_a_batch_that_is_settled_is_only_counted(rig: Rig) -> None:
+    lane = rig.campaign(2)
+    flight = await rig.claim(lane, batch="abcdef012345")
+    await rig.delivery().deliver(flight)
+    post(rig, receipt(None, "sent", clientBatchId=f"{lane}.{flight.batch}"))
+    post(rig, receipt(None, "sent", clientBatchId="somebody else's"))
+    post(rig, receipt("an-id-of-others", "sent"), receipt(f"{lane}.0.1", "unknown"))
+    await apply_inbox(rig.tools)
+    assert rig.counts(lane) == {State.ACCEPTED: 2}
+    assert rig.store.run(read_inbox_figures()).unmatched == {
+        "batch_only": 1,
+        "no_id": 1,
+        "other_id": 1,
+        "proves_nothing": 1,
+    }
+
+
+async def test_replies_and_receipts_are_counted(rig: Rig) -> None:
+    lane = rig.campaign(1)
+    await rig.deliver(lane)
+    post(rig, receipt(f"{lane}.0.1", "sent"), receipt(f"{lane}.7.1", "sent"), b"[")
+    await apply_inbox(rig.tools)
+    found = rig.store.run(read_inbox_figures())
+    assert (found.applied, found.unreadable, found.waiting) == (1, 1, 0)
+    assert found.unmatched == {"no_such_message": 1}
+
+
+async def test_what_was_applied_and_not_acknowledged_does_no_harm_a_second_time(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker dies in between; meanwhile the person takes the STOP back."""
+    monkeypatch.setattr("worker.inbox.IDLE_MS", 0)
+    lane = rig.campaign(1)
+    await rig.deliver(lane)
+    post(rig, reply("Stop", "2026-01-05T10:00:00Z"), receipt(f"{lane}.0.1", "sent"))
+    rig.watched.failures["acknowledge_inbox"] = [StoreUnavailable("gone")]
+    with pytest.raises(StoreUnavailable):
+        await apply_inbox(rig.tools)
+    assert rig.store.run(read_suppression("shop", "447700900001")) is not None
+    rig.store.run(release("shop", [("447700900001", None)]))
+    post(rig, reply("Start", "2026-01-05T11:00:00Z"))
+    await apply_inbox(rig.tools)
+    assert rig.store.run(read_suppression("shop", "447700900001")) is None
+    assert rig.counts(lane) == {State.SENT: 1}
+    found = rig.store.run(read_inbox_figures())
+    assert (found.applied, found.replies, found.opt_outs, found.opt_ins) == (1, 2, 1, 1)
+    assert found.waiting == 0
+
+
+async def test_what_was_said_last_counts_in_whatever_order_it_is_told(rig: Rig) -> None:
+    stop, start = reply("STOP", ago(rig, 20)), reply("Start", ago(rig, 10))
+    for told in ((start, stop), (stop, start, stop)):
+        for body in told:
+            post(rig, body)
+            await apply_inbox(rig.tools)
+        assert rig.store.run(read_suppression("shop", "447700900001")) is None
+        rig.store.client.flushall()

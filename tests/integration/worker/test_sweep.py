@@ -7,6 +7,7 @@ from store.calls import command
 from store.drains import active_lanes, ready_lanes
 from store.errors import StoreRefused, StoreUnavailable
 from store.flights import mark_posting
+from store.intake import NewMessage, enqueue_messages
 from store.keys import LANES, lane_keys
 from store.lanes import LaneStatus, move_lane
 from store.outcomes import LocalReason, Origin
@@ -209,3 +210,13 @@ async def test_a_failed_attempt_is_no_reason_to_forget_a_long_id(rig: Rig) -> No
     await rig.sweep()
     assert rig.message(lane, 0).recipient == "GB.1349120865530274"
     assert rig.store.run(command("ZCARD", LANES, parse=int)) == 1
+
+
+async def test_all_that_is_due_is_queued_by_one_sweep(rig: Rig) -> None:
+    lane = rig.notifications("n-a1b2c3-n261122", ["Hello"])
+    for hours in range(1, 46):
+        later = NewMessage(b"447700900001\t{}", b"", b"", hours * 3_600_000)
+        rig.store.run(enqueue_messages(lane, [later]))
+    rig.due(lane)
+    await rig.sweep()
+    assert rig.counts(lane) == {State.QUEUED: 46}

@@ -184,6 +184,15 @@ def test_a_whole_message_gets_its_id() -> None:
     }
 
 
+def test_when_a_message_expires_is_for_us_and_does_not_travel() -> None:
+    body = b'{"user":{"msisdn":"+447700900123"},"type":"text","content":{"text":"}\\t"}}'
+    plain, expiring = b"447700900123\t" + body, b"447700900123\t" + body + b"\t1795348800"
+    renderer = MessageRenderer("otp-1")
+    rendered = renderer.messages([(3, 1, plain), (4, 1, expiring), (5, 2, plain)])
+    assert rendered == renderer.messages([(3, 1, plain), (4, 1, plain), (5, 2, plain)])
+    assert json.loads(rendered[1])["content"] == {"text": "}\t"}
+
+
 def test_a_line_without_a_message_is_named() -> None:
     with pytest.raises(BrokenJob, match=r"otp-1\.3"):
         MessageRenderer("otp-1").messages([(3, 1, b"447700900123\t{}")])

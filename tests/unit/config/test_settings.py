@@ -107,6 +107,8 @@ def test_a_file_that_is_named_and_missing_is_an_error(load: Load) -> None:
         (None, {"SUB_ACCOUNTS": "{"}, ["sub_accounts"]),
         ('default_sub_account = "Nobody"\n', {}, ["default_sub_account", "Nobody"]),
         ("redis_url = \n", {}, ["sendmany.toml", "line 1"]),
+        ("[worker]\nlease_seconds = 20\n", {}, ["worker.lease_seconds (20)", "http.deadline (30)"]),
+        (None, {"HTTP__DEADLINE": "120"}, ["worker.lease_seconds (120)", "http.deadline (120)"]),
     ],
 )
 def test_a_wrong_value_is_named_with_its_place(

@@ -3,9 +3,19 @@
 import pytest
 
 from config.sections import SubAccount
-from sendmany.checks import Verdict, limits, look_at_lanes, look_at_memory, look_at_server
+from sendmany.checks import (
+    Verdict,
+    limits,
+    look_at_breakers,
+    look_at_inbox,
+    look_at_lanes,
+    look_at_memory,
+    look_at_server,
+)
+from store.breakers import open_breaker, read_breakers
 from store.calls import Store
 from store.holdings import Holdings
+from store.inbox import InboxFigures
 from store.lanes import find_lane, list_lanes, move_lane
 from tests.conformance import given
 
@@ -89,3 +99,36 @@ def test_lanes_that_redis_lost_something_of_are_problems(store: Store) -> None:
     assert (halted.finding, halted.verdict) == ("halted: an older copy", Verdict.PROBLEM)
     assert 'resume "Spring" --accept' in halted.remedy
     assert (gone.name, gone.verdict) == ("lane other-a1b2c3", Verdict.PROBLEM)
+
+
+def test_what_is_held_up_is_a_problem_and_says_how_it_ends(store: Store) -> None:
+    assert list(look_at_breakers([])) == []
+    store.run(open_breaker("shop", "account", "the key is wrong", by="worker"))
+    store.run(open_breaker("shop", "template:a:en", "stop it", by="operator"))
+    held = store.run(read_breakers("shop"))
+    account, template = look_at_breakers(held)
+    assert (account.name, account.verdict) == ("breaker account of shop", Verdict.PROBLEM)
+    assert "the key is wrong. One request tries again after " in account.finding
+    assert account.remedy == "mend the cause"
+    assert "`sendmany breaker close`" in template.finding
+
+
+def inbox(waiting: int, age: float, **unmatched: int) -> InboxFigures:
+    return InboxFigures(waiting, age, 4000, 50, 2, 1, 3, 0, unmatched)
+
+
+def test_an_inbox_that_is_applied_in_time_is_well() -> None:
+    empty, busy = look_at_inbox(inbox(0, 0)), look_at_inbox(inbox(1200, 2.2, no_id=3))
+    assert (empty.verdict, busy.verdict) == (Verdict.OK, Verdict.OK)
+    assert empty.finding == "4,000 receipts and 50 replies applied"
+    assert busy.finding == (
+        "1,200 webhooks wait, the oldest for 2 s; 4,000 receipts and 50 replies applied, 3 receipts"
+        " about no message of ours"
+    )
+
+
+def test_webhooks_that_nobody_applies_are_a_problem() -> None:
+    found = look_at_inbox(inbox(7, 61))
+    assert found.verdict is Verdict.PROBLEM
+    assert "the oldest for 61 s" in found.finding
+    assert "worker" in found.remedy

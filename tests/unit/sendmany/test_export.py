@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from sendmany.export import COLUMNS, international, row, write_csv, write_json_lines
+from dashboard.export import COLUMNS, international, row, write_csv, write_json_lines
 from store.listing import Listed
 from store.outcomes import Origin, Outcome
 from store.states import State

@@ -6,13 +6,14 @@ from pathlib import Path
 import pytest
 import typer
 
+from chatapps.management.configured import has_templates, template_account, webhook_account
 from chatapps.preflight import Finding, Severity
 from config.sections import SettingsError, SubAccount
 from config.settings import Settings
 from producer.campaigns import Launch, Prepared, check
-from sendmany.accounts import has_templates, template_account, webhook_account
+from producer.fit import stops
 from sendmany.cli.fit_report import report
-from sendmany.fit import findings_of, stops
+from sendmany.fit import findings_of
 
 ACCOUNT = "11111111-2222-4333-8444-555555555555"
 NOBODY = "http://127.0.0.1:9"

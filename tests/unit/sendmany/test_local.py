@@ -1,4 +1,4 @@
-"""What the local processes are told about the sandbox."""
+"""What the local processes are told, and where they listen."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,9 @@ import pytest
 from config.sections import SettingsError
 from config.settings import Settings
 from sendmany.embedded import EmbeddedServer, find_server
-from sendmany.local import Local, LocalPlan, Receiver, Sandbox
+from sendmany.local import Local, LocalPlan, Receiver, Sandbox, WebPlan
+from sendmany.processes import ProcessError
+from sendmany.sockets import address, listen, listen_or_anywhere
 from sendmany.up import UpPlan, local_plan
 
 
@@ -69,9 +71,9 @@ def test_a_receiver_runs_where_it_is_configured_or_asked_for(tmp_path: Path) -> 
     assert ours[0] is not None
     assert len(ours[0].authorizations[0]) > 30
     assert ours[0] != ours[1]
-    given = Settings(webhooks={"authorization": ["new", "old"], "port": 8000})
+    given = Settings(webhooks={"authorization": ["new", "old"]})
     for plan in (plain, asked, UpPlan(tmp_path, None, 2)):
-        assert local_plan(plan, given).receiver == Receiver(("new", "old"), 8000)
+        assert local_plan(plan, given).receiver == Receiver(("new", "old"))
 
 
 def test_without_a_sandbox_somebody_must_say_whom_the_receiver_believes(tmp_path: Path) -> None:
@@ -81,3 +83,23 @@ def test_without_a_sandbox_somebody_must_say_whom_the_receiver_believes(tmp_path
 
 def test_the_secret_of_a_receiver_is_not_shown() -> None:
     assert "winter" not in repr(Receiver(("winter",)))
+
+
+def test_the_web_process_listens_where_it_is_told_and_elsewhere_only_if_nobody_chose(
+    tmp_path: Path,
+) -> None:
+    plan = UpPlan(tmp_path, None, 2)
+    assert local_plan(plan, Settings()).web == WebPlan("127.0.0.1", 8080, or_any_port=True)
+    chosen = Settings(web={"host": "::1", "port": 8000})
+    assert local_plan(plan, chosen).web == WebPlan("::1", 8000, or_any_port=False)
+
+
+def test_a_port_that_is_taken_is_a_fault_unless_any_will_do() -> None:
+    with listen("127.0.0.1", 0) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(ProcessError, match=f"port {port}"):
+            listen("127.0.0.1", port)
+        with listen_or_anywhere("127.0.0.1", port) as other:
+            assert address(other) != address(taken)
+    with pytest.raises(ProcessError, match=r"no\.such\.host\.invalid"):
+        listen_or_anywhere("no.such.host.invalid", 8080)

@@ -1,6 +1,7 @@
 """One message: from what a person types, to what became of it."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -8,16 +9,10 @@ import pytest
 from chatapps.messages import read_message
 from config.sections import SubAccount
 from config.settings import Settings
+from dashboard.fates import as_json, explain, fate_of, waits_until
 from producer import Producer
 from producer.errors import InputError
-from sendmany.messages import (
-    as_json,
-    explain,
-    fate_of,
-    message_for,
-    recipient_of,
-    wait_for_end,
-)
+from sendmany.messages import message_for, recipient_of, wait_for_end
 from store.calls import Store
 from store.errors import UnknownLane
 from store.states import State
@@ -59,6 +54,21 @@ def test_a_national_number_needs_its_region() -> None:
     with pytest.raises(InputError, match="no phone number") as refused:
         recipient_of("07700 900123", None)
     assert "900123" not in str(refused.value)
+
+
+def test_a_scheduled_message_says_what_it_waits_for(store: Store) -> None:
+    settings = Settings(sub_accounts={"Shop": SubAccount()})
+    body = message_for(recipient_of(NUMBER, None), "Hello", None)
+    producer = Producer(store, settings, send_drain=lambda: None)
+    starts = [datetime.now(UTC) + timedelta(days=days) for days in (1, 2)]
+    first, second = [producer.enqueue(body, send_at=start).id for start in starts]
+    fate = fate_of(store, second)
+    assert (fate.state, fate.attempts) == (State.DELAYED, 0)
+    assert fate.scheduled_for is not None
+    assert 0 <= fate.scheduled_for / 1000 - starts[1].timestamp() < 2
+    assert waits_until(fate) == fate.scheduled_for
+    assert f"scheduled for {starts[0]:%Y-%m-%d}" in explain(fate_of(store, first))[1]
+    assert "waits for the time" in explain(fate)[1]
 
 
 def test_a_message_that_waits_says_so(store: Store) -> None:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from sendmany.words import (
+from dashboard.words import (
+    explain_breaker,
     explain_code,
     explain_lane,
     explain_named_code,
@@ -12,6 +13,7 @@ from sendmany.words import (
     iso,
     several,
 )
+from store.breakers import Breaker
 from store.lanes import LaneStatus
 from store.outcomes import LocalReason, Origin
 from store.states import State
@@ -94,6 +96,39 @@ def test_every_status_is_explained(status: LaneStatus) -> None:
 def test_a_blocked_sub_account_is_the_reason_to_wait_and_says_until_when() -> None:
     sentences = explain_lane(report({State.QUEUED: 10}), wait(blocked_until=1_000))
     assert "the provider asked Shop to pause until" in sentences[1]
+
+
+def test_what_is_held_up_says_why_and_how_that_ends() -> None:
+    key = breaker("account", "the API key is missing or wrong")
+    (_, why, *_) = explain_lane(report({State.QUEUED: 10}), wait(breakers=(key,)))
+    assert why.startswith("10 messages wait: everything of Shop is held up since ")
+    assert "the API key is missing or wrong. One request tries again after " in why
+    slow = explain_breaker(breaker("server", "HTTP 503"))
+    assert slow.startswith("Shop goes slow since ")
+    by_hand = explain_breaker(breaker("account", "moving", by="operator", probe_at=0))
+    assert by_hand.endswith("until somebody ends it: `sendmany breaker close`.")
+
+
+def test_what_lasts_longest_is_the_reason_to_wait() -> None:
+    found = [breaker("account", "a", probe_at=0), breaker("server", "b", probe_at=9_000)]
+    for order in (found, found[::-1]):
+        assert wait(breakers=tuple(order)).held_by == found[0]
+    assert wait(breakers=(breaker("template:a:en", "c"),)).held_by is None
+
+
+def test_a_template_that_is_held_up_is_told_with_the_lanes_of_notifications() -> None:
+    held = wait(breakers=(breaker("template:order_update:en_US", "no such template"),))
+    campaign = explain_lane(report({State.QUEUED: 10}), held)
+    assert not any("order_update" in sentence for sentence in campaign)
+    lane = report({State.QUEUED: 10}, kind="notifications")
+    assert any(
+        sentence.startswith("Notifications with the template order_update (en_US) are not sent")
+        for sentence in explain_lane(lane, held)
+    )
+
+
+def breaker(scope: str, reason: str, *, by: str = "worker", probe_at: int = 5_000) -> Breaker:
+    return Breaker("Shop", scope, reason, by, opened_at=1_000, probe_at=probe_at, failures=1)
 
 
 def test_a_worker_that_cannot_send_says_why() -> None:

@@ -9,7 +9,19 @@ from hypothesis import strategies as st
 from redis.crc import key_slot
 
 from store.calls import Store
-from store.keys import CALLING, LaneKeys, drains, lane_keys, limiter, permit, wake_list
+from store.keys import (
+    CALLING,
+    REPLIES,
+    LaneKeys,
+    drains,
+    lane_keys,
+    lifted,
+    limiter,
+    permit,
+    suppressed,
+    wake_list,
+    windows,
+)
 from store.lanes import Priority, notification_lane, open_campaign
 from tests.conformance import given as known
 
@@ -19,7 +31,7 @@ LANES = ["spring-a1b2c3", "n-a1b2c3-u250615", "n-a1b2c3-b250616"]
 def every_key(keys: LaneKeys) -> list[str]:
     """One of each, numbered ones with a number."""
     named = [keys.flight("b"), keys.park("b"), keys.wave("b"), keys.done("b")]
-    numbered = [keys.outcome(5000), keys.trail(5000), keys.long_ids(5000), f"{keys.seen}5"]
+    numbered = [keys.outcome(5000), keys.trail(5000), keys.long_ids(5000), keys.numbers_of(5000)]
     return [*astuple(keys), *named, *numbered, keys.seen_on("20254") + "abc"]
 
 
@@ -65,3 +77,15 @@ def test_any_name_makes_a_lane_id_that_can_travel(store: Store, name: str) -> No
     lane, _ = open_campaign(store, known.plan(name))
     assert re.fullmatch(r"[a-z0-9-]{1,24}", lane)
     assert not lane.startswith("n-")
+
+
+def test_all_that_is_known_of_people_is_on_one_shard_so_that_one_call_can_screen_a_batch() -> None:
+    keys = [
+        suppressed("*"),
+        suppressed("shop"),
+        lifted("shop"),
+        windows("shop", "whatsapp"),
+        REPLIES,
+    ]
+    assert len(set(keys)) == len(keys)
+    assert len({key_slot(key.encode()) for key in keys}) == 1

@@ -13,6 +13,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from producer.seen import SeenRecipients
 from store.calls import Store
 from store.dead import REVIVABLE, Dead, Revived, Word, revive_dead
 from store.evidence import Applied, Evidence, apply_evidence
@@ -29,6 +30,7 @@ from store.flights import (
     settle_batch,
     settle_park,
 )
+from store.intake import Place, enqueue_rows
 from store.lanes import LaneStatus, finish_loading, move_lane
 from store.packing import Job
 from store.scripts import load_scripts
@@ -51,6 +53,7 @@ class LaneMachine(RuleBasedStateMachine):
         self.lane = given.campaign(self.store, early=True)
         self.sending = True
         self.lines: list[bytes] = []
+        self.seen = SeenRecipients()
         self.offset = self.batches = 0
         self.queue: deque[Job] = deque()
         self.flights: dict[str, list[Job]] = {}
@@ -68,9 +71,12 @@ class LaneMachine(RuleBasedStateMachine):
         chunk = rng.sample(
             fresh + rng.sample(self.lines, min(known, first)), new + min(known, first)
         )
-        added = given.add(self.store, self.lane, chunk, self.offset, self.offset + 100)
+        kept = self.seen.sift(chunk)
+        assert kept == [line for line in chunk if line in set(fresh)]
+        start, end = Place(self.offset), Place(self.offset + 100)
+        call = enqueue_rows(self.lane, start, end, kept, 0, duplicates=len(chunk) - len(kept))
+        added = self.store.run(call)
         self.offset += 100
-        kept = [line for line in chunk if line in set(fresh)]
         assert (added.first_index, added.added) == (first, new)
         assert added.duplicates == len(chunk) - new
         self.lines += kept

@@ -19,7 +19,7 @@ LINES = [b"447700900%03d" % index for index in range(5)]
 @pytest.fixture
 def lane(store: Store) -> str:
     """Five people: one accepted, one tried, three queued."""
-    lane, _ = open_campaign(store, CampaignPlan("Spring", "Shop", b"c", "digest", "file", 5))
+    lane, _ = open_campaign(store, CampaignPlan("Spring", "Shop", b"c", "digest", "file"))
     store.run(enqueue_rows(lane, Place(), Place(100, 5, 5), LINES, 0))
     store.run(finish_loading(lane))
     claim = store.run(

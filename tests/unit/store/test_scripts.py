@@ -1,8 +1,15 @@
 """Every script of the store, on fakeredis."""
 
+from tests.conformance.breakers import (
+    TestCloseBreaker,
+    TestCountServerError,
+    TestOpenBreaker,
+    TestProbes,
+    TestTemplates,
+)
 from tests.conformance.claim_batch import TestClaimBatch
 from tests.conformance.drains import TestEnterDrain, TestHints, TestWakeDrain
-from tests.conformance.enqueue_messages import TestEnqueueMessages
+from tests.conformance.enqueue_messages import TestEnqueueMessages, TestScheduledMessages
 from tests.conformance.enqueue_rows import TestEnqueueRows
 from tests.conformance.evidence import (
     TestAnswersThatCameTooLate,
@@ -14,9 +21,12 @@ from tests.conformance.finish_loading import TestFinishLoading
 from tests.conformance.inbox import TestInbox
 from tests.conformance.mark_posting import TestMarkPosting
 from tests.conformance.merged_records import TestMergedRecords
+from tests.conformance.metrics import TestFlushMetrics
 from tests.conformance.move_lane import TestMoveLane
+from tests.conformance.note_sweep import TestNoteSweep
 from tests.conformance.open_lane import TestOpenLane
 from tests.conformance.parks import TestParks
+from tests.conformance.people import TestScreenPeople, TestSuppressions, TestWindows
 from tests.conformance.permits import TestAcquirePermits, TestBlockSender, TestReturnPermits
 from tests.conformance.promote_due import TestPromoteDue
 from tests.conformance.recover_flights import TestRecoverFlights
@@ -33,6 +43,8 @@ from tests.conformance.settle_batch import (
     TestRepeatedAndLost,
     TestSettleBatch,
 )
+from tests.conformance.siblings import TestHoldSiblings
+from tests.conformance.tokens import TestTokens
 
 __all__ = [
     "TestAcquirePermits",
@@ -40,6 +52,8 @@ __all__ = [
     "TestBlockSender",
     "TestClaimBatch",
     "TestClose",
+    "TestCloseBreaker",
+    "TestCountServerError",
     "TestEndedLanes",
     "TestEnqueueMessages",
     "TestEnqueueRows",
@@ -48,7 +62,9 @@ __all__ = [
     "TestEvidenceWhileTheJobExists",
     "TestExpireLane",
     "TestFinishLoading",
+    "TestFlushMetrics",
     "TestHints",
+    "TestHoldSiblings",
     "TestInbox",
     "TestLedger",
     "TestListDead",
@@ -56,8 +72,11 @@ __all__ = [
     "TestMergedRecords",
     "TestMessages",
     "TestMoveLane",
+    "TestNoteSweep",
+    "TestOpenBreaker",
     "TestOpenLane",
     "TestParks",
+    "TestProbes",
     "TestPromoteDue",
     "TestRecoverFlights",
     "TestRefusedFigures",
@@ -66,7 +85,13 @@ __all__ = [
     "TestReport",
     "TestResend",
     "TestReturnPermits",
+    "TestScheduledMessages",
+    "TestScreenPeople",
     "TestSettleBatch",
     "TestSettleDead",
+    "TestSuppressions",
+    "TestTemplates",
+    "TestTokens",
     "TestWakeDrain",
+    "TestWindows",
 ]

@@ -27,6 +27,12 @@ def test_a_task_that_cannot_be_acknowledged_any_more_is_no_reason_to_end(
     assert consumer.connection_errors == (ConnectionError, AttributeError)
 
 
+def test_a_first_start_counts_as_a_restart() -> None:
+    """The first start makes 0 of Celery's -1, and with 0 a dead child ends the worker."""
+    assert Consumer.restart_count == -1
+    assert SteadyConsumer.restart_count == 0
+
+
 def test_a_connection_that_cannot_be_closed_does_not_end_the_worker(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

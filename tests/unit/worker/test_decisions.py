@@ -16,13 +16,16 @@ from tests.unit.worker.given import answer, item, job, jobs, lane, message_id, n
 from worker.decisions import (
     TAKEN,
     TURNED_AWAY,
+    Concern,
     Verdicts,
+    concern_of,
+    concerns_template,
     explain_alike,
+    is_server_error,
     judge_answer,
     judge_server_error,
     judge_stop,
     request_code,
-    stops_lane,
     wave_delay,
     worth_a_quick_retry,
 )
@@ -67,7 +70,7 @@ ITEM_CODES = [
     *((9999, policy, kind, "rejected") for policy in (RETRY, HOLD) for kind in (CAMPAIGN, "n")),
     *((None, policy, kind, "rejected") for policy in (RETRY, HOLD) for kind in (CAMPAIGN, "n")),
     *((3038, policy, CAMPAIGN, "back") for policy in (RETRY, HOLD)),
-    *((1200, policy, CAMPAIGN, "back") for policy in (RETRY, HOLD)),
+    *((code, RETRY, kind, "back") for code in (1200, 3027) for kind in (CAMPAIGN, NOTIFICATIONS)),
     *((3038, policy, NOTIFICATIONS, "rejected") for policy in (RETRY, HOLD)),
 ]
 
@@ -80,7 +83,7 @@ def test_a_refused_message_goes_where_its_code_says(
     said = answer(item(message_id(0), state, code))
     verdicts = judge_answer(said, named(jobs(1)), lane(kind, on_server_error=policy))
     assert places(verdicts) == [wanted]
-    assert bool(verdicts.stop) == (wanted == "back")
+    assert bool(verdicts.stop or verdicts.account) == (wanted == "back")
 
 
 def test_a_refused_message_keeps_the_code_and_who_gave_it() -> None:
@@ -142,7 +145,7 @@ SAID = st.builds(
         st.sampled_from([message_id(0, 2), "somebody.else.1", "", message_id(99)]),
     ),
     st.sampled_from([*sorted(TAKEN | TURNED_AWAY), "unknown", "pondering", ""]),
-    st.one_of(st.none(), st.sampled_from([0, -1, 429, 1002, 1200, 1400, 2000, 3038, 70000])),
+    st.one_of(st.none(), st.sampled_from([0, -1, 429, 1002, 1200, 1400, 2000, 3027, 3038, 70000])),
     st.one_of(st.none(), st.just("5c1a7a4c-0000-4000-8000-000000000000"), st.just("no uuid")),
 )
 LANES = st.builds(
@@ -158,7 +161,7 @@ def test_whatever_the_answer_says_every_message_lands_in_exactly_one_list(
     those = jobs(6)
     verdicts = judge_answer(answer(*said), named(those), of)  # type: ignore[arg-type]
     assert Counter(everyone(verdicts)) == Counter(those)
-    assert bool(verdicts.stop) == bool(verdicts.back)
+    assert bool(verdicts.stop or verdicts.account) == bool(verdicts.back)
 
 
 @settings(max_examples=200, deadline=None)
@@ -181,47 +184,107 @@ def test_a_server_error_is_retried_or_held_as_the_lane_wants(kind: str) -> None:
 
 
 def test_a_refusal_that_concerns_them_all_keeps_the_jobs_and_says_why() -> None:
-    assert judge_stop(jobs(2), 401, 1200) == Verdicts(
+    assert judge_stop(jobs(2), Refused(401, 1200), Concern.ACCOUNT) == Verdicts(
         back=jobs(2),
-        stop=[
+        account=[
             "the provider refused the request with HTTP 401, code 1200: "
             "the API key is missing or wrong"
         ],
     )
-    assert judge_stop([], 403, None).stop == ["the provider refused the request with HTTP 403"]
+    assert judge_stop([], Refused(400), Concern.LANE).stop == [
+        "the provider refused the request with HTTP 400"
+    ]
 
 
+@pytest.mark.parametrize("kind", [CAMPAIGN, NOTIFICATIONS])
+def test_a_code_about_the_account_on_one_message_concerns_the_sub_account(kind: str) -> None:
+    said = answer(item(message_id(0)), *(item(message_id(i), "rejected", 1200) for i in (1, 2)))
+    verdicts = judge_answer(said, named(jobs(3)), lane(kind))
+    assert (verdicts.back, verdicts.stop) == ([job(1), job(2)], [])
+    assert verdicts.account == [
+        "the provider refused a message with code 1200: the API key is missing or wrong"
+    ]
+
+
+def test_a_channel_that_only_some_messages_miss_is_not_the_fault_of_the_sub_account() -> None:
+    said = answer(item(message_id(0)), item(message_id(1), "rejected", 3027))
+    campaign = judge_answer(said, named(jobs(2)), lane(CAMPAIGN))
+    assert (campaign.back, len(campaign.stop), campaign.account) == ([job(1)], 1, [])
+    single = judge_answer(said, named(jobs(2)), lane(NOTIFICATIONS))
+    assert single.rejected == [(job(1), (Origin.API, 3027))]
+    assert (single.back, single.stop, single.account) == ([], [], [])
+
+
+ACCOUNT, LANE, MESSAGES = Concern.ACCOUNT, Concern.LANE, Concern.MESSAGES
 REQUESTS = [
-    # status, code, stops a campaign, stops a notification lane
-    (401, 1200, True, True),
-    (403, None, True, True),
-    (403, 3038, True, True),
-    (404, 1300, True, True),
-    (404, 9999, True, True),
-    (410, None, True, True),
-    (400, 1001, True, True),
-    (400, 3035, True, True),
-    (400, None, True, True),
-    (400, 3038, True, False),
-    (400, 3010, True, False),
-    (400, 1000, True, False),
-    (400, 9999, True, False),
-    (422, 3041, False, False),
-    (400, 1002, False, False),
-    (413, None, False, False),
-    (429, 429, False, False),
-    (500, 2000, False, False),
-    (503, None, False, False),
+    # status, code, what it concerns in a campaign, in a notification lane
+    (401, 1200, ACCOUNT, ACCOUNT),
+    (403, None, ACCOUNT, ACCOUNT),
+    (403, 3038, ACCOUNT, ACCOUNT),
+    (404, 1300, ACCOUNT, ACCOUNT),
+    (404, 9999, ACCOUNT, ACCOUNT),
+    (410, None, ACCOUNT, ACCOUNT),
+    (400, 1001, ACCOUNT, ACCOUNT),
+    (400, 3035, ACCOUNT, ACCOUNT),
+    (400, None, LANE, LANE),
+    (409, None, LANE, MESSAGES),
+    (409, 3060, LANE, MESSAGES),
+    (400, 3038, LANE, MESSAGES),
+    (400, 3010, LANE, MESSAGES),
+    (400, 1000, LANE, MESSAGES),
+    (400, 9999, LANE, MESSAGES),
+    (422, 3041, MESSAGES, MESSAGES),
+    (400, 1002, MESSAGES, MESSAGES),
+    (413, None, MESSAGES, MESSAGES),
+    (429, 429, MESSAGES, MESSAGES),
+    (500, 2000, MESSAGES, MESSAGES),
+    (503, None, MESSAGES, MESSAGES),
 ]
 
 
 @pytest.mark.parametrize(("status", "code", "campaign", "notifications"), REQUESTS)
-def test_a_refused_request_stops_only_the_lanes_that_it_concerns(
-    status: int, code: int | None, campaign: bool, notifications: bool
+def test_a_refused_request_holds_up_only_what_it_concerns(
+    status: int, code: int | None, campaign: Concern, notifications: Concern
 ) -> None:
     refused = Refused(status, code)
-    assert stops_lane(refused, lane(CAMPAIGN)) is campaign
-    assert stops_lane(refused, lane(NOTIFICATIONS)) is notifications
+    assert concern_of(refused, lane(CAMPAIGN)) is campaign
+    assert concern_of(refused, lane(NOTIFICATIONS)) is notifications
+
+
+def test_a_channel_that_is_missing_again_is_missing_to_the_lane() -> None:
+    refused, said = Refused(400, 3035), answer(item(message_id(0), "rejected", 3027))
+    assert concern_of(refused, lane(CAMPAIGN), suspect=True) is Concern.LANE
+    assert concern_of(refused, lane(NOTIFICATIONS), suspect=True) is Concern.MESSAGES
+    assert concern_of(Refused(401), lane(CAMPAIGN), suspect=True) is Concern.ACCOUNT
+    campaign = judge_answer(said, named(jobs(1)), lane(CAMPAIGN), suspect=True)
+    assert (campaign.back, len(campaign.stop), campaign.account) == ([job(0)], 1, [])
+    single = judge_answer(said, named(jobs(1)), lane(NOTIFICATIONS), suspect=True)
+    assert (single.rejected, single.account) == ([(job(0), (Origin.API, 3027))], [])
+
+
+@pytest.mark.parametrize(
+    ("code", "concerned"),
+    [
+        ((Origin.API, 3038), True),
+        ((Origin.REQUEST, 3033), True),
+        ((Origin.HTTP, 409), True),
+        ((Origin.API, 3041), False),  # a value of this person's
+        ((Origin.API, 1002), False),
+        ((Origin.API, 3010), False),
+        ((Origin.LOCAL, 6), False),
+        ((Origin.HTTP, 413), False),
+    ],
+)
+def test_a_code_about_the_template_concerns_all_that_use_it(
+    code: tuple[Origin, int], concerned: bool
+) -> None:
+    assert concerns_template(code) is concerned
+
+
+def test_a_server_error_is_one_for_the_whole_request() -> None:
+    assert is_server_error(Refused(500, 2000))
+    assert is_server_error(Refused(400, 2000))
+    assert not any(map(is_server_error, (Refused(429), Refused(401), NoAnswer("reset"))))
 
 
 def test_only_a_server_error_that_may_be_retried_is_posted_again_at_once() -> None:

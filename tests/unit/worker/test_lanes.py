@@ -28,7 +28,7 @@ def test_a_sender_has_the_limits_and_the_address_of_its_sub_account() -> None:
 @pytest.mark.parametrize(
     ("sub_account", "words"),
     [
-        (None, "not configured on this worker"),
+        (None, "not configured here"),
         (SubAccount(), "has no API key"),
         (SubAccount(api_key_env="SENDMANY_NO_SUCH_KEY"), "has no API key"),
         (SubAccount(api_key_file=Path("/nowhere/key")), "cannot be read"),
@@ -93,9 +93,6 @@ async def test_a_lane_that_has_ended_is_forgotten() -> None:
 
 
 def test_trouble_is_written_where_people_look_for_reasons() -> None:
-    assert note_trouble("spring-a1b2c3", "why").args == (
-        "HSET",
-        "sm:{spring-a1b2c3}:meta",
-        "reason",
-        "why",
-    )
+    call = note_trouble("spring-a1b2c3", "why")
+    assert (call.script, call.keys) == ("write_hint", ("sm:{spring-a1b2c3}:meta",))
+    assert call.args == ("HSET", "reason", "why")

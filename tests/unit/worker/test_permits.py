@@ -16,7 +16,7 @@ UNLIMITED = Sender("shop", ENDPOINT, Limits(0, 1, 0, 0), 8)
 
 async def wait_for(time: Time, *replies: Permits, patience: float = 30) -> bool:
     office = PermitOffice(tools(FakeStore(*replies), time))
-    return await office.wait_for(LIMITED, 100, urgent=False, patience=patience)
+    return await office.wait_for(LIMITED, 100, urgent=False, patience=patience) is not None
 
 
 async def test_permits_that_are_granted_at_once_cost_no_time() -> None:

@@ -151,6 +151,19 @@ def test_a_phone_number_stands_in_its_record_alone() -> None:
     assert what.long_ids == []
 
 
+def test_what_is_skipped_keeps_its_attempts_and_is_counted_and_on_no_dead_list() -> None:
+    why: Code = (Origin.LOCAL, LocalReason.SUPPRESSED)
+    verdicts = Verdicts(skipped=[(job(0, attempts=2), why)])
+    found = records(verdicts, [job(0, attempts=2)])[0]
+    assert (found.state, found.attempts, found.code) == (State.SKIPPED, 2, LocalReason.SUPPRESSED)
+    what = settlement_of(flight(jobs(1)), verdicts, tools())
+    assert (what.counts, what.codes, what.dead) == (
+        {State.SKIPPED: 1},
+        {"skipped:local:8": 1},
+        [],
+    )
+
+
 def test_a_message_that_was_never_posted_has_no_time_of_posting() -> None:
     flown = flight(jobs(1))
     flown.posted_ms = 0
@@ -160,7 +173,7 @@ def test_a_message_that_was_never_posted_has_no_time_of_posting() -> None:
     assert (found.posted_at, found.changed_at) == (0, NOW)
 
 
-LISTS = ("accepted", "rejected", "retry", "doubtful", "held", "back")
+LISTS = ("accepted", "rejected", "retry", "doubtful", "held", "back", "skipped")
 CODES = st.sampled_from([API_1002, SERVER_ERROR, MISSING, (Origin.API, 70000), (Origin.API, -1)])
 FATES = st.lists(
     st.tuples(st.sampled_from(LISTS), st.integers(0, 20), CODES), min_size=1, max_size=40

@@ -179,3 +179,35 @@ def test_a_child_lets_go_of_the_end_that_the_main_process_closes(
 def test_a_pool_without_children_does_not_stop_itself(pipe: tasks._Process) -> None:
     tasks._start_child()
     assert not has_ended(pipe)
+
+
+def test_work_is_found_without_any_task(
+    engine: FakeEngine, sent: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise OperationalError("full")
+
+    monkeypatch.setattr(tasks.app, "send_task", fail)
+    monkeypatch.setattr(tasks, "SWEEP_REQUEST_SECONDS", 0.001)
+    engine.found = True
+    engine.slices = [True, True, False]  # no other task can be sent: it goes on
+    engine.on_drain = [lambda: None, lambda: None, lambda: None, tasks._process.ticking.set]
+    tasks._look_for_work()
+    assert engine.drained == 4
+
+
+def test_looking_for_work_survives_a_fault_and_ends_with_the_process(
+    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faults: list[Exception] = [StoreUnavailable("away"), ValueError("a fault of ours")]
+
+    def sweep() -> bool:
+        if faults:
+            raise faults.pop(0)
+        engine.stopping = True
+        return False
+
+    monkeypatch.setattr(tasks, "SWEEP_REQUEST_SECONDS", 0.001)
+    monkeypatch.setattr(engine, "sweep", sweep)
+    tasks._look_for_work()
+    assert (faults, engine.drained) == ([], 0)

@@ -225,6 +225,17 @@ async def test_the_messages_of_a_lane_are_listed_as_json_lines(http: httpx.Async
     assert len(everything.splitlines()) == 2
 
 
+async def test_arrivals_are_listed_as_json_lines(http: httpx.AsyncClient, time: Time) -> None:
+    await http.post(BATCH, json=batch(message(1), message(2)))
+    time.now += 1.5
+    await http.post(BATCH, json=batch(message(3)))
+    lines = (await http.get("/sandbox/ledger/arrivals")).text.splitlines()
+    account = BATCH.split("/")[-3]
+    arrivals = [json.loads(line) for line in lines]
+    assert [what for _, *what in arrivals] == [[account, 2], [account, 1]]
+    assert arrivals[1][0] - arrivals[0][0] == 1.5
+
+
 async def test_a_reset_forgets_everything(http: httpx.AsyncClient, time: Time) -> None:
     await http.post(BATCH, json=batch(message(1)))
     time.now += 10

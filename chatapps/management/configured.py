@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from chatapps.client import ChatAppsClient, Endpoint, Timeouts, open_client
+from chatapps.client import ChatAppsClient, Timeouts, open_client
+from chatapps.endpoints import endpoint_of
 from chatapps.management import Account, AccountCalls
 from config.sections import SettingsError
 from config.settings import Settings
@@ -38,15 +39,7 @@ def webhook_account(settings: Settings, sub_account: str) -> Account:
     configured = settings.sub_accounts[sub_account]
     if configured.account_id is None:
         raise _missing(sub_account, "account_id")
-    key = configured.key()
-    if key is None:
-        raise SettingsError(
-            f"{sub_account} has no API key: set api_key_env or api_key_file of the sub-account."
-        )
-    try:
-        endpoint = Endpoint(configured.url, sub_account, key)
-    except ValueError as error:
-        raise SettingsError(f"The API key of {sub_account} cannot be used: {error}") from error
+    endpoint = endpoint_of(settings, sub_account)
     return Account(endpoint, configured.account_id, configured.channel_id or "")
 
 

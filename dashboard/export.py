@@ -1,15 +1,18 @@
 """Who got what: a lane's messages as rows of CSV or JSON lines, one message at a time."""
 
 import csv
+import io
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
-from typing import TextIO
+from itertools import islice
+from typing import Literal, TextIO
 
-from sendmany.words import explain_code, iso
+from dashboard.words import explain_code, iso
 from store.listing import Listed
 from store.outcomes import Origin
 
+BLOCK_MESSAGES = 500
 MISSING = "missing"
 """The state of a message that is nowhere; `verify` tells more."""
 
@@ -61,10 +64,27 @@ def international(recipient: str) -> str:
         return recipient
 
 
-def write_csv(stream: TextIO, messages: Iterable[Listed]) -> int:
+def export_blocks(
+    layout: Literal["csv", "jsonl"], messages: Iterable[Listed], size: int = BLOCK_MESSAGES
+) -> Iterator[str]:
+    """The same text as the writers write, some hundred messages at a time."""
+    rest = iter(messages)
+    first = True
+    while (part := list(islice(rest, size))) or first:
+        text = io.StringIO()
+        if layout == "csv":
+            write_csv(text, part, header=first)
+        else:
+            write_json_lines(text, part)
+        first = False
+        yield text.getvalue()
+
+
+def write_csv(stream: TextIO, messages: Iterable[Listed], *, header: bool = True) -> int:
     """Write a header and a row a message; returns how many."""
     writer, n = csv.writer(stream, lineterminator="\n"), 0
-    writer.writerow(COLUMNS)
+    if header:
+        writer.writerow(COLUMNS)
     for message in messages:
         writer.writerow(["" if value is None else value for value in _values(row(message))])
         n += 1

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from chatapps.codes import meaning
+from store.breakers import SERVER, Breaker
 from store.lanes import Lane, LaneStatus
 from store.outcomes import LocalReason, Origin
 from store.reports import LaneReport
@@ -24,6 +25,10 @@ _LOCAL = {
     LocalReason.OPERATOR: "an operator decided so",
     LocalReason.BROKEN_JOB: "what is stored of it does not fit the campaign's message",
     LocalReason.KILLS_WORKERS: "worker after worker died with it in its hands",
+    LocalReason.SUPPRESSED: "the person does not want messages",
+    LocalReason.WINDOW: "the person has not written for a day, and it is no template",
+    LocalReason.EXPIRED: "its time was over before it could go out",
+    LocalReason.BREAKER: "its template was held up, since the provider refuses it",
 }
 _STATUS = {
     LaneStatus.LOADING: "The recipients are being read; nothing is sent before the file is in.",
@@ -110,7 +115,17 @@ def explain_lane(report: LaneReport, wait: Waiting) -> list[str]:
         sentences = ["It takes messages and sends them."]
     else:
         sentences = [_STATUS[lane.status]]
-    return sentences + [sentence for sentence in _why_waiting(report, wait) if sentence]
+    sentences += [sentence for sentence in _why_waiting(report, wait) if sentence]
+    return sentences + _how_to_go_on_reading(lane)
+
+
+def _how_to_go_on_reading(lane: Lane) -> list[str]:
+    if lane.loaded or lane.kind != "campaign" or not lane.offset:
+        return []
+    return [
+        f"{several(lane.row, 'row')} of the recipients {'is' if lane.row == 1 else 'are'} in; if their "
+        "reading was cut off, launch or send the same file again: it goes on there."
+    ]
 
 
 def _how_to_go_on(lane: Lane) -> str:
@@ -132,8 +147,9 @@ def _why_waiting(report: LaneReport, wait: Waiting) -> list[str]:
     return [
         lane.reason if lane.status is LaneStatus.SENDING and report.open else "",
         _queued(report, wait),
+        *_held_templates(report, wait),
         _on_their_way(counts.get(State.IN_FLIGHT, 0)),
-        _delayed(counts.get(State.DELAYED, 0), wait),
+        _delayed(counts.get(State.DELAYED, 0), lane, wait),
         _parked(counts.get(State.PARKED, 0), lane, wait),
         _unknown(counts.get(State.UNKNOWN, 0)),
         _decidable(report, wait),
@@ -148,6 +164,8 @@ def _queued(report: LaneReport, wait: Waiting) -> str:
     start = f"{several(n, 'message')} {'waits' if n == 1 else 'wait'}"
     if status is not LaneStatus.SENDING:
         return f"{start} in the queue."
+    if wait.held_by:
+        return f"{start}: {explain_breaker(wait.held_by)}"
     if wait.blocked_until:
         until = clock(wait.blocked_until)
         return f"{start}: the provider asked {report.lane.sub_account} to pause until {until}."
@@ -156,14 +174,46 @@ def _queued(report: LaneReport, wait: Waiting) -> str:
     return f"{start} for their turn." if n > 1 else f"{start} for its turn."
 
 
+def _held_templates(report: LaneReport, wait: Waiting) -> list[str]:
+    if report.lane.kind == "campaign" or report.lane.status.ended:
+        return []
+    found = [explain_breaker(one) for one in wait.breakers if not one.holds_everything]
+    return [sentence[0].upper() + sentence[1:] for sentence in found]
+
+
+def explain_breaker(breaker: Breaker) -> str:
+    """What a breaker holds up, why, and how that ends. Begins small, and may stand alone."""
+    _, _, template = breaker.scope.partition(":")
+    name, _, language = template.rpartition(":")
+    if template:
+        what = f"notifications with the template {name} ({language}) are not sent"
+    elif breaker.scope == SERVER:
+        what = f"{breaker.sub_account} goes slow"
+    else:
+        what = f"everything of {breaker.sub_account} is held up"
+    return f"{what} since {clock(breaker.opened_at)}: {breaker.reason}. {_how_it_ends(breaker)}"
+
+
+def _how_it_ends(breaker: Breaker) -> str:
+    if breaker.probe_at == 0:
+        return "That lasts until somebody ends it: `sendmany breaker close`."
+    single = "message" if breaker.scope.startswith("template:") else "request"
+    return f"One {single} tries again after {clock(breaker.probe_at)}; if it passes, all goes on."
+
+
 def _on_their_way(n: int) -> str:
     return f"{several(n, 'message')} {'is' if n == 1 else 'are'} on the way." if n else ""
 
 
-def _delayed(n: int, wait: Waiting) -> str:
+def _delayed(n: int, lane: Lane, wait: Waiting) -> str:
     if not n:
         return ""
     when = f", the first at {clock(wait.next_retry)}" if wait.next_retry else ""
+    if lane.kind == "notifications":  # scheduled ones lie among those that failed
+        verb = "waits" if n == 1 else "wait"
+        return (
+            f"{several(n, 'message')} {verb} for a time that was set, or to be tried again{when}."
+        )
     return f"{several(n, 'message')} will be tried again{when}."
 
 

@@ -1,0 +1,225 @@
+"""What one web process takes in, with the load from a second process.
+
+`python -m bench.web --seconds 10 [--json] [--scenes single,batch,…]` starts the embedded server and a
+web process, and measures:
+
+    single      POST /v1/messages, one message a request
+    keyed       the same with an idempotency key each
+    batch       POST /v1/messages/batch, 1,000 messages a request
+    receipts    POST /webhooks, nobody applies them yet
+    applied     a worker applies receipts that are there already, three for each message
+    sustained   both at once: receipts come in, and a worker applies them
+"""
+
+import argparse
+import json
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console
+from rich.table import Table
+
+from bench.enqueue import message
+from bench.errors import BenchError
+from bench.meter import look_at_machine
+from bench.web_load import MARK, Answered
+from bench.web_stage import SECRET, WebStage, wait_until
+from sendmany.processes import ProcessError
+
+BATCH: Final = 1000
+TOLD: Final = ("sent", "delivered", "read")
+PATIENCE: Final = 300.0
+Figures = dict[str, Any]
+
+
+def single(stage: WebStage, seconds: float, people: int) -> Figures:
+    """One message a request."""
+    bodies = [json.dumps({"message": message(i)}) for i in range(BATCH)]
+    return _call(stage, "/v1/messages", bodies, seconds, connections=32)
+
+
+def keyed(stage: WebStage, seconds: float, people: int) -> Figures:
+    """One message a request, each with a key that was not there before."""
+    key = f"order-{MARK.decode()}"
+    bodies = [json.dumps({"message": message(i), "key": key}) for i in range(BATCH)]
+    return _call(stage, "/v1/messages", bodies, seconds, connections=32)
+
+
+def batch(stage: WebStage, seconds: float, people: int) -> Figures:
+    """A thousand messages a request."""
+    body = json.dumps({"messages": [{"message": message(i)} for i in range(BATCH)]})
+    path = "/v1/messages/batch"
+    return _call(stage, path, [body], seconds, connections=4, messages=BATCH)
+
+
+def receipts(stage: WebStage, seconds: float, people: int) -> Figures:
+    """A receipt a request, as the provider posts them."""
+    bodies = [receipt("nowhere", MARK.decode(), told) for told in TOLD]
+    return _call(stage, "/webhooks", bodies, seconds, connections=32, authorization=SECRET)
+
+
+def applied(stage: WebStage, seconds: float, people: int) -> Figures:
+    """What a worker does when there is much to do."""
+    lane = stage.accepted_campaign(people)
+    stage.fill_inbox(_all_receipts(lane, people))
+    all_ = stage.inbox.waiting
+    stage.start_worker()
+    wait_until(lambda: stage.inbox.waiting < all_, PATIENCE)
+    begin, cpu, left = time.monotonic(), stage.cpu(), stage.inbox.waiting
+    wait_until(lambda: stage.inbox.waiting == 0, PATIENCE)
+    took = time.monotonic() - begin
+    return {"per_s": round(left / took), "cpu_us": _per(left, cpu, stage.cpu())}
+
+
+def sustained(stage: WebStage, seconds: float, people: int) -> Figures:
+    """Receipts come in while a worker applies them."""
+    lane = stage.accepted_campaign(people)
+    stage.fill_inbox(iter([receipt(lane, "0", "sent").encode()]))
+    stage.start_worker()
+    wait_until(lambda: stage.inbox.waiting == 0, PATIENCE)  # it has come up
+    bodies = [receipt(lane, MARK.decode(), told) for told in TOLD]
+    cpu, begin = stage.cpu(), time.monotonic()
+    caller = stage.begin("/webhooks", SECRET, bodies, connections=32, seconds=seconds, every=3)
+    answered = stage.finish(caller, seconds)
+    stands, ended = stage.inbox, time.monotonic()
+    wait_until(lambda: stage.inbox.waiting == 0, PATIENCE)
+    all_applied = time.monotonic()
+    return {
+        **_figures(answered),
+        "cpu_us": _per(answered.total, cpu, stage.cpu()),
+        "applied_per_s": round(answered.total / (all_applied - begin)),
+        "waiting_at_the_end": stands.waiting,
+        "oldest_at_the_end_s": round(stands.oldest_age, 1),
+        "all_applied_after_s": round(all_applied - ended, 1),
+    }
+
+
+SCENES: Final[dict[str, Callable[[WebStage, float, int], Figures]]] = {
+    scene.__name__: scene for scene in (single, keyed, batch, receipts, applied, sustained)
+}
+
+
+def receipt(lane: str, index: str, told: str) -> str:
+    """A receipt as the provider posts it (provider docs, delivery receipts)."""
+    status = {"state": told, "timestamp": "2026-11-22T10:00:00.00Z"}
+    user = {"msisdn": "+447700900001", "channelUserId": "447700900001"}
+    payload = {
+        "umid": "5c1a7a4c-0000-4000-8000-000000000001",
+        "batchId": "5c1a7a4c-0000-4000-8000-000000000002",
+        "clientMessageId": f"{lane}.{index}.1",
+        "clientBatchId": f"{lane}.000000000000",
+        "subAccountId": "bench",
+        "channel": "WhatsApp",
+        "user": user,
+        "status": status,
+    }
+    envelope = {"namespace": "ChatApps", "eventType": "outbound_message_status_changed"}
+    return json.dumps({**envelope, "description": "bench", "payload": payload})
+
+
+def _all_receipts(lane: str, people: int) -> Iterator[bytes]:
+    for told in TOLD:
+        body = receipt(lane, MARK.decode(), told).encode()
+        for index in range(people):
+            yield body.replace(MARK, b"%010d" % index)
+
+
+def _call(
+    stage: WebStage, path: str, bodies: Sequence[str], seconds: float, *,
+    connections: int, messages: int = 1, authorization: str | None = None,
+) -> Figures:  # fmt: skip
+    cpu = stage.cpu()
+    caller = stage.begin(
+        path,
+        stage.bearer if authorization is None else authorization,
+        bodies,
+        connections=connections,
+        seconds=seconds,
+    )
+    answered = stage.finish(caller, seconds)
+    return {
+        **_figures(answered, messages),
+        "cpu_us": _per(answered.total * messages, cpu, stage.cpu()),
+    }
+
+
+def _figures(answered: Answered, messages: int = 1) -> Figures:
+    bad = {status for status in answered.statuses if not status.startswith("2")}
+    if bad:
+        raise BenchError(f"Not all was taken: {answered.statuses}")
+    requests = answered.counted / answered.seconds
+    figures: Figures = {"per_s": round(requests * messages)}
+    if messages > 1:
+        figures["requests_per_s"] = round(requests, 1)
+    load = round(answered.cpu_seconds / answered.total / messages * 1e6, 1)
+    return {**figures, "p50_ms": answered.p50_ms, "p99_ms": answered.p99_ms, "load_cpu_us": load}
+
+
+def _per(n: int, before: dict[str, float], after: dict[str, float]) -> dict[str, float]:
+    """µs on the CPU for each of them, by process."""
+    return {name: round((after[name] - before.get(name, 0)) / n * 1e6, 1) for name in after}
+
+
+def main() -> int:
+    """Measure and show; returns the exit code."""
+    chosen = _parse()
+    home = Path(tempfile.mkdtemp(prefix="bench-web-"))
+    found: dict[str, Figures] = {}
+    try:
+        for name in chosen.scenes:
+            machine = look_at_machine()
+            with WebStage(home / name) as stage:
+                found[name] = {
+                    **SCENES[name](stage, chosen.seconds, chosen.people),
+                    "machine": asdict(machine),
+                }
+            print(f"{name}: {found[name]['per_s']:,}/s", file=sys.stderr, flush=True)
+    except (BenchError, ProcessError) as error:
+        print(f"bench: {error} (logs: {home})", file=sys.stderr)
+        return 1
+    shutil.rmtree(home)
+    if chosen.json:
+        print(json.dumps(found, indent=2))
+    else:
+        _show(found)
+    return 0
+
+
+def _show(found: dict[str, Figures]) -> None:
+    table = Table("", "a second", "ms p50", "p99", "µs web", "redis", "worker", "busy elsewhere")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for name, of in found.items():
+        cpu = of["cpu_us"]
+        times = (str(of.get("p50_ms", "")), str(of.get("p99_ms", "")))
+        costs = (str(cpu.get(process, "")) for process in ("web", "redis", "worker"))
+        busy = f"{of['machine']['busy_elsewhere']:g} cores"
+        table.add_row(name, f"{of['per_s']:,}", *times, *costs, busy)
+    Console(width=100).print(table)
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench.web", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=10)
+    parser.add_argument("--people", type=int, default=50_000, help="whose receipts are applied")
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--scenes", type=_names, default=list(SCENES), help="with commas between")
+    return parser.parse_args()
+
+
+def _names(text: str) -> list[str]:
+    names = text.split(",")
+    for name in names:
+        if name not in SCENES:
+            raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(SCENES)}")
+    return names
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,157 @@
+"""The load on a web process, from a process of its own: raw HTTP over kept connections.
+
+`python -m bench.web_load FILE` (a `Load` as JSON) prints one JSON line, `Answered`. Each connection
+sends its next request when the answer to the last one has come.
+"""
+
+import asyncio
+import resource
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+from typing import cast
+
+import msgspec
+import uvloop
+
+from bench.errors import BenchError
+
+MARK = b"@@@@@@@@@@"
+"""Where the number of the request goes into a body, ten digits wide."""
+WARM_UP = 0.5  # s; answers of this time do not count
+
+
+class Load(msgspec.Struct, frozen=True):
+    """What to send, where, and how long."""
+
+    host: str
+    port: int
+    path: str
+    authorization: str
+    bodies: list[str]  # in turns
+    every: int  # the number goes on after so many requests
+    connections: int
+    seconds: float
+
+
+class Answered(msgspec.Struct, frozen=True):
+    """What came back."""
+
+    total: int  # with those of the warm-up
+    counted: int
+    seconds: float  # in which they were counted
+    statuses: dict[str, int]  # of all
+    p50_ms: float
+    p99_ms: float
+    cpu_seconds: float
+
+
+class Caller(asyncio.Protocol):
+    """One connection: a request, its answer, the next request."""
+
+    def __init__(self, requests: Iterator[bytes], answered: Callable[[int, float], bool]) -> None:
+        self._requests = requests
+        self._answered = answered
+        self._buffer = b""
+        self._sent = 0.0
+        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin."""
+        self._transport = cast(asyncio.Transport, transport)
+        self._send()
+
+    def data_received(self, data: bytes) -> None:
+        """A piece of the answer."""
+        self._buffer += data
+        head, end, body = self._buffer.partition(b"\r\n\r\n")
+        if not end or len(body) < _length(head):
+            return
+        self._buffer = b""
+        if self._answered(int(head[9:12]), time.perf_counter() - self._sent):
+            self._send()
+        else:
+            self._transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """It is over."""
+        if not self.ended.done():
+            self.ended.set_result(None)
+
+    def _send(self) -> None:
+        self._sent = time.perf_counter()
+        self._transport.write(next(self._requests))
+
+
+class Tally:
+    """Counts answers, from the end of the warm-up until the time is over."""
+
+    def __init__(self, seconds: float) -> None:
+        self.begin = time.perf_counter() + WARM_UP
+        self.end = self.begin + seconds
+        self.statuses: Counter[int] = Counter()
+        self.took: list[float] = []
+
+    def answered(self, status: int, seconds: float) -> bool:
+        """Note an answer; False when there should be no more."""
+        now = time.perf_counter()
+        self.statuses[status] += 1
+        if self.begin <= now < self.end:
+            self.took.append(seconds)
+        return now < self.end
+
+
+async def call(load: Load) -> Answered:
+    """Send, and count what comes back."""
+    requests, tally, loop = _requests(load), Tally(load.seconds), asyncio.get_running_loop()
+    callers = [
+        (
+            await loop.create_connection(
+                lambda: Caller(requests, tally.answered), load.host, load.port
+            )
+        )[1]
+        for _ in range(load.connections)
+    ]
+    await asyncio.wait_for(asyncio.gather(*(caller.ended for caller in callers)), load.seconds + 60)
+    took = sorted(tally.took)
+    if not took:
+        raise BenchError("No answer came.")
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return Answered(
+        total=tally.statuses.total(),
+        counted=len(took),
+        seconds=load.seconds,
+        statuses={str(status): n for status, n in tally.statuses.items()},
+        p50_ms=round(took[len(took) // 2] * 1000, 2),
+        p99_ms=round(took[len(took) * 99 // 100] * 1000, 2),
+        cpu_seconds=round(used.ru_utime + used.ru_stime, 2),
+    )
+
+
+def _requests(load: Load) -> Iterator[bytes]:
+    head = (
+        f"POST {load.path} HTTP/1.1\r\nHost: bench\r\nAuthorization: {load.authorization}\r\n"
+        "Content-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+    )
+    bodies = [body.encode() for body in load.bodies]
+    whole = [(head % len(body)).encode() + body for body in bodies]
+    for i in count():
+        yield whole[i % len(whole)].replace(MARK, b"%010d" % (i // load.every))
+
+
+def _length(head: bytes) -> int:
+    return int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+
+
+def main() -> None:
+    """Call and print."""
+    load = msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=Load)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        print(msgspec.json.encode(runner.run(call(load))).decode())
+
+
+if __name__ == "__main__":
+    main()

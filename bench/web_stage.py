@@ -1,0 +1,193 @@
+"""A fresh server, the web process, and a worker when it is wanted: the stage of `bench.web`."""
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+
+import msgspec
+
+from bench.errors import BenchError
+from bench.meter import cpu_seconds, family
+from bench.site import API_KEY, SUB_ACCOUNT
+from bench.web_load import Answered, Load
+from sendmany.embedded import EmbeddedServer
+from sendmany.local import Local, LocalPlan
+from sendmany.processes import Child, last_line, python, start
+from store.calls import Store
+from store.flights import Settlement, claim_batch, settle_batch
+from store.inbox import InboxFigures, add_many, read_inbox_figures
+from store.intake import Place, enqueue_rows
+from store.lanes import CampaignPlan, finish_loading, open_campaign
+from store.outcomes import NO_UMID, Origin, head, number_field, runs
+from store.states import State
+from store.tokens import Scope, Token, add_token, draw_token, token_text
+
+SECRET = "Bearer bench-webhooks"
+COMES_UP = 30.0  # s
+AT_ONCE = 1000
+
+
+class WebStage:
+    """The processes of one run; a context manager that leaves none behind.
+
+    Args:
+        home: a directory that does not exist yet.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self._cleanup = ExitStack()
+        self._worker: Child | None = None
+
+    def __enter__(self) -> "WebStage":
+        self._home.mkdir(parents=True)
+        with ExitStack() as started:
+            self._start(started)
+            self._cleanup = started.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._cleanup.close()
+
+    @property
+    def inbox(self) -> InboxFigures:
+        """How the inbox stands."""
+        return self.store.run(read_inbox_figures())
+
+    def begin(
+        self, path: str, authorization: str, bodies: Sequence[str], *,
+        connections: int, seconds: float, every: int = 1,
+    ) -> Child:  # fmt: skip
+        """Let a process begin to call."""
+        host, _, port = self.url.removeprefix("http://").rpartition(":")
+        load = Load(host, int(port), path, authorization, list(bodies), every, connections, seconds)
+        order = self._home / "load.json"
+        order.write_bytes(msgspec.json.encode(load))
+        words = python("bench.web_load", str(order))
+        return start(words, self._log("load"), env=self._environment, read_stdout=True)
+
+    def finish(self, caller: Child, seconds: float) -> Answered:
+        """What the calls brought."""
+        line = caller.first_line(seconds + COMES_UP)
+        caller.stop()
+        if not line:
+            raise BenchError(f"The load failed: {last_line(self._log('load'))}")
+        return msgspec.json.decode(line, type=Answered)
+
+    def cpu(self) -> dict[str, float]:
+        """Seconds on the CPU so far, by process."""
+        found = {
+            "web": cpu_seconds([self._web.pid]),
+            "redis": cpu_seconds([self._server_pid]),
+        }
+        if self._worker is not None:
+            found["worker"] = cpu_seconds(family(self._worker.pid))
+        return found
+
+    def start_worker(self) -> None:
+        """Start one worker with one process; it is ready when the inbox is empty."""
+        plan = LocalPlan(
+            self._home,
+            embedded=False,
+            worker_processes=1,
+            environment=tuple(self._settings.items()),
+        )
+        self._worker = Local(plan).start_worker()
+        self._cleanup.callback(self._worker.stop, 10)
+
+    def accepted_campaign(self, n: int) -> str:
+        """A campaign of n people that the provider has accepted; returns its lane."""
+        plan = CampaignPlan("Bench", SUB_ACCOUNT, b"", "digest", "file")
+        lane, _ = open_campaign(self.store, plan)
+        for first in range(0, n, AT_ONCE):
+            lines = [b"%d" % (447700900000 + i) for i in range(first, min(n, first + AT_ONCE))]
+            end = first + len(lines)
+            self.store.run(enqueue_rows(lane, Place(first), Place(end, end, end), lines, 0))
+        self.store.run(finish_loading(lane))
+        for batch in range(-(-n // AT_ONCE)):
+            self._accept(lane, f"{batch:012x}")
+        return lane
+
+    def fill_inbox(self, bodies: Iterator[bytes]) -> None:
+        """Put bodies where the web process puts them."""
+        while part := [body for body, _ in zip(bodies, range(AT_ONCE), strict=False)]:
+            self.store.run(add_many(part))
+
+    def _accept(self, lane: str, batch: str) -> None:
+        claim = self.store.run(
+            claim_batch(
+                lane, batch, owner="bench", most=AT_ONCE, most_bytes=1 << 21, lease_ms=60_000
+            )
+        )
+        now = claim.now_ms // 1000
+        start = head(State.ACCEPTED, 1, Origin.NONE, 0, now, now)
+        records = [(job.index, start + number_field(job.recipient) + NO_UMID) for job in claim.jobs]
+        what = Settlement(counts={State.ACCEPTED: len(records)}, records=runs(records))
+        self.store.run(settle_batch(lane, batch, len(records), "bench", what))
+
+    def _start(self, started: ExitStack) -> None:
+        server = EmbeddedServer(self._home / "redis")
+        started.callback(server.stop)
+        server.start()
+        assert server.child is not None
+        self._server_pid = server.child.pid
+        self.store = Store.connect(server.url)
+        started.callback(self.store.close)
+        self._settings: dict[str, str] = _settings(self._home, server.url)
+        self._environment = {**os.environ, **self._settings}
+        self._web = start(
+            python("sendmany.web_process"),
+            self._log("web"),
+            env=self._environment,
+            read_stdout=True,
+        )
+        started.callback(self._web.stop)
+        line = self._web.first_line(COMES_UP)
+        if not line:
+            raise BenchError(f"The web process failed: {last_line(self._log('web'))}")
+        self.url = str(json.loads(line)["listening"])
+        self.bearer = f"Bearer {self._token()}"
+
+    def _token(self) -> str:
+        id_, secret = draw_token()
+        token = Token(id_, "bench", frozenset({Scope.ENQUEUE}), frozenset())
+        self.store.run(add_token(token, secret))
+        return token_text(id_, secret)
+
+    def _log(self, name: str) -> Path:
+        return self._home / "logs" / f"{name}.log"
+
+
+def _settings(home: Path, redis_url: str) -> dict[str, str]:
+    account = {"base_url": "http://127.0.0.1:9", "api_key": API_KEY}
+    return {
+        "SENDMANY_REDIS_URL": redis_url,
+        "SENDMANY_BROKER_URL": "",
+        "SENDMANY_STATE_DIR": str(home),
+        "SENDMANY_SUB_ACCOUNTS": json.dumps({SUB_ACCOUNT: account}),
+        "SENDMANY_WEB__PORT": "0",
+        "SENDMANY_WEBHOOKS__AUTHORIZATION": json.dumps([SECRET]),
+        "SENDMANY_LOG_FORMAT": "json",
+    }
+
+
+def wait_until(condition: Callable[[], bool], seconds: float) -> None:
+    """Wait until something is true.
+
+    Raises:
+        BenchError: it did not become true in so many seconds.
+    """
+    give_up = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > give_up:
+            raise BenchError("It took too long.")
+        time.sleep(0.02)

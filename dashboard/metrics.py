@@ -1,0 +1,200 @@
+"""What `/metrics` shows: the sums that workers have counted, and what stands at this moment.
+
+Labels are sub-accounts, priorities, states and other words of small sets. No number, no lane and no
+message is ever one of them.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.registry import Collector
+
+from config.priorities import PRIORITIES
+from dashboard.ages import Ages
+from store.breakers import Breaker
+from store.gauges import Gauges
+from store.inbox import InboxFigures
+from store.lanes import LaneStatus
+from store.metrics import COUNTED, MICRO, Counted, sums_of
+from store.states import OPEN_STATES
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A figure that stands at a moment."""
+
+    name: str
+    meaning: str
+    labels: tuple[str, ...] = ()
+    is_sum: bool = False  # it only grows; the name is without its `_total`
+
+
+REDIS_UP = Standing(
+    "sendmany_redis_up", "1 if Redis answered; otherwise all that is kept there is missing here."
+)
+MESSAGES = Standing(
+    "sendmany_messages",
+    "Messages of lanes that have not ended, by what they wait for.",
+    ("sub_account", "priority", "state"),
+)
+OLDEST = Standing(
+    "sendmany_queue_oldest_seconds",
+    "How long the oldest job of a lane that is sending has been waiting, at least.",
+    ("sub_account", "priority"),
+)
+LANES = Standing("sendmany_lanes", "Lanes that have not ended.", ("priority", "status"))
+LOOPS = Standing(
+    "sendmany_drain_loops",
+    "Drain loops that run, by the priorities they serve; an idle common worker has none.",
+    ("serves",),
+)
+BLOCKED = Standing(
+    "sendmany_blocked_seconds",
+    "How long all workers still leave the sub-account alone because the provider asked for it.",
+    ("sub_account",),
+)
+BREAKERS = Standing(
+    "sendmany_breakers_open",
+    "Breakers that are open: what is stopped because its cause concerns more than a message.",
+    ("sub_account", "scope"),
+)
+INBOX = Standing("sendmany_inbox_webhooks", "Webhooks that were stored and not applied yet.")
+INBOX_OLDEST = Standing(
+    "sendmany_inbox_oldest_seconds", "How long ago the oldest of them was stored; 0 = none waits."
+)
+WEBHOOKS = Standing(
+    "sendmany_webhooks", "Webhooks that were dealt with, by what they were.", ("kind",), is_sum=True
+)
+OPT_WORDS = Standing(
+    "sendmany_opt_words",
+    "Replies that asked for no more messages (`out`), or took that back (`in`).",
+    ("word",),
+    is_sum=True,
+)
+STANDING = (
+    REDIS_UP, MESSAGES, OLDEST, LANES, LOOPS, BLOCKED, BREAKERS, INBOX, INBOX_OLDEST, WEBHOOKS,
+    OPT_WORDS,
+)  # fmt: skip
+
+HTTP_REQUESTS = Counted(
+    "sendmany_http_request_seconds",
+    "Time to answer a request of the HTTP API, of the web process that is asked.",
+    ("method", "route", "status"),
+    (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
+    MICRO,
+)
+BREAKER_SCOPES = ("account", "server", "template")
+
+Values = Iterable[tuple[tuple[str, ...], float]]
+"""Values by their labels."""
+
+
+class Snapshot(Collector):
+    """Families that were read before, for prometheus_client to write."""
+
+    def __init__(self, families: Iterable[Metric]) -> None:
+        self._families = list(families)
+
+    def collect(self) -> Iterable[Metric]:
+        """The families."""
+        return self._families
+
+
+def counted_families(
+    fields: Mapping[str, int], figures: Sequence[Counted] = COUNTED
+) -> Iterator[Metric]:
+    """What was counted, as Prometheus knows it."""
+    for figure in figures:
+        if figure.bounds:
+            yield _histogram(figure, fields)
+        else:
+            counter = CounterMetricFamily(figure.name, figure.meaning, labels=figure.labels)
+            for sums in sums_of(figure, fields):
+                counter.add_metric(sums.labels, sums.count)
+            yield counter
+
+
+def _histogram(figure: Counted, fields: Mapping[str, int]) -> HistogramMetricFamily:
+    family = HistogramMetricFamily(figure.name, figure.meaning, labels=figure.labels)
+    for sums in sums_of(figure, fields):
+        so_far, buckets = 0, list[tuple[str, float]]()
+        for bound, n in sums.buckets.items():
+            so_far += n
+            buckets.append((bound, so_far))
+        family.add_metric(sums.labels, buckets, sums.sum)
+    return family
+
+
+def standing_families(gauges: Gauges, ages: Ages, sub_accounts: Sequence[str]) -> Iterator[Metric]:
+    """What stands, as Prometheus knows it."""
+    now = gauges.now_ms
+    yield _family(MESSAGES, _messages(gauges, sub_accounts))
+    yield _family(OLDEST, _oldest(gauges, ages, sub_accounts))
+    yield _family(LANES, Counter((lane.priority, lane.status) for lane in gauges.lanes).items())
+    loops = [((served or "all",), n) for served, n in gauges.loops.items() if n or not served]
+    yield _family(LOOPS, loops)
+    pauses = gauges.blocked_until_ms.items()
+    yield _family(BLOCKED, [((name,), max(0, until - now) / 1000) for name, until in pauses])
+    yield _family(BREAKERS, _breakers(gauges.breakers, sub_accounts))
+    yield from _inbox(gauges.inbox)
+
+
+def _inbox(inbox: InboxFigures) -> Iterator[Metric]:
+    yield _family(INBOX, [((), inbox.waiting)])
+    yield _family(INBOX_OLDEST, [((), inbox.oldest_age)])
+    kinds = {
+        "receipt": inbox.applied,
+        "unmatched": sum(inbox.unmatched.values()),
+        "reply": inbox.replies,
+        "event": inbox.events,
+        "unreadable": inbox.unreadable,
+    }
+    yield _family(WEBHOOKS, [((kind,), n) for kind, n in kinds.items()])
+    yield _family(OPT_WORDS, [(("out",), inbox.opt_outs), (("in",), inbox.opt_ins)])
+
+
+def up_family(up: bool) -> Metric:
+    """Whether Redis answered."""
+    return _family(REDIS_UP, [((), int(up))])
+
+
+def _messages(gauges: Gauges, sub_accounts: Sequence[str]) -> Values:
+    places = product(sub_accounts, PRIORITIES, map(str, OPEN_STATES))
+    sums = dict.fromkeys(places, 0)
+    for lane in gauges.lanes:
+        for state, n in lane.open.items():
+            place = (lane.sub_account, str(lane.priority), str(state))
+            sums[place] = sums.get(place, 0) + n
+    return sums.items()
+
+
+def _oldest(gauges: Gauges, ages: Ages, sub_accounts: Sequence[str]) -> Values:
+    found = {(name, priority): 0.0 for name in sub_accounts for priority in PRIORITIES}
+    age_of = ages.look(gauges.lanes, gauges.now_ms)
+    for lane in gauges.lanes:
+        if lane.status is LaneStatus.SENDING:
+            place = (lane.sub_account, str(lane.priority))
+            found[place] = max(found.get(place, 0.0), age_of[lane.id])
+    return found.items()
+
+
+def _breakers(breakers: Iterable[Breaker], sub_accounts: Sequence[str]) -> Values:
+    sums = Counter(dict.fromkeys(product(sub_accounts, BREAKER_SCOPES), 0))
+    sums.update((breaker.sub_account, breaker.scope.partition(":")[0]) for breaker in breakers)
+    return sums.items()
+
+
+def _family(figure: Standing, values: Values) -> Metric:
+    kind = CounterMetricFamily if figure.is_sum else GaugeMetricFamily
+    family = kind(figure.name, figure.meaning, labels=figure.labels)
+    for labels, value in sorted(values):
+        family.add_metric(labels, value)
+    return family

@@ -1,0 +1,206 @@
+"""What is answered about campaigns and other lanes."""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from pydantic import BaseModel
+
+from dashboard.words import explain_lane, explain_named_code, iso
+from store.breakers import Breaker
+from store.lanes import LaneStatus, Priority
+from store.reports import LaneReport
+from store.states import State
+from store.waiting import Waiting
+
+
+class LaneOut(BaseModel):
+    """A campaign, or a lane of single messages, and its figures at one moment. Times are UTC."""
+
+    id: str
+    name: str
+    kind: Literal["campaign", "notifications"]
+    sub_account: str
+    priority: Priority
+    status: LaneStatus
+    reason: str  # why it stopped
+    loaded: bool  # False: recipients are still coming, or were cut off
+    recipients: int
+    duplicates: int
+    rejects: int
+    accepted: int  # messages that the provider has
+    done: int  # messages that have ended
+    open: int  # messages that have not
+    counts: dict[State, int]
+    requests: int
+    mean_batch: float
+    retried: int
+    balanced: bool  # the counts add up to the recipients
+    opened_at: str | None
+    started_at: str | None
+    finished_at: str | None
+
+
+class LanePage(BaseModel):
+    """Some lanes, newest first."""
+
+    items: list[LaneOut]
+    next: str | None  # the cursor of the next page; none: this is the last
+
+
+class BreakerOut(BaseModel):
+    """A breaker that is open: what it holds up, why, and when it is tried again."""
+
+    sub_account: str
+    scope: str
+    reason: str
+    by: Literal["worker", "operator", "provider"]
+    opened_at: str | None
+    probe_at: str | None  # none: it is closed only by hand
+    failures: int
+
+
+class WaitsOut(BaseModel):
+    """What messages of a lane may have to wait for."""
+
+    sending_loops: int  # of workers, that run at this moment and serve its priority
+    blocked_until: str | None  # the provider asked for a pause
+    next_retry: str | None
+    next_decision: str | None  # about messages that were posted without a trustworthy answer
+
+
+class ReadingOut(BaseModel):
+    """How far the recipient file has been read."""
+
+    bytes: int
+    rows: int
+    resumable: bool  # send the same file again and it goes on here
+
+
+class CampaignOut(LaneOut):
+    """One campaign in full."""
+
+    progress: float  # share of the messages that have ended, 0 to 1
+    messages_per_second: float | None  # ended, on average since it began
+    seconds_left: float | None  # at that rate, while it is being sent
+    file: ReadingOut
+    breakers: list[BreakerOut]
+    waits: WaitsOut
+    why: list[str]  # the same in sentences
+
+
+class FailureOut(BaseModel):
+    """Messages that came to the same end for the same cause; `tried` are those that tried again."""
+
+    state: State
+    origin: str
+    code: int | None
+    messages: int
+    meaning: str
+
+
+class FailuresOut(BaseModel):
+    """All causes for which messages of a campaign failed, most frequent first."""
+
+    items: list[FailureOut]
+
+
+def lane_out(report: LaneReport) -> LaneOut:
+    """A lane as it is answered."""
+    return LaneOut(**_fields(report))
+
+
+def campaign_out(report: LaneReport, wait: Waiting, breakers: Sequence[Breaker]) -> CampaignOut:
+    """A campaign in full."""
+    lane = report.lane
+    rate = _rate(report, wait.now)
+    sending = lane.status is LaneStatus.SENDING and rate
+    return CampaignOut(
+        **_fields(report),
+        progress=round(report.done / lane.next_index, 4) if lane.next_index else 0.0,
+        messages_per_second=rate,
+        seconds_left=round(report.open / rate, 1) if sending and rate else None,
+        file=ReadingOut(bytes=lane.offset, rows=lane.row, resumable=not lane.loaded),
+        breakers=[breaker_out(breaker) for breaker in breakers],
+        waits=WaitsOut(
+            sending_loops=wait.loops,
+            blocked_until=moment_out(wait.blocked_until),
+            next_retry=moment_out(wait.next_retry),
+            next_decision=moment_out(wait.next_decision),
+        ),
+        why=explain_lane(report, wait),
+    )
+
+
+def breaker_out(breaker: Breaker) -> BreakerOut:
+    """A breaker as it is answered."""
+    return BreakerOut(
+        sub_account=breaker.sub_account,
+        scope=breaker.scope,
+        reason=breaker.reason,
+        by=breaker.by,
+        opened_at=moment_out(breaker.opened_at),
+        probe_at=moment_out(breaker.probe_at),
+        failures=breaker.failures,
+    )
+
+
+def failures_out(report: LaneReport) -> FailuresOut:
+    """The causes of a lane."""
+    found = [_failure(name, n) for name, n in report.codes.items()]
+    return FailuresOut(
+        items=sorted(found, key=lambda one: (-one.messages, one.state, one.code or 0))
+    )
+
+
+def moment_out(ms: int | None) -> str | None:
+    """A time in UTC; None for never."""
+    return iso(ms / 1000) if ms else None
+
+
+def _fields(report: LaneReport) -> dict[str, Any]:
+    lane = report.lane
+    return {
+        "id": lane.id,
+        "name": lane.name,
+        "kind": lane.kind,
+        "sub_account": lane.sub_account,
+        "priority": lane.priority,
+        "status": lane.status,
+        "reason": lane.reason,
+        "loaded": lane.loaded,
+        "recipients": lane.next_index,
+        "duplicates": lane.duplicates,
+        "rejects": lane.rejects,
+        "accepted": report.accepted,
+        "done": report.done,
+        "open": report.open,
+        "counts": report.counts,
+        "requests": report.requests,
+        "mean_batch": round(report.mean_batch, 1),
+        "retried": report.stats.get("retried", 0),
+        "balanced": report.balanced,
+        "opened_at": moment_out(lane.opened_at),
+        "started_at": moment_out(lane.started_at),
+        "finished_at": moment_out(lane.finished_at),
+    }
+
+
+def _rate(report: LaneReport, now: int) -> float | None:
+    """Messages that ended a second, from the first request to the last, or to now."""
+    lane = report.lane
+    if not lane.started_at or not report.done:
+        return None
+    seconds = max(1, (lane.finished_at or now) - lane.started_at) / 1000
+    return round(report.done / seconds, 2)
+
+
+def _failure(name: str, messages: int) -> FailureOut:
+    state, _, code = name.partition(":")
+    origin, _, number = code.partition(":")
+    return FailureOut(
+        state=State(state),
+        origin=origin,
+        code=int(number) if number.isdecimal() else None,
+        messages=messages,
+        meaning=explain_named_code(code),
+    )

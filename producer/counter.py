@@ -1,0 +1,161 @@
+"""The counter at which messages are handed in: what storing them takes, written once as plans.
+
+    choose the lane of the day → store (one script) → announce the lane → wake somebody
+
+Only the storing counts. What follows is hints: where they fail the sweep finds the messages, and
+nobody is told that a message that is stored were not.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import structlog
+
+from config.settings import Settings
+from producer.items import Enqueued, Item, pack_item
+from producer.policies import notification_policies
+from producer.wake import SendDrain
+from store.drains import wake_drain
+from store.errors import StoreError, StoreRefused
+from store.intake import NewMessage, Taken, enqueue_messages
+from store.lanes import Priority, announce, notification_lane, opened_notifications
+from store.plans import Plan, ask
+from store.waiting import now_ms
+
+log = structlog.get_logger(__name__)
+
+AT_ONCE = 500
+"""Messages that go to the store in one call …"""
+BYTES_AT_ONCE = 2 * 1024 * 1024
+"""… and their bytes, roughly: a lane is locked for others meanwhile."""
+
+
+class Order(NamedTuple):
+    """A message and where it is to go."""
+
+    message: NewMessage
+    account: str
+    priority: Priority
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """Makes the plans. Holds nothing but which lanes it has opened.
+
+    Args:
+        send_drain: sends a Celery wake-up; may block.
+        clock: names the day's lane. Redis' clock decides where the two differ.
+    """
+
+    settings: Settings
+    send_drain: SendDrain
+    clock: Callable[[], datetime]
+    opened: set[str] = field(default_factory=set)
+
+    def enqueue(
+        self, items: Iterable[Item], account: str, priority: Priority
+    ) -> Plan[list[Enqueued]]:
+        """Check everything, then store it group by group.
+
+        Raises:
+            MessageError, BadTiming: an item is not in order; nothing is stored.
+            StoreError: groups before this one are stored.
+        """
+        packed = yield from self.pack(items)
+        answers: list[Enqueued] = []
+        for group in groups(packed):
+            answers += yield from self.put(group, account, priority)
+        return answers
+
+    def pack(self, items: Iterable[Item]) -> Plan[list[NewMessage]]:
+        """Check everything; where times are given, by Redis' clock."""
+        items = list(items)
+        now = (yield from ask(now_ms())) if any(item.timed for item in items) else 0
+        return [pack_item(item, now) for item in items]
+
+    def put_each(self, orders: Sequence[Order]) -> Plan[list[Enqueued | StoreError]]:
+        """Store messages of several lanes; those that are not known to be stored have the error.
+
+        After the first error nothing more is tried: who is away would be waited for again and again.
+        """
+        answers: dict[int, Enqueued] = {}
+        error: StoreError | None = None
+        for (account, priority), places in _by_lane(orders).items():
+            left = iter(places)
+            for group in groups(orders[place].message for place in places):
+                mine = [next(left) for _ in group]
+                try:
+                    put = () if error else (yield from self.put(group, account, priority))
+                except StoreError as failed:
+                    error, put = failed, ()
+                answers.update(zip(mine, put, strict=False))
+        failure = error or StoreError("not tried")
+        return [answers.get(place, failure) for place in range(len(orders))]
+
+    def put(
+        self, group: Sequence[NewMessage], account: str, priority: Priority
+    ) -> Plan[list[Enqueued]]:
+        """Store at most `AT_ONCE` messages, and see that somebody sends them."""
+        lane, taken = yield from self._store(group, account, priority)
+        if any(how is Taken.NEW for how, _ in taken):
+            yield from self._hint(lane, priority)
+        return [Enqueued(id_, how) for how, id_ in taken]
+
+    def _store(
+        self, group: Sequence[NewMessage], account: str, priority: Priority
+    ) -> Plan[tuple[str, list[tuple[Taken, str]]]]:
+        lane = ""
+        for ask_redis in (False, True):  # the lane of a day that is over is closed
+            now = (yield from _redis_clock()) if ask_redis else self.clock()
+            lane = yield from self._lane(account, priority, now)
+            taken = yield from ask(enqueue_messages(lane, group))
+            if taken is not None:
+                return lane, taken
+            self.opened.discard(lane)
+        raise StoreRefused(f"the notification lane {lane} takes no messages")
+
+    def _lane(self, account: str, priority: Priority, now: datetime) -> Plan[str]:
+        digest = hashlib.blake2s(account.encode(), digest_size=3).hexdigest()
+        lane = notification_lane(digest, priority, now.strftime("%y%m%d"))
+        if lane not in self.opened:
+            policies = notification_policies(self.settings)
+            yield from opened_notifications(lane, account, priority, policies)
+            self.opened.add(lane)
+        return lane
+
+    def _hint(self, lane: str, priority: Priority) -> Plan[None]:
+        try:
+            yield from ask(announce(lane, priority))
+            if (yield from ask(wake_drain(for_=priority))):
+                yield self.send_drain
+        except StoreError as error:
+            log.warning("nobody could be woken; the sweep will", lane=lane, error=str(error))
+
+
+def groups(messages: Iterable[NewMessage]) -> Iterator[list[NewMessage]]:
+    """The messages in portions for one call each."""
+    group, size = list[NewMessage](), 0
+    for message in messages:
+        length = len(message.line)
+        if group and (len(group) == AT_ONCE or size + length > BYTES_AT_ONCE):
+            yield group
+            group, size = [], 0
+        group.append(message)
+        size += length
+    if group:
+        yield group
+
+
+def _by_lane(orders: Sequence[Order]) -> dict[tuple[str, Priority], list[int]]:
+    """Places of the orders by where they go."""
+    found: dict[tuple[str, Priority], list[int]] = {}
+    for place, order in enumerate(orders):
+        found.setdefault((order.account, order.priority), []).append(place)
+    return found
+
+
+def _redis_clock() -> Plan[datetime]:
+    return datetime.fromtimestamp((yield from ask(now_ms())) / 1000, UTC)

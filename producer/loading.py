@@ -1,0 +1,84 @@
+"""Putting the rows of a recipient file into a campaign, chunk by chunk, wherever they come from."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from producer.chunks import Chunk
+from producer.rejects import Reject
+from producer.seen import read_seen
+from producer.wake import SendDrain, wake
+from store.calls import Store
+from store.intake import Place, enqueue_rows
+from store.lanes import Lane, LaneStatus, announce, find_lane, finish_loading
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """How much of a file is in."""
+
+    rows: int
+    added: int
+    duplicates: int
+    rejects: int
+    offset: int  # bytes of the file
+
+
+def add_chunks(
+    store: Store,
+    lane: Lane,
+    chunks: Iterable[Chunk],
+    keep_rejects: Callable[[list[Reject]], None],
+    sum_up: Callable[[Chunk], str] = lambda _: "",
+) -> Iterator[Loaded]:
+    """Add rows that begin where the lane's file has been read to; tells after each chunk how far it is.
+
+    Args:
+        keep_rejects: is given the rejects of a chunk before the chunk is stored.
+        sum_up: what stands for all rows up to the end of a chunk; it is stored with the place.
+
+    Raises:
+        StoreUnavailable, StoreFull: do the same again later; nothing is added twice.
+        StoreRefused: the campaign takes no more, or somebody else is loading it.
+    """
+    place, seen = Place(lane.offset, lane.line, lane.row), read_seen(store, lane)
+    now = Loaded(lane.row, lane.next_index, lane.duplicates, lane.rejects, lane.offset)
+    for chunk in chunks:
+        end = Place(chunk.end.offset, chunk.end.line, chunk.end.row)
+        keep_rejects(chunk.rejects)  # first: a row must never be counted and nowhere to be found
+        lines = seen.sift(chunk.lines)
+        call = enqueue_rows(
+            lane.id,
+            place,
+            end,
+            lines,
+            len(chunk.rejects),
+            duplicates=len(chunk.lines) - len(lines),
+            rows_sum=sum_up(chunk),
+        )
+        result = store.run(call)
+        place = end
+        now = replace(
+            now,
+            rows=end.row,
+            added=now.added + result.added,
+            duplicates=now.duplicates + result.duplicates,
+            rejects=now.rejects + len(chunk.rejects),
+            offset=end.offset,
+        )
+        yield now
+
+
+def call_workers(store: Store, lane: Lane, send_drain: SendDrain) -> None:
+    """See that what is in the lane is sent soon."""
+    store.run(announce(lane.id, lane.priority))
+    wake(store, send_drain, lane.priority)
+
+
+def end_of_file(store: Store, lane: Lane, send_drain: SendDrain) -> Lane:
+    """Say that the file is in, and have it sent; gives the lane as it is then."""
+    if not lane.loaded:
+        store.run(finish_loading(lane.id))
+    lane = find_lane(store, lane.id)
+    if lane.status is LaneStatus.SENDING:
+        call_workers(store, lane, send_drain)
+    return lane

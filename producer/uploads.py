@@ -1,0 +1,198 @@
+"""Launching a campaign whose recipient file is still arriving: rows are stored while it does.
+
+Such a file cannot be read twice, nor known before its end. So the campaign is told apart by the file's
+header and how it is read, and keeps a sum of the rows that are in, beside the place up to which they
+are. Whoever sends the file again, from its start, must send the same rows up to there: they are read,
+held against the sum, and passed over; what follows is added.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain, islice
+from typing import Any
+
+from chatapps.compiled import CompiledContent
+from chatapps.preflight import Finding
+from chatapps.templates import RegisteredTemplate
+from producer.arriving import ArrivingFile
+from producer.campaign_message import prepare
+from producer.chunks import CHUNK_ROWS, Chunk, cut_chunks
+from producer.csv_header import Header, find_number_column, read_header
+from producer.errors import InputError
+from producer.loading import add_chunks, call_workers, end_of_file
+from producer.numbers import is_region
+from producer.preflight import check_rows, sample_of
+from producer.records import Position, Record, read_records
+from producer.rejects import Reject
+from producer.rows import RowPacker
+from producer.wake import SendDrain
+from store.calls import Store
+from store.lanes import CampaignPlan, Lane, Policies, Priority, find_lane, open_campaign
+
+LISTED_REJECTS = 100
+"""Unusable rows that an answer lists; all are counted."""
+SAMPLE_ROWS = 1000
+SAMPLE_BYTES = 512 * 1024
+"""Rows that are looked at before anything is stored: so many, or as many as lie in so many bytes."""
+
+TryRows = Callable[[RegisteredTemplate | None], list[Finding]]
+Check = Callable[[Sequence[str], TryRows], None]
+"""Is given the columns and a way to try some rows; raises what stops the launch."""
+
+
+class UploadDiffers(Exception):
+    """The campaign has rows that this file does not have at the same place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """What is launched, without the recipients."""
+
+    name: str
+    sub_account: str
+    message: Mapping[str, Any]
+    number_column: str | None = None
+    default_region: str | None = None
+    priority: Priority = Priority.BULK
+    policies: Policies = Policies()
+    send_while_loading: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Uploaded:
+    """What an upload came to."""
+
+    lane: Lane
+    resumed: bool  # an earlier upload had begun it
+    rejects: Sequence[Reject]  # the first of them
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """A file whose header and first rows have been read."""
+
+    header: Header
+    number_column: str
+    region: str | None
+    packer: RowPacker
+    first: list[Record]
+    rest: Iterator[Record]
+
+    @property
+    def source(self) -> str:
+        """Tells files apart as far as their beginning can."""
+        columns = self.header.delimiter.join(self.header.columns)
+        digest = hashlib.sha256(columns.encode()).hexdigest()
+        return f"upload:{digest}:{self.number_column}:{self.region or ''}"
+
+    def chunks(self, cut_at: int) -> Iterator[Chunk]:
+        """All rows, from the first; a chunk ends at byte `cut_at`."""
+        start = Position(self.header.offset, self.header.line, 0)
+        return cut_chunks(chain(self.first, self.rest), self.packer, start, CHUNK_ROWS, cut_at)
+
+
+@dataclass(slots=True)
+class _Sum:
+    """Stands for the rows so far, however they were cut into chunks; keeps the first rejects."""
+
+    rejects: list[Reject] = field(default_factory=list)
+    _jobs: Any = field(default_factory=hashlib.sha256)
+    _others: Any = field(default_factory=hashlib.sha256)
+
+    def add(self, chunk: Chunk) -> str:
+        """Add the rows of a chunk; gives the sum."""
+        self._jobs.update(b"".join([line + b"\n" for line in chunk.lines]))
+        self._others.update(b"".join([b"%d\n" % reject.line for reject in chunk.rejects]))
+        return self.value
+
+    @property
+    def value(self) -> str:
+        return f"{self._jobs.hexdigest()[:32]}{self._others.hexdigest()[:32]}"
+
+    def keep(self, rejects: Sequence[Reject]) -> None:
+        """Keep them, as long as there is room."""
+        self.rejects += rejects[: LISTED_REJECTS - len(self.rejects)]
+
+
+def receive(
+    store: Store, upload: Upload, file: ArrivingFile, send_drain: SendDrain, check: Check
+) -> Uploaded:
+    """Store the campaign and its rows as they arrive, and wake the workers. It blocks.
+
+    Raises:
+        InputError: what is wrong with message or file; nothing is stored, unless it is the text of
+            a later row that is not UTF-8.
+        UploadDiffers: the campaign was begun with other rows.
+        LaneMismatch: the name is taken by something else.
+        StoreRefused: the campaign takes no more, or somebody else is loading it.
+        StoreUnavailable, StoreFull: send the same again when Redis is well; nothing is added twice.
+        And what `check` raises, and what reading the file raises: the rows before that are in.
+    """
+    rows, content = _begin(upload, file)
+    sample = list(sample_of(rows.first, rows.header.columns, content.columns, rows.packer))
+    check(rows.header.columns, lambda template: check_rows(content, sample, template))
+    lane_id, resumed = open_campaign(store, _plan(upload, rows, content))
+    lane = find_lane(store, lane_id)
+    sum_ = _Sum()
+    chunks = rows.chunks(lane.offset)
+    _pass_over(lane, chunks, sum_)
+    for _ in add_chunks(store, lane, chunks, sum_.keep, sum_.add):
+        if upload.send_while_loading:
+            call_workers(store, lane, send_drain)
+    return Uploaded(end_of_file(store, lane, send_drain), resumed, tuple(sum_.rejects))
+
+
+def _begin(upload: Upload, file: ArrivingFile) -> tuple[_Rows, CompiledContent]:
+    """Read the header and the first rows; raises InputError."""
+    region = upload.default_region
+    if region and not is_region(region):
+        raise InputError(f'"{region}" is no region: give two letters such as GB')
+    header = read_header(file)
+    column = find_number_column(header.columns, upload.number_column)
+    content = prepare(upload.message, header.columns)
+    records = read_records(file, header.delimiter, header.offset, header.line)
+    first = _first_rows(records, header.offset)
+    if not first:
+        raise InputError("the file holds a header and no rows: add a row per recipient")
+    packer = RowPacker(header.columns, column, content.columns, region)
+    return _Rows(header, column, region, packer, first, records), content
+
+
+def _first_rows(records: Iterator[Record], start: int) -> list[Record]:
+    first: list[Record] = []
+    for record in islice(records, SAMPLE_ROWS):
+        first.append(record)
+        if record[2] - start > SAMPLE_BYTES:
+            break
+    return first
+
+
+def _plan(upload: Upload, rows: _Rows, content: CompiledContent) -> CampaignPlan:
+    return CampaignPlan(
+        name=upload.name,
+        sub_account=upload.sub_account,
+        content=content.dump(),
+        content_digest=content.digest,
+        source=rows.source,
+        priority=upload.priority,
+        policies=upload.policies,
+        early=upload.send_while_loading,
+    )
+
+
+def _pass_over(lane: Lane, chunks: Iterator[Chunk], sum_: _Sum) -> None:
+    """Read the rows that are in already; raises UploadDiffers when they are others."""
+    if not lane.offset:
+        return
+    for chunk in chunks:
+        sum_.keep(chunk.rejects)
+        sum_.add(chunk)
+        if chunk.end.offset >= lane.offset:
+            if (chunk.end.offset, sum_.value) == (lane.offset, lane.rows_sum):
+                return
+            break
+    raise UploadDiffers(
+        f'"{lane.name}" has {lane.row:,} rows of another file: send the file that it was begun with, '
+        "or choose another name."
+    )

@@ -1,0 +1,1 @@
+"""The routes of the producer: factories that the composition root calls."""

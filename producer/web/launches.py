@@ -1,0 +1,219 @@
+"""One launch over HTTP: from the body of the request to the answer."""
+
+from collections.abc import Sequence
+from typing import Any, Final, Literal
+
+from fastapi import HTTPException, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ValidationError
+from starlette.requests import ClientDisconnect
+
+from chatapps.messages import MessageError
+from chatapps.placeholders import Placeholder, UnknownColumns
+from chatapps.preflight import Finding
+from config.sections import SettingsError
+from config.settings import Settings
+from producer.campaign_message import refuse_ours
+from producer.errors import InputError
+from producer.fit import findings_about, stops
+from producer.policies import campaign_policies
+from producer.uploads import TryRows, Upload, UploadDiffers, Uploaded, receive
+from producer.wake import SendDrain
+from producer.web.form_parts import FormError, read_parts
+from producer.web.loader import load_while_receiving
+from producer.web.upload_form import CampaignForm, parse_campaign, read_campaign, read_recipients
+from store.calls import AsyncStore
+from store.errors import StoreRefused
+from store.lanes import LaneStatus, Priority
+from store.threads import ThreadStore
+from store.tokens import Token
+
+CLIENT_LEFT: Final = 400
+
+
+class FindingOut(BaseModel):
+    """What a look at the message has found that does not stop the launch, or was overruled."""
+
+    severity: Literal["error", "warning"]
+    path: str
+    message: str
+
+
+class RejectOut(BaseModel):
+    """A row that cannot be used."""
+
+    line: int  # of the file, from 1
+    reason: str
+
+
+class LaunchedOut(BaseModel):
+    """What an upload came to."""
+
+    id: str
+    name: str
+    sub_account: str
+    status: LaneStatus
+    recipients: int
+    duplicates: int
+    rejects: int
+    first_rejects: list[RejectOut]
+    resumed: bool  # an earlier upload had begun it
+    findings: list[FindingOut]
+
+
+class LaunchStopped(Exception):
+    """Messages would be refused, and nobody said `force`."""
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        super().__init__(*findings)
+        self.findings = findings
+
+
+class Preflight:
+    """Looks at the message before anything is stored, and keeps what it found."""
+
+    def __init__(self, settings: Settings, form: CampaignForm, sub_account: str) -> None:
+        self._settings = settings
+        self._form = form
+        self._sub_account = sub_account
+        self.findings: list[Finding] = []
+
+    def __call__(self, columns: Sequence[str], try_rows: TryRows) -> None:
+        """Raises LaunchStopped."""
+        self.findings = findings_about(
+            self._settings, self._sub_account, self._form.message, try_rows
+        )
+        if stops(self.findings) and not self._form.force:
+            raise LaunchStopped(self.findings)
+
+
+async def launch(
+    request: Request,
+    store: AsyncStore,
+    settings: Settings,
+    send_drain: SendDrain,
+    caller: Token,
+) -> LaunchedOut:
+    """Read an upload and launch it, row by row as it comes; whatever is wrong is an HTTPException."""
+    content_type = request.headers.get("content-type", "")
+    try:
+        parts = read_parts(content_type, request.stream())
+        form = parse_campaign(await read_campaign(parts))
+        _refuse_ours(form)
+        sub_account = choose_sub_account(settings, caller, form.sub_account)
+        preflight = Preflight(settings, form, sub_account)
+        upload = upload_of(form, settings, sub_account)
+        uploaded = await load_while_receiving(
+            read_recipients(parts),
+            lambda file: receive(ThreadStore(store), upload, file, send_drain, preflight),
+        )
+    except ValidationError as error:
+        raise RequestValidationError(
+            [{**one, "loc": ("body", "campaign", *one["loc"])} for one in error.errors()]
+        ) from error
+    except (FormError, ClientDisconnect) as error:
+        raise HTTPException(CLIENT_LEFT, str(error) or "the upload was cut") from error
+    except MessageError as error:
+        raise _unfit("The part campaign cannot be read.", error, "campaign") from error
+    except InputError as error:
+        raise _unusable(error) from error
+    except LaunchStopped as stopped:
+        raise _stopped(stopped) from stopped
+    except (StoreRefused, UploadDiffers) as error:
+        raise HTTPException(409, str(error)) from error
+    return _answer(uploaded, preflight.findings)
+
+
+def _refuse_ours(form: CampaignForm) -> None:
+    try:
+        refuse_ours(form.message)
+    except InputError as error:
+        raise _refused("The message cannot be used.", [("campaign.message", str(error))]) from error
+
+
+def choose_sub_account(settings: Settings, caller: Token, wanted: str | None) -> str:
+    """The sub-account that is meant; raises HTTPException when it is not clear, or not the caller's."""
+    if wanted is None and len(caller.sub_accounts) == 1:
+        wanted = next(iter(caller.sub_accounts))
+    if wanted is not None and not caller.may_use(wanted):
+        raise HTTPException(403, "This token is not for that sub-account.")
+    try:
+        chosen = settings.sub_account_id(wanted)
+    except SettingsError as error:
+        problem = {"path": "campaign.sub_account", "message": "name one that is configured"}
+        raise HTTPException(
+            422, {"error": "It is not clear which sub-account is meant.", "problems": [problem]}
+        ) from error
+    if not caller.may_use(chosen):
+        raise HTTPException(403, "This token is not for that sub-account.")
+    return chosen
+
+
+def upload_of(form: CampaignForm, settings: Settings, sub_account: str) -> Upload:
+    """What the form says, with the settings where it says nothing."""
+    return Upload(
+        name=form.name,
+        sub_account=sub_account,
+        message=form.message,
+        number_column=form.number_column,
+        default_region=form.default_region or settings.default_region,
+        priority=Priority(form.priority),
+        policies=campaign_policies(settings, **form.policies.model_dump()),
+        send_while_loading=form.send_while_loading,
+    )
+
+
+def _answer(uploaded: Uploaded, findings: Sequence[Finding]) -> LaunchedOut:
+    lane = uploaded.lane
+    return LaunchedOut(
+        id=lane.id,
+        name=lane.name,
+        sub_account=lane.sub_account,
+        status=lane.status,
+        recipients=lane.next_index,
+        duplicates=lane.duplicates,
+        rejects=lane.rejects,
+        first_rejects=[RejectOut(line=one.line, reason=one.reason) for one in uploaded.rejects],
+        resumed=uploaded.resumed,
+        findings=[
+            FindingOut(severity=one.severity.value, path=one.path, message=one.text)
+            for one in findings
+        ],
+    )
+
+
+def _unusable(error: InputError) -> HTTPException:
+    if isinstance(error.__cause__, MessageError):
+        return _unfit("The provider would refuse the message.", error.__cause__, "campaign.message")
+    if isinstance(error.__cause__, UnknownColumns):
+        unknown = [
+            (_under("campaign.message", one.path), _no_column(one))
+            for one in error.__cause__.unknown
+        ]
+        return _refused(str(error), unknown)
+    sentence = str(error).replace("--number-column", "number_column")
+    return _refused(sentence, [("recipients", sentence)])
+
+
+def _no_column(placeholder: Placeholder) -> str:
+    return f"there is no column {placeholder.column}"
+
+
+def _unfit(sentence: str, error: MessageError, above: str) -> HTTPException:
+    return _refused(sentence, [(_under(above, one.path), one.rule) for one in error.problems])
+
+
+def _stopped(stopped: LaunchStopped) -> HTTPException:
+    found = [(_under("campaign.message", one.path), one.text) for one in stopped.findings]
+    return _refused(
+        "Nothing was launched: the provider would refuse messages; mend them, or say force.", found
+    )
+
+
+def _under(above: str, path: str) -> str:
+    return f"{above}.{path}" if path else above
+
+
+def _refused(sentence: str, problems: Sequence[tuple[str, str]]) -> HTTPException:
+    found: list[dict[str, Any]] = [{"path": path, "message": text} for path, text in problems]
+    return HTTPException(422, {"error": sentence, "problems": found})

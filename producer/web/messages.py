@@ -1,0 +1,213 @@
+"""`/v1/messages`: the door for services. What is answered with 202 is stored."""
+
+import asyncio
+from collections import Counter as Tally
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final
+
+import msgspec
+from fastapi import APIRouter, Depends, Header, HTTPException, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+
+from config.settings import Settings
+from producer.counter import Counter, Order
+from producer.items import Enqueued
+from producer.sharing import SharedWrites
+from producer.wake import SendDrain
+from producer.web.message_models import (
+    BATCH_BODY,
+    LONGEST_KEY,
+    MESSAGE_BODY,
+    MOST_ITEMS,
+    BatchIn,
+    BatchOut,
+    MessageOut,
+    Outcome,
+)
+from producer.web.orders import Given, Refused, as_result, is_timed, order, read_item
+from store.calls import AsyncStore
+from store.errors import StoreError, StoreRefused
+from store.intake import Taken
+from store.lanes import Priority
+from store.plans import carry_out_async
+from store.tokens import Needs, Scope, Token
+from store.waiting import now_ms
+
+BREATH: Final = 200
+"""Items of a batch that are checked before others get their turn: a few milliseconds' worth."""
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        min_length=1,
+        max_length=LONGEST_KEY,
+        description="The same as `key` in the body; where both are given they must agree.",
+    ),
+]
+_OUTCOMES: Final = {
+    Taken.NEW: Outcome.ACCEPTED,
+    Taken.DUPLICATE: Outcome.DUPLICATE,
+    Taken.CONFLICT: Outcome.CONFLICT,
+}
+_CONFLICT: Final = {"description": "The key was used for another message or another person."}
+_INVALID: Final = {"description": "It does not fit; `problems` names each place."}
+_FIGURES: Final = {
+    "accepted": Outcome.ACCEPTED,
+    "duplicates": Outcome.DUPLICATE,
+    "conflicts": Outcome.CONFLICT,
+    "invalid": Outcome.INVALID,
+    "unavailable": Outcome.UNAVAILABLE,
+}
+
+
+class _Batch(msgspec.Struct, forbid_unknown_fields=True):
+    messages: Annotated[list[msgspec.Raw], msgspec.Meta(min_length=1, max_length=MOST_ITEMS)]
+
+
+_read_batch: Final = msgspec.json.Decoder(_Batch).decode
+
+
+def messages_router(
+    store: AsyncStore, settings: Settings, needs: Needs, send_drain: SendDrain
+) -> APIRouter:
+    """The routes; both need the scope `enqueue`."""
+    router = APIRouter(prefix="/v1/messages", tags=["messages"])
+    enqueue = Depends(needs(Scope.ENQUEUE))
+    door = Door(store, settings, send_drain)
+
+    @router.post(
+        "",
+        status_code=202,
+        operation_id="enqueue_message",
+        summary="Send one message to one person",
+        responses={409: _CONFLICT, 422: _INVALID},
+        response_model=MessageOut,
+        openapi_extra={"requestBody": MESSAGE_BODY},
+    )
+    async def enqueue_message(
+        request: Request,
+        caller: Annotated[Token, enqueue],
+        idempotency_key: IdempotencyKey = None,
+    ) -> Response:
+        """When this answers 202, the message is stored and will be sent, once a worker has its turn.
+
+        With a key the request may be repeated: the same key with the same message answers the first
+        id. What counts as the same is the message with its recipient; not priority, expiry, schedule.
+        After a 503, or no answer at all, the message may be stored or not: repeat it with its key.
+        """
+        return await door.take_one(await request.body(), idempotency_key, caller)
+
+    @router.post(
+        "/batch",
+        status_code=202,
+        operation_id="enqueue_messages",
+        summary="Send many messages, each to one person",
+        responses={422: {"description": "The body is no list of 1 to 10,000 messages."}},
+        response_model=BatchOut,
+        response_model_exclude_unset=True,
+        openapi_extra={"requestBody": BATCH_BODY},
+    )
+    async def enqueue_messages(request: Request, caller: Annotated[Token, enqueue]) -> Response:
+        """Every item has a result of its own, in the order of the items; a bad one refuses no other.
+
+        Keys stand in the items; the header `Idempotency-Key` means nothing here. Where Redis fails
+        midway, what is not known to be stored is `unavailable`; if nothing is stored, it is a 503.
+        """
+        return await door.take_many(_batch(await request.body()), caller)
+
+    return router
+
+
+class Door:
+    """Takes what the routes have read."""
+
+    def __init__(self, store: AsyncStore, settings: Settings, send_drain: SendDrain) -> None:
+        self._store = store
+        self._settings = settings
+        self._counter = Counter(settings, send_drain, lambda: datetime.now(UTC))
+        self._writes = SharedWrites(store, self._counter)
+
+    async def take_one(self, body: bytes, key: str | None, caller: Token) -> Response:
+        """Store one message.
+
+        Raises:
+            HTTPException: it is not taken.
+            StoreUnavailable, StoreFull: it is not known to be stored.
+        """
+        try:
+            given = read_item(msgspec.Raw(body))
+            now = await self._now() if is_timed(given) else 0
+            wanted = order(given, key, caller, self._settings, now)
+        except Refused as refused:
+            raise refused.answer() from None
+        try:
+            answer = await self._writes.add(*wanted)
+        except StoreRefused as error:
+            raise HTTPException(409, _no_lane(wanted.priority)) from error
+        if answer.taken is Taken.CONFLICT:
+            raise HTTPException(409, f"The key was used for another message, {answer.id}")
+        return _accepted({"id": answer.id, "status": _OUTCOMES[answer.taken]})
+
+    async def take_many(self, items: Sequence[Given], caller: Token) -> Response:
+        """Store what is in order; a result for each item."""
+        checked = await self._check(items, caller)
+        orders = [one for one in checked if isinstance(one, Order)]
+        stored = await carry_out_async(self._store, self._counter.put_each(orders))
+        if stored and all(isinstance(one, StoreError) for one in stored):
+            raise stored[0] if isinstance(stored[0], StoreError) else AssertionError
+        answers = iter(stored)
+        results = [
+            _result(next(answers)) if isinstance(one, Order) else as_result(one) for one in checked
+        ]
+        return _accepted(_report(results))
+
+    async def _check(self, items: Sequence[Given], caller: Token) -> list[Order | Refused]:
+        now, found = 0, list[Order | Refused]()
+        for place, item in enumerate(items):
+            try:
+                given = read_item(item)
+                now = now or (await self._now() if is_timed(given) else 0)
+                found.append(order(given, None, caller, self._settings, now))
+            except Refused as refused:
+                found.append(refused)
+            if place % BREATH == BREATH - 1:
+                await asyncio.sleep(0)
+        return found
+
+    async def _now(self) -> int:
+        return await self._store.run(now_ms())
+
+
+def _batch(body: bytes) -> Sequence[Given]:
+    try:
+        return _read_batch(body).messages
+    except (ValueError, RecursionError):  # the model tells what is wrong
+        pass
+    try:
+        return BatchIn.model_validate_json(body or b"null").messages
+    except ValidationError as error:
+        details = error.errors(include_url=False, include_input=False)
+        raise RequestValidationError(
+            [{**one, "loc": ("body", *one["loc"])} for one in details]
+        ) from None
+
+
+def _result(stored: Enqueued | StoreError) -> Mapping[str, Any]:
+    if isinstance(stored, StoreError):
+        return {"status": "unavailable"}
+    return {"status": _OUTCOMES[stored.taken], "id": stored.id}
+
+
+def _report(results: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    tally = Tally(result["status"] for result in results)
+    figures = {name: tally[outcome] for name, outcome in _FIGURES.items()}
+    return {**figures, "results": results}
+
+
+def _accepted(content: Mapping[str, Any]) -> Response:
+    return Response(msgspec.json.encode(content), 202, media_type="application/json")
+
+
+def _no_lane(priority: Priority) -> str:
+    return f"Today's {priority} notifications were cancelled: use another priority"

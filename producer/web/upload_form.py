@@ -1,0 +1,119 @@
+"""The two parts of an uploaded campaign: what is launched, and to whom."""
+
+import json
+from collections.abc import AsyncIterator
+from typing import Annotated, Any, Final, Literal, cast
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from chatapps.messages import MessageError
+from chatapps.messages.json_text import parse_object
+from chatapps.messages.problems import Problem
+from config.sections import SubAccountId
+from producer.web.form_parts import FormError, PartBegins, PartEnds, PartEvent
+
+MOST_FORM_BYTES: Final = 1024 * 1024
+CampaignName = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)
+]
+
+
+class CampaignPolicies(BaseModel):
+    """What happens when the provider leaves us in doubt; what is left out is as the settings say."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    on_unknown: Literal["hold", "resend"] | None = None
+    on_server_error: Literal["retry", "hold"] | None = None
+    settle_after: Annotated[float, Field(ge=0, le=86400, allow_inf_nan=False)] | None = None
+    window: Literal["auto", "skip", "send"] | None = None
+
+
+class CampaignForm(BaseModel):
+    """The part `campaign`."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    name: CampaignName
+    message: Annotated[
+        dict[str, Any],
+        Field(description="The provider's message without `user`; {{column}} is filled in."),
+    ]
+    sub_account: SubAccountId | None = None
+    number_column: Annotated[str, Field(min_length=1, max_length=1000)] | None = None
+    default_region: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] | None = None
+    priority: Literal["urgent", "normal", "bulk"] = "bulk"
+    policies: CampaignPolicies = CampaignPolicies()
+    send_while_loading: bool = False
+    force: Annotated[bool, Field(description="Launch even if messages would be refused.")] = False
+
+
+def form_schema() -> dict[str, Any]:
+    """The JSON schema of the part `campaign`, whole in itself: it stands deep in another document."""
+    schema = CampaignForm.model_json_schema()
+    parts = schema.pop("$defs", {})
+
+    def whole(value: Any) -> Any:
+        if isinstance(value, dict) and "$ref" in value:
+            rest = {key: other for key, other in value.items() if key != "$ref"}
+            return whole(parts[value["$ref"].rsplit("/", 1)[1]] | rest)
+        if isinstance(value, dict):
+            return {key: whole(other) for key, other in value.items()}
+        return [whole(other) for other in value] if isinstance(value, list) else value
+
+    return cast(dict[str, Any], whole(schema))
+
+
+def parse_campaign(raw: bytes) -> CampaignForm:
+    """The part `campaign`.
+
+    Raises:
+        MessageError: it is no JSON object of text.
+        pydantic.ValidationError: it does not fit.
+    """
+    form = parse_object(raw)
+    try:
+        json.dumps(form, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise MessageError(Problem("", "half of a surrogate pair is no text")) from error
+    return CampaignForm.model_validate(form)
+
+
+async def read_campaign(events: AsyncIterator[PartEvent]) -> bytes:
+    """The bytes of the first part; leaves the second one just begun.
+
+    Raises:
+        FormError: the parts are others, or the first is too large.
+    """
+    await _expect(events, "campaign")
+    form = bytearray()
+    async for event in events:
+        if isinstance(event, PartEnds):
+            break
+        assert isinstance(event, bytes)
+        form += event
+        if len(form) > MOST_FORM_BYTES:
+            raise FormError("the part campaign is larger than 1 MiB")
+    await _expect(events, "recipients")
+    return bytes(form)
+
+
+async def _expect(events: AsyncIterator[PartEvent], name: str) -> None:
+    event = await anext(events, None)
+    if event != PartBegins(name):
+        raise FormError("the form has two parts in this order: campaign, then recipients")
+
+
+async def read_recipients(events: AsyncIterator[PartEvent]) -> AsyncIterator[bytes]:
+    """The bytes of the second part, up to the end of the whole body.
+
+    Raises:
+        FormError: the body was cut, or has more parts.
+    """
+    async for event in events:
+        if isinstance(event, PartEnds):
+            break
+        assert isinstance(event, bytes)
+        yield event
+    if await anext(events, None) is not None:
+        raise FormError("the form has more parts than campaign and recipients")

@@ -1,0 +1,60 @@
+"""What the commands about people share: who is meant, from the command line or a file."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from config.settings import Settings
+from dashboard.words import count, several
+from producer.errors import BadRow, InputError
+from producer.people_file import People, read_people, read_person
+from sendmany.output import say
+
+Numbers = Annotated[
+    list[str], typer.Argument(metavar="NUMBER…", help="Such as +442079460123, or user ids.")
+]
+Column = Annotated[
+    str | None,
+    typer.Option("--number-column", metavar="COLUMN", help="Of a CSV file with a header row."),
+]
+MOST_TOLD = 20
+"""Lines that are told one by one."""
+
+
+def people_named(numbers: Sequence[str], region: str | None) -> list[str]:
+    """Who is meant by what was typed.
+
+    Raises:
+        InputError: one of them is neither a number nor a user id.
+    """
+    return [person_named(text, region) for text in numbers]
+
+
+def person_named(text: str, region: str | None) -> str:
+    """As `people_named`, for one."""
+    try:
+        return read_person(text, region)
+    except BadRow as bad:
+        raise InputError(f"{bad.number or 'This'} is no phone number: {bad.reason}") from bad
+
+
+def people_in(
+    path: Path, settings: Settings, region: str | None, column: str | None
+) -> Iterator[People]:
+    """The people in a file, chunk by chunk; lines that cannot be read are told as they come."""
+    told = 0
+    for chunk in read_people(path, region or settings.default_region, column):
+        for reject in chunk.rejects[: max(0, MOST_TOLD - told)]:
+            number = f" ({reject.number})" if reject.number else ""
+            say(f"Line {reject.line}{number}: {reject.reason}.")
+        told += len(chunk.rejects)
+        yield chunk
+    if told > MOST_TOLD:
+        say(f"… and {several(told - MOST_TOLD, 'more line')} that cannot be used.")
+
+
+def these(n: int) -> str:
+    """`1 person`, `2,000 people`."""
+    return "1 person" if n == 1 else f"{count(n)} people"

@@ -1,0 +1,1 @@
+"""The HTTP API: the routes of producer and dashboard, put together and guarded."""

@@ -1,0 +1,158 @@
+"""Who may come in: a token for everything but health and webhooks, before a byte of a body is read.
+
+Everything is closed by default: a route whose author forgot to ask for a token asks for one all the
+same. What the token is good for is asked for by each route, with `needs`.
+"""
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import cache
+from typing import Any, Final
+
+from fastapi import HTTPException, Request
+from fastapi.openapi.models import HTTPBearer
+from fastapi.security.base import SecurityBase
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from sendmany.web.errors import away, problem
+from store import tokens
+from store.calls import AsyncStore
+from store.errors import StoreError, StoreUnavailable
+from store.tokens import KeptToken, Token, find_token, note_token_use, read_token_text
+
+REMEMBERED_SECONDS: Final = 3.0
+"""A revoked token works so long, in processes that have just seen it."""
+MOST_REMEMBERED: Final = 4096
+HOUR: Final = 3600.0
+CALLER: Final = "sendmany.caller"
+"""Where the scope of a request holds its token."""
+_CHALLENGE: Final = {"WWW-Authenticate": "Bearer"}
+
+
+class Tokens:
+    """Finds the token that somebody sent; remembers each for a few seconds.
+
+    Args:
+        monotonic: seconds.
+    """
+
+    def __init__(self, store: AsyncStore, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._store = store
+        self._monotonic = monotonic
+        self._known: dict[str, tuple[KeptToken, float]] = {}
+        self._noted: dict[str, float] = {}
+
+    async def of(self, authorization: str) -> Token | None:
+        """The token in an Authorization header; None if it is none of ours, or none any more.
+
+        Raises:
+            StoreUnavailable: it cannot be looked up.
+        """
+        scheme, _, given = authorization.partition(" ")
+        parts = read_token_text(given.strip()) if scheme.lower() == "bearer" else None
+        if parts is None:
+            return None
+        id, secret = parts
+        kept = await self._find(id)
+        if kept is None or not kept.proves(secret):
+            return None
+        await self._note_use(id)
+        return kept.token
+
+    async def _find(self, id: str) -> KeptToken | None:
+        now = self._monotonic()
+        known = self._known.get(id)
+        if known and now < known[1]:
+            return known[0]
+        self._known.pop(id, None)
+        kept = await self._store.run(find_token(id))
+        if kept is not None:
+            _make_room(self._known)
+            self._known[id] = kept, now + REMEMBERED_SECONDS
+        return kept
+
+    async def _note_use(self, id: str) -> None:
+        now = self._monotonic()
+        if now < self._noted.get(id, float("-inf")) + HOUR:
+            return
+        _make_room(self._noted)
+        self._noted[id] = now
+        with suppress(StoreError):  # a note for people; the caller need not suffer
+            await self._store.run(note_token_use(id))
+
+
+class Guard:
+    """Answers 401 to whoever has no token, and nothing else to anybody.
+
+    Args:
+        open_paths: need none.
+        exists: whether there is such a path at all; what does not exist needs no token to be told so.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        tokens: Tokens,
+        open_paths: frozenset[str],
+        exists: Callable[[Scope], bool],
+    ) -> None:
+        self._app = app
+        self._tokens = tokens
+        self._open = open_paths
+        self._exists = exists
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """As ASGI has it."""
+        if scope["type"] != "http" or scope["path"] in self._open:
+            return await self._app(scope, receive, send)
+        try:
+            token = await self._tokens.of(Headers(scope=scope).get("authorization", ""))
+        except StoreUnavailable:
+            return await away()(scope, receive, send)
+        if token is None and self._exists(scope):
+            return await _no_token()(scope, receive, send)
+        scope[CALLER] = token
+        return await self._app(scope, receive, send)
+
+
+class Needed(SecurityBase):
+    """A dependency that wants a token with a scope; 401 and 403 are answered here."""
+
+    def __init__(self, scope: tokens.Scope) -> None:
+        self.model = HTTPBearer(description=f"An API token with the scope `{scope}`.")
+        self.scheme_name = str(scope)
+        self._scope = scope
+
+    async def __call__(self, request: Request) -> Token:
+        """The caller's token."""
+        token: Token | None = request.scope.get(CALLER)
+        if token is None:
+            raise HTTPException(401, "An API token is needed.", _CHALLENGE)
+        if self._scope not in token.scopes:
+            raise HTTPException(
+                403,
+                f"This token has not the scope {self._scope}.",
+                {"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{self._scope}"'},
+            )
+        return token
+
+
+@cache
+def needs(scope: tokens.Scope) -> Needed:
+    """The dependency that wants a token with this scope."""
+    return Needed(scope)
+
+
+def _no_token() -> ASGIApp:
+    return problem(
+        401,
+        "An API token is needed: Authorization: Bearer sm_… (see sendmany token create).",
+        headers={**_CHALLENGE, "Connection": "close"},
+    )
+
+
+def _make_room(known: dict[str, Any]) -> None:
+    if len(known) >= MOST_REMEMBERED:
+        known.clear()

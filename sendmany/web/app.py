@@ -1,0 +1,135 @@
+"""The HTTP API as an ASGI application: routes of producer and dashboard, one guard before all of them.
+
+    Watched ─► SecurityHeaders ─► LastResort ─► Crowd ─► Guard ─► Bodies ─► routes
+     counts     on every answer    500           503      401      413, 408  403, 404, 405, 422, …
+
+`/healthz`, `/readyz` and `/webhooks` need no token; webhooks bring an Authorization of their own, see to
+their limits themselves, and are taken past all that stands between.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from importlib.metadata import version
+from typing import Final
+
+from fastapi import FastAPI
+from starlette.routing import Match, Route
+from starlette.types import Scope
+
+from config.celery_app import send_drain as send_drain_by_celery
+from config.sections import SettingsError
+from config.settings import Settings
+from dashboard.events import Events
+from dashboard.receiver import Receiver
+from dashboard.web.events import events_router
+from dashboard.web.metrics import metrics_router
+from dashboard.web.status import status_router
+from producer.wake import SendDrain
+from producer.web.campaigns import campaigns_router
+from producer.web.messages import messages_router
+from sendmany.web.access import Guard, Tokens, needs
+from sendmany.web.errors import handle_errors
+from sendmany.web.health import health_router
+from sendmany.web.limits import Answers, Bodies, Crowd
+from sendmany.web.openapi import complete
+from sendmany.web.shell import LastResort, SecurityHeaders, Shortcut
+from sendmany.web.watching import Watched
+from store.calls import AsyncStore
+from store.metrics import Tally
+
+OPEN: Final = frozenset({"/healthz", "/readyz", "/webhooks"})
+STREAMS: Final = frozenset({"/v1/events"})
+UPLOADS: Final = frozenset({"/v1/campaigns"})
+"""Their bodies are read while they come, and never held."""
+_DESCRIPTION: Final = "Sends one message to each of very many people, and says what became of each."
+
+
+def create_app(
+    settings: Settings,
+    store: AsyncStore | None = None,
+    send_drain: SendDrain = send_drain_by_celery,
+) -> FastAPI:
+    """Put the application together; it closes its store when its life ends.
+
+    Raises:
+        SettingsError: redis_url is no address, or the secrets of webhooks make no sense.
+    """
+    store = store or _connect(settings)
+    app = FastAPI(
+        title="sendmany",
+        version=version("sendmany"),
+        description=_DESCRIPTION,
+        lifespan=_life_of(store),
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.openapi = complete(app)  # type: ignore[method-assign]
+    handle_errors(app)
+    _add_routes(app, settings, store, send_drain)
+    _surround(app, settings, store)
+    _receive_webhooks(app, settings, store)
+    _watch(app, settings, store)
+    return app
+
+
+def _add_routes(app: FastAPI, settings: Settings, store: AsyncStore, send_drain: SendDrain) -> None:
+    app.include_router(health_router(store))
+    app.include_router(messages_router(store, settings, needs, send_drain))
+    app.include_router(campaigns_router(store, settings, needs, send_drain))
+    app.include_router(status_router(store, settings, needs))
+    app.state.events = Events(store, sorted(settings.sub_accounts))
+    app.include_router(events_router(store, settings, needs, app.state.events))
+
+
+def _receive_webhooks(app: FastAPI, settings: Settings, store: AsyncStore) -> None:
+    if settings.webhooks.wanted:
+        receiver = Receiver(store, settings.webhooks.secrets())
+        route = Route("/webhooks", receiver.take, methods=["POST"])
+        app.router.routes.append(route)
+        app.add_middleware(Shortcut, route=route)
+
+
+def _surround(app: FastAPI, settings: Settings, store: AsyncStore) -> None:
+    """The last one added is the first that a request meets."""
+    free = frozenset({"/healthz", "/webhooks"})
+    web = settings.web
+    app.add_middleware(Bodies, limits=web, uploads=UPLOADS, free=free)
+    app.add_middleware(Guard, tokens=Tokens(store), open_paths=OPEN, exists=_exists_in(app))
+    app.add_middleware(
+        Crowd, most=web.max_requests, most_streams=web.max_streams, streams=STREAMS, free=free
+    )
+    app.add_middleware(Answers)
+    app.add_middleware(LastResort)
+    app.add_middleware(SecurityHeaders)
+
+
+def _watch(app: FastAPI, settings: Settings, store: AsyncStore) -> None:
+    """Count all that is answered, and show it with the other figures."""
+    requests = Tally()
+    app.include_router(metrics_router(store, settings, needs, requests))
+    app.add_middleware(Watched, tally=requests, routes=app.router.routes)
+
+
+def _exists_in(app: FastAPI) -> Callable[[Scope], bool]:
+    def exists(scope: Scope) -> bool:
+        return any(route.matches(scope)[0] is not Match.NONE for route in app.router.routes)
+
+    return exists
+
+
+def _life_of(store: AsyncStore) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def life(app: FastAPI) -> AsyncIterator[None]:
+        yield
+        await store.close()
+
+    return life
+
+
+def _connect(settings: Settings) -> AsyncStore:
+    """Nothing is sent yet: the process starts though Redis is away, and says so in `/readyz`."""
+    connections = settings.web.max_requests + settings.web.max_streams + 16
+    try:
+        return AsyncStore.connect(settings.redis_url, max_connections=connections)
+    except ValueError as error:
+        raise SettingsError(f"redis_url is no address of a Redis server: {error}") from error

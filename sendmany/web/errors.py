@@ -1,0 +1,140 @@
+"""Errors over HTTP: one shape for all of them, and nothing in it that the caller did not know.
+
+    {"error": "one sentence", "problems": [{"path": "content.template.name", "message": "…"}]}
+
+What was wrong is told by its place and never repeated: it may be a phone number or a secret.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+from starlette.routing import Match
+
+from store.errors import StoreFull, StoreUnavailable
+
+MOST_PROBLEMS: Final = 100
+AWAY_SECONDS: Final = 2
+"""When to ask again while Redis is away."""
+FULL_SECONDS: Final = 30
+"""When to ask again while Redis is full: room comes when lanes expire, or somebody gives it more."""
+_METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
+_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,49}")
+
+
+class PathProblem(BaseModel):
+    """One thing that is wrong with a request."""
+
+    path: str  # such as `messages.3.content.text`; empty: the request as a whole
+    message: str
+
+
+class Problem(BaseModel):
+    """Every answer that is an error."""
+
+    error: str
+    problems: list[PathProblem] = []
+
+
+def problem(
+    status: int,
+    error: str,
+    problems: Sequence[Mapping[str, str]] = (),
+    headers: Mapping[str, str] | None = None,
+) -> JSONResponse:
+    """An answer in that shape."""
+    content = {"error": error, "problems": [dict(one) for one in problems[:MOST_PROBLEMS]]}
+    return JSONResponse(content, status, headers)
+
+
+def away() -> JSONResponse:
+    """Redis cannot serve."""
+    return problem(
+        503,
+        "The store cannot serve at the moment; nothing was changed that was not answered.",
+        headers={"Retry-After": str(AWAY_SECONDS)},
+    )
+
+
+def handle_errors(app: FastAPI) -> None:
+    """Have an application answer like this, its router's own 404 and 405 too."""
+    app.add_exception_handler(HTTPException, _refused)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(StoreUnavailable, _away)
+    app.add_exception_handler(StoreFull, _full)
+
+
+async def _refused(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    if error.status_code == 405:
+        return problem(405, "The path has not this method.", headers={"Allow": _allowed(request)})
+    detail: Any = error.detail
+    if isinstance(detail, dict):
+        return problem(
+            error.status_code, detail["error"], detail.get("problems", ()), error.headers
+        )
+    return problem(error.status_code, _sentence(str(detail)), headers=error.headers)
+
+
+async def _invalid(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    return problem(422, "The request does not fit.", list(_problems(error.errors())))
+
+
+async def _away(request: Request, error: Exception) -> JSONResponse:
+    return away()
+
+
+async def _full(request: Request, error: Exception) -> JSONResponse:
+    return problem(
+        503,
+        "The store is full and takes nothing new; what waits goes on being sent.",
+        headers={"Retry-After": str(FULL_SECONDS)},
+    )
+
+
+def _allowed(request: Request) -> str:
+    """The methods of the path; the router names those of the first room only."""
+    found = (
+        method
+        for method in _METHODS
+        for route in request.app.router.routes
+        if route.matches({**request.scope, "method": method})[0] is Match.FULL
+    )
+    return ", ".join(dict.fromkeys(found))
+
+
+def _problems(errors: Iterable[Mapping[str, Any]]) -> Iterable[dict[str, str]]:
+    for one in errors:
+        yield {"path": _path(one["loc"]), "message": _message(one)}
+
+
+def _path(place: Sequence[str | int]) -> str:
+    """A place in the body; elsewhere with `query`, `path` or `header` first. A name that the caller
+    made up may be anything, and is left out."""
+    names = place[1:] if place and place[0] == "body" else place
+    return ".".join(_part(name) for name in names)
+
+
+def _part(name: str | int) -> str:
+    if isinstance(name, int):
+        return str(name)
+    return name if _NAME.fullmatch(name) else "*"
+
+
+def _message(one: Mapping[str, Any]) -> str:
+    """What is wrong, without the words of the caller that pydantic quotes in one case."""
+    if one["type"] == "union_tag_invalid":
+        return f"The kind must be one of {one['ctx']['expected_tags']}"
+    if one["type"] == "json_invalid":
+        return "This is not JSON"
+    return str(one["msg"])
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "?", "!")) else f"{text}."

@@ -1,0 +1,83 @@
+"""Whether the process lives, and whether it can serve: open to everybody, and telling nothing else."""
+
+import asyncio
+from typing import Any, Final
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel
+
+from store.calls import AsyncStore, Call, command
+from store.errors import StoreError
+from store.inbox import add_many
+
+SECONDS: Final = 2.0
+
+
+class Health(BaseModel):
+    """The process answers."""
+
+    alive: bool
+
+
+class Readiness(BaseModel):
+    """Whether it can take something in."""
+
+    redis: bool  # answers
+    scripts: bool  # are loaded
+    room: bool  # Redis is not full
+
+
+def health_router(store: AsyncStore) -> APIRouter:
+    """`/healthz` for those who restart a process, `/readyz` for those who send it requests."""
+    router = APIRouter(tags=["health"])
+
+    @router.get("/healthz", operation_id="health", summary="Whether the process lives")
+    async def health() -> Health:
+        return Health(alive=True)
+
+    @router.get(
+        "/readyz",
+        operation_id="readiness",
+        summary="Whether it can serve",
+        responses={503: {"model": Readiness, "description": "It cannot."}},
+    )
+    async def readiness(response: Response) -> Readiness:
+        found = await ready(store)
+        if not (found.redis and found.scripts and found.room):
+            response.status_code = 503
+        return found
+
+    return router
+
+
+async def ready(store: AsyncStore) -> Readiness:
+    """Ask Redis all three questions; it has two seconds for them."""
+    try:
+        async with asyncio.timeout(SECONDS):
+            redis = await _works(store, command("PING", parse=_anything))
+            scripts = redis and await _has_scripts(store)
+            # A script of the intake that keeps nothing: a full Redis refuses even that.
+            room = redis and await _works(store, add_many([]))
+    except TimeoutError:
+        return Readiness(redis=False, scripts=False, room=False)
+    return Readiness(redis=redis, scripts=scripts, room=room)
+
+
+async def _works(store: AsyncStore, call: Call[Any]) -> bool:
+    try:
+        await store.run(call)
+    except StoreError:
+        return False
+    return True
+
+
+async def _has_scripts(store: AsyncStore) -> bool:
+    try:
+        await store.load()
+    except StoreError:
+        return False
+    return True
+
+
+def _anything(reply: Any) -> bool:
+    return True

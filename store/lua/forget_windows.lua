@@ -1,0 +1,9 @@
+-- Forgets service windows that have closed, a few at a time.
+-- KEYS: windows
+-- ARGV: most
+-- Returns: how many
+-- include: clock
+local windows, most = KEYS[1], ARGV[1]
+local closed = redis.call('ZRANGEBYSCORE', windows, '-inf', now_ms(), 'LIMIT', 0, most)
+for _, who in ipairs(closed) do redis.call('ZREM', windows, who) end
+return #closed

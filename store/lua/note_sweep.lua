@@ -1,0 +1,20 @@
+-- Notes that sweeping goes on, and says up to when leases count as run out: normally up to now. If nobody
+-- swept for a while, the store may have been away, and owners who live hold answers that they could not
+-- write down: then only what had run out before the gap counts, until they have had one whole lease.
+-- KEYS: swept
+-- ARGV: longest pause between two sweeps that is no gap, in ms; lease in ms
+-- Returns: the time up to which leases and parks count, ms
+-- include: clock
+local swept = KEYS[1]
+local pause, lease = tonumber(ARGV[1]), tonumber(ARGV[2])
+local now = now_ms()
+
+local is = redis.call('HMGET', swept, 'at', 'before', 'until')
+local at, before, until_ = tonumber(is[1] or now), tonumber(is[2] or 0), tonumber(is[3] or 0)
+if now - at > pause then
+  if now >= until_ then before = at end
+  until_ = now + lease
+end
+redis.call('HSET', swept, 'at', now, 'before', before, 'until', until_)
+if now < until_ then return before end
+return now

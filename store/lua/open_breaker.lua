@@ -1,0 +1,25 @@
+-- Opens a breaker. While it is open, the failure of its probe makes the next one wait twice as long, and
+-- other reports change nothing: requests that were in the air together fail together. An operator's word
+-- replaces any other, the provider's that of a worker, and nothing replaces an operator's.
+-- KEYS: breakers
+-- ARGV: scope, reason, by, ms before the first probe (0 = none: it is closed by hand), longest ms between
+--       probes, op of the request that failed ('' = none), most breakers of a sub-account
+-- Returns: 1 if it was opened, or opened anew by a stronger word, else 0
+-- include: breaker, clock
+local breakers = KEYS[1]
+local scope, reason, by, first, cap, op, most =
+  ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6], tonumber(ARGV[7])
+local STRENGTH = { worker = 1, provider = 2, operator = 3 }
+local now = now_ms()
+
+local is = breaker_of(breakers, scope)
+if is and is.by ~= 'operator' and op ~= '' and is.probe == op then
+  renew(breakers, scope, is, reason, now)
+  return 0
+end
+if is and STRENGTH[by] <= STRENGTH[is.by] then return 0 end
+if not is and by == 'worker' and redis.call('HLEN', breakers) >= most then return 0 end
+local breaker = new_breaker(reason, by, first, cap, now)
+if is then breaker.opened_at = is.opened_at end
+redis.call('HSET', breakers, scope, cjson.encode(breaker))
+return 1

@@ -1,0 +1,66 @@
+"""Operations of several calls, written once for blocking callers and for event loops.
+
+A plan is a generator: it yields a call and is sent the answer, or has the error of the store thrown
+in. Where it yields a plain function, that one may block; an event loop runs it in a thread.
+"""
+
+import asyncio
+from collections.abc import Callable, Generator
+from typing import Any, TypeVar
+
+from store.calls import AsyncStore, Call, Store
+from store.errors import StoreError
+
+T = TypeVar("T")
+Step = Call[Any] | Callable[[], object]
+Plan = Generator[Step, Any, T]
+
+
+def ask(call: Call[T]) -> Plan[T]:
+    """One call as a step of a plan: `answer = yield from ask(call)`."""
+    answer: T = yield call
+    return answer
+
+
+def carry_out(store: Store, plan: Plan[T]) -> T:
+    """Run a plan, waiting for each answer. Raises what the plan lets through."""
+    proceed: Callable[[], Step] = lambda: next(plan)  # noqa: E731
+    while True:
+        try:
+            step = proceed()
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        try:
+            answer = store.run(step) if isinstance(step, Call) else step()
+        except StoreError as error:
+            proceed = _throwing(plan, error)
+        else:
+            proceed = _sending(plan, answer)
+
+
+async def carry_out_async(store: AsyncStore, plan: Plan[T]) -> T:
+    """The same on an event loop."""
+    proceed: Callable[[], Step] = lambda: next(plan)  # noqa: E731
+    while True:
+        try:
+            step = proceed()
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        try:
+            answer = (
+                await store.run(step) if isinstance(step, Call) else await asyncio.to_thread(step)
+            )
+        except StoreError as error:
+            proceed = _throwing(plan, error)
+        else:
+            proceed = _sending(plan, answer)
+
+
+def _sending(plan: Plan[T], answer: object) -> Callable[[], Step]:
+    return lambda: plan.send(answer)
+
+
+def _throwing(plan: Plan[T], error: StoreError) -> Callable[[], Step]:
+    return lambda: plan.throw(error)

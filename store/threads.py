@@ -1,0 +1,22 @@
+"""An `AsyncStore` for code that waits: what reads or loads a lane step by step is written once,
+blocking, and an event loop runs it in a thread."""
+
+from typing import TypeVar
+
+from anyio import from_thread
+
+from store.calls import AsyncStore, Call, Store
+
+T = TypeVar("T")
+
+
+class ThreadStore(Store):
+    """Runs its calls in the event loop that started this thread (`anyio.to_thread`), over the
+    connections of that loop's store."""
+
+    def __init__(self, store: AsyncStore) -> None:
+        self._store = store
+
+    def run(self, call: Call[T]) -> T:
+        """Send one call and read its answer; raises what `AsyncStore.run` raises."""
+        return from_thread.run(self._store.run, call)

@@ -1,0 +1,200 @@
+"""Suppressions and windows: suppress, unsuppress, open_windows, forget_windows, screen_people."""
+
+from store.calls import Store, command
+from store.keys import lifted, windows
+from store.suppressions import (
+    EVERYWHERE,
+    Released,
+    Suppressed,
+    Suppression,
+    Why,
+    all_suppressions,
+    count_suppressions,
+    read_suppression,
+    release,
+    suppress,
+)
+from store.waiting import now_ms
+from store.windows import (
+    SUPPRESSED,
+    WINDOWS,
+    Screened,
+    channels_with_windows,
+    forget_windows,
+    last_reply,
+    open_windows,
+    screen_people,
+    window_end,
+)
+
+ANN, BOB, CLEO = "447700900001", "447700900002", "GB.1349120865530274"
+HOUR = 3_600_000
+
+
+def why(store: Store, who: str, scope: str = "shop") -> str:
+    found = store.run(read_suppression(scope, who))
+    return found.reason if found else ""
+
+
+def screened(store: Store, *people: str, policy: str = "", subject: int = 0) -> Screened:
+    names = [who.encode() for who in people]
+    return store.run(screen_people("shop", names, policy=policy, subject=subject))
+
+
+class TestSuppressions:
+    def test_it_is_kept_since_when_and_why(self, store: Store) -> None:
+        now = store.run(now_ms())
+        assert store.run(suppress("shop", [(ANN, now - 5)], Why.REPLY)) == Suppressed(new=1)
+        assert store.run(read_suppression("shop", ANN)) == Suppression(
+            ANN, "shop", now - 5, Why.REPLY
+        )
+        assert store.run(read_suppression(EVERYWHERE, ANN)) is None
+        assert store.run(count_suppressions("shop")) == 1
+
+    def test_now_is_by_redis_clock_and_nobody_says_tomorrow(self, store: Store) -> None:
+        before = store.run(now_ms())
+        store.run(suppress("shop", [(ANN, None), (BOB, before + HOUR)], Why.OPERATOR))
+        for who in (ANN, BOB):
+            found = store.run(read_suppression("shop", who))
+            assert found is not None
+            assert before <= found.since <= store.run(now_ms())
+
+    def test_a_wish_that_is_told_twice_changes_nothing(self, store: Store) -> None:
+        now = store.run(now_ms())
+        store.run(suppress("shop", [(ANN, now - 5)], Why.REPLY))
+        assert store.run(suppress("shop", [(ANN, now - 5)], Why.REPLY)) == Suppressed(known=1)
+        assert store.run(count_suppressions("shop")) == 1
+
+    def test_a_reply_does_not_weaken_what_an_operator_wrote_down(self, store: Store) -> None:
+        store.run(suppress("shop", [(ANN, None)], Why.OPERATOR))
+        store.run(suppress("shop", [(ANN, None)], Why.REPLY))
+        assert why(store, ANN) == "operator"
+        assert store.run(release("shop", [(ANN, None)], replied=True)) == Released(kept=1)
+        assert why(store, ANN) == "operator"
+
+    def test_an_operator_makes_what_a_reply_said_firm(self, store: Store) -> None:
+        store.run(suppress("shop", [(ANN, None)], Why.REPLY))
+        store.run(suppress("shop", [(ANN, None)], Why.IMPORT))
+        assert why(store, ANN) == "import"
+
+    def test_start_takes_stop_back(self, store: Store) -> None:
+        now = store.run(now_ms())
+        store.run(suppress("shop", [(ANN, now - 9)], Why.REPLY))
+        released = store.run(release("shop", [(ANN, now - 5), (BOB, now - 5)], replied=True))
+        assert released == Released(released=1, none=1)
+        assert why(store, ANN) == ""
+
+    def test_a_stop_from_before_a_start_counts_no_more_however_late_it_is_told(
+        self, store: Store
+    ) -> None:
+        now = store.run(now_ms())
+        store.run(suppress("shop", [(ANN, now - 9)], Why.REPLY))
+        store.run(release("shop", [(ANN, now - 5), (BOB, now - 5)], replied=True))
+        late = store.run(suppress("shop", [(ANN, now - 9), (BOB, now - 9)], Why.REPLY))
+        assert late == Suppressed(overtaken=2)
+        assert store.run(suppress("shop", [(ANN, now - 4)], Why.REPLY)) == Suppressed(new=1)
+
+    def test_a_start_from_before_a_stop_counts_no_more(self, store: Store) -> None:
+        now = store.run(now_ms())
+        store.run(suppress("shop", [(ANN, now - 9)], Why.REPLY))
+        store.run(suppress("shop", [(ANN, now - 3)], Why.REPLY))
+        assert store.run(release("shop", [(ANN, now - 5)], replied=True)) == Released(kept=1)
+
+    def test_an_operator_releases_anybody(self, store: Store) -> None:
+        store.run(suppress("shop", [(ANN, None)], Why.IMPORT))
+        assert store.run(release("shop", [(ANN, None), (BOB, None)])) == Released(1, 1, 0)
+        assert why(store, ANN) == ""
+
+    def test_old_releases_are_forgotten_by_and_by(self, store: Store) -> None:
+        store.run(command("ZADD", lifted("shop"), 1000, BOB, parse=int))
+        store.run(release("shop", [(ANN, store.run(now_ms()))], replied=True))
+        assert store.client.zrange(lifted("shop"), 0, -1) == [ANN.encode()]
+
+    def test_all_of_a_scope_are_told(self, store: Store) -> None:
+        people = [f"4477009{i:05}" for i in range(1500)]
+        store.run(suppress("shop", [(who, None) for who in people], Why.IMPORT))
+        store.run(suppress(EVERYWHERE, [(CLEO, None)], Why.OPERATOR))
+        assert sorted(one.who for one in all_suppressions(store, "shop")) == people
+        assert [one.who for one in all_suppressions(store, EVERYWHERE)] == [CLEO]
+
+
+class TestWindows:
+    def test_a_reply_opens_it_for_24_hours_since_it_was_written(self, store: Store) -> None:
+        written = store.run(now_ms()) - HOUR
+        assert store.run(open_windows("shop", [(ANN, written)], written=True)) == 1
+        assert store.run(window_end("shop", ANN)) == written + 24 * HOUR
+        assert store.run(window_end("bank", ANN)) == 0
+        assert store.run(last_reply("shop")) == written
+        assert store.run(channels_with_windows()) == [("shop", "whatsapp")]
+
+    def test_an_older_reply_does_not_shorten_it(self, store: Store) -> None:
+        now = store.run(now_ms())
+        store.run(open_windows("shop", [(ANN, now - HOUR)], written=True))
+        assert store.run(open_windows("shop", [(ANN, now - 2 * HOUR)], written=True)) == 0
+        assert store.run(window_end("shop", ANN)) == now + 23 * HOUR
+        assert store.run(last_reply("shop")) == now - HOUR
+
+    def test_a_reply_that_comes_a_day_late_opens_nothing(self, store: Store) -> None:
+        now = store.run(now_ms())
+        assert store.run(open_windows("shop", [(ANN, now - 25 * HOUR)], written=True)) == 0
+        assert store.run(window_end("shop", ANN)) == 0
+
+    def test_a_window_opened_by_hand_is_no_reply(self, store: Store) -> None:
+        now = store.run(now_ms())
+        store.run(open_windows("shop", [(ANN, None)], written=False, hours=72))
+        assert store.run(window_end("shop", ANN)) >= now + 72 * HOUR
+        assert store.run(last_reply("shop")) == 0
+
+    def test_closed_ones_are_forgotten_in_steps(self, store: Store) -> None:
+        key = windows("shop", "whatsapp")
+        for i in range(5):
+            store.run(command("ZADD", key, 1000 + i, f"old{i}", parse=int))
+        store.run(open_windows("shop", [(ANN, None)], written=True))
+        steps = [store.run(forget_windows("shop", "whatsapp", most=3)) for _ in range(3)]
+        assert steps == [3, 2, 0]
+        assert store.client.zrange(key, 0, -1) == [ANN.encode()]
+
+
+class TestScreenPeople:
+    def test_without_rules_nobody_is_concerned(self, store: Store) -> None:
+        assert screened(store) == Screened(0, [], [])
+        assert screened(store, ANN, BOB, policy="auto", subject=2) == Screened(0, [], [])
+
+    def test_it_tells_which_rules_there_are(self, store: Store) -> None:
+        store.run(suppress("bank", [(ANN, None)], Why.REPLY))
+        assert screened(store).rules == 0
+        store.run(suppress("shop", [(ANN, None)], Why.REPLY))
+        assert screened(store).rules == SUPPRESSED
+        assert screened(store, policy="skip").rules == SUPPRESSED | WINDOWS
+        assert screened(store, policy="auto").rules == SUPPRESSED
+        store.run(open_windows("shop", [(BOB, None)], written=True))
+        assert screened(store, policy="auto").rules == SUPPRESSED | WINDOWS
+        assert screened(store, policy="").rules == SUPPRESSED
+
+    def test_those_suppressed_here_or_everywhere_are_told_once(self, store: Store) -> None:
+        store.run(suppress("shop", [(BOB, None)], Why.REPLY))
+        store.run(suppress(EVERYWHERE, [(BOB, None), (CLEO, None)], Why.OPERATOR))
+        found = screened(store, ANN, BOB, CLEO)
+        assert (found.rules, sorted(found.suppressed), found.closed) == (SUPPRESSED, [1, 2], [])
+
+    def test_those_whose_window_is_closed_are_told(self, store: Store) -> None:
+        store.run(open_windows("shop", [(BOB, None)], written=True))
+        store.run(command("ZADD", windows("shop", "whatsapp"), 1000, CLEO, parse=int))
+        found = screened(store, ANN, BOB, CLEO, "447700900009", policy="auto", subject=3)
+        assert found == Screened(WINDOWS, [], [0, 2])
+
+    def test_somebody_without_a_name_moves_nobody_to_another_place(self, store: Store) -> None:
+        store.run(suppress("shop", [(BOB, None)], Why.REPLY))
+        assert screened(store, "", ANN, "", BOB).suppressed == [3]
+
+    def test_who_is_suppressed_is_not_told_twice(self, store: Store) -> None:
+        store.run(suppress("shop", [(ANN, None)], Why.REPLY))
+        found = screened(store, ANN, BOB, policy="skip", subject=2)
+        assert found == Screened(SUPPRESSED | WINDOWS, [0], [1])
+
+    def test_a_whole_batch_is_screened_in_one_call(self, store: Store) -> None:
+        people = [f"4477009{i:05}" for i in range(1000)]
+        store.run(suppress("shop", [(people[999], None)], Why.REPLY))
+        store.run(open_windows("shop", [(people[0], None)], written=True))
+        found = screened(store, *people, policy="skip", subject=1000)
+        assert found == Screened(3, [999], list(range(1, 999)))

@@ -1,0 +1,137 @@
+"""Time that is lost: the store was away, or the process was frozen at a bad moment."""
+
+from chatapps.answers import Result
+from store.calls import command
+from store.keys import SWEPT, lane_keys
+from store.states import State
+from tests.integration.worker.rig import Post, Rig, taken
+from worker.stop_points import Point
+
+LEASE = 120.0  # s; as the rig's settings have it
+
+
+def store_was_away(rig: Rig, lane: str, seconds: float) -> None:
+    """All that Redis' clock has noted was so much earlier."""
+    ms = int(seconds * 1000)
+    for field in ("at", "before", "until"):
+        rig.store.client.hincrby(SWEPT, field, -ms)
+    flights = lane_keys(lane).flights
+    for batch in rig.store.run(command("ZRANGE", flights, 0, -1, parse=list)):
+        rig.store.client.zincrby(flights, -ms, batch)
+
+
+class Interrupts:
+    """Does something at the first passing of a point."""
+
+    def __init__(self, rig: Rig, at: Point, seconds: float) -> None:
+        self._rig, self._at, self._seconds = rig, at, seconds
+        self.passed: list[Point] = []
+
+    def __call__(self, point: Point) -> None:
+        if point is self._at and point not in self.passed:
+            self._rig.ahead += self._seconds
+        self.passed.append(point)
+
+
+# The store was away
+
+
+async def test_a_store_that_was_away_for_long_gives_living_owners_time_to_settle(rig: Rig) -> None:
+    lane = rig.campaign(3, on_unknown="resend")
+    await rig.sweep()
+
+    async def away(post: Post) -> Result:
+        store_was_away(rig, lane, 600)
+        await rig.sweep()
+        await rig.sweep()
+        assert rig.counts(lane) == {State.IN_FLIGHT: 3}
+        return taken(post)
+
+    rig.provider.steps = [away]
+    await rig.deliver(lane)
+    assert rig.counts(lane) == {State.ACCEPTED: 3}
+    assert len(rig.provider.posts) == 1
+
+
+async def test_flights_of_the_dead_return_one_lease_after_a_gap(rig: Rig) -> None:
+    lane = rig.campaign(3)
+    await rig.claim(lane, lease_ms=int(LEASE * 1000))
+    await rig.sweep()
+    store_was_away(rig, lane, 600)
+    await rig.sweep()
+    assert rig.counts(lane) == {State.IN_FLIGHT: 3}
+    for _ in range(3):
+        store_was_away(rig, lane, LEASE / 3 + 1)  # no gap: shorter than half a lease
+        await rig.sweep()
+    assert rig.counts(lane) == {State.QUEUED: 3}
+
+
+async def test_what_had_run_out_before_the_gap_does_not_wait(rig: Rig) -> None:
+    lane = rig.campaign(3)
+    await rig.claim(lane)
+    await rig.sweep()
+    rig.due(lane)
+    store_was_away(rig, lane, 600)
+    await rig.sweep()
+    assert rig.counts(lane) == {State.QUEUED: 3}
+
+
+# The process was frozen
+
+
+async def test_a_request_that_was_held_up_after_its_mark_takes_its_turn_again(rig: Rig) -> None:
+    lane = rig.campaign(3)
+    stops = rig.pass_by = Interrupts(rig, Point.MARKED, 1)
+    await rig.deliver(lane)
+    assert rig.counts(lane) == {State.ACCEPTED: 3}
+    assert len(rig.provider.posts) == 1
+    assert stops.passed == [
+        Point.BEFORE_MARK, Point.MARKED, Point.BEFORE_MARK, Point.MARKED,
+        Point.POSTED, Point.BEFORE_SETTLE, Point.SETTLED,
+    ]  # fmt: skip
+    assert rig.watched.ran.count("acquire_permits") == 1
+    assert rig.report(lane).stats["posted"] == 3
+
+
+async def test_a_request_that_was_held_up_past_its_lease_is_not_made(rig: Rig) -> None:
+    lane = rig.campaign(3)
+    stops = Interrupts(rig, Point.MARKED, LEASE + 1)
+
+    def frozen(point: Point) -> None:
+        stops(point)
+        if point is Point.MARKED:
+            rig.due(lane)
+            key = lane_keys(lane)
+            for batch in rig.store.run(command("ZRANGE", key.flights, 0, -1, parse=list)):
+                rig.store.client.hset(
+                    key.flight(batch.decode()), "owner", ""
+                )  # somebody recovers it
+
+    rig.pass_by = frozen
+    await rig.deliver(lane)
+    assert rig.provider.posts == []
+
+
+async def test_a_store_that_is_always_slow_delays_requests_and_stops_none(rig: Rig) -> None:
+    lane = rig.campaign(3)
+
+    def slow(point: Point) -> None:
+        if point is Point.MARKED:
+            rig.ahead += 1
+
+    rig.pass_by = slow
+    await rig.deliver(lane)
+    assert rig.counts(lane) == {State.ACCEPTED: 3}
+
+
+async def test_a_store_that_takes_half_a_lease_for_the_mark_gives_the_jobs_back(rig: Rig) -> None:
+    lane = rig.campaign(3)
+
+    def dead_slow(point: Point) -> None:
+        if point is Point.MARKED:
+            rig.ahead += LEASE / 2
+
+    rig.pass_by = dead_slow
+    await rig.deliver(lane)
+    assert rig.counts(lane) == {State.QUEUED: 3}
+    assert rig.provider.posts == []

@@ -1,0 +1,77 @@
+"""Policies of a lane, and what is said at a launch about closed service windows."""
+
+from typing import Any
+
+import fakeredis
+import pytest
+
+from chatapps.compiled import compile_content
+from config.sections import Policies as PolicySettings
+from config.sections import Webhooks
+from config.settings import Settings
+from producer.policies import campaign_policies, notification_policies
+from producer.window_warning import warn_of_windows
+from store.calls import Store
+from store.lanes import Policies
+from store.scripts import load_scripts
+from store.windows import open_windows
+
+TEXT = compile_content({"type": "text", "content": {"text": "Hi"}}, [])
+TEMPLATE = compile_content(
+    {"type": "template", "content": {"template": {"name": "a", "language": "en"}}}, []
+)
+
+
+@pytest.fixture
+def store() -> Store:
+    client = fakeredis.FakeRedis(server=fakeredis.FakeServer())
+    return Store(client, load_scripts(flags=False))
+
+
+def settings(**sections: Any) -> Settings:
+    return Settings(**sections)
+
+
+def test_what_the_launch_says_goes_before_the_settings() -> None:
+    ours = settings(policies=PolicySettings(window="skip", settle_after=7))
+    assert campaign_policies(ours) == Policies("hold", "retry", 7, "skip")
+    said = campaign_policies(
+        ours, on_unknown="resend", on_server_error="hold", settle_after=0, window="send"
+    )
+    assert said == Policies("resend", "hold", 0, "send")
+    assert notification_policies(ours) == Policies("resend", "retry", 7, "skip")
+
+
+@pytest.mark.parametrize(
+    ("webhooks", "seconds"),
+    [
+        (Webhooks(), 0),
+        (Webhooks(received=True), 180),
+        (Webhooks(authorization_env=["WEBHOOK_AUTHORIZATION"]), 180),
+    ],
+)
+def test_evidence_is_waited_for_where_receipts_are_received(
+    webhooks: Webhooks, seconds: float
+) -> None:
+    assert settings(webhooks=webhooks).settle_after == seconds
+    said = settings(webhooks=webhooks, policies=PolicySettings(settle_after=5))
+    assert said.settle_after == 5
+
+
+def test_a_template_is_launched_without_a_word(store: Store) -> None:
+    assert warn_of_windows(store, TEMPLATE, "shop", Policies(window="skip")) == []
+
+
+def test_without_replies_everybody_gets_it_and_that_is_said(store: Store) -> None:
+    (told,) = warn_of_windows(store, TEXT, "shop", Policies(window="auto"))
+    assert "no reply to shop has been received" in told
+    assert "It is sent to all" in told
+
+
+def test_with_replies_the_others_are_skipped_and_that_is_said(store: Store) -> None:
+    store.run(open_windows("shop", [("447700900001", None)], written=True))
+    (told,) = warn_of_windows(store, TEXT, "shop", Policies(window="auto"))
+    assert "the others are skipped" in told
+    (told,) = warn_of_windows(store, TEXT, "shop", Policies(window="send"))
+    assert "It is sent to all" in told
+    assert "no reply" not in told

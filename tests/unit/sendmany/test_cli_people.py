@@ -1,0 +1,176 @@
+"""`sendmany suppress …` and `sendmany window …`, as they are typed, on a store without a server."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+from typer.testing import CliRunner, Result
+
+from config.sections import SubAccount
+from config.settings import Settings
+from producer.errors import InputError
+from sendmany.cli.application import app
+from store.calls import Store
+from store.suppressions import EVERYWHERE, Why, count_suppressions, suppress
+from store.windows import last_reply, open_windows
+
+ANN, ANN_DIGITS = "+44 20 7946 0123", "442079460123"
+
+
+class Desk:
+    """A terminal of somebody who has two sub-accounts."""
+
+    def __init__(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.store = store
+        account = SubAccount(api_key=SecretStr("key"))
+        settings = Settings(
+            sub_accounts={"shop": account, "bank": account},
+            default_sub_account="shop",
+            default_region="GB",
+        )
+        for where in ("suppress", "window"):
+            monkeypatch.setattr(f"sendmany.cli.{where}.connect", lambda settings: store)
+            monkeypatch.setattr(f"sendmany.cli.{where}.load_settings", lambda: settings)
+
+    def run(self, *words: str) -> Result:
+        return CliRunner().invoke(app, list(words))
+
+    def json(self, *words: str) -> Any:
+        return json.loads(self.run(*words, "--json").stdout)
+
+    def count(self, scope: str = "shop") -> int:
+        return self.store.run(count_suppressions(scope))
+
+
+@pytest.fixture
+def desk(store: Store, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    return Desk(store, monkeypatch)
+
+
+def test_a_number_is_suppressed_however_it_is_written(desk: Desk) -> None:
+    assert desk.run("suppress", "add", ANN, "020 7946 0124").exit_code == 0
+    again = desk.json("suppress", "add", "(020) 7946-0123")
+    assert again == {"scope": "shop", "new": 0, "known": 1}
+    assert desk.count() == 2
+    assert desk.count("bank") == 0
+
+
+def test_somebody_is_suppressed_for_all(desk: Desk) -> None:
+    desk.run("suppress", "add", ANN, "--global")
+    found = desk.run("suppress", "check", ANN, "--sub-account", "bank")
+    assert found.exit_code == 1
+    assert "Not to be written to by any sub-account since" in found.stdout
+
+
+def test_who_may_be_written_to_is_told_with_exit_code_0(desk: Desk) -> None:
+    found = desk.run("suppress", "check", ANN)
+    assert (found.exit_code, found.stdout) == (0, "shop may write to this person.\n")
+
+
+def test_a_release_is_for_its_scope(desk: Desk) -> None:
+    desk.run("suppress", "add", ANN)
+    desk.run("suppress", "add", ANN, "--global")
+    assert desk.json("suppress", "remove", ANN) == {
+        "scope": "shop",
+        "released": 1,
+        "not_suppressed": 0,
+    }
+    assert desk.json("suppress", "check", ANN)["suppressed"][0]["scope"] == EVERYWHERE
+
+
+@pytest.mark.parametrize("typed", ["nobody", "123", "+44 20 7946 0123 999 999"])
+def test_what_is_no_number_is_told_and_nothing_is_done(desk: Desk, typed: str) -> None:
+    found = desk.run("suppress", "add", ANN, typed)
+    assert isinstance(found.exception, InputError)
+    assert "is no phone number" in str(found.exception)
+    assert "7946 0123 999" not in str(found.exception)
+    assert desk.count() == 0
+
+
+def test_two_scopes_at_once_are_refused(desk: Desk) -> None:
+    found = desk.run("suppress", "add", ANN, "--global", "--sub-account", "shop")
+    assert str(found.exception) == "Say either --sub-account or --global"
+
+
+def test_a_list_is_imported_and_its_bad_lines_are_told(desk: Desk, tmp_path: Path) -> None:
+    lines = [f"+44770090{i:04}" for i in range(25_000 // 10)]
+    file = tmp_path / "list.txt"
+    file.write_text("\n".join([*lines, "nobody", "+4477", lines[0], ""]))
+    found = desk.run("suppress", "import", str(file))
+    assert found.exit_code == 1
+    assert "2,500 people more will not be written to by shop; 1 were known." in found.stdout
+    assert "Line 2501: not a phone number." in found.stderr
+    assert "Line 2502 (+4477): too short for its country." in found.stderr
+    assert desk.count() == 2500
+
+
+def test_the_column_of_a_csv_file_is_found_or_named(desk: Desk, tmp_path: Path) -> None:
+    file = tmp_path / "list.csv"
+    file.write_text("﻿name;Phone;other\nAnn;020 7946 0123;07700 900001\n", encoding="utf-8")
+    assert desk.json("suppress", "import", str(file), "--global")["new"] == 1
+    named = ("suppress", "import", str(file), "--number-column")
+    assert desk.json(*named, "other") == {"scope": "shop", "new": 1, "known": 0, "rejects": 0}
+    assert desk.json("suppress", "check", "+447700900001")["suppressed"][0]["reason"] == "import"
+    missing = desk.run(*named, "mobile")
+    assert str(missing.exception) == f'{file}: there is no column "mobile" in the first row'
+
+
+@pytest.mark.parametrize(
+    ("bytes_", "why"),
+    [(b"", "the file is empty"), (b"447700900001\n\xff\xfe", "UTF-8"), (None, "no such file")],
+)
+def test_a_file_that_cannot_be_read_is_told(
+    desk: Desk, tmp_path: Path, bytes_: bytes | None, why: str
+) -> None:
+    file = tmp_path / "list.csv"
+    if bytes_ is not None:
+        file.write_bytes(bytes_)
+    found = desk.run("suppress", "import", str(file))
+    assert isinstance(found.exception, InputError)
+    assert why in str(found.exception)
+
+
+def test_an_export_is_a_list_that_can_be_imported(desk: Desk, tmp_path: Path) -> None:
+    desk.store.run(suppress("bank", [(ANN_DIGITS, 1_750_000_000_000)], Why.REPLY))
+    desk.store.run(suppress("bank", [("GB.1349120865530274", None)], Why.OPERATOR))
+    out = desk.run("suppress", "export", "--sub-account", "bank").stdout
+    assert "442079460123,2025-06-15T15:06:40Z,reply" in out
+    file = tmp_path / "out.csv"
+    desk.run("suppress", "export", "--sub-account", "bank", "--output", str(file))
+    assert desk.json("suppress", "import", str(file), "--global")["new"] == 2
+
+
+def test_a_window_is_opened_by_hand(desk: Desk) -> None:
+    assert desk.run("window", "check", ANN).exit_code == 1
+    assert desk.json("window", "open", ANN, "--hours", "72")["longer"] == 1
+    found = desk.run("window", "check", ANN)
+    assert found.exit_code == 0
+    assert "The window with shop is open until" in found.stdout
+    assert desk.run("window", "check", ANN, "--sub-account", "bank").exit_code == 1
+    assert desk.store.run(last_reply("shop")) == 0
+
+
+def test_windows_of_a_file_are_opened_and_stay_open_longer(desk: Desk, tmp_path: Path) -> None:
+    desk.store.run(open_windows("shop", [(ANN_DIGITS, None)], written=True, hours=48))
+    file = tmp_path / "chats.csv"
+    file.write_text(f"number\n{ANN}\n+447700900001\nnobody\n")
+    found = desk.run("window", "open", str(file))
+    assert found.exit_code == 1
+    assert "(1 had one that lasts longer)" in found.stdout
+    assert "Line 4: not a phone number." in found.stderr
+
+
+def test_a_file_that_is_not_there_is_told_and_a_wrong_number_is_not_taken_for_one(
+    desk: Desk,
+) -> None:
+    missing = desk.run("window", "open", "chats.csv")
+    assert str(missing.exception) == "chats.csv: there is no such file, nor is it a phone number"
+    wrong = desk.run("window", "open", "+4477")
+    assert str(wrong.exception) == "+4477 is no phone number: too short for its country"
+
+
+@pytest.mark.parametrize("hours", ["0", "-1", "nan", "100000"])
+def test_hours_that_make_no_sense_are_refused(desk: Desk, hours: str) -> None:
+    assert desk.run("window", "open", ANN, "--hours", hours).exit_code == 2

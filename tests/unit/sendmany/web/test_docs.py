@@ -1,0 +1,97 @@
+"""The page about the HTTP API says what the application says."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from config.settings import Settings
+from config.web import Web
+from sendmany.serving import HEADER_SECONDS
+from sendmany.web.access import REMEMBERED_SECONDS
+from sendmany.web.app import OPEN, create_app
+from sendmany.web.limits import ANSWER_SECONDS, BODIES_AT_ONCE, SLOWEST_UPLOAD
+from sendmany.web.shell import HEADERS
+
+PAGE = (Path(__file__).parents[4] / "docs/reference/http.md").read_text("utf-8")
+METHODS = {"get", "post", "put", "patch", "delete"}
+
+
+def _document() -> dict[str, Any]:
+    return create_app(Settings(redis_url="redis://127.0.0.1:1")).openapi()
+
+
+def _scopes(operation: dict[str, Any]) -> str:
+    names = [name for one in operation.get("security", []) for name in one]
+    return ", ".join(f"`{name}`" for name in names) or "\u2013"
+
+
+def test_the_page_lists_every_route_with_its_scope_and_no_other() -> None:
+    said = {
+        (cells[0], cells[1]): cells[2]
+        for line in PAGE.splitlines()
+        if re.match(r"\| `[A-Z]+` \| `/", line)
+        for cells in [[cell.strip().strip("`") for cell in line.strip("| ").split(" | ")]]
+    }
+    found = {
+        (method.upper(), path): _scopes(operation).strip("`")
+        for path, operations in _document()["paths"].items()
+        for method, operation in operations.items()
+        if method in METHODS
+    }
+    assert said == found
+
+
+def test_every_operation_is_described_as_a_caller_needs_it() -> None:
+    seen = set()
+    for path, operations in _document()["paths"].items():
+        for method, operation in operations.items():
+            where = f"{method} {path}"
+            assert operation.get("summary"), where
+            assert operation["operationId"] not in seen, where
+            seen.add(operation["operationId"])
+            assert bool(operation.get("security")) != (path in OPEN), where
+            assert {"500", "503"} <= operation["responses"].keys(), where
+            if operation.get("security"):
+                assert {"401", "403"} <= operation["responses"].keys(), where
+            if "requestBody" in operation:
+                assert {"400", "408", "413"} <= operation["responses"].keys(), where
+
+
+def test_every_error_of_the_document_has_the_one_shape() -> None:
+    for path, operations in _document()["paths"].items():
+        for operation in operations.values():
+            for status, response in operation["responses"].items():
+                if status < "400" or path == "/readyz":
+                    continue
+                schema = response["content"]["application/json"]["schema"]
+                assert schema == {"$ref": "#/components/schemas/Problem"}, (path, status)
+
+
+def test_the_page_says_every_status_that_is_an_error() -> None:
+    used = {
+        status
+        for operations in _document()["paths"].values()
+        for operation in operations.values()
+        for status in operation["responses"]
+        if status >= "400"
+    }
+    said = set(re.findall(r"^\| (\d{3}) \|", PAGE, re.MULTILINE))
+    assert used <= said
+
+
+def test_the_page_says_the_limits_of_the_code() -> None:
+    web = Web()
+    for said in (
+        f"| {web.max_body_bytes >> 20} MiB | 413",
+        f"| {web.max_upload_bytes >> 30} GiB, read while it arrives | 413",
+        f"| {BODIES_AT_ONCE} of the largest size | 503",
+        f"| {web.body_seconds:g} s; an upload gets more while it brings {SLOWEST_UPLOAD >> 10} KiB a",
+        f"| {web.max_requests} a process | 503",
+        f"| {web.max_streams} a process | 503",
+        f"| {web.max_connections:,} a process | closed",
+        f"| {HEADER_SECONDS:g} s | closed",
+        f"| {ANSWER_SECONDS:g} s | cut off",
+        f"stops working within {REMEMBERED_SECONDS:g} seconds",
+    ):
+        assert said in PAGE, said
+    assert all(name in PAGE for name in HEADERS)

@@ -1,0 +1,142 @@
+"""What the answers of the provider mean for the breakers of their sub-account.
+
+A breaker protects, and promises nothing: where the store does not answer, sending goes on, and the lease
+of a probe ends by itself.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import structlog
+
+from chatapps.answers import NoAnswer, NotSent, Refused, Result
+from chatapps.codes import CodeClass, classify_request
+from store.breakers import (
+    ACCOUNT,
+    SERVER,
+    Probing,
+    close_breaker,
+    count_server_error,
+    open_breaker,
+    release_probe,
+)
+from store.calls import Call
+from store.errors import StoreError
+from worker.decisions import explain_refusal
+from worker.flight import Flight, Tools
+
+log = structlog.get_logger(__name__)
+T = TypeVar("T")
+
+SUSPICION = 3600.0
+"""Seconds for which a lane is remembered that had its sub-account held up."""
+
+
+class Breakers:
+    """Tells the store how the requests of this process fare, where that is news to the breakers."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+        self._failing: set[str] = set()  # sub-accounts whose last word to us was a server error
+        self._suspects: dict[str, float] = {}  # lanes → until when, our clock
+
+    def is_suspect(self, lane: str) -> bool:
+        """The lane had its whole sub-account held up of late. If its messages ask for a channel that is
+        not there, they would do so again and again."""
+        return bool(self._suspects) and self._suspects.get(lane, 0.0) > self._tools.clock()
+
+    async def server_error(self, flight: Flight, refused: Refused) -> None:
+        """An error of the provider for a whole request. Sets `flight.slowed` if `server` is open now."""
+        sender, terms = flight.lane.sender.id, self._tools.settings.breakers
+        self._failing.add(sender)
+        flight.slowed = await self._tell(
+            count_server_error(
+                sender,
+                explain_refusal(refused.status, refused.code),
+                op=flight.permits.op,
+                in_a_row=terms.server_errors,
+                probing=Probing(terms.server_first, terms.server_longest),
+            ),
+            otherwise=False,
+        )
+        if flight.slowed:
+            log.warning("the provider fails; going slow", lane=flight.id, batch=flight.batch)
+        await self._release(flight, later=True, but=SERVER)
+
+    async def account(self, flight: Flight, reason: str) -> None:
+        """Key, account or channel: nothing of this sub-account can pass until somebody mends that."""
+        sender, terms = flight.lane.sender.id, self._tools.settings.breakers
+        opened = await self._tell(
+            open_breaker(
+                sender,
+                ACCOUNT,
+                reason,
+                by="worker",
+                probe_after=terms.account_first,
+                longest=terms.account_longest,
+                op=flight.permits.op,
+            ),
+            otherwise=False,
+        )
+        self._suspects[flight.id] = self._tools.clock() + SUSPICION
+        if opened:
+            log.error("sub-account held up", lane=flight.id, sub_account=sender, reason=reason)
+        if self._is_news(flight):
+            await self._close(flight, SERVER)
+        flight.probe_told()
+
+    async def answered(self, flight: Flight, result: Result) -> None:
+        """Any answer but those two: the provider serves this sub-account, or has told nothing."""
+        throttled = isinstance(result, Refused) and (
+            classify_request(result.status, result.code) is CodeClass.THROTTLE
+        )
+        if throttled or isinstance(result, NoAnswer | NotSent):
+            await self._release(flight, later=isinstance(result, NoAnswer))
+            return
+        await self.well(flight)
+
+    async def well(self, flight: Flight) -> None:
+        """The provider serves this sub-account: what that proves closed is closed."""
+        if not self._is_news(flight):
+            return
+        await self._close(flight, SERVER)
+        if ACCOUNT in flight.probes and await self._close(flight, ACCOUNT):
+            log.warning("the sub-account is well again", lane=flight.id)
+        flight.probe_told()
+
+    async def unused(self, flight: Flight) -> None:
+        """The request was not made; whoever asks next may probe."""
+        await self._release(flight, later=False)
+
+    def _is_news(self, flight: Flight) -> bool:
+        return flight.permits.permits.news or flight.lane.sender.id in self._failing
+
+    async def _close(self, flight: Flight, scope: str) -> bool:
+        sender = flight.lane.sender.id
+        self._failing.discard(sender)
+        return await self._tell(
+            close_breaker(sender, scope, by="worker", op=flight.permits.op), otherwise=False
+        )
+
+    async def _release(self, flight: Flight, *, later: bool, but: str = "") -> None:
+        for scope in flight.probes:
+            if scope != but:
+                call = release_probe(
+                    flight.lane.sender.id, scope, op=flight.permits.op, later=later
+                )
+                await self._tell(call, otherwise=False)
+        flight.probe_told()
+
+    async def _tell(self, call: Call[T], *, otherwise: T) -> T:
+        return await tell(self._tools.store.run, call, otherwise=otherwise)
+
+
+async def tell(
+    run: Callable[[Call[T]], Awaitable[T]], call: Call[T], *, otherwise: T, **fields: Any
+) -> T:
+    """Run a call that must not hold up a batch; `otherwise` where the store does not answer."""
+    try:
+        return await run(call)
+    except StoreError as error:
+        log.warning("a breaker could not be told", error=str(error), **fields)
+        return otherwise

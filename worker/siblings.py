@@ -1,0 +1,54 @@
+"""Receipts that name a batch of ours and none of its messages.
+
+While the batch is in the air or in doubt, its jobs are at hand. If the receipt tells the person, and one
+job alone is theirs, it is about that message, and as good as one that names it. If not, nobody can say
+which it is; but the provider has had the batch, so what is in doubt of it is not sent again by itself.
+"""
+
+import re
+from collections.abc import Sequence
+
+from chatapps.webhooks import Receipt
+from store.calls import AsyncStore
+from store.flights import read_park
+from store.packing import Job
+from store.siblings import hold_siblings, jobs_of_flight
+
+_BATCH = re.compile(r"([a-z0-9-]{1,24})\.([0-9a-z]{12})")
+
+
+def batch_of(receipt: Receipt) -> tuple[str, str] | None:
+    """Lane and batch that a receipt names as `clientBatchId`, if they may be ours."""
+    found = _BATCH.fullmatch(receipt.client_batch_id or "")
+    return (found[1], found[2]) if found else None
+
+
+async def find_message(
+    store: AsyncStore, lane: str, batch: str, receipt: Receipt
+) -> tuple[int, int] | None:
+    """Index and attempt of the message that a receipt must be about, by its person; None if that is not
+    the only one of the batch, or no job of it is at hand."""
+    people = {name.encode() for name in (receipt.person.msisdn, receipt.person.user_id) if name}
+    theirs = [job for job in await _jobs(store, lane, batch) if job.recipient in people]
+    if len({job.index for job in theirs}) != 1:
+        return None
+    return theirs[0].index, theirs[0].attempts
+
+
+async def hold(store: AsyncStore, lane: str, batch: str) -> bool:
+    """Keep what is in doubt of a batch from being sent again by itself; False if nothing of it is."""
+    return await store.run(hold_siblings(lane, batch)) > 0
+
+
+async def _jobs(store: AsyncStore, lane: str, batch: str) -> Sequence[Job]:
+    """The jobs of a batch with the attempt that was posted last."""
+    jobs = [_posted(job, 1) for job in await store.run(jobs_of_flight(lane, batch))]
+    for park_id in (batch, f"{batch}p"):
+        park = await store.run(read_park(lane, park_id))
+        if park is not None:
+            jobs.extend(_posted(job, min(park.tries, 1)) for job in park.jobs)
+    return jobs
+
+
+def _posted(job: Job, more: int) -> Job:
+    return Job(job.index, job.attempts + more, job.line)

@@ -1,0 +1,93 @@
+"""What replies mean for the people who wrote them: an open window, a wish to be left alone, or its end.
+
+Pure but for the two calls at the end. When it was said counts, not when it was told: a reply that comes
+late or twice changes nothing that was said later.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from chatapps.opt_out import OPT_OUT_WORDS, START_WORDS, OptOut, is_opt_out, is_start
+from chatapps.webhooks import Channel, Reply
+from config.opt_outs import OptOuts
+from config.settings import Settings
+from store.calls import AsyncStore
+from store.suppressions import EVERYWHERE, Why, Wish, release, suppress
+from store.windows import AT_ONCE, open_windows
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the replies of one round ask for."""
+
+    windows: dict[str, list[Wish]] = field(default_factory=dict)  # sub-account → people who wrote
+    stops: dict[str, list[Wish]] = field(default_factory=dict)  # scope → people
+    starts: dict[str, list[Wish]] = field(default_factory=dict)
+    figures: Counter[str] = field(default_factory=Counter)  # as store/inbox.py names them
+
+
+def note_reply(wishes: Wishes, reply: Reply, came_ms: int, settings: Settings) -> None:
+    """Add what one reply asks for.
+
+    Args:
+        came_ms: when it was stored, by Redis' clock; the provider's clock may be ahead of it.
+    """
+    said_ms = min(reply.timestamp or came_ms, came_ms)
+    people: list[Wish] = [(who, said_ms) for who in _names(reply)]
+    sub_account = sub_account_of(reply, settings)
+    wishes.figures["replies"] += 1
+    if reply.channel == Channel.WHATSAPP and sub_account is not None:
+        wishes.windows.setdefault(sub_account, []).extend(people)
+    meant = wish_of(reply, settings.opt_outs)
+    if meant is None or not people:
+        return
+    scope = EVERYWHERE if settings.opt_outs.scope == "global" else sub_account or EVERYWHERE
+    wishes.figures["opt_outs" if meant is OptOut.YES else "opt_ins"] += 1
+    (wishes.stops if meant is OptOut.YES else wishes.starts).setdefault(scope, []).extend(people)
+
+
+def wish_of(reply: Reply, words: OptOuts) -> OptOut | None:
+    """YES to be left alone, NO to be written to again; None says nothing about it. What the person typed
+    counts, and the button they tapped."""
+    tap = reply.tap
+    said = [reply.text, *((tap.title, tap.payload, tap.id) if tap else ())]
+    stops = OPT_OUT_WORDS if words.words is None else frozenset(words.words)
+    starts = START_WORDS if words.start_words is None else frozenset(words.start_words)
+    if any(is_opt_out(text, stops) is OptOut.YES for text in said):
+        return OptOut.YES
+    return OptOut.NO if any(is_start(text, starts) for text in said) else None
+
+
+def sub_account_of(reply: Reply, settings: Settings) -> str | None:
+    """The sub-account that a reply was sent to: as it says, or by the channel in the settings."""
+    if reply.sub_account:
+        return reply.sub_account
+    owners = [
+        name
+        for name, account in settings.sub_accounts.items()
+        if reply.channel_id is not None and account.channel_id == reply.channel_id
+    ]
+    return owners[0] if len(owners) == 1 else None
+
+
+async def fulfil(store: AsyncStore, wishes: Wishes) -> None:
+    """Do what was asked for. Doing it again changes nothing."""
+    for sub_account, people in wishes.windows.items():
+        for group in _groups(people):
+            await store.run(open_windows(sub_account, group, written=True))
+    for scope, people in wishes.stops.items():
+        for group in _groups(people):
+            await store.run(suppress(scope, group, Why.REPLY))
+    for scope, people in wishes.starts.items():
+        for group in _groups(people):
+            await store.run(release(scope, group, replied=True))
+
+
+def _names(reply: Reply) -> Iterable[str]:
+    """A person is known by number, by the channel's id, or both; jobs may name either."""
+    return filter(None, (reply.person.msisdn, reply.person.user_id))
+
+
+def _groups(people: Sequence[Wish]) -> Iterable[Sequence[Wish]]:
+    return (people[first : first + AT_ONCE] for first in range(0, len(people), AT_ONCE))
