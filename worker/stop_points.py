@@ -8,6 +8,7 @@ there go on.
 
 import os
 import signal
+import threading
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -52,7 +53,9 @@ class StopOnce:
             return
         self._left -= 1
         if self._left == 0 and self._is_first():
-            os.kill(os.getpid(), self._signal)
+            # To this very thread: were it sent to the process, another thread might take it, and this
+            # one would still get somewhere before all of them stop.
+            signal.pthread_kill(threading.get_ident(), self._signal)
 
     def _is_first(self) -> bool:
         try:

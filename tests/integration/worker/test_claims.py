@@ -1,6 +1,7 @@
 """Taking jobs: which lane, permits for it, the jobs."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -75,7 +76,35 @@ async def test_urgent_lanes_come_first_then_normal_then_bulk(rig: Rig, claims: C
         assert flight is not None
         order.append(flight.lane.lane.priority)
         rig.store.client.zrem("sm:ready", flight.id)
+        claims.look_again()
     assert order == [Priority.URGENT, Priority.NORMAL, Priority.BULK]
+
+
+async def test_an_urgent_lane_is_seen_as_soon_as_somebody_wakes_the_loop(
+    rig: Rig, claims: Claims
+) -> None:
+    bulk = rig.campaign(3)
+    chosen = await claims.choose(anywhere)
+    assert chosen is not None
+    assert chosen.lane.id == bulk
+    rig.notifications("n-a1b2c3-u250615", ["code"])
+    claims.look_again()
+    chosen = await claims.choose(anywhere)
+    assert chosen is not None
+    assert chosen.lane.priority is Priority.URGENT
+
+
+async def test_a_look_is_good_for_several_batches(rig: Rig) -> None:
+    now = [0.0]
+    tools = replace(rig.tools, clock=lambda: now[0])
+    claims = Claims(tools, PermitOffice(tools), Pauses(tools.clock, tools.rng), rig._help)
+    rig.campaign(3)
+    for _ in range(5):
+        assert await claims.choose(anywhere) is not None
+    assert rig.watched.ran.count("ZRANGE") == 1
+    now[0] = 0.021
+    assert await claims.choose(anywhere) is not None
+    assert rig.watched.ran.count("ZRANGE") == 2
 
 
 async def test_a_worker_for_some_priorities_leaves_the_others_alone(rig: Rig) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,9 @@ from worker.stop_points import VARIABLE, Point, go_on, read_stop_point
 
 @pytest.fixture
 def signals(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
-    """Signals that would have been sent: to whom, which."""
+    """Signals that would have been sent: to which thread, which."""
     sent: list[tuple[int, int]] = []
-    monkeypatch.setattr(os, "kill", lambda pid, number: sent.append((pid, number)))
+    monkeypatch.setattr(signal, "pthread_kill", lambda who, number: sent.append((who, number)))
     return sent
 
 
@@ -29,7 +30,7 @@ def test_the_nth_passing_of_the_point_stops_the_process_once(
         pass_by(point)
     assert signals == []
     pass_by(Point.MARKED)
-    assert signals == [(os.getpid(), signal.SIGSTOP)]
+    assert signals == [(threading.get_ident(), signal.SIGSTOP)]
     assert (tmp_path / "a file").read_text() == str(os.getpid())
     pass_by(Point.MARKED)
     assert len(signals) == 1
@@ -39,7 +40,7 @@ def test_of_many_processes_one_stops(tmp_path: Path, signals: list[tuple[int, in
     asked = {VARIABLE: f"claimed 1 KILL {tmp_path}/file"}
     for _ in range(3):
         read_stop_point(asked)(Point.CLAIMED)
-    assert signals == [(os.getpid(), signal.SIGKILL)]
+    assert signals == [(threading.get_ident(), signal.SIGKILL)]
 
 
 @pytest.mark.parametrize("words", ["nowhere 1 KILL f", "marked x KILL f", "marked 1 KILL", ""])
