@@ -28,7 +28,12 @@ chaos: $(STAMP)
 	@$(BIN)/python -m tests.acceptance.chaos $(if $(SECONDS),--seconds $(SECONDS)) \
 		$(if $(SEED),--seed $(SEED)) $(ARGS)
 
-bench: $(STAMP)
+BENCH_STAMP := .venv/.installed-bench
+$(BENCH_STAMP): $(STAMP) bench/requirements.lock
+	@$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r bench/requirements.lock >&2
+	@touch $@
+
+bench: $(BENCH_STAMP)
 	$(BIN)/python -m bench --plot docs/assets/bench.png $(ARGS)
 
 lint: $(STAMP)
