@@ -59,7 +59,8 @@ def settlement_of(flight: Flight, verdicts: Verdicts, tools: Tools) -> Settlemen
     )
     _count_codes(what, State.SKIPPED, verdicts.skipped)
     what.records = runs(sorted(records))
-    what.long_ids = long_ids(_all_recorded(verdicts))
+    if lane.kind != "campaign":  # whose people are in since they were enqueued
+        what.long_ids = long_ids(_all_recorded(verdicts))
 
     what.add(State.ACCEPTED, len(verdicts.accepted) + len(verdicts.proven))
     what.add(State.REJECTED, len(verdicts.rejected))

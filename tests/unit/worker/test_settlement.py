@@ -139,8 +139,10 @@ def test_a_recipient_that_is_no_phone_number_is_kept_beside_the_records(recipien
         Verdicts(retry=[(one, SERVER_ERROR)]),
         Verdicts(doubtful=[(one, MISSING)]),
     ):
-        what = settlement_of(flight([one]), verdicts, tools())
+        what = settlement_of(flight([one], lane("notifications")), verdicts, tools())
         assert what.long_ids == [(0, recipient)]
+        in_campaign = settlement_of(flight([one]), verdicts, tools())
+        assert in_campaign.long_ids == []  # they are in since it was enqueued
         assert records(verdicts, [one])[0].number == ""
 
 
