@@ -17,7 +17,8 @@ from sendmany.embedded import EmbeddedServer
 from store.calls import Store, command, text
 from store.flights import Settlement, claim_batch, settle_batch
 from store.intake import Place, enqueue_rows
-from store.lanes import CampaignPlan, finish_loading, open_campaign
+from store.lanes import finish_loading
+from store.opening import CampaignPlan, open_campaign
 from store.outcomes import Origin, head, number_field, runs, umid_field
 from store.packing import Job
 from store.reports import report

@@ -21,7 +21,8 @@ from store.calls import Store
 from store.flights import Settlement, claim_batch, settle_batch
 from store.inbox import InboxFigures, add_many, read_inbox_figures
 from store.intake import Place, enqueue_rows
-from store.lanes import CampaignPlan, finish_loading, open_campaign
+from store.lanes import finish_loading
+from store.opening import CampaignPlan, open_campaign
 from store.outcomes import NO_UMID, Origin, head, number_field, runs
 from store.states import State
 from store.tokens import Scope, Token, add_token, draw_token, token_text

@@ -7,6 +7,7 @@ that runs in the state directory, so that other commands find its server and its
 """
 
 import os
+import re
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -24,6 +25,7 @@ from pydantic_settings import (
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+from pydantic_settings import SettingsError as SourceError
 
 from config.breakers import Breakers
 from config.opt_outs import OptOuts
@@ -41,6 +43,8 @@ from config.sections import (
     Worker,
 )
 from config.web import Web
+
+_UNKNOWN = "extra_forbidden"
 
 
 class Settings(BaseSettings):
@@ -167,15 +171,27 @@ def load_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         raise SettingsError(_explain(error, path)) from error
+    except SourceError as error:  # in the environment, tables and lists are JSON
+        raise SettingsError(
+            f"The settings cannot be read: {_variable(error)} is not JSON."
+        ) from error
     except ValueError as error:  # TOML or JSON that does not parse
         raise SettingsError(
             f"The settings cannot be read ({path or 'environment'}): {error}"
         ) from error
 
 
+def _variable(error: Exception) -> str:
+    """The environment variable of the field that the error quotes."""
+    field = re.search('"([^"]+)"', str(error))
+    name = f"SENDMANY_{field[1].upper()}" if field else "SENDMANY"
+    return f"{name} in the environment, or {name}__…,"
+
+
 def _explain(error: ValidationError, path: Path | None) -> str:
     problems = "; ".join(
-        f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
+        f"{'.'.join(str(part) for part in problem['loc'])}: "
+        + ("there is no such setting" if problem["type"] == _UNKNOWN else problem["msg"])
         for problem in error.errors(include_input=False, include_url=False)
     )
     return f"The settings do not fit ({path or 'environment'}): {problems}."

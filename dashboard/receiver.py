@@ -33,7 +33,7 @@ from starlette.routing import Route
 from dashboard.landing import Landing
 from dashboard.refusals import Refusals
 from store.calls import AsyncStore, command
-from store.errors import StoreError
+from store.errors import StoreError, StoreFull
 
 MAX_BODY: Final = 1024 * 1024
 BODY_SECONDS: Final = 10.0
@@ -118,7 +118,8 @@ class Receiver:
         except _Refused as refused:
             return self._refuse(refused.status, refused.reason)
         except StoreError as error:
-            return self._refuse(503, type(error).__name__)
+            full = isinstance(error, StoreFull)
+            return self._refuse(503, f"Redis {'is full' if full else 'does not answer in time'}")
         return Response()
 
     async def health(self, request: Request) -> Response:

@@ -16,7 +16,8 @@ from producer.recipients import Position, RecipientFile
 from producer.rejects import RejectWriter
 from producer.wake import SendDrain
 from store.calls import Store
-from store.lanes import CampaignPlan, Lane, Policies, Priority, find_lane, open_campaign
+from store.lanes import Lane, Policies, Priority, find_lane
+from store.opening import CampaignPlan, open_campaign
 
 
 @dataclass(frozen=True, slots=True)

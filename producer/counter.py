@@ -21,7 +21,8 @@ from producer.wake import SendDrain
 from store.drains import wake_drain
 from store.errors import StoreError, StoreRefused
 from store.intake import NewMessage, Taken, enqueue_messages
-from store.lanes import Priority, announce, notification_lane, opened_notifications
+from store.lanes import Priority, announce
+from store.opening import notification_lane, opened_notifications
 from store.plans import Plan, ask
 from store.waiting import now_ms
 

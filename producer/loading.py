@@ -8,6 +8,7 @@ from producer.rejects import Reject
 from producer.seen import read_seen
 from producer.wake import SendDrain, wake
 from store.calls import Store
+from store.errors import StoreRefused
 from store.intake import Place, enqueue_rows
 from store.lanes import Lane, LaneStatus, announce, find_lane, finish_loading
 
@@ -41,11 +42,12 @@ def add_chunks(
         StoreRefused: the campaign takes no more, or somebody else is loading it.
     """
     place, seen = Place(lane.offset, lane.line, lane.row), read_seen(store, lane)
+    beyond = False
     now = Loaded(lane.row, lane.next_index, lane.duplicates, lane.rejects, lane.offset)
     for chunk in chunks:
         end = Place(chunk.end.offset, chunk.end.line, chunk.end.row)
         keep_rejects(chunk.rejects)  # first: a row must never be counted and nowhere to be found
-        lines = seen.sift(chunk.lines)
+        lines, rows_sum = seen.sift(chunk.lines), sum_up(chunk)
         call = enqueue_rows(
             lane.id,
             place,
@@ -53,10 +55,10 @@ def add_chunks(
             lines,
             len(chunk.rejects),
             duplicates=len(chunk.lines) - len(lines),
-            rows_sum=sum_up(chunk),
+            rows_sum=rows_sum,
         )
         result = store.run(call)
-        place = end
+        place, beyond = end, rows_sum != "" and result.repeated and not result.journal
         now = replace(
             now,
             rows=end.row,
@@ -66,6 +68,8 @@ def add_chunks(
             offset=end.offset,
         )
         yield now
+    if beyond:  # nobody has held these rows against those that are in
+        raise StoreRefused("the file ends where somebody else's goes on: are they the same?")
 
 
 def call_workers(store: Store, lane: Lane, send_drain: SendDrain) -> None:

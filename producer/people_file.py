@@ -16,10 +16,11 @@ from producer.errors import BadRow, InputError
 from producer.numbers import normalise
 from producer.records import LONGEST_LINE, Record, decode, read_records
 from producer.rejects import Reject
+from producer.rows import USER_ID
 
 AT_ONCE = 10_000
 """People in one chunk."""
-_USER_ID = re.compile(r"[A-Z]{2}\.[A-Za-z0-9]{1,128}")
+_LINE_ID = re.compile("U[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,9 @@ class People:
 def read_person(text: str, region: str | None) -> str:
     """Digits of an international number, or a channel's user id as it is; raises BadRow."""
     text = text.strip()
-    return text if _USER_ID.fullmatch(text) else normalise(text, region)
+    if USER_ID.fullmatch(text) or _LINE_ID.fullmatch(text):
+        return text
+    return normalise(text, region)
 
 
 def read_people(path: Path, region: str | None, column: str | None = None) -> Iterator[People]:

@@ -2,9 +2,14 @@
 
 What a record is never depends on what came before it. Most files are plain, one record a line, and
 are split in blocks; whatever is not plain goes through the csv module.
+
+A quote that is never closed makes its line a reject, and reading goes on with the next line. For that it
+has to look ahead; it does so once for all lines that would meet the same end (`_CsvReader`), so that
+reading takes a time in proportion to the size whatever a file holds.
 """
 
 import csv
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
@@ -14,7 +19,11 @@ from producer.errors import BadRow, InputError
 LONGEST_LINE = 1024 * 1024  # bytes; longer ones are rejects, so that memory stays bounded
 LOOKS_BACK = 4 * LONGEST_LINE  # bytes that reading may go back over; for what cannot be read twice
 
+_LOOKS_AHEAD = 512 * 1024
+"""Records end before the second multiple of this after their start, if they are of several lines: as
+far into the file for all that start between the same multiples."""
 _BLOCK_BYTES = 256 * 1024
+_EMPTY_LINES = re.compile(rb"(?:\r?\n)++")
 _LONGEST_PLAIN_LINE = csv.field_size_limit()  # the csv module refuses longer cells
 
 
@@ -52,17 +61,19 @@ def read_records(
 
     Raises InputError when the text is not UTF-8.
     """
+    by_csv = _CsvReader(stream, delimiter)
     while block := _read_block(stream, offset, block_bytes):
-        if plain := _split_plain(block):
+        if empty := _EMPTY_LINES.match(block):
+            offset, line = offset + empty.end(), line + empty[0].count(b"\n")
+        elif plain := _split_plain(block):
             for text, length in zip(*plain, strict=False):
                 offset += length
                 line += 1
                 if text:
                     yield text.split(delimiter), line, offset, line
         else:
-            reader = _CsvReader(stream, delimiter, offset, line)
-            yield from reader.read_until(offset + len(block))
-            offset, line = reader.offset, reader.line
+            yield from by_csv.read(offset, line, offset + len(block))
+            offset, line = by_csv.offset, by_csv.line
 
 
 def not_utf8(line: int) -> InputError:
@@ -105,19 +116,30 @@ def _split_plain(block: bytes) -> tuple[list[str], list[int]] | None:
 
 
 class _LineTooLong(Exception):
-    """A line is longer than `LONGEST_LINE`."""
+    """A line is longer than `LONGEST_LINE`, or a record of several lines too long."""
+
+
+class _EndsBadly(Exception):
+    """What follows this line inside quotes is known to end badly."""
 
 
 class _CsvReader:
-    """Reads records with the csv module, and knows after each how far it has come."""
+    """Reads records with the csv module, and knows after each how far it has come.
 
-    def __init__(self, stream: Source, delimiter: str, offset: int, line: int) -> None:
+    Where a line leaves a quote open, what comes of it is settled by the lines after it alone, not by
+    the line itself. So when a record of several lines ends badly, all that start after it, before the
+    place where it did, and go on beyond their first line, end there as badly: none is tried again.
+    """
+
+    def __init__(self, stream: Source, delimiter: str) -> None:
         self._stream = stream
         self._delimiter = delimiter
-        self._start(offset, line)
+        self._bad_until = 0  # bytes before which all that leave a quote open end badly …
+        self._bad = ""  # … for this reason
 
-    def read_until(self, end: int) -> Iterator[Record]:
-        """The records that start before byte `end`; leaves out empty ones."""
+    def read(self, offset: int, line: int, end: int) -> Iterator[Record]:
+        """The records from byte `offset` on that start before byte `end`; leaves out empty ones."""
+        self._start(offset, line)
         while self.offset < end:
             first = self.line + 1
             if cells := self._read():
@@ -128,6 +150,7 @@ class _CsvReader:
         self.line = line  # lines read
         self._record_at = offset  # bytes before the record
         self._first_end = 0  # bytes up to the end of the record's first line
+        self._last_at = 0  # bytes before the line that was read last
         self._holds_nul = False  # the record does
         self._stream.seek(offset)
         self._records = csv.reader(
@@ -145,24 +168,48 @@ class _CsvReader:
             cells = next(self._records)
         except StopIteration:
             raise InputError("the file became shorter while it was read") from None
+        except _EndsBadly:
+            reason = self._bad
         except (csv.Error, _LineTooLong) as error:
-            reason = _why_broken(error, one_line=self.line == first)
-            self._start(self._first_end, first)
-            return BadRow(reason)
-        return BadRow("the row holds a NUL byte") if self._holds_nul else cells
+            reason = self._why_broken(error, first)
+        else:
+            return BadRow("the row holds a NUL byte") if self._holds_nul else cells
+        self._start(self._first_end, first)
+        return BadRow(reason)
 
     def _lines(self) -> Iterator[str]:
         """The lines as the csv module asks for them: no more than the record needs."""
-        while raw := self._stream.readline(LONGEST_LINE):
+        while raw := self._next_line():
             self.line += 1
+            self._last_at = self.offset
             self.offset += len(raw)
             if (cut := _is_cut(raw)) and not self._first_end:
                 self.offset += _skip_line(self._stream)
+            one_line = not self._first_end
             self._first_end = self._first_end or self.offset
-            if cut or self.offset - self._record_at > LONGEST_LINE:
+            if cut or not (one_line or self.offset <= self._end_of_record):
                 raise _LineTooLong
             self._holds_nul = self._holds_nul or b"\0" in raw
             yield decode(raw, self.line)
+
+    def _next_line(self) -> bytes:
+        if self._first_end and self._record_at < self._bad_until:
+            raise _EndsBadly
+        return self._stream.readline(LONGEST_LINE)
+
+    @property
+    def _end_of_record(self) -> int:
+        """Where a record of several lines has to end."""
+        return (self._record_at // _LOOKS_AHEAD + 2) * _LOOKS_AHEAD
+
+    def _why_broken(self, error: Exception, first: int) -> str:
+        """Why the record that starts on line `first` is none; remembers what others share with it."""
+        if self.line == first:
+            return _why_line_broken(error)
+        too_long = isinstance(error, _LineTooLong)
+        self._bad_until = self._end_of_record - _LOOKS_AHEAD if too_long else self._last_at
+        self._bad = _why_record_broken(error)
+        return self._bad
 
 
 def _is_cut(raw: bytes) -> bool:
@@ -179,11 +226,15 @@ def _skip_line(stream: Source) -> int:
     return skipped
 
 
-def _why_broken(error: Exception, *, one_line: bool) -> str:
-    if one_line and isinstance(error, _LineTooLong):
+def _why_line_broken(error: Exception) -> str:
+    if isinstance(error, _LineTooLong):
         return "the line is longer than 1 MiB"
-    if one_line and "field limit" in str(error):
+    if "field limit" in str(error):
         return "a cell is too long to be read"
+    return _why_record_broken(error)
+
+
+def _why_record_broken(error: Exception) -> str:
     if "new-line" in str(error):
         return "a carriage return inside the row: lines end with LF or CRLF"
     return "its quotes do not match: one is not closed, or text follows a closed one"

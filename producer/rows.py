@@ -11,7 +11,7 @@ LONGEST_VALUE = 4096  # characters: no text of WhatsApp is longer (provider docs
 LONGEST_JOB_LINE = 256 * 1024  # bytes
 
 # A business-scoped user id; never cut or re-cased (provider docs, addressing).
-_USER_ID = re.compile(r"[A-Z]{2}\.[A-Za-z0-9]{1,128}")
+USER_ID = re.compile(r"[A-Z]{2}\.[A-Za-z0-9]{1,128}")
 
 
 class RowPacker:
@@ -49,7 +49,7 @@ class RowPacker:
     def _recipient(self, text: str) -> str:
         if not text:
             raise self._wrong_value(self._number, text)
-        if text[0] != "+" and _USER_ID.fullmatch(text):
+        if text[0] != "+" and USER_ID.fullmatch(text):
             return text
         return normalise(text, self._region)
 

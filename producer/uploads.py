@@ -28,7 +28,8 @@ from producer.rejects import Reject
 from producer.rows import RowPacker
 from producer.wake import SendDrain
 from store.calls import Store
-from store.lanes import CampaignPlan, Lane, Policies, Priority, find_lane, open_campaign
+from store.lanes import Lane, Policies, Priority, find_lane
+from store.opening import CampaignPlan, open_campaign
 
 LISTED_REJECTS = 100
 """Unusable rows that an answer lists; all are counted."""

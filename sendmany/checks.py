@@ -1,8 +1,6 @@
 """What `sendmany doctor` looks at: one finding a line, each with what to do about it."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from kombu.exceptions import OperationalError
@@ -10,9 +8,11 @@ from kombu.exceptions import OperationalError
 from config.celery_app import create_app, send_drain
 from config.sections import SettingsError, SubAccount
 from config.settings import Settings, config_file, load_settings
-from dashboard.words import called, explain_breaker
+from dashboard.words import called, explain_breaker, several
 from sendmany.connection import connect, place
+from sendmany.findings import Check, Verdict, ok, problem
 from sendmany.probe import probe
+from sendmany.server_checks import look_at_server
 from sendmany.workers import count_dedicated, wait_for_loops
 from store.breakers import Breaker, read_breakers
 from store.calls import Store, command
@@ -24,46 +24,10 @@ from store.lanes import Lane, LaneStatus, list_lanes, missing_lanes
 WORKER_SECONDS = 4.0
 INBOX_SECONDS = 60.0
 """A webhook is applied within a second or two when a worker runs."""
-LEAST_ENTRIES = 128
-LEAST_VALUE = 64
-TELLING = 10_000
-"""Messages from which on the memory of each says something."""
+TELLING = 200_000
+"""Messages from which on the memory of each says something: the server itself takes 2 MB."""
 _MB = 1_000_000
 _NEARLY_FULL = 0.9
-_OLDEST = {"valkey": (7, 2), "redis": (7, 0)}
-
-
-class Verdict(StrEnum):
-    """How a thing stands."""
-
-    OK = "ok"
-    PROBLEM = "problem"
-    NOTE = "note"  # could not be found out, or was left out; no reason to fail
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One line of the doctor."""
-
-    name: str
-    verdict: Verdict
-    finding: str
-    remedy: str = ""
-
-
-def ok(name: str, finding: str) -> Check:
-    """All is well."""
-    return Check(name, Verdict.OK, finding)
-
-
-def problem(name: str, finding: str, remedy: str) -> Check:
-    """Something must be done."""
-    return Check(name, Verdict.PROBLEM, finding, remedy)
-
-
-def note(name: str, finding: str) -> Check:
-    """Nobody can tell."""
-    return Check(name, Verdict.NOTE, finding)
 
 
 def examine(*, offline: bool) -> Iterator[Check]:
@@ -104,71 +68,13 @@ def _redis(settings: Settings) -> Iterator[Check]:
         store.close()
 
 
-def look_at_server(
-    server: Mapping[str, Any], persistence: Mapping[str, Any], config: Mapping[str, str] | None
-) -> Iterator[Check]:
-    """What the server says of itself. Pure.
-
-    Args:
-        config: None when it does not tell, as managed servers do not.
-    """
-    yield _version(server)
-    yield _append_only(persistence)
-    if config is None:
-        yield note("redis settings", "the server does not show them (CONFIG is not allowed)")
-        return
-    yield _eviction(config.get("maxmemory-policy", ""))
-    yield _listpack(config)
-
-
-def _version(server: Mapping[str, Any]) -> Check:
-    name = "valkey" if "valkey_version" in server else "redis"
-    version = str(server.get(f"{name}_version", "0"))
-    oldest = _OLDEST[name]
-    found = tuple(int(part) for part in version.split(".")[:2] if part.isdecimal())
-    words = f"{name.capitalize()} {version}"
-    if found < oldest:
-        least = ".".join(map(str, oldest))
-        return problem("redis", words, f"at least {name.capitalize()} {least} is needed")
-    return ok("redis", words)
-
-
-def _append_only(persistence: Mapping[str, Any]) -> Check:
-    if int(persistence.get("aof_enabled", 0)):
-        return ok("append-only file", "on")
-    return problem("append-only file", "off: a restart loses messages", "set appendonly yes")
-
-
-def _eviction(policy: str) -> Check:
-    if policy == "noeviction":
-        return ok("eviction", policy)
-    return problem(
-        "eviction",
-        f"{policy}: a full Redis throws messages away",
-        "set maxmemory-policy noeviction",
-    )
-
-
-def _listpack(config: Mapping[str, str]) -> Check:
-    entries = int(config.get("hash-max-listpack-entries", 0))
-    value = int(config.get("hash-max-listpack-value", 0))
-    words = f"entries {entries}, value {value}"
-    if entries >= LEAST_ENTRIES and value >= LEAST_VALUE:
-        return ok("listpack limits", words)
-    return problem(
-        "listpack limits",
-        f"{words}: recipients take many times the memory",
-        f"set hash-max-listpack-entries {LEAST_ENTRIES} and hash-max-listpack-value {LEAST_VALUE}",
-    )
-
-
 def look_at_memory(held: Holdings, retention_days: float) -> Check:
     """How much Redis holds, and of what. Pure."""
     used = f"{held.used / _MB:,.1f} MB" + (f" of {held.limit / _MB:,.0f} MB" if held.limit else "")
-    many = held.waiting + held.finished >= TELLING  # the server itself takes 2 MB
+    many = held.waiting + held.finished >= TELLING
     each = held.bytes_per_message if many else None
     words = (
-        f"{used}; {held.active:,} lanes active, {held.ended:,} ended and kept for"
+        f"{used}; {several(held.active, 'lane')} active, {held.ended:,} ended and kept for"
         f" {retention_days:g} days; {held.waiting:,} messages waiting, {held.finished:,} finished"
         + (f"; {each:,} bytes a message" if each is not None else "")
     )
@@ -181,6 +87,8 @@ def look_at_inbox(inbox: InboxFigures) -> Check:
     """Receipts and replies that were stored and wait to be applied. Pure."""
     unmatched = sum(inbox.unmatched.values())
     words = f"{inbox.applied:,} receipts and {inbox.replies:,} replies applied"
+    if inbox.matched:
+        words += f" ({inbox.matched:,} of them named no message, but a batch of ours)"
     if unmatched:
         words += f", {unmatched:,} receipts about no message of ours"
     if not inbox.waiting:

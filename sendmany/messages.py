@@ -8,7 +8,7 @@ from typing import Any
 from dashboard.fates import is_final
 from producer.campaign_message import load_message_file
 from producer.errors import BadRow, InputError
-from producer.numbers import normalise
+from producer.people_file import read_person
 from store.calls import Store
 from store.lanes import Lane
 from store.recipients import find_recipient
@@ -41,12 +41,12 @@ def recipient_of(text: str, region: str | None) -> str:
     Raises:
         InputError: it is neither; says why, without the number.
     """
-    if text[:2].isalpha() and text[2:3] == ".":
-        return text
     try:
-        return normalise(text, region)
+        return read_person(text, region)
     except BadRow as bad:
-        raise InputError(f"{bad.number or 'This'} is no phone number: {bad.reason}") from bad
+        if not bad.number:
+            raise InputError(f"This cannot be used: {bad.reason}") from bad
+        raise InputError(f"{bad.number} is no phone number: {bad.reason}") from bad
 
 
 def find_message(store: Store, lane: Lane, recipient: str) -> str:

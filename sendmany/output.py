@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from dashboard.figures import lane_figures
 from dashboard.words import iso
 from store.reports import LaneReport
 
@@ -64,25 +65,8 @@ def as_json(report: LaneReport) -> dict[str, Any]:
     """A lane and its figures for programs."""
     lane = report.lane
     return {
-        "name": lane.name,
-        "id": lane.id,
-        "kind": lane.kind,
-        "sub_account": lane.sub_account,
-        "priority": str(lane.priority),
-        "status": str(lane.status),
-        "reason": lane.reason,
-        "recipients": lane.next_index,
-        "duplicates": lane.duplicates,
-        "rejects": lane.rejects,
-        "accepted": report.accepted,
-        "done": report.done,
-        "open": report.open,
-        "counts": {str(state): n for state, n in report.counts.items()},
+        **lane_figures(report),
         "codes": report.codes,
-        "requests": report.requests,
-        "mean_batch": round(report.mean_batch, 1),
-        "retried": report.stats.get("retried", 0),
-        "balanced": report.balanced,
         "opened_at": iso(lane.opened_at / 1000),
         "started_at": iso(lane.started_at / 1000),
         "finished_at": iso(lane.finished_at / 1000),

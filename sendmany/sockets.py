@@ -1,9 +1,12 @@
 """Where our processes listen."""
 
+import errno
 import os
 import socket
 
 from sendmany.processes import ProcessError
+
+_NOT_OURS = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -18,8 +21,9 @@ def listen(host: str, port: int) -> socket.socket:
     except (OSError, OverflowError) as error:
         number = getattr(error, "errno", None) or 0
         reason = os.strerror(number) if number > 0 else str(error)  # negative: unknown name
+        what = "address" if number in _NOT_OURS or number < 0 else "port"
         raise ProcessError(
-            f"Cannot listen on {host} port {port} ({reason}): choose another port."
+            f"Cannot listen on {host} port {port} ({reason}): choose another {what}."
         ) from error
 
 

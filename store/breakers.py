@@ -108,7 +108,7 @@ def close_breaker(sub_account: str, scope: str, *, by: By = "operator", op: str 
 
     Args:
         by: an operator closes any, the provider all but an operator's. A worker's success closes
-            `server`, and anything else only if the request was its probe.
+            `server`, and anything else, or an operator's, only if the request was its probe.
         op: the request that succeeded.
     """
     return script_call("close_breaker", (breakers(sub_account),), (scope, by, op), bool)

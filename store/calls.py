@@ -156,17 +156,24 @@ class AsyncStore:
         return call.parse(reply)
 
     async def run_all(self, calls: Sequence[Call[T]]) -> list[T]:
-        """Send plain commands in one round trip, and read their answers. Not one moment.
+        """Send many calls in one round trip, and read their answers. Not one moment.
 
         Raises:
             StoreUnavailable, StoreFull, StoreRefused: as the classes say, if any of them fails.
         """
         pipeline = self.client.pipeline(transaction=False)
         for call in calls:
-            assert call.script is None, "a script may have to be loaded first"
-            pipeline.execute_command(*call.args)
+            if call.script is None:
+                pipeline.execute_command(*call.args)
+            else:
+                pipeline.execute_command("EVALSHA", self._scripts[call.script].sha, *_words(call))
         with translated():
-            replies = await pipeline.execute()
+            replies = await pipeline.execute(raise_on_error=False)
+            for place, reply in enumerate(replies):
+                if isinstance(reply, NoScriptError):
+                    replies[place] = await self._send(calls[place])
+                elif isinstance(reply, Exception):
+                    raise reply
         return [call.parse(reply) for call, reply in zip(calls, replies, strict=True)]
 
     async def load(self) -> None:

@@ -61,7 +61,7 @@ def loops_by_kind(now: int) -> dict[str, Call[int]]:
 
 
 def ready_lanes(most: int = 256) -> Call[list[tuple[str, int]]]:
-    """Lanes that may have something to claim, with their urgency, most urgent first."""
+    """Lanes that may have something to claim, with their urgency, most urgent first (0: all of them)."""
     return command("ZRANGE", READY, 0, most - 1, "WITHSCORES", parse=_scored)
 
 
@@ -88,6 +88,11 @@ def forget_active(lane: str) -> Call[None]:
 def take_sweep(owner: str, *, lease_ms: int) -> Call[bool]:
     """Become the one that sweeps; False while somebody else is."""
     return hint("SET", SWEEP, owner, "NX", "PX", lease_ms, parse=bool)
+
+
+def leave_sweep() -> Call[None]:
+    """Let whoever wants to sweep do so at once, there being much to do."""
+    return command("DEL", SWEEP, parse=_nothing)
 
 
 def note_sweep(*, pause_ms: int, lease_ms: int) -> Call[int]:

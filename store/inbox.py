@@ -83,6 +83,7 @@ class InboxFigures:
     events: int  # about templates, numbers and accounts
     unreadable: int
     unmatched: dict[str, int]  # receipts about no message of ours, by what is wrong with them
+    matched: int = 0  # of those applied: named only a batch, and umid or person told the message
 
 
 def read_inbox_figures() -> Call[InboxFigures]:
@@ -126,6 +127,7 @@ def _figures(reply: Any) -> InboxFigures:
         opt_ins=counted.get("opt_ins", 0),
         events=counted.get("events", 0),
         unreadable=counted.get("unreadable", 0),
+        matched=counted.get("matched", 0),
         unmatched={
             name.partition(":")[2]: n
             for name, n in counted.items()

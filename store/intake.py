@@ -55,7 +55,8 @@ def enqueue_rows(
 
     Args:
         duplicates: rows of the chunk that were left out since their recipients are in.
-        rows_sum: stands for all rows up to `end`; kept with the place, for who goes on from there.
+        rows_sum: stands for all rows up to `end`; kept with the place, for who goes on from there. A
+            repeat that brings another one is refused.
 
     Raises:
         ValueError: a line has no recipient, or holds a newline.

@@ -46,6 +46,7 @@
     sm:{people}:replies          hash    open_windows                    -
     sm:{tokens}                  hash    add_token                       revoke_token
     sm:{tokens}:used             hash    note_token_use                  revoke_token
+    sm:sent:<batch id>           string  worker, of the provider's batch  7 days, small ones 1 day
     sm:{metrics}                 hash    flush_metrics                   -
     sm:{metrics}:flushed:<process> string  flush_metrics                 1 day
 
@@ -96,6 +97,11 @@ def wake_list(served: str) -> str:
 def family(lane: str) -> str:
     """The part of a lane id that is its hash tag."""
     return lane[:NOTIFICATION_FAMILY] if lane.startswith("n-") else lane
+
+
+def sent_batch(batch_id: str) -> str:
+    """Where the messages of a batch of the provider are; a UUID is shortened."""
+    return f"sm:sent:{batch_id.replace('-', '')}"
 
 
 def flushed(process: str) -> str:

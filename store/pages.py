@@ -1,10 +1,13 @@
 """The list of lanes, a page at a time: newest first, and stable while lanes come and go."""
 
+import hashlib
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from store.calls import Call, Store, command, text
 from store.keys import LANES
+
+_VEIL: Final = "~"
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +16,12 @@ class LanePlace:
 
     opened_at: int  # ms
     lane: str
+
+
+def veiled(place: LanePlace) -> LanePlace:
+    """The same place without the id of the lane, which holds a name: for who may not know of it."""
+    digest = hashlib.blake2s(place.lane.encode(), digest_size=8).hexdigest()
+    return LanePlace(place.opened_at, f"{_VEIL}{digest}")
 
 
 def lanes_after(store: Store, place: LanePlace | None, most: int) -> list[LanePlace]:
@@ -30,9 +39,10 @@ def _rank(store: Store, place: LanePlace) -> int:
     # it is gone: behind those that were opened later, and those at the same moment that sort higher
     at = place.opened_at
     later = store.run(command("ZCOUNT", LANES, f"({at}", "+inf", parse=int))
-    beside = store.run(
-        command("ZRANGEBYSCORE", LANES, at, at, parse=lambda reply: map(text, reply))
-    )
+    beside = store.run(command("ZREVRANGEBYSCORE", LANES, at, at, parse=_texts))
+    if place.lane.startswith(_VEIL):
+        veils = [veiled(LanePlace(at, lane)) for lane in beside]
+        return later + (veils.index(place) + 1 if place in veils else 0)
     return later + sum(lane > place.lane for lane in beside)
 
 
@@ -40,6 +50,10 @@ def _ranked(lane: str) -> Call[int | None]:
     return command(
         "ZREVRANK", LANES, lane, parse=lambda reply: None if reply is None else int(reply)
     )
+
+
+def _texts(reply: Any) -> list[str]:
+    return [text(one) for one in reply]
 
 
 def _places(reply: Any) -> list[LanePlace]:

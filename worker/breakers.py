@@ -38,12 +38,29 @@ class Breakers:
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
         self._failing: set[str] = set()  # sub-accounts whose last word to us was a server error
-        self._suspects: dict[str, float] = {}  # lanes → until when, our clock
+        self._suspects: dict[str, float] = {}  # lanes → since when, our clock
+        self._taken: dict[str, float] = {}  # sub-accounts → when a message of theirs was taken last
 
     def is_suspect(self, lane: str) -> bool:
         """The lane had its whole sub-account held up of late. If its messages ask for a channel that is
         not there, they would do so again and again."""
-        return bool(self._suspects) and self._suspects.get(lane, 0.0) > self._tools.clock()
+        since = self._suspects.get(lane) if self._suspects else None
+        return since is not None and since + SUSPICION > self._tools.clock()
+
+    def is_well_since(self, flight: Flight) -> bool:
+        """Messages of the sub-account were taken since its lane became suspect."""
+        since = self._suspects.get(flight.id)
+        return since is not None and self._taken.get(flight.lane.sender.id, since) > since
+
+    def suspect(self, lane: str) -> None:
+        """The lane has had its sub-account held up, or would have."""
+        now = self._tools.clock()
+        fresh = {one: at for one, at in self._suspects.items() if at + SUSPICION > now}
+        self._suspects = {**fresh, lane: now}
+
+    def taken(self, flight: Flight) -> None:
+        """Messages of this flight were taken."""
+        self._taken[flight.lane.sender.id] = self._tools.clock()
 
     async def server_error(self, flight: Flight, refused: Refused) -> None:
         """An error of the provider for a whole request. Sets `flight.slowed` if `server` is open now."""
@@ -78,7 +95,7 @@ class Breakers:
             ),
             otherwise=False,
         )
-        self._suspects[flight.id] = self._tools.clock() + SUSPICION
+        self.suspect(flight.id)
         if opened:
             log.error("sub-account held up", lane=flight.id, sub_account=sender, reason=reason)
         if self._is_news(flight):

@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import structlog
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt
@@ -29,6 +30,8 @@ log = structlog.get_logger(__name__)
 
 LONGEST_PAUSE = 1.0
 """Seconds before permits are asked for again, however far away the turn is: limits may change."""
+BREAKER_PAUSE = 0.25
+"""The same where a breaker is in the way: nobody is woken when it is closed by hand."""
 LOOK_EVERY = 0.02
 """Seconds for which a look at the lanes that are ready is good, unless somebody wakes us."""
 CALL_EVERY = 0.05
@@ -72,7 +75,9 @@ class Claims:
 
         def may_send(lane_id: str) -> bool:
             lane = self._shelf.known(lane_id)
-            return lane is not None and has_room(lane) and self._is_free(lane)
+            if lane is None or not has_room(lane) or not self._is_free(lane):
+                return False
+            return not self._gives_way(lane)
 
         chosen = None
         if self._tools.clock() < self._looked_at + LOOK_EVERY:
@@ -108,12 +113,15 @@ class Claims:
             lane.sender, min(queued, most), urgent=lane.urgent
         )
         if reservation.granted:
+            if ACCOUNT not in reservation.permits.probes:
+                self._pauses.goes_on(lane.sender.id)
             if queued > reservation.n and not reservation.permits.probes:
                 await self._seek_help_for(lane.lane.priority)
             return reservation
-        pause = min(reservation.permits.wait, LONGEST_PAUSE)
+        held_by = reservation.permits.held_by
+        pause = min(reservation.permits.wait, BREAKER_PAUSE if held_by else LONGEST_PAUSE)
         self._pauses.hold(lane.sender.id, pause, urgent=lane.urgent)
-        if reservation.permits.held_by == ACCOUNT:  # its key may have been mended meanwhile
+        if held_by == ACCOUNT:  # its key may have been mended meanwhile
             self.renew_key(lane.sender)
         return None
 
@@ -201,7 +209,9 @@ class Claims:
     async def _leave_to_others(self, lane_id: str, why: str) -> None:
         """This worker cannot send from the lane; another one may, so it is shown and not stopped."""
         log.error("lane cannot be sent from here", lane=lane_id, error=why)
-        self._foreign[lane_id] = self._tools.clock() + LOOK_AGAIN
+        now = self._tools.clock()
+        self._foreign = {one: at for one, at in self._foreign.items() if at > now}
+        self._foreign[lane_id] = now + LOOK_AGAIN
         host = self._tools.owner.split(":")[0]
         await self._tools.store.run(
             note_trouble(lane_id, f"The worker on {host} cannot send: {why}")
@@ -209,6 +219,17 @@ class Claims:
 
     def _is_free(self, lane: OpenLane) -> bool:
         return self._pauses.is_free(lane.sender.id, urgent=lane.urgent)
+
+    def _gives_way(self, lane: OpenLane) -> bool:
+        """Whether another lane of the sub-account should probe next; reads them only if it may be so."""
+        sender = lane.sender.id
+        return self._pauses.gives_way(sender, lane.lane.id, self._ready_of(sender))
+
+    def _ready_of(self, sender: str) -> Iterator[str]:
+        for lane_id, _ in self._ready:
+            known = self._shelf.known(lane_id)
+            if known is not None and known.sender.id == sender:
+                yield lane_id
 
     async def _queued(self, lane: OpenLane) -> int:
         key = lane_keys(lane.lane.id).counts
@@ -218,11 +239,13 @@ class Claims:
 
     async def _forget(self, lane: OpenLane) -> None:
         """Take back the hint that the lane is ready; look again, since a job may just have come."""
-        self.look_again()
-        await self._tools.store.run(forget_ready(lane.lane.id))
-        status = await self._tools.store.run(read_status(lane.lane.id))
+        lane_id = lane.lane.id
+        self._ready = [pair for pair in self._ready if pair[0] != lane_id]
+        calls: list[Call[Any]] = [forget_ready(lane_id), read_status(lane_id)]
+        _, status = await self._tools.store.run_all(calls)
         if status is LaneStatus.SENDING and await self._queued(lane) > 0:
-            await self._tools.store.run(announce(lane.lane.id, lane.lane.priority))
+            self.look_again()
+            await self._tools.store.run(announce(lane_id, lane.lane.priority))
         if status.ended:
-            self._shelf.forget(lane.lane.id)
-            self._turns.forget(lane.lane.id)
+            self._shelf.forget(lane_id)
+            self._turns.forget(lane_id)

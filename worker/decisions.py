@@ -21,6 +21,8 @@ TURNED_AWAY = frozenset({"rejected", "failed", "error", "undelivered"})
 
 Code = tuple[Origin, int]
 NO_CODE: Code = (Origin.NONE, 0)
+FORBIDDEN = 403
+"""HTTP status: the key is known, and what was asked for is not allowed."""
 TEMPLATE_BEING_DELETED = 409
 """HTTP status (provider docs, error codes: 3060)."""
 
@@ -36,12 +38,15 @@ class Verdicts:
     held: list[tuple[Job, Code]] = field(
         default_factory=list
     )  # unknown at once, by on_server_error
-    failed: list[tuple[Job, Code]] = field(default_factory=list)  # not posted, kept for a word
+    failed: list[tuple[Job, Code]] = field(default_factory=list)  # given up, kept for a word
     proven: list[Job] = field(default_factory=list)  # not posted: evidence says it was accepted
     skipped: list[tuple[Job, Code]] = field(default_factory=list)  # must not go out; not posted
     back: list[Job] = field(default_factory=list)  # proven not processed: no attempt is used up
     stop: list[str] = field(default_factory=list)  # why the lane must stop; empty = go on
     account: list[str] = field(default_factory=list)  # why the whole sub-account must wait
+    denied: list[tuple[Job, Code]] = field(
+        default_factory=list
+    )  # refused alone, as if for the account; the flight decides before it is settled
 
     def join(self, other: "Verdicts") -> None:
         """Add the verdicts of another part of the same flight."""
@@ -56,6 +61,7 @@ class Verdicts:
         self.back.extend(other.back)
         self.stop.extend(other.stop)
         self.account.extend(other.account)
+        self.denied.extend(other.denied)
 
 
 def judge_answer(
@@ -73,7 +79,7 @@ def judge_answer(
     if _all_taken(answer, jobs):
         pairs = zip(jobs, answer.messages, strict=True)
         return Verdicts(accepted=[(job, item.umid) for (job, _), item in pairs])
-    verdicts, channel = Verdicts(), list[tuple[Job, int]]()
+    verdicts, channel, account = Verdicts(), list[tuple[Job, int]](), list[tuple[Job, int]]()
     said = {item.client_message_id: item for item in answer.messages}
     doubled = _contradicted(answer) if len(said) != len(answer.messages) else frozenset()
     accepted = verdicts.accepted
@@ -86,11 +92,14 @@ def judge_answer(
         elif item.state in TURNED_AWAY:
             if _is_about_a_channel(item.error_code):
                 channel.append((job, item.error_code or 0))
+            elif _is_about_the_account(item.error_code):
+                account.append((job, item.error_code or 0))
             else:
                 _judge_refusal(verdicts, job, item.error_code, lane)
         else:
             verdicts.doubtful.append((job, (Origin.API, item.error_code or 0)))
     _judge_channel(verdicts, channel, lane, suspect=suspect)
+    _judge_account(verdicts, account, suspect=suspect)
     return verdicts
 
 
@@ -113,6 +122,7 @@ class Concern(StrEnum):
     ACCOUNT = "account"  # key, account, channel: all of the sub-account waits
     LANE = "lane"  # the lane stops
     MESSAGES = "messages"  # some of its messages, or none: nothing stops
+    DENIED = "denied"  # the account, or a message that may not be sent: halves of the request tell
 
 
 def judge_stop(jobs: Sequence[Job], refused: Refused, concern: Concern) -> Verdicts:
@@ -134,7 +144,9 @@ def concern_of(refused: Refused, lane: Lane, *, suspect: bool = False) -> Concer
     if classify_request(refused.status, refused.code) is not CodeClass.PERMANENT_BATCH:
         return Concern.MESSAGES
     about = scope(refused.code, refused.status)
-    if refused.status in (401, 403) or about is Scope.ACCOUNT:
+    if refused.status == FORBIDDEN and suspect:
+        return Concern.DENIED
+    if refused.status in (401, FORBIDDEN) or about is Scope.ACCOUNT:
         return Concern.ACCOUNT
     if about is Scope.CHANNEL and not suspect:
         return Concern.ACCOUNT
@@ -207,10 +219,6 @@ def _judge_refusal(verdicts: Verdicts, job: Job, code: int | None, lane: Lane) -
             verdicts.held.append((job, known))
         case CodeClass.TRANSIENT | CodeClass.THROTTLE:
             verdicts.retry.append((job, known))
-        case CodeClass.PERMANENT_BATCH if scope(code) is Scope.ACCOUNT:
-            verdicts.back.append(job)
-            if not verdicts.account:
-                verdicts.account.append(explain_item(code or 0))
         case CodeClass.PERMANENT_BATCH if lane.kind == "campaign":
             verdicts.back.append(job)
             if not verdicts.stop:
@@ -221,6 +229,24 @@ def _judge_refusal(verdicts: Verdicts, job: Job, code: int | None, lane: Lane) -
 
 def _is_about_a_channel(code: int | None) -> bool:
     return code is not None and scope(code) is Scope.CHANNEL
+
+
+def _is_about_the_account(code: int | None) -> bool:
+    return classify_item(code) is CodeClass.PERMANENT_BATCH and scope(code) is Scope.ACCOUNT
+
+
+def _judge_account(
+    verdicts: Verdicts, refused: Sequence[tuple[Job, int]], *, suspect: bool
+) -> None:
+    """The account may not send. If it is not the first time the flight decides whether it is these
+    messages that may not be sent."""
+    if not refused:
+        return
+    if suspect:
+        verdicts.denied.extend((job, (Origin.API, code)) for job, code in refused)
+        return
+    verdicts.back.extend(job for job, _ in refused)
+    verdicts.account.append(explain_item(refused[0][1]))
 
 
 def _judge_channel(

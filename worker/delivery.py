@@ -11,16 +11,14 @@ brings its messages back: to the queue, or parked if they may have been posted.
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import structlog
-from tenacity import AsyncRetrying, RetryCallState, retry_if_result, stop_after_attempt
 
 from chatapps.answers import Answered, NoAnswer, NotSent, Refused, Result
 from chatapps.codes import CodeClass, classify_request
 from chatapps.rendering import BrokenJob
+from store.breakers import ACCOUNT
 from store.errors import StoreError
-from store.flights import mark_posting
 from store.outcomes import LocalReason, Origin
 from store.packing import Job
 from worker.alike import Alike
@@ -37,42 +35,23 @@ from worker.decisions import (
     judge_server_error,
     judge_stop,
     request_code,
-    worth_a_quick_retry,
 )
+from worker.denied import decide, is_hopeless
 from worker.flight import Flight, Sender, Tools
 from worker.held_templates import HeldTemplates
 from worker.landing import settle
-from worker.pauses import Pauses, full_jitter
+from worker.pauses import Pauses
 from worker.permits import PermitOffice
+from worker.posting import Part, Posting, Withheld
 from worker.screening import Screen, proven_jobs
-from worker.stop_points import Point
-from worker.watch import check_journal
 
 log = structlog.get_logger(__name__)
 
-STALE = 0.25
-"""Seconds after which permits and mark are no longer taken for fresh."""
 ALIKE = 3
 """Single messages in a row that must be refused alike before the cause is sought in the campaign."""
 BROKEN: Code = (Origin.LOCAL, LocalReason.BROKEN_JOB)
 HELD: Code = (Origin.LOCAL, LocalReason.BREAKER)
 IN_DOUBT: Code = (Origin.LOCAL, LocalReason.NO_ANSWER)
-
-
-@dataclass(frozen=True, slots=True)
-class Withheld:
-    """The request was not made: the lane may not send now, or the turn did not come in time."""
-
-    why: str
-
-
-@dataclass(slots=True)
-class _Part:
-    """Messages that travel in one request; retried together, split when they must be."""
-
-    flight: Flight
-    jobs: Sequence[Job]  # `attempts` counts what was used up before the next request
-    body: bytes = b""  # rendered for these attempts; empty = not yet
 
 
 class Delivery:
@@ -95,6 +74,7 @@ class Delivery:
         self._pauses = pauses
         self._screen_people = Screen(tools.store)
         self._breakers = Breakers(tools)
+        self._posting = Posting(tools, permits, self._breakers)
         self._templates = HeldTemplates(tools)
         self._alike = Alike(tools.settings.breakers.refused_alike)
 
@@ -108,7 +88,9 @@ class Delivery:
         jobs = [job for job in jobs if job.index not in held] if held else jobs
         verdicts.failed.extend((job, HELD) for job in held.values())
         if jobs:
-            verdicts.join(await self._send(_Part(flight, jobs)))
+            verdicts.join(await self._send(Part(flight, jobs)))
+        if verdicts.denied:
+            await self._decide_denied(flight, verdicts)
         await self._breakers.unused(flight)  # if nothing was posted after all
         await self._templates.note(flight, verdicts)
         await asyncio.shield(settle(flight, verdicts, self._tools))
@@ -138,7 +120,7 @@ class Delivery:
             return set()
         return await proven_jobs(self._tools.store, flight.id, flight.jobs)
 
-    async def _send(self, part: _Part) -> Verdicts:
+    async def _send(self, part: Part) -> Verdicts:
         """Post a part of the flight, and judge every message of it."""
         broken = self._prepare(part)
         verdicts = Verdicts(rejected=[(job, BROKEN) for job in broken])
@@ -146,123 +128,25 @@ class Delivery:
             verdicts.join(await self._send_sound(part))
         return verdicts
 
-    async def _send_sound(self, part: _Part) -> Verdicts:
+    async def _send_sound(self, part: Part) -> Verdicts:
         if len(part.body) > self._tools.settings.batch.max_bytes and len(part.jobs) > 1:
             return await self._send_halves(part)
-        return await self._judge(part, await self._post(part))
+        return await self._judge(part, await self._posting.post(part))
 
-    def _prepare(self, part: _Part) -> Sequence[Job]:
+    def _prepare(self, part: Part) -> Sequence[Job]:
         """Render the request. Jobs that cannot be rendered are taken out of it, and returned."""
         try:
-            self._render(part)
+            part.render()
         except BrokenJob as error:
-            log.error("jobs cannot be rendered", **self._fields(part), error=str(error))
+            log.error("jobs cannot be rendered", **part.fields, error=str(error))
         else:
             return ()
         jobs, sound = part.jobs, {job.index for job in part.jobs if _is_sound(part.flight, job)}
         part.jobs = [job for job in jobs if job.index in sound]
-        self._render(part)
+        part.render()
         return [job for job in jobs if job.index not in sound]
 
-    def _render(self, part: _Part) -> None:
-        jobs = [(index, attempts + 1, line) for index, attempts, line in part.jobs]
-        part.body = part.flight.lane.renderer.render(part.flight.client_batch_id, jobs)
-
-    async def _post(self, part: _Part) -> Result | Withheld:
-        """Post, and post again a few times at once if the failure is likely to pass."""
-        retry, lane = self._tools.settings.retry, part.flight.lane.lane
-        fresh = all(job.attempts == 0 for job in part.jobs)
-        attempts = min(retry.quick_attempts, retry.max_attempts) if fresh else 1
-        retrying = AsyncRetrying(
-            stop=stop_after_attempt(attempts),
-            wait=full_jitter(retry.quick_base, retry.quick_cap, self._tools.rng),
-            retry=retry_if_result(
-                lambda result: worth_a_quick_retry(result, lane) and not part.flight.slowed
-            ),
-            before_sleep=lambda state: self._use_up_attempt(part, state),
-            retry_error_callback=_last_result,
-            sleep=self._tools.sleep,
-        )
-        return await retrying(self._post_once, part)
-
-    async def _post_once(self, part: _Part) -> Result | Withheld:
-        withheld = await self._clear(part)
-        if withheld is not None:
-            return withheld
-        endpoint = part.flight.lane.sender.endpoint
-        result = await self._tools.client.send_many(endpoint, part.body)
-        self._tools.pass_by(Point.POSTED)
-        if isinstance(result, Refused) and is_server_error(result):
-            await self._breakers.server_error(part.flight, result)
-        return result
-
-    async def _clear(self, part: _Part) -> Withheld | None:
-        """Permits and the mark, just before the request; None if it may go. All again if much time went
-        by since: the process was frozen, or the store, and neither turn nor lease may be ours now."""
-        clock, request = self._tools.clock, part.flight.requests + 1
-        slow = self._tools.settings.worker.lease_seconds / 2
-        for patience in (STALE, STALE, slow):  # a store that is far away must not stop us
-            if not await self._has_permits(part):
-                return Withheld("the turn did not come in time")
-            part.flight.requests, began = request, clock()
-            self._tools.pass_by(Point.BEFORE_MARK)
-            withheld = await self._mark(part)
-            self._tools.pass_by(Point.MARKED)
-            if withheld is not None or clock() < began + patience:
-                return withheld
-        return Withheld("the mark took too long")
-
-    async def _mark(self, part: _Part) -> Withheld | None:
-        """Step 6: write down that it is about to be posted, if it still is ours to post."""
-        flight = part.flight
-        try:
-            known = self._tools.journals.known(flight.id)
-            mark = await self._tools.store.run(
-                mark_posting(
-                    flight.id,
-                    flight.batch,
-                    owner=self._tools.owner,
-                    request=flight.requests,
-                    messages=len(part.jobs),
-                    lease_ms=int(self._tools.settings.worker.lease_seconds * 1000),
-                )
-            )
-            if mark.may_post and not await check_journal(
-                self._tools, flight.id, known=known, journal=mark.journal
-            ):
-                return Withheld("the lane halts")
-        except StoreError as error:
-            return Withheld(f"the store did not answer: {type(error).__name__}")
-        flight.note_mark(mark, self._tools.clock())
-        return None if mark.may_post else Withheld(mark.verdict)
-
-    async def _has_permits(self, part: _Part) -> bool:
-        """The first request uses the permits of the claim while they are good; every other one takes
-        its own."""
-        flight, sender = part.flight, part.flight.lane.sender
-        if flight.requests == 0 and flight.permits.is_good(self._tools.clock()):
-            return True
-        await self._breakers.unused(flight)  # what it probes may be probed by somebody else
-        patience = self._tools.settings.worker.lease_seconds / 4
-        try:
-            permits = await self._permits.wait_for(
-                sender, len(part.jobs), urgent=flight.lane.urgent, patience=patience
-            )
-        except StoreError:
-            return False
-        if permits is not None:
-            flight.permits = permits
-        return permits is not None
-
-    def _use_up_attempt(self, part: _Part, state: RetryCallState) -> None:
-        code = request_code(_last_result(state))
-        log.warning("refused", **self._fields(part), code=code[1], again=True)
-        part.flight.note_trail((job, code) for job in part.jobs)
-        part.jobs = [Job(job.index, job.attempts + 1, job.line) for job in part.jobs]
-        part.flight.retried += len(part.jobs)
-        self._render(part)
-
-    async def _judge(self, part: _Part, result: Result | Withheld) -> Verdicts:
+    async def _judge(self, part: Part, result: Result | Withheld) -> Verdicts:
         """Sort the messages of one request; the failed attempts among them leave a trail."""
         lane, sender = part.flight.lane.lane, part.flight.lane.sender
         if not isinstance(result, NotSent | Withheld):
@@ -271,43 +155,50 @@ class Delivery:
             await self._breakers.answered(part.flight, result)
         match result:
             case Answered(answer=answer):
+                part.flight.answered.extend([answer.batch_id] if answer.batch_id else ())
                 named = [(job, f"{lane.id}.{job[0]}.{job[1] + 1}") for job in part.jobs]
                 suspect = self._breakers.is_suspect(lane.id)
                 verdicts = judge_answer(answer, named, lane, suspect=suspect)
                 return await self._judge_answer(part, verdicts)
             case Withheld(why=why):
-                log.info("not posted", **self._fields(part), why=why)
+                log.info("not posted", **part.fields, why=why)
                 return Verdicts(back=list(part.jobs))
             case NotSent(reason=reason):
                 return self._judge_not_sent(part, reason)
             case NoAnswer(reason=reason):
-                log.warning("no answer", **self._fields(part), reason=reason)
+                log.warning("no answer", **part.fields, reason=reason)
                 return _with_trail(part, Verdicts(doubtful=[(job, IN_DOUBT) for job in part.jobs]))
             case Refused():
                 return await self._judge_refused(part, result)
 
-    async def _judge_answer(self, part: _Part, verdicts: Verdicts) -> Verdicts:
+    async def _judge_answer(self, part: Part, verdicts: Verdicts) -> Verdicts:
         flight = part.flight
+        if verdicts.accepted:
+            self._breakers.taken(flight)
         if verdicts.account:
-            await self._breakers.account(flight, verdicts.account[0])
-        else:
+            await self._hold_up(flight, verdicts.account[0])
+        elif verdicts.accepted or not verdicts.denied:
             await self._breakers.well(flight)
         if flight.lane.lane.kind == "campaign" and not verdicts.stop:
             why = self._alike.note(flight.id, verdicts, len(part.jobs))
             verdicts.stop.extend([why] if why else ())
         return _with_trail(part, verdicts)
 
-    def _judge_not_sent(self, part: _Part, reason: str) -> Verdicts:
+    def _judge_not_sent(self, part: Part, reason: str) -> Verdicts:
         """Nobody was reached: nothing is used up, but this process waits, longer each time."""
         pause = self._pauses.not_reached(part.flight.lane.sender.id)
-        log.warning("not sent", **self._fields(part), reason=reason, pause=round(pause, 2))
+        log.warning("not sent", **part.fields, reason=reason, pause=round(pause, 2))
         return Verdicts(back=list(part.jobs))
 
-    async def _judge_refused(self, part: _Part, refused: Refused) -> Verdicts:
+    async def _judge_refused(self, part: Part, refused: Refused) -> Verdicts:
         jobs, lane = part.jobs, part.flight.lane.lane
         status, code = refused.status, refused.code
-        log.warning("refused", **self._fields(part), status=status, code=code)
+        log.warning("refused", **part.fields, status=status, code=code)
         concern = await self._tell_breakers(part, refused)
+        if concern is Concern.DENIED:
+            if len(jobs) > 1:
+                return await self._send_halves(part)
+            return Verdicts(denied=[(jobs[0], request_code(refused))])
         if concern is not Concern.MESSAGES:
             return judge_stop(jobs, refused, concern)
         match classify_request(status, code):
@@ -323,22 +214,39 @@ class Delivery:
             case _:
                 return Verdicts(rejected=[(jobs[0], request_code(refused))])
 
-    async def _tell_breakers(self, part: _Part, refused: Refused) -> Concern:
+    async def _tell_breakers(self, part: Part, refused: Refused) -> Concern:
         """What a refused request concerns; a server error has been told at once."""
         flight = part.flight
         suspect = self._breakers.is_suspect(flight.id)
         concern = concern_of(refused, flight.lane.lane, suspect=suspect)
-        if concern is Concern.ACCOUNT and self._renew_key(flight.lane.sender):
-            log.warning("the key was changed meanwhile", **self._fields(part))
+        if concern in (Concern.ACCOUNT, Concern.DENIED) and self._renew_key(flight.lane.sender):
+            log.warning("the key was changed meanwhile", **part.fields)
             await self._breakers.unused(flight)
-        elif concern is Concern.ACCOUNT:
-            why = explain_refusal(refused.status, refused.code)
-            await self._breakers.account(flight, why)
-        elif not is_server_error(refused):
+            return Concern.ACCOUNT
+        if concern is Concern.ACCOUNT:
+            await self._hold_up(flight, explain_refusal(refused.status, refused.code))
+        elif concern is not Concern.DENIED and not is_server_error(refused):
             await self._breakers.answered(flight, refused)
         return concern
 
-    async def _send_halves(self, part: _Part) -> Verdicts:
+    async def _decide_denied(self, flight: Flight, verdicts: Verdicts) -> None:
+        """Messages that were refused alone: it is they, or the account."""
+        denied = list(verdicts.denied)
+        if decide(verdicts, taken_since=self._breakers.is_well_since(flight)):
+            flight.note_trail(denied)
+            self._breakers.suspect(flight.id)
+            log.error("messages are forbidden", **flight.fields, messages=len(denied))
+        elif not verdicts.account:
+            verdicts.account.append(explain_alike(denied[0][1]))
+            await self._hold_up(flight, verdicts.account[0])
+
+    async def _hold_up(self, flight: Flight, why: str) -> None:
+        """The sub-account waits; if this was the probe, another lane makes the next one."""
+        if ACCOUNT in flight.probes:
+            self._pauses.probe_failed(flight.lane.sender.id, flight.id)
+        await self._breakers.account(flight, why)
+
+    async def _send_halves(self, part: Part) -> Verdicts:
         """Find the message that the provider refuses the whole request for, or make it smaller."""
         middle = len(part.jobs) // 2
         verdicts = Verdicts()
@@ -346,25 +254,17 @@ class Delivery:
             if _fail_alike(verdicts) and part.flight.lane.lane.kind == "campaign":
                 verdicts.back.extend(half)
                 verdicts.stop.append(explain_alike(verdicts.rejected[-1][1]))
-            elif verdicts.stop or verdicts.account:
+            elif verdicts.stop or verdicts.account or is_hopeless(verdicts):
                 verdicts.back.extend(half)
             else:
-                verdicts.join(await self._send(_Part(part.flight, half)))
+                verdicts.join(await self._send(Part(part.flight, half)))
         return verdicts
 
-    async def _block(self, part: _Part, seconds: float) -> None:
+    async def _block(self, part: Part, seconds: float) -> None:
         try:
             await self._permits.block(part.flight.lane.sender, seconds)
         except StoreError as error:
-            log.warning("cannot block the sender", **self._fields(part), error=str(error))
-
-    def _fields(self, part: _Part) -> dict[str, str | int]:
-        return {
-            "lane": part.flight.id,
-            "batch": part.flight.batch,
-            "messages": len(part.jobs),
-            "attempt": part.jobs[0].attempts + 1,
-        }
+            log.warning("cannot block the sender", **part.fields, error=str(error))
 
 
 def _is_sound(flight: Flight, job: Job) -> bool:
@@ -375,7 +275,7 @@ def _is_sound(flight: Flight, job: Job) -> bool:
     return True
 
 
-def _with_trail(part: _Part, verdicts: Verdicts) -> Verdicts:
+def _with_trail(part: Part, verdicts: Verdicts) -> Verdicts:
     """Note the attempts that failed, so that they are not forgotten when a later one succeeds."""
     for failed in (verdicts.retry, verdicts.doubtful, verdicts.held):
         part.flight.note_trail(failed)
@@ -386,9 +286,3 @@ def _fail_alike(verdicts: Verdicts) -> bool:
     if verdicts.accepted or len(verdicts.rejected) < ALIKE:
         return False
     return len({code for _, code in verdicts.rejected[-ALIKE:]}) == 1
-
-
-def _last_result(state: RetryCallState) -> Result | Withheld:
-    assert state.outcome is not None
-    result: Result | Withheld = state.outcome.result()
-    return result

@@ -179,17 +179,21 @@ class Drain:
         """Renew the loop's registration, and sweep when nobody else does."""
         starts = True
         while not stopping.is_set():
+            pause = self._tools.settings.worker.sweep_seconds
             try:
                 await self._tools.store.run(
                     enter_drain(loop_id, lease_ms=LEASE_MS, starts=starts, served=self._served)
                 )
                 starts = False
                 await watch_lanes(self._tools)
-                await self._note(await sweep(self._tools))
+                began, swept = self._tools.clock(), await sweep(self._tools)
+                took, busy = self._tools.clock() - began, bool(self._in_air)
+                pause = pause_after(swept, took, usual=pause, busy=busy)
+                await self._note(swept)
             except StoreError as error:
                 log.warning("sweeping waits for the store", error=str(error))
             await self._tools.meters.flush(self._tools.store)
-            await _wait(stopping, self._tools.settings.worker.sweep_seconds)
+            await _wait(stopping, pause)
 
     async def _note(self, swept: Swept | None) -> None:
         if swept is None:
@@ -200,6 +204,19 @@ class Drain:
             self._awake.set()
             if self._served:  # it may be for others
                 await self._claims.seek_help()
+
+
+def pause_after(swept: Swept | None, took: float, *, usual: float, busy: bool) -> float:
+    """Seconds until the next sweep: none while much comes in, but sending gets as much time as sweeps.
+
+    Args:
+        swept: what the last one found; None = somebody else was at it.
+        took: seconds that it took.
+        busy: batches are in the air.
+    """
+    if swept is None or not swept.more:
+        return usual
+    return min(usual, took) if busy else 0
 
 
 async def _wait(stopping: asyncio.Event, seconds: float) -> None:

@@ -24,12 +24,13 @@ import uvloop
 from chatapps.client import ChatAppsClient, Timeouts, open_client
 from config.settings import Settings
 from store.calls import AsyncStore
+from store.errors import StoreError
 from worker.drain import Drain
 from worker.flight import Tools
 from worker.journals import open_journals
 from worker.meters import Meters
 from worker.stop_points import read_stop_point
-from worker.sweep import sweep
+from worker.sweep import Swept, sweep
 from worker.timed_provider import TimedProvider
 
 log = structlog.get_logger(__name__)
@@ -59,6 +60,7 @@ class Engine:
         self._loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
         self._stopping = asyncio.Event()
         self._serving = asyncio.Lock()
+        self._catching_up: asyncio.Task[None] | None = None
         self._thread = threading.Thread(target=self._run, name="sendmany-engine", daemon=True)
         self._thread.start()
         self._tools, self._drain = self._submit(self._open())
@@ -92,11 +94,31 @@ class Engine:
             self._thread.join(timeout=PATIENCE)
 
     async def _sweep(self) -> bool:
-        swept = await sweep(self._tools)
-        await self._tools.meters.flush(self._tools.store)
+        swept = await self._sweep_once()
         if swept is None:  # somebody else is at it, perhaps one who may not send what there is
             return await self._drain.has_ready()
+        if swept.more and (self._catching_up is None or self._catching_up.done()):
+            self._catching_up = asyncio.create_task(self._catch_up())
         return swept.announced > 0
+
+    async def _sweep_once(self) -> Swept | None:
+        swept = await sweep(self._tools)
+        await self._tools.meters.flush(self._tools.store)
+        return swept
+
+    async def _catch_up(self) -> None:
+        """Sweep on while much comes in. The task that began it has ended: whatever is to be sent gets a
+        drain loop at once, and that sweeps by itself."""
+        more = True
+        while more and not self._stopping.is_set() and not self._serving.locked():
+            try:
+                swept = await self._sweep_once()
+            except StoreError as error:
+                log.warning("sweeping waits for the store", error=str(error))
+                return
+            if swept is not None and swept.announced:
+                self._help()
+            more = swept is not None and swept.more
 
     async def _serve(self) -> bool:
         slice_ = self._settings.worker.slice_seconds
@@ -154,6 +176,9 @@ class Engine:
         self._stopping.set()
         async with self._serving:
             await self._drain.land()
+        if self._catching_up is not None:
+            await self._catching_up
+        await self._tools.sent_batches.written()
         self._tools.journals.save()
         await self._tools.meters.flush(self._tools.store)
         await self._http.aclose()

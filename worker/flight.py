@@ -18,6 +18,7 @@ from store.packing import Job
 from worker.decisions import Code
 from worker.journals import Journals
 from worker.meters import Meters
+from worker.sent_batches import SentBatches
 from worker.stop_points import PassBy, go_on
 
 SHELF_LIFE = 0.1
@@ -71,6 +72,7 @@ class Tools:
     sleep: Callable[[float], Awaitable[None]]
     journals: Journals = field(default_factory=Journals)
     meters: Meters = field(default_factory=Meters)
+    sent_batches: SentBatches = field(default_factory=SentBatches)
     pass_by: PassBy = go_on  # called at the named points of a delivery, for tests
 
 
@@ -111,6 +113,7 @@ class Flight:
     told: str = ""  # permits whose probe needs no more word
     template_probes: dict[int, str] = field(default_factory=dict)  # message → breaker it probes
     trails: list[tuple[int, bytes]] = field(default_factory=list)
+    answered: list[str] = field(default_factory=list)  # the provider's names for its requests
 
     @property
     def id(self) -> str:

@@ -11,7 +11,7 @@ nothing of ours are kept apart as well, for whoever wants to read them.
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -36,14 +36,15 @@ from store.outcomes import Origin
 from store.states import State
 from worker.flight import Tools
 from worker.news import act_on
-from worker.siblings import batch_of, find_message, hold
+from worker.sent_batches import find_sent
+from worker.siblings import batch_of, hold, read_batch
 from worker.wishes import Wishes, fulfil, note_reply
 
 log = structlog.get_logger(__name__)
 
 ENTRIES = 1000
-ROUNDS = 40
-"""Of `ENTRIES` each in one go: then the sweep does the rest of its work."""
+ROUNDS = 20
+"""Of `ENTRIES` each in one go: then the sweep does the rest of its work, and the next one follows."""
 IDLE_MS = 60_000
 """Entries that a consumer has held so long without applying them belong to whoever asks."""
 
@@ -73,8 +74,21 @@ class Sorted:
     figures: Counter[str] = field(default_factory=Counter)  # as store/inbox.py names them
 
 
-async def apply_inbox(tools: Tools) -> int:
-    """Apply what has come in; returns the number of entries."""
+async def _alone() -> None:
+    """Nobody needs to be told that we go on."""
+
+
+def is_all(entries: int) -> bool:
+    """Whether so many, applied in one go, are all that had come in."""
+    return entries < ROUNDS * ENTRIES
+
+
+async def apply_inbox(tools: Tools, go_on: Callable[[], Awaitable[object]] = _alone) -> int:
+    """Apply what has come in; returns the number of entries.
+
+    Args:
+        go_on: is called between the rounds, of which a sweep may have many.
+    """
     done = 0
     entries = await tools.store.run(reclaim(tools.owner, IDLE_MS, ENTRIES))
     for _ in range(ROUNDS):
@@ -82,6 +96,7 @@ async def apply_inbox(tools: Tools) -> int:
         if not entries:
             break
         await _apply(tools, entries)
+        await go_on()
         done, entries = done + len(entries), []
     return done
 
@@ -149,20 +164,52 @@ def _note_other(sorted_: Sorted, event: Event | None, entry: Entry, settings: Se
 
 async def _resolve(tools: Tools, sorted_: Sorted) -> None:
     """Find out which messages the receipts are about that name a batch at best."""
+    by_batch: dict[tuple[str, str], list[tuple[Receipt, Entry]]] = {}
+    batches, messages = await find_sent(tools.store, [receipt for receipt, _ in sorted_.unnamed])
     for receipt, entry in sorted_.unnamed:
-        named = batch_of(receipt)
+        message = messages.get((receipt.batch_id or "", receipt.umid))
+        if message is not None:
+            _note_found(sorted_, *message, receipt, entry)
+            continue
+        sent = batches.get(receipt.batch_id or "")
+        named = (sent.lane, sent.batch) if sent else batch_of(receipt)
         if named is None:
             sorted_.figures["unmatched:no_id"] += 1
-            continue
-        found = await find_message(tools.store, *named, receipt)
-        if found is not None:
-            evidence = _evidence(receipt, entry, *found)
-            sorted_.evidence.setdefault(named[0], []).append(evidence)
-        elif await hold(tools.store, *named):
-            sorted_.figures["unmatched:batch_held"] += 1
-            log.warning("a batch in doubt is held", lane=named[0], batch=named[1])
         else:
-            sorted_.figures["unmatched:batch_only"] += 1
+            by_batch.setdefault(named, []).append((receipt, entry))
+    for named, receipts in by_batch.items():
+        await _resolve_batch(tools, sorted_, named, receipts)
+
+
+async def _resolve_batch(
+    tools: Tools,
+    sorted_: Sorted,
+    named: tuple[str, str],
+    receipts: Sequence[tuple[Receipt, Entry]],
+) -> None:
+    lane, batch = named
+    at_hand, unknown = await read_batch(tools.store, lane, batch), 0
+    for receipt, entry in receipts:
+        found = at_hand.message_of(receipt)
+        if found is None:
+            unknown += 1
+        else:
+            _note_found(sorted_, lane, *found, receipt, entry)
+    if not unknown:
+        return
+    if await hold(tools.store, lane, batch):
+        sorted_.figures["unmatched:batch_held"] += unknown
+        log.warning("a batch in doubt is held", lane=lane, batch=batch)
+    else:
+        sorted_.figures["unmatched:batch_only"] += unknown
+
+
+def _note_found(
+    sorted_: Sorted, lane: str, index: int, attempt: int, receipt: Receipt, entry: Entry
+) -> None:
+    evidence = _evidence(receipt, entry, index, attempt)
+    sorted_.evidence.setdefault(lane, []).append(evidence)
+    sorted_.figures["matched"] += 1
 
 
 async def _write_evidence(tools: Tools, sorted_: Sorted) -> None:

@@ -9,6 +9,7 @@ from store.calls import Call
 from store.errors import StoreError, StoreUnavailable
 from store.evidence import apply_records
 from store.flights import settle_batch, settle_park
+from store.sent_batches import SentBatch, thousands_of
 from worker.decisions import Verdicts
 from worker.flight import Flight, Tools
 from worker.pauses import full_jitter
@@ -41,6 +42,7 @@ async def settle(flight: Flight, verdicts: Verdicts, tools: Tools) -> None:
             await _write(flight, tools, apply_records(flight.id, what.records))
         if not settled.lost:
             tools.meters.settled(flight.lane.sender.id, what)
+        _note_batch(flight, tools)
         if settled.verdict == "ok":
             ended, journal = settled.status.ended, settled.journal
             await check_journal(tools, flight.id, known=known, journal=journal, ended=ended)
@@ -49,6 +51,15 @@ async def settle(flight: Flight, verdicts: Verdicts, tools: Tools) -> None:
         return
     if what.stop and not settled.lost:
         log.error("lane stopped", **flight.fields, reason=what.stop)
+
+
+def _note_batch(flight: Flight, tools: Tools) -> None:
+    """Remember where its messages are, for receipts that name no more than the provider's batch."""
+    if flight.answered:
+        thousands = thousands_of(job.index for job in flight.jobs)
+        sent = SentBatch(flight.id, flight.batch, thousands)
+        n = len(flight.jobs)
+        tools.sent_batches.note(tools.store, tools.sleep, flight.answered, sent, n)
 
 
 async def _write(flight: Flight, tools: Tools, call: Call[T]) -> T:

@@ -1,7 +1,7 @@
 """Pauses: when this process may claim for a sub-account again, and how long to wait after failures."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from tenacity import RetryCallState
 
@@ -24,6 +24,7 @@ class Pauses:
         self._rng = rng
         self._until: dict[tuple[str, bool], float] = {}  # sub-account, urgent → our clock
         self._unreached: dict[str, int] = {}  # sub-account → pauses in a row
+        self._failed: dict[str, set[str]] = {}  # sub-account → lanes whose probe has failed
 
     def hold(self, sender: str, seconds: float, *, urgent: bool) -> None:
         """Leave the urgent lanes of a sub-account, or the others, alone for so long."""
@@ -38,6 +39,28 @@ class Pauses:
         """Seconds until the first pause ends; None if there is none."""
         now = self._clock()
         return min((until - now for until in self._until.values() if until > now), default=None)
+
+    def probe_failed(self, sender: str, lane: str) -> None:
+        """A request of this lane has probed whether all of its sub-account may go on, in vain."""
+        self._failed.setdefault(sender, set()).add(lane)
+
+    def gives_way(self, sender: str, lane: str, ready: Iterable[str]) -> bool:
+        """Whether another lane of the sub-account should probe next: it may be the messages of this one.
+
+        Args:
+            ready: lanes of the sub-account.
+        """
+        failed = self._failed.get(sender, set())
+        if lane not in failed:
+            return False
+        if set(ready) - failed:
+            return True
+        failed.clear()  # each has had its turn
+        return False
+
+    def goes_on(self, sender: str) -> None:
+        """Nothing is in the way of the sub-account."""
+        self._failed.pop(sender, None)
 
     def not_reached(self, sender: str) -> float:
         """Nobody was there: pause, longer each time. Returns the seconds of the pause.

@@ -10,6 +10,7 @@ park, since it is claimed again. It takes one call a batch: as long as nobody is
 counts, one that names nobody.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -39,6 +40,8 @@ _SUPPRESSED: Code = (Origin.LOCAL, LocalReason.SUPPRESSED)
 _WINDOW: Code = (Origin.LOCAL, LocalReason.WINDOW)
 _EXPIRED: Code = (Origin.LOCAL, LocalReason.EXPIRED)
 _WITH_EXPIRY = 2  # tabs
+_USER_ID = re.compile(rb'"channelUserId":"([A-Z]{2}\.[A-Za-z0-9]{1,128})"')
+_TRUNK = re.compile(rb"[1-9][0-9]{0,2}0")  # a country code, perhaps, and the usual trunk prefix
 
 
 class Screen:
@@ -87,27 +90,42 @@ class _Question:
 
     jobs: Sequence[Job]
     subject: int
+    normal: bool  # numbers are in their normal form, as those of recipient files are
 
     def call(self, sub_account: str, policy: str) -> Call[Screened]:
-        return screen_people(sub_account, people_of(self.jobs), policy=policy, subject=self.subject)
+        people = people_of(self.jobs, normal=self.normal)
+        people += [name for _, name in self._other_names()]
+        return screen_people(sub_account, people, policy=policy, subject=self.subject)
 
     def skipped(self, answer: Screened) -> Skipped:
+        whose = [*range(len(self.jobs)), *(place for place, _ in self._other_names())]
+        suppressed = dict.fromkeys(whose[place] for place in answer.suppressed)
+        closed = [place for place in answer.closed if place not in suppressed]
         return [
-            *((self.jobs[place], _SUPPRESSED) for place in answer.suppressed),
-            *((self.jobs[place], _WINDOW) for place in answer.closed),
+            *((self.jobs[place], _SUPPRESSED) for place in suppressed),
+            *((self.jobs[place], _WINDOW) for place in closed),
         ]
+
+    def _other_names(self) -> list[tuple[int, bytes]]:
+        """Places of jobs that name the person by number and by the channel's id, and that id: a reply
+        may have told no more."""
+        if self.normal:
+            return []
+        found = ((place, _USER_ID.search(job.line)) for place, job in enumerate(self.jobs))
+        return [(place, name[1]) for place, name in found if name]
 
 
 def _ask(kind: str, jobs: Sequence[Job], rules: int) -> _Question:
     """Whom these rules make worth asking about."""
+    normal = kind == "campaign"
     if not rules & WINDOWS:
-        return _Question(jobs if rules & SUPPRESSED else (), 0)
-    if kind == "campaign":
-        return _Question(jobs, len(jobs))
+        return _Question(jobs if rules & SUPPRESSED else (), 0, normal)
+    if normal:
+        return _Question(jobs, len(jobs), normal)
     subject = [line_needs_window(job.line) for job in jobs]
     first = [job for job, is_subject in zip(jobs, subject, strict=True) if is_subject]
     others = [job for job, is_subject in zip(jobs, subject, strict=True) if not is_subject]
-    return _Question([*first, *others], len(first))
+    return _Question([*first, *others], len(first), normal)
 
 
 def _policy(lane: OpenLane) -> str:
@@ -133,21 +151,36 @@ def _is_over(line: bytes, now: int) -> bool:
     return expiry.isdigit() and int(expiry) <= now
 
 
-def people_of(jobs: Sequence[Job]) -> list[bytes]:
-    """The recipients as suppressions name them."""
+def people_of(jobs: Sequence[Job], *, normal: bool) -> list[bytes]:
+    """The recipients as suppressions name them.
+
+    Args:
+        normal: their international numbers are in the normal form already.
+    """
     people = [job.line.partition(b"\t")[0] for job in jobs]
-    return people if b"".join(people).isdigit() else [canonical(person) for person in people]
+    if normal:
+        return people
+    return [canonical(person) for person in people]
 
 
 def canonical(recipient: bytes) -> bytes:
-    """Digits of an international number also for a national one (`GB:07700…`); ids as they are."""
+    """Digits of an international number, also for a national one (`GB:07700…`) and for one with what is
+    dialled in front of it at home (`4407700…`); ids as they are."""
+    if recipient.isdigit():
+        found = _written(b"+" + recipient, b"") if _TRUNK.match(recipient) else None
+        return found or recipient
     country, colon, number = recipient.partition(b":")
     if not colon or len(country) != len("GB"):
         return recipient
+    return _written(number, country) or recipient
+
+
+def _written(number: bytes, country: bytes) -> bytes | None:
+    """The digits of E.164; None where nobody can tell."""
     try:
-        parsed = phonenumbers.parse(number.decode(), country.decode().upper())
+        parsed = phonenumbers.parse(number.decode(), country.decode().upper() or None)
     except (phonenumbers.NumberParseException, UnicodeDecodeError):
-        return recipient
+        return None
     written = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
     return written.removeprefix("+").encode()
 

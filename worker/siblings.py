@@ -23,16 +23,27 @@ def batch_of(receipt: Receipt) -> tuple[str, str] | None:
     return (found[1], found[2]) if found else None
 
 
-async def find_message(
-    store: AsyncStore, lane: str, batch: str, receipt: Receipt
-) -> tuple[int, int] | None:
-    """Index and attempt of the message that a receipt must be about, by its person; None if that is not
-    the only one of the batch, or no job of it is at hand."""
-    people = {name.encode() for name in (receipt.person.msisdn, receipt.person.user_id) if name}
-    theirs = [job for job in await _jobs(store, lane, batch) if job.recipient in people]
-    if len({job.index for job in theirs}) != 1:
-        return None
-    return theirs[0].index, theirs[0].attempts
+class BatchAtHand:
+    """Whom the jobs of a batch are for, as far as they are at hand; read once, for all its receipts."""
+
+    def __init__(self, jobs: Sequence[Job]) -> None:
+        self._theirs: dict[bytes, list[Job]] = {}
+        for job in jobs:
+            self._theirs.setdefault(job.recipient, []).append(job)
+
+    def message_of(self, receipt: Receipt) -> tuple[int, int] | None:
+        """Index and attempt of the message that a receipt must be about, by its person; None if that is
+        not the only one of the batch, or no job of it is at hand."""
+        people = {name.encode() for name in (receipt.person.msisdn, receipt.person.user_id) if name}
+        theirs = [job for person in people for job in self._theirs.get(person, ())]
+        if len({job.index for job in theirs}) != 1:
+            return None
+        return theirs[0].index, theirs[0].attempts
+
+
+async def read_batch(store: AsyncStore, lane: str, batch: str) -> BatchAtHand:
+    """What is at hand of a batch: in the air or in doubt."""
+    return BatchAtHand(await _jobs(store, lane, batch))
 
 
 async def hold(store: AsyncStore, lane: str, batch: str) -> bool:

@@ -15,9 +15,7 @@ from store.calls import Call, command
 from store.dead import Dead
 from store.drains import (
     active_lanes,
-    forget_active,
-    forget_ready,
-    note_active,
+    leave_sweep,
     note_sweep,
     take_sweep,
 )
@@ -38,18 +36,22 @@ from store.flights import (
 )
 from store.keys import lane_keys
 from store.lanes import Lane, LaneStatus, announce, read_lane
+from store.looks import Look
 from store.outcomes import LocalReason, Origin, runs
 from store.packing import Job
-from store.retention import note_ended
 from store.states import State
 from worker.decisions import NO_CODE, Code
 from worker.flight import Tools
-from worker.inbox import apply_inbox
+from worker.inbox import apply_inbox, is_all
+from worker.looks import announce_waiting, by_hundred, is_quiet, look_at, retire
 from worker.retention import close_if_over, expire_lanes
 from worker.screening import forget_closed_windows, proven_jobs
 from worker.settlement import ended_record, long_ids
 
 log = structlog.get_logger(__name__)
+
+OPEN = (LaneStatus.SENDING, LaneStatus.CANCELLING)
+"""Lanes that need sending or sweeping again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,11 @@ class Swept:
 
     unfinished: int = 0  # lanes that will need sending or sweeping again
     announced: int = 0  # lanes that have something to claim now
+    more: bool = False  # of the inbox is left: sweep again at once
+
+    def __add__(self, other: "Swept") -> "Swept":
+        more = self.more or other.more
+        return Swept(self.unfinished + other.unfinished, self.announced + other.announced, more)
 
 
 async def sweep(tools: Tools) -> Swept | None:
@@ -68,17 +75,16 @@ async def sweep(tools: Tools) -> Swept | None:
     began = tools.clock()
     leases = _Leases(tools)
     await leases.as_of()
-    await apply_inbox(tools)  # first: evidence decides what becomes of parks
-    visits = [
-        await _visit(tools, lane, await leases.as_of())
-        for lane in await tools.store.run(active_lanes())
-    ]
+    # First the inbox: evidence decides what becomes of parks.
+    swept = Swept(more=not is_all(await apply_inbox(tools, leases.as_of)))
+    for lanes in by_hundred(await tools.store.run(active_lanes())):
+        swept += await _visit_all(tools, lanes, leases)
     await expire_lanes(tools, await _now_ms(tools))
     await forget_closed_windows(tools.store)
+    if swept.more:
+        await tools.store.run(leave_sweep())
     tools.meters.swept(tools.clock() - began)
-    return Swept(
-        sum(visit.unfinished for visit in visits), sum(visit.announced for visit in visits)
-    )
+    return swept
 
 
 class _Leases:
@@ -86,7 +92,9 @@ class _Leases:
     is the time before it: owners who live get one lease to write down what they hold.
 
     The store is asked again every second of a sweep, since it may go away in the middle of one; a call
-    that it does when it is back still says what it was told before.
+    that it does when it is back still says what it was told before. Asking also notes that sweeping
+    goes on: one that has much to do must not look like a gap, or one gap after the other would keep
+    flights of the dead where they are.
     """
 
     AGAIN = 1.0
@@ -109,15 +117,34 @@ class _Leases:
         return self._as_of
 
 
-async def _visit(tools: Tools, lane_id: str, as_of: int) -> Swept:
+async def _visit_all(tools: Tools, lanes: Sequence[str], leases: _Leases) -> Swept:
+    """Sweep lanes that one look takes in: those in which something is due, one by one."""
+    looks = zip(lanes, await look_at(tools, lanes, await leases.as_of()), strict=True)
+    quiet: list[tuple[str, Look]] = []
+    ended: list[str] = []
+    swept = Swept()
+    for lane, look in looks:
+        if look is not None and look.status.ended:
+            ended.append(lane)
+        elif look is not None and is_quiet(lane, look):
+            quiet.append((lane, look))
+        else:
+            swept += await _visit(tools, lane, leases)
+    if ended:
+        await retire(tools, ended)
+    unfinished = sum(look.status in OPEN for _, look in quiet)
+    return swept + Swept(unfinished, await announce_waiting(tools, quiet))
+
+
+async def _visit(tools: Tools, lane_id: str, leases: _Leases) -> Swept:
     """Sweep one lane. A fault in it is logged, and keeps nobody from sweeping the others."""
     try:
         lane = await tools.store.run(read_lane(lane_id))
         if lane is None or lane.status.ended:
-            await _retire(tools, lane_id)
+            await retire(tools, [lane_id])
             return Swept()
-        open_ = lane.status in (LaneStatus.SENDING, LaneStatus.CANCELLING)
-        return Swept(unfinished=int(open_), announced=int(await _tend(tools, lane, as_of)))
+        open_ = lane.status in OPEN
+        return Swept(unfinished=int(open_), announced=int(await _tend(tools, lane, leases)))
     except StoreUnavailable:
         raise
     except Exception:
@@ -125,11 +152,11 @@ async def _visit(tools: Tools, lane_id: str, as_of: int) -> Swept:
         return Swept(unfinished=1)
 
 
-async def _tend(tools: Tools, lane: Lane, as_of: int) -> bool:
+async def _tend(tools: Tools, lane: Lane, leases: _Leases) -> bool:
     """Do for one lane what is due; True if it has something to claim."""
-    settle_after = int(lane.settle_after * 1000)
+    as_of, settle_after = await leases.as_of(), int(lane.settle_after * 1000)
     while (await tools.store.run(promote_due(lane.id)))[1] == 0:  # more are due
-        pass
+        await leases.as_of()
     recovered = await tools.store.run(
         recover_flights(lane.id, settle_after_ms=settle_after, as_of_ms=as_of)
     )
@@ -143,7 +170,7 @@ async def _tend(tools: Tools, lane: Lane, as_of: int) -> bool:
         if park is not None:
             await _resolve(tools, lane, park, now_ms // 1000)
     if lane.status is LaneStatus.CANCELLING:
-        await _cancel_jobs(tools, lane)
+        await _cancel_jobs(tools, lane, leases)
         return False
     if lane.status is not LaneStatus.SENDING:
         return False
@@ -218,7 +245,7 @@ def _why_parked(park: Parked) -> LocalReason:
     return LocalReason.WORKER_LOST if park.tries else LocalReason.NO_ANSWER
 
 
-async def _cancel_jobs(tools: Tools, lane: Lane) -> None:
+async def _cancel_jobs(tools: Tools, lane: Lane, leases: _Leases) -> None:
     """Empty the queue of a lane that is being cancelled; each job gets its record."""
     while True:
         batch = secrets.token_hex(6)
@@ -239,6 +266,7 @@ async def _cancel_jobs(tools: Tools, lane: Lane) -> None:
         what = _closing(State.CANCELLED, claim.jobs, LocalReason.OPERATOR, now)
         call = settle_batch(lane.id, batch, len(claim.jobs), tools.owner, what)
         await _settle(tools, lane, call, what)
+        await leases.as_of()
 
 
 async def _settle(tools: Tools, lane: Lane, call: Call[Settled], what: Settlement) -> None:
@@ -265,20 +293,6 @@ def _add(what: Settlement, state: State, jobs: list[Job], now: int, code: Code =
     what.records = [*what.records, *runs(sorted(records))]
     what.long_ids = [*what.long_ids, *long_ids(jobs)]
     what.add(state, len(jobs))
-
-
-async def _retire(tools: Tools, lane_id: str) -> None:
-    """Look at a lane no more; unless an operator has just had some of it sent again."""
-    await tools.store.run(forget_ready(lane_id))
-    await tools.store.run(forget_active(lane_id))
-    lane = await tools.store.run(read_lane(lane_id))
-    if lane is None:
-        return
-    if lane.status.ended:
-        await tools.store.run(note_ended(lane))
-    else:
-        await tools.store.run(note_active(lane_id))
-        await tools.store.run(announce(lane_id, lane.priority))
 
 
 async def _now_ms(tools: Tools) -> int:

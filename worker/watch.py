@@ -4,6 +4,7 @@ import structlog
 
 from store.lanes import LaneStatus, keep_missing, move_lane, note_missing, read_journal
 from worker.flight import Tools
+from worker.looks import by_hundred
 
 log = structlog.get_logger(__name__)
 
@@ -34,14 +35,19 @@ async def check_journal(
 
 async def watch_lanes(tools: Tools) -> None:
     """Look after the lanes that were seen and had not ended."""
-    for lane in tools.journals.unfinished():
-        known = tools.journals.known(lane)
-        status, journal = await tools.store.run(read_journal(lane))
-        if status is LaneStatus.GONE:
-            log.error("a lane that had not ended is gone: Redis lost data", lane=lane, known=known)
-            await tools.store.run(note_missing(lane, known))
-            await tools.store.run(keep_missing())
-            tools.journals.forget(lane)
-        elif status is not LaneStatus.HALTED:
-            await check_journal(tools, lane, known=known, journal=journal, ended=status.ended)
+    for lanes in by_hundred(tools.journals.unfinished()):
+        before = [tools.journals.known(lane) for lane in lanes]
+        found = await tools.store.run_all([read_journal(lane) for lane in lanes])
+        for lane, known, (status, journal) in zip(lanes, before, found, strict=True):
+            await _watch(tools, lane, known, status, journal)
     tools.journals.save_if_due()
+
+
+async def _watch(tools: Tools, lane: str, known: int, status: LaneStatus, journal: int) -> None:
+    if status is LaneStatus.GONE:
+        log.error("a lane that had not ended is gone: Redis lost data", lane=lane, known=known)
+        await tools.store.run(note_missing(lane, known))
+        await tools.store.run(keep_missing())
+        tools.journals.forget(lane)
+    elif status is not LaneStatus.HALTED:
+        await check_journal(tools, lane, known=known, journal=journal, ended=status.ended)

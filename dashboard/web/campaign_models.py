@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
+from dashboard.figures import lane_figures
 from dashboard.words import explain_lane, explain_named_code, iso
 from store.breakers import Breaker
 from store.lanes import LaneStatus, Priority
@@ -160,25 +161,7 @@ def moment_out(ms: int | None) -> str | None:
 def _fields(report: LaneReport) -> dict[str, Any]:
     lane = report.lane
     return {
-        "id": lane.id,
-        "name": lane.name,
-        "kind": lane.kind,
-        "sub_account": lane.sub_account,
-        "priority": lane.priority,
-        "status": lane.status,
-        "reason": lane.reason,
-        "loaded": lane.loaded,
-        "recipients": lane.next_index,
-        "duplicates": lane.duplicates,
-        "rejects": lane.rejects,
-        "accepted": report.accepted,
-        "done": report.done,
-        "open": report.open,
-        "counts": report.counts,
-        "requests": report.requests,
-        "mean_batch": round(report.mean_batch, 1),
-        "retried": report.stats.get("retried", 0),
-        "balanced": report.balanced,
+        **lane_figures(report),
         "opened_at": moment_out(lane.opened_at),
         "started_at": moment_out(lane.started_at),
         "finished_at": moment_out(lane.finished_at),

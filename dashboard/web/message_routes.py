@@ -18,6 +18,7 @@ from dashboard.web.reading import LOOKED_AT, NO_CAMPAIGN, find_callers_lane, wal
 from store.calls import Store
 from store.errors import UnknownLane
 from store.lanes import Lane
+from store.pages import veiled
 from store.recipients import find_recipient
 from store.tokens import Token
 
@@ -77,11 +78,12 @@ def _everywhere(
     """Messages for this recipient in all campaigns of the caller, from a place on."""
     page = FoundPage(items=[], next=None)
     for n, (place, lane) in enumerate(walk_lanes(store, cursor), 1):
-        if lane is not None and caller.may_use(lane.sub_account):
+        theirs = lane is not None and caller.may_use(lane.sub_account)
+        if lane is not None and theirs:
             found = _in_lane(store, lane, recipient)
             page.items += [found] if found else []
         if len(page.items) == limit or n == LOOKED_AT:
-            page.next = write_cursor(place)
+            page.next = write_cursor(place if theirs else veiled(place))
             break
     return page
 

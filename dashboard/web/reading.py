@@ -10,7 +10,7 @@ from dashboard.web.paging import read_cursor, write_cursor
 from store.calls import Store
 from store.errors import UnknownLane
 from store.lanes import Lane, read_lane
-from store.pages import LanePlace, lanes_after
+from store.pages import LanePlace, lanes_after, veiled
 from store.reports import read_report
 from store.tokens import Token
 from store.visible import find_visible_lane
@@ -50,10 +50,11 @@ def page_of_lanes(
     """A page of lanes with their figures."""
     page, place, n = LanePage(items=[], next=None), None, 0
     for n, (place, lane) in enumerate(walk_lanes(store, cursor), 1):
-        report = store.run(read_report(lane.id)) if lane is not None and wanted(lane) else None
+        shown = lane is not None and wanted(lane)
+        report = store.run(read_report(place.lane)) if shown else None
         if report is not None:
             page.items.append(lane_out(report))
         if len(page.items) == limit or n == LOOKED_AT:
-            page.next = write_cursor(place)
+            page.next = write_cursor(place if shown else veiled(place))
             break
     return page

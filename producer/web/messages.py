@@ -69,12 +69,16 @@ _read_batch: Final = msgspec.json.Decoder(_Batch).decode
 
 
 def messages_router(
-    store: AsyncStore, settings: Settings, needs: Needs, send_drain: SendDrain
+    store: AsyncStore,
+    settings: Settings,
+    needs: Needs,
+    send_drain: SendDrain,
+    door: "Door | None" = None,
 ) -> APIRouter:
-    """The routes; both need the scope `enqueue`."""
+    """The routes; both need the scope `enqueue`. `door` is what takes messages, if there is one."""
     router = APIRouter(prefix="/v1/messages", tags=["messages"])
     enqueue = Depends(needs(Scope.ENQUEUE))
-    door = Door(store, settings, send_drain)
+    door = door or Door(store, settings, send_drain)
 
     @router.post(
         "",

@@ -7,8 +7,10 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from sendmany.checks import Check, Verdict, examine
+from sendmany.checks import examine
+from sendmany.cli.campaign_moves import resume
 from sendmany.cli.options import Json
+from sendmany.findings import Check, Verdict
 from sendmany.output import print_json
 
 _STYLES = {Verdict.OK: "green", Verdict.PROBLEM: "bold red", Verdict.NOTE: "yellow"}
@@ -18,16 +20,28 @@ def doctor(
     offline: Annotated[
         bool, typer.Option("--offline", help="Do not ask the provider; nothing leaves the house.")
     ] = False,
+    accept: Annotated[
+        str | None,
+        typer.Option(
+            "--accept",
+            metavar="LANE",
+            help="Look at nothing; let a lane go on that was halted since Redis came back from an"
+            " older copy: what went out after that copy may go out again.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Look at everything that sending takes: one line each, and what to do where it is not well.
 
     Settings, Redis with its version, persistence, eviction and memory limits, the broker, the
     workers, and for each sub-account the key, whether the provider takes it, and its limits.
-    Exit code 1 if anything is a problem.
+    Exit code 1 if anything is a problem. `--accept` does what `campaign resume LANE --accept` does.
 
     Example: `sendmany doctor`
     """
+    if accept is not None:
+        resume(accept, accept=True, as_json=as_json)
+        return
     checks = []
     for check in examine(offline=offline):
         checks.append(check)

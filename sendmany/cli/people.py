@@ -8,8 +8,8 @@ import typer
 
 from config.settings import Settings
 from dashboard.words import count, several
-from producer.errors import BadRow, InputError
-from producer.people_file import People, read_people, read_person
+from producer.people_file import People, read_people
+from sendmany.messages import recipient_of
 from sendmany.output import say
 
 Numbers = Annotated[
@@ -29,15 +29,7 @@ def people_named(numbers: Sequence[str], region: str | None) -> list[str]:
     Raises:
         InputError: one of them is neither a number nor a user id.
     """
-    return [person_named(text, region) for text in numbers]
-
-
-def person_named(text: str, region: str | None) -> str:
-    """As `people_named`, for one."""
-    try:
-        return read_person(text, region)
-    except BadRow as bad:
-        raise InputError(f"{bad.number or 'This'} is no phone number: {bad.reason}") from bad
+    return [recipient_of(text, region) for text in numbers]
 
 
 def people_in(

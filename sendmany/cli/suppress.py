@@ -11,8 +11,9 @@ from config.settings import Settings, load_settings
 from dashboard.words import iso, moment
 from producer.errors import InputError
 from sendmany.cli.options import Json, Region
-from sendmany.cli.people import Column, Numbers, people_in, people_named, person_named, these
+from sendmany.cli.people import Column, Numbers, people_in, people_named, these
 from sendmany.connection import connect
+from sendmany.messages import recipient_of
 from sendmany.output import print_json, say, show
 from store.calls import Store
 from store.suppressions import (
@@ -158,7 +159,7 @@ def check(
     """
     settings = load_settings()
     name = settings.sub_account_id(sub_account)
-    who = person_named(number, region or settings.default_region)
+    who = recipient_of(number, region or settings.default_region)
     store = connect(settings)
     asked = [store.run(read_suppression(scope, who)) for scope in (EVERYWHERE, name)]
     found = [one for one in asked if one is not None]

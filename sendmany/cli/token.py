@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from config.settings import load_settings
-from dashboard.words import iso
+from dashboard.words import iso, moment
 from producer.errors import InputError
 from sendmany.cli.options import Json
 from sendmany.connection import connect
@@ -81,7 +81,7 @@ def list_all(as_json: Json = False) -> None:
     if as_json:
         print_json([_json(one) for one in found])
     elif found:
-        columns = ("id", "name", "scopes", "sub-accounts", "made", "expires", "last used")
+        columns = ("id", "name", "scopes", "for", "made", "expires", "last used")
         show_table(table_of(columns, map(_line, found)))
     else:
         show("There are no tokens: nobody can use the HTTP API. See `sendmany token create -h`.")
@@ -123,7 +123,7 @@ def _show_once(kept: KeptToken, text: str, *, as_json: bool) -> None:
         print_json({"token": text, **_json(kept)})
         return
     show(text)
-    until = f"until {_time(kept.expires_at)}" if kept.expires_at else "until it is revoked"
+    until = f"until {moment(kept.expires_at)}" if kept.expires_at else "until it is revoked"
     say(f"Keep it: it is not shown again. It is good {until}. Send it as Authorization: Bearer …")
 
 
@@ -146,11 +146,11 @@ def _line(kept: KeptToken) -> tuple[str, ...]:
         token.name,
         ", ".join(sorted(token.scopes)),
         ", ".join(sorted(token.sub_accounts)) or "all",
-        _time(kept.made_at),
-        _time(kept.expires_at) or "never",
-        _time(kept.used_at) or "never",
+        _day(kept.made_at),
+        _day(kept.expires_at),
+        _day(kept.used_at),
     )
 
 
-def _time(at: int) -> str:
-    return iso(at) or ""
+def _day(at: int) -> str:
+    return moment(at)[:10] or "never"

@@ -6,8 +6,11 @@ import typer
 
 from config.logging import set_up_logging
 from config.settings import load_settings
+from sendmany.connection import connect
+from sendmany.output import say
 from sendmany.sockets import listen
 from sendmany.web_process import serve_web
+from store.errors import StoreUnavailable
 
 
 def web(
@@ -30,4 +33,9 @@ def web(
     settings = load_settings()
     set_up_logging(settings)
     place = settings.web.host if host is None else host
-    serve_web(settings, listen(place, settings.web.port if port is None else port))
+    listener = listen(place, settings.web.port if port is None else port)
+    try:
+        connect(settings).close()
+    except StoreUnavailable as error:
+        say(f"{error} Until then requests are answered with 503.")
+    serve_web(settings, listener)

@@ -9,9 +9,10 @@ from config.settings import Settings, load_settings
 from dashboard.words import iso, moment
 from producer.errors import InputError
 from sendmany.cli.options import Json, Region
-from sendmany.cli.people import Column, people_in, person_named, these
+from sendmany.cli.people import Column, people_in, these
 from sendmany.cli.suppress import SubAccount
 from sendmany.connection import connect
+from sendmany.messages import recipient_of
 from sendmany.output import print_json, show
 from store.calls import Store
 from store.waiting import now_ms
@@ -66,7 +67,7 @@ def open_(
 
 def _person(text: str, region: str | None) -> str:
     try:
-        return person_named(text, region)
+        return recipient_of(text, region)
     except InputError as error:
         if any(letter.isalpha() for letter in text):
             raise InputError(f"{text}: there is no such file, nor is it a phone number") from error
@@ -105,7 +106,7 @@ def check(
     """
     settings = load_settings()
     name = settings.sub_account_id(sub_account)
-    who = person_named(number, region or settings.default_region)
+    who = recipient_of(number, region or settings.default_region)
     store = connect(settings)
     ends, now = store.run(window_end(name, who)), store.run(now_ms())
     heard = store.run(last_reply(name))

@@ -13,8 +13,8 @@ from typing import Any, Final
 from fastapi import HTTPException, Request
 from fastapi.openapi.models import HTTPBearer
 from fastapi.security.base import SecurityBase
-from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sendmany.web.errors import away, problem
 from store import tokens
@@ -24,6 +24,8 @@ from store.tokens import KeptToken, Token, find_token, note_token_use, read_toke
 
 REMEMBERED_SECONDS: Final = 3.0
 """A revoked token works so long, in processes that have just seen it."""
+AGAIN_SECONDS: Final = 10.0
+"""An answer that lasts is given up when its token is good no more: looked at so often at most."""
 MOST_REMEMBERED: Final = 4096
 HOUR: Final = 3600.0
 CALLER: Final = "sendmany.caller"
@@ -40,7 +42,7 @@ class Tokens:
 
     def __init__(self, store: AsyncStore, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._store = store
-        self._monotonic = monotonic
+        self.monotonic = monotonic
         self._known: dict[str, tuple[KeptToken, float]] = {}
         self._noted: dict[str, float] = {}
 
@@ -51,7 +53,7 @@ class Tokens:
             StoreUnavailable: it cannot be looked up.
         """
         scheme, _, given = authorization.partition(" ")
-        parts = read_token_text(given.strip()) if scheme.lower() == "bearer" else None
+        parts = read_token_text(given.strip(" ")) if scheme.lower() == "bearer" else None
         if parts is None:
             return None
         id, secret = parts
@@ -61,8 +63,15 @@ class Tokens:
         await self._note_use(id)
         return kept.token
 
+    async def still(self, authorization: str) -> bool:
+        """Whether it is good at this moment, as far as can be told."""
+        try:
+            return await self.of(authorization) is not None
+        except StoreUnavailable:
+            return True
+
     async def _find(self, id: str) -> KeptToken | None:
-        now = self._monotonic()
+        now = self.monotonic()
         known = self._known.get(id)
         if known and now < known[1]:
             return known[0]
@@ -74,7 +83,7 @@ class Tokens:
         return kept
 
     async def _note_use(self, id: str) -> None:
-        now = self._monotonic()
+        now = self.monotonic()
         if now < self._noted.get(id, float("-inf")) + HOUR:
             return
         _make_room(self._noted)
@@ -107,14 +116,33 @@ class Guard:
         """As ASGI has it."""
         if scope["type"] != "http" or scope["path"] in self._open:
             return await self._app(scope, receive, send)
+        authorization = _authorization(scope)
         try:
-            token = await self._tokens.of(Headers(scope=scope).get("authorization", ""))
+            token = await self._tokens.of(authorization)
         except StoreUnavailable:
             return await away()(scope, receive, send)
         if token is None and self._exists(scope):
             return await _no_token()(scope, receive, send)
         scope[CALLER] = token
-        return await self._app(scope, receive, send)
+        return await self._app(scope, receive, self._while_good(authorization, send))
+
+    def _while_good(self, authorization: str, send: Send) -> Send:
+        """Sends as long as the token is good: live events go on for an hour. What is answered at once
+        is sent in any case, however long it took to find."""
+        looked = 0.0
+
+        async def send_if_good(message: Message) -> None:
+            nonlocal looked
+            now = self._tokens.monotonic()
+            if message["type"] == "http.response.start":
+                looked = now
+            elif now >= looked + AGAIN_SECONDS:
+                looked = now
+                if not await self._tokens.still(authorization):
+                    raise ClientDisconnect
+            await send(message)
+
+        return send_if_good
 
 
 class Needed(SecurityBase):
@@ -143,6 +171,12 @@ class Needed(SecurityBase):
 def needs(scope: tokens.Scope) -> Needed:
     """The dependency that wants a token with this scope."""
     return Needed(scope)
+
+
+def _authorization(scope: Scope) -> str:
+    """What the one such header says; of two nobody can tell which a proxy has looked at."""
+    found = [value for name, value in scope["headers"] if name == b"authorization"]
+    return found[0].decode("latin-1") if len(found) == 1 else ""
 
 
 def _no_token() -> ASGIApp:

@@ -1,7 +1,7 @@
 """The HTTP API as an ASGI application: routes of producer and dashboard, one guard before all of them.
 
-    Watched ─► SecurityHeaders ─► LastResort ─► Crowd ─► Guard ─► Bodies ─► routes
-     counts     on every answer    500           503      401      413, 408  403, 404, 405, 422, …
+    Watched ─► SecurityHeaders ─► LastResort ─► Crowd ─► Guard ─► Bodies ─► Straight ─► routes
+     counts     on every answer    500           503      401      413, 408              403, 404, 422, …
 
 `/healthz`, `/readyz` and `/webhooks` need no token; webhooks bring an Authorization of their own, see to
 their limits themselves, and are taken past all that stands between.
@@ -10,7 +10,7 @@ their limits themselves, and are taken past all that stands between.
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.metadata import version
-from typing import Final
+from typing import Any, Final
 
 from fastapi import FastAPI
 from starlette.routing import Match, Route
@@ -26,21 +26,25 @@ from dashboard.web.metrics import metrics_router
 from dashboard.web.status import status_router
 from producer.wake import SendDrain
 from producer.web.campaigns import campaigns_router
-from producer.web.messages import messages_router
+from producer.web.messages import Door, messages_router
 from sendmany.web.access import Guard, Tokens, needs
 from sendmany.web.errors import handle_errors
 from sendmany.web.health import health_router
 from sendmany.web.limits import Answers, Bodies, Crowd
 from sendmany.web.openapi import complete
 from sendmany.web.shell import LastResort, SecurityHeaders, Shortcut
+from sendmany.web.straight import Straight, Way
 from sendmany.web.watching import Watched
 from store.calls import AsyncStore
 from store.metrics import Tally
+from store.tokens import Scope as TokenScope
 
 OPEN: Final = frozenset({"/healthz", "/readyz", "/webhooks"})
 STREAMS: Final = frozenset({"/v1/events"})
 UPLOADS: Final = frozenset({"/v1/campaigns"})
 """Their bodies are read while they come, and never held."""
+_NO_TELEMETRY: Final[Any] = dict.fromkeys(("tracing", "metrics", "logs", "auto_configure"), False)
+"""FastAPI's own would send paths and queries to wherever the environment says: they name people."""
 _DESCRIPTION: Final = "Sends one message to each of very many people, and says what became of each."
 
 
@@ -62,6 +66,8 @@ def create_app(
         lifespan=_life_of(store),
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # behind a proxy they would lead to plain HTTP, the token with them
+        telemetry=_NO_TELEMETRY,
     )
     app.openapi = complete(app)  # type: ignore[method-assign]
     handle_errors(app)
@@ -74,11 +80,19 @@ def create_app(
 
 def _add_routes(app: FastAPI, settings: Settings, store: AsyncStore, send_drain: SendDrain) -> None:
     app.include_router(health_router(store))
-    app.include_router(messages_router(store, settings, needs, send_drain))
+    door = Door(store, settings, send_drain)
+    app.include_router(messages_router(store, settings, needs, send_drain, door))
+    app.add_middleware(Straight, ways=_ways(door))
     app.include_router(campaigns_router(store, settings, needs, send_drain))
     app.include_router(status_router(store, settings, needs))
     app.state.events = Events(store, sorted(settings.sub_accounts))
     app.include_router(events_router(store, settings, needs, app.state.events))
+
+
+def _ways(door: Door) -> dict[str, Way]:
+    """Single messages; their route is there for the document, and for what is wrong with them."""
+    route = Route("/v1/messages", door.take_one, methods=["POST"])
+    return {route.path: Way(route, TokenScope.ENQUEUE, door.take_one)}
 
 
 def _receive_webhooks(app: FastAPI, settings: Settings, store: AsyncStore) -> None:

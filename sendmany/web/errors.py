@@ -56,44 +56,51 @@ def away() -> JSONResponse:
     """Redis cannot serve."""
     return problem(
         503,
-        "The store cannot serve at the moment; nothing was changed that was not answered.",
+        "Redis does not answer at the moment: try again soon, a message with the same Idempotency-Key.",
         headers={"Retry-After": str(AWAY_SECONDS)},
     )
 
 
+def answer_to(error: Exception) -> JSONResponse | None:
+    """The answer to an error that is foreseen; None for others."""
+    match error:
+        case HTTPException():
+            return _refused(error)
+        case RequestValidationError():
+            return problem(422, "The request does not fit.", list(_problems(error.errors())))
+        case StoreUnavailable():
+            return away()
+        case StoreFull():
+            return _full()
+    return None
+
+
 def handle_errors(app: FastAPI) -> None:
     """Have an application answer like this, its router's own 404 and 405 too."""
-    app.add_exception_handler(HTTPException, _refused)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(StoreUnavailable, _away)
-    app.add_exception_handler(StoreFull, _full)
+    for kind in (HTTPException, RequestValidationError, StoreUnavailable, StoreFull):
+        app.add_exception_handler(kind, _handle)
 
 
-async def _refused(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, HTTPException)
-    if error.status_code == 405:
+async def _handle(request: Request, error: Exception) -> JSONResponse:
+    if isinstance(error, HTTPException) and error.status_code == 405:
         return problem(405, "The path has not this method.", headers={"Allow": _allowed(request)})
+    answer = answer_to(error)
+    assert answer is not None
+    return answer
+
+
+def _refused(error: HTTPException) -> JSONResponse:
     detail: Any = error.detail
     if isinstance(detail, dict):
-        return problem(
-            error.status_code, detail["error"], detail.get("problems", ()), error.headers
-        )
+        problems = detail.get("problems", ())
+        return problem(error.status_code, detail["error"], problems, error.headers)
     return problem(error.status_code, _sentence(str(detail)), headers=error.headers)
 
 
-async def _invalid(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, RequestValidationError)
-    return problem(422, "The request does not fit.", list(_problems(error.errors())))
-
-
-async def _away(request: Request, error: Exception) -> JSONResponse:
-    return away()
-
-
-async def _full(request: Request, error: Exception) -> JSONResponse:
+def _full() -> JSONResponse:
     return problem(
         503,
-        "The store is full and takes nothing new; what waits goes on being sent.",
+        "Redis is full and takes nothing new; what waits goes on being sent. Try again later.",
         headers={"Retry-After": str(FULL_SECONDS)},
     )
 
@@ -137,4 +144,5 @@ def _message(one: Mapping[str, Any]) -> str:
 
 
 def _sentence(text: str) -> str:
+    text = text[:1].upper() + text[1:]
     return text if text.endswith((".", "?", "!")) else f"{text}."

@@ -1,7 +1,7 @@
 """What surrounds every answer: headers that a browser heeds, an end for errors nobody expected."""
 
 import traceback
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from starlette.requests import ClientDisconnect
@@ -67,7 +67,7 @@ class LastResort:
         except Exception as error:
             if scope["type"] != "http":
                 raise
-            log.error("request failed", method=scope["method"], error=_kind(error), at=_at(error))
+            log.error("request failed", method=scope["method"], **_told(error))
             if not started:  # else the connection is cut, and the caller knows
                 await problem(500, "This went wrong on our side.")(scope, receive, send)
 
@@ -88,6 +88,12 @@ class Shortcut:
             return await self._app(scope, receive, send)
         scope["route"] = self._route
         return await self._short(scope, receive, send)
+
+
+def _told(error: BaseException) -> dict[str, Any]:
+    """An error after the answer has begun comes as the cause of one that says so."""
+    told: dict[str, Any] = {"error": _kind(error), "at": _at(error)}
+    return told if error.__cause__ is None else {**told, "cause": _kind(error.__cause__)}
 
 
 def _kind(error: BaseException) -> str:

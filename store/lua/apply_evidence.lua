@@ -32,16 +32,55 @@ local function forward(new, old)
   if was == 0 or not is_early(was) then first_news = first_news + 1 end
   return with_mark(mark - 32, record)
 end
+
+-- A thousand messages share one string, and news often comes about neighbours: the stretch from the first
+-- to the last of them is read once, and written once where much of it has changed. A command a message
+-- cost three times as much.
+local SCATTERED = 8
+local stretches, keys = {}, {}
 for _ = 1, (#ARGV - 2) / 2 do
   local index, record = tonumber(take()), take()
   if index >= size then
     unknown = unknown + 1
   else
-    local key, offset = outcomes .. math.floor(index / per_key), (index % per_key) * #record
-    local news = forward(record, call('GETRANGE', key, offset, offset + #record - 1))
-    if news then call('SETRANGE', key, offset, news) end
+    local key, place = outcomes .. math.floor(index / per_key), index % per_key
+    local of = stretches[key]
+    if not of then
+      of = { news = {}, first = place, last = place }
+      stretches[key], keys[#keys + 1] = of, key
+    end
+    of.first, of.last = math.min(of.first, place), math.max(of.last, place)
+    of.news[#of.news + 1] = { place, record }
   end
 end
+local function apply(key, of)
+  local width, first, last = #of.news[1][2], of.first, of.last
+  local old = call('GETRANGE', key, first * width, (last + 1) * width - 1)
+  local function record_of(place)
+    return string.sub(old, (place - first) * width + 1, (place - first + 1) * width)
+  end
+  local changed, n = {}, 0
+  for _, one in ipairs(of.news) do
+    local place = one[1]
+    local record = forward(one[2], changed[place] or record_of(place))
+    if record then
+      if not changed[place] then n = n + 1 end
+      changed[place] = record
+    end
+  end
+  if n == 0 then return end
+  if n * SCATTERED < last - first + 1 then
+    for place, record in pairs(changed) do call('SETRANGE', key, place * width, record) end
+    return
+  end
+  local empty, records = string.rep('\0', width), {}
+  for place = first, last do
+    local record = changed[place] or record_of(place)
+    records[#records + 1] = #record == width and record or empty
+  end
+  call('SETRANGE', key, first * width, table.concat(records))
+end
+for _, key in ipairs(keys) do apply(key, stretches[key]) end
 for state, n in pairs(moves) do
   if n ~= 0 then call('HINCRBY', counts, state, n) end
 end

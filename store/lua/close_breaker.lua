@@ -1,5 +1,6 @@
 -- Closes a breaker: by an operator's word any, by the provider's all but an operator's. A worker's success
--- closes `server` and ends the count of its errors in a row; anything else only if it was the probe.
+-- closes `server` and ends the count of its errors in a row; anything else, and what an operator opened,
+-- only if it was the probe.
 -- KEYS: breakers
 -- ARGV: scope, by, op of the request that succeeded ('' = none)
 -- Returns: 1 if it was open and is closed, else 0
@@ -7,6 +8,7 @@
 local breakers, scope, by, op = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
 if scope == 'server' then redis.call('HDEL', breakers, 'failing') end
 local is = breaker_of(breakers, scope)
-if not is or (is.by == 'operator' and by ~= 'operator') then return 0 end
-if by == 'worker' and scope ~= 'server' and (op == '' or is.probe ~= op) then return 0 end
+if not is or (is.by == 'operator' and by == 'provider') then return 0 end
+local probed = op ~= '' and is.probe == op
+if by == 'worker' and not probed and (scope ~= 'server' or is.by == 'operator') then return 0 end
 return redis.call('HDEL', breakers, scope)

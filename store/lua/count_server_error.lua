@@ -11,7 +11,7 @@ local now = now_ms()
 
 local is = breaker_of(breakers, 'server')
 if is then
-  if is.by ~= 'operator' and is.probe == op then renew(breakers, 'server', is, reason, now) end
+  if is.probe == op then renew(breakers, 'server', is, reason, now) end
   return 1
 end
 local n, last = string.match(redis.call('HGET', breakers, 'failing') or '', '^(%d+) (.*)$')

@@ -1,7 +1,8 @@
 -- Adds whole messages to a notification lane. A message with an idempotency key goes in once: the
 -- same key with the same body answers the first id, with another body it is a conflict.
 -- Keys are kept by day in the lane's family and looked up for today and yesterday, so they hold for
--- at least 24 hours, over midnight and over priorities.
+-- at least 24 hours, over midnight and over priorities. A bucket of a day expires two days after its
+-- first key, which is not before that day and the next are over.
 -- A message that is not to go out at once lies in a wave; those of one second and one stretch of
 -- indexes share it.
 -- KEYS: meta, counts, queue, waves
@@ -56,7 +57,9 @@ local function known(key, body)
   local before = redis.call('HGET', today .. bucket, key) or redis.call('HGET', yesterday .. bucket, key)
   if before then return before end
   redis.call('HSET', today .. bucket, key, body .. lane_id .. '.' .. index)
-  redis.call('EXPIRE', today .. bucket, KEPT_SECONDS)
+  if redis.call('HLEN', today .. bucket) == 1 then
+    redis.call('EXPIRE', today .. bucket, KEPT_SECONDS)
+  end
 end
 
 local place = 0

@@ -2,7 +2,8 @@
 -- file moves on, all in one step. Who adds it has left out whom the lane has already: as the place moves
 -- with the people, nobody can add a chunk without knowing of all that came before it.
 -- The place is the operation id: a repeat of the last chunk answers what the first call answered, one of
--- an earlier chunk zeros.
+-- an earlier chunk zeros. Where the file cannot be read again the place alone tells no files apart: a
+-- repeat of the last chunk must bring its sum, too.
 -- KEYS: meta, counts, queue
 -- ARGV: prefixes of the numbers and of long ids, messages a key of them holds; offset the chunk starts at,
 --       offset, line and row it ends at, rejects and duplicates in it, lines, their numbers (7 bytes
@@ -18,10 +19,11 @@ local from, to, line, row, rejects, duplicates, lines, numbers, sum =
 local WIDTH = 7
 local call = redis.call
 
-local lane = call('HMGET', meta, 'status', 'loaded', 'offset', 'next', 'last')
+local lane = call('HMGET', meta, 'status', 'loaded', 'offset', 'next', 'last', 'rows_sum')
 if not lane[1] then return { 'gone' } end
 if lane[1] == 'cancelling' or lane[1] == 'cancelled' then return { lane[1] } end
 local offset = tonumber(lane[3] or 0)
+if offset == to and sum ~= '' and sum ~= lane[6] then return { 'gap', offset } end
 if offset >= to then
   local last = offset == to and lane[5] and cjson.decode(lane[5]) or { 0, 0, 0, 0 }
   return { 'repeat', last[1], last[2], last[3], last[4] }

@@ -13,7 +13,7 @@ local STRENGTH = { worker = 1, provider = 2, operator = 3 }
 local now = now_ms()
 
 local is = breaker_of(breakers, scope)
-if is and is.by ~= 'operator' and op ~= '' and is.probe == op then
+if is and op ~= '' and is.probe == op then
   renew(breakers, scope, is, reason, now)
   return 0
 end

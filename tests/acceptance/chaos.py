@@ -33,7 +33,8 @@ from sendmany.processes import Child, python, start
 from store.calls import Store
 from store.errors import StoreUnavailable
 from store.intake import NewMessage, Taken, enqueue_messages
-from store.lanes import LaneStatus, Policies, Priority, announce, move_lane, open_notifications
+from store.lanes import LaneStatus, Policies, Priority, announce, move_lane
+from store.opening import open_notifications
 from store.reports import report
 from tests.acceptance.arrivals import (
     arrivals,

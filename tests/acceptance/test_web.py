@@ -116,6 +116,7 @@ def test_it_starts_without_redis_and_says_so(tmp_path: Path) -> None:
         away = http.get("/openapi.json", headers=caller)
         assert away.status_code == 503
         assert int(away.headers["Retry-After"]) > 0
+    assert (tmp_path / "err").read_text().startswith("No Redis answers at the socket")
 
 
 def test_a_server_that_goes_away_and_comes_back_is_noticed(tmp_path: Path) -> None:

@@ -240,6 +240,26 @@ class TestCloseBreaker:
             assert not store.run(close_breaker("shop", scope, by="provider"))
         assert scopes(store) == [ACCOUNT, SERVER]
 
+    def test_what_an_operator_lets_be_probed_ends_with_the_success_of_its_probe(
+        self, store: Store
+    ) -> None:
+        for scope in (ACCOUNT, SERVER):
+            opened(store, scope, by="operator")
+            probe(store, f"p-{scope}")
+            assert not store.run(close_breaker("shop", scope, by="worker", op="older"))
+            assert store.run(close_breaker("shop", scope, by="worker", op=f"p-{scope}"))
+        assert scopes(store) == []
+
+    def test_its_failure_lets_an_operators_breaker_wait_longer(self, store: Store) -> None:
+        for scope, tell in ((ACCOUNT, failed), (SERVER, error)):
+            opened(store, scope, after=150, by="operator")
+            due(store)
+            probe(store, f"p-{scope}")
+            tell(store, f"p-{scope}")
+            assert 299 < ask(store, "x").wait <= 300
+            assert (found(store).by, found(store).reason) == ("operator", "a reason")
+            store.run(close_breaker("shop", scope))
+
 
 class TestTemplates:
     def test_a_template_holds_up_nobody_and_is_counted(self, store: Store) -> None:

@@ -111,6 +111,16 @@ class TestEnqueueMessages:
         (bucket,) = store.client.keys("sm:{n-a1b2c3}:seen:*")
         assert 86_400 < store.client.ttl(bucket) <= 2 * 86_400
 
+    def test_a_bucket_expires_two_days_after_its_first_key(self, store: Store) -> None:
+        given.notifications(store)
+        enqueue(store, given.message("Code 1", key="order-1"))
+        (bucket,) = store.client.keys("sm:{n-a1b2c3}:seen:*")
+        store.client.expire(bucket, 86_500)
+        enqueue(store, given.message("Code 2", key="order-2"))
+        assert store.client.keys("sm:{n-a1b2c3}:seen:*") == [bucket]
+        assert store.client.hlen(bucket) == 2
+        assert store.client.ttl(bucket) <= 86_500  # that day and the next are over by then
+
     def test_nothing_but_known_keys_leaves_the_queue_as_it_is(self, store: Store) -> None:
         given.notifications(store)
         enqueue(store, given.message("Code 1", key="a"))

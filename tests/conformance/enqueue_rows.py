@@ -40,8 +40,20 @@ class TestEnqueueRows:
             call = enqueue_rows(lane, start, end, people[first : first + 2], 0, rows_sum=sum_)
             store.run(call)
             assert find_lane(store, lane).rows_sum == sum_
-        store.run(enqueue_rows(lane, Place(0), Place(2, 2, 2), people[:2], 0, rows_sum="late"))
+
+    def test_a_repeat_that_stands_for_other_rows_is_refused(self, store: Store) -> None:
+        lane, people = given.campaign(store), given.numbers(4)
+        for first, sum_ in ((0, "one"), (2, "two")):
+            start, end = Place(first), Place(first + 2, first + 2, first + 2)
+            call = enqueue_rows(lane, start, end, people[first : first + 2], 0, rows_sum=sum_)
+            store.run(call)
+        assert store.run(call).repeated
+        older = enqueue_rows(lane, Place(0), Place(2, 2, 2), people[:2], 0, rows_sum="one")
+        assert store.run(older) == RowsAdded(0, 0, 0, 0, True)
+        with pytest.raises(StoreRefused, match="read up to byte 4"):
+            store.run(enqueue_rows(lane, Place(2), Place(4, 4, 4), people[2:], 0, rows_sum="2"))
         assert find_lane(store, lane).rows_sum == "two"
+        assert given.counts(store, lane) == {State.QUEUED: 4}
 
     def test_a_chunk_of_nothing_but_rejects_moves_the_place(self, store: Store) -> None:
         lane = given.campaign(store)

@@ -1,5 +1,6 @@
 """Evidence: news moves a state forward and never back, and stops a job that still exists."""
 
+from collections.abc import Iterable
 from itertools import permutations
 
 import pytest
@@ -16,7 +17,7 @@ from store.evidence import (
 from store.flights import Park, Settlement, Wave, promote_due
 from store.outcomes import Origin, Outcome
 from store.packing import Job
-from store.reports import message_report
+from store.reports import message_report, outcomes
 from store.states import State
 from tests.conformance import given
 
@@ -42,8 +43,10 @@ def outcome(store: Store, lane: str, index: int = 0) -> Outcome:
 
 def accepted(store: Store, n: int = 2) -> str:
     """A campaign of n that the provider took."""
-    lane, claim = given.flight(store, n)
-    given.settle(store, lane, claim, given.ended(State.ACCEPTED, claim.jobs))
+    lane = given.loaded(store, n)
+    for batch in range(0, n, 1000):
+        claim = given.claim(store, lane, f"b{batch}")
+        given.settle(store, lane, claim, given.ended(State.ACCEPTED, claim.jobs), f"b{batch}")
     return lane
 
 
@@ -90,6 +93,35 @@ class TestEvidenceAfterTheEnd:
     def test_a_receipt_for_nobody_is_counted_and_changes_nothing(self, store: Store) -> None:
         lane = accepted(store)
         assert tell(store, lane, news(State.READ, 99)) == Applied(unknown=1)
+        assert given.balanced(store, lane)
+
+    @pytest.mark.parametrize("indexes", [range(40), range(39, -1, -1), (0, 39), (5, 6, 990, 991)])
+    def test_news_about_many_at_once_is_about_these_and_no_others(
+        self, store: Store, indexes: Iterable[int]
+    ) -> None:
+        lane = accepted(store, 1200)
+        told = [news(State.SENT, i + bucket) for bucket in (0, 200) for i in indexes]
+        told += [news(State.READ, told[0].index), news(State.DELIVERED, told[0].index)]
+        assert tell(store, lane, *told) == Applied(counted=len(told) - 1, stale=1)
+        found = {one.index: one for one in outcomes(store, lane)}
+        sent = {piece.index for piece in told[1:-2]} - {told[0].index}
+        assert {i for i, one in found.items() if one.state is State.SENT} == sent
+        assert found.pop(told[0].index).state is State.READ
+        assert {one.number for one in found.values()} == {
+            str(447700900000 + index) for index in found
+        }
+        assert given.balanced(store, lane)
+
+    def test_news_beyond_the_last_record_leaves_the_gap_empty(self, store: Store) -> None:
+        lane, claim = given.flight(store, 30)
+        what = given.ended(State.ACCEPTED, claim.jobs[:2])
+        what.add(State.QUEUED, 28)
+        what.back = claim.jobs[2:]
+        given.settle(store, lane, claim, what)
+        assert tell(store, lane, news(State.SENT, 1), news(State.SENT, 7)) == Applied(1, 1)
+        assert [(one.index, one.state) for one in outcomes(store, lane)] == [
+            (0, State.ACCEPTED), (1, State.SENT), (7, State.SENT),
+        ]  # fmt: skip
         assert given.balanced(store, lane)
 
 

@@ -6,7 +6,8 @@ from store.calls import Store, command
 from store.errors import LaneMismatch, UnknownLane
 from store.evidence import apply_records
 from store.keys import ENDED, LANES, NAMES, lane_keys
-from store.lanes import LaneStatus, find_lane, finish_loading, open_campaign
+from store.lanes import LaneStatus, find_lane, finish_loading
+from store.opening import open_campaign
 from store.packing import Job
 from store.retention import (
     ended_before,
@@ -100,7 +101,7 @@ class TestExpireLane:
     ) -> None:
         lane = given.campaign(store)
         store.client.delete(NAMES, lane_keys(lane).meta)
-        monkeypatch.setattr("store.lanes._lane_for_name", lambda *_: lane)
+        monkeypatch.setattr("store.opening._lane_for_name", lambda *_: lane)
         assert given.campaign(store) == lane
         assert store.run(holder_of("Spring")) == lane
 

@@ -6,15 +6,9 @@ from store.calls import Store, command
 from store.flights import Claim, Settled, Settlement, claim_batch, settle_batch
 from store.intake import NewMessage, Place, RowsAdded, enqueue_rows
 from store.keys import lane_keys
-from store.lanes import (
-    CampaignPlan,
-    Policies,
-    Priority,
-    finish_loading,
-    open_campaign,
-    open_notifications,
-)
+from store.lanes import Policies, Priority, finish_loading
 from store.ledger import Recount, recount
+from store.opening import CampaignPlan, open_campaign, open_notifications
 from store.outcomes import NO_UMID, Origin, Run, head, number_field, runs
 from store.packing import Job
 from store.reports import report

@@ -12,11 +12,10 @@ from store.lanes import (
     Priority,
     find_lane,
     list_lanes,
-    open_campaign,
-    open_notifications,
     read_lane,
     read_status,
 )
+from store.opening import open_campaign, open_notifications
 from tests.conformance import given
 
 

@@ -10,9 +10,10 @@ local function take_probe(breakers, scope, breaker, op, lease_ends)
   breaker.probe, breaker.leased_until = op, lease_ends
   redis.call('HSET', breakers, scope, cjson.encode(breaker))
 end
--- The probe has failed: the next one comes later.
+-- The probe has failed: the next one comes later. An operator's reason stays.
 local function renew(breakers, scope, breaker, reason, now)
-  breaker.failures, breaker.reason, breaker.probe = breaker.failures + 1, reason, ''
+  if breaker.by ~= 'operator' then breaker.reason = reason end
+  breaker.failures, breaker.probe = breaker.failures + 1, ''
   breaker.every = math.min(breaker.cap, breaker.every * 2)
   breaker.probe_at = now + breaker.every
   redis.call('HSET', breakers, scope, cjson.encode(breaker))

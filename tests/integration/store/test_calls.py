@@ -26,6 +26,7 @@ from store.flights import Settlement, due_parks, mark_posting, promote_due, reco
 from store.intake import Place, enqueue_messages, enqueue_rows
 from store.keys import lane_keys
 from store.lanes import (
+    LaneStatus,
     Priority,
     announce,
     finish_loading,
@@ -35,6 +36,7 @@ from store.lanes import (
     read_lane,
 )
 from store.limits import Limits, acquire_permits, block_sender, return_permits
+from store.looks import look_at_lane
 from store.reports import long_ids, message_report, read_report
 from store.states import State
 from tests.conformance import given
@@ -189,3 +191,19 @@ def test_a_script_that_is_flushed_between_every_two_commands_still_runs(store: S
     assert given.add(store, lane, given.numbers(3), 0, 30).added == 3
     store.client.execute_command = send  # type: ignore[method-assign]
     assert given.counts(store, lane) == {State.QUEUED: 3}
+
+
+async def test_many_calls_go_in_one_round_trip_though_their_script_was_flushed(
+    store: Store, server: str
+) -> None:
+    lanes = [given.campaign(store, name) for name in ("Spring", "Autumn")]
+    workers = AsyncStore.connect(server)
+    store.client.script_flush()
+    looks: list[Call[Any]] = [look_at_lane(lane, 0) for lane in lanes]
+    found = await workers.run_all([*looks, read_lane(lanes[0])])
+    assert [look.status for look in found] == [LaneStatus.LOADING] * 3
+    assert await workers.run_all([]) == []
+    store.client.set(lane_keys("spring-000000").meta, "what")
+    with pytest.raises(StoreRefused, match="WRONGTYPE"):
+        await workers.run_all([*looks, look_at_lane("spring-000000", 0)])
+    await workers.close()

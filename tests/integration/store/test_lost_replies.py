@@ -38,9 +38,10 @@ from store.flights import (
 from store.inbox import acknowledge, add_to_inbox, keep_aside, read_inbox, reclaim
 from store.intake import Place, enqueue_messages, enqueue_rows
 from store.keys import INBOX, windows
-from store.lanes import Priority, announce, finish_loading, move_lane, open_campaign
+from store.lanes import Priority, announce, finish_loading, move_lane
 from store.limits import Limits, acquire_permits, block_sender, return_permits
 from store.metrics import flush_metrics
+from store.opening import open_campaign
 from store.retention import expire_step
 from store.scripts import load_scripts
 from store.siblings import hold_siblings
@@ -82,6 +83,7 @@ NOT_TWICE_THE_SAME = {
     "reclaim_inbox": "as read_inbox",
     "note_sweep": "notes the time, as every sweep does",
     "read_report": "reads",
+    "look_at_lane": "reads",
     "find_recipient": "reads",
     "read_inbox_figures": "reads",
     "screen_people": "reads",

@@ -24,8 +24,9 @@ from store.dead import Word, count_entries, settle_dead
 from store.flights import Settlement, Wave, promote_due, recover_flights, settle_batch
 from store.intake import Place, RowsAdded, enqueue_messages, enqueue_rows
 from store.keys import limiter
-from store.lanes import find_lane, finish_loading, open_campaign
+from store.lanes import find_lane, finish_loading
 from store.limits import Limits, acquire_permits, return_permits
+from store.opening import open_campaign
 from store.reports import report
 from store.states import State
 from tests.conformance import given

@@ -22,19 +22,10 @@ from store.errors import StoreError
 from store.flights import claim_batch
 from store.intake import NewMessage, Place, enqueue_messages, enqueue_rows
 from store.keys import SWEEP, lane_keys
-from store.lanes import (
-    CampaignPlan,
-    Lane,
-    Policies,
-    Priority,
-    announce,
-    find_lane,
-    finish_loading,
-    open_campaign,
-    open_notifications,
-)
+from store.lanes import Lane, Policies, Priority, announce, find_lane, finish_loading
 from store.ledger import recount
 from store.limits import Permits
+from store.opening import CampaignPlan, open_campaign, open_notifications
 from store.packing import Job, unpack
 from store.reports import LaneReport, MessageReport, message_report, report
 from store.states import State
@@ -124,6 +115,7 @@ class WatchedStore(AsyncStore):
     def __init__(self, url: str) -> None:
         super().__init__(AsyncStore.connect(url).client)
         self.ran: list[str] = []
+        self.ran_together: list[str] = []  # in round trips of `run_all`
         self.failures: dict[str, list[StoreError]] = {}  # script → what its next calls raise
         self.after: dict[str, list[StoreError]] = {}  # the same, but the call has had its effect
 
@@ -136,6 +128,13 @@ class WatchedStore(AsyncStore):
         if self.after.get(name):
             raise self.after[name].pop(0)
         return result
+
+    async def run_all(self, calls: Sequence[Call[T]]) -> list[T]:
+        for name in [call.script or str(call.args[0]) for call in calls]:
+            self.ran_together.append(name)
+            if self.failures.get(name):
+                raise self.failures[name].pop(0)
+        return await super().run_all(calls)
 
 
 class Rig:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,8 @@ from store.breakers import (
 )
 from store.dead import Word, settle_dead
 from store.intake import NewMessage, enqueue_messages
-from store.lanes import LaneStatus, Policies, Priority, announce, find_lane, open_notifications
+from store.lanes import LaneStatus, Policies, Priority, announce, find_lane
+from store.opening import open_notifications
 from store.outcomes import LocalReason, Origin
 from store.states import State
 from tests.integration.worker.rig import Post, Provider, Rig, refuses, said, taken, until
@@ -188,7 +190,7 @@ async def test_one_message_that_asks_for_a_missing_channel_does_not_hold_up_all_
         await until(lambda: scopes(rig) == [ACCOUNT])
         lane = rig.campaign(20)
         await until(lambda: rig.lane(lane).status is LaneStatus.FINISHED)
-    assert rig.counts(urgent) == {State.REJECTED: 1}
+        await until(lambda: rig.counts(urgent) == {State.REJECTED: 1})
     assert rig.counts(lane) == {State.ACCEPTED: 20}
     assert scopes(rig) == []
 
@@ -207,6 +209,82 @@ async def test_a_campaign_that_asks_for_a_missing_channel_stops_and_the_others_g
     await rig.drain_until(lambda: rig.lane(wrong).status is LaneStatus.STOPPED)
     assert "code 3051" in rig.lane(wrong).reason
     assert rig.counts(wrong) == {State.QUEUED: 50}
+
+
+# A message that alone is forbidden
+
+FORBIDDEN = Refused(403, 1200)
+
+
+def forbids(word: str) -> Callable[[Post], Result]:
+    """A provider that refuses all of a request for one message in it."""
+    return lambda post: FORBIDDEN if word in str(post.body) else taken(post)
+
+
+async def test_a_message_that_alone_is_forbidden_is_found_and_the_others_go_out(rig: Rig) -> None:
+    rig.configure(breakers=SOON)
+    texts = ["fine"] * 40
+    texts[7] = "wrong"
+    rig.provider.otherwise = forbids("wrong")
+    lane = rig.notifications(LANE, texts)
+    await rig.drain_until(lambda: rig.counts(lane).get(State.ACCEPTED) == 39)
+    await rig.drain_until(lambda: scopes(rig) == [])
+    assert rig.counts(lane) == {State.ACCEPTED: 39, State.FAILED: 1}
+    found = rig.message(lane, 7).outcome
+    assert found is not None
+    assert (found.state, found.origin, found.code) == (State.FAILED, Origin.REQUEST, 1200)
+    assert len(rig.dead(lane)) == 1  # an operator may have it sent again
+    assert len(rig.provider.posts) < 20
+
+
+async def test_alone_in_the_most_urgent_lane_it_does_not_hold_up_the_others_for_ever(
+    rig: Rig,
+) -> None:
+    rig.configure(breakers=SOON)
+    rig.provider.otherwise = forbids("wrong")
+    urgent = rig.notifications("n-a1b2c3-u250615", ["wrong"])
+    normal = rig.notifications(LANE, ["wrong"])
+    async with rig.draining():
+        await until(lambda: scopes(rig) == [ACCOUNT])
+        lane = rig.campaign(2000)
+        await until(lambda: rig.lane(lane).status is LaneStatus.FINISHED)
+        other = rig.campaign(20, "Other")
+        await until(lambda: rig.lane(other).status is LaneStatus.FINISHED)
+        await until(lambda: rig.counts(urgent) == rig.counts(normal) == {State.FAILED: 1})
+        await until(lambda: scopes(rig) == [])
+    assert rig.counts(lane) == {State.ACCEPTED: 2000}
+
+
+@pytest.mark.parametrize("alone", [True, False])
+async def test_a_code_of_the_account_on_one_message_does_not_hold_up_the_others(
+    rig: Rig, alone: bool
+) -> None:
+    rig.configure(breakers=SOON, batch={"max_messages": 1 if alone else 1000})
+    wrong = rig.notifications("n-a1b2c3-u250615", ["wrong", "fine"])
+    rig.provider.otherwise = lambda post: said(
+        {i: 1201 for i in post.indexes if i == 0 and post.ids[0].startswith(wrong)}, post
+    )
+    async with rig.draining():
+        await until(lambda: scopes(rig) == [ACCOUNT])
+        lane = rig.campaign(20)
+        await until(lambda: rig.lane(lane).status is LaneStatus.FINISHED)
+        await until(lambda: rig.counts(wrong) == {State.ACCEPTED: 1, State.FAILED: 1})
+        await until(lambda: scopes(rig) == [])
+    assert rig.counts(lane) == {State.ACCEPTED: 20}
+
+
+async def test_where_all_is_forbidden_nothing_fails(rig: Rig) -> None:
+    rig.configure(breakers=SOON, batch={"max_messages": 50})
+    lanes = [rig.campaign(300), rig.notifications(LANE, ["fine"] * 50)]
+    doors = Doors(rig, {"shop": FORBIDDEN})
+    async with rig.draining():
+        await until(lambda: scopes(rig) == [ACCOUNT] and opened(rig)[0].failures > 3)
+        assert rig.lane(lanes[0]).status is LaneStatus.SENDING
+        del doors.refused["shop"]
+        await until(lambda: rig.lane(lanes[0]).status is LaneStatus.FINISHED)
+        await until(lambda: rig.counts(lanes[1]) == {State.ACCEPTED: 50})
+    assert rig.counts(lanes[0]) == {State.ACCEPTED: 300}
+    assert scopes(rig) == []
 
 
 # Errors of the provider in a row

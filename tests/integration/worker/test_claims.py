@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from chatapps.answers import Refused
+from store.breakers import ACCOUNT, close_breaker, open_breaker
 from store.calls import command
 from store.drains import ready_lanes
 from store.errors import StoreUnavailable
@@ -308,3 +309,15 @@ async def test_what_a_worker_keeps_of_a_lane_does_not_hide_that_it_was_stopped(
     rig.store.run(move_lane(lane, "stop", "the key is wrong"))
     assert await take(claims) is None
     assert rig.counts(lane) == {State.IN_FLIGHT: 1000, State.QUEUED: 1000}
+
+
+async def test_a_breaker_that_was_closed_is_noticed_soon(rig: Rig, claims: Claims) -> None:
+    rig.campaign(3)
+    rig.store.run(open_breaker("shop", ACCOUNT, "moving", by="operator"))
+    lane = await claims.choose(anywhere)
+    assert lane is not None
+    assert await claims.reserve(lane) is None
+    assert await claims.choose(anywhere) is None
+    rig.store.run(close_breaker("shop", ACCOUNT))
+    rig.ahead += 0.25
+    assert await take(claims) is not None

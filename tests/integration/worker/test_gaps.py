@@ -1,8 +1,17 @@
 """Time that is lost: the store was away, or the process was frozen at a bad moment."""
 
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import worker.inbox
+import worker.sweep
 from chatapps.answers import Result
 from store.calls import command
+from store.inbox import add_to_inbox
 from store.keys import SWEPT, lane_keys
+from store.lanes import move_lane
 from store.states import State
 from tests.integration.worker.rig import Post, Rig, taken
 from worker.stop_points import Point
@@ -74,6 +83,33 @@ async def test_what_had_run_out_before_the_gap_does_not_wait(rig: Rig) -> None:
     store_was_away(rig, lane, 600)
     await rig.sweep()
     assert rig.counts(lane) == {State.QUEUED: 3}
+
+
+async def test_sweeps_that_take_long_are_no_gap(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is so much in the inbox and to cancel that each sweep takes longer than half a lease."""
+    lane, cancelled = rig.campaign(3), rig.campaign(2000, "Gone")
+    await rig.claim(lane, lease_ms=int(LEASE * 1000))
+    slow = [worker.inbox, worker.sweep]
+    monkeypatch.setattr(worker.inbox, "ENTRIES", 1)
+    for module, name in zip(slow, ("read_inbox", "claim_batch"), strict=True):
+        monkeypatch.setattr(module, name, taking(rig, lane, LEASE / 6, getattr(module, name)))
+    rig.store.run(move_lane(cancelled, "cancel"))
+    for _ in range(4):
+        for _ in range(3):
+            rig.store.run(add_to_inbox(b"[]"))
+        await rig.sweep()
+    assert rig.counts(lane) == {State.QUEUED: 3}
+
+
+def taking(rig: Rig, lane: str, seconds: float, call_of: Callable[..., Any]) -> Callable[..., Any]:
+    """The same call, and it takes so long."""
+
+    def slow(*args: Any, **options: Any) -> Any:
+        store_was_away(rig, lane, seconds)
+        rig.ahead += seconds
+        return call_of(*args, **options)
+
+    return slow
 
 
 # The process was frozen

@@ -286,6 +286,23 @@ async def test_the_person_tells_which_message_of_the_batch_it_is(rig: Rig) -> No
     assert rig.store.run(read_inbox_figures()).applied == 1
 
 
+async def test_many_receipts_of_one_batch_are_looked_up_together(rig: Rig) -> None:
+    lane, batch = await lost(rig, 200, on_unknown="resend")
+    people = [f"+4477009{i:05d}" for i in range(200)]
+    named = f"{lane}.{batch}"
+    post(
+        rig, *(receipt(None, "sent", clientBatchId=named, user={"msisdn": p}) for p in people[:150])
+    )
+    strangers = [{"msisdn": f"+120255501{i:02d}"} for i in range(50)]
+    post(rig, *(receipt(None, "sent", clientBatchId=named, user=user) for user in strangers))
+    rig.watched.ran.clear()
+    await apply_inbox(rig.tools)
+    assert len(rig.watched.ran) < 20
+    assert rig.watched.ran.count("hold_siblings") == 1
+    found = rig.store.run(read_inbox_figures())
+    assert (found.applied, found.unmatched) == (150, {"batch_held": 50})
+
+
 async def test_a_batch_that_is_settled_is_only_counted(rig: Rig) -> None:
     lane = rig.campaign(2)
     flight = await rig.claim(lane, batch="abcdef012345")

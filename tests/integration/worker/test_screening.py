@@ -7,7 +7,8 @@ from chatapps.answers import NoAnswer
 from store.errors import StoreUnavailable
 from store.inbox import add_to_inbox
 from store.intake import NewMessage, enqueue_messages
-from store.lanes import Policies, Priority, announce, open_notifications
+from store.lanes import Policies, Priority, announce
+from store.opening import open_notifications
 from store.outcomes import LocalReason, Origin
 from store.states import State
 from store.suppressions import EVERYWHERE, Why, suppress
@@ -197,6 +198,32 @@ async def test_a_national_number_is_known_by_its_international_one(rig: Rig) -> 
     rig.store.run(enqueue_messages(LANE, [NewMessage(line, b"", b"")]))
     await rig.deliver(LANE)
     assert rig.counts(LANE) == {State.SKIPPED: 1}
+
+
+async def test_a_number_with_its_trunk_prefix_is_known_without_it(rig: Rig) -> None:
+    """+44 (0)7700 900000: those who ring up leave the nought out, and replies name the number so."""
+    open_notifications(rig.store, LANE, "shop", Priority.URGENT, Policies())
+    lines = [f"4407700900000\t{TEXT}".encode(), f"447700900001\t{TEXT}".encode()]
+    rig.store.run(enqueue_messages(LANE, [NewMessage(line, b"", b"") for line in lines]))
+    stop(rig, 0)
+    await rig.deliver(LANE)
+    assert reason(rig, LANE, 0) == skipped(LocalReason.SUPPRESSED)
+    assert rig.counts(LANE) == {State.SKIPPED: 1, State.ACCEPTED: 1}
+
+
+async def test_who_is_named_by_number_and_by_id_is_known_by_either(rig: Rig) -> None:
+    """A reply may tell the id alone. Who is found by both names is skipped once."""
+    open_notifications(rig.store, LANE, "shop", Priority.URGENT, Policies(window="skip"))
+    user = '{"user":{"msisdn":"+%s","channelUserId":"GB.%d"},' + TEXT[1:]
+    lines = [f"{number(i)}\t{user % (number(i), i)}".encode() for i in range(4)]
+    rig.store.run(enqueue_messages(LANE, [NewMessage(line, b"", b"") for line in lines]))
+    rig.store.run(suppress("shop", [("GB.0", None), ("GB.1", None)], Why.REPLY))
+    stop(rig, 1)
+    writes(rig, 2)
+    await rig.deliver(LANE)
+    assert rig.counts(LANE) == {State.SKIPPED: 3, State.ACCEPTED: 1}
+    assert reason(rig, LANE, 0) == reason(rig, LANE, 1) == skipped(LocalReason.SUPPRESSED)
+    assert reason(rig, LANE, 3) == skipped(LocalReason.WINDOW)
 
 
 async def test_what_has_expired_is_skipped(rig: Rig) -> None:

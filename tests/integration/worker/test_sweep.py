@@ -8,13 +8,14 @@ from store.drains import active_lanes, ready_lanes
 from store.errors import StoreRefused, StoreUnavailable
 from store.flights import mark_posting
 from store.intake import NewMessage, enqueue_messages
-from store.keys import LANES, lane_keys
+from store.keys import ENDED, LANES, lane_keys
 from store.lanes import LaneStatus, move_lane
 from store.outcomes import LocalReason, Origin
 from store.reports import long_ids
 from store.states import State
 from tests.integration.worker.rig import Rig, refuses
 from worker.flight import Flight
+from worker.looks import AT_ONCE
 from worker.sweep import Swept, sweep
 
 
@@ -79,9 +80,38 @@ async def test_a_lane_whose_park_is_refused_keeps_nobody_from_sweeping_the_other
 
 async def test_a_store_that_is_away_ends_the_sweep(rig: Rig) -> None:
     rig.campaign(1)
-    rig.watched.failures["promote_due"] = [StoreUnavailable("away")]
+    rig.watched.failures["look_at_lane"] = [StoreUnavailable("away")]
     with pytest.raises(StoreUnavailable):
         await rig.sweep()
+
+
+async def test_a_lane_in_which_nothing_is_due_costs_a_sweep_nothing_of_its_own(rig: Rig) -> None:
+    async def round_trips() -> int:
+        rig.watched.ran.clear()
+        rig.watched.ran_together.clear()
+        await rig.sweep()
+        looks = rig.watched.ran_together.count("look_at_lane")
+        assert looks == len(rig.store.run(active_lanes()))
+        return len(rig.watched.ran)
+
+    for i in range(3):
+        rig.campaign(1, f"Lane {i}")
+    few = await round_trips()
+    for i in range(3, 40):
+        rig.campaign(1, f"Lane {i}")
+    assert await round_trips() == few
+
+
+async def test_more_lanes_than_one_look_takes_in_are_all_swept(rig: Rig) -> None:
+    lanes = [rig.campaign(1, f"Lane {i}") for i in range(AT_ONCE + 5)]
+    for lane in lanes[:-1]:
+        rig.store.run(move_lane(lane, "cancel"))
+    rig.store.client.delete("sm:ready")
+    assert await rig.sweep() == Swept(unfinished=AT_ONCE + 5, announced=1)
+    assert await rig.sweep() == Swept(unfinished=1, announced=1)
+    assert rig.store.run(active_lanes()) == [lanes[-1]]
+    assert rig.store.run(ready_lanes()) == [(lanes[-1], 2)]
+    assert rig.store.run(command("ZCARD", ENDED, parse=int)) == AT_ONCE + 4
 
 
 # Flights of workers that were lost

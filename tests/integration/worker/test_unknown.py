@@ -151,7 +151,7 @@ async def test_a_word_that_comes_while_the_sweep_retires_the_lane_is_not_forgott
         assert resend(rig, lane_id) == 2
         return forget_active(lane_id)
 
-    monkeypatch.setattr("worker.sweep.forget_active", word_comes_first)
+    monkeypatch.setattr("worker.looks.forget_active", word_comes_first)
     await rig.sweep()
     assert rig.store.run(active_lanes()) == [lane]
     assert rig.store.run(command("ZCARD", "sm:ready", parse=int)) == 1

@@ -104,7 +104,7 @@ def test_a_file_that_is_named_and_missing_is_an_error(load: Load) -> None:
         ('[sub_accounts."a b"]\n', {}, ["sub_accounts.a b"]),
         (None, {"LOG_LEVEL": "LOUD", "BATCH__MAX_MESSAGES": "1001"}, ["log_level", "batch.max_"]),
         (None, {"DEFAULT_REGION": "gb"}, ["default_region"]),
-        (None, {"SUB_ACCOUNTS": "{"}, ["sub_accounts"]),
+        (None, {"SUB_ACCOUNTS": "{"}, ["SENDMANY_SUB_ACCOUNTS"]),
         ('default_sub_account = "Nobody"\n', {}, ["default_sub_account", "Nobody"]),
         ("redis_url = \n", {}, ["sendmany.toml", "line 1"]),
         ("[worker]\nlease_seconds = 20\n", {}, ["worker.lease_seconds (20)", "http.deadline (30)"]),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from pydantic import BaseModel
 
 from config.sections import SubAccount
@@ -15,6 +16,7 @@ from config.settings import Settings, load_settings
 
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs/reference/settings.md"
+COMPOSE = ROOT / "docker-compose.yml"
 EXAMPLE = ROOT / "config/sendmany.example.toml"
 # Secrets do not belong in a file that is copied.
 NOT_IN_EXAMPLE = {"sub_accounts.NAME.api_key", "webhooks.authorization"}
@@ -103,4 +105,19 @@ def test_what_the_example_leaves_commented_out_fits_when_it_is_used(
     monkeypatch.setenv("SENDMANY_CONFIG", str(tmp_path / "all.toml"))
     load_settings.cache_clear()
     assert load_settings().default_region == "GB"
+    load_settings.cache_clear()
+
+
+def test_the_settings_of_every_container_fit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services = yaml.safe_load(COMPOSE.read_text("utf-8"))["services"]
+    for name, service in services.items():
+        for variable, value in service.get("environment", {}).items():
+            monkeypatch.setenv(variable, re.sub(r"\$\{\w+:-(.*)\}", r"\1", value))
+        monkeypatch.setenv("SENDMANY_CONFIG", str(COMPOSE.parent / "config" / "compose.toml"))
+        load_settings.cache_clear()
+        expected = ["WEBHOOK_AUTHORIZATION"] if name == "receiver" else []
+        assert load_settings().webhooks.authorization_env == expected, name
+        monkeypatch.undo()
     load_settings.cache_clear()

@@ -63,13 +63,16 @@ def launch(**changes: str) -> list[str]:
         (launch(sub_account="Other"), {}, "'Other' is not configured (configured: Shop)"),
         (launch(), {"sub_accounts": "{}"}, "No sub-account is configured"),
         (launch(), {"config": "broken.toml"}, "cannot be read (broken.toml)"),
-        (launch(), {"config": "wrong.toml"}, "redis_urrl"),
+        (launch(), {"config": "wrong.toml"}, "redis_urrl: there is no such setting"),
+        (launch(), {"sub_accounts": '{"Shop'}, "SENDMANY_SUB_ACCOUNTS in the environment"),
         (launch(), {"redis_url": "nonsense"}, "no address of a Redis server"),
         (["campaign", "show", "Spring"], {}, "sendmany up"),
         (["message", "send", "--to", "123", "--text", "x"], {}, "123 is no phone number"),
         (["message", "show"], {}, "by its id, or by --to and --campaign"),
         (["up", "--home", "people.csv/x"], {}, "cannot hold the state: Not a directory"),
         (["worker"], {"http__deadline": "soon"}, "http.deadline"),
+        (["suppress", "check", "Ada"], {}, "This cannot be used: not a phone number."),
+        (["web", "--host", "192.0.2.1"], {}, "choose another address."),
     ],
 )  # fmt: skip
 @pytest.mark.usefixtures("home")

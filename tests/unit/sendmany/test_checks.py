@@ -4,14 +4,14 @@ import pytest
 
 from config.sections import SubAccount
 from sendmany.checks import (
-    Verdict,
     limits,
     look_at_breakers,
     look_at_inbox,
     look_at_lanes,
     look_at_memory,
-    look_at_server,
 )
+from sendmany.findings import Verdict
+from sendmany.server_checks import look_at_server
 from store.breakers import open_breaker, read_breakers
 from store.calls import Store
 from store.holdings import Holdings

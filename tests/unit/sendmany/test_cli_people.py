@@ -57,6 +57,13 @@ def test_a_number_is_suppressed_however_it_is_written(desk: Desk) -> None:
     assert desk.count("bank") == 0
 
 
+@pytest.mark.parametrize("who", ["GB.1349120865530274", "U4af4980629d1b5c9a3f4e5d6c7b8a901"])
+def test_somebody_is_suppressed_by_the_id_that_a_channel_gave_them(desk: Desk, who: str) -> None:
+    assert desk.json("suppress", "add", who)["new"] == 1
+    assert desk.run("suppress", "check", who).exit_code == 1
+    assert desk.json("suppress", "remove", who)["released"] == 1
+
+
 def test_somebody_is_suppressed_for_all(desk: Desk) -> None:
     desk.run("suppress", "add", ANN, "--global")
     found = desk.run("suppress", "check", ANN, "--sub-account", "bank")
@@ -84,7 +91,7 @@ def test_a_release_is_for_its_scope(desk: Desk) -> None:
 def test_what_is_no_number_is_told_and_nothing_is_done(desk: Desk, typed: str) -> None:
     found = desk.run("suppress", "add", ANN, typed)
     assert isinstance(found.exception, InputError)
-    assert "is no phone number" in str(found.exception)
+    assert "phone number" in str(found.exception)
     assert "7946 0123 999" not in str(found.exception)
     assert desk.count() == 0
 

@@ -22,7 +22,8 @@ from store.keys import (
     wake_list,
     windows,
 )
-from store.lanes import Priority, notification_lane, open_campaign
+from store.lanes import Priority
+from store.opening import notification_lane, open_campaign
 from tests.conformance import given as known
 
 LANES = ["spring-a1b2c3", "n-a1b2c3-u250615", "n-a1b2c3-b250616"]

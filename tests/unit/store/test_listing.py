@@ -5,9 +5,10 @@ import pytest
 from store.calls import Store
 from store.flights import Settlement, Wave, claim_batch, settle_batch
 from store.intake import Place, enqueue_rows
-from store.lanes import CampaignPlan, find_lane, finish_loading, open_campaign
+from store.lanes import find_lane, finish_loading
 from store.limits import block_sender
 from store.listing import find_waiting, list_messages
+from store.opening import CampaignPlan, open_campaign
 from store.outcomes import NO_UMID, Origin, head, number_field, runs
 from store.packing import Job
 from store.states import State

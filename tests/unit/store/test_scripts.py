@@ -19,6 +19,7 @@ from tests.conformance.evidence import (
 from tests.conformance.expire_lane import TestEndedLanes, TestExpireLane
 from tests.conformance.finish_loading import TestFinishLoading
 from tests.conformance.inbox import TestInbox
+from tests.conformance.look_at_lane import TestLookAtLane
 from tests.conformance.mark_posting import TestMarkPosting
 from tests.conformance.merged_records import TestMergedRecords
 from tests.conformance.metrics import TestFlushMetrics
@@ -38,6 +39,7 @@ from tests.conformance.revive_dead import (
     TestResend,
     TestSettleDead,
 )
+from tests.conformance.sent_batches import TestSentBatches
 from tests.conformance.settle_batch import (
     TestRefusedFigures,
     TestRepeatedAndLost,
@@ -68,6 +70,7 @@ __all__ = [
     "TestInbox",
     "TestLedger",
     "TestListDead",
+    "TestLookAtLane",
     "TestMarkPosting",
     "TestMergedRecords",
     "TestMessages",
@@ -87,6 +90,7 @@ __all__ = [
     "TestReturnPermits",
     "TestScheduledMessages",
     "TestScreenPeople",
+    "TestSentBatches",
     "TestSettleBatch",
     "TestSettleDead",
     "TestSuppressions",

@@ -32,7 +32,7 @@ from worker.decisions import (
 
 CAMPAIGN, NOTIFICATIONS = "campaign", "notifications"
 RETRY, HOLD = "retry", "hold"
-MARKED = ("rejected", "retry", "doubtful", "held")
+MARKED = ("rejected", "retry", "doubtful", "held", "denied")
 
 
 def everyone(verdicts: Verdicts) -> list[Job]:
@@ -154,12 +154,12 @@ LANES = st.builds(
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.lists(SAID, max_size=14), LANES)
+@given(st.lists(SAID, max_size=14), LANES, st.booleans())
 def test_whatever_the_answer_says_every_message_lands_in_exactly_one_list(
-    said: list[AnswerItem], of: object
+    said: list[AnswerItem], of: object, suspect: bool
 ) -> None:
     those = jobs(6)
-    verdicts = judge_answer(answer(*said), named(those), of)  # type: ignore[arg-type]
+    verdicts = judge_answer(answer(*said), named(those), of, suspect=suspect)  # type: ignore[arg-type]
     assert Counter(everyone(verdicts)) == Counter(those)
     assert bool(verdicts.stop or verdicts.account) == bool(verdicts.back)
 
@@ -200,10 +200,18 @@ def test_a_refusal_that_concerns_them_all_keeps_the_jobs_and_says_why() -> None:
 def test_a_code_about_the_account_on_one_message_concerns_the_sub_account(kind: str) -> None:
     said = answer(item(message_id(0)), *(item(message_id(i), "rejected", 1200) for i in (1, 2)))
     verdicts = judge_answer(said, named(jobs(3)), lane(kind))
-    assert (verdicts.back, verdicts.stop) == ([job(1), job(2)], [])
+    assert (verdicts.back, verdicts.stop, verdicts.denied) == ([job(1), job(2)], [], [])
     assert verdicts.account == [
         "the provider refused a message with code 1200: the API key is missing or wrong"
     ]
+
+
+@pytest.mark.parametrize("kind", [CAMPAIGN, NOTIFICATIONS])
+def test_where_it_is_not_the_first_time_the_flight_decides(kind: str) -> None:
+    said = answer(item(message_id(0)), item(message_id(1), "rejected", 1201))
+    verdicts = judge_answer(said, named(jobs(2)), lane(kind), suspect=True)
+    assert verdicts.denied == [(job(1), (Origin.API, 1201))]
+    assert (verdicts.back, verdicts.account) == ([], [])
 
 
 def test_a_channel_that_only_some_messages_miss_is_not_the_fault_of_the_sub_account() -> None:
@@ -256,6 +264,8 @@ def test_a_channel_that_is_missing_again_is_missing_to_the_lane() -> None:
     assert concern_of(refused, lane(CAMPAIGN), suspect=True) is Concern.LANE
     assert concern_of(refused, lane(NOTIFICATIONS), suspect=True) is Concern.MESSAGES
     assert concern_of(Refused(401), lane(CAMPAIGN), suspect=True) is Concern.ACCOUNT
+    assert concern_of(Refused(403), lane(CAMPAIGN), suspect=True) is Concern.DENIED
+    assert concern_of(Refused(403, 1200), lane(NOTIFICATIONS), suspect=True) is Concern.DENIED
     campaign = judge_answer(said, named(jobs(1)), lane(CAMPAIGN), suspect=True)
     assert (campaign.back, len(campaign.stop), campaign.account) == ([job(0)], 1, [])
     single = judge_answer(said, named(jobs(1)), lane(NOTIFICATIONS), suspect=True)

@@ -85,3 +85,23 @@ def test_retries_wait_at_random_within_a_span_that_doubles() -> None:
     for attempt, span in ((1, 0.25), (2, 0.5), (3, 1), (4, 2), (5, 2), (500, 2)):
         state = cast(RetryCallState, SimpleNamespace(attempt_number=attempt))
         assert all(0 <= wait(state) <= span for _ in range(20))
+
+
+def test_a_lane_whose_probe_failed_gives_way_until_each_has_had_its_turn() -> None:
+    pauses = Pauses(lambda: 0.0, random.Random(1))
+    assert not pauses.gives_way("shop", "a", ["a", "b"])
+    pauses.probe_failed("shop", "a")
+    assert pauses.gives_way("shop", "a", ["a", "b"])
+    assert not pauses.gives_way("shop", "b", ["a", "b"])
+    assert not pauses.gives_way("bank", "a", ["a", "b"])
+    pauses.probe_failed("shop", "b")
+    assert not pauses.gives_way("shop", "a", ["a", "b"])
+    pauses.probe_failed("shop", "a")
+    pauses.goes_on("shop")
+    assert not pauses.gives_way("shop", "a", ["a", "b"])
+
+
+def test_a_lane_that_is_alone_gives_way_to_nobody() -> None:
+    pauses = Pauses(lambda: 0.0, random.Random(1))
+    pauses.probe_failed("shop", "a")
+    assert not pauses.gives_way("shop", "a", ["a"])

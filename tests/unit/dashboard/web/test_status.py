@@ -9,8 +9,9 @@ import pytest
 from store.breakers import open_breaker, read_breakers
 from store.calls import Store
 from store.dead import Dead
-from store.lanes import CampaignPlan, find_lane, finish_loading, move_lane, open_campaign
+from store.lanes import find_lane, finish_loading, move_lane
 from store.limits import Limits, acquire_permits, block_sender
+from store.opening import CampaignPlan, open_campaign
 from store.states import State
 from store.tokens import Scope
 from tests.conformance import given

@@ -5,10 +5,13 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 from fastapi import FastAPI
+from starlette.requests import ClientDisconnect
+from starlette.types import Message, Receive, Send
+from starlette.types import Scope as AsgiScope
 from structlog.testing import capture_logs
 
 from config.settings import Settings
-from sendmany.web.access import REMEMBERED_SECONDS, Tokens
+from sendmany.web.access import AGAIN_SECONDS, REMEMBERED_SECONDS, Guard, Tokens
 from sendmany.web.app import create_app
 from store.errors import StoreUnavailable
 from store.tokens import Scope, Token, list_tokens, revoke_token
@@ -130,6 +133,36 @@ async def test_a_revoked_token_is_refused_by_whoever_has_not_seen_it(
     assert await store.run(revoke_token(token[3:11]))
     async with client(app, token) as http:
         assert (await http.get("/v1/try")).status_code == 401
+
+
+async def test_an_answer_that_lasts_ends_soon_after_its_token_was_revoked(store: Trouble) -> None:
+    now, sent = 100.0, list[Message]()
+    header = f"Bearer {await new_token(store, Scope.READ)}"
+
+    async def lasts(scope: AsgiScope, receive: Receive, send: Send) -> None:
+        nonlocal now
+        now += 1000  # whatever it took to find
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for second in range(100):
+            if second == 20:
+                store.error = StoreUnavailable("away")  # nobody is cut off for that
+            if second == 35:
+                store.error = None
+                await store.run(revoke_token(header[10:18]))
+            await send({"type": "http.response.body", "body": b"x", "more_body": True})
+            now += 1
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    guard = Guard(lasts, Tokens(store, lambda: now), frozenset(), lambda scope: True)
+    scope = {"type": "http", "path": "/v1/events", "headers": [(b"authorization", header.encode())]}
+    with pytest.raises(ClientDisconnect):
+        await guard(scope, receive, send)
+    assert 35 < len(sent) <= 35 + 1 + AGAIN_SECONDS
 
 
 async def test_one_that_is_remembered_costs_redis_nothing(store: Trouble) -> None:

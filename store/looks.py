@@ -1,0 +1,43 @@
+"""A look at a lane: whether time has brought something back in it. A cheap read, for many at once."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from store.calls import Call, script_call, text
+from store.keys import lane_keys
+from store.lanes import LaneStatus, Priority
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a lane stood at one moment."""
+
+    status: LaneStatus
+    kind: str  # campaign | notifications; empty when it is gone
+    priority: Priority
+    waiting: int  # values in the queue
+    due: bool  # a wave, a lease or a park is over, or a cancelled lane has jobs
+    now_ms: int  # Redis' clock
+
+
+def look_at_lane(lane: str, as_of_ms: int) -> Call[Look]:
+    """See whether a sweep has something to do for a lane.
+
+    Args:
+        as_of_ms: leases and parks that ended by then count, by Redis' clock.
+    """
+    keys = lane_keys(lane)
+    places = (keys.meta, keys.queue, keys.waves, keys.flights, keys.parked)
+    return script_call("look_at_lane", places, (as_of_ms,), _look)
+
+
+def _look(reply: Any) -> Look:
+    status, kind, priority, waiting, due, now = reply
+    return Look(
+        status=LaneStatus(text(status)),
+        kind=text(kind),
+        priority=Priority(text(priority) or Priority.BULK),
+        waiting=int(waiting),
+        due=due == 1,
+        now_ms=int(now),
+    )

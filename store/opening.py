@@ -1,0 +1,156 @@
+"""Opening lanes: campaigns by their name, notification lanes by sub-account, priority and day."""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from store.calls import Call, Store, command, script_call, text
+from store.errors import LaneMismatch
+from store.keys import ACTIVE, LANES, NAMES, lane_keys
+from store.lanes import LaneStatus, Policies, Priority
+from store.plans import Plan, ask, carry_out
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignPlan:
+    """All that opens a campaign."""
+
+    name: str
+    sub_account: str
+    content: bytes
+    content_digest: str
+    source: str  # fingerprint of the recipient file
+    priority: Priority = Priority.BULK
+    policies: Policies = Policies()
+    early: bool = False  # may be claimed from while the file is being read
+
+
+def open_campaign(store: Store, plan: CampaignPlan) -> tuple[str, bool]:
+    """Open a campaign, or find it again if the same was opened before.
+
+    Returns:
+        The lane id, and whether it was there already.
+
+    Raises:
+        LaneMismatch: the name is taken by another message, file or sub-account.
+    """
+    lane = _lane_for_name(store, plan.name)
+    fields = {
+        **_common(lane, plan.name, "campaign", plan.sub_account, plan.priority, plan.policies),
+        "status": LaneStatus.SENDING if plan.early else LaneStatus.LOADING,
+        "early": int(plan.early),
+        "loaded": 0,
+        "content": plan.content,
+        "content_digest": plan.content_digest,
+        "source": plan.source,
+    }
+    fresh, digest, source, sub_account = store.run(_open(lane, fields))
+    if not fresh and (digest, source, sub_account) != (
+        plan.content_digest,
+        plan.source,
+        plan.sub_account,
+    ):
+        raise LaneMismatch(_what_differs(plan, digest, source, sub_account))
+    store.run(command("HSETNX", NAMES, plan.name, lane, parse=_nothing))  # if it was just freed
+    _register(store, lane)
+    return lane, not fresh
+
+
+def open_notifications(
+    store: Store, lane: str, sub_account: str, priority: Priority, policies: Policies
+) -> None:
+    """Open a notification lane; harmless when it is open."""
+    carry_out(store, opened_notifications(lane, sub_account, priority, policies))
+
+
+def opened_notifications(
+    lane: str, sub_account: str, priority: Priority, policies: Policies
+) -> Plan[None]:
+    """The steps of `open_notifications`."""
+    name = f"{sub_account} {priority} notifications"
+    fields = {
+        **_common(lane, name, "notifications", sub_account, priority, policies),
+        "status": LaneStatus.SENDING,
+        "loaded": 1,
+        "rolling": 1,
+    }
+    yield from ask(_open(lane, fields))
+    yield from _registered(lane)
+
+
+def notification_lane(sub_account_digest: str, priority: Priority, day: str) -> str:
+    """Id of a notification lane.
+
+    Args:
+        sub_account_digest: six characters that stand for the sub-account.
+        day: `yymmdd`.
+    """
+    return f"n-{sub_account_digest}-{priority[0]}{day}"
+
+
+def _lane_for_name(store: Store, name: str) -> str:
+    fresh = f"{_slug(name)}-{secrets.token_hex(3)}"
+    store.run(command("HSETNX", NAMES, name, fresh, parse=_nothing))
+    return store.run(command("HGET", NAMES, name, parse=text))
+
+
+def _slug(name: str) -> str:
+    kept = "".join(c if c.isascii() and c.isalnum() else "-" for c in name.lower())
+    slug = "-".join(part for part in kept.split("-") if part)[:17].strip("-")
+    return "c" if slug in ("", "n") or slug.startswith("n-") else slug
+
+
+def _register(store: Store, lane: str) -> None:
+    carry_out(store, _registered(lane))
+
+
+def _registered(lane: str) -> Plan[None]:
+    yield from ask(command("SADD", ACTIVE, lane, parse=_nothing))
+    opened_at = yield from ask(command("HGET", lane_keys(lane).meta, "opened_at", parse=text))
+    yield from ask(command("ZADD", LANES, "NX", opened_at or "0", lane, parse=_nothing))
+
+
+def _common(
+    lane: str, name: str, kind: str, sub_account: str, priority: Priority, policies: Policies
+) -> dict[str, str | int | float | bytes]:
+    return {
+        "id": lane,
+        "name": name,
+        "kind": kind,
+        "sub_account": sub_account,
+        "priority": priority,
+        "on_unknown": policies.on_unknown,
+        "on_server_error": policies.on_server_error,
+        "settle_after": policies.settle_after,
+        "window": policies.window,
+    }
+
+
+def _open(
+    lane: str, fields: Mapping[str, str | int | float | bytes]
+) -> Call[tuple[bool, str, str, str]]:
+    words = [word for pair in fields.items() for word in pair]
+    keys = lane_keys(lane)
+    return script_call("open_lane", (keys.meta, keys.expiring), words, _opened)
+
+
+def _opened(reply: Any) -> tuple[bool, str, str, str]:
+    return bool(reply[0]), text(reply[2]), text(reply[3]), text(reply[4])
+
+
+def _what_differs(plan: CampaignPlan, digest: str, source: str, sub_account: str) -> str:
+    if sub_account != plan.sub_account:
+        what = "sub-account"  # and no word about what that one sends, and to whom
+    elif digest != plan.content_digest:
+        what = "message"
+    else:
+        what = "recipient file"
+    return (
+        f"There is already a campaign {plan.name!r} with another {what}: choose another name, "
+        "or launch it with what it was launched with to go on where it was."
+    )
+
+
+def _nothing(_: Any) -> None:
+    return None

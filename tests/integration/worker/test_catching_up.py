@@ -1,0 +1,126 @@
+"""Much in the inbox: sweep follows sweep until all of it is applied, and what is to be sent is sent."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from store.drains import wake_drain
+from store.inbox import inbox_length
+from store.intake import NewMessage, enqueue_messages
+from store.keys import SWEEP
+from store.lanes import Priority, announce
+from store.states import State
+from tests.integration.worker.rig import Rig, until
+from tests.integration.worker.test_inbox import post, receipt
+from worker.drain import pause_after
+from worker.engine import Engine
+from worker.sweep import Swept, sweep
+
+ONE = NewMessage(b'447700900001\t{"type":"text","content":{"text":"Hello"}}', b"", b"")
+
+
+@pytest.fixture(autouse=True)
+def small_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four entries are as many as go at once."""
+    monkeypatch.setattr("worker.inbox.ENTRIES", 2)
+    monkeypatch.setattr("worker.inbox.ROUNDS", 2)
+
+
+async def told(rig: Rig, n: int) -> str:
+    """A campaign that went out, and a receipt for each of its messages."""
+    lane = rig.campaign(n)
+    await rig.deliver(lane)
+    post(rig, *(receipt(f"{lane}.{i}.1", "sent") for i in range(n)))
+    return lane
+
+
+def waiting(rig: Rig) -> int:
+    return rig.store.run(inbox_length())
+
+
+async def test_a_sweep_that_leaves_some_of_the_inbox_lets_the_next_one_begin(rig: Rig) -> None:
+    await told(rig, 9)
+    left, more = [], []
+    while waiting(rig):
+        swept = await sweep(rig.tools)
+        assert swept is not None
+        left.append(waiting(rig))
+        more.append(swept.more)
+    assert (left, more) == ([5, 1, 0], [True, True, False])
+    assert await sweep(rig.tools) is None  # the last one was nobody's cue
+
+
+async def test_the_rest_of_a_sweep_is_done_though_the_inbox_is_full(rig: Rig) -> None:
+    await told(rig, 9)
+    other = rig.campaign(1, "Other")
+    rig.store.client.delete("sm:ready")
+    assert await sweep(rig.tools) == Swept(unfinished=1, announced=1, more=True)
+    assert rig.store.client.zscore("sm:ready", other) is not None
+
+
+async def test_a_drain_loop_does_not_wait_between_such_sweeps(rig: Rig) -> None:
+    rig.configure(worker={"sweep_seconds": 60})
+    lane = await told(rig, 50)
+    await rig.drain_until(lambda: waiting(rig) == 0)
+    assert rig.counts(lane) == {State.SENT: 50}
+
+
+async def test_urgent_messages_go_out_meanwhile(rig: Rig) -> None:
+    lane = await told(rig, 200)
+    urgent = rig.notifications("n-a1b2c3-u261122", ["Hello"])
+    async with rig.draining():
+        for i in range(1, 20):
+            await until(lambda: len(rig.provider.posts) > i)  # noqa: B023
+            rig.store.run(enqueue_messages(urgent, [ONE]))
+            rig.store.run(announce(urgent, Priority.URGENT))
+            rig.store.run(wake_drain())
+        await until(lambda: len(rig.provider.posts) > 20 and waiting(rig) == 0)
+    assert rig.counts(urgent) == {State.ACCEPTED: 20}
+    assert rig.counts(lane) == {State.SENT: 200}
+
+
+MORE = Swept(more=True)
+
+
+@pytest.mark.parametrize(
+    ("swept", "busy", "pause"),
+    [
+        (None, False, 1),  # somebody else was at it
+        (Swept(), False, 1),
+        (Swept(), True, 1),
+        (MORE, False, 0),
+        (MORE, True, 0.3),  # sending gets as much time
+    ],
+)
+def test_sweeps_that_find_much_follow_at_once_or_share_the_time(
+    swept: Swept | None, busy: bool, pause: float
+) -> None:
+    assert pause_after(swept, 0.3, usual=1, busy=busy) == pause
+    assert pause_after(swept, 9, usual=1, busy=True) == 1
+
+
+@pytest.fixture
+def engine(rig: Rig, tmp_path: Path) -> Iterator[Engine]:
+    update = {"redis_url": rig.url, "state_dir": tmp_path}
+    made = Engine(rig.settings.model_copy(update=update), lambda: None, None)
+    yield made
+    made.close()
+
+
+async def test_an_engine_without_a_drain_loop_catches_up_after_its_task_has_ended(
+    rig: Rig, engine: Engine
+) -> None:
+    lane = await told(rig, 50)
+    assert engine.sweep() is False
+    await until(lambda: waiting(rig) == 0)
+    assert rig.counts(lane) == {State.SENT: 50}
+
+
+async def test_an_engine_that_is_closed_ends_its_catching_up(rig: Rig, engine: Engine) -> None:
+    lane = await told(rig, 200)
+    engine.sweep()
+    engine.close()
+    rig.store.client.delete(SWEEP)
+    await rig.drain_until(lambda: waiting(rig) == 0)  # what it left is applied by somebody else
+    assert rig.counts(lane) == {State.SENT: 200}
