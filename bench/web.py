@@ -123,8 +123,8 @@ def receipt(lane: str, index: str, told: str) -> str:
 
 
 def _last_look_before(stage: WebStage, waiting: int) -> tuple[float, dict[str, float]]:
-    """When so many were last seen waiting, before the first of them was applied (s, monotonic clock), and
-    the time on the CPU by then: however few there are, they are not gone before the clock runs."""
+    """When so many were last seen waiting, none applied yet (s, monotonic clock), and the time on the
+    CPU by then: however few there are, they are not gone before the clock runs."""
     look = time.monotonic(), stage.cpu()
 
     def has_begun() -> bool:

@@ -60,7 +60,7 @@ RESEND = Policies(on_unknown="resend", on_server_error="retry")
 PROVEN = Policies(on_unknown="resend", on_server_error="hold", settle_after=8)
 KINDS = {"wild": HOLD, "doubtful": HOLD, "resent": RESEND, "proven": PROVEN}
 SANDBOX_OF = {"wild": "wild", "doubtful": "ambiguous", "resent": "ambiguous", "proven": POSTING}
-NOTIFICATIONS = "n-chaos1-n261122"
+NOTIFICATIONS = "n-chaos1-n681231"
 KEY = "sandbox-key"
 SECRET = "Bearer of receipts"
 

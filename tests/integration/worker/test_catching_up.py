@@ -68,7 +68,7 @@ async def test_a_drain_loop_does_not_wait_between_such_sweeps(rig: Rig) -> None:
 
 async def test_urgent_messages_go_out_meanwhile(rig: Rig) -> None:
     lane = await told(rig, 200)
-    urgent = rig.notifications("n-a1b2c3-u261122", ["Hello"])
+    urgent = rig.notifications("n-a1b2c3-u681231", ["Hello"])
     async with rig.draining():
         for i in range(1, 20):
             await until(lambda: len(rig.provider.posts) > i)  # noqa: B023

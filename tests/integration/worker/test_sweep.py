@@ -243,7 +243,7 @@ async def test_a_failed_attempt_is_no_reason_to_forget_a_long_id(rig: Rig) -> No
 
 
 async def test_all_that_is_due_is_queued_by_one_sweep(rig: Rig) -> None:
-    lane = rig.notifications("n-a1b2c3-n261122", ["Hello"])
+    lane = rig.notifications("n-a1b2c3-n681231", ["Hello"])
     for hours in range(1, 46):
         later = NewMessage(b"447700900001\t{}", b"", b"", hours * 3_600_000)
         rig.store.run(enqueue_messages(lane, [later]))
