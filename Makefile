@@ -34,7 +34,7 @@ $(BENCH_STAMP): $(STAMP) bench/requirements.lock
 	@touch $@
 
 bench: $(BENCH_STAMP)
-	$(BIN)/python -m bench --plot docs/assets/bench.png $(ARGS)
+	@$(BIN)/python -m bench --plot docs/assets/bench.png $(ARGS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

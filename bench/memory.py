@@ -4,6 +4,8 @@
 
 Starts an embedded server, enqueues a campaign of people with one short value each, claims and settles
 all of it as accepted, and prints bytes a message as JSON. Buffers of clients and the AOF do not count.
+Then the same for messages that cost more than the usual: people who are named by a user id, and
+messages that were retried, of which each attempt is kept in a trail.
 """
 
 import argparse
@@ -11,11 +13,13 @@ import json
 import tempfile
 import uuid
 from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from sendmany.embedded import EmbeddedServer
 from store.calls import Store, command, text
-from store.flights import Settlement, claim_batch, settle_batch
+from store.flights import Settlement, claim_batch, settle_batch, trail_entries
 from store.intake import Place, enqueue_rows
 from store.lanes import finish_loading
 from store.opening import CampaignPlan, open_campaign
@@ -30,44 +34,81 @@ FIRST_NUMBER = 493023125000000  # Berlin 23125 is kept for fiction
 KINDS = {"queue": "jobs", "s": "seen numbers", "o": "outcomes"}
 
 
+Retried = Callable[[Sequence[Job]], Sequence[Job]]
+"""Those of a batch that were not accepted at once."""
+RETRIED: dict[str, Retried] = {
+    "a whole batch was retried": lambda jobs: jobs,
+    "1 in 20 was retried": lambda jobs: jobs[::20],
+}
+
+
 def measure(messages: int, home: Path) -> dict[str, object]:
-    """Run one campaign on a server of its own; returns what to print."""
-    server = EmbeddedServer(home)
-    server.start()
-    try:
-        store = Store.connect(server.url)
-        store.load()
+    """Run one campaign after the other, each on a server of its own; returns what to print."""
+    with server_in(home / "usual") as store:
         empty = used_memory(store)
         lane = load(store, messages)
         waiting, where_waiting = used_memory(store) - empty, by_kind(store)
         send(store, lane)
         finished, where_finished = used_memory(store) - empty, by_kind(store)
         assert report(store, lane).accepted == messages
-        return {
-            "messages": messages,
-            "server": text(store.run(command("INFO", "server", parse=version))),
-            "bytes_per_waiting_message": round(waiting / messages, 1),
-            "bytes_per_finished_message": round(finished / messages, 1),
-            "waiting": per_message(where_waiting, messages),
-            "finished": per_message(where_finished, messages),
-        }
+        version_ = text(store.run(command("INFO", "server", parse=version)))
+    return {
+        "messages": messages,
+        "server": version_,
+        "bytes_per_waiting_message": round(waiting / messages, 1),
+        "bytes_per_finished_message": round(finished / messages, 1),
+        "waiting": per_message(where_waiting, messages),
+        "finished": per_message(where_finished, messages),
+        "finished, the rest": the_rest(messages, home),
+    }
+
+
+def the_rest(messages: int, home: Path) -> dict[str, float]:
+    """Bytes of a finished message that is not the usual one."""
+    found: dict[str, float] = {}
+    for name, retried in {"named by a user id": no_one, **RETRIED}.items():
+        with server_in(home / name) as store:
+            empty = used_memory(store)
+            lane = load(store, messages, user_ids=retried is no_one)
+            send(store, lane, retried)
+            found[name] = round((used_memory(store) - empty) / messages, 1)
+    return found
+
+
+def no_one(jobs: Sequence[Job]) -> Sequence[Job]:
+    """Nobody was retried."""
+    return ()
+
+
+@contextmanager
+def server_in(home: Path) -> Iterator[Store]:
+    """A fresh server, scripts loaded."""
+    server = EmbeddedServer(home)
+    server.start()
+    try:
+        store = Store.connect(server.url)
+        store.load()
+        yield store
+        store.close()
     finally:
         server.stop()
 
 
-def load(store: Store, messages: int) -> str:
+def load(store: Store, messages: int, *, user_ids: bool = False) -> str:
     """Enqueue a campaign, chunk by chunk."""
     plan = CampaignPlan("Memory", "shop", b"{}", "digest", "source")
     lane, _ = open_campaign(store, plan)
     for first in range(0, messages, CHUNK):
         last = min(messages, first + CHUNK)
-        lines = [b"%d\tGuest %d" % (FIRST_NUMBER + i, i % 1000) for i in range(first, last)]
+        person = b"GB.%d" if user_ids else b"%d"
+        line = person + b"\tGuest %d"
+        lines = [line % (FIRST_NUMBER + i, i % 1000) for i in range(first, last)]
         store.run(enqueue_rows(lane, Place(first), Place(last, last, last), lines, 0))
     store.run(finish_loading(lane))
     return lane
 
 
-def send(store: Store, lane: str) -> None:
+def send(store: Store, lane: str, retried: Retried = no_one) -> None:
     """Claim and settle everything, each message with an id of the provider."""
     batch = 0
     while True:
@@ -80,6 +121,8 @@ def send(store: Store, lane: str) -> None:
         if not claim.jobs:
             return
         what = accepted(claim.jobs)
+        entry = f"1 api 2000 {NOW} b{batch}"
+        what.trails = list(trail_entries(retried(claim.jobs), entry))
         store.run(settle_batch(lane, f"b{batch}", len(claim.jobs), "bench", what))
         store.client.delete(*store.client.keys(f"sm:{{{lane}}}:done:*"))  # gone after 10 minutes
 

@@ -87,13 +87,24 @@ def _grouped(axes: Axes, groups: list[str], series: dict[str, list[float]]) -> N
     for place, (name, values) in enumerate(series.items()):
         at = [group + place * width for group in range(len(groups))]
         bars = axes.bar(at, values, width, label=name)
-        axes.bar_label(
-            bars, fmt=lambda value: f"{value:,.3g}" if value < 100 else f"{value:,.0f}", fontsize=6
-        )
+        axes.bar_label(bars, fmt=_short, fontsize=6)
     axes.set_xticks([group + 0.4 - width / 2 for group in range(len(groups))], groups)
     axes.set_yscale("log")
     axes.margins(y=0.15)
     axes.legend(fontsize=8)
+
+
+def _short(value: float) -> str:
+    """Three digits, so that neighbours do not write over each other."""
+    if value >= 1e6:
+        return f"{value / 1e6:.2f}M"
+    return (
+        f"{value / 1e3:.3g}k"
+        if value >= 1e4
+        else f"{value:,.3g}"
+        if value < 100
+        else f"{value:,.0f}"
+    )
 
 
 def _caption(results: dict[str, Any]) -> str:

@@ -61,9 +61,9 @@ class Line:
         reader, writer = await asyncio.open_connection(self._host, self._port, limit=ANSWER_LIMIT)
         while True:
             run, rows = await self._claim_some()
-            body = _renderer(run).render("bare", [_job(row) for row in rows])
+            body = _renderer(run).render("bare", [read_row(row) for row in rows])
             writer.write(batch_request(body))
-            await self._record(run, _DECODER.decode(await read_answer(reader)))
+            await self._write(pack_outcomes(run, decode_answer(await read_answer(reader)), _now()))
 
     async def _claim_some(self) -> tuple[str, list[bytes]]:
         async with self._turn:  # else all of them would ask an empty queue again and again
@@ -73,26 +73,36 @@ class Line:
                     return run.decode(), rows
                 await asyncio.sleep(IDLE_SECONDS)
 
-    async def _record(self, run: str, answer: _Answer) -> None:
-        now = int(time.time())
-        buckets: defaultdict[int, list[str]] = defaultdict(list)
-        for item in answer.messages:
-            bucket, place = divmod(int(item.client_message_id.split(".")[1]), PER_BUCKET)
-            buckets[bucket] += (str(place), f"{item.status.state}|{item.umid}|{now}")
-        await self._write(
-            [("HSET", bucket_key(run, bucket), *fields) for bucket, fields in buckets.items()]
-        )
-
-    async def _write(self, commands: list[tuple[str, ...]]) -> None:
-        """Send commands together; redis-py's own pipeline packs them four times slower."""
+    async def _write(self, packed: list[bytes]) -> None:
+        """Send commands together."""
         pool = self._redis.connection_pool
         connection = await pool.get_connection()  # type: ignore[no-untyped-call]
         try:
-            await connection.send_packed_command(b"".join(map(_pack, commands)))
-            for _ in commands:
+            await connection.send_packed_command(b"".join(packed))
+            for _ in packed:
                 await connection.read_response()
         finally:
             await pool.release(connection)
+
+
+def decode_answer(body: bytes) -> _Answer:
+    """Read what is kept of an answer."""
+    return _DECODER.decode(body)
+
+
+def pack_outcomes(run: str, answer: _Answer, now: int) -> list[bytes]:
+    """The commands that write outcomes; redis-py's own pipeline packs them four times slower."""
+    buckets: defaultdict[int, list[str]] = defaultdict(list)
+    for item in answer.messages:
+        bucket, place = divmod(int(item.client_message_id.split(".")[1]), PER_BUCKET)
+        buckets[bucket] += (str(place), f"{item.status.state}|{item.umid}|{now}")
+    return [_pack(("HSET", bucket_key(run, bucket), *fields)) for bucket, fields in buckets.items()]
+
+
+def read_row(row: bytes) -> Job:
+    """A job from a row as it waits."""
+    index, _, line = row.partition(b"\t")
+    return int(index), 1, line
 
 
 @cache
@@ -100,9 +110,8 @@ def _renderer(run: str) -> ContentRenderer:
     return _CONTENT.renderer(run)
 
 
-def _job(row: bytes) -> Job:
-    index, _, line = row.partition(b"\t")
-    return int(index), 1, line
+def _now() -> int:
+    return int(time.time())
 
 
 async def _serve() -> None:
