@@ -77,6 +77,26 @@ def test_a_worker_that_is_told_to_stop_settles_what_is_in_the_air(
         assert house.ledger()["duplicates"] == 0
 
 
+@pytest.mark.parametrize("whom", ["main process", "whole group"])
+def test_a_worker_that_is_told_to_quit_loses_and_doubles_nothing(tmp_path: Path, whom: str) -> None:
+    with open_house(tmp_path, Sandbox(latency_ms=300), SMALL, SHORT_LEASE) as house:
+        lane, worker = house.launch(12_000), worker_of(house)
+        in_the_middle(house, lane)
+        pool = children(worker.pid)
+        if whom == "main process":
+            worker.signal(signal.SIGQUIT)
+        else:
+            os.killpg(worker.pid, signal.SIGQUIT)
+        until(lambda: worker.exit_code() is not None)
+        until(lambda: not any(map(runs, pool)))
+        house.local.worker = house.local.start_worker()
+        until(lambda: house.has_ended(lane))
+        found = house.check(lane)
+        assert found.accepted + found.counts.get(State.UNKNOWN, 0) == 12_000
+        assert house.ledger()["duplicates"] == 0
+        print(f"{whom}: exit code {worker.exit_code()}, counts {found.counts}")
+
+
 # Killed
 
 
