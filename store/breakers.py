@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from store.calls import Call, command, script_call, text
-from store.keys import breakers
+from store.keys import breakers, told_of_breakers
 
 ACCOUNT = "account"
 SERVER = "server"
@@ -79,6 +79,7 @@ def open_breaker(
     probe_after: float | None = None,
     longest: float | None = None,
     op: str = "",
+    told_ms: int | None = None,
 ) -> Call[bool]:
     """Open a breaker, or report that its probe has failed.
 
@@ -87,6 +88,8 @@ def open_breaker(
             an operator, else the default of the scope.
         longest: seconds to which the wait between probes grows; None: the default of the scope.
         op: the request that failed; the failure of a probe makes the next one wait longer.
+        told_ms: of the event that says so, ms since 1970; after a later one about the same, opening or
+            closing, it changes nothing.
 
     Returns (when run):
         Whether it was opened, or taken over by a stronger word (operator over provider over worker).
@@ -97,21 +100,30 @@ def open_breaker(
     cap = max(probe_after, usual.longest if longest is None else longest)
     return script_call(
         "open_breaker",
-        (breakers(sub_account),),
-        (scope, reason, by, _ms(probe_after), _ms(cap), op, MOST),
+        (breakers(sub_account), told_of_breakers(sub_account)),
+        (scope, reason, by, _ms(probe_after), _ms(cap), op, MOST, _moment(told_ms)),
         bool,
     )
 
 
-def close_breaker(sub_account: str, scope: str, *, by: By = "operator", op: str = "") -> Call[bool]:
+def close_breaker(
+    sub_account: str,
+    scope: str,
+    *,
+    by: By = "operator",
+    op: str = "",
+    told_ms: int | None = None,
+) -> Call[bool]:
     """Close a breaker; True if it was open and is closed.
 
     Args:
         by: an operator closes any, the provider all but an operator's. A worker's success closes
             `server`, and anything else, or an operator's, only if the request was its probe.
         op: the request that succeeded.
+        told_ms: as for `open_breaker`.
     """
-    return script_call("close_breaker", (breakers(sub_account),), (scope, by, op), bool)
+    places = (breakers(sub_account), told_of_breakers(sub_account))
+    return script_call("close_breaker", places, (scope, by, op, _moment(told_ms)), bool)
 
 
 def count_server_error(
@@ -134,6 +146,10 @@ def take_probe(sub_account: str, scope: str, *, op: str, lease: float) -> Call[b
 def release_probe(sub_account: str, scope: str, *, op: str, later: bool) -> Call[bool]:
     """A probe told nothing. `later`: the usual time passes before the next one."""
     return script_call("release_probe", (breakers(sub_account),), (scope, op, int(later)), bool)
+
+
+def _moment(ms: int | None) -> int | str:
+    return "" if ms is None else ms
 
 
 def _ms(seconds: float) -> int:

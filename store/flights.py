@@ -54,6 +54,8 @@ class Mark:
     verdict: str  # ok | lost | the status that forbids posting
     journal: int
     now_ms: int
+    early_news: int = 0  # messages of the lane that evidence knows although their jobs exist
+    held: bool = False  # a receipt has named the batch, and none of its messages
 
     @property
     def may_post(self) -> bool:
@@ -75,8 +77,13 @@ def mark_posting(
         "mark_posting",
         (keys.meta, keys.stats, keys.flights, keys.flight(batch)),
         (batch, owner, request, lease_ms, messages),
-        lambda reply: Mark(text(reply[0]), int(reply[1]), int(reply[2])),
+        _mark,
     )
+
+
+def _mark(reply: Any) -> Mark:
+    verdict, journal, now, early, held = reply
+    return Mark(text(verdict), int(journal), int(now), int(early), held == 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +130,7 @@ class Settlement:
 class Settled:
     """What settling answered."""
 
-    verdict: str  # ok | repeat | lost
+    verdict: str  # ok | repeat | lost | held
     journal: int
     status: LaneStatus
 
@@ -143,9 +150,16 @@ def settle_batch(lane: str, batch: str, n: int, owner: str, what: Settlement) ->
     return _settle(lane, batch, n, owner, State.IN_FLIGHT, source, what)
 
 
-def settle_park(lane: str, park: str, n: int, what: Settlement) -> Call[Settled]:
-    """End a park: by evidence, by the lane's policy, or by an operator."""
-    return _settle(lane, park, n, "", State.PARKED, lane_keys(lane).park(park), what)
+def settle_park(
+    lane: str, park: str, n: int, what: Settlement, *, unless_held: bool = False
+) -> Call[Settled]:
+    """End a park: by evidence, by the lane's policy, or by an operator.
+
+    Args:
+        unless_held: if jobs of it were to go back, and it has come to be held, nothing is written.
+    """
+    source = lane_keys(lane).park(park)
+    return _settle(lane, park, n, "", State.PARKED, source, what, unless_held=unless_held)
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,8 +289,9 @@ def _check(what: Settlement) -> None:
 
 
 def _settle(
-    lane: str, id_: str, n: int, owner: str, from_: State, source: str, what: Settlement
-) -> Call[Settled]:
+    lane: str, id_: str, n: int, owner: str, from_: State, source: str, what: Settlement,
+    *, unless_held: bool = False,
+) -> Call[Settled]:  # fmt: skip
     _check(what)
     keys, lists = lane_keys(lane), list(_lists(what))
     return script_call(
@@ -287,7 +302,7 @@ def _settle(
         ),
         (
             id_, owner, from_, n, _digest(lists), what.stop, keys.outcomes, keys.trails, keys.ids,
-            keys.wave_prefix, keys.park_prefix, RECORD_BYTES, *lists,
+            keys.wave_prefix, keys.park_prefix, RECORD_BYTES, int(unless_held), *lists,
         ),
         _settled,
     )  # fmt: skip

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from store.calls import Call, command, hint, script_call, text
-from store.keys import ASIDE, FIGURES, INBOX, LATEST
+from store.calls import Call, command, script_call, text
+from store.keys import ASIDE, FIGURES, INBOX
 
 GROUP = "appliers"
 """The consumer group: each entry goes to one of its consumers."""
@@ -26,6 +26,18 @@ class Entry(NamedTuple):
 
     id: str  # of the stream; begins with the ms since 1970 when it was stored
     body: bytes
+
+    @property
+    def came_ms(self) -> int:
+        """When it was stored, ms since 1970 by Redis' clock."""
+        return int(self.id.partition("-")[0])
+
+    def moment(self, told_ms: int | None) -> int:
+        """When what it tells happened, ms since 1970: as told, unless that cannot be. A clock may be
+        ahead of Redis', and a time that nobody has set comes as the year 1 from some senders."""
+        if told_ms is None or not 0 < told_ms <= self.came_ms:
+            return self.came_ms
+        return told_ms
 
 
 def add_to_inbox(body: bytes) -> Call[str]:
@@ -89,16 +101,6 @@ class InboxFigures:
 def read_inbox_figures() -> Call[InboxFigures]:
     """How the inbox stands, in one call."""
     return script_call("read_inbox_figures", (INBOX, FIGURES), (), _figures)
-
-
-def read_latest(what: Sequence[str]) -> Call[list[int]]:
-    """The times of the latest events about these, ms since 1970; 0 = there was none."""
-    return command("HMGET", LATEST, *what, parse=lambda reply: [int(at or 0) for at in reply])
-
-
-def note_latest(what: str, at: int) -> Call[None]:
-    """Note the time of the latest event about something, once it has been acted on."""
-    return hint("HSET", LATEST, what, at, parse=lambda _: None)
 
 
 def inbox_length() -> Call[int]:

@@ -29,6 +29,7 @@
     sm:limit:{sub-account}       hash    acquire_permits, block_sender   1 hour idle
     sm:permit:{sub-account}:<op> string  acquire_permits                 10 seconds
     sm:breakers:{sub-account}    hash    open_breaker, count_server_error, acquire_permits  close_breaker
+    sm:breakers:{sub-account}:told hash  open_breaker, close_breaker: by events  -
     sm:{drains}                  zset    enter_drain                     leave_drain, its lease
     sm:{drains}:wake             list    wake_drain                      a drain loop takes it
     sm:{drains}:calling          string  wake_drain                      enter_drain, 30 seconds
@@ -39,7 +40,6 @@
     sm:{inbox}                   stream  add_to_inbox                    acknowledge_inbox
     sm:{inbox}:aside             stream  keep_aside                      newer ones
     sm:{inbox}:figures           hash    acknowledge_inbox               -
-    sm:{inbox}:latest            hash    worker: what an event was about → its time  -
     sm:{people}:suppressed:<scope> hash  suppress                        unsuppress
     sm:{people}:lifted:<scope>   zset    unsuppress                      7 days, a later release
     sm:{people}:windows:<sub-account>:<channel> zset  open_windows       forget_windows
@@ -74,7 +74,6 @@ SWEPT = "sm:swept"
 INBOX = "sm:{inbox}"
 ASIDE = "sm:{inbox}:aside"
 FIGURES = "sm:{inbox}:figures"
-LATEST = "sm:{inbox}:latest"
 REPLIES = "sm:{people}:replies"
 TOKENS = "sm:{tokens}"
 TOKENS_USED = "sm:{tokens}:used"
@@ -137,6 +136,11 @@ def permit(sub_account: str, op: str) -> str:
 def breakers(sub_account: str) -> str:
     """What holds up the sub-account or a template of it, and its server errors in a row."""
     return f"sm:breakers:{{{sub_account}}}"
+
+
+def told_of_breakers(sub_account: str) -> str:
+    """Scope → time of the last event that opened or closed its breaker."""
+    return f"sm:breakers:{{{sub_account}}}:told"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ brings its messages back: to the queue, or parked if they may have been posted.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import structlog
 
@@ -42,7 +42,7 @@ from worker.held_templates import HeldTemplates
 from worker.landing import settle
 from worker.pauses import Pauses
 from worker.permits import PermitOffice
-from worker.posting import Part, Posting, Withheld
+from worker.posting import Known, Named, Part, Posting, Unmade, Withheld
 from worker.screening import Screen, proven_jobs
 
 log = structlog.get_logger(__name__)
@@ -146,10 +146,10 @@ class Delivery:
         part.render()
         return [job for job in jobs if job.index not in sound]
 
-    async def _judge(self, part: Part, result: Result | Withheld) -> Verdicts:
+    async def _judge(self, part: Part, result: Result | Unmade) -> Verdicts:
         """Sort the messages of one request; the failed attempts among them leave a trail."""
         lane, sender = part.flight.lane.lane, part.flight.lane.sender
-        if not isinstance(result, NotSent | Withheld):
+        if not isinstance(result, NotSent | Unmade):
             self._pauses.reached(sender.id)
         if isinstance(result, NotSent | NoAnswer):
             await self._breakers.answered(part.flight, result)
@@ -163,6 +163,11 @@ class Delivery:
             case Withheld(why=why):
                 log.info("not posted", **part.fields, why=why)
                 return Verdicts(back=list(part.jobs))
+            case Known(indexes=indexes):
+                return await self._send_the_others(part, indexes)
+            case Named():
+                log.warning("a batch in doubt is held", **part.fields)
+                return Verdicts(held=[(_before_failure(job), IN_DOUBT) for job in part.jobs])
             case NotSent(reason=reason):
                 return self._judge_not_sent(part, reason)
             case NoAnswer(reason=reason):
@@ -170,6 +175,15 @@ class Delivery:
                 return _with_trail(part, Verdicts(doubtful=[(job, IN_DOUBT) for job in part.jobs]))
             case Refused():
                 return await self._judge_refused(part, result)
+
+    async def _send_the_others(self, part: Part, known: Collection[int]) -> Verdicts:
+        """Post what is left of a request without those that the provider has had."""
+        log.warning("known by evidence", **part.fields, known=len(known))
+        verdicts = Verdicts(proven=[job for job in part.jobs if job.index in known])
+        others = [job for job in part.jobs if job.index not in known]
+        if others:
+            verdicts.join(await self._send(Part(part.flight, others, part.failed)))
+        return verdicts
 
     async def _judge_answer(self, part: Part, verdicts: Verdicts) -> Verdicts:
         flight = part.flight
@@ -265,6 +279,11 @@ class Delivery:
             await self._permits.block(part.flight.lane.sender, seconds)
         except StoreError as error:
             log.warning("cannot block the sender", **part.fields, error=str(error))
+
+
+def _before_failure(job: Job) -> Job:
+    """As it was before its last attempt, which is the one that its end counts."""
+    return Job(job.index, job.attempts - 1, job.line)
 
 
 def _is_sound(flight: Flight, job: Job) -> bool:

@@ -192,6 +192,8 @@ class Drain:
                 await self._note(swept)
             except StoreError as error:
                 log.warning("sweeping waits for the store", error=str(error))
+            except Exception:  # else nobody would renew the registration, or sweep, in this slice
+                log.exception("a sweep failed; another one follows")
             await self._tools.meters.flush(self._tools.store)
             await _wait(stopping, pause)
 

@@ -30,6 +30,7 @@ from chatapps.webhooks import (
     read_webhook,
 )
 from config.settings import Settings
+from store.errors import StoreError
 from store.evidence import AT_ONCE, Applied, Evidence, apply_evidence
 from store.inbox import Entry, acknowledge, keep_aside, read_inbox, reclaim
 from store.outcomes import Origin
@@ -102,12 +103,29 @@ async def apply_inbox(tools: Tools, go_on: Callable[[], Awaitable[object]] = _al
 
 
 async def _apply(tools: Tools, entries: Sequence[Entry]) -> None:
+    """Apply entries together. If that fails for a fault of ours, one by one: what is wrong with one of
+    them must not keep the others from being applied, now and whenever they are read again."""
+    try:
+        await _apply_together(tools, entries)
+    except StoreError:
+        raise
+    except Exception:
+        log.exception("entries of the inbox cannot be applied", entries=len(entries))
+        if len(entries) == 1:
+            await tools.store.run(keep_aside([entries[0].body]))
+            await tools.store.run(acknowledge([entries[0].id], {"unreadable": 1}))
+            return
+        for entry in entries:
+            await _apply(tools, [entry])
+
+
+async def _apply_together(tools: Tools, entries: Sequence[Entry]) -> None:
     sorted_ = sort_entries(entries, tools.settings)
     await _resolve(tools, sorted_)
     await _write_evidence(tools, sorted_)
     await fulfil(tools.store, sorted_.wishes)
     for event, entry in sorted_.events:
-        ours = await act_on(tools.store, tools.settings, event, _came_ms(entry))
+        ours = await act_on(tools.store, tools.settings, event, entry)
         sorted_.figures["events" if ours else "unmatched:account"] += 1
     if sorted_.aside:
         await tools.store.run(keep_aside(sorted_.aside))
@@ -155,7 +173,7 @@ def _note_other(sorted_: Sorted, event: Event | None, entry: Entry, settings: Se
         case Receipt():
             sorted_.unnamed.append((event, entry))
         case Reply():
-            note_reply(sorted_.wishes, event, _came_ms(entry), settings)
+            note_reply(sorted_.wishes, event, entry, settings)
         case TemplateChange() | NumberChange() | AccountChange():
             sorted_.events.append((event, entry))
         case _:
@@ -226,16 +244,11 @@ def _evidence(receipt: Receipt, entry: Entry, index: int, attempt: int) -> Evide
         index=index,
         attempt=attempt,
         state=STATES[receipt.rank],
-        at=(receipt.timestamp or _came_ms(entry)) // 1000,
+        at=entry.moment(receipt.timestamp) // 1000,
         code=receipt.code or 0,
         origin=Origin.RECEIPT if receipt.code else Origin.NONE,
         umid=receipt.umid,
     )
-
-
-def _came_ms(entry: Entry) -> int:
-    """When an entry was stored, ms since 1970 by Redis' clock."""
-    return int(entry.id.partition("-")[0])
 
 
 def _groups(evidence: list[Evidence]) -> Iterator[list[Evidence]]:

@@ -57,7 +57,7 @@ class Journals:
         self._path = path
         self._keep = keep
         self._wall_clock = wall_clock
-        self._changed = False
+        self._changed = self._failing = False
         self._saved_at = 0.0
         self._forgotten: set[str] = set()
         self._known: dict[str, Known] = self._fresh(self._read())
@@ -101,10 +101,12 @@ class Journals:
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 self._merge(self._read())
                 self._write(self._path)
-        except OSError as error:
-            log.warning("journal numbers are kept in memory only", error=str(error))
-            self._path = None
-        self._changed = False
+        except OSError as error:  # a disk may be full for a while
+            if not self._failing:
+                log.warning("journal numbers are kept in memory only", error=str(error))
+            self._failing = True
+            return
+        self._changed = self._failing = False
 
     def _merge(self, others: dict[str, Known]) -> None:
         for lane, known in others.items():

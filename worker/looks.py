@@ -69,14 +69,24 @@ async def announce_waiting(tools: Tools, looks: Sequence[tuple[str, Look]]) -> i
 
 
 async def retire(tools: Tools, lanes: Sequence[str]) -> None:
-    """Look at these no more; unless an operator has just had some of them sent again."""
-    calls: list[Call[Any]] = [*map(forget_ready, lanes), *map(forget_active, lanes)]
-    await tools.store.run_all(calls)
-    found: list[Lane | None] = await tools.store.run_all([read_lane(lane) for lane in lanes])
+    """Look at these no more; unless an operator has just had some of them sent again.
+
+    Each step may be the last before the store is away, and none of them loses a lane: what ended is
+    noted for retention first, and forgotten last. Who wakes a lane up meanwhile notes it as active, and
+    is looked for once more.
+    """
+    ended = [lane for lane in await _read(tools, lanes) if lane.status.ended]
+    await tools.store.run_all([note_ended(lane) for lane in ended])
+    woken = {lane.id for lane in await _read(tools, lanes) if not lane.status.ended}
+    gone = [lane for lane in lanes if lane not in woken]
+    await tools.store.run_all([*map(forget_ready, gone), *map(forget_active, gone)])
     after: list[Call[Any]] = []
-    for lane in found:
-        if lane is not None and lane.status.ended:
-            after.append(note_ended(lane))
-        elif lane is not None:
+    for lane in await _read(tools, lanes):
+        if not lane.status.ended:
             after += (note_active(lane.id), announce(lane.id, lane.priority))
     await tools.store.run_all(after)
+
+
+async def _read(tools: Tools, lanes: Sequence[str]) -> list[Lane]:
+    found: list[Lane | None] = await tools.store.run_all([read_lane(lane) for lane in lanes])
+    return [lane for lane in found if lane is not None]

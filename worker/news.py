@@ -16,7 +16,7 @@ from chatapps.webhooks import AccountChange, BusinessChange, Restriction, Templa
 from config.settings import Settings
 from store.breakers import ACCOUNT, close_breaker, open_breaker, template_scope
 from store.calls import AsyncStore
-from store.inbox import note_latest, read_latest
+from store.inbox import Entry
 
 log = structlog.get_logger(__name__)
 
@@ -63,38 +63,38 @@ def sub_accounts_of(event: BusinessChange, settings: Settings) -> list[str]:
 
 
 async def act_on(
-    store: AsyncStore, settings: Settings, event: BusinessChange, came_ms: int
+    store: AsyncStore, settings: Settings, event: BusinessChange, entry: Entry
 ) -> bool:
     """Open or close what an event is about; False if it is about no sub-account of ours. An event that
     is told twice, or after a later one about the same, changes nothing.
 
     Args:
-        came_ms: when it was stored, by Redis' clock.
+        entry: by which it came.
     """
     ours, news = sub_accounts_of(event, settings), news_of(event)
     if news is None:
         log.info("the provider tells", sub_accounts=ours, about=repr(event))
         return bool(ours)
-    told_ms = min(event.timestamp or came_ms, came_ms)
-    names = [f"{sub_account} {news.scope}" for sub_account in ours]
-    latest = await store.run(read_latest(names)) if names else []
-    for sub_account, name, known in zip(ours, names, latest, strict=True):
-        if known <= told_ms:
-            await _move(store, sub_account, news, came_ms)
-            await store.run(note_latest(name, told_ms))
+    for sub_account in ours:
+        await _move(store, sub_account, news, entry.moment(event.timestamp), entry.came_ms)
     return bool(ours)
 
 
-async def _move(store: AsyncStore, sub_account: str, news: News, now_ms: int) -> None:
+async def _move(
+    store: AsyncStore, sub_account: str, news: News, told_ms: int, came_ms: int
+) -> None:
     """A breaker of the provider's is never probed before its end: what a paused template or a restricted
     account is sent is accepted all the same, and reported as undelivered later."""
     fields = {"sub_account": sub_account, "scope": news.scope}
     if news.closed:
-        if await store.run(close_breaker(sub_account, news.scope, by="provider")):
+        call = close_breaker(sub_account, news.scope, by="provider", told_ms=told_ms)
+        if await store.run(call):
             log.info("a breaker was closed", **fields)
         return
-    probe = 0.0 if news.ends is None else max(1.0, (news.ends - now_ms) / 1000)
-    call = open_breaker(sub_account, news.scope, news.reason, by="provider", probe_after=probe)
+    probe = 0.0 if news.ends is None else max(1.0, (news.ends - came_ms) / 1000)
+    call = open_breaker(
+        sub_account, news.scope, news.reason, by="provider", probe_after=probe, told_ms=told_ms
+    )
     if await store.run(call):
         log.warning("a breaker was opened", **fields, reason=news.reason)
 

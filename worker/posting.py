@@ -1,7 +1,11 @@
 """The request of a part of a flight: permits, the mark, the POST, and a few quick attempts.
 
-Nothing is posted without fresh permits and a fresh mark. It ends in a `Result` of the provider, or
-`Withheld` when nothing was posted.
+Nothing is posted without fresh permits and a fresh mark. It ends in a `Result` of the provider, or when
+nothing was posted in one of
+
+    Withheld   the lane may not send now, or the turn did not come in time
+    Known      evidence says that the provider has had some of the messages
+    Named      a receipt has named the batch, and none of its messages
 """
 
 from collections.abc import Sequence
@@ -12,13 +16,14 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_result, stop_after_
 
 from chatapps.answers import Refused, Result
 from store.errors import StoreError
-from store.flights import mark_posting
+from store.flights import Mark, mark_posting
 from store.packing import Job
 from worker.breakers import Breakers
 from worker.decisions import is_server_error, request_code, worth_a_quick_retry
 from worker.flight import Flight, Tools
 from worker.pauses import full_jitter
 from worker.permits import PermitOffice
+from worker.screening import proven_jobs
 from worker.stop_points import Point
 from worker.watch import check_journal
 
@@ -35,12 +40,28 @@ class Withheld:
     why: str
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The request was not made: the provider has had these messages of it by an earlier attempt."""
+
+    indexes: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """The request was not made again: the provider has had this batch, or some of it."""
+
+
+Unmade = Withheld | Known | Named
+
+
 @dataclass(slots=True)
 class Part:
     """Messages that travel in one request; retried together, split when they must be."""
 
     flight: Flight
     jobs: Sequence[Job]  # `attempts` counts what was used up before the next request
+    failed: int = 0  # attempts of this flight that the provider failed with
     body: bytes = b""  # rendered for these attempts; empty = not yet
 
     @property
@@ -71,7 +92,7 @@ class Posting:
         self._permits = permits
         self._breakers = breakers
 
-    async def post(self, part: Part) -> Result | Withheld:
+    async def post(self, part: Part) -> Result | Unmade:
         """Post, and post again a few times at once if the failure is likely to pass."""
         retry, lane = self._tools.settings.retry, part.flight.lane.lane
         fresh = all(job.attempts == 0 for job in part.jobs)
@@ -88,10 +109,10 @@ class Posting:
         )
         return await retrying(self._post_once, part)
 
-    async def _post_once(self, part: Part) -> Result | Withheld:
-        withheld = await self._clear(part)
-        if withheld is not None:
-            return withheld
+    async def _post_once(self, part: Part) -> Result | Unmade:
+        unmade = await self._clear(part)
+        if unmade is not None:
+            return unmade
         endpoint = part.flight.lane.sender.endpoint
         result = await self._tools.client.send_many(endpoint, part.body)
         self._tools.pass_by(Point.POSTED)
@@ -99,7 +120,7 @@ class Posting:
             await self._breakers.server_error(part.flight, result)
         return result
 
-    async def _clear(self, part: Part) -> Withheld | None:
+    async def _clear(self, part: Part) -> Unmade | None:
         """Permits and the mark, just before the request; None if it may go. All again if much time went
         by since: the process was frozen, or the store, and neither turn nor lease may be ours now."""
         clock, request = self._tools.clock, part.flight.requests + 1
@@ -109,14 +130,15 @@ class Posting:
                 return Withheld("the turn did not come in time")
             part.flight.requests, began = request, clock()
             self._tools.pass_by(Point.BEFORE_MARK)
-            withheld = await self._mark(part)
+            unmade = await self._mark(part)
             self._tools.pass_by(Point.MARKED)
-            if withheld is not None or clock() < began + patience:
-                return withheld
+            if unmade is not None or clock() < began + patience:
+                return unmade
         return Withheld("the mark took too long")
 
-    async def _mark(self, part: Part) -> Withheld | None:
-        """Step 6: write down that it is about to be posted, if it still is ours to post."""
+    async def _mark(self, part: Part) -> Unmade | None:
+        """Step 6: write down that it is about to be posted, if it still is ours to post, and if nothing
+        has been heard of earlier attempts meanwhile."""
         flight = part.flight
         try:
             known = self._tools.journals.known(flight.id)
@@ -134,10 +156,20 @@ class Posting:
                 self._tools, flight.id, known=known, journal=mark.journal
             ):
                 return Withheld("the lane halts")
+            flight.note_mark(mark, self._tools.clock())
+            if not mark.may_post:
+                return Withheld(mark.verdict)
+            return await self._heard_of(part, mark)
         except StoreError as error:
             return Withheld(f"the store did not answer: {type(error).__name__}")
-        flight.note_mark(mark, self._tools.clock())
-        return None if mark.may_post else Withheld(mark.verdict)
+
+    async def _heard_of(self, part: Part, mark: Mark) -> Known | Named | None:
+        """What was heard of earlier attempts of these messages; most have had none."""
+        if mark.early_news and any(job.attempts for job in part.jobs):
+            known = await proven_jobs(self._tools.store, part.flight.id, part.jobs)
+            if known:
+                return Known(frozenset(known))
+        return Named() if mark.held and part.failed else None
 
     async def _has_permits(self, part: Part) -> bool:
         """The first request uses the permits of the claim while they are good; every other one takes
@@ -162,11 +194,12 @@ class Posting:
         log.warning("refused", **part.fields, code=code[1], again=True)
         part.flight.note_trail((job, code) for job in part.jobs)
         part.jobs = [Job(job.index, job.attempts + 1, job.line) for job in part.jobs]
+        part.failed += 1
         part.flight.retried += len(part.jobs)
         part.render()
 
 
-def _last_result(state: RetryCallState) -> Result | Withheld:
+def _last_result(state: RetryCallState) -> Result | Unmade:
     assert state.outcome is not None
-    result: Result | Withheld = state.outcome.result()
+    result: Result | Unmade = state.outcome.result()
     return result

@@ -1,8 +1,9 @@
 """Receipts that name a batch of ours and none of its messages.
 
-While the batch is in the air or in doubt, its jobs are at hand. If the receipt tells the person, and one
-job alone is theirs, it is about that message, and as good as one that names it. If not, nobody can say
-which it is; but the provider has had the batch, so what is in doubt of it is not sent again by itself.
+While the batch is in the air, in doubt or waits to be retried, its jobs are at hand. If the receipt
+tells the person, and one job alone is theirs, it is about that message, and as good as one that names
+it. If not, nobody can say which it is; but the provider has had the batch, so it is not sent again by
+itself.
 """
 
 import re
@@ -12,7 +13,7 @@ from chatapps.webhooks import Receipt
 from store.calls import AsyncStore
 from store.flights import read_park
 from store.packing import Job
-from store.siblings import hold_siblings, jobs_of_flight
+from store.siblings import hold_siblings, jobs_of_flight, jobs_of_wave, parks_of
 
 _BATCH = re.compile(r"([a-z0-9-]{1,24})\.([0-9a-z]{12})")
 
@@ -42,19 +43,21 @@ class BatchAtHand:
 
 
 async def read_batch(store: AsyncStore, lane: str, batch: str) -> BatchAtHand:
-    """What is at hand of a batch: in the air or in doubt."""
+    """What is at hand of a batch."""
     return BatchAtHand(await _jobs(store, lane, batch))
 
 
 async def hold(store: AsyncStore, lane: str, batch: str) -> bool:
-    """Keep what is in doubt of a batch from being sent again by itself; False if nothing of it is."""
+    """Keep a batch from being sent again by itself; False if nothing of it is left to be held."""
     return await store.run(hold_siblings(lane, batch)) > 0
 
 
 async def _jobs(store: AsyncStore, lane: str, batch: str) -> Sequence[Job]:
     """The jobs of a batch with the attempt that was posted last."""
     jobs = [_posted(job, 1) for job in await store.run(jobs_of_flight(lane, batch))]
-    for park_id in (batch, f"{batch}p"):
+    waiting = await store.run(jobs_of_wave(lane, batch))
+    jobs.extend(waiting)
+    for park_id in parks_of(batch):
         park = await store.run(read_park(lane, park_id))
         if park is not None:
             jobs.extend(_posted(job, min(park.tries, 1)) for job in park.jobs)

@@ -50,6 +50,10 @@ from worker.settlement import ended_record, long_ids
 
 log = structlog.get_logger(__name__)
 
+PARKS = 100
+"""Read in one round trip."""
+PARK_SECONDS = 1.0
+"""For which parks of one lane are resolved in one sweep; the next one follows at once with the rest."""
 OPEN = (LaneStatus.SENDING, LaneStatus.CANCELLING)
 """Lanes that need sending or sweeping again."""
 
@@ -60,7 +64,7 @@ class Swept:
 
     unfinished: int = 0  # lanes that will need sending or sweeping again
     announced: int = 0  # lanes that have something to claim now
-    more: bool = False  # of the inbox is left: sweep again at once
+    more: bool = False  # of the inbox, or of what is parked, is left: sweep again at once
 
     def __add__(self, other: "Swept") -> "Swept":
         more = self.more or other.more
@@ -143,8 +147,7 @@ async def _visit(tools: Tools, lane_id: str, leases: _Leases) -> Swept:
         if lane is None or lane.status.ended:
             await retire(tools, [lane_id])
             return Swept()
-        open_ = lane.status in OPEN
-        return Swept(unfinished=int(open_), announced=int(await _tend(tools, lane, leases)))
+        return await _tend(tools, lane, leases)
     except StoreUnavailable:
         raise
     except Exception:
@@ -152,39 +155,54 @@ async def _visit(tools: Tools, lane_id: str, leases: _Leases) -> Swept:
         return Swept(unfinished=1)
 
 
-async def _tend(tools: Tools, lane: Lane, leases: _Leases) -> bool:
-    """Do for one lane what is due; True if it has something to claim."""
-    as_of, settle_after = await leases.as_of(), int(lane.settle_after * 1000)
+async def _tend(tools: Tools, lane: Lane, leases: _Leases) -> Swept:
+    """Do for one lane what is due."""
+    as_of = await leases.as_of()
     while (await tools.store.run(promote_due(lane.id)))[1] == 0:  # more are due
         await leases.as_of()
-    recovered = await tools.store.run(
-        recover_flights(lane.id, settle_after_ms=settle_after, as_of_ms=as_of)
-    )
-    if recovered != Recovered():
-        tools.meters.recovered(lane.sub_account, recovered)
-        log.warning("flights recovered", lane=lane.id, **asdict(recovered))
-    now_ms = await _now_ms(tools)
-    await close_if_over(tools, lane, now_ms)
-    for park_id in await tools.store.run(due_parks(lane.id, as_of)):
-        park = await tools.store.run(read_park(lane.id, park_id))
-        if park is not None:
-            await _resolve(tools, lane, park, now_ms // 1000)
+    await _recover(tools, lane, as_of, leases)
+    await close_if_over(tools, lane, await _now_ms(tools))
+    more = await _resolve_due(tools, lane, as_of, leases)
     if lane.status is LaneStatus.CANCELLING:
         await _cancel_jobs(tools, lane, leases)
-        return False
-    if lane.status is not LaneStatus.SENDING:
-        return False
-    waiting = await tools.store.run(command("LLEN", lane_keys(lane.id).queue, parse=int))
+    waiting = 0
+    if lane.status is LaneStatus.SENDING:
+        waiting = await tools.store.run(command("LLEN", lane_keys(lane.id).queue, parse=int))
     if waiting:
         await tools.store.run(announce(lane.id, lane.priority))
-    return waiting > 0
+    return Swept(int(lane.status in OPEN), int(waiting > 0), more)
 
 
-async def _resolve(tools: Tools, lane: Lane, park: Parked, now: int) -> None:
-    """End a park: what evidence knows is accepted; the rest goes out again, or stays unknown."""
+async def _recover(tools: Tools, lane: Lane, as_of: int, leases: _Leases) -> None:
+    """Take back the flights whose leases had run out by then, some at a time."""
+    call = recover_flights(lane.id, settle_after_ms=int(lane.settle_after * 1000), as_of_ms=as_of)
+    while (recovered := await tools.store.run(call)) != Recovered():
+        tools.meters.recovered(lane.sub_account, recovered)
+        log.warning("flights recovered", lane=lane.id, **asdict(recovered))
+        await leases.as_of()
+
+
+async def _resolve_due(tools: Tools, lane: Lane, as_of: int, leases: _Leases) -> bool:
+    """Resolve parks that were due by then; True if some are left. Where single messages are sent, each
+    that has no answer is a park of its own, so there may be very many."""
+    until = tools.clock() + PARK_SECONDS
+    while parks := await tools.store.run(due_parks(lane.id, as_of, most=PARKS)):
+        found = await tools.store.run_all([read_park(lane.id, park) for park in parks])
+        now = await _now_ms(tools) // 1000
+        done = [await _resolve(tools, lane, park, now) for park in found if park is not None]
+        await leases.as_of()
+        if not any(done):  # somebody else is at it
+            return False
+        if tools.clock() >= until:
+            return True
+    return False
+
+
+async def _resolve(tools: Tools, lane: Lane, park: Parked, now: int) -> bool:
+    """End a park: what evidence knows is accepted; the rest goes out again, or stays unknown. False if
+    it was not for us to end."""
     if park.killer:
-        await _bury(tools, lane, park, now)
-        return
+        return await _bury(tools, lane, park, now)
     jobs, reason = _with_attempts(park, tools), _why_parked(park)
     known = await proven_jobs(tools.store, lane.id, jobs)
     resends = lane.on_unknown == "resend" and not park.held
@@ -200,17 +218,27 @@ async def _resolve(tools: Tools, lane: Lane, park: Parked, now: int) -> None:
     what.trails = _lost_attempts(park, jobs, reason, now)
     if resend:
         what.stats["retried"] = len(again)
-    await _settle(tools, lane, settle_park(lane.id, park.id, len(jobs), what), what)
+    call = settle_park(lane.id, park.id, len(jobs), what, unless_held=True)
+    verdict = await _settle(tools, lane, call, what)
+    if verdict == "held":  # just now
+        held = await tools.store.run(read_park(lane.id, park.id))
+        return held is not None and await _resolve(tools, lane, held, now)
+    if verdict != "ok":
+        return False
     figures = {"known": len(known), "again": len(again), "closed": len(closed)}
     log.warning("park resolved", **_fields(lane, park.id, jobs), **figures)
+    return True
 
 
-async def _bury(tools: Tools, lane: Lane, park: Parked, now: int) -> None:
+async def _bury(tools: Tools, lane: Lane, park: Parked, now: int) -> bool:
     """Give up a job that was never posted because every worker that took it died."""
     what = _closing(State.FAILED, park.jobs, LocalReason.KILLS_WORKERS, now)
-    await _settle(tools, lane, settle_park(lane.id, park.id, len(park.jobs), what), what)
+    call = settle_park(lane.id, park.id, len(park.jobs), what)
+    if await _settle(tools, lane, call, what) != "ok":
+        return False
     fields = _fields(lane, park.id, park.jobs)
     log.error("a job that kills workers was given up", **fields, index=park.jobs[0].index)
+    return True
 
 
 def _fields(lane: Lane, park: str, jobs: Sequence[Job]) -> dict[str, str | int]:
@@ -269,11 +297,12 @@ async def _cancel_jobs(tools: Tools, lane: Lane, leases: _Leases) -> None:
         await leases.as_of()
 
 
-async def _settle(tools: Tools, lane: Lane, call: Call[Settled], what: Settlement) -> None:
-    """Write it down, and count it unless somebody else has done both."""
+async def _settle(tools: Tools, lane: Lane, call: Call[Settled], what: Settlement) -> str:
+    """Write it down, and count it unless somebody else has done both; gives the verdict."""
     settled = await tools.store.run(call)
     if settled.verdict == "ok":
         tools.meters.settled(lane.sub_account, what)
+    return settled.verdict
 
 
 def _closing(state: State, jobs: list[Job], reason: LocalReason, now: int) -> Settlement:

@@ -13,6 +13,7 @@ from chatapps.webhooks import Channel, Reply
 from config.opt_outs import OptOuts
 from config.settings import Settings
 from store.calls import AsyncStore
+from store.inbox import Entry
 from store.suppressions import EVERYWHERE, Why, Wish, release, suppress
 from store.windows import AT_ONCE, open_windows
 
@@ -27,13 +28,13 @@ class Wishes:
     figures: Counter[str] = field(default_factory=Counter)  # as store/inbox.py names them
 
 
-def note_reply(wishes: Wishes, reply: Reply, came_ms: int, settings: Settings) -> None:
+def note_reply(wishes: Wishes, reply: Reply, entry: Entry, settings: Settings) -> None:
     """Add what one reply asks for.
 
     Args:
-        came_ms: when it was stored, by Redis' clock; the provider's clock may be ahead of it.
+        entry: by which it came.
     """
-    said_ms = min(reply.timestamp or came_ms, came_ms)
+    said_ms = entry.moment(reply.timestamp)
     people: list[Wish] = [(who, said_ms) for who in _names(reply)]
     sub_account = sub_account_of(reply, settings)
     wishes.figures["replies"] += 1

@@ -2,7 +2,7 @@
 -- limit is one theoretical arrival time. Permits may be reserved up to a horizon ahead, so that a
 -- batch goes out at the very moment its turn comes. An idle or lost limiter starts empty.
 -- While a breaker holds up the sub-account nobody gets any, but for one probe when it is due.
--- KEYS: limiter, permit (the answer of this operation, for a repeat), breakers
+-- KEYS: limiter, permit (the answer of this operation, for a repeat, and the arrival time it led to), breakers
 -- ARGV: messages, messages/s, burst, part of the burst kept for urgent lanes (0 when urgent),
 --       requests/s, horizon in ms, op, most messages of a probe of `account`, ms that a probe has
 -- Returns: {1, ms to wait before use, messages, 1 if a success or failure is news to the breakers,
@@ -17,7 +17,7 @@ local IDLE_MS, REPEAT_MS = 3600000, 10000
 local now = now_us()
 
 local before = redis.call('GET', permit)
-if before then return cjson.decode(before) end
+if before then return cjson.decode(before).answer end
 local is = redis.call('HMGET', limiter, 'messages', 'requests', 'blocked_until')
 local blocked = tonumber(is[3] or 0) - now
 if blocked > 0 then return { 0, math.ceil(blocked / 1000), 1, '' } end
@@ -66,6 +66,8 @@ if wait > horizon then return { 0, math.ceil((wait - horizon) / 1000) + 1, 0, ''
 
 spend(messages, at)
 spend(requests, at)
+-- When the last turn that was given is over: what comes back may not let others go at the same moment.
+if messages.field then redis.call('HSET', limiter, 'given', string.format('%.0f', at + messages.cost)) end
 redis.call('PEXPIRE', limiter, IDLE_MS)
 local wait_ms = math.ceil(wait / 1000)
 local answer = { 1, wait_ms, n, told > 0 and 1 or 0, templates }
@@ -73,5 +75,6 @@ for _, one in ipairs(probed) do
   take_probe(breakers, one[1], one[2], op, math.floor(now / 1000) + wait_ms + probe_lease)
   answer[#answer + 1] = one[1]
 end
-redis.call('SET', permit, cjson.encode(answer), 'PX', REPEAT_MS)
+local arrival = redis.call('HGET', limiter, 'messages') or ''
+redis.call('SET', permit, cjson.encode({ answer = answer, arrival = arrival }), 'PX', REPEAT_MS)
 return answer

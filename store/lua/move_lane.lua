@@ -1,5 +1,6 @@
 -- Pauses, resumes, cancels, stops, closes or halts a lane; what is not allowed changes nothing. To accept that
--- it was halted is to resume it, its journal far above what any worker has seen.
+-- it was halted is to resume it, its journal far above what any worker has seen; who halts it for a journal that
+-- was lower than what is known, and is not any more, comes late.
 -- KEYS: meta, counts
 -- ARGV: 'pause' | 'resume' | 'cancel' | 'stop' | 'close' | 'halt' | 'accept', reason, journal known (to halt)
 -- Returns: {1 if it changed else 0, status}
@@ -17,7 +18,7 @@ if action == 'pause' and running then
   to = 'paused'
 elseif action == 'stop' and running then
   to = 'stopped'
-elseif action == 'halt' and (running or waiting) then
+elseif action == 'halt' and (running or waiting) and tonumber(redis.call('HGET', meta, 'journal') or 0) < known then
   to = 'halted'
   redis.call('HSET', meta, 'known', known)
 elseif action == 'resume' and waiting or action == 'accept' and (waiting or status == 'halted') then

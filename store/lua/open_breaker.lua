@@ -1,17 +1,19 @@
 -- Opens a breaker. While it is open, the failure of its probe makes the next one wait twice as long, and
 -- other reports change nothing: requests that were in the air together fail together. An operator's word
 -- replaces any other, the provider's that of a worker, and nothing replaces an operator's.
--- KEYS: breakers
+-- KEYS: breakers, times of events by scope
 -- ARGV: scope, reason, by, ms before the first probe (0 = none: it is closed by hand), longest ms between
---       probes, op of the request that failed ('' = none), most breakers of a sub-account
+--       probes, op of the request that failed ('' = none), most breakers of a sub-account,
+--       ms since 1970 of the event that says so ('' = none); an older one than the last changes nothing
 -- Returns: 1 if it was opened, or opened anew by a stronger word, else 0
 -- include: breaker, clock
-local breakers = KEYS[1]
-local scope, reason, by, first, cap, op, most =
-  ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6], tonumber(ARGV[7])
+local breakers, told = KEYS[1], KEYS[2]
+local scope, reason, by, first, cap, op, most, at =
+  ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6], tonumber(ARGV[7]), ARGV[8]
 local STRENGTH = { worker = 1, provider = 2, operator = 3 }
 local now = now_ms()
 
+if not is_news(told, scope, at) then return 0 end
 local is = breaker_of(breakers, scope)
 if is and op ~= '' and is.probe == op then
   renew(breakers, scope, is, reason, now)

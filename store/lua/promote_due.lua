@@ -2,12 +2,13 @@
 -- cancelled).
 -- KEYS: meta, counts, queue, waves
 -- ARGV: prefix of waves, most waves
--- Returns: {jobs promoted, ms until the next wave or -1}
+-- Returns: {jobs promoted, ms until the next wave can be promoted or -1}
 -- include: clock, sections
 local meta, counts, queue, waves = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local prefix, most = ARGV[1], tonumber(ARGV[2])
 local now = now_ms()
-local until_ = redis.call('HGET', meta, 'status') == 'cancelling' and '+inf' or now
+local all = redis.call('HGET', meta, 'status') == 'cancelling'
+local until_ = all and '+inf' or now
 
 local promoted = 0
 for _, wave in ipairs(redis.call('ZRANGEBYSCORE', waves, '-inf', until_, 'LIMIT', 0, most)) do
@@ -30,5 +31,5 @@ if promoted > 0 then
   redis.call('HINCRBY', meta, 'journal', 1)
 end
 local following = redis.call('ZRANGE', waves, 0, 0, 'WITHSCORES')
-local wait = following[2] and math.max(0, tonumber(following[2]) - now) or -1
+local wait = following[2] and (all and 0 or math.max(0, tonumber(following[2]) - now)) or -1
 return { promoted, wait }

@@ -6,12 +6,13 @@
 --       (source: the flight or the park that ends)
 -- ARGV: id, owner ('' = a park), state the messages are in, number of messages, digest of what follows
 --       (the operation id), reason to stop the lane ('' = none), prefixes of outcomes, trails, long ids,
---       waves, parks; bytes of a record; then lists, each led by its length:
+--       waves, parks; bytes of a record; 1 to leave a held park alone if jobs of it were to go back;
+--       then lists, each led by its length:
 --       counts (state, n), records (bucket, offset, blob), jobs back to the queue (blob),
 --       waves (id, delay in ms, blob), parks (id, delay in ms, n, tries, blob), dead (blob),
 --       codes (name, n), stats (name, n), trails (bucket, entry), long ids (bucket, index, id)
--- Returns: {'ok' or 'repeat' or 'lost', journal, status of the lane}
--- include: clock, finish, reader, records
+-- Returns: {'ok' or 'repeat' or 'lost' or 'held', journal, status of the lane}
+-- include: clock, finish, reader, records, sections, held
 local meta, counts, codes, stats, queue, waves, flights, parked, dead, source, done =
   KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11]
 local id, owner, from, n, digest, stop =
@@ -29,7 +30,7 @@ if not is[2] or (owner ~= '' and is[1] ~= owner) then
   return { 'lost', 0, call('HGET', meta, 'status') or 'gone' }
 end
 
-local take = reader(ARGV, 13)
+local take = reader(ARGV, 14)
 local function list() return tonumber(take()) end
 local moves, sum, least = {}, 0, 0
 for _ = 1, list() do
@@ -39,6 +40,10 @@ for _ = 1, list() do
 end
 if sum ~= n or n ~= tonumber(is[2]) or least < 0 then
   return redis.error_reply('REFUSED the figures (' .. sum .. ', ' .. n .. ') do not add up to ' .. is[2])
+end
+
+if is[3] and ARGV[13] == '1' and (moves.queued or 0) > 0 then
+  return { 'held', 0, call('HGET', meta, 'status') or 'gone' }
 end
 
 -- Records that meet older ones: what stays decides where the message counts.
@@ -69,8 +74,13 @@ end
 for _ = 1, list() do call('LPUSH', queue, take()) end
 for _ = 1, list() do
   local wave, delay, blob = take(), tonumber(take()), take()
-  call('SET', wave_prefix .. wave, blob)
-  call('ZADD', waves, now + delay, wave)
+  if is[3] then
+    local k = park_wave(park_prefix .. wave .. 'w', parked, wave, blob, now)
+    moves.delayed, moves.parked = moves.delayed - k, (moves.parked or 0) + k
+  else
+    call('SET', wave_prefix .. wave, blob)
+    call('ZADD', waves, now + delay, wave)
+  end
 end
 for _ = 1, list() do
   local park, delay, k, tries, blob = take(), tonumber(take()), take(), take(), take()

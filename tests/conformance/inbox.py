@@ -11,10 +11,8 @@ from store.inbox import (
     add_many,
     add_to_inbox,
     inbox_length,
-    note_latest,
     read_inbox,
     read_inbox_figures,
-    read_latest,
     reclaim,
 )
 from store.keys import INBOX
@@ -133,7 +131,3 @@ class TestInbox:
         store.client.xadd(INBOX, {"body": "{}"}, id="1000-1")
         found = store.run(read_inbox_figures())
         assert found.oldest_age > 1_000_000_000 / 1000
-
-    def test_the_latest_event_about_something_is_known(self, store: Store) -> None:
-        store.run(note_latest("shop account", 7))
-        assert store.run(read_latest(["shop account", "bank account"])) == [7, 0]

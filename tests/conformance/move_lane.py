@@ -23,6 +23,8 @@ MOVES: dict[LaneStatus, dict[str, LaneStatus]] = {
     CANCELLED: {},
     FINISHED: {},
 }
+AHEAD = 100
+"""What a worker has seen of the journal."""
 ACTIONS = ("pause", "resume", "accept", "stop", "halt", "cancel", "close", "dance")
 EVERY = [(status, action) for status in MOVES for action in ACTIONS]
 
@@ -43,7 +45,7 @@ def lane_that_is(store: Store, status: LaneStatus) -> str:
     given.claim(store, lane, most=1)
     action = {PAUSED: "pause", STOPPED: "stop", HALTED: "halt", CANCELLING: "cancel"}.get(status)
     if action:
-        store.run(move_lane(lane, action, "because"))
+        store.run(move_lane(lane, action, "because", known=AHEAD))
     return lane
 
 
@@ -56,7 +58,10 @@ class TestMoveLane:
         before = find_lane(store, lane)
         assert before.status is status
         to = MOVES[status].get(action)
-        assert store.run(move_lane(lane, action, "by hand")) == (to is not None, to or status)
+        assert store.run(move_lane(lane, action, "by hand", known=AHEAD)) == (
+            to is not None,
+            to or status,
+        )
         after = find_lane(store, lane)
         assert after.status is (to or status)
         if to is None:
@@ -115,7 +120,13 @@ class TestMoveLane:
         store.run(move_lane(lane, "resume"))
         assert given.claim(store, lane, "b2").journal == before + 3
 
-    @pytest.mark.parametrize("known", [0, 3, 500])
+    def test_a_lane_whose_journal_is_not_behind_any_more_does_not_halt(self, store: Store) -> None:
+        lane = given.loaded(store, 3)
+        _, journal = store.run(read_journal(lane))
+        assert store.run(move_lane(lane, "halt", "older copy", known=journal)) == (False, SENDING)
+        assert store.run(move_lane(lane, "halt", "older copy", known=journal + 1)) == (True, HALTED)
+
+    @pytest.mark.parametrize("known", [30, 500])
     def test_accepting_a_halt_puts_the_journal_far_above_what_is_known(
         self, store: Store, known: int
     ) -> None:

@@ -191,6 +191,26 @@ class TestReturnPermits:
         asker.ask(50, op="a")
         assert not asker.give_back(20, "a")
 
+    def test_who_was_given_a_later_turn_is_not_joined_by_somebody_else(self, store: Store) -> None:
+        """Else both would go at the same moment, and it would hold more than the burst."""
+        full(store)
+        asker = Asker(store, SLOW)
+        assert asker.ask(100, op="a").wait == 0
+        second = asker.ask(100, horizon=2000)
+        assert 999 < second.wait <= 1000
+        assert asker.give_back(100, "a")
+        third = asker.ask(100, horizon=4000)
+        assert 1999 < third.wait <= 2000
+
+    def test_what_later_turns_left_unused_comes_back(self, store: Store) -> None:
+        full(store)
+        asker = Asker(store, SLOW)
+        asker.ask(40, op="a")
+        asker.ask(20)
+        assert asker.give_back(40, "a")
+        assert asker.ask(80).granted
+        assert not asker.ask(1).granted
+
     def test_a_limiter_that_is_gone_takes_nothing_back(self, store: Store) -> None:
         asker = Asker(store, SLOW)
         asker.ask(50, horizon=600, op="a")

@@ -22,6 +22,13 @@ local function new_breaker(reason, by, first, cap, now)
   return { reason = reason, by = by, opened_at = now, probe_at = first > 0 and now + first or 0,
     failures = 1, every = first, cap = math.max(first, cap), probe = '', leased_until = 0 }
 end
+-- Whether an event about a scope is not older than the last one; notes its time. '' is no event.
+local function is_news(told, scope, at)
+  if at == '' then return true end
+  if tonumber(redis.call('HGET', told, scope) or 0) > tonumber(at) then return false end
+  redis.call('HSET', told, scope, at)
+  return true
+end
 local function breaker_of(breakers, scope)
   local found = redis.call('HGET', breakers, scope)
   return found and cjson.decode(found)

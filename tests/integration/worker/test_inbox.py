@@ -6,17 +6,22 @@ from typing import Any
 
 import pytest
 
-from chatapps.answers import NoAnswer
+from chatapps.answers import NoAnswer, Refused, Result
+from chatapps.webhooks import Receipt
 from store.breakers import open_breaker, read_breakers
 from store.errors import StoreUnavailable
 from store.flights import mark_posting
-from store.inbox import add_to_inbox, inbox_length, read_inbox_figures
+from store.inbox import Entry, add_to_inbox, inbox_length, read_inbox_figures
 from store.keys import ASIDE
+from store.reports import outcomes
 from store.states import State
 from store.suppressions import read_suppression, release
 from store.waiting import now_ms
-from tests.integration.worker.rig import Rig
+from tests.integration.worker.rig import Post, Rig, refuses
+from worker import inbox, screening
 from worker.inbox import apply_inbox
+
+BATCH = "abcdef012345"
 
 
 def receipt(message_id: str | None, state: str, detail: str | None = None, **more: Any) -> bytes:
@@ -303,6 +308,112 @@ async def test_many_receipts_of_one_batch_are_looked_up_together(rig: Rig) -> No
     assert (found.applied, found.unmatched) == (150, {"batch_held": 50})
 
 
+STRANGER = {"msisdn": "+12025550100"}
+
+
+def names_the_batch(lane: str, batch: str, **more: Any) -> bytes:
+    """A receipt that names a batch and none of its messages."""
+    return receipt(None, "delivered", clientBatchId=f"{lane}.{batch}", **more)
+
+
+async def test_what_waits_to_be_retried_is_found_by_the_person(rig: Rig) -> None:
+    lane = rig.campaign(3)
+    rig.provider.steps = [Refused(503)] * 3
+    await rig.delivery().deliver(await rig.claim(lane, batch=BATCH))
+    assert rig.counts(lane) == {State.DELAYED: 3}
+    post(rig, names_the_batch(lane, BATCH))  # about 447700900001
+    await apply_inbox(rig.tools)
+    rig.due(lane)
+    await rig.sweep()
+    await rig.deliver(lane)
+    assert rig.provider.posts[-1].indexes == [0, 2]
+    assert sum(rig.counts(lane).values()) == 3
+
+
+async def test_what_waits_to_be_retried_is_held_where_nobody_can_tell(rig: Rig) -> None:
+    lane = rig.campaign(3)
+    rig.provider.steps = [Refused(503)] * 3
+    await rig.delivery().deliver(await rig.claim(lane, batch=BATCH))
+    posted = len(rig.provider.posts)
+    post(rig, names_the_batch(lane, BATCH, user=STRANGER))
+    await rig.sweep()
+    await rig.sweep()
+    assert rig.counts(lane) == {State.UNKNOWN: 3}
+    assert attempts(rig, lane) == [3, 3, 3]
+    assert len(rig.provider.posts) == posted
+    assert rig.store.run(read_inbox_figures()).unmatched == {"batch_held": 1}
+
+
+def attempts(rig: Rig, lane: str) -> list[int]:
+    return [one.attempts for one in outcomes(rig.store, lane)]
+
+
+def told_meanwhile(rig: Rig, *bodies: bytes) -> Any:
+    """The provider takes a request, tells about it, and fails to answer."""
+
+    async def step(_: object) -> Result:
+        post(rig, *bodies)
+        await apply_inbox(rig.tools)
+        return Refused(503)
+
+    return step
+
+
+async def test_proof_of_acceptance_stops_a_quick_retry(rig: Rig) -> None:
+    lane = rig.campaign(3)
+    news = [receipt(f"{lane}.{index}.1", "sent") for index in (0, 2)]
+    rig.provider.steps = [told_meanwhile(rig, *news)]
+    await rig.deliver(lane)
+    assert [post.indexes for post in rig.provider.posts] == [[0, 1, 2], [1]]
+    assert rig.counts(lane) == {State.SENT: 2, State.ACCEPTED: 1}
+    assert attempts(rig, lane) == [1, 2, 1]
+
+
+async def test_a_receipt_of_the_batch_stops_a_quick_retry(rig: Rig) -> None:
+    lane = rig.campaign(3)
+    rig.provider.steps = [told_meanwhile(rig, names_the_batch(lane, BATCH, user=STRANGER))]
+    await rig.delivery().deliver(await rig.claim(lane, batch=BATCH))
+    assert len(rig.provider.posts) == 1
+    assert rig.counts(lane) == {State.UNKNOWN: 3}
+    assert attempts(rig, lane) == [1, 1, 1]
+
+
+async def test_a_receipt_of_the_batch_stops_the_retry_of_some_of_it(rig: Rig) -> None:
+    lane = rig.campaign(3)
+
+    async def step(batch: Post) -> Result:
+        post(rig, names_the_batch(lane, BATCH, user=STRANGER))
+        await apply_inbox(rig.tools)
+        return refuses({1: 2000})(batch)
+
+    rig.provider.steps = [step]
+    await rig.delivery().deliver(await rig.claim(lane, batch=BATCH))
+    assert rig.counts(lane) == {State.ACCEPTED: 2, State.PARKED: 1}
+    await rig.sweep()
+    assert rig.counts(lane) == {State.ACCEPTED: 2, State.UNKNOWN: 1}
+    assert rig.lane(lane).status.ended
+
+
+async def test_a_park_that_is_held_just_before_it_is_resolved_stays_held(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lane = rig.campaign(3, on_unknown="resend")
+    rig.provider.steps = [NoAnswer("reset")]
+    await rig.delivery().deliver(await rig.claim(lane, batch=BATCH))
+    look = screening.proven_jobs
+
+    async def slow(*args: Any) -> set[int]:
+        found = await look(*args)
+        post(rig, names_the_batch(lane, BATCH, user=STRANGER))
+        await apply_inbox(rig.tools)
+        return found
+
+    monkeypatch.setattr("worker.sweep.proven_jobs", slow)
+    rig.due(lane)
+    await rig.sweep()
+    assert rig.counts(lane) == {State.UNKNOWN: 3}
+
+
 async def test_a_batch_that_is_settled_is_only_counted(rig: Rig) -> None:
     lane = rig.campaign(2)
     flight = await rig.claim(lane, batch="abcdef012345")
@@ -318,6 +429,41 @@ async def test_a_batch_that_is_settled_is_only_counted(rig: Rig) -> None:
         "other_id": 1,
         "proves_nothing": 1,
     }
+
+
+async def test_a_time_that_cannot_be_is_the_time_at_which_it_came(rig: Rig) -> None:
+    """.NET's empty date; and one of a clock that is far ahead."""
+    lane = rig.campaign(3)
+    await rig.deliver(lane)
+    for index, time in enumerate(("0001-01-01T00:00:00Z", "9999-12-31T00:00:00Z")):
+        status = {"state": "sent", "timestamp": time}
+        post(rig, receipt(f"{lane}.{index}.1", "", status=status))
+    post(rig, receipt(f"{lane}.2.1", "sent"))
+    assert await apply_inbox(rig.tools) == 3
+    assert rig.counts(lane) == {State.SENT: 3}
+    now = rig.store.run(now_ms()) // 1000
+    assert all(now - 60 < one.changed_at <= now for one in list(outcomes(rig.store, lane))[:2])
+
+
+async def test_a_fault_with_one_entry_keeps_no_other_from_being_applied(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lane = rig.campaign(5)
+    await rig.deliver(lane)
+    post(rig, *(receipt(f"{lane}.{index}.1", "sent") for index in range(5)))
+    note = inbox._note_receipt
+
+    def faulty(sorted_: inbox.Sorted, about: Receipt, entry: Entry) -> bool:
+        if about.client_message_id == f"{lane}.2.1":
+            raise ValueError("nobody has thought of this")
+        return note(sorted_, about, entry)
+
+    monkeypatch.setattr(inbox, "_note_receipt", faulty)
+    assert await apply_inbox(rig.tools) == 5
+    assert rig.counts(lane) == {State.SENT: 4, State.ACCEPTED: 1}
+    assert rig.store.run(inbox_length()) == 0
+    assert rig.store.run(read_inbox_figures()).unreadable == 1
+    assert rig.store.client.xlen(ASIDE) == 1
 
 
 async def test_replies_and_receipts_are_counted(rig: Rig) -> None:

@@ -12,7 +12,7 @@ from store.lanes import LaneStatus, missing_lanes, move_lane, read_journal
 from store.states import State
 from tests.integration.worker.rig import Rig
 from worker.journals import Journals
-from worker.watch import watch_lanes
+from worker.watch import check_journal, watch_lanes
 
 
 class Backup:
@@ -131,3 +131,11 @@ async def test_a_worker_that_starts_again_still_notices(rig: Rig, tmp_path: Path
     rig.store.client.hset(lane_keys(lane).meta, "status", "sending")
     rig.journals = Journals(path)
     await rig.drain_until(lambda: rig.lane(lane).status is LaneStatus.HALTED)
+
+
+async def test_a_worker_that_asked_before_it_was_accepted_does_not_halt_it_again(rig: Rig) -> None:
+    lane = rig.campaign(10)
+    assert not await check_journal(rig.tools, lane, known=99, journal=1)
+    rig.store.run(move_lane(lane, "accept"))
+    assert await check_journal(rig.tools, lane, known=99, journal=1)
+    assert rig.lane(lane).status is LaneStatus.SENDING

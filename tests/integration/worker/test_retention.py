@@ -1,11 +1,19 @@
 """Lanes that are over: closed, and after the retention removed with all their keys."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from store.keys import ENDED, LANES, NAMES
+import pytest
+
+from chatapps.answers import Refused
+from store.dead import Word, settle_dead
+from store.errors import StoreUnavailable
+from store.keys import ACTIVE, ENDED, LANES, NAMES
 from store.lanes import LaneStatus
 from store.states import State
 from tests.integration.worker.rig import Rig
+from worker.flight import Tools
+from worker.looks import retire
 
 DAY_MS = 86_400_000
 
@@ -87,3 +95,34 @@ async def test_the_notification_lane_of_today_stays_open(rig: Rig) -> None:
     await rig.sweep()
     await rig.deliver(lane)
     assert rig.lane(lane).status is LaneStatus.SENDING
+
+
+async def test_a_sweep_that_is_cut_off_while_it_retires_a_lane_forgets_nothing(rig: Rig) -> None:
+    lane = rig.campaign(3)
+    await rig.deliver(lane)
+    for step in ("HGETALL", "write_hint", "ZREM"):
+        rig.watched.failures[step] = [StoreUnavailable("away")]
+        with pytest.raises(StoreUnavailable):
+            await rig.sweep()
+    await rig.sweep()
+    assert rig.store.client.zrange(ENDED, 0, -1) == [lane.encode()]
+    assert not rig.store.client.sismember(ACTIVE, lane)
+
+
+async def test_nor_a_lane_that_an_operator_wakes_up_meanwhile(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lane = rig.campaign(3, on_server_error="hold")
+    rig.provider.steps = [Refused(503)]
+    await rig.deliver(lane)
+
+    async def late(tools: Tools, lanes: Sequence[str]) -> None:
+        settle_dead(rig.store, rig.lane(lane), Word.RESEND, {State.UNKNOWN})
+        rig.watched.failures["HGETALL"] = [StoreUnavailable("away")]
+        await retire(tools, lanes)
+
+    monkeypatch.setattr("worker.sweep.retire", late)
+    with pytest.raises(StoreUnavailable):
+        await rig.sweep()
+    assert rig.counts(lane) == {State.QUEUED: 3}
+    assert rig.store.client.smembers(ACTIVE) == {lane.encode()}

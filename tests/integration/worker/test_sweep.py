@@ -1,6 +1,7 @@
 """What time brings back: waves, leases, parks, cancelled lanes."""
 
 import pytest
+from structlog.typing import EventDict
 
 from chatapps.answers import NoAnswer, Refused
 from store.calls import command
@@ -14,7 +15,7 @@ from store.outcomes import LocalReason, Origin
 from store.reports import long_ids
 from store.states import State
 from tests.integration.worker.rig import Rig, refuses
-from worker.flight import Flight
+from worker.flight import Flight, Tools
 from worker.looks import AT_ONCE
 from worker.sweep import Swept, sweep
 
@@ -250,3 +251,63 @@ async def test_all_that_is_due_is_queued_by_one_sweep(rig: Rig) -> None:
     rig.due(lane)
     await rig.sweep()
     assert rig.counts(lane) == {State.QUEUED: 46}
+
+
+async def test_parks_of_single_messages_do_not_pile_up(rig: Rig) -> None:
+    """Each message that goes out alone and gets no answer is a park of its own."""
+    lane = rig.notifications("n-a1b2c3-n681231", map(str, range(250)), on_unknown="hold")
+    rig.provider.otherwise = NoAnswer("reset")
+    for _ in range(250):
+        await rig.deliver(lane, 1)
+    rig.due(lane)
+    assert not (await rig.sweep()).more
+    assert rig.counts(lane) == {State.UNKNOWN: 250}
+
+
+async def test_a_sweep_that_has_resolved_parks_for_long_leaves_the_rest_to_the_next(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.sweep.PARKS", 2)
+    monkeypatch.setattr("worker.sweep.PARK_SECONDS", 0)
+    lane = rig.campaign(5, on_unknown="hold")
+    rig.provider.otherwise = NoAnswer("reset")
+    for _ in range(5):
+        await rig.deliver(lane, 1)
+    rig.due(lane)
+    assert [(await rig.sweep()).more for _ in range(3)] == [True, True, True]
+    assert rig.counts(lane) == {State.UNKNOWN: 5}
+
+
+async def test_many_flights_of_the_dead_come_back_in_one_sweep(rig: Rig) -> None:
+    lane = rig.campaign(30)
+    for _ in range(25):
+        await rig.claim(lane, 1)
+    rig.due(lane)
+    await rig.sweep()
+    assert rig.counts(lane) == {State.QUEUED: 30}
+
+
+async def test_a_cancelled_lane_waits_for_none_of_its_scheduled_messages(rig: Rig) -> None:
+    lane = rig.notifications("n-a1b2c3-n681231", ["Hello"])
+    for hours in range(1, 46):
+        later = NewMessage(b"447700900001\t{}", b"", b"", hours * 3_600_000)
+        rig.store.run(enqueue_messages(lane, [later]))
+    rig.store.run(move_lane(lane, "cancel"))
+    await rig.sweep()
+    assert rig.counts(lane) == {State.CANCELLED: 46}
+
+
+async def test_a_fault_of_one_sweep_is_logged_and_the_next_one_follows(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, logs: list[EventDict]
+) -> None:
+    rig.configure(worker={"sweep_seconds": 0.02})
+    sweeps = 0
+
+    async def faulty(_: Tools) -> Swept:
+        nonlocal sweeps
+        sweeps += 1
+        raise ValueError("nobody has thought of this")
+
+    monkeypatch.setattr("worker.drain.sweep", faulty)
+    await rig.drain_until(lambda: sweeps > 2)
+    assert [entry for entry in logs if entry["event"].startswith("a sweep failed")]

@@ -22,6 +22,10 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "state" / "journals.json"
 
 
+def _no_space(*_: object, **__: object) -> int:
+    raise OSError(28, "No space left on device")
+
+
 def test_the_highest_number_is_remembered() -> None:
     journals = Journals()
     assert journals.known("a") == 0
@@ -114,6 +118,19 @@ def test_a_place_that_cannot_be_written_to_leaves_the_memory(tmp_path: Path) -> 
     journals.note("a", 7)
     journals.save()
     assert journals.known("a") == 7
+
+
+def test_a_disk_that_was_full_for_a_while_is_written_to_again(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journals = Journals(path)
+    journals.note("a", 7)
+    with monkeypatch.context() as full:
+        full.setattr(Path, "write_text", _no_space)
+        journals.save()
+    assert not path.exists()
+    journals.save()
+    assert Journals(path).known("a") == 7
 
 
 def test_every_redis_has_a_file_of_its_own(tmp_path: Path) -> None:

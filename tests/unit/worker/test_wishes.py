@@ -10,6 +10,7 @@ from chatapps.webhooks import Channel, Person, Reply, Tap
 from config.opt_outs import OptOuts
 from config.sections import SubAccount
 from config.settings import Settings
+from store.inbox import Entry
 from worker.wishes import Wishes, note_reply, wish_of
 
 CAME = 1_750_000_000_000  # ms
@@ -29,7 +30,7 @@ def reply(text: str | None = "Hello", **changes: Any) -> Reply:
 def noted(*replies: Reply, **opt_outs: Any) -> Wishes:
     wishes = Wishes()
     for one in replies:
-        note_reply(wishes, one, CAME, settings(**opt_outs))
+        note_reply(wishes, one, Entry(f"{CAME}-0", b""), settings(**opt_outs))
     return wishes
 
 
