@@ -22,6 +22,8 @@ BATCH_LEVEL = ("type", "content", "channels", "dlrCallbackUrl")
 RESERVED = ("user", "clientMessageId")  # ours to write, one each message
 
 _FORMAT = 1
+_ANY = "{{}}"
+"""Stands for the value of a recipient."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,18 @@ def compile_content(message: Mapping[str, Any], columns: Sequence[str]) -> Compi
         segments=segments,
         slots=tuple(used.index(name) for name in names),
     )
+
+
+def template_of(content: CompiledContent) -> tuple[str, str] | None:
+    """Name and language of the template that the message uses; None if it is none, or if they are not
+    the same for everyone."""
+    own = json.loads(b"{%b}" % _ANY.encode().join(content.segments).removeprefix(b","))
+    try:
+        template = {**own, **json.loads(content.shared or b"{}")}["content"]["template"]
+        name, language = str(template["name"]), str(template["language"])
+    except (LookupError, TypeError):
+        return None
+    return None if _ANY in name or _ANY in language else (name, language)
 
 
 @dataclass(frozen=True, slots=True)

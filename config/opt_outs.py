@@ -14,5 +14,7 @@ class OptOuts(Section):
     """Whole messages that mean "no more"; None = a list in some twenty languages, `STOP` among them."""
     start_words: list[str] | None = None
     """Whole messages that take it back; None = a list of ours. Empty: only an operator can."""
+    receipt_codes: tuple[int, ...] = (1051, 2007)
+    """Codes of delivery receipts that say so too: wants no marketing (WhatsApp), blocked us (Viber)."""
     scope: Literal["sub-account", "global"] = "sub-account"
     """Where a reply counts: for the sub-account it was sent to, or for all of them."""

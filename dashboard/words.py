@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from chatapps.codes import meaning
-from store.breakers import SERVER, Breaker
+from chatapps.receipt_codes import receipt_code
+from store.breakers import BULK, SERVER, Breaker
 from store.lanes import Lane, LaneStatus
 from store.outcomes import LocalReason, Origin
 from store.reports import LaneReport
@@ -82,7 +83,7 @@ def explain_code(origin: Origin, code: int) -> str:
         case Origin.LOCAL:
             return _LOCAL.get(LocalReason(code), "") if code in set(LocalReason) else ""
         case Origin.RECEIPT:
-            return "as the delivery receipt says"
+            return receipt_code("", code).meaning if code else "the receipt names no code"
         case _:
             return meaning(code or None)
 
@@ -177,7 +178,7 @@ def _queued(report: LaneReport, wait: Waiting) -> str:
 def _held_templates(report: LaneReport, wait: Waiting) -> list[str]:
     if report.lane.kind == "campaign" or report.lane.status.ended:
         return []
-    found = [explain_breaker(one) for one in wait.breakers if not one.holds_everything]
+    found = [explain_breaker(one) for one in wait.breakers if one.is_of_template]
     return [sentence[0].upper() + sentence[1:] for sentence in found]
 
 
@@ -186,7 +187,9 @@ def explain_breaker(breaker: Breaker) -> str:
     _, _, template = breaker.scope.partition(":")
     name, _, language = template.rpartition(":")
     if template:
-        what = f"notifications with the template {name} ({language}) are not sent"
+        what = f"what uses the template {name} ({language}) is not sent"
+    elif breaker.scope == BULK:
+        what = f"everything of {breaker.sub_account} with priority bulk is held up"
     elif breaker.scope == SERVER:
         what = f"{breaker.sub_account} goes slow"
     else:

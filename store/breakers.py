@@ -3,11 +3,14 @@
     scope                        holds up                           opened by
     account                      everything of the sub-account      credentials, account, channel; a hand
     server                       everything, but for single probes  errors of the provider in a row
-    template:<name>:<language>   such messages of notification lanes  codes about the template
+    bulk                         lanes of priority bulk             the provider, of a number; a hand
+    template:<name>:<language>   campaigns with it, and such messages  codes about the template; the
+                                 of notification lanes              provider; a hand
 
 They lie in one hash a sub-account, beside the count of server errors in a row (`failing`). The scripts
-decide by Redis' clock: `acquire_permits` refuses permits while `account` or `server` is open, and lets
-one request through when a probe is due; its success closes the breaker, its failure doubles the wait.
+decide by Redis' clock: `acquire_permits` refuses permits while one is open that holds up the lane, and
+lets one request through when a probe is due; its success closes the breaker, its failure doubles the
+wait.
 """
 
 import json
@@ -15,16 +18,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from chatapps.compiled import CompiledContent, template_of
 from store.calls import Call, command, script_call, text
 from store.keys import breakers, told_of_breakers
+from store.lanes import Lane, Priority
 
 ACCOUNT = "account"
 SERVER = "server"
+BULK = "bulk"
 FAILING = "failing"
 """The field that counts server errors in a row; no breaker."""
 MOST = 500
 """Breakers that workers may open for one sub-account: names of templates come from outside."""
 
+_TEMPLATE = "template:"
 By = Literal["worker", "operator", "provider"]
 
 
@@ -33,7 +40,7 @@ class Breaker:
     """A breaker that is open."""
 
     sub_account: str
-    scope: str  # account | server | template:<name>:<language>
+    scope: str  # account | server | bulk | template:<name>:<language>
     reason: str  # for people
     by: str  # worker | operator | provider
     opened_at: int  # ms
@@ -41,9 +48,9 @@ class Breaker:
     failures: int  # the first one, and the probes that failed since
 
     @property
-    def holds_everything(self) -> bool:
-        """It holds up the whole sub-account."""
-        return self.scope in (ACCOUNT, SERVER)
+    def is_of_template(self) -> bool:
+        """It holds up what uses a template."""
+        return self.scope.startswith(_TEMPLATE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +67,21 @@ TEMPLATE_DEFAULT = Probing(60, 900)
 
 def template_scope(name: str, language: str) -> str:
     """The scope of a template in a language."""
-    return f"template:{name}:{language}"
+    return f"{_TEMPLATE}{name}:{language}"
+
+
+def scopes_of(lane: Lane) -> tuple[str, ...]:
+    """The breakers that hold up all of a lane, beside `account` and `server`."""
+    bulk = (BULK,) if lane.priority is Priority.BULK else ()
+    used = _template_of(lane)
+    return (*bulk, template_scope(*used)) if used else bulk
+
+
+def _template_of(lane: Lane) -> tuple[str, str] | None:
+    try:
+        return template_of(CompiledContent.load(lane.content)) if lane.content else None
+    except ValueError:  # written by another version; nobody here sends it
+        return None
 
 
 def read_breakers(sub_account: str) -> Call[list[Breaker]]:

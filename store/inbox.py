@@ -58,7 +58,8 @@ def read_inbox(consumer: str, most: int = 100) -> Call[list[Entry]]:
 def reclaim(
     consumer: str, idle_ms: int, most: int = 100, *, forget_ms: int = HOUR_MS
 ) -> Call[list[Entry]]:
-    """Take over entries that were taken at least `idle_ms` ago and never acknowledged.
+    """Take once more what this consumer has taken and never acknowledged; if that is nothing, what
+    others have, at least `idle_ms` ago.
 
     Also forgets consumers that hold nothing and were not heard of for `forget_ms`.
     """

@@ -3,7 +3,7 @@
     key                          type    written by                      gone after
     sm:{family}rest:meta         hash    open_lane, enqueue_*, move_lane retention
     sm:{family}rest:counts       hash    every script that moves a state retention
-    sm:{family}rest:codes        hash    settle_batch                    retention
+    sm:{family}rest:codes        hash    settle_batch, apply_evidence    retention
     sm:{family}rest:stats        hash    mark_posting, settle_batch      retention
     sm:{family}rest:queue        list    enqueue_*, settle, recover      the last claim
     sm:{family}rest:waves        zset    settle_batch, enqueue_messages  promote_due

@@ -1,5 +1,6 @@
 """Limits of a sub-account, shared by all workers: permits, and the block after a 429."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,14 +52,16 @@ def acquire_permits(
     horizon: float,
     most_probed: int = MOST_PROBED,
     probe_lease: float = PROBE_LEASE,
+    scopes: Sequence[str] = (),
 ) -> Call[Permits]:
     """Take permits for `n` messages and one request.
 
     Args:
         op: id of this acquisition; a repeat answers what the first call answered.
         horizon: seconds ahead that permits may be reserved; later turns are refused.
-        most_probed: messages of a request that probes a breaker of the whole sub-account.
+        most_probed: messages of a request that probes a breaker, `server` excepted.
         probe_lease: seconds after which a probe that is not heard of counts as lost.
+        scopes: of breakers that hold up the lane, beside those of the whole sub-account.
     """
     kept = 0 if urgent else limits.urgent_reserve
     return script_call(
@@ -74,6 +77,7 @@ def acquire_permits(
             op,
             most_probed,
             int(probe_lease * 1000),
+            *scopes,
         ),
         lambda reply: _permits(n, reply),
     )

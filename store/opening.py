@@ -145,7 +145,7 @@ def _what_differs(plan: CampaignPlan, digest: str, source: str, sub_account: str
     elif digest != plan.content_digest:
         what = "message"
     else:
-        what = "recipient file"
+        what = "recipient file, number column or region"
     return (
         f"There is already a campaign {plan.name!r} with another {what}: choose another name, "
         "or launch it with what it was launched with to go on where it was."

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from store.breakers import Breaker, read_breakers
+from store.breakers import ACCOUNT, SERVER, Breaker, read_breakers, scopes_of
 from store.calls import Call, Store, command
 from store.dead import count_entries
 from store.drains import running_loops
@@ -23,11 +23,12 @@ class Waiting:
     next_decision: int | None  # about messages that were posted without a trustworthy answer
     kept: bool = False  # jobs lie on the dead list, for an operator's word
     breakers: tuple[Breaker, ...] = ()  # of its sub-account, that are open
+    scopes: tuple[str, ...] = ()  # of those, that hold up all of the lane beside the sub-account's
 
     @property
     def held_by(self) -> Breaker | None:
-        """The breaker that holds up the whole sub-account; the one that lasts if there are two."""
-        found = [one for one in self.breakers if one.holds_everything]
+        """The breaker that holds up all of the lane; the one that lasts if there are two."""
+        found = [one for one in self.breakers if one.scope in (ACCOUNT, SERVER, *self.scopes)]
         return max(found, key=lambda one: one.probe_at or math.inf, default=None)
 
 
@@ -44,6 +45,7 @@ def waiting(store: Store, lane: Lane) -> Waiting:
         next_decision=store.run(_first(keys.parked)),
         kept=store.run(count_entries(lane.id)) > 0,
         breakers=tuple(held),
+        scopes=scopes_of(lane),
     )
 
 

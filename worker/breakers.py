@@ -112,6 +112,12 @@ class Breakers:
             return
         await self.well(flight)
 
+    async def let_go(self, flight: Flight) -> None:
+        """Messages of a lane that probed the breaker that held it up were taken."""
+        for scope in flight.probes:
+            if scope not in (ACCOUNT, SERVER) and await self._close(flight, scope):
+                log.warning("what was held up goes on", lane=flight.id, breaker=scope)
+
     async def well(self, flight: Flight) -> None:
         """The provider serves this sub-account: what that proves closed is closed."""
         if not self._is_news(flight):

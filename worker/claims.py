@@ -110,7 +110,7 @@ class Claims:
         cap = self._tools.settings.batch.max_messages
         most = lane.sender.limits.largest_batch(urgent=lane.urgent, cap=cap)
         reservation = await self._permits.reserve(
-            lane.sender, min(queued, most), urgent=lane.urgent
+            lane.sender, min(queued, most), urgent=lane.urgent, scopes=lane.scopes
         )
         if reservation.granted:
             if ACCOUNT not in reservation.permits.probes:
@@ -120,6 +120,9 @@ class Claims:
             return reservation
         held_by = reservation.permits.held_by
         pause = min(reservation.permits.wait, BREAKER_PAUSE if held_by else LONGEST_PAUSE)
+        if held_by in lane.scopes:  # others of the sub-account go on
+            self._pauses.hold_lane(lane.lane.id, pause)
+            return None
         self._pauses.hold(lane.sender.id, pause, urgent=lane.urgent)
         if held_by == ACCOUNT:  # its key may have been mended meanwhile
             self.renew_key(lane.sender)
@@ -218,7 +221,8 @@ class Claims:
         )
 
     def _is_free(self, lane: OpenLane) -> bool:
-        return self._pauses.is_free(lane.sender.id, urgent=lane.urgent)
+        sender_is_free = self._pauses.is_free(lane.sender.id, urgent=lane.urgent)
+        return sender_is_free and self._pauses.lane_is_free(lane.lane.id)
 
     def _gives_way(self, lane: OpenLane) -> bool:
         """Whether another lane of the sub-account should probe next; reads them only if it may be so."""

@@ -189,6 +189,7 @@ class Delivery:
         flight = part.flight
         if verdicts.accepted:
             self._breakers.taken(flight)
+            await self._breakers.let_go(flight)
         if verdicts.account:
             await self._hold_up(flight, verdicts.account[0])
         elif verdicts.accepted or not verdicts.denied:

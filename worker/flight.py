@@ -1,5 +1,6 @@
 """A batch in the worker's hands, and what the worker keeps at hand for it."""
 
+import asyncio
 import random
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -45,6 +46,7 @@ class OpenLane:
     renderer: Renderer
     sender: Sender
     needs_window: bool = False  # its one message goes out within the service window only
+    scopes: tuple[str, ...] = ()  # breakers that hold it up, beside those of its sub-account
 
     @property
     def urgent(self) -> bool:
@@ -73,6 +75,7 @@ class Tools:
     journals: Journals = field(default_factory=Journals)
     meters: Meters = field(default_factory=Meters)
     sent_batches: SentBatches = field(default_factory=SentBatches)
+    applying: asyncio.Lock = field(default_factory=asyncio.Lock)  # the inbox, one at a time
     pass_by: PassBy = go_on  # called at the named points of a delivery, for tests
 
 

@@ -45,7 +45,7 @@ class HeldTemplates:
         if flight.lane.lane.kind == "campaign" or not flight.permits.permits.templates:
             return []
         found = await self._tools.store.run(read_breakers(flight.lane.sender.id))
-        still_open = {one.scope for one in found if not one.holds_everything}
+        still_open = {one.scope for one in found if one.is_of_template}
         held, probed = list[Job](), set[str]()
         for job in jobs:
             scope = template_of(job.line)

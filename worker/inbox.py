@@ -1,6 +1,7 @@
 """The inbox: what the receiver has stored is applied, a thousand at a time.
 
-    receipts          evidence, a call a lane: what became of messages
+    receipts          evidence, a call a lane: what became of messages; some tell that a person has
+                      blocked the sender (worker/wishes.py)
     replies           open the service window; STOP and its like suppress (worker/wishes.py)
     business events   open and close breakers (worker/news.py)
 
@@ -9,11 +10,13 @@ changes nothing; so a worker may die anywhere in between. Replies, events, and r
 nothing of ours are kept apart as well, for whoever wants to read them.
 """
 
+import asyncio
 import re
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import Any
 
 import structlog
 
@@ -39,7 +42,7 @@ from worker.flight import Tools
 from worker.news import act_on
 from worker.sent_batches import find_sent
 from worker.siblings import batch_of, hold, read_batch
-from worker.wishes import Wishes, fulfil, note_reply
+from worker.wishes import Wishes, fulfil, note_refusal, note_reply
 
 log = structlog.get_logger(__name__)
 
@@ -90,16 +93,37 @@ async def apply_inbox(tools: Tools, go_on: Callable[[], Awaitable[object]] = _al
     Args:
         go_on: is called between the rounds, of which a sweep may have many.
     """
+    async with tools.applying:  # else this process would take for left what it is at
+        return await _apply_all(tools, go_on)
+
+
+async def _apply_all(tools: Tools, go_on: Callable[[], Awaitable[object]]) -> int:
+    """First what this process has taken and left, when the store was away; then what others that are
+    gone have left; then what is new."""
     done = 0
     entries = await tools.store.run(reclaim(tools.owner, IDLE_MS, ENTRIES))
     for _ in range(ROUNDS):
         entries = entries or await tools.store.run(read_inbox(tools.owner, ENTRIES))
         if not entries:
             break
-        await _apply(tools, entries)
+        await _finish(_apply(tools, entries))
         await go_on()
         done, entries = done + len(entries), []
     return done
+
+
+async def _finish(work: Coroutine[Any, Any, None]) -> None:
+    """Do it to its end, also when we are cancelled: at the end of a slice somebody else reads on, who
+    leaves alone what we have taken."""
+    task, cancelled = asyncio.ensure_future(work), False
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            cancelled = True
+    task.result()
+    if cancelled:
+        raise asyncio.CancelledError
 
 
 async def _apply(tools: Tools, entries: Sequence[Entry]) -> None:
@@ -139,6 +163,8 @@ def sort_entries(entries: Iterable[Entry], settings: Settings) -> Sorted:
     sorted_ = Sorted()
     for entry in entries:
         event = _read(entry)
+        if isinstance(event, Receipt):
+            note_refusal(sorted_.wishes, event, entry, settings)
         if not (isinstance(event, Receipt) and _note_receipt(sorted_, event, entry)):
             sorted_.aside.append(entry.body)
             _note_other(sorted_, event, entry, settings)

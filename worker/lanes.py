@@ -6,6 +6,7 @@ from chatapps.rendering import MessageRenderer
 from chatapps.service_window import content_needs_window
 from config.sections import SettingsError, SubAccount
 from config.settings import Settings
+from store.breakers import scopes_of
 from store.calls import AsyncStore, Call, hint
 from store.keys import lane_keys
 from store.lanes import Lane, read_lane
@@ -100,6 +101,8 @@ def limits_of(sub_account: SubAccount) -> Limits:
 
 def _opened(lane: Lane, sender: Sender) -> OpenLane:
     if lane.kind != "campaign":
-        return OpenLane(lane, MessageRenderer(lane.id), sender)
+        return OpenLane(lane, MessageRenderer(lane.id), sender, scopes=scopes_of(lane))
     content = CompiledContent.load(lane.content)
-    return OpenLane(lane, content.renderer(lane.id), sender, content_needs_window(content))
+    return OpenLane(
+        lane, content.renderer(lane.id), sender, content_needs_window(content), scopes_of(lane)
+    )

@@ -1,9 +1,10 @@
 """What the provider says about templates, numbers and the account, and which breakers that moves.
 
 An event names the account, and no sub-account: it is about every sub-account that belongs to it by the
-settings. A template that was paused, rejected or disabled holds up its messages; once it is
-approved again they go on. An account that may not send messages any more holds up everything, until it
-is reinstated or the restriction ends. A breaker that an operator opened is an operator's to close.
+settings. A template that was paused, rejected or disabled holds up its messages; once it is approved
+again they go on. A number that is flagged holds up bulk lanes until it is flagged no more. An account
+that may not send messages any more holds up everything, until it is reinstated or the restriction ends.
+A breaker that an operator opened is an operator's to close.
 """
 
 import re
@@ -12,9 +13,15 @@ from dataclasses import dataclass
 
 import structlog
 
-from chatapps.webhooks import AccountChange, BusinessChange, Restriction, TemplateChange
+from chatapps.webhooks import (
+    AccountChange,
+    BusinessChange,
+    NumberChange,
+    Restriction,
+    TemplateChange,
+)
 from config.settings import Settings
-from store.breakers import ACCOUNT, close_breaker, open_breaker, template_scope
+from store.breakers import ACCOUNT, BULK, close_breaker, open_breaker, template_scope
 from store.calls import AsyncStore
 from store.inbox import Entry
 
@@ -39,7 +46,20 @@ def news_of(event: BusinessChange) -> News | None:
     """What an event means for a breaker; None for what only people need to know. Pure."""
     if isinstance(event, TemplateChange):
         return _of_template(event)
-    return _of_account(event) if isinstance(event, AccountChange) else None
+    if isinstance(event, NumberChange):
+        return _of_number(event)
+    return _of_account(event)
+
+
+def _of_number(event: NumberChange) -> News | None:
+    """A number of low quality loses its limits if that goes on: what can wait does, and codes go out.
+    The daily limit itself is people's to look at."""
+    if event.event == "UNFLAGGED":
+        return News(BULK, closed=True)
+    if event.event != "FLAGGED":
+        return None
+    detail = f" ({event.reason})" if event.reason else ""
+    return News(BULK, closed=False, reason=f"the provider says that the number is flagged{detail}")
 
 
 def sub_accounts_of(event: BusinessChange, settings: Settings) -> list[str]:
@@ -75,6 +95,8 @@ async def act_on(
     if news is None:
         log.info("the provider tells", sub_accounts=ours, about=repr(event))
         return bool(ours)
+    if not ours:
+        log.warning("an event names an account that no sub-account has", account=event.account_id)
     for sub_account in ours:
         await _move(store, sub_account, news, entry.moment(event.timestamp), entry.came_ms)
     return bool(ours)

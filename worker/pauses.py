@@ -23,6 +23,7 @@ class Pauses:
         self._clock = clock
         self._rng = rng
         self._until: dict[tuple[str, bool], float] = {}  # sub-account, urgent → our clock
+        self._lanes_until: dict[str, float] = {}  # lane → our clock
         self._unreached: dict[str, int] = {}  # sub-account → pauses in a row
         self._failed: dict[str, set[str]] = {}  # sub-account → lanes whose probe has failed
 
@@ -35,10 +36,20 @@ class Pauses:
         """Whether such lanes of this sub-account may be claimed from now."""
         return self._until.get((sender, urgent), 0.0) <= self._clock()
 
+    def hold_lane(self, lane: str, seconds: float) -> None:
+        """Leave one lane alone for so long."""
+        now = self._clock()
+        self._lanes_until = {one: at for one, at in self._lanes_until.items() if at > now}
+        self._lanes_until[lane] = now + seconds
+
+    def lane_is_free(self, lane: str) -> bool:
+        """Whether this lane may be claimed from now."""
+        return self._lanes_until.get(lane, 0.0) <= self._clock()
+
     def next_end(self) -> float | None:
         """Seconds until the first pause ends; None if there is none."""
-        now = self._clock()
-        return min((until - now for until in self._until.values() if until > now), default=None)
+        now, ends = self._clock(), (*self._until.values(), *self._lanes_until.values())
+        return min((until - now for until in ends if until > now), default=None)
 
     def probe_failed(self, sender: str, lane: str) -> None:
         """A request of this lane has probed whether all of its sub-account may go on, in vain."""

@@ -1,6 +1,7 @@
 """Permits: waiting for the turn that the sub-account's limits allow."""
 
 import secrets
+from collections.abc import Sequence
 
 from store.breakers import release_probe
 from store.limits import acquire_permits, block_sender, return_permits
@@ -20,8 +21,14 @@ class PermitOffice:
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
 
-    async def reserve(self, sender: Sender, n: int, *, urgent: bool) -> Reservation:
-        """Ask once, for `n` messages and one request."""
+    async def reserve(
+        self, sender: Sender, n: int, *, urgent: bool, scopes: Sequence[str] = ()
+    ) -> Reservation:
+        """Ask once, for `n` messages and one request.
+
+        Args:
+            scopes: of breakers that hold up the lane, beside those of the sub-account.
+        """
         op, asked = secrets.token_hex(8), self._tools.clock()
         call = acquire_permits(
             sender.id,
@@ -32,6 +39,7 @@ class PermitOffice:
             horizon=HORIZON,
             most_probed=self._tools.settings.breakers.account_messages,
             probe_lease=self._tools.settings.http.deadline + PROBE_MARGIN,
+            scopes=scopes,
         )
         permits = await self._tools.store.run(call)
         self._tools.meters.permits(sender.id, permits)
@@ -44,13 +52,19 @@ class PermitOffice:
             await self._tools.sleep(wait)
 
     async def wait_for(
-        self, sender: Sender, n: int, *, urgent: bool, patience: float
+        self,
+        sender: Sender,
+        n: int,
+        *,
+        urgent: bool,
+        patience: float,
+        scopes: Sequence[str] = (),
     ) -> Reservation | None:
         """Take permits, however long the turn is away within `patience` seconds; None if it is further,
         or if a breaker is in the way."""
         give_up, missed = self._tools.clock() + patience, 0
         while True:
-            reservation = await self.reserve(sender, n, urgent=urgent)
+            reservation = await self.reserve(sender, n, urgent=urgent, scopes=scopes)
             if not reservation.granted and (
                 reservation.permits.held_by or reservation.turn > give_up
             ):

@@ -181,7 +181,11 @@ class Posting:
         patience = self._tools.settings.worker.lease_seconds / 4
         try:
             permits = await self._permits.wait_for(
-                sender, len(part.jobs), urgent=flight.lane.urgent, patience=patience
+                sender,
+                len(part.jobs),
+                urgent=flight.lane.urgent,
+                patience=patience,
+                scopes=flight.lane.scopes,
             )
         except StoreError:
             return False

@@ -1,4 +1,5 @@
-"""What replies mean for the people who wrote them: an open window, a wish to be left alone, or its end.
+"""What people want: replies open a window, ask to be left alone, or take that back; some receipts tell
+that a person has blocked the sender.
 
 Pure but for the two calls at the end. When it was said counts, not when it was told: a reply that comes
 late or twice changes nothing that was said later.
@@ -9,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from chatapps.opt_out import OPT_OUT_WORDS, START_WORDS, OptOut, is_opt_out, is_start
-from chatapps.webhooks import Channel, Reply
+from chatapps.webhooks import Channel, Person, Receipt, Reply
 from config.opt_outs import OptOuts
 from config.settings import Settings
 from store.calls import AsyncStore
@@ -35,7 +36,7 @@ def note_reply(wishes: Wishes, reply: Reply, entry: Entry, settings: Settings) -
         entry: by which it came.
     """
     said_ms = entry.moment(reply.timestamp)
-    people: list[Wish] = [(who, said_ms) for who in _names(reply)]
+    people: list[Wish] = [(who, said_ms) for who in _names(reply.person)]
     sub_account = sub_account_of(reply, settings)
     wishes.figures["replies"] += 1
     if reply.channel == Channel.WHATSAPP and sub_account is not None:
@@ -43,9 +44,21 @@ def note_reply(wishes: Wishes, reply: Reply, entry: Entry, settings: Settings) -
     meant = wish_of(reply, settings.opt_outs)
     if meant is None or not people:
         return
-    scope = EVERYWHERE if settings.opt_outs.scope == "global" else sub_account or EVERYWHERE
+    scope = _scope(sub_account, settings)
     wishes.figures["opt_outs" if meant is OptOut.YES else "opt_ins"] += 1
     (wishes.stops if meant is OptOut.YES else wishes.starts).setdefault(scope, []).extend(people)
+
+
+def note_refusal(wishes: Wishes, receipt: Receipt, entry: Entry, settings: Settings) -> None:
+    """Add what a receipt tells of a person who has blocked the sender, or wants no marketing messages
+    (provider docs, opt-out): as good as a reply that says so."""
+    if receipt.code is None or receipt.code not in settings.opt_outs.receipt_codes:
+        return
+    said_ms = entry.moment(receipt.timestamp)
+    people: list[Wish] = [(who, said_ms) for who in _names(receipt.person)]
+    scope = _scope(receipt.sub_account, settings)
+    wishes.stops.setdefault(scope, []).extend(people)
+    wishes.figures["opt_outs"] += 1
 
 
 def wish_of(reply: Reply, words: OptOuts) -> OptOut | None:
@@ -85,9 +98,14 @@ async def fulfil(store: AsyncStore, wishes: Wishes) -> None:
             await store.run(release(scope, group, replied=True))
 
 
-def _names(reply: Reply) -> Iterable[str]:
+def _scope(sub_account: str | None, settings: Settings) -> str:
+    """Where a wish counts."""
+    return EVERYWHERE if settings.opt_outs.scope == "global" else sub_account or EVERYWHERE
+
+
+def _names(person: Person) -> Iterable[str]:
     """A person is known by number, by the channel's id, or both; jobs may name either."""
-    return filter(None, (reply.person.msisdn, reply.person.user_id))
+    return filter(None, (person.msisdn, person.user_id))
 
 
 def _groups(people: Sequence[Wish]) -> Iterable[Sequence[Wish]]:

@@ -13,6 +13,7 @@ from sendmany.connection import connect
 from sendmany.output import print_json, show
 from store.breakers import (
     ACCOUNT,
+    BULK,
     SERVER,
     close_breaker,
     open_breaker,
@@ -26,13 +27,13 @@ app = typer.Typer(
 )
 Template = Annotated[
     str | None,
-    typer.Option(
-        metavar="NAME", help="Only this template, in notification lanes. Default: everything."
-    ),
+    typer.Option(metavar="NAME", help="Only what uses this template. Default: everything."),
 ]
 Language = Annotated[
     str | None, typer.Option(metavar="LANG", help="The template's language, such as en_US.")
 ]
+
+Bulk = Annotated[bool, typer.Option("--bulk", help="Only what has priority bulk.")]
 
 
 @app.command("list")
@@ -58,19 +59,20 @@ def open_(
     sub_account: SubAccount = None,
     template: Template = None,
     language: Language = None,
+    bulk: Bulk = False,
     reason: Annotated[
         str, typer.Option(metavar="TEXT", help="Shown to whoever asks why things wait.")
     ] = "an operator decided so",
     as_json: Json = False,
 ) -> None:
-    """Send nothing of a sub-account, or of one template in notification lanes, until it is closed.
+    """Send nothing of a sub-account, nothing that uses one template, or no bulk, until it is closed.
 
-    Messages of the sub-account wait. Those of a template end as `failed` and can be sent again later.
+    Campaigns and messages wait; single messages with the template end as `failed` and can be sent again.
 
     Example: `sendmany breaker open --sub-account Shop --reason "the number is being moved"`
     """
     settings = load_settings()
-    name, scope = settings.sub_account_id(sub_account), _scope(template, language)
+    name, scope = settings.sub_account_id(sub_account), _scope(template, language, bulk)
     changed = connect(settings).run(
         open_breaker(name, scope, reason.strip().rstrip("."), by="operator")
     )
@@ -85,14 +87,15 @@ def close(
     sub_account: SubAccount = None,
     template: Template = None,
     language: Language = None,
+    bulk: Bulk = False,
     as_json: Json = False,
 ) -> None:
-    """Let a sub-account, or one template, go on at once, whoever has held it up.
+    """Let a sub-account, one template, or bulk go on at once, whoever has held it up.
 
     Example: `sendmany breaker close --sub-account Shop`
     """
     settings = load_settings()
-    name, scope = settings.sub_account_id(sub_account), _scope(template, language)
+    name, scope = settings.sub_account_id(sub_account), _scope(template, language, bulk)
     store = connect(settings)
     scopes = (ACCOUNT, SERVER) if scope == ACCOUNT else (scope,)
     closed = [one for one in scopes if store.run(close_breaker(name, one))]
@@ -102,7 +105,11 @@ def close(
         show(f"{_named(name, scope)} {'goes on' if closed else 'was not held up'}.")
 
 
-def _scope(template: str | None, language: str | None) -> str:
+def _scope(template: str | None, language: str | None, bulk: bool) -> str:
+    if bulk and (template or language):
+        raise InputError("Hold up bulk, or a template: give --bulk, or --template and --language")
+    if bulk:
+        return BULK
     if (template is None) != (language is None):
         raise InputError("A template is named by both --template and --language")
     return template_scope(template, language) if template and language else ACCOUNT
@@ -111,5 +118,7 @@ def _scope(template: str | None, language: str | None) -> str:
 def _named(sub_account: str, scope: str) -> str:
     if scope == ACCOUNT:
         return sub_account
+    if scope == BULK:
+        return f"What is bulk of {sub_account}"
     _, name, language = scope.split(":", 2)
     return f"The template {name} ({language}) of {sub_account}"

@@ -1,10 +1,11 @@
 -- Takes permits for n messages and one request of a sub-account, or says how long to wait. GCRA: each
 -- limit is one theoretical arrival time. Permits may be reserved up to a horizon ahead, so that a
 -- batch goes out at the very moment its turn comes. An idle or lost limiter starts empty.
--- While a breaker holds up the sub-account nobody gets any, but for one probe when it is due.
+-- While a breaker holds up the sub-account, or the lane, nobody gets any, but for one probe when it is due.
 -- KEYS: limiter, permit (the answer of this operation, for a repeat, and the arrival time it led to), breakers
 -- ARGV: messages, messages/s, burst, part of the burst kept for urgent lanes (0 when urgent),
---       requests/s, horizon in ms, op, most messages of a probe of `account`, ms that a probe has
+--       requests/s, horizon in ms, op, most messages of a probe, ms that a probe has, scopes of breakers that
+--       hold up the lane beside `account` and `server` ...
 -- Returns: {1, ms to wait before use, messages, 1 if a success or failure is news to the breakers,
 --           breakers of templates that are open, scopes that this is a probe of ...} or
 --          {0, ms to wait before asking again, 1 if blocked else 0, scope of the breaker in the way or ''}
@@ -23,21 +24,26 @@ local blocked = tonumber(is[3] or 0) - now
 if blocked > 0 then return { 0, math.ceil(blocked / 1000), 1, '' } end
 
 local fields = redis.call('HLEN', breakers) -- most of the time there is nothing
-local noted = fields > 0 and redis.call('HMGET', breakers, 'account', 'server', 'failing') or {}
-local held, held_for, probed, told = '', 0, {}, 0
-for i, scope in ipairs({ 'account', 'server' }) do
+local held, held_for, probed, told, others = '', 0, {}, 0, 0
+local scopes = { 'account', 'server' }
+for i = 10, #ARGV do scopes[#scopes + 1] = ARGV[i] end
+local noted = fields > 0 and redis.call('HMGET', breakers, unpack(scopes)) or {}
+for i, scope in ipairs(scopes) do
   local breaker = noted[i] and cjson.decode(noted[i])
   local wait = breaker and probe_wait(breaker, math.floor(now / 1000))
   if breaker and wait == 0 then
     probed[#probed + 1] = { scope, breaker }
-    if scope == 'account' then n = math.min(n, most_probed) end
+    if scope ~= 'server' then n = math.min(n, most_probed) end
   elseif breaker and wait > held_for then
     held, held_for = scope, wait
   end
 end
-for i = 1, 3 do told = told + (noted[i] and 1 or 0) end
 if held ~= '' then return { 0, held_for, 0, held } end
-local templates = fields - told
+if fields > 0 then
+  local known = redis.call('HMGET', breakers, 'account', 'server', 'failing', 'bulk')
+  for i = 1, 3 do told = told + (known[i] and 1 or 0) end
+  others = fields - told - (known[4] and 1 or 0)
+end
 
 -- Arrival times are written down when asked for the first time, granted or not: what is empty must
 -- begin to fill. `kept` may not be used, but fills like the rest.
@@ -70,7 +76,7 @@ spend(requests, at)
 if messages.field then redis.call('HSET', limiter, 'given', string.format('%.0f', at + messages.cost)) end
 redis.call('PEXPIRE', limiter, IDLE_MS)
 local wait_ms = math.ceil(wait / 1000)
-local answer = { 1, wait_ms, n, told > 0 and 1 or 0, templates }
+local answer = { 1, wait_ms, n, told > 0 and 1 or 0, others }
 for _, one in ipairs(probed) do
   take_probe(breakers, one[1], one[2], op, math.floor(now / 1000) + wait_ms + probe_lease)
   answer[#answer + 1] = one[1]

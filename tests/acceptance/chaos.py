@@ -57,7 +57,7 @@ POSTING = "posting"  # the provider that posts receipts
 SMALLER = 10  # times smaller is what it gets: each message makes some three receipts
 HOLD = Policies(on_unknown="hold", on_server_error="hold")
 RESEND = Policies(on_unknown="resend", on_server_error="retry")
-PROVEN = Policies(on_unknown="resend", on_server_error="hold", settle_after=8)
+PROVEN = Policies(on_unknown="resend", on_server_error="retry", settle_after=8)
 KINDS = {"wild": HOLD, "doubtful": HOLD, "resent": RESEND, "proven": PROVEN}
 SANDBOX_OF = {"wild": "wild", "doubtful": "ambiguous", "resent": "ambiguous", "proven": POSTING}
 NOTIFICATIONS = "n-chaos1-n681231"

@@ -69,8 +69,18 @@ class TestInbox:
         store.run(read_inbox("ann", 3))
         assert store.run(reclaim("bob", 60_000)) == []  # ann may still be at it
         assert store.run(reclaim("bob", 0, 2)) == entries[:2]
-        assert store.run(reclaim("bob", 0)) == entries[:3]
+        store.run(acknowledge(ids(entries[:2])))
+        assert store.run(reclaim("bob", 0)) == entries[2:3]
         assert store.run(read_inbox("bob")) == entries[3:]
+
+    def test_what_one_has_left_oneself_comes_first_and_at_once(self, store: Store) -> None:
+        entries = filled(store, 4)
+        store.run(read_inbox("ann", 1))
+        assert store.run(read_inbox("bob", 2)) == entries[1:3]
+        assert store.run(reclaim("bob", 60_000)) == entries[1:3]
+        assert store.run(reclaim("bob", 0, 1)) == entries[1:2]
+        store.run(acknowledge(ids(entries[1:3])))
+        assert store.run(reclaim("bob", 60_000)) == []
 
     def test_every_call_works_before_anything_was_added(self, store: Store) -> None:
         assert store.run(inbox_length()) == 0

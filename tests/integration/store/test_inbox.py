@@ -44,7 +44,7 @@ def test_a_full_server_takes_nothing_in_and_lets_everything_out(store: Store) ->
     try:
         with pytest.raises(StoreFull):
             store.run(add_to_inbox(b"{}"))
-        entries = store.run(read_inbox("bob")) + store.run(reclaim("bob", 0, 1))
+        entries = store.run(reclaim("bob", 0, 1)) + store.run(read_inbox("bob"))
         assert store.run(acknowledge([entry.id for entry in entries])) == 3
         assert store.run(read_inbox("cleo")) == []  # makes a consumer
     finally:

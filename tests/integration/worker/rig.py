@@ -195,6 +195,7 @@ class Rig:
         sub_account: str = "shop",
         priority: Priority = Priority.BULK,
         lines: Sequence[bytes] = (),
+        message: dict[str, Any] | None = None,
         **policies: Any,
     ) -> str:
         """A campaign of n people, ready to be sent."""
@@ -206,6 +207,7 @@ class Rig:
             priority=priority,
             lines=lines,
             policies=Policies(**policies),
+            message=message or MESSAGE,
         )
 
     def notifications(self, lane: str, texts: Iterable[str], **policies: Any) -> str:
@@ -365,9 +367,10 @@ def launch_campaign(
     priority: Priority = Priority.BULK,
     lines: Sequence[bytes] = (),
     policies: Policies = Policies(),
+    message: dict[str, Any] = MESSAGE,
 ) -> str:
     """Store a campaign of n people, as the producer does."""
-    content = compile_content(MESSAGE, ["name"])
+    content = compile_content(message, ["name"])
     plan = CampaignPlan(
         name=name,
         sub_account=sub_account,

@@ -14,6 +14,7 @@ from chatapps.client import Endpoint
 from config.sections import SubAccount
 from store.breakers import (
     ACCOUNT,
+    BULK,
     SERVER,
     Breaker,
     close_breaker,
@@ -27,6 +28,7 @@ from store.lanes import LaneStatus, Policies, Priority, announce, find_lane
 from store.opening import open_notifications
 from store.outcomes import LocalReason, Origin
 from store.states import State
+from store.waiting import waiting
 from tests.integration.worker.rig import Post, Provider, Rig, refuses, said, taken, until
 
 WRONG_KEY = Refused(401, 1200)
@@ -520,3 +522,76 @@ async def test_workers_share_what_they_find_out(rig: Rig) -> None:
         await worker.deliver_with_permits(lane, most=1)
     assert scopes(rig) == [SERVER]
     await other.close()
+
+
+# A campaign whose template is held up, and what is bulk
+
+OFFER = template_scope("offer", "en")
+
+
+def offer(name: str = "offer") -> dict[str, Any]:
+    body = {"type": "body", "parameters": [{"type": "text", "text": "{{name}}"}]}
+    template = {"name": name, "language": "en", "components": [body]}
+    return {"type": "template", "content": {"template": template}}
+
+
+async def test_a_campaign_waits_while_the_provider_has_paused_its_template(rig: Rig) -> None:
+    rig.store.run(open_breaker("shop", OFFER, "paused", by="provider", probe_after=0))
+    held = rig.campaign(50, "Held", message=offer())
+    other = rig.campaign(50, "Other", message=offer("other"))
+    async with rig.draining():
+        await until(lambda: rig.lane(other).status is LaneStatus.FINISHED)
+        assert rig.counts(held) == {State.QUEUED: 50}
+        assert rig.lane(held).status is LaneStatus.SENDING
+        found = waiting(rig.store, rig.lane(held)).held_by
+        assert found is not None
+        assert found.scope == OFFER
+        rig.store.run(close_breaker("shop", OFFER, by="provider"))
+        await until(lambda: rig.lane(held).status is LaneStatus.FINISHED)
+    assert rig.counts(held) == {State.ACCEPTED: 50}
+
+
+async def test_a_campaign_in_mid_air_stops_when_its_template_is_held_up(rig: Rig) -> None:
+    rig.configure(batch={"max_messages": 10})
+    lane = rig.campaign(1000, message=offer())
+    async with rig.draining():
+        await until(lambda: rig.report(lane).accepted > 0)
+        rig.store.run(open_breaker("shop", OFFER, "stop it", by="operator"))
+        await until(lambda: rig.report(lane).counts.get(State.IN_FLIGHT, 0) == 0)
+        posted = len(rig.provider.posts)
+        await asyncio.sleep(0.1)
+        assert len(rig.provider.posts) == posted
+    assert rig.counts(lane)[State.QUEUED] > 0
+
+
+async def test_the_success_of_a_campaigns_probe_ends_what_holds_its_template_up(rig: Rig) -> None:
+    rig.configure(breakers={"account_messages": 3})
+    call = open_breaker("shop", OFFER, "code 3038", by="worker", probe_after=0.001, longest=1)
+    rig.store.run(call)
+    lane = rig.campaign(20, message=offer())
+    await rig.drain_until(lambda: rig.lane(lane).status is LaneStatus.FINISHED)
+    assert len(rig.provider.posts[0].ids) == 3
+    assert scopes(rig) == []
+
+
+async def test_a_campaigns_failed_probe_is_followed_by_another_one_later(rig: Rig) -> None:
+    call = open_breaker("shop", OFFER, "code 3038", by="worker", probe_after=0.001, longest=60)
+    rig.store.run(call)
+    rig.provider.steps = [DOWN]
+    lane = rig.campaign(5, message=offer())
+    async with rig.draining():
+        await until(lambda: len(rig.provider.posts) == 1 and not rig.drain._in_air)
+        await asyncio.sleep(0.05)
+    assert scopes(rig) == [OFFER]
+    assert rig.counts(lane)[State.QUEUED] + rig.counts(lane).get(State.DELAYED, 0) == 5
+
+
+async def test_bulk_waits_and_codes_go_out(rig: Rig) -> None:
+    rig.store.run(open_breaker("shop", BULK, "the number is flagged", by="provider", probe_after=0))
+    bulk = rig.campaign(5)
+    urgent = rig.notifications(LANE, ["Your code"])
+    async with rig.draining():
+        await until(lambda: rig.counts(urgent) == {State.ACCEPTED: 1})
+        assert rig.counts(bulk) == {State.QUEUED: 5}
+        rig.store.run(close_breaker("shop", BULK))
+        await until(lambda: rig.counts(bulk) == {State.ACCEPTED: 5})

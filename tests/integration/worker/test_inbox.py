@@ -1,5 +1,6 @@
 """Receipts from the inbox: evidence that stops a resend, whatever the job is doing."""
 
+import asyncio
 import json
 from datetime import UTC, datetime
 from typing import Any
@@ -506,3 +507,59 @@ async def test_what_was_said_last_counts_in_whatever_order_it_is_told(rig: Rig) 
             await apply_inbox(rig.tools)
         assert rig.store.run(read_suppression("shop", "447700900001")) is None
         rig.store.client.flushall()
+
+
+async def test_what_was_taken_when_the_store_went_away_is_applied_first(rig: Rig) -> None:
+    """By the same process, and not only after the minute for which others leave it alone."""
+    lane = rig.campaign(2)
+    await rig.deliver(lane)
+    post(rig, receipt(f"{lane}.0.1", "sent"))
+    rig.watched.failures["apply_evidence"] = [StoreUnavailable("away")]
+    with pytest.raises(StoreUnavailable):
+        await apply_inbox(rig.tools)
+    post(rig, receipt(f"{lane}.1.1", "sent"))
+    assert await apply_inbox(rig.tools) == 2
+    assert rig.counts(lane) == {State.SENT: 2}
+
+
+async def test_a_round_that_is_cancelled_is_finished_first(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the end of a slice another process reads on, who would leave it alone for a minute."""
+    lane = rig.campaign(1)
+    await rig.deliver(lane)
+    post(rig, receipt(f"{lane}.0.1", "sent"))
+    has_begun, go_on = asyncio.Event(), asyncio.Event()
+    write = inbox._write_evidence
+
+    async def slow(*args: Any) -> None:
+        has_begun.set()
+        await go_on.wait()
+        await write(*args)
+
+    monkeypatch.setattr(inbox, "_write_evidence", slow)
+    applying = asyncio.create_task(apply_inbox(rig.tools))
+    await has_begun.wait()
+    applying.cancel()
+    await asyncio.sleep(0)
+    applying.cancel()  # as the drain loop does, again and again
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await applying
+    assert rig.counts(lane) == {State.SENT: 1}
+    assert rig.store.run(inbox_length()) == 0
+
+
+@pytest.mark.parametrize(("code", "suppressed"), [(2007, True), (1051, True), (1018, False)])
+async def test_a_receipt_may_tell_that_a_person_wants_no_more(
+    rig: Rig, code: int, suppressed: bool
+) -> None:
+    lane = rig.campaign(1)
+    await rig.deliver(lane)
+    status = {"state": "undelivered", "timestamp": "2026-01-05T10:00:00Z", "errorCode": code}
+    post(rig, receipt(f"{lane}.0.1", "", status=status))
+    await apply_inbox(rig.tools)
+    found = rig.store.run(read_suppression("shop", "447700900001"))
+    assert (found is not None) is suppressed
+    assert rig.store.run(read_inbox_figures()).opt_outs == int(suppressed)
+    assert rig.counts(lane) == {State.UNDELIVERED: 1}

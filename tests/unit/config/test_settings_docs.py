@@ -60,7 +60,7 @@ def test_the_page_lists_every_setting_and_no_other() -> None:
 @pytest.mark.parametrize("name", ALL)
 def test_the_page_gives_the_default(name: str) -> None:
     default = ALL[name]
-    shown = json.dumps(default) if isinstance(default, list) else str(default)
+    shown = json.dumps(default) if isinstance(default, list | tuple) else str(default)
     assert ROWS[name][1] == ("none" if default is None else f"`{shown}`")
 
 

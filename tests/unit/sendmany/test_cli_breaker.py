@@ -68,7 +68,7 @@ def test_a_template_is_held_up_alone(store: Store) -> None:
         "scope": "template:order_update:en_US",
         "changed": True,
     }
-    assert "the template order_update (en_US) are not sent" in run("list").stdout
+    assert "the template order_update (en_US) is not sent" in run("list").stdout
     assert run("close", *words).stdout == "The template order_update (en_US) of bank goes on.\n"
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from chatapps.receipt_codes import RECEIPT_CODES, Family
 from dashboard.words import (
     explain_breaker,
     explain_code,
@@ -32,10 +33,19 @@ def test_the_same_number_means_different_things_from_different_mouths() -> None:
     assert explain_code(Origin.API, 429) == "too many requests"
     assert explain_code(Origin.HTTP, 429) == "the provider answered with HTTP status 429"
     assert explain_code(Origin.LOCAL, 429) == ""
+    assert explain_code(Origin.RECEIPT, 429) == "unknown code 429"
     assert explain_code(Origin.NONE, 0) == ""
 
 
-@pytest.mark.parametrize("name", ["api:1002", "request:1200", "http:503", "local:1"])
+def test_a_code_of_a_receipt_means_what_the_list_of_receipt_codes_says() -> None:
+    assert explain_code(Origin.RECEIPT, 1) == "the person is not on this channel"
+    assert explain_code(Origin.RECEIPT, 1018) == RECEIPT_CODES[Family.WHATSAPP, 1018].meaning
+    assert explain_code(Origin.RECEIPT, 0) == "the receipt names no code"
+
+
+@pytest.mark.parametrize(
+    "name", ["api:1002", "request:1200", "http:503", "local:1", "receipt:1018"]
+)
 def test_a_code_is_explained_by_the_name_it_has_in_the_counts(name: str) -> None:
     assert explain_named_code(name)
 
@@ -122,7 +132,7 @@ def test_a_template_that_is_held_up_is_told_with_the_lanes_of_notifications() ->
     assert not any("order_update" in sentence for sentence in campaign)
     lane = report({State.QUEUED: 10}, kind="notifications")
     assert any(
-        sentence.startswith("Notifications with the template order_update (en_US) are not sent")
+        sentence.startswith("What uses the template order_update (en_US) is not sent")
         for sentence in explain_lane(lane, held)
     )
 

@@ -51,7 +51,18 @@ def test_a_red_quality_holds_up_and_a_green_one_says_nothing() -> None:
 
 def test_a_category_or_the_limit_of_a_number_moves_nothing() -> None:
     assert news_of(template(category="MARKETING")) is None
-    assert news_of(NumberChange(event_type="phone_number_quality_update", event="FLAGGED")) is None
+    assert news_of(number("DOWNGRADE")) is None
+
+
+def number(event: str) -> NumberChange:
+    return NumberChange(event_type="phone_number_quality_update", event=event)
+
+
+def test_a_number_that_is_flagged_holds_up_bulk_until_it_is_flagged_no_more() -> None:
+    flagged = news_of(number("FLAGGED"))
+    assert flagged is not None
+    assert (flagged.scope, flagged.closed) == ("bulk", False)
+    assert news_of(number("UNFLAGGED")) == News("bulk", closed=True)
 
 
 def test_a_restriction_of_messaging_holds_up_everything_until_it_ends() -> None:
