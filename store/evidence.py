@@ -95,7 +95,7 @@ def _apply(lane: str, records: Iterable[tuple[int, bytes]]) -> Call[Applied]:
     args: list[Argument] = [keys.outcomes, OUTCOMES_PER_KEY]
     for index, record in records:
         args += (index, record)
-    return script_call("apply_evidence", (keys.meta, keys.counts), args, _applied)
+    return script_call("apply_evidence", (keys.meta, keys.counts, keys.codes), args, _applied)
 
 
 def _applied(reply: Any) -> Applied:

@@ -11,8 +11,11 @@ from store.errors import StoreRefused
 from store.keys import OUTCOMES_PER_KEY, lane_keys
 from store.lanes import LaneStatus
 from store.outcomes import RECORD_BYTES, Run
-from store.packing import Job, pack, unpack
+from store.packing import Job, deaths_of, pack, pack_in_halves, unpack
 from store.states import OPEN_MARKS, OPEN_STATES, State
+
+MOST_DEATHS = 3
+"""So often may workers die with a single job in their hands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +122,9 @@ class Settlement:
     trails: list[tuple[int, bytes]] = field(default_factory=list)  # bucket, entry
     long_ids: list[tuple[int, bytes]] = field(default_factory=list)  # index, recipient
     stop: str = ""  # why the lane must stop
+    deaths: int | None = (
+        None  # a worker has died with `back`, again: it goes out in halves, each alone
+    )
 
     def add(self, state: State, n: int) -> None:
         """Count n more messages into a state."""
@@ -172,6 +178,7 @@ class Parked:
     killer: bool = False  # a single job with which worker after worker has died, never posted
     posted_at: int = 0  # s since 1970, of a flight that was lost: its last request
     held: bool = False  # the provider has had it (store/siblings.py): not sent again by itself
+    deaths: int = 0  # of workers with these jobs in their hands, before this one
 
 
 def due_parks(lane: str, now_ms: int | str, *, most: int = 10) -> Call[list[str]]:
@@ -190,8 +197,8 @@ def read_park(lane: str, park: str) -> Call[Parked | None]:
         if not jobs:
             return None
         posted_at = int(posted_ms or 0) // 1000
-        is_held = held is not None
-        return Parked(park, int(tries or 0), unpack(jobs), killer is not None, posted_at, is_held)
+        flags = (killer is not None, posted_at, held is not None, deaths_of(jobs))
+        return Parked(park, int(tries or 0), unpack(jobs), *flags)
 
     fields = ("tries", "jobs", "killer", "posted_at", "held")
     return command("HMGET", lane_keys(lane).park(park), *fields, parse=parse)
@@ -227,7 +234,7 @@ def recover_flights(
     settle_after_ms: int,
     as_of_ms: int | None = None,
     most: int = 10,
-    most_deaths: int = 3,
+    most_deaths: int = MOST_DEATHS,
 ) -> Call[Recovered]:
     """Take back the flights whose lease has run out.
 
@@ -324,7 +331,7 @@ def _settled(reply: Any) -> Settled:
 def _lists(what: Settlement) -> Iterator[Argument]:
     yield from _list(what.counts.items())
     yield from _list((run.bucket, run.offset, run.records) for run in what.records)
-    yield from _list([(pack(what.back),)] if what.back else ())
+    yield from _list([(_packed_back(what),)] if what.back else ())
     yield from _list((wave.id, wave.delay_ms, pack(wave.jobs)) for wave in what.waves)
     yield from _list((p.id, p.delay_ms, len(p.jobs), 0, pack(p.jobs)) for p in what.parks)
     yield from _list((dead.dump(),) for dead in what.dead if dead.jobs)
@@ -332,6 +339,12 @@ def _lists(what: Settlement) -> Iterator[Argument]:
     yield from _list(what.stats.items())
     yield from _list(what.trails)
     yield from _list((i // OUTCOMES_PER_KEY, i, recipient) for i, recipient in what.long_ids)
+
+
+def _packed_back(what: Settlement) -> bytes:
+    if what.deaths is None:
+        return pack(what.back)
+    return pack_in_halves(what.back, what.deaths)
 
 
 def _list(items: Iterable[Sequence[Argument]]) -> Iterator[Argument]:

@@ -11,7 +11,7 @@ Lines never hold a raw tab or newline but as separators: values are JSON-escaped
 One section of up to 1,000 jobs is one Redis value, which makes a claim 0.1 µs a message instead of 0.9.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby, repeat
 from typing import NamedTuple
 
@@ -34,6 +34,22 @@ def pack(jobs: Iterable[Job]) -> bytes:
     return b"".join(_section(attempts, list(group)) for attempts, group in _by_attempts(jobs))
 
 
+def pack_in_halves(jobs: Sequence[Job], deaths: int) -> bytes:
+    """Pack jobs with which a worker has died: each half is claimed alone, so that what kills is found.
+
+    Args:
+        deaths: of which their sections told before.
+    """
+    if len(jobs) == 1:
+        return _section(jobs[0].attempts, list(jobs), max(deaths, 1) + 1)
+    middle = len(jobs) // 2
+    return b"".join(
+        _section(attempts, list(group), 1)
+        for half in (jobs[:middle], jobs[middle:])
+        for attempts, group in _by_attempts(half)
+    )
+
+
 def unpack(blob: bytes) -> list[Job]:
     """Read every job of a packed value, in order.
 
@@ -43,7 +59,7 @@ def unpack(blob: bytes) -> list[Job]:
     jobs: list[Job] = []
     new = tuple.__new__  # what `Job(…)` comes to, at a third of its cost
     for header, payload in sections(blob):
-        n, attempts, base, _ = header
+        n, attempts, base = header[:3]
         lines = payload.split(b"\n")
         if len(lines) != n:
             raise ValueError(f"a section of {n} jobs holds {len(lines)} lines")
@@ -63,6 +79,7 @@ class Header(NamedTuple):
     attempts: int
     base: bytes
     length: int
+    deaths: int = 0
 
 
 def sections(blob: bytes) -> Iterator[tuple[Header, bytes]]:
@@ -70,11 +87,16 @@ def sections(blob: bytes) -> Iterator[tuple[Header, bytes]]:
     position = 0
     while position < len(blob):
         end = blob.index(b"\n", position)
-        n, attempts, base, length, *_ = blob[position:end].split(b" ")
-        header = Header(int(n), int(attempts), base, int(length))
+        n, attempts, base, length, *deaths = blob[position:end].split(b" ")
+        header = Header(int(n), int(attempts), base, int(length), *map(int, deaths))
         start = end + 1
         yield header, blob[start : start + header.length]
         position = start + header.length + 1
+
+
+def deaths_of(blob: bytes) -> int:
+    """How often workers have died with the jobs of a packed value, as far as its sections tell."""
+    return max((header.deaths for header, _ in sections(blob)), default=0)
 
 
 def count(blob: bytes) -> int:
@@ -86,13 +108,14 @@ def _by_attempts(jobs: Iterable[Job]) -> Iterator[tuple[int, Iterator[Job]]]:
     return groupby(jobs, key=lambda job: job.attempts)
 
 
-def _section(attempts: int, jobs: list[Job]) -> bytes:
+def _section(attempts: int, jobs: list[Job], deaths: int = 0) -> bytes:
     first = jobs[0].index
     if jobs[-1].index - first == len(jobs) - 1 and _consecutive(jobs):
         base, payload = b"%d" % first, b"\n".join([job.line for job in jobs])
     else:
         base, payload = b"x", b"\n".join([b"%d\t%b" % (job.index, job.line) for job in jobs])
-    return b"%d %d %b %d\n%b\n" % (len(jobs), attempts, base, len(payload), payload)
+    died = b" %d" % deaths if deaths else b""
+    return b"%d %d %b %d%b\n%b\n" % (len(jobs), attempts, base, len(payload), died, payload)
 
 
 def _consecutive(jobs: list[Job]) -> bool:

@@ -1,5 +1,6 @@
 """Landing: what became of a flight is written down, however long the store is away."""
 
+import contextlib
 from typing import TypeVar
 
 import structlog
@@ -9,6 +10,7 @@ from store.calls import Call
 from store.errors import StoreError, StoreUnavailable
 from store.evidence import apply_records
 from store.flights import settle_batch, settle_park
+from store.lanes import announce
 from store.sent_batches import SentBatch, thousands_of
 from worker.decisions import Verdicts
 from worker.flight import Flight, Tools
@@ -51,6 +53,15 @@ async def settle(flight: Flight, verdicts: Verdicts, tools: Tools) -> None:
         return
     if what.stop and not settled.lost:
         log.error("lane stopped", **flight.fields, reason=what.stop)
+    elif what.back and not settled.lost:
+        await _announce(flight, tools)
+
+
+async def _announce(flight: Flight, tools: Tools) -> None:
+    """Jobs are back in a lane that may have been taken for empty meanwhile: they need not wait for a
+    sweep to find them."""
+    with contextlib.suppress(StoreError):
+        await tools.store.run(announce(flight.id, flight.lane.lane.priority))
 
 
 def _note_batch(flight: Flight, tools: Tools) -> None:

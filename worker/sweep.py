@@ -21,6 +21,7 @@ from store.drains import (
 )
 from store.errors import StoreUnavailable
 from store.flights import (
+    MOST_DEATHS,
     Parked,
     Recovered,
     Settled,
@@ -207,13 +208,16 @@ async def _resolve(tools: Tools, lane: Lane, park: Parked, now: int) -> bool:
     known = await proven_jobs(tools.store, lane.id, jobs)
     resends = lane.on_unknown == "resend" and not park.held
     resend = resends and lane.status is not LaneStatus.CANCELLING
-    most = tools.settings.retry.max_attempts if resend else 0
+    kills = bool(park.tries) and len(jobs) == 1 and max(park.deaths, 1) >= MOST_DEATHS
+    most = tools.settings.retry.max_attempts if resend and not kills else 0
+    reason = LocalReason.KILLS_WORKERS if resend and kills else reason
     again = [job for job in jobs if job.index not in known and job.attempts < most]
     closed = [job for job in jobs if job.index not in known and job.attempts >= most]
 
     what = _closing(State.FAILED if resend else State.UNKNOWN, closed, reason, now)
     _add(what, State.ACCEPTED, [job for job in jobs if job.index in known], now)
     what.back = again
+    what.deaths = park.deaths if park.tries else None  # one of them may be what kills workers
     what.add(State.QUEUED, len(again))
     what.trails = _lost_attempts(park, jobs, reason, now)
     if resend:

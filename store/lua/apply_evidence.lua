@@ -1,11 +1,11 @@
 -- Writes what a receipt, or an answer that came too late to settle, proves about messages. A state only
 -- moves forward along its rank, so news may come late, twice and in any order. Where the job still exists
 -- the news is kept with a capital mark, and the job will not go out again.
--- KEYS: meta, counts
+-- KEYS: meta, counts, codes
 -- ARGV: prefix of outcomes, messages a string holds, then for each message: index, record
 -- Returns: {counted now, kept for a job that still exists, no news, no such message}
 -- include: reader, records
-local meta, counts = KEYS[1], KEYS[2]
+local meta, counts, codes = KEYS[1], KEYS[2], KEYS[3]
 local outcomes, per_key = ARGV[1], tonumber(ARGV[2])
 local call = redis.call
 
@@ -23,9 +23,12 @@ local function forward(new, old)
   end
   local record = combined(new, old)
   if COUNTED[was] then
+    local from, to = NAME[was], NAME[mark]
     counted = counted + 1
-    moves[NAME[was]] = (moves[NAME[was]] or 0) - 1
-    moves[NAME[mark]] = (moves[NAME[mark]] or 0) + 1
+    moves[from] = (moves[from] or 0) - 1
+    moves[to] = (moves[to] or 0) + 1
+    if from == UNDELIVERED then note_undelivered(old, -1) end
+    if to == UNDELIVERED then note_undelivered(new, 1) end
     return record
   end
   early = early + 1
@@ -84,5 +87,6 @@ for _, key in ipairs(keys) do apply(key, stretches[key]) end
 for state, n in pairs(moves) do
   if n ~= 0 then call('HINCRBY', counts, state, n) end
 end
+count_undelivered(codes)
 if first_news > 0 then call('HINCRBY', meta, 'early_news', first_news) end
 return { counted, early, stale, unknown }

@@ -20,8 +20,7 @@ local id, owner, from, n, digest, stop =
 local outcomes, trails, long_ids, wave_prefix, park_prefix, width =
   ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11], tonumber(ARGV[12])
 local DONE_MS = 600000
-local now = now_ms()
-local call = redis.call
+local now, call = now_ms(), redis.call
 
 local is = call('HMGET', source, 'owner', 'n', 'held')
 if not is[2] or (owner ~= '' and is[1] ~= owner) then
@@ -48,9 +47,10 @@ end
 
 -- Records that meet older ones: what stays decides where the message counts.
 local known_now = 0
-local function on_move(from_mark, to_mark)
+local function on_move(from_mark, to_mark, stays)
   moves[NAME[from_mark]] = (moves[NAME[from_mark]] or 0) - 1
   moves[NAME[to_mark]] = (moves[NAME[to_mark]] or 0) + 1
+  if NAME[to_mark] == UNDELIVERED then note_undelivered(stays, 1) end
 end
 local function on_known() known_now = known_now + 1 end
 local function merge(key, offset, blob, old)
@@ -90,14 +90,13 @@ for _ = 1, list() do
 end
 for _ = 1, list() do call('RPUSH', dead, take()) end
 for _ = 1, list() do call('HINCRBY', codes, take(), take()) end
+count_undelivered(codes)
 for _ = 1, list() do call('HINCRBY', stats, take(), take()) end
 for _ = 1, list() do call('RPUSH', trails .. take(), take()) end
 for _ = 1, list() do call('HSET', long_ids .. take(), take(), take()) end
 
 call('HINCRBY', counts, from, -n)
-for state, k in pairs(moves) do
-  if k ~= 0 then call('HINCRBY', counts, state, k) end
-end
+for state, k in pairs(moves) do if k ~= 0 then call('HINCRBY', counts, state, k) end end
 if known_now > 0 then call('HINCRBY', meta, 'early_news', -known_now) end
 call('DEL', source)
 call('ZREM', from == 'parked' and parked or flights, id)

@@ -2,6 +2,21 @@
 local function is_early(mark) return mark >= 65 and mark <= 90 end
 local function with_mark(mark, record) return string.char(mark) .. string.sub(record, 2) end
 
+-- Undelivered messages by the code of the receipt (0 = it names none): counted where their state is. Nothing is
+-- left of a code that comes to nothing.
+local UNDELIVERED = 'undelivered'
+local undelivered = {}
+local function note_undelivered(record, by)
+  local code = string.byte(record, 4) * 256 + string.byte(record, 5)
+  undelivered[code] = (undelivered[code] or 0) + by
+end
+local function count_undelivered(codes)
+  for code, n in pairs(undelivered) do
+    local name = UNDELIVERED .. ':receipt:' .. code
+    if n ~= 0 and redis.call('HINCRBY', codes, name, n) <= 0 then redis.call('HDEL', codes, name) end
+  end
+end
+
 -- The record that stays, with what only the other one knows: when it was posted, the number, the umid.
 local function combined(stays, other)
   local function known(from, to)
@@ -14,12 +29,13 @@ local function combined(stays, other)
 end
 
 -- Which of two records stays: the higher rank. Evidence that came early counts from now on if the job has
--- ended (on_known), and goes on being early if it has not; on_move says that the count belongs elsewhere.
+-- ended (on_known), and goes on being early if it has not; on_move says that the count belongs elsewhere, and
+-- which record stays.
 local function merged(new, old, on_move, on_known)
   local mark, was = string.byte(new), string.byte(old) or 0
   local early, ended = is_early(was), COUNTED[mark]
   if early and ended then on_known() end
   if RANK[mark] > RANK[was] or (RANK[mark] == RANK[was] and not early) then return combined(new, old) end
-  if ended and (early or COUNTED[was]) then on_move(mark, was) end
+  if ended and (early or COUNTED[was]) then on_move(mark, was, old) end
   return with_mark(early and ended and was + 32 or was, combined(old, new))
 end

@@ -574,18 +574,6 @@ async def test_the_success_of_a_campaigns_probe_ends_what_holds_its_template_up(
     assert scopes(rig) == []
 
 
-async def test_a_campaigns_failed_probe_is_followed_by_another_one_later(rig: Rig) -> None:
-    call = open_breaker("shop", OFFER, "code 3038", by="worker", probe_after=0.001, longest=60)
-    rig.store.run(call)
-    rig.provider.steps = [DOWN]
-    lane = rig.campaign(5, message=offer())
-    async with rig.draining():
-        await until(lambda: len(rig.provider.posts) == 1 and not rig.drain._in_air)
-        await asyncio.sleep(0.05)
-    assert scopes(rig) == [OFFER]
-    assert rig.counts(lane)[State.QUEUED] + rig.counts(lane).get(State.DELAYED, 0) == 5
-
-
 async def test_bulk_waits_and_codes_go_out(rig: Rig) -> None:
     rig.store.run(open_breaker("shop", BULK, "the number is flagged", by="provider", probe_after=0))
     bulk = rig.campaign(5)

@@ -161,7 +161,8 @@ async def test_a_flight_that_may_have_been_posted_goes_out_again_where_the_lane_
     await rig.sweep()
     await rig.sweep()
     await rig.deliver(lane)
-    assert rig.provider.posts[0].ids == [f"{lane}.0.2", f"{lane}.1.2"]
+    await rig.deliver(lane)  # in halves: one of them may be what kills workers
+    assert [post.ids for post in rig.provider.posts] == [[f"{lane}.0.2"], [f"{lane}.1.2"]]
     assert rig.counts(lane) == {State.ACCEPTED: 2}
 
 
@@ -311,3 +312,31 @@ async def test_a_fault_of_one_sweep_is_logged_and_the_next_one_follows(
     monkeypatch.setattr("worker.drain.sweep", faulty)
     await rig.drain_until(lambda: sweeps > 2)
     assert [entry for entry in logs if entry["event"].startswith("a sweep failed")]
+
+
+async def test_a_job_that_kills_worker_after_worker_once_it_is_posted_is_found_too(
+    rig: Rig,
+) -> None:
+    """Where doubt resends, the others of its batch must not go out with it again and again."""
+    lane = rig.campaign(8, on_unknown="resend")
+    posted: list[int] = []
+    for turn in range(40):
+        if State.QUEUED not in rig.counts(lane):
+            break
+        flight = await rig.claim(lane, batch=f"b{turn:011d}")
+        posted += [job.index for job in flight.jobs]
+        if 5 not in {job.index for job in flight.jobs}:
+            await rig.delivery().deliver(flight)
+            continue
+        batch, n = flight.batch, len(flight.jobs)
+        rig.store.run(mark_posting(lane, batch, owner=rig.owner, request=1, messages=n, lease_ms=1))
+        rig.due(lane)
+        await rig.sweep()
+        rig.due(lane)
+        await rig.sweep()
+    assert rig.counts(lane) == {State.ACCEPTED: 7, State.FAILED: 1}
+    found = rig.message(lane, 5).outcome
+    assert found is not None
+    assert (found.origin, found.code) == (Origin.LOCAL, LocalReason.KILLS_WORKERS)
+    assert max(posted.count(index) for index in range(8) if index != 5) <= 4
+    assert posted.count(5) == 6  # with 7, 3, 1 others, and three times alone

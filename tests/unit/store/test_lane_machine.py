@@ -1,7 +1,7 @@
 """A lane under random moves, held step by step against a plain model of it.
 
 The model keeps the queue as a list and every message in exactly one place; after every move the counts
-of the lane, a recount from its records and jobs, and the model must agree.
+of the lane, its codes, a recount from its records and jobs, and the model must agree.
 """
 
 from collections import Counter, deque
@@ -32,15 +32,19 @@ from store.flights import (
 )
 from store.intake import Place, enqueue_rows
 from store.lanes import LaneStatus, finish_loading, move_lane
+from store.outcomes import Origin
 from store.packing import Job
 from store.scripts import load_scripts
-from store.states import State
+from store.states import BY_STATE, State
 from tests.conformance import given
 
 Entry = list[tuple[State, Job]]
 """Dead jobs with the state that their record has now."""
 ENDS = (State.ACCEPTED, State.REJECTED, State.FAILED, State.UNKNOWN)
 VERDICTS = (*ENDS, State.QUEUED, State.DELAYED, State.PARKED)
+TOLD = (State.ACCEPTED, State.SENT, State.UNDELIVERED, State.DELIVERED)
+Told = tuple[State, int]
+"""What a receipt says: the state, and the code."""
 
 
 class LaneMachine(RuleBasedStateMachine):
@@ -63,6 +67,8 @@ class LaneMachine(RuleBasedStateMachine):
         self.parks: dict[str, list[Job]] = {}
         self.dead: deque[Entry] = deque()
         self.ended: Counter[State] = Counter()
+        self.early: dict[int, Told] = {}
+        self.undelivered: dict[int, int] = {}
 
     @rule(new=st.integers(0, 12), known=st.integers(0, 5), rng=st.randoms())
     def enqueue(self, new: int, known: int, rng: Random) -> None:
@@ -134,7 +140,7 @@ class LaneMachine(RuleBasedStateMachine):
         late = self.store.run(settle_park(self.lane, batch, len(jobs), what))
         assert late.lost is (batch not in self.parks)
         if self.parks.pop(batch, None):
-            self.ended[State.ACCEPTED] += len(jobs)
+            self.end(State.ACCEPTED, jobs)
 
     @precondition(lambda self: self.parks)
     @rule(rng=st.randoms(), resend=st.booleans())
@@ -146,8 +152,7 @@ class LaneMachine(RuleBasedStateMachine):
             self.to_front(jobs)
         else:
             what = given.ended(State.UNKNOWN, jobs)
-            self.ended[State.UNKNOWN] += len(jobs)
-            self.bury(what, State.UNKNOWN, jobs)
+            self.bury(what, self.end(State.UNKNOWN, jobs))
         assert self.store.run(settle_park(self.lane, park, len(jobs), what)).verdict == "ok"
 
     @precondition(lambda self: self.dead)
@@ -187,20 +192,41 @@ class LaneMachine(RuleBasedStateMachine):
         return taken, moved_on, looked
 
     @precondition(lambda self: self.dead)
-    @rule(rng=st.randoms(), state=st.sampled_from([State.ACCEPTED, State.DELIVERED]))
-    def hear_of_a_dead_one(self, rng: Random, state: State) -> None:
+    @rule(rng=st.randoms(), told=st.tuples(st.sampled_from(TOLD), st.integers(0, 2)))
+    def hear_of_a_dead_one(self, rng: Random, told: Told) -> None:
         entry = rng.choice(self.dead)
         at = rng.randrange(len(entry))
         was, job = entry[at]
-        news = Evidence(job.index, 1, state, given.NOW)
-        applied = self.store.run(apply_evidence(self.lane, [news]))
-        if was in REVIVABLE or (was, state) == (State.ACCEPTED, State.DELIVERED):
+        applied = self.hear(job, told)
+        if says_more(told[0], was):
             assert applied == Applied(counted=1)
-            entry[at] = (state, job)
             self.ended.subtract([was])
-            self.ended[state] += 1
+            self.undelivered.pop(job.index, None)
+            entry[at] = (self.count(job, told), job)
         else:
             assert applied == Applied(stale=1)
+
+    @precondition(lambda self: self.waiting())
+    @rule(rng=st.randoms())
+    def hear_of_those_that_may_still_go_out(self, rng: Random) -> None:
+        for job in rng.sample(waiting := self.waiting(), min(5, len(waiting))):
+            told = rng.choice(TOLD), rng.randrange(3)
+            applied = self.hear(job, told)
+            if job.index not in self.early or says_more(told[0], self.early[job.index][0]):
+                assert applied == Applied(early=1)
+                self.early[job.index] = told
+            else:
+                assert applied == Applied(stale=1)
+
+    def hear(self, job: Job, told: Told) -> Applied:
+        """A receipt comes about the message of this job."""
+        news = Evidence(job.index, 1, told[0], given.NOW, told[1], Origin.RECEIPT)
+        return self.store.run(apply_evidence(self.lane, [news]))
+
+    def waiting(self) -> list[Job]:
+        """All jobs that exist."""
+        held = (*self.flights.values(), *self.waves.values(), *self.parks.values())
+        return [*self.queue, *(job for jobs in held for job in jobs)]
 
     @precondition(lambda self: self.waves)
     @rule(rng=st.randoms())
@@ -255,6 +281,10 @@ class LaneMachine(RuleBasedStateMachine):
         counts = given.counts(self.store, self.lane)
         assert counts == +expected
         assert sum(counts.values()) == len(self.lines)
+        codes = Counter(self.undelivered.values())
+        assert given.codes(self.store, self.lane) == {
+            f"undelivered:receipt:{code}": n for code, n in codes.items()
+        }
         assert given.balanced(self.store, self.lane)
 
     def teardown(self) -> None:
@@ -298,9 +328,9 @@ class LaneMachine(RuleBasedStateMachine):
         what = Settlement({state: len(part) for state, part in judged.items()})
         for state in ENDS:
             what.records += given.records(state, judged.get(state, []))
-            self.ended[state] += len(judged.get(state, []))
-            if state in REVIVABLE and judged.get(state):
-                self.bury(what, state, judged[state])
+            fared = self.end(state, judged.get(state, []))
+            if state in REVIVABLE and fared:
+                self.bury(what, fared)
         if back := judged.get(State.QUEUED):
             what.back = back
             self.to_front(back)
@@ -314,11 +344,26 @@ class LaneMachine(RuleBasedStateMachine):
             self.parks[f"{batch}p"] = doubtful
         return what
 
-    def bury(self, what: Settlement, state: State, jobs: list[Job]) -> None:
+    def end(self, state: State, jobs: list[Job]) -> Entry:
+        """Jobs come to an end, in this state or in one that is known to be further."""
+        return [(self.count(job, self.furthest(state, job)), job) for job in jobs]
+
+    def furthest(self, state: State, job: Job) -> Told:
+        known = self.early.pop(job.index, (state, 0))
+        return (state, 0) if says_more(state, known[0]) else known
+
+    def count(self, job: Job, told: Told) -> State:
+        state, code = told
+        self.ended[state] += 1
+        if state is State.UNDELIVERED:
+            self.undelivered[job.index] = code
+        return state
+
+    def bury(self, what: Settlement, fared: Entry) -> None:
         """Keep copies on the dead list, with the last attempt counted."""
-        tried = [Job(i, n + 1, line) for i, n, line in jobs]
-        what.dead.append(Dead("http:503", tried))
-        self.dead.append([(state, job) for job in tried])
+        tried = [(state, Job(i, n + 1, line)) for state, (i, n, line) in fared]
+        what.dead.append(Dead("http:503", [job for _, job in tried]))
+        self.dead.append(tried)
 
     def to_front(self, jobs: Iterable[Job]) -> None:
         self.queue.extendleft(reversed(list(jobs)))
@@ -330,6 +375,11 @@ class LaneMachine(RuleBasedStateMachine):
     @staticmethod
     def any_of(held: dict[str, list[Job]], rng: Random) -> str:
         return rng.choice(sorted(held))
+
+
+def says_more(state: State, than: State) -> bool:
+    """Whether news of this state replaces the other."""
+    return BY_STATE[state].rank > BY_STATE[than].rank
 
 
 def total(held: dict[str, list[Job]]) -> int:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from store.packing import Job, count, pack, sections, unpack
+from store.packing import Job, count, deaths_of, pack, pack_in_halves, sections, unpack
 
 LINES = st.binary(max_size=40).map(lambda raw: raw.replace(b"\n", b""))
 JOBS = st.builds(Job, st.integers(0, 10**9), st.integers(0, 300), LINES)
@@ -70,3 +70,12 @@ def test_what_is_not_packed_jobs_is_not_read(blob: bytes) -> None:
 def test_the_recipient_stands_first() -> None:
     assert Job(0, 0, b"447700900001\tA\tB").recipient == b"447700900001"
     assert Job(0, 0, b"GB.1").recipient == b"GB.1"
+
+
+def test_jobs_with_which_a_worker_died_go_in_halves_and_a_single_one_counts_deaths() -> None:
+    jobs = [Job(index, 1, b"a") for index in range(5)]
+    found = list(sections(pack_in_halves(jobs, 0)))
+    assert [(header.n, header.deaths) for header, _ in found] == [(2, 1), (3, 1)]
+    assert unpack(pack_in_halves(jobs, 1)) == jobs
+    assert [deaths_of(pack_in_halves(jobs[:1], before)) for before in (0, 1, 2)] == [2, 2, 3]
+    assert deaths_of(pack(jobs)) == 0
