@@ -2,7 +2,8 @@
 
 Changes are numbered and the last of them kept. A listener has a place among them and nothing else, so
 one that does not keep up costs no memory: when what it has missed is no longer kept, it gets a fresh
-snapshot. The same goes for one that comes back with the number it has seen last.
+snapshot. The same goes for one that comes back with the number it has seen last. While nobody listens
+nobody looks, and what passes meanwhile is not known: who was here before that gets a fresh snapshot too.
 """
 
 import asyncio
@@ -88,6 +89,7 @@ class Events:
         self._now: dict[tuple[Kind, str], Change] = {}
         self._kept: deque[Change] = deque(maxlen=kept)
         self._number = 0
+        self._from = 0  # whoever has seen less than this number was here before looking paused
         self._news = asyncio.Event()
         self._looking = asyncio.Lock()
         self._listeners = 0
@@ -100,12 +102,14 @@ class Events:
             await self._look()
 
     async def follow(
-        self, wanted: Wanted, last_id: str = "", beat: float = BEAT_SECONDS
+        self, wanted: Wanted, last_id: str = "", lane: str = "", beat: float = BEAT_SECONDS
     ) -> AsyncGenerator[Event | None]:
         """A snapshot, or what came after `last_id`; then each change, for `LONGEST_SECONDS`.
 
         Args:
             wanted: which changes it is told.
+            lane: a lane that is in each snapshot, even if it has ended; where it cannot be read, the
+                listener is let go.
             beat: after so many seconds without any, it is given None.
         """
         self._enter()
@@ -113,7 +117,7 @@ class Events:
             at, quiet_since = self._place(last_id), self._monotonic()
             end = quiet_since + LONGEST_SECONDS
             while not self._closed and self._monotonic() < end:
-                events, at = self._since(at, wanted)
+                events, at = await self._since(at, wanted, lane)
                 for event in events:
                     yield event
                     quiet_since = self._monotonic()
@@ -123,6 +127,8 @@ class Events:
                     quiet_since = self._monotonic()
                 else:
                     await self._wait(at, patience)
+        except StoreError as error:
+            log.warning("no snapshot without Redis", error=type(error).__name__)
         finally:
             self._leave()
 
@@ -146,6 +152,8 @@ class Events:
         if self._task is not None:
             self._task.cancel()
             self._task = None
+            self._number += 1
+            self._from = self._number
 
     def _place(self, last_id: str) -> int:
         """The number of the last change that a listener has seen; -1 = we cannot tell."""
@@ -153,17 +161,25 @@ class Events:
         known = boot == self._boot and number.isascii() and number.isdigit() and len(number) < 16
         return int(number) if known and int(number) <= self._number else -1
 
-    def _since(self, at: int, wanted: Wanted) -> tuple[list[Event], int]:
+    async def _since(self, at: int, wanted: Wanted, lane: str) -> tuple[list[Event], int]:
         """What a listener has to be told, and where it is then."""
         oldest = self._kept[0].number if self._kept else self._number + 1
-        if at < oldest - 1:
-            return [self._snapshot(wanted)], self._number
+        if at < max(oldest - 1, self._from):
+            ended = await self._ended(lane)
+            return [self._snapshot(wanted, ended)], self._number
         news = [change for change in self._kept if change.number > at and wanted(change)]
         return [Event(self._id(one.number), one.kind, one.data) for one in news], self._number
 
-    def _snapshot(self, wanted: Wanted) -> Event:
+    async def _ended(self, lane: str) -> list[Change]:
+        """This lane, if it has ended, so that nobody looks at it."""
+        unseen = lane and not any(key == lane for _, key in self._now)
+        found = await self._reports([lane]) if unseen else []
+        return [Change(self._number, *_told_of(report)) for report in found]
+
+    def _snapshot(self, wanted: Wanted, ended: Sequence[Change]) -> Event:
         data: dict[str, list[Any]] = {"campaigns": [], "lanes": [], "breakers": []}
-        for change in self._now.values():
+        seen = {(change.kind, change.key): change for change in ended} | self._now
+        for change in seen.values():
             if wanted(change):
                 name = {"campaign": "campaigns", "lane": "lanes"}.get(change.kind, "breakers")
                 data[name].append(change.data)
@@ -206,9 +222,7 @@ class Events:
             active = set((await self._store.run(active_lanes()))[:MOST_LANES])
             known = {key for kind, key in self._now if kind != "breakers"}
             for report in await self._reports(sorted(active | known)):
-                lane, data = report.lane, lane_out(report).model_dump(mode="json")
-                kind: Kind = "campaign" if lane.kind == "campaign" else "lane"
-                self._note(kind, lane.id, lane.sub_account, data)
+                self._note(*_told_of(report))
             for name in self._sub_accounts:
                 await self._look_at_breakers(name)
             for key in known - active:
@@ -237,3 +251,10 @@ class Events:
             change = Change(self._number, kind, key, sub_account, data)
             self._now[kind, key] = change
             self._kept.append(change)
+
+
+def _told_of(report: LaneReport) -> tuple[Kind, str, str, dict[str, Any]]:
+    """What a change of a lane says, but for its number."""
+    lane = report.lane
+    kind: Kind = "campaign" if lane.kind == "campaign" else "lane"
+    return kind, lane.id, lane.sub_account, lane_out(report).model_dump(mode="json")

@@ -63,6 +63,7 @@ class Counter:
 
         Raises:
             MessageError, BadTiming: an item is not in order; nothing is stored.
+            StoreRefused: today's lane was cancelled; groups before this one are stored.
             StoreError: groups before this one are stored.
         """
         packed = yield from self.pack(items)
@@ -80,21 +81,34 @@ class Counter:
     def put_each(self, orders: Sequence[Order]) -> Plan[list[Enqueued | StoreError]]:
         """Store messages of several lanes; those that are not known to be stored have the error.
 
-        After the first error nothing more is tried: who is away would be waited for again and again.
+        A lane that takes no messages (StoreRefused) keeps no other from being tried. After any other
+        error nothing more is: who is away would be waited for again and again.
         """
-        answers: dict[int, Enqueued] = {}
-        error: StoreError | None = None
+        answers: dict[int, Enqueued | StoreError] = {}
+        failure: StoreError = StoreError("not tried")
         for (account, priority), places in _by_lane(orders).items():
-            left = iter(places)
-            for group in groups(orders[place].message for place in places):
-                mine = [next(left) for _ in group]
-                try:
-                    put = () if error else (yield from self.put(group, account, priority))
-                except StoreError as failed:
-                    error, put = failed, ()
-                answers.update(zip(mine, put, strict=False))
-        failure = error or StoreError("not tried")
+            messages = [orders[place].message for place in places]
+            stored, error = yield from self._put_all(messages, account, priority)
+            answers.update(zip(places, stored, strict=False))
+            if error is None:
+                continue
+            answers.update(dict.fromkeys(places[len(stored) :], error))
+            if not isinstance(error, StoreRefused):
+                failure = error
+                break
         return [answers.get(place, failure) for place in range(len(orders))]
+
+    def _put_all(
+        self, messages: Sequence[NewMessage], account: str, priority: Priority
+    ) -> Plan[tuple[list[Enqueued], StoreError | None]]:
+        """Store messages of one lane, up to the first error."""
+        stored: list[Enqueued] = []
+        for group in groups(messages):
+            try:
+                stored += yield from self.put(group, account, priority)
+            except StoreError as error:
+                return stored, error
+        return stored, None
 
     def put(
         self, group: Sequence[NewMessage], account: str, priority: Priority

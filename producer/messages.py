@@ -75,6 +75,7 @@ class Producer:
             BadTiming: its times make no sense.
             KeyConflict: the key was used for another message.
             SettingsError: the sub-account is not configured.
+            StoreRefused: today's notifications of this priority were cancelled.
             StoreFull: nothing was stored.
             StoreUnavailable: nothing was stored, or the answer was lost: with a key, do it again.
         """

@@ -38,8 +38,8 @@ SAMPLE_BYTES = 512 * 1024
 """Rows that are looked at before anything is stored: so many, or as many as lie in so many bytes."""
 
 TryRows = Callable[[RegisteredTemplate | None], list[Finding]]
-Check = Callable[[Sequence[str], TryRows], None]
-"""Is given the columns and a way to try some rows; raises what stops the launch."""
+Check = Callable[[CompiledContent, TryRows], None]
+"""Is given the message and a way to try some rows; raises what stops the launch."""
 
 
 class UploadDiffers(Exception):
@@ -132,7 +132,7 @@ def receive(
     """
     rows, content = _begin(upload, file)
     sample = list(sample_of(rows.first, rows.header.columns, content.columns, rows.packer))
-    check(rows.header.columns, lambda template: check_rows(content, sample, template))
+    check(content, lambda template: check_rows(content, sample, template))
     lane_id, resumed = open_campaign(store, _plan(upload, rows, content))
     lane = find_lane(store, lane_id)
     sum_ = _Sum()

@@ -19,7 +19,7 @@ from config.celery_app import ENQUEUE_TASK
 from config.sections import SettingsError
 from producer import BadTiming, Enqueued, KeyConflict, Priority, Producer
 from producer.web.message_models import MessageIn
-from store.errors import StoreFull, StoreUnavailable
+from store.errors import StoreFull, StoreRefused, StoreUnavailable
 from worker.tasks import app
 
 log = structlog.get_logger(__name__)
@@ -74,7 +74,7 @@ def take(
         return _store(producer, wanted, task, sleep)
     except ValidationError as error:
         log.error("a message was refused", task=task, problems=_places(error))
-    except (MessageError, BadTiming, KeyConflict, SettingsError) as error:
+    except (MessageError, BadTiming, KeyConflict, SettingsError, StoreRefused) as error:
         log.error("a message was refused", task=task, problems=str(error))
     return None
 

@@ -183,7 +183,7 @@ def _failure(name: str, messages: int) -> FailureOut:
     return FailureOut(
         state=State(state),
         origin=origin,
-        code=int(number) if number.isdecimal() else None,
+        code=(int(number) or None) if number.isdecimal() else None,
         messages=messages,
         meaning=explain_named_code(code),
     )

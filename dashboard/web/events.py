@@ -89,15 +89,17 @@ def events_router(
             str, Header(max_length=64, description="The last id that was seen, to go on after it.")
         ] = "",
     ) -> EventStream:
-        """First a `snapshot`: unfinished campaigns, lanes of single messages, open breakers. Then
-        each of them when it has changed, looked for about once a second; a comment when all is quiet.
-        After a break, what was missed is told if it is still known, else there is a new snapshot."""
+        """First a `snapshot`: unfinished campaigns (one that is named, finished or not), lanes of single
+        messages, open breakers. Then each of them when it has changed, looked for about once a second;
+        a comment when all is quiet. After a break, what was missed is told if it is still known, else
+        there is a new snapshot."""
         only = None
         if campaign is not None:
             only = await to_thread.run_sync(find_callers_lane, here, caller, campaign)
         await hub.begin()
         wanted = _wanted(caller, only)
-        return EventStream(_written(hub.follow(wanted, last_event_id)))
+        always = only.id if only else ""
+        return EventStream(_written(hub.follow(wanted, last_event_id, always)))
 
     return router
 

@@ -8,9 +8,10 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect
 
+from chatapps.compiled import CompiledContent
 from chatapps.messages import MessageError
 from chatapps.placeholders import Placeholder, UnknownColumns
-from chatapps.preflight import Finding
+from chatapps.preflight import Finding, Severity
 from config.sections import SettingsError
 from config.settings import Settings
 from producer.campaign_message import refuse_ours
@@ -22,7 +23,8 @@ from producer.wake import SendDrain
 from producer.web.form_parts import FormError, read_parts
 from producer.web.loader import load_while_receiving
 from producer.web.upload_form import CampaignForm, parse_campaign, read_campaign, read_recipients
-from store.calls import AsyncStore
+from producer.window_warning import warn_of_windows
+from store.calls import AsyncStore, Store
 from store.errors import StoreRefused
 from store.lanes import LaneStatus, Priority
 from store.threads import ThreadStore
@@ -72,19 +74,25 @@ class LaunchStopped(Exception):
 class Preflight:
     """Looks at the message before anything is stored, and keeps what it found."""
 
-    def __init__(self, settings: Settings, form: CampaignForm, sub_account: str) -> None:
+    def __init__(self, store: Store, settings: Settings, upload: Upload, force: bool) -> None:
+        self._store = store
         self._settings = settings
-        self._form = form
-        self._sub_account = sub_account
+        self._upload = upload
+        self._force = force
         self.findings: list[Finding] = []
 
-    def __call__(self, columns: Sequence[str], try_rows: TryRows) -> None:
+    def __call__(self, content: CompiledContent, try_rows: TryRows) -> None:
         """Raises LaunchStopped."""
-        self.findings = findings_about(
-            self._settings, self._sub_account, self._form.message, try_rows
-        )
-        if stops(self.findings) and not self._form.force:
+        upload = self._upload
+        found = findings_about(self._settings, upload.sub_account, upload.message, try_rows)
+        self.findings = [*found, *self._of_windows(content)]
+        if stops(self.findings) and not self._force:
             raise LaunchStopped(self.findings)
+
+    def _of_windows(self, content: CompiledContent) -> list[Finding]:
+        upload = self._upload
+        told = warn_of_windows(self._store, content, upload.sub_account, upload.policies)
+        return [Finding(Severity.WARNING, "", _in_our_words(sentence)) for sentence in told]
 
 
 async def launch(
@@ -101,11 +109,11 @@ async def launch(
         form = parse_campaign(await read_campaign(parts))
         _refuse_ours(form)
         sub_account = choose_sub_account(settings, caller, form.sub_account)
-        preflight = Preflight(settings, form, sub_account)
-        upload = upload_of(form, settings, sub_account)
+        upload, blocking = upload_of(form, settings, sub_account), ThreadStore(store)
+        preflight = Preflight(blocking, settings, upload, form.force)
         uploaded = await load_while_receiving(
             read_recipients(parts),
-            lambda file: receive(ThreadStore(store), upload, file, send_drain, preflight),
+            lambda file: receive(blocking, upload, file, send_drain, preflight),
         )
     except ValidationError as error:
         raise RequestValidationError(
@@ -191,8 +199,15 @@ def _unusable(error: InputError) -> HTTPException:
             for one in error.__cause__.unknown
         ]
         return _refused(str(error), unknown)
-    sentence = str(error).replace("--number-column", "number_column")
+    sentence = _in_our_words(str(error))
     return _refused(sentence, [("recipients", sentence)])
+
+
+def _in_our_words(sentence: str) -> str:
+    """What is an option of the command is a member of the form here."""
+    return sentence.replace("--number-column", "number_column").replace(
+        "--window ", "policies.window="
+    )
 
 
 def _no_column(placeholder: Placeholder) -> str:

@@ -49,7 +49,8 @@ class MessageIn(BaseModel):
         Key | None,
         Field(
             description="Idempotency key: the same key goes in once, for at least 24 hours, over "
-            "priorities, within a sub-account. The header `Idempotency-Key` says the same.",
+            "priorities, within a sub-account. For a single message the header `Idempotency-Key` says "
+            "the same.",
         ),
     ] = None
     priority: Annotated[
@@ -112,8 +113,9 @@ class ResultOut(BaseModel):
         Outcome,
         Field(
             description="`accepted`, `duplicate`; `conflict`: the key was used for another message, "
-            "`id` is that one; `invalid`: see `problems`; `unavailable`: Redis could not take it or "
-            "its answer was lost, send it again with its key."
+            "`id` is that one, or today's notifications of its priority were cancelled, which "
+            "`problems` says; `invalid`: see `problems`; `unavailable`: Redis could not take it or its "
+            "answer was lost, send it again with its key."
         ),
     ]
     id: str | None = None

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 import msgspec
-from fastapi import APIRouter, Depends, Header, HTTPException, Request, Response
+from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
@@ -16,9 +16,9 @@ from producer.counter import Counter, Order
 from producer.items import Enqueued
 from producer.sharing import SharedWrites
 from producer.wake import SendDrain
+from producer.web.idempotency import KEY_HEADER, RawHeaders, key_of, refuse_key
 from producer.web.message_models import (
     BATCH_BODY,
-    LONGEST_KEY,
     MESSAGE_BODY,
     MOST_ITEMS,
     BatchIn,
@@ -37,21 +37,20 @@ from store.waiting import now_ms
 
 BREATH: Final = 200
 """Items of a batch that are checked before others get their turn: a few milliseconds' worth."""
-IdempotencyKey = Annotated[
-    str | None,
-    Header(
-        min_length=1,
-        max_length=LONGEST_KEY,
-        description="The same as `key` in the body; where both are given they must agree.",
-    ),
-]
 _OUTCOMES: Final = {
     Taken.NEW: Outcome.ACCEPTED,
     Taken.DUPLICATE: Outcome.DUPLICATE,
     Taken.CONFLICT: Outcome.CONFLICT,
 }
-_CONFLICT: Final = {"description": "The key was used for another message or another person."}
+_CONFLICT: Final = {
+    "description": "The key was used for another message or another person; or today's notifications "
+    "of this priority were cancelled."
+}
 _INVALID: Final = {"description": "It does not fit; `problems` names each place."}
+_NO_BATCH: Final = {
+    "description": "The body is no list of 1 to 10,000 messages; or there is a header "
+    "`Idempotency-Key`, while in a batch each item carries its own `key`."
+}
 _FIGURES: Final = {
     "accepted": Outcome.ACCEPTED,
     "duplicates": Outcome.DUPLICATE,
@@ -87,27 +86,23 @@ def messages_router(
         summary="Send one message to one person",
         responses={409: _CONFLICT, 422: _INVALID},
         response_model=MessageOut,
-        openapi_extra={"requestBody": MESSAGE_BODY},
+        openapi_extra={"requestBody": MESSAGE_BODY, "parameters": [KEY_HEADER]},
     )
-    async def enqueue_message(
-        request: Request,
-        caller: Annotated[Token, enqueue],
-        idempotency_key: IdempotencyKey = None,
-    ) -> Response:
+    async def enqueue_message(request: Request, caller: Annotated[Token, enqueue]) -> Response:
         """When this answers 202, the message is stored and will be sent, once a worker has its turn.
 
         With a key the request may be repeated: the same key with the same message answers the first
         id. What counts as the same is the message with its recipient; not priority, expiry, schedule.
         After a 503, or no answer at all, the message may be stored or not: repeat it with its key.
         """
-        return await door.take_one(await request.body(), idempotency_key, caller)
+        return await door.take_one(await request.body(), request.headers.raw, caller)
 
     @router.post(
         "/batch",
         status_code=202,
         operation_id="enqueue_messages",
         summary="Send many messages, each to one person",
-        responses={422: {"description": "The body is no list of 1 to 10,000 messages."}},
+        responses={422: _NO_BATCH},
         response_model=BatchOut,
         response_model_exclude_unset=True,
         openapi_extra={"requestBody": BATCH_BODY},
@@ -115,9 +110,13 @@ def messages_router(
     async def enqueue_messages(request: Request, caller: Annotated[Token, enqueue]) -> Response:
         """Every item has a result of its own, in the order of the items; a bad one refuses no other.
 
-        Keys stand in the items; the header `Idempotency-Key` means nothing here. Where Redis fails
-        midway, what is not known to be stored is `unavailable`; if nothing is stored, it is a 503.
+        Keys stand in the items; a header `Idempotency-Key` is refused. Where Redis fails midway, what
+        is not known to be stored is `unavailable`; if nothing is stored, it is a 503.
         """
+        try:
+            refuse_key(request.headers.raw)
+        except Refused as refused:
+            raise refused.answer() from None
         return await door.take_many(_batch(await request.body()), caller)
 
     return router
@@ -132,14 +131,18 @@ class Door:
         self._counter = Counter(settings, send_drain, lambda: datetime.now(UTC))
         self._writes = SharedWrites(store, self._counter)
 
-    async def take_one(self, body: bytes, key: str | None, caller: Token) -> Response:
+    async def take_one(self, body: bytes, headers: RawHeaders, caller: Token) -> Response:
         """Store one message.
+
+        Args:
+            headers: may hold its idempotency key.
 
         Raises:
             HTTPException: it is not taken.
             StoreUnavailable, StoreFull: it is not known to be stored.
         """
         try:
+            key = key_of(headers)
             given = read_item(msgspec.Raw(body))
             now = await self._now() if is_timed(given) else 0
             wanted = order(given, key, caller, self._settings, now)
@@ -158,11 +161,11 @@ class Door:
         checked = await self._check(items, caller)
         orders = [one for one in checked if isinstance(one, Order)]
         stored = await carry_out_async(self._store, self._counter.put_each(orders))
-        if stored and all(isinstance(one, StoreError) for one in stored):
-            raise stored[0] if isinstance(stored[0], StoreError) else AssertionError
+        _raise_if_away(stored)
         answers = iter(stored)
         results = [
-            _result(next(answers)) if isinstance(one, Order) else as_result(one) for one in checked
+            _result(one, next(answers)) if isinstance(one, Order) else as_result(one)
+            for one in checked
         ]
         return _accepted(_report(results))
 
@@ -197,7 +200,19 @@ def _batch(body: bytes) -> Sequence[Given]:
         ) from None
 
 
-def _result(stored: Enqueued | StoreError) -> Mapping[str, Any]:
+def _raise_if_away(stored: Sequence[Enqueued | StoreError]) -> None:
+    """Where Redis has failed, and nothing is stored: one answer for the whole batch."""
+    if any(isinstance(one, Enqueued) for one in stored):
+        return
+    for one in stored:
+        if isinstance(one, StoreError) and not isinstance(one, StoreRefused):
+            raise one
+
+
+def _result(wanted: Order, stored: Enqueued | StoreError) -> Mapping[str, Any]:
+    if isinstance(stored, StoreRefused):
+        problem = {"path": "priority", "message": _no_lane(wanted.priority)}
+        return {"status": Outcome.CONFLICT, "problems": [problem]}
     if isinstance(stored, StoreError):
         return {"status": "unavailable"}
     return {"status": _OUTCOMES[stored.taken], "id": stored.id}

@@ -4,11 +4,12 @@ Everything is closed by default: a route whose author forgot to ask for a token 
 same. What the token is good for is asked for by each route, with `needs`.
 """
 
+import asyncio
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from fastapi import HTTPException, Request
 from fastapi.openapi.models import HTTPBearer
@@ -24,6 +25,10 @@ from store.tokens import KeptToken, Token, find_token, note_token_use, read_toke
 
 REMEMBERED_SECONDS: Final = 3.0
 """A revoked token works so long, in processes that have just seen it."""
+HONOURED_SECONDS: Final = 120.0
+"""And so long where Redis cannot be asked: `/metrics` is to tell just then that it is away."""
+PATIENCE: Final = 2.0
+"""Seconds that Redis gets to tell of a token that would be honoured; Prometheus waits ten for all."""
 AGAIN_SECONDS: Final = 10.0
 """An answer that lasts is given up when its token is good no more: looked at so often at most."""
 MOST_REMEMBERED: Final = 4096
@@ -33,8 +38,16 @@ CALLER: Final = "sendmany.caller"
 _CHALLENGE: Final = {"WWW-Authenticate": "Bearer"}
 
 
+class _Known(NamedTuple):
+    """A token that was looked up."""
+
+    kept: KeptToken
+    good_until: float  # then it is looked up again
+    honoured_until: float  # at most, where that fails
+
+
 class Tokens:
-    """Finds the token that somebody sent; remembers each for a few seconds.
+    """Finds the token that somebody sent; remembers each for a few seconds, longer while Redis is away.
 
     Args:
         monotonic: seconds.
@@ -43,14 +56,14 @@ class Tokens:
     def __init__(self, store: AsyncStore, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._store = store
         self.monotonic = monotonic
-        self._known: dict[str, tuple[KeptToken, float]] = {}
+        self._known: dict[str, _Known] = {}
         self._noted: dict[str, float] = {}
 
     async def of(self, authorization: str) -> Token | None:
         """The token in an Authorization header; None if it is none of ours, or none any more.
 
         Raises:
-            StoreUnavailable: it cannot be looked up.
+            StoreUnavailable: it cannot be looked up, and was not lately.
         """
         scheme, _, given = authorization.partition(" ")
         parts = read_token_text(given.strip(" ")) if scheme.lower() == "bearer" else None
@@ -73,14 +86,31 @@ class Tokens:
     async def _find(self, id: str) -> KeptToken | None:
         now = self.monotonic()
         known = self._known.get(id)
-        if known and now < known[1]:
-            return known[0]
+        if known and now < known.good_until:
+            return known.kept
+        honoured = known is not None and now < known.honoured_until
+        try:
+            async with asyncio.timeout(PATIENCE if honoured else None):
+                kept = await self._store.run(find_token(id))
+        except (StoreUnavailable, TimeoutError) as error:
+            if not self._honours(id):
+                raise StoreUnavailable("The token cannot be looked up.") from error
+            return self._known[id].kept
         self._known.pop(id, None)
-        kept = await self._store.run(find_token(id))
         if kept is not None:
             _make_room(self._known)
-            self._known[id] = kept, now + REMEMBERED_SECONDS
+            self._known[id] = _Known(kept, now + REMEMBERED_SECONDS, now + HONOURED_SECONDS)
         return kept
+
+    def _honours(self, id: str) -> bool:
+        """Whether a token that cannot be looked up is taken all the same; then for seconds again: else
+        each request would wait for Redis, only to find that it is away."""
+        known, now = self._known.get(id), self.monotonic()
+        if known is None or now >= known.honoured_until:
+            return False
+        good_until = min(now + REMEMBERED_SECONDS, known.honoured_until)
+        self._known[id] = known._replace(good_until=good_until)
+        return True
 
     async def _note_use(self, id: str) -> None:
         now = self.monotonic()

@@ -29,7 +29,7 @@ class Readiness(BaseModel):
 
 def health_router(store: AsyncStore) -> APIRouter:
     """`/healthz` for those who restart a process, `/readyz` for those who send it requests."""
-    router = APIRouter(tags=["health"])
+    router, asking = APIRouter(tags=["health"]), _Asking(store)
 
     @router.get("/healthz", operation_id="health", summary="Whether the process lives")
     async def health() -> Health:
@@ -42,12 +42,26 @@ def health_router(store: AsyncStore) -> APIRouter:
         responses={503: {"model": Readiness, "description": "It cannot."}},
     )
     async def readiness(response: Response) -> Readiness:
-        found = await ready(store)
+        found = await asking.ready()
         if not (found.redis and found.scripts and found.room):
             response.status_code = 503
         return found
 
     return router
+
+
+class _Asking:
+    """Those who come while Redis is being asked share the answer: this path is open to everybody, and
+    no crowd is kept from it."""
+
+    def __init__(self, store: AsyncStore) -> None:
+        self._store = store
+        self._task: asyncio.Task[Readiness] | None = None
+
+    async def ready(self) -> Readiness:
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(ready(self._store), name="ask whether Redis serves")
+        return await asyncio.shield(self._task)  # one who leaves does not end it for the others
 
 
 async def ready(store: AsyncStore) -> Readiness:

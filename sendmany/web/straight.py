@@ -7,7 +7,6 @@ without a word: the rest goes to the route, which has the words. Its answers are
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
 
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -17,14 +16,13 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as AsgiScope
 
-from producer.web.message_models import LONGEST_KEY
+from producer.web.idempotency import RawHeaders
 from sendmany.web.access import CALLER
 from sendmany.web.errors import answer_to
 from store.errors import StoreError
 from store.tokens import Scope, Token
 
-Serve = Callable[[bytes, str | None, Token], Awaitable[Response]]
-_KEY: Final = b"idempotency-key"
+Serve = Callable[[bytes, RawHeaders, Token], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +32,7 @@ class Way:
     Args:
         route: by whose name they are counted.
         scope: of the token.
-        serve: is given the body, the idempotency key of the header, and the token.
+        serve: is given the body, the headers, and the token.
     """
 
     route: Route
@@ -59,27 +57,21 @@ class Straight:
         token: Token | None = scope.get(CALLER)
         if way is None or scope["method"] != "POST" or token is None:
             return await self._app(scope, receive, send)
-        keys = [value for name, value in scope["headers"] if name == _KEY]
-        if way.scope not in token.scopes or not _is_plain(keys):
+        if way.scope not in token.scopes:
             return await self._app(scope, receive, send)
         scope["route"] = way.route
-        response = await _answer(way, receive, keys, token)
+        response = await _answer(way, receive, scope["headers"], token)
         return await response(scope, receive, send)
 
 
-async def _answer(way: Way, receive: Receive, keys: list[bytes], token: Token) -> Response:
-    key = keys[0].decode("latin-1") if keys else None
+async def _answer(way: Way, receive: Receive, headers: RawHeaders, token: Token) -> Response:
     try:
-        return await way.serve(await _body(receive), key, token)
+        return await way.serve(await _body(receive), headers, token)
     except (HTTPException, RequestValidationError, StoreError) as error:
         answer = answer_to(error)
         if answer is None:
             raise
         return answer
-
-
-def _is_plain(keys: list[bytes]) -> bool:
-    return not keys or (len(keys) == 1 and 0 < len(keys[0]) <= LONGEST_KEY)
 
 
 async def _body(receive: Receive) -> bytes:

@@ -29,6 +29,11 @@ def news(state: State, index: int = 0, *, at: int = given.NOW + 9) -> Evidence:
     return Evidence(index, 1, state, at, umid=UMID)
 
 
+def undelivered(index: int, code: int) -> Evidence:
+    """A receipt that a message was not delivered, and why."""
+    return Evidence(index, 1, State.UNDELIVERED, given.NOW + 9, code, Origin.RECEIPT, UMID)
+
+
 def tell(store: Store, lane: str, *evidence: Evidence) -> Applied:
     """Apply some evidence."""
     return store.run(apply_evidence(lane, evidence))
@@ -123,6 +128,80 @@ class TestEvidenceAfterTheEnd:
             (0, State.ACCEPTED), (1, State.SENT), (7, State.SENT),
         ]  # fmt: skip
         assert given.balanced(store, lane)
+
+
+class TestCodesOfReceipts:
+    def test_undelivered_messages_are_counted_by_code(self, store: Store) -> None:
+        lane = accepted(store, 1200)
+        told = [undelivered(i, 1018 if i % 3 else 25) for i in range(1000)]
+        tell(store, lane, *told)
+        tell(store, lane, *told, undelivered(1100, 25))
+        assert given.codes(store, lane) == {
+            "undelivered:receipt:25": 335,
+            "undelivered:receipt:1018": 666,
+        }
+
+    def test_a_receipt_that_names_no_code_is_counted_too(self, store: Store) -> None:
+        lane = accepted(store)
+        tell(store, lane, news(State.UNDELIVERED))
+        assert given.codes(store, lane) == {"undelivered:receipt:0": 1}
+
+    @pytest.mark.parametrize("together", [True, False])
+    def test_a_code_is_taken_back_when_the_message_moves_on(
+        self, store: Store, together: bool
+    ) -> None:
+        lane = accepted(store, 3)
+        told = [undelivered(0, 1018), undelivered(1, 1018), undelivered(2, 25)]
+        told += [news(State.DELIVERED, 0), news(State.READ, 2)]
+        for part in [told] if together else [[piece] for piece in told]:
+            tell(store, lane, *part)
+        assert given.codes(store, lane) == {"undelivered:receipt:1018": 1}
+
+    def test_the_first_code_of_a_message_stays(self, store: Store) -> None:
+        lane = accepted(store)
+        tell(store, lane, undelivered(0, 1018))
+        assert tell(store, lane, undelivered(0, 25)) == Applied(stale=1)
+        assert given.codes(store, lane) == {"undelivered:receipt:1018": 1}
+        assert outcome(store, lane).code == 1018
+
+    def test_what_comes_after_a_delivery_is_not_counted(self, store: Store) -> None:
+        lane = accepted(store)
+        tell(store, lane, news(State.DELIVERED), undelivered(0, 1018))
+        assert given.codes(store, lane) == {}
+
+    def test_an_early_code_counts_when_the_job_ends(self, store: Store) -> None:
+        lane, claim = given.flight(store, 3)
+        tell(store, lane, undelivered(0, 1018), undelivered(1, 25), undelivered(2, 25))
+        tell(store, lane, news(State.READ, 2))
+        assert given.codes(store, lane) == {}
+        given.settle(store, lane, claim, given.ended(State.ACCEPTED, claim.jobs))
+        assert given.counts(store, lane) == {State.UNDELIVERED: 2, State.READ: 1}
+        assert given.codes(store, lane) == {
+            "undelivered:receipt:25": 1,
+            "undelivered:receipt:1018": 1,
+        }
+        tell(store, lane, news(State.DELIVERED, 0))
+        assert given.codes(store, lane) == {"undelivered:receipt:25": 1}
+
+    def test_an_early_code_waits_as_long_as_the_job_is_tried_again(self, store: Store) -> None:
+        lane, claim = given.flight(store, 1)
+        tell(store, lane, undelivered(0, 1018))
+        what = Settlement({State.DELAYED: 1}, given.records(State.TRIED, claim.jobs))
+        what.waves = [Wave("w1", 0, claim.jobs)]
+        given.settle(store, lane, claim, what)
+        assert given.codes(store, lane) == {}
+        store.run(promote_due(lane))
+        again = given.claim(store, lane, "b2")
+        given.settle(store, lane, again, given.ended(State.ACCEPTED, again.jobs), "b2")
+        assert given.codes(store, lane) == {"undelivered:receipt:1018": 1}
+
+    def test_a_repeated_settlement_counts_an_early_code_once(self, store: Store) -> None:
+        lane, claim = given.flight(store, 1)
+        tell(store, lane, undelivered(0, 1018))
+        for verdict in ("ok", "repeat"):
+            what = given.ended(State.ACCEPTED, claim.jobs)
+            assert given.settle(store, lane, claim, what).verdict == verdict
+        assert given.codes(store, lane) == {"undelivered:receipt:1018": 1}
 
 
 class TestEvidenceWhileTheJobExists:

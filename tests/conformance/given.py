@@ -113,6 +113,11 @@ def counts(store: Store, lane: str) -> dict[State, int]:
     return report(store, lane).counts
 
 
+def codes(store: Store, lane: str) -> dict[str, int]:
+    """Why messages of a lane failed."""
+    return report(store, lane).codes
+
+
 def balanced(store: Store, lane: str) -> bool:
     """Whether every message is in one place, and the counts say so. Shown in full if not."""
     found: Recount = recount(store, lane)

@@ -13,6 +13,7 @@ from tests.conformance.enqueue_messages import TestEnqueueMessages, TestSchedule
 from tests.conformance.enqueue_rows import TestEnqueueRows
 from tests.conformance.evidence import (
     TestAnswersThatCameTooLate,
+    TestCodesOfReceipts,
     TestEvidenceAfterTheEnd,
     TestEvidenceWhileTheJobExists,
 )
@@ -55,6 +56,7 @@ __all__ = [
     "TestClaimBatch",
     "TestClose",
     "TestCloseBreaker",
+    "TestCodesOfReceipts",
     "TestCountServerError",
     "TestEndedLanes",
     "TestEnqueueMessages",

@@ -117,6 +117,21 @@ async def test_so_many_listen_at_once_and_the_next_is_told_to_come_again(
     assert statuses[-1] == 200
 
 
+async def test_a_crowd_does_not_hide_that_the_process_can_serve(
+    server: str, store: Store, token: str
+) -> None:
+    async with opened(server, token, max_requests=2) as http:
+        slow = [await _begin(http, token) for _ in range(2)]
+        async with asyncio.timeout(WAIT):
+            while (await http.get("/v1/limits")).status_code != 503:
+                pass  # until both of them are under way
+        ready = await asyncio.gather(*(http.get("/readyz") for _ in range(50)))
+        for writer in slow:
+            writer.close()
+    assert {answer.status_code for answer in ready} == {200}
+    assert ready[0].json() == {"redis": True, "scripts": True, "room": True}
+
+
 async def test_who_has_no_token_takes_no_listeners_place(
     server: str, store: Store, token: str
 ) -> None:
@@ -169,6 +184,17 @@ async def test_uploads_that_stall_are_cut_off_and_leave_room_for_others(
             assert b"The body did not come in time." in answer
         whole = await http.post("/v1/campaigns", content=HEAD + rows(5) + END, headers=FORM)
     assert (whole.status_code, whole.json()["recipients"]) == (201, 5)
+
+
+async def _begin(http: httpx.AsyncClient, token: str) -> asyncio.StreamWriter:
+    """Send all of a request but its body."""
+    _, writer = await asyncio.open_connection(http.base_url.host, http.base_url.port)
+    lines = [
+        "POST /v1/messages HTTP/1.1", "Host: a", f"Authorization: Bearer {token}",
+        f"Content-Length: {len(BODY)}", "", "",
+    ]  # fmt: skip
+    writer.write("\r\n".join(lines).encode())
+    return writer
 
 
 async def _stall(http: httpx.AsyncClient, token: str) -> bytes:

@@ -5,11 +5,13 @@ import json
 import tracemalloc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from unittest.mock import ANY
 
 import pytest
 from fastapi import FastAPI
 
 from config.settings import Settings
+from sendmany.patience import HEADER_BYTES
 from sendmany.web.app import create_app
 from store.calls import AsyncStore, Store
 from store.tokens import Scope, Token, add_token, draw_token, token_text
@@ -27,6 +29,16 @@ class Caller:
 
     def says(self, text: str) -> None:
         self.writer.write(text.encode())
+
+    async def says_until_cut(self, piece: str, most: int) -> int:
+        """Say the same again and again, so many times at most; gives how often it could be said."""
+        for times in range(most):
+            try:
+                self.says(piece)
+                await self.writer.drain()
+            except ConnectionError:
+                return times
+        return most
 
     async def hears(self) -> tuple[int, dict[str, str], bytes]:
         """Status, headers and body of an answer."""
@@ -153,6 +165,58 @@ async def test_headers_that_drip_end_the_connection(server: str, token: str) -> 
             await asyncio.wait(closed, timeout=0.02)
         assert await closed[0]
         assert await closed[1]
+
+
+@pytest.mark.parametrize("start", ["GET /", "GET /healthz HTTP/1.1\r\nX-Long: "])
+async def test_headers_may_be_so_long_and_no_longer(server: str, token: str, start: str) -> None:
+    async with application(server) as app, served(app) as port, caller(port) as one:
+        one.says(start.ljust(HEADER_BYTES, "x"))
+        await one.writer.drain()
+        one.says("x")
+        status, headers, body = await one.hears()
+        assert (status, headers["connection"]) == (431, "close")
+        assert json.loads(body) == {
+            "error": "The headers are too large: at most 65536 bytes are taken.", "problems": [],
+        }  # fmt: skip
+        assert await one.is_closed()
+
+
+async def test_what_is_just_not_too_long_is_served_on_each_request(server: str, token: str) -> None:
+    start, end = "GET /healthz HTTP/1.1\r\nHost: a\r\nX-Long: ", "\r\n\r\n"
+    async with application(server) as app, served(app) as port, caller(port) as one:
+        for _ in range(3):
+            one.says(start.ljust(HEADER_BYTES - len(end), "x") + end)
+            assert (await one.hears())[0] == 200
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        "GET /healthz HTTP/1.1\r\nX-Endless: ",
+        "POST /v1/try HTTP/1.1\r\nTransfer-Encoding: chunked\r\nAuthorization: Bearer TOKEN\r\n\r\n"
+        "1\r\n[\r\n0\r\nX-Trailer: ",
+    ],
+    ids=["a header", "a trailer"],
+)
+async def test_an_endless_header_is_cut_off_and_holds_no_memory(
+    server: str, token: str, start: str
+) -> None:
+    async with application(server) as app, served(app) as port, caller(port) as one:
+        tracemalloc.start()
+        one.says(start.replace("TOKEN", token))
+        times = await one.says_until_cut("x" * 65536, 256)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert times < 256
+        assert peak < 8 << 20
+
+
+async def test_a_large_body_is_none_of_the_headers(server: str, token: str) -> None:
+    body = json.dumps(["x" * 1000] * 1000)
+    async with application(server) as app, served(app) as port, caller(port) as one:
+        for _ in range(2):
+            one.says(_post(token, f"Content-Length: {len(body)}") + body)
+            assert await one.hears() == (200, ANY, b"1000")
 
 
 async def test_a_second_request_on_the_connection_has_its_own_time(server: str, token: str) -> None:

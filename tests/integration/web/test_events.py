@@ -16,7 +16,9 @@ from dashboard.events import Events
 from dashboard.web.events import EventStream, events_router
 from sendmany.web.errors import handle_errors
 from store.calls import AsyncStore, Store
+from store.drains import forget_active
 from store.lanes import move_lane
+from store.states import State
 from store.tokens import Scope, Token
 from tests.conformance import given
 from tests.integration.web.given import served
@@ -72,16 +74,32 @@ async def test_a_listener_gets_a_snapshot_and_changes(server: str, store: Store)
 async def test_who_comes_back_goes_on_after_the_last_event(server: str, store: Store) -> None:
     lane = given.loaded(store, 3)
     async with opened(server) as (http, _):
-        async with http.stream("GET", "/v1/events") as answer:
-            last = (await anext(told(answer)))["id"]
-        store.run(move_lane(lane, "pause"))
-        headers = {"Last-Event-ID": last}
-        async with http.stream("GET", "/v1/events", headers=headers) as answer:
-            missed = await anext(told(answer))
-        assert (missed["event"], missed["data"]["status"]) == ("campaign", "paused")
+        async with http.stream("GET", "/v1/events") as others:
+            listening = told(others)  # so somebody looks all the time
+            await anext(listening)
+            async with http.stream("GET", "/v1/events") as answer:
+                last = (await anext(told(answer)))["id"]
+            store.run(move_lane(lane, "pause"))
+            headers = {"Last-Event-ID": last}
+            async with http.stream("GET", "/v1/events", headers=headers) as answer:
+                missed = await anext(told(answer))
+            assert (missed["event"], missed["data"]["status"]) == ("campaign", "paused")
         headers = {"Last-Event-ID": "somewhere-7"}
         async with http.stream("GET", "/v1/events", headers=headers) as answer:
             assert (await anext(told(answer)))["event"] == "snapshot"
+
+
+async def test_a_campaign_that_is_named_is_told_of_though_it_has_ended(
+    server: str, store: Store
+) -> None:
+    lane, claim = given.flight(store, 3)
+    given.settle(store, lane, claim, given.ended(State.ACCEPTED, claim.jobs))
+    store.run(forget_active(lane))
+    async with opened(server) as (http, _):
+        for words, found in (({}, []), ({"campaign": "Spring"}, ["finished"])):
+            async with http.stream("GET", "/v1/events", params=words) as answer:
+                first = (await anext(told(answer)))["data"]
+                assert [one["status"] for one in first["campaigns"]] == found
 
 
 async def test_a_token_for_other_sub_accounts_is_told_nothing(server: str, store: Store) -> None:

@@ -75,7 +75,14 @@ async def following(
     events: Events, last_id: str = "", only: str | None = None, beat: float = 60
 ) -> AsyncGenerator[Event | None]:
     await events.begin()
-    return events.follow(lambda change: only in (None, change.key), last_id, beat)
+    return events.follow(lambda change: only in (None, change.key), last_id, only or "", beat)
+
+
+def finish(store: Store, lane: str) -> None:
+    """All of it is sent, and the sweep has seen that."""
+    claim = given.claim(store, lane)
+    given.settle(store, lane, claim, given.ended(State.ACCEPTED, claim.jobs))
+    store.run(forget_active(lane))
 
 
 async def test_first_comes_a_snapshot_then_each_change(store: Store, looked_at: Counting) -> None:
@@ -125,9 +132,7 @@ async def test_what_has_ended_is_told_once_more_and_left(store: Store, looked_at
     events = events_of(looked_at, looks)
     async with aclosing(await following(events)) as told:
         await anext(told)
-        claim = given.claim(store, lane)
-        given.settle(store, lane, claim, given.ended(State.ACCEPTED, claim.jobs))
-        store.run(forget_active(lane))
+        finish(store, lane)
         looks.next()
         last = await anext(told)
         assert last is not None
@@ -141,16 +146,63 @@ async def test_what_has_ended_is_told_once_more_and_left(store: Store, looked_at
 async def test_who_comes_back_is_told_what_was_missed(store: Store, looked_at: Counting) -> None:
     lane, looks = given.loaded(store, 3), Looks()
     events = events_of(looked_at, looks)
-    async with aclosing(await following(events)) as told:
-        first = await anext(told)
-        assert first is not None
-    for action in ("pause", "resume", "pause"):
-        store.run(move_lane(lane, action))
-        await events.begin()
-    async with aclosing(await following(events, first.id)) as told:
-        missed = [await anext(told) for _ in range(3)]
+    async with aclosing(await following(events)) as another:
+        await anext(another)
+        async with aclosing(await following(events)) as told:
+            first = await anext(told)
+            assert first is not None
+        for action in ("pause", "resume", "pause"):
+            store.run(move_lane(lane, action))
+            await events._look()
+        async with aclosing(await following(events, first.id)) as told:
+            missed = [await anext(told) for _ in range(3)]
     assert [one.data["status"] for one in missed if one] == ["paused", "sending", "paused"]
     assert [one.id for one in missed if one] == ["b-2", "b-3", "b-4"]
+
+
+async def test_who_was_here_before_looking_paused_gets_a_snapshot_and_then_goes_on(
+    store: Store, looked_at: Counting
+) -> None:
+    events = events_of(looked_at, Looks())
+    async with aclosing(await following(events)) as told:
+        before = await anext(told)
+        assert before is not None
+    finish(store, given.loaded(store, 3))  # nobody has heard of it
+    async with aclosing(await following(events, before.id)) as told:
+        fresh = await anext(told)
+        assert fresh is not None
+        assert (fresh.kind, fresh.data["campaigns"]) == ("snapshot", [])
+        async with aclosing(await following(events, fresh.id, beat=0)) as again:
+            assert await anext(again) is None
+
+
+async def test_a_campaign_that_is_named_is_in_the_snapshot_finished_or_not(
+    store: Store, looked_at: Counting
+) -> None:
+    lane, looks = given.loaded(store, 3), Looks()
+    events = events_of(looked_at, looks)
+    async with aclosing(await following(events, only=lane)) as told:
+        first = await anext(told)
+        assert first is not None
+    finish(store, lane)
+    for last_id in ("", first.id):
+        async with aclosing(await following(events, last_id, only=lane)) as told:
+            fresh = await anext(told)
+            assert fresh is not None
+            assert fresh.kind == "snapshot"
+            assert [one["status"] for one in fresh.data["campaigns"]] == ["finished"]
+    async with aclosing(await following(events)) as told:
+        everything = await anext(told)
+        assert everything is not None
+        assert everything.data["campaigns"] == []
+
+
+async def test_whose_campaign_cannot_be_read_is_let_go(store: Store, looked_at: Counting) -> None:
+    lane = given.loaded(store, 3)
+    finish(store, lane)
+    told = await following(events_of(looked_at, Looks()), only=lane)
+    looked_at.away = True
+    assert await anext(told, "the end") == "the end"
 
 
 @pytest.mark.parametrize(

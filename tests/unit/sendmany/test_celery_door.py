@@ -15,7 +15,7 @@ from sendmany.celery_door import take
 from store.calls import Call, Store
 from store.errors import StoreFull, StoreUnavailable
 from store.intake import Taken
-from store.lanes import list_lanes, read_counts
+from store.lanes import list_lanes, move_lane, read_counts
 from store.scripts import load_scripts
 from store.states import State
 from worker.tasks import app
@@ -108,6 +108,19 @@ def test_a_key_of_another_message_is_told(taking: Callable[..., Any]) -> None:
     with capture_logs() as lines:
         assert taking("t2", message={**OTP, "content": {"text": "x"}}, key="k") is None
     assert "was used for another message" in lines[0]["problems"]
+
+
+def test_a_day_that_was_cancelled_ends_in_a_line_of_the_log(
+    taking: Callable[..., Any], store: Flaky
+) -> None:
+    taking(message=OTP)
+    (lane,) = list_lanes(store)
+    store.run(move_lane(lane.id, "cancel"))
+    with capture_logs() as lines:
+        assert taking("t2", message=OTP) is None
+    (line,) = lines
+    assert (line["log_level"], line["event"]) == ("error", "a message was refused")
+    assert (line["task"], lane.id in line["problems"]) == ("t2", True)
 
 
 @pytest.mark.parametrize("priorities", [["urgent", "normal", "bulk"], ["urgent"]])

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 
@@ -14,6 +15,7 @@ from store.lanes import LaneStatus, find_lane, list_lanes, move_lane, read_count
 from store.reports import waiting_jobs
 from store.states import State
 from store.tokens import Scope
+from store.windows import open_windows
 from tests.unit.web_door import Door, Wakes
 
 BOUNDARY = "xyz"
@@ -65,7 +67,7 @@ async def test_an_upload_stores_a_job_for_each_good_row(
         "rejects": 1,
         "first_rejects": [{"line": 2502, "reason": answer.json()["first_rejects"][0]["reason"]}],
         "resumed": False,
-        "findings": [],
+        "findings": [{"severity": "warning", "path": "", "message": ANY}],
     }
     assert "nobody" not in answer.text
     assert store.run(read_counts(lane.id)) == {State.QUEUED: 2500}
@@ -265,8 +267,44 @@ async def test_a_token_to_read_launches_nothing(door: Door, store: Store) -> Non
 async def test_templates_that_cannot_be_looked_up_are_a_warning(door: Door) -> None:
     answer = await post(door, campaign(sub_account="Pier"), "msisdn,name\n" + people(3))
     assert answer.status_code == 201, answer.text
-    (found,) = answer.json()["findings"]
+    found = answer.json()["findings"][0]
     assert (found["severity"], "could not be looked up" in found["message"]) == ("warning", True)
+
+
+async def test_it_is_said_that_whatsapp_refuses_what_is_no_template_outside_the_window(
+    door: Door, store: Store
+) -> None:
+    rows = "msisdn,name\n" + people(3)
+    (found,) = (await post(door, campaign(), rows)).json()["findings"]
+    assert (found["severity"], found["path"]) == ("warning", "")
+    assert "no reply to Shop has been received so far" in found["message"]
+    assert "policies.window=skip" in found["message"]
+    store.run(open_windows("Shop", [("493023125000000", None)], written=True))
+    (found,) = (await post(door, campaign(name="Autumn"), rows)).json()["findings"]
+    assert "the others are skipped (policies.window=send sends it to all)" in found["message"]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {**HELLO, "channels": [{"channel": "WhatsApp"}, {"channel": "SMS"}]},
+        {"type": "template", "content": {"template": {"name": "a", "language": "en"}}},
+    ],
+    ids=["falls back to SMS", "template"],
+)
+async def test_what_needs_no_window_is_launched_without_a_word(
+    door: Door, message: dict[str, Any]
+) -> None:
+    answer = await post(door, campaign(message=message), "msisdn,name\n" + people(3))
+    assert (answer.status_code, answer.json()["findings"]) == (201, [])
+
+
+async def test_a_channel_is_spelled_as_the_provider_spells_it(door: Door) -> None:
+    message = {**HELLO, "channels": [{"channel": "whatsapp"}]}
+    answer = await post(door, campaign(message=message), "msisdn,name\n" + people(3))
+    assert answer.status_code == 422
+    (problem,) = answer.json()["problems"]
+    assert problem["path"] == "campaign.message.channels[0].channel"
 
 
 async def test_redis_going_away_in_the_middle_is_said_and_the_same_again_goes_on(

@@ -161,6 +161,34 @@ class TestOne:
         same = await house.post(message=OTP, key="a", headers={"Idempotency-Key": "a"})
         assert same.status_code == 202
 
+    async def test_a_key_of_any_letters_is_the_same_in_header_and_body(self, house: House) -> None:
+        first = await house.post(message=OTP, key="clé-🔑" + "ü" * 250)
+        header = {"Idempotency-Key": ("clé-🔑" + "ü" * 250).encode()}
+        again = await house.post(message=OTP, headers=header)
+        assert again.json() == {"id": first.json()["id"], "status": "duplicate"}
+        both = await house.post(message=OTP, key="clé-🔑" + "ü" * 250, headers=header)
+        assert both.status_code == 202
+
+    @pytest.mark.parametrize(
+        ("values", "words"),
+        [
+            (["clé".encode("latin-1")], "is not UTF-8"),
+            ([b"a", b"b"], "more than once"),
+            ([b"a", b"a"], "more than once"),
+            ([b""], "1 to 256 characters"),
+            (["ü".encode() * 257], "1 to 256 characters"),
+        ],
+    )
+    async def test_a_header_that_is_no_key_is_refused(
+        self, house: House, values: list[bytes], words: str
+    ) -> None:
+        headers = [(b"Idempotency-Key", value) for value in values]
+        answer = await house.post(message=OTP, headers=headers)
+        assert answer.status_code == 422
+        assert words in answer.json()["error"]
+        assert answer.json()["problems"][0]["path"] == "header.idempotency-key"
+        assert house.counts() == {}
+
     @pytest.mark.parametrize(
         ("body", "path"),
         [
@@ -336,6 +364,53 @@ class TestBatch:
         again = (await house.batch(*items)).json()
         assert (again["accepted"], again["duplicates"]) == (700, 500)
         assert house.counts() == {State.QUEUED: 1200}
+
+    @pytest.mark.parametrize("first", ["urgent", "normal"])
+    async def test_a_day_that_was_cancelled_refuses_its_own_items_only(
+        self, house: House, first: str
+    ) -> None:
+        await house.post(message=OTP, priority="urgent")
+        house.store.run(move_lane(list_lanes(house.store)[0].id, "cancel"))
+        others = [name for name in ("urgent", "normal", "bulk") if name != first]
+        names = [first, *others, "urgent"]
+        answer = await house.batch(*[{"message": OTP, "priority": name} for name in names])
+        assert answer.status_code == 202
+        found = BatchOut.model_validate_json(answer.content)
+        assert [one.status for one in found.results] == [
+            "conflict" if name == "urgent" else "accepted" for name in names
+        ]
+        assert (found.accepted, found.conflicts, found.unavailable) == (2, 2, 0)
+        (problem,) = found.results[names.index("urgent")].problems
+        assert problem.path == "priority"
+        assert problem.message == (
+            "Today's urgent notifications were cancelled: use another priority"
+        )
+
+    async def test_a_batch_of_a_cancelled_day_is_told_so_item_by_item(self, house: House) -> None:
+        await house.post(message=OTP)
+        house.store.run(move_lane(list_lanes(house.store)[0].id, "cancel"))
+        answer = await house.batch(*[{"message": OTP}] * 1200)
+        assert (answer.status_code, answer.json()["conflicts"]) == (202, 1200)
+
+    async def test_redis_away_after_a_cancelled_day_is_still_a_503(self, house: House) -> None:
+        await house.post(message=OTP)
+        house.store.run(move_lane(list_lanes(house.store)[0].id, "cancel"))
+        tries = 2  # of the lane that takes nothing: by our clock, and by that of Redis
+        house.troubled.fails = {house.troubled.stored + tries + 1: StoreUnavailable("away")}
+        answer = await house.batch({"message": OTP}, {"message": OTP, "priority": "bulk"})
+        assert answer.status_code == 503
+
+    async def test_a_header_with_a_key_is_refused(self, house: House) -> None:
+        answer = await house.door.http.post(
+            "/v1/messages/batch",
+            json={"messages": [{"message": OTP}]},
+            headers={"Idempotency-Key": "order-1"},
+        )
+        assert answer.status_code == 422
+        (problem,) = answer.json()["problems"]
+        assert problem["path"] == "header.idempotency-key"
+        assert "each item carries its own `key`" in answer.json()["error"]
+        assert house.counts() == {}
 
     async def test_a_batch_without_a_sound_item_stores_nothing(self, house: House) -> None:
         answer = await house.batch({"message": BAD}, {})

@@ -1,5 +1,6 @@
 """Tokens: who comes in, who does not, and what somebody without one learns."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import httpx
@@ -11,7 +12,14 @@ from starlette.types import Scope as AsgiScope
 from structlog.testing import capture_logs
 
 from config.settings import Settings
-from sendmany.web.access import AGAIN_SECONDS, REMEMBERED_SECONDS, Guard, Tokens
+from sendmany.web import access
+from sendmany.web.access import (
+    AGAIN_SECONDS,
+    HONOURED_SECONDS,
+    REMEMBERED_SECONDS,
+    Guard,
+    Tokens,
+)
 from sendmany.web.app import create_app
 from store.errors import StoreUnavailable
 from store.tokens import Scope, Token, list_tokens, revoke_token
@@ -172,6 +180,63 @@ async def test_one_that_is_remembered_costs_redis_nothing(store: Trouble) -> Non
     store.error = StoreUnavailable("away")
     assert await tokens.of(header)
     assert await tokens.of(header[:-3] + "xyz") is None  # a wrong secret does not get in by memory
+
+
+async def test_while_redis_is_away_one_that_was_seen_lately_is_honoured(store: Trouble) -> None:
+    now = 100.0
+    tokens = Tokens(store, lambda: now)
+    header = f"Bearer {await new_token(store, Scope.READ)}"
+    assert await tokens.of(header)
+    store.error = StoreUnavailable("away")
+    for seconds in (REMEMBERED_SECONDS, 60, HONOURED_SECONDS - 0.1):
+        now = 100.0 + seconds
+        assert await tokens.of(header)
+        assert await tokens.of(header[:-3] + "xyz") is None
+    now = 100.0 + HONOURED_SECONDS
+    with pytest.raises(StoreUnavailable):
+        await tokens.of(header)
+
+
+async def test_a_redis_that_hangs_is_not_waited_for_where_a_token_was_seen_lately(
+    store: Trouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 100.0
+    tokens = Tokens(store, lambda: now)
+    header = f"Bearer {await new_token(store, Scope.READ)}"
+    assert await tokens.of(header)
+    now += REMEMBERED_SECONDS
+    monkeypatch.setattr(access, "PATIENCE", 0.01)
+    monkeypatch.setattr(store, "run", lambda call: asyncio.Event().wait())
+    async with asyncio.timeout(10):
+        assert await tokens.of(header)
+
+
+async def test_one_that_was_revoked_meanwhile_is_refused_as_soon_as_redis_is_back(
+    store: Trouble,
+) -> None:
+    now = 100.0
+    tokens = Tokens(store, lambda: now)
+    header = f"Bearer {await new_token(store, Scope.READ)}"
+    assert await tokens.of(header)
+    await store.run(revoke_token(header[10:18]))
+    store.error, now = StoreUnavailable("away"), now + 60
+    assert await tokens.of(header)
+    store.error, now = None, now + REMEMBERED_SECONDS
+    assert await tokens.of(header) is None
+    store.error = StoreUnavailable("away")
+    with pytest.raises(StoreUnavailable):
+        await tokens.of(header)
+
+
+async def test_metrics_tell_that_redis_is_away(
+    reader: httpx.AsyncClient, store: Trouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(access, "REMEMBERED_SECONDS", 0.0)  # each request looks it up
+    assert "sendmany_redis_up 1.0" in (await reader.get("/metrics")).text
+    store.error = StoreUnavailable("away")
+    answer = await reader.get("/metrics")
+    assert answer.status_code == 200
+    assert "sendmany_redis_up 0.0" in answer.text
 
 
 async def test_its_use_is_noted_once_an_hour(store: Trouble) -> None:

@@ -6,8 +6,9 @@ from typing import Any
 
 from config.settings import Settings
 from config.web import Web
+from sendmany.patience import HEADER_BYTES
 from sendmany.serving import HEADER_SECONDS
-from sendmany.web.access import REMEMBERED_SECONDS
+from sendmany.web.access import HONOURED_SECONDS, REMEMBERED_SECONDS
 from sendmany.web.app import OPEN, create_app
 from sendmany.web.limits import ANSWER_SECONDS, BODIES_AT_ONCE, SLOWEST_UPLOAD
 from sendmany.web.shell import HEADERS
@@ -90,8 +91,10 @@ def test_the_page_says_the_limits_of_the_code() -> None:
         f"| {web.max_streams} a process | 503",
         f"| {web.max_connections:,} a process | closed",
         f"| {HEADER_SECONDS:g} s | closed",
+        f"| {HEADER_BYTES >> 10} KiB | 431, and closed",
         f"| {ANSWER_SECONDS:g} s | cut off",
         f"stops working within {REMEMBERED_SECONDS:g} seconds",
+        f"in the last {HONOURED_SECONDS:g} seconds is honoured",
     ):
         assert said in PAGE, said
     assert all(name in PAGE for name in HEADERS)

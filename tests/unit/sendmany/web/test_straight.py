@@ -35,7 +35,11 @@ CASES: dict[str, list[tuple[bytes, Headers]]] = {
     ],
     "empty key": [(SOUND, [("Idempotency-Key", "")])],
     "long key": [(SOUND, [("Idempotency-Key", "k" * length)]) for length in (256, 257)],
-    "key of umlauts": [(SOUND, [("Idempotency-Key", "ü" * 256)])],
+    "key not of UTF-8": [(SOUND, [("Idempotency-Key", "ü" * 256)])],
+    "key of umlauts": [
+        (json.dumps({"message": MESSAGE, "key": "ü" * 256}).encode(), []),
+        (SOUND, [("Idempotency-Key", ("ü" * 256).encode().decode("latin-1"))]),
+    ],
     "key twice": [(SOUND, [("Idempotency-Key", "a"), ("Idempotency-Key", "b")])] * 2,
     "no JSON": [(b"{", []), (b"", []), (b"\xff", []), (b"[" * 100_000, []), (b"null", [])],
     "odd": [(json.dumps({"message": ODD}).encode(), []), (b'{"message": {}, "x": 1}', [])],
@@ -108,6 +112,27 @@ async def test_it_answers_as_the_route_does(both: Both, case: str, pieces: bool)
         sent = [(name.encode(), value.encode("latin-1")) for name, value in headers]
         straight, route = await both.post(body, sent, Scope.ENQUEUE, pieces=pieces)  # type: ignore[arg-type]
         assert straight == route
+
+
+async def test_a_key_in_utf8_is_the_same_in_header_and_body(both: Both) -> None:
+    body = json.dumps({"message": MESSAGE, "key": "clé"}).encode()
+    first = await both.post(body, [], Scope.ENQUEUE)
+    header = [(b"idempotency-key", "clé".encode())]
+    again = await both.post(SOUND, header, Scope.ENQUEUE)  # type: ignore[arg-type]
+    for (_, stored, _), (status, known, _) in zip(first, again, strict=True):
+        assert (status, json.loads(known)["status"]) == (202, "duplicate")
+        assert json.loads(known)["id"] == json.loads(stored)["id"]
+
+
+@pytest.mark.parametrize("keys", [[b"a", b"b"], ["clé".encode("latin-1")], [b""], [b"k" * 257]])
+async def test_a_header_that_is_no_key_is_refused_on_both_ways(
+    both: Both, keys: list[bytes]
+) -> None:
+    header = [(b"idempotency-key", key) for key in keys]
+    straight, route = await both.post(SOUND, header, Scope.ENQUEUE)  # type: ignore[arg-type]
+    assert straight == route
+    assert straight[0] == 422
+    assert b"The header Idempotency-Key " in straight[1]
 
 
 @pytest.mark.parametrize(
