@@ -7,6 +7,9 @@ from difflib import get_close_matches
 from typing import Any
 
 PLACEHOLDER = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
+_LONE = re.compile(r"\{\{|\{\s*[\w .-]{1,60}\s*\}\}")
+"""What looks like a mistyped placeholder. Braces of other texts, such as JSON in a string, may stay."""
+_AROUND = 20  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +18,16 @@ class Placeholder:
 
     path: str  # such as content.template.components[0].parameters[1].text
     column: str
+
+
+class BrokenPlaceholder(ValueError):
+    """A text holds `{{` that belongs to no placeholder, or `{column}}`."""
+
+    def __init__(self, path: str, excerpt: str) -> None:
+        super().__init__(
+            f'{path} has a placeholder that is not whole, at "{excerpt}": write {{{{column}}}}'
+        )
+        self.path = path
 
 
 class UnknownColumns(ValueError):
@@ -29,15 +42,17 @@ class UnknownColumns(ValueError):
 
 def find_placeholders(value: Any, path: str = "") -> Iterator[Placeholder]:
     """Every placeholder in `value`, in the order in which a reader meets them."""
-    if isinstance(value, str):
-        for match in PLACEHOLDER.finditer(value):
-            yield Placeholder(path, match[1])
-    elif isinstance(value, Mapping):
-        for key, member in value.items():
-            yield from find_placeholders(member, f"{path}.{key}" if path else str(key))
-    elif isinstance(value, list | tuple):
-        for index, item in enumerate(value):
-            yield from find_placeholders(item, f"{path}[{index}]")
+    for place, text in _texts(value, path):
+        for match in PLACEHOLDER.finditer(text):
+            yield Placeholder(place, match[1])
+
+
+def check_whole(message: Mapping[str, Any]) -> None:
+    """Raise BrokenPlaceholder when double braces are no placeholder: they would go out as they are."""
+    for path, text in _texts(message):
+        rest = PLACEHOLDER.sub(lambda match: " " * len(match[0]), text)
+        if lone := _LONE.search(rest):
+            raise BrokenPlaceholder(path, _excerpt(text, lone.start()))
 
 
 def check_columns(message: Mapping[str, Any], columns: Sequence[str]) -> tuple[str, ...]:
@@ -61,6 +76,23 @@ def fill_placeholders(value: Any, fill: Callable[[str, str, str], str], key: str
     if isinstance(value, list | tuple):
         return [fill_placeholders(item, fill, key) for item in value]
     return value
+
+
+def _texts(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Every string in `value`, with its place."""
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, Mapping):
+        for key, member in value.items():
+            yield from _texts(member, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            yield from _texts(item, f"{path}[{index}]")
+
+
+def _excerpt(text: str, start: int) -> str:
+    """What stands around a place of a text."""
+    return " ".join(text[max(0, start - _AROUND) : start + _AROUND].split())
 
 
 def _complaint(placeholder: Placeholder, columns: Sequence[str]) -> str:

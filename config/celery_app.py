@@ -4,11 +4,13 @@ Celery messages are wake-ups and nothing more: losing one or getting it twice do
 jobs, leases and retries are kept in the store. So there is no result backend, no ETA and no countdown.
 """
 
+from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 from typing import Any
 
 from celery import Celery
+from celery.signals import worker_shutting_down
 from kombu import Exchange, Queue
 from kombu.exceptions import OperationalError
 
@@ -74,6 +76,15 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
             "health_check_interval": 10,
         },
     }
+
+
+def when_told_to_stop(note: Callable[[str], None]) -> None:
+    """Have `note` called with the signal that ends the worker of this process, such as `SIGINT`."""
+
+    def tell(sig: str, **_: Any) -> None:
+        note(sig)
+
+    worker_shutting_down.connect(tell, weak=False)
 
 
 def _queue(name: str) -> Queue:

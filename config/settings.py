@@ -6,16 +6,20 @@ explained in `config/sendmany.example.toml`. What neither of them says is taken 
 that runs in the state directory, so that other commands find its server and its sandbox.
 """
 
+import errno
 import os
 import re
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+from phonenumbers import SUPPORTED_REGIONS
 from pydantic import (
     Field,
     PositiveFloat,
     ValidationError,
+    field_validator,
     model_validator,
 )
 from pydantic_settings import (
@@ -66,7 +70,7 @@ class Settings(BaseSettings):
     sub_accounts: dict[SubAccountId, SubAccount] = {}
     default_sub_account: SubAccountId | None = None
     """Used where none is named; not needed when there is only one."""
-    default_region: str | None = Field(default=None, pattern=r"^[A-Z]{2}$")
+    default_region: str | None = None
     """Country of national numbers in recipient files, such as `GB`."""
     retention_days: PositiveFloat = 30
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
@@ -80,6 +84,13 @@ class Settings(BaseSettings):
     webhooks: Webhooks = Webhooks()
     opt_outs: OptOuts = OptOuts()
     web: Web = Web()
+
+    @field_validator("default_region")
+    @classmethod
+    def _region_is_known(cls, region: str | None) -> str | None:
+        if region is None or region.upper() in SUPPORTED_REGIONS:
+            return region and region.upper()
+        raise ValueError(f"{region!r} is no region: give two letters such as GB")
 
     @model_validator(mode="after")
     def _default_exists(self) -> "Settings":
@@ -121,7 +132,7 @@ class Settings(BaseSettings):
         if not self.sub_accounts:
             raise SettingsError(
                 "No sub-account is configured: add [sub_accounts.NAME] to sendmany.toml "
-                "(see config/sendmany.example.toml), or try `sendmany up --sandbox`."
+                "(see config/sendmany.example.toml of the repository), or try `sendmany up --sandbox`."
             )
         name = wanted or self.default_sub_account
         if name is None and len(self.sub_accounts) == 1:
@@ -143,9 +154,28 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Environment first, then the TOML file, then a `sendmany up` that runs in `state_dir`."""
         toml = TomlConfigSettingsSource(settings_cls, toml_file=config_file())
-        home = {"state_dir": ".sendmany", **toml(), **env_settings()}["state_dir"]
-        running = InitSettingsSource(settings_cls, read_note(Path(home)).get("settings", {}))
+        given = {"state_dir": ".sendmany", **toml(), **env_settings()}
+        running = InitSettingsSource(settings_cls, _offered(given))
         return init_settings, env_settings, toml, running
+
+
+def _offered(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that a running `sendmany up` offers.
+
+    Raises:
+        SettingsError: nobody can tell whether one runs, and no other server is configured.
+    """
+    home = Path(given["state_dir"])
+    try:
+        offered: dict[str, Any] = read_note(home).get("settings", {})
+    except PermissionError as error:
+        if "redis_url" in given:
+            return {}
+        raise SettingsError(
+            f"The state directory {home} cannot be read: {error.strerror}. Make it readable for you, or "
+            "name another one with SENDMANY_STATE_DIR."
+        ) from error
+    return offered
 
 
 def config_file() -> Path | None:
@@ -154,7 +184,7 @@ def config_file() -> Path | None:
     if named:
         return Path(named)
     here = Path("sendmany.toml")
-    return here if here.is_file() else None
+    return here if os.path.lexists(here) else None
 
 
 @cache
@@ -162,13 +192,17 @@ def load_settings() -> Settings:
     """Read the settings once a process.
 
     Raises:
-        SettingsError: the file is missing or a value does not fit; names each place.
+        SettingsError: the file is missing or cannot be read, or a value does not fit; names each place.
     """
     path = config_file()
-    if path is not None and not path.is_file():
-        raise SettingsError(f"SENDMANY_CONFIG names {path}, which does not exist.")
     try:
+        _see_that_there(path)
         return Settings()
+    except OSError as error:
+        raise SettingsError(
+            f"The settings cannot be read ({path or 'environment'}): {error.strerror}. Make it a file "
+            "that you may read, or name another one with SENDMANY_CONFIG."
+        ) from error
     except ValidationError as error:
         raise SettingsError(_explain(error, path)) from error
     except SourceError as error:  # in the environment, tables and lists are JSON
@@ -179,6 +213,17 @@ def load_settings() -> Settings:
         raise SettingsError(
             f"The settings cannot be read ({path or 'environment'}): {error}"
         ) from error
+
+
+def _see_that_there(path: Path | None) -> None:
+    """Raise SettingsError or OSError if there is no such file; what is no file would be passed over."""
+    if path is None or path.is_file():
+        return
+    if not path.exists():
+        raise SettingsError(f"SENDMANY_CONFIG names {path}, which does not exist.")
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    raise OSError(errno.EINVAL, "it is no regular file")
 
 
 def _variable(error: Exception) -> str:

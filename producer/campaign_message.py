@@ -7,7 +7,7 @@ from typing import Any
 from chatapps.compiled import RESERVED, CompiledContent, UnknownColumns, compile_content
 from chatapps.messages import MessageError, read_message_body
 from chatapps.messages.json_text import parse_object
-from chatapps.placeholders import check_columns
+from chatapps.placeholders import BrokenPlaceholder, check_columns, check_whole
 from chatapps.stand_ins import fill_with_stand_ins, with_placeholders
 from producer.errors import InputError
 
@@ -38,13 +38,15 @@ def refuse_ours(message: Mapping[str, Any]) -> None:
 def prepare(message: Mapping[str, Any], columns: Sequence[str]) -> CompiledContent:
     """Compile the content of a campaign whose recipients have `columns`, and check it once.
 
-    Raises InputError for an unknown column or a message that the provider would refuse.
+    Raises InputError for an unknown column, a placeholder that is not whole, or a message that the
+    provider would refuse.
     """
     try:
         check_columns(message, columns)
+        check_whole(message)
         body = read_message_body(fill_with_stand_ins(message))
         content = compile_content(with_placeholders(body.emit(), message), columns)
-    except UnknownColumns as error:
+    except (UnknownColumns, BrokenPlaceholder) as error:
         raise InputError(f"the message cannot be filled in: {error}") from error
     except MessageError as error:
         raise InputError(f"the provider would refuse the message: {error}") from error

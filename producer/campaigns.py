@@ -5,19 +5,24 @@ again goes on where the first launch was: the store keeps how far the file has b
 step that adds the jobs.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from chatapps.compiled import CompiledContent
 from producer.campaign_message import load_message_file, prepare
+from producer.campaign_names import RULE, is_name
+from producer.errors import InputError
 from producer.loading import add_chunks, call_workers, end_of_file
 from producer.recipients import Position, RecipientFile
-from producer.rejects import RejectWriter
+from producer.rejects import Reject, RejectWriter, see_that_writable
 from producer.wake import SendDrain
 from store.calls import Store
 from store.lanes import Lane, Policies, Priority, find_lane
 from store.opening import CampaignPlan, open_campaign
+
+LOOKED_AT = 5000
+"""Rows, one of which must be usable; else the way of reading the file is wrong, rather than the rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,11 @@ class Launch:
     policies: Policies = Policies()
     send_while_loading: bool = False
     rejects: Path | None = None  # default: beside the recipient file
+
+    @property
+    def rejects_file(self) -> Path:
+        """Where rows that cannot be used are listed."""
+        return self.rejects or self.recipients.with_suffix(".rejects.csv")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +87,45 @@ def check(launch: Launch) -> Prepared:
     Raises:
         InputError: what is wrong, where, and what to do.
     """
+    _check_name(launch.name)
     message = load_message_file(launch.message)
     file = RecipientFile.open(launch.recipients, launch.number_column, launch.default_region)
     content = prepare(message, file.columns)
     # Another column or region makes other recipients of the same bytes.
     source = f"{file.fingerprint()}:{file.number_column}:{file.default_region or ''}"
+    _see_that_some_row_is_usable(file, content.columns)
+    see_that_writable(launch.rejects_file)
     return Prepared(launch, file, content, source)
+
+
+def _check_name(name: str) -> None:
+    if not is_name(name):
+        raise InputError(RULE)
+
+
+def _see_that_some_row_is_usable(file: RecipientFile, columns: Sequence[str]) -> None:
+    """Raise InputError if none of the first rows is: the campaign would be over, and its name taken."""
+    rejects: list[Reject] = []
+    for chunk in file.chunks(columns):
+        if chunk.lines:
+            return
+        rejects += chunk.rejects
+        if len(rejects) >= LOOKED_AT:
+            break
+    if rejects:
+        raise InputError(f"{file.path}: {_why_none(file, rejects)}")
+
+
+def _why_none(file: RecipientFile, rejects: Sequence[Reject]) -> str:
+    first, region = rejects[0], file.default_region
+    many = len(rejects) > 1
+    none = f"none of the first {len(rejects):,} rows can" if many else "its only row cannot"
+    return (
+        f"{none} be used (line {first.line}: {first.reason}). "
+        f'The numbers are read from the column "{file.number_column}"'
+        f"{f', as those of {region}' if region else ''}: mend the file, or give another --number-column"
+        f" or {'another ' if region else ''}--region, such as GB"
+    )
 
 
 def run(
@@ -112,7 +155,7 @@ def run(
         ),
     )
     lane = find_lane(store, lane_id)
-    rejects_file = launch.rejects or launch.recipients.with_suffix(".rejects.csv")
+    rejects_file = launch.rejects_file
     if not lane.loaded:
         with RejectWriter(rejects_file, after_line=lane.line) as writer:
             _load(store, lane, prepared, writer, send_drain, on_progress)

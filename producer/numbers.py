@@ -24,7 +24,10 @@ _E164_START = re.compile(r"\+[0-9]{3}")
 _MAIN_REGION = {str(code): regions[0] for code, regions in COUNTRY_CODE_TO_REGION_CODE.items()}
 
 _FEWEST_DIGITS, _MOST_DIGITS = 8, 15
-_NO_REGION = "read as international: write it with + and the country code, or give a default region"
+_NO_REGION = (
+    "read as international: write it with + and the country code, or say the country of numbers "
+    "without one (--region GB, or default_region)"
+)
 
 _REASONS = {
     ValidationResult.INVALID_COUNTRY_CODE: "the country code is unknown",

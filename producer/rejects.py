@@ -2,8 +2,10 @@
 
 import csv
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import TextIO
@@ -11,6 +13,7 @@ from typing import TextIO
 from producer.errors import InputError
 
 _HEADER = ["line", "number", "reason"]
+_LONGEST_HEADER = 100  # bytes that are looked at, to tell a list of rejects from another file
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,19 @@ class Reject:
     reason: str
 
 
+def see_that_writable(path: Path) -> None:
+    """Make sure that rejects can be listed there; leaves what is there as it is.
+
+    Raises:
+        InputError: the directory is missing, the disk is full, or something else is there.
+    """
+    with _told(path):
+        if _is_ours(path):
+            path.open("ab").close()
+        with _beside(path) as (_, stream):
+            csv.writer(stream).writerow(_HEADER)
+
+
 class RejectWriter:
     """Writes rejects to a CSV file, which is made at the first of them."""
 
@@ -29,31 +45,29 @@ class RejectWriter:
         """Go on after line `after_line` of the recipient file; 0 starts afresh.
 
         What an earlier run wrote about later lines is dropped: it will be written again.
-        Raises InputError when `path` is a file that is not a list of rejects.
+        Raises InputError when `path` is a file that is not a list of rejects, or cannot be written.
         """
         self.path = path
-        kept = [reject for reject in _read(path) if reject.line <= after_line]
-        self.count = len(kept)  # rejects in the file
         self._stream: TextIO | None = None
-        if kept:
-            _replace(path, kept)
-        else:
-            path.unlink(missing_ok=True)
+        with _told(path):
+            self.count = _keep(path, after_line)  # rejects in the file
 
     def write(self, rejects: Iterable[Reject]) -> None:
-        """Add to the file; what is written outlives this process."""
+        """Add to the file; what is written outlives this process. Raises InputError."""
         rows = [_row(reject) for reject in rejects]
         if not rows:
             return
-        stream = self._open()
-        csv.writer(stream).writerows(rows)
-        stream.flush()
+        with _told(self.path):
+            stream = self._open()
+            csv.writer(stream).writerows(rows)
+            stream.flush()
         self.count += len(rows)
 
     def close(self) -> None:
         if self._stream is not None:
-            self._stream.close()
-            self._stream = None
+            stream, self._stream = self._stream, None
+            with _told(self.path):
+                stream.close()
 
     def __enter__(self) -> "RejectWriter":
         return self
@@ -68,40 +82,88 @@ class RejectWriter:
 
     def _open(self) -> TextIO:
         if self._stream is None:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
             self._stream = self.path.open("a", newline="", encoding="utf-8")
             if not self.count:
                 csv.writer(self._stream).writerow(_HEADER)
         return self._stream
 
 
-def _read(path: Path) -> list[Reject]:
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Errors of the system become one sentence."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be written: {error.strerror or error}; launch again with --rejects FILE"
+        ) from error
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a list of rejects is there; raises InputError when something else is."""
+    if not path.exists():
+        return False
+    if path.is_dir():
+        raise InputError(f"{path} is a directory: name a file with --rejects")
+    if not path.is_file():  # some of them can be read without end
+        raise InputError(f"{path} is no regular file: name one with --rejects")
+    with path.open("rb") as stream:
+        first = stream.readline(_LONGEST_HEADER).rstrip(b"\r\n")
+    if first not in (b"", ",".join(_HEADER).encode()):
+        raise _not_ours(path)
+    return True
+
+
+def _keep(path: Path, after_line: int) -> int:
+    """Keep the rejects up to a line of the recipient file; returns how many there are."""
+    if not _is_ours(path):
+        return 0
+    n = 0
+    if after_line:
+        with _beside(path) as (new, stream):
+            n = _copy(_read(path), after_line, stream)
+            stream.flush()
+            if n:
+                os.replace(new, path)
+    if not n:
+        path.unlink()
+    return n
+
+
+@contextmanager
+def _beside(path: Path) -> Iterator[tuple[Path, TextIO]]:
+    """A new file in the same directory, which is gone at the end unless it was given another name."""
+    new = path.with_name(path.name + ".new")
+    try:
+        with new.open("w", newline="", encoding="utf-8") as stream:
+            yield new, stream
+    finally:
+        new.unlink(missing_ok=True)
+
+
+def _copy(rejects: Iterable[Reject], after_line: int, stream: TextIO) -> int:
+    writer, n = csv.writer(stream), 0
+    writer.writerow(_HEADER)
+    for reject in rejects:
+        if reject.line <= after_line:
+            writer.writerow(_row(reject))
+            n += 1
+    return n
+
+
+def _read(path: Path) -> Iterator[Reject]:
     """The rejects in the file; passes over a last line that a killed process left unfinished."""
     try:
         with path.open(newline="", encoding="utf-8") as stream:
-            rows = list(csv.reader(stream))
-    except FileNotFoundError:
-        return []
-    except (OSError, ValueError, csv.Error) as error:
+            for row in islice(csv.reader(stream), 1, None):
+                if len(row) == len(_HEADER) and row[0].isdecimal():
+                    yield Reject(int(row[0]), row[1] or None, row[2])
+    except (ValueError, csv.Error) as error:
         raise _not_ours(path) from error
-    if rows and rows[0] != _HEADER:
-        raise _not_ours(path)
-    return [
-        Reject(int(row[0]), row[1] or None, row[2])
-        for row in rows[1:]
-        if len(row) == len(_HEADER) and row[0].isdecimal()
-    ]
 
 
 def _not_ours(path: Path) -> InputError:
     return InputError(f"{path} is not a list of rejects and is not overwritten: move it away")
-
-
-def _replace(path: Path, rejects: Iterable[Reject]) -> None:
-    new = path.with_name(path.name + ".new")
-    with new.open("w", newline="", encoding="utf-8") as stream:
-        csv.writer(stream).writerows([_HEADER, *map(_row, rejects)])
-    os.replace(new, path)
 
 
 def _row(reject: Reject) -> list[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import redis
 
-from sendmany.processes import STOP_SECONDS, Child, ProcessError, Wait, start
+from sendmany.processes import STOP_SECONDS, Child, ProcessError, Wait, make_directory, start
 
 START_SECONDS = 30.0
 LONGEST_SOCKET_PATH = 100  # the system's limit is 104 to 108 bytes
@@ -61,8 +61,8 @@ class EmbeddedServer:
         Raises:
             ProcessError: no server program was found, or it did not come up; says where its log is.
         """
-        self._home.mkdir(parents=True, exist_ok=True)
-        self._socket.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_directory(self._home)
+        make_directory(self._socket.parent, mode=0o700)
         self._child = start([str(find_server()), *self._arguments()], self.log)
         give_up = time.monotonic() + START_SECONDS
         client = redis.Redis(unix_socket_path=str(self._socket))

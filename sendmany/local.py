@@ -8,7 +8,9 @@ that the sandbox knows where to post before it runs.
 
 import json
 import os
+import shutil
 import socket
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,13 +19,15 @@ from typing import Any
 
 from config.settings import Settings, load_settings
 from sendmany.embedded import EmbeddedServer
-from sendmany.processes import Child, ProcessError, Wait, last_line, python, start
+from sendmany.processes import Child, ProcessError, Wait, last_line, make_directory, python, start
 from sendmany.sockets import address, listen, listen_or_anywhere
 
 SANDBOX_ID = "sandbox"
 SANDBOX_KEY = "sandbox-key"
 NO_LIMITS = {"messages_per_second": 0, "requests_per_second": 0}
 START_SECONDS = 20.0
+LONGEST_HOME = 50
+"""Characters of a directory in which workers make sockets: their names take 50 more, of 104 at most."""
 SUB_ACCOUNTS = "SENDMANY_SUB_ACCOUNTS"
 
 
@@ -87,6 +91,7 @@ class Local:
         self._listener: socket.socket | None = None
         self.sandbox: Child | None = None
         self.worker: Child | None = None
+        self._tmp: str | None = None
         self.web_url = ""
         self.receiver_url = ""
         self.sandbox_url = ""
@@ -135,11 +140,22 @@ class Local:
             "--loglevel", "WARNING", "--without-gossip", "--without-mingle",
             "--hostname", f"sendmany-{os.getpid()}@%h",
         )  # fmt: skip
+        settings = {"SENDMANY_STATE_DIR": str(self._plan.home), **self.environment}
         return start(
             python("sendmany.worker_process", *options),
             self.worker_log,
-            env={**os.environ, "SENDMANY_STATE_DIR": str(self._plan.home), **self.environment},
+            env={**os.environ, **settings, **self._temporary()},
         )
+
+    def _temporary(self) -> dict[str, str]:
+        """Where workers put their temporary files, among them sockets: their paths must stay short."""
+        home = self._plan.home
+        if len(str(home)) > LONGEST_HOME:
+            return {}
+        if self._tmp is None:
+            make_directory(home)
+            self._tmp = tempfile.mkdtemp(prefix="tmp-", dir=home)
+        return {"TMPDIR": self._tmp}
 
     def start_web(self) -> Child:
         """Start a web process with the environment of this plan, on the socket that is kept open."""
@@ -210,6 +226,8 @@ class Local:
         if self.worker is not None:
             seconds = self._plan.patience if patience is None else patience
             self.worker.stop(seconds, in_a_hurry=in_a_hurry)
+        if self._tmp is not None:  # a worker that was killed leaves a directory there
+            shutil.rmtree(self._tmp, ignore_errors=True)
         if self.sandbox is not None:
             self.sandbox.stop(0.5)
         if self.web is not None:

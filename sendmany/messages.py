@@ -1,13 +1,15 @@
 """One message from what a person types, and the wait for its end."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from chatapps.placeholders import find_placeholders
 from dashboard.fates import is_final
 from producer.campaign_message import load_message_file
 from producer.errors import BadRow, InputError
+from producer.numbers import mask
 from producer.people_file import read_person
 from store.calls import Store
 from store.lanes import Lane
@@ -24,28 +26,43 @@ def message_for(recipient: str, text: str | None, file: Path | None) -> dict[str
         recipient: as `recipient_of` gives it.
 
     Raises:
-        InputError: neither or both of text and file, or the file is no message.
+        InputError: neither or both of text and file, the file is no message, or it waits for columns.
     """
     if (text is None) == (file is None):
         raise InputError("Say what to send: either --text or --message")
     user = {"msisdn": f"+{recipient}"} if recipient.isdecimal() else {"channelUserId": recipient}
     if text is not None:
-        return {"user": user, "type": "text", "content": {"text": text}}
-    assert file is not None
-    return {"user": user, **load_message_file(file)}
+        message: Mapping[str, Any] = {"type": "text", "content": {"text": text}}
+    else:
+        assert file is not None
+        message = load_message_file(file)
+    _refuse_columns(message)
+    return {"user": user, **message}
+
+
+def _refuse_columns(message: Mapping[str, Any]) -> None:
+    """A campaign's message, taken for a single one, would go out with its placeholders in it."""
+    if found := next(find_placeholders(message), None):
+        raise InputError(
+            f"A single message has no columns, so {{{{{found.column}}}}} at {found.path} cannot be "
+            "filled in: write what it stands for, or launch a campaign"
+        )
 
 
 def recipient_of(text: str, region: str | None) -> str:
     """A phone number as digits of E.164, or the id of a user of a channel as it is.
 
     Raises:
-        InputError: it is neither; says why, without the number.
+        InputError: it is neither; says which one and why, without most of its digits.
     """
     try:
         return read_person(text, region)
     except BadRow as bad:
         if not bad.number:
-            raise InputError(f"This cannot be used: {bad.reason}") from bad
+            raise InputError(
+                f'"{mask(text)}" is no phone number, nor a user id: write a number with + and the '
+                "country code, such as +442079460123"
+            ) from bad
         raise InputError(f"{bad.number} is no phone number: {bad.reason}") from bad
 
 

@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import BinaryIO, NoReturn
 
 STOP_SECONDS = 3.0
 _STEP = 0.02
@@ -93,10 +93,9 @@ def start(
     """Start a process that writes to a log file.
 
     Raises:
-        ProcessError: it cannot be run at all.
+        ProcessError: it cannot be run at all, or its log cannot be written.
     """
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab") as output:
+    with _opened(log) as output:
         try:
             process = subprocess.Popen(
                 command,
@@ -113,6 +112,22 @@ def start(
     return Child(process, Path(command[0]).name)
 
 
+def _opened(log: Path) -> BinaryIO:
+    make_directory(log.parent)
+    try:
+        return log.open("ab")
+    except OSError as error:
+        raise ProcessError(f"{log} cannot be written: {error.strerror}.") from error
+
+
+def make_directory(path: Path, mode: int = 0o777) -> None:
+    """Make a directory and those above it, if they are not there; raises ProcessError."""
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=mode)
+    except OSError as error:
+        raise ProcessError(f"{path} cannot be made: {error.strerror}.") from error
+
+
 def python(module: str, *arguments: str) -> list[str]:
     """The command that runs one of our modules.
 
@@ -122,10 +137,18 @@ def python(module: str, *arguments: str) -> list[str]:
 
 
 def become(command: Sequence[str], env: Mapping[str, str]) -> NoReturn:
-    """Run the command in place of this process."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os.execve(command[0], list(command), dict(env))  # noqa: S606 (by list, without a shell)
+    """Run the command in place of this process.
+
+    Ctrl-C is held back, for the command to let it through when it can bear it: a Python that is told
+    to stop while it starts answers with a traceback.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        os.execve(command[0], list(command), dict(env))  # noqa: S606 (by list, without a shell)
+    finally:  # it did not happen
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def last_line(log: Path) -> str:

@@ -24,6 +24,7 @@ from sendmany.local import (
 from sendmany.processes import ProcessError, Wait
 from sendmany.workers import wait_for_loops
 
+STATE_DIR = "SENDMANY_STATE_DIR"
 START_SECONDS = 30.0
 
 
@@ -35,11 +36,12 @@ class UpPlan:
     sandbox: Sandbox | None
     worker_processes: int
     webhooks: bool = False  # receive them even where no authorization is configured
+    found_here: bool = True  # by other commands in the same directory, without being told
 
 
 def local_plan(plan: UpPlan, settings: Settings) -> LocalPlan:
     """The processes: a server of our own unless one is configured."""
-    environment, receiver = {"SENDMANY_STATE_DIR": str(plan.home)}, _receiver(plan, settings)
+    environment, receiver = {STATE_DIR: str(plan.home)}, _receiver(plan, settings)
     if receiver:
         environment["SENDMANY_WEBHOOKS__RECEIVED"] = "true"
     account = settings.sub_accounts.get(SANDBOX_ID)

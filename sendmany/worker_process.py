@@ -2,18 +2,43 @@
 
 Celery looks for the application in the working directory first, and `worker` and `config` are names
 that other projects use too. Ours is imported before Celery gets to look.
+
+Until Celery hears Ctrl-C itself, which takes a second, there is nothing to settle: it ends us at once.
 """
 
-import runpy
+import os
+import signal
 import sys
 
-import worker.celery  # noqa: F401
+
+def _end(number: int, _frame: object) -> None:
+    os._exit(128 + number)
+
+
+if __name__ == "__main__":  # before the imports, which take most of that second
+    signal.signal(signal.SIGINT, _end)
+    # `sendmany worker` has held Ctrl-C back until here.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+import runpy  # noqa: E402
+
+import worker.celery  # noqa: E402, F401
+from config.celery_app import when_told_to_stop  # noqa: E402
 
 
 def main() -> None:
-    """Run Celery's own command line."""
-    sys.argv = ["celery", "-A", "worker", "worker", *sys.argv[1:]]
-    runpy.run_module("celery", run_name="__main__")
+    """Run Celery's own command line, which calls itself what people have typed."""
+    sys.argv = ["sendmany", "-A", "worker", "worker", *sys.argv[1:]]
+    # Or it would call itself `python -m sendmany.…`, which is no command.
+    sys.modules["__main__"].__package__ = ""
+    told: list[str] = []
+    when_told_to_stop(told.append)
+    try:
+        runpy.run_module("celery", run_name="__main__")
+    except SystemExit:
+        if "SIGINT" in told:  # a clean end, which Celery calls a failure
+            sys.exit(128 + signal.SIGINT)
+        raise
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from starlette.requests import ClientDisconnect
 
 from chatapps.compiled import CompiledContent
 from chatapps.messages import MessageError
-from chatapps.placeholders import Placeholder, UnknownColumns
+from chatapps.placeholders import BrokenPlaceholder, Placeholder, UnknownColumns
 from chatapps.preflight import Finding, Severity
 from config.sections import SettingsError
 from config.settings import Settings
@@ -200,6 +200,8 @@ def _unusable(error: InputError) -> HTTPException:
         ]
         return _refused(str(error), unknown)
     sentence = _in_our_words(str(error))
+    if isinstance(error.__cause__, BrokenPlaceholder):
+        return _refused(sentence, [(_under("campaign.message", error.__cause__.path), sentence)])
     return _refused(sentence, [("recipients", sentence)])
 
 

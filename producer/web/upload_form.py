@@ -4,17 +4,28 @@ import json
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, Final, Literal, cast
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from chatapps.messages import MessageError
 from chatapps.messages.json_text import parse_object
 from chatapps.messages.problems import Problem
 from config.sections import SubAccountId
+from producer.campaign_names import LONGEST_NAME, RULE, is_name
 from producer.web.form_parts import FormError, PartBegins, PartEnds, PartEvent
 
 MOST_FORM_BYTES: Final = 1024 * 1024
+
+
+def _printable(name: str) -> str:
+    if not is_name(name):
+        raise ValueError(RULE)
+    return name
+
+
 CampaignName = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_NAME),
+    AfterValidator(_printable),
 ]
 
 

@@ -1,5 +1,10 @@
 """The commands put together, and the one place where errors become a sentence."""
 
+import errno
+import os
+import sys
+from typing import TextIO
+
 import typer
 
 from chatapps.management import ProviderError
@@ -40,6 +45,9 @@ TOLD = (
 )
 """Errors whose text is written for the person at the terminal."""
 
+_OUTPUT = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
+"""What a system answers, without the name of a file, to whoever writes to a full or closed output."""
+
 app = typer.Typer(
     name="sendmany",
     help="Sends one message to each of very many people over the 8x8 Chat Apps API, and can say "
@@ -74,12 +82,46 @@ app.command("doctor", rich_help_panel=_RUN)(doctor.doctor)
 
 def run() -> int:
     """Run what the command line says; usage errors are told by typer, with exit code 2."""
+    _have_outputs()
     try:
-        app(prog_name="sendmany")
+        try:
+            app(prog_name="sendmany")
+        except SystemExit:  # how typer ends, well or not
+            sys.stdout.flush()
+            raise
     except TOLD as error:
         say(f"sendmany: {sentence(str(error))}")
         return 1
+    except OSError as error:
+        _write_no_more()
+        if error.errno == errno.EPIPE:  # whoever read has seen enough
+            return 1
+        say(f"sendmany: {sentence(_what_the_system_refuses(error))}")
+        return 1
     return 0
+
+
+def _have_outputs() -> None:
+    """Where a shell has closed an output (`>&-`), what goes there goes nowhere."""
+    sys.stdout = sys.stdout or _nowhere()
+    sys.stderr = sys.stderr or _nowhere()
+
+
+def _write_no_more() -> None:
+    """Forget what could not be written, or Python tries once more at the end and complains."""
+    sys.stdout = _nowhere()
+
+
+def _nowhere() -> TextIO:
+    return open(os.devnull, "w", encoding="utf-8")
+
+
+def _what_the_system_refuses(error: OSError) -> str:
+    if error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    if error.errno in _OUTPUT:
+        return f"The output cannot be written: {error.strerror}"
+    return f"The system refuses: {error.strerror or error}"
 
 
 def sentence(text: str) -> str:

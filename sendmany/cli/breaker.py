@@ -73,6 +73,8 @@ def open_(
     """
     settings = load_settings()
     name, scope = settings.sub_account_id(sub_account), _scope(template, language, bulk)
+    if not reason.strip(" ."):
+        raise InputError("Say why with --reason: it is shown to whoever asks why things wait")
     changed = connect(settings).run(
         open_breaker(name, scope, reason.strip().rstrip("."), by="operator")
     )

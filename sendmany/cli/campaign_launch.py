@@ -10,7 +10,6 @@ from config.sections import SettingsError
 from config.settings import Settings, load_settings
 from dashboard.words import several
 from producer.campaigns import Launch, Launched, Loading, Prepared, check, run
-from producer.errors import InputError
 from producer.policies import campaign_policies
 from producer.window_warning import warn_of_windows
 from sendmany.cli.campaign_look import watch_lane
@@ -23,6 +22,16 @@ from sendmany.output import print_json, say, show
 from sendmany.probe import probe
 from store.calls import Store
 from store.errors import StoreUnavailable
+from store.lanes import Lane, LaneStatus
+
+_AGAIN = {
+    LaneStatus.PAUSED: "is paused",
+    LaneStatus.STOPPED: "has stopped",
+    LaneStatus.HALTED: "is halted",
+    LaneStatus.CANCELLING: "is cancelled",
+    LaneStatus.CANCELLED: "is cancelled",
+}
+"""How a campaign stands that was launched before, if it does not go its way."""
 
 
 def launch(
@@ -90,8 +99,6 @@ def launch(
     --region GB --watch`
     """
     settings = load_settings()
-    if not name.strip():
-        raise InputError("Give the campaign a name.")
     prepared = check(
         Launch(
             name=name,
@@ -177,7 +184,7 @@ def _launched_as_json(launched: Launched) -> dict[str, object]:
 
 def _tell_launched(launched: Launched, *, hint: bool) -> None:
     lane = launched.lane
-    how = "is complete" if launched.resumed else "is launched"
+    how = _AGAIN.get(lane.status, "is complete") if launched.resumed else "is launched"
     show(f'"{lane.name}" {how}: {several(launched.recipients, "recipient")}.')
     if launched.duplicates:
         show(f"{several(launched.duplicates, 'duplicate number')} left out.")
@@ -185,4 +192,20 @@ def _tell_launched(launched: Launched, *, hint: bool) -> None:
         where = f": see {launched.rejects_file}" if launched.rejects_file else ""
         show(f"{several(launched.rejects, 'row')} cannot be used{where}.")
     if hint:
-        show(f'Watch it with: sendmany campaign watch "{lane.name}"')
+        show(_what_next(lane))
+
+
+def _what_next(lane: Lane) -> str:
+    """What to do about a campaign that does not go out, or how to watch one that does."""
+    resume = f'`sendmany campaign resume "{lane.name}"`'
+    match lane.status:
+        case LaneStatus.PAUSED:
+            return f"Nothing goes out until somebody resumes it: {resume}"
+        case LaneStatus.STOPPED:
+            return f"Why: {lane.reason}. When that is mended: {resume}"
+        case LaneStatus.HALTED:
+            return f'What to do: `sendmany campaign show "{lane.name}"`'
+        case LaneStatus.CANCELLING | LaneStatus.CANCELLED:
+            return "Nothing more goes out. To send it after all, launch it under another name."
+        case _:
+            return f'Watch it with: sendmany campaign watch "{lane.name}"'

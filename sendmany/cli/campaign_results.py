@@ -9,10 +9,10 @@ import typer
 from config.settings import load_settings
 from dashboard.export import write_csv, write_json_lines
 from dashboard.words import count, several
-from producer.errors import InputError
 from sendmany.cli.options import Json, Name
 from sendmany.connection import connect
 from sendmany.output import print_json, say, show, show_table, table_of
+from sendmany.whole_file import written_whole
 from store.calls import Store
 from store.lanes import Lane, find_lane
 from store.ledger import Recount, recount
@@ -45,11 +45,8 @@ def export(
     if output is None:
         _write(store, lane, layout, sys.stdout)
         return
-    try:
-        with output.open("w", newline="", encoding="utf-8") as stream:
-            n = _write(store, lane, layout, stream)
-    except OSError as error:
-        raise InputError(f"{output} cannot be written: {error.strerror}") from error
+    with written_whole(output) as stream:
+        n = _write(store, lane, layout, stream)
     say(f"{several(n, 'message')} written to {output}.")
 
 

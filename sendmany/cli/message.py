@@ -58,6 +58,8 @@ def send(
     --key login-77 --wait`
     """
     settings = load_settings()
+    if key is not None and not key.strip():
+        raise InputError("An empty --key is no key: give one, or leave --key out")
     body = message_for(recipient_of(to, region or settings.default_region), text, message)
     store = connect(settings)
     answer = Producer(store, settings).enqueue(

@@ -4,6 +4,17 @@ from typing import Annotated, Literal, TypeAlias
 
 import typer
 
+from producer.errors import InputError
+from producer.numbers import is_region
+
+
+def _known_region(text: str | None) -> str | None:
+    """The region in capitals; raises InputError if there is none of this name."""
+    if text is None or is_region(text.upper()):
+        return text and text.upper()
+    raise InputError(f'"{text}" is no region: give two letters such as GB')
+
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, for programs.")]
 SubAccount = Annotated[
     str | None,
@@ -16,7 +27,12 @@ Name = Annotated[
 ]
 Region = Annotated[
     str | None,
-    typer.Option("--region", metavar="GB", help="Country of numbers without a country code."),
+    typer.Option(
+        "--region",
+        metavar="GB",
+        callback=_known_region,
+        help="Country of numbers without a country code.",
+    ),
 ]
 Faults: TypeAlias = Literal["none", "mild", "wild", "ambiguous"]
 Receipts: TypeAlias = Literal["none", "plain", "wild"]

@@ -8,6 +8,7 @@ from typing import Annotated, TextIO
 import typer
 
 from config.settings import Settings, load_settings
+from dashboard.export import international
 from dashboard.words import iso, moment
 from producer.errors import InputError
 from sendmany.cli.options import Json, Region
@@ -15,6 +16,7 @@ from sendmany.cli.people import Column, Numbers, people_in, people_named, these
 from sendmany.connection import connect
 from sendmany.messages import recipient_of
 from sendmany.output import print_json, say, show
+from sendmany.whole_file import written_whole
 from store.calls import Store
 from store.suppressions import (
     AT_ONCE,
@@ -136,11 +138,8 @@ def export(
     if output is None:
         _write(sys.stdout, store, scope)
         return
-    try:
-        with output.open("w", encoding="utf-8", newline="") as stream:
-            n = _write(stream, store, scope)
-    except OSError as error:
-        raise InputError(f"{output} cannot be written: {error.strerror}") from error
+    with written_whole(output) as stream:
+        n = _write(stream, store, scope)
     say(f"{these(n)} suppressed, in {output}.")
 
 
@@ -195,7 +194,8 @@ def _write(stream: TextIO, store: Store, scope: str) -> int:
     writer, n = csv.writer(stream), 0
     writer.writerow(["number", "since", "reason"])
     for one in all_suppressions(store, scope):
-        writer.writerow([one.who, iso(one.since / 1000), one.reason])
+        # With +, or an import with a region would read other people's numbers in the digits.
+        writer.writerow([international(one.who), iso(one.since / 1000), one.reason])
         n += 1
     return n
 

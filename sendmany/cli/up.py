@@ -1,6 +1,8 @@
 """`sendmany up`: everything on one machine, until it is stopped."""
 
 import contextlib
+import os
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +15,7 @@ from sendmany.output import say, show
 from sendmany.processes import ProcessError
 from sendmany.signals import Signals, Stopped
 from sendmany.state import claimed, leave_note
-from sendmany.up import UpPlan, describe, local_plan, note, start, stay
+from sendmany.up import STATE_DIR, UpPlan, describe, local_plan, note, start, stay
 
 
 def up(
@@ -61,10 +63,14 @@ def up(
 
     Example: `sendmany up --sandbox --faults mild`
     """
+    found_here = home is None and STATE_DIR not in os.environ
+    if home is not None:  # or the settings would be those of the `up` that runs here
+        os.environ[STATE_DIR] = str(home.absolute())
+        load_settings.cache_clear()
     settings, signals = load_settings(), Signals()
     like = Sandbox(faults, seed, latency_ms, sandbox_port, receipts, reply_share)
     chosen = like if sandbox else None
-    plan = UpPlan((home or settings.state_dir).absolute(), chosen, workers, webhooks)
+    plan = UpPlan(settings.state_dir.absolute(), chosen, workers, webhooks, found_here)
     with signals.caught(), claimed(plan.home):
         local = Local(local_plan(plan, settings), signals.check)
         stopped: list[str] = []
@@ -88,12 +94,25 @@ def _run(plan: UpPlan, settings: Settings, local: Local, signals: Signals) -> No
     leave_note(plan.home, note(plan, settings, local))
     show(*(f"  {name:<9}{value}" for name, value in describe(plan, settings, local)))
     if not settings.sub_accounts:
-        say("No sub-account is configured yet: see sendmany.example.toml, or use --sandbox.")
-    show("", "It is up; Ctrl-C stops it. In another terminal, in this directory:")
-    show("  sendmany campaign launch NAME --recipients FILE.csv --message FILE.json --watch")
-    show("  sendmany token create NAME --scope enqueue --scope read    for the HTTP API")
-    show(f"Elsewhere, first: export SENDMANY_STATE_DIR={plan.home}")
+        say(
+            "No sub-account is configured yet: see config/sendmany.example.toml of the repository, or "
+            "use --sandbox."
+        )
+    show("", "It is up; Ctrl-C stops it.", *_what_next(plan))
     stay(local, signals.check)
+
+
+def _what_next(plan: UpPlan) -> list[str]:
+    """What to type in another terminal, which may have to be told first where this one runs."""
+    export = f"export {STATE_DIR}={shlex.quote(str(plan.home))}"
+    commands = [
+        "  sendmany campaign launch NAME --recipients FILE.csv --message FILE.json --watch",
+        "  sendmany token create NAME --scope enqueue --scope read    for the HTTP API",
+    ]
+    if plan.found_here:
+        here = "In another terminal, in this directory:"
+        return [here, *commands, f"Elsewhere, first: {export}"]
+    return ["In another terminal:", f"  {export}", *commands]
 
 
 def _say(sentence: str) -> None:

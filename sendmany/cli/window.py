@@ -69,6 +69,8 @@ def _person(text: str, region: str | None) -> str:
     try:
         return recipient_of(text, region)
     except InputError as error:
+        if text and Path(text).is_dir():
+            raise InputError(f"{text} is a directory: name a file, or a number") from error
         if any(letter.isalpha() for letter in text):
             raise InputError(f"{text}: there is no such file, nor is it a phone number") from error
         raise

@@ -1,5 +1,6 @@
 """Where settings come from, what is said of wrong ones, and that keys stay secret."""
 
+import errno
 import fcntl
 import json
 import os
@@ -103,7 +104,7 @@ def test_a_file_that_is_named_and_missing_is_an_error(load: Load) -> None:
         ('[sub_accounts.Demo]\nregion = "moon"\n', {}, ["sub_accounts.Demo.region"]),
         ('[sub_accounts."a b"]\n', {}, ["sub_accounts.a b"]),
         (None, {"LOG_LEVEL": "LOUD", "BATCH__MAX_MESSAGES": "1001"}, ["log_level", "batch.max_"]),
-        (None, {"DEFAULT_REGION": "gb"}, ["default_region"]),
+        (None, {"DEFAULT_REGION": "XX"}, ["default_region"]),
         (None, {"SUB_ACCOUNTS": "{"}, ["SENDMANY_SUB_ACCOUNTS"]),
         ('default_sub_account = "Nobody"\n', {}, ["default_sub_account", "Nobody"]),
         ("redis_url = \n", {}, ["sendmany.toml", "line 1"]),
@@ -231,3 +232,47 @@ def test_the_burst_is_half_a_seconds_worth_within_bounds(
     rate: float, burst: int | None, expected: int
 ) -> None:
     assert SubAccount(messages_per_second=rate, burst=burst).burst_messages == expected
+
+
+def test_a_file_that_cannot_be_read_is_told(load: Load, tmp_path: Path) -> None:
+    told = "Make it a file that you may read, or name another one with SENDMANY_CONFIG."
+    unreadable = Path("/proc/self/mem")
+    if unreadable.exists():  # elsewhere, and unless one is root, mode 000 would do
+        assert _error(load, CONFIG=str(unreadable)).endswith(f"Input/output error. {told}")
+    (tmp_path / "folder").mkdir()
+    assert _error(load, CONFIG="folder") == (
+        f"The settings cannot be read (folder): Is a directory. {told}"
+    )
+    assert "which does not exist" in _error(load, CONFIG="nowhere.toml")
+
+
+@pytest.mark.parametrize("kind", ["folder", "link"])
+def test_what_is_no_file_is_not_passed_over(load: Load, tmp_path: Path, kind: str) -> None:
+    here = tmp_path / "sendmany.toml"
+    if kind == "folder":
+        here.mkdir()
+    else:
+        here.symlink_to(tmp_path / "nowhere")
+    assert "sendmany.toml" in _error(load)
+
+
+@pytest.mark.parametrize("region", ["GB", "gb"])
+def test_a_region_may_be_written_small(load: Load, region: str) -> None:
+    assert load(DEFAULT_REGION=region).default_region == "GB"
+
+
+@pytest.mark.parametrize("region", ["XX", "Britain", "", "1"])
+def test_a_region_that_there_is_not_is_refused(load: Load, region: str) -> None:
+    told = _error(load, DEFAULT_REGION=region)
+    assert f"{region!r} is no region: give two letters such as GB" in told
+
+
+def test_a_state_directory_that_cannot_be_read_is_named(
+    load: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    assert "The state directory .sendmany cannot be read: Permission denied." in _error(load)
+    assert load(REDIS_URL="redis://192.0.2.1").redis_url == "redis://192.0.2.1"

@@ -73,6 +73,28 @@ def test_an_unknown_column_stops_the_launch() -> None:
         prepare(message, COLUMNS)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Hello {{name",
+        "Hello {{name}",
+        "Hello {name}}",
+        'Hello {{name"',
+        "{{name}} and {{ {name} }}",
+    ],
+)
+def test_a_placeholder_that_is_not_whole_stops_the_launch(text: str) -> None:
+    with pytest.raises(InputError, match=r"content\.text has a placeholder .*write \{\{column\}\}"):
+        prepare({"type": "text", "content": {"text": text}}, COLUMNS)
+
+
+def test_single_braces_are_text() -> None:
+    message = {"type": "text", "content": {"text": "{a} {{{name}}} }{ {"}}
+    assert prepare(message, COLUMNS).columns == ("name",)
+    for text in ('{"a":{"b":1}}', "function () { if (a) { b() }}", ":-}}"):
+        prepare({"type": "text", "content": {"text": text}}, COLUMNS)
+
+
 def test_a_message_that_the_provider_would_refuse_stops_the_launch() -> None:
     with pytest.raises(InputError, match="provider would refuse the message: content"):
         prepare({"type": "text", "content": {"txt": "Hello {{name}}"}}, COLUMNS)

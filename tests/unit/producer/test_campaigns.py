@@ -103,7 +103,7 @@ def test_launching_a_finished_launch_again_adds_nothing(store: Store, launch: La
         ({"message": "other.json"}, "another message"),
         ({"recipients": "other.csv"}, "another recipient file"),
         ({"sub_account": "Bank"}, "another sub-account"),
-        ({"default_region": "GB"}, "another recipient file"),
+        ({"default_region": "GB"}, "another recipient file, number column or region"),
     ],
 )
 def test_the_same_name_with_something_else_is_refused(
@@ -141,8 +141,67 @@ def test_sending_while_loading_lifts_that(store: Store, launch: Launch) -> None:
     assert set(statuses) == {LaneStatus.SENDING}
 
 
-def test_a_file_of_nothing_but_rejects_finishes_at_once(store: Store, launch: Launch) -> None:
-    launch.recipients.write_text("msisdn,name\nnobody,Ana\n")
+NATIONAL = "name,tel,row\n" + "".join(f"Ada,07700 900{i:03},{i}\n" for i in range(200))
+
+
+@pytest.mark.parametrize(
+    ("text", "changes", "why"),
+    [
+        (
+            "msisdn,name\nnobody,Ana\n",
+            {},
+            r'only row .*line 2: not a phone number\).*column "msisdn"',
+        ),
+        (NATIONAL, {}, r"first 200 rows .*the country code is unknown.*or --region, such as GB"),
+        (NATIONAL, {"number_column": "row"}, r'too short.*"row".*another --number-column'),
+        (
+            NATIONAL,
+            {"number_column": "row", "default_region": "GB"},
+            r"as those of GB: .*or another --region",
+        ),
+    ],
+)
+def test_a_file_without_a_usable_row_is_refused_before_anything_is_stored(
+    store: Store, launch: Launch, text: str, changes: dict[str, str], why: str
+) -> None:
+    launch.recipients.write_text(text)
+    with pytest.raises(InputError, match=why):
+        check(replace(launch, **changes))  # type: ignore[arg-type]
+    assert list_lanes(store) == []
+    launched = run(store, check(replace(launch, recipients=good_file(launch))), Wakes())
+    assert (launched.recipients, launched.resumed) == (1, False)
+
+
+def good_file(launch: Launch) -> Path:
+    good = launch.recipients.with_name("good.csv")
+    good.write_text("msisdn,name\n+447700900001,Ana\n")
+    return good
+
+
+def test_a_usable_row_after_unusable_ones_is_enough(store: Store, launch: Launch) -> None:
+    rows = "nobody,Ana\n" * 2_500 + "+447700900001,Ana\n"
+    launch.recipients.write_text("msisdn,name\n" + rows)
     launched = run(store, check(launch), Wakes())
-    assert launched.lane.status is LaneStatus.FINISHED
-    assert (launched.recipients, launched.rejects) == (0, 1)
+    assert (launched.recipients, launched.rejects) == (1, 2_500)
+
+
+def test_no_more_rows_are_looked_at_than_it_takes(launch: Launch) -> None:
+    launch.recipients.write_text("msisdn,name\n" + "nobody,Ana\n" * 9_000)
+    with pytest.raises(InputError, match="none of the first 5,000 rows can be used"):
+        check(launch)
+
+
+@pytest.mark.parametrize("name", ["", " ", " Spring", "Spring ", "a\nb", "a\x1b[31m", "a" * 101])
+def test_a_name_that_cannot_be_shown_or_typed_is_refused(launch: Launch, name: str) -> None:
+    with pytest.raises(InputError, match="name is 1 to 100 printable characters"):
+        check(replace(launch, name=name))
+    check(replace(launch, name="Frühling 🌷 2026"))
+
+
+def test_a_list_of_rejects_that_cannot_be_written_is_told_before_anything_is_stored(
+    store: Store, launch: Launch, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match="launch again with --rejects FILE"):
+        check(replace(launch, rejects=tmp_path / "no" / "rejects.csv"))
+    assert list_lanes(store) == []
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["message.json", "people.csv"]

@@ -1,11 +1,14 @@
 """The file that lists the rows that are not sent to."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from producer.errors import InputError
-from producer.rejects import Reject, RejectWriter
+from producer.rejects import Reject, RejectWriter, see_that_writable
+
+Look = Callable[[Path], object]
 
 FIRST = Reject(2, "+44*********34", "too long, by far")
 SECOND = Reject(5, None, "column 'name' is empty")
@@ -14,6 +17,7 @@ THIRD = Reject(9, None, "column 'name' is empty")
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
+    (tmp_path / "out").mkdir()
     return tmp_path / "out" / "people.rejects.csv"
 
 
@@ -68,8 +72,56 @@ def test_a_line_that_a_killed_process_left_unfinished_is_dropped(path: Path) -> 
 
 @pytest.mark.parametrize("content", [b"name,age\n", b"\xff\xfe", b"one\n"])
 def test_a_file_of_somebody_else_is_not_overwritten(path: Path, content: bytes) -> None:
-    path.parent.mkdir()
     path.write_bytes(content)
-    with pytest.raises(InputError, match="move it away"):
-        RejectWriter(path)
+    for look in (RejectWriter, see_that_writable):
+        with pytest.raises(InputError, match="move it away"):
+            look(path)
     assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize("look", [RejectWriter, see_that_writable])
+@pytest.mark.parametrize(
+    ("place", "why"),
+    [
+        ("/dev/full", "/dev/full is no regular file: name one with --rejects"),
+        ("/dev/zero", "is no regular file"),
+        (".", "is a directory: name a file with --rejects"),
+    ],
+)
+def test_what_is_no_file_is_refused_unread(look: Look, place: str, why: str, path: Path) -> None:
+    with pytest.raises(InputError, match=why):
+        look(path.parent / place)
+
+
+@pytest.mark.parametrize("name", ["no/people.rejects.csv", "/sys/people.rejects.csv"])
+def test_a_place_that_takes_no_file_is_told_beforehand(path: Path, name: str) -> None:
+    told = r"cannot be written: (No such file|Permission|Operation|Read-only).*--rejects FILE$"
+    with pytest.raises(InputError, match=told):
+        see_that_writable(path.parent / name)
+    assert not (path.parent / "no").exists()
+
+
+def test_a_look_beforehand_leaves_everything_as_it_is(path: Path) -> None:
+    see_that_writable(path)
+    assert list(path.parent.iterdir()) == []
+    before = written(path, [FIRST])
+    see_that_writable(path)
+    assert path.read_text().splitlines() == before
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_only_the_first_line_of_an_existing_file_is_looked_at(path: Path) -> None:
+    written(path, [FIRST])
+    with path.open("ab") as stream:
+        stream.write(b"\xff" * 300_000 + b"\n")
+    see_that_writable(path)
+    assert written(path, [SECOND]) == ["line,number,reason", "5,,column 'name' is empty"]
+
+
+def test_a_disk_that_fills_up_is_told_in_a_sentence(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = open("/dev/full", "w")  # noqa: SIM115
+    monkeypatch.setattr(Path, "open", lambda *_, **__: full)
+    with pytest.raises(InputError, match="No space left on device; launch again with --rejects"):
+        written(path, [FIRST])

@@ -11,6 +11,7 @@ from sendmany.cli.application import run
 
 ACCOUNTS = '{"Shop": {"base_url": "http://127.0.0.1:9", "api_key": "secret-key"}}'
 NOBODY = "redis://user:secret-password@127.0.0.1:1/0"
+NUMBER = "+447700900199"
 LAUNCH = ["campaign", "launch", "Spring", "--recipients", "people.csv", "--message", "offer.json"]
 
 
@@ -20,6 +21,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     for name in [name for name in os.environ if name.startswith("SENDMANY_")]:
         monkeypatch.delenv(name)
+    monkeypatch.setenv("SENDMANY_STATE_DIR", ".sendmany")  # `up --home` changes it
     load_settings.cache_clear()
     files = {
         "people.csv": b"msisdn,name\n+447700900123,Ada\n",
@@ -27,6 +29,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "empty.csv": b"",
         "header.csv": b"msisdn,name\n",
         "headless.csv": b"+447700900123,Ada\n",
+        "national.csv": b"msisdn,name\n07700900124,Ada\n",
         "offer.json": b'{"type": "text", "content": {"text": "Hello {{name}}"}}',
         "tab.json": b'{"type": "text", "content": {"text": "Hello\t{{name}}"}}',
         "typo.json": b'{"type": "text", "content": {"text": "Hello {{nmae}}"}}',
@@ -71,7 +74,20 @@ def launch(**changes: str) -> list[str]:
         (["message", "show"], {}, "by its id, or by --to and --campaign"),
         (["up", "--home", "people.csv/x"], {}, "cannot hold the state: Not a directory"),
         (["worker"], {"http__deadline": "soon"}, "http.deadline"),
-        (["suppress", "check", "Ada"], {}, "This cannot be used: not a phone number."),
+        (["suppress", "check", "Ada"], {}, '"Ada" is no phone number, nor a user id: write'),
+        (["message", "send", "--to", "Wolfgang", "--text", "x"], {}, '"Wo****ng" is no phone number'),
+        (["message", "send", "--to", NUMBER, "--text", "x", "--key", ""], {}, "--key is no key"),
+        (["message", "send", "--to", NUMBER, "--text", "x", "--key", " "], {}, "leave --key out"),
+        (["message", "send", "--to", NUMBER, "--message", "offer.json"], {}, "{{name}} at content.text"),
+        (["message", "send", "--to", "7700 900123", "--text", "x"], {}, "(--region GB, or default"),
+        (["message", "send", "--to", NUMBER, "--text", "x", "--region", "XX"], {}, '"XX" is no region'),
+        (["breaker", "open", "--reason", " "], {}, "Say why with --reason"),
+        (["window", "open", "."], {}, ". is a directory: name a file, or a number"),
+        (["campaign", "launch", "Spring\n", *LAUNCH[3:]], {}, "name is 1 to 100 printable characters"),
+        (launch(rejects="/dev/full"), {}, "/dev/full is no regular file: name one with --rejects"),
+        (launch(rejects="people.csv"), {}, "people.csv is not a list of rejects and is not overwritten"),
+        (launch(rejects="no/such.csv"), {}, "No such file or directory; launch again"),
+        (launch(recipients="national.csv"), {}, "national.csv: its only row cannot be used (line 2:"),
         (["web", "--host", "192.0.2.1"], {}, "choose another address."),
     ],
 )  # fmt: skip

@@ -1,6 +1,7 @@
 """`sendmany suppress …` and `sendmany window …`, as they are typed, on a store without a server."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from config.settings import Settings
 from producer.errors import InputError
 from sendmany.cli.application import app
 from store.calls import Store
-from store.suppressions import EVERYWHERE, Why, count_suppressions, suppress
+from store.suppressions import EVERYWHERE, Suppression, Why, count_suppressions, suppress
 from store.windows import last_reply, open_windows
 
 ANN, ANN_DIGITS = "+44 20 7946 0123", "442079460123"
@@ -143,10 +144,35 @@ def test_an_export_is_a_list_that_can_be_imported(desk: Desk, tmp_path: Path) ->
     desk.store.run(suppress("bank", [(ANN_DIGITS, 1_750_000_000_000)], Why.REPLY))
     desk.store.run(suppress("bank", [("GB.1349120865530274", None)], Why.OPERATOR))
     out = desk.run("suppress", "export", "--sub-account", "bank").stdout
-    assert "442079460123,2025-06-15T15:06:40Z,reply" in out
+    assert "+442079460123,2025-06-15T15:06:40Z,reply" in out
     file = tmp_path / "out.csv"
     desk.run("suppress", "export", "--sub-account", "bank", "--output", str(file))
     assert desk.json("suppress", "import", str(file), "--global")["new"] == 2
+
+
+def test_an_export_names_the_same_people_whatever_region_it_is_read_with(
+    desk: Desk, tmp_path: Path
+) -> None:
+    desk.store.run(suppress("bank", [("6592345678", None)], Why.REPLY))
+    file = tmp_path / "out.csv"
+    desk.run("suppress", "export", "--sub-account", "bank", "--output", str(file))
+    again = desk.json("suppress", "import", str(file), "--sub-account", "bank", "--region", "US")
+    assert (again["new"], again["known"]) == (0, 1)
+
+
+def test_an_export_that_is_cut_off_leaves_the_old_file_alone(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut_off(store: Store, scope: str) -> Iterator[Suppression]:
+        yield Suppression("6592345678", scope, 0, Why.REPLY)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sendmany.cli.suppress.all_suppressions", cut_off)
+    file = tmp_path / "out.csv"
+    file.write_text("of yesterday")
+    assert desk.run("suppress", "export", "--output", str(file)).exit_code == 130
+    assert file.read_text() == "of yesterday"
+    assert list(tmp_path.iterdir()) == [file]
 
 
 def test_a_window_is_opened_by_hand(desk: Desk) -> None:

@@ -1,6 +1,8 @@
 """What the local processes are told, and where they listen."""
 
 import json
+import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -58,6 +60,39 @@ def test_a_long_home_still_gets_a_socket_that_the_system_takes(tmp_path: Path) -
     server = EmbeddedServer(tmp_path / ("long" * 30))
     assert len(server.url) < 110
     server.stop()
+
+
+def test_a_directory_that_the_server_cannot_have_is_told_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "redis").touch()
+    with pytest.raises(ProcessError, match="redis cannot be made: File exists"):
+        EmbeddedServer(tmp_path / "redis").start()
+
+
+def test_a_worker_has_its_temporary_files_in_its_home_where_they_are_cleared_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    started: list[Mapping[str, str]] = []
+
+    class Worker:
+        def __init__(self, *_: object, env: Mapping[str, str]) -> None:
+            started.append(env)
+            (Path(env["TMPDIR"]) / "pymp-abc").mkdir()
+
+        def stop(self, *_: object, **__: object) -> None:
+            pass
+
+        def exit_code(self) -> int | None:
+            return None
+
+    monkeypatch.setattr("sendmany.local.start", Worker)
+    with tempfile.TemporaryDirectory(dir="/tmp") as home:
+        with Local(LocalPlan(Path(home), embedded=False)):
+            assert Path(started[0]["TMPDIR"]).parent == Path(home)
+        assert list(Path(home).iterdir()) == []
+
+
+def test_a_long_home_leaves_temporary_files_where_their_paths_are_short(tmp_path: Path) -> None:
+    assert Local(LocalPlan(tmp_path / ("long" * 20)))._temporary() == {}
 
 
 def test_a_server_program_is_at_hand() -> None:

@@ -76,6 +76,23 @@ def test_a_program_that_is_not_there_is_told_in_a_sentence(tmp_path: Path) -> No
         start(["/no/such/program"], tmp_path / "log")
 
 
+@pytest.mark.parametrize(
+    ("log", "told"),
+    [
+        ("file/log", "file cannot be made: File exists."),
+        ("file/logs/log", "logs cannot be made: Not a directory."),
+        ("folder", "folder cannot be written: Is a directory."),
+    ],
+)
+def test_a_log_that_cannot_be_written_is_told_in_a_sentence(
+    tmp_path: Path, log: str, told: str
+) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(ProcessError, match=told):
+        start([sys.executable], tmp_path / log)
+
+
 def test_the_last_words_of_a_process_are_found_in_its_log(tmp_path: Path) -> None:
     log = tmp_path / "log"
     assert last_line(log) == ""

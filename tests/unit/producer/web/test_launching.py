@@ -350,6 +350,20 @@ async def test_more_uploads_than_there_is_room_for_are_told_to_come_again(door: 
     assert {answer.json()["recipients"] for answer in rest} == {1}
 
 
+@pytest.mark.parametrize("name", ["", "x" * 101, "two\nlines", "\x1b[31mred"])
+async def test_a_name_that_cannot_be_shown_is_refused(door: Door, name: str) -> None:
+    answer = await post(door, campaign(name=name), "msisdn,name\n" + people(1))
+    assert answer.status_code == 422
+    assert [one["path"] for one in answer.json()["problems"]] == ["campaign.name"]
+
+
+async def test_a_placeholder_that_is_not_whole_is_refused_at_its_place(door: Door) -> None:
+    message = {"type": "text", "content": {"text": "Hello {{name"}}
+    answer = await post(door, campaign(message=message), "msisdn,name\n" + people(1))
+    assert answer.status_code == 422
+    assert [one["path"] for one in answer.json()["problems"]] == ["campaign.message.content.text"]
+
+
 async def test_paths_name_the_place_of_an_unknown_column(door: Door) -> None:
     message = {"type": "text", "content": {"text": "Hello {{nmae}}"}}
     answer = await post(door, campaign(message=message), "msisdn,name\n" + people(1))
