@@ -8,6 +8,10 @@ from celery.worker.consumer import Consumer
 log = structlog.get_logger(__name__)
 
 
+def _is_watched_no_more(child: Any) -> bool:
+    return getattr(child, "_sentinel_poll", child) is None
+
+
 class SteadyConsumer(Consumer):
     """Connects again where the original ends the worker.
 
@@ -25,6 +29,19 @@ class SteadyConsumer(Consumer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.connection_errors = (*self.connection_errors, AttributeError)
+
+    def loop_args(self) -> tuple[Any, ...]:
+        """What the loop begins with. A child whose death was noticed in the moment in which the broker
+        went away is left in the pool, watched no more, and ends the worker with a ValueError when all of
+        them are watched anew: it is replaced first."""
+        pool: Any = getattr(self.pool, "_pool", None)  # a pool without children has none
+        if any(_is_watched_no_more(child) for child in getattr(pool, "_pool", ())):
+            self.pool.maintain_pool()
+            for child in pool._pool:
+                if _is_watched_no_more(child):  # not dead after all, or not yet
+                    del child._sentinel_poll
+        arguments: tuple[Any, ...] = super().loop_args()
+        return arguments
 
     def on_connection_error_after_connected(self, exc: Exception) -> None:
         """Clean up after a lost connection; the caller then connects again."""

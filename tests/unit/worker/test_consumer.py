@@ -59,3 +59,36 @@ def test_a_connection_that_closes_well_is_cleaned_up_as_ever(
     consumer: Any = SteadyConsumer.__new__(SteadyConsumer)
     consumer.on_connection_error_after_connected(error)
     assert cleaned.after is error
+
+
+class Pool:
+    """A pool of Celery's, of two children; maintaining it replaces the dead."""
+
+    def __init__(self, *, first_is_dead: bool) -> None:
+        self.first_is_dead = first_is_dead
+        self.children = [SimpleNamespace(_sentinel_poll=None), SimpleNamespace(_sentinel_poll=7)]
+        self._pool = SimpleNamespace(_pool=self.children)
+
+    def maintain_pool(self) -> None:
+        if self.first_is_dead:
+            self.children[0] = SimpleNamespace()
+
+
+@pytest.mark.parametrize("first_is_dead", [True, False])
+def test_a_child_that_died_while_the_broker_went_away_does_not_end_the_worker(
+    monkeypatch: pytest.MonkeyPatch, first_is_dead: bool
+) -> None:
+    """Celery watches each child by this number when a loop begins, and ends if one has None."""
+    monkeypatch.setattr(Consumer, "loop_args", lambda _: ("hub",))
+    consumer: Any = SteadyConsumer.__new__(SteadyConsumer)
+    consumer.pool = Pool(first_is_dead=first_is_dead)
+    assert consumer.loop_args() == ("hub",)
+    assert not any(getattr(child, "_sentinel_poll", 0) is None for child in consumer.pool.children)
+    assert consumer.pool.children[1]._sentinel_poll == 7
+
+
+def test_a_pool_without_children_needs_no_care(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Consumer, "loop_args", lambda _: ("hub",))
+    consumer: Any = SteadyConsumer.__new__(SteadyConsumer)
+    consumer.pool = SimpleNamespace()
+    assert consumer.loop_args() == ("hub",)
