@@ -551,15 +551,21 @@ async def test_a_campaign_waits_while_the_provider_has_paused_its_template(rig: 
     assert rig.counts(held) == {State.ACCEPTED: 50}
 
 
-async def test_a_campaign_in_mid_air_stops_when_its_template_is_held_up(rig: Rig) -> None:
+async def test_a_campaign_in_mid_air_stops_when_its_template_is_held_up(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.claims.BREAKER_PAUSE", 0.01)
     rig.configure(batch={"max_messages": 10})
-    lane = rig.campaign(1000, message=offer())
+    lane = rig.campaign(3000, message=offer())
     async with rig.draining():
         await until(lambda: rig.report(lane).accepted > 0)
         rig.store.run(open_breaker("shop", OFFER, "stop it", by="operator"))
+        refused = rig.watched.ran.count("acquire_permits")
+        # what has its permits goes out; then it is asked again and again, in vain
+        await until(lambda: rig.watched.ran.count("acquire_permits") > refused + 40)
         await until(lambda: rig.report(lane).counts.get(State.IN_FLIGHT, 0) == 0)
         posted = len(rig.provider.posts)
-        await asyncio.sleep(0.1)
+        await until(lambda: rig.watched.ran.count("acquire_permits") > refused + 45)
         assert len(rig.provider.posts) == posted
     assert rig.counts(lane)[State.QUEUED] > 0
 

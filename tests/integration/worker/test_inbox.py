@@ -410,7 +410,7 @@ async def test_a_park_that_is_held_just_before_it_is_resolved_stays_held(
         await apply_inbox(rig.tools)
         return found
 
-    monkeypatch.setattr("worker.sweep.proven_jobs", slow)
+    monkeypatch.setattr("worker.parks.proven_jobs", slow)
     rig.due(lane)
     await rig.sweep()
     assert rig.counts(lane) == {State.UNKNOWN: 3}

@@ -49,13 +49,13 @@ async def test_a_lane_from_an_older_copy_halts_until_that_is_accepted(
     backup.restore(rig)
     assert rig.counts(lane) == {State.ACCEPTED: 1000, State.QUEUED: 2000}
 
-    await rig.drain_until(lambda: rig.lane(lane).status is LaneStatus.HALTED)
+    await rig.drain_until(lambda: any(entry["event"] == "lane halted" for entry in logs))
+    assert rig.lane(lane).status is LaneStatus.HALTED
     assert len(rig.provider.posts) == 2
     assert rig.counts(lane) == {State.ACCEPTED: 1000, State.QUEUED: 2000}
     reason = rig.lane(lane).reason
     assert "older copy" in reason
     assert f"has seen {known}" in reason
-    assert any(entry["event"] == "lane halted" for entry in logs)
 
     assert rig.store.run(move_lane(lane, "resume")) == (False, LaneStatus.HALTED)
     assert rig.store.run(move_lane(lane, "accept")) == (True, LaneStatus.SENDING)

@@ -268,8 +268,8 @@ async def test_parks_of_single_messages_do_not_pile_up(rig: Rig) -> None:
 async def test_a_sweep_that_has_resolved_parks_for_long_leaves_the_rest_to_the_next(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker.sweep.PARKS", 2)
-    monkeypatch.setattr("worker.sweep.PARK_SECONDS", 0)
+    monkeypatch.setattr("worker.parks.AT_ONCE", 2)
+    monkeypatch.setattr("worker.parks.SECONDS", 0)
     lane = rig.campaign(5, on_unknown="hold")
     rig.provider.otherwise = NoAnswer("reset")
     for _ in range(5):

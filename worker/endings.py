@@ -1,0 +1,43 @@
+"""Jobs that end without being posted now: parked ones that are resolved, cancelled ones."""
+
+from collections.abc import Sequence
+
+from store.calls import Call
+from store.dead import Dead
+from store.flights import Settled, Settlement
+from store.lanes import Lane
+from store.outcomes import LocalReason, Origin, runs
+from store.packing import Job
+from store.states import State
+from worker.decisions import NO_CODE, Code
+from worker.flight import Tools
+from worker.settlement import ended_record, long_ids
+
+
+def closing(state: State, jobs: Sequence[Job], reason: LocalReason, now: int) -> Settlement:
+    """The same final state for all these jobs, for a reason of our own. They are kept for an operator's
+    word, unless it was an operator's word."""
+    what = Settlement()
+    add_ended(what, state, jobs, now, (Origin.LOCAL, reason))
+    if jobs and state is not State.CANCELLED:
+        what.codes[f"{state}:local:{int(reason)}"] = len(jobs)
+        what.dead.append(Dead(f"local:{int(reason)}", jobs))
+    return what
+
+
+def add_ended(
+    what: Settlement, state: State, jobs: Sequence[Job], now: int, code: Code = NO_CODE
+) -> None:
+    """Add jobs that end in this state."""
+    records = ((job.index, ended_record(job, state, code, now)) for job in jobs)
+    what.records = [*what.records, *runs(sorted(records))]
+    what.long_ids = [*what.long_ids, *long_ids(jobs)]
+    what.add(state, len(jobs))
+
+
+async def write_down(tools: Tools, lane: Lane, call: Call[Settled], what: Settlement) -> str:
+    """Settle, and count it unless somebody else has done both; gives the verdict."""
+    settled = await tools.store.run(call)
+    if settled.verdict == "ok":
+        tools.meters.settled(lane.sub_account, what)
+    return settled.verdict

@@ -1,0 +1,153 @@
+"""Parks: what was posted and has no answer that can be trusted ends by its lane's policy, when its time
+to wait for evidence is over.
+
+What evidence knows is accepted. The rest goes out again where doubt resends, and is `unknown` where it
+holds, where a receipt has named the batch alone, and in a lane that is being cancelled. Jobs with which
+a worker has died go out in halves, so that one that kills worker after worker is found and given up.
+"""
+
+from collections.abc import Awaitable, Callable, Collection, Sequence
+
+import structlog
+
+from store.flights import (
+    MOST_DEATHS,
+    Parked,
+    Settlement,
+    due_parks,
+    read_park,
+    settle_park,
+    trail_entries,
+)
+from store.lanes import Lane, LaneStatus
+from store.outcomes import LocalReason
+from store.packing import Job
+from store.states import State
+from store.waiting import now_ms
+from worker.endings import add_ended, closing, write_down
+from worker.flight import Tools
+from worker.screening import proven_jobs
+
+log = structlog.get_logger(__name__)
+
+AT_ONCE = 100
+"""Read in one round trip."""
+SECONDS = 1.0
+"""For which parks of one lane are resolved in one sweep; the next one follows at once with the rest."""
+
+
+async def resolve_due(
+    tools: Tools, lane: Lane, as_of: int, go_on: Callable[[], Awaitable[object]]
+) -> bool:
+    """Resolve parks whose time was over by then; True if some are left. Where single messages are sent,
+    each that has no answer is a park of its own, so there may be very many.
+
+    Args:
+        go_on: is called between the rounds, of which there may be many.
+    """
+    until = tools.clock() + SECONDS
+    while parks := await tools.store.run(due_parks(lane.id, as_of, most=AT_ONCE)):
+        found = await tools.store.run_all([read_park(lane.id, park) for park in parks])
+        now = await tools.store.run(now_ms()) // 1000
+        done = [await _resolve(tools, lane, park, now) for park in found if park is not None]
+        await go_on()
+        if not any(done):  # somebody else is at it
+            return False
+        if tools.clock() >= until:
+            return True
+    return False
+
+
+async def _resolve(tools: Tools, lane: Lane, park: Parked, now: int) -> bool:
+    """End a park; False if it was not for us to end."""
+    if park.killer:
+        return await _bury(tools, lane, park, now)
+    jobs = _with_attempts(park, tools)
+    known = await proven_jobs(tools.store, lane.id, jobs)
+    what = _decide(tools, lane, park, jobs, known, now)
+    verdict = await write_down(
+        tools, lane, settle_park(lane.id, park.id, len(jobs), what, unless_held=True), what
+    )
+    if verdict == "held":  # just now
+        held = await tools.store.run(read_park(lane.id, park.id))
+        return held is not None and await _resolve(tools, lane, held, now)
+    if verdict != "ok":
+        return False
+    again = len(what.back)
+    figures = {"known": len(known), "again": again, "closed": len(jobs) - len(known) - again}
+    log.warning("park resolved", **_fields(lane, park.id, jobs), **figures)
+    return True
+
+
+def _decide(
+    tools: Tools, lane: Lane, park: Parked, jobs: list[Job], known: Collection[int], now: int
+) -> Settlement:
+    """What becomes of each job."""
+    resends = lane.on_unknown == "resend" and not park.held
+    resend = resends and lane.status is not LaneStatus.CANCELLING
+    reason = _why_closed(park) if resend else _why_parked(park)
+    most = tools.settings.retry.max_attempts if resend else 0
+    most = 0 if reason is LocalReason.KILLS_WORKERS else most
+    unknown = [job for job in jobs if job.index not in known]
+    closed = [job for job in unknown if job.attempts >= most]
+
+    what = closing(State.FAILED if resend else State.UNKNOWN, closed, reason, now)
+    add_ended(what, State.ACCEPTED, [job for job in jobs if job.index in known], now)
+    what.back = [job for job in unknown if job.attempts < most]
+    what.deaths = park.deaths if park.tries else None  # one of them may be what kills workers
+    what.add(State.QUEUED, len(what.back))
+    what.trails = _lost_attempts(park, jobs, _why_parked(park), now)
+    if resend:
+        what.stats["retried"] = len(what.back)
+    return what
+
+
+async def _bury(tools: Tools, lane: Lane, park: Parked, now: int) -> bool:
+    """Give up a job that was never posted because every worker that took it died."""
+    what = closing(State.FAILED, park.jobs, LocalReason.KILLS_WORKERS, now)
+    call = settle_park(lane.id, park.id, len(park.jobs), what)
+    if await write_down(tools, lane, call, what) != "ok":
+        return False
+    fields = _fields(lane, park.id, park.jobs)
+    log.error("a job that kills workers was given up", **fields, index=park.jobs[0].index)
+    return True
+
+
+def _fields(lane: Lane, park: str, jobs: Sequence[Job]) -> dict[str, str | int]:
+    """What a line of the log about a park says; its id begins with that of its batch."""
+    return {"lane": lane.id, "batch": park, "attempt": jobs[0].attempts if jobs else 0}
+
+
+def _with_attempts(park: Parked, tools: Tools) -> list[Job]:
+    """The parked jobs, their attempts counted. Of a flight that was lost only its requests are known:
+    some were for halves of it, so a message had no more of them than quick retries allow."""
+    quick = tools.settings.retry.quick_attempts
+    return [
+        Job(job.index, job.attempts + min(park.tries, 1 if job.attempts else quick), job.line)
+        for job in park.jobs
+    ]
+
+
+def _lost_attempts(
+    park: Parked, jobs: list[Job], reason: LocalReason, now: int
+) -> list[tuple[int, bytes]]:
+    """Trail of the attempts that a lost flight made: the worker took what it knew of them along."""
+    pairs = list(zip(park.jobs, jobs, strict=True))
+    entries: list[tuple[int, bytes]] = []
+    for attempt in range(1, max(job.attempts for job in jobs) + 1):
+        made = [after for before, after in pairs if before.attempts < attempt <= after.attempts]
+        entry = f"{attempt} local {int(reason)} {park.posted_at or now} {park.id}"
+        entries.extend(trail_entries(made, entry))
+    return entries
+
+
+def _why_parked(park: Parked) -> LocalReason:
+    return LocalReason.WORKER_LOST if park.tries else LocalReason.NO_ANSWER
+
+
+def _why_closed(park: Parked) -> LocalReason:
+    """Why jobs of it do not go out again although doubt resends."""
+    alone_too_often = len(park.jobs) == 1 and max(park.deaths, 1) >= MOST_DEATHS
+    if park.tries and alone_too_often:
+        return LocalReason.KILLS_WORKERS
+    return _why_parked(park)
