@@ -7,7 +7,7 @@ import pytest
 import typer
 from pydantic_core import SchemaError
 
-from sendmany.cli import application, main
+from tests.unit.sendmany.one_command import run
 
 
 @pytest.fixture(autouse=True)
@@ -15,18 +15,6 @@ def _same_signals() -> Iterator[None]:
     before = signal.getsignal(signal.SIGINT)
     yield
     signal.signal(signal.SIGINT, before)
-
-
-def run(command: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> int | str | None:
-    """The exit code of `sendmany` if it had this command only."""
-    app = typer.Typer(pretty_exceptions_enable=False)
-    app.command()(command)
-    monkeypatch.setattr("sys.argv", ["sendmany"])
-    monkeypatch.setattr(application, "app", app)
-    try:
-        return main()
-    except SystemExit as end:
-        return end.code
 
 
 def raiser(error: BaseException) -> Callable[[], None]:

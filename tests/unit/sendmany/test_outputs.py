@@ -4,13 +4,12 @@ import errno
 import io
 import os
 import sys
-from collections.abc import Callable
 
 import pytest
-import typer
 
-from sendmany.cli import application, main
+from sendmany.cli import application
 from sendmany.output import print_json
+from tests.unit.sendmany.one_command import run
 
 
 class Broken:
@@ -32,18 +31,6 @@ def nowhere(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
     stream = io.StringIO()
     monkeypatch.setattr(application, "_nowhere", lambda: stream)
     return stream
-
-
-def run(command: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> int | str | None:
-    """The exit code of `sendmany` if it had this command only."""
-    app = typer.Typer(pretty_exceptions_enable=False)
-    app.command()(command)
-    monkeypatch.setattr("sys.argv", ["sendmany"])
-    monkeypatch.setattr(application, "app", app)
-    try:
-        return main()
-    except SystemExit as end:
-        return end.code
 
 
 def speak() -> None:
