@@ -250,7 +250,7 @@ async def seconds_to_next_sweep(rig: Rig) -> float:
 
 
 async def test_the_timer_is_slow_while_a_lane_is_open_and_nothing_is_to_come(rig: Rig) -> None:
-    lane = rig.notifications("n-a1b2c3-u991231", ["code"])
+    lane = rig.notifications("n-a1b2c3-u681231", ["code"])
     await rig.deliver(lane)
     assert not rig.lane(lane).status.ended
     assert await seconds_to_next_sweep(rig) == IDLE_SECONDS
