@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from config.celery_app import QUEUE
+from config.celery_app import ENQUEUE_QUEUE, ENQUEUE_TASK, QUEUE
 from sendmany.local import Sandbox
 from sendmany.processes import Child
 from store.calls import command
 from store.drains import wake_drain
 from store.keys import drains
-from store.lanes import LaneStatus, Priority
+from store.lanes import LaneStatus, Priority, list_lanes
 from store.states import State
 from tests.acceptance.house import (
     SHORT_LEASE,
@@ -170,6 +170,47 @@ def test_a_wake_up_that_comes_ten_times_sends_nobody_twice(two_workers: House) -
         house.send_drain()
     until(lambda: house.has_ended(lane))
     assert house.check(lane).counts == {State.ACCEPTED: 6000}
+
+
+# Idle
+
+
+def test_an_idle_system_with_an_open_lane_answers_other_applications_at_once(
+    tmp_path: Path,
+) -> None:
+    with open_house(tmp_path, Sandbox()) as house:
+        lane = house.launch(6000)
+        hand_in(house, 0)  # from now on a lane of notifications is open
+        until(lambda: house.has_ended(lane))
+        for number in range(1, 11):
+            hand_in(house, number)
+            assert until(lambda: stored(house) > number, 5) < 2  # noqa: B023
+        assert house.store.run(command("LLEN", QUEUE, parse=int)) == 0
+        assert house.store.run(command("HLEN", "unacked", parse=int)) <= 4
+
+
+def test_other_applications_are_answered_while_all_processes_send(tmp_path: Path) -> None:
+    with open_house(tmp_path, Sandbox(latency_ms=200), SMALL) as house:
+        lane = house.launch(30_000)
+        until(lambda: len(set(house.senders(lane))) == 2)
+        hand_in(house, 1)
+        assert until(lambda: stored(house) == 1, 5) < 2
+        assert not house.has_ended(lane)
+
+
+def hand_in(house: House, number: int) -> None:
+    """What another Celery application does."""
+    user = {"msisdn": f"+447700900{number:03d}"}
+    message = {"user": user, "type": "text", "content": {"text": "Your code is 1234"}}
+    house.celery.send_task(
+        ENQUEUE_TASK, kwargs={"message": message}, queue=ENQUEUE_QUEUE, retry=False
+    )
+
+
+def stored(house: House) -> int:
+    """Messages that other applications have handed in and a worker has stored."""
+    lanes = (lane for lane in list_lanes(house.store) if lane.kind == "notifications")
+    return sum(lane.next_index for lane in lanes)
 
 
 # Limited
