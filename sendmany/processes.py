@@ -75,6 +75,13 @@ class Child:
         if self._process.stdout is not None:
             self._process.stdout.close()
 
+    def clean_up(self) -> None:
+        """Of a process that has ended: ask the children that it has left behind to end, too."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # none is left
+            os.killpg(self.pid, signal.SIGTERM)
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+
     def _kill_session(self) -> None:
         """Whatever is left of it: itself, and children that outlived it."""
         with contextlib.suppress(ProcessLookupError, PermissionError):  # nobody is left
