@@ -10,6 +10,9 @@ from config.settings import Settings
 from store.calls import Store, command
 from store.errors import StoreError, StoreUnavailable
 
+PORTS = {"amqp": 5672, "pyamqp": 5672, "amqps": 5671, "sentinel": 26379}
+"""Where servers listen if a URL does not say so; 6379 for all others."""
+
 
 def connect(settings: Settings) -> Store:
     """The store of these settings, after it has answered once.
@@ -18,10 +21,7 @@ def connect(settings: Settings) -> Store:
         SettingsError: the address makes no sense.
         StoreUnavailable: nobody answers there; says what to do.
     """
-    try:
-        store = Store.connect(settings.redis_url)
-    except ValueError as error:
-        raise SettingsError(f"redis_url is no address of a Redis server: {error}") from error
+    store = Store.connect(settings.redis_url)
     try:
         store.run(command("PING", parse=_nothing))
     except StoreError as error:
@@ -36,11 +36,19 @@ def connect(settings: Settings) -> Store:
 
 
 def place(url: str) -> str:
-    """Where a server is, without the password."""
-    parts = urlsplit(url)
-    if parts.scheme.startswith("unix"):
+    """Where a server is, without the password; of several (`a;b`, as Celery takes them) each."""
+    return ", ".join(map(_place, url.split(";")))
+
+
+def _place(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        port = parts.port or PORTS.get(parts.scheme, 6379)
+    except ValueError:
+        return "an address that cannot be read"
+    if parts.scheme in ("unix", "redis+socket"):
         return f"the socket {parts.path}"
-    return f"{parts.hostname or 'localhost'}:{parts.port or 6379}"
+    return f"{parts.hostname or 'localhost'}:{port}"
 
 
 def _nobody_there(url: str) -> str:

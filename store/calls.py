@@ -29,6 +29,7 @@ from redis.exceptions import (
 )
 from redis.retry import Retry
 
+from config.sections import SettingsError
 from store.errors import StoreError, StoreFull, StoreRefused, StoreUnavailable
 from store.scripts import Script, load_scripts
 
@@ -82,15 +83,16 @@ class Store:
 
     @classmethod
     def connect(cls, url: str) -> Store:
-        """Connect lazily; nothing is sent yet."""
-        return cls(
-            redis.Redis.from_url(
-                url,
-                socket_timeout=SOCKET_TIMEOUT,
-                socket_connect_timeout=CONNECT_TIMEOUT,
-                retry=Retry(NoBackoff(), 0),
+        """Connect lazily; nothing is sent yet. Raises SettingsError if the URL makes no sense."""
+        with _readable():
+            return cls(
+                redis.Redis.from_url(
+                    url,
+                    socket_timeout=SOCKET_TIMEOUT,
+                    socket_connect_timeout=CONNECT_TIMEOUT,
+                    retry=Retry(NoBackoff(), 0),
+                )
             )
-        )
 
     def run(self, call: Call[T]) -> T:
         """Send one call and read its answer.
@@ -134,16 +136,17 @@ class AsyncStore:
 
     @classmethod
     def connect(cls, url: str, *, max_connections: int = 64) -> AsyncStore:
-        """Connect lazily; nothing is sent yet."""
-        return cls(
-            redis.asyncio.Redis.from_url(
-                url,
-                socket_timeout=SOCKET_TIMEOUT,
-                socket_connect_timeout=CONNECT_TIMEOUT,
-                max_connections=max_connections,
-                retry=redis.asyncio.retry.Retry(NoBackoff(), 0),
+        """Connect lazily; nothing is sent yet. Raises SettingsError if the URL makes no sense."""
+        with _readable():
+            return cls(
+                redis.asyncio.Redis.from_url(
+                    url,
+                    socket_timeout=SOCKET_TIMEOUT,
+                    socket_connect_timeout=CONNECT_TIMEOUT,
+                    max_connections=max_connections,
+                    retry=redis.asyncio.retry.Retry(NoBackoff(), 0),
+                )
             )
-        )
 
     async def run(self, call: Call[T]) -> T:
         """Send one call and read its answer.
@@ -204,6 +207,18 @@ def _words(call: Call[Any]) -> tuple[Argument, ...]:
     """What follows the script, named or whole. It is sent whole where the server does not know it: were
     it loaded first and named again, somebody might flush it in between."""
     return (len(call.keys), *call.keys, *call.args)
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    """Turn a ValueError about the URL into a sentence; its text may hold a part of the password."""
+    try:
+        yield
+    except ValueError as error:
+        raise SettingsError(
+            "redis_url is no address of a Redis server: it looks like redis://HOST:PORT/NUMBER, "
+            "rediss://… or unix:///PATH, and special characters of a password are written as %XX."
+        ) from error
 
 
 @contextmanager

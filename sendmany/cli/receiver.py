@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from config.logging import set_up_logging
-from config.sections import SettingsError
 from config.settings import Settings, load_settings
 from dashboard.receiver import create_receiver
 from sendmany.serving import serve
@@ -45,10 +44,7 @@ def receiver(
 def _receive(settings: Settings, host: str, port: int) -> None:
     """Until SIGTERM or SIGINT. Prints `{"listening": "http://…"}` once it listens."""
     secrets = settings.webhooks.secrets()
-    try:
-        store = AsyncStore.connect(settings.redis_url)
-    except ValueError as error:
-        raise SettingsError(f"redis_url is no address of a Redis server: {error}") from error
+    store = AsyncStore.connect(settings.redis_url)
     app, listener = create_receiver(store, secrets), listen(host, port)
     print(json.dumps({"listening": address(listener)}), flush=True)
     serve(app, listener, at_the_end=store.close)

@@ -189,10 +189,6 @@ def test_the_broker_is_redis_unless_it_is_given(load: Load) -> None:
     assert load(BROKER_URL="").broker == "redis://192.0.2.1/3"
 
 
-def test_a_unix_socket_is_spelled_for_celery_as_it_wants(load: Load) -> None:
-    assert load(REDIS_URL="unix:///run/redis.sock").broker == "redis+socket:///run/redis.sock"
-
-
 def test_the_only_sub_account_need_not_be_named(load: Load) -> None:
     assert load("[sub_accounts.Demo]\n").sub_account_id() == "Demo"
 
