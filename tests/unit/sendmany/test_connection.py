@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+import structlog
 
 from config.sections import SettingsError
 from config.settings import Settings
@@ -68,3 +69,19 @@ def test_an_address_that_makes_no_sense_is_told_without_the_password(url: str) -
 )
 def test_a_place_is_told_with_its_port_and_without_the_password(url: str, where: str) -> None:
     assert place(url) == where
+
+
+def test_what_is_logged_meanwhile_does_not_mix_with_the_result(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    before = structlog.get_config()
+    structlog.reset_defaults()
+    try:
+        with pytest.raises(StoreUnavailable):
+            connect(Settings(redis_url="redis://127.0.0.1:1"))
+        structlog.get_logger().warning("no worker was woken")
+    finally:
+        structlog.configure(**before)
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "no worker was woken" in said.err
