@@ -199,8 +199,9 @@ def _offered(given: Mapping[str, Any]) -> dict[str, Any]:
     except PermissionError as error:
         if "redis_url" in given:
             return {}
+        what = home if error.filename is None else error.filename
         raise SettingsError(
-            f"The state directory {home} cannot be read: {error.strerror}. Make it readable for you, or "
+            f"The state directory {home} cannot be used ({what}: {error.strerror}). Make it yours, or "
             "name another one with SENDMANY_STATE_DIR."
         ) from error
     return offered

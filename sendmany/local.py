@@ -154,7 +154,7 @@ class Local:
         if len(str(home)) > LONGEST_HOME:
             return {}
         if self._tmp is None:
-            make_directory(home)
+            make_directory(home, tighten=False)
             self._tmp = tempfile.mkdtemp(prefix="tmp-", dir=home)
         return {"TMPDIR": self._tmp}
 
