@@ -17,7 +17,7 @@ def endpoint_of(settings: Settings, sub_account: str) -> Endpoint:
     key = configured.key()
     if key is None:
         raise SettingsError(
-            f"Sub-account {sub_account!r} has no API key: set api_key_env or api_key_file."
+            f"Sub-account {sub_account!r} has no API key: {configured.why_no_key()}."
         )
     try:
         return Endpoint(configured.url, sub_account, key)

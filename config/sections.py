@@ -95,6 +95,14 @@ class SubAccount(Section):
             return _key_from_file(self.api_key_file)
         return None
 
+    def why_no_key(self) -> str:
+        """Why `key` gives None."""
+        if self.api_key_env is not None:
+            return f"api_key_env names {self.api_key_env}, which is not set or empty here"
+        if self.api_key_file is not None:
+            return f"the first line of api_key_file {self.api_key_file} is empty"
+        return "no API key is configured: set api_key_env or api_key_file"
+
 
 class Http(Section):
     """Timeouts of one request to the provider, in seconds."""

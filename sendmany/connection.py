@@ -1,5 +1,6 @@
 """The store for commands: asked at once, so that a Redis that is away is the first thing told."""
 
+import re
 import sys
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,6 +16,21 @@ PORTS = {"amqp": 5672, "pyamqp": 5672, "amqps": 5671, "sentinel": 26379}
 """Where servers listen if a URL does not say so; 6379 for all others."""
 
 
+REFUSALS = {
+    "AccessRefused": "it refuses the user or the password",
+    "AuthenticationError": "it refuses the user or the password",
+    "NotAllowed": "it has no such virtual host, or not for this user",
+    "NoPermissionError": "the user may not do what a broker needs",
+    "ValueError": "the address cannot be read",
+    "KeyError": "there is no such kind of broker",
+    "ModuleNotFoundError": "the library for this kind of broker is not installed",
+    "ConnectionRefusedError": "connection refused",
+    "TimeoutError": "no answer in time",
+    "gaierror": "its name is unknown",
+}
+"""Errors of brokers and servers, by their names: there are many libraries, loaded only when used."""
+
+
 def connect(settings: Settings) -> Store:
     """The store of these settings, after it has answered once.
 
@@ -28,7 +44,7 @@ def connect(settings: Settings) -> Store:
         store.run(command("PING", parse=_nothing))
     except StoreError as error:
         if type(error.__cause__) in (redis.ConnectionError, redis.TimeoutError):
-            raise StoreUnavailable(_nobody_there(settings.redis_url)) from error
+            raise StoreUnavailable(_nobody_there(settings.redis_url, error)) from error
         if isinstance(error.__cause__, redis.InvalidResponse):
             raise SettingsError(
                 f"What answers at {place(settings.redis_url)} is no Redis: check redis_url."
@@ -61,12 +77,37 @@ def _place(url: str) -> str:
     return f"{parts.hostname or 'localhost'}:{port}"
 
 
-def _nobody_there(url: str) -> str:
+def _nobody_there(url: str, error: StoreError) -> str:
+    why = why_it_refuses(error)
+    if "certificate" in why:
+        return (
+            f"Redis at {place(url)} cannot be used: {why}. If its authority is your own, name it in "
+            "redis_url: …?ssl_ca_certs=/path/to/ca.pem"
+        )
+    if "TLS" in why:
+        return (
+            f"Redis at {place(url)} cannot be used: {why}: redis:// is without TLS, rediss:// with."
+        )
     return (
-        f"No Redis answers at {place(url)}: start it, run `sendmany up` in this directory, "
+        f"No Redis answers at {place(url)} ({why}): start it, run `sendmany up` in this directory, "
         "or set SENDMANY_REDIS_URL."
     )
 
 
 def _nothing(_: Any) -> None:
     return None
+
+
+def why_it_refuses(error: BaseException) -> str:
+    """Why a broker or a server cannot be used. Not in its own words, which may hold the address with
+    the password, but for those of TLS."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    name = type(error).__name__
+    if tls := re.search(
+        r"CERTIFICATE_VERIFY_FAILED\W+certificate verify failed: ([^(]+)", str(error)
+    ):
+        return f"its certificate is not trusted: {tls[1].strip()}"
+    if "[SSL" in str(error):
+        return "it does not speak TLS as expected"
+    return REFUSALS.get(name, name)

@@ -38,9 +38,7 @@ def probe(settings: Settings, sub_account: str) -> Finding:
     """
     account = settings.sub_accounts[sub_account]
     if account.key() is None:
-        return Finding(
-            None, "no API key is configured", "set api_key_env or api_key_file of the sub-account"
-        )
+        return Finding(None, account.why_no_key(), "workers need it to send")
     return explain(asyncio.run(_ask(endpoint_of(settings, sub_account))), sub_account, account.url)
 
 
@@ -67,11 +65,14 @@ def explain(probe: Probe, sub_account: str, url: str) -> Finding:
             words = f"the provider does not let this machine use {sub_account}"
             return Finding(probe.verdict, words, "allow its IP address, and check the key's rights")
         case ProbeVerdict.UNREACHABLE:
-            return Finding(
-                probe.verdict,
-                f"{url} cannot be reached ({_reason(probe)})",
-                "check the region or base_url, and the network",
-            )
+            reason = _reason(probe)
+            remedy = "check the region or base_url, and the network"
+            if "CERTIFICATE_VERIFY_FAILED" in reason:
+                remedy = (
+                    "see what answers there: its certificate must be for that name, in date, and of an "
+                    "authority in the list of certifi"
+                )
+            return Finding(probe.verdict, f"{url} cannot be reached ({reason})", remedy)
         case _:
             words = f"{url} answers, but not like the provider"
             return Finding(probe.verdict, words, "check the region or base_url")

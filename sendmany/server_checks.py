@@ -7,29 +7,28 @@ from sendmany.findings import Check, note, ok, problem
 
 LEAST_ENTRIES: Final = 128
 LEAST_VALUE: Final = 64
+_LOST: Final = "without it a restart loses messages"
 _OLDEST: Final = {"valkey": (7, 2), "redis": (7, 0)}
 
 
-def look_at_server(
-    server: Mapping[str, Any], persistence: Mapping[str, Any], config: Mapping[str, str] | None
-) -> Iterator[Check]:
+def look_at_server(info: Mapping[str, Any], config: Mapping[str, str]) -> Iterator[Check]:
     """What the server says of itself. Pure.
 
     Args:
-        config: None when it does not tell, as managed servers do not.
+        info: what `INFO` says, as far as the server shows it; managed ones show less.
+        config: the same of `CONFIG GET`.
     """
-    yield _version(server)
-    yield _append_only(persistence)
-    if config is None:
-        yield note("redis settings", "the server does not show them (CONFIG is not allowed)")
-        return
-    yield _eviction(config.get("maxmemory-policy", ""))
+    yield _version(info)
+    yield _append_only(info)
+    yield _eviction(config.get("maxmemory-policy") or info.get("maxmemory_policy"))
     yield _listpack(config)
 
 
 def _version(server: Mapping[str, Any]) -> Check:
     name = "valkey" if "valkey_version" in server else "redis"
-    version = str(server.get(f"{name}_version", "0"))
+    if f"{name}_version" not in server:
+        return note("redis", "the server does not show its version (INFO is not allowed)")
+    version = str(server[f"{name}_version"])
     oldest = _OLDEST[name]
     found = tuple(int(part) for part in version.split(".")[:2] if part.isdecimal())
     words = f"{name.capitalize()} {version}"
@@ -40,12 +39,16 @@ def _version(server: Mapping[str, Any]) -> Check:
 
 
 def _append_only(persistence: Mapping[str, Any]) -> Check:
-    if int(persistence.get("aof_enabled", 0)):
+    if "aof_enabled" not in persistence:
+        return note("append-only file", f"the server does not say whether it is on: {_LOST}")
+    if int(persistence["aof_enabled"]):
         return ok("append-only file", "on")
-    return problem("append-only file", "off: a restart loses messages", "set appendonly yes")
+    return problem("append-only file", f"off: {_LOST}", "set appendonly yes")
 
 
-def _eviction(policy: str) -> Check:
+def _eviction(policy: str | None) -> Check:
+    if policy is None:
+        return note("eviction", "the server does not show maxmemory-policy: it must be noeviction")
     if policy == "noeviction":
         return ok("eviction", policy)
     return problem(
@@ -56,6 +59,8 @@ def _eviction(policy: str) -> Check:
 
 
 def _listpack(config: Mapping[str, str]) -> Check:
+    if "hash-max-listpack-entries" not in config:
+        return note("listpack limits", "the server does not show them (CONFIG is not allowed)")
     entries = int(config.get("hash-max-listpack-entries", 0))
     value = int(config.get("hash-max-listpack-value", 0))
     words = f"entries {entries}, value {value}"

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from sendmany.processes import Wait
 from store.calls import Store
-from store.drains import call_drain, is_called, running_loops
+from store.drains import call_drain, is_called, loops_by_kind, running_loops
 from store.waiting import now_ms
 
 _STEP_SECONDS = 0.02
@@ -37,6 +37,8 @@ def count_loops(store: Store) -> int:
     return store.run(running_loops(store.run(now_ms()))[0])
 
 
-def count_dedicated(store: Store) -> int:
-    """Drain loops of dedicated workers: they always run."""
-    return sum(store.run(loops) for loops in running_loops(store.run(now_ms()))[1:])
+def dedicated_loops(store: Store) -> dict[str, int]:
+    """Drain loops of dedicated workers that run, by what they serve (`urgent`, `normal-bulk`)."""
+    kinds = loops_by_kind(store.run(now_ms()))
+    found = {served: store.run(loops) for served, loops in kinds.items() if served}
+    return {served: n for served, n in found.items() if n}

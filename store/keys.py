@@ -23,7 +23,7 @@
     sm:names                     hash    producer: campaign name → lane  retention
     sm:lanes                     zset    producer: lane → opening time   retention
     sm:active                    set     producer; sweep                 the lane's end
-    sm:missing                   hash    workers: lane → journal known   7 days
+    sm:missing                   hash    note_missing: lane → sent       clear_missing, 7 days
     sm:ended                     zset    sweep: lane → end time          retention
     sm:ready                     zset    producer, worker: lane → urgency; a hint, rebuilt by the sweep
     sm:limit:{sub-account}       hash    acquire_permits, block_sender   1 hour idle

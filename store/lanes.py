@@ -8,7 +8,10 @@ from typing import Any
 from store.calls import Call, Store, command, hint, script_call, text
 from store.errors import UnknownLane
 from store.keys import LANES, MISSING, NAMES, READY, lane_keys
-from store.states import OPEN_STATES, State
+from store.states import OPEN_STATES, PROVIDER_HAS_IT, State
+
+MISSING_SECONDS = 7 * 86400
+"""So long it is told that a lane is gone."""
 
 
 class Priority(StrEnum):
@@ -130,19 +133,31 @@ def read_journal(lane: str) -> Call[tuple[LaneStatus, int]]:
     )  # fmt: skip
 
 
-def note_missing(lane: str, journal: int) -> Call[None]:
-    """Write down that a lane is gone that a worker knew to be unfinished."""
-    return hint("HSET", MISSING, lane, journal, parse=_nothing)
+def read_sent(lane: str) -> Call[int]:
+    """How many messages of a lane the provider has, or may have."""
+    return command(
+        "HMGET", lane_keys(lane).counts, *PROVIDER_HAS_IT, State.UNKNOWN, State.PARKED,
+        parse=lambda reply: sum(int(n or 0) for n in reply),
+    )  # fmt: skip
 
 
-def missing_lanes() -> Call[list[str]]:
-    """Lanes that are gone although they had not ended."""
-    return command("HKEYS", MISSING, parse=_texts)
+def note_missing(lane: str, sent: int) -> Call[None]:
+    """Write down that a lane is gone that a worker knew to be unfinished.
+
+    Args:
+        sent: messages of it that had gone out, as far as the worker knows.
+    """
+    return script_call("note_missing", (MISSING,), (lane, sent, MISSING_SECONDS), _nothing)
 
 
-def keep_missing(seconds: int = 7 * 86400) -> Call[None]:
-    """Forget what is missing after a while: whoever looks after the workers has seen it."""
-    return command("EXPIRE", MISSING, seconds, parse=_nothing)
+def missing_lanes() -> Call[dict[str, int]]:
+    """Lanes that are gone although they had not ended, and how many of their messages had gone out."""
+    return command("HGETALL", MISSING, parse=_numbers)
+
+
+def clear_missing(lane: str) -> Call[bool]:
+    """Report a missing lane no more; False if it was not reported."""
+    return command("HDEL", MISSING, lane, parse=bool)
 
 
 def move_lane(
@@ -229,6 +244,10 @@ def parse_counts(reply: Any) -> dict[State, int]:
 def parse_numbers(reply: Any) -> dict[str, int]:
     """The numbers in a reply of HGETALL."""
     return {field: int(value) for field, value in _fields(reply).items()}
+
+
+def _numbers(reply: Any) -> dict[str, int]:
+    return {text(name): int(value) for name, value in dict(reply).items()}
 
 
 def _texts(reply: Any) -> list[str]:

@@ -31,13 +31,15 @@ class Known:
     journal: int  # the highest that was seen
     seen_at: int  # s since 1970, by this host's clock
     ended: bool = False
+    sent: int = 0  # messages that had gone out, at the last look
 
     def joined(self, other: "Known | None") -> "Known":
         """What two processes know together: the later news about its end, the higher number."""
         if other is None:
             return self
         last = max(self, other, key=lambda known: (known.journal, known.ended))
-        return replace(last, seen_at=max(self.seen_at, other.seen_at))
+        seen_at, sent = max(self.seen_at, other.seen_at), max(self.sent, other.sent)
+        return replace(last, seen_at=seen_at, sent=sent)
 
 
 class Journals:
@@ -61,6 +63,7 @@ class Journals:
         self._changed = self._failing = False
         self._saved_at = 0.0
         self._forgotten: set[str] = set()
+        self._counted_at: dict[str, int] = {}  # lane → journal number
         self._known: dict[str, Known] = self._fresh(self._read())
 
     def known(self, lane: str) -> int:
@@ -76,9 +79,27 @@ class Journals:
         self._forgotten.discard(lane)
         self._changed = self._changed or self._known[lane] != before
 
+    def sent(self, lane: str) -> int:
+        """How many of its messages had gone out, at the last look of this host's workers."""
+        found = self._known.get(lane)
+        return found.sent if found else 0
+
+    def is_counted(self, lane: str, journal: int) -> bool:
+        """Whether what has gone out was counted at this journal number."""
+        return self._counted_at.get(lane) == journal
+
+    def note_sent(self, lane: str, journal: int, sent: int) -> None:
+        """Remember how many had gone out at this journal number."""
+        self._counted_at[lane] = journal
+        before = self._known.get(lane)
+        if before is not None and before.sent != sent:
+            self._known[lane] = replace(before, sent=sent)
+            self._changed = True
+
     def forget(self, lane: str) -> None:
         """The lane is gone."""
         self._known.pop(lane, None)
+        self._counted_at.pop(lane, None)
         self._forgotten.add(lane)
         self._changed = True
 

@@ -1,8 +1,10 @@
 """Watching the journals: a lane whose number went back halts, and one that is gone is reported."""
 
+from collections.abc import Mapping
+
 import structlog
 
-from store.lanes import LaneStatus, keep_missing, move_lane, note_missing, read_journal
+from store.lanes import LaneStatus, move_lane, note_missing, read_journal, read_sent
 from worker.flight import Tools
 from worker.looks import by_hundred
 
@@ -40,14 +42,27 @@ async def watch_lanes(tools: Tools) -> None:
         found = await tools.store.run_all([read_journal(lane) for lane in lanes])
         for lane, known, (status, journal) in zip(lanes, before, found, strict=True):
             await _watch(tools, lane, known, status, journal)
+        await _count_sent(tools, dict(zip(lanes, found, strict=True)))
     tools.journals.save_if_due()
+
+
+async def _count_sent(tools: Tools, found: Mapping[str, tuple[LaneStatus, int]]) -> None:
+    """Remember how many messages have gone out in lanes that have changed, in case Redis loses them."""
+    changed = {
+        lane: journal
+        for lane, (status, journal) in found.items()
+        if status is not LaneStatus.GONE and not tools.journals.is_counted(lane, journal)
+    }
+    counts = await tools.store.run_all([read_sent(lane) for lane in changed])
+    for (lane, journal), sent in zip(changed.items(), counts, strict=True):
+        tools.journals.note_sent(lane, journal, sent)
 
 
 async def _watch(tools: Tools, lane: str, known: int, status: LaneStatus, journal: int) -> None:
     if status is LaneStatus.GONE:
-        log.error("a lane that had not ended is gone: Redis lost data", lane=lane, known=known)
-        await tools.store.run(note_missing(lane, known))
-        await tools.store.run(keep_missing())
+        sent = tools.journals.sent(lane)
+        log.error("a lane that had not ended is gone: Redis lost data", lane=lane, sent=sent)
+        await tools.store.run(note_missing(lane, sent))
         tools.journals.forget(lane)
     elif status is not LaneStatus.HALTED:
         await check_journal(tools, lane, known=known, journal=journal, ended=status.ended)

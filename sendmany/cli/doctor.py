@@ -7,11 +7,15 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from config.settings import load_settings
+from producer.errors import InputError
 from sendmany.checks import examine
 from sendmany.cli.campaign_moves import resume
 from sendmany.cli.options import Json
+from sendmany.connection import connect
 from sendmany.findings import Check, Verdict
-from sendmany.output import print_json
+from sendmany.output import print_json, show
+from store.lanes import clear_missing
 
 _STYLES = {Verdict.OK: "green", Verdict.PROBLEM: "bold red", Verdict.NOTE: "yellow"}
 
@@ -29,6 +33,14 @@ def doctor(
             " older copy: what went out after that copy may go out again.",
         ),
     ] = None,
+    clear: Annotated[
+        str | None,
+        typer.Option(
+            "--clear",
+            metavar="LANE",
+            help="Look at nothing; report this lane, which Redis has lost, no more.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Look at everything that sending takes: one line each, and what to do where it is not well.
@@ -41,6 +53,11 @@ def doctor(
     """
     if accept is not None:
         resume(accept, accept=True, as_json=as_json)
+        return
+    if clear is not None:
+        if not connect(load_settings()).run(clear_missing(clear)):
+            raise InputError(f"{clear} is not among the lanes that are reported as gone")
+        show(f"{clear} is reported no more.")
         return
     checks = []
     for check in examine(offline=offline):

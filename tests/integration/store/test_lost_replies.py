@@ -38,7 +38,7 @@ from store.flights import (
 from store.inbox import acknowledge, add_to_inbox, keep_aside, read_inbox, reclaim
 from store.intake import Place, enqueue_messages, enqueue_rows
 from store.keys import INBOX, windows
-from store.lanes import Priority, announce, finish_loading, move_lane
+from store.lanes import Priority, announce, finish_loading, move_lane, note_missing
 from store.limits import Limits, acquire_permits, block_sender, return_permits
 from store.metrics import flush_metrics
 from store.opening import open_campaign
@@ -126,6 +126,12 @@ def _(store: Store) -> AnyCall:
 def _(store: Store) -> AnyCall:
     lane = given.campaign(store)
     return enqueue_rows(lane, Place(), Place(40, 4, 4), given.numbers(3), 2, duplicates=1)
+
+
+@case("note_missing", "a lane is gone")
+def _(store: Store) -> AnyCall:
+    store.run(note_missing("spring-a1b2c3", 3))
+    return note_missing("spring-a1b2c3", 7)
 
 
 @case("finish_loading", "a file has been read")

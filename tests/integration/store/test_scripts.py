@@ -24,6 +24,7 @@ from tests.conformance.look_at_lane import TestLookAtLane
 from tests.conformance.mark_posting import TestMarkPosting
 from tests.conformance.merged_records import TestMergedRecords
 from tests.conformance.metrics import TestFlushMetrics
+from tests.conformance.missing import TestNoteMissing, TestReadSent
 from tests.conformance.move_lane import TestMoveLane
 from tests.conformance.note_sweep import TestNoteSweep
 from tests.conformance.open_lane import TestOpenLane
@@ -77,12 +78,14 @@ __all__ = [
     "TestMergedRecords",
     "TestMessages",
     "TestMoveLane",
+    "TestNoteMissing",
     "TestNoteSweep",
     "TestOpenBreaker",
     "TestOpenLane",
     "TestParks",
     "TestProbes",
     "TestPromoteDue",
+    "TestReadSent",
     "TestRecoverFlights",
     "TestRefusedFigures",
     "TestRepeatedAndLost",

@@ -73,9 +73,10 @@ async def test_a_lane_that_is_gone_is_reported(
     backup = Backup(own_server, tmp_path / "redis")
     lane = rig.campaign(2000)
     await rig.deliver(lane)
+    await watch_lanes(rig.tools)
     backup.restore(rig)
     await rig.drain_until(lambda: rig.store.client.ttl(MISSING) > 0)
-    assert rig.store.run(missing_lanes()) == [lane]
+    assert rig.store.run(missing_lanes()) == {lane: 1000}
     assert [entry["lane"] for entry in logs if "is gone" in entry["event"]] == [lane]
     await rig.close()
 

@@ -28,9 +28,9 @@ GOOD = {
 
 
 def problems(
-    server: dict[str, str], persistence: dict[str, int], config: dict[str, str] | None
+    server: dict[str, str], persistence: dict[str, int], config: dict[str, str]
 ) -> dict[str, str]:
-    checks = look_at_server(server, persistence, config)
+    checks = look_at_server({**server, **persistence}, config)
     return {check.name: check.remedy for check in checks if check.verdict is Verdict.PROBLEM}
 
 
@@ -61,8 +61,15 @@ def test_listpack_limits_that_are_too_low_are_a_problem(change: tuple[str, str])
 
 
 def test_a_server_that_does_not_show_its_settings_is_no_problem() -> None:
-    checks = list(look_at_server(VALKEY, {"aof_enabled": 1}, None))
-    assert checks[-1].verdict is Verdict.NOTE
+    checks = {check.name: check.verdict for check in look_at_server({}, {})}
+    assert set(checks.values()) == {Verdict.NOTE}
+    assert set(checks) == {"redis", "append-only file", "eviction", "listpack limits"}
+
+
+def test_eviction_is_told_though_only_info_is_allowed() -> None:
+    policy = {"maxmemory_policy": "allkeys-lru"}
+    checks = {check.name: check for check in look_at_server({**VALKEY, **policy}, {})}
+    assert checks["eviction"].remedy == "set maxmemory-policy noeviction"
 
 
 def test_limits_are_told_in_words() -> None:
@@ -93,12 +100,17 @@ def test_a_redis_that_is_nearly_full_is_a_problem() -> None:
 
 def test_lanes_that_redis_lost_something_of_are_problems(store: Store) -> None:
     lane = given.loaded(store, 3)
-    assert list(look_at_lanes(list_lanes(store), [])) == []
+    assert list(look_at_lanes(list_lanes(store), {})) == []
     store.run(move_lane(lane, "halt", "an older copy", known=9))
-    halted, gone = look_at_lanes([find_lane(store, lane)], ["other-a1b2c3"])
+    lost = {"other-a1b2c3": 0, "spring-a1b2c3": 12_345}
+    halted, gone, sent = look_at_lanes([find_lane(store, lane)], lost)
     assert (halted.finding, halted.verdict) == ("halted: an older copy", Verdict.PROBLEM)
     assert 'resume "Spring" --accept' in halted.remedy
     assert (gone.name, gone.verdict) == ("lane other-a1b2c3", Verdict.PROBLEM)
+    assert gone.remedy.startswith("launch or enqueue again what is missing")
+    assert "12,345 messages of it had gone out before" in sent.finding
+    assert "launching it again writes to those people twice" in sent.finding
+    assert sent.remedy.endswith("`sendmany doctor --clear spring-a1b2c3` ends this line")
 
 
 def test_what_is_held_up_is_a_problem_and_says_how_it_ends(store: Store) -> None:

@@ -19,7 +19,7 @@ def woken(store: Store, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     found: list[str] = []
     monkeypatch.setattr("sendmany.cli.campaign_moves.connect", lambda settings: store)
     monkeypatch.setattr(
-        "sendmany.cli.campaign_moves.send_drain", lambda: found.append("send_drain")
+        "sendmany.cli.campaign_moves.hint_drain", lambda: found.append("send_drain")
     )
     monkeypatch.setattr("sendmany.cli.doctor.examine", lambda *, offline: [])
     return found

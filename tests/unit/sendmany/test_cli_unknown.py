@@ -30,7 +30,7 @@ class Desk:
         monkeypatch.setattr(f"{where}.connect", lambda settings: store)
         monkeypatch.setattr("sendmany.cli.campaign_look.connect", lambda settings: store)
         monkeypatch.setattr("sendmany.cli.message.connect", lambda settings: store)
-        monkeypatch.setattr(f"{where}.send_drain", self._wake)
+        monkeypatch.setattr(f"{where}.hint_drain", self._wake)
 
     def sit_down(self) -> None:
         """From now on a person is there to be asked."""

@@ -1,0 +1,191 @@
+"""`sendmany doctor` before servers that refuse, that are none, and whose certificates nobody knows."""
+
+import shutil
+import socket
+import ssl
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from config.celery_app import create_app
+from config.sections import SubAccount
+from config.settings import Settings
+from sendmany import checks
+from sendmany.embedded import EmbeddedServer
+from sendmany.findings import Check, Verdict
+from store.calls import Store, command
+from store.drains import enter_drain, leave_drain
+from store.lanes import note_missing
+
+Examine = Callable[..., dict[str, Check]]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]:
+    server = EmbeddedServer(tmp_path_factory.mktemp("doctor"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def store(server: EmbeddedServer) -> Iterator[Store]:
+    store = Store.connect(server.url)
+    store.client.flushall()
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def examine(server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch) -> Examine:
+    """What the doctor finds with these settings, by name; he does not wait long for workers."""
+    monkeypatch.setattr(checks, "WORKER_SECONDS", 0.05)
+
+    def run(**settings: object) -> dict[str, Check]:
+        found = Settings.model_validate({"redis_url": server.url, **settings})
+        monkeypatch.setattr(checks, "load_settings", lambda: found)
+        monkeypatch.setattr("config.celery_app._wake_up_app", lambda: create_app(found))
+        return {check.name: check for check in checks.examine(offline=False)}
+
+    return run
+
+
+def allow(store: Store, *rules: str) -> None:
+    """What the user `limited` may do."""
+    words = ("ACL", "SETUSER", "limited", "reset", "on", ">pw", *rules)
+    store.run(command(*words, parse=lambda _: None))
+
+
+def as_limited(server: EmbeddedServer) -> str:
+    return server.url.replace("unix://", "unix://limited:pw@")
+
+
+def test_where_info_and_config_are_forbidden_all_else_is_looked_at(
+    server: EmbeddedServer, store: Store, examine: Examine
+) -> None:
+    allow(store, "~*", "&*", "+@all", "-info", "-config")
+    found = examine(redis_url=as_limited(server))
+    notes = {name for name, check in found.items() if check.verdict is Verdict.NOTE}
+    assert notes == {"redis", "append-only file", "eviction", "listpack limits"}
+    assert {"memory", "inbox", "broker", "workers"} <= set(found)
+    assert found["memory"].finding.startswith("the server does not show its memory; 0 lanes active")
+
+
+@pytest.mark.parametrize(
+    "forbidden", ["-xinfo", "-zcount", "-hgetall", "-set", "-evalsha", "-@read"]
+)
+def test_whatever_is_forbidden_is_a_line_and_no_traceback(
+    server: EmbeddedServer, store: Store, examine: Examine, forbidden: str
+) -> None:
+    allow(store, "~*", "&*", "+@all", forbidden)
+    found = examine(redis_url=as_limited(server), sub_accounts={"shop": {"api_key": "x"}})
+    assert "limits of shop" in found  # the last one
+    assert "Traceback" not in str(found)
+
+
+def test_a_worker_that_runs_is_never_started_beside(store: Store, examine: Examine) -> None:
+    store.run(enter_drain("loop", lease_ms=60_000, starts=True))
+    assert "`sendmany worker`" not in examine()["workers"].remedy
+    assert "none has taken a task from the broker" in examine()["workers"].finding
+    broken = examine(broker_url="amqp://127.0.0.1:1//")
+    assert broken["broker"].verdict is Verdict.PROBLEM
+    assert broken["workers"].verdict is Verdict.OK
+
+
+def test_dedicated_workers_that_serve_all_together_are_enough(
+    store: Store, examine: Examine
+) -> None:
+    store.run(enter_drain("a", lease_ms=60_000, starts=True, served="urgent"))
+    assert examine()["workers"].remedy == "start one that serves normal and bulk, too"
+    store.run(enter_drain("b", lease_ms=60_000, starts=True, served="normal-bulk"))
+    assert examine()["workers"].verdict is Verdict.OK
+    store.run(leave_drain("a", served="urgent"))
+    store.run(leave_drain("b", served="normal-bulk"))
+    assert "start one: `sendmany worker`" in examine()["workers"].remedy
+
+
+@pytest.mark.parametrize(
+    ("url", "finding"),
+    [
+        ("amqp://user:secret@127.0.0.1:1//", "127.0.0.1:1 cannot be used (connection refused)"),
+        ("amqp://user:sec/ret@host//", "cannot be used (the address cannot be read)"),
+        ("redis://:secret@127.0.0.1:1/a", "127.0.0.1:1 cannot be used ("),
+        (
+            "nonsense://user:secret@host",
+            "host:6379 cannot be used (there is no such kind of broker)",
+        ),
+    ],
+)
+def test_a_broker_that_cannot_be_used_is_told_without_the_password(
+    examine: Examine, url: str, finding: str
+) -> None:
+    found = examine(broker_url=url)["broker"]
+    assert found.verdict is Verdict.PROBLEM
+    assert finding in found.finding
+    assert "sec" not in found.finding
+
+
+def test_a_lane_that_is_lost_is_told_with_what_had_gone_out(store: Store, examine: Examine) -> None:
+    store.run(note_missing("spring-a1b2c3", 900))
+    store.run(note_missing("spring-a1b2c3", 300))  # another worker knows less
+    assert "900 messages of it had gone out" in examine()["lane spring-a1b2c3"].finding
+
+
+@contextmanager
+def talking_tls(home: Path) -> Iterator[int]:
+    """A server that shakes hands, with a certificate that it has signed itself; gives its port."""
+    certificate, key = home / "certificate.pem", home / "key.pem"
+    words = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=x"
+    subprocess.run(
+        [
+            *words.split(),
+            "-addext",
+            "subjectAltName=IP:127.0.0.1",
+            "-keyout",
+            key,
+            "-out",
+            certificate,
+        ],
+        check=True,
+        capture_output=True,
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def shake_hands() -> None:
+            with suppress(OSError):  # it is shut down
+                while True:
+                    connection, _ = listener.accept()
+                    with connection, suppress(OSError):  # the client does not trust us
+                        context.wrap_socket(connection, server_side=True).close()
+
+        thread = threading.Thread(target=shake_hands)
+        thread.start()
+        yield listener.getsockname()[1]
+        listener.shutdown(socket.SHUT_RDWR)
+    thread.join(5)
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="it makes the certificate")
+def test_a_certificate_that_is_not_trusted_is_the_reason_that_is_told(
+    examine: Examine, tmp_path: Path
+) -> None:
+    with talking_tls(tmp_path) as port:
+        provider = SubAccount.model_validate(
+            {"api_key": "x", "base_url": f"https://127.0.0.1:{port}"}
+        )
+        found = examine(
+            redis_url=f"rediss://:secret@127.0.0.1:{port}/0", sub_accounts={"shop": provider}
+        )
+        broker = examine(broker_url=f"rediss://:secret@127.0.0.1:{port}/0")["broker"]
+    assert "its certificate is not trusted: " in found["redis"].finding
+    assert "ssl_ca_certs=" in found["redis"].finding
+    assert "CERTIFICATE_VERIFY_FAILED" in found["sub-account shop"].finding
+    assert "certifi" in found["sub-account shop"].remedy
+    assert "its certificate is not trusted: " in broker.finding
+    assert "secret" not in str((found, broker))
