@@ -9,13 +9,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from chatapps.compiled import CompiledContent
-from producer.campaign_message import load_message_file, prepare
+from producer.campaign_message import CampaignMessage, load_message_file, prepare
 from producer.campaign_names import RULE, is_name
 from producer.errors import InputError
 from producer.loading import add_chunks, call_workers, end_of_file
 from producer.recipients import Position, RecipientFile
 from producer.rejects import Reject, RejectWriter, see_that_writable
+from producer.rows import RowPacker
 from producer.wake import SendDrain
 from store.calls import Store
 from store.lanes import Lane, Policies, Priority, find_lane
@@ -34,6 +34,7 @@ class Launch:
     message: Path
     sub_account: str
     number_column: str | None = None
+    country_column: str | None = None
     default_region: str | None = None
     priority: Priority = Priority.BULK
     policies: Policies = Policies()
@@ -68,6 +69,7 @@ class Launched:
     duplicates: int
     rejects: int
     rejects_file: Path | None
+    folded: int  # values of this launch that were changed so that WhatsApp takes them
     resumed: bool  # an earlier launch had begun it
 
 
@@ -77,7 +79,7 @@ class Prepared:
 
     launch: Launch
     file: RecipientFile
-    content: CompiledContent
+    message: CampaignMessage
     source: str  # names the recipients: the file, and how it is read
 
 
@@ -89,13 +91,14 @@ def check(launch: Launch) -> Prepared:
     """
     _check_name(launch.name)
     message = load_message_file(launch.message)
-    file = RecipientFile.open(launch.recipients, launch.number_column, launch.default_region)
-    content = prepare(message, file.columns)
-    # Another column or region makes other recipients of the same bytes.
-    source = f"{file.fingerprint()}:{file.number_column}:{file.default_region or ''}"
-    _see_that_some_row_is_usable(file, content.columns)
+    file = RecipientFile.open(
+        launch.recipients, launch.number_column, launch.default_region, launch.country_column
+    )
+    prepared = prepare(message, file.columns)
+    source = f"{file.fingerprint()}:{file.layout.key}"
+    _see_that_some_row_is_usable(file, prepared)
     see_that_writable(launch.rejects_file)
-    return Prepared(launch, file, content, source)
+    return Prepared(launch, file, prepared, source)
 
 
 def _check_name(name: str) -> None:
@@ -103,10 +106,14 @@ def _check_name(name: str) -> None:
         raise InputError(RULE)
 
 
-def _see_that_some_row_is_usable(file: RecipientFile, columns: Sequence[str]) -> None:
+def _packer(file: RecipientFile, message: CampaignMessage) -> RowPacker:
+    return RowPacker(file.layout, message.content.columns, message.rules)
+
+
+def _see_that_some_row_is_usable(file: RecipientFile, message: CampaignMessage) -> None:
     """Raise InputError if none of the first rows is: the campaign would be over, and its name taken."""
     rejects: list[Reject] = []
-    for chunk in file.chunks(columns):
+    for chunk in file.chunks(_packer(file, message)):
         if chunk.lines:
             return
         rejects += chunk.rejects
@@ -117,14 +124,15 @@ def _see_that_some_row_is_usable(file: RecipientFile, columns: Sequence[str]) ->
 
 
 def _why_none(file: RecipientFile, rejects: Sequence[Reject]) -> str:
-    first, region = rejects[0], file.default_region
+    first, region = rejects[0], file.layout.region
     many = len(rejects) > 1
     none = f"none of the first {len(rejects):,} rows can" if many else "its only row cannot"
+    cell = f' "{first.number}"' if first.number else ""
     return (
-        f"{none} be used (line {first.line}: {first.reason}). "
-        f'The numbers are read from the column "{file.number_column}"'
-        f"{f', as those of {region}' if region else ''}: mend the file, or give another --number-column"
-        f" or {'another ' if region else ''}--region, such as GB"
+        f"{none} be used (line {first.line}{cell}: {first.reason}). {file.layout.sentence} "
+        f"{f'Without a country they are read as those of {region}. ' if region else ''}"
+        "Mend the file, or give another --number-column or "
+        f"{'another ' if region else ''}--region, such as GB"
     )
 
 
@@ -140,7 +148,7 @@ def run(
         LaneMismatch: the name is taken by something else.
         StoreUnavailable, StoreFull: launch again when Redis is well; nothing is added twice.
     """
-    launch, content = prepared.launch, prepared.content
+    launch, content = prepared.launch, prepared.message.content
     lane_id, resumed = open_campaign(
         store,
         CampaignPlan(
@@ -156,25 +164,34 @@ def run(
     )
     lane = find_lane(store, lane_id)
     rejects_file = launch.rejects_file
+    packer = _packer(prepared.file, prepared.message)
     if not lane.loaded:
         with RejectWriter(rejects_file, after_line=lane.line) as writer:
-            _load(store, lane, prepared, writer, send_drain, on_progress)
+            _load(store, lane, prepared, packer, writer, send_drain, on_progress)
     lane = end_of_file(store, lane, send_drain)
-    written = rejects_file if lane.rejects and rejects_file.exists() else None
-    return Launched(lane, lane.next_index, lane.duplicates, lane.rejects, written, resumed)
+    return Launched(
+        lane,
+        recipients=lane.next_index,
+        duplicates=lane.duplicates,
+        rejects=lane.rejects,
+        rejects_file=rejects_file if lane.rejects and rejects_file.exists() else None,
+        folded=packer.folded,
+        resumed=resumed,
+    )
 
 
 def _load(
     store: Store,
     lane: Lane,
     prepared: Prepared,
+    packer: RowPacker,
     writer: RejectWriter,
     send_drain: SendDrain,
     on_progress: Callable[[Loading], None],
 ) -> None:
     """Add the rows that are not in yet, chunk by chunk."""
     start = Position(lane.offset, lane.line, lane.row) if lane.offset else None
-    chunks = prepared.file.chunks(prepared.content.columns, start)
+    chunks = prepared.file.chunks(packer, start)
     for at in add_chunks(store, lane, chunks, writer.write):
         if prepared.launch.send_while_loading:
             call_workers(store, lane, send_drain)

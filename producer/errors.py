@@ -7,18 +7,24 @@ KeyConflict         the idempotency key of a message was used for another one
 BadTiming           a message expires before it may go, or is to wait for too long
 """
 
+from collections.abc import Sequence
+
 
 class InputError(Exception):
     """One clear sentence about what is wrong with the input and what to do about it."""
 
 
 class BadRow(Exception):
-    """Why a row cannot be sent to; `number` is its number with most digits hidden."""
+    """Why a row cannot be sent to; `number` is its number with most digits hidden.
 
-    def __init__(self, reason: str, number: str | None = None) -> None:
+    `also` are further lines of the file that go with it: each would have been a row of its own.
+    """
+
+    def __init__(self, reason: str, number: str | None = None, also: Sequence[int] = ()) -> None:
         super().__init__(reason)
         self.reason = reason
         self.number = number
+        self.also = also
 
 
 class BadNumber(BadRow):

@@ -4,18 +4,19 @@ The column is chosen as a launch chooses it, and numbers are read as those of re
 cannot be read is told with its number, and the others go on.
 """
 
-import codecs
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
-from producer.csv_header import DELIMITERS, find_number_column, holds_recipient
+from producer.csv_header import FirstRow, Header, as_header, holds_recipient, read_first_row
 from producer.errors import BadRow, InputError
+from producer.layout import Layout, first_rows
 from producer.numbers import normalise
-from producer.records import LONGEST_LINE, Position, decode, opened, read_records
+from producer.records import BLANK, Position, opened, read_records
 from producer.rejects import Reject
-from producer.rows import USER_ID
+from producer.rows import USER_ID, PersonReader
 
 AT_ONCE = 10_000
 """People in one chunk."""
@@ -35,80 +36,94 @@ class PeopleFile:
     """A list of people whose column is known; made by `open`."""
 
     path: Path
-    column: str | None  # None: the file has no header row
-    _delimiter: str
-    _place: int  # of the column
+    has_header: bool
+    layout: Layout
     _start: Position  # of the first person
 
     @classmethod
-    def open(cls, path: Path, column: str | None = None, region: str | None = None) -> "PeopleFile":
+    def open(
+        cls,
+        path: Path,
+        column: str | None = None,
+        region: str | None = None,
+        country_column: str | None = None,
+    ) -> "PeopleFile":
         """Find the column that holds the people; without a header row, the one that holds numbers.
+
+        Args:
+            region: country of numbers for which nothing else says one.
 
         Raises:
             InputError: the file cannot be read, or it is not clear which column is meant.
         """
         with opened(path) as stream:
-            mark = len(codecs.BOM_UTF8) if stream.read(3) == codecs.BOM_UTF8 else 0
-            stream.seek(mark)
-            first_line = decode(stream.readline(LONGEST_LINE), 1)
-            delimiter = max(DELIMITERS, key=first_line.count)
-            first = next(read_records(stream, delimiter, mark, 0), None)
-            if first is None:
-                raise InputError("the file is empty")
-            cells, _, offset, line = first
-            if isinstance(cells, BadRow):
-                raise InputError(f"the first row cannot be read: {cells.reason}")
-            names = [cell.strip() for cell in cells]
-            place = None if column else _place_without_header(names, region)
+            first = read_first_row(stream)
+            place = None if column or country_column else _place_without_header(first, region)
             if place is not None:
-                return cls(path, None, delimiter, place, Position(mark, 0, 0))
-            column = find_number_column(names, column)
-            return cls(path, column, delimiter, names.index(column), Position(offset, line, 0))
+                names = tuple(f"column {n + 1}" for n in range(len(first.cells)))
+                header = Header(names, first.delimiter, first.start, first.start_line)
+                layout = Layout(header, names[place], None, region)
+                return cls(path, False, layout, Position(first.start, first.start_line, 0))
+            header = as_header(first)
+            records = read_records(stream, header.delimiter, header.offset, header.line)
+            rows = first_rows(records, header.offset)
+            layout = Layout.find(header, rows, column, country_column, region)
+            return cls(path, True, layout, Position(header.offset, header.line, 0))
 
-    def read(self, region: str | None) -> Iterator[People]:
-        """The people, at most `AT_ONCE` at a time; `region` is the country of national numbers.
+    def read(self) -> Iterator[People]:
+        """The people, at most `AT_ONCE` at a time.
 
         Raises:
             InputError: the file cannot be read or is not UTF-8.
         """
-        who, rejects = list[str](), list[Reject]()
-        with opened(self.path) as stream:
-            start = self._start
-            for cells, line, *_ in read_records(stream, self._delimiter, start.offset, start.line):
-                try:
-                    who.append(read_person(self._cell(cells), region))
-                except BadRow as bad:
-                    rejects.append(Reject(line, bad.number, bad.reason))
-                if len(who) + len(rejects) == AT_ONCE:
-                    yield People(who, rejects)
-                    who, rejects = [], []
-        if who or rejects:
-            yield People(who, rejects)
-
-    def _cell(self, cells: list[str] | BadRow) -> str:
-        if isinstance(cells, BadRow):
-            raise cells
-        if self._place >= len(cells) or not cells[self._place].strip():
-            raise BadRow("there is no number in it")
-        return cells[self._place]
+        people = _people(self)
+        while chunk := list(islice(people, AT_ONCE)):
+            who = [one for one in chunk if isinstance(one, str)]
+            yield People(who, [one for one in chunk if isinstance(one, Reject)])
 
 
 def read_person(text: str, region: str | None) -> str:
-    """Digits of an international number, or a channel's user id as it is; raises BadRow."""
-    text = text.strip()
+    """Digits of an international number, or a channel's user id as it is; raises BadRow.
+
+    A number may be of a range that is not in use: whoever has it may have written.
+    """
+    text = text.strip(BLANK)
     if USER_ID.fullmatch(text) or _LINE_ID.fullmatch(text):
         return text
-    return normalise(text, region)
+    return normalise(text, region, in_use=False)
 
 
-def _place_without_header(cells: Sequence[str], region: str | None) -> int | None:
+def _people(file: PeopleFile) -> Iterator[str | Reject]:
+    """Each person, or the line that names none."""
+    layout, start = file.layout, file._start
+    place, reader = layout.place(layout.number_column), PersonReader(layout, in_use=False)
+    with opened(file.path) as stream:
+        delimiter = layout.header.delimiter
+        for cells, line, *_ in read_records(stream, delimiter, start.offset, start.line):
+            try:
+                yield _person(cells, place, reader)
+            except BadRow as bad:
+                yield Reject(line, bad.number, bad.reason)
+                yield from (Reject(also, None, f"goes with line {line}") for also in bad.also)
+
+
+def _person(cells: list[str] | BadRow, place: int, reader: PersonReader) -> str:
+    if isinstance(cells, BadRow):
+        raise cells
+    if place >= len(cells):
+        raise BadRow("there is no number in it")
+    text = cells[place].strip(BLANK)
+    return text if _LINE_ID.fullmatch(text) else reader.read(cells)
+
+
+def _place_without_header(first: FirstRow, region: str | None) -> int | None:
     """The place of the cell that holds a person; None if the row is a header.
 
     Raises InputError when several do: one may hold the customers' numbers in a shop.
     """
-    places = [place for place, cell in enumerate(cells) if _is_person(cell, region)]
-    if not places and len(cells) == 1 and not any(map(str.isalpha, cells[0])):
-        return 0  # a number that is none: its line is told
+    places = [place for place, cell in enumerate(first.cells) if _is_person(cell, region)]
+    if not places and _is_broken_number(first.cells):
+        return 0
     if len(places) > 1:
         raise InputError(
             "the file has no header row, and several of its columns hold numbers: add a header row "
@@ -124,3 +139,8 @@ def _is_person(cell: str, region: str | None) -> bool:
         return bool(read_person(cell, region))
     except BadRow:
         return False
+
+
+def _is_broken_number(cells: Sequence[str]) -> bool:
+    """Whether a row is no header but a number that cannot be read: it is told as a line."""
+    return len(cells) == 1 and not any(map(str.isalpha, cells[0]))

@@ -17,6 +17,7 @@ from chatapps.preflight import Finding, Severity
 from chatapps.templates import RegisteredTemplate, fill
 from producer.campaigns import Prepared
 from producer.errors import BadRow
+from producer.layout import Layout
 from producer.records import Record, read_records
 from producer.rows import RowPacker
 
@@ -44,7 +45,7 @@ def check_sample(
     length of its text with the values in it is checked too. At most `most` rows are tried, of which
     there are more than one only if the message differs from row to row.
     """
-    return check_rows(prepared.content, list(_sample(prepared, most)), template)
+    return check_rows(prepared.message.content, list(_sample(prepared, most)), template)
 
 
 def check_rows(
@@ -64,13 +65,13 @@ def check_rows(
 
 def sample_of(
     records: Iterable[Record],
-    header: Sequence[str],
+    layout: Layout,
     columns: Sequence[str],
     packer: RowPacker,
     most: int = MOST_ROWS,
 ) -> Iterator[SampleRow]:
     """The rows to be tried, in the order of the file; `columns` are those that the message uses."""
-    places = [header.index(column) for column in columns]
+    places = [layout.place(column) for column in columns]
     for line, cells in choose(records, places, most if columns else 1):
         try:
             yield SampleRow(line, packer.pack(cells))
@@ -79,11 +80,12 @@ def sample_of(
 
 
 def _sample(prepared: Prepared, most: int) -> Iterator[SampleRow]:
-    file, columns = prepared.file, prepared.content.columns
-    packer = RowPacker(file.columns, file.number_column, columns, file.default_region)
-    with file.path.open("rb") as stream:
-        records = read_records(stream, file.header.delimiter, file.header.offset, file.header.line)
-        yield from sample_of(records, file.columns, columns, packer, most)
+    layout, message = prepared.file.layout, prepared.message
+    columns, header = message.content.columns, layout.header
+    packer = RowPacker(layout, columns, message.rules)
+    with prepared.file.path.open("rb") as stream:
+        records = read_records(stream, header.delimiter, header.offset, header.line)
+        yield from sample_of(records, layout, columns, packer, most)
 
 
 def choose(

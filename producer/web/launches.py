@@ -31,6 +31,12 @@ from store.threads import ThreadStore
 from store.tokens import Token
 
 CLIENT_LEFT: Final = 400
+_MEMBERS: Final = {
+    "--number-column": "number_column",
+    "--country-column": "country_column",
+    "--region GB, default_region": "default_region",
+    "--window ": "policies.window=",
+}
 
 
 class FindingOut(BaseModel):
@@ -45,6 +51,7 @@ class RejectOut(BaseModel):
     """A row that cannot be used."""
 
     line: int  # of the file, from 1
+    number: str | None  # the cell with most of its letters and digits hidden
     reason: str
 
 
@@ -59,6 +66,9 @@ class LaunchedOut(BaseModel):
     duplicates: int
     rejects: int
     first_rejects: list[RejectOut]
+    number_column: str
+    country_column: str | None
+    folded: int  # values whose line ends, tabs or long runs of blanks became one blank
     resumed: bool  # an earlier upload had begun it
     findings: list[FindingOut]
 
@@ -164,6 +174,7 @@ def upload_of(form: CampaignForm, settings: Settings, sub_account: str) -> Uploa
         sub_account=sub_account,
         message=form.message,
         number_column=form.number_column,
+        country_column=form.country_column,
         default_region=form.default_region or settings.default_region,
         priority=Priority(form.priority),
         policies=campaign_policies(settings, **form.policies.model_dump()),
@@ -181,7 +192,13 @@ def _answer(uploaded: Uploaded, findings: Sequence[Finding]) -> LaunchedOut:
         recipients=lane.next_index,
         duplicates=lane.duplicates,
         rejects=lane.rejects,
-        first_rejects=[RejectOut(line=one.line, reason=one.reason) for one in uploaded.rejects],
+        first_rejects=[
+            RejectOut(line=one.line, number=one.number, reason=one.reason)
+            for one in uploaded.rejects
+        ],
+        number_column=uploaded.layout.number_column,
+        country_column=uploaded.layout.country_column,
+        folded=uploaded.folded,
         resumed=uploaded.resumed,
         findings=[
             FindingOut(severity=one.severity.value, path=one.path, message=one.text)
@@ -207,9 +224,9 @@ def _unusable(error: InputError) -> HTTPException:
 
 def _in_our_words(sentence: str) -> str:
     """What is an option of the command is a member of the form here."""
-    return sentence.replace("--number-column", "number_column").replace(
-        "--window ", "policies.window="
-    )
+    for option, member in _MEMBERS.items():
+        sentence = sentence.replace(option, member)
+    return sentence
 
 
 def _no_column(placeholder: Placeholder) -> str:

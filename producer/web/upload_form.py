@@ -52,6 +52,7 @@ class CampaignForm(BaseModel):
     ]
     sub_account: SubAccountId | None = None
     number_column: Annotated[str, Field(min_length=1, max_length=1000)] | None = None
+    country_column: Annotated[str, Field(min_length=1, max_length=1000)] | None = None
     default_region: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] | None = None
     priority: Literal["urgent", "normal", "bulk"] = "bulk"
     policies: CampaignPolicies = CampaignPolicies()

@@ -30,10 +30,10 @@ def people_named(numbers: Sequence[str], region: str | None) -> list[str]:
     return [recipient_of(text, region) for text in numbers]
 
 
-def people_in(file: PeopleFile, region: str | None) -> Iterator[People]:
+def people_in(file: PeopleFile) -> Iterator[People]:
     """The people in a file, chunk by chunk; lines that cannot be read are told as they come."""
     told = 0
-    for chunk in file.read(region):
+    for chunk in file.read():
         for reject in chunk.rejects[: max(0, MOST_TOLD - told)]:
             number = f" ({reject.number})" if reject.number else ""
             say(f"Line {reject.line}{number}: {reject.reason}.")
@@ -44,10 +44,15 @@ def people_in(file: PeopleFile, region: str | None) -> Iterator[People]:
 
 
 def read_from(file: PeopleFile) -> str:
-    """Which column the numbers were read from, as a sentence."""
-    if file.column is None:
-        return "The file has no header row."
-    return f'The numbers are read from the column "{file.column}".'
+    """Which columns the numbers were read from, as a sentence."""
+    return file.layout.sentence if file.has_header else "The file has no header row."
+
+
+def columns_read(file: PeopleFile) -> dict[str, str | None]:
+    """The same for programs."""
+    layout = file.layout
+    number = layout.number_column if file.has_header else None
+    return {"number_column": number, "country_column": layout.country_column}
 
 
 def these(n: int) -> str:

@@ -12,8 +12,16 @@ from dashboard.export import international
 from dashboard.words import iso, moment
 from producer.errors import InputError
 from producer.people_file import PeopleFile
-from sendmany.cli.options import Json, Region
-from sendmany.cli.people import Column, Numbers, people_in, people_named, read_from, these
+from sendmany.cli.options import CountryColumn, Json, Region
+from sendmany.cli.people import (
+    Column,
+    Numbers,
+    columns_read,
+    people_in,
+    people_named,
+    read_from,
+    these,
+)
 from sendmany.connection import connect
 from sendmany.messages import recipient_of
 from sendmany.output import print_json, say, show
@@ -95,6 +103,7 @@ def import_(
     everywhere: Everywhere = False,
     region: Region = None,
     number_column: Column = None,
+    country_column: CountryColumn = None,
     as_json: Json = False,
 ) -> None:
     """Do not write to the people in a file. Importing it again changes nothing.
@@ -107,10 +116,10 @@ def import_(
     settings = load_settings()
     scope = _scope(settings, sub_account, everywhere)
     region = region or settings.default_region
-    people = PeopleFile.open(file, number_column, region)
+    people = PeopleFile.open(file, number_column, region, country_column)
     store = connect(settings)
     new = known = rejects = 0
-    for chunk in people_in(people, region):
+    for chunk in people_in(people):
         rejects += len(chunk.rejects)
         for first in range(0, len(chunk.who), AT_ONCE):
             group = [(who, None) for who in chunk.who[first : first + AT_ONCE]]
@@ -118,7 +127,7 @@ def import_(
             new, known = new + done.new, known + done.known
     if as_json:
         figures = {"new": new, "known": known, "rejects": rejects}
-        print_json({"scope": scope, "number_column": people.column, **figures})
+        print_json({"scope": scope, **columns_read(people), **figures})
     else:
         show(read_from(people))
         show(f"{these(new)} more will not be written to by {_named(scope)}; {known:,} were known.")

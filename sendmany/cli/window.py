@@ -9,8 +9,8 @@ from config.settings import load_settings
 from dashboard.words import iso, moment
 from producer.errors import InputError
 from producer.people_file import PeopleFile
-from sendmany.cli.options import Json, Region
-from sendmany.cli.people import Column, people_in, read_from, these
+from sendmany.cli.options import CountryColumn, Json, Region
+from sendmany.cli.people import Column, columns_read, people_in, read_from, these
 from sendmany.cli.suppress import SubAccount
 from sendmany.connection import connect
 from sendmany.messages import recipient_of
@@ -37,6 +37,7 @@ def open_(
     sub_account: SubAccount = None,
     region: Region = None,
     number_column: Column = None,
+    country_column: CountryColumn = None,
     as_json: Json = False,
 ) -> None:
     """Say that people have written, elsewhere or before replies were received. It never gets shorter.
@@ -49,9 +50,11 @@ def open_(
     settings = load_settings()
     name = settings.sub_account_id(sub_account)
     region = region or settings.default_region
-    file = PeopleFile.open(Path(who), number_column, region) if Path(who).is_file() else None
-    if file is not None:
-        longer, people, rejects = _open_file(connect(settings), name, file, hours, region)
+    path = Path(who)
+    file = None
+    if path.is_file():
+        file = PeopleFile.open(path, number_column, region, country_column)
+        longer, people, rejects = _open_file(connect(settings), name, file, hours)
     else:
         person = _person(who, region)
         longer = connect(settings).run(
@@ -60,7 +63,7 @@ def open_(
         people, rejects = 1, 0
     if as_json:
         figures = {"people": people, "longer": longer, "rejects": rejects}
-        read = {} if file is None else {"number_column": file.column}
+        read = {} if file is None else columns_read(file)
         print_json({"sub_account": name, "hours": hours, **read, **figures})
     else:
         if file is not None:
@@ -82,11 +85,11 @@ def _person(text: str, region: str | None) -> str:
 
 
 def _open_file(
-    store: Store, sub_account: str, file: PeopleFile, hours: float, region: str | None
+    store: Store, sub_account: str, file: PeopleFile, hours: float
 ) -> tuple[int, int, int]:
     """How many windows are open longer now, of how many people, and how many lines were no good."""
     longer = people = rejects = 0
-    for chunk in people_in(file, region):
+    for chunk in people_in(file):
         people, rejects = people + len(chunk.who), rejects + len(chunk.rejects)
         for first in range(0, len(chunk.who), AT_ONCE):
             group = [(who, None) for who in chunk.who[first : first + AT_ONCE]]

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from producer.errors import InputError
 from producer.recipients import Chunk, RecipientFile, Reject
+from producer.rows import RowPacker
 
 ANA, BOB = "+447700900123", "+447700900124"
 Writer = Callable[[bytes | str], Path]
@@ -28,9 +29,14 @@ def write(tmp_path: Path) -> Writer:
 def read(
     path: Path, columns: Sequence[str] = ("name",), size: int = 1000, region: str | None = None
 ) -> tuple[list[bytes], list[Reject]]:
-    chunks = list(RecipientFile.open(path, default_region=region).chunks(columns, size=size))
+    file = RecipientFile.open(path, default_region=region)
+    chunks = list(file.chunks(RowPacker(file.layout, columns), size=size))
     lines = [line for chunk in chunks for line in chunk.lines]
     return lines, [reject for chunk in chunks for reject in chunk.rejects]
+
+
+def names(file: RecipientFile) -> RowPacker:
+    return RowPacker(file.layout, ["name"])
 
 
 def test_a_plain_file_becomes_job_lines(write: Writer) -> None:
@@ -174,7 +180,7 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
 
 def test_an_unknown_number_column_or_region_is_refused(write: Writer) -> None:
     path = write(f"who,name\n{ANA},Ana\n")
-    assert RecipientFile.open(path, number_column="who").number_column == "who"
+    assert RecipientFile.open(path, number_column="who").layout.number_column == "who"
     with pytest.raises(InputError, match='no column "msisdn": the columns are who, name'):
         RecipientFile.open(path, number_column="msisdn")
     with pytest.raises(InputError, match='"UK" is no region'):
@@ -183,12 +189,12 @@ def test_an_unknown_number_column_or_region_is_refused(write: Writer) -> None:
 
 def test_a_number_column_is_known_in_any_case_and_by_rank(write: Writer) -> None:
     path = write(f"To,Phone_Number,name\nx,{ANA},Ana\n")
-    assert RecipientFile.open(path).number_column == "Phone_Number"
+    assert RecipientFile.open(path).layout.number_column == "Phone_Number"
 
 
 def test_asking_for_a_column_that_is_not_there_is_an_error(write: Writer) -> None:
     with pytest.raises(ValueError, match="city"):
-        list(RecipientFile.open(write(f"to,name\n{ANA},Ana\n")).chunks(["city"]))
+        RowPacker(RecipientFile.open(write(f"to,name\n{ANA},Ana\n")).layout, ["city"])
 
 
 def test_a_line_that_is_not_utf8_is_found_before_anything_is_launched(write: Writer) -> None:
@@ -197,7 +203,7 @@ def test_a_line_that_is_not_utf8_is_found_before_anything_is_launched(write: Wri
     with pytest.raises(InputError, match=r"people\.csv: line 20002 is not UTF-8"):
         file.fingerprint()
     with pytest.raises(InputError, match=r"people\.csv: line 20002 is not UTF-8"):
-        list(file.chunks(["name"]))
+        list(file.chunks(names(file)))
 
 
 def test_a_file_that_ends_inside_a_character_is_not_utf8(write: Writer) -> None:
@@ -220,10 +226,10 @@ def test_rows_are_estimated_from_the_first_ones(write: Writer, rows: int) -> Non
 
 def test_a_chunk_has_a_limited_number_of_rows_and_of_bytes(write: Writer) -> None:
     file = RecipientFile.open(write("msisdn,name\n" + f"{ANA},{'x' * 4096}\n" * 100 + f"{ANA},\n"))
-    by_bytes = list(file.chunks(["name"]))
+    by_bytes = list(file.chunks(names(file)))
     assert [chunk.rows for chunk in by_bytes] == [63, 38]
     assert all(sum(map(len, chunk.lines)) <= 256 * 1024 for chunk in by_bytes)
-    assert [chunk.rows for chunk in file.chunks(["name"], size=40)] == [40, 40, 21]
+    assert [chunk.rows for chunk in file.chunks(names(file), size=40)] == [40, 40, 21]
 
 
 def test_values_that_are_too_long_together_are_a_reject(write: Writer) -> None:
@@ -264,9 +270,9 @@ shared_folder = settings(suppress_health_check=[HealthCheck.function_scoped_fixt
 @given(TEXTS, st.integers(1, 4))
 def test_reading_goes_on_from_the_end_of_every_chunk(write: Writer, text: str, size: int) -> None:
     file = RecipientFile.open(write(f"to,name\n{ANA},Ana\n{text}"))
-    chunks = list(file.chunks(["name"], size=size))
+    chunks = list(file.chunks(names(file), size=size))
     for place, chunk in enumerate(chunks):
-        assert list(file.chunks(["name"], chunk.end, size)) == chunks[place + 1 :]
+        assert list(file.chunks(names(file), chunk.end, size)) == chunks[place + 1 :]
     assert [chunk.end.row for chunk in chunks] == _running_sums(chunks)
     assert all(chunk.rows <= size for chunk in chunks)
 
