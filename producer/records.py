@@ -29,7 +29,7 @@ far into the file for all that start between the same multiples."""
 _BLOCK_BYTES = 256 * 1024
 BLANK = "".join(re.findall(rf"[\s{INVISIBLE}]", "".join(map(chr, range(0x10000)))))
 """Characters that a cell without text may hold, for `str.strip`."""
-_NO_TEXT = BLANK + ',;|"\0'
+_NO_TEXT = BLANK + ',;|"'
 _MAY_BE_BLANK = frozenset(_NO_TEXT)
 _NUMBER_INSIDE = re.compile(
     r"\+ *(?:\d[ \t\xa0().\-/]*){7,}|(?:\d[ \t\xa0().\-/]*){10,}|\b[A-Z]{2}\.\d{7,}"

@@ -148,7 +148,6 @@ def receive(
 def _begin(upload: Upload, file: ArrivingFile) -> tuple[_Rows, CampaignMessage]:
     """Read the header and the first rows; raises InputError."""
     header = read_header(file)
-    message = prepare(upload.message, header.columns)
     records = read_records(file, header.delimiter, header.offset, header.line)
     first = first_rows(records, header.offset)
     if not first:
@@ -156,6 +155,7 @@ def _begin(upload: Upload, file: ArrivingFile) -> tuple[_Rows, CampaignMessage]:
     layout = Layout.find(
         header, first, upload.number_column, upload.country_column, upload.default_region
     )
+    message = prepare(upload.message, header.columns)
     packer = RowPacker(layout, message.content.columns, message.rules)
     return _Rows(layout, packer, first, records), message
 

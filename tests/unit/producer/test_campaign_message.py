@@ -28,7 +28,7 @@ def test_a_raw_tab_inside_a_string_is_tolerated(path: Path) -> None:
     path.write_text('{"type": "text", "content": {"text": "a\tb"}}')
     message = load_message_file(path)
     assert message["content"]["text"] == "a\tb"
-    shared = prepare(message, COLUMNS).shared
+    shared = prepare(message, COLUMNS).content.shared
     assert shared is not None
     assert json.loads(shared)["content"]["text"] == "a\tb"
 
@@ -64,7 +64,7 @@ def test_a_missing_file_and_a_folder_are_refused(path: Path) -> None:
 
 
 def test_prepared_content_names_the_columns_it_needs() -> None:
-    assert prepare(TEXT, COLUMNS).columns == ("name",)
+    assert prepare(TEXT, COLUMNS).content.columns == ("name",)
 
 
 def test_an_unknown_column_stops_the_launch() -> None:
@@ -90,7 +90,7 @@ def test_a_placeholder_that_is_not_whole_stops_the_launch(text: str) -> None:
 
 def test_single_braces_are_text() -> None:
     message = {"type": "text", "content": {"text": "{a} {{{name}}} }{ {"}}
-    assert prepare(message, COLUMNS).columns == ("name",)
+    assert prepare(message, COLUMNS).content.columns == ("name",)
     for text in ('{"a":{"b":1}}', "function () { if (a) { b() }}", ":-}}"):
         prepare({"type": "text", "content": {"text": text}}, COLUMNS)
 
@@ -119,7 +119,7 @@ def test_texts_that_must_differ_differ_between_columns() -> None:
     ]
     interactive = {"type": "button", "body": {"text": "?"}, "action": {"buttons": buttons}}
     message = {"type": "interactive", "content": {"interactive": interactive}}
-    assert prepare(message, COLUMNS).columns == ("name", "lat", "photo")
+    assert prepare(message, COLUMNS).content.columns == ("name", "lat", "photo")
 
 
 SAMPLES = Path(os.environ.get("SENDMANY_SAMPLES", "/nonexistent")) / "seed"
@@ -133,6 +133,6 @@ def test_every_sample_of_a_single_message_can_be_a_campaign(path: Path) -> None:
         if message.pop("user", None) is None:
             continue  # a fragment or a batch
         path.write_text(json.dumps(message))
-        assert prepare(load_message_file(path), COLUMNS).columns == (), sample.name
+        assert prepare(load_message_file(path), COLUMNS).content.columns == (), sample.name
         checked += 1
     assert checked == 13
