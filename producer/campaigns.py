@@ -131,8 +131,8 @@ def _why_none(file: RecipientFile, rejects: Sequence[Reject]) -> str:
     return (
         f"{none} be used (line {first.line}{cell}: {first.reason}). {file.layout.sentence} "
         f"{f'Without a country they are read as those of {region}. ' if region else ''}"
-        "Mend the file, or give another --number-column or "
-        f"{'another ' if region else ''}--region, such as GB"
+        "Mend the file, or give another --number-column, a --country-column or "
+        f"{'another' if region else 'a'} --region, such as GB"
     )
 
 

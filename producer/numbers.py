@@ -72,7 +72,7 @@ _FICTION = re.compile(r"44(?:77009\d{5}|1632960\d{3})|3363998\d{4}|3532091\d{5}"
 
 _NO_COUNTRY = (
     "it has no country code: write it with + and the country code, or say the country of numbers "
-    "without one (--region GB, default_region, or a column that names it: --country-column)"
+    "without one (--region GB, or default_region)"
 )
 _REASONS = {
     ValidationResult.INVALID_COUNTRY_CODE: "the country code is unknown",
@@ -93,9 +93,7 @@ def normalise(text: str, region: str | None = None, *, in_use: bool = True) -> s
         in_use: whether the number must be of a range that its country uses. Else its length is enough:
             an opt-out is no message.
     """
-    if _plain[text[:4], len(text)](text):
-        return text[1:]
-    return _read(text, region, in_use)
+    return text[1:] if PLAIN[text[:4], len(text)](text) else _read(text, region, in_use)
 
 
 def mask(text: str) -> str:
@@ -171,7 +169,7 @@ def _valid_pattern(code: str, length: int) -> Pattern[str]:
     trunk = main.national_prefix_for_parsing if main else None
     # Some countries' patterns can match nothing at all, which leaves a number as it is.
     doubt = rf"(?!(?:{trunk})(?<!\A\+{code}))" if trunk else ""
-    return re.compile(rf"\+{code}{doubt}(?=[0-9]{{{length}}}\Z){valid}", re.ASCII)
+    return re.compile(rf"\+{code}{doubt}{valid}", re.ASCII)
 
 
 def _national_patterns(metadata: PhoneMetadata, length: int) -> list[str]:
@@ -182,13 +180,13 @@ def _national_patterns(metadata: PhoneMetadata, length: int) -> list[str]:
             continue
         if length not in (kind.possible_length or general.possible_length):
             continue
-        pattern = rf"(?:{kind.national_number_pattern})\Z"
-        if pattern not in found:
-            found.append(pattern)
+        if kind.national_number_pattern not in found:
+            found.append(kind.national_number_pattern)
     return found
 
 
-_plain = _PlainNumbers()
+PLAIN = _PlainNumbers()
+"""`PLAIN[text[:4], len(text)](text)`: whether a number is E.164 as it stands, and in use."""
 
 
 def _read(text: str, region: str | None, in_use: bool) -> str:
@@ -256,7 +254,7 @@ def _read_tidy(text: str, region: str | None, in_use: bool) -> str:
 
 def _read_international(digits: str, in_use: bool) -> str:
     text = f"+{digits}"
-    return digits if _plain[text[:4], len(text)](text) else _parse(text, None, in_use)
+    return digits if PLAIN[text[:4], len(text)](text) else _parse(text, None, in_use)
 
 
 def _read_national(digits: str, region: str, in_use: bool) -> str:
@@ -270,7 +268,7 @@ def _read_national(digits: str, region: str, in_use: bool) -> str:
             national = digits[dialled.end() :]
     if national:  # as the library would read it, without its detours
         text = f"+{code}{national}"
-        if _plain[text[:4], len(text)](text):
+        if PLAIN[text[:4], len(text)](text):
             return text[1:]
     return _parse(digits, region, in_use)
 

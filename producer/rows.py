@@ -8,7 +8,7 @@ from chatapps.job_lines import pack_line
 from producer.countries import region_of
 from producer.errors import BadRow
 from producer.layout import Layout
-from producer.numbers import is_international, normalise
+from producer.numbers import PLAIN, is_international, normalise
 from producer.records import BLANK
 
 LONGEST_VALUE = 4096  # characters: no text of WhatsApp is longer (provider docs, message model)
@@ -94,8 +94,8 @@ class PersonReader:
     def read(self, cells: Sequence[str]) -> str:
         """The digits of an international number or a user id; raises BadRow."""
         text = cells[self._number].strip()
-        if text[:1] == "+":  # nearly always
-            return normalise(text, in_use=self._in_use)
+        if PLAIN[text[:4], len(text)](text):  # nearly always
+            return text[1:]
         text = text.strip(BLANK)
         if not text or text in NO_VALUES:
             raise _empty(self._name, text)

@@ -34,7 +34,7 @@ CLIENT_LEFT: Final = 400
 _MEMBERS: Final = {
     "--number-column": "number_column",
     "--country-column": "country_column",
-    "--region GB, default_region": "default_region",
+    "--region GB, or default_region": "default_region",
     "--window ": "policies.window=",
 }
 
@@ -193,7 +193,7 @@ def _answer(uploaded: Uploaded, findings: Sequence[Finding]) -> LaunchedOut:
         duplicates=lane.duplicates,
         rejects=lane.rejects,
         first_rejects=[
-            RejectOut(line=one.line, number=one.number, reason=one.reason)
+            RejectOut(line=one.line, number=one.number, reason=_in_our_words(one.reason))
             for one in uploaded.rejects
         ],
         number_column=uploaded.layout.number_column,

@@ -150,14 +150,14 @@ NATIONAL = "name,tel,row\n" + "".join(f"Ada,07700 900{i:03},{i}\n" for i in rang
         (
             "msisdn,name\nnobody,Ana\n",
             {},
-            r'only row .*line 2: not a phone number\).*column "msisdn"',
+            r'only row .*line 2 "nobody": not a phone number\).*column "msisdn"',
         ),
-        (NATIONAL, {}, r"first 200 rows .*the country code is unknown.*or --region, such as GB"),
-        (NATIONAL, {"number_column": "row"}, r'too short.*"row".*another --number-column'),
+        (NATIONAL, {}, r"first 200 rows .*it has no country code.*or a --region, such as GB"),
+        (NATIONAL, {"number_column": "row"}, r'no country code.*"row".*another --number-column'),
         (
             NATIONAL,
             {"number_column": "row", "default_region": "GB"},
-            r"as those of GB: .*or another --region",
+            r"as those of GB\. .*or another --region",
         ),
     ],
 )

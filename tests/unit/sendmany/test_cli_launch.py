@@ -36,6 +36,7 @@ def launch(store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Lau
 def test_a_launch_says_how_to_watch_it(launch: Launch) -> None:
     assert launch().stdout.splitlines() == [
         '"Spring" is launched: 1 recipient.',
+        'The numbers are read from the column "msisdn".',
         'Watch it with: sendmany campaign watch "Spring"',
     ]
     assert '"Spring" is complete: 1 recipient.' in launch().stdout

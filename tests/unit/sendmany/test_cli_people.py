@@ -109,7 +109,7 @@ def test_a_list_is_imported_and_its_bad_lines_are_told(desk: Desk, tmp_path: Pat
     found = desk.run("suppress", "import", str(file))
     assert found.exit_code == 1
     assert "2,500 people more will not be written to by shop; 1 were known." in found.stdout
-    assert "Line 2501: not a phone number." in found.stderr
+    assert "Line 2501 (nobody): not a phone number." in found.stderr
     assert "Line 2502 (+4477): too short for its country." in found.stderr
     assert desk.count() == 2500
 
@@ -122,6 +122,7 @@ def test_the_column_of_a_csv_file_is_found_or_named(desk: Desk, tmp_path: Path) 
     assert desk.json(*named, "other") == {
         "scope": "shop",
         "number_column": "other",
+        "country_column": None,
         "new": 1,
         "known": 0,
         "rejects": 0,
@@ -249,7 +250,7 @@ def test_windows_of_a_file_are_opened_and_stay_open_longer(desk: Desk, tmp_path:
     found = desk.run("window", "open", str(file))
     assert found.exit_code == 1
     assert "(1 had one that lasts longer)" in found.stdout
-    assert "Line 4: not a phone number." in found.stderr
+    assert "Line 4 (nobody): not a phone number." in found.stderr
 
 
 def test_a_file_that_is_not_there_is_told_and_a_wrong_number_is_not_taken_for_one(
