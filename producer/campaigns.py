@@ -82,6 +82,21 @@ class Prepared:
     message: CampaignMessage
     source: str  # names the recipients: the file, and how it is read
 
+    @property
+    def plan(self) -> CampaignPlan:
+        """What opens the campaign."""
+        launch, content = self.launch, self.message.content
+        return CampaignPlan(
+            name=launch.name,
+            sub_account=launch.sub_account,
+            content=content.dump(),
+            content_digest=content.digest,
+            source=self.source,
+            priority=launch.priority,
+            policies=launch.policies,
+            early=launch.send_while_loading,
+        )
+
 
 def check(launch: Launch) -> Prepared:
     """Read and check both files.
@@ -148,20 +163,8 @@ def run(
         LaneMismatch: the name is taken by something else.
         StoreUnavailable, StoreFull: launch again when Redis is well; nothing is added twice.
     """
-    launch, content = prepared.launch, prepared.message.content
-    lane_id, resumed = open_campaign(
-        store,
-        CampaignPlan(
-            name=launch.name,
-            sub_account=launch.sub_account,
-            content=content.dump(),
-            content_digest=content.digest,
-            source=prepared.source,
-            priority=launch.priority,
-            policies=launch.policies,
-            early=launch.send_while_loading,
-        ),
-    )
+    launch = prepared.launch
+    lane_id, resumed = open_campaign(store, prepared.plan)
     lane = find_lane(store, lane_id)
     rejects_file = launch.rejects_file
     packer = _packer(prepared.file, prepared.message)

@@ -55,6 +55,7 @@ A campaign is a family of its own (`rest` is empty); the notification lanes of o
 one, so that idempotency keys reach over midnight and priorities.
 """
 
+import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -81,6 +82,11 @@ METRICS = "sm:{metrics}"
 
 NOTIFICATION_FAMILY = 8
 """Length of `n-` + six characters: the family part of a notification lane's id."""
+
+
+def name_field(name: str) -> str:
+    """The field of `NAMES` for a campaign's name: names are compared without case and white space."""
+    return "".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
 def drains(served: str) -> str:

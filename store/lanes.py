@@ -7,7 +7,7 @@ from typing import Any
 
 from store.calls import Call, Store, command, hint, script_call, text
 from store.errors import UnknownLane
-from store.keys import LANES, MISSING, NAMES, READY, lane_keys
+from store.keys import LANES, MISSING, NAMES, READY, lane_keys, name_field
 from store.states import OPEN_STATES, State
 
 
@@ -88,7 +88,7 @@ def find_lane(store: Store, name_or_id: str) -> Lane:
     Raises:
         UnknownLane: there is none.
     """
-    by_name = store.run(command("HGET", NAMES, name_or_id, parse=text))
+    by_name = store.run(command("HGET", NAMES, name_field(name_or_id), parse=text))
     lane = store.run(read_lane(by_name or name_or_id))
     if lane is None:
         raise UnknownLane(f"There is no campaign {name_or_id!r}; see `sendmany campaign list`.")

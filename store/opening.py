@@ -7,9 +7,11 @@ from typing import Any
 
 from store.calls import Call, Store, command, script_call, text
 from store.errors import LaneMismatch
-from store.keys import ACTIVE, LANES, NAMES, lane_keys
+from store.keys import ACTIVE, LANES, NAMES, lane_keys, name_field
 from store.lanes import LaneStatus, Policies, Priority
 from store.plans import Plan, ask, carry_out
+
+_TOLD = ("name", "content_digest", "source", "sub_account")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +54,26 @@ def open_campaign(store: Store, plan: CampaignPlan) -> tuple[str, bool]:
         plan.sub_account,
     ):
         raise LaneMismatch(_what_differs(plan, digest, source, sub_account))
-    store.run(command("HSETNX", NAMES, plan.name, lane, parse=_nothing))  # if it was just freed
+    name = name_field(plan.name)
+    store.run(command("HSETNX", NAMES, name, lane, parse=_nothing))  # if it was just freed
     _register(store, lane)
     return lane, not fresh
+
+
+def find_repeated(store: Store, plan: CampaignPlan, *, newest: int = 100) -> str | None:
+    """The name of another campaign with the message and the recipient file of this plan, if one of the
+    newest has them: everybody would get two messages."""
+    ids = store.run(command("ZREVRANGE", LANES, 0, newest - 1, parse=_texts))
+    for lane in ids:
+        told = command("HMGET", lane_keys(lane).meta, *_TOLD, parse=_texts)
+        name, *same = store.run(told)
+        if name_field(name) != name_field(plan.name) and same == [
+            plan.content_digest,
+            plan.source,
+            plan.sub_account,
+        ]:
+            return name
+    return None
 
 
 def open_notifications(
@@ -91,8 +110,8 @@ def notification_lane(sub_account_digest: str, priority: Priority, day: str) -> 
 
 def _lane_for_name(store: Store, name: str) -> str:
     fresh = f"{_slug(name)}-{secrets.token_hex(3)}"
-    store.run(command("HSETNX", NAMES, name, fresh, parse=_nothing))
-    return store.run(command("HGET", NAMES, name, parse=text))
+    store.run(command("HSETNX", NAMES, name_field(name), fresh, parse=_nothing))
+    return store.run(command("HGET", NAMES, name_field(name), parse=text))
 
 
 def _slug(name: str) -> str:
@@ -150,6 +169,10 @@ def _what_differs(plan: CampaignPlan, digest: str, source: str, sub_account: str
         f"There is already a campaign {plan.name!r} with another {what}: choose another name, "
         "or launch it with what it was launched with to go on where it was."
     )
+
+
+def _texts(reply: Any) -> list[str]:
+    return [text(value) for value in reply]
 
 
 def _nothing(_: Any) -> None:

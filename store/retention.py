@@ -3,7 +3,7 @@
 from typing import Any
 
 from store.calls import Call, command, hint, script_call, text
-from store.keys import ENDED, LANES, NAMES, OUTCOMES_PER_KEY, lane_keys
+from store.keys import ENDED, LANES, NAMES, OUTCOMES_PER_KEY, lane_keys, name_field
 from store.lanes import Lane
 
 KEYS_A_STEP = 500
@@ -25,12 +25,12 @@ def ended_before(time_ms: int, *, most: int = 10) -> Call[list[str]]:
 
 def holder_of(name: str) -> Call[str]:
     """The lane that has this name; empty for none."""
-    return command("HGET", NAMES, name, parse=text)
+    return command("HGET", NAMES, name_field(name), parse=text)
 
 
 def free_name(name: str) -> Call[None]:
     """Let another campaign take the name."""
-    return command("HDEL", NAMES, name, parse=_nothing)
+    return command("HDEL", NAMES, name_field(name), parse=_nothing)
 
 
 def expire_step(lane: str, *, most: int = KEYS_A_STEP) -> Call[int]:

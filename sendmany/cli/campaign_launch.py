@@ -24,6 +24,7 @@ from sendmany.probe import probe
 from store.calls import Store
 from store.errors import StoreUnavailable
 from store.lanes import Lane, LaneStatus
+from store.opening import find_repeated
 
 _AGAIN = {
     LaneStatus.PAUSED: "is paused",
@@ -130,6 +131,11 @@ def launch(
         store, prepared.message.content, launch.sub_account, launch.policies
     ):
         say(warning)
+    if repeated := find_repeated(store, prepared.plan):
+        say(
+            f'Note: this file and this message were launched as "{repeated}" already: everybody in it '
+            "gets a second message."
+        )
     launched = _load(store, prepared)
     if as_json:
         print_json(_launched_as_json(launched, prepared.file.layout))
