@@ -60,7 +60,7 @@ def test_names_that_say_calling_code_are_better(name: str) -> None:
 @pytest.mark.parametrize(
     ("cell", "region"),
     [("GB", "GB"), ("gb", "GB"), ("UK", "GB"), ("GBR", "GB"), ("United Kingdom", "GB"), ("+44", "GB"),
-     ("44", "GB"), ("0044", "GB"), ("(+44)", "GB"), ("United Kingdom (+44)", "GB"), 
+     ("44", "GB"), ("0044", "GB"), ("(+44)", "GB"), ("United Kingdom (+44)", "GB"),
      ("DE - Germany", "DE"),
      ("Deutschland", "DE"), ("Allemagne", "DE"), ("ALEMANIA", "DE"), ("côte d'ivoire", "CI"),
      ("U.S.A.", "US"), ("1", "US"), ("+1 (US)", "US"), ("日本", "JP"), ("Guinea-Bissau", "GW"),
@@ -83,7 +83,7 @@ def layout(tmp_path: Path, text: str, **asked: str) -> Layout:
         ("Home phone;WhatsApp", ";+447700900001", "WhatsApp"),
         ("Home phone;WhatsApp", "020 7946 0123;", "Home phone"),
         ("To,Tel.", "Ada,+447700900001", "Tel."),
-        ("Phone,WhatsApp", ",", "WhatsApp"),
+        ("Phone,WhatsApp", "?,", "WhatsApp"),
         ("WhatsApp,Phone", "Ada,Bob", "WhatsApp"),
     ],
 )

