@@ -126,7 +126,7 @@ def _own_pieces(members: Mapping[str, Any], numbers: Collection[str]) -> Iterato
 def _pieces(value: Any, path: str = "", numbers: Collection[str] = ()) -> Iterator[bytes | _Slot]:
     """`value` as JSON text, cut where a recipient's value is to be filled in."""
     if isinstance(value, str):
-        number = PLACEHOLDER.fullmatch(value.strip()) if path in numbers else None
+        number = PLACEHOLDER.fullmatch(value) if path in numbers else None
         yield from [_Slot(number[1])] if number else _string_pieces(value)
     elif isinstance(value, Mapping):
         members = (

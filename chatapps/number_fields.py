@@ -55,7 +55,7 @@ def _of(value: Any, written: Any, path: str) -> Iterator[NumberField]:
 def _number(field: FieldInfo, text: str, path: str) -> Iterator[NumberField]:
     if not any(find_placeholders(text)):
         return
-    whole = PLACEHOLDER.fullmatch(text.strip())
+    whole = PLACEHOLDER.fullmatch(text)
     if whole is None:
         raise BrokenPlaceholder(path, "is a number: give it one column and nothing else")
     yield NumberField(path, whole[1], _reader(field))
@@ -63,7 +63,8 @@ def _number(field: FieldInfo, text: str, path: str) -> Iterator[NumberField]:
 
 def _reader(field: FieldInfo) -> Callable[[str], str]:
     """Reads cells by the rule of a model's member."""
-    rule = cast(Any, Annotated[field.annotation, *field.metadata])
+    rules = field.metadata or [None]  # `Annotated` needs one
+    rule = cast(Any, Annotated[field.annotation, *rules])
     validate = TypeAdapter[Any](rule).validate_python
     decimal = field.annotation is float  # never so large that a comma may group thousands
 

@@ -11,6 +11,7 @@ from producer.errors import InputError
 from store.calls import Store
 from store.errors import LaneMismatch
 from store.lanes import Lane, LaneStatus, find_lane, list_lanes, read_counts
+from store.opening import find_repeated
 from store.reports import waiting_jobs
 from store.states import State
 
@@ -205,3 +206,72 @@ def test_a_list_of_rejects_that_cannot_be_written_is_told_before_anything_is_sto
         check(replace(launch, rejects=tmp_path / "no" / "rejects.csv"))
     assert list_lanes(store) == []
     assert sorted(file.name for file in tmp_path.iterdir()) == ["message.json", "people.csv"]
+
+
+@pytest.mark.parametrize("again", ["SPRING SALE", "spring  sale", "springsale"])
+def test_a_name_is_the_same_without_case_and_white_space(
+    store: Store, launch: Launch, again: str
+) -> None:
+    run(store, check(launch), Wakes())
+    launched = run(store, check(replace(launch, name=again)), Wakes())
+    assert (launched.resumed, launched.lane.name) == (True, "Spring Sale")
+    assert len(list_lanes(store)) == 1
+    assert find_lane(store, again).id == launched.lane.id
+    launch.message.write_text('{"type": "text", "content": {"text": "Bye {{name}}"}}')
+    with pytest.raises(LaneMismatch, match="with another message"):
+        run(store, check(replace(launch, name=again)), Wakes())
+
+
+def test_the_same_file_and_message_under_another_name_are_found(
+    store: Store, launch: Launch
+) -> None:
+    run(store, check(launch), Wakes())
+    assert find_repeated(store, check(launch).plan) is None
+    assert find_repeated(store, check(replace(launch, name="Summer")).plan) == "Spring Sale"
+    assert find_repeated(store, check(replace(launch, name="x", sub_account="Bank")).plan) is None
+    launch.message.write_text('{"type": "text", "content": {"text": "Bye {{name}}"}}')
+    assert find_repeated(store, check(replace(launch, name="Summer")).plan) is None
+
+
+def test_another_country_column_makes_other_recipients(store: Store, launch: Launch) -> None:
+    launch.recipients.write_text(
+        "msisdn,name,Country,Home\n0151 23456789,Ana,DE,GB\n+447700900001,Ben,,\n"
+    )
+    run(store, check(launch), Wakes())
+    other = check(replace(launch, country_column="Home"))
+    with pytest.raises(LaneMismatch, match="another recipient file, number column"):
+        run(store, other, Wakes())
+
+
+def test_a_launch_counts_the_values_that_it_folded(store: Store, launch: Launch) -> None:
+    parameters = [{"type": "text", "text": "{{name}}"}]
+    template = {
+        "name": "t",
+        "language": "en",
+        "components": [{"type": "body", "parameters": parameters}],
+    }
+    launch.message.write_text(json.dumps({"type": "template", "content": {"template": template}}))
+    launch.recipients.write_text('msisdn,name\n+447700900001,"A\nB"\n+447700900002,Ben\n')
+    launched = run(store, check(launch), Wakes())
+    assert (launched.recipients, launched.folded) == (2, 1)
+    assert b"447700900001\tA B" in lines_of(store, launched.lane)
+
+
+def test_blank_rows_are_neither_rows_nor_in_the_way_of_a_launch_that_goes_on(
+    store: Store, launch: Launch
+) -> None:
+    text = launch.recipients.read_text().replace("Name 999\n", "Name 999\n,\n\n ,\n")
+    launch.recipients.write_text(f"{text},,\n;;\n")
+    seen: list[Loading] = []
+
+    def die(progress: Loading) -> None:
+        seen.append(progress)
+        raise KilledError
+
+    for _ in range(2):
+        with pytest.raises(KilledError):
+            run(store, check(launch), Wakes(), die)
+    launched = run(store, check(launch), Wakes())
+    assert [progress.rows for progress in seen] == [1000, 2000]
+    assert (launched.recipients, launched.duplicates, launched.rejects) == (2497, 1, 2)
+    assert launched.lane.row == 2500

@@ -173,6 +173,37 @@ def test_an_import_writes_to_the_people_and_not_to_the_ids_before_them(
         assert desk.run("suppress", "check", "+447700900001").exit_code == 1
 
 
+def test_an_import_reads_files_as_a_launch_does(desk: Desk, tmp_path: Path) -> None:
+    file = tmp_path / "list.csv"
+    file.write_text(
+        "sep=;\n;Mobile Phone ;Country\n;;\n1;0151 23456789;Germany\n2;07700 900002\n"
+        "3;\u202atel:+447700900003\u202c;\n4;+1 123 555 0114\n5;nan\n;;\n",
+        encoding="utf-8",
+    )
+    told = desk.json("suppress", "import", str(file))
+    assert (told["number_column"], told["country_column"]) == ("Mobile Phone", "Country")
+    assert (told["new"], told["rejects"]) == (4, 1)  # one of a range that is not in use, too
+    found = desk.run("window", "open", str(file))
+    assert 'the column "Mobile Phone", their country from "Country".' in found.stdout
+    assert "Line 8: column 'Mobile Phone' is empty: it holds nan." in found.stderr
+    for number in ("+4915123456789", "+447700900002", "+447700900003", "+11235550114"):
+        assert desk.run("suppress", "check", number).exit_code == 1
+
+
+def test_a_stray_quote_in_a_list_leaves_nobody_uncounted(desk: Desk, tmp_path: Path) -> None:
+    file = tmp_path / "list.csv"
+    file.write_text('phone,name\n+447700900001,"A\n+447700900002,B"\n+447700900003,C\n')
+    told = desk.json("suppress", "import", str(file))
+    assert (told["new"], told["rejects"]) == (1, 2)
+    assert "Line 3: goes with line 2." in desk.run("suppress", "import", str(file)).stderr
+
+
+def test_an_export_of_nobody_is_a_list_of_nobody(desk: Desk, tmp_path: Path) -> None:
+    file = tmp_path / "out.csv"
+    desk.run("suppress", "export", "--output", str(file))
+    assert desk.json("suppress", "import", str(file))["new"] == 0
+
+
 def test_a_first_line_that_is_a_broken_number_is_told_and_no_header(
     desk: Desk, tmp_path: Path
 ) -> None:
