@@ -5,7 +5,7 @@ again goes on where the first launch was: the store keeps how far the file has b
 step that adds the jobs.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,15 +14,12 @@ from producer.campaign_names import RULE, is_name
 from producer.errors import InputError
 from producer.loading import add_chunks, call_workers, end_of_file
 from producer.recipients import Position, RecipientFile
-from producer.rejects import Reject, RejectWriter, see_that_writable
+from producer.rejects import RejectWriter, see_that_writable
 from producer.rows import RowPacker
 from producer.wake import SendDrain
 from store.calls import Store
 from store.lanes import Lane, Policies, Priority, find_lane
 from store.opening import CampaignPlan, open_campaign
-
-LOOKED_AT = 5000
-"""Rows, one of which must be usable; else the way of reading the file is wrong, rather than the rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +108,7 @@ def check(launch: Launch) -> Prepared:
     )
     prepared = prepare(message, file.columns)
     source = f"{file.fingerprint()}:{file.layout.key}"
-    _see_that_some_row_is_usable(file, prepared)
+    file.see_that_usable(_packer(file, prepared))
     see_that_writable(launch.rejects_file)
     return Prepared(launch, file, prepared, source)
 
@@ -123,32 +120,6 @@ def _check_name(name: str) -> None:
 
 def _packer(file: RecipientFile, message: CampaignMessage) -> RowPacker:
     return RowPacker(file.layout, message.content.columns, message.rules)
-
-
-def _see_that_some_row_is_usable(file: RecipientFile, message: CampaignMessage) -> None:
-    """Raise InputError if none of the first rows is: the campaign would be over, and its name taken."""
-    rejects: list[Reject] = []
-    for chunk in file.chunks(_packer(file, message)):
-        if chunk.lines:
-            return
-        rejects += chunk.rejects
-        if len(rejects) >= LOOKED_AT:
-            break
-    if rejects:
-        raise InputError(f"{file.path}: {_why_none(file, rejects)}")
-
-
-def _why_none(file: RecipientFile, rejects: Sequence[Reject]) -> str:
-    first, region = rejects[0], file.layout.region
-    many = len(rejects) > 1
-    none = f"none of the first {len(rejects):,} rows can" if many else "its only row cannot"
-    cell = f' "{first.number}"' if first.number else ""
-    return (
-        f"{none} be used (line {first.line}{cell}: {first.reason}). {file.layout.sentence} "
-        f"{f'Without a country they are read as those of {region}. ' if region else ''}"
-        "Mend the file, or give another --number-column, a --country-column or "
-        f"{'another' if region else 'a'} --region, such as GB"
-    )
 
 
 def run(

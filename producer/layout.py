@@ -13,11 +13,12 @@ from producer.column_names import country_rank, number_rank, quoted
 from producer.csv_header import Header
 from producer.errors import BadRow, InputError
 from producer.numbers import is_international, is_region, seems_number
-from producer.records import Record
+from producer.records import Record, Source, read_records
 
 SAMPLE_ROWS = 1000
 SAMPLE_BYTES = 512 * 1024
 """Rows that are looked at before a file is used: so many, or as many as lie in so many bytes."""
+NO_ROWS = "the file holds a header and no rows: add a row per recipient"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +73,18 @@ class Layout:
         return f"{self.number_column}:{self.region or ''}{country}"
 
 
-def first_rows(records: Iterator[Record], start: int) -> list[Record]:
-    """Read the rows to look at; `start` is the number of bytes before them."""
+def first_rows(stream: Source, header: Header) -> list[Record]:
+    """The rows to look at, of a file whose header has been read; there may be none."""
+    records = read_records(stream, header.delimiter, header.offset, header.line)
+    return take_first(records, header)
+
+
+def take_first(records: Iterator[Record], header: Header) -> list[Record]:
+    """Read the rows to look at, and leave the others."""
     first: list[Record] = []
     for record in islice(records, SAMPLE_ROWS):
         first.append(record)
-        if record[2] - start > SAMPLE_BYTES:
+        if record[2] - header.offset > SAMPLE_BYTES:
             break
     return first
 

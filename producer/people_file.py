@@ -65,8 +65,7 @@ class PeopleFile:
                 layout = Layout(header, names[place], None, region)
                 return cls(path, False, layout, Position(first.start, first.start_line, 0))
             header = as_header(first)
-            records = read_records(stream, header.delimiter, header.offset, header.line)
-            rows = first_rows(records, header.offset)
+            rows = first_rows(stream, header)
             layout = Layout.find(header, rows, column, country_column, region)
             return cls(path, True, layout, Position(header.offset, header.line, 0))
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from producer.chunks import CHUNK_ROWS, Chunk, cut_chunks
 from producer.csv_header import read_header
 from producer.errors import InputError
-from producer.layout import Layout, first_rows
+from producer.layout import NO_ROWS, Layout, first_rows
 from producer.records import Position, not_utf8, opened, read_records
 from producer.rejects import Reject
-from producer.rows import RowPacker
+from producer.rows import RowPacker, see_that_some_are_usable
 
 __all__ = ["Chunk", "Position", "RecipientFile", "Reject"]
 
@@ -40,12 +40,18 @@ class RecipientFile:
         """Read the header and the first rows; raises InputError when nothing can be launched."""
         with opened(path) as stream:
             header = read_header(stream)
-            records = read_records(stream, header.delimiter, header.offset, header.line)
-            rows = first_rows(records, header.offset)
+            rows = first_rows(stream, header)
             if not rows:
-                raise InputError("the file holds a header and no rows: add a row per recipient")
+                raise InputError(NO_ROWS)
             layout = Layout.find(header, rows, number_column, country_column, default_region)
             return cls(path, layout, stream.seek(0, 2))
+
+    def see_that_usable(self, packer: RowPacker) -> None:
+        """Raise InputError if none of the first rows can be sent to."""
+        with opened(self.path) as stream:
+            header = self.layout.header
+            records = read_records(stream, header.delimiter, header.offset, header.line)
+            see_that_some_are_usable(records, self.layout, packer)
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -1,18 +1,21 @@
 """One row of a recipient file to the line of one job."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from chatapps.job_lines import pack_line
 from producer.countries import region_of
-from producer.errors import BadRow
-from producer.layout import Layout
+from producer.errors import BadRow, InputError
+from producer.layout import NO_ROWS, Layout
 from producer.numbers import PLAIN, is_international, normalise
-from producer.records import BLANK
+from producer.records import BLANK, Record
 
 LONGEST_VALUE = 4096  # characters: no text of WhatsApp is longer (provider docs, message model)
 LONGEST_JOB_LINE = 256 * 1024  # bytes
+LOOKED_AT = 5000
+"""Rows, one of which must be usable; else the way of reading the file is wrong, rather than the rows."""
 
 # A business-scoped user id; never cut or re-cased (provider docs, addressing).
 USER_ID = re.compile(r"[A-Z]{2}\.[A-Za-z0-9]{1,128}")
@@ -191,6 +194,42 @@ class RowPacker:
         return BadRow(
             f"column '{name}' holds {len(value):,} characters, more than {LONGEST_VALUE:,}"
         )
+
+
+def see_that_some_are_usable(
+    records: Iterator[Record], layout: Layout, packer: RowPacker
+) -> list[Record]:
+    """Read until a row can be sent to; gives what was read.
+
+    Raises:
+        InputError: none of the first rows can: the campaign would be over, and its name taken.
+    """
+    rows: list[Record] = []
+    first: tuple[int, BadRow] | None = None
+    for record in islice(records, LOOKED_AT):
+        rows.append(record)
+        cells, line, *_ = record
+        try:
+            if isinstance(cells, BadRow):
+                raise cells
+            packer.pack(cells)
+            return rows
+        except BadRow as bad:
+            first = first or (line, bad)
+    if first is None:
+        raise InputError(NO_ROWS)
+    raise InputError(_why_none(len(rows), *first, layout))
+
+
+def _why_none(rows: int, line: int, bad: BadRow, layout: Layout) -> str:
+    none = f"none of the first {rows:,} rows can" if rows > 1 else "its only row cannot"
+    cell, region = f' "{bad.number}"' if bad.number else "", layout.region
+    return (
+        f"{none} be used (line {line}{cell}: {bad.reason}). {layout.sentence} "
+        f"{f'Without a country they are read as those of {region}. ' if region else ''}"
+        "Mend the file, or give another --number-column, a --country-column or "
+        f"{'another' if region else 'a'} --region, such as GB"
+    )
 
 
 def _fold(blanks: re.Match[str]) -> str:

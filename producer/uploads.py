@@ -19,13 +19,12 @@ from producer.arriving import ArrivingFile
 from producer.campaign_message import CampaignMessage, prepare
 from producer.chunks import CHUNK_ROWS, Chunk, cut_chunks
 from producer.csv_header import read_header
-from producer.errors import InputError
-from producer.layout import Layout, first_rows
+from producer.layout import Layout, take_first
 from producer.loading import add_chunks, call_workers, end_of_file
 from producer.preflight import check_rows, sample_of
 from producer.records import Position, Record, read_records
 from producer.rejects import Reject
-from producer.rows import RowPacker
+from producer.rows import RowPacker, see_that_some_are_usable
 from producer.wake import SendDrain
 from store.calls import Store
 from store.lanes import Lane, Policies, Priority, find_lane
@@ -131,7 +130,7 @@ def receive(
     rows, message = _begin(upload, file)
     content = message.content
     sample = list(sample_of(rows.first, rows.layout, content.columns, rows.packer))
-    rows.packer.folded = 0
+    rows.packer.folded = 0  # of rows that were looked at, and will be read again
     check(content, lambda template: check_rows(content, sample, template))
     lane_id, resumed = open_campaign(store, _plan(upload, rows, content))
     lane = find_lane(store, lane_id)
@@ -149,14 +148,14 @@ def _begin(upload: Upload, file: ArrivingFile) -> tuple[_Rows, CampaignMessage]:
     """Read the header and the first rows; raises InputError."""
     header = read_header(file)
     records = read_records(file, header.delimiter, header.offset, header.line)
-    first = first_rows(records, header.offset)
-    if not first:
-        raise InputError("the file holds a header and no rows: add a row per recipient")
+    first = take_first(records, header)
     layout = Layout.find(
         header, first, upload.number_column, upload.country_column, upload.default_region
     )
     message = prepare(upload.message, header.columns)
     packer = RowPacker(layout, message.content.columns, message.rules)
+    looked_at = see_that_some_are_usable(chain(first, records), layout, packer)
+    first = [*looked_at, *first[len(looked_at) :]]
     return _Rows(layout, packer, first, records), message
 
 

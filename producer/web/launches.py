@@ -35,6 +35,7 @@ _MEMBERS: Final = {
     "--number-column": "number_column",
     "--country-column": "country_column",
     "--region GB, or default_region": "default_region",
+    "--region": "default_region",
     "--window ": "policies.window=",
 }
 
