@@ -25,6 +25,10 @@ MOST_ROWS: Final = 200
 LONGEST_FILLED: Final = 1024
 """Characters of a template's text with the values in it: more is refused as too long (1032)."""
 
+_MISREAD: Final = re.compile(
+    r"\w*(?:[\xc2\xc3\xc4\xc5\xd0\xd1][\x80-\xa9\xab-\xb4\xb6-\xb9\xbb-\xbf\u2018-\u2022\u2030\u2039\u203a\u20ac]"
+    r"|\xe2\u20ac)\w*"
+)
 _OF_A_MESSAGE: Final = re.compile(r"messages\[(\d+)\]\.?(.*)")
 
 
@@ -54,6 +58,12 @@ def check_rows(
     """The same for rows that somebody has chosen already."""
     if not rows:
         return []
+    return [*_misread(rows), *_refused(content, rows, template)]
+
+
+def _refused(
+    content: CompiledContent, rows: Sequence[SampleRow], template: RegisteredTemplate | None
+) -> list[Finding]:
     renderer = content.renderer("preflight")
     body = renderer.render("preflight", [(n, 1, row.job) for n, row in enumerate(rows)])
     try:
@@ -61,6 +71,22 @@ def check_rows(
     except MessageError as error:
         return _findings(error, rows)
     return list(_too_long(messages, rows, template)) if template else []
+
+
+def _misread(rows: Sequence[SampleRow]) -> Iterator[Finding]:
+    """What reads like UTF-8 that a program took for another encoding, as `ZoÃ«` for `Zoë`."""
+    found = [(row.line, m[0]) for row in rows if (m := _MISREAD.search(row.job.decode()))]
+    if found:
+        line, excerpt = found[0]
+        more = (
+            f" (and {len(found) - 1} more of the {len(rows)} rows looked at)" if found[1:] else ""
+        )
+        yield Finding(
+            Severity.WARNING,
+            "",
+            f'Line {line} of the recipients holds "{excerpt}", which reads like text in a wrong '
+            f"encoding: export the file as UTF-8 again{more}.",
+        )
 
 
 def sample_of(
