@@ -26,8 +26,8 @@ LONGEST_FILLED: Final = 1024
 """Characters of a template's text with the values in it: more is refused as too long (1032)."""
 
 _MISREAD: Final = re.compile(
-    r"\w*(?:[\xc2\xc3\xc4\xc5\xd0\xd1][\x80-\xa9\xab-\xb4\xb6-\xb9\xbb-\xbf\u2018-\u2022\u2030\u2039\u203a\u20ac]"
-    r"|\xe2\u20ac)\w*"
+    r"[\xc2\xc3\xc4\xc5\xd0\xd1][\x80-\xa9\xab-\xb4\xb6-\xb9\xbb-\xbf\u2018-\u2022\u2030\u2039\u203a\u20ac]"
+    r"|\xe2\u20ac|\ufffd"
 )
 _OF_A_MESSAGE: Final = re.compile(r"messages\[(\d+)\]\.?(.*)")
 

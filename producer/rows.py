@@ -9,7 +9,7 @@ from chatapps.job_lines import pack_line
 from producer.countries import region_of
 from producer.errors import BadRow, InputError
 from producer.layout import NO_ROWS, Layout
-from producer.numbers import PLAIN, is_international, normalise
+from producer.numbers import PLAIN, is_international, mask, normalise
 from producer.records import BLANK, Record
 
 LONGEST_VALUE = 4096  # characters: no text of WhatsApp is longer (provider docs, message model)
@@ -116,7 +116,7 @@ class PersonReader:
         region = region_of(country)
         if region is None:
             raise BadRow(
-                f"column '{self._country_name}' names no country that is known: {country:.40}"
+                f"column '{self._country_name}' names no country that is known: {mask(country)}"
             )
         return region
 
@@ -185,7 +185,7 @@ class RowPacker:
                     values[n] = read(values[n])
                 except ValueError as error:
                     name = self._header[place]
-                    raise BadRow(f"column '{name}' holds {values[n]:.40}: {error}") from error
+                    raise BadRow(f"column '{name}' holds {mask(values[n])}: {error}") from error
 
     def _wrong_value(self, place: int, value: str) -> BadRow:
         name = self._header[place]

@@ -208,7 +208,7 @@ def test_a_place_from_columns_goes_out_as_numbers() -> None:
 @pytest.mark.parametrize(
     ("cell", "rule"),
     [("north", "must be a number"), ("91", "at most 90"), ("-90.01", "at least -90"), ("1e3", "number"),
-     ("12.5.1", "number"), ("5°", "number"), ("Infinity", "number"), ('1,"x":2', "number")],
+     ("12.5.1", "number"), ("5°", "number"), ("inf", "number"), ('1,"x":2', "number")],
 )  # fmt: skip
 def test_a_row_whose_number_is_none_is_refused_with_the_rule(cell: str, rule: str) -> None:
     message = {"type": "location", "content": {"location": PLACE}}
