@@ -284,12 +284,12 @@ class Delivery:
 
 def _before_failure(job: Job) -> Job:
     """As it was before its last attempt, which is the one that its end counts."""
-    return Job(job.index, job.attempts - 1, job.line)
+    return job._replace(attempts=job.attempts - 1)
 
 
 def _is_sound(flight: Flight, job: Job) -> bool:
     try:
-        flight.lane.renderer.messages([job])
+        flight.lane.renderer.messages([job[:3]])
     except BrokenJob:
         return False
     return True

@@ -223,6 +223,7 @@ async def test_without_an_answer_a_campaign_holds_the_messages_as_unknown(rig: R
 
 
 async def test_without_an_answer_a_lane_that_resends_sends_another_attempt(rig: Rig) -> None:
+    rig.resend_at_once()
     lane = rig.campaign(2, on_unknown="resend")
     rig.provider.steps = [NoAnswer("ReadError")]
     await rig.deliver(lane)
