@@ -174,7 +174,27 @@ def concerns_template(code: Code) -> bool:
 
 def worth_a_quick_retry(result: object, lane: Lane) -> bool:
     """Whether to post the same batch again in a moment, without giving it back."""
-    return is_server_error(result) and lane.on_server_error == "retry"
+    return (
+        isinstance(result, Refused)
+        and is_server_error(result)
+        and not result.retry_after
+        and lane.on_server_error == "retry"
+    )
+
+
+def pause_asked_for(refused: Refused, retry: Retry) -> float:
+    """Seconds for which the provider wants no request of the sub-account, within reason; 0 = none.
+
+    A 429 asks for a pause even without `Retry-After`, a 5xx only with it.
+    """
+    match classify_request(refused.status, refused.code):
+        case CodeClass.THROTTLE:
+            wanted = refused.retry_after or retry.retry_after_default
+        case CodeClass.TRANSIENT:
+            wanted = refused.retry_after or 0
+        case _:
+            return 0
+    return min(wanted, retry.retry_after_cap)
 
 
 def wave_delay(attempts: int, retry: Retry, rng: random.Random) -> float:
