@@ -87,6 +87,24 @@ async def test_a_campaign_that_nobody_answers_holds_and_is_sent_once(rig: Rig) -
     assert rig.counts(lane) == {State.UNKNOWN: 2}
 
 
+async def test_what_a_dead_worker_had_posted_is_in_doubt_for_a_minute_too(rig: Rig) -> None:
+    lane = rig.campaign(1, on_unknown="resend")
+    flight = await rig.claim(lane)
+    rig.store.run(
+        mark_posting(lane, flight.batch, owner=rig.owner, request=1, messages=1, lease_ms=60_000)
+    )
+    lease_is_over(rig, lane)
+    await rig.sweep()
+    assert rig.counts(lane) == {State.PARKED: 1}
+    assert 64 <= seconds_left(rig, lane) <= 68
+
+
+def lease_is_over(rig: Rig, lane: str) -> None:
+    key, now = lane_keys(lane).flights, rig.store.run(now_ms())
+    for member in rig.store.run(command("ZRANGE", key, 0, -1, parse=list)):
+        rig.store.run(command("ZADD", key, now - 1, member, parse=int))
+
+
 async def test_server_errors_do_not_use_up_the_resends_of_doubt(rig: Rig) -> None:
     rig.resend_at_once()
     lane = rig.campaign(2, on_unknown="resend")
