@@ -24,6 +24,7 @@ from store.packing import Job
 from worker.alike import Alike
 from worker.breakers import Breakers
 from worker.decisions import (
+    SENT_TOO_SOON,
     Code,
     Concern,
     Verdicts,
@@ -31,9 +32,11 @@ from worker.decisions import (
     explain_alike,
     explain_refusal,
     is_server_error,
+    judge_alone,
     judge_answer,
     judge_server_error,
     judge_stop,
+    pause_asked_for,
     request_code,
 )
 from worker.denied import decide, is_hopeless
@@ -216,18 +219,17 @@ class Delivery:
             return Verdicts(denied=[(jobs[0], request_code(refused))])
         if concern is not Concern.MESSAGES:
             return judge_stop(jobs, refused, concern)
+        if pause := pause_asked_for(refused, self._tools.settings.retry):
+            await self._block(part, pause + self._tools.rng.uniform(0, 0.1))
         match classify_request(status, code):
             case CodeClass.THROTTLE:
-                retry = self._tools.settings.retry
-                pause = min(refused.retry_after or retry.retry_after_default, retry.retry_after_cap)
-                await self._block(part, pause + self._tools.rng.uniform(0, 0.1))
                 return Verdicts(back=list(jobs))
             case CodeClass.TRANSIENT:
                 return _with_trail(part, judge_server_error(jobs, status, code, lane))
             case _ if len(jobs) > 1:
                 return await self._send_halves(part)
             case _:
-                return Verdicts(rejected=[(jobs[0], request_code(refused))])
+                return _with_trail(part, judge_alone(jobs[0], refused, lane))
 
     async def _tell_breakers(self, part: Part, refused: Refused) -> Concern:
         """What a refused request concerns; a server error has been told at once."""
@@ -299,6 +301,7 @@ def _with_trail(part: Part, verdicts: Verdicts) -> Verdicts:
     """Note the attempts that failed, so that they are not forgotten when a later one succeeds."""
     for failed in (verdicts.retry, verdicts.doubtful, verdicts.held):
         part.flight.note_trail(failed)
+    part.flight.note_trail((job, SENT_TOO_SOON) for job in verdicts.proven)
     return verdicts
 
 

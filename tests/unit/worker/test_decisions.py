@@ -26,6 +26,7 @@ from worker.decisions import (
     judge_answer,
     judge_server_error,
     judge_stop,
+    pause_asked_for,
     request_code,
     seconds_in_doubt,
     wave_delay,
@@ -291,6 +292,30 @@ def test_a_code_about_the_template_concerns_all_that_use_it(
     code: tuple[Origin, int], concerned: bool
 ) -> None:
     assert concerns_template(code) is concerned
+
+
+@pytest.mark.parametrize(
+    ("refused", "seconds"),
+    [
+        (Refused(429), 1),
+        (Refused(429, retry_after=7), 7),
+        (Refused(503), 0),
+        (Refused(503, retry_after=0), 0),
+        (Refused(503, retry_after=7), 7),
+        (Refused(502, 2000, retry_after=1e9), 120),
+        (Refused(400, 1002, retry_after=7), 0),  # about one message
+        (Refused(401, retry_after=7), 0),  # its breaker knows when to try
+    ],
+)
+def test_a_pause_is_what_the_provider_asks_for_within_reason(
+    refused: Refused, seconds: float
+) -> None:
+    assert pause_asked_for(refused, Retry()) == seconds
+
+
+def test_nobody_is_asked_again_at_once_who_says_how_long_to_wait() -> None:
+    assert worth_a_quick_retry(Refused(503), lane())
+    assert not worth_a_quick_retry(Refused(503, retry_after=1), lane())
 
 
 def test_a_server_error_is_one_for_the_whole_request() -> None:
