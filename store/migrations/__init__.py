@@ -1,8 +1,8 @@
 """The steps that bring the data in Redis from one layout to the next, in their order.
 
-A change of what lies in Redis (a key, a record, a packed value) comes with a step of its own: a
-module here with a function `(store, go_on) -> None`, added to the end of `STEPS`. Its place is the number
-of the layout it leads to; `store.schema` runs what is missing when a process starts.
+A change of what lies in Redis (a key, a record, a packed value) comes with a step of its own: a module
+here with a function `(store, go_on) -> None`, added to the end of `STEPS`. Its place is the number of
+the layout it leads to; `store.schema` runs what is missing when a process starts.
 
 Rules for a step:
 - It can be repeated: a process may die anywhere in it, and two may run it at once. Each write is a
