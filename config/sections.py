@@ -132,7 +132,6 @@ class Retry(Section):
 class Worker(Section):
     """The drain loop."""
 
-    slice_seconds: PositiveFloat = 30
     max_in_air: PositiveInt = 32
     lease_seconds: PositiveFloat = 120
     sweep_seconds: PositiveFloat = 1

@@ -53,7 +53,7 @@ OLDEST = Standing(
 LANES = Standing("sendmany_lanes", "Lanes that have not ended.", ("priority", "status"))
 LOOPS = Standing(
     "sendmany_drain_loops",
-    "Drain loops that run, by the priorities they serve; an idle common worker has none.",
+    "Drain loops that run, by the priorities they serve: one a worker process, idle or not.",
     ("serves",),
 )
 BLOCKED = Standing(

@@ -34,7 +34,7 @@
     sm:breakers:{sub-account}:told hash  open_breaker, close_breaker: by events  -
     sm:{drains}                  zset    enter_drain                     leave_drain, its lease
     sm:{drains}:wake             list    wake_drain                      a drain loop takes it
-    sm:{drains}:calling          string  wake_drain                      enter_drain, 30 seconds
+    sm:{drains}:calling          string  wake_drain                      enter_drain, 1 hour
     sm:{drains}:<served>         zset    enter_drain: loops that serve some priorities only
     sm:{drains}:<served>:wake    list    wake_drain                      such a loop takes it
     sm:sweep                     string  one sweeper at a time           its lease

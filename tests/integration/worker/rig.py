@@ -148,7 +148,6 @@ class Rig:
         self.on_sleep: Callable[[], None] = lambda: None
         self.really_sleeps = False
         self.ahead = 0.0  # s; what our clock has been put forward
-        self.helped = 0
         self.watched = WatchedStore(url)
         self.settings = Settings(sub_accounts={"shop": account(), "bank": account()})
         self.owner = owner
@@ -281,13 +280,13 @@ class Rig:
     def drain(self) -> Drain:
         """The drain loop; made with the settings of its first use."""
         if self._drain is None:
-            self._drain = Drain(self.tools, self._help)
+            self._drain = Drain(self.tools)
         return self._drain
 
     @asynccontextmanager
     async def draining(self) -> Any:
         """A drain loop that runs meanwhile, and lands at the end."""
-        task = asyncio.create_task(self.drain.serve(60, self.stopping))
+        task = asyncio.create_task(self.drain.serve(self.stopping))
         try:
             yield
         finally:
@@ -300,13 +299,6 @@ class Rig:
         """Let the drain loop run until something is true."""
         async with self.draining():
             await until(condition)
-
-    async def slice_until(self, condition: Callable[[], bool]) -> bool:
-        """Serve a slice that ends when something is true; what is in the air stays there."""
-        task = asyncio.create_task(self.drain.serve(60, self.stopping))
-        await until(condition)
-        self.ahead += 60
-        return await task
 
     async def close(self) -> None:
         """Close the connections."""
@@ -357,9 +349,6 @@ class Rig:
         self.slept.append(seconds)
         self.on_sleep()
         await asyncio.sleep(seconds if self.really_sleeps else 0)
-
-    def _help(self) -> None:
-        self.helped += 1
 
 
 def launch_campaign(

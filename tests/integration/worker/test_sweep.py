@@ -22,7 +22,7 @@ from worker.sweep import Swept, sweep
 
 async def test_only_one_sweeps_at_a_time(rig: Rig) -> None:
     rig.campaign(1)
-    assert await sweep(rig.tools) == Swept(unfinished=1, announced=1)
+    assert await sweep(rig.tools) == Swept(busy=1, announced=1)
     assert await sweep(rig.tools) is None
 
 
@@ -65,7 +65,7 @@ async def test_a_lane_that_cannot_be_read_keeps_nobody_from_sweeping_the_others(
     broken, sound = rig.campaign(1, "A broken one"), rig.campaign(1, "The next")
     rig.store.client.hset(lane_keys(broken).meta, "status", "pondering")
     rig.store.client.delete("sm:ready")
-    assert await rig.sweep() == Swept(unfinished=2, announced=1)
+    assert await rig.sweep() == Swept(busy=2, announced=1)
     assert rig.store.run(ready_lanes()) == [(sound, 2)]
 
 
@@ -108,8 +108,8 @@ async def test_more_lanes_than_one_look_takes_in_are_all_swept(rig: Rig) -> None
     for lane in lanes[:-1]:
         rig.store.run(move_lane(lane, "cancel"))
     rig.store.client.delete("sm:ready")
-    assert await rig.sweep() == Swept(unfinished=AT_ONCE + 5, announced=1)
-    assert await rig.sweep() == Swept(unfinished=1, announced=1)
+    assert await rig.sweep() == Swept(busy=AT_ONCE + 5, announced=1)
+    assert await rig.sweep() == Swept(busy=1, announced=1)
     assert rig.store.run(active_lanes()) == [lanes[-1]]
     assert rig.store.run(ready_lanes()) == [(lanes[-1], 2)]
     assert rig.store.run(command("ZCARD", ENDED, parse=int)) == AT_ONCE + 4
