@@ -278,6 +278,15 @@ def test_buttons_for_a_template_without_any_are_told() -> None:
     assert "has no buttons" in said(message(body(), button(0)))
 
 
+@pytest.mark.parametrize(("action", "faults"), [("navigate", 0), ("data_exchange", 1)])
+def test_a_form_that_asks_a_server_takes_no_screen(action: str, faults: int) -> None:
+    values = {"type": "action", "flowActionData": {"screen": "SEATS", "data": {"seats": "2"}}}
+    given = {"type": "button", "subType": "Flow", "index": 0, "parameters": [values]}
+    found = errors(compare(message(given), [with_buttons(FLOW | {"flowAction": action})]))
+    assert len(found) == faults
+    assert all("parameters[0].flowActionData.screen" in one for one in found)
+
+
 def test_an_index_from_a_column_is_left_alone() -> None:
     assert errors(compare(message(button("{{place}}")), [with_buttons(FIXED)])) == []
 
