@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from chatapps.messages import read_message_body
 from chatapps.preflight import Finding, Severity, compare, find_template
 from chatapps.templates import RegisteredTemplate, read_registered
+from tests.examples import examples
 
 Json = dict[str, Any]
 
@@ -397,7 +398,7 @@ PARTS = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(parts=st.lists(PARTS, max_size=4), listed=st.lists(PARTS, max_size=3))
 def test_any_parts_are_compared_without_a_crash(parts: list[Any], listed: list[Any]) -> None:
     odd = read_registered(
