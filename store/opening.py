@@ -9,6 +9,7 @@ from store.calls import Call, Store, command, script_call, text
 from store.errors import LaneMismatch
 from store.keys import ACTIVE, LANES, NAMES, lane_keys
 from store.lanes import LaneStatus, Policies, Priority
+from store.outcomes import VERSION
 from store.plans import Plan, ask, carry_out
 
 
@@ -116,6 +117,7 @@ def _common(
 ) -> dict[str, str | int | float | bytes]:
     return {
         "id": lane,
+        "layout": VERSION,
         "name": name,
         "kind": kind,
         "sub_account": sub_account,

@@ -6,7 +6,7 @@ from store.calls import Call
 from store.dead import Dead
 from store.flights import Settled, Settlement
 from store.lanes import Lane
-from store.outcomes import LocalReason, Origin, runs
+from store.outcomes import LocalReason, Origin, code_name, runs
 from store.packing import Job
 from store.states import State
 from worker.decisions import NO_CODE, Code
@@ -20,8 +20,7 @@ def closing(state: State, jobs: Sequence[Job], reason: LocalReason, now: int) ->
     what = Settlement()
     add_ended(what, state, jobs, now, (Origin.LOCAL, reason))
     if jobs and state is not State.CANCELLED:
-        what.codes[f"{state}:local:{int(reason)}"] = len(jobs)
-        what.dead.append(Dead(f"local:{int(reason)}", jobs))
+        what.dead.append(Dead(code_name(Origin.LOCAL, reason), jobs))
     return what
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -111,7 +112,8 @@ class Flight:
     early_news: int = 0  # messages of the lane that evidence knows although their jobs exist
     posted_ms: int = 0  # Redis' clock at the last request; 0 = none yet
     requests: int = 0  # sent so far
-    retried: int = 0  # messages that went out again without being given back
+    retried: Counter[Code] = field(default_factory=Counter)  # messages that went out again without
+    # being given back, by the code of the attempt that failed
     slowed: bool = False  # the provider fails: no quick retry
     told: str = ""  # permits whose probe needs no more word
     template_probes: dict[int, str] = field(default_factory=dict)  # message → breaker it probes

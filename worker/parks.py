@@ -20,7 +20,7 @@ from store.flights import (
     trail_entries,
 )
 from store.lanes import Lane, LaneStatus
-from store.outcomes import LocalReason
+from store.outcomes import LocalReason, Origin
 from store.packing import Job
 from store.states import State
 from store.waiting import now_ms
@@ -98,7 +98,7 @@ def _decide(
     what.add(State.QUEUED, len(what.back))
     what.trails = _lost_attempts(park, jobs, _why_parked(park), now)
     if resend:
-        what.stats["retried"] = len(what.back)
+        what.count_retried({(Origin.LOCAL, _why_parked(park)): len(what.back)})
     return what
 
 

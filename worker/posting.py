@@ -199,7 +199,7 @@ class Posting:
         part.flight.note_trail((job, code) for job in part.jobs)
         part.jobs = [Job(job.index, job.attempts + 1, job.line) for job in part.jobs]
         part.failed += 1
-        part.flight.retried += len(part.jobs)
+        part.flight.retried[code] += len(part.jobs)
         part.render()
 
 

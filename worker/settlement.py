@@ -11,8 +11,8 @@ from store.dead import Dead
 from store.flights import Park, Settlement, Wave
 from store.outcomes import (
     NO_UMID,
-    Origin,
     are_numbers,
+    code_name,
     head,
     is_number,
     number_field,
@@ -46,18 +46,15 @@ def settlement_of(flight: Flight, verdicts: Verdicts, tools: Tools) -> Settlemen
         (State.TRIED, verdicts.doubtful),
     ):
         records.extend(_records(state, marked, posted_at, now))
-        _count_codes(what, state, marked)
     records.extend(
         (job.index, ended_record(job, State.FAILED, code, now)) for job, code in verdicts.failed
     )
-    _count_codes(what, State.FAILED, verdicts.failed)
     records.extend(
         (job.index, ended_record(job, State.ACCEPTED, NO_CODE, now)) for job in verdicts.proven
     )
     records.extend(
         (job.index, ended_record(job, State.SKIPPED, code, now)) for job, code in verdicts.skipped
     )
-    _count_codes(what, State.SKIPPED, verdicts.skipped)
     what.records = runs(sorted(records))
     if lane.kind != "campaign":  # whose people are in since they were enqueued
         what.long_ids = long_ids(_all_recorded(verdicts))
@@ -78,8 +75,7 @@ def settlement_of(flight: Flight, verdicts: Verdicts, tools: Tools) -> Settlemen
         settle_after = int(lane.settle_after * 1000)
         what.parks.append(Park(f"{flight.batch}p", settle_after, _tried(verdicts.doubtful)))
     what.dead = [*_dead(exhausted), *_dead(verdicts.held), *_dead_untried(verdicts.failed)]
-    if retried := flight.retried + len(again):
-        what.stats["retried"] = retried
+    what.count_retried(flight.retried + Counter(code for _, code in again))
     return what
 
 
@@ -117,25 +113,15 @@ def _records(state: State, marked: Marked, posted_at: int, now: int) -> Iterable
         yield job.index, start + number_field(job.recipient) + NO_UMID
 
 
-def _count_codes(what: Settlement, state: State, marked: Marked) -> None:
-    for code, n in Counter(code for _, code in marked).items():
-        name = f"{state}:{_code_name(code)}"
-        what.codes[name] = what.codes.get(name, 0) + n
-
-
-def _code_name(code: Code) -> str:
-    return f"{Origin(code[0]).name.lower()}:{code[1]}"
-
-
 def _dead(marked: Marked) -> Iterable[Dead]:
     """What is kept of these jobs for an operator's word, an entry a reason."""
     for code in dict.fromkeys(code for _, code in marked):
-        yield Dead(_code_name(code), _tried([pair for pair in marked if pair[1] == code]))
+        yield Dead(code_name(*code), _tried([pair for pair in marked if pair[1] == code]))
 
 
 def _dead_untried(marked: Marked) -> Iterable[Dead]:
     for code in dict.fromkeys(code for _, code in marked):
-        yield Dead(_code_name(code), sorted(job for job, its in marked if its == code))
+        yield Dead(code_name(*code), sorted(job for job, its in marked if its == code))
 
 
 def _tried(marked: Marked) -> list[Job]:

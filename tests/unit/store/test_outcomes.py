@@ -103,13 +103,13 @@ def test_a_umid_is_read_however_it_is_written() -> None:
 @given(INDEXES)
 def test_runs_cover_every_record_exactly_once(indexes: list[int]) -> None:
     written: dict[int, bytes] = {}
-    for run in runs((index, b"%036d" % index) for index in indexes):
+    for run in runs((index, b"%039d" % index) for index in indexes):
         assert 0 <= run.offset <= run.offset + len(run.records) <= OUTCOMES_PER_KEY * RECORD_BYTES
         first = run.bucket * OUTCOMES_PER_KEY + run.offset // RECORD_BYTES
         for i in range(len(run.records) // RECORD_BYTES):
             assert first + i not in written
             written[first + i] = run.records[i * RECORD_BYTES : (i + 1) * RECORD_BYTES]
-    assert written == {index: b"%036d" % index for index in indexes}
+    assert written == {index: b"%039d" % index for index in indexes}
 
 
 def test_neighbours_are_one_run_and_strings_are_not_crossed() -> None:

@@ -59,7 +59,8 @@ def test_every_other_end_has_a_record_with_its_code(
     found = records(verdicts, jobs(1))[0]
     assert (found.state, (found.origin, found.code), found.attempts) == (state, code, 1)
     what = settlement_of(flight(jobs(1)), verdicts, tools())
-    assert what.codes == {f"{state}:{code[0].name.lower()}:{int(code[1])}": 1}
+    name = f"{state}:{code[0].name.lower()}:{int(code[1])}"
+    assert what.codes == ({} if state is State.TRIED else {name: 1})
 
 
 def test_jobs_that_go_back_leave_no_trace_and_keep_their_attempts_and_order() -> None:
@@ -76,7 +77,7 @@ def test_what_is_retried_goes_out_in_one_wave_with_an_attempt_used_up() -> None:
     assert wave.jobs == [job(0, attempts=4), job(1, attempts=1)]
     assert 4_000 <= wave.delay_ms <= 8_000  # by the most attempts: the second wave
     assert what.counts == {State.DELAYED: 2}
-    assert what.stats == {"retried": 2}
+    assert what.stats == {"retried": 2, "retried:http:503": 1, "retried:api:1002": 1}
 
 
 def test_a_message_out_of_attempts_fails_and_is_on_the_dead_list_with_the_reason() -> None:
@@ -122,9 +123,9 @@ def test_the_first_reason_to_stop_is_told() -> None:
 
 def test_retries_within_the_flight_are_counted_too() -> None:
     flown = flight(jobs(2))
-    flown.retried = 4
+    flown.retried[API_1002] = 4
     what = settlement_of(flown, Verdicts(retry=[(one, SERVER_ERROR) for one in jobs(2)]), tools())
-    assert what.stats == {"retried": 6}
+    assert what.stats == {"retried": 6, "retried:api:1002": 4, "retried:http:503": 2}
 
 
 @pytest.mark.parametrize(
