@@ -24,6 +24,7 @@ from store.intake import NewMessage, Taken, enqueue_messages
 from store.lanes import Priority, announce
 from store.opening import notification_lane, opened_notifications
 from store.plans import Plan, ask
+from store.schema import read_schema
 from store.waiting import now_ms
 
 log = structlog.get_logger(__name__)
@@ -136,6 +137,7 @@ class Counter:
         digest = hashlib.blake2s(account.encode(), digest_size=3).hexdigest()
         lane = notification_lane(digest, priority, now.strftime("%y%m%d"))
         if lane not in self.opened:
+            yield from ask(read_schema())  # an older program must not write to newer data
             policies = notification_policies(self.settings)
             yield from opened_notifications(lane, account, priority, policies)
             self.opened.add(lane)

@@ -7,23 +7,24 @@ import redis
 
 from config.sections import SettingsError
 from config.settings import Settings
+from sendmany.output import say
 from store.calls import Store, command
 from store.errors import StoreError, StoreUnavailable
+from store.schema import prepare
 
 
 def connect(settings: Settings) -> Store:
-    """The store of these settings, after it has answered once.
+    """The store of these settings, after it has answered once and its data fit this program.
 
     Raises:
         SettingsError: the address makes no sense.
         StoreUnavailable: nobody answers there; says what to do.
+        NewerData: a newer program has written the data.
     """
-    try:
-        store = Store.connect(settings.redis_url)
-    except ValueError as error:
-        raise SettingsError(f"redis_url is no address of a Redis server: {error}") from error
+    store = _store(settings)
     try:
         store.run(command("PING", parse=_nothing))
+        prepare(store, say)
     except StoreError as error:
         if type(error.__cause__) in (redis.ConnectionError, redis.TimeoutError):
             raise StoreUnavailable(_nobody_there(settings.redis_url)) from error
@@ -33,6 +34,30 @@ def connect(settings: Settings) -> Store:
             ) from error
         raise
     return store
+
+
+def prepare_data(settings: Settings) -> None:
+    """Bring the data to the layout of this program before a process serves. Does nothing while Redis is
+    away: the process starts all the same.
+
+    Raises:
+        SettingsError: the address makes no sense.
+        NewerData: a newer program has written the data.
+    """
+    store = _store(settings)
+    try:
+        prepare(store, say)
+    except StoreUnavailable:
+        return
+    finally:
+        store.close()
+
+
+def _store(settings: Settings) -> Store:
+    try:
+        return Store.connect(settings.redis_url)
+    except ValueError as error:
+        raise SettingsError(f"redis_url is no address of a Redis server: {error}") from error
 
 
 def place(url: str) -> str:

@@ -20,6 +20,8 @@
     sm:{family}rest:dead         list    settle_batch                    revive_dead, retention
     sm:{family}rest:expiring     string  expire_lane                     its last step
     sm:{family}:seen:<day>:<n>   hash    enqueue_messages                2 days
+    sm:schema                    string  raise_schema: number of the layout  never
+    sm:schema:lock               string  schema: who migrates            its lease
     sm:names                     hash    producer: campaign name → lane  retention
     sm:lanes                     zset    producer: lane → opening time   retention
     sm:active                    set     producer; sweep                 the lane's end
@@ -61,6 +63,8 @@ from functools import lru_cache
 OUTCOMES_PER_KEY = 1000
 """Messages whose records share one string."""
 
+SCHEMA = "sm:schema"
+SCHEMA_LOCK = "sm:schema:lock"
 NAMES = "sm:names"
 LANES = "sm:lanes"
 ACTIVE = "sm:active"

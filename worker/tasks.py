@@ -33,7 +33,8 @@ from config.priorities import served_by
 from config.settings import load_settings
 from store.calls import Store
 from store.drains import wake_drain
-from store.errors import StoreError
+from store.errors import NewerData, StoreError, StoreUnavailable
+from store.schema import prepare
 from worker.engine import Engine
 
 log = structlog.get_logger(__name__)
@@ -54,9 +55,12 @@ class _Process:
     stop_write: int | None = None
     ticking: threading.Event = field(default_factory=threading.Event)
     making: threading.Lock = field(default_factory=threading.Lock)
+    data_fit: bool = False  # they have the layout of this program
 
     def get_engine(self) -> Engine:
+        """Raises NewerData as long as the data do not fit this program."""
         with self.making:
+            self.data_fit = self.data_fit or _prepare_data()
             if self.engine is None or not self.engine.alive:
                 self.engine = Engine(load_settings(), call_for_drain, self.stop_read)
             return self.engine
@@ -161,6 +165,19 @@ def _needs_drain() -> bool:
         store.close()
 
 
+def _prepare_data() -> bool:
+    """Bring the data to the layout of this program; False while Redis is away."""
+    store = Store.connect(load_settings().redis_url)
+    try:
+        prepare(store, log.info)
+    except StoreUnavailable as error:
+        log.warning("the data are looked at later", error=str(error))
+        return False
+    finally:
+        store.close()
+    return True
+
+
 @setup_logging.connect
 def _log_our_way(**_: Any) -> None:
     set_up_logging(load_settings())
@@ -171,6 +188,16 @@ def _open_stop_pipe(**_: Any) -> None:
     """Children read this pipe; it ends when the main process stops, or dies."""
     _process.main = os.getpid()
     _process.stop_read, _process.stop_write = os.pipe()
+
+
+@worker_init.connect
+def _refuse_newer_data(**_: Any) -> None:
+    """The worker ends where a newer program has written the data. Each child looks once more before it
+    works: Redis may have been away."""
+    try:
+        _prepare_data()
+    except NewerData as error:
+        raise SystemExit(f"sendmany: {error}") from error
 
 
 @worker_process_init.connect

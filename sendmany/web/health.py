@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from store.calls import AsyncStore, Call, command
 from store.errors import StoreError
 from store.inbox import add_many
+from store.schema import read_schema
 
 SECONDS: Final = 2.0
 
@@ -88,6 +89,7 @@ async def _works(store: AsyncStore, call: Call[Any]) -> bool:
 async def _has_scripts(store: AsyncStore) -> bool:
     try:
         await store.load()
+        await store.run(read_schema())
     except StoreError:
         return False
     return True

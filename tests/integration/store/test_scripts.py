@@ -40,6 +40,7 @@ from tests.conformance.revive_dead import (
     TestResend,
     TestSettleDead,
 )
+from tests.conformance.schema import TestNewerData, TestPrepare
 from tests.conformance.sent_batches import TestSentBatches
 from tests.conformance.settle_batch import (
     TestRefusedFigures,
@@ -77,10 +78,12 @@ __all__ = [
     "TestMergedRecords",
     "TestMessages",
     "TestMoveLane",
+    "TestNewerData",
     "TestNoteSweep",
     "TestOpenBreaker",
     "TestOpenLane",
     "TestParks",
+    "TestPrepare",
     "TestProbes",
     "TestPromoteDue",
     "TestRecoverFlights",
