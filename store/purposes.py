@@ -60,6 +60,4 @@ def purpose_of(registered: Purpose | None, wanted: Purpose | None, default: Purp
     """
     if registered is not None:
         return min(registered, wanted or registered, key=_NUMBERS.__getitem__)
-    if wanted is Purpose.AUTHENTICATION:
-        return Purpose.UTILITY
-    return wanted or default
+    return default if wanted in (None, Purpose.AUTHENTICATION) else wanted

@@ -2,8 +2,8 @@
 
 Every state change is one script, one file each under `store/lua`. A line `-- include: a, b` in its
 header pulls in the pieces of `store/lua/include`; the table of states and the layout of records go in
-front of all of them. Real servers get a `#!lua flags=` line, so that only the intake is refused when memory is full; the
-same bodies run under fakeredis without it.
+front of all of them. Real servers get a `#!lua flags=` line, so that only the intake is refused when
+memory is full; the same bodies run under fakeredis without it.
 """
 
 import hashlib

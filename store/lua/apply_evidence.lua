@@ -14,14 +14,6 @@ local counted, early, stale, unknown = 0, 0, 0, 0
 local moves, first_news = {}, 0
 local take = reader(ARGV, 3)
 
--- Whether the attempt that the news is about is the only one that may have arrived: of a message of which the
--- record says that it was not sent. A rejected one counts the attempt that was refused, too.
-local ACCEPTED, UNKNOWN, REJECTED = RANK[string.byte('a')], string.byte('u'), string.byte('j')
-local function is_only_doubt(old)
-  local was, attempts = string.byte(old, 1, 2)
-  if RANK[was] >= ACCEPTED or was == UNKNOWN then return false end
-  return attempts == (was == REJECTED and 2 or 1)
-end
 -- The record to write, or nil if there is no news in it. What a message was charged as may come later than
 -- news of a higher rank.
 local function forward(new, old)
@@ -31,7 +23,7 @@ local function forward(new, old)
     local pricing_is_news = string.byte(new, 14) >= 16 and string.byte(old, 14) < 16
     return pricing_is_news and combined(old, new, old) or nil
   end
-  local record = combined(new, old, #old > 0 and is_only_doubt(old) and new or old)
+  local record = combined(new, old, has_one_doubt(old) and new or old)
   if COUNTED[was] then
     local from, to = NAME[was], NAME[mark]
     counted = counted + 1

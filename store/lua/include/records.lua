@@ -42,13 +42,22 @@ local function combined(stays, other, teller)
     .. string.sub(teller, DOUBT, DOUBT) .. known(16, 16) .. known(17, 23) .. known(24, 39)
 end
 
+-- Whether just one attempt of a message may have arrived, of which the record says that it was not sent; so
+-- evidence that one has settles the doubt. A rejected message counts the attempt that was refused, too.
+local ACCEPTED, UNKNOWN, REJECTED = RANK[string.byte('a')], string.byte('u'), string.byte('j')
+local function has_one_doubt(record)
+  local mark, attempts = string.byte(record, 1, 2)
+  if not mark or RANK[mark] >= ACCEPTED or mark == UNKNOWN then return false end
+  return attempts == (mark == REJECTED and 2 or 1)
+end
+
 -- Which of two records stays: the higher rank. Evidence that came early counts from now on if the job has
 -- ended, and goes on being early if it has not. The new record is that of a job, which knows its attempts.
 local function merged(new, old)
   local mark, was = string.byte(new), string.byte(old) or 0
   local early = is_early(was)
   if RANK[mark] > RANK[was] or (RANK[mark] == RANK[was] and not early) then return combined(new, old, new) end
-  local stays = combined(old, new, new)
+  local stays = combined(old, new, has_one_doubt(new) and old or new)
   return early and COUNTED[mark] and with_mark(was + 32, stays) or stays
 end
 -- The same where the new record has been counted already: what stays is counted instead, in `moves` by state.

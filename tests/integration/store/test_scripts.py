@@ -13,9 +13,12 @@ from tests.conformance.enqueue_messages import TestEnqueueMessages, TestSchedule
 from tests.conformance.enqueue_rows import TestEnqueueRows
 from tests.conformance.evidence import (
     TestAnswersThatCameTooLate,
+    TestCodesFollowTheRecords,
     TestCodesOfReceipts,
+    TestDoubtMeetsEvidence,
     TestEvidenceAfterTheEnd,
     TestEvidenceWhileTheJobExists,
+    TestWhatReceiptsAdd,
 )
 from tests.conformance.expire_lane import TestEndedLanes, TestExpireLane
 from tests.conformance.finish_loading import TestFinishLoading
@@ -49,6 +52,7 @@ from tests.conformance.settle_batch import (
 )
 from tests.conformance.siblings import TestHoldSiblings
 from tests.conformance.tokens import TestTokens
+from tests.conformance.widen_records import TestWidenRecords
 
 __all__ = [
     "TestAcquirePermits",
@@ -57,8 +61,10 @@ __all__ = [
     "TestClaimBatch",
     "TestClose",
     "TestCloseBreaker",
+    "TestCodesFollowTheRecords",
     "TestCodesOfReceipts",
     "TestCountServerError",
+    "TestDoubtMeetsEvidence",
     "TestEndedLanes",
     "TestEnqueueMessages",
     "TestEnqueueRows",
@@ -102,5 +108,7 @@ __all__ = [
     "TestTemplates",
     "TestTokens",
     "TestWakeDrain",
+    "TestWhatReceiptsAdd",
+    "TestWidenRecords",
     "TestWindows",
 ]
