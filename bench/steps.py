@@ -44,7 +44,7 @@ def ours(home: Path) -> Steps:
     packed = pack([Job(index, 0, line) for index, line in enumerate(lines)])
     jobs = unpack(packed)
     renderer, flight, tools = compiled.renderer(LANE), given.flight(jobs), given.tools()
-    posted = [(index, attempts + 1, line) for index, attempts, line in jobs]
+    posted = [(index, attempts + 1, line) for index, attempts, line, _ in jobs]
     body = answer()
     named = [(job, f"{LANE}.{job.index}.1") for job in jobs]
     said = decode_batch_answer(body)

@@ -150,7 +150,15 @@ class Policies(Section):
     on_server_error: Literal["retry", "hold"] = "retry"
     settle_after: NonNegativeFloat | None = None
     """Seconds to wait for evidence before the policy applies. None: `REPEATED_FOR` where receipts are
-    received, else 0; see `Settings.settle_after`."""
+    received, else `resend_floor`; see `Settings.settle_after`."""
+    resend_floor: NonNegativeFloat = 60
+    """Seconds that a message is in doubt at least before it is sent again, whatever `settle_after` says:
+    an answer that cannot be read is nearly a yes. Only tests lower it."""
+    max_resends: int = Field(default=2, ge=0)
+    """How often a message is sent again for doubt; after that it ends as `unknown`."""
+    resend_pauses: list[NonNegativeFloat] = Field(default=[5, 60, 300], min_length=1)
+    """Seconds that the first, second … resend waits on top of `settle_after`, each with up to half of it
+    more at random. The last one also holds for all that follow."""
     window: Literal["auto", "skip", "send"] = "auto"
     """What goes out within the service window only, to people whose window is closed: skip it, send it
     all the same, or (auto) skip it once people have written to the sub-account."""

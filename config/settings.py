@@ -120,7 +120,9 @@ class Settings(BaseSettings):
         """Seconds to wait for evidence: as `policies` says, else by whether receipts are received."""
         if self.policies.settle_after is not None:
             return self.policies.settle_after
-        return REPEATED_FOR if self.webhooks.received or self.webhooks.wanted else 0.0
+        if self.webhooks.received or self.webhooks.wanted:
+            return REPEATED_FOR
+        return self.policies.resend_floor
 
     def sub_account_id(self, wanted: str | None = None) -> str:
         """Choose the sub-account: the wanted one, the default, or the only one.

@@ -4,13 +4,13 @@ Pure: no clock, no I/O. Every message of a batch ends in exactly one of the list
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from chatapps.answers import BatchAnswer, Refused
 from chatapps.codes import CodeClass, Scope, classify_item, classify_request, meaning, scope
-from config.sections import Retry
+from config.sections import Policies, Retry
 from store.lanes import Lane
 from store.outcomes import LocalReason, Origin
 from store.packing import Job
@@ -174,7 +174,27 @@ def concerns_template(code: Code) -> bool:
 
 def worth_a_quick_retry(result: object, lane: Lane) -> bool:
     """Whether to post the same batch again in a moment, without giving it back."""
-    return is_server_error(result) and lane.on_server_error == "retry"
+    return (
+        isinstance(result, Refused)
+        and is_server_error(result)
+        and not result.retry_after
+        and lane.on_server_error == "retry"
+    )
+
+
+def pause_asked_for(refused: Refused, retry: Retry) -> float:
+    """Seconds for which the provider wants no request of the sub-account, within reason; 0 = none.
+
+    A 429 asks for a pause even without `Retry-After`, a 5xx only with it.
+    """
+    match classify_request(refused.status, refused.code):
+        case CodeClass.THROTTLE:
+            wanted = refused.retry_after or retry.retry_after_default
+        case CodeClass.TRANSIENT:
+            wanted = refused.retry_after or 0
+        case _:
+            return 0
+    return min(wanted, retry.retry_after_cap)
 
 
 def wave_delay(attempts: int, retry: Retry, rng: random.Random) -> float:
@@ -183,6 +203,32 @@ def wave_delay(attempts: int, retry: Retry, rng: random.Random) -> float:
     waves = max(0, attempts - retry.quick_attempts)
     full = min(retry.wave_cap, retry.wave_base * 2.0 ** min(waves, 20))
     return full * rng.uniform(0.5, 1)
+
+
+def seconds_in_doubt(
+    lane: Lane, policies: Policies, resends: Iterable[int], rng: random.Random
+) -> float:
+    """Seconds that messages are in doubt before the policy of their lane applies.
+
+    What is to be sent again waits for `resend_floor` at least, and for the pause of its resend, with up
+    to half of that more at random, so that what failed together does not come back together.
+
+    Args:
+        resends: how often each of them was sent again for doubt before; the longest pause counts.
+    """
+    if lane.on_unknown != "resend":
+        return lane.settle_after
+    again = [times for times in resends if times < policies.max_resends]
+    if not again:
+        return lane.settle_after
+    pause = policies.resend_pauses[min(max(again), len(policies.resend_pauses) - 1)]
+    return max(lane.settle_after, policies.resend_floor) + pause * rng.uniform(1, 1.5)
+
+
+def may_have_arrived(code: Code) -> bool:
+    """Whether a failed attempt, which was neither accepted nor rejected, may have reached the person."""
+    origin, number = code
+    return origin is not Origin.API or classify_item(number) is not CodeClass.THROTTLE
 
 
 def explain_refusal(status: int, code: int | None) -> str:

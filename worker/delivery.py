@@ -34,6 +34,7 @@ from worker.decisions import (
     judge_answer,
     judge_server_error,
     judge_stop,
+    pause_asked_for,
     request_code,
 )
 from worker.denied import decide, is_hopeless
@@ -216,11 +217,10 @@ class Delivery:
             return Verdicts(denied=[(jobs[0], request_code(refused))])
         if concern is not Concern.MESSAGES:
             return judge_stop(jobs, refused, concern)
+        if pause := pause_asked_for(refused, self._tools.settings.retry):
+            await self._block(part, pause + self._tools.rng.uniform(0, 0.1))
         match classify_request(status, code):
             case CodeClass.THROTTLE:
-                retry = self._tools.settings.retry
-                pause = min(refused.retry_after or retry.retry_after_default, retry.retry_after_cap)
-                await self._block(part, pause + self._tools.rng.uniform(0, 0.1))
                 return Verdicts(back=list(jobs))
             case CodeClass.TRANSIENT:
                 return _with_trail(part, judge_server_error(jobs, status, code, lane))
@@ -284,12 +284,12 @@ class Delivery:
 
 def _before_failure(job: Job) -> Job:
     """As it was before its last attempt, which is the one that its end counts."""
-    return Job(job.index, job.attempts - 1, job.line)
+    return job._replace(attempts=job.attempts - 1)
 
 
 def _is_sound(flight: Flight, job: Job) -> bool:
     try:
-        flight.lane.renderer.messages([job])
+        flight.lane.renderer.messages([job[:3]])
     except BrokenJob:
         return False
     return True

@@ -1,9 +1,10 @@
 """Parks: what was posted and has no answer that can be trusted ends by its lane's policy, when its time
 to wait for evidence is over.
 
-What evidence knows is accepted. The rest goes out again where doubt resends, and is `unknown` where it
-holds, where a receipt has named the batch alone, and in a lane that is being cancelled. Jobs with which
-a worker has died go out in halves, so that one that kills worker after worker is found and given up.
+What evidence knows is accepted. The rest goes out again where doubt resends, `max_resends` times at
+most. It is `unknown` after that, where the lane holds, where a receipt has named the batch alone, and in
+a lane that is being cancelled. Jobs with which a worker has died go out in halves, so that one that
+kills worker after worker is found and given up.
 """
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
@@ -86,20 +87,28 @@ def _decide(
     resends = lane.on_unknown == "resend" and not park.held
     resend = resends and lane.status is not LaneStatus.CANCELLING
     reason = _why_closed(park) if resend else _why_parked(park)
-    most = tools.settings.retry.max_attempts if resend else 0
-    most = 0 if reason is LocalReason.KILLS_WORKERS else most
+    kills = reason is LocalReason.KILLS_WORKERS
     unknown = [job for job in jobs if job.index not in known]
-    closed = [job for job in unknown if job.attempts >= most]
+    again = [job for job in unknown if resend and not kills and _may_be_resent(job, tools)]
+    left = {job.index for job in again}
+    closed = [job for job in unknown if job.index not in left]
 
-    what = closing(State.FAILED if resend else State.UNKNOWN, closed, reason, now)
+    what = closing(State.FAILED if kills else State.UNKNOWN, closed, reason, now)
     add_ended(what, State.ACCEPTED, [job for job in jobs if job.index in known], now)
-    what.back = [job for job in unknown if job.attempts < most]
+    what.back = [job.resent() for job in again]
     what.deaths = park.deaths if park.tries else None  # one of them may be what kills workers
     what.add(State.QUEUED, len(what.back))
     what.trails = _lost_attempts(park, jobs, _why_parked(park), now)
     if resend:
         what.count_retried({(Origin.LOCAL, _why_parked(park)): len(what.back)})
     return what
+
+
+def _may_be_resent(job: Job, tools: Tools) -> bool:
+    settings = tools.settings
+    return (
+        job.resends < settings.policies.max_resends and job.attempts < settings.retry.max_attempts
+    )
 
 
 async def _bury(tools: Tools, lane: Lane, park: Parked, now: int) -> bool:
@@ -123,7 +132,7 @@ def _with_attempts(park: Parked, tools: Tools) -> list[Job]:
     some were for halves of it, so a message had no more of them than quick retries allow."""
     quick = tools.settings.retry.quick_attempts
     return [
-        Job(job.index, job.attempts + min(park.tries, 1 if job.attempts else quick), job.line)
+        job.tried(min(park.tries, 1 if job.attempts else quick), may_have_arrived=True)
         for job in park.jobs
     ]
 

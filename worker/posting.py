@@ -80,7 +80,7 @@ class Part:
         Raises:
             BrokenJob: what is stored of a job does not fit the content of its lane.
         """
-        jobs = [(index, attempts + 1, line) for index, attempts, line in self.jobs]
+        jobs = [(index, attempts + 1, line) for index, attempts, line, _ in self.jobs]
         self.body = self.flight.lane.renderer.render(self.flight.client_batch_id, jobs)
 
 
@@ -197,7 +197,7 @@ class Posting:
         code = request_code(_last_result(state))
         log.warning("refused", **part.fields, code=code[1], again=True)
         part.flight.note_trail((job, code) for job in part.jobs)
-        part.jobs = [Job(job.index, job.attempts + 1, job.line) for job in part.jobs]
+        part.jobs = [job.tried(may_have_arrived=True) for job in part.jobs]
         part.failed += 1
         part.flight.retried[code] += len(part.jobs)
         part.render()

@@ -22,7 +22,14 @@ from store.outcomes import (
 )
 from store.packing import Job
 from store.states import State
-from worker.decisions import NO_CODE, Code, Verdicts, wave_delay
+from worker.decisions import (
+    NO_CODE,
+    Code,
+    Verdicts,
+    may_have_arrived,
+    seconds_in_doubt,
+    wave_delay,
+)
 from worker.flight import Flight, Tools
 
 Marked = Sequence[tuple[Job, Code]]
@@ -72,8 +79,10 @@ def settlement_of(flight: Flight, verdicts: Verdicts, tools: Tools) -> Settlemen
         delay = wave_delay(max(job.attempts + 1 for job, _ in again), retry, tools.rng)
         what.waves.append(Wave(flight.batch, int(delay * 1000), _tried(again)))
     if verdicts.doubtful:
-        settle_after = int(lane.settle_after * 1000)
-        what.parks.append(Park(f"{flight.batch}p", settle_after, _tried(verdicts.doubtful)))
+        doubtful = _tried(verdicts.doubtful)
+        resends = {job.resends for job in doubtful}
+        seconds = seconds_in_doubt(lane, tools.settings.policies, resends, tools.rng)
+        what.parks.append(Park(f"{flight.batch}p", int(seconds * 1000), doubtful))
     what.dead = [*_dead(exhausted), *_dead(verdicts.held), *_dead_untried(verdicts.failed)]
     what.count_retried(flight.retried + Counter(code for _, code in again))
     return what
@@ -126,7 +135,7 @@ def _dead_untried(marked: Marked) -> Iterable[Dead]:
 
 def _tried(marked: Marked) -> list[Job]:
     """The jobs, in order, with one more attempt used up."""
-    return sorted(Job(job.index, job.attempts + 1, job.line) for job, _ in marked)
+    return sorted(job.tried(may_have_arrived=may_have_arrived(code)) for job, code in marked)
 
 
 def _all_recorded(verdicts: Verdicts) -> Iterable[Job]:

@@ -26,6 +26,7 @@ from store.looks import Look
 from store.outcomes import LocalReason
 from store.states import State
 from store.waiting import now_ms
+from worker.decisions import seconds_in_doubt
 from worker.endings import closing, write_down
 from worker.flight import Tools
 from worker.inbox import apply_inbox, is_all
@@ -157,7 +158,8 @@ async def _tend(tools: Tools, lane: Lane, leases: _Leases) -> Swept:
 
 async def _recover(tools: Tools, lane: Lane, as_of: int, leases: _Leases) -> None:
     """Take back the flights whose leases had run out by then, some at a time."""
-    call = recover_flights(lane.id, settle_after_ms=int(lane.settle_after * 1000), as_of_ms=as_of)
+    seconds = seconds_in_doubt(lane, tools.settings.policies, [0], tools.rng)
+    call = recover_flights(lane.id, settle_after_ms=int(seconds * 1000), as_of_ms=as_of)
     while (recovered := await tools.store.run(call)) != Recovered():
         tools.meters.recovered(lane.sub_account, recovered)
         log.warning("flights recovered", lane=lane.id, **asdict(recovered))

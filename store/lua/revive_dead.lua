@@ -59,7 +59,7 @@ local function judge_section(n, attempts, base, lines)
     at = at + 1
   end
   taken, dropped = taken + #indexes, dropped + #sorted.dropped
-  if resend then add_to_trails(trails, per_key, indexes, attempts .. line_end) end
+  if resend then add_to_trails(trails, per_key, indexes, string.match(attempts, '^%d+') .. line_end) end
   return part(n, attempts, base, lines, sorted.taken), part(n, attempts, base, lines, sorted.stays)
 end
 

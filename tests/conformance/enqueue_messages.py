@@ -7,7 +7,7 @@ from store.flights import promote_due
 from store.intake import STRETCH, NewMessage, Taken, enqueue_messages
 from store.keys import lane_keys
 from store.lanes import LaneStatus, find_lane, move_lane
-from store.packing import count
+from store.packing import Job, count
 from store.schedules import scheduled_for
 from store.states import State
 from tests.conformance import given
@@ -212,7 +212,7 @@ class TestScheduledMessages:
         given.wave_is_due(store, LANE, waves(store)[0])
         assert store.run(promote_due(LANE)) == (1, -1)
         (job,) = given.claim(store, LANE).jobs
-        assert job == (0, 0, given.message("Code 1").line)
+        assert job == Job(0, 0, given.message("Code 1").line)
         assert given.balanced(store, LANE)
 
     def test_it_may_come_among_others_that_go_at_once(self, store: Store) -> None:

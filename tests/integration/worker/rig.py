@@ -169,6 +169,10 @@ class Rig:
                 changes[name] = section.model_copy(update=values)
         self.settings = self.settings.model_copy(update=changes)
 
+    def resend_at_once(self) -> None:
+        """What is in doubt is sent again by the next sweep, where its lane resends."""
+        self.configure(policies={"resend_floor": 0, "resend_pauses": [0]})
+
     @property
     def tools(self) -> Tools:
         """The worker's tools: real store, scripted provider, no real sleep."""

@@ -79,6 +79,29 @@ def unblock(rig: Rig) -> None:
 # Server errors
 
 
+@pytest.mark.parametrize("status", [500, 503])
+async def test_a_server_error_that_says_how_long_to_wait_blocks_the_sub_account_for_everyone(
+    rig: Rig, status: int
+) -> None:
+    lane = rig.campaign(3)
+    rig.provider.steps = [Refused(status, retry_after=7)]
+    await rig.deliver(lane)
+    assert len(rig.provider.posts) == 1  # no quick retry
+    assert 6.5 <= blocked_for(rig) <= 7.2
+    assert rig.counts(lane) == {State.DELAYED: 3}
+    assert [entry.split(" ")[:3] for entry in rig.message(lane, 1).trail] == [
+        ["1", "http", f"{status}"]
+    ]
+
+
+async def test_a_server_error_that_is_held_blocks_the_sub_account_too(rig: Rig) -> None:
+    lane = rig.campaign(3, on_server_error="hold")
+    rig.provider.steps = [Refused(503, retry_after=7)]
+    await rig.deliver(lane)
+    assert 6.5 <= blocked_for(rig) <= 7.2
+    assert rig.counts(lane) == {State.UNKNOWN: 3}
+
+
 async def test_a_server_error_is_tried_again_at_once_with_a_trail(rig: Rig) -> None:
     lane = rig.campaign(3)
     rig.provider.steps = [Refused(500, 2000), Refused(503)]
@@ -223,6 +246,7 @@ async def test_without_an_answer_a_campaign_holds_the_messages_as_unknown(rig: R
 
 
 async def test_without_an_answer_a_lane_that_resends_sends_another_attempt(rig: Rig) -> None:
+    rig.resend_at_once()
     lane = rig.campaign(2, on_unknown="resend")
     rig.provider.steps = [NoAnswer("ReadError")]
     await rig.deliver(lane)

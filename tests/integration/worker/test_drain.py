@@ -360,6 +360,7 @@ async def test_a_fault_of_one_delivery_does_not_end_the_loop(
 
 async def test_what_has_no_answer_is_settled_by_the_sweep_of_the_loop(rig: Rig) -> None:
     rig.configure(worker={"sweep_seconds": 0.02})
+    rig.resend_at_once()
     lane = rig.campaign(10, on_unknown="resend")
     rig.provider.steps = [NoAnswer("reset")]
     await rig.drain_until(lambda: ended(rig, lane))

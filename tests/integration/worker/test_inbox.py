@@ -89,6 +89,7 @@ async def test_a_receipt_resolves_what_a_lost_worker_left_in_doubt(rig: Rig) -> 
 
 
 async def test_a_receipt_stops_the_resend_of_a_job_that_is_queued_again(rig: Rig) -> None:
+    rig.resend_at_once()
     lane = rig.campaign(2, on_unknown="resend")
     rig.provider.steps = [NoAnswer("reset")]
     await rig.deliver(lane)

@@ -236,6 +236,7 @@ async def test_what_has_expired_is_skipped(rig: Rig) -> None:
 
 async def test_evidence_comes_before_a_wish(rig: Rig) -> None:
     """The provider has had it: it is accepted, and not skipped."""
+    rig.resend_at_once()
     lane = rig.campaign(2, on_unknown="resend")
     rig.provider.steps = [NoAnswer("reset")]
     await rig.deliver(lane)

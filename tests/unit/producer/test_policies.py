@@ -45,7 +45,7 @@ def test_what_the_launch_says_goes_before_the_settings() -> None:
 @pytest.mark.parametrize(
     ("webhooks", "seconds"),
     [
-        (Webhooks(), 0),
+        (Webhooks(), 60),
         (Webhooks(received=True), 180),
         (Webhooks(authorization_env=["WEBHOOK_AUTHORIZATION"]), 180),
     ],

@@ -341,11 +341,11 @@ class LaneMachine(RuleBasedStateMachine):
         if back := judged.get(State.QUEUED):
             what.back = back
             self.to_front(back)
-        if again := [Job(i, n + 1, line) for i, n, line in judged.get(State.DELAYED, [])]:
+        if again := _tried(judged.get(State.DELAYED, [])):
             what.records += given.records(State.TRIED, again)
             what.waves = [Wave(batch, 3_600_000, again)]
             self.waves[batch] = again
-        if doubtful := [Job(i, n + 1, line) for i, n, line in judged.get(State.PARKED, [])]:
+        if doubtful := _tried(judged.get(State.PARKED, [])):
             what.records += given.records(State.TRIED, doubtful)
             what.parks = [Park(f"{batch}p", 0, doubtful)]
             self.parks[f"{batch}p"] = doubtful
@@ -368,7 +368,7 @@ class LaneMachine(RuleBasedStateMachine):
 
     def bury(self, what: Settlement, fared: Entry) -> None:
         """Keep copies on the dead list, with the last attempt counted."""
-        tried = [(state, Job(i, n + 1, line)) for state, (i, n, line) in fared]
+        tried = [(state, job.tried(may_have_arrived=True)) for state, job in fared]
         what.dead.append(Dead("http:503", [job for _, job in tried]))
         self.dead.append(tried)
 
@@ -382,6 +382,10 @@ class LaneMachine(RuleBasedStateMachine):
     @staticmethod
     def any_of(held: dict[str, list[Job]], rng: Random) -> str:
         return rng.choice(sorted(held))
+
+
+def _tried(jobs: Iterable[Job]) -> list[Job]:
+    return [job.tried(may_have_arrived=True) for job in jobs]
 
 
 def says_more(state: State, than: State) -> bool:

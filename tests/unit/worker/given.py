@@ -51,9 +51,9 @@ def lane(kind: str = "campaign", **changes: Any) -> Lane:
     return replace(CAMPAIGN, kind=kind, **changes)
 
 
-def job(index: int, attempts: int = 0, recipient: bytes = b"") -> Job:
+def job(index: int, attempts: int = 0, recipient: bytes = b"", doubt: int = 0) -> Job:
     """A job for a person whose number tells the index."""
-    return Job(index, attempts, (recipient or b"%d" % (447700900000 + index)) + b"\tGuest")
+    return Job(index, attempts, (recipient or b"%d" % (447700900000 + index)) + b"\tGuest", doubt)
 
 
 def jobs(n: int, attempts: int = 0) -> list[Job]:

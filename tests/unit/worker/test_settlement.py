@@ -74,7 +74,7 @@ def test_what_is_retried_goes_out_in_one_wave_with_an_attempt_used_up() -> None:
     verdicts = Verdicts(retry=[(job(1), SERVER_ERROR), (job(0, attempts=3), API_1002)])
     what = settlement_of(flight(jobs(2)), verdicts, tools(wave_base=4, quick_attempts=3))
     (wave,) = what.waves
-    assert wave.jobs == [job(0, attempts=4), job(1, attempts=1)]
+    assert wave.jobs == [job(0, attempts=4, doubt=1), job(1, attempts=1, doubt=1)]
     assert 4_000 <= wave.delay_ms <= 8_000  # by the most attempts: the second wave
     assert what.counts == {State.DELAYED: 2}
     assert what.stats == {"retried": 2, "retried:http:503": 1, "retried:api:1002": 1}
@@ -84,7 +84,7 @@ def test_a_message_out_of_attempts_fails_and_is_on_the_dead_list_with_the_reason
     verdicts = Verdicts(retry=[(job(0, attempts=2), SERVER_ERROR), (job(1, attempts=1), API_1002)])
     what = settlement_of(flight(jobs(2)), verdicts, tools(max_attempts=3))
     assert what.counts == {State.FAILED: 1, State.DELAYED: 1}
-    assert what.dead == [Dead("http:503", [job(0, attempts=3)])]
+    assert what.dead == [Dead("http:503", [job(0, attempts=3, doubt=1)])]
     assert [one.index for one in what.waves[0].jobs] == [1]
 
 
@@ -93,8 +93,8 @@ def test_what_is_held_is_unknown_and_on_the_dead_list_an_entry_a_reason() -> Non
     what = settlement_of(flight(jobs(3)), Verdicts(held=held), tools())
     assert what.counts == {State.UNKNOWN: 3}
     assert what.dead == [
-        Dead("http:503", [job(0, attempts=1), job(2, attempts=1)]),
-        Dead("api:1002", [job(1, attempts=2)]),
+        Dead("http:503", [job(0, attempts=1, doubt=1), job(2, attempts=1, doubt=1)]),
+        Dead("api:1002", [job(1, attempts=2, doubt=1)]),
     ]
 
 
@@ -111,8 +111,14 @@ def test_what_is_in_doubt_is_parked_for_as_long_as_the_lane_says() -> None:
     assert (park.id, park.delay_ms, park.jobs) == (
         f"{flown.batch}p",
         180_000,
-        [job(0, attempts=1)],
+        [job(0, attempts=1, doubt=1)],
     )
+
+
+def test_an_attempt_that_was_surely_refused_leaves_no_doubt() -> None:
+    verdicts = Verdicts(retry=[(job(0), (Origin.API, 1400)), (job(1, doubt=2), (Origin.API, 429))])
+    (wave,) = settlement_of(flight(jobs(2)), verdicts, tools()).waves
+    assert wave.jobs == [job(0, attempts=1), job(1, attempts=1, doubt=2)]
 
 
 def test_the_first_reason_to_stop_is_told() -> None:
