@@ -93,8 +93,13 @@ def _decide(
     left = {job.index for job in again}
     closed = [job for job in unknown if job.index not in left]
 
-    what = closing(State.FAILED if kills else State.UNKNOWN, closed, reason, now)
-    add_ended(what, State.ACCEPTED, [job for job in jobs if job.index in known], now)
+    purposes = tools.templates.purposes(lane)
+    end, proven = (
+        State.FAILED if kills else State.UNKNOWN,
+        [job for job in jobs if job.index in known],
+    )
+    what = closing(end, closed, reason, now, purposes)
+    add_ended(what, State.ACCEPTED, proven, now, purposes)
     what.back = [job.resent() for job in again]
     what.deaths = park.deaths if park.tries else None  # one of them may be what kills workers
     what.add(State.QUEUED, len(what.back))
@@ -113,7 +118,8 @@ def _may_be_resent(job: Job, tools: Tools) -> bool:
 
 async def _bury(tools: Tools, lane: Lane, park: Parked, now: int) -> bool:
     """Give up a job that was never posted because every worker that took it died."""
-    what = closing(State.FAILED, park.jobs, LocalReason.KILLS_WORKERS, now)
+    purposes = tools.templates.purposes(lane)
+    what = closing(State.FAILED, park.jobs, LocalReason.KILLS_WORKERS, now, purposes)
     call = settle_park(lane.id, park.id, len(park.jobs), what)
     if await write_down(tools, lane, call, what) != "ok":
         return False

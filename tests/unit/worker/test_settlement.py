@@ -8,8 +8,17 @@ from hypothesis import strategies as st
 
 from store.dead import Dead
 from store.flights import settle_batch
-from store.outcomes import RECORD_BYTES, LocalReason, Origin, Outcome, read_record
+from store.outcomes import (
+    RECORD_BYTES,
+    Doubt,
+    LocalReason,
+    Origin,
+    Outcome,
+    read_record,
+    read_records,
+)
 from store.packing import Job
+from store.purposes import Purpose
 from store.states import OPEN_STATES, State
 from tests.unit.worker.given import CAMPAIGN, NOW, flight, job, jobs, lane, tools
 from worker.decisions import Code, Verdicts
@@ -17,6 +26,7 @@ from worker.settlement import settlement_of
 
 API_1002: Code = (Origin.API, 1002)
 SERVER_ERROR: Code = (Origin.HTTP, 503)
+THROTTLED: Code = (Origin.API, 1400)
 MISSING: Code = (Origin.LOCAL, LocalReason.MISSING_IN_ANSWER)
 UMID = "5c1a7a4c-0000-4000-8000-00000000002a"
 
@@ -36,8 +46,63 @@ def records(verdicts: Verdicts, those: Sequence[Job]) -> dict[int, Outcome]:
 def test_an_accepted_message_has_a_record_with_umid_number_attempt_and_times() -> None:
     one = job(1, attempts=1)
     assert records(Verdicts(accepted=[(one, UMID)]), [one]) == {
-        1: Outcome(1, State.ACCEPTED, 2, Origin.NONE, 0, NOW, NOW, "447700900001", UMID)
-    }
+        1: Outcome(
+            1, State.ACCEPTED, 2, Origin.NONE, 0, NOW, NOW, "447700900001", UMID,
+            purpose=Purpose.MARKETING,
+        )
+    }  # fmt: skip
+
+
+DOUBTED = Job(0, 1, b"447700900000\tGuest", 1)
+"""Its first attempt may have arrived."""
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "doubt"),
+    [
+        (Verdicts(accepted=[(DOUBTED, UMID)]), Doubt.MAY_HAVE_TWO),
+        (Verdicts(held=[(DOUBTED, SERVER_ERROR)]), Doubt.MAY_HAVE_TWO),
+        (Verdicts(rejected=[(DOUBTED, API_1002)]), Doubt.MAY_HAVE_ARRIVED),
+        (Verdicts(failed=[(DOUBTED, API_1002)]), Doubt.MAY_HAVE_ARRIVED),
+        (Verdicts(skipped=[(DOUBTED, API_1002)]), Doubt.MAY_HAVE_ARRIVED),
+        (Verdicts(retry=[(DOUBTED, THROTTLED)]), Doubt.MAY_HAVE_ARRIVED),
+        (Verdicts(proven=[DOUBTED]), Doubt.NONE),  # it is that attempt that arrived
+        (Verdicts(proven=[DOUBTED._replace(attempts=2)]), Doubt.MAY_HAVE_TWO),
+        (Verdicts(accepted=[(job(0, attempts=1), UMID)]), Doubt.NONE),
+        (Verdicts(rejected=[(job(0, attempts=1), API_1002)]), Doubt.NONE),
+        (Verdicts(held=[(job(0), SERVER_ERROR)]), Doubt.MAY_HAVE_ARRIVED),
+        (Verdicts(retry=[(job(0), SERVER_ERROR)]), Doubt.MAY_HAVE_ARRIVED),
+        (Verdicts(retry=[(job(0), THROTTLED)]), Doubt.NONE),
+        (Verdicts(doubtful=[(job(0), MISSING)]), Doubt.MAY_HAVE_ARRIVED),
+    ],
+)
+def test_a_record_says_what_the_person_may_have_got_beyond_its_state(
+    verdicts: Verdicts, doubt: Doubt
+) -> None:
+    assert records(verdicts, [job(0)])[0].doubt is doubt
+
+
+def test_whose_retries_are_used_up_by_errors_of_the_provider_may_have_got_it() -> None:
+    tired = job(0, attempts=14)
+    found = records(Verdicts(retry=[(tired, SERVER_ERROR)]), [tired])[0]
+    assert (found.state, found.doubt) == (State.FAILED, Doubt.MAY_HAVE_ARRIVED)
+
+
+def test_messages_of_a_batch_that_fared_alike_in_different_attempts_each_tell_their_own() -> None:
+    those = [job(0), DOUBTED._replace(index=1), job(2, attempts=3)]
+    found = records(Verdicts(accepted=[(one, UMID) for one in those]), those)
+    assert [(found[i].attempts, found[i].other_attempt) for i in range(3)] == [
+        (1, False), (2, True), (4, False),
+    ]  # fmt: skip
+
+
+def test_single_messages_are_recorded_with_the_purpose_that_they_were_given() -> None:
+    lines = [b"447700900000\t{}", b"447700900001\t{}\tm", b"447700900002\t{}\tm1999999999"]
+    those = [Job(index, 0, line) for index, line in enumerate(lines)]
+    verdicts = Verdicts(accepted=[(one, UMID) for one in those[:2]], skipped=[(those[2], MISSING)])
+    (run,) = settlement_of(flight(those, lane("notifications")), verdicts, tools()).records
+    found = [one.purpose for one in read_records(run.records, 0)]
+    assert found == [Purpose.UTILITY, Purpose.MARKETING, Purpose.MARKETING]
 
 
 def test_a_umid_that_is_no_uuid_is_left_out() -> None:
