@@ -31,7 +31,13 @@ from tests.conformance.move_lane import TestMoveLane
 from tests.conformance.note_sweep import TestNoteSweep
 from tests.conformance.open_lane import TestOpenLane
 from tests.conformance.parks import TestParks
-from tests.conformance.people import TestScreenPeople, TestSuppressions, TestWindows
+from tests.conformance.people import (
+    TestLastMessages,
+    TestPurposesOfSuppressions,
+    TestScreenPeople,
+    TestSuppressions,
+    TestWindows,
+)
 from tests.conformance.permits import TestAcquirePermits, TestBlockSender, TestReturnPermits
 from tests.conformance.promote_due import TestPromoteDue
 from tests.conformance.recover_flights import TestRecoverFlights
@@ -77,6 +83,7 @@ __all__ = [
     "TestHints",
     "TestHoldSiblings",
     "TestInbox",
+    "TestLastMessages",
     "TestLedger",
     "TestListDead",
     "TestLookAtLane",
@@ -92,6 +99,7 @@ __all__ = [
     "TestPrepare",
     "TestProbes",
     "TestPromoteDue",
+    "TestPurposesOfSuppressions",
     "TestRecoverFlights",
     "TestRefusedFigures",
     "TestRepeatedAndLost",
