@@ -16,7 +16,7 @@ from store.drains import note_active
 from store.errors import StoreUnavailable
 from store.keys import OUTCOMES_PER_KEY, lane_keys
 from store.lanes import Lane, LaneStatus, announce
-from store.outcomes import RECORD_BYTES, LocalReason
+from store.outcomes import LocalReason
 from store.packing import Job, pack, unpack
 from store.states import State
 
@@ -74,9 +74,12 @@ def revive_dead(
     keys = lane_keys(lane)
     return script_call(
         "revive_dead",
-        (keys.meta, keys.counts, keys.stats, keys.queue, keys.dead, keys.done(f"revive:{op}")),
         (
-            word, entries, most, keys.outcomes, keys.trails, OUTCOMES_PER_KEY, RECORD_BYTES,
+            keys.meta, keys.counts, keys.codes, keys.stats, keys.queue, keys.dead,
+            keys.done(f"revive:{op}"),
+        ),
+        (
+            word, entries, most, keys.outcomes, keys.trails, OUTCOMES_PER_KEY,
             int(LocalReason.OPERATOR), *states,
         ),
         _revived,

@@ -1,7 +1,7 @@
 """Flights: claiming a batch, marking it before the POST, settling it; and what comes back later."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +10,7 @@ from store.dead import Dead
 from store.errors import StoreRefused
 from store.keys import OUTCOMES_PER_KEY, lane_keys
 from store.lanes import LaneStatus
-from store.outcomes import RECORD_BYTES, Run
+from store.outcomes import RECORD_BYTES, Origin, Run, code_name, codes_in, doubts_in
 from store.packing import Job, deaths_of, pack, pack_in_halves, unpack
 from store.states import OPEN_MARKS, OPEN_STATES, State
 
@@ -117,7 +117,6 @@ class Settlement:
     waves: list[Wave] = field(default_factory=list)
     parks: list[Park] = field(default_factory=list)
     dead: list[Dead] = field(default_factory=list)  # copies: their records hold the states
-    codes: dict[str, int] = field(default_factory=dict)
     stats: dict[str, int] = field(default_factory=dict)
     trails: list[tuple[int, bytes]] = field(default_factory=list)  # bucket, entry
     long_ids: list[tuple[int, bytes]] = field(default_factory=list)  # index, recipient
@@ -125,6 +124,17 @@ class Settlement:
     deaths: int | None = (
         None  # a worker has died with `back`, again: it goes out in halves, each alone
     )
+
+    @property
+    def codes(self) -> dict[str, int]:
+        """Messages that end now without having arrived, by state and code."""
+        return codes_in(run.records for run in self.records)
+
+    def count_retried(self, codes: Mapping[tuple[Origin, int], int]) -> None:
+        """Count messages that go out again, by the code of the attempt that failed."""
+        for code, n in ((code, n) for code, n in codes.items() if n):
+            for name in ("retried", f"retried:{code_name(*code)}"):
+                self.stats[name] = self.stats.get(name, 0) + n
 
     def add(self, state: State, n: int) -> None:
         """Count n more messages into a state."""
@@ -309,7 +319,7 @@ def _settle(
         ),
         (
             id_, owner, from_, n, _digest(lists), what.stop, keys.outcomes, keys.trails, keys.ids,
-            keys.wave_prefix, keys.park_prefix, RECORD_BYTES, int(unless_held), *lists,
+            keys.wave_prefix, keys.park_prefix, int(unless_held), *lists,
         ),
         _settled,
     )  # fmt: skip
@@ -336,7 +346,8 @@ def _lists(what: Settlement) -> Iterator[Argument]:
     yield from _list((p.id, p.delay_ms, len(p.jobs), 0, pack(p.jobs)) for p in what.parks)
     yield from _list((dead.dump(),) for dead in what.dead if dead.jobs)
     yield from _list(what.codes.items())
-    yield from _list(what.stats.items())
+    doubts = doubts_in(run.records for run in what.records)
+    yield from _list([*what.stats.items(), *((f"doubt:{state}", n) for state, n in doubts.items())])
     yield from _list(what.trails)
     yield from _list((i // OUTCOMES_PER_KEY, i, recipient) for i, recipient in what.long_ids)
 

@@ -46,6 +46,9 @@
     sm:{people}:lifted:<scope>   zset    unsuppress                      7 days, a later release
     sm:{people}:windows:<sub-account>:<channel> zset  open_windows       forget_windows
     sm:{people}:replies          hash    open_windows                    -
+    sm:{people}:unmarketed:<sub-account>:<0|1> set  screen_people                  7 to 14 days
+    sm:templates:<sub-account>   string  worker: category of each template  the next one
+    sm:templates:<sub-account>:asked string  worker: whose turn it was to ask  15 minutes
     sm:{tokens}                  hash    add_token                       revoke_token
     sm:{tokens}:used             hash    note_token_use                  revoke_token
     sm:sent:<batch id>           string  worker, of the provider's batch  7 days, small ones 1 day
@@ -125,6 +128,22 @@ def lifted(scope: str) -> str:
 def windows(sub_account: str, channel: str) -> str:
     """Until when the service window of each person is open."""
     return f"sm:{{people}}:windows:{sub_account}:{channel}"
+
+
+def unmarketed(sub_account: str) -> tuple[str, str]:
+    """People whose last message was not marketing, by even and odd periods."""
+    base = f"sm:{{people}}:unmarketed:{sub_account}"
+    return f"{base}:0", f"{base}:1"
+
+
+def templates(sub_account: str) -> str:
+    """The category of each registered template of a sub-account."""
+    return f"sm:templates:{sub_account}"
+
+
+def templates_asked(sub_account: str) -> str:
+    """There as long as nobody has to ask the provider for them."""
+    return f"sm:templates:{sub_account}:asked"
 
 
 def limiter(sub_account: str) -> str:

@@ -9,7 +9,9 @@ from store.calls import Call, Store, command, script_call, text
 from store.errors import LaneMismatch
 from store.keys import ACTIVE, LANES, NAMES, lane_keys
 from store.lanes import LaneStatus, Policies, Priority
+from store.outcomes import VERSION
 from store.plans import Plan, ask, carry_out
+from store.purposes import Purpose
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,8 @@ class CampaignPlan:
     priority: Priority = Priority.BULK
     policies: Policies = Policies()
     early: bool = False  # may be claimed from while the file is being read
+    purpose: Purpose | None = None
+    template: str = ""  # as the registry names it; empty: none, or not the same for everybody
 
 
 def open_campaign(store: Store, plan: CampaignPlan) -> tuple[str, bool]:
@@ -44,6 +48,8 @@ def open_campaign(store: Store, plan: CampaignPlan) -> tuple[str, bool]:
         "content": plan.content,
         "content_digest": plan.content_digest,
         "source": plan.source,
+        "purpose": plan.purpose or "",
+        "template": plan.template,
     }
     fresh, digest, source, sub_account = store.run(_open(lane, fields))
     if not fresh and (digest, source, sub_account) != (
@@ -116,6 +122,7 @@ def _common(
 ) -> dict[str, str | int | float | bytes]:
     return {
         "id": lane,
+        "layout": VERSION,
         "name": name,
         "kind": kind,
         "sub_account": sub_account,

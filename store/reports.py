@@ -28,7 +28,7 @@ class LaneReport:
     lane: Lane
     counts: dict[State, int]
     codes: dict[str, int]  # 'state:origin:code' → messages
-    stats: dict[str, int]  # requests, posted, retried
+    stats: dict[str, int]  # requests, posted, retried, retried:<origin>:<code>, doubt:<state>
 
     @property
     def accepted(self) -> int:
@@ -46,6 +46,16 @@ class LaneReport:
         return sum(self.counts.values()) - self.open
 
     @property
+    def retries(self) -> dict[str, int]:
+        """Why messages were sent again, `origin:code` → how often; their sum is `retried`."""
+        return _under("retried:", self.stats)
+
+    @property
+    def doubts(self) -> dict[State, int]:
+        """Messages of which another attempt than the one that is told may have arrived, by state."""
+        return {State(state): n for state, n in _under("doubt:", self.stats).items()}
+
+    @property
     def requests(self) -> int:
         """Requests made to the provider."""
         return self.stats.get("requests", 0)
@@ -59,6 +69,10 @@ class LaneReport:
     def balanced(self) -> bool:
         """The states add up to the jobs that were accepted."""
         return sum(self.counts.values()) == self.lane.next_index
+
+
+def _under(prefix: str, figures: dict[str, int]) -> dict[str, int]:
+    return {name.removeprefix(prefix): n for name, n in figures.items() if name.startswith(prefix)}
 
 
 def report(store: Store, lane_id: str) -> LaneReport:

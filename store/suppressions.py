@@ -1,7 +1,9 @@
-"""Suppressions: people who must not be written to, for one sub-account or for all of them.
+"""Suppressions: people who must not be written to, here or by any sub-account, for some purposes or all.
 
-One hash a scope, number → since when and why. Measured on the embedded server with 100,000 numbers, and
-1,000 recipients looked up by one script call (two busy cores; use the orders, not the digits):
+One hash a scope, person → entries. An entry says since when, by which source, and for which purposes; a
+source has one at most (`store/lua/include/suppression.lua`). Measured on the embedded server with
+100,000 numbers, and 1,000 recipients looked up by one script call (two busy cores; use the orders, not
+the digits):
 
     shape                                   bytes a number   server µs a 1,000
     one hash a scope, HMGET                             54                 500
@@ -12,13 +14,15 @@ One hash a scope, number → since when and why. Measured on the embedded server
 Buckets are half the size and ten times as slow, in every batch that is sent; so it is the one hash.
 """
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from store.calls import Call, Store, command, script_call, text
-from store.keys import lifted, suppressed
+from store.keys import lifted, suppressed, unmarketed
+from store.purposes import BY_LETTER, Purpose
 
 EVERYWHERE = "*"
 """The scope that holds for all sub-accounts."""
@@ -29,14 +33,19 @@ KEPT_MS = 7 * 86_400_000
 
 
 class Why(StrEnum):
-    """Who wants it; the value is how it is stored."""
+    """The source of a suppression; the value is how it is stored. What stands first is told first."""
 
-    REPLY = "r"
     OPERATOR = "o"
     IMPORT = "i"
+    REPLY = "r"
+    RECEIPT = "b"
 
 
-_WORDS = {Why.REPLY: "reply", Why.OPERATOR: "operator", Why.IMPORT: "import"}
+Purposes = frozenset[Purpose]
+"""What a suppression stops."""
+MARKETING: Purposes = frozenset({Purpose.MARKETING})
+EVERYTHING: Purposes = frozenset(Purpose)
+_ENTRY = re.compile(r"(\d+)([oirb])([mua]*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +54,21 @@ class Suppression:
 
     who: str  # digits of an international number, or a channel's user id
     scope: str  # a sub-account, or EVERYWHERE
-    since: int  # ms since 1970
-    why: Why
+    since: int  # ms since 1970, of its first entry
+    why: Why  # of the entry that weighs most
+    purposes: Purposes = EVERYTHING
 
     @property
     def reason(self) -> str:
-        """`reply`, `operator` or `import`."""
-        return _WORDS[self.why]
+        """`operator`, `import`, `reply` or `receipt`."""
+        return self.why.name.lower()
+
+    @property
+    def stopped(self) -> str:
+        """The purposes in words: `all`, or `marketing,utility`."""
+        if self.purposes == EVERYTHING:
+            return "all"
+        return ",".join(purpose for purpose in Purpose if purpose in self.purposes)
 
 
 Wish = tuple[str, int | None]
@@ -62,7 +79,7 @@ Wish = tuple[str, int | None]
 class Suppressed:
     """What became of wishes to be left alone."""
 
-    new: int = 0
+    new: int = 0  # people who get less than before
     known: int = 0
     overtaken: int = 0  # released since they were uttered
 
@@ -76,11 +93,36 @@ class Released:
     kept: int = 0  # by an operator, or by a later wish
 
 
-def suppress(scope: str, wishes: Sequence[Wish], why: Why) -> Call[Suppressed]:
-    """Suppress at most `AT_ONCE` people. Repeating it changes nothing."""
+def suppress(
+    scope: str,
+    wishes: Sequence[Wish],
+    why: Why,
+    purposes: Purposes = EVERYTHING,
+    everything_for: Collection[str] = (),
+) -> Call[Suppressed]:
+    """Suppress at most `AT_ONCE` people. Repeating it changes nothing.
+
+    Args:
+        everything_for: people for whom it stops all purposes, whatever `purposes` says.
+    """
+    all_ = _letters(purposes)
+    words = [
+        word
+        for who, at in wishes
+        for word in (who, "" if at is None else at, "" if who in everything_for else all_)
+    ]
     return script_call(
-        "suppress", (suppressed(scope), lifted(scope)), (why, *_words(wishes)),
+        "suppress", (suppressed(scope), lifted(scope)), (why, *words),
         lambda reply: Suppressed(*map(int, reply)),
+    )  # fmt: skip
+
+
+def find_unmarketed(sub_account: str, people: Sequence[str]) -> Call[set[str]]:
+    """Those of at most `AT_ONCE` people whose last message from a sub-account was not marketing, as far
+    as it is remembered: for 7 to 14 days. A STOP of theirs means everything."""
+    return script_call(
+        "find_unmarketed", unmarketed(sub_account), people,
+        lambda reply: {people[place] for place in reply},
     )  # fmt: skip
 
 
@@ -135,8 +177,25 @@ def _some(scope: str, cursor: int) -> Call[tuple[int, list[tuple[str, bytes]]]]:
 
 
 def _suppression(scope: str, who: str, value: bytes) -> Suppression:
-    written = text(value)
-    return Suppression(who, scope, int(written[:-1]), Why(written[-1]))
+    entries = _ENTRY.findall(text(value))
+    sources = {Why(source) for _, source, _ in entries}
+    return Suppression(
+        who,
+        scope,
+        since=min(int(since) for since, _, _ in entries),
+        why=next(why for why in Why if why in sources),
+        purposes=frozenset().union(*(_purposes(letters) for _, _, letters in entries)),
+    )
+
+
+def _purposes(letters: str) -> Purposes:
+    return frozenset(BY_LETTER[letter] for letter in letters) or EVERYTHING
+
+
+def _letters(purposes: Purposes) -> str:
+    if purposes == EVERYTHING:
+        return ""
+    return "".join(purpose.letter for purpose in Purpose if purpose in purposes)
 
 
 def _words(wishes: Sequence[Wish]) -> Iterator[str | int]:

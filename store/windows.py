@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from store.calls import Call, command, script_call, text
-from store.keys import REPLIES, suppressed, windows
+from store.keys import REPLIES, suppressed, unmarketed, windows
+from store.purposes import Purpose
 from store.suppressions import EVERYWHERE, Wish
 
 HOURS = 24.0
@@ -20,8 +21,8 @@ WHATSAPP = "whatsapp"
 """The only channel that has the rule."""
 AT_ONCE = 2000
 """People that one call may carry."""
-SUPPRESSED, WINDOWS = 1, 2
-"""Rules there may be, as bits."""
+SUPPRESSED, WINDOWS, UNMARKETED = 1, 2, 4
+"""Rules there may be, as bits. UNMARKETED: it is to be noted who gets marketing now."""
 
 
 def open_windows(
@@ -79,28 +80,41 @@ def forget_windows(sub_account: str, channel: str, *, most: int = 1000) -> Call[
 class Screened:
     """Who of a batch must not be written to."""
 
-    rules: int  # SUPPRESSED and WINDOWS, whether anybody in the batch is concerned or not
+    rules: int  # bits, whether anybody in the batch is concerned or not
     suppressed: list[int]  # places among the people that were asked about
     closed: list[int]  # places of those whose window is closed
 
 
 def screen_people(
-    sub_account: str, people: Sequence[bytes], *, policy: str, subject: int
+    sub_account: str,
+    people: Sequence[bytes],
+    purposes: Sequence[Purpose],
+    *,
+    policy: str,
+    subject: int,
 ) -> Call[Screened]:
-    """Hold a batch of at most about 1,000 people against suppressions and windows, in one call.
+    """Hold a batch of at most about 1,000 people against suppressions and windows, in one call. Notes of
+    those who are not left out whether their last message is marketing.
 
     Args:
         people: digits or user ids; those who get what needs an open window stand first. None at all asks
             only which rules there are.
+        purposes: of their messages: one for all of them, or one each.
         policy: skip, auto, or '' where no window counts.
         subject: how many get what needs an open window.
     """
     return script_call(
         "screen_people",
-        (suppressed(EVERYWHERE), suppressed(sub_account), windows(sub_account, WHATSAPP), REPLIES),
-        (policy, _name(sub_account, WHATSAPP), subject, b"\n".join([*people, b""])),
+        (
+            suppressed(EVERYWHERE), suppressed(sub_account), windows(sub_account, WHATSAPP), REPLIES,
+            *unmarketed(sub_account),
+        ),
+        (
+            policy, _name(sub_account, WHATSAPP), subject, b"\n".join([*people, b""]),
+            "".join([purpose.letter for purpose in purposes]),
+        ),
         _screened,
-    )
+    )  # fmt: skip
 
 
 def _screened(reply: Any) -> Screened:

@@ -75,7 +75,7 @@ class Delivery:
         self._tools = tools
         self._permits = permits
         self._pauses = pauses
-        self._screen_people = Screen(tools.store)
+        self._screen_people = Screen(tools.store, tools.templates)
         self._breakers = Breakers(tools)
         self._posting = Posting(tools, permits, self._breakers)
         self._templates = HeldTemplates(tools)

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -21,6 +22,7 @@ from worker.journals import Journals
 from worker.meters import Meters
 from worker.sent_batches import SentBatches
 from worker.stop_points import PassBy, go_on
+from worker.templates import Templates
 
 SHELF_LIFE = 0.1
 """Seconds after their turn for which permits are good. Batches that are late run into those that are
@@ -74,6 +76,7 @@ class Tools:
     sleep: Callable[[float], Awaitable[None]]
     journals: Journals = field(default_factory=Journals)
     meters: Meters = field(default_factory=Meters)
+    templates: Templates = field(default_factory=Templates)
     sent_batches: SentBatches = field(default_factory=SentBatches)
     applying: asyncio.Lock = field(default_factory=asyncio.Lock)  # the inbox, one at a time
     pass_by: PassBy = go_on  # called at the named points of a delivery, for tests
@@ -111,7 +114,8 @@ class Flight:
     early_news: int = 0  # messages of the lane that evidence knows although their jobs exist
     posted_ms: int = 0  # Redis' clock at the last request; 0 = none yet
     requests: int = 0  # sent so far
-    retried: int = 0  # messages that went out again without being given back
+    retried: Counter[Code] = field(default_factory=Counter)  # messages that went out again without
+    # being given back, by the code of the attempt that failed
     slowed: bool = False  # the provider fails: no quick retry
     told: str = ""  # permits whose probe needs no more word
     template_probes: dict[int, str] = field(default_factory=dict)  # message → breaker it probes

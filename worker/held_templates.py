@@ -4,11 +4,11 @@ Nothing is parsed while no such breaker is open. One message a template and inte
 probe, so that a template that was mended heals by itself.
 """
 
-import json
 from collections.abc import Sequence
 
 import structlog
 
+from chatapps.job_lines import template_in
 from store.breakers import close_breaker, open_breaker, read_breakers, release_probe, take_probe
 from store.breakers import template_scope as scope_of
 from store.packing import Job
@@ -21,13 +21,8 @@ log = structlog.get_logger(__name__)
 
 def template_of(line: bytes) -> str:
     """The scope of the template that a whole message uses; empty if it uses none."""
-    if b'"template"' not in line:
-        return ""
-    try:
-        template = json.loads(line.split(b"\t", 2)[1])["content"]["template"]
-        return scope_of(template["name"], template["language"])
-    except (ValueError, LookupError, TypeError):  # not ours to judge: the provider does
-        return ""
+    used = template_in(line)
+    return scope_of(*used) if used else ""
 
 
 class HeldTemplates:

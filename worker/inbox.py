@@ -37,6 +37,7 @@ from store.errors import StoreError
 from store.evidence import AT_ONCE, Applied, Evidence, apply_evidence
 from store.inbox import Entry, acknowledge, keep_aside, read_inbox, reclaim
 from store.outcomes import Origin
+from store.purposes import pricing_of
 from store.states import State
 from worker.flight import Tools
 from worker.news import act_on
@@ -147,7 +148,7 @@ async def _apply_together(tools: Tools, entries: Sequence[Entry]) -> None:
     sorted_ = sort_entries(entries, tools.settings)
     await _resolve(tools, sorted_)
     await _write_evidence(tools, sorted_)
-    await fulfil(tools.store, sorted_.wishes)
+    await fulfil(tools.store, sorted_.wishes, tools.settings)
     for event, entry in sorted_.events:
         ours = await act_on(tools.store, tools.settings, event, entry)
         sorted_.figures["events" if ours else "unmatched:account"] += 1
@@ -274,6 +275,7 @@ def _evidence(receipt: Receipt, entry: Entry, index: int, attempt: int) -> Evide
         code=receipt.code or 0,
         origin=Origin.RECEIPT if receipt.code else Origin.NONE,
         umid=receipt.umid,
+        pricing=pricing_of(receipt.pricing),
     )
 
 

@@ -21,7 +21,7 @@ from store.flights import (
     trail_entries,
 )
 from store.lanes import Lane, LaneStatus
-from store.outcomes import LocalReason
+from store.outcomes import LocalReason, Origin
 from store.packing import Job
 from store.states import State
 from store.waiting import now_ms
@@ -93,14 +93,19 @@ def _decide(
     left = {job.index for job in again}
     closed = [job for job in unknown if job.index not in left]
 
-    what = closing(State.FAILED if kills else State.UNKNOWN, closed, reason, now)
-    add_ended(what, State.ACCEPTED, [job for job in jobs if job.index in known], now)
+    purposes = tools.templates.purposes(lane)
+    end, proven = (
+        State.FAILED if kills else State.UNKNOWN,
+        [job for job in jobs if job.index in known],
+    )
+    what = closing(end, closed, reason, now, purposes)
+    add_ended(what, State.ACCEPTED, proven, now, purposes)
     what.back = [job.resent() for job in again]
     what.deaths = park.deaths if park.tries else None  # one of them may be what kills workers
     what.add(State.QUEUED, len(what.back))
     what.trails = _lost_attempts(park, jobs, _why_parked(park), now)
     if resend:
-        what.stats["retried"] = len(what.back)
+        what.count_retried({(Origin.LOCAL, _why_parked(park)): len(what.back)})
     return what
 
 
@@ -113,7 +118,8 @@ def _may_be_resent(job: Job, tools: Tools) -> bool:
 
 async def _bury(tools: Tools, lane: Lane, park: Parked, now: int) -> bool:
     """Give up a job that was never posted because every worker that took it died."""
-    what = closing(State.FAILED, park.jobs, LocalReason.KILLS_WORKERS, now)
+    purposes = tools.templates.purposes(lane)
+    what = closing(State.FAILED, park.jobs, LocalReason.KILLS_WORKERS, now, purposes)
     call = settle_park(lane.id, park.id, len(park.jobs), what)
     if await write_down(tools, lane, call, what) != "ok":
         return False

@@ -199,7 +199,7 @@ class Posting:
         part.flight.note_trail((job, code) for job in part.jobs)
         part.jobs = [job.tried(may_have_arrived=True) for job in part.jobs]
         part.failed += 1
-        part.flight.retried += len(part.jobs)
+        part.flight.retried[code] += len(part.jobs)
         part.render()
 
 

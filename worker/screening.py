@@ -17,6 +17,7 @@ from itertools import groupby
 
 import phonenumbers
 
+from chatapps.job_lines import expiry_of
 from chatapps.service_window import line_needs_window
 from store.calls import AsyncStore, Call
 from store.evidence import proven, read_records_of
@@ -24,8 +25,8 @@ from store.keys import OUTCOMES_PER_KEY
 from store.lanes import Lane
 from store.outcomes import LocalReason, Origin
 from store.packing import Job
+from store.purposes import Purpose
 from store.windows import (
-    SUPPRESSED,
     WINDOWS,
     Screened,
     channels_with_windows,
@@ -34,12 +35,12 @@ from store.windows import (
 )
 from worker.decisions import Code
 from worker.flight import Flight, OpenLane
+from worker.templates import LanePurposes, Templates
 
 Skipped = list[tuple[Job, Code]]
 _SUPPRESSED: Code = (Origin.LOCAL, LocalReason.SUPPRESSED)
 _WINDOW: Code = (Origin.LOCAL, LocalReason.WINDOW)
 _EXPIRED: Code = (Origin.LOCAL, LocalReason.EXPIRED)
-_WITH_EXPIRY = 2  # tabs
 _USER_ID = re.compile(rb'"channelUserId":"([A-Z]{2}\.[A-Za-z0-9]{1,128})"')
 _TRUNK = re.compile(rb"[1-9][0-9]{0,2}0")  # a country code, perhaps, and the usual trunk prefix
 
@@ -51,8 +52,9 @@ class Screen:
     call whether there are any or not. A rule that is new is told by that call, and then asked about.
     """
 
-    def __init__(self, store: AsyncStore) -> None:
+    def __init__(self, store: AsyncStore, templates: Templates) -> None:
         self._store = store
+        self._templates = templates
         self._rules: dict[tuple[str, str], int] = {}  # sub-account, policy → bits
 
     async def look(self, flight: Flight, clock: float) -> Skipped:
@@ -65,6 +67,7 @@ class Screen:
             StoreError: nobody can say now.
         """
         lane = flight.lane.lane
+        await self._templates.look(self._store, lane.sub_account, clock)
         over, open_ = _by_expiry(lane, flight.jobs, flight.now(clock))
         skipped: Skipped = [(job, _EXPIRED) for job in over]
         if open_:
@@ -73,10 +76,11 @@ class Screen:
 
     async def _look_at_people(self, lane: OpenLane, jobs: Sequence[Job]) -> Skipped:
         sub_account, policy = lane.lane.sub_account, _policy(lane)
+        purposes = self._templates.purposes(lane.lane)
         place = (sub_account, policy)
         asked = self._rules.get(place, 0)
         while True:
-            question = _ask(lane.lane.kind, jobs, asked)
+            question = _ask(lane.lane.kind, jobs, asked, purposes)
             answer = await self._store.run(question.call(sub_account, policy))
             self._rules[place] = answer.rules
             if not answer.rules & ~asked:
@@ -91,11 +95,17 @@ class _Question:
     jobs: Sequence[Job]
     subject: int
     normal: bool  # numbers are in their normal form, as those of recipient files are
+    purposes: LanePurposes
 
     def call(self, sub_account: str, policy: str) -> Call[Screened]:
-        people = people_of(self.jobs, normal=self.normal)
-        people += [name for _, name in self._other_names()]
-        return screen_people(sub_account, people, policy=policy, subject=self.subject)
+        people, others = people_of(self.jobs, normal=self.normal), self._other_names()
+        people += [name for _, name in others]
+        purposes = [self.purposes.of_all] if self.purposes.of_all else self._purposes(others)
+        return screen_people(sub_account, people, purposes, policy=policy, subject=self.subject)
+
+    def _purposes(self, others: Sequence[tuple[int, bytes]]) -> list[Purpose]:
+        found = [self.purposes.of(job.line) for job in self.jobs]
+        return found + [found[place] for place, _ in others]
 
     def skipped(self, answer: Screened) -> Skipped:
         whose = [*range(len(self.jobs)), *(place for place, _ in self._other_names())]
@@ -115,17 +125,18 @@ class _Question:
         return [(place, name[1]) for place, name in found if name]
 
 
-def _ask(kind: str, jobs: Sequence[Job], rules: int) -> _Question:
-    """Whom these rules make worth asking about."""
+def _ask(kind: str, jobs: Sequence[Job], rules: int, purposes: LanePurposes) -> _Question:
+    """Whom these rules make worth asking about. Of whom gets no marketing it is always noted."""
     normal = kind == "campaign"
     if not rules & WINDOWS:
-        return _Question(jobs if rules & SUPPRESSED else (), 0, normal)
+        named = rules or purposes.of_all is not Purpose.MARKETING
+        return _Question(jobs if named else (), 0, normal, purposes)
     if normal:
-        return _Question(jobs, len(jobs), normal)
+        return _Question(jobs, len(jobs), normal, purposes)
     subject = [line_needs_window(job.line) for job in jobs]
     first = [job for job, is_subject in zip(jobs, subject, strict=True) if is_subject]
     others = [job for job, is_subject in zip(jobs, subject, strict=True) if not is_subject]
-    return _Question([*first, *others], len(first), normal)
+    return _Question([*first, *others], len(first), normal, purposes)
 
 
 def _policy(lane: OpenLane) -> str:
@@ -145,10 +156,8 @@ def _by_expiry(lane: Lane, jobs: Sequence[Job], now: int) -> tuple[list[Job], Se
 
 
 def _is_over(line: bytes, now: int) -> bool:
-    if line.count(b"\t") != _WITH_EXPIRY:
-        return False
-    expiry = line.rpartition(b"\t")[2]
-    return expiry.isdigit() and int(expiry) <= now
+    expiry = expiry_of(line)
+    return expiry is not None and expiry <= now
 
 
 def people_of(jobs: Sequence[Job], *, normal: bool) -> list[bytes]:

@@ -75,6 +75,7 @@ async def sweep(tools: Tools) -> Swept | None:
         swept += await _visit_all(tools, lanes, leases)
     await expire_lanes(tools, await tools.store.run(now_ms()))
     await forget_closed_windows(tools.store)
+    tools.templates.refresh(tools.store, tools.settings)
     if swept.more:
         await tools.store.run(leave_sweep())
     tools.meters.swept(tools.clock() - began)
@@ -148,6 +149,7 @@ async def _visit(tools: Tools, lane_id: str, leases: _Leases) -> Swept:
 async def _tend(tools: Tools, lane: Lane, leases: _Leases) -> Swept:
     """Do for one lane what is due."""
     as_of = await leases.as_of()
+    await tools.templates.look(tools.store, lane.sub_account, tools.clock())
     while (await tools.store.run(promote_due(lane.id)))[1] == 0:  # more are due
         await leases.as_of()
     await _recover(tools, lane, as_of, leases)
@@ -191,7 +193,8 @@ async def _cancel_jobs(tools: Tools, lane: Lane, leases: _Leases) -> None:
         if not claim.jobs:
             return
         now = claim.now_ms // 1000
-        what = closing(State.CANCELLED, claim.jobs, LocalReason.OPERATOR, now)
+        purposes = tools.templates.purposes(lane)
+        what = closing(State.CANCELLED, claim.jobs, LocalReason.OPERATOR, now, purposes)
         call = settle_batch(lane.id, batch, len(claim.jobs), tools.owner, what)
         await write_down(tools, lane, call, what)
         await leases.as_of()

@@ -1,11 +1,11 @@
 -- Writes what a receipt, or an answer that came too late to settle, proves about messages. A state only
 -- moves forward along its rank, so news may come late, twice and in any order. Where the job still exists
 -- the news is kept with a capital mark, and the job will not go out again.
--- KEYS: meta, counts, codes
+-- KEYS: meta, counts, codes, stats
 -- ARGV: prefix of outcomes, messages a string holds, then for each message: index, record
 -- Returns: {counted now, kept for a job that still exists, no news, no such message}
 -- include: reader, records
-local meta, counts, codes = KEYS[1], KEYS[2], KEYS[3]
+local meta, counts, codes, stats = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local outcomes, per_key = ARGV[1], tonumber(ARGV[2])
 local call = redis.call
 
@@ -14,21 +14,23 @@ local counted, early, stale, unknown = 0, 0, 0, 0
 local moves, first_news = {}, 0
 local take = reader(ARGV, 3)
 
--- The record to write, or nil if there is no news in it.
+-- The record to write, or nil if there is no news in it. What a message was charged as may come later than
+-- news of a higher rank.
 local function forward(new, old)
   local mark, was = string.byte(new), string.byte(old) or 0
   if RANK[mark] <= RANK[was] then
     stale = stale + 1
-    return nil
+    local pricing_is_news = string.byte(new, 14) >= 16 and string.byte(old, 14) < 16
+    return pricing_is_news and combined(old, new, old) or nil
   end
-  local record = combined(new, old)
+  local record = combined(new, old, has_one_doubt(old) and new or old)
   if COUNTED[was] then
     local from, to = NAME[was], NAME[mark]
     counted = counted + 1
     moves[from] = (moves[from] or 0) - 1
     moves[to] = (moves[to] or 0) + 1
-    if from == UNDELIVERED then note_undelivered(old, -1) end
-    if to == UNDELIVERED then note_undelivered(new, 1) end
+    note(old, -1)
+    note(record, 1)
     return record
   end
   early = early + 1
@@ -57,10 +59,10 @@ for _ = 1, (#ARGV - 2) / 2 do
   end
 end
 local function apply(key, of)
-  local width, first, last = #of.news[1][2], of.first, of.last
-  local old = call('GETRANGE', key, first * width, (last + 1) * width - 1)
+  local first, last = of.first, of.last
+  local old = call('GETRANGE', key, first * WIDTH, (last + 1) * WIDTH - 1)
   local function record_of(place)
-    return string.sub(old, (place - first) * width + 1, (place - first + 1) * width)
+    return string.sub(old, (place - first) * WIDTH + 1, (place - first + 1) * WIDTH)
   end
   local changed, n = {}, 0
   for _, one in ipairs(of.news) do
@@ -73,20 +75,20 @@ local function apply(key, of)
   end
   if n == 0 then return end
   if n * SCATTERED < last - first + 1 then
-    for place, record in pairs(changed) do call('SETRANGE', key, place * width, record) end
+    for place, record in pairs(changed) do call('SETRANGE', key, place * WIDTH, record) end
     return
   end
-  local empty, records = string.rep('\0', width), {}
+  local empty, records = string.rep('\0', WIDTH), {}
   for place = first, last do
     local record = changed[place] or record_of(place)
-    records[#records + 1] = #record == width and record or empty
+    records[#records + 1] = #record == WIDTH and record or empty
   end
-  call('SETRANGE', key, first * width, table.concat(records))
+  call('SETRANGE', key, first * WIDTH, table.concat(records))
 end
 for _, key in ipairs(keys) do apply(key, stretches[key]) end
 for state, n in pairs(moves) do
   if n ~= 0 then call('HINCRBY', counts, state, n) end
 end
-count_undelivered(codes)
+write_noted(codes, stats)
 if first_news > 0 then call('HINCRBY', meta, 'early_news', first_news) end
 return { counted, early, stale, unknown }

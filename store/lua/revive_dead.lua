@@ -2,20 +2,19 @@
 -- their jobs again, or lets go of them. A job whose message has moved on since then (evidence) is dropped;
 -- one whose state is not meant stays, at the end of the list. A lane that is finished sends again.
 -- The operation id names `done`: a repeat answers the first result.
--- KEYS: meta, counts, stats, queue, dead, done
+-- KEYS: meta, counts, codes, stats, queue, dead, done
 -- ARGV: 'resend' or 'close', most entries, most jobs (of more than one entry), prefixes of outcomes and
---       trails, messages a string holds, bytes of a record, reason for the trail; then the states meant
+--       trails, messages a string holds, reason for the trail; then the states meant
 -- Returns: {'ok' or 'refused', status of the lane, entries taken, jobs sent again or let go, jobs dropped}
 -- include: clock, records, sections, trails
-local meta, counts, stats, queue, dead, done =
-  KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local meta, counts, codes, stats, queue, dead, done =
+  KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
 local resend, most_entries, most = ARGV[1] == 'resend', tonumber(ARGV[2]), tonumber(ARGV[3])
-local outcomes, trails, per_key, width, reason =
-  ARGV[4], ARGV[5], tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8]
+local outcomes, trails, per_key, reason = ARGV[4], ARGV[5], tonumber(ARGV[6]), ARGV[7]
 local DONE_MS = 600000
 local call = redis.call
 local meant = {}
-for i = 9, #ARGV do meant[ARGV[i]] = true end
+for i = 8, #ARGV do meant[ARGV[i]] = true end
 
 local before = call('GET', done)
 if before then return cjson.decode(before) end
@@ -27,14 +26,20 @@ end
 local line_end = ' local ' .. reason .. ' ' .. math.floor(now_ms() / 1000) .. ' operator'
 local moves, taken, dropped = {}, 0, 0
 
--- Whether a job is taken, stays on the list, or is dropped, by what its record says.
+-- Whether a job is taken, stays on the list, or is dropped, by what its record says. What is sent again goes
+-- on being in doubt: what is unknown may have arrived.
 local function judge(index)
-  local key, offset = outcomes .. math.floor(index / per_key), (index % per_key) * width
-  local mark = string.byte(call('GETRANGE', key, offset, offset))
+  local key, offset = outcomes .. math.floor(index / per_key), (index % per_key) * WIDTH
+  local record = call('GETRANGE', key, offset, offset + WIDTH - 1)
+  local mark = string.byte(record)
   local state = mark and COUNTED[mark] and NAME[mark]
   if meant[state] then
     moves[state] = (moves[state] or 0) + 1
-    if resend then call('SETRANGE', key, offset, 't') end
+    if resend then
+      note(record, -1)
+      call('SETRANGE', key, offset, 't')
+      if state == 'unknown' then call('SETRANGE', key, offset + DOUBT - 1, '\1') end
+    end
     return 'taken'
   end
   return (state == 'unknown' or state == 'failed') and 'stays' or 'dropped'
@@ -85,6 +90,8 @@ if resend and taken > 0 then
   for state, n in pairs(moves) do call('HINCRBY', counts, state, -n) end
   call('HINCRBY', counts, 'queued', taken)
   call('HINCRBY', stats, 'retried', taken)
+  call('HINCRBY', stats, 'retried:local:' .. reason, taken)
+  write_noted(codes, stats)
   call('HINCRBY', meta, 'journal', 1)
   if status == 'finished' then
     status = 'sending'

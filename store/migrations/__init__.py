@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from store.calls import Store
+from store.migrations.outcome_records import widen_records
 
 GoOn = Callable[[], None]
 """To be called between slices: keeps other processes from beginning the same step."""
@@ -29,4 +30,4 @@ class Step(NamedTuple):
     run: Callable[[Store, GoOn], None]
 
 
-STEPS: Sequence[Step] = ()
+STEPS: Sequence[Step] = (Step("outcome records with purpose and doubt", widen_records),)

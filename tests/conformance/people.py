@@ -1,15 +1,23 @@
 """Suppressions and windows: suppress, unsuppress, open_windows, forget_windows, screen_people."""
 
+from collections.abc import Sequence
+
+import pytest
+
 from store.calls import Store, command
-from store.keys import lifted, windows
+from store.keys import lifted, suppressed, unmarketed, windows
+from store.purposes import Purpose
 from store.suppressions import (
+    EVERYTHING,
     EVERYWHERE,
+    MARKETING,
     Released,
     Suppressed,
     Suppression,
     Why,
     all_suppressions,
     count_suppressions,
+    find_unmarketed,
     read_suppression,
     release,
     suppress,
@@ -17,6 +25,7 @@ from store.suppressions import (
 from store.waiting import now_ms
 from store.windows import (
     SUPPRESSED,
+    UNMARKETED,
     WINDOWS,
     Screened,
     channels_with_windows,
@@ -36,9 +45,15 @@ def why(store: Store, who: str, scope: str = "shop") -> str:
     return found.reason if found else ""
 
 
-def screened(store: Store, *people: str, policy: str = "", subject: int = 0) -> Screened:
+def screened(
+    store: Store,
+    *people: str,
+    policy: str = "",
+    subject: int = 0,
+    purposes: Sequence[Purpose] = (Purpose.MARKETING,),
+) -> Screened:
     names = [who.encode() for who in people]
-    return store.run(screen_people("shop", names, policy=policy, subject=subject))
+    return store.run(screen_people("shop", names, purposes, policy=policy, subject=subject))
 
 
 class TestSuppressions:
@@ -116,6 +131,95 @@ class TestSuppressions:
         store.run(suppress(EVERYWHERE, [(CLEO, None)], Why.OPERATOR))
         assert sorted(one.who for one in all_suppressions(store, "shop")) == people
         assert [one.who for one in all_suppressions(store, EVERYWHERE)] == [CLEO]
+
+
+def stopped(store: Store, who: str, scope: str = "shop") -> str:
+    """What somebody gets no more."""
+    found = store.run(read_suppression(scope, who))
+    return found.stopped if found else ""
+
+
+class TestPurposesOfSuppressions:
+    def test_one_that_an_older_version_wrote_down_stops_everything(self, store: Store) -> None:
+        store.run(command("HSET", suppressed("shop"), ANN, "1700000000000r", parse=int))
+        assert store.run(read_suppression("shop", ANN)) == Suppression(
+            ANN, "shop", 1700000000000, Why.REPLY, EVERYTHING
+        )
+        for purpose in Purpose:
+            assert screened(store, ANN, purposes=[purpose]).suppressed == [0]
+
+    def test_who_wants_no_marketing_gets_all_else(self, store: Store) -> None:
+        store.run(suppress("shop", [(ANN, None)], Why.REPLY, MARKETING))
+        assert stopped(store, ANN) == "marketing"
+        found = [screened(store, ANN, purposes=[purpose]).suppressed for purpose in Purpose]
+        assert found == [[0], [], []]
+
+    def test_each_message_of_a_batch_is_held_against_its_own_purpose(self, store: Store) -> None:
+        store.run(suppress("shop", [(ANN, None), (BOB, None)], Why.REPLY, MARKETING))
+        store.run(suppress(EVERYWHERE, [(CLEO, None)], Why.OPERATOR))
+        purposes = [Purpose.UTILITY, Purpose.MARKETING, Purpose.AUTHENTICATION]
+        assert screened(store, ANN, BOB, CLEO, purposes=purposes).suppressed == [2, 1]
+
+    def test_what_is_stopped_only_grows(self, store: Store) -> None:
+        utility = frozenset({Purpose.UTILITY})
+        told = [MARKETING, MARKETING, utility, EVERYTHING, MARKETING]
+        done = [store.run(suppress("shop", [(ANN, None)], Why.REPLY, one)) for one in told]
+        assert [one.new for one in done] == [1, 0, 1, 1, 0]
+        assert stopped(store, ANN) == "all"
+
+    def test_each_source_stops_what_it_names_until_it_is_taken_back(self, store: Store) -> None:
+        store.run(suppress("shop", [(ANN, None)], Why.OPERATOR, MARKETING))
+        store.run(suppress("shop", [(ANN, None)], Why.REPLY))
+        assert (stopped(store, ANN), why(store, ANN)) == ("all", "operator")
+        assert store.run(release("shop", [(ANN, None)], replied=True)) == Released(kept=1)
+        assert (stopped(store, ANN), why(store, ANN)) == ("marketing", "operator")
+        assert store.run(release("shop", [(ANN, None)])) == Released(released=1)
+        assert stopped(store, ANN) == ""
+
+    @pytest.mark.parametrize("source", [Why.REPLY, Why.RECEIPT])
+    def test_start_takes_back_what_replies_and_receipts_said(
+        self, store: Store, source: Why
+    ) -> None:
+        store.run(suppress("shop", [(ANN, None)], source))
+        assert why(store, ANN) == source.name.lower()
+        assert store.run(release("shop", [(ANN, None)], replied=True)) == Released(released=1)
+
+    def test_people_of_one_call_may_stop_more_than_the_others(self, store: Store) -> None:
+        wishes = [(ANN, None), (BOB, None)]
+        store.run(suppress("shop", wishes, Why.REPLY, MARKETING, everything_for={BOB}))
+        assert (stopped(store, ANN), stopped(store, BOB)) == ("marketing", "all")
+
+
+class TestLastMessages:
+    def test_who_got_no_marketing_last_is_remembered(self, store: Store) -> None:
+        people, purposes = [ANN, BOB, CLEO], [Purpose.UTILITY, *[Purpose.AUTHENTICATION] * 2]
+        screened(store, *people, purposes=purposes)
+        screened(store, BOB, "447700900009", purposes=[Purpose.MARKETING])
+        assert store.run(find_unmarketed("shop", [*people, "447700900009"])) == {ANN, CLEO}
+        assert store.run(find_unmarketed("bank", people)) == set()
+        assert screened(store).rules == UNMARKETED
+
+    def test_marketing_alone_leaves_no_trace(self, store: Store) -> None:
+        screened(store, ANN, BOB)
+        assert store.client.keys("*") == []
+
+    def test_who_was_left_out_got_nothing(self, store: Store) -> None:
+        store.run(suppress("shop", [(ANN, None)], Why.REPLY))
+        utility = [Purpose.UTILITY]
+        screened(store, ANN, BOB, policy="skip", subject=2, purposes=utility)
+        assert store.run(find_unmarketed("shop", [ANN, BOB])) == set()
+
+    def test_it_is_forgotten_after_the_next_period(self, store: Store) -> None:
+        screened(store, ANN, purposes=[Purpose.UTILITY])
+        (key,) = store.run(command("KEYS", "*", parse=list[bytes]))
+        assert key.decode() in unmarketed("shop")
+        assert 7 * 24 * HOUR < store.client.pttl(key) <= 14 * 24 * HOUR
+
+    def test_marketing_counts_over_the_turn_of_a_period(self, store: Store) -> None:
+        for key in unmarketed("shop"):
+            store.client.sadd(key, ANN)
+        screened(store, ANN)
+        assert store.run(find_unmarketed("shop", [ANN])) == set()
 
 
 class TestWindows:

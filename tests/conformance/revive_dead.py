@@ -97,7 +97,7 @@ class TestResend:
         found = find_lane(store, lane)
         assert (found.status, found.finished_at) == (LaneStatus.SENDING, 0)
         assert given.counts(store, lane) == {State.QUEUED: 6}
-        assert report(store, lane).stats == {"retried": 6}
+        assert report(store, lane).retries == {"local:5": 6}
         assert store.run(count_entries(lane)) == 0
         assert given.balanced(store, lane)
         again = given.claim(store, lane, "b2")

@@ -200,7 +200,7 @@ def _all_kinds_of_ends(store: Store) -> tuple[str, Settlement]:
     what.records += given.records(State.FAILED, dead)
     what.back, what.waves, what.parks = back, [Wave("w", 0, later)], [Park("p", 0, doubtful)]
     what.dead = [Dead("http:500", dead)]
-    what.codes, what.stats = {"failed:http:500": 2}, {"retried": 2}
+    what.stats = {"retried": 2}
     what.trails = [(0, b"4-5 1 http 500 1 b1")]
     what.long_ids = [(0, b"GB.1349")]
     for state, n in {

@@ -91,14 +91,14 @@ def test_a_claim_repeated_by_many_is_one_claim(store: Store, server: str) -> Non
 def test_a_settlement_repeated_by_many_has_one_effect(store: Store, server: str) -> None:
     lane = big_campaign(store, 1000)
     claim = given.claim(store, lane)
-    what = given.ended(State.ACCEPTED, claim.jobs)
-    what.codes, what.stats = {"accepted:none:0": 1000}, {"retried": 3}
+    what = given.ended(State.UNKNOWN, claim.jobs)
+    what.stats = {"retried": 3}
     settled = at_once(server, 8, lambda mine, _: given.settle(mine, lane, claim, what))
     assert Counter(one.verdict for one in settled) == {"ok": 1, "repeat": 7}
     assert len({(one.journal, one.status) for one in settled}) == 1
     found = report(store, lane)
-    assert found.counts == {State.ACCEPTED: 1000}
-    assert (found.codes, found.stats) == ({"accepted:none:0": 1000}, {"retried": 3})
+    assert found.counts == {State.UNKNOWN: 1000}
+    assert (found.codes, found.stats) == ({"unknown:none:0": 1000}, {"retried": 3})
     assert given.balanced(store, lane)
 
 

@@ -27,6 +27,7 @@ from store.ledger import recount
 from store.limits import Permits
 from store.opening import CampaignPlan, open_campaign, open_notifications
 from store.packing import Job, unpack
+from store.purposes import Purpose
 from store.reports import LaneReport, MessageReport, message_report, report
 from store.states import State
 from worker.delivery import Delivery
@@ -199,6 +200,8 @@ class Rig:
         priority: Priority = Priority.BULK,
         lines: Sequence[bytes] = (),
         message: dict[str, Any] | None = None,
+        purpose: Purpose | None = None,
+        template: str = "",
         **policies: Any,
     ) -> str:
         """A campaign of n people, ready to be sent."""
@@ -211,6 +214,8 @@ class Rig:
             lines=lines,
             policies=Policies(**policies),
             message=message or MESSAGE,
+            purpose=purpose,
+            template=template,
         )
 
     def notifications(self, lane: str, texts: Iterable[str], **policies: Any) -> str:
@@ -361,6 +366,8 @@ def launch_campaign(
     lines: Sequence[bytes] = (),
     policies: Policies = Policies(),
     message: dict[str, Any] = MESSAGE,
+    purpose: Purpose | None = None,
+    template: str = "",
 ) -> str:
     """Store a campaign of n people, as the producer does."""
     content = compile_content(message, ["name"])
@@ -372,6 +379,8 @@ def launch_campaign(
         source="file",
         priority=priority,
         policies=policies,
+        purpose=purpose,
+        template=template,
     )
     lane, _ = open_campaign(store, plan)
     lines = lines or [b"%d\tGuest %d" % (447700900000 + i, i) for i in range(n)]

@@ -10,8 +10,10 @@ from store.intake import NewMessage, enqueue_messages
 from store.lanes import Policies, Priority, announce
 from store.opening import open_notifications
 from store.outcomes import LocalReason, Origin
+from store.purposes import Purpose
 from store.states import State
-from store.suppressions import EVERYWHERE, Why, suppress
+from store.suppressions import EVERYWHERE, MARKETING, Why, suppress
+from store.templates import keep_registry
 from store.waiting import now_ms
 from store.windows import open_windows
 from tests.integration.worker.rig import Rig
@@ -265,3 +267,76 @@ async def test_the_sweep_forgets_closed_windows(rig: Rig) -> None:
     rig.store.client.zadd("sm:{people}:windows:shop:whatsapp", {number(1): 1000})
     await rig.sweep()
     assert rig.store.client.zcard("sm:{people}:windows:shop:whatsapp") == 1
+
+
+def registered(rig: Rig, **categories: Purpose) -> None:
+    """The provider has these templates, in English."""
+    found = {f"{name}:en": category for name, category in categories.items()}
+    rig.store.run(keep_registry("shop", found))
+
+
+def template(name: str, option: str = "") -> str:
+    content = {"template": {"name": name, "language": "en"}}
+    line = json.dumps({"type": "template", "content": content}, separators=(",", ":"))
+    return f"{line}\t{option}" if option else line
+
+
+async def say(rig: Rig, *bodies: bytes) -> None:
+    """The provider posts these, and they are applied."""
+    for body in bodies:
+        rig.store.run(add_to_inbox(body))
+    await apply_inbox(rig.tools)
+
+
+async def test_who_said_stop_to_a_promotion_still_gets_codes_and_news_of_orders(rig: Rig) -> None:
+    registered(rig, code=Purpose.AUTHENTICATION, offer=Purpose.MARKETING)
+    await rig.deliver(rig.campaign(1))
+    await say(rig, reply(0, "STOP"))
+    lane = enqueue(rig, template("code"), lane=LANE)
+    more = [template("order"), template("offer"), template("order", "m"), template("offer", "u")]
+    for line in more:  # all for the same person
+        call = enqueue_messages(lane, [NewMessage(f"{number(0)}\t{line}".encode(), b"", b"")])
+        rig.store.run(call)
+    await rig.deliver(lane)
+    assert rig.provider.posts[-1].indexes == [0, 1]
+    for index in (2, 3, 4):  # marketing as registered, as said, and as registered whatever is said
+        assert reason(rig, lane, index) == skipped(LocalReason.SUPPRESSED)
+    purposes = [rig.message(lane, index).outcome.purpose for index in range(5)]  # type: ignore[union-attr]
+    assert purposes == [Purpose.AUTHENTICATION, Purpose.UTILITY, *[Purpose.MARKETING] * 3]
+
+
+async def test_a_stop_after_a_message_that_was_no_marketing_stops_everything(rig: Rig) -> None:
+    await rig.deliver(rig.campaign(1))
+    await rig.deliver(enqueue(rig, template("order")))
+    await say(rig, reply(0, "STOP"))
+    lane = enqueue(rig, template("order"))
+    await rig.deliver(lane)
+    assert reason(rig, lane, 1) == skipped(LocalReason.SUPPRESSED)
+
+
+async def test_a_stop_counts_by_the_message_that_came_last(rig: Rig) -> None:
+    await rig.deliver(enqueue(rig, template("order")))
+    await rig.deliver(rig.campaign(1))
+    await say(rig, reply(0, "STOP"))
+    lane = enqueue(rig, template("order"))
+    await rig.deliver(lane)
+    assert reason(rig, lane, 1)[0] is State.ACCEPTED
+
+
+async def test_a_campaign_is_marketing_unless_its_template_or_its_launch_say_otherwise(
+    rig: Rig,
+) -> None:
+    registered(rig, order=Purpose.UTILITY, offer=Purpose.MARKETING)
+    rig.store.run(suppress("shop", [(number(0), None)], Why.REPLY, MARKETING))
+
+    async def fared(name: str, purpose: Purpose | None, used: str) -> State:
+        lane = rig.campaign(1, name=name, purpose=purpose, template=used)
+        await rig.deliver(lane)
+        return reason(rig, lane, 0)[0]
+
+    assert await fared("a", None, "") is State.SKIPPED
+    assert await fared("b", Purpose.UTILITY, "") is State.ACCEPTED
+    assert await fared("c", None, "order:en") is State.ACCEPTED
+    assert await fared("d", Purpose.MARKETING, "order:en") is State.SKIPPED
+    assert await fared("e", Purpose.UTILITY, "offer:en") is State.SKIPPED
+    assert await fared("f", Purpose.AUTHENTICATION, "") is State.SKIPPED

@@ -8,8 +8,17 @@ from hypothesis import strategies as st
 
 from store.dead import Dead
 from store.flights import settle_batch
-from store.outcomes import RECORD_BYTES, LocalReason, Origin, Outcome, read_record
+from store.outcomes import (
+    RECORD_BYTES,
+    Doubt,
+    LocalReason,
+    Origin,
+    Outcome,
+    read_record,
+    read_records,
+)
 from store.packing import Job
+from store.purposes import Purpose
 from store.states import OPEN_STATES, State
 from tests.examples import examples
 from tests.unit.worker.given import CAMPAIGN, NOW, flight, job, jobs, lane, tools
@@ -18,6 +27,7 @@ from worker.settlement import settlement_of
 
 API_1002: Code = (Origin.API, 1002)
 SERVER_ERROR: Code = (Origin.HTTP, 503)
+THROTTLED: Code = (Origin.API, 1400)
 MISSING: Code = (Origin.LOCAL, LocalReason.MISSING_IN_ANSWER)
 UMID = "5c1a7a4c-0000-4000-8000-00000000002a"
 
@@ -37,8 +47,63 @@ def records(verdicts: Verdicts, those: Sequence[Job]) -> dict[int, Outcome]:
 def test_an_accepted_message_has_a_record_with_umid_number_attempt_and_times() -> None:
     one = job(1, attempts=1)
     assert records(Verdicts(accepted=[(one, UMID)]), [one]) == {
-        1: Outcome(1, State.ACCEPTED, 2, Origin.NONE, 0, NOW, NOW, "447700900001", UMID)
-    }
+        1: Outcome(
+            1, State.ACCEPTED, 2, Origin.NONE, 0, NOW, NOW, "447700900001", UMID,
+            purpose=Purpose.MARKETING,
+        )
+    }  # fmt: skip
+
+
+DOUBTED = Job(0, 1, b"447700900000\tGuest", 1)
+"""Its first attempt may have arrived."""
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "doubt"),
+    [
+        (Verdicts(accepted=[(DOUBTED, UMID)]), Doubt.MAY_HAVE_TWO),
+        (Verdicts(held=[(DOUBTED, SERVER_ERROR)]), Doubt.MAY_HAVE_TWO),
+        (Verdicts(rejected=[(DOUBTED, API_1002)]), Doubt.MAY_HAVE_ARRIVED),
+        (Verdicts(failed=[(DOUBTED, API_1002)]), Doubt.MAY_HAVE_ARRIVED),
+        (Verdicts(skipped=[(DOUBTED, API_1002)]), Doubt.MAY_HAVE_ARRIVED),
+        (Verdicts(retry=[(DOUBTED, THROTTLED)]), Doubt.MAY_HAVE_ARRIVED),
+        (Verdicts(proven=[DOUBTED]), Doubt.NONE),  # it is that attempt that arrived
+        (Verdicts(proven=[DOUBTED._replace(attempts=2)]), Doubt.MAY_HAVE_TWO),
+        (Verdicts(accepted=[(job(0, attempts=1), UMID)]), Doubt.NONE),
+        (Verdicts(rejected=[(job(0, attempts=1), API_1002)]), Doubt.NONE),
+        (Verdicts(held=[(job(0), SERVER_ERROR)]), Doubt.MAY_HAVE_ARRIVED),
+        (Verdicts(retry=[(job(0), SERVER_ERROR)]), Doubt.MAY_HAVE_ARRIVED),
+        (Verdicts(retry=[(job(0), THROTTLED)]), Doubt.NONE),
+        (Verdicts(doubtful=[(job(0), MISSING)]), Doubt.MAY_HAVE_ARRIVED),
+    ],
+)
+def test_a_record_says_what_the_person_may_have_got_beyond_its_state(
+    verdicts: Verdicts, doubt: Doubt
+) -> None:
+    assert records(verdicts, [job(0)])[0].doubt is doubt
+
+
+def test_whose_retries_are_used_up_by_errors_of_the_provider_may_have_got_it() -> None:
+    tired = job(0, attempts=14)
+    found = records(Verdicts(retry=[(tired, SERVER_ERROR)]), [tired])[0]
+    assert (found.state, found.doubt) == (State.FAILED, Doubt.MAY_HAVE_ARRIVED)
+
+
+def test_messages_of_a_batch_that_fared_alike_in_different_attempts_each_tell_their_own() -> None:
+    those = [job(0), DOUBTED._replace(index=1), job(2, attempts=3)]
+    found = records(Verdicts(accepted=[(one, UMID) for one in those]), those)
+    assert [(found[i].attempts, found[i].other_attempt) for i in range(3)] == [
+        (1, False), (2, True), (4, False),
+    ]  # fmt: skip
+
+
+def test_single_messages_are_recorded_with_the_purpose_that_they_were_given() -> None:
+    lines = [b"447700900000\t{}", b"447700900001\t{}\tm", b"447700900002\t{}\tm1999999999"]
+    those = [Job(index, 0, line) for index, line in enumerate(lines)]
+    verdicts = Verdicts(accepted=[(one, UMID) for one in those[:2]], skipped=[(those[2], MISSING)])
+    (run,) = settlement_of(flight(those, lane("notifications")), verdicts, tools()).records
+    found = [one.purpose for one in read_records(run.records, 0)]
+    assert found == [Purpose.UTILITY, Purpose.MARKETING, Purpose.MARKETING]
 
 
 def test_a_umid_that_is_no_uuid_is_left_out() -> None:
@@ -60,7 +125,8 @@ def test_every_other_end_has_a_record_with_its_code(
     found = records(verdicts, jobs(1))[0]
     assert (found.state, (found.origin, found.code), found.attempts) == (state, code, 1)
     what = settlement_of(flight(jobs(1)), verdicts, tools())
-    assert what.codes == {f"{state}:{code[0].name.lower()}:{int(code[1])}": 1}
+    name = f"{state}:{code[0].name.lower()}:{int(code[1])}"
+    assert what.codes == ({} if state is State.TRIED else {name: 1})
 
 
 def test_jobs_that_go_back_leave_no_trace_and_keep_their_attempts_and_order() -> None:
@@ -77,7 +143,7 @@ def test_what_is_retried_goes_out_in_one_wave_with_an_attempt_used_up() -> None:
     assert wave.jobs == [job(0, attempts=4, doubt=1), job(1, attempts=1, doubt=1)]
     assert 4_000 <= wave.delay_ms <= 8_000  # by the most attempts: the second wave
     assert what.counts == {State.DELAYED: 2}
-    assert what.stats == {"retried": 2}
+    assert what.stats == {"retried": 2, "retried:http:503": 1, "retried:api:1002": 1}
 
 
 def test_a_message_out_of_attempts_fails_and_is_on_the_dead_list_with_the_reason() -> None:
@@ -129,9 +195,9 @@ def test_the_first_reason_to_stop_is_told() -> None:
 
 def test_retries_within_the_flight_are_counted_too() -> None:
     flown = flight(jobs(2))
-    flown.retried = 4
+    flown.retried[API_1002] = 4
     what = settlement_of(flown, Verdicts(retry=[(one, SERVER_ERROR) for one in jobs(2)]), tools())
-    assert what.stats == {"retried": 6}
+    assert what.stats == {"retried": 6, "retried:api:1002": 4, "retried:http:503": 2}
 
 
 @pytest.mark.parametrize(
