@@ -80,6 +80,9 @@ def settlement_of(flight: Flight, verdicts: Verdicts, tools: Tools) -> Settlemen
     what.dead = [*_dead(exhausted), *_dead(verdicts.held), *_dead_untried(verdicts.failed)]
     if retried := flight.retried + len(again):
         what.stats["retried"] = retried
+    if flight.unsent:  # the mark has counted them
+        what.stats["requests"] = -len(flight.unsent)
+        what.stats["posted"] = -sum(flight.unsent)
     return what
 
 
