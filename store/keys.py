@@ -30,6 +30,8 @@
     sm:ready                     zset    producer, worker: lane → urgency; a hint, rebuilt by the sweep
     sm:limit:{sub-account}       hash    acquire_permits, block_sender   1 hour idle
     sm:permit:{sub-account}:<op> string  acquire_permits                 10 seconds
+    sm:requests:{sub-account}    zset    begin_request: request → time   note_ended, acquire_permits
+    sm:unreached:{sub-account}   hash    workers: host → why it does not reach the provider  it does
     sm:breakers:{sub-account}    hash    open_breaker, count_server_error, acquire_permits  close_breaker
     sm:breakers:{sub-account}:told hash  open_breaker, close_breaker: by events  -
     sm:{drains}                  zset    enter_drain                     leave_drain, its lease
@@ -154,6 +156,16 @@ def limiter(sub_account: str) -> str:
 def permit(sub_account: str, op: str) -> str:
     """The answer that an acquisition got, for a call that is repeated."""
     return f"sm:permit:{{{sub_account}}}:{op}"
+
+
+def requests(sub_account: str) -> str:
+    """The requests of a sub-account that wait for an answer, by the time at which they were posted."""
+    return f"sm:requests:{{{sub_account}}}"
+
+
+def unreached(sub_account: str) -> str:
+    """Host → why and since when its workers do not reach the provider."""
+    return f"sm:unreached:{{{sub_account}}}"
 
 
 def breakers(sub_account: str) -> str:

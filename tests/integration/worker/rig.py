@@ -17,6 +17,7 @@ from chatapps.client import Endpoint
 from chatapps.compiled import compile_content
 from config.sections import SubAccount
 from config.settings import Settings
+from store.breakers import STALL, close_breaker
 from store.calls import AsyncStore, Call, Store, command
 from store.errors import StoreError
 from store.flights import claim_batch
@@ -135,7 +136,11 @@ class WatchedStore(AsyncStore):
             self.ran_together.append(name)
             if self.failures.get(name):
                 raise self.failures[name].pop(0)
-        return await super().run_all(calls)
+        results = await super().run_all(calls)
+        for name in [call.script or "" for call in calls]:
+            if self.after.get(name):
+                raise self.after[name].pop(0)
+        return results
 
 
 class Rig:
@@ -255,10 +260,11 @@ class Rig:
     async def claim(
         self, lane: str, most: int = 1000, *, lease_ms: int = 60_000, batch: str = ""
     ) -> Flight:
-        """Claim one batch."""
+        """Claim one batch, with permits that nothing is in the way of."""
         shelf = LaneShelf(self.watched, self.settings)
         opened = await shelf.get(lane)
         assert opened is not None
+        self.store.run(close_breaker(opened.sender.id, STALL))
         batch = batch or f"b{len(self.watched.ran):011d}"
         claim = self.store.run(
             claim_batch(

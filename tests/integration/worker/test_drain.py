@@ -144,10 +144,13 @@ async def test_a_slow_sub_account_keeps_to_its_share_of_the_air(rig: Rig) -> Non
         await until(lambda: ended(rig, slow))
 
 
-async def test_no_more_than_the_configured_batches_are_in_the_air(rig: Rig) -> None:
+async def test_no_more_than_the_configured_batches_are_in_the_air(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.answers.PATIENCE", 60)  # s; what waits here is no stall
     rig.configure(worker={"max_in_air": 8})
     gate = Gate()
-    rig.provider.otherwise = gate
+    rig.provider.steps, rig.provider.otherwise = [taken], gate
     lane = rig.campaign(12_000)
     async with rig.draining():
         await until(lambda: gate.waiting == 7)  # one in eight is kept for urgent lanes
@@ -209,17 +212,20 @@ async def test_cancelling_empties_queue_and_waves_and_ends_the_lane(rig: Rig) ->
     assert found.accepted + found.counts[State.CANCELLED] == 4000
 
 
-async def test_stopping_settles_what_is_in_the_air_and_claims_nothing_more(rig: Rig) -> None:
-    lane = rig.campaign(40_000)
+async def test_stopping_settles_what_is_in_the_air_and_claims_nothing_more(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.answers.PATIENCE", 60)  # s; what waits here is no stall
+    lane = rig.campaign(41_000)
     gate = Gate()
-    rig.provider.otherwise = gate
+    rig.provider.steps, rig.provider.otherwise = [taken], gate
     task = asyncio.create_task(rig.drain.serve(rig.stopping))
     await until(lambda: gate.waiting == 28)
     rig.stopping.set()
     await task
     gate.open.set()
     await rig.drain.land()
-    assert rig.counts(lane) == {State.ACCEPTED: 28_000, State.QUEUED: 12_000}
+    assert rig.counts(lane) == {State.ACCEPTED: 29_000, State.QUEUED: 12_000}
     assert rig.store.client.zcard(drains("")) == 0
 
 

@@ -259,6 +259,7 @@ async def test_all_that_is_due_is_queued_by_one_sweep(rig: Rig) -> None:
 
 async def test_parks_of_single_messages_do_not_pile_up(rig: Rig) -> None:
     """Each message that goes out alone and gets no answer is a park of its own."""
+    rig.configure(breakers={"server_errors": 1000})
     lane = rig.notifications("n-a1b2c3-n681231", map(str, range(250)), on_unknown="hold")
     rig.provider.otherwise = NoAnswer("reset")
     for _ in range(250):
@@ -273,6 +274,7 @@ async def test_a_sweep_that_has_resolved_parks_for_long_leaves_the_rest_to_the_n
 ) -> None:
     monkeypatch.setattr("worker.parks.AT_ONCE", 2)
     monkeypatch.setattr("worker.parks.SECONDS", 0)
+    rig.configure(breakers={"server_errors": 1000})
     lane = rig.campaign(5, on_unknown="hold")
     rig.provider.otherwise = NoAnswer("reset")
     for _ in range(5):
