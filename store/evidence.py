@@ -92,10 +92,14 @@ def _is_proof(record: bytes) -> bool:
 
 def _apply(lane: str, records: Iterable[tuple[int, bytes]]) -> Call[Applied]:
     keys = lane_keys(lane)
-    args: list[Argument] = [keys.outcomes, OUTCOMES_PER_KEY]
+    args: list[Argument] = [OUTCOMES_PER_KEY]
+    thousands: dict[int, None] = {}
     for index, record in records:
         args += (index, record)
-    return script_call("apply_evidence", (keys.meta, keys.counts, keys.codes), args, _applied)
+        thousands[index // OUTCOMES_PER_KEY] = None
+    strings = [f"{keys.outcomes}{thousand}" for thousand in thousands]
+    touched = (keys.meta, keys.counts, keys.codes, *strings)
+    return script_call("apply_evidence", touched, args, _applied)
 
 
 def _applied(reply: Any) -> Applied:
