@@ -83,5 +83,5 @@ def _stop_on_signals(server: uvicorn.Server) -> None:
     def stop(number: int, frame: object) -> None:
         server.should_exit = True
 
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, stop)
