@@ -75,6 +75,11 @@ def find_number_column(columns: Sequence[str], wanted: str | None) -> str:
     )
 
 
+def holds_recipient(cell: str) -> bool:
+    """Whether a cell of the first row is a recipient, so that the row is no header."""
+    return bool(_IS_RECIPIENT.fullmatch(cell))
+
+
 def _sniff_delimiter(stream: Source, start: int) -> str:
     """The delimiter that the first line with text holds most often outside quotes."""
     stream.seek(start)
@@ -88,7 +93,7 @@ def _sniff_delimiter(stream: Source, start: int) -> str:
 
 
 def _check_names(columns: Sequence[str]) -> None:
-    if _IS_RECIPIENT.fullmatch(columns[0]) or any(map(_IS_E164.fullmatch, columns)):
+    if holds_recipient(columns[0]) or any(map(_IS_E164.fullmatch, columns)):
         raise InputError("the file needs a header row: its first row holds a recipient already")
     if "" in columns:
         raise InputError(f"column {columns.index('') + 1} has no name: name it in the header row")

@@ -1,7 +1,7 @@
 """A list of people: one number or user id a line, or a column of a CSV file.
 
-Numbers are read as those of recipients are. What cannot be read is told with its line, and the others
-go on.
+The column is chosen as a launch chooses it, and numbers are read as those of recipients are. A line that
+cannot be read is told with its number, and the others go on.
 """
 
 import codecs
@@ -9,12 +9,11 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
-from producer.csv_header import DELIMITERS, NUMBER_COLUMNS
+from producer.csv_header import DELIMITERS, find_number_column, holds_recipient
 from producer.errors import BadRow, InputError
 from producer.numbers import normalise
-from producer.records import LONGEST_LINE, Record, decode, read_records
+from producer.records import LONGEST_LINE, Position, decode, opened, read_records
 from producer.rejects import Reject
 from producer.rows import USER_ID
 
@@ -31,6 +30,69 @@ class People:
     rejects: list[Reject]
 
 
+@dataclass(frozen=True, slots=True)
+class PeopleFile:
+    """A list of people whose column is known; made by `open`."""
+
+    path: Path
+    column: str | None  # None: the file has no header row
+    _delimiter: str
+    _place: int  # of the column
+    _start: Position  # of the first person
+
+    @classmethod
+    def open(cls, path: Path, column: str | None = None, region: str | None = None) -> "PeopleFile":
+        """Find the column that holds the people; without a header row, the one that holds numbers.
+
+        Raises:
+            InputError: the file cannot be read, or it is not clear which column is meant.
+        """
+        with opened(path) as stream:
+            mark = len(codecs.BOM_UTF8) if stream.read(3) == codecs.BOM_UTF8 else 0
+            stream.seek(mark)
+            first_line = decode(stream.readline(LONGEST_LINE), 1)
+            delimiter = max(DELIMITERS, key=first_line.count)
+            first = next(read_records(stream, delimiter, mark, 0), None)
+            if first is None:
+                raise InputError("the file is empty")
+            cells, _, offset, line = first
+            if isinstance(cells, BadRow):
+                raise InputError(f"the first row cannot be read: {cells.reason}")
+            names = [cell.strip() for cell in cells]
+            place = None if column else _place_without_header(names, region)
+            if place is not None:
+                return cls(path, None, delimiter, place, Position(mark, 0, 0))
+            column = find_number_column(names, column)
+            return cls(path, column, delimiter, names.index(column), Position(offset, line, 0))
+
+    def read(self, region: str | None) -> Iterator[People]:
+        """The people, at most `AT_ONCE` at a time; `region` is the country of national numbers.
+
+        Raises:
+            InputError: the file cannot be read or is not UTF-8.
+        """
+        who, rejects = list[str](), list[Reject]()
+        with opened(self.path) as stream:
+            start = self._start
+            for cells, line, *_ in read_records(stream, self._delimiter, start.offset, start.line):
+                try:
+                    who.append(read_person(self._cell(cells), region))
+                except BadRow as bad:
+                    rejects.append(Reject(line, bad.number, bad.reason))
+                if len(who) + len(rejects) == AT_ONCE:
+                    yield People(who, rejects)
+                    who, rejects = [], []
+        if who or rejects:
+            yield People(who, rejects)
+
+    def _cell(self, cells: list[str] | BadRow) -> str:
+        if isinstance(cells, BadRow):
+            raise cells
+        if self._place >= len(cells) or not cells[self._place].strip():
+            raise BadRow("there is no number in it")
+        return cells[self._place]
+
+
 def read_person(text: str, region: str | None) -> str:
     """Digits of an international number, or a channel's user id as it is; raises BadRow."""
     text = text.strip()
@@ -39,76 +101,26 @@ def read_person(text: str, region: str | None) -> str:
     return normalise(text, region)
 
 
-def read_people(path: Path, region: str | None, column: str | None = None) -> Iterator[People]:
-    """The people of a file, at most `AT_ONCE` at a time.
+def _place_without_header(cells: Sequence[str], region: str | None) -> int | None:
+    """The place of the cell that holds a person; None if the row is a header.
 
-    Args:
-        region: country of national numbers.
-        column: which column holds them; else one with a usual name, else the first.
-
-    Raises:
-        InputError: the file cannot be read, is not UTF-8, or has no such column.
+    Raises InputError when several do: one may hold the customers' numbers in a shop.
     """
+    places = [place for place, cell in enumerate(cells) if _is_person(cell, region)]
+    if not places and len(cells) == 1 and not any(map(str.isalpha, cells[0])):
+        return 0  # a number that is none: its line is told
+    if len(places) > 1:
+        raise InputError(
+            "the file has no header row, and several of its columns hold numbers: add a header row "
+            "and name the column with --number-column"
+        )
+    return places[0] if places else None
+
+
+def _is_person(cell: str, region: str | None) -> bool:
+    if holds_recipient(cell):
+        return True
     try:
-        with path.open("rb") as stream:
-            yield from _chunks(_rows(stream, column), region)
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: there is no such file") from error
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from error
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error
-
-
-def _chunks(rows: Iterator[tuple[str | BadRow, int]], region: str | None) -> Iterator[People]:
-    who, rejects = list[str](), list[Reject]()
-    for cell, line in rows:
-        try:
-            if isinstance(cell, BadRow):
-                raise cell
-            who.append(read_person(cell, region))
-        except BadRow as bad:
-            rejects.append(Reject(line, bad.number, bad.reason))
-        if len(who) + len(rejects) == AT_ONCE:
-            yield People(who, rejects)
-            who, rejects = [], []
-    if who or rejects:
-        yield People(who, rejects)
-
-
-def _rows(stream: BinaryIO, column: str | None) -> Iterator[tuple[str | BadRow, int]]:
-    """The cell of each row that holds the person, and the line it is on."""
-    start = len(codecs.BOM_UTF8) if stream.read(3) == codecs.BOM_UTF8 else 0
-    stream.seek(start)
-    first_line = decode(stream.readline(LONGEST_LINE), 1)
-    delimiter = max(DELIMITERS, key=first_line.count)
-    records = read_records(stream, delimiter, start, 0)
-    first = next(records, None)
-    if first is None:
-        raise InputError("the file is empty")
-    place = _place(first[0], column)
-    if place is None:
-        place = 0
-        yield _cell(first, 0)
-    for record in records:
-        yield _cell(record, place)
-
-
-def _cell(record: Record, place: int) -> tuple[str | BadRow, int]:
-    cells, line = record[0], record[1]
-    if isinstance(cells, BadRow):
-        return cells, line
-    if place >= len(cells) or not cells[place].strip():
-        return BadRow("there is no number in it"), line
-    return cells[place], line
-
-
-def _place(cells: Sequence[str] | BadRow, column: str | None) -> int | None:
-    """The column that holds the people, if the first row is a header; None if it is not."""
-    names = [] if isinstance(cells, BadRow) else [cell.strip() for cell in cells]
-    if column is not None:
-        if column not in names:
-            raise InputError(f'there is no column "{column}" in the first row')
-        return names.index(column)
-    by_name = {name.casefold(): place for place, name in reversed(list(enumerate(names)))}
-    return next((by_name[name] for name in NUMBER_COLUMNS if name in by_name), None)
+        return bool(read_person(cell, region))
+    except BadRow:
+        return False

@@ -3,7 +3,6 @@
 import codecs
 import hashlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,7 +12,7 @@ from producer.chunks import CHUNK_ROWS, Chunk, cut_chunks
 from producer.csv_header import Header, find_number_column, read_header
 from producer.errors import InputError
 from producer.numbers import is_region
-from producer.records import Position, not_utf8, read_records
+from producer.records import Position, not_utf8, opened, read_records
 from producer.rejects import Reject
 from producer.rows import RowPacker
 
@@ -41,7 +40,7 @@ class RecipientFile:
         region = default_region.upper() if default_region else None
         if region and not is_region(region):
             raise InputError(f'"{default_region}" is no region: give two letters such as GB')
-        with _opened(path) as stream:
+        with opened(path) as stream:
             header = read_header(stream)
             if not _has_text(stream, header.offset):
                 raise InputError("the file holds a header and no rows: add a row per recipient")
@@ -60,7 +59,7 @@ class RecipientFile:
         raises InputError naming the first line that is not UTF-8.
         """
         digest, check = hashlib.sha256(), _Utf8Check()
-        with _opened(self.path) as stream:
+        with opened(self.path) as stream:
             for block in iter(partial(stream.read, _BLOCK_BYTES), b""):
                 digest.update(block)
                 check.feed(block)
@@ -69,7 +68,7 @@ class RecipientFile:
 
     def estimated_rows(self) -> int:
         """About how many rows there are, judged by the length of the first; at least 1."""
-        with _opened(self.path) as stream:
+        with opened(self.path) as stream:
             stream.seek(self.header.offset)
             sample = stream.read(_SAMPLE_BYTES)
         rows = sample.count(b"\n") + (not sample.endswith(b"\n"))
@@ -90,7 +89,7 @@ class RecipientFile:
         """
         packer = RowPacker(self.columns, self.number_column, columns, self.default_region)
         start = start or self.start()
-        with _opened(self.path) as stream:
+        with opened(self.path) as stream:
             records = read_records(stream, self.header.delimiter, start.offset, start.line)
             yield from cut_chunks(records, packer, start, size)
 
@@ -108,20 +107,6 @@ class _Utf8Check:
         except UnicodeDecodeError as error:
             raise not_utf8(self._lines + error.object.count(b"\n", 0, error.start) + 1) from error
         self._lines += block.count(b"\n")
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[BinaryIO]:
-    """The open file; its errors name it, in one sentence."""
-    try:
-        with path.open("rb") as stream:
-            yield stream
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: there is no such file") from error
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from error
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error
 
 
 def _has_text(stream: BinaryIO, offset: int) -> bool:

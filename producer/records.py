@@ -11,8 +11,10 @@ reading takes a time in proportion to the size whatever a file holds.
 import csv
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from pathlib import Path
+from typing import BinaryIO, Protocol
 
 from producer.errors import BadRow, InputError
 
@@ -52,6 +54,20 @@ class Position:
 # A record's cells or why it has none, and the line it starts on;
 # then where the next record starts: the number of bytes and of lines before it.
 Record = tuple[list[str] | BadRow, int, int, int]
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """The open file; its errors name it, in one sentence."""
+    try:
+        with path.open("rb") as stream:
+            yield stream
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: there is no such file") from error
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from error
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
 
 
 def read_records(

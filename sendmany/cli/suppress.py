@@ -11,8 +11,9 @@ from config.settings import Settings, load_settings
 from dashboard.export import international
 from dashboard.words import iso, moment
 from producer.errors import InputError
+from producer.people_file import PeopleFile
 from sendmany.cli.options import Json, Region
-from sendmany.cli.people import Column, Numbers, people_in, people_named, these
+from sendmany.cli.people import Column, Numbers, people_in, people_named, read_from, these
 from sendmany.connection import connect
 from sendmany.messages import recipient_of
 from sendmany.output import print_json, say, show
@@ -98,24 +99,28 @@ def import_(
 ) -> None:
     """Do not write to the people in a file. Importing it again changes nothing.
 
-    The number is the first column, or the one with a usual name. Lines that cannot be read are told,
-    and make the exit code 1; the others are in.
+    The column of the numbers is found by its name, as at a launch, and told. Lines that cannot be read
+    are told, and make the exit code 1; the others are in.
 
     Example: `sendmany suppress import unsubscribed.csv --global --region GB`
     """
     settings = load_settings()
     scope = _scope(settings, sub_account, everywhere)
+    region = region or settings.default_region
+    people = PeopleFile.open(file, number_column, region)
     store = connect(settings)
     new = known = rejects = 0
-    for chunk in people_in(file, settings, region, number_column):
+    for chunk in people_in(people, region):
         rejects += len(chunk.rejects)
         for first in range(0, len(chunk.who), AT_ONCE):
             group = [(who, None) for who in chunk.who[first : first + AT_ONCE]]
             done = store.run(suppress(scope, group, Why.IMPORT))
             new, known = new + done.new, known + done.known
     if as_json:
-        print_json({"scope": scope, "new": new, "known": known, "rejects": rejects})
+        figures = {"new": new, "known": known, "rejects": rejects}
+        print_json({"scope": scope, "number_column": people.column, **figures})
     else:
+        show(read_from(people))
         show(f"{these(new)} more will not be written to by {_named(scope)}; {known:,} were known.")
     raise typer.Exit(1 if rejects else 0)
 

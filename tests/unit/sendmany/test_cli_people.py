@@ -119,10 +119,67 @@ def test_the_column_of_a_csv_file_is_found_or_named(desk: Desk, tmp_path: Path) 
     file.write_text("﻿name;Phone;other\nAnn;020 7946 0123;07700 900001\n", encoding="utf-8")
     assert desk.json("suppress", "import", str(file), "--global")["new"] == 1
     named = ("suppress", "import", str(file), "--number-column")
-    assert desk.json(*named, "other") == {"scope": "shop", "new": 1, "known": 0, "rejects": 0}
+    assert desk.json(*named, "other") == {
+        "scope": "shop",
+        "number_column": "other",
+        "new": 1,
+        "known": 0,
+        "rejects": 0,
+    }
     assert desk.json("suppress", "check", "+447700900001")["suppressed"][0]["reason"] == "import"
     missing = desk.run(*named, "mobile")
-    assert str(missing.exception) == f'{file}: there is no column "mobile" in the first row'
+    assert (
+        str(missing.exception)
+        == f'{file}: there is no column "mobile": the columns are name, Phone, other'
+    )
+
+
+IMPORTS = (("suppress", "import"), ("window", "open"))
+
+
+@pytest.mark.parametrize("command", IMPORTS)
+def test_an_import_asks_for_the_column_when_no_name_is_known(
+    desk: Desk, tmp_path: Path, command: tuple[str, str]
+) -> None:
+    file = tmp_path / "members.csv"
+    file.write_text("Member,Reached at\n49301234567,+447700900001\n49301234568,+447700900002\n")
+    found = desk.run(*command, str(file))
+    assert str(found.exception) == (
+        f"{file}: no column is known to hold the phone number: name it with --number-column, "
+        "one of Member, Reached at"
+    )
+    assert desk.count() == 0
+    named = desk.run(*command, str(file), "--number-column", "Reached at")
+    assert 'The numbers are read from the column "Reached at".' in named.stdout
+    assert (
+        desk.json(*command, str(file), "--number-column", "Reached at")["number_column"]
+        == "Reached at"
+    )
+
+
+@pytest.mark.parametrize("command", IMPORTS)
+def test_an_import_writes_to_the_people_and_not_to_the_ids_before_them(
+    desk: Desk, tmp_path: Path, command: tuple[str, str]
+) -> None:
+    file = tmp_path / "members.csv"
+    file.write_text("49301234567;Ann;+447700900001\n49301234568;Bob;+447700900002\n")
+    found = desk.run(*command, str(file))
+    assert "several of its columns hold numbers: add a header row" in str(found.exception)
+    file.write_text("A-17;Ann;+447700900001\nA-18;Bob;+447700900002\n")
+    assert "The file has no header row." in desk.run(*command, str(file)).stdout
+    assert desk.json(*command, str(file))["number_column"] is None
+    if command[0] == "suppress":
+        assert desk.run("suppress", "check", "+447700900001").exit_code == 1
+
+
+def test_a_first_line_that_is_a_broken_number_is_told_and_no_header(
+    desk: Desk, tmp_path: Path
+) -> None:
+    file = tmp_path / "list.txt"
+    file.write_text("+4477\n+447700900001\n")
+    found = desk.run("suppress", "import", str(file))
+    assert "Line 1 (+4477): too short for its country." in found.stderr
+    assert desk.count() == 1
 
 
 @pytest.mark.parametrize(
