@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup demo test chaos bench lint format types imports check lock clean
+.PHONY: setup demo test test-fast test-all chaos bench lint format types imports docs check lock clean
 
 setup: $(STAMP)
 
@@ -50,16 +50,29 @@ types: $(STAMP)
 imports: $(STAMP)
 	$(BIN)/lint-imports
 
+# The site of the documentation, in build/site. Its tools have an environment of their own.
+DOCS := .venv-docs/bin
+DOCS_STAMP := .venv-docs/.installed
+$(DOCS_STAMP): requirements-docs.lock
+	@test -x $(DOCS)/python || $(PYTHON) -m venv .venv-docs >&2
+	@$(DOCS)/python -m pip install --quiet --require-hashes -r requirements-docs.lock >&2
+	@touch $@
+
+docs: $(DOCS_STAMP)
+	@$(DOCS)/zensical build --clean --strict
+
 check: lint types imports test
 
-# Rewrites both locks from pyproject.toml: pinned, with hashes, without addresses, for every platform.
+# Rewrites the locks from pyproject.toml: pinned, with hashes, without addresses, for every platform.
+# `make lock ARGS=--upgrade` takes the newest versions.
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	--no-annotate --no-header --no-emit-index-url --no-emit-find-links
+	--no-annotate --no-header --no-emit-index-url --no-emit-find-links $(ARGS)
 lock:
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet uv
 	$(LOCK) --extra dev --output-file requirements.lock pyproject.toml
 	$(LOCK) --output-file requirements-image.lock pyproject.toml
+	$(LOCK) --group docs --output-file requirements-docs.lock
 
 clean:
-	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-docs build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

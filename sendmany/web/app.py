@@ -9,7 +9,6 @@ their limits themselves, and are taken past all that stands between.
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from importlib.metadata import version
 from typing import Any, Final
 
 from fastapi import FastAPI
@@ -27,6 +26,7 @@ from dashboard.web.status import status_router
 from producer.wake import SendDrain
 from producer.web.campaigns import campaigns_router
 from producer.web.messages import Door, messages_router
+from sendmany import __version__
 from sendmany.web.access import Guard, Tokens, needs
 from sendmany.web.errors import handle_errors
 from sendmany.web.health import health_router
@@ -61,7 +61,7 @@ def create_app(
     store = store or _connect(settings)
     app = FastAPI(
         title="sendmany",
-        version=version("sendmany"),
+        version=__version__,
         description=_DESCRIPTION,
         lifespan=_life_of(store),
         docs_url=None,

@@ -37,6 +37,7 @@ from store.packing import Job
 from store.scripts import load_scripts
 from store.states import BY_STATE, CODED, State
 from tests.conformance import given
+from tests.examples import examples
 
 Entry = list[tuple[State, Job]]
 """Dead jobs with the state that their record has now."""
@@ -399,4 +400,6 @@ def total(held: dict[str, list[Job]]) -> int:
 
 
 TestLaneMachine = LaneMachine.TestCase
-TestLaneMachine.settings = settings(max_examples=30, stateful_step_count=40, deadline=None)
+TestLaneMachine.settings = settings(
+    max_examples=examples(30), stateful_step_count=40, deadline=None
+)

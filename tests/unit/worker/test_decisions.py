@@ -13,6 +13,7 @@ from chatapps.answers import Answered, AnswerItem, NoAnswer, NotSent, Refused
 from config.sections import Policies, Retry
 from store.outcomes import LocalReason, Origin
 from store.packing import Job
+from tests.examples import examples
 from tests.unit.worker.given import answer, item, job, jobs, lane, message_id, named
 from worker.decisions import (
     TAKEN,
@@ -156,7 +157,7 @@ LANES = st.builds(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.lists(SAID, max_size=14), LANES, st.booleans())
 def test_whatever_the_answer_says_every_message_lands_in_exactly_one_list(
     said: list[AnswerItem], of: object, suspect: bool
@@ -167,7 +168,7 @@ def test_whatever_the_answer_says_every_message_lands_in_exactly_one_list(
     assert bool(verdicts.stop or verdicts.account) == bool(verdicts.back)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.lists(SAID, max_size=14), LANES)
 def test_a_message_is_accepted_only_if_everything_said_of_it_says_so(
     said: list[AnswerItem], of: object

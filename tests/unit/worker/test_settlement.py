@@ -20,6 +20,7 @@ from store.outcomes import (
 from store.packing import Job
 from store.purposes import Purpose
 from store.states import OPEN_STATES, State
+from tests.examples import examples
 from tests.unit.worker.given import CAMPAIGN, NOW, flight, job, jobs, lane, tools
 from worker.decisions import Code, Verdicts
 from worker.settlement import settlement_of
@@ -265,7 +266,7 @@ def verdicts_of(fates: list[tuple[str, int, Code]]) -> tuple[list[Job], Verdicts
     return those, verdicts
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(FATES)
 def test_the_figures_always_add_up_to_the_size_of_the_flight(
     fates: list[tuple[str, int, Code]],
@@ -276,7 +277,7 @@ def test_the_figures_always_add_up_to_the_size_of_the_flight(
     settle_batch(CAMPAIGN.id, "b1", len(those), "ann", what)  # holds the counts against the lists
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(FATES)
 def test_every_message_that_is_not_finished_has_one_place_where_it_waits(
     fates: list[tuple[str, int, Code]],
