@@ -65,6 +65,8 @@ class Settings(BaseSettings):
     redis_url: str = Field(default="redis://127.0.0.1:6379/0", repr=False)  # may hold a password
     broker_url: str | None = Field(default=None, repr=False)
     """Celery's broker; the default is `redis_url`."""
+    key_prefix: str = ""
+    """In front of every key, Celery's too, where others use the same database."""
     state_dir: Path = Path(".sendmany")
     """Where `sendmany up` keeps the embedded server's data."""
     sub_accounts: dict[SubAccountId, SubAccount] = {}
@@ -91,6 +93,13 @@ class Settings(BaseSettings):
         if region is None or region.upper() in SUPPORTED_REGIONS:
             return region and region.upper()
         raise ValueError(f"{region!r} is no region: give two letters such as GB")
+
+    @field_validator("key_prefix")
+    @classmethod
+    def _prefix_is_plain(cls, prefix: str) -> str:
+        if re.fullmatch(r"[A-Za-z0-9_.:-]{0,64}", prefix):
+            return prefix
+        raise ValueError("give at most 64 letters, digits and _ . : -, such as 'shop:'")
 
     @model_validator(mode="after")
     def _default_exists(self) -> "Settings":

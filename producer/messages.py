@@ -53,7 +53,8 @@ class Producer:
     def from_settings(cls) -> "Producer":
         """A producer for the configured Redis and broker."""
         settings = load_settings()
-        return cls(Store.connect(settings.redis_url), settings)
+        store = Store.connect(settings.redis_url, key_prefix=settings.key_prefix)
+        return cls(store, settings)
 
     def enqueue(
         self,
@@ -142,7 +143,8 @@ class AsyncProducer:
     def from_settings(cls) -> "AsyncProducer":
         """A producer for the configured Redis and broker."""
         settings = load_settings()
-        return cls(AsyncStore.connect(settings.redis_url), settings)
+        store = AsyncStore.connect(settings.redis_url, key_prefix=settings.key_prefix)
+        return cls(store, settings)
 
     async def enqueue(
         self,

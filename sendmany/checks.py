@@ -15,7 +15,7 @@ from sendmany.probe import probe
 from sendmany.server_checks import look_at_server
 from sendmany.workers import count_dedicated, wait_for_loops
 from store.breakers import Breaker, read_breakers
-from store.calls import Store, command
+from store.calls import Store, ask_server
 from store.errors import StoreError
 from store.holdings import Holdings, holdings
 from store.inbox import InboxFigures, read_inbox_figures
@@ -198,7 +198,7 @@ def limits(account: SubAccount) -> str:
 
 
 def _ask(store: Store, *words: str) -> dict[str, Any]:
-    return store.run(command(*words, parse=_dictionary))
+    return store.run(ask_server(*words, parse=_dictionary))
 
 
 def _dictionary(reply: Any) -> dict[str, Any]:
@@ -209,7 +209,7 @@ def _config_of(store: Store) -> dict[str, str] | None:
     try:
         found = {}
         for name in ("maxmemory-policy", "hash-max-listpack-*"):
-            found.update(store.run(command("CONFIG GET", name, parse=_texts)))
+            found.update(store.run(ask_server("CONFIG GET", name, parse=_texts)))
     except StoreError:
         return None
     return found

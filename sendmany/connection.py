@@ -55,7 +55,7 @@ def prepare_data(settings: Settings) -> None:
 
 def _store(settings: Settings) -> Store:
     try:
-        return Store.connect(settings.redis_url)
+        return Store.connect(settings.redis_url, key_prefix=settings.key_prefix)
     except ValueError as error:
         raise SettingsError(f"redis_url is no address of a Redis server: {error}") from error
 

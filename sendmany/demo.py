@@ -11,6 +11,7 @@ from typing import Any
 from config.celery_app import send_drain
 from producer.campaigns import Launch, Loading, check, run
 from sendmany.audit import Audit, LedgerSummary, compare, read_summary, read_taken
+from sendmany.connection import connect
 from sendmany.demo_files import write_files
 from sendmany.local import SANDBOX_ID, SUB_ACCOUNTS, Local, LocalPlan, Sandbox
 from sendmany.meter import Meter, loading_note, show_sending
@@ -117,7 +118,7 @@ def play(plan: DemoPlan, local: Local, home: Path, on_wait: Wait) -> Figures:
         ProcessError: a process ended by itself, or nothing moves any more.
     """
     launch = write_files(plan.recipients, home, on_wait)
-    store = Store.connect(local.settings().redis_url)
+    store = connect(local.settings())
     try:
         store.load()
         _wait_for_worker(store, local, on_wait)

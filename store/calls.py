@@ -51,7 +51,7 @@ class Call(Generic[T]):
     """One script call or one plain command."""
 
     script: str | None
-    keys: tuple[str, ...]
+    keys: tuple[str, ...]  # as store.keys builds them, without the store's prefix
     args: tuple[Argument, ...]
     parse: Callable[[Any], T]
 
@@ -64,7 +64,13 @@ def script_call(
 
 
 def command(*words: Argument, parse: Callable[[Any], T]) -> Call[T]:
-    """A call of one plain Redis command: reads, and writes that take nothing."""
+    """A call of one plain Redis command on a key: reads, and writes that take nothing."""
+    keys = tuple(word for word in words[1:2] if isinstance(word, str))
+    return Call(None, keys, words, parse)
+
+
+def ask_server(*words: Argument, parse: Callable[[Any], T]) -> Call[T]:
+    """A call of one plain Redis command whose words name no key: INFO, CONFIG GET …"""
     return Call(None, (), words, parse)
 
 
@@ -74,23 +80,33 @@ def hint(name: str, key: str, *words: Argument, parse: Callable[[Any], T]) -> Ca
 
 
 class Store:
-    """Runs calls against Redis and waits for the answer."""
+    """Runs calls against Redis and waits for the answer.
 
-    def __init__(self, client: redis.Redis, scripts: dict[str, Script] | None = None) -> None:
+    Args:
+        key_prefix: is put in front of every key.
+    """
+
+    def __init__(
+        self,
+        client: redis.Redis,
+        scripts: dict[str, Script] | None = None,
+        *,
+        key_prefix: str = "",
+    ) -> None:
         self.client = client
         self._scripts = scripts or load_scripts()
+        self._key_prefix = key_prefix
 
     @classmethod
-    def connect(cls, url: str) -> Store:
+    def connect(cls, url: str, *, key_prefix: str = "") -> Store:
         """Connect lazily; nothing is sent yet."""
-        return cls(
-            redis.Redis.from_url(
-                url,
-                socket_timeout=SOCKET_TIMEOUT,
-                socket_connect_timeout=CONNECT_TIMEOUT,
-                retry=Retry(NoBackoff(), 0),
-            )
+        client = redis.Redis.from_url(
+            url,
+            socket_timeout=SOCKET_TIMEOUT,
+            socket_connect_timeout=CONNECT_TIMEOUT,
+            retry=Retry(NoBackoff(), 0),
         )
+        return cls(client, key_prefix=key_prefix)
 
     def run(self, call: Call[T]) -> T:
         """Send one call and read its answer.
@@ -114,36 +130,45 @@ class Store:
 
     def _send(self, call: Call[Any]) -> Any:
         send: Callable[..., Any] = self.client.execute_command
+        words = _words(call, self._key_prefix)
         if call.script is None:
-            return send(*call.args)
+            return send(*words)
         script = self._scripts[call.script]
         try:
-            return send("EVALSHA", script.sha, *_words(call))
+            return send("EVALSHA", script.sha, *words)
         except NoScriptError:
-            return send("EVAL", script.source, *_words(call))
+            return send("EVAL", script.source, *words)
 
 
 class AsyncStore:
-    """Runs calls against Redis from an event loop."""
+    """Runs calls against Redis from an event loop.
+
+    Args:
+        key_prefix: is put in front of every key.
+    """
 
     def __init__(
-        self, client: redis.asyncio.Redis, scripts: dict[str, Script] | None = None
+        self,
+        client: redis.asyncio.Redis,
+        scripts: dict[str, Script] | None = None,
+        *,
+        key_prefix: str = "",
     ) -> None:
         self.client = client
         self._scripts = scripts or load_scripts()
+        self._key_prefix = key_prefix
 
     @classmethod
-    def connect(cls, url: str, *, max_connections: int = 64) -> AsyncStore:
+    def connect(cls, url: str, *, key_prefix: str = "", max_connections: int = 64) -> AsyncStore:
         """Connect lazily; nothing is sent yet."""
-        return cls(
-            redis.asyncio.Redis.from_url(
-                url,
-                socket_timeout=SOCKET_TIMEOUT,
-                socket_connect_timeout=CONNECT_TIMEOUT,
-                max_connections=max_connections,
-                retry=redis.asyncio.retry.Retry(NoBackoff(), 0),
-            )
+        client = redis.asyncio.Redis.from_url(
+            url,
+            socket_timeout=SOCKET_TIMEOUT,
+            socket_connect_timeout=CONNECT_TIMEOUT,
+            max_connections=max_connections,
+            retry=redis.asyncio.retry.Retry(NoBackoff(), 0),
         )
+        return cls(client, key_prefix=key_prefix)
 
     async def run(self, call: Call[T]) -> T:
         """Send one call and read its answer.
@@ -163,10 +188,11 @@ class AsyncStore:
         """
         pipeline = self.client.pipeline(transaction=False)
         for call in calls:
+            words = _words(call, self._key_prefix)
             if call.script is None:
-                pipeline.execute_command(*call.args)
+                pipeline.execute_command(*words)
             else:
-                pipeline.execute_command("EVALSHA", self._scripts[call.script].sha, *_words(call))
+                pipeline.execute_command("EVALSHA", self._scripts[call.script].sha, *words)
         with translated():
             replies = await pipeline.execute(raise_on_error=False)
             for place, reply in enumerate(replies):
@@ -191,19 +217,25 @@ class AsyncStore:
 
     async def _send(self, call: Call[Any]) -> Any:
         send: Callable[..., Awaitable[Any]] = self.client.execute_command
+        words = _words(call, self._key_prefix)
         if call.script is None:
-            return await send(*call.args)
+            return await send(*words)
         script = self._scripts[call.script]
         try:
-            return await send("EVALSHA", script.sha, *_words(call))
+            return await send("EVALSHA", script.sha, *words)
         except NoScriptError:
-            return await send("EVAL", script.source, *_words(call))
+            return await send("EVAL", script.source, *words)
 
 
-def _words(call: Call[Any]) -> tuple[Argument, ...]:
-    """What follows the script, named or whole. It is sent whole where the server does not know it: were
-    it loaded first and named again, somebody might flush it in between."""
-    return (len(call.keys), *call.keys, *call.args)
+def _words(call: Call[Any], prefix: str) -> tuple[Argument, ...]:
+    """A plain command; or what follows a script, named or whole. It is sent whole where the server does
+    not know it: were it loaded first and named again, it might be flushed in between."""
+    if call.script is None:
+        if prefix and call.keys:
+            return (call.args[0], prefix + call.keys[0], *call.args[2:])
+        return call.args
+    keys = [prefix + key for key in call.keys] if prefix else call.keys
+    return (len(keys), *keys, *call.args)
 
 
 @contextmanager

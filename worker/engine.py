@@ -152,7 +152,9 @@ class Engine:
         codecs.lookup("idna")
         tools = Tools(
             store=AsyncStore.connect(
-                self._settings.redis_url, max_connections=in_air + SPARE_CONNECTIONS
+                self._settings.redis_url,
+                key_prefix=self._settings.key_prefix,
+                max_connections=in_air + SPARE_CONNECTIONS,
             ),
             client=TimedProvider(client, meters, time.monotonic),
             settings=self._settings,

@@ -156,9 +156,14 @@ def _hand_over() -> bool:
     return True
 
 
+def _connect() -> Store:
+    settings = load_settings()
+    return Store.connect(settings.redis_url, key_prefix=settings.key_prefix)
+
+
 def _needs_drain() -> bool:
     """Whether no drain task is on its way that has not started yet."""
-    store = Store.connect(load_settings().redis_url)
+    store = _connect()
     try:
         return store.run(wake_drain(MANY))
     finally:
@@ -167,7 +172,7 @@ def _needs_drain() -> bool:
 
 def _prepare_data() -> bool:
     """Bring the data to the layout of this program; False while Redis is away."""
-    store = Store.connect(load_settings().redis_url)
+    store = _connect()
     try:
         prepare(store, log.info)
     except StoreUnavailable as error:

@@ -47,7 +47,7 @@ def _receive(settings: Settings, host: str, port: int) -> None:
     """Until SIGTERM or SIGINT. Prints `{"listening": "http://…"}` once it listens."""
     secrets = settings.webhooks.secrets()
     try:
-        store = AsyncStore.connect(settings.redis_url)
+        store = AsyncStore.connect(settings.redis_url, key_prefix=settings.key_prefix)
     except ValueError as error:
         raise SettingsError(f"redis_url is no address of a Redis server: {error}") from error
     prepare_data(settings)

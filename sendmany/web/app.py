@@ -144,6 +144,8 @@ def _connect(settings: Settings) -> AsyncStore:
     """Nothing is sent yet: the process starts though Redis is away, and says so in `/readyz`."""
     connections = settings.web.max_requests + settings.web.max_streams + 16
     try:
-        return AsyncStore.connect(settings.redis_url, max_connections=connections)
+        return AsyncStore.connect(
+            settings.redis_url, key_prefix=settings.key_prefix, max_connections=connections
+        )
     except ValueError as error:
         raise SettingsError(f"redis_url is no address of a Redis server: {error}") from error

@@ -276,3 +276,15 @@ def test_a_state_directory_that_cannot_be_read_is_named(
     monkeypatch.setattr(Path, "open", refuse)
     assert "The state directory .sendmany cannot be read: Permission denied." in _error(load)
     assert load(REDIS_URL="redis://192.0.2.1").redis_url == "redis://192.0.2.1"
+
+
+@pytest.mark.parametrize("prefix", ["shop", "shop:", "a.b-c_d:1:"])
+def test_a_key_prefix_is_taken_as_it_stands(load: Load, prefix: str) -> None:
+    assert load(KEY_PREFIX=prefix).key_prefix == prefix
+
+
+@pytest.mark.parametrize("prefix", ["{shop}", "shop *", "ß:", "x" * 65])
+def test_a_key_prefix_that_would_move_keys_to_another_shard_is_refused(
+    load: Load, prefix: str
+) -> None:
+    assert "key_prefix: Value error, give at most 64 letters" in _error(load, KEY_PREFIX=prefix)
