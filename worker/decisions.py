@@ -21,6 +21,8 @@ TURNED_AWAY = frozenset({"rejected", "failed", "error", "undelivered"})
 
 Code = tuple[Origin, int]
 NO_CODE: Code = (Origin.NONE, 0)
+SENT_TOO_SOON: Code = (Origin.API, 1400)
+"""Its sender has just sent this message, the provider says (provider docs, error codes)."""
 FORBIDDEN = 403
 """HTTP status: the key is known, and what was asked for is not allowed."""
 TEMPLATE_BEING_DELETED = 409
@@ -39,7 +41,9 @@ class Verdicts:
         default_factory=list
     )  # unknown at once, by on_server_error
     failed: list[tuple[Job, Code]] = field(default_factory=list)  # given up, kept for a word
-    proven: list[Job] = field(default_factory=list)  # not posted: evidence says it was accepted
+    proven: list[Job] = field(
+        default_factory=list
+    )  # an earlier attempt was accepted: by evidence, or by the refusal of this one
     skipped: list[tuple[Job, Code]] = field(default_factory=list)  # must not go out; not posted
     back: list[Job] = field(default_factory=list)  # proven not processed: no attempt is used up
     stop: list[str] = field(default_factory=list)  # why the lane must stop; empty = go on
@@ -109,6 +113,16 @@ def _all_taken(answer: BatchAnswer, jobs: Sequence[tuple[Job, str]]) -> bool:
     if [message_id for _, message_id in jobs] != [item.client_message_id for item in items]:
         return False
     return {item.status.state for item in items} <= TAKEN
+
+
+def judge_alone(job: Job, refused: Refused, lane: Lane) -> Verdicts:
+    """The request was refused for its one message."""
+    verdicts = Verdicts()
+    if refused.code == SENT_TOO_SOON[1]:
+        _judge_refusal(verdicts, job, refused.code, lane)
+    else:
+        verdicts.rejected.append((job, request_code(refused)))
+    return verdicts
 
 
 def judge_server_error(jobs: Sequence[Job], status: int, code: int | None, lane: Lane) -> Verdicts:
@@ -260,6 +274,9 @@ def request_code(result: object) -> Code:
 
 def _judge_refusal(verdicts: Verdicts, job: Job, code: int | None, lane: Lane) -> None:
     known: Code = (Origin.API, code or 0)
+    if known == SENT_TOO_SOON and job.doubt:  # the attempt in doubt is the one that got in
+        verdicts.proven.append(job)
+        return
     match classify_item(code):
         case CodeClass.TRANSIENT if lane.on_server_error == "hold":
             verdicts.held.append((job, known))

@@ -24,6 +24,7 @@ from store.packing import Job
 from worker.alike import Alike
 from worker.breakers import Breakers
 from worker.decisions import (
+    SENT_TOO_SOON,
     Code,
     Concern,
     Verdicts,
@@ -31,6 +32,7 @@ from worker.decisions import (
     explain_alike,
     explain_refusal,
     is_server_error,
+    judge_alone,
     judge_answer,
     judge_server_error,
     judge_stop,
@@ -227,7 +229,7 @@ class Delivery:
             case _ if len(jobs) > 1:
                 return await self._send_halves(part)
             case _:
-                return Verdicts(rejected=[(jobs[0], request_code(refused))])
+                return _with_trail(part, judge_alone(jobs[0], refused, lane))
 
     async def _tell_breakers(self, part: Part, refused: Refused) -> Concern:
         """What a refused request concerns; a server error has been told at once."""
@@ -299,6 +301,7 @@ def _with_trail(part: Part, verdicts: Verdicts) -> Verdicts:
     """Note the attempts that failed, so that they are not forgotten when a later one succeeds."""
     for failed in (verdicts.retry, verdicts.doubtful, verdicts.held):
         part.flight.note_trail(failed)
+    part.flight.note_trail((job, SENT_TOO_SOON) for job in verdicts.proven)
     return verdicts
 
 

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from chatapps.answers import NoAnswer, Refused
+from chatapps.answers import NoAnswer, Refused, Result
 from chatapps.client import ChatAppsClient, open_client
 from store.calls import command
 from store.dead import Word, settle_dead
@@ -17,10 +17,16 @@ from store.outcomes import LocalReason
 from store.states import State
 from store.waiting import now_ms
 from tests.integration.chatapps.test_client_and_bad_servers import server_of
-from tests.integration.worker.rig import Rig, account
+from tests.integration.worker.rig import Rig, Step, account, refuses, taken
 
 LANE = "n-a1b2c3-u681231"
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: "
+
+
+@pytest.fixture(autouse=True)
+def no_breaker(rig: Rig) -> None:
+    """What is held up by breakers is tested elsewhere."""
+    rig.configure(breakers={"server_errors": 1000})
 
 
 @asynccontextmanager
@@ -61,7 +67,9 @@ async def test_who_never_answers_sees_a_notification_three_times_at_most_and_far
     lane = rig.notifications(LANE, ["Your code is 402 918"], on_unknown="resend")
     waits = []
     async with provider_that_says(rig, answer) as took:
-        while State.QUEUED in rig.counts(lane):
+        for _ in range(6):
+            if State.QUEUED not in rig.counts(lane):
+                break
             await rig.deliver(lane)
             waits.append(seconds_left(rig, lane))
             await rig.sweep()
@@ -87,6 +95,24 @@ async def test_a_campaign_that_nobody_answers_holds_and_is_sent_once(rig: Rig) -
     assert rig.counts(lane) == {State.UNKNOWN: 2}
 
 
+async def test_what_a_dead_worker_had_posted_is_in_doubt_for_a_minute_too(rig: Rig) -> None:
+    lane = rig.campaign(1, on_unknown="resend")
+    flight = await rig.claim(lane)
+    rig.store.run(
+        mark_posting(lane, flight.batch, owner=rig.owner, request=1, messages=1, lease_ms=60_000)
+    )
+    lease_is_over(rig, lane)
+    await rig.sweep()
+    assert rig.counts(lane) == {State.PARKED: 1}
+    assert 64 <= seconds_left(rig, lane) <= 68
+
+
+def lease_is_over(rig: Rig, lane: str) -> None:
+    key, now = lane_keys(lane).flights, rig.store.run(now_ms())
+    for member in rig.store.run(command("ZRANGE", key, 0, -1, parse=list)):
+        rig.store.run(command("ZADD", key, now - 1, member, parse=int))
+
+
 async def test_server_errors_do_not_use_up_the_resends_of_doubt(rig: Rig) -> None:
     rig.resend_at_once()
     lane = rig.campaign(2, on_unknown="resend")
@@ -97,6 +123,70 @@ async def test_server_errors_do_not_use_up_the_resends_of_doubt(rig: Rig) -> Non
         await rig.sweep()
     assert [post.attempts for post in rig.provider.posts] == [{n} for n in range(1, 8)]
     assert rig.counts(lane) == {State.ACCEPTED: 2}
+
+
+TOO_SOON = 1400
+
+
+@pytest.mark.parametrize(
+    "again",
+    [refuses({0: TOO_SOON, 1: TOO_SOON}), Refused(400, TOO_SOON)],
+    ids=["each message", "the request"],
+)
+@pytest.mark.parametrize("first", [NoAnswer("cut off"), Refused(500)])
+async def test_who_says_too_soon_after_a_doubtful_attempt_has_had_the_message(
+    rig: Rig, first: Result, again: Step
+) -> None:
+    rig.resend_at_once()
+    lane = rig.campaign(2, on_unknown="resend")
+    rig.provider.steps, rig.provider.otherwise = [first], again
+    await rig.deliver(lane)
+    await rig.sweep()
+    if State.QUEUED in rig.counts(lane):
+        await rig.deliver(lane)
+    assert rig.counts(lane) == {State.ACCEPTED: 2}
+    found = rig.message(lane, 1)
+    assert found.outcome is not None
+    assert (found.outcome.attempts, found.outcome.code) == (1, 0)
+    assert [entry.split(" ")[:3] for entry in found.trail][1] == ["2", "api", f"{TOO_SOON}"]
+    assert rig.dead(lane) == []
+
+
+async def test_what_a_dead_worker_had_posted_and_is_too_soon_was_accepted(rig: Rig) -> None:
+    rig.resend_at_once()
+    lane = rig.campaign(1, on_unknown="resend")
+    flight = await rig.claim(lane)
+    rig.store.run(
+        mark_posting(lane, flight.batch, owner=rig.owner, request=1, messages=1, lease_ms=60_000)
+    )
+    rig.due(lane)
+    await rig.sweep()
+    await rig.sweep()
+    rig.provider.otherwise = refuses({0: TOO_SOON})
+    await rig.deliver(lane)
+    assert rig.counts(lane) == {State.ACCEPTED: 1}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [refuses({0: TOO_SOON}), Refused(400, TOO_SOON), Refused(422, TOO_SOON)],
+    ids=["the message", "the request", "the request, 422"],
+)
+async def test_too_soon_without_a_doubt_delays_that_message_and_no_other(
+    rig: Rig, said: Step
+) -> None:
+    rig.configure(retry={"max_attempts": 3})
+    lane, other = rig.campaign(1), rig.campaign(1, "Other")
+    rig.provider.otherwise = said
+    for _ in range(3):
+        await rig.deliver(lane)
+        rig.due(lane)
+        await rig.sweep()
+    assert rig.counts(lane) == {State.FAILED: 1}
+    assert len(rig.provider.posts) == 3
+    rig.provider.otherwise = taken
+    await rig.deliver_with_permits(other)
+    assert rig.counts(other) == {State.ACCEPTED: 1}
 
 
 async def test_without_resends_doubt_is_unknown_though_the_lane_resends(rig: Rig) -> None:
@@ -136,7 +226,7 @@ async def test_what_an_operator_sends_again_is_sent_once_more_and_not_by_itself(
     lane = rig.campaign(1, on_unknown="resend")
     rig.provider.otherwise = NoAnswer("reset")
     for sent in (2, 3, 4):
-        while State.QUEUED in rig.counts(lane):
+        while State.QUEUED in rig.counts(lane) and len(rig.provider.posts) < sent:
             await rig.deliver(lane)
             await rig.sweep()
         assert len(rig.provider.posts) == sent
