@@ -41,14 +41,15 @@
     sm:{drains}:<served>:wake    list    wake_drain                      such a loop takes it
     sm:sweep                     string  one sweeper at a time           its lease
     sm:swept                     hash    note_sweep                      never
-    sm:{inbox}                   stream  add_to_inbox                    acknowledge_inbox
-    sm:{inbox}:aside             stream  keep_aside                      newer ones
-    sm:{inbox}:figures           hash    acknowledge_inbox               -
-    sm:{people}:suppressed:<scope> hash  suppress                        unsuppress
-    sm:{people}:lifted:<scope>   zset    unsuppress                      7 days, a later release
-    sm:{people}:windows:<sub-account>:<channel> zset  open_windows       forget_windows
-    sm:{people}:replies          hash    open_windows                    -
-    sm:{people}:unmarketed:<sub-account>:<0|1> set  screen_people                  7 to 14 days
+    sm:inboxes                   zset    take_inbox: number of an inbox → end of lease  -
+    sm:{inbox-<n>}               stream  add_to_inbox                    acknowledge_inbox
+    sm:{inbox-<n>}:figures       hash    acknowledge_inbox               -
+    sm:aside                     stream  keep_aside                      newer ones
+    sm:people                    hash    note_people: what there is of a scope → when  -
+    sm:{people-<scope>-<shard>}:suppressed          hash  suppress       unsuppress
+    sm:{people-<scope>-<shard>}:lifted              zset  unsuppress     7 days, a later release
+    sm:{people-<sub-account>-<shard>}:windows:<channel>  zset  open_windows  forget_windows
+    sm:{people-<sub-account>-<shard>}:unmarketed:<0|1>   set   screen_people  7 to 14 days
     sm:templates:<sub-account>   string  worker: category of each template  the next one
     sm:templates:<sub-account>:asked string  worker: whose turn it was to ask  15 minutes
     sm:{tokens}                  hash    add_token                       revoke_token
@@ -59,13 +60,18 @@
 
 `{family}` is the hash tag: all keys of a lane live on one shard, so that one script can touch them.
 A campaign is a family of its own (`rest` is empty); the notification lanes of one sub-account share
-one, so that idempotency keys reach over midnight and priorities.
+one, so that idempotency keys reach over midnight and priorities. What is known of people lies in
+shards by sub-account and person, what is posted to us in an inbox for each receiving process: a script
+touches one slot of a cluster, and these do not all lie on one.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
+PEOPLE_SHARDS = 5
+"""Shards of what is known of the people of a sub-account. Another number takes a step of
+store.migrations."""
 OUTCOMES_PER_KEY = 1000
 """Messages whose records share one string."""
 
@@ -81,10 +87,9 @@ DRAINS = "sm:{drains}"
 CALLING = "sm:{drains}:calling"
 SWEEP = "sm:sweep"
 SWEPT = "sm:swept"
-INBOX = "sm:{inbox}"
-ASIDE = "sm:{inbox}:aside"
-FIGURES = "sm:{inbox}:figures"
-REPLIES = "sm:{people}:replies"
+INBOXES = "sm:inboxes"
+ASIDE = "sm:aside"
+PEOPLE = "sm:people"
 TOKENS = "sm:{tokens}"
 TOKENS_USED = "sm:{tokens}:used"
 METRICS = "sm:{metrics}"
@@ -122,24 +127,41 @@ def flushed(process: str) -> str:
     return f"{METRICS}:flushed:{process}"
 
 
-def suppressed(scope: str) -> str:
+def inbox(number: int) -> str:
+    """What a receiving process has been posted."""
+    return f"sm:{{inbox-{number}}}"
+
+
+def inbox_figures(number: int) -> str:
+    """What has come by this inbox."""
+    return f"{inbox(number)}:figures"
+
+
+def shard_of(person: str | bytes) -> int:
+    """Where what is known of a person lies: by the last digit of the number, or the last letter of an
+    id."""
+    last = (person.encode() if isinstance(person, str) else person)[-1:]
+    return (ord(last) + 2) % PEOPLE_SHARDS if last else 0
+
+
+def suppressed(scope: str, shard: int) -> str:
     """Who must not be written to: by a sub-account, or (`*`) by any."""
-    return f"sm:{{people}}:suppressed:{scope}"
+    return f"sm:{{people-{scope}-{shard}}}:suppressed"
 
 
-def lifted(scope: str) -> str:
+def lifted(scope: str, shard: int) -> str:
     """Who has been released from that, and when."""
-    return f"sm:{{people}}:lifted:{scope}"
+    return f"sm:{{people-{scope}-{shard}}}:lifted"
 
 
-def windows(sub_account: str, channel: str) -> str:
+def windows(sub_account: str, channel: str, shard: int) -> str:
     """Until when the service window of each person is open."""
-    return f"sm:{{people}}:windows:{sub_account}:{channel}"
+    return f"sm:{{people-{sub_account}-{shard}}}:windows:{channel}"
 
 
-def unmarketed(sub_account: str) -> tuple[str, str]:
+def unmarketed(sub_account: str, shard: int) -> tuple[str, str]:
     """People whose last message was not marketing, by even and odd periods."""
-    base = f"sm:{{people}}:unmarketed:{sub_account}"
+    base = f"sm:{{people-{sub_account}-{shard}}}:unmarketed"
     return f"{base}:0", f"{base}:1"
 
 

@@ -11,14 +11,16 @@ from redis.crc import key_slot
 from store.calls import Store
 from store.keys import (
     CALLING,
-    REPLIES,
+    PEOPLE_SHARDS,
     LaneKeys,
     drains,
     lane_keys,
     lifted,
     limiter,
     permit,
+    shard_of,
     suppressed,
+    unmarketed,
     wake_list,
     windows,
 )
@@ -80,13 +82,25 @@ def test_any_name_makes_a_lane_id_that_can_travel(store: Store, name: str) -> No
     assert not lane.startswith("n-")
 
 
-def test_all_that_is_known_of_people_is_on_one_shard_so_that_one_call_can_screen_a_batch() -> None:
+@pytest.mark.parametrize("shard", range(PEOPLE_SHARDS))
+def test_all_that_a_sub_account_knows_of_people_of_a_shard_is_in_one_slot(shard: int) -> None:
     keys = [
-        suppressed("*"),
-        suppressed("shop"),
-        lifted("shop"),
-        windows("shop", "whatsapp"),
-        REPLIES,
+        suppressed("shop", shard),
+        lifted("shop", shard),
+        windows("shop", "whatsapp", shard),
+        *unmarketed("shop", shard),
     ]
     assert len(set(keys)) == len(keys)
     assert len({key_slot(key.encode()) for key in keys}) == 1
+
+
+def test_people_are_spread_evenly_by_the_last_digit_and_ids_by_their_last_letter() -> None:
+    shards = [shard_of(f"44770090000{digit}") for digit in range(10)]
+    assert sorted(shards) == sorted([*range(PEOPLE_SHARDS)] * (10 // PEOPLE_SHARDS))
+    assert {shard_of(f"GB.{letter}") for letter in "abcdefghij"} == {*range(PEOPLE_SHARDS)}
+    assert shard_of("") == 0
+
+
+@pytest.mark.parametrize("who", ["447700900001", "GB.1349Z", "ünï-é", ""])
+def test_a_name_in_bytes_lies_where_it_lies_as_text(who: str) -> None:
+    assert shard_of(who) == shard_of(who.encode())
