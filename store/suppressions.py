@@ -130,7 +130,7 @@ def suppress(
         )
 
     calls = [of_shard(shard, some) for shard, some in by_shard(wishes)]
-    begin = note_people(suppressed_of(scope), parse=lambda _: Suppressed())
+    begin = note_people(suppressed_of(scope), 1, parse=lambda _: Suppressed())
     return in_turn([begin, *calls], lambda found: sum(found, Suppressed()))
 
 
