@@ -9,13 +9,13 @@ nobody is told that a message that is stored were not.
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 import structlog
 
 from config.settings import Settings
-from producer.items import Enqueued, Item, pack_item
+from producer.items import NO_TEMPLATES, Enqueued, Item, pack_item
 from producer.policies import notification_policies
 from producer.wake import SendDrain
 from store.drains import wake_drain
@@ -24,7 +24,9 @@ from store.intake import NewMessage, Taken, enqueue_messages
 from store.lanes import Priority, announce
 from store.opening import notification_lane, opened_notifications
 from store.plans import Plan, ask
+from store.purposes import Purpose
 from store.schema import read_schema
+from store.templates import Registry, read_registry
 from store.waiting import now_ms
 
 log = structlog.get_logger(__name__)
@@ -33,6 +35,9 @@ AT_ONCE = 500
 """Messages that go to the store in one call …"""
 BYTES_AT_ONCE = 2 * 1024 * 1024
 """… and their bytes, roughly: a lane is locked for others meanwhile."""
+
+
+REGISTRY_KEPT = timedelta(minutes=1)
 
 
 class Order(NamedTuple):
@@ -56,6 +61,7 @@ class Counter:
     send_drain: SendDrain
     clock: Callable[[], datetime]
     opened: dict[str, int] = field(default_factory=dict)  # lane → what it had come to
+    registries: dict[str, tuple[datetime, Registry]] = field(default_factory=dict)
 
     def enqueue(
         self, items: Iterable[Item], account: str, priority: Priority
@@ -63,21 +69,32 @@ class Counter:
         """Check everything, then store it group by group.
 
         Raises:
-            MessageError, BadTiming: an item is not in order; nothing is stored.
+            MessageError, BadTiming, BadPurpose: an item is not in order; nothing is stored.
             StoreRefused: today's lane was cancelled; groups before this one are stored.
             StoreError: groups before this one are stored.
         """
-        packed = yield from self.pack(items)
+        packed = yield from self.pack(items, account)
         answers: list[Enqueued] = []
         for group in groups(packed):
             answers += yield from self.put(group, account, priority)
         return answers
 
-    def pack(self, items: Iterable[Item]) -> Plan[list[NewMessage]]:
+    def pack(self, items: Iterable[Item], account: str) -> Plan[list[NewMessage]]:
         """Check everything; where times are given, by Redis' clock."""
         items = list(items)
         now = (yield from ask(now_ms())) if any(item.timed for item in items) else 0
-        return [pack_item(item, now) for item in items]
+        claimed = any(item.purpose is Purpose.AUTHENTICATION for item in items)
+        registry = (yield from self.registry(account)) if claimed else NO_TEMPLATES
+        return [pack_item(item, now, registry) for item in items]
+
+    def registry(self, account: str) -> Plan[Registry]:
+        """The registered templates of a sub-account, as they were within the last minute."""
+        now = self.clock()
+        read_at, registry = self.registries.get(account, (None, NO_TEMPLATES))
+        if read_at is None or now - read_at >= REGISTRY_KEPT:
+            registry = yield from ask(read_registry(account))
+            self.registries[account] = now, registry
+        return registry
 
     def put_each(self, orders: Sequence[Order]) -> Plan[list[Enqueued | StoreError]]:
         """Store messages of several lanes; those that are not known to be stored have the error.
