@@ -40,7 +40,14 @@ from store.inbox import acknowledge, add_to_inbox, keep_aside, read_inbox, recla
 from store.intake import Place, enqueue_messages, enqueue_rows
 from store.keys import inbox, shard_of, suppressed, windows
 from store.lanes import Priority, announce, finish_loading, move_lane
-from store.limits import Limits, acquire_permits, block_sender, return_permits
+from store.limits import (
+    Limits,
+    acquire_permits,
+    begin_request,
+    block_sender,
+    note_ended,
+    return_permits,
+)
 from store.metrics import flush_metrics
 from store.opening import open_campaign
 from store.retention import expire_step
@@ -90,6 +97,8 @@ NOT_TWICE_THE_SAME = {
     "read_inbox_figures": "reads",
     "screen_people": "reads",
     "find_token": "reads",
+    "find_unmarketed": "reads",
+    "widen_records": "a step of a migration, repeated in tests/conformance/widen_records.py",
     "take_inbox": "a process that hears nothing takes another one; the first is free in a minute",
     "list_tokens": "reads",
 }
@@ -378,6 +387,17 @@ def _(store: Store) -> AnyCall:
 def _(store: Store) -> AnyCall:
     store.run(suppress("shop", [("447700900001", 1000)], Why.REPLY))
     return release("shop", [("447700900001", 2000), ("447700900006", 2000)], replied=True)
+
+
+@case("begin_request", "of a batch")
+def _(store: Store) -> AnyCall:
+    return begin_request("shop", LIMITS, 1, op="a", urgent=False)
+
+
+@case("note_ended", "without an answer")
+def _(store: Store) -> AnyCall:
+    store.run(begin_request("shop", LIMITS, 1, op="a", urgent=False))
+    return note_ended("shop", "-a:1")
 
 
 @case("note_people", "somebody is suppressed")
