@@ -7,8 +7,11 @@ import redis
 from redis.crc import key_slot
 
 from store.calls import Call, Store
+from store.keys import row_of
 
 USER = "declared"
+OLD = ("sm:{people}:", "sm:{inbox}")
+"""Keys of layout 1, which a step of store.migrations reads."""
 GLOB = re.compile(r"[*?\[\]\\]")
 
 
@@ -28,6 +31,9 @@ class DeclaredKeysStore(Store):
 
     def _send(self, call: Call[Any]) -> Any:
         assert len({key_slot(key.encode()) for key in call.keys}) <= 1, (call.script, call.keys)
+        for key in call.keys:
+            is_known = row_of(key) or "*" in key or key.startswith(OLD)
+            assert is_known, f"{key} is not in store.keys.TABLE"
         if call.script is None:
             return super()._send(call)
         keys = [f"~{GLOB.sub(lambda sign: chr(92) + sign[0], key)}" for key in call.keys]
