@@ -90,6 +90,19 @@ def first(call: Call[K], then: Callable[[K], T | Call[T]]) -> Call[T]:
     return Call(call.script, call.keys, call.args, parse)
 
 
+def in_turn(calls: Sequence[Call[K]], combine: Callable[[list[K]], T]) -> Call[T]:
+    """Calls that follow each other, as one: they touch several slots."""
+
+    def step(at: int, answers: list[K]) -> Call[T] | T:
+        if at == len(calls):
+            return combine(answers)
+        return first(calls[at], lambda answer: step(at + 1, [*answers, answer]))
+
+    begun = step(0, [])
+    assert isinstance(begun, Call), "there is at least one"
+    return begun
+
+
 def hint(name: str, key: str, *words: Argument, parse: Callable[[Any], T]) -> Call[T]:
     """A small write that no count depends on; it is done where memory is full, too."""
     return script_call("write_hint", (key,), (name, *words), parse)
