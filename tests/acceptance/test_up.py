@@ -97,6 +97,7 @@ def test_a_campaign_goes_on_where_it_was_when_everything_was_stopped(home: Path)
     assert {row["state"] for row in rows} == {"accepted"}
 
 
+@pytest.mark.timing
 def test_pause_resume_and_cancel_take_effect_within_a_second(town: Path, store: Store) -> None:
     lane = shown(sendmany(town, "campaign", "launch", *CAMPAIGN, "--json"))["id"]
     assert moved(town, "pause")
