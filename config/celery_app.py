@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 
 from celery import Celery
-from celery.signals import worker_shutting_down
+from celery.signals import worker_init, worker_shutting_down
 from kombu import Exchange, Queue
 from kombu.exceptions import OperationalError
 
@@ -24,7 +24,8 @@ SWEEP_TASK = "sendmany.sweep"
 ENQUEUE_TASK = "sendmany.enqueue"
 ENQUEUE_QUEUE = "sendmany.enqueue"
 """Messages that other Celery applications hand in; every worker takes them."""
-
+UNACKED_SECONDS = 300
+"""After so long a task whose worker is gone is given to another one; the longest takes some ten."""
 TASK_MODULES = ["worker.tasks", "sendmany.celery_door"]
 """What workers load; by name, since none of them is to be imported here."""
 
@@ -45,7 +46,6 @@ def own_queue(settings: Settings) -> str:
 
 def celery_settings(settings: Settings) -> dict[str, Any]:
     """Celery's own settings, each for a reason that a failure taught."""
-    hard_limit = settings.worker.slice_seconds + 2 * settings.http.deadline + 60
     return {
         "task_default_queue": own_queue(settings),
         "task_queues": [_queue(own_queue(settings)), _queue(ENQUEUE_QUEUE)],
@@ -65,7 +65,6 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
         "broker_channel_error_retry": True,
         "worker_cancel_long_running_tasks_on_connection_loss": False,
         "worker_consumer": "worker.consumer:SteadyConsumer",
-        "worker_soft_shutdown_timeout": settings.http.deadline + 10,
         # Another Celery application may use the same database. Messages that are not acknowledged lie in
         # keys of our own, or each would give back the other's by its own visibility timeout, and both
         # would run twice; and what is broadcast (`celery control shutdown`) is not meant for both.
@@ -77,7 +76,7 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
             "unacked_key": f"{QUEUE}.unacked",
             "unacked_index_key": f"{QUEUE}.unacked_index",
             "unacked_mutex_key": f"{QUEUE}.unacked_mutex",
-            "visibility_timeout": 2 * hard_limit + 60,
+            "visibility_timeout": UNACKED_SECONDS,
             "unacked_restore_interval": 5,
             "unacked_restore_throttle": 1,
             "socket_timeout": 15,
@@ -86,6 +85,15 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
             "health_check_interval": 10,
         },
     }
+
+
+def when_started(call: Callable[[], None]) -> None:
+    """Have `call` called once the worker of this process has read its command line."""
+
+    def tell(**_: Any) -> None:
+        call()
+
+    worker_init.connect(tell, weak=False)
 
 
 def when_told_to_stop(note: Callable[[str], None]) -> None:

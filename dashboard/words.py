@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from chatapps.codes import meaning
 from chatapps.receipt_codes import receipt_code
-from store.breakers import BULK, SERVER, Breaker
+from store.breakers import BULK, SERVER, STALL, Breaker
 from store.lanes import Lane, LaneStatus
 from store.outcomes import Doubt, LocalReason, Origin
 from store.reports import LaneReport
@@ -34,6 +34,10 @@ _LOCAL = {
     LocalReason.WINDOW: "the person has not written for a day, and it is no template",
     LocalReason.EXPIRED: "its time was over before it could go out",
     LocalReason.BREAKER: "its template was held up, since the provider refuses it",
+    LocalReason.TIMEOUT: "no answer came in time",
+    LocalReason.CONNECTION_LOST: "the connection broke before an answer came (reset, or closed)",
+    LocalReason.TLS_FAILED: "the encryption (TLS) of the connection broke before an answer came",
+    LocalReason.CUT_OFF: "the answer began, and was cut off",
 }
 _STATUS = {
     LaneStatus.LOADING: "The recipients are being read; nothing is sent before the file is in.",
@@ -83,6 +87,8 @@ def explain_code(origin: Origin, code: int) -> str:
         case Origin.NONE:
             return ""
         case Origin.HTTP:
+            if code < 300:
+                return f"HTTP {code} came, but no result that can be read"
             return f"the provider answered with HTTP status {code}"
         case Origin.LOCAL:
             return _LOCAL.get(LocalReason(code), "") if code in set(LocalReason) else ""
@@ -195,6 +201,9 @@ def explain_breaker(breaker: Breaker) -> str:
         what = f"what uses the template {name} ({language}) is not sent"
     elif breaker.scope == BULK:
         what = f"everything of {breaker.sub_account} with priority bulk is held up"
+    elif breaker.scope == STALL:
+        what = f"{breaker.sub_account} only probes, since the provider gives no answers,"
+        return f"{what} since {clock(breaker.opened_at)}: {breaker.reason}. {_how_it_ends(breaker)}"
     elif breaker.scope == SERVER:
         what = f"{breaker.sub_account} goes slow"
     else:

@@ -60,7 +60,7 @@ class Counter:
     settings: Settings
     send_drain: SendDrain
     clock: Callable[[], datetime]
-    opened: set[str] = field(default_factory=set)
+    opened: dict[str, int] = field(default_factory=dict)  # lane → what it had come to
     registries: dict[str, tuple[datetime, Registry]] = field(default_factory=dict)
 
     def enqueue(
@@ -144,10 +144,11 @@ class Counter:
         for ask_redis in (False, True):  # the lane of a day that is over is closed
             now = (yield from _redis_clock()) if ask_redis else self.clock()
             lane = yield from self._lane(account, priority, now)
-            taken = yield from ask(enqueue_messages(lane, group))
+            taken = yield from ask(enqueue_messages(lane, group, next_index=self.opened[lane]))
             if taken is not None:
+                self.opened[lane] = _index_after(taken) or self.opened[lane]
                 return lane, taken
-            self.opened.discard(lane)
+            del self.opened[lane]
         raise StoreRefused(f"the notification lane {lane} takes no messages")
 
     def _lane(self, account: str, priority: Priority, now: datetime) -> Plan[str]:
@@ -157,7 +158,7 @@ class Counter:
             yield from ask(read_schema())  # an older program must not write to newer data
             policies = notification_policies(self.settings)
             yield from opened_notifications(lane, account, priority, policies)
-            self.opened.add(lane)
+            self.opened[lane] = 0
         return lane
 
     def _hint(self, lane: str, priority: Priority) -> Plan[None]:
@@ -167,6 +168,12 @@ class Counter:
                 yield self.send_drain
         except StoreError as error:
             log.warning("nobody could be woken; the sweep will", lane=lane, error=str(error))
+
+
+def _index_after(taken: Sequence[tuple[Taken, str]]) -> int:
+    """The index behind the last new message; 0 where the last one is not new."""
+    how, id_ = taken[-1]
+    return int(id_.rpartition(".")[2]) + 1 if how is Taken.NEW else 0
 
 
 def groups(messages: Iterable[NewMessage]) -> Iterator[list[NewMessage]]:

@@ -59,16 +59,16 @@ def pack_item(item: Item, now_ms: int = 0, registry: Registry = NO_TEMPLATES) ->
         BadPurpose: it is said to be authentication, and is not.
     """
     recipient, body = _read(item.message)
-    delay = _delay(item, now_ms) if item.timed else 0
+    due = _due(item, now_ms) if item.timed else 0
     expiry = int(item.expires_at.timestamp()) if item.expires_at is not None else None
     line = pack_message(recipient, body, item.purpose.letter if item.purpose else "", expiry)
     if item.purpose is Purpose.AUTHENTICATION:
         used = template_in(line)
         see_that_authentication(registry, template_name(*used) if used else "")
     if not item.key:
-        return NewMessage(line, b"", b"", delay)
+        return NewMessage(line, b"", b"", due)
     key = hashlib.blake2b(item.key.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-    return NewMessage(line, key, hashlib.blake2b(body, digest_size=8).digest(), delay)
+    return NewMessage(line, key, hashlib.blake2b(body, digest_size=8).digest(), due)
 
 
 def _read(given: AnyMessage) -> tuple[bytes, bytes]:
@@ -95,8 +95,8 @@ def _recipient(message: Message) -> bytes:
     return escape_value(user.channel_user_id or user.line_user_id or "")
 
 
-def _delay(item: Item, now_ms: int) -> int:
-    """How long it has to wait, ms."""
+def _due(item: Item, now_ms: int) -> int:
+    """When it may go, ms since 1970; 0 = at once."""
     starts, ends = _ms(item.send_at, "send_at"), _ms(item.expires_at, "expires_at")
     if ends is not None and ends <= now_ms:
         raise BadTiming("expires_at", "is over")
@@ -106,7 +106,7 @@ def _delay(item: Item, now_ms: int) -> int:
         raise BadTiming("expires_at", "must be later than send_at")
     if starts - now_ms > _FURTHEST_MS:
         raise BadTiming("send_at", f"at most {FURTHEST_DAYS} days ahead")
-    return max(0, starts - now_ms)
+    return starts if starts > now_ms else 0
 
 
 def _ms(moment: datetime | None, member: str) -> int | None:

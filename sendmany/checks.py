@@ -13,7 +13,7 @@ from sendmany.connection import connect, place
 from sendmany.findings import Check, Verdict, ok, problem
 from sendmany.probe import probe
 from sendmany.server_checks import look_at_server
-from sendmany.workers import count_dedicated, wait_for_loops
+from sendmany.workers import broker_delivers, count_dedicated, wait_for_loops
 from store.breakers import Breaker, read_breakers
 from store.calls import Store, ask_server
 from store.errors import StoreError
@@ -60,8 +60,7 @@ def _redis(settings: Settings) -> Iterator[Check]:
             yield from look_at_breakers(held)
         broker = _broker(settings)
         yield broker
-        if broker.verdict is Verdict.OK:
-            yield _workers(store)
+        yield _workers(store, broker_answers=broker.verdict is Verdict.OK)
     except StoreError as error:
         yield problem("redis", str(error), "mend that and look again")
     finally:
@@ -134,9 +133,9 @@ def _broker(settings: Settings) -> Check:
     return ok("broker", where)
 
 
-def _workers(store: Store) -> Check:
-    """Ask for a drain loop: one that starts proves broker, worker and Redis in one go."""
-    running = wait_for_loops(store, send_drain, 1, WORKER_SECONDS)
+def _workers(store: Store, *, broker_answers: bool) -> Check:
+    """Which processes are ready to send, and whether a task that is sent now reaches one of them."""
+    running = wait_for_loops(store, 1, WORKER_SECONDS)
     dedicated = count_dedicated(store)
     extra = f", {dedicated} serving some priorities only" if dedicated else ""
     if not running:
@@ -145,7 +144,15 @@ def _workers(store: Store) -> Check:
             f"none that serves everything has answered within {WORKER_SECONDS:.0f} seconds{extra}",
             "start one: `sendmany worker` or `sendmany up`",
         )
-    return ok("workers", f"{running} sending or ready to send{extra}")
+    words = f"{running} sending or ready to send{extra}"
+    if broker_answers and not broker_delivers(store, send_drain, WORKER_SECONDS):
+        return problem(
+            "workers",
+            f"{words}, but none has taken a task from the broker within {WORKER_SECONDS:.0f} seconds",
+            "see that their broker_url is the one of this command; until then messages that other Celery"
+            " applications hand in wait",
+        )
+    return ok("workers", words)
 
 
 def _accounts(settings: Settings, *, offline: bool) -> Iterator[Check]:

@@ -135,7 +135,7 @@ def _wait_for_worker(store: Store, local: Local, on_wait: Wait) -> None:
         on_wait()
         local.see_that_all_run()
 
-    if not wait_for_loops(store, send_drain, WORKER_PROCESSES, 30, watch):
+    if not wait_for_loops(store, WORKER_PROCESSES, 30, watch):
         raise ProcessError("The worker did not start to work within 30 seconds.")
 
 

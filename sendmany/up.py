@@ -8,7 +8,6 @@ from pathlib import Path
 from secrets import token_urlsafe
 from typing import Any
 
-from config.celery_app import send_drain
 from config.settings import Settings
 from sendmany.connection import connect, place
 from sendmany.local import (
@@ -100,7 +99,7 @@ def start(local: Local, settings: Settings, on_wait: Wait) -> Settings:
             on_wait()
             local.see_that_all_run()
 
-        if local.worker and not wait_for_loops(store, send_drain, 1, START_SECONDS, watch):
+        if local.worker and not wait_for_loops(store, 1, START_SECONDS, watch):
             raise ProcessError(
                 f"The worker did not start to work in {START_SECONDS:.0f} seconds: "
                 f"see {local.worker_log}."

@@ -30,11 +30,13 @@
     sm:ready                     zset    producer, worker: lane → urgency; a hint, rebuilt by the sweep
     sm:limit:{sub-account}       hash    acquire_permits, block_sender   1 hour idle
     sm:permit:{sub-account}:<op> string  acquire_permits                 10 seconds
+    sm:requests:{sub-account}    zset    begin_request: request → time   note_ended, acquire_permits
+    sm:unreached:{sub-account}   hash    workers: host → why it does not reach the provider  it does
     sm:breakers:{sub-account}    hash    open_breaker, count_server_error, acquire_permits  close_breaker
     sm:breakers:{sub-account}:told hash  open_breaker, close_breaker: by events  -
     sm:{drains}                  zset    enter_drain                     leave_drain, its lease
     sm:{drains}:wake             list    wake_drain                      a drain loop takes it
-    sm:{drains}:calling          string  wake_drain                      enter_drain, 30 seconds
+    sm:{drains}:calling          string  wake_drain                      enter_drain, 1 hour
     sm:{drains}:<served>         zset    enter_drain: loops that serve some priorities only
     sm:{drains}:<served>:wake    list    wake_drain                      such a loop takes it
     sm:sweep                     string  one sweeper at a time           its lease
@@ -60,6 +62,7 @@ A campaign is a family of its own (`rest` is empty); the notification lanes of o
 one, so that idempotency keys reach over midnight and priorities.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -85,6 +88,10 @@ REPLIES = "sm:{people}:replies"
 TOKENS = "sm:{tokens}"
 TOKENS_USED = "sm:{tokens}:used"
 METRICS = "sm:{metrics}"
+
+SEEN_BUCKETS = 4096
+"""Hashes that the idempotency keys of a day are spread over."""
+_SEEN = [f"{bucket:03x}" for bucket in range(SEEN_BUCKETS)]
 
 NOTIFICATION_FAMILY = 8
 """Length of `n-` + six characters: the family part of a notification lane's id."""
@@ -156,6 +163,16 @@ def permit(sub_account: str, op: str) -> str:
     return f"sm:permit:{{{sub_account}}}:{op}"
 
 
+def requests(sub_account: str) -> str:
+    """The requests of a sub-account that wait for an answer, by the time at which they were posted."""
+    return f"sm:requests:{{{sub_account}}}"
+
+
+def unreached(sub_account: str) -> str:
+    """Host → why and since when its workers do not reach the provider."""
+    return f"sm:unreached:{{{sub_account}}}"
+
+
 def breakers(sub_account: str) -> str:
     """What holds up the sub-account or a template of it, and its server errors in a row."""
     return f"sm:breakers:{{{sub_account}}}"
@@ -221,9 +238,10 @@ class LaneKeys:
         """The hash that holds recipients who are not numbers."""
         return f"{self.ids}{index // OUTCOMES_PER_KEY}"
 
-    def seen_on(self, day: str) -> str:
-        """Prefix of the family's idempotency buckets of one day."""
-        return f"{self.family_base}:seen:{day}:"
+    def seen(self, day: int, buckets: Iterable[int]) -> list[str]:
+        """Buckets of the family's idempotency keys, each of a day (since 1970) and of the day before."""
+        today, yesterday = (f"{self.family_base}:seen:{one}:" for one in (day, day - 1))
+        return [of + _SEEN[bucket] for bucket in buckets for of in (today, yesterday)]
 
 
 @lru_cache(maxsize=4096)

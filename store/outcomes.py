@@ -69,6 +69,10 @@ class LocalReason(IntEnum):
     WINDOW = 9  # the person's service window is closed, and it is no template
     EXPIRED = 10  # it was only worth sending until then
     BREAKER = 11  # the breaker of its template was open
+    TIMEOUT = 12  # no answer in time
+    CONNECTION_LOST = 13  # reset, or closed before an answer came
+    TLS_FAILED = 14  # the encryption broke after the connection was made
+    CUT_OFF = 15  # the answer began, and its end never came
 
 
 class Doubt(StrEnum):

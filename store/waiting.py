@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from store.breakers import ACCOUNT, SERVER, Breaker, read_breakers, scopes_of
+from store.breakers import WHOLE, Breaker, read_breakers, scopes_of
 from store.calls import Call, Store, command
 from store.dead import count_entries
 from store.drains import running_loops
@@ -28,7 +28,7 @@ class Waiting:
     @property
     def held_by(self) -> Breaker | None:
         """The breaker that holds up all of the lane; the one that lasts if there are two."""
-        found = [one for one in self.breakers if one.scope in (ACCOUNT, SERVER, *self.scopes)]
+        found = [one for one in self.breakers if one.scope in (*WHOLE, *self.scopes)]
         return max(found, key=lambda one: one.probe_at or math.inf, default=None)
 
 

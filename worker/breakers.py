@@ -4,16 +4,18 @@ A breaker protects, and promises nothing: where the store does not answer, sendi
 of a probe ends by itself.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 import structlog
 
-from chatapps.answers import NoAnswer, NotSent, Refused, Result
+from chatapps.answers import Answered, NotSent, Refused, Result
 from chatapps.codes import CodeClass, classify_request
 from store.breakers import (
     ACCOUNT,
     SERVER,
+    STALL,
+    Counted,
     Probing,
     close_breaker,
     count_server_error,
@@ -22,7 +24,8 @@ from store.breakers import (
 )
 from store.calls import Call
 from store.errors import StoreError
-from worker.decisions import explain_refusal
+from worker.answers import request_name
+from worker.decisions import explain_failure, is_server_error, is_silence
 from worker.flight import Flight, Tools
 
 log = structlog.get_logger(__name__)
@@ -62,23 +65,45 @@ class Breakers:
         """Messages of this flight were taken."""
         self._taken[flight.lane.sender.id] = self._tools.clock()
 
-    async def server_error(self, flight: Flight, refused: Refused) -> None:
-        """An error of the provider for a whole request. Sets `flight.slowed` if `server` is open now."""
+    async def heard(self, flight: Flight, messages: int, result: Result, took: float) -> None:
+        """A request has ended, after `took` seconds. Sets `flight.slowed` if `server` is open."""
+        answers, sender = self._tools.answers, flight.lane.sender.id
+        failed, silent = is_server_error(result), is_silence(result, flight.id)
+        if failed or silent:
+            await self._failed(flight, messages, explain_failure(result), silent=silent)
+        elif isinstance(result, Answered):
+            answers.took(sender, took)
+        trusted = not (failed or silent or isinstance(result, NotSent))
+        answers.ended(sender, request_name(flight.permits.op, messages), trusted=trusted)
+
+    def not_posted(self, flight: Flight, messages: int) -> None:
+        """A request waits for no answer: it was about to be posted and was not, or was cut short."""
+        request = request_name(flight.permits.op, messages)
+        self._tools.answers.ended(flight.lane.sender.id, request, trusted=False)
+
+    async def _failed(self, flight: Flight, messages: int, reason: str, *, silent: bool) -> None:
         sender, terms = flight.lane.sender.id, self._tools.settings.breakers
         self._failing.add(sender)
-        flight.slowed = await self._tell(
+        counted = await self._tell(
             count_server_error(
                 sender,
-                explain_refusal(refused.status, refused.code),
+                reason,
                 op=flight.permits.op,
+                messages=messages,
+                silent=silent,
                 in_a_row=terms.server_errors,
                 probing=Probing(terms.server_first, terms.server_longest),
             ),
-            otherwise=False,
+            otherwise=Counted(server=False, stalled=False),
         )
+        flight.slowed = counted.server
+        if counted.stalled:
+            log.warning(
+                "no answer that can be trusted; only probing", **flight.fields, reason=reason
+            )
         if flight.slowed:
             log.warning("the provider fails; going slow", lane=flight.id, batch=flight.batch)
-        await self._release(flight, later=True, but=SERVER)
+        await self._release(flight, later=True, but=(SERVER, STALL))
 
     async def account(self, flight: Flight, reason: str) -> None:
         """Key, account or channel: nothing of this sub-account can pass until somebody mends that."""
@@ -103,12 +128,12 @@ class Breakers:
         flight.probe_told()
 
     async def answered(self, flight: Flight, result: Result) -> None:
-        """Any answer but those two: the provider serves this sub-account, or has told nothing."""
+        """Any end but those two: the provider serves this sub-account, or has told nothing."""
         throttled = isinstance(result, Refused) and (
             classify_request(result.status, result.code) is CodeClass.THROTTLE
         )
-        if throttled or isinstance(result, NoAnswer | NotSent):
-            await self._release(flight, later=isinstance(result, NoAnswer))
+        if throttled or isinstance(result, NotSent):
+            await self._release(flight, later=False)
             return
         await self.well(flight)
 
@@ -141,9 +166,9 @@ class Breakers:
             close_breaker(sender, scope, by="worker", op=flight.permits.op), otherwise=False
         )
 
-    async def _release(self, flight: Flight, *, later: bool, but: str = "") -> None:
+    async def _release(self, flight: Flight, *, later: bool, but: Sequence[str] = ()) -> None:
         for scope in flight.probes:
-            if scope != but:
+            if scope not in but:
                 call = release_probe(
                     flight.lane.sender.id, scope, op=flight.permits.op, later=later
                 )

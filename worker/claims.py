@@ -40,27 +40,15 @@ NEVER = float("-inf")
 LOOK_AGAIN = 30.0
 """Seconds before another look at a lane that cannot be sent from here."""
 TRIES = 5
-MANY = 1_000_000
 
 
 class Claims:
-    """Steps 1 to 3 of a batch.
+    """Steps 1 to 3 of a batch."""
 
-    Args:
-        call_for_help: sends a drain task to whoever is free.
-    """
-
-    def __init__(
-        self,
-        tools: Tools,
-        permits: PermitOffice,
-        pauses: Pauses,
-        call_for_help: Callable[[], None],
-    ) -> None:
+    def __init__(self, tools: Tools, permits: PermitOffice, pauses: Pauses) -> None:
         self._tools = tools
         self._permits = permits
         self._pauses = pauses
-        self._call_for_help = call_for_help
         self._shelf = LaneShelf(tools.store, tools.settings)
         self._turns = Turns()
         self._ready: list[tuple[str, int]] = []
@@ -194,10 +182,8 @@ class Claims:
             await self.seek_help(priority)
 
     async def seek_help(self, priority: Priority | None = None) -> None:
-        """There is more than this process takes: see that idle ones join in."""
-        nobody_called = await self._tools.store.run(wake_drain(MANY, for_=priority))
-        if nobody_called:
-            self._call_for_help()
+        """There is more than this process takes: wake idle ones."""
+        await self._tools.store.run(wake_drain(0, for_=priority))
 
     async def _open(self, lane_id: str) -> None:
         if self._foreign.get(lane_id, 0.0) > self._tools.clock():

@@ -8,8 +8,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from chatapps.answers import BatchAnswer, Refused
-from chatapps.codes import CodeClass, Scope, classify_item, classify_request, meaning, scope
+from chatapps.answers import Answered, BatchAnswer, NoAnswer, Refused, Silence
+from chatapps.codes import (
+    CodeClass,
+    Scope,
+    classify_item,
+    classify_request,
+    is_redirect,
+    meaning,
+    scope,
+)
 from config.sections import Policies, Retry
 from store.lanes import Lane
 from store.outcomes import LocalReason, Origin
@@ -23,6 +31,12 @@ Code = tuple[Origin, int]
 NO_CODE: Code = (Origin.NONE, 0)
 SENT_TOO_SOON: Code = (Origin.API, 1400)
 """Its sender has just sent this message, the provider says (provider docs, error codes)."""
+_SILENCES = {
+    Silence.TIMEOUT: LocalReason.TIMEOUT,
+    Silence.CONNECTION: LocalReason.CONNECTION_LOST,
+    Silence.TLS: LocalReason.TLS_FAILED,
+    Silence.CUT_OFF: LocalReason.CUT_OFF,
+}
 FORBIDDEN = 403
 """HTTP status: the key is known, and what was asked for is not allowed."""
 TEMPLATE_BEING_DELETED = 409
@@ -177,6 +191,32 @@ def is_server_error(result: object) -> bool:
     )
 
 
+def is_silence(result: object, lane: str) -> bool:
+    """Whether no answer that can be trusted has come: none, or one that names no message of the lane."""
+    if isinstance(result, Answered):
+        items, start = result.answer.messages, f"{lane}."
+        return not any((item.client_message_id or "").startswith(start) for item in items)
+    return isinstance(result, NoAnswer)
+
+
+def silence_code(silence: NoAnswer) -> Code:
+    """Why no answer came, for records and trails."""
+    if silence.why in (Silence.STATUS, Silence.UNREADABLE) and silence.status:
+        return (Origin.HTTP, silence.status)
+    return (Origin.LOCAL, _SILENCES.get(silence.why, LocalReason.NO_ANSWER))
+
+
+def explain_failure(result: object) -> str:
+    """Why a request failed, for people: an error of the provider, or no answer that can be trusted."""
+    match result:
+        case Refused(status=status, code=code):
+            return explain_refusal(status, code)
+        case NoAnswer(reason=reason):
+            return f"no answer that can be trusted has come ({reason})"
+        case _:
+            return "the answers name no message of ours"
+
+
 def concerns_template(code: Code) -> bool:
     """Whether one message was refused for what concerns all that use its template."""
     origin, number = code
@@ -246,7 +286,12 @@ def may_have_arrived(code: Code) -> bool:
 
 
 def explain_refusal(status: int, code: int | None) -> str:
-    """Why a lane stopped, for people."""
+    """Why a lane or a sub-account stopped, for people."""
+    if is_redirect(status):
+        return (
+            f"the provider's address answers with a redirect (HTTP {status}): check base_url (or the "
+            "region) of the sub-account"
+        )
     if code is None:
         return f"the provider refused the request with HTTP {status}"
     return f"the provider refused the request with HTTP {status}, code {code}: {meaning(code)}"

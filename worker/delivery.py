@@ -38,6 +38,7 @@ from worker.decisions import (
     judge_stop,
     pause_asked_for,
     request_code,
+    silence_code,
 )
 from worker.denied import decide, is_hopeless
 from worker.flight import Flight, Sender, Tools
@@ -154,7 +155,7 @@ class Delivery:
         lane, sender = part.flight.lane.lane, part.flight.lane.sender
         if not isinstance(result, NotSent | Unmade):
             self._pauses.reached(sender.id)
-        if isinstance(result, NotSent | NoAnswer):
+        if isinstance(result, NotSent):
             await self._breakers.answered(part.flight, result)
         match result:
             case Answered(answer=answer):
@@ -175,7 +176,8 @@ class Delivery:
                 return self._judge_not_sent(part, reason)
             case NoAnswer(reason=reason):
                 log.warning("no answer", **part.fields, reason=reason)
-                return _with_trail(part, Verdicts(doubtful=[(job, IN_DOUBT) for job in part.jobs]))
+                code = silence_code(result)
+                return _with_trail(part, Verdicts(doubtful=[(job, code) for job in part.jobs]))
             case Refused():
                 return await self._judge_refused(part, result)
 
@@ -195,7 +197,7 @@ class Delivery:
             await self._breakers.let_go(flight)
         if verdicts.account:
             await self._hold_up(flight, verdicts.account[0])
-        elif verdicts.accepted or not verdicts.denied:
+        elif verdicts.accepted or not (verdicts.denied or len(verdicts.doubtful) == len(part.jobs)):
             await self._breakers.well(flight)
         if flight.lane.lane.kind == "campaign" and not verdicts.stop:
             why = self._alike.note(flight.id, verdicts, len(part.jobs))
@@ -204,6 +206,7 @@ class Delivery:
 
     def _judge_not_sent(self, part: Part, reason: str) -> Verdicts:
         """Nobody was reached: nothing is used up, but this process waits, longer each time."""
+        part.flight.unsent.append(len(part.jobs))
         pause = self._pauses.not_reached(part.flight.lane.sender.id)
         log.warning("not sent", **part.fields, reason=reason, pause=round(pause, 2))
         return Verdicts(back=list(part.jobs))

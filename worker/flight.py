@@ -17,6 +17,7 @@ from store.lanes import Lane, Priority
 from store.limits import Limits, Permits
 from store.outcomes import Origin
 from store.packing import Job
+from worker.answers import Answers
 from worker.decisions import Code
 from worker.journals import Journals
 from worker.meters import Meters
@@ -77,6 +78,7 @@ class Tools:
     journals: Journals = field(default_factory=Journals)
     meters: Meters = field(default_factory=Meters)
     templates: Templates = field(default_factory=Templates)
+    answers: Answers = field(default_factory=Answers)
     sent_batches: SentBatches = field(default_factory=SentBatches)
     applying: asyncio.Lock = field(default_factory=asyncio.Lock)  # the inbox, one at a time
     pass_by: PassBy = go_on  # called at the named points of a delivery, for tests
@@ -114,6 +116,9 @@ class Flight:
     early_news: int = 0  # messages of the lane that evidence knows although their jobs exist
     posted_ms: int = 0  # Redis' clock at the last request; 0 = none yet
     requests: int = 0  # sent so far
+    unsent: list[int] = field(
+        default_factory=list
+    )  # messages of requests that did not leave after all
     retried: Counter[Code] = field(default_factory=Counter)  # messages that went out again without
     # being given back, by the code of the attempt that failed
     slowed: bool = False  # the provider fails: no quick retry

@@ -114,7 +114,7 @@ async def _apply_all(tools: Tools, go_on: Callable[[], Awaitable[object]]) -> in
 
 
 async def _finish(work: Coroutine[Any, Any, None]) -> None:
-    """Do it to its end, also when we are cancelled: at the end of a slice somebody else reads on, who
+    """Do it to its end, also when we are cancelled: when this process stops another one reads on, and
     leaves alone what we have taken."""
     task, cancelled = asyncio.ensure_future(work), False
     while not task.done():

@@ -1,7 +1,7 @@
 """Landing: what became of a flight is written down, however long the store is away."""
 
 import contextlib
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import structlog
 from tenacity import AsyncRetrying, retry_if_exception_type
@@ -11,6 +11,7 @@ from store.errors import StoreError, StoreUnavailable
 from store.evidence import apply_records
 from store.flights import settle_batch, settle_park
 from store.lanes import announce
+from store.limits import note_ended
 from store.sent_batches import SentBatch, thousands_of
 from worker.decisions import Verdicts
 from worker.flight import Flight, Tools
@@ -82,5 +83,17 @@ async def _write(flight: Flight, tools: Tools, call: Call[T]) -> T:
         before_sleep=lambda _: log.warning("settling waits for the store", **flight.fields),
         sleep=tools.sleep,
     )
-    answer: T = await retrying(tools.store.run, call)
+    answer: T = await retrying(_run, flight, tools, call)
+    return answer
+
+
+async def _run(flight: Flight, tools: Tools, call: Call[T]) -> T:
+    """Tell in the same round trip how requests have ended."""
+    sender = flight.lane.sender.id
+    ended = tools.answers.untold(sender)
+    if not ended:
+        return await tools.store.run(call)
+    calls: list[Call[Any]] = [note_ended(sender, ended), call]
+    answer: T = (await tools.store.run_all(calls))[1]
+    tools.answers.told(sender, ended)
     return answer

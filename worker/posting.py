@@ -10,16 +10,18 @@ nothing was posted in one of
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result, stop_after_attempt
 
-from chatapps.answers import Refused, Result
+from chatapps.answers import Result
+from store.calls import Call
 from store.errors import StoreError
 from store.flights import Mark, mark_posting
 from store.packing import Job
 from worker.breakers import Breakers
-from worker.decisions import is_server_error, request_code, worth_a_quick_retry
+from worker.decisions import request_code, worth_a_quick_retry
 from worker.flight import Flight, Tools
 from worker.pauses import full_jitter
 from worker.permits import PermitOffice
@@ -113,11 +115,15 @@ class Posting:
         unmade = await self._clear(part)
         if unmade is not None:
             return unmade
-        endpoint = part.flight.lane.sender.endpoint
-        result = await self._tools.client.send_many(endpoint, part.body)
+        began = self._tools.clock()
+        try:
+            result = await self._tools.client.send_many(part.flight.lane.sender.endpoint, part.body)
+        except BaseException:
+            self._breakers.not_posted(part.flight, len(part.jobs))
+            raise
         self._tools.pass_by(Point.POSTED)
-        if isinstance(result, Refused) and is_server_error(result):
-            await self._breakers.server_error(part.flight, result)
+        took = self._tools.clock() - began
+        await self._breakers.heard(part.flight, len(part.jobs), result, took)
         return result
 
     async def _clear(self, part: Part) -> Unmade | None:
@@ -134,34 +140,59 @@ class Posting:
             self._tools.pass_by(Point.MARKED)
             if unmade is not None or clock() < began + patience:
                 return unmade
+            self._breakers.not_posted(part.flight, len(part.jobs))
         return Withheld("the mark took too long")
 
     async def _mark(self, part: Part) -> Unmade | None:
-        """Step 6: write down that it is about to be posted, if it still is ours to post, and if nothing
-        has been heard of earlier attempts meanwhile."""
+        """Step 6: write down that it is about to be posted, if it still is ours to post, nothing is in
+        its way, and nothing has been heard of earlier attempts meanwhile."""
         flight = part.flight
         try:
             known = self._tools.journals.known(flight.id)
-            mark = await self._tools.store.run(
-                mark_posting(
-                    flight.id,
-                    flight.batch,
-                    owner=self._tools.owner,
-                    request=flight.requests,
-                    messages=len(part.jobs),
-                    lease_ms=int(self._tools.settings.worker.lease_seconds * 1000),
-                )
-            )
-            if mark.may_post and not await check_journal(
-                self._tools, flight.id, known=known, journal=mark.journal
-            ):
-                return Withheld("the lane halts")
-            flight.note_mark(mark, self._tools.clock())
-            if not mark.may_post:
-                return Withheld(mark.verdict)
-            return await self._heard_of(part, mark)
+            obstacle, mark = await self._mark_unless_held_up(part)
+            unmade = await self._why_not(part, obstacle, mark, known)
         except StoreError as error:
+            self._breakers.not_posted(flight, len(part.jobs))
             return Withheld(f"the store did not answer: {type(error).__name__}")
+        if unmade is not None and not obstacle:
+            self._breakers.not_posted(flight, len(part.jobs))
+        if unmade is not None and mark.may_post:
+            flight.unsent.append(len(part.jobs))
+        return unmade
+
+    async def _mark_unless_held_up(self, part: Part) -> tuple[str, Mark]:
+        """Both in one round trip: what holds up the sub-account, or an empty text; and the mark."""
+        flight, sender, answers = part.flight, part.flight.lane.sender, self._tools.answers
+        n, ended = len(part.jobs), answers.untold(sender.id)
+        calls: list[Call[Any]] = [
+            self._permits.begin(
+                sender, n, op=flight.permits.op, ended=ended, urgent=flight.lane.urgent
+            ),
+            mark_posting(
+                flight.id,
+                flight.batch,
+                owner=self._tools.owner,
+                request=flight.requests,
+                messages=n,
+                lease_ms=int(self._tools.settings.worker.lease_seconds * 1000),
+            ),
+        ]
+        obstacle, mark = await self._tools.store.run_all(calls)
+        answers.told(sender.id, ended)
+        return obstacle, mark
+
+    async def _why_not(self, part: Part, obstacle: str, mark: Mark, known: int) -> Unmade | None:
+        flight = part.flight
+        if mark.may_post and not await check_journal(
+            self._tools, flight.id, known=known, journal=mark.journal
+        ):
+            return Withheld("the lane halts")
+        if obstacle:
+            return Withheld(f"held up since its turn was given: {obstacle}")
+        flight.note_mark(mark, self._tools.clock())
+        if not mark.may_post:
+            return Withheld(mark.verdict)
+        return await self._heard_of(part, mark)
 
     async def _heard_of(self, part: Part, mark: Mark) -> Known | Named | None:
         """What was heard of earlier attempts of these messages; most have had none."""

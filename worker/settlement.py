@@ -90,6 +90,9 @@ def settlement_of(flight: Flight, verdicts: Verdicts, tools: Tools) -> Settlemen
         what.parks.append(Park(f"{flight.batch}p", int(seconds * 1000), doubtful))
     what.dead = [*_dead(exhausted), *_dead(verdicts.held), *_dead_untried(verdicts.failed)]
     what.count_retried(flight.retried + Counter(code for _, code in again))
+    if flight.unsent:  # the mark has counted them
+        what.stats["requests"] = -len(flight.unsent)
+        what.stats["posted"] = -sum(flight.unsent)
     return what
 
 

@@ -45,13 +45,19 @@ OPEN = (LaneStatus.SENDING, LaneStatus.CANCELLING)
 class Swept:
     """What a sweep found."""
 
-    unfinished: int = 0  # lanes that will need sending or sweeping again
+    busy: int = 0  # lanes in which jobs are queued, or something is due within `IDLE_SECONDS`
     announced: int = 0  # lanes that have something to claim now
     more: bool = False  # of the inbox, or of what is parked, is left: sweep again at once
+    applied: int = 0  # receipts and replies
 
     def __add__(self, other: "Swept") -> "Swept":
         more = self.more or other.more
-        return Swept(self.unfinished + other.unfinished, self.announced + other.announced, more)
+        return Swept(
+            self.busy + other.busy,
+            self.announced + other.announced,
+            more,
+            self.applied + other.applied,
+        )
 
 
 async def sweep(tools: Tools) -> Swept | None:
@@ -63,7 +69,8 @@ async def sweep(tools: Tools) -> Swept | None:
     leases = _Leases(tools)
     await leases.as_of()
     # First the inbox: evidence decides what becomes of parks.
-    swept = Swept(more=not is_all(await apply_inbox(tools, leases.as_of)))
+    applied = await apply_inbox(tools, leases.as_of)
+    swept = Swept(more=not is_all(applied), applied=applied)
     for lanes in by_hundred(await tools.store.run(active_lanes())):
         swept += await _visit_all(tools, lanes, leases)
     await expire_lanes(tools, await tools.store.run(now_ms()))
@@ -120,8 +127,8 @@ async def _visit_all(tools: Tools, lanes: Sequence[str], leases: _Leases) -> Swe
             swept += await _visit(tools, lane, leases)
     if ended:
         await retire(tools, ended)
-    unfinished = sum(look.status in OPEN for _, look in quiet)
-    return swept + Swept(unfinished, await announce_waiting(tools, quiet))
+    busy = sum(look.busy and look.status in OPEN for _, look in quiet)
+    return swept + Swept(busy, await announce_waiting(tools, quiet))
 
 
 async def _visit(tools: Tools, lane_id: str, leases: _Leases) -> Swept:
@@ -136,7 +143,7 @@ async def _visit(tools: Tools, lane_id: str, leases: _Leases) -> Swept:
         raise
     except Exception:
         log.exception("a lane could not be swept", lane=lane_id)
-        return Swept(unfinished=1)
+        return Swept(busy=1)
 
 
 async def _tend(tools: Tools, lane: Lane, leases: _Leases) -> Swept:

@@ -73,7 +73,9 @@ def launch(
     ] = None,
     settle_after: Annotated[
         float | None,
-        typer.Option(min=0, metavar="SECONDS", help="Wait so long for a receipt before that."),
+        typer.Option(
+            min=0, max=86400, metavar="SECONDS", help="Wait so long for a receipt before that."
+        ),
     ] = None,
     window: Annotated[
         Literal["auto", "skip", "send"] | None,

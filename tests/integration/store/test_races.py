@@ -302,7 +302,7 @@ def test_server_errors_counted_by_many_are_all_counted(store: Store, server: str
         return [
             mine.run(
                 count_server_error("shop", "HTTP 503", op=f"{i}-{j}", in_a_row=100, probing=probing)
-            )
+            ).server
             for j in range(10)
         ]
 

@@ -17,6 +17,7 @@ from chatapps.client import Endpoint
 from chatapps.compiled import compile_content
 from config.sections import SubAccount
 from config.settings import Settings
+from store.breakers import STALL, close_breaker
 from store.calls import AsyncStore, Call, Store, command
 from store.errors import StoreError
 from store.flights import claim_batch
@@ -135,7 +136,11 @@ class WatchedStore(AsyncStore):
             self.ran_together.append(name)
             if self.failures.get(name):
                 raise self.failures[name].pop(0)
-        return await super().run_all(calls)
+        results = await super().run_all(calls)
+        for name in [call.script or "" for call in calls]:
+            if self.after.get(name):
+                raise self.after[name].pop(0)
+        return results
 
 
 class Rig:
@@ -149,7 +154,6 @@ class Rig:
         self.on_sleep: Callable[[], None] = lambda: None
         self.really_sleeps = False
         self.ahead = 0.0  # s; what our clock has been put forward
-        self.helped = 0
         self.watched = WatchedStore(url)
         self.settings = Settings(sub_accounts={"shop": account(), "bank": account()})
         self.owner = owner
@@ -256,10 +260,11 @@ class Rig:
     async def claim(
         self, lane: str, most: int = 1000, *, lease_ms: int = 60_000, batch: str = ""
     ) -> Flight:
-        """Claim one batch."""
+        """Claim one batch, with permits that nothing is in the way of."""
         shelf = LaneShelf(self.watched, self.settings)
         opened = await shelf.get(lane)
         assert opened is not None
+        self.store.run(close_breaker(opened.sender.id, STALL))
         batch = batch or f"b{len(self.watched.ran):011d}"
         claim = self.store.run(
             claim_batch(
@@ -286,13 +291,13 @@ class Rig:
     def drain(self) -> Drain:
         """The drain loop; made with the settings of its first use."""
         if self._drain is None:
-            self._drain = Drain(self.tools, self._help)
+            self._drain = Drain(self.tools)
         return self._drain
 
     @asynccontextmanager
     async def draining(self) -> Any:
         """A drain loop that runs meanwhile, and lands at the end."""
-        task = asyncio.create_task(self.drain.serve(60, self.stopping))
+        task = asyncio.create_task(self.drain.serve(self.stopping))
         try:
             yield
         finally:
@@ -305,13 +310,6 @@ class Rig:
         """Let the drain loop run until something is true."""
         async with self.draining():
             await until(condition)
-
-    async def slice_until(self, condition: Callable[[], bool]) -> bool:
-        """Serve a slice that ends when something is true; what is in the air stays there."""
-        task = asyncio.create_task(self.drain.serve(60, self.stopping))
-        await until(condition)
-        self.ahead += 60
-        return await task
 
     async def close(self) -> None:
         """Close the connections."""
@@ -362,9 +360,6 @@ class Rig:
         self.slept.append(seconds)
         self.on_sleep()
         await asyncio.sleep(seconds if self.really_sleeps else 0)
-
-    def _help(self) -> None:
-        self.helped += 1
 
 
 def launch_campaign(

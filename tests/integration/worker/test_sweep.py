@@ -22,7 +22,7 @@ from worker.sweep import Swept, sweep
 
 async def test_only_one_sweeps_at_a_time(rig: Rig) -> None:
     rig.campaign(1)
-    assert await sweep(rig.tools) == Swept(unfinished=1, announced=1)
+    assert await sweep(rig.tools) == Swept(busy=1, announced=1)
     assert await sweep(rig.tools) is None
 
 
@@ -65,7 +65,7 @@ async def test_a_lane_that_cannot_be_read_keeps_nobody_from_sweeping_the_others(
     broken, sound = rig.campaign(1, "A broken one"), rig.campaign(1, "The next")
     rig.store.client.hset(lane_keys(broken).meta, "status", "pondering")
     rig.store.client.delete("sm:ready")
-    assert await rig.sweep() == Swept(unfinished=2, announced=1)
+    assert await rig.sweep() == Swept(busy=2, announced=1)
     assert rig.store.run(ready_lanes()) == [(sound, 2)]
 
 
@@ -108,8 +108,8 @@ async def test_more_lanes_than_one_look_takes_in_are_all_swept(rig: Rig) -> None
     for lane in lanes[:-1]:
         rig.store.run(move_lane(lane, "cancel"))
     rig.store.client.delete("sm:ready")
-    assert await rig.sweep() == Swept(unfinished=AT_ONCE + 5, announced=1)
-    assert await rig.sweep() == Swept(unfinished=1, announced=1)
+    assert await rig.sweep() == Swept(busy=AT_ONCE + 5, announced=1)
+    assert await rig.sweep() == Swept(busy=1, announced=1)
     assert rig.store.run(active_lanes()) == [lanes[-1]]
     assert rig.store.run(ready_lanes()) == [(lanes[-1], 2)]
     assert rig.store.run(command("ZCARD", ENDED, parse=int)) == AT_ONCE + 4
@@ -259,6 +259,7 @@ async def test_all_that_is_due_is_queued_by_one_sweep(rig: Rig) -> None:
 
 async def test_parks_of_single_messages_do_not_pile_up(rig: Rig) -> None:
     """Each message that goes out alone and gets no answer is a park of its own."""
+    rig.configure(breakers={"server_errors": 1000})
     lane = rig.notifications("n-a1b2c3-n681231", map(str, range(250)), on_unknown="hold")
     rig.provider.otherwise = NoAnswer("reset")
     for _ in range(250):
@@ -273,6 +274,7 @@ async def test_a_sweep_that_has_resolved_parks_for_long_leaves_the_rest_to_the_n
 ) -> None:
     monkeypatch.setattr("worker.parks.AT_ONCE", 2)
     monkeypatch.setattr("worker.parks.SECONDS", 0)
+    rig.configure(breakers={"server_errors": 1000})
     lane = rig.campaign(5, on_unknown="hold")
     rig.provider.otherwise = NoAnswer("reset")
     for _ in range(5):

@@ -60,13 +60,13 @@ def test_an_end_is_the_third_field_in_seconds() -> None:
 
 
 def test_a_start_is_a_delay_by_redis_clock() -> None:
-    assert pack_item(Item(OTP, send_at=in_(minutes=5)), NOW_MS).delay_ms == 300_000
-    assert pack_item(Item(OTP, send_at=in_(minutes=-5)), NOW_MS).delay_ms == 0
+    assert pack_item(Item(OTP, send_at=in_(minutes=5)), NOW_MS).due_ms == NOW_MS + 300_000
+    assert pack_item(Item(OTP, send_at=in_(minutes=-5)), NOW_MS).due_ms == 0
 
 
 def test_offsets_from_utc_are_understood() -> None:
     there = in_(hours=1).astimezone(timezone(timedelta(hours=-8)))
-    assert pack_item(Item(OTP, send_at=there), NOW_MS).delay_ms == 3_600_000
+    assert pack_item(Item(OTP, send_at=there), NOW_MS).due_ms == NOW_MS + 3_600_000
 
 
 @pytest.mark.parametrize(
