@@ -1,18 +1,18 @@
--- Brings the records of a lane from layout 1 (36 bytes) to layout 2 (39 bytes), some strings at a time, and
--- counts its codes again: layout 1 never took one back. Repeat it until it answers 0; nothing else may use the
--- lane meanwhile.
--- KEYS: meta, codes, stats
--- ARGV: prefix of outcomes, messages a string holds, most strings
--- Returns: strings left
+-- Brings strings of records of a lane from layout 1 (36 bytes) to layout 2 (39 bytes), one after the other, and
+-- counts the codes of the lane again: layout 1 never took one back. Nothing else may use the lane meanwhile.
+-- KEYS: meta, codes, stats, the next strings of records
+-- ARGV: how many strings were converted before, 1 if these are the last ones
+-- Returns: strings that are converted now, or -1 if the lane is done or gone
 -- include: records
 local meta, codes, stats = KEYS[1], KEYS[2], KEYS[3]
-local outcomes, per_key, most = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
-local NARROW, VERSION, RECEIPT = 36, 2, 5
+local at, last = tonumber(ARGV[1]), ARGV[2] == '1'
+local NARROW, VERSION, RECEIPT, FIRST = 36, 2, 5, 4
 local call = redis.call
 
 local lane = call('HMGET', meta, 'next', 'layout', 'widened')
-if not lane[1] or lane[2] then return 0 end
-local at, all = tonumber(lane[3] or 0), math.ceil(tonumber(lane[1]) / per_key)
+if not lane[1] or lane[2] then return -1 end
+local before = tonumber(lane[3] or 0)
+if before ~= at then return before end
 if at == 0 then call('DEL', codes) end
 
 local empty = string.rep('\0', WIDTH)
@@ -25,19 +25,19 @@ local function widened(record)
   if COUNTED[mark] then note(wide, 1) end
   return wide
 end
-local to = math.min(at + most, all)
-for bucket = at, to - 1 do
-  local blob, records = call('GET', outcomes .. bucket), {}
+for k = FIRST, #KEYS do
+  local blob, records = call('GET', KEYS[k]), {}
   for i = 1, blob and #blob or 0, NARROW do
     records[#records + 1] = widened(string.sub(blob, i, i + NARROW - 1))
   end
-  if blob then call('SET', outcomes .. bucket, table.concat(records)) end
+  if blob then call('SET', KEYS[k], table.concat(records)) end
 end
 write_noted(codes, stats)
-if to < all then
-  call('HSET', meta, 'widened', to)
-else
+local done = at + #KEYS - FIRST + 1
+if last then
   call('HSET', meta, 'layout', VERSION)
   call('HDEL', meta, 'widened')
+  return -1
 end
-return all - to
+call('HSET', meta, 'widened', done)
+return done

@@ -42,7 +42,9 @@ from store.keys import INBOX, windows
 from store.lanes import Priority, announce, finish_loading, move_lane
 from store.limits import Limits, acquire_permits, block_sender, return_permits
 from store.metrics import flush_metrics
+from store.migrations.outcome_records import widen
 from store.opening import open_campaign
+from store.outcomes import Origin
 from store.retention import expire_step
 from store.schema import raise_schema
 from store.scripts import load_scripts
@@ -58,6 +60,7 @@ from store.tokens import (
 )
 from store.windows import forget_windows, open_windows
 from tests.conformance import breakers, given
+from tests.conformance.widen_records import narrow, older_lane
 from tests.integration.proxy import ReplyDropper
 
 LIMITS = Limits(messages_per_second=10, burst=5, urgent_reserve=0, requests_per_second=0)
@@ -88,7 +91,8 @@ NOT_TWICE_THE_SAME = {
     "look_at_lane": "reads",
     "find_recipient": "reads",
     "read_inbox_figures": "reads",
-    "screen_people": "reads",
+    "screen_people": "reads, and notes whose last message was not marketing: a repeat notes the same",
+    "find_unmarketed": "reads",
     "find_token": "reads",
     "list_tokens": "reads",
 }
@@ -415,6 +419,12 @@ def _(store: Store) -> AnyCall:
     store.run(_token(store))
     store.run(note_token_use("abcd1234"))
     return revoke_token("abcd1234")
+
+
+@case("widen_records", "some strings of an older lane, and the last")
+def _(store: Store) -> AnyCall:
+    lane = older_lane(store, {5: narrow(State.REJECTED, 5, (Origin.API, 1002))}, 1200)
+    return widen(lane, 0, 1200)
 
 
 @case("raise_schema", "a step has been run")
