@@ -4,7 +4,14 @@ import json
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, Final, Literal, cast
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 
 from chatapps.messages import MessageError
 from chatapps.messages.json_text import parse_object
@@ -34,10 +41,22 @@ class CampaignPolicies(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
+    hold: Annotated[
+        bool,
+        Field(description="Nobody gets two: stands for on_unknown and on_server_error = hold."),
+    ] = False
     on_unknown: Literal["hold", "resend"] | None = None
     on_server_error: Literal["retry", "hold"] | None = None
     settle_after: Annotated[float, Field(ge=0, le=86400, allow_inf_nan=False)] | None = None
     window: Literal["auto", "skip", "send"] | None = None
+
+    @model_validator(mode="after")
+    def _means_one_thing(self) -> "CampaignPolicies":
+        if self.hold and (self.on_unknown == "resend" or self.on_server_error == "retry"):
+            raise ValueError(
+                "hold is on_unknown = hold and on_server_error = hold: say one of both"
+            )
+        return self
 
 
 class CampaignForm(BaseModel):
