@@ -9,7 +9,7 @@
 --       waves, parks; 1 to leave a held park alone if jobs of it were to go back;
 --       then lists, each led by its length:
 --       counts (state, n), records (bucket, offset, blob), jobs back to the queue (blob),
---       waves (id, delay in ms, blob), parks (id, delay in ms, n, tries, blob), dead (blob),
+--       waves (id, delay in ms, blob), parks (id, delay in ms, n, code, blob), dead (blob),
 --       codes (name, n), stats (name, n), trails (bucket, entry), long ids (bucket, index, id)
 -- Returns: {'ok' or 'repeat' or 'lost' or 'held', journal, status of the lane}
 -- include: clock, finish, reader, records, sections, held
@@ -79,8 +79,8 @@ for _ = 1, list() do
   end
 end
 for _ = 1, list() do
-  local park, delay, k, tries, blob = take(), tonumber(take()), take(), take(), take()
-  call('HSET', park_prefix .. park, 'jobs', blob, 'n', k, 'tries', tries, 'owner', '')
+  local park, delay, k, code, blob = take(), tonumber(take()), take(), take(), take()
+  call('HSET', park_prefix .. park, 'jobs', blob, 'n', k, 'tries', 0, 'owner', '', 'code', code)
   if is[3] then call('HSET', park_prefix .. park, 'held', is[3]) end
   call('ZADD', parked, now + delay, park)
 end
