@@ -1,10 +1,16 @@
-# Everything a person types. `make demo` and `make test` set up what they need.
+# Everything a person types. Each target sets up what it needs: Python 3.11 with venv, make and git are enough.
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Tests start hundreds of processes; without .pyc files each compiles the project anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: setup demo test test-fast test-all chaos bench lint format types imports docs check lock clean
+
+# Debian has venv in a package of its own; without it half an environment would be left behind.
+venv = $(1)/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(1) >&2 \
+	|| { rm -rf $(1); echo "On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
 
 setup: $(STAMP)
 
@@ -12,7 +18,7 @@ setup: $(STAMP)
 $(STAMP): requirements.lock pyproject.toml
 	@echo "Setting up .venv from requirements.lock …" >&2
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "sendmany needs Python 3.11 or newer")' >&2
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv >&2
+	@$(call venv,.venv)
 	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock >&2
 	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e . >&2
 	@touch $@
@@ -20,8 +26,21 @@ $(STAMP): requirements.lock pyproject.toml
 demo: $(STAMP)
 	@$(BIN)/sendmany demo $(ARGS)
 
+# What measures time runs alone, the rest on all cores. Code 5 of pytest: ARGS chose none of these.
+PYTEST = $(BIN)/python -m pytest $(ARGS)
+JOBS ?= auto
+
+test-fast: $(STAMP)
+	$(PYTEST) -n $(JOBS) -m "not server and not timing and not long" tests/unit tests/conformance
+
 test: $(STAMP)
-	$(BIN)/python -m pytest $(ARGS)
+	$(PYTEST) -n $(JOBS) -m "not timing and not long" || test $$? = 5
+	$(PYTEST) -m "timing and not long" || test $$? = 5
+
+test-all: export SENDMANY_TEST_EXAMPLES = all
+test-all: $(STAMP)
+	$(PYTEST) -n $(JOBS) -m "not timing and not long" || test $$? = 5
+	$(PYTEST) -m "timing or long" || test $$? = 5
 
 # Campaigns go out while workers and the server are killed and frozen; the last line is JSON.
 chaos: $(STAMP)
@@ -54,7 +73,7 @@ imports: $(STAMP)
 DOCS := .venv-docs/bin
 DOCS_STAMP := .venv-docs/.installed
 $(DOCS_STAMP): requirements-docs.lock
-	@test -x $(DOCS)/python || $(PYTHON) -m venv .venv-docs >&2
+	@$(call venv,.venv-docs)
 	@$(DOCS)/python -m pip install --quiet --require-hashes -r requirements-docs.lock >&2
 	@touch $@
 
@@ -68,7 +87,7 @@ check: lint types imports test
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-header --no-emit-index-url --no-emit-find-links $(ARGS)
 lock:
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(call venv,.venv)
 	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet uv
 	$(LOCK) --extra dev --output-file requirements.lock pyproject.toml
 	$(LOCK) --output-file requirements-image.lock pyproject.toml

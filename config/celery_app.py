@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 
 from celery import Celery
-from celery.signals import worker_shutting_down
+from celery.signals import worker_init, worker_shutting_down
 from kombu import Exchange, Queue
 from kombu.exceptions import OperationalError
 
@@ -85,6 +85,15 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
             "health_check_interval": 10,
         },
     }
+
+
+def when_started(call: Callable[[], None]) -> None:
+    """Have `call` called once the worker of this process has read its command line."""
+
+    def tell(**_: Any) -> None:
+        call()
+
+    worker_init.connect(tell, weak=False)
 
 
 def when_told_to_stop(note: Callable[[str], None]) -> None:

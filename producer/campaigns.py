@@ -14,12 +14,15 @@ from producer.campaign_message import load_message_file, prepare
 from producer.campaign_names import RULE, is_name
 from producer.errors import InputError
 from producer.loading import add_chunks, call_workers, end_of_file
+from producer.policies import campaign_purpose, template_named
 from producer.recipients import Position, RecipientFile
 from producer.rejects import Reject, RejectWriter, see_that_writable
 from producer.wake import SendDrain
 from store.calls import Store
 from store.lanes import Lane, Policies, Priority, find_lane
 from store.opening import CampaignPlan, open_campaign
+from store.purposes import Purpose
+from store.templates import read_registry
 
 LOOKED_AT = 5000
 """Rows, one of which must be usable; else the way of reading the file is wrong, rather than the rows."""
@@ -37,6 +40,7 @@ class Launch:
     default_region: str | None = None
     priority: Priority = Priority.BULK
     policies: Policies = Policies()
+    purpose: Purpose | None = None  # None: that of its template, else marketing
     send_while_loading: bool = False
     rejects: Path | None = None  # default: beside the recipient file
 
@@ -137,10 +141,15 @@ def run(
     """Store the campaign and its jobs, and wake the workers.
 
     Raises:
+        InputError: the purpose cannot be what was said; nothing is stored.
         LaneMismatch: the name is taken by something else.
         StoreUnavailable, StoreFull: launch again when Redis is well; nothing is added twice.
     """
     launch, content = prepared.launch, prepared.content
+    template = template_named(content)
+    purpose = campaign_purpose(
+        store.run(read_registry(launch.sub_account)), template, launch.purpose
+    )
     lane_id, resumed = open_campaign(
         store,
         CampaignPlan(
@@ -152,6 +161,8 @@ def run(
             priority=launch.priority,
             policies=launch.policies,
             early=launch.send_while_loading,
+            purpose=purpose,
+            template=template,
         ),
     )
     lane = find_lane(store, lane_id)

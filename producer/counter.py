@@ -9,13 +9,13 @@ nobody is told that a message that is stored were not.
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 import structlog
 
 from config.settings import Settings
-from producer.items import Enqueued, Item, pack_item
+from producer.items import NO_TEMPLATES, Enqueued, Item, pack_item
 from producer.policies import notification_policies
 from producer.wake import SendDrain
 from store.drains import wake_drain
@@ -24,7 +24,9 @@ from store.intake import NewMessage, Taken, enqueue_messages
 from store.lanes import Priority, announce
 from store.opening import notification_lane, opened_notifications
 from store.plans import Plan, ask
+from store.purposes import Purpose
 from store.schema import read_schema
+from store.templates import Registry, read_registry
 from store.waiting import now_ms
 
 log = structlog.get_logger(__name__)
@@ -33,6 +35,9 @@ AT_ONCE = 500
 """Messages that go to the store in one call …"""
 BYTES_AT_ONCE = 2 * 1024 * 1024
 """… and their bytes, roughly: a lane is locked for others meanwhile."""
+
+
+REGISTRY_KEPT = timedelta(minutes=1)
 
 
 class Order(NamedTuple):
@@ -55,7 +60,8 @@ class Counter:
     settings: Settings
     send_drain: SendDrain
     clock: Callable[[], datetime]
-    opened: set[str] = field(default_factory=set)
+    opened: dict[str, int] = field(default_factory=dict)  # lane → what it had come to
+    registries: dict[str, tuple[datetime, Registry]] = field(default_factory=dict)
 
     def enqueue(
         self, items: Iterable[Item], account: str, priority: Priority
@@ -63,21 +69,32 @@ class Counter:
         """Check everything, then store it group by group.
 
         Raises:
-            MessageError, BadTiming: an item is not in order; nothing is stored.
+            MessageError, BadTiming, BadPurpose: an item is not in order; nothing is stored.
             StoreRefused: today's lane was cancelled; groups before this one are stored.
             StoreError: groups before this one are stored.
         """
-        packed = yield from self.pack(items)
+        packed = yield from self.pack(items, account)
         answers: list[Enqueued] = []
         for group in groups(packed):
             answers += yield from self.put(group, account, priority)
         return answers
 
-    def pack(self, items: Iterable[Item]) -> Plan[list[NewMessage]]:
+    def pack(self, items: Iterable[Item], account: str) -> Plan[list[NewMessage]]:
         """Check everything; where times are given, by Redis' clock."""
         items = list(items)
         now = (yield from ask(now_ms())) if any(item.timed for item in items) else 0
-        return [pack_item(item, now) for item in items]
+        claimed = any(item.purpose is Purpose.AUTHENTICATION for item in items)
+        registry = (yield from self.registry(account)) if claimed else NO_TEMPLATES
+        return [pack_item(item, now, registry) for item in items]
+
+    def registry(self, account: str) -> Plan[Registry]:
+        """The registered templates of a sub-account, as they were within the last minute."""
+        now = self.clock()
+        read_at, registry = self.registries.get(account, (None, NO_TEMPLATES))
+        if read_at is None or now - read_at >= REGISTRY_KEPT:
+            registry = yield from ask(read_registry(account))
+            self.registries[account] = now, registry
+        return registry
 
     def put_each(self, orders: Sequence[Order]) -> Plan[list[Enqueued | StoreError]]:
         """Store messages of several lanes; those that are not known to be stored have the error.
@@ -127,10 +144,11 @@ class Counter:
         for ask_redis in (False, True):  # the lane of a day that is over is closed
             now = (yield from _redis_clock()) if ask_redis else self.clock()
             lane = yield from self._lane(account, priority, now)
-            taken = yield from ask(enqueue_messages(lane, group))
+            taken = yield from ask(enqueue_messages(lane, group, next_index=self.opened[lane]))
             if taken is not None:
+                self.opened[lane] = _index_after(taken) or self.opened[lane]
                 return lane, taken
-            self.opened.discard(lane)
+            del self.opened[lane]
         raise StoreRefused(f"the notification lane {lane} takes no messages")
 
     def _lane(self, account: str, priority: Priority, now: datetime) -> Plan[str]:
@@ -140,7 +158,7 @@ class Counter:
             yield from ask(read_schema())  # an older program must not write to newer data
             policies = notification_policies(self.settings)
             yield from opened_notifications(lane, account, priority, policies)
-            self.opened.add(lane)
+            self.opened[lane] = 0
         return lane
 
     def _hint(self, lane: str, priority: Priority) -> Plan[None]:
@@ -150,6 +168,12 @@ class Counter:
                 yield self.send_drain
         except StoreError as error:
             log.warning("nobody could be woken; the sweep will", lane=lane, error=str(error))
+
+
+def _index_after(taken: Sequence[tuple[Taken, str]]) -> int:
+    """The index behind the last new message; 0 where the last one is not new."""
+    how, id_ = taken[-1]
+    return int(id_.rpartition(".")[2]) + 1 if how is Taken.NEW else 0
 
 
 def groups(messages: Iterable[NewMessage]) -> Iterator[list[NewMessage]]:

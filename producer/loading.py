@@ -42,6 +42,7 @@ def add_chunks(
         StoreRefused: the campaign takes no more, or somebody else is loading it.
     """
     place, seen = Place(lane.offset, lane.line, lane.row), read_seen(store, lane)
+    next_index = lane.next_index
     beyond = False
     now = Loaded(lane.row, lane.next_index, lane.duplicates, lane.rejects, lane.offset)
     for chunk in chunks:
@@ -56,8 +57,10 @@ def add_chunks(
             len(chunk.rejects),
             duplicates=len(chunk.lines) - len(lines),
             rows_sum=rows_sum,
+            next_index=next_index,
         )
         result = store.run(call)
+        next_index = result.next_index
         place, beyond = end, rows_sum != "" and result.repeated and not result.journal
         now = replace(
             now,

@@ -22,6 +22,7 @@ from store.calls import AsyncStore, Store
 from store.intake import Taken
 from store.lanes import Priority
 from store.plans import carry_out, carry_out_async
+from store.purposes import Purpose
 
 __all__ = ["AsyncProducer", "Enqueued", "Item", "KeyConflict", "Producer"]
 
@@ -64,23 +65,27 @@ class Producer:
         priority: Priority = Priority.NORMAL,
         expires_at: datetime | None = None,
         send_at: datetime | None = None,
+        purpose: Purpose | None = None,
     ) -> Enqueued:
         """Store one message for one person. When this returns, it is not lost any more.
 
         Args:
             expires_at: from then on it does not go out any more.
             send_at: it does not go out before; at most 30 days ahead.
+            purpose: what it is for; the registered category of its template cannot be lowered. None:
+                that category, else utility.
 
         Raises:
             MessageError: the message breaks a rule of the provider; names the place and the rule.
             BadTiming: its times make no sense.
+            BadPurpose: it is said to be authentication, and its template is not registered as such.
             KeyConflict: the key was used for another message.
             SettingsError: the sub-account is not configured.
             StoreRefused: today's notifications of this priority were cancelled.
             StoreFull: nothing was stored.
             StoreUnavailable: nothing was stored, or the answer was lost: with a key, do it again.
         """
-        item = Item(message, key, expires_at, send_at)
+        item = Item(message, key, expires_at, send_at, purpose)
         (answer,) = self.enqueue_many([item], sub_account=sub_account, priority=priority)
         return _taken(answer)
 
@@ -150,11 +155,12 @@ class AsyncProducer:
         priority: Priority = Priority.NORMAL,
         expires_at: datetime | None = None,
         send_at: datetime | None = None,
+        purpose: Purpose | None = None,
     ) -> Enqueued:
         """As `Producer.enqueue`."""
         account = self._settings.sub_account_id(sub_account)
-        item = Item(message, key, expires_at, send_at)
-        packed = await carry_out_async(self._store, self._counter.pack([item]))
+        item = Item(message, key, expires_at, send_at, purpose)
+        packed = await carry_out_async(self._store, self._counter.pack([item], account))
         return _taken(await self._writes.add(packed[0], account, priority))
 
     async def enqueue_many(

@@ -16,7 +16,10 @@ from producer.numbers import normalise
 from producer.records import LONGEST_LINE, Position, decode, opened, read_records
 from producer.rejects import Reject
 from producer.rows import USER_ID
+from store.purposes import Purpose
+from store.suppressions import EVERYTHING, Purposes
 
+PURPOSES = "purposes"
 AT_ONCE = 10_000
 """People in one chunk."""
 _LINE_ID = re.compile("U[0-9a-f]{32}")
@@ -27,6 +30,7 @@ class People:
     """A chunk of the list."""
 
     who: list[str]  # digits of international numbers, and user ids
+    purposes: list[Purposes | None]  # what each of them gets no more, where the file says so
     rejects: list[Reject]
 
 
@@ -39,6 +43,7 @@ class PeopleFile:
     _delimiter: str
     _place: int  # of the column
     _start: Position  # of the first person
+    _purposes: int | None = None  # the place of the column `purposes`, as an export writes it
 
     @classmethod
     def open(cls, path: Path, column: str | None = None, region: str | None = None) -> "PeopleFile":
@@ -63,7 +68,9 @@ class PeopleFile:
             if place is not None:
                 return cls(path, None, delimiter, place, Position(mark, 0, 0))
             column = find_number_column(names, column)
-            return cls(path, column, delimiter, names.index(column), Position(offset, line, 0))
+            purposes = names.index(PURPOSES) if PURPOSES in names else None
+            start = Position(offset, line, 0)
+            return cls(path, column, delimiter, names.index(column), start, purposes)
 
     def read(self, region: str | None) -> Iterator[People]:
         """The people, at most `AT_ONCE` at a time; `region` is the country of national numbers.
@@ -71,19 +78,29 @@ class PeopleFile:
         Raises:
             InputError: the file cannot be read or is not UTF-8.
         """
-        who, rejects = list[str](), list[Reject]()
+        chunk = People([], [], [])
         with opened(self.path) as stream:
             start = self._start
             for cells, line, *_ in read_records(stream, self._delimiter, start.offset, start.line):
                 try:
-                    who.append(read_person(self._cell(cells), region))
+                    person = read_person(self._cell(cells), region)
+                    purposes = self._purposes_in(cells)
                 except BadRow as bad:
-                    rejects.append(Reject(line, bad.number, bad.reason))
-                if len(who) + len(rejects) == AT_ONCE:
-                    yield People(who, rejects)
-                    who, rejects = [], []
-        if who or rejects:
-            yield People(who, rejects)
+                    chunk.rejects.append(Reject(line, bad.number, bad.reason))
+                else:
+                    chunk.who.append(person)
+                    chunk.purposes.append(purposes)
+                if len(chunk.who) + len(chunk.rejects) == AT_ONCE:
+                    yield chunk
+                    chunk = People([], [], [])
+        if chunk.who or chunk.rejects:
+            yield chunk
+
+    def _purposes_in(self, cells: list[str] | BadRow) -> Purposes | None:
+        place = self._purposes
+        if place is None or isinstance(cells, BadRow) or place >= len(cells):
+            return None
+        return read_purposes(cells[place])
 
     def _cell(self, cells: list[str] | BadRow) -> str:
         if isinstance(cells, BadRow):
@@ -99,6 +116,19 @@ def read_person(text: str, region: str | None) -> str:
     if USER_ID.fullmatch(text) or _LINE_ID.fullmatch(text):
         return text
     return normalise(text, region)
+
+
+def read_purposes(text: str) -> Purposes | None:
+    """What somebody gets no more, as an export writes it: `all`, or some with commas; None for an empty
+    cell. Raises BadRow."""
+    words = [word.strip().lower() for word in text.split(",") if word.strip()]
+    if "all" in words:
+        return EVERYTHING
+    try:
+        return frozenset(map(Purpose, words)) or None
+    except ValueError:
+        known = ", ".join(Purpose)
+        raise BadRow(f'"{text}" is no purpose: write all, or some of {known}') from None
 
 
 def _place_without_header(cells: Sequence[str], region: str | None) -> int | None:

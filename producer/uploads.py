@@ -22,6 +22,7 @@ from producer.csv_header import Header, find_number_column, read_header
 from producer.errors import InputError
 from producer.loading import add_chunks, call_workers, end_of_file
 from producer.numbers import is_region
+from producer.policies import campaign_purpose, template_named
 from producer.preflight import check_rows, sample_of
 from producer.records import Position, Record, read_records
 from producer.rejects import Reject
@@ -30,6 +31,8 @@ from producer.wake import SendDrain
 from store.calls import Store
 from store.lanes import Lane, Policies, Priority, find_lane
 from store.opening import CampaignPlan, open_campaign
+from store.purposes import Purpose
+from store.templates import read_registry
 
 LISTED_REJECTS = 100
 """Unusable rows that an answer lists; all are counted."""
@@ -57,6 +60,7 @@ class Upload:
     default_region: str | None = None
     priority: Priority = Priority.BULK
     policies: Policies = Policies()
+    purpose: Purpose | None = None
     send_while_loading: bool = False
 
 
@@ -133,7 +137,7 @@ def receive(
     rows, content = _begin(upload, file)
     sample = list(sample_of(rows.first, rows.header.columns, content.columns, rows.packer))
     check(content, lambda template: check_rows(content, sample, template))
-    lane_id, resumed = open_campaign(store, _plan(upload, rows, content))
+    lane_id, resumed = open_campaign(store, _plan(store, upload, rows, content))
     lane = find_lane(store, lane_id)
     sum_ = _Sum()
     chunks = rows.chunks(lane.offset)
@@ -169,7 +173,10 @@ def _first_rows(records: Iterator[Record], start: int) -> list[Record]:
     return first
 
 
-def _plan(upload: Upload, rows: _Rows, content: CompiledContent) -> CampaignPlan:
+def _plan(store: Store, upload: Upload, rows: _Rows, content: CompiledContent) -> CampaignPlan:
+    """What opens the campaign; raises InputError where its purpose cannot be what was said."""
+    template = template_named(content)
+    registry = store.run(read_registry(upload.sub_account))
     return CampaignPlan(
         name=upload.name,
         sub_account=upload.sub_account,
@@ -179,6 +186,8 @@ def _plan(upload: Upload, rows: _Rows, content: CompiledContent) -> CampaignPlan
         priority=upload.priority,
         policies=upload.policies,
         early=upload.send_while_loading,
+        purpose=campaign_purpose(registry, template, upload.purpose),
+        template=template,
     )
 
 

@@ -9,10 +9,12 @@ from config.logging import set_up_logging
 from config.sections import SettingsError
 from config.settings import Settings, load_settings
 from sendmany.connection import prepare_data
+from sendmany.http_protocol import Bounds
 from sendmany.processes import ProcessError
 from sendmany.serving import serve
 from sendmany.sockets import address, listen
 from sendmany.web.app import create_app
+from sendmany.web.shell import HEADERS
 from store.errors import StoreError
 
 
@@ -29,7 +31,9 @@ def serve_web(settings: Settings, listener: socket.socket) -> None:
     serve(
         app,
         listener,
-        most_connections=settings.web.max_connections,
+        bounds=Bounds(settings.web.max_connections),
+        raw_routes=app.state.raw_routes,
+        raw_headers=HEADERS,
         when_told=app.state.events.close,
     )
 

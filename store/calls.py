@@ -33,6 +33,7 @@ from store.errors import StoreError, StoreFull, StoreRefused, StoreUnavailable
 from store.scripts import Script, load_scripts
 
 T = TypeVar("T")
+K = TypeVar("K")
 Argument = str | bytes | int | float
 SOCKET_TIMEOUT = 15.0
 CONNECT_TIMEOUT = 5.0
@@ -53,11 +54,11 @@ class Call(Generic[T]):
     script: str | None
     keys: tuple[str, ...]  # as store.keys builds them, without the store's prefix
     args: tuple[Argument, ...]
-    parse: Callable[[Any], T]
+    parse: Callable[[Any], T | Call[T]]  # gives the answer, or the call that leads to it
 
 
 def script_call(
-    name: str, keys: Sequence[str], args: Sequence[Argument], parse: Callable[[Any], T]
+    name: str, keys: Sequence[str], args: Sequence[Argument], parse: Callable[[Any], T | Call[T]]
 ) -> Call[T]:
     """A call of the script with this name."""
     return Call(name, tuple(keys), tuple(args), parse)
@@ -72,6 +73,21 @@ def command(*words: Argument, parse: Callable[[Any], T]) -> Call[T]:
 def ask_server(*words: Argument, parse: Callable[[Any], T]) -> Call[T]:
     """A call of one plain Redis command whose words name no key: INFO, CONFIG GET …"""
     return Call(None, (), words, parse)
+
+
+def first(call: Call[K], then: Callable[[K], T | Call[T]]) -> Call[T]:
+    """A call that is followed by another one. A script touches no key that is not among its KEYS; so
+    what has to be read to know them is read before, and the script finds out whether it still holds.
+
+    Args:
+        then: is given the answer of `call`, and gives the call that follows, or the answer.
+    """
+
+    def parse(reply: Any) -> T | Call[T]:
+        answer = call.parse(reply)
+        return first(answer, then) if isinstance(answer, Call) else then(answer)
+
+    return Call(call.script, call.keys, call.args, parse)
 
 
 def hint(name: str, key: str, *words: Argument, parse: Callable[[Any], T]) -> Call[T]:
@@ -114,9 +130,13 @@ class Store:
         Raises:
             StoreUnavailable, StoreFull, StoreRefused: as the classes say.
         """
-        with translated():
-            reply = self._send(call)
-        return call.parse(reply)
+        while True:
+            with translated():
+                reply = self._send(call)
+            answer = call.parse(reply)
+            if not isinstance(answer, Call):
+                return answer
+            call = answer
 
     def load(self) -> None:
         """Load every script, so that a missing or broken one is noticed at the start."""
@@ -176,9 +196,13 @@ class AsyncStore:
         Raises:
             StoreUnavailable, StoreFull, StoreRefused: as the classes say.
         """
-        with translated():
-            reply = await self._send(call)
-        return call.parse(reply)
+        while True:
+            with translated():
+                reply = await self._send(call)
+            answer = call.parse(reply)
+            if not isinstance(answer, Call):
+                return answer
+            call = answer
 
     async def run_all(self, calls: Sequence[Call[T]]) -> list[T]:
         """Send many calls in one round trip, and read their answers. Not one moment.
@@ -200,7 +224,8 @@ class AsyncStore:
                     replies[place] = await self._send(calls[place])
                 elif isinstance(reply, Exception):
                     raise reply
-        return [call.parse(reply) for call, reply in zip(calls, replies, strict=True)]
+        answers = [call.parse(reply) for call, reply in zip(calls, replies, strict=True)]
+        return [await self.run(one) if isinstance(one, Call) else one for one in answers]
 
     async def load(self) -> None:
         """Load the scripts that the server does not know, so that a broken one is noticed at once."""

@@ -95,11 +95,14 @@ def _is_proof(record: bytes) -> bool:
 
 def _apply(lane: str, records: Iterable[tuple[int, bytes]]) -> Call[Applied]:
     keys = lane_keys(lane)
-    args: list[Argument] = [keys.outcomes, OUTCOMES_PER_KEY]
+    args: list[Argument] = [OUTCOMES_PER_KEY]
+    thousands: dict[int, None] = {}
     for index, record in records:
         args += (index, record)
-    places = (keys.meta, keys.counts, keys.codes, keys.stats)
-    return script_call("apply_evidence", places, args, _applied)
+        thousands[index // OUTCOMES_PER_KEY] = None
+    strings = [f"{keys.outcomes}{thousand}" for thousand in thousands]
+    touched = (keys.meta, keys.counts, keys.codes, keys.stats, *strings)
+    return script_call("apply_evidence", touched, args, _applied)
 
 
 def _applied(reply: Any) -> Applied:

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from store.calls import Argument, Call, command, script_call, text
+from store.calls import Argument, Call, command, first, script_call, text
 from store.dead import Dead
 from store.errors import StoreRefused
-from store.keys import OUTCOMES_PER_KEY, lane_keys
+from store.keys import OUTCOMES_PER_KEY, LaneKeys, lane_keys
 from store.lanes import LaneStatus
 from store.outcomes import RECORD_BYTES, Origin, Run, code_name, codes_in, doubts_in
 from store.packing import Job, deaths_of, pack, pack_in_halves, unpack
@@ -197,7 +197,7 @@ def due_parks(lane: str, now_ms: int | str, *, most: int = 10) -> Call[list[str]
     """Parks whose time to wait for evidence is over (`+inf`: all)."""
     return command(
         "ZRANGEBYSCORE", lane_keys(lane).parked, "-inf", now_ms, "LIMIT", 0, most,
-        parse=lambda reply: [text(park) for park in reply],
+        parse=_texts,
     )  # fmt: skip
 
 
@@ -223,12 +223,16 @@ def promote_due(lane: str, *, most: int = 20) -> Call[tuple[int, int]]:
         Jobs promoted; ms until the next wave, -1 for none.
     """
     keys = lane_keys(lane)
-    return script_call(
-        "promote_due",
-        (keys.meta, keys.counts, keys.queue, keys.waves),
-        (keys.wave_prefix, most),
-        lambda reply: (int(reply[0]), int(reply[1])),
-    )
+
+    def promote(waves: list[str]) -> Call[tuple[int, int]] | tuple[int, int]:
+        if not waves:
+            return 0, -1
+        touched = (keys.meta, keys.counts, keys.queue, keys.waves, *map(keys.wave, waves))
+        return script_call(
+            "promote_due", touched, waves, lambda reply: (int(reply[0]), int(reply[1]))
+        )
+
+    return first(command("ZRANGE", keys.waves, 0, most - 1, parse=_texts), promote)
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,19 +259,24 @@ def recover_flights(
         most_deaths: so often may workers die with a single job in their hands.
     """
     keys = lane_keys(lane)
-    return script_call(
-        "recover_flights",
-        (keys.meta, keys.counts, keys.queue, keys.flights, keys.parked),
-        (
-            keys.flight(""),
-            keys.park_prefix,
-            most,
-            settle_after_ms,
-            most_deaths,
-            "" if as_of_ms is None else as_of_ms,
-        ),
-        lambda reply: Recovered(*(int(figure) for figure in reply)),
-    )
+
+    def recover(batches: list[str]) -> Call[Recovered] | Recovered:
+        if not batches:
+            return Recovered()
+        theirs = [
+            key
+            for batch in batches
+            for key in (keys.flight(batch), keys.park(batch), keys.park(f"{batch}k"))
+        ]
+        return script_call(
+            "recover_flights",
+            (keys.meta, keys.counts, keys.queue, keys.flights, keys.parked, *theirs),
+            (settle_after_ms, most_deaths, "" if as_of_ms is None else as_of_ms, *batches),
+            lambda reply: Recovered(*(int(figure) for figure in reply)),
+        )
+
+    due = ("-inf", "+inf" if as_of_ms is None else as_of_ms, "LIMIT", 0, most)
+    return first(command("ZRANGEBYSCORE", keys.flights, *due, parse=_texts), recover)
 
 
 def trail_entries(jobs: Iterable[Job], entry: str) -> Iterator[tuple[int, bytes]]:
@@ -313,15 +322,16 @@ def _settle(
 ) -> Call[Settled]:  # fmt: skip
     _check(what)
     keys, lists = lane_keys(lane), list(_lists(what))
+    listed = list(_keys_of_lists(keys, what))
     return script_call(
         "settle_batch",
         (
             keys.meta, keys.counts, keys.codes, keys.stats, keys.queue, keys.waves, keys.flights,
-            keys.parked, keys.dead, source, keys.done(f"{from_}:{id_}"),
+            keys.parked, keys.dead, source, keys.done(f"{from_}:{id_}"), *listed,
         ),
         (
-            id_, owner, from_, n, _digest(lists), what.stop, keys.outcomes, keys.trails, keys.ids,
-            keys.wave_prefix, keys.park_prefix, int(unless_held), *lists,
+            id_, owner, from_, n, _digest([*listed, *lists]), what.stop,
+            int(unless_held), *lists,
         ),
         _settled,
     )  # fmt: skip
@@ -342,7 +352,7 @@ def _settled(reply: Any) -> Settled:
 
 def _lists(what: Settlement) -> Iterator[Argument]:
     yield from _list(what.counts.items())
-    yield from _list((run.bucket, run.offset, run.records) for run in what.records)
+    yield from _list((run.offset, run.records) for run in what.records)
     yield from _list([(_packed_back(what),)] if what.back else ())
     yield from _list((wave.id, wave.delay_ms, pack(wave.jobs)) for wave in what.waves)
     yield from _list((p.id, p.delay_ms, len(p.jobs), p.code, pack(p.jobs)) for p in what.parks)
@@ -350,8 +360,23 @@ def _lists(what: Settlement) -> Iterator[Argument]:
     yield from _list(what.codes.items())
     doubts = doubts_in(run.records for run in what.records)
     yield from _list([*what.stats.items(), *((f"doubt:{state}", n) for state, n in doubts.items())])
-    yield from _list(what.trails)
-    yield from _list((i // OUTCOMES_PER_KEY, i, recipient) for i, recipient in what.long_ids)
+    yield from _list((entry,) for _, entry in what.trails)
+    yield from _list(what.long_ids)
+
+
+def _keys_of_lists(keys: LaneKeys, what: Settlement) -> Iterator[str]:
+    """The keys that the lists of a settlement are about, in the order in which the script needs them."""
+    for run in what.records:
+        yield f"{keys.outcomes}{run.bucket}"
+    for wave in what.waves:
+        yield keys.wave(wave.id)
+        yield keys.park(f"{wave.id}w")
+    for park in what.parks:
+        yield keys.park(park.id)
+    for bucket, _ in what.trails:
+        yield f"{keys.trails}{bucket}"
+    for index, _ in what.long_ids:
+        yield keys.long_ids(index)
 
 
 def _packed_back(what: Settlement) -> bytes:
@@ -365,6 +390,10 @@ def _list(items: Iterable[Sequence[Argument]]) -> Iterator[Argument]:
     yield len(rows)
     for row in rows:
         yield from row
+
+
+def _texts(reply: Any) -> list[str]:
+    return [text(one) for one in reply]
 
 
 def _claim(reply: Any) -> Claim:

@@ -62,6 +62,7 @@ A campaign is a family of its own (`rest` is empty); the notification lanes of o
 one, so that idempotency keys reach over midnight and priorities.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -87,6 +88,10 @@ REPLIES = "sm:{people}:replies"
 TOKENS = "sm:{tokens}"
 TOKENS_USED = "sm:{tokens}:used"
 METRICS = "sm:{metrics}"
+
+SEEN_BUCKETS = 4096
+"""Hashes that the idempotency keys of a day are spread over."""
+_SEEN = [f"{bucket:03x}" for bucket in range(SEEN_BUCKETS)]
 
 NOTIFICATION_FAMILY = 8
 """Length of `n-` + six characters: the family part of a notification lane's id."""
@@ -233,9 +238,10 @@ class LaneKeys:
         """The hash that holds recipients who are not numbers."""
         return f"{self.ids}{index // OUTCOMES_PER_KEY}"
 
-    def seen_on(self, day: str) -> str:
-        """Prefix of the family's idempotency buckets of one day."""
-        return f"{self.family_base}:seen:{day}:"
+    def seen(self, day: int, buckets: Iterable[int]) -> list[str]:
+        """Buckets of the family's idempotency keys, each of a day (since 1970) and of the day before."""
+        today, yesterday = (f"{self.family_base}:seen:{one}:" for one in (day, day - 1))
+        return [of + _SEEN[bucket] for bucket in buckets for of in (today, yesterday)]
 
 
 @lru_cache(maxsize=4096)

@@ -52,7 +52,7 @@ def prepare(
 def _run(store: Store, step: Step, number: int, tell: Callable[[str], None]) -> None:
     tell(f"The data in Redis are brought to layout {number}: {step.name}.")
     step.run(store, lambda: store.run(_renew_lock()))
-    store.run(_raise_schema(number))
+    store.run(raise_schema(number))
 
 
 def read_schema(*, known: int = len(STEPS)) -> Call[int]:
@@ -85,7 +85,8 @@ def _renew_lock() -> Call[None]:
     return hint("SET", SCHEMA_LOCK, 1, "PX", LOCK_MS, parse=_nothing)
 
 
-def _raise_schema(number: int) -> Call[None]:
+def raise_schema(number: int) -> Call[None]:
+    """Note that the data have been brought to this layout."""
     return script_call("raise_schema", (SCHEMA,), (number,), _nothing)
 
 

@@ -11,10 +11,11 @@ import signal
 import sys
 import threading
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 import structlog
 from celery import Celery
+from celery.concurrency import ALIASES  # type: ignore[attr-defined]
 from celery.signals import (
     setup_logging,
     worker_init,
@@ -36,6 +37,8 @@ from worker.engine import Engine
 log = structlog.get_logger(__name__)
 app: Celery = create_app(load_settings())
 ENGINE_CHECK_SECONDS = 5.0
+POOLS = {"celery.concurrency.prefork": "prefork", "celery.concurrency.solo": "solo"}
+"""Pools that sending works in, by their modules."""
 PR_SET_PDEATHSIG = 1
 
 
@@ -117,6 +120,31 @@ def _log_our_way(**_: Any) -> None:
     set_up_logging(load_settings())
 
 
+def refuse_pool(name: str) -> NoReturn:
+    """End the worker: a drain loop needs threads and an event loop as they are, and its own signals."""
+    print(
+        f"sendmany: the pool {name!r} cannot send: use --pool {' or '.join(POOLS.values())}.",
+        file=sys.stderr,
+    )
+    sys.exit(2)
+
+
+@worker_init.connect
+def _check_pool(sender: Any, **_: Any) -> None:
+    module = sender.pool_cls.__module__
+    if module not in POOLS:
+        names = (name for name, place in ALIASES.items() if place.startswith(f"{module}:"))
+        refuse_pool(next(names, module))
+
+
+@worker_init.connect
+def _hang_up_ends_cleanly(**_: Any) -> None:
+    """A worker at a terminal that is closed settles what is in the air. Elsewhere Celery takes SIGHUP
+    for a restart, and where `nohup` has it ignored it stays so."""
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
+        signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+
+
 @worker_init.connect
 def _open_stop_pipe(**_: Any) -> None:
     """Children read this pipe; it ends when the main process stops, or dies."""
@@ -139,6 +167,7 @@ def _start_child(**_: Any) -> None:
     if os.getpid() != _process.main:  # not a pool without children
         _process.end_stop_pipe()
         _die_gently_with_main()
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the main process obeys it for all
     threading.Thread(target=_keep_engine, name="sendmany-keeper", daemon=True).start()
 
 

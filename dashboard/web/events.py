@@ -1,6 +1,5 @@
 """`GET /v1/events`: what changes, as server-sent events."""
 
-import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from typing import Annotated, Any, Final
@@ -11,7 +10,7 @@ from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 from pydantic_core import to_json
 from starlette.requests import ClientDisconnect
 from starlette.responses import StreamingResponse
-from starlette.types import Message, Receive, Send
+from starlette.types import Receive, Send
 from starlette.types import Scope as AsgiScope
 
 from config.settings import Settings
@@ -22,8 +21,6 @@ from store.lanes import Lane
 from store.threads import ThreadStore
 from store.tokens import Needs, Scope, Token
 
-PATIENCE: Final = 20.0
-"""Seconds that a listener gets to take what was sent; then it is dropped."""
 RETRY_MS: Final = 2000
 _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
     200: {
@@ -35,32 +32,18 @@ _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
 
 
 class EventStream(StreamingResponse):
-    """Server-sent events to one listener, who is dropped if it does not take them.
-
-    Args:
-        patience: seconds that it gets to take what was sent.
-    """
+    """Server-sent events to one listener."""
 
     media_type = "text/event-stream"
 
-    def __init__(self, events: AsyncGenerator[bytes], patience: float = PATIENCE) -> None:
+    def __init__(self, events: AsyncGenerator[bytes]) -> None:
         super().__init__(events, headers={"Cache-Control": "no-store"})
         self._events = events
-        self._patience = patience
-
-    async def stream_response(self, send: Send) -> None:
-        """As Starlette has it, but nothing is waited for longer than that."""
-
-        async def send_in_time(message: Message) -> None:
-            async with asyncio.timeout(self._patience):
-                await send(message)
-
-        await super().stream_response(send_in_time)
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
-        """As ASGI has it; the server closes the connection of who was dropped."""
+        """As ASGI has it."""
         async with aclosing(self._events):
-            with suppress(ClientDisconnect, TimeoutError):
+            with suppress(ClientDisconnect):
                 await super().__call__(scope, receive, send)
 
 

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from config.settings import Settings
 from producer.counter import Counter, Order
-from producer.items import Enqueued
+from producer.items import NO_TEMPLATES, Enqueued
 from producer.sharing import SharedWrites
 from producer.wake import SendDrain
 from producer.web.idempotency import KEY_HEADER, RawHeaders, key_of, refuse_key
@@ -26,12 +26,22 @@ from producer.web.message_models import (
     MessageOut,
     Outcome,
 )
-from producer.web.orders import Given, Refused, as_result, is_timed, order, read_item
+from producer.web.orders import (
+    Asked,
+    Given,
+    Refused,
+    account_of,
+    as_result,
+    is_timed,
+    order,
+    read_item,
+)
 from store.calls import AsyncStore
 from store.errors import StoreError, StoreRefused
 from store.intake import Taken
 from store.lanes import Priority
 from store.plans import carry_out_async
+from store.templates import Registry
 from store.tokens import Needs, Scope, Token
 from store.waiting import now_ms
 
@@ -144,8 +154,9 @@ class Door:
         try:
             key = key_of(headers)
             given = read_item(msgspec.Raw(body))
+            account = account_of(given, caller, self._settings)
             now = await self._now() if is_timed(given) else 0
-            wanted = order(given, key, caller, self._settings, now)
+            wanted = order(given, key, account, now, await self._registry(given, account))
         except Refused as refused:
             raise refused.answer() from None
         try:
@@ -175,12 +186,20 @@ class Door:
             try:
                 given = read_item(item)
                 now = now or (await self._now() if is_timed(given) else 0)
-                found.append(order(given, None, caller, self._settings, now))
+                account = account_of(given, caller, self._settings)
+                registry = await self._registry(given, account)
+                found.append(order(given, None, account, now, registry))
             except Refused as refused:
                 found.append(refused)
             if place % BREATH == BREATH - 1:
                 await asyncio.sleep(0)
         return found
+
+    async def _registry(self, given: Asked, account: str) -> Registry:
+        """The registered templates, where a message is held against them."""
+        if given.purpose != "authentication":
+            return NO_TEMPLATES
+        return await carry_out_async(self._store, self._counter.registry(account))
 
     async def _now(self) -> int:
         return await self._store.run(now_ms())

@@ -55,6 +55,13 @@ class CampaignForm(BaseModel):
     default_region: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] | None = None
     priority: Literal["urgent", "normal", "bulk"] = "bulk"
     policies: CampaignPolicies = CampaignPolicies()
+    purpose: Annotated[
+        Literal["marketing", "utility", "authentication"] | None,
+        Field(
+            description="What it is for: opt-outs are held against it. Without it the registered "
+            "category of its template, else marketing. That category cannot be lowered."
+        ),
+    ] = None
     send_while_loading: bool = False
     force: Annotated[bool, Field(description="Launch even if messages would be refused.")] = False
 

@@ -23,6 +23,7 @@ from sendmany.probe import probe
 from store.calls import Store
 from store.errors import StoreUnavailable
 from store.lanes import Lane, LaneStatus
+from store.purposes import Purpose
 
 _AGAIN = {
     LaneStatus.PAUSED: "is paused",
@@ -65,12 +66,21 @@ def launch(
     ] = None,
     settle_after: Annotated[
         float | None,
-        typer.Option(min=0, metavar="SECONDS", help="Wait so long for a receipt before that."),
+        typer.Option(
+            min=0, max=86400, metavar="SECONDS", help="Wait so long for a receipt before that."
+        ),
     ] = None,
     window: Annotated[
         Literal["auto", "skip", "send"] | None,
         typer.Option(
             help="No template, and the person has not written for 24 hours: skip, or send all the same."
+        ),
+    ] = None,
+    purpose: Annotated[
+        Purpose | None,
+        typer.Option(
+            help="What it is for; who wants no marketing still gets the rest. Default: the registered "
+            "category of its template, else marketing; that category cannot be lowered."
         ),
     ] = None,
     rejects: Annotated[
@@ -114,6 +124,7 @@ def launch(
                 settle_after=settle_after,
                 window=window,
             ),
+            purpose=purpose,
             send_while_loading=send_while_loading,
             rejects=rejects,
         )
@@ -174,6 +185,7 @@ def _launched_as_json(launched: Launched) -> dict[str, object]:
         "id": lane.id,
         "status": str(lane.status),
         "sub_account": lane.sub_account,
+        "purpose": lane.purpose or Purpose.MARKETING,
         "recipients": launched.recipients,
         "duplicates": launched.duplicates,
         "rejects": launched.rejects,
@@ -186,6 +198,8 @@ def _tell_launched(launched: Launched, *, hint: bool) -> None:
     lane = launched.lane
     how = _AGAIN.get(lane.status, "is complete") if launched.resumed else "is launched"
     show(f'"{lane.name}" {how}: {several(launched.recipients, "recipient")}.')
+    if lane.purpose not in (None, Purpose.MARKETING):
+        show(f"Its purpose is {lane.purpose}: people who want no marketing get it, too.")
     if launched.duplicates:
         show(f"{several(launched.duplicates, 'duplicate number')} left out.")
     if launched.rejects:

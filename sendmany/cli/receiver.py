@@ -8,7 +8,7 @@ import typer
 from config.logging import set_up_logging
 from config.sections import SettingsError
 from config.settings import Settings, load_settings
-from dashboard.receiver import create_receiver
+from dashboard.receiver import WEBHOOKS, Receiver, health_app
 from sendmany.connection import prepare_data
 from sendmany.serving import serve
 from sendmany.sockets import address, listen
@@ -51,6 +51,6 @@ def _receive(settings: Settings, host: str, port: int) -> None:
     except ValueError as error:
         raise SettingsError(f"redis_url is no address of a Redis server: {error}") from error
     prepare_data(settings)
-    app, listener = create_receiver(store, secrets), listen(host, port)
+    listener, routes = listen(host, port), {WEBHOOKS: Receiver(store, secrets)}
     print(json.dumps({"listening": address(listener)}), flush=True)
-    serve(app, listener, at_the_end=store.close)
+    serve(health_app(store), listener, raw_routes=routes)

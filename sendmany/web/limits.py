@@ -8,7 +8,6 @@ from typing import Final
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from config.web import Web
@@ -18,8 +17,6 @@ SLOWEST_UPLOAD: Final = 16 * 1024
 """Bytes a second that keep an upload alive once `body_seconds` are over."""
 BODIES_AT_ONCE: Final = 16
 """Bodies of the largest size that may be in memory at the same time; many more small ones."""
-ANSWER_SECONDS: Final = 60.0
-"""For a caller to take the next piece of an answer."""
 _CLOSE: Final = {"Connection": "close"}
 _BUSY: Final = {"Retry-After": "1"}
 
@@ -114,30 +111,6 @@ class Bodies:
             return await self._app(scope, body.receive, send)
         finally:
             self.room += body.held
-
-
-class Answers:
-    """Cuts off a caller who does not take the answer: it would hold its place for ever.
-
-    Args:
-        seconds: for each piece of it.
-    """
-
-    def __init__(self, app: ASGIApp, seconds: float = ANSWER_SECONDS) -> None:
-        self._app = app
-        self._seconds = seconds
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """As ASGI has it."""
-
-        async def patient(message: Message) -> None:
-            try:
-                async with asyncio.timeout(self._seconds):
-                    await send(message)
-            except TimeoutError as error:
-                raise ClientDisconnect from error
-
-        await self._app(scope, receive, patient if scope["type"] == "http" else send)
 
 
 class _Body:

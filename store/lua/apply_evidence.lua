@@ -1,18 +1,18 @@
 -- Writes what a receipt, or an answer that came too late to settle, proves about messages. A state only
 -- moves forward along its rank, so news may come late, twice and in any order. Where the job still exists
 -- the news is kept with a capital mark, and the job will not go out again.
--- KEYS: meta, counts, codes, stats
--- ARGV: prefix of outcomes, messages a string holds, then for each message: index, record
+-- KEYS: meta, counts, codes, stats, then the strings of records, in the order in which the messages come to them
+-- ARGV: messages a string holds, then for each message: index, record
 -- Returns: {counted now, kept for a job that still exists, no news, no such message}
 -- include: reader, records
 local meta, counts, codes, stats = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local outcomes, per_key = ARGV[1], tonumber(ARGV[2])
+local per_key = tonumber(ARGV[1])
 local call = redis.call
 
 local size = tonumber(call('HGET', meta, 'next') or 0)
 local counted, early, stale, unknown = 0, 0, 0, 0
 local moves, first_news = {}, 0
-local take = reader(ARGV, 3)
+local take, take_key = reader(ARGV, 2), reader(KEYS, 5)
 
 -- The record to write, or nil if there is no news in it. What a message was charged as may come later than
 -- news of a higher rank.
@@ -42,24 +42,25 @@ end
 -- to the last of them is read once, and written once where much of it has changed. A command a message
 -- cost three times as much.
 local SCATTERED = 8
-local stretches, keys = {}, {}
-for _ = 1, (#ARGV - 2) / 2 do
+local stretches, in_order = {}, {}
+for _ = 1, (#ARGV - 1) / 2 do
   local index, record = tonumber(take()), take()
+  local thousand, place = math.floor(index / per_key), index % per_key
+  local of = stretches[thousand]
+  if not of then
+    of = { key = take_key(), news = {}, first = place, last = place }
+    stretches[thousand], in_order[#in_order + 1] = of, of
+  end
   if index >= size then
     unknown = unknown + 1
   else
-    local key, place = outcomes .. math.floor(index / per_key), index % per_key
-    local of = stretches[key]
-    if not of then
-      of = { news = {}, first = place, last = place }
-      stretches[key], keys[#keys + 1] = of, key
-    end
     of.first, of.last = math.min(of.first, place), math.max(of.last, place)
     of.news[#of.news + 1] = { place, record }
   end
 end
-local function apply(key, of)
-  local first, last = of.first, of.last
+local function apply(of)
+  if #of.news == 0 then return end
+  local key, first, last = of.key, of.first, of.last
   local old = call('GETRANGE', key, first * WIDTH, (last + 1) * WIDTH - 1)
   local function record_of(place)
     return string.sub(old, (place - first) * WIDTH + 1, (place - first + 1) * WIDTH)
@@ -85,7 +86,7 @@ local function apply(key, of)
   end
   call('SETRANGE', key, first * WIDTH, table.concat(records))
 end
-for _, key in ipairs(keys) do apply(key, stretches[key]) end
+for _, of in ipairs(in_order) do apply(of) end
 for state, n in pairs(moves) do
   if n ~= 0 then call('HINCRBY', counts, state, n) end
 end

@@ -9,13 +9,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
+import httpx
 import pytest
 from celery import Celery
 from redis import Redis
 
 from config.celery_app import SWEEP_TASK, create_app
 from config.settings import Settings
-from tests.acceptance.command import environment
+from sendmany.connection import connect
+from store.calls import Store
+from store.lanes import list_lanes
+from store.listing import list_messages
+from store.states import State
+from tests.acceptance.command import environment, running, sendmany, until
 from tests.integration import servers
 
 PLAIN = """
@@ -77,7 +83,7 @@ def process(home: Path, name: str, *words: str, **variables: str) -> Iterator[No
                 running.kill()
 
 
-def comes_true(true: Callable[[], object], seconds: float = 30) -> None:
+def comes_true(true: Callable[[], object], seconds: float = 60) -> None:
     give_up = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < give_up, "it never came true"
@@ -117,3 +123,36 @@ def test_each_gives_back_what_its_own_workers_left_behind_and_nothing_of_the_oth
             comes_true(lambda: not client.hlen("unacked"))
     assert client.llen("ran") == 1
     assert client.llen("celery") == 0
+
+
+def test_a_key_prefix_stands_in_front_of_every_key_and_all_goes_out(tmp_path: Path) -> None:
+    prefix, content = "shop:", {"type": "text", "content": {"text": "Hello"}}
+    people = ["447700900001", "447700900002"]
+    first, second = ({"message": {"user": {"msisdn": f"+{one}"}, **content}} for one in people)
+    with running(tmp_path, "up", "--sandbox", "--workers", "1", key_prefix=prefix) as up:
+        until(up, lambda: "It is up" in (tmp_path / "out").read_text(), 120)
+        note = json.loads((tmp_path / ".sendmany/up.json").read_text())
+        words = ("token", "create", "tests", "--scope", "enqueue")
+        token = sendmany(tmp_path, *words, key_prefix=prefix).out.strip()
+        headers = {"Authorization": f"Bearer {token}"}
+        with httpx.Client(base_url=note["web_url"], headers=headers, trust_env=False) as http:
+            http.post("/v1/messages", json={**first, "key": "order-1"}).raise_for_status()
+        settings = Settings(redis_url=note["settings"]["redis_url"], key_prefix=prefix)
+        with Celery("elsewhere", broker=settings.broker) as app:
+            app.conf.broker_transport_options = {"global_keyprefix": prefix}
+            app.send_task("sendmany.enqueue", kwargs=second, queue="sendmany.enqueue")
+        store = connect(settings)
+        comes_true(lambda: states(store) == dict.fromkeys(people, State.ACCEPTED))
+        keys = {key.decode() for key in store.client.scan_iter()}
+        store.close()
+    assert f"{prefix}sm:lanes" in keys
+    assert {key for key in keys if not key.startswith(prefix)} == set()
+
+
+def states(store: Store) -> dict[str, State | None]:
+    """Every message by its recipient, with its state."""
+    return {
+        one.recipient: one.state
+        for lane in list_lanes(store)
+        for one in list_messages(store, lane.id)
+    }

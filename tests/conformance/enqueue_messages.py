@@ -1,5 +1,7 @@
 """enqueue_messages: single messages and their idempotency keys."""
 
+import time
+
 import pytest
 
 from store.calls import Store, command
@@ -186,7 +188,7 @@ class TestEnqueueMessages:
 
 def later(seconds: float, text: str = "Code 1", key: str = "") -> NewMessage:
     """A message that waits."""
-    return given.message(text, key)._replace(delay_ms=int(seconds * 1000))
+    return given.message(text, key)._replace(due_ms=int((time.time() + seconds) * 1000))
 
 
 def waves(store: Store) -> list[str]:

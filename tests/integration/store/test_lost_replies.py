@@ -5,6 +5,7 @@ may end later. The table names every script there is; those few whose repeat sho
 nobody.
 """
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -43,6 +44,7 @@ from store.limits import Limits, acquire_permits, block_sender, return_permits
 from store.metrics import flush_metrics
 from store.opening import open_campaign
 from store.retention import expire_step
+from store.schema import raise_schema
 from store.scripts import load_scripts
 from store.siblings import hold_siblings
 from store.states import State
@@ -143,7 +145,7 @@ def _(store: Store) -> AnyCall:
 
 @case("enqueue_messages", "scheduled messages")
 def _(store: Store) -> AnyCall:
-    later = given.message("text", key="key")._replace(delay_ms=3_600_000)
+    later = given.message("text", key="key")._replace(due_ms=int(time.time() * 1000) + 3_600_000)
     return enqueue_messages(given.notifications(store), [later, given.message("x", key="y")])
 
 
@@ -169,11 +171,9 @@ def _(store: Store) -> AnyCall:
     return move_lane(given.notifications(store), "close")
 
 
-@case("expire_lane", "all of a lane")
+@case("expire_lane", "all of a lane without messages")
 def _(store: Store) -> AnyCall:
-    lane, claim = given.flight(store, 3)
-    given.settle(store, lane, claim, given.ended(State.ACCEPTED, claim.jobs))
-    return expire_step(lane)
+    return expire_step(given.loaded(store, 0))
 
 
 # A flight
@@ -417,6 +417,11 @@ def _(store: Store) -> AnyCall:
     return revoke_token("abcd1234")
 
 
+@case("raise_schema", "a step has been run")
+def _(store: Store) -> AnyCall:
+    return raise_schema(1)
+
+
 @case("flush_metrics", "what was counted in a second")
 def _(store: Store) -> AnyCall:
     return flush_metrics("process", 1, {"sendmany_retries|shop": 3})
@@ -447,14 +452,19 @@ def lossy(proxy: ReplyDropper) -> Iterator[Store]:
     store.close()
 
 
-def lose(store: Store, proxy: ReplyDropper, call: AnyCall) -> None:
-    """Make the call; its work is done, and its reply is lost."""
-    assert call.script is not None
-    proxy.drop(call.script)
+def lose(store: Store, proxy: ReplyDropper, call: AnyCall, script: str | None = None) -> None:
+    """Make the call; its work is done, and its reply is lost.
+
+    Args:
+        script: of the call that follows, where this one only reads for it.
+    """
+    script = script or call.script
+    assert script is not None
+    proxy.drop(script)
     before = len(proxy.dropped)
     with pytest.raises(StoreUnavailable):
         store.run(call)
-    assert proxy.dropped[before:] == [call.script]
+    assert proxy.dropped[before:] == [script]
 
 
 def everything(store: Store) -> dict[str, Any]:
@@ -489,7 +499,7 @@ def test_a_call_whose_reply_is_lost_may_be_repeated(
 ) -> None:
     call = CASES[name].doing(lossy)
     before = everything(lossy)
-    lose(lossy, proxy, call)
+    lose(lossy, proxy, call, CASES[name].script)
     after = everything(lossy)
     assert after != before, "the call did nothing"
     lossy.run(call)
@@ -500,7 +510,7 @@ def test_a_chunk_whose_reply_was_lost_is_answered_with_the_first_figures(
     lossy: Store, proxy: ReplyDropper
 ) -> None:
     call = CASES["enqueue_rows: a chunk of a file"].doing(lossy)
-    lose(lossy, proxy, call)
+    lose(lossy, proxy, call, "enqueue_rows")
     again = lossy.run(call)
     assert (again.added, again.duplicates, again.repeated) == (3, 1, True)
 

@@ -1,6 +1,5 @@
 """A cause holds up what it concerns and no more, and all goes on by itself when it is mended."""
 
-import asyncio
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -29,6 +28,7 @@ from store.opening import open_notifications
 from store.outcomes import LocalReason, Origin
 from store.states import State
 from store.waiting import waiting
+from tests.conformance.schedule import now_us
 from tests.integration.worker.rig import Post, Provider, Rig, refuses, said, taken, until
 
 WRONG_KEY = Refused(401, 1200)
@@ -418,7 +418,8 @@ async def test_a_template_that_was_mended_heals_by_one_message_and_the_failed_ca
     await rig.deliver_with_permits(lane)  # opens it again, with a probe that is due at once
     rig.provider.otherwise = taken
     enqueue(rig, "gone", "gone", "gone")
-    await asyncio.sleep(0.002)
+    (breaker,) = opened(rig)
+    await until(lambda: now_us(rig.store) >= breaker.probe_at * 1000)
     await rig.deliver_with_permits(lane)
     assert rig.provider.posts[-1].ids == [f"{lane}.4.1"]
     assert scopes(rig) == []

@@ -285,6 +285,16 @@ async def test_the_timer_is_quick_while_receipts_come_in(rig: Rig) -> None:
     assert await seconds_to_next_sweep(rig) == 1
 
 
+async def test_work_is_found_by_the_timer_alone(rig: Rig) -> None:
+    rig.configure(worker={"sweep_seconds": 0.02})
+    post(rig, receipt("spring-a1b2c3.0.1", "sent"))  # or the timer would be slow
+    async with rig.draining():
+        await until(lambda: "SMEMBERS" in rig.watched.ran)
+        lane = rig.campaign(10)
+        rig.store.client.delete("sm:ready")
+        await until(lambda: ended(rig, lane))
+
+
 async def test_a_task_has_the_loop_sweep_at_once(rig: Rig) -> None:
     rig.configure(worker={"sweep_seconds": 60})
     async with rig.draining():

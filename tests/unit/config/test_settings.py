@@ -109,6 +109,11 @@ def test_a_file_that_is_named_and_missing_is_an_error(load: Load) -> None:
         ('default_sub_account = "Nobody"\n', {}, ["default_sub_account", "Nobody"]),
         ("redis_url = \n", {}, ["sendmany.toml", "line 1"]),
         ("[worker]\nlease_seconds = 20\n", {}, ["worker.lease_seconds (20)", "http.deadline (30)"]),
+        ("[policies]\nsettle_after = inf\n", {}, ["policies.settle_after"]),
+        ("[policies]\nresend_floor = nan\n", {}, ["policies.resend_floor"]),
+        ("[policies]\nmax_resends = -1\n", {}, ["policies.max_resends"]),
+        ("[policies]\nresend_pauses = []\n", {}, ["policies.resend_pauses"]),
+        (None, {"POLICIES__RESEND_PAUSES": "[5, 100000]"}, ["policies.resend_pauses.1"]),
         (None, {"HTTP__DEADLINE": "120"}, ["worker.lease_seconds (120)", "http.deadline (120)"]),
     ],
 )

@@ -11,8 +11,10 @@ from producer.errors import InputError
 from store.calls import Store
 from store.errors import LaneMismatch
 from store.lanes import Lane, LaneStatus, find_lane, list_lanes, read_counts
+from store.purposes import Purpose
 from store.reports import waiting_jobs
 from store.states import State
+from store.templates import keep_registry
 
 
 class Wakes:
@@ -205,3 +207,23 @@ def test_a_list_of_rejects_that_cannot_be_written_is_told_before_anything_is_sto
         check(replace(launch, rejects=tmp_path / "no" / "rejects.csv"))
     assert list_lanes(store) == []
     assert sorted(file.name for file in tmp_path.iterdir()) == ["message.json", "people.csv"]
+
+
+def test_a_launch_says_what_it_is_for_and_the_registry_has_the_last_word(
+    store: Store, launch: Launch
+) -> None:
+    template = {"name": "offer", "language": "en"}
+    launch.message.write_text(json.dumps({"type": "template", "content": {"template": template}}))
+    store.run(keep_registry("Shop", {"offer:en": Purpose.MARKETING}))
+    with pytest.raises(InputError, match="offer:en is registered as MARKETING"):
+        run(store, check(replace(launch, purpose=Purpose.AUTHENTICATION)), Wakes())
+    assert list_lanes(store) == []
+    lane = run(store, check(replace(launch, purpose=Purpose.UTILITY)), Wakes()).lane
+    assert (lane.purpose, lane.template) == (Purpose.MARKETING, "offer:en")
+
+
+def test_a_launch_that_says_nothing_of_an_unknown_template_leaves_it_open(
+    store: Store, launch: Launch
+) -> None:
+    lane = run(store, check(launch), Wakes()).lane
+    assert (lane.purpose, lane.template) == (None, "")

@@ -33,7 +33,7 @@ def every_key(keys: LaneKeys) -> list[str]:
     """One of each, numbered ones with a number."""
     named = [keys.flight("b"), keys.park("b"), keys.wave("b"), keys.done("b")]
     numbered = [keys.outcome(5000), keys.trail(5000), keys.long_ids(5000), keys.numbers_of(5000)]
-    return [*astuple(keys), *named, *numbered, keys.seen_on("20254") + "abc"]
+    return [*astuple(keys), *named, *numbered, *keys.seen(20254, [0xABC])]
 
 
 @pytest.mark.parametrize("lane", LANES)
@@ -45,7 +45,7 @@ def test_notification_lanes_of_a_sub_account_share_their_shard_and_nothing_else(
     one, other = lane_keys(LANES[1]), lane_keys(LANES[2])
     assert key_slot(one.meta.encode()) == key_slot(other.meta.encode())
     shared = {*every_key(one)} & {*every_key(other)}
-    assert shared == {one.family_base, one.seen_on("20254") + "abc"}
+    assert shared == {one.family_base, *one.seen(20254, [0xABC])}
 
 
 def test_a_limiter_and_its_permits_are_on_one_shard() -> None:

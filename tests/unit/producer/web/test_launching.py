@@ -368,3 +368,18 @@ async def test_paths_name_the_place_of_an_unknown_column(door: Door) -> None:
     message = {"type": "text", "content": {"text": "Hello {{nmae}}"}}
     answer = await post(door, campaign(message=message), "msisdn,name\n" + people(1))
     assert [one["path"] for one in answer.json()["problems"]] == ["campaign.message.content.text"]
+
+
+async def test_a_purpose_that_the_registry_denies_is_told_at_its_place(
+    door: Door, store: Store
+) -> None:
+    form = campaign(purpose="authentication")
+    answer = await post(door, form, "msisdn,name\n" + people(2))
+    assert answer.status_code == 422
+    (problem,) = answer.json()["problems"]
+    assert problem["path"] == "campaign.purpose"
+    assert "registered as AUTHENTICATION" in problem["message"]
+    assert list_lanes(store) == []
+    answer = await post(door, campaign(purpose="utility"), "msisdn,name\n" + people(2))
+    assert answer.status_code == 201
+    assert find_lane(store, "Spring").purpose == "utility"

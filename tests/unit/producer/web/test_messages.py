@@ -19,9 +19,11 @@ from producer.web.orders import CommonIn
 from store.calls import AsyncStore, Call, Store, command
 from store.errors import StoreFull, StoreUnavailable
 from store.lanes import list_lanes, move_lane, read_counts
+from store.purposes import Purpose
 from store.reports import waiting_jobs
 from store.scripts import load_scripts
 from store.states import State
+from store.templates import keep_registry
 from store.tokens import Scope
 from tests.unit.web_door import Door, Wakes, open_door
 
@@ -249,6 +251,28 @@ class TestOne:
         ends = [int(line.rsplit(b"\t", 1)[1]) for line in house.lines()]
         assert ends[0] == end.timestamp()
         assert abs(ends[1] - ends[0]) <= 2
+
+    async def test_a_purpose_travels_with_the_message(self, house: House) -> None:
+        for purpose in ("marketing", "utility", None):
+            assert (await house.post(message=OTP, purpose=purpose)).status_code == 202
+        assert [line.split(b"\t")[2:] for line in house.lines()] == [[b"m"], [b"u"], []]
+        assert (await house.post(message=OTP, purpose="promotion")).status_code == 422
+
+    async def test_authentication_needs_a_template_that_is_registered_as_such(
+        self, house: House
+    ) -> None:
+        template = {"name": "otp", "language": "en"}
+        code = {**OTP, "type": "template", "content": {"template": template}}
+        house.store.run(keep_registry("Shop", {"otp:en": Purpose.AUTHENTICATION}))
+        assert (await house.post(message=code, purpose="authentication")).status_code == 202
+        refused = await house.post(message=OTP, purpose="authentication")
+        assert refused.status_code == 422
+        (problem,) = refused.json()["problems"]
+        assert problem["path"] == "purpose"
+        assert "a template that is registered as AUTHENTICATION" in problem["message"]
+        items = [{"message": one, "purpose": "authentication"} for one in (code, OTP)]
+        found = (await house.batch(*items)).json()
+        assert [one["status"] for one in found["results"]] == ["accepted", "invalid"]
 
     async def test_a_message_may_wait_for_its_time(self, house: House) -> None:
         start = datetime.now(UTC) + timedelta(days=29)
