@@ -12,6 +12,7 @@ from dashboard.words import (
     explain_code,
     explain_state,
     explain_trail,
+    explain_unreached,
     iso,
     moment,
 )
@@ -153,6 +154,8 @@ def _when(fate: Fate) -> str:
         return f" ({explain_breaker(wait.held_by).rstrip('.')})"
     if fate.state is State.QUEUED and wait.blocked_until:
         return f" (the provider asked for a pause until {clock(wait.blocked_until)})"
+    if fate.state is State.QUEUED and wait.unreached:
+        return f" ({explain_unreached(wait.unreached[0])})"
     if fate.state is State.QUEUED and not wait.loops:
         return " (no worker is sending at the moment; see `sendmany doctor`)"
     if fate.scheduled_for:

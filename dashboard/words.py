@@ -10,6 +10,7 @@ from store.lanes import Lane, LaneStatus
 from store.outcomes import Doubt, LocalReason, Origin
 from store.reports import LaneReport
 from store.states import BY_STATE, State
+from store.unreached import Unreached
 from store.waiting import Waiting
 
 _OPEN = {
@@ -181,9 +182,19 @@ def _queued(report: LaneReport, wait: Waiting) -> str:
     if wait.blocked_until:
         until = clock(wait.blocked_until)
         return f"{start}: the provider asked {report.lane.sub_account} to pause until {until}."
+    if wait.unreached:
+        return f"{start}: {explain_unreached(wait.unreached[0])}."
     if not wait.loops:
         return f"{start}, and no worker is sending: is one running? See `sendmany doctor`."
     return f"{start} for their turn." if n > 1 else f"{start} for its turn."
+
+
+def explain_unreached(one: Unreached) -> str:
+    """Why a host does not reach the provider. Begins small, and may stand alone."""
+    return (
+        f"requests of {one.sub_account} cannot be sent from {one.host} ({one.reason}), "
+        f"last tried at {clock(one.at * 1000)}"
+    )
 
 
 def _held_templates(report: LaneReport, wait: Waiting) -> list[str]:

@@ -253,6 +253,12 @@ def code_name(origin: Origin, code: int) -> str:
     return f"{origin.name.lower()}:{int(code)}"
 
 
+def code_named(name: str) -> tuple[Origin, int]:
+    """The code that has this name."""
+    origin, _, code = name.partition(":")
+    return Origin[origin.upper()], int(code)
+
+
 def codes_in(blobs: Iterable[bytes]) -> Counter[str]:
     """How many records that count are in each state that has a code, by state and code."""
     blob = b"".join(blobs)

@@ -24,6 +24,7 @@ from store.breakers import (
 )
 from store.calls import Call
 from store.errors import StoreError
+from store.unreached import forget_unreached, note_unreached
 from worker.answers import request_name
 from worker.decisions import explain_failure, is_server_error, is_silence
 from worker.flight import Flight, Tools
@@ -41,6 +42,7 @@ class Breakers:
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
         self._failing: set[str] = set()  # sub-accounts whose last word to us was a server error
+        self._unreached: set[str] = set()  # sub-accounts whose last request was not sent
         self._suspects: dict[str, float] = {}  # lanes → since when, our clock
         self._taken: dict[str, float] = {}  # sub-accounts → when a message of theirs was taken last
 
@@ -73,8 +75,20 @@ class Breakers:
             await self._failed(flight, messages, explain_failure(result), silent=silent)
         elif isinstance(result, Answered):
             answers.took(sender, took)
+        await self._note_reach(flight, result)
         trusted = not (failed or silent or isinstance(result, NotSent))
         answers.ended(sender, request_name(flight.permits.op, messages), trusted=trusted)
+
+    async def _note_reach(self, flight: Flight, result: Result) -> None:
+        """Show why requests are not sent from this host, until one is."""
+        sender, host = flight.lane.sender.id, self._tools.owner.split(":")[0]
+        if isinstance(result, NotSent):
+            self._unreached.add(sender)
+            now = flight.now(self._tools.clock())
+            await self._tell(note_unreached(sender, host, result.reason, now), otherwise=None)
+        elif sender in self._unreached:
+            self._unreached.discard(sender)
+            await self._tell(forget_unreached(sender, host), otherwise=None)
 
     def not_posted(self, flight: Flight, messages: int) -> None:
         """A request waits for no answer: it was about to be posted and was not, or was cut short."""

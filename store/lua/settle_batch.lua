@@ -9,7 +9,7 @@
 --       (the operation id), reason to stop the lane ('' = none); 1 to leave a held park
 --       alone if jobs of it were to go back; then lists, each led by its length:
 --       counts (state, n), records (offset, blob), jobs back to the queue (blob),
---       waves (id, delay in ms, blob), parks (id, delay in ms, n, tries, blob), dead (blob),
+--       waves (id, delay in ms, blob), parks (id, delay in ms, n, code, blob), dead (blob),
 --       codes (name, n), stats (name, n), trails (entry), long ids (index, id)
 -- Returns: {'ok' or 'repeat' or 'lost' or 'held', journal, status of the lane}
 -- include: clock, finish, reader, records, sections, held, pace
@@ -77,8 +77,8 @@ for _ = 1, list() do
   end
 end
 for _ = 1, list() do
-  local key, park, delay, k, tries, blob = take_key(), take(), tonumber(take()), take(), take(), take()
-  call('HSET', key, 'jobs', blob, 'n', k, 'tries', tries, 'owner', '')
+  local key, park, delay, k, code, blob = take_key(), take(), tonumber(take()), take(), take(), take()
+  call('HSET', key, 'jobs', blob, 'n', k, 'tries', 0, 'owner', '', 'code', code)
   if is[3] then call('HSET', key, 'held', is[3]) end
   call('ZADD', parked, now + delay, park)
 end
