@@ -27,6 +27,7 @@ from dashboard.web.status import status_router
 from producer.wake import SendDrain
 from producer.web.campaigns import campaigns_router
 from producer.web.messages import Door, messages_router
+from producer.web.orders import MOST_BYTES
 from sendmany.web.access import Guard, Tokens, needs
 from sendmany.web.errors import handle_errors
 from sendmany.web.health import health_router
@@ -98,7 +99,8 @@ def _surround(app: FastAPI, settings: Settings, store: AsyncStore) -> None:
     """The last one added is the first that a request meets."""
     free = OPEN  # that there is a crowd is no reason to restart the process, or to send it nothing
     web = settings.web
-    app.add_middleware(Bodies, limits=web, uploads=UPLOADS, free=free)
+    large = {"/v1/messages": MOST_BYTES, "/v1/messages/batch": web.max_body_bytes}
+    app.add_middleware(Bodies, limits=web, large=large, uploads=UPLOADS, free=free)
     app.add_middleware(Guard, tokens=Tokens(store), open_paths=OPEN, exists=_exists_in(app))
     app.add_middleware(
         Crowd, most=web.max_requests, most_streams=web.max_streams, streams=STREAMS, free=free
