@@ -4,7 +4,7 @@
      counts     on every answer    500           503      401      413, 408              403, 404, 422, …
 
 `/healthz` and `/readyz` need no token. Webhooks bring an Authorization of their own and never come here:
-they are a raw route of the server (`app.state.raw_routes`).
+they are a raw route of the server (`app.state.raw_routes`), and so is `/healthz` where there is one.
 """
 
 from collections.abc import AsyncIterator, Callable
@@ -30,7 +30,7 @@ from producer.web.messages import Door, messages_router
 from producer.web.orders import MOST_BYTES
 from sendmany.web.access import Guard, Tokens, needs
 from sendmany.web.errors import handle_errors
-from sendmany.web.health import health_router
+from sendmany.web.health import HEALTHZ, RawHealth, health_router
 from sendmany.web.limits import Bodies, Crowd
 from sendmany.web.openapi import complete
 from sendmany.web.shell import LastResort, SecurityHeaders
@@ -112,7 +112,7 @@ def _surround(app: FastAPI, settings: Settings, store: AsyncStore) -> None:
 def _watch(app: FastAPI, settings: Settings, store: AsyncStore) -> None:
     """Count all that is answered, webhooks too, and show it with the other figures."""
     requests = Tally()
-    app.state.raw_routes = {}
+    app.state.raw_routes = {HEALTHZ: RawHealth(requests)}
     if settings.webhooks.wanted:
         secrets = settings.webhooks.secrets()
         app.state.raw_routes[WEBHOOKS] = Receiver(store, secrets, tally=requests)
