@@ -541,7 +541,7 @@ async def test_a_newcomer_does_not_wait_for_all_that_a_crowd_has_sent() -> None:
     async with stage() as there:
         writers = []
         for _ in range(crowd):
-            reader, writer = await asyncio.open_connection("127.0.0.1", there.port)
+            _, writer = await asyncio.open_connection("127.0.0.1", there.port)
             writer.write(many)
             writers.append(writer)
         await there.until(lambda: len(there.hook.taken) > 0)
