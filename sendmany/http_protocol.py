@@ -15,7 +15,7 @@ Whatever a caller can hold has a bound (`Bounds`), and the server closes what is
 
 While a whole request waits for its answer nothing more is parsed, nor read once there is something to
 be parsed. At most `MOST_WAITING` requests are parsed at a time: so many wait on a connection, and what
-one read has brought. Connections take turns (`Host.take_turn`), so that no crowd of them keeps a newcomer
+one read has brought. Connections take turns (`Host.take_turn`): no crowd of them keeps a newcomer
 waiting.
 """
 
