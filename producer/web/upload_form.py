@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from itertools import islice
 from typing import Annotated, Any, Final, Literal, cast
 
 from pydantic import (
@@ -20,7 +21,9 @@ from config.sections import SubAccountId
 from producer.campaign_names import LONGEST_NAME, RULE, is_name
 from producer.web.form_parts import FormError, PartBegins, PartEnds, PartEvent
 
-MOST_FORM_BYTES: Final = 1024 * 1024
+MOST_FORM_BYTES: Final = 256 * 1024
+MOST_SURPLUS: Final = 3
+"""Unknown members that are told of; an error for each of many would take a second."""
 
 
 def _printable(name: str) -> str:
@@ -36,10 +39,24 @@ CampaignName = Annotated[
 ]
 
 
-class CampaignPolicies(BaseModel):
-    """What happens when the provider leaves us in doubt; what is left out is as the settings say."""
+class _Exact(BaseModel):
+    """Exactly its members."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _few_unknown(cls, given: Any) -> Any:
+        if not isinstance(given, dict) or len(given) <= len(cls.model_fields) + MOST_SURPLUS:
+            return given
+        known = {name: given[name] for name in cls.model_fields if name in given}
+        return known | dict(
+            islice(((k, v) for k, v in given.items() if k not in known), MOST_SURPLUS)
+        )
+
+
+class CampaignPolicies(_Exact):
+    """What happens when the provider leaves us in doubt; what is left out is as the settings say."""
 
     hold: Annotated[
         bool,
@@ -59,10 +76,8 @@ class CampaignPolicies(BaseModel):
         return self
 
 
-class CampaignForm(BaseModel):
+class CampaignForm(_Exact):
     """The part `campaign`."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
 
     name: CampaignName
     message: Annotated[
@@ -130,7 +145,7 @@ async def read_campaign(events: AsyncIterator[PartEvent]) -> bytes:
         assert isinstance(event, bytes)
         form += event
         if len(form) > MOST_FORM_BYTES:
-            raise FormError("the part campaign is larger than 1 MiB")
+            raise FormError("the part campaign is larger than 256 KiB")
     await _expect(events, "recipients")
     return bytes(form)
 
