@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from config.celery_app import send_drain
+from config.celery_app import hint_drain
 from producer.campaigns import Launch, Loading, check, run
 from sendmany.audit import Audit, LedgerSummary, compare, read_summary, read_taken
 from sendmany.connection import connect
@@ -148,7 +148,7 @@ def _load(store: Store, launch: Launch, on_wait: Wait) -> str:
             meter.show(loading.rows, prepared.file.estimated_rows(), note)
 
         prepared = check(launch)
-        launched = run(store, prepared, send_drain, progress)
+        launched = run(store, prepared, hint_drain, progress)
         meter.show(launched.lane.row, launched.lane.row, loading_note(0, 0))
         return launched.lane.id
 

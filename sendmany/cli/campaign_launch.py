@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from config.celery_app import send_drain
+from config.celery_app import hint_drain
 from config.sections import SettingsError
 from config.settings import Settings, load_settings
 from dashboard.words import several
@@ -173,7 +173,7 @@ def _load(store: Store, prepared: Prepared) -> Launched:
                 note = loading_note(loading.duplicates, loading.rejects)
                 meter.show(loading.rows, max(rows, loading.rows), note)
 
-            launched = run(store, prepared, send_drain, progress)
+            launched = run(store, prepared, hint_drain, progress)
             lane = launched.lane
             meter.show(lane.row, lane.row, loading_note(lane.duplicates, lane.rejects))
             return launched

@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from config.celery_app import send_drain
+from config.celery_app import hint_drain
 from config.settings import load_settings
 from dashboard.export import doubt_of, international, row
 from dashboard.words import called, count, explain_code, in_doubt, moment, several
 from producer.errors import InputError
-from producer.wake import wake
+from producer.wake import call_workers
 from sendmany.cli.options import Json, Name
 from sendmany.connection import connect
 from sendmany.output import print_json, show, show_table, table_of
@@ -70,7 +70,7 @@ def resend(name: Name, failed: Failed = False, yes: Yes = False, as_json: Json =
     if said.refused:
         raise InputError(f'"{lane.name}" is {said.status}: nothing of it is sent again')
     if said.jobs:
-        wake(store, send_drain, lane.priority)
+        call_workers(store, lane, hint_drain)
     if as_json:
         print_json(_as_json(lane, said, "resent"))
     else:

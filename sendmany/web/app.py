@@ -15,8 +15,7 @@ from fastapi import FastAPI
 from starlette.routing import Match, Route
 from starlette.types import Scope
 
-from config.celery_app import send_drain as send_drain_by_celery
-from config.sections import SettingsError
+from config.celery_app import hint_drain
 from config.settings import Settings
 from dashboard.events import Events
 from dashboard.receiver import WEBHOOKS, Receiver
@@ -51,7 +50,7 @@ _DESCRIPTION: Final = "Sends one message to each of very many people, and says w
 def create_app(
     settings: Settings,
     store: AsyncStore | None = None,
-    send_drain: SendDrain = send_drain_by_celery,
+    send_drain: SendDrain = hint_drain,
 ) -> FastAPI:
     """Put the application together; it closes its store when its life ends.
 
@@ -137,9 +136,6 @@ def _life_of(store: AsyncStore) -> Callable[[FastAPI], AbstractAsyncContextManag
 def _connect(settings: Settings) -> AsyncStore:
     """Nothing is sent yet: the process starts though Redis is away, and says so in `/readyz`."""
     connections = settings.web.max_requests + settings.web.max_streams + 16
-    try:
-        return AsyncStore.connect(
-            settings.redis_url, key_prefix=settings.key_prefix, max_connections=connections
-        )
-    except ValueError as error:
-        raise SettingsError(f"redis_url is no address of a Redis server: {error}") from error
+    return AsyncStore.connect(
+        settings.redis_url, key_prefix=settings.key_prefix, max_connections=connections
+    )

@@ -1,18 +1,19 @@
--- Brings strings of records of a lane from layout 1 (36 bytes) to layout 2 (39 bytes), one after the other, and
--- counts the codes of the lane again: layout 1 never took one back. Nothing else may use the lane meanwhile.
--- KEYS: meta, codes, stats, the next strings of records
--- ARGV: how many strings were converted before, 1 if these are the last ones
--- Returns: strings that are converted now, or -1 if the lane is done or gone
+-- Brings the records of a lane from layout 1 (36 bytes) to layout 2 (39 bytes), some strings at a time, and
+-- counts its codes again: layout 1 never took one back. Repeat it until it answers 0; nothing else may use the
+-- lane meanwhile.
+-- KEYS: meta, codes, stats, then the strings of records that come next
+-- ARGV: messages a string holds, number of the string that is believed to come next
+-- Returns: strings left
 -- include: records
 local meta, codes, stats = KEYS[1], KEYS[2], KEYS[3]
-local at, last = tonumber(ARGV[1]), ARGV[2] == '1'
-local NARROW, VERSION, RECEIPT, FIRST = 36, 2, 5, 4
+local per_key, believed, most = tonumber(ARGV[1]), tonumber(ARGV[2]), #KEYS - 3
+local NARROW, VERSION, RECEIPT = 36, 2, 5
 local call = redis.call
 
 local lane = call('HMGET', meta, 'next', 'layout', 'widened')
-if not lane[1] or lane[2] then return -1 end
-local before = tonumber(lane[3] or 0)
-if before ~= at then return before end
+if not lane[1] or lane[2] then return 0 end
+local at, all = tonumber(lane[3] or 0), math.ceil(tonumber(lane[1]) / per_key)
+if at ~= believed then return all - at end
 if at == 0 then call('DEL', codes) end
 
 local empty = string.rep('\0', WIDTH)
@@ -25,19 +26,20 @@ local function widened(record)
   if COUNTED[mark] then note(wide, 1) end
   return wide
 end
-for k = FIRST, #KEYS do
-  local blob, records = call('GET', KEYS[k]), {}
+local to = math.min(at + most, all)
+for bucket = at, to - 1 do
+  local key, records = KEYS[4 + bucket - at], {}
+  local blob = call('GET', key)
   for i = 1, blob and #blob or 0, NARROW do
     records[#records + 1] = widened(string.sub(blob, i, i + NARROW - 1))
   end
-  if blob then call('SET', KEYS[k], table.concat(records)) end
+  if blob then call('SET', key, table.concat(records)) end
 end
 write_noted(codes, stats)
-local done = at + #KEYS - FIRST + 1
-if last then
+if to < all then
+  call('HSET', meta, 'widened', to)
+else
   call('HSET', meta, 'layout', VERSION)
   call('HDEL', meta, 'widened')
-  return -1
 end
-call('HSET', meta, 'widened', done)
-return done
+return all - to

@@ -180,6 +180,7 @@ def test_children_of_a_killed_worker_settle_what_is_in_the_air_and_end(tmp_path:
 # Paused, cancelled
 
 
+@pytest.mark.timing
 def test_a_pause_takes_effect_within_a_second_on_all_workers(two_workers: House) -> None:
     house = two_workers
     lane = house.launch(40_000, "To be paused")
@@ -195,6 +196,7 @@ def test_a_pause_takes_effect_within_a_second_on_all_workers(two_workers: House)
     until(lambda: house.has_ended(lane))
 
 
+@pytest.mark.timing
 def test_a_cancelled_campaign_sends_nothing_after_a_second_and_ends(two_workers: House) -> None:
     house = two_workers
     lane = house.launch(40_000, "To be cancelled")
@@ -260,6 +262,7 @@ def stored(house: House) -> int:
 # Limited
 
 
+@pytest.mark.timing
 def test_two_workers_keep_to_the_limits_of_a_sub_account_together(tmp_path: Path) -> None:
     limits = '{"sandbox": {"messages_per_second": 500, "burst": 100, "requests_per_second": 0}}'
     environment = ("SENDMANY_SUB_ACCOUNTS", limits)
@@ -279,6 +282,7 @@ def test_two_workers_keep_to_the_limits_of_a_sub_account_together(tmp_path: Path
 # Dedicated workers
 
 
+@pytest.mark.timing
 def test_a_bulk_campaign_does_not_wait_beside_a_dedicated_worker(tmp_path: Path) -> None:
     with open_house(tmp_path, Sandbox()) as house:
         only_urgent = {"SENDMANY_WORKER__PRIORITIES": '["urgent"]'}

@@ -117,6 +117,7 @@ async def test_a_blocked_sub_account_does_not_hold_up_another(rig: Rig) -> None:
     assert rig.counts(blocked) == {State.QUEUED: 10}
 
 
+@pytest.mark.timing
 async def test_a_sub_account_that_waits_for_its_turn_does_not_hold_up_another(rig: Rig) -> None:
     rig.configure(sub_accounts={"shop": account(messages_per_second=20, burst=10)})
     slow, fast = rig.campaign(500), rig.campaign(20_000, "Other", sub_account="bank")

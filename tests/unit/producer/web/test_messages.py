@@ -11,6 +11,8 @@ import httpx
 import msgspec
 import pytest
 
+from config import celery_app
+from config.celery_app import create_app, hint_drain
 from config.sections import SubAccount
 from config.settings import Settings
 from producer.web.message_models import BatchOut, MessageIn
@@ -18,6 +20,7 @@ from producer.web.messages import messages_router
 from producer.web.orders import CommonIn
 from store.calls import AsyncStore, Call, Store, command
 from store.errors import StoreFull, StoreUnavailable
+from store.keys import CALLING
 from store.lanes import list_lanes, move_lane, read_counts
 from store.purposes import Purpose
 from store.reports import waiting_jobs
@@ -96,7 +99,8 @@ class House:
 async def house() -> AsyncIterator[House]:
     house = House()
     async with open_door(
-        lambda needs: [messages_router(house.troubled, DEFAULT, needs, house.wakes)], Scope.ENQUEUE
+        lambda needs: [messages_router(house.troubled, DEFAULT, needs, lambda: house.wakes())],
+        Scope.ENQUEUE,
     ) as door:
         house.door = door
         yield house
@@ -113,6 +117,18 @@ class TestOne:
         assert (lane.sub_account, lane.priority) == ("Shop", "urgent")
         assert house.counts() == {State.QUEUED: 1}
         assert house.wakes.sent == 1
+
+    async def test_a_broker_that_refuses_the_wake_up_does_not_refuse_the_message(
+        self, house: House, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        broken = create_app(Settings(broker_url="amqp://user:pa/ss@host//"))
+        monkeypatch.setattr(celery_app, "_wake_up_app", lambda: broken)
+        house.wakes = hint_drain  # type: ignore[assignment]
+        assert (await house.post(message=OTP)).status_code == 202
+        house.store.client.delete(CALLING)
+        assert (await house.batch({"message": OTP})).status_code == 202
+        assert house.store.client.exists(CALLING)  # it was tried
+        assert house.counts() == {State.QUEUED: 2}
 
     async def test_the_scope_is_asked_for(self, house: House) -> None:
         house.door.comes(Scope.READ, Scope.MANAGE)
