@@ -20,7 +20,7 @@
     sm:{family}rest:dead         list    settle_batch                    revive_dead, retention
     sm:{family}rest:expiring     string  expire_lane                     its last step
     sm:{family}:seen:<day>:<n>   hash    enqueue_messages                2 days
-    sm:names                     hash    producer: campaign name → lane  retention
+    sm:names:<name>              hash    producer: sub-account → lane    retention
     sm:lanes                     zset    producer: lane → opening time   retention
     sm:active                    set     producer; sweep                 the lane's end
     sm:missing                   hash    workers: lane → journal known   7 days
@@ -46,6 +46,7 @@
     sm:{people}:replies          hash    open_windows                    -
     sm:{tokens}                  hash    add_token                       revoke_token
     sm:{tokens}:used             hash    note_token_use                  revoke_token
+    sm:{tokens}:secrets          hash    web process: key of cursors     -
     sm:sent:<batch id>           string  worker, of the provider's batch  7 days, small ones 1 day
     sm:{metrics}                 hash    flush_metrics                   -
     sm:{metrics}:flushed:<process> string  flush_metrics                 1 day
@@ -61,7 +62,6 @@ from functools import lru_cache
 OUTCOMES_PER_KEY = 1000
 """Messages whose records share one string."""
 
-NAMES = "sm:names"
 LANES = "sm:lanes"
 ACTIVE = "sm:active"
 ENDED = "sm:ended"
@@ -77,6 +77,7 @@ FIGURES = "sm:{inbox}:figures"
 REPLIES = "sm:{people}:replies"
 TOKENS = "sm:{tokens}"
 TOKENS_USED = "sm:{tokens}:used"
+SECRETS = "sm:{tokens}:secrets"
 METRICS = "sm:{metrics}"
 
 NOTIFICATION_FAMILY = 8
@@ -96,6 +97,11 @@ def wake_list(served: str) -> str:
 def family(lane: str) -> str:
     """The part of a lane id that is its hash tag."""
     return lane[:NOTIFICATION_FAMILY] if lane.startswith("n-") else lane
+
+
+def lanes_called(name: str) -> str:
+    """The campaigns of this name, by sub-account."""
+    return f"sm:names:{name}"
 
 
 def sent_batch(batch_id: str) -> str:

@@ -6,14 +6,14 @@ import typer
 
 from config.settings import load_settings
 from dashboard.words import count, explain_lane, explain_named_code, moment
-from sendmany.cli.options import Json, Name
+from sendmany.cli.options import Json, Name, Whose, lane_called
 from sendmany.connection import connect
 from sendmany.meter import Meter, loading_note, show_sending
 from sendmany.output import as_json as report_as_json
 from sendmany.output import pairs_table, print_json, say, show, show_table, table_of
 from sendmany.watching import follow
 from store.calls import Store
-from store.lanes import find_lane, list_lanes
+from store.lanes import list_lanes
 from store.reports import LaneReport, report
 from store.states import OPEN_STATES
 from store.waiting import Waiting, waiting
@@ -41,13 +41,13 @@ def list_campaigns(
         show("There are no campaigns yet: `sendmany campaign launch --help` says how to start one.")
 
 
-def show_campaign(name: Name, as_json: Json = False) -> None:
+def show_campaign(name: Name, sub_account: Whose = None, as_json: Json = False) -> None:
     """How a campaign stands, in words: what it does, why it stopped, what waits and until when.
 
     Example: `sendmany campaign show "Spring sale"`
     """
     store = connect(load_settings())
-    now = report(store, find_lane(store, name).id)
+    now = report(store, lane_called(store, name, sub_account).id)
     wait = waiting(store, now.lane)
     if as_json:
         print_json({**report_as_json(now), "explanation": explain_lane(now, wait)})
@@ -55,7 +55,7 @@ def show_campaign(name: Name, as_json: Json = False) -> None:
         _tell(now, wait)
 
 
-def watch_campaign(name: Name, as_json: Json = False) -> None:
+def watch_campaign(name: Name, sub_account: Whose = None, as_json: Json = False) -> None:
     """Watch a campaign until it ends. Ctrl-C stops the watching, not the campaign.
 
     With `--json`, prints how it stands once a second, a JSON object a line.
@@ -63,7 +63,7 @@ def watch_campaign(name: Name, as_json: Json = False) -> None:
     Example: `sendmany campaign watch "Spring sale"`
     """
     store = connect(load_settings())
-    watch_lane(store, find_lane(store, name).id, as_json=as_json)
+    watch_lane(store, lane_called(store, name, sub_account).id, as_json=as_json)
 
 
 def watch_lane(store: Store, lane_id: str, *, as_json: bool) -> None:
