@@ -101,7 +101,7 @@ def forget_person(
     Raises:
         StoreError: do it again.
     """
-    erasing = _Erasing(store, person, digest_of(person.who, secret), list(sub_accounts), tell)
+    erasing = _Erasing(store, person, secret, list(sub_accounts), tell)
     begun = clock()
     while erasing.round() or clock() < begun + NOTICED_SECONDS:
         if erasing.progress.rounds == MOST_ROUNDS:
@@ -127,13 +127,14 @@ class _Erasing:
         self,
         store: Store,
         person: Person,
-        digest: str,
+        secret: bytes,
         sub_accounts: list[str],
         tell: Callable[[Progress], None],
     ) -> None:
         self._store = store
         self._person = person
-        self._digest = digest
+        self._secret = secret
+        self._digest = digest_of(person.who, secret)
         self._sub_accounts = sub_accounts
         self._tell = tell
         self._messages: dict[str, set[int]] = {}  # by lane, of all rounds
@@ -151,7 +152,7 @@ class _Erasing:
         self.say(rounds=rounds, looked_through=0)
         lists = sum(self._forget_in(scope) for scope in self._scopes())
         if rounds == 1:
-            self._store.run(note_forgotten())
+            self._store.run(note_forgotten(self._secret))
         lanes = list(all_lanes(self._store))
         self.say(messages=sum(lane.next_index for lane in lanes))
         found = [self._erase_in(lane) for lane in lanes]

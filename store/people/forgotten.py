@@ -9,13 +9,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from store.calls import Call, command, in_turn, script_call, text
+from config.sections import SettingsError
+from store.calls import Call, command, first, hint, in_turn, script_call, text
 from store.keys import PEOPLE, PEOPLE_SHARDS, forgotten, shard_of
 from store.purposes import Purpose
 from store.suppressions import EVERYWHERE, Purposes, note_people, purposes_in
 
 DIGEST_BYTES = 16
 NOTED = "forgotten"
+_BY = "forgotten by"
 
 
 def digest_of(who: str, secret: bytes) -> str:
@@ -48,14 +50,44 @@ def keep_forgotten(
     return script_call("keep_forgotten", (forgotten(scope, shard),), args, bool)
 
 
-def note_forgotten() -> Call[int]:
+def fingerprint(secret: bytes) -> str:
+    """What tells one secret from another, and nothing of it."""
+    return digest_of("", secret)[:8]
+
+
+def see_that_secret(secret: bytes | None, by: str) -> bytes:
+    """The secret of the settings, by which people are forgotten.
+
+    Args:
+        by: fingerprint of the secret by which others have been forgotten; empty for none.
+
+    Raises:
+        SettingsError: there is none, or it is another one.
+    """
+    if secret is None:
+        raise SettingsError(
+            "People are forgotten by a secret that is not in Redis: set SENDMANY_SECRET, or secret_file"
+        )
+    if by and fingerprint(secret) != by:
+        raise SettingsError(
+            "People have been forgotten by another secret than the one that is configured: use that "
+            "one, or they come back with old files"
+        )
+    return secret
+
+
+def note_forgotten(secret: bytes) -> Call[int]:
     """Note that there is another one, so that all processes read them again."""
-    return note_people(NOTED, parse=int)
+    by = hint("HSET", PEOPLE, _BY, fingerprint(secret), parse=int)
+    return first(by, lambda _: note_people(NOTED, parse=int))
 
 
-def read_noted() -> Call[int]:
-    """When the last one was forgotten, ms since 1970; 0 = nobody has been."""
-    return command("HGET", PEOPLE, NOTED, parse=lambda reply: int(reply or 0))
+def read_noted() -> Call[tuple[int, str]]:
+    """When the last one was forgotten, ms since 1970 (0 = nobody has been), and the fingerprint of the
+    secret."""
+    return command(
+        "HMGET", PEOPLE, NOTED, _BY, parse=lambda reply: (int(reply[0] or 0), text(reply[1]))
+    )
 
 
 def is_forgotten(digest: str, scope: str = EVERYWHERE) -> Call[Forgotten | None]:
