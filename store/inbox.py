@@ -25,6 +25,11 @@ MOST_ASIDE = 100_000
 """Bodies that are kept aside; the oldest go first."""
 
 
+def stored_at(id: str) -> int:
+    """When an entry of a stream was stored, ms since 1970 by Redis' clock."""
+    return int(id.partition("-")[0])
+
+
 class Entry(NamedTuple):
     """One POST of the provider, as it came."""
 
@@ -34,7 +39,7 @@ class Entry(NamedTuple):
     @property
     def came_ms(self) -> int:
         """When it was stored, ms since 1970 by Redis' clock."""
-        return int(self.id.partition("-")[0])
+        return stored_at(self.id)
 
     def moment(self, told_ms: int | None) -> int:
         """When what it tells happened, ms since 1970: as told, unless that cannot be. A clock may be

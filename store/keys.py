@@ -113,6 +113,8 @@ TABLE = (
     Row(f"{_PERSON}:lifted", "zset", "unsuppress", "7 days", People.NAMES),
     Row(f"{_PERSON}:windows:<channel>", "zset", "open_windows", "forget_windows", People.NAMES),
     Row(f"{_PERSON}:unmarketed:<period>", "set", "screen_people", "7 to 14 days", People.NAMES),
+    Row(f"{_PERSON}:forgotten", "hash", "keep_forgotten: digest → suppression", "never"),
+    Row("sm:forgetting:<id>", "string", "how far an erasure is; no number", "7 days"),
     Row("sm:templates:<sub-account>", "string", "worker: category of each", "the next one"),
     Row("sm:templates:<sub-account>:asked", "string", "worker: whose turn it was", "15 minutes"),
     Row("sm:{tokens}", "hash", "add_token", "revoke_token"),
@@ -224,6 +226,16 @@ def unmarketed(sub_account: str, shard: int) -> tuple[str, str]:
     """People whose last message was not marketing, by even and odd periods."""
     base = f"sm:{{people-{sub_account}-{shard}}}:unmarketed"
     return f"{base}:0", f"{base}:1"
+
+
+def forgotten(scope: str, shard: int) -> str:
+    """Digests of people who have been forgotten, and what suppressions of theirs still hold."""
+    return f"sm:{{people-{scope}-{shard}}}:forgotten"
+
+
+def forgetting(number: str) -> str:
+    """How far an erasure has come."""
+    return f"sm:forgetting:{number}"
 
 
 def templates(sub_account: str) -> str:
