@@ -5,17 +5,18 @@ jobs, leases and retries are kept in the store. So there is no result backend, n
 """
 
 from collections.abc import Callable
-from contextlib import suppress
 from functools import cache
 from typing import Any
 
+import structlog
 from celery import Celery
 from celery.signals import worker_init, worker_shutting_down
 from kombu import Exchange, Queue
-from kombu.exceptions import OperationalError
 
 from config.priorities import served_by
 from config.settings import Settings, load_settings
+
+log = structlog.get_logger(__name__)
 
 QUEUE = "sendmany"
 """The queue that workers listen to who serve every priority; wake-ups go there."""
@@ -116,6 +117,14 @@ def _wake_up_app() -> Celery:
 
 
 def send_drain() -> None:
-    """Send one drain task. A broker that is away costs a few seconds: the sweep finds the work."""
-    with suppress(OperationalError):
-        _wake_up_app().send_task(DRAIN_TASK, queue=QUEUE, retry=False)
+    """Send one drain task; raises whatever the broker, or the reading of its address, raises."""
+    _wake_up_app().send_task(DRAIN_TASK, queue=QUEUE, retry=False)
+
+
+def hint_drain() -> None:
+    """Send one drain task if the broker takes it. What is to be sent is stored already, and the timer of
+    a worker finds it: a broker that is away or refuses fails no call."""
+    try:
+        send_drain()
+    except Exception as error:  # each library has its own, beside ValueErrors about the address
+        log.warning("no worker was woken by a task", error=type(error).__name__)

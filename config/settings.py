@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from phonenumbers import SUPPORTED_REGIONS
 from pydantic import (
@@ -121,8 +122,7 @@ class Settings(BaseSettings):
     @property
     def broker(self) -> str:
         """URL of the Celery broker, as Celery spells it."""
-        url = self.broker_url or self.redis_url
-        return url.replace("unix://", "redis+socket://", 1) if url.startswith("unix:") else url
+        return _as_celery_spells_it(self.broker_url or self.redis_url)
 
     @property
     def settle_after(self) -> float:
@@ -170,6 +170,34 @@ class Settings(BaseSettings):
         return init_settings, env_settings, toml, running
 
 
+def _as_celery_spells_it(url: str) -> str:
+    """The same server and database for Celery, which reads the URL of a Redis in its own way.
+
+    redis-py takes the number of the database from `?db=`, else from the path; Celery from
+    `?virtual_host=` of a socket, from the path elsewhere, and fails on options that are not of TLS.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # no URL at all: who connects says so
+        return url
+    if parts.scheme not in ("unix", "redis", "rediss"):
+        return url
+    options = dict(parse_qsl(parts.query))
+    socket = parts.scheme == "unix"
+    database = options.get("db") or ("" if socket else parts.path.strip("/"))
+    database = database if database.isdecimal() else "0"
+    login = f"{parts.netloc.rpartition('@')[0]}@" if "@" in parts.netloc else ""
+    if not login and "password" in options:
+        login = f"{quote(options.get('username', ''), '')}:{quote(options['password'], '')}@"
+    if socket:
+        return f"redis+socket://{login}{parts.path}?virtual_host={database}"
+    tls = {name: value for name, value in options.items() if name.startswith("ssl_")}
+    if parts.scheme == "rediss":  # Celery alone would not check certificates
+        tls.setdefault("ssl_cert_reqs", "required")
+    place = parts.netloc.rpartition("@")[2]
+    return f"{parts.scheme}://{login}{place}/{database}" + (f"?{urlencode(tls)}" if tls else "")
+
+
 def _offered(given: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that a running `sendmany up` offers.
 
@@ -182,8 +210,9 @@ def _offered(given: Mapping[str, Any]) -> dict[str, Any]:
     except PermissionError as error:
         if "redis_url" in given:
             return {}
+        what = home if error.filename is None else error.filename
         raise SettingsError(
-            f"The state directory {home} cannot be read: {error.strerror}. Make it readable for you, or "
+            f"The state directory {home} cannot be used ({what}: {error.strerror}). Make it yours, or "
             "name another one with SENDMANY_STATE_DIR."
         ) from error
     return offered

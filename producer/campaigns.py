@@ -13,11 +13,11 @@ from chatapps.compiled import CompiledContent
 from producer.campaign_message import load_message_file, prepare
 from producer.campaign_names import RULE, is_name
 from producer.errors import InputError
-from producer.loading import add_chunks, call_workers, end_of_file
+from producer.loading import add_chunks, end_of_file
 from producer.policies import campaign_purpose, template_named
 from producer.recipients import Position, RecipientFile
 from producer.rejects import Reject, RejectWriter, see_that_writable
-from producer.wake import SendDrain
+from producer.wake import SendDrain, call_workers
 from store.calls import Store
 from store.lanes import Lane, Policies, Priority, find_lane
 from store.opening import CampaignPlan, open_campaign

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from producer.chunks import Chunk
 from producer.rejects import Reject
 from producer.seen import read_seen
-from producer.wake import SendDrain, wake
+from producer.wake import SendDrain, call_workers
 from store.calls import Store
 from store.errors import StoreRefused
 from store.intake import Place, enqueue_rows
-from store.lanes import Lane, LaneStatus, announce, find_lane, finish_loading
+from store.lanes import Lane, LaneStatus, find_lane, finish_loading
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +73,6 @@ def add_chunks(
         yield now
     if beyond:  # nobody has held these rows against those that are in
         raise StoreRefused("the file ends where somebody else's goes on: are they the same?")
-
-
-def call_workers(store: Store, lane: Lane, send_drain: SendDrain) -> None:
-    """See that what is in the lane is sent soon."""
-    store.run(announce(lane.id, lane.priority))
-    wake(store, send_drain, lane.priority)
 
 
 def end_of_file(store: Store, lane: Lane, send_drain: SendDrain) -> Lane:

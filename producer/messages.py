@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from types import TracebackType
 
-from config.celery_app import send_drain
+from config.celery_app import hint_drain
 from config.settings import Settings, load_settings
 from producer.counter import Counter
 from producer.errors import KeyConflict
@@ -42,7 +42,7 @@ class Producer:
         self,
         store: Store,
         settings: Settings,
-        send_drain: SendDrain = send_drain,
+        send_drain: SendDrain = hint_drain,
         clock: Callable[[], datetime] = _utc_now,
     ) -> None:
         self._store = store
@@ -131,7 +131,7 @@ class AsyncProducer:
         self,
         store: AsyncStore,
         settings: Settings,
-        send_drain: SendDrain = send_drain,
+        send_drain: SendDrain = hint_drain,
         clock: Callable[[], datetime] = _utc_now,
     ) -> None:
         self._store = store

@@ -20,14 +20,14 @@ from producer.campaign_message import prepare
 from producer.chunks import CHUNK_ROWS, Chunk, cut_chunks
 from producer.csv_header import Header, find_number_column, read_header
 from producer.errors import InputError
-from producer.loading import add_chunks, call_workers, end_of_file
+from producer.loading import add_chunks, end_of_file
 from producer.numbers import is_region
 from producer.policies import campaign_purpose, template_named
 from producer.preflight import check_rows, sample_of
 from producer.records import Position, Record, read_records
 from producer.rejects import Reject
 from producer.rows import RowPacker
-from producer.wake import SendDrain
+from producer.wake import SendDrain, call_workers
 from store.calls import Store
 from store.lanes import Lane, Policies, Priority, find_lane
 from store.opening import CampaignPlan, open_campaign

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from config.celery_app import send_drain
+from config.celery_app import hint_drain
 from producer.campaigns import Launch, Loading, check, run
 from sendmany.audit import Audit, LedgerSummary, compare, read_summary, read_taken
 from sendmany.connection import connect
@@ -23,6 +23,7 @@ from store.ledger import recount
 from store.outcomes import Outcome
 from store.reports import LaneReport, outcomes, report
 from store.states import State
+from store.waiting import waiting
 
 DEFAULT_SEED = 14
 """With it a short run meets a 500, a 503 and a 429."""
@@ -147,7 +148,7 @@ def _load(store: Store, launch: Launch, on_wait: Wait) -> str:
             meter.show(loading.rows, prepared.file.estimated_rows(), note)
 
         prepared = check(launch)
-        launched = run(store, prepared, send_drain, progress)
+        launched = run(store, prepared, hint_drain, progress)
         meter.show(launched.lane.row, launched.lane.row, loading_note(0, 0))
         return launched.lane.id
 
@@ -157,7 +158,7 @@ def _watch(store: Store, lane: str, local: Local, on_wait: Wait) -> LaneReport:
     with Meter("Sending") as meter:
         while True:
             now = report(store, lane)
-            show_sending(meter, now)
+            show_sending(meter, now, waiting(store, now.lane))
             if now.lane.status.ended:
                 return now
             if now.lane.status is LaneStatus.STOPPED:
@@ -200,7 +201,7 @@ def figures(
     seconds = max(0.001, (end.lane.finished_at - end.lane.opened_at) / 1000)
     return Figures(
         recipients=plan.recipients,
-        accepted=end.accepted,
+        accepted=end.sent,  # no receipts come
         rejected=counts.get(State.REJECTED, 0),
         failed=counts.get(State.FAILED, 0),
         unknown=counts.get(State.UNKNOWN, 0),

@@ -29,6 +29,7 @@ from redis.exceptions import (
 )
 from redis.retry import Retry
 
+from config.sections import SettingsError
 from store.errors import StoreError, StoreFull, StoreRefused, StoreUnavailable
 from store.scripts import Script, load_scripts
 
@@ -90,6 +91,19 @@ def first(call: Call[K], then: Callable[[K], T | Call[T]]) -> Call[T]:
     return Call(call.script, call.keys, call.args, parse)
 
 
+def in_turn(calls: Sequence[Call[K]], combine: Callable[[list[K]], T]) -> Call[T]:
+    """Calls that follow each other, as one: they touch several slots."""
+
+    def step(at: int, answers: list[K]) -> Call[T] | T:
+        if at == len(calls):
+            return combine(answers)
+        return first(calls[at], lambda answer: step(at + 1, [*answers, answer]))
+
+    begun = step(0, [])
+    assert isinstance(begun, Call), "there is at least one"
+    return begun
+
+
 def hint(name: str, key: str, *words: Argument, parse: Callable[[Any], T]) -> Call[T]:
     """A small write that no count depends on; it is done where memory is full, too."""
     return script_call("write_hint", (key,), (name, *words), parse)
@@ -115,13 +129,14 @@ class Store:
 
     @classmethod
     def connect(cls, url: str, *, key_prefix: str = "") -> Store:
-        """Connect lazily; nothing is sent yet."""
-        client = redis.Redis.from_url(
-            url,
-            socket_timeout=SOCKET_TIMEOUT,
-            socket_connect_timeout=CONNECT_TIMEOUT,
-            retry=Retry(NoBackoff(), 0),
-        )
+        """Connect lazily; nothing is sent yet. Raises SettingsError if the URL makes no sense."""
+        with _readable():
+            client = redis.Redis.from_url(
+                url,
+                socket_timeout=SOCKET_TIMEOUT,
+                socket_connect_timeout=CONNECT_TIMEOUT,
+                retry=Retry(NoBackoff(), 0),
+            )
         return cls(client, key_prefix=key_prefix)
 
     def run(self, call: Call[T]) -> T:
@@ -180,14 +195,15 @@ class AsyncStore:
 
     @classmethod
     def connect(cls, url: str, *, key_prefix: str = "", max_connections: int = 64) -> AsyncStore:
-        """Connect lazily; nothing is sent yet."""
-        client = redis.asyncio.Redis.from_url(
-            url,
-            socket_timeout=SOCKET_TIMEOUT,
-            socket_connect_timeout=CONNECT_TIMEOUT,
-            max_connections=max_connections,
-            retry=redis.asyncio.retry.Retry(NoBackoff(), 0),
-        )
+        """Connect lazily; nothing is sent yet. Raises SettingsError if the URL makes no sense."""
+        with _readable():
+            client = redis.asyncio.Redis.from_url(
+                url,
+                socket_timeout=SOCKET_TIMEOUT,
+                socket_connect_timeout=CONNECT_TIMEOUT,
+                max_connections=max_connections,
+                retry=redis.asyncio.retry.Retry(NoBackoff(), 0),
+            )
         return cls(client, key_prefix=key_prefix)
 
     async def run(self, call: Call[T]) -> T:
@@ -261,6 +277,18 @@ def _words(call: Call[Any], prefix: str) -> tuple[Argument, ...]:
         return call.args
     keys = [prefix + key for key in call.keys] if prefix else call.keys
     return (len(keys), *keys, *call.args)
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    """Turn a ValueError about the URL into a sentence; its text may hold a part of the password."""
+    try:
+        yield
+    except ValueError as error:
+        raise SettingsError(
+            "redis_url is no address of a Redis server: it looks like redis://HOST:PORT/NUMBER, "
+            "rediss://… or unix:///PATH, and special characters of a password are written as %XX."
+        ) from error
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from config.celery_app import send_drain
+from config.celery_app import hint_drain
 from config.sections import SettingsError
 from config.settings import Settings, load_settings
 from dashboard.words import several
@@ -55,6 +55,13 @@ def launch(
     region: Region = None,
     send_while_loading: Annotated[
         bool, typer.Option("--send-while-loading", help="Do not wait for the end of the file.")
+    ] = False,
+    hold: Annotated[
+        bool,
+        typer.Option(
+            "--hold",
+            help="Nobody gets two: hold what may have been taken, also after an error of the provider.",
+        ),
     ] = False,
     on_unknown: Annotated[
         Literal["hold", "resend"] | None,
@@ -119,6 +126,7 @@ def launch(
             default_region=region or settings.default_region,
             policies=campaign_policies(
                 settings,
+                hold=hold,
                 on_unknown=on_unknown,
                 on_server_error=on_server_error,
                 settle_after=settle_after,
@@ -165,7 +173,7 @@ def _load(store: Store, prepared: Prepared) -> Launched:
                 note = loading_note(loading.duplicates, loading.rejects)
                 meter.show(loading.rows, max(rows, loading.rows), note)
 
-            launched = run(store, prepared, send_drain, progress)
+            launched = run(store, prepared, hint_drain, progress)
             lane = launched.lane
             meter.show(lane.row, lane.row, loading_note(lane.duplicates, lane.rejects))
             return launched

@@ -12,7 +12,7 @@
 --       waves (id, delay in ms, blob), parks (id, delay in ms, n, code, blob), dead (blob),
 --       codes (name, n), stats (name, n), trails (entry), long ids (index, id)
 -- Returns: {'ok' or 'repeat' or 'lost' or 'held', journal, status of the lane}
--- include: clock, finish, reader, records, sections, held
+-- include: clock, finish, reader, records, sections, held, pace
 local meta, counts, codes, stats, queue, waves, flights, parked, dead, source, done =
   KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11]
 local id, owner, from, n, digest, stop =
@@ -86,6 +86,8 @@ for _ = 1, list() do call('RPUSH', dead, take()) end
 for _ = 1, list() do call('HINCRBY', codes, take(), take()) end
 for _ = 1, list() do call('HINCRBY', stats, take(), take()) end
 write_noted(codes, stats)
+local ended = n - (moves.queued or 0) - (moves.delayed or 0) - (moves.parked or 0)
+if ended > 0 then note_pace(stats, ended, now) end
 for _ = 1, list() do call('RPUSH', take_key(), take()) end
 for _ = 1, list() do call('HSET', take_key(), take(), take()) end
 

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from store.calls import Store
 from store.migrations.outcome_records import widen_records
+from store.migrations.people_and_inboxes import spread_people_and_inboxes
 
 GoOn = Callable[[], None]
 """To be called between slices: keeps other processes from beginning the same step."""
@@ -30,4 +31,7 @@ class Step(NamedTuple):
     run: Callable[[Store, GoOn], None]
 
 
-STEPS: Sequence[Step] = (Step("outcome records with purpose and doubt", widen_records),)
+STEPS: Sequence[Step] = (
+    Step("outcome records with purpose and doubt", widen_records),
+    Step("people by shard, an inbox for each receiver", spread_people_and_inboxes),
+)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from store.calls import Call, Store, command, script_call, text
+from store.calls import Call, Store, command, first, script_call, text
 from store.keys import ACTIVE, ENDED, LANES, OUTCOMES_PER_KEY, lane_keys
 
 STRINGS_AT_ONCE = 20
@@ -23,5 +23,11 @@ def widen_records(store: Store, go_on: Callable[[], None]) -> None:
 def _widen(lane: str) -> Call[int]:
     """Convert some strings of a lane; the number of those that are left."""
     keys = lane_keys(lane)
-    args = (keys.outcomes, OUTCOMES_PER_KEY, STRINGS_AT_ONCE)
-    return script_call("widen_records", (keys.meta, keys.codes, keys.stats), args, int)
+
+    def widen(at: int) -> Call[int]:
+        some = range(at, at + STRINGS_AT_ONCE)
+        touched = (keys.meta, keys.codes, keys.stats, *(f"{keys.outcomes}{one}" for one in some))
+        return script_call("widen_records", touched, (OUTCOMES_PER_KEY, at), int)
+
+    read = command("HGET", keys.meta, "widened", parse=lambda reply: int(reply or 0))
+    return first(read, widen)

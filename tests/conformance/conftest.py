@@ -7,6 +7,7 @@ import pytest
 
 from store.calls import Store
 from store.scripts import load_scripts
+from tests.conformance.declared_keys import DeclaredKeysStore
 from tests.integration.servers import redis_program, running
 
 NO_REDIS = pytest.mark.skipif(
@@ -40,7 +41,8 @@ def store(request: pytest.FixtureRequest) -> Iterator[Store]:
     if request.param == "fakeredis":
         yield Store(fakeredis.FakeRedis(server=fakeredis.FakeServer()), load_scripts(flags=False))
         return
-    store = Store.connect(request.getfixturevalue(request.param))
-    store.client.flushall()
+    client = Store.connect(request.getfixturevalue(request.param)).client
+    client.flushall()
+    store = DeclaredKeysStore(client)
     yield store
     store.close()

@@ -197,6 +197,7 @@ async def test_a_server_that_never_answers_is_left_at_the_read_timeout() -> None
     assert await send(replying()) == NoAnswer("ReadTimeout")
 
 
+@pytest.mark.timing
 async def test_a_server_that_never_reads_is_left_at_a_timeout() -> None:
     async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await asyncio.Event().wait()  # reading pauses by itself when 128 KiB are waiting

@@ -4,10 +4,10 @@ import pytest
 
 from store.calls import Store, script_call
 from store.errors import StoreRefused
-from store.keys import ASIDE, INBOX, NAMES
+from store.keys import ASIDE, NAMES, inbox, inbox_figures
 from store.scripts import Script, load_scripts
 from tests.conformance import given
-from tests.integration.store.conftest import DeclaredKeysStore
+from tests.conformance.declared_keys import DeclaredKeysStore
 
 
 @pytest.fixture
@@ -19,14 +19,14 @@ def with_script(store: DeclaredKeysStore) -> Store:
 
 
 def test_a_script_that_touches_a_key_it_has_not_declared_is_refused(with_script: Store) -> None:
-    assert with_script.run(script_call("touch", (INBOX,), (INBOX,), int)) == 0
+    assert with_script.run(script_call("touch", (inbox(0),), (inbox(0),), int)) == 0
     with pytest.raises(StoreRefused, match="permissions to access a key"):
-        with_script.run(script_call("touch", (INBOX,), (ASIDE,), int))
+        with_script.run(script_call("touch", (inbox(0),), (inbox_figures(0),), int))
 
 
 def test_keys_of_two_slots_are_no_call(with_script: Store) -> None:
     with pytest.raises(AssertionError, match="touch"):
-        with_script.run(script_call("touch", (INBOX, NAMES), (INBOX,), int))
+        with_script.run(script_call("touch", (ASIDE, NAMES), (ASIDE,), int))
 
 
 def test_a_lane_goes_its_whole_way_within_its_keys(store: DeclaredKeysStore) -> None:

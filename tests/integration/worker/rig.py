@@ -44,7 +44,7 @@ from worker.sweep import Swept, sweep
 from worker.timed_provider import TimedProvider
 
 T = TypeVar("T")
-PATIENCE = 10.0  # s; how long a condition may take to come true
+PATIENCE = 40.0  # s; how long a condition may take to come true
 MESSAGE = {"type": "text", "content": {"text": "Hello {{name}}"}}
 
 

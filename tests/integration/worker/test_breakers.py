@@ -73,7 +73,7 @@ async def test_a_wrong_key_in_mid_campaign_holds_up_its_sub_account_and_no_other
     bank = rig.campaign(1000, "Bank", sub_account="bank")
     doors = Doors(rig, {})
     async with rig.draining():
-        await until(lambda: rig.report(spring).accepted > 0)
+        await until(lambda: rig.report(spring).sent > 0)
         doors.refused["shop"] = WRONG_KEY
         await until(lambda: rig.lane(bank).status is LaneStatus.FINISHED)
         await until(lambda: doors.counted["shop"] > 3 and scopes(rig) == [ACCOUNT])
@@ -130,7 +130,7 @@ async def test_a_key_that_is_changed_in_its_file_holds_up_nobody(
     rig.configure(batch={"max_messages": 20})
     provider, lane = lock(rig, tmp_path / "key", "right"), rig.campaign(1000)
     async with rig.draining():
-        await until(lambda: rig.report(lane).accepted >= 100)
+        await until(lambda: rig.report(lane).sent >= 100)
         (tmp_path / "key").write_text("new\n")
         provider.key = "new"
         await until(lambda: rig.lane(lane).status is LaneStatus.FINISHED)
@@ -560,7 +560,7 @@ async def test_a_campaign_in_mid_air_stops_when_its_template_is_held_up(
     rig.configure(batch={"max_messages": 10})
     lane = rig.campaign(3000, message=offer())
     async with rig.draining():
-        await until(lambda: rig.report(lane).accepted > 0)
+        await until(lambda: rig.report(lane).sent > 0)
         rig.store.run(open_breaker("shop", OFFER, "stop it", by="operator"))
         refused = rig.watched.ran.count("acquire_permits")
         # what has its permits goes out; then it is asked again and again, in vain

@@ -16,7 +16,7 @@ from store.errors import StoreRefused, StoreUnavailable
 from store.keys import lane_keys, limiter
 from store.lanes import LaneStatus, move_lane
 from store.limits import Limits, acquire_permits
-from store.outcomes import LocalReason, Origin
+from store.outcomes import Doubt, LocalReason, Origin
 from store.states import State
 from tests.integration.worker.rig import Post, Rig, account, refuses, said, taken, until
 from worker.pauses import Pauses
@@ -116,8 +116,12 @@ async def test_a_server_error_is_tried_again_at_once_with_a_trail(rig: Rig) -> N
         ["1", "request", "2000"],
         ["2", "http", "503"],
     ]
-    stats = rig.report(lane).stats
-    assert (stats["requests"], stats["posted"], stats["retried"]) == (3, 9, 6)
+    figures = rig.report(lane)
+    assert figures.retries == {"request:2000": 3, "http:503": 3}
+    assert {name: figures.stats[name] for name in ("requests", "posted", "retried")} == {
+        "requests": 3, "posted": 9, "retried": 6,
+    }  # fmt: skip
+    assert figures.in_doubt[Doubt.MAY_HAVE_TWO] == 3  # the first attempts may have been taken
     retry = rig.settings.retry
     assert len(rig.slept) == 2
     assert all(0 <= pause <= retry.quick_cap for pause in rig.slept)

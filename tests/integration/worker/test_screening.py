@@ -8,12 +8,13 @@ from chatapps.answers import NoAnswer
 from store.errors import StoreUnavailable
 from store.inbox import add_to_inbox
 from store.intake import NewMessage, enqueue_messages
+from store.keys import PEOPLE_SHARDS, shard_of, windows
 from store.lanes import Policies, Priority, announce
 from store.opening import open_notifications
 from store.outcomes import LocalReason, Origin
 from store.purposes import Purpose
 from store.states import State
-from store.suppressions import EVERYWHERE, MARKETING, Why, suppress
+from store.suppressions import EVERYWHERE, MARKETING, Why, find_unmarketed, suppress
 from store.templates import keep_registry
 from store.waiting import now_ms
 from store.windows import open_windows
@@ -114,25 +115,37 @@ async def test_a_batch_of_the_suppressed_alone_is_settled_without_a_request(rig:
     assert rig.counts(lane) == {State.SKIPPED: 2}
 
 
-async def test_a_batch_costs_one_call_whether_there_are_rules_or_not(rig: Rig) -> None:
-    lane = rig.campaign(6)
+async def test_a_batch_names_its_people_only_where_there_are_rules(rig: Rig) -> None:
+    lane = rig.campaign(8)
     delivery = rig.delivery()
 
-    async def calls() -> int:
-        flight = await rig.claim(lane, 2)
+    async def calls() -> tuple[int, int]:
+        flight = await rig.claim(lane, 2)  # of two shards
         rig.watched.ran.clear()
+        rig.watched.ran_together.clear()
         await delivery.deliver(flight)
-        return rig.watched.ran.count("screen_people")
+        ran = [*rig.watched.ran, *rig.watched.ran_together]
+        return ran.count("HMGET"), ran.count("screen_people")
 
-    assert await calls() == 1
-    stop(rig, 2)
-    assert await calls() == 2  # the first one tells that there is a rule now
-    assert await calls() == 1
+    assert await calls() == (2, 0)  # once in the life of a process it asks before
+    assert await calls() == (1, 0)
+    stop(rig, 4)
+    assert await calls() == (2, 2)  # the first look tells that there is a rule now
+    assert await calls() == (1, 2)
+
+
+async def test_who_is_suppressed_everywhere_is_not_noted_to_have_got_a_message(rig: Rig) -> None:
+    stop(rig, 0, scope=EVERYWHERE)
+    lane = rig.notifications("n-a1b2c3-n681231", ["a", "b"])
+    await rig.deliver(lane)
+    assert rig.counts(lane) == {State.SKIPPED: 1, State.ACCEPTED: 1}
+    people = [number(0), number(1)]
+    assert rig.store.run(find_unmarketed("shop", people)) == {number(1)}
 
 
 async def test_without_the_store_a_batch_goes_back(rig: Rig) -> None:
     lane = rig.campaign(2)
-    rig.watched.failures["screen_people"] = [StoreUnavailable("away")]
+    rig.watched.failures["HMGET"] = [StoreUnavailable("away")]
     await rig.deliver(lane)
     assert rig.provider.posts == []
     assert rig.counts(lane) == {State.QUEUED: 2}
@@ -265,9 +278,10 @@ async def test_evidence_comes_before_a_wish(rig: Rig) -> None:
 
 async def test_the_sweep_forgets_closed_windows(rig: Rig) -> None:
     writes(rig, 0)
-    rig.store.client.zadd("sm:{people}:windows:shop:whatsapp", {number(1): 1000})
+    rig.store.client.zadd(windows("shop", "whatsapp", shard_of(number(1))), {number(1): 1000})
     await rig.sweep()
-    assert rig.store.client.zcard("sm:{people}:windows:shop:whatsapp") == 1
+    keys = [windows("shop", "whatsapp", shard) for shard in range(PEOPLE_SHARDS)]
+    assert sum(map(int, map(rig.store.client.zcard, keys))) == 1
 
 
 def registered(rig: Rig, **categories: Purpose) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from config import running
 from config.running import LOCK, NOTE
 from config.sections import SettingsError, SubAccount
 from config.settings import Settings, load_settings
@@ -194,10 +195,6 @@ def test_the_broker_is_redis_unless_it_is_given(load: Load) -> None:
     assert load(BROKER_URL="").broker == "redis://192.0.2.1/3"
 
 
-def test_a_unix_socket_is_spelled_for_celery_as_it_wants(load: Load) -> None:
-    assert load(REDIS_URL="unix:///run/redis.sock").broker == "redis+socket:///run/redis.sock"
-
-
 def test_the_only_sub_account_need_not_be_named(load: Load) -> None:
     assert load("[sub_accounts.Demo]\n").sub_account_id() == "Demo"
 
@@ -278,8 +275,9 @@ def test_a_state_directory_that_cannot_be_read_is_named(
     def refuse(*_: object) -> None:
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr(Path, "open", refuse)
-    assert "The state directory .sendmany cannot be read: Permission denied." in _error(load)
+    monkeypatch.setattr(running, "see_that_ours", refuse)
+    told = _error(load)
+    assert "The state directory .sendmany cannot be used (.sendmany: Permission denied)." in told
     assert load(REDIS_URL="redis://192.0.2.1").redis_url == "redis://192.0.2.1"
 
 

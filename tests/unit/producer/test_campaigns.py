@@ -3,13 +3,14 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from producer.campaigns import Launch, Loading, Prepared, check, run
 from producer.errors import InputError
-from store.calls import Store
-from store.errors import LaneMismatch
+from store.calls import Call, Store
+from store.errors import LaneMismatch, StoreUnavailable
 from store.lanes import Lane, LaneStatus, find_lane, list_lanes, read_counts
 from store.purposes import Purpose
 from store.reports import waiting_jobs
@@ -57,6 +58,21 @@ def test_a_launch_stores_one_job_for_each_good_row(store: Store, launch: Launch)
     assert store.run(read_counts(launched.lane.id)) == {State.QUEUED: 2497}
     assert len(set(lines_of(store, launched.lane))) == 2497
     assert wakes.sent == 1
+
+
+def test_a_launch_is_done_though_nobody_can_be_woken(
+    store: Store, launch: Launch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = store.run
+
+    def run_call(call: Call[Any]) -> Any:
+        if call.script == "wake_drain":
+            raise StoreUnavailable("gone just now")
+        return real(call)
+
+    monkeypatch.setattr(store, "run", run_call)
+    launched = run(store, check(launch), Wakes())
+    assert launched.lane.status is LaneStatus.SENDING
 
 
 def test_rejects_are_written_with_their_lines(store: Store, launch: Launch) -> None:

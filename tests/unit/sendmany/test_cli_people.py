@@ -16,7 +16,7 @@ from sendmany.cli.application import app
 from store.calls import Store
 from store.purposes import Purpose
 from store.suppressions import EVERYWHERE, Suppression, Why, count_suppressions, suppress
-from store.windows import last_reply, open_windows, screen_people
+from store.windows import UNMARKETED, last_reply, note_unmarketed, open_windows, screen_people
 
 ANN, ANN_DIGITS = "+44 20 7946 0123", "442079460123"
 
@@ -224,8 +224,10 @@ def test_without_a_purpose_it_is_marketing_that_is_stopped(desk: Desk) -> None:
 
 
 def test_and_everything_where_the_last_message_was_not_marketing(desk: Desk) -> None:
-    call = screen_people("bank", [ANN_DIGITS.encode()], [Purpose.UTILITY], policy="", subject=0)
-    desk.store.run(call)
+    desk.store.run(note_unmarketed("bank"))
+    people, purposes = [ANN_DIGITS.encode()], [Purpose.UTILITY]
+    for call in screen_people("bank", people, purposes, rules=UNMARKETED, subject=0):
+        desk.store.run(call)
     desk.run("suppress", "add", ANN, "+442079460124")
     assert stopped(desk) == ["marketing"]  # that was another sub-account
     desk.run("suppress", "add", ANN, "+442079460124", "--global")
