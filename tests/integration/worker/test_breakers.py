@@ -438,7 +438,7 @@ async def test_nothing_is_parsed_while_no_template_is_held_up(
     def fail(line: bytes) -> str:
         raise AssertionError("parsed for nothing")
 
-    monkeypatch.setattr("worker.failures.template_of", fail)
+    monkeypatch.setattr("worker.breakers.template_of", fail)
     lane = enqueue(rig, "fine", "fine")
     await rig.deliver_with_permits(lane)
     assert rig.counts(lane) == {State.ACCEPTED: 2}
