@@ -33,19 +33,21 @@ from worker.decisions import (
     wave_delay,
 )
 from worker.flight import Flight, Tools
+from worker.requests import BatchOutcome
 from worker.templates import LanePurposes
 
 Marked = Sequence[tuple[Job, Code]]
 Record = tuple[int, bytes]
 
 
-def settlement_of(flight: Flight, verdicts: Verdicts, tools: Tools) -> Settlement:
-    """What settling this flight writes."""
+def settlement_of(outcome: BatchOutcome, tools: Tools) -> Settlement:
+    """What settling this batch writes."""
+    flight, verdicts = outcome.flight, outcome.verdicts
     retry, lane = tools.settings.retry, flight.lane.lane
-    posted_at, now = flight.posted_at(), flight.now(tools.clock())
+    posted_at, now = outcome.posted_at, flight.now(tools.clock())
     again = [pair for pair in verdicts.retry if pair[0].attempts + 1 < retry.max_attempts]
     exhausted = [pair for pair in verdicts.retry if pair[0].attempts + 1 >= retry.max_attempts]
-    what = Settlement(trails=flight.trails, stop=verdicts.stop[0] if verdicts.stop else "")
+    what = Settlement(trails=outcome.trails, stop=verdicts.stop[0] if verdicts.stop else "")
 
     purposes = tools.templates.purposes(lane)
 
@@ -86,10 +88,10 @@ def settlement_of(flight: Flight, verdicts: Verdicts, tools: Tools) -> Settlemen
     if verdicts.doubtful:
         what.parks.append(_park(flight, verdicts.doubtful, tools))
     what.dead = [*_dead(exhausted), *_dead(verdicts.held), *_dead_untried(verdicts.failed)]
-    what.count_retried(flight.retried + Counter(code for _, code in again))
-    if flight.unsent:  # the mark has counted them
-        what.stats["requests"] = -len(flight.unsent)
-        what.stats["posted"] = -sum(flight.unsent)
+    what.count_retried(outcome.retried + Counter(code for _, code in again))
+    if outcome.unsent:  # the mark has counted them
+        what.stats["requests"] = -len(outcome.unsent)
+        what.stats["posted"] = -sum(outcome.unsent)
     return what
 
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -437,7 +438,7 @@ async def test_nothing_is_parsed_while_no_template_is_held_up(
     def fail(line: bytes) -> str:
         raise AssertionError("parsed for nothing")
 
-    monkeypatch.setattr("worker.held_templates.template_of", fail)
+    monkeypatch.setattr("worker.breakers.template_of", fail)
     lane = enqueue(rig, "fine", "fine")
     await rig.deliver_with_permits(lane)
     assert rig.counts(lane) == {State.ACCEPTED: 2}
@@ -502,7 +503,7 @@ async def test_a_batch_in_hand_that_must_ask_again_goes_back(rig: Rig) -> None:
     lane = rig.campaign(20)
     flight = await rig.claim(lane)
     rig.store.run(open_breaker("shop", ACCOUNT, "stop it", by="operator"))
-    flight.requests = 1  # its permits are used up
+    flight = replace(flight, permits=replace(flight.permits, turn=0))  # they are stale
     await rig.delivery().deliver(flight)
     assert rig.provider.posts == []
     assert [job.attempts for job in rig.queue(lane)] == [0] * 20

@@ -198,7 +198,7 @@ async def test_each_request_takes_permits_of_its_own(rig: Rig) -> None:
 async def test_permits_that_have_become_old_are_taken_again(rig: Rig) -> None:
     lane = rig.campaign(2)
     flight = await rig.claim(lane)
-    flight.permits = replace(flight.permits, turn=0)
+    flight = replace(flight, permits=replace(flight.permits, turn=0))
     await rig.delivery().deliver(flight)
     assert rig.watched.ran.count("acquire_permits") == 1
     assert rig.counts(lane) == {State.ACCEPTED: 2}
@@ -208,7 +208,7 @@ async def test_a_turn_that_does_not_come_gives_the_batch_back(rig: Rig) -> None:
     rig.configure(worker={"lease_seconds": 4})
     lane = rig.campaign(2)
     flight = await rig.claim(lane)
-    flight.permits = replace(flight.permits, turn=0)
+    flight = replace(flight, permits=replace(flight.permits, turn=0))
     rig.provider.steps = [Refused(429, retry_after=60)]
     await rig.deliver(rig.campaign(1, "Other"))
     await rig.delivery().deliver(flight)

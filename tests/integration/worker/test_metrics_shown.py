@@ -62,7 +62,7 @@ async def test_the_figures_of_a_campaign_with_faults_add_up(rig: Rig) -> None:
     ended = sum(n for (name, *_), n in shown.items() if name == "sendmany_outcomes_total")
     assert ended == counts[State.ACCEPTED] + counts[State.REJECTED] == 100
     requests = sum(n for (name, *_), n in shown.items() if name == "sendmany_request_seconds_count")
-    assert requests == len(rig.provider.posts) >= 5  # a probe follows the silence
+    assert requests == len(rig.provider.posts)
     assert shown["sendmany_batch_messages_sum", "priority=bulk"] >= 200
     assert shown["sendmany_parked_total", "sub_account=shop"] == 50
     assert shown["sendmany_lanes", "priority=bulk", "status=sending"] == 1
