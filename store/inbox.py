@@ -19,6 +19,7 @@ GROUP = "appliers"
 MOST = 1000
 """Entries of one call at most, so that no script takes long."""
 HOUR_MS = 3_600_000
+DAY_MS = 86_400_000
 LEASE_MS = 60_000
 """A receiving process that has not been heard of for so long needs its inbox no more."""
 MOST_ASIDE = 100_000
@@ -109,6 +110,11 @@ def acknowledge(
 def keep_aside(bodies: Sequence[bytes]) -> Call[int]:
     """Keep what no message of ours is named in: replies, business events, receipts of others."""
     return script_call("keep_aside", (ASIDE,), (MOST_ASIDE, *bodies), int)
+
+
+def forget_aside(days: float) -> Call[int]:
+    """Delete what has been kept aside for so long; returns how many."""
+    return script_call("forget_aside", (ASIDE,), (int(days * DAY_MS),), int)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,5 @@
-"""`POST /v1/person/…`: what is held about one person, and erasing it. The number is in the body, never in a
-path, which is logged."""
+"""`POST /v1/person/…`: what is held about one person, and erasing it. The number is in the body, never
+in a path, which is logged."""
 
 import asyncio
 import json
@@ -84,7 +84,7 @@ class Erasures:
     async def start(self, person: Person) -> ErasureOut:
         """Begin to erase. Raises HTTPException."""
         if len(self._running) >= MOST_AT_ONCE:
-            raise HTTPException(429, "Others are being forgotten: ask again in a minute.")
+            raise HTTPException(503, "Others are being forgotten: ask again in a minute.")
         try:
             by = (await self._store.run(read_noted()))[1]
             secret = see_that_secret(self._settings.secret_key(), by)
@@ -129,7 +129,8 @@ def add_person(
         summary="Everything that is held about one person",
     )
     def show(body: PersonIn, caller: Annotated[Token, read]) -> dict[str, Any]:
-        """Of the caller's sub-accounts. What was posted to us is shown to tokens for all of them only."""
+        """Of the caller's sub-accounts. What was posted to us is shown to tokens for all of them
+        only."""
         person, secret = body.read(), settings.secret_key()
         return show_person(here, person, settings.sub_accounts, secret, caller.may_use)
 
@@ -142,7 +143,7 @@ def add_person(
         responses={
             403: {"description": "The token is not for all sub-accounts."},
             409: {"description": "No secret is configured, or another one than before."},
-            429: {"description": "Others are being forgotten."},
+            503: {"description": "Others are being forgotten."},
         },
     )
     async def forget(body: PersonIn, caller: Annotated[Token, manage]) -> ErasureOut:

@@ -36,9 +36,17 @@ from store.flights import (
     settle_batch,
     settle_park,
 )
-from store.inbox import acknowledge, add_to_inbox, keep_aside, read_inbox, reclaim
+from store.inbox import (
+    acknowledge,
+    add_to_inbox,
+    forget_aside,
+    keep_aside,
+    read_inbox,
+    reclaim,
+)
 from store.intake import Place, enqueue_messages, enqueue_rows
 from store.keys import (
+    ASIDE,
     inbox,
     lane_keys,
     lifted,
@@ -413,6 +421,12 @@ def _(store: Store) -> AnyCall:
 def _(store: Store) -> AnyCall:
     store.run(begin_request("shop", LIMITS, 1, op="a", urgent=False))
     return note_ended("shop", "-a:1")
+
+
+@case("forget_aside", "what is old")
+def _(store: Store) -> AnyCall:
+    store.client.xadd(ASIDE, {"body": "old"}, id="1000-1")
+    return forget_aside(30)
 
 
 @case("end_jobs", "of a person who is forgotten")
