@@ -6,20 +6,23 @@ step that adds the jobs.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from producer.campaign_message import CampaignMessage, load_message_file, prepare
 from producer.campaign_names import RULE, is_name
 from producer.errors import InputError
-from producer.loading import add_chunks, call_workers, end_of_file
+from producer.loading import add_chunks, end_of_file
+from producer.policies import campaign_purpose, template_named
 from producer.recipients import Position, RecipientFile
 from producer.rejects import RejectWriter, see_that_writable
 from producer.rows import RowPacker
-from producer.wake import SendDrain
+from producer.wake import SendDrain, call_workers
 from store.calls import Store
 from store.lanes import Lane, Policies, Priority, find_lane
 from store.opening import CampaignPlan, open_campaign
+from store.purposes import Purpose
+from store.templates import read_registry
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,7 @@ class Launch:
     default_region: str | None = None
     priority: Priority = Priority.BULK
     policies: Policies = Policies()
+    purpose: Purpose | None = None  # None: that of its template, else marketing
     send_while_loading: bool = False
     rejects: Path | None = None  # default: beside the recipient file
 
@@ -81,7 +85,7 @@ class Prepared:
 
     @property
     def plan(self) -> CampaignPlan:
-        """What opens the campaign."""
+        """What opens the campaign, but for its purpose: what has the last word on that is stored."""
         launch, content = self.launch, self.message.content
         return CampaignPlan(
             name=launch.name,
@@ -131,11 +135,16 @@ def run(
     """Store the campaign and its jobs, and wake the workers.
 
     Raises:
+        InputError: the purpose cannot be what was said; nothing is stored.
         LaneMismatch: the name is taken by something else.
         StoreUnavailable, StoreFull: launch again when Redis is well; nothing is added twice.
     """
-    launch = prepared.launch
-    lane_id, resumed = open_campaign(store, prepared.plan)
+    launch, content = prepared.launch, prepared.message.content
+    template = template_named(content)
+    registry = store.run(read_registry(launch.sub_account))
+    purpose = campaign_purpose(registry, template, launch.purpose)
+    plan = replace(prepared.plan, purpose=purpose, template=template)
+    lane_id, resumed = open_campaign(store, plan)
     lane = find_lane(store, lane_id)
     rejects_file = launch.rejects_file
     packer = _packer(prepared.file, prepared.message)

@@ -17,7 +17,10 @@ from producer.numbers import normalise
 from producer.records import BLANK, Position, opened, read_records
 from producer.rejects import Reject
 from producer.rows import USER_ID, PersonReader
+from store.purposes import Purpose
+from store.suppressions import EVERYTHING, Purposes
 
+PURPOSES = "purposes"
 AT_ONCE = 10_000
 """People in one chunk."""
 _LINE_ID = re.compile("U[0-9a-f]{32}")
@@ -28,6 +31,7 @@ class People:
     """A chunk of the list."""
 
     who: list[str]  # digits of international numbers, and user ids
+    purposes: list[Purposes | None]  # what each of them gets no more, where the file says so
     rejects: list[Reject]
 
 
@@ -39,6 +43,7 @@ class PeopleFile:
     has_header: bool
     layout: Layout
     _start: Position  # of the first person
+    _purposes: int | None = None  # the place of the column `purposes`, as an export writes it
 
     @classmethod
     def open(
@@ -67,7 +72,8 @@ class PeopleFile:
             header = as_header(first)
             rows = first_rows(stream, header)
             layout = Layout.find(header, rows, column, country_column, region)
-            return cls(path, True, layout, Position(header.offset, header.line, 0))
+            purposes = layout.place(PURPOSES) if PURPOSES in header.cells else None
+            return cls(path, True, layout, Position(header.offset, header.line, 0), purposes)
 
     def read(self) -> Iterator[People]:
         """The people, at most `AT_ONCE` at a time.
@@ -77,8 +83,9 @@ class PeopleFile:
         """
         people = _people(self)
         while chunk := list(islice(people, AT_ONCE)):
-            who = [one for one in chunk if isinstance(one, str)]
-            yield People(who, [one for one in chunk if isinstance(one, Reject)])
+            found = [one for one in chunk if not isinstance(one, Reject)]
+            rejects = [one for one in chunk if isinstance(one, Reject)]
+            yield People([who for who, _ in found], [purposes for _, purposes in found], rejects)
 
 
 def read_person(text: str, region: str | None) -> str:
@@ -92,15 +99,15 @@ def read_person(text: str, region: str | None) -> str:
     return normalise(text, region, in_use=False)
 
 
-def _people(file: PeopleFile) -> Iterator[str | Reject]:
-    """Each person, or the line that names none."""
+def _people(file: PeopleFile) -> Iterator[tuple[str, Purposes | None] | Reject]:
+    """Each person and what they get no more, or the line that names none."""
     layout, start = file.layout, file._start
     place, reader = layout.place(layout.number_column), PersonReader(layout, in_use=False)
     with opened(file.path) as stream:
         delimiter = layout.header.delimiter
         for cells, line, *_ in read_records(stream, delimiter, start.offset, start.line):
             try:
-                yield _person(cells, place, reader)
+                yield _person(cells, place, reader), _purposes_in(cells, file._purposes)
             except BadRow as bad:
                 yield Reject(line, bad.number, bad.reason)
                 yield from (Reject(also, None, f"goes with line {line}") for also in bad.also)
@@ -113,6 +120,25 @@ def _person(cells: list[str] | BadRow, place: int, reader: PersonReader) -> str:
         raise BadRow("there is no number in it")
     text = cells[place].strip(BLANK)
     return text if _LINE_ID.fullmatch(text) else reader.read(cells)
+
+
+def _purposes_in(cells: list[str] | BadRow, place: int | None) -> Purposes | None:
+    if place is None or isinstance(cells, BadRow) or place >= len(cells):
+        return None
+    return read_purposes(cells[place])
+
+
+def read_purposes(text: str) -> Purposes | None:
+    """What somebody gets no more, as an export writes it: `all`, or some with commas; None for an empty
+    cell. Raises BadRow."""
+    words = [word.strip().lower() for word in text.split(",") if word.strip()]
+    if "all" in words:
+        return EVERYTHING
+    try:
+        return frozenset(map(Purpose, words)) or None
+    except ValueError:
+        known = ", ".join(Purpose)
+        raise BadRow(f'"{text}" is no purpose: write all, or some of {known}') from None
 
 
 def _place_without_header(first: FirstRow, region: str | None) -> int | None:

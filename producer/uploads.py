@@ -20,15 +20,18 @@ from producer.campaign_message import CampaignMessage, prepare
 from producer.chunks import CHUNK_ROWS, Chunk, cut_chunks
 from producer.csv_header import read_header
 from producer.layout import Layout, take_first
-from producer.loading import add_chunks, call_workers, end_of_file
+from producer.loading import add_chunks, end_of_file
+from producer.policies import campaign_purpose, template_named
 from producer.preflight import check_rows, sample_of
 from producer.records import Position, Record, read_records
 from producer.rejects import Reject
 from producer.rows import RowPacker, see_that_some_are_usable
-from producer.wake import SendDrain
+from producer.wake import SendDrain, call_workers
 from store.calls import Store
 from store.lanes import Lane, Policies, Priority, find_lane
 from store.opening import CampaignPlan, open_campaign
+from store.purposes import Purpose
+from store.templates import read_registry
 
 LISTED_REJECTS = 100
 """Unusable rows that an answer lists; all are counted."""
@@ -54,6 +57,7 @@ class Upload:
     default_region: str | None = None
     priority: Priority = Priority.BULK
     policies: Policies = Policies()
+    purpose: Purpose | None = None
     send_while_loading: bool = False
 
 
@@ -132,7 +136,7 @@ def receive(
     sample = list(sample_of(rows.first, rows.layout, content.columns, rows.packer))
     rows.packer.folded = 0  # of rows that were looked at, and will be read again
     check(content, lambda template: check_rows(content, sample, template))
-    lane_id, resumed = open_campaign(store, _plan(upload, rows, content))
+    lane_id, resumed = open_campaign(store, _plan(store, upload, rows, content))
     lane = find_lane(store, lane_id)
     sum_ = _Sum()
     chunks = rows.chunks(lane.offset)
@@ -159,7 +163,10 @@ def _begin(upload: Upload, file: ArrivingFile) -> tuple[_Rows, CampaignMessage]:
     return _Rows(layout, packer, first, records), message
 
 
-def _plan(upload: Upload, rows: _Rows, content: CompiledContent) -> CampaignPlan:
+def _plan(store: Store, upload: Upload, rows: _Rows, content: CompiledContent) -> CampaignPlan:
+    """What opens the campaign; raises InputError where its purpose cannot be what was said."""
+    template = template_named(content)
+    registry = store.run(read_registry(upload.sub_account))
     return CampaignPlan(
         name=upload.name,
         sub_account=upload.sub_account,
@@ -169,6 +176,8 @@ def _plan(upload: Upload, rows: _Rows, content: CompiledContent) -> CampaignPlan
         priority=upload.priority,
         policies=upload.policies,
         early=upload.send_while_loading,
+        purpose=campaign_purpose(registry, template, upload.purpose),
+        template=template,
     )
 
 

@@ -15,7 +15,7 @@ from chatapps.preflight import Finding, Severity
 from config.sections import SettingsError
 from config.settings import Settings
 from producer.campaign_message import refuse_ours
-from producer.errors import InputError
+from producer.errors import BadPurpose, InputError
 from producer.fit import findings_about, stops
 from producer.policies import campaign_policies
 from producer.uploads import TryRows, Upload, UploadDiffers, Uploaded, receive
@@ -27,6 +27,7 @@ from producer.window_warning import warn_of_windows
 from store.calls import AsyncStore, Store
 from store.errors import StoreRefused
 from store.lanes import LaneStatus, Priority
+from store.purposes import Purpose
 from store.threads import ThreadStore
 from store.tokens import Token
 
@@ -179,6 +180,7 @@ def upload_of(form: CampaignForm, settings: Settings, sub_account: str) -> Uploa
         default_region=form.default_region or settings.default_region,
         priority=Priority(form.priority),
         policies=campaign_policies(settings, **form.policies.model_dump()),
+        purpose=Purpose(form.purpose) if form.purpose else None,
         send_while_loading=form.send_while_loading,
     )
 
@@ -220,6 +222,8 @@ def _unusable(error: InputError) -> HTTPException:
     sentence = _in_our_words(str(error))
     if isinstance(error.__cause__, BrokenPlaceholder):
         return _refused(sentence, [(_under("campaign.message", error.__cause__.path), sentence)])
+    if isinstance(error.__cause__, BadPurpose):
+        return _refused(sentence, [("campaign.purpose", error.__cause__.rule)])
     return _refused(sentence, [("recipients", sentence)])
 
 

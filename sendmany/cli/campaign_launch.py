@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from config.celery_app import send_drain
+from config.celery_app import hint_drain
 from config.sections import SettingsError
 from config.settings import Settings, load_settings
 from dashboard.words import several
@@ -25,6 +25,7 @@ from store.calls import Store
 from store.errors import StoreUnavailable
 from store.lanes import Lane, LaneStatus
 from store.opening import find_repeated
+from store.purposes import Purpose
 
 _AGAIN = {
     LaneStatus.PAUSED: "is paused",
@@ -58,6 +59,13 @@ def launch(
     send_while_loading: Annotated[
         bool, typer.Option("--send-while-loading", help="Do not wait for the end of the file.")
     ] = False,
+    hold: Annotated[
+        bool,
+        typer.Option(
+            "--hold",
+            help="Nobody gets two: hold what may have been taken, also after an error of the provider.",
+        ),
+    ] = False,
     on_unknown: Annotated[
         Literal["hold", "resend"] | None,
         typer.Option(help="When nobody can say whether a message was taken: hold it, or risk two."),
@@ -68,12 +76,21 @@ def launch(
     ] = None,
     settle_after: Annotated[
         float | None,
-        typer.Option(min=0, metavar="SECONDS", help="Wait so long for a receipt before that."),
+        typer.Option(
+            min=0, max=86400, metavar="SECONDS", help="Wait so long for a receipt before that."
+        ),
     ] = None,
     window: Annotated[
         Literal["auto", "skip", "send"] | None,
         typer.Option(
             help="No template, and the person has not written for 24 hours: skip, or send all the same."
+        ),
+    ] = None,
+    purpose: Annotated[
+        Purpose | None,
+        typer.Option(
+            help="What it is for; who wants no marketing still gets the rest. Default: the registered "
+            "category of its template, else marketing; that category cannot be lowered."
         ),
     ] = None,
     rejects: Annotated[
@@ -113,11 +130,13 @@ def launch(
             default_region=region or settings.default_region,
             policies=campaign_policies(
                 settings,
+                hold=hold,
                 on_unknown=on_unknown,
                 on_server_error=on_server_error,
                 settle_after=settle_after,
                 window=window,
             ),
+            purpose=purpose,
             send_while_loading=send_while_loading,
             rejects=rejects,
         )
@@ -165,7 +184,7 @@ def _load(store: Store, prepared: Prepared) -> Launched:
                 note = loading_note(loading.duplicates, loading.rejects)
                 meter.show(loading.rows, max(rows, loading.rows), note)
 
-            launched = run(store, prepared, send_drain, progress)
+            launched = run(store, prepared, hint_drain, progress)
             lane = launched.lane
             meter.show(lane.row, lane.row, loading_note(lane.duplicates, lane.rejects))
             return launched
@@ -185,6 +204,7 @@ def _launched_as_json(launched: Launched, layout: Layout) -> dict[str, object]:
         "id": lane.id,
         "status": str(lane.status),
         "sub_account": lane.sub_account,
+        "purpose": lane.purpose or Purpose.MARKETING,
         "recipients": launched.recipients,
         "duplicates": launched.duplicates,
         "rejects": launched.rejects,
@@ -201,6 +221,8 @@ def _tell_launched(launched: Launched, layout: Layout, *, hint: bool) -> None:
     how = _AGAIN.get(lane.status, "is complete") if launched.resumed else "is launched"
     show(f'"{lane.name}" {how}: {several(launched.recipients, "recipient")}.')
     show(layout.sentence)
+    if lane.purpose not in (None, Purpose.MARKETING):
+        show(f"Its purpose is {lane.purpose}: people who want no marketing get it, too.")
     if launched.duplicates:
         show(f"{several(launched.duplicates, 'duplicate number')} left out.")
     if launched.rejects:

@@ -3,17 +3,20 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from producer.campaigns import Launch, Loading, Prepared, check, run
 from producer.errors import InputError
-from store.calls import Store
-from store.errors import LaneMismatch
+from store.calls import Call, Store
+from store.errors import LaneMismatch, StoreUnavailable
 from store.lanes import Lane, LaneStatus, find_lane, list_lanes, read_counts
 from store.opening import find_repeated
+from store.purposes import Purpose
 from store.reports import waiting_jobs
 from store.states import State
+from store.templates import keep_registry
 
 
 class Wakes:
@@ -56,6 +59,21 @@ def test_a_launch_stores_one_job_for_each_good_row(store: Store, launch: Launch)
     assert store.run(read_counts(launched.lane.id)) == {State.QUEUED: 2497}
     assert len(set(lines_of(store, launched.lane))) == 2497
     assert wakes.sent == 1
+
+
+def test_a_launch_is_done_though_nobody_can_be_woken(
+    store: Store, launch: Launch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = store.run
+
+    def run_call(call: Call[Any]) -> Any:
+        if call.script == "wake_drain":
+            raise StoreUnavailable("gone just now")
+        return real(call)
+
+    monkeypatch.setattr(store, "run", run_call)
+    launched = run(store, check(launch), Wakes())
+    assert launched.lane.status is LaneStatus.SENDING
 
 
 def test_rejects_are_written_with_their_lines(store: Store, launch: Launch) -> None:
@@ -103,7 +121,6 @@ def test_launching_a_finished_launch_again_adds_nothing(store: Store, launch: La
     [
         ({"message": "other.json"}, "another message"),
         ({"recipients": "other.csv"}, "another recipient file"),
-        ({"sub_account": "Bank"}, "another sub-account"),
         ({"default_region": "GB"}, "another recipient file, number column or region"),
     ],
 )
@@ -275,3 +292,23 @@ def test_blank_rows_are_neither_rows_nor_in_the_way_of_a_launch_that_goes_on(
     assert [progress.rows for progress in seen] == [1000, 2000]
     assert (launched.recipients, launched.duplicates, launched.rejects) == (2497, 1, 2)
     assert launched.lane.row == 2500
+
+
+def test_a_launch_says_what_it_is_for_and_the_registry_has_the_last_word(
+    store: Store, launch: Launch
+) -> None:
+    template = {"name": "offer", "language": "en"}
+    launch.message.write_text(json.dumps({"type": "template", "content": {"template": template}}))
+    store.run(keep_registry("Shop", {"offer:en": Purpose.MARKETING}))
+    with pytest.raises(InputError, match="offer:en is registered as MARKETING"):
+        run(store, check(replace(launch, purpose=Purpose.AUTHENTICATION)), Wakes())
+    assert list_lanes(store) == []
+    lane = run(store, check(replace(launch, purpose=Purpose.UTILITY)), Wakes()).lane
+    assert (lane.purpose, lane.template) == (Purpose.MARKETING, "offer:en")
+
+
+def test_a_launch_that_says_nothing_of_an_unknown_template_leaves_it_open(
+    store: Store, launch: Launch
+) -> None:
+    lane = run(store, check(launch), Wakes()).lane
+    assert (lane.purpose, lane.template) == (None, "")

@@ -14,8 +14,9 @@ from config.settings import Settings
 from producer.errors import InputError
 from sendmany.cli.application import app
 from store.calls import Store
+from store.purposes import Purpose
 from store.suppressions import EVERYWHERE, Suppression, Why, count_suppressions, suppress
-from store.windows import last_reply, open_windows
+from store.windows import UNMARKETED, last_reply, note_unmarketed, open_windows, screen_people
 
 ANN, ANN_DIGITS = "+44 20 7946 0123", "442079460123"
 
@@ -66,7 +67,7 @@ def test_somebody_is_suppressed_by_the_id_that_a_channel_gave_them(desk: Desk, w
 
 
 def test_somebody_is_suppressed_for_all(desk: Desk) -> None:
-    desk.run("suppress", "add", ANN, "--global")
+    desk.run("suppress", "add", ANN, "--global", "--purpose", "all")
     found = desk.run("suppress", "check", ANN, "--sub-account", "bank")
     assert found.exit_code == 1
     assert "Not to be written to by any sub-account since" in found.stdout
@@ -237,6 +238,65 @@ def test_an_export_is_a_list_that_can_be_imported(desk: Desk, tmp_path: Path) ->
     file = tmp_path / "out.csv"
     desk.run("suppress", "export", "--sub-account", "bank", "--output", str(file))
     assert desk.json("suppress", "import", str(file), "--global")["new"] == 2
+
+
+def stopped(desk: Desk, who: str = ANN) -> list[str]:
+    """What a person gets no more, by scope."""
+    return [one["purposes"] for one in desk.json("suppress", "check", who)["suppressed"]]
+
+
+def test_without_a_purpose_it_is_marketing_that_is_stopped(desk: Desk) -> None:
+    desk.run("suppress", "add", ANN)
+    assert stopped(desk) == ["marketing"]
+    found = desk.run("suppress", "check", ANN)
+    assert "Not to be written to by shop for marketing since" in found.stdout
+    assert found.exit_code == 1
+    assert desk.run("suppress", "check", ANN, "--purpose", "utility").exit_code == 0
+    assert desk.run("suppress", "check", ANN, "--purpose", "marketing").exit_code == 1
+
+
+def test_and_everything_where_the_last_message_was_not_marketing(desk: Desk) -> None:
+    desk.store.run(note_unmarketed("bank"))
+    people, purposes = [ANN_DIGITS.encode()], [Purpose.UTILITY]
+    for call in screen_people("bank", people, purposes, rules=UNMARKETED, subject=0):
+        desk.store.run(call)
+    desk.run("suppress", "add", ANN, "+442079460124")
+    assert stopped(desk) == ["marketing"]  # that was another sub-account
+    desk.run("suppress", "add", ANN, "+442079460124", "--global")
+    assert stopped(desk) == ["all", "marketing"]
+    assert stopped(desk, "+442079460124") == ["marketing", "marketing"]
+
+
+def test_purposes_can_be_named(desk: Desk) -> None:
+    named = ("--purpose", "marketing", "--purpose", "utility")
+    assert desk.json("suppress", "add", ANN, *named)["new"] == 1
+    assert stopped(desk) == ["marketing,utility"]
+    assert desk.json("suppress", "add", ANN, "--purpose", "all")["new"] == 1
+    assert stopped(desk) == ["all"]
+    assert desk.json("suppress", "add", ANN)["known"] == 1
+
+
+def test_an_import_keeps_the_purposes_of_an_export(desk: Desk, tmp_path: Path) -> None:
+    file = tmp_path / "out.csv"
+    desk.run("suppress", "add", ANN, "--purpose", "all")
+    desk.run("suppress", "add", "+442079460124", "--purpose", "utility")
+    desk.run("suppress", "export", "--output", str(file))
+    assert "+442079460124" in file.read_text()
+    desk.run("suppress", "remove", ANN, "+442079460124")
+    assert desk.json("suppress", "import", str(file))["new"] == 2
+    assert (stopped(desk), stopped(desk, "+442079460124")) == (["all"], ["utility"])
+    assert desk.json("suppress", "import", str(file), "--purpose", "all")["new"] == 1
+
+
+def test_a_purpose_that_is_none_is_told_with_its_line_and_the_others_are_in(
+    desk: Desk, tmp_path: Path
+) -> None:
+    file = tmp_path / "list.csv"
+    file.write_text(f'number,purposes\n{ANN},promo\n+442079460124,"marketing, utility"\n')
+    found = desk.run("suppress", "import", str(file))
+    assert found.exit_code == 1
+    assert 'Line 2: "promo" is no purpose: write all, or some of marketing' in found.stderr
+    assert stopped(desk, "+442079460124") == ["marketing,utility"]
 
 
 def test_an_export_names_the_same_people_whatever_region_it_is_read_with(
