@@ -29,17 +29,18 @@ demo: $(STAMP)
 # What measures time runs alone, the rest on all cores. Code 5 of pytest: ARGS chose none of these.
 PYTEST = $(BIN)/python -m pytest $(ARGS)
 JOBS ?= auto
+PARALLEL = -n $(JOBS) --dist worksteal
 
 test-fast: $(STAMP)
-	$(PYTEST) -n $(JOBS) -m "not server and not timing and not long" tests/unit tests/conformance
+	$(PYTEST) $(PARALLEL) -m "not server and not timing and not long" tests/unit tests/conformance
 
 test: $(STAMP)
-	$(PYTEST) -n $(JOBS) -m "not timing and not long" || test $$? = 5
+	$(PYTEST) $(PARALLEL) -m "not timing and not long" || test $$? = 5
 	$(PYTEST) -m "timing and not long" || test $$? = 5
 
 test-all: export SENDMANY_TEST_EXAMPLES = all
 test-all: $(STAMP)
-	$(PYTEST) -n $(JOBS) -m "not timing and not long" || test $$? = 5
+	$(PYTEST) $(PARALLEL) -m "not timing and not long" || test $$? = 5
 	$(PYTEST) -m "timing or long" || test $$? = 5
 
 # Campaigns go out while workers and the server are killed and frozen; the last line is JSON.

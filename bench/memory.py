@@ -50,7 +50,7 @@ def measure(messages: int, home: Path) -> dict[str, object]:
         waiting, where_waiting = used_memory(store) - empty, by_kind(store)
         send(store, lane)
         finished, where_finished = used_memory(store) - empty, by_kind(store)
-        assert report(store, lane).accepted == messages
+        assert report(store, lane).sent == messages
         version_ = text(store.run(ask_server("INFO", "server", parse=version)))
     return {
         "messages": messages,

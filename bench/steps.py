@@ -43,13 +43,13 @@ def ours(home: Path) -> Steps:
     lines = [line for chunk in file.chunks(compiled.columns) for line in chunk.lines]
     packed = pack([Job(index, 0, line) for index, line in enumerate(lines)])
     jobs = unpack(packed)
-    renderer, flight, tools = compiled.renderer(LANE), given.flight(jobs), given.tools()
+    renderer, tools = compiled.renderer(LANE), given.tools()
     posted = [(index, attempts + 1, line) for index, attempts, line, _ in jobs]
     body = answer()
     named = [(job, f"{LANE}.{job.index}.1") for job in jobs]
     said = decode_batch_answer(body)
-    verdicts = judge_answer(said, named, flight.lane.lane)
-    what = settlement_of(flight, verdicts, tools)
+    outcome = given.outcome(jobs, judge_answer(said, named, given.CAMPAIGN))
+    what = settlement_of(outcome, tools)
     return {
         "read": lambda: [len(chunk.lines) for chunk in file.chunks(compiled.columns)],
         "leave out who is in": lambda: SeenRecipients().sift(lines),
@@ -58,9 +58,9 @@ def ours(home: Path) -> Steps:
         "render": lambda: renderer.render(BATCH, posted),
         "decode": lambda: decode_batch_answer(body),
         "judge": lambda: judge_answer(
-            said, [(job, f"{LANE}.{job[0]}.{job[1] + 1}") for job in jobs], flight.lane.lane
+            said, [(job, f"{LANE}.{job[0]}.{job[1] + 1}") for job in jobs], given.CAMPAIGN
         ),
-        "make records": lambda: settlement_of(flight, verdicts, tools),
+        "make records": lambda: settlement_of(outcome, tools),
         "settle": lambda: settle_batch(LANE, BATCH, N, "owner", what),
     }
 

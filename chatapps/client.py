@@ -11,6 +11,7 @@ may go out again is decided elsewhere. Cancellation passes through.
 """
 
 import asyncio
+import socket
 import ssl
 import time
 import uuid
@@ -294,6 +295,16 @@ def _silence(exc: Exception) -> Silence:
     return Silence.CONNECTION if isinstance(exc, broken) else Silence.OTHER
 
 
+def _why_no_connection(exc: httpx.ConnectError) -> str:
+    """httpx says no more than that all attempts have failed; the reason is among its causes."""
+    for cause in _causes(exc):
+        if isinstance(cause, socket.gaierror):
+            return f"DNS: {cause.strerror}"
+        if isinstance(cause, ConnectionRefusedError):
+            return "connection refused"
+    return str(exc)
+
+
 def _causes(exc: BaseException | None) -> Iterator[BaseException]:
     while exc is not None:
         yield exc
@@ -306,7 +317,7 @@ def _reason(exc: Exception) -> str:
     if isinstance(exc, TimeoutError):
         return "total deadline"
     if isinstance(exc, httpx.ConnectError):
-        return f"ConnectError: {exc}"
+        return f"ConnectError: {_why_no_connection(exc)}"
     if any(isinstance(cause, ConnectionResetError) for cause in _causes(exc)):
         return f"{type(exc).__name__}: connection reset"
     return type(exc).__name__

@@ -11,13 +11,26 @@ from store.templates import Registry, template_name
 def campaign_policies(
     settings: Settings,
     *,
+    hold: bool = False,
     on_unknown: str | None = None,
     on_server_error: str | None = None,
     settle_after: float | None = None,
     window: str | None = None,
 ) -> Policies:
-    """Of a campaign; None means what the settings say."""
+    """Of a campaign; None means what the settings say.
+
+    Args:
+        hold: nothing that may have been taken is sent again by itself.
+
+    Raises:
+        InputError: something else is wanted at the same time.
+    """
     policies = settings.policies
+    if hold:
+        for name, value in (("unknown", on_unknown), ("server-error", on_server_error)):
+            if value not in (None, "hold"):
+                raise InputError(f"Say either --hold or --on-{name} {value}")
+        on_unknown = on_server_error = "hold"
     return Policies(
         on_unknown or policies.campaign_on_unknown,
         on_server_error or policies.on_server_error,

@@ -8,7 +8,7 @@ from kombu.exceptions import OperationalError
 from config.celery_app import create_app, send_drain
 from config.sections import SettingsError, SubAccount
 from config.settings import Settings, config_file, load_settings
-from dashboard.words import called, explain_breaker, several
+from dashboard.words import called, explain_breaker, explain_unreached, several
 from sendmany.connection import connect, place
 from sendmany.findings import Check, Verdict, ok, problem
 from sendmany.probe import probe
@@ -20,6 +20,8 @@ from store.errors import StoreError
 from store.holdings import Holdings, holdings
 from store.inbox import InboxFigures, read_inbox_figures
 from store.lanes import Lane, LaneStatus, list_lanes, missing_lanes
+from store.unreached import Unreached, read_unreached
+from store.waiting import now_ms
 
 WORKER_SECONDS = 4.0
 INBOX_SECONDS = 60.0
@@ -58,6 +60,9 @@ def _redis(settings: Settings) -> Iterator[Check]:
         for sub_account in settings.sub_accounts:
             held = store.run(read_breakers(sub_account))
             yield from look_at_breakers(held)
+            now = store.run(now_ms()) // 1000
+            unreached = store.run(read_unreached(sub_account, now))
+            yield from look_at_unreached(unreached)
         broker = _broker(settings)
         yield broker
         yield _workers(store, broker_answers=broker.verdict is Verdict.OK)
@@ -115,6 +120,16 @@ def look_at_breakers(found: Sequence[Breaker]) -> Iterator[Check]:
         label = f"breaker {one.scope} of {one.sub_account}"
         remedy = "mend the cause" if one.probe_at else "end it when the time has come"
         yield problem(label, explain_breaker(one), remedy)
+
+
+def look_at_unreached(found: Sequence[Unreached]) -> Iterator[Check]:
+    """Hosts from which the provider is not reached. Pure; silent when there are none."""
+    for one in found:
+        label, remedy = (
+            f"provider from {one.host}",
+            "check base_url, DNS, certificates, the network",
+        )
+        yield problem(label, explain_unreached(one), remedy)
 
 
 def _broker(settings: Settings) -> Check:

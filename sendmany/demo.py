@@ -23,6 +23,7 @@ from store.ledger import recount
 from store.outcomes import Outcome
 from store.reports import LaneReport, outcomes, report
 from store.states import State
+from store.waiting import waiting
 
 DEFAULT_SEED = 14
 """With it a short run meets a 500, a 503 and a 429."""
@@ -157,7 +158,7 @@ def _watch(store: Store, lane: str, local: Local, on_wait: Wait) -> LaneReport:
     with Meter("Sending") as meter:
         while True:
             now = report(store, lane)
-            show_sending(meter, now)
+            show_sending(meter, now, waiting(store, now.lane))
             if now.lane.status.ended:
                 return now
             if now.lane.status is LaneStatus.STOPPED:
@@ -200,7 +201,7 @@ def figures(
     seconds = max(0.001, (end.lane.finished_at - end.lane.opened_at) / 1000)
     return Figures(
         recipients=plan.recipients,
-        accepted=end.accepted,
+        accepted=end.sent,  # no receipts come
         rejected=counts.get(State.REJECTED, 0),
         failed=counts.get(State.FAILED, 0),
         unknown=counts.get(State.UNKNOWN, 0),

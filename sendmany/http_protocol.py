@@ -15,7 +15,8 @@ Whatever a caller can hold has a bound (`Bounds`), and the server closes what is
 
 While a whole request waits for its answer nothing more is parsed, nor read once there is something to
 be parsed. At most `MOST_WAITING` requests are parsed at a time: so many wait on a connection, and what
-one read has brought.
+one read has brought. Connections take turns (`Host.take_turn`): no crowd of them keeps a newcomer
+waiting.
 """
 
 import asyncio
@@ -36,8 +37,8 @@ HEADER_BYTES: Final = 64 * 1024
 """Of a request, its first line included; and of what may follow a body in chunks."""
 BODY_AHEAD_BYTES: Final = 64 * 1024
 """Of a body that the application has not asked for yet."""
-MOST_WAITING: Final = 64
-_PIECE: Final = 1024
+MOST_WAITING: Final = 16
+_PIECE: Final = 128
 """Bytes that hold fewer requests than that: the shortest has 18."""
 _MARK: Final = b"HTTP/1"
 """In the first line of each request that another may follow."""
@@ -101,6 +102,9 @@ class Host(Protocol):
 
     def leave(self, connection: "Connection") -> None:
         """It is gone."""
+
+    def take_turn(self, call: Callable[[], None]) -> None:
+        """Call it when it is its turn: what many ask for is spread over rounds of the loop."""
 
     def keep(self, task: "asyncio.Task[None]") -> None:
         """Hold a request that is under way."""
@@ -240,8 +244,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def body_taken(self) -> None:
         """There is room for more of the body."""
-        if self._held and not self._closing:
-            self._parse_held()
+        self._parse_held()
 
     def answered(self, exchange: "_Exchange") -> None:
         """The first request has its whole answer."""
@@ -284,20 +287,24 @@ class Connection(asyncio.BufferedProtocol):
 
     def _parse(self, data: bytes) -> None:
         size = len(data) if data.count(_MARK) < MOST_WAITING else _PIECE
-        for start in range(0, len(data), size):
-            if self._is_full():
-                self._held = data[start:]
-                self._read(False)
-                return
-            self._feed(data[start : start + size])
-            if self._closing or self._refused:
-                return
+        if self._is_full():
+            size = 0
+        else:
+            self._feed(data[:size])
+        if self._closing or self._refused:
+            return
+        if size < len(data):
+            self._held = data[size:]
+            self._read(False)
+            self.host.take_turn(self._parse_held)
         if self._begun and self._is_new:
             self._is_new = False
             if not self._exchanges:
                 self._wait(self.host.bounds.header_seconds)
 
     def _parse_held(self) -> None:
+        if not self._held or self._closing or self._refused or self._is_full():
+            return
         held, self._held = self._held, b""
         self._parse(held)
         self._read(not self._held)
@@ -541,8 +548,7 @@ class _AsgiExchange(_Exchange):
 
     def start(self) -> None:
         """Begin to work at it."""
-        host = self.connection.host
-        host.keep(host.loop.create_task(self._run(host.app)))
+        self.connection.host.take_turn(self._begin)
 
     def body_came(self) -> None:
         """Wake who waits for it."""
@@ -553,6 +559,11 @@ class _AsgiExchange(_Exchange):
         """Tell the application."""
         self._gone = True
         self.body_came()
+
+    def _begin(self) -> None:
+        host = self.connection.host
+        if not self._gone:
+            host.keep(host.loop.create_task(self._run(host.app)))
 
     async def _run(self, app: ASGIApp) -> None:
         try:

@@ -4,6 +4,7 @@ import asyncio
 import signal
 import socket
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from email.utils import formatdate
@@ -19,6 +20,8 @@ GRACE_SECONDS: Final = 10.0
 """What requests under way get when we are told to stop."""
 LOOK_SECONDS: Final = 0.1
 """Between two looks at deadlines, and at whether we are to stop."""
+AT_ONCE: Final = 16
+"""Turns in one round of the loop."""
 _READ_BYTES: Final = 64 * 1024
 _BACKLOG: Final = 2048
 
@@ -48,6 +51,7 @@ class Server:
         self.stopping = False
         self.date = b""
         self._connections: set[Connection] = set()
+        self._turns: deque[Callable[[], None]] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def serve(self, listener: socket.socket, stop: Callable[[], bool]) -> None:
@@ -77,6 +81,19 @@ class Server:
         """It is gone."""
         self._connections.discard(connection)
 
+    def take_turn(self, call: Callable[[], None]) -> None:
+        """Call it when it is its turn: what many connections ask for is spread over rounds of the loop,
+        so that a newcomer, such as `/healthz` or a receipt, does not wait for all of them."""
+        if not self._turns:
+            self.loop.call_soon(self._next_turns)
+        self._turns.append(call)
+
+    def _next_turns(self) -> None:
+        for _ in range(min(AT_ONCE, len(self._turns))):
+            self._turns.popleft()()
+        if self._turns:
+            self.loop.call_soon(self._next_turns)
+
     def keep(self, task: "asyncio.Task[None]") -> None:
         """Hold a request that is under way."""
         self._tasks.add(task)
@@ -95,8 +112,8 @@ class Server:
             connection.stop()
         with suppress(TimeoutError):
             async with asyncio.timeout(GRACE_SECONDS):
-                while self._tasks:
-                    await asyncio.wait(self._tasks)
+                while self._turns or self._tasks:
+                    await (asyncio.wait(self._tasks) if self._tasks else asyncio.sleep(0))
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -105,6 +105,7 @@ class Park:
     id: str
     delay_ms: int
     jobs: Sequence[Job]
+    code: str = ""  # why not, as figures name it
 
 
 @dataclass(slots=True)
@@ -189,6 +190,7 @@ class Parked:
     posted_at: int = 0  # s since 1970, of a flight that was lost: its last request
     held: bool = False  # the provider has had it (store/siblings.py): not sent again by itself
     deaths: int = 0  # of workers with these jobs in their hands, before this one
+    code: str = ""  # why no trustworthy answer came, as figures name it; empty = nobody noted it
 
 
 def due_parks(lane: str, now_ms: int | str, *, most: int = 10) -> Call[list[str]]:
@@ -203,14 +205,14 @@ def read_park(lane: str, park: str) -> Call[Parked | None]:
     """One park, or None if it has been resolved."""
 
     def parse(reply: Any) -> Parked | None:
-        tries, jobs, killer, posted_ms, held = reply
+        tries, jobs, killer, posted_ms, held, code = reply
         if not jobs:
             return None
         posted_at = int(posted_ms or 0) // 1000
-        flags = (killer is not None, posted_at, held is not None, deaths_of(jobs))
+        flags = (killer is not None, posted_at, held is not None, deaths_of(jobs), text(code))
         return Parked(park, int(tries or 0), unpack(jobs), *flags)
 
-    fields = ("tries", "jobs", "killer", "posted_at", "held")
+    fields = ("tries", "jobs", "killer", "posted_at", "held", "code")
     return command("HMGET", lane_keys(lane).park(park), *fields, parse=parse)
 
 
@@ -353,7 +355,7 @@ def _lists(what: Settlement) -> Iterator[Argument]:
     yield from _list((run.offset, run.records) for run in what.records)
     yield from _list([(_packed_back(what),)] if what.back else ())
     yield from _list((wave.id, wave.delay_ms, pack(wave.jobs)) for wave in what.waves)
-    yield from _list((p.id, p.delay_ms, len(p.jobs), 0, pack(p.jobs)) for p in what.parks)
+    yield from _list((p.id, p.delay_ms, len(p.jobs), p.code, pack(p.jobs)) for p in what.parks)
     yield from _list((dead.dump(),) for dead in what.dead if dead.jobs)
     yield from _list(what.codes.items())
     doubts = doubts_in(run.records for run in what.records)

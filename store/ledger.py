@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from store.calls import Store, command
 from store.keys import OUTCOMES_PER_KEY, lane_keys
-from store.outcomes import RECORD_BYTES, codes_in, doubts_in
+from store.outcomes import RECORD_BYTES, Doubt, codes_in, doubts_in, people_in_doubt
 from store.reports import report, waiting_jobs
 from store.states import BY_MARK, RECORD_STATES, State
 
@@ -27,6 +27,11 @@ class Recount:
     codes_counted: dict[str, int]
     doubts_found: dict[State, int]  # another attempt than the one that is told may have arrived
     doubts_counted: dict[State, int]
+
+    @property
+    def in_doubt(self) -> dict[Doubt, int]:
+        """How many people may have got more than the states of their messages say."""
+        return people_in_doubt(self.found, self.doubts_found)
 
     @property
     def balanced(self) -> bool:

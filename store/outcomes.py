@@ -23,7 +23,7 @@ Times are Redis' clock, carried on by the worker from the moment of the claim.
 
 import struct
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from itertools import pairwise
@@ -106,18 +106,39 @@ class Outcome:
     other_attempt: bool = False  # one that is not told here may have arrived
 
     @property
+    def named_code(self) -> int | None:
+        """The code, if there is one: a receipt may tell of a failure without it."""
+        coded = self.origin is not Origin.NONE and (self.code or self.origin is not Origin.RECEIPT)
+        return self.code if coded else None
+
+    @property
     def doubt(self) -> Doubt:
         """What the person may have got beyond what the state says."""
-        return doubt_in(self.state, self.other_attempt)
+        return doubt_in(self.state, other_attempt=self.other_attempt)
 
 
-def doubt_in(state: State, other_attempt: bool) -> Doubt:
+def doubt_in(state: State, *, other_attempt: bool) -> Doubt:
     """The doubt about messages in a state of which another attempt may have arrived, or not."""
     told = state in PROVIDER_HAS_IT
     possible = told or state is State.UNKNOWN
     if possible and other_attempt:
         return Doubt.MAY_HAVE_TWO
     return Doubt.MAY_HAVE_ARRIVED if (possible or other_attempt) and not told else Doubt.NONE
+
+
+def people_in_doubt(counts: Mapping[State, int], doubts: Mapping[State, int]) -> dict[Doubt, int]:
+    """How many people may have got more than the states of their messages say.
+
+    Args:
+        counts: messages by state.
+        doubts: of those, by state, the ones of which another attempt may have arrived.
+    """
+    found = {Doubt.MAY_HAVE_TWO: 0, Doubt.MAY_HAVE_ARRIVED: 0}
+    for state, n in doubts.items():
+        found[doubt_in(state, other_attempt=True)] += n
+    unknown = State.UNKNOWN
+    found[Doubt.MAY_HAVE_ARRIVED] += counts.get(unknown, 0) - doubts.get(unknown, 0)
+    return found
 
 
 def head(
@@ -239,6 +260,12 @@ _PRICINGS = frozenset(Pricing)
 def code_name(origin: Origin, code: int) -> str:
     """How figures and dead letters name a code: `api:1002`."""
     return f"{origin.name.lower()}:{int(code)}"
+
+
+def code_named(name: str) -> tuple[Origin, int]:
+    """The code that has this name."""
+    origin, _, code = name.partition(":")
+    return Origin[origin.upper()], int(code)
 
 
 def codes_in(blobs: Iterable[bytes]) -> Counter[str]:

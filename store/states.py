@@ -71,6 +71,28 @@ BY_MARK = {row.mark: row for row in RECORD_STATES}
 BY_STATE = {row.state: row for row in RECORD_STATES}
 PROVIDER_HAS_IT = tuple(row.state for row in RECORD_STATES if row.rank >= 10)
 """States that prove that the provider accepted the message."""
+
+
+class Stage(StrEnum):
+    """What people read of a lane: the few figures that the states add up to, in their order."""
+
+    SENT = "sent"
+    FAILED = "failed"
+    UNCONFIRMED = "unconfirmed"
+    WAITING = "waiting"
+    SKIPPED = "skipped"
+    CANCELLED = "cancelled"
+
+
+FUNNEL: dict[Stage, tuple[State, ...]] = {
+    Stage.SENT: PROVIDER_HAS_IT,  # undelivered ones too: the provider took them
+    Stage.FAILED: (State.REJECTED, State.FAILED, State.UNDELIVERED),
+    Stage.UNCONFIRMED: (State.UNKNOWN,),
+    Stage.WAITING: OPEN_STATES,
+    Stage.SKIPPED: (State.SKIPPED,),
+    Stage.CANCELLED: (State.CANCELLED,),
+}
+"""The states of each stage. Undelivered messages are in two, so the stages add up to more than all."""
 CODED = frozenset(
     row.state for row in RECORD_STATES if row.counted and row.state not in PROVIDER_HAS_IT
 ) | {State.UNDELIVERED}

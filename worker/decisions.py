@@ -4,11 +4,11 @@ Pure: no clock, no I/O. Every message of a batch ends in exactly one of the list
 """
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from chatapps.answers import Answered, BatchAnswer, NoAnswer, Refused, Silence
+from chatapps.answers import Answered, BatchAnswer, NoAnswer, NotSent, Refused, Result, Silence
 from chatapps.codes import (
     CodeClass,
     Scope,
@@ -29,6 +29,8 @@ TURNED_AWAY = frozenset({"rejected", "failed", "error", "undelivered"})
 
 Code = tuple[Origin, int]
 NO_CODE: Code = (Origin.NONE, 0)
+BROKEN: Code = (Origin.LOCAL, LocalReason.BROKEN_JOB)
+IN_DOUBT: Code = (Origin.LOCAL, LocalReason.NO_ANSWER)
 SENT_TOO_SOON: Code = (Origin.API, 1400)
 """Its sender has just sent this message, the provider says (provider docs, error codes)."""
 _SILENCES = {
@@ -144,6 +146,40 @@ def judge_server_error(jobs: Sequence[Job], status: int, code: int | None, lane:
     return _by_server_error_policy(jobs, _request_code(status, code), lane)
 
 
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """The request was not made: the lane may not send now, or the turn did not come in time."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The request was not made: the provider has had these messages of it by an earlier attempt."""
+
+    indexes: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """The request was not made again: the provider has had this batch, or some of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unrendered:
+    """The request was not made: what is stored of these messages does not fit what its lane sends."""
+
+    indexes: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class TooLarge:
+    """The request was not made: it has too many bytes."""
+
+
+Unmade = Withheld | Known | Named | Unrendered | TooLarge
+
+
 class Concern(StrEnum):
     """What a refused request concerns, and so what is held up."""
 
@@ -151,6 +187,75 @@ class Concern(StrEnum):
     LANE = "lane"  # the lane stops
     MESSAGES = "messages"  # some of its messages, or none: nothing stops
     DENIED = "denied"  # the account, or a message that may not be sent: halves of the request tell
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one request says of its messages, and what is to be done about the others."""
+
+    messages: Verdicts = field(default_factory=Verdicts)
+    concern: Concern = Concern.MESSAGES
+    split: bool = False  # halves of it tell more
+    rest: Sequence[Job] = ()  # of its messages, to be posted without the others
+
+
+def classify(
+    result: Result | Unmade, jobs: Sequence[Job], lane: Lane, *, suspect: bool = False
+) -> Verdict:
+    """What the end of a request means for its messages.
+
+    Args:
+        suspect: as for `judge_answer`.
+    """
+    match result:
+        case Answered(answer=answer):
+            named = [(job, f"{lane.id}.{job[0]}.{job[1] + 1}") for job in jobs]
+            return Verdict(judge_answer(answer, named, lane, suspect=suspect))
+        case Refused():
+            return _classify_refusal(result, jobs, lane, suspect=suspect)
+        case NoAnswer():
+            return Verdict(Verdicts(doubtful=[(job, silence_code(result)) for job in jobs]))
+        case NotSent() | Withheld():
+            return Verdict(Verdicts(back=list(jobs)))
+        case Named():
+            return Verdict(Verdicts(held=[(_before_failure(job), IN_DOUBT) for job in jobs]))
+        case Known(indexes=indexes):
+            these, rest = _parted(jobs, indexes)
+            return Verdict(Verdicts(proven=these), rest=rest)
+        case Unrendered(indexes=indexes):
+            these, rest = _parted(jobs, indexes)
+            return Verdict(Verdicts(rejected=[(job, BROKEN) for job in these]), rest=rest)
+        case TooLarge():
+            return Verdict(split=True)
+
+
+def _classify_refusal(
+    refused: Refused, jobs: Sequence[Job], lane: Lane, *, suspect: bool
+) -> Verdict:
+    status, code = refused.status, refused.code
+    concern = concern_of(refused, lane, suspect=suspect)
+    if concern in (Concern.ACCOUNT, Concern.LANE):
+        return Verdict(judge_stop(jobs, refused, concern), concern)
+    match classify_request(status, code):
+        case CodeClass.THROTTLE:
+            return Verdict(Verdicts(back=list(jobs)))
+        case CodeClass.TRANSIENT:
+            return Verdict(judge_server_error(jobs, status, code, lane))
+    if len(jobs) > 1:
+        return Verdict(concern=concern, split=True)
+    if concern is Concern.DENIED:
+        return Verdict(Verdicts(denied=[(jobs[0], request_code(refused))]), concern)
+    return Verdict(judge_alone(jobs[0], refused, lane))
+
+
+def _parted(jobs: Sequence[Job], indexes: Collection[int]) -> tuple[list[Job], list[Job]]:
+    these = [job for job in jobs if job.index in indexes]
+    return these, [job for job in jobs if job.index not in indexes]
+
+
+def _before_failure(job: Job) -> Job:
+    """As it was before its last attempt, which is the one that its end counts."""
+    return job._replace(attempts=job.attempts - 1)
 
 
 def judge_stop(jobs: Sequence[Job], refused: Refused, concern: Concern) -> Verdicts:

@@ -6,7 +6,7 @@ from store.calls import Call
 from store.dead import Dead
 from store.flights import Settled, Settlement
 from store.lanes import Lane
-from store.outcomes import LocalReason, Origin, code_name, runs
+from store.outcomes import code_name, runs
 from store.packing import Job
 from store.states import State
 from worker.decisions import NO_CODE, Code
@@ -16,14 +16,14 @@ from worker.templates import LanePurposes
 
 
 def closing(
-    state: State, jobs: Sequence[Job], reason: LocalReason, now: int, purposes: LanePurposes
+    state: State, jobs: Sequence[Job], code: Code, now: int, purposes: LanePurposes
 ) -> Settlement:
-    """The same final state for all these jobs, for a reason of our own. They are kept for an operator's
-    word, unless it was an operator's word."""
+    """The same final state for all these jobs, for one reason. They are kept as dead letters, unless an
+    operator ended them."""
     what = Settlement()
-    add_ended(what, state, jobs, now, purposes, (Origin.LOCAL, reason))
+    add_ended(what, state, jobs, now, purposes, code)
     if jobs and state is not State.CANCELLED:
-        what.dead.append(Dead(code_name(Origin.LOCAL, reason), jobs))
+        what.dead.append(Dead(code_name(*code), jobs))
     return what
 
 

@@ -102,19 +102,20 @@ class PermitOffice:
                 continue
             if reservation.is_good(self._tools.clock()) or missed == TRIES:
                 return reservation
-            await self._let_go(sender, reservation)
+            await self.let_go(sender, reservation)
             missed += 1
 
     async def give_back(self, sender: Sender, reservation: Reservation, unused: int) -> None:
         """Return permits that no message used, and the probe if none at all went out."""
         if unused >= reservation.n:
-            await self._let_go(sender, reservation)
+            await self.let_go(sender, reservation)
         if unused > 0 and sender.limits.messages_per_second > 0:
             await self._tools.store.run(
                 return_permits(sender.id, sender.limits, unused, op=reservation.op)
             )
 
-    async def _let_go(self, sender: Sender, reservation: Reservation) -> None:
+    async def let_go(self, sender: Sender, reservation: Reservation) -> None:
+        """No request was made with these permits: others may probe what it would have probed."""
         for scope in reservation.permits.probes:
             await self._tools.store.run(
                 release_probe(sender.id, scope, op=reservation.op, later=False)

@@ -33,19 +33,21 @@ from worker.decisions import (
     wave_delay,
 )
 from worker.flight import Flight, Tools
+from worker.requests import BatchOutcome
 from worker.templates import LanePurposes
 
 Marked = Sequence[tuple[Job, Code]]
 Record = tuple[int, bytes]
 
 
-def settlement_of(flight: Flight, verdicts: Verdicts, tools: Tools) -> Settlement:
-    """What settling this flight writes."""
+def settlement_of(outcome: BatchOutcome, tools: Tools) -> Settlement:
+    """What settling this batch writes."""
+    flight, verdicts = outcome.flight, outcome.verdicts
     retry, lane = tools.settings.retry, flight.lane.lane
-    posted_at, now = flight.posted_at(), flight.now(tools.clock())
+    posted_at, now = outcome.posted_at, flight.now(tools.clock())
     again = [pair for pair in verdicts.retry if pair[0].attempts + 1 < retry.max_attempts]
     exhausted = [pair for pair in verdicts.retry if pair[0].attempts + 1 >= retry.max_attempts]
-    what = Settlement(trails=flight.trails, stop=verdicts.stop[0] if verdicts.stop else "")
+    what = Settlement(trails=outcome.trails, stop=verdicts.stop[0] if verdicts.stop else "")
 
     purposes = tools.templates.purposes(lane)
 
@@ -84,16 +86,22 @@ def settlement_of(flight: Flight, verdicts: Verdicts, tools: Tools) -> Settlemen
         delay = wave_delay(max(job.attempts + 1 for job, _ in again), retry, tools.rng)
         what.waves.append(Wave(flight.batch, int(delay * 1000), _tried(again)))
     if verdicts.doubtful:
-        doubtful = _tried(verdicts.doubtful)
-        resends = {job.resends for job in doubtful}
-        seconds = seconds_in_doubt(lane, tools.settings.policies, resends, tools.rng)
-        what.parks.append(Park(f"{flight.batch}p", int(seconds * 1000), doubtful))
+        what.parks.append(_park(flight, verdicts.doubtful, tools))
     what.dead = [*_dead(exhausted), *_dead(verdicts.held), *_dead_untried(verdicts.failed)]
-    what.count_retried(flight.retried + Counter(code for _, code in again))
-    if flight.unsent:  # the mark has counted them
-        what.stats["requests"] = -len(flight.unsent)
-        what.stats["posted"] = -sum(flight.unsent)
+    what.count_retried(outcome.retried + Counter(code for _, code in again))
+    if outcome.unsent:  # the mark has counted them
+        what.stats["requests"] = -len(outcome.unsent)
+        what.stats["posted"] = -sum(outcome.unsent)
     return what
+
+
+def _park(flight: Flight, doubtful: Marked, tools: Tools) -> Park:
+    """Messages in doubt; it keeps their cause if they have the same."""
+    jobs, codes = _tried(doubtful), {code for _, code in doubtful}
+    resends, policies = {job.resends for job in jobs}, tools.settings.policies
+    seconds = seconds_in_doubt(flight.lane.lane, policies, resends, tools.rng)
+    code = code_name(*codes.pop()) if len(codes) == 1 else ""
+    return Park(f"{flight.batch}p", int(seconds * 1000), jobs, code)
 
 
 def ended_record(job: Job, state: State, code: Code, now: int, purposes: LanePurposes) -> bytes:

@@ -24,7 +24,7 @@ from store.inbox import forget_aside
 from store.keys import lane_keys
 from store.lanes import Lane, LaneStatus, announce, read_lane
 from store.looks import Look
-from store.outcomes import LocalReason
+from store.outcomes import LocalReason, Origin
 from store.states import State
 from store.waiting import now_ms
 from worker.decisions import seconds_in_doubt
@@ -37,6 +37,7 @@ from worker.retention import close_if_over, expire_lanes
 from worker.screening import forget_closed_windows
 
 log = structlog.get_logger(__name__)
+OPERATOR = (Origin.LOCAL, LocalReason.OPERATOR)
 
 OPEN = (LaneStatus.SENDING, LaneStatus.CANCELLING)
 """Lanes that need sending or sweeping again."""
@@ -196,7 +197,7 @@ async def _cancel_jobs(tools: Tools, lane: Lane, leases: _Leases) -> None:
             return
         now = claim.now_ms // 1000
         purposes = tools.templates.purposes(lane)
-        what = closing(State.CANCELLED, claim.jobs, LocalReason.OPERATOR, now, purposes)
+        what = closing(State.CANCELLED, claim.jobs, OPERATOR, now, purposes)
         call = settle_batch(lane.id, batch, len(claim.jobs), tools.owner, what)
         await write_down(tools, lane, call, what)
         await leases.as_of()

@@ -142,14 +142,6 @@ class BatchOut(BaseModel):
     results: list[ResultOut]
 
 
-class BatchIn(BaseModel):
-    """A batch; its items are read one by one."""
-
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
-
-    messages: Annotated[list[Any], Field(min_length=1, max_length=MOST_ITEMS)]
-
-
 _MESSAGE_SCHEMA: Final = MessageIn.model_json_schema()
 MESSAGE_BODY: Final[dict[str, Any]] = {
     "required": True,

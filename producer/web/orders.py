@@ -23,11 +23,11 @@ from store.tokens import Token
 
 MOST_PROBLEMS: Final = 10
 """Of one item that are told."""
+MOST_BYTES: Final = 256 * 1024
+"""Of one message; the largest that the provider takes has a tenth of it."""
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,49}")
 
 Problems = list[dict[str, str]]
-Given = msgspec.Raw | object
-"""JSON text, or what it says."""
 
 
 class CommonIn(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -42,6 +42,15 @@ class CommonIn(msgspec.Struct, forbid_unknown_fields=True, gc=False):
 
 Asked = CommonIn | MessageIn
 _read_common: Final = msgspec.json.Decoder(CommonIn).decode
+_read_members: Final = msgspec.json.Decoder(
+    msgspec.defstruct(
+        "Members",
+        [(name, msgspec.Raw, msgspec.Raw()) for name in MessageIn.model_fields],
+        forbid_unknown_fields=True,
+    )
+).decode
+_UNKNOWN: Final = "Object contains unknown field `"
+_SURPLUS: Final = "Extra inputs are not permitted"
 
 
 class Refused(Exception):
@@ -58,25 +67,39 @@ class Refused(Exception):
         return HTTPException(self.status, {"error": self.error, "problems": self.problems})
 
 
-def read_item(given: Given) -> Asked:
+def read_item(given: msgspec.Raw) -> Asked:
     """One item, or the body of a request with one message; raises Refused."""
-    if isinstance(given, msgspec.Raw):
-        try:
-            return _read_common(given)
-        except (ValueError, RecursionError):  # of another form, or none at all: the model tells
-            pass
+    if len(given) > MOST_BYTES:
+        problem = _problem("", f"is larger than {MOST_BYTES >> 10} KiB")
+        raise Refused("The message is too large.", [problem])
     try:
-        return _read(given)
+        return _read_common(given)
+    except (ValueError, RecursionError):  # of another form, or none at all
+        pass
+    try:
+        _read_members(
+            given
+        )  # a crowd of unknown members would cost a second; here the first ends it
+        return MessageIn.model_validate_json(bytes(given))
     except ValidationError as error:
         details = error.errors(include_url=False, include_context=False, include_input=False)
         problems = [_problem(_path(one["loc"]), one["msg"]) for one in details[:MOST_PROBLEMS]]
         raise Refused("The request does not fit.", problems) from None
+    except (ValueError, RecursionError) as error:
+        raise unfit(error) from None
 
 
-def _read(given: Given) -> MessageIn:
-    if isinstance(given, msgspec.Raw):
-        return MessageIn.model_validate_json(bytes(given))
-    return MessageIn.model_validate(given)
+def unfit(error: Exception) -> Refused:
+    """The first thing that msgspec has found wrong with a JSON document, in words that repeat nothing
+    of it."""
+    if not isinstance(error, msgspec.ValidationError):
+        return Refused("The request does not fit.", [_problem("", "This is not JSON")])
+    said, _, place = str(error).partition(" - at `$")
+    steps = place.rstrip("`").lstrip(".").split(".") if place else []
+    if said.startswith(_UNKNOWN):
+        name = said.removeprefix(_UNKNOWN).rstrip("`")
+        return Refused("The request does not fit.", [_problem(_path([name]), _SURPLUS)])
+    return Refused("The request does not fit.", [_problem(_path(filter(None, steps)), said)])
 
 
 def is_timed(given: Asked) -> bool:

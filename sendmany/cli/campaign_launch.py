@@ -56,6 +56,13 @@ def launch(
     send_while_loading: Annotated[
         bool, typer.Option("--send-while-loading", help="Do not wait for the end of the file.")
     ] = False,
+    hold: Annotated[
+        bool,
+        typer.Option(
+            "--hold",
+            help="Nobody gets two: hold what may have been taken, also after an error of the provider.",
+        ),
+    ] = False,
     on_unknown: Annotated[
         Literal["hold", "resend"] | None,
         typer.Option(help="When nobody can say whether a message was taken: hold it, or risk two."),
@@ -119,6 +126,7 @@ def launch(
             default_region=region or settings.default_region,
             policies=campaign_policies(
                 settings,
+                hold=hold,
                 on_unknown=on_unknown,
                 on_server_error=on_server_error,
                 settle_after=settle_after,

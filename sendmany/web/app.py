@@ -4,7 +4,7 @@
      counts     on every answer    500           503      401      413, 408              403, 404, 422, …
 
 `/healthz` and `/readyz` need no token. Webhooks bring an Authorization of their own and never come here:
-they are a raw route of the server (`app.state.raw_routes`).
+they are a raw route of the server (`app.state.raw_routes`), and so is `/healthz` where there is one.
 """
 
 from collections.abc import AsyncIterator, Callable
@@ -25,10 +25,11 @@ from dashboard.web.status import status_router
 from producer.wake import SendDrain
 from producer.web.campaigns import campaigns_router
 from producer.web.messages import Door, messages_router
+from producer.web.orders import MOST_BYTES
 from sendmany import __version__
 from sendmany.web.access import Guard, Tokens, needs
 from sendmany.web.errors import handle_errors
-from sendmany.web.health import health_router
+from sendmany.web.health import HEALTHZ, RawHealth, health_router
 from sendmany.web.limits import Bodies, Crowd
 from sendmany.web.openapi import complete
 from sendmany.web.shell import LastResort, SecurityHeaders
@@ -97,7 +98,8 @@ def _surround(app: FastAPI, settings: Settings, store: AsyncStore) -> None:
     """The last one added is the first that a request meets."""
     free = OPEN  # that there is a crowd is no reason to restart the process, or to send it nothing
     web = settings.web
-    app.add_middleware(Bodies, limits=web, uploads=UPLOADS, free=free)
+    large = {"/v1/messages": MOST_BYTES, "/v1/messages/batch": web.max_body_bytes}
+    app.add_middleware(Bodies, limits=web, large=large, uploads=UPLOADS, free=free)
     app.add_middleware(Guard, tokens=Tokens(store), open_paths=OPEN, exists=_exists_in(app))
     app.add_middleware(
         Crowd, most=web.max_requests, most_streams=web.max_streams, streams=STREAMS, free=free
@@ -109,7 +111,7 @@ def _surround(app: FastAPI, settings: Settings, store: AsyncStore) -> None:
 def _watch(app: FastAPI, settings: Settings, store: AsyncStore) -> None:
     """Count all that is answered, webhooks too, and show it with the other figures."""
     requests = Tally()
-    app.state.raw_routes = {}
+    app.state.raw_routes = {HEALTHZ: RawHealth(requests)}
     if settings.webhooks.wanted:
         secrets = settings.webhooks.secrets()
         app.state.raw_routes[WEBHOOKS] = Receiver(store, secrets, tally=requests)

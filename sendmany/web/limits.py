@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,6 +15,8 @@ from sendmany.web.errors import problem
 
 SLOWEST_UPLOAD: Final = 16 * 1024
 """Bytes a second that keep an upload alive once `body_seconds` are over."""
+SMALL_BODY_BYTES: Final = 16 * 1024
+"""Of a request that brings no messages."""
 BODIES_AT_ONCE: Final = 16
 """Bodies of the largest size that may be in memory at the same time; many more small ones."""
 _CLOSE: Final = {"Connection": "close"}
@@ -76,6 +78,7 @@ class Bodies:
     """Cuts off bodies that are too large (413) or too slow (408), and bounds what all hold in memory.
 
     Args:
+        large: bytes that the bodies of some paths may have, up to `max_body_bytes`.
         uploads: paths whose handlers read the body while it comes, and keep none of it.
         free: paths that see to it themselves.
         monotonic: seconds.
@@ -85,13 +88,18 @@ class Bodies:
         self,
         app: ASGIApp,
         limits: Web,
+        large: Mapping[str, int],
         uploads: frozenset[str],
         free: frozenset[str],
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._app = app
-        self._body = BodyLimit(limits.max_body_bytes, limits.body_seconds)
-        self._upload = BodyLimit(limits.max_upload_bytes, limits.body_seconds, SLOWEST_UPLOAD)
+        seconds = limits.body_seconds
+        self._small = BodyLimit(min(SMALL_BODY_BYTES, limits.max_body_bytes), seconds)
+        self._limits = {
+            path: BodyLimit(min(most, limits.max_body_bytes), seconds)
+            for path, most in large.items()
+        } | dict.fromkeys(uploads, BodyLimit(limits.max_upload_bytes, seconds, SLOWEST_UPLOAD))
         self._uploads = uploads
         self._free = free
         self._monotonic = monotonic
@@ -102,7 +110,7 @@ class Bodies:
         if scope["type"] != "http" or scope["path"] in self._free:
             return await self._app(scope, receive, send)
         streamed = scope["path"] in self._uploads
-        limit = self._upload if streamed else self._body
+        limit = self._limits.get(scope["path"], self._small)
         if int(Headers(scope=scope).get("content-length", 0)) > limit.most:
             large = problem(413, _too_large(limit), headers=_CLOSE)
             return await large(scope, receive, send)

@@ -9,10 +9,10 @@
 --       (the operation id), reason to stop the lane ('' = none); 1 to leave a held park
 --       alone if jobs of it were to go back; then lists, each led by its length:
 --       counts (state, n), records (offset, blob), jobs back to the queue (blob),
---       waves (id, delay in ms, blob), parks (id, delay in ms, n, tries, blob), dead (blob),
+--       waves (id, delay in ms, blob), parks (id, delay in ms, n, code, blob), dead (blob),
 --       codes (name, n), stats (name, n), trails (entry), long ids (index, id)
 -- Returns: {'ok' or 'repeat' or 'lost' or 'held', journal, status of the lane}
--- include: clock, finish, reader, records, sections, held
+-- include: clock, finish, reader, records, sections, held, pace
 local meta, counts, codes, stats, queue, waves, flights, parked, dead, source, done =
   KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11]
 local id, owner, from, n, digest, stop =
@@ -77,8 +77,8 @@ for _ = 1, list() do
   end
 end
 for _ = 1, list() do
-  local key, park, delay, k, tries, blob = take_key(), take(), tonumber(take()), take(), take(), take()
-  call('HSET', key, 'jobs', blob, 'n', k, 'tries', tries, 'owner', '')
+  local key, park, delay, k, code, blob = take_key(), take(), tonumber(take()), take(), take(), take()
+  call('HSET', key, 'jobs', blob, 'n', k, 'tries', 0, 'owner', '', 'code', code)
   if is[3] then call('HSET', key, 'held', is[3]) end
   call('ZADD', parked, now + delay, park)
 end
@@ -86,6 +86,8 @@ for _ = 1, list() do call('RPUSH', dead, take()) end
 for _ = 1, list() do call('HINCRBY', codes, take(), take()) end
 for _ = 1, list() do call('HINCRBY', stats, take(), take()) end
 write_noted(codes, stats)
+local ended = n - (moves.queued or 0) - (moves.delayed or 0) - (moves.parked or 0)
+if ended > 0 then note_pace(stats, ended, now) end
 for _ = 1, list() do call('RPUSH', take_key(), take()) end
 for _ = 1, list() do call('HSET', take_key(), take(), take()) end
 

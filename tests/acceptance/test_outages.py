@@ -1,6 +1,7 @@
 """Real workers and a provider whose answers stop, in each way: only a few people are left in doubt."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +16,7 @@ from store.lanes import Priority
 from store.states import State
 from store.waiting import waiting
 from tests.acceptance.house import House, open_house, until
-from tests.integration.hostile import HostileProvider, Outage, serving
+from tests.integration.hostile import HostileProvider, Outage, self_signed, serving
 from tests.integration.worker.rig import launch_campaign
 
 SHOP = "shop"
@@ -38,13 +39,15 @@ SOON = (
 
 
 @contextmanager
-def house_with(home: Path, provider: HostileProvider, rate: float = RATE) -> Iterator[House]:
+def house_with(
+    home: Path, provider: HostileProvider, certificate: Path | None = None
+) -> Iterator[House]:
     """Two workers of two processes each that send for this provider."""
-    with serving(provider):
+    with serving(provider, certificate):
         shop = {
             "base_url": provider.url,
             "api_key": "key",
-            "messages_per_second": rate,
+            "messages_per_second": RATE,
             "requests_per_second": 0,
         }
         accounts = (SUB_ACCOUNTS, json.dumps({SHOP: shop}))
@@ -115,3 +118,15 @@ def test_a_redirect_holds_up_the_sub_account_and_names_the_base_url(
         provider.outage = Outage.NONE
         until(lambda: house.has_ended(lane))
         assert house.report(lane).counts == {State.ACCEPTED: N}
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="nothing makes a certificate here")
+def test_a_certificate_that_nobody_vouches_for_leaves_nothing_in_doubt(tmp_path: Path) -> None:
+    provider = HostileProvider()
+    with house_with(tmp_path, provider, certificate=self_signed(tmp_path)) as house:
+        lane = launch(house)
+        until(lambda: "CERTIFICATE_VERIFY_FAILED" in why(house, lane))
+        report = house.report(lane)
+        assert report.counts.get(State.QUEUED, 0) + report.counts.get(State.IN_FLIGHT, 0) == N
+        assert provider.lost == provider.taken == []
+        until(lambda: house.report(lane).stats.get("requests", 0) == 0)

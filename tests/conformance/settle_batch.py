@@ -72,7 +72,7 @@ class TestSettleBatch:
             State.ACCEPTED: 3, State.REJECTED: 2, State.DELAYED: 2, State.PARKED: 1,
             State.FAILED: 1, State.QUEUED: 1,
         }  # fmt: skip
-        assert (figures.accepted, figures.open, figures.done) == (3, 4, 6)
+        assert (figures.sent, figures.open, figures.done) == (3, 4, 6)
         assert figures.codes == {"rejected:api:3005": 2, "failed:http:503": 1}
         assert figures.stats == {"retried": 2, "retried:http:503": 2, "doubt:failed": 1}
         assert (figures.retries, figures.doubts) == ({"http:503": 2}, {State.FAILED: 1})

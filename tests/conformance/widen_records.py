@@ -97,7 +97,7 @@ class TestWidenRecords:
         ends = {i: narrow(State.REJECTED, i, (Origin.API, 1002)) for i in (5, 1005, 2005)}
         lane = older_lane(store, ends, 2500)
         monkeypatch.setattr(step, "STRINGS_AT_ONCE", at_once)
-        assert run(store) == {1: 3, 2: 2, 20: 1}[at_once]
+        assert run(store) == {1: 3, 2: 2, 20: 1}[at_once]  # a pause after each call
         before = [*outcomes(store, lane)]
         assert [one.index for one in before] == [5, 1005, 2005]
         assert report(store, lane).codes == {"rejected:api:1002": 3}

@@ -7,7 +7,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from pydantic import SecretStr
@@ -251,9 +251,10 @@ class Rig:
         """The same with real permits: they say which breakers are open."""
         flight = await self.claim(lane, most)
         tools, opened = self.tools, flight.lane
-        flight.permits = await PermitOffice(tools).reserve(
+        permits = await PermitOffice(tools).reserve(
             opened.sender, len(flight.jobs), urgent=opened.urgent
         )
+        flight = replace(flight, permits=permits)
         await self.delivery().deliver(flight)
         return flight
 

@@ -16,7 +16,7 @@ from store.errors import StoreRefused, StoreUnavailable
 from store.keys import lane_keys, limiter
 from store.lanes import LaneStatus, move_lane
 from store.limits import Limits, acquire_permits
-from store.outcomes import LocalReason, Origin
+from store.outcomes import Doubt, LocalReason, Origin
 from store.states import State
 from tests.integration.worker.rig import Post, Rig, account, refuses, said, taken, until
 from worker.pauses import Pauses
@@ -116,7 +116,12 @@ async def test_a_server_error_is_tried_again_at_once_with_a_trail(rig: Rig) -> N
         ["1", "request", "2000"],
         ["2", "http", "503"],
     ]
-    assert rig.report(lane).stats == {"requests": 3, "posted": 9, "retried": 6}
+    figures = rig.report(lane)
+    assert figures.retries == {"request:2000": 3, "http:503": 3}
+    assert {name: figures.stats[name] for name in ("requests", "posted", "retried")} == {
+        "requests": 3, "posted": 9, "retried": 6,
+    }  # fmt: skip
+    assert figures.in_doubt[Doubt.MAY_HAVE_TWO] == 3  # the first attempts may have been taken
     retry = rig.settings.retry
     assert len(rig.slept) == 2
     assert all(0 <= pause <= retry.quick_cap for pause in rig.slept)
@@ -193,7 +198,7 @@ async def test_each_request_takes_permits_of_its_own(rig: Rig) -> None:
 async def test_permits_that_have_become_old_are_taken_again(rig: Rig) -> None:
     lane = rig.campaign(2)
     flight = await rig.claim(lane)
-    flight.permits = replace(flight.permits, turn=0)
+    flight = replace(flight, permits=replace(flight.permits, turn=0))
     await rig.delivery().deliver(flight)
     assert rig.watched.ran.count("acquire_permits") == 1
     assert rig.counts(lane) == {State.ACCEPTED: 2}
@@ -203,7 +208,7 @@ async def test_a_turn_that_does_not_come_gives_the_batch_back(rig: Rig) -> None:
     rig.configure(worker={"lease_seconds": 4})
     lane = rig.campaign(2)
     flight = await rig.claim(lane)
-    flight.permits = replace(flight.permits, turn=0)
+    flight = replace(flight, permits=replace(flight.permits, turn=0))
     rig.provider.steps = [Refused(429, retry_after=60)]
     await rig.deliver(rig.campaign(1, "Other"))
     await rig.delivery().deliver(flight)

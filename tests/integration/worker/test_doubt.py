@@ -115,6 +115,7 @@ def lease_is_over(rig: Rig, lane: str) -> None:
 
 async def test_server_errors_do_not_use_up_the_resends_of_doubt(rig: Rig) -> None:
     rig.resend_at_once()
+    rig.configure(breakers={"server_errors": 1000})
     lane = rig.campaign(2, on_unknown="resend")
     rig.provider.steps = [*[Refused(503)] * 4, NoAnswer("reset"), NoAnswer("reset")]
     for _ in range(5):

@@ -46,7 +46,7 @@ async def test_a_campaign_is_sent_in_full_batches_until_it_is_finished(rig: Rig)
     lane = rig.campaign(2500)
     await rig.drain_until(lambda: ended(rig, lane))
     assert rig.counts(lane) == {State.ACCEPTED: 2500}
-    assert [len(post.ids) for post in rig.provider.posts] == [1000, 1000, 500]
+    assert sorted(len(post.ids) for post in rig.provider.posts) == [500, 1000, 1000]
 
 
 async def test_failures_on_the_way_are_survived(rig: Rig) -> None:
@@ -175,7 +175,7 @@ async def test_a_flood_of_bulk_leaves_room_for_an_urgent_message(rig: Rig) -> No
         await until(lambda: gate.waiting == 3)
         rig.notifications(urgent, ["code"])
         await until(lambda: rig.counts(urgent) == {State.ACCEPTED: 1})
-        assert rig.report(bulk).accepted == 0
+        assert rig.report(bulk).sent == 0
         gate.open.set()
         await until(lambda: ended(rig, bulk))
 
@@ -210,7 +210,7 @@ async def test_cancelling_empties_queue_and_waves_and_ends_the_lane(rig: Rig) ->
     found = rig.report(lane)
     assert found.lane.status is LaneStatus.CANCELLED
     assert found.counts[State.CANCELLED] >= 1000
-    assert found.accepted + found.counts[State.CANCELLED] == 4000
+    assert found.sent + found.counts[State.CANCELLED] == 4000
 
 
 async def test_stopping_settles_what_is_in_the_air_and_claims_nothing_more(

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -118,7 +119,7 @@ async def test_a_receipt_stops_the_resend_of_a_job_that_is_queued_again(rig: Rig
     post(rig, receipt(f"{lane}.0.1", "delivered", "delivered_to_recipient"))
     await apply_inbox(rig.tools)
     flight = await rig.claim(lane)
-    flight.early_news = 1
+    flight = replace(flight, early_news=1)
     await rig.delivery().deliver(flight)
     assert rig.provider.posts[1].ids == [f"{lane}.1.2"]
     assert rig.counts(lane) == {State.DELIVERED: 1, State.ACCEPTED: 1}

@@ -1,6 +1,7 @@
 """Who must not be written to is skipped, with the reason, whenever it becomes known before the POST."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from chatapps.answers import NoAnswer
@@ -270,7 +271,7 @@ async def test_evidence_comes_before_a_wish(rig: Rig) -> None:
     await apply_inbox(rig.tools)
     stop(rig, 0)
     flight = await rig.claim(lane)
-    flight.early_news = 1
+    flight = replace(flight, early_news=1)
     await rig.delivery().deliver(flight)
     assert rig.counts(lane) == {State.SENT: 1, State.ACCEPTED: 1}
 

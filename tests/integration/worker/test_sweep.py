@@ -261,6 +261,7 @@ async def test_parks_of_single_messages_do_not_pile_up(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each message that goes out alone and gets no answer is a park of its own."""
+    monkeypatch.setattr("worker.parks.SECONDS", 60)  # on a slow machine, too
     rig.configure(breakers={"server_errors": 1000})
     monkeypatch.setattr("worker.parks.SECONDS", 60)  # a slow machine is no failure
     lane = rig.notifications("n-a1b2c3-n681231", map(str, range(250)), on_unknown="hold")

@@ -16,7 +16,9 @@ from store.calls import AsyncStore, Call
 from store.lanes import Lane, LaneStatus, Priority
 from store.limits import Limits, Permits
 from store.packing import Job
+from worker.decisions import Verdicts
 from worker.flight import Flight, OpenLane, Reservation, Sender, Tools
+from worker.requests import BatchOutcome
 
 NOW = 1_750_000_000  # s
 CAMPAIGN = Lane(
@@ -146,8 +148,13 @@ def open_lane(of: Lane = CAMPAIGN) -> OpenLane:
 
 
 def flight(those: Sequence[Job], of: Lane = CAMPAIGN) -> Flight:
-    """A flight with these jobs, claimed and posted now."""
+    """A flight with these jobs, claimed now."""
     permits = Reservation("op", len(those), Permits(True, 0), turn=0.0)
-    made = Flight(open_lane(of), "b1b1b1b1b1b1", those, permits, NOW * 1000, 0.0)
-    made.posted_ms = NOW * 1000
-    return made
+    return Flight(open_lane(of), "b1b1b1b1b1b1", those, permits, NOW * 1000, 0.0)
+
+
+def outcome(
+    those: Sequence[Job], verdicts: Verdicts | None = None, of: Lane = CAMPAIGN
+) -> BatchOutcome:
+    """What has become of a flight with these jobs, which was posted now."""
+    return BatchOutcome(flight(those, of), verdicts or Verdicts(), posted_ms=NOW * 1000)

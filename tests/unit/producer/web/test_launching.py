@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 from unittest.mock import ANY
@@ -152,7 +153,6 @@ async def test_more_rows_than_a_finished_upload_had_are_refused(door: Door, stor
     "changes",
     [
         {"message": {"type": "text", "content": {"text": "Bye {{name}}"}}},
-        {"sub_account": "Bank"},
         {"default_region": "GB"},
     ],
 )
@@ -162,6 +162,21 @@ async def test_the_same_name_with_something_else_is_a_conflict(
     rows = "msisdn,name\n" + people(3)
     await post(door, campaign(), rows)
     assert (await post(door, campaign(**changes), rows)).status_code == 409
+
+
+async def test_each_sub_account_has_names_of_its_own(door: Door, store: Store) -> None:
+    rows = "msisdn,name\n" + people(3)
+    ours = (await post(door, campaign(), rows)).json()
+    theirs = await post(door, campaign(sub_account="Bank"), rows)
+    assert (theirs.status_code, theirs.json()["resumed"]) == (201, False)
+    both = await door.http.post("/v1/campaigns/Spring/pause")
+    assert both.status_code == 409
+    assert [one["message"] for one in both.json()["problems"]] == [
+        f"{theirs.json()['id']} (sub-account Bank)", f"{ours['id']} (sub-account Shop)",
+    ]  # fmt: skip
+    door.comes(Scope.MANAGE, only=["Bank"])
+    paused = await door.http.post("/v1/campaigns/Spring/pause")
+    assert paused.json()["id"] == theirs.json()["id"]
 
 
 @pytest.mark.parametrize(
@@ -362,6 +377,18 @@ async def test_a_placeholder_that_is_not_whole_is_refused_at_its_place(door: Doo
     answer = await post(door, campaign(message=message), "msisdn,name\n" + people(1))
     assert answer.status_code == 422
     assert [one["path"] for one in answer.json()["problems"]] == ["campaign.message.content.text"]
+
+
+@pytest.mark.parametrize("inside", ["", "policies"])
+async def test_of_a_crowd_of_unknown_members_a_few_are_told(door: Door, inside: str) -> None:
+    crowd = {f"a{n}": 1 for n in range(15_000)}
+    form = campaign(**({inside: crowd} if inside else crowd))
+    begun = time.process_time()
+    answer = await post(door, form, "msisdn,name\n" + people(3))
+    assert time.process_time() - begun < 0.5  # all of them would take ten times as long
+    assert answer.status_code == 422
+    place = f"campaign.{inside}." if inside else "campaign."
+    assert [one["path"] for one in answer.json()["problems"]] == [f"{place}a{n}" for n in range(3)]
 
 
 async def test_paths_name_the_place_of_an_unknown_column(door: Door) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -17,7 +18,7 @@ from config.sections import SubAccount
 from config.settings import Settings
 from producer.web.message_models import BatchOut, MessageIn
 from producer.web.messages import messages_router
-from producer.web.orders import CommonIn
+from producer.web.orders import MOST_BYTES, CommonIn
 from store.calls import AsyncStore, Call, Store, command
 from store.errors import StoreFull, StoreUnavailable
 from store.keys import CALLING
@@ -240,6 +241,53 @@ class TestOne:
         assert path in [one["path"] for one in answer.json()["problems"]]
         assert "447700900001" not in answer.text
         assert house.counts() == {}
+
+    @pytest.mark.parametrize(
+        ("start", "path"),
+        [
+            ('{"message": {}, "key": 7, ', "a0"),
+            ('{"message": {}, "to": 7, "key": NaN, ', "to"),
+            ('{"message": {}, "x y": 7, ', "*"),
+        ],
+    )
+    async def test_a_crowd_of_unknown_members_is_refused_at_the_first(
+        self, house: House, start: str, path: str
+    ) -> None:
+        crowd = ", ".join(f'"a{n}": 1' for n in range(15_000))
+        body, begun = f"{start}{crowd}}}", time.process_time()
+        alone = await house.door.http.post("/v1/messages", content=body)
+        batch = f'{{"messages": [{", ".join([body.replace("NaN", "7")] * 50)}]}}'
+        answer = await house.door.http.post("/v1/messages/batch", content=batch)
+        results = answer.json()["results"]
+        assert time.process_time() - begun < 1.0  # the crowd itself would take 10
+        for problems in (alone.json()["problems"], *(one["problems"] for one in results)):
+            assert [one["path"] for one in problems] == [path]
+
+    @pytest.mark.parametrize(
+        ("batch", "path"),
+        [
+            ('{"messages": [], "to": 1}', "messages"),
+            ('{"to": 1, ' + ", ".join(f'"a{n}": 1' for n in range(300_000)) + "}", "to"),
+            ('{"messages": [' + "1," * 3_000_000 + "1]}", ""),
+            ('{"messages": {"a": 1}}', "messages"),
+            ("{}", ""),
+        ],
+    )
+    async def test_a_batch_that_is_none_is_refused_at_its_first_fault(
+        self, house: House, batch: str, path: str
+    ) -> None:
+        begun = time.process_time()
+        answer = await house.door.http.post("/v1/messages/batch", content=batch)
+        assert time.process_time() - begun < 1.0
+        assert answer.status_code == 422
+        assert [one["path"] for one in answer.json()["problems"]] == [path]
+
+    async def test_a_message_is_so_large_and_no_larger(self, house: House) -> None:
+        large = {**OTP, "content": {"text": "x" * MOST_BYTES}}
+        alone = await house.post(message=large)
+        (result,) = (await house.batch({"message": large})).json()["results"]
+        for problems in (alone.json()["problems"], result["problems"]):
+            assert [one["message"] for one in problems] == ["is larger than 256 KiB"]
 
     @pytest.mark.parametrize(
         "body", [b"", b"{", b"[]", b"null", b"\xff", b"7", b'{"message":' * 2000]

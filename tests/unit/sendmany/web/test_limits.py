@@ -70,7 +70,7 @@ async def _nothing(message: Message) -> None:
 
 
 def _bodies(app: Any, time: Time, **limits: Any) -> Bodies:
-    return Bodies(app, Web(**limits), frozenset({"/upload"}), NOBODY, time)
+    return Bodies(app, Web(**limits), {}, frozenset({"/upload"}), NOBODY, time)
 
 
 def _dripping(time: Time, seconds: float, size: int, pieces: int) -> Receive:
