@@ -7,8 +7,8 @@ the rest; 75 bytes a person.
 """
 
 import time
-from bisect import bisect_left
 from collections.abc import Iterable, Sequence
+from itertools import compress
 from typing import Any, NamedTuple
 
 from store.calls import Call, command, in_turn, script_call, text
@@ -152,17 +152,17 @@ def screen_people(
         _screen(
             (suppressed(sub_account, shard), windows(sub_account, WHATSAPP, shard),
              *unmarketed(sub_account, shard)),
-            (*bits, bisect_left(places, subject)), people, places, purposes,
+            (*bits, chosen.count(1, 0, subject)), people, chosen, purposes,
         )
-        for shard, places in _places(people)
+        for shard, chosen in _by_shard(people)
     ]  # fmt: skip
 
 
 def screen_everywhere(people: Sequence[bytes], purposes: Sequence[Purpose]) -> list[Call[Screened]]:
     """The same against suppressions that hold for all sub-accounts, and nothing else."""
     return [
-        _screen((suppressed(EVERYWHERE, shard),), (0, 0, 0), people, places, purposes)
-        for shard, places in _places(people)
+        _screen((suppressed(EVERYWHERE, shard),), (0, 0, 0), people, chosen, purposes)
+        for shard, chosen in _by_shard(people)
     ]
 
 
@@ -180,27 +180,36 @@ def united(found: Iterable[Screened]) -> Screened:
     )
 
 
-def _places(people: Sequence[bytes]) -> list[tuple[int, list[int]]]:
-    """Places of the people of each shard. As `shard_of`; a thousand calls of it would cost much more."""
-    shards: list[list[int]] = [[] for _ in range(PEOPLE_SHARDS)]
-    for place, who in enumerate(people):
-        if who:
-            shards[(who[-1] + 2) % PEOPLE_SHARDS].append(place)
-    return [(shard, places) for shard, places in enumerate(shards) if places]
+_CHOOSES = [
+    bytes(int(last > 0 and shard_of(bytes([last])) == shard) for last in range(256))
+    for shard in range(PEOPLE_SHARDS)
+]
+"""For each shard: 1 where a last byte leads to it. A byte 0 stands for nobody."""
+
+
+def _by_shard(people: Sequence[bytes]) -> list[tuple[int, bytes]]:
+    """For each shard that has some of the people: a 1 in the place of each. As `shard_of`, of which a
+    thousand calls would cost a worker a tenth of what it does for them."""
+    lasts = bytes([who[-1] if who else 0 for who in people])
+    chosen = [(shard, lasts.translate(table)) for shard, table in enumerate(_CHOOSES)]
+    return [one for one in chosen if 1 in one[1]]
 
 
 def _screen(
     keys: Sequence[str],
     figures: Sequence[int],
     people: Sequence[bytes],
-    places: Sequence[int],
+    chosen: bytes,
     purposes: Sequence[Purpose],
 ) -> Call[Screened]:
-    names = b"\n".join([people[place] for place in places]) + b"\n"
-    some = purposes if len(purposes) == 1 else [purposes[place] for place in places]
+    names = b"\n".join([*compress(people, chosen), b""])
+    some = purposes if len(purposes) == 1 else compress(purposes, chosen)
     letters = "".join([purpose.letter for purpose in some])
 
     def parse(reply: Any) -> Screened:
+        if not any(reply):
+            return Screened([], [])
+        places = list(compress(range(len(people)), chosen))
         return Screened(*([places[place] for place in found] for found in reply))
 
     return script_call("screen_people", keys, (*figures, names, letters), parse)

@@ -17,6 +17,7 @@ from config.opt_outs import OptOuts
 from config.settings import Settings
 from store.calls import AsyncStore
 from store.inbox import Entry
+from store.people.forgotten import release_forgotten
 from store.suppressions import (
     EVERYTHING,
     EVERYWHERE,
@@ -127,6 +128,8 @@ async def fulfil(store: AsyncStore, wishes: Wishes, settings: Settings) -> None:
     for scope, people in wishes.starts.items():
         for group in _groups(people):
             await store.run(release(scope, group, replied=True))
+            names = [who for who, _ in group]
+            await store.run_all(release_forgotten(settings.secret_key(), scope, names))
 
 
 async def _stop(store: AsyncStore, stop: Stop, wishes: Sequence[Wish], settings: Settings) -> None:

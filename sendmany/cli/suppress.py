@@ -29,6 +29,7 @@ from sendmany.messages import recipient_of
 from sendmany.output import print_json, say, show
 from sendmany.whole_file import written_whole
 from store.calls import Store
+from store.people.forgotten import release_forgotten
 from store.purposes import Purpose
 from store.suppressions import (
     AT_ONCE,
@@ -116,7 +117,10 @@ def remove(
     settings = load_settings()
     scope = _scope(settings, sub_account, everywhere)
     people = people_named(numbers, region or settings.default_region)
-    done = connect(settings).run(release(scope, [(who, None) for who in people]))
+    store = connect(settings)
+    done = store.run(release(scope, [(who, None) for who in people]))
+    for call in release_forgotten(settings.secret_key(), scope, people):
+        store.run(call)
     if as_json:
         print_json({"scope": scope, "released": done.released, "not_suppressed": done.none})
     else:

@@ -6,8 +6,10 @@
 local number, at, text = ARGV[1], tonumber(ARGV[2]), ARGV[3]
 local NUMBER = 7
 local places, ids = {}, {}
--- Without the zeros that lead it: there is hardly a byte that is as frequent.
-local from = string.find(number, '[^%z]') or 1
+-- The end of it is looked for: what it begins with it shares with its neighbours, and with a zero, of which there
+-- are many.
+local from = 5
+while from > 1 and string.byte(number, from) == 0 do from = from - 1 end
 local significant = string.sub(number, from)
 
 local function look_in(blob, thousand, width, offset)

@@ -22,8 +22,8 @@ from store.outcomes import NUMBER_AT
 from store.packing import Job, unpack
 from store.people.person import Person
 
-THOUSANDS = 100
-"""Of messages, that one call looks through."""
+THOUSANDS = 50
+"""Of messages, that one call looks through: some 10 ms of the server."""
 VALUES = 50
 """Packed values that one call looks through."""
 ENTRIES = 500

@@ -50,6 +50,14 @@ def keep_forgotten(
     return script_call("keep_forgotten", (forgotten(scope, shard),), args, bool)
 
 
+def release_forgotten(secret: bytes | None, scope: str, people: Iterable[str]) -> list[Call[bool]]:
+    """Take away what suppressions of forgotten people still hold, where they are among these. Nothing
+    without a secret: then nobody has been forgotten."""
+    return [
+        keep_forgotten(digest_of(who, secret), scope, "", changes=True) for who in people if secret
+    ]
+
+
 def fingerprint(secret: bytes) -> str:
     """What tells one secret from another, and nothing of it."""
     return digest_of("", secret)[:8]

@@ -18,7 +18,12 @@ from store.outcomes import LocalReason, Origin, number_field
 from store.packing import Job
 from store.people import rewrite
 from store.people.find import Place, all_lanes, find_in_lane
-from store.people.forgotten import all_forgotten, digest_of, is_forgotten
+from store.people.forgotten import (
+    all_forgotten,
+    digest_of,
+    is_forgotten,
+    release_forgotten,
+)
 from store.people.person import Person
 from store.purposes import Purpose
 from store.reports import message_report, report
@@ -333,6 +338,18 @@ class TestForgetting:
         kept_in_shop = store.run(all_forgotten("shop"))
         assert list(kept_in_shop) == [digest]
         assert shown(store)["forgotten_at"] is not None
+
+    def test_a_release_takes_away_what_a_suppression_still_held(self, store: Store) -> None:
+        store.run(suppress("shop", [(ANN.who, None)], Why.REPLY))
+        forget(store)
+        digest = digest_of(ANN.who, SECRET)
+        for call in release_forgotten(SECRET, "shop", [ANN.who, NOBODY.who]):
+            store.run(call)
+        kept = store.run(is_forgotten(digest, "shop"))
+        assert kept is not None
+        assert not kept.stops(Purpose.MARKETING)
+        assert list(store.run(all_forgotten("shop")).keys()) == [digest]
+        assert release_forgotten(None, "shop", [ANN.who]) == []
 
     def test_forgetting_again_keeps_the_suppression(self, store: Store) -> None:
         store.run(suppress("shop", [(ANN.who, None)], Why.OPERATOR))
