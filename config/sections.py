@@ -175,6 +175,8 @@ class Webhooks(Section):
     authorization_env: list[str] = Field(default=[], max_length=MOST_SECRETS)
     """Names of the environment variables that hold them."""
 
+    aside_days: PositiveFloat = 30
+    """What names no message of ours (replies, business events) is kept so long."""
     received: bool = False
     """They are received although no authorization is configured here: elsewhere, or by `sendmany up`."""
 

@@ -39,6 +39,7 @@ _LOCAL = {
     LocalReason.CONNECTION_LOST: "the connection broke before an answer came (reset, or closed)",
     LocalReason.TLS_FAILED: "the encryption (TLS) of the connection broke before an answer came",
     LocalReason.CUT_OFF: "the answer began, and was cut off",
+    LocalReason.FORGOTTEN: "the person was forgotten",
 }
 _STATUS = {
     LaneStatus.LOADING: "The recipients are being read; nothing is sent before the file is in.",

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import structlog
 
 from config.settings import Settings
+from producer.forgotten import ForgottenPeople
 from producer.items import NO_TEMPLATES, Enqueued, Item, pack_item
 from producer.policies import notification_policies
 from producer.wake import SendDrain
@@ -61,7 +62,11 @@ class Counter:
     send_drain: SendDrain
     clock: Callable[[], datetime]
     opened: dict[str, int] = field(default_factory=dict)  # lane → what it had come to
+    forgotten: ForgottenPeople = field(init=False)
     registries: dict[str, tuple[datetime, Registry]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "forgotten", ForgottenPeople(self.settings))
 
     def enqueue(
         self, items: Iterable[Item], account: str, priority: Priority
@@ -132,10 +137,23 @@ class Counter:
         self, group: Sequence[NewMessage], account: str, priority: Priority
     ) -> Plan[list[Enqueued]]:
         """Store at most `AT_ONCE` messages, and see that somebody sends them."""
+        refused = yield from self._refused(group, account)
+        if refused:
+            rest = [one for place, one in enumerate(group) if place not in refused]
+            answers = iter((yield from self.put(rest, account, priority)) if rest else [])
+            nothing = Enqueued("", Taken.FORGOTTEN)
+            return [nothing if place in refused else next(answers) for place in range(len(group))]
         lane, taken = yield from self._store(group, account, priority)
         if any(how is Taken.NEW for how, _ in taken):
             yield from self._hint(lane, priority)
         return [Enqueued(id_, how) for how, id_ in taken]
+
+    def _refused(self, group: Sequence[NewMessage], account: str) -> Plan[set[int]]:
+        """Places of messages that people who have been forgotten must not get."""
+        if not (yield from self.forgotten.look()):
+            return set()
+        registry = yield from self.registry(account)
+        return self.forgotten.refused([one.line for one in group], account, registry)
 
     def _store(
         self, group: Sequence[NewMessage], account: str, priority: Priority

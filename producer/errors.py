@@ -8,6 +8,8 @@ BadTiming           a message expires before it may go, or is to wait for too lo
 BadPurpose          a message is said to be authentication, and its template is not registered as such
 """
 
+FORGOTTEN = "has been forgotten, and wants no such messages: nothing was stored"
+
 
 class InputError(Exception):
     """One clear sentence about what is wrong with the input and what to do about it."""

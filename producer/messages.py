@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from types import TracebackType
 
+from chatapps.messages import MessageError, Problem
 from config.celery_app import hint_drain
 from config.settings import Settings, load_settings
 from producer.counter import Counter
-from producer.errors import KeyConflict
+from producer.errors import FORGOTTEN, KeyConflict
 from producer.items import AnyMessage, Enqueued, Item
 from producer.sharing import SharedWrites
 from producer.wake import SendDrain
@@ -76,7 +77,8 @@ class Producer:
                 that category, else utility.
 
         Raises:
-            MessageError: the message breaks a rule of the provider; names the place and the rule.
+            MessageError: the message breaks a rule of the provider, or the person has been forgotten and
+                wants none like it; names the place and the rule.
             BadTiming: its times make no sense.
             BadPurpose: it is said to be authentication, and its template is not registered as such.
             KeyConflict: the key was used for another message.
@@ -194,4 +196,6 @@ class AsyncProducer:
 def _taken(answer: Enqueued) -> Enqueued:
     if answer.taken is Taken.CONFLICT:
         raise KeyConflict(answer.id)
+    if answer.taken is Taken.FORGOTTEN:
+        raise MessageError(Problem("user", FORGOTTEN))
     return answer

@@ -6,8 +6,11 @@ StoreError
 ├── StoreRefused        a script refused the call: a programming fault or a stale caller
 │   └── LaneMismatch    a lane of this name holds something else
 ├── NewerData           a newer program has written the data: this one must not touch them
-└── UnknownLane         there is no such lane
+├── UnknownLane         there is no such lane
+└── SeveralLanes        several sub-accounts have a lane of this name: ask which
 """
+
+from collections.abc import Mapping
 
 
 class StoreError(Exception):
@@ -27,7 +30,7 @@ class StoreRefused(StoreError):
 
 
 class LaneMismatch(StoreRefused):
-    """The name is taken by a campaign with another message, file or sub-account."""
+    """The name is taken by a campaign with another message or file."""
 
 
 class NewerData(StoreError):
@@ -36,3 +39,19 @@ class NewerData(StoreError):
 
 class UnknownLane(StoreError):
     """There is no lane of this name or id."""
+
+
+class SeveralLanes(StoreError):
+    """Several sub-accounts have a campaign of this name.
+
+    Args:
+        lanes: id → sub-account.
+    """
+
+    def __init__(self, name: str, lanes: Mapping[str, str]) -> None:
+        self.lanes = dict(sorted(lanes.items(), key=lambda pair: pair[1]))
+        whose = ", ".join(self.lanes.values())
+        super().__init__(
+            f'"{name}" is the name of a campaign in several sub-accounts ({whose}): say which with '
+            "--sub-account, or name it by its id."
+        )

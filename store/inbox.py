@@ -19,10 +19,16 @@ GROUP = "appliers"
 MOST = 1000
 """Entries of one call at most, so that no script takes long."""
 HOUR_MS = 3_600_000
+DAY_MS = 86_400_000
 LEASE_MS = 60_000
 """A receiving process that has not been heard of for so long needs its inbox no more."""
 MOST_ASIDE = 100_000
 """Bodies that are kept aside; the oldest go first."""
+
+
+def stored_at(id: str) -> int:
+    """When an entry of a stream was stored, ms since 1970 by Redis' clock."""
+    return int(id.partition("-")[0])
 
 
 class Entry(NamedTuple):
@@ -34,7 +40,7 @@ class Entry(NamedTuple):
     @property
     def came_ms(self) -> int:
         """When it was stored, ms since 1970 by Redis' clock."""
-        return int(self.id.partition("-")[0])
+        return stored_at(self.id)
 
     def moment(self, told_ms: int | None) -> int:
         """When what it tells happened, ms since 1970: as told, unless that cannot be. A clock may be
@@ -104,6 +110,11 @@ def acknowledge(
 def keep_aside(bodies: Sequence[bytes]) -> Call[int]:
     """Keep what no message of ours is named in: replies, business events, receipts of others."""
     return script_call("keep_aside", (ASIDE,), (MOST_ASIDE, *bodies), int)
+
+
+def forget_aside(days: float) -> Call[int]:
+    """Delete what has been kept aside for so long; returns how many."""
+    return script_call("forget_aside", (ASIDE,), (int(days * DAY_MS),), int)
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,6 +99,7 @@ class Taken(StrEnum):
     NEW = "n"
     DUPLICATE = "d"  # the key is known, with the same body: the id is that of the first
     CONFLICT = "c"  # the key is known, with another body
+    FORGOTTEN = "f"  # not stored: the person has been forgotten, and wants no such messages
 
 
 class NewMessage(NamedTuple):

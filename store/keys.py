@@ -85,7 +85,7 @@ TABLE = (
     Row("sm:{<family>}:seen:<day>:<n>", "hash", "enqueue_messages: digests, ids", "2 days"),
     Row("sm:schema", "string", "raise_schema: number of the layout", "never"),
     Row("sm:schema:lock", "string", "schema: a process migrates", "its lease"),
-    Row("sm:names", "hash", "producer: campaign name → lane", "retention"),
+    Row("sm:names:<name>", "hash", "producer: sub-account → lane", "retention"),
     Row("sm:lanes", "zset", "producer: lane → opening time", "retention"),
     Row("sm:active", "set", "producer, sweep: lanes that have not ended", "the lane's end"),
     Row("sm:missing", "hash", "workers: lane → journal known", "7 days"),
@@ -107,15 +107,18 @@ TABLE = (
     Row("sm:inboxes", "zset", "take_inbox: number of an inbox → end of lease", "never"),
     Row("sm:{inbox-<n>}", "stream", "add_to_inbox", "acknowledge_inbox", People.BODIES),
     Row("sm:{inbox-<n>}:figures", "hash", "acknowledge_inbox", "never"),
-    Row("sm:aside", "stream", "keep_aside", "newer ones", People.BODIES),
+    Row("sm:aside", "stream", "keep_aside", "newer ones, 30 days", People.BODIES),
     Row("sm:people", "hash", "note_people: what there is of a scope", "never"),
     Row(f"{_PERSON}:suppressed", "hash", "suppress", "unsuppress", People.NAMES),
     Row(f"{_PERSON}:lifted", "zset", "unsuppress", "7 days", People.NAMES),
     Row(f"{_PERSON}:windows:<channel>", "zset", "open_windows", "forget_windows", People.NAMES),
     Row(f"{_PERSON}:unmarketed:<period>", "set", "screen_people", "7 to 14 days", People.NAMES),
+    Row(f"{_PERSON}:forgotten", "hash", "keep_forgotten: digest → suppression", "never"),
+    Row("sm:forgetting:<id>", "string", "how far an erasure is; no number", "7 days"),
     Row("sm:templates:<sub-account>", "string", "worker: category of each", "the next one"),
     Row("sm:templates:<sub-account>:asked", "string", "worker: whose turn it was", "15 minutes"),
     Row("sm:{tokens}", "hash", "add_token", "revoke_token"),
+    Row("sm:{tokens}:secrets", "hash", "web process: key of cursors", "-"),
     Row("sm:{tokens}:used", "hash", "note_token_use", "revoke_token"),
     Row("sm:sent:<batch id>", "string", "worker, of the provider's batch", "7 days or 1"),
     Row("sm:{metrics}", "hash", "flush_metrics", "never"),
@@ -132,7 +135,6 @@ OUTCOMES_PER_KEY = 1000
 
 SCHEMA = "sm:schema"
 SCHEMA_LOCK = "sm:schema:lock"
-NAMES = "sm:names"
 LANES = "sm:lanes"
 ACTIVE = "sm:active"
 ENDED = "sm:ended"
@@ -147,6 +149,7 @@ ASIDE = "sm:aside"
 PEOPLE = "sm:people"
 TOKENS = "sm:{tokens}"
 TOKENS_USED = "sm:{tokens}:used"
+SECRETS = "sm:{tokens}:secrets"
 METRICS = "sm:{metrics}"
 
 SEEN_BUCKETS = 4096
@@ -170,6 +173,11 @@ def wake_list(served: str) -> str:
 def family(lane: str) -> str:
     """The part of a lane id that is its hash tag."""
     return lane[:NOTIFICATION_FAMILY] if lane.startswith("n-") else lane
+
+
+def lanes_called(name: str) -> str:
+    """The campaigns of this name, by sub-account."""
+    return f"sm:names:{name}"
 
 
 def sent_batch(batch_id: str) -> str:
@@ -218,6 +226,16 @@ def unmarketed(sub_account: str, shard: int) -> tuple[str, str]:
     """People whose last message was not marketing, by even and odd periods."""
     base = f"sm:{{people-{sub_account}-{shard}}}:unmarketed"
     return f"{base}:0", f"{base}:1"
+
+
+def forgotten(scope: str, shard: int) -> str:
+    """Digests of people who have been forgotten, and what suppressions of theirs still hold."""
+    return f"sm:{{people-{scope}-{shard}}}:forgotten"
+
+
+def forgetting(number: str) -> str:
+    """How far an erasure has come."""
+    return f"sm:forgetting:{number}"
 
 
 def templates(sub_account: str) -> str:

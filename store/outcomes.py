@@ -9,7 +9,7 @@
          9      4  when the state was reached, s since 1970
         13      1  16 times the pricing category that receipts told (Pricing), plus the Purpose; 0 = none
         14      1  1 = an attempt other than the one that is told may have arrived; 7 bits are spare
-        15      1  spare
+        15      1  1 = the person has been forgotten: the number and the umid stay zero; 7 bits are spare
         16      7  recipient's number without +; 0 = see the lane's long ids
         23     16  umid, the provider's id; 0 = none
 
@@ -40,6 +40,9 @@ _HEAD = struct.Struct(">cBBHIIBBB")
 _ORIGIN_AT, _CODE_AT, _DOUBT_AT = 2, 3, 14
 _HALF = 16  # two figures share a byte
 NO_UMID = bytes(16)
+FORGOTTEN_AT = 15
+NUMBER_AT = 16
+_FORGOTTEN = b"\1".ljust(RECORD_BYTES - FORGOTTEN_AT, b"\0")
 NUMBER_DIGITS = 15
 """The longest number of E.164, and the longest whose buckets Lua computes exactly."""
 
@@ -73,6 +76,7 @@ class LocalReason(IntEnum):
     CONNECTION_LOST = 13  # reset, or closed before an answer came
     TLS_FAILED = 14  # the encryption broke after the connection was made
     CUT_OFF = 15  # the answer began, and its end never came
+    FORGOTTEN = 16  # the person was forgotten before it went out, or while it was in doubt
 
 
 class Doubt(StrEnum):
@@ -156,6 +160,11 @@ def head(
     return _HEAD.pack(
         mark, tried, code_origin, code & 0xFFFF, posted_at, now, kinds, other_attempt, 0
     )
+
+
+def forgotten(record_head: bytes) -> bytes:
+    """A record of a person who has been forgotten, from the head of one: who it was is left out."""
+    return record_head[:FORGOTTEN_AT] + _FORGOTTEN
 
 
 def is_number(recipient: bytes) -> bool:

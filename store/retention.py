@@ -3,7 +3,7 @@
 from typing import Any
 
 from store.calls import Call, command, first, hint, script_call, text
-from store.keys import ENDED, LANES, NAMES, OUTCOMES_PER_KEY, lane_keys
+from store.keys import ENDED, LANES, OUTCOMES_PER_KEY, lane_keys, lanes_called
 from store.lanes import Lane
 
 KEYS_A_STEP = 500
@@ -23,14 +23,14 @@ def ended_before(time_ms: int, *, most: int = 10) -> Call[list[str]]:
     )  # fmt: skip
 
 
-def holder_of(name: str) -> Call[str]:
-    """The lane that has this name; empty for none."""
-    return command("HGET", NAMES, name, parse=text)
+def holder_of(name: str, sub_account: str) -> Call[str]:
+    """The campaign of the sub-account that has this name; empty for none."""
+    return command("HGET", lanes_called(name), sub_account, parse=text)
 
 
-def free_name(name: str) -> Call[None]:
-    """Let another campaign take the name."""
-    return command("HDEL", NAMES, name, parse=_nothing)
+def free_name(name: str, sub_account: str) -> Call[None]:
+    """Let another campaign of the sub-account take the name."""
+    return command("HDEL", lanes_called(name), sub_account, parse=_nothing)
 
 
 def expire_step(lane: str, *, most: int = KEYS_A_STEP) -> Call[int]:

@@ -196,6 +196,12 @@ def read_suppression(scope: str, who: str) -> Call[Suppression | None]:
     )  # fmt: skip
 
 
+def read_released(scope: str, who: str) -> Call[int]:
+    """When somebody was released in this scope, ms since 1970; 0 = not of late."""
+    key = lifted(scope, shard_of(who))
+    return command("ZSCORE", key, who, parse=lambda reply: int(float(reply or 0)))
+
+
 def count_suppressions(scope: str) -> Call[int]:
     """How many are suppressed in this scope."""
     shards = range(PEOPLE_SHARDS)
@@ -237,6 +243,12 @@ def _suppression(scope: str, who: str, value: bytes) -> Suppression:
         why=next(why for why in Why if why in sources),
         purposes=frozenset().union(*(_purposes(letters) for _, _, letters in entries)),
     )
+
+
+def purposes_in(value: str) -> Purposes:
+    """What a suppression as it is stored stops."""
+    found = (_purposes(letters) for _, _, letters in _ENTRY.findall(value))
+    return frozenset().union(*found)
 
 
 def _purposes(letters: str) -> Purposes:

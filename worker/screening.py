@@ -17,9 +17,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-import phonenumbers
-
 from chatapps.job_lines import expiry_of
+from chatapps.person_names import canonical
 from chatapps.service_window import line_needs_window
 from store.calls import AsyncStore, Call
 from store.evidence import proven, read_records_of
@@ -50,7 +49,6 @@ _WINDOW: Code = (Origin.LOCAL, LocalReason.WINDOW)
 _EXPIRED: Code = (Origin.LOCAL, LocalReason.EXPIRED)
 _USER_ID = re.compile(rb'"channelUserId":"([A-Z]{2}\.[A-Za-z0-9]{1,128})"')
 DAY = 86_400.0
-_TRUNK = re.compile(rb"[1-9][0-9]{0,2}0")  # a country code, perhaps, and the usual trunk prefix
 
 
 class Screen:
@@ -213,28 +211,6 @@ def people_of(jobs: Sequence[Job], *, normal: bool) -> list[bytes]:
     if normal:
         return people
     return [canonical(person) for person in people]
-
-
-def canonical(recipient: bytes) -> bytes:
-    """Digits of an international number, also for a national one (`GB:07700…`) and for one with what is
-    dialled in front of it at home (`4407700…`); ids as they are."""
-    if recipient.isdigit():
-        found = _written(b"+" + recipient, b"") if _TRUNK.match(recipient) else None
-        return found or recipient
-    country, colon, number = recipient.partition(b":")
-    if not colon or len(country) != len("GB"):
-        return recipient
-    return _written(number, country) or recipient
-
-
-def _written(number: bytes, country: bytes) -> bytes | None:
-    """The digits of E.164; None where nobody can tell."""
-    try:
-        parsed = phonenumbers.parse(number.decode(), country.decode().upper() or None)
-    except (phonenumbers.NumberParseException, UnicodeDecodeError):
-        return None
-    written = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
-    return written.removeprefix("+").encode()
 
 
 async def forget_closed_windows(store: AsyncStore) -> None:

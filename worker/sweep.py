@@ -20,6 +20,7 @@ from store.drains import (
 )
 from store.errors import StoreUnavailable
 from store.flights import Recovered, claim_batch, promote_due, recover_flights, settle_batch
+from store.inbox import forget_aside
 from store.keys import lane_keys
 from store.lanes import Lane, LaneStatus, announce, read_lane
 from store.looks import Look
@@ -76,6 +77,7 @@ async def sweep(tools: Tools) -> Swept | None:
         swept += await _visit_all(tools, lanes, leases)
     await expire_lanes(tools, await tools.store.run(now_ms()))
     await forget_closed_windows(tools.store)
+    await tools.store.run(forget_aside(tools.settings.webhooks.aside_days))
     tools.templates.refresh(tools.store, tools.settings)
     if swept.more:
         await tools.store.run(leave_sweep())

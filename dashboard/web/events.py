@@ -15,9 +15,9 @@ from starlette.types import Scope as AsgiScope
 
 from config.settings import Settings
 from dashboard.events import Change, Event, Events, Wanted
-from dashboard.web.reading import NO_CAMPAIGN, find_callers_lane
+from dashboard.web.reading import FINDING
 from store.calls import AsyncStore
-from store.lanes import Lane
+from store.lanes import Lane, find_lane
 from store.threads import ThreadStore
 from store.tokens import Needs, Scope, Token
 
@@ -27,7 +27,7 @@ _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
         "description": "Events without end: `snapshot`, then `campaign`, `lane` and `breakers`.",
         "content": {"text/event-stream": {"schema": {"type": "string"}}},
     },
-    404: NO_CAMPAIGN,
+    **FINDING,
 }
 
 
@@ -78,7 +78,7 @@ def events_router(
         there is a new snapshot."""
         only = None
         if campaign is not None:
-            only = await to_thread.run_sync(find_callers_lane, here, caller, campaign)
+            only = await to_thread.run_sync(find_lane, here, campaign, caller.may_use)
         await hub.begin()
         wanted = _wanted(caller, only)
         always = only.id if only else ""

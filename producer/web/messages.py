@@ -12,6 +12,7 @@ from fastapi import APIRouter, Depends, HTTPException, Request, Response
 
 from config.settings import Settings
 from producer.counter import Counter, Order
+from producer.errors import FORGOTTEN
 from producer.items import NO_TEMPLATES, Enqueued
 from producer.sharing import SharedWrites
 from producer.wake import SendDrain
@@ -166,6 +167,8 @@ class Door:
             raise HTTPException(409, _no_lane(wanted.priority)) from error
         if answer.taken is Taken.CONFLICT:
             raise HTTPException(409, f"The key was used for another message, {answer.id}")
+        if answer.taken is Taken.FORGOTTEN:
+            raise HTTPException(422, f"The person {FORGOTTEN}.")
         return _accepted({"id": answer.id, "status": _OUTCOMES[answer.taken]})
 
     async def take_many(self, items: Sequence[msgspec.Raw], caller: Token) -> Response:
@@ -232,6 +235,9 @@ def _result(wanted: Order, stored: Enqueued | StoreError) -> Mapping[str, Any]:
         return {"status": Outcome.CONFLICT, "problems": [problem]}
     if isinstance(stored, StoreError):
         return {"status": "unavailable"}
+    if stored.taken is Taken.FORGOTTEN:
+        problem = {"path": "message.user", "message": FORGOTTEN}
+        return {"status": Outcome.INVALID, "problems": [problem]}
     return {"status": _OUTCOMES[stored.taken], "id": stored.id}
 
 

@@ -20,6 +20,7 @@ from sendmany.cli import (
     demo,
     doctor,
     message,
+    person,
     receiver,
     sandbox,
     suppress,
@@ -89,6 +90,7 @@ app.add_typer(templates.app, name="templates", rich_help_panel=_SEND)
 app.command("check", rich_help_panel=_SEND)(check.check)
 app.add_typer(suppress.app, name="suppress", rich_help_panel=_SEND)
 app.add_typer(window.app, name="window", rich_help_panel=_SEND)
+app.add_typer(person.app, name="person", rich_help_panel=_SEND)
 app.add_typer(webhooks.app, name="webhooks", rich_help_panel=_RUN)
 app.command("up", rich_help_panel=_RUN)(up.up)
 app.command("worker", rich_help_panel=_RUN, context_settings=worker.PASS_ON)(worker.worker)

@@ -9,14 +9,14 @@ import typer
 from config.settings import load_settings
 from dashboard.figures import ended_share, pace_figures, purpose_in, share
 from dashboard.words import count, explain_lane, explain_named_code, moment, percent
-from sendmany.cli.options import Json, Name
+from sendmany.cli.options import Json, Name, Whose, lane_called
 from sendmany.connection import connect
 from sendmany.meter import Meter, loading_note, show_sending
 from sendmany.output import as_json as report_as_json
 from sendmany.output import pairs_table, print_json, say, show, show_table, table_of
 from sendmany.watching import follow
 from store.calls import Store
-from store.lanes import find_lane, list_lanes
+from store.lanes import list_lanes
 from store.reports import LaneReport, report
 from store.states import FUNNEL, Stage
 from store.waiting import Waiting, waiting
@@ -44,13 +44,13 @@ def list_campaigns(
         show("There are no campaigns yet: `sendmany campaign launch --help` says how to start one.")
 
 
-def show_campaign(name: Name, as_json: Json = False) -> None:
+def show_campaign(name: Name, sub_account: Whose = None, as_json: Json = False) -> None:
     """How a campaign stands, in words: what it does, why it stopped, what waits and until when.
 
     Example: `sendmany campaign show "Spring sale"`
     """
     store = connect(load_settings())
-    now = report(store, find_lane(store, name).id)
+    now = report(store, lane_called(store, name, sub_account).id)
     wait = waiting(store, now.lane)
     if as_json:
         print_json({**_figures(now, wait), "explanation": explain_lane(now, wait)})
@@ -58,7 +58,7 @@ def show_campaign(name: Name, as_json: Json = False) -> None:
         _tell(now, wait)
 
 
-def watch_campaign(name: Name, as_json: Json = False) -> None:
+def watch_campaign(name: Name, sub_account: Whose = None, as_json: Json = False) -> None:
     """Watch a campaign until it ends. Ctrl-C stops the watching, not the campaign.
 
     With `--json`, prints how it stands once a second, a JSON object a line.
@@ -66,7 +66,7 @@ def watch_campaign(name: Name, as_json: Json = False) -> None:
     Example: `sendmany campaign watch "Spring sale"`
     """
     store = connect(load_settings())
-    watch_lane(store, find_lane(store, name).id, as_json=as_json)
+    watch_lane(store, lane_called(store, name, sub_account).id, as_json=as_json)
 
 
 def watch_lane(store: Store, lane_id: str, *, as_json: bool) -> None:

@@ -10,12 +10,12 @@ import typer
 from config.settings import load_settings
 from dashboard.export import with_doubt, write_csv, write_json_lines
 from dashboard.words import count, several
-from sendmany.cli.options import Json, Name
+from sendmany.cli.options import Json, Name, Whose, lane_called
 from sendmany.connection import connect
 from sendmany.output import print_json, say, show, show_table, table_of
 from sendmany.whole_file import written_whole
 from store.calls import Store
-from store.lanes import Lane, find_lane
+from store.lanes import Lane
 from store.ledger import Recount, recount
 from store.listing import list_messages
 from store.outcomes import Doubt
@@ -26,6 +26,7 @@ _WRITERS = {"csv": write_csv, "jsonl": write_json_lines}
 
 def export(
     name: Name,
+    sub_account: Whose = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Default: stdout.")
     ] = None,
@@ -49,7 +50,7 @@ def export(
     Example: `sendmany campaign export "Spring sale" --output spring.csv`
     """
     store = connect(load_settings())
-    lane = find_lane(store, name)
+    lane = lane_called(store, name, sub_account)
     layout = "jsonl" if as_json else layout
     if output is None:
         _write(store, lane, layout, sys.stdout, doubt)
@@ -59,7 +60,7 @@ def export(
     say(f"{several(n, 'message')} written to {output}.")
 
 
-def verify(name: Name, as_json: Json = False) -> None:
+def verify(name: Name, sub_account: Whose = None, as_json: Json = False) -> None:
     """Count the campaign again, message by message, and hold that against all of its figures.
 
     Exact when nothing moves meanwhile: pause a campaign that is being sent. Exit code 1 if they
@@ -68,7 +69,7 @@ def verify(name: Name, as_json: Json = False) -> None:
     Example: `sendmany campaign verify "Spring sale"`
     """
     store = connect(load_settings())
-    lane = find_lane(store, name)
+    lane = lane_called(store, name, sub_account)
     counted = recount(store, lane.id)
     if as_json:
         print_json(_as_json(lane, counted))

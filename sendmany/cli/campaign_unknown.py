@@ -13,13 +13,13 @@ from dashboard.export import doubt_of, international, row
 from dashboard.words import called, count, explain_code, in_doubt, moment, several
 from producer.errors import InputError
 from producer.wake import call_workers
-from sendmany.cli.options import Json, Name
+from sendmany.cli.options import Json, Name, Whose, lane_called
 from sendmany.connection import connect
 from sendmany.output import print_json, show, show_table, table_of
 from store.calls import Store
 from store.dead import REVIVABLE, Revived, Word, settle_dead
 from store.errors import StoreUnavailable
-from store.lanes import Lane, LaneStatus, find_lane
+from store.lanes import Lane, LaneStatus
 from store.listing import Listed, list_dead
 from store.outcomes import Doubt
 from store.states import State
@@ -37,7 +37,9 @@ SHOWN = 50
 
 
 @app.command("list")
-def list_unknown(name: Name, failed: Failed = False, as_json: Json = False) -> None:
+def list_unknown(
+    name: Name, sub_account: Whose = None, failed: Failed = False, as_json: Json = False
+) -> None:
     """Who waits for your word, and why: number, attempts, since when.
 
     `message show ID` tells the attempts of one, with the batch that the provider may know.
@@ -45,7 +47,7 @@ def list_unknown(name: Name, failed: Failed = False, as_json: Json = False) -> N
     Example: `sendmany campaign unknown list "Spring sale"`
     """
     store = connect(load_settings())
-    lane = find_lane(store, name)
+    lane = lane_called(store, name, sub_account)
     found = sorted(list_dead(store, lane.id, _meant(failed)), key=lambda one: one.index)
     if as_json:
         print_json([{"id": f"{lane.id}.{one.index}", **asdict(row(one))} for one in found])
@@ -54,7 +56,13 @@ def list_unknown(name: Name, failed: Failed = False, as_json: Json = False) -> N
 
 
 @app.command("resend")
-def resend(name: Name, failed: Failed = False, yes: Yes = False, as_json: Json = False) -> None:
+def resend(
+    name: Name,
+    sub_account: Whose = None,
+    failed: Failed = False,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
     """Send what is unknown again. Persons who have got it already get it twice.
 
     What receipts have settled meanwhile is not sent again. A campaign that is finished goes on; one
@@ -63,7 +71,7 @@ def resend(name: Name, failed: Failed = False, yes: Yes = False, as_json: Json =
     Example: `sendmany campaign unknown resend "Spring sale"`
     """
     store = connect(load_settings())
-    lane = find_lane(store, name)
+    lane = lane_called(store, name, sub_account)
     if not yes:
         _ask_to_resend(store, lane, _meant(failed))
     said = _say(store, lane, Word.RESEND, failed)
@@ -78,7 +86,13 @@ def resend(name: Name, failed: Failed = False, yes: Yes = False, as_json: Json =
 
 
 @app.command("close")
-def close(name: Name, failed: Failed = False, yes: Yes = False, as_json: Json = False) -> None:
+def close(
+    name: Name,
+    sub_account: Whose = None,
+    failed: Failed = False,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
     """Let what is unknown rest: it stays unknown, and cannot be sent again by command.
 
     Receipts that come later still settle it.
@@ -86,7 +100,7 @@ def close(name: Name, failed: Failed = False, yes: Yes = False, as_json: Json = 
     Example: `sendmany campaign unknown close "Spring sale"`
     """
     store = connect(load_settings())
-    lane = find_lane(store, name)
+    lane = lane_called(store, name, sub_account)
     if not yes and _at_terminal() and (what := in_doubt(_count(store, lane, _meant(failed)))):
         typer.confirm(f"Let {what} rest? None can be sent again then", abort=True, err=True)
     said = _say(store, lane, Word.CLOSE, failed)

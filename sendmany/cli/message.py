@@ -10,13 +10,12 @@ from dashboard.fates import as_json as fate_as_json
 from dashboard.fates import explain, fate_of
 from producer import BadPurpose, Priority, Producer, Purpose
 from producer.errors import InputError
-from sendmany.cli.options import Json, Region, SubAccount
+from sendmany.cli.options import Json, Region, SubAccount, Whose, lane_called
 from sendmany.connection import connect
 from sendmany.messages import find_message, message_for, recipient_of, wait_for_end
 from sendmany.output import print_json, say, show
 from store.calls import Store
 from store.intake import Taken
-from store.lanes import find_lane
 from store.states import PROVIDER_HAS_IT
 
 app = typer.Typer(
@@ -94,6 +93,7 @@ def show_message(
     campaign: Annotated[
         str | None, typer.Option(metavar="NAME", help="… and in which campaign.")
     ] = None,
+    sub_account: Whose = None,
     region: Region = None,
     as_json: Json = False,
 ) -> None:
@@ -107,7 +107,7 @@ def show_message(
     store = connect(settings)
     if to is not None and campaign is not None:
         recipient = recipient_of(to, region or settings.default_region)
-        message_id = find_message(store, find_lane(store, campaign), recipient)
+        message_id = find_message(store, lane_called(store, campaign, sub_account), recipient)
     _tell(store, message_id or "", as_json=as_json)
 
 

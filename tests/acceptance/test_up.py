@@ -169,7 +169,7 @@ def test_what_the_provider_refuses_is_told_before_anything_is_stored(
     assert (refused.code, refused.err.count("\n")) == (1, 1)
     assert words in refused.err
     assert "a-wrong-key" not in refused.err
-    assert store.client.hget("sm:names", "Summer") is None
+    assert not store.client.exists("sm:names:Summer")
 
 
 def test_the_doctor_finds_a_wrong_key(town: Path) -> None:

@@ -1,5 +1,7 @@
 """The inbox: read_inbox, reclaim_inbox, acknowledge_inbox and the adding."""
 
+from typing import Any
+
 import pytest
 
 from store.calls import Store
@@ -10,14 +12,16 @@ from store.inbox import (
     acknowledge,
     add_many,
     add_to_inbox,
+    forget_aside,
     inbox_length,
     inbox_numbers,
+    keep_aside,
     read_inbox,
     read_inbox_figures,
     reclaim,
     take_inbox,
 )
-from store.keys import INBOXES, inbox
+from store.keys import ASIDE, INBOXES, inbox
 
 
 def filled(store: Store, n: int) -> list[Entry]:
@@ -180,3 +184,13 @@ class TestInboxes:
         found = store.run(read_inbox_figures())
         assert (found.waiting, found.applied, found.unmatched) == (3, 4, {"no_id": 1})
         assert store.run(inbox_length()) == 3
+
+
+class TestAside:
+    def test_what_is_kept_aside_is_deleted_after_some_days(self, store: Store) -> None:
+        store.client.xadd(ASIDE, {"body": "old"}, id="1000-1")
+        store.run(keep_aside([b"new"]))
+        assert store.run(forget_aside(30)) == 1
+        entries: Any = store.client.xrange(ASIDE)
+        assert [fields[b"body"] for _, fields in entries] == [b"new"]
+        assert store.run(forget_aside(30)) == 0

@@ -38,8 +38,10 @@ local function combined(stays, other, teller)
   local purpose, pricing = mine % 16, mine - mine % 16
   if purpose == 0 then purpose = theirs % 16 end
   if pricing == 0 then pricing = theirs - theirs % 16 end
+  local forgotten = known(16, 16)
   return string.sub(stays, 1, 5) .. known(6, 9) .. string.sub(stays, 10, 13) .. string.char(purpose + pricing)
-    .. string.sub(teller, DOUBT, DOUBT) .. known(16, 16) .. known(17, 23) .. known(24, 39)
+    .. string.sub(teller, DOUBT, DOUBT) .. forgotten
+    .. (forgotten == '\1' and string.rep('\0', 23) or known(17, 23) .. known(24, 39))
 end
 
 -- Whether just one attempt of a message may have arrived, of which the record says that it was not sent; so

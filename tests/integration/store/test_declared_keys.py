@@ -4,7 +4,7 @@ import pytest
 
 from store.calls import Store, script_call
 from store.errors import StoreRefused
-from store.keys import ASIDE, NAMES, inbox, inbox_figures
+from store.keys import ASIDE, LANES, inbox, inbox_figures
 from store.scripts import Script, load_scripts
 from tests.conformance import given
 from tests.conformance.declared_keys import DeclaredKeysStore
@@ -26,7 +26,7 @@ def test_a_script_that_touches_a_key_it_has_not_declared_is_refused(with_script:
 
 def test_keys_of_two_slots_are_no_call(with_script: Store) -> None:
     with pytest.raises(AssertionError, match="touch"):
-        with_script.run(script_call("touch", (ASIDE, NAMES), (ASIDE,), int))
+        with_script.run(script_call("touch", (ASIDE, LANES), (ASIDE,), int))
 
 
 def test_a_lane_goes_its_whole_way_within_its_keys(store: DeclaredKeysStore) -> None:

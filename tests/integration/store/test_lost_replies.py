@@ -36,10 +36,26 @@ from store.flights import (
     settle_batch,
     settle_park,
 )
-from store.inbox import acknowledge, add_to_inbox, keep_aside, read_inbox, reclaim
+from store.inbox import (
+    acknowledge,
+    add_to_inbox,
+    forget_aside,
+    keep_aside,
+    read_inbox,
+    reclaim,
+)
 from store.intake import Place, enqueue_messages, enqueue_rows
-from store.keys import inbox, shard_of, suppressed, windows
-from store.lanes import Priority, announce, finish_loading, move_lane
+from store.keys import (
+    ASIDE,
+    inbox,
+    lane_keys,
+    lifted,
+    shard_of,
+    suppressed,
+    unmarketed,
+    windows,
+)
+from store.lanes import Priority, announce, find_lane, finish_loading, move_lane
 from store.limits import (
     Limits,
     acquire_permits,
@@ -50,6 +66,10 @@ from store.limits import (
 )
 from store.metrics import flush_metrics
 from store.opening import open_campaign
+from store.people.erase import end_jobs, erase_records
+from store.people.find import find_in_lane
+from store.people.forgotten import keep_forgotten
+from store.people.person import Person
 from store.retention import expire_step
 from store.schema import raise_schema
 from store.scripts import load_scripts
@@ -96,6 +116,9 @@ NOT_TWICE_THE_SAME = {
     "find_recipient": "reads",
     "read_inbox_figures": "reads",
     "screen_people": "reads, and notes whose last message was not marketing: a repeat notes the same",
+    "find_bodies": "reads",
+    "find_jobs": "reads",
+    "find_person": "reads",
     "find_unmarketed": "reads",
     "find_token": "reads",
     "widen_records": "a step of a migration, repeated in tests/conformance/widen_records.py",
@@ -398,6 +421,37 @@ def _(store: Store) -> AnyCall:
 def _(store: Store) -> AnyCall:
     store.run(begin_request("shop", LIMITS, 1, op="a", urgent=False))
     return note_ended("shop", "-a:1")
+
+
+@case("forget_aside", "what is old")
+def _(store: Store) -> AnyCall:
+    store.client.xadd(ASIDE, {"body": "old"}, id="1000-1")
+    return forget_aside(30)
+
+
+@case("end_jobs", "of a person who is forgotten")
+def _(store: Store) -> AnyCall:
+    lane = given.loaded(store, 3)
+    found = find_in_lane(store, find_lane(store, lane), Person("447700900001"), lambda _: None)
+    return end_jobs(lane_keys(lane), found.held[0], given.NOW)
+
+
+@case("erase_records", "of a person who is forgotten")
+def _(store: Store) -> AnyCall:
+    return erase_records(lane_keys(given.loaded(store, 3)), 0, [1], 0)
+
+
+@case("forget_person", "who was suppressed")
+def _(store: Store) -> AnyCall:
+    store.run(suppress("shop", [("447700900005", 1000)], Why.REPLY))
+    keys = (suppressed("shop", 0), lifted("shop", 0), windows("shop", "whatsapp", 0))
+    args = ("447700900005", "1000r")
+    return script_call("forget_person", (*keys, *unmarketed("shop", 0)), args, int)
+
+
+@case("keep_forgotten", "with a suppression")
+def _(store: Store) -> AnyCall:
+    return keep_forgotten("ab" * 16, "shop", "1000r")
 
 
 @case("note_people", "somebody is suppressed")

@@ -19,7 +19,7 @@ PAGE = ROOT / "docs/reference/settings.md"
 COMPOSE = ROOT / "docker-compose.yml"
 EXAMPLE = ROOT / "config/sendmany.example.toml"
 # Secrets do not belong in a file that is copied.
-NOT_IN_EXAMPLE = {"sub_accounts.NAME.api_key", "webhooks.authorization"}
+NOT_IN_EXAMPLE = {"secret", "sub_accounts.NAME.api_key", "webhooks.authorization"}
 
 
 def _settings(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -120,7 +120,6 @@ def test_launching_a_finished_launch_again_adds_nothing(store: Store, launch: La
     [
         ({"message": "other.json"}, "another message"),
         ({"recipients": "other.csv"}, "another recipient file"),
-        ({"sub_account": "Bank"}, "another sub-account"),
         ({"default_region": "GB"}, "another recipient file, number column or region"),
     ],
 )

@@ -153,7 +153,6 @@ async def test_more_rows_than_a_finished_upload_had_are_refused(door: Door, stor
     "changes",
     [
         {"message": {"type": "text", "content": {"text": "Bye {{name}}"}}},
-        {"sub_account": "Bank"},
         {"default_region": "GB"},
     ],
 )
@@ -163,6 +162,21 @@ async def test_the_same_name_with_something_else_is_a_conflict(
     rows = "msisdn,name\n" + people(3)
     await post(door, campaign(), rows)
     assert (await post(door, campaign(**changes), rows)).status_code == 409
+
+
+async def test_each_sub_account_has_names_of_its_own(door: Door, store: Store) -> None:
+    rows = "msisdn,name\n" + people(3)
+    ours = (await post(door, campaign(), rows)).json()
+    theirs = await post(door, campaign(sub_account="Bank"), rows)
+    assert (theirs.status_code, theirs.json()["resumed"]) == (201, False)
+    both = await door.http.post("/v1/campaigns/Spring/pause")
+    assert both.status_code == 409
+    assert [one["message"] for one in both.json()["problems"]] == [
+        f"{theirs.json()['id']} (sub-account Bank)", f"{ours['id']} (sub-account Shop)",
+    ]  # fmt: skip
+    door.comes(Scope.MANAGE, only=["Bank"])
+    paused = await door.http.post("/v1/campaigns/Spring/pause")
+    assert paused.json()["id"] == theirs.json()["id"]
 
 
 @pytest.mark.parametrize(
