@@ -50,7 +50,8 @@ class HostileProvider:
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection."""
         self.connections.add(writer)
-        with suppress(ConnectionError, asyncio.IncompleteReadError, ssl.SSLError):
+        ended = (ConnectionError, asyncio.IncompleteReadError, ssl.SSLError, asyncio.CancelledError)
+        with suppress(*ended):
             while await self._exchange(reader, writer):
                 pass
         writer.close()
