@@ -136,6 +136,12 @@ class TestOneFailure:
         shop.ended("+old:100")
         assert shop.open() == {STALL: 1}
 
+    def test_what_an_operator_opened_no_answer_closes(self, shop: Shop) -> None:
+        shop.store.run(open_breaker("shop", STALL, "look first", by="operator"))
+        shop.store.client.zadd(requests("shop"), {"a:1": 1e15})
+        shop.ended("+a:1")
+        assert shop.open() == {STALL: 1}
+
     def test_it_feeds_the_server_breaker_as_an_error_does(self, shop: Shop) -> None:
         assert [shop.failed(op, many=3).server for op in "abc"] == [False, False, True]
         assert set(shop.open()) == {SERVER, STALL}

@@ -44,15 +44,18 @@ class HostileProvider:
         self.failing = Outage.NONE
         self.taken: list[str] = []
         self.lost: list[str] = []  # sent during an outage
-        self.requests_lost = 0
+        self.connections: set[asyncio.StreamWriter] = set()
         self.url = ""
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection."""
-        with suppress(ConnectionError, asyncio.IncompleteReadError, ssl.SSLError):
+        self.connections.add(writer)
+        ended = (ConnectionError, asyncio.IncompleteReadError, ssl.SSLError, asyncio.CancelledError)
+        with suppress(*ended):
             while await self._exchange(reader, writer):
                 pass
         writer.close()
+        self.connections.discard(writer)
 
     async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
@@ -66,7 +69,6 @@ class HostileProvider:
             self.outage, self.fails_after = self.failing, None
         if self.outage is not Outage.NONE:
             self.lost.extend(ids)
-            self.requests_lost += 1
             return await self._fail(writer, ids)
         self.taken.extend(ids)
         await asyncio.sleep(self.latency)
@@ -142,6 +144,9 @@ def serving(provider: HostileProvider, certificate: Path | None = None) -> Itera
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for writer in provider.connections:
+            writer.transport.abort()
+        await asyncio.sleep(0.01)  # a transport is closed in the next round of the loop
 
     thread = threading.Thread(target=loop.run_until_complete, args=(serve(),), daemon=True)
     thread.start()

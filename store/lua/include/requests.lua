@@ -23,7 +23,7 @@ local function note_ended(limiter, requests, breakers, ended, now)
   redis.call('HSET', limiter, 'answered_at', now)
   redis.call('PEXPIRE', limiter, 3600000)
   local stall = breaker_of(breakers, 'stall')
-  if stall and newest >= stall.since then redis.call('HDEL', breakers, 'stall') end
+  if stall and stall.since and newest >= stall.since then redis.call('HDEL', breakers, 'stall') end
 end
 -- Opens `stall` if no answer has come for longer than `patience` ms while requests wait for one. Returns whether
 -- there has been no answer of late at all.
