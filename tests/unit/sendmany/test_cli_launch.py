@@ -28,7 +28,7 @@ def launch(store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Lau
     settings = Settings(sub_accounts={"shop": SubAccount()})
     monkeypatch.setattr(campaign_launch, "connect", lambda _: store)
     monkeypatch.setattr(campaign_launch, "load_settings", lambda: settings)
-    monkeypatch.setattr(campaign_launch, "send_drain", lambda: None)
+    monkeypatch.setattr(campaign_launch, "hint_drain", lambda: None)
     files = ("--recipients", "people.csv", "--message", "offer.json", "--offline")
 
     def run(name: str = "Spring", *options: str) -> Result:

@@ -21,6 +21,7 @@ from store.keys import (
     People,
     drains,
     lane_keys,
+    lanes_called,
     lifted,
     limiter,
     permit,
@@ -133,7 +134,7 @@ PREFIXES = (
 def everything_that_can_be_built() -> Iterator[str]:
     """One key of each builder of the module."""
     yield from (value for value in vars(module).values() if is_key(value))
-    yield from (drains(""), wake_list(""))
+    yield from (drains(""), wake_list(""), lanes_called("Spring sale"))
     for builder in vars(module).values():
         if not inspect.isfunction(builder) or builder.__module__ != module.__name__:
             continue
