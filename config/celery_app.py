@@ -66,7 +66,17 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
         "broker_channel_error_retry": True,
         "worker_cancel_long_running_tasks_on_connection_loss": False,
         "worker_consumer": "worker.consumer:SteadyConsumer",
+        # Another Celery application may use the same database. Messages that are not acknowledged lie in
+        # keys of our own, or each would give back the other's by its own visibility timeout, and both
+        # would run twice; and what is broadcast (`celery control shutdown`) is not meant for both.
+        "control_exchange": QUEUE,
+        "event_exchange": f"{QUEUE}.events",
+        "event_queue_prefix": f"{QUEUE}.events",
         "broker_transport_options": {
+            "global_keyprefix": settings.key_prefix,
+            "unacked_key": f"{QUEUE}.unacked",
+            "unacked_index_key": f"{QUEUE}.unacked_index",
+            "unacked_mutex_key": f"{QUEUE}.unacked_mutex",
             "visibility_timeout": UNACKED_SECONDS,
             "unacked_restore_interval": 5,
             "unacked_restore_throttle": 1,

@@ -19,6 +19,7 @@ from phonenumbers import SUPPORTED_REGIONS
 from pydantic import (
     Field,
     PositiveFloat,
+    SecretStr,
     ValidationError,
     field_validator,
     model_validator,
@@ -50,6 +51,8 @@ from config.sections import (
 from config.web import Web
 
 _UNKNOWN = "extra_forbidden"
+LEAST_SECRET, MOST_SECRET = 16, 64
+"""Bytes of the secret."""
 
 
 class Settings(BaseSettings):
@@ -66,6 +69,12 @@ class Settings(BaseSettings):
     redis_url: str = Field(default="redis://127.0.0.1:6379/0", repr=False)  # may hold a password
     broker_url: str | None = Field(default=None, repr=False)
     """Celery's broker; the default is `redis_url`."""
+    key_prefix: str = ""
+    """In front of every key, Celery's too, where others use the same database."""
+    secret: SecretStr | None = Field(default=None, min_length=LEAST_SECRET)
+    """Keys what stays of people who are forgotten; it is in no Redis."""
+    secret_file: Path | None = None
+    """File whose first line it is."""
     state_dir: Path = Path(".sendmany")
     """Where `sendmany up` keeps the embedded server's data."""
     sub_accounts: dict[SubAccountId, SubAccount] = {}
@@ -92,6 +101,13 @@ class Settings(BaseSettings):
         if region is None or region.upper() in SUPPORTED_REGIONS:
             return region and region.upper()
         raise ValueError(f"{region!r} is no region: give two letters such as GB")
+
+    @field_validator("key_prefix")
+    @classmethod
+    def _prefix_is_plain(cls, prefix: str) -> str:
+        if re.fullmatch(r"[A-Za-z0-9_.:-]{0,64}", prefix):
+            return prefix
+        raise ValueError("give at most 64 letters, digits and _ . : -, such as 'shop:'")
 
     @model_validator(mode="after")
     def _default_exists(self) -> "Settings":
@@ -120,7 +136,19 @@ class Settings(BaseSettings):
         """Seconds to wait for evidence: as `policies` says, else by whether receipts are received."""
         if self.policies.settle_after is not None:
             return self.policies.settle_after
-        return REPEATED_FOR if self.webhooks.received or self.webhooks.wanted else 0.0
+        if self.webhooks.received or self.webhooks.wanted:
+            return REPEATED_FOR
+        return self.policies.resend_floor
+
+    def secret_key(self) -> bytes | None:
+        """The secret; None where there is none.
+
+        Raises:
+            SettingsError: its file cannot be read, or is too short.
+        """
+        if self.secret is not None:
+            return self.secret.get_secret_value().encode()[:MOST_SECRET]
+        return None if self.secret_file is None else _secret_in(self.secret_file)
 
     def sub_account_id(self, wanted: str | None = None) -> str:
         """Choose the sub-account: the wanted one, the default, or the only one.
@@ -205,6 +233,19 @@ def _offered(given: Mapping[str, Any]) -> dict[str, Any]:
             "name another one with SENDMANY_STATE_DIR."
         ) from error
     return offered
+
+
+@cache
+def _secret_in(path: Path) -> bytes:
+    try:
+        found = path.read_bytes().split(b"\n")[0].strip()
+    except OSError as error:
+        raise SettingsError(f"secret_file {path} cannot be read: {error.strerror}") from error
+    if len(found) < LEAST_SECRET:
+        raise SettingsError(
+            f"secret_file {path}: its first line is shorter than {LEAST_SECRET} bytes"
+        )
+    return found[:MOST_SECRET]
 
 
 def config_file() -> Path | None:

@@ -4,105 +4,112 @@ A write costs the process twice as much when each body has its own.
 """
 
 import asyncio
-from asyncio import Future
-from contextlib import suppress
-from typing import NamedTuple
+from collections import deque
+from collections.abc import Callable
+from typing import Final
 
 from store.calls import AsyncStore
-from store.errors import StoreUnavailable
-from store.inbox import add_many
+from store.errors import StoreError, StoreUnavailable
+from store.inbox import LEASE_MS, add_many, take_inbox
 
-PATIENCE = 4.0
+PATIENCE: Final = 4.0
 """Seconds until we say that a body is not stored; the provider asks for an answer within 5."""
-MOST_WAITING = 64 * 1024 * 1024
-"""Bytes that may wait for Redis."""
-_WRITE_MOST = 500
-_WRITE_BYTES = 4 * 1024 * 1024
-_OVERHEAD = 1024  # of a body that waits, roughly
+_WRITE_MOST: Final = 500
+_WRITE_BYTES: Final = 4 * 1024 * 1024
+Told = Callable[[StoreError | None], None]
+"""Called once: with None when the body is stored; else it may be stored nevertheless."""
 
 
-class _Waiting(NamedTuple):
-    body: bytes
-    stored: "Future[None]"
+class _Waiting:
+    """A body and who is to be told of it; None: told."""
+
+    __slots__ = ("body", "due", "told")
+
+    def __init__(self, body: bytes, told: Told, due: float) -> None:
+        self.body = body
+        self.told: Told | None = told
+        self.due = due
+
+    def tell(self, error: StoreError | None) -> None:
+        told, self.told, self.body = self.told, None, b""
+        if told is not None:
+            told(error)
 
 
 class Landing:
-    """The way of bodies into the store.
+    """The way of bodies into the store. How many wait is for the caller to bound.
 
     Args:
         patience: seconds that one body may take.
-        most_waiting: bytes, of all that wait at the same time.
     """
 
-    def __init__(
-        self, store: AsyncStore, *, patience: float = PATIENCE, most_waiting: int = MOST_WAITING
-    ) -> None:
+    def __init__(self, store: AsyncStore, *, patience: float = PATIENCE) -> None:
         self._store = store
         self._patience = patience
-        self._most_waiting = most_waiting
-        self._waiting: list[_Waiting] = []
-        self._bytes = 0
+        self._waiting: deque[_Waiting] = deque()
+        self._writing: list[_Waiting] = []
         self._writer: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._inbox: int | None = None
+        self._renew_at = 0.0
 
-    async def add(self, body: bytes) -> None:
-        """Store a body. When this returns, it is stored; when it raises, it may be nevertheless.
-
-        Raises:
-            StoreFull: Redis has no memory for it.
-            StoreUnavailable: Redis is away, or takes too long, or too much waits for it already.
-        """
-        if self._bytes > self._most_waiting:
-            raise StoreUnavailable("Redis is slow: too many webhooks wait to be stored.")
-        stored: Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Waiting(body, stored))
-        self._bytes += len(body) + _OVERHEAD
+    def add(self, body: bytes, told: Told) -> None:
+        """Store a body; to be called in the event loop."""
+        loop = asyncio.get_running_loop()
+        self._waiting.append(_Waiting(body, told, loop.time() + self._patience))
         if self._writer is None:
-            self._writer = asyncio.create_task(self._write_all())
-        try:
-            async with asyncio.timeout(self._patience):
-                await stored
-        except TimeoutError as error:
-            raise StoreUnavailable("Redis is slow: a webhook could not be stored.") from error
+            self._writer = loop.create_task(self._write_all(), name="store webhooks")
+        if self._timer is None:
+            self._timer = loop.call_later(self._patience, self._give_up)
 
     async def _write_all(self) -> None:
         try:
-            while batch := self._next():
-                await self._write(batch)
+            while self._waiting:
+                self._writing = self._next()
+                await self._write(self._writing)
         finally:
-            self._writer = None
+            self._writing, self._writer = [], None
 
     def _next(self) -> list[_Waiting]:
-        """What the next write takes along: of those for whom somebody still waits, the first."""
-        batch, size, seen = list[_Waiting](), 0, 0
-        for one in self._waiting:
-            if batch and (len(batch) == _WRITE_MOST or size + len(one.body) > _WRITE_BYTES):
+        """What the next write takes along."""
+        batch, size = list[_Waiting](), 0
+        while self._waiting and len(batch) < _WRITE_MOST:
+            one = self._waiting[0]
+            if batch and size + len(one.body) > _WRITE_BYTES:
                 break
-            seen += 1
-            self._bytes -= len(one.body) + _OVERHEAD
-            if not one.stored.done():
+            self._waiting.popleft()
+            if one.told is not None:
                 batch.append(one)
                 size += len(one.body)
-        del self._waiting[:seen]
         return batch
 
     async def _write(self, batch: list[_Waiting]) -> None:
+        error: StoreError | None = StoreUnavailable("The write was given up.")
         try:
-            await self._store.run(add_many([one.body for one in batch]))
-        except BaseException as error:
+            if batch:
+                await self._store.run(add_many([one.body for one in batch], await self._number()))
+            error = None
+        except StoreError as failed:
+            error = failed
+        finally:
             for one in batch:
-                _settle(one.stored, error)
-            if not isinstance(error, Exception):
-                raise
-        else:
-            for one in batch:
-                _settle(one.stored, None)
+                one.tell(error)
 
+    async def _number(self) -> int:
+        """The inbox of this process."""
+        now = asyncio.get_running_loop().time()
+        if self._inbox is None or now >= self._renew_at:
+            self._inbox = await self._store.run(take_inbox(self._inbox))
+            self._renew_at = now + LEASE_MS / 2000
+        return self._inbox
 
-def _settle(stored: "Future[None]", error: BaseException | None) -> None:
-    with suppress(asyncio.InvalidStateError):  # whoever asked has gone
-        if error is None:
-            stored.set_result(None)
-        elif isinstance(error, Exception):
-            stored.set_exception(error)
-        else:
-            stored.cancel()
+    def _give_up(self) -> None:
+        """Tell those who have waited too long, and look again when the next one has."""
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        waiting = [one for one in (*self._writing, *self._waiting) if one.told is not None]
+        for one in waiting:
+            if one.due <= now:
+                one.tell(StoreUnavailable("Redis is slow: a webhook could not be stored."))
+        left = [one.due for one in waiting if one.told is not None]
+        self._timer = loop.call_at(min(left), self._give_up) if left else None

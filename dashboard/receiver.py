@@ -1,15 +1,15 @@
 """Receives what the provider posts: receipts, replies, news about templates and numbers.
 
     POST /webhooks   200 when it is stored, and not before; the provider repeats all that is not 200
-    GET  /healthz    200 when Redis answers, 503 when not
 
-    | answer | when                                                                       |
-    |--------|----------------------------------------------------------------------------|
-    | 401    | the Authorization header is not the one that the provider was told to send |
-    | 413    | the body is too large                                                      |
-    | 408    | the body does not come                                                     |
-    | 400    | the body is not JSON                                                       |
-    | 503    | it could not be stored: Redis is away, slow or full                        |
+| answer | when                                                                                 |
+|--------|--------------------------------------------------------------------------------------|
+| 401    | the Authorization header is not the one that the provider was told to send           |
+| 405    | it is no POST                                                                        |
+| 413    | the body is too large                                                                |
+| 408    | the body does not come                                                               |
+| 400    | the body is not JSON                                                                 |
+| 503    | it could not be stored: Redis is away, slow or full; or too many bytes are under way |
 
 What a body says is not looked at here: it is applied later, and must not be lost for a form we do not
 know. The provider repeats a webhook after 1, 10, 30 and 90 seconds, then gives up (provider docs,
@@ -20,146 +20,135 @@ import asyncio
 import hmac
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
 from typing import Final
 
 import msgspec
 from pydantic import SecretStr
 from starlette.applications import Starlette
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from dashboard.landing import Landing
+from dashboard.metrics import HTTP_REQUESTS
 from dashboard.refusals import Refusals
 from store.calls import AsyncStore, command
 from store.errors import StoreError, StoreFull
+from store.metrics import Tally
 
-MAX_BODY: Final = 1024 * 1024
+WEBHOOKS: Final = "/webhooks"
+MOST_BYTES: Final = 1024 * 1024
+"""Of one webhook."""
+ROOM_BYTES: Final = 64 * 1024 * 1024
+"""Of all that are under way: being received, or waiting for Redis."""
 BODY_SECONDS: Final = 10.0
 HEALTH_SECONDS: Final = 2.0
 
+Reply = Callable[[int, bytes], None]
+"""Answers with a status and a body of JSON."""
 _read_json = msgspec.json.Decoder(msgspec.Raw).decode
 _BEFORE_JSON: Final = b"\xef\xbb\xbf \t\r\n"
+_REASONS: Final = {
+    401: "wrong Authorization",
+    405: "only POST is taken",
+    408: "too slow",
+    413: "too large",
+    503: "too many bytes are under way",
+}
 
 
-def create_receiver(
-    store: AsyncStore,
-    authorizations: Sequence[SecretStr],
-    *,
-    max_body: int = MAX_BODY,
-    landing: Landing | None = None,
-    monotonic: Callable[[], float] = time.monotonic,
-) -> Starlette:
-    """The receiver as an ASGI application; the store stays the caller's to close.
+class Receiver:
+    """From HTTP to the inbox: the raw route of `/webhooks`.
 
     Args:
         authorizations: values of the Authorization header that are taken, whole: one, or two while
             the secret is being changed.
-        max_body: bytes.
+        tally: where requests are counted, for `/metrics`.
+        monotonic: seconds.
 
     Raises:
         ValueError: there is no authorization, or an empty one; everybody could post then.
     """
-    receiver = Receiver(
-        store, authorizations, max_body=max_body, landing=landing, monotonic=monotonic
-    )
-    return Starlette(
-        routes=[
-            Route("/webhooks", receiver.take, methods=["POST"]),
-            Route("/healthz", receiver.health, methods=["GET"]),
-        ]
-    )
 
-
-class _Refused(Exception):
-    """The answer to a webhook that is not stored."""
-
-    def __init__(self, status: int, reason: str) -> None:
-        super().__init__(reason)
-        self.status = status
-        self.reason = reason
-
-
-class Receiver:
-    """From HTTP to the inbox; its methods serve alone (`create_receiver`) or inside the HTTP API.
-
-    Args:
-        authorizations: as for `create_receiver`.
-        max_body: bytes.
-        monotonic: seconds.
-    """
+    most_bytes = MOST_BYTES
+    body_seconds = BODY_SECONDS
 
     def __init__(
         self,
         store: AsyncStore,
         authorizations: Sequence[SecretStr],
         *,
-        max_body: int = MAX_BODY,
+        tally: Tally | None = None,
         landing: Landing | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._secrets = [secret.get_secret_value().encode() for secret in authorizations]
         if not self._secrets or not all(self._secrets):
             raise ValueError("A receiver needs an authorization, and none may be empty.")
-        self._store = store
-        self._max_body = max_body
         self._landing = landing or Landing(store)
         self._refusals = Refusals(monotonic)
+        self._tally = tally or Tally()
+        self.room = ROOM_BYTES
 
-    async def take(self, request: Request) -> Response:
+    def check(self, method: bytes, headers: Sequence[tuple[bytes, bytes]]) -> int | None:
+        """The status that refuses a request before its body is read; None: it is read."""
+        given = [value for name, value in headers if name == b"authorization"]
+        known = len(given) == 1 and any(
+            hmac.compare_digest(given[0], secret) for secret in self._secrets
+        )
+        if not known:
+            return 401
+        return None if method == b"POST" else 405
+
+    def refuse(self, status: int) -> bytes:
+        """The body of a refusal."""
+        return self._refusal(status, _REASONS[status])
+
+    def take(self, body: bytes, reply: Reply) -> None:
         """Store a webhook, then answer."""
-        try:
-            self._check_sender(request)
-            body = await self._body(request)
-            if not is_json(body):
-                raise _Refused(400, "not JSON")
-            await self._landing.add(body)
-        except _Refused as refused:
-            return self._refuse(refused.status, refused.reason)
-        except StoreError as error:
-            full = isinstance(error, StoreFull)
-            return self._refuse(503, f"Redis {'is full' if full else 'does not answer in time'}")
-        return Response()
+        if is_json(body):
+            self._landing.add(body, partial(self._stored, reply))
+        else:
+            reply(400, self._refusal(400, "not JSON"))
 
-    async def health(self, request: Request) -> Response:
-        """Whether webhooks can be stored."""
+    def answered(self, status: int, seconds: float) -> None:
+        """Count a request."""
+        self._tally.observe(HTTP_REQUESTS, seconds, "POST", WEBHOOKS, str(status))
+
+    def _stored(self, reply: Reply, error: StoreError | None) -> None:
+        if error is None:
+            reply(200, b"")
+            return
+        full = isinstance(error, StoreFull)
+        reason = f"Redis {'is full' if full else 'does not answer in time'}"
+        reply(503, self._refusal(503, reason))
+
+    def _refusal(self, status: int, reason: str) -> bytes:
+        self._refusals.note(reason, status)
+        return msgspec.json.encode({"error": f"Refused: {reason}.", "problems": []})
+
+
+def health_app(store: AsyncStore) -> Starlette:
+    """`GET /healthz` of a process that only receives: 200 when webhooks can be stored, else 503. It
+    closes the store when its life ends."""
+
+    @asynccontextmanager
+    async def life(app: Starlette) -> AsyncIterator[None]:
+        yield
+        await store.close()
+
+    async def health(request: Request) -> Response:
         try:
             async with asyncio.timeout(HEALTH_SECONDS):
-                await self._store.run(command("PING", parse=bool))
+                await store.run(command("PING", parse=bool))
         except (StoreError, TimeoutError):
             return JSONResponse({"redis": False}, 503)
         return JSONResponse({"redis": True})
 
-    def _check_sender(self, request: Request) -> None:
-        given = request.headers.get("authorization", "").encode("latin-1")
-        found = [hmac.compare_digest(given, secret) for secret in self._secrets]
-        if not any(found):
-            raise _Refused(401, "wrong Authorization")
-
-    async def _body(self, request: Request) -> bytes:
-        try:
-            if int(request.headers.get("content-length", 0)) > self._max_body:
-                raise _Refused(413, "too large")
-            async with asyncio.timeout(BODY_SECONDS):
-                return await self._read(request)
-        except ClientDisconnect as error:
-            raise _Refused(400, "cut off") from error
-        except TimeoutError as error:
-            raise _Refused(408, "too slow") from error
-
-    async def _read(self, request: Request) -> bytes:
-        pieces, size = list[bytes](), 0
-        async for piece in request.stream():
-            size += len(piece)
-            if size > self._max_body:
-                raise _Refused(413, "too large")
-            pieces.append(piece)
-        return b"".join(pieces)
-
-    def _refuse(self, status: int, reason: str) -> Response:
-        self._refusals.note(reason, status)
-        return JSONResponse({"error": f"Refused: {reason}.", "problems": []}, status)
+    return Starlette(routes=[Route("/healthz", health, methods=["GET"])], lifespan=life)
 
 
 def is_json(body: bytes) -> bool:

@@ -8,18 +8,20 @@ from typing import Any, ParamSpec
 from config.celery_app import create_app, send_drain
 from config.sections import SettingsError, SubAccount
 from config.settings import Settings, config_file, load_settings
-from dashboard.words import called, explain_breaker, several
+from dashboard.words import called, explain_breaker, explain_unreached, several
 from sendmany.connection import connect, place, why_it_refuses
 from sendmany.findings import Check, Verdict, note, ok, problem
 from sendmany.probe import probe
 from sendmany.server_checks import look_at_server
 from sendmany.workers import broker_delivers, dedicated_loops, wait_for_loops
 from store.breakers import Breaker, read_breakers
-from store.calls import Store, command
+from store.calls import Store, ask_server
 from store.errors import StoreError, StoreRefused, StoreUnavailable
 from store.holdings import Holdings, holdings
 from store.inbox import InboxFigures, read_inbox_figures
 from store.lanes import Lane, LaneStatus, Priority, list_lanes, missing_lanes
+from store.unreached import Unreached, read_unreached
+from store.waiting import now_ms
 
 P = ParamSpec("P")
 INFO = ("server", "persistence", "memory")
@@ -96,6 +98,7 @@ def _redis(settings: Settings) -> Iterator[Check]:
         yield from _guarded("lanes", _lanes, store)
         for sub_account in settings.sub_accounts:
             yield from _guarded(f"breakers of {sub_account}", _breakers, store, sub_account)
+            yield from _guarded(f"provider for {sub_account}", _unreached, store, sub_account)
         yield from _guarded("workers", _broker_and_workers, store, settings)
     except StoreUnavailable as error:
         yield problem("redis", str(error), "mend that and look again")
@@ -124,6 +127,12 @@ def _lanes(store: Store) -> Iterator[Check]:
 def _breakers(store: Store, sub_account: str) -> Iterator[Check]:
     held = store.run(read_breakers(sub_account))
     yield from look_at_breakers(held)
+
+
+def _unreached(store: Store, sub_account: str) -> Iterator[Check]:
+    now = store.run(now_ms()) // 1000
+    found = store.run(read_unreached(sub_account, now))
+    yield from look_at_unreached(found)
 
 
 def _broker_and_workers(store: Store, settings: Settings) -> Iterator[Check]:
@@ -197,6 +206,16 @@ def look_at_breakers(found: Sequence[Breaker]) -> Iterator[Check]:
         label = f"breaker {one.scope} of {one.sub_account}"
         remedy = "mend the cause" if one.probe_at else "end it when the time has come"
         yield problem(label, explain_breaker(one), remedy)
+
+
+def look_at_unreached(found: Sequence[Unreached]) -> Iterator[Check]:
+    """Hosts from which the provider is not reached. Pure; silent when there are none."""
+    for one in found:
+        label, remedy = (
+            f"provider from {one.host}",
+            "check base_url, DNS, certificates, the network",
+        )
+        yield problem(label, explain_unreached(one), remedy)
 
 
 def _broker(settings: Settings) -> Check:
@@ -299,7 +318,7 @@ def limits(account: SubAccount) -> str:
 def _info(store: Store, part: str) -> dict[str, Any]:
     """Empty where the server does not let us ask."""
     try:
-        return store.run(command("INFO", part, parse=dict))
+        return store.run(ask_server("INFO", part, parse=dict))
     except StoreRefused:
         return {}
 
@@ -309,7 +328,7 @@ def _config(store: Store) -> dict[str, str]:
     try:
         found = {}
         for name in ("maxmemory-policy", "hash-max-listpack-*"):
-            found.update(store.run(command("CONFIG GET", name, parse=_texts)))
+            found.update(store.run(ask_server("CONFIG GET", name, parse=_texts)))
     except StoreRefused:
         return {}
     return found

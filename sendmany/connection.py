@@ -9,8 +9,10 @@ import redis
 
 from config.sections import SettingsError
 from config.settings import Settings
+from sendmany.output import say
 from store.calls import Store, command
 from store.errors import StoreError, StoreUnavailable
+from store.schema import prepare
 
 PORTS = {"amqp": 5672, "pyamqp": 5672, "amqps": 5671, "sentinel": 26379}
 """Where servers listen if a URL does not say so; 6379 for all others."""
@@ -32,16 +34,18 @@ REFUSALS = {
 
 
 def connect(settings: Settings) -> Store:
-    """The store of these settings, after it has answered once.
+    """The store of these settings, after it has answered once and its data fit this program.
 
     Raises:
         SettingsError: the address makes no sense.
         StoreUnavailable: nobody answers there; says what to do.
+        NewerData: a newer program has written the data.
     """
     _log_beside_results()
-    store = Store.connect(settings.redis_url)
+    store = Store.connect(settings.redis_url, key_prefix=settings.key_prefix)
     try:
         store.run(command("PING", parse=_nothing))
+        prepare(store, say)
     except StoreError as error:
         if type(error.__cause__) in (redis.ConnectionError, redis.TimeoutError):
             raise StoreUnavailable(_nobody_there(settings.redis_url, error)) from error
@@ -51,6 +55,23 @@ def connect(settings: Settings) -> Store:
             ) from error
         raise
     return store
+
+
+def prepare_data(settings: Settings) -> None:
+    """Bring the data to the layout of this program before a process serves. Does nothing while Redis is
+    away: the process starts all the same.
+
+    Raises:
+        SettingsError: the address makes no sense.
+        NewerData: a newer program has written the data.
+    """
+    store = Store.connect(settings.redis_url, key_prefix=settings.key_prefix)
+    try:
+        prepare(store, say)
+    except StoreUnavailable:
+        return
+    finally:
+        store.close()
 
 
 def _log_beside_results() -> None:

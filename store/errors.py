@@ -5,8 +5,12 @@ StoreError
 ├── StoreFull           no memory for new jobs: tell the producer
 ├── StoreRefused        a script refused the call: a programming fault or a stale caller
 │   └── LaneMismatch    a lane of this name holds something else
-└── UnknownLane         there is no such lane
+├── NewerData           a newer program has written the data: this one must not touch them
+├── UnknownLane         there is no such lane
+└── SeveralLanes        several sub-accounts have a lane of this name: ask which
 """
+
+from collections.abc import Mapping
 
 
 class StoreError(Exception):
@@ -26,8 +30,28 @@ class StoreRefused(StoreError):
 
 
 class LaneMismatch(StoreRefused):
-    """The name is taken by a campaign with another message, file or sub-account."""
+    """The name is taken by a campaign with another message or file."""
+
+
+class NewerData(StoreError):
+    """The data have a layout that this program does not know."""
 
 
 class UnknownLane(StoreError):
     """There is no lane of this name or id."""
+
+
+class SeveralLanes(StoreError):
+    """Several sub-accounts have a campaign of this name.
+
+    Args:
+        lanes: id → sub-account.
+    """
+
+    def __init__(self, name: str, lanes: Mapping[str, str]) -> None:
+        self.lanes = dict(sorted(lanes.items(), key=lambda pair: pair[1]))
+        whose = ", ".join(self.lanes.values())
+        super().__init__(
+            f'"{name}" is the name of a campaign in several sub-accounts ({whose}): say which with '
+            "--sub-account, or name it by its id."
+        )

@@ -12,6 +12,7 @@ from store.calls import Argument, Call, command, script_call
 from store.keys import OUTCOMES_PER_KEY, lane_keys
 from store.outcomes import NO_UMID, RECORD_BYTES, Origin, Run, head, read_record, umid_field
 from store.packing import Job
+from store.purposes import Pricing
 from store.states import PROVIDER_HAS_IT, State
 
 AT_ONCE = 1000
@@ -29,10 +30,12 @@ class Evidence:
     code: int = 0
     origin: Origin = Origin.NONE  # of the code
     umid: str | None = None
+    pricing: Pricing = Pricing.NONE
 
     def record(self) -> bytes:
         """As an outcome record; the number is left for the record that it meets."""
-        start = head(self.state, self.attempt, self.origin, self.code, 0, self.at)
+        origin = Origin.RECEIPT if self.state is State.UNDELIVERED else self.origin
+        start = head(self.state, self.attempt, origin, self.code, 0, self.at, pricing=self.pricing)
         return start + bytes(7) + (umid_field(self.umid) if self.umid else NO_UMID)
 
 
@@ -92,10 +95,14 @@ def _is_proof(record: bytes) -> bool:
 
 def _apply(lane: str, records: Iterable[tuple[int, bytes]]) -> Call[Applied]:
     keys = lane_keys(lane)
-    args: list[Argument] = [keys.outcomes, OUTCOMES_PER_KEY]
+    args: list[Argument] = [OUTCOMES_PER_KEY]
+    thousands: dict[int, None] = {}
     for index, record in records:
         args += (index, record)
-    return script_call("apply_evidence", (keys.meta, keys.counts, keys.codes), args, _applied)
+        thousands[index // OUTCOMES_PER_KEY] = None
+    strings = [f"{keys.outcomes}{thousand}" for thousand in thousands]
+    touched = (keys.meta, keys.counts, keys.codes, keys.stats, *strings)
+    return script_call("apply_evidence", touched, args, _applied)
 
 
 def _applied(reply: Any) -> Applied:

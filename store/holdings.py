@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from store.calls import Store, command, text
+from store.calls import Store, ask_server, command, text
 from store.errors import StoreRefused
 from store.keys import ACTIVE, ENDED, LANES
 from store.lanes import read_counts, still_open
@@ -48,6 +48,6 @@ def holdings(store: Store) -> Holdings:
 def _memory(store: Store) -> dict[str, Any]:
     """Empty where the server does not let us ask."""
     try:
-        return store.run(command("INFO", "memory", parse=dict))
+        return store.run(ask_server("INFO", "memory", parse=dict))
     except StoreRefused:
         return {}

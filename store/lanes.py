@@ -1,13 +1,14 @@
 """Lanes: opening them, reading what they are, and moving them between their statuses."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from store.calls import Call, Store, command, hint, script_call, text
-from store.errors import UnknownLane
-from store.keys import LANES, MISSING, NAMES, READY, lane_keys
+from store.errors import SeveralLanes, UnknownLane
+from store.keys import LANES, MISSING, READY, lane_keys, lanes_called
+from store.purposes import Purpose
 from store.states import OPEN_STATES, PROVIDER_HAS_IT, State
 
 MISSING_SECONDS = 7 * 86400
@@ -73,6 +74,8 @@ class Lane:
     finished_at: int  # ms; 0 = not yet
     rows_sum: str = ""  # of an upload: stands for the rows that are in
     window: str = "send"  # auto | skip | send
+    purpose: Purpose | None = None  # of a campaign, as the launch said; None: it said nothing
+    template: str = ""  # of a campaign, as the registry names it; empty: none, or not one for all
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,17 +88,31 @@ class Policies:
     window: str = "auto"  # skip | send | auto: skip once people have written to the sub-account
 
 
-def find_lane(store: Store, name_or_id: str) -> Lane:
-    """Read a lane by the name of its campaign or by its id.
+def find_lane(
+    store: Store, name_or_id: str, may_use: Callable[[str], bool] = lambda sub_account: True
+) -> Lane:
+    """Read a lane by its id, or a campaign by its name.
+
+    A name belongs to a sub-account; ids come first, so that no campaign hides another by its name.
+
+    Args:
+        may_use: which sub-accounts are looked at; what others have is as if it were not there.
 
     Raises:
         UnknownLane: there is none.
+        SeveralLanes: several sub-accounts have a campaign of this name.
     """
-    by_name = store.run(command("HGET", NAMES, name_or_id, parse=text))
-    lane = store.run(read_lane(by_name or name_or_id))
-    if lane is None:
+    lane = store.run(read_lane(name_or_id))
+    called = store.run(command("HGETALL", lanes_called(name_or_id), parse=_fields))
+    if lane is not None and may_use(lane.sub_account):
+        return lane
+    named = [store.run(read_lane(text(id))) for whose, id in called.items() if may_use(whose)]
+    found = [lane for lane in named if lane is not None]
+    if len(found) > 1:
+        raise SeveralLanes(name_or_id, {lane.id: lane.sub_account for lane in found})
+    if not found:
         raise UnknownLane(f"There is no campaign {name_or_id!r}; see `sendmany campaign list`.")
-    return lane
+    return found[0]
 
 
 def list_lanes(store: Store, *, newest: int = 100) -> list[Lane]:
@@ -226,6 +243,8 @@ def parse_lane(lane: str, reply: Any) -> Lane | None:
         finished_at=int(is_.get("finished_at", 0)),
         rows_sum=text(is_.get("rows_sum")),
         window=text(is_.get("window")) or "send",
+        purpose=Purpose(word) if (word := text(is_.get("purpose"))) else None,
+        template=text(is_.get("template")),
     )
 
 

@@ -1,4 +1,4 @@
-"""Opening lanes: campaigns by their name, notification lanes by sub-account, priority and day."""
+"""Opening lanes: campaigns by sub-account and name, notification lanes by priority and day, too."""
 
 import secrets
 from collections.abc import Mapping
@@ -7,9 +7,13 @@ from typing import Any
 
 from store.calls import Call, Store, command, script_call, text
 from store.errors import LaneMismatch
-from store.keys import ACTIVE, LANES, NAMES, lane_keys
+from store.keys import ACTIVE, LANES, folded_name, lane_keys, lanes_called
 from store.lanes import LaneStatus, Policies, Priority
+from store.outcomes import VERSION
 from store.plans import Plan, ask, carry_out
+from store.purposes import Purpose
+
+_TOLD = ("name", "content_digest", "source", "sub_account")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,8 @@ class CampaignPlan:
     priority: Priority = Priority.BULK
     policies: Policies = Policies()
     early: bool = False  # may be claimed from while the file is being read
+    purpose: Purpose | None = None
+    template: str = ""  # as the registry names it; empty: none, or not the same for everybody
 
 
 def open_campaign(store: Store, plan: CampaignPlan) -> tuple[str, bool]:
@@ -33,9 +39,10 @@ def open_campaign(store: Store, plan: CampaignPlan) -> tuple[str, bool]:
         The lane id, and whether it was there already.
 
     Raises:
-        LaneMismatch: the name is taken by another message, file or sub-account.
+        LaneMismatch: the sub-account has a campaign of this name with another message or file.
     """
-    lane = _lane_for_name(store, plan.name)
+    names, account = lanes_called(plan.name), plan.sub_account
+    lane = _lane_for_name(store, plan.name, account)
     fields = {
         **_common(lane, plan.name, "campaign", plan.sub_account, plan.priority, plan.policies),
         "status": LaneStatus.SENDING if plan.early else LaneStatus.LOADING,
@@ -44,17 +51,31 @@ def open_campaign(store: Store, plan: CampaignPlan) -> tuple[str, bool]:
         "content": plan.content,
         "content_digest": plan.content_digest,
         "source": plan.source,
+        "purpose": plan.purpose or "",
+        "template": plan.template,
     }
-    fresh, digest, source, sub_account = store.run(_open(lane, fields))
-    if not fresh and (digest, source, sub_account) != (
-        plan.content_digest,
-        plan.source,
-        plan.sub_account,
-    ):
-        raise LaneMismatch(_what_differs(plan, digest, source, sub_account))
-    store.run(command("HSETNX", NAMES, plan.name, lane, parse=_nothing))  # if it was just freed
+    fresh, digest, source = store.run(_open(lane, fields))
+    if not fresh and (digest, source) != (plan.content_digest, plan.source):
+        raise LaneMismatch(_what_differs(plan, digest))
+    store.run(command("HSETNX", names, account, lane, parse=_nothing))  # if it was just freed
     _register(store, lane)
     return lane, not fresh
+
+
+def find_repeated(store: Store, plan: CampaignPlan, *, newest: int = 100) -> str | None:
+    """The name of another campaign with the message and the recipient file of this plan, if one of the
+    newest has them: everybody would get two messages."""
+    ids = store.run(command("ZREVRANGE", LANES, 0, newest - 1, parse=_texts))
+    for lane in ids:
+        told = command("HMGET", lane_keys(lane).meta, *_TOLD, parse=_texts)
+        name, *same = store.run(told)
+        if folded_name(name) != folded_name(plan.name) and same == [
+            plan.content_digest,
+            plan.source,
+            plan.sub_account,
+        ]:
+            return name
+    return None
 
 
 def open_notifications(
@@ -89,10 +110,10 @@ def notification_lane(sub_account_digest: str, priority: Priority, day: str) -> 
     return f"n-{sub_account_digest}-{priority[0]}{day}"
 
 
-def _lane_for_name(store: Store, name: str) -> str:
-    fresh = f"{_slug(name)}-{secrets.token_hex(3)}"
-    store.run(command("HSETNX", NAMES, name, fresh, parse=_nothing))
-    return store.run(command("HGET", NAMES, name, parse=text))
+def _lane_for_name(store: Store, name: str, sub_account: str) -> str:
+    names, fresh = lanes_called(name), f"{_slug(name)}-{secrets.token_hex(3)}"
+    store.run(command("HSETNX", names, sub_account, fresh, parse=_nothing))
+    return store.run(command("HGET", names, sub_account, parse=text))
 
 
 def _slug(name: str) -> str:
@@ -116,6 +137,7 @@ def _common(
 ) -> dict[str, str | int | float | bytes]:
     return {
         "id": lane,
+        "layout": VERSION,
         "name": name,
         "kind": kind,
         "sub_account": sub_account,
@@ -129,27 +151,27 @@ def _common(
 
 def _open(
     lane: str, fields: Mapping[str, str | int | float | bytes]
-) -> Call[tuple[bool, str, str, str]]:
+) -> Call[tuple[bool, str, str]]:
     words = [word for pair in fields.items() for word in pair]
     keys = lane_keys(lane)
     return script_call("open_lane", (keys.meta, keys.expiring), words, _opened)
 
 
-def _opened(reply: Any) -> tuple[bool, str, str, str]:
-    return bool(reply[0]), text(reply[2]), text(reply[3]), text(reply[4])
+def _opened(reply: Any) -> tuple[bool, str, str]:
+    return bool(reply[0]), text(reply[2]), text(reply[3])
 
 
-def _what_differs(plan: CampaignPlan, digest: str, source: str, sub_account: str) -> str:
-    if sub_account != plan.sub_account:
-        what = "sub-account"  # and no word about what that one sends, and to whom
-    elif digest != plan.content_digest:
-        what = "message"
-    else:
-        what = "recipient file, number column or region"
+def _what_differs(plan: CampaignPlan, digest: str) -> str:
+    same = digest == plan.content_digest
+    what = "recipient file, number column or region" if same else "message"
     return (
         f"There is already a campaign {plan.name!r} with another {what}: choose another name, "
         "or launch it with what it was launched with to go on where it was."
     )
+
+
+def _texts(reply: Any) -> list[str]:
+    return [text(value) for value in reply]
 
 
 def _nothing(_: Any) -> None:

@@ -18,21 +18,27 @@ class LanePlace:
     lane: str
 
 
-def veiled(place: LanePlace) -> LanePlace:
+def veiled(place: LanePlace, key: bytes) -> LanePlace:
     """The same place without the id of the lane, which holds a name: for who may not know of it."""
-    digest = hashlib.blake2s(place.lane.encode(), digest_size=8).hexdigest()
+    digest = hashlib.blake2s(place.lane.encode(), digest_size=8, key=key).hexdigest()
     return LanePlace(place.opened_at, f"{_VEIL}{digest}")
 
 
-def lanes_after(store: Store, place: LanePlace | None, most: int) -> list[LanePlace]:
-    """At most so many lanes behind a place; those that were opened since are before it."""
-    first = 0 if place is None else _rank(store, place)
+def lanes_after(
+    store: Store, place: LanePlace | None, most: int, key: bytes = b""
+) -> list[LanePlace]:
+    """At most so many lanes behind a place; those that were opened since are before it.
+
+    Args:
+        key: with which the place was veiled, if it was.
+    """
+    first = 0 if place is None else _rank(store, place, key)
     return store.run(
         command("ZREVRANGE", LANES, first, first + most - 1, "WITHSCORES", parse=_places)
     )
 
 
-def _rank(store: Store, place: LanePlace) -> int:
+def _rank(store: Store, place: LanePlace, key: bytes) -> int:
     rank = store.run(_ranked(place.lane))
     if rank is not None:
         return rank + 1
@@ -41,7 +47,7 @@ def _rank(store: Store, place: LanePlace) -> int:
     later = store.run(command("ZCOUNT", LANES, f"({at}", "+inf", parse=int))
     beside = store.run(command("ZREVRANGEBYSCORE", LANES, at, at, parse=_texts))
     if place.lane.startswith(_VEIL):
-        veils = [veiled(LanePlace(at, lane)) for lane in beside]
+        veils = [veiled(LanePlace(at, lane), key) for lane in beside]
         return later + (veils.index(place) + 1 if place in veils else 0)
     return later + sum(lane > place.lane for lane in beside)
 

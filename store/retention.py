@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from store.calls import Call, command, hint, script_call, text
-from store.keys import ENDED, LANES, NAMES, OUTCOMES_PER_KEY, lane_keys
+from store.calls import Call, command, first, hint, script_call, text
+from store.keys import ENDED, LANES, OUTCOMES_PER_KEY, lane_keys, lanes_called
 from store.lanes import Lane
 
 KEYS_A_STEP = 500
@@ -23,14 +23,14 @@ def ended_before(time_ms: int, *, most: int = 10) -> Call[list[str]]:
     )  # fmt: skip
 
 
-def holder_of(name: str) -> Call[str]:
-    """The lane that has this name; empty for none."""
-    return command("HGET", NAMES, name, parse=text)
+def holder_of(name: str, sub_account: str) -> Call[str]:
+    """The campaign of the sub-account that has this name; empty for none."""
+    return command("HGET", lanes_called(name), sub_account, parse=text)
 
 
-def free_name(name: str) -> Call[None]:
-    """Let another campaign take the name."""
-    return command("HDEL", NAMES, name, parse=_nothing)
+def free_name(name: str, sub_account: str) -> Call[None]:
+    """Let another campaign of the sub-account take the name."""
+    return command("HDEL", lanes_called(name), sub_account, parse=_nothing)
 
 
 def expire_step(lane: str, *, most: int = KEYS_A_STEP) -> Call[int]:
@@ -39,12 +39,24 @@ def expire_step(lane: str, *, most: int = KEYS_A_STEP) -> Call[int]:
     The first step takes away all that says that there is such a lane. -1: it has not ended.
     """
     keys = lane_keys(lane)
-    return script_call(
-        "expire_lane",
-        (keys.meta, keys.counts, keys.codes, keys.stats, keys.dead, keys.expiring),
-        (OUTCOMES_PER_KEY, most, keys.outcomes, keys.trails, keys.ids, keys.numbers),
-        lambda reply: int(reply[0]),
-    )
+    prefixes = (keys.outcomes, keys.trails, keys.ids, keys.numbers)
+    fixed = (keys.meta, keys.counts, keys.codes, keys.stats, keys.dead, keys.expiring)
+
+    def remove(left: int) -> Call[int] | int:
+        if left <= 0:
+            return left
+        thousands = range(max(0, left - max(1, most // len(prefixes))), left)
+        numbered = [f"{prefix}{thousand}" for thousand in thousands for prefix in prefixes]
+        args = (OUTCOMES_PER_KEY, left, len(thousands))
+        return script_call(
+            "expire_lane",
+            (*fixed, *numbered),
+            args,
+            lambda reply: int(reply[0]) * len(prefixes),
+        )
+
+    ask = script_call("expire_lane", fixed, (OUTCOMES_PER_KEY, "", 0), lambda reply: int(reply[0]))
+    return first(ask, remove)
 
 
 def forget_listed(lane: str) -> Call[None]:

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from store.calls import Call, script_call, text
+from store.calls import Call, Store, command, script_call, text
 from store.errors import StoreRefused
-from store.keys import TOKENS, TOKENS_USED
+from store.keys import SECRETS, TOKENS, TOKENS_USED
 
 _ID_LETTERS: Final = "abcdefghijklmnopqrstuvwxyz0123456789"
 _ID_LENGTH: Final = 8
@@ -130,6 +130,15 @@ def revoke_token(id: str) -> Call[bool]:
 def list_tokens() -> Call[list[KeptToken]]:
     """All that are kept, expired ones too, the oldest first."""
     return script_call("list_tokens", (TOKENS, TOKENS_USED), (), _listed)
+
+
+def cursor_key(store: Store) -> bytes:
+    """What signs the cursors of lists; drawn once, the same for all web processes."""
+    read = command("HGET", SECRETS, "cursors", parse=lambda reply: bytes(reply or b""))
+    if kept := store.run(read):
+        return kept
+    store.run(command("HSETNX", SECRETS, "cursors", secrets.token_bytes(32), parse=bool))
+    return store.run(read)
 
 
 def _listed(reply: Any) -> list[KeptToken]:

@@ -10,7 +10,7 @@ import structlog
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt
 
 from config.sections import SettingsError
-from store.breakers import ACCOUNT
+from store.breakers import ACCOUNT, STALL
 from store.calls import Call, command
 from store.drains import forget_ready, ready_lanes, wake_drain
 from store.errors import StoreError, StoreUnavailable
@@ -53,6 +53,7 @@ class Claims:
         self._turns = Turns()
         self._ready: list[tuple[str, int]] = []
         self._looked_at = NEVER
+        self._stalled: set[str] = set()  # sub-accounts of which that was logged
         self._called_at: dict[Priority, float] = {}
         self._foreign: dict[
             str, float
@@ -101,12 +102,17 @@ class Claims:
             lane.sender, min(queued, most), urgent=lane.urgent, scopes=lane.scopes
         )
         if reservation.granted:
+            if STALL not in reservation.permits.probes:
+                self._stalled.discard(lane.sender.id)
             if ACCOUNT not in reservation.permits.probes:
                 self._pauses.goes_on(lane.sender.id)
             if queued > reservation.n and not reservation.permits.probes:
                 await self._seek_help_for(lane.lane.priority)
             return reservation
         held_by = reservation.permits.held_by
+        if held_by == STALL and lane.sender.id not in self._stalled:
+            self._stalled.add(lane.sender.id)
+            log.warning("no answers come; only probing", sub_account=lane.sender.id)
         pause = min(reservation.permits.wait, BREAKER_PAUSE if held_by else LONGEST_PAUSE)
         if held_by in lane.scopes:  # others of the sub-account go on
             self._pauses.hold_lane(lane.lane.id, pause)

@@ -13,7 +13,7 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
 
 import anyio
@@ -22,6 +22,9 @@ import structlog
 import uvloop
 
 from chatapps.client import ChatAppsClient, Timeouts, open_client
+from chatapps.management import AccountCalls
+from chatapps.management.configured import template_account
+from chatapps.templates import RegisteredTemplate
 from config.settings import Settings
 from store.calls import AsyncStore
 from worker.drain import STORE_RETRY_SECONDS, Drain
@@ -29,6 +32,7 @@ from worker.flight import Tools
 from worker.journals import open_journals
 from worker.meters import Meters
 from worker.stop_points import read_stop_point
+from worker.templates import Templates
 from worker.timed_provider import TimedProvider
 
 log = structlog.get_logger(__name__)
@@ -95,6 +99,7 @@ class Engine:
         in_air = self._settings.worker.max_in_air
         self._http = open_client(timeouts, connections=in_air)
         meters = Meters()
+        settings = self._settings
         client = ChatAppsClient(
             self._http,
             total_timeout=http.deadline,
@@ -106,7 +111,9 @@ class Engine:
         codecs.lookup("idna")
         tools = Tools(
             store=AsyncStore.connect(
-                self._settings.redis_url, max_connections=in_air + SPARE_CONNECTIONS
+                self._settings.redis_url,
+                key_prefix=self._settings.key_prefix,
+                max_connections=in_air + SPARE_CONNECTIONS,
             ),
             client=TimedProvider(client, meters, time.monotonic),
             settings=self._settings,
@@ -116,6 +123,7 @@ class Engine:
             sleep=asyncio.sleep,
             journals=open_journals(self._settings),
             meters=meters,
+            templates=Templates(lambda name: _list_templates(client, settings, name)),
             pass_by=read_stop_point(os.environ),
         )
         if self._stop_signal is not None:
@@ -131,6 +139,7 @@ class Engine:
     async def _close(self) -> None:
         self._stopping.set()
         await asyncio.wrap_future(self._serving)
+        await self._tools.templates.close()
         await self._tools.sent_batches.written()
         self._tools.journals.save()
         await self._tools.meters.flush(self._tools.store)
@@ -155,6 +164,12 @@ class Engine:
             work.close()
             raise
         return future.result(timeout)
+
+
+async def _list_templates(
+    client: ChatAppsClient, settings: Settings, sub_account: str
+) -> Sequence[RegisteredTemplate]:
+    return await AccountCalls(client, template_account(settings, sub_account)).list_templates()
 
 
 def _spare_collections() -> None:

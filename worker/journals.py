@@ -155,6 +155,8 @@ class Journals:
 
 def open_journals(settings: Settings) -> Journals:
     """The journals of the Redis that is configured, as kept in the state directory."""
-    which = blake2s(settings.redis_url.encode(), digest_size=4).hexdigest()
+    which = blake2s(
+        f"{settings.redis_url}{settings.key_prefix}".encode(), digest_size=4
+    ).hexdigest()
     path = settings.state_dir / f"journals-{which}.json"
     return Journals(path, keep=settings.retention_days * 86400)

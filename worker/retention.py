@@ -62,6 +62,6 @@ async def _unlist(tools: Tools, lane_id: str) -> None:
     """Free the lane's name before the lane goes, so that the name never leads nowhere."""
     lane = await tools.store.run(read_lane(lane_id))
     if lane is not None and lane.status in (LaneStatus.FINISHED, LaneStatus.CANCELLED):
-        if await tools.store.run(holder_of(lane.name)) == lane_id:
-            await tools.store.run(free_name(lane.name))
+        if await tools.store.run(holder_of(lane.name, lane.sub_account)) == lane_id:
+            await tools.store.run(free_name(lane.name, lane.sub_account))
         await tools.store.run(forget_listed(lane_id))

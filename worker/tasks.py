@@ -29,6 +29,9 @@ from celery.signals import (
 from config.celery_app import DRAIN_TASK, SWEEP_TASK, create_app
 from config.logging import set_up_logging
 from config.settings import load_settings
+from store.calls import Store
+from store.errors import NewerData, StoreUnavailable
+from store.schema import prepare
 from worker.engine import Engine
 
 log = structlog.get_logger(__name__)
@@ -49,12 +52,18 @@ class _Process:
     stop_write: int | None = None
     stopped: threading.Event = field(default_factory=threading.Event)
     making: threading.Lock = field(default_factory=threading.Lock)
+    data_fit: bool = False  # they have the layout of this program
 
     def get_engine(self) -> Engine | None:
-        """The engine, made if there is none or its thread has died; None once the process stops."""
+        """The engine, made if there is none or its thread has died; None once the process stops.
+
+        Raises:
+            NewerData: a newer program has written the data.
+        """
         with self.making:
             if self.stopped.is_set():
                 return None
+            self.data_fit = self.data_fit or _prepare_data()
             if self.engine is None or not self.engine.alive:
                 self.engine = Engine(load_settings(), self.stop_read)
             return self.engine
@@ -92,6 +101,20 @@ def _keep_engine() -> None:
         _process.stopped.wait(ENGINE_CHECK_SECONDS)
 
 
+def _prepare_data() -> bool:
+    """Bring the data to the layout of this program; False while Redis is away."""
+    settings = load_settings()
+    store = Store.connect(settings.redis_url, key_prefix=settings.key_prefix)
+    try:
+        prepare(store, log.info)
+    except StoreUnavailable as error:
+        log.warning("the data are looked at later", error=str(error))
+        return False
+    finally:
+        store.close()
+    return True
+
+
 @setup_logging.connect
 def _log_our_way(**_: Any) -> None:
     set_up_logging(load_settings())
@@ -127,6 +150,16 @@ def _open_stop_pipe(**_: Any) -> None:
     """Children read this pipe; it ends when the main process stops, or dies."""
     _process.main = os.getpid()
     _process.stop_read, _process.stop_write = os.pipe()
+
+
+@worker_init.connect
+def _refuse_newer_data(**_: Any) -> None:
+    """The worker ends where a newer program has written the data. Each child looks once more before it
+    works: Redis may have been away."""
+    try:
+        _prepare_data()
+    except NewerData as error:
+        raise SystemExit(f"sendmany: {error}") from error
 
 
 @worker_process_init.connect

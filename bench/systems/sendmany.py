@@ -16,7 +16,7 @@ from producer.messages import Producer
 from sendmany.local import Local, LocalPlan
 from sendmany.processes import Child
 from store.calls import Store, text
-from store.keys import NAMES, lane_keys
+from store.keys import lane_keys, lanes_called
 from store.lanes import Priority, parse_counts, still_open
 from store.ledger import recount
 
@@ -69,7 +69,8 @@ class Sendmany:
 
 
 def _lanes(client: redis.Redis, work: Work) -> list[str]:
-    return [text(lane) for lane in client.hmget(NAMES, work.names) if lane is not None]
+    found = [client.hget(lanes_called(name), SUB_ACCOUNT) for name in work.names]
+    return [text(lane) for lane in found if lane is not None]
 
 
 def _settings(site: Site) -> dict[str, str]:

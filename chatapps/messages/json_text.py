@@ -9,16 +9,22 @@ import msgspec
 from chatapps.messages.problems import MessageError, Problem
 
 MAX_DEPTH: Final = 64  # levels; the deepest documented message has about 20
+MAX_MEMBERS: Final = 2000  # of one message; the largest documented one has about 200
 
 
-def parse_object(raw: bytes | str | Mapping[str, Any]) -> dict[str, Any]:
+def parse_object(
+    raw: bytes | str | Mapping[str, Any], most_members: int | None = None
+) -> dict[str, Any]:
     """A JSON object of strings, finite numbers, true, false, null, lists and objects, and no more.
 
     Beyond JSON it takes what the provider's own examples hold: raw control characters in strings
     and a byte order mark.
 
+    Args:
+        most_members: members of objects and items of lists, all together.
+
     Raises:
-        MessageError: not JSON, not an object, or nested deeper than `MAX_DEPTH`.
+        MessageError: not JSON, not an object, nested deeper than `MAX_DEPTH`, or of too many members.
     """
     text = raw if isinstance(raw, (bytes, bytearray, str)) else _text_of(raw)
     try:
@@ -29,6 +35,8 @@ def parse_object(raw: bytes | str | Mapping[str, Any]) -> dict[str, Any]:
         raise _fault(f"nested deeper than {MAX_DEPTH} levels")
     if not isinstance(value, dict):
         raise _fault("must be a JSON object")
+    if most_members is not None and _commas(text) >= most_members:
+        _refuse_crowd(most_members, value)
     return value
 
 
@@ -83,6 +91,20 @@ def _openings(raw: bytes | bytearray | str) -> int:
     if isinstance(raw, str):
         return raw.count("{") + raw.count("[")
     return raw.count(b"{") + raw.count(b"[")
+
+
+def _commas(raw: bytes | bytearray | str) -> int:
+    """Nearly an upper bound of the members that costs next to nothing: each first one has none."""
+    return raw.count(",") if isinstance(raw, str) else raw.count(b",")
+
+
+def _refuse_crowd(most: int, value: object) -> None:
+    layer, found = [value], 0
+    while layer:
+        layer = [inner for outer in layer for inner in _members(outer)]
+        found += len(layer)
+        if found > most:
+            raise _fault(f"holds more than {most:,} members")
 
 
 def _nests_deeper_than(levels: int, value: object) -> bool:

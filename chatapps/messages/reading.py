@@ -6,7 +6,7 @@ from typing import Any, Final, TypeVar
 from pydantic import ValidationError
 
 from chatapps.messages.batch import BatchRequest, merge_template
-from chatapps.messages.json_text import parse_object
+from chatapps.messages.json_text import MAX_MEMBERS, parse_object
 from chatapps.messages.message import Message, MessageBody
 from chatapps.messages.problems import MessageError, Problem, problems_of
 from chatapps.messages.wire import Wire
@@ -23,9 +23,9 @@ def read_message(raw: Raw) -> Message:
     """One person's message.
 
     Raises:
-        MessageError: it breaks the provider's rules, or is no JSON object.
+        MessageError: it breaks the provider's rules, or is no JSON object, or has too many members.
     """
-    return _validate(Message, parse_object(raw))
+    return _validate(Message, parse_object(raw, MAX_MEMBERS))
 
 
 def read_message_body(raw: Raw) -> MessageBody:
@@ -34,7 +34,7 @@ def read_message_body(raw: Raw) -> MessageBody:
     Raises:
         MessageError: it breaks the provider's rules, names a person, or is no JSON object.
     """
-    value = parse_object(raw)
+    value = parse_object(raw, MAX_MEMBERS)
     personal = [name for name in _OF_A_PERSON if name in value]
     if personal:
         rule = "differs from person to person and has no place here"

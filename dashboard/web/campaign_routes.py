@@ -12,9 +12,10 @@ from dashboard.web.campaign_models import (
     failures_out,
 )
 from dashboard.web.paging import Cursor, Limit
-from dashboard.web.reading import NO_CAMPAIGN, NameOrId, find_callers_lane, page_of_lanes
+from dashboard.web.reading import FINDING, NameOrId, page_of_lanes
 from store.breakers import read_breakers
 from store.calls import Store
+from store.lanes import find_lane
 from store.reports import report
 from store.tokens import Token
 from store.waiting import waiting
@@ -33,12 +34,7 @@ def add_campaigns(router: APIRouter, store: Store, read: Any) -> None:
         caller: Annotated[Token, read], cursor: Cursor = None, limit: Limit = 50
     ) -> LanePage:
         """A page may hold fewer than `limit` and not be the last: go on while there is `next`."""
-        return page_of_lanes(
-            store,
-            lambda lane: lane.kind == "campaign" and caller.may_use(lane.sub_account),
-            cursor,
-            limit,
-        )
+        return page_of_lanes(store, caller, lambda lane: lane.kind == "campaign", cursor, limit)
 
     @router.get(
         "/lanes",
@@ -50,17 +46,17 @@ def add_campaigns(router: APIRouter, store: Store, read: Any) -> None:
         caller: Annotated[Token, read], cursor: Cursor = None, limit: Limit = 50
     ) -> LanePage:
         """A page may hold fewer than `limit` and not be the last: go on while there is `next`."""
-        return page_of_lanes(store, lambda lane: caller.may_use(lane.sub_account), cursor, limit)
+        return page_of_lanes(store, caller, lambda lane: True, cursor, limit)
 
     @router.get(
         "/campaigns/{campaign}",
         tags=["campaigns"],
         operation_id="show_campaign",
         summary="How a campaign stands, what it waits for, and until when",
-        responses={404: NO_CAMPAIGN},
+        responses=FINDING,
     )
     def show_campaign(campaign: NameOrId, caller: Annotated[Token, read]) -> CampaignOut:
-        lane = find_callers_lane(store, caller, campaign)
+        lane = find_lane(store, campaign, caller.may_use)
         now = report(store, lane.id)
         breakers = store.run(read_breakers(lane.sub_account))
         return campaign_out(now, waiting(store, now.lane), breakers)
@@ -70,7 +66,7 @@ def add_campaigns(router: APIRouter, store: Store, read: Any) -> None:
         tags=["campaigns"],
         operation_id="list_failures",
         summary="Why messages of a campaign failed, by code",
-        responses={404: NO_CAMPAIGN},
+        responses=FINDING,
     )
     def list_failures(campaign: NameOrId, caller: Annotated[Token, read]) -> FailuresOut:
-        return failures_out(report(store, find_callers_lane(store, caller, campaign).id))
+        return failures_out(report(store, find_lane(store, campaign, caller.may_use).id))

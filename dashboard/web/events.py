@@ -1,6 +1,5 @@
 """`GET /v1/events`: what changes, as server-sent events."""
 
-import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from typing import Annotated, Any, Final
@@ -11,56 +10,40 @@ from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 from pydantic_core import to_json
 from starlette.requests import ClientDisconnect
 from starlette.responses import StreamingResponse
-from starlette.types import Message, Receive, Send
+from starlette.types import Receive, Send
 from starlette.types import Scope as AsgiScope
 
 from config.settings import Settings
 from dashboard.events import Change, Event, Events, Wanted
-from dashboard.web.reading import NO_CAMPAIGN, find_callers_lane
+from dashboard.web.reading import FINDING
 from store.calls import AsyncStore
-from store.lanes import Lane
+from store.lanes import Lane, find_lane
 from store.threads import ThreadStore
 from store.tokens import Needs, Scope, Token
 
-PATIENCE: Final = 20.0
-"""Seconds that a listener gets to take what was sent; then it is dropped."""
 RETRY_MS: Final = 2000
 _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
     200: {
         "description": "Events without end: `snapshot`, then `campaign`, `lane` and `breakers`.",
         "content": {"text/event-stream": {"schema": {"type": "string"}}},
     },
-    404: NO_CAMPAIGN,
+    **FINDING,
 }
 
 
 class EventStream(StreamingResponse):
-    """Server-sent events to one listener, who is dropped if it does not take them.
-
-    Args:
-        patience: seconds that it gets to take what was sent.
-    """
+    """Server-sent events to one listener."""
 
     media_type = "text/event-stream"
 
-    def __init__(self, events: AsyncGenerator[bytes], patience: float = PATIENCE) -> None:
+    def __init__(self, events: AsyncGenerator[bytes]) -> None:
         super().__init__(events, headers={"Cache-Control": "no-store"})
         self._events = events
-        self._patience = patience
-
-    async def stream_response(self, send: Send) -> None:
-        """As Starlette has it, but nothing is waited for longer than that."""
-
-        async def send_in_time(message: Message) -> None:
-            async with asyncio.timeout(self._patience):
-                await send(message)
-
-        await super().stream_response(send_in_time)
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
-        """As ASGI has it; the server closes the connection of who was dropped."""
+        """As ASGI has it."""
         async with aclosing(self._events):
-            with suppress(ClientDisconnect, TimeoutError):
+            with suppress(ClientDisconnect):
                 await super().__call__(scope, receive, send)
 
 
@@ -95,7 +78,7 @@ def events_router(
         there is a new snapshot."""
         only = None
         if campaign is not None:
-            only = await to_thread.run_sync(find_callers_lane, here, caller, campaign)
+            only = await to_thread.run_sync(find_lane, here, campaign, caller.may_use)
         await hub.begin()
         wanted = _wanted(caller, only)
         always = only.id if only else ""

@@ -5,10 +5,11 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import APIRouter, Header, Query
 from fastapi.responses import StreamingResponse
 
-from dashboard.export import export_blocks
-from dashboard.web.reading import NO_CAMPAIGN, NameOrId, find_callers_lane
+from dashboard.export import export_blocks, with_doubt
+from dashboard.web.reading import FINDING, NameOrId
 from store.calls import Store
 from store.dead import REVIVABLE
+from store.lanes import find_lane
 from store.listing import list_dead, list_messages
 from store.states import State
 from store.tokens import Token
@@ -28,7 +29,7 @@ _STREAM: Final[dict[int | str, dict[str, Any]]] = {
             LINES: {"schema": {"type": "string"}},
         },
     },
-    404: NO_CAMPAIGN,
+    **FINDING,
 }
 
 
@@ -46,13 +47,18 @@ def add_exports(router: APIRouter, store: Store, read: Any) -> None:
     def export(
         campaign: NameOrId,
         caller: Annotated[Token, read],
+        doubt: Annotated[
+            Literal["may_have_two", "may_have_arrived"] | None,
+            Query(description="Only those who may have got two, or one that is not told."),
+        ] = None,
         format: Format = None,
         accept: Accept = "",
     ) -> StreamingResponse:
         """Full numbers included. Those who have an outcome come first, those who wait after them. An
         answer that breaks off before its end is not whole."""
-        lane, layout = find_callers_lane(store, caller, campaign), format or _layout(accept)
-        blocks = export_blocks(layout, list_messages(store, lane.id))
+        lane, layout = find_lane(store, campaign, caller.may_use), format or _layout(accept)
+        messages = with_doubt(list_messages(store, lane.id), doubt)
+        blocks = export_blocks(layout, messages)
         return StreamingResponse(blocks, media_type=MEDIA[layout])
 
     @router.get(
@@ -72,7 +78,7 @@ def add_exports(router: APIRouter, store: Store, read: Any) -> None:
     ) -> StreamingResponse:
         """Nobody can say of them whether the provider took them. `…/unknown/resend` and `…/close`
         decide."""
-        lane, layout = find_callers_lane(store, caller, campaign), format or _layout(accept)
+        lane, layout = find_lane(store, campaign, caller.may_use), format or _layout(accept)
         dead = list_dead(store, lane.id, REVIVABLE if failed else (State.UNKNOWN,))
         return StreamingResponse(export_blocks(layout, dead), media_type=MEDIA[layout])
 

@@ -13,12 +13,11 @@ from dashboard.web.message_models import (
     Recipient,
     message_out,
 )
-from dashboard.web.paging import Cursor, Limit, write_cursor
-from dashboard.web.reading import LOOKED_AT, NO_CAMPAIGN, find_callers_lane, walk_lanes
+from dashboard.web.paging import Cursor, Cursors, Limit
+from dashboard.web.reading import FINDING, LOOKED_AT, walk_lanes
 from store.calls import Store
 from store.errors import UnknownLane
-from store.lanes import Lane
-from store.pages import veiled
+from store.lanes import Lane, find_lane
 from store.recipients import find_recipient
 from store.tokens import Token
 
@@ -37,7 +36,7 @@ def add_messages(router: APIRouter, store: Store, read: Any) -> None:
         tags=["messages"],
         operation_id="find_messages",
         summary="Messages of campaigns by their recipient",
-        responses={404: NO_CAMPAIGN},
+        responses=FINDING,
     )
     def find_messages(
         number: Recipient,
@@ -52,7 +51,7 @@ def add_messages(router: APIRouter, store: Store, read: Any) -> None:
         recipient = number.strip(" +")
         if campaign is None:
             return _everywhere(store, caller, recipient, cursor, limit)
-        found = _in_lane(store, find_callers_lane(store, caller, campaign), recipient)
+        found = _in_lane(store, find_lane(store, campaign, caller.may_use), recipient)
         return FoundPage(items=[found] if found else [], next=None)
 
     @router.get(
@@ -76,14 +75,14 @@ def _everywhere(
     store: Store, caller: Token, recipient: str, cursor: str | None, limit: int
 ) -> FoundPage:
     """Messages for this recipient in all campaigns of the caller, from a place on."""
-    page = FoundPage(items=[], next=None)
-    for n, (place, lane) in enumerate(walk_lanes(store, cursor), 1):
+    page, cursors = FoundPage(items=[], next=None), Cursors(store, caller)
+    for n, (place, lane) in enumerate(walk_lanes(store, cursors.read(cursor), cursors.key), 1):
         theirs = lane is not None and caller.may_use(lane.sub_account)
         if lane is not None and theirs:
             found = _in_lane(store, lane, recipient)
             page.items += [found] if found else []
         if len(page.items) == limit or n == LOOKED_AT:
-            page.next = write_cursor(place if theirs else veiled(place))
+            page.next = cursors.write(place, known=theirs)
             break
     return page
 

@@ -12,12 +12,10 @@ from producer.web.launches import LaunchedOut, launch
 from producer.web.upload_form import form_schema
 from store.calls import AsyncStore, Store
 from store.dead import REVIVABLE, Word, settle_dead
-from store.errors import UnknownLane
-from store.lanes import Lane, LaneStatus, move_lane
+from store.lanes import LaneStatus, find_lane, move_lane
 from store.states import State
 from store.threads import ThreadStore
 from store.tokens import Needs, Scope, Token
-from store.visible import find_visible_lane
 
 MOST_UPLOADS: Final = 8
 """At the same time; each holds a thread and some megabytes."""
@@ -26,8 +24,13 @@ NameOrId = Annotated[
     Path(min_length=1, max_length=200, description="Name or id of a campaign, or id of a lane."),
 ]
 Failed = Annotated[bool, Query(description="Also those that failed: their retries are exhausted.")]
-_NO_CAMPAIGN: Final = {"description": "There is no such campaign, or it is not the caller's."}
-_NOT_NOW: Final = {"description": "Its status does not allow this."}
+_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
+    404: {"description": "There is no such campaign, or it is not the caller's."},
+    409: {
+        "description": "Its status does not allow this; or several sub-accounts of the caller have a "
+        "campaign of this name."
+    },
+}
 _THERE: Final = {
     "pause": (LaneStatus.PAUSED,),
     "resume": (LaneStatus.SENDING, LaneStatus.LOADING),
@@ -88,7 +91,7 @@ def campaigns_router(
         "/{campaign}/pause",
         operation_id="pause_campaign",
         summary="Stop sending within a second, and keep what has not gone out",
-        responses={404: _NO_CAMPAIGN, 409: _NOT_NOW},
+        responses=_ANSWERS,
     )
     def pause(campaign: NameOrId, caller: Annotated[Token, manage]) -> MovedOut:
         return _move(blocking, caller, campaign, "pause", send_drain)
@@ -97,7 +100,7 @@ def campaigns_router(
         "/{campaign}/resume",
         operation_id="resume_campaign",
         summary="Go on with a campaign that is paused, has stopped, or was halted",
-        responses={404: _NO_CAMPAIGN, 409: _NOT_NOW},
+        responses=_ANSWERS,
     )
     def resume(
         campaign: NameOrId,
@@ -110,7 +113,7 @@ def campaigns_router(
         "/{campaign}/cancel",
         operation_id="cancel_campaign",
         summary="Give up what has not gone out; this cannot be taken back",
-        responses={404: _NO_CAMPAIGN, 409: _NOT_NOW},
+        responses=_ANSWERS,
     )
     def cancel(campaign: NameOrId, caller: Annotated[Token, manage]) -> MovedOut:
         return _move(blocking, caller, campaign, "cancel", send_drain)
@@ -119,7 +122,7 @@ def campaigns_router(
         "/{campaign}/unknown/resend",
         operation_id="resend_unknown",
         summary="Send again what nobody can say of whether it was sent; who has got it gets two",
-        responses={404: _NO_CAMPAIGN, 409: _NOT_NOW},
+        responses=_ANSWERS,
     )
     def resend(
         campaign: NameOrId, caller: Annotated[Token, manage], failed: Failed = False
@@ -130,7 +133,7 @@ def campaigns_router(
         "/{campaign}/unknown/close",
         operation_id="close_unknown",
         summary="Let what is unknown rest; receipts that come later still settle it",
-        responses={404: _NO_CAMPAIGN},
+        responses=_ANSWERS,
     )
     def close(
         campaign: NameOrId, caller: Annotated[Token, manage], failed: Failed = False
@@ -192,16 +195,8 @@ class _Slots:
         self._free += 1
 
 
-def find_callers_lane(store: Store, caller: Token, name_or_id: str) -> Lane:
-    """A lane that the caller may know of; raises HTTPException 404."""
-    try:
-        return find_visible_lane(store, caller, name_or_id)
-    except UnknownLane as error:
-        raise HTTPException(404, "There is no such campaign.") from error
-
-
 def _move(store: Store, caller: Token, name: str, action: str, send_drain: SendDrain) -> MovedOut:
-    lane = find_callers_lane(store, caller, name)
+    lane = find_lane(store, name, caller.may_use)
     why = f"by {caller.name or 'an operator'}, over HTTP" if action == "pause" else ""
     changed, status = store.run(move_lane(lane.id, action, why))
     if not changed and status not in _THERE[action]:
@@ -214,7 +209,7 @@ def _move(store: Store, caller: Token, name: str, action: str, send_drain: SendD
 def _settle(
     store: Store, caller: Token, name: str, word: Word, failed: bool, send_drain: SendDrain
 ) -> SettledOut:
-    lane = find_callers_lane(store, caller, name)
+    lane = find_lane(store, name, caller.may_use)
     said = settle_dead(store, lane, word, REVIVABLE if failed else (State.UNKNOWN,))
     if said.refused:
         raise HTTPException(409, f"The campaign is {said.status}: nothing of it is sent again.")

@@ -1,6 +1,7 @@
 """`/v1/messages`: the door for services. What is answered with 202 is stored."""
 
 import asyncio
+import time
 from collections import Counter as Tally
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -8,12 +9,11 @@ from typing import Annotated, Any, Final
 
 import msgspec
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
-from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
 
 from config.settings import Settings
 from producer.counter import Counter, Order
-from producer.items import Enqueued
+from producer.errors import FORGOTTEN
+from producer.items import NO_TEMPLATES, Enqueued
 from producer.sharing import SharedWrites
 from producer.wake import SendDrain
 from producer.web.idempotency import KEY_HEADER, RawHeaders, key_of, refuse_key
@@ -21,22 +21,33 @@ from producer.web.message_models import (
     BATCH_BODY,
     MESSAGE_BODY,
     MOST_ITEMS,
-    BatchIn,
     BatchOut,
     MessageOut,
     Outcome,
 )
-from producer.web.orders import Given, Refused, as_result, is_timed, order, read_item
+from producer.web.orders import (
+    Asked,
+    Refused,
+    account_of,
+    as_result,
+    is_timed,
+    order,
+    read_item,
+    unfit,
+)
 from store.calls import AsyncStore
 from store.errors import StoreError, StoreRefused
 from store.intake import Taken
 from store.lanes import Priority
 from store.plans import carry_out_async
+from store.templates import Registry
 from store.tokens import Needs, Scope, Token
 from store.waiting import now_ms
 
-BREATH: Final = 200
-"""Items of a batch that are checked before others get their turn: a few milliseconds' worth."""
+BREATH_SECONDS: Final = 0.01
+"""Items of a batch are checked so long before others get their turn."""
+MOST_COMMAS: Final = 2_000_000
+"""Of a batch; one of the largest size with a hundred members a message has half of them."""
 _OUTCOMES: Final = {
     Taken.NEW: Outcome.ACCEPTED,
     Taken.DUPLICATE: Outcome.DUPLICATE,
@@ -115,9 +126,10 @@ def messages_router(
         """
         try:
             refuse_key(request.headers.raw)
+            items = _batch(await request.body())
         except Refused as refused:
             raise refused.answer() from None
-        return await door.take_many(_batch(await request.body()), caller)
+        return await door.take_many(items, caller)
 
     return router
 
@@ -144,8 +156,9 @@ class Door:
         try:
             key = key_of(headers)
             given = read_item(msgspec.Raw(body))
+            account = account_of(given, caller, self._settings)
             now = await self._now() if is_timed(given) else 0
-            wanted = order(given, key, caller, self._settings, now)
+            wanted = order(given, key, account, now, await self._registry(given, account))
         except Refused as refused:
             raise refused.answer() from None
         try:
@@ -154,9 +167,11 @@ class Door:
             raise HTTPException(409, _no_lane(wanted.priority)) from error
         if answer.taken is Taken.CONFLICT:
             raise HTTPException(409, f"The key was used for another message, {answer.id}")
+        if answer.taken is Taken.FORGOTTEN:
+            raise HTTPException(422, f"The person {FORGOTTEN}.")
         return _accepted({"id": answer.id, "status": _OUTCOMES[answer.taken]})
 
-    async def take_many(self, items: Sequence[Given], caller: Token) -> Response:
+    async def take_many(self, items: Sequence[msgspec.Raw], caller: Token) -> Response:
         """Store what is in order; a result for each item."""
         checked = await self._check(items, caller)
         orders = [one for one in checked if isinstance(one, Order)]
@@ -169,35 +184,40 @@ class Door:
         ]
         return _accepted(_report(results))
 
-    async def _check(self, items: Sequence[Given], caller: Token) -> list[Order | Refused]:
-        now, found = 0, list[Order | Refused]()
-        for place, item in enumerate(items):
+    async def _check(self, items: Sequence[msgspec.Raw], caller: Token) -> list[Order | Refused]:
+        now, found, breath = 0, list[Order | Refused](), time.monotonic() + BREATH_SECONDS
+        for item in items:
             try:
                 given = read_item(item)
                 now = now or (await self._now() if is_timed(given) else 0)
-                found.append(order(given, None, caller, self._settings, now))
+                account = account_of(given, caller, self._settings)
+                registry = await self._registry(given, account)
+                found.append(order(given, None, account, now, registry))
             except Refused as refused:
                 found.append(refused)
-            if place % BREATH == BREATH - 1:
+            if time.monotonic() > breath:
                 await asyncio.sleep(0)
+                breath = time.monotonic() + BREATH_SECONDS
         return found
+
+    async def _registry(self, given: Asked, account: str) -> Registry:
+        """The registered templates, where a message is held against them."""
+        if given.purpose != "authentication":
+            return NO_TEMPLATES
+        return await carry_out_async(self._store, self._counter.registry(account))
 
     async def _now(self) -> int:
         return await self._store.run(now_ms())
 
 
-def _batch(body: bytes) -> Sequence[Given]:
+def _batch(body: bytes) -> list[msgspec.Raw]:
+    """The items of a batch; raises Refused."""
+    if body.count(b",") > MOST_COMMAS:  # items that are nothing would cost a hundred bytes each
+        raise Refused("The request does not fit.", [{"path": "", "message": "Too many members"}])
     try:
         return _read_batch(body).messages
-    except (ValueError, RecursionError):  # the model tells what is wrong
-        pass
-    try:
-        return BatchIn.model_validate_json(body or b"null").messages
-    except ValidationError as error:
-        details = error.errors(include_url=False, include_input=False)
-        raise RequestValidationError(
-            [{**one, "loc": ("body", *one["loc"])} for one in details]
-        ) from None
+    except (ValueError, RecursionError) as error:
+        raise unfit(error) from None
 
 
 def _raise_if_away(stored: Sequence[Enqueued | StoreError]) -> None:
@@ -215,6 +235,9 @@ def _result(wanted: Order, stored: Enqueued | StoreError) -> Mapping[str, Any]:
         return {"status": Outcome.CONFLICT, "problems": [problem]}
     if isinstance(stored, StoreError):
         return {"status": "unavailable"}
+    if stored.taken is Taken.FORGOTTEN:
+        problem = {"path": "message.user", "message": FORGOTTEN}
+        return {"status": Outcome.INVALID, "problems": [problem]}
     return {"status": _OUTCOMES[stored.taken], "id": stored.id}
 
 

@@ -13,19 +13,21 @@ from chatapps.messages import MessageError
 from config.sections import SettingsError
 from config.settings import Settings
 from producer.counter import Order
-from producer.errors import BadTiming
+from producer.errors import BadPurpose, BadTiming
 from producer.items import Item, pack_item
-from producer.web.message_models import LONGEST_KEY, MessageIn, PriorityName
+from producer.web.message_models import LONGEST_KEY, MessageIn, PriorityName, PurposeName
 from store.lanes import Priority
+from store.purposes import Purpose
+from store.templates import Registry
 from store.tokens import Token
 
 MOST_PROBLEMS: Final = 10
 """Of one item that are told."""
+MOST_BYTES: Final = 256 * 1024
+"""Of one message; the largest that the provider takes has a tenth of it."""
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,49}")
 
 Problems = list[dict[str, str]]
-Given = msgspec.Raw | object
-"""JSON text, or what it says."""
 
 
 class CommonIn(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -35,10 +37,20 @@ class CommonIn(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     key: Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_KEY)] | None = None
     priority: PriorityName = "normal"
     sub_account: Annotated[str, msgspec.Meta(min_length=1, max_length=50)] | None = None
+    purpose: PurposeName | None = None
 
 
 Asked = CommonIn | MessageIn
 _read_common: Final = msgspec.json.Decoder(CommonIn).decode
+_read_members: Final = msgspec.json.Decoder(
+    msgspec.defstruct(
+        "Members",
+        [(name, msgspec.Raw, msgspec.Raw()) for name in MessageIn.model_fields],
+        forbid_unknown_fields=True,
+    )
+).decode
+_UNKNOWN: Final = "Object contains unknown field `"
+_SURPLUS: Final = "Extra inputs are not permitted"
 
 
 class Refused(Exception):
@@ -55,25 +67,39 @@ class Refused(Exception):
         return HTTPException(self.status, {"error": self.error, "problems": self.problems})
 
 
-def read_item(given: Given) -> Asked:
+def read_item(given: msgspec.Raw) -> Asked:
     """One item, or the body of a request with one message; raises Refused."""
-    if isinstance(given, msgspec.Raw):
-        try:
-            return _read_common(given)
-        except (ValueError, RecursionError):  # of another form, or none at all: the model tells
-            pass
+    if len(given) > MOST_BYTES:
+        problem = _problem("", f"is larger than {MOST_BYTES >> 10} KiB")
+        raise Refused("The message is too large.", [problem])
     try:
-        return _read(given)
+        return _read_common(given)
+    except (ValueError, RecursionError):  # of another form, or none at all
+        pass
+    try:
+        _read_members(
+            given
+        )  # a crowd of unknown members would cost a second; here the first ends it
+        return MessageIn.model_validate_json(bytes(given))
     except ValidationError as error:
         details = error.errors(include_url=False, include_context=False, include_input=False)
         problems = [_problem(_path(one["loc"]), one["msg"]) for one in details[:MOST_PROBLEMS]]
         raise Refused("The request does not fit.", problems) from None
+    except (ValueError, RecursionError) as error:
+        raise unfit(error) from None
 
 
-def _read(given: Given) -> MessageIn:
-    if isinstance(given, msgspec.Raw):
-        return MessageIn.model_validate_json(bytes(given))
-    return MessageIn.model_validate(given)
+def unfit(error: Exception) -> Refused:
+    """The first thing that msgspec has found wrong with a JSON document, in words that repeat nothing
+    of it."""
+    if not isinstance(error, msgspec.ValidationError):
+        return Refused("The request does not fit.", [_problem("", "This is not JSON")])
+    said, _, place = str(error).partition(" - at `$")
+    steps = place.rstrip("`").lstrip(".").split(".") if place else []
+    if said.startswith(_UNKNOWN):
+        name = said.removeprefix(_UNKNOWN).rstrip("`")
+        return Refused("The request does not fit.", [_problem(_path([name]), _SURPLUS)])
+    return Refused("The request does not fit.", [_problem(_path(filter(None, steps)), said)])
 
 
 def is_timed(given: Asked) -> bool:
@@ -83,26 +109,28 @@ def is_timed(given: Asked) -> bool:
     )
 
 
-def order(given: Asked, key: str | None, caller: Token, settings: Settings, now_ms: int) -> Order:
+def order(given: Asked, key: str | None, account: str, now_ms: int, registry: Registry) -> Order:
     """Check one message.
 
     Args:
         key: what the header says.
+        account: the sub-account it is for.
         now_ms: Redis' clock; needed where `is_timed`.
+        registry: of the sub-account; needed where it is said to be authentication.
 
     Raises:
         Refused: says why.
     """
-    account = _account(given.sub_account, caller, settings)
     timed = given if isinstance(given, MessageIn) else None
     item = Item(
         message=bytes(given.message) if isinstance(given.message, msgspec.Raw) else given.message,
         key=_key(given.key, key),
         expires_at=_end(timed, now_ms) if timed else None,
         send_at=timed.send_at if timed else None,
+        purpose=Purpose(given.purpose) if given.purpose else None,
     )
     try:
-        return Order(pack_item(item, now_ms), account, Priority(given.priority))
+        return Order(pack_item(item, now_ms, registry), account, Priority(given.priority))
     except MessageError as error:
         problems = [
             _problem(_inside_message(one.path), one.rule) for one in error.problems[:MOST_PROBLEMS]
@@ -110,9 +138,15 @@ def order(given: Asked, key: str | None, caller: Token, settings: Settings, now_
         raise Refused("The provider would refuse the message.", problems) from None
     except BadTiming as error:
         raise Refused("Its times make no sense.", [_problem(error.member, error.rule)]) from None
+    except BadPurpose as error:
+        raise Refused(
+            "It is no authentication message.", [_problem("purpose", error.rule)]
+        ) from None
 
 
-def _account(wanted: str | None, caller: Token, settings: Settings) -> str:
+def account_of(given: Asked, caller: Token, settings: Settings) -> str:
+    """The sub-account that a message is for; raises Refused."""
+    wanted = given.sub_account
     if wanted is None and len(caller.sub_accounts) == 1:
         (wanted,) = caller.sub_accounts
     if wanted is not None and not caller.may_use(wanted):

@@ -2,9 +2,17 @@
 
 import json
 from collections.abc import AsyncIterator
+from itertools import islice
 from typing import Annotated, Any, Final, Literal, cast
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 
 from chatapps.messages import MessageError
 from chatapps.messages.json_text import parse_object
@@ -13,7 +21,9 @@ from config.sections import SubAccountId
 from producer.campaign_names import LONGEST_NAME, RULE, is_name
 from producer.web.form_parts import FormError, PartBegins, PartEnds, PartEvent
 
-MOST_FORM_BYTES: Final = 1024 * 1024
+MOST_FORM_BYTES: Final = 256 * 1024
+MOST_SURPLUS: Final = 3
+"""Unknown members that are told of; an error for each of many would take a second."""
 
 
 def _printable(name: str) -> str:
@@ -29,21 +39,45 @@ CampaignName = Annotated[
 ]
 
 
-class CampaignPolicies(BaseModel):
-    """What happens when the provider leaves us in doubt; what is left out is as the settings say."""
+class _Exact(BaseModel):
+    """Exactly its members."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _few_unknown(cls, given: Any) -> Any:
+        if not isinstance(given, dict) or len(given) <= len(cls.model_fields) + MOST_SURPLUS:
+            return given
+        known = {name: given[name] for name in cls.model_fields if name in given}
+        return known | dict(
+            islice(((k, v) for k, v in given.items() if k not in known), MOST_SURPLUS)
+        )
+
+
+class CampaignPolicies(_Exact):
+    """What happens when the provider leaves us in doubt; what is left out is as the settings say."""
+
+    hold: Annotated[
+        bool,
+        Field(description="Nobody gets two: stands for on_unknown and on_server_error = hold."),
+    ] = False
     on_unknown: Literal["hold", "resend"] | None = None
     on_server_error: Literal["retry", "hold"] | None = None
     settle_after: Annotated[float, Field(ge=0, le=86400, allow_inf_nan=False)] | None = None
     window: Literal["auto", "skip", "send"] | None = None
 
+    @model_validator(mode="after")
+    def _means_one_thing(self) -> "CampaignPolicies":
+        if self.hold and (self.on_unknown == "resend" or self.on_server_error == "retry"):
+            raise ValueError(
+                "hold is on_unknown = hold and on_server_error = hold: say one of both"
+            )
+        return self
 
-class CampaignForm(BaseModel):
+
+class CampaignForm(_Exact):
     """The part `campaign`."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
 
     name: CampaignName
     message: Annotated[
@@ -52,9 +86,17 @@ class CampaignForm(BaseModel):
     ]
     sub_account: SubAccountId | None = None
     number_column: Annotated[str, Field(min_length=1, max_length=1000)] | None = None
+    country_column: Annotated[str, Field(min_length=1, max_length=1000)] | None = None
     default_region: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] | None = None
     priority: Literal["urgent", "normal", "bulk"] = "bulk"
     policies: CampaignPolicies = CampaignPolicies()
+    purpose: Annotated[
+        Literal["marketing", "utility", "authentication"] | None,
+        Field(
+            description="What it is for: opt-outs are held against it. Without it the registered "
+            "category of its template, else marketing. That category cannot be lowered."
+        ),
+    ] = None
     send_while_loading: bool = False
     force: Annotated[bool, Field(description="Launch even if messages would be refused.")] = False
 
@@ -104,7 +146,7 @@ async def read_campaign(events: AsyncIterator[PartEvent]) -> bytes:
         assert isinstance(event, bytes)
         form += event
         if len(form) > MOST_FORM_BYTES:
-            raise FormError("the part campaign is larger than 1 MiB")
+            raise FormError("the part campaign is larger than 256 KiB")
     await _expect(events, "recipients")
     return bytes(form)
 

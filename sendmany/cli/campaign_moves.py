@@ -9,24 +9,25 @@ from config.celery_app import hint_drain
 from config.settings import load_settings
 from producer.errors import InputError
 from producer.wake import call_workers
-from sendmany.cli.options import Json, Name
+from sendmany.cli.options import Json, Name, Whose, lane_called
 from sendmany.connection import connect
 from sendmany.output import print_json, show
-from store.lanes import LaneStatus, find_lane, move_lane
+from store.lanes import LaneStatus, move_lane
 
 _WHY = "by an operator"
 
 
-def pause(name: Name, as_json: Json = False) -> None:
+def pause(name: Name, sub_account: Whose = None, as_json: Json = False) -> None:
     """Stop sending within a second, and keep what has not gone out.
 
     Example: `sendmany campaign pause "Spring sale"`
     """
-    _move(name, "pause", "is paused; what has not gone out is kept", as_json=as_json)
+    _move(name, sub_account, "pause", "is paused; what has not gone out is kept", as_json=as_json)
 
 
 def resume(
     name: Name,
+    sub_account: Whose = None,
     accept: Annotated[
         bool,
         typer.Option(
@@ -41,11 +42,12 @@ def resume(
 
     Example: `sendmany campaign resume "Spring sale"`
     """
-    _move(name, "accept" if accept else "resume", "goes on", as_json=as_json)
+    _move(name, sub_account, "accept" if accept else "resume", "goes on", as_json=as_json)
 
 
 def cancel(
     name: Name,
+    sub_account: Whose = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask, at a terminal.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -55,12 +57,18 @@ def cancel(
     """
     if not yes and sys.stdin.isatty():
         typer.confirm(f'Cancel "{name}"? What has not gone out never will', abort=True, err=True)
-    _move(name, "cancel", "is being cancelled; what has not gone out will not", as_json=as_json)
+    _move(
+        name,
+        sub_account,
+        "cancel",
+        "is being cancelled; what has not gone out will not",
+        as_json=as_json,
+    )
 
 
-def _move(name: str, action: str, done: str, *, as_json: bool) -> None:
+def _move(name: str, sub_account: str | None, action: str, done: str, *, as_json: bool) -> None:
     store = connect(load_settings())
-    lane = find_lane(store, name)
+    lane = lane_called(store, name, sub_account)
     changed, status = store.run(move_lane(lane.id, action, _WHY if action == "pause" else ""))
     if not changed and not _is_there(action, status):
         hint = "" if status is not LaneStatus.HALTED else "; `campaign show` says what to do"

@@ -9,18 +9,19 @@ import typer
 
 from config.celery_app import hint_drain
 from config.settings import load_settings
-from dashboard.export import international, row
+from dashboard.export import doubt_of, international, row
 from dashboard.words import called, count, explain_code, in_doubt, moment, several
 from producer.errors import InputError
 from producer.wake import call_workers
-from sendmany.cli.options import Json, Name
+from sendmany.cli.options import Json, Name, Whose, lane_called
 from sendmany.connection import connect
 from sendmany.output import print_json, show, show_table, table_of
 from store.calls import Store
 from store.dead import REVIVABLE, Revived, Word, settle_dead
 from store.errors import StoreUnavailable
-from store.lanes import Lane, LaneStatus, find_lane
+from store.lanes import Lane, LaneStatus
 from store.listing import Listed, list_dead
+from store.outcomes import Doubt
 from store.states import State
 
 app = typer.Typer(
@@ -36,7 +37,9 @@ SHOWN = 50
 
 
 @app.command("list")
-def list_unknown(name: Name, failed: Failed = False, as_json: Json = False) -> None:
+def list_unknown(
+    name: Name, sub_account: Whose = None, failed: Failed = False, as_json: Json = False
+) -> None:
     """Who waits for your word, and why: number, attempts, since when.
 
     `message show ID` tells the attempts of one, with the batch that the provider may know.
@@ -44,7 +47,7 @@ def list_unknown(name: Name, failed: Failed = False, as_json: Json = False) -> N
     Example: `sendmany campaign unknown list "Spring sale"`
     """
     store = connect(load_settings())
-    lane = find_lane(store, name)
+    lane = lane_called(store, name, sub_account)
     found = sorted(list_dead(store, lane.id, _meant(failed)), key=lambda one: one.index)
     if as_json:
         print_json([{"id": f"{lane.id}.{one.index}", **asdict(row(one))} for one in found])
@@ -53,7 +56,13 @@ def list_unknown(name: Name, failed: Failed = False, as_json: Json = False) -> N
 
 
 @app.command("resend")
-def resend(name: Name, failed: Failed = False, yes: Yes = False, as_json: Json = False) -> None:
+def resend(
+    name: Name,
+    sub_account: Whose = None,
+    failed: Failed = False,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
     """Send what is unknown again. Persons who have got it already get it twice.
 
     What receipts have settled meanwhile is not sent again. A campaign that is finished goes on; one
@@ -62,7 +71,7 @@ def resend(name: Name, failed: Failed = False, yes: Yes = False, as_json: Json =
     Example: `sendmany campaign unknown resend "Spring sale"`
     """
     store = connect(load_settings())
-    lane = find_lane(store, name)
+    lane = lane_called(store, name, sub_account)
     if not yes:
         _ask_to_resend(store, lane, _meant(failed))
     said = _say(store, lane, Word.RESEND, failed)
@@ -77,7 +86,13 @@ def resend(name: Name, failed: Failed = False, yes: Yes = False, as_json: Json =
 
 
 @app.command("close")
-def close(name: Name, failed: Failed = False, yes: Yes = False, as_json: Json = False) -> None:
+def close(
+    name: Name,
+    sub_account: Whose = None,
+    failed: Failed = False,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
     """Let what is unknown rest: it stays unknown, and cannot be sent again by command.
 
     Receipts that come later still settle it.
@@ -85,7 +100,7 @@ def close(name: Name, failed: Failed = False, yes: Yes = False, as_json: Json = 
     Example: `sendmany campaign unknown close "Spring sale"`
     """
     store = connect(load_settings())
-    lane = find_lane(store, name)
+    lane = lane_called(store, name, sub_account)
     if not yes and _at_terminal() and (what := in_doubt(_count(store, lane, _meant(failed)))):
         typer.confirm(f"Let {what} rest? None can be sent again then", abort=True, err=True)
     said = _say(store, lane, Word.CLOSE, failed)
@@ -105,10 +120,14 @@ def _count(store: Store, lane: Lane, states: tuple[State, ...]) -> Counter[State
 
 def _ask_to_resend(store: Store, lane: Lane, states: tuple[State, ...]) -> None:
     """Say what may happen, and let a person agree. A program must have agreed before."""
-    found = _count(store, lane, states)
-    if not found:
+    dead = list(list_dead(store, lane.id, states))
+    if not dead:
         return
-    risk = f"{in_doubt(found)}. Who has got one already gets it twice."
+    found = Counter(one.state for one in dead if one.state)
+    arrived = sum(doubt_of(one) is not Doubt.NONE for one in dead)
+    risk = (
+        f"{in_doubt(found)}. {arrived:,} of them may have arrived: who has got one gets it twice."
+    )
     if not _at_terminal():
         raise InputError(f'Nothing was sent. "{lane.name}" has {risk} Say --yes to send them again')
     typer.confirm(f'"{lane.name}" has {risk} Send them again?', abort=True, err=True)
@@ -136,8 +155,9 @@ def _tell(lane: Lane, found: list[Listed]) -> None:
     columns = ("state", "code", "messages", "meaning")
     rows = [(state, code, count(n), why) for (state, code, why), n in reasons.items()]
     show_table(table_of(columns, rows, numbers=columns[2:3]))
-    columns = ("message", "number", "attempts", "since")
-    show_table(table_of(columns, [_row(lane, one) for one in found[:SHOWN]], numbers=columns[2:3]))
+    columns_of_each = ("message", "number", "attempts", "since", "beyond its state")
+    rows_of_each = [_row(lane, one) for one in found[:SHOWN]]
+    show_table(table_of(columns_of_each, rows_of_each, numbers=columns_of_each[2:3]))
     if len(found) > SHOWN:
         show(f"… and {several(len(found) - SHOWN, 'more message')}: --json lists them all.")
     show(
@@ -155,7 +175,8 @@ def _reason(one: Listed) -> tuple[str, str, str]:
 def _row(lane: Lane, one: Listed) -> tuple[str, ...]:
     since = moment(one.record.changed_at) if one.record else ""
     number = international(one.recipient)
-    return (f"{lane.id}.{one.index}", number, str(one.attempts), since)
+    doubt = str(doubt_of(one)).replace("_", " ")
+    return (f"{lane.id}.{one.index}", number, str(one.attempts), since, doubt)
 
 
 def _tell_resent(lane: Lane, said: Revived) -> None:

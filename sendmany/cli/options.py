@@ -6,6 +6,8 @@ import typer
 
 from producer.errors import InputError
 from producer.numbers import is_region
+from store.calls import Store
+from store.lanes import Lane, find_lane
 
 
 def _known_region(text: str | None) -> str | None:
@@ -13,6 +15,13 @@ def _known_region(text: str | None) -> str | None:
     if text is None or is_region(text.upper()):
         return text and text.upper()
     raise InputError(f'"{text}" is no region: give two letters such as GB')
+
+
+def lane_called(store: Store, name: str, sub_account: str | None) -> Lane:
+    """The lane of this name or id, of this sub-account if one is given."""
+    if sub_account is None:
+        return find_lane(store, name)
+    return find_lane(store, name, sub_account.__eq__)
 
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, for programs.")]
@@ -25,6 +34,10 @@ SubAccount = Annotated[
 Name = Annotated[
     str, typer.Argument(metavar="NAME", help="The campaign's name, or the id of its lane.")
 ]
+Whose = Annotated[
+    str | None,
+    typer.Option("--sub-account", metavar="ID", help="Whose; needed if several have the name."),
+]
 Region = Annotated[
     str | None,
     typer.Option(
@@ -32,6 +45,14 @@ Region = Annotated[
         metavar="GB",
         callback=_known_region,
         help="Country of numbers without a country code.",
+    ),
+]
+CountryColumn = Annotated[
+    str | None,
+    typer.Option(
+        "--country-column",
+        metavar="COLUMN",
+        help="Column of the country (name, letters or calling code), if its name is unusual.",
     ),
 ]
 Faults: TypeAlias = Literal["none", "mild", "wild", "ambiguous"]

@@ -7,7 +7,8 @@ import typer
 
 from config.logging import set_up_logging
 from config.settings import Settings, load_settings
-from dashboard.receiver import create_receiver
+from dashboard.receiver import WEBHOOKS, Receiver, health_app
+from sendmany.connection import prepare_data
 from sendmany.serving import serve
 from sendmany.sockets import address, listen
 from store.calls import AsyncStore
@@ -44,7 +45,8 @@ def receiver(
 def _receive(settings: Settings, host: str, port: int) -> None:
     """Until SIGTERM or SIGINT. Prints `{"listening": "http://…"}` once it listens."""
     secrets = settings.webhooks.secrets()
-    store = AsyncStore.connect(settings.redis_url)
-    app, listener = create_receiver(store, secrets), listen(host, port)
+    store = AsyncStore.connect(settings.redis_url, key_prefix=settings.key_prefix)
+    prepare_data(settings)
+    listener, routes = listen(host, port), {WEBHOOKS: Receiver(store, secrets)}
     print(json.dumps({"listening": address(listener)}), flush=True)
-    serve(app, listener, at_the_end=store.close)
+    serve(health_app(store), listener, raw_routes=routes)

@@ -3,13 +3,12 @@
     Watched ─► SecurityHeaders ─► LastResort ─► Crowd ─► Guard ─► Bodies ─► Straight ─► routes
      counts     on every answer    500           503      401      413, 408              403, 404, 422, …
 
-`/healthz`, `/readyz` and `/webhooks` need no token; webhooks bring an Authorization of their own, see to
-their limits themselves, and are taken past all that stands between.
+`/healthz` and `/readyz` need no token. Webhooks bring an Authorization of their own and never come here:
+they are a raw route of the server (`app.state.raw_routes`), and so is `/healthz` where there is one.
 """
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from importlib.metadata import version
 from typing import Any, Final
 
 from fastapi import FastAPI
@@ -19,26 +18,28 @@ from starlette.types import Scope
 from config.celery_app import hint_drain
 from config.settings import Settings
 from dashboard.events import Events
-from dashboard.receiver import Receiver
+from dashboard.receiver import WEBHOOKS, Receiver
 from dashboard.web.events import events_router
 from dashboard.web.metrics import metrics_router
 from dashboard.web.status import status_router
 from producer.wake import SendDrain
 from producer.web.campaigns import campaigns_router
 from producer.web.messages import Door, messages_router
+from producer.web.orders import MOST_BYTES
+from sendmany import __version__
 from sendmany.web.access import Guard, Tokens, needs
 from sendmany.web.errors import handle_errors
-from sendmany.web.health import health_router
-from sendmany.web.limits import Answers, Bodies, Crowd
+from sendmany.web.health import HEALTHZ, RawHealth, health_router
+from sendmany.web.limits import Bodies, Crowd
 from sendmany.web.openapi import complete
-from sendmany.web.shell import LastResort, SecurityHeaders, Shortcut
+from sendmany.web.shell import LastResort, SecurityHeaders
 from sendmany.web.straight import Straight, Way
 from sendmany.web.watching import Watched
 from store.calls import AsyncStore
 from store.metrics import Tally
 from store.tokens import Scope as TokenScope
 
-OPEN: Final = frozenset({"/healthz", "/readyz", "/webhooks"})
+OPEN: Final = frozenset({"/healthz", "/readyz"})
 STREAMS: Final = frozenset({"/v1/events"})
 UPLOADS: Final = frozenset({"/v1/campaigns"})
 """Their bodies are read while they come, and never held."""
@@ -60,7 +61,7 @@ def create_app(
     store = store or _connect(settings)
     app = FastAPI(
         title="sendmany",
-        version=version("sendmany"),
+        version=__version__,
         description=_DESCRIPTION,
         lifespan=_life_of(store),
         docs_url=None,
@@ -72,7 +73,6 @@ def create_app(
     handle_errors(app)
     _add_routes(app, settings, store, send_drain)
     _surround(app, settings, store)
-    _receive_webhooks(app, settings, store)
     _watch(app, settings, store)
     return app
 
@@ -94,31 +94,27 @@ def _ways(door: Door) -> dict[str, Way]:
     return {route.path: Way(route, TokenScope.ENQUEUE, door.take_one)}
 
 
-def _receive_webhooks(app: FastAPI, settings: Settings, store: AsyncStore) -> None:
-    if settings.webhooks.wanted:
-        receiver = Receiver(store, settings.webhooks.secrets())
-        route = Route("/webhooks", receiver.take, methods=["POST"])
-        app.router.routes.append(route)
-        app.add_middleware(Shortcut, route=route)
-
-
 def _surround(app: FastAPI, settings: Settings, store: AsyncStore) -> None:
     """The last one added is the first that a request meets."""
     free = OPEN  # that there is a crowd is no reason to restart the process, or to send it nothing
     web = settings.web
-    app.add_middleware(Bodies, limits=web, uploads=UPLOADS, free=free)
+    large = {"/v1/messages": MOST_BYTES, "/v1/messages/batch": web.max_body_bytes}
+    app.add_middleware(Bodies, limits=web, large=large, uploads=UPLOADS, free=free)
     app.add_middleware(Guard, tokens=Tokens(store), open_paths=OPEN, exists=_exists_in(app))
     app.add_middleware(
         Crowd, most=web.max_requests, most_streams=web.max_streams, streams=STREAMS, free=free
     )
-    app.add_middleware(Answers)
     app.add_middleware(LastResort)
     app.add_middleware(SecurityHeaders)
 
 
 def _watch(app: FastAPI, settings: Settings, store: AsyncStore) -> None:
-    """Count all that is answered, and show it with the other figures."""
+    """Count all that is answered, webhooks too, and show it with the other figures."""
     requests = Tally()
+    app.state.raw_routes = {HEALTHZ: RawHealth(requests)}
+    if settings.webhooks.wanted:
+        secrets = settings.webhooks.secrets()
+        app.state.raw_routes[WEBHOOKS] = Receiver(store, secrets, tally=requests)
     app.include_router(metrics_router(store, settings, needs, requests))
     app.add_middleware(Watched, tally=requests, routes=app.router.routes)
 
@@ -142,4 +138,6 @@ def _life_of(store: AsyncStore) -> Callable[[FastAPI], AbstractAsyncContextManag
 def _connect(settings: Settings) -> AsyncStore:
     """Nothing is sent yet: the process starts though Redis is away, and says so in `/readyz`."""
     connections = settings.web.max_requests + settings.web.max_streams + 16
-    return AsyncStore.connect(settings.redis_url, max_connections=connections)
+    return AsyncStore.connect(
+        settings.redis_url, key_prefix=settings.key_prefix, max_connections=connections
+    )

@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.routing import Match
 
-from store.errors import StoreFull, StoreUnavailable
+from store.errors import SeveralLanes, StoreError, StoreFull, StoreUnavailable, UnknownLane
 
 MOST_PROBLEMS: Final = 100
 AWAY_SECONDS: Final = 2
@@ -68,6 +68,10 @@ def answer_to(error: Exception) -> JSONResponse | None:
             return _refused(error)
         case RequestValidationError():
             return problem(422, "The request does not fit.", list(_problems(error.errors())))
+        case UnknownLane():
+            return problem(404, "There is no such campaign.")
+        case SeveralLanes():
+            return _several(error)
         case StoreUnavailable():
             return away()
         case StoreFull():
@@ -77,7 +81,7 @@ def answer_to(error: Exception) -> JSONResponse | None:
 
 def handle_errors(app: FastAPI) -> None:
     """Have an application answer like this, its router's own 404 and 405 too."""
-    for kind in (HTTPException, RequestValidationError, StoreUnavailable, StoreFull):
+    for kind in (HTTPException, RequestValidationError, StoreError):
         app.add_exception_handler(kind, _handle)
 
 
@@ -85,7 +89,8 @@ async def _handle(request: Request, error: Exception) -> JSONResponse:
     if isinstance(error, HTTPException) and error.status_code == 405:
         return problem(405, "The path has not this method.", headers={"Allow": _allowed(request)})
     answer = answer_to(error)
-    assert answer is not None
+    if answer is None:
+        raise error
     return answer
 
 
@@ -95,6 +100,16 @@ def _refused(error: HTTPException) -> JSONResponse:
         problems = detail.get("problems", ())
         return problem(error.status_code, detail["error"], problems, error.headers)
     return problem(error.status_code, _sentence(str(detail)), headers=error.headers)
+
+
+def _several(error: SeveralLanes) -> JSONResponse:
+    found = [
+        {"path": "", "message": f"{lane} (sub-account {whose})"}
+        for lane, whose in error.lanes.items()
+    ]
+    return problem(
+        409, "Several of your sub-accounts have a campaign of this name: use an id.", found
+    )
 
 
 def _full() -> JSONResponse:

@@ -1,15 +1,21 @@
 """Whether the process lives, and whether it can serve: open to everybody, and telling nothing else."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, Final
 
 from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
+from dashboard.metrics import HTTP_REQUESTS
+from sendmany.web.errors import problem
 from store.calls import AsyncStore, Call, command
 from store.errors import StoreError
 from store.inbox import add_many
+from store.metrics import Tally
+from store.schema import read_schema
 
+HEALTHZ: Final = "/healthz"
 SECONDS: Final = 2.0
 
 
@@ -17,6 +23,9 @@ class Health(BaseModel):
     """The process answers."""
 
     alive: bool
+
+
+_ALIVE: Final = Health(alive=True).model_dump_json().encode()
 
 
 class Readiness(BaseModel):
@@ -31,7 +40,7 @@ def health_router(store: AsyncStore) -> APIRouter:
     """`/healthz` for those who restart a process, `/readyz` for those who send it requests."""
     router, asking = APIRouter(tags=["health"]), _Asking(store)
 
-    @router.get("/healthz", operation_id="health", summary="Whether the process lives")
+    @router.get(HEALTHZ, operation_id="health", summary="Whether the process lives")
     async def health() -> Health:
         return Health(alive=True)
 
@@ -48,6 +57,37 @@ def health_router(store: AsyncStore) -> APIRouter:
         return found
 
     return router
+
+
+class RawHealth:
+    """`GET /healthz` as a raw route: answered in time though the application has a crowd to serve.
+
+    Args:
+        tally: where requests are counted, for `/metrics`.
+    """
+
+    most_bytes = 1024
+    body_seconds = 2.0
+
+    def __init__(self, tally: Tally) -> None:
+        self._tally = tally
+        self.room = 1024 * 1024
+
+    def check(self, method: bytes, headers: object) -> int | None:
+        """Anything but GET is refused."""
+        return None if method == b"GET" else 405
+
+    def take(self, body: bytes, reply: Callable[[int, bytes], None]) -> None:
+        """It lives."""
+        reply(200, _ALIVE)
+
+    def refuse(self, status: int) -> bytes:
+        """The body of a refusal."""
+        return bytes(problem(status, "Ask with GET, and without a body.").body)
+
+    def answered(self, status: int, seconds: float) -> None:
+        """Count a request."""
+        self._tally.observe(HTTP_REQUESTS, seconds, "GET", HEALTHZ, str(status))
 
 
 class _Asking:
@@ -88,6 +128,7 @@ async def _works(store: AsyncStore, call: Call[Any]) -> bool:
 async def _has_scripts(store: AsyncStore) -> bool:
     try:
         await store.load()
+        await store.run(read_schema())
     except StoreError:
         return False
     return True

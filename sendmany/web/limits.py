@@ -2,13 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from config.web import Web
@@ -16,10 +15,10 @@ from sendmany.web.errors import problem
 
 SLOWEST_UPLOAD: Final = 16 * 1024
 """Bytes a second that keep an upload alive once `body_seconds` are over."""
+SMALL_BODY_BYTES: Final = 16 * 1024
+"""Of a request that brings no messages."""
 BODIES_AT_ONCE: Final = 16
 """Bodies of the largest size that may be in memory at the same time; many more small ones."""
-ANSWER_SECONDS: Final = 60.0
-"""For a caller to take the next piece of an answer."""
 _CLOSE: Final = {"Connection": "close"}
 _BUSY: Final = {"Retry-After": "1"}
 
@@ -79,6 +78,7 @@ class Bodies:
     """Cuts off bodies that are too large (413) or too slow (408), and bounds what all hold in memory.
 
     Args:
+        large: bytes that the bodies of some paths may have, up to `max_body_bytes`.
         uploads: paths whose handlers read the body while it comes, and keep none of it.
         free: paths that see to it themselves.
         monotonic: seconds.
@@ -88,13 +88,18 @@ class Bodies:
         self,
         app: ASGIApp,
         limits: Web,
+        large: Mapping[str, int],
         uploads: frozenset[str],
         free: frozenset[str],
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._app = app
-        self._body = BodyLimit(limits.max_body_bytes, limits.body_seconds)
-        self._upload = BodyLimit(limits.max_upload_bytes, limits.body_seconds, SLOWEST_UPLOAD)
+        seconds = limits.body_seconds
+        self._small = BodyLimit(min(SMALL_BODY_BYTES, limits.max_body_bytes), seconds)
+        self._limits = {
+            path: BodyLimit(min(most, limits.max_body_bytes), seconds)
+            for path, most in large.items()
+        } | dict.fromkeys(uploads, BodyLimit(limits.max_upload_bytes, seconds, SLOWEST_UPLOAD))
         self._uploads = uploads
         self._free = free
         self._monotonic = monotonic
@@ -105,7 +110,7 @@ class Bodies:
         if scope["type"] != "http" or scope["path"] in self._free:
             return await self._app(scope, receive, send)
         streamed = scope["path"] in self._uploads
-        limit = self._upload if streamed else self._body
+        limit = self._limits.get(scope["path"], self._small)
         if int(Headers(scope=scope).get("content-length", 0)) > limit.most:
             large = problem(413, _too_large(limit), headers=_CLOSE)
             return await large(scope, receive, send)
@@ -114,30 +119,6 @@ class Bodies:
             return await self._app(scope, body.receive, send)
         finally:
             self.room += body.held
-
-
-class Answers:
-    """Cuts off a caller who does not take the answer: it would hold its place for ever.
-
-    Args:
-        seconds: for each piece of it.
-    """
-
-    def __init__(self, app: ASGIApp, seconds: float = ANSWER_SECONDS) -> None:
-        self._app = app
-        self._seconds = seconds
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """As ASGI has it."""
-
-        async def patient(message: Message) -> None:
-            try:
-                async with asyncio.timeout(self._seconds):
-                    await send(message)
-            except TimeoutError as error:
-                raise ClientDisconnect from error
-
-        await self._app(scope, receive, patient if scope["type"] == "http" else send)
 
 
 class _Body:

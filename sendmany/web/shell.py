@@ -5,7 +5,6 @@ from typing import Any, Final
 
 import structlog
 from starlette.requests import ClientDisconnect
-from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sendmany.web.errors import problem
@@ -70,24 +69,6 @@ class LastResort:
             log.error("request failed", method=scope["method"], **_told(error))
             if not started:  # else the connection is cut, and the caller knows
                 await problem(500, "This went wrong on our side.")(scope, receive, send)
-
-
-class Shortcut:
-    """Takes the requests of one route past all that it does not need: receipts come by thousands."""
-
-    def __init__(self, app: ASGIApp, route: Route) -> None:
-        self._app = app
-        self._route = route
-        self._short = SecurityHeaders(LastResort(route.app))
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """As ASGI has it."""
-        if scope["type"] != "http" or scope["path"] != self._route.path:
-            return await self._app(scope, receive, send)
-        if scope["method"] not in (self._route.methods or ()):
-            return await self._app(scope, receive, send)
-        scope["route"] = self._route
-        return await self._short(scope, receive, send)
 
 
 def _told(error: BaseException) -> dict[str, Any]:

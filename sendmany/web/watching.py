@@ -18,7 +18,7 @@ log = structlog.get_logger(__name__)
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 NONE: Final = "none"
 """The route of a path that there is not, and of what was refused before a route was looked for."""
-OFTEN: Final = frozenset({"/healthz", "/readyz", "/metrics", "/webhooks"})
+OFTEN: Final = frozenset({"/healthz", "/readyz", "/metrics"})
 """Routes that machines ask again and again: logged only when something is wrong."""
 CUT_OFF: Final = 499
 """Status of a request that was left without an answer."""

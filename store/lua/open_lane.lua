@@ -2,7 +2,7 @@
 -- of an expired lane of this id is being removed.
 -- KEYS: meta, expiring
 -- ARGV: field, value, field, value … (status, next and journal are set here)
--- Returns: {1 if it was opened now else 0, status, digest of content, digest of source, sub-account}
+-- Returns: {1 if it was opened now else 0, status, digest of content, digest of source}
 -- include: clock
 local meta, expiring = KEYS[1], KEYS[2]
 local fresh = 0
@@ -10,5 +10,5 @@ if redis.call('EXISTS', meta) == 0 and redis.call('EXISTS', expiring) == 0 then
   redis.call('HSET', meta, 'next', 0, 'journal', 0, 'opened_at', now_ms(), unpack(ARGV))
   fresh = 1
 end
-local is = redis.call('HMGET', meta, 'status', 'content_digest', 'source', 'sub_account')
-return { fresh, is[1] or 'gone', is[2] or '', is[3] or '', is[4] or '' }
+local is = redis.call('HMGET', meta, 'status', 'content_digest', 'source')
+return { fresh, is[1] or 'gone', is[2] or '', is[3] or '' }

@@ -5,7 +5,7 @@ import pytest
 from store.calls import Store, command
 from store.errors import LaneMismatch, UnknownLane
 from store.evidence import apply_records
-from store.keys import ENDED, LANES, NAMES, lane_keys
+from store.keys import ENDED, LANES, lane_keys, lanes_called
 from store.lanes import LaneStatus, find_lane, finish_loading
 from store.opening import open_campaign
 from store.packing import Job
@@ -88,8 +88,8 @@ class TestExpireLane:
 
     def test_a_name_that_was_freed_is_taken_by_the_next(self, store: Store) -> None:
         first = finished(store, 10)
-        assert store.run(holder_of("Spring")) == first
-        store.run(free_name("Spring"))
+        assert store.run(holder_of("Spring", "shop")) == first
+        store.run(free_name("Spring", "shop"))
         with pytest.raises(UnknownLane):
             find_lane(store, "Spring")
         second, resumed = open_campaign(store, given.plan())
@@ -100,10 +100,10 @@ class TestExpireLane:
         self, store: Store, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         lane = given.campaign(store)
-        store.client.delete(NAMES, lane_keys(lane).meta)
+        store.client.delete(lanes_called("Spring"), lane_keys(lane).meta)
         monkeypatch.setattr("store.opening._lane_for_name", lambda *_: lane)
         assert given.campaign(store) == lane
-        assert store.run(holder_of("Spring")) == lane
+        assert store.run(holder_of("Spring", "shop")) == lane
 
 
 class TestEndedLanes:

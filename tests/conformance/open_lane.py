@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from store.calls import Store
-from store.errors import LaneMismatch, UnknownLane
+from store.errors import LaneMismatch, SeveralLanes, UnknownLane
 from store.lanes import (
     LaneStatus,
     Policies,
@@ -51,7 +51,6 @@ class TestOpenLane:
         [
             ({"content_digest": "other"}, "message"),
             ({"source": "other"}, "recipient file"),
-            ({"sub_account": "other"}, "sub-account"),
         ],
     )
     def test_a_name_cannot_be_used_for_something_else(
@@ -62,6 +61,24 @@ class TestOpenLane:
         with pytest.raises(LaneMismatch, match=what):
             open_campaign(store, replace(given.plan(), **changed))  # type: ignore[arg-type]
         assert store.run(read_lane(lane)) == before
+
+    def test_a_name_belongs_to_a_sub_account(self, store: Store) -> None:
+        ours = given.campaign(store)
+        theirs, resumed = open_campaign(store, replace(given.plan(), sub_account="bank"))
+        assert not resumed
+        for whose, lane in (("shop", ours), ("bank", theirs)):
+            assert find_lane(store, "Spring", whose.__eq__).id == lane
+        with pytest.raises(SeveralLanes, match=r"\(bank, shop\): say which with --sub-account"):
+            find_lane(store, "Spring")
+        with pytest.raises(UnknownLane):
+            find_lane(store, "Spring", "club".__eq__)
+
+    def test_an_id_comes_before_a_name_that_reads_like_it(self, store: Store) -> None:
+        ours = given.campaign(store)
+        squat = open_campaign(store, replace(given.plan(ours), sub_account="bank"))[0]
+        assert find_lane(store, ours).id == ours
+        assert find_lane(store, ours, "shop".__eq__).id == ours
+        assert find_lane(store, ours, "bank".__eq__).id == squat
 
     def test_an_early_campaign_may_be_sent_from_at_once(self, store: Store) -> None:
         assert store.run(read_status(given.campaign(store, early=True))) is LaneStatus.SENDING

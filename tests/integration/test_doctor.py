@@ -17,7 +17,7 @@ from config.settings import Settings
 from sendmany import checks
 from sendmany.embedded import EmbeddedServer
 from sendmany.findings import Check, Verdict
-from store.calls import Store, command
+from store.calls import Store, ask_server
 from store.drains import enter_drain, leave_drain
 from store.lanes import note_missing
 
@@ -57,7 +57,7 @@ def examine(server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch) -> Examine:
 def allow(store: Store, *rules: str) -> None:
     """What the user `limited` may do."""
     words = ("ACL", "SETUSER", "limited", "reset", "on", ">pw", *rules)
-    store.run(command(*words, parse=lambda _: None))
+    store.run(ask_server(*words, parse=lambda _: None))
 
 
 def as_limited(server: EmbeddedServer) -> str:

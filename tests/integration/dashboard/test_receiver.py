@@ -5,16 +5,16 @@ from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-import httpx
 import pytest
 from pydantic import SecretStr
 
 from chatapps.sandbox import SandboxConfig
 from chatapps.sandbox.posting import poster_for
 from chatapps.sandbox.provider import Call, Provider
-from dashboard.receiver import create_receiver
+from dashboard.receiver import Receiver
 from store.calls import AsyncStore, Store
 from store.inbox import read_inbox
+from tests.raw_post import post
 
 SECRET = "Bearer winter-7"
 KEY = "Bearer sandbox-key"
@@ -23,18 +23,18 @@ KEY = "Bearer sandbox-key"
 class Wire:
     """The way to a receiver, which remembers what was answered 200."""
 
-    def __init__(self, app: Any) -> None:
-        self._http = httpx.AsyncClient(transport=httpx.ASGITransport(app))
+    def __init__(self, receiver: Receiver) -> None:
+        self._receiver = receiver
         self.acknowledged: Counter[bytes] = Counter()
         self.refused: Counter[int] = Counter()
 
     async def __call__(self, url: str, headers: Mapping[str, str], body: bytes) -> int:
-        answer = await self._http.post(url, headers=dict(headers), content=body)
-        if answer.status_code == 200:
+        status, _ = await post(self._receiver, body, headers)
+        if status == 200:
             self.acknowledged[body] += 1
         else:
-            self.refused[answer.status_code] += 1
-        return answer.status_code
+            self.refused[status] += 1
+        return status
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ async def test_what_is_acknowledged_is_stored_as_often_and_nothing_else(
         webhook_url="http://hooks.test/webhooks", webhook_authorization=SECRET,
     )  # fmt: skip
     provider = Provider(config, clock=lambda: 1_800_000_000.0)
-    wire = Wire(create_receiver(receiving, [SecretStr(SECRET)]))
+    wire = Wire(Receiver(receiving, [SecretStr(SECRET)]))
     poster = poster_for(config, provider, wire)
     for first in range(0, 500, 100):
         send(provider, first, first + 100)
@@ -87,12 +87,11 @@ async def test_what_is_acknowledged_is_stored_as_often_and_nothing_else(
 async def test_a_full_server_is_told_and_goes_on_when_there_is_room(
     store: Store, receiving: AsyncStore
 ) -> None:
-    app = create_receiver(receiving, [SecretStr(SECRET)])
+    receiver = Receiver(receiving, [SecretStr(SECRET)])
     headers = {"Authorization": SECRET}
     store.client.config_set("maxmemory", "1mb")
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app)) as http:
-        full = await http.post("http://hooks.test/webhooks", content=b"{}", headers=headers)
-        store.client.config_set("maxmemory", "0")
-        roomy = await http.post("http://hooks.test/webhooks", content=b"{}", headers=headers)
-    assert (full.status_code, roomy.status_code) == (503, 200)
+    full, _ = await post(receiver, b"{}", headers)
+    store.client.config_set("maxmemory", "0")
+    roomy, _ = await post(receiver, b"{}", headers)
+    assert (full, roomy) == (503, 200)
     assert stored(store) == {b"{}": 1}

@@ -5,33 +5,27 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-import uvicorn
-
-from sendmany.patience import patient_protocol
+from sendmany.http_protocol import Bounds
+from sendmany.serving import Server
 from sendmany.sockets import listen
+from sendmany.web.shell import HEADERS
 
 
 @asynccontextmanager
-async def served(app: Any, *, seconds: float = 5, most: int = 100) -> AsyncIterator[int]:
-    """Serve an application as `sendmany web` does; gives the port.
+async def served(app: Any, bounds: Bounds | None = None) -> AsyncIterator[int]:
+    """Serve an application, with the raw routes of its state, as `sendmany web` does; gives the port."""
+    raw = getattr(getattr(app, "state", None), "raw_routes", {})
+    async with serving(Server(app, bounds or Bounds(), raw, HEADERS)) as port:
+        yield port
 
-    Args:
-        seconds: until the headers of a request must be here.
-        most: connections at the same time.
-    """
-    listener = listen("127.0.0.1", 0)
-    config = uvicorn.Config(
-        app,
-        http=patient_protocol(seconds, most),
-        lifespan="off",
-        log_config=None,
-        server_header=False,
-        timeout_graceful_shutdown=1,
-    )
-    server = uvicorn.Server(config)
-    serving = asyncio.create_task(server.serve(sockets=[listener]))
+
+@asynccontextmanager
+async def serving(server: Server) -> AsyncIterator[int]:
+    """Let a server serve; gives the port."""
+    listener, stop = listen("127.0.0.1", 0), False
+    task = asyncio.create_task(server.serve(listener, lambda: stop))
     try:  # who connects before it has started waits in the queue of the socket
         yield listener.getsockname()[1]
     finally:
-        server.should_exit = True
-        await serving
+        stop = True
+        await task

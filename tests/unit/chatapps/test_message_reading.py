@@ -20,6 +20,7 @@ from chatapps.messages import (
 )
 from chatapps.messages.json_text import MAX_DEPTH
 from chatapps.messages.wire import Wire
+from tests.examples import examples
 
 Json = dict[str, Any]
 
@@ -337,10 +338,27 @@ def test_a_campaigns_message_names_nobody() -> None:
 
 def test_many_problems_are_counted_not_listed() -> None:
     with pytest.raises(MessageError) as caught:
-        read_message(TEXT | {"channels": [{}] * 5000})
+        read_message(TEXT | {"channels": [{}] * 1500})
 
     assert len(caught.value.problems) == 101
-    assert str(caught.value).endswith("; and 4900 more")
+    assert str(caught.value).endswith("; and 1400 more")
+
+
+@pytest.mark.parametrize(
+    "surplus",
+    [
+        {f"a{n}": 1 for n in range(2000)},
+        {"channels": [{}] * 2000},
+        {"more": [[0] * 20] * 100},
+    ],
+)
+def test_a_message_has_so_many_members_and_no_more(surplus: dict[str, Any]) -> None:
+    with pytest.raises(MessageError, match=r"^holds more than 2,000 members$"):
+        read_message(TEXT | surplus)
+
+
+def test_commas_in_a_text_are_no_members() -> None:
+    assert read_message(TEXT | {"content": {"text": "," * 4000}})
 
 
 def test_an_error_never_holds_the_number() -> None:
@@ -410,7 +428,7 @@ def model_or_none(read: Callable[[Any], Wire], raw: Any) -> Wire | None:
         return None
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(
     raw=st.binary(max_size=60)
     | st.text(max_size=60)

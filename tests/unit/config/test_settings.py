@@ -110,6 +110,11 @@ def test_a_file_that_is_named_and_missing_is_an_error(load: Load) -> None:
         ('default_sub_account = "Nobody"\n', {}, ["default_sub_account", "Nobody"]),
         ("redis_url = \n", {}, ["sendmany.toml", "line 1"]),
         ("[worker]\nlease_seconds = 20\n", {}, ["worker.lease_seconds (20)", "http.deadline (30)"]),
+        ("[policies]\nsettle_after = inf\n", {}, ["policies.settle_after"]),
+        ("[policies]\nresend_floor = nan\n", {}, ["policies.resend_floor"]),
+        ("[policies]\nmax_resends = -1\n", {}, ["policies.max_resends"]),
+        ("[policies]\nresend_pauses = []\n", {}, ["policies.resend_pauses"]),
+        (None, {"POLICIES__RESEND_PAUSES": "[5, 100000]"}, ["policies.resend_pauses.1"]),
         (None, {"HTTP__DEADLINE": "120"}, ["worker.lease_seconds (120)", "http.deadline (120)"]),
     ],
 )
@@ -274,3 +279,15 @@ def test_a_state_directory_that_cannot_be_read_is_named(
     told = _error(load)
     assert "The state directory .sendmany cannot be used (.sendmany: Permission denied)." in told
     assert load(REDIS_URL="redis://192.0.2.1").redis_url == "redis://192.0.2.1"
+
+
+@pytest.mark.parametrize("prefix", ["shop", "shop:", "a.b-c_d:1:"])
+def test_a_key_prefix_is_taken_as_it_stands(load: Load, prefix: str) -> None:
+    assert load(KEY_PREFIX=prefix).key_prefix == prefix
+
+
+@pytest.mark.parametrize("prefix", ["{shop}", "shop *", "ß:", "x" * 65])
+def test_a_key_prefix_that_would_move_keys_to_another_shard_is_refused(
+    load: Load, prefix: str
+) -> None:
+    assert "key_prefix: Value error, give at most 64 letters" in _error(load, KEY_PREFIX=prefix)

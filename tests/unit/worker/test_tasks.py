@@ -27,7 +27,8 @@ class FakeEngine:
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
     fake = FakeEngine()
-    monkeypatch.setattr(tasks, "_process", tasks._Process(engine=fake))  # type: ignore[arg-type]
+    process = tasks._Process(engine=fake, data_fit=True)  # type: ignore[arg-type]
+    monkeypatch.setattr(tasks, "_process", process)
     return fake
 
 

@@ -1,9 +1,11 @@
 """Looking over HTTP: campaigns, messages, limits, breakers; and only at what is the caller's."""
 
+import base64
 import csv
 import json
 from typing import Any
 
+import httpx
 import pytest
 
 from store.breakers import open_breaker, read_breakers
@@ -12,6 +14,7 @@ from store.dead import Dead
 from store.lanes import find_lane, finish_loading, move_lane
 from store.limits import Limits, acquire_permits, block_sender
 from store.opening import CampaignPlan, open_campaign
+from store.outcomes import Origin
 from store.states import State
 from store.tokens import Scope
 from tests.conformance import given
@@ -27,8 +30,7 @@ async def get(door: Door, path: str, **query: Any) -> Any:
 def settled(store: Store, lane: str, state: State, batch: str = "b1", most: int = 1000) -> None:
     """The next batch ends in this state."""
     claim = given.claim(store, lane, batch, most)
-    what = given.ended(state, claim.jobs)
-    what.codes = {f"{state}:api:1010": len(claim.jobs)}
+    what = given.ended(state, claim.jobs, (Origin.API, 1010))
     what.dead = [Dead("local:2", claim.jobs)] if state is State.UNKNOWN else []
     given.settle(store, lane, claim, what, batch)
 
@@ -104,12 +106,29 @@ async def test_lists_go_on_where_the_page_before_ended(door: Door, store: Store)
     assert kinds == {"campaign", "notifications"}
 
 
-@pytest.mark.parametrize("cursor", ["nonsense", "MTox", "Og", "%%%", "eA==", "MTp4=", "é"])
-async def test_a_cursor_that_was_never_given_is_refused_or_harmless(
-    door: Door, cursor: str
-) -> None:
-    answer = await door.http.get("/v1/campaigns", params={"cursor": cursor})
-    assert answer.status_code in (200, 422)
+@pytest.mark.parametrize(
+    "cursor", ["", "nonsense", "MTox", "Og", "%%%", "eA==", "MTp4=", "é", "AAAAAAAAAAAAAAAAMTp4"]
+)
+@pytest.mark.parametrize("path", ["/v1/campaigns", "/v1/lanes", "/v1/messages?number=447700900001"])
+async def test_a_cursor_that_was_never_given_is_refused(door: Door, path: str, cursor: str) -> None:
+    url = httpx.URL(path).copy_merge_params({"cursor": cursor})
+    answer = await door.http.get(url)
+    assert answer.status_code == 422
+    assert [one["path"] for one in answer.json()["problems"]] == ["query.cursor"]
+
+
+async def test_a_cursor_is_for_those_it_was_given_to(door: Door, store: Store) -> None:
+    for n in range(3):
+        campaign_of(store, "shop", f"C{n}")
+    cursor = (await get(door, "/v1/campaigns", limit=1))["next"]
+    raw = base64.urlsafe_b64decode(cursor + "==")
+    for forged in (raw[:-1], raw[:-1] + b"x", bytes([raw[0] ^ 1]) + raw[1:]):
+        text = base64.urlsafe_b64encode(forged).decode().rstrip("=")
+        answer = await door.http.get("/v1/campaigns", params={"cursor": text})
+        assert answer.status_code == 422
+    assert (await get(door, "/v1/campaigns", cursor=cursor))["items"]
+    door.comes(Scope.READ, only=["shop"])
+    assert (await door.http.get("/v1/campaigns", params={"cursor": cursor})).status_code == 422
 
 
 async def test_nobody_sees_what_is_not_theirs(door: Door, store: Store) -> None:

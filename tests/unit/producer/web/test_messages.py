@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -17,14 +18,16 @@ from config.sections import SubAccount
 from config.settings import Settings
 from producer.web.message_models import BatchOut, MessageIn
 from producer.web.messages import messages_router
-from producer.web.orders import CommonIn
+from producer.web.orders import MOST_BYTES, CommonIn
 from store.calls import AsyncStore, Call, Store, command
 from store.errors import StoreFull, StoreUnavailable
 from store.keys import CALLING
 from store.lanes import list_lanes, move_lane, read_counts
+from store.purposes import Purpose
 from store.reports import waiting_jobs
 from store.scripts import load_scripts
 from store.states import State
+from store.templates import keep_registry
 from store.tokens import Scope
 from tests.unit.web_door import Door, Wakes, open_door
 
@@ -240,6 +243,53 @@ class TestOne:
         assert house.counts() == {}
 
     @pytest.mark.parametrize(
+        ("start", "path"),
+        [
+            ('{"message": {}, "key": 7, ', "a0"),
+            ('{"message": {}, "to": 7, "key": NaN, ', "to"),
+            ('{"message": {}, "x y": 7, ', "*"),
+        ],
+    )
+    async def test_a_crowd_of_unknown_members_is_refused_at_the_first(
+        self, house: House, start: str, path: str
+    ) -> None:
+        crowd = ", ".join(f'"a{n}": 1' for n in range(15_000))
+        body, begun = f"{start}{crowd}}}", time.process_time()
+        alone = await house.door.http.post("/v1/messages", content=body)
+        batch = f'{{"messages": [{", ".join([body.replace("NaN", "7")] * 50)}]}}'
+        answer = await house.door.http.post("/v1/messages/batch", content=batch)
+        results = answer.json()["results"]
+        assert time.process_time() - begun < 1.0  # the crowd itself would take 10
+        for problems in (alone.json()["problems"], *(one["problems"] for one in results)):
+            assert [one["path"] for one in problems] == [path]
+
+    @pytest.mark.parametrize(
+        ("batch", "path"),
+        [
+            ('{"messages": [], "to": 1}', "messages"),
+            ('{"to": 1, ' + ", ".join(f'"a{n}": 1' for n in range(300_000)) + "}", "to"),
+            ('{"messages": [' + "1," * 3_000_000 + "1]}", ""),
+            ('{"messages": {"a": 1}}', "messages"),
+            ("{}", ""),
+        ],
+    )
+    async def test_a_batch_that_is_none_is_refused_at_its_first_fault(
+        self, house: House, batch: str, path: str
+    ) -> None:
+        begun = time.process_time()
+        answer = await house.door.http.post("/v1/messages/batch", content=batch)
+        assert time.process_time() - begun < 1.0
+        assert answer.status_code == 422
+        assert [one["path"] for one in answer.json()["problems"]] == [path]
+
+    async def test_a_message_is_so_large_and_no_larger(self, house: House) -> None:
+        large = {**OTP, "content": {"text": "x" * MOST_BYTES}}
+        alone = await house.post(message=large)
+        (result,) = (await house.batch({"message": large})).json()["results"]
+        for problems in (alone.json()["problems"], result["problems"]):
+            assert [one["message"] for one in problems] == ["is larger than 256 KiB"]
+
+    @pytest.mark.parametrize(
         "body", [b"", b"{", b"[]", b"null", b"\xff", b"7", b'{"message":' * 2000]
     )
     async def test_what_is_no_object_is_refused(self, house: House, body: bytes) -> None:
@@ -265,6 +315,28 @@ class TestOne:
         ends = [int(line.rsplit(b"\t", 1)[1]) for line in house.lines()]
         assert ends[0] == end.timestamp()
         assert abs(ends[1] - ends[0]) <= 2
+
+    async def test_a_purpose_travels_with_the_message(self, house: House) -> None:
+        for purpose in ("marketing", "utility", None):
+            assert (await house.post(message=OTP, purpose=purpose)).status_code == 202
+        assert [line.split(b"\t")[2:] for line in house.lines()] == [[b"m"], [b"u"], []]
+        assert (await house.post(message=OTP, purpose="promotion")).status_code == 422
+
+    async def test_authentication_needs_a_template_that_is_registered_as_such(
+        self, house: House
+    ) -> None:
+        template = {"name": "otp", "language": "en"}
+        code = {**OTP, "type": "template", "content": {"template": template}}
+        house.store.run(keep_registry("Shop", {"otp:en": Purpose.AUTHENTICATION}))
+        assert (await house.post(message=code, purpose="authentication")).status_code == 202
+        refused = await house.post(message=OTP, purpose="authentication")
+        assert refused.status_code == 422
+        (problem,) = refused.json()["problems"]
+        assert problem["path"] == "purpose"
+        assert "a template that is registered as AUTHENTICATION" in problem["message"]
+        items = [{"message": one, "purpose": "authentication"} for one in (code, OTP)]
+        found = (await house.batch(*items)).json()
+        assert [one["status"] for one in found["results"]] == ["accepted", "invalid"]
 
     async def test_a_message_may_wait_for_its_time(self, house: House) -> None:
         start = datetime.now(UTC) + timedelta(days=29)

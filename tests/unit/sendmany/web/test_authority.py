@@ -206,19 +206,32 @@ async def test_events_begin_without_what_is_anothers(house: House) -> None:
     _says_nothing(answer, house)
 
 
-async def test_a_name_that_another_sub_account_has_tells_nothing_but_that(house: House) -> None:
-    """Not even whether the message, or the file, is the same as theirs."""
+async def test_a_name_that_another_sub_account_has_tells_nothing(house: House) -> None:
+    """It is as free as one that nobody has, and what they have stays as it was."""
     token = await new_token(house.store, Scope.MANAGE, sub_accounts=frozenset({OURS}))
-    before, told = _kept(house), set()
+    before, shown = _kept(house), []
     async with client(house.app, token) as http:
-        for text in ("Hello", "Good evening"):
-            form = {**FORM, "message": {"type": "text", "content": {"text": text}}}
-            answer = await http.post("/v1/campaigns", **_upload(form))
-            told.add((answer.status_code, answer.text))
-    ((status, text),) = told
-    assert status == 409
-    assert "another sub-account" in text
-    assert _kept(house) == before
+        for name in (FORM["name"], "Nobody has this"):
+            answer = await http.post("/v1/campaigns", **_upload({**FORM, "name": name}))
+            assert answer.status_code == 201
+            shown.append({key: v for key, v in answer.json().items() if key not in ("id", "name")})
+    assert shown[0] == shown[1]
+    after = _kept(house)
+    assert all(after[key] == kept for key, kept in before.items() if house.campaign in key)
+
+
+async def test_a_campaign_named_like_anothers_lane_hides_it_from_nobody(house: House) -> None:
+    ours, theirs = [
+        await new_token(house.store, Scope.MANAGE, Scope.READ, sub_accounts=frozenset({whose}))
+        for whose in (OURS, THEIRS)
+    ]
+    async with client(house.app, ours) as http:
+        squat = await http.post("/v1/campaigns", **_upload({**FORM, "name": house.campaign}))
+        assert squat.status_code == 201
+        mine = (await http.get(f"/v1/campaigns/{house.campaign}")).json()
+    async with client(house.app, theirs) as http:
+        theirs_still = (await http.get(f"/v1/campaigns/{house.campaign}")).json()
+    assert (mine["id"], theirs_still["id"]) == (squat.json()["id"], house.campaign)
 
 
 @pytest.mark.parametrize("path", ["/v1/campaigns", "/v1/lanes", "/v1/messages"])
@@ -242,7 +255,7 @@ async def test_a_page_that_ends_at_anothers_lane_does_not_name_it(
             if page["next"] is None:
                 break
             query = {**query, "cursor": page["next"]}
-            told = base64.urlsafe_b64decode(page["next"] + "==").decode()
+            told = base64.urlsafe_b64decode(page["next"] + "==").decode("latin-1")
             assert house.campaign not in told
             assert house.notifications not in told
     assert seen == [mine]

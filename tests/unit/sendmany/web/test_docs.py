@@ -4,13 +4,16 @@ import re
 from pathlib import Path
 from typing import Any
 
+from chatapps.messages.json_text import MAX_MEMBERS
 from config.settings import Settings
 from config.web import Web
-from sendmany.patience import HEADER_BYTES
-from sendmany.serving import HEADER_SECONDS
+from dashboard.receiver import ROOM_BYTES
+from producer.web.orders import MOST_BYTES
+from producer.web.upload_form import MOST_FORM_BYTES
+from sendmany.http_protocol import HEADER_BYTES, MOST_WAITING, Bounds
 from sendmany.web.access import HONOURED_SECONDS, REMEMBERED_SECONDS
 from sendmany.web.app import OPEN, create_app
-from sendmany.web.limits import ANSWER_SECONDS, BODIES_AT_ONCE, SLOWEST_UPLOAD
+from sendmany.web.limits import BODIES_AT_ONCE, SLOWEST_UPLOAD, SMALL_BODY_BYTES
 from sendmany.web.shell import HEADERS
 
 PAGE = (Path(__file__).parents[4] / "docs/reference/http.md").read_text("utf-8")
@@ -81,18 +84,25 @@ def test_the_page_says_every_status_that_is_an_error() -> None:
 
 
 def test_the_page_says_the_limits_of_the_code() -> None:
-    web = Web()
+    web, bounds = Web(), Bounds()
     for said in (
         f"| {web.max_body_bytes >> 20} MiB | 413",
+        f"| {MOST_BYTES >> 10} KiB and {MAX_MEMBERS:,} members | 413",
+        f"| {MOST_FORM_BYTES >> 10} KiB | 400",
+        f"| {SMALL_BODY_BYTES >> 10} KiB | 413",
         f"| {web.max_upload_bytes >> 30} GiB, read while it arrives | 413",
         f"| {BODIES_AT_ONCE} of the largest size | 503",
         f"| {web.body_seconds:g} s; an upload gets more while it brings {SLOWEST_UPLOAD >> 10} KiB a",
         f"| {web.max_requests} a process | 503",
         f"| {web.max_streams} a process | 503",
-        f"| {web.max_connections:,} a process | closed",
-        f"| {HEADER_SECONDS:g} s | closed",
+        f"| {web.max_connections:,} a process | the one",
+        f"| {bounds.header_seconds:g} s | closed",
+        f"| {bounds.idle_seconds:g} s | closed",
         f"| {HEADER_BYTES >> 10} KiB | 431, and closed",
-        f"| {ANSWER_SECONDS:g} s | cut off",
+        f"| {MOST_WAITING}, and one read",
+        f"| {bounds.answer_seconds:g} s | cut off",
+        f"| {bounds.linger_seconds:g} s | cut off",
+        f"| {ROOM_BYTES >> 20} MiB | 503",
         f"stops working within {REMEMBERED_SECONDS:g} seconds",
         f"in the last {HONOURED_SECONDS:g} seconds is honoured",
     ):

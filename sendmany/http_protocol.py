@@ -1,0 +1,681 @@
+"""HTTP/1.1 for an ASGI application: one connection, parsed by llhttp (httptools).
+
+    idle ──► header ──► request ──► answer taken ──► idle …
+                           └─ answered before its body was here ──► lingering ──► closed
+
+Whatever a caller can hold has a bound (`Bounds`), and the server closes what is past its deadline:
+
+| phase     | ends at the latest                                                       |
+|-----------|--------------------------------------------------------------------------|
+| idle      | after `idle_seconds`, or when another connection needs the place         |
+| header    | after `header_seconds`; with more than `HEADER_BYTES` it is answered 431 |
+| request   | by the application, which has deadlines of its own                       |
+| answer    | when its reader takes nothing for `answer_seconds`                       |
+| lingering | after `linger_seconds`                                                   |
+
+While a whole request waits for its answer nothing more is parsed, nor read once there is something to
+be parsed. At most `MOST_WAITING` requests are parsed at a time: so many wait on a connection, and what
+one read has brought. Connections take turns (`Host.take_turn`): no crowd of them keeps a newcomer
+waiting.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from http import HTTPStatus
+from typing import Any, Final, NamedTuple, Protocol, cast
+from urllib.parse import unquote
+
+import httptools
+import structlog
+from starlette.types import ASGIApp, Message
+
+log = structlog.get_logger(__name__)
+
+HEADER_BYTES: Final = 64 * 1024
+"""Of a request, its first line included; and of what may follow a body in chunks."""
+BODY_AHEAD_BYTES: Final = 64 * 1024
+"""Of a body that the application has not asked for yet."""
+MOST_WAITING: Final = 16
+_PIECE: Final = 128
+"""Bytes that hold fewer requests than that: the shortest has 18."""
+_MARK: Final = b"HTTP/1"
+"""In the first line of each request that another may follow."""
+_OVERHEAD: Final = 1024  # bytes that a request costs beside its body, roughly
+_FOR_EVER: Final = float("inf")
+_CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+_STATUS_LINES: Final = {
+    status.value: b"HTTP/1.1 %d %b\r\n" % (status.value, status.phrase.encode())
+    for status in HTTPStatus
+}
+RawHeaders = list[tuple[bytes, bytes]]
+
+
+class Bounds(NamedTuple):
+    """What callers may hold, and for how long."""
+
+    connections: int = 1000
+    header_seconds: float = 15.0  # from a connection, or the first byte of a request on it
+    idle_seconds: float = 75.0
+    answer_seconds: float = 60.0
+    linger_seconds: float = 2.0
+
+
+class RawRoute(Protocol):
+    """Answers the requests of one path without ASGI, which costs more than it does."""
+
+    most_bytes: int
+    """Of a body."""
+    body_seconds: float
+    room: int
+    """Bytes of all bodies that it may still hold; counted down and up here."""
+
+    def check(self, method: bytes, headers: RawHeaders) -> int | None:
+        """The status that refuses a request before its body is read; None: it is read."""
+
+    def take(self, body: bytes, reply: Callable[[int, bytes], None]) -> None:
+        """Answer a request whose body is whole, with a status and JSON, at once or later."""
+
+    def refuse(self, status: int) -> bytes:
+        """The JSON for `check`, or for a body that is too large (413), has no room (503) or did not
+        come (408)."""
+
+    def answered(self, status: int, seconds: float) -> None:
+        """A request has its answer."""
+
+
+class Host(Protocol):
+    """What connections need of their server."""
+
+    app: ASGIApp
+    raw_routes: dict[bytes, RawRoute]
+    raw_head: bytes  # header lines of their answers
+    bounds: Bounds
+    loop: asyncio.AbstractEventLoop
+    buffer: memoryview  # that all connections read into
+    stopping: bool
+    date: bytes  # the header line
+
+    def enter(self, connection: "Connection") -> None:
+        """A connection is there; it, or a quiet one, is closed when there are too many."""
+
+    def leave(self, connection: "Connection") -> None:
+        """It is gone."""
+
+    def take_turn(self, call: Callable[[], None]) -> None:
+        """Call it when it is its turn: what many ask for is spread over rounds of the loop."""
+
+    def keep(self, task: "asyncio.Task[None]") -> None:
+        """Hold a request that is under way."""
+
+
+def _answer(status: int, headers: bytes, body: bytes, close: bool) -> bytes:
+    kind = b"content-type: application/json\r\n" if body else b""
+    end = b"connection: close\r\n\r\n" if close else b"\r\n"
+    length = b"content-length: %d\r\n" % len(body)
+    return b"".join((_STATUS_LINES[status], headers, kind, length, end, body))
+
+
+def _refusal(status: int, sentence: str) -> bytes:
+    return _answer(status, b"", b'{"error":"%b","problems":[]}' % sentence.encode(), close=True)
+
+
+_TOO_LARGE: Final = _refusal(
+    431, f"The headers are too large: at most {HEADER_BYTES} bytes are taken."
+)
+_UNREADABLE: Final = _refusal(400, "The request cannot be read as HTTP.")
+
+
+class Connection(asyncio.BufferedProtocol):
+    """One connection: reads requests, has them answered one after the other."""
+
+    def __init__(self, host: Host) -> None:
+        self.host = host
+        self.time = host.loop.time
+        self.deadline = _FOR_EVER
+        self.waits_since = self.time()  # for its caller; else of no meaning
+        self.transport: asyncio.Transport
+        self._parser = httptools.HttpRequestParser(self)
+        self._exchanges: deque[_Exchange] = deque()  # the first is being answered
+        self._held = b""  # read and not parsed
+        self._reading = True
+        self._refused = b""  # the last answer: what follows cannot be read
+        self._closing = False
+        self._drained: asyncio.Future[None] | None = None  # while the caller takes no answers
+        self._useless = 0  # bytes since the last that ended a header or belonged to a body
+        self._begun = self._is_new = False  # a header has begun and not ended; since the last read
+        self._url = b""
+        self._headers: RawHeaders = []
+
+    # What asyncio tells.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """It is there."""
+        self.transport = cast(asyncio.Transport, transport)
+        self.deadline = self.waits_since + self.host.bounds.header_seconds
+        self.host.enter(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """It is gone; whoever answers is told."""
+        self._closing = True
+        self.host.leave(self)
+        for exchange in self._exchanges:
+            exchange.lost()
+        self._exchanges.clear()
+        self._held = b""
+        self._writes_again()
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Where to read into; what is read is used up, or copied, before another is told to read."""
+        return self.host.buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """So much has been read."""
+        if not self._closing and not self._refused:
+            self._parse(bytes(self.host.buffer[:nbytes]))
+
+    def pause_writing(self) -> None:
+        """The caller takes no more for now."""
+        self._drained = self.host.loop.create_future()
+        self._wait(self.host.bounds.answer_seconds)
+
+    def resume_writing(self) -> None:
+        """The caller has taken it."""
+        self._writes_again()
+        if self._closing:
+            return
+        self.deadline = _FOR_EVER
+        if not self._exchanges or not self._exchanges[0].started:
+            self._go_on()
+
+    # What the parser finds.
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        self._begun = self._is_new = True
+        self._url, self._headers = b"", []
+
+    def on_url(self, url: bytes) -> None:
+        """A piece of its target."""
+        self._url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """One of its headers; what comes after a body in chunks is dropped."""
+        if self._begun:
+            self._headers.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        """It can be answered from here on."""
+        self._begun, self._useless = False, 0
+        raw = self.host.raw_routes.get(self._url.partition(b"?")[0])
+        method, keep_alive = self._parser.get_method(), self._parser.should_keep_alive()
+        self._exchanges.append(
+            _AsgiExchange(
+                self, method, keep_alive, self._url, self._headers, self._parser.get_http_version()
+            )
+            if raw is None
+            else _RawExchange(self, method, keep_alive, self._headers, raw)
+        )
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of its body."""
+        self._useless = 0
+        if self._exchanges:
+            self._exchanges[-1].body += body
+
+    def on_message_complete(self) -> None:
+        """It is whole."""
+        self._useless = 0
+        if self._exchanges:
+            self._exchanges[-1].complete = True
+
+    # What those who answer use.
+
+    def write(self, data: bytes) -> None:
+        """Send."""
+        if not self._closing:
+            self.transport.write(data)
+
+    @property
+    def drained(self) -> "asyncio.Future[None] | None":
+        """What to wait for before more is sent, if anything."""
+        return self._drained
+
+    def body_taken(self) -> None:
+        """There is room for more of the body."""
+        self._parse_held()
+
+    def answered(self, exchange: "_Exchange") -> None:
+        """The first request has its whole answer."""
+        if self._closing:
+            return
+        self._exchanges.popleft()
+        if not exchange.complete:
+            self._linger()
+        elif not exchange.keep_alive or self.host.stopping:
+            self._close()
+        elif self._drained is None:
+            self._go_on()
+
+    def abort(self) -> None:
+        """Cut it off; the caller must see that an answer is not whole."""
+        self._closing = True
+        self.transport.abort()
+
+    # What the server tells.
+
+    def expire(self) -> None:
+        """The deadline has passed."""
+        first = self._exchanges[0] if self._exchanges else None
+        if first is None or self._drained is not None:
+            self.abort()
+        else:
+            first.expire()
+
+    def stop(self) -> None:
+        """No more requests: what is under way is answered, then it is closed."""
+        if not self._exchanges:
+            self._close()
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether it waits for its caller, and nothing of it is being worked at."""
+        return not self._exchanges or not self._exchanges[0].started
+
+    # Our own steps.
+
+    def _parse(self, data: bytes) -> None:
+        size = len(data) if data.count(_MARK) < MOST_WAITING else _PIECE
+        if self._is_full():
+            size = 0
+        else:
+            self._feed(data[:size])
+        if self._closing or self._refused:
+            return
+        if size < len(data):
+            self._held = data[size:]
+            self._read(False)
+            self.host.take_turn(self._parse_held)
+        if self._begun and self._is_new:
+            self._is_new = False
+            if not self._exchanges:
+                self._wait(self.host.bounds.header_seconds)
+
+    def _parse_held(self) -> None:
+        if not self._held or self._closing or self._refused or self._is_full():
+            return
+        held, self._held = self._held, b""
+        self._parse(held)
+        self._read(not self._held)
+
+    def _is_full(self) -> bool:
+        """Whether nothing may be parsed: a request waits, or nobody takes its body."""
+        if not self._exchanges:
+            return False
+        first = self._exchanges[0]
+        return first.complete or len(first.body) > BODY_AHEAD_BYTES
+
+    def _feed(self, piece: bytes) -> None:
+        self._useless += len(piece)
+        try:
+            self._parser.feed_data(piece)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            self._unreadable(error)
+        else:
+            if self._useless > HEADER_BYTES:
+                self._refuse(_TOO_LARGE)
+        self._tell()
+
+    def _tell(self) -> None:
+        """Let the first request know what has come of it."""
+        if not self._exchanges:
+            return
+        first = self._exchanges[0]
+        if not first.started:
+            self._start(first)
+        elif first.body or first.complete:
+            first.body_came()
+
+    def _start(self, exchange: "_Exchange") -> None:
+        if self._drained is None:
+            self.deadline = _FOR_EVER
+        exchange.started = True
+        exchange.start()
+
+    def _unreadable(self, error: Exception) -> None:
+        """What comes next is no request. After one that ends the connection nothing counts."""
+        last = self._exchanges[-1] if self._exchanges else None
+        upgrade = isinstance(error, httptools.HttpParserUpgrade)
+        if last and last.complete and (upgrade or not last.keep_alive):
+            last.keep_alive = False
+            self._read(False)
+        else:
+            self._refuse(_UNREADABLE)
+
+    def _refuse(self, refusal: bytes) -> None:
+        """Answer so after the requests that are whole; one that is not is cut off."""
+        self._refused = refusal
+        self._read(False)
+        last = self._exchanges[-1] if self._exchanges else None
+        if last and not last.complete:
+            if last.begun:  # else it would cut into its answer
+                self.abort()
+                return
+            self._exchanges.pop()
+            last.lost()
+        if not self._exchanges:
+            self._close(refusal)
+
+    def _go_on(self) -> None:
+        """The next request, whatever of it is here."""
+        if self._exchanges:
+            self._start(self._exchanges[0])
+        elif self._refused:
+            self._close(self._refused)
+        elif self._held:
+            self._parse_held()
+        else:
+            self._rest()
+
+    def _rest(self) -> None:
+        """Nothing is to be done: the caller has the word."""
+        bounds = self.host.bounds
+        self._wait(bounds.header_seconds if self._begun else bounds.idle_seconds)
+
+    def _wait(self, seconds: float) -> None:
+        """For the caller, so long."""
+        self.waits_since = self.time()
+        self.deadline = self.waits_since + seconds
+
+    def _read(self, reading: bool) -> None:
+        if reading != self._reading and not self._closing:
+            self._reading = reading
+            (self.transport.resume_reading if reading else self.transport.pause_reading)()
+
+    def _linger(self) -> None:
+        """The answer is out and the body is not in: a caller that is cut off while it still sends may
+        never see the answer. It gets a moment to end by itself."""
+        self._closing, self._held = True, b""
+        self._wait(self.host.bounds.linger_seconds)
+        with suppress(OSError, RuntimeError):
+            self.transport.write_eof()
+            if not self._reading:
+                self.transport.resume_reading()
+
+    def _close(self, last_words: bytes = b"") -> None:
+        if last_words:
+            self.transport.write(last_words)
+        self._closing, self._held = True, b""
+        self._wait(self.host.bounds.answer_seconds)
+        self.transport.close()
+
+    def _writes_again(self) -> None:
+        if self._drained is not None and not self._drained.done():
+            self._drained.set_result(None)
+        self._drained = None
+
+
+class _Exchange:
+    """A request and its answer."""
+
+    started = False  # it was handed over
+    begun = False  # its answer has begun
+    complete = False  # its body is here
+
+    def __init__(self, connection: Connection, method: bytes, keep_alive: bool) -> None:
+        self.connection = connection
+        self.method = method
+        self.keep_alive = keep_alive
+        self.body = bytearray()
+
+    def start(self) -> None:
+        """Have it answered."""
+        raise NotImplementedError
+
+    def body_came(self) -> None:
+        """There is more of the body."""
+        raise NotImplementedError
+
+    def go_on(self, headers: RawHeaders) -> None:
+        """Tell a caller that waits for this word to send the body."""
+        if (b"expect", b"100-continue") in headers:
+            self.connection.write(_CONTINUE)
+
+    def lost(self) -> None:
+        """The caller has gone."""
+
+    def expire(self) -> None:
+        """Its deadline, if it has set one, has passed."""
+
+
+class _RawExchange(_Exchange):
+    """A request that is answered without ASGI."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        method: bytes,
+        keep_alive: bool,
+        headers: RawHeaders,
+        route: RawRoute,
+    ) -> None:
+        super().__init__(connection, method, keep_alive)
+        self._headers = headers
+        self._route = route
+        self._since = connection.time()
+        self._held = 0  # bytes that the route counts as taken
+        self._taken = False
+
+    def start(self) -> None:
+        """Refuse it, or wait for its body."""
+        refused = self._route.check(self.method, self._headers)
+        if refused is not None:
+            self._refuse(refused)
+            return
+        if not self.complete:
+            self.go_on(self._headers)
+            self.connection.deadline = self.connection.time() + self._route.body_seconds
+        self.body_came()
+
+    def body_came(self) -> None:
+        """Hand it over when it is whole."""
+        if self._taken:
+            return
+        size = len(self.body) + _OVERHEAD
+        self._route.room -= size - self._held
+        self._held = size
+        if len(self.body) > self._route.most_bytes:
+            self._refuse(413)
+        elif self._route.room < 0:
+            self._refuse(503)
+        elif self.complete:
+            self._taken, self.connection.deadline = True, _FOR_EVER
+            body, self.body = bytes(self.body), bytearray()
+            self._route.take(body, self._reply)
+
+    def lost(self) -> None:
+        """Give the room back, unless the route has the body."""
+        if not self._taken:
+            self._leave()
+
+    def expire(self) -> None:
+        """Its body did not come."""
+        self._refuse(408)
+
+    def _refuse(self, status: int) -> None:
+        self._reply(status, self._route.refuse(status))
+
+    def _reply(self, status: int, body: bytes) -> None:
+        connection = self.connection
+        self._leave()
+        self._route.answered(status, connection.time() - self._since)
+        close = not self.complete or not self.keep_alive
+        connection.write(_answer(status, connection.host.raw_head, body, close))
+        connection.answered(self)
+
+    def _leave(self) -> None:
+        self._taken = True
+        self._route.room += self._held
+        self._held = 0
+
+
+class _AsgiExchange(_Exchange):
+    """A request that the application answers."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        method: bytes,
+        keep_alive: bool,
+        url: bytes,
+        headers: RawHeaders,
+        version: str,
+    ) -> None:
+        super().__init__(connection, method, keep_alive)
+        self._url = url
+        self._headers = headers
+        self._version = version
+        self._gone = False
+        self._ended = False
+        self._read = False  # the whole body was handed over
+        self._silent = False  # the answer has no body, whatever it says of its length
+        self._chunked = False
+        self._left: int | None = None  # bytes of the answer that were announced and not sent
+        self._start_message: Message | None = None
+        self._waiting: asyncio.Future[None] | None = None
+        self._continued = False
+
+    def start(self) -> None:
+        """Begin to work at it."""
+        self.connection.host.take_turn(self._begin)
+
+    def body_came(self) -> None:
+        """Wake who waits for it."""
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
+
+    def lost(self) -> None:
+        """Tell the application."""
+        self._gone = True
+        self.body_came()
+
+    def _begin(self) -> None:
+        host = self.connection.host
+        if not self._gone:
+            host.keep(host.loop.create_task(self._run(host.app)))
+
+    async def _run(self, app: ASGIApp) -> None:
+        try:
+            await app(self._scope(), self._receive, self._send)
+        except Exception as error:
+            log.error("the application failed", error=type(error).__name__)
+        finally:
+            if not self._ended and not self._gone:
+                self.connection.abort()
+
+    def _scope(self) -> dict[str, Any]:
+        raw_path, _, query = self._url.partition(b"?")
+        if not raw_path.startswith(b"/") and b"://" in raw_path:  # absolute, as proxies write it
+            raw_path = b"/" + raw_path.partition(b"://")[2].partition(b"/")[2]
+        path = raw_path.decode("ascii")
+        return {
+            "type": "http",
+            "asgi": {"version": "3.0", "spec_version": "2.3"},
+            "http_version": self._version,
+            "method": self.method.decode("ascii"),
+            "scheme": "http",
+            "path": unquote(path) if "%" in path else path,
+            "raw_path": raw_path,
+            "query_string": query.partition(b"#")[0],
+            "root_path": "",
+            "headers": self._headers,
+            "client": _address(self.connection.transport.get_extra_info("peername")),
+            "server": _address(self.connection.transport.get_extra_info("sockname")),
+        }
+
+    async def _receive(self) -> Message:
+        if not (self.complete or self.begun or self._continued):
+            self._continued = True
+            if self._version == "1.1":
+                self.go_on(self._headers)
+        while not (self._gone or self._ended or self.body or (self.complete and not self._read)):
+            self._waiting = self.connection.host.loop.create_future()
+            await self._waiting
+        if self._gone or self._ended:
+            return {"type": "http.disconnect"}
+        body = bytes(self.body)
+        self.body.clear()
+        self._read = self.complete
+        self.connection.body_taken()
+        return {"type": "http.request", "body": body, "more_body": not self._read}
+
+    async def _send(self, message: Message) -> None:
+        if not self._gone and self.connection.drained is not None:
+            await asyncio.shield(self.connection.drained)
+        if self._gone or self._ended:
+            return
+        if message["type"] == "http.response.start":
+            self._start_message = message
+            return
+        body, more = message.get("body", b""), message.get("more_body", False)
+        head = b""
+        if self._start_message is not None:
+            head = self._head(self._start_message, len(body), more)
+            self._start_message, self.begun = None, True
+        self.connection.write(head + self._payload(body, more))
+        if not more:
+            self._end()
+
+    def _end(self) -> None:
+        self._ended = True
+        self.body_came()
+        if self._left:
+            self.connection.abort()
+        else:
+            self.connection.answered(self)
+
+    def _head(self, message: Message, size: int, more: bool) -> bytes:
+        """The first lines of the answer; settles how its end is told."""
+        status, lines = message["status"], list[bytes]()
+        close = not self.keep_alive or self.connection.host.stopping
+        self._left = None
+        for name, value in message.get("headers", ()):
+            name = name.lower()
+            if name == b"content-length":
+                self._left = int(value)
+            elif name == b"connection":
+                close = close or b"close" in value.lower()
+                continue
+            lines.append(b"%b: %b\r\n" % (name, value))
+        self._silent = self.method == b"HEAD" or status in (204, 304)
+        if self._left is None and not more and status not in (204, 304):
+            self._left = size
+            lines.append(b"content-length: %d\r\n" % size)
+        elif self._left is None and not self._silent:
+            self._chunked = self._version == "1.1"
+            close = close or not self._chunked
+            lines += [b"transfer-encoding: chunked\r\n"] if self._chunked else []
+        if self._silent:
+            self._left = None
+        if close or not self.complete:
+            lines.append(b"connection: close\r\n")
+            self.keep_alive = False
+        head = b"".join((_STATUS_LINES[status], self.connection.host.date, *lines, b"\r\n"))
+        if head.count(b"\n") != len(lines) + 3:
+            raise ValueError("A header holds a line end.")
+        return head
+
+    def _payload(self, body: bytes, more: bool) -> bytes:
+        if self._silent:
+            return b""
+        if self._left is not None:
+            self._left -= len(body)
+        if not self._chunked:
+            return body
+        piece = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
+        return piece if more else piece + b"0\r\n\r\n"
+
+
+def _address(name: Any) -> tuple[str, int] | None:
+    return (str(name[0]), int(name[1])) if isinstance(name, tuple) else None
