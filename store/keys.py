@@ -25,6 +25,7 @@
     sm:active                    set     producer; sweep                 the lane's end
     sm:missing                   hash    note_missing: lane → sent       clear_missing, 7 days
     sm:ended                     zset    sweep: lane → end time          retention
+    sm:stops                     hash    stop_sending: what, of whom       go_on
     sm:ready                     zset    producer, worker: lane → urgency; a hint, rebuilt by the sweep
     sm:limit:{sub-account}       hash    acquire_permits, block_sender   1 hour idle
     sm:permit:{sub-account}:<op> string  acquire_permits                 10 seconds
@@ -66,6 +67,7 @@ LANES = "sm:lanes"
 ACTIVE = "sm:active"
 ENDED = "sm:ended"
 MISSING = "sm:missing"
+STOPS = "sm:stops"
 READY = "sm:ready"
 DRAINS = "sm:{drains}"
 CALLING = "sm:{drains}:calling"

@@ -10,6 +10,7 @@ from store.dead import count_entries
 from store.drains import running_loops
 from store.keys import lane_keys, limiter
 from store.lanes import Lane
+from store.stops import Stop, read_stops, stop_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class Waiting:
     kept: bool = False  # jobs lie on the dead list, for an operator's word
     breakers: tuple[Breaker, ...] = ()  # of its sub-account, that are open
     scopes: tuple[str, ...] = ()  # of those, that hold up all of the lane beside the sub-account's
+    stop: Stop | None = None  # an operator has stopped all sending, or that of such lanes
 
     @property
     def held_by(self) -> Breaker | None:
@@ -46,6 +48,7 @@ def waiting(store: Store, lane: Lane) -> Waiting:
         kept=store.run(count_entries(lane.id)) > 0,
         breakers=tuple(held),
         scopes=scopes_of(lane),
+        stop=stop_of(store.run(read_stops()), lane),
     )
 
 

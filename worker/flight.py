@@ -21,6 +21,7 @@ from worker.journals import Journals
 from worker.meters import Meters
 from worker.sent_batches import SentBatches
 from worker.stop_points import PassBy, go_on
+from worker.stops import Stops
 
 SHELF_LIFE = 0.1
 """Seconds after their turn for which permits are good. Batches that are late run into those that are
@@ -75,6 +76,7 @@ class Tools:
     journals: Journals = field(default_factory=Journals)
     meters: Meters = field(default_factory=Meters)
     sent_batches: SentBatches = field(default_factory=SentBatches)
+    stops: Stops = field(default_factory=Stops)
     applying: asyncio.Lock = field(default_factory=asyncio.Lock)  # the inbox, one at a time
     pass_by: PassBy = go_on  # called at the named points of a delivery, for tests
 

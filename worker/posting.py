@@ -141,6 +141,9 @@ class Posting:
         has been heard of earlier attempts meanwhile."""
         flight = part.flight
         try:
+            await self._tools.stops.refresh(self._tools.store, self._tools.clock())
+            if self._tools.stops.holds(flight.lane.lane):
+                return Withheld("an operator has stopped it")
             known = self._tools.journals.known(flight.id)
             mark = await self._tools.store.run(
                 mark_posting(

@@ -12,7 +12,7 @@ from dashboard.words import several
 from producer.campaigns import Launch, Launched, Loading, Prepared, check, run
 from producer.policies import campaign_policies
 from producer.window_warning import warn_of_windows
-from sendmany.cli.campaign_look import watch_lane
+from sendmany.cli.campaign_look import tell_stops, watch_lane
 from sendmany.cli.fit_report import report
 from sendmany.cli.options import Json, Region, SubAccount
 from sendmany.connection import connect
@@ -130,6 +130,7 @@ def launch(
         print_json(_launched_as_json(launched))
     else:
         _tell_launched(launched, hint=not watch)
+        tell_stops(store, launched.lane)
     if watch:
         watch_lane(store, launched.lane.id, as_json=as_json)
 

@@ -48,6 +48,7 @@ from tests.conformance.settle_batch import (
     TestSettleBatch,
 )
 from tests.conformance.siblings import TestHoldSiblings
+from tests.conformance.stops import TestStops
 from tests.conformance.tokens import TestTokens
 
 __all__ = [
@@ -98,6 +99,7 @@ __all__ = [
     "TestSentBatches",
     "TestSettleBatch",
     "TestSettleDead",
+    "TestStops",
     "TestSuppressions",
     "TestTemplates",
     "TestTokens",
