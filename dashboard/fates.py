@@ -11,6 +11,7 @@ from dashboard.words import (
     explain_breaker,
     explain_code,
     explain_state,
+    explain_stop,
     explain_trail,
     explain_unreached,
     iso,
@@ -137,6 +138,8 @@ def _lane_words(lane: Lane) -> str:
 
 def waits_until(fate: Fate) -> int | None:
     """When something will happen to it at the earliest, ms since 1970; None if nobody can say."""
+    if fate.state is State.QUEUED and fate.wait.stop:
+        return None
     if fate.state is State.QUEUED:
         breaker = fate.wait.held_by
         return (breaker.probe_at or None) if breaker else fate.wait.blocked_until
@@ -150,6 +153,8 @@ def _when(fate: Fate) -> str:
     wait, lane, outcome = fate.wait, fate.report.lane, fate.report.outcome
     if fate.state is State.QUEUED and lane.status != "sending":
         return f" (the lane is {lane.status}{f': {lane.reason}' if lane.reason else ''})"
+    if fate.state is State.QUEUED and wait.stop:
+        return f" ({explain_stop(wait.stop).rstrip('.')})"
     if fate.state is State.QUEUED and wait.held_by:
         return f" ({explain_breaker(wait.held_by).rstrip('.')})"
     if fate.state is State.QUEUED and wait.blocked_until:

@@ -25,6 +25,7 @@ from store.inbox import InboxFigures
 from store.lanes import LaneStatus
 from store.metrics import COUNTED, MICRO, Counted, sums_of
 from store.states import OPEN_STATES
+from store.stops import Stopped
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,11 @@ BREAKERS = Standing(
     "Breakers that are open: what is stopped because its cause concerns more than a message.",
     ("sub_account", "scope"),
 )
+STOPS = Standing(
+    "sendmany_stopped",
+    "1 for what an operator has stopped with `sendmany stop`; `sub_account` is empty for all.",
+    ("what", "sub_account"),
+)
 INBOX = Standing("sendmany_inbox_webhooks", "Webhooks that were stored and not applied yet.")
 INBOX_OLDEST = Standing(
     "sendmany_inbox_oldest_seconds", "How long ago the oldest of them was stored; 0 = none waits."
@@ -80,8 +86,8 @@ OPT_WORDS = Standing(
     is_sum=True,
 )
 STANDING = (
-    REDIS_UP, MESSAGES, OLDEST, LANES, LOOPS, BLOCKED, BREAKERS, INBOX, INBOX_OLDEST, WEBHOOKS,
-    OPT_WORDS,
+    REDIS_UP, MESSAGES, OLDEST, LANES, LOOPS, BLOCKED, BREAKERS, STOPS, INBOX, INBOX_OLDEST,
+    WEBHOOKS, OPT_WORDS,
 )  # fmt: skip
 
 HTTP_REQUESTS = Counted(
@@ -144,6 +150,8 @@ def standing_families(gauges: Gauges, ages: Ages, sub_accounts: Sequence[str]) -
     pauses = gauges.blocked_until_ms.items()
     yield _family(BLOCKED, [((name,), max(0, until - now) / 1000) for name, until in pauses])
     yield _family(BREAKERS, _breakers(gauges.breakers, sub_accounts))
+    stopped = {(str(stop.what), stop.sub_account): 1.0 for stop in gauges.stops}
+    yield _family(STOPS, (dict.fromkeys([(what, "") for what in Stopped], 0.0) | stopped).items())
     yield from _inbox(gauges.inbox)
 
 

@@ -10,6 +10,7 @@ from store.lanes import Lane, LaneStatus
 from store.outcomes import Doubt, LocalReason, Origin
 from store.reports import LaneReport
 from store.states import BY_STATE, State
+from store.stops import Stop, Stopped
 from store.unreached import Unreached
 from store.waiting import Waiting
 
@@ -178,6 +179,8 @@ def _queued(report: LaneReport, wait: Waiting) -> str:
     start = f"{several(n, 'message')} {'waits' if n == 1 else 'wait'}"
     if status is not LaneStatus.SENDING:
         return f"{start} in the queue."
+    if wait.stop:
+        return f"{start}: {explain_stop(wait.stop)}"
     if wait.held_by:
         return f"{start}: {explain_breaker(wait.held_by)}"
     if wait.blocked_until:
@@ -203,6 +206,20 @@ def _held_templates(report: LaneReport, wait: Waiting) -> list[str]:
         return []
     found = [explain_breaker(one) for one in wait.breakers if one.is_of_template]
     return [sentence[0].upper() + sentence[1:] for sentence in found]
+
+
+def explain_stop(stop: Stop) -> str:
+    """What an operator has stopped, why, and how that ends. May stand alone."""
+    how = f"sendmany go --{stop.what}"
+    how += f" --sub-account {stop.sub_account}" if stop.sub_account else ""
+    what, since = stopped_words(stop.what, stop.sub_account), clock(stop.since)
+    return f"{what} is stopped since {since}: {stop.reason}. `{how}` ends that."
+
+
+def stopped_words(what: Stopped, sub_account: str) -> str:
+    """What a stop holds back."""
+    words = "everything" if what is Stopped.ALL else "marketing"
+    return f"{words} of {sub_account}" if sub_account else words
 
 
 def explain_breaker(breaker: Breaker) -> str:

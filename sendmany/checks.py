@@ -8,7 +8,14 @@ from typing import Any, ParamSpec
 from config.celery_app import create_app, send_drain
 from config.sections import SettingsError, SubAccount
 from config.settings import Settings, config_file, load_settings
-from dashboard.words import called, explain_breaker, explain_unreached, several
+from dashboard.words import (
+    called,
+    explain_breaker,
+    explain_stop,
+    explain_unreached,
+    several,
+    stopped_words,
+)
 from sendmany.connection import connect, place, why_it_refuses
 from sendmany.findings import Check, Verdict, note, ok, problem
 from sendmany.probe import probe
@@ -20,6 +27,7 @@ from store.errors import StoreError, StoreRefused, StoreUnavailable
 from store.holdings import Holdings, holdings
 from store.inbox import InboxFigures, read_inbox_figures
 from store.lanes import Lane, LaneStatus, Priority, list_lanes, missing_lanes
+from store.stops import read_stops
 from store.unreached import Unreached, read_unreached
 from store.waiting import now_ms
 
@@ -96,6 +104,7 @@ def _redis(settings: Settings) -> Iterator[Check]:
         yield from _guarded("memory", _memory, store, settings)
         yield from _guarded("inbox", _inbox, store)
         yield from _guarded("lanes", _lanes, store)
+        yield from _guarded("stops", _stops, store)
         for sub_account in settings.sub_accounts:
             yield from _guarded(f"breakers of {sub_account}", _breakers, store, sub_account)
             yield from _guarded(f"provider for {sub_account}", _unreached, store, sub_account)
@@ -122,6 +131,12 @@ def _inbox(store: Store) -> Iterator[Check]:
 def _lanes(store: Store) -> Iterator[Check]:
     missing = store.run(missing_lanes())
     yield from look_at_lanes(list_lanes(store, newest=1000), missing)
+
+
+def _stops(store: Store) -> Iterator[Check]:
+    for stop in store.run(read_stops()):
+        label = stopped_words(stop.what, stop.sub_account)
+        yield problem(label, explain_stop(stop), "end it when the cause has passed")
 
 
 def _breakers(store: Store, sub_account: str) -> Iterator[Check]:

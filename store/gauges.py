@@ -16,6 +16,7 @@ from store.inbox import InboxFigures, read_inbox_figures
 from store.keys import lane_keys, limiter
 from store.lanes import LaneStatus, Priority
 from store.states import OPEN_STATES, State
+from store.stops import Stop, read_stops
 from store.waiting import now_ms
 
 AT_ONCE = 250
@@ -48,6 +49,7 @@ class Gauges:
     loops: dict[str, int]  # kind of drain loop → how many run; `` serves all priorities
     blocked_until_ms: dict[str, int]  # sub-account → end of the pause the provider asked for
     breakers: Sequence[Breaker]
+    stops: Sequence[Stop]
     inbox: InboxFigures
 
 
@@ -68,6 +70,7 @@ async def read_gauges(store: AsyncStore, sub_accounts: Iterable[str]) -> Gauges:
         loops=dict(zip(kinds, loops, strict=True)),
         blocked_until_ms=dict(zip(names, blocked, strict=True)),
         breakers=list(chain.from_iterable(breakers)),
+        stops=await store.run(read_stops()),
         inbox=await store.run(read_inbox_figures()),
     )
 

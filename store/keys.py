@@ -91,6 +91,7 @@ TABLE = (
     Row("sm:active", "set", "producer, sweep: lanes that have not ended", "the lane's end"),
     Row("sm:missing", "hash", "note_missing: lane → sent", "clear_missing, 7 days"),
     Row("sm:ended", "zset", "sweep: lane → end time", "retention"),
+    Row("sm:stops", "hash", "stop_sending: what, of whom", "go_on"),
     Row("sm:ready", "zset", "producer, worker: lane → urgency; a hint", "the sweep rebuilds it"),
     Row("sm:limit:{<sub-account>}", "hash", "acquire_permits, block_sender", "1 hour idle"),
     Row("sm:permit:{<sub-account>}:<op>", "string", "acquire_permits", "10 seconds"),
@@ -140,6 +141,7 @@ LANES = "sm:lanes"
 ACTIVE = "sm:active"
 ENDED = "sm:ended"
 MISSING = "sm:missing"
+STOPS = "sm:stops"
 READY = "sm:ready"
 DRAINS = "sm:{drains}"
 CALLING = "sm:{drains}:calling"

@@ -10,6 +10,7 @@ from store.dead import count_entries
 from store.drains import running_loops
 from store.keys import lane_keys, limiter
 from store.lanes import Lane
+from store.stops import Stop, read_stops, stop_of
 from store.unreached import Unreached, read_unreached
 
 
@@ -26,6 +27,7 @@ class Waiting:
     unreached: tuple[Unreached, ...] = ()  # hosts from which requests are not sent
     breakers: tuple[Breaker, ...] = ()  # of its sub-account, that are open
     scopes: tuple[str, ...] = ()  # of those, that hold up all of the lane beside the sub-account's
+    stop: Stop | None = None  # an operator has stopped all sending, or that of such lanes
 
     @property
     def held_by(self) -> Breaker | None:
@@ -49,6 +51,7 @@ def waiting(store: Store, lane: Lane) -> Waiting:
         unreached=store.run(read_unreached(lane.sub_account, now // 1000)),
         breakers=tuple(held),
         scopes=scopes_of(lane),
+        stop=stop_of(store.run(read_stops()), lane),
     )
 
 

@@ -66,6 +66,8 @@ class Claims:
             lane = self._shelf.known(lane_id)
             if lane is None or not has_room(lane) or not self._is_free(lane):
                 return False
+            if self._tools.stops.holds(lane.lane):
+                return False
             return not self._gives_way(lane)
 
         chosen = None
@@ -84,6 +86,7 @@ class Claims:
         """Read which lanes have something to claim. There may be a thousand, so not for each batch."""
         served = {Priority(name).urgency for name in self._tools.settings.worker.priorities}
         looked_at = self._tools.clock()
+        await self._tools.stops.refresh(self._tools.store, looked_at)
         found = await self._tools.store.run(ready_lanes())
         self._ready, self._looked_at = [pair for pair in found if pair[1] in served], looked_at
         for lane_id, _ in self._ready:

@@ -19,6 +19,7 @@ from worker.journals import Journals
 from worker.meters import Meters
 from worker.sent_batches import SentBatches
 from worker.stop_points import PassBy, go_on
+from worker.stops import Stops
 from worker.templates import Templates
 
 SHELF_LIFE = 0.1
@@ -76,6 +77,7 @@ class Tools:
     templates: Templates = field(default_factory=Templates)
     answers: Answers = field(default_factory=Answers)
     sent_batches: SentBatches = field(default_factory=SentBatches)
+    stops: Stops = field(default_factory=Stops)
     applying: asyncio.Lock = field(default_factory=asyncio.Lock)  # the inbox, one at a time
     pass_by: PassBy = go_on  # called at the named points of a delivery, for tests
 

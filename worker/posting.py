@@ -88,6 +88,10 @@ class Posting:
         its way, and nothing has been heard of earlier attempts meanwhile."""
         known = self._tools.journals.known(outcome.flight.id)
         try:
+            await self._tools.stops.refresh(self._tools.store, self._tools.clock())
+            if self._tools.stops.holds(outcome.flight.lane.lane):
+                self._waits_no_more(request, outcome)
+                return Withheld("an operator has stopped it")
             obstacle, mark = await self._mark_unless_held_up(request, outcome, permits)
             unmade = await self._why_not(request, outcome, obstacle, mark, known)
         except StoreError as error:

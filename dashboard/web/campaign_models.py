@@ -12,6 +12,7 @@ from store.lanes import LaneStatus, Priority
 from store.purposes import Purpose
 from store.reports import LaneReport
 from store.states import State
+from store.stops import Stop, Stopped
 from store.waiting import Waiting
 
 
@@ -82,6 +83,15 @@ class BreakerOut(BaseModel):
     failures: int
 
 
+class StopOut(BaseModel):
+    """What an operator has stopped."""
+
+    what: Stopped
+    sub_account: str | None  # none: of every one
+    reason: str
+    since: str | None
+
+
 class WaitsOut(BaseModel):
     """What messages of a lane may have to wait for."""
 
@@ -89,6 +99,7 @@ class WaitsOut(BaseModel):
     blocked_until: str | None  # the provider asked for a pause
     next_retry: str | None
     next_decision: str | None  # about messages that were posted without a trustworthy answer
+    stopped: StopOut | None  # an operator has stopped sending
 
 
 class ReadingOut(BaseModel):
@@ -151,8 +162,19 @@ def campaign_out(report: LaneReport, wait: Waiting, breakers: Sequence[Breaker])
             blocked_until=moment_out(wait.blocked_until),
             next_retry=moment_out(wait.next_retry),
             next_decision=moment_out(wait.next_decision),
+            stopped=stop_out(wait.stop) if wait.stop else None,
         ),
         why=explain_lane(report, wait),
+    )
+
+
+def stop_out(stop: Stop) -> StopOut:
+    """A stop as it is answered."""
+    return StopOut(
+        what=stop.what,
+        sub_account=stop.sub_account or None,
+        reason=stop.reason,
+        since=moment_out(stop.since),
     )
 
 

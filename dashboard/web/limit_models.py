@@ -3,11 +3,18 @@
 from pydantic import BaseModel
 
 from config.sections import SubAccount
-from dashboard.web.campaign_models import BreakerOut, breaker_out, moment_out
+from dashboard.web.campaign_models import (
+    BreakerOut,
+    StopOut,
+    breaker_out,
+    moment_out,
+    stop_out,
+)
 from store.breakers import read_breakers
 from store.calls import Store
 from store.limiters import read_limiter
 from store.limits import Limits
+from store.stops import read_stops
 from store.waiting import now_ms
 
 
@@ -23,6 +30,7 @@ class LimitsOut(BaseModel):
     free: int | None  # messages that may go out at once; none: no limit, or nobody has sent lately
     blocked_until: str | None  # the provider asked for a pause
     breakers: list[BreakerOut]
+    stops: list[StopOut]  # an operator's, of this sub-account and of all
 
 
 class LimitsPage(BaseModel):
@@ -57,4 +65,7 @@ def limits_out(store: Store, name: str, account: SubAccount) -> LimitsOut:
         free=limiter.free(limits, now * 1000),
         blocked_until=moment_out(blocked) if blocked > now else None,
         breakers=[breaker_out(breaker) for breaker in store.run(read_breakers(name))],
+        stops=[
+            stop_out(stop) for stop in store.run(read_stops()) if stop.sub_account in ("", name)
+        ],
     )

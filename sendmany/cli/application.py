@@ -23,6 +23,7 @@ from sendmany.cli import (
     person,
     receiver,
     sandbox,
+    stop,
     suppress,
     templates,
     token,
@@ -97,6 +98,8 @@ app.command("worker", rich_help_panel=_RUN, context_settings=worker.PASS_ON)(wor
 app.command("web", rich_help_panel=_RUN)(web.web)
 app.add_typer(token.app, name="token", rich_help_panel=_RUN)
 app.command("receiver", rich_help_panel=_RUN)(receiver.receiver)
+app.command("stop", rich_help_panel=_RUN)(stop.stop)
+app.command("go", rich_help_panel=_RUN)(stop.go)
 app.add_typer(breaker.app, name="breaker", rich_help_panel=_RUN)
 app.command("doctor", rich_help_panel=_RUN)(doctor.doctor)
 

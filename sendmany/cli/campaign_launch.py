@@ -13,7 +13,7 @@ from producer.campaigns import Launch, Launched, Loading, Prepared, check, run
 from producer.layout import Layout
 from producer.policies import campaign_policies
 from producer.window_warning import warn_of_windows
-from sendmany.cli.campaign_look import watch_lane
+from sendmany.cli.campaign_look import tell_stops, watch_lane
 from sendmany.cli.fit_report import report
 from sendmany.cli.options import CountryColumn, Json, Region, SubAccount
 from sendmany.connection import connect
@@ -160,6 +160,7 @@ def launch(
         print_json(_launched_as_json(launched, prepared.file.layout))
     else:
         _tell_launched(launched, prepared.file.layout, hint=not watch)
+        tell_stops(store, launched.lane)
     if watch:
         watch_lane(store, launched.lane.id, as_json=as_json)
 

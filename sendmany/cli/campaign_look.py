@@ -8,7 +8,7 @@ import typer
 
 from config.settings import load_settings
 from dashboard.figures import ended_share, pace_figures, purpose_in, share
-from dashboard.words import count, explain_lane, explain_named_code, moment, percent
+from dashboard.words import count, explain_lane, explain_named_code, explain_stop, moment, percent
 from sendmany.cli.options import Json, Name, Whose, lane_called
 from sendmany.connection import connect
 from sendmany.meter import Meter, loading_note, show_sending
@@ -16,9 +16,10 @@ from sendmany.output import as_json as report_as_json
 from sendmany.output import pairs_table, print_json, say, show, show_table, table_of
 from sendmany.watching import follow
 from store.calls import Store
-from store.lanes import list_lanes
+from store.lanes import Lane, list_lanes
 from store.reports import LaneReport, report
 from store.states import FUNNEL, Stage
+from store.stops import read_stops, stop_of
 from store.waiting import Waiting, waiting
 
 
@@ -40,6 +41,7 @@ def list_campaigns(
     elif reports:
         columns = ("campaign", "status", "recipients", "done", "sent", "failed", "opened")
         show_table(table_of(columns, map(_list_row, reports), numbers=columns[2:6]))
+        tell_stops(store)
     else:
         show("There are no campaigns yet: `sendmany campaign launch --help` says how to start one.")
 
@@ -85,6 +87,16 @@ def watch_lane(store: Store, lane_id: str, *, as_json: bool) -> None:
 
 def _figures(now: LaneReport, wait: Waiting) -> dict[str, Any]:
     return {**report_as_json(now), **pace_figures(now, wait)}
+
+
+def tell_stops(store: Store, lane: Lane | None = None) -> None:
+    """Say what an operator has stopped; of a lane, what holds it back."""
+    stops = store.run(read_stops())
+    if lane is not None:
+        held = stop_of(stops, lane)
+        stops = [held] if held else []
+    for stop in stops:
+        say(f"Note: {explain_stop(stop)}")
 
 
 def _list_row(one: LaneReport) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 import os
 import pty
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from store.drains import wake_drain
 from store.keys import drains
 from store.lanes import LaneStatus, Priority, list_lanes
 from store.states import State
+from store.stops import Stopped, go_on, stop_sending
 from tests.acceptance.command import sendmany
 from tests.acceptance.house import (
     SHORT_LEASE,
@@ -192,6 +194,22 @@ def test_a_pause_takes_effect_within_a_second_on_all_workers(two_workers: House)
     assert found.counts[State.QUEUED] == found.open > 0
     house.move(lane, "resume")
     until(lambda: house.report(lane).sent > found.sent)
+    house.move(lane, "cancel")
+    until(lambda: house.has_ended(lane))
+
+
+@pytest.mark.timing
+def test_a_stop_takes_effect_within_a_second_on_all_workers(two_workers: House) -> None:
+    house = two_workers
+    lane = house.launch(40_000, "To be stopped")
+    in_the_middle(house, lane)
+    house.store.run(stop_sending(Stopped.ALL, "", "wrong price"))
+    assert house.last_request_within(time.monotonic(), 2) <= 1
+    found = house.check(lane)
+    assert found.lane.status is LaneStatus.SENDING
+    assert found.counts[State.QUEUED] == found.open > 0
+    house.store.run(go_on(Stopped.ALL, ""))
+    assert until(lambda: house.report(lane).sent > found.sent) < 3
     house.move(lane, "cancel")
     until(lambda: house.has_ended(lane))
 

@@ -20,6 +20,7 @@ from sendmany.findings import Check, Verdict
 from store.calls import Store, ask_server
 from store.drains import enter_drain, leave_drain
 from store.lanes import note_missing
+from store.stops import Stopped, stop_sending
 
 Examine = Callable[..., dict[str, Check]]
 
@@ -133,6 +134,12 @@ def test_a_lane_that_is_lost_is_told_with_what_had_gone_out(store: Store, examin
     store.run(note_missing("spring-a1b2c3", 900))
     store.run(note_missing("spring-a1b2c3", 300))  # another worker knows less
     assert "900 messages of it had gone out" in examine()["lane spring-a1b2c3"].finding
+
+
+def test_what_an_operator_has_stopped_is_told(store: Store, examine: Examine) -> None:
+    store.run(stop_sending(Stopped.ALL, "", "wrong price"))
+    assert examine()["everything"].verdict is Verdict.PROBLEM
+    assert "wrong price. `sendmany go --all` ends that." in examine()["everything"].finding
 
 
 @contextmanager

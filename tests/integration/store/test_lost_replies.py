@@ -75,6 +75,7 @@ from store.schema import raise_schema
 from store.scripts import load_scripts
 from store.siblings import hold_siblings
 from store.states import State
+from store.stops import Stopped, stop_sending
 from store.suppressions import Why, note_people, release, suppress
 from store.tokens import (
     Scope,
@@ -167,6 +168,11 @@ def _(store: Store) -> AnyCall:
 def _(store: Store) -> AnyCall:
     store.run(note_missing("spring-a1b2c3", 3))
     return note_missing("spring-a1b2c3", 7)
+
+
+@case("stop_sending", "an operator stops sending")
+def _(_: Store) -> AnyCall:
+    return stop_sending(Stopped.ALL, "", "wrong price")
 
 
 @case("finish_loading", "a file has been read")

@@ -17,6 +17,7 @@ from store.keys import CALLING, SWEEP, drains, lane_keys
 from store.lanes import LaneStatus, Priority, move_lane
 from store.limits import block_sender
 from store.states import State
+from store.stops import Stopped, go_on, stop_sending
 from store.waiting import now_ms
 from tests.integration.worker.rig import Post, Rig, account, refuses, taken, until
 from tests.integration.worker.test_inbox import post, receipt
@@ -195,6 +196,47 @@ async def test_a_pause_leaves_the_rest_queued_until_the_lane_is_resumed(rig: Rig
         rig.store.run(move_lane(lane, "resume"))
         await until(lambda: ended(rig, lane))
     assert rig.counts(lane) == {State.ACCEPTED: 8000}
+
+
+async def test_a_stop_holds_back_what_was_claimed_and_all_that_waits(rig: Rig) -> None:
+    rig.configure(worker={"sweep_seconds": 0.02})
+    gate, lanes = Gate(), [rig.campaign(8000), rig.campaign(8000, "Other", sub_account="bank")]
+    rig.provider.steps = [gate]
+    async with rig.draining():
+        await until(lambda: gate.waiting == 1)
+        rig.store.run(stop_sending(Stopped.ALL, "", "wrong price"))
+        gate.open.set()
+        await until(lambda: not any(rig.counts(lane).get(State.IN_FLIGHT) for lane in lanes))
+        posts = len(rig.provider.posts)
+        rig.ahead += 1  # long enough for any process to have heard of it
+        urgent = rig.notifications("n-a1b2c3-u681231", ["code"])
+        rig.store.run(wake_drain())
+        await until(lambda: rig.watched.ran.count("HGETALL") > 5)
+        assert len(rig.provider.posts) == posts
+        assert rig.counts(urgent) == {State.QUEUED: 1}
+        rig.store.run(go_on(Stopped.ALL, ""))
+        rig.ahead += 1
+        await until(lambda: ended(rig, *lanes) and not rig.report(urgent).open)
+    assert len({id_ for post in rig.provider.posts for id_ in post.ids}) == 16_001
+
+
+async def test_a_batch_that_was_claimed_before_the_stop_is_given_back(rig: Rig) -> None:
+    lane = rig.campaign(10)
+    flight = await rig.claim(lane)
+    rig.store.run(stop_sending(Stopped.MARKETING, "shop", "wrong price"))
+    await rig.delivery().deliver(flight)
+    assert rig.provider.posts == []
+    assert rig.counts(lane) == {State.QUEUED: 10}
+    assert [job.attempts for job in rig.queue(lane)] == [0] * 10
+
+
+async def test_while_nobody_can_say_what_is_stopped_nothing_goes_out(rig: Rig) -> None:
+    lane = rig.campaign(10)
+    flight = await rig.claim(lane)
+    rig.watched.failures["HGETALL"] = [StoreUnavailable("away")]
+    await rig.delivery().deliver(flight)
+    assert rig.provider.posts == []
+    assert rig.counts(lane) == {State.QUEUED: 10}
 
 
 async def test_cancelling_empties_queue_and_waves_and_ends_the_lane(rig: Rig) -> None:

@@ -29,6 +29,7 @@ from store.lanes import LaneStatus, Priority
 from store.metrics import COUNTED, OUTCOMES, REQUESTS, Tally
 from store.scripts import load_scripts
 from store.states import OPEN_STATES
+from store.stops import Stop, Stopped
 from store.tokens import Scope, Token
 
 PHONE = re.compile(r"\d{7}")
@@ -67,6 +68,7 @@ def gauges(*lanes: LaneNow, now_ms: int = 0, **more: Any) -> Gauges:
         loops=more.get("loops", {"": 2, "urgent": 1, "bulk": 0}),
         blocked_until_ms=more.get("blocked", {"shop": now_ms + 1500, "bank": 0}),
         breakers=more.get("breakers", []),
+        stops=more.get("stops", []),
         inbox=INBOX,
     )
 
@@ -226,3 +228,11 @@ async def test_a_token_for_some_sub_accounts_does_not_see_the_others() -> None:
 def test_no_two_figures_share_a_name() -> None:
     names = [figure.name for figure in (*COUNTED, *STANDING, HTTP_REQUESTS)]
     assert len(set(names)) == len(names)
+
+
+def test_what_an_operator_has_stopped_is_shown_and_else_is_zero() -> None:
+    everything = ("sendmany_stopped", "sub_account=", "what=all")
+    assert standing(gauges())[everything] == 0
+    shown = standing(gauges(stops=[Stop(Stopped.MARKETING, "shop", "wrong price", 1)]))
+    assert shown["sendmany_stopped", "sub_account=shop", "what=marketing"] == 1
+    assert shown[everything] == 0

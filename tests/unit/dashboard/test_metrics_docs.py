@@ -13,6 +13,7 @@ from store.metrics import COUNTED
 from store.states import OPEN_STATES, State
 
 PAGE = (Path(__file__).parents[3] / "docs/how-to/metrics.md").read_text("utf-8")
+RUNBOOKS = (Path(__file__).parents[3] / "docs/how-to/on-call.md").read_text("utf-8")
 SUFFIXES = ("_bucket", "_count", "_sum")
 
 
@@ -77,6 +78,12 @@ def test_an_alert_asks_for_words_that_are_written(rule: dict[str, Any]) -> None:
     written = {*State, *LaneStatus, *Priority, *OPEN_STATES}
     for value in re.findall(r"=~?\"([^\"]*)\"", rule["expr"]):
         assert set(value.split("|")) <= written
+
+
+@pytest.mark.parametrize("rule", ALERTS, ids=lambda rule: rule["alert"])
+def test_an_alert_leads_to_a_runbook_of_its_own(rule: dict[str, Any]) -> None:
+    assert rule["annotations"]["runbook_url"].endswith(f"/on-call/#{rule['alert'].lower()}")
+    assert f"\n## {rule['alert']}\n\n" in RUNBOOKS
 
 
 @pytest.mark.parametrize("rule", ALERTS, ids=lambda rule: rule["alert"])

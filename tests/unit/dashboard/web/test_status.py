@@ -16,6 +16,7 @@ from store.limits import Limits, acquire_permits, block_sender
 from store.opening import CampaignPlan, open_campaign
 from store.outcomes import Origin
 from store.states import State
+from store.stops import Stopped, stop_sending
 from store.tokens import Scope
 from tests.conformance import given
 from tests.unit.web_door import Door
@@ -54,6 +55,25 @@ async def test_a_campaign_is_shown_with_figures_and_reasons(door: Door, store: S
     assert (shown["progress"], shown["status"], shown["balanced"]) == (0.4, "paused", True)
     assert shown["why"][0] == "It is paused: nothing goes out until somebody resumes it."
     assert shown["file"] == {"bytes": 10, "rows": 10, "resumable": False}
+
+
+async def test_what_an_operator_has_stopped_is_shown_wherever_it_is_looked_for(
+    door: Door, store: Store
+) -> None:
+    lane = given.loaded(store, 3)
+    store.run(stop_sending(Stopped.MARKETING, "", "wrong price"))
+    store.run(stop_sending(Stopped.ALL, "bank", "moved"))
+    shown = await get(door, f"/v1/campaigns/{lane}")
+    assert shown["waits"]["stopped"].pop("since").endswith("Z")
+    assert shown["waits"]["stopped"] == {
+        "what": "marketing", "sub_account": None, "reason": "wrong price",
+    }  # fmt: skip
+    (why,) = [line for line in shown["why"] if "stopped" in line]
+    assert why.startswith("3 messages wait: marketing is stopped since ")
+    assert why.endswith("wrong price. `sendmany go --marketing` ends that.")
+    bank, shop = (await get(door, "/v1/limits"))["items"]
+    assert [one["reason"] for one in bank["stops"]] == ["wrong price", "moved"]
+    assert [one["reason"] for one in shop["stops"]] == ["wrong price"]
 
 
 async def test_a_campaign_that_is_held_up_says_until_when(door: Door, store: Store) -> None:
