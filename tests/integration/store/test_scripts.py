@@ -15,6 +15,7 @@ from tests.conformance.evidence import (
     TestAnswersThatCameTooLate,
     TestCodesOfReceipts,
     TestEvidenceAfterTheEnd,
+    TestEvidenceOfOthers,
     TestEvidenceWhileTheJobExists,
 )
 from tests.conformance.expire_lane import TestEndedLanes, TestExpireLane
@@ -63,6 +64,7 @@ __all__ = [
     "TestEnqueueRows",
     "TestEnterDrain",
     "TestEvidenceAfterTheEnd",
+    "TestEvidenceOfOthers",
     "TestEvidenceWhileTheJobExists",
     "TestExpireLane",
     "TestFinishLoading",
