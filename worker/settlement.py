@@ -5,7 +5,7 @@ construction: every list of `Verdicts` is counted where its messages go.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from store.dead import Dead
 from store.flights import Park, Settlement, Wave
@@ -18,6 +18,7 @@ from store.outcomes import (
     number_field,
     number_fields,
     runs,
+    umid_field,
     umid_fields,
 )
 from store.packing import Job
@@ -37,6 +38,7 @@ def settlement_of(flight: Flight, verdicts: Verdicts, tools: Tools) -> Settlemen
     exhausted = [pair for pair in verdicts.retry if pair[0].attempts + 1 >= retry.max_attempts]
     what = Settlement(trails=flight.trails, stop=verdicts.stop[0] if verdicts.stop else "")
 
+    umids = dict(verdicts.umids)
     records = _accepted(verdicts.accepted, posted_at, now)
     for state, marked in (
         (State.REJECTED, verdicts.rejected),
@@ -45,7 +47,7 @@ def settlement_of(flight: Flight, verdicts: Verdicts, tools: Tools) -> Settlemen
         (State.TRIED, again),
         (State.TRIED, verdicts.doubtful),
     ):
-        records.extend(_records(state, marked, posted_at, now))
+        records.extend(_records(state, marked, umids, posted_at, now))
         _count_codes(what, state, marked)
     records.extend(
         (job.index, ended_record(job, State.FAILED, code, now)) for job, code in verdicts.failed
@@ -111,10 +113,12 @@ def _accepted(accepted: Sequence[tuple[Job, str | None]], posted_at: int, now: i
     ]
 
 
-def _records(state: State, marked: Marked, posted_at: int, now: int) -> Iterable[Record]:
+def _records(
+    state: State, marked: Marked, umids: Mapping[int, str], posted_at: int, now: int
+) -> Iterable[Record]:
     for job, (origin, code) in marked:
         start = head(state, job.attempts + 1, origin, code, posted_at, now)
-        yield job.index, start + number_field(job.recipient) + NO_UMID
+        yield job.index, start + number_field(job.recipient) + umid_field(umids.get(job.index))
 
 
 def _count_codes(what: Settlement, state: State, marked: Marked) -> None:
