@@ -1,10 +1,16 @@
-# Everything a person types. `make demo` and `make test` set up what they need.
+# Everything a person types. Each target sets up what it needs: Python 3.11 with venv, make and git are enough.
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Tests start hundreds of processes; without .pyc files each compiles the project anew.
+unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup demo test chaos bench lint format types imports check lock clean
+.PHONY: setup demo test test-fast test-all chaos bench lint format types imports docs check lock clean
+
+# Debian has venv in a package of its own; without it half an environment would be left behind.
+venv = $(1)/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(1) >&2 \
+	|| { rm -rf $(1); echo "On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
 
 setup: $(STAMP)
 
@@ -12,7 +18,7 @@ setup: $(STAMP)
 $(STAMP): requirements.lock pyproject.toml
 	@echo "Setting up .venv from requirements.lock …" >&2
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "sendmany needs Python 3.11 or newer")' >&2
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv >&2
+	@$(call venv,.venv)
 	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock >&2
 	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e . >&2
 	@touch $@
@@ -20,8 +26,22 @@ $(STAMP): requirements.lock pyproject.toml
 demo: $(STAMP)
 	@$(BIN)/sendmany demo $(ARGS)
 
+# What measures time runs alone, the rest on all cores. Code 5 of pytest: ARGS chose none of these.
+PYTEST = $(BIN)/python -m pytest $(ARGS)
+JOBS ?= auto
+PARALLEL = -n $(JOBS) --dist worksteal
+
+test-fast: $(STAMP)
+	$(PYTEST) $(PARALLEL) -m "not server and not timing and not long" tests/unit tests/conformance
+
 test: $(STAMP)
-	$(BIN)/python -m pytest $(ARGS)
+	$(PYTEST) $(PARALLEL) -m "not timing and not long" || test $$? = 5
+	$(PYTEST) -m "timing and not long" || test $$? = 5
+
+test-all: export SENDMANY_TEST_EXAMPLES = all
+test-all: $(STAMP)
+	$(PYTEST) $(PARALLEL) -m "not timing and not long" || test $$? = 5
+	$(PYTEST) -m "timing or long" || test $$? = 5
 
 # Campaigns go out while workers and the server are killed and frozen; the last line is JSON.
 chaos: $(STAMP)
@@ -50,16 +70,29 @@ types: $(STAMP)
 imports: $(STAMP)
 	$(BIN)/lint-imports
 
+# The site of the documentation, in build/site. Its tools have an environment of their own.
+DOCS := .venv-docs/bin
+DOCS_STAMP := .venv-docs/.installed
+$(DOCS_STAMP): requirements-docs.lock
+	@$(call venv,.venv-docs)
+	@$(DOCS)/python -m pip install --quiet --require-hashes -r requirements-docs.lock >&2
+	@touch $@
+
+docs: $(DOCS_STAMP)
+	@$(DOCS)/zensical build --clean --strict
+
 check: lint types imports test
 
-# Rewrites both locks from pyproject.toml: pinned, with hashes, without addresses, for every platform.
+# Rewrites the locks from pyproject.toml: pinned, with hashes, without addresses, for every platform.
+# `make lock ARGS=--upgrade` takes the newest versions.
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	--no-annotate --no-header --no-emit-index-url --no-emit-find-links
+	--no-annotate --no-header --no-emit-index-url --no-emit-find-links $(ARGS)
 lock:
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(call venv,.venv)
 	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet uv
 	$(LOCK) --extra dev --output-file requirements.lock pyproject.toml
 	$(LOCK) --output-file requirements-image.lock pyproject.toml
+	$(LOCK) --group docs --output-file requirements-docs.lock
 
 clean:
-	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-docs build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

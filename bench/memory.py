@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sendmany.embedded import EmbeddedServer
-from store.calls import Store, command, text
+from store.calls import Store, ask_server, text
 from store.flights import Settlement, claim_batch, settle_batch, trail_entries
 from store.intake import Place, enqueue_rows
 from store.lanes import finish_loading
@@ -50,8 +50,8 @@ def measure(messages: int, home: Path) -> dict[str, object]:
         waiting, where_waiting = used_memory(store) - empty, by_kind(store)
         send(store, lane)
         finished, where_finished = used_memory(store) - empty, by_kind(store)
-        assert report(store, lane).accepted == messages
-        version_ = text(store.run(command("INFO", "server", parse=version)))
+        assert report(store, lane).sent == messages
+        version_ = text(store.run(ask_server("INFO", "server", parse=version)))
     return {
         "messages": messages,
         "server": version_,
@@ -148,7 +148,7 @@ def by_kind(store: Store) -> Counter[str]:
     sizes: Counter[str] = Counter()
     for key in store.client.scan_iter(count=1000):
         kind = KINDS.get(text(key).rpartition("}:")[2].split(":")[0], "other")
-        sizes[kind] += store.run(command("MEMORY", "USAGE", key, "SAMPLES", 0, parse=int))
+        sizes[kind] += store.run(ask_server("MEMORY", "USAGE", key, "SAMPLES", 0, parse=int))
     return sizes
 
 

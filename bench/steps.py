@@ -21,6 +21,7 @@ from chatapps.answers import decode_batch_answer
 from chatapps.compiled import compile_content
 from chatapps.job_lines import escape_value
 from producer.recipients import RecipientFile
+from producer.rows import RowPacker
 from producer.seen import SeenRecipients
 from store.flights import settle_batch
 from store.intake import Place, enqueue_rows
@@ -40,27 +41,28 @@ def ours(home: Path) -> Steps:
     work = write_work(home, "steps", N)
     file = RecipientFile.open(Path(work.files[0]))
     compiled = compile_content(content("{{name}}"), HEADER)
-    lines = [line for chunk in file.chunks(compiled.columns) for line in chunk.lines]
+    packer = RowPacker(file.layout, compiled.columns)
+    lines = [line for chunk in file.chunks(packer) for line in chunk.lines]
     packed = pack([Job(index, 0, line) for index, line in enumerate(lines)])
     jobs = unpack(packed)
-    renderer, flight, tools = compiled.renderer(LANE), given.flight(jobs), given.tools()
-    posted = [(index, attempts + 1, line) for index, attempts, line in jobs]
+    renderer, tools = compiled.renderer(LANE), given.tools()
+    posted = [(index, attempts + 1, line) for index, attempts, line, _ in jobs]
     body = answer()
     named = [(job, f"{LANE}.{job.index}.1") for job in jobs]
     said = decode_batch_answer(body)
-    verdicts = judge_answer(said, named, flight.lane.lane)
-    what = settlement_of(flight, verdicts, tools)
+    outcome = given.outcome(jobs, judge_answer(said, named, given.CAMPAIGN))
+    what = settlement_of(outcome, tools)
     return {
-        "read": lambda: [len(chunk.lines) for chunk in file.chunks(compiled.columns)],
+        "read": lambda: [len(chunk.lines) for chunk in file.chunks(packer)],
         "leave out who is in": lambda: SeenRecipients().sift(lines),
         "pack": lambda: enqueue_rows(LANE, Place(), Place(N, N, N), lines, 0),
         "unpack": lambda: unpack(packed),
         "render": lambda: renderer.render(BATCH, posted),
         "decode": lambda: decode_batch_answer(body),
         "judge": lambda: judge_answer(
-            said, [(job, f"{LANE}.{job[0]}.{job[1] + 1}") for job in jobs], flight.lane.lane
+            said, [(job, f"{LANE}.{job[0]}.{job[1] + 1}") for job in jobs], given.CAMPAIGN
         ),
-        "make records": lambda: settlement_of(flight, verdicts, tools),
+        "make records": lambda: settlement_of(outcome, tools),
         "settle": lambda: settle_batch(LANE, BATCH, N, "owner", what),
     }
 

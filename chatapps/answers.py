@@ -2,7 +2,7 @@
 
     Result
     ├── Answered   a 2xx that could be read: an item a message (some may be missing, doubled, moved)
-    ├── Refused    a status of 400 or more, except 408; a 5xx may have been processed all the same
+    ├── Refused    a status of 300 or more, except 408; a 5xx may have been processed all the same
     ├── NotSent    proven: the provider did not process the request
     └── NoAnswer   nothing to rely on: the request may or may not have been processed
 
@@ -17,9 +17,10 @@ import math
 import re
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from enum import StrEnum
 from typing import Annotated, Any, TypeAlias
 
 import msgspec
@@ -104,11 +105,25 @@ class NotSent:
     reason: str
 
 
+class Silence(StrEnum):
+    """Why there is no answer that can be trusted."""
+
+    TIMEOUT = "timeout"
+    CONNECTION = "connection"  # reset, or closed before an answer came
+    TLS = "tls"  # it broke within the encryption
+    CUT_OFF = "cut_off"  # the answer began, and its end never came
+    STATUS = "status"  # a success without a body, a 408, or a status that does not exist
+    UNREADABLE = "unreadable"  # a success whose body is not the provider's
+    OTHER = "other"
+
+
 @dataclass(frozen=True, slots=True)
 class NoAnswer:
-    """There is no answer that can be trusted: nobody knows whether the request was processed."""
+    """There is no answer that can be trusted: the request may have been processed."""
 
     reason: str
+    why: Silence = field(default=Silence.OTHER, compare=False)
+    status: int = field(default=0, compare=False)  # of HTTP; 0 = none came
 
 
 Result: TypeAlias = Answered | Refused | NotSent | NoAnswer
@@ -140,24 +155,33 @@ def judge_answer(raw: RawAnswer, *, now: float, max_bytes: int) -> Answered | Re
     received = judge_transfer(raw, now=now, max_bytes=max_bytes)
     if not isinstance(received, Received):
         return received
+    if not received.body:
+        return NoAnswer(f"HTTP {raw.status} without a body", Silence.STATUS, raw.status)
     try:
         return Answered(decode_batch_answer(received.body))
     except UnreadableAnswer as exc:
-        return NoAnswer(f"HTTP {raw.status}, unreadable: {exc}")
+        return _unreadable(raw, exc)
 
 
 def judge_transfer(raw: RawAnswer, *, now: float, max_bytes: int) -> Received | Refused | NoAnswer:
     """The same for an answer of any kind: its body, when it came whole with a 2xx."""
-    if raw.status >= 400 and raw.status != 408:
+    if raw.status >= 300 and raw.status != 408:
         return _refused(raw, now, max_bytes)
     if not 200 <= raw.status < 300:
-        return NoAnswer(f"HTTP {raw.status}")
+        return NoAnswer(f"HTTP {raw.status}", Silence.STATUS, raw.status)
     if raw.flaw is not None:
-        return NoAnswer(f"HTTP {raw.status}, then {raw.flaw}")
+        return NoAnswer(f"HTTP {raw.status}, then {raw.flaw}", Silence.CUT_OFF, raw.status)
     try:
         return Received(_unpack(raw, max_bytes))
     except UnreadableAnswer as exc:
-        return NoAnswer(f"HTTP {raw.status}, unreadable: {exc}")
+        return _unreadable(raw, exc)
+
+
+def _unreadable(raw: RawAnswer, why: UnreadableAnswer) -> NoAnswer:
+    """Most such bodies are pages for people, of a proxy or of a network that asks for a login."""
+    page = raw.body.lstrip()[:1] == b"<"
+    what = "a page of HTML or XML" if page else str(why)
+    return NoAnswer(f"HTTP {raw.status}, unreadable: {what}", Silence.UNREADABLE, raw.status)
 
 
 def _refused(raw: RawAnswer, now: float, max_bytes: int) -> Refused:

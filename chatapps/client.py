@@ -11,9 +11,11 @@ may go out again is decided elsewhere. Cancellation passes through.
 """
 
 import asyncio
+import socket
+import ssl
 import time
 import uuid
-from collections.abc import AsyncIterable, Callable
+from collections.abc import AsyncIterable, Callable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from urllib.parse import quote
@@ -28,6 +30,7 @@ from chatapps.answers import (
     Received,
     Refused,
     Result,
+    Silence,
     judge_answer,
     judge_transfer,
 )
@@ -277,14 +280,44 @@ def _headers(api_key: SecretStr) -> dict[str, str]:
 
 def _without_status(exc: Exception) -> NotSent | NoAnswer:
     reason = _reason(exc)
-    return NotSent(reason) if isinstance(exc, _PROVES_NOT_SENT) else NoAnswer(reason)
+    if isinstance(exc, _PROVES_NOT_SENT):
+        return NotSent(reason)
+    return NoAnswer(reason, _silence(exc))
+
+
+def _silence(exc: Exception) -> Silence:
+    causes = list(_causes(exc))
+    if any(isinstance(cause, ssl.SSLError) for cause in causes):
+        return Silence.TLS
+    if any(isinstance(cause, TimeoutError | httpx.TimeoutException) for cause in causes):
+        return Silence.TIMEOUT
+    broken = (httpx.NetworkError, httpx.RemoteProtocolError, OSError)
+    return Silence.CONNECTION if isinstance(exc, broken) else Silence.OTHER
+
+
+def _why_no_connection(exc: httpx.ConnectError) -> str:
+    """httpx says no more than that all attempts have failed; the reason is among its causes."""
+    for cause in _causes(exc):
+        if isinstance(cause, socket.gaierror):
+            return f"DNS: {cause.strerror}"
+        if isinstance(cause, ConnectionRefusedError):
+            return "connection refused"
+    return str(exc)
+
+
+def _causes(exc: BaseException | None) -> Iterator[BaseException]:
+    while exc is not None:
+        yield exc
+        exc = exc.__cause__ or exc.__context__
 
 
 def _reason(exc: Exception) -> str:
-    """A short reason. Texts of exceptions stay out, save the one kind that cannot quote a header:
-    others repeat parts of the request, and so perhaps the key."""
+    """A short reason. Texts of exceptions stay out, save of kinds that cannot quote a header: others
+    repeat parts of the request, and so perhaps the key."""
     if isinstance(exc, TimeoutError):
         return "total deadline"
     if isinstance(exc, httpx.ConnectError):
-        return f"ConnectError: {exc}"
+        return f"ConnectError: {_why_no_connection(exc)}"
+    if any(isinstance(cause, ConnectionResetError) for cause in _causes(exc)):
+        return f"{type(exc).__name__}: connection reset"
     return type(exc).__name__

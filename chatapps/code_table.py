@@ -66,7 +66,7 @@ API_CODES: Final[dict[int, ApiCode]] = {
     1200: ApiCode("the API key is missing or wrong", _BATCH, _ACCOUNT),
     1201: ApiCode("the API key may not do this", _BATCH, _ACCOUNT),
     1300: ApiCode("not found", _MESSAGE, _ACCOUNT, on_request=_BATCH),
-    1400: ApiCode("sent again too soon", _THROTTLE, _REQUEST),
+    1400: ApiCode("sent again too soon", _THROTTLE, _REQUEST, on_request=_MESSAGE),
     2000: ApiCode("internal error of the provider", _TRANSIENT, _ACCOUNT),
     2001: ApiCode("the provider has not built this", _BATCH, _REQUEST),
     2002: ApiCode("the API version is not supported", _BATCH, _ACCOUNT),

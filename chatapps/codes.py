@@ -11,6 +11,7 @@ __all__ = [
     "Scope",
     "classify_item",
     "classify_request",
+    "is_redirect",
     "meaning",
     "scope",
 ]
@@ -67,9 +68,14 @@ def scope(code: int | None, status: int | None = None) -> Scope:
     known = _known(code)
     if known:
         return known.scope
-    if status in _ACCOUNT_STATUSES:
+    if status in _ACCOUNT_STATUSES or is_redirect(status):
         return Scope.ACCOUNT
     return Scope.TEMPLATE if status == _TEMPLATE_BEING_DELETED else Scope.REQUEST
+
+
+def is_redirect(status: int | None) -> bool:
+    """Whether something between us and the provider, or a wrong base URL, sent us elsewhere."""
+    return status is not None and 300 <= status < 400
 
 
 def _classify_body(code: int | None) -> CodeClass:

@@ -5,7 +5,7 @@ of a campaign without placeholders is no more than its `user` and `clientMessage
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -70,11 +70,14 @@ class CompiledContent:
         )
 
 
-def compile_content(message: Mapping[str, Any], columns: Sequence[str]) -> CompiledContent:
+def compile_content(
+    message: Mapping[str, Any], columns: Sequence[str], numbers: Collection[str] = ()
+) -> CompiledContent:
     """Compile the provider's message without `user`, `{{column}}` in any of its string values.
 
-    `columns` are the columns that recipients have. Raises UnknownColumns for a placeholder without
-    a column, ValueError for `user`, `clientMessageId` or text that JSON cannot carry.
+    `columns` are the columns that recipients have; `numbers` are the paths of placeholders whose values
+    are JSON numbers, which get no quotes. Raises UnknownColumns for a placeholder without a column,
+    ValueError for `user`, `clientMessageId` or text that JSON cannot carry.
     """
     for name in RESERVED:
         if name in message:
@@ -83,7 +86,7 @@ def compile_content(message: Mapping[str, Any], columns: Sequence[str]) -> Compi
     shared = {name: message[name] for name in BATCH_LEVEL if _is_shared(message, name)}
     own = {name: value for name, value in message.items() if name not in shared}
     (common, *_), _ = _split_at_slots(_pieces(shared))
-    segments, names = _split_at_slots(_own_pieces(own))
+    segments, names = _split_at_slots(_own_pieces(own, numbers))
     return CompiledContent(
         columns=used,
         shared=common if shared else None,
@@ -113,22 +116,27 @@ def _is_shared(message: Mapping[str, Any], name: str) -> bool:
     return name in message and not any(find_placeholders(message[name]))
 
 
-def _own_pieces(members: Mapping[str, Any]) -> Iterator[bytes | _Slot]:
+def _own_pieces(members: Mapping[str, Any], numbers: Collection[str]) -> Iterator[bytes | _Slot]:
     """The members as JSON text that follows other members of an object."""
     for name, value in members.items():
         yield b',"%b":' % escape_value(name)
-        yield from _pieces(value)
+        yield from _pieces(value, name, numbers)
 
 
-def _pieces(value: Any) -> Iterator[bytes | _Slot]:
+def _pieces(value: Any, path: str = "", numbers: Collection[str] = ()) -> Iterator[bytes | _Slot]:
     """`value` as JSON text, cut where a recipient's value is to be filled in."""
     if isinstance(value, str):
-        yield from _string_pieces(value)
+        number = PLACEHOLDER.fullmatch(value) if path in numbers else None
+        yield from [_Slot(number[1])] if number else _string_pieces(value)
     elif isinstance(value, Mapping):
-        members = ([b'"%b":' % escape_value(k), *_pieces(member)] for k, member in value.items())
+        members = (
+            [b'"%b":' % escape_value(k), *_pieces(member, f"{path}.{k}", numbers)]
+            for k, member in value.items()
+        )
         yield from _enclosed(b"{", members, b"}")
     elif isinstance(value, list | tuple):
-        yield from _enclosed(b"[", map(_pieces, value), b"]")
+        items = (_pieces(item, f"{path}[{n}]", numbers) for n, item in enumerate(value))
+        yield from _enclosed(b"[", items, b"]")
     else:
         yield json.dumps(value, allow_nan=False).encode()
 

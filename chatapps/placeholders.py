@@ -1,6 +1,7 @@
 """`{{column}}` placeholders in the string values of a message."""
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -10,6 +11,17 @@ PLACEHOLDER = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
 _LONE = re.compile(r"\{\{|\{\s*[\w .-]{1,60}\s*\}\}")
 """What looks like a mistyped placeholder. Braces of other texts, such as JSON in a string, may stay."""
 _AROUND = 20  # characters
+_OTHER_TOOLS = tuple(
+    re.compile(rf"{start}(?=([^\n{re.escape(end)}]{{1,80}}){end})")
+    for start, end in (
+        *(("\\{", "\\}"), (r"\*\|", r"\|\*"), ("%", "%"), (r"\[", r"\]"), ("<", ">"), ("«", "»")),
+        (r"%\(", r"\)s"),
+    )
+)
+"""How other tools write placeholders: `{x}`, `${x}`, `*|X|*`, `%x%`, `[x]`, `<<x>>`, …"""
+_DEFAULT = re.compile(r"[|:;,=].*", re.DOTALL)  # what other tools write after a name
+_OF_SOMETHING = re.compile(r"^[\s$<]*(?:\w+\.)?")  # and before it: `contact.name`, `$name`
+_NOT_TAKEN_APART = str.maketrans({"ı": "i", "ł": "l", "đ": "d", "ø": "o"})  # noqa: RUF001
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +33,10 @@ class Placeholder:
 
 
 class BrokenPlaceholder(ValueError):
-    """A text holds `{{` that belongs to no placeholder, or `{column}}`."""
+    """A placeholder would go out as it is written, or cannot stand where it does."""
 
-    def __init__(self, path: str, excerpt: str) -> None:
-        super().__init__(
-            f'{path} has a placeholder that is not whole, at "{excerpt}": write {{{{column}}}}'
-        )
+    def __init__(self, path: str, rule: str) -> None:
+        super().__init__(f"{path} {rule}")
         self.path = path
 
 
@@ -47,12 +57,52 @@ def find_placeholders(value: Any, path: str = "") -> Iterator[Placeholder]:
             yield Placeholder(place, match[1])
 
 
-def check_whole(message: Mapping[str, Any]) -> None:
-    """Raise BrokenPlaceholder when double braces are no placeholder: they would go out as they are."""
+def fold_name(text: str) -> str:
+    """The name of a column without case, blanks, punctuation and marks over letters."""
+    plain = unicodedata.normalize("NFKD", text.casefold().translate(_NOT_TAKEN_APART))
+    return "".join(char for char in plain if char.isalnum()).casefold()
+
+
+def find_name(names: Sequence[str], wanted: str) -> str | None:
+    """The one of `names` that reads as `wanted`: exactly, or without what `fold_name` leaves out.
+
+    None when there is none, or several that differ in that only.
+    """
+    if wanted in names:
+        return wanted
+    folded = fold_name(wanted)
+    alike = [name for name in names if folded and fold_name(name) == folded]
+    return alike[0] if len(alike) == 1 else None
+
+
+def resolve_columns(message: Mapping[str, Any], columns: Sequence[str]) -> Any:
+    """The message with the columns spelled as the file spells them; unknown ones stay."""
+
+    def spelled(column: str, _member: str, _text: str) -> str:
+        return f"{{{{{find_name(columns, column) or column}}}}}"
+
+    return fill_placeholders(message, spelled)
+
+
+def see_that_whole(message: Mapping[str, Any], columns: Sequence[str]) -> None:
+    """Raise BrokenPlaceholder when something is meant for a placeholder and is none.
+
+    Double braces that do not fit, and other tools' placeholders with the name of a column, would go out
+    as they are.
+    """
+    names = {fold_name(column): column for column in columns}
     for path, text in _texts(message):
         rest = PLACEHOLDER.sub(lambda match: " " * len(match[0]), text)
         if lone := _LONE.search(rest):
-            raise BrokenPlaceholder(path, _excerpt(text, lone.start()))
+            excerpt = _excerpt(text, lone.start())
+            rule = f'has a placeholder that is not whole, at "{excerpt}": write {{{{column}}}}'
+            raise BrokenPlaceholder(path, rule)
+        for other in (match for pattern in _OTHER_TOOLS for match in pattern.finditer(rest)):
+            name = _OF_SOMETHING.sub("", _DEFAULT.sub("", other[1]))
+            if column := names.get(fold_name(name)):
+                excerpt = _excerpt(text, other.start())
+                rule = f'has a placeholder of another tool, at "{excerpt}": write {{{{{column}}}}}'
+                raise BrokenPlaceholder(path, rule)
 
 
 def check_columns(message: Mapping[str, Any], columns: Sequence[str]) -> tuple[str, ...]:

@@ -5,17 +5,18 @@ jobs, leases and retries are kept in the store. So there is no result backend, n
 """
 
 from collections.abc import Callable
-from contextlib import suppress
 from functools import cache
 from typing import Any
 
+import structlog
 from celery import Celery
-from celery.signals import worker_shutting_down
+from celery.signals import worker_init, worker_shutting_down
 from kombu import Exchange, Queue
-from kombu.exceptions import OperationalError
 
 from config.priorities import served_by
 from config.settings import Settings, load_settings
+
+log = structlog.get_logger(__name__)
 
 QUEUE = "sendmany"
 """The queue that workers listen to who serve every priority; wake-ups go there."""
@@ -24,7 +25,8 @@ SWEEP_TASK = "sendmany.sweep"
 ENQUEUE_TASK = "sendmany.enqueue"
 ENQUEUE_QUEUE = "sendmany.enqueue"
 """Messages that other Celery applications hand in; every worker takes them."""
-
+UNACKED_SECONDS = 300
+"""After so long a task whose worker is gone is given to another one; the longest takes some ten."""
 TASK_MODULES = ["worker.tasks", "sendmany.celery_door"]
 """What workers load; by name, since none of them is to be imported here."""
 
@@ -45,7 +47,6 @@ def own_queue(settings: Settings) -> str:
 
 def celery_settings(settings: Settings) -> dict[str, Any]:
     """Celery's own settings, each for a reason that a failure taught."""
-    hard_limit = settings.worker.slice_seconds + 2 * settings.http.deadline + 60
     return {
         "task_default_queue": own_queue(settings),
         "task_queues": [_queue(own_queue(settings)), _queue(ENQUEUE_QUEUE)],
@@ -65,9 +66,18 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
         "broker_channel_error_retry": True,
         "worker_cancel_long_running_tasks_on_connection_loss": False,
         "worker_consumer": "worker.consumer:SteadyConsumer",
-        "worker_soft_shutdown_timeout": settings.http.deadline + 10,
+        # Another Celery application may use the same database. Messages that are not acknowledged lie in
+        # keys of our own, or each would give back the other's by its own visibility timeout, and both
+        # would run twice; and what is broadcast (`celery control shutdown`) is not meant for both.
+        "control_exchange": QUEUE,
+        "event_exchange": f"{QUEUE}.events",
+        "event_queue_prefix": f"{QUEUE}.events",
         "broker_transport_options": {
-            "visibility_timeout": 2 * hard_limit + 60,
+            "global_keyprefix": settings.key_prefix,
+            "unacked_key": f"{QUEUE}.unacked",
+            "unacked_index_key": f"{QUEUE}.unacked_index",
+            "unacked_mutex_key": f"{QUEUE}.unacked_mutex",
+            "visibility_timeout": UNACKED_SECONDS,
             "unacked_restore_interval": 5,
             "unacked_restore_throttle": 1,
             "socket_timeout": 15,
@@ -76,6 +86,15 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
             "health_check_interval": 10,
         },
     }
+
+
+def when_started(call: Callable[[], None]) -> None:
+    """Have `call` called once the worker of this process has read its command line."""
+
+    def tell(**_: Any) -> None:
+        call()
+
+    worker_init.connect(tell, weak=False)
 
 
 def when_told_to_stop(note: Callable[[str], None]) -> None:
@@ -98,6 +117,14 @@ def _wake_up_app() -> Celery:
 
 
 def send_drain() -> None:
-    """Send one drain task. A broker that is away costs a few seconds: the sweep finds the work."""
-    with suppress(OperationalError):
-        _wake_up_app().send_task(DRAIN_TASK, queue=QUEUE, retry=False)
+    """Send one drain task; raises whatever the broker, or the reading of its address, raises."""
+    _wake_up_app().send_task(DRAIN_TASK, queue=QUEUE, retry=False)
+
+
+def hint_drain() -> None:
+    """Send one drain task if the broker takes it. What is to be sent is stored already, and the timer of
+    a worker finds it: a broker that is away or refuses fails no call."""
+    try:
+        send_drain()
+    except Exception as error:  # each library has its own, beside ValueErrors about the address
+        log.warning("no worker was woken by a task", error=type(error).__name__)

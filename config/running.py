@@ -1,12 +1,16 @@
 """The note that a running `sendmany up` leaves in its state directory: where its parts can be found.
 
-While it runs it holds a lock beside the note, so that nobody believes the note of one that was killed.
+While it runs it holds a lock beside the note, so that the note of one that was killed is not believed.
+Nor is what another user has left there: it would have our messages go to his server.
 """
 
 import fcntl
 import json
+import os
 from pathlib import Path
 from typing import Any
+
+from config.private_files import open_private, read_private, see_that_ours
 
 LOCK = "up.lock"
 NOTE = "up.json"
@@ -16,12 +20,13 @@ def read_note(state_dir: Path) -> dict[str, Any]:
     """The note, empty when no `sendmany up` runs there. `settings` in it holds settings for others.
 
     Raises:
-        PermissionError: the directory, or the note of one that runs there, may not be read.
+        PermissionError: the directory, or the note of one that runs there, may not be read, or
+            belongs to another user.
     """
     if not is_running(state_dir):
         return {}
     try:
-        note = json.loads((state_dir / NOTE).read_text(encoding="utf-8"))
+        note = json.loads(read_private(state_dir / NOTE))
     except PermissionError:
         raise
     except (OSError, ValueError):  # it is starting, or stopping
@@ -30,14 +35,20 @@ def read_note(state_dir: Path) -> dict[str, Any]:
 
 
 def is_running(state_dir: Path) -> bool:
-    """Whether a `sendmany up` runs in this directory; raises PermissionError if that may not be seen."""
+    """Whether a `sendmany up` of ours runs in this directory; raises PermissionError as `read_note`."""
     try:
-        with (state_dir / LOCK).open("rb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+        see_that_ours(state_dir)
+        lock = open_private(state_dir / LOCK, os.O_RDONLY)
     except PermissionError:
         raise
     except OSError:
         return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(lock)
     return False

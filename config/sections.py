@@ -28,6 +28,8 @@ REPEATED_FOR = 180.0
 """Seconds: the provider repeats a webhook for 131 s (provider docs, webhooks), and then some."""
 MOST_SECRETS = 2
 """Authorizations of webhooks that are taken at the same time."""
+LongWait = Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)]
+"""Seconds, a day at most."""
 SubAccountId = Annotated[str, Field(pattern=r"^[A-Za-z0-9\-._&]{3,50}$")]
 
 
@@ -132,7 +134,6 @@ class Retry(Section):
 class Worker(Section):
     """The drain loop."""
 
-    slice_seconds: PositiveFloat = 30
     max_in_air: PositiveInt = 32
     lease_seconds: PositiveFloat = 120
     sweep_seconds: PositiveFloat = 1
@@ -148,9 +149,17 @@ class Policies(Section):
     campaign_on_unknown: Literal["hold", "resend"] = "hold"
     notification_on_unknown: Literal["hold", "resend"] = "resend"
     on_server_error: Literal["retry", "hold"] = "retry"
-    settle_after: NonNegativeFloat | None = None
+    settle_after: LongWait | None = None
     """Seconds to wait for evidence before the policy applies. None: `REPEATED_FOR` where receipts are
-    received, else 0; see `Settings.settle_after`."""
+    received, else `resend_floor`; see `Settings.settle_after`."""
+    resend_floor: LongWait = 60
+    """Seconds that a message is in doubt at least before it is sent again, whatever `settle_after` says:
+    an answer that cannot be read is nearly a yes. Only tests lower it."""
+    max_resends: int = Field(default=2, ge=0)
+    """How often a message is sent again for doubt; after that it ends as `unknown`."""
+    resend_pauses: list[LongWait] = Field(default=[5, 60, 300], min_length=1)
+    """Seconds that the first, second … resend waits on top of `settle_after`, each with up to half of it
+    more at random. The last one also holds for all that follow."""
     window: Literal["auto", "skip", "send"] = "auto"
     """What goes out within the service window only, to people whose window is closed: skip it, send it
     all the same, or (auto) skip it once people have written to the sub-account."""
@@ -166,6 +175,8 @@ class Webhooks(Section):
     authorization_env: list[str] = Field(default=[], max_length=MOST_SECRETS)
     """Names of the environment variables that hold them."""
 
+    aside_days: PositiveFloat = 30
+    """What names no message of ours (replies, business events) is kept so long."""
     received: bool = False
     """They are received although no authorization is configured here: elsewhere, or by `sendmany up`."""
 

@@ -13,11 +13,13 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from phonenumbers import SUPPORTED_REGIONS
 from pydantic import (
     Field,
     PositiveFloat,
+    SecretStr,
     ValidationError,
     field_validator,
     model_validator,
@@ -49,6 +51,8 @@ from config.sections import (
 from config.web import Web
 
 _UNKNOWN = "extra_forbidden"
+LEAST_SECRET, MOST_SECRET = 16, 64
+"""Bytes of the secret."""
 
 
 class Settings(BaseSettings):
@@ -65,6 +69,12 @@ class Settings(BaseSettings):
     redis_url: str = Field(default="redis://127.0.0.1:6379/0", repr=False)  # may hold a password
     broker_url: str | None = Field(default=None, repr=False)
     """Celery's broker; the default is `redis_url`."""
+    key_prefix: str = ""
+    """In front of every key, Celery's too, where others use the same database."""
+    secret: SecretStr | None = Field(default=None, min_length=LEAST_SECRET)
+    """Keys what stays of people who are forgotten; it is in no Redis."""
+    secret_file: Path | None = None
+    """File whose first line it is."""
     state_dir: Path = Path(".sendmany")
     """Where `sendmany up` keeps the embedded server's data."""
     sub_accounts: dict[SubAccountId, SubAccount] = {}
@@ -92,6 +102,13 @@ class Settings(BaseSettings):
             return region and region.upper()
         raise ValueError(f"{region!r} is no region: give two letters such as GB")
 
+    @field_validator("key_prefix")
+    @classmethod
+    def _prefix_is_plain(cls, prefix: str) -> str:
+        if re.fullmatch(r"[A-Za-z0-9_.:-]{0,64}", prefix):
+            return prefix
+        raise ValueError("give at most 64 letters, digits and _ . : -, such as 'shop:'")
+
     @model_validator(mode="after")
     def _default_exists(self) -> "Settings":
         name = self.default_sub_account
@@ -112,15 +129,26 @@ class Settings(BaseSettings):
     @property
     def broker(self) -> str:
         """URL of the Celery broker, as Celery spells it."""
-        url = self.broker_url or self.redis_url
-        return url.replace("unix://", "redis+socket://", 1) if url.startswith("unix:") else url
+        return _as_celery_spells_it(self.broker_url or self.redis_url)
 
     @property
     def settle_after(self) -> float:
         """Seconds to wait for evidence: as `policies` says, else by whether receipts are received."""
         if self.policies.settle_after is not None:
             return self.policies.settle_after
-        return REPEATED_FOR if self.webhooks.received or self.webhooks.wanted else 0.0
+        if self.webhooks.received or self.webhooks.wanted:
+            return REPEATED_FOR
+        return self.policies.resend_floor
+
+    def secret_key(self) -> bytes | None:
+        """The secret; None where there is none.
+
+        Raises:
+            SettingsError: its file cannot be read, or is too short.
+        """
+        if self.secret is not None:
+            return self.secret.get_secret_value().encode()[:MOST_SECRET]
+        return None if self.secret_file is None else _secret_in(self.secret_file)
 
     def sub_account_id(self, wanted: str | None = None) -> str:
         """Choose the sub-account: the wanted one, the default, or the only one.
@@ -159,6 +187,34 @@ class Settings(BaseSettings):
         return init_settings, env_settings, toml, running
 
 
+def _as_celery_spells_it(url: str) -> str:
+    """The same server and database for Celery, which reads the URL of a Redis in its own way.
+
+    redis-py takes the number of the database from `?db=`, else from the path; Celery from
+    `?virtual_host=` of a socket, from the path elsewhere, and fails on options that are not of TLS.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # no URL at all: who connects says so
+        return url
+    if parts.scheme not in ("unix", "redis", "rediss"):
+        return url
+    options = dict(parse_qsl(parts.query))
+    socket = parts.scheme == "unix"
+    database = options.get("db") or ("" if socket else parts.path.strip("/"))
+    database = database if database.isdecimal() else "0"
+    login = f"{parts.netloc.rpartition('@')[0]}@" if "@" in parts.netloc else ""
+    if not login and "password" in options:
+        login = f"{quote(options.get('username', ''), '')}:{quote(options['password'], '')}@"
+    if socket:
+        return f"redis+socket://{login}{parts.path}?virtual_host={database}"
+    tls = {name: value for name, value in options.items() if name.startswith("ssl_")}
+    if parts.scheme == "rediss":  # Celery alone would not check certificates
+        tls.setdefault("ssl_cert_reqs", "required")
+    place = parts.netloc.rpartition("@")[2]
+    return f"{parts.scheme}://{login}{place}/{database}" + (f"?{urlencode(tls)}" if tls else "")
+
+
 def _offered(given: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that a running `sendmany up` offers.
 
@@ -171,11 +227,25 @@ def _offered(given: Mapping[str, Any]) -> dict[str, Any]:
     except PermissionError as error:
         if "redis_url" in given:
             return {}
+        what = home if error.filename is None else error.filename
         raise SettingsError(
-            f"The state directory {home} cannot be read: {error.strerror}. Make it readable for you, or "
+            f"The state directory {home} cannot be used ({what}: {error.strerror}). Make it yours, or "
             "name another one with SENDMANY_STATE_DIR."
         ) from error
     return offered
+
+
+@cache
+def _secret_in(path: Path) -> bytes:
+    try:
+        found = path.read_bytes().split(b"\n")[0].strip()
+    except OSError as error:
+        raise SettingsError(f"secret_file {path} cannot be read: {error.strerror}") from error
+    if len(found) < LEAST_SECRET:
+        raise SettingsError(
+            f"secret_file {path}: its first line is shorter than {LEAST_SECRET} bytes"
+        )
+    return found[:MOST_SECRET]
 
 
 def config_file() -> Path | None:

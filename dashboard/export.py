@@ -10,7 +10,7 @@ from typing import Literal, TextIO
 
 from dashboard.words import explain_code, iso
 from store.listing import Listed
-from store.outcomes import Origin
+from store.outcomes import Doubt, Origin
 
 BLOCK_MESSAGES = 500
 MISSING = "missing"
@@ -31,6 +31,9 @@ class Row:
     umid: str
     posted_at: str
     changed_at: str
+    purpose: str
+    pricing: str
+    doubt: str
 
 
 COLUMNS = tuple(field.name for field in fields(Row))
@@ -45,13 +48,30 @@ def row(message: Listed) -> Row:
         number=international(message.recipient),
         state=str(message.state) if message.state else MISSING,
         attempts=message.attempts,
-        code=record.code if record and origin is not Origin.NONE else None,
+        code=record.named_code if record else None,
         origin="" if origin is Origin.NONE else origin.name.lower(),
         meaning=explain_code(origin, record.code) if record else "",
         umid=(record.umid or "") if record else "",
         posted_at=iso(record.posted_at) if record else "",
         changed_at=iso(record.changed_at) if record else "",
+        purpose=str(record.purpose or "") if record else "",
+        pricing=record.pricing.name.lower() if record and record.pricing else "",
+        doubt=str(doubt_of(message)),
     )
+
+
+def doubt_of(message: Listed) -> Doubt:
+    """What the person may have got beyond what the state says; of messages that have ended."""
+    record = message.record
+    ended = record is not None and message.state is record.state
+    return record.doubt if record and ended else Doubt.NONE
+
+
+def with_doubt(messages: Iterable[Listed], doubt: str | None) -> Iterable[Listed]:
+    """Those with this doubt alone; all of them where none is named."""
+    if doubt is None:
+        return messages
+    return (message for message in messages if doubt_of(message) == doubt)
 
 
 def international(recipient: str) -> str:

@@ -6,18 +6,20 @@ from typing import Any
 
 from dashboard.export import international
 from dashboard.words import (
+    DOUBTS,
     clock,
     explain_breaker,
     explain_code,
     explain_state,
     explain_trail,
+    explain_unreached,
     iso,
     moment,
 )
 from store.calls import Store
 from store.lanes import Lane
 from store.listing import find_waiting
-from store.outcomes import Origin
+from store.outcomes import Doubt, Origin
 from store.packing import Job
 from store.reports import MessageReport, message_report
 from store.schedules import scheduled_for
@@ -45,6 +47,12 @@ class Fate:
         """As people write it; empty if it cannot be told at this moment."""
         text = self.job.recipient.decode() if self.job else self.report.recipient
         return international(text) if text else ""
+
+    @property
+    def doubt(self) -> Doubt:
+        """What the person may have got beyond what the state says; of a message that has ended."""
+        outcome = self.report.outcome
+        return outcome.doubt if outcome and not self.job and self.state else Doubt.NONE
 
     @property
     def attempts(self) -> int:
@@ -89,6 +97,10 @@ def explain(fate: Fate) -> list[str]:
     if outcome and outcome.origin is not Origin.NONE:
         why = explain_code(outcome.origin, outcome.code)
         lines.append(f"{outcome.origin.name.lower()} {outcome.code}: {why}")
+    if fate.doubt:
+        lines.append(DOUBTS[fate.doubt])
+    if outcome and outcome.purpose:
+        lines.append(f"its purpose is {outcome.purpose}")
     if outcome and outcome.umid:
         lines.append(f"the provider calls it {outcome.umid}")
     if outcome and outcome.posted_at:
@@ -106,12 +118,15 @@ def as_json(fate: Fate) -> Mapping[str, Any]:
         "number": fate.recipient,
         "state": str(fate.state) if fate.state else None,
         "attempts": fate.attempts,
-        "code": outcome.code if outcome and coded else None,
+        "code": outcome.named_code if outcome else None,
         "origin": outcome.origin.name.lower() if outcome and coded else "",
         "meaning": explain_code(outcome.origin, outcome.code) if outcome else "",
         "umid": outcome.umid if outcome else None,
         "posted_at": iso(outcome.posted_at) if outcome else "",
         "changed_at": iso(outcome.changed_at) if outcome else "",
+        "purpose": outcome.purpose if outcome else None,
+        "pricing": outcome.pricing.name.lower() if outcome and outcome.pricing else None,
+        "doubt": fate.doubt,
         "trail": list(fate.report.trail),
     }
 
@@ -139,6 +154,8 @@ def _when(fate: Fate) -> str:
         return f" ({explain_breaker(wait.held_by).rstrip('.')})"
     if fate.state is State.QUEUED and wait.blocked_until:
         return f" (the provider asked for a pause until {clock(wait.blocked_until)})"
+    if fate.state is State.QUEUED and wait.unreached:
+        return f" ({explain_unreached(wait.unreached[0])})"
     if fate.state is State.QUEUED and not wait.loops:
         return " (no worker is sending at the moment; see `sendmany doctor`)"
     if fate.scheduled_for:

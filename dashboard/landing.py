@@ -10,7 +10,7 @@ from typing import Final
 
 from store.calls import AsyncStore
 from store.errors import StoreError, StoreUnavailable
-from store.inbox import add_many
+from store.inbox import LEASE_MS, add_many, take_inbox
 
 PATIENCE: Final = 4.0
 """Seconds until we say that a body is not stored; the provider asks for an answer within 5."""
@@ -50,6 +50,8 @@ class Landing:
         self._writing: list[_Waiting] = []
         self._writer: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._inbox: int | None = None
+        self._renew_at = 0.0
 
     def add(self, body: bytes, told: Told) -> None:
         """Store a body; to be called in the event loop."""
@@ -85,13 +87,21 @@ class Landing:
         error: StoreError | None = StoreUnavailable("The write was given up.")
         try:
             if batch:
-                await self._store.run(add_many([one.body for one in batch]))
+                await self._store.run(add_many([one.body for one in batch], await self._number()))
             error = None
         except StoreError as failed:
             error = failed
         finally:
             for one in batch:
                 one.tell(error)
+
+    async def _number(self) -> int:
+        """The inbox of this process."""
+        now = asyncio.get_running_loop().time()
+        if self._inbox is None or now >= self._renew_at:
+            self._inbox = await self._store.run(take_inbox(self._inbox))
+            self._renew_at = now + LEASE_MS / 2000
+        return self._inbox
 
     def _give_up(self) -> None:
         """Tell those who have waited too long, and look again when the next one has."""

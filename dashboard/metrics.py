@@ -53,7 +53,7 @@ OLDEST = Standing(
 LANES = Standing("sendmany_lanes", "Lanes that have not ended.", ("priority", "status"))
 LOOPS = Standing(
     "sendmany_drain_loops",
-    "Drain loops that run, by the priorities they serve; an idle common worker has none.",
+    "Drain loops that run, by the priorities they serve: one a worker process, idle or not.",
     ("serves",),
 )
 BLOCKED = Standing(
@@ -91,7 +91,7 @@ HTTP_REQUESTS = Counted(
     (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
     MICRO,
 )
-BREAKER_SCOPES = ("account", "server", "template")
+BREAKER_SCOPES = ("account", "server", "stall", "bulk", "template")
 
 Values = Iterable[tuple[tuple[str, ...], float]]
 """Values by their labels."""

@@ -5,11 +5,12 @@ from datetime import UTC, datetime
 
 from chatapps.codes import meaning
 from chatapps.receipt_codes import receipt_code
-from store.breakers import BULK, SERVER, Breaker
+from store.breakers import BULK, SERVER, STALL, Breaker
 from store.lanes import Lane, LaneStatus
-from store.outcomes import LocalReason, Origin
+from store.outcomes import Doubt, LocalReason, Origin
 from store.reports import LaneReport
 from store.states import BY_STATE, State
+from store.unreached import Unreached
 from store.waiting import Waiting
 
 _OPEN = {
@@ -17,6 +18,10 @@ _OPEN = {
     State.IN_FLIGHT: "is on its way to the provider at this moment",
     State.DELAYED: "failed for a cause that may pass, and will be tried again",
     State.PARKED: "was posted, and no answer came that can be trusted",
+}
+DOUBTS = {
+    Doubt.MAY_HAVE_ARRIVED: "it may have arrived all the same: an attempt was in doubt",
+    Doubt.MAY_HAVE_TWO: "the person may have got two: an earlier attempt was in doubt",
 }
 _LOCAL = {
     LocalReason.NOT_SENT: "the provider could not be reached",
@@ -30,6 +35,11 @@ _LOCAL = {
     LocalReason.WINDOW: "the person has not written for a day, and it is no template",
     LocalReason.EXPIRED: "its time was over before it could go out",
     LocalReason.BREAKER: "its template was held up, since the provider refuses it",
+    LocalReason.TIMEOUT: "no answer came in time",
+    LocalReason.CONNECTION_LOST: "the connection broke before an answer came (reset, or closed)",
+    LocalReason.TLS_FAILED: "the encryption (TLS) of the connection broke before an answer came",
+    LocalReason.CUT_OFF: "the answer began, and was cut off",
+    LocalReason.FORGOTTEN: "the person was forgotten",
 }
 _STATUS = {
     LaneStatus.LOADING: "The recipients are being read; nothing is sent before the file is in.",
@@ -79,6 +89,8 @@ def explain_code(origin: Origin, code: int) -> str:
         case Origin.NONE:
             return ""
         case Origin.HTTP:
+            if code < 300:
+                return f"HTTP {code} came, but no result that can be read"
             return f"the provider answered with HTTP status {code}"
         case Origin.LOCAL:
             return _LOCAL.get(LocalReason(code), "") if code in set(LocalReason) else ""
@@ -154,6 +166,7 @@ def _why_waiting(report: LaneReport, wait: Waiting) -> list[str]:
         _parked(counts.get(State.PARKED, 0), lane, wait),
         _unknown(counts.get(State.UNKNOWN, 0)),
         _decidable(report, wait),
+        *_in_doubt(report),
         "" if report.balanced or report.open else _unbalanced(lane),
     ]
 
@@ -170,9 +183,19 @@ def _queued(report: LaneReport, wait: Waiting) -> str:
     if wait.blocked_until:
         until = clock(wait.blocked_until)
         return f"{start}: the provider asked {report.lane.sub_account} to pause until {until}."
+    if wait.unreached:
+        return f"{start}: {explain_unreached(wait.unreached[0])}."
     if not wait.loops:
         return f"{start}, and no worker is sending: is one running? See `sendmany doctor`."
     return f"{start} for their turn." if n > 1 else f"{start} for its turn."
+
+
+def explain_unreached(one: Unreached) -> str:
+    """Why a host does not reach the provider. Begins small, and may stand alone."""
+    return (
+        f"requests of {one.sub_account} cannot be sent from {one.host} ({one.reason}), "
+        f"last tried at {clock(one.at * 1000)}"
+    )
 
 
 def _held_templates(report: LaneReport, wait: Waiting) -> list[str]:
@@ -190,6 +213,9 @@ def explain_breaker(breaker: Breaker) -> str:
         what = f"what uses the template {name} ({language}) is not sent"
     elif breaker.scope == BULK:
         what = f"everything of {breaker.sub_account} with priority bulk is held up"
+    elif breaker.scope == STALL:
+        what = f"{breaker.sub_account} only probes, since the provider gives no answers,"
+        return f"{what} since {clock(breaker.opened_at)}: {breaker.reason}. {_how_it_ends(breaker)}"
     elif breaker.scope == SERVER:
         what = f"{breaker.sub_account} goes slow"
     else:
@@ -266,6 +292,33 @@ def in_doubt(counts: Mapping[State, int]) -> str:
         return ""
     words = " and ".join(f"{n:,} {state}" for state, n in found.items())
     return f"{words} {'message' if sum(found.values()) == 1 else 'messages'}"
+
+
+def _in_doubt(report: LaneReport) -> list[str]:
+    """Who may have got more than the states say, and how to find out who that is."""
+    found, name = report.in_doubt, called(report.lane)
+    two = found[Doubt.MAY_HAVE_TWO]
+    one = found[Doubt.MAY_HAVE_ARRIVED] - report.counts.get(State.UNKNOWN, 0)
+    one += report.doubts.get(State.UNKNOWN, 0)
+    sentences = []
+    if two:
+        people = several(two, "person", "people")
+        sentences.append(
+            f"{people} may have got two messages, since an earlier attempt was in doubt: "
+            f'`sendmany campaign export "{name}" --doubt may_have_two` names them.'
+        )
+    if one:
+        sentences.append(
+            f"{several(one, 'message')} that {'was' if one == 1 else 'were'} not sent in the end may "
+            "have arrived all the same, since an earlier attempt was in doubt: "
+            f'`sendmany campaign export "{name}" --doubt may_have_arrived` names them.'
+        )
+    return sentences
+
+
+def percent(share: float) -> str:
+    """A share as people read it: `98.8 %`."""
+    return f"{100 * share:.1f} %" if 0 < share < 1 else f"{100 * share:.0f} %"
 
 
 def _unbalanced(lane: Lane) -> str:

@@ -1,15 +1,35 @@
 """The message file of a campaign: the provider's message without `user`, as a person writes it."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from chatapps.compiled import RESERVED, CompiledContent, UnknownColumns, compile_content
 from chatapps.messages import MessageError, read_message_body
 from chatapps.messages.json_text import parse_object
-from chatapps.placeholders import BrokenPlaceholder, check_columns, check_whole
+from chatapps.number_fields import number_fields
+from chatapps.placeholders import (
+    PLACEHOLDER,
+    BrokenPlaceholder,
+    find_placeholders,
+    resolve_columns,
+    see_that_whole,
+)
 from chatapps.stand_ins import fill_with_stand_ins, with_placeholders
 from producer.errors import InputError
+from producer.rows import MOST_BLANKS, ValueRules
+
+_REFUSED_IN_PARAMETERS = re.compile(rf"[\n\r\t]| {{{MOST_BLANKS + 1},}}")
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignMessage:
+    """A campaign's message, checked and compiled for the columns of its recipients."""
+
+    content: CompiledContent
+    rules: ValueRules  # what it asks of the values
 
 
 def load_message_file(path: Path) -> Mapping[str, Any]:
@@ -35,24 +55,53 @@ def refuse_ours(message: Mapping[str, Any]) -> None:
         raise InputError('take out "dlrCallbackUrl", receipts go where the settings say')
 
 
-def prepare(message: Mapping[str, Any], columns: Sequence[str]) -> CompiledContent:
-    """Compile the content of a campaign whose recipients have `columns`, and check it once.
+def prepare(message: Mapping[str, Any], columns: Sequence[str]) -> CampaignMessage:
+    """Compile the message of a campaign whose recipients have `columns`, and check it once.
 
-    Raises InputError for an unknown column, a placeholder that is not whole, or a message that the
-    provider would refuse.
+    Raises InputError for an unknown column, a placeholder that is not whole or another tool's, or a
+    message that the provider would refuse.
     """
     try:
-        check_columns(message, columns)
-        check_whole(message)
+        message = resolve_columns(message, columns)
+        see_that_whole(message, columns)
         body = read_message_body(fill_with_stand_ins(message))
-        content = compile_content(with_placeholders(body.emit(), message), columns)
+        written = with_placeholders(body.emit(), message)
+        numbers = list(number_fields(body, message))
+        content = compile_content(written, columns, frozenset(each.path for each in numbers))
     except (UnknownColumns, BrokenPlaceholder) as error:
         raise InputError(f"the message cannot be filled in: {error}") from error
     except MessageError as error:
         raise InputError(f"the provider would refuse the message: {error}") from error
     except ValueError as error:
         raise InputError(f"the message cannot be written as JSON: {error}") from error
-    return content
+    parameters = list(_parameter_texts(message.get("content", {}).get("template", {})))
+    _see_that_taken(parameters)
+    folded = frozenset(each.column for text in parameters for each in find_placeholders(text))
+    return CampaignMessage(
+        content, ValueRules(folded, {each.column: each.read for each in numbers})
+    )
+
+
+def _parameter_texts(value: Any) -> Iterator[str]:
+    """The texts that fill placeholders of a template, wherever they stand in it."""
+    if isinstance(value, Mapping):
+        if isinstance(text := value.get("text"), str):
+            yield text
+        for member in value.values():
+            yield from _parameter_texts(member)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _parameter_texts(item)
+
+
+def _see_that_taken(parameters: Sequence[str]) -> None:
+    """Raise InputError when a parameter holds what WhatsApp takes in none, whatever the values are."""
+    for text in parameters:
+        if _REFUSED_IN_PARAMETERS.search(PLACEHOLDER.sub("", text)):
+            raise InputError(
+                "the provider would refuse the message: a parameter of the template holds a line end, "
+                f"a tab or more than {MOST_BLANKS} blanks in a row; put them into the template itself"
+            )
 
 
 def _read_text(path: Path) -> str:

@@ -5,24 +5,24 @@ again goes on where the first launch was: the store keeps how far the file has b
 step that adds the jobs.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from chatapps.compiled import CompiledContent
-from producer.campaign_message import load_message_file, prepare
+from producer.campaign_message import CampaignMessage, load_message_file, prepare
 from producer.campaign_names import RULE, is_name
 from producer.errors import InputError
-from producer.loading import add_chunks, call_workers, end_of_file
+from producer.loading import add_chunks, end_of_file
+from producer.policies import campaign_purpose, template_named
 from producer.recipients import Position, RecipientFile
-from producer.rejects import Reject, RejectWriter, see_that_writable
-from producer.wake import SendDrain
+from producer.rejects import RejectWriter, see_that_writable
+from producer.rows import RowPacker
+from producer.wake import SendDrain, call_workers
 from store.calls import Store
 from store.lanes import Lane, Policies, Priority, find_lane
 from store.opening import CampaignPlan, open_campaign
-
-LOOKED_AT = 5000
-"""Rows, one of which must be usable; else the way of reading the file is wrong, rather than the rows."""
+from store.purposes import Purpose
+from store.templates import read_registry
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +34,11 @@ class Launch:
     message: Path
     sub_account: str
     number_column: str | None = None
+    country_column: str | None = None
     default_region: str | None = None
     priority: Priority = Priority.BULK
     policies: Policies = Policies()
+    purpose: Purpose | None = None  # None: that of its template, else marketing
     send_while_loading: bool = False
     rejects: Path | None = None  # default: beside the recipient file
 
@@ -68,6 +70,7 @@ class Launched:
     duplicates: int
     rejects: int
     rejects_file: Path | None
+    folded: int  # values of this launch that were changed so that WhatsApp takes them
     resumed: bool  # an earlier launch had begun it
 
 
@@ -77,8 +80,23 @@ class Prepared:
 
     launch: Launch
     file: RecipientFile
-    content: CompiledContent
+    message: CampaignMessage
     source: str  # names the recipients: the file, and how it is read
+
+    @property
+    def plan(self) -> CampaignPlan:
+        """What opens the campaign, but for its purpose: what has the last word on that is stored."""
+        launch, content = self.launch, self.message.content
+        return CampaignPlan(
+            name=launch.name,
+            sub_account=launch.sub_account,
+            content=content.dump(),
+            content_digest=content.digest,
+            source=self.source,
+            priority=launch.priority,
+            policies=launch.policies,
+            early=launch.send_while_loading,
+        )
 
 
 def check(launch: Launch) -> Prepared:
@@ -89,13 +107,14 @@ def check(launch: Launch) -> Prepared:
     """
     _check_name(launch.name)
     message = load_message_file(launch.message)
-    file = RecipientFile.open(launch.recipients, launch.number_column, launch.default_region)
-    content = prepare(message, file.columns)
-    # Another column or region makes other recipients of the same bytes.
-    source = f"{file.fingerprint()}:{file.number_column}:{file.default_region or ''}"
-    _see_that_some_row_is_usable(file, content.columns)
+    file = RecipientFile.open(
+        launch.recipients, launch.number_column, launch.default_region, launch.country_column
+    )
+    prepared = prepare(message, file.columns)
+    source = f"{file.fingerprint()}:{file.layout.key}"
+    file.see_that_usable(_packer(file, prepared))
     see_that_writable(launch.rejects_file)
-    return Prepared(launch, file, content, source)
+    return Prepared(launch, file, prepared, source)
 
 
 def _check_name(name: str) -> None:
@@ -103,29 +122,8 @@ def _check_name(name: str) -> None:
         raise InputError(RULE)
 
 
-def _see_that_some_row_is_usable(file: RecipientFile, columns: Sequence[str]) -> None:
-    """Raise InputError if none of the first rows is: the campaign would be over, and its name taken."""
-    rejects: list[Reject] = []
-    for chunk in file.chunks(columns):
-        if chunk.lines:
-            return
-        rejects += chunk.rejects
-        if len(rejects) >= LOOKED_AT:
-            break
-    if rejects:
-        raise InputError(f"{file.path}: {_why_none(file, rejects)}")
-
-
-def _why_none(file: RecipientFile, rejects: Sequence[Reject]) -> str:
-    first, region = rejects[0], file.default_region
-    many = len(rejects) > 1
-    none = f"none of the first {len(rejects):,} rows can" if many else "its only row cannot"
-    return (
-        f"{none} be used (line {first.line}: {first.reason}). "
-        f'The numbers are read from the column "{file.number_column}"'
-        f"{f', as those of {region}' if region else ''}: mend the file, or give another --number-column"
-        f" or {'another ' if region else ''}--region, such as GB"
-    )
+def _packer(file: RecipientFile, message: CampaignMessage) -> RowPacker:
+    return RowPacker(file.layout, message.content.columns, message.rules)
 
 
 def run(
@@ -137,44 +135,46 @@ def run(
     """Store the campaign and its jobs, and wake the workers.
 
     Raises:
+        InputError: the purpose cannot be what was said; nothing is stored.
         LaneMismatch: the name is taken by something else.
         StoreUnavailable, StoreFull: launch again when Redis is well; nothing is added twice.
     """
-    launch, content = prepared.launch, prepared.content
-    lane_id, resumed = open_campaign(
-        store,
-        CampaignPlan(
-            name=launch.name,
-            sub_account=launch.sub_account,
-            content=content.dump(),
-            content_digest=content.digest,
-            source=prepared.source,
-            priority=launch.priority,
-            policies=launch.policies,
-            early=launch.send_while_loading,
-        ),
-    )
+    launch, content = prepared.launch, prepared.message.content
+    template = template_named(content)
+    registry = store.run(read_registry(launch.sub_account))
+    purpose = campaign_purpose(registry, template, launch.purpose)
+    plan = replace(prepared.plan, purpose=purpose, template=template)
+    lane_id, resumed = open_campaign(store, plan)
     lane = find_lane(store, lane_id)
     rejects_file = launch.rejects_file
+    packer = _packer(prepared.file, prepared.message)
     if not lane.loaded:
         with RejectWriter(rejects_file, after_line=lane.line) as writer:
-            _load(store, lane, prepared, writer, send_drain, on_progress)
+            _load(store, lane, prepared, packer, writer, send_drain, on_progress)
     lane = end_of_file(store, lane, send_drain)
-    written = rejects_file if lane.rejects and rejects_file.exists() else None
-    return Launched(lane, lane.next_index, lane.duplicates, lane.rejects, written, resumed)
+    return Launched(
+        lane,
+        recipients=lane.next_index,
+        duplicates=lane.duplicates,
+        rejects=lane.rejects,
+        rejects_file=rejects_file if lane.rejects and rejects_file.exists() else None,
+        folded=packer.folded,
+        resumed=resumed,
+    )
 
 
 def _load(
     store: Store,
     lane: Lane,
     prepared: Prepared,
+    packer: RowPacker,
     writer: RejectWriter,
     send_drain: SendDrain,
     on_progress: Callable[[Loading], None],
 ) -> None:
     """Add the rows that are not in yet, chunk by chunk."""
     start = Position(lane.offset, lane.line, lane.row) if lane.offset else None
-    chunks = prepared.file.chunks(prepared.content.columns, start)
+    chunks = prepared.file.chunks(packer, start)
     for at in add_chunks(store, lane, chunks, writer.write):
         if prepared.launch.send_while_loading:
             call_workers(store, lane, send_drain)

@@ -29,7 +29,8 @@ class Chunk:
 def cut_chunks(
     records: Iterable[Record], packer: RowPacker, start: Position, size: int, cut_at: int = -1
 ) -> Iterator[Chunk]:
-    """Pack `records`, which begin at `start`, into chunks of at most `size` rows.
+    """Pack `records`, which begin at `start`, into chunks of at most `size` rows (and the lines that go
+    with the last).
 
     A chunk ends at byte `cut_at` in any case, if a record ends there.
     """
@@ -38,28 +39,28 @@ def cut_chunks(
     weight, end = 0, start
     offset, lines_before, row = start.offset, start.line, start.row
     for cells, line, next_offset, next_lines_before in records:
-        job = _pack(packer, cells, line)
+        job = _pack(packer, cells)
         length = len(job) if isinstance(job, bytes) else 0
-        full = row - end.row == size or weight + length > CHUNK_BYTES
+        full = row - end.row >= size or weight + length > CHUNK_BYTES
         if full or (offset == cut_at and row > end.row):
             end = Position(offset, lines_before, row)
             yield Chunk(lines, rejects, end)
             lines, rejects, weight = [], [], 0
         if isinstance(job, bytes):
             lines.append(job)
+            row += 1
         else:
-            rejects.append(job)
+            rejects.append(Reject(line, job.number, job.reason))
+            rejects += [Reject(also, None, f"goes with line {line}") for also in job.also]
+            row += 1 + len(job.also)
         weight += length
-        row += 1
         offset, lines_before = next_offset, next_lines_before
     if lines or rejects:
         yield Chunk(lines, rejects, Position(offset, lines_before, row))
 
 
-def _pack(packer: RowPacker, cells: list[str] | BadRow, line: int) -> bytes | Reject:
+def _pack(packer: RowPacker, cells: list[str] | BadRow) -> bytes | BadRow:
     try:
-        if isinstance(cells, BadRow):
-            raise cells
-        return packer.pack(cells)
+        return cells if isinstance(cells, BadRow) else packer.pack(cells)
     except BadRow as bad:
-        return Reject(line, bad.number, bad.reason)
+        return bad

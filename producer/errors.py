@@ -5,7 +5,12 @@ BadRow              one row of a recipient file is refused, the others go on
 └── BadNumber       … because of its number
 KeyConflict         the idempotency key of a message was used for another one
 BadTiming           a message expires before it may go, or is to wait for too long
+BadPurpose          a message is said to be authentication, and its template is not registered as such
 """
+
+from collections.abc import Sequence
+
+FORGOTTEN = "has been forgotten, and wants no such messages: nothing was stored"
 
 
 class InputError(Exception):
@@ -13,12 +18,16 @@ class InputError(Exception):
 
 
 class BadRow(Exception):
-    """Why a row cannot be sent to; `number` is its number with most digits hidden."""
+    """Why a row cannot be sent to; `number` is its number with most digits hidden.
 
-    def __init__(self, reason: str, number: str | None = None) -> None:
+    `also` are further lines of the file that go with it: each would have been a row of its own.
+    """
+
+    def __init__(self, reason: str, number: str | None = None, also: Sequence[int] = ()) -> None:
         super().__init__(reason)
         self.reason = reason
         self.number = number
+        self.also = also
 
 
 class BadNumber(BadRow):
@@ -39,4 +48,12 @@ class BadTiming(ValueError):
     def __init__(self, member: str, rule: str) -> None:
         super().__init__(f"{member}: {rule}")
         self.member = member
+        self.rule = rule
+
+
+class BadPurpose(ValueError):
+    """A message is said to be `authentication`, and is not: an opt-out could be evaded by one word."""
+
+    def __init__(self, rule: str) -> None:
+        super().__init__(f"purpose: {rule}")
         self.rule = rule

@@ -6,13 +6,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from chatapps.job_lines import escape_value
+from chatapps.job_lines import escape_value, pack_message, template_in
 from chatapps.messages import Message, MessageError, Problem, read_message
 from chatapps.plain_messages import read_plain
 from producer.errors import BadTiming
+from producer.policies import see_that_authentication
 from store.intake import NewMessage, Taken
+from store.purposes import Purpose
+from store.templates import Registry, template_name
 
 AnyMessage = Message | Mapping[str, Any] | bytes | str
+NO_TEMPLATES: Final[Registry] = {}
 FURTHEST_DAYS: Final = 30
 """A message may be scheduled so far ahead."""
 _FURTHEST_MS: Final = FURTHEST_DAYS * 86_400_000
@@ -26,6 +30,7 @@ class Item:
     key: str | None = None  # idempotency key: the same key goes in once
     expires_at: datetime | None = None  # it does not go out from then on
     send_at: datetime | None = None  # it does not go out before
+    purpose: Purpose | None = None  # None: that of its template, else utility
 
     @property
     def timed(self) -> bool:
@@ -41,27 +46,29 @@ class Enqueued:
     taken: Taken
 
 
-def pack_item(item: Item, now_ms: int = 0) -> NewMessage:
+def pack_item(item: Item, now_ms: int = 0, registry: Registry = NO_TEMPLATES) -> NewMessage:
     """Check an item and pack it for the store.
 
     Args:
         now_ms: Redis' clock; needed for an item that is timed.
+        registry: the registered templates of its sub-account; needed for `authentication`.
 
     Raises:
         MessageError: the message breaks a rule of the provider.
         BadTiming: its times make no sense.
+        BadPurpose: it is said to be authentication, and is not.
     """
     recipient, body = _read(item.message)
-    line = b"%b\t%b" % (recipient, body)
-    delay = 0
-    if item.timed:
-        delay = _delay(item, now_ms)
-        if item.expires_at is not None:
-            line = b"%b\t%d" % (line, int(item.expires_at.timestamp()))
+    due = _due(item, now_ms) if item.timed else 0
+    expiry = int(item.expires_at.timestamp()) if item.expires_at is not None else None
+    line = pack_message(recipient, body, item.purpose.letter if item.purpose else "", expiry)
+    if item.purpose is Purpose.AUTHENTICATION:
+        used = template_in(line)
+        see_that_authentication(registry, template_name(*used) if used else "")
     if not item.key:
-        return NewMessage(line, b"", b"", delay)
+        return NewMessage(line, b"", b"", due)
     key = hashlib.blake2b(item.key.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-    return NewMessage(line, key, hashlib.blake2b(body, digest_size=8).digest(), delay)
+    return NewMessage(line, key, hashlib.blake2b(body, digest_size=8).digest(), due)
 
 
 def _read(given: AnyMessage) -> tuple[bytes, bytes]:
@@ -88,8 +95,8 @@ def _recipient(message: Message) -> bytes:
     return escape_value(user.channel_user_id or user.line_user_id or "")
 
 
-def _delay(item: Item, now_ms: int) -> int:
-    """How long it has to wait, ms."""
+def _due(item: Item, now_ms: int) -> int:
+    """When it may go, ms since 1970; 0 = at once."""
     starts, ends = _ms(item.send_at, "send_at"), _ms(item.expires_at, "expires_at")
     if ends is not None and ends <= now_ms:
         raise BadTiming("expires_at", "is over")
@@ -99,7 +106,7 @@ def _delay(item: Item, now_ms: int) -> int:
         raise BadTiming("expires_at", "must be later than send_at")
     if starts - now_ms > _FURTHEST_MS:
         raise BadTiming("send_at", f"at most {FURTHEST_DAYS} days ahead")
-    return max(0, starts - now_ms)
+    return starts if starts > now_ms else 0
 
 
 def _ms(moment: datetime | None, member: str) -> int | None:

@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from types import TracebackType
 
-from config.celery_app import send_drain
+from chatapps.messages import MessageError, Problem
+from config.celery_app import hint_drain
 from config.settings import Settings, load_settings
 from producer.counter import Counter
-from producer.errors import KeyConflict
+from producer.errors import FORGOTTEN, KeyConflict
 from producer.items import AnyMessage, Enqueued, Item
 from producer.sharing import SharedWrites
 from producer.wake import SendDrain
@@ -22,6 +23,7 @@ from store.calls import AsyncStore, Store
 from store.intake import Taken
 from store.lanes import Priority
 from store.plans import carry_out, carry_out_async
+from store.purposes import Purpose
 
 __all__ = ["AsyncProducer", "Enqueued", "Item", "KeyConflict", "Producer"]
 
@@ -41,7 +43,7 @@ class Producer:
         self,
         store: Store,
         settings: Settings,
-        send_drain: SendDrain = send_drain,
+        send_drain: SendDrain = hint_drain,
         clock: Callable[[], datetime] = _utc_now,
     ) -> None:
         self._store = store
@@ -52,7 +54,8 @@ class Producer:
     def from_settings(cls) -> "Producer":
         """A producer for the configured Redis and broker."""
         settings = load_settings()
-        return cls(Store.connect(settings.redis_url), settings)
+        store = Store.connect(settings.redis_url, key_prefix=settings.key_prefix)
+        return cls(store, settings)
 
     def enqueue(
         self,
@@ -63,23 +66,28 @@ class Producer:
         priority: Priority = Priority.NORMAL,
         expires_at: datetime | None = None,
         send_at: datetime | None = None,
+        purpose: Purpose | None = None,
     ) -> Enqueued:
         """Store one message for one person. When this returns, it is not lost any more.
 
         Args:
             expires_at: from then on it does not go out any more.
             send_at: it does not go out before; at most 30 days ahead.
+            purpose: what it is for; the registered category of its template cannot be lowered. None:
+                that category, else utility.
 
         Raises:
-            MessageError: the message breaks a rule of the provider; names the place and the rule.
+            MessageError: the message breaks a rule of the provider, or the person has been forgotten and
+                wants none like it; names the place and the rule.
             BadTiming: its times make no sense.
+            BadPurpose: it is said to be authentication, and its template is not registered as such.
             KeyConflict: the key was used for another message.
             SettingsError: the sub-account is not configured.
             StoreRefused: today's notifications of this priority were cancelled.
             StoreFull: nothing was stored.
             StoreUnavailable: nothing was stored, or the answer was lost: with a key, do it again.
         """
-        item = Item(message, key, expires_at, send_at)
+        item = Item(message, key, expires_at, send_at, purpose)
         (answer,) = self.enqueue_many([item], sub_account=sub_account, priority=priority)
         return _taken(answer)
 
@@ -125,7 +133,7 @@ class AsyncProducer:
         self,
         store: AsyncStore,
         settings: Settings,
-        send_drain: SendDrain = send_drain,
+        send_drain: SendDrain = hint_drain,
         clock: Callable[[], datetime] = _utc_now,
     ) -> None:
         self._store = store
@@ -137,7 +145,8 @@ class AsyncProducer:
     def from_settings(cls) -> "AsyncProducer":
         """A producer for the configured Redis and broker."""
         settings = load_settings()
-        return cls(AsyncStore.connect(settings.redis_url), settings)
+        store = AsyncStore.connect(settings.redis_url, key_prefix=settings.key_prefix)
+        return cls(store, settings)
 
     async def enqueue(
         self,
@@ -148,11 +157,12 @@ class AsyncProducer:
         priority: Priority = Priority.NORMAL,
         expires_at: datetime | None = None,
         send_at: datetime | None = None,
+        purpose: Purpose | None = None,
     ) -> Enqueued:
         """As `Producer.enqueue`."""
         account = self._settings.sub_account_id(sub_account)
-        item = Item(message, key, expires_at, send_at)
-        packed = await carry_out_async(self._store, self._counter.pack([item]))
+        item = Item(message, key, expires_at, send_at, purpose)
+        packed = await carry_out_async(self._store, self._counter.pack([item], account))
         return _taken(await self._writes.add(packed[0], account, priority))
 
     async def enqueue_many(
@@ -186,4 +196,6 @@ class AsyncProducer:
 def _taken(answer: Enqueued) -> Enqueued:
     if answer.taken is Taken.CONFLICT:
         raise KeyConflict(answer.id)
+    if answer.taken is Taken.FORGOTTEN:
+        raise MessageError(Problem("user", FORGOTTEN))
     return answer

@@ -1,23 +1,26 @@
 """A list of people: one number or user id a line, or a column of a CSV file.
 
-Numbers are read as those of recipients are. What cannot be read is told with its line, and the others
-go on.
+The column is chosen as a launch chooses it, and numbers are read as those of recipients are. A line that
+cannot be read is told with its number, and the others go on.
 """
 
-import codecs
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import BinaryIO
 
-from producer.csv_header import DELIMITERS, NUMBER_COLUMNS
+from producer.csv_header import FirstRow, Header, as_header, holds_recipient, read_first_row
 from producer.errors import BadRow, InputError
+from producer.layout import Layout, first_rows
 from producer.numbers import normalise
-from producer.records import LONGEST_LINE, Record, decode, read_records
+from producer.records import BLANK, Position, opened, read_records
 from producer.rejects import Reject
-from producer.rows import USER_ID
+from producer.rows import USER_ID, PersonReader
+from store.purposes import Purpose
+from store.suppressions import EVERYTHING, Purposes
 
+PURPOSES = "purposes"
 AT_ONCE = 10_000
 """People in one chunk."""
 _LINE_ID = re.compile("U[0-9a-f]{32}")
@@ -28,87 +31,141 @@ class People:
     """A chunk of the list."""
 
     who: list[str]  # digits of international numbers, and user ids
+    purposes: list[Purposes | None]  # what each of them gets no more, where the file says so
     rejects: list[Reject]
 
 
+@dataclass(frozen=True, slots=True)
+class PeopleFile:
+    """A list of people whose column is known; made by `open`."""
+
+    path: Path
+    has_header: bool
+    layout: Layout
+    _start: Position  # of the first person
+    _purposes: int | None = None  # the place of the column `purposes`, as an export writes it
+
+    @classmethod
+    def open(
+        cls,
+        path: Path,
+        column: str | None = None,
+        region: str | None = None,
+        country_column: str | None = None,
+    ) -> "PeopleFile":
+        """Find the column that holds the people; without a header row, the one that holds numbers.
+
+        Args:
+            region: country of numbers for which nothing else says one.
+
+        Raises:
+            InputError: the file cannot be read, or it is not clear which column is meant.
+        """
+        with opened(path) as stream:
+            first = read_first_row(stream)
+            place = None if column or country_column else _place_without_header(first, region)
+            if place is not None:
+                names = tuple(f"column {n + 1}" for n in range(len(first.cells)))
+                header = Header(names, first.delimiter, first.start, first.start_line)
+                layout = Layout(header, names[place], None, region)
+                return cls(path, False, layout, Position(first.start, first.start_line, 0))
+            header = as_header(first)
+            rows = first_rows(stream, header)
+            layout = Layout.find(header, rows, column, country_column, region)
+            purposes = layout.place(PURPOSES) if PURPOSES in header.cells else None
+            return cls(path, True, layout, Position(header.offset, header.line, 0), purposes)
+
+    def read(self) -> Iterator[People]:
+        """The people, at most `AT_ONCE` at a time.
+
+        Raises:
+            InputError: the file cannot be read or is not UTF-8.
+        """
+        people = _people(self)
+        while chunk := list(islice(people, AT_ONCE)):
+            found = [one for one in chunk if not isinstance(one, Reject)]
+            rejects = [one for one in chunk if isinstance(one, Reject)]
+            yield People([who for who, _ in found], [purposes for _, purposes in found], rejects)
+
+
 def read_person(text: str, region: str | None) -> str:
-    """Digits of an international number, or a channel's user id as it is; raises BadRow."""
-    text = text.strip()
+    """Digits of an international number, or a channel's user id as it is; raises BadRow.
+
+    A number may be of a range that is not in use: whoever has it may have written.
+    """
+    text = text.strip(BLANK)
     if USER_ID.fullmatch(text) or _LINE_ID.fullmatch(text):
         return text
-    return normalise(text, region)
+    return normalise(text, region, in_use=False)
 
 
-def read_people(path: Path, region: str | None, column: str | None = None) -> Iterator[People]:
-    """The people of a file, at most `AT_ONCE` at a time.
-
-    Args:
-        region: country of national numbers.
-        column: which column holds them; else one with a usual name, else the first.
-
-    Raises:
-        InputError: the file cannot be read, is not UTF-8, or has no such column.
-    """
-    try:
-        with path.open("rb") as stream:
-            yield from _chunks(_rows(stream, column), region)
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: there is no such file") from error
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from error
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error
+def _people(file: PeopleFile) -> Iterator[tuple[str, Purposes | None] | Reject]:
+    """Each person and what they get no more, or the line that names none."""
+    layout, start = file.layout, file._start
+    place, reader = layout.place(layout.number_column), PersonReader(layout, in_use=False)
+    with opened(file.path) as stream:
+        delimiter = layout.header.delimiter
+        for cells, line, *_ in read_records(stream, delimiter, start.offset, start.line):
+            try:
+                yield _person(cells, place, reader), _purposes_in(cells, file._purposes)
+            except BadRow as bad:
+                yield Reject(line, bad.number, bad.reason)
+                yield from (Reject(also, None, f"goes with line {line}") for also in bad.also)
 
 
-def _chunks(rows: Iterator[tuple[str | BadRow, int]], region: str | None) -> Iterator[People]:
-    who, rejects = list[str](), list[Reject]()
-    for cell, line in rows:
-        try:
-            if isinstance(cell, BadRow):
-                raise cell
-            who.append(read_person(cell, region))
-        except BadRow as bad:
-            rejects.append(Reject(line, bad.number, bad.reason))
-        if len(who) + len(rejects) == AT_ONCE:
-            yield People(who, rejects)
-            who, rejects = [], []
-    if who or rejects:
-        yield People(who, rejects)
-
-
-def _rows(stream: BinaryIO, column: str | None) -> Iterator[tuple[str | BadRow, int]]:
-    """The cell of each row that holds the person, and the line it is on."""
-    start = len(codecs.BOM_UTF8) if stream.read(3) == codecs.BOM_UTF8 else 0
-    stream.seek(start)
-    first_line = decode(stream.readline(LONGEST_LINE), 1)
-    delimiter = max(DELIMITERS, key=first_line.count)
-    records = read_records(stream, delimiter, start, 0)
-    first = next(records, None)
-    if first is None:
-        raise InputError("the file is empty")
-    place = _place(first[0], column)
-    if place is None:
-        place = 0
-        yield _cell(first, 0)
-    for record in records:
-        yield _cell(record, place)
-
-
-def _cell(record: Record, place: int) -> tuple[str | BadRow, int]:
-    cells, line = record[0], record[1]
+def _person(cells: list[str] | BadRow, place: int, reader: PersonReader) -> str:
     if isinstance(cells, BadRow):
-        return cells, line
-    if place >= len(cells) or not cells[place].strip():
-        return BadRow("there is no number in it"), line
-    return cells[place], line
+        raise cells
+    if place >= len(cells):
+        raise BadRow("there is no number in it")
+    text = cells[place].strip(BLANK)
+    return text if _LINE_ID.fullmatch(text) else reader.read(cells)
 
 
-def _place(cells: Sequence[str] | BadRow, column: str | None) -> int | None:
-    """The column that holds the people, if the first row is a header; None if it is not."""
-    names = [] if isinstance(cells, BadRow) else [cell.strip() for cell in cells]
-    if column is not None:
-        if column not in names:
-            raise InputError(f'there is no column "{column}" in the first row')
-        return names.index(column)
-    by_name = {name.casefold(): place for place, name in reversed(list(enumerate(names)))}
-    return next((by_name[name] for name in NUMBER_COLUMNS if name in by_name), None)
+def _purposes_in(cells: list[str] | BadRow, place: int | None) -> Purposes | None:
+    if place is None or isinstance(cells, BadRow) or place >= len(cells):
+        return None
+    return read_purposes(cells[place])
+
+
+def read_purposes(text: str) -> Purposes | None:
+    """What somebody gets no more, as an export writes it: `all`, or some with commas; None for an empty
+    cell. Raises BadRow."""
+    words = [word.strip().lower() for word in text.split(",") if word.strip()]
+    if "all" in words:
+        return EVERYTHING
+    try:
+        return frozenset(map(Purpose, words)) or None
+    except ValueError:
+        known = ", ".join(Purpose)
+        raise BadRow(f'"{text}" is no purpose: write all, or some of {known}') from None
+
+
+def _place_without_header(first: FirstRow, region: str | None) -> int | None:
+    """The place of the cell that holds a person; None if the row is a header.
+
+    Raises InputError when several do: one may hold the customers' numbers in a shop.
+    """
+    places = [place for place, cell in enumerate(first.cells) if _is_person(cell, region)]
+    if not places and _is_broken_number(first.cells):
+        return 0
+    if len(places) > 1:
+        raise InputError(
+            "the file has no header row, and several of its columns hold numbers: add a header row "
+            "and name the column with --number-column"
+        )
+    return places[0] if places else None
+
+
+def _is_person(cell: str, region: str | None) -> bool:
+    if holds_recipient(cell):
+        return True
+    try:
+        return bool(read_person(cell, region))
+    except BadRow:
+        return False
+
+
+def _is_broken_number(cells: Sequence[str]) -> bool:
+    """Whether a row is no header but a number that cannot be read: it is told as a line."""
+    return len(cells) == 1 and not any(map(str.isalpha, cells[0]))

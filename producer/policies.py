@@ -1,19 +1,36 @@
-"""The policies of a lane: what the launch says, and else the settings."""
+"""The policies of a lane and the purpose of its messages: as the caller says, else as configured."""
 
+from chatapps.compiled import CompiledContent, template_of
 from config.settings import Settings
+from producer.errors import BadPurpose, InputError
 from store.lanes import Policies
+from store.purposes import Purpose, purpose_of
+from store.templates import Registry, template_name
 
 
 def campaign_policies(
     settings: Settings,
     *,
+    hold: bool = False,
     on_unknown: str | None = None,
     on_server_error: str | None = None,
     settle_after: float | None = None,
     window: str | None = None,
 ) -> Policies:
-    """Of a campaign; None means what the settings say."""
+    """Of a campaign; None means what the settings say.
+
+    Args:
+        hold: nothing that may have been taken is sent again by itself.
+
+    Raises:
+        InputError: something else is wanted at the same time.
+    """
     policies = settings.policies
+    if hold:
+        for name, value in (("unknown", on_unknown), ("server-error", on_server_error)):
+            if value not in (None, "hold"):
+                raise InputError(f"Say either --hold or --on-{name} {value}")
+        on_unknown = on_server_error = "hold"
     return Policies(
         on_unknown or policies.campaign_on_unknown,
         on_server_error or policies.on_server_error,
@@ -30,4 +47,47 @@ def notification_policies(settings: Settings) -> Policies:
         policies.on_server_error,
         settings.settle_after,
         policies.window,
+    )
+
+
+def campaign_purpose(registry: Registry, template: str, wanted: Purpose | None) -> Purpose | None:
+    """What a campaign is for; None where neither the registry nor the caller says so.
+
+    Args:
+        template: as the registry names it; empty for none.
+
+    Raises:
+        InputError: `authentication` is wanted, and the template is not registered as such.
+    """
+    registered = registry.get(template)
+    if wanted is Purpose.AUTHENTICATION:
+        try:
+            see_that_authentication(registry, template)
+        except BadPurpose as error:
+            raise InputError(f"The purpose cannot be authentication: {error.rule}") from error
+    return wanted if registered is None else purpose_of(registered, wanted, Purpose.MARKETING)
+
+
+def template_named(content: CompiledContent) -> str:
+    """The template of a campaign as the registry names it; empty for none, or not one for all."""
+    used = template_of(content)
+    return template_name(*used) if used else ""
+
+
+def see_that_authentication(registry: Registry, template: str) -> None:
+    """Raise BadPurpose unless a template is registered as AUTHENTICATION.
+
+    Args:
+        template: as the registry names it; empty for none.
+    """
+    registered = registry.get(template)
+    if registered is Purpose.AUTHENTICATION:
+        return
+    if not template:
+        raise BadPurpose("authentication needs a template that is registered as AUTHENTICATION")
+    if registered is not None:
+        raise BadPurpose(f"the template {template} is registered as {registered.upper()}")
+    raise BadPurpose(
+        f"the template {template} is not known to be registered as AUTHENTICATION: set account_id and "
+        "channel_id of the sub-account, workers read its templates every 15 minutes"
     )

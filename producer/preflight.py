@@ -17,6 +17,7 @@ from chatapps.preflight import Finding, Severity
 from chatapps.templates import RegisteredTemplate, fill
 from producer.campaigns import Prepared
 from producer.errors import BadRow
+from producer.layout import Layout
 from producer.records import Record, read_records
 from producer.rows import RowPacker
 
@@ -24,6 +25,10 @@ MOST_ROWS: Final = 200
 LONGEST_FILLED: Final = 1024
 """Characters of a template's text with the values in it: more is refused as too long (1032)."""
 
+_MISREAD: Final = re.compile(
+    r"[\xc2\xc3\xc4\xc5\xd0\xd1][\x80-\xa9\xab-\xb4\xb6-\xb9\xbb-\xbf\u2018-\u2022\u2030\u2039\u203a\u20ac]"
+    r"|\xe2\u20ac|\ufffd"
+)
 _OF_A_MESSAGE: Final = re.compile(r"messages\[(\d+)\]\.?(.*)")
 
 
@@ -44,7 +49,7 @@ def check_sample(
     length of its text with the values in it is checked too. At most `most` rows are tried, of which
     there are more than one only if the message differs from row to row.
     """
-    return check_rows(prepared.content, list(_sample(prepared, most)), template)
+    return check_rows(prepared.message.content, list(_sample(prepared, most)), template)
 
 
 def check_rows(
@@ -53,6 +58,12 @@ def check_rows(
     """The same for rows that somebody has chosen already."""
     if not rows:
         return []
+    return [*_misread(rows), *_refused(content, rows, template)]
+
+
+def _refused(
+    content: CompiledContent, rows: Sequence[SampleRow], template: RegisteredTemplate | None
+) -> list[Finding]:
     renderer = content.renderer("preflight")
     body = renderer.render("preflight", [(n, 1, row.job) for n, row in enumerate(rows)])
     try:
@@ -62,15 +73,31 @@ def check_rows(
     return list(_too_long(messages, rows, template)) if template else []
 
 
+def _misread(rows: Sequence[SampleRow]) -> Iterator[Finding]:
+    """What reads like UTF-8 that a program took for another encoding, as `ZoÃ«` for `Zoë`."""
+    found = [(row.line, m[0]) for row in rows if (m := _MISREAD.search(row.job.decode()))]
+    if found:
+        line, excerpt = found[0]
+        more = (
+            f" (and {len(found) - 1} more of the {len(rows)} rows looked at)" if found[1:] else ""
+        )
+        yield Finding(
+            Severity.WARNING,
+            "",
+            f'Line {line} of the recipients holds "{excerpt}", which reads like text in a wrong '
+            f"encoding: export the file as UTF-8 again{more}.",
+        )
+
+
 def sample_of(
     records: Iterable[Record],
-    header: Sequence[str],
+    layout: Layout,
     columns: Sequence[str],
     packer: RowPacker,
     most: int = MOST_ROWS,
 ) -> Iterator[SampleRow]:
     """The rows to be tried, in the order of the file; `columns` are those that the message uses."""
-    places = [header.index(column) for column in columns]
+    places = [layout.place(column) for column in columns]
     for line, cells in choose(records, places, most if columns else 1):
         try:
             yield SampleRow(line, packer.pack(cells))
@@ -79,11 +106,12 @@ def sample_of(
 
 
 def _sample(prepared: Prepared, most: int) -> Iterator[SampleRow]:
-    file, columns = prepared.file, prepared.content.columns
-    packer = RowPacker(file.columns, file.number_column, columns, file.default_region)
-    with file.path.open("rb") as stream:
-        records = read_records(stream, file.header.delimiter, file.header.offset, file.header.line)
-        yield from sample_of(records, file.columns, columns, packer, most)
+    layout, message = prepared.file.layout, prepared.message
+    columns, header = message.content.columns, layout.header
+    packer = RowPacker(layout, columns, message.rules)
+    with prepared.file.path.open("rb") as stream:
+        records = read_records(stream, header.delimiter, header.offset, header.line)
+        yield from sample_of(records, layout, columns, packer, most)
 
 
 def choose(

@@ -2,20 +2,18 @@
 
 import codecs
 import hashlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
 
 from producer.chunks import CHUNK_ROWS, Chunk, cut_chunks
-from producer.csv_header import Header, find_number_column, read_header
+from producer.csv_header import read_header
 from producer.errors import InputError
-from producer.numbers import is_region
-from producer.records import Position, not_utf8, read_records
+from producer.layout import NO_ROWS, Layout, first_rows
+from producer.records import Position, not_utf8, opened, read_records
 from producer.rejects import Reject
-from producer.rows import RowPacker
+from producer.rows import RowPacker, see_that_some_are_usable
 
 __all__ = ["Chunk", "Position", "RecipientFile", "Reject"]
 
@@ -28,30 +26,37 @@ class RecipientFile:
     """A CSV file with a header and a row for each recipient; made by `open`."""
 
     path: Path
-    header: Header
-    number_column: str
-    default_region: str | None  # of numbers without a country code, two letters
+    layout: Layout
     size: int  # bytes
 
     @classmethod
     def open(
-        cls, path: Path, number_column: str | None = None, default_region: str | None = None
+        cls,
+        path: Path,
+        number_column: str | None = None,
+        default_region: str | None = None,
+        country_column: str | None = None,
     ) -> "RecipientFile":
-        """Read the header; raises InputError when there is nothing that can be launched."""
-        region = default_region.upper() if default_region else None
-        if region and not is_region(region):
-            raise InputError(f'"{default_region}" is no region: give two letters such as GB')
-        with _opened(path) as stream:
+        """Read the header and the first rows; raises InputError when nothing can be launched."""
+        with opened(path) as stream:
             header = read_header(stream)
-            if not _has_text(stream, header.offset):
-                raise InputError("the file holds a header and no rows: add a row per recipient")
-            column = find_number_column(header.columns, number_column)
-            return cls(path, header, column, region, stream.seek(0, 2))
+            rows = first_rows(stream, header)
+            if not rows:
+                raise InputError(NO_ROWS)
+            layout = Layout.find(header, rows, number_column, country_column, default_region)
+            return cls(path, layout, stream.seek(0, 2))
+
+    def see_that_usable(self, packer: RowPacker) -> None:
+        """Raise InputError if none of the first rows can be sent to."""
+        with opened(self.path) as stream:
+            header = self.layout.header
+            records = read_records(stream, header.delimiter, header.offset, header.line)
+            see_that_some_are_usable(records, self.layout, packer)
 
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns' names, which placeholders may use."""
-        return self.header.columns
+        return self.layout.header.columns
 
     def fingerprint(self) -> str:
         """The SHA-256 of the file's bytes in hex.
@@ -60,7 +65,7 @@ class RecipientFile:
         raises InputError naming the first line that is not UTF-8.
         """
         digest, check = hashlib.sha256(), _Utf8Check()
-        with _opened(self.path) as stream:
+        with opened(self.path) as stream:
             for block in iter(partial(stream.read, _BLOCK_BYTES), b""):
                 digest.update(block)
                 check.feed(block)
@@ -69,29 +74,28 @@ class RecipientFile:
 
     def estimated_rows(self) -> int:
         """About how many rows there are, judged by the length of the first; at least 1."""
-        with _opened(self.path) as stream:
-            stream.seek(self.header.offset)
+        with opened(self.path) as stream:
+            stream.seek(self.layout.header.offset)
             sample = stream.read(_SAMPLE_BYTES)
         rows = sample.count(b"\n") + (not sample.endswith(b"\n"))
-        return max(1, round((self.size - self.header.offset) * rows / max(1, len(sample))))
+        return max(1, round((self.size - self.layout.header.offset) * rows / max(1, len(sample))))
 
     def start(self) -> Position:
         """The place of the first row."""
-        return Position(self.header.offset, self.header.line, 0)
+        return Position(self.layout.header.offset, self.layout.header.line, 0)
 
     def chunks(
-        self, columns: Sequence[str], start: Position | None = None, size: int = CHUNK_ROWS
+        self, packer: RowPacker, start: Position | None = None, size: int = CHUNK_ROWS
     ) -> Iterator[Chunk]:
         """The rows from `start` (an earlier chunk's `end`) on, at most `size` a chunk.
 
-        Job lines hold the values of `columns` in that order; those of one chunk are at most
-        256 KiB together. Raises InputError when the text is not UTF-8, ValueError when there is
-        no such column.
+        The job lines of one chunk are at most 256 KiB together. Raises InputError when the text is
+        not UTF-8.
         """
-        packer = RowPacker(self.columns, self.number_column, columns, self.default_region)
         start = start or self.start()
-        with _opened(self.path) as stream:
-            records = read_records(stream, self.header.delimiter, start.offset, start.line)
+        with opened(self.path) as stream:
+            delimiter = self.layout.header.delimiter
+            records = read_records(stream, delimiter, start.offset, start.line)
             yield from cut_chunks(records, packer, start, size)
 
 
@@ -108,22 +112,3 @@ class _Utf8Check:
         except UnicodeDecodeError as error:
             raise not_utf8(self._lines + error.object.count(b"\n", 0, error.start) + 1) from error
         self._lines += block.count(b"\n")
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[BinaryIO]:
-    """The open file; its errors name it, in one sentence."""
-    try:
-        with path.open("rb") as stream:
-            yield stream
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: there is no such file") from error
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from error
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error
-
-
-def _has_text(stream: BinaryIO, offset: int) -> bool:
-    stream.seek(offset)
-    return any(block.strip() for block in iter(partial(stream.read, _BLOCK_BYTES), b""))

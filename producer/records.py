@@ -5,16 +5,20 @@ are split in blocks; whatever is not plain goes through the csv module.
 
 A quote that is never closed makes its line a reject, and reading goes on with the next line. For that it
 has to look ahead; it does so once for all lines that would meet the same end (`_CsvReader`), so that
-reading takes a time in proportion to the size whatever a file holds.
+reading takes a time in proportion to the size whatever a file holds. A stray quote that meets another
+swallows the lines between them: a value of several lines that looks like rows makes rejects of them.
 """
 
 import csv
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from pathlib import Path
+from typing import BinaryIO, Protocol
 
 from producer.errors import BadRow, InputError
+from producer.numbers import INVISIBLE
 
 LONGEST_LINE = 1024 * 1024  # bytes; longer ones are rejects, so that memory stays bounded
 LOOKS_BACK = 4 * LONGEST_LINE  # bytes that reading may go back over; for what cannot be read twice
@@ -23,6 +27,14 @@ _LOOKS_AHEAD = 512 * 1024
 """Records end before the second multiple of this after their start, if they are of several lines: as
 far into the file for all that start between the same multiples."""
 _BLOCK_BYTES = 256 * 1024
+BLANK = "".join(re.findall(rf"[\s{INVISIBLE}]", "".join(map(chr, range(0x10000)))))
+"""Characters that a cell without text may hold, for `str.strip`."""
+_NO_TEXT = BLANK + ',;|"'
+_MAY_BE_BLANK = frozenset(_NO_TEXT)
+_NUMBER_INSIDE = re.compile(
+    r"\+ *(?:\d[ \t\xa0().\-/]*){7,}|(?:\d[ \t\xa0().\-/]*){10,}|\b[A-Z]{2}\.\d{7,}"
+)
+"""What reads like the number of another row; shorter digits may be of an address."""
 _EMPTY_LINES = re.compile(rb"(?:\r?\n)++")
 _LONGEST_PLAIN_LINE = csv.field_size_limit()  # the csv module refuses longer cells
 
@@ -54,10 +66,24 @@ class Position:
 Record = tuple[list[str] | BadRow, int, int, int]
 
 
+@contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """The open file; its errors name it, in one sentence."""
+    try:
+        with path.open("rb") as stream:
+            yield stream
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: there is no such file") from error
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from error
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
 def read_records(
     stream: Source, delimiter: str, offset: int, line: int, block_bytes: int = _BLOCK_BYTES
 ) -> Iterator[Record]:
-    """The records from byte `offset` on, which has `line` lines before it; skips empty lines.
+    """The records from byte `offset` on, which has `line` lines before it; skips rows without text.
 
     Raises InputError when the text is not UTF-8.
     """
@@ -69,7 +95,7 @@ def read_records(
             for text, length in zip(*plain, strict=False):
                 offset += length
                 line += 1
-                if text:
+                if text and (text[0] not in _MAY_BE_BLANK or text.strip(_NO_TEXT)):
                     yield text.split(delimiter), line, offset, line
         else:
             yield from by_csv.read(offset, line, offset + len(block))
@@ -138,11 +164,13 @@ class _CsvReader:
         self._bad = ""  # … for this reason
 
     def read(self, offset: int, line: int, end: int) -> Iterator[Record]:
-        """The records from byte `offset` on that start before byte `end`; leaves out empty ones."""
+        """The records from byte `offset` on that start before byte `end`; leaves out those without
+        text."""
         self._start(offset, line)
         while self.offset < end:
             first = self.line + 1
-            if cells := self._read():
+            cells = self._read()
+            if isinstance(cells, BadRow) or "".join(cells).strip(_NO_TEXT):
                 yield cells, first, self.offset, self.line
 
     def _start(self, offset: int, line: int) -> None:
@@ -173,9 +201,32 @@ class _CsvReader:
         except (csv.Error, _LineTooLong) as error:
             reason = self._why_broken(error, first)
         else:
-            return BadRow("the row holds a NUL byte") if self._holds_nul else cells
+            if self._holds_nul:
+                return BadRow("the row holds a NUL byte")
+            return self._swallowed(cells, first) or cells
         self._start(self._first_end, first)
         return BadRow(reason)
+
+    def _swallowed(self, cells: list[str], first: int) -> BadRow | None:
+        """Why a record of several lines is none: one of its values looks like rows of the file."""
+        if self.line == first:
+            return None
+        values = [value.strip() for value in cells if "\n" in value.strip()]
+        numbers = sum(len(_NUMBER_INSIDE.findall(value)) for value in values)
+        rows = sum(any(map(self._is_row, value.split("\n"))) for value in values)
+        if not (numbers or rows):
+            return None
+        what = "a number" if numbers else f'a "{self._delimiter}"'
+        return BadRow(
+            f"lines {first} to {self.line} are one value in quotes, with {what} in it: one of the "
+            "quotes is stray, or the value has to be mended",
+            also=range(first + 1, 1 + min(self.line, first + max(numbers, rows))),
+        )
+
+    def _is_row(self, line: str) -> bool:
+        """Whether a line of a value holds a delimiter that is none of prose, which a blank follows."""
+        after = line.split(self._delimiter)[1:]
+        return any(rest and not rest[0].isspace() for rest in after)
 
     def _lines(self) -> Iterator[str]:
         """The lines as the csv module asks for them: no more than the record needs."""

@@ -2,6 +2,7 @@
 
 import csv
 import os
+import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TextIO
 
+from config.private_files import PlantedError, open_private
 from producer.errors import InputError
 
 _HEADER = ["line", "number", "reason"]
@@ -82,7 +84,8 @@ class RejectWriter:
 
     def _open(self) -> TextIO:
         if self._stream is None:
-            self._stream = self.path.open("a", newline="", encoding="utf-8")
+            number = open_private(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+            self._stream = os.fdopen(number, "a", newline="", encoding="utf-8")
             if not self.count:
                 csv.writer(self._stream).writerow(_HEADER)
         return self._stream
@@ -101,13 +104,15 @@ def _told(path: Path) -> Iterator[None]:
 
 def _is_ours(path: Path) -> bool:
     """Whether a list of rejects is there; raises InputError when something else is."""
-    if not path.exists():
+    if not os.path.lexists(path):
         return False
-    if path.is_dir():
-        raise InputError(f"{path} is a directory: name a file with --rejects")
-    if not path.is_file():  # some of them can be read without end
-        raise InputError(f"{path} is no regular file: name one with --rejects")
-    with path.open("rb") as stream:
+    try:
+        stream = os.fdopen(open_private(path, os.O_RDONLY), "rb")
+    except PlantedError as error:
+        raise InputError(
+            f"{path} cannot hold rejects: {error.strerror}; name another file with --rejects"
+        ) from error
+    with stream:
         first = stream.readline(_LONGEST_HEADER).rstrip(b"\r\n")
     if first not in (b"", ",".join(_HEADER).encode()):
         raise _not_ours(path)
@@ -133,9 +138,10 @@ def _keep(path: Path, after_line: int) -> int:
 @contextmanager
 def _beside(path: Path) -> Iterator[tuple[Path, TextIO]]:
     """A new file in the same directory, which is gone at the end unless it was given another name."""
-    new = path.with_name(path.name + ".new")
+    number, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", dir=path.parent)
+    new = Path(name)
     try:
-        with new.open("w", newline="", encoding="utf-8") as stream:
+        with os.fdopen(number, "w", newline="", encoding="utf-8") as stream:
             yield new, stream
     finally:
         new.unlink(missing_ok=True)

@@ -9,33 +9,32 @@ held against the sum, and passed over; what follows is added.
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, islice
+from itertools import chain
 from typing import Any
 
 from chatapps.compiled import CompiledContent
 from chatapps.preflight import Finding
 from chatapps.templates import RegisteredTemplate
 from producer.arriving import ArrivingFile
-from producer.campaign_message import prepare
+from producer.campaign_message import CampaignMessage, prepare
 from producer.chunks import CHUNK_ROWS, Chunk, cut_chunks
-from producer.csv_header import Header, find_number_column, read_header
-from producer.errors import InputError
-from producer.loading import add_chunks, call_workers, end_of_file
-from producer.numbers import is_region
+from producer.csv_header import read_header
+from producer.layout import Layout, take_first
+from producer.loading import add_chunks, end_of_file
+from producer.policies import campaign_purpose, template_named
 from producer.preflight import check_rows, sample_of
 from producer.records import Position, Record, read_records
 from producer.rejects import Reject
-from producer.rows import RowPacker
-from producer.wake import SendDrain
+from producer.rows import RowPacker, see_that_some_are_usable
+from producer.wake import SendDrain, call_workers
 from store.calls import Store
 from store.lanes import Lane, Policies, Priority, find_lane
 from store.opening import CampaignPlan, open_campaign
+from store.purposes import Purpose
+from store.templates import read_registry
 
 LISTED_REJECTS = 100
 """Unusable rows that an answer lists; all are counted."""
-SAMPLE_ROWS = 1000
-SAMPLE_BYTES = 512 * 1024
-"""Rows that are looked at before anything is stored: so many, or as many as lie in so many bytes."""
 
 TryRows = Callable[[RegisteredTemplate | None], list[Finding]]
 Check = Callable[[CompiledContent, TryRows], None]
@@ -54,9 +53,11 @@ class Upload:
     sub_account: str
     message: Mapping[str, Any]
     number_column: str | None = None
+    country_column: str | None = None
     default_region: str | None = None
     priority: Priority = Priority.BULK
     policies: Policies = Policies()
+    purpose: Purpose | None = None
     send_while_loading: bool = False
 
 
@@ -67,15 +68,15 @@ class Uploaded:
     lane: Lane
     resumed: bool  # an earlier upload had begun it
     rejects: Sequence[Reject]  # the first of them
+    layout: Layout
+    folded: int  # values that were changed so that WhatsApp takes them
 
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
     """A file whose header and first rows have been read."""
 
-    header: Header
-    number_column: str
-    region: str | None
+    layout: Layout
     packer: RowPacker
     first: list[Record]
     rest: Iterator[Record]
@@ -83,13 +84,13 @@ class _Rows:
     @property
     def source(self) -> str:
         """Tells files apart as far as their beginning can."""
-        columns = self.header.delimiter.join(self.header.columns)
-        digest = hashlib.sha256(columns.encode()).hexdigest()
-        return f"upload:{digest}:{self.number_column}:{self.region or ''}"
+        header = self.layout.header
+        digest = hashlib.sha256(header.delimiter.join(header.cells).encode()).hexdigest()
+        return f"upload:{digest}:{self.layout.key}"
 
     def chunks(self, cut_at: int) -> Iterator[Chunk]:
         """All rows, from the first; a chunk ends at byte `cut_at`."""
-        start = Position(self.header.offset, self.header.line, 0)
+        start = Position(self.layout.header.offset, self.layout.header.line, 0)
         return cut_chunks(chain(self.first, self.rest), self.packer, start, CHUNK_ROWS, cut_at)
 
 
@@ -130,10 +131,12 @@ def receive(
         StoreUnavailable, StoreFull: send the same again when Redis is well; nothing is added twice.
         And what `check` raises, and what reading the file raises: the rows before that are in.
     """
-    rows, content = _begin(upload, file)
-    sample = list(sample_of(rows.first, rows.header.columns, content.columns, rows.packer))
+    rows, message = _begin(upload, file)
+    content = message.content
+    sample = list(sample_of(rows.first, rows.layout, content.columns, rows.packer))
+    rows.packer.folded = 0  # of rows that were looked at, and will be read again
     check(content, lambda template: check_rows(content, sample, template))
-    lane_id, resumed = open_campaign(store, _plan(upload, rows, content))
+    lane_id, resumed = open_campaign(store, _plan(store, upload, rows, content))
     lane = find_lane(store, lane_id)
     sum_ = _Sum()
     chunks = rows.chunks(lane.offset)
@@ -141,35 +144,29 @@ def receive(
     for _ in add_chunks(store, lane, chunks, sum_.keep, sum_.add):
         if upload.send_while_loading:
             call_workers(store, lane, send_drain)
-    return Uploaded(end_of_file(store, lane, send_drain), resumed, tuple(sum_.rejects))
+    lane = end_of_file(store, lane, send_drain)
+    return Uploaded(lane, resumed, tuple(sum_.rejects), rows.layout, rows.packer.folded)
 
 
-def _begin(upload: Upload, file: ArrivingFile) -> tuple[_Rows, CompiledContent]:
+def _begin(upload: Upload, file: ArrivingFile) -> tuple[_Rows, CampaignMessage]:
     """Read the header and the first rows; raises InputError."""
-    region = upload.default_region
-    if region and not is_region(region):
-        raise InputError(f'"{region}" is no region: give two letters such as GB')
     header = read_header(file)
-    column = find_number_column(header.columns, upload.number_column)
-    content = prepare(upload.message, header.columns)
     records = read_records(file, header.delimiter, header.offset, header.line)
-    first = _first_rows(records, header.offset)
-    if not first:
-        raise InputError("the file holds a header and no rows: add a row per recipient")
-    packer = RowPacker(header.columns, column, content.columns, region)
-    return _Rows(header, column, region, packer, first, records), content
+    first = take_first(records, header)
+    layout = Layout.find(
+        header, first, upload.number_column, upload.country_column, upload.default_region
+    )
+    message = prepare(upload.message, header.columns)
+    packer = RowPacker(layout, message.content.columns, message.rules)
+    looked_at = see_that_some_are_usable(chain(first, records), layout, packer)
+    first = [*looked_at, *first[len(looked_at) :]]
+    return _Rows(layout, packer, first, records), message
 
 
-def _first_rows(records: Iterator[Record], start: int) -> list[Record]:
-    first: list[Record] = []
-    for record in islice(records, SAMPLE_ROWS):
-        first.append(record)
-        if record[2] - start > SAMPLE_BYTES:
-            break
-    return first
-
-
-def _plan(upload: Upload, rows: _Rows, content: CompiledContent) -> CampaignPlan:
+def _plan(store: Store, upload: Upload, rows: _Rows, content: CompiledContent) -> CampaignPlan:
+    """What opens the campaign; raises InputError where its purpose cannot be what was said."""
+    template = template_named(content)
+    registry = store.run(read_registry(upload.sub_account))
     return CampaignPlan(
         name=upload.name,
         sub_account=upload.sub_account,
@@ -179,6 +176,8 @@ def _plan(upload: Upload, rows: _Rows, content: CompiledContent) -> CampaignPlan
         priority=upload.priority,
         policies=upload.policies,
         early=upload.send_while_loading,
+        purpose=campaign_purpose(registry, template, upload.purpose),
+        template=template,
     )
 
 

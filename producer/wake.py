@@ -2,15 +2,36 @@
 
 from collections.abc import Callable
 
+import structlog
+
 from store.calls import Store
 from store.drains import wake_drain
-from store.lanes import Priority
+from store.errors import StoreError
+from store.lanes import Lane, Priority, announce
 
+log = structlog.get_logger(__name__)
 SendDrain = Callable[[], None]
 """Sends one drain task; given by the composition root, so that producers need not know Celery."""
 
 
 def wake(store: Store, send_drain: SendDrain, priority: Priority) -> None:
-    """See that somebody looks at such lanes soon. A lost wake-up costs seconds, never a message."""
-    if store.run(wake_drain(for_=priority)):
-        send_drain()
+    """See that such lanes are looked at soon.
+
+    A hint: what concerns them is stored already, and a worker finds it within seconds without being
+    woken. So a store that is away now fails no call.
+    """
+    try:
+        if store.run(wake_drain(for_=priority)):
+            send_drain()
+    except StoreError as error:
+        log.warning("no worker was woken", error=str(error))
+
+
+def call_workers(store: Store, lane: Lane, send_drain: SendDrain) -> None:
+    """See that what is in the lane is sent soon; a hint, too."""
+    try:
+        store.run(announce(lane.id, lane.priority))
+    except StoreError as error:
+        log.warning("no worker was woken", error=str(error))
+    else:
+        wake(store, send_drain, lane.priority)

@@ -17,7 +17,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_r
 from chatapps.messages import MessageError
 from config.celery_app import ENQUEUE_TASK
 from config.sections import SettingsError
-from producer import BadTiming, Enqueued, KeyConflict, Priority, Producer
+from producer import BadPurpose, BadTiming, Enqueued, KeyConflict, Priority, Producer, Purpose
 from producer.web.message_models import MessageIn
 from store.errors import StoreFull, StoreRefused, StoreUnavailable
 from worker.tasks import app
@@ -51,7 +51,7 @@ def enqueue(self: Any, /, **given: Any) -> None:
 
     Args:
         given: JSON: `message`, and if wanted `key`, `sub_account`, `priority`, `expires_at`,
-            `expires_in`, `send_at`, as in `POST /v1/messages`.
+            `send_at`, `purpose`, as in `POST /v1/messages`.
     """
     take(_producer(), given, task=str(self.request.id))
 
@@ -74,7 +74,9 @@ def take(
         return _store(producer, wanted, task, sleep)
     except ValidationError as error:
         log.error("a message was refused", task=task, problems=_places(error))
-    except (MessageError, BadTiming, KeyConflict, SettingsError, StoreRefused) as error:
+    except (
+        MessageError, BadTiming, BadPurpose, KeyConflict, SettingsError, StoreRefused,
+    ) as error:  # fmt: skip
         log.error("a message was refused", task=task, problems=str(error))
     return None
 
@@ -97,6 +99,7 @@ def _store(
         priority=Priority(wanted.priority),
         expires_at=wanted.expires_at,
         send_at=wanted.send_at,
+        purpose=Purpose(wanted.purpose) if wanted.purpose else None,
     )
     return answer
 

@@ -8,18 +8,20 @@ from kombu.exceptions import OperationalError
 from config.celery_app import create_app, send_drain
 from config.sections import SettingsError, SubAccount
 from config.settings import Settings, config_file, load_settings
-from dashboard.words import called, explain_breaker, several
+from dashboard.words import called, explain_breaker, explain_unreached, several
 from sendmany.connection import connect, place
 from sendmany.findings import Check, Verdict, ok, problem
 from sendmany.probe import probe
 from sendmany.server_checks import look_at_server
-from sendmany.workers import count_dedicated, wait_for_loops
+from sendmany.workers import broker_delivers, count_dedicated, wait_for_loops
 from store.breakers import Breaker, read_breakers
-from store.calls import Store, command
+from store.calls import Store, ask_server
 from store.errors import StoreError
 from store.holdings import Holdings, holdings
 from store.inbox import InboxFigures, read_inbox_figures
 from store.lanes import Lane, LaneStatus, list_lanes, missing_lanes
+from store.unreached import Unreached, read_unreached
+from store.waiting import now_ms
 
 WORKER_SECONDS = 4.0
 INBOX_SECONDS = 60.0
@@ -58,10 +60,12 @@ def _redis(settings: Settings) -> Iterator[Check]:
         for sub_account in settings.sub_accounts:
             held = store.run(read_breakers(sub_account))
             yield from look_at_breakers(held)
+            now = store.run(now_ms()) // 1000
+            unreached = store.run(read_unreached(sub_account, now))
+            yield from look_at_unreached(unreached)
         broker = _broker(settings)
         yield broker
-        if broker.verdict is Verdict.OK:
-            yield _workers(store)
+        yield _workers(store, broker_answers=broker.verdict is Verdict.OK)
     except StoreError as error:
         yield problem("redis", str(error), "mend that and look again")
     finally:
@@ -118,6 +122,16 @@ def look_at_breakers(found: Sequence[Breaker]) -> Iterator[Check]:
         yield problem(label, explain_breaker(one), remedy)
 
 
+def look_at_unreached(found: Sequence[Unreached]) -> Iterator[Check]:
+    """Hosts from which the provider is not reached. Pure; silent when there are none."""
+    for one in found:
+        label, remedy = (
+            f"provider from {one.host}",
+            "check base_url, DNS, certificates, the network",
+        )
+        yield problem(label, explain_unreached(one), remedy)
+
+
 def _broker(settings: Settings) -> Check:
     where = "the same Redis" if settings.broker == settings.redis_url else place(settings.broker)
     if not settings.broker_url:
@@ -134,9 +148,9 @@ def _broker(settings: Settings) -> Check:
     return ok("broker", where)
 
 
-def _workers(store: Store) -> Check:
-    """Ask for a drain loop: one that starts proves broker, worker and Redis in one go."""
-    running = wait_for_loops(store, send_drain, 1, WORKER_SECONDS)
+def _workers(store: Store, *, broker_answers: bool) -> Check:
+    """Which processes are ready to send, and whether a task that is sent now reaches one of them."""
+    running = wait_for_loops(store, 1, WORKER_SECONDS)
     dedicated = count_dedicated(store)
     extra = f", {dedicated} serving some priorities only" if dedicated else ""
     if not running:
@@ -145,7 +159,15 @@ def _workers(store: Store) -> Check:
             f"none that serves everything has answered within {WORKER_SECONDS:.0f} seconds{extra}",
             "start one: `sendmany worker` or `sendmany up`",
         )
-    return ok("workers", f"{running} sending or ready to send{extra}")
+    words = f"{running} sending or ready to send{extra}"
+    if broker_answers and not broker_delivers(store, send_drain, WORKER_SECONDS):
+        return problem(
+            "workers",
+            f"{words}, but none has taken a task from the broker within {WORKER_SECONDS:.0f} seconds",
+            "see that their broker_url is the one of this command; until then messages that other Celery"
+            " applications hand in wait",
+        )
+    return ok("workers", words)
 
 
 def _accounts(settings: Settings, *, offline: bool) -> Iterator[Check]:
@@ -198,7 +220,7 @@ def limits(account: SubAccount) -> str:
 
 
 def _ask(store: Store, *words: str) -> dict[str, Any]:
-    return store.run(command(*words, parse=_dictionary))
+    return store.run(ask_server(*words, parse=_dictionary))
 
 
 def _dictionary(reply: Any) -> dict[str, Any]:
@@ -209,7 +231,7 @@ def _config_of(store: Store) -> dict[str, str] | None:
     try:
         found = {}
         for name in ("maxmemory-policy", "hash-max-listpack-*"):
-            found.update(store.run(command("CONFIG GET", name, parse=_texts)))
+            found.update(store.run(ask_server("CONFIG GET", name, parse=_texts)))
     except StoreError:
         return None
     return found

@@ -1,5 +1,6 @@
 """The store for commands: asked at once, so that a Redis that is away is the first thing told."""
 
+import sys
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -7,23 +8,28 @@ import redis
 
 from config.sections import SettingsError
 from config.settings import Settings
+from sendmany.output import say
 from store.calls import Store, command
 from store.errors import StoreError, StoreUnavailable
+from store.schema import prepare
+
+PORTS = {"amqp": 5672, "pyamqp": 5672, "amqps": 5671, "sentinel": 26379}
+"""Where servers listen if a URL does not say so; 6379 for all others."""
 
 
 def connect(settings: Settings) -> Store:
-    """The store of these settings, after it has answered once.
+    """The store of these settings, after it has answered once and its data fit this program.
 
     Raises:
         SettingsError: the address makes no sense.
         StoreUnavailable: nobody answers there; says what to do.
+        NewerData: a newer program has written the data.
     """
-    try:
-        store = Store.connect(settings.redis_url)
-    except ValueError as error:
-        raise SettingsError(f"redis_url is no address of a Redis server: {error}") from error
+    _log_beside_results()
+    store = Store.connect(settings.redis_url, key_prefix=settings.key_prefix)
     try:
         store.run(command("PING", parse=_nothing))
+        prepare(store, say)
     except StoreError as error:
         if type(error.__cause__) in (redis.ConnectionError, redis.TimeoutError):
             raise StoreUnavailable(_nobody_there(settings.redis_url)) from error
@@ -35,12 +41,45 @@ def connect(settings: Settings) -> Store:
     return store
 
 
+def prepare_data(settings: Settings) -> None:
+    """Bring the data to the layout of this program before a process serves. Does nothing while Redis is
+    away: the process starts all the same.
+
+    Raises:
+        SettingsError: the address makes no sense.
+        NewerData: a newer program has written the data.
+    """
+    store = Store.connect(settings.redis_url, key_prefix=settings.key_prefix)
+    try:
+        prepare(store, say)
+    except StoreUnavailable:
+        return
+    finally:
+        store.close()
+
+
+def _log_beside_results() -> None:
+    """Log to stderr: stdout holds the result. structlog, which takes a tenth of a second to load, is
+    not loaded for it: where no module has done so, none logs."""
+    structlog = sys.modules.get("structlog")
+    if structlog is not None and not structlog.is_configured():
+        structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
+
+
 def place(url: str) -> str:
-    """Where a server is, without the password."""
-    parts = urlsplit(url)
-    if parts.scheme.startswith("unix"):
+    """Where a server is, without the password; of several (`a;b`, as Celery takes them) each."""
+    return ", ".join(map(_place, url.split(";")))
+
+
+def _place(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        port = parts.port or PORTS.get(parts.scheme, 6379)
+    except ValueError:
+        return "an address that cannot be read"
+    if parts.scheme in ("unix", "redis+socket"):
         return f"the socket {parts.path}"
-    return f"{parts.hostname or 'localhost'}:{parts.port or 6379}"
+    return f"{parts.hostname or 'localhost'}:{port}"
 
 
 def _nobody_there(url: str) -> str:

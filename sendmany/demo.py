@@ -8,9 +8,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from config.celery_app import send_drain
+from config.celery_app import hint_drain
 from producer.campaigns import Launch, Loading, check, run
 from sendmany.audit import Audit, LedgerSummary, compare, read_summary, read_taken
+from sendmany.connection import connect
 from sendmany.demo_files import write_files
 from sendmany.local import SANDBOX_ID, SUB_ACCOUNTS, Local, LocalPlan, Sandbox
 from sendmany.meter import Meter, loading_note, show_sending
@@ -22,6 +23,7 @@ from store.ledger import recount
 from store.outcomes import Outcome
 from store.reports import LaneReport, outcomes, report
 from store.states import State
+from store.waiting import waiting
 
 DEFAULT_SEED = 14
 """With it a short run meets a 500, a 503 and a 429."""
@@ -117,7 +119,7 @@ def play(plan: DemoPlan, local: Local, home: Path, on_wait: Wait) -> Figures:
         ProcessError: a process ended by itself, or nothing moves any more.
     """
     launch = write_files(plan.recipients, home, on_wait)
-    store = Store.connect(local.settings().redis_url)
+    store = connect(local.settings())
     try:
         store.load()
         _wait_for_worker(store, local, on_wait)
@@ -133,7 +135,7 @@ def _wait_for_worker(store: Store, local: Local, on_wait: Wait) -> None:
         on_wait()
         local.see_that_all_run()
 
-    if not wait_for_loops(store, send_drain, WORKER_PROCESSES, 30, watch):
+    if not wait_for_loops(store, WORKER_PROCESSES, 30, watch):
         raise ProcessError("The worker did not start to work within 30 seconds.")
 
 
@@ -146,7 +148,7 @@ def _load(store: Store, launch: Launch, on_wait: Wait) -> str:
             meter.show(loading.rows, prepared.file.estimated_rows(), note)
 
         prepared = check(launch)
-        launched = run(store, prepared, send_drain, progress)
+        launched = run(store, prepared, hint_drain, progress)
         meter.show(launched.lane.row, launched.lane.row, loading_note(0, 0))
         return launched.lane.id
 
@@ -156,7 +158,7 @@ def _watch(store: Store, lane: str, local: Local, on_wait: Wait) -> LaneReport:
     with Meter("Sending") as meter:
         while True:
             now = report(store, lane)
-            show_sending(meter, now)
+            show_sending(meter, now, waiting(store, now.lane))
             if now.lane.status.ended:
                 return now
             if now.lane.status is LaneStatus.STOPPED:
@@ -199,7 +201,7 @@ def figures(
     seconds = max(0.001, (end.lane.finished_at - end.lane.opened_at) / 1000)
     return Figures(
         recipients=plan.recipients,
-        accepted=end.accepted,
+        accepted=end.sent,  # no receipts come
         rejected=counts.get(State.REJECTED, 0),
         failed=counts.get(State.FAILED, 0),
         unknown=counts.get(State.UNKNOWN, 0),

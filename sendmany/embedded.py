@@ -62,7 +62,7 @@ class EmbeddedServer:
             ProcessError: no server program was found, or it did not come up; says where its log is.
         """
         make_directory(self._home)
-        make_directory(self._socket.parent, mode=0o700)
+        make_directory(self._socket.parent)
         self._child = start([str(find_server()), *self._arguments()], self.log)
         give_up = time.monotonic() + START_SECONDS
         client = redis.Redis(unix_socket_path=str(self._socket))

@@ -12,10 +12,11 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+from urllib.parse import urlsplit
 
 from config.settings import Settings, load_settings
 from sendmany.embedded import EmbeddedServer
@@ -153,7 +154,7 @@ class Local:
         if len(str(home)) > LONGEST_HOME:
             return {}
         if self._tmp is None:
-            make_directory(home)
+            make_directory(home, tighten=False)
             self._tmp = tempfile.mkdtemp(prefix="tmp-", dir=home)
         return {"TMPDIR": self._tmp}
 
@@ -195,23 +196,39 @@ class Local:
 
     def see_that_all_run(self) -> None:
         """Raise ProcessError when a process has ended by itself."""
-        if failure := self.failed():
-            raise ProcessError(failure)
+        for name in self.ended():
+            raise ProcessError(f"The {name} ended by itself: see {self.log_of(name)}.")
 
-    def failed(self) -> str | None:
-        """Why it cannot go on: a process that ended by itself. None while all is well."""
-        for name, child, log in self._children():
-            if child is not None and child.exit_code() is not None:
-                return f"The {name} ended by itself: see {log}."
-        return None
+    def ended(self) -> dict[str, int]:
+        """The exit codes of processes that have ended, by name, in the order in which they start."""
+        codes = {name: child.exit_code() for name, child in reversed(self._children().items())}
+        return {name: code for name, code in codes.items() if code is not None}
 
     def running(self) -> list[str]:
         """What runs, by name, in the order in which it is stopped."""
-        return [
-            name
-            for name, child, _ in self._children()
-            if child is not None and child.exit_code() is None
-        ]
+        return [name for name, child in self._children().items() if child.exit_code() is None]
+
+    def restart(self, name: str) -> None:
+        """Start a process that has ended once more, where it was.
+
+        Raises:
+            ProcessError: it did not come up, and has ended.
+        """
+        self._children()[name].clean_up()
+        try:
+            if name == "server" and self.server is not None:
+                self.server.start(self._on_wait)
+            elif name == "sandbox" and self._plan.sandbox is not None:
+                port = urlsplit(self.sandbox_url).port or 0
+                self._start_sandbox(replace(self._plan.sandbox, port=port))
+            elif name == "web":
+                self.web = self.start_web()
+                self._listening("web", self.web)
+            else:
+                self.worker = self.start_worker()
+        except ProcessError:
+            self._children()[name].stop()
+            raise
 
     def stop(
         self, patience: float | None = None, *, in_a_hurry: Callable[[], bool] = lambda: False
@@ -283,14 +300,15 @@ class Local:
         }
         self.environment[SUB_ACCOUNTS] = json.dumps({**given, SANDBOX_ID: account})
 
-    def _children(self) -> list[tuple[str, Child | None, Path]]:
-        server = self.server
-        return [
-            ("worker", self.worker, self._log("worker")),
-            ("sandbox", self.sandbox, self._log("sandbox")),
-            ("web", self.web, self._log("web")),
-            ("server", server.child if server else None, server.log if server else Path()),
-        ]
+    def log_of(self, name: str) -> Path:
+        """Where a process writes what it says."""
+        return self.server.log if name == "server" and self.server else self._log(name)
+
+    def _children(self) -> dict[str, Child]:
+        """What was started, by name, in the order in which it is stopped."""
+        server = self.server.child if self.server else None
+        parts = {"worker": self.worker, "sandbox": self.sandbox, "web": self.web, "server": server}
+        return {name: child for name, child in parts.items() if child is not None}
 
     def _log(self, name: str) -> Path:
         return self._plan.home / "logs" / f"{name}.log"

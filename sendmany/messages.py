@@ -58,7 +58,7 @@ def recipient_of(text: str, region: str | None) -> str:
     try:
         return read_person(text, region)
     except BadRow as bad:
-        if not bad.number:
+        if not any(map(str.isdecimal, text)):
             raise InputError(
                 f'"{mask(text)}" is no phone number, nor a user id: write a number with + and the '
                 "country code, such as +442079460123"

@@ -1,7 +1,7 @@
 """Live progress on stderr."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 
 from rich.console import Console, ConsoleRenderable, RichCast
@@ -15,22 +15,39 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from dashboard.words import several
+from dashboard.figures import pace_figures, share
+from dashboard.words import percent, several
 from sendmany.output import say
 from store.lanes import LaneStatus
 from store.reports import LaneReport
-from store.states import State
+from store.states import Stage
+from store.waiting import Waiting
 
 QUIET_SECONDS = 2.0
 """Where there is no terminal, progress is a line now and then."""
 
 
 class _Speed(ProgressColumn):
-    """How many a second."""
+    """How many a second: as told, else as the bar has seen."""
 
     def render(self, task: Task) -> Text:
-        speed = task.finished_speed or task.speed
+        speed = task.fields["speed"] if task.fields["told"] else task.finished_speed or task.speed
         return Text(f"{speed:,.0f}/s" if speed else "", style="cyan")
+
+
+class _Left(ProgressColumn):
+    """How long it takes: as told, else as the bar has seen."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._seen = TimeRemainingColumn(compact=True)
+
+    def render(self, task: Task) -> Text:
+        if not task.fields["told"]:
+            return self._seen.render(task)
+        left = task.fields["left"]
+        words = "" if left is None else f"{int(left) // 60:02d}:{int(left) % 60:02d}"
+        return Text(words, style="progress.remaining")
 
 
 class _Of(ProgressColumn):
@@ -71,12 +88,12 @@ class Meter:
             BarColumn(bar_width=None),
             _Of(),
             _Speed(),
-            TimeRemainingColumn(compact=True),
+            _Left(),
             console=console,
             expand=True,
             disable=not self._live,
         )
-        self._task = self._bar.add_task(what, total=None)
+        self._task = self._bar.add_task(what, total=None, told=False, speed=None, left=None)
 
     def __enter__(self) -> "Meter":
         self._bar.start()
@@ -90,11 +107,30 @@ class Meter:
     ) -> None:
         self._bar.stop()
 
-    def show(self, done: int, total: int, note: str, what: str | None = None) -> None:
-        """Say how far it is."""
+    def show(
+        self,
+        done: int,
+        total: int,
+        note: str,
+        what: str | None = None,
+        *,
+        pace: Mapping[str, float | None] | None = None,
+    ) -> None:
+        """Say how far it is.
+
+        Args:
+            pace: `messages_per_second` and `seconds_left`; without it the bar measures them itself.
+        """
+        told = pace or {}
         self._bar.note = note
         self._bar.update(
-            self._task, completed=done, total=total or None, description=what or self._what
+            self._task,
+            completed=done,
+            total=total or None,
+            description=what or self._what,
+            told=pace is not None,
+            speed=told.get("messages_per_second"),
+            left=told.get("seconds_left"),
         )
         if self._live or self._seconds() < self._spoke_at + QUIET_SECONDS:
             return
@@ -113,29 +149,24 @@ _DOING = {
 }
 
 
-def show_sending(meter: Meter, report: LaneReport) -> None:
-    """Say how far a lane is."""
+def show_sending(meter: Meter, report: LaneReport, wait: Waiting) -> None:
+    """Say how far a lane is. What was cancelled does not fill the bar."""
     lane = report.lane
-    meter.show(report.done, lane.next_index, sending_note(report), _DOING.get(lane.status))
+    done = report.done - report.stage(Stage.CANCELLED)
+    meter.show(
+        done, lane.next_index, sending_note(report), _DOING.get(lane.status),
+        pace=pace_figures(report, wait),
+    )  # fmt: skip
 
 
 def sending_note(report: LaneReport) -> str:
-    """What became of the messages so far, in a line."""
-    counts, retried = report.counts, report.stats.get("retried", 0)
-    parts = [f"{report.accepted:,} accepted", f"{counts.get(State.REJECTED, 0):,} rejected"]
-    parts += [
-        f"{counts[state]:,} {word}"
-        for state, word in (
-            (State.FAILED, "failed"),
-            (State.UNKNOWN, "unknown"),
-            (State.SKIPPED, "skipped"),
-            (State.CANCELLED, "cancelled"),
-            (State.DELAYED, "waiting for a retry"),
-            (State.PARKED, "in doubt"),
-        )
-        if counts.get(state)
+    """Where the messages are, in a line: the stages of the funnel in their order."""
+    size = report.lane.next_index
+    parts = [
+        f"{n:,} {stage} ({percent(share(n, size))})"
+        for stage in Stage
+        if (n := report.stage(stage)) or stage is Stage.SENT
     ]
-    parts.append(f"{retried:,} retried")
     if report.lane.status in (LaneStatus.STOPPED, LaneStatus.HALTED):
         parts.append(f"{report.lane.status}: {report.lane.reason}")
     return " · ".join(parts)

@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 
-from chatapps.answers import NoAnswer, NotSent
+from chatapps.answers import NoAnswer, NotSent, Refused
 from chatapps.client import ChatAppsClient, Endpoint, Probe, ProbeVerdict, Timeouts, open_client
 from chatapps.endpoints import endpoint_of
 from config.settings import Settings
@@ -73,10 +73,14 @@ def explain(probe: Probe, sub_account: str, url: str) -> Finding:
                 "check the region or base_url, and the network",
             )
         case _:
-            words = f"{url} answers, but not like the provider"
+            words = f"{url} answers, but not like the provider ({_reason(probe)})"
             return Finding(probe.verdict, words, "check the region or base_url")
 
 
 def _reason(probe: Probe) -> str:
     result = probe.result
-    return result.reason if isinstance(result, NotSent | NoAnswer) else "no answer"
+    if isinstance(result, Refused):
+        return f"HTTP {result.status}"
+    return (
+        result.reason if isinstance(result, NotSent | NoAnswer) else "it takes what it should not"
+    )

@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO, NoReturn
 
+from config.private_files import open_private, private_directory
+
 STOP_SECONDS = 3.0
 _STEP = 0.02
 _PR_SET_PDEATHSIG = 1
@@ -75,6 +77,13 @@ class Child:
         if self._process.stdout is not None:
             self._process.stdout.close()
 
+    def clean_up(self) -> None:
+        """Of a process that has ended: ask the children that it has left behind to end, too."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # none is left
+            os.killpg(self.pid, signal.SIGTERM)
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+
     def _kill_session(self) -> None:
         """Whatever is left of it: itself, and children that outlived it."""
         with contextlib.suppress(ProcessLookupError, PermissionError):  # nobody is left
@@ -104,6 +113,7 @@ def start(
                 stderr=output,
                 env=None if env is None else dict(env),
                 start_new_session=True,
+                umask=0o077,
                 pass_fds=pass_fds,
                 preexec_fn=_die_with_parent if sys.platform == "linux" else None,
             )
@@ -115,15 +125,15 @@ def start(
 def _opened(log: Path) -> BinaryIO:
     make_directory(log.parent)
     try:
-        return log.open("ab")
+        return os.fdopen(open_private(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND), "ab")
     except OSError as error:
         raise ProcessError(f"{log} cannot be written: {error.strerror}.") from error
 
 
-def make_directory(path: Path, mode: int = 0o777) -> None:
-    """Make a directory and those above it, if they are not there; raises ProcessError."""
+def make_directory(path: Path, *, tighten: bool = True) -> None:
+    """Make a directory of ours as `private_directory` does; raises ProcessError."""
     try:
-        path.mkdir(parents=True, exist_ok=True, mode=mode)
+        private_directory(path, tighten=tighten)
     except OSError as error:
         raise ProcessError(f"{path} cannot be made: {error.strerror}.") from error
 

@@ -147,8 +147,8 @@ def serve(
             when_told()
         return told
 
-    signal.signal(signal.SIGTERM, tell)
-    signal.signal(signal.SIGINT, tell)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, tell)
 
     async def run() -> None:
         async with app.router.lifespan_context(app):

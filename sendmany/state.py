@@ -9,9 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from config.private_files import open_private, private_directory, write_private
 from config.running import LOCK, NOTE, read_note
 from sendmany.processes import ProcessError
 
+STATE_NAME = ".sendmany"
+"""A directory of this name is closed for others; one of another name that is there keeps its mode."""
 LOCK_SECONDS = 0.5
 """Those who read the note hold the lock for a moment; whoever holds it longer is another `up`."""
 
@@ -24,10 +27,13 @@ def claimed(home: Path) -> Iterator[None]:
         ProcessError: another `sendmany up` runs there, or the directory cannot be used.
     """
     try:
-        home.mkdir(parents=True, exist_ok=True)
-        lock = (home / LOCK).open("ab")
+        private_directory(home, tighten=home.name == STATE_NAME)
+        lock = os.fdopen(open_private(home / LOCK, os.O_RDWR | os.O_CREAT), "rb")
     except OSError as error:
-        raise ProcessError(f"{home} cannot hold the state: {error.strerror}.") from error
+        raise ProcessError(
+            f"{home} cannot hold the state ({error.filename}: {error.strerror}): name another directory "
+            "with --home."
+        ) from error
     with lock:
         if not _lock(lock):
             raise ProcessError(_who_runs(home))
@@ -40,11 +46,8 @@ def claimed(home: Path) -> Iterator[None]:
 
 
 def leave_note(home: Path, note: dict[str, Any]) -> None:
-    """Tell other commands what runs here; for this user's eyes only."""
-    new = home / f"{NOTE}.new"
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as stream:
-        json.dump(note, stream, indent=2)
-    new.replace(home / NOTE)
+    """Tell other commands of this user what runs here."""
+    write_private(home / NOTE, json.dumps(note, indent=2))
 
 
 def _lock(lock: BinaryIO) -> bool:

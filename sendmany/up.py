@@ -3,12 +3,12 @@
 import json
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_urlsafe
 from typing import Any
 
-from config.celery_app import send_drain
 from config.settings import Settings
 from sendmany.connection import connect, place
 from sendmany.local import (
@@ -22,6 +22,7 @@ from sendmany.local import (
     WebPlan,
 )
 from sendmany.processes import ProcessError, Wait
+from sendmany.supervisor import Supervisor
 from sendmany.workers import wait_for_loops
 
 STATE_DIR = "SENDMANY_STATE_DIR"
@@ -100,7 +101,7 @@ def start(local: Local, settings: Settings, on_wait: Wait) -> Settings:
             on_wait()
             local.see_that_all_run()
 
-        if local.worker and not wait_for_loops(store, send_drain, 1, START_SECONDS, watch):
+        if local.worker and not wait_for_loops(store, 1, START_SECONDS, watch):
             raise ProcessError(
                 f"The worker did not start to work in {START_SECONDS:.0f} seconds: "
                 f"see {local.worker_log}."
@@ -110,15 +111,19 @@ def start(local: Local, settings: Settings, on_wait: Wait) -> Settings:
     return settings
 
 
-def stay(local: Local, on_wait: Wait) -> None:
-    """Watch over the processes, until `on_wait` raises or one of them ends.
+def stay(local: Local, on_wait: Wait, tell: Callable[[str], None]) -> None:
+    """Restart processes that end by themselves, until `on_wait` raises.
+
+    Args:
+        tell: is given a sentence about each.
 
     Raises:
-        ProcessError: one has ended by itself.
+        ProcessError: one of them ends again and again.
     """
+    supervisor = Supervisor(local, tell)
     while True:
         on_wait()
-        local.see_that_all_run()
+        supervisor.look()
         time.sleep(0.1)
 
 

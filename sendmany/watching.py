@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from store.calls import Store
 from store.reports import LaneReport, report
+from store.waiting import Waiting, waiting
 
 STEP_SECONDS = 0.25
 
@@ -12,7 +13,7 @@ STEP_SECONDS = 0.25
 def follow(
     store: Store,
     lane_id: str,
-    show: Callable[[LaneReport], None],
+    show: Callable[[LaneReport, Waiting], None],
     *,
     step: float = STEP_SECONDS,
     sleep: Callable[[float], None] = time.sleep,
@@ -24,7 +25,7 @@ def follow(
     """
     while True:
         now = report(store, lane_id)
-        show(now)
+        show(now, waiting(store, now.lane))
         if now.lane.status.ended:
             return now
         sleep(step)

@@ -8,12 +8,14 @@ import sys
 from config.logging import set_up_logging
 from config.sections import SettingsError
 from config.settings import Settings, load_settings
+from sendmany.connection import prepare_data
 from sendmany.http_protocol import Bounds
 from sendmany.processes import ProcessError
 from sendmany.serving import serve
 from sendmany.sockets import address, listen
 from sendmany.web.app import create_app
 from sendmany.web.shell import HEADERS
+from store.errors import StoreError
 
 
 def serve_web(settings: Settings, listener: socket.socket) -> None:
@@ -21,8 +23,10 @@ def serve_web(settings: Settings, listener: socket.socket) -> None:
 
     Raises:
         SettingsError: the settings of webhooks make no sense, or redis_url is no address.
+        StoreError: the data in Redis do not fit this program.
     """
     app = create_app(settings)
+    prepare_data(settings)
     print(json.dumps({"listening": address(listener)}), flush=True)
     serve(
         app,
@@ -43,7 +47,7 @@ def main() -> int:
         settings = load_settings()
         set_up_logging(settings)
         serve_web(settings, _listener(settings, given))
-    except (SettingsError, ProcessError) as error:
+    except (SettingsError, ProcessError, StoreError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
+from config.private_files import refuse_planted_link
 from producer.errors import InputError
 
 
@@ -21,6 +22,7 @@ def written_whole(path: Path) -> Iterator[TextIO]:
         InputError: the file cannot be written.
     """
     try:
+        refuse_planted_link(path)
         whole = not path.exists() or path.is_file()
         with _put_in_place(path.resolve()) if whole else _opened(path) as stream:
             yield stream

@@ -23,12 +23,14 @@ if __name__ == "__main__":  # before the imports, which take most of that second
 import runpy  # noqa: E402
 
 import worker.celery  # noqa: E402, F401
-from config.celery_app import when_told_to_stop  # noqa: E402
+from config.celery_app import when_started, when_told_to_stop  # noqa: E402
+from worker.tasks import refuse_pool  # noqa: E402
 
 
 def main() -> None:
     """Run Celery's own command line, which calls itself what people have typed."""
     sys.argv = ["sendmany", "-A", "worker", "worker", *sys.argv[1:]]
+    when_started(_be_restartable)
     # Or it would call itself `python -m sendmany.…`, which is no command.
     sys.modules["__main__"].__package__ = ""
     told: list[str] = []
@@ -39,6 +41,15 @@ def main() -> None:
         if "SIGINT" in told:  # a clean end, which Celery calls a failure
             sys.exit(128 + signal.SIGINT)
         raise
+    except ModuleNotFoundError as error:
+        if error.name not in ("eventlet", "gevent"):
+            raise
+        refuse_pool(error.name)
+
+
+def _be_restartable() -> None:
+    """On SIGHUP Celery runs `sys.argv` anew with this interpreter."""
+    sys.argv = sys.orig_argv[1:]
 
 
 if __name__ == "__main__":

@@ -1,37 +1,35 @@
-"""Is somebody there to send? Asks the workers, and waits for the first answer."""
+"""Asks whether workers run, and whether the broker brings them tasks."""
 
 import time
 from collections.abc import Callable
 
 from sendmany.processes import Wait
 from store.calls import Store
-from store.drains import running_loops
+from store.drains import call_drain, is_called, running_loops
 from store.waiting import now_ms
 
-_STEP = 0.02
+_STEP_SECONDS = 0.02
 
 
-def wait_for_loops(
-    store: Store,
-    send_drain: Callable[[], None],
-    wanted: int,
-    seconds: float,
-    on_wait: Wait = lambda: None,
-) -> int:
-    """Ask for drain loops until `wanted` run or the time is over. Returns how many run.
+def wait_for_loops(store: Store, wanted: int, seconds: float, on_wait: Wait = lambda: None) -> int:
+    """Wait until `wanted` loops of common workers run, or the time is over; returns how many do."""
+    _wait(lambda: count_loops(store) >= wanted, seconds, on_wait)
+    return count_loops(store)
 
-    A drain loop that has started is a whole proof: the broker took the task, a worker ran it and
-    reached Redis.
-    """
-    running = count_loops(store)
-    for _ in range(wanted - running):
-        send_drain()
+
+def broker_delivers(store: Store, send_drain: Callable[[], None], seconds: float) -> bool:
+    """Whether a task that is sent now reaches a common worker in so many seconds."""
+    store.run(call_drain())
+    send_drain()
+    return _wait(lambda: not store.run(is_called()), seconds)
+
+
+def _wait(condition: Callable[[], bool], seconds: float, on_wait: Wait = lambda: None) -> bool:
     give_up = time.monotonic() + seconds
-    while running < wanted and time.monotonic() < give_up:
+    while not (met := condition()) and time.monotonic() < give_up:
         on_wait()
-        time.sleep(_STEP)
-        running = count_loops(store)
-    return running
+        time.sleep(_STEP_SECONDS)
+    return met
 
 
 def count_loops(store: Store) -> int:

@@ -3,6 +3,8 @@
     scope                        holds up                           opened by
     account                      everything of the sub-account      credentials, account, channel; a hand
     server                       everything, but for single probes  errors of the provider in a row
+    stall                        everything, but for small probes   one request without an answer to be
+                                                                    trusted, or none for a while
     bulk                         lanes of priority bulk             the provider, of a number; a hand
     template:<name>:<language>   campaigns with it, and such messages  codes about the template; the
                                  of notification lanes              provider; a hand
@@ -20,11 +22,12 @@ from typing import Any, Literal
 
 from chatapps.compiled import CompiledContent, template_of
 from store.calls import Call, command, script_call, text
-from store.keys import breakers, told_of_breakers
+from store.keys import breakers, limiter, requests, told_of_breakers
 from store.lanes import Lane, Priority
 
 ACCOUNT = "account"
 SERVER = "server"
+STALL = "stall"
 BULK = "bulk"
 FAILING = "failing"
 """The field that counts server errors in a row; no breaker."""
@@ -40,7 +43,7 @@ class Breaker:
     """A breaker that is open."""
 
     sub_account: str
-    scope: str  # account | server | bulk | template:<name>:<language>
+    scope: str  # account | server | stall | bulk | template:<name>:<language>
     reason: str  # for people
     by: str  # worker | operator | provider
     opened_at: int  # ms
@@ -61,6 +64,8 @@ class Probing:
     longest: float  # doubled up to here
 
 
+WHOLE = (ACCOUNT, SERVER, STALL)
+"""Scopes that hold up all of a sub-account."""
 DEFAULTS = {ACCOUNT: Probing(15, 300), SERVER: Probing(1, 30)}
 TEMPLATE_DEFAULT = Probing(60, 900)
 
@@ -71,7 +76,7 @@ def template_scope(name: str, language: str) -> str:
 
 
 def scopes_of(lane: Lane) -> tuple[str, ...]:
-    """The breakers that hold up all of a lane, beside `account` and `server`."""
+    """The breakers that hold up all of a lane, beside those of the whole sub-account."""
     bulk = (BULK,) if lane.priority is Priority.BULK else ()
     used = _template_of(lane)
     return (*bulk, template_scope(*used)) if used else bulk
@@ -147,15 +152,33 @@ def close_breaker(
     return script_call("close_breaker", places, (scope, by, op, _moment(told_ms)), bool)
 
 
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What counting a failure has led to."""
+
+    server: bool  # is open now
+    stalled: bool  # this was the first request without an answer: `stall` has been opened
+
+
 def count_server_error(
-    sub_account: str, reason: str, *, op: str, in_a_row: int, probing: Probing
-) -> Call[bool]:
-    """Count a whole request that met an error of the provider; True if `server` is open now."""
+    sub_account: str,
+    reason: str,
+    *,
+    op: str,
+    in_a_row: int,
+    probing: Probing,
+    messages: int = 0,
+    silent: bool = False,
+) -> Call[Counted]:
+    """Count a whole request that met an error of the provider, or (`silent`) no answer to be trusted."""
     return script_call(
         "count_server_error",
-        (breakers(sub_account),),
-        (op, in_a_row, reason, _ms(probing.first), _ms(probing.longest)),
-        bool,
+        (breakers(sub_account), limiter(sub_account), requests(sub_account)),
+        (
+            *(op, messages, int(silent), in_a_row, reason),
+            *(_ms(probing.first), _ms(probing.longest)),
+        ),
+        lambda reply: Counted(reply[0] == 1, reply[1] == 1),
     )
 
 

@@ -29,10 +29,12 @@ from redis.exceptions import (
 )
 from redis.retry import Retry
 
+from config.sections import SettingsError
 from store.errors import StoreError, StoreFull, StoreRefused, StoreUnavailable
 from store.scripts import Script, load_scripts
 
 T = TypeVar("T")
+K = TypeVar("K")
 Argument = str | bytes | int | float
 SOCKET_TIMEOUT = 15.0
 CONNECT_TIMEOUT = 5.0
@@ -51,21 +53,55 @@ class Call(Generic[T]):
     """One script call or one plain command."""
 
     script: str | None
-    keys: tuple[str, ...]
+    keys: tuple[str, ...]  # as store.keys builds them, without the store's prefix
     args: tuple[Argument, ...]
-    parse: Callable[[Any], T]
+    parse: Callable[[Any], T | Call[T]]  # gives the answer, or the call that leads to it
 
 
 def script_call(
-    name: str, keys: Sequence[str], args: Sequence[Argument], parse: Callable[[Any], T]
+    name: str, keys: Sequence[str], args: Sequence[Argument], parse: Callable[[Any], T | Call[T]]
 ) -> Call[T]:
     """A call of the script with this name."""
     return Call(name, tuple(keys), tuple(args), parse)
 
 
 def command(*words: Argument, parse: Callable[[Any], T]) -> Call[T]:
-    """A call of one plain Redis command: reads, and writes that take nothing."""
+    """A call of one plain Redis command on a key: reads, and writes that take nothing."""
+    keys = tuple(word for word in words[1:2] if isinstance(word, str))
+    return Call(None, keys, words, parse)
+
+
+def ask_server(*words: Argument, parse: Callable[[Any], T]) -> Call[T]:
+    """A call of one plain Redis command whose words name no key: INFO, CONFIG GET …"""
     return Call(None, (), words, parse)
+
+
+def first(call: Call[K], then: Callable[[K], T | Call[T]]) -> Call[T]:
+    """A call that is followed by another one. A script touches no key that is not among its KEYS; so
+    what has to be read to know them is read before, and the script finds out whether it still holds.
+
+    Args:
+        then: is given the answer of `call`, and gives the call that follows, or the answer.
+    """
+
+    def parse(reply: Any) -> T | Call[T]:
+        answer = call.parse(reply)
+        return first(answer, then) if isinstance(answer, Call) else then(answer)
+
+    return Call(call.script, call.keys, call.args, parse)
+
+
+def in_turn(calls: Sequence[Call[K]], combine: Callable[[list[K]], T]) -> Call[T]:
+    """Calls that follow each other, as one: they touch several slots."""
+
+    def step(at: int, answers: list[K]) -> Call[T] | T:
+        if at == len(calls):
+            return combine(answers)
+        return first(calls[at], lambda answer: step(at + 1, [*answers, answer]))
+
+    begun = step(0, [])
+    assert isinstance(begun, Call), "there is at least one"
+    return begun
 
 
 def hint(name: str, key: str, *words: Argument, parse: Callable[[Any], T]) -> Call[T]:
@@ -74,23 +110,34 @@ def hint(name: str, key: str, *words: Argument, parse: Callable[[Any], T]) -> Ca
 
 
 class Store:
-    """Runs calls against Redis and waits for the answer."""
+    """Runs calls against Redis and waits for the answer.
 
-    def __init__(self, client: redis.Redis, scripts: dict[str, Script] | None = None) -> None:
+    Args:
+        key_prefix: is put in front of every key.
+    """
+
+    def __init__(
+        self,
+        client: redis.Redis,
+        scripts: dict[str, Script] | None = None,
+        *,
+        key_prefix: str = "",
+    ) -> None:
         self.client = client
         self._scripts = scripts or load_scripts()
+        self._key_prefix = key_prefix
 
     @classmethod
-    def connect(cls, url: str) -> Store:
-        """Connect lazily; nothing is sent yet."""
-        return cls(
-            redis.Redis.from_url(
+    def connect(cls, url: str, *, key_prefix: str = "") -> Store:
+        """Connect lazily; nothing is sent yet. Raises SettingsError if the URL makes no sense."""
+        with _readable():
+            client = redis.Redis.from_url(
                 url,
                 socket_timeout=SOCKET_TIMEOUT,
                 socket_connect_timeout=CONNECT_TIMEOUT,
                 retry=Retry(NoBackoff(), 0),
             )
-        )
+        return cls(client, key_prefix=key_prefix)
 
     def run(self, call: Call[T]) -> T:
         """Send one call and read its answer.
@@ -98,9 +145,13 @@ class Store:
         Raises:
             StoreUnavailable, StoreFull, StoreRefused: as the classes say.
         """
-        with translated():
-            reply = self._send(call)
-        return call.parse(reply)
+        while True:
+            with translated():
+                reply = self._send(call)
+            answer = call.parse(reply)
+            if not isinstance(answer, Call):
+                return answer
+            call = answer
 
     def load(self) -> None:
         """Load every script, so that a missing or broken one is noticed at the start."""
@@ -114,36 +165,46 @@ class Store:
 
     def _send(self, call: Call[Any]) -> Any:
         send: Callable[..., Any] = self.client.execute_command
+        words = _words(call, self._key_prefix)
         if call.script is None:
-            return send(*call.args)
+            return send(*words)
         script = self._scripts[call.script]
         try:
-            return send("EVALSHA", script.sha, *_words(call))
+            return send("EVALSHA", script.sha, *words)
         except NoScriptError:
-            return send("EVAL", script.source, *_words(call))
+            return send("EVAL", script.source, *words)
 
 
 class AsyncStore:
-    """Runs calls against Redis from an event loop."""
+    """Runs calls against Redis from an event loop.
+
+    Args:
+        key_prefix: is put in front of every key.
+    """
 
     def __init__(
-        self, client: redis.asyncio.Redis, scripts: dict[str, Script] | None = None
+        self,
+        client: redis.asyncio.Redis,
+        scripts: dict[str, Script] | None = None,
+        *,
+        key_prefix: str = "",
     ) -> None:
         self.client = client
         self._scripts = scripts or load_scripts()
+        self._key_prefix = key_prefix
 
     @classmethod
-    def connect(cls, url: str, *, max_connections: int = 64) -> AsyncStore:
-        """Connect lazily; nothing is sent yet."""
-        return cls(
-            redis.asyncio.Redis.from_url(
+    def connect(cls, url: str, *, key_prefix: str = "", max_connections: int = 64) -> AsyncStore:
+        """Connect lazily; nothing is sent yet. Raises SettingsError if the URL makes no sense."""
+        with _readable():
+            client = redis.asyncio.Redis.from_url(
                 url,
                 socket_timeout=SOCKET_TIMEOUT,
                 socket_connect_timeout=CONNECT_TIMEOUT,
                 max_connections=max_connections,
                 retry=redis.asyncio.retry.Retry(NoBackoff(), 0),
             )
-        )
+        return cls(client, key_prefix=key_prefix)
 
     async def run(self, call: Call[T]) -> T:
         """Send one call and read its answer.
@@ -151,9 +212,13 @@ class AsyncStore:
         Raises:
             StoreUnavailable, StoreFull, StoreRefused: as the classes say.
         """
-        with translated():
-            reply = await self._send(call)
-        return call.parse(reply)
+        while True:
+            with translated():
+                reply = await self._send(call)
+            answer = call.parse(reply)
+            if not isinstance(answer, Call):
+                return answer
+            call = answer
 
     async def run_all(self, calls: Sequence[Call[T]]) -> list[T]:
         """Send many calls in one round trip, and read their answers. Not one moment.
@@ -163,10 +228,11 @@ class AsyncStore:
         """
         pipeline = self.client.pipeline(transaction=False)
         for call in calls:
+            words = _words(call, self._key_prefix)
             if call.script is None:
-                pipeline.execute_command(*call.args)
+                pipeline.execute_command(*words)
             else:
-                pipeline.execute_command("EVALSHA", self._scripts[call.script].sha, *_words(call))
+                pipeline.execute_command("EVALSHA", self._scripts[call.script].sha, *words)
         with translated():
             replies = await pipeline.execute(raise_on_error=False)
             for place, reply in enumerate(replies):
@@ -174,7 +240,8 @@ class AsyncStore:
                     replies[place] = await self._send(calls[place])
                 elif isinstance(reply, Exception):
                     raise reply
-        return [call.parse(reply) for call, reply in zip(calls, replies, strict=True)]
+        answers = [call.parse(reply) for call, reply in zip(calls, replies, strict=True)]
+        return [await self.run(one) if isinstance(one, Call) else one for one in answers]
 
     async def load(self) -> None:
         """Load the scripts that the server does not know, so that a broken one is noticed at once."""
@@ -191,19 +258,37 @@ class AsyncStore:
 
     async def _send(self, call: Call[Any]) -> Any:
         send: Callable[..., Awaitable[Any]] = self.client.execute_command
+        words = _words(call, self._key_prefix)
         if call.script is None:
-            return await send(*call.args)
+            return await send(*words)
         script = self._scripts[call.script]
         try:
-            return await send("EVALSHA", script.sha, *_words(call))
+            return await send("EVALSHA", script.sha, *words)
         except NoScriptError:
-            return await send("EVAL", script.source, *_words(call))
+            return await send("EVAL", script.source, *words)
 
 
-def _words(call: Call[Any]) -> tuple[Argument, ...]:
-    """What follows the script, named or whole. It is sent whole where the server does not know it: were
-    it loaded first and named again, somebody might flush it in between."""
-    return (len(call.keys), *call.keys, *call.args)
+def _words(call: Call[Any], prefix: str) -> tuple[Argument, ...]:
+    """A plain command; or what follows a script, named or whole. It is sent whole where the server does
+    not know it: were it loaded first and named again, it might be flushed in between."""
+    if call.script is None:
+        if prefix and call.keys:
+            return (call.args[0], prefix + call.keys[0], *call.args[2:])
+        return call.args
+    keys = [prefix + key for key in call.keys] if prefix else call.keys
+    return (len(keys), *keys, *call.args)
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    """Turn a ValueError about the URL into a sentence; its text may hold a part of the password."""
+    try:
+        yield
+    except ValueError as error:
+        raise SettingsError(
+            "redis_url is no address of a Redis server: it looks like redis://HOST:PORT/NUMBER, "
+            "rediss://… or unix:///PATH, and special characters of a password are written as %XX."
+        ) from error
 
 
 @contextmanager

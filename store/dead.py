@@ -11,18 +11,20 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from store.calls import Call, Store, command, script_call, text
+from store.calls import Argument, Call, Store, command, first, script_call, text
 from store.drains import note_active
 from store.errors import StoreUnavailable
 from store.keys import OUTCOMES_PER_KEY, lane_keys
 from store.lanes import Lane, LaneStatus, announce
-from store.outcomes import RECORD_BYTES, LocalReason
+from store.outcomes import LocalReason
 from store.packing import Job, pack, unpack
 from store.states import State
 
 REVIVABLE = (State.UNKNOWN, State.FAILED)
 """Ends about which an operator has the last word."""
 TRIES = 3
+LOOK_AT = 20
+"""Entries of the list that one step looks at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,19 +70,38 @@ def revive_dead(
 
     Args:
         states: what a message must still be; others stay on the list.
-        entries: look at so many at most.
+        entries: look at so many at most, and at `LOOK_AT`.
         most: jobs in them, unless the first entry alone has more.
     """
     keys = lane_keys(lane)
-    return script_call(
-        "revive_dead",
-        (keys.meta, keys.counts, keys.stats, keys.queue, keys.dead, keys.done(f"revive:{op}")),
-        (
-            word, entries, most, keys.outcomes, keys.trails, OUTCOMES_PER_KEY, RECORD_BYTES,
-            int(LocalReason.OPERATOR), *states,
-        ),
-        _revived,
+    fixed = (
+        keys.meta, keys.counts, keys.codes, keys.stats, keys.queue, keys.dead,
+        keys.done(f"revive:{op}"),
     )  # fmt: skip
+    most_entries = min(entries, LOOK_AT)
+    look = command("LRANGE", keys.dead, 0, LOOK_AT - 1, parse=lambda reply: reply[:most_entries])
+
+    def revive(found: list[bytes]) -> Call[Revived]:
+        thousands = sorted(
+            {job.index // OUTCOMES_PER_KEY for entry in found for job in Dead.load(entry).jobs}
+        )
+        theirs = [f"{prefix}{one}" for one in thousands for prefix in (keys.outcomes, keys.trails)]
+        lists: tuple[Argument, ...] = (
+            len(states),
+            *states,
+            len(thousands),
+            *thousands,
+            len(found),
+            *map(len, found),
+        )
+        return script_call(
+            "revive_dead",
+            (*fixed, *theirs),
+            (word, most, OUTCOMES_PER_KEY, int(LocalReason.OPERATOR), *lists),
+            lambda reply: first(look, revive) if text(reply[0]) == "again" else _revived(reply),
+        )
+
+    return first(look, revive)
 
 
 def count_entries(lane: str) -> Call[int]:

@@ -11,12 +11,14 @@ from store.lanes import Priority
 _ALL = ""
 _SOME = [served_by(some) for size in (1, 2) for some in combinations(Priority, size)]
 """Every set of priorities that a dedicated worker can have."""
+_CALL_MS = 60_000
 
 
 def wake_drain(wanted: int = 1, *, for_: Priority | None = None) -> Call[bool]:
     """Wake running loops; True if fewer than `wanted` run and the caller should send a drain task.
 
     Args:
+        wanted: 0 only wakes.
         for_: what is to be sent; loops of dedicated workers that serve it are woken too, and count.
     """
     groups = [_ALL, *(some for some in _SOME if for_ is not None and for_ in some.split("-"))]
@@ -24,8 +26,22 @@ def wake_drain(wanted: int = 1, *, for_: Priority | None = None) -> Call[bool]:
     return script_call("wake_drain", (CALLING, *keys), (wanted,), bool)
 
 
+def call_drain() -> Call[None]:
+    """Note that a drain task is sent whatever runs; a common loop that gets it takes the note back."""
+    return hint("SET", CALLING, 1, "PX", _CALL_MS, parse=_nothing)
+
+
+def is_called() -> Call[bool]:
+    """Whether a drain task was sent, or should have been, that no common loop has got so far."""
+    return command("EXISTS", CALLING, parse=bool)
+
+
 def enter_drain(loop: str, *, lease_ms: int, starts: bool, served: str = _ALL) -> Call[int]:
-    """Register a loop or renew its lease; returns how many of its kind run."""
+    """Register a loop or renew its lease; returns how many of its kind run.
+
+    Args:
+        starts: it starts, or a drain task has come.
+    """
     call_answered = starts and served == _ALL
     return script_call(
         "enter_drain", (drains(served), CALLING), (loop, lease_ms, int(call_answered)), int
@@ -44,8 +60,6 @@ def await_wake(seconds: float, *, served: str = _ALL) -> Call[bool]:
 
 def running_loops(now: int, *, serve: Priority | None = None) -> list[Call[int]]:
     """How many drain loops are running, by kind: those of common workers, then dedicated ones.
-
-    An idle common worker has none: it starts one when it is woken.
 
     Args:
         now: Redis' clock, ms.

@@ -5,6 +5,7 @@ StoreError
 ├── StoreFull           no memory for new jobs: tell the producer
 ├── StoreRefused        a script refused the call: a programming fault or a stale caller
 │   └── LaneMismatch    a lane of this name holds something else
+├── NewerData           a newer program has written the data: this one must not touch them
 ├── UnknownLane         there is no such lane
 └── SeveralLanes        several sub-accounts have a lane of this name: ask which
 """
@@ -30,6 +31,10 @@ class StoreRefused(StoreError):
 
 class LaneMismatch(StoreRefused):
     """The name is taken by a campaign with another message or file."""
+
+
+class NewerData(StoreError):
+    """The data have a layout that this program does not know."""
 
 
 class UnknownLane(StoreError):

@@ -21,6 +21,7 @@ from store.outcomes import (
     umid_field,
 )
 from store.packing import Job
+from store.purposes import Pricing
 from store.states import PROVIDER_HAS_IT, State
 
 AT_ONCE = 1000
@@ -38,11 +39,13 @@ class Evidence:
     code: int = 0
     origin: Origin = Origin.NONE  # of the code
     umid: str | None = None
+    pricing: Pricing = Pricing.NONE
     number: str | None = None  # whom it is about, in digits: held against the message's
 
     def record(self) -> bytes:
         """As an outcome record; the number stays that of the record that it meets."""
-        start = head(self.state, self.attempt, self.origin, self.code, 0, self.at)
+        origin = Origin.RECEIPT if self.state is State.UNDELIVERED else self.origin
+        start = head(self.state, self.attempt, origin, self.code, 0, self.at, pricing=self.pricing)
         number = number_field(self.number.encode()) if self.number else bytes(7)
         return start + number + (umid_field(self.umid) if self.umid else NO_UMID)
 
@@ -111,10 +114,14 @@ def _is_proof(record: bytes) -> bool:
 
 def _apply(lane: str, records: Iterable[tuple[int, bytes]], sub_account: str = "") -> Call[Applied]:
     keys = lane_keys(lane)
-    args: list[Argument] = [keys.outcomes, OUTCOMES_PER_KEY, keys.numbers, sub_account]
+    args: list[Argument] = [OUTCOMES_PER_KEY, sub_account]
+    thousands: dict[int, None] = {}
     for index, record in records:
         args += (index, record)
-    return script_call("apply_evidence", (keys.meta, keys.counts, keys.codes), args, _applied)
+        thousands[index // OUTCOMES_PER_KEY] = None
+    strings = [f"{of}{thousand}" for thousand in thousands for of in (keys.outcomes, keys.numbers)]
+    touched = (keys.meta, keys.counts, keys.codes, keys.stats, *strings)
+    return script_call("apply_evidence", touched, args, _applied)
 
 
 def _applied(reply: Any) -> Applied:

@@ -1,16 +1,16 @@
 """Flights: claiming a batch, marking it before the POST, settling it; and what comes back later."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from store.calls import Argument, Call, command, script_call, text
+from store.calls import Argument, Call, command, first, script_call, text
 from store.dead import Dead
 from store.errors import StoreRefused
-from store.keys import OUTCOMES_PER_KEY, lane_keys
+from store.keys import OUTCOMES_PER_KEY, LaneKeys, lane_keys
 from store.lanes import LaneStatus
-from store.outcomes import RECORD_BYTES, Run
+from store.outcomes import RECORD_BYTES, Origin, Run, code_name, codes_in, doubts_in
 from store.packing import Job, deaths_of, pack, pack_in_halves, unpack
 from store.states import OPEN_MARKS, OPEN_STATES, State
 
@@ -105,6 +105,7 @@ class Park:
     id: str
     delay_ms: int
     jobs: Sequence[Job]
+    code: str = ""  # why not, as figures name it
 
 
 @dataclass(slots=True)
@@ -117,7 +118,6 @@ class Settlement:
     waves: list[Wave] = field(default_factory=list)
     parks: list[Park] = field(default_factory=list)
     dead: list[Dead] = field(default_factory=list)  # copies: their records hold the states
-    codes: dict[str, int] = field(default_factory=dict)
     stats: dict[str, int] = field(default_factory=dict)
     trails: list[tuple[int, bytes]] = field(default_factory=list)  # bucket, entry
     long_ids: list[tuple[int, bytes]] = field(default_factory=list)  # index, recipient
@@ -125,6 +125,17 @@ class Settlement:
     deaths: int | None = (
         None  # a worker has died with `back`, again: it goes out in halves, each alone
     )
+
+    @property
+    def codes(self) -> dict[str, int]:
+        """Messages that end now without having arrived, by state and code."""
+        return codes_in(run.records for run in self.records)
+
+    def count_retried(self, codes: Mapping[tuple[Origin, int], int]) -> None:
+        """Count messages that go out again, by the code of the attempt that failed."""
+        for code, n in ((code, n) for code, n in codes.items() if n):
+            for name in ("retried", f"retried:{code_name(*code)}"):
+                self.stats[name] = self.stats.get(name, 0) + n
 
     def add(self, state: State, n: int) -> None:
         """Count n more messages into a state."""
@@ -179,13 +190,14 @@ class Parked:
     posted_at: int = 0  # s since 1970, of a flight that was lost: its last request
     held: bool = False  # the provider has had it (store/siblings.py): not sent again by itself
     deaths: int = 0  # of workers with these jobs in their hands, before this one
+    code: str = ""  # why no trustworthy answer came, as figures name it; empty = nobody noted it
 
 
 def due_parks(lane: str, now_ms: int | str, *, most: int = 10) -> Call[list[str]]:
     """Parks whose time to wait for evidence is over (`+inf`: all)."""
     return command(
         "ZRANGEBYSCORE", lane_keys(lane).parked, "-inf", now_ms, "LIMIT", 0, most,
-        parse=lambda reply: [text(park) for park in reply],
+        parse=_texts,
     )  # fmt: skip
 
 
@@ -193,14 +205,14 @@ def read_park(lane: str, park: str) -> Call[Parked | None]:
     """One park, or None if it has been resolved."""
 
     def parse(reply: Any) -> Parked | None:
-        tries, jobs, killer, posted_ms, held = reply
+        tries, jobs, killer, posted_ms, held, code = reply
         if not jobs:
             return None
         posted_at = int(posted_ms or 0) // 1000
-        flags = (killer is not None, posted_at, held is not None, deaths_of(jobs))
+        flags = (killer is not None, posted_at, held is not None, deaths_of(jobs), text(code))
         return Parked(park, int(tries or 0), unpack(jobs), *flags)
 
-    fields = ("tries", "jobs", "killer", "posted_at", "held")
+    fields = ("tries", "jobs", "killer", "posted_at", "held", "code")
     return command("HMGET", lane_keys(lane).park(park), *fields, parse=parse)
 
 
@@ -211,12 +223,16 @@ def promote_due(lane: str, *, most: int = 20) -> Call[tuple[int, int]]:
         Jobs promoted; ms until the next wave, -1 for none.
     """
     keys = lane_keys(lane)
-    return script_call(
-        "promote_due",
-        (keys.meta, keys.counts, keys.queue, keys.waves),
-        (keys.wave_prefix, most),
-        lambda reply: (int(reply[0]), int(reply[1])),
-    )
+
+    def promote(waves: list[str]) -> Call[tuple[int, int]] | tuple[int, int]:
+        if not waves:
+            return 0, -1
+        touched = (keys.meta, keys.counts, keys.queue, keys.waves, *map(keys.wave, waves))
+        return script_call(
+            "promote_due", touched, waves, lambda reply: (int(reply[0]), int(reply[1]))
+        )
+
+    return first(command("ZRANGE", keys.waves, 0, most - 1, parse=_texts), promote)
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,19 +259,24 @@ def recover_flights(
         most_deaths: so often may workers die with a single job in their hands.
     """
     keys = lane_keys(lane)
-    return script_call(
-        "recover_flights",
-        (keys.meta, keys.counts, keys.queue, keys.flights, keys.parked),
-        (
-            keys.flight(""),
-            keys.park_prefix,
-            most,
-            settle_after_ms,
-            most_deaths,
-            "" if as_of_ms is None else as_of_ms,
-        ),
-        lambda reply: Recovered(*(int(figure) for figure in reply)),
-    )
+
+    def recover(batches: list[str]) -> Call[Recovered] | Recovered:
+        if not batches:
+            return Recovered()
+        theirs = [
+            key
+            for batch in batches
+            for key in (keys.flight(batch), keys.park(batch), keys.park(f"{batch}k"))
+        ]
+        return script_call(
+            "recover_flights",
+            (keys.meta, keys.counts, keys.queue, keys.flights, keys.parked, *theirs),
+            (settle_after_ms, most_deaths, "" if as_of_ms is None else as_of_ms, *batches),
+            lambda reply: Recovered(*(int(figure) for figure in reply)),
+        )
+
+    due = ("-inf", "+inf" if as_of_ms is None else as_of_ms, "LIMIT", 0, most)
+    return first(command("ZRANGEBYSCORE", keys.flights, *due, parse=_texts), recover)
 
 
 def trail_entries(jobs: Iterable[Job], entry: str) -> Iterator[tuple[int, bytes]]:
@@ -301,15 +322,16 @@ def _settle(
 ) -> Call[Settled]:  # fmt: skip
     _check(what)
     keys, lists = lane_keys(lane), list(_lists(what))
+    listed = list(_keys_of_lists(keys, what))
     return script_call(
         "settle_batch",
         (
             keys.meta, keys.counts, keys.codes, keys.stats, keys.queue, keys.waves, keys.flights,
-            keys.parked, keys.dead, source, keys.done(f"{from_}:{id_}"),
+            keys.parked, keys.dead, source, keys.done(f"{from_}:{id_}"), *listed,
         ),
         (
-            id_, owner, from_, n, _digest(lists), what.stop, keys.outcomes, keys.trails, keys.ids,
-            keys.wave_prefix, keys.park_prefix, RECORD_BYTES, int(unless_held), *lists,
+            id_, owner, from_, n, _digest([*listed, *lists]), what.stop,
+            int(unless_held), *lists,
         ),
         _settled,
     )  # fmt: skip
@@ -330,15 +352,31 @@ def _settled(reply: Any) -> Settled:
 
 def _lists(what: Settlement) -> Iterator[Argument]:
     yield from _list(what.counts.items())
-    yield from _list((run.bucket, run.offset, run.records) for run in what.records)
+    yield from _list((run.offset, run.records) for run in what.records)
     yield from _list([(_packed_back(what),)] if what.back else ())
     yield from _list((wave.id, wave.delay_ms, pack(wave.jobs)) for wave in what.waves)
-    yield from _list((p.id, p.delay_ms, len(p.jobs), 0, pack(p.jobs)) for p in what.parks)
+    yield from _list((p.id, p.delay_ms, len(p.jobs), p.code, pack(p.jobs)) for p in what.parks)
     yield from _list((dead.dump(),) for dead in what.dead if dead.jobs)
     yield from _list(what.codes.items())
-    yield from _list(what.stats.items())
-    yield from _list(what.trails)
-    yield from _list((i // OUTCOMES_PER_KEY, i, recipient) for i, recipient in what.long_ids)
+    doubts = doubts_in(run.records for run in what.records)
+    yield from _list([*what.stats.items(), *((f"doubt:{state}", n) for state, n in doubts.items())])
+    yield from _list((entry,) for _, entry in what.trails)
+    yield from _list(what.long_ids)
+
+
+def _keys_of_lists(keys: LaneKeys, what: Settlement) -> Iterator[str]:
+    """The keys that the lists of a settlement are about, in the order in which the script needs them."""
+    for run in what.records:
+        yield f"{keys.outcomes}{run.bucket}"
+    for wave in what.waves:
+        yield keys.wave(wave.id)
+        yield keys.park(f"{wave.id}w")
+    for park in what.parks:
+        yield keys.park(park.id)
+    for bucket, _ in what.trails:
+        yield f"{keys.trails}{bucket}"
+    for index, _ in what.long_ids:
+        yield keys.long_ids(index)
 
 
 def _packed_back(what: Settlement) -> bytes:
@@ -352,6 +390,10 @@ def _list(items: Iterable[Sequence[Argument]]) -> Iterator[Argument]:
     yield len(rows)
     for row in rows:
         yield from row
+
+
+def _texts(reply: Any) -> list[str]:
+    return [text(one) for one in reply]
 
 
 def _claim(reply: Any) -> Claim:

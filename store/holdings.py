@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from store.calls import Store, command, text
+from store.calls import Store, ask_server, command, text
 from store.keys import ACTIVE, ENDED, LANES
 from store.lanes import read_counts, still_open
 
@@ -33,7 +33,7 @@ def holdings(store: Store) -> Holdings:
         counts = store.run(read_counts(text(lane)))
         waiting += still_open(counts)
         messages += sum(counts.values())
-    memory: dict[str, Any] = store.run(command("INFO", "memory", parse=dict))
+    memory: dict[str, Any] = store.run(ask_server("INFO", "memory", parse=dict))
     return Holdings(
         active=store.run(command("SCARD", ACTIVE, parse=int)),
         ended=store.run(command("ZCARD", ENDED, parse=int)),

@@ -1,12 +1,13 @@
 """Intake: how jobs get into a lane."""
 
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import chain, count, islice
 from typing import Any, NamedTuple
 
-from store.calls import Argument, Call, script_call, text
+from store.calls import Argument, Call, command, first, script_call, text
 from store.errors import StoreRefused
 from store.keys import OUTCOMES_PER_KEY, lane_keys
 from store.outcomes import are_numbers, is_number, number_fields
@@ -14,6 +15,7 @@ from store.outcomes import are_numbers, is_number, number_fields
 STRETCH = 1000
 """Scheduled messages that may share a wave: those that a script can handle at once."""
 _NO_KEY = bytes(24)  # in place of the digests
+_DAY_SECONDS = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,7 @@ class RowsAdded:
     repeated: (
         bool  # it was in: the figures of the first time if no chunk has come since, else zeros
     )
+    next_index: int = field(default=0, compare=False)  # what the lane has come to
 
 
 def enqueue_rows(
@@ -47,6 +50,7 @@ def enqueue_rows(
     *,
     duplicates: int = 0,
     rows_sum: str = "",
+    next_index: int | None = None,
 ) -> Call[RowsAdded]:
     """Add a chunk of at most about 1,000 packed lines (recipient, tab, values).
 
@@ -57,6 +61,8 @@ def enqueue_rows(
         duplicates: rows of the chunk that were left out since their recipients are in.
         rows_sum: stands for all rows up to `end`; kept with the place, for who goes on from there. A
             repeat that brings another one is refused.
+        next_index: what the lane has come to, as it was read with `start` or told by the last chunk.
+            None reads it first.
 
     Raises:
         ValueError: a line has no recipient, or holds a newline.
@@ -68,13 +74,23 @@ def enqueue_rows(
     chunk = _joined(lines)
     recipients = [line.partition(b"\t")[0] for line in lines]
     numbers = b"".join(number_fields(recipients))
-    args: list[Argument] = [
-        keys.numbers, keys.ids, OUTCOMES_PER_KEY, start.offset, end.offset, end.line, end.row,
-        rejects, duplicates, chunk, numbers, rows_sum,
-    ]  # fmt: skip
+    others: list[Argument] = []
     if not are_numbers(recipients):
-        args += [word for i, r in enumerate(recipients) if not is_number(r) for word in (i, r)]
-    return script_call("enqueue_rows", (keys.meta, keys.counts, keys.queue), args, _rows_added)
+        others = [word for i, r in enumerate(recipients) if not is_number(r) for word in (i, r)]
+
+    def add(index: int) -> Call[RowsAdded]:
+        thousands = range(index, index + len(lines) + OUTCOMES_PER_KEY, OUTCOMES_PER_KEY)
+        places = [*map(keys.numbers_of, thousands), *map(keys.long_ids, thousands)]
+        args: tuple[Argument, ...] = (
+            OUTCOMES_PER_KEY, index, len(thousands), start.offset, end.offset, end.line, end.row,
+            rejects, duplicates, chunk, numbers, rows_sum, *others,
+        )  # fmt: skip
+        touched = (keys.meta, keys.counts, keys.queue, *places)
+        return script_call("enqueue_rows", touched, args, _rows_added)
+
+    if next_index is not None:
+        return add(next_index)
+    return first(command("HGET", keys.meta, "next", parse=lambda reply: int(reply or 0)), add)
 
 
 class Taken(StrEnum):
@@ -83,6 +99,7 @@ class Taken(StrEnum):
     NEW = "n"
     DUPLICATE = "d"  # the key is known, with the same body: the id is that of the first
     CONFLICT = "c"  # the key is known, with another body
+    FORGOTTEN = "f"  # not stored: the person has been forgotten, and wants no such messages
 
 
 class NewMessage(NamedTuple):
@@ -91,36 +108,62 @@ class NewMessage(NamedTuple):
     line: bytes  # recipient, tab, compact JSON; and where it expires a tab and s since 1970
     key_digest: bytes  # 16 bytes of the idempotency key; empty for none
     body_digest: bytes  # 8 bytes, to tell the same from another body under one key
-    delay_ms: int = 0  # it does not go out before
+    due_ms: int = 0  # since 1970: it does not go out before
 
 
 def enqueue_messages(
-    lane: str, messages: Sequence[NewMessage]
+    lane: str, messages: Sequence[NewMessage], *, day: int | None = None, next_index: int = 0
 ) -> Call[list[tuple[Taken, str]] | None]:
     """Add at most about 1,000 messages to a notification lane.
 
     To be run once: messages without a key go in again with every repeat.
+
+    Args:
+        day: since 1970, as this process believes it to be; the idempotency keys of it lie in keys of
+            their own. Where Redis' clock tells another one, a second call follows by itself.
+        next_index: what the lane is believed to have come to, for messages that wait; the same is true.
 
     Raises:
         ValueError: a line holds a newline or has no recipient, or a digest is of another size.
     Returns (when run):
         For each message what happened and the id it has; None when the lane is closed or not open yet.
     """
-    keys = lane_keys(lane)
-    touched = (keys.meta, keys.counts, keys.queue, keys.waves)
-    heads = b"".join([key + body if key else _NO_KEY for _, key, body, _ in messages])
-    if len(heads) != len(_NO_KEY) * len(messages):
-        raise ValueError("digests are of 16 and 8 bytes")
-    delays = [(i, one.delay_ms) for i, one in enumerate(messages, 1) if one.delay_ms > 0]
-    lines = _joined([message.line for message in messages])
-    args = (f"{keys.family_base}:seen:", lane, keys.wave_prefix, STRETCH, lines, heads)
-    n = len(messages)
-    return script_call(
-        "enqueue_messages",
-        touched,
-        (*args, *chain.from_iterable(delays)),
-        lambda reply: _taken(lane, n, reply),
+    keys, n = lane_keys(lane), len(messages)
+    day = int(time.time()) // _DAY_SECONDS if day is None else day
+    buckets: dict[int, int] = {}  # number of a bucket → its place among the keys, from 1
+    heads = b"".join(
+        [
+            key + body + _place(buckets, key) if key else _NO_KEY + b"\0\0"
+            for _, key, body, _ in messages
+        ]
     )
+    if len(heads) != (len(_NO_KEY) + 2) * n:
+        raise ValueError("digests are of 16 and 8 bytes")
+    seconds: dict[int, int] = {}  # second → its place, from 0
+    later = [
+        (place, due, seconds.setdefault(-(-due // 1000), len(seconds)))
+        for place, (_, _, _, due) in enumerate(messages, 1)
+        if due > 0
+    ]
+    stretches = range(next_index // STRETCH, next_index // STRETCH + n // STRETCH + 2)
+    waves = [keys.wave(f"{second}-{stretch}") for second in seconds for stretch in stretches]
+    touched = (keys.meta, keys.counts, keys.queue, keys.waves, *keys.seen(day, buckets), *waves)
+    lines = _joined([message.line for message in messages])
+    belief = (lane, day, len(buckets), stretches.start, STRETCH, len(stretches))
+
+    def parse(reply: Any) -> list[tuple[Taken, str]] | Call[list[tuple[Taken, str]] | None] | None:
+        if text(reply[0]) == "again":
+            return enqueue_messages(lane, messages, day=int(reply[1]), next_index=int(reply[2]))
+        return _taken(lane, n, reply)
+
+    args: tuple[Argument, ...] = (*belief, lines, heads, *chain.from_iterable(later))
+    return script_call("enqueue_messages", touched, args, parse)
+
+
+def _place(buckets: dict[int, int], key: bytes) -> bytes:
+    """Which of the buckets holds an idempotency key, by the first 12 bits of its digest."""
+    bucket = key[0] << 4 | key[1] >> 4
+    return buckets.setdefault(bucket, len(buckets) + 1).to_bytes(2, "big")
 
 
 def _joined(lines: Sequence[bytes]) -> bytes:
@@ -137,8 +180,8 @@ def _rows_added(reply: Any) -> RowsAdded:
     verdict = text(reply[0])
     if verdict not in ("ok", "repeat"):
         raise StoreRefused(_why_not(verdict, reply))
-    journal, first, added, duplicates = (int(figure) for figure in reply[1:5])
-    return RowsAdded(journal, first, added, duplicates, verdict == "repeat")
+    journal, first_index, added, duplicates, next_ = (int(figure) for figure in reply[1:])
+    return RowsAdded(journal, first_index, added, duplicates, verdict == "repeat", next_)
 
 
 def _why_not(verdict: str, reply: Any) -> str:

@@ -1,67 +1,141 @@
 """Every Redis key of sendmany, built here and nowhere else.
 
-    key                          type    written by                      gone after
-    sm:{family}rest:meta         hash    open_lane, enqueue_*, move_lane retention
-    sm:{family}rest:counts       hash    every script that moves a state retention
-    sm:{family}rest:codes        hash    settle_batch, apply_evidence    retention
-    sm:{family}rest:stats        hash    mark_posting, settle_batch      retention
-    sm:{family}rest:queue        list    enqueue_*, settle, recover      the last claim
-    sm:{family}rest:waves        zset    settle_batch, enqueue_messages  promote_due
-    sm:{family}rest:w:<wave>     string  settle_batch, enqueue_messages  promote_due
-    sm:{family}rest:flights      zset    claim_batch, mark_posting       settle, recover
-    sm:{family}rest:f:<batch>    hash    claim_batch, mark_posting       settle, recover
-    sm:{family}rest:parked       zset    settle_batch, recover_flights   settle_batch
-    sm:{family}rest:p:<park>     hash    settle_batch, recover_flights   settle_batch
-    sm:{family}rest:done:<batch> string  settle_batch, revive_dead       10 minutes
-    sm:{family}rest:o:<n>        string  settle_batch                    retention
-    sm:{family}rest:t:<n>        list    settle_batch, revive_dead       retention
-    sm:{family}rest:id:<n>       hash    settle_batch                    retention
-    sm:{family}rest:s:<n>        string  enqueue_rows                    retention
-    sm:{family}rest:dead         list    settle_batch                    revive_dead, retention
-    sm:{family}rest:expiring     string  expire_lane                     its last step
-    sm:{family}:seen:<day>:<n>   hash    enqueue_messages                2 days
-    sm:names:<name>              hash    producer: sub-account → lane    retention
-    sm:lanes                     zset    producer: lane → opening time   retention
-    sm:active                    set     producer; sweep                 the lane's end
-    sm:missing                   hash    workers: lane → journal known   7 days
-    sm:ended                     zset    sweep: lane → end time          retention
-    sm:ready                     zset    producer, worker: lane → urgency; a hint, rebuilt by the sweep
-    sm:limit:{sub-account}       hash    acquire_permits, block_sender   1 hour idle
-    sm:permit:{sub-account}:<op> string  acquire_permits                 10 seconds
-    sm:breakers:{sub-account}    hash    open_breaker, count_server_error, acquire_permits  close_breaker
-    sm:breakers:{sub-account}:told hash  open_breaker, close_breaker: by events  -
-    sm:{drains}                  zset    enter_drain                     leave_drain, its lease
-    sm:{drains}:wake             list    wake_drain                      a drain loop takes it
-    sm:{drains}:calling          string  wake_drain                      enter_drain, 30 seconds
-    sm:{drains}:<served>         zset    enter_drain: loops that serve some priorities only
-    sm:{drains}:<served>:wake    list    wake_drain                      such a loop takes it
-    sm:sweep                     string  one sweeper at a time           its lease
-    sm:swept                     hash    note_sweep                      never
-    sm:{inbox}                   stream  add_to_inbox                    acknowledge_inbox
-    sm:{inbox}:aside             stream  keep_aside                      newer ones
-    sm:{inbox}:figures           hash    acknowledge_inbox               -
-    sm:{people}:suppressed:<scope> hash  suppress                        unsuppress
-    sm:{people}:lifted:<scope>   zset    unsuppress                      7 days, a later release
-    sm:{people}:windows:<sub-account>:<channel> zset  open_windows       forget_windows
-    sm:{people}:replies          hash    open_windows                    -
-    sm:{tokens}                  hash    add_token                       revoke_token
-    sm:{tokens}:used             hash    note_token_use                  revoke_token
-    sm:{tokens}:secrets          hash    web process: key of cursors     -
-    sm:sent:<batch id>           string  worker, of the provider's batch  7 days, small ones 1 day
-    sm:{metrics}                 hash    flush_metrics                   -
-    sm:{metrics}:flushed:<process> string  flush_metrics                 1 day
+`TABLE` lists them: what type each is, what writes it, when it is gone, and which hold data of people.
 
 `{family}` is the hash tag: all keys of a lane live on one shard, so that one script can touch them.
 A campaign is a family of its own (`rest` is empty); the notification lanes of one sub-account share
-one, so that idempotency keys reach over midnight and priorities.
+one, so that idempotency keys reach over midnight and priorities. What is known of people lies in
+shards by sub-account and person, what is posted to us in an inbox for each receiving process: a script
+touches one slot of a cluster, and these do not all lie on one.
 """
 
+import re
+import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import lru_cache
+from typing import NamedTuple
 
+
+class People(StrEnum):
+    """How a key holds data of people: `person show` and `person forget` know each of these."""
+
+    NONE = ""
+    RECORDS = "records"  # outcome records: number and umid
+    NUMBERS = "numbers"  # seven bytes a message
+    LONG_IDS = "long ids"  # hash: index → recipient
+    JOBS = "jobs"  # packed jobs: recipient, values
+    BODIES = "bodies"  # stream: what was posted to us
+    NAMES = "names"  # hash, zset or set by person
+
+
+class Row(NamedTuple):
+    """One kind of key. In a pattern `<…>` stands for what differs."""
+
+    pattern: str
+    type: str
+    written_by: str
+    gone: str  # after what
+    people: People = People.NONE
+
+    def matches(self, key: str) -> bool:
+        """Whether a key is of this kind."""
+        return re.fullmatch(_regex(self.pattern), key) is not None
+
+
+_ANY = {"<rest>": "[^:]*", "<process>": ".+"}
+
+
+@lru_cache(maxsize=256)
+def _regex(pattern: str) -> str:
+    parts = re.split(r"(<[^>]*>)", pattern)
+    return "".join(
+        _ANY.get(part, "[^:]+") if part.startswith("<") else re.escape(part) for part in parts
+    )
+
+
+def row_of(key: str) -> Row | None:
+    """The row that a key belongs to: the first that matches."""
+    return next((row for row in TABLE if row.matches(key)), None)
+
+
+_LANE = "sm:{<family>}<rest>"
+_PERSON = "sm:{people-<scope>-<shard>}"
+TABLE = (
+    Row(f"{_LANE}:meta", "hash", "open_lane, enqueue_*, move_lane", "retention"),
+    Row(f"{_LANE}:counts", "hash", "every script that moves a state", "retention"),
+    Row(f"{_LANE}:codes", "hash", "settle_batch, apply_evidence", "retention"),
+    Row(f"{_LANE}:stats", "hash", "mark_posting, settle_batch", "retention"),
+    Row(f"{_LANE}:queue", "list", "enqueue_*, settle, recover", "the last claim", People.JOBS),
+    Row(f"{_LANE}:waves", "zset", "settle_batch, enqueue_messages", "promote_due"),
+    Row(
+        f"{_LANE}:w:<wave>", "string", "settle_batch, enqueue_messages", "promote_due", People.JOBS
+    ),
+    Row(f"{_LANE}:flights", "zset", "claim_batch, mark_posting", "settle, recover"),
+    Row(f"{_LANE}:f:<batch>", "hash", "claim_batch, mark_posting", "settle, recover", People.JOBS),
+    Row(f"{_LANE}:parked", "zset", "settle_batch, recover_flights", "settle_batch"),
+    Row(f"{_LANE}:p:<park>", "hash", "settle_batch, recover_flights", "settle_batch", People.JOBS),
+    Row(f"{_LANE}:done:<what>:<batch>", "string", "settle_batch, revive_dead", "10 minutes"),
+    Row(f"{_LANE}:o:<n>", "string", "settle_batch", "retention", People.RECORDS),
+    Row(f"{_LANE}:t:<n>", "list", "settle_batch, revive_dead", "retention"),
+    Row(f"{_LANE}:id:<n>", "hash", "settle_batch, enqueue_rows", "retention", People.LONG_IDS),
+    Row(f"{_LANE}:s:<n>", "string", "enqueue_rows", "retention", People.NUMBERS),
+    Row(f"{_LANE}:dead", "list", "settle_batch", "revive_dead, retention", People.JOBS),
+    Row(f"{_LANE}:expiring", "string", "expire_lane", "its last step"),
+    Row("sm:{<family>}:seen:<day>:<n>", "hash", "enqueue_messages: digests, ids", "2 days"),
+    Row("sm:schema", "string", "raise_schema: number of the layout", "never"),
+    Row("sm:schema:lock", "string", "schema: a process migrates", "its lease"),
+    Row("sm:names:<name>", "hash", "producer: sub-account → lane", "retention"),
+    Row("sm:lanes", "zset", "producer: lane → opening time", "retention"),
+    Row("sm:active", "set", "producer, sweep: lanes that have not ended", "the lane's end"),
+    Row("sm:missing", "hash", "workers: lane → journal known", "7 days"),
+    Row("sm:ended", "zset", "sweep: lane → end time", "retention"),
+    Row("sm:ready", "zset", "producer, worker: lane → urgency; a hint", "the sweep rebuilds it"),
+    Row("sm:limit:{<sub-account>}", "hash", "acquire_permits, block_sender", "1 hour idle"),
+    Row("sm:permit:{<sub-account>}:<op>", "string", "acquire_permits", "10 seconds"),
+    Row("sm:requests:{<sub-account>}", "zset", "begin_request: request → time", "note_ended"),
+    Row("sm:unreached:{<sub-account>}", "hash", "workers: host → what keeps it away", "it answers"),
+    Row("sm:breakers:{<sub-account>}", "hash", "open_breaker, acquire_permits", "close_breaker"),
+    Row("sm:breakers:{<sub-account>}:told", "hash", "open_breaker, close_breaker", "never"),
+    Row("sm:{drains}", "zset", "enter_drain", "leave_drain, its lease"),
+    Row("sm:{drains}:wake", "list", "wake_drain", "a drain loop takes it"),
+    Row("sm:{drains}:calling", "string", "wake_drain", "enter_drain, 1 hour"),
+    Row("sm:{drains}:<served>", "zset", "enter_drain, of dedicated workers", "its lease"),
+    Row("sm:{drains}:<served>:wake", "list", "wake_drain", "such a loop takes it"),
+    Row("sm:sweep", "string", "one sweeper at a time", "its lease"),
+    Row("sm:swept", "hash", "note_sweep", "never"),
+    Row("sm:inboxes", "zset", "take_inbox: number of an inbox → end of lease", "never"),
+    Row("sm:{inbox-<n>}", "stream", "add_to_inbox", "acknowledge_inbox", People.BODIES),
+    Row("sm:{inbox-<n>}:figures", "hash", "acknowledge_inbox", "never"),
+    Row("sm:aside", "stream", "keep_aside", "newer ones, 30 days", People.BODIES),
+    Row("sm:people", "hash", "note_people: what there is of a scope", "never"),
+    Row(f"{_PERSON}:suppressed", "hash", "suppress", "unsuppress", People.NAMES),
+    Row(f"{_PERSON}:lifted", "zset", "unsuppress", "7 days", People.NAMES),
+    Row(f"{_PERSON}:windows:<channel>", "zset", "open_windows", "forget_windows", People.NAMES),
+    Row(f"{_PERSON}:unmarketed:<period>", "set", "screen_people", "7 to 14 days", People.NAMES),
+    Row(f"{_PERSON}:forgotten", "hash", "keep_forgotten: digest → suppression", "never"),
+    Row("sm:forgetting:<id>", "string", "how far an erasure is; no number", "7 days"),
+    Row("sm:templates:<sub-account>", "string", "worker: category of each", "the next one"),
+    Row("sm:templates:<sub-account>:asked", "string", "worker: whose turn it was", "15 minutes"),
+    Row("sm:{tokens}", "hash", "add_token", "revoke_token"),
+    Row("sm:{tokens}:secrets", "hash", "web process: key of cursors", "-"),
+    Row("sm:{tokens}:used", "hash", "note_token_use", "revoke_token"),
+    Row("sm:sent:<batch id>", "string", "worker, of the provider's batch", "7 days or 1"),
+    Row("sm:{metrics}", "hash", "flush_metrics", "never"),
+    Row("sm:{metrics}:flushed:<process>", "string", "flush_metrics", "1 day"),
+)
+"""Every kind of key. What is added here with data of people is to be known to `person show|forget`,
+too."""
+
+PEOPLE_SHARDS = 5
+"""Shards of what is known of the people of a sub-account. Another number takes a step of
+store.migrations."""
 OUTCOMES_PER_KEY = 1000
 """Messages whose records share one string."""
 
+SCHEMA = "sm:schema"
+SCHEMA_LOCK = "sm:schema:lock"
 LANES = "sm:lanes"
 ACTIVE = "sm:active"
 ENDED = "sm:ended"
@@ -71,14 +145,17 @@ DRAINS = "sm:{drains}"
 CALLING = "sm:{drains}:calling"
 SWEEP = "sm:sweep"
 SWEPT = "sm:swept"
-INBOX = "sm:{inbox}"
-ASIDE = "sm:{inbox}:aside"
-FIGURES = "sm:{inbox}:figures"
-REPLIES = "sm:{people}:replies"
+INBOXES = "sm:inboxes"
+ASIDE = "sm:aside"
+PEOPLE = "sm:people"
 TOKENS = "sm:{tokens}"
 TOKENS_USED = "sm:{tokens}:used"
 SECRETS = "sm:{tokens}:secrets"
 METRICS = "sm:{metrics}"
+
+SEEN_BUCKETS = 4096
+"""Hashes that the idempotency keys of a day are spread over."""
+_SEEN = [f"{bucket:03x}" for bucket in range(SEEN_BUCKETS)]
 
 NOTIFICATION_FAMILY = 8
 """Length of `n-` + six characters: the family part of a notification lane's id."""
@@ -101,7 +178,12 @@ def family(lane: str) -> str:
 
 def lanes_called(name: str) -> str:
     """The campaigns of this name, by sub-account."""
-    return f"sm:names:{name}"
+    return f"sm:names:{folded_name(name)}"
+
+
+def folded_name(name: str) -> str:
+    """A campaign's name as it is compared: without case and white space."""
+    return "".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
 def sent_batch(batch_id: str) -> str:
@@ -114,19 +196,62 @@ def flushed(process: str) -> str:
     return f"{METRICS}:flushed:{process}"
 
 
-def suppressed(scope: str) -> str:
+def inbox(number: int) -> str:
+    """What a receiving process has been posted."""
+    return f"sm:{{inbox-{number}}}"
+
+
+def inbox_figures(number: int) -> str:
+    """What has come by this inbox."""
+    return f"{inbox(number)}:figures"
+
+
+def shard_of(person: str | bytes) -> int:
+    """Where what is known of a person lies: by the last digit of the number, or the last letter of an
+    id."""
+    last = (person.encode() if isinstance(person, str) else person)[-1:]
+    return (ord(last) + 2) % PEOPLE_SHARDS if last else 0
+
+
+def suppressed(scope: str, shard: int) -> str:
     """Who must not be written to: by a sub-account, or (`*`) by any."""
-    return f"sm:{{people}}:suppressed:{scope}"
+    return f"sm:{{people-{scope}-{shard}}}:suppressed"
 
 
-def lifted(scope: str) -> str:
+def lifted(scope: str, shard: int) -> str:
     """Who has been released from that, and when."""
-    return f"sm:{{people}}:lifted:{scope}"
+    return f"sm:{{people-{scope}-{shard}}}:lifted"
 
 
-def windows(sub_account: str, channel: str) -> str:
+def windows(sub_account: str, channel: str, shard: int) -> str:
     """Until when the service window of each person is open."""
-    return f"sm:{{people}}:windows:{sub_account}:{channel}"
+    return f"sm:{{people-{sub_account}-{shard}}}:windows:{channel}"
+
+
+def unmarketed(sub_account: str, shard: int) -> tuple[str, str]:
+    """People whose last message was not marketing, by even and odd periods."""
+    base = f"sm:{{people-{sub_account}-{shard}}}:unmarketed"
+    return f"{base}:0", f"{base}:1"
+
+
+def forgotten(scope: str, shard: int) -> str:
+    """Digests of people who have been forgotten, and what suppressions of theirs still hold."""
+    return f"sm:{{people-{scope}-{shard}}}:forgotten"
+
+
+def forgetting(number: str) -> str:
+    """How far an erasure has come."""
+    return f"sm:forgetting:{number}"
+
+
+def templates(sub_account: str) -> str:
+    """The category of each registered template of a sub-account."""
+    return f"sm:templates:{sub_account}"
+
+
+def templates_asked(sub_account: str) -> str:
+    """There as long as nobody has to ask the provider for them."""
+    return f"sm:templates:{sub_account}:asked"
 
 
 def limiter(sub_account: str) -> str:
@@ -137,6 +262,16 @@ def limiter(sub_account: str) -> str:
 def permit(sub_account: str, op: str) -> str:
     """The answer that an acquisition got, for a call that is repeated."""
     return f"sm:permit:{{{sub_account}}}:{op}"
+
+
+def requests(sub_account: str) -> str:
+    """The requests of a sub-account that wait for an answer, by the time at which they were posted."""
+    return f"sm:requests:{{{sub_account}}}"
+
+
+def unreached(sub_account: str) -> str:
+    """Host → why and since when its workers do not reach the provider."""
+    return f"sm:unreached:{{{sub_account}}}"
 
 
 def breakers(sub_account: str) -> str:
@@ -204,9 +339,10 @@ class LaneKeys:
         """The hash that holds recipients who are not numbers."""
         return f"{self.ids}{index // OUTCOMES_PER_KEY}"
 
-    def seen_on(self, day: str) -> str:
-        """Prefix of the family's idempotency buckets of one day."""
-        return f"{self.family_base}:seen:{day}:"
+    def seen(self, day: int, buckets: Iterable[int]) -> list[str]:
+        """Buckets of the family's idempotency keys, each of a day (since 1970) and of the day before."""
+        today, yesterday = (f"{self.family_base}:seen:{one}:" for one in (day, day - 1))
+        return [of + _SEEN[bucket] for bucket in buckets for of in (today, yesterday)]
 
 
 @lru_cache(maxsize=4096)

@@ -8,6 +8,7 @@ from typing import Any
 from store.calls import Call, Store, command, hint, script_call, text
 from store.errors import SeveralLanes, UnknownLane
 from store.keys import LANES, MISSING, READY, lane_keys, lanes_called
+from store.purposes import Purpose
 from store.states import OPEN_STATES, State
 
 
@@ -70,6 +71,8 @@ class Lane:
     finished_at: int  # ms; 0 = not yet
     rows_sum: str = ""  # of an upload: stands for the rows that are in
     window: str = "send"  # auto | skip | send
+    purpose: Purpose | None = None  # of a campaign, as the launch said; None: it said nothing
+    template: str = ""  # of a campaign, as the registry names it; empty: none, or not one for all
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +232,8 @@ def parse_lane(lane: str, reply: Any) -> Lane | None:
         finished_at=int(is_.get("finished_at", 0)),
         rows_sum=text(is_.get("rows_sum")),
         window=text(is_.get("window")) or "send",
+        purpose=Purpose(word) if (word := text(is_.get("purpose"))) else None,
+        template=text(is_.get("template")),
     )
 
 

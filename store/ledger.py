@@ -1,11 +1,11 @@
-"""The ledger: a lane counted again from its records and its jobs, held against its counts."""
+"""The ledger: a lane counted again from its records and its jobs, held against its figures."""
 
 from collections import Counter
 from dataclasses import dataclass
 
 from store.calls import Store, command
 from store.keys import OUTCOMES_PER_KEY, lane_keys
-from store.outcomes import RECORD_BYTES
+from store.outcomes import RECORD_BYTES, Doubt, codes_in, doubts_in, people_in_doubt
 from store.reports import report, waiting_jobs
 from store.states import BY_MARK, RECORD_STATES, State
 
@@ -23,11 +23,25 @@ class Recount:
     accepted_jobs: int
     missing: tuple[int, ...]  # indexes that are nowhere (the first hundred)
     doubled: tuple[int, ...]  # indexes that are in two places (the first hundred)
+    codes_found: dict[str, int]  # `state:origin:code` → messages
+    codes_counted: dict[str, int]
+    doubts_found: dict[State, int]  # another attempt than the one that is told may have arrived
+    doubts_counted: dict[State, int]
+
+    @property
+    def in_doubt(self) -> dict[Doubt, int]:
+        """How many people may have got more than the states of their messages say."""
+        return people_in_doubt(self.found, self.doubts_found)
 
     @property
     def balanced(self) -> bool:
-        """Every message is in exactly one place, and the counts say so."""
-        return not self.missing and not self.doubled and self.found == self.counted
+        """Every message is in exactly one place, and all figures say so."""
+        alike = (
+            self.found == self.counted
+            and self.codes_found == self.codes_counted
+            and self.doubts_found == self.doubts_counted
+        )
+        return alike and not self.missing and not self.doubled
 
 
 def recount(store: Store, lane_id: str) -> Recount:
@@ -38,7 +52,7 @@ def recount(store: Store, lane_id: str) -> Recount:
     """
     before = report(store, lane_id)
     size = before.lane.next_index
-    found: Counter[State] = Counter()
+    found, codes, doubts = Counter[State](), Counter[str](), Counter[State]()
     places = bytearray(size)
     for first in range(0, size, OUTCOMES_PER_KEY):
         blob = store.run(
@@ -47,6 +61,8 @@ def recount(store: Store, lane_id: str) -> Recount:
         marks = blob[::RECORD_BYTES][: size - first]
         places[first : first + len(marks)] = marks.translate(_IS_FINAL)
         found.update(_final_states(marks))
+        codes += codes_in([blob])
+        doubts += doubts_in([blob])
     for state, job in waiting_jobs(store, lane_id):
         if job.index >= size:  # came in since the lane was read
             continue
@@ -54,7 +70,10 @@ def recount(store: Store, lane_id: str) -> Recount:
         places[job.index] = min(255, places[job.index] + 1)
     missing = tuple(index for index, n in enumerate(places) if n == 0)[:SHOWN]
     doubled = tuple(index for index, n in enumerate(places) if n > 1)[:SHOWN]
-    return Recount(dict(found), before.counts, size, missing, doubled)
+    return Recount(
+        dict(found), before.counts, size, missing, doubled,
+        dict(codes), before.codes, dict(doubts), before.doubts,
+    )  # fmt: skip
 
 
 def _final_states(marks: bytes) -> dict[State, int]:

@@ -7,9 +7,13 @@ from typing import Any
 
 from store.calls import Call, Store, command, script_call, text
 from store.errors import LaneMismatch
-from store.keys import ACTIVE, LANES, lane_keys, lanes_called
+from store.keys import ACTIVE, LANES, folded_name, lane_keys, lanes_called
 from store.lanes import LaneStatus, Policies, Priority
+from store.outcomes import VERSION
 from store.plans import Plan, ask, carry_out
+from store.purposes import Purpose
+
+_TOLD = ("name", "content_digest", "source", "sub_account")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,8 @@ class CampaignPlan:
     priority: Priority = Priority.BULK
     policies: Policies = Policies()
     early: bool = False  # may be claimed from while the file is being read
+    purpose: Purpose | None = None
+    template: str = ""  # as the registry names it; empty: none, or not the same for everybody
 
 
 def open_campaign(store: Store, plan: CampaignPlan) -> tuple[str, bool]:
@@ -45,6 +51,8 @@ def open_campaign(store: Store, plan: CampaignPlan) -> tuple[str, bool]:
         "content": plan.content,
         "content_digest": plan.content_digest,
         "source": plan.source,
+        "purpose": plan.purpose or "",
+        "template": plan.template,
     }
     fresh, digest, source = store.run(_open(lane, fields))
     if not fresh and (digest, source) != (plan.content_digest, plan.source):
@@ -52,6 +60,22 @@ def open_campaign(store: Store, plan: CampaignPlan) -> tuple[str, bool]:
     store.run(command("HSETNX", names, account, lane, parse=_nothing))  # if it was just freed
     _register(store, lane)
     return lane, not fresh
+
+
+def find_repeated(store: Store, plan: CampaignPlan, *, newest: int = 100) -> str | None:
+    """The name of another campaign with the message and the recipient file of this plan, if one of the
+    newest has them: everybody would get two messages."""
+    ids = store.run(command("ZREVRANGE", LANES, 0, newest - 1, parse=_texts))
+    for lane in ids:
+        told = command("HMGET", lane_keys(lane).meta, *_TOLD, parse=_texts)
+        name, *same = store.run(told)
+        if folded_name(name) != folded_name(plan.name) and same == [
+            plan.content_digest,
+            plan.source,
+            plan.sub_account,
+        ]:
+            return name
+    return None
 
 
 def open_notifications(
@@ -113,6 +137,7 @@ def _common(
 ) -> dict[str, str | int | float | bytes]:
     return {
         "id": lane,
+        "layout": VERSION,
         "name": name,
         "kind": kind,
         "sub_account": sub_account,
@@ -143,6 +168,10 @@ def _what_differs(plan: CampaignPlan, digest: str) -> str:
         f"There is already a campaign {plan.name!r} with another {what}: choose another name, "
         "or launch it with what it was launched with to go on where it was."
     )
+
+
+def _texts(reply: Any) -> list[str]:
+    return [text(value) for value in reply]
 
 
 def _nothing(_: Any) -> None:

@@ -1,32 +1,48 @@
-"""Outcome records: 36 bytes a message, a thousand of them in one Redis string.
+"""Outcome records: 39 bytes a message, a thousand of them in one Redis string.
 
     offset  bytes  holds
          0      1  mark of the state (store.states), a capital while the job still exists; 0 = none yet
          1      1  attempts
-         2      1  origin of the code (Origin)
+         2      1  16 times the VERSION of this layout, plus the origin of the code (Origin)
          3      2  code
          5      4  when it was last posted, s since 1970
          9      4  when the state was reached, s since 1970
-        13      7  recipient's number without +; 0 = see the lane's long ids
-        20     16  umid, the provider's id; 0 = none
+        13      1  16 times the pricing category that receipts told (Pricing), plus the Purpose; 0 = none
+        14      1  1 = an attempt other than the one that is told may have arrived; 7 bits are spare
+        15      1  1 = the person has been forgotten: the number and the umid stay zero; 7 bits are spare
+        16      7  recipient's number without +; 0 = see the lane's long ids
+        23     16  umid, the provider's id; 0 = none
+
+Spare bits are zero. What only some lanes need, such as tags, belongs into a column of its own beside the
+records, as the numbers of a campaign are (store.recipients). Layout 1, without the bytes 13 to 15, is
+brought to this one by `store/lua/widen_records.lua`.
 
 Whole batches are written with one SETRANGE: 3 µs a thousand messages, where hash fields took 330.
 Times are Redis' clock, carried on by the worker from the moment of the claim.
 """
 
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from itertools import pairwise
 from uuid import UUID
 
 from store.keys import OUTCOMES_PER_KEY
-from store.states import BY_MARK, BY_STATE, State
+from store.purposes import BY_NUMBER, Pricing, Purpose
+from store.states import BY_MARK, BY_STATE, CODED, PROVIDER_HAS_IT, State
 
-RECORD = struct.Struct(">cBBHII7s16s")
+RECORD = struct.Struct(">cBBHIIBBB7s16s")
 RECORD_BYTES = RECORD.size
+VERSION = 2
+_HEAD = struct.Struct(">cBBHIIBBB")
+_ORIGIN_AT, _CODE_AT, _DOUBT_AT = 2, 3, 14
+_HALF = 16  # two figures share a byte
 NO_UMID = bytes(16)
+FORGOTTEN_AT = 15
+NUMBER_AT = 16
+_FORGOTTEN = b"\1".ljust(RECORD_BYTES - FORGOTTEN_AT, b"\0")
 NUMBER_DIGITS = 15
 """The longest number of E.164, and the longest whose buckets Lua computes exactly."""
 
@@ -56,6 +72,19 @@ class LocalReason(IntEnum):
     WINDOW = 9  # the person's service window is closed, and it is no template
     EXPIRED = 10  # it was only worth sending until then
     BREAKER = 11  # the breaker of its template was open
+    TIMEOUT = 12  # no answer in time
+    CONNECTION_LOST = 13  # reset, or closed before an answer came
+    TLS_FAILED = 14  # the encryption broke after the connection was made
+    CUT_OFF = 15  # the answer began, and its end never came
+    FORGOTTEN = 16  # the person was forgotten before it went out, or while it was in doubt
+
+
+class Doubt(StrEnum):
+    """What a person may have got beyond what the state of the message says."""
+
+    NONE = ""
+    MAY_HAVE_ARRIVED = "may_have_arrived"  # the state does not say that it arrived
+    MAY_HAVE_TWO = "may_have_two"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +101,70 @@ class Outcome:
     number: str  # digits without +; empty where the recipient is not a number
     umid: str | None
     early: bool = False  # known from evidence while the job still exists
+    purpose: Purpose | None = None
+    pricing: Pricing = Pricing.NONE
+    other_attempt: bool = False  # one that is not told here may have arrived
+
+    @property
+    def named_code(self) -> int | None:
+        """The code, if there is one: a receipt may tell of a failure without it."""
+        coded = self.origin is not Origin.NONE and (self.code or self.origin is not Origin.RECEIPT)
+        return self.code if coded else None
+
+    @property
+    def doubt(self) -> Doubt:
+        """What the person may have got beyond what the state says."""
+        return doubt_in(self.state, other_attempt=self.other_attempt)
 
 
-def head(state: State, attempts: int, origin: Origin, code: int, posted_at: int, now: int) -> bytes:
-    """The first 13 bytes of a record: the same for all messages of a batch that fared alike."""
-    mark = BY_STATE[state].mark.encode()
-    packed = RECORD.pack(
-        mark, min(attempts, 255), origin, code & 0xFFFF, posted_at, now, b"", NO_UMID
+def doubt_in(state: State, *, other_attempt: bool) -> Doubt:
+    """The doubt about messages in a state of which another attempt may have arrived, or not."""
+    told = state in PROVIDER_HAS_IT
+    possible = told or state is State.UNKNOWN
+    if possible and other_attempt:
+        return Doubt.MAY_HAVE_TWO
+    return Doubt.MAY_HAVE_ARRIVED if (possible or other_attempt) and not told else Doubt.NONE
+
+
+def people_in_doubt(counts: Mapping[State, int], doubts: Mapping[State, int]) -> dict[Doubt, int]:
+    """How many people may have got more than the states of their messages say.
+
+    Args:
+        counts: messages by state.
+        doubts: of those, by state, the ones of which another attempt may have arrived.
+    """
+    found = {Doubt.MAY_HAVE_TWO: 0, Doubt.MAY_HAVE_ARRIVED: 0}
+    for state, n in doubts.items():
+        found[doubt_in(state, other_attempt=True)] += n
+    unknown = State.UNKNOWN
+    found[Doubt.MAY_HAVE_ARRIVED] += counts.get(unknown, 0) - doubts.get(unknown, 0)
+    return found
+
+
+def head(
+    state: State,
+    attempts: int,
+    origin: Origin,
+    code: int,
+    posted_at: int,
+    now: int,
+    *,
+    purpose: Purpose | None = None,
+    pricing: Pricing = Pricing.NONE,
+    other_attempt: bool = False,
+) -> bytes:
+    """The first 16 bytes of a record: the same for all messages of a batch that fared alike."""
+    mark, tried = BY_STATE[state].mark.encode(), min(attempts, 255)
+    kinds = _HALF * pricing + (purpose.number if purpose else 0)
+    code_origin = _HALF * VERSION + origin
+    return _HEAD.pack(
+        mark, tried, code_origin, code & 0xFFFF, posted_at, now, kinds, other_attempt, 0
     )
-    return packed[:13]
+
+
+def forgotten(record_head: bytes) -> bytes:
+    """A record of a person who has been forgotten, from the head of one: who it was is left out."""
+    return record_head[:FORGOTTEN_AT] + _FORGOTTEN
 
 
 def is_number(recipient: bytes) -> bool:
@@ -145,20 +229,83 @@ def read_record(record: bytes, index: int) -> Outcome | None:
     """Read one record; None where nothing was written yet."""
     if len(record) < RECORD_BYTES or record[0] == 0:
         return None
-    mark, attempts, origin, code, posted_at, changed_at, number, umid = RECORD.unpack(record)
+    mark, attempts, origin, code, posted_at, changed_at, kinds, doubt, _, number, umid = (
+        RECORD.unpack(record)
+    )
     digits = int.from_bytes(number, "big")
     return Outcome(
         index=index,
         state=BY_MARK[mark.decode().lower()].state,
         attempts=attempts,
-        origin=Origin(origin),
+        origin=Origin(origin % _HALF),
         code=code,
         posted_at=posted_at,
         changed_at=changed_at,
         number=str(digits) if digits else "",
         umid=None if umid == NO_UMID else str(UUID(bytes=umid)),
         early=mark.isupper(),
+        purpose=BY_NUMBER.get(kinds % _HALF),
+        pricing=_pricing(kinds // _HALF),
+        other_attempt=bool(doubt & 1),
     )
+
+
+def _pricing(number: int) -> Pricing:
+    return Pricing(number) if number in _PRICINGS else Pricing.OTHER
+
+
+_PRICINGS = frozenset(Pricing)
+
+
+def code_name(origin: Origin, code: int) -> str:
+    """How figures and dead letters name a code: `api:1002`."""
+    return f"{origin.name.lower()}:{int(code)}"
+
+
+def code_named(name: str) -> tuple[Origin, int]:
+    """The code that has this name."""
+    origin, _, code = name.partition(":")
+    return Origin[origin.upper()], int(code)
+
+
+def codes_in(blobs: Iterable[bytes]) -> Counter[str]:
+    """How many records that count are in each state that has a code, by state and code."""
+    blob = b"".join(blobs)
+    if not blob[::RECORD_BYTES].translate(None, delete=_UNCODED):
+        return Counter()
+    columns = [blob[at::RECORD_BYTES] for at in (0, _ORIGIN_AT, _CODE_AT, _CODE_AT + 1)]
+    found: Counter[str] = Counter()
+    for (mark, origin, high, low), n in Counter(zip(*columns, strict=True)).items():
+        row = BY_MARK.get(chr(mark))
+        if row is not None and row.state in CODED:
+            code = code_name(Origin(origin % _HALF), high * 256 + low)
+            found[f"{row.state}:{code}"] += n
+    return found
+
+
+def doubts_in(blobs: Iterable[bytes]) -> Counter[State]:
+    """In how many records that count another attempt than the one that is told may have arrived."""
+    blob = b"".join(blobs)
+    doubts = blob[_DOUBT_AT::RECORD_BYTES]
+    if not doubts.strip(b"\0"):
+        return Counter()
+    return Counter(
+        row.state
+        for mark, doubt in zip(blob[::RECORD_BYTES], doubts, strict=True)
+        if doubt & 1 and (row := BY_MARK.get(chr(mark))) is not None and row.counted
+    )
+
+
+_UNCODED = bytes(
+    mark for mark in range(256) if (row := BY_MARK.get(chr(mark))) is None or row.state not in CODED
+)
+
+
+def lua_prelude() -> str:
+    """The layout as Lua, put in front of every script: `WIDTH`, `DOUBT` (place of a byte, from 1) and
+    `ORIGIN[number]`."""
+    origins = ",".join(f"[{int(origin)}]='{origin.name.lower()}'" for origin in Origin)
+    return f"local WIDTH,DOUBT={RECORD_BYTES},{_DOUBT_AT + 1} local ORIGIN={{{origins}}}\n"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,18 +1,19 @@
 """Jobs as they lie in Redis: sections of packed lines.
 
-A section is a header line, `<n> <attempt> <base> <bytes>`, and `n` job lines. `attempt` is the number
-of attempts these jobs have had, `base` the index of the first of consecutive jobs, or `x` where every
-line starts with its own index and a tab; `bytes` is the length of the lines, so that a script finds the
-next section without looking at them. A fifth figure says that a worker has died with these jobs in its
-hands before posting them; such a section is claimed alone. Queue elements, flights, waves and parks hold
-one or more sections.
+A section is a header line, `<n> <attempts> <base> <bytes>`, and `n` job lines. `attempts` is the number
+of attempts these jobs have had, `3.2` where their doubt is 2 (`Job.doubt`); `base` the index of the
+first of consecutive jobs, or `x` where every line starts with its own index and a tab; `bytes` is the
+length of the lines, so that a script finds the next section without looking at them. A fifth figure says
+that a worker has died with these jobs in its hands before posting them; such a section is claimed alone.
+Queue elements, flights, waves and parks hold one or more sections.
 
 Lines never hold a raw tab or newline but as separators: values are JSON-escaped before they are packed.
 One section of up to 1,000 jobs is one Redis value, which makes a claim 0.1 µs a message instead of 0.9.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import groupby, repeat
+from operator import attrgetter
 from typing import NamedTuple
 
 
@@ -22,16 +23,32 @@ class Job(NamedTuple):
     index: int  # type: ignore[assignment]  # shadows tuple.index, which nobody needs here
     attempts: int  # attempts it has had so far
     line: bytes  # recipient, tab, values
+    doubt: int = 0
+    """0: no attempt so far can have arrived; else 1 + how often it was sent again for doubt."""
 
     @property
     def recipient(self) -> bytes:
         """Digits of the number without `+`, or a channel user id."""
         return self.line.split(b"\t", 1)[0]
 
+    @property
+    def resends(self) -> int:
+        """How often it was sent again although an earlier attempt may have arrived."""
+        return max(0, self.doubt - 1)
+
+    def tried(self, attempts: int = 1, *, may_have_arrived: bool) -> "Job":
+        """The job after so many more attempts."""
+        doubt = max(self.doubt, 1) if may_have_arrived else self.doubt
+        return Job(self.index, self.attempts + attempts, self.line, doubt)
+
+    def resent(self) -> "Job":
+        """The job when it is sent again for doubt."""
+        return self._replace(doubt=self.doubt + 1)
+
 
 def pack(jobs: Iterable[Job]) -> bytes:
-    """Pack jobs into sections; neighbours with equal attempts and consecutive indexes share one."""
-    return b"".join(_section(attempts, list(group)) for attempts, group in _by_attempts(jobs))
+    """Pack jobs into sections; neighbours with equal attempts and doubt share one."""
+    return b"".join(_section(list(group)) for _, group in _alike(jobs))
 
 
 def pack_in_halves(jobs: Sequence[Job], deaths: int) -> bytes:
@@ -41,12 +58,12 @@ def pack_in_halves(jobs: Sequence[Job], deaths: int) -> bytes:
         deaths: of which their sections told before.
     """
     if len(jobs) == 1:
-        return _section(jobs[0].attempts, list(jobs), max(deaths, 1) + 1)
+        return _section(list(jobs), max(deaths, 1) + 1)
     middle = len(jobs) // 2
     return b"".join(
-        _section(attempts, list(group), 1)
+        _section(list(group), 1)
         for half in (jobs[:middle], jobs[middle:])
-        for attempts, group in _by_attempts(half)
+        for _, group in _alike(half)
     )
 
 
@@ -57,19 +74,31 @@ def unpack(blob: bytes) -> list[Job]:
         ValueError: the value is not packed jobs.
     """
     jobs: list[Job] = []
-    new = tuple.__new__  # what `Job(…)` comes to, at a third of its cost
     for header, payload in sections(blob):
-        n, attempts, base = header[:3]
-        lines = payload.split(b"\n")
-        if len(lines) != n:
-            raise ValueError(f"a section of {n} jobs holds {len(lines)} lines")
-        if base == b"x":
-            jobs.extend(_explicit(lines, attempts))
-        else:
-            first = int(base)
-            rows = zip(range(first, first + n), repeat(attempts), lines, strict=False)
-            jobs.extend([new(Job, row) for row in rows])
+        jobs.extend(_jobs_of(header, payload))
     return jobs
+
+
+def without(blob: bytes, indexes: Collection[int]) -> bytes:
+    """A packed value without the jobs of these messages; its sections keep what else they tell."""
+    kept = b""
+    for header, payload in sections(blob):
+        jobs = [job for job in _jobs_of(header, payload) if job.index not in indexes]
+        kept += _section(jobs, header.deaths) if jobs else b""
+    return kept
+
+
+def _jobs_of(header: "Header", payload: bytes) -> list[Job]:
+    n, attempts, base, _, _, doubt = header
+    lines = payload.split(b"\n")
+    if len(lines) != n:
+        raise ValueError(f"a section of {n} jobs holds {len(lines)} lines")
+    if base == b"x":
+        return list(_explicit(lines, attempts, doubt))
+    new = tuple.__new__  # what `Job(…)` comes to, at a third of its cost
+    first = int(base)
+    rows = zip(range(first, first + n), repeat(attempts), lines, repeat(doubt), strict=False)
+    return [new(Job, row) for row in rows]
 
 
 class Header(NamedTuple):
@@ -79,7 +108,8 @@ class Header(NamedTuple):
     attempts: int
     base: bytes
     length: int
-    deaths: int = 0
+    deaths: int
+    doubt: int
 
 
 def sections(blob: bytes) -> Iterator[tuple[Header, bytes]]:
@@ -88,7 +118,9 @@ def sections(blob: bytes) -> Iterator[tuple[Header, bytes]]:
     while position < len(blob):
         end = blob.index(b"\n", position)
         n, attempts, base, length, *deaths = blob[position:end].split(b" ")
-        header = Header(int(n), int(attempts), base, int(length), *map(int, deaths))
+        tries, _, doubt = attempts.partition(b".")
+        died = int(deaths[0]) if deaths else 0
+        header = Header(int(n), int(tries), base, int(length), died, int(doubt or 0))
         start = end + 1
         yield header, blob[start : start + header.length]
         position = start + header.length + 1
@@ -104,18 +136,19 @@ def count(blob: bytes) -> int:
     return sum(header.n for header, _ in sections(blob))
 
 
-def _by_attempts(jobs: Iterable[Job]) -> Iterator[tuple[int, Iterator[Job]]]:
-    return groupby(jobs, key=lambda job: job.attempts)
+def _alike(jobs: Iterable[Job]) -> Iterator[tuple[tuple[int, int], Iterator[Job]]]:
+    return groupby(jobs, key=attrgetter("attempts", "doubt"))
 
 
-def _section(attempts: int, jobs: list[Job], deaths: int = 0) -> bytes:
-    first = jobs[0].index
+def _section(jobs: list[Job], deaths: int = 0) -> bytes:
+    first, tried, _, doubt = jobs[0]
+    attempts = b"%d.%d" % (tried, doubt) if doubt else b"%d" % tried
     if jobs[-1].index - first == len(jobs) - 1 and _consecutive(jobs):
         base, payload = b"%d" % first, b"\n".join([job.line for job in jobs])
     else:
         base, payload = b"x", b"\n".join([b"%d\t%b" % (job.index, job.line) for job in jobs])
     died = b" %d" % deaths if deaths else b""
-    return b"%d %d %b %d%b\n%b\n" % (len(jobs), attempts, base, len(payload), died, payload)
+    return b"%d %b %b %d%b\n%b\n" % (len(jobs), attempts, base, len(payload), died, payload)
 
 
 def _consecutive(jobs: list[Job]) -> bool:
@@ -123,7 +156,7 @@ def _consecutive(jobs: list[Job]) -> bool:
     return all(job.index == first + i for i, job in enumerate(jobs))
 
 
-def _explicit(lines: list[bytes], attempts: int) -> Iterator[Job]:
+def _explicit(lines: list[bytes], attempts: int, doubt: int) -> Iterator[Job]:
     for line in lines:
         index, _, rest = line.partition(b"\t")
-        yield Job(int(index), attempts, rest)
+        yield Job(int(index), attempts, rest, doubt)

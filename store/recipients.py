@@ -67,10 +67,13 @@ def look_for_recipient(lane_id: str, recipient: bytes, bucket: int = 0) -> Call[
     Returns (when run):
         The index, or -1; and where to go on looking, or -1.
     """
-    keys = lane_keys(lane_id)
+    keys, thousands = lane_keys(lane_id), range(bucket, bucket + LOOK_AT)
+    touched = [f"{keys.numbers}{thousand}" for thousand in thousands]
     number = number_field(recipient) if is_number(recipient) else b""
-    args = (keys.numbers, OUTCOMES_PER_KEY, number, keys.ids, recipient, bucket, LOOK_AT)
-    return script_call("find_recipient", (keys.meta,), args, _found)
+    if not number:
+        touched += [f"{keys.ids}{thousand}" for thousand in thousands]
+    args = (OUTCOMES_PER_KEY, number, recipient, bucket, len(thousands))
+    return script_call("find_recipient", touched, args, _found)
 
 
 def _found(reply: Any) -> tuple[int, int]:

@@ -1,7 +1,7 @@
 """Reports: what dashboards, the command line and exports read. Nothing here changes anything."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from store.calls import Call, Store, command, script_call, text
@@ -15,10 +15,15 @@ from store.lanes import (
     read_lane,
     still_open,
 )
-from store.outcomes import RECORD_BYTES, Outcome, read_record, read_records
+from store.outcomes import RECORD_BYTES, Doubt, Outcome, people_in_doubt, read_record, read_records
 from store.packing import Job, unpack
 from store.recipients import number_of
-from store.states import PROVIDER_HAS_IT, State
+from store.states import FUNNEL, Stage, State
+
+PACE_GAP_MS = 10_000
+"""Nothing has ended for so long: the pace is not known (store/lua/include/pace.lua)."""
+PACE_LEAST_MS = 1_000
+"""A window that is shorter says nothing of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +33,17 @@ class LaneReport:
     lane: Lane
     counts: dict[State, int]
     codes: dict[str, int]  # 'state:origin:code' → messages
-    stats: dict[str, int]  # requests, posted, retried
+    stats: dict[str, int]  # requests, posted, retried, retried:<origin>:<code>, doubt:<state>
+    window: dict[str, int] = field(default_factory=dict)  # what `pace` is read from
+
+    def stage(self, stage: Stage) -> int:
+        """Messages in a stage of the funnel."""
+        return sum(self.counts.get(state, 0) for state in FUNNEL[stage])
 
     @property
-    def accepted(self) -> int:
-        """Messages that the provider has."""
-        return sum(self.counts.get(state, 0) for state in PROVIDER_HAS_IT)
+    def sent(self) -> int:
+        """Messages that the provider took."""
+        return self.stage(Stage.SENT)
 
     @property
     def open(self) -> int:
@@ -44,6 +54,37 @@ class LaneReport:
     def done(self) -> int:
         """Messages that are finished."""
         return sum(self.counts.values()) - self.open
+
+    @property
+    def retries(self) -> dict[str, int]:
+        """Why messages were sent again, `origin:code` → how often; their sum is `retried`."""
+        return _under("retried:", self.stats)
+
+    @property
+    def doubts(self) -> dict[State, int]:
+        """Messages of which another attempt than the one that is told may have arrived, by state."""
+        return {State(state): n for state, n in _under("doubt:", self.stats).items()}
+
+    @property
+    def in_doubt(self) -> dict[Doubt, int]:
+        """How many people may have got more than the states of their messages say. Those that wait are
+        not among them: where an answer is still to be trusted, their state says so."""
+        return people_in_doubt(self.counts, self.doubts)
+
+    def pace(self, now_ms: int) -> float | None:
+        """Messages that end a second, of late; None if none has ended in the last seconds, or too few to
+        tell.
+
+        Args:
+            now_ms: Redis' clock.
+        """
+        last = self.window.get("pace_last", 0)
+        if now_ms - last > PACE_GAP_MS:
+            return None
+        lasted, n = last - self.window["pace_from"], self.window["pace_n"]
+        if lasted >= PACE_LEAST_MS and n:
+            return n * 1000 / lasted
+        return self.window["pace"] / 1000 if "pace" in self.window else None
 
     @property
     def requests(self) -> int:
@@ -59,6 +100,10 @@ class LaneReport:
     def balanced(self) -> bool:
         """The states add up to the jobs that were accepted."""
         return sum(self.counts.values()) == self.lane.next_index
+
+
+def _under(prefix: str, figures: dict[str, int]) -> dict[str, int]:
+    return {name.removeprefix(prefix): n for name, n in figures.items() if name.startswith(prefix)}
 
 
 def report(store: Store, lane_id: str) -> LaneReport:
@@ -160,7 +205,9 @@ def _report(lane_id: str, reply: Any) -> LaneReport | None:
     lane = parse_lane(lane_id, meta)
     if lane is None:
         return None
-    return LaneReport(lane, parse_counts(counts), parse_numbers(codes), parse_numbers(stats))
+    figures = parse_numbers(stats)
+    window = {name: figures.pop(name) for name in [*figures] if name.startswith("pace")}
+    return LaneReport(lane, parse_counts(counts), parse_numbers(codes), figures, window)
 
 
 def _trail(store: Store, key: str, index: int) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from store.calls import Call, command, hint, script_call, text
+from store.calls import Call, command, first, hint, script_call, text
 from store.keys import ENDED, LANES, OUTCOMES_PER_KEY, lane_keys, lanes_called
 from store.lanes import Lane
 
@@ -39,12 +39,24 @@ def expire_step(lane: str, *, most: int = KEYS_A_STEP) -> Call[int]:
     The first step takes away all that says that there is such a lane. -1: it has not ended.
     """
     keys = lane_keys(lane)
-    return script_call(
-        "expire_lane",
-        (keys.meta, keys.counts, keys.codes, keys.stats, keys.dead, keys.expiring),
-        (OUTCOMES_PER_KEY, most, keys.outcomes, keys.trails, keys.ids, keys.numbers),
-        lambda reply: int(reply[0]),
-    )
+    prefixes = (keys.outcomes, keys.trails, keys.ids, keys.numbers)
+    fixed = (keys.meta, keys.counts, keys.codes, keys.stats, keys.dead, keys.expiring)
+
+    def remove(left: int) -> Call[int] | int:
+        if left <= 0:
+            return left
+        thousands = range(max(0, left - max(1, most // len(prefixes))), left)
+        numbered = [f"{prefix}{thousand}" for thousand in thousands for prefix in prefixes]
+        args = (OUTCOMES_PER_KEY, left, len(thousands))
+        return script_call(
+            "expire_lane",
+            (*fixed, *numbered),
+            args,
+            lambda reply: int(reply[0]) * len(prefixes),
+        )
+
+    ask = script_call("expire_lane", fixed, (OUTCOMES_PER_KEY, "", 0), lambda reply: int(reply[0]))
+    return first(ask, remove)
 
 
 def forget_listed(lane: str) -> Call[None]:

@@ -1,9 +1,9 @@
 """The Lua scripts: loaded as package data, put together once, checked at start.
 
 Every state change is one script, one file each under `store/lua`. A line `-- include: a, b` in its
-header pulls in the pieces of `store/lua/include`; the table of states goes in front of all of them.
-Real servers get a `#!lua flags=` line, so that only the intake is refused when memory is full; the
-same bodies run under fakeredis without it.
+header pulls in the pieces of `store/lua/include`; the table of states and the layout of records go in
+front of all of them. Real servers get a `#!lua flags=` line, so that only the intake is refused when
+memory is full; the same bodies run under fakeredis without it.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-from store.states import lua_prelude
+from store import outcomes, states
 
 INTAKE = frozenset({"open_lane", "enqueue_rows", "enqueue_messages", "add_to_inbox"})
 """Scripts that a full Redis may refuse; every other one goes through."""
@@ -50,7 +50,9 @@ def load_scripts(*, flags: bool = True) -> dict[str, Script]:
 def _script(name: str, text: str, flags: bool) -> Script:
     included = _INCLUDE.search(text)
     pieces = [_include(part) for part in included[1].split(", ")] if included else []
-    body = lua_prelude() + _COMMENT.sub("", "".join([*pieces, text]))
+    body = (
+        states.lua_prelude() + outcomes.lua_prelude() + _COMMENT.sub("", "".join([*pieces, text]))
+    )
     flags_line = f"#!lua flags={'' if name in INTAKE else 'allow-oom'}\n" if flags else ""
     source = flags_line + body
     return Script(name, source, hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest())

@@ -73,8 +73,35 @@ PROVIDER_HAS_IT = tuple(row.state for row in RECORD_STATES if row.rank >= 10)
 """States that prove that the provider accepted the message."""
 
 
+class Stage(StrEnum):
+    """What people read of a lane: the few figures that the states add up to, in their order."""
+
+    SENT = "sent"
+    FAILED = "failed"
+    UNCONFIRMED = "unconfirmed"
+    WAITING = "waiting"
+    SKIPPED = "skipped"
+    CANCELLED = "cancelled"
+
+
+FUNNEL: dict[Stage, tuple[State, ...]] = {
+    Stage.SENT: PROVIDER_HAS_IT,  # undelivered ones too: the provider took them
+    Stage.FAILED: (State.REJECTED, State.FAILED, State.UNDELIVERED),
+    Stage.UNCONFIRMED: (State.UNKNOWN,),
+    Stage.WAITING: OPEN_STATES,
+    Stage.SKIPPED: (State.SKIPPED,),
+    Stage.CANCELLED: (State.CANCELLED,),
+}
+"""The states of each stage. Undelivered messages are in two, so the stages add up to more than all."""
+CODED = frozenset(
+    row.state for row in RECORD_STATES if row.counted and row.state not in PROVIDER_HAS_IT
+) | {State.UNDELIVERED}
+"""States that say why: a lane counts their messages by code, too (`codes`)."""
+
+
 def lua_prelude() -> str:
-    """The table as Lua, put in front of every script: `RANK[byte]`, `NAME[byte]`, `COUNTED[byte]`.
+    """The table as Lua, put in front of every script: `RANK[byte]`, `NAME[byte]`, `COUNTED[byte]`,
+    `CODED[byte]`.
 
     Capital marks have the rank and the name of their state, and are not counted.
     """
@@ -82,4 +109,6 @@ def lua_prelude() -> str:
     ranks = ",".join(f"[{ord(mark)}]={row.rank}" for mark, row in marks)
     names = ",".join(f"[{ord(mark)}]='{row.state}'" for mark, row in marks)
     counted = ",".join(f"[{ord(row.mark)}]=true" for row in RECORD_STATES if row.counted)
-    return f"local RANK={{[0]=0,{ranks}}} local NAME={{{names}}} local COUNTED={{{counted}}}\n"
+    coded = ",".join(f"[{ord(BY_STATE[state].mark)}]=true" for state in sorted(CODED))
+    tables = f"RANK={{[0]=0,{ranks}}} local NAME={{{names}}} local COUNTED={{{counted}}}"
+    return f"local {tables} local CODED={{{coded}}}\n"

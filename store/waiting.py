@@ -4,12 +4,13 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from store.breakers import ACCOUNT, SERVER, Breaker, read_breakers, scopes_of
+from store.breakers import WHOLE, Breaker, read_breakers, scopes_of
 from store.calls import Call, Store, command
 from store.dead import count_entries
 from store.drains import running_loops
 from store.keys import lane_keys, limiter
 from store.lanes import Lane
+from store.unreached import Unreached, read_unreached
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +23,14 @@ class Waiting:
     next_retry: int | None
     next_decision: int | None  # about messages that were posted without a trustworthy answer
     kept: bool = False  # jobs lie on the dead list, for an operator's word
+    unreached: tuple[Unreached, ...] = ()  # hosts from which requests are not sent
     breakers: tuple[Breaker, ...] = ()  # of its sub-account, that are open
     scopes: tuple[str, ...] = ()  # of those, that hold up all of the lane beside the sub-account's
 
     @property
     def held_by(self) -> Breaker | None:
         """The breaker that holds up all of the lane; the one that lasts if there are two."""
-        found = [one for one in self.breakers if one.scope in (ACCOUNT, SERVER, *self.scopes)]
+        found = [one for one in self.breakers if one.scope in (*WHOLE, *self.scopes)]
         return max(found, key=lambda one: one.probe_at or math.inf, default=None)
 
 
@@ -44,6 +46,7 @@ def waiting(store: Store, lane: Lane) -> Waiting:
         next_retry=store.run(_first(keys.waves)),
         next_decision=store.run(_first(keys.parked)),
         kept=store.run(count_entries(lane.id)) > 0,
+        unreached=store.run(read_unreached(lane.sub_account, now // 1000)),
         breakers=tuple(held),
         scopes=scopes_of(lane),
     )

@@ -8,12 +8,18 @@ import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
+from tests.examples import examples
+
 # Before anything imports it: what the suites share asserts too.
 pytest.register_assert_rewrite("tests.conformance")
 
 # A slow machine is no failure; and a run that must not surprise anybody uses the same examples always.
 settings.register_profile(
-    "here", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+    "here",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    print_blob=True,
+    max_examples=examples(100),
 )
 settings.register_profile("ci", settings.get_profile("here"), derandomize=True, database=None)
 settings.load_profile("ci" if os.environ.get("CI") else "here")

@@ -1,35 +1,49 @@
-"""What the answers of the provider mean for the breakers of their sub-account.
+"""The breakers of a sub-account as one process sees them, for its `FailurePolicy` alone.
 
 A breaker protects, and promises nothing: where the store does not answer, sending goes on, and the lease
 of a probe ends by itself.
 """
 
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+import json
+from collections.abc import Sequence
+from typing import TypeVar
 
 import structlog
 
-from chatapps.answers import NoAnswer, NotSent, Refused, Result
-from chatapps.codes import CodeClass, classify_request
+from chatapps.answers import Answered, NotSent, Result
 from store.breakers import (
     ACCOUNT,
     SERVER,
+    STALL,
+    WHOLE,
+    Counted,
     Probing,
     close_breaker,
     count_server_error,
     open_breaker,
+    read_breakers,
     release_probe,
+    take_probe,
+    template_scope,
 )
 from store.calls import Call
 from store.errors import StoreError
-from worker.decisions import explain_refusal
-from worker.flight import Flight, Tools
+from store.packing import Job
+from store.unreached import forget_unreached, note_unreached
+from worker.answers import request_name
+from worker.decisions import (
+    Code,
+    concerns_template,
+    explain_failure,
+    explain_item,
+    is_server_error,
+    is_silence,
+)
+from worker.flight import Flight, Reservation, Tools
+from worker.requests import BatchOutcome
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
-
-SUSPICION = 3600.0
-"""Seconds for which a lane is remembered that had its sub-account held up."""
 
 
 class Breakers:
@@ -37,129 +51,176 @@ class Breakers:
 
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
-        self._failing: set[str] = set()  # sub-accounts whose last word to us was a server error
-        self._suspects: dict[str, float] = {}  # lanes → since when, our clock
-        self._taken: dict[str, float] = {}  # sub-accounts → when a message of theirs was taken last
+        self._failing: set[str] = set()  # sub-accounts whose last request from here has failed
+        self._unreached: set[str] = set()  # sub-accounts whose last request was not sent
 
-    def is_suspect(self, lane: str) -> bool:
-        """The lane had its whole sub-account held up of late. If its messages ask for a channel that is
-        not there, they would do so again and again."""
-        since = self._suspects.get(lane) if self._suspects else None
-        return since is not None and since + SUSPICION > self._tools.clock()
+    async def note_reach(self, flight: Flight, result: Result) -> None:
+        """Show why requests are not sent from this host, until one is."""
+        sender, host = flight.lane.sender.id, self._tools.owner.split(":")[0]
+        if isinstance(result, NotSent):
+            self._unreached.add(sender)
+            now = flight.now(self._tools.clock())
+            await self._tell(note_unreached(sender, host, result.reason, now), otherwise=None)
+            return
+        if sender in self._unreached:
+            self._unreached.discard(sender)
+            await self._tell(forget_unreached(sender, host), otherwise=None)
 
-    def is_well_since(self, flight: Flight) -> bool:
-        """Messages of the sub-account were taken since its lane became suspect."""
-        since = self._suspects.get(flight.id)
-        return since is not None and self._taken.get(flight.lane.sender.id, since) > since
+    async def count(
+        self, flight: Flight, messages: int, result: Result, permits: Reservation, took: float
+    ) -> bool:
+        """Count a request that met an error of the provider or no answer; True if `server` is open.
 
-    def suspect(self, lane: str) -> None:
-        """The lane has had its sub-account held up, or would have."""
-        now = self._tools.clock()
-        fresh = {one: at for one, at in self._suspects.items() if at + SUSPICION > now}
-        self._suspects = {**fresh, lane: now}
-
-    def taken(self, flight: Flight) -> None:
-        """Messages of this flight were taken."""
-        self._taken[flight.lane.sender.id] = self._tools.clock()
-
-    async def server_error(self, flight: Flight, refused: Refused) -> None:
-        """An error of the provider for a whole request. Sets `flight.slowed` if `server` is open now."""
-        sender, terms = flight.lane.sender.id, self._tools.settings.breakers
-        self._failing.add(sender)
-        flight.slowed = await self._tell(
-            count_server_error(
+        Args:
+            took: seconds.
+        """
+        sender, terms, answers = (
+            flight.lane.sender.id,
+            self._tools.settings.breakers,
+            self._tools.answers,
+        )
+        failed, silent = is_server_error(result), is_silence(result, flight.id)
+        trusted = not (failed or silent or isinstance(result, NotSent))
+        counted = Counted(server=False, stalled=False)
+        if failed or silent:
+            self._failing.add(sender)
+            reason = explain_failure(result)
+            call = count_server_error(
                 sender,
-                explain_refusal(refused.status, refused.code),
-                op=flight.permits.op,
+                reason,
+                op=permits.op,
+                messages=messages,
+                silent=silent,
                 in_a_row=terms.server_errors,
                 probing=Probing(terms.server_first, terms.server_longest),
-            ),
-            otherwise=False,
-        )
-        if flight.slowed:
-            log.warning("the provider fails; going slow", lane=flight.id, batch=flight.batch)
-        await self._release(flight, later=True, but=SERVER)
+            )
+            counted = await self._tell(call, otherwise=counted)
+            if counted.stalled:
+                log.warning("answers fail to come; only probing", **flight.fields, reason=reason)
+            if counted.server:
+                log.warning("the provider fails; going slow", lane=flight.id, batch=flight.batch)
+            await self.release(flight, permits, later=True, but=(SERVER, STALL))
+        elif isinstance(result, Answered):
+            answers.took(sender, took)
+        answers.ended(sender, request_name(permits.op, messages), trusted=trusted)
+        return counted.server
 
-    async def account(self, flight: Flight, reason: str) -> None:
-        """Key, account or channel: nothing of this sub-account can pass until somebody mends that."""
+    async def hold_templates(self, outcome: BatchOutcome, jobs: Sequence[Job]) -> list[Job]:
+        """Messages of a notification lane whose template is held up. One a template and interval is not,
+        so that a template that was mended heals by itself. Nothing is parsed while none is open."""
+        flight = outcome.flight
+        if flight.lane.lane.kind == "campaign" or not flight.permits.permits.templates:
+            return []
+        sender, held, probed = flight.lane.sender.id, list[Job](), set[str]()
+        found = await self._tell(read_breakers(sender), otherwise=[])
+        still_open = {one.scope for one in found if one.is_of_template}
+        lease = self._tools.settings.worker.lease_seconds
+        for job in jobs if still_open else ():
+            scope = template_of(job.line)
+            if scope not in still_open:
+                continue
+            probe = take_probe(sender, scope, op=flight.batch, lease=lease)
+            if scope not in probed and await self._tell(probe, otherwise=True):
+                outcome.template_probes[job.index] = scope
+            else:
+                held.append(job)
+            probed.add(scope)
+        return held
+
+    async def note_templates(self, outcome: BatchOutcome) -> None:
+        """Open the breakers of templates that were refused; close those whose probe was taken."""
+        flight, verdicts, terms = outcome.flight, outcome.verdicts, self._tools.settings.breakers
+        probing = Probing(terms.template_first, terms.template_longest)
+        refused: dict[str, Code] = {}
+        for job, code in verdicts.rejected:
+            if concerns_template(code) and (scope := template_of(job.line)):
+                refused.setdefault(scope, code)
+        for scope, code in refused.items():
+            reason = explain_item(code[1])
+            if await self._open(flight, scope, reason, flight.batch, probing):
+                log.error("template held up", lane=flight.id, breaker=scope, reason=reason)
+        taken = {job.index for job, _ in verdicts.accepted}
+        for index, scope in outcome.template_probes.items():
+            if index in taken:
+                if await self._close(flight, scope, flight.batch):
+                    log.info("template is well again", lane=flight.id, breaker=scope)
+            elif scope not in refused:
+                sender = flight.lane.sender.id
+                call = release_probe(sender, scope, op=flight.batch, later=True)
+                await self._tell(call, otherwise=False)
+
+    async def hold_up(self, flight: Flight, permits: Reservation | None, why: str) -> None:
+        """Key, account or channel: nothing of this sub-account can pass until that is mended."""
         sender, terms = flight.lane.sender.id, self._tools.settings.breakers
-        opened = await self._tell(
-            open_breaker(
-                sender,
-                ACCOUNT,
-                reason,
-                by="worker",
-                probe_after=terms.account_first,
-                longest=terms.account_longest,
-                op=flight.permits.op,
-            ),
-            otherwise=False,
-        )
-        self.suspect(flight.id)
-        if opened:
-            log.error("sub-account held up", lane=flight.id, sub_account=sender, reason=reason)
-        if self._is_news(flight):
-            await self._close(flight, SERVER)
-        flight.probe_told()
+        probing = Probing(terms.account_first, terms.account_longest)
+        op = permits.op if permits else ""
+        if await self._open(flight, ACCOUNT, why, op, probing):
+            log.error("sub-account held up", lane=flight.id, sub_account=sender, reason=why)
+        if permits is not None and self._is_news(flight, permits):
+            await self._close(flight, SERVER, op)
 
-    async def answered(self, flight: Flight, result: Result) -> None:
-        """Any answer but those two: the provider serves this sub-account, or has told nothing."""
-        throttled = isinstance(result, Refused) and (
-            classify_request(result.status, result.code) is CodeClass.THROTTLE
-        )
-        if throttled or isinstance(result, NoAnswer | NotSent):
-            await self._release(flight, later=isinstance(result, NoAnswer))
+    async def well(self, flight: Flight, permits: Reservation) -> None:
+        """The provider serves this sub-account: what that proves closed is closed."""
+        if not self._is_news(flight, permits):
             return
-        await self.well(flight)
+        await self._close(flight, SERVER, permits.op)
+        if ACCOUNT in permits.permits.probes and await self._close(flight, ACCOUNT, permits.op):
+            log.warning("the sub-account is well again", lane=flight.id)
 
-    async def let_go(self, flight: Flight) -> None:
+    async def let_go(self, flight: Flight, permits: Reservation) -> None:
         """Messages of a lane that probed the breaker that held it up were taken."""
-        for scope in flight.probes:
-            if scope not in (ACCOUNT, SERVER) and await self._close(flight, scope):
+        for scope in permits.permits.probes:
+            if scope not in (ACCOUNT, SERVER) and await self._close(flight, scope, permits.op):
                 log.warning("what was held up goes on", lane=flight.id, breaker=scope)
 
-    async def well(self, flight: Flight) -> None:
-        """The provider serves this sub-account: what that proves closed is closed."""
-        if not self._is_news(flight):
-            return
-        await self._close(flight, SERVER)
-        if ACCOUNT in flight.probes and await self._close(flight, ACCOUNT):
-            log.warning("the sub-account is well again", lane=flight.id)
-        flight.probe_told()
+    def _is_news(self, flight: Flight, permits: Reservation) -> bool:
+        return permits.permits.news or flight.lane.sender.id in self._failing
 
-    async def unused(self, flight: Flight) -> None:
-        """The request was not made; whoever asks next may probe."""
-        await self._release(flight, later=False)
-
-    def _is_news(self, flight: Flight) -> bool:
-        return flight.permits.permits.news or flight.lane.sender.id in self._failing
-
-    async def _close(self, flight: Flight, scope: str) -> bool:
-        sender = flight.lane.sender.id
-        self._failing.discard(sender)
-        return await self._tell(
-            close_breaker(sender, scope, by="worker", op=flight.permits.op), otherwise=False
+    async def _open(
+        self, flight: Flight, scope: str, reason: str, op: str, probing: Probing
+    ) -> bool:
+        call = open_breaker(
+            flight.lane.sender.id,
+            scope,
+            reason,
+            by="worker",
+            probe_after=probing.first,
+            longest=probing.longest,
+            op=op,
         )
+        return await self._tell(call, otherwise=False)
 
-    async def _release(self, flight: Flight, *, later: bool, but: str = "") -> None:
-        for scope in flight.probes:
-            if scope != but:
-                call = release_probe(
-                    flight.lane.sender.id, scope, op=flight.permits.op, later=later
-                )
+    async def _close(self, flight: Flight, scope: str, op: str) -> bool:
+        sender = flight.lane.sender.id
+        if scope in WHOLE:
+            self._failing.discard(sender)
+        return await self._tell(close_breaker(sender, scope, by="worker", op=op), otherwise=False)
+
+    async def release(
+        self, flight: Flight, permits: Reservation, *, later: bool, but: Sequence[str] = ()
+    ) -> None:
+        """A probe has told nothing about these breakers."""
+        for scope in permits.permits.probes:
+            if scope not in but:
+                sender = flight.lane.sender.id
+                call = release_probe(sender, scope, op=permits.op, later=later)
                 await self._tell(call, otherwise=False)
-        flight.probe_told()
 
     async def _tell(self, call: Call[T], *, otherwise: T) -> T:
-        return await tell(self._tools.store.run, call, otherwise=otherwise)
+        """Run a call that must not hold up a batch; `otherwise` where the store does not answer."""
+        try:
+            return await self._tools.store.run(call)
+        except StoreError as error:
+            log.warning("a breaker could not be told", error=str(error))
+            return otherwise
 
 
-async def tell(
-    run: Callable[[Call[T]], Awaitable[T]], call: Call[T], *, otherwise: T, **fields: Any
-) -> T:
-    """Run a call that must not hold up a batch; `otherwise` where the store does not answer."""
+def template_of(line: bytes) -> str:
+    """The scope of the template that a whole message uses; empty if it uses none."""
+    if b'"template"' not in line:
+        return ""
     try:
-        return await run(call)
-    except StoreError as error:
-        log.warning("a breaker could not be told", error=str(error), **fields)
-        return otherwise
+        template = json.loads(line.split(b"\t", 2)[1])["content"]["template"]
+        return template_scope(template["name"], template["language"])
+    except (ValueError, LookupError, TypeError):  # not ours to judge: the provider does
+        return ""

@@ -10,7 +10,7 @@ import structlog
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt
 
 from config.sections import SettingsError
-from store.breakers import ACCOUNT
+from store.breakers import ACCOUNT, STALL
 from store.calls import Call, command
 from store.drains import forget_ready, ready_lanes, wake_drain
 from store.errors import StoreError, StoreUnavailable
@@ -40,31 +40,20 @@ NEVER = float("-inf")
 LOOK_AGAIN = 30.0
 """Seconds before another look at a lane that cannot be sent from here."""
 TRIES = 5
-MANY = 1_000_000
 
 
 class Claims:
-    """Steps 1 to 3 of a batch.
+    """Steps 1 to 3 of a batch."""
 
-    Args:
-        call_for_help: sends a drain task to whoever is free.
-    """
-
-    def __init__(
-        self,
-        tools: Tools,
-        permits: PermitOffice,
-        pauses: Pauses,
-        call_for_help: Callable[[], None],
-    ) -> None:
+    def __init__(self, tools: Tools, permits: PermitOffice, pauses: Pauses) -> None:
         self._tools = tools
         self._permits = permits
         self._pauses = pauses
-        self._call_for_help = call_for_help
         self._shelf = LaneShelf(tools.store, tools.settings)
         self._turns = Turns()
         self._ready: list[tuple[str, int]] = []
         self._looked_at = NEVER
+        self._stalled: set[str] = set()  # sub-accounts of which that was logged
         self._called_at: dict[Priority, float] = {}
         self._foreign: dict[
             str, float
@@ -113,12 +102,17 @@ class Claims:
             lane.sender, min(queued, most), urgent=lane.urgent, scopes=lane.scopes
         )
         if reservation.granted:
+            if STALL not in reservation.permits.probes:
+                self._stalled.discard(lane.sender.id)
             if ACCOUNT not in reservation.permits.probes:
                 self._pauses.goes_on(lane.sender.id)
             if queued > reservation.n and not reservation.permits.probes:
                 await self._seek_help_for(lane.lane.priority)
             return reservation
         held_by = reservation.permits.held_by
+        if held_by == STALL and lane.sender.id not in self._stalled:
+            self._stalled.add(lane.sender.id)
+            log.warning("no answers come; only probing", sub_account=lane.sender.id)
         pause = min(reservation.permits.wait, BREAKER_PAUSE if held_by else LONGEST_PAUSE)
         if held_by in lane.scopes:  # others of the sub-account go on
             self._pauses.hold_lane(lane.lane.id, pause)
@@ -194,10 +188,8 @@ class Claims:
             await self.seek_help(priority)
 
     async def seek_help(self, priority: Priority | None = None) -> None:
-        """There is more than this process takes: see that idle ones join in."""
-        nobody_called = await self._tools.store.run(wake_drain(MANY, for_=priority))
-        if nobody_called:
-            self._call_for_help()
+        """There is more than this process takes: wake idle ones."""
+        await self._tools.store.run(wake_drain(0, for_=priority))
 
     async def _open(self, lane_id: str) -> None:
         if self._foreign.get(lane_id, 0.0) > self._tools.clock():

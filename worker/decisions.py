@@ -4,13 +4,21 @@ Pure: no clock, no I/O. Every message of a batch ends in exactly one of the list
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from chatapps.answers import BatchAnswer, Refused
-from chatapps.codes import CodeClass, Scope, classify_item, classify_request, meaning, scope
-from config.sections import Retry
+from chatapps.answers import Answered, BatchAnswer, NoAnswer, NotSent, Refused, Result, Silence
+from chatapps.codes import (
+    CodeClass,
+    Scope,
+    classify_item,
+    classify_request,
+    is_redirect,
+    meaning,
+    scope,
+)
+from config.sections import Policies, Retry
 from store.lanes import Lane
 from store.outcomes import LocalReason, Origin
 from store.packing import Job
@@ -21,6 +29,16 @@ TURNED_AWAY = frozenset({"rejected", "failed", "error", "undelivered"})
 
 Code = tuple[Origin, int]
 NO_CODE: Code = (Origin.NONE, 0)
+BROKEN: Code = (Origin.LOCAL, LocalReason.BROKEN_JOB)
+IN_DOUBT: Code = (Origin.LOCAL, LocalReason.NO_ANSWER)
+SENT_TOO_SOON: Code = (Origin.API, 1400)
+"""Its sender has just sent this message, the provider says (provider docs, error codes)."""
+_SILENCES = {
+    Silence.TIMEOUT: LocalReason.TIMEOUT,
+    Silence.CONNECTION: LocalReason.CONNECTION_LOST,
+    Silence.TLS: LocalReason.TLS_FAILED,
+    Silence.CUT_OFF: LocalReason.CUT_OFF,
+}
 FORBIDDEN = 403
 """HTTP status: the key is known, and what was asked for is not allowed."""
 TEMPLATE_BEING_DELETED = 409
@@ -39,7 +57,9 @@ class Verdicts:
         default_factory=list
     )  # unknown at once, by on_server_error
     failed: list[tuple[Job, Code]] = field(default_factory=list)  # given up, kept for a word
-    proven: list[Job] = field(default_factory=list)  # not posted: evidence says it was accepted
+    proven: list[Job] = field(
+        default_factory=list
+    )  # an earlier attempt was accepted: by evidence, or by the refusal of this one
     skipped: list[tuple[Job, Code]] = field(default_factory=list)  # must not go out; not posted
     back: list[Job] = field(default_factory=list)  # proven not processed: no attempt is used up
     stop: list[str] = field(default_factory=list)  # why the lane must stop; empty = go on
@@ -116,9 +136,53 @@ def _all_taken(answer: BatchAnswer, jobs: Sequence[tuple[Job, str]]) -> bool:
     return {item.status.state for item in items} <= TAKEN
 
 
+def judge_alone(job: Job, refused: Refused, lane: Lane) -> Verdicts:
+    """The request was refused for its one message."""
+    verdicts = Verdicts()
+    if refused.code == SENT_TOO_SOON[1]:
+        _judge_refusal(verdicts, job, refused.code, lane)
+    else:
+        verdicts.rejected.append((job, request_code(refused)))
+    return verdicts
+
+
 def judge_server_error(jobs: Sequence[Job], status: int, code: int | None, lane: Lane) -> Verdicts:
     """A 5xx for the whole request: nobody knows whether it was processed."""
     return _by_server_error_policy(jobs, _request_code(status, code), lane)
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """The request was not made: the lane may not send now, or the turn did not come in time."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The request was not made: the provider has had these messages of it by an earlier attempt."""
+
+    indexes: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """The request was not made again: the provider has had this batch, or some of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unrendered:
+    """The request was not made: what is stored of these messages does not fit what its lane sends."""
+
+    indexes: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class TooLarge:
+    """The request was not made: it has too many bytes."""
+
+
+Unmade = Withheld | Known | Named | Unrendered | TooLarge
 
 
 class Concern(StrEnum):
@@ -128,6 +192,75 @@ class Concern(StrEnum):
     LANE = "lane"  # the lane stops
     MESSAGES = "messages"  # some of its messages, or none: nothing stops
     DENIED = "denied"  # the account, or a message that may not be sent: halves of the request tell
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one request says of its messages, and what is to be done about the others."""
+
+    messages: Verdicts = field(default_factory=Verdicts)
+    concern: Concern = Concern.MESSAGES
+    split: bool = False  # halves of it tell more
+    rest: Sequence[Job] = ()  # of its messages, to be posted without the others
+
+
+def classify(
+    result: Result | Unmade, jobs: Sequence[Job], lane: Lane, *, suspect: bool = False
+) -> Verdict:
+    """What the end of a request means for its messages.
+
+    Args:
+        suspect: as for `judge_answer`.
+    """
+    match result:
+        case Answered(answer=answer):
+            named = [(job, f"{lane.id}.{job[0]}.{job[1] + 1}") for job in jobs]
+            return Verdict(judge_answer(answer, named, lane, suspect=suspect))
+        case Refused():
+            return _classify_refusal(result, jobs, lane, suspect=suspect)
+        case NoAnswer():
+            return Verdict(Verdicts(doubtful=[(job, silence_code(result)) for job in jobs]))
+        case NotSent() | Withheld():
+            return Verdict(Verdicts(back=list(jobs)))
+        case Named():
+            return Verdict(Verdicts(held=[(_before_failure(job), IN_DOUBT) for job in jobs]))
+        case Known(indexes=indexes):
+            these, rest = _parted(jobs, indexes)
+            return Verdict(Verdicts(proven=these), rest=rest)
+        case Unrendered(indexes=indexes):
+            these, rest = _parted(jobs, indexes)
+            return Verdict(Verdicts(rejected=[(job, BROKEN) for job in these]), rest=rest)
+        case TooLarge():
+            return Verdict(split=True)
+
+
+def _classify_refusal(
+    refused: Refused, jobs: Sequence[Job], lane: Lane, *, suspect: bool
+) -> Verdict:
+    status, code = refused.status, refused.code
+    concern = concern_of(refused, lane, suspect=suspect)
+    if concern in (Concern.ACCOUNT, Concern.LANE):
+        return Verdict(judge_stop(jobs, refused, concern), concern)
+    match classify_request(status, code):
+        case CodeClass.THROTTLE:
+            return Verdict(Verdicts(back=list(jobs)))
+        case CodeClass.TRANSIENT:
+            return Verdict(judge_server_error(jobs, status, code, lane))
+    if len(jobs) > 1:
+        return Verdict(concern=concern, split=True)
+    if concern is Concern.DENIED:
+        return Verdict(Verdicts(denied=[(jobs[0], request_code(refused))]), concern)
+    return Verdict(judge_alone(jobs[0], refused, lane))
+
+
+def _parted(jobs: Sequence[Job], indexes: Collection[int]) -> tuple[list[Job], list[Job]]:
+    these = [job for job in jobs if job.index in indexes]
+    return these, [job for job in jobs if job.index not in indexes]
+
+
+def _before_failure(job: Job) -> Job:
+    """As it was before its last attempt, which is the one that its end counts."""
+    return job._replace(attempts=job.attempts - 1)
 
 
 def judge_stop(jobs: Sequence[Job], refused: Refused, concern: Concern) -> Verdicts:
@@ -168,6 +301,32 @@ def is_server_error(result: object) -> bool:
     )
 
 
+def is_silence(result: object, lane: str) -> bool:
+    """Whether no answer that can be trusted has come: none, or one that names no message of the lane."""
+    if isinstance(result, Answered):
+        items, start = result.answer.messages, f"{lane}."
+        return not any((item.client_message_id or "").startswith(start) for item in items)
+    return isinstance(result, NoAnswer)
+
+
+def silence_code(silence: NoAnswer) -> Code:
+    """Why no answer came, for records and trails."""
+    if silence.why in (Silence.STATUS, Silence.UNREADABLE) and silence.status:
+        return (Origin.HTTP, silence.status)
+    return (Origin.LOCAL, _SILENCES.get(silence.why, LocalReason.NO_ANSWER))
+
+
+def explain_failure(result: object) -> str:
+    """Why a request failed, for people: an error of the provider, or no answer that can be trusted."""
+    match result:
+        case Refused(status=status, code=code):
+            return explain_refusal(status, code)
+        case NoAnswer(reason=reason):
+            return f"no answer that can be trusted has come ({reason})"
+        case _:
+            return "the answers name no message of ours"
+
+
 def concerns_template(code: Code) -> bool:
     """Whether one message was refused for what concerns all that use its template."""
     origin, number = code
@@ -179,7 +338,27 @@ def concerns_template(code: Code) -> bool:
 
 def worth_a_quick_retry(result: object, lane: Lane) -> bool:
     """Whether to post the same batch again in a moment, without giving it back."""
-    return is_server_error(result) and lane.on_server_error == "retry"
+    return (
+        isinstance(result, Refused)
+        and is_server_error(result)
+        and not result.retry_after
+        and lane.on_server_error == "retry"
+    )
+
+
+def pause_asked_for(refused: Refused, retry: Retry) -> float:
+    """Seconds for which the provider wants no request of the sub-account, within reason; 0 = none.
+
+    A 429 asks for a pause even without `Retry-After`, a 5xx only with it.
+    """
+    match classify_request(refused.status, refused.code):
+        case CodeClass.THROTTLE:
+            wanted = refused.retry_after or retry.retry_after_default
+        case CodeClass.TRANSIENT:
+            wanted = refused.retry_after or 0
+        case _:
+            return 0
+    return min(wanted, retry.retry_after_cap)
 
 
 def wave_delay(attempts: int, retry: Retry, rng: random.Random) -> float:
@@ -190,8 +369,39 @@ def wave_delay(attempts: int, retry: Retry, rng: random.Random) -> float:
     return full * rng.uniform(0.5, 1)
 
 
+def seconds_in_doubt(
+    lane: Lane, policies: Policies, resends: Iterable[int], rng: random.Random
+) -> float:
+    """Seconds that messages are in doubt before the policy of their lane applies.
+
+    What is to be sent again waits for `resend_floor` at least, and for the pause of its resend, with up
+    to half of that more at random, so that what failed together does not come back together.
+
+    Args:
+        resends: how often each of them was sent again for doubt before; the longest pause counts.
+    """
+    if lane.on_unknown != "resend":
+        return lane.settle_after
+    again = [times for times in resends if times < policies.max_resends]
+    if not again:
+        return lane.settle_after
+    pause = policies.resend_pauses[min(max(again), len(policies.resend_pauses) - 1)]
+    return max(lane.settle_after, policies.resend_floor) + pause * rng.uniform(1, 1.5)
+
+
+def may_have_arrived(code: Code) -> bool:
+    """Whether a failed attempt, which was neither accepted nor rejected, may have reached the person."""
+    origin, number = code
+    return origin is not Origin.API or classify_item(number) is not CodeClass.THROTTLE
+
+
 def explain_refusal(status: int, code: int | None) -> str:
-    """Why a lane stopped, for people."""
+    """Why a lane or a sub-account stopped, for people."""
+    if is_redirect(status):
+        return (
+            f"the provider's address answers with a redirect (HTTP {status}): check base_url (or the "
+            "region) of the sub-account"
+        )
     if code is None:
         return f"the provider refused the request with HTTP {status}"
     return f"the provider refused the request with HTTP {status}, code {code}: {meaning(code)}"
@@ -219,6 +429,9 @@ def request_code(result: object) -> Code:
 
 def _judge_refusal(verdicts: Verdicts, job: Job, code: int | None, lane: Lane) -> None:
     known: Code = (Origin.API, code or 0)
+    if known == SENT_TOO_SOON and job.doubt:  # the attempt in doubt is the one that got in
+        verdicts.proven.append(job)
+        return
     match classify_item(code):
         case CodeClass.TRANSIENT if lane.on_server_error == "hold":
             verdicts.held.append((job, known))

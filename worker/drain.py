@@ -1,26 +1,28 @@
 """The drain loop: claims batch after batch of whatever is most urgent, many of them in the air at once.
 
-One loop runs in a process at a time, for a slice; what it has in the air at the end of its slice goes
-on by itself. Permits come first, jobs second, so that a claimed batch never waits for its turn. The
-loop itself waits for nobody: a batch that must wait for its turn does so by itself.
+One loop runs in a process, from its start to its end. It learns of work in two ways: by a blocking key
+in Redis, which producers push to, and by one timer, which sweeps. A Celery task makes the timer go off
+at once. Permits come first, jobs second, so that a claimed batch never waits for its turn. The loop
+itself never blocks: a batch that must wait for its turn does so in a task of its own.
 """
 
 import asyncio
 import contextlib
 import secrets
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import structlog
 from structlog.contextvars import bound_contextvars
 
 from config.priorities import served_by
-from store.drains import await_wake, enter_drain, leave_drain, ready_lanes
+from store.drains import await_wake, enter_drain, leave_drain
 from store.errors import StoreError
 from worker.choice import share
 from worker.claims import Claims
 from worker.delivery import Delivery
 from worker.flight import Flight, OpenLane, Reservation, Tools
+from worker.looks import IDLE_SECONDS
 from worker.pauses import Pauses
 from worker.permits import PermitOffice
 from worker.sweep import Swept, sweep
@@ -28,81 +30,71 @@ from worker.watch import watch_lanes
 
 log = structlog.get_logger(__name__)
 
-IDLE_WAIT = 1.0
-"""Seconds between looks when nobody wakes us."""
+STORE_RETRY_SECONDS = 1.0
+"""Pause after the store has failed."""
+BUSY_SECONDS = 30.0
+"""So long after the last work the timer still goes off every `worker.sweep_seconds`: receipts follow."""
 LEASE_MS = 15_000
 CANCEL_AGAIN = 0.2
 
 
 class Drain:
-    """The drain loop of one process.
+    """The drain loop of one process."""
 
-    Args:
-        call_for_help: sends a drain task to whoever is free.
-    """
-
-    def __init__(self, tools: Tools, call_for_help: Callable[[], None]) -> None:
+    def __init__(self, tools: Tools) -> None:
         self._tools = tools
         self._served = served_by(tools.settings.worker.priorities)
         permits, self._pauses = PermitOffice(tools), Pauses(tools.clock, tools.rng)
-        self._claims = Claims(tools, permits, self._pauses, call_for_help)
+        self._claims = Claims(tools, permits, self._pauses)
         self._delivery = Delivery(tools, permits, self._pauses, self._claims.renew_key)
         self._in_air: set[asyncio.Task[None]] = set()
         self._in_air_of: Counter[str] = Counter()  # sub-account → batches
         self._claiming: set[str] = set()  # lanes, one claim at a time each
         self._awake = asyncio.Event()
-        self._unfinished = False
+        self._timer = asyncio.Event()  # set: goes off at once
+        self._called = True  # by a Celery task, or this is the start
+        self._busy_until = float("-inf")  # our clock
 
-    async def serve(self, seconds: float, stopping: asyncio.Event) -> bool:
-        """Claim and send for a slice of time, or until `stopping` is set.
-
-        Returns:
-            Whether there is unfinished work that another slice should see to.
-        """
+    async def serve(self, stopping: asyncio.Event) -> None:
+        """Claim and send until `stopping` is set."""
         loop_id = f"{self._tools.owner}:{secrets.token_hex(3)}"
-        until = self._tools.clock() + seconds
-        self._unfinished = False
         listeners = [
             asyncio.create_task(self._listen(stopping)),
             asyncio.create_task(self._tend(loop_id, stopping)),
             asyncio.create_task(self._wake_on(stopping)),
         ]
         try:
-            while self._tools.clock() < until and not stopping.is_set():
+            while not stopping.is_set():
                 await self._step(stopping)
         finally:
             await _end(listeners)
             with contextlib.suppress(StoreError):
                 await self._tools.store.run(leave_drain(loop_id, served=self._served))
-        return self._unfinished or bool(self._in_air) or await self.has_ready()
+
+    def look(self) -> None:
+        """Register, sweep and look for work now: for a Celery task. Call it in the loop's thread."""
+        self._called = True
+        self._timer.set()
 
     async def land(self) -> None:
         """Wait until nothing is in the air."""
         while self._in_air:
             await asyncio.wait(self._in_air)
 
-    async def has_ready(self) -> bool:
-        """Whether a lane is said to have something to claim; also True if nobody can tell."""
-        with contextlib.suppress(StoreError):
-            ready = await self._tools.store.run(ready_lanes(1))
-            return len(ready) > 0
-        return True
-
     async def _step(self, stopping: asyncio.Event) -> None:
         try:
             launched = await self._launch_next(stopping)
         except StoreError as error:
             log.warning("the store is away; waiting", error=str(error))
-            await _wait(stopping, IDLE_WAIT)
+            await _wait(stopping, STORE_RETRY_SECONDS)
             return
         if not launched:
             await self._rest()
 
     async def _rest(self) -> None:
-        """Sleep until something happens: a wake-up, a landing, the end of a pause, the stop."""
-        pause = min(IDLE_WAIT, self._pauses.next_end() or IDLE_WAIT)
+        """Sleep until a wake-up, the timer, the end of a batch, the end of a pause, or the stop."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(pause):
+            async with asyncio.timeout(self._pauses.next_end()):
                 await self._awake.wait()
         self._awake.clear()
 
@@ -126,6 +118,7 @@ class Drain:
 
     def _launch(self, lane: OpenLane, reservation: Reservation, stopping: asyncio.Event) -> None:
         sender = lane.sender.id
+        self._note_work()
         self._claiming.add(lane.lane.id)
         task = asyncio.create_task(self._fly(lane, reservation, stopping))
         self._in_air.add(task)
@@ -138,7 +131,7 @@ class Drain:
             flight = await self._claims.claim(lane, reservation, stopping)
         except StoreError as error:
             log.warning("the claim failed", lane=lane.lane.id, error=str(error))
-            await self._tools.sleep(IDLE_WAIT)  # until then nothing else is claimed from this lane
+            await self._tools.sleep(STORE_RETRY_SECONDS)  # nothing else is claimed from this lane
             return
         finally:
             self._claiming.discard(lane.lane.id)
@@ -168,57 +161,79 @@ class Drain:
                 if await self._tools.store.run(await_wake(5, served=self._served)):
                     self._claims.look_again()
                     self._awake.set()
+                    self._note_work()
             except StoreError:
-                await _wait(stopping, IDLE_WAIT)
+                await _wait(stopping, STORE_RETRY_SECONDS)
 
     async def _wake_on(self, stopping: asyncio.Event) -> None:
         await stopping.wait()
         self._awake.set()
+        self._timer.set()
 
     async def _tend(self, loop_id: str, stopping: asyncio.Event) -> None:
-        """Renew the loop's registration, and sweep when nobody else does."""
-        starts = True
+        """The timer: renews the loop's registration, sweeps unless another process has just done so, and
+        has the loop look for work."""
         while not stopping.is_set():
+            self._timer.clear()
+            called, self._called = self._called, False
             pause = self._tools.settings.worker.sweep_seconds
             try:
                 await self._tools.store.run(
-                    enter_drain(loop_id, lease_ms=LEASE_MS, starts=starts, served=self._served)
+                    enter_drain(loop_id, lease_ms=LEASE_MS, starts=called, served=self._served)
                 )
-                starts = False
                 await watch_lanes(self._tools)
-                began, swept = self._tools.clock(), await sweep(self._tools)
-                took, busy = self._tools.clock() - began, bool(self._in_air)
-                pause = pause_after(swept, took, usual=pause, busy=busy)
-                await self._note(swept)
+                pause = await self._sweep()
             except StoreError as error:
                 log.warning("sweeping waits for the store", error=str(error))
-            except Exception:  # else nobody would renew the registration, or sweep, in this slice
+            except Exception:  # the timer must go on: it renews the registration
                 log.exception("a sweep failed; another one follows")
-            await self._tools.meters.flush(self._tools.store)
-            await _wait(stopping, pause)
-
-    async def _note(self, swept: Swept | None) -> None:
-        if swept is None:
-            return
-        self._unfinished = swept.unfinished > 0
-        if swept.announced:
             self._claims.look_again()
             self._awake.set()
-            if self._served:  # it may be for others
-                await self._claims.seek_help()
+            await self._tools.meters.flush(self._tools.store)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._timer.wait()
+
+    async def _sweep(self) -> float:
+        """Sweep once; returns the seconds until the timer goes off again."""
+        began = self._tools.clock()
+        swept = await sweep(self._tools)
+        now = self._tools.clock()
+        if swept is not None and swept.announced and self._served:  # it may be for others
+            await self._claims.seek_help()
+        if self._in_air or (swept is not None and (swept.busy or swept.applied)):
+            self._busy_until = now + BUSY_SECONDS
+        return pause_after(
+            swept,
+            now - began,
+            usual=self._tools.settings.worker.sweep_seconds,
+            idle=now >= self._busy_until,
+            in_air=bool(self._in_air),
+        )
+
+    def _note_work(self) -> None:
+        """There is work: a timer that is slow, since the process was idle, goes off at once."""
+        now = self._tools.clock()
+        if now >= self._busy_until:
+            self._timer.set()
+        self._busy_until = now + BUSY_SECONDS
 
 
-def pause_after(swept: Swept | None, took: float, *, usual: float, busy: bool) -> float:
+def pause_after(
+    swept: Swept | None, took: float, *, usual: float, idle: bool, in_air: bool
+) -> float:
     """Seconds until the next sweep: none while much comes in, but sending gets as much time as sweeps.
 
     Args:
-        swept: what the last one found; None = somebody else was at it.
+        swept: what the last one found; None = another process was at it.
         took: seconds that it took.
-        busy: batches are in the air.
+        usual: `worker.sweep_seconds`.
+        idle: there has been no work for `BUSY_SECONDS`.
+        in_air: this process has batches in the air.
     """
     if swept is None or not swept.more:
-        return usual
-    return min(usual, took) if busy else 0
+        return max(usual, IDLE_SECONDS) if idle else usual
+    return min(usual, took) if in_air else 0
 
 
 async def _wait(stopping: asyncio.Event, seconds: float) -> None:

@@ -6,30 +6,37 @@ from store.calls import Call
 from store.dead import Dead
 from store.flights import Settled, Settlement
 from store.lanes import Lane
-from store.outcomes import LocalReason, Origin, runs
+from store.outcomes import code_name, runs
 from store.packing import Job
 from store.states import State
 from worker.decisions import NO_CODE, Code
 from worker.flight import Tools
 from worker.settlement import ended_record, long_ids
+from worker.templates import LanePurposes
 
 
-def closing(state: State, jobs: Sequence[Job], reason: LocalReason, now: int) -> Settlement:
-    """The same final state for all these jobs, for a reason of our own. They are kept for an operator's
-    word, unless it was an operator's word."""
+def closing(
+    state: State, jobs: Sequence[Job], code: Code, now: int, purposes: LanePurposes
+) -> Settlement:
+    """The same final state for all these jobs, for one reason. They are kept as dead letters, unless an
+    operator ended them."""
     what = Settlement()
-    add_ended(what, state, jobs, now, (Origin.LOCAL, reason))
+    add_ended(what, state, jobs, now, purposes, code)
     if jobs and state is not State.CANCELLED:
-        what.codes[f"{state}:local:{int(reason)}"] = len(jobs)
-        what.dead.append(Dead(f"local:{int(reason)}", jobs))
+        what.dead.append(Dead(code_name(*code), jobs))
     return what
 
 
 def add_ended(
-    what: Settlement, state: State, jobs: Sequence[Job], now: int, code: Code = NO_CODE
+    what: Settlement,
+    state: State,
+    jobs: Sequence[Job],
+    now: int,
+    purposes: LanePurposes,
+    code: Code = NO_CODE,
 ) -> None:
     """Add jobs that end in this state."""
-    records = ((job.index, ended_record(job, state, code, now)) for job in jobs)
+    records = ((job.index, ended_record(job, state, code, now, purposes)) for job in jobs)
     what.records = [*what.records, *runs(sorted(records))]
     what.long_ids = [*what.long_ids, *long_ids(jobs)]
     what.add(state, len(jobs))

@@ -1,7 +1,7 @@
 """The engine of a worker process: one event loop in a thread, one connection pool, one drain loop.
 
-A Celery task runs in the process' main thread and hands its work over; so a batch that is in the air
-when a task's slice ends simply goes on, and is settled while the next task is already claiming.
+The drain loop runs from the start of the process to its end. Celery tasks run in the main thread, which
+stays free: they only ask the loop to look for work now.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
 
 import anyio
@@ -22,15 +22,17 @@ import structlog
 import uvloop
 
 from chatapps.client import ChatAppsClient, Timeouts, open_client
+from chatapps.management import AccountCalls
+from chatapps.management.configured import template_account
+from chatapps.templates import RegisteredTemplate
 from config.settings import Settings
 from store.calls import AsyncStore
-from store.errors import StoreError
-from worker.drain import Drain
+from worker.drain import STORE_RETRY_SECONDS, Drain
 from worker.flight import Tools
 from worker.journals import open_journals
 from worker.meters import Meters
 from worker.stop_points import read_stop_point
-from worker.sweep import Swept, sweep
+from worker.templates import Templates
 from worker.timed_provider import TimedProvider
 
 log = structlog.get_logger(__name__)
@@ -44,44 +46,30 @@ PATIENCE = 10.0
 
 
 class Engine:
-    """Runs drain slices and sweeps for the tasks of one process.
+    """Runs the drain loop of one process.
 
     Args:
-        call_for_help: sends a drain task; called from the loop's thread, must not block for long.
         stop_signal: file descriptor that becomes readable when the process should stop, or None.
     """
 
-    def __init__(
-        self, settings: Settings, call_for_help: Callable[[], None], stop_signal: int | None
-    ) -> None:
+    def __init__(self, settings: Settings, stop_signal: int | None) -> None:
         self._settings = settings
-        self._call_for_help = call_for_help
         self._stop_signal = stop_signal
         self._loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
         self._stopping = asyncio.Event()
-        self._serving = asyncio.Lock()
-        self._catching_up: asyncio.Task[None] | None = None
         self._thread = threading.Thread(target=self._run, name="sendmany-engine", daemon=True)
         self._thread.start()
         self._tools, self._drain = self._submit(self._open())
+        self._serving = asyncio.run_coroutine_threadsafe(self._serve(), self._loop)
 
     @property
     def alive(self) -> bool:
-        """Its thread runs, so that work handed to it will be done."""
+        """Its thread runs, and with it the drain loop."""
         return self._thread.is_alive()
 
-    @property
-    def stopping(self) -> bool:
-        """The process has been told to stop."""
-        return self._stopping.is_set()
-
-    def drain(self) -> bool:
-        """Serve one slice; True if another one should follow. Lands everything when stopping."""
-        return self._submit(self._serve())
-
-    def sweep(self) -> bool:
-        """Sweep once; True if there is something to claim."""
-        return self._submit(self._sweep())
+    def look(self) -> None:
+        """Have the drain loop sweep and look for work now; does not wait for it."""
+        self._loop.call_soon_threadsafe(self._drain.look)
 
     def close(self) -> None:
         """Claim nothing more, settle what is in the air, and end. Harmless when the thread is dead."""
@@ -93,40 +81,15 @@ class Engine:
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join(timeout=PATIENCE)
 
-    async def _sweep(self) -> bool:
-        swept = await self._sweep_once()
-        if swept is None:  # somebody else is at it, perhaps one who may not send what there is
-            return await self._drain.has_ready()
-        if swept.more and (self._catching_up is None or self._catching_up.done()):
-            self._catching_up = asyncio.create_task(self._catch_up())
-        return swept.announced > 0
-
-    async def _sweep_once(self) -> Swept | None:
-        swept = await sweep(self._tools)
-        await self._tools.meters.flush(self._tools.store)
-        return swept
-
-    async def _catch_up(self) -> None:
-        """Sweep on while much comes in. The task that began it has ended: whatever is to be sent gets a
-        drain loop at once, and that sweeps by itself."""
-        more = True
-        while more and not self._stopping.is_set() and not self._serving.locked():
+    async def _serve(self) -> None:
+        """Run the drain loop until the process stops, then wait for what is in the air."""
+        while not self._stopping.is_set():
             try:
-                swept = await self._sweep_once()
-            except StoreError as error:
-                log.warning("sweeping waits for the store", error=str(error))
-                return
-            if swept is not None and swept.announced:
-                self._help()
-            more = swept is not None and swept.more
-
-    async def _serve(self) -> bool:
-        slice_ = self._settings.worker.slice_seconds
-        async with self._serving:
-            unfinished = await self._drain.serve(slice_, self._stopping)
-        if self._stopping.is_set():
-            await self._drain.land()
-        return unfinished
+                await self._drain.serve(self._stopping)
+            except Exception:
+                log.exception("the drain loop failed; it starts again")
+                await asyncio.sleep(STORE_RETRY_SECONDS)
+        await self._drain.land()
 
     async def _open(self) -> tuple[Tools, Drain]:
         http = self._settings.http
@@ -136,6 +99,7 @@ class Engine:
         in_air = self._settings.worker.max_in_air
         self._http = open_client(timeouts, connections=in_air)
         meters = Meters()
+        settings = self._settings
         client = ChatAppsClient(
             self._http,
             total_timeout=http.deadline,
@@ -147,7 +111,9 @@ class Engine:
         codecs.lookup("idna")
         tools = Tools(
             store=AsyncStore.connect(
-                self._settings.redis_url, max_connections=in_air + SPARE_CONNECTIONS
+                self._settings.redis_url,
+                key_prefix=self._settings.key_prefix,
+                max_connections=in_air + SPARE_CONNECTIONS,
             ),
             client=TimedProvider(client, meters, time.monotonic),
             settings=self._settings,
@@ -157,15 +123,13 @@ class Engine:
             sleep=asyncio.sleep,
             journals=open_journals(self._settings),
             meters=meters,
+            templates=Templates(lambda name: _list_templates(client, settings, name)),
             pass_by=read_stop_point(os.environ),
         )
         if self._stop_signal is not None:
             self._loop.add_reader(self._stop_signal, self._heard_stop)
         _spare_collections()
-        return tools, Drain(tools, self._help)
-
-    def _help(self) -> None:
-        self._loop.run_in_executor(None, self._call_for_help)
+        return tools, Drain(tools)
 
     def _heard_stop(self) -> None:
         assert self._stop_signal is not None
@@ -174,10 +138,8 @@ class Engine:
 
     async def _close(self) -> None:
         self._stopping.set()
-        async with self._serving:
-            await self._drain.land()
-        if self._catching_up is not None:
-            await self._catching_up
+        await asyncio.wrap_future(self._serving)
+        await self._tools.templates.close()
         await self._tools.sent_batches.written()
         self._tools.journals.save()
         await self._tools.meters.flush(self._tools.store)
@@ -202,6 +164,12 @@ class Engine:
             work.close()
             raise
         return future.result(timeout)
+
+
+async def _list_templates(
+    client: ChatAppsClient, settings: Settings, sub_account: str
+) -> Sequence[RegisteredTemplate]:
+    return await AccountCalls(client, template_account(settings, sub_account)).list_templates()
 
 
 def _spare_collections() -> None:

@@ -35,8 +35,9 @@ from chatapps.webhooks import (
 from config.settings import Settings
 from store.errors import StoreError
 from store.evidence import AT_ONCE, Applied, Evidence, apply_evidence
-from store.inbox import Entry, acknowledge, keep_aside, read_inbox, reclaim
+from store.inbox import Entry, acknowledge, inbox_numbers, keep_aside, read_inbox, reclaim
 from store.outcomes import Origin
+from store.purposes import pricing_of
 from store.states import State
 from worker.flight import Tools
 from worker.news import act_on
@@ -99,26 +100,27 @@ async def apply_inbox(tools: Tools, go_on: Callable[[], Awaitable[object]] = _al
         go_on: is called between the rounds, of which a sweep may have many.
     """
     async with tools.applying:  # else this process would take for left what it is at
-        return await _apply_all(tools, go_on)
+        numbers = await tools.store.run(inbox_numbers())
+        return sum([await _apply_all(tools, number, go_on) for number in numbers])
 
 
-async def _apply_all(tools: Tools, go_on: Callable[[], Awaitable[object]]) -> int:
-    """First what this process has taken and left, when the store was away; then what others that are
-    gone have left; then what is new."""
+async def _apply_all(tools: Tools, number: int, go_on: Callable[[], Awaitable[object]]) -> int:
+    """One inbox. First what this process has taken and left, when the store was away; then what others
+    that are gone have left; then what is new."""
     done = 0
-    entries = await tools.store.run(reclaim(tools.owner, IDLE_MS, ENTRIES))
+    entries = await tools.store.run(reclaim(tools.owner, IDLE_MS, ENTRIES, number))
     for _ in range(ROUNDS):
-        entries = entries or await tools.store.run(read_inbox(tools.owner, ENTRIES))
+        entries = entries or await tools.store.run(read_inbox(tools.owner, ENTRIES, number))
         if not entries:
             break
-        await _finish(_apply(tools, entries))
+        await _finish(_apply(tools, entries, number))
         await go_on()
         done, entries = done + len(entries), []
     return done
 
 
 async def _finish(work: Coroutine[Any, Any, None]) -> None:
-    """Do it to its end, also when we are cancelled: at the end of a slice somebody else reads on, who
+    """Do it to its end, also when we are cancelled: when this process stops another one reads on, and
     leaves alone what we have taken."""
     task, cancelled = asyncio.ensure_future(work), False
     while not task.done():
@@ -131,35 +133,35 @@ async def _finish(work: Coroutine[Any, Any, None]) -> None:
         raise asyncio.CancelledError
 
 
-async def _apply(tools: Tools, entries: Sequence[Entry]) -> None:
+async def _apply(tools: Tools, entries: Sequence[Entry], number: int) -> None:
     """Apply entries together. If that fails for a fault of ours, one by one: what is wrong with one of
     them must not keep the others from being applied, now and whenever they are read again."""
     try:
-        await _apply_together(tools, entries)
+        await _apply_together(tools, entries, number)
     except StoreError:
         raise
     except Exception:
         log.exception("entries of the inbox cannot be applied", entries=len(entries))
         if len(entries) == 1:
             await tools.store.run(keep_aside([entries[0].body]))
-            await tools.store.run(acknowledge([entries[0].id], {"unreadable": 1}))
+            await tools.store.run(acknowledge([entries[0].id], {"unreadable": 1}, number))
             return
         for entry in entries:
-            await _apply(tools, [entry])
+            await _apply(tools, [entry], number)
 
 
-async def _apply_together(tools: Tools, entries: Sequence[Entry]) -> None:
+async def _apply_together(tools: Tools, entries: Sequence[Entry], number: int) -> None:
     sorted_ = sort_entries(entries, tools.settings)
     await _resolve(tools, sorted_)
     await _write_evidence(tools, sorted_)
-    await fulfil(tools.store, sorted_.wishes)
+    await fulfil(tools.store, sorted_.wishes, tools.settings)
     for event, entry in sorted_.events:
         ours = await act_on(tools.store, tools.settings, event, entry)
         sorted_.figures["events" if ours else "unmatched:account"] += 1
     if sorted_.aside:
         await tools.store.run(keep_aside(sorted_.aside))
     figures = sorted_.figures + sorted_.wishes.figures
-    await tools.store.run(acknowledge([entry.id for entry in entries], figures))
+    await tools.store.run(acknowledge([entry.id for entry in entries], figures, number))
     log.info("webhooks applied", entries=len(entries), **figures)
 
 
@@ -295,6 +297,7 @@ def _evidence(receipt: Receipt, entry: Entry, index: int, attempt: int) -> Evide
         code=receipt.code or 0,
         origin=Origin.RECEIPT if receipt.code else Origin.NONE,
         umid=receipt.umid,
+        pricing=pricing_of(receipt.pricing),
         number=receipt.person.msisdn,
     )
 

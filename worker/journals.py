@@ -17,6 +17,7 @@ from pathlib import Path
 
 import structlog
 
+from config.private_files import open_private, private_directory, read_private, write_private
 from config.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -96,11 +97,13 @@ class Journals:
             return
         self._saved_at = self._wall_clock()
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            with self._path.with_suffix(".lock").open("w") as lock:
+            private_directory(self._path.parent, tighten=False)
+            lock = open_private(self._path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT)
+            with os.fdopen(lock, "rb"):
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 self._merge(self._read())
-                self._write(self._path)
+                known = {lane: asdict(known) for lane, known in self._known.items()}
+                write_private(self._path, json.dumps(known))
         except OSError as error:  # a disk may be full for a while
             if not self._failing:
                 log.warning("journal numbers are kept in memory only", error=str(error))
@@ -118,17 +121,11 @@ class Journals:
         since = self._wall_clock() - self._keep
         return {lane: one for lane, one in known.items() if one.seen_at > since}
 
-    def _write(self, path: Path) -> None:
-        """All or nothing: a process that dies here leaves the old file."""
-        fresh = path.with_suffix(".new")
-        fresh.write_text(json.dumps({lane: asdict(known) for lane, known in self._known.items()}))
-        os.replace(fresh, path)
-
     def _read(self) -> dict[str, Known]:
         if self._path is None or not self._path.exists():
             return {}
         try:
-            entries = json.loads(self._path.read_text())
+            entries = json.loads(read_private(self._path))
             return {lane: Known(**entry) for lane, entry in entries.items()}
         except (OSError, ValueError, TypeError, AttributeError) as error:
             log.warning("the file of journal numbers cannot be read", error=type(error).__name__)
@@ -137,6 +134,8 @@ class Journals:
 
 def open_journals(settings: Settings) -> Journals:
     """The journals of the Redis that is configured, as kept in the state directory."""
-    which = blake2s(settings.redis_url.encode(), digest_size=4).hexdigest()
+    which = blake2s(
+        f"{settings.redis_url}{settings.key_prefix}".encode(), digest_size=4
+    ).hexdigest()
     path = settings.state_dir / f"journals-{which}.json"
     return Journals(path, keep=settings.retention_days * 86400)

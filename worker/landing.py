@@ -1,7 +1,7 @@
 """Landing: what became of a flight is written down, however long the store is away."""
 
 import contextlib
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import structlog
 from tenacity import AsyncRetrying, retry_if_exception_type
@@ -11,10 +11,11 @@ from store.errors import StoreError, StoreUnavailable
 from store.evidence import apply_records
 from store.flights import settle_batch, settle_park
 from store.lanes import announce
+from store.limits import note_ended
 from store.sent_batches import SentBatch, thousands_of
-from worker.decisions import Verdicts
 from worker.flight import Flight, Tools
 from worker.pauses import full_jitter
+from worker.requests import BatchOutcome
 from worker.settlement import settlement_of
 from worker.stop_points import Point
 from worker.watch import check_journal
@@ -27,9 +28,10 @@ LONGEST_WAIT = 5.0
 others take it that nobody holds an answer any more."""
 
 
-async def settle(flight: Flight, verdicts: Verdicts, tools: Tools) -> None:
+async def settle(outcome: BatchOutcome, tools: Tools) -> None:
     """Write down what became of every message; an answer in hand waits until Redis takes it."""
-    what, n = settlement_of(flight, verdicts, tools), len(flight.jobs)
+    flight = outcome.flight
+    what, n = settlement_of(outcome, tools), len(flight.jobs)
     known = tools.journals.known(flight.id)
     tools.pass_by(Point.BEFORE_SETTLE)
     try:
@@ -44,7 +46,7 @@ async def settle(flight: Flight, verdicts: Verdicts, tools: Tools) -> None:
             await _write(flight, tools, apply_records(flight.id, what.records))
         if not settled.lost:
             tools.meters.settled(flight.lane.sender.id, what)
-        _note_batch(flight, tools)
+        _note_batch(outcome, tools)
         if settled.verdict == "ok":
             ended, journal = settled.status.ended, settled.journal
             await check_journal(tools, flight.id, known=known, journal=journal, ended=ended)
@@ -64,13 +66,14 @@ async def _announce(flight: Flight, tools: Tools) -> None:
         await tools.store.run(announce(flight.id, flight.lane.lane.priority))
 
 
-def _note_batch(flight: Flight, tools: Tools) -> None:
+def _note_batch(outcome: BatchOutcome, tools: Tools) -> None:
     """Remember where its messages are, for receipts that name no more than the provider's batch."""
-    if flight.answered:
+    flight = outcome.flight
+    if outcome.answered:
         thousands = thousands_of(job.index for job in flight.jobs)
         sent = SentBatch(flight.id, flight.batch, thousands)
         n = len(flight.jobs)
-        tools.sent_batches.note(tools.store, tools.sleep, flight.answered, sent, n)
+        tools.sent_batches.note(tools.store, tools.sleep, outcome.answered, sent, n)
 
 
 async def _write(flight: Flight, tools: Tools, call: Call[T]) -> T:
@@ -82,5 +85,17 @@ async def _write(flight: Flight, tools: Tools, call: Call[T]) -> T:
         before_sleep=lambda _: log.warning("settling waits for the store", **flight.fields),
         sleep=tools.sleep,
     )
-    answer: T = await retrying(tools.store.run, call)
+    answer: T = await retrying(_run, flight, tools, call)
+    return answer
+
+
+async def _run(flight: Flight, tools: Tools, call: Call[T]) -> T:
+    """Tell in the same round trip how requests have ended."""
+    sender = flight.lane.sender.id
+    ended = tools.answers.untold(sender)
+    if not ended:
+        return await tools.store.run(call)
+    calls: list[Call[Any]] = [note_ended(sender, ended), call]
+    answer: T = (await tools.store.run_all(calls))[1]
+    tools.answers.told(sender, ended)
     return answer

@@ -22,6 +22,8 @@ log = structlog.get_logger(__name__)
 
 AT_ONCE = 100
 """Lanes of one round trip: some milliseconds, in which this process does nothing else."""
+IDLE_SECONDS = 5.0
+"""Longest time between two sweeps; a lane in which something is due before the next one is busy."""
 
 
 def by_hundred(lanes: list[str]) -> Iterator[list[str]]:
@@ -37,7 +39,8 @@ async def look_at(tools: Tools, lanes: Sequence[str], as_of: int) -> list[Look |
         as_of: leases and parks that ended by then count, ms by Redis' clock.
     """
     try:
-        return [*await tools.store.run_all([look_at_lane(lane, as_of) for lane in lanes])]
+        soon = int(IDLE_SECONDS * 1000)
+        return [*await tools.store.run_all([look_at_lane(lane, as_of, soon) for lane in lanes])]
     except (StoreRefused, ValueError):
         log.exception("lanes are looked at one by one")
         return [None] * len(lanes)

@@ -30,7 +30,9 @@ log = structlog.get_logger(__name__)
 FLUSH_SECONDS = 2.0
 """How long the store may take: nothing waits for figures."""
 _STILL_OPEN = frozenset({*OPEN_STATES, State.TRIED})
-_NO_CAUSE = "none"
+_NO_CAUSE, _NO_ANSWER = "none", "no_answer"
+REQUEST_TIMED_OUT = 408
+"""HTTP status, which settles nothing."""
 _LOCAL = {reason.value: reason.name.lower() for reason in LocalReason}
 
 
@@ -137,7 +139,7 @@ def status_of(result: Result) -> str:
         case NotSent():
             return "not_sent"
         case NoAnswer():
-            return "no_answer"
+            return _NO_ANSWER
 
 
 @lru_cache(maxsize=1024)
@@ -149,7 +151,8 @@ def cause(origin: str, code: int) -> str:
         case Origin.REQUEST:
             return classify_request(400, code)
         case Origin.HTTP:
-            return classify_request(code, None)
+            silent = code < 300 or code == REQUEST_TIMED_OUT
+            return _NO_ANSWER if silent else classify_request(code, None)
         case Origin.LOCAL:
             return _LOCAL.get(code, _NO_CAUSE)
         case _:

@@ -1,9 +1,10 @@
 """Parks: what was posted and has no answer that can be trusted ends by its lane's policy, when its time
 to wait for evidence is over.
 
-What evidence knows is accepted. The rest goes out again where doubt resends, and is `unknown` where it
-holds, where a receipt has named the batch alone, and in a lane that is being cancelled. Jobs with which
-a worker has died go out in halves, so that one that kills worker after worker is found and given up.
+What evidence knows is accepted. The rest goes out again where doubt resends, `max_resends` times at
+most. It is `unknown` after that, where the lane holds, where a receipt has named the batch alone, and in
+a lane that is being cancelled. Jobs with which a worker has died go out in halves, so that one that
+kills worker after worker is found and given up.
 """
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
@@ -20,16 +21,18 @@ from store.flights import (
     trail_entries,
 )
 from store.lanes import Lane, LaneStatus
-from store.outcomes import LocalReason
+from store.outcomes import LocalReason, Origin, code_name, code_named
 from store.packing import Job
 from store.states import State
 from store.waiting import now_ms
+from worker.decisions import Code
 from worker.endings import add_ended, closing, write_down
 from worker.flight import Tools
 from worker.screening import proven_jobs
 
 log = structlog.get_logger(__name__)
 
+KILLS_WORKERS: Code = (Origin.LOCAL, LocalReason.KILLS_WORKERS)
 AT_ONCE = 100
 """Read in one round trip."""
 SECONDS = 1.0
@@ -86,25 +89,39 @@ def _decide(
     resends = lane.on_unknown == "resend" and not park.held
     resend = resends and lane.status is not LaneStatus.CANCELLING
     reason = _why_closed(park) if resend else _why_parked(park)
-    most = tools.settings.retry.max_attempts if resend else 0
-    most = 0 if reason is LocalReason.KILLS_WORKERS else most
+    kills = reason == KILLS_WORKERS
     unknown = [job for job in jobs if job.index not in known]
-    closed = [job for job in unknown if job.attempts >= most]
+    again = [job for job in unknown if resend and not kills and _may_be_resent(job, tools)]
+    left = {job.index for job in again}
+    closed = [job for job in unknown if job.index not in left]
 
-    what = closing(State.FAILED if resend else State.UNKNOWN, closed, reason, now)
-    add_ended(what, State.ACCEPTED, [job for job in jobs if job.index in known], now)
-    what.back = [job for job in unknown if job.attempts < most]
+    purposes = tools.templates.purposes(lane)
+    end, proven = (
+        State.FAILED if kills else State.UNKNOWN,
+        [job for job in jobs if job.index in known],
+    )
+    what = closing(end, closed, reason, now, purposes)
+    add_ended(what, State.ACCEPTED, proven, now, purposes)
+    what.back = [job.resent() for job in again]
     what.deaths = park.deaths if park.tries else None  # one of them may be what kills workers
     what.add(State.QUEUED, len(what.back))
     what.trails = _lost_attempts(park, jobs, _why_parked(park), now)
     if resend:
-        what.stats["retried"] = len(what.back)
+        what.count_retried({_why_parked(park): len(what.back)})
     return what
+
+
+def _may_be_resent(job: Job, tools: Tools) -> bool:
+    settings = tools.settings
+    return (
+        job.resends < settings.policies.max_resends and job.attempts < settings.retry.max_attempts
+    )
 
 
 async def _bury(tools: Tools, lane: Lane, park: Parked, now: int) -> bool:
     """Give up a job that was never posted because every worker that took it died."""
-    what = closing(State.FAILED, park.jobs, LocalReason.KILLS_WORKERS, now)
+    purposes = tools.templates.purposes(lane)
+    what = closing(State.FAILED, park.jobs, KILLS_WORKERS, now, purposes)
     call = settle_park(lane.id, park.id, len(park.jobs), what)
     if await write_down(tools, lane, call, what) != "ok":
         return False
@@ -123,31 +140,32 @@ def _with_attempts(park: Parked, tools: Tools) -> list[Job]:
     some were for halves of it, so a message had no more of them than quick retries allow."""
     quick = tools.settings.retry.quick_attempts
     return [
-        Job(job.index, job.attempts + min(park.tries, 1 if job.attempts else quick), job.line)
+        job.tried(min(park.tries, 1 if job.attempts else quick), may_have_arrived=True)
         for job in park.jobs
     ]
 
 
-def _lost_attempts(
-    park: Parked, jobs: list[Job], reason: LocalReason, now: int
-) -> list[tuple[int, bytes]]:
+def _lost_attempts(park: Parked, jobs: list[Job], code: Code, now: int) -> list[tuple[int, bytes]]:
     """Trail of the attempts that a lost flight made: the worker took what it knew of them along."""
     pairs = list(zip(park.jobs, jobs, strict=True))
     entries: list[tuple[int, bytes]] = []
     for attempt in range(1, max(job.attempts for job in jobs) + 1):
         made = [after for before, after in pairs if before.attempts < attempt <= after.attempts]
-        entry = f"{attempt} local {int(reason)} {park.posted_at or now} {park.id}"
+        name = code_name(*code).replace(":", " ")
+        entry = f"{attempt} {name} {park.posted_at or now} {park.id}"
         entries.extend(trail_entries(made, entry))
     return entries
 
 
-def _why_parked(park: Parked) -> LocalReason:
-    return LocalReason.WORKER_LOST if park.tries else LocalReason.NO_ANSWER
+def _why_parked(park: Parked) -> Code:
+    if park.code:
+        return code_named(park.code)
+    return (Origin.LOCAL, LocalReason.WORKER_LOST if park.tries else LocalReason.NO_ANSWER)
 
 
-def _why_closed(park: Parked) -> LocalReason:
+def _why_closed(park: Parked) -> Code:
     """Why jobs of it do not go out again although doubt resends."""
     alone_too_often = len(park.jobs) == 1 and max(park.deaths, 1) >= MOST_DEATHS
     if park.tries and alone_too_often:
-        return LocalReason.KILLS_WORKERS
+        return KILLS_WORKERS
     return _why_parked(park)

@@ -90,10 +90,15 @@ class Pauses:
         self._unreached.pop(sender, None)
 
 
+def longest_wait(base: float, cap: float, failures: int) -> float:
+    """Seconds to wait at most after so many failures: it doubles with each."""
+    return min(cap, base * 2.0 ** min(failures, 20))
+
+
 def full_jitter(base: float, cap: float, rng: random.Random) -> Callable[[RetryCallState], float]:
     """Waiting between the attempts of a retrying call: at random within a span that doubles."""
 
     def wait(state: RetryCallState) -> float:
-        return rng.uniform(0, min(cap, base * 2.0 ** min(state.attempt_number - 1, 20)))
+        return rng.uniform(0, longest_wait(base, cap, state.attempt_number - 1))
 
     return wait

@@ -4,7 +4,8 @@ import secrets
 from collections.abc import Sequence
 
 from store.breakers import release_probe
-from store.limits import acquire_permits, block_sender, return_permits
+from store.calls import Call
+from store.limits import acquire_permits, begin_request, block_sender, return_permits
 from worker.flight import Reservation, Sender, Tools
 
 HORIZON = 0.5
@@ -30,6 +31,8 @@ class PermitOffice:
             scopes: of breakers that hold up the lane, beside those of the sub-account.
         """
         op, asked = secrets.token_hex(8), self._tools.clock()
+        answers = self._tools.answers
+        ended = answers.untold(sender.id)
         call = acquire_permits(
             sender.id,
             sender.limits,
@@ -39,11 +42,33 @@ class PermitOffice:
             horizon=HORIZON,
             most_probed=self._tools.settings.breakers.account_messages,
             probe_lease=self._tools.settings.http.deadline + PROBE_MARGIN,
+            ended=ended,
+            patience=answers.patience(sender.id),
+            batch=self._tools.settings.batch.max_messages,
             scopes=scopes,
         )
         permits = await self._tools.store.run(call)
+        answers.told(sender.id, ended)
         self._tools.meters.permits(sender.id, permits)
         return Reservation(op, permits.n or n, permits, asked + permits.wait)
+
+    def begin(self, sender: Sender, n: int, *, op: str, ended: str, urgent: bool) -> Call[str]:
+        """The question whether a request with these permits may still be posted.
+
+        Args:
+            ended: what the other processes have to be told about answers.
+        """
+        return begin_request(
+            sender.id,
+            sender.limits,
+            n,
+            op=op,
+            urgent=urgent,
+            ended=ended,
+            patience=self._tools.answers.patience(sender.id),
+            batch=self._tools.settings.batch.max_messages,
+            lease=self._tools.settings.http.deadline + PROBE_MARGIN,
+        )
 
     async def await_turn(self, reservation: Reservation) -> None:
         """Sleep until the permits may be used."""
@@ -77,19 +102,20 @@ class PermitOffice:
                 continue
             if reservation.is_good(self._tools.clock()) or missed == TRIES:
                 return reservation
-            await self._let_go(sender, reservation)
+            await self.let_go(sender, reservation)
             missed += 1
 
     async def give_back(self, sender: Sender, reservation: Reservation, unused: int) -> None:
         """Return permits that no message used, and the probe if none at all went out."""
         if unused >= reservation.n:
-            await self._let_go(sender, reservation)
+            await self.let_go(sender, reservation)
         if unused > 0 and sender.limits.messages_per_second > 0:
             await self._tools.store.run(
                 return_permits(sender.id, sender.limits, unused, op=reservation.op)
             )
 
-    async def _let_go(self, sender: Sender, reservation: Reservation) -> None:
+    async def let_go(self, sender: Sender, reservation: Reservation) -> None:
+        """No request was made with these permits: others may probe what it would have probed."""
         for scope in reservation.permits.probes:
             await self._tools.store.run(
                 release_probe(sender.id, scope, op=reservation.op, later=False)

@@ -1,28 +1,23 @@
-"""The request of a part of a flight: permits, the mark, the POST, and a few quick attempts.
+"""One request of a batch: the body, permits, the mark, the POST.
 
-Nothing is posted without fresh permits and a fresh mark. It ends in a `Result` of the provider, or when
-nothing was posted in one of
-
-    Withheld   the lane may not send now, or the turn did not come in time
-    Known      evidence says that the provider has had some of the messages
-    Named      a receipt has named the batch, and none of its messages
+Nothing is posted without fresh permits and a fresh mark. It ends in a `Result` of the provider, or, when
+nothing was posted, in what was in the way (`worker.decisions.Unmade`).
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Any
 
 import structlog
-from tenacity import AsyncRetrying, RetryCallState, retry_if_result, stop_after_attempt
 
-from chatapps.answers import Refused, Result
+from chatapps.rendering import BrokenJob
+from store.calls import Call
 from store.errors import StoreError
 from store.flights import Mark, mark_posting
 from store.packing import Job
-from worker.breakers import Breakers
-from worker.decisions import is_server_error, request_code, worth_a_quick_retry
-from worker.flight import Flight, Tools
-from worker.pauses import full_jitter
+from worker.answers import request_name
+from worker.decisions import Known, Named, TooLarge, Unmade, Unrendered, Withheld
+from worker.flight import Flight, Reservation, Tools
 from worker.permits import PermitOffice
+from worker.requests import BatchOutcome, Request, Response
 from worker.screening import proven_jobs
 from worker.stop_points import Point
 from worker.watch import check_journal
@@ -33,177 +28,160 @@ STALE = 0.25
 """Seconds after which permits and mark are no longer taken for fresh."""
 
 
-@dataclass(frozen=True, slots=True)
-class Withheld:
-    """The request was not made: the lane may not send now, or the turn did not come in time."""
-
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """The request was not made: the provider has had these messages of it by an earlier attempt."""
-
-    indexes: frozenset[int]
-
-
-@dataclass(frozen=True, slots=True)
-class Named:
-    """The request was not made again: the provider has had this batch, or some of it."""
-
-
-Unmade = Withheld | Known | Named
-
-
-@dataclass(slots=True)
-class Part:
-    """Messages that travel in one request; retried together, split when they must be."""
-
-    flight: Flight
-    jobs: Sequence[Job]  # `attempts` counts what was used up before the next request
-    failed: int = 0  # attempts of this flight that the provider failed with
-    body: bytes = b""  # rendered for these attempts; empty = not yet
-
-    @property
-    def fields(self) -> dict[str, str | int]:
-        """What log lines about it say."""
-        return {
-            "lane": self.flight.id,
-            "batch": self.flight.batch,
-            "messages": len(self.jobs),
-            "attempt": self.jobs[0].attempts + 1,
-        }
-
-    def render(self) -> None:
-        """Write the body of the request.
-
-        Raises:
-            BrokenJob: what is stored of a job does not fit the content of its lane.
-        """
-        jobs = [(index, attempts + 1, line) for index, attempts, line in self.jobs]
-        self.body = self.flight.lane.renderer.render(self.flight.client_batch_id, jobs)
-
-
 class Posting:
-    """Posts parts of flights. One object a process; it keeps nothing of a flight."""
+    """Posts the requests of batches. One object a process; it keeps nothing of a batch."""
 
-    def __init__(self, tools: Tools, permits: PermitOffice, breakers: Breakers) -> None:
+    def __init__(self, tools: Tools, permits: PermitOffice) -> None:
         self._tools = tools
         self._permits = permits
-        self._breakers = breakers
 
-    async def post(self, part: Part) -> Result | Unmade:
-        """Post, and post again a few times at once if the failure is likely to pass."""
-        retry, lane = self._tools.settings.retry, part.flight.lane.lane
-        fresh = all(job.attempts == 0 for job in part.jobs)
-        attempts = min(retry.quick_attempts, retry.max_attempts) if fresh else 1
-        retrying = AsyncRetrying(
-            stop=stop_after_attempt(attempts),
-            wait=full_jitter(retry.quick_base, retry.quick_cap, self._tools.rng),
-            retry=retry_if_result(
-                lambda result: worth_a_quick_retry(result, lane) and not part.flight.slowed
-            ),
-            before_sleep=lambda state: self._use_up_attempt(part, state),
-            retry_error_callback=_last_result,
-            sleep=self._tools.sleep,
-        )
-        return await retrying(self._post_once, part)
-
-    async def _post_once(self, part: Part) -> Result | Unmade:
-        unmade = await self._clear(part)
+    async def post(self, request: Request, outcome: BatchOutcome) -> Response:
+        """Post a request, when its time has come."""
+        flight = outcome.flight
+        if request.pause:
+            await self._tools.sleep(request.pause)
+        try:
+            body = _render(flight, request)
+        except BrokenJob as error:
+            log.error("jobs cannot be rendered", **request.fields(flight), error=str(error))
+            broken = {job.index for job in request.jobs if not _is_sound(flight, job)}
+            return Response(Unrendered(frozenset(broken)))
+        if len(body) > self._tools.settings.batch.max_bytes and len(request.jobs) > 1:
+            return Response(TooLarge())
+        unmade = await self._clear(request, outcome)
         if unmade is not None:
-            return unmade
-        endpoint = part.flight.lane.sender.endpoint
-        result = await self._tools.client.send_many(endpoint, part.body)
-        self._tools.pass_by(Point.POSTED)
-        if isinstance(result, Refused) and is_server_error(result):
-            await self._breakers.server_error(part.flight, result)
-        return result
+            return Response(unmade, outcome.permits)
+        return await self._send(request, outcome, body)
 
-    async def _clear(self, part: Part) -> Unmade | None:
+    async def _send(self, request: Request, outcome: BatchOutcome, body: bytes) -> Response:
+        sender, permits, began = outcome.flight.lane.sender, outcome.permits, self._tools.clock()
+        try:
+            result = await self._tools.client.send_many(sender.endpoint, body)
+        except BaseException:
+            self._waits_no_more(request, outcome)
+            raise
+        self._tools.pass_by(Point.POSTED)
+        return Response(result, permits, self._tools.clock() - began)
+
+    async def _clear(self, request: Request, outcome: BatchOutcome) -> Unmade | None:
         """Permits and the mark, just before the request; None if it may go. All again if much time went
         by since: the process was frozen, or the store, and neither turn nor lease may be ours now."""
-        clock, request = self._tools.clock, part.flight.requests + 1
+        clock, mark = self._tools.clock, outcome.marks + 1
         slow = self._tools.settings.worker.lease_seconds / 2
         for patience in (STALE, STALE, slow):  # a store that is far away must not stop us
-            if not await self._has_permits(part):
+            permits = await self._permits_for(request, outcome)
+            if permits is None:
                 return Withheld("the turn did not come in time")
-            part.flight.requests, began = request, clock()
+            outcome.marks, began = mark, clock()
             self._tools.pass_by(Point.BEFORE_MARK)
-            unmade = await self._mark(part)
+            unmade = await self._mark(request, outcome, permits)
             self._tools.pass_by(Point.MARKED)
             if unmade is not None or clock() < began + patience:
                 return unmade
+            self._waits_no_more(request, outcome)
         return Withheld("the mark took too long")
 
-    async def _mark(self, part: Part) -> Unmade | None:
-        """Step 6: write down that it is about to be posted, if it still is ours to post, and if nothing
-        has been heard of earlier attempts meanwhile."""
-        flight = part.flight
+    async def _mark(
+        self, request: Request, outcome: BatchOutcome, permits: Reservation
+    ) -> Unmade | None:
+        """Step 6: write down that it is about to be posted, if it still is ours to post, nothing is in
+        its way, and nothing has been heard of earlier attempts meanwhile."""
+        known = self._tools.journals.known(outcome.flight.id)
         try:
-            known = self._tools.journals.known(flight.id)
-            mark = await self._tools.store.run(
-                mark_posting(
-                    flight.id,
-                    flight.batch,
-                    owner=self._tools.owner,
-                    request=flight.requests,
-                    messages=len(part.jobs),
-                    lease_ms=int(self._tools.settings.worker.lease_seconds * 1000),
-                )
-            )
-            if mark.may_post and not await check_journal(
-                self._tools, flight.id, known=known, journal=mark.journal
-            ):
-                return Withheld("the lane halts")
-            flight.note_mark(mark, self._tools.clock())
-            if not mark.may_post:
-                return Withheld(mark.verdict)
-            return await self._heard_of(part, mark)
+            obstacle, mark = await self._mark_unless_held_up(request, outcome, permits)
+            unmade = await self._why_not(request, outcome, obstacle, mark, known)
         except StoreError as error:
+            self._waits_no_more(request, outcome)
             return Withheld(f"the store did not answer: {type(error).__name__}")
+        if unmade is not None and not obstacle:
+            self._waits_no_more(request, outcome)
+        if unmade is not None and mark.may_post:
+            outcome.unsent.append(len(request.jobs))
+        return unmade
 
-    async def _heard_of(self, part: Part, mark: Mark) -> Known | Named | None:
+    async def _mark_unless_held_up(
+        self, request: Request, outcome: BatchOutcome, permits: Reservation
+    ) -> tuple[str, Mark]:
+        """Both in one round trip: what holds up the sub-account, or an empty text; and the mark."""
+        flight, sender, answers = outcome.flight, outcome.flight.lane.sender, self._tools.answers
+        n, ended = len(request.jobs), answers.untold(sender.id)
+        calls: list[Call[Any]] = [
+            self._permits.begin(sender, n, op=permits.op, ended=ended, urgent=flight.lane.urgent),
+            mark_posting(
+                flight.id,
+                flight.batch,
+                owner=self._tools.owner,
+                request=outcome.marks,
+                messages=n,
+                lease_ms=int(self._tools.settings.worker.lease_seconds * 1000),
+            ),
+        ]
+        obstacle, mark = await self._tools.store.run_all(calls)
+        answers.told(sender.id, ended)
+        return obstacle, mark
+
+    async def _why_not(
+        self, request: Request, outcome: BatchOutcome, obstacle: str, mark: Mark, known: int
+    ) -> Unmade | None:
+        if mark.may_post and not await check_journal(
+            self._tools, outcome.flight.id, known=known, journal=mark.journal
+        ):
+            return Withheld("the lane halts")
+        if obstacle:
+            return Withheld(f"held up since its turn was given: {obstacle}")
+        if not mark.may_post:
+            return Withheld(mark.verdict)
+        outcome.posted_ms = mark.now_ms
+        return await self._heard_of(request, outcome.flight, mark)
+
+    async def _heard_of(self, request: Request, flight: Flight, mark: Mark) -> Known | Named | None:
         """What was heard of earlier attempts of these messages; most have had none."""
-        if mark.early_news and any(job.attempts for job in part.jobs):
-            known = await proven_jobs(self._tools.store, part.flight.id, part.jobs)
+        if mark.early_news and any(job.attempts for job in request.jobs):
+            known = await proven_jobs(self._tools.store, flight.id, request.jobs)
             if known:
                 return Known(frozenset(known))
-        return Named() if mark.held and part.failed else None
+        return Named() if mark.held and request.failed else None
 
-    async def _has_permits(self, part: Part) -> bool:
+    async def _permits_for(self, request: Request, outcome: BatchOutcome) -> Reservation | None:
         """The first request uses the permits of the claim while they are good; every other one takes
         its own."""
-        flight, sender = part.flight, part.flight.lane.sender
-        if flight.requests == 0 and flight.permits.is_good(self._tools.clock()):
-            return True
-        await self._breakers.unused(flight)  # what it probes may be probed by somebody else
-        patience = self._tools.settings.worker.lease_seconds / 4
+        lane, unused = outcome.flight.lane, outcome.permits
+        if outcome.marks == 0 and unused is not None and unused.is_good(self._tools.clock()):
+            return unused
         try:
-            permits = await self._permits.wait_for(
-                sender,
-                len(part.jobs),
-                urgent=flight.lane.urgent,
-                patience=patience,
-                scopes=flight.lane.scopes,
+            if unused is not None:  # what it probes may be probed by others
+                await self._permits.let_go(lane.sender, unused)
+            outcome.permits = await self._permits.wait_for(
+                lane.sender,
+                len(request.jobs),
+                urgent=lane.urgent,
+                patience=self._tools.settings.worker.lease_seconds / 4,
+                scopes=lane.scopes,
             )
         except StoreError:
-            return False
-        if permits is not None:
-            flight.permits = permits
-        return permits is not None
+            return None
+        return outcome.permits
 
-    def _use_up_attempt(self, part: Part, state: RetryCallState) -> None:
-        code = request_code(_last_result(state))
-        log.warning("refused", **part.fields, code=code[1], again=True)
-        part.flight.note_trail((job, code) for job in part.jobs)
-        part.jobs = [Job(job.index, job.attempts + 1, job.line) for job in part.jobs]
-        part.failed += 1
-        part.flight.retried += len(part.jobs)
-        part.render()
+    def _waits_no_more(self, request: Request, outcome: BatchOutcome) -> None:
+        """It was about to be posted and was not, or was cut short."""
+        if outcome.permits is not None:
+            name = request_name(outcome.permits.op, len(request.jobs))
+            self._tools.answers.ended(outcome.flight.lane.sender.id, name, trusted=False)
 
 
-def _last_result(state: RetryCallState) -> Result | Unmade:
-    assert state.outcome is not None
-    result: Result | Unmade = state.outcome.result()
-    return result
+def _render(flight: Flight, request: Request) -> bytes:
+    """The body.
+
+    Raises:
+        BrokenJob: what is stored of a job does not fit the content of its lane.
+    """
+    jobs = [(index, attempts + 1, line) for index, attempts, line, _ in request.jobs]
+    return flight.lane.renderer.render(flight.client_batch_id, jobs)
+
+
+def _is_sound(flight: Flight, job: Job) -> bool:
+    try:
+        flight.lane.renderer.messages([job[:3]])
+    except BrokenJob:
+        return False
+    return True

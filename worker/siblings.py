@@ -65,4 +65,4 @@ async def _jobs(store: AsyncStore, lane: str, batch: str) -> Sequence[Job]:
 
 
 def _posted(job: Job, more: int) -> Job:
-    return Job(job.index, job.attempts + more, job.line)
+    return job._replace(attempts=job.attempts + more)

@@ -20,12 +20,14 @@ from store.drains import (
 )
 from store.errors import StoreUnavailable
 from store.flights import Recovered, claim_batch, promote_due, recover_flights, settle_batch
+from store.inbox import forget_aside
 from store.keys import lane_keys
 from store.lanes import Lane, LaneStatus, announce, read_lane
 from store.looks import Look
-from store.outcomes import LocalReason
+from store.outcomes import LocalReason, Origin
 from store.states import State
 from store.waiting import now_ms
+from worker.decisions import seconds_in_doubt
 from worker.endings import closing, write_down
 from worker.flight import Tools
 from worker.inbox import apply_inbox, is_all
@@ -35,6 +37,7 @@ from worker.retention import close_if_over, expire_lanes
 from worker.screening import forget_closed_windows
 
 log = structlog.get_logger(__name__)
+OPERATOR = (Origin.LOCAL, LocalReason.OPERATOR)
 
 OPEN = (LaneStatus.SENDING, LaneStatus.CANCELLING)
 """Lanes that need sending or sweeping again."""
@@ -44,13 +47,19 @@ OPEN = (LaneStatus.SENDING, LaneStatus.CANCELLING)
 class Swept:
     """What a sweep found."""
 
-    unfinished: int = 0  # lanes that will need sending or sweeping again
+    busy: int = 0  # lanes in which jobs are queued, or something is due within `IDLE_SECONDS`
     announced: int = 0  # lanes that have something to claim now
     more: bool = False  # of the inbox, or of what is parked, is left: sweep again at once
+    applied: int = 0  # receipts and replies
 
     def __add__(self, other: "Swept") -> "Swept":
         more = self.more or other.more
-        return Swept(self.unfinished + other.unfinished, self.announced + other.announced, more)
+        return Swept(
+            self.busy + other.busy,
+            self.announced + other.announced,
+            more,
+            self.applied + other.applied,
+        )
 
 
 async def sweep(tools: Tools) -> Swept | None:
@@ -62,11 +71,14 @@ async def sweep(tools: Tools) -> Swept | None:
     leases = _Leases(tools)
     await leases.as_of()
     # First the inbox: evidence decides what becomes of parks.
-    swept = Swept(more=not is_all(await apply_inbox(tools, leases.as_of)))
+    applied = await apply_inbox(tools, leases.as_of)
+    swept = Swept(more=not is_all(applied), applied=applied)
     for lanes in by_hundred(await tools.store.run(active_lanes())):
         swept += await _visit_all(tools, lanes, leases)
     await expire_lanes(tools, await tools.store.run(now_ms()))
     await forget_closed_windows(tools.store)
+    await tools.store.run(forget_aside(tools.settings.webhooks.aside_days))
+    tools.templates.refresh(tools.store, tools.settings)
     if swept.more:
         await tools.store.run(leave_sweep())
     tools.meters.swept(tools.clock() - began)
@@ -118,8 +130,8 @@ async def _visit_all(tools: Tools, lanes: Sequence[str], leases: _Leases) -> Swe
             swept += await _visit(tools, lane, leases)
     if ended:
         await retire(tools, ended)
-    unfinished = sum(look.status in OPEN for _, look in quiet)
-    return swept + Swept(unfinished, await announce_waiting(tools, quiet))
+    busy = sum(look.busy and look.status in OPEN for _, look in quiet)
+    return swept + Swept(busy, await announce_waiting(tools, quiet))
 
 
 async def _visit(tools: Tools, lane_id: str, leases: _Leases) -> Swept:
@@ -134,12 +146,13 @@ async def _visit(tools: Tools, lane_id: str, leases: _Leases) -> Swept:
         raise
     except Exception:
         log.exception("a lane could not be swept", lane=lane_id)
-        return Swept(unfinished=1)
+        return Swept(busy=1)
 
 
 async def _tend(tools: Tools, lane: Lane, leases: _Leases) -> Swept:
     """Do for one lane what is due."""
     as_of = await leases.as_of()
+    await tools.templates.look(tools.store, lane.sub_account, tools.clock())
     while (await tools.store.run(promote_due(lane.id)))[1] == 0:  # more are due
         await leases.as_of()
     await _recover(tools, lane, as_of, leases)
@@ -157,7 +170,8 @@ async def _tend(tools: Tools, lane: Lane, leases: _Leases) -> Swept:
 
 async def _recover(tools: Tools, lane: Lane, as_of: int, leases: _Leases) -> None:
     """Take back the flights whose leases had run out by then, some at a time."""
-    call = recover_flights(lane.id, settle_after_ms=int(lane.settle_after * 1000), as_of_ms=as_of)
+    seconds = seconds_in_doubt(lane, tools.settings.policies, [0], tools.rng)
+    call = recover_flights(lane.id, settle_after_ms=int(seconds * 1000), as_of_ms=as_of)
     while (recovered := await tools.store.run(call)) != Recovered():
         tools.meters.recovered(lane.sub_account, recovered)
         log.warning("flights recovered", lane=lane.id, **asdict(recovered))
@@ -182,7 +196,8 @@ async def _cancel_jobs(tools: Tools, lane: Lane, leases: _Leases) -> None:
         if not claim.jobs:
             return
         now = claim.now_ms // 1000
-        what = closing(State.CANCELLED, claim.jobs, LocalReason.OPERATOR, now)
+        purposes = tools.templates.purposes(lane)
+        what = closing(State.CANCELLED, claim.jobs, OPERATOR, now, purposes)
         call = settle_batch(lane.id, batch, len(claim.jobs), tools.owner, what)
         await write_down(tools, lane, call, what)
         await leases.as_of()

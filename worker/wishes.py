@@ -1,13 +1,15 @@
-"""What people want: replies open a window, ask to be left alone, or take that back; some receipts tell
-that a person has blocked the sender.
+"""Applies what replies and receipts say of people: opt-outs, opt-ins and service windows.
 
-Pure but for the two calls at the end. When it was said counts, not when it was told: a reply that comes
-late or twice changes nothing that was said later.
+A STOP, and a receipt that the person wants no marketing, stop marketing; and everything where the last
+message to that person was not marketing. A receipt that the person has blocked the sender stops
+everything. When it was said counts, not when it was told: a reply that comes late or twice changes
+nothing that was said later.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from chatapps.opt_out import OPT_OUT_WORDS, START_WORDS, OptOut, is_opt_out, is_start
 from chatapps.webhooks import Channel, Person, Receipt, Reply
@@ -15,8 +17,31 @@ from config.opt_outs import OptOuts
 from config.settings import Settings
 from store.calls import AsyncStore
 from store.inbox import Entry
-from store.suppressions import EVERYWHERE, Why, Wish, release, suppress
+from store.people.forgotten import release_forgotten
+from store.suppressions import (
+    EVERYTHING,
+    EVERYWHERE,
+    MARKETING,
+    Purposes,
+    Why,
+    Wish,
+    find_unmarketed,
+    release,
+    suppress,
+)
 from store.windows import AT_ONCE, open_windows
+
+NO_MARKETING = 1051
+"""Code of a receipt: the person wants no marketing. The other codes say that nothing is wanted."""
+
+
+class Stop(NamedTuple):
+    """What people stop, and how that was told."""
+
+    scope: str
+    sub_account: str | None  # that wrote to them last; None: nobody can tell which one
+    why: Why
+    purposes: Purposes
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +49,7 @@ class Wishes:
     """What the replies of one round ask for."""
 
     windows: dict[str, list[Wish]] = field(default_factory=dict)  # sub-account → people who wrote
-    stops: dict[str, list[Wish]] = field(default_factory=dict)  # scope → people
+    stops: dict[Stop, list[Wish]] = field(default_factory=dict)
     starts: dict[str, list[Wish]] = field(default_factory=dict)
     figures: Counter[str] = field(default_factory=Counter)  # as store/inbox.py names them
 
@@ -45,19 +70,26 @@ def note_reply(wishes: Wishes, reply: Reply, entry: Entry, settings: Settings) -
     if meant is None or not people:
         return
     scope = _scope(sub_account, settings)
-    wishes.figures["opt_outs" if meant is OptOut.YES else "opt_ins"] += 1
-    (wishes.stops if meant is OptOut.YES else wishes.starts).setdefault(scope, []).extend(people)
+    if meant is OptOut.YES:
+        wishes.figures["opt_outs"] += 1
+        stop = Stop(scope, sub_account, Why.REPLY, MARKETING)
+        wishes.stops.setdefault(stop, []).extend(people)
+    else:
+        wishes.figures["opt_ins"] += 1
+        wishes.starts.setdefault(scope, []).extend(people)
 
 
 def note_refusal(wishes: Wishes, receipt: Receipt, entry: Entry, settings: Settings) -> None:
     """Add what a receipt tells of a person who has blocked the sender, or wants no marketing messages
-    (provider docs, opt-out): as good as a reply that says so."""
+    (provider docs, opt-out)."""
     if receipt.code is None or receipt.code not in settings.opt_outs.receipt_codes:
         return
     said_ms = entry.moment(receipt.timestamp)
     people: list[Wish] = [(who, said_ms) for who in _names(receipt.person)]
+    purposes = MARKETING if receipt.code == NO_MARKETING else EVERYTHING
     scope = _scope(receipt.sub_account, settings)
-    wishes.stops.setdefault(scope, []).extend(people)
+    stop = Stop(scope, receipt.sub_account, Why.RECEIPT, purposes)
+    wishes.stops.setdefault(stop, []).extend(people)
     wishes.figures["opt_outs"] += 1
 
 
@@ -85,17 +117,29 @@ def sub_account_of(reply: Reply, settings: Settings) -> str | None:
     return owners[0] if len(owners) == 1 else None
 
 
-async def fulfil(store: AsyncStore, wishes: Wishes) -> None:
+async def fulfil(store: AsyncStore, wishes: Wishes, settings: Settings) -> None:
     """Do what was asked for. Doing it again changes nothing."""
     for sub_account, people in wishes.windows.items():
         for group in _groups(people):
             await store.run(open_windows(sub_account, group, written=True))
-    for scope, people in wishes.stops.items():
+    for stop, people in wishes.stops.items():
         for group in _groups(people):
-            await store.run(suppress(scope, group, Why.REPLY))
+            await _stop(store, stop, group, settings)
     for scope, people in wishes.starts.items():
         for group in _groups(people):
             await store.run(release(scope, group, replied=True))
+            names = [who for who, _ in group]
+            await store.run_all(release_forgotten(settings.secret_key(), scope, names))
+
+
+async def _stop(store: AsyncStore, stop: Stop, wishes: Sequence[Wish], settings: Settings) -> None:
+    unmarketed: set[str] = set()
+    if stop.purposes != EVERYTHING:
+        asked = [stop.sub_account] if stop.sub_account else settings.sub_accounts
+        people = [who for who, _ in wishes]
+        calls = [find_unmarketed(name, people) for name in asked]
+        unmarketed = set().union(*await store.run_all(calls))
+    await store.run(suppress(stop.scope, wishes, stop.why, stop.purposes, unmarketed))
 
 
 def _scope(sub_account: str | None, settings: Settings) -> str:

@@ -16,7 +16,7 @@ Their texts are written for people, and hold neither keys nor numbers.
 from typing import Final
 
 from chatapps.answers import NoAnswer, NotSent, Received, Refused
-from chatapps.codes import meaning
+from chatapps.codes import is_redirect, meaning
 
 
 class ProviderError(Exception):
@@ -115,6 +115,9 @@ def error_of(refused: Refused) -> ProviderError:
     told = f"{_told(refused)}."
     if refused.status == 429:
         return TooFast(f"The provider is asked too often{told}", refused)
+    if is_redirect(refused.status):
+        words = "The provider's address answers with a redirect: check the region or base_url"
+        return ProviderUnavailable(words + told, refused)
     if refused.status >= 500:
         return ProviderUnavailable(f"The provider has a fault of its own{told}", refused)
     if refused.status in (400, 422):

@@ -14,7 +14,7 @@ from chatapps.messages.values import (
     TtlMinutes,
     WebAddress,
 )
-from chatapps.messages.wire import SnakeWire, Wire, refuse
+from chatapps.messages.wire import OfOneKind, SnakeWire, Wire, refuse
 
 MAX_ROWS: Final = 10
 MAX_PRODUCTS: Final = 30
@@ -123,8 +123,14 @@ class ProductListAction(SnakeWire):
         return self
 
 
-class Link(SnakeWire):
+class ButtonParameters(OfOneKind):
+    """How the one button of a message looks and what it does."""
+
+
+class Link(ButtonParameters, SnakeWire):
     """What the link button shows, and where it leads."""
+
+    kind = "cta_url"
 
     display_text: Label
     url: WebAddress
@@ -143,8 +149,10 @@ class FlowActionPayload(Wire):
     data: FilledObject | None = None
 
 
-class Flow(Wire):
+class Flow(ButtonParameters):
     """Which flow the button opens, and how. Members that only the Flows page knows are kept."""
+
+    kind = "flow"
 
     flow_id: NonEmpty
     flow_cta: Label  # the OpenAPI file allows 30 characters, the docs 20
@@ -164,8 +172,10 @@ class FlowAction(Action):
     parameters: Flow
 
 
-class Call(Wire):
+class Call(ButtonParameters):
     """The look of the call button, until when it works, and what comes back; all optional."""
+
+    kind = "voice_call"
 
     display_text: Annotated[Label | None, Field(alias="display_text")] = None  # "Call Now"
     ttl_minutes: TtlMinutes | None = None  # 7 days when absent

@@ -5,14 +5,22 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from chatapps.messages.kinds import Kind, OneOf
-from chatapps.messages.values import CallPayload, FilledObject, Location, NonEmpty, TtlMinutes
+from chatapps.messages.values import (
+    CallPayload,
+    FilledObject,
+    Location,
+    NonEmpty,
+    Says,
+    TtlMinutes,
+)
 from chatapps.messages.wire import Wire
 
 
 class Parameter(Wire):
-    """What all values have in common."""
+    """What all values but one have in common."""
 
     name: NonEmpty | None = None  # Zalo's templates know their placeholders by name
+    ttl_minutes: Annotated[None, Says("only for the type ttlMinutes, on a VoiceCall button")] = None
 
 
 class TextParameter(Parameter):
@@ -88,9 +96,10 @@ class ActionParameter(Parameter):
     flow_action_data: FlowActionData | None = None
 
 
-class TtlMinutesParameter(Parameter):
+class TtlMinutesParameter(Wire):
     """How long the person may call back, instead of the time that the template gives."""
 
+    name: NonEmpty | None = None
     type: Kind[Literal["ttlMinutes"]] = "ttlMinutes"
     ttl_minutes: TtlMinutes
 

@@ -1,12 +1,12 @@
 """Cards with media for RCS, alone or side by side (provider docs, RCS rich cards and carousels)."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, StrictBool
+from pydantic import Field, StrictBool, model_validator
 
 from chatapps.messages.suggestions import CardSuggestions
 from chatapps.messages.values import MAX_RCS_URL, WebAddress
-from chatapps.messages.wire import Wire
+from chatapps.messages.wire import Wire, refuse
 
 MediaUrl = Annotated[WebAddress, Field(max_length=MAX_RCS_URL)]
 
@@ -39,7 +39,13 @@ class RichCard(RichCarouselCard):
     """A card alone."""
 
     card_orientation: Literal["horizontal", "vertical"]
-    thumbnail_image_alignment: Literal["left", "right"] | None = None  # of horizontal cards
+    thumbnail_image_alignment: Literal["left", "right"] | None = None
+
+    @model_validator(mode="after")
+    def _alignment_is_used(self) -> Self:
+        if self.thumbnail_image_alignment is not None and self.card_orientation != "horizontal":
+            raise refuse("only for the cardOrientation horizontal", "thumbnailImageAlignment")
+        return self
 
 
 class RichCarousel(Wire):

@@ -1,10 +1,11 @@
 """What every object of the message model shares: how it is read, spelt and written back."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Any, ClassVar, Final
+from functools import cache
+from typing import Any, ClassVar, Final, Self, get_args
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic.alias_generators import to_camel
 from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError, to_json
 
@@ -50,6 +51,48 @@ class SnakeWire(Wire):
     """An object whose members are in snake_case on the wire as well."""
 
     model_config = ConfigDict(alias_generator=None)
+
+
+class OfOneKind(Wire):
+    """A kind of a family: it refuses members that only its relatives have.
+
+    The provider marks such members as "only for type …". Members that no relative knows are kept. The
+    family is every class below the one that names `OfOneKind` as its base.
+    """
+
+    kind: ClassVar[str] = ""
+    """The kind in words, where the member `type` does not tell it."""
+
+    @model_validator(mode="after")
+    def _holds_no_member_of_a_relative(self) -> Self:
+        extra = self.__pydantic_extra__
+        if extra:
+            of_relatives = _members_of_relatives(type(self))
+            for name, value in extra.items():
+                if name in of_relatives and value not in (None, []):
+                    raise refuse(f"only for {of_relatives[name]}", name)
+        return self
+
+
+@cache
+def _members_of_relatives(model: type[OfOneKind]) -> Mapping[str, str]:
+    """The members that the family has and `model` lacks, and the kinds that have them."""
+    root = next(above for above in model.__mro__ if OfOneKind in above.__bases__)
+    kinds: dict[str, set[str]] = {}
+    for relative in _below(root):
+        for name in set(relative.wire_names.values()).difference(model.wire_names.values()):
+            kinds.setdefault(name, set()).add(_kind_of(relative))
+    return {name: ", ".join(sorted(have)) for name, have in kinds.items()}
+
+
+def _below(model: type[OfOneKind]) -> Iterator[type[OfOneKind]]:
+    for heir in model.__subclasses__():
+        yield heir
+        yield from _below(heir)
+
+
+def _kind_of(model: type[OfOneKind]) -> str:
+    return model.kind or " or ".join(get_args(model.model_fields["type"].annotation))
 
 
 def refuse(rule: str, *path: str | int) -> ValidationError:

@@ -111,6 +111,7 @@ def _misfit(one: Given, buttons: Sequence[RegisteredButton]) -> Iterator[Finding
         yield error(path, f"{text}{_where(one, buttons)} {_COUNTING}")
     else:
         yield from _parameter_misfit(one, slot, f"Button {index} {_label(buttons[index])}")
+        yield from _screen_misfit(one, buttons[index], index)
 
 
 def _parameter_misfit(one: Given, slot: _Slot, name: str) -> Iterator[Finding]:
@@ -118,6 +119,20 @@ def _parameter_misfit(one: Given, slot: _Slot, name: str) -> Iterator[Finding]:
         have = ", ".join(one.types) or "none"
         text = f"{name} takes one parameter of type {slot.parameter}; the message brings {have}."
         yield error(f"{one.path}.parameters", text)
+
+
+def _screen_misfit(one: Given, button: RegisteredButton, index: int) -> Iterator[Finding]:
+    """A form that asks a server what to show (`data_exchange`) takes no first screen."""
+    if str(button.members.get("flowAction")).casefold() != "data_exchange":
+        return
+    for place, parameter in enumerate(one.parameters):
+        data = parameter.get("flowActionData")
+        if isinstance(data, Mapping) and data.get("screen") is not None:
+            yield error(
+                f"{one.path}.parameters[{place}].flowActionData.screen",
+                f"Button {index} {_label(button)} has the flowAction data_exchange, which takes no "
+                "screen: leave it out.",
+            )
 
 
 def _slot(button: RegisteredButton) -> _Slot | None:

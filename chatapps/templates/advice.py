@@ -21,6 +21,12 @@ def advice(draft: TemplateDraft) -> tuple[Problem, ...]:
 
 
 def _of_the_whole(draft: TemplateDraft) -> Iterator[Problem]:
+    if draft.name != draft.name.lower():
+        yield Problem(
+            "name",
+            f"WhatsApp's rule is lower case: it may refuse the name, or list it as "
+            f"{draft.name.lower()}; messages must spell it as it is listed",
+        )
     if draft.allow_category_change is None and draft.category != "AUTHENTICATION":
         yield Problem(
             "allow_category_change",

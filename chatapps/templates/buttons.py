@@ -10,9 +10,9 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from chatapps.messages.kinds import Kind, OneOf
 from chatapps.messages.values import NonEmpty, WholeNumber
-from chatapps.messages.wire import SnakeWire, Wire, refuse
+from chatapps.messages.wire import OfOneKind, SnakeWire, refuse
 from chatapps.templates.placeholders import count_placeholders, ends_with_its_only, flaw_of
-from chatapps.templates.texts import ButtonText, Link, Samples, join_samples
+from chatapps.templates.texts import ButtonText, CouponCode, Link, Samples, join_samples
 
 MAX_BUTTONS: Final = 10
 MAX_OF_A_KIND: Final[dict[str, int]] = {
@@ -30,7 +30,16 @@ _DIGITS_WANTED: Final = range(4, 16)
 _PHONE: Final = re.compile(r"\+?[0-9][0-9 ()./-]*")
 
 
-class _Button(Wire):
+class Part(OfOneKind, SnakeWire):
+    """A component of a template or of a card."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _samples_in_one_place(cls, data: Any) -> Any:
+        return join_samples(data, "examples")
+
+
+class _Button(OfOneKind):
     @model_validator(mode="before")
     @classmethod
     def _samples_in_one_place(cls, data: Any) -> Any:
@@ -94,10 +103,7 @@ class CopyCodeButton(_Button):
 
     type: Kind[Literal["COPY_CODE"]] = "COPY_CODE"
     text: ButtonText = "Copy Code"
-    example: Annotated[
-        tuple[Annotated[str, Field(min_length=4, max_length=15)], ...],
-        Field(min_length=1, max_length=1),
-    ]
+    example: Annotated[tuple[CouponCode, ...], Field(min_length=1, max_length=1)]
 
 
 def _digits_as_text(value: Any) -> Any:
@@ -112,6 +118,12 @@ class FlowButton(_Button):
     flow_id: Annotated[NonEmpty, BeforeValidator(_digits_as_text)]
     flow_action: Kind[Literal["navigate", "data_exchange"]] | None = None
     navigate_screen: NonEmpty | None = None
+
+    @model_validator(mode="after")
+    def _screen_is_used(self) -> Self:
+        if self.navigate_screen is not None and self.flow_action == "data_exchange":
+            raise refuse("only for the flowAction navigate", "navigateScreen")
+        return self
 
 
 class VoiceCallButton(_Button):
@@ -146,7 +158,7 @@ CardButton = Annotated[
 ]
 
 
-class Buttons(SnakeWire):
+class Buttons(Part):
     """The buttons below the message; those of one kind stand together."""
 
     type: Kind[Literal["BUTTONS"]] = "BUTTONS"
@@ -160,7 +172,7 @@ class Buttons(SnakeWire):
         return self
 
 
-class CardButtons(SnakeWire):
+class CardButtons(Part):
     """The one or two buttons of a card."""
 
     type: Kind[Literal["BUTTONS"]] = "BUTTONS"

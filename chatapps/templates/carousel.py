@@ -11,30 +11,27 @@ from pydantic import Field, model_validator
 
 from chatapps.messages.kinds import Kind, OneOf
 from chatapps.messages.wire import SnakeWire, refuse
-from chatapps.templates.buttons import CardButtons
+from chatapps.templates.buttons import CardButtons, Part
 from chatapps.templates.placeholders import flaw_of, touches_an_end
-from chatapps.templates.texts import CardText, Samples, join_samples
+from chatapps.templates.texts import CardText, Samples
 
 MAX_CARDS: Final = 10
 
 
-class _CardPart(SnakeWire):
-    @model_validator(mode="before")
-    @classmethod
-    def _samples_in_one_place(cls, data: Any) -> Any:
-        return join_samples(data, "examples")
-
-
-class CardHeader(_CardPart):
+class CardHeader(Part):
     """The picture or video of a card."""
+
+    kind = "HEADER (media)"
 
     type: Kind[Literal["HEADER"]] = "HEADER"
     format: Kind[Literal["Image", "Video"]]
     examples: Annotated[Samples, Field(max_length=1)] | None = None
 
 
-class CardBody(_CardPart):
+class CardBody(Part):
     """The text of a card."""
+
+    kind = "BODY (card)"
 
     type: Kind[Literal["BODY"]] = "BODY"
     text: CardText
@@ -79,7 +76,7 @@ class Card(SnakeWire):
         return self
 
 
-class Carousel(SnakeWire):
+class Carousel(Part):
     """One to ten cards, which all have the same buttons."""
 
     type: Kind[Literal["CAROUSEL"]] = "CAROUSEL"

@@ -1,27 +1,22 @@
 """The parts of a template: header, body, footer, and the special ones (provider docs, add template)."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, StrictBool, model_validator
 
 from chatapps.messages.kinds import Kind, OneOf
 from chatapps.messages.values import WholeNumber
-from chatapps.messages.wire import SnakeWire, refuse
-from chatapps.templates.buttons import Buttons
+from chatapps.messages.wire import refuse
+from chatapps.templates.buttons import Buttons, Part
 from chatapps.templates.carousel import Carousel
 from chatapps.templates.placeholders import count_placeholders, flaw_of, touches_an_end
-from chatapps.templates.texts import BodyText, FooterText, HeaderText, Samples, join_samples
+from chatapps.templates.texts import BodyText, FooterText, HeaderText, Samples
 
 
-class _Component(SnakeWire):
-    @model_validator(mode="before")
-    @classmethod
-    def _samples_in_one_place(cls, data: Any) -> Any:
-        return join_samples(data, "examples")
-
-
-class TextHeader(_Component):
+class TextHeader(Part):
     """A line above the message, with at most one placeholder."""
+
+    kind = "HEADER (Text)"
 
     type: Kind[Literal["HEADER"]] = "HEADER"
     format: Kind[Literal["Text"]] = "Text"
@@ -37,22 +32,26 @@ class TextHeader(_Component):
         return self
 
 
-class MediaHeader(_Component):
+class MediaHeader(Part):
     """A medium above the message; the sample is the address of one."""
+
+    kind = "HEADER (media)"
 
     type: Kind[Literal["HEADER"]] = "HEADER"
     format: Kind[Literal["Image", "Gif", "Video", "Document"]]
     examples: Annotated[Samples, Field(max_length=1)] | None = None
 
 
-class LocationHeader(_Component):
+class LocationHeader(Part):
     """A map above the message; the place comes with each message."""
+
+    kind = "HEADER (Location)"
 
     type: Kind[Literal["HEADER"]] = "HEADER"
     format: Kind[Literal["Location"]] = "Location"
 
 
-class Body(_Component):
+class Body(Part):
     """The message itself. Authentication templates have a fixed text, and may add a warning to it."""
 
     type: Kind[Literal["BODY"]] = "BODY"
@@ -71,7 +70,7 @@ class Body(_Component):
         return self
 
 
-class Footer(_Component):
+class Footer(Part):
     """A small line below. Authentication templates say there how long the code is valid."""
 
     type: Kind[Literal["FOOTER"]] = "FOOTER"
@@ -85,13 +84,13 @@ class Footer(_Component):
         return self
 
 
-class CallPermissionRequest(_Component):
+class CallPermissionRequest(Part):
     """Asks whether the business may call."""
 
     type: Kind[Literal["CALL_PERMISSION_REQUEST"]] = "CALL_PERMISSION_REQUEST"
 
 
-class ContactInfoRequest(_Component):
+class ContactInfoRequest(Part):
     """Asks for the person's contact card; the provider's examples write it as a button instead."""
 
     type: Kind[Literal["REQUEST_CONTACT_INFO"]] = "REQUEST_CONTACT_INFO"

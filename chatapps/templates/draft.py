@@ -7,7 +7,7 @@ draft.emit_json()   # b'{"language":"en_GB","name":"spring_offer", …}'
 from collections.abc import Iterator
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BeforeValidator, Field, StrictBool, ValidationError, model_validator
+from pydantic import Field, StrictBool, ValidationError, model_validator
 
 from chatapps.messages.json_text import parse_object
 from chatapps.messages.kinds import Kind
@@ -25,15 +25,11 @@ MAX_NAME_SENT: Final = 200
 """One page says 512, the list of templates holds 200."""
 
 
-def _lower(value: Any) -> Any:
-    return value.lower() if isinstance(value, str) else value
-
-
 Name = Annotated[
     str,
-    Field(pattern=r"^[a-z0-9_]{1,512}$"),
+    # Capitals are against WhatsApp's rule, but the provider's own example has some. See `advice`.
+    Field(pattern=r"^[A-Za-z0-9_]{1,512}$"),
     Says("must be 1 to 200 lower-case letters, digits and _"),
-    BeforeValidator(_lower),  # the provider's own example writes `ticket_update_en_US`
 ]
 Language = Annotated[
     str,

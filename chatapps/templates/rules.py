@@ -9,7 +9,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
 from chatapps.messages.wire import RULE, Wire
 from chatapps.templates.buttons import Buttons
 from chatapps.templates.carousel import Carousel
-from chatapps.templates.components import Body, Footer
+from chatapps.templates.components import Body, Footer, MediaHeader
 
 Broken = tuple[tuple[str | int, ...], str]
 """Where a rule is broken, and the rule."""
@@ -72,6 +72,8 @@ def _lifetime(category: str, seconds: int | None) -> Iterator[Broken]:
 def _of_category(category: str, part: Any) -> Iterator[Broken]:
     one_time_codes = category == "AUTHENTICATION"
     match part:
+        case MediaHeader(format="Gif") if category != "MARKETING":
+            yield ("format",), "Gif is only for the category MARKETING"
         case Body():
             yield from _body(part, one_time_codes)
         case Footer():

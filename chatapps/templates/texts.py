@@ -65,7 +65,8 @@ BodyText = Annotated[str, Field(min_length=1, max_length=MAX_BODY), Unescaped]
 CardText = Annotated[str, Field(min_length=1, max_length=MAX_CARD_BODY), Unescaped]
 FooterText = Annotated[str, Field(min_length=1, max_length=MAX_FOOTER), Unescaped]
 ButtonText = Annotated[str, Field(min_length=1, max_length=MAX_BUTTON_READ), Unescaped]
-Samples = tuple[NonEmpty, ...]
+CouponCode = Annotated[str, Field(min_length=4, max_length=15), Unescaped]
+Samples = tuple[Annotated[NonEmpty, Unescaped], ...]
 
 # No RFC 3986: `https://example.com/{{1}}` is none, and is what the provider wants.
 Link = Annotated[

@@ -5,13 +5,32 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from dashboard.figures import lane_figures
+from dashboard.figures import lane_figures, pace_figures
 from dashboard.words import explain_lane, explain_named_code, iso
 from store.breakers import Breaker
 from store.lanes import LaneStatus, Priority
+from store.purposes import Purpose
 from store.reports import LaneReport
 from store.states import State
 from store.waiting import Waiting
+
+
+class StageOut(BaseModel):
+    """Messages in a stage of the funnel."""
+
+    messages: int
+    share: float  # of the recipients, 0 to 1
+
+
+class FunnelOut(BaseModel):
+    """Where the messages are. Those that were not delivered are in `sent` and in `failed`."""
+
+    sent: StageOut  # the provider took them
+    failed: StageOut
+    unconfirmed: StageOut  # nobody can say whether the provider took them
+    waiting: StageOut
+    skipped: StageOut
+    cancelled: StageOut
 
 
 class LaneOut(BaseModel):
@@ -22,16 +41,19 @@ class LaneOut(BaseModel):
     kind: Literal["campaign", "notifications"]
     sub_account: str
     priority: Priority
+    purpose: Purpose | None  # of a campaign; none: each message of the lane has its own
     status: LaneStatus
     reason: str  # why it stopped
     loaded: bool  # False: recipients are still coming, or were cut off
     recipients: int
     duplicates: int
     rejects: int
-    accepted: int  # messages that the provider has
+    funnel: FunnelOut
     done: int  # messages that have ended
     open: int  # messages that have not
     counts: dict[State, int]
+    may_have_two: int  # people who may have got two: an earlier attempt was in doubt
+    may_have_arrived: int  # messages that may have arrived although their state does not say so
     requests: int
     mean_batch: float
     retried: int
@@ -80,29 +102,35 @@ class ReadingOut(BaseModel):
 class CampaignOut(LaneOut):
     """One campaign in full."""
 
-    progress: float  # share of the messages that have ended, 0 to 1
-    messages_per_second: float | None  # ended, on average since it began
-    seconds_left: float | None  # at that rate, while it is being sent
+    progress: float  # share of the messages that have ended, those cancelled left out, 0 to 1
+    messages_per_second: float | None  # ended: of late; on average where the campaign has ended
+    seconds_left: float | None  # at that pace, while it is being sent and nothing holds it up
     file: ReadingOut
     breakers: list[BreakerOut]
     waits: WaitsOut
     why: list[str]  # the same in sentences
 
 
-class FailureOut(BaseModel):
-    """Messages that came to the same end for the same cause; `tried` are those that tried again."""
+class CauseOut(BaseModel):
+    """A code, who gave it, and what it means."""
 
-    state: State
     origin: str
     code: int | None
     messages: int
     meaning: str
 
 
+class FailureOut(CauseOut):
+    """Messages that came to the same end for the same cause. Those of a state add up to its count."""
+
+    state: State
+
+
 class FailuresOut(BaseModel):
-    """All causes for which messages of a campaign failed, most frequent first."""
+    """Why messages of a campaign did not arrive, most frequent first; and why some were sent again."""
 
     items: list[FailureOut]
+    retries: list[CauseOut]  # attempts after which another one followed
 
 
 def lane_out(report: LaneReport) -> LaneOut:
@@ -113,13 +141,9 @@ def lane_out(report: LaneReport) -> LaneOut:
 def campaign_out(report: LaneReport, wait: Waiting, breakers: Sequence[Breaker]) -> CampaignOut:
     """A campaign in full."""
     lane = report.lane
-    rate = _rate(report, wait.now)
-    sending = lane.status is LaneStatus.SENDING and rate
     return CampaignOut(
         **_fields(report),
-        progress=round(report.done / lane.next_index, 4) if lane.next_index else 0.0,
-        messages_per_second=rate,
-        seconds_left=round(report.open / rate, 1) if sending and rate else None,
+        **pace_figures(report, wait),
         file=ReadingOut(bytes=lane.offset, rows=lane.row, resumable=not lane.loaded),
         breakers=[breaker_out(breaker) for breaker in breakers],
         waits=WaitsOut(
@@ -147,9 +171,11 @@ def breaker_out(breaker: Breaker) -> BreakerOut:
 
 def failures_out(report: LaneReport) -> FailuresOut:
     """The causes of a lane."""
-    found = [_failure(name, n) for name, n in report.codes.items()]
+    failures = [_failure(name, n) for name, n in report.codes.items()]
+    retries = [CauseOut(**_cause(code, n)) for code, n in report.retries.items()]
     return FailuresOut(
-        items=sorted(found, key=lambda one: (-one.messages, one.state, one.code or 0))
+        items=sorted(failures, key=lambda one: (-one.messages, one.state, one.code or 0)),
+        retries=sorted(retries, key=lambda one: (-one.messages, one.code or 0)),
     )
 
 
@@ -168,22 +194,16 @@ def _fields(report: LaneReport) -> dict[str, Any]:
     }
 
 
-def _rate(report: LaneReport, now: int) -> float | None:
-    """Messages that ended a second, from the first request to the last, or to now."""
-    lane = report.lane
-    if not lane.started_at or not report.done:
-        return None
-    seconds = max(1, (lane.finished_at or now) - lane.started_at) / 1000
-    return round(report.done / seconds, 2)
-
-
 def _failure(name: str, messages: int) -> FailureOut:
     state, _, code = name.partition(":")
+    return FailureOut(state=State(state), **_cause(code, messages))
+
+
+def _cause(code: str, messages: int) -> dict[str, Any]:
     origin, _, number = code.partition(":")
-    return FailureOut(
-        state=State(state),
-        origin=origin,
-        code=(int(number) or None) if number.isdecimal() else None,
-        messages=messages,
-        meaning=explain_named_code(code),
-    )
+    return {
+        "origin": origin,
+        "code": int(number) or None,
+        "messages": messages,
+        "meaning": explain_named_code(code),
+    }

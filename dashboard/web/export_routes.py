@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import APIRouter, Header, Query
 from fastapi.responses import StreamingResponse
 
-from dashboard.export import export_blocks
+from dashboard.export import export_blocks, with_doubt
 from dashboard.web.reading import FINDING, NameOrId
 from store.calls import Store
 from store.dead import REVIVABLE
@@ -47,13 +47,18 @@ def add_exports(router: APIRouter, store: Store, read: Any) -> None:
     def export(
         campaign: NameOrId,
         caller: Annotated[Token, read],
+        doubt: Annotated[
+            Literal["may_have_two", "may_have_arrived"] | None,
+            Query(description="Only those who may have got two, or one that is not told."),
+        ] = None,
         format: Format = None,
         accept: Accept = "",
     ) -> StreamingResponse:
         """Full numbers included. Those who have an outcome come first, those who wait after them. An
         answer that breaks off before its end is not whole."""
         lane, layout = find_lane(store, campaign, caller.may_use), format or _layout(accept)
-        blocks = export_blocks(layout, list_messages(store, lane.id))
+        messages = with_doubt(list_messages(store, lane.id), doubt)
+        blocks = export_blocks(layout, messages)
         return StreamingResponse(blocks, media_type=MEDIA[layout])
 
     @router.get(

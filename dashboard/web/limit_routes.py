@@ -16,8 +16,8 @@ from store.tokens import Token
 Scope = Annotated[
     str,
     Field(
-        pattern=r"^(account|server|bulk|template:[^:\s]{1,512}:[A-Za-z_]{2,10})$",
-        description="`account`, `server`, `bulk`, or `template:NAME:LANGUAGE`.",
+        pattern=r"^(account|server|stall|bulk|template:[^:\s]{1,512}:[A-Za-z_]{2,10})$",
+        description="`account`, `server`, `stall`, `bulk`, or `template:NAME:LANGUAGE`.",
     ),
 ]
 _NOT_THEIRS = {"description": "No such sub-account is configured, or it is not the caller's."}

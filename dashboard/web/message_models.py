@@ -8,7 +8,8 @@ from pydantic import BaseModel
 from dashboard.fates import Fate, explain, waits_until
 from dashboard.web.campaign_models import moment_out
 from dashboard.words import explain_code, iso
-from store.outcomes import Origin
+from store.outcomes import Doubt, Origin
+from store.purposes import Purpose
 from store.states import State
 
 MessageId = Annotated[
@@ -43,6 +44,9 @@ class MessageOut(BaseModel):
     umid: str | None  # what the provider calls it
     posted_at: str | None
     changed_at: str | None
+    purpose: Purpose | None  # as it was sent; none: it was not yet, or by an older version
+    pricing: str | None  # the category it was charged as, as receipts say
+    doubt: Doubt  # what the person may have got beyond what the state says
     trail: list[str]  # earlier attempts: attempt, origin, code, s since 1970, batch
     waits_until: str | None  # nothing happens to it before that
     why: list[str]  # all of this in sentences
@@ -68,7 +72,6 @@ def message_out(fate: Fate) -> MessageOut:
     """A message as it is answered."""
     lane, outcome = fate.report.lane, fate.report.outcome
     origin = outcome.origin if outcome else Origin.NONE
-    coded = outcome is not None and origin is not Origin.NONE
     return MessageOut(
         id=fate.id,
         lane=lane.id,
@@ -77,12 +80,15 @@ def message_out(fate: Fate) -> MessageOut:
         number=fate.recipient or None,
         state=fate.state,
         attempts=fate.attempts,
-        code=outcome.code if outcome and coded else None,
-        origin=origin.name.lower() if coded else "",
+        code=outcome.named_code if outcome else None,
+        origin="" if origin is Origin.NONE else origin.name.lower(),
         meaning=explain_code(origin, outcome.code) if outcome else "",
         umid=outcome.umid if outcome else None,
         posted_at=iso(outcome.posted_at) or None if outcome else None,
         changed_at=iso(outcome.changed_at) or None if outcome else None,
+        purpose=outcome.purpose if outcome else None,
+        pricing=outcome.pricing.name.lower() if outcome and outcome.pricing else None,
+        doubt=fate.doubt,
         trail=list(fate.report.trail),
         waits_until=moment_out(waits_until(fate)),
         why=explain(fate)[1:],

@@ -7,13 +7,14 @@ from dashboard.web.campaign_routes import add_campaigns
 from dashboard.web.export_routes import add_exports
 from dashboard.web.limit_routes import add_breakers, add_limits
 from dashboard.web.message_routes import add_messages
+from dashboard.web.person_routes import add_person
 from store.calls import AsyncStore
 from store.threads import ThreadStore
 from store.tokens import Needs, Scope
 
 
 def status_router(store: AsyncStore, settings: Settings, needs: Needs) -> APIRouter:
-    """The routes: all need the scope `read`, those that move breakers `manage`.
+    """The routes: all need the scope `read`, those that move breakers or erase `manage`.
 
     What they read takes several steps, written for blocking callers: they run in threads.
     """
@@ -24,4 +25,5 @@ def status_router(store: AsyncStore, settings: Settings, needs: Needs) -> APIRou
     add_messages(router, here, read)
     add_limits(router, here, settings, read)
     add_breakers(router, here, settings, read, manage)
+    add_person(router, store, settings, read, manage)
     return router

@@ -7,8 +7,7 @@ from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request, Res
 from pydantic import BaseModel
 
 from config.settings import Settings
-from producer.loading import call_workers
-from producer.wake import SendDrain
+from producer.wake import SendDrain, call_workers
 from producer.web.launches import LaunchedOut, launch
 from producer.web.upload_form import form_schema
 from store.calls import AsyncStore, Store

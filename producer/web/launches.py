@@ -15,7 +15,7 @@ from chatapps.preflight import Finding, Severity
 from config.sections import SettingsError
 from config.settings import Settings
 from producer.campaign_message import refuse_ours
-from producer.errors import InputError
+from producer.errors import BadPurpose, InputError
 from producer.fit import findings_about, stops
 from producer.policies import campaign_policies
 from producer.uploads import TryRows, Upload, UploadDiffers, Uploaded, receive
@@ -27,10 +27,18 @@ from producer.window_warning import warn_of_windows
 from store.calls import AsyncStore, Store
 from store.errors import StoreRefused
 from store.lanes import LaneStatus, Priority
+from store.purposes import Purpose
 from store.threads import ThreadStore
 from store.tokens import Token
 
 CLIENT_LEFT: Final = 400
+_MEMBERS: Final = {
+    "--number-column": "number_column",
+    "--country-column": "country_column",
+    "--region GB, or default_region": "default_region",
+    "--region": "default_region",
+    "--window ": "policies.window=",
+}
 
 
 class FindingOut(BaseModel):
@@ -45,6 +53,7 @@ class RejectOut(BaseModel):
     """A row that cannot be used."""
 
     line: int  # of the file, from 1
+    number: str | None  # the cell with most of its letters and digits hidden
     reason: str
 
 
@@ -59,6 +68,9 @@ class LaunchedOut(BaseModel):
     duplicates: int
     rejects: int
     first_rejects: list[RejectOut]
+    number_column: str
+    country_column: str | None
+    folded: int  # values whose line ends, tabs or long runs of blanks became one blank
     resumed: bool  # an earlier upload had begun it
     findings: list[FindingOut]
 
@@ -164,9 +176,11 @@ def upload_of(form: CampaignForm, settings: Settings, sub_account: str) -> Uploa
         sub_account=sub_account,
         message=form.message,
         number_column=form.number_column,
+        country_column=form.country_column,
         default_region=form.default_region or settings.default_region,
         priority=Priority(form.priority),
         policies=campaign_policies(settings, **form.policies.model_dump()),
+        purpose=Purpose(form.purpose) if form.purpose else None,
         send_while_loading=form.send_while_loading,
     )
 
@@ -181,7 +195,13 @@ def _answer(uploaded: Uploaded, findings: Sequence[Finding]) -> LaunchedOut:
         recipients=lane.next_index,
         duplicates=lane.duplicates,
         rejects=lane.rejects,
-        first_rejects=[RejectOut(line=one.line, reason=one.reason) for one in uploaded.rejects],
+        first_rejects=[
+            RejectOut(line=one.line, number=one.number, reason=_in_our_words(one.reason))
+            for one in uploaded.rejects
+        ],
+        number_column=uploaded.layout.number_column,
+        country_column=uploaded.layout.country_column,
+        folded=uploaded.folded,
         resumed=uploaded.resumed,
         findings=[
             FindingOut(severity=one.severity.value, path=one.path, message=one.text)
@@ -202,14 +222,16 @@ def _unusable(error: InputError) -> HTTPException:
     sentence = _in_our_words(str(error))
     if isinstance(error.__cause__, BrokenPlaceholder):
         return _refused(sentence, [(_under("campaign.message", error.__cause__.path), sentence)])
+    if isinstance(error.__cause__, BadPurpose):
+        return _refused(sentence, [("campaign.purpose", error.__cause__.rule)])
     return _refused(sentence, [("recipients", sentence)])
 
 
 def _in_our_words(sentence: str) -> str:
     """What is an option of the command is a member of the form here."""
-    return sentence.replace("--number-column", "number_column").replace(
-        "--window ", "policies.window="
-    )
+    for option, member in _MEMBERS.items():
+        sentence = sentence.replace(option, member)
+    return sentence
 
 
 def _no_column(placeholder: Placeholder) -> str:

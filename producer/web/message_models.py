@@ -24,6 +24,7 @@ _EXAMPLE: Final[dict[str, Any]] = {
 }
 
 PriorityName = Literal["urgent", "normal", "bulk"]
+PurposeName = Literal["marketing", "utility", "authentication"]
 Key = Annotated[str, Field(min_length=1, max_length=LONGEST_KEY, examples=["login-7731"])]
 
 
@@ -62,6 +63,14 @@ class MessageIn(BaseModel):
             min_length=1,
             max_length=50,
             description="Without it the only one of the token, or the configured default.",
+        ),
+    ] = None
+    purpose: Annotated[
+        PurposeName | None,
+        Field(
+            description="What it is for: opt-outs are held against it. Without it the registered "
+            "category of its template, else `utility`. That category cannot be lowered; "
+            "`authentication` needs a template that is registered as such."
         ),
     ] = None
     expires_at: Annotated[

@@ -12,7 +12,8 @@ from fastapi import APIRouter, Depends, HTTPException, Request, Response
 
 from config.settings import Settings
 from producer.counter import Counter, Order
-from producer.items import Enqueued
+from producer.errors import FORGOTTEN
+from producer.items import NO_TEMPLATES, Enqueued
 from producer.sharing import SharedWrites
 from producer.wake import SendDrain
 from producer.web.idempotency import KEY_HEADER, RawHeaders, key_of, refuse_key
@@ -24,12 +25,22 @@ from producer.web.message_models import (
     MessageOut,
     Outcome,
 )
-from producer.web.orders import Refused, as_result, is_timed, order, read_item, unfit
+from producer.web.orders import (
+    Asked,
+    Refused,
+    account_of,
+    as_result,
+    is_timed,
+    order,
+    read_item,
+    unfit,
+)
 from store.calls import AsyncStore
 from store.errors import StoreError, StoreRefused
 from store.intake import Taken
 from store.lanes import Priority
 from store.plans import carry_out_async
+from store.templates import Registry
 from store.tokens import Needs, Scope, Token
 from store.waiting import now_ms
 
@@ -145,8 +156,9 @@ class Door:
         try:
             key = key_of(headers)
             given = read_item(msgspec.Raw(body))
+            account = account_of(given, caller, self._settings)
             now = await self._now() if is_timed(given) else 0
-            wanted = order(given, key, caller, self._settings, now)
+            wanted = order(given, key, account, now, await self._registry(given, account))
         except Refused as refused:
             raise refused.answer() from None
         try:
@@ -155,6 +167,8 @@ class Door:
             raise HTTPException(409, _no_lane(wanted.priority)) from error
         if answer.taken is Taken.CONFLICT:
             raise HTTPException(409, f"The key was used for another message, {answer.id}")
+        if answer.taken is Taken.FORGOTTEN:
+            raise HTTPException(422, f"The person {FORGOTTEN}.")
         return _accepted({"id": answer.id, "status": _OUTCOMES[answer.taken]})
 
     async def take_many(self, items: Sequence[msgspec.Raw], caller: Token) -> Response:
@@ -176,13 +190,21 @@ class Door:
             try:
                 given = read_item(item)
                 now = now or (await self._now() if is_timed(given) else 0)
-                found.append(order(given, None, caller, self._settings, now))
+                account = account_of(given, caller, self._settings)
+                registry = await self._registry(given, account)
+                found.append(order(given, None, account, now, registry))
             except Refused as refused:
                 found.append(refused)
             if time.monotonic() > breath:
                 await asyncio.sleep(0)
                 breath = time.monotonic() + BREATH_SECONDS
         return found
+
+    async def _registry(self, given: Asked, account: str) -> Registry:
+        """The registered templates, where a message is held against them."""
+        if given.purpose != "authentication":
+            return NO_TEMPLATES
+        return await carry_out_async(self._store, self._counter.registry(account))
 
     async def _now(self) -> int:
         return await self._store.run(now_ms())
@@ -213,6 +235,9 @@ def _result(wanted: Order, stored: Enqueued | StoreError) -> Mapping[str, Any]:
         return {"status": Outcome.CONFLICT, "problems": [problem]}
     if isinstance(stored, StoreError):
         return {"status": "unavailable"}
+    if stored.taken is Taken.FORGOTTEN:
+        problem = {"path": "message.user", "message": FORGOTTEN}
+        return {"status": Outcome.INVALID, "problems": [problem]}
     return {"status": _OUTCOMES[stored.taken], "id": stored.id}
 
 

@@ -13,10 +13,12 @@ from chatapps.messages import MessageError
 from config.sections import SettingsError
 from config.settings import Settings
 from producer.counter import Order
-from producer.errors import BadTiming
+from producer.errors import BadPurpose, BadTiming
 from producer.items import Item, pack_item
-from producer.web.message_models import LONGEST_KEY, MessageIn, PriorityName
+from producer.web.message_models import LONGEST_KEY, MessageIn, PriorityName, PurposeName
 from store.lanes import Priority
+from store.purposes import Purpose
+from store.templates import Registry
 from store.tokens import Token
 
 MOST_PROBLEMS: Final = 10
@@ -35,6 +37,7 @@ class CommonIn(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     key: Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_KEY)] | None = None
     priority: PriorityName = "normal"
     sub_account: Annotated[str, msgspec.Meta(min_length=1, max_length=50)] | None = None
+    purpose: PurposeName | None = None
 
 
 Asked = CommonIn | MessageIn
@@ -106,26 +109,28 @@ def is_timed(given: Asked) -> bool:
     )
 
 
-def order(given: Asked, key: str | None, caller: Token, settings: Settings, now_ms: int) -> Order:
+def order(given: Asked, key: str | None, account: str, now_ms: int, registry: Registry) -> Order:
     """Check one message.
 
     Args:
         key: what the header says.
+        account: the sub-account it is for.
         now_ms: Redis' clock; needed where `is_timed`.
+        registry: of the sub-account; needed where it is said to be authentication.
 
     Raises:
         Refused: says why.
     """
-    account = _account(given.sub_account, caller, settings)
     timed = given if isinstance(given, MessageIn) else None
     item = Item(
         message=bytes(given.message) if isinstance(given.message, msgspec.Raw) else given.message,
         key=_key(given.key, key),
         expires_at=_end(timed, now_ms) if timed else None,
         send_at=timed.send_at if timed else None,
+        purpose=Purpose(given.purpose) if given.purpose else None,
     )
     try:
-        return Order(pack_item(item, now_ms), account, Priority(given.priority))
+        return Order(pack_item(item, now_ms, registry), account, Priority(given.priority))
     except MessageError as error:
         problems = [
             _problem(_inside_message(one.path), one.rule) for one in error.problems[:MOST_PROBLEMS]
@@ -133,9 +138,15 @@ def order(given: Asked, key: str | None, caller: Token, settings: Settings, now_
         raise Refused("The provider would refuse the message.", problems) from None
     except BadTiming as error:
         raise Refused("Its times make no sense.", [_problem(error.member, error.rule)]) from None
+    except BadPurpose as error:
+        raise Refused(
+            "It is no authentication message.", [_problem("purpose", error.rule)]
+        ) from None
 
 
-def _account(wanted: str | None, caller: Token, settings: Settings) -> str:
+def account_of(given: Asked, caller: Token, settings: Settings) -> str:
+    """The sub-account that a message is for; raises Refused."""
+    wanted = given.sub_account
     if wanted is None and len(caller.sub_accounts) == 1:
         (wanted,) = caller.sub_accounts
     if wanted is not None and not caller.may_use(wanted):

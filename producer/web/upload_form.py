@@ -58,10 +58,22 @@ class _Exact(BaseModel):
 class CampaignPolicies(_Exact):
     """What happens when the provider leaves us in doubt; what is left out is as the settings say."""
 
+    hold: Annotated[
+        bool,
+        Field(description="Nobody gets two: stands for on_unknown and on_server_error = hold."),
+    ] = False
     on_unknown: Literal["hold", "resend"] | None = None
     on_server_error: Literal["retry", "hold"] | None = None
     settle_after: Annotated[float, Field(ge=0, le=86400, allow_inf_nan=False)] | None = None
     window: Literal["auto", "skip", "send"] | None = None
+
+    @model_validator(mode="after")
+    def _means_one_thing(self) -> "CampaignPolicies":
+        if self.hold and (self.on_unknown == "resend" or self.on_server_error == "retry"):
+            raise ValueError(
+                "hold is on_unknown = hold and on_server_error = hold: say one of both"
+            )
+        return self
 
 
 class CampaignForm(_Exact):
@@ -74,9 +86,17 @@ class CampaignForm(_Exact):
     ]
     sub_account: SubAccountId | None = None
     number_column: Annotated[str, Field(min_length=1, max_length=1000)] | None = None
+    country_column: Annotated[str, Field(min_length=1, max_length=1000)] | None = None
     default_region: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] | None = None
     priority: Literal["urgent", "normal", "bulk"] = "bulk"
     policies: CampaignPolicies = CampaignPolicies()
+    purpose: Annotated[
+        Literal["marketing", "utility", "authentication"] | None,
+        Field(
+            description="What it is for: opt-outs are held against it. Without it the registered "
+            "category of its template, else marketing. That category cannot be lowered."
+        ),
+    ] = None
     send_while_loading: bool = False
     force: Annotated[bool, Field(description="Launch even if messages would be refused.")] = False
 

@@ -3,7 +3,7 @@
 import errno
 import os
 import sys
-from typing import TextIO
+from typing import Annotated, TextIO
 
 import typer
 
@@ -12,6 +12,7 @@ from chatapps.messages import MessageError
 from config.sections import SettingsError
 from producer import KeyConflict
 from producer.errors import InputError
+from sendmany import __version__
 from sendmany.cli import (
     breaker,
     campaign,
@@ -19,6 +20,7 @@ from sendmany.cli import (
     demo,
     doctor,
     message,
+    person,
     receiver,
     sandbox,
     suppress,
@@ -55,11 +57,29 @@ app = typer.Typer(
     epilog="Begin with `sendmany demo`. Then `sendmany up --sandbox`, and in another terminal "
     "`sendmany campaign launch --help`.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"sendmany {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options_of_all(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", is_eager=True, callback=_print_version, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    pass
+
 
 _TRY, _SEND, _RUN = "Try it", "Send", "Run it"
 app.command("demo", rich_help_panel=_TRY)(demo.demo)
@@ -70,6 +90,7 @@ app.add_typer(templates.app, name="templates", rich_help_panel=_SEND)
 app.command("check", rich_help_panel=_SEND)(check.check)
 app.add_typer(suppress.app, name="suppress", rich_help_panel=_SEND)
 app.add_typer(window.app, name="window", rich_help_panel=_SEND)
+app.add_typer(person.app, name="person", rich_help_panel=_SEND)
 app.add_typer(webhooks.app, name="webhooks", rich_help_panel=_RUN)
 app.command("up", rich_help_panel=_RUN)(up.up)
 app.command("worker", rich_help_panel=_RUN, context_settings=worker.PASS_ON)(worker.worker)

@@ -14,7 +14,7 @@ from sendmany.output import print_json, show
 from store.breakers import (
     ACCOUNT,
     BULK,
-    SERVER,
+    WHOLE,
     close_breaker,
     open_breaker,
     read_breakers,
@@ -99,7 +99,7 @@ def close(
     settings = load_settings()
     name, scope = settings.sub_account_id(sub_account), _scope(template, language, bulk)
     store = connect(settings)
-    scopes = (ACCOUNT, SERVER) if scope == ACCOUNT else (scope,)
+    scopes = WHOLE if scope == ACCOUNT else (scope,)
     closed = [one for one in scopes if store.run(close_breaker(name, one))]
     if as_json:
         print_json({"sub_account": name, "scope": scope, "changed": bool(closed)})

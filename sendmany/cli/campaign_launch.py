@@ -5,16 +5,17 @@ from typing import Annotated, Literal
 
 import typer
 
-from config.celery_app import send_drain
+from config.celery_app import hint_drain
 from config.sections import SettingsError
 from config.settings import Settings, load_settings
 from dashboard.words import several
 from producer.campaigns import Launch, Launched, Loading, Prepared, check, run
+from producer.layout import Layout
 from producer.policies import campaign_policies
 from producer.window_warning import warn_of_windows
 from sendmany.cli.campaign_look import watch_lane
 from sendmany.cli.fit_report import report
-from sendmany.cli.options import Json, Region, SubAccount
+from sendmany.cli.options import CountryColumn, Json, Region, SubAccount
 from sendmany.connection import connect
 from sendmany.fit import findings_of
 from sendmany.meter import Meter, loading_note
@@ -23,6 +24,8 @@ from sendmany.probe import probe
 from store.calls import Store
 from store.errors import StoreUnavailable
 from store.lanes import Lane, LaneStatus
+from store.opening import find_repeated
+from store.purposes import Purpose
 
 _AGAIN = {
     LaneStatus.PAUSED: "is paused",
@@ -51,9 +54,17 @@ def launch(
         str | None,
         typer.Option(metavar="COLUMN", help="Column of the phone number, if its name is unusual."),
     ] = None,
+    country_column: CountryColumn = None,
     region: Region = None,
     send_while_loading: Annotated[
         bool, typer.Option("--send-while-loading", help="Do not wait for the end of the file.")
+    ] = False,
+    hold: Annotated[
+        bool,
+        typer.Option(
+            "--hold",
+            help="Nobody gets two: hold what may have been taken, also after an error of the provider.",
+        ),
     ] = False,
     on_unknown: Annotated[
         Literal["hold", "resend"] | None,
@@ -65,12 +76,21 @@ def launch(
     ] = None,
     settle_after: Annotated[
         float | None,
-        typer.Option(min=0, metavar="SECONDS", help="Wait so long for a receipt before that."),
+        typer.Option(
+            min=0, max=86400, metavar="SECONDS", help="Wait so long for a receipt before that."
+        ),
     ] = None,
     window: Annotated[
         Literal["auto", "skip", "send"] | None,
         typer.Option(
             help="No template, and the person has not written for 24 hours: skip, or send all the same."
+        ),
+    ] = None,
+    purpose: Annotated[
+        Purpose | None,
+        typer.Option(
+            help="What it is for; who wants no marketing still gets the rest. Default: the registered "
+            "category of its template, else marketing; that category cannot be lowered."
         ),
     ] = None,
     rejects: Annotated[
@@ -106,14 +126,17 @@ def launch(
             message=message,
             sub_account=settings.sub_account_id(sub_account),
             number_column=number_column,
+            country_column=country_column,
             default_region=region or settings.default_region,
             policies=campaign_policies(
                 settings,
+                hold=hold,
                 on_unknown=on_unknown,
                 on_server_error=on_server_error,
                 settle_after=settle_after,
                 window=window,
             ),
+            purpose=purpose,
             send_while_loading=send_while_loading,
             rejects=rejects,
         )
@@ -123,13 +146,20 @@ def launch(
         _ask_provider(settings, prepared.launch.sub_account)
     report(findings_of(settings, prepared, offline=offline), force=force, as_json=as_json)
     launch = prepared.launch
-    for warning in warn_of_windows(store, prepared.content, launch.sub_account, launch.policies):
+    for warning in warn_of_windows(
+        store, prepared.message.content, launch.sub_account, launch.policies
+    ):
         say(warning)
+    if repeated := find_repeated(store, prepared.plan):
+        say(
+            f'Note: this file and this message were launched as "{repeated}" already: everybody in it '
+            "gets a second message."
+        )
     launched = _load(store, prepared)
     if as_json:
-        print_json(_launched_as_json(launched))
+        print_json(_launched_as_json(launched, prepared.file.layout))
     else:
-        _tell_launched(launched, hint=not watch)
+        _tell_launched(launched, prepared.file.layout, hint=not watch)
     if watch:
         watch_lane(store, launched.lane.id, as_json=as_json)
 
@@ -154,7 +184,7 @@ def _load(store: Store, prepared: Prepared) -> Launched:
                 note = loading_note(loading.duplicates, loading.rejects)
                 meter.show(loading.rows, max(rows, loading.rows), note)
 
-            launched = run(store, prepared, send_drain, progress)
+            launched = run(store, prepared, hint_drain, progress)
             lane = launched.lane
             meter.show(lane.row, lane.row, loading_note(lane.duplicates, lane.rejects))
             return launched
@@ -167,30 +197,42 @@ def _load(store: Store, prepared: Prepared) -> Launched:
         ) from error
 
 
-def _launched_as_json(launched: Launched) -> dict[str, object]:
+def _launched_as_json(launched: Launched, layout: Layout) -> dict[str, object]:
     lane, file = launched.lane, launched.rejects_file
     return {
         "name": lane.name,
         "id": lane.id,
         "status": str(lane.status),
         "sub_account": lane.sub_account,
+        "purpose": lane.purpose or Purpose.MARKETING,
         "recipients": launched.recipients,
         "duplicates": launched.duplicates,
         "rejects": launched.rejects,
         "rejects_file": None if file is None else str(file),
+        "number_column": layout.number_column,
+        "country_column": layout.country_column,
+        "folded": launched.folded,
         "resumed": launched.resumed,
     }
 
 
-def _tell_launched(launched: Launched, *, hint: bool) -> None:
+def _tell_launched(launched: Launched, layout: Layout, *, hint: bool) -> None:
     lane = launched.lane
     how = _AGAIN.get(lane.status, "is complete") if launched.resumed else "is launched"
     show(f'"{lane.name}" {how}: {several(launched.recipients, "recipient")}.')
+    show(layout.sentence)
+    if lane.purpose not in (None, Purpose.MARKETING):
+        show(f"Its purpose is {lane.purpose}: people who want no marketing get it, too.")
     if launched.duplicates:
         show(f"{several(launched.duplicates, 'duplicate number')} left out.")
     if launched.rejects:
         where = f": see {launched.rejects_file}" if launched.rejects_file else ""
         show(f"{several(launched.rejects, 'row')} cannot be used{where}.")
+    if launched.folded:
+        values = several(launched.folded, "value")
+        show(
+            f"In {values}, line ends, tabs or more than 4 blanks became one blank: templates take none."
+        )
     if hint:
         show(_what_next(lane))
 

@@ -1,11 +1,14 @@
 """`sendmany campaign list|show|watch`: how campaigns stand."""
 
-from typing import Annotated
+from collections.abc import Iterator
+from itertools import starmap
+from typing import Annotated, Any
 
 import typer
 
 from config.settings import load_settings
-from dashboard.words import count, explain_lane, explain_named_code, moment
+from dashboard.figures import ended_share, pace_figures, purpose_in, share
+from dashboard.words import count, explain_lane, explain_named_code, moment, percent
 from sendmany.cli.options import Json, Name, Whose, lane_called
 from sendmany.connection import connect
 from sendmany.meter import Meter, loading_note, show_sending
@@ -15,7 +18,7 @@ from sendmany.watching import follow
 from store.calls import Store
 from store.lanes import list_lanes
 from store.reports import LaneReport, report
-from store.states import OPEN_STATES
+from store.states import FUNNEL, Stage
 from store.waiting import Waiting, waiting
 
 
@@ -35,8 +38,8 @@ def list_campaigns(
     if as_json:
         print_json([report_as_json(one) for one in reports])
     elif reports:
-        columns = ("campaign", "status", "recipients", "done", "accepted", "opened")
-        show_table(table_of(columns, map(_list_row, reports), numbers=columns[2:5]))
+        columns = ("campaign", "status", "recipients", "done", "sent", "failed", "opened")
+        show_table(table_of(columns, map(_list_row, reports), numbers=columns[2:6]))
     else:
         show("There are no campaigns yet: `sendmany campaign launch --help` says how to start one.")
 
@@ -50,7 +53,7 @@ def show_campaign(name: Name, sub_account: Whose = None, as_json: Json = False) 
     now = report(store, lane_called(store, name, sub_account).id)
     wait = waiting(store, now.lane)
     if as_json:
-        print_json({**report_as_json(now), "explanation": explain_lane(now, wait)})
+        print_json({**_figures(now, wait), "explanation": explain_lane(now, wait)})
     else:
         _tell(now, wait)
 
@@ -70,25 +73,30 @@ def watch_lane(store: Store, lane_id: str, *, as_json: bool) -> None:
     """Show how a lane is getting on until it ends, then how it ended."""
     try:
         if as_json:
-            follow(store, lane_id, lambda now: print_json(report_as_json(now)), step=1)
+            follow(store, lane_id, lambda now, wait: print_json(_figures(now, wait)), step=1)
             return
         with Meter("Sending") as meter:
-            end = follow(store, lane_id, lambda now: show_sending(meter, now))
+            end = follow(store, lane_id, lambda now, wait: show_sending(meter, now, wait))
         _tell(end, waiting(store, end.lane))
     except KeyboardInterrupt:
         say("Stopped watching; the campaign goes on.")
         raise typer.Exit(130) from None
 
 
+def _figures(now: LaneReport, wait: Waiting) -> dict[str, Any]:
+    return {**report_as_json(now), **pace_figures(now, wait)}
+
+
 def _list_row(one: LaneReport) -> tuple[str, ...]:
     lane = one.lane
-    done = f"{100 * one.done / lane.next_index:.0f} %" if lane.next_index else ""
+    done = percent(ended_share(one)) if lane.next_index else ""
     return (
         lane.name,
         str(lane.status),
         count(lane.next_index),
         done,
-        count(one.accepted),
+        count(one.sent),
+        count(one.stage(Stage.FAILED)),
         moment(lane.opened_at / 1000),
     )
 
@@ -96,26 +104,33 @@ def _list_row(one: LaneReport) -> tuple[str, ...]:
 def _tell(now: LaneReport, wait: Waiting) -> None:
     lane = now.lane
     show(f"{lane.name} ({lane.id}, sub-account {lane.sub_account})", *explain_lane(now, wait), "")
-    rows = [("recipients", count(lane.next_index))]
-    rows += [(str(s), count(n)) for s in OPEN_STATES if (n := now.counts.get(s))]
-    rows += [(str(s), count(n)) for s, n in now.counts.items() if s not in OPEN_STATES]
+    rows = [("recipients", count(lane.next_index)), *_funnel_rows(now)]
     rows += [
         ("requests", f"{now.requests:,} (on average {now.mean_batch:,.0f} messages)"),
         ("retried", count(now.stats.get("retried", 0))),
         ("left out", loading_note(lane.duplicates, lane.rejects)),
+        ("purpose", purpose_in(now) or ""),
         ("opened", moment(lane.opened_at / 1000)),
         ("started", moment(lane.started_at / 1000)),
         ("ended", moment(lane.finished_at / 1000)),
     ]
     show_table(pairs_table((name, value) for name, value in rows if value))
-    if now.codes:
+    causes = [(*name.split(":", 1), n) for name, n in sorted(now.codes.items())]
+    causes += [("retried", code, n) for code, n in sorted(now.retries.items())]
+    if causes:
         columns = ("state", "code", "messages", "meaning")
-        show_table(
-            table_of(columns, map(_code_row, sorted(now.codes.items())), numbers=columns[2:3])
-        )
+        show_table(table_of(columns, starmap(_cause_row, causes), numbers=columns[2:3]))
 
 
-def _code_row(entry: tuple[str, int]) -> tuple[str, ...]:
-    state, _, code = entry[0].partition(":")
-    shown = "tried again" if state == "tried" else state
-    return (shown, code.replace(":", " "), count(entry[1]), explain_named_code(code))
+def _funnel_rows(now: LaneReport) -> Iterator[tuple[str, str]]:
+    """The stages that hold messages, and beneath each the states that it adds up."""
+    for stage in Stage:
+        if n := now.stage(stage):
+            yield str(stage), f"{n:,}   {percent(share(n, now.lane.next_index))}"
+            states = [state for state in FUNNEL[stage] if now.counts.get(state)]
+            if [*map(str, states)] != [str(stage)]:
+                yield from ((f"  {state}", count(now.counts[state])) for state in states)
+
+
+def _cause_row(state: str, code: str, n: int) -> tuple[str, ...]:
+    return (state, code.replace(":", " "), count(n), explain_named_code(code))

@@ -5,15 +5,14 @@ from typing import Annotated
 
 import typer
 
-from config.celery_app import send_drain
+from config.celery_app import hint_drain
 from config.settings import load_settings
 from producer.errors import InputError
-from producer.wake import wake
+from producer.wake import call_workers
 from sendmany.cli.options import Json, Name, Whose, lane_called
 from sendmany.connection import connect
 from sendmany.output import print_json, show
-from store.calls import Store
-from store.lanes import Lane, LaneStatus, announce, move_lane
+from store.lanes import LaneStatus, move_lane
 
 _WHY = "by an operator"
 
@@ -75,7 +74,7 @@ def _move(name: str, sub_account: str | None, action: str, done: str, *, as_json
         hint = "" if status is not LaneStatus.HALTED else "; `campaign show` says what to do"
         raise InputError(f'"{lane.name}" is {status}: it cannot {action}{hint}')
     if changed and action != "pause":
-        _wake(store, lane)
+        call_workers(store, lane, hint_drain)
     if as_json:
         print_json({"name": lane.name, "id": lane.id, "status": str(status), "changed": changed})
     else:
@@ -93,8 +92,3 @@ def _is_there(action: str, status: LaneStatus) -> bool:
             "cancel": (LaneStatus.CANCELLING, LaneStatus.CANCELLED),
         }[action]
     )
-
-
-def _wake(store: Store, lane: Lane) -> None:
-    store.run(announce(lane.id, lane.priority))
-    wake(store, send_drain, lane.priority)

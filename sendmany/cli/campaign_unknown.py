@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from config.celery_app import send_drain
+from config.celery_app import hint_drain
 from config.settings import load_settings
-from dashboard.export import international, row
+from dashboard.export import doubt_of, international, row
 from dashboard.words import called, count, explain_code, in_doubt, moment, several
 from producer.errors import InputError
-from producer.wake import wake
+from producer.wake import call_workers
 from sendmany.cli.options import Json, Name, Whose, lane_called
 from sendmany.connection import connect
 from sendmany.output import print_json, show, show_table, table_of
@@ -21,6 +21,7 @@ from store.dead import REVIVABLE, Revived, Word, settle_dead
 from store.errors import StoreUnavailable
 from store.lanes import Lane, LaneStatus
 from store.listing import Listed, list_dead
+from store.outcomes import Doubt
 from store.states import State
 
 app = typer.Typer(
@@ -77,7 +78,7 @@ def resend(
     if said.refused:
         raise InputError(f'"{lane.name}" is {said.status}: nothing of it is sent again')
     if said.jobs:
-        wake(store, send_drain, lane.priority)
+        call_workers(store, lane, hint_drain)
     if as_json:
         print_json(_as_json(lane, said, "resent"))
     else:
@@ -119,10 +120,14 @@ def _count(store: Store, lane: Lane, states: tuple[State, ...]) -> Counter[State
 
 def _ask_to_resend(store: Store, lane: Lane, states: tuple[State, ...]) -> None:
     """Say what may happen, and let a person agree. A program must have agreed before."""
-    found = _count(store, lane, states)
-    if not found:
+    dead = list(list_dead(store, lane.id, states))
+    if not dead:
         return
-    risk = f"{in_doubt(found)}. Who has got one already gets it twice."
+    found = Counter(one.state for one in dead if one.state)
+    arrived = sum(doubt_of(one) is not Doubt.NONE for one in dead)
+    risk = (
+        f"{in_doubt(found)}. {arrived:,} of them may have arrived: who has got one gets it twice."
+    )
     if not _at_terminal():
         raise InputError(f'Nothing was sent. "{lane.name}" has {risk} Say --yes to send them again')
     typer.confirm(f'"{lane.name}" has {risk} Send them again?', abort=True, err=True)
@@ -150,8 +155,9 @@ def _tell(lane: Lane, found: list[Listed]) -> None:
     columns = ("state", "code", "messages", "meaning")
     rows = [(state, code, count(n), why) for (state, code, why), n in reasons.items()]
     show_table(table_of(columns, rows, numbers=columns[2:3]))
-    columns = ("message", "number", "attempts", "since")
-    show_table(table_of(columns, [_row(lane, one) for one in found[:SHOWN]], numbers=columns[2:3]))
+    columns_of_each = ("message", "number", "attempts", "since", "beyond its state")
+    rows_of_each = [_row(lane, one) for one in found[:SHOWN]]
+    show_table(table_of(columns_of_each, rows_of_each, numbers=columns_of_each[2:3]))
     if len(found) > SHOWN:
         show(f"… and {several(len(found) - SHOWN, 'more message')}: --json lists them all.")
     show(
@@ -169,7 +175,8 @@ def _reason(one: Listed) -> tuple[str, str, str]:
 def _row(lane: Lane, one: Listed) -> tuple[str, ...]:
     since = moment(one.record.changed_at) if one.record else ""
     number = international(one.recipient)
-    return (f"{lane.id}.{one.index}", number, str(one.attempts), since)
+    doubt = str(doubt_of(one)).replace("_", " ")
+    return (f"{lane.id}.{one.index}", number, str(one.attempts), since, doubt)
 
 
 def _tell_resent(lane: Lane, said: Revived) -> None:

@@ -8,7 +8,7 @@ import typer
 from config.settings import load_settings
 from dashboard.fates import as_json as fate_as_json
 from dashboard.fates import explain, fate_of
-from producer import Priority, Producer
+from producer import BadPurpose, Priority, Producer, Purpose
 from producer.errors import InputError
 from sendmany.cli.options import Json, Region, SubAccount, Whose, lane_called
 from sendmany.connection import connect
@@ -41,6 +41,12 @@ def send(
     priority: Annotated[Priority, typer.Option(help="Urgent overtakes everything.")] = (
         Priority.NORMAL
     ),
+    purpose: Annotated[
+        Purpose | None,
+        typer.Option(
+            help="What it is for. Default: the registered category of its template, else utility."
+        ),
+    ] = None,
     sub_account: SubAccount = None,
     region: Region = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the outcome.")] = False,
@@ -61,9 +67,12 @@ def send(
         raise InputError("An empty --key is no key: give one, or leave --key out")
     body = message_for(recipient_of(to, region or settings.default_region), text, message)
     store = connect(settings)
-    answer = Producer(store, settings).enqueue(
-        body, key=key, sub_account=sub_account, priority=priority
-    )
+    try:
+        answer = Producer(store, settings).enqueue(
+            body, key=key, sub_account=sub_account, priority=priority, purpose=purpose
+        )
+    except BadPurpose as error:
+        raise InputError(f"Nothing was sent: {error.rule}") from error
     if wait:
         _wait(store, answer.id, timeout, as_json=as_json)
     elif as_json:

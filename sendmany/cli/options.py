@@ -47,5 +47,13 @@ Region = Annotated[
         help="Country of numbers without a country code.",
     ),
 ]
+CountryColumn = Annotated[
+    str | None,
+    typer.Option(
+        "--country-column",
+        metavar="COLUMN",
+        help="Column of the country (name, letters or calling code), if its name is unusual.",
+    ),
+]
 Faults: TypeAlias = Literal["none", "mild", "wild", "ambiguous"]
 Receipts: TypeAlias = Literal["none", "plain", "wild"]

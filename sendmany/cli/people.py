@@ -1,14 +1,12 @@
 """What the commands about people share: who is meant, from the command line or a file."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from config.settings import Settings
 from dashboard.words import count, several
-from producer.people_file import People, read_people
+from producer.people_file import People, PeopleFile
 from sendmany.messages import recipient_of
 from sendmany.output import say
 
@@ -32,12 +30,10 @@ def people_named(numbers: Sequence[str], region: str | None) -> list[str]:
     return [recipient_of(text, region) for text in numbers]
 
 
-def people_in(
-    path: Path, settings: Settings, region: str | None, column: str | None
-) -> Iterator[People]:
+def people_in(file: PeopleFile) -> Iterator[People]:
     """The people in a file, chunk by chunk; lines that cannot be read are told as they come."""
     told = 0
-    for chunk in read_people(path, region or settings.default_region, column):
+    for chunk in file.read():
         for reject in chunk.rejects[: max(0, MOST_TOLD - told)]:
             number = f" ({reject.number})" if reject.number else ""
             say(f"Line {reject.line}{number}: {reject.reason}.")
@@ -45,6 +41,18 @@ def people_in(
         yield chunk
     if told > MOST_TOLD:
         say(f"… and {several(told - MOST_TOLD, 'more line')} that cannot be used.")
+
+
+def read_from(file: PeopleFile) -> str:
+    """Which columns the numbers were read from, as a sentence."""
+    return file.layout.sentence if file.has_header else "The file has no header row."
+
+
+def columns_read(file: PeopleFile) -> dict[str, str | None]:
+    """The same for programs."""
+    layout = file.layout
+    number = layout.number_column if file.has_header else None
+    return {"number_column": number, "country_column": layout.country_column}
 
 
 def these(n: int) -> str:

@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 
 from config.logging import set_up_logging
-from config.sections import SettingsError
 from config.settings import Settings, load_settings
 from dashboard.receiver import WEBHOOKS, Receiver, health_app
+from sendmany.connection import prepare_data
 from sendmany.serving import serve
 from sendmany.sockets import address, listen
 from store.calls import AsyncStore
@@ -45,10 +45,8 @@ def receiver(
 def _receive(settings: Settings, host: str, port: int) -> None:
     """Until SIGTERM or SIGINT. Prints `{"listening": "http://…"}` once it listens."""
     secrets = settings.webhooks.secrets()
-    try:
-        store = AsyncStore.connect(settings.redis_url)
-    except ValueError as error:
-        raise SettingsError(f"redis_url is no address of a Redis server: {error}") from error
+    store = AsyncStore.connect(settings.redis_url, key_prefix=settings.key_prefix)
+    prepare_data(settings)
     listener, routes = listen(host, port), {WEBHOOKS: Receiver(store, secrets)}
     print(json.dumps({"listening": address(listener)}), flush=True)
     serve(health_app(store), listener, raw_routes=routes)

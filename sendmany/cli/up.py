@@ -59,7 +59,8 @@ def up(
     it by themselves.
 
     The first Ctrl-C lets the worker settle what it has in the air, a second one does not wait.
-    If a part ends by itself, all are stopped, with exit code 1.
+    A part that ends by itself is told and started again; one that ends five times within a minute
+    stops all of them, with exit code 1.
 
     Example: `sendmany up --sandbox --faults mild`
     """
@@ -99,7 +100,7 @@ def _run(plan: UpPlan, settings: Settings, local: Local, signals: Signals) -> No
             "use --sandbox."
         )
     show("", "It is up; Ctrl-C stops it.", *_what_next(plan))
-    stay(local, signals.check)
+    stay(local, signals.check, _say)
 
 
 def _what_next(plan: UpPlan) -> list[str]:

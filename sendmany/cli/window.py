@@ -5,11 +5,12 @@ from typing import Annotated
 
 import typer
 
-from config.settings import Settings, load_settings
+from config.settings import load_settings
 from dashboard.words import iso, moment
 from producer.errors import InputError
-from sendmany.cli.options import Json, Region
-from sendmany.cli.people import Column, people_in, these
+from producer.people_file import PeopleFile
+from sendmany.cli.options import CountryColumn, Json, Region
+from sendmany.cli.people import Column, columns_read, people_in, read_from, these
 from sendmany.cli.suppress import SubAccount
 from sendmany.connection import connect
 from sendmany.messages import recipient_of
@@ -36,30 +37,37 @@ def open_(
     sub_account: SubAccount = None,
     region: Region = None,
     number_column: Column = None,
+    country_column: CountryColumn = None,
     as_json: Json = False,
 ) -> None:
     """Say that people have written, elsewhere or before replies were received. It never gets shorter.
 
-    Lines of a file that cannot be read are told, and make the exit code 1; the others are in.
+    The column of a file's numbers is found by its name, as at a launch, and told. Lines that cannot be
+    read are told, and make the exit code 1; the others are in.
 
     Example: `sendmany window open chats.csv --hours 72`
     """
     settings = load_settings()
     name = settings.sub_account_id(sub_account)
-    if Path(who).is_file():
-        longer, people, rejects = _open_file(
-            connect(settings), settings, name, Path(who), hours, region, number_column
-        )
+    region = region or settings.default_region
+    path = Path(who)
+    file = None
+    if path.is_file():
+        file = PeopleFile.open(path, number_column, region, country_column)
+        longer, people, rejects = _open_file(connect(settings), name, file, hours)
     else:
-        person = _person(who, region or settings.default_region)
+        person = _person(who, region)
         longer = connect(settings).run(
             open_windows(name, [(person, None)], written=False, hours=hours)
         )
         people, rejects = 1, 0
     if as_json:
         figures = {"people": people, "longer": longer, "rejects": rejects}
-        print_json({"sub_account": name, "hours": hours, **figures})
+        read = {} if file is None else columns_read(file)
+        print_json({"sub_account": name, "hours": hours, **read, **figures})
     else:
+        if file is not None:
+            show(read_from(file))
         kept = "" if longer == people else f" ({people - longer:,} had one that lasts longer)"
         show(f"The window of {these(longer)} with {name} is open for {hours:g} hours{kept}.")
     raise typer.Exit(1 if rejects else 0)
@@ -77,17 +85,11 @@ def _person(text: str, region: str | None) -> str:
 
 
 def _open_file(
-    store: Store,
-    settings: Settings,
-    sub_account: str,
-    path: Path,
-    hours: float,
-    region: str | None,
-    column: str | None,
+    store: Store, sub_account: str, file: PeopleFile, hours: float
 ) -> tuple[int, int, int]:
     """How many windows are open longer now, of how many people, and how many lines were no good."""
     longer = people = rejects = 0
-    for chunk in people_in(path, settings, region, column):
+    for chunk in people_in(file):
         people, rejects = people + len(chunk.who), rejects + len(chunk.rejects)
         for first in range(0, len(chunk.who), AT_ONCE):
             group = [(who, None) for who in chunk.who[first : first + AT_ONCE]]

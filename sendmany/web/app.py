@@ -9,15 +9,13 @@ they are a raw route of the server (`app.state.raw_routes`), and so is `/healthz
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from importlib.metadata import version
 from typing import Any, Final
 
 from fastapi import FastAPI
 from starlette.routing import Match, Route
 from starlette.types import Scope
 
-from config.celery_app import send_drain as send_drain_by_celery
-from config.sections import SettingsError
+from config.celery_app import hint_drain
 from config.settings import Settings
 from dashboard.events import Events
 from dashboard.receiver import WEBHOOKS, Receiver
@@ -28,6 +26,7 @@ from producer.wake import SendDrain
 from producer.web.campaigns import campaigns_router
 from producer.web.messages import Door, messages_router
 from producer.web.orders import MOST_BYTES
+from sendmany import __version__
 from sendmany.web.access import Guard, Tokens, needs
 from sendmany.web.errors import handle_errors
 from sendmany.web.health import HEALTHZ, RawHealth, health_router
@@ -52,7 +51,7 @@ _DESCRIPTION: Final = "Sends one message to each of very many people, and says w
 def create_app(
     settings: Settings,
     store: AsyncStore | None = None,
-    send_drain: SendDrain = send_drain_by_celery,
+    send_drain: SendDrain = hint_drain,
 ) -> FastAPI:
     """Put the application together; it closes its store when its life ends.
 
@@ -62,7 +61,7 @@ def create_app(
     store = store or _connect(settings)
     app = FastAPI(
         title="sendmany",
-        version=version("sendmany"),
+        version=__version__,
         description=_DESCRIPTION,
         lifespan=_life_of(store),
         docs_url=None,
@@ -139,7 +138,6 @@ def _life_of(store: AsyncStore) -> Callable[[FastAPI], AbstractAsyncContextManag
 def _connect(settings: Settings) -> AsyncStore:
     """Nothing is sent yet: the process starts though Redis is away, and says so in `/readyz`."""
     connections = settings.web.max_requests + settings.web.max_streams + 16
-    try:
-        return AsyncStore.connect(settings.redis_url, max_connections=connections)
-    except ValueError as error:
-        raise SettingsError(f"redis_url is no address of a Redis server: {error}") from error
+    return AsyncStore.connect(
+        settings.redis_url, key_prefix=settings.key_prefix, max_connections=connections
+    )

@@ -13,6 +13,7 @@ from store.calls import AsyncStore, Call, command
 from store.errors import StoreError
 from store.inbox import add_many
 from store.metrics import Tally
+from store.schema import read_schema
 
 HEALTHZ: Final = "/healthz"
 SECONDS: Final = 2.0
@@ -127,6 +128,7 @@ async def _works(store: AsyncStore, call: Call[Any]) -> bool:
 async def _has_scripts(store: AsyncStore) -> bool:
     try:
         await store.load()
+        await store.run(read_schema())
     except StoreError:
         return False
     return True

@@ -2,47 +2,57 @@
 -- limit is one theoretical arrival time. Permits may be reserved up to a horizon ahead, so that a
 -- batch goes out at the very moment its turn comes. An idle or lost limiter starts empty.
 -- While a breaker holds up the sub-account, or the lane, nobody gets any, but for one probe when it is due.
--- KEYS: limiter, permit (the answer of this operation, for a repeat, and the arrival time it led to), breakers
+-- KEYS: limiter, permit (the answer of this operation, for a repeat, and the arrival time it led to), breakers,
+--       requests
 -- ARGV: messages, messages/s, burst, part of the burst kept for urgent lanes (0 when urgent),
---       requests/s, horizon in ms, op, most messages of a probe, ms that a probe has, scopes of breakers that
---       hold up the lane beside `account` and `server` ...
+--       requests/s, horizon in ms, op, most messages of a probe, ms that a probe has, how requests have ended,
+--       ms without an answer that are a stall, most messages that may wait for an answer, scopes of breakers that
+--       hold up the lane beside those of the sub-account ...
 -- Returns: {1, ms to wait before use, messages, 1 if a success or failure is news to the breakers,
 --           breakers of templates that are open, scopes that this is a probe of ...} or
 --          {0, ms to wait before asking again, 1 if blocked else 0, scope of the breaker in the way or ''}
--- include: breaker, clock
-local limiter, permit, breakers = KEYS[1], KEYS[2], KEYS[3]
+-- include: breaker, clock, requests
+local limiter, permit, breakers, requests = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local n, rate, burst, kept, request_rate, horizon = tonumber(ARGV[1]), tonumber(ARGV[2]),
   tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]) * 1000
 local op, most_probed, probe_lease = ARGV[7], tonumber(ARGV[8]), tonumber(ARGV[9])
-local IDLE_MS, REPEAT_MS = 3600000, 10000
+local ended, patience, most_waiting = ARGV[10], tonumber(ARGV[11]), tonumber(ARGV[12])
+local IDLE_MS, REPEAT_MS, CROWDED_MS = 3600000, 10000, 50
 local now = now_us()
+local ms = math.floor(now / 1000)
 
+note_ended(limiter, requests, breakers, ended, ms)
 local before = redis.call('GET', permit)
 if before then return cjson.decode(before).answer end
+local cold = look_for_stall(limiter, requests, breakers, patience, probe_lease, ms)
 local is = redis.call('HMGET', limiter, 'messages', 'requests', 'blocked_until')
 local blocked = tonumber(is[3] or 0) - now
 if blocked > 0 then return { 0, math.ceil(blocked / 1000), 1, '' } end
 
 local fields = redis.call('HLEN', breakers) -- most of the time there is nothing
 local held, held_for, probed, told, others = '', 0, {}, 0, 0
-local scopes = { 'account', 'server' }
-for i = 10, #ARGV do scopes[#scopes + 1] = ARGV[i] end
+local scopes = { 'account', 'server', 'stall' }
+for i = 13, #ARGV do scopes[#scopes + 1] = ARGV[i] end
 local noted = fields > 0 and redis.call('HMGET', breakers, unpack(scopes)) or {}
 for i, scope in ipairs(scopes) do
   local breaker = noted[i] and cjson.decode(noted[i])
-  local wait = breaker and probe_wait(breaker, math.floor(now / 1000))
+  local wait = breaker and probe_wait(breaker, ms)
   if breaker and wait == 0 then
     probed[#probed + 1] = { scope, breaker }
     if scope ~= 'server' then n = math.min(n, most_probed) end
+    if scope == 'stall' then n = math.min(n, stall_probe(breaker)) end
   elseif breaker and wait > held_for then
     held, held_for = scope, wait
   end
 end
 if held ~= '' then return { 0, held_for, 0, held } end
+if (rate > 0 or cold) and #probed == 0 and too_many_wait(requests, n, most_waiting) then
+  return { 0, CROWDED_MS, 0, '' }
+end
 if fields > 0 then
-  local known = redis.call('HMGET', breakers, 'account', 'server', 'failing', 'bulk')
+  local known = redis.call('HMGET', breakers, 'account', 'server', 'failing', 'bulk', 'stall')
   for i = 1, 3 do told = told + (known[i] and 1 or 0) end
-  others = fields - told - (known[4] and 1 or 0)
+  others = fields - told - (known[4] and 1 or 0) - (known[5] and 1 or 0)
 end
 
 -- Arrival times are written down when asked for the first time, granted or not: what is empty must
@@ -78,7 +88,7 @@ redis.call('PEXPIRE', limiter, IDLE_MS)
 local wait_ms = math.ceil(wait / 1000)
 local answer = { 1, wait_ms, n, told > 0 and 1 or 0, others }
 for _, one in ipairs(probed) do
-  take_probe(breakers, one[1], one[2], op, math.floor(now / 1000) + wait_ms + probe_lease)
+  take_probe(breakers, one[1], one[2], op, ms + wait_ms + probe_lease)
   answer[#answer + 1] = one[1]
 end
 local arrival = redis.call('HGET', limiter, 'messages') or ''

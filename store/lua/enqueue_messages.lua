@@ -4,19 +4,24 @@
 -- at least 24 hours, over midnight and over priorities. A bucket of a day expires two days after its
 -- first key, which is not before that day and the next are over.
 -- A message that is not to go out at once lies in a wave; those of one second and one stretch of
--- indexes share it.
--- KEYS: meta, counts, queue, waves
--- ARGV: seen prefix, lane id, prefix of waves, indexes to a stretch, messages (one a line), their heads
---       (16 bytes of the idempotency key's digest, 8 bytes of the body's; zeros where there is no key),
---       then of those that wait: place among the messages, from 1, and ms
+-- indexes share it. The day and the stretch are what the caller believes: where its keys are others than those
+-- that are wanted, nothing is done, and it is told.
+-- KEYS: meta, counts, queue, waves, then for each bucket: today's, yesterday's; then for each second: the waves
+--       of the stretches from the one that is believed
+-- ARGV: lane id, day (since 1970), buckets, stretch, indexes to a stretch, stretches to a second, messages (one
+--       a line), their heads (16 bytes of the idempotency key's digest, 8 bytes of the body's, 2 bytes: which of
+--       the buckets, from 1; zeros where there is no key), then of those that wait: place among the messages,
+--       from 1, ms since 1970 at which it may go, which of the seconds, from 0
 -- Returns: {'ok', journal, first new index, place, answer, place, answer …} for those that are not new:
 -- 'd<id>' (done before) or 'c<id>' (conflict); the others have the following indexes in their order.
--- Or {status} when the lane takes no more
+-- Or {'again', day, next index}, or {status} when the lane takes no more
 -- include: clock, sections
 local meta, counts, queue, waves = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local seen, lane_id, wave_prefix, stretch = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
-local messages, heads = ARGV[5], ARGV[6]
-local KEY, HEAD = 16, 24
+local lane_id, day, buckets = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+local believed, stretch, stretches = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+local messages, heads = ARGV[7], ARGV[8]
+local FIRST_BUCKET, FIRST_DELAYED = 5, 9
+local KEY, HEAD = 16, 26
 local NO_KEY = string.rep('\0', HEAD)
 local KEPT_SECONDS = 2 * 86400
 
@@ -24,21 +29,28 @@ local lane = redis.call('HMGET', meta, 'status', 'next', 'rolling')
 if not lane[1] then return { 'gone' } end
 if lane[3] ~= '1' then return { 'closed' } end
 local now = now_ms()
-local day = math.floor(now / 86400000)
-local today, yesterday = seen .. day .. ':', seen .. (day - 1) .. ':'
-local first = tonumber(lane[2])
+local today, first = math.floor(now / 86400000), tonumber(lane[2])
+if buckets > 0 and day ~= today or #ARGV >= FIRST_DELAYED and math.floor(first / stretch) ~= believed then
+  return { 'again', today, first }
+end
 local index, answers = first, { 'ok', 0, first }
-local due = {} -- place of a message → second at which it may go
-for i = 7, #ARGV, 2 do
-  due[tonumber(ARGV[i])] = math.ceil((now + tonumber(ARGV[i + 1])) / 1000)
+local due = {} -- place of a message → second at which it may go, and the first of its waves
+for i = FIRST_DELAYED, #ARGV, 3 do
+  local at, place = tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2])
+  if at > now then
+    local waves_at = FIRST_BUCKET + 2 * buckets + place * stretches
+    due[tonumber(ARGV[i])] = { second = math.ceil(at / 1000), first = waves_at }
+  end
 end
 
 local at_once, later = { indexes = {}, lines = {} }, {}
 local function group_of(place)
-  local second = due[place]
-  if not second then return at_once end
-  local wave = second .. '-' .. math.floor(index / stretch)
-  later[wave] = later[wave] or { second = second, indexes = {}, lines = {} }
+  local time = due[place]
+  if not time then return at_once end
+  local of = math.floor(index / stretch)
+  local wave = time.second .. '-' .. of
+  later[wave] = later[wave]
+    or { second = time.second, key = KEYS[time.first + of - believed], indexes = {}, lines = {} }
   return later[wave]
 end
 -- Jobs as a section; where the indexes follow each other only the first one is written.
@@ -52,22 +64,24 @@ local function packed(jobs)
   return section(n, 0, base, table.concat(lines, '\n'))
 end
 -- What is known of a key; if nothing is, it belongs to this message from now on.
-local function known(key, body)
-  local bucket = string.format('%02x%x', string.byte(key, 1), math.floor(string.byte(key, 2) / 16))
-  local before = redis.call('HGET', today .. bucket, key) or redis.call('HGET', yesterday .. bucket, key)
+local function known(key, body, bucket)
+  local of_today = KEYS[FIRST_BUCKET + 2 * (bucket - 1)]
+  local of_yesterday = KEYS[FIRST_BUCKET + 2 * (bucket - 1) + 1]
+  local before = redis.call('HGET', of_today, key) or redis.call('HGET', of_yesterday, key)
   if before then return before end
-  redis.call('HSET', today .. bucket, key, body .. lane_id .. '.' .. index)
-  if redis.call('HLEN', today .. bucket) == 1 then
-    redis.call('EXPIRE', today .. bucket, KEPT_SECONDS)
-  end
+  redis.call('HSET', of_today, key, body .. lane_id .. '.' .. index)
+  if redis.call('HLEN', of_today) == 1 then redis.call('EXPIRE', of_today, KEPT_SECONDS) end
 end
 
 local place = 0
 for line in string.gmatch(messages, '[^\n]+') do
   local head = string.sub(heads, place * HEAD + 1, (place + 1) * HEAD)
-  local body = string.sub(head, KEY + 1)
+  local body, before = string.sub(head, KEY + 1, -3), nil
   place = place + 1
-  local before = head ~= NO_KEY and known(string.sub(head, 1, KEY), body)
+  if head ~= NO_KEY then
+    local high, low = string.byte(head, HEAD - 1, HEAD)
+    before = known(string.sub(head, 1, KEY), body, high * 256 + low)
+  end
   if before then
     local same = string.sub(before, 1, #body) == body
     answers[#answers + 1] = place
@@ -86,7 +100,7 @@ if queued > 0 then
   redis.call('HINCRBY', counts, 'queued', queued)
 end
 for wave, jobs in pairs(later) do
-  redis.call('APPEND', wave_prefix .. wave, packed(jobs))
+  redis.call('APPEND', jobs.key, packed(jobs))
   redis.call('ZADD', waves, jobs.second * 1000, wave)
 end
 if delayed > 0 then redis.call('HINCRBY', counts, 'delayed', delayed) end

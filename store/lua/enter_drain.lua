@@ -1,6 +1,6 @@
 -- Registers a drain loop of one kind, or renews its lease.
 -- KEYS: drains, calling
--- ARGV: id of the loop, lease in ms, 1 when it starts because a task was called for
+-- ARGV: id of the loop, lease in ms, 1 when it starts, or a task that was called for has come
 -- Returns: loops of its kind running
 -- include: clock
 local drains, calling = KEYS[1], KEYS[2]

@@ -1,10 +1,9 @@
 -- Looks for a recipient of a campaign, in so many thousands of its messages.
--- KEYS: meta (names the lane's shard)
--- ARGV: prefix of the numbers, messages a key of them holds, number (7 bytes) or '' for a long id,
---       prefix of long ids, long id, first bucket to look in, number of buckets
--- Returns: {index or -1, bucket to go on with or -1}
-local numbers, per_key, number = ARGV[1], tonumber(ARGV[2]), ARGV[3]
-local ids, id, from, most = ARGV[4], ARGV[5], tonumber(ARGV[6]), tonumber(ARGV[7])
+-- KEYS: the strings of numbers of these thousands, then for a long id as many hashes of long ids
+-- ARGV: messages a key holds, number (7 bytes) or '' for a long id, long id, first thousand, thousands
+-- Returns: {index or -1, thousand to go on with or -1}
+local per_key, number, id = tonumber(ARGV[1]), ARGV[2], ARGV[3]
+local from, most = tonumber(ARGV[4]), tonumber(ARGV[5])
 local WIDTH = 7
 
 local function find_number(blob)
@@ -12,16 +11,16 @@ local function find_number(blob)
   while at and (at - 1) % WIDTH ~= 0 do at = string.find(blob, number, at + 1, true) end
   return at and (at - 1) / WIDTH
 end
-local function find_id(bucket)
-  local pairs_ = redis.call('HGETALL', ids .. bucket)
+local function find_id(ids)
+  local pairs_ = redis.call('HGETALL', ids)
   for i = 2, #pairs_, 2 do
     if pairs_[i] == id then return tonumber(pairs_[i - 1]) % per_key end
   end
 end
-for bucket = from, from + most - 1 do
-  local blob = redis.call('GET', numbers .. bucket)
+for i = 1, most do
+  local blob = redis.call('GET', KEYS[i])
   if not blob then return { -1, -1 } end
-  local place = number ~= '' and find_number(blob) or number == '' and find_id(bucket)
-  if place then return { bucket * per_key + place, -1 } end
+  local place = number ~= '' and find_number(blob) or number == '' and find_id(KEYS[most + i])
+  if place then return { (from + i - 1) * per_key + place, -1 } end
 end
 return { -1, from + most }

@@ -1,18 +1,18 @@
 -- Puts retry waves whose time has come at the front of the queue (all of them when the lane is being
 -- cancelled).
--- KEYS: meta, counts, queue, waves
--- ARGV: prefix of waves, most waves
+-- KEYS: meta, counts, queue, waves, then the strings of the waves that come first
+-- ARGV: ids of these waves
 -- Returns: {jobs promoted, ms until the next wave can be promoted or -1}
 -- include: clock, sections
 local meta, counts, queue, waves = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local prefix, most = ARGV[1], tonumber(ARGV[2])
 local now = now_ms()
 local all = redis.call('HGET', meta, 'status') == 'cancelling'
-local until_ = all and '+inf' or now
+local until_ = all and math.huge or now
 
 local promoted = 0
-for _, wave in ipairs(redis.call('ZRANGEBYSCORE', waves, '-inf', until_, 'LIMIT', 0, most)) do
-  local blob = redis.call('GET', prefix .. wave)
+local function promote(wave, key)
+  if tonumber(redis.call('ZSCORE', waves, wave) or math.huge) > until_ then return end
+  local blob = redis.call('GET', key)
   if blob then
     local position = 1
     while position <= #blob do
@@ -21,10 +21,11 @@ for _, wave in ipairs(redis.call('ZRANGEBYSCORE', waves, '-inf', until_, 'LIMIT'
       position = start + bytes + 1
     end
     redis.call('LPUSH', queue, blob)
-    redis.call('DEL', prefix .. wave)
+    redis.call('DEL', key)
   end
   redis.call('ZREM', waves, wave)
 end
+for i, wave in ipairs(ARGV) do promote(wave, KEYS[4 + i]) end
 if promoted > 0 then
   redis.call('HINCRBY', counts, 'delayed', -promoted)
   redis.call('HINCRBY', counts, 'queued', promoted)

@@ -2,20 +2,27 @@
 -- their jobs again, or lets go of them. A job whose message has moved on since then (evidence) is dropped;
 -- one whose state is not meant stays, at the end of the list. A lane that is finished sends again.
 -- The operation id names `done`: a repeat answers the first result.
--- KEYS: meta, counts, stats, queue, dead, done
--- ARGV: 'resend' or 'close', most entries, most jobs (of more than one entry), prefixes of outcomes and
---       trails, messages a string holds, bytes of a record, reason for the trail; then the states meant
--- Returns: {'ok' or 'refused', status of the lane, entries taken, jobs sent again or let go, jobs dropped}
--- include: clock, records, sections, trails
-local meta, counts, stats, queue, dead, done =
-  KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
-local resend, most_entries, most = ARGV[1] == 'resend', tonumber(ARGV[2]), tonumber(ARGV[3])
-local outcomes, trails, per_key, width, reason =
-  ARGV[4], ARGV[5], tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8]
+-- KEYS: meta, counts, codes, stats, queue, dead, done, then for each thousand of messages that the first entries are
+--       about: its records, its trail
+-- ARGV: 'resend' or 'close', most jobs (of more than one entry), messages a string holds, reason for
+--        the trail; then lists, each led by its length: the states meant, the thousands, the sizes of
+--       the first entries, as they were when their thousands were read
+-- Returns: {'ok' or 'refused' or 'again' (others come first now), status of the lane, entries taken, jobs sent
+--          again or let go, jobs dropped}
+-- include: clock, reader, records, sections, trails
+local meta, counts, codes, stats, queue, dead, done =
+  KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
+local resend, most, per_key, reason = ARGV[1] == 'resend', tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
 local DONE_MS = 600000
 local call = redis.call
-local meant = {}
-for i = 9, #ARGV do meant[ARGV[i]] = true end
+local take, take_key = reader(ARGV, 5), reader(KEYS, 8)
+local meant, outcomes, trails, sizes = {}, {}, {}, {}
+for _ = 1, tonumber(take()) do meant[take()] = true end
+for _ = 1, tonumber(take()) do
+  local thousand = tonumber(take())
+  outcomes[thousand], trails[thousand] = take_key(), take_key()
+end
+for i = 1, tonumber(take()) do sizes[i] = tonumber(take()) end
 
 local before = call('GET', done)
 if before then return cjson.decode(before) end
@@ -27,14 +34,21 @@ end
 local line_end = ' local ' .. reason .. ' ' .. math.floor(now_ms() / 1000) .. ' operator'
 local moves, taken, dropped = {}, 0, 0
 
--- Whether a job is taken, stays on the list, or is dropped, by what its record says.
+-- Whether a job is taken, stays on the list, or is dropped, by what its record says. What is sent again goes
+-- on being in doubt: what is unknown may have arrived.
 local function judge(index)
-  local key, offset = outcomes .. math.floor(index / per_key), (index % per_key) * width
-  local mark = string.byte(call('GETRANGE', key, offset, offset))
+  local key, offset = outcomes[math.floor(index / per_key)], (index % per_key) * WIDTH
+  if not key then return 'stays' end
+  local record = call('GETRANGE', key, offset, offset + WIDTH - 1)
+  local mark = string.byte(record)
   local state = mark and COUNTED[mark] and NAME[mark]
   if meant[state] then
     moves[state] = (moves[state] or 0) + 1
-    if resend then call('SETRANGE', key, offset, 't') end
+    if resend then
+      note(record, -1)
+      call('SETRANGE', key, offset, 't')
+      if state == 'unknown' then call('SETRANGE', key, offset + DOUBT - 1, '\1') end
+    end
     return 'taken'
   end
   return (state == 'unknown' or state == 'failed') and 'stays' or 'dropped'
@@ -54,14 +68,17 @@ local function judge_section(n, attempts, base, lines)
     at = at + 1
   end
   taken, dropped = taken + #indexes, dropped + #sorted.dropped
-  if resend then add_to_trails(trails, per_key, indexes, attempts .. line_end) end
+  if resend then add_to_trails(trails, per_key, indexes, string.match(attempts, '^%d+') .. line_end) end
   return part(n, attempts, base, lines, sorted.taken), part(n, attempts, base, lines, sorted.stays)
 end
 
 local looked, seen, again = 0, 0, {}
-most_entries = math.min(most_entries, call('LLEN', dead))
-while looked < most_entries do
-  local entry = call('LPOP', dead)
+for _, size in ipairs(sizes) do
+  local entry = call('LPOP', dead) or ''
+  if #entry ~= size then
+    if entry ~= '' then call('LPUSH', dead, entry) end
+    break
+  end
   local position, stays = string.find(entry, '\n', 1, true) + 1, {}
   local n = jobs_in(entry, position)
   if seen > 0 and seen + n > most then
@@ -85,6 +102,8 @@ if resend and taken > 0 then
   for state, n in pairs(moves) do call('HINCRBY', counts, state, -n) end
   call('HINCRBY', counts, 'queued', taken)
   call('HINCRBY', stats, 'retried', taken)
+  call('HINCRBY', stats, 'retried:local:' .. reason, taken)
+  write_noted(codes, stats)
   call('HINCRBY', meta, 'journal', 1)
   if status == 'finished' then
     status = 'sending'
@@ -92,6 +111,7 @@ if resend and taken > 0 then
     call('HDEL', meta, 'finished_at')
   end
 end
+if looked == 0 and #sizes > 0 then return { 'again', status, 0, 0, 0 } end
 local answer = { 'ok', status, looked, taken, dropped }
 call('SET', done, cjson.encode(answer), 'PX', DONE_MS)
 return answer

@@ -1,41 +1,49 @@
--- Who of a batch must not be written to. Without people it only says which rules there are at the moment.
--- KEYS: suppressed for all, suppressed for the sub-account, windows, replies
--- ARGV: what to do outside the window (skip; auto = skip once people have written; '' = send), sub-account
---       and channel, how many of the people get what needs an open window, the people, a line each, those
---       first (one value: a thousand would cost whoever sends them five times as much)
--- Returns: {1 if anybody is suppressed + 2 if windows count, places (from 0) of those who are suppressed,
---          places of those whose window is closed}
--- include: clock
-local everywhere, here, windows, replies = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local policy, name, subject = ARGV[1], ARGV[2], tonumber(ARGV[3])
+-- Who of a batch must not be written to, among the people of one shard; notes of the others whether their last
+-- message is marketing.
+-- KEYS: suppressed; where they are those of a sub-account also windows, and people whose last message was not
+--       marketing (two sets)
+-- ARGV: 1 if windows count, 1 if it is to be noted who gets marketing, how many of the people get what needs an
+--       open window, the people, a line each, those first (one value: a thousand would cost whoever sends them
+--       five times as much), letters of the purposes of their messages (one for all of them, or one each)
+-- Returns: {places (from 0) of those who are suppressed, places of those whose window is closed}
+-- include: clock, unmarketed
+local suppressed, windows, sets = KEYS[1], KEYS[2], { KEYS[3], KEYS[4] }
+local subject, letters = tonumber(ARGV[3]), ARGV[5]
 local people = {}
 for who in string.gmatch(ARGV[4], '([^\n]*)\n') do people[#people + 1] = who end
 local call = redis.call
+local function purpose_of(i) return #letters == 1 and letters or string.sub(letters, i, i) end
 
-local rules = 0
-if call('EXISTS', everywhere) + call('EXISTS', here) > 0 then rules = 1 end
-if policy == 'skip' or (policy == 'auto' and tonumber(call('HGET', replies, name) or 0) > 0) then
-  rules = rules + 2
+local stopped, closed, out = {}, {}, {}
+local function leave_out(i, list)
+  out[i] = true
+  list[#list + 1] = i - 1
 end
-
-local suppressed, closed, is = {}, {}, {}
-local function look_in(key)
-  for i, found in ipairs(call('HMGET', key, unpack(people))) do
-    if found and not is[i] then
-      is[i] = true
-      suppressed[#suppressed + 1] = i - 1
-    end
+-- Whether an entry of somebody (include/suppression.lua) stops a purpose.
+local function stops(value, purpose)
+  for purposes in string.gmatch(value, '%d+[oirb]([mua]*)') do
+    if purposes == '' or string.find(purposes, purpose, 1, true) then return true end
   end
 end
-if #people > 0 and rules % 2 == 1 then
-  if call('EXISTS', everywhere) == 1 then look_in(everywhere) end
-  if call('EXISTS', here) == 1 then look_in(here) end
+if call('EXISTS', suppressed) == 1 then
+  for i, found in ipairs(call('HMGET', suppressed, unpack(people))) do
+    if found and stops(found, purpose_of(i)) then leave_out(i, stopped) end
+  end
 end
-if subject > 0 and rules >= 2 then
-  local now = now_ms()
+local now = now_ms()
+if ARGV[1] == '1' and subject > 0 then
   local ends = call('ZMSCORE', windows, unpack(people, 1, subject))
   for i = 1, subject do
-    if not (ends[i] and tonumber(ends[i]) > now) and not is[i] then closed[#closed + 1] = i - 1 end
+    if not (ends[i] and tonumber(ends[i]) > now) and not out[i] then leave_out(i, closed) end
   end
 end
-return { rules, suppressed, closed }
+local noted = ARGV[2] == '1'
+if sets[1] and (noted or letters ~= 'm') then
+  local marketing, others = {}, {}
+  for i, who in ipairs(people) do
+    local list = purpose_of(i) == 'm' and marketing or others
+    if who ~= '' and not out[i] then list[#list + 1] = who end
+  end
+  note_last_messages(sets, noted and marketing or {}, others, now)
+end
+return { stopped, closed }

@@ -3,22 +3,21 @@
 -- and somebody else's settlement of the same is told that it is lost.
 -- A record is never replaced by one of a lower rank: evidence that came earlier stays.
 -- KEYS: meta, counts, codes, stats, queue, waves, flights, parked, dead, source, done
---       (source: the flight or the park that ends)
+--       (source: the flight or the park that ends), then those of the lists below, in their order: a string of
+--       records, a wave and the park that it becomes if the batch is held, a park, a trail, a hash of long ids
 -- ARGV: id, owner ('' = a park), state the messages are in, number of messages, digest of what follows
---       (the operation id), reason to stop the lane ('' = none), prefixes of outcomes, trails, long ids,
---       waves, parks; bytes of a record; 1 to leave a held park alone if jobs of it were to go back;
---       then lists, each led by its length:
---       counts (state, n), records (bucket, offset, blob), jobs back to the queue (blob),
---       waves (id, delay in ms, blob), parks (id, delay in ms, n, tries, blob), dead (blob),
---       codes (name, n), stats (name, n), trails (bucket, entry), long ids (bucket, index, id)
+--       (the operation id), reason to stop the lane ('' = none); 1 to leave a held park
+--       alone if jobs of it were to go back; then lists, each led by its length:
+--       counts (state, n), records (offset, blob), jobs back to the queue (blob),
+--       waves (id, delay in ms, blob), parks (id, delay in ms, n, code, blob), dead (blob),
+--       codes (name, n), stats (name, n), trails (entry), long ids (index, id)
 -- Returns: {'ok' or 'repeat' or 'lost' or 'held', journal, status of the lane}
--- include: clock, finish, reader, records, sections, held
+-- include: clock, finish, reader, records, sections, held, pace
 local meta, counts, codes, stats, queue, waves, flights, parked, dead, source, done =
   KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11]
 local id, owner, from, n, digest, stop =
   ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5], ARGV[6]
-local outcomes, trails, long_ids, wave_prefix, park_prefix, width =
-  ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11], tonumber(ARGV[12])
+local unless_held = ARGV[7] == '1'
 local DONE_MS = 600000
 local now, call = now_ms(), redis.call
 
@@ -29,7 +28,7 @@ if not is[2] or (owner ~= '' and is[1] ~= owner) then
   return { 'lost', 0, call('HGET', meta, 'status') or 'gone' }
 end
 
-local take = reader(ARGV, 14)
+local take, take_key = reader(ARGV, 8), reader(KEYS, 12)
 local function list() return tonumber(take()) end
 local moves, sum, least = {}, 0, 0
 for _ = 1, list() do
@@ -41,29 +40,24 @@ if sum ~= n or n ~= tonumber(is[2]) or least < 0 then
   return redis.error_reply('REFUSED the figures (' .. sum .. ', ' .. n .. ') do not add up to ' .. is[2])
 end
 
-if is[3] and ARGV[13] == '1' and (moves.queued or 0) > 0 then
+if is[3] and unless_held and (moves.queued or 0) > 0 then
   return { 'held', 0, call('HGET', meta, 'status') or 'gone' }
 end
 
 -- Records that meet older ones: what stays decides where the message counts.
 local known_now = 0
-local function on_move(from_mark, to_mark, stays)
-  moves[NAME[from_mark]] = (moves[NAME[from_mark]] or 0) - 1
-  moves[NAME[to_mark]] = (moves[NAME[to_mark]] or 0) + 1
-  if NAME[to_mark] == UNDELIVERED then note_undelivered(stays, 1) end
-end
-local function on_known() known_now = known_now + 1 end
 local function merge(key, offset, blob, old)
   local records = {}
-  for at = 1, #blob, width do
-    local to = at + width - 1
-    records[#records + 1] = merged(string.sub(blob, at, to), string.sub(old, at, to), on_move, on_known)
+  for at = 1, #blob, WIDTH do
+    local to = at + WIDTH - 1
+    local record, was_early = settled(string.sub(blob, at, to), string.sub(old, at, to), moves)
+    records[#records + 1] = record
+    if was_early then known_now = known_now + 1 end
   end
   call('SETRANGE', key, offset, table.concat(records))
 end
 for _ = 1, list() do
-  local bucket, offset, blob = take(), tonumber(take()), take()
-  local key = outcomes .. bucket
+  local key, offset, blob = take_key(), tonumber(take()), take()
   local old = call('GETRANGE', key, offset, offset + #blob - 1)
   if string.find(old, '[^%z]') then
     merge(key, offset, blob, old)
@@ -73,27 +67,29 @@ for _ = 1, list() do
 end
 for _ = 1, list() do call('LPUSH', queue, take()) end
 for _ = 1, list() do
-  local wave, delay, blob = take(), tonumber(take()), take()
+  local key, park, wave, delay, blob = take_key(), take_key(), take(), tonumber(take()), take()
   if is[3] then
-    local k = park_wave(park_prefix .. wave .. 'w', parked, wave, blob, now)
+    local k = park_wave(park, parked, wave, blob, now)
     moves.delayed, moves.parked = moves.delayed - k, (moves.parked or 0) + k
   else
-    call('SET', wave_prefix .. wave, blob)
+    call('SET', key, blob)
     call('ZADD', waves, now + delay, wave)
   end
 end
 for _ = 1, list() do
-  local park, delay, k, tries, blob = take(), tonumber(take()), take(), take(), take()
-  call('HSET', park_prefix .. park, 'jobs', blob, 'n', k, 'tries', tries, 'owner', '')
-  if is[3] then call('HSET', park_prefix .. park, 'held', is[3]) end
+  local key, park, delay, k, code, blob = take_key(), take(), tonumber(take()), take(), take(), take()
+  call('HSET', key, 'jobs', blob, 'n', k, 'tries', 0, 'owner', '', 'code', code)
+  if is[3] then call('HSET', key, 'held', is[3]) end
   call('ZADD', parked, now + delay, park)
 end
 for _ = 1, list() do call('RPUSH', dead, take()) end
 for _ = 1, list() do call('HINCRBY', codes, take(), take()) end
-count_undelivered(codes)
 for _ = 1, list() do call('HINCRBY', stats, take(), take()) end
-for _ = 1, list() do call('RPUSH', trails .. take(), take()) end
-for _ = 1, list() do call('HSET', long_ids .. take(), take(), take()) end
+write_noted(codes, stats)
+local ended = n - (moves.queued or 0) - (moves.delayed or 0) - (moves.parked or 0)
+if ended > 0 then note_pace(stats, ended, now) end
+for _ = 1, list() do call('RPUSH', take_key(), take()) end
+for _ = 1, list() do call('HSET', take_key(), take(), take()) end
 
 call('HINCRBY', counts, from, -n)
 for state, k in pairs(moves) do if k ~= 0 then call('HINCRBY', counts, state, k) end end

@@ -1,32 +1,35 @@
--- Notes that people must not be written to. A wish is a moment: whoever has been released since stays
--- released, and a wish that is told twice, or late, changes nothing. What an operator has written down is
--- not weakened by a reply.
+-- Notes that people must not be written to, for some purposes or for all. A wish is a moment: whoever has been
+-- released since stays released, and a wish that is told twice, or late, changes nothing. What an operator has
+-- written down is not weakened by a reply.
 -- KEYS: suppressed, lifted
--- ARGV: why (r = reply, o = operator, i = import), then for each person: who, when in ms ('' = now)
--- Returns: {new, known, overtaken by a release}
--- include: clock, reader
-local suppressed, lifted, why = KEYS[1], KEYS[2], ARGV[1]
+-- ARGV: source (r = reply, b = receipt, o = operator, i = import), then for each person: who, when in ms ('' = now),
+--       letters of the purposes ('' = all)
+-- Returns: {people who get less now, known, overtaken by a release}
+-- include: clock, reader, suppression
+local suppressed, lifted, source = KEYS[1], KEYS[2], ARGV[1]
 local now = now_ms()
 local call = redis.call
 
 local new, known, overtaken = 0, 0, 0
 local take = reader(ARGV, 2)
-for _ = 1, (#ARGV - 1) / 2 do
-  local who, at = take(), tonumber(take())
+for _ = 1, (#ARGV - 1) / 3 do
+  local who, at, purposes = take(), tonumber(take()), take()
   local since = math.min(at or now, now)
   local released = at and tonumber(call('ZSCORE', lifted, who) or nil)
-  local is = call('HGET', suppressed, who)
   if released and released >= since then
     overtaken = overtaken + 1
-  elseif not is then
-    call('HSET', suppressed, who, string.format('%.0f', since) .. why)
-    new = new + 1
   else
-    local was, by = string.match(is, '^(%d+)(%a)$')
-    if by == 'r' and (why ~= 'r' or since > tonumber(was)) then
-      call('HSET', suppressed, who, string.format('%.0f', why == 'r' and since or was) .. why)
+    local entries = entries_of(call('HGET', suppressed, who))
+    local before, mine = stopped_by(entries), entries[source]
+    if mine then
+      -- a wish counts from when it was uttered last, a list from when it was written
+      local is_wish = source == 'r' or source == 'b'
+      since = is_wish and math.max(since, mine.since) or mine.since
+      purposes = united(mine.purposes, purposes)
     end
-    known = known + 1
+    entries[source] = { since = since, purposes = purposes }
+    call('HSET', suppressed, who, value_of(entries))
+    if stopped_by(entries) ~= before then new = new + 1 else known = known + 1 end
   end
 end
 return { new, known, overtaken }

@@ -246,6 +246,8 @@ def _environment() -> tuple[tuple[str, str], ...]:
         "RETRY__WAVE_BASE": 0.3,
         "RETRY__WAVE_CAP": 3,
         "RETRY__RETRY_AFTER_CAP": 1,
+        "POLICIES__RESEND_FLOOR": 0,
+        "POLICIES__RESEND_PAUSES": [0],
         "LOG_FORMAT": "json",
     }
     return tuple((f"SENDMANY_{name}", str(value)) for name, value in settings.items())

@@ -30,6 +30,11 @@ NOBODY_BLOCKS = ("SENDMANY_OPT_OUTS__RECEIPT_CODES", "[]")
 """Receipts of the sandbox tell now and then that somebody has blocked us: no campaign after it would be
 whole."""
 QUICK_WAVES = ("SENDMANY_RETRY__WAVE_BASE", "0.5")
+RESEND_AT_ONCE = (
+    ("SENDMANY_POLICIES__RESEND_FLOOR", "0"),
+    ("SENDMANY_POLICIES__RESEND_PAUSES", "[0]"),
+)
+"""Where the lane resends, doubt lasts for its `settle_after` alone."""
 
 
 @dataclass
@@ -138,7 +143,13 @@ def open_house(
         home,
         receiver=receiver,
         sandbox=sandbox,
-        environment=(QUICK_WAVES, NOBODY_BLOCKS, *_within_lease(environment), *environment),
+        environment=(
+            QUICK_WAVES,
+            NOBODY_BLOCKS,
+            *RESEND_AT_ONCE,
+            *_within_lease(environment),
+            *environment,
+        ),
         fsync=fsync,
     )
     with Local(plan) as local:

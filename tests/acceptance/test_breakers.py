@@ -118,7 +118,7 @@ def test_a_key_that_goes_wrong_in_mid_campaign_holds_up_its_sub_account_until_it
     provider = Provider()
     with house_with(tmp_path, provider) as (house, key):
         lane = launch(house, 6000)
-        until(lambda: house.report(lane).accepted >= 1000)
+        until(lambda: house.report(lane).sent >= 1000)
         provider.key = "changed"
         until(lambda: [one.scope for one in held(house)] == [ACCOUNT])
         other = house.launch(3000, "Sandbox sale")
@@ -130,7 +130,7 @@ def test_a_key_that_goes_wrong_in_mid_campaign_holds_up_its_sub_account_until_it
         until(lambda: house.has_ended(lane))
         assert house.report(lane).counts == {State.ACCEPTED: 6000}
         assert held(house) == []
-        assert house.check(other).accepted == 3000
+        assert house.check(other).sent == 3000
         assert {one.attempts for one in house.outcomes(lane)} == {1}
     assert each_taken_once(provider, lane, 6000)
 
@@ -141,7 +141,7 @@ def test_an_outage_of_the_provider_costs_few_requests_and_nobody_is_given_up(
     provider = Provider()
     with house_with(tmp_path, provider) as (house, _):
         lane = launch(house, 6000)
-        until(lambda: house.report(lane).accepted >= 1000)
+        until(lambda: house.report(lane).sent >= 1000)
         provider.down = True
         until(lambda: [one.scope for one in held(house)] == [SERVER])
         until(lambda: held(house)[0].failures >= 5)

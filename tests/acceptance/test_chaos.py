@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.acceptance.arrivals import busiest_second, excesses, unexcused
 
 ROOT = Path(__file__).parents[2]
@@ -21,6 +23,7 @@ def test_a_second_that_holds_too_much_is_found_unless_a_worker_thawed_in_it() ->
     assert busiest_second(requests) == 1500
 
 
+@pytest.mark.long
 def test_no_invariant_breaks_whatever_is_killed_and_frozen() -> None:
     ran = subprocess.run(
         [sys.executable, "-m", "tests.acceptance.chaos", "--seconds", "20", "--seed", str(SEED)],

@@ -55,6 +55,7 @@ def test_people_get_a_table_that_can_be_read(tmp_path: Path) -> None:
         (5, signal.SIGINT, False),
     ],
 )
+@pytest.mark.timing
 def test_a_signal_while_things_start_leaves_nothing_behind(
     processes: int, number: signal.Signals, twice: bool, tmp_path: Path
 ) -> None:
@@ -64,6 +65,7 @@ def test_a_signal_while_things_start_leaves_nothing_behind(
         stop_and_look(demo, number, tmp_path, twice=twice)
 
 
+@pytest.mark.timing
 def test_ctrl_c_while_it_sends_leaves_nothing_behind(tmp_path: Path) -> None:
     with running(tmp_path, "demo", "--rate", "100") as demo:
         until(demo, lambda: "Sending" in (tmp_path / "err").read_text())

@@ -86,10 +86,10 @@ def test_a_replica_that_lacks_the_last_writes_halts_the_lane_until_somebody_deci
         assert house.local.worker is not None
         until(replica.follows)  # first: what is sent meanwhile is not sent after the cut
         lane = house.launch(N, policies=HOLD)
-        until(lambda: house.report(lane).accepted >= 1000)
+        until(lambda: house.report(lane).sent >= 1000)
         replica.cut_off()
-        at_the_cut = house.report(lane).accepted
-        until(lambda: house.report(lane).accepted >= at_the_cut + 2000)
+        at_the_cut = house.report(lane).sent
+        until(lambda: house.report(lane).sent >= at_the_cut + 2000)
         replica.take_over()
 
         until(lambda: house.report(lane).lane.status is LaneStatus.HALTED)
@@ -105,7 +105,7 @@ def test_a_replica_that_lacks_the_last_writes_halts_the_lane_until_somebody_deci
         assert accepted.code == 0, accepted.err
         until(lambda: house.has_ended(lane))
         found, taken = house.report(lane), house.taken(lane)
-        assert found.accepted + found.counts.get(State.UNKNOWN, 0) == N
+        assert found.sent + found.counts.get(State.UNKNOWN, 0) == N
         accepted_by_index = {
             one.index for one in house.outcomes(lane) if one.state is State.ACCEPTED
         }

@@ -40,7 +40,7 @@ def always_on_disk(
     """A campaign that is well under way on a server that writes before it answers."""
     with open_house(home, SLOW, SMALL, QUICK_SWEEP, lease, fsync="always") as house:
         lane = house.launch(N, policies=policies)
-        until(lambda: house.report(lane).accepted >= 1000 and in_air(house, lane) > 0)
+        until(lambda: house.report(lane).sent >= 1000 and in_air(house, lane) > 0)
         yield house, lane
         assert worker_of(house).exit_code() is None
 
@@ -82,8 +82,8 @@ def test_a_server_that_is_killed_and_comes_back_has_lost_nothing(tmp_path: Path)
         resumes(house, lane)
         until(lambda: house.has_ended(lane), 90)
         found = house.check(lane)
-        assert found.accepted + found.counts.get(State.UNKNOWN, 0) == N
-        assert found.accepted == house.ledger()["distinct"] == house.ledger()["taken"]
+        assert found.sent + found.counts.get(State.UNKNOWN, 0) == N
+        assert found.sent == house.ledger()["distinct"] == house.ledger()["taken"]
 
 
 def test_a_server_that_is_away_for_some_seconds_gets_every_answer_in_the_end(

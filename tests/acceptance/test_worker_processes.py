@@ -1,20 +1,22 @@
 """Real worker processes: stopped, killed, frozen, paused, limited. Nobody is lost or sent to twice."""
 
 import os
+import pty
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from config.celery_app import QUEUE
+from config.celery_app import ENQUEUE_QUEUE, ENQUEUE_TASK, QUEUE
 from sendmany.local import Sandbox
-from sendmany.processes import Child
+from sendmany.processes import Child, python
 from store.calls import command
 from store.drains import wake_drain
 from store.keys import drains
-from store.lanes import LaneStatus, Priority
+from store.lanes import LaneStatus, Priority, list_lanes
 from store.states import State
+from tests.acceptance.command import sendmany
 from tests.acceptance.house import (
     SHORT_LEASE,
     SMALL,
@@ -47,7 +49,7 @@ def worker_of(house: House) -> Child:
 
 def in_the_middle(house: House, lane: str) -> None:
     """Wait until the run is well under way, with requests in the air."""
-    until(lambda: house.report(lane).accepted >= 1000 and house.count(lane, State.IN_FLIGHT) > 0)
+    until(lambda: house.report(lane).sent >= 1000 and house.count(lane, State.IN_FLIGHT) > 0)
 
 
 # Told to stop
@@ -70,7 +72,7 @@ def test_a_worker_that_is_told_to_stop_settles_what_is_in_the_air(
         assert found.counts.get(State.IN_FLIGHT, 0) == 0
         assert found.counts.get(State.PARKED, 0) == 0
         assert found.counts[State.QUEUED] > 0
-        assert found.accepted == house.ledger()["distinct"]
+        assert found.sent == house.ledger()["distinct"]
         house.local.worker = house.local.start_worker()
         until(lambda: house.has_ended(lane))
         assert house.check(lane).counts == {State.ACCEPTED: 12_000}
@@ -92,9 +94,51 @@ def test_a_worker_that_is_told_to_quit_loses_and_doubles_nothing(tmp_path: Path,
         house.local.worker = house.local.start_worker()
         until(lambda: house.has_ended(lane))
         found = house.check(lane)
-        assert found.accepted + found.counts.get(State.UNKNOWN, 0) == 12_000
+        assert found.sent + found.counts.get(State.UNKNOWN, 0) == 12_000
         assert house.ledger()["duplicates"] == 0
         print(f"{whom}: exit code {worker.exit_code()}, counts {found.counts}")
+
+
+@pytest.mark.parametrize("whom", ["main process", "whole group"])
+def test_a_worker_that_hears_a_hang_up_starts_anew_and_goes_on(tmp_path: Path, whom: str) -> None:
+    with open_house(tmp_path, Sandbox(latency_ms=300), SMALL) as house:
+        lane, worker = house.launch(12_000), worker_of(house)
+        in_the_middle(house, lane)
+        before = children(worker.pid)
+        (os.kill if whom == "main process" else os.killpg)(worker.pid, signal.SIGHUP)
+        until(lambda: not any(map(runs, before)))
+        until(lambda: house.has_ended(lane))
+        assert worker.exit_code() is None, log_of(house, tmp_path)
+        assert house.check(lane).counts == {State.ACCEPTED: 12_000}
+        assert house.ledger()["duplicates"] == 0
+
+
+def test_a_worker_whose_terminal_is_closed_settles_what_is_in_the_air(tmp_path: Path) -> None:
+    with open_house(tmp_path, Sandbox(latency_ms=300), SMALL) as house:
+        worker_of(house).stop(10)
+        pid, terminal = pty.fork()
+        if pid == 0:
+            os.environ.update(house.local.environment)
+            words = python("sendmany.worker_process", "--concurrency", "2")
+            os.execv(words[0], words)  # noqa: S606
+        try:
+            lane = house.launch(12_000)
+            in_the_middle(house, lane)
+        finally:
+            os.close(terminal)
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+        found = house.check(lane)
+        assert found.counts.get(State.IN_FLIGHT, 0) == found.counts.get(State.PARKED, 0) == 0
+        assert found.counts[State.QUEUED] > 0
+        assert house.ledger()["duplicates"] == 0
+
+
+def test_a_pool_that_cannot_send_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    for pool in ("gevent", "eventlet", "threads"):
+        ran = sendmany(tmp_path, "worker", "--pool", pool)
+        assert ran.code == 2
+        assert f"the pool '{pool}' cannot send: use --pool prefork or solo." in ran.err
+        assert "Traceback" not in ran.err
 
 
 # Killed
@@ -112,7 +156,7 @@ def test_a_pool_child_that_is_killed_is_replaced_and_its_messages_are_unknown(
         until(lambda: house.has_ended(lane))
         found = house.check(lane)
         assert 0 < found.counts[State.UNKNOWN] <= 32 * 100
-        assert found.accepted + found.counts[State.UNKNOWN] == 15_000
+        assert found.sent + found.counts[State.UNKNOWN] == 15_000
         assert worker.exit_code() is None
 
 
@@ -127,8 +171,8 @@ def test_children_of_a_killed_worker_settle_what_is_in_the_air_and_end(tmp_path:
         assert worker.exit_code() == -signal.SIGKILL
         assert house.check(lane).counts.get(State.IN_FLIGHT, 0) == 0
         house.local.worker = house.local.start_worker()
-        sent = house.report(lane).accepted
-        assert until(lambda: house.report(lane).accepted > sent) < 15  # though a wake-up was lost
+        sent = house.report(lane).sent
+        assert until(lambda: house.report(lane).sent > sent) < 15  # though a wake-up was lost
         until(lambda: house.has_ended(lane))
         assert house.check(lane).counts == {State.ACCEPTED: 12_000}
 
@@ -136,6 +180,7 @@ def test_children_of_a_killed_worker_settle_what_is_in_the_air_and_end(tmp_path:
 # Paused, cancelled
 
 
+@pytest.mark.timing
 def test_a_pause_takes_effect_within_a_second_on_all_workers(two_workers: House) -> None:
     house = two_workers
     lane = house.launch(40_000, "To be paused")
@@ -146,11 +191,12 @@ def test_a_pause_takes_effect_within_a_second_on_all_workers(two_workers: House)
     assert found.lane.status is LaneStatus.PAUSED
     assert found.counts[State.QUEUED] == found.open > 0
     house.move(lane, "resume")
-    until(lambda: house.report(lane).accepted > found.accepted)
+    until(lambda: house.report(lane).sent > found.sent)
     house.move(lane, "cancel")
     until(lambda: house.has_ended(lane))
 
 
+@pytest.mark.timing
 def test_a_cancelled_campaign_sends_nothing_after_a_second_and_ends(two_workers: House) -> None:
     house = two_workers
     lane = house.launch(40_000, "To be cancelled")
@@ -160,7 +206,7 @@ def test_a_cancelled_campaign_sends_nothing_after_a_second_and_ends(two_workers:
     until(lambda: house.has_ended(lane))
     found = house.check(lane)
     assert found.lane.status is LaneStatus.CANCELLED
-    assert found.accepted + found.counts[State.CANCELLED] == 40_000
+    assert found.sent + found.counts[State.CANCELLED] == 40_000
 
 
 def test_a_wake_up_that_comes_ten_times_sends_nobody_twice(two_workers: House) -> None:
@@ -172,9 +218,51 @@ def test_a_wake_up_that_comes_ten_times_sends_nobody_twice(two_workers: House) -
     assert house.check(lane).counts == {State.ACCEPTED: 6000}
 
 
+# Idle
+
+
+def test_an_idle_system_with_an_open_lane_answers_other_applications_at_once(
+    tmp_path: Path,
+) -> None:
+    with open_house(tmp_path, Sandbox()) as house:
+        lane = house.launch(6000)
+        hand_in(house, 0)  # from now on a lane of notifications is open
+        until(lambda: house.has_ended(lane))
+        for number in range(1, 11):
+            hand_in(house, number)
+            assert until(lambda: stored(house) > number, 5) < 2  # noqa: B023
+        assert house.store.run(command("LLEN", QUEUE, parse=int)) == 0
+        assert house.store.run(command("HLEN", "unacked", parse=int)) <= 4
+
+
+def test_other_applications_are_answered_while_all_processes_send(tmp_path: Path) -> None:
+    with open_house(tmp_path, Sandbox(latency_ms=200), SMALL) as house:
+        lane = house.launch(30_000)
+        until(lambda: len(set(house.senders(lane))) == 2)
+        hand_in(house, 1)
+        assert until(lambda: stored(house) == 1, 5) < 2
+        assert not house.has_ended(lane)
+
+
+def hand_in(house: House, number: int) -> None:
+    """What another Celery application does."""
+    user = {"msisdn": f"+447700900{number:03d}"}
+    message = {"user": user, "type": "text", "content": {"text": "Your code is 1234"}}
+    house.celery.send_task(
+        ENQUEUE_TASK, kwargs={"message": message}, queue=ENQUEUE_QUEUE, retry=False
+    )
+
+
+def stored(house: House) -> int:
+    """Messages that other applications have handed in and a worker has stored."""
+    lanes = (lane for lane in list_lanes(house.store) if lane.kind == "notifications")
+    return sum(lane.next_index for lane in lanes)
+
+
 # Limited
 
 
+@pytest.mark.timing
 def test_two_workers_keep_to_the_limits_of_a_sub_account_together(tmp_path: Path) -> None:
     limits = '{"sandbox": {"messages_per_second": 500, "burst": 100, "requests_per_second": 0}}'
     environment = ("SENDMANY_SUB_ACCOUNTS", limits)
@@ -194,6 +282,7 @@ def test_two_workers_keep_to_the_limits_of_a_sub_account_together(tmp_path: Path
 # Dedicated workers
 
 
+@pytest.mark.timing
 def test_a_bulk_campaign_does_not_wait_beside_a_dedicated_worker(tmp_path: Path) -> None:
     with open_house(tmp_path, Sandbox()) as house:
         only_urgent = {"SENDMANY_WORKER__PRIORITIES": '["urgent"]'}
@@ -228,8 +317,8 @@ def test_wild_failures_lose_nobody_and_send_nobody_twice(tmp_path: Path) -> None
         lane = house.launch(10_000)
         until(lambda: house.has_ended(lane))
         found, seen = house.check(lane), house.ledger()
-        assert found.accepted == seen["distinct"] == seen["taken"]
-        assert found.accepted + found.counts[State.REJECTED] == 10_000
+        assert found.sent == seen["distinct"] == seen["taken"]
+        assert found.sent + found.counts[State.REJECTED] == 10_000
         assert found.stats["retried"] > 0
 
 

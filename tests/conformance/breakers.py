@@ -68,7 +68,8 @@ def scopes(store: Store) -> list[str]:
 
 def error(store: Store, op: str, many: int = 3, probing: Probing = LATER) -> bool:
     """A request has met an error of the provider."""
-    return store.run(count_server_error("shop", "HTTP 500", op=op, in_a_row=many, probing=probing))
+    call = count_server_error("shop", "HTTP 500", op=op, in_a_row=many, probing=probing)
+    return store.run(call).server
 
 
 class TestOpenBreaker:

@@ -4,9 +4,11 @@ from store.calls import Store
 from store.drains import (
     active_lanes,
     await_wake,
+    call_drain,
     enter_drain,
     forget_active,
     forget_ready,
+    is_called,
     leave_drain,
     ready_lanes,
     running_loops,
@@ -32,7 +34,7 @@ class TestWakeDrain:
 
     def test_a_task_is_called_for_only_once(self, store: Store) -> None:
         assert [store.run(wake_drain()) for _ in range(3)] == [True, False, False]
-        assert 0 < store.client.pttl(CALLING) <= 30_000
+        assert 0 < store.client.pttl(CALLING) <= 3_600_000
 
     def test_a_running_loop_is_woken_and_no_task_is_called_for(self, store: Store) -> None:
         enter(store, "a")
@@ -51,6 +53,21 @@ class TestWakeDrain:
         enter(store, "a")
         assert store.run(wake_drain(2))
         assert store.client.llen(WAKE) == 1
+
+    def test_a_wake_up_for_as_many_loops_as_there_are_calls_for_no_task(self, store: Store) -> None:
+        assert not store.run(wake_drain(0))
+        enter(store, "a")
+        assert not store.run(wake_drain(0))
+        assert store.client.llen(WAKE) == 1
+        assert not store.client.exists(CALLING)
+
+    def test_a_call_stands_until_a_loop_has_got_the_task(self, store: Store) -> None:
+        enter(store, "a")
+        store.run(call_drain())
+        enter(store, "a", starts=False)
+        assert store.run(is_called())
+        enter(store, "a")
+        assert not store.run(is_called())
 
     def test_a_loop_that_starts_makes_room_for_another_call(self, store: Store) -> None:
         assert store.run(wake_drain(3))

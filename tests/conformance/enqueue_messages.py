@@ -1,5 +1,7 @@
 """enqueue_messages: single messages and their idempotency keys."""
 
+import time
+
 import pytest
 
 from store.calls import Store, command
@@ -7,7 +9,7 @@ from store.flights import promote_due
 from store.intake import STRETCH, NewMessage, Taken, enqueue_messages
 from store.keys import lane_keys
 from store.lanes import LaneStatus, find_lane, move_lane
-from store.packing import count
+from store.packing import Job, count
 from store.schedules import scheduled_for
 from store.states import State
 from tests.conformance import given
@@ -186,7 +188,7 @@ class TestEnqueueMessages:
 
 def later(seconds: float, text: str = "Code 1", key: str = "") -> NewMessage:
     """A message that waits."""
-    return given.message(text, key)._replace(delay_ms=int(seconds * 1000))
+    return given.message(text, key)._replace(due_ms=int((time.time() + seconds) * 1000))
 
 
 def waves(store: Store) -> list[str]:
@@ -212,7 +214,7 @@ class TestScheduledMessages:
         given.wave_is_due(store, LANE, waves(store)[0])
         assert store.run(promote_due(LANE)) == (1, -1)
         (job,) = given.claim(store, LANE).jobs
-        assert job == (0, 0, given.message("Code 1").line)
+        assert job == Job(0, 0, given.message("Code 1").line)
         assert given.balanced(store, LANE)
 
     def test_it_may_come_among_others_that_go_at_once(self, store: Store) -> None:

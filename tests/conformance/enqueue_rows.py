@@ -106,9 +106,10 @@ class TestEnqueueRows:
         given.add(store, lane, [b"123456789012345", b"234567890123456"], 0, 2)
         number = between.to_bytes(7, "big")
         assert number in pair
-        keys = lane_keys(lane)
-        args = (keys.numbers, 1000, number, keys.ids, b"", 0, 5)
-        call = script_call("find_recipient", (keys.meta,), args, list)
+        keys, args = lane_keys(lane), (1000, number, b"", 0, 2)
+        call = script_call(
+            "find_recipient", [keys.numbers_of(0), keys.numbers_of(1000)], args, list
+        )
         assert store.run(call) == [-1, -1]
 
     def test_a_long_campaign_is_looked_through_in_steps(self, store: Store) -> None:
@@ -118,8 +119,8 @@ class TestEnqueueRows:
         where, found = 0, -1
         steps = []
         while found < 0 <= where:
-            args = (keys.numbers, 1000, last, keys.ids, b"", where, 1)
-            found, where = store.run(script_call("find_recipient", (keys.meta,), args, list))
+            args, touched = (1000, last, b"", where, 1), (keys.numbers_of(1000 * where),)
+            found, where = store.run(script_call("find_recipient", touched, args, list))
             steps.append((found, where))
         assert steps == [(-1, 1), (-1, 2), (2499, -1)]
 

@@ -7,6 +7,7 @@ from itertools import permutations
 import pytest
 
 from store.calls import Store
+from store.dead import REVIVABLE, Dead, Word, revive_dead
 from store.evidence import (
     Applied,
     Evidence,
@@ -17,9 +18,10 @@ from store.evidence import (
 )
 from store.flights import Park, Settlement, Wave, promote_due
 from store.intake import enqueue_messages
-from store.outcomes import Origin, Outcome
+from store.outcomes import Doubt, Origin, Outcome
 from store.packing import Job
-from store.reports import message_report, outcomes
+from store.purposes import Pricing, Purpose
+from store.reports import message_report, outcomes, report
 from store.states import State
 from tests.conformance import given
 
@@ -320,6 +322,149 @@ class TestEvidenceWhileTheJobExists:
         assert proven(again.jobs, store.run(read_records_of(lane, again.jobs))) == set()
         given.settle(store, lane, again, given.ended(State.ACCEPTED, again.jobs), "b2")
         assert given.counts(store, lane) == {State.ACCEPTED: 2}
+        assert given.balanced(store, lane)
+
+
+def doubt(store: Store, lane: str, index: int = 0) -> Doubt:
+    """What a person may have got beyond what the state says."""
+    return outcome(store, lane, index).doubt
+
+
+def rejected_after_doubt(store: Store, attempts: int) -> str:
+    """A message that was rejected although an earlier attempt of it may have arrived."""
+    lane, claim = given.flight(store, 1)
+    what = given.ended(State.REJECTED, claim.jobs, (Origin.API, 1002), other_attempt=True)
+    (run,) = what.records
+    what.records = [replace(run, records=run.records[:1] + bytes([attempts]) + run.records[2:])]
+    given.settle(store, lane, claim, what)
+    return lane
+
+
+class TestDoubtMeetsEvidence:
+    def test_a_message_that_was_refused_after_a_doubtful_attempt_may_have_arrived(
+        self, store: Store
+    ) -> None:
+        lane = rejected_after_doubt(store, 2)
+        assert doubt(store, lane) is Doubt.MAY_HAVE_ARRIVED
+        assert report(store, lane).doubts == {State.REJECTED: 1}
+        assert given.balanced(store, lane)
+
+    def test_proof_that_the_one_doubtful_attempt_arrived_ends_the_doubt(self, store: Store) -> None:
+        lane = rejected_after_doubt(store, 2)
+        assert tell(store, lane, news(State.DELIVERED)) == Applied(counted=1)
+        assert (doubt(store, lane), report(store, lane).doubts) == (Doubt.NONE, {})
+        assert given.codes(store, lane) == {}
+        assert given.balanced(store, lane)
+
+    def test_proof_of_one_of_several_doubtful_attempts_leaves_the_others(
+        self, store: Store
+    ) -> None:
+        lane = rejected_after_doubt(store, 3)
+        tell(store, lane, news(State.DELIVERED))
+        assert doubt(store, lane) is Doubt.MAY_HAVE_TWO
+        assert report(store, lane).doubts == {State.DELIVERED: 1}
+        assert given.balanced(store, lane)
+
+    def test_receipts_of_an_accepted_attempt_leave_the_doubt_about_an_earlier_one(
+        self, store: Store
+    ) -> None:
+        lane, claim = given.flight(store, 1)
+        given.settle(
+            store, lane, claim, given.ended(State.ACCEPTED, claim.jobs, other_attempt=True)
+        )
+        for state in (State.SENT, State.DELIVERED, State.READ):
+            tell(store, lane, news(state))
+            assert doubt(store, lane) is Doubt.MAY_HAVE_TWO
+            assert report(store, lane).doubts == {state: 1}
+        assert given.balanced(store, lane)
+
+    def test_evidence_that_was_there_before_the_refusal_ends_the_doubt_too(
+        self, store: Store
+    ) -> None:
+        lane, claim = given.flight(store, 1)
+        tell(store, lane, news(State.DELIVERED))
+        what = given.ended(State.REJECTED, claim.jobs, other_attempt=True)
+        (run,) = what.records
+        what.records = [replace(run, records=run.records[:1] + b"\2" + run.records[2:])]
+        given.settle(store, lane, claim, what)
+        assert (outcome(store, lane).state, doubt(store, lane)) == (State.DELIVERED, Doubt.NONE)
+        assert given.balanced(store, lane)
+
+    def test_an_unknown_message_that_is_sent_again_goes_on_being_in_doubt(
+        self, store: Store
+    ) -> None:
+        lane, claim = given.flight(store, 1)
+        what = given.ended(State.UNKNOWN, claim.jobs, (Origin.LOCAL, 2))
+        what.dead = [Dead("local:2", claim.jobs)]
+        given.settle(store, lane, claim, what)
+        assert doubt(store, lane) is Doubt.MAY_HAVE_ARRIVED
+        store.run(revive_dead(lane, Word.RESEND, REVIVABLE, op="op", entries=1))
+        assert (outcome(store, lane).state, doubt(store, lane)) == (
+            State.TRIED, Doubt.MAY_HAVE_ARRIVED,
+        )  # fmt: skip
+        assert (given.codes(store, lane), report(store, lane).doubts) == ({}, {})
+        assert given.balanced(store, lane)
+
+
+class TestWhatReceiptsAdd:
+    def test_purpose_stays_and_pricing_comes_with_the_receipts(self, store: Store) -> None:
+        lane, claim = given.flight(store, 1)
+        given.settle(
+            store, lane, claim, given.ended(State.ACCEPTED, claim.jobs, purpose=Purpose.UTILITY)
+        )
+        sent = replace(news(State.SENT), pricing=Pricing.MARKETING)
+        tell(store, lane, sent, news(State.DELIVERED))
+        said = outcome(store, lane)
+        assert (said.state, said.purpose, said.pricing) == (
+            State.DELIVERED, Purpose.UTILITY, Pricing.MARKETING,
+        )  # fmt: skip
+
+    def test_a_late_receipt_tells_the_pricing_and_moves_nothing(self, store: Store) -> None:
+        lane = accepted(store, 1)
+        tell(store, lane, news(State.DELIVERED))
+        late = replace(news(State.SENT), pricing=Pricing.SERVICE)
+        assert tell(store, lane, late) == Applied(stale=1)
+        said = outcome(store, lane)
+        assert (said.state, said.pricing) == (State.DELIVERED, Pricing.SERVICE)
+        assert tell(store, lane, replace(late, pricing=Pricing.UTILITY)) == Applied(stale=1)
+        assert outcome(store, lane) == said
+        assert given.balanced(store, lane)
+
+    def test_an_early_receipt_keeps_purpose_and_pricing_until_the_job_ends(
+        self, store: Store
+    ) -> None:
+        lane, claim = given.flight(store, 1)
+        tell(store, lane, replace(news(State.DELIVERED), pricing=Pricing.AUTHENTICATION))
+        given.settle(
+            store, lane, claim,
+            given.ended(State.ACCEPTED, claim.jobs, purpose=Purpose.AUTHENTICATION),
+        )  # fmt: skip
+        said = outcome(store, lane)
+        assert (said.state, said.purpose, said.pricing) == (
+            State.DELIVERED, Purpose.AUTHENTICATION, Pricing.AUTHENTICATION,
+        )  # fmt: skip
+
+
+class TestCodesFollowTheRecords:
+    @pytest.mark.parametrize("state", [State.UNKNOWN, State.FAILED, State.REJECTED])
+    def test_a_receipt_that_settles_a_message_takes_its_code_back(
+        self, store: Store, state: State
+    ) -> None:
+        lane, claim = given.flight(store, 3)
+        given.settle(store, lane, claim, given.ended(state, claim.jobs, (Origin.HTTP, 502)))
+        assert given.codes(store, lane) == {f"{state}:http:502": 3}
+        tell(store, lane, news(State.SENT, 1), undelivered(2, 1018))
+        assert given.codes(store, lane) == {
+            f"{state}:http:502": 1, "undelivered:receipt:1018": 1,
+        }  # fmt: skip
+        assert given.balanced(store, lane)
+
+    def test_an_answer_that_came_too_late_takes_the_code_back(self, store: Store) -> None:
+        lane, claim = given.flight(store, 2)
+        given.settle(store, lane, claim, given.ended(State.UNKNOWN, claim.jobs, (Origin.LOCAL, 2)))
+        late = given.records(State.REJECTED, claim.jobs[:1], (Origin.API, 1002))
+        store.run(apply_records(lane, late))
+        assert given.codes(store, lane) == {"unknown:local:2": 1, "rejected:api:1002": 1}
         assert given.balanced(store, lane)
 
 

@@ -1,6 +1,7 @@
 """Lanes in a known state, and the few moves that every test of the store makes."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from store.calls import Store, command
 from store.flights import Claim, Settled, Settlement, claim_batch, settle_batch
@@ -77,15 +78,19 @@ def flight(store: Store, n: int = 10) -> tuple[str, Claim]:
     return lane, claim(store, lane)
 
 
-def records(state: State, jobs: Iterable[Job]) -> list[Run]:
+def records(
+    state: State, jobs: Iterable[Job], code: tuple[Origin, int] = (Origin.NONE, 0), **more: Any
+) -> list[Run]:
     """Records that say the same of all these jobs."""
-    start = head(state, 1, Origin.NONE, 0, NOW, NOW)
+    start = head(state, 1, *code, NOW, NOW, **more)
     return runs((job.index, start + number_field(job.recipient) + NO_UMID) for job in sorted(jobs))
 
 
-def ended(state: State, jobs: Sequence[Job]) -> Settlement:
+def ended(
+    state: State, jobs: Sequence[Job], code: tuple[Origin, int] = (Origin.NONE, 0), **more: Any
+) -> Settlement:
     """A settlement in which all messages came to the same end."""
-    return Settlement(counts={state: len(jobs)}, records=records(state, jobs))
+    return Settlement(counts={state: len(jobs)}, records=records(state, jobs, code, **more))
 
 
 def settle(store: Store, lane: str, claim_: Claim, what: Settlement, batch: str = "b1") -> Settled:

@@ -1,5 +1,7 @@
 """The inbox: read_inbox, reclaim_inbox, acknowledge_inbox and the adding."""
 
+from typing import Any
+
 import pytest
 
 from store.calls import Store
@@ -10,12 +12,16 @@ from store.inbox import (
     acknowledge,
     add_many,
     add_to_inbox,
+    forget_aside,
     inbox_length,
+    inbox_numbers,
+    keep_aside,
     read_inbox,
     read_inbox_figures,
     reclaim,
+    take_inbox,
 )
-from store.keys import INBOX
+from store.keys import ASIDE, INBOXES, inbox
 
 
 def filled(store: Store, n: int) -> list[Entry]:
@@ -29,7 +35,7 @@ def ids(entries: list[Entry]) -> list[str]:
 
 
 def consumers(store: Store) -> set[bytes]:
-    return {row["name"] for row in store.client.xinfo_consumers(INBOX, GROUP)}
+    return {row["name"] for row in store.client.xinfo_consumers(inbox(0), GROUP)}
 
 
 class TestInbox:
@@ -86,9 +92,9 @@ class TestInbox:
         assert store.run(inbox_length()) == 0
         assert store.run(acknowledge(["1-1"])) == 0
         assert store.run(acknowledge([])) == 0
-        assert not store.client.exists(INBOX)
+        assert not store.client.exists(inbox(0))
         assert store.run(read_inbox("ann")) == []
-        store.client.delete(INBOX)
+        store.client.delete(inbox(0))
         assert store.run(reclaim("ann", 0)) == []
 
     def test_what_was_added_before_the_group_was_made_is_read(self, store: Store) -> None:
@@ -106,7 +112,7 @@ class TestInbox:
     ) -> None:
         entries = filled(store, 3)
         store.run(read_inbox("ann"))
-        store.client.xdel(INBOX, entries[1].id)
+        store.client.xdel(inbox(0), entries[1].id)
         assert store.run(reclaim("bob", 0)) == [entries[0], entries[2]]
 
     def test_consumers_are_forgotten_once_they_hold_nothing(self, store: Store) -> None:
@@ -121,7 +127,7 @@ class TestInbox:
         assert consumers(store) - {b"dan"} == {b"ann", b"bob"}
 
     def test_a_key_of_another_kind_is_a_fault(self, store: Store) -> None:
-        store.client.set(INBOX, "what")
+        store.client.set(inbox(0), "what")
         with pytest.raises(StoreRefused, match="WRONGTYPE"):
             store.run(read_inbox("ann"))
 
@@ -138,6 +144,53 @@ class TestInbox:
 
     def test_the_age_of_the_oldest_entry_is_told(self, store: Store) -> None:
         assert store.run(read_inbox_figures()).oldest_age == 0
-        store.client.xadd(INBOX, {"body": "{}"}, id="1000-1")
+        store.client.xadd(inbox(0), {"body": "{}"}, id="1000-1")
         found = store.run(read_inbox_figures())
         assert found.oldest_age > 1_000_000_000 / 1000
+
+
+class TestInboxes:
+    def test_each_process_gets_one_of_its_own_and_keeps_it(self, store: Store) -> None:
+        assert [store.run(take_inbox()) for _ in range(3)] == [0, 1, 2]
+        assert store.run(take_inbox(1)) == 1
+        assert store.run(inbox_numbers()) == [0, 1, 2]
+
+    def test_one_that_its_process_has_left_is_given_away(self, store: Store) -> None:
+        for _ in range(3):
+            store.run(take_inbox())
+        store.client.zadd(INBOXES, {"1": 1000})
+        assert store.run(take_inbox()) == 1
+        assert store.run(take_inbox()) == 3
+
+    def test_the_first_one_is_read_before_any_process_has_taken_it(self, store: Store) -> None:
+        assert store.run(inbox_numbers()) == [0]
+
+    def test_what_lies_in_one_is_not_in_another(self, store: Store) -> None:
+        number = [store.run(take_inbox()) for _ in range(2)][-1]
+        added = store.run(add_many([b"{}", b"[1]"], number))
+        assert store.run(read_inbox("ann")) == []
+        assert [entry.id for entry in store.run(read_inbox("ann", 100, number))] == added
+        assert store.run(reclaim("bob", 0, 1, number))[0].id == added[0]
+        assert store.run(acknowledge(added)) == 0
+        assert store.run(acknowledge(added, {"replies": 2}, number)) == 2
+
+    def test_figures_are_those_of_all_of_them(self, store: Store) -> None:
+        for number in (store.run(take_inbox()) for _ in range(2)):
+            id_ = store.run(add_to_inbox(b"{}", number))
+            figures = {"applied": 2, "unmatched:no_id": number}
+            store.run(acknowledge([id_], figures, number))
+            store.run(add_to_inbox(b"{}", number))
+        store.client.xadd(inbox(1), {"body": "{}"}, id="*")
+        found = store.run(read_inbox_figures())
+        assert (found.waiting, found.applied, found.unmatched) == (3, 4, {"no_id": 1})
+        assert store.run(inbox_length()) == 3
+
+
+class TestAside:
+    def test_what_is_kept_aside_is_deleted_after_some_days(self, store: Store) -> None:
+        store.client.xadd(ASIDE, {"body": "old"}, id="1000-1")
+        store.run(keep_aside([b"new"]))
+        assert store.run(forget_aside(30)) == 1
+        entries: Any = store.client.xrange(ASIDE)
+        assert [fields[b"body"] for _, fields in entries] == [b"new"]
+        assert store.run(forget_aside(30)) == 0

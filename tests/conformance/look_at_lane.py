@@ -15,6 +15,10 @@ def look(store: Store, lane: str, as_of: int = LATER) -> Look:
     return store.run(look_at_lane(lane, as_of))
 
 
+def is_busy(store: Store, lane: str, soon_ms: int = 5000) -> bool:
+    return store.run(look_at_lane(lane, LATER, soon_ms)).busy
+
+
 class TestLookAtLane:
     def test_a_lane_with_jobs_waits_and_nothing_is_due(self, store: Store) -> None:
         lane = given.loaded(store, 3)
@@ -90,3 +94,18 @@ class TestLookAtLane:
         store.run(move_lane(lane, "pause"))
         found = look(store, lane)
         assert (found.status, found.waiting, found.due) == (LaneStatus.PAUSED, 1, False)
+
+    def test_a_lane_is_busy_while_jobs_are_queued(self, store: Store) -> None:
+        lane = given.loaded(store, 2)
+        assert is_busy(store, lane)
+        assert not is_busy(store, given.notifications(store))  # it is open, and empty
+
+    def test_a_lane_is_busy_while_something_is_due_soon(self, store: Store) -> None:
+        lane, claim = given.flight(store, 2)
+        assert not is_busy(store, lane)
+        assert is_busy(store, lane, soon_ms=60_000)  # its lease
+        what = Settlement({State.DELAYED: 2}, given.records(State.TRIED, claim.jobs))
+        what.waves = [Wave("w0", 30_000, claim.jobs)]
+        given.settle(store, lane, claim, what)
+        assert not is_busy(store, lane)
+        assert is_busy(store, lane, soon_ms=30_000)

@@ -1,15 +1,24 @@
 """Suppressions and windows: suppress, unsuppress, open_windows, forget_windows, screen_people."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pytest
+
 from store.calls import Store, command
-from store.keys import lifted, windows
+from store.keys import PEOPLE, PEOPLE_SHARDS, lifted, shard_of, suppressed, unmarketed, windows
+from store.purposes import Purpose
 from store.suppressions import (
+    EVERYTHING,
     EVERYWHERE,
+    MARKETING,
     Released,
     Suppressed,
     Suppression,
     Why,
     all_suppressions,
     count_suppressions,
+    find_unmarketed,
     read_suppression,
     release,
     suppress,
@@ -17,17 +26,23 @@ from store.suppressions import (
 from store.waiting import now_ms
 from store.windows import (
     SUPPRESSED,
+    SUPPRESSED_EVERYWHERE,
+    UNMARKETED,
     WINDOWS,
-    Screened,
     channels_with_windows,
     forget_windows,
     last_reply,
+    note_unmarketed,
     open_windows,
+    read_rules,
+    screen_everywhere,
     screen_people,
+    united,
     window_end,
 )
 
 ANN, BOB, CLEO = "447700900001", "447700900002", "GB.1349120865530274"
+OLD = "447700900006"  # of Ann's shard
 HOUR = 3_600_000
 
 
@@ -36,9 +51,32 @@ def why(store: Store, who: str, scope: str = "shop") -> str:
     return found.reason if found else ""
 
 
-def screened(store: Store, *people: str, policy: str = "", subject: int = 0) -> Screened:
+@dataclass(frozen=True)
+class Screened:
+    """What came of a batch, as a worker screens it."""
+
+    rules: int
+    suppressed: list[int]
+    closed: list[int]
+
+
+def screened(
+    store: Store,
+    *people: str,
+    policy: str = "",
+    subject: int = 0,
+    purposes: Sequence[Purpose] = (Purpose.MARKETING,),
+) -> Screened:
     names = [who.encode() for who in people]
-    return store.run(screen_people("shop", names, policy=policy, subject=subject))
+    if names and {*purposes} != {Purpose.MARKETING}:
+        store.run(note_unmarketed("shop"))
+    rules, gone = store.run(read_rules("shop", policy)), list[int]()
+    if rules & SUPPRESSED_EVERYWHERE:
+        gone = united(map(store.run, screen_everywhere(names, purposes))).suppressed
+        names = [b"" if place in gone else name for place, name in enumerate(names)]
+    calls = screen_people("shop", names, purposes, rules=rules, subject=subject)
+    suppressed, closed = united(map(store.run, calls))
+    return Screened(rules, sorted([*gone, *suppressed]), sorted(closed))
 
 
 class TestSuppressions:
@@ -106,9 +144,9 @@ class TestSuppressions:
         assert why(store, ANN) == ""
 
     def test_old_releases_are_forgotten_by_and_by(self, store: Store) -> None:
-        store.run(command("ZADD", lifted("shop"), 1000, BOB, parse=int))
+        store.run(command("ZADD", lifted("shop", shard_of(OLD)), 1000, OLD, parse=int))
         store.run(release("shop", [(ANN, store.run(now_ms()))], replied=True))
-        assert store.client.zrange(lifted("shop"), 0, -1) == [ANN.encode()]
+        assert store.client.zrange(lifted("shop", shard_of(ANN)), 0, -1) == [ANN.encode()]
 
     def test_all_of_a_scope_are_told(self, store: Store) -> None:
         people = [f"4477009{i:05}" for i in range(1500)]
@@ -116,6 +154,99 @@ class TestSuppressions:
         store.run(suppress(EVERYWHERE, [(CLEO, None)], Why.OPERATOR))
         assert sorted(one.who for one in all_suppressions(store, "shop")) == people
         assert [one.who for one in all_suppressions(store, EVERYWHERE)] == [CLEO]
+
+
+def stopped(store: Store, who: str, scope: str = "shop") -> str:
+    """What somebody gets no more."""
+    found = store.run(read_suppression(scope, who))
+    return found.stopped if found else ""
+
+
+class TestPurposesOfSuppressions:
+    def test_one_that_an_older_version_wrote_down_stops_everything(self, store: Store) -> None:
+        store.run(command("HSET", PEOPLE, "suppressed:shop", 1, parse=int))
+        store.run(
+            command("HSET", suppressed("shop", shard_of(ANN)), ANN, "1700000000000r", parse=int)
+        )
+        assert store.run(read_suppression("shop", ANN)) == Suppression(
+            ANN, "shop", 1700000000000, Why.REPLY, EVERYTHING
+        )
+        for purpose in Purpose:
+            assert screened(store, ANN, purposes=[purpose]).suppressed == [0]
+
+    def test_who_wants_no_marketing_gets_all_else(self, store: Store) -> None:
+        store.run(suppress("shop", [(ANN, None)], Why.REPLY, MARKETING))
+        assert stopped(store, ANN) == "marketing"
+        found = [screened(store, ANN, purposes=[purpose]).suppressed for purpose in Purpose]
+        assert found == [[0], [], []]
+
+    def test_each_message_of_a_batch_is_held_against_its_own_purpose(self, store: Store) -> None:
+        store.run(suppress("shop", [(ANN, None), (BOB, None)], Why.REPLY, MARKETING))
+        store.run(suppress(EVERYWHERE, [(CLEO, None)], Why.OPERATOR))
+        purposes = [Purpose.UTILITY, Purpose.MARKETING, Purpose.AUTHENTICATION]
+        assert screened(store, ANN, BOB, CLEO, purposes=purposes).suppressed == [1, 2]
+
+    def test_what_is_stopped_only_grows(self, store: Store) -> None:
+        utility = frozenset({Purpose.UTILITY})
+        told = [MARKETING, MARKETING, utility, EVERYTHING, MARKETING]
+        done = [store.run(suppress("shop", [(ANN, None)], Why.REPLY, one)) for one in told]
+        assert [one.new for one in done] == [1, 0, 1, 1, 0]
+        assert stopped(store, ANN) == "all"
+
+    def test_each_source_stops_what_it_names_until_it_is_taken_back(self, store: Store) -> None:
+        store.run(suppress("shop", [(ANN, None)], Why.OPERATOR, MARKETING))
+        store.run(suppress("shop", [(ANN, None)], Why.REPLY))
+        assert (stopped(store, ANN), why(store, ANN)) == ("all", "operator")
+        assert store.run(release("shop", [(ANN, None)], replied=True)) == Released(kept=1)
+        assert (stopped(store, ANN), why(store, ANN)) == ("marketing", "operator")
+        assert store.run(release("shop", [(ANN, None)])) == Released(released=1)
+        assert stopped(store, ANN) == ""
+
+    @pytest.mark.parametrize("source", [Why.REPLY, Why.RECEIPT])
+    def test_start_takes_back_what_replies_and_receipts_said(
+        self, store: Store, source: Why
+    ) -> None:
+        store.run(suppress("shop", [(ANN, None)], source))
+        assert why(store, ANN) == source.name.lower()
+        assert store.run(release("shop", [(ANN, None)], replied=True)) == Released(released=1)
+
+    def test_people_of_one_call_may_stop_more_than_the_others(self, store: Store) -> None:
+        wishes = [(ANN, None), (BOB, None)]
+        store.run(suppress("shop", wishes, Why.REPLY, MARKETING, everything_for={BOB}))
+        assert (stopped(store, ANN), stopped(store, BOB)) == ("marketing", "all")
+
+
+class TestLastMessages:
+    def test_who_got_no_marketing_last_is_remembered(self, store: Store) -> None:
+        people, purposes = [ANN, BOB, CLEO], [Purpose.UTILITY, *[Purpose.AUTHENTICATION] * 2]
+        screened(store, *people, purposes=purposes)
+        screened(store, BOB, "447700900009", purposes=[Purpose.MARKETING])
+        assert store.run(find_unmarketed("shop", [*people, "447700900009"])) == {ANN, CLEO}
+        assert store.run(find_unmarketed("bank", people)) == set()
+        assert screened(store).rules == UNMARKETED
+
+    def test_marketing_alone_leaves_no_trace(self, store: Store) -> None:
+        screened(store, ANN, BOB)
+        assert store.client.keys("*") == []
+
+    def test_who_was_left_out_got_nothing(self, store: Store) -> None:
+        store.run(suppress("shop", [(ANN, None)], Why.REPLY))
+        utility = [Purpose.UTILITY]
+        screened(store, ANN, BOB, policy="skip", subject=2, purposes=utility)
+        assert store.run(find_unmarketed("shop", [ANN, BOB])) == set()
+
+    def test_it_is_forgotten_after_the_next_period(self, store: Store) -> None:
+        screened(store, ANN, purposes=[Purpose.UTILITY])
+        (key,) = store.run(command("KEYS", "*:unmarketed:*", parse=list[bytes]))
+        assert key.decode() in unmarketed("shop", shard_of(ANN))
+        assert 7 * 24 * HOUR < store.client.pttl(key) <= 14 * 24 * HOUR
+
+    def test_marketing_counts_over_the_turn_of_a_period(self, store: Store) -> None:
+        store.run(note_unmarketed("shop"))
+        for key in unmarketed("shop", shard_of(ANN)):
+            store.client.sadd(key, ANN)
+        screened(store, ANN)
+        assert store.run(find_unmarketed("shop", [ANN])) == set()
 
 
 class TestWindows:
@@ -146,11 +277,12 @@ class TestWindows:
         assert store.run(last_reply("shop")) == 0
 
     def test_closed_ones_are_forgotten_in_steps(self, store: Store) -> None:
-        key = windows("shop", "whatsapp")
+        shard = shard_of(ANN)
+        key = windows("shop", "whatsapp", shard)
         for i in range(5):
             store.run(command("ZADD", key, 1000 + i, f"old{i}", parse=int))
         store.run(open_windows("shop", [(ANN, None)], written=True))
-        steps = [store.run(forget_windows("shop", "whatsapp", most=3)) for _ in range(3)]
+        steps = [store.run(forget_windows("shop", "whatsapp", shard, most=3)) for _ in range(3)]
         assert steps == [3, 2, 0]
         assert store.client.zrange(key, 0, -1) == [ANN.encode()]
 
@@ -175,11 +307,12 @@ class TestScreenPeople:
         store.run(suppress("shop", [(BOB, None)], Why.REPLY))
         store.run(suppress(EVERYWHERE, [(BOB, None), (CLEO, None)], Why.OPERATOR))
         found = screened(store, ANN, BOB, CLEO)
-        assert (found.rules, sorted(found.suppressed), found.closed) == (SUPPRESSED, [1, 2], [])
+        assert found == Screened(SUPPRESSED | SUPPRESSED_EVERYWHERE, [1, 2], [])
 
     def test_those_whose_window_is_closed_are_told(self, store: Store) -> None:
         store.run(open_windows("shop", [(BOB, None)], written=True))
-        store.run(command("ZADD", windows("shop", "whatsapp"), 1000, CLEO, parse=int))
+        key = windows("shop", "whatsapp", shard_of(CLEO))
+        store.run(command("ZADD", key, 1000, CLEO, parse=int))
         found = screened(store, ANN, BOB, CLEO, "447700900009", policy="auto", subject=3)
         assert found == Screened(WINDOWS, [], [0, 2])
 
@@ -192,9 +325,24 @@ class TestScreenPeople:
         found = screened(store, ANN, BOB, policy="skip", subject=2)
         assert found == Screened(SUPPRESSED | WINDOWS, [0], [1])
 
-    def test_a_whole_batch_is_screened_in_one_call(self, store: Store) -> None:
+    def test_a_whole_batch_takes_one_call_a_shard(self, store: Store) -> None:
         people = [f"4477009{i:05}" for i in range(1000)]
         store.run(suppress("shop", [(people[999], None)], Why.REPLY))
         store.run(open_windows("shop", [(people[0], None)], written=True))
         found = screened(store, *people, policy="skip", subject=1000)
         assert found == Screened(3, [999], list(range(1, 999)))
+        names = [who.encode() for who in people]
+        calls = screen_people("shop", names, [Purpose.MARKETING], rules=3, subject=1000)
+        assert len(calls) == PEOPLE_SHARDS
+
+    def test_a_person_lies_in_the_same_shard_whoever_asks(self, store: Store) -> None:
+        people = [f"4477009000{i:02}" for i in range(20)] + [CLEO, "x-é", "U2f"]
+        for who in people:
+            store.run(suppress("shop", [(who, None)], Why.REPLY))
+        assert screened(store, *people).suppressed == list(range(len(people)))
+        assert store.run(count_suppressions("shop")) == len(people)
+
+    def test_only_those_who_get_what_needs_a_window_are_held_against_it(self, store: Store) -> None:
+        people = [f"4477009000{i:02}" for i in range(20)]
+        found = screened(store, *people, policy="skip", subject=7)
+        assert found == Screened(WINDOWS, [], list(range(7)))

@@ -38,7 +38,7 @@ class TestReport:
         assert found.counts == {
             State.ACCEPTED: 3, State.DELAYED: 2, State.IN_FLIGHT: 1, State.QUEUED: 4,
         }  # fmt: skip
-        assert (found.accepted, found.open, found.done) == (3, 7, 3)
+        assert (found.sent, found.open, found.done) == (3, 7, 3)
         assert (found.requests, found.mean_batch) == (0, 0)
         assert found.balanced
 

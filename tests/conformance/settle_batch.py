@@ -16,6 +16,7 @@ from store.flights import (
 )
 from store.keys import lane_keys
 from store.lanes import LaneStatus, find_lane, move_lane, read_status
+from store.outcomes import Origin
 from store.packing import Job, unpack
 from store.reports import long_ids, message_report, outcomes, report
 from store.states import State
@@ -26,9 +27,9 @@ def mixed(jobs: list[Job]) -> Settlement:
     """One of everything, for a flight of ten; two rejected, the first three accepted."""
     tried = [Job(job.index, job.attempts + 1, job.line) for job in jobs]
     what = given.ended(State.ACCEPTED, jobs[:3])
-    what.records += given.records(State.REJECTED, jobs[3:5])
+    what.records += given.records(State.REJECTED, jobs[3:5], (Origin.API, 3005))
     what.records += given.records(State.TRIED, jobs[5:8])
-    what.records += given.records(State.FAILED, jobs[8:9])
+    what.records += given.records(State.FAILED, jobs[8:9], (Origin.HTTP, 503), other_attempt=True)
     for state, n in ((State.REJECTED, 2), (State.DELAYED, 2), (State.PARKED, 1),
                      (State.FAILED, 1), (State.QUEUED, 1)):  # fmt: skip
         what.add(state, n)
@@ -36,8 +37,7 @@ def mixed(jobs: list[Job]) -> Settlement:
     what.parks = [Park("b1p", 60_000, tried[7:8])]
     what.dead = [Dead("api:2000", tried[8:9])]
     what.back = jobs[9:]
-    what.codes = {"rejected:api:3005": 2, "tried:http:503": 3}
-    what.stats = {"retried": 2}
+    what.count_retried({(Origin.HTTP, 503): 2})
     what.trails = list(trail_entries(jobs[5:8], "1 http 503 1750000000 b1"))
     what.long_ids = [(3, b"GB.1349120865530274")]
     return what
@@ -72,9 +72,10 @@ class TestSettleBatch:
             State.ACCEPTED: 3, State.REJECTED: 2, State.DELAYED: 2, State.PARKED: 1,
             State.FAILED: 1, State.QUEUED: 1,
         }  # fmt: skip
-        assert (figures.accepted, figures.open, figures.done) == (3, 4, 6)
-        assert figures.codes == {"rejected:api:3005": 2, "tried:http:503": 3}
-        assert figures.stats == {"retried": 2}
+        assert (figures.sent, figures.open, figures.done) == (3, 4, 6)
+        assert figures.codes == {"rejected:api:3005": 2, "failed:http:503": 1}
+        assert figures.stats == {"retried": 2, "retried:http:503": 2, "doubt:failed": 1}
+        assert (figures.retries, figures.doubts) == ({"http:503": 2}, {State.FAILED: 1})
         assert not store.client.exists(keys.flight("b1"))
         assert store.client.zcard(keys.flights) == 0
         (dead,) = store.run(command("LRANGE", keys.dead, 0, -1, parse=list[bytes]))

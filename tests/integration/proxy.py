@@ -2,7 +2,7 @@
 learns of it.
 
 It speaks unix sockets and knows of the protocol only what it needs: a request that names the script to
-be struck, and that each request has one reply. So clients must not pipeline.
+be struck, and that each request has one reply. Of scripts that are sent together the last one counts.
 """
 
 import asyncio
@@ -135,7 +135,7 @@ async def _end(writer: asyncio.StreamWriter) -> None:
 class _Request:
     """What a client has asked and was not answered yet: the script it named, if it named one."""
 
-    HEAD = 200  # bytes at the start of a request in which the script is named
+    HEAD = 2000  # bytes at the start of a request in which the scripts are named
 
     def __init__(self, names: dict[bytes, str]) -> None:
         self._names = names
@@ -149,6 +149,5 @@ class _Request:
         """The first bytes of the reply are there; which script is it of?"""
         head, self._head = self._head, b""
         words = head.split(b"\r\n")
-        if len(words) < 5 or words[2].upper() != b"EVALSHA":
-            return ""
-        return self._names.get(words[4], "")
+        named = [words[at + 2] for at, word in enumerate(words[:-2]) if word == b"EVALSHA"]
+        return self._names.get(named[-1], "") if named else ""

@@ -21,5 +21,6 @@ def test_every_test_that_is_named_exists() -> None:
 
 def test_every_scenario_has_a_test() -> None:
     rows = {int(number): rest for number, rest in _ROW.findall(PAGE)}
-    assert sorted(rows) == list(range(1, 32))
+    assert list(rows) == list(range(1, len(rows) + 1))
+    assert len(rows) > 30
     assert [n for n, rest in rows.items() if not _TEST.search(rest) or "not yet" in rest] == []

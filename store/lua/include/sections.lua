@@ -1,9 +1,9 @@
 -- Packed jobs are sections: '<n> <attempts> <base> <bytes>\n' .. lines .. '\n' (store/packing.py), with
 -- a fifth figure where a worker has died with these jobs in its hands: such a section goes alone. It is 1,
--- and for a single job one more each time.
+-- and for a single job one more each time. Attempts are text here: '3', or '3.2' where their doubt is 2.
 local function section_at(blob, position)
   local _, stop, n, attempts, base, bytes, deaths =
-    string.find(blob, '^(%d+) (%d+) (%w+) (%d+) ?(%d*)\n', position)
+    string.find(blob, '^(%d+) ([%d.]+) (%w+) (%d+) ?(%d*)\n', position)
   return tonumber(n), attempts, base, tonumber(bytes), stop + 1, tonumber(deaths) or 0
 end
 local function section(n, attempts, base, lines, deaths)

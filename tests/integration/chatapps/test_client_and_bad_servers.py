@@ -197,6 +197,7 @@ async def test_a_server_that_never_answers_is_left_at_the_read_timeout() -> None
     assert await send(replying()) == NoAnswer("ReadTimeout")
 
 
+@pytest.mark.timing
 async def test_a_server_that_never_reads_is_left_at_a_timeout() -> None:
     async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await asyncio.Event().wait()  # reading pauses by itself when 128 KiB are waiting
@@ -231,14 +232,13 @@ async def test_a_refusal_counts_though_its_body_never_ends() -> None:
         head(200, 3, "Content-Encoding: br") + b"\x8b\x02\x80",
         head(200, None, "Transfer-Encoding: chunked") + b"zz\r\n",
         head(200, None, *(f"X-{n}: {'x' * 1000}" for n in range(200))),
-        head(302, 0, "Location: /elsewhere"),
         head(302, 0, "Location: http://[::1"),
         head(408, 0),
         head(101, None, "Upgrade: x", "Connection: upgrade"),
     ],
     ids=[
         *("ssh", "zeros", "html", "not-a-batch", "empty", "no-content", "bad-gzip", "cut-gzip"),
-        *("brotli", "bad-chunks", "headers", "redirect", "bad-redirect", "time-out", "upgrade"),
+        *("brotli", "bad-chunks", "headers", "bad-redirect", "time-out", "upgrade"),
     ],
 )
 async def test_an_answer_that_cannot_be_read_proves_nothing(answer: bytes) -> None:

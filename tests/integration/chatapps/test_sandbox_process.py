@@ -107,6 +107,7 @@ async def test_the_key_and_the_sub_accounts_can_be_chosen() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.timing
 def test_a_signal_ends_it_at_once_and_cleanly(number: signal.Signals) -> None:
     with sandbox() as (process, url), httpx.Client(trust_env=False) as idle:
         idle.get(f"{url}/sandbox/ledger")
@@ -124,6 +125,7 @@ def test_a_signal_right_after_the_start_is_heard() -> None:
         assert process.wait(5) == 0
 
 
+@pytest.mark.timing
 async def test_an_answer_under_way_does_not_delay_the_end() -> None:
     with sandbox("--latency-ms", "60000") as (process, url):
         posting = asyncio.ensure_future(send(url, batch(1)))

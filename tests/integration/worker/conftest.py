@@ -35,7 +35,7 @@ async def rig(
     store: Store, embedded: EmbeddedServer, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Rig]:
     """A worker process' insides."""
-    monkeypatch.setattr("worker.drain.IDLE_WAIT", 0.02)
+    monkeypatch.setattr("worker.drain.STORE_RETRY_SECONDS", 0.02)
     made = Rig(store, embedded.url)
     yield made
     await made.close()

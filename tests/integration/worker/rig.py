@@ -7,7 +7,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from pydantic import SecretStr
@@ -17,6 +17,7 @@ from chatapps.client import Endpoint
 from chatapps.compiled import compile_content
 from config.sections import SubAccount
 from config.settings import Settings
+from store.breakers import STALL, close_breaker
 from store.calls import AsyncStore, Call, Store, command
 from store.errors import StoreError
 from store.flights import claim_batch
@@ -27,6 +28,7 @@ from store.ledger import recount
 from store.limits import Permits
 from store.opening import CampaignPlan, open_campaign, open_notifications
 from store.packing import Job, unpack
+from store.purposes import Purpose
 from store.reports import LaneReport, MessageReport, message_report, report
 from store.states import State
 from worker.delivery import Delivery
@@ -42,7 +44,7 @@ from worker.sweep import Swept, sweep
 from worker.timed_provider import TimedProvider
 
 T = TypeVar("T")
-PATIENCE = 10.0  # s; how long a condition may take to come true
+PATIENCE = 40.0  # s; how long a condition may take to come true
 MESSAGE = {"type": "text", "content": {"text": "Hello {{name}}"}}
 
 
@@ -134,7 +136,11 @@ class WatchedStore(AsyncStore):
             self.ran_together.append(name)
             if self.failures.get(name):
                 raise self.failures[name].pop(0)
-        return await super().run_all(calls)
+        results = await super().run_all(calls)
+        for name in [call.script or "" for call in calls]:
+            if self.after.get(name):
+                raise self.after[name].pop(0)
+        return results
 
 
 class Rig:
@@ -148,7 +154,6 @@ class Rig:
         self.on_sleep: Callable[[], None] = lambda: None
         self.really_sleeps = False
         self.ahead = 0.0  # s; what our clock has been put forward
-        self.helped = 0
         self.watched = WatchedStore(url)
         self.settings = Settings(sub_accounts={"shop": account(), "bank": account()})
         self.owner = owner
@@ -168,6 +173,10 @@ class Rig:
             else:
                 changes[name] = section.model_copy(update=values)
         self.settings = self.settings.model_copy(update=changes)
+
+    def resend_at_once(self) -> None:
+        """What is in doubt is sent again by the next sweep, where its lane resends."""
+        self.configure(policies={"resend_floor": 0, "resend_pauses": [0]})
 
     @property
     def tools(self) -> Tools:
@@ -196,6 +205,8 @@ class Rig:
         priority: Priority = Priority.BULK,
         lines: Sequence[bytes] = (),
         message: dict[str, Any] | None = None,
+        purpose: Purpose | None = None,
+        template: str = "",
         **policies: Any,
     ) -> str:
         """A campaign of n people, ready to be sent."""
@@ -208,6 +219,8 @@ class Rig:
             lines=lines,
             policies=Policies(**policies),
             message=message or MESSAGE,
+            purpose=purpose,
+            template=template,
         )
 
     def notifications(self, lane: str, texts: Iterable[str], **policies: Any) -> str:
@@ -238,19 +251,21 @@ class Rig:
         """The same with real permits: they say which breakers are open."""
         flight = await self.claim(lane, most)
         tools, opened = self.tools, flight.lane
-        flight.permits = await PermitOffice(tools).reserve(
+        permits = await PermitOffice(tools).reserve(
             opened.sender, len(flight.jobs), urgent=opened.urgent
         )
+        flight = replace(flight, permits=permits)
         await self.delivery().deliver(flight)
         return flight
 
     async def claim(
         self, lane: str, most: int = 1000, *, lease_ms: int = 60_000, batch: str = ""
     ) -> Flight:
-        """Claim one batch."""
+        """Claim one batch, with permits that nothing is in the way of."""
         shelf = LaneShelf(self.watched, self.settings)
         opened = await shelf.get(lane)
         assert opened is not None
+        self.store.run(close_breaker(opened.sender.id, STALL))
         batch = batch or f"b{len(self.watched.ran):011d}"
         claim = self.store.run(
             claim_batch(
@@ -277,13 +292,13 @@ class Rig:
     def drain(self) -> Drain:
         """The drain loop; made with the settings of its first use."""
         if self._drain is None:
-            self._drain = Drain(self.tools, self._help)
+            self._drain = Drain(self.tools)
         return self._drain
 
     @asynccontextmanager
     async def draining(self) -> Any:
         """A drain loop that runs meanwhile, and lands at the end."""
-        task = asyncio.create_task(self.drain.serve(60, self.stopping))
+        task = asyncio.create_task(self.drain.serve(self.stopping))
         try:
             yield
         finally:
@@ -296,13 +311,6 @@ class Rig:
         """Let the drain loop run until something is true."""
         async with self.draining():
             await until(condition)
-
-    async def slice_until(self, condition: Callable[[], bool]) -> bool:
-        """Serve a slice that ends when something is true; what is in the air stays there."""
-        task = asyncio.create_task(self.drain.serve(60, self.stopping))
-        await until(condition)
-        self.ahead += 60
-        return await task
 
     async def close(self) -> None:
         """Close the connections."""
@@ -354,9 +362,6 @@ class Rig:
         self.on_sleep()
         await asyncio.sleep(seconds if self.really_sleeps else 0)
 
-    def _help(self) -> None:
-        self.helped += 1
-
 
 def launch_campaign(
     store: Store,
@@ -368,6 +373,8 @@ def launch_campaign(
     lines: Sequence[bytes] = (),
     policies: Policies = Policies(),
     message: dict[str, Any] = MESSAGE,
+    purpose: Purpose | None = None,
+    template: str = "",
 ) -> str:
     """Store a campaign of n people, as the producer does."""
     content = compile_content(message, ["name"])
@@ -379,6 +386,8 @@ def launch_campaign(
         source="file",
         priority=priority,
         policies=policies,
+        purpose=purpose,
+        template=template,
     )
     lane, _ = open_campaign(store, plan)
     lines = lines or [b"%d\tGuest %d" % (447700900000 + i, i) for i in range(n)]

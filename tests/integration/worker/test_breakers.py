@@ -1,8 +1,8 @@
 """A cause holds up what it concerns and no more, and all goes on by itself when it is mended."""
 
-import asyncio
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from store.opening import open_notifications
 from store.outcomes import LocalReason, Origin
 from store.states import State
 from store.waiting import waiting
+from tests.conformance.schedule import now_us
 from tests.integration.worker.rig import Post, Provider, Rig, refuses, said, taken, until
 
 WRONG_KEY = Refused(401, 1200)
@@ -72,7 +73,7 @@ async def test_a_wrong_key_in_mid_campaign_holds_up_its_sub_account_and_no_other
     bank = rig.campaign(1000, "Bank", sub_account="bank")
     doors = Doors(rig, {})
     async with rig.draining():
-        await until(lambda: rig.report(spring).accepted > 0)
+        await until(lambda: rig.report(spring).sent > 0)
         doors.refused["shop"] = WRONG_KEY
         await until(lambda: rig.lane(bank).status is LaneStatus.FINISHED)
         await until(lambda: doors.counted["shop"] > 3 and scopes(rig) == [ACCOUNT])
@@ -129,7 +130,7 @@ async def test_a_key_that_is_changed_in_its_file_holds_up_nobody(
     rig.configure(batch={"max_messages": 20})
     provider, lane = lock(rig, tmp_path / "key", "right"), rig.campaign(1000)
     async with rig.draining():
-        await until(lambda: rig.report(lane).accepted >= 100)
+        await until(lambda: rig.report(lane).sent >= 100)
         (tmp_path / "key").write_text("new\n")
         provider.key = "new"
         await until(lambda: rig.lane(lane).status is LaneStatus.FINISHED)
@@ -418,7 +419,8 @@ async def test_a_template_that_was_mended_heals_by_one_message_and_the_failed_ca
     await rig.deliver_with_permits(lane)  # opens it again, with a probe that is due at once
     rig.provider.otherwise = taken
     enqueue(rig, "gone", "gone", "gone")
-    await asyncio.sleep(0.002)
+    (breaker,) = opened(rig)
+    await until(lambda: now_us(rig.store) >= breaker.probe_at * 1000)
     await rig.deliver_with_permits(lane)
     assert rig.provider.posts[-1].ids == [f"{lane}.4.1"]
     assert scopes(rig) == []
@@ -436,7 +438,7 @@ async def test_nothing_is_parsed_while_no_template_is_held_up(
     def fail(line: bytes) -> str:
         raise AssertionError("parsed for nothing")
 
-    monkeypatch.setattr("worker.held_templates.template_of", fail)
+    monkeypatch.setattr("worker.breakers.template_of", fail)
     lane = enqueue(rig, "fine", "fine")
     await rig.deliver_with_permits(lane)
     assert rig.counts(lane) == {State.ACCEPTED: 2}
@@ -501,7 +503,7 @@ async def test_a_batch_in_hand_that_must_ask_again_goes_back(rig: Rig) -> None:
     lane = rig.campaign(20)
     flight = await rig.claim(lane)
     rig.store.run(open_breaker("shop", ACCOUNT, "stop it", by="operator"))
-    flight.requests = 1  # its permits are used up
+    flight = replace(flight, permits=replace(flight.permits, turn=0))  # they are stale
     await rig.delivery().deliver(flight)
     assert rig.provider.posts == []
     assert [job.attempts for job in rig.queue(lane)] == [0] * 20
@@ -558,7 +560,7 @@ async def test_a_campaign_in_mid_air_stops_when_its_template_is_held_up(
     rig.configure(batch={"max_messages": 10})
     lane = rig.campaign(3000, message=offer())
     async with rig.draining():
-        await until(lambda: rig.report(lane).accepted > 0)
+        await until(lambda: rig.report(lane).sent > 0)
         rig.store.run(open_breaker("shop", OFFER, "stop it", by="operator"))
         refused = rig.watched.ran.count("acquire_permits")
         # what has its permits goes out; then it is asked again and again, in vain

@@ -55,7 +55,7 @@ async def test_the_rest_of_a_sweep_is_done_though_the_inbox_is_full(rig: Rig) ->
     await told(rig, 9)
     other = rig.campaign(1, "Other")
     rig.store.client.delete("sm:ready")
-    assert await sweep(rig.tools) == Swept(unfinished=1, announced=1, more=True)
+    assert await sweep(rig.tools) == Swept(busy=1, announced=1, more=True, applied=4)
     assert rig.store.client.zscore("sm:ready", other) is not None
 
 
@@ -84,43 +84,48 @@ MORE = Swept(more=True)
 
 
 @pytest.mark.parametrize(
-    ("swept", "busy", "pause"),
+    ("swept", "idle", "in_air", "pause"),
     [
-        (None, False, 1),  # somebody else was at it
-        (Swept(), False, 1),
-        (Swept(), True, 1),
-        (MORE, False, 0),
-        (MORE, True, 0.3),  # sending gets as much time
+        (None, False, False, 1),  # another process was at it
+        (None, True, False, 5),
+        (Swept(), False, False, 1),
+        (Swept(), False, True, 1),
+        (Swept(), True, False, 5),
+        (MORE, False, False, 0),
+        (MORE, True, False, 0),
+        (MORE, False, True, 0.3),  # sending gets as much time
     ],
 )
 def test_sweeps_that_find_much_follow_at_once_or_share_the_time(
-    swept: Swept | None, busy: bool, pause: float
+    swept: Swept | None, idle: bool, in_air: bool, pause: float
 ) -> None:
-    assert pause_after(swept, 0.3, usual=1, busy=busy) == pause
-    assert pause_after(swept, 9, usual=1, busy=True) == 1
+    assert pause_after(swept, 0.3, usual=1, idle=idle, in_air=in_air) == pause
+    assert pause_after(swept, 9, usual=1, idle=False, in_air=True) == 1
+
+
+def test_an_idle_process_does_not_sweep_more_often_than_it_is_told_to() -> None:
+    assert pause_after(Swept(), 0.3, usual=60, idle=True, in_air=False) == 60
 
 
 @pytest.fixture
 def engine(rig: Rig, tmp_path: Path) -> Iterator[Engine]:
     update = {"redis_url": rig.url, "state_dir": tmp_path}
-    made = Engine(rig.settings.model_copy(update=update), lambda: None, None)
+    made = Engine(rig.settings.model_copy(update=update), None)
     yield made
     made.close()
 
 
-async def test_an_engine_without_a_drain_loop_catches_up_after_its_task_has_ended(
-    rig: Rig, engine: Engine
-) -> None:
+async def test_an_engine_catches_up_by_itself(rig: Rig, engine: Engine) -> None:
     lane = await told(rig, 50)
-    assert engine.sweep() is False
+    engine.look()
     await until(lambda: waiting(rig) == 0)
     assert rig.counts(lane) == {State.SENT: 50}
 
 
 async def test_an_engine_that_is_closed_ends_its_catching_up(rig: Rig, engine: Engine) -> None:
     lane = await told(rig, 200)
-    engine.sweep()
+    engine.look()
     engine.close()
     rig.store.client.delete(SWEEP)
-    await rig.drain_until(lambda: waiting(rig) == 0)  # what it left is applied by somebody else
+    await rig.drain_until(lambda: waiting(rig) == 0)  # what it left is applied by another process
     assert rig.counts(lane) == {State.SENT: 200}

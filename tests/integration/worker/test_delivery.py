@@ -1,6 +1,7 @@
 """The delivery of one batch, whatever the provider and the store do meanwhile."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -15,7 +16,7 @@ from store.errors import StoreRefused, StoreUnavailable
 from store.keys import lane_keys, limiter
 from store.lanes import LaneStatus, move_lane
 from store.limits import Limits, acquire_permits
-from store.outcomes import LocalReason, Origin
+from store.outcomes import Doubt, LocalReason, Origin
 from store.states import State
 from tests.integration.worker.rig import Post, Rig, account, refuses, said, taken, until
 from worker.pauses import Pauses
@@ -79,6 +80,29 @@ def unblock(rig: Rig) -> None:
 # Server errors
 
 
+@pytest.mark.parametrize("status", [500, 503])
+async def test_a_server_error_that_says_how_long_to_wait_blocks_the_sub_account_for_everyone(
+    rig: Rig, status: int
+) -> None:
+    lane = rig.campaign(3)
+    rig.provider.steps = [Refused(status, retry_after=7)]
+    await rig.deliver(lane)
+    assert len(rig.provider.posts) == 1  # no quick retry
+    assert 6.5 <= blocked_for(rig) <= 7.2
+    assert rig.counts(lane) == {State.DELAYED: 3}
+    assert [entry.split(" ")[:3] for entry in rig.message(lane, 1).trail] == [
+        ["1", "http", f"{status}"]
+    ]
+
+
+async def test_a_server_error_that_is_held_blocks_the_sub_account_too(rig: Rig) -> None:
+    lane = rig.campaign(3, on_server_error="hold")
+    rig.provider.steps = [Refused(503, retry_after=7)]
+    await rig.deliver(lane)
+    assert 6.5 <= blocked_for(rig) <= 7.2
+    assert rig.counts(lane) == {State.UNKNOWN: 3}
+
+
 async def test_a_server_error_is_tried_again_at_once_with_a_trail(rig: Rig) -> None:
     lane = rig.campaign(3)
     rig.provider.steps = [Refused(500, 2000), Refused(503)]
@@ -92,7 +116,12 @@ async def test_a_server_error_is_tried_again_at_once_with_a_trail(rig: Rig) -> N
         ["1", "request", "2000"],
         ["2", "http", "503"],
     ]
-    assert rig.report(lane).stats == {"requests": 3, "posted": 9, "retried": 6}
+    figures = rig.report(lane)
+    assert figures.retries == {"request:2000": 3, "http:503": 3}
+    assert {name: figures.stats[name] for name in ("requests", "posted", "retried")} == {
+        "requests": 3, "posted": 9, "retried": 6,
+    }  # fmt: skip
+    assert figures.in_doubt[Doubt.MAY_HAVE_TWO] == 3  # the first attempts may have been taken
     retry = rig.settings.retry
     assert len(rig.slept) == 2
     assert all(0 <= pause <= retry.quick_cap for pause in rig.slept)
@@ -169,7 +198,7 @@ async def test_each_request_takes_permits_of_its_own(rig: Rig) -> None:
 async def test_permits_that_have_become_old_are_taken_again(rig: Rig) -> None:
     lane = rig.campaign(2)
     flight = await rig.claim(lane)
-    flight.permits = replace(flight.permits, turn=0)
+    flight = replace(flight, permits=replace(flight.permits, turn=0))
     await rig.delivery().deliver(flight)
     assert rig.watched.ran.count("acquire_permits") == 1
     assert rig.counts(lane) == {State.ACCEPTED: 2}
@@ -179,7 +208,7 @@ async def test_a_turn_that_does_not_come_gives_the_batch_back(rig: Rig) -> None:
     rig.configure(worker={"lease_seconds": 4})
     lane = rig.campaign(2)
     flight = await rig.claim(lane)
-    flight.permits = replace(flight.permits, turn=0)
+    flight = replace(flight, permits=replace(flight.permits, turn=0))
     rig.provider.steps = [Refused(429, retry_after=60)]
     await rig.deliver(rig.campaign(1, "Other"))
     await rig.delivery().deliver(flight)
@@ -223,6 +252,7 @@ async def test_without_an_answer_a_campaign_holds_the_messages_as_unknown(rig: R
 
 
 async def test_without_an_answer_a_lane_that_resends_sends_another_attempt(rig: Rig) -> None:
+    rig.resend_at_once()
     lane = rig.campaign(2, on_unknown="resend")
     rig.provider.steps = [NoAnswer("ReadError")]
     await rig.deliver(lane)
@@ -496,7 +526,7 @@ async def test_a_settlement_whose_reply_was_lost_has_one_effect(rig: Rig) -> Non
     lane = rig.campaign(2)
     rig.watched.after["settle_batch"] = [StoreUnavailable("the reply was lost")]
     await rig.deliver(lane)
-    assert rig.watched.ran.count("settle_batch") == 2
+    assert rig.watched.ran_together.count("settle_batch") == 2
     assert rig.counts(lane) == {State.ACCEPTED: 2}
 
 
@@ -539,16 +569,16 @@ async def test_redis_may_restart_while_an_answer_is_in_hand(own_server: Embedded
 
 
 async def test_what_is_settled_is_settled_even_when_we_are_cancelled(rig: Rig) -> None:
-    lane, real = rig.campaign(2), rig.watched.run
+    lane, real = rig.campaign(2), rig.watched.run_all
     settling, go = asyncio.Event(), asyncio.Event()
 
-    async def run(call: Call[Any]) -> Any:
-        if call.script == "settle_batch":
+    async def run_all(calls: Sequence[Call[Any]]) -> list[Any]:
+        if "settle_batch" in [call.script for call in calls]:
             settling.set()
             await go.wait()
-        return await real(call)
+        return await real(calls)
 
-    rig.watched.run = run  # type: ignore[method-assign]
+    rig.watched.run_all = run_all  # type: ignore[method-assign]
     task = asyncio.create_task(rig.deliver(lane))
     await until(settling.is_set)
     task.cancel()

@@ -7,10 +7,10 @@ import pytest
 
 import worker.inbox
 import worker.sweep
-from chatapps.answers import Result
+from chatapps.answers import Refused, Result
 from store.calls import command
 from store.inbox import add_to_inbox
-from store.keys import SWEPT, lane_keys
+from store.keys import SWEPT, lane_keys, limiter
 from store.lanes import move_lane
 from store.states import State
 from tests.integration.worker.rig import Post, Rig, taken
@@ -171,3 +171,25 @@ async def test_a_store_that_takes_half_a_lease_for_the_mark_gives_the_jobs_back(
     await rig.deliver(lane)
     assert rig.counts(lane) == {State.QUEUED: 3}
     assert rig.provider.posts == []
+
+
+# The provider asked for a pause
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_turns_that_were_given_before_a_pause_are_not_used_in_it(
+    rig: Rig, status: int
+) -> None:
+    lane = rig.campaign(6)
+    flights = [await rig.claim(lane, 2, batch=f"b{i:011d}") for i in range(3)]
+    rig.provider.steps = [Refused(status, retry_after=7)]
+    for flight in flights:
+        await rig.delivery().deliver(flight)
+    assert len(rig.provider.posts) == 1
+    assert [job.attempts for job in rig.queue(lane)][:4] == [0] * 4
+    assert rig.counts(lane).get(State.QUEUED, 0) >= 4
+    rig.store.client.delete(limiter("shop"))  # the pause is over
+    rig.due(lane)
+    await rig.sweep()
+    await rig.deliver(lane)
+    assert rig.counts(lane) == {State.ACCEPTED: 6}

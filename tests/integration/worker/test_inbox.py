@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,7 +13,13 @@ from chatapps.webhooks import Receipt
 from store.breakers import open_breaker, read_breakers
 from store.errors import StoreUnavailable
 from store.flights import mark_posting
-from store.inbox import Entry, add_to_inbox, inbox_length, read_inbox_figures
+from store.inbox import (
+    Entry,
+    add_to_inbox,
+    inbox_length,
+    read_inbox_figures,
+    take_inbox,
+)
 from store.keys import ASIDE
 from store.reports import outcomes
 from store.states import State
@@ -70,6 +77,20 @@ async def test_receipts_move_messages_forward_in_any_order(rig: Rig) -> None:
     assert rig.store.run(inbox_length()) == 0
 
 
+async def test_what_several_receiving_processes_were_posted_is_applied(rig: Rig) -> None:
+    lane = rig.campaign(3)
+    await rig.deliver(lane)
+    for index in range(3):
+        number = rig.store.run(take_inbox())
+        rig.store.run(add_to_inbox(receipt(f"{lane}.{index}.1", "read"), number))
+    rig.store.run(add_to_inbox(b"no JSON", 2))
+    assert rig.store.run(inbox_length()) == 4
+    assert await apply_inbox(rig.tools) == 4
+    assert rig.counts(lane) == {State.READ: 3}
+    found = rig.store.run(read_inbox_figures())
+    assert (found.applied, found.unreadable, found.waiting) == (3, 1, 0)
+
+
 async def test_a_receipt_resolves_what_a_lost_worker_left_in_doubt(rig: Rig) -> None:
     """The worker dies after the provider took the batch; the lane would send all of it again."""
     lane = rig.campaign(3, on_unknown="resend")
@@ -90,6 +111,7 @@ async def test_a_receipt_resolves_what_a_lost_worker_left_in_doubt(rig: Rig) -> 
 
 
 async def test_a_receipt_stops_the_resend_of_a_job_that_is_queued_again(rig: Rig) -> None:
+    rig.resend_at_once()
     lane = rig.campaign(2, on_unknown="resend")
     rig.provider.steps = [NoAnswer("reset")]
     await rig.deliver(lane)
@@ -98,7 +120,7 @@ async def test_a_receipt_stops_the_resend_of_a_job_that_is_queued_again(rig: Rig
     post(rig, receipt(f"{lane}.0.1", "delivered", "delivered_to_recipient"))
     await apply_inbox(rig.tools)
     flight = await rig.claim(lane)
-    flight.early_news = 1
+    flight = replace(flight, early_news=1)
     await rig.delivery().deliver(flight)
     assert rig.provider.posts[1].ids == [f"{lane}.1.2"]
     assert rig.counts(lane) == {State.DELIVERED: 1, State.ACCEPTED: 1}

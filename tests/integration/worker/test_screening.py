@@ -1,17 +1,21 @@
 """Who must not be written to is skipped, with the reason, whenever it becomes known before the POST."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from chatapps.answers import NoAnswer
 from store.errors import StoreUnavailable
 from store.inbox import add_to_inbox
 from store.intake import NewMessage, enqueue_messages
+from store.keys import PEOPLE_SHARDS, shard_of, windows
 from store.lanes import Policies, Priority, announce
 from store.opening import open_notifications
 from store.outcomes import LocalReason, Origin
+from store.purposes import Purpose
 from store.states import State
-from store.suppressions import EVERYWHERE, Why, suppress
+from store.suppressions import EVERYWHERE, MARKETING, Why, find_unmarketed, suppress
+from store.templates import keep_registry
 from store.waiting import now_ms
 from store.windows import open_windows
 from tests.integration.worker.rig import Rig
@@ -111,25 +115,37 @@ async def test_a_batch_of_the_suppressed_alone_is_settled_without_a_request(rig:
     assert rig.counts(lane) == {State.SKIPPED: 2}
 
 
-async def test_a_batch_costs_one_call_whether_there_are_rules_or_not(rig: Rig) -> None:
-    lane = rig.campaign(6)
+async def test_a_batch_names_its_people_only_where_there_are_rules(rig: Rig) -> None:
+    lane = rig.campaign(8)
     delivery = rig.delivery()
 
-    async def calls() -> int:
-        flight = await rig.claim(lane, 2)
+    async def calls() -> tuple[int, int]:
+        flight = await rig.claim(lane, 2)  # of two shards
         rig.watched.ran.clear()
+        rig.watched.ran_together.clear()
         await delivery.deliver(flight)
-        return rig.watched.ran.count("screen_people")
+        ran = [*rig.watched.ran, *rig.watched.ran_together]
+        return ran.count("HMGET"), ran.count("screen_people")
 
-    assert await calls() == 1
-    stop(rig, 2)
-    assert await calls() == 2  # the first one tells that there is a rule now
-    assert await calls() == 1
+    assert await calls() == (2, 0)  # once in the life of a process it asks before
+    assert await calls() == (1, 0)
+    stop(rig, 4)
+    assert await calls() == (2, 2)  # the first look tells that there is a rule now
+    assert await calls() == (1, 2)
+
+
+async def test_who_is_suppressed_everywhere_is_not_noted_to_have_got_a_message(rig: Rig) -> None:
+    stop(rig, 0, scope=EVERYWHERE)
+    lane = rig.notifications("n-a1b2c3-n681231", ["a", "b"])
+    await rig.deliver(lane)
+    assert rig.counts(lane) == {State.SKIPPED: 1, State.ACCEPTED: 1}
+    people = [number(0), number(1)]
+    assert rig.store.run(find_unmarketed("shop", people)) == {number(1)}
 
 
 async def test_without_the_store_a_batch_goes_back(rig: Rig) -> None:
     lane = rig.campaign(2)
-    rig.watched.failures["screen_people"] = [StoreUnavailable("away")]
+    rig.watched.failures["HMGET"] = [StoreUnavailable("away")]
     await rig.deliver(lane)
     assert rig.provider.posts == []
     assert rig.counts(lane) == {State.QUEUED: 2}
@@ -236,6 +252,7 @@ async def test_what_has_expired_is_skipped(rig: Rig) -> None:
 
 async def test_evidence_comes_before_a_wish(rig: Rig) -> None:
     """The provider has had it: it is accepted, and not skipped."""
+    rig.resend_at_once()
     lane = rig.campaign(2, on_unknown="resend")
     rig.provider.steps = [NoAnswer("reset")]
     await rig.deliver(lane)
@@ -254,13 +271,87 @@ async def test_evidence_comes_before_a_wish(rig: Rig) -> None:
     await apply_inbox(rig.tools)
     stop(rig, 0)
     flight = await rig.claim(lane)
-    flight.early_news = 1
+    flight = replace(flight, early_news=1)
     await rig.delivery().deliver(flight)
     assert rig.counts(lane) == {State.SENT: 1, State.ACCEPTED: 1}
 
 
 async def test_the_sweep_forgets_closed_windows(rig: Rig) -> None:
     writes(rig, 0)
-    rig.store.client.zadd("sm:{people}:windows:shop:whatsapp", {number(1): 1000})
+    rig.store.client.zadd(windows("shop", "whatsapp", shard_of(number(1))), {number(1): 1000})
     await rig.sweep()
-    assert rig.store.client.zcard("sm:{people}:windows:shop:whatsapp") == 1
+    keys = [windows("shop", "whatsapp", shard) for shard in range(PEOPLE_SHARDS)]
+    assert sum(map(int, map(rig.store.client.zcard, keys))) == 1
+
+
+def registered(rig: Rig, **categories: Purpose) -> None:
+    """The provider has these templates, in English."""
+    found = {f"{name}:en": category for name, category in categories.items()}
+    rig.store.run(keep_registry("shop", found))
+
+
+def template(name: str, option: str = "") -> str:
+    content = {"template": {"name": name, "language": "en"}}
+    line = json.dumps({"type": "template", "content": content}, separators=(",", ":"))
+    return f"{line}\t{option}" if option else line
+
+
+async def say(rig: Rig, *bodies: bytes) -> None:
+    """The provider posts these, and they are applied."""
+    for body in bodies:
+        rig.store.run(add_to_inbox(body))
+    await apply_inbox(rig.tools)
+
+
+async def test_who_said_stop_to_a_promotion_still_gets_codes_and_news_of_orders(rig: Rig) -> None:
+    registered(rig, code=Purpose.AUTHENTICATION, offer=Purpose.MARKETING)
+    await rig.deliver(rig.campaign(1))
+    await say(rig, reply(0, "STOP"))
+    lane = enqueue(rig, template("code"), lane=LANE)
+    more = [template("order"), template("offer"), template("order", "m"), template("offer", "u")]
+    for line in more:  # all for the same person
+        call = enqueue_messages(lane, [NewMessage(f"{number(0)}\t{line}".encode(), b"", b"")])
+        rig.store.run(call)
+    await rig.deliver(lane)
+    assert rig.provider.posts[-1].indexes == [0, 1]
+    for index in (2, 3, 4):  # marketing as registered, as said, and as registered whatever is said
+        assert reason(rig, lane, index) == skipped(LocalReason.SUPPRESSED)
+    purposes = [rig.message(lane, index).outcome.purpose for index in range(5)]  # type: ignore[union-attr]
+    assert purposes == [Purpose.AUTHENTICATION, Purpose.UTILITY, *[Purpose.MARKETING] * 3]
+
+
+async def test_a_stop_after_a_message_that_was_no_marketing_stops_everything(rig: Rig) -> None:
+    await rig.deliver(rig.campaign(1))
+    await rig.deliver(enqueue(rig, template("order")))
+    await say(rig, reply(0, "STOP"))
+    lane = enqueue(rig, template("order"))
+    await rig.deliver(lane)
+    assert reason(rig, lane, 1) == skipped(LocalReason.SUPPRESSED)
+
+
+async def test_a_stop_counts_by_the_message_that_came_last(rig: Rig) -> None:
+    await rig.deliver(enqueue(rig, template("order")))
+    await rig.deliver(rig.campaign(1))
+    await say(rig, reply(0, "STOP"))
+    lane = enqueue(rig, template("order"))
+    await rig.deliver(lane)
+    assert reason(rig, lane, 1)[0] is State.ACCEPTED
+
+
+async def test_a_campaign_is_marketing_unless_its_template_or_its_launch_say_otherwise(
+    rig: Rig,
+) -> None:
+    registered(rig, order=Purpose.UTILITY, offer=Purpose.MARKETING)
+    rig.store.run(suppress("shop", [(number(0), None)], Why.REPLY, MARKETING))
+
+    async def fared(name: str, purpose: Purpose | None, used: str) -> State:
+        lane = rig.campaign(1, name=name, purpose=purpose, template=used)
+        await rig.deliver(lane)
+        return reason(rig, lane, 0)[0]
+
+    assert await fared("a", None, "") is State.SKIPPED
+    assert await fared("b", Purpose.UTILITY, "") is State.ACCEPTED
+    assert await fared("c", None, "order:en") is State.ACCEPTED
+    assert await fared("d", Purpose.MARKETING, "order:en") is State.SKIPPED
+    assert await fared("e", Purpose.UTILITY, "offer:en") is State.SKIPPED
+    assert await fared("f", Purpose.AUTHENTICATION, "") is State.SKIPPED

@@ -37,7 +37,7 @@ async def test_a_park_that_is_held_is_sent_again_on_an_operators_word(rig: Rig) 
     await unknown(rig, lane)
     assert rig.counts(lane) == {State.UNKNOWN: 3}
     assert rig.lane(lane).status is LaneStatus.FINISHED
-    assert rig.dead(lane) == [(b"local:2", [Job(i, 1, line) for i, line in lines(3)])]
+    assert rig.dead(lane) == [(b"local:2", [Job(i, 1, line, 1) for i, line in lines(3)])]
     await rig.sweep()
     assert rig.store.run(active_lanes()) == []
 
@@ -90,7 +90,7 @@ async def test_a_lost_flight_leaves_its_attempts_in_the_trail(rig: Rig) -> None:
     rig.due(lane)
     await rig.sweep()
     await rig.sweep()
-    assert rig.dead(lane) == [(b"local:4", [Job(i, 2, line) for i, line in lines(2)])]
+    assert rig.dead(lane) == [(b"local:4", [Job(i, 2, line, 1) for i, line in lines(2)])]
     assert resend(rig, lane) == 2
     await rig.deliver(lane)
     assert rig.provider.posts[0].ids == [f"{lane}.0.3", f"{lane}.1.3"]
@@ -105,6 +105,7 @@ async def test_a_lost_flight_leaves_its_attempts_in_the_trail(rig: Rig) -> None:
 async def test_a_flight_that_was_resent_by_policy_leaves_its_attempts_in_the_trail(
     rig: Rig,
 ) -> None:
+    rig.resend_at_once()
     lane = rig.campaign(1, on_unknown="resend")
     flight = await rig.claim(lane)
     rig.store.run(

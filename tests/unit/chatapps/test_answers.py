@@ -17,6 +17,7 @@ from chatapps.answers import (
     NoAnswer,
     RawAnswer,
     Refused,
+    Silence,
     UnreadableAnswer,
     decode_batch_answer,
     decode_error_body,
@@ -169,9 +170,38 @@ def test_a_cut_off_error_is_still_a_refusal() -> None:
     assert judge_answer(raw, now=NOON, max_bytes=100) == Refused(401)
 
 
-@pytest.mark.parametrize("status", [101, 300, 302, 304, 408])
-def test_redirects_and_time_outs_are_no_answer(status: int) -> None:
-    assert judge(status, batch(item())) == NoAnswer(f"HTTP {status}")
+@pytest.mark.parametrize("status", [101, 408])
+def test_statuses_that_settle_nothing_are_no_answer(status: int) -> None:
+    result = judge(status, batch(item()))
+    assert isinstance(result, NoAnswer)
+    assert (result.reason, result.why, result.status) == (f"HTTP {status}", Silence.STATUS, status)
+
+
+@pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 307, 308])
+def test_a_redirect_is_a_refusal_whatever_its_body_says(status: int) -> None:
+    assert judge(status, batch(item())) == Refused(status)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "why", "reason"),
+    [
+        (204, b"", Silence.STATUS, "HTTP 204 without a body"),
+        (200, b"", Silence.STATUS, "HTTP 200 without a body"),
+        (
+            200,
+            b"  <!DOCTYPE html>",
+            Silence.UNREADABLE,
+            "HTTP 200, unreadable: a page of HTML or XML",
+        ),
+        (200, b"welcome", Silence.UNREADABLE, "HTTP 200, unreadable: not JSON"),
+    ],
+)
+def test_a_success_without_a_result_says_what_came_instead(
+    status: int, body: bytes, why: Silence, reason: str
+) -> None:
+    result = judge(status, body)
+    assert isinstance(result, NoAnswer)
+    assert (result.why, result.reason, result.status) == (why, reason, status)
 
 
 def test_a_success_that_did_not_arrive_whole_is_no_answer() -> None:

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chatapps.checking import Checked, Kind, check_document
+from tests.examples import examples
 
 Json = dict[str, Any]
 
@@ -175,7 +176,7 @@ CHANGED = st.builds(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(raw=st.binary(max_size=40) | CHANGED, kind=KINDS)
 def test_anything_at_all_is_sound_or_refused(raw: bytes, kind: Kind | None) -> None:
     checked = check_document(raw, kind)

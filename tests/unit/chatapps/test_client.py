@@ -150,7 +150,7 @@ async def test_a_redirect_is_not_followed() -> None:
     async def handler(request: httpx.Request) -> httpx.Response:
         return httpx.Response(302, headers={"Location": "https://elsewhere.test/"})
 
-    assert await send_to(handler) == NoAnswer("HTTP 302")
+    assert await send_to(handler) == Refused(302)
 
 
 async def test_a_refusal_tells_code_and_waiting_time() -> None:

@@ -45,6 +45,7 @@ PARAMETERS = f"{PART}.action.parameters"
 SUGGESTIONS = "content.suggestions"
 CALENDAR = f"{SUGGESTIONS}[4].action.createCalendarEventAction"
 PAGE = f"{SUGGESTIONS}[5].action.openUrlAction"
+ONLY_FOR_CALLS = "only for the type ttlMinutes, on a VoiceCall button"
 DIRECT_SEND = "content.whatsApp.directSend"
 TEXT_PARAMETER = {"type": "text", "text": "a"}
 URL_OF_2048 = "https://www.example.net/".ljust(2048, "x")
@@ -154,6 +155,21 @@ BEYOND: list[tuple[str, str, Any, str]] = [
         "must be one of ttlMinutes, payload",
     ),
     ("template-coupon", f"{COMPONENTS}[0].parameters[0].type", "ttlMinutes", "must be couponCode"),
+    # members that are only for another kind
+    ("template-coupon", f"{COMPONENTS}[0].parameters[0].ttlMinutes", 90, ONLY_FOR_CALLS),
+    ("template-with-texts", f"{COMPONENTS}[0].parameters[0].ttlMinutes", "90", ONLY_FOR_CALLS),
+    ("template-with-a-call-button", f"{CALL_BUTTON}[1].ttlMinutes", 90, ONLY_FOR_CALLS),
+    ("interactive-link-button", f"{PARAMETERS}.ttlMinutes", 90, "only for voice_call"),
+    ("interactive-link-button", f"{PARAMETERS}.flowId", "77", "only for flow"),
+    ("interactive-flow", f"{PARAMETERS}.ttlMinutes", 90, "only for voice_call"),
+    ("interactive-call-button", f"{PARAMETERS}.flowId", "77", "only for flow"),
+    ("interactive-call-button", f"{PARAMETERS}.url", "https://b.example.com", "only for cta_url"),
+    (
+        "rcs-bare-rich-card",
+        "content.richCard.thumbnailImageAlignment",
+        "left",
+        "only for the cardOrientation horizontal",
+    ),
     ("template-coupon", f"{COMPONENTS}[0].index", 10, "at most 9"),
     # cards
     ("template-with-cards", CARDS, ..., "is required"),

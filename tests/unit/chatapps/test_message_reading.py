@@ -20,6 +20,7 @@ from chatapps.messages import (
 )
 from chatapps.messages.json_text import MAX_DEPTH
 from chatapps.messages.wire import Wire
+from tests.examples import examples
 
 Json = dict[str, Any]
 
@@ -427,7 +428,7 @@ def model_or_none(read: Callable[[Any], Wire], raw: Any) -> Wire | None:
         return None
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(
     raw=st.binary(max_size=60)
     | st.text(max_size=60)

@@ -18,6 +18,7 @@ from chatapps.messages import Channel, Message, User, read_message, read_message
 from chatapps.messages.message import CONTENTS
 from chatapps.messages.suggestions import SuggestedAction, SuggestedReply, Suggestion
 from chatapps.messages.wire import Wire
+from tests.examples import examples
 
 Strategy = st.SearchStrategy[Any]
 
@@ -178,7 +179,7 @@ def messages(kind: str) -> Strategy:
 KINDS = [*CONTENTS, *["template", "interactive"] * 3]  # these two are many kinds in one
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=list(HealthCheck))
 @given(message=st.one_of(*map(messages, KINDS)))
 def test_a_message_survives_the_way_through_json(message: Message) -> None:
     raw = message.emit_json()
@@ -188,7 +189,7 @@ def test_a_message_survives_the_way_through_json(message: Message) -> None:
     assert read_message(message.emit()) == message
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(30), deadline=None, suppress_health_check=list(HealthCheck))
 @given(message=st.one_of(*map(messages, KINDS)))
 def test_a_campaigns_message_survives_it_too(message: Message) -> None:
     personal = ("user", "clientMessageId")
@@ -200,7 +201,7 @@ def test_a_campaigns_message_survives_it_too(message: Message) -> None:
     assert read.content == message.content
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(100), deadline=None, suppress_health_check=list(HealthCheck))
 @given(message=st.one_of(*map(messages, KINDS)))
 def test_whatever_we_emit_fits_the_providers_schema(
     schema_faults: Callable[[dict[str, Any]], list[str]], message: Message

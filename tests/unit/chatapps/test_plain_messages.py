@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from chatapps.messages import MessageError, read_message
 from chatapps.plain_messages import read_plain
+from tests.examples import examples
 
 USER = {"msisdn": "+447700900123"}
 TEXT: dict[str, Any] = {"user": USER, "type": "text", "content": {"text": "Hello"}}
@@ -142,7 +143,7 @@ def compare(raw: Any) -> bool:
     return True
 
 
-@settings(max_examples=1500)
+@settings(max_examples=examples(1500))
 @given(messages())
 def test_what_the_quick_way_takes_the_models_take_too(message: Any) -> None:
     compare(message)
@@ -150,14 +151,14 @@ def test_what_the_quick_way_takes_the_models_take_too(message: Any) -> None:
         compare(json.dumps(message, ensure_ascii=False).encode())
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(st.lists(parameters(), min_size=1, max_size=3), st.lists(components(), max_size=3))
 def test_templates_alone_are_compared_more_closely(values: list[Any], parts: list[Any]) -> None:
     compare(template({"type": "body", "parameters": values}, *parts))
     compare(template(*parts))
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(st.text())
 def test_any_text_is_written_the_same(text: str) -> None:
     compare({**TEXT, "content": {"text": text}})

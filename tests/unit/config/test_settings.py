@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from config import running
 from config.running import LOCK, NOTE
 from config.sections import SettingsError, SubAccount
 from config.settings import Settings, load_settings
@@ -109,6 +110,11 @@ def test_a_file_that_is_named_and_missing_is_an_error(load: Load) -> None:
         ('default_sub_account = "Nobody"\n', {}, ["default_sub_account", "Nobody"]),
         ("redis_url = \n", {}, ["sendmany.toml", "line 1"]),
         ("[worker]\nlease_seconds = 20\n", {}, ["worker.lease_seconds (20)", "http.deadline (30)"]),
+        ("[policies]\nsettle_after = inf\n", {}, ["policies.settle_after"]),
+        ("[policies]\nresend_floor = nan\n", {}, ["policies.resend_floor"]),
+        ("[policies]\nmax_resends = -1\n", {}, ["policies.max_resends"]),
+        ("[policies]\nresend_pauses = []\n", {}, ["policies.resend_pauses"]),
+        (None, {"POLICIES__RESEND_PAUSES": "[5, 100000]"}, ["policies.resend_pauses.1"]),
         (None, {"HTTP__DEADLINE": "120"}, ["worker.lease_seconds (120)", "http.deadline (120)"]),
     ],
 )
@@ -187,10 +193,6 @@ def test_the_broker_is_redis_unless_it_is_given(load: Load) -> None:
     assert load(REDIS_URL="redis://192.0.2.1/3").broker == "redis://192.0.2.1/3"
     assert load(BROKER_URL="redis://192.0.2.2/1").broker == "redis://192.0.2.2/1"
     assert load(BROKER_URL="").broker == "redis://192.0.2.1/3"
-
-
-def test_a_unix_socket_is_spelled_for_celery_as_it_wants(load: Load) -> None:
-    assert load(REDIS_URL="unix:///run/redis.sock").broker == "redis+socket:///run/redis.sock"
 
 
 def test_the_only_sub_account_need_not_be_named(load: Load) -> None:
@@ -273,6 +275,19 @@ def test_a_state_directory_that_cannot_be_read_is_named(
     def refuse(*_: object) -> None:
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr(Path, "open", refuse)
-    assert "The state directory .sendmany cannot be read: Permission denied." in _error(load)
+    monkeypatch.setattr(running, "see_that_ours", refuse)
+    told = _error(load)
+    assert "The state directory .sendmany cannot be used (.sendmany: Permission denied)." in told
     assert load(REDIS_URL="redis://192.0.2.1").redis_url == "redis://192.0.2.1"
+
+
+@pytest.mark.parametrize("prefix", ["shop", "shop:", "a.b-c_d:1:"])
+def test_a_key_prefix_is_taken_as_it_stands(load: Load, prefix: str) -> None:
+    assert load(KEY_PREFIX=prefix).key_prefix == prefix
+
+
+@pytest.mark.parametrize("prefix", ["{shop}", "shop *", "ß:", "x" * 65])
+def test_a_key_prefix_that_would_move_keys_to_another_shard_is_refused(
+    load: Load, prefix: str
+) -> None:
+    assert "key_prefix: Value error, give at most 64 letters" in _error(load, KEY_PREFIX=prefix)

@@ -19,7 +19,7 @@ PAGE = ROOT / "docs/reference/settings.md"
 COMPOSE = ROOT / "docker-compose.yml"
 EXAMPLE = ROOT / "config/sendmany.example.toml"
 # Secrets do not belong in a file that is copied.
-NOT_IN_EXAMPLE = {"sub_accounts.NAME.api_key", "webhooks.authorization"}
+NOT_IN_EXAMPLE = {"secret", "sub_accounts.NAME.api_key", "webhooks.authorization"}
 
 
 def _settings(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -61,7 +61,7 @@ def test_the_page_lists_every_setting_and_no_other() -> None:
 def test_the_page_gives_the_default(name: str) -> None:
     default = ALL[name]
     shown = json.dumps(default) if isinstance(default, list | tuple) else str(default)
-    assert ROWS[name][1] == ("none" if default is None else f"`{shown}`")
+    assert ROWS[name][1] == ("none" if default in (None, "") else f"`{shown}`")
 
 
 @pytest.mark.parametrize("name", [name for name in ALL if not name.startswith("sub_accounts.")])

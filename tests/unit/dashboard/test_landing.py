@@ -19,6 +19,8 @@ class Slow:
         self.errors: list[Exception] = []
 
     async def run(self, call: Call[Any]) -> Any:
+        if call.script == "take_inbox":
+            return 0
         self.writes.append(cast("tuple[bytes, ...]", call.args))
         await self.open.wait()
         if self.errors:

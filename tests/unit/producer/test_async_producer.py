@@ -44,7 +44,7 @@ class Gate(AsyncStore):
         if call.script != "enqueue_messages":
             return await super().run(call)
         self.asked.set()
-        if self.holds_back in str(call.args[1]):
+        if self.holds_back in str(call.args[0]):
             await self.open.wait()
         if self.errors and (error := self.errors.pop(0)):
             raise error

@@ -3,16 +3,20 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from producer.campaigns import Launch, Loading, Prepared, check, run
 from producer.errors import InputError
-from store.calls import Store
-from store.errors import LaneMismatch
+from store.calls import Call, Store
+from store.errors import LaneMismatch, StoreUnavailable
 from store.lanes import Lane, LaneStatus, find_lane, list_lanes, read_counts
+from store.opening import find_repeated
+from store.purposes import Purpose
 from store.reports import waiting_jobs
 from store.states import State
+from store.templates import keep_registry
 
 
 class Wakes:
@@ -55,6 +59,21 @@ def test_a_launch_stores_one_job_for_each_good_row(store: Store, launch: Launch)
     assert store.run(read_counts(launched.lane.id)) == {State.QUEUED: 2497}
     assert len(set(lines_of(store, launched.lane))) == 2497
     assert wakes.sent == 1
+
+
+def test_a_launch_is_done_though_nobody_can_be_woken(
+    store: Store, launch: Launch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = store.run
+
+    def run_call(call: Call[Any]) -> Any:
+        if call.script == "wake_drain":
+            raise StoreUnavailable("gone just now")
+        return real(call)
+
+    monkeypatch.setattr(store, "run", run_call)
+    launched = run(store, check(launch), Wakes())
+    assert launched.lane.status is LaneStatus.SENDING
 
 
 def test_rejects_are_written_with_their_lines(store: Store, launch: Launch) -> None:
@@ -149,14 +168,14 @@ NATIONAL = "name,tel,row\n" + "".join(f"Ada,07700 900{i:03},{i}\n" for i in rang
         (
             "msisdn,name\nnobody,Ana\n",
             {},
-            r'only row .*line 2: not a phone number\).*column "msisdn"',
+            r'only row .*line 2 "nobody": not a phone number\).*column "msisdn"',
         ),
-        (NATIONAL, {}, r"first 200 rows .*the country code is unknown.*or --region, such as GB"),
-        (NATIONAL, {"number_column": "row"}, r'too short.*"row".*another --number-column'),
+        (NATIONAL, {}, r"first 200 rows .*it has no country code.*or a --region, such as GB"),
+        (NATIONAL, {"number_column": "row"}, r'no country code.*"row".*another --number-column'),
         (
             NATIONAL,
             {"number_column": "row", "default_region": "GB"},
-            r"as those of GB: .*or another --region",
+            r"as those of GB\. .*or another --region",
         ),
     ],
 )
@@ -204,3 +223,92 @@ def test_a_list_of_rejects_that_cannot_be_written_is_told_before_anything_is_sto
         check(replace(launch, rejects=tmp_path / "no" / "rejects.csv"))
     assert list_lanes(store) == []
     assert sorted(file.name for file in tmp_path.iterdir()) == ["message.json", "people.csv"]
+
+
+@pytest.mark.parametrize("again", ["SPRING SALE", "spring  sale", "springsale"])
+def test_a_name_is_the_same_without_case_and_white_space(
+    store: Store, launch: Launch, again: str
+) -> None:
+    run(store, check(launch), Wakes())
+    launched = run(store, check(replace(launch, name=again)), Wakes())
+    assert (launched.resumed, launched.lane.name) == (True, "Spring Sale")
+    assert len(list_lanes(store)) == 1
+    assert find_lane(store, again).id == launched.lane.id
+    launch.message.write_text('{"type": "text", "content": {"text": "Bye {{name}}"}}')
+    with pytest.raises(LaneMismatch, match="with another message"):
+        run(store, check(replace(launch, name=again)), Wakes())
+
+
+def test_the_same_file_and_message_under_another_name_are_found(
+    store: Store, launch: Launch
+) -> None:
+    run(store, check(launch), Wakes())
+    assert find_repeated(store, check(launch).plan) is None
+    assert find_repeated(store, check(replace(launch, name="Summer")).plan) == "Spring Sale"
+    assert find_repeated(store, check(replace(launch, name="x", sub_account="Bank")).plan) is None
+    launch.message.write_text('{"type": "text", "content": {"text": "Bye {{name}}"}}')
+    assert find_repeated(store, check(replace(launch, name="Summer")).plan) is None
+
+
+def test_another_country_column_makes_other_recipients(store: Store, launch: Launch) -> None:
+    launch.recipients.write_text(
+        "msisdn,name,Country,Home\n0151 23456789,Ana,DE,GB\n+447700900001,Ben,,\n"
+    )
+    run(store, check(launch), Wakes())
+    other = check(replace(launch, country_column="Home"))
+    with pytest.raises(LaneMismatch, match="another recipient file, number column"):
+        run(store, other, Wakes())
+
+
+def test_a_launch_counts_the_values_that_it_folded(store: Store, launch: Launch) -> None:
+    parameters = [{"type": "text", "text": "{{name}}"}]
+    template = {
+        "name": "t",
+        "language": "en",
+        "components": [{"type": "body", "parameters": parameters}],
+    }
+    launch.message.write_text(json.dumps({"type": "template", "content": {"template": template}}))
+    launch.recipients.write_text('msisdn,name\n+447700900001,"A\nB"\n+447700900002,Ben\n')
+    launched = run(store, check(launch), Wakes())
+    assert (launched.recipients, launched.folded) == (2, 1)
+    assert b"447700900001\tA B" in lines_of(store, launched.lane)
+
+
+def test_blank_rows_are_neither_rows_nor_in_the_way_of_a_launch_that_goes_on(
+    store: Store, launch: Launch
+) -> None:
+    text = launch.recipients.read_text().replace("Name 999\n", "Name 999\n,\n\n ,\n")
+    launch.recipients.write_text(f"{text},,\n;;\n")
+    seen: list[Loading] = []
+
+    def die(progress: Loading) -> None:
+        seen.append(progress)
+        raise KilledError
+
+    for _ in range(2):
+        with pytest.raises(KilledError):
+            run(store, check(launch), Wakes(), die)
+    launched = run(store, check(launch), Wakes())
+    assert [progress.rows for progress in seen] == [1000, 2000]
+    assert (launched.recipients, launched.duplicates, launched.rejects) == (2497, 1, 2)
+    assert launched.lane.row == 2500
+
+
+def test_a_launch_says_what_it_is_for_and_the_registry_has_the_last_word(
+    store: Store, launch: Launch
+) -> None:
+    template = {"name": "offer", "language": "en"}
+    launch.message.write_text(json.dumps({"type": "template", "content": {"template": template}}))
+    store.run(keep_registry("Shop", {"offer:en": Purpose.MARKETING}))
+    with pytest.raises(InputError, match="offer:en is registered as MARKETING"):
+        run(store, check(replace(launch, purpose=Purpose.AUTHENTICATION)), Wakes())
+    assert list_lanes(store) == []
+    lane = run(store, check(replace(launch, purpose=Purpose.UTILITY)), Wakes()).lane
+    assert (lane.purpose, lane.template) == (Purpose.MARKETING, "offer:en")
+
+
+def test_a_launch_that_says_nothing_of_an_unknown_template_leaves_it_open(
+    store: Store, launch: Launch
+) -> None:
+    lane = run(store, check(launch), Wakes()).lane
+    assert (lane.purpose, lane.template) == (None, "")

@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from chatapps.messages import MessageError, read_message
-from producer.errors import BadTiming
+from producer.errors import BadPurpose, BadTiming
 from producer.items import FURTHEST_DAYS, Item, pack_item
+from store.purposes import Purpose
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 NOW_MS = int(NOW.timestamp() * 1000)
@@ -59,13 +60,13 @@ def test_an_end_is_the_third_field_in_seconds() -> None:
 
 
 def test_a_start_is_a_delay_by_redis_clock() -> None:
-    assert pack_item(Item(OTP, send_at=in_(minutes=5)), NOW_MS).delay_ms == 300_000
-    assert pack_item(Item(OTP, send_at=in_(minutes=-5)), NOW_MS).delay_ms == 0
+    assert pack_item(Item(OTP, send_at=in_(minutes=5)), NOW_MS).due_ms == NOW_MS + 300_000
+    assert pack_item(Item(OTP, send_at=in_(minutes=-5)), NOW_MS).due_ms == 0
 
 
 def test_offsets_from_utc_are_understood() -> None:
     there = in_(hours=1).astimezone(timezone(timedelta(hours=-8)))
-    assert pack_item(Item(OTP, send_at=there), NOW_MS).delay_ms == 3_600_000
+    assert pack_item(Item(OTP, send_at=there), NOW_MS).due_ms == NOW_MS + 3_600_000
 
 
 @pytest.mark.parametrize(
@@ -82,3 +83,31 @@ def test_times_that_make_no_sense_are_refused(item: Item, member: str, rule: str
     with pytest.raises(BadTiming, match=rule) as refused:
         pack_item(item, NOW_MS)
     assert refused.value.member == member
+
+
+CODE = {
+    "user": {"msisdn": "+447700900001"},
+    "type": "template",
+    "content": {"template": {"name": "otp", "language": "en"}},
+}
+
+
+def test_a_purpose_stands_before_the_end_and_changes_no_digest() -> None:
+    plain = pack_item(Item(OTP, "k"))
+    for purpose, option in ((Purpose.MARKETING, b"\tm"), (Purpose.UTILITY, b"\tu")):
+        packed = pack_item(Item(OTP, "k", purpose=purpose))
+        assert packed.line == plain.line + option
+        assert packed[1:] == plain[1:]
+    both = pack_item(Item(OTP, expires_at=in_(minutes=5), purpose=Purpose.MARKETING), NOW_MS)
+    assert both.line == plain.line + b"\tm%d" % (NOW_MS // 1000 + 300)
+
+
+def test_authentication_takes_a_template_that_is_registered_as_such() -> None:
+    item = Item(CODE, purpose=Purpose.AUTHENTICATION)
+    packed = pack_item(item, registry={"otp:en": Purpose.AUTHENTICATION})
+    assert packed.line.endswith(b"\ta")
+    for registry in ({}, {"otp:en": Purpose.UTILITY}, {"otp:de": Purpose.AUTHENTICATION}):
+        with pytest.raises(BadPurpose):
+            pack_item(item, registry=registry)
+    with pytest.raises(BadPurpose):
+        pack_item(Item(OTP, purpose=Purpose.AUTHENTICATION))

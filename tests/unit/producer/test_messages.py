@@ -8,12 +8,13 @@ import pytest
 from chatapps.messages import MessageError
 from config.sections import SettingsError
 from config.settings import Settings
-from producer import Item, KeyConflict, Priority, Producer
+from producer import BadPurpose, Item, KeyConflict, Priority, Producer, Purpose
 from store.calls import Store
 from store.intake import Taken
 from store.lanes import Lane, list_lanes, move_lane, read_counts
 from store.reports import waiting_jobs
 from store.states import State
+from store.templates import keep_registry
 
 OTP = {"user": {"msisdn": "+447700900001"}, "type": "text", "content": {"text": "Code 90441"}}
 OTHER = {"user": {"msisdn": "+447700900001"}, "type": "text", "content": {"text": "Code 11111"}}
@@ -150,3 +151,23 @@ def test_the_lane_of_yesterday_takes_messages_until_it_is_closed(
     store.run(move_lane(lanes.pop(), "close"))
     calendar.now += timedelta(days=1)
     assert producer.enqueue(OTP, sub_account="Shop").taken is Taken.NEW
+
+
+CODE = {**OTP, "type": "template", "content": {"template": {"name": "otp", "language": "en"}}}
+
+
+def test_authentication_is_held_against_the_registry_of_the_sub_account(
+    producer: Producer, store: Store, calendar: Calendar
+) -> None:
+    def enqueue() -> None:
+        producer.enqueue(CODE, sub_account="Shop", purpose=Purpose.AUTHENTICATION)
+
+    with pytest.raises(BadPurpose, match="not known to be registered"):
+        enqueue()
+    assert list_lanes(store) == []
+    store.run(keep_registry("Shop", {"otp:en": Purpose.AUTHENTICATION}))
+    calendar.now += timedelta(seconds=61)  # it is read once a minute
+    enqueue()
+    store.run(keep_registry("Shop", {}))
+    enqueue()
+    assert store.run(read_counts(only_lane(store).id)) == {State.QUEUED: 2}

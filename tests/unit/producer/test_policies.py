@@ -9,10 +9,18 @@ from chatapps.compiled import compile_content
 from config.sections import Policies as PolicySettings
 from config.sections import Webhooks
 from config.settings import Settings
-from producer.policies import campaign_policies, notification_policies
+from producer.errors import BadPurpose, InputError
+from producer.policies import (
+    campaign_policies,
+    campaign_purpose,
+    notification_policies,
+    see_that_authentication,
+    template_named,
+)
 from producer.window_warning import warn_of_windows
 from store.calls import Store
 from store.lanes import Policies
+from store.purposes import Purpose
 from store.scripts import load_scripts
 from store.windows import open_windows
 
@@ -45,7 +53,7 @@ def test_what_the_launch_says_goes_before_the_settings() -> None:
 @pytest.mark.parametrize(
     ("webhooks", "seconds"),
     [
-        (Webhooks(), 0),
+        (Webhooks(), 60),
         (Webhooks(received=True), 180),
         (Webhooks(authorization_env=["WEBHOOK_AUTHORIZATION"]), 180),
     ],
@@ -75,3 +83,35 @@ def test_with_replies_the_others_are_skipped_and_that_is_said(store: Store) -> N
     (told,) = warn_of_windows(store, TEXT, "shop", Policies(window="send"))
     assert "It is sent to all" in told
     assert "no reply" not in told
+
+
+REGISTRY = {"a:en": Purpose.UTILITY, "otp:en": Purpose.AUTHENTICATION}
+
+
+def test_a_campaign_is_for_what_its_template_is_registered_for() -> None:
+    assert campaign_purpose(REGISTRY, template_named(TEMPLATE), None) is Purpose.UTILITY
+    assert campaign_purpose(REGISTRY, template_named(TEMPLATE), Purpose.MARKETING) is (
+        Purpose.MARKETING
+    )
+    assert campaign_purpose({}, template_named(TEMPLATE), Purpose.UTILITY) is Purpose.UTILITY
+    assert campaign_purpose(REGISTRY, template_named(TEXT), None) is None
+
+
+def test_authentication_is_registered_or_refused() -> None:
+    assert campaign_purpose(REGISTRY, "otp:en", Purpose.AUTHENTICATION) is Purpose.AUTHENTICATION
+    with pytest.raises(InputError, match="authentication: the template a:en is registered as UTIL"):
+        campaign_purpose(REGISTRY, "a:en", Purpose.AUTHENTICATION)
+
+
+@pytest.mark.parametrize(
+    ("template", "why"),
+    [
+        ("", "needs a template that is registered"),
+        ("a:en", "the template a:en is registered as UTILITY"),
+        ("otp:de", "not known to be registered as AUTHENTICATION: set account_id and channel_id"),
+    ],
+)
+def test_it_is_told_why_something_is_no_authentication(template: str, why: str) -> None:
+    with pytest.raises(BadPurpose, match=why):
+        see_that_authentication(REGISTRY, template)
+    see_that_authentication(REGISTRY, "otp:en")

@@ -129,3 +129,14 @@ def test_a_short_file_is_tried_as_a_whole(count: int) -> None:
 def test_broken_and_short_rows_are_no_reason_to_crash() -> None:
     odd: list[Record] = [(BadRow("broken"), 1, 1, 1), (["n"], 2, 2, 2), ([], 3, 3, 3)]
     assert [line for line, _ in choose(odd, [1], 200)] == [2, 3]
+
+
+def test_a_value_that_was_read_in_a_wrong_encoding_is_a_warning(people: Path) -> None:
+    for name in ("Zoë", "Jürgen Müller", "Łukasz", "Дмитрий", "Ana\u00efs\u2019 caf\u00e9"):
+        wrong = name.encode().decode("cp1252", "replace")
+        (found,) = check_sample(prepared(people, TEXT, line_5=f"+447700900123,{wrong},1"))
+        assert found.severity is Severity.WARNING
+        assert found.text.startswith("Line 5 of the recipients holds ")
+        assert check_sample(prepared(people, TEXT, line_5=f"+447700900123,{name},1")) == []
+    for name in ("ÂNGELA", "JOÃO", "Ñandú", "Ålesund", "5 €", "\u00e2 \u2013 b", "Ä."):
+        assert check_sample(prepared(people, TEXT, line_5=f"+447700900123,{name},1")) == []

@@ -1,6 +1,8 @@
 """The file that lists the rows that are not sent to."""
 
+import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -83,9 +85,9 @@ def test_a_file_of_somebody_else_is_not_overwritten(path: Path, content: bytes) 
 @pytest.mark.parametrize(
     ("place", "why"),
     [
-        ("/dev/full", "/dev/full is no regular file: name one with --rejects"),
+        ("/dev/full", "/dev/full cannot hold rejects: it is no regular file; name another"),
         ("/dev/zero", "is no regular file"),
-        (".", "is a directory: name a file with --rejects"),
+        (".", "cannot hold rejects: it is no regular file"),
     ],
 )
 def test_what_is_no_file_is_refused_unread(look: Look, place: str, why: str, path: Path) -> None:
@@ -121,7 +123,18 @@ def test_only_the_first_line_of_an_existing_file_is_looked_at(path: Path) -> Non
 def test_a_disk_that_fills_up_is_told_in_a_sentence(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    full = open("/dev/full", "w")  # noqa: SIM115
-    monkeypatch.setattr(Path, "open", lambda *_, **__: full)
+    full = os.open("/dev/full", os.O_WRONLY)
+    monkeypatch.setattr("producer.rejects.open_private", lambda *_: full)
     with pytest.raises(InputError, match="No space left on device; launch again with --rejects"):
         written(path, [FIRST])
+
+
+@pytest.mark.parametrize("planted", ["", ".new"])
+def test_a_link_that_was_planted_has_no_other_file_overwritten(path: Path, planted: str) -> None:
+    precious = path.with_name("precious")
+    precious.write_text("old")
+    path.with_name(path.name + planted).symlink_to(precious)
+    with suppress(InputError):
+        see_that_writable(path)
+        written(path, [FIRST])
+    assert precious.read_text() == "old"

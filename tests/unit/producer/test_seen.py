@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from producer.seen import SeenRecipients
+from tests.examples import examples
 
 UK = 447_700_900_000
 NEAR = st.integers(UK, UK + 300)
@@ -26,7 +27,7 @@ def test_everybody_is_let_through_once_and_in_order(chunks: list[list[bytes]]) -
 
 
 @given(st.sets(NEAR | FAR), st.sets(OTHERS), st.lists(RECIPIENTS))
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 def test_who_was_in_before_is_not_let_through(
     numbers: set[int], others: set[bytes], chunk: list[bytes]
 ) -> None:

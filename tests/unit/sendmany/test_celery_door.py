@@ -133,3 +133,15 @@ def test_the_task_is_registered_and_acknowledged_late() -> None:
     task = app.tasks[ENQUEUE_TASK]
     assert task.acks_late
     assert vars(type(task))["autoretry_for"] == (StoreUnavailable, StoreFull)
+
+
+def test_a_purpose_is_stored_with_the_message_and_a_false_one_is_refused(
+    taking: Callable[..., Any], store: Flaky
+) -> None:
+    assert taking(message=OTP, purpose="marketing") is not None
+    with capture_logs() as logs:
+        assert taking("t2", message=OTP, purpose="authentication") is None
+        assert taking("t3", message=OTP, purpose="promotion") is None
+    assert "registered as AUTHENTICATION" in logs[0]["problems"]
+    assert "purpose" in logs[1]["problems"]
+    assert stored(store) == 1

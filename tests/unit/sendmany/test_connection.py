@@ -5,10 +5,11 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+import structlog
 
 from config.sections import SettingsError
 from config.settings import Settings
-from sendmany.connection import connect
+from sendmany.connection import connect, place
 from store.errors import StoreUnavailable
 
 
@@ -45,6 +46,42 @@ def test_a_socket_that_is_not_there_is_told() -> None:
         connect(Settings(redis_url="unix:///no/such.sock"))
 
 
-def test_an_address_that_makes_no_sense_is_told() -> None:
-    with pytest.raises(SettingsError, match="no address of a Redis server"):
-        connect(Settings(redis_url="nonsense"))
+@pytest.mark.parametrize(
+    "url", ["nonsense", "redis://:pa/ss@host:6379/0", "redis://host:70000", "redis://[::1/0", ""]
+)
+def test_an_address_that_makes_no_sense_is_told_without_the_password(url: str) -> None:
+    with pytest.raises(SettingsError, match="no address of a Redis server") as refused:
+        connect(Settings(redis_url=url))
+    assert "pa" not in str(refused.value).replace("password", "")
+
+
+@pytest.mark.parametrize(
+    ("url", "where"),
+    [
+        ("redis://:secret@host/2", "host:6379"),
+        ("amqp://user:secret@host/vhost", "host:5672"),
+        ("amqps://user:secret@host", "host:5671"),
+        ("amqp://u:secret@one//;amqp://u:secret@two:5673//", "one:5672, two:5673"),
+        ("sentinel://:secret@host", "host:26379"),
+        ("redis+socket://:secret@/run/redis.sock?virtual_host=2", "the socket /run/redis.sock"),
+        ("amqp://user:sec/ret@host", "an address that cannot be read"),
+    ],
+)
+def test_a_place_is_told_with_its_port_and_without_the_password(url: str, where: str) -> None:
+    assert place(url) == where
+
+
+def test_what_is_logged_meanwhile_does_not_mix_with_the_result(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    before = structlog.get_config()
+    structlog.reset_defaults()
+    try:
+        with pytest.raises(StoreUnavailable):
+            connect(Settings(redis_url="redis://127.0.0.1:1"))
+        structlog.get_logger().warning("no worker was woken")
+    finally:
+        structlog.configure(**before)
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "no worker was woken" in said.err

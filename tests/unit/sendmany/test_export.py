@@ -6,9 +6,17 @@ import json
 
 import pytest
 
-from dashboard.export import COLUMNS, international, row, write_csv, write_json_lines
+from dashboard.export import (
+    COLUMNS,
+    international,
+    row,
+    with_doubt,
+    write_csv,
+    write_json_lines,
+)
 from store.listing import Listed
 from store.outcomes import Origin, Outcome
+from store.purposes import Pricing, Purpose
 from store.states import State
 
 UMID = "0f8d17d7-0000-4000-800d-000000000001"
@@ -74,3 +82,30 @@ def test_recipients_are_written_as_people_write_them(recipient: str, shown: str)
 
 def test_a_code_of_zero_is_no_code_unless_somebody_gave_it() -> None:
     assert row(ACCEPTED).code is None
+
+
+def doubted(index: int, state: State) -> Listed:
+    """A message of which an earlier attempt may have arrived."""
+    record = Outcome(
+        index, state, 2, Origin.NONE, 0, 0, 0, "", None,
+        purpose=Purpose.UTILITY, pricing=Pricing.SERVICE, other_attempt=True,
+    )  # fmt: skip
+    return Listed(index, "447700900123", state, 2, record)
+
+
+def test_who_may_have_got_two_is_named_and_can_be_asked_for() -> None:
+    two, arrived = doubted(4, State.DELIVERED), doubted(5, State.REJECTED)
+    tried = doubted(6, State.TRIED)
+    waits = Listed(6, "447700900123", State.DELAYED, 2, tried.record)
+    found = [row(one).doubt for one in (*ALL, two, arrived, waits)]
+    assert found == ["", "", "", "", "may_have_two", "may_have_arrived", ""]
+    assert (row(two).purpose, row(two).pricing) == ("utility", "service")
+    messages = [*ALL, two, arrived, waits]
+    assert list(with_doubt(messages, "may_have_two")) == [two]
+    assert list(with_doubt(messages, "may_have_arrived")) == [arrived]
+    assert list(with_doubt(messages, None)) == messages
+
+
+def test_a_receipt_without_a_code_names_none() -> None:
+    record = Outcome(0, State.UNDELIVERED, 1, Origin.RECEIPT, 0, 0, 0, "", None)
+    assert row(Listed(0, "447700900123", State.UNDELIVERED, 1, record)).code is None

@@ -10,8 +10,8 @@ from tests.unit.sendmany.given import report
 
 
 def test_the_note_under_the_bar_leaves_out_what_is_not() -> None:
-    now = report({State.ACCEPTED: 1_200, State.DELAYED: 3}, stats={"retried": 7})
-    assert sending_note(now) == ("1,200 accepted · 0 rejected · 3 waiting for a retry · 7 retried")
+    now = report({State.ACCEPTED: 6, State.DELAYED: 3, State.UNDELIVERED: 1}, stats={"retried": 7})
+    assert sending_note(now) == "7 sent (70.0 %) · 1 failed (10.0 %) · 3 waiting (30.0 %)"
 
 
 def test_the_note_under_the_bar_says_why_a_campaign_stopped() -> None:

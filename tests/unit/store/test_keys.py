@@ -1,24 +1,34 @@
 """Keys: all of a lane on one shard, none of two lanes the same."""
 
+import inspect
 import re
-from dataclasses import astuple
+from collections.abc import Iterator
+from dataclasses import astuple, fields
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis.crc import key_slot
 
+from store import keys as module
 from store.calls import Store
 from store.keys import (
     CALLING,
-    REPLIES,
+    PEOPLE_SHARDS,
+    TABLE,
     LaneKeys,
+    People,
     drains,
     lane_keys,
+    lanes_called,
     lifted,
     limiter,
     permit,
+    row_of,
+    shard_of,
     suppressed,
+    unmarketed,
     wake_list,
     windows,
 )
@@ -33,7 +43,7 @@ def every_key(keys: LaneKeys) -> list[str]:
     """One of each, numbered ones with a number."""
     named = [keys.flight("b"), keys.park("b"), keys.wave("b"), keys.done("b")]
     numbered = [keys.outcome(5000), keys.trail(5000), keys.long_ids(5000), keys.numbers_of(5000)]
-    return [*astuple(keys), *named, *numbered, keys.seen_on("20254") + "abc"]
+    return [*astuple(keys), *named, *numbered, *keys.seen(20254, [0xABC])]
 
 
 @pytest.mark.parametrize("lane", LANES)
@@ -45,7 +55,7 @@ def test_notification_lanes_of_a_sub_account_share_their_shard_and_nothing_else(
     one, other = lane_keys(LANES[1]), lane_keys(LANES[2])
     assert key_slot(one.meta.encode()) == key_slot(other.meta.encode())
     shared = {*every_key(one)} & {*every_key(other)}
-    assert shared == {one.family_base, one.seen_on("20254") + "abc"}
+    assert shared == {one.family_base, *one.seen(20254, [0xABC])}
 
 
 def test_a_limiter_and_its_permits_are_on_one_shard() -> None:
@@ -80,13 +90,103 @@ def test_any_name_makes_a_lane_id_that_can_travel(store: Store, name: str) -> No
     assert not lane.startswith("n-")
 
 
-def test_all_that_is_known_of_people_is_on_one_shard_so_that_one_call_can_screen_a_batch() -> None:
+@pytest.mark.parametrize("shard", range(PEOPLE_SHARDS))
+def test_all_that_a_sub_account_knows_of_people_of_a_shard_is_in_one_slot(shard: int) -> None:
     keys = [
-        suppressed("*"),
-        suppressed("shop"),
-        lifted("shop"),
-        windows("shop", "whatsapp"),
-        REPLIES,
+        suppressed("shop", shard),
+        lifted("shop", shard),
+        windows("shop", "whatsapp", shard),
+        *unmarketed("shop", shard),
     ]
     assert len(set(keys)) == len(keys)
     assert len({key_slot(key.encode()) for key in keys}) == 1
+
+
+def test_people_are_spread_evenly_by_the_last_digit_and_ids_by_their_last_letter() -> None:
+    shards = [shard_of(f"44770090000{digit}") for digit in range(10)]
+    assert sorted(shards) == sorted([*range(PEOPLE_SHARDS)] * (10 // PEOPLE_SHARDS))
+    assert {shard_of(f"GB.{letter}") for letter in "abcdefghij"} == {*range(PEOPLE_SHARDS)}
+    assert shard_of("") == 0
+
+
+@pytest.mark.parametrize("who", ["447700900001", "GB.1349Z", "ünï-é", ""])
+def test_a_name_in_bytes_lies_where_it_lies_as_text(who: str) -> None:
+    assert shard_of(who) == shard_of(who.encode())
+
+
+PAGE = Path(__file__).parents[3] / "docs/reference/redis-keys.md"
+SAMPLES = {
+    "served": "urgent", "batch_id": "ab-cd", "process": "host:1", "number": 3, "scope": "*", "shard": 2,
+    "sub_account": "My&Shop.1", "channel": "whatsapp", "op": "op",
+}  # fmt: skip
+PREFIXES = (
+    "base",
+    "family_base",
+    "outcomes",
+    "trails",
+    "ids",
+    "numbers",
+    "wave_prefix",
+    "park_prefix",
+)
+
+
+def everything_that_can_be_built() -> Iterator[str]:
+    """One key of each builder of the module."""
+    yield from (value for value in vars(module).values() if is_key(value))
+    yield from (drains(""), wake_list(""), lanes_called("Spring sale"))
+    for builder in vars(module).values():
+        if not inspect.isfunction(builder) or builder.__module__ != module.__name__:
+            continue
+        names = inspect.signature(builder).parameters
+        if names.keys() <= SAMPLES.keys():
+            built = builder(*(SAMPLES[name] for name in names))
+            yield from (built,) if isinstance(built, str) else built
+    for lane in LANES:
+        keys = lane_keys(lane)
+        yield from (getattr(keys, one.name) for one in fields(keys) if one.name not in PREFIXES)
+        yield from (keys.flight("b"), keys.park("b"), keys.wave("b"), keys.done("parked:b"))
+        yield from (keys.outcome(1), keys.trail(1), keys.long_ids(1), keys.numbers_of(1))
+        yield from keys.seen(20254, [0xABC])
+
+
+def is_key(value: object) -> bool:
+    return isinstance(value, str) and value.startswith("sm:") and "<" not in value
+
+
+def test_every_key_that_can_be_built_is_in_the_table() -> None:
+    assert [key for key in everything_that_can_be_built() if row_of(key) is None] == []
+
+
+def test_every_row_of_the_table_is_of_a_key_that_can_be_built() -> None:
+    found = {row_of(key) for key in everything_that_can_be_built()}
+    assert [row.pattern for row in TABLE if row not in found] == []
+
+
+def test_a_key_that_is_new_is_missing_from_the_table() -> None:
+    assert row_of("sm:{people-shop-1}:birthdays") is None
+    assert row_of("sm:{spring-a1b2c3}:values:7") is None
+
+
+def test_what_holds_people_is_known_to_hold_them() -> None:
+    jobs = lane_keys("spring-a1b2c3")
+    kinds = {
+        jobs.queue: People.JOBS,
+        jobs.outcome(0): People.RECORDS,
+        jobs.numbers_of(0): People.NUMBERS,
+        jobs.long_ids(0): People.LONG_IDS,
+        jobs.meta: People.NONE,
+        module.inbox(0): People.BODIES,
+        suppressed("shop", 1): People.NAMES,
+    }
+    for key, people in kinds.items():
+        row = row_of(key)
+        assert row is not None
+        assert row.people is people
+
+
+def test_the_page_of_keys_names_every_row() -> None:
+    page = PAGE.read_text("utf-8")
+    shown = [row.pattern.replace("sm:{<family>}<rest>", "<lane>") for row in TABLE]
+    missing = [pattern for pattern in shown if f"`{pattern}`" not in page]
+    assert missing == []

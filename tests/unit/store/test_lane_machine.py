@@ -35,8 +35,9 @@ from store.lanes import LaneStatus, finish_loading, move_lane
 from store.outcomes import Origin
 from store.packing import Job
 from store.scripts import load_scripts
-from store.states import BY_STATE, State
+from store.states import BY_STATE, CODED, State
 from tests.conformance import given
+from tests.examples import examples
 
 Entry = list[tuple[State, Job]]
 """Dead jobs with the state that their record has now."""
@@ -281,10 +282,15 @@ class LaneMachine(RuleBasedStateMachine):
         counts = given.counts(self.store, self.lane)
         assert counts == +expected
         assert sum(counts.values()) == len(self.lines)
-        codes = Counter(self.undelivered.values())
-        assert given.codes(self.store, self.lane) == {
-            f"undelivered:receipt:{code}": n for code, n in codes.items()
-        }
+        codes = given.codes(self.store, self.lane)
+        by_state = Counter[str]()
+        for name, n in codes.items():
+            by_state[name.partition(":")[0]] += n
+        assert by_state == {state: n for state, n in counts.items() if state in CODED}
+        undelivered = Counter(self.undelivered.values())
+        assert {f"undelivered:receipt:{code}": n for code, n in undelivered.items()}.items() <= (
+            codes.items()
+        )
         assert given.balanced(self.store, self.lane)
 
     def teardown(self) -> None:
@@ -327,18 +333,20 @@ class LaneMachine(RuleBasedStateMachine):
             judged.setdefault(rng.choice(VERDICTS), []).append(job)
         what = Settlement({state: len(part) for state, part in judged.items()})
         for state in ENDS:
-            what.records += given.records(state, judged.get(state, []))
+            doubt = bool(rng.randrange(2))
+            code = (Origin.API, rng.randrange(3))
+            what.records += given.records(state, judged.get(state, []), code, other_attempt=doubt)
             fared = self.end(state, judged.get(state, []))
             if state in REVIVABLE and fared:
                 self.bury(what, fared)
         if back := judged.get(State.QUEUED):
             what.back = back
             self.to_front(back)
-        if again := [Job(i, n + 1, line) for i, n, line in judged.get(State.DELAYED, [])]:
+        if again := _tried(judged.get(State.DELAYED, [])):
             what.records += given.records(State.TRIED, again)
             what.waves = [Wave(batch, 3_600_000, again)]
             self.waves[batch] = again
-        if doubtful := [Job(i, n + 1, line) for i, n, line in judged.get(State.PARKED, [])]:
+        if doubtful := _tried(judged.get(State.PARKED, [])):
             what.records += given.records(State.TRIED, doubtful)
             what.parks = [Park(f"{batch}p", 0, doubtful)]
             self.parks[f"{batch}p"] = doubtful
@@ -361,7 +369,7 @@ class LaneMachine(RuleBasedStateMachine):
 
     def bury(self, what: Settlement, fared: Entry) -> None:
         """Keep copies on the dead list, with the last attempt counted."""
-        tried = [(state, Job(i, n + 1, line)) for state, (i, n, line) in fared]
+        tried = [(state, job.tried(may_have_arrived=True)) for state, job in fared]
         what.dead.append(Dead("http:503", [job for _, job in tried]))
         self.dead.append(tried)
 
@@ -377,6 +385,10 @@ class LaneMachine(RuleBasedStateMachine):
         return rng.choice(sorted(held))
 
 
+def _tried(jobs: Iterable[Job]) -> list[Job]:
+    return [job.tried(may_have_arrived=True) for job in jobs]
+
+
 def says_more(state: State, than: State) -> bool:
     """Whether news of this state replaces the other."""
     return BY_STATE[state].rank > BY_STATE[than].rank
@@ -388,4 +400,6 @@ def total(held: dict[str, list[Job]]) -> int:
 
 
 TestLaneMachine = LaneMachine.TestCase
-TestLaneMachine.settings = settings(max_examples=30, stateful_step_count=40, deadline=None)
+TestLaneMachine.settings = settings(
+    max_examples=examples(30), stateful_step_count=40, deadline=None
+)

@@ -1,5 +1,6 @@
-"""Outcome records: 36 bytes that hold what became of a message."""
+"""Outcome records: 39 bytes that hold what became of a message."""
 
+from collections import Counter
 from uuid import UUID
 
 import pytest
@@ -10,8 +11,11 @@ from store.keys import OUTCOMES_PER_KEY
 from store.outcomes import (
     NO_UMID,
     RECORD_BYTES,
+    Doubt,
     Origin,
     Outcome,
+    codes_in,
+    doubts_in,
     head,
     is_number,
     number_field,
@@ -20,7 +24,8 @@ from store.outcomes import (
     runs,
     umid_field,
 )
-from store.states import RECORD_STATES, State
+from store.purposes import Pricing, Purpose
+from store.states import BY_STATE, CODED, RECORD_STATES, State
 
 STATES = st.sampled_from([row.state for row in RECORD_STATES])
 SECONDS = st.integers(0, 2**32 - 1)
@@ -36,6 +41,9 @@ OUTCOMES = st.builds(
     changed_at=SECONDS,
     number=NUMBERS | st.just(""),
     umid=st.uuids().filter(lambda uuid: uuid.int != 0).map(str) | st.none(),
+    purpose=st.sampled_from(Purpose) | st.none(),
+    pricing=st.sampled_from(Pricing),
+    other_attempt=st.booleans(),
 )
 INDEXES = st.sets(st.integers(0, 4 * OUTCOMES_PER_KEY), max_size=60).map(sorted)
 
@@ -43,7 +51,8 @@ INDEXES = st.sets(st.integers(0, 4 * OUTCOMES_PER_KEY), max_size=60).map(sorted)
 def record(outcome: Outcome) -> bytes:
     start = head(
         outcome.state, outcome.attempts, outcome.origin, outcome.code, outcome.posted_at,
-        outcome.changed_at,
+        outcome.changed_at, purpose=outcome.purpose, pricing=outcome.pricing,
+        other_attempt=outcome.other_attempt,
     )  # fmt: skip
     return start + number_field(outcome.number.encode()) + umid_field(outcome.umid)
 
@@ -103,13 +112,52 @@ def test_a_umid_is_read_however_it_is_written() -> None:
 @given(INDEXES)
 def test_runs_cover_every_record_exactly_once(indexes: list[int]) -> None:
     written: dict[int, bytes] = {}
-    for run in runs((index, b"%036d" % index) for index in indexes):
+    for run in runs((index, b"%039d" % index) for index in indexes):
         assert 0 <= run.offset <= run.offset + len(run.records) <= OUTCOMES_PER_KEY * RECORD_BYTES
         first = run.bucket * OUTCOMES_PER_KEY + run.offset // RECORD_BYTES
         for i in range(len(run.records) // RECORD_BYTES):
             assert first + i not in written
             written[first + i] = run.records[i * RECORD_BYTES : (i + 1) * RECORD_BYTES]
-    assert written == {index: b"%036d" % index for index in indexes}
+    assert written == {index: b"%039d" % index for index in indexes}
+
+
+@given(st.lists(OUTCOMES, max_size=8))
+def test_figures_of_records_are_those_of_the_outcomes_in_them(outcomes: list[Outcome]) -> None:
+    blobs = [record(one) for one in outcomes]
+    assert codes_in(blobs) == Counter(
+        f"{one.state}:{one.origin.name.lower()}:{one.code}"
+        for one in outcomes
+        if one.state in CODED
+    )
+    assert doubts_in(blobs) == Counter(
+        one.state for one in outcomes if one.other_attempt and BY_STATE[one.state].counted
+    )
+    early = [blob[:1].upper() + blob[1:] for blob in blobs]
+    assert (codes_in(early), doubts_in(early)) == (Counter(), Counter())
+
+
+def test_what_a_person_may_have_got_beyond_what_the_state_says() -> None:
+    def doubt(state: State, other: bool) -> Doubt:
+        found = read_record(
+            head(state, 2, Origin.NONE, 0, 0, 0, other_attempt=other) + bytes(7) + NO_UMID, 0
+        )
+        assert found is not None
+        return found.doubt
+
+    none, one, two = Doubt.NONE, Doubt.MAY_HAVE_ARRIVED, Doubt.MAY_HAVE_TWO
+    for state in (State.ACCEPTED, State.DELIVERED, State.UNDELIVERED):
+        assert (doubt(state, False), doubt(state, True)) == (none, two)
+    for state in (State.REJECTED, State.FAILED, State.SKIPPED, State.CANCELLED, State.TRIED):
+        assert (doubt(state, False), doubt(state, True)) == (none, one)
+    assert (doubt(State.UNKNOWN, False), doubt(State.UNKNOWN, True)) == (one, two)
+
+
+def test_a_pricing_category_that_a_newer_version_wrote_is_another_one() -> None:
+    raw = bytearray(head(State.SENT, 1, Origin.NONE, 0, 0, 0, purpose=Purpose.UTILITY))
+    raw[13] += 16 * 12
+    found = read_record(bytes(raw) + bytes(7) + NO_UMID, 0)
+    assert found is not None
+    assert (found.purpose, found.pricing) == (Purpose.UTILITY, Pricing.OTHER)
 
 
 def test_neighbours_are_one_run_and_strings_are_not_crossed() -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from store.packing import Job, count, deaths_of, pack, pack_in_halves, sections, unpack
 
 LINES = st.binary(max_size=40).map(lambda raw: raw.replace(b"\n", b""))
-JOBS = st.builds(Job, st.integers(0, 10**9), st.integers(0, 300), LINES)
+JOBS = st.builds(Job, st.integers(0, 10**9), st.integers(0, 300), LINES, st.integers(0, 12))
 NEIGHBOURS = st.builds(
     lambda first, attempts, lines: [Job(first + i, attempts, line) for i, line in enumerate(lines)],
     st.integers(0, 10**9),
@@ -51,6 +51,12 @@ def test_jobs_in_another_order_keep_it() -> None:
 def test_every_number_of_attempts_has_a_section() -> None:
     jobs = [Job(0, 0, b"a"), Job(1, 1, b"b"), Job(2, 1, b"c"), Job(3, 0, b"d")]
     assert [header.attempts for header, _ in sections(pack(jobs))] == [0, 1, 0]
+
+
+def test_every_number_of_doubts_has_a_section_that_tells_it() -> None:
+    jobs = [Job(0, 3, b"a"), Job(1, 3, b"b", 2), Job(2, 3, b"c", 2)]
+    assert pack(jobs) == b"1 3 0 1\na\n2 3.2 1 3\nb\nc\n"
+    assert [job.resends for job in unpack(pack(jobs))] == [0, 1, 1]
 
 
 def test_nothing_packed_is_nothing() -> None:

@@ -16,7 +16,9 @@ from store.calls import AsyncStore, Call
 from store.lanes import Lane, LaneStatus, Priority
 from store.limits import Limits, Permits
 from store.packing import Job
+from worker.decisions import Verdicts
 from worker.flight import Flight, OpenLane, Reservation, Sender, Tools
+from worker.requests import BatchOutcome
 
 NOW = 1_750_000_000  # s
 CAMPAIGN = Lane(
@@ -51,9 +53,9 @@ def lane(kind: str = "campaign", **changes: Any) -> Lane:
     return replace(CAMPAIGN, kind=kind, **changes)
 
 
-def job(index: int, attempts: int = 0, recipient: bytes = b"") -> Job:
+def job(index: int, attempts: int = 0, recipient: bytes = b"", doubt: int = 0) -> Job:
     """A job for a person whose number tells the index."""
-    return Job(index, attempts, (recipient or b"%d" % (447700900000 + index)) + b"\tGuest")
+    return Job(index, attempts, (recipient or b"%d" % (447700900000 + index)) + b"\tGuest", doubt)
 
 
 def jobs(n: int, attempts: int = 0) -> list[Job]:
@@ -146,8 +148,13 @@ def open_lane(of: Lane = CAMPAIGN) -> OpenLane:
 
 
 def flight(those: Sequence[Job], of: Lane = CAMPAIGN) -> Flight:
-    """A flight with these jobs, claimed and posted now."""
+    """A flight with these jobs, claimed now."""
     permits = Reservation("op", len(those), Permits(True, 0), turn=0.0)
-    made = Flight(open_lane(of), "b1b1b1b1b1b1", those, permits, NOW * 1000, 0.0)
-    made.posted_ms = NOW * 1000
-    return made
+    return Flight(open_lane(of), "b1b1b1b1b1b1", those, permits, NOW * 1000, 0.0)
+
+
+def outcome(
+    those: Sequence[Job], verdicts: Verdicts | None = None, of: Lane = CAMPAIGN
+) -> BatchOutcome:
+    """What has become of a flight with these jobs, which was posted now."""
+    return BatchOutcome(flight(those, of), verdicts or Verdicts(), posted_ms=NOW * 1000)

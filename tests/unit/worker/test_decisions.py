@@ -3,15 +3,17 @@
 import random
 from collections import Counter
 from dataclasses import fields
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chatapps.answers import Answered, AnswerItem, NoAnswer, NotSent, Refused
-from config.sections import Retry
+from config.sections import Policies, Retry
 from store.outcomes import LocalReason, Origin
 from store.packing import Job
+from tests.examples import examples
 from tests.unit.worker.given import answer, item, job, jobs, lane, message_id, named
 from worker.decisions import (
     TAKEN,
@@ -25,7 +27,9 @@ from worker.decisions import (
     judge_answer,
     judge_server_error,
     judge_stop,
+    pause_asked_for,
     request_code,
+    seconds_in_doubt,
     wave_delay,
     worth_a_quick_retry,
 )
@@ -164,7 +168,7 @@ LANES = st.builds(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.lists(SAID, max_size=14), LANES, st.booleans())
 def test_whatever_the_answer_says_every_message_lands_in_exactly_one_list(
     said: list[AnswerItem], of: object, suspect: bool
@@ -175,7 +179,7 @@ def test_whatever_the_answer_says_every_message_lands_in_exactly_one_list(
     assert bool(verdicts.stop or verdicts.account) == bool(verdicts.back)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.lists(SAID, max_size=14), LANES)
 def test_a_message_is_accepted_only_if_everything_said_of_it_says_so(
     said: list[AnswerItem], of: object
@@ -302,6 +306,30 @@ def test_a_code_about_the_template_concerns_all_that_use_it(
     assert concerns_template(code) is concerned
 
 
+@pytest.mark.parametrize(
+    ("refused", "seconds"),
+    [
+        (Refused(429), 1),
+        (Refused(429, retry_after=7), 7),
+        (Refused(503), 0),
+        (Refused(503, retry_after=0), 0),
+        (Refused(503, retry_after=7), 7),
+        (Refused(502, 2000, retry_after=1e9), 120),
+        (Refused(400, 1002, retry_after=7), 0),  # about one message
+        (Refused(401, retry_after=7), 0),  # its breaker knows when to try
+    ],
+)
+def test_a_pause_is_what_the_provider_asks_for_within_reason(
+    refused: Refused, seconds: float
+) -> None:
+    assert pause_asked_for(refused, Retry()) == seconds
+
+
+def test_nobody_is_asked_again_at_once_who_says_how_long_to_wait() -> None:
+    assert worth_a_quick_retry(Refused(503), lane())
+    assert not worth_a_quick_retry(Refused(503, retry_after=1), lane())
+
+
 def test_a_server_error_is_one_for_the_whole_request() -> None:
     assert is_server_error(Refused(500, 2000))
     assert is_server_error(Refused(400, 2000))
@@ -341,6 +369,33 @@ def test_a_request_has_the_code_of_its_body_or_else_its_status() -> None:
 )
 def test_refusals_one_after_the_other_are_explained(code: tuple[Origin, int], words: str) -> None:
     assert explain_alike(code) == f"message after message is refused {words}"
+
+
+@pytest.mark.parametrize(
+    ("changes", "resends", "least", "most"),
+    [
+        ({"on_unknown": "hold"}, [0], 0, 0),  # an end, not another message
+        ({"on_unknown": "hold", "settle_after": 180}, [0], 180, 180),
+        ({}, [0], 65, 67.5),
+        ({"settle_after": 20}, [0], 65, 67.5),
+        ({"settle_after": 180}, [0], 185, 187.5),
+        ({"settle_after": 180}, [0, 1], 240, 270),
+        ({"settle_after": 180}, [2], 180, 180),  # it is not sent again
+        ({"settle_after": 180}, [0, 2], 185, 187.5),
+    ],
+)
+def test_what_may_be_sent_again_is_in_doubt_for_a_minute_and_its_pause(
+    changes: dict[str, Any], resends: list[int], least: float, most: float
+) -> None:
+    those, rng = lane(**{"on_unknown": "resend", **changes}), random.Random(3)
+    waits = [seconds_in_doubt(those, Policies(), resends, rng) for _ in range(50)]
+    assert least <= min(waits) <= max(waits) <= most
+
+
+def test_the_last_pause_holds_for_all_further_resends() -> None:
+    policies = Policies(max_resends=9, resend_pauses=[1, 100])
+    wait = seconds_in_doubt(lane(on_unknown="resend"), policies, [7], random.Random(3))
+    assert 160 <= wait <= 210
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pytest
 from store.outcomes import Origin
 from store.packing import Job
 from worker.decisions import Code, Verdicts
-from worker.denied import decide, is_hopeless
+from worker.refusals import decide, is_hopeless
 
 CODE: Code = (Origin.HTTP, 403)
 

@@ -7,19 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from config.sections import Http, Worker
+from config.sections import Http
 from config.settings import Settings
+from worker.drain import Drain
 from worker.engine import Engine
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    settings = Settings(
-        redis_url=f"unix://{tmp_path}/nobody.sock",
-        http=Http(deadline=0.01),
-        worker=Worker(slice_seconds=0.05),
-    )
-    made = Engine(settings, lambda: None, None)
+def settings(tmp_path: Path) -> Settings:
+    return Settings(redis_url=f"unix://{tmp_path}/nobody.sock", http=Http(deadline=0.01))
+
+
+@pytest.fixture
+def engine(settings: Settings) -> Iterator[Engine]:
+    made = Engine(settings, None)
     yield made
     made.close()
 
@@ -46,16 +47,24 @@ def test_closing_an_engine_whose_thread_has_died_does_not_wait(engine: Engine) -
     assert threads() == 0
 
 
-def test_an_engine_that_is_closed_is_stopping(engine: Engine) -> None:
-    engine.close()
-    assert engine.stopping
-
-
-def test_a_slice_without_a_store_ends_in_time_and_wants_another(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
+def test_a_loop_that_fails_is_started_again(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker.drain.IDLE_WAIT", 0.02)
-    assert engine.drain()
+    served, again = list[asyncio.Event](), threading.Event()
+
+    async def serve(_: Drain, stopping: asyncio.Event) -> None:
+        served.append(stopping)
+        if len(served) < 3:
+            raise ValueError("a fault of ours")
+        again.set()
+        await stopping.wait()
+
+    monkeypatch.setattr("worker.engine.STORE_RETRY_SECONDS", 0)
+    monkeypatch.setattr(Drain, "serve", serve)
+    engine = Engine(settings, None)
+    assert again.wait(5)
+    engine.close()
+    assert len(served) == 3
 
 
 def test_what_cannot_land_in_time_does_not_hold_up_the_end(

@@ -126,7 +126,7 @@ def test_a_disk_that_was_full_for_a_while_is_written_to_again(
     journals = Journals(path)
     journals.note("a", 7)
     with monkeypatch.context() as full:
-        full.setattr(Path, "write_text", _no_space)
+        full.setattr("worker.journals.write_private", _no_space)
         journals.save()
     assert not path.exists()
     journals.save()

@@ -6,15 +6,17 @@ import pytest
 from pydantic import SecretStr
 
 from chatapps.opt_out import OptOut
-from chatapps.webhooks import Channel, Person, Reply, Tap
+from chatapps.webhooks import Channel, Person, Receipt, Reply, Tap
 from config.opt_outs import OptOuts
 from config.sections import SubAccount
 from config.settings import Settings
 from store.inbox import Entry
-from worker.wishes import Wishes, note_reply, wish_of
+from store.suppressions import EVERYTHING, MARKETING, Purposes, Why
+from worker.wishes import Stop, Wishes, note_refusal, note_reply, wish_of
 
 CAME = 1_750_000_000_000  # ms
 ANN = Person("447700900001", None)
+STOP = Stop("shop", "shop", Why.REPLY, MARKETING)
 
 
 def settings(**opt_outs: Any) -> Settings:
@@ -37,7 +39,7 @@ def noted(*replies: Reply, **opt_outs: Any) -> Wishes:
 def test_a_reply_opens_the_window_since_it_was_written() -> None:
     wishes = noted(reply(timestamp=CAME - 500))
     assert wishes.windows == {"shop": [("447700900001", CAME - 500)]}
-    assert wishes.stops == wishes.starts == {}
+    assert (wishes.stops, wishes.starts) == ({}, {})
     assert wishes.figures == {"replies": 1}
 
 
@@ -55,7 +57,7 @@ def test_a_person_is_known_by_number_and_by_id() -> None:
 def test_a_reply_on_another_channel_opens_no_window_and_can_still_say_stop() -> None:
     wishes = noted(reply("Stop!", channel=Channel.VIBER))
     assert wishes.windows == {}
-    assert wishes.stops == {"shop": [("447700900001", CAME)]}
+    assert wishes.stops == {STOP: [("447700900001", CAME)]}
     assert wishes.figures == {"replies": 1, "opt_outs": 1}
 
 
@@ -65,11 +67,20 @@ def test_the_sub_account_is_found_by_the_channel_where_the_reply_does_not_say_it
 
 
 def test_a_stop_to_nobody_knows_whom_counts_for_all() -> None:
-    assert noted(reply("STOP", sub_account=None)).stops.keys() == {"*"}
+    assert noted(reply("STOP", sub_account=None)).stops.keys() == {Stop("*", None, *STOP[2:])}
 
 
 def test_the_settings_may_make_a_stop_count_for_all() -> None:
-    assert noted(reply("STOP"), scope="global").stops.keys() == {"*"}
+    assert noted(reply("STOP"), scope="global").stops.keys() == {STOP._replace(scope="*")}
+
+
+@pytest.mark.parametrize(("code", "purposes"), [(1051, MARKETING), (2007, EVERYTHING)])
+def test_a_receipt_stops_marketing_or_everything_by_its_code(code: int, purposes: Purposes) -> None:
+    receipt = Receipt(umid="u", state="undelivered", code=code, sub_account="shop", person=ANN)
+    wishes = Wishes()
+    note_refusal(wishes, receipt, Entry(f"{CAME}-0", b""), settings())
+    assert wishes.stops == {Stop("shop", "shop", Why.RECEIPT, purposes): [("447700900001", CAME)]}
+    assert wishes.figures == {"opt_outs": 1}
 
 
 def test_start_takes_it_back() -> None:

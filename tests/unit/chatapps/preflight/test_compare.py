@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from chatapps.messages import read_message_body
 from chatapps.preflight import Finding, Severity, compare, find_template
 from chatapps.templates import RegisteredTemplate, read_registered
+from tests.examples import examples
 
 Json = dict[str, Any]
 
@@ -278,6 +279,15 @@ def test_buttons_for_a_template_without_any_are_told() -> None:
     assert "has no buttons" in said(message(body(), button(0)))
 
 
+@pytest.mark.parametrize(("action", "faults"), [("navigate", 0), ("data_exchange", 1)])
+def test_a_form_that_asks_a_server_takes_no_screen(action: str, faults: int) -> None:
+    values = {"type": "action", "flowActionData": {"screen": "SEATS", "data": {"seats": "2"}}}
+    given = {"type": "button", "subType": "Flow", "index": 0, "parameters": [values]}
+    found = errors(compare(message(given), [with_buttons(FLOW | {"flowAction": action})]))
+    assert len(found) == faults
+    assert all("parameters[0].flowActionData.screen" in one for one in found)
+
+
 def test_an_index_from_a_column_is_left_alone() -> None:
     assert errors(compare(message(button("{{place}}")), [with_buttons(FIXED)])) == []
 
@@ -388,7 +398,7 @@ PARTS = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(parts=st.lists(PARTS, max_size=4), listed=st.lists(PARTS, max_size=3))
 def test_any_parts_are_compared_without_a_crash(parts: list[Any], listed: list[Any]) -> None:
     odd = read_registered(

@@ -126,8 +126,52 @@ def test_cards_may_be_a_flat_list_and_come_out_nested() -> None:
     assert [len(card["components"]) for card in carousel["cards"]] == [3, 3]
 
 
-def test_a_name_is_read_in_capitals_and_written_in_small_letters() -> None:
-    assert read_template(draft(name="Boat_Is_BACK_2")).name == "boat_is_back_2"
+def test_a_name_is_handed_in_as_it_is_written_and_capitals_are_pointed_out() -> None:
+    read = read_template(draft(name="ticket_update_en_US", allow_category_change=True))
+    assert read.emit()["name"] == "ticket_update_en_US"
+    (hint,) = advice(read)
+    assert hint.path == "name"
+    assert "list it as ticket_update_en_us" in hint.rule
+
+
+def test_samples_lose_their_html_entities() -> None:
+    written = draft(
+        {"type": "HEADER", "text": "For {{1}}!", "examples": ["Fish &amp; chips"]},
+        {"type": "BODY", "text": "Ahoy {{1}}!", "example": {"bodyText": [["Ana &amp;amp; Ben"]]}},
+        {
+            "type": "BUTTONS",
+            "buttons": [
+                {
+                    "type": "URL",
+                    "text": "Go",
+                    "url": "https://b.example.com/{{1}}",
+                    "examples": ["a=1&amp;b=2"],
+                },
+                {"type": "COPY_CODE", "example": ["R&amp;B 25"]},
+            ],
+        },
+    )
+    header, body, buttons = parts(read_template(written))
+    assert header["examples"] == ["Fish & chips"]
+    assert body["examples"] == ["Ana & Ben"]
+    assert [button["example"] for button in buttons["buttons"]] == [["a=1&b=2"], ["R&B 25"]]
+
+
+def test_samples_of_media_and_cards_lose_them_too() -> None:
+    address = "https://media.example.net/?a=1&amp;b=2"
+    card = {
+        "components": [
+            {"type": "HEADER", "format": "Image", "examples": [address]},
+            {"type": "BODY", "text": "For {{1}}.", "examples": ["&lt;you&gt;"]},
+            {"type": "BUTTONS", "buttons": [{"type": "QUICK_REPLY", "text": "More"}]},
+        ]
+    }
+    carousel = {"type": "CAROUSEL", "cards": [card]}
+    header = {"type": "HEADER", "format": "Image", "example": {"headerHandle": [address]}}
+    top, _, cards = parts(read_template(draft(header, BODY, carousel)))
+    picture, text, _ = cards["cards"][0]["components"]
+    assert top["examples"] == picture["examples"] == ["https://media.example.net/?a=1&b=2"]
+    assert text["examples"] == ["<you>"]
 
 
 def test_a_flow_id_may_be_a_number() -> None:

@@ -14,6 +14,7 @@ from chatapps.templates import (
     read_template,
     read_template_list,
 )
+from tests.examples import examples
 
 Json = dict[str, Any]
 
@@ -190,7 +191,7 @@ def outcome(value: Any) -> TemplateDraft | MessageError:
     return read
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(written=drafts())
 def test_a_draft_survives_the_way_through_json(written: Json) -> None:
     read = read_template(written)
@@ -199,7 +200,7 @@ def test_a_draft_survives_the_way_through_json(written: Json) -> None:
     assert read_registered(read.emit()).name == read.name
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(value=ANY_JSON | NEARLY | st.dictionaries(NAMES, NEARLY))
 def test_any_json_is_a_template_or_a_clear_error(value: Any) -> None:
     found = outcome(value)
@@ -210,7 +211,7 @@ def test_any_json_is_a_template_or_a_clear_error(value: Any) -> None:
         assert found.problems
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(components=st.lists(NEARLY, max_size=4))
 def test_any_parts_are_a_template_or_a_clear_error(components: list[Any]) -> None:
     written = {"language": "en", "name": "a", "category": "MARKETING", "components": components}
@@ -218,7 +219,7 @@ def test_any_parts_are_a_template_or_a_clear_error(components: list[Any]) -> Non
     assert isinstance(found, TemplateDraft) or found.problems
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(entries=st.lists(NEARLY, max_size=4), name=st.none() | st.text())
 def test_a_list_is_read_whatever_its_entries_hold(entries: list[Any], name: str | None) -> None:
     listed = [entry | {"templateName": name} for entry in entries if isinstance(entry, dict)]

@@ -14,6 +14,7 @@ from store.dead import Dead
 from store.lanes import find_lane, finish_loading, move_lane
 from store.limits import Limits, acquire_permits, block_sender
 from store.opening import CampaignPlan, open_campaign
+from store.outcomes import Origin
 from store.states import State
 from store.tokens import Scope
 from tests.conformance import given
@@ -29,8 +30,7 @@ async def get(door: Door, path: str, **query: Any) -> Any:
 def settled(store: Store, lane: str, state: State, batch: str = "b1", most: int = 1000) -> None:
     """The next batch ends in this state."""
     claim = given.claim(store, lane, batch, most)
-    what = given.ended(state, claim.jobs)
-    what.codes = {f"{state}:api:1010": len(claim.jobs)}
+    what = given.ended(state, claim.jobs, (Origin.API, 1010))
     what.dead = [Dead("local:2", claim.jobs)] if state is State.UNKNOWN else []
     given.settle(store, lane, claim, what, batch)
 

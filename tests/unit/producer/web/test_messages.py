@@ -12,6 +12,8 @@ import httpx
 import msgspec
 import pytest
 
+from config import celery_app
+from config.celery_app import create_app, hint_drain
 from config.sections import SubAccount
 from config.settings import Settings
 from producer.web.message_models import BatchOut, MessageIn
@@ -19,10 +21,13 @@ from producer.web.messages import messages_router
 from producer.web.orders import MOST_BYTES, CommonIn
 from store.calls import AsyncStore, Call, Store, command
 from store.errors import StoreFull, StoreUnavailable
+from store.keys import CALLING
 from store.lanes import list_lanes, move_lane, read_counts
+from store.purposes import Purpose
 from store.reports import waiting_jobs
 from store.scripts import load_scripts
 from store.states import State
+from store.templates import keep_registry
 from store.tokens import Scope
 from tests.unit.web_door import Door, Wakes, open_door
 
@@ -95,7 +100,8 @@ class House:
 async def house() -> AsyncIterator[House]:
     house = House()
     async with open_door(
-        lambda needs: [messages_router(house.troubled, DEFAULT, needs, house.wakes)], Scope.ENQUEUE
+        lambda needs: [messages_router(house.troubled, DEFAULT, needs, lambda: house.wakes())],
+        Scope.ENQUEUE,
     ) as door:
         house.door = door
         yield house
@@ -112,6 +118,18 @@ class TestOne:
         assert (lane.sub_account, lane.priority) == ("Shop", "urgent")
         assert house.counts() == {State.QUEUED: 1}
         assert house.wakes.sent == 1
+
+    async def test_a_broker_that_refuses_the_wake_up_does_not_refuse_the_message(
+        self, house: House, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        broken = create_app(Settings(broker_url="amqp://user:pa/ss@host//"))
+        monkeypatch.setattr(celery_app, "_wake_up_app", lambda: broken)
+        house.wakes = hint_drain  # type: ignore[assignment]
+        assert (await house.post(message=OTP)).status_code == 202
+        house.store.client.delete(CALLING)
+        assert (await house.batch({"message": OTP})).status_code == 202
+        assert house.store.client.exists(CALLING)  # it was tried
+        assert house.counts() == {State.QUEUED: 2}
 
     async def test_the_scope_is_asked_for(self, house: House) -> None:
         house.door.comes(Scope.READ, Scope.MANAGE)
@@ -297,6 +315,28 @@ class TestOne:
         ends = [int(line.rsplit(b"\t", 1)[1]) for line in house.lines()]
         assert ends[0] == end.timestamp()
         assert abs(ends[1] - ends[0]) <= 2
+
+    async def test_a_purpose_travels_with_the_message(self, house: House) -> None:
+        for purpose in ("marketing", "utility", None):
+            assert (await house.post(message=OTP, purpose=purpose)).status_code == 202
+        assert [line.split(b"\t")[2:] for line in house.lines()] == [[b"m"], [b"u"], []]
+        assert (await house.post(message=OTP, purpose="promotion")).status_code == 422
+
+    async def test_authentication_needs_a_template_that_is_registered_as_such(
+        self, house: House
+    ) -> None:
+        template = {"name": "otp", "language": "en"}
+        code = {**OTP, "type": "template", "content": {"template": template}}
+        house.store.run(keep_registry("Shop", {"otp:en": Purpose.AUTHENTICATION}))
+        assert (await house.post(message=code, purpose="authentication")).status_code == 202
+        refused = await house.post(message=OTP, purpose="authentication")
+        assert refused.status_code == 422
+        (problem,) = refused.json()["problems"]
+        assert problem["path"] == "purpose"
+        assert "a template that is registered as AUTHENTICATION" in problem["message"]
+        items = [{"message": one, "purpose": "authentication"} for one in (code, OTP)]
+        found = (await house.batch(*items)).json()
+        assert [one["status"] for one in found["results"]] == ["accepted", "invalid"]
 
     async def test_a_message_may_wait_for_its_time(self, house: House) -> None:
         start = datetime.now(UTC) + timedelta(days=29)

@@ -1,0 +1,78 @@
+"""Which placeholders of a campaign's message stand where the provider reads a number.
+
+Such a value goes out as a JSON number, and each row's is held against the rule of its member.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, cast
+
+import msgspec
+from pydantic import TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
+
+from chatapps.messages.problems import problems_of
+from chatapps.messages.wire import Wire
+from chatapps.placeholders import PLACEHOLDER, BrokenPlaceholder, find_placeholders
+
+
+@dataclass(frozen=True, slots=True)
+class NumberField:
+    """A member that a column fills with a number."""
+
+    path: str  # such as content.location.latitude
+    column: str
+    read: Callable[[str], str]
+    """The JSON number that a cell holds; raises ValueError with the rule that it breaks."""
+
+
+def number_fields(model: Wire, written: Mapping[str, Any]) -> Iterator[NumberField]:
+    """The members of a message that are numbers in `model` and placeholders as they were written.
+
+    Args:
+        model: the message with values that stand in for the placeholders.
+
+    Raises:
+        BrokenPlaceholder: a placeholder is a part of a number.
+    """
+    yield from _of(model, written, "")
+
+
+def _of(value: Any, written: Any, path: str) -> Iterator[NumberField]:
+    if isinstance(value, Wire) and isinstance(written, Mapping):
+        for name, wire_name in value.wire_names.items():
+            place = f"{path}.{wire_name}" if path else wire_name
+            member, text = getattr(value, name), written.get(wire_name)
+            if isinstance(member, int | float) and isinstance(text, str):
+                yield from _number(type(value).model_fields[name], text, place)
+            else:
+                yield from _of(member, text, place)
+    elif isinstance(value, list | tuple) and isinstance(written, list | tuple):
+        for index, (member, item) in enumerate(zip(value, written, strict=False)):
+            yield from _of(member, item, f"{path}[{index}]")
+
+
+def _number(field: FieldInfo, text: str, path: str) -> Iterator[NumberField]:
+    if not any(find_placeholders(text)):
+        return
+    whole = PLACEHOLDER.fullmatch(text)
+    if whole is None:
+        raise BrokenPlaceholder(path, "is a number: give it one column and nothing else")
+    yield NumberField(path, whole[1], _reader(field))
+
+
+def _reader(field: FieldInfo) -> Callable[[str], str]:
+    """Reads cells by the rule of a model's member."""
+    rules = field.metadata or [None]  # `Annotated` needs one
+    rule = cast(Any, Annotated[field.annotation, *rules])
+    validate = TypeAdapter[Any](rule).validate_python
+    decimal = field.annotation is float  # never so large that a comma may group thousands
+
+    def read(cell: str) -> str:
+        try:
+            number = validate(cell.replace(",", ".") if decimal else cell)
+        except ValidationError as error:
+            raise ValueError(problems_of(error)[0].rule) from None
+        return msgspec.json.encode(number).decode()
+
+    return read

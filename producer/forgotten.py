@@ -1,0 +1,87 @@
+"""Keeps out people who have been forgotten: rows of files, and messages that they must not get.
+
+A process knows them by their digests and looks for new ones every few seconds, so that it costs nothing
+while nobody is forgotten. Rows of files are left out whatever they say: a file may be old. A single
+message is refused only where a suppression of the person still holds for what it is for.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from chatapps.job_lines import purpose_letter, template_in
+from chatapps.person_names import canonical
+from config.settings import Settings
+from store.people.forgotten import (
+    Forgotten,
+    all_forgotten,
+    digest_of,
+    read_noted,
+    see_that_secret,
+)
+from store.plans import Plan, ask
+from store.purposes import BY_LETTER, Purpose, purpose_of
+from store.suppressions import EVERYWHERE
+from store.templates import Registry, template_name
+
+LOOK_SECONDS = 5.0
+"""Between two looks for people who have been forgotten since."""
+
+
+@dataclass(slots=True)
+class ForgottenPeople:
+    """Those who have been forgotten, as this process knows them.
+
+    Args:
+        clock: monotonic, s.
+    """
+
+    settings: Settings
+    clock: Callable[[], float] = time.monotonic
+    _looked_at: float = float("-inf")
+    _noted: int = 0
+    _known: dict[str, dict[str, Forgotten]] = field(default_factory=dict)  # scope → digest → …
+
+    def look(self) -> Plan[bool]:
+        """Look for new ones if that is due; True if anybody has been forgotten.
+
+        Raises:
+            SettingsError: people have been forgotten, and it cannot be told who they are.
+        """
+        if self.clock() < self._looked_at + LOOK_SECONDS:
+            return self._noted > 0
+        noted, by = yield from ask(read_noted())
+        if noted:
+            see_that_secret(self.settings.secret_key(), by)
+        if noted != self._noted:
+            scopes = (EVERYWHERE, *self.settings.sub_accounts)
+            for scope in scopes:
+                self._known[scope] = yield from ask(all_forgotten(scope))
+        self._noted, self._looked_at = noted, self.clock()
+        return noted > 0
+
+    def left_out(self, lines: Sequence[bytes]) -> set[int]:
+        """Places of job lines of people who have been forgotten."""
+        known = self._known.get(EVERYWHERE, {})
+        return {place for place, line in enumerate(lines) if self._digest(line) in known}
+
+    def refused(self, lines: Sequence[bytes], account: str, registry: Registry) -> set[int]:
+        """Places of messages that people who have been forgotten must not get."""
+        return {
+            place
+            for place in self.left_out(lines)
+            if self._is_stopped(lines[place], account, registry)
+        }
+
+    def _is_stopped(self, line: bytes, account: str, registry: Registry) -> bool:
+        used = template_in(line) if registry else None
+        registered = registry.get(template_name(*used)) if used else None
+        purpose = purpose_of(registered, BY_LETTER.get(purpose_letter(line)), Purpose.UTILITY)
+        digest = self._digest(line)
+        found = (self._known.get(scope, {}).get(digest) for scope in (EVERYWHERE, account))
+        return any(one is not None and one.stops(purpose) for one in found)
+
+    def _digest(self, line: bytes) -> str:
+        secret = self.settings.secret_key()
+        who = canonical(line.partition(b"\t")[0]).decode("utf-8", "replace")
+        return digest_of(who, secret) if secret else ""

@@ -1,0 +1,148 @@
+"""Which columns of a file hold the phone number and its country.
+
+A column is used when it is named, or when its name is known (`column_names.py`) and no other may be
+meant: a column of customers' numbers reads like phone numbers, and belongs to other people.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from chatapps.placeholders import find_name
+from producer.column_names import country_rank, number_rank, quoted
+from producer.csv_header import Header
+from producer.errors import BadRow, InputError
+from producer.numbers import is_international, is_region, seems_number
+from producer.records import Record, Source, read_records
+
+SAMPLE_ROWS = 1000
+SAMPLE_BYTES = 512 * 1024
+"""Rows that are looked at before a file is used: so many, or as many as lie in so many bytes."""
+NO_ROWS = "the file holds a header and no rows: add a row per recipient"
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How the rows of a file are read; made by `find`."""
+
+    header: Header
+    number_column: str
+    country_column: str | None
+    region: str | None  # country of numbers for which neither they nor the column say one
+
+    @classmethod
+    def find(
+        cls,
+        header: Header,
+        rows: Sequence[Record],
+        number_column: str | None = None,
+        country_column: str | None = None,
+        region: str | None = None,
+    ) -> "Layout":
+        """Choose the columns by what was asked for, by their names and by the first rows.
+
+        Raises:
+            InputError: there is no such column or region, or it is not clear which column is meant.
+        """
+        if region and not is_region(region := region.upper()):
+            raise InputError(f'"{region}" is no region: give two letters such as GB')
+        cells = [row[0] for row in rows if not isinstance(row[0], BadRow)]
+        sample = {
+            name: [row[place] for row in cells if place < len(row)]
+            for place, name in enumerate(header.cells)
+            if name
+        }
+        number = _number_column(sample, number_column)
+        country = _country_column(sample, country_column, number)
+        return cls(header, number, country, region or None)
+
+    def place(self, column: str) -> int:
+        """Where the cells of a column are in a row."""
+        return self.header.cells.index(column)
+
+    @property
+    def sentence(self) -> str:
+        """Which columns are used, for people."""
+        country = f', their country from "{self.country_column}"' if self.country_column else ""
+        return f'The numbers are read from the column "{self.number_column}"{country}.'
+
+    @property
+    def key(self) -> str:
+        """Tells ways of reading the same bytes apart: they make other recipients of them."""
+        country = f":{self.country_column}" if self.country_column else ""
+        return f"{self.number_column}:{self.region or ''}{country}"
+
+
+def first_rows(stream: Source, header: Header) -> list[Record]:
+    """The rows to look at, of a file whose header has been read; there may be none."""
+    records = read_records(stream, header.delimiter, header.offset, header.line)
+    return take_first(records, header)
+
+
+def take_first(records: Iterator[Record], header: Header) -> list[Record]:
+    """Read the rows to look at, and leave the others."""
+    first: list[Record] = []
+    for record in islice(records, SAMPLE_ROWS):
+        first.append(record)
+        if record[2] - header.offset > SAMPLE_BYTES:
+            break
+    return first
+
+
+def _number_column(sample: dict[str, list[str]], wanted: str | None) -> str:
+    if wanted is not None:
+        return _named(sample, wanted)
+    known = sorted(filter(number_rank, sample), key=number_rank, reverse=True)
+    if not known:
+        raise InputError(
+            "no column is known to hold the phone number: name it with --number-column, one of "
+            f"{', '.join(sample)}"
+        )
+    filled = [name for name in known if any(map(seems_number, sample[name]))]
+    best = (filled or known)[0]
+    others = [name for name in sample if name not in known and _is_better(sample, name, best)]
+    if len(filled) + len(others) > 1:
+        may_be = [name for name in sample if name in (best, *filled, *others)]
+        raise InputError(
+            f"the columns {quoted(may_be)} may all hold the phone number: name one of them with "
+            "--number-column"
+        )
+    return best
+
+
+def _is_better(sample: dict[str, list[str]], name: str, chosen: str) -> bool:
+    """Whether a column of unknown name holds numbers with a country code, and the chosen does not."""
+    if not _mostly(is_international, sample[name]):
+        return False
+    return not any(map(is_international, sample[chosen]))
+
+
+def _mostly(test: Callable[[str], bool], cells: Iterable[str]) -> bool:
+    found = [test(cell) for cell in cells if cell.strip()]
+    return sum(found) * 2 > len(found)
+
+
+def _country_column(
+    sample: dict[str, list[str]], wanted: str | None, number_column: str
+) -> str | None:
+    if wanted is not None:
+        return _named(sample, wanted, "--country-column")
+    known = [name for name in sample if country_rank(name) and any(map(str.strip, sample[name]))]
+    best = [name for name in known if country_rank(name) == max(map(country_rank, known))]
+    national = [cell for cell in sample[number_column] if seems_number(cell)]
+    if len(best) > 1 and not all(map(is_international, national)):
+        raise InputError(
+            f"the columns {quoted(best)} may all say which country a number is of: name one of them "
+            "with --country-column"
+        )
+    return best[0] if best else None
+
+
+def _named(sample: dict[str, list[str]], wanted: str, option: str = "") -> str:
+    name = find_name(tuple(sample), wanted)
+    if name is None:
+        what = f" for {option}" if option else ""
+        raise InputError(
+            f'there is no column "{wanted}"{what}: the columns are {", ".join(sample)}'
+        )
+    return name

@@ -1,0 +1,9 @@
+-- Takes a person out of what is known of the people of a sub-account, or of all.
+-- KEYS: suppressed, lifted, windows, people whose last message was not marketing (two sets)
+-- ARGV: who, the suppression as it was read ('' = none)
+-- Returns: how much there was; -1 if the suppression is another one now: read it again
+local who, value = ARGV[1], ARGV[2]
+if (redis.call('HGET', KEYS[1], who) or '') ~= value then return -1 end
+local there = redis.call('HDEL', KEYS[1], who) + redis.call('ZREM', KEYS[2], who) + redis.call('ZREM', KEYS[3], who)
+for i = 4, 5 do there = there + redis.call('SREM', KEYS[i], who) end
+return there

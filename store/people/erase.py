@@ -1,0 +1,131 @@
+"""Erases what lanes, inboxes and lists hold about a person. Every step may be repeated."""
+
+from collections.abc import Iterable
+from itertools import groupby
+
+from store.calls import Argument, Call, Store, command, script_call, text
+from store.keys import (
+    OUTCOMES_PER_KEY,
+    PEOPLE,
+    LaneKeys,
+    lane_keys,
+    lifted,
+    shard_of,
+    suppressed,
+    unmarketed,
+    windows,
+)
+from store.outcomes import FORGOTTEN_AT, LocalReason, Origin, forgotten, head
+from store.packing import Job, count, without
+from store.people.find import Body, Found, Held, Place
+from store.people.forgotten import keep_forgotten
+from store.people.person import Person
+from store.states import State
+from store.suppressions import EVERYWHERE
+from store.windows import WHATSAPP
+
+_STATES = {
+    Place.QUEUE: (State.QUEUED, State.SKIPPED),
+    Place.WAVE: (State.DELAYED, State.SKIPPED),
+    Place.PARK: (State.PARKED, State.UNKNOWN),
+    Place.DEAD: (State.UNKNOWN, State.UNKNOWN),  # copies: nothing is counted
+}
+"""The state that jobs are in by their place, and the one that their messages come to."""
+
+
+def erase_in_lane(store: Store, lane: str, found: Found, now: int) -> int:
+    """Erase what was found of a person in a lane; returns jobs that could not be erased now: they are in
+    the air, or have moved meanwhile.
+
+    Args:
+        now: s since 1970, for what ends by it.
+    """
+    keys, left = lane_keys(lane), 0
+    in_air = {job.index for held in found.held if held.place is Place.FLIGHT for job in held.jobs}
+    for held in found.held:
+        if held.place is Place.FLIGHT or not store.run(end_jobs(keys, held, now)):
+            left += len(held.jobs)
+    everywhere = found.indexes | {job.index for held in found.held for job in held.jobs}
+    for thousand, some in groupby(sorted(everywhere), key=lambda index: index // OUTCOMES_PER_KEY):
+        for is_in_air, indexes in groupby(some, key=in_air.__contains__):
+            store.run(erase_records(keys, thousand, list(indexes), now if is_in_air else 0))
+    return left
+
+
+def erase_body(body: Body) -> Call[int]:
+    """Delete a body that was posted to us."""
+    return command("XDEL", body.key, body.id, parse=int)
+
+
+def scopes_of_people(store: Store, sub_accounts: Iterable[str]) -> list[str]:
+    """Sub-accounts of which something may be known of people, and `EVERYWHERE`."""
+    noted = store.run(command("HKEYS", PEOPLE, parse=lambda reply: [text(one) for one in reply]))
+    parts = [name.split(":") for name in noted]
+    found = {part[1] for part in parts if len(part) > 1}
+    return sorted({*sub_accounts, *found, EVERYWHERE})
+
+
+def read_suppressed(person: Person, scope: str) -> Call[str]:
+    """The suppression of a person as it is stored; empty for none."""
+    return command("HGET", suppressed(scope, shard_of(person.who)), person.who, parse=text)
+
+
+def forget_in_scope(store: Store, person: Person, digest: str, scope: str) -> int:
+    """Take a person out of what is known of people; the suppression is kept with the digest. Returns how
+    much there was."""
+    shard, there = shard_of(person.who), -1
+    touched = (
+        suppressed(scope, shard),
+        lifted(scope, shard),
+        windows(scope, WHATSAPP, shard),
+        *unmarketed(scope, shard),
+    )
+    while there < 0:
+        value = store.run(read_suppressed(person, scope))
+        if value or scope == EVERYWHERE:
+            store.run(keep_forgotten(digest, scope, value))
+        there = store.run(script_call("forget_person", touched, (person.who, value), int))
+    return there
+
+
+def end_jobs(keys: LaneKeys, held: Held, now: int) -> Call[bool]:
+    """Take the person's jobs out of a value, and write what became of their messages."""
+    state, ended = _STATES[held.place]
+    indexes = {job.index for job in held.jobs}
+    reason, packed = b"", held.value
+    if held.place is Place.DEAD:
+        reason, _, packed = held.value.partition(b"\n")
+    new = without(packed, indexes)
+    records: list[Argument] = []
+    touched = []
+    if held.place is not Place.DEAD:
+        for job in held.jobs:
+            records += (job.index % OUTCOMES_PER_KEY, _record(job, ended, now))
+            touched.append(keys.outcome(job.index))
+    index = {Place.WAVE: keys.waves, Place.PARK: keys.parked}.get(held.place, held.key)
+    value = new and reason + (b"\n" if reason else b"") + new
+    args = (held.place, held.id, state, held.value, value, count(new), *records)
+    fixed = (keys.meta, keys.counts, keys.codes, keys.stats, held.key, index)
+    return script_call("end_jobs", (*fixed, *touched), args, bool)
+
+
+def _record(job: Job, state: State, now: int) -> bytes:
+    code = (Origin.LOCAL, LocalReason.FORGOTTEN)
+    return forgotten(head(state, job.attempts, *code, 0, now, other_attempt=job.doubt > 0))
+
+
+def erase_records(
+    keys: LaneKeys, thousand: int, indexes: list[int], in_air_since: int
+) -> Call[int]:
+    """Take out of a thousand messages who got these.
+
+    Args:
+        in_air_since: s since 1970, if they are in the air: what settles them will not write it either.
+    """
+    blank = forgotten(b"\0" * FORGOTTEN_AT)[FORGOTTEN_AT:]
+    fresh = b""
+    if in_air_since:
+        fresh = forgotten(head(State.TRIED, 0, Origin.NONE, 0, 0, in_air_since))
+    places = [word for index in indexes for word in (index % OUTCOMES_PER_KEY, index)]
+    touched = (f"{keys.outcomes}{thousand}", f"{keys.numbers}{thousand}", f"{keys.ids}{thousand}")
+    return script_call("erase_records", touched, (FORGOTTEN_AT, blank, fresh, *places), int)

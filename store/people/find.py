@@ -1,0 +1,169 @@
+"""Where a person stands in lanes and inboxes. Each call takes a few milliseconds of the server."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from store.calls import Call, Store, command, script_call, text
+from store.inbox import inbox_numbers
+from store.keys import (
+    ACTIVE,
+    ASIDE,
+    ENDED,
+    LANES,
+    OUTCOMES_PER_KEY,
+    LaneKeys,
+    inbox,
+    lane_keys,
+)
+from store.lanes import Lane, read_lane
+from store.outcomes import NUMBER_AT
+from store.packing import Job, unpack
+from store.people.person import Person
+
+THOUSANDS = 50
+"""Of messages, that one call looks through: some 10 ms of the server."""
+VALUES = 50
+"""Packed values that one call looks through."""
+ENTRIES = 500
+"""Bodies that one call looks through."""
+
+GoOn = Callable[[int], None]
+"""Is told how many thousands of messages were looked through."""
+
+
+class Place(StrEnum):
+    """Where jobs lie; the values are those of `end_jobs`."""
+
+    QUEUE = "queue"
+    WAVE = "wave"
+    PARK = "park"
+    FLIGHT = "flight"
+    DEAD = "dead"
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A packed value that holds jobs of the person."""
+
+    place: Place
+    id: str  # of the wave, park or batch
+    key: str
+    value: bytes
+    jobs: Sequence[Job]  # of the person
+
+
+@dataclass(slots=True)
+class Found:
+    """What a lane holds of a person."""
+
+    indexes: set[int] = field(default_factory=set)  # messages with a record, number or long id
+    held: list[Held] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What was posted to us, and names the person."""
+
+    key: str
+    id: str  # begins with the ms since 1970 when it was stored
+    body: bytes
+
+
+def all_lanes(store: Store) -> Iterator[Lane]:
+    """Every lane that there is, ended or not."""
+    names: dict[str, None] = {}
+    for words in (("ZRANGE", LANES, 0, -1), ("ZRANGE", ENDED, 0, -1), ("SMEMBERS", ACTIVE)):
+        names |= dict.fromkeys(store.run(command(*words, parse=_texts)))
+    for name in names:
+        lane = store.run(read_lane(name))
+        if lane is not None:
+            yield lane
+
+
+def find_in_lane(
+    store: Store, lane: Lane, person: Person, go_on: GoOn, *, look_into_jobs: bool = False
+) -> Found:
+    """Look for a person in a lane.
+
+    Args:
+        look_into_jobs: also where the numbers of a campaign do not tell that there is a job.
+    """
+    keys, found = lane_keys(lane.id), Found()
+    thousands = range(-(-lane.next_index // OUTCOMES_PER_KEY))
+    for begin in range(0, len(thousands), THOUSANDS):
+        some = thousands[begin : begin + THOUSANDS]
+        indexes = store.run(_find_records(keys, some, person))
+        found.indexes.update(indexes)
+        go_on(len(some))
+    if lane.kind != "campaign" or found.indexes or look_into_jobs:
+        for place, id_, key, value in _values(store, keys, person):
+            packed = value if place is not Place.DEAD else value.partition(b"\n")[2]
+            jobs = [job for job in unpack(packed) if person.is_named_in(job.line)]
+            if jobs:
+                found.held.append(Held(place, id_, key, value, jobs))
+    return found
+
+
+def find_bodies(store: Store, person: Person) -> Iterator[Body]:
+    """Bodies in the inboxes, and those that are kept aside, that name a person."""
+    numbers: list[int] = store.run(inbox_numbers())
+    for key in (*map(inbox, numbers), ASIDE):
+        begin = "-"
+        while begin:
+            args = (person.who, begin, ENTRIES)
+            begin, *rest = store.run(script_call("find_bodies", (key,), args, list))
+            begin = text(begin)
+            for id_, body in zip(rest[::2], rest[1::2], strict=True):
+                if person.is_in(body):
+                    yield Body(key, text(id_), body)
+
+
+def _find_records(keys: LaneKeys, thousands: Sequence[int], person: Person) -> Call[list[int]]:
+    touched = [
+        f"{prefix}{one}" for one in thousands for prefix in (keys.outcomes, keys.numbers, keys.ids)
+    ]
+
+    def parse(reply: Any) -> list[int]:
+        places, ids = reply
+        numbered = [
+            thousands[int(thousand)] * OUTCOMES_PER_KEY + int(place)
+            for thousand, place in zip(places[::2], places[1::2], strict=True)
+        ]
+        named = zip(ids[::2], ids[1::2], strict=True)
+        return numbered + [int(index) for index, who in named if person.is_recipient(who)]
+
+    return script_call("find_person", touched, (person.number, NUMBER_AT, person.text), parse)
+
+
+def _values(
+    store: Store, keys: LaneKeys, person: Person
+) -> Iterator[tuple[Place, str, str, bytes]]:
+    """Packed values that may hold jobs of the person."""
+    for place, key in ((Place.QUEUE, keys.queue), (Place.DEAD, keys.dead)):
+        length = store.run(command("LLEN", key, parse=int))
+        for begin in range(0, length, VALUES):
+            args = ("list", person.text, begin, begin + VALUES - 1)
+            for _, value in store.run(script_call("find_jobs", (key,), args, _numbered)):
+                yield place, "", key, value
+    for place, index, name, kind in (
+        (Place.WAVE, keys.waves, keys.wave, "string"),
+        (Place.PARK, keys.parked, keys.park, "hash"),
+        (Place.FLIGHT, keys.flights, keys.flight, "hash"),
+    ):
+        ids = store.run(command("ZRANGE", index, 0, -1, parse=_texts))
+        for begin in range(0, len(ids), VALUES):
+            some = ids[begin : begin + VALUES]
+            touched = [name(one) for one in some]
+            call = script_call("find_jobs", touched, (kind, person.text), _numbered)
+            for number, value in store.run(call):
+                yield place, some[number], touched[number], value
+
+
+def _numbered(reply: Any) -> list[tuple[int, bytes]]:
+    return [(int(n), value) for n, value in zip(reply[::2], reply[1::2], strict=True)]
+
+
+def _texts(reply: Any) -> list[str]:
+    return [text(one) for one in reply]

@@ -1,0 +1,444 @@
+"""A person is found wherever they are, and nothing of them is left when they are forgotten."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from dashboard.person import Progress, forget_person, show_person
+from store.calls import Store
+from store.dead import Dead
+from store.evidence import Evidence, apply_evidence
+from store.flights import Park, Settlement, Wave
+from store.inbox import add_to_inbox, keep_aside
+from store.intake import NewMessage, enqueue_messages
+from store.keys import TABLE, People, lane_keys, row_of
+from store.lanes import LaneStatus, find_lane, finish_loading
+from store.outcomes import LocalReason, Origin, number_field
+from store.packing import Job
+from store.people import rewrite
+from store.people.find import Place, all_lanes, find_in_lane
+from store.people.forgotten import (
+    all_forgotten,
+    digest_of,
+    is_forgotten,
+    release_forgotten,
+)
+from store.people.person import Person
+from store.purposes import Purpose
+from store.reports import message_report, report
+from store.states import State
+from store.suppressions import EVERYWHERE, MARKETING, Why, release, suppress
+from store.windows import UNMARKETED, note_unmarketed, open_windows, screen_people
+from tests.conformance import given
+
+ANN = Person("447700900005")
+IDA = Person("GB.1349120865530274")
+SECRET = b"a secret that is not in Redis"
+NOBODY = Person("447700909999")
+ACCOUNTS = ["shop", "bank"]
+
+
+@pytest.fixture(autouse=True)
+def _no_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rewriting the files of the server has tests of its own."""
+    monkeypatch.setattr("dashboard.person.rewrite_files", lambda *_: None)
+    monkeypatch.setattr("dashboard.person.replicas", lambda _: 0)
+
+
+class Time:
+    """Passes only when somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.after: dict[int, Callable[[], object]] = {}  # number of the nap → what happens in it
+        self.naps = 0
+
+    def sleep(self, seconds: float) -> None:
+        self.naps += 1
+        self.now += seconds
+        self.after.pop(self.naps, lambda: None)()
+
+
+def forget(store: Store, person: Person = ANN, time: Time | None = None) -> Progress:
+    time = time or Time()
+    return forget_person(store, person, ACCOUNTS, SECRET, sleep=time.sleep, clock=lambda: time.now)
+
+
+def shown(store: Store, person: Person = ANN) -> dict[str, Any]:
+    return show_person(store, person, ACCOUNTS, SECRET)
+
+
+def traces(store: Store, person: Person) -> list[str]:
+    """Keys that hold the person in any form."""
+    return [key for key, value in content(store) if is_in(person, key.encode() + value)]
+
+
+def is_in(person: Person, value: bytes) -> bool:
+    forms = [person.who.encode(), person.number]
+    if person.number:
+        forms.append(person.who[2:].encode())  # whatever stands before it
+    return any(form and form in value for form in forms)
+
+
+def content(store: Store) -> Iterator[tuple[str, bytes]]:
+    """Every key with all that it holds."""
+    reads: dict[bytes, Callable[[bytes], Any]] = {
+        b"string": store.client.get,
+        b"hash": store.client.hgetall,
+        b"list": lambda key: store.client.lrange(key, 0, -1),
+        b"zset": lambda key: store.client.zrange(key, 0, -1),
+        b"set": store.client.smembers,
+        b"stream": store.client.xrange,
+    }
+    for key in store.client.scan_iter():
+        value = reads[store.client.type(key)](key)  # type: ignore[index]
+        yield key.decode(), b"".join(_bytes(value))
+
+
+def _bytes(value: Any) -> Iterator[bytes]:
+    if isinstance(value, bytes):
+        yield value
+    elif isinstance(value, dict):
+        yield from _bytes([*value.keys(), *value.values()])
+    elif isinstance(value, (list, tuple, set)):
+        for one in value:
+            yield from _bytes(one)
+
+
+def delayed(job: Job) -> Settlement:
+    return Settlement(
+        {State.DELAYED: 1}, given.records(State.TRIED, [job]), waves=[Wave("w", 9000, [job])]
+    )
+
+
+def in_doubt(job: Job) -> Settlement:
+    return Settlement(
+        {State.PARKED: 1}, given.records(State.TRIED, [job]), parks=[Park("p", 9000, [job])]
+    )
+
+
+def unknown(job: Job) -> Settlement:
+    what = given.ended(State.UNKNOWN, [job])
+    what.dead = [Dead("local:2", [job])]
+    return what
+
+
+def accepted(job: Job) -> Settlement:
+    return given.ended(State.ACCEPTED, [job])
+
+
+def at(store: Store, how: Callable[[Job], Settlement]) -> str:
+    """A campaign of eight; the message of Ann came to this, the others wait."""
+    lane = given.loaded(store, 8)
+    given.claim(store, lane, "before", most=5)
+    claim = given.claim(store, lane, "b", most=1)
+    assert ANN.is_named_in(claim.jobs[0].line)
+    given.settle(store, lane, claim, how(claim.jobs[0]), "b")
+    before = given.claim(store, lane, "again", most=0)
+    assert before.jobs == []
+    return lane
+
+
+class TestFinding:
+    def test_a_person_is_found_in_each_place(self, store: Store) -> None:
+        lane = given.loaded(store, 8)
+        for how, place in (
+            (None, Place.QUEUE),
+            (delayed, Place.WAVE),
+            (in_doubt, Place.PARK),
+            (unknown, Place.DEAD),
+        ):
+            store.client.flushall()
+            lane = at(store, how) if how else given.loaded(store, 8)
+            found = find_in_lane(store, find_lane(store, lane), ANN, lambda _: None)
+            assert found.indexes == {5}
+            assert [held.place for held in found.held] == [place]
+            assert [job.index for held in found.held for job in held.jobs] == [5]
+
+    def test_nobody_is_found_where_nobody_is(self, store: Store) -> None:
+        lane = given.loaded(store, 2500)
+        for person in (NOBODY, IDA):
+            found = find_in_lane(store, find_lane(store, lane), person, lambda _: None)
+            assert (found.indexes, found.held) == (set(), [])
+
+    def test_a_number_is_not_found_across_two_others(self, store: Store) -> None:
+        lane = given.campaign(store)
+        pair = number_field(b"123456789012345") + number_field(b"234567890123456")
+        between = str(int.from_bytes(pair[3:10], "big"))[:15]
+        given.add(store, lane, [b"123456789012345", b"234567890123456"], 0, 2)
+        found = find_in_lane(store, find_lane(store, lane), Person(between), lambda _: None)
+        assert found.indexes == set()
+
+    def test_a_short_number_is_found_with_its_zeros(self, store: Store) -> None:
+        lane = given.campaign(store)
+        given.add(store, lane, [b"3905001", b"390500100", b"13905001"], 0, 3)
+        found = find_in_lane(store, find_lane(store, lane), Person("3905001"), lambda _: None)
+        assert found.indexes == {0}
+
+    @pytest.mark.parametrize(
+        "recipient", [b"447700900005", b"GB:07700900005", b"GB:7700900005", b"4407700900005"]
+    )
+    def test_every_spelling_of_a_number_is_found(self, store: Store, recipient: bytes) -> None:
+        lane = given.notifications(store)
+        store.run(enqueue_messages(lane, [NewMessage(recipient + b"\t{}", b"", b"")]))
+        assert [one["id"] for one in shown(store)["messages"]] == [f"{lane}.0"]
+        claim = given.claim(store, lane)
+        what = given.ended(State.ACCEPTED, claim.jobs)
+        what.long_ids = [(0, recipient)] if b":" in recipient or recipient[2:3] == b"0" else []
+        given.settle(store, lane, claim, what)
+        assert [one["id"] for one in shown(store)["messages"]] == [f"{lane}.0"]
+
+    def test_how_far_it_is_adds_up(self, store: Store) -> None:
+        lane, steps = given.loaded(store, 2500), list[int]()
+        find_in_lane(store, find_lane(store, lane), ANN, steps.append)
+        assert sum(steps) == 3
+
+
+class TestShowing:
+    def test_all_that_is_held_is_in_the_document(self, store: Store) -> None:
+        lane = given.loaded(store, 8)
+        store.run(suppress("shop", [(ANN.who, 1000)], Why.REPLY, MARKETING))
+        store.run(open_windows("shop", [(ANN.who, None)], written=True))
+        store.run(release("bank", [(ANN.who, None)], replied=True))
+        store.run(note_unmarketed("bank"))
+        for call in screen_people(
+            "bank", [ANN.who.encode()], [Purpose.UTILITY], rules=UNMARKETED, subject=0
+        ):
+            store.run(call)
+        store.run(add_to_inbox(b'{"user":{"msisdn":"+447700900005"}}'))
+        store.run(keep_aside([b'{"from":"447700900005"}', b'{"from":"4477009000051"}']))
+        found = shown(store)
+        assert found["person"] == "+447700900005"
+        assert found["forgotten_at"] is None
+        (message,) = found["messages"]
+        assert (message["id"], message["state"], message["values"]) == (
+            f"{lane}.5",
+            "queued",
+            "Guest 5",
+        )
+        assert found["suppressions"][0]["purposes"] == "marketing"
+        assert found["windows"][0]["sub_account"] == "shop"
+        assert found["releases"][0]["scope"] == "bank"
+        assert found["last_message_was_not_marketing"] == ["bank"]
+        assert [body["kept"] for body in found["webhooks"]] == ["inbox", "aside"]
+
+    def test_who_may_see_one_sub_account_sees_no_other_and_no_webhooks(self, store: Store) -> None:
+        given.loaded(store, 8)
+        store.run(suppress("bank", [(ANN.who, None)], Why.REPLY))
+        store.run(keep_aside([b'{"from":"447700900005"}']))
+        found = show_person(store, ANN, ACCOUNTS, SECRET, lambda name: name == "bank")
+        assert (found["messages"], found["webhooks"]) == ([], [])
+        assert [one["scope"] for one in found["suppressions"]] == ["bank"]
+        assert "what other sub-accounts hold" in found["not_covered"]
+
+
+class TestForgetting:
+    @pytest.mark.parametrize(
+        ("how", "ends"),
+        [
+            (accepted, State.ACCEPTED),
+            (delayed, State.SKIPPED),
+            (in_doubt, State.UNKNOWN),
+            (unknown, State.UNKNOWN),
+        ],
+    )
+    def test_nothing_is_left_of_a_message(
+        self, store: Store, how: Callable[[Job], Settlement], ends: State
+    ) -> None:
+        lane = at(store, how)
+        assert traces(store, ANN) != []
+        done = forget(store)
+        assert (done.state, done.erased["messages"]) == ("done", 1)
+        assert traces(store, ANN) == []
+        assert message_report(store, f"{lane}.5").outcome.state is ends  # type: ignore[union-attr]
+        assert report(store, lane).counts[ends] == 1
+        assert given.balanced(store, lane)
+
+    def test_a_message_that_waits_does_not_go_out(self, store: Store) -> None:
+        lane = given.loaded(store, 8)
+        forget(store)
+        assert traces(store, ANN) == []
+        claim = given.claim(store, lane)
+        assert given.indexes(claim.jobs) == [0, 1, 2, 3, 4, 6, 7]
+        outcome = message_report(store, f"{lane}.5").outcome
+        assert outcome is not None
+        assert (outcome.state, outcome.origin) == (State.SKIPPED, Origin.LOCAL)
+        assert outcome.code == LocalReason.FORGOTTEN
+        assert given.balanced(store, lane)
+
+    def test_a_lane_that_waited_for_nobody_else_ends(self, store: Store) -> None:
+        lane = given.campaign(store)
+        given.add(store, lane, [b"447700900005\tAnn"], 0, 1)
+        store.run(finish_loading(lane))
+        forget(store)
+        assert find_lane(store, lane).status is LaneStatus.FINISHED
+        assert store.client.llen(lane_keys(lane).queue) == 0
+
+    def test_what_is_in_the_air_is_settled_without_the_person(self, store: Store) -> None:
+        lane, claim = given.flight(store, 8)
+        time = Time()
+        time.after[3] = lambda: given.settle(
+            store, lane, claim, given.ended(State.ACCEPTED, claim.jobs)
+        )
+        done = forget(store, time=time)
+        assert done.state == "done"
+        assert traces(store, ANN) == []
+        assert report(store, lane).counts == {State.ACCEPTED: 8}
+        assert given.balanced(store, lane)
+
+    def test_what_is_in_the_air_and_comes_back_is_caught(self, store: Store) -> None:
+        lane, claim = given.flight(store, 8)
+        time = Time()
+        what = Settlement({State.QUEUED: 8}, back=claim.jobs)
+        time.after[3] = lambda: given.settle(store, lane, claim, what)
+        assert forget(store, time=time).state == "done"
+        assert traces(store, ANN) == []
+        assert report(store, lane).counts == {State.QUEUED: 7, State.SKIPPED: 1}
+
+    def test_what_stays_in_the_air_for_ever_is_told(self, store: Store) -> None:
+        given.flight(store, 8)
+        done = forget(store)
+        assert (done.state, "still in the air" in done.problem) == ("incomplete", True)
+
+    def test_a_receipt_that_comes_late_brings_nothing_back(self, store: Store) -> None:
+        lane = at(store, accepted)
+        forget(store)
+        umid = "7c1e4a10-0000-4000-8000-000000000001"
+        store.run(apply_evidence(lane, [Evidence(5, 1, State.READ, given.NOW, umid=umid)]))
+        outcome = message_report(store, f"{lane}.5").outcome
+        assert outcome is not None
+        assert (outcome.state, outcome.number, outcome.umid) == (State.READ, "", None)
+
+    def test_someone_with_an_id_is_forgotten_as_well(self, store: Store) -> None:
+        lane = given.campaign(store)
+        given.add(store, lane, [b"GB.1349120865530274\tIda", b"447700900001\tBob"], 0, 2)
+        single = given.notifications(store)
+        line = b'447700900002\t{"user":{"channelUserId":"GB.1349120865530274"}}'
+        store.run(enqueue_messages(single, [NewMessage(line, b"", b"")]))
+        assert len(shown(store, IDA)["messages"]) == 2
+        assert forget(store, IDA).erased["messages"] == 2
+        assert traces(store, IDA) == []
+        assert given.balanced(store, lane)
+        assert given.balanced(store, single)
+
+    def test_the_suppression_is_kept_under_a_digest(self, store: Store) -> None:
+        store.run(suppress("shop", [(ANN.who, 1000)], Why.REPLY, MARKETING))
+        store.run(open_windows("shop", [(ANN.who, None)], written=True))
+        done = forget(store)
+        assert done.erased["lists"] == 2
+        assert traces(store, ANN) == []
+        digest = digest_of(ANN.who, SECRET)
+        kept = store.run(is_forgotten(digest, "shop"))
+        assert kept is not None
+        assert (kept.stops(Purpose.MARKETING), kept.stops(Purpose.UTILITY)) == (True, False)
+        everywhere = store.run(is_forgotten(digest, EVERYWHERE))
+        assert everywhere is not None
+        assert not everywhere.stops(Purpose.MARKETING)
+        kept_in_shop = store.run(all_forgotten("shop"))
+        assert list(kept_in_shop) == [digest]
+        assert shown(store)["forgotten_at"] is not None
+
+    def test_a_release_takes_away_what_a_suppression_still_held(self, store: Store) -> None:
+        store.run(suppress("shop", [(ANN.who, None)], Why.REPLY))
+        forget(store)
+        digest = digest_of(ANN.who, SECRET)
+        for call in release_forgotten(SECRET, "shop", [ANN.who, NOBODY.who]):
+            store.run(call)
+        kept = store.run(is_forgotten(digest, "shop"))
+        assert kept is not None
+        assert not kept.stops(Purpose.MARKETING)
+        assert list(store.run(all_forgotten("shop")).keys()) == [digest]
+        assert release_forgotten(None, "shop", [ANN.who]) == []
+
+    def test_forgetting_again_keeps_the_suppression(self, store: Store) -> None:
+        store.run(suppress("shop", [(ANN.who, None)], Why.OPERATOR))
+        forget(store)
+        assert forget(store).erased == {"messages": 0, "webhooks": 0, "lists": 0}
+        kept = store.run(is_forgotten(digest_of(ANN.who, SECRET), "shop"))
+        assert kept is not None
+        assert kept.stops(Purpose.AUTHENTICATION)
+
+    def test_webhooks_are_applied_first_and_then_deleted(self, store: Store) -> None:
+        store.run(add_to_inbox(b'{"user":{"msisdn":"+447700900005"}}'))
+        store.run(keep_aside([b'{"from":"447700900005"}', b'{"from":"447700900006"}']))
+        time = Time()
+        done = forget(store, time=time)
+        assert time.naps > 10
+        assert done.erased["webhooks"] == 2
+        assert traces(store, ANN) == []
+        assert len(traces(store, Person("447700900006"))) == 1
+
+    def test_whoever_shares_a_lane_stays(self, store: Store) -> None:
+        given.loaded(store, 2500)
+        given.notifications(store)
+        forget(store)
+        others = [Person(str(447700900000 + index)) for index in (4, 6, 1005, 2499)]
+        assert all(len(shown(store, other)["messages"]) == 1 for other in others)
+
+    def test_it_lasts_until_every_producer_has_noticed(self, store: Store) -> None:
+        time = Time()
+        assert forget(store, time=time).state == "done"
+        assert time.now >= 6
+
+
+class TestTheTable:
+    """Every kind of key that holds people is one that forgetting empties."""
+
+    def test_every_kind_of_key_that_holds_people_is_emptied(self, store: Store) -> None:
+        """A key pattern that is new and marked as one of people fails here until it is filled and
+        emptied in this test."""
+        store.run(suppress("shop", [(ANN.who, None)], Why.OPERATOR))
+        store.run(release("bank", [(ANN.who, None)], replied=True))
+        store.run(open_windows("shop", [(ANN.who, None)], written=True))
+        for call in screen_people(
+            "bank", [ANN.who.encode()], [Purpose.UTILITY], rules=UNMARKETED, subject=0
+        ):
+            store.run(call)
+        store.run(add_to_inbox(b'{"from":"447700900005"}'))
+        store.run(keep_aside([b'{"from":"447700900005"}']))
+        for how in (accepted, delayed, in_doubt, unknown):
+            given_name = how.__name__
+            lane = given.campaign(store, given_name)
+            given.add(store, lane, [b"447700900005\tAnn"], 0, 1)
+            store.run(finish_loading(lane))
+            claim = given.claim(store, lane, "b")
+            given.settle(store, lane, claim, how(claim.jobs[0]), "b")
+        single = given.notifications(store)
+        lines = [b"GB:07700900005\t{}", b"447700900005\t{}", b"447700900005\t{}"]
+        store.run(enqueue_messages(single, [NewMessage(line, b"", b"") for line in lines]))
+        claim = given.claim(store, single, "c", most=1)
+        what = given.ended(State.ACCEPTED, claim.jobs)
+        what.long_ids = [(0, b"GB:07700900005")]
+        given.settle(store, single, claim, what, "c")
+        in_air = given.claim(store, single, "d", most=1)
+        rows = {row_of(key) for key in traces(store, ANN)}
+        assert rows == {row for row in TABLE if row.people is not People.NONE}
+        time = Time()
+        time.after[2] = lambda: given.settle(
+            store, single, in_air, given.ended(State.ACCEPTED, in_air.jobs), "d"
+        )
+        assert forget(store, time=time).state == "done"
+        assert traces(store, ANN) == []
+        assert all(given.balanced(store, lane.id) for lane in all_lanes(store))
+
+
+class TestRewriting:
+    def test_it_waits_for_one_that_was_begun_before_and_for_its_own(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        states = [
+            {"aof_enabled": 1, "aof_rewrite_in_progress": 1},
+            {"aof_enabled": 1},
+            {"aof_enabled": 1},
+            {"aof_enabled": 1, "aof_rewrite_scheduled": 1},
+            {"aof_enabled": 1, "aof_rewrite_in_progress": 1},
+            {"aof_enabled": 1},
+            {"aof_enabled": 1, "aof_last_bgrewrite_status": "ok"},
+        ]
+        asked: list[str] = []
+        monkeypatch.setattr(rewrite, "_persistence", lambda _: states.pop(0))
+        monkeypatch.setattr(store, "run", lambda call: asked.append(str(call.args[0])))
+        time = Time()
+        rewrite.rewrite_files(store, lambda: None, time.sleep)
+        assert (asked, time.naps, states) == (["BGREWRITEAOF"], 3, [])
