@@ -79,7 +79,7 @@ def applied(stage: WebStage, seconds: float, people: int) -> Figures:
 def sustained(stage: WebStage, seconds: float, people: int) -> Figures:
     """Receipts come in while a worker applies them."""
     lane = stage.accepted_campaign(people)
-    stage.fill_inbox(iter([receipt(lane, "0", "sent").encode()]))
+    stage.fill_inbox(iter([receipt(lane, "0" * 10, "sent").encode()]))
     stage.start_worker()
     wait_until(lambda: stage.inbox.waiting == 0, PATIENCE)  # it has come up
     bodies = [receipt(lane, MARK.decode(), told) for told in TOLD]
@@ -107,7 +107,7 @@ SCENES: Final[dict[str, Callable[[WebStage, float, int], Figures]]] = {
 def receipt(lane: str, index: str, told: str) -> str:
     """A receipt as the provider posts it (provider docs, delivery receipts)."""
     status = {"state": told, "timestamp": "2026-11-22T10:00:00.00Z"}
-    user = {"msisdn": "+447700900001", "channelUserId": "447700900001"}
+    user = {"msisdn": f"+44{index}", "channelUserId": f"44{index}"}
     payload = {
         "umid": "5c1a7a4c-0000-4000-8000-000000000001",
         "batchId": "5c1a7a4c-0000-4000-8000-000000000002",

@@ -110,7 +110,7 @@ class WebStage:
         plan = CampaignPlan("Bench", SUB_ACCOUNT, b"", "digest", "file")
         lane, _ = open_campaign(self.store, plan)
         for first in range(0, n, AT_ONCE):
-            lines = [b"%d" % (447700900000 + i) for i in range(first, min(n, first + AT_ONCE))]
+            lines = [b"44%010d" % i for i in range(first, min(n, first + AT_ONCE))]
             end = first + len(lines)
             self.store.run(enqueue_rows(lane, Place(first), Place(end, end, end), lines, 0))
         self.store.run(finish_loading(lane))

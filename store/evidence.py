@@ -5,12 +5,21 @@ evidence.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from store.calls import Argument, Call, command, script_call
 from store.keys import OUTCOMES_PER_KEY, lane_keys
-from store.outcomes import NO_UMID, RECORD_BYTES, Origin, Run, head, read_record, umid_field
+from store.outcomes import (
+    NO_UMID,
+    RECORD_BYTES,
+    Origin,
+    Run,
+    head,
+    number_field,
+    read_record,
+    umid_field,
+)
 from store.packing import Job
 from store.purposes import Pricing
 from store.states import PROVIDER_HAS_IT, State
@@ -31,12 +40,14 @@ class Evidence:
     origin: Origin = Origin.NONE  # of the code
     umid: str | None = None
     pricing: Pricing = Pricing.NONE
+    number: str | None = None  # whom it is about, in digits: held against the message's
 
     def record(self) -> bytes:
-        """As an outcome record; the number is left for the record that it meets."""
+        """As an outcome record; the number stays that of the record that it meets."""
         origin = Origin.RECEIPT if self.state is State.UNDELIVERED else self.origin
         start = head(self.state, self.attempt, origin, self.code, 0, self.at, pricing=self.pricing)
-        return start + bytes(7) + (umid_field(self.umid) if self.umid else NO_UMID)
+        number = number_field(self.number.encode()) if self.number else bytes(7)
+        return start + number + (umid_field(self.umid) if self.umid else NO_UMID)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +58,19 @@ class Applied:
     early: int = 0  # the job still exists: kept until it ends, and it will not go out again
     stale: int = 0  # nothing new
     unknown: int = 0  # the lane has no such message
+    foreign: int = 0  # of another sub-account, or about another person
+    refused: tuple[int, ...] = field(default=(), compare=False)  # places of the last two kinds
 
 
-def apply_evidence(lane: str, evidence: Iterable[Evidence]) -> Call[Applied]:
-    """Write at most a thousand pieces of evidence. Repeating it changes nothing."""
-    return _apply(lane, ((piece.index, piece.record()) for piece in evidence))
+def apply_evidence(
+    lane: str, evidence: Iterable[Evidence], sub_account: str | None = None
+) -> Call[Applied]:
+    """Write at most a thousand pieces of evidence. Repeating it changes nothing.
+
+    Args:
+        sub_account: that all of it names; of another one than the lane's it is refused.
+    """
+    return _apply(lane, ((piece.index, piece.record()) for piece in evidence), sub_account or "")
 
 
 def apply_records(lane: str, records: Iterable[Run]) -> Call[Applied]:
@@ -93,17 +112,18 @@ def _is_proof(record: bytes) -> bool:
     return outcome is not None and outcome.state in (State.ACCEPTED, State.REJECTED)
 
 
-def _apply(lane: str, records: Iterable[tuple[int, bytes]]) -> Call[Applied]:
+def _apply(lane: str, records: Iterable[tuple[int, bytes]], sub_account: str = "") -> Call[Applied]:
     keys = lane_keys(lane)
-    args: list[Argument] = [OUTCOMES_PER_KEY]
+    args: list[Argument] = [OUTCOMES_PER_KEY, sub_account]
     thousands: dict[int, None] = {}
     for index, record in records:
         args += (index, record)
         thousands[index // OUTCOMES_PER_KEY] = None
-    strings = [f"{keys.outcomes}{thousand}" for thousand in thousands]
+    strings = [f"{of}{thousand}" for thousand in thousands for of in (keys.outcomes, keys.numbers)]
     touched = (keys.meta, keys.counts, keys.codes, keys.stats, *strings)
     return script_call("apply_evidence", touched, args, _applied)
 
 
 def _applied(reply: Any) -> Applied:
-    return Applied(*(int(figure) for figure in reply))
+    counted, early, stale, unknown, foreign = map(int, reply[:5])
+    return Applied(counted, early, stale, unknown, foreign, tuple(map(int, reply[5])))

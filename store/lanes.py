@@ -117,9 +117,13 @@ def find_lane(
 
 def list_lanes(store: Store, *, newest: int = 100) -> list[Lane]:
     """The lanes opened last, newest first."""
-    ids = store.run(command("ZREVRANGE", LANES, 0, newest - 1, parse=_texts))
-    found = [store.run(read_lane(lane)) for lane in ids]
+    found = [store.run(read_lane(lane)) for lane in store.run(newest_lanes(newest))]
     return [lane for lane in found if lane is not None]
+
+
+def newest_lanes(most: int) -> Call[list[str]]:
+    """Ids of the lanes opened last, newest first."""
+    return command("ZREVRANGE", LANES, 0, most - 1, parse=_texts)
 
 
 def read_lane(lane: str) -> Call[Lane | None]:

@@ -67,6 +67,7 @@ class Verdicts:
     denied: list[tuple[Job, Code]] = field(
         default_factory=list
     )  # refused alone, as if for the account; the flight decides before it is settled
+    umids: list[tuple[int, str]] = field(default_factory=list)  # of those that were not accepted
 
     def join(self, other: "Verdicts") -> None:
         """Add the verdicts of another part of the same flight."""
@@ -82,6 +83,7 @@ class Verdicts:
         self.stop.extend(other.stop)
         self.account.extend(other.account)
         self.denied.extend(other.denied)
+        self.umids.extend(other.umids)
 
 
 def judge_answer(
@@ -109,6 +111,7 @@ def judge_answer(
             verdicts.doubtful.append((job, (Origin.LOCAL, LocalReason.MISSING_IN_ANSWER)))
         elif item.state in TAKEN:
             accepted.append((job, item.umid))
+            continue
         elif item.state in TURNED_AWAY:
             if _is_about_a_channel(item.error_code):
                 channel.append((job, item.error_code or 0))
@@ -118,6 +121,8 @@ def judge_answer(
                 _judge_refusal(verdicts, job, item.error_code, lane)
         else:
             verdicts.doubtful.append((job, (Origin.API, item.error_code or 0)))
+        if item is not None and item.umid and message_id not in doubled:
+            verdicts.umids.append((job.index, item.umid))
     _judge_channel(verdicts, channel, lane, suspect=suspect)
     _judge_account(verdicts, account, suspect=suspect)
     return verdicts

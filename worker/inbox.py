@@ -41,7 +41,7 @@ from store.purposes import pricing_of
 from store.states import State
 from worker.flight import Tools
 from worker.news import act_on
-from worker.sent_batches import find_sent
+from worker.sent_batches import find_nameless, find_sent
 from worker.siblings import batch_of, hold, read_batch
 from worker.wishes import Wishes, fulfil, note_refusal, note_reply
 
@@ -67,11 +67,16 @@ STATES = {
 _MESSAGE_ID = re.compile(r"([a-z0-9-]{1,24})\.(\d{1,12})\.(\d{1,4})")
 
 
+Proof = tuple[Evidence, Receipt, Entry]
+"""What a receipt proves about a message, and the receipt itself."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sorted:
     """The entries of one round, by what they are."""
 
-    evidence: dict[str, list[Evidence]] = field(default_factory=dict)  # lane → evidence
+    evidence: dict[tuple[str, str | None], list[Proof]] = field(default_factory=dict)
+    """By the lane, and the sub-account that the receipt names."""
     unnamed: list[tuple[Receipt, Entry]] = field(default_factory=list)  # at best of a batch of ours
     wishes: Wishes = field(default_factory=Wishes)
     events: list[tuple[BusinessChange, Entry]] = field(default_factory=list)
@@ -165,8 +170,6 @@ def sort_entries(entries: Iterable[Entry], settings: Settings) -> Sorted:
     sorted_ = Sorted()
     for entry in entries:
         event = _read(entry)
-        if isinstance(event, Receipt):
-            note_refusal(sorted_.wishes, event, entry, settings)
         if not (isinstance(event, Receipt) and _note_receipt(sorted_, event, entry)):
             sorted_.aside.append(entry.body)
             _note_other(sorted_, event, entry, settings)
@@ -185,8 +188,7 @@ def _note_receipt(sorted_: Sorted, receipt: Receipt, entry: Entry) -> bool:
     name = _MESSAGE_ID.fullmatch(receipt.client_message_id or "")
     if name is None or receipt.rank not in STATES:
         return False
-    evidence = _evidence(receipt, entry, int(name[2]), int(name[3]))
-    sorted_.evidence.setdefault(name[1], []).append(evidence)
+    _note_proof(sorted_, name[1], int(name[2]), int(name[3]), receipt, entry)
     return True
 
 
@@ -212,8 +214,11 @@ async def _resolve(tools: Tools, sorted_: Sorted) -> None:
     """Find out which messages the receipts are about that name a batch at best."""
     by_batch: dict[tuple[str, str], list[tuple[Receipt, Entry]]] = {}
     batches, messages = await find_sent(tools.store, [receipt for receipt, _ in sorted_.unnamed])
+    alone = await find_nameless(tools.store, [one for one, _ in sorted_.unnamed if _is_alone(one)])
     for receipt, entry in sorted_.unnamed:
         message = messages.get((receipt.batch_id or "", receipt.umid))
+        if message is None and _is_alone(receipt):
+            message = alone.get((receipt.sub_account or "", receipt.umid))
         if message is not None:
             _note_found(sorted_, *message, receipt, entry)
             continue
@@ -225,6 +230,11 @@ async def _resolve(tools: Tools, sorted_: Sorted) -> None:
             by_batch.setdefault(named, []).append((receipt, entry))
     for named, receipts in by_batch.items():
         await _resolve_batch(tools, sorted_, named, receipts)
+
+
+def _is_alone(receipt: Receipt) -> bool:
+    """Whether it names nothing but its `umid`."""
+    return not (receipt.batch_id or receipt.client_batch_id)
 
 
 async def _resolve_batch(
@@ -253,18 +263,29 @@ async def _resolve_batch(
 def _note_found(
     sorted_: Sorted, lane: str, index: int, attempt: int, receipt: Receipt, entry: Entry
 ) -> None:
-    evidence = _evidence(receipt, entry, index, attempt)
-    sorted_.evidence.setdefault(lane, []).append(evidence)
+    _note_proof(sorted_, lane, index, attempt, receipt, entry)
     sorted_.figures["matched"] += 1
 
 
+def _note_proof(
+    sorted_: Sorted, lane: str, index: int, attempt: int, receipt: Receipt, entry: Entry
+) -> None:
+    proof = _evidence(receipt, entry, index, attempt), receipt, entry
+    sorted_.evidence.setdefault((lane, receipt.sub_account), []).append(proof)
+
+
 async def _write_evidence(tools: Tools, sorted_: Sorted) -> None:
-    for lane, evidence in sorted_.evidence.items():
-        for group in _groups(evidence):
-            applied: Applied = await tools.store.run(apply_evidence(lane, group))
+    """Only a receipt that fits its message, by sub-account and person, may suppress somebody."""
+    for (lane, sub_account), proofs in sorted_.evidence.items():
+        for group in _groups(proofs):
+            call = apply_evidence(lane, [proof[0] for proof in group], sub_account)
+            applied: Applied = await tools.store.run(call)
             tools.meters.receipts(applied)
-            sorted_.figures["applied"] += len(group) - applied.unknown
+            sorted_.figures["applied"] += len(group) - len(applied.refused)
             sorted_.figures["unmatched:no_such_message"] += applied.unknown
+            sorted_.figures["unmatched:not_theirs"] += applied.foreign
+            for place in sorted(set(range(len(group))) - set(applied.refused)):
+                note_refusal(sorted_.wishes, *group[place][1:], tools.settings)
 
 
 def _evidence(receipt: Receipt, entry: Entry, index: int, attempt: int) -> Evidence:
@@ -277,10 +298,11 @@ def _evidence(receipt: Receipt, entry: Entry, index: int, attempt: int) -> Evide
         origin=Origin.RECEIPT if receipt.code else Origin.NONE,
         umid=receipt.umid,
         pricing=pricing_of(receipt.pricing),
+        number=receipt.person.msisdn,
     )
 
 
-def _groups(evidence: list[Evidence]) -> Iterator[list[Evidence]]:
-    pieces = iter(evidence)
+def _groups(proofs: list[Proof]) -> Iterator[list[Proof]]:
+    pieces = iter(proofs)
     while group := list(islice(pieces, AT_ONCE)):
         yield group

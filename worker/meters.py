@@ -111,6 +111,7 @@ class Meters(Tally):
             ("early", applied.early),
             ("stale", applied.stale),
             ("unknown", applied.unknown),
+            ("foreign", applied.foreign),
         ):
             if n:
                 self.add(metrics.RECEIPTS, n, result)

@@ -2,18 +2,26 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 
 from chatapps.webhooks import Receipt
 from store.calls import AsyncStore, Call
 from store.errors import StoreError
+from store.keys import OUTCOMES_PER_KEY
+from store.lanes import newest_lanes
+from store.reports import LaneReport, read_report
 from store.sent_batches import SentBatch, find_batch, find_umids, remember_batch
+from store.states import State
 
 GATHER_SECONDS = 0.02
 """So long notes wait for others to go with: a busy worker writes many of them in one round trip."""
 AT_ONCE = 100
 BLOBS_AT_ONCE = 20
 """Strings of 36 kB that are read in one round trip."""
+
+NEWEST_LANES = 50
+THOUSANDS_SEARCHED = 200
+"""Of each of these lanes, for a receipt that names nothing but its `umid`: those that went out last."""
 
 Message = tuple[str, int, int]
 """Lane, index, attempt."""
@@ -80,3 +88,43 @@ async def find_sent(
             for umid, (index, attempt) in them.items():
                 messages[name, umid] = (lane, index, attempt)
     return batches, messages
+
+
+async def find_nameless(
+    store: AsyncStore, receipts: Sequence[Receipt]
+) -> dict[tuple[str, str], Message]:
+    """Messages that receipts name by their `umid` alone, by sub-account and `umid`: looked for in what
+    went out last. The provider writes such receipts for messages that were not sent in a batch; ours
+    are rare, and what is older is not found."""
+    wanted: dict[str, set[str]] = {}
+    for receipt in receipts:
+        wanted.setdefault(receipt.sub_account or "", set()).add(receipt.umid)
+    if not wanted:
+        return {}
+    lanes = await store.run(newest_lanes(NEWEST_LANES))
+    reports = await store.run_all([read_report(lane) for lane in lanes])
+    found: dict[tuple[str, str], Message] = {}
+    for sub_account, umids in wanted.items():
+        for report in filter(None, reports):
+            if sub_account.lower() in ("", report.lane.sub_account.lower()):
+                for umid, message in (await _search(store, report, umids)).items():
+                    found[sub_account, umid] = message
+    return found
+
+
+async def _search(
+    store: AsyncStore, report: LaneReport, umids: Collection[str]
+) -> dict[str, Message]:
+    """Of these, the messages of a lane that were posted last."""
+    lane, posted = report.lane.id, report.lane.next_index - report.counts.get(State.QUEUED, 0)
+    last = posted // OUTCOMES_PER_KEY
+    thousands = range(last, max(-1, last - THOUSANDS_SEARCHED), -1)
+    found: dict[str, Message] = {}
+    for first in range(0, len(thousands), BLOBS_AT_ONCE):
+        left = set(umids) - found.keys()
+        if not left:
+            break
+        calls = [find_umids(lane, n, left) for n in thousands[first : first + BLOBS_AT_ONCE]]
+        for them in await store.run_all(calls):
+            found |= {umid: (lane, *place) for umid, place in them.items()}
+    return found

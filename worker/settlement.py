@@ -5,7 +5,7 @@ construction: every list of `Verdicts` is counted where its messages go.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 
 from store.dead import Dead
@@ -19,6 +19,7 @@ from store.outcomes import (
     number_field,
     number_fields,
     runs,
+    umid_field,
     umid_fields,
 )
 from store.packing import Job
@@ -49,6 +50,7 @@ def settlement_of(outcome: BatchOutcome, tools: Tools) -> Settlement:
     exhausted = [pair for pair in verdicts.retry if pair[0].attempts + 1 >= retry.max_attempts]
     what = Settlement(trails=outcome.trails, stop=verdicts.stop[0] if verdicts.stop else "")
 
+    umids = dict(verdicts.umids)
     purposes = tools.templates.purposes(lane)
 
     records = _accepted(verdicts.accepted, posted_at, now, purposes)
@@ -59,7 +61,7 @@ def settlement_of(outcome: BatchOutcome, tools: Tools) -> Settlement:
         (State.TRIED, again),
         (State.TRIED, verdicts.doubtful),
     ):
-        records.extend(_records(state, marked, posted_at, now, purposes))
+        records.extend(_records(state, marked, umids, posted_at, now, purposes))
     unposted = (
         (State.FAILED, verdicts.failed),
         (State.ACCEPTED, [(job, NO_CODE) for job in verdicts.proven]),
@@ -161,7 +163,12 @@ def _accepted(
 
 
 def _records(
-    state: State, marked: Marked, posted_at: int, now: int, purposes: LanePurposes
+    state: State,
+    marked: Marked,
+    umids: Mapping[int, str],
+    posted_at: int,
+    now: int,
+    purposes: LanePurposes,
 ) -> Iterable[Record]:
     tells_the_last = state in (State.REJECTED, State.UNKNOWN)
     for job, code in marked:
@@ -171,7 +178,7 @@ def _records(
             state, attempts, *code, posted_at, now,
             purpose=purposes.of(job.line), other_attempt=_is_in_doubt(state, attempts, doubt),
         )  # fmt: skip
-        yield job.index, start + number_field(job.recipient) + NO_UMID
+        yield job.index, start + number_field(job.recipient) + umid_field(umids.get(job.index))
 
 
 def _dead(marked: Marked) -> Iterable[Dead]:

@@ -17,6 +17,7 @@ from store.evidence import (
     read_records_of,
 )
 from store.flights import Park, Settlement, Wave, promote_due
+from store.intake import enqueue_messages
 from store.outcomes import Doubt, Origin, Outcome
 from store.packing import Job
 from store.purposes import Pricing, Purpose
@@ -56,6 +57,51 @@ def accepted(store: Store, n: int = 2) -> str:
         claim = given.claim(store, lane, f"b{batch}")
         given.settle(store, lane, claim, given.ended(State.ACCEPTED, claim.jobs), f"b{batch}")
     return lane
+
+
+class TestEvidenceOfOthers:
+    @pytest.mark.parametrize("ended", [True, False])
+    @pytest.mark.parametrize(
+        ("number", "theirs"),
+        [
+            ("447700900000", True),
+            ("5411700900000", True),  # written otherwise, as channels do in some countries
+            ("447700900001", False),
+            ("4", False),
+        ],
+    )
+    def test_news_about_another_person_is_refused(
+        self, store: Store, ended: bool, number: str, theirs: bool
+    ) -> None:
+        lane = accepted(store) if ended else given.loaded(store, 2)
+        before = given.counts(store, lane)
+        told = [replace(news(State.DELIVERED), number=number), news(State.SENT, 1)]
+        applied = tell(store, lane, *told)
+        assert (applied.foreign, applied.refused) == ((0, ()) if theirs else (1, (0,)))
+        if ended:
+            assert outcome(store, lane).number == "447700900000"
+            assert (outcome(store, lane).state is State.DELIVERED) is theirs
+        elif not theirs:
+            assert [one.index for one in outcomes(store, lane)] == [1]
+        assert given.counts(store, lane) != before or not ended
+
+    def test_news_of_another_sub_account_is_refused(self, store: Store) -> None:
+        lane = accepted(store)
+        told = [news(State.DELIVERED), news(State.SENT, 1), news(State.SENT, 7)]
+        applied = store.run(apply_evidence(lane, told, "bank"))
+        assert applied == Applied(unknown=1, foreign=2)
+        assert applied.refused == (0, 1, 2)
+        assert given.counts(store, lane) == {State.ACCEPTED: 2}
+        assert store.run(apply_evidence(lane, told, "Shop")) == Applied(counted=2, unknown=1)
+
+    def test_news_about_a_single_message_that_waits_cannot_be_held_against_a_person(
+        self, store: Store
+    ) -> None:
+        lane = given.notifications(store)
+        store.run(enqueue_messages(lane, [given.message("Hello")]))
+        early = replace(news(State.DELIVERED), number="447700900999")
+        assert tell(store, lane, early) == Applied(early=1)
+        assert outcome(store, lane).number == ""
 
 
 class TestEvidenceAfterTheEnd:

@@ -25,6 +25,25 @@ local function write_noted(codes, stats)
   end
 end
 
+-- The number of a record: seven bytes, zeros for none.
+local NO_NUMBER = string.rep('\0', 7)
+local function number_in(record) return string.sub(record, 17, 23) end
+local function without_number(record)
+  if number_in(record) == NO_NUMBER then return record end
+  return string.sub(record, 1, 16) .. NO_NUMBER .. string.sub(record, 24)
+end
+-- Channels write some numbers otherwise than we do (a 9 in Brazil and Argentina, a 1 in Mexico): the last
+-- eight digits tell.
+local function same_person(one, other)
+  if one == other then return true end
+  local function tail(bytes)
+    local n = 0
+    for i = 1, #bytes do n = n * 256 + string.byte(bytes, i) end
+    return n % 1e8
+  end
+  return tail(one) == tail(other)
+end
+
 -- The record that stays, with what only the other one knows: when it was posted, purpose and pricing, the
 -- number, the umid. Whether another attempt may have arrived is told by `teller`, one of the two.
 local function combined(stays, other, teller)

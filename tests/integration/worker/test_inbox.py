@@ -33,12 +33,13 @@ BATCH = "abcdef012345"
 
 
 def receipt(message_id: str | None, state: str, detail: str | None = None, **more: Any) -> bytes:
-    """A delivery receipt, as the provider posts it."""
+    """A delivery receipt, as the provider posts it; for the person of that message of a campaign."""
+    index = int(message_id.split(".")[1]) if message_id and message_id.count(".") == 2 else 1
     payload = {
         "umid": "5c1a7a4c-0000-4000-8000-000000000001",
         "subAccountId": "shop",
         "channel": "whatsapp",
-        "user": {"msisdn": "+447700900001"},
+        "user": {"msisdn": f"+{447700900000 + index % 1000}"},
         "status": {"state": state, "detail": detail, "timestamp": "2027-03-01T09:05:00.01Z"},
         "clientMessageId": message_id,
         **more,
@@ -582,7 +583,46 @@ async def test_a_receipt_may_tell_that_a_person_wants_no_more(
     status = {"state": "undelivered", "timestamp": "2026-01-05T10:00:00Z", "errorCode": code}
     post(rig, receipt(f"{lane}.0.1", "", status=status))
     await apply_inbox(rig.tools)
-    found = rig.store.run(read_suppression("shop", "447700900001"))
+    found = rig.store.run(read_suppression("shop", "447700900000"))
     assert (found is not None) is suppressed
     assert rig.store.run(read_inbox_figures()).opt_outs == int(suppressed)
     assert rig.counts(lane) == {State.UNDELIVERED: 1}
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"subAccountId": "bank"},
+        {"user": {"msisdn": "+447700900999"}},
+        {"clientMessageId": "somebody-elses"},
+        {"clientMessageId": None},
+    ],
+)
+async def test_a_receipt_that_does_not_fit_its_message_suppresses_nobody(
+    rig: Rig, told: dict[str, Any]
+) -> None:
+    lane = rig.campaign(1)
+    await rig.deliver(lane)
+    status = {"state": "undelivered", "timestamp": "2026-01-05T10:00:00Z", "errorCode": 1051}
+    name = told.pop("clientMessageId", f"{lane}.0.1")
+    post(rig, receipt(name, "", status=status, umid="5c1a7a4c-0000-4000-8000-00000000ffff", **told))
+    await apply_inbox(rig.tools)
+    assert rig.counts(lane) == {State.ACCEPTED: 1}
+    assert not list(rig.store.client.scan_iter("sm:{people}*"))
+    found = rig.store.run(read_inbox_figures())
+    assert (found.applied, found.opt_outs, sum(found.unmatched.values())) == (0, 0, 1)
+
+
+async def test_a_receipt_that_names_nothing_but_its_umid_is_matched_by_it(rig: Rig) -> None:
+    """As samples of the provider do, of messages that were sent alone."""
+    lanes = [rig.campaign(2, name) for name in ("Spring", "Summer")]
+    for lane in lanes:
+        await rig.deliver(lane)
+    umid = {one.index: one.umid for one in outcomes(rig.store, lanes[0])}[1]
+    post(rig, receipt(None, "delivered", "delivered_to_recipient", umid=umid))
+    post(rig, receipt(None, "sent", umid="5c1a7a4c-0000-4000-8000-00000000ffff"))
+    await apply_inbox(rig.tools)
+    assert rig.counts(lanes[0]) == {State.ACCEPTED: 1, State.DELIVERED: 1}
+    assert rig.counts(lanes[1]) == {State.ACCEPTED: 2}
+    found = rig.store.run(read_inbox_figures())
+    assert (found.applied, found.matched, found.unmatched) == (1, 1, {"no_id": 1})

@@ -90,7 +90,7 @@ async def test_receipts_of_others_and_invented_ones_match_nothing(rig: Rig) -> N
         nameless(77),  # a batch of ours, no message of it
         receipt(None, "sent", umid="00000000-0000-0000-0000-000000000000", batchId=BATCH_ID),
         receipt(None, "sent", umid="../../etc", batchId="{inbox}"),
-        receipt(None, "sent", umid=umid(1)),
+        receipt(None, "sent", umid=umid(1), subAccountId="bank"),
     )
     assert rig.counts(lane) == {State.ACCEPTED: 3}
     assert (found.applied, found.matched) == (0, 0)

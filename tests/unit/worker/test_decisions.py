@@ -63,6 +63,17 @@ def test_a_message_that_the_provider_took_is_accepted_with_its_umid(
     assert verdicts == Verdicts(accepted=[(job(0), "u-0")])
 
 
+def test_the_umids_of_those_that_were_not_taken_are_kept_where_they_are_clear() -> None:
+    said = answer(
+        item(message_id(0), "rejected", umid="u-0", code=1002),
+        item(message_id(1), "queued", umid="u-1"),
+        item(message_id(2), "rejected", umid="u-2", code=1002),
+        item(message_id(2), "queued", umid="u-3"),
+    )
+    verdicts = judge_answer(said, named(jobs(3)), lane(CAMPAIGN))
+    assert verdicts.umids == [(0, "u-0")]
+
+
 ITEM_CODES = [
     (2000, RETRY, CAMPAIGN, "retry"),
     (2000, RETRY, NOTIFICATIONS, "retry"),

@@ -129,6 +129,14 @@ def test_every_other_end_has_a_record_with_its_code(
     assert what.codes == ({} if state is State.TRIED else {name: 1})
 
 
+def test_a_message_that_was_refused_keeps_the_id_that_the_provider_gave_it() -> None:
+    verdicts = Verdicts(
+        rejected=[(job(0), API_1002)], retry=[(job(1), SERVER_ERROR)], umids=[(0, UMID), (1, UMID)]
+    )
+    found = records(verdicts, jobs(2))
+    assert [found[index].umid for index in (0, 1)] == [UMID, UMID]
+
+
 def test_jobs_that_go_back_leave_no_trace_and_keep_their_attempts_and_order() -> None:
     back = [job(2), job(0, attempts=1), job(1)]
     what = settlement_of(outcome(back, Verdicts(back=back)), tools())
