@@ -12,8 +12,8 @@ from bench.meter import cpu_seconds
 from bench.provider_process import Provider
 from bench.raw_http import ANSWER_LIMIT, batch_request, read_answer
 from bench.workload import HEADER, NAMES, content, number
-from chatapps.compiled import compile_content
-from chatapps.job_lines import pack_line
+from chatapps.rendering.compiled import compile_content
+from chatapps.rendering.job_line import pack_line
 
 BATCH = 1000
 CONNECTIONS = 4

@@ -22,8 +22,8 @@ from bench.messages import CONTENT
 from config.sections import SubAccount
 from config.settings import Settings
 from producer import AsyncProducer, Item, Producer
-from sendmany.embedded import EmbeddedServer
-from store.calls import AsyncStore, Store
+from sendmany.local.embedded_redis import EmbeddedServer
+from store.client import AsyncStore, Store
 
 TARGET: Final = 60_000  # messages a second, `enqueue_many`
 SETTINGS: Final = Settings(sub_accounts={"shop": SubAccount()})

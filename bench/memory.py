@@ -17,15 +17,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from sendmany.embedded import EmbeddedServer
-from store.calls import Store, ask_server, text
-from store.flights import Settlement, claim_batch, settle_batch, trail_entries
-from store.intake import Place, enqueue_rows
-from store.lanes import finish_loading
-from store.opening import CampaignPlan, open_campaign
-from store.outcomes import Origin, head, number_field, runs, umid_field
-from store.packing import Job
-from store.reports import report
+from sendmany.local.embedded_redis import EmbeddedServer
+from store.client import Store, ask_server, text
+from store.lanes.lane import finish_loading
+from store.lanes.open import CampaignPlan, open_campaign
+from store.queue.enqueue import Place, enqueue_rows
+from store.queue.settlement import Settlement, claim_batch, settle_batch, trail_entries
+from store.records.job_section import Job
+from store.records.outcome import Origin, head, number_field, runs, umid_field
+from store.reports.lane_report import report
 from store.states import State
 
 CHUNK = 1000

@@ -14,9 +14,9 @@ import time
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
-from chatapps.compiled import compile_content
-from chatapps.job_lines import pack_line
 from chatapps.messages import read_message
+from chatapps.rendering.compiled import compile_content
+from chatapps.rendering.job_line import pack_line
 
 TARGETS: Final = {"validate": 15.0, "render": 3.0}  # µs
 BATCH: Final = 1_000

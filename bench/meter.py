@@ -11,7 +11,7 @@ from typing import Any
 
 import redis
 
-from sendmany.embedded import find_server
+from sendmany.local.embedded_redis import find_server
 
 TICK = os.sysconf("SC_CLK_TCK")
 PROC = Path("/proc")

@@ -9,7 +9,7 @@ import msgspec
 
 from bench.errors import BenchError
 from bench.provider import Tally
-from sendmany.processes import last_line, python, start
+from sendmany.local.processes import last_line, python, start
 
 START_SECONDS = 20.0
 ANSWER_SECONDS = 60.0

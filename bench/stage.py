@@ -19,8 +19,8 @@ from bench.provider_process import Provider
 from bench.site import Site
 from bench.systems import load_system
 from bench.workload import Work, write_work
-from sendmany.embedded import EmbeddedServer
-from sendmany.processes import Child, last_line, python, start
+from sendmany.local.embedded_redis import EmbeddedServer
+from sendmany.local.processes import Child, last_line, python, start
 
 WARM_UP = 2000
 POLL_SECONDS = 0.01

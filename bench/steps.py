@@ -17,18 +17,18 @@ from uuid import UUID
 from bench.messages import cost
 from bench.systems.bare_worker import decode_answer, pack_outcomes, read_row
 from bench.workload import HEADER, content, rows, write_work
-from chatapps.answers import decode_batch_answer
-from chatapps.compiled import compile_content
-from chatapps.job_lines import escape_value
-from producer.recipients import RecipientFile
-from producer.rows import RowPacker
-from producer.seen import SeenRecipients
-from store.flights import settle_batch
-from store.intake import Place, enqueue_rows
-from store.packing import Job, pack, unpack
+from chatapps.rendering.compiled import compile_content
+from chatapps.rendering.job_line import escape_value
+from chatapps.responses import decode_batch_answer
+from producer.campaigns.deduplication import SeenRecipients
+from producer.files.recipient_file import RecipientFile
+from producer.files.rows import RowPacker
+from store.queue.enqueue import Place, enqueue_rows
+from store.queue.settlement import settle_batch
+from store.records.job_section import Job, pack, unpack
 from tests.unit.worker import given
-from worker.decisions import judge_answer
-from worker.settlement import settlement_of
+from worker.delivery.settlement import settlement_of
+from worker.results.classify import judge_answer
 
 N: Final = 1000
 LANE: Final = "spring-0a1b2c"

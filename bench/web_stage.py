@@ -14,18 +14,18 @@ from bench.errors import BenchError
 from bench.meter import cpu_seconds, family
 from bench.site import API_KEY, SUB_ACCOUNT
 from bench.web_load import Answered, Load
-from sendmany.embedded import EmbeddedServer
-from sendmany.local import Local, LocalPlan
-from sendmany.processes import Child, last_line, python, start
-from store.calls import Store
-from store.flights import Settlement, claim_batch, settle_batch
-from store.inbox import InboxFigures, add_many, read_inbox_figures
-from store.intake import Place, enqueue_rows
-from store.lanes import finish_loading
-from store.opening import CampaignPlan, open_campaign
-from store.outcomes import NO_UMID, Origin, head, number_field, runs
+from sendmany.local.embedded_redis import EmbeddedServer
+from sendmany.local.processes import Child, last_line, python, start
+from sendmany.local.stack import Local, LocalPlan
+from store.access.tokens import Scope, Token, add_token, draw_token, token_text
+from store.client import Store
+from store.lanes.lane import finish_loading
+from store.lanes.open import CampaignPlan, open_campaign
+from store.queue.enqueue import Place, enqueue_rows
+from store.queue.settlement import Settlement, claim_batch, settle_batch
+from store.receipts.inbox import InboxFigures, add_many, read_inbox_figures
+from store.records.outcome import NO_UMID, Origin, head, number_field, runs
 from store.states import State
-from store.tokens import Scope, Token, add_token, draw_token, token_text
 
 SECRET = "Bearer bench-webhooks"
 COMES_UP = 30.0  # s
@@ -146,7 +146,7 @@ class WebStage:
         self._settings: dict[str, str] = _settings(self._home, server.url)
         self._environment = {**os.environ, **self._settings}
         self._web = start(
-            python("sendmany.web_process"),
+            python("sendmany.api"),
             self._log("web"),
             env=self._environment,
             read_stdout=True,

@@ -23,7 +23,7 @@ from urllib.parse import quote
 import httpx
 from pydantic import SecretStr
 
-from chatapps.answers import (
+from chatapps.responses import (
     NoAnswer,
     NotSent,
     RawAnswer,

@@ -11,9 +11,9 @@ import msgspec
 from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
+from chatapps.messages.base_model import Wire
 from chatapps.messages.problems import problems_of
-from chatapps.messages.wire import Wire
-from chatapps.placeholders import PLACEHOLDER, BrokenPlaceholder, find_placeholders
+from chatapps.rendering.placeholders import PLACEHOLDER, BrokenPlaceholder, find_placeholders
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from chatapps.compiled import CompiledContent
+from chatapps.rendering.compiled import CompiledContent
 
 FREE_FORM: Final = frozenset({"text", "image", "audio", "video", "file", "location", "interactive"})
 """Kinds that WhatsApp carries and that are no template, as the models spell them."""

@@ -27,7 +27,7 @@ ENQUEUE_QUEUE = "sendmany.enqueue"
 """Messages that other Celery applications hand in; every worker takes them."""
 UNACKED_SECONDS = 300
 """After so long a task whose worker is gone is given to another one; the longest takes some ten."""
-TASK_MODULES = ["worker.tasks", "sendmany.celery_door"]
+TASK_MODULES = ["worker.process.tasks", "sendmany.celery_task"]
 """What workers load; by name, since none of them is to be imported here."""
 
 
@@ -65,7 +65,7 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
         "broker_connection_max_retries": None,
         "broker_channel_error_retry": True,
         "worker_cancel_long_running_tasks_on_connection_loss": False,
-        "worker_consumer": "worker.consumer:SteadyConsumer",
+        "worker_consumer": "worker.process.consumer:SteadyConsumer",
         # Another Celery application may use the same database. Messages that are not acknowledged lie in
         # keys of our own, or each would give back the other's by its own visibility timeout, and both
         # would run twice; and what is broadcast (`celery control shutdown`) is not meant for both.

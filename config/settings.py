@@ -35,7 +35,7 @@ from pydantic_settings import SettingsError as SourceError
 
 from config.breakers import Breakers
 from config.opt_outs import OptOuts
-from config.running import read_note
+from config.running_instance import read_note
 from config.sections import (
     REPEATED_FOR,
     Batch,

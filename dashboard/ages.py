@@ -9,7 +9,7 @@ nothing with the process.
 from collections import deque
 from collections.abc import Iterable
 
-from store.gauges import LaneNow
+from store.reports.gauges import LaneNow
 from store.states import State
 
 MOST_MARKS = 240

@@ -8,9 +8,9 @@ from dataclasses import dataclass, fields
 from itertools import islice
 from typing import Literal, TextIO
 
-from dashboard.words import explain_code, iso
-from store.listing import Listed
-from store.outcomes import Doubt, Origin
+from dashboard.explain import explain_code, iso
+from store.records.outcome import Doubt, Origin
+from store.reports.messages import Listed
 
 BLOCK_MESSAGES = 500
 MISSING = "missing"

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from store.lanes import LaneStatus
+from store.lanes.lane import LaneStatus
 from store.purposes import Purpose
-from store.reports import PACE_GAP_MS, LaneReport
+from store.reports.lane_report import PACE_GAP_MS, LaneReport
+from store.reports.waiting import Waiting
 from store.states import Stage, State
-from store.waiting import Waiting
 
 SMALLEST_SHARE = 0.001
 """What is not none is not shown as none, and what is not all not as all."""

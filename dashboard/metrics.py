@@ -19,13 +19,13 @@ from prometheus_client.registry import Collector
 
 from config.priorities import PRIORITIES
 from dashboard.ages import Ages
-from store.breakers import Breaker
-from store.gauges import Gauges
-from store.inbox import InboxFigures
-from store.lanes import LaneStatus
-from store.metrics import COUNTED, MICRO, Counted, sums_of
+from store.lanes.lane import LaneStatus
+from store.limits.breakers import Breaker
+from store.limits.stops import Stopped
+from store.metrics.counters import COUNTED, MICRO, Counted, sums_of
+from store.receipts.inbox import InboxFigures
+from store.reports.gauges import Gauges
 from store.states import OPEN_STATES
-from store.stops import Stopped
 
 
 @dataclass(frozen=True, slots=True)

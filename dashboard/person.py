@@ -10,22 +10,22 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
+from dashboard.explain import iso
 from dashboard.export import international
-from dashboard.fates import as_json, fate_of
-from dashboard.words import iso
-from store.calls import Store
+from dashboard.message import as_json, fate_of
+from store.client import Store
 from store.errors import StoreRefused
-from store.inbox import stored_at
 from store.keys import ASIDE
-from store.lanes import Lane
+from store.lanes.lane import Lane
 from store.people.erase import erase_body, erase_in_lane, forget_in_scope, scopes_of_people
 from store.people.find import Body, Found, all_lanes, find_bodies, find_in_lane
 from store.people.forgotten import digest_of, is_forgotten, note_forgotten
 from store.people.person import Person
 from store.people.rewrite import replicas, rewrite_files
-from store.suppressions import EVERYWHERE, find_unmarketed, read_released, read_suppression
-from store.waiting import now_ms
-from store.windows import window_end
+from store.people.service_windows import window_end
+from store.people.suppressions import EVERYWHERE, find_unmarketed, read_released, read_suppression
+from store.receipts.inbox import stored_at
+from store.reports.waiting import now_ms
 
 BACKUPS: Final = "backups, and files that were exported or given to a launch"
 NOTICED_SECONDS: Final = 6.0

@@ -5,8 +5,8 @@ Producer.from_settings().enqueue({"user": …, "type": "text", …}, key="order-
 """
 
 from producer.errors import BadPurpose, BadTiming
-from producer.messages import AsyncProducer, Enqueued, Item, KeyConflict, Producer
-from store.lanes import Priority
+from producer.messages.producer import AsyncProducer, Enqueued, Item, KeyConflict, Producer
+from store.lanes.lane import Priority
 from store.purposes import Purpose
 
 __all__ = [

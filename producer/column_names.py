@@ -8,7 +8,7 @@ when it is made of known words only, one of which means a phone: `Mobile phone`,
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from chatapps.placeholders import fold_name
+from chatapps.rendering.placeholders import fold_name
 
 _LONGEST = 60  # characters of a name that is looked at
 

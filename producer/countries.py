@@ -11,7 +11,7 @@ from typing import Final
 
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE
 
-from chatapps.placeholders import fold_name
+from chatapps.rendering.placeholders import fold_name
 
 _CALLING_CODE: Final = re.compile(r"\(?(?:\+|00)?\s*(\d{1,3})\)?")
 _PARTS: Final = re.compile(r"[(),;/:|\u2013\u2014-]| {2,}")

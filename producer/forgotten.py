@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from chatapps.job_lines import purpose_letter, template_in
 from chatapps.person_names import canonical
+from chatapps.rendering.job_line import purpose_letter, template_in
 from config.settings import Settings
 from store.people.forgotten import (
     Forgotten,
@@ -19,9 +19,9 @@ from store.people.forgotten import (
     read_noted,
     see_that_secret,
 )
+from store.people.suppressions import EVERYWHERE
 from store.plans import Plan, ask
 from store.purposes import BY_LETTER, Purpose, purpose_of
-from store.suppressions import EVERYWHERE
 from store.templates import Registry, template_name
 
 LOOK_SECONDS = 5.0

@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from chatapps.placeholders import find_name
+from chatapps.rendering.placeholders import find_name
 from producer.column_names import country_rank, number_rank, quoted
-from producer.csv_header import Header
 from producer.errors import BadRow, InputError
-from producer.numbers import is_international, is_region, seems_number
-from producer.records import Record, Source, read_records
+from producer.files.csv_reader import Record, Source, read_records
+from producer.files.header import Header
+from producer.files.phone_numbers import is_international, is_region, seems_number
 
 SAMPLE_ROWS = 1000
 SAMPLE_BYTES = 512 * 1024

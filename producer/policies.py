@@ -1,9 +1,9 @@
 """The policies of a lane and the purpose of its messages: as the caller says, else as configured."""
 
-from chatapps.compiled import CompiledContent, template_of
+from chatapps.rendering.compiled import CompiledContent, template_of
 from config.settings import Settings
 from producer.errors import BadPurpose, InputError
-from store.lanes import Policies
+from store.lanes.lane import Policies
 from store.purposes import Purpose, purpose_of
 from store.templates import Registry, template_name
 

@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import structlog
 
-from store.calls import Store
-from store.drains import wake_drain
+from store.client import Store
 from store.errors import StoreError
-from store.lanes import Lane, Priority, announce
+from store.lanes.lane import Lane, Priority, announce
+from store.workers.presence import wake_drain
 
 log = structlog.get_logger(__name__)
 SendDrain = Callable[[], None]

@@ -24,7 +24,7 @@ import runpy  # noqa: E402
 
 import worker.celery  # noqa: E402, F401
 from config.celery_app import when_started, when_told_to_stop  # noqa: E402
-from worker.tasks import refuse_pool  # noqa: E402
+from worker.process.tasks import refuse_pool  # noqa: E402
 
 
 def main() -> None:

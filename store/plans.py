@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable, Generator
 from typing import Any, TypeVar
 
-from store.calls import AsyncStore, Call, Store
+from store.client import AsyncStore, Call, Store
 from store.errors import StoreError
 
 T = TypeVar("T")

@@ -1,7 +1,7 @@
 """The Lua scripts: loaded as package data, put together once, checked at start.
 
-Every state change is one script, one file each under `store/lua`. A line `-- include: a, b` in its
-header pulls in the pieces of `store/lua/include`; the table of states and the layout of records go in
+Every state change is one script, one file each, in the room of its noun. A line `-- include: a, b` in
+its header pulls in the pieces of `store/lua`; the table of states and the layout of records go in
 front of all of them. Real servers get a `#!lua flags=` line, so that only the intake is refused when
 memory is full; the same bodies run under fakeredis without it.
 """
@@ -11,8 +11,10 @@ import re
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 
-from store import outcomes, states
+from store import states
+from store.records import outcome
 
 INTAKE = frozenset({"open_lane", "enqueue_rows", "enqueue_messages", "add_to_inbox"})
 """Scripts that a full Redis may refuse; every other one goes through."""
@@ -39,20 +41,29 @@ def load_scripts(*, flags: bool = True) -> dict[str, Script]:
 
     Raises:
         FileNotFoundError: a script names an include that is not there.
+        ValueError: two scripts have the same name.
     """
-    folder = files("store") / "lua"
-    names = sorted(entry.name[:-4] for entry in folder.iterdir() if entry.name.endswith(".lua"))
-    return {
-        name: _script(name, (folder / f"{name}.lua").read_text("utf-8"), flags) for name in names
-    }
+    scripts: dict[str, Script] = {}
+    for entry in script_files():
+        name = entry.name.removesuffix(".lua")
+        if name in scripts:
+            raise ValueError(f"two scripts are named {name}")
+        scripts[name] = _script(name, entry.read_text("utf-8"), flags)
+    return scripts
+
+
+def script_files() -> list[Traversable]:
+    """The files of all scripts, by name; `store/lua` holds what they include."""
+    store = files("store")
+    rooms = [store, *(r for r in store.iterdir() if r.is_dir() and r.name != "lua")]
+    found = [entry for room in rooms for entry in room.iterdir() if entry.name.endswith(".lua")]
+    return sorted(found, key=lambda entry: entry.name)
 
 
 def _script(name: str, text: str, flags: bool) -> Script:
     included = _INCLUDE.search(text)
     pieces = [_include(part) for part in included[1].split(", ")] if included else []
-    body = (
-        states.lua_prelude() + outcomes.lua_prelude() + _COMMENT.sub("", "".join([*pieces, text]))
-    )
+    body = states.lua_prelude() + outcome.lua_prelude() + _COMMENT.sub("", "".join([*pieces, text]))
     flags_line = f"#!lua flags={'' if name in INTAKE else 'allow-oom'}\n" if flags else ""
     source = flags_line + body
     return Script(name, source, hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest())
@@ -60,4 +71,4 @@ def _script(name: str, text: str, flags: bool) -> Script:
 
 @cache
 def _include(name: str) -> str:
-    return (files("store") / "lua" / "include" / f"{name}.lua").read_text("utf-8")
+    return (files("store") / "lua" / f"{name}.lua").read_text("utf-8")

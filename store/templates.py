@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from store.calls import Call, command, hint
+from store.client import Call, command, hint
 from store.keys import templates, templates_asked
 from store.purposes import Purpose
 

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from anyio import from_thread
 
-from store.calls import AsyncStore, Call, Store
+from store.client import AsyncStore, Call, Store
 
 T = TypeVar("T")
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 
-from sendmany.http_protocol import RawRoute
+from sendmany.api.http_protocol import RawRoute
 
 
 async def post(route: RawRoute, body: bytes, headers: Mapping[str, str]) -> tuple[int, bytes]:

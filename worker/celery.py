@@ -1,5 +1,5 @@
 """Where `celery -A worker worker` looks for the application."""
 
-from worker.tasks import app
+from worker.process.tasks import app
 
 __all__ = ["app"]

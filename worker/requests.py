@@ -4,12 +4,12 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from chatapps.answers import Answered, NotSent, Result
-from store.flights import trail_entries
-from store.outcomes import code_name
-from store.packing import Job
-from worker.decisions import SENT_TOO_SOON, Code, Unmade, Verdicts
-from worker.flight import Flight, Reservation
+from chatapps.responses import Answered, NotSent, Result
+from store.queue.settlement import trail_entries
+from store.records.job_section import Job
+from store.records.outcome import code_name
+from worker.batch import Flight, Reservation
+from worker.results.classify import SENT_TOO_SOON, Code, Unmade, Verdicts
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,12 @@ import contextlib
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 
 from chatapps.webhooks import Receipt
-from store.calls import AsyncStore, Call
+from store.client import AsyncStore, Call
 from store.errors import StoreError
 from store.keys import OUTCOMES_PER_KEY
-from store.lanes import newest_lanes
-from store.reports import LaneReport, read_report
-from store.sent_batches import SentBatch, find_batch, find_umids, remember_batch
+from store.lanes.lane import newest_lanes
+from store.receipts.sent_batches import SentBatch, find_batch, find_umids, remember_batch
+from store.reports.lane_report import LaneReport, read_report
 from store.states import State
 
 GATHER_SECONDS = 0.02

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from store.calls import AsyncStore
-from store.lanes import Lane
-from store.stops import Stop, read_stops, stop_of
+from store.client import AsyncStore
+from store.lanes.lane import Lane
+from store.limits.stops import Stop, read_stops, stop_of
 
 REFRESH_SECONDS = 0.25
 """Age up to which what was read is believed: a stop holds on all workers within a second."""

@@ -7,7 +7,7 @@ import redis
 
 from bench.site import Site
 from bench.workload import Work
-from sendmany.processes import Child
+from sendmany.local.processes import Child
 
 MODULES = {
     "celery": "bench.systems.celery_each",

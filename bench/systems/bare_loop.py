@@ -11,8 +11,8 @@ import redis
 
 from bench.site import Site
 from bench.workload import Work, rows
-from chatapps.job_lines import escape_value
-from sendmany.processes import Child, python, start
+from chatapps.rendering.job_line import escape_value
+from sendmany.local.processes import Child, python, start
 
 AT_ONCE = 1000
 PER_BUCKET = 100

@@ -19,8 +19,8 @@ from bench.raw_http import ANSWER_LIMIT, batch_request, read_answer
 from bench.site import PROVIDER, REDIS
 from bench.systems.bare_loop import AT_ONCE, CLAIM, PER_BUCKET, QUEUE, RUN, bucket_key
 from bench.workload import HEADER, content
-from chatapps.compiled import compile_content
-from chatapps.rendering import ContentRenderer, Job
+from chatapps.rendering.compiled import compile_content
+from chatapps.rendering.renderer import ContentRenderer, Job
 
 IN_AIR = 16
 IDLE_SECONDS = 0.005

@@ -7,7 +7,7 @@ from bench.site import PATH, Site
 from bench.systems.celery_peer import http, new_app, start_celery, store
 from bench.systems.outcome_hash import HashedOutcomes, outcome_key, outcome_of
 from bench.workload import Work, message, messages, number
-from sendmany.processes import Child
+from sendmany.local.processes import Child
 
 app = new_app()
 

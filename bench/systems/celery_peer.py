@@ -8,7 +8,7 @@ import redis
 from celery import Celery
 
 from bench.site import HEADERS, PROVIDER, REDIS, Site, celery_url
-from sendmany.processes import Child, python, start
+from sendmany.local.processes import Child, python, start
 
 
 def new_app() -> Celery:

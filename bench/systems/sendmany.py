@@ -11,14 +11,14 @@ from bench.site import API_KEY, SUB_ACCOUNT, Site
 from bench.workload import Work, message, number
 from config.celery_app import send_drain
 from config.settings import load_settings
-from producer.campaigns import Launch, check, run
-from producer.messages import Producer
-from sendmany.local import Local, LocalPlan
-from sendmany.processes import Child
-from store.calls import Store, text
+from producer.campaigns.launch import Launch, check, run
+from producer.messages.producer import Producer
+from sendmany.local.processes import Child
+from sendmany.local.stack import Local, LocalPlan
+from store.client import Store, text
 from store.keys import lane_keys, lanes_called
-from store.lanes import Priority, parse_counts, still_open
-from store.ledger import recount
+from store.lanes.lane import Priority, parse_counts, still_open
+from store.reports.recount import recount
 
 
 class Sendmany:

@@ -21,7 +21,7 @@ from chatapps.management.errors import (
     WrongKey,
 )
 from chatapps.management.messages import ChannelStep, MessageCalls, SentMessage
-from chatapps.management.pacing import Pacer
+from chatapps.management.rate_limit import Pacer
 from chatapps.management.webhook_settings import (
     ConfiguredWebhook,
     OAuth,

@@ -15,8 +15,8 @@ Their texts are written for people, and hold neither keys nor numbers.
 
 from typing import Final
 
-from chatapps.answers import NoAnswer, NotSent, Received, Refused
 from chatapps.codes import is_redirect, meaning
+from chatapps.responses import NoAnswer, NotSent, Received, Refused
 
 
 class ProviderError(Exception):

@@ -11,8 +11,8 @@ from typing import Any
 
 from chatapps.client import ChatAppsClient, Endpoint
 from chatapps.management.errors import body_of, unreadable
-from chatapps.management.pacing import Pacer
 from chatapps.management.paths import segment
+from chatapps.management.rate_limit import Pacer
 from chatapps.messages.message import Message
 
 

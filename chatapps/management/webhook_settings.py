@@ -7,11 +7,11 @@ from typing import Any, Final, Literal, TypeVar
 import msgspec
 from pydantic import Field, StrictBool, ValidationError, model_validator
 
-from chatapps.messages.json_text import parse_object
-from chatapps.messages.kinds import Kind
+from chatapps.messages.base_model import Wire, refuse
+from chatapps.messages.discriminator import Kind
+from chatapps.messages.json_parser import parse_object
 from chatapps.messages.problems import MessageError, Problem, problems_of
-from chatapps.messages.values import NonEmpty, WebAddress
-from chatapps.messages.wire import Wire, refuse
+from chatapps.messages.scalar_types import NonEmpty, WebAddress
 
 EVERY_SUB_ACCOUNT: Final = "*"
 MASK: Final = "***"

@@ -5,7 +5,6 @@ message.content       # TextContent(text="Hello")
 message.emit_json()   # b'{"type":"text", …}'
 """
 
-from chatapps.messages.authentication import authentication_template, check_authentication
 from chatapps.messages.batch import MAX_MESSAGES, BatchRequest
 from chatapps.messages.channels import Channel, Sms
 from chatapps.messages.content import (
@@ -23,11 +22,12 @@ from chatapps.messages.content import (
     VideoContent,
 )
 from chatapps.messages.message import Context, Message, MessageBody
+from chatapps.messages.parse import read_batch, read_message, read_message_body
 from chatapps.messages.problems import MessageError, Problem
-from chatapps.messages.reading import read_batch, read_message, read_message_body
 from chatapps.messages.recipient import User
-from chatapps.messages.template import Template
-from chatapps.messages.template_ttl import check_fallback_ttl
+from chatapps.messages.template.authentication import authentication_template, check_authentication
+from chatapps.messages.template.template import Template
+from chatapps.messages.template.ttl import check_fallback_ttl
 
 __all__ = [
     "MAX_MESSAGES",

@@ -4,9 +4,9 @@ from typing import Annotated, Any, Final
 
 from pydantic import Field, StrictBool
 
+from chatapps.messages.base_model import Wire
 from chatapps.messages.message import Message
 from chatapps.messages.problems import MessageError, Problem, path_to
-from chatapps.messages.wire import Wire
 
 MAX_MESSAGES: Final = 1_000  # by the endpoint's text; the schema's 10,000 belongs to the SMS API
 

@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 from chatapps.messages.channels import Channel
 from chatapps.messages.content import Content, InteractiveContent, MediaContent, TextContent
-from chatapps.messages.headers import TextHeader
-from chatapps.messages.interactive import ButtonInteractive, LinkInteractive
-from chatapps.messages.values import MAX_RCS_URL
+from chatapps.messages.interactive.headers import TextHeader
+from chatapps.messages.interactive.interactive import ButtonInteractive, LinkInteractive
+from chatapps.messages.scalar_types import MAX_RCS_URL
 
 
 class Broken(NamedTuple):

@@ -5,8 +5,8 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
-from chatapps.messages.values import WholeNumber
-from chatapps.messages.wire import Wire, refuse
+from chatapps.messages.base_model import Wire, refuse
+from chatapps.messages.scalar_types import WholeNumber
 
 ChannelName = Literal[
     "SMS",

@@ -5,20 +5,20 @@ from typing import Annotated, ClassVar, Final
 
 from pydantic import Field
 
+from chatapps.messages.base_model import Wire
 from chatapps.messages.channels import ChannelName, Sms
 from chatapps.messages.direct_send import WhatsAppSettings
-from chatapps.messages.interactive import Interactive
-from chatapps.messages.rich_cards import RichCard, RichCarousel
-from chatapps.messages.suggestions import Suggestions
-from chatapps.messages.template import Template
-from chatapps.messages.values import (
+from chatapps.messages.interactive.interactive import Interactive
+from chatapps.messages.rcs.rich_cards import RichCard, RichCarousel
+from chatapps.messages.rcs.suggestions import Suggestions
+from chatapps.messages.scalar_types import (
     MAX_TEXT,
     Location,
     LongText,
     Number,
     WebAddress,
 )
-from chatapps.messages.wire import Wire
+from chatapps.messages.template.template import Template
 
 _TEXT_LIMITS: Final = {"WhatsApp": 4_096, "RCS": 3_072, "Viber": 1_000, "ZaloNotification": 400}
 _CAPTION_LIMITS: Final = {"WhatsApp": 1_024, "RCS": 2_000, "Viber": 1_000}

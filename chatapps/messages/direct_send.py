@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from chatapps.messages.kinds import Kind
-from chatapps.messages.values import WholeNumber
-from chatapps.messages.wire import Wire
+from chatapps.messages.base_model import Wire
+from chatapps.messages.discriminator import Kind
+from chatapps.messages.scalar_types import WholeNumber
 
 
 class DirectSend(Wire):

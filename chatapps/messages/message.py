@@ -4,6 +4,7 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, PlainValidator, ValidationInfo, model_validator
 
+from chatapps.messages.base_model import Wire, refuse
 from chatapps.messages.channel_rules import broken_rule
 from chatapps.messages.channels import Channel
 from chatapps.messages.content import (
@@ -20,10 +21,9 @@ from chatapps.messages.content import (
     TextContent,
     VideoContent,
 )
-from chatapps.messages.kinds import Kind
+from chatapps.messages.discriminator import Kind
 from chatapps.messages.recipient import User
-from chatapps.messages.values import Moment, NonEmpty, WebAddress
-from chatapps.messages.wire import Wire, refuse
+from chatapps.messages.scalar_types import Moment, NonEmpty, WebAddress
 
 MessageType = Literal[
     "text",

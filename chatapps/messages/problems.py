@@ -11,8 +11,8 @@ from typing import Final, NamedTuple
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from chatapps.messages.kinds import UNKNOWN_KIND
-from chatapps.messages.wire import RULE
+from chatapps.messages.base_model import RULE
+from chatapps.messages.discriminator import UNKNOWN_KIND
 
 MAX_PROBLEMS: Final = 100
 

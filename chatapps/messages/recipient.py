@@ -4,8 +4,8 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from chatapps.messages.values import NonEmpty, Says
-from chatapps.messages.wire import Wire, refuse
+from chatapps.messages.base_model import Wire, refuse
+from chatapps.messages.scalar_types import NonEmpty, Says
 
 # Real numbers are checked where recipients come in; here also too short ones pass, as in the
 # provider's own examples.

@@ -6,7 +6,7 @@ for finding in compare(message, read_template_list(answer)):
 In words for people who write messages, not programs; no I/O.
 """
 
-from chatapps.preflight.comparing import compare, find_template
+from chatapps.preflight.compare import compare, find_template
 from chatapps.preflight.findings import Finding, Severity
 
 __all__ = ["Finding", "Severity", "compare", "find_template"]

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from chatapps.sandbox.config import ACCOUNT_ID, CHANNEL_ID, SandboxConfig
 from chatapps.sandbox.faults import FAULT_MODES
-from chatapps.sandbox.receipts import RECEIPT_MODES
 from chatapps.sandbox.server import serve
+from chatapps.sandbox.webhooks.receipts import RECEIPT_MODES
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -28,12 +28,12 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from chatapps.sandbox.config import SandboxConfig
-from chatapps.sandbox.management import management_routes
+from chatapps.sandbox.management.routes import management_routes
 from chatapps.sandbox.provider import Call, Provider
-from chatapps.sandbox.replies import Answer
+from chatapps.sandbox.responses import Answer
 
 if TYPE_CHECKING:
-    from chatapps.sandbox.posting import Poster
+    from chatapps.sandbox.webhooks.posting import Poster
 
 _LINES_AT_ONCE = 5000
 _MESSAGES = "/api/v1/subaccounts/{sub_account_id}/messages"
@@ -146,7 +146,7 @@ class _Endpoints:
 
 def _poster(config: SandboxConfig, provider: Provider) -> "Poster":
     """Posts receipts; made only when they are wanted."""
-    poster: Poster = import_module("chatapps.sandbox.posting").poster_for(config, provider)
+    poster: Poster = import_module("chatapps.sandbox.webhooks.posting").poster_for(config, provider)
     return poster
 
 

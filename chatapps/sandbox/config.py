@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from chatapps.sandbox.faults import FaultMode
-from chatapps.sandbox.receipts import ReceiptMode, ReceiptVersion
+from chatapps.sandbox.webhooks.receipts import ReceiptMode, ReceiptVersion
 
 ACCOUNT_ID = "5a4d0b0a-0000-4000-8000-000000000000"
 CHANNEL_ID = "5a4d0b0c-0000-4000-8000-000000000000"

@@ -18,10 +18,10 @@ from chatapps.sandbox.checks import Checker
 from chatapps.sandbox.config import SandboxConfig
 from chatapps.sandbox.faults import PROFILES, TRANSIENT_CODE, Fault, FaultSource, RequestFaults
 from chatapps.sandbox.ledger import Ledger
-from chatapps.sandbox.receipts import Taken
-from chatapps.sandbox.replies import Answer, disturb, error_answer, message_status, timestamp
+from chatapps.sandbox.responses import Answer, disturb, error_answer, message_status, timestamp
 from chatapps.sandbox.schedule import Schedule
 from chatapps.sandbox.umids import UmidMint
+from chatapps.sandbox.webhooks.receipts import Taken
 from chatapps.sandbox.wire import (
     Batch,
     BatchAnswer,
@@ -36,7 +36,7 @@ from chatapps.sandbox.wire import (
 
 if TYPE_CHECKING:
     from chatapps.management.webhook_settings import Webhook
-    from chatapps.sandbox.account import AccountDesk
+    from chatapps.sandbox.management.account import AccountDesk
 
 BATCH_LIMIT = 1000
 CLIENT_BATCH_ID_LIMIT = 100
@@ -88,7 +88,7 @@ class Provider:
     def account(self) -> "AccountDesk":
         """Templates and webhooks; made when first asked for, since few sandboxes see a template and
         to build their models takes half a second."""
-        module = import_module("chatapps.sandbox.account")
+        module = import_module("chatapps.sandbox.management.account")
         desk: AccountDesk = module.AccountDesk(self._config, clock=self._clock)
         return desk
 

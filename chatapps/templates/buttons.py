@@ -8,11 +8,11 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from chatapps.messages.kinds import Kind, OneOf
-from chatapps.messages.values import NonEmpty, WholeNumber
-from chatapps.messages.wire import OfOneKind, SnakeWire, refuse
+from chatapps.messages.base_model import OfOneKind, SnakeWire, refuse
+from chatapps.messages.discriminator import Kind, OneOf
+from chatapps.messages.scalar_types import NonEmpty, WholeNumber
 from chatapps.templates.placeholders import count_placeholders, ends_with_its_only, flaw_of
-from chatapps.templates.texts import ButtonText, CouponCode, Link, Samples, join_samples
+from chatapps.templates.unescape import ButtonText, CouponCode, Link, Samples, join_samples
 
 MAX_BUTTONS: Final = 10
 MAX_OF_A_KIND: Final[dict[str, int]] = {

@@ -9,11 +9,11 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
-from chatapps.messages.kinds import Kind, OneOf
-from chatapps.messages.wire import SnakeWire, refuse
+from chatapps.messages.base_model import SnakeWire, refuse
+from chatapps.messages.discriminator import Kind, OneOf
 from chatapps.templates.buttons import CardButtons, Part
 from chatapps.templates.placeholders import flaw_of, touches_an_end
-from chatapps.templates.texts import CardText, Samples
+from chatapps.templates.unescape import CardText, Samples
 
 MAX_CARDS: Final = 10
 

@@ -4,13 +4,13 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StrictBool, model_validator
 
-from chatapps.messages.kinds import Kind, OneOf
-from chatapps.messages.values import WholeNumber
-from chatapps.messages.wire import refuse
+from chatapps.messages.base_model import refuse
+from chatapps.messages.discriminator import Kind, OneOf
+from chatapps.messages.scalar_types import WholeNumber
 from chatapps.templates.buttons import Buttons, Part
 from chatapps.templates.carousel import Carousel
 from chatapps.templates.placeholders import count_placeholders, flaw_of, touches_an_end
-from chatapps.templates.texts import BodyText, FooterText, HeaderText, Samples
+from chatapps.templates.unescape import BodyText, FooterText, HeaderText, Samples
 
 
 class TextHeader(Part):

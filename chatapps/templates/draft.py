@@ -9,17 +9,17 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, StrictBool, ValidationError, model_validator
 
-from chatapps.messages.json_text import parse_object
-from chatapps.messages.kinds import Kind
+from chatapps.messages.base_model import SnakeWire
+from chatapps.messages.discriminator import Kind
+from chatapps.messages.json_parser import parse_object
+from chatapps.messages.parse import Raw
 from chatapps.messages.problems import MessageError, Problem, path_to, problems_of
-from chatapps.messages.reading import Raw
-from chatapps.messages.values import Says, WholeNumber
-from chatapps.messages.wire import SnakeWire
+from chatapps.messages.scalar_types import Says, WholeNumber
 from chatapps.templates.buttons import Buttons, CardButtons
 from chatapps.templates.carousel import Carousel
 from chatapps.templates.components import Component
 from chatapps.templates.rules import broken_rules, refuse_all
-from chatapps.templates.texts import MAX_BUTTON_SENT
+from chatapps.templates.unescape import MAX_BUTTON_SENT
 
 MAX_NAME_SENT: Final = 200
 """One page says 512, the list of templates holds 200."""

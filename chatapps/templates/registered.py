@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from chatapps.messages.json_text import parse_object
+from chatapps.messages.json_parser import parse_object
+from chatapps.messages.parse import Raw
 from chatapps.messages.problems import MessageError, Problem
-from chatapps.messages.reading import Raw
 from chatapps.templates.carousel import are_loose, gather_cards
 from chatapps.templates.placeholders import count_placeholders
-from chatapps.templates.texts import join_samples
+from chatapps.templates.unescape import join_samples
 
 APPROVED: Final = "APPROVED"
 """The one status with which a template can be sent."""

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
 
-from chatapps.messages.wire import RULE, Wire
+from chatapps.messages.base_model import RULE, Wire
 from chatapps.templates.buttons import Buttons
 from chatapps.templates.carousel import Carousel
 from chatapps.templates.components import Body, Footer, MediaHeader

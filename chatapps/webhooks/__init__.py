@@ -7,6 +7,7 @@ match event:
 """
 
 from chatapps.messages import MessageError, Problem
+from chatapps.webhooks.base_event import WebhookEvent
 from chatapps.webhooks.business import (
     AccountChange,
     BusinessChange,
@@ -15,14 +16,13 @@ from chatapps.webhooks.business import (
     TemplateChange,
 )
 from chatapps.webhooks.channels import NO_CHANNEL, Channel, channel_of
-from chatapps.webhooks.event import WebhookEvent
-from chatapps.webhooks.others import ExternalMessage, OtherEvent
-from chatapps.webhooks.people import Person
-from chatapps.webhooks.reading import Event, Webhooks, read_webhook, read_webhooks
+from chatapps.webhooks.delivery_status import Rank, rank_of
+from chatapps.webhooks.other_events import ExternalMessage, OtherEvent
+from chatapps.webhooks.parse import Event, Webhooks, read_webhook, read_webhooks
+from chatapps.webhooks.person import Person
 from chatapps.webhooks.receipts import Receipt, SentContent
 from chatapps.webhooks.replies import CallPermission, Place, Reply, ReplyType, Tap
 from chatapps.webhooks.standing import better, overall, standings
-from chatapps.webhooks.states import Rank, rank_of
 
 __all__ = [
     "NO_CHANNEL",

@@ -5,9 +5,9 @@ from typing import Any, ClassVar, Final, TypeAlias
 
 import msgspec
 
-from chatapps.webhooks.event import WebhookEvent
-from chatapps.webhooks.members import Members
-from chatapps.webhooks.people import digits
+from chatapps.webhooks.base_event import WebhookEvent
+from chatapps.webhooks.json_fields import Members
+from chatapps.webhooks.person import digits
 
 APPROVED: Final = "APPROVED"
 RED: Final = "RED"

@@ -5,11 +5,11 @@ from typing import Any, ClassVar, Final
 import msgspec
 
 from chatapps.receipt_codes import ReceiptCode, receipt_code
+from chatapps.webhooks.base_event import WebhookEvent
 from chatapps.webhooks.channels import NO_CHANNEL, channel_of
-from chatapps.webhooks.event import WebhookEvent
-from chatapps.webhooks.members import Members
-from chatapps.webhooks.people import Person, read_person
-from chatapps.webhooks.states import Rank, rank_of
+from chatapps.webhooks.delivery_status import Rank, rank_of
+from chatapps.webhooks.json_fields import Members
+from chatapps.webhooks.person import Person, read_person
 
 STATUS_CHANGED: Final = "outbound_message_status_changed"
 OWN_IDS_FROM: Final = 9

@@ -6,11 +6,11 @@ from typing import Any, ClassVar, Final
 import msgspec
 
 from chatapps.messages import MessageError
-from chatapps.messages.json_text import parse_object
+from chatapps.messages.json_parser import parse_object
+from chatapps.webhooks.base_event import WebhookEvent
 from chatapps.webhooks.channels import NO_CHANNEL, channel_of
-from chatapps.webhooks.event import WebhookEvent
-from chatapps.webhooks.members import Members
-from chatapps.webhooks.people import Person, read_person
+from chatapps.webhooks.json_fields import Members
+from chatapps.webhooks.person import Person, read_person
 
 INBOUND_EVENTS: Final = frozenset({"inbound_message_received", "inboundmessage"})
 OWN_IDS_FROM: Final = 3

@@ -13,28 +13,13 @@ from config.sections import SettingsError
 from producer import KeyConflict
 from producer.errors import InputError
 from sendmany import __version__
-from sendmany.cli import (
-    breaker,
-    campaign,
-    check,
-    demo,
-    doctor,
-    message,
-    person,
-    receiver,
-    sandbox,
-    stop,
-    suppress,
-    templates,
-    token,
-    up,
-    web,
-    webhooks,
-    window,
-    worker,
-)
-from sendmany.output import say
-from sendmany.processes import ProcessError
+from sendmany.cli import campaign, message
+from sendmany.cli.operations import breaker, doctor, stop, token, webhooks
+from sendmany.cli.people import person, suppress, window
+from sendmany.cli.processes import demo, receiver, sandbox, up, web, worker
+from sendmany.cli.templates import check, templates
+from sendmany.console.output import say
+from sendmany.local.processes import ProcessError
 from store.errors import StoreError
 
 TOLD = (

@@ -6,16 +6,16 @@ from typing import Annotated
 import typer
 
 from config.settings import load_settings
-from dashboard.fates import as_json as fate_as_json
-from dashboard.fates import explain, fate_of
+from dashboard.message import as_json as fate_as_json
+from dashboard.message import explain, fate_of
 from producer import BadPurpose, Priority, Producer, Purpose
 from producer.errors import InputError
 from sendmany.cli.options import Json, Region, SubAccount, Whose, lane_called
-from sendmany.connection import connect
-from sendmany.messages import find_message, message_for, recipient_of, wait_for_end
-from sendmany.output import print_json, say, show
-from store.calls import Store
-from store.intake import Taken
+from sendmany.cli.recipients import find_message, message_for, recipient_of, wait_for_end
+from sendmany.console.connection import connect
+from sendmany.console.output import print_json, say, show
+from store.client import Store
+from store.queue.enqueue import Taken
 from store.states import PROVIDER_HAS_IT
 
 app = typer.Typer(

@@ -5,9 +5,9 @@ from typing import Annotated, Literal, TypeAlias
 import typer
 
 from producer.errors import InputError
-from producer.numbers import is_region
-from store.calls import Store
-from store.lanes import Lane, find_lane
+from producer.files.phone_numbers import is_region
+from store.client import Store
+from store.lanes.lane import Lane, find_lane
 
 
 def _known_region(text: str | None) -> str | None:

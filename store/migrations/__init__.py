@@ -2,7 +2,7 @@
 
 A change of what lies in Redis (a key, a record, a packed value) comes with a step of its own: a module
 here with a function `(store, go_on) -> None`, added to the end of `STEPS`. Its place is the number of
-the layout it leads to; `store.schema` runs what is missing when a process starts.
+the layout it leads to; `store.migrations.schema` runs what is missing when a process starts.
 
 Rules for a step:
 - It can be repeated: a process may die anywhere in it, and two may run it at once. Each write is a
@@ -16,7 +16,7 @@ Rules for a step:
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from store.calls import Store
+from store.client import Store
 from store.migrations.outcome_records import widen_records
 from store.migrations.people_and_inboxes import spread_people_and_inboxes
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from store.calls import Call, Store, command, first, script_call, text
+from store.client import Call, Store, command, first, script_call, text
 from store.keys import ACTIVE, ENDED, LANES, OUTCOMES_PER_KEY, lane_keys
 
 STRINGS_AT_ONCE = 20

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-from store.calls import Argument, Call, Store, ask_server, command, script_call, text
+from store.client import Argument, Call, Store, ask_server, command, script_call, text
 from store.keys import (
     ASIDE,
     PEOPLE,

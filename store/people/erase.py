@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from itertools import groupby
 
-from store.calls import Argument, Call, Store, command, script_call, text
+from store.client import Argument, Call, Store, command, script_call, text
 from store.keys import (
     OUTCOMES_PER_KEY,
     PEOPLE,
@@ -15,14 +15,14 @@ from store.keys import (
     unmarketed,
     windows,
 )
-from store.outcomes import FORGOTTEN_AT, LocalReason, Origin, forgotten, head
-from store.packing import Job, count, without
 from store.people.find import Body, Found, Held, Place
 from store.people.forgotten import keep_forgotten
 from store.people.person import Person
+from store.people.service_windows import WHATSAPP
+from store.people.suppressions import EVERYWHERE
+from store.records.job_section import Job, count, without
+from store.records.outcome import FORGOTTEN_AT, LocalReason, Origin, forgotten, head
 from store.states import State
-from store.suppressions import EVERYWHERE
-from store.windows import WHATSAPP
 
 _STATES = {
     Place.QUEUE: (State.QUEUED, State.SKIPPED),

@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from store.calls import Call, Store, command, script_call, text
-from store.inbox import inbox_numbers
+from store.client import Call, Store, command, script_call, text
 from store.keys import (
     ACTIVE,
     ASIDE,
@@ -17,10 +16,11 @@ from store.keys import (
     inbox,
     lane_keys,
 )
-from store.lanes import Lane, read_lane
-from store.outcomes import NUMBER_AT
-from store.packing import Job, unpack
+from store.lanes.lane import Lane, read_lane
 from store.people.person import Person
+from store.receipts.inbox import inbox_numbers
+from store.records.job_section import Job, unpack
+from store.records.outcome import NUMBER_AT
 
 THOUSANDS = 50
 """Of messages, that one call looks through: some 10 ms of the server."""

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from config.sections import SettingsError
-from store.calls import Call, command, first, hint, in_turn, script_call, text
+from store.client import Call, command, first, hint, in_turn, script_call, text
 from store.keys import PEOPLE, PEOPLE_SHARDS, forgotten, shard_of
+from store.people.suppressions import EVERYWHERE, Purposes, note_people, purposes_in
 from store.purposes import Purpose
-from store.suppressions import EVERYWHERE, Purposes, note_people, purposes_in
 
 DIGEST_BYTES = 16
 NOTED = "forgotten"

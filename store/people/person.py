@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from chatapps.person_names import canonical
-from store.outcomes import is_number, number_field
+from store.records.outcome import is_number, number_field
 
 _SUFFIX = 7
 """Last digits of a number, which all spellings of it share."""

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from store.calls import Store, ask_server
+from store.client import Store, ask_server
 from store.errors import StoreRefused
 
 POLL_SECONDS = 0.2

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import httpx
 import msgspec
 
-from worker.flight import SHELF_LIFE
-from worker.posting import STALE
+from worker.batch import SHELF_LIFE
+from worker.delivery.request import STALE
 
 LATEST = SHELF_LIFE + STALE
 """Seconds that a request may leave after its turn: so much more of the rate may fall into one second."""

@@ -28,14 +28,14 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Any, TypeVar
 
-from sendmany.local import Local, LocalPlan, Receiver
-from sendmany.processes import Child, python, start
-from store.calls import Store
+from sendmany.local.processes import Child, python, start
+from sendmany.local.stack import Local, LocalPlan, Receiver
+from store.client import Store
 from store.errors import StoreUnavailable
-from store.intake import NewMessage, Taken, enqueue_messages
-from store.lanes import LaneStatus, Policies, Priority, announce, move_lane
-from store.opening import open_notifications
-from store.reports import report
+from store.lanes.lane import LaneStatus, Policies, Priority, announce, move_lane
+from store.lanes.open import open_notifications
+from store.queue.enqueue import NewMessage, Taken, enqueue_messages
+from store.reports.lane_report import report
 from tests.acceptance.arrivals import (
     arrivals,
     busiest_second,

@@ -13,13 +13,13 @@ from celery import Celery
 from config.celery_app import DRAIN_TASK, create_app
 from config.settings import Settings
 from producer.wake import wake
-from sendmany.local import SANDBOX_ID, Local, LocalPlan, Receiver, Sandbox
-from store.calls import Store, command, text
+from sendmany.local.stack import SANDBOX_ID, Local, LocalPlan, Receiver, Sandbox
+from store.client import Store, command, text
 from store.keys import lane_keys
-from store.lanes import Policies, Priority, move_lane
-from store.ledger import recount
-from store.outcomes import Outcome
-from store.reports import LaneReport, outcomes, report
+from store.lanes.lane import Policies, Priority, move_lane
+from store.records.outcome import Outcome
+from store.reports.lane_report import LaneReport, outcomes, report
+from store.reports.recount import recount
 from store.states import State
 from tests.integration.worker.rig import launch_campaign
 

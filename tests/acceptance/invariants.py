@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import httpx
 
-from store.calls import Store, command, text
+from store.client import Store, command, text
 from store.keys import OUTCOMES_PER_KEY, lane_keys
-from store.ledger import recount
-from store.outcomes import Outcome
-from store.reports import outcomes
+from store.records.outcome import Outcome
+from store.reports.lane_report import outcomes
+from store.reports.recount import recount
 from store.states import PROVIDER_HAS_IT, State
 
 SHOWN = 3

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from sendmany.local import SUB_ACCOUNTS, Sandbox
-from store.breakers import ACCOUNT, SERVER, Breaker, read_breakers
-from store.lanes import LaneStatus, Priority
+from sendmany.local.stack import SUB_ACCOUNTS, Sandbox
+from store.lanes.lane import LaneStatus, Priority
+from store.limits.breakers import ACCOUNT, SERVER, Breaker, read_breakers
 from store.states import State
 from tests.acceptance.house import SMALL, House, open_house, until
 from tests.integration.worker.rig import launch_campaign

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sendmany.local import Sandbox
-from sendmany.processes import Child, start
-from store.calls import command
-from store.lanes import Policies
+from sendmany.local.processes import Child, start
+from sendmany.local.stack import Sandbox
+from store.client import command
+from store.lanes.lane import Policies
 from store.states import State
 from tests.acceptance.house import SMALL, House, children, open_house, until
 

@@ -12,9 +12,9 @@ import pytest
 from celery import Celery
 
 from config.settings import Settings
-from store.calls import Store
-from store.lanes import list_lanes
-from store.listing import list_messages
+from store.client import Store
+from store.lanes.lane import list_lanes
+from store.reports.messages import list_messages
 from store.states import State
 from tests.acceptance.command import running, sendmany, until
 

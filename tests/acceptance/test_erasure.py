@@ -9,9 +9,9 @@ import pytest
 from config.sections import SubAccount
 from config.settings import Settings
 from producer import Item, Producer
-from store.calls import Store
-from store.inbox import keep_aside
-from store.suppressions import Why, suppress
+from store.client import Store
+from store.people.suppressions import Why, suppress
+from store.receipts.inbox import keep_aside
 from tests.acceptance.command import sendmany
 from tests.conformance import given
 from tests.integration import servers

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import redis
 
-from sendmany.embedded import EmbeddedServer
-from sendmany.local import Sandbox
-from store.lanes import LaneStatus, Policies
+from sendmany.local.embedded_redis import EmbeddedServer
+from sendmany.local.stack import Sandbox
+from store.lanes.lane import LaneStatus, Policies
 from store.states import State
 from tests.acceptance.command import sendmany
 from tests.acceptance.house import SMALL, House, open_house, until

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import httpx
 
-from sendmany.local import Receiver, Sandbox
-from store.inbox import InboxFigures, read_inbox_figures
+from sendmany.local.stack import Receiver, Sandbox
+from store.receipts.inbox import InboxFigures, read_inbox_figures
 from tests.acceptance.house import open_house, until
 
 PEOPLE = 1500

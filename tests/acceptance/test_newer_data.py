@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from store.calls import Store
+from store.client import Store
 from store.keys import SCHEMA
 from tests.acceptance.command import sendmany
 from tests.integration.servers import running

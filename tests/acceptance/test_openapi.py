@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from store.calls import Store
+from store.client import Store
 from tests.acceptance.command import environment, running, sendmany, until
 from tests.integration import servers
 from tests.integration.worker.rig import launch_campaign
@@ -32,7 +32,7 @@ values = ["Spring", "LANE", "LANE.0", "LANE.0.1"]
 "path.campaign" = { dictionary = "known", probability = 0.7 }
 "path.message" = { dictionary = "known", probability = 0.7 }
 
-[[operations]]  # an answer without an end: tests/integration/web/test_events.py reads it
+[[operations]]  # an answer without an end: tests/integration/api/test_events.py reads it
 include-path = "/v1/events"
 max-stream-events = 1
 checks.response_schema_conformance.enabled = false

@@ -6,8 +6,8 @@ from typing import Any
 
 import httpx
 
-from store.calls import Store
-from store.inbox import read_inbox_figures
+from store.client import Store
+from store.receipts.inbox import read_inbox_figures
 from tests.acceptance.command import running, sendmany, until
 
 SECRET = "Bearer winter-7"

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.words import explain_lane
-from sendmany.checks import look_at_breakers
-from sendmany.local import SUB_ACCOUNTS, Sandbox
-from store.breakers import ACCOUNT, Breaker, read_breakers
-from store.lanes import Priority
+from dashboard.explain import explain_lane
+from sendmany.doctor.checks import look_at_breakers
+from sendmany.local.stack import SUB_ACCOUNTS, Sandbox
+from store.lanes.lane import Priority
+from store.limits.breakers import ACCOUNT, Breaker, read_breakers
+from store.reports.waiting import waiting
 from store.states import State
-from store.waiting import waiting
 from tests.acceptance.house import House, open_house, until
 from tests.integration.hostile import HostileProvider, Outage, self_signed, serving
 from tests.integration.worker.rig import launch_campaign

@@ -15,9 +15,9 @@ import httpx
 import pytest
 
 from chatapps.webhooks import Receipt, Reply, read_webhook
-from sendmany.local import Local, LocalPlan, Receiver, Sandbox
-from store.calls import Store
-from store.inbox import inbox_length, read_inbox
+from sendmany.local.stack import Local, LocalPlan, Receiver, Sandbox
+from store.client import Store
+from store.receipts.inbox import inbox_length, read_inbox
 from tests.acceptance.command import running, sendmany, until
 
 SECRET = "Bearer winter-7"

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from sendmany.embedded import EmbeddedServer
-from sendmany.local import SANDBOX_ID, Sandbox
-from sendmany.processes import Child
+from sendmany.local.embedded_redis import EmbeddedServer
+from sendmany.local.processes import Child
+from sendmany.local.stack import SANDBOX_ID, Sandbox
 from store.errors import StoreFull
-from store.lanes import Policies
+from store.lanes.lane import Policies
 from store.states import State
 from tests.acceptance.house import SMALL, House, open_house, until
 from tests.integration.worker.rig import launch_campaign

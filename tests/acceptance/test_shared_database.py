@@ -16,10 +16,10 @@ from redis import Redis
 
 from config.celery_app import SWEEP_TASK, create_app
 from config.settings import Settings
-from sendmany.connection import connect
-from store.calls import Store
-from store.lanes import list_lanes
-from store.listing import list_messages
+from sendmany.console.connection import connect
+from store.client import Store
+from store.lanes.lane import list_lanes
+from store.reports.messages import list_messages
 from store.states import State
 from tests.acceptance.command import environment, running, sendmany, until
 from tests.integration import servers

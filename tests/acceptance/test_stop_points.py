@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from sendmany.local import Receiver, Sandbox
-from sendmany.processes import Child
-from store.lanes import Policies
-from store.reports import message_report
+from sendmany.local.processes import Child
+from sendmany.local.stack import Receiver, Sandbox
+from store.lanes.lane import Policies
+from store.reports.lane_report import message_report
 from store.states import PROVIDER_HAS_IT, State
 from tests.acceptance.house import SMALL, House, children, open_house, until
-from worker.stop_points import VARIABLE, Point
+from worker.failpoints import VARIABLE, Point
 
 N = 100
 LEASE = ("SENDMANY_WORKER__LEASE_SECONDS", "2")

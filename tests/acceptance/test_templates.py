@@ -12,9 +12,9 @@ import httpx
 import pytest
 
 from chatapps.sandbox.config import ACCOUNT_ID, CHANNEL_ID
-from sendmany.embedded import EmbeddedServer
-from store.calls import Store
-from store.lanes import list_lanes
+from sendmany.local.embedded_redis import EmbeddedServer
+from store.client import Store
+from store.lanes.lane import list_lanes
 from tests.acceptance.command import Ran, sendmany, until
 
 REVIEW_SECONDS = "3"

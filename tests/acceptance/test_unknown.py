@@ -4,12 +4,12 @@ from collections import Counter
 from pathlib import Path
 from subprocess import Popen
 
-from sendmany.audit import read_taken
-from store.calls import Store
-from store.dead import count_entries
-from store.ledger import recount
-from store.listing import list_dead
-from store.reports import outcomes, report
+from sendmany.local.sandbox_check import read_taken
+from store.client import Store
+from store.queue.dead_letters import count_entries
+from store.reports.lane_report import outcomes, report
+from store.reports.messages import list_dead
+from store.reports.recount import recount
 from store.states import PROVIDER_HAS_IT, State
 from tests.acceptance.command import running, sendmany, until
 from tests.acceptance.test_up import CAMPAIGN, RECIPIENTS, furnished, is_up, note, shown

@@ -13,8 +13,8 @@ from typing import Any
 import httpx
 import pytest
 
-from store.calls import Store
-from store.reports import LaneReport, report
+from store.client import Store
+from store.reports.lane_report import LaneReport, report
 from store.states import State
 from tests.acceptance.command import Ran, family, running, sendmany, survivors, until
 
@@ -181,7 +181,7 @@ def test_the_doctor_finds_a_wrong_key(town: Path) -> None:
 
 PARTS = {
     "worker": b"sendmany.worker_process",
-    "web": b"sendmany.web_process",
+    "web": b"sendmany.api.__main__",
     "sandbox": b"chatapps.sandbox",
     "server": b"redis.sock",
 }

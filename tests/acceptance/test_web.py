@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from store.calls import Store
+from store.client import Store
 from tests.acceptance.command import Ran, running, sendmany, until
 from tests.integration import servers
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 
-from store.calls import Store
+from store.client import Store
 from tests.acceptance.command import running, sendmany, until
 from tests.conformance import given
 from tests.integration import servers

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from config.celery_app import ENQUEUE_QUEUE, ENQUEUE_TASK, QUEUE
-from sendmany.local import Sandbox
-from sendmany.processes import Child, python
-from store.calls import command
-from store.drains import wake_drain
+from sendmany.local.processes import Child, python
+from sendmany.local.stack import Sandbox
+from store.client import command
 from store.keys import drains
-from store.lanes import LaneStatus, Priority, list_lanes
+from store.lanes.lane import LaneStatus, Priority, list_lanes
+from store.limits.stops import Stopped, go_on, stop_sending
 from store.states import State
-from store.stops import Stopped, go_on, stop_sending
+from store.workers.presence import wake_drain
 from tests.acceptance.command import sendmany
 from tests.acceptance.house import (
     SHORT_LEASE,

@@ -16,9 +16,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sendmany.local import Local
-from sendmany.processes import Child
-from store.calls import Store
+from sendmany.local.processes import Child
+from sendmany.local.stack import Local
+from store.client import Store
 from tests.acceptance.house import children
 
 PACE = (0.4, 1.6)

@@ -2,7 +2,9 @@
 
 import time
 
-from store.breakers import (
+from store.client import Store, command
+from store.keys import breakers
+from store.limits.breakers import (
     ACCOUNT,
     MOST,
     SERVER,
@@ -16,9 +18,7 @@ from store.breakers import (
     take_probe,
     template_scope,
 )
-from store.calls import Store, command
-from store.keys import breakers
-from store.limits import Limits, Permits, acquire_permits
+from store.limits.rate_limit import Limits, Permits, acquire_permits
 
 FREE = Limits(messages_per_second=0, burst=1, urgent_reserve=0, requests_per_second=0)
 SOON = 0.001

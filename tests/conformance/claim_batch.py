@@ -2,12 +2,12 @@
 
 import pytest
 
-from store.calls import Store, command
-from store.flights import Settlement, claim_batch
-from store.intake import enqueue_messages
+from store.client import Store, command
 from store.keys import lane_keys
-from store.lanes import LaneStatus, find_lane, move_lane
-from store.packing import Job
+from store.lanes.lane import LaneStatus, find_lane, move_lane
+from store.queue.enqueue import enqueue_messages
+from store.queue.settlement import Settlement, claim_batch
+from store.records.job_section import Job
 from store.states import State
 from tests.conformance import given
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import fakeredis
 import pytest
 
-from store.calls import Store
+from store.client import Store
 from store.scripts import load_scripts
 from tests.conformance.declared_keys import DeclaredKeysStore
 from tests.integration.servers import redis_program, running

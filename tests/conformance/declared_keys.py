@@ -6,7 +6,7 @@ from typing import Any
 import redis
 from redis.crc import key_slot
 
-from store.calls import Call, Store
+from store.client import Call, Store
 from store.keys import row_of
 
 USER = "declared"

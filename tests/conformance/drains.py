@@ -1,7 +1,9 @@
 """wake_drain and enter_drain, and the other hints between drain loops."""
 
-from store.calls import Store
-from store.drains import (
+from store.client import Store
+from store.keys import CALLING, drains, wake_list
+from store.lanes.lane import Priority, announce
+from store.workers.presence import (
     active_lanes,
     await_wake,
     call_drain,
@@ -15,8 +17,6 @@ from store.drains import (
     take_sweep,
     wake_drain,
 )
-from store.keys import CALLING, drains, wake_list
-from store.lanes import Priority, announce
 from tests.conformance import given
 
 DRAINS, WAKE = drains(""), wake_list("")

@@ -4,13 +4,13 @@ import time
 
 import pytest
 
-from store.calls import Store, command
-from store.flights import promote_due
-from store.intake import STRETCH, NewMessage, Taken, enqueue_messages
+from store.client import Store, command
 from store.keys import lane_keys
-from store.lanes import LaneStatus, find_lane, move_lane
-from store.packing import Job, count
-from store.schedules import scheduled_for
+from store.lanes.lane import LaneStatus, find_lane, move_lane
+from store.queue.enqueue import STRETCH, NewMessage, Taken, enqueue_messages
+from store.queue.settlement import promote_due
+from store.records.job_section import Job, count
+from store.reports.schedules import scheduled_for
 from store.states import State
 from tests.conformance import given
 

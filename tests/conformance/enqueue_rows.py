@@ -2,12 +2,12 @@
 
 import pytest
 
-from store.calls import Store, script_call
+from store.client import Store, script_call
 from store.errors import StoreRefused
-from store.intake import Place, RowsAdded, enqueue_rows
 from store.keys import lane_keys
-from store.lanes import LaneStatus, find_lane, finish_loading, move_lane
-from store.recipients import find_recipient, read_recipients
+from store.lanes.lane import LaneStatus, find_lane, finish_loading, move_lane
+from store.people.recipients import find_recipient, read_recipients
+from store.queue.enqueue import Place, RowsAdded, enqueue_rows
 from store.states import State
 from tests.conformance import given
 

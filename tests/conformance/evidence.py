@@ -6,9 +6,12 @@ from itertools import permutations
 
 import pytest
 
-from store.calls import Store
-from store.dead import REVIVABLE, Dead, Word, revive_dead
-from store.evidence import (
+from store.client import Store
+from store.purposes import Pricing, Purpose
+from store.queue.dead_letters import REVIVABLE, Dead, Word, revive_dead
+from store.queue.enqueue import enqueue_messages
+from store.queue.settlement import Park, Settlement, Wave, promote_due
+from store.receipts.status_updates import (
     Applied,
     Evidence,
     apply_evidence,
@@ -16,12 +19,9 @@ from store.evidence import (
     proven,
     read_records_of,
 )
-from store.flights import Park, Settlement, Wave, promote_due
-from store.intake import enqueue_messages
-from store.outcomes import Doubt, Origin, Outcome
-from store.packing import Job
-from store.purposes import Pricing, Purpose
-from store.reports import message_report, outcomes, report
+from store.records.job_section import Job
+from store.records.outcome import Doubt, Origin, Outcome
+from store.reports.lane_report import message_report, outcomes, report
 from store.states import State
 from tests.conformance import given
 

@@ -2,14 +2,12 @@
 
 import pytest
 
-from store.calls import Store, command
+from store.client import Store, command
 from store.errors import LaneMismatch, UnknownLane
-from store.evidence import apply_records
 from store.keys import ENDED, LANES, lane_keys, lanes_called
-from store.lanes import LaneStatus, find_lane, finish_loading
-from store.opening import open_campaign
-from store.packing import Job
-from store.retention import (
+from store.lanes.lane import LaneStatus, find_lane, finish_loading
+from store.lanes.open import open_campaign
+from store.lanes.retention import (
     ended_before,
     expire_step,
     forget_ended,
@@ -18,6 +16,8 @@ from store.retention import (
     holder_of,
     note_ended,
 )
+from store.receipts.status_updates import apply_records
+from store.records.job_section import Job
 from store.states import State
 from tests.conformance import given
 
@@ -101,7 +101,7 @@ class TestExpireLane:
     ) -> None:
         lane = given.campaign(store)
         store.client.delete(lanes_called("Spring"), lane_keys(lane).meta)
-        monkeypatch.setattr("store.opening._lane_for_name", lambda *_: lane)
+        monkeypatch.setattr("store.lanes.open._lane_for_name", lambda *_: lane)
         assert given.campaign(store) == lane
         assert store.run(holder_of("Spring", "shop")) == lane
 

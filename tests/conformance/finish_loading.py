@@ -2,9 +2,9 @@
 
 import pytest
 
-from store.calls import Store
-from store.intake import Place, enqueue_rows
-from store.lanes import LaneStatus, find_lane, finish_loading, move_lane
+from store.client import Store
+from store.lanes.lane import LaneStatus, find_lane, finish_loading, move_lane
+from store.queue.enqueue import Place, enqueue_rows
 from store.states import State
 from tests.conformance import given
 

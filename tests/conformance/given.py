@@ -3,16 +3,16 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from store.calls import Store, command
-from store.flights import Claim, Settled, Settlement, claim_batch, settle_batch
-from store.intake import NewMessage, Place, RowsAdded, enqueue_rows
+from store.client import Store, command
 from store.keys import lane_keys
-from store.lanes import Policies, Priority, finish_loading
-from store.ledger import Recount, recount
-from store.opening import CampaignPlan, open_campaign, open_notifications
-from store.outcomes import NO_UMID, Origin, Run, head, number_field, runs
-from store.packing import Job
-from store.reports import report
+from store.lanes.lane import Policies, Priority, finish_loading
+from store.lanes.open import CampaignPlan, open_campaign, open_notifications
+from store.queue.enqueue import NewMessage, Place, RowsAdded, enqueue_rows
+from store.queue.settlement import Claim, Settled, Settlement, claim_batch, settle_batch
+from store.records.job_section import Job
+from store.records.outcome import NO_UMID, Origin, Run, head, number_field, runs
+from store.reports.lane_report import report
+from store.reports.recount import Recount, recount
 from store.states import State
 
 NOW = 1_750_000_000  # s; what a worker believes to be the time

@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from store.calls import Store
+from store.client import Store
 from store.errors import StoreRefused
-from store.inbox import (
+from store.keys import ASIDE, INBOXES, inbox
+from store.receipts.inbox import (
     GROUP,
     Entry,
     acknowledge,
@@ -21,7 +22,6 @@ from store.inbox import (
     reclaim,
     take_inbox,
 )
-from store.keys import ASIDE, INBOXES, inbox
 
 
 def filled(store: Store, n: int) -> list[Entry]:

@@ -1,9 +1,9 @@
 """look_at_lane: a sweep sees what is due in a lane, and changes nothing by looking."""
 
-from store.calls import Store
-from store.flights import Park, Settlement, Wave, claim_batch
-from store.lanes import LaneStatus, Priority, move_lane
-from store.looks import Look, look_at_lane
+from store.client import Store
+from store.lanes.due import Look, look_at_lane
+from store.lanes.lane import LaneStatus, Priority, move_lane
+from store.queue.settlement import Park, Settlement, Wave, claim_batch
 from store.states import State
 from tests.conformance import given
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from store.calls import Store
-from store.flights import Mark, Recovered, mark_posting, recover_flights
+from store.client import Store
 from store.keys import lane_keys
-from store.lanes import move_lane
-from store.reports import report
+from store.lanes.lane import move_lane
+from store.queue.settlement import Mark, Recovered, mark_posting, recover_flights
+from store.reports.lane_report import report
 from tests.conformance import given
 
 

@@ -2,13 +2,13 @@
 
 import pytest
 
-from store.calls import Store, command
-from store.flights import Settlement
+from store.client import Store, command
 from store.keys import lane_keys
-from store.lanes import LaneStatus
-from store.outcomes import runs
-from store.packing import Job
-from store.reports import outcomes
+from store.lanes.lane import LaneStatus
+from store.queue.settlement import Settlement
+from store.records.job_section import Job
+from store.records.outcome import runs
+from store.reports.lane_report import outcomes
 from store.states import State
 from tests.conformance import given
 

@@ -1,8 +1,8 @@
 """flush_metrics: what processes count is summed once, however often it is sent."""
 
-from store.calls import Store
+from store.client import Store
 from store.keys import METRICS, flushed
-from store.metrics import flush_metrics, read_counted
+from store.metrics.counters import flush_metrics, read_counted
 
 
 class TestFlushMetrics:

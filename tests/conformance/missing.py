@@ -1,7 +1,7 @@
 """note_missing: lanes that Redis has lost, and how many of their messages had gone out."""
 
-from store.calls import Store
-from store.lanes import clear_missing, missing_lanes, note_missing, read_sent
+from store.client import Store
+from store.lanes.lane import clear_missing, missing_lanes, note_missing, read_sent
 from store.states import State
 from tests.conformance import given
 

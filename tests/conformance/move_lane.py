@@ -2,9 +2,9 @@
 
 import pytest
 
-from store.calls import Store
-from store.flights import Settlement
-from store.lanes import LaneStatus, find_lane, finish_loading, move_lane, read_journal
+from store.client import Store
+from store.lanes.lane import LaneStatus, find_lane, finish_loading, move_lane, read_journal
+from store.queue.settlement import Settlement
 from store.states import State
 from tests.conformance import given
 

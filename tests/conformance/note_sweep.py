@@ -1,8 +1,8 @@
 """note_sweep: up to when leases count, and how a gap in sweeping is noticed."""
 
-from store.calls import Store, command
-from store.drains import note_sweep
+from store.client import Store, command
 from store.keys import SWEPT
+from store.workers.presence import note_sweep
 
 LEASE = 60_000
 PAUSE = 30_000

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from store.calls import Store
+from store.client import Store
 from store.errors import LaneMismatch, SeveralLanes, UnknownLane
-from store.lanes import (
+from store.lanes.lane import (
     LaneStatus,
     Policies,
     Priority,
@@ -15,7 +15,7 @@ from store.lanes import (
     read_lane,
     read_status,
 )
-from store.opening import open_campaign, open_notifications
+from store.lanes.open import open_campaign, open_notifications
 from tests.conformance import given
 
 

@@ -1,11 +1,11 @@
 """settle_batch notes how fast messages end, by windows that a gap does not stretch."""
 
-from store.calls import Store, command
-from store.flights import Settlement
+from store.client import Store, command
 from store.keys import lane_keys
-from store.reports import report
+from store.queue.settlement import Settlement
+from store.reports.lane_report import report
+from store.reports.waiting import now_ms
 from store.states import State
-from store.waiting import now_ms
 from tests.conformance import given
 
 

@@ -2,9 +2,11 @@
 
 import pytest
 
-from store.calls import Store
+from store.client import Store
 from store.errors import StoreRefused
-from store.flights import (
+from store.keys import lane_keys
+from store.lanes.lane import LaneStatus
+from store.queue.settlement import (
     Park,
     Parked,
     Recovered,
@@ -15,9 +17,7 @@ from store.flights import (
     recover_flights,
     settle_park,
 )
-from store.keys import lane_keys
-from store.lanes import LaneStatus
-from store.packing import Job
+from store.records.job_section import Job
 from store.states import State
 from tests.conformance import given
 

@@ -5,26 +5,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from store.calls import Store, command
+from store.client import Store, command
 from store.keys import PEOPLE, PEOPLE_SHARDS, lifted, shard_of, suppressed, unmarketed, windows
-from store.purposes import Purpose
-from store.suppressions import (
-    EVERYTHING,
-    EVERYWHERE,
-    MARKETING,
-    Released,
-    Suppressed,
-    Suppression,
-    Why,
-    all_suppressions,
-    count_suppressions,
-    find_unmarketed,
-    read_suppression,
-    release,
-    suppress,
-)
-from store.waiting import now_ms
-from store.windows import (
+from store.people.service_windows import (
     SUPPRESSED,
     SUPPRESSED_EVERYWHERE,
     UNMARKETED,
@@ -40,6 +23,23 @@ from store.windows import (
     united,
     window_end,
 )
+from store.people.suppressions import (
+    EVERYTHING,
+    EVERYWHERE,
+    MARKETING,
+    Released,
+    Suppressed,
+    Suppression,
+    Why,
+    all_suppressions,
+    count_suppressions,
+    find_unmarketed,
+    read_suppression,
+    release,
+    suppress,
+)
+from store.purposes import Purpose
+from store.reports.waiting import now_ms
 
 ANN, BOB, CLEO = "447700900001", "447700900002", "GB.1349120865530274"
 OLD = "447700900006"  # of Ann's shard

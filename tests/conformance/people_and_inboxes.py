@@ -1,21 +1,10 @@
 """The step that spreads people over shards and gives each receiver an inbox: nothing is lost on the
 way."""
 
-from store.calls import Store, command
-from store.inbox import inbox_length, read_inbox, read_inbox_figures
+from store.client import Store, command
 from store.keys import ASIDE
 from store.migrations.people_and_inboxes import spread_people_and_inboxes
-from store.suppressions import (
-    EVERYWHERE,
-    Why,
-    count_suppressions,
-    find_unmarketed,
-    read_suppression,
-    release,
-    suppress,
-)
-from store.waiting import now_ms
-from store.windows import (
+from store.people.service_windows import (
     SUPPRESSED,
     SUPPRESSED_EVERYWHERE,
     UNMARKETED,
@@ -25,6 +14,17 @@ from store.windows import (
     read_rules,
     window_end,
 )
+from store.people.suppressions import (
+    EVERYWHERE,
+    Why,
+    count_suppressions,
+    find_unmarketed,
+    read_suppression,
+    release,
+    suppress,
+)
+from store.receipts.inbox import inbox_length, read_inbox, read_inbox_figures
+from store.reports.waiting import now_ms
 
 PEOPLE = [f"4477009000{i:02}" for i in range(20)]
 ANN, CLEO = PEOPLE[1], "GB.1349120865530274"

@@ -4,9 +4,9 @@ import time
 
 import pytest
 
-from store.calls import Store
+from store.client import Store
 from store.keys import limiter, permit
-from store.limits import Limits, Permits, acquire_permits, block_sender, return_permits
+from store.limits.rate_limit import Limits, Permits, acquire_permits, block_sender, return_permits
 from tests.conformance.schedule import Grant, now_us, worst_excess
 
 LIMITER = limiter("shop")

@@ -6,16 +6,9 @@ from typing import Any
 import pytest
 
 from dashboard.person import Progress, forget_person, show_person
-from store.calls import Store
-from store.dead import Dead
-from store.evidence import Evidence, apply_evidence
-from store.flights import Park, Settlement, Wave
-from store.inbox import add_to_inbox, keep_aside
-from store.intake import NewMessage, enqueue_messages
+from store.client import Store
 from store.keys import TABLE, People, lane_keys, row_of
-from store.lanes import LaneStatus, find_lane, finish_loading
-from store.outcomes import LocalReason, Origin, number_field
-from store.packing import Job
+from store.lanes.lane import LaneStatus, find_lane, finish_loading
 from store.people import rewrite
 from store.people.find import Place, all_lanes, find_in_lane
 from store.people.forgotten import (
@@ -25,11 +18,18 @@ from store.people.forgotten import (
     release_forgotten,
 )
 from store.people.person import Person
+from store.people.service_windows import UNMARKETED, note_unmarketed, open_windows, screen_people
+from store.people.suppressions import EVERYWHERE, MARKETING, Why, release, suppress
 from store.purposes import Purpose
-from store.reports import message_report, report
+from store.queue.dead_letters import Dead
+from store.queue.enqueue import NewMessage, enqueue_messages
+from store.queue.settlement import Park, Settlement, Wave
+from store.receipts.inbox import add_to_inbox, keep_aside
+from store.receipts.status_updates import Evidence, apply_evidence
+from store.records.job_section import Job
+from store.records.outcome import LocalReason, Origin, number_field
+from store.reports.lane_report import message_report, report
 from store.states import State
-from store.suppressions import EVERYWHERE, MARKETING, Why, release, suppress
-from store.windows import UNMARKETED, note_unmarketed, open_windows, screen_people
 from tests.conformance import given
 
 ANN = Person("447700900005")

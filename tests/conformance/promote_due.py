@@ -1,10 +1,10 @@
 """promote_due: retry waves whose time has come."""
 
-from store.calls import Store
-from store.flights import Settlement, Wave, promote_due
+from store.client import Store
 from store.keys import lane_keys
-from store.lanes import LaneStatus, find_lane, move_lane
-from store.packing import Job
+from store.lanes.lane import LaneStatus, find_lane, move_lane
+from store.queue.settlement import Settlement, Wave, promote_due
+from store.records.job_section import Job
 from store.states import State
 from tests.conformance import given
 

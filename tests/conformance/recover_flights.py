@@ -1,9 +1,9 @@
 """recover_flights: flights whose worker is gone."""
 
-from store.calls import Store
-from store.flights import Recovered, due_parks, mark_posting, read_park, recover_flights
+from store.client import Store
 from store.keys import lane_keys
-from store.lanes import find_lane, move_lane
+from store.lanes.lane import find_lane, move_lane
+from store.queue.settlement import Recovered, due_parks, mark_posting, read_park, recover_flights
 from store.states import State
 from tests.conformance import given
 

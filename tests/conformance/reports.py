@@ -2,16 +2,16 @@
 
 import pytest
 
-from store.calls import Store
+from store.client import Store
 from store.errors import UnknownLane
-from store.flights import Settlement, Wave, trail_entries
-from store.intake import Place, enqueue_rows
 from store.keys import lane_keys
-from store.lanes import LaneStatus, find_lane
-from store.ledger import recount
-from store.outcomes import Origin
-from store.recipients import find_recipient
-from store.reports import message_report, outcomes, report, waiting_jobs
+from store.lanes.lane import LaneStatus, find_lane
+from store.people.recipients import find_recipient
+from store.queue.enqueue import Place, enqueue_rows
+from store.queue.settlement import Settlement, Wave, trail_entries
+from store.records.outcome import Origin
+from store.reports.lane_report import message_report, outcomes, report, waiting_jobs
+from store.reports.recount import recount
 from store.states import State
 from tests.conformance import given
 

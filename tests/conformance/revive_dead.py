@@ -5,8 +5,11 @@ from typing import Any
 
 import pytest
 
-from store.calls import Call, Store, command
-from store.dead import (
+from store.client import Call, Store, command
+from store.errors import StoreUnavailable
+from store.keys import lane_keys
+from store.lanes.lane import LaneStatus, find_lane, move_lane
+from store.queue.dead_letters import (
     REVIVABLE,
     Dead,
     Revived,
@@ -16,16 +19,13 @@ from store.dead import (
     revive_dead,
     settle_dead,
 )
-from store.drains import active_lanes, forget_active, forget_ready, ready_lanes
-from store.errors import StoreUnavailable
-from store.evidence import Evidence, apply_evidence, proven, read_records_of
-from store.flights import Settlement
-from store.keys import lane_keys
-from store.lanes import LaneStatus, find_lane, move_lane
-from store.listing import list_dead
-from store.packing import Job
-from store.reports import message_report, report
+from store.queue.settlement import Settlement
+from store.receipts.status_updates import Evidence, apply_evidence, proven, read_records_of
+from store.records.job_section import Job
+from store.reports.lane_report import message_report, report
+from store.reports.messages import list_dead
 from store.states import State
+from store.workers.presence import active_lanes, forget_active, forget_ready, ready_lanes
 from tests.conformance import given
 from tests.conformance.settle_batch import everything
 
@@ -81,7 +81,7 @@ class LosesReplies(Store):
 
     def _send(self, call: Call[Any]) -> Any:
         reply = super()._send(call)
-        if call.script == "revive_dead" and self.lost < 2:
+        if call.script == "retry_dead_letters" and self.lost < 2:
             self.lost += 1
             raise StoreUnavailable("the reply was lost")
         return reply

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from store.calls import Store, command
+from store.client import Store, command
 
 ROUNDING = 1000  # µs
 

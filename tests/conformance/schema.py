@@ -2,11 +2,11 @@
 
 import pytest
 
-from store.calls import Store, command
+from store.client import Store, command
 from store.errors import NewerData, StoreUnavailable
 from store.keys import SCHEMA, SCHEMA_LOCK
 from store.migrations import GoOn, Step
-from store.schema import prepare, read_schema
+from store.migrations.schema import prepare, read_schema
 
 
 def number(store: Store) -> bytes | None:

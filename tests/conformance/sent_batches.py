@@ -4,16 +4,16 @@ from uuid import UUID
 
 import pytest
 
-from store.calls import Store, command
-from store.flights import Settlement
-from store.outcomes import Origin, head, number_field, runs
-from store.sent_batches import (
+from store.client import Store, command
+from store.queue.settlement import Settlement
+from store.receipts.sent_batches import (
     FEW,
     SentBatch,
     find_batch,
     find_umids,
     remember_batch,
 )
+from store.records.outcome import Origin, head, number_field, runs
 from store.states import State
 from tests.conformance import given
 

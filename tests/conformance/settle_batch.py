@@ -2,10 +2,12 @@
 
 import pytest
 
-from store.calls import Store, command
-from store.dead import Dead
+from store.client import Store, command
 from store.errors import StoreRefused
-from store.flights import (
+from store.keys import lane_keys
+from store.lanes.lane import LaneStatus, find_lane, move_lane, read_status
+from store.queue.dead_letters import Dead
+from store.queue.settlement import (
     Park,
     Settlement,
     Wave,
@@ -14,11 +16,9 @@ from store.flights import (
     settle_batch,
     trail_entries,
 )
-from store.keys import lane_keys
-from store.lanes import LaneStatus, find_lane, move_lane, read_status
-from store.outcomes import Origin
-from store.packing import Job, unpack
-from store.reports import long_ids, message_report, outcomes, report
+from store.records.job_section import Job, unpack
+from store.records.outcome import Origin
+from store.reports.lane_report import long_ids, message_report, outcomes, report
 from store.states import State
 from tests.conformance import given
 

@@ -1,8 +1,8 @@
 """hold_siblings: what is in doubt of a batch is not sent again by itself."""
 
-from store.calls import Store
-from store.flights import Park, Settlement, mark_posting, read_park, recover_flights
-from store.siblings import hold_siblings, jobs_of_flight
+from store.client import Store
+from store.queue.settlement import Park, Settlement, mark_posting, read_park, recover_flights
+from store.receipts.batch_receipts import hold_siblings, jobs_of_flight
 from store.states import State
 from tests.conformance.given import claim, flight, indexes, lease_ran_out, loaded, settle
 

@@ -2,7 +2,9 @@
 
 import pytest
 
-from store.breakers import (
+from store.client import Store
+from store.keys import limiter, requests
+from store.limits.breakers import (
     ACCOUNT,
     SERVER,
     STALL,
@@ -13,9 +15,7 @@ from store.breakers import (
     read_breakers,
     release_probe,
 )
-from store.calls import Store
-from store.keys import limiter, requests
-from store.limits import (
+from store.limits.rate_limit import (
     Limits,
     Permits,
     acquire_permits,

@@ -1,8 +1,8 @@
 """stop_sending and go_on: what an operator has stopped, of whom, and why."""
 
-from store.calls import Store
-from store.lanes import Lane, find_lane
-from store.stops import Stop, Stopped, go_on, read_stops, stop_of, stop_sending
+from store.client import Store
+from store.lanes.lane import Lane, find_lane
+from store.limits.stops import Stop, Stopped, go_on, read_stops, stop_of, stop_sending
 from tests.conformance import given
 
 ALL, MARKETING = Stopped.ALL, Stopped.MARKETING

@@ -2,10 +2,7 @@
 
 import pytest
 
-from store.calls import Store
-from store.errors import StoreRefused
-from store.keys import TOKENS, TOKENS_USED
-from store.tokens import (
+from store.access.tokens import (
     KeptToken,
     Scope,
     Token,
@@ -16,6 +13,9 @@ from store.tokens import (
     note_token_use,
     revoke_token,
 )
+from store.client import Store
+from store.errors import StoreRefused
+from store.keys import TOKENS, TOKENS_USED
 
 SECRET = "s" * 43
 SHOP = Token("abcd1234", "Zoë's shop", frozenset({Scope.READ, Scope.ENQUEUE}), frozenset({"a"}))

@@ -4,13 +4,13 @@ import struct
 
 import pytest
 
-from store.calls import Store
-from store.evidence import Evidence, apply_evidence
+from store.client import Store
 from store.keys import lane_keys
 from store.migrations import STEPS
 from store.migrations import outcome_records as step
-from store.outcomes import Origin, umid_field
-from store.reports import outcomes, report
+from store.receipts.status_updates import Evidence, apply_evidence
+from store.records.outcome import Origin, umid_field
+from store.reports.lane_report import outcomes, report
 from store.states import BY_STATE, State
 from tests.conformance import given
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sendmany import embedded
+from sendmany.local import embedded_redis
 
 
 def redis_program() -> Path | None:
@@ -30,8 +30,8 @@ def running(kind: str, home: Path, options: dict[str, str] | None = None) -> Ite
     """Run a server with its data in `home`; gives its URL."""
     with pytest.MonkeyPatch.context() as patch:
         if kind == "redis":
-            patch.setattr(embedded, "find_server", redis_program)
-        server = embedded.EmbeddedServer(home, options=options)
+            patch.setattr(embedded_redis, "find_server", redis_program)
+        server = embedded_redis.EmbeddedServer(home, options=options)
         server.start()
     try:
         yield server.url

@@ -14,13 +14,13 @@ import pytest
 from config.celery_app import create_app
 from config.sections import SubAccount
 from config.settings import Settings
-from sendmany import checks
-from sendmany.embedded import EmbeddedServer
-from sendmany.findings import Check, Verdict
-from store.calls import Store, ask_server
-from store.drains import enter_drain, leave_drain
-from store.lanes import note_missing
-from store.stops import Stopped, stop_sending
+from sendmany.doctor import checks
+from sendmany.doctor.finding import Check, Verdict
+from sendmany.local.embedded_redis import EmbeddedServer
+from store.client import Store, ask_server
+from store.lanes.lane import note_missing
+from store.limits.stops import Stopped, stop_sending
+from store.workers.presence import enter_drain, leave_drain
 
 Examine = Callable[..., dict[str, Check]]
 

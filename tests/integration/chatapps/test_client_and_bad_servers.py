@@ -13,8 +13,8 @@ from dataclasses import replace
 import pytest
 from pydantic import SecretStr
 
-from chatapps.answers import Answered, NoAnswer, NotSent, Refused, Result
 from chatapps.client import ChatAppsClient, Endpoint, Timeouts, open_client
+from chatapps.responses import Answered, NoAnswer, NotSent, Refused, Result
 
 GOOD = json.dumps(
     {

@@ -17,8 +17,8 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from chatapps.answers import Answered, NoAnswer, Refused, Result
 from chatapps.client import ChatAppsClient, Endpoint, ProbeVerdict, open_client
+from chatapps.responses import Answered, NoAnswer, Refused, Result
 from chatapps.sandbox.faults import PROFILES, Fault, FaultSource
 
 ROOT = Path(__file__).parents[3]

@@ -9,10 +9,10 @@ import pytest
 from config.sections import SubAccount
 from config.settings import Settings
 from producer import AsyncProducer, Item, Priority, Producer
-from store.calls import AsyncStore, Store
+from store.client import AsyncStore, Store
 from store.errors import StoreFull, StoreUnavailable
-from store.intake import Taken
-from store.lanes import list_lanes, read_counts
+from store.lanes.lane import list_lanes, read_counts
+from store.queue.enqueue import Taken
 from store.states import State
 from tests.integration.proxy import ReplyDropper
 from tests.integration.servers import running
@@ -74,7 +74,7 @@ def test_a_list_whose_middle_was_lost_can_be_handed_in_again(
 
 def test_a_lost_hint_is_no_lost_message(proxy: ReplyDropper, store: Store) -> None:
     with by_proxy(proxy) as producer:
-        proxy.drop("wake_drain")
+        proxy.drop("wake_workers")
         assert producer.enqueue(OTP).taken is Taken.NEW
     assert queued(store) == 1
 

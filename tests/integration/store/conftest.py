@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from store.calls import Store
+from store.client import Store
 from tests.conformance.declared_keys import DeclaredKeysStore
 
 

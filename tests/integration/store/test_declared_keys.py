@@ -2,7 +2,7 @@
 
 import pytest
 
-from store.calls import Store, script_call
+from store.client import Store, script_call
 from store.errors import StoreRefused
 from store.keys import ASIDE, LANES, inbox, inbox_figures
 from store.scripts import Script, load_scripts

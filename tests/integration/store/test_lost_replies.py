@@ -12,39 +12,16 @@ from typing import Any
 
 import pytest
 
-from sendmany.embedded import EmbeddedServer
-from store.breakers import (
-    close_breaker,
-    count_server_error,
-    open_breaker,
-    release_probe,
-    take_probe,
+from sendmany.local.embedded_redis import EmbeddedServer
+from store.access.tokens import (
+    Scope,
+    Token,
+    add_token,
+    note_token_use,
+    revoke_token,
 )
-from store.calls import Call, Store, command, script_call, text
-from store.dead import Dead, Word, revive_dead
-from store.drains import enter_drain, wake_drain
+from store.client import Call, Store, command, script_call, text
 from store.errors import StoreUnavailable
-from store.evidence import Evidence, apply_evidence
-from store.flights import (
-    Park,
-    Settlement,
-    Wave,
-    claim_batch,
-    mark_posting,
-    promote_due,
-    recover_flights,
-    settle_batch,
-    settle_park,
-)
-from store.inbox import (
-    acknowledge,
-    add_to_inbox,
-    forget_aside,
-    keep_aside,
-    read_inbox,
-    reclaim,
-)
-from store.intake import Place, enqueue_messages, enqueue_rows
 from store.keys import (
     ASIDE,
     inbox,
@@ -55,8 +32,17 @@ from store.keys import (
     unmarketed,
     windows,
 )
-from store.lanes import Priority, announce, find_lane, finish_loading, move_lane, note_missing
-from store.limits import (
+from store.lanes.lane import Priority, announce, find_lane, finish_loading, move_lane, note_missing
+from store.lanes.open import open_campaign
+from store.lanes.retention import expire_step
+from store.limits.breakers import (
+    close_breaker,
+    count_server_error,
+    open_breaker,
+    release_probe,
+    take_probe,
+)
+from store.limits.rate_limit import (
     Limits,
     acquire_permits,
     begin_request,
@@ -64,27 +50,41 @@ from store.limits import (
     note_ended,
     return_permits,
 )
-from store.metrics import flush_metrics
-from store.opening import open_campaign
+from store.limits.stops import Stopped, stop_sending
+from store.metrics.counters import flush_metrics
+from store.migrations.schema import raise_schema
 from store.people.erase import end_jobs, erase_records
 from store.people.find import find_in_lane
 from store.people.forgotten import keep_forgotten
 from store.people.person import Person
-from store.retention import expire_step
-from store.schema import raise_schema
-from store.scripts import load_scripts
-from store.siblings import hold_siblings
-from store.states import State
-from store.stops import Stopped, stop_sending
-from store.suppressions import Why, note_people, release, suppress
-from store.tokens import (
-    Scope,
-    Token,
-    add_token,
-    note_token_use,
-    revoke_token,
+from store.people.service_windows import forget_windows, open_windows
+from store.people.suppressions import Why, note_people, release, suppress
+from store.queue.dead_letters import Dead, Word, revive_dead
+from store.queue.enqueue import Place, enqueue_messages, enqueue_rows
+from store.queue.settlement import (
+    Park,
+    Settlement,
+    Wave,
+    claim_batch,
+    mark_posting,
+    promote_due,
+    recover_flights,
+    settle_batch,
+    settle_park,
 )
-from store.windows import forget_windows, open_windows
+from store.receipts.batch_receipts import hold_siblings
+from store.receipts.inbox import (
+    acknowledge,
+    add_to_inbox,
+    forget_aside,
+    keep_aside,
+    read_inbox,
+    reclaim,
+)
+from store.receipts.status_updates import Evidence, apply_evidence
+from store.scripts import load_scripts
+from store.states import State
+from store.workers.presence import enter_drain, wake_drain
 from tests.conformance import breakers, given
 from tests.integration.proxy import ReplyDropper
 
@@ -107,16 +107,16 @@ CASES: dict[str, Case] = {}
 
 NOT_TWICE_THE_SAME = {
     "add_to_inbox": "a body that is kept twice is applied twice, which changes nothing",
-    "keep_aside": "kept for people to look at; a copy harms nobody",
-    "wake_drain": "a hint: a lost one costs seconds, until the next tick or sweep",
+    "keep_unmatched": "kept for people to look at; a copy harms nobody",
+    "wake_workers": "a hint: a lost one costs seconds, until the next tick or sweep",
     "read_inbox": "what was handed out and never arrived is reclaimed by another consumer",
     "reclaim_inbox": "as read_inbox",
     "note_sweep": "notes the time, as every sweep does",
-    "read_report": "reads",
-    "look_at_lane": "reads",
+    "read_lane_report": "reads",
+    "read_due": "reads",
     "find_recipient": "reads",
     "read_inbox_figures": "reads",
-    "screen_people": "reads, and notes whose last message was not marketing: a repeat notes the same",
+    "check_recipients": "reads, and notes whose last message was not marketing: a repeat notes the same",
     "find_bodies": "reads",
     "find_jobs": "reads",
     "find_person": "reads",
@@ -269,7 +269,7 @@ def _(store: Store) -> AnyCall:
     return settle_park(lane, "p", 2, given.ended(State.UNKNOWN, list(jobs)))
 
 
-@case("write_hint", "a lane is announced")
+@case("write_best_effort", "a lane is announced")
 def _(store: Store) -> AnyCall:
     return announce(given.campaign(store), Priority.URGENT)
 
@@ -299,7 +299,7 @@ def _(store: Store) -> AnyCall:
     return _lost_flight(store, posted=True)
 
 
-@case("apply_evidence", "early, late, and of nobody")
+@case("apply_status_updates", "early, late, and of nobody")
 def _(store: Store) -> AnyCall:
     lane, what = _all_kinds_of_ends(store)
     store.run(settle_batch(lane, "b1", 12, "ann", what))
@@ -307,7 +307,7 @@ def _(store: Store) -> AnyCall:
     return apply_evidence(lane, pieces)
 
 
-@case("revive_dead", "an operator has them sent again")
+@case("retry_dead_letters", "an operator has them sent again")
 def _(store: Store) -> AnyCall:
     lane, what = _all_kinds_of_ends(store)
     store.run(settle_batch(lane, "b1", 12, "ann", what))
@@ -328,7 +328,7 @@ def _(store: Store) -> AnyCall:
     return return_permits("shop", LIMITS, 2, op="op")
 
 
-@case("block_sender", "for a minute")
+@case("pause_sub_account", "for a minute")
 def _(store: Store) -> AnyCall:
     return block_sender("shop", 60)
 
@@ -391,7 +391,7 @@ def _(store: Store) -> AnyCall:
     return release_probe("shop", "account", op="op", later=True)
 
 
-@case("enter_drain", "a loop registers")
+@case("register_worker", "a loop registers")
 def _(store: Store) -> AnyCall:
     return enter_drain("loop", lease_ms=60_000, starts=True)
 
@@ -403,7 +403,7 @@ def _(store: Store) -> AnyCall:
     return acknowledge([id_], {"applied": 1})
 
 
-@case("hold_siblings", "a batch in the air")
+@case("hold_batch", "a batch in the air")
 def _(store: Store) -> AnyCall:
     lane, _ = given.flight(store, 3)
     return hold_siblings(lane, "b1")

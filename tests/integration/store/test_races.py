@@ -8,8 +8,12 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from producer.seen import SeenRecipients
-from store.breakers import (
+from producer.campaigns.deduplication import SeenRecipients
+from store.client import Store
+from store.keys import limiter
+from store.lanes.lane import find_lane, finish_loading
+from store.lanes.open import open_campaign
+from store.limits.breakers import (
     ACCOUNT,
     SERVER,
     Probing,
@@ -19,15 +23,11 @@ from store.breakers import (
     take_probe,
     template_scope,
 )
-from store.calls import Store
-from store.dead import Word, count_entries, settle_dead
-from store.flights import Settlement, Wave, promote_due, recover_flights, settle_batch
-from store.intake import Place, RowsAdded, enqueue_messages, enqueue_rows
-from store.keys import limiter
-from store.lanes import find_lane, finish_loading
-from store.limits import Limits, acquire_permits, return_permits
-from store.opening import open_campaign
-from store.reports import report
+from store.limits.rate_limit import Limits, acquire_permits, return_permits
+from store.queue.dead_letters import Word, count_entries, settle_dead
+from store.queue.enqueue import Place, RowsAdded, enqueue_messages, enqueue_rows
+from store.queue.settlement import Settlement, Wave, promote_due, recover_flights, settle_batch
+from store.reports.lane_report import report
 from store.states import State
 from tests.conformance import given
 from tests.conformance.revive_dead import dead

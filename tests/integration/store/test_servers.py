@@ -2,7 +2,7 @@
 
 import pytest
 
-from store.calls import Store
+from store.client import Store
 from tests.integration.servers import redis_program
 
 

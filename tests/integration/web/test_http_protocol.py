@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from sendmany.http_protocol import HEADER_BYTES, MOST_WAITING, Bounds, Connection
-from sendmany.serving import Server
-from tests.integration.web.given import serving
+from sendmany.api.http_protocol import HEADER_BYTES, MOST_WAITING, Bounds, Connection
+from sendmany.api.server import Server
+from tests.integration.api.given import serving
 
 WAIT = 20.0  # s; a slow machine is no failure
 Ask = Callable[..., Any]

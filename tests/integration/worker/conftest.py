@@ -7,8 +7,8 @@ import pytest
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
-from sendmany.embedded import EmbeddedServer
-from store.calls import Store
+from sendmany.local.embedded_redis import EmbeddedServer
+from store.client import Store
 from tests.integration.worker.rig import Rig
 
 
@@ -35,7 +35,7 @@ async def rig(
     store: Store, embedded: EmbeddedServer, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Rig]:
     """A worker process' insides."""
-    monkeypatch.setattr("worker.drain.STORE_RETRY_SECONDS", 0.02)
+    monkeypatch.setattr("worker.dispatch.dispatcher.STORE_RETRY_SECONDS", 0.02)
     made = Rig(store, embedded.url)
     yield made
     await made.close()

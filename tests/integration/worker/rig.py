@@ -12,36 +12,36 @@ from typing import Any, TypeVar
 
 from pydantic import SecretStr
 
-from chatapps.answers import Answered, AnswerItem, BatchAnswer, ItemStatus, Result
 from chatapps.client import Endpoint
-from chatapps.compiled import compile_content
+from chatapps.rendering.compiled import compile_content
+from chatapps.responses import Answered, AnswerItem, BatchAnswer, ItemStatus, Result
 from config.sections import SubAccount
 from config.settings import Settings
-from store.breakers import STALL, close_breaker
-from store.calls import AsyncStore, Call, Store, command
+from store.client import AsyncStore, Call, Store, command
 from store.errors import StoreError
-from store.flights import claim_batch
-from store.intake import NewMessage, Place, enqueue_messages, enqueue_rows
 from store.keys import SWEEP, lane_keys
-from store.lanes import Lane, Policies, Priority, announce, find_lane, finish_loading
-from store.ledger import recount
-from store.limits import Permits
-from store.opening import CampaignPlan, open_campaign, open_notifications
-from store.packing import Job, unpack
+from store.lanes.lane import Lane, Policies, Priority, announce, find_lane, finish_loading
+from store.lanes.open import CampaignPlan, open_campaign, open_notifications
+from store.limits.breakers import STALL, close_breaker
+from store.limits.rate_limit import Permits
 from store.purposes import Purpose
-from store.reports import LaneReport, MessageReport, message_report, report
+from store.queue.enqueue import NewMessage, Place, enqueue_messages, enqueue_rows
+from store.queue.settlement import claim_batch
+from store.records.job_section import Job, unpack
+from store.reports.lane_report import LaneReport, MessageReport, message_report, report
+from store.reports.recount import recount
 from store.states import State
-from worker.delivery import Delivery
-from worker.drain import Drain
-from worker.flight import Flight, Reservation, Tools
-from worker.journals import Journals
-from worker.lanes import LaneShelf
-from worker.meters import Meters
-from worker.pauses import Pauses
-from worker.permits import PermitOffice
-from worker.stop_points import PassBy, go_on
-from worker.sweep import Swept, sweep
-from worker.timed_provider import TimedProvider
+from worker.batch import Flight, Reservation, Tools
+from worker.delivery.deliver import Delivery
+from worker.dispatch.dispatcher import Drain
+from worker.dispatch.lane_cache import LaneShelf
+from worker.failpoints import PassBy, go_on
+from worker.maintenance.sweep import Swept, sweep
+from worker.metrics import Meters
+from worker.pacing.backoff import Pauses
+from worker.pacing.permits import PermitOffice
+from worker.process.timed_client import TimedProvider
+from worker.revisions import Journals
 
 T = TypeVar("T")
 PATIENCE = 40.0  # s; how long a condition may take to come true

@@ -5,17 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from store.drains import wake_drain
-from store.inbox import inbox_length
-from store.intake import NewMessage, enqueue_messages
 from store.keys import SWEEP
-from store.lanes import Priority, announce
+from store.lanes.lane import Priority, announce
+from store.queue.enqueue import NewMessage, enqueue_messages
+from store.receipts.inbox import inbox_length
 from store.states import State
+from store.workers.presence import wake_drain
+from tests.integration.worker.receipts.test_inbox import post, receipt
 from tests.integration.worker.rig import Rig, until
-from tests.integration.worker.test_inbox import post, receipt
-from worker.drain import pause_after
-from worker.engine import Engine
-from worker.sweep import Swept, sweep
+from worker.dispatch.dispatcher import pause_after
+from worker.maintenance.sweep import Swept, sweep
+from worker.process.engine import Engine
 
 ONE = NewMessage(b'447700900001\t{"type":"text","content":{"text":"Hello"}}', b"", b"")
 
@@ -23,8 +23,8 @@ ONE = NewMessage(b'447700900001\t{"type":"text","content":{"text":"Hello"}}', b"
 @pytest.fixture(autouse=True)
 def small_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
     """Four entries are as many as go at once."""
-    monkeypatch.setattr("worker.inbox.ENTRIES", 2)
-    monkeypatch.setattr("worker.inbox.ROUNDS", 2)
+    monkeypatch.setattr("worker.receipts.inbox.ENTRIES", 2)
+    monkeypatch.setattr("worker.receipts.inbox.ROUNDS", 2)
 
 
 async def told(rig: Rig, n: int) -> str:

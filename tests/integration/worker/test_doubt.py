@@ -7,15 +7,15 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from chatapps.answers import NoAnswer, Refused, Result
 from chatapps.client import ChatAppsClient, open_client
-from store.calls import command
-from store.dead import Word, settle_dead
-from store.flights import claim_batch, mark_posting
+from chatapps.responses import NoAnswer, Refused, Result
+from store.client import command
 from store.keys import lane_keys
-from store.outcomes import LocalReason
+from store.queue.dead_letters import Word, settle_dead
+from store.queue.settlement import claim_batch, mark_posting
+from store.records.outcome import LocalReason
+from store.reports.waiting import now_ms
 from store.states import State
-from store.waiting import now_ms
 from tests.integration.chatapps.test_client_and_bad_servers import server_of
 from tests.integration.worker.rig import Rig, Step, account, refuses, taken
 

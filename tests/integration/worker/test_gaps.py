@@ -5,16 +5,16 @@ from typing import Any
 
 import pytest
 
-import worker.inbox
-import worker.sweep
-from chatapps.answers import Refused, Result
-from store.calls import command
-from store.inbox import add_to_inbox
+import worker.maintenance.sweep
+import worker.receipts.inbox
+from chatapps.responses import Refused, Result
+from store.client import command
 from store.keys import SWEPT, lane_keys, limiter
-from store.lanes import move_lane
+from store.lanes.lane import move_lane
+from store.receipts.inbox import add_to_inbox
 from store.states import State
 from tests.integration.worker.rig import Post, Rig, taken
-from worker.stop_points import Point
+from worker.failpoints import Point
 
 LEASE = 120.0  # s; as the rig's settings have it
 
@@ -89,8 +89,8 @@ async def test_sweeps_that_take_long_are_no_gap(rig: Rig, monkeypatch: pytest.Mo
     """There is so much in the inbox and to cancel that each sweep takes longer than half a lease."""
     lane, cancelled = rig.campaign(3), rig.campaign(2000, "Gone")
     await rig.claim(lane, lease_ms=int(LEASE * 1000))
-    slow = [worker.inbox, worker.sweep]
-    monkeypatch.setattr(worker.inbox, "ENTRIES", 1)
+    slow = [worker.receipts.inbox, worker.maintenance.sweep]
+    monkeypatch.setattr(worker.receipts.inbox, "ENTRIES", 1)
     for module, name in zip(slow, ("read_inbox", "claim_batch"), strict=True):
         monkeypatch.setattr(module, name, taking(rig, lane, LEASE / 6, getattr(module, name)))
     rig.store.run(move_lane(cancelled, "cancel"))

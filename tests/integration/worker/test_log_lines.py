@@ -10,10 +10,10 @@ from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
-from chatapps.answers import NoAnswer, NotSent, Refused
+from chatapps.responses import NoAnswer, NotSent, Refused
 from config.sections import SubAccount
 from store.errors import StoreUnavailable
-from store.inbox import add_to_inbox
+from store.receipts.inbox import add_to_inbox
 from store.states import State
 from tests.integration.worker.rig import Rig, refuses
 

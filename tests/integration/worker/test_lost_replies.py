@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from sendmany.embedded import EmbeddedServer
-from store.calls import Store
+from sendmany.local.embedded_redis import EmbeddedServer
+from store.client import Store
 from store.states import State
 from tests.integration.proxy import ReplyDropper
 from tests.integration.worker.rig import Rig, refuses
@@ -38,7 +38,7 @@ async def close(rig: Rig) -> None:
 async def test_a_campaign_goes_out_once_though_a_fifth_of_the_replies_is_lost(
     store: Store, proxy: ReplyDropper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker.drain.STORE_RETRY_SECONDS", 0.02)
+    monkeypatch.setattr("worker.dispatch.dispatcher.STORE_RETRY_SECONDS", 0.02)
     rig = Rig(store, proxy.url)
     rig.configure(batch={"max_messages": 20})
     rig.provider.otherwise = refuses({7: 1002, 444: 1002})
@@ -60,7 +60,7 @@ async def test_a_campaign_goes_out_once_though_a_fifth_of_the_replies_is_lost(
 async def test_a_single_reply_that_is_lost_changes_nothing(
     store: Store, proxy: ReplyDropper, script: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker.drain.STORE_RETRY_SECONDS", 0.02)
+    monkeypatch.setattr("worker.dispatch.dispatcher.STORE_RETRY_SECONDS", 0.02)
     rig = Rig(store, proxy.url)
     lane = rig.campaign(30)
     store.load()

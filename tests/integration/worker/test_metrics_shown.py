@@ -7,12 +7,12 @@ import httpx
 from fastapi import FastAPI
 from prometheus_client.parser import text_string_to_metric_families
 
-from chatapps.answers import NoAnswer, Refused
-from dashboard.web.metrics import metrics_router
-from store.breakers import open_breaker
-from store.inbox import add_to_inbox
+from chatapps.responses import NoAnswer, Refused
+from sendmany.api.routes.metrics import metrics_router
+from store.access.tokens import Scope, Token
+from store.limits.breakers import open_breaker
+from store.receipts.inbox import add_to_inbox
 from store.states import State
-from store.tokens import Scope, Token
 from tests.integration.worker.rig import Rig, refuses
 
 Samples = dict[tuple[str, ...], float]

@@ -5,14 +5,14 @@ from pathlib import Path
 
 from structlog.typing import EventDict
 
-from sendmany.embedded import EmbeddedServer
-from store.calls import Store
+from sendmany.local.embedded_redis import EmbeddedServer
+from store.client import Store
 from store.keys import MISSING, lane_keys
-from store.lanes import LaneStatus, missing_lanes, move_lane, read_journal
+from store.lanes.lane import LaneStatus, missing_lanes, move_lane, read_journal
 from store.states import State
 from tests.integration.worker.rig import Rig
-from worker.journals import Journals
-from worker.watch import check_journal, watch_lanes
+from worker.revision_check import check_journal, watch_lanes
+from worker.revisions import Journals
 
 
 class Backup:

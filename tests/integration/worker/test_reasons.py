@@ -2,14 +2,14 @@
 
 import pytest
 
-from chatapps.answers import Answered, BatchAnswer, NoAnswer, NotSent, Refused, Silence
-from dashboard.fates import explain, fate_of
-from dashboard.words import explain_lane, explain_named_code
-from sendmany.checks import look_at_breakers, look_at_unreached
-from store.breakers import ACCOUNT, STALL, read_breakers
+from chatapps.responses import Answered, BatchAnswer, NoAnswer, NotSent, Refused, Silence
+from dashboard.explain import explain_lane, explain_named_code
+from dashboard.message import explain, fate_of
+from sendmany.doctor.checks import look_at_breakers, look_at_unreached
+from store.limits.breakers import ACCOUNT, STALL, read_breakers
+from store.limits.unreached import SECONDS_KEPT, read_unreached
+from store.reports.waiting import now_ms, waiting
 from store.states import State
-from store.unreached import SECONDS_KEPT, read_unreached
-from store.waiting import now_ms, waiting
 from tests.integration.worker.rig import Rig
 
 DNS = "ConnectError: DNS: Name or service not known"

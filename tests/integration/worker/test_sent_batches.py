@@ -8,18 +8,18 @@ from typing import Any
 import msgspec
 import pytest
 
-from chatapps.answers import Answered, Result
-from store.calls import AsyncStore, Call
+from chatapps.responses import Answered, Result
+from store.client import AsyncStore, Call
 from store.errors import StoreUnavailable
-from store.inbox import InboxFigures, read_inbox_figures
-from store.sent_batches import SentBatch
+from store.receipts.inbox import InboxFigures, read_inbox_figures
+from store.receipts.sent_batches import SentBatch
 from store.states import State
+from tests.integration.worker.receipts.test_inbox import post, receipt
 from tests.integration.worker.rig import Post, Rig, said, until
-from tests.integration.worker.test_inbox import post, receipt
-from worker.delivery import Delivery
-from worker.inbox import apply_inbox
-from worker.pauses import Pauses
-from worker.permits import PermitOffice
+from worker.delivery.deliver import Delivery
+from worker.pacing.backoff import Pauses
+from worker.pacing.permits import PermitOffice
+from worker.receipts.inbox import apply_inbox
 from worker.sent_batches import SentBatches
 
 BATCH_ID = "7c1e4a10-0000-4000-8000-0000000000b1"
@@ -123,7 +123,7 @@ async def test_a_store_that_does_not_take_the_note_holds_up_nothing(rig: Rig, aw
     notes, tools = SentBatches(), rig.tools
     tools = replace(tools, sent_batches=notes)
     if away:
-        rig.watched.failures["write_hint"] = [StoreUnavailable("away")]
+        rig.watched.failures["write_best_effort"] = [StoreUnavailable("away")]
     lane = rig.campaign(1)
     rig.provider.otherwise = named
     flight = await rig.claim(lane)

@@ -9,7 +9,6 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from chatapps.answers import Answered, BatchAnswer, NoAnswer, NotSent, Refused, Result
 from chatapps.client import (
     ChatAppsClient,
     Endpoint,
@@ -17,6 +16,7 @@ from chatapps.client import (
     judge_probe,
     open_client,
 )
+from chatapps.responses import Answered, BatchAnswer, NoAnswer, NotSent, Refused, Result
 
 KEY = "very-secret-key"
 ENDPOINT = Endpoint("https://provider.test/", "Sub&1", SecretStr(KEY))

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from chatapps.code_table import API_CODES, CodeClass
-from store.outcomes import LocalReason
+from store.records.outcome import LocalReason
 
 PAGE = Path(__file__).parents[3] / "docs/reference/codes.md"
 TEXT = PAGE.read_text("utf-8")

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from chatapps.compiled import compile_content
 from chatapps.messages import read_message
+from chatapps.rendering.compiled import compile_content
 from chatapps.service_window import content_needs_window, line_needs_window
 
 TEXT = {"type": "text", "content": {"text": "Hello {{name}}"}}

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from config import running
-from config.running import LOCK, NOTE
+from config import running_instance
+from config.running_instance import LOCK, NOTE
 from config.sections import SettingsError, SubAccount
 from config.settings import Settings, load_settings
 
@@ -275,7 +275,7 @@ def test_a_state_directory_that_cannot_be_read_is_named(
     def refuse(*_: object) -> None:
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr(running, "see_that_ours", refuse)
+    monkeypatch.setattr(running_instance, "see_that_ours", refuse)
     told = _error(load)
     assert "The state directory .sendmany cannot be used (.sendmany: Permission denied)." in told
     assert load(REDIS_URL="redis://192.0.2.1").redis_url == "redis://192.0.2.1"

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.ages import MOST_MARKS, Ages
-from store.gauges import LaneNow
-from store.lanes import LaneStatus, Priority
+from store.lanes.lane import LaneStatus, Priority
+from store.reports.gauges import LaneNow
 from store.states import OPEN_STATES, State
 
 

@@ -14,11 +14,11 @@ from dashboard.figures import (
     seconds_left,
     share,
 )
-from store.breakers import Breaker
-from store.lanes import LaneStatus
-from store.reports import LaneReport
+from store.lanes.lane import LaneStatus
+from store.limits.breakers import Breaker
+from store.reports.lane_report import LaneReport
+from store.reports.waiting import Waiting
 from store.states import FUNNEL, OPEN_STATES, RECORD_STATES, State
-from store.waiting import Waiting
 from tests.unit.worker.given import CAMPAIGN
 
 NOW = 1_750_000_000_000  # ms

@@ -19,18 +19,18 @@ from config.sections import SubAccount
 from config.settings import Settings
 from dashboard.ages import Ages
 from dashboard.metrics import HTTP_REQUESTS, STANDING, Snapshot, counted_families, standing_families
-from dashboard.web.metrics import metrics_router
-from store.breakers import Breaker
-from store.calls import AsyncStore, Call
+from sendmany.api.routes.metrics import metrics_router
+from store.access.tokens import Scope, Token
+from store.client import AsyncStore, Call
 from store.errors import StoreUnavailable
-from store.gauges import Gauges, LaneNow
-from store.inbox import InboxFigures
-from store.lanes import LaneStatus, Priority
-from store.metrics import COUNTED, OUTCOMES, REQUESTS, Tally
+from store.lanes.lane import LaneStatus, Priority
+from store.limits.breakers import Breaker
+from store.limits.stops import Stop, Stopped
+from store.metrics.counters import COUNTED, OUTCOMES, REQUESTS, Tally
+from store.receipts.inbox import InboxFigures
+from store.reports.gauges import Gauges, LaneNow
 from store.scripts import load_scripts
 from store.states import OPEN_STATES
-from store.stops import Stop, Stopped
-from store.tokens import Scope, Token
 
 PHONE = re.compile(r"\d{7}")
 ACCOUNTS = {name: SubAccount(api_key=SecretStr("key")) for name in ("shop", "bank")}

@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from dashboard.metrics import HTTP_REQUESTS, STANDING
-from store.lanes import LaneStatus, Priority
-from store.metrics import COUNTED
+from store.lanes.lane import LaneStatus, Priority
+from store.metrics.counters import COUNTED
 from store.states import OPEN_STATES, State
 
 PAGE = (Path(__file__).parents[3] / "docs/how-to/metrics.md").read_text("utf-8")

@@ -3,7 +3,7 @@ import pytest
 
 from config.sections import SubAccount
 from config.settings import Settings
-from store.calls import Store
+from store.client import Store
 from store.scripts import load_scripts
 
 

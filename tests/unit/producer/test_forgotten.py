@@ -10,17 +10,17 @@ from chatapps.messages import MessageError
 from config.sections import SettingsError
 from config.settings import Settings
 from producer import Item, Producer
-from producer.chunks import Chunk
+from producer.campaigns.load import add_chunks
+from producer.files.chunks import Chunk
+from producer.files.csv_reader import Position
+from producer.files.invalid_rows import Reject
 from producer.forgotten import LOOK_SECONDS, ForgottenPeople
-from producer.loading import add_chunks
-from producer.records import Position
-from producer.rejects import Reject
-from store.calls import Call, Store
-from store.intake import Taken
-from store.lanes import find_lane
+from store.client import Call, Store
+from store.lanes.lane import find_lane
 from store.people.forgotten import digest_of, keep_forgotten, note_forgotten
+from store.people.suppressions import EVERYWHERE
 from store.plans import carry_out
-from store.suppressions import EVERYWHERE
+from store.queue.enqueue import Taken
 from store.templates import Registry
 from tests.conformance import given
 

@@ -7,8 +7,8 @@ import pytest
 from producer.column_names import country_rank, number_rank
 from producer.countries import region_of
 from producer.errors import InputError
+from producer.files.recipient_file import RecipientFile
 from producer.layout import Layout
-from producer.recipients import RecipientFile
 
 KNOWN = (
     "Phone Number , phone_number, PHONE-NUMBER, phoneNumber, Mobile phone, Cell phone, Mobile No., "

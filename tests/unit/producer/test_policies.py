@@ -5,10 +5,11 @@ from typing import Any
 import fakeredis
 import pytest
 
-from chatapps.compiled import compile_content
+from chatapps.rendering.compiled import compile_content
 from config.sections import Policies as PolicySettings
 from config.sections import Webhooks
 from config.settings import Settings
+from producer.campaigns.window_warning import warn_of_windows
 from producer.errors import BadPurpose, InputError
 from producer.policies import (
     campaign_policies,
@@ -17,12 +18,11 @@ from producer.policies import (
     see_that_authentication,
     template_named,
 )
-from producer.window_warning import warn_of_windows
-from store.calls import Store
-from store.lanes import Policies
+from store.client import Store
+from store.lanes.lane import Policies
+from store.people.service_windows import open_windows
 from store.purposes import Purpose
 from store.scripts import load_scripts
-from store.windows import open_windows
 
 TEXT = compile_content({"type": "text", "content": {"text": "Hi"}}, [])
 TEMPLATE = compile_content(

@@ -3,7 +3,7 @@
 import fakeredis
 import pytest
 
-from store.calls import Store
+from store.client import Store
 from store.scripts import load_scripts
 
 

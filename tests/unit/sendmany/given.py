@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from store.lanes import Lane, LaneStatus, Priority
-from store.reports import LaneReport
+from store.lanes.lane import Lane, LaneStatus, Priority
+from store.reports.lane_report import LaneReport
+from store.reports.waiting import Waiting
 from store.states import State
-from store.waiting import Waiting
 
 
 def lane(**changes: Any) -> Lane:

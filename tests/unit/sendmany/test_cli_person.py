@@ -11,9 +11,9 @@ from config.sections import SettingsError, SubAccount
 from config.settings import Settings
 from producer.errors import InputError
 from sendmany.cli.application import app
-from store.calls import Store
+from store.client import Store
 from store.errors import StoreRefused
-from store.suppressions import Why, suppress
+from store.people.suppressions import Why, suppress
 from tests.conformance import given
 
 ADA, DIGITS = "+44 7700 900005", "447700900005"
@@ -26,8 +26,8 @@ class Desk:
         self.store = store
         self.settings = Settings(sub_accounts={"shop": SubAccount()}, default_region="GB")
         self.use_secret("a secret of the settings")
-        monkeypatch.setattr("sendmany.cli.person.connect", lambda _: store)
-        monkeypatch.setattr("sendmany.cli.person.load_settings", lambda: self.settings)
+        monkeypatch.setattr("sendmany.cli.people.person.connect", lambda _: store)
+        monkeypatch.setattr("sendmany.cli.people.person.load_settings", lambda: self.settings)
         monkeypatch.setattr("dashboard.person.rewrite_files", lambda *_: None)
         monkeypatch.setattr("dashboard.person.replicas", lambda _: 0)
         monkeypatch.setattr("dashboard.person.NOTICED_SECONDS", 0)

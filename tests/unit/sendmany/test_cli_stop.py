@@ -8,11 +8,11 @@ from typer.testing import CliRunner, Result
 from config.sections import SubAccount
 from config.settings import Settings
 from producer.errors import InputError
-from sendmany.cli import stop
 from sendmany.cli.application import app
-from store.calls import Store
+from sendmany.cli.operations import stop
+from store.client import Store
 from store.keys import CALLING
-from store.stops import read_stops
+from store.limits.stops import read_stops
 
 
 @pytest.fixture(autouse=True)

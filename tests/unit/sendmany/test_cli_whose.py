@@ -6,10 +6,10 @@ import pytest
 from typer.testing import CliRunner
 
 from sendmany.cli.application import app
-from store.calls import Store
+from store.client import Store
 from store.errors import SeveralLanes, UnknownLane
-from store.lanes import LaneStatus, find_lane, finish_loading
-from store.opening import open_campaign
+from store.lanes.lane import LaneStatus, find_lane, finish_loading
+from store.lanes.open import open_campaign
 from tests.conformance import given
 
 COMMANDS = [

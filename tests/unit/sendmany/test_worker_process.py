@@ -9,11 +9,11 @@ import pytest
 from celery.signals import worker_shutting_down
 
 from sendmany import worker_process
-from sendmany.processes import python
+from sendmany.local.processes import python
 
 HELD_BACK = """
 import os, signal, sys
-from sendmany.processes import become
+from sendmany.local.processes import become
 execve = os.execve
 os.execve = lambda *given: (os.kill(os.getpid(), signal.SIGINT), execve(*given))
 become(sys.argv[1:], os.environ)

@@ -18,9 +18,9 @@ from redis.exceptions import (
     TryAgainError,
 )
 
-from store.calls import AsyncStore, Store, text, translated
+from store.client import AsyncStore, Store, text, translated
 from store.errors import StoreError, StoreFull, StoreRefused, StoreUnavailable
-from store.lanes import read_status
+from store.lanes.lane import read_status
 
 AWAY = [
     ConnectionError("refused"),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from redis.crc import key_slot
 
 from store import keys as module
-from store.calls import Store
+from store.client import Store
 from store.keys import (
     CALLING,
     PEOPLE_SHARDS,
@@ -32,8 +32,8 @@ from store.keys import (
     wake_list,
     windows,
 )
-from store.lanes import Priority
-from store.opening import notification_lane, open_campaign
+from store.lanes.lane import Priority
+from store.lanes.open import notification_lane, open_campaign
 from tests.conformance import given as known
 
 LANES = ["spring-a1b2c3", "n-a1b2c3-u250615", "n-a1b2c3-b250616"]

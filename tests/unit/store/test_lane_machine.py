@@ -13,11 +13,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from producer.seen import SeenRecipients
-from store.calls import Store
-from store.dead import REVIVABLE, Dead, Revived, Word, revive_dead
-from store.evidence import Applied, Evidence, apply_evidence
-from store.flights import (
+from producer.campaigns.deduplication import SeenRecipients
+from store.client import Store
+from store.lanes.lane import LaneStatus, finish_loading, move_lane
+from store.queue.dead_letters import REVIVABLE, Dead, Revived, Word, revive_dead
+from store.queue.enqueue import Place, enqueue_rows
+from store.queue.settlement import (
     Park,
     Recovered,
     Settlement,
@@ -30,10 +31,9 @@ from store.flights import (
     settle_batch,
     settle_park,
 )
-from store.intake import Place, enqueue_rows
-from store.lanes import LaneStatus, finish_loading, move_lane
-from store.outcomes import Origin
-from store.packing import Job
+from store.receipts.status_updates import Applied, Evidence, apply_evidence
+from store.records.job_section import Job
+from store.records.outcome import Origin
 from store.scripts import load_scripts
 from store.states import BY_STATE, CODED, State
 from tests.conformance import given

@@ -2,20 +2,21 @@
 
 import hashlib
 import re
-from importlib.resources import files
+from pathlib import Path
 
 import pytest
 
 from store import scripts
-from store.scripts import INTAKE, load_scripts
+from store.scripts import INTAKE, load_scripts, script_files
 
-FOLDER = files("store") / "lua"
+FILES = {entry.name.removesuffix(".lua"): entry for entry in script_files()}
+ROOT = Path(scripts.__file__).parent
 FLAGGED, PLAIN = load_scripts(), load_scripts(flags=False)
 
 
 def test_every_file_is_a_script() -> None:
-    found = {entry.name for entry in FOLDER.iterdir() if entry.name.endswith(".lua")}
-    assert found == {f"{name}.lua" for name in FLAGGED}
+    found = {path.stem for path in ROOT.glob("**/*.lua") if path.parent.name != "lua"}
+    assert found == set(FLAGGED)
 
 
 @pytest.mark.parametrize("name", FLAGGED)
@@ -33,7 +34,7 @@ def test_a_script_is_called_by_its_digest(name: str) -> None:
 
 @pytest.mark.parametrize("name", FLAGGED)
 def test_a_script_says_what_it_is_for(name: str) -> None:
-    text = (FOLDER / f"{name}.lua").read_text("utf-8")
+    text = FILES[name].read_text("utf-8")
     header = re.match(r"(--[^\n]*\n)+", text)
     assert header is not None
     assert text.startswith("-- ")

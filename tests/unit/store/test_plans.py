@@ -6,7 +6,7 @@ from collections.abc import Callable
 import fakeredis
 import pytest
 
-from store.calls import AsyncStore, Store, command
+from store.client import AsyncStore, Store, command
 from store.errors import StoreError, StoreRefused
 from store.plans import Plan, ask, carry_out, carry_out_async
 from store.scripts import load_scripts

@@ -7,18 +7,18 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from chatapps.answers import AnswerItem, BatchAnswer, ItemStatus, NotSent, Result
 from chatapps.client import Endpoint
-from chatapps.rendering import MessageRenderer
+from chatapps.rendering.renderer import MessageRenderer
+from chatapps.responses import AnswerItem, BatchAnswer, ItemStatus, NotSent, Result
 from config.sections import Retry
 from config.settings import Settings
-from store.calls import AsyncStore, Call
-from store.lanes import Lane, LaneStatus, Priority
-from store.limits import Limits, Permits
-from store.packing import Job
-from worker.decisions import Verdicts
-from worker.flight import Flight, OpenLane, Reservation, Sender, Tools
+from store.client import AsyncStore, Call
+from store.lanes.lane import Lane, LaneStatus, Priority
+from store.limits.rate_limit import Limits, Permits
+from store.records.job_section import Job
+from worker.batch import Flight, OpenLane, Reservation, Sender, Tools
 from worker.requests import BatchOutcome
+from worker.results.classify import Verdicts
 
 NOW = 1_750_000_000  # s
 CAMPAIGN = Lane(

@@ -3,10 +3,10 @@
 import pytest
 
 from chatapps.codes import API_CODES, CodeClass
-from store.outcomes import Origin
+from store.records.outcome import Origin
 from tests.unit.worker.given import job, jobs
-from worker.decisions import Verdicts
-from worker.refusals import OF_THE_PERSON, Alike, blames_the_message
+from worker.results.classify import Verdicts
+from worker.results.refusal_streaks import OF_THE_PERSON, Alike, blames_the_message
 
 PARAMETER = 3041  # "a template parameter is not valid"
 NUMBER = 1002  # "the phone number is not valid"

@@ -10,7 +10,6 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from chatapps.answers import Answered
 from chatapps.client import ChatAppsClient, Endpoint
 from chatapps.management import (
     Account,
@@ -28,6 +27,7 @@ from chatapps.management import (
     read_webhooks,
 )
 from chatapps.messages import MessageError, read_message
+from chatapps.responses import Answered
 from chatapps.sandbox import SandboxConfig, create_app
 from chatapps.sandbox.config import ACCOUNT_ID, CHANNEL_ID
 from chatapps.templates import TemplateDraft, read_template

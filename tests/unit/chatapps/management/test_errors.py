@@ -2,7 +2,6 @@
 
 import pytest
 
-from chatapps.answers import NoAnswer, NotSent, Received, Refused
 from chatapps.codes import meaning
 from chatapps.management import (
     CallRefused,
@@ -16,6 +15,7 @@ from chatapps.management import (
     WrongKey,
 )
 from chatapps.management.errors import body_of, error_of
+from chatapps.responses import NoAnswer, NotSent, Received, Refused
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ import pytest
 from pydantic import SecretStr
 from starlette.applications import Starlette
 
-from chatapps.answers import Answered, Refused
 from chatapps.client import ChatAppsClient, Endpoint, ProbeVerdict
+from chatapps.responses import Answered, Refused
 from chatapps.sandbox import FaultMode, SandboxConfig, create_app
 from chatapps.sandbox.faults import PROFILES, Fault, FaultSource
 

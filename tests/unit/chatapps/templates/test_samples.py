@@ -15,7 +15,7 @@ from jsonschema import Draft7Validator
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT7
 
-from chatapps.sandbox.templates import TemplateBook
+from chatapps.sandbox.management.templates import TemplateBook
 from chatapps.templates import read_template, read_template_list
 
 FOLDER = os.environ.get("SENDMANY_SAMPLES")

@@ -21,7 +21,7 @@ from chatapps.webhooks import (
     read_webhook,
 )
 from chatapps.webhooks.fast_receipts import read_fast
-from chatapps.webhooks.reading import read_with_patience
+from chatapps.webhooks.parse import read_with_patience
 
 Json = dict[str, Any]
 Body = Callable[[str], Json]

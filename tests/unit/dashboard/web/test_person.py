@@ -8,13 +8,13 @@ import pytest
 from pydantic import SecretStr
 
 from config.settings import Settings
-from store.calls import Store
-from store.inbox import keep_aside
+from store.access.tokens import Scope
+from store.client import Store
 from store.keys import forgetting
-from store.suppressions import Why, suppress
-from store.tokens import Scope
+from store.people.suppressions import Why, suppress
+from store.receipts.inbox import keep_aside
 from tests.conformance import given
-from tests.unit.web_door import Door
+from tests.unit.web_client import Door
 
 ADA = {"person": "+44 7700 900005"}
 DIGITS = "447700900005"

@@ -1,0 +1,1 @@
+"""Models of interactive messages: buttons, lists, products, flows."""

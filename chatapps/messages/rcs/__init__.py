@@ -1,0 +1,1 @@
+"""Models of RCS messages: rich cards, carousels, suggestions."""

@@ -1,0 +1,1 @@
+"""Models of WhatsApp template messages: components, parameters, buttons, cards."""

@@ -1,0 +1,1 @@
+"""Rendering: a message file with placeholders becomes one message for each recipient."""

@@ -1,0 +1,178 @@
+"""A campaign's content, compiled once into JSON segments and rendered for each recipient.
+
+What is the same for everyone goes into the batch-level `template` of a request, so that a message
+of a campaign without placeholders is no more than its `user` and `clientMessageId`.
+"""
+
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from chatapps.rendering.job_line import escape_value
+from chatapps.rendering.placeholders import (
+    PLACEHOLDER,
+    UnknownColumns,
+    check_columns,
+    find_placeholders,
+)
+from chatapps.rendering.renderer import ContentRenderer
+
+__all__ = ["CompiledContent", "UnknownColumns", "compile_content", "escape_value"]
+
+# All that the provider merges into each message: by property, whole or not at all (provider docs,
+# send many). `scheduled`, `expiry` and `context` are not among them.
+BATCH_LEVEL = ("type", "content", "channels", "dlrCallbackUrl")
+RESERVED = ("user", "clientMessageId")  # ours to write, one each message
+
+_FORMAT = 1
+_ANY = "{{}}"
+"""Stands for the value of a recipient."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledContent:
+    """The content of a campaign as JSON text with slots for the values of a recipient."""
+
+    columns: tuple[str, ...]  # the columns used, in the order of the values in a job line
+    shared: bytes | None  # JSON of the batch-level template; None when nothing is shared
+    segments: tuple[bytes, ...]  # JSON text around the slots: one more than there are slots
+    slots: tuple[int, ...]  # each slot's column, as its place in `columns`
+
+    @property
+    def digest(self) -> str:
+        """Names this content: the SHA-256 of its dump, in hex."""
+        return sha256(self.dump()).hexdigest()
+
+    def renderer(self, lane: str) -> ContentRenderer:
+        """The renderer of this content for `lane`; make it once per process and lane."""
+        return ContentRenderer(lane, self.shared, self.segments, self.slots)
+
+    def dump(self) -> bytes:
+        """The content as JSON, to be stored once in the lane."""
+        record = {
+            "format": _FORMAT,
+            "columns": self.columns,
+            "shared": None if self.shared is None else self.shared.decode(),
+            "segments": [segment.decode() for segment in self.segments],
+            "slots": self.slots,
+        }
+        return json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode()
+
+    @classmethod
+    def load(cls, dump: bytes) -> "CompiledContent":
+        """Read what `dump` wrote; raises ValueError if it was written in another format."""
+        record = json.loads(dump)
+        if record.get("format") != _FORMAT:
+            raise ValueError(f"compiled content has format {record.get('format')}, not {_FORMAT}")
+        shared = record["shared"]
+        return cls(
+            columns=tuple(record["columns"]),
+            shared=None if shared is None else shared.encode(),
+            segments=tuple(segment.encode() for segment in record["segments"]),
+            slots=tuple(record["slots"]),
+        )
+
+
+def compile_content(
+    message: Mapping[str, Any], columns: Sequence[str], numbers: Collection[str] = ()
+) -> CompiledContent:
+    """Compile the provider's message without `user`, `{{column}}` in any of its string values.
+
+    `columns` are the columns that recipients have; `numbers` are the paths of placeholders whose values
+    are JSON numbers, which get no quotes. Raises UnknownColumns for a placeholder without a column,
+    ValueError for `user`, `clientMessageId` or text that JSON cannot carry.
+    """
+    for name in RESERVED:
+        if name in message:
+            raise ValueError(f'"{name}" is written for each recipient and cannot be in the content')
+    used = check_columns(message, columns)
+    shared = {name: message[name] for name in BATCH_LEVEL if _is_shared(message, name)}
+    own = {name: value for name, value in message.items() if name not in shared}
+    (common, *_), _ = _split_at_slots(_pieces(shared))
+    segments, names = _split_at_slots(_own_pieces(own, numbers))
+    return CompiledContent(
+        columns=used,
+        shared=common if shared else None,
+        segments=segments,
+        slots=tuple(used.index(name) for name in names),
+    )
+
+
+def template_of(content: CompiledContent) -> tuple[str, str] | None:
+    """Name and language of the template that the message uses; None if it is none, or if they are not
+    the same for everyone."""
+    own = json.loads(b"{%b}" % _ANY.encode().join(content.segments).removeprefix(b","))
+    try:
+        template = {**own, **json.loads(content.shared or b"{}")}["content"]["template"]
+        name, language = str(template["name"]), str(template["language"])
+    except (LookupError, TypeError):
+        return None
+    return None if _ANY in name or _ANY in language else (name, language)
+
+
+@dataclass(frozen=True, slots=True)
+class _Slot:
+    column: str
+
+
+def _is_shared(message: Mapping[str, Any], name: str) -> bool:
+    return name in message and not any(find_placeholders(message[name]))
+
+
+def _own_pieces(members: Mapping[str, Any], numbers: Collection[str]) -> Iterator[bytes | _Slot]:
+    """The members as JSON text that follows other members of an object."""
+    for name, value in members.items():
+        yield b',"%b":' % escape_value(name)
+        yield from _pieces(value, name, numbers)
+
+
+def _pieces(value: Any, path: str = "", numbers: Collection[str] = ()) -> Iterator[bytes | _Slot]:
+    """`value` as JSON text, cut where a recipient's value is to be filled in."""
+    if isinstance(value, str):
+        number = PLACEHOLDER.fullmatch(value) if path in numbers else None
+        yield from [_Slot(number[1])] if number else _string_pieces(value)
+    elif isinstance(value, Mapping):
+        members = (
+            [b'"%b":' % escape_value(k), *_pieces(member, f"{path}.{k}", numbers)]
+            for k, member in value.items()
+        )
+        yield from _enclosed(b"{", members, b"}")
+    elif isinstance(value, list | tuple):
+        items = (_pieces(item, f"{path}[{n}]", numbers) for n, item in enumerate(value))
+        yield from _enclosed(b"[", items, b"]")
+    else:
+        yield json.dumps(value, allow_nan=False).encode()
+
+
+def _string_pieces(text: str) -> Iterator[bytes | _Slot]:
+    yield b'"'
+    # split() with a group gives text and column names by turns
+    for place, part in enumerate(PLACEHOLDER.split(text)):
+        yield _Slot(part) if place % 2 else escape_value(part)
+    yield b'"'
+
+
+def _enclosed(
+    start: bytes, items: Iterable[Iterable[bytes | _Slot]], end: bytes
+) -> Iterator[bytes | _Slot]:
+    yield start
+    for place, item in enumerate(items):
+        if place:
+            yield b","
+        yield from item
+    yield end
+
+
+def _split_at_slots(pieces: Iterable[bytes | _Slot]) -> tuple[tuple[bytes, ...], list[str]]:
+    """The text around the slots, and the column of each slot."""
+    segments: list[list[bytes]] = [[]]
+    names: list[str] = []
+    for piece in pieces:
+        if isinstance(piece, _Slot):
+            names.append(piece.column)
+            segments.append([])
+        else:
+            segments[-1].append(piece)
+    return tuple(map(b"".join, segments)), names

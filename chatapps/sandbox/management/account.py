@@ -1,0 +1,89 @@
+"""The stand-in for the provider's management API: templates and webhooks of one account."""
+
+from collections.abc import Callable
+
+import msgspec
+
+from chatapps.messages.problems import MessageError
+from chatapps.sandbox.access import AccountCall, is_key
+from chatapps.sandbox.config import SandboxConfig
+from chatapps.sandbox.management.templates import NAME_BLOCKED, TemplateBook, TemplateRefused
+from chatapps.sandbox.management.webhooks import WebhookBook
+from chatapps.sandbox.responses import Answer, error_answer
+
+_DONE = Answer(200, b"{}")
+
+
+class AccountDesk:
+    """Answers for the one account there is. `clock` gives epoch seconds."""
+
+    def __init__(self, config: SandboxConfig, *, clock: Callable[[], float]) -> None:
+        self._config = config
+        self._clock = clock
+        self.templates = TemplateBook(config.channel_id, config.approve_after, clock)
+        self.webhooks = WebhookBook()
+
+    def add_template(self, call: AccountCall) -> Answer:
+        """Take a template for review: 200 and no more is said."""
+        if refusal := self._refuse_access(call):
+            return refusal
+        try:
+            self.templates.add(call.body)
+        except TemplateRefused as refused:
+            status = 409 if refused.code == NAME_BLOCKED else 400
+            return self._error(status, refused.code, str(refused))
+        return _DONE
+
+    def list_templates(self, call: AccountCall) -> Answer:
+        """All of them, with their status."""
+        if refusal := self._refuse_access(call):
+            return refusal
+        return Answer(200, msgspec.json.encode({"templates": self.templates.listed()}))
+
+    def delete_template(self, call: AccountCall, name: str) -> Answer:
+        """Delete all languages of a name."""
+        if refusal := self._refuse_access(call):
+            return refusal
+        if not self.templates.delete(name):
+            return self._error(400, 1000, "There is no template of this name")
+        return _DONE
+
+    def list_webhooks(self, call: AccountCall) -> Answer:
+        """All of them, secrets masked."""
+        if refusal := self._refuse_access(call):
+            return refusal
+        return Answer(200, msgspec.json.encode(self.webhooks.shown()))
+
+    def set_webhooks(self, call: AccountCall) -> Answer:
+        """Add or replace."""
+        return self._change_webhooks(call, self.webhooks.set)
+
+    def delete_webhooks(self, call: AccountCall) -> Answer:
+        """Take away."""
+        return self._change_webhooks(call, self.webhooks.delete)
+
+    def _change_webhooks(self, call: AccountCall, change: Callable[[bytes], None]) -> Answer:
+        if refusal := self._refuse_access(call):
+            return refusal
+        try:
+            change(call.body)
+        except MessageError as error:
+            return self._error(400, 1000, str(error))
+        return Answer(200, b"")
+
+    def _refuse_access(self, call: AccountCall) -> Answer | None:
+        if not is_key(self._config, call.authorization):
+            return self._error(401, 1200)
+        if _plain(call.account_id) != _plain(self._config.account_id):
+            return self._error(400, 1001)
+        if call.channel_id is not None and call.channel_id != self._config.channel_id:
+            return self._error(400, 1001)
+        return None
+
+    def _error(self, status: int, code: int, text: str = "") -> Answer:
+        return error_answer(status, code, self._clock(), text)
+
+
+def _plain(uuid: str) -> str:
+    """A UUID may come with or without dashes, in any case."""
+    return uuid.replace("-", "").lower()

@@ -1,0 +1,1 @@
+"""The sandbox as a poster of webhooks: receipts and replies."""

@@ -1,0 +1,246 @@
+"""Posts receipts and replies about the messages that the sandbox took, as the provider posts webhooks.
+
+What is not answered with 2xx within 5 seconds is repeated after 1, 10, 30 and 90 seconds, then given up
+(provider docs, webhooks). It runs beside the answers to requests and in small steps, so that it does
+not hold them up.
+"""
+
+import asyncio
+import time
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
+from itertools import islice
+from typing import Final, NamedTuple, TypedDict
+
+from chatapps.sandbox.config import SandboxConfig
+from chatapps.sandbox.provider import Provider
+from chatapps.sandbox.webhooks.http_post import HttpPost
+from chatapps.sandbox.webhooks.receipt_bodies import body
+from chatapps.sandbox.webhooks.receipts import Post, Sent, Style, Taken, messages_of, plan
+
+REPEAT_AFTER: Final = (1.0, 10.0, 30.0, 90.0)  # s
+AT_ONCE: Final = 16  # posts under way
+MOST_WAITING: Final = 500_000  # messages and posts; of what comes beyond, nothing is told
+_PLAN_AT_ONCE: Final = 20  # messages; a millisecond's work
+_NAP: Final = 0.02  # s
+
+Sleep = Callable[[float], Awaitable[None]]
+Send = Callable[[str, Mapping[str, str], bytes], Awaitable[int]]
+"""Posts a body with these headers to an address, once; gives the status, or raises OSError."""
+
+
+class Target(NamedTuple):
+    """Where to post, and what to send as the Authorization header."""
+
+    url: str
+    authorization: str | None = None
+
+
+FindTarget = Callable[[str, str], Target | None]
+"""Sub-account and type of webhook (`CADR`, `MSG`) → where to post it, if anywhere."""
+
+
+class Posted(TypedDict):
+    """Posts in numbers. Once nothing waits, all that was planned is acknowledged or given up."""
+
+    planned: int  # without forged ones
+    acknowledged: int
+    given_up: int
+    repeats: int  # of those that were not acknowledged at once
+    forged: int
+    forged_accepted: int
+    waiting: int  # posts, forged ones too, and messages whose posts are not planned yet
+    skipped: int  # messages that nothing is told about, because too much waits
+
+
+@dataclass(order=True, slots=True)
+class _Due:
+    """A post that waits for its time."""
+
+    at: float  # monotonic seconds
+    serial: int
+    sent: Sent = field(compare=False)
+    post: Post = field(compare=False)
+    tries: int = field(default=0, compare=False)
+
+
+class Poster:
+    """Tells what became of messages.
+
+    Args:
+        style: what is told, and how disturbed.
+        find_target: asked before each post, so that it may change.
+        patience: factor of all waiting; 0.01 makes seconds of minutes.
+        send: posts once.
+        monotonic: seconds.
+    """
+
+    def __init__(
+        self,
+        style: Style,
+        find_target: FindTarget,
+        *,
+        send: Send,
+        patience: float = 1.0,
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        self._style = style
+        self._find_target = find_target
+        self._patience = patience
+        self._send = send
+        self._monotonic = monotonic
+        self._sleep = sleep
+        self._runner: asyncio.Task[None] | None = None
+        self._serial = 0
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget what waits, and count anew."""
+        self._fresh: deque[tuple[float, Iterator[Sent | None]]] = deque()
+        self._unplanned = 0
+        self._due: list[_Due] = []
+        self._in_air: set[asyncio.Task[None]] = set()
+        self._counts: Counter[str] = Counter()
+
+    def take(self, taken: Taken) -> None:
+        """Tell about these messages in due time. Returns at once; call it in the event loop."""
+        size = len(taken.messages)
+        if self._find_target(taken.sub_account_id, "CADR") is None:
+            return
+        if self._unplanned + len(self._due) > MOST_WAITING:
+            self._counts["skipped"] += size
+            return
+        self._fresh.append((self._monotonic(), messages_of(taken)))
+        self._unplanned += size
+        if self._runner is None or self._runner.done():
+            self._runner = asyncio.get_running_loop().create_task(self._run())
+
+    def posted(self) -> Posted:
+        """What has been posted so far, and what waits."""
+        counts = self._counts
+        return Posted(
+            planned=counts["planned"],
+            acknowledged=counts["acknowledged"],
+            given_up=counts["given_up"],
+            repeats=counts["repeats"],
+            forged=counts["forged"],
+            forged_accepted=counts["forged_accepted"],
+            waiting=self._unplanned + len(self._due) + len(self._in_air),
+            skipped=counts["skipped"],
+        )
+
+    async def finished(self) -> None:
+        """Wait until nothing waits to be posted."""
+        if self._runner is not None:
+            await self._runner
+
+    async def close(self) -> None:
+        """Post nothing more."""
+        tasks = [*self._in_air, *([self._runner] if self._runner else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _run(self) -> None:
+        """Go on as long as there is anything to plan or to post."""
+        while self._fresh or self._due or self._in_air:
+            self._plan_some()
+            while (
+                self._due and len(self._in_air) < AT_ONCE and self._due[0].at <= self._monotonic()
+            ):
+                self._start(heappop(self._due))
+            await self._sleep(0 if self._fresh else self._nap())
+
+    def _plan_some(self) -> None:
+        if not self._fresh:
+            return
+        since, messages = self._fresh[0]
+        some = list(islice(messages, _PLAN_AT_ONCE))
+        if not some:
+            self._fresh.popleft()
+        self._unplanned -= len(some)
+        for sent in filter(None, some):
+            for post in plan(sent, self._style):
+                self._counts["planned"] += not post.forged
+                self._wait(_Due(since + post.after * self._patience, 0, sent, post))
+
+    def _wait(self, due: _Due) -> None:
+        self._serial += 1
+        due.serial = self._serial
+        heappush(self._due, due)
+
+    def _nap(self) -> float:
+        if not self._due or len(self._in_air) >= AT_ONCE:
+            return _NAP / 10
+        return min(_NAP, max(0.0, self._due[0].at - self._monotonic()))
+
+    def _start(self, due: _Due) -> None:
+        task = asyncio.get_running_loop().create_task(self._post(due, self._counts))
+        self._in_air.add(task)
+        task.add_done_callback(self._in_air.discard)
+
+    async def _post(self, due: _Due, counts: Counter[str]) -> None:
+        target = self._find_target(due.sent.sub_account_id, due.post.kind)
+        if due.post.forged:
+            if target is not None and target.authorization:
+                counts["forged"] += 1
+                counts["forged_accepted"] += await self._offer(_forged(target, due), due)
+            return
+        counts["repeats"] += due.tries > 0
+        if target is not None and await self._offer(target, due):
+            counts["acknowledged"] += 1
+        elif target is None or due.tries == len(REPEAT_AFTER):
+            counts["given_up"] += 1
+        elif counts is self._counts:  # else there was a reset
+            due.at = self._monotonic() + REPEAT_AFTER[due.tries] * self._patience
+            due.tries += 1
+            self._wait(due)
+
+    async def _offer(self, target: Target, due: _Due) -> bool:
+        """Post once; True when it was taken."""
+        headers = {"Content-Type": "application/json"}
+        if target.authorization:
+            headers["Authorization"] = target.authorization
+        try:
+            status = await self._send(target.url, headers, body(due.sent, due.post, self._style))
+        except (OSError, ValueError):  # no answer; or the address makes no sense
+            return False
+        return 200 <= status < 300
+
+
+def poster_for(config: SandboxConfig, provider: Provider, send: Send | None = None) -> Poster:
+    """The poster of a sandbox, which hears of all that its provider takes.
+
+    A webhook that was set over the API wins over the one of the command line.
+    """
+    style = Style(
+        config.receipts,
+        config.receipt_version,
+        config.seed,
+        config.reply_share,
+        config.channel_id,
+    )
+
+    def find_target(sub_account_id: str, kind: str) -> Target | None:
+        webhook = provider.webhook(sub_account_id, kind)
+        if webhook is None:
+            url = config.webhook_url
+            return Target(url, config.webhook_authorization) if url else None
+        if webhook.oauth is not None:
+            return None  # nobody here gives tokens
+        return Target(webhook.url, webhook.http_authorization)
+
+    patience = config.webhook_patience
+    poster = Poster(style, find_target, send=send or HttpPost(), patience=patience)
+    provider.on_taken = poster.take
+    return poster
+
+
+def _forged(target: Target, due: _Due) -> Target:
+    """The target for somebody who does not know the secret, and guesses."""
+    secret = target.authorization or ""
+    guesses = (None, secret + "x", secret[:-1], secret.swapcase() + "?", "Bearer")
+    return target._replace(authorization=guesses[due.serial % len(guesses)])

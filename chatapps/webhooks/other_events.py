@@ -1,0 +1,90 @@
+"""Events that are none of ours to act on: messages from the business app, and types nobody knows yet."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final
+
+from chatapps.webhooks.base_event import WebhookEvent
+from chatapps.webhooks.channels import NO_CHANNEL, channel_of
+from chatapps.webhooks.json_fields import Members
+from chatapps.webhooks.person import Person, read_person
+from chatapps.webhooks.receipts import OWN_IDS_FROM
+
+EXTERNAL_MESSAGE: Final = "external_app_message"
+
+
+class OtherEvent(WebhookEvent, frozen=True, gc=False, kw_only=True):
+    """An event of a type we do not know, whole."""
+
+    shown: ClassVar[tuple[str, ...]] = ("event_type",)
+
+    event_type: str  # in lower case
+    webhook: str = "other"  # which webhook it looks like: receipt, reply, business, other
+    event_id: str | None = None
+    data: Mapping[str, Any] = {}  # the whole event as it came
+
+    @property
+    def kind(self) -> str:
+        return self.webhook
+
+    @property
+    def dedupe_key(self) -> tuple[str | int | None, ...]:
+        """Webhooks are repeated; those that agree in this are the same, if there is an id."""
+        return (self.event_id,) if self.event_id else (self.event_type, self.timestamp)
+
+
+class ExternalMessage(OtherEvent, frozen=True, gc=False, kw_only=True):
+    """A message that staff typed in the WhatsApp app. It has no status: it is none of our messages."""
+
+    shown: ClassVar[tuple[str, ...]] = ("event_id", "channel", "type")
+
+    channel: str = NO_CHANNEL
+    sub_account: str | None = None
+    person: Person = Person()
+    type: str | None = None  # as in replies
+    text: str | None = None
+    url: str | None = None
+
+
+def read_other(data: Mapping[str, Any], event_type: str, version: int | None) -> OtherEvent:
+    """Keep an event that no other module reads. Never fails."""
+    event = Members(data)
+    payload = event.inside("payload")
+    if event_type == EXTERNAL_MESSAGE:
+        return _read_external(payload, data, version)
+    return OtherEvent(
+        event_type=event_type,
+        webhook=_webhook(event_type, data),
+        event_id=event.word("eventId") or payload.word("umid"),
+        timestamp=event.moment("timestamp") or payload.moment("timestamp"),
+        data=data,
+    )
+
+
+def _read_external(
+    payload: Members, data: Mapping[str, Any], version: int | None
+) -> ExternalMessage:
+    content = payload.inside("content")
+    return ExternalMessage(
+        event_type=EXTERNAL_MESSAGE,
+        webhook="receipt",  # it comes to the receivers of receipts
+        event_id=payload.word("umid"),
+        timestamp=payload.moment("timestamp"),
+        data=data,
+        channel=channel_of(payload.word("channel") or NO_CHANNEL),
+        sub_account=payload.word("subAccountId"),
+        person=read_person(payload.inside("user"), own_ids=(version or 0) >= OWN_IDS_FROM),
+        type=payload.lower("type"),
+        text=content.text("text"),
+        url=content.text("url"),
+    )
+
+
+def _webhook(event_type: str, data: Mapping[str, Any]) -> str:
+    """A guess at the webhook, by the form and the name of the event."""
+    if "eventDetails" in data or "businessAccountId" in data:
+        return "business"
+    if event_type.startswith("inbound"):
+        return "reply"
+    payload = data.get("payload")
+    is_status = isinstance(payload, dict) and "status" in payload
+    return "receipt" if is_status or event_type.startswith("outbound") else "other"

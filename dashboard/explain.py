@@ -1,0 +1,342 @@
+"""What states, codes and statuses mean, in words for people. Pure."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from chatapps.codes import meaning
+from chatapps.receipt_codes import receipt_code
+from store.lanes.lane import Lane, LaneStatus
+from store.limits.breakers import BULK, SERVER, STALL, Breaker
+from store.limits.stops import Stop, Stopped
+from store.limits.unreached import Unreached
+from store.records.outcome import Doubt, LocalReason, Origin
+from store.reports.lane_report import LaneReport
+from store.reports.waiting import Waiting
+from store.states import BY_STATE, State
+
+_OPEN = {
+    State.QUEUED: "waits for its turn",
+    State.IN_FLIGHT: "is on its way to the provider at this moment",
+    State.DELAYED: "failed for a cause that may pass, and will be tried again",
+    State.PARKED: "was posted, and no answer came that can be trusted",
+}
+DOUBTS = {
+    Doubt.MAY_HAVE_ARRIVED: "it may have arrived all the same: an attempt was in doubt",
+    Doubt.MAY_HAVE_TWO: "the person may have got two: an earlier attempt was in doubt",
+}
+_LOCAL = {
+    LocalReason.NOT_SENT: "the provider could not be reached",
+    LocalReason.NO_ANSWER: "no trustworthy answer came",
+    LocalReason.MISSING_IN_ANSWER: "the answer did not mention this message",
+    LocalReason.WORKER_LOST: "the worker died with the message in its hands",
+    LocalReason.OPERATOR: "an operator decided so",
+    LocalReason.BROKEN_JOB: "what is stored of it does not fit the campaign's message",
+    LocalReason.KILLS_WORKERS: "worker after worker died with it in its hands",
+    LocalReason.SUPPRESSED: "the person does not want messages",
+    LocalReason.WINDOW: "the person has not written for a day, and it is no template",
+    LocalReason.EXPIRED: "its time was over before it could go out",
+    LocalReason.BREAKER: "its template was held up, since the provider refuses it",
+    LocalReason.TIMEOUT: "no answer came in time",
+    LocalReason.CONNECTION_LOST: "the connection broke before an answer came (reset, or closed)",
+    LocalReason.TLS_FAILED: "the encryption (TLS) of the connection broke before an answer came",
+    LocalReason.CUT_OFF: "the answer began, and was cut off",
+    LocalReason.FORGOTTEN: "the person was forgotten",
+}
+_STATUS = {
+    LaneStatus.LOADING: "The recipients are being read; nothing is sent before the file is in.",
+    LaneStatus.SENDING: "It is being sent.",
+    LaneStatus.PAUSED: "It is paused: nothing goes out until somebody resumes it.",
+    LaneStatus.CANCELLING: "It is being cancelled: what has not gone out will not.",
+    LaneStatus.CANCELLED: "It was cancelled.",
+    LaneStatus.FINISHED: "It is finished.",
+}
+
+
+def count(n: int) -> str:
+    """A number as people read it."""
+    return f"{n:,}"
+
+
+def several(n: int, one: str, many: str | None = None) -> str:
+    """`1 message`, `2,000 messages`."""
+    return f"{n:,} {one if n == 1 else many or one + 's'}"
+
+
+def iso(seconds: float) -> str:
+    """A moment for programs, in UTC; empty for never."""
+    if not seconds:
+        return ""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def moment(seconds: float) -> str:
+    """A moment for people, in their own time zone; empty for never."""
+    return datetime.fromtimestamp(seconds).strftime("%Y-%m-%d %H:%M:%S") if seconds else ""
+
+
+def clock(ms: int) -> str:
+    """The time of day, for what happens soon."""
+    return datetime.fromtimestamp(ms / 1000).strftime("%H:%M:%S")
+
+
+def explain_state(state: State) -> str:
+    """What it means that a message is in this state."""
+    return _OPEN.get(state) or BY_STATE[state].meaning
+
+
+def explain_code(origin: Origin, code: int) -> str:
+    """What a code means, by who gave it: the same number differs from mouth to mouth."""
+    match origin:
+        case Origin.NONE:
+            return ""
+        case Origin.HTTP:
+            if code < 300:
+                return f"HTTP {code} came, but no result that can be read"
+            return f"the provider answered with HTTP status {code}"
+        case Origin.LOCAL:
+            return _LOCAL.get(LocalReason(code), "") if code in set(LocalReason) else ""
+        case Origin.RECEIPT:
+            return receipt_code("", code).meaning if code else "the receipt names no code"
+        case _:
+            return meaning(code or None)
+
+
+def explain_named_code(name: str) -> str:
+    """The same for a code as lanes and trails write it, like `api:1002`."""
+    origin, _, code = name.partition(":")
+    return explain_code(Origin[origin.upper()], int(code)) if code.isdigit() else ""
+
+
+def explain_trail(entry: str) -> str:
+    """One earlier attempt: `<attempt> <origin> <code> <time> <batch>` as a sentence. What an operator
+    decided stands between the attempts."""
+    attempt, origin, code, at, batch = entry.split(" ")
+    if (origin, code) == ("local", str(int(LocalReason.OPERATOR))):
+        return f"after attempt {attempt}, at {moment(int(at))}: an operator had it sent again"
+    why = explain_named_code(f"{origin}:{code}") or "it failed"
+    shown = f"{code}: " if origin in ("api", "request") else ""
+    return f"attempt {attempt} at {moment(int(at))}: {shown}{why} (batch {batch})"
+
+
+def explain_lane(report: LaneReport, wait: Waiting) -> list[str]:
+    """What a lane is doing and why its messages wait, a sentence each."""
+    lane = report.lane
+    if lane.status is LaneStatus.STOPPED:
+        sentences = [f"It has stopped: {lane.reason}.", _how_to_go_on(lane)]
+    elif lane.status is LaneStatus.HALTED:
+        sentences = [f"It is halted: {lane.reason}.", _how_to_accept(lane)]
+    elif lane.kind != "campaign" and lane.status is LaneStatus.SENDING:
+        sentences = ["It takes messages and sends them."]
+    else:
+        sentences = [_STATUS[lane.status]]
+    sentences += [sentence for sentence in _why_waiting(report, wait) if sentence]
+    return sentences + _how_to_go_on_reading(lane)
+
+
+def _how_to_go_on_reading(lane: Lane) -> list[str]:
+    if lane.loaded or lane.kind != "campaign" or not lane.offset:
+        return []
+    return [
+        f"{several(lane.row, 'row')} of the recipients {'is' if lane.row == 1 else 'are'} in; if their "
+        "reading was cut off, launch or send the same file again: it goes on there."
+    ]
+
+
+def _how_to_go_on(lane: Lane) -> str:
+    return (
+        "What waits is kept: mend the cause, then "
+        f'`sendmany campaign resume "{called(lane)}"`, or cancel it.'
+    )
+
+
+def _how_to_accept(lane: Lane) -> str:
+    return (
+        "What went out after that copy was taken may go out again: accept that with "
+        f'`sendmany campaign resume "{called(lane)}" --accept`, or cancel it.'
+    )
+
+
+def _why_waiting(report: LaneReport, wait: Waiting) -> list[str]:
+    lane, counts = report.lane, report.counts
+    return [
+        lane.reason if lane.status is LaneStatus.SENDING and report.open else "",
+        _queued(report, wait),
+        *_held_templates(report, wait),
+        _on_their_way(counts.get(State.IN_FLIGHT, 0)),
+        _delayed(counts.get(State.DELAYED, 0), lane, wait),
+        _parked(counts.get(State.PARKED, 0), lane, wait),
+        _unknown(counts.get(State.UNKNOWN, 0)),
+        _decidable(report, wait),
+        *_in_doubt(report),
+        "" if report.balanced or report.open else _unbalanced(lane),
+    ]
+
+
+def _queued(report: LaneReport, wait: Waiting) -> str:
+    n, status = report.counts.get(State.QUEUED, 0), report.lane.status
+    if not n:
+        return ""
+    start = f"{several(n, 'message')} {'waits' if n == 1 else 'wait'}"
+    if status is not LaneStatus.SENDING:
+        return f"{start} in the queue."
+    if wait.stop:
+        return f"{start}: {explain_stop(wait.stop)}"
+    if wait.held_by:
+        return f"{start}: {explain_breaker(wait.held_by)}"
+    if wait.blocked_until:
+        until = clock(wait.blocked_until)
+        return f"{start}: the provider asked {report.lane.sub_account} to pause until {until}."
+    if wait.unreached:
+        return f"{start}: {explain_unreached(wait.unreached[0])}."
+    if not wait.loops:
+        return f"{start}, and no worker is sending: is one running? See `sendmany doctor`."
+    return f"{start} for their turn." if n > 1 else f"{start} for its turn."
+
+
+def explain_unreached(one: Unreached) -> str:
+    """Why a host does not reach the provider. Begins small, and may stand alone."""
+    return (
+        f"requests of {one.sub_account} cannot be sent from {one.host} ({one.reason}), "
+        f"last tried at {clock(one.at * 1000)}"
+    )
+
+
+def _held_templates(report: LaneReport, wait: Waiting) -> list[str]:
+    if report.lane.kind == "campaign" or report.lane.status.ended:
+        return []
+    found = [explain_breaker(one) for one in wait.breakers if one.is_of_template]
+    return [sentence[0].upper() + sentence[1:] for sentence in found]
+
+
+def explain_stop(stop: Stop) -> str:
+    """What an operator has stopped, why, and how that ends. May stand alone."""
+    how = f"sendmany go --{stop.what}"
+    how += f" --sub-account {stop.sub_account}" if stop.sub_account else ""
+    what, since = stopped_words(stop.what, stop.sub_account), clock(stop.since)
+    return f"{what} is stopped since {since}: {stop.reason}. `{how}` ends that."
+
+
+def stopped_words(what: Stopped, sub_account: str) -> str:
+    """What a stop holds back."""
+    words = "everything" if what is Stopped.ALL else "marketing"
+    return f"{words} of {sub_account}" if sub_account else words
+
+
+def explain_breaker(breaker: Breaker) -> str:
+    """What a breaker holds up, why, and how that ends. Begins small, and may stand alone."""
+    _, _, template = breaker.scope.partition(":")
+    name, _, language = template.rpartition(":")
+    if template:
+        what = f"what uses the template {name} ({language}) is not sent"
+    elif breaker.scope == BULK:
+        what = f"everything of {breaker.sub_account} with priority bulk is held up"
+    elif breaker.scope == STALL:
+        what = f"{breaker.sub_account} only probes, since the provider gives no answers,"
+        return f"{what} since {clock(breaker.opened_at)}: {breaker.reason}. {_how_it_ends(breaker)}"
+    elif breaker.scope == SERVER:
+        what = f"{breaker.sub_account} goes slow"
+    else:
+        what = f"everything of {breaker.sub_account} is held up"
+    return f"{what} since {clock(breaker.opened_at)}: {breaker.reason}. {_how_it_ends(breaker)}"
+
+
+def _how_it_ends(breaker: Breaker) -> str:
+    if breaker.probe_at == 0:
+        return "That lasts until somebody ends it: `sendmany breaker close`."
+    single = "message" if breaker.scope.startswith("template:") else "request"
+    return f"One {single} tries again after {clock(breaker.probe_at)}; if it passes, all goes on."
+
+
+def _on_their_way(n: int) -> str:
+    return f"{several(n, 'message')} {'is' if n == 1 else 'are'} on the way." if n else ""
+
+
+def _delayed(n: int, lane: Lane, wait: Waiting) -> str:
+    if not n:
+        return ""
+    when = f", the first at {clock(wait.next_retry)}" if wait.next_retry else ""
+    if lane.kind == "notifications":  # scheduled ones lie among those that failed
+        verb = "waits" if n == 1 else "wait"
+        return (
+            f"{several(n, 'message')} {verb} for a time that was set, or to be tried again{when}."
+        )
+    return f"{several(n, 'message')} will be tried again{when}."
+
+
+def _parked(n: int, lane: Lane, wait: Waiting) -> str:
+    if not n:
+        return ""
+    when = f" at {clock(wait.next_decision)}" if wait.next_decision else ""
+    then = "sent again" if lane.on_unknown == "resend" else "held as unknown"
+    verb = "was" if n == 1 else "were"
+    return (
+        f"{several(n, 'message')} {verb} posted without a trustworthy answer, and will be "
+        f"{then}{when} if no evidence comes."
+    )
+
+
+def _unknown(n: int) -> str:
+    if not n:
+        return ""
+    verb = "is" if n == 1 else "are"
+    return (
+        f"{several(n, 'message')} {verb} unknown: posted, but nobody can say whether the provider "
+        "took it. Nothing is sent twice unless you say so."
+    )
+
+
+def _decidable(report: LaneReport, wait: Waiting) -> str:
+    """What an operator can do about messages whose jobs are kept."""
+    lane, found = report.lane, in_doubt(report.counts)
+    cancelled = lane.status in (LaneStatus.CANCELLING, LaneStatus.CANCELLED)
+    if not wait.kept or cancelled or not found:
+        return ""
+    start = "`sendmany campaign unknown"
+    if report.counts.get(State.UNKNOWN):
+        return f'Decide about them: {start} list "{called(lane)}"`, then resend or close.'
+    return f'{found} can be sent again: {start} resend "{called(lane)}" --failed`.'
+
+
+def called(lane: Lane) -> str:
+    """What commands call a lane: a campaign by its name, another lane by its id."""
+    return lane.name if lane.kind == "campaign" else lane.id
+
+
+def in_doubt(counts: Mapping[State, int]) -> str:
+    """`4 unknown and 1 failed message`; empty if there are none."""
+    found = {state: n for state in (State.UNKNOWN, State.FAILED) if (n := counts.get(state, 0))}
+    if not found:
+        return ""
+    words = " and ".join(f"{n:,} {state}" for state, n in found.items())
+    return f"{words} {'message' if sum(found.values()) == 1 else 'messages'}"
+
+
+def _in_doubt(report: LaneReport) -> list[str]:
+    """Who may have got more than the states say, and how to find out who that is."""
+    found, name = report.in_doubt, called(report.lane)
+    two = found[Doubt.MAY_HAVE_TWO]
+    one = found[Doubt.MAY_HAVE_ARRIVED] - report.counts.get(State.UNKNOWN, 0)
+    one += report.doubts.get(State.UNKNOWN, 0)
+    sentences = []
+    if two:
+        people = several(two, "person", "people")
+        sentences.append(
+            f"{people} may have got two messages, since an earlier attempt was in doubt: "
+            f'`sendmany campaign export "{name}" --doubt may_have_two` names them.'
+        )
+    if one:
+        sentences.append(
+            f"{several(one, 'message')} that {'was' if one == 1 else 'were'} not sent in the end may "
+            "have arrived all the same, since an earlier attempt was in doubt: "
+            f'`sendmany campaign export "{name}" --doubt may_have_arrived` names them.'
+        )
+    return sentences
+
+
+def percent(share: float) -> str:
+    """A share as people read it: `98.8 %`."""
+    return f"{100 * share:.1f} %" if 0 < share < 1 else f"{100 * share:.0f} %"
+
+
+def _unbalanced(lane: Lane) -> str:
+    return f'Its figures do not add up: run `sendmany campaign verify "{called(lane)}"`.'

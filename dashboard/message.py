@@ -1,0 +1,172 @@
+"""One message: what became of it, in figures and in words."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dashboard.explain import (
+    DOUBTS,
+    clock,
+    explain_breaker,
+    explain_code,
+    explain_state,
+    explain_stop,
+    explain_trail,
+    explain_unreached,
+    iso,
+    moment,
+)
+from dashboard.export import international
+from store.client import Store
+from store.lanes.lane import Lane
+from store.records.job_section import Job
+from store.records.outcome import Doubt, Origin
+from store.reports.lane_report import MessageReport, message_report
+from store.reports.messages import find_waiting
+from store.reports.schedules import scheduled_for
+from store.reports.waiting import Waiting, waiting
+from store.states import BY_STATE, State
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What is known of one message."""
+
+    report: MessageReport
+    state: State | None  # None: it is just moving from one place to another
+    job: Job | None  # while it can still go out
+    wait: Waiting
+    scheduled_for: int | None = None  # ms since 1970
+
+    @property
+    def id(self) -> str:
+        """The message's id."""
+        return f"{self.report.lane.id}.{self.report.index}"
+
+    @property
+    def recipient(self) -> str:
+        """As people write it; empty if it cannot be told at this moment."""
+        text = self.job.recipient.decode() if self.job else self.report.recipient
+        return international(text) if text else ""
+
+    @property
+    def doubt(self) -> Doubt:
+        """What the person may have got beyond what the state says; of a message that has ended."""
+        outcome = self.report.outcome
+        return outcome.doubt if outcome and not self.job and self.state else Doubt.NONE
+
+    @property
+    def attempts(self) -> int:
+        """Attempts so far."""
+        outcome = self.report.outcome
+        return self.job.attempts if self.job else outcome.attempts if outcome else 0
+
+
+def fate_of(store: Store, message_id: str, *, most: int | None = None) -> Fate:
+    """Read all that is known of a message.
+
+    Args:
+        most: of the packed values in which its job may lie, look into so many at most.
+
+    Raises:
+        UnknownLane: there is no such message.
+    """
+    found = message_report(store, message_id)
+    wait = waiting(store, found.lane)
+    if is_final(found):
+        assert found.outcome is not None
+        return Fate(found, found.outcome.state, None, wait)
+    place = find_waiting(store, found.lane.id, found.index, most)
+    state, job = place or (None, None)
+    waits = state is State.DELAYED and job is not None and not job.attempts
+    due = scheduled_for(store, found.lane.id, found.index) if waits else None
+    return Fate(found, state, job, wait, due)
+
+
+def is_final(report: MessageReport) -> bool:
+    """Whether the record, and not a job, holds the state of the message."""
+    return report.outcome is not None and BY_STATE[report.outcome.state].counted
+
+
+def explain(fate: Fate) -> list[str]:
+    """What became of a message, a sentence each. Pure."""
+    report, outcome = fate.report, fate.report.outcome
+    lines = [f"{fate.id} to {fate.recipient or 'somebody'}, {_lane_words(report.lane)}"]
+    state = explain_state(fate.state) if fate.state else "it is just being moved; ask again"
+    state = "waits for the time that it was given" if fate.scheduled_for else state
+    lines.append(f"{fate.state or 'moving'}: {state}{_when(fate)}")
+    if outcome and outcome.origin is not Origin.NONE:
+        why = explain_code(outcome.origin, outcome.code)
+        lines.append(f"{outcome.origin.name.lower()} {outcome.code}: {why}")
+    if fate.doubt:
+        lines.append(DOUBTS[fate.doubt])
+    if outcome and outcome.purpose:
+        lines.append(f"its purpose is {outcome.purpose}")
+    if outcome and outcome.umid:
+        lines.append(f"the provider calls it {outcome.umid}")
+    if outcome and outcome.posted_at:
+        lines.append(f"last posted at {moment(outcome.posted_at)}, attempt {outcome.attempts}")
+    return lines + [explain_trail(entry) for entry in report.trail]
+
+
+def as_json(fate: Fate) -> Mapping[str, Any]:
+    """The same for programs."""
+    outcome = fate.report.outcome
+    coded = outcome is not None and outcome.origin is not Origin.NONE
+    return {
+        "id": fate.id,
+        "lane": fate.report.lane.name,
+        "number": fate.recipient,
+        "state": str(fate.state) if fate.state else None,
+        "attempts": fate.attempts,
+        "code": outcome.named_code if outcome else None,
+        "origin": outcome.origin.name.lower() if outcome and coded else "",
+        "meaning": explain_code(outcome.origin, outcome.code) if outcome else "",
+        "umid": outcome.umid if outcome else None,
+        "posted_at": iso(outcome.posted_at) if outcome else "",
+        "changed_at": iso(outcome.changed_at) if outcome else "",
+        "purpose": outcome.purpose if outcome else None,
+        "pricing": outcome.pricing.name.lower() if outcome and outcome.pricing else None,
+        "doubt": fate.doubt,
+        "trail": list(fate.report.trail),
+    }
+
+
+def _lane_words(lane: Lane) -> str:
+    return f'campaign "{lane.name}"' if lane.kind == "campaign" else lane.name
+
+
+def waits_until(fate: Fate) -> int | None:
+    """When something will happen to it at the earliest, ms since 1970; None if nobody can say."""
+    if fate.state is State.QUEUED and fate.wait.stop:
+        return None
+    if fate.state is State.QUEUED:
+        breaker = fate.wait.held_by
+        return (breaker.probe_at or None) if breaker else fate.wait.blocked_until
+    if fate.state is State.DELAYED:
+        return fate.scheduled_for or fate.wait.next_retry
+    return fate.wait.next_decision if fate.state is State.PARKED else None
+
+
+def _when(fate: Fate) -> str:
+    """Until when it waits, where that is known of its lane."""
+    wait, lane, outcome = fate.wait, fate.report.lane, fate.report.outcome
+    if fate.state is State.QUEUED and lane.status != "sending":
+        return f" (the lane is {lane.status}{f': {lane.reason}' if lane.reason else ''})"
+    if fate.state is State.QUEUED and wait.stop:
+        return f" ({explain_stop(wait.stop).rstrip('.')})"
+    if fate.state is State.QUEUED and wait.held_by:
+        return f" ({explain_breaker(wait.held_by).rstrip('.')})"
+    if fate.state is State.QUEUED and wait.blocked_until:
+        return f" (the provider asked for a pause until {clock(wait.blocked_until)})"
+    if fate.state is State.QUEUED and wait.unreached:
+        return f" ({explain_unreached(wait.unreached[0])})"
+    if fate.state is State.QUEUED and not wait.loops:
+        return " (no worker is sending at the moment; see `sendmany doctor`)"
+    if fate.scheduled_for:
+        return f" (scheduled for {moment(fate.scheduled_for // 1000)})"
+    if fate.state is State.DELAYED and wait.next_retry:
+        return f" (not before {clock(wait.next_retry)})"
+    if fate.state is State.PARKED and wait.next_decision:
+        return f" (decided after {clock(wait.next_decision)})"
+    return f", since {moment(outcome.changed_at)}" if outcome and not fate.job else ""

@@ -1,0 +1,231 @@
+"""What is answered about campaigns and other lanes."""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from pydantic import BaseModel
+
+from dashboard.explain import explain_lane, explain_named_code, iso
+from dashboard.figures import lane_figures, pace_figures
+from store.lanes.lane import LaneStatus, Priority
+from store.limits.breakers import Breaker
+from store.limits.stops import Stop, Stopped
+from store.purposes import Purpose
+from store.reports.lane_report import LaneReport
+from store.reports.waiting import Waiting
+from store.states import State
+
+
+class StageOut(BaseModel):
+    """Messages in a stage of the funnel."""
+
+    messages: int
+    share: float  # of the recipients, 0 to 1
+
+
+class FunnelOut(BaseModel):
+    """Where the messages are. Those that were not delivered are in `sent` and in `failed`."""
+
+    sent: StageOut  # the provider took them
+    failed: StageOut
+    unconfirmed: StageOut  # nobody can say whether the provider took them
+    waiting: StageOut
+    skipped: StageOut
+    cancelled: StageOut
+
+
+class LaneOut(BaseModel):
+    """A campaign, or a lane of single messages, and its figures at one moment. Times are UTC."""
+
+    id: str
+    name: str
+    kind: Literal["campaign", "notifications"]
+    sub_account: str
+    priority: Priority
+    purpose: Purpose | None  # of a campaign; none: each message of the lane has its own
+    status: LaneStatus
+    reason: str  # why it stopped
+    loaded: bool  # False: recipients are still coming, or were cut off
+    recipients: int
+    duplicates: int
+    rejects: int
+    funnel: FunnelOut
+    done: int  # messages that have ended
+    open: int  # messages that have not
+    counts: dict[State, int]
+    may_have_two: int  # people who may have got two: an earlier attempt was in doubt
+    may_have_arrived: int  # messages that may have arrived although their state does not say so
+    requests: int
+    mean_batch: float
+    retried: int
+    balanced: bool  # the counts add up to the recipients
+    opened_at: str | None
+    started_at: str | None
+    finished_at: str | None
+
+
+class LanePage(BaseModel):
+    """Some lanes, newest first."""
+
+    items: list[LaneOut]
+    next: str | None  # the cursor of the next page; none: this is the last
+
+
+class BreakerOut(BaseModel):
+    """A breaker that is open: what it holds up, why, and when it is tried again."""
+
+    sub_account: str
+    scope: str
+    reason: str
+    by: Literal["worker", "operator", "provider"]
+    opened_at: str | None
+    probe_at: str | None  # none: it is closed only by hand
+    failures: int
+
+
+class StopOut(BaseModel):
+    """What an operator has stopped."""
+
+    what: Stopped
+    sub_account: str | None  # none: of every one
+    reason: str
+    since: str | None
+
+
+class WaitsOut(BaseModel):
+    """What messages of a lane may have to wait for."""
+
+    sending_loops: int  # of workers, that run at this moment and serve its priority
+    blocked_until: str | None  # the provider asked for a pause
+    next_retry: str | None
+    next_decision: str | None  # about messages that were posted without a trustworthy answer
+    stopped: StopOut | None  # an operator has stopped sending
+
+
+class ReadingOut(BaseModel):
+    """How far the recipient file has been read."""
+
+    bytes: int
+    rows: int
+    resumable: bool  # send the same file again and it goes on here
+
+
+class CampaignOut(LaneOut):
+    """One campaign in full."""
+
+    progress: float  # share of the messages that have ended, those cancelled left out, 0 to 1
+    messages_per_second: float | None  # ended: of late; on average where the campaign has ended
+    seconds_left: float | None  # at that pace, while it is being sent and nothing holds it up
+    file: ReadingOut
+    breakers: list[BreakerOut]
+    waits: WaitsOut
+    why: list[str]  # the same in sentences
+
+
+class CauseOut(BaseModel):
+    """A code, who gave it, and what it means."""
+
+    origin: str
+    code: int | None
+    messages: int
+    meaning: str
+
+
+class FailureOut(CauseOut):
+    """Messages that came to the same end for the same cause. Those of a state add up to its count."""
+
+    state: State
+
+
+class FailuresOut(BaseModel):
+    """Why messages of a campaign did not arrive, most frequent first; and why some were sent again."""
+
+    items: list[FailureOut]
+    retries: list[CauseOut]  # attempts after which another one followed
+
+
+def lane_out(report: LaneReport) -> LaneOut:
+    """A lane as it is answered."""
+    return LaneOut(**_fields(report))
+
+
+def campaign_out(report: LaneReport, wait: Waiting, breakers: Sequence[Breaker]) -> CampaignOut:
+    """A campaign in full."""
+    lane = report.lane
+    return CampaignOut(
+        **_fields(report),
+        **pace_figures(report, wait),
+        file=ReadingOut(bytes=lane.offset, rows=lane.row, resumable=not lane.loaded),
+        breakers=[breaker_out(breaker) for breaker in breakers],
+        waits=WaitsOut(
+            sending_loops=wait.loops,
+            blocked_until=moment_out(wait.blocked_until),
+            next_retry=moment_out(wait.next_retry),
+            next_decision=moment_out(wait.next_decision),
+            stopped=stop_out(wait.stop) if wait.stop else None,
+        ),
+        why=explain_lane(report, wait),
+    )
+
+
+def stop_out(stop: Stop) -> StopOut:
+    """A stop as it is answered."""
+    return StopOut(
+        what=stop.what,
+        sub_account=stop.sub_account or None,
+        reason=stop.reason,
+        since=moment_out(stop.since),
+    )
+
+
+def breaker_out(breaker: Breaker) -> BreakerOut:
+    """A breaker as it is answered."""
+    return BreakerOut(
+        sub_account=breaker.sub_account,
+        scope=breaker.scope,
+        reason=breaker.reason,
+        by=breaker.by,
+        opened_at=moment_out(breaker.opened_at),
+        probe_at=moment_out(breaker.probe_at),
+        failures=breaker.failures,
+    )
+
+
+def failures_out(report: LaneReport) -> FailuresOut:
+    """The causes of a lane."""
+    failures = [_failure(name, n) for name, n in report.codes.items()]
+    retries = [CauseOut(**_cause(code, n)) for code, n in report.retries.items()]
+    return FailuresOut(
+        items=sorted(failures, key=lambda one: (-one.messages, one.state, one.code or 0)),
+        retries=sorted(retries, key=lambda one: (-one.messages, one.code or 0)),
+    )
+
+
+def moment_out(ms: int | None) -> str | None:
+    """A time in UTC; None for never."""
+    return iso(ms / 1000) if ms else None
+
+
+def _fields(report: LaneReport) -> dict[str, Any]:
+    lane = report.lane
+    return {
+        **lane_figures(report),
+        "opened_at": moment_out(lane.opened_at),
+        "started_at": moment_out(lane.started_at),
+        "finished_at": moment_out(lane.finished_at),
+    }
+
+
+def _failure(name: str, messages: int) -> FailureOut:
+    state, _, code = name.partition(":")
+    return FailureOut(state=State(state), **_cause(code, messages))
+
+
+def _cause(code: str, messages: int) -> dict[str, Any]:
+    origin, _, number = code.partition(":")
+    return {
+        "origin": origin,
+        "code": int(number) or None,
+        "messages": messages,
+        "meaning": explain_named_code(code),
+    }

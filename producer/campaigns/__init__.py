@@ -1,0 +1,1 @@
+"""Campaigns: message file, preflight, launch, loading."""

@@ -1,0 +1,185 @@
+"""Launching a campaign: a recipient file and a message in, a lane of jobs out.
+
+Everything that can be wrong with either file is found before anything is stored. Launching the same
+again goes on where the first launch was: the store keeps how far the file has been read, in the same
+step that adds the jobs.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from producer.campaigns.campaign_names import RULE, is_name
+from producer.campaigns.load import add_chunks, end_of_file
+from producer.campaigns.message_file import CampaignMessage, load_message_file, prepare
+from producer.errors import InputError
+from producer.files.invalid_rows import RejectWriter, see_that_writable
+from producer.files.recipient_file import Position, RecipientFile
+from producer.files.rows import RowPacker
+from producer.policies import campaign_purpose, template_named
+from producer.wake import SendDrain, call_workers
+from store.client import Store
+from store.lanes.lane import Lane, Policies, Priority, find_lane
+from store.lanes.open import CampaignPlan, open_campaign
+from store.purposes import Purpose
+from store.templates import read_registry
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """What to launch."""
+
+    name: str
+    recipients: Path
+    message: Path
+    sub_account: str
+    number_column: str | None = None
+    country_column: str | None = None
+    default_region: str | None = None
+    priority: Priority = Priority.BULK
+    policies: Policies = Policies()
+    purpose: Purpose | None = None  # None: that of its template, else marketing
+    send_while_loading: bool = False
+    rejects: Path | None = None  # default: beside the recipient file
+
+    @property
+    def rejects_file(self) -> Path:
+        """Where rows that cannot be used are listed."""
+        return self.rejects or self.recipients.with_suffix(".rejects.csv")
+
+
+@dataclass(frozen=True, slots=True)
+class Loading:
+    """How far a launch is."""
+
+    lane: str
+    rows: int
+    added: int
+    duplicates: int
+    rejects: int
+    offset: int  # bytes of the file
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Launched:
+    """What a launch came to."""
+
+    lane: Lane
+    recipients: int
+    duplicates: int
+    rejects: int
+    rejects_file: Path | None
+    folded: int  # values of this launch that were changed so that WhatsApp takes them
+    resumed: bool  # an earlier launch had begun it
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A launch whose files have been checked; nothing is stored yet."""
+
+    launch: Launch
+    file: RecipientFile
+    message: CampaignMessage
+    source: str  # names the recipients: the file, and how it is read
+
+    @property
+    def plan(self) -> CampaignPlan:
+        """What opens the campaign, but for its purpose: what has the last word on that is stored."""
+        launch, content = self.launch, self.message.content
+        return CampaignPlan(
+            name=launch.name,
+            sub_account=launch.sub_account,
+            content=content.dump(),
+            content_digest=content.digest,
+            source=self.source,
+            priority=launch.priority,
+            policies=launch.policies,
+            early=launch.send_while_loading,
+        )
+
+
+def check(launch: Launch) -> Prepared:
+    """Read and check both files.
+
+    Raises:
+        InputError: what is wrong, where, and what to do.
+    """
+    _check_name(launch.name)
+    message = load_message_file(launch.message)
+    file = RecipientFile.open(
+        launch.recipients, launch.number_column, launch.default_region, launch.country_column
+    )
+    prepared = prepare(message, file.columns)
+    source = f"{file.fingerprint()}:{file.layout.key}"
+    file.see_that_usable(_packer(file, prepared))
+    see_that_writable(launch.rejects_file)
+    return Prepared(launch, file, prepared, source)
+
+
+def _check_name(name: str) -> None:
+    if not is_name(name):
+        raise InputError(RULE)
+
+
+def _packer(file: RecipientFile, message: CampaignMessage) -> RowPacker:
+    return RowPacker(file.layout, message.content.columns, message.rules)
+
+
+def run(
+    store: Store,
+    prepared: Prepared,
+    send_drain: SendDrain,
+    on_progress: Callable[[Loading], None] = lambda _: None,
+) -> Launched:
+    """Store the campaign and its jobs, and wake the workers.
+
+    Raises:
+        InputError: the purpose cannot be what was said; nothing is stored.
+        LaneMismatch: the name is taken by something else.
+        StoreUnavailable, StoreFull: launch again when Redis is well; nothing is added twice.
+    """
+    launch, content = prepared.launch, prepared.message.content
+    template = template_named(content)
+    registry = store.run(read_registry(launch.sub_account))
+    purpose = campaign_purpose(registry, template, launch.purpose)
+    plan = replace(prepared.plan, purpose=purpose, template=template)
+    lane_id, resumed = open_campaign(store, plan)
+    lane = find_lane(store, lane_id)
+    rejects_file = launch.rejects_file
+    packer = _packer(prepared.file, prepared.message)
+    if not lane.loaded:
+        with RejectWriter(rejects_file, after_line=lane.line) as writer:
+            _load(store, lane, prepared, packer, writer, send_drain, on_progress)
+    lane = end_of_file(store, lane, send_drain)
+    return Launched(
+        lane,
+        recipients=lane.next_index,
+        duplicates=lane.duplicates,
+        rejects=lane.rejects,
+        rejects_file=rejects_file if lane.rejects and rejects_file.exists() else None,
+        folded=packer.folded,
+        resumed=resumed,
+    )
+
+
+def _load(
+    store: Store,
+    lane: Lane,
+    prepared: Prepared,
+    packer: RowPacker,
+    writer: RejectWriter,
+    send_drain: SendDrain,
+    on_progress: Callable[[Loading], None],
+) -> None:
+    """Add the rows that are not in yet, chunk by chunk."""
+    start = Position(lane.offset, lane.line, lane.row) if lane.offset else None
+    chunks = prepared.file.chunks(packer, start)
+    for at in add_chunks(store, lane, chunks, writer.write):
+        if prepared.launch.send_while_loading:
+            call_workers(store, lane, send_drain)
+        on_progress(
+            Loading(
+                lane.id, at.rows, at.added, at.duplicates, at.rejects, at.offset, prepared.file.size
+            )
+        )

@@ -1,0 +1,105 @@
+"""Putting the rows of a recipient file into a campaign, chunk by chunk, wherever they come from."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from config.settings import load_settings
+from producer.campaigns.deduplication import read_seen
+from producer.files.chunks import Chunk
+from producer.files.invalid_rows import Reject
+from producer.forgotten import ForgottenPeople
+from producer.wake import SendDrain, call_workers
+from store.client import Store
+from store.errors import StoreRefused
+from store.lanes.lane import Lane, LaneStatus, find_lane, finish_loading
+from store.plans import carry_out
+from store.queue.enqueue import Place, enqueue_rows
+
+_FORGOTTEN = "a row up to this line is of a person who has been forgotten"
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """How much of a file is in."""
+
+    rows: int
+    added: int
+    duplicates: int
+    rejects: int
+    offset: int  # bytes of the file
+
+
+def add_chunks(
+    store: Store,
+    lane: Lane,
+    chunks: Iterable[Chunk],
+    keep_rejects: Callable[[list[Reject]], None],
+    sum_up: Callable[[Chunk], str] = lambda _: "",
+    people: ForgottenPeople | None = None,
+) -> Iterator[Loaded]:
+    """Add rows that begin where the lane's file has been read to; tells after each chunk how far it is.
+
+    Args:
+        keep_rejects: is given the rejects of a chunk before the chunk is stored.
+        sum_up: what stands for all rows up to the end of a chunk; it is stored with the place.
+        people: who is left out since they have been forgotten.
+
+    Raises:
+        StoreUnavailable, StoreFull: do the same again later; nothing is added twice.
+        StoreRefused: the campaign takes no more, or somebody else is loading it.
+    """
+    place, seen = Place(lane.offset, lane.line, lane.row), read_seen(store, lane)
+    people = people or ForgottenPeople(load_settings())
+    next_index = lane.next_index
+    beyond = False
+    now = Loaded(lane.row, lane.next_index, lane.duplicates, lane.rejects, lane.offset)
+    for chunk in chunks:
+        end = Place(chunk.end.offset, chunk.end.line, chunk.end.row)
+        wanted = _without_forgotten(store, people, chunk.lines)
+        gone = [Reject(end.line, None, _FORGOTTEN)] * (len(chunk.lines) - len(wanted))
+        rejects = [*chunk.rejects, *gone]
+        keep_rejects(rejects)  # first: a row must never be counted and nowhere to be found
+        lines, rows_sum = seen.sift(wanted), sum_up(chunk)
+        call = enqueue_rows(
+            lane.id,
+            place,
+            end,
+            lines,
+            len(rejects),
+            duplicates=len(wanted) - len(lines),
+            rows_sum=rows_sum,
+            next_index=next_index,
+        )
+        result = store.run(call)
+        next_index = result.next_index
+        place, beyond = end, rows_sum != "" and result.repeated and not result.journal
+        now = replace(
+            now,
+            rows=end.row,
+            added=now.added + result.added,
+            duplicates=now.duplicates + result.duplicates,
+            rejects=now.rejects + len(rejects),
+            offset=end.offset,
+        )
+        yield now
+    if beyond:  # nobody has held these rows against those that are in
+        raise StoreRefused("the file ends where somebody else's goes on: are they the same?")
+
+
+def _without_forgotten(
+    store: Store, people: ForgottenPeople, lines: Sequence[bytes]
+) -> Sequence[bytes]:
+    if not carry_out(store, people.look()):
+        return lines
+    gone = people.left_out(lines)
+    return [line for place, line in enumerate(lines) if place not in gone]
+
+
+def end_of_file(store: Store, lane: Lane, send_drain: SendDrain) -> Lane:
+    """Say that the file is in, and have it sent; gives the lane as it is then."""
+    if not lane.loaded:
+        store.run(finish_loading(lane.id))
+    lane = find_lane(store, lane.id)
+    if lane.status is LaneStatus.SENDING:
+        call_workers(store, lane, send_drain)
+    return lane

@@ -1,0 +1,116 @@
+"""The message file of a campaign: the provider's message without `user`, as a person writes it."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from chatapps.messages import MessageError, read_message_body
+from chatapps.messages.json_parser import parse_object
+from chatapps.number_fields import number_fields
+from chatapps.rendering.compiled import RESERVED, CompiledContent, UnknownColumns, compile_content
+from chatapps.rendering.placeholders import (
+    PLACEHOLDER,
+    BrokenPlaceholder,
+    find_placeholders,
+    resolve_columns,
+    see_that_whole,
+)
+from chatapps.rendering.sample_values import fill_with_stand_ins, with_placeholders
+from producer.errors import InputError
+from producer.files.rows import MOST_BLANKS, ValueRules
+
+_REFUSED_IN_PARAMETERS = re.compile(rf"[\n\r\t]| {{{MOST_BLANKS + 1},}}")
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignMessage:
+    """A campaign's message, checked and compiled for the columns of its recipients."""
+
+    content: CompiledContent
+    rules: ValueRules  # what it asks of the values
+
+
+def load_message_file(path: Path) -> Mapping[str, Any]:
+    """The message in a JSON file; raises InputError. A raw tab inside a string is tolerated."""
+    text = _read_text(path)
+    try:
+        message = parse_object(text)
+    except MessageError as error:
+        raise InputError(f"{path}: the message is unreadable: {error}") from error
+    try:
+        refuse_ours(message)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    return message
+
+
+def refuse_ours(message: Mapping[str, Any]) -> None:
+    """Raise InputError when a message has members that we write ourselves."""
+    for name in RESERVED:
+        if name in message:
+            raise InputError(f'take out "{name}", it is written for each recipient')
+    if "dlrCallbackUrl" in message:
+        raise InputError('take out "dlrCallbackUrl", receipts go where the settings say')
+
+
+def prepare(message: Mapping[str, Any], columns: Sequence[str]) -> CampaignMessage:
+    """Compile the message of a campaign whose recipients have `columns`, and check it once.
+
+    Raises InputError for an unknown column, a placeholder that is not whole or another tool's, or a
+    message that the provider would refuse.
+    """
+    try:
+        message = resolve_columns(message, columns)
+        see_that_whole(message, columns)
+        body = read_message_body(fill_with_stand_ins(message))
+        written = with_placeholders(body.emit(), message)
+        numbers = list(number_fields(body, message))
+        content = compile_content(written, columns, frozenset(each.path for each in numbers))
+    except (UnknownColumns, BrokenPlaceholder) as error:
+        raise InputError(f"the message cannot be filled in: {error}") from error
+    except MessageError as error:
+        raise InputError(f"the provider would refuse the message: {error}") from error
+    except ValueError as error:
+        raise InputError(f"the message cannot be written as JSON: {error}") from error
+    parameters = list(_parameter_texts(message.get("content", {}).get("template", {})))
+    _see_that_taken(parameters)
+    folded = frozenset(each.column for text in parameters for each in find_placeholders(text))
+    return CampaignMessage(
+        content, ValueRules(folded, {each.column: each.read for each in numbers})
+    )
+
+
+def _parameter_texts(value: Any) -> Iterator[str]:
+    """The texts that fill placeholders of a template, wherever they stand in it."""
+    if isinstance(value, Mapping):
+        if isinstance(text := value.get("text"), str):
+            yield text
+        for member in value.values():
+            yield from _parameter_texts(member)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _parameter_texts(item)
+
+
+def _see_that_taken(parameters: Sequence[str]) -> None:
+    """Raise InputError when a parameter holds what WhatsApp takes in none, whatever the values are."""
+    for text in parameters:
+        if _REFUSED_IN_PARAMETERS.search(PLACEHOLDER.sub("", text)):
+            raise InputError(
+                "the provider would refuse the message: a parameter of the template holds a line end, "
+                f"a tab or more than {MOST_BLANKS} blanks in a row; put them into the template itself"
+            )
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: there is no such file") from error
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise InputError(f"{path}: line {line} is not UTF-8: save the file as UTF-8") from error

@@ -1,0 +1,203 @@
+"""A look at some messages as they will be sent, before a launch: the first, the last, and those with
+the longest values of the file.
+
+What the message file allows in general can still go too far with somebody's values.
+"""
+
+import re
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from heapq import heappush, heapreplace
+from typing import Any, Final
+
+from chatapps.messages import Message, MessageError, read_batch
+from chatapps.preflight import Finding, Severity
+from chatapps.rendering.compiled import CompiledContent
+from chatapps.templates import RegisteredTemplate, fill
+from producer.campaigns.launch import Prepared
+from producer.errors import BadRow
+from producer.files.csv_reader import Record, read_records
+from producer.files.rows import RowPacker
+from producer.layout import Layout
+
+MOST_ROWS: Final = 200
+LONGEST_FILLED: Final = 1024
+"""Characters of a template's text with the values in it: more is refused as too long (1032)."""
+
+_MISREAD: Final = re.compile(
+    r"[\xc2\xc3\xc4\xc5\xd0\xd1][\x80-\xa9\xab-\xb4\xb6-\xb9\xbb-\xbf\u2018-\u2022\u2030\u2039\u203a\u20ac]"
+    r"|\xe2\u20ac|\ufffd"
+)
+_OF_A_MESSAGE: Final = re.compile(r"messages\[(\d+)\]\.?(.*)")
+
+
+@dataclass(frozen=True, slots=True)
+class SampleRow:
+    """A row whose message is tried."""
+
+    line: int  # of the file
+    job: bytes
+
+
+def check_sample(
+    prepared: Prepared, template: RegisteredTemplate | None = None, most: int = MOST_ROWS
+) -> list[Finding]:
+    """What is wrong with the messages of some rows; nothing when all are well.
+
+    Rows that are refused anyway are left out. With the registered `template` of the message, the
+    length of its text with the values in it is checked too. At most `most` rows are tried, of which
+    there are more than one only if the message differs from row to row.
+    """
+    return check_rows(prepared.message.content, list(_sample(prepared, most)), template)
+
+
+def check_rows(
+    content: CompiledContent, rows: Sequence[SampleRow], template: RegisteredTemplate | None = None
+) -> list[Finding]:
+    """The same for rows that somebody has chosen already."""
+    if not rows:
+        return []
+    return [*_misread(rows), *_refused(content, rows, template)]
+
+
+def _refused(
+    content: CompiledContent, rows: Sequence[SampleRow], template: RegisteredTemplate | None
+) -> list[Finding]:
+    renderer = content.renderer("preflight")
+    body = renderer.render("preflight", [(n, 1, row.job) for n, row in enumerate(rows)])
+    try:
+        messages = read_batch(body).messages
+    except MessageError as error:
+        return _findings(error, rows)
+    return list(_too_long(messages, rows, template)) if template else []
+
+
+def _misread(rows: Sequence[SampleRow]) -> Iterator[Finding]:
+    """What reads like UTF-8 that a program took for another encoding, as `ZoÃ«` for `Zoë`."""
+    found = [(row.line, m[0]) for row in rows if (m := _MISREAD.search(row.job.decode()))]
+    if found:
+        line, excerpt = found[0]
+        more = (
+            f" (and {len(found) - 1} more of the {len(rows)} rows looked at)" if found[1:] else ""
+        )
+        yield Finding(
+            Severity.WARNING,
+            "",
+            f'Line {line} of the recipients holds "{excerpt}", which reads like text in a wrong '
+            f"encoding: export the file as UTF-8 again{more}.",
+        )
+
+
+def sample_of(
+    records: Iterable[Record],
+    layout: Layout,
+    columns: Sequence[str],
+    packer: RowPacker,
+    most: int = MOST_ROWS,
+) -> Iterator[SampleRow]:
+    """The rows to be tried, in the order of the file; `columns` are those that the message uses."""
+    places = [layout.place(column) for column in columns]
+    for line, cells in choose(records, places, most if columns else 1):
+        try:
+            yield SampleRow(line, packer.pack(cells))
+        except BadRow:
+            continue
+
+
+def _sample(prepared: Prepared, most: int) -> Iterator[SampleRow]:
+    layout, message = prepared.file.layout, prepared.message
+    columns, header = message.content.columns, layout.header
+    packer = RowPacker(layout, columns, message.rules)
+    with prepared.file.path.open("rb") as stream:
+        records = read_records(stream, header.delimiter, header.offset, header.line)
+        yield from sample_of(records, layout, columns, packer, most)
+
+
+def choose(
+    records: Iterable[Record], places: Sequence[int], most: int
+) -> list[tuple[int, list[str]]]:
+    """Line and cells of the first and last rows, and of those with the longest cells at `places`.
+
+    Half of `most` is shared by the columns, a quarter each goes to the first and the last rows.
+    """
+    quarter = max(1, most // 4)
+    first: list[tuple[int, list[str]]] = []
+    last: deque[tuple[int, list[str]]] = deque(maxlen=quarter)
+    longest = _Longest(places, most // 2)
+    for cells, line, _, _ in records:
+        if isinstance(cells, BadRow):
+            continue
+        if len(first) < quarter:
+            first.append((line, cells))
+            if most == 1:
+                break
+        last.append((line, cells))
+        longest.look_at(line, cells)
+    return sorted(dict([*first, *last, *longest.rows()]).items())[:most]
+
+
+class _Longest:
+    """Keeps the rows with the longest cells, some for each column."""
+
+    def __init__(self, places: Sequence[int], most: int) -> None:
+        self._keep = max(1, most // max(1, len(places)))
+        self._heaps: list[tuple[int, list[tuple[int, int, list[str]]]]] = [(p, []) for p in places]
+
+    def look_at(self, line: int, cells: list[str]) -> None:
+        for place, heap in self._heaps:
+            length = len(cells[place]) if place < len(cells) else 0
+            if len(heap) < self._keep:
+                heappush(heap, (length, -line, cells))
+            elif length > heap[0][0]:
+                heapreplace(heap, (length, -line, cells))
+
+    def rows(self) -> Iterator[tuple[int, list[str]]]:
+        for _, heap in self._heaps:
+            for _, line, cells in heap:
+                yield -line, cells
+
+
+def _findings(error: MessageError, rows: Sequence[SampleRow]) -> list[Finding]:
+    """One finding for each broken rule, with the first row that breaks it."""
+    lines: dict[tuple[str, str], list[int]] = {}
+    words: dict[tuple[str, str], str] = {}
+    for problem in error.problems:
+        found = _OF_A_MESSAGE.fullmatch(problem.path)
+        path = found[2] if found else problem.path
+        key = (path, problem.rule.partition(", got ")[0])  # what they got differs from row to row
+        words.setdefault(key, problem.rule)
+        lines.setdefault(key, []).extend([rows[int(found[1])].line] if found else [])
+    return [
+        _finding(path, words[path, rule], where, len(rows)) for (path, rule), where in lines.items()
+    ]
+
+
+def _finding(path: str, rule: str, lines: Sequence[int], tried: int) -> Finding:
+    where = f"line {lines[0]} of the recipients: " if lines else ""
+    more = f" (and {len(lines) - 1} more of the {tried} rows tried)" if len(lines) > 1 else ""
+    return Finding(Severity.ERROR, path, f"{where}{rule}{more}")
+
+
+def _too_long(
+    messages: Sequence[Message], rows: Sequence[SampleRow], template: RegisteredTemplate
+) -> Iterator[Finding]:
+    body = template.part("BODY")
+    if body is None or not body.placeholders:
+        return
+    found = [
+        (row.line, length)
+        for row, message in zip(rows, messages, strict=True)
+        if (length := len(fill(body.text, _body_values(message.emit())))) > LONGEST_FILLED
+    ]
+    if found:
+        rule = f"at most {LONGEST_FILLED} characters with the values filled in, got {found[0][1]}"
+        lines = [line for line, _ in found]
+        yield _finding("content.template.components", rule, lines, len(rows))
+
+
+def _body_values(message: dict[str, Any]) -> list[str]:
+    components = message["content"]["template"].get("components") or ()
+    bodies = [part for part in components if part["type"] == "body"]
+    parameters = bodies[0].get("parameters") or () if bodies else ()
+    return [parameter.get("text", "") for parameter in parameters]

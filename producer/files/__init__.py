@@ -1,0 +1,1 @@
+"""Recipient files: reading CSV, choosing columns, normalising phone numbers."""

@@ -1,0 +1,291 @@
+"""The records of a CSV file with the byte at which each ends, so that reading can go on from any.
+
+What a record is never depends on what came before it. Most files are plain, one record a line, and
+are split in blocks; whatever is not plain goes through the csv module.
+
+A quote that is never closed makes its line a reject, and reading goes on with the next line. For that it
+has to look ahead; it does so once for all lines that would meet the same end (`_CsvReader`), so that
+reading takes a time in proportion to the size whatever a file holds. A stray quote that meets another
+swallows the lines between them: a value of several lines that looks like rows makes rejects of them.
+"""
+
+import csv
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from producer.errors import BadRow, InputError
+from producer.files.phone_numbers import INVISIBLE
+
+LONGEST_LINE = 1024 * 1024  # bytes; longer ones are rejects, so that memory stays bounded
+LOOKS_BACK = 4 * LONGEST_LINE  # bytes that reading may go back over; for what cannot be read twice
+
+_LOOKS_AHEAD = 512 * 1024
+"""Records end before the second multiple of this after their start, if they are of several lines: as
+far into the file for all that start between the same multiples."""
+_BLOCK_BYTES = 256 * 1024
+BLANK = "".join(re.findall(rf"[\s{INVISIBLE}]", "".join(map(chr, range(0x10000)))))
+"""Characters that a cell without text may hold, for `str.strip`."""
+_NO_TEXT = BLANK + ',;|"'
+_MAY_BE_BLANK = frozenset(_NO_TEXT)
+_NUMBER_INSIDE = re.compile(
+    r"\+ *(?:\d[ \t\xa0().\-/]*){7,}|(?:\d[ \t\xa0().\-/]*){10,}|\b[A-Z]{2}\.\d{7,}"
+)
+"""What reads like the number of another row; shorter digits may be of an address."""
+_EMPTY_LINES = re.compile(rb"(?:\r?\n)++")
+_LONGEST_PLAIN_LINE = csv.field_size_limit()  # the csv module refuses longer cells
+
+
+class Source(Protocol):
+    """Where bytes come from: an open file, or one that is still arriving."""
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        """Go to a place; never further back than `LOOKS_BACK`."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Some bytes, at most `size`; none at the end."""
+
+    def readline(self, limit: int = -1, /) -> bytes:
+        """The bytes up to the end of the line, at most `limit`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A place between two records, from which reading can start."""
+
+    offset: int  # bytes before it
+    line: int  # lines before it; the next record starts on the line after
+    row: int  # rows before it, good and bad; empty lines and the header are none
+
+
+# A record's cells or why it has none, and the line it starts on;
+# then where the next record starts: the number of bytes and of lines before it.
+Record = tuple[list[str] | BadRow, int, int, int]
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """The open file; its errors name it, in one sentence."""
+    try:
+        with path.open("rb") as stream:
+            yield stream
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: there is no such file") from error
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from error
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+def read_records(
+    stream: Source, delimiter: str, offset: int, line: int, block_bytes: int = _BLOCK_BYTES
+) -> Iterator[Record]:
+    """The records from byte `offset` on, which has `line` lines before it; skips rows without text.
+
+    Raises InputError when the text is not UTF-8.
+    """
+    by_csv = _CsvReader(stream, delimiter)
+    while block := _read_block(stream, offset, block_bytes):
+        if empty := _EMPTY_LINES.match(block):
+            offset, line = offset + empty.end(), line + empty[0].count(b"\n")
+        elif plain := _split_plain(block):
+            for text, length in zip(*plain, strict=False):
+                offset += length
+                line += 1
+                if text and (text[0] not in _MAY_BE_BLANK or text.strip(_NO_TEXT)):
+                    yield text.split(delimiter), line, offset, line
+        else:
+            yield from by_csv.read(offset, line, offset + len(block))
+            offset, line = by_csv.offset, by_csv.line
+
+
+def not_utf8(line: int) -> InputError:
+    return InputError(f"line {line} is not UTF-8: save the file as UTF-8 text")
+
+
+def decode(raw: bytes, line: int) -> str:
+    """The text of a line; raises InputError when it is not UTF-8."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError as error:
+        raise not_utf8(line) from error
+
+
+def _read_block(stream: Source, offset: int, size: int) -> bytes:
+    """Whole lines, about `size` bytes or what is there already; but one line at least (unless its end
+    is far away)."""
+    stream.seek(offset)
+    block = stream.read(size)
+    end = block.rfind(b"\n") + 1
+    return block[:end] if end else block + stream.readline(LONGEST_LINE)
+
+
+def _split_plain(block: bytes) -> tuple[list[str], list[int]] | None:
+    """The lines of a block without ends, and their lengths in bytes with ends.
+
+    None when the csv module could read the block in another way, or refuse it.
+    """
+    if b'"' in block or b"\0" in block or block.count(b"\r") != block.count(b"\r\n"):
+        return None
+    lengths = list(map(len, block.splitlines(keepends=True)))
+    if max(lengths) > _LONGEST_PLAIN_LINE:
+        return None
+    try:
+        text = block.decode()
+    except UnicodeDecodeError:
+        return None
+    # the empty text after the last line end has no length and is left out with it
+    return text.replace("\r\n", "\n").split("\n"), lengths
+
+
+class _LineTooLong(Exception):
+    """A line is longer than `LONGEST_LINE`, or a record of several lines too long."""
+
+
+class _EndsBadly(Exception):
+    """What follows this line inside quotes is known to end badly."""
+
+
+class _CsvReader:
+    """Reads records with the csv module, and knows after each how far it has come.
+
+    Where a line leaves a quote open, what comes of it is settled by the lines after it alone, not by
+    the line itself. So when a record of several lines ends badly, all that start after it, before the
+    place where it did, and go on beyond their first line, end there as badly: none is tried again.
+    """
+
+    def __init__(self, stream: Source, delimiter: str) -> None:
+        self._stream = stream
+        self._delimiter = delimiter
+        self._bad_until = 0  # bytes before which all that leave a quote open end badly …
+        self._bad = ""  # … for this reason
+
+    def read(self, offset: int, line: int, end: int) -> Iterator[Record]:
+        """The records from byte `offset` on that start before byte `end`; leaves out those without
+        text."""
+        self._start(offset, line)
+        while self.offset < end:
+            first = self.line + 1
+            cells = self._read()
+            if isinstance(cells, BadRow) or "".join(cells).strip(_NO_TEXT):
+                yield cells, first, self.offset, self.line
+
+    def _start(self, offset: int, line: int) -> None:
+        self.offset = offset  # bytes read
+        self.line = line  # lines read
+        self._record_at = offset  # bytes before the record
+        self._first_end = 0  # bytes up to the end of the record's first line
+        self._last_at = 0  # bytes before the line that was read last
+        self._holds_nul = False  # the record does
+        self._stream.seek(offset)
+        self._records = csv.reader(
+            self._lines(), delimiter=self._delimiter, strict=True, skipinitialspace=True
+        )
+
+    def _read(self) -> list[str] | BadRow:
+        """The next record; one that does not end well is its first line and no more.
+
+        Else a quote that is never closed would swallow all the rows after it.
+        """
+        self._record_at, self._first_end = self.offset, 0
+        self._holds_nul, first = False, self.line + 1
+        try:
+            cells = next(self._records)
+        except StopIteration:
+            raise InputError("the file became shorter while it was read") from None
+        except _EndsBadly:
+            reason = self._bad
+        except (csv.Error, _LineTooLong) as error:
+            reason = self._why_broken(error, first)
+        else:
+            if self._holds_nul:
+                return BadRow("the row holds a NUL byte")
+            return self._swallowed(cells, first) or cells
+        self._start(self._first_end, first)
+        return BadRow(reason)
+
+    def _swallowed(self, cells: list[str], first: int) -> BadRow | None:
+        """Why a record of several lines is none: one of its values looks like rows of the file."""
+        if self.line == first:
+            return None
+        values = [value.strip() for value in cells if "\n" in value.strip()]
+        numbers = sum(len(_NUMBER_INSIDE.findall(value)) for value in values)
+        rows = sum(any(map(self._is_row, value.split("\n"))) for value in values)
+        if not (numbers or rows):
+            return None
+        what = "a number" if numbers else f'a "{self._delimiter}"'
+        return BadRow(
+            f"lines {first} to {self.line} are one value in quotes, with {what} in it: one of the "
+            "quotes is stray, or the value has to be mended",
+            also=range(first + 1, 1 + min(self.line, first + max(numbers, rows))),
+        )
+
+    def _is_row(self, line: str) -> bool:
+        """Whether a line of a value holds a delimiter that is none of prose, which a blank follows."""
+        after = line.split(self._delimiter)[1:]
+        return any(rest and not rest[0].isspace() for rest in after)
+
+    def _lines(self) -> Iterator[str]:
+        """The lines as the csv module asks for them: no more than the record needs."""
+        while raw := self._next_line():
+            self.line += 1
+            self._last_at = self.offset
+            self.offset += len(raw)
+            if (cut := _is_cut(raw)) and not self._first_end:
+                self.offset += _skip_line(self._stream)
+            one_line = not self._first_end
+            self._first_end = self._first_end or self.offset
+            if cut or not (one_line or self.offset <= self._end_of_record):
+                raise _LineTooLong
+            self._holds_nul = self._holds_nul or b"\0" in raw
+            yield decode(raw, self.line)
+
+    def _next_line(self) -> bytes:
+        if self._first_end and self._record_at < self._bad_until:
+            raise _EndsBadly
+        return self._stream.readline(LONGEST_LINE)
+
+    @property
+    def _end_of_record(self) -> int:
+        """Where a record of several lines has to end."""
+        return (self._record_at // _LOOKS_AHEAD + 2) * _LOOKS_AHEAD
+
+    def _why_broken(self, error: Exception, first: int) -> str:
+        """Why the record that starts on line `first` is none; remembers what others share with it."""
+        if self.line == first:
+            return _why_line_broken(error)
+        too_long = isinstance(error, _LineTooLong)
+        self._bad_until = self._end_of_record - _LOOKS_AHEAD if too_long else self._last_at
+        self._bad = _why_record_broken(error)
+        return self._bad
+
+
+def _is_cut(raw: bytes) -> bool:
+    return len(raw) == LONGEST_LINE and not raw.endswith(b"\n")
+
+
+def _skip_line(stream: Source) -> int:
+    """Read to the end of the line; returns the number of bytes read."""
+    skipped = 0
+    while raw := stream.readline(LONGEST_LINE):
+        skipped += len(raw)
+        if not _is_cut(raw):
+            break
+    return skipped
+
+
+def _why_line_broken(error: Exception) -> str:
+    if isinstance(error, _LineTooLong):
+        return "the line is longer than 1 MiB"
+    if "field limit" in str(error):
+        return "a cell is too long to be read"
+    return _why_record_broken(error)
+
+
+def _why_record_broken(error: Exception) -> str:
+    if "new-line" in str(error):
+        return "a carriage return inside the row: lines end with LF or CRLF"
+    return "its quotes do not match: one is not closed, or text follows a closed one"

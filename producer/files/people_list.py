@@ -1,0 +1,171 @@
+"""A list of people: one number or user id a line, or a column of a CSV file.
+
+The column is chosen as a launch chooses it, and numbers are read as those of recipients are. A line that
+cannot be read is told with its number, and the others go on.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from producer.errors import BadRow, InputError
+from producer.files.csv_reader import BLANK, Position, opened, read_records
+from producer.files.header import FirstRow, Header, as_header, holds_recipient, read_first_row
+from producer.files.invalid_rows import Reject
+from producer.files.phone_numbers import normalise
+from producer.files.rows import USER_ID, PersonReader
+from producer.layout import Layout, first_rows
+from store.people.suppressions import EVERYTHING, Purposes
+from store.purposes import Purpose
+
+PURPOSES = "purposes"
+AT_ONCE = 10_000
+"""People in one chunk."""
+_LINE_ID = re.compile("U[0-9a-f]{32}")
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """A chunk of the list."""
+
+    who: list[str]  # digits of international numbers, and user ids
+    purposes: list[Purposes | None]  # what each of them gets no more, where the file says so
+    rejects: list[Reject]
+
+
+@dataclass(frozen=True, slots=True)
+class PeopleFile:
+    """A list of people whose column is known; made by `open`."""
+
+    path: Path
+    has_header: bool
+    layout: Layout
+    _start: Position  # of the first person
+    _purposes: int | None = None  # the place of the column `purposes`, as an export writes it
+
+    @classmethod
+    def open(
+        cls,
+        path: Path,
+        column: str | None = None,
+        region: str | None = None,
+        country_column: str | None = None,
+    ) -> "PeopleFile":
+        """Find the column that holds the people; without a header row, the one that holds numbers.
+
+        Args:
+            region: country of numbers for which nothing else says one.
+
+        Raises:
+            InputError: the file cannot be read, or it is not clear which column is meant.
+        """
+        with opened(path) as stream:
+            first = read_first_row(stream)
+            place = None if column or country_column else _place_without_header(first, region)
+            if place is not None:
+                names = tuple(f"column {n + 1}" for n in range(len(first.cells)))
+                header = Header(names, first.delimiter, first.start, first.start_line)
+                layout = Layout(header, names[place], None, region)
+                return cls(path, False, layout, Position(first.start, first.start_line, 0))
+            header = as_header(first)
+            rows = first_rows(stream, header)
+            layout = Layout.find(header, rows, column, country_column, region)
+            purposes = layout.place(PURPOSES) if PURPOSES in header.cells else None
+            return cls(path, True, layout, Position(header.offset, header.line, 0), purposes)
+
+    def read(self) -> Iterator[People]:
+        """The people, at most `AT_ONCE` at a time.
+
+        Raises:
+            InputError: the file cannot be read or is not UTF-8.
+        """
+        people = _people(self)
+        while chunk := list(islice(people, AT_ONCE)):
+            found = [one for one in chunk if not isinstance(one, Reject)]
+            rejects = [one for one in chunk if isinstance(one, Reject)]
+            yield People([who for who, _ in found], [purposes for _, purposes in found], rejects)
+
+
+def read_person(text: str, region: str | None) -> str:
+    """Digits of an international number, or a channel's user id as it is; raises BadRow.
+
+    A number may be of a range that is not in use: whoever has it may have written.
+    """
+    text = text.strip(BLANK)
+    if USER_ID.fullmatch(text) or _LINE_ID.fullmatch(text):
+        return text
+    return normalise(text, region, in_use=False)
+
+
+def _people(file: PeopleFile) -> Iterator[tuple[str, Purposes | None] | Reject]:
+    """Each person and what they get no more, or the line that names none."""
+    layout, start = file.layout, file._start
+    place, reader = layout.place(layout.number_column), PersonReader(layout, in_use=False)
+    with opened(file.path) as stream:
+        delimiter = layout.header.delimiter
+        for cells, line, *_ in read_records(stream, delimiter, start.offset, start.line):
+            try:
+                yield _person(cells, place, reader), _purposes_in(cells, file._purposes)
+            except BadRow as bad:
+                yield Reject(line, bad.number, bad.reason)
+                yield from (Reject(also, None, f"goes with line {line}") for also in bad.also)
+
+
+def _person(cells: list[str] | BadRow, place: int, reader: PersonReader) -> str:
+    if isinstance(cells, BadRow):
+        raise cells
+    if place >= len(cells):
+        raise BadRow("there is no number in it")
+    text = cells[place].strip(BLANK)
+    return text if _LINE_ID.fullmatch(text) else reader.read(cells)
+
+
+def _purposes_in(cells: list[str] | BadRow, place: int | None) -> Purposes | None:
+    if place is None or isinstance(cells, BadRow) or place >= len(cells):
+        return None
+    return read_purposes(cells[place])
+
+
+def read_purposes(text: str) -> Purposes | None:
+    """What somebody gets no more, as an export writes it: `all`, or some with commas; None for an empty
+    cell. Raises BadRow."""
+    words = [word.strip().lower() for word in text.split(",") if word.strip()]
+    if "all" in words:
+        return EVERYTHING
+    try:
+        return frozenset(map(Purpose, words)) or None
+    except ValueError:
+        known = ", ".join(Purpose)
+        raise BadRow(f'"{text}" is no purpose: write all, or some of {known}') from None
+
+
+def _place_without_header(first: FirstRow, region: str | None) -> int | None:
+    """The place of the cell that holds a person; None if the row is a header.
+
+    Raises InputError when several do: one may hold the customers' numbers in a shop.
+    """
+    places = [place for place, cell in enumerate(first.cells) if _is_person(cell, region)]
+    if not places and _is_broken_number(first.cells):
+        return 0
+    if len(places) > 1:
+        raise InputError(
+            "the file has no header row, and several of its columns hold numbers: add a header row "
+            "and name the column with --number-column"
+        )
+    return places[0] if places else None
+
+
+def _is_person(cell: str, region: str | None) -> bool:
+    if holds_recipient(cell):
+        return True
+    try:
+        return bool(read_person(cell, region))
+    except BadRow:
+        return False
+
+
+def _is_broken_number(cells: Sequence[str]) -> bool:
+    """Whether a row is no header but a number that cannot be read: it is told as a line."""
+    return len(cells) == 1 and not any(map(str.isalpha, cells[0]))

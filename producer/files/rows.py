@@ -1,0 +1,244 @@
+"""One row of a recipient file to the line of one job."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+
+from chatapps.rendering.job_line import pack_line
+from producer.countries import region_of
+from producer.errors import BadRow, InputError
+from producer.files.csv_reader import BLANK, Record
+from producer.files.phone_numbers import PLAIN, is_international, mask, normalise
+from producer.layout import NO_ROWS, Layout
+
+LONGEST_VALUE = 4096  # characters: no text of WhatsApp is longer (provider docs, message model)
+LONGEST_JOB_LINE = 256 * 1024  # bytes
+LOOKED_AT = 5000
+"""Rows, one of which must be usable; else the way of reading the file is wrong, rather than the rows."""
+
+# A business-scoped user id; never cut or re-cased (provider docs, addressing).
+USER_ID = re.compile(r"[A-Z]{2}\.[A-Za-z0-9]{1,128}")
+
+NO_VALUES = frozenset(
+    (
+        *(
+            "nan",
+            "NaN",
+            "NAN",
+            "-nan",
+            "NaT",
+            "NULL",
+            "null",
+            "None",
+            "nil",
+            "undefined",
+            "N/A",
+            "n/a",
+        ),
+        *(
+            "<NA>",
+            "<NULL>",
+            "(null)",
+            "\\N",
+            "#N/A",
+            "#N/A!",
+            "#NA",
+            "#NV",
+            "#VALUE!",
+            "#REF!",
+            "#NAME?",
+        ),
+        *(
+            "#DIV/0!",
+            "#NUM!",
+            "#NULL!",
+            "#CALC!",
+            "#SPILL!",
+            "#ERROR!",
+            "#WERT!",
+            "#BEZUG!",
+            "#VALEUR!",
+        ),
+    )
+)
+"""What programs write into a cell that holds nothing, or an error."""
+MOST_BLANKS = (
+    4  # in a row, in a parameter of a template: WhatsApp refuses more, and line ends, and tabs
+)
+_MANY_BLANKS = " " * (MOST_BLANKS + 1)
+_BLANKS = re.compile(r"\s+")
+_LINE_ENDS_AND_TABS = frozenset("\n\r\t\v\f\x1c\x1d\x1e\x85\u2028\u2029")
+
+
+@dataclass(frozen=True, slots=True)
+class ValueRules:
+    """What the message asks of the values of some columns."""
+
+    folded: frozenset[str] = frozenset()
+    """Columns of template parameters: line ends, tabs and long runs of blanks become one blank."""
+    numbers: Mapping[str, Callable[[str], str]] = field(default_factory=dict)
+    """Columns that the provider reads as numbers: each gives the JSON number, or raises ValueError."""
+
+
+class PersonReader:
+    """Reads who is meant from the cells of a row."""
+
+    def __init__(self, layout: Layout, *, in_use: bool = True) -> None:
+        """`in_use`: whether a number must be of a range that its country uses (`numbers.normalise`)."""
+        self._name = layout.number_column
+        self._number = layout.place(layout.number_column)
+        country = layout.country_column
+        self._country = None if country is None else layout.place(country)
+        self._country_name = country
+        self._region = layout.region
+        self._in_use = in_use
+
+    def read(self, cells: Sequence[str]) -> str:
+        """The digits of an international number or a user id; raises BadRow."""
+        text = cells[self._number].strip()
+        if PLAIN[text[:4], len(text)](text):  # nearly always
+            return text[1:]
+        text = text.strip(BLANK)
+        if not text or text in NO_VALUES:
+            raise _empty(self._name, text)
+        if USER_ID.fullmatch(text):
+            return text
+        region = self._region if self._country is None else self._region_of(cells, text)
+        return normalise(text, region, in_use=self._in_use)
+
+    def _region_of(self, cells: Sequence[str], number: str) -> str | None:
+        """The region of a number that may not have its country code."""
+        assert self._country is not None
+        country = cells[self._country].strip(BLANK) if self._country < len(cells) else ""
+        if not country or country in NO_VALUES or is_international(number):
+            return self._region
+        region = region_of(country)
+        if region is None:
+            raise BadRow(
+                f"column '{self._country_name}' names no country that is known: {mask(country)}"
+            )
+        return region
+
+
+class RowPacker:
+    """Packs the cells of rows, which all have the same header."""
+
+    def __init__(
+        self, layout: Layout, columns: Sequence[str], rules: ValueRules = ValueRules()
+    ) -> None:
+        """`columns` are those whose values a job needs; raises ValueError if one is not there."""
+        cells = layout.header.cells
+        if missing := [column for column in columns if not column or column not in cells]:
+            raise ValueError(f"the recipients have no column {', '.join(missing)}")
+        self._header = cells
+        self._width = len(cells)
+        self._person = PersonReader(layout).read
+        self._wanted = [layout.place(column) for column in columns]
+        self._folded = frozenset(map(layout.place, rules.folded))
+        self._numbers = {layout.place(column): read for column, read in rules.numbers.items()}
+        self.folded = 0  # values that were changed so that WhatsApp takes them
+
+    def pack(self, cells: Sequence[str]) -> bytes:
+        """The job's line; raises BadRow when the row cannot be sent to."""
+        if len(cells) != self._width:
+            cells = self._fitted(cells)
+        recipient = self._person(cells)
+        values = []
+        for place in self._wanted:
+            value = cells[place].strip()
+            if not 0 < len(value) <= LONGEST_VALUE:
+                raise self._wrong_value(place, value)
+            # nearly always: nothing that cannot be seen, and no more than single words' blanks
+            if not value.isprintable() or _MANY_BLANKS in value or value in NO_VALUES:
+                value = self._mended(place, value)
+            values.append(value)
+        if self._numbers:
+            self._read_numbers(values)
+        line = pack_line(recipient, values)
+        if len(line) > LONGEST_JOB_LINE:
+            raise BadRow("the values of the row are longer than 256 KiB together")
+        return line
+
+    def _fitted(self, cells: Sequence[str]) -> Sequence[str]:
+        """A row without its empty cells at the end, or with those that it lacks."""
+        surplus = cells[self._width :]
+        if any(cell.strip(BLANK) for cell in surplus):
+            raise BadRow(f"too many cells: {len(cells)}, where the header has {self._width}")
+        return [*cells[: self._width], *[""] * (self._width - len(cells))]
+
+    def _mended(self, place: int, value: str) -> str:
+        """A value as it may go out; raises BadRow when it says nothing."""
+        if value in NO_VALUES or not value.strip(BLANK):
+            raise _empty(self._header[place], value)
+        if place not in self._folded:
+            return value
+        folded = _BLANKS.sub(_fold, value)
+        self.folded += folded != value
+        return folded
+
+    def _read_numbers(self, values: list[str]) -> None:
+        """Make JSON numbers of the values that the provider reads as such."""
+        for n, place in enumerate(self._wanted):
+            if (read := self._numbers.get(place)) is not None:
+                try:
+                    values[n] = read(values[n])
+                except ValueError as error:
+                    name = self._header[place]
+                    raise BadRow(f"column '{name}' holds {mask(values[n])}: {error}") from error
+
+    def _wrong_value(self, place: int, value: str) -> BadRow:
+        name = self._header[place]
+        if not value:
+            return _empty(name)
+        return BadRow(
+            f"column '{name}' holds {len(value):,} characters, more than {LONGEST_VALUE:,}"
+        )
+
+
+def see_that_some_are_usable(
+    records: Iterator[Record], layout: Layout, packer: RowPacker
+) -> list[Record]:
+    """Read until a row can be sent to; gives what was read.
+
+    Raises:
+        InputError: none of the first rows can: the campaign would be over, and its name taken.
+    """
+    rows: list[Record] = []
+    first: tuple[int, BadRow] | None = None
+    for record in islice(records, LOOKED_AT):
+        rows.append(record)
+        cells, line, *_ = record
+        try:
+            if isinstance(cells, BadRow):
+                raise cells
+            packer.pack(cells)
+            return rows
+        except BadRow as bad:
+            first = first or (line, bad)
+    if first is None:
+        raise InputError(NO_ROWS)
+    raise InputError(_why_none(len(rows), *first, layout))
+
+
+def _why_none(rows: int, line: int, bad: BadRow, layout: Layout) -> str:
+    none = f"none of the first {rows:,} rows can" if rows > 1 else "its only row cannot"
+    cell, region = f' "{bad.number}"' if bad.number else "", layout.region
+    return (
+        f"{none} be used (line {line}{cell}: {bad.reason}). {layout.sentence} "
+        f"{f'Without a country they are read as those of {region}. ' if region else ''}"
+        "Mend the file, or give another --number-column, a --country-column or "
+        f"{'another' if region else 'a'} --region, such as GB"
+    )
+
+
+def _fold(blanks: re.Match[str]) -> str:
+    text = blanks[0]
+    fits = len(text) <= MOST_BLANKS and _LINE_ENDS_AND_TABS.isdisjoint(text)
+    return text if fits else " "
+
+
+def _empty(column: str, value: str = "") -> BadRow:
+    """`value` is what stands in the cell instead of nothing, if that can be seen."""
+    seen = f": it holds {value}" if value in NO_VALUES else ""
+    return BadRow(f"column '{column}' is empty{seen}")

@@ -1,0 +1,1 @@
+"""Single messages of services: validation, enqueueing, write coalescing."""

@@ -1,0 +1,220 @@
+"""The counter at which messages are handed in: what storing them takes, written once as plans.
+
+    choose the lane of the day → store (one script) → announce the lane → wake somebody
+
+Only the storing counts. What follows is hints: where they fail the sweep finds the messages, and
+nobody is told that a message that is stored were not.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+import structlog
+
+from config.settings import Settings
+from producer.forgotten import ForgottenPeople
+from producer.messages.item import NO_TEMPLATES, Enqueued, Item, pack_item
+from producer.policies import notification_policies
+from producer.wake import SendDrain
+from store.errors import StoreError, StoreRefused
+from store.lanes.lane import Priority, announce
+from store.lanes.open import notification_lane, opened_notifications
+from store.migrations.schema import read_schema
+from store.plans import Plan, ask
+from store.purposes import Purpose
+from store.queue.enqueue import NewMessage, Taken, enqueue_messages
+from store.reports.waiting import now_ms
+from store.templates import Registry, read_registry
+from store.workers.presence import wake_drain
+
+log = structlog.get_logger(__name__)
+
+AT_ONCE = 500
+"""Messages that go to the store in one call …"""
+BYTES_AT_ONCE = 2 * 1024 * 1024
+"""… and their bytes, roughly: a lane is locked for others meanwhile."""
+
+
+REGISTRY_KEPT = timedelta(minutes=1)
+
+
+class Order(NamedTuple):
+    """A message and where it is to go."""
+
+    message: NewMessage
+    account: str
+    priority: Priority
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """Makes the plans. Holds nothing but which lanes it has opened.
+
+    Args:
+        send_drain: sends a Celery wake-up; may block.
+        clock: names the day's lane. Redis' clock decides where the two differ.
+    """
+
+    settings: Settings
+    send_drain: SendDrain
+    clock: Callable[[], datetime]
+    opened: dict[str, int] = field(default_factory=dict)  # lane → what it had come to
+    forgotten: ForgottenPeople = field(init=False)
+    registries: dict[str, tuple[datetime, Registry]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "forgotten", ForgottenPeople(self.settings))
+
+    def enqueue(
+        self, items: Iterable[Item], account: str, priority: Priority
+    ) -> Plan[list[Enqueued]]:
+        """Check everything, then store it group by group.
+
+        Raises:
+            MessageError, BadTiming, BadPurpose: an item is not in order; nothing is stored.
+            StoreRefused: today's lane was cancelled; groups before this one are stored.
+            StoreError: groups before this one are stored.
+        """
+        packed = yield from self.pack(items, account)
+        answers: list[Enqueued] = []
+        for group in groups(packed):
+            answers += yield from self.put(group, account, priority)
+        return answers
+
+    def pack(self, items: Iterable[Item], account: str) -> Plan[list[NewMessage]]:
+        """Check everything; where times are given, by Redis' clock."""
+        items = list(items)
+        now = (yield from ask(now_ms())) if any(item.timed for item in items) else 0
+        claimed = any(item.purpose is Purpose.AUTHENTICATION for item in items)
+        registry = (yield from self.registry(account)) if claimed else NO_TEMPLATES
+        return [pack_item(item, now, registry) for item in items]
+
+    def registry(self, account: str) -> Plan[Registry]:
+        """The registered templates of a sub-account, as they were within the last minute."""
+        now = self.clock()
+        read_at, registry = self.registries.get(account, (None, NO_TEMPLATES))
+        if read_at is None or now - read_at >= REGISTRY_KEPT:
+            registry = yield from ask(read_registry(account))
+            self.registries[account] = now, registry
+        return registry
+
+    def put_each(self, orders: Sequence[Order]) -> Plan[list[Enqueued | StoreError]]:
+        """Store messages of several lanes; those that are not known to be stored have the error.
+
+        A lane that takes no messages (StoreRefused) keeps no other from being tried. After any other
+        error nothing more is: who is away would be waited for again and again.
+        """
+        answers: dict[int, Enqueued | StoreError] = {}
+        failure: StoreError = StoreError("not tried")
+        for (account, priority), places in _by_lane(orders).items():
+            messages = [orders[place].message for place in places]
+            stored, error = yield from self._put_all(messages, account, priority)
+            answers.update(zip(places, stored, strict=False))
+            if error is None:
+                continue
+            answers.update(dict.fromkeys(places[len(stored) :], error))
+            if not isinstance(error, StoreRefused):
+                failure = error
+                break
+        return [answers.get(place, failure) for place in range(len(orders))]
+
+    def _put_all(
+        self, messages: Sequence[NewMessage], account: str, priority: Priority
+    ) -> Plan[tuple[list[Enqueued], StoreError | None]]:
+        """Store messages of one lane, up to the first error."""
+        stored: list[Enqueued] = []
+        for group in groups(messages):
+            try:
+                stored += yield from self.put(group, account, priority)
+            except StoreError as error:
+                return stored, error
+        return stored, None
+
+    def put(
+        self, group: Sequence[NewMessage], account: str, priority: Priority
+    ) -> Plan[list[Enqueued]]:
+        """Store at most `AT_ONCE` messages, and see that somebody sends them."""
+        refused = yield from self._refused(group, account)
+        if refused:
+            rest = [one for place, one in enumerate(group) if place not in refused]
+            answers = iter((yield from self.put(rest, account, priority)) if rest else [])
+            nothing = Enqueued("", Taken.FORGOTTEN)
+            return [nothing if place in refused else next(answers) for place in range(len(group))]
+        lane, taken = yield from self._store(group, account, priority)
+        if any(how is Taken.NEW for how, _ in taken):
+            yield from self._hint(lane, priority)
+        return [Enqueued(id_, how) for how, id_ in taken]
+
+    def _refused(self, group: Sequence[NewMessage], account: str) -> Plan[set[int]]:
+        """Places of messages that people who have been forgotten must not get."""
+        if not (yield from self.forgotten.look()):
+            return set()
+        registry = yield from self.registry(account)
+        return self.forgotten.refused([one.line for one in group], account, registry)
+
+    def _store(
+        self, group: Sequence[NewMessage], account: str, priority: Priority
+    ) -> Plan[tuple[str, list[tuple[Taken, str]]]]:
+        lane = ""
+        for ask_redis in (False, True):  # the lane of a day that is over is closed
+            now = (yield from _redis_clock()) if ask_redis else self.clock()
+            lane = yield from self._lane(account, priority, now)
+            taken = yield from ask(enqueue_messages(lane, group, next_index=self.opened[lane]))
+            if taken is not None:
+                self.opened[lane] = _index_after(taken) or self.opened[lane]
+                return lane, taken
+            del self.opened[lane]
+        raise StoreRefused(f"the notification lane {lane} takes no messages")
+
+    def _lane(self, account: str, priority: Priority, now: datetime) -> Plan[str]:
+        digest = hashlib.blake2s(account.encode(), digest_size=3).hexdigest()
+        lane = notification_lane(digest, priority, now.strftime("%y%m%d"))
+        if lane not in self.opened:
+            yield from ask(read_schema())  # an older program must not write to newer data
+            policies = notification_policies(self.settings)
+            yield from opened_notifications(lane, account, priority, policies)
+            self.opened[lane] = 0
+        return lane
+
+    def _hint(self, lane: str, priority: Priority) -> Plan[None]:
+        try:
+            yield from ask(announce(lane, priority))
+            if (yield from ask(wake_drain(for_=priority))):
+                yield self.send_drain
+        except StoreError as error:
+            log.warning("nobody could be woken; the sweep will", lane=lane, error=str(error))
+
+
+def _index_after(taken: Sequence[tuple[Taken, str]]) -> int:
+    """The index behind the last new message; 0 where the last one is not new."""
+    how, id_ = taken[-1]
+    return int(id_.rpartition(".")[2]) + 1 if how is Taken.NEW else 0
+
+
+def groups(messages: Iterable[NewMessage]) -> Iterator[list[NewMessage]]:
+    """The messages in portions for one call each."""
+    group, size = list[NewMessage](), 0
+    for message in messages:
+        length = len(message.line)
+        if group and (len(group) == AT_ONCE or size + length > BYTES_AT_ONCE):
+            yield group
+            group, size = [], 0
+        group.append(message)
+        size += length
+    if group:
+        yield group
+
+
+def _by_lane(orders: Sequence[Order]) -> dict[tuple[str, Priority], list[int]]:
+    """Places of the orders by where they go."""
+    found: dict[tuple[str, Priority], list[int]] = {}
+    for place, order in enumerate(orders):
+        found.setdefault((order.account, order.priority), []).append(place)
+    return found
+
+
+def _redis_clock() -> Plan[datetime]:
+    return datetime.fromtimestamp((yield from ask(now_ms())) / 1000, UTC)

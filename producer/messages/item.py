@@ -1,0 +1,117 @@
+"""What a service hands in, checked and packed: a message for one person, its key, and when it goes."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from chatapps.messages import Message, MessageError, Problem, read_message
+from chatapps.messages.fast_messages import read_plain
+from chatapps.rendering.job_line import escape_value, pack_message, template_in
+from producer.errors import BadTiming
+from producer.policies import see_that_authentication
+from store.purposes import Purpose
+from store.queue.enqueue import NewMessage, Taken
+from store.templates import Registry, template_name
+
+AnyMessage = Message | Mapping[str, Any] | bytes | str
+NO_TEMPLATES: Final[Registry] = {}
+FURTHEST_DAYS: Final = 30
+"""A message may be scheduled so far ahead."""
+_FURTHEST_MS: Final = FURTHEST_DAYS * 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One message on its way in."""
+
+    message: AnyMessage
+    key: str | None = None  # idempotency key: the same key goes in once
+    expires_at: datetime | None = None  # it does not go out from then on
+    send_at: datetime | None = None  # it does not go out before
+    purpose: Purpose | None = None  # None: that of its template, else utility
+
+    @property
+    def timed(self) -> bool:
+        """Whether the clock has a say in when it goes."""
+        return self.expires_at is not None or self.send_at is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Enqueued:
+    """What became of one message at the door."""
+
+    id: str  # `<lane>.<index>`; where the key was known, of the message that had it first
+    taken: Taken
+
+
+def pack_item(item: Item, now_ms: int = 0, registry: Registry = NO_TEMPLATES) -> NewMessage:
+    """Check an item and pack it for the store.
+
+    Args:
+        now_ms: Redis' clock; needed for an item that is timed.
+        registry: the registered templates of its sub-account; needed for `authentication`.
+
+    Raises:
+        MessageError: the message breaks a rule of the provider.
+        BadTiming: its times make no sense.
+        BadPurpose: it is said to be authentication, and is not.
+    """
+    recipient, body = _read(item.message)
+    due = _due(item, now_ms) if item.timed else 0
+    expiry = int(item.expires_at.timestamp()) if item.expires_at is not None else None
+    line = pack_message(recipient, body, item.purpose.letter if item.purpose else "", expiry)
+    if item.purpose is Purpose.AUTHENTICATION:
+        used = template_in(line)
+        see_that_authentication(registry, template_name(*used) if used else "")
+    if not item.key:
+        return NewMessage(line, b"", b"", due)
+    key = hashlib.blake2b(item.key.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    return NewMessage(line, key, hashlib.blake2b(body, digest_size=8).digest(), due)
+
+
+def _read(given: AnyMessage) -> tuple[bytes, bytes]:
+    """The recipient as a job line names it, and the message as it is sent."""
+    plain = read_plain(given)
+    if plain is not None:
+        return plain.number.lstrip("+").encode(), plain.body
+    if not isinstance(given, Message):
+        given = read_message(given)
+    if given.client_message_id is not None:
+        raise MessageError(Problem("clientMessageId", "is given by sendmany: use a key"))
+    if given.dlr_callback_url is not None:
+        raise MessageError(Problem("dlrCallbackUrl", "is not for messages: settings say where to"))
+    return _recipient(given), given.emit_json()
+
+
+def _recipient(message: Message) -> bytes:
+    """How the outcome will name the person: digits of an international number, or another id."""
+    user = message.user
+    if user.msisdn and not user.country:
+        return user.msisdn.lstrip("+").encode()
+    if user.msisdn:
+        return f"{user.country}:{user.msisdn}".encode()
+    return escape_value(user.channel_user_id or user.line_user_id or "")
+
+
+def _due(item: Item, now_ms: int) -> int:
+    """When it may go, ms since 1970; 0 = at once."""
+    starts, ends = _ms(item.send_at, "send_at"), _ms(item.expires_at, "expires_at")
+    if ends is not None and ends <= now_ms:
+        raise BadTiming("expires_at", "is over")
+    if starts is None:
+        return 0
+    if ends is not None and ends <= starts:
+        raise BadTiming("expires_at", "must be later than send_at")
+    if starts - now_ms > _FURTHEST_MS:
+        raise BadTiming("send_at", f"at most {FURTHEST_DAYS} days ahead")
+    return starts if starts > now_ms else 0
+
+
+def _ms(moment: datetime | None, member: str) -> int | None:
+    if moment is None:
+        return None
+    if moment.tzinfo is None:
+        raise BadTiming(member, "needs an offset from UTC")
+    return int(moment.timestamp() * 1000)

@@ -1,0 +1,201 @@
+"""The way in for services: single messages, checked, held to their key, stored before the call returns.
+
+with Producer.from_settings() as producer:
+    producer.enqueue({"user": …, "type": "text", …}, key="order-1001")
+
+async with AsyncProducer.from_settings() as producer:
+    await producer.enqueue({"user": …, "type": "text", …}, key="order-1001")
+"""
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from types import TracebackType
+
+from chatapps.messages import MessageError, Problem
+from config.celery_app import hint_drain
+from config.settings import Settings, load_settings
+from producer.errors import FORGOTTEN, KeyConflict
+from producer.messages.enqueue import Counter
+from producer.messages.item import AnyMessage, Enqueued, Item
+from producer.messages.write_coalescer import SharedWrites
+from producer.wake import SendDrain
+from store.client import AsyncStore, Store
+from store.lanes.lane import Priority
+from store.plans import carry_out, carry_out_async
+from store.purposes import Purpose
+from store.queue.enqueue import Taken
+
+__all__ = ["AsyncProducer", "Enqueued", "Item", "KeyConflict", "Producer"]
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Producer:
+    """Stores messages and wakes the workers. Make one, keep it; threads may share it.
+
+    Args:
+        send_drain: sends a Celery wake-up; the default uses the configured broker.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        settings: Settings,
+        send_drain: SendDrain = hint_drain,
+        clock: Callable[[], datetime] = _utc_now,
+    ) -> None:
+        self._store = store
+        self._settings = settings
+        self._counter = Counter(settings, send_drain, clock)
+
+    @classmethod
+    def from_settings(cls) -> "Producer":
+        """A producer for the configured Redis and broker."""
+        settings = load_settings()
+        store = Store.connect(settings.redis_url, key_prefix=settings.key_prefix)
+        return cls(store, settings)
+
+    def enqueue(
+        self,
+        message: AnyMessage,
+        *,
+        key: str | None = None,
+        sub_account: str | None = None,
+        priority: Priority = Priority.NORMAL,
+        expires_at: datetime | None = None,
+        send_at: datetime | None = None,
+        purpose: Purpose | None = None,
+    ) -> Enqueued:
+        """Store one message for one person. When this returns, it is not lost any more.
+
+        Args:
+            expires_at: from then on it does not go out any more.
+            send_at: it does not go out before; at most 30 days ahead.
+            purpose: what it is for; the registered category of its template cannot be lowered. None:
+                that category, else utility.
+
+        Raises:
+            MessageError: the message breaks a rule of the provider, or the person has been forgotten and
+                wants none like it; names the place and the rule.
+            BadTiming: its times make no sense.
+            BadPurpose: it is said to be authentication, and its template is not registered as such.
+            KeyConflict: the key was used for another message.
+            SettingsError: the sub-account is not configured.
+            StoreRefused: today's notifications of this priority were cancelled.
+            StoreFull: nothing was stored.
+            StoreUnavailable: nothing was stored, or the answer was lost: with a key, do it again.
+        """
+        item = Item(message, key, expires_at, send_at, purpose)
+        (answer,) = self.enqueue_many([item], sub_account=sub_account, priority=priority)
+        return _taken(answer)
+
+    def enqueue_many(
+        self,
+        items: Iterable[Item],
+        *,
+        sub_account: str | None = None,
+        priority: Priority = Priority.NORMAL,
+    ) -> list[Enqueued]:
+        """Store many messages; a key that is known with another body shows as `Taken.CONFLICT`.
+
+        Every message is checked before the first is stored. A failure of the store in the middle
+        leaves whole groups of 500 stored; with keys, sending all of it again adds what is missing.
+        """
+        account = self._settings.sub_account_id(sub_account)
+        return carry_out(self._store, self._counter.enqueue(items, account, priority))
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._store.close()
+
+    def __enter__(self) -> "Producer":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class AsyncProducer:
+    """The same for an event loop: messages that are enqueued at the same time share a call.
+
+    Args:
+        send_drain: sends a Celery wake-up; it blocks, and is called in a thread.
+    """
+
+    def __init__(
+        self,
+        store: AsyncStore,
+        settings: Settings,
+        send_drain: SendDrain = hint_drain,
+        clock: Callable[[], datetime] = _utc_now,
+    ) -> None:
+        self._store = store
+        self._settings = settings
+        self._counter = Counter(settings, send_drain, clock)
+        self._writes = SharedWrites(store, self._counter)
+
+    @classmethod
+    def from_settings(cls) -> "AsyncProducer":
+        """A producer for the configured Redis and broker."""
+        settings = load_settings()
+        store = AsyncStore.connect(settings.redis_url, key_prefix=settings.key_prefix)
+        return cls(store, settings)
+
+    async def enqueue(
+        self,
+        message: AnyMessage,
+        *,
+        key: str | None = None,
+        sub_account: str | None = None,
+        priority: Priority = Priority.NORMAL,
+        expires_at: datetime | None = None,
+        send_at: datetime | None = None,
+        purpose: Purpose | None = None,
+    ) -> Enqueued:
+        """As `Producer.enqueue`."""
+        account = self._settings.sub_account_id(sub_account)
+        item = Item(message, key, expires_at, send_at, purpose)
+        packed = await carry_out_async(self._store, self._counter.pack([item], account))
+        return _taken(await self._writes.add(packed[0], account, priority))
+
+    async def enqueue_many(
+        self,
+        items: Iterable[Item],
+        *,
+        sub_account: str | None = None,
+        priority: Priority = Priority.NORMAL,
+    ) -> list[Enqueued]:
+        """As `Producer.enqueue_many`."""
+        account = self._settings.sub_account_id(sub_account)
+        plan = self._counter.enqueue(items, account, priority)
+        return await carry_out_async(self._store, plan)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._store.close()
+
+    async def __aenter__(self) -> "AsyncProducer":
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+
+def _taken(answer: Enqueued) -> Enqueued:
+    if answer.taken is Taken.CONFLICT:
+        raise KeyConflict(answer.id)
+    if answer.taken is Taken.FORGOTTEN:
+        raise MessageError(Problem("user", FORGOTTEN))
+    return answer

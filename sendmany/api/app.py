@@ -1,0 +1,143 @@
+"""The HTTP API as an ASGI application: routes of producer and dashboard, one guard before all of them.
+
+    Watched ─► SecurityHeaders ─► LastResort ─► Crowd ─► Guard ─► Bodies ─► Straight ─► routes
+     counts     on every answer    500           503      401      413, 408              403, 404, 422, …
+
+`/healthz` and `/readyz` need no token. Webhooks bring an Authorization of their own and never come here:
+they are a raw route of the server (`app.state.raw_routes`), and so is `/healthz` where there is one.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, Final
+
+from fastapi import FastAPI
+from starlette.routing import Match, Route
+from starlette.types import Scope
+
+from config.celery_app import hint_drain
+from config.settings import Settings
+from dashboard.live_events import Events
+from producer.wake import SendDrain
+from sendmany import __version__
+from sendmany.api.auth import Guard, Tokens, needs
+from sendmany.api.errors import handle_errors
+from sendmany.api.middleware.access_log import Watched
+from sendmany.api.middleware.fast_enqueue import Straight, Way
+from sendmany.api.middleware.limits import Bodies, Crowd
+from sendmany.api.middleware.security import LastResort, SecurityHeaders
+from sendmany.api.openapi import complete
+from sendmany.api.routes.campaigns import campaigns_router
+from sendmany.api.routes.events import events_router
+from sendmany.api.routes.health import HEALTHZ, RawHealth, health_router
+from sendmany.api.routes.message_orders import MOST_BYTES
+from sendmany.api.routes.messages import Door, messages_router
+from sendmany.api.routes.metrics import metrics_router
+from sendmany.api.status import status_router
+from sendmany.api.webhooks.receiver import WEBHOOKS, Receiver
+from store.access.tokens import Scope as TokenScope
+from store.client import AsyncStore
+from store.metrics.counters import Tally
+
+OPEN: Final = frozenset({"/healthz", "/readyz"})
+STREAMS: Final = frozenset({"/v1/events"})
+UPLOADS: Final = frozenset({"/v1/campaigns"})
+"""Their bodies are read while they come, and never held."""
+_NO_TELEMETRY: Final[Any] = dict.fromkeys(("tracing", "metrics", "logs", "auto_configure"), False)
+"""FastAPI's own would send paths and queries to wherever the environment says: they name people."""
+_DESCRIPTION: Final = "Sends one message to each of very many people, and says what became of each."
+
+
+def create_app(
+    settings: Settings,
+    store: AsyncStore | None = None,
+    send_drain: SendDrain = hint_drain,
+) -> FastAPI:
+    """Put the application together; it closes its store when its life ends.
+
+    Raises:
+        SettingsError: redis_url is no address, or the secrets of webhooks make no sense.
+    """
+    store = store or _connect(settings)
+    app = FastAPI(
+        title="sendmany",
+        version=__version__,
+        description=_DESCRIPTION,
+        lifespan=_life_of(store),
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,  # behind a proxy they would lead to plain HTTP, the token with them
+        telemetry=_NO_TELEMETRY,
+    )
+    app.openapi = complete(app)  # type: ignore[method-assign]
+    handle_errors(app)
+    _add_routes(app, settings, store, send_drain)
+    _surround(app, settings, store)
+    _watch(app, settings, store)
+    return app
+
+
+def _add_routes(app: FastAPI, settings: Settings, store: AsyncStore, send_drain: SendDrain) -> None:
+    app.include_router(health_router(store))
+    door = Door(store, settings, send_drain)
+    app.include_router(messages_router(store, settings, needs, send_drain, door))
+    app.add_middleware(Straight, ways=_ways(door))
+    app.include_router(campaigns_router(store, settings, needs, send_drain))
+    app.include_router(status_router(store, settings, needs))
+    app.state.events = Events(store, sorted(settings.sub_accounts))
+    app.include_router(events_router(store, settings, needs, app.state.events))
+
+
+def _ways(door: Door) -> dict[str, Way]:
+    """Single messages; their route is there for the document, and for what is wrong with them."""
+    route = Route("/v1/messages", door.take_one, methods=["POST"])
+    return {route.path: Way(route, TokenScope.ENQUEUE, door.take_one)}
+
+
+def _surround(app: FastAPI, settings: Settings, store: AsyncStore) -> None:
+    """The last one added is the first that a request meets."""
+    free = OPEN  # that there is a crowd is no reason to restart the process, or to send it nothing
+    web = settings.web
+    large = {"/v1/messages": MOST_BYTES, "/v1/messages/batch": web.max_body_bytes}
+    app.add_middleware(Bodies, limits=web, large=large, uploads=UPLOADS, free=free)
+    app.add_middleware(Guard, tokens=Tokens(store), open_paths=OPEN, exists=_exists_in(app))
+    app.add_middleware(
+        Crowd, most=web.max_requests, most_streams=web.max_streams, streams=STREAMS, free=free
+    )
+    app.add_middleware(LastResort)
+    app.add_middleware(SecurityHeaders)
+
+
+def _watch(app: FastAPI, settings: Settings, store: AsyncStore) -> None:
+    """Count all that is answered, webhooks too, and show it with the other figures."""
+    requests = Tally()
+    app.state.raw_routes = {HEALTHZ: RawHealth(requests)}
+    if settings.webhooks.wanted:
+        secrets = settings.webhooks.secrets()
+        app.state.raw_routes[WEBHOOKS] = Receiver(store, secrets, tally=requests)
+    app.include_router(metrics_router(store, settings, needs, requests))
+    app.add_middleware(Watched, tally=requests, routes=app.router.routes)
+
+
+def _exists_in(app: FastAPI) -> Callable[[Scope], bool]:
+    def exists(scope: Scope) -> bool:
+        return any(route.matches(scope)[0] is not Match.NONE for route in app.router.routes)
+
+    return exists
+
+
+def _life_of(store: AsyncStore) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def life(app: FastAPI) -> AsyncIterator[None]:
+        yield
+        await store.close()
+
+    return life
+
+
+def _connect(settings: Settings) -> AsyncStore:
+    """Nothing is sent yet: the process starts though Redis is away, and says so in `/readyz`."""
+    connections = settings.web.max_requests + settings.web.max_streams + 16
+    return AsyncStore.connect(
+        settings.redis_url, key_prefix=settings.key_prefix, max_connections=connections
+    )

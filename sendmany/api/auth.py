@@ -1,0 +1,222 @@
+"""Who may come in: a token for everything but health and webhooks, before a byte of a body is read.
+
+Everything is closed by default: a route whose author forgot to ask for a token asks for one all the
+same. What the token is good for is asked for by each route, with `needs`.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import cache
+from typing import Any, Final, NamedTuple
+
+from fastapi import HTTPException, Request
+from fastapi.openapi.models import HTTPBearer
+from fastapi.security.base import SecurityBase
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from sendmany.api.errors import away, problem
+from store.access import tokens
+from store.access.tokens import KeptToken, Token, find_token, note_token_use, read_token_text
+from store.client import AsyncStore
+from store.errors import StoreError, StoreUnavailable
+
+REMEMBERED_SECONDS: Final = 3.0
+"""A revoked token works so long, in processes that have just seen it."""
+HONOURED_SECONDS: Final = 120.0
+"""And so long where Redis cannot be asked: `/metrics` is to tell just then that it is away."""
+PATIENCE: Final = 2.0
+"""Seconds that Redis gets to tell of a token that would be honoured; Prometheus waits ten for all."""
+AGAIN_SECONDS: Final = 10.0
+"""An answer that lasts is given up when its token is good no more: looked at so often at most."""
+MOST_REMEMBERED: Final = 4096
+HOUR: Final = 3600.0
+CALLER: Final = "sendmany.caller"
+"""Where the scope of a request holds its token."""
+_CHALLENGE: Final = {"WWW-Authenticate": "Bearer"}
+
+
+class _Known(NamedTuple):
+    """A token that was looked up."""
+
+    kept: KeptToken
+    good_until: float  # then it is looked up again
+    honoured_until: float  # at most, where that fails
+
+
+class Tokens:
+    """Finds the token that somebody sent; remembers each for a few seconds, longer while Redis is away.
+
+    Args:
+        monotonic: seconds.
+    """
+
+    def __init__(self, store: AsyncStore, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._store = store
+        self.monotonic = monotonic
+        self._known: dict[str, _Known] = {}
+        self._noted: dict[str, float] = {}
+
+    async def of(self, authorization: str) -> Token | None:
+        """The token in an Authorization header; None if it is none of ours, or none any more.
+
+        Raises:
+            StoreUnavailable: it cannot be looked up, and was not lately.
+        """
+        scheme, _, given = authorization.partition(" ")
+        parts = read_token_text(given.strip(" ")) if scheme.lower() == "bearer" else None
+        if parts is None:
+            return None
+        id, secret = parts
+        kept = await self._find(id)
+        if kept is None or not kept.proves(secret):
+            return None
+        await self._note_use(id)
+        return kept.token
+
+    async def still(self, authorization: str) -> bool:
+        """Whether it is good at this moment, as far as can be told."""
+        try:
+            return await self.of(authorization) is not None
+        except StoreUnavailable:
+            return True
+
+    async def _find(self, id: str) -> KeptToken | None:
+        now = self.monotonic()
+        known = self._known.get(id)
+        if known and now < known.good_until:
+            return known.kept
+        honoured = known is not None and now < known.honoured_until
+        try:
+            async with asyncio.timeout(PATIENCE if honoured else None):
+                kept = await self._store.run(find_token(id))
+        except (StoreUnavailable, TimeoutError) as error:
+            if not self._honours(id):
+                raise StoreUnavailable("The token cannot be looked up.") from error
+            return self._known[id].kept
+        self._known.pop(id, None)
+        if kept is not None:
+            _make_room(self._known)
+            self._known[id] = _Known(kept, now + REMEMBERED_SECONDS, now + HONOURED_SECONDS)
+        return kept
+
+    def _honours(self, id: str) -> bool:
+        """Whether a token that cannot be looked up is taken all the same; then for seconds again: else
+        each request would wait for Redis, only to find that it is away."""
+        known, now = self._known.get(id), self.monotonic()
+        if known is None or now >= known.honoured_until:
+            return False
+        good_until = min(now + REMEMBERED_SECONDS, known.honoured_until)
+        self._known[id] = known._replace(good_until=good_until)
+        return True
+
+    async def _note_use(self, id: str) -> None:
+        now = self.monotonic()
+        if now < self._noted.get(id, float("-inf")) + HOUR:
+            return
+        _make_room(self._noted)
+        self._noted[id] = now
+        with suppress(StoreError):  # a note for people; the caller need not suffer
+            await self._store.run(note_token_use(id))
+
+
+class Guard:
+    """Answers 401 to whoever has no token, and nothing else to anybody.
+
+    Args:
+        open_paths: need none.
+        exists: whether there is such a path at all; what does not exist needs no token to be told so.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        tokens: Tokens,
+        open_paths: frozenset[str],
+        exists: Callable[[Scope], bool],
+    ) -> None:
+        self._app = app
+        self._tokens = tokens
+        self._open = open_paths
+        self._exists = exists
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """As ASGI has it."""
+        if scope["type"] != "http" or scope["path"] in self._open:
+            return await self._app(scope, receive, send)
+        authorization = _authorization(scope)
+        try:
+            token = await self._tokens.of(authorization)
+        except StoreUnavailable:
+            return await away()(scope, receive, send)
+        if token is None and self._exists(scope):
+            return await _no_token()(scope, receive, send)
+        scope[CALLER] = token
+        return await self._app(scope, receive, self._while_good(authorization, send))
+
+    def _while_good(self, authorization: str, send: Send) -> Send:
+        """Sends as long as the token is good: live events go on for an hour. What is answered at once
+        is sent in any case, however long it took to find."""
+        looked = 0.0
+
+        async def send_if_good(message: Message) -> None:
+            nonlocal looked
+            now = self._tokens.monotonic()
+            if message["type"] == "http.response.start":
+                looked = now
+            elif now >= looked + AGAIN_SECONDS:
+                looked = now
+                if not await self._tokens.still(authorization):
+                    raise ClientDisconnect
+            await send(message)
+
+        return send_if_good
+
+
+class Needed(SecurityBase):
+    """A dependency that wants a token with a scope; 401 and 403 are answered here."""
+
+    def __init__(self, scope: tokens.Scope) -> None:
+        self.model = HTTPBearer(description=f"An API token with the scope `{scope}`.")
+        self.scheme_name = str(scope)
+        self._scope = scope
+
+    async def __call__(self, request: Request) -> Token:
+        """The caller's token."""
+        token: Token | None = request.scope.get(CALLER)
+        if token is None:
+            raise HTTPException(401, "An API token is needed.", _CHALLENGE)
+        if self._scope not in token.scopes:
+            raise HTTPException(
+                403,
+                f"This token has not the scope {self._scope}.",
+                {"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{self._scope}"'},
+            )
+        return token
+
+
+@cache
+def needs(scope: tokens.Scope) -> Needed:
+    """The dependency that wants a token with this scope."""
+    return Needed(scope)
+
+
+def _authorization(scope: Scope) -> str:
+    """What the one such header says; of two nobody can tell which a proxy has looked at."""
+    found = [value for name, value in scope["headers"] if name == b"authorization"]
+    return found[0].decode("latin-1") if len(found) == 1 else ""
+
+
+def _no_token() -> ASGIApp:
+    return problem(
+        401,
+        "An API token is needed: Authorization: Bearer sm_… (see sendmany token create).",
+        headers={**_CHALLENGE, "Connection": "close"},
+    )
+
+
+def _make_room(known: dict[str, Any]) -> None:
+    if len(known) >= MOST_REMEMBERED:
+        known.clear()

@@ -1,0 +1,1 @@
+"""ASGI middleware: limits, security headers, access log, the fast enqueue path."""

@@ -1,0 +1,93 @@
+"""Every request is counted, timed and logged: by its route, never by its path, which may name people."""
+
+import time
+from collections.abc import Callable, Container, Sequence
+from typing import Final
+
+import structlog
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from dashboard.metrics import HTTP_REQUESTS
+from sendmany.api.auth import CALLER
+from store.access.tokens import Token
+from store.metrics.counters import Tally
+
+log = structlog.get_logger(__name__)
+
+METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+NONE: Final = "none"
+"""The route of a path that there is not, and of what was refused before a route was looked for."""
+OFTEN: Final = frozenset({"/healthz", "/readyz", "/metrics"})
+"""Routes that machines ask again and again: logged only when something is wrong."""
+CUT_OFF: Final = 499
+"""Status of a request that was left without an answer."""
+
+
+class Watched:
+    """Counts, times and logs what the application inside answers.
+
+    Args:
+        tally: where requests are counted, for `/metrics`.
+        routes: of the application.
+        monotonic: seconds.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        tally: Tally,
+        routes: Sequence[BaseRoute],
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._app = app
+        self._tally = tally
+        self._plain = frozenset(route.path for route in routes if isinstance(route, Route))
+        self._monotonic = monotonic
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """As ASGI has it."""
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        status, start = CUT_OFF, self._monotonic()
+
+        async def sending(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, sending)
+        finally:
+            self._note(scope, status, self._monotonic() - start)
+        return None
+
+    def _note(self, scope: Scope, status: int, seconds: float) -> None:
+        method = scope["method"] if scope["method"] in METHODS else "other"
+        route = route_of(scope, self._plain)
+        self._tally.observe(HTTP_REQUESTS, seconds, method, route, str(status))
+        if route in OFTEN and status < 300:
+            return
+        token: Token | None = scope.get(CALLER)
+        say = log.warning if status >= 500 else log.info
+        say(
+            "request",
+            method=method,
+            route=route,
+            status=status,
+            ms=round(seconds * 1000, 1),
+            token=token.id if token else None,
+        )
+
+
+def route_of(scope: Scope, plain: Container[str]) -> str:
+    """The template of the route that served a request, such as `/v1/messages/{id}`.
+
+    Args:
+        plain: paths whose routes leave no word of themselves.
+    """
+    served_by: str | None = getattr(scope.get("route"), "path", None)
+    if served_by is not None:
+        return served_by
+    return scope["path"] if scope["path"] in plain else NONE

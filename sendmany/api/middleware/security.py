@@ -1,0 +1,86 @@
+"""What surrounds every answer: headers that a browser heeds, an end for errors nobody expected."""
+
+import traceback
+from typing import Any, Final
+
+import structlog
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from sendmany.api.errors import problem
+
+log = structlog.get_logger(__name__)
+
+HEADERS: Final = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+"""Unless a route says otherwise. Strict-Transport-Security is for the proxy that speaks HTTPS."""
+
+_RAW: Final = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
+
+
+class SecurityHeaders:
+    """Puts the headers on every answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """As ASGI has it."""
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                given = list(message.get("headers", ()))
+                names = {name.lower() for name, _ in given}
+                message["headers"] = given + [pair for pair in _RAW if pair[0] not in names]
+            await send(message)
+
+        await self._app(scope, receive, with_headers if scope["type"] == "http" else send)
+
+
+class LastResort:
+    """Answers 500 to an error that nobody expected. The log gets its class and its place, and neither
+    the log nor the caller its text: it may quote what was sent to us."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """As ASGI has it."""
+        started = False
+
+        async def noting(message: Message) -> None:
+            nonlocal started
+            started = started or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noting)
+        except ClientDisconnect:
+            return  # there is nobody to be told
+        except Exception as error:
+            if scope["type"] != "http":
+                raise
+            log.error("request failed", method=scope["method"], **_told(error))
+            if not started:  # else the connection is cut, and the caller knows
+                await problem(500, "This went wrong on our side.")(scope, receive, send)
+
+
+def _told(error: BaseException) -> dict[str, Any]:
+    """An error after the answer has begun comes as the cause of one that says so."""
+    told: dict[str, Any] = {"error": _kind(error), "at": _at(error)}
+    return told if error.__cause__ is None else {**told, "cause": _kind(error.__cause__)}
+
+
+def _kind(error: BaseException) -> str:
+    return type(error).__name__
+
+
+def _at(error: BaseException) -> list[str]:
+    frames = traceback.extract_tb(error.__traceback__)[-4:]
+    return [f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in frames]

@@ -1,0 +1,224 @@
+"""`/v1/campaigns`, where it changes something: launching by a streamed upload, pausing, resuming,
+cancelling, and an operator's word on messages in doubt."""
+
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request, Response
+from pydantic import BaseModel
+
+from config.settings import Settings
+from producer.wake import SendDrain, call_workers
+from sendmany.api.uploads.form import form_schema
+from sendmany.api.uploads.launch import LaunchedOut, launch
+from store.access.tokens import Needs, Scope, Token
+from store.client import AsyncStore, Store
+from store.lanes.lane import LaneStatus, find_lane, move_lane
+from store.queue.dead_letters import REVIVABLE, Word, settle_dead
+from store.states import State
+from store.threads import ThreadStore
+
+MOST_UPLOADS: Final = 8
+"""At the same time; each holds a thread and some megabytes."""
+NameOrId = Annotated[
+    str,
+    Path(min_length=1, max_length=200, description="Name or id of a campaign, or id of a lane."),
+]
+Failed = Annotated[bool, Query(description="Also those that failed: their retries are exhausted.")]
+_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
+    404: {"description": "There is no such campaign, or it is not the caller's."},
+    409: {
+        "description": "Its status does not allow this; or several sub-accounts of the caller have a "
+        "campaign of this name."
+    },
+}
+_THERE: Final = {
+    "pause": (LaneStatus.PAUSED,),
+    "resume": (LaneStatus.SENDING, LaneStatus.LOADING),
+    "accept": (LaneStatus.SENDING, LaneStatus.LOADING),
+    "cancel": (LaneStatus.CANCELLING, LaneStatus.CANCELLED),
+}
+"""Statuses in which what was asked for is so already."""
+
+
+class MovedOut(BaseModel):
+    """A campaign after a word about it."""
+
+    id: str
+    name: str
+    status: LaneStatus
+    changed: bool  # False: it was so already
+
+
+class SettledOut(BaseModel):
+    """What a word about messages in doubt came to."""
+
+    id: str
+    name: str
+    status: LaneStatus
+    messages: int  # sent again, or put to rest
+    settled_meanwhile: int  # evidence had told more about them
+
+
+def campaigns_router(
+    store: AsyncStore, settings: Settings, needs: Needs, send_drain: SendDrain
+) -> APIRouter:
+    """The routes; all of them need the scope `manage`."""
+    router = APIRouter(prefix="/v1/campaigns", tags=["campaigns"])
+    manage = Depends(needs(Scope.MANAGE))
+    blocking, uploads = ThreadStore(store), _Slots(MOST_UPLOADS)
+
+    @router.post(
+        "",
+        status_code=201,
+        operation_id="launch_campaign",
+        summary="Launch a campaign; its recipients are stored while they are uploaded",
+        responses=_LAUNCH_ANSWERS,
+        openapi_extra={"requestBody": _FORM},
+    )
+    async def launch_campaign(
+        request: Request, response: Response, caller: Annotated[Token, manage]
+    ) -> LaunchedOut:
+        """A form of two parts, in this order: `campaign` (JSON) and `recipients` (CSV with a header).
+
+        The rows are stored as they come. If the upload is cut, send the same again, from its start:
+        what is in is passed over, and nobody gets two messages."""
+        with uploads:
+            launched = await launch(request, store, settings, send_drain, caller)
+        response.status_code = 200 if launched.resumed else 201
+        return launched
+
+    @router.post(
+        "/{campaign}/pause",
+        operation_id="pause_campaign",
+        summary="Stop sending within a second, and keep what has not gone out",
+        responses=_ANSWERS,
+    )
+    def pause(campaign: NameOrId, caller: Annotated[Token, manage]) -> MovedOut:
+        return _move(blocking, caller, campaign, "pause", send_drain)
+
+    @router.post(
+        "/{campaign}/resume",
+        operation_id="resume_campaign",
+        summary="Go on with a campaign that is paused, has stopped, or was halted",
+        responses=_ANSWERS,
+    )
+    def resume(
+        campaign: NameOrId,
+        caller: Annotated[Token, manage],
+        accept: Annotated[bool, Query(description=_ACCEPT)] = False,
+    ) -> MovedOut:
+        return _move(blocking, caller, campaign, "accept" if accept else "resume", send_drain)
+
+    @router.post(
+        "/{campaign}/cancel",
+        operation_id="cancel_campaign",
+        summary="Give up what has not gone out; this cannot be taken back",
+        responses=_ANSWERS,
+    )
+    def cancel(campaign: NameOrId, caller: Annotated[Token, manage]) -> MovedOut:
+        return _move(blocking, caller, campaign, "cancel", send_drain)
+
+    @router.post(
+        "/{campaign}/unknown/resend",
+        operation_id="resend_unknown",
+        summary="Send again what nobody can say of whether it was sent; who has got it gets two",
+        responses=_ANSWERS,
+    )
+    def resend(
+        campaign: NameOrId, caller: Annotated[Token, manage], failed: Failed = False
+    ) -> SettledOut:
+        return _settle(blocking, caller, campaign, Word.RESEND, failed, send_drain)
+
+    @router.post(
+        "/{campaign}/unknown/close",
+        operation_id="close_unknown",
+        summary="Let what is unknown rest; receipts that come later still settle it",
+        responses=_ANSWERS,
+    )
+    def close(
+        campaign: NameOrId, caller: Annotated[Token, manage], failed: Failed = False
+    ) -> SettledOut:
+        return _settle(blocking, caller, campaign, Word.CLOSE, failed, send_drain)
+
+    return router
+
+
+_ACCEPT: Final = (
+    "Also if it was halted since Redis came back from an older copy: what went out after that copy "
+    "may go out again."
+)
+_FORM: Final[dict[str, Any]] = {
+    "required": True,
+    "content": {
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "required": ["campaign", "recipients"],
+                "properties": {
+                    "campaign": form_schema(),
+                    "recipients": {"type": "string", "format": "binary"},
+                },
+            },
+            "encoding": {
+                "campaign": {"contentType": "application/json"},
+                "recipients": {"contentType": "text/csv"},
+            },
+        }
+    },
+}
+_UNUSABLE: Final = (
+    "The message or the file cannot be used. Nothing is stored, unless it is for a later line that is "
+    "not UTF-8."
+)
+_LAUNCH_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
+    200: {
+        "model": LaunchedOut,
+        "description": "An earlier upload had begun it; it is complete now.",
+    },
+    409: {"description": "The name is taken by something else, or the campaign takes no more."},
+    422: {"description": _UNUSABLE},
+}
+
+
+class _Slots:
+    """So many at once; more are told to come again."""
+
+    def __init__(self, most: int) -> None:
+        self._free = most
+
+    def __enter__(self) -> None:
+        if not self._free:
+            raise HTTPException(503, "Too many uploads at once.", {"Retry-After": "5"})
+        self._free -= 1
+
+    def __exit__(self, *_: object) -> None:
+        self._free += 1
+
+
+def _move(store: Store, caller: Token, name: str, action: str, send_drain: SendDrain) -> MovedOut:
+    lane = find_lane(store, name, caller.may_use)
+    why = f"by {caller.name or 'an operator'}, over HTTP" if action == "pause" else ""
+    changed, status = store.run(move_lane(lane.id, action, why))
+    if not changed and status not in _THERE[action]:
+        raise HTTPException(409, f"The campaign is {status}: it cannot {action}.")
+    if changed and action != "pause":
+        call_workers(store, lane, send_drain)
+    return MovedOut(id=lane.id, name=lane.name, status=status, changed=changed)
+
+
+def _settle(
+    store: Store, caller: Token, name: str, word: Word, failed: bool, send_drain: SendDrain
+) -> SettledOut:
+    lane = find_lane(store, name, caller.may_use)
+    said = settle_dead(store, lane, word, REVIVABLE if failed else (State.UNKNOWN,))
+    if said.refused:
+        raise HTTPException(409, f"The campaign is {said.status}: nothing of it is sent again.")
+    if said.jobs and word is Word.RESEND:
+        call_workers(store, lane, send_drain)
+    return SettledOut(
+        id=lane.id,
+        name=lane.name,
+        status=said.status,
+        messages=said.jobs,
+        settled_meanwhile=said.moved_on,
+    )

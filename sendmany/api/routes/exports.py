@@ -1,0 +1,87 @@
+"""`GET /v1/campaigns/…/export` and `…/unknown`: every message of a campaign, as a stream."""
+
+from typing import Annotated, Any, Final, Literal
+
+from fastapi import APIRouter, Header, Query
+from fastapi.responses import StreamingResponse
+
+from dashboard.export import export_blocks, with_doubt
+from sendmany.api.pagination import FINDING, NameOrId
+from store.access.tokens import Token
+from store.client import Store
+from store.lanes.lane import find_lane
+from store.queue.dead_letters import REVIVABLE
+from store.reports.messages import list_dead, list_messages
+from store.states import State
+
+Layout = Literal["csv", "jsonl"]
+LINES: Final = "application/x-ndjson"
+MEDIA: Final[dict[Layout, str]] = {"csv": "text/csv; charset=utf-8", "jsonl": LINES}
+Format = Annotated[
+    Layout | None, Query(description="Instead of Accept: rows, or a JSON object a line.")
+]
+Accept = Annotated[str, Header(include_in_schema=False)]
+_STREAM: Final[dict[int | str, dict[str, Any]]] = {
+    200: {
+        "description": "A row, or a line, for each message.",
+        "content": {
+            "text/csv": {"schema": {"type": "string"}},
+            LINES: {"schema": {"type": "string"}},
+        },
+    },
+    **FINDING,
+}
+
+
+def add_exports(router: APIRouter, store: Store, read: Any) -> None:
+    """Add the routes; `read` is the dependency that gives the caller's token."""
+
+    @router.get(
+        "/campaigns/{campaign}/export",
+        tags=["campaigns"],
+        operation_id="export_campaign",
+        summary="Everybody in a campaign with what became of the message",
+        response_class=StreamingResponse,
+        responses=_STREAM,
+    )
+    def export(
+        campaign: NameOrId,
+        caller: Annotated[Token, read],
+        doubt: Annotated[
+            Literal["may_have_two", "may_have_arrived"] | None,
+            Query(description="Only those who may have got two, or one that is not told."),
+        ] = None,
+        format: Format = None,
+        accept: Accept = "",
+    ) -> StreamingResponse:
+        """Full numbers included. Those who have an outcome come first, those who wait after them. An
+        answer that breaks off before its end is not whole."""
+        lane, layout = find_lane(store, campaign, caller.may_use), format or _layout(accept)
+        messages = with_doubt(list_messages(store, lane.id), doubt)
+        blocks = export_blocks(layout, messages)
+        return StreamingResponse(blocks, media_type=MEDIA[layout])
+
+    @router.get(
+        "/campaigns/{campaign}/unknown",
+        tags=["campaigns"],
+        operation_id="list_unknown",
+        summary="Messages that wait for an operator's word, as an export",
+        response_class=StreamingResponse,
+        responses=_STREAM,
+    )
+    def unknown(
+        campaign: NameOrId,
+        caller: Annotated[Token, read],
+        failed: Annotated[bool, Query(description="Also those that failed.")] = False,
+        format: Format = None,
+        accept: Accept = "",
+    ) -> StreamingResponse:
+        """Nobody can say of them whether the provider took them. `…/unknown/resend` and `…/close`
+        decide."""
+        lane, layout = find_lane(store, campaign, caller.may_use), format or _layout(accept)
+        dead = list_dead(store, lane.id, REVIVABLE if failed else (State.UNKNOWN,))
+        return StreamingResponse(export_blocks(layout, dead), media_type=MEDIA[layout])
+
+
+def _layout(accept: str) -> Layout:
+    return "jsonl" if LINES in accept.lower() else "csv"

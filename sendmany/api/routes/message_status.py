@@ -1,0 +1,96 @@
+"""`GET /v1/messages…`: what became of single messages."""
+
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, HTTPException, Query
+
+from dashboard.message import fate_of
+from sendmany.api.pagination import FINDING, LOOKED_AT, walk_lanes
+from sendmany.api.paging import Cursor, Cursors, Limit
+from sendmany.api.schemas.message_status import (
+    FoundOut,
+    FoundPage,
+    MessageId,
+    MessageOut,
+    Recipient,
+    message_out,
+)
+from store.access.tokens import Token
+from store.client import Store
+from store.errors import UnknownLane
+from store.lanes.lane import Lane, find_lane
+from store.people.recipients import find_recipient
+
+LOOKED_INTO: Final = 256
+"""Packed values in which the job of one message is looked for."""
+Campaign = Annotated[
+    str | None, Query(min_length=1, max_length=200, description="Name or id; else all campaigns.")
+]
+
+
+def add_messages(router: APIRouter, store: Store, read: Any) -> None:
+    """Add the routes; `read` is the dependency that gives the caller's token."""
+
+    @router.get(
+        "/messages",
+        tags=["messages"],
+        operation_id="find_messages",
+        summary="Messages of campaigns by their recipient",
+        responses=FINDING,
+    )
+    def find_messages(
+        number: Recipient,
+        caller: Annotated[Token, read],
+        campaign: Campaign = None,
+        cursor: Cursor = None,
+        limit: Limit = 50,
+    ) -> FoundPage:
+        """Single messages are not found by number: keep the id that the enqueue answers.
+
+        A page may hold fewer than `limit` and not be the last: go on while there is `next`."""
+        recipient = number.strip(" +")
+        if campaign is None:
+            return _everywhere(store, caller, recipient, cursor, limit)
+        found = _in_lane(store, find_lane(store, campaign, caller.may_use), recipient)
+        return FoundPage(items=[found] if found else [], next=None)
+
+    @router.get(
+        "/messages/{message}",
+        tags=["messages"],
+        operation_id="show_message",
+        summary="What became of a message, or why it waits and until when",
+        responses={404: {"description": "There is no such message, or it is not the caller's."}},
+    )
+    def show_message(message: MessageId, caller: Annotated[Token, read]) -> MessageOut:
+        try:
+            fate = fate_of(store, message, most=LOOKED_INTO)
+        except UnknownLane:
+            fate = None
+        if fate is None or not caller.may_use(fate.report.lane.sub_account):
+            raise HTTPException(404, "There is no such message.")
+        return message_out(fate)
+
+
+def _everywhere(
+    store: Store, caller: Token, recipient: str, cursor: str | None, limit: int
+) -> FoundPage:
+    """Messages for this recipient in all campaigns of the caller, from a place on."""
+    page, cursors = FoundPage(items=[], next=None), Cursors(store, caller)
+    for n, (place, lane) in enumerate(walk_lanes(store, cursors.read(cursor), cursors.key), 1):
+        theirs = lane is not None and caller.may_use(lane.sub_account)
+        if lane is not None and theirs:
+            found = _in_lane(store, lane, recipient)
+            page.items += [found] if found else []
+        if len(page.items) == limit or n == LOOKED_AT:
+            page.next = cursors.write(place, known=theirs)
+            break
+    return page
+
+
+def _in_lane(store: Store, lane: Lane, recipient: str) -> FoundOut | None:
+    index = find_recipient(store, lane, recipient) if lane.kind == "campaign" else None
+    if index is None:
+        return None
+    return FoundOut(
+        id=f"{lane.id}.{index}", campaign=lane.name, lane=lane.id, sub_account=lane.sub_account
+    )

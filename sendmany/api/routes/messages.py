@@ -1,0 +1,255 @@
+"""`/v1/messages`: the door for services. What is answered with 202 is stored."""
+
+import asyncio
+import time
+from collections import Counter as Tally
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final
+
+import msgspec
+from fastapi import APIRouter, Depends, HTTPException, Request, Response
+
+from config.settings import Settings
+from producer.errors import FORGOTTEN
+from producer.messages.enqueue import Counter, Order
+from producer.messages.item import NO_TEMPLATES, Enqueued
+from producer.messages.write_coalescer import SharedWrites
+from producer.wake import SendDrain
+from sendmany.api.routes.idempotency_key import KEY_HEADER, RawHeaders, key_of, refuse_key
+from sendmany.api.routes.message_orders import (
+    Asked,
+    Refused,
+    account_of,
+    as_result,
+    is_timed,
+    order,
+    read_item,
+    unfit,
+)
+from sendmany.api.schemas.messages import (
+    BATCH_BODY,
+    MESSAGE_BODY,
+    MOST_ITEMS,
+    BatchOut,
+    MessageOut,
+    Outcome,
+)
+from store.access.tokens import Needs, Scope, Token
+from store.client import AsyncStore
+from store.errors import StoreError, StoreRefused
+from store.lanes.lane import Priority
+from store.plans import carry_out_async
+from store.queue.enqueue import Taken
+from store.reports.waiting import now_ms
+from store.templates import Registry
+
+BREATH_SECONDS: Final = 0.01
+"""Items of a batch are checked so long before others get their turn."""
+MOST_COMMAS: Final = 2_000_000
+"""Of a batch; one of the largest size with a hundred members a message has half of them."""
+_OUTCOMES: Final = {
+    Taken.NEW: Outcome.ACCEPTED,
+    Taken.DUPLICATE: Outcome.DUPLICATE,
+    Taken.CONFLICT: Outcome.CONFLICT,
+}
+_CONFLICT: Final = {
+    "description": "The key was used for another message or another person; or today's notifications "
+    "of this priority were cancelled."
+}
+_INVALID: Final = {"description": "It does not fit; `problems` names each place."}
+_NO_BATCH: Final = {
+    "description": "The body is no list of 1 to 10,000 messages; or there is a header "
+    "`Idempotency-Key`, while in a batch each item carries its own `key`."
+}
+_FIGURES: Final = {
+    "accepted": Outcome.ACCEPTED,
+    "duplicates": Outcome.DUPLICATE,
+    "conflicts": Outcome.CONFLICT,
+    "invalid": Outcome.INVALID,
+    "unavailable": Outcome.UNAVAILABLE,
+}
+
+
+class _Batch(msgspec.Struct, forbid_unknown_fields=True):
+    messages: Annotated[list[msgspec.Raw], msgspec.Meta(min_length=1, max_length=MOST_ITEMS)]
+
+
+_read_batch: Final = msgspec.json.Decoder(_Batch).decode
+
+
+def messages_router(
+    store: AsyncStore,
+    settings: Settings,
+    needs: Needs,
+    send_drain: SendDrain,
+    door: "Door | None" = None,
+) -> APIRouter:
+    """The routes; both need the scope `enqueue`. `door` is what takes messages, if there is one."""
+    router = APIRouter(prefix="/v1/messages", tags=["messages"])
+    enqueue = Depends(needs(Scope.ENQUEUE))
+    door = door or Door(store, settings, send_drain)
+
+    @router.post(
+        "",
+        status_code=202,
+        operation_id="enqueue_message",
+        summary="Send one message to one person",
+        responses={409: _CONFLICT, 422: _INVALID},
+        response_model=MessageOut,
+        openapi_extra={"requestBody": MESSAGE_BODY, "parameters": [KEY_HEADER]},
+    )
+    async def enqueue_message(request: Request, caller: Annotated[Token, enqueue]) -> Response:
+        """When this answers 202, the message is stored and will be sent, once a worker has its turn.
+
+        With a key the request may be repeated: the same key with the same message answers the first
+        id. What counts as the same is the message with its recipient; not priority, expiry, schedule.
+        After a 503, or no answer at all, the message may be stored or not: repeat it with its key.
+        """
+        return await door.take_one(await request.body(), request.headers.raw, caller)
+
+    @router.post(
+        "/batch",
+        status_code=202,
+        operation_id="enqueue_messages",
+        summary="Send many messages, each to one person",
+        responses={422: _NO_BATCH},
+        response_model=BatchOut,
+        response_model_exclude_unset=True,
+        openapi_extra={"requestBody": BATCH_BODY},
+    )
+    async def enqueue_messages(request: Request, caller: Annotated[Token, enqueue]) -> Response:
+        """Every item has a result of its own, in the order of the items; a bad one refuses no other.
+
+        Keys stand in the items; a header `Idempotency-Key` is refused. Where Redis fails midway, what
+        is not known to be stored is `unavailable`; if nothing is stored, it is a 503.
+        """
+        try:
+            refuse_key(request.headers.raw)
+            items = _batch(await request.body())
+        except Refused as refused:
+            raise refused.answer() from None
+        return await door.take_many(items, caller)
+
+    return router
+
+
+class Door:
+    """Takes what the routes have read."""
+
+    def __init__(self, store: AsyncStore, settings: Settings, send_drain: SendDrain) -> None:
+        self._store = store
+        self._settings = settings
+        self._counter = Counter(settings, send_drain, lambda: datetime.now(UTC))
+        self._writes = SharedWrites(store, self._counter)
+
+    async def take_one(self, body: bytes, headers: RawHeaders, caller: Token) -> Response:
+        """Store one message.
+
+        Args:
+            headers: may hold its idempotency key.
+
+        Raises:
+            HTTPException: it is not taken.
+            StoreUnavailable, StoreFull: it is not known to be stored.
+        """
+        try:
+            key = key_of(headers)
+            given = read_item(msgspec.Raw(body))
+            account = account_of(given, caller, self._settings)
+            now = await self._now() if is_timed(given) else 0
+            wanted = order(given, key, account, now, await self._registry(given, account))
+        except Refused as refused:
+            raise refused.answer() from None
+        try:
+            answer = await self._writes.add(*wanted)
+        except StoreRefused as error:
+            raise HTTPException(409, _no_lane(wanted.priority)) from error
+        if answer.taken is Taken.CONFLICT:
+            raise HTTPException(409, f"The key was used for another message, {answer.id}")
+        if answer.taken is Taken.FORGOTTEN:
+            raise HTTPException(422, f"The person {FORGOTTEN}.")
+        return _accepted({"id": answer.id, "status": _OUTCOMES[answer.taken]})
+
+    async def take_many(self, items: Sequence[msgspec.Raw], caller: Token) -> Response:
+        """Store what is in order; a result for each item."""
+        checked = await self._check(items, caller)
+        orders = [one for one in checked if isinstance(one, Order)]
+        stored = await carry_out_async(self._store, self._counter.put_each(orders))
+        _raise_if_away(stored)
+        answers = iter(stored)
+        results = [
+            _result(one, next(answers)) if isinstance(one, Order) else as_result(one)
+            for one in checked
+        ]
+        return _accepted(_report(results))
+
+    async def _check(self, items: Sequence[msgspec.Raw], caller: Token) -> list[Order | Refused]:
+        now, found, breath = 0, list[Order | Refused](), time.monotonic() + BREATH_SECONDS
+        for item in items:
+            try:
+                given = read_item(item)
+                now = now or (await self._now() if is_timed(given) else 0)
+                account = account_of(given, caller, self._settings)
+                registry = await self._registry(given, account)
+                found.append(order(given, None, account, now, registry))
+            except Refused as refused:
+                found.append(refused)
+            if time.monotonic() > breath:
+                await asyncio.sleep(0)
+                breath = time.monotonic() + BREATH_SECONDS
+        return found
+
+    async def _registry(self, given: Asked, account: str) -> Registry:
+        """The registered templates, where a message is held against them."""
+        if given.purpose != "authentication":
+            return NO_TEMPLATES
+        return await carry_out_async(self._store, self._counter.registry(account))
+
+    async def _now(self) -> int:
+        return await self._store.run(now_ms())
+
+
+def _batch(body: bytes) -> list[msgspec.Raw]:
+    """The items of a batch; raises Refused."""
+    if body.count(b",") > MOST_COMMAS:  # items that are nothing would cost a hundred bytes each
+        raise Refused("The request does not fit.", [{"path": "", "message": "Too many members"}])
+    try:
+        return _read_batch(body).messages
+    except (ValueError, RecursionError) as error:
+        raise unfit(error) from None
+
+
+def _raise_if_away(stored: Sequence[Enqueued | StoreError]) -> None:
+    """Where Redis has failed, and nothing is stored: one answer for the whole batch."""
+    if any(isinstance(one, Enqueued) for one in stored):
+        return
+    for one in stored:
+        if isinstance(one, StoreError) and not isinstance(one, StoreRefused):
+            raise one
+
+
+def _result(wanted: Order, stored: Enqueued | StoreError) -> Mapping[str, Any]:
+    if isinstance(stored, StoreRefused):
+        problem = {"path": "priority", "message": _no_lane(wanted.priority)}
+        return {"status": Outcome.CONFLICT, "problems": [problem]}
+    if isinstance(stored, StoreError):
+        return {"status": "unavailable"}
+    if stored.taken is Taken.FORGOTTEN:
+        problem = {"path": "message.user", "message": FORGOTTEN}
+        return {"status": Outcome.INVALID, "problems": [problem]}
+    return {"status": _OUTCOMES[stored.taken], "id": stored.id}
+
+
+def _report(results: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    tally = Tally(result["status"] for result in results)
+    figures = {name: tally[outcome] for name, outcome in _FIGURES.items()}
+    return {**figures, "results": results}
+
+
+def _accepted(content: Mapping[str, Any]) -> Response:
+    return Response(msgspec.json.encode(content), 202, media_type="application/json")
+
+
+def _no_lane(priority: Priority) -> str:
+    return f"Today's {priority} notifications were cancelled: use another priority"

@@ -1,0 +1,95 @@
+"""What is answered about single messages."""
+
+from typing import Annotated
+
+from fastapi import Path, Query
+from pydantic import BaseModel
+
+from dashboard.explain import explain_code, iso
+from dashboard.message import Fate, explain, waits_until
+from dashboard.schemas import moment_out
+from store.purposes import Purpose
+from store.records.outcome import Doubt, Origin
+from store.states import State
+
+MessageId = Annotated[
+    str,
+    Path(
+        pattern=r"^[a-z0-9-]{1,40}\.[0-9]{1,10}(\.[0-9]{1,3})?$",
+        description="As the enqueue answered it; an attempt at its end is left out.",
+    ),
+]
+Recipient = Annotated[
+    str,
+    Query(
+        pattern=r"^[+ ]?[0-9]{7,20}$|^[A-Z]{2}\.[A-Za-z0-9]{1,128}$",
+        description="In international form, or the id of a user of a channel.",
+    ),
+]
+
+
+class MessageOut(BaseModel):
+    """What became of one message. Times are UTC."""
+
+    id: str
+    lane: str
+    campaign: str | None  # its name; none for a single message
+    sub_account: str
+    number: str | None  # with `+`, or the id of a user of a channel; none: ask again, it is moving
+    state: State | None  # none: it is just moving from one place to another
+    attempts: int
+    code: int | None
+    origin: str
+    meaning: str
+    umid: str | None  # what the provider calls it
+    posted_at: str | None
+    changed_at: str | None
+    purpose: Purpose | None  # as it was sent; none: it was not yet, or by an older version
+    pricing: str | None  # the category it was charged as, as receipts say
+    doubt: Doubt  # what the person may have got beyond what the state says
+    trail: list[str]  # earlier attempts: attempt, origin, code, s since 1970, batch
+    waits_until: str | None  # nothing happens to it before that
+    why: list[str]  # all of this in sentences
+
+
+class FoundOut(BaseModel):
+    """A message of a campaign."""
+
+    id: str
+    campaign: str
+    lane: str
+    sub_account: str
+
+
+class FoundPage(BaseModel):
+    """Messages for one recipient, the newest campaign first."""
+
+    items: list[FoundOut]
+    next: str | None
+
+
+def message_out(fate: Fate) -> MessageOut:
+    """A message as it is answered."""
+    lane, outcome = fate.report.lane, fate.report.outcome
+    origin = outcome.origin if outcome else Origin.NONE
+    return MessageOut(
+        id=fate.id,
+        lane=lane.id,
+        campaign=lane.name if lane.kind == "campaign" else None,
+        sub_account=lane.sub_account,
+        number=fate.recipient or None,
+        state=fate.state,
+        attempts=fate.attempts,
+        code=outcome.named_code if outcome else None,
+        origin="" if origin is Origin.NONE else origin.name.lower(),
+        meaning=explain_code(origin, outcome.code) if outcome else "",
+        umid=outcome.umid if outcome else None,
+        posted_at=iso(outcome.posted_at) or None if outcome else None,
+        changed_at=iso(outcome.changed_at) or None if outcome else None,
+        purpose=outcome.purpose if outcome else None,
+        pricing=outcome.pricing.name.lower() if outcome and outcome.pricing else None,
+        doubt=fate.doubt,
+        trail=list(fate.report.trail),
+        waits_until=moment_out(waits_until(fate)),
+        why=explain(fate)[1:],
+    )

@@ -1,0 +1,158 @@
+"""Runs an ASGI application as this process, until it is told to end."""
+
+import asyncio
+import signal
+import socket
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from email.utils import formatdate
+from typing import Final
+
+import uvloop
+from starlette.applications import Starlette
+from starlette.types import ASGIApp
+
+from sendmany.api.http_protocol import Bounds, Connection, RawRoute
+
+GRACE_SECONDS: Final = 10.0
+"""What requests under way get when we are told to stop."""
+LOOK_SECONDS: Final = 0.1
+"""Between two looks at deadlines, and at whether we are to stop."""
+AT_ONCE: Final = 16
+"""Turns in one round of the loop."""
+_READ_BYTES: Final = 64 * 1024
+_BACKLOG: Final = 2048
+
+
+class Server:
+    """Serves on one socket.
+
+    Args:
+        raw_routes: what is answered without the application, by path.
+        raw_headers: of the answers of `raw_routes`.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        bounds: Bounds = Bounds(),  # noqa: B008 (it cannot change)
+        raw_routes: Mapping[str, RawRoute] | None = None,
+        raw_headers: Mapping[str, str] | None = None,
+    ) -> None:
+        self.app = app
+        self.bounds = bounds
+        self.raw_routes = {path.encode(): raw for path, raw in (raw_routes or {}).items()}
+        self.raw_head = self._raw_headers = b"".join(
+            f"{name.lower()}: {value}\r\n".encode() for name, value in (raw_headers or {}).items()
+        )
+        self.buffer = memoryview(bytearray(_READ_BYTES))
+        self.stopping = False
+        self.date = b""
+        self._connections: set[Connection] = set()
+        self._turns: deque[Callable[[], None]] = deque()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def serve(self, listener: socket.socket, stop: Callable[[], bool]) -> None:
+        """Serve until `stop`; then let what is under way end."""
+        self.loop = asyncio.get_running_loop()
+        self._look()
+        server = await self.loop.create_server(
+            lambda: Connection(self), sock=listener, backlog=_BACKLOG
+        )
+        while not stop():
+            await asyncio.sleep(LOOK_SECONDS)
+            self._look()
+        server.close()
+        await self._end()
+
+    def enter(self, connection: Connection) -> None:
+        """Make room for a connection: of those that nothing is being done for, the one that has been
+        waited for longest is closed; without any, the newcomer."""
+        self._connections.add(connection)
+        if len(self._connections) > self.bounds.connections:
+            quiet = [one for one in self._connections if one.is_quiet]
+            longest = min(quiet, key=lambda one: one.waits_since)
+            self.leave(longest)
+            longest.abort()
+
+    def leave(self, connection: Connection) -> None:
+        """It is gone."""
+        self._connections.discard(connection)
+
+    def take_turn(self, call: Callable[[], None]) -> None:
+        """Call it when it is its turn: what many connections ask for is spread over rounds of the loop,
+        so that a newcomer, such as `/healthz` or a receipt, does not wait for all of them."""
+        if not self._turns:
+            self.loop.call_soon(self._next_turns)
+        self._turns.append(call)
+
+    def _next_turns(self) -> None:
+        for _ in range(min(AT_ONCE, len(self._turns))):
+            self._turns.popleft()()
+        if self._turns:
+            self.loop.call_soon(self._next_turns)
+
+    def keep(self, task: "asyncio.Task[None]") -> None:
+        """Hold a request that is under way."""
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _look(self) -> None:
+        self.date = b"date: %b\r\n" % formatdate(time.time(), usegmt=True).encode()
+        self.raw_head = self.date + self._raw_headers
+        now = self.loop.time()
+        for connection in [one for one in self._connections if one.deadline < now]:
+            connection.expire()
+
+    async def _end(self) -> None:
+        self.stopping = True
+        for connection in list(self._connections):
+            connection.stop()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GRACE_SECONDS):
+                while self._turns or self._tasks:
+                    await (asyncio.wait(self._tasks) if self._tasks else asyncio.sleep(0))
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for connection in list(self._connections):
+            connection.abort()
+        await asyncio.sleep(0)  # they are told that they are gone
+
+
+def serve(
+    app: Starlette,
+    listener: socket.socket,
+    *,
+    bounds: Bounds = Bounds(),  # noqa: B008 (it cannot change)
+    raw_routes: Mapping[str, RawRoute] | None = None,
+    raw_headers: Mapping[str, str] | None = None,
+    when_told: Callable[[], None] = lambda: None,
+) -> None:
+    """Serve until SIGTERM or SIGINT, then let what is under way end. For the main thread.
+
+    Args:
+        when_told: run when we are told to stop, to end what has no end of its own.
+    """
+    told = False
+
+    def tell(number: int, frame: object) -> None:
+        nonlocal told
+        told = True
+
+    def stop() -> bool:
+        if told:
+            when_told()
+        return told
+
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, tell)
+
+    async def run() -> None:
+        async with app.router.lifespan_context(app):
+            await Server(app, bounds, raw_routes, raw_headers).serve(listener, stop)
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(run())

@@ -1,0 +1,29 @@
+"""Looking over HTTP: campaigns, lanes, messages, limits, breakers."""
+
+from fastapi import APIRouter, Depends
+
+from config.settings import Settings
+from sendmany.api.routes.campaign_status import add_campaigns
+from sendmany.api.routes.exports import add_exports
+from sendmany.api.routes.limits import add_breakers, add_limits
+from sendmany.api.routes.message_status import add_messages
+from sendmany.api.routes.person import add_person
+from store.access.tokens import Needs, Scope
+from store.client import AsyncStore
+from store.threads import ThreadStore
+
+
+def status_router(store: AsyncStore, settings: Settings, needs: Needs) -> APIRouter:
+    """The routes: all need the scope `read`, those that move breakers or erase `manage`.
+
+    What they read takes several steps, written for blocking callers: they run in threads.
+    """
+    router, here = APIRouter(prefix="/v1"), ThreadStore(store)
+    read, manage = Depends(needs(Scope.READ)), Depends(needs(Scope.MANAGE))
+    add_campaigns(router, here, read)
+    add_exports(router, here, read)
+    add_messages(router, here, read)
+    add_limits(router, here, settings, read)
+    add_breakers(router, here, settings, read, manage)
+    add_person(router, store, settings, read, manage)
+    return router

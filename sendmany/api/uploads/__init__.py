@@ -1,0 +1,1 @@
+"""Recipient files that arrive over HTTP."""

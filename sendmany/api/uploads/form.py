@@ -1,0 +1,172 @@
+"""The two parts of an uploaded campaign: what is launched, and to whom."""
+
+import json
+from collections.abc import AsyncIterator
+from itertools import islice
+from typing import Annotated, Any, Final, Literal, cast
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
+
+from chatapps.messages import MessageError
+from chatapps.messages.json_parser import parse_object
+from chatapps.messages.problems import Problem
+from config.sections import SubAccountId
+from producer.campaigns.campaign_names import LONGEST_NAME, RULE, is_name
+from sendmany.api.uploads.multipart import FormError, PartBegins, PartEnds, PartEvent
+
+MOST_FORM_BYTES: Final = 256 * 1024
+MOST_SURPLUS: Final = 3
+"""Unknown members that are told of; an error for each of many would take a second."""
+
+
+def _printable(name: str) -> str:
+    if not is_name(name):
+        raise ValueError(RULE)
+    return name
+
+
+CampaignName = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_NAME),
+    AfterValidator(_printable),
+]
+
+
+class _Exact(BaseModel):
+    """Exactly its members."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _few_unknown(cls, given: Any) -> Any:
+        if not isinstance(given, dict) or len(given) <= len(cls.model_fields) + MOST_SURPLUS:
+            return given
+        known = {name: given[name] for name in cls.model_fields if name in given}
+        return known | dict(
+            islice(((k, v) for k, v in given.items() if k not in known), MOST_SURPLUS)
+        )
+
+
+class CampaignPolicies(_Exact):
+    """What happens when the provider leaves us in doubt; what is left out is as the settings say."""
+
+    hold: Annotated[
+        bool,
+        Field(description="Nobody gets two: stands for on_unknown and on_server_error = hold."),
+    ] = False
+    on_unknown: Literal["hold", "resend"] | None = None
+    on_server_error: Literal["retry", "hold"] | None = None
+    settle_after: Annotated[float, Field(ge=0, le=86400, allow_inf_nan=False)] | None = None
+    window: Literal["auto", "skip", "send"] | None = None
+
+    @model_validator(mode="after")
+    def _means_one_thing(self) -> "CampaignPolicies":
+        if self.hold and (self.on_unknown == "resend" or self.on_server_error == "retry"):
+            raise ValueError(
+                "hold is on_unknown = hold and on_server_error = hold: say one of both"
+            )
+        return self
+
+
+class CampaignForm(_Exact):
+    """The part `campaign`."""
+
+    name: CampaignName
+    message: Annotated[
+        dict[str, Any],
+        Field(description="The provider's message without `user`; {{column}} is filled in."),
+    ]
+    sub_account: SubAccountId | None = None
+    number_column: Annotated[str, Field(min_length=1, max_length=1000)] | None = None
+    country_column: Annotated[str, Field(min_length=1, max_length=1000)] | None = None
+    default_region: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] | None = None
+    priority: Literal["urgent", "normal", "bulk"] = "bulk"
+    policies: CampaignPolicies = CampaignPolicies()
+    purpose: Annotated[
+        Literal["marketing", "utility", "authentication"] | None,
+        Field(
+            description="What it is for: opt-outs are held against it. Without it the registered "
+            "category of its template, else marketing. That category cannot be lowered."
+        ),
+    ] = None
+    send_while_loading: bool = False
+    force: Annotated[bool, Field(description="Launch even if messages would be refused.")] = False
+
+
+def form_schema() -> dict[str, Any]:
+    """The JSON schema of the part `campaign`, whole in itself: it stands deep in another document."""
+    schema = CampaignForm.model_json_schema()
+    parts = schema.pop("$defs", {})
+
+    def whole(value: Any) -> Any:
+        if isinstance(value, dict) and "$ref" in value:
+            rest = {key: other for key, other in value.items() if key != "$ref"}
+            return whole(parts[value["$ref"].rsplit("/", 1)[1]] | rest)
+        if isinstance(value, dict):
+            return {key: whole(other) for key, other in value.items()}
+        return [whole(other) for other in value] if isinstance(value, list) else value
+
+    return cast(dict[str, Any], whole(schema))
+
+
+def parse_campaign(raw: bytes) -> CampaignForm:
+    """The part `campaign`.
+
+    Raises:
+        MessageError: it is no JSON object of text.
+        pydantic.ValidationError: it does not fit.
+    """
+    form = parse_object(raw)
+    try:
+        json.dumps(form, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise MessageError(Problem("", "half of a surrogate pair is no text")) from error
+    return CampaignForm.model_validate(form)
+
+
+async def read_campaign(events: AsyncIterator[PartEvent]) -> bytes:
+    """The bytes of the first part; leaves the second one just begun.
+
+    Raises:
+        FormError: the parts are others, or the first is too large.
+    """
+    await _expect(events, "campaign")
+    form = bytearray()
+    async for event in events:
+        if isinstance(event, PartEnds):
+            break
+        assert isinstance(event, bytes)
+        form += event
+        if len(form) > MOST_FORM_BYTES:
+            raise FormError("the part campaign is larger than 256 KiB")
+    await _expect(events, "recipients")
+    return bytes(form)
+
+
+async def _expect(events: AsyncIterator[PartEvent], name: str) -> None:
+    event = await anext(events, None)
+    if event != PartBegins(name):
+        raise FormError("the form has two parts in this order: campaign, then recipients")
+
+
+async def read_recipients(events: AsyncIterator[PartEvent]) -> AsyncIterator[bytes]:
+    """The bytes of the second part, up to the end of the whole body.
+
+    Raises:
+        FormError: the body was cut, or has more parts.
+    """
+    async for event in events:
+        if isinstance(event, PartEnds):
+            break
+        assert isinstance(event, bytes)
+        yield event
+    if await anext(events, None) is not None:
+        raise FormError("the form has more parts than campaign and recipients")

@@ -1,0 +1,258 @@
+"""One launch over HTTP: from the body of the request to the answer."""
+
+from collections.abc import Sequence
+from typing import Any, Final, Literal
+
+from fastapi import HTTPException, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ValidationError
+from starlette.requests import ClientDisconnect
+
+from chatapps.messages import MessageError
+from chatapps.preflight import Finding, Severity
+from chatapps.rendering.compiled import CompiledContent
+from chatapps.rendering.placeholders import BrokenPlaceholder, Placeholder, UnknownColumns
+from config.sections import SettingsError
+from config.settings import Settings
+from producer.campaigns.fit import findings_about, stops
+from producer.campaigns.message_file import refuse_ours
+from producer.campaigns.upload import TryRows, Upload, UploadDiffers, Uploaded, receive
+from producer.campaigns.window_warning import warn_of_windows
+from producer.errors import BadPurpose, InputError
+from producer.policies import campaign_policies
+from producer.wake import SendDrain
+from sendmany.api.uploads.form import CampaignForm, parse_campaign, read_campaign, read_recipients
+from sendmany.api.uploads.loader import load_while_receiving
+from sendmany.api.uploads.multipart import FormError, read_parts
+from store.access.tokens import Token
+from store.client import AsyncStore, Store
+from store.errors import StoreRefused
+from store.lanes.lane import LaneStatus, Priority
+from store.purposes import Purpose
+from store.threads import ThreadStore
+
+CLIENT_LEFT: Final = 400
+_MEMBERS: Final = {
+    "--number-column": "number_column",
+    "--country-column": "country_column",
+    "--region GB, or default_region": "default_region",
+    "--region": "default_region",
+    "--window ": "policies.window=",
+}
+
+
+class FindingOut(BaseModel):
+    """What a look at the message has found that does not stop the launch, or was overruled."""
+
+    severity: Literal["error", "warning"]
+    path: str
+    message: str
+
+
+class RejectOut(BaseModel):
+    """A row that cannot be used."""
+
+    line: int  # of the file, from 1
+    number: str | None  # the cell with most of its letters and digits hidden
+    reason: str
+
+
+class LaunchedOut(BaseModel):
+    """What an upload came to."""
+
+    id: str
+    name: str
+    sub_account: str
+    status: LaneStatus
+    recipients: int
+    duplicates: int
+    rejects: int
+    first_rejects: list[RejectOut]
+    number_column: str
+    country_column: str | None
+    folded: int  # values whose line ends, tabs or long runs of blanks became one blank
+    resumed: bool  # an earlier upload had begun it
+    findings: list[FindingOut]
+
+
+class LaunchStopped(Exception):
+    """Messages would be refused, and nobody said `force`."""
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        super().__init__(*findings)
+        self.findings = findings
+
+
+class Preflight:
+    """Looks at the message before anything is stored, and keeps what it found."""
+
+    def __init__(self, store: Store, settings: Settings, upload: Upload, force: bool) -> None:
+        self._store = store
+        self._settings = settings
+        self._upload = upload
+        self._force = force
+        self.findings: list[Finding] = []
+
+    def __call__(self, content: CompiledContent, try_rows: TryRows) -> None:
+        """Raises LaunchStopped."""
+        upload = self._upload
+        found = findings_about(self._settings, upload.sub_account, upload.message, try_rows)
+        self.findings = [*found, *self._of_windows(content)]
+        if stops(self.findings) and not self._force:
+            raise LaunchStopped(self.findings)
+
+    def _of_windows(self, content: CompiledContent) -> list[Finding]:
+        upload = self._upload
+        told = warn_of_windows(self._store, content, upload.sub_account, upload.policies)
+        return [Finding(Severity.WARNING, "", _in_our_words(sentence)) for sentence in told]
+
+
+async def launch(
+    request: Request,
+    store: AsyncStore,
+    settings: Settings,
+    send_drain: SendDrain,
+    caller: Token,
+) -> LaunchedOut:
+    """Read an upload and launch it, row by row as it comes; whatever is wrong is an HTTPException."""
+    content_type = request.headers.get("content-type", "")
+    try:
+        parts = read_parts(content_type, request.stream())
+        form = parse_campaign(await read_campaign(parts))
+        _refuse_ours(form)
+        sub_account = choose_sub_account(settings, caller, form.sub_account)
+        upload, blocking = upload_of(form, settings, sub_account), ThreadStore(store)
+        preflight = Preflight(blocking, settings, upload, form.force)
+        uploaded = await load_while_receiving(
+            read_recipients(parts),
+            lambda file: receive(blocking, upload, file, send_drain, preflight),
+        )
+    except ValidationError as error:
+        raise RequestValidationError(
+            [{**one, "loc": ("body", "campaign", *one["loc"])} for one in error.errors()]
+        ) from error
+    except (FormError, ClientDisconnect) as error:
+        raise HTTPException(CLIENT_LEFT, str(error) or "the upload was cut") from error
+    except MessageError as error:
+        raise _unfit("The part campaign cannot be read.", error, "campaign") from error
+    except InputError as error:
+        raise _unusable(error) from error
+    except LaunchStopped as stopped:
+        raise _stopped(stopped) from stopped
+    except (StoreRefused, UploadDiffers) as error:
+        raise HTTPException(409, str(error)) from error
+    return _answer(uploaded, preflight.findings)
+
+
+def _refuse_ours(form: CampaignForm) -> None:
+    try:
+        refuse_ours(form.message)
+    except InputError as error:
+        raise _refused("The message cannot be used.", [("campaign.message", str(error))]) from error
+
+
+def choose_sub_account(settings: Settings, caller: Token, wanted: str | None) -> str:
+    """The sub-account that is meant; raises HTTPException when it is not clear, or not the caller's."""
+    if wanted is None and len(caller.sub_accounts) == 1:
+        wanted = next(iter(caller.sub_accounts))
+    if wanted is not None and not caller.may_use(wanted):
+        raise HTTPException(403, "This token is not for that sub-account.")
+    try:
+        chosen = settings.sub_account_id(wanted)
+    except SettingsError as error:
+        problem = {"path": "campaign.sub_account", "message": "name one that is configured"}
+        raise HTTPException(
+            422, {"error": "It is not clear which sub-account is meant.", "problems": [problem]}
+        ) from error
+    if not caller.may_use(chosen):
+        raise HTTPException(403, "This token is not for that sub-account.")
+    return chosen
+
+
+def upload_of(form: CampaignForm, settings: Settings, sub_account: str) -> Upload:
+    """What the form says, with the settings where it says nothing."""
+    return Upload(
+        name=form.name,
+        sub_account=sub_account,
+        message=form.message,
+        number_column=form.number_column,
+        country_column=form.country_column,
+        default_region=form.default_region or settings.default_region,
+        priority=Priority(form.priority),
+        policies=campaign_policies(settings, **form.policies.model_dump()),
+        purpose=Purpose(form.purpose) if form.purpose else None,
+        send_while_loading=form.send_while_loading,
+    )
+
+
+def _answer(uploaded: Uploaded, findings: Sequence[Finding]) -> LaunchedOut:
+    lane = uploaded.lane
+    return LaunchedOut(
+        id=lane.id,
+        name=lane.name,
+        sub_account=lane.sub_account,
+        status=lane.status,
+        recipients=lane.next_index,
+        duplicates=lane.duplicates,
+        rejects=lane.rejects,
+        first_rejects=[
+            RejectOut(line=one.line, number=one.number, reason=_in_our_words(one.reason))
+            for one in uploaded.rejects
+        ],
+        number_column=uploaded.layout.number_column,
+        country_column=uploaded.layout.country_column,
+        folded=uploaded.folded,
+        resumed=uploaded.resumed,
+        findings=[
+            FindingOut(severity=one.severity.value, path=one.path, message=one.text)
+            for one in findings
+        ],
+    )
+
+
+def _unusable(error: InputError) -> HTTPException:
+    if isinstance(error.__cause__, MessageError):
+        return _unfit("The provider would refuse the message.", error.__cause__, "campaign.message")
+    if isinstance(error.__cause__, UnknownColumns):
+        unknown = [
+            (_under("campaign.message", one.path), _no_column(one))
+            for one in error.__cause__.unknown
+        ]
+        return _refused(str(error), unknown)
+    sentence = _in_our_words(str(error))
+    if isinstance(error.__cause__, BrokenPlaceholder):
+        return _refused(sentence, [(_under("campaign.message", error.__cause__.path), sentence)])
+    if isinstance(error.__cause__, BadPurpose):
+        return _refused(sentence, [("campaign.purpose", error.__cause__.rule)])
+    return _refused(sentence, [("recipients", sentence)])
+
+
+def _in_our_words(sentence: str) -> str:
+    """What is an option of the command is a member of the form here."""
+    for option, member in _MEMBERS.items():
+        sentence = sentence.replace(option, member)
+    return sentence
+
+
+def _no_column(placeholder: Placeholder) -> str:
+    return f"there is no column {placeholder.column}"
+
+
+def _unfit(sentence: str, error: MessageError, above: str) -> HTTPException:
+    return _refused(sentence, [(_under(above, one.path), one.rule) for one in error.problems])
+
+
+def _stopped(stopped: LaunchStopped) -> HTTPException:
+    found = [(_under("campaign.message", one.path), one.text) for one in stopped.findings]
+    return _refused(
+        "Nothing was launched: the provider would refuse messages; mend them, or say force.", found
+    )
+
+
+def _under(above: str, path: str) -> str:
+    return f"{above}.{path}" if path else above
+
+
+def _refused(sentence: str, problems: Sequence[tuple[str, str]]) -> HTTPException:
+    found: list[dict[str, Any]] = [{"path": path, "message": text} for path, text in problems]
+    return HTTPException(422, {"error": sentence, "problems": found})

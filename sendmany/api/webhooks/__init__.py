@@ -1,0 +1,1 @@
+"""The receiver of the provider's webhooks."""

@@ -1,0 +1,171 @@
+"""Receives what the provider posts: receipts, replies, news about templates and numbers.
+
+    POST /webhooks   200 when it is stored, and not before; the provider repeats all that is not 200
+
+| answer | when                                                                                 |
+|--------|--------------------------------------------------------------------------------------|
+| 401    | the Authorization header is not the one that the provider was told to send           |
+| 405    | it is no POST                                                                        |
+| 413    | the body is too large                                                                |
+| 408    | the body does not come                                                               |
+| 400    | the body is not JSON                                                                 |
+| 503    | it could not be stored: Redis is away, slow or full; or too many bytes are under way |
+
+What a body says is not looked at here: it is applied later, and must not be lost for a form we do not
+know. The provider repeats a webhook after 1, 10, 30 and 90 seconds, then gives up (provider docs,
+webhooks).
+"""
+
+import asyncio
+import hmac
+import json
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Final
+
+import msgspec
+from pydantic import SecretStr
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from dashboard.metrics import HTTP_REQUESTS
+from sendmany.api.webhooks.refusals import Refusals
+from sendmany.api.webhooks.write_coalescer import Landing
+from store.client import AsyncStore, command
+from store.errors import StoreError, StoreFull
+from store.metrics.counters import Tally
+
+WEBHOOKS: Final = "/webhooks"
+MOST_BYTES: Final = 1024 * 1024
+"""Of one webhook."""
+ROOM_BYTES: Final = 64 * 1024 * 1024
+"""Of all that are under way: being received, or waiting for Redis."""
+BODY_SECONDS: Final = 10.0
+HEALTH_SECONDS: Final = 2.0
+
+Reply = Callable[[int, bytes], None]
+"""Answers with a status and a body of JSON."""
+_read_json = msgspec.json.Decoder(msgspec.Raw).decode
+_BEFORE_JSON: Final = b"\xef\xbb\xbf \t\r\n"
+_REASONS: Final = {
+    401: "wrong Authorization",
+    405: "only POST is taken",
+    408: "too slow",
+    413: "too large",
+    503: "too many bytes are under way",
+}
+
+
+class Receiver:
+    """From HTTP to the inbox: the raw route of `/webhooks`.
+
+    Args:
+        authorizations: values of the Authorization header that are taken, whole: one, or two while
+            the secret is being changed.
+        tally: where requests are counted, for `/metrics`.
+        monotonic: seconds.
+
+    Raises:
+        ValueError: there is no authorization, or an empty one; everybody could post then.
+    """
+
+    most_bytes = MOST_BYTES
+    body_seconds = BODY_SECONDS
+
+    def __init__(
+        self,
+        store: AsyncStore,
+        authorizations: Sequence[SecretStr],
+        *,
+        tally: Tally | None = None,
+        landing: Landing | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._secrets = [secret.get_secret_value().encode() for secret in authorizations]
+        if not self._secrets or not all(self._secrets):
+            raise ValueError("A receiver needs an authorization, and none may be empty.")
+        self._landing = landing or Landing(store)
+        self._refusals = Refusals(monotonic)
+        self._tally = tally or Tally()
+        self.room = ROOM_BYTES
+
+    def check(self, method: bytes, headers: Sequence[tuple[bytes, bytes]]) -> int | None:
+        """The status that refuses a request before its body is read; None: it is read."""
+        given = [value for name, value in headers if name == b"authorization"]
+        known = len(given) == 1 and any(
+            hmac.compare_digest(given[0], secret) for secret in self._secrets
+        )
+        if not known:
+            return 401
+        return None if method == b"POST" else 405
+
+    def refuse(self, status: int) -> bytes:
+        """The body of a refusal."""
+        return self._refusal(status, _REASONS[status])
+
+    def take(self, body: bytes, reply: Reply) -> None:
+        """Store a webhook, then answer."""
+        if is_json(body):
+            self._landing.add(body, partial(self._stored, reply))
+        else:
+            reply(400, self._refusal(400, "not JSON"))
+
+    def answered(self, status: int, seconds: float) -> None:
+        """Count a request."""
+        self._tally.observe(HTTP_REQUESTS, seconds, "POST", WEBHOOKS, str(status))
+
+    def _stored(self, reply: Reply, error: StoreError | None) -> None:
+        if error is None:
+            reply(200, b"")
+            return
+        full = isinstance(error, StoreFull)
+        reason = f"Redis {'is full' if full else 'does not answer in time'}"
+        reply(503, self._refusal(503, reason))
+
+    def _refusal(self, status: int, reason: str) -> bytes:
+        self._refusals.note(reason, status)
+        return msgspec.json.encode({"error": f"Refused: {reason}.", "problems": []})
+
+
+def health_app(store: AsyncStore) -> Starlette:
+    """`GET /healthz` of a process that only receives: 200 when webhooks can be stored, else 503. It
+    closes the store when its life ends."""
+
+    @asynccontextmanager
+    async def life(app: Starlette) -> AsyncIterator[None]:
+        yield
+        await store.close()
+
+    async def health(request: Request) -> Response:
+        try:
+            async with asyncio.timeout(HEALTH_SECONDS):
+                await store.run(command("PING", parse=bool))
+        except (StoreError, TimeoutError):
+            return JSONResponse({"redis": False}, 503)
+        return JSONResponse({"redis": True})
+
+    return Starlette(routes=[Route("/healthz", health, methods=["GET"])], lifespan=life)
+
+
+def is_json(body: bytes) -> bool:
+    """Whether a body is a JSON object or list, read with patience: a reply is not lost for half an
+    emoji, or a line break inside a text."""
+    if body.lstrip(_BEFORE_JSON)[:1] not in (b"{", b"["):
+        return False
+    try:
+        _read_json(body)
+    except (ValueError, RecursionError):  # every error of msgspec is a ValueError
+        return _is_nearly_json(body)
+    return True
+
+
+def _is_nearly_json(body: bytes) -> bool:
+    try:
+        json.loads(body.decode("utf-8-sig", "replace"), strict=False)
+    except (ValueError, RecursionError):
+        return False
+    return True

@@ -1,0 +1,112 @@
+"""The door for Celery applications: the task `sendmany.enqueue`, known to them by its name.
+
+A weaker promise than the other doors give: what a broker has taken it may still lose, and nobody is told
+what became of a message that is not in order, but the log of a worker. A message without a key is held
+to the id of its task, so that a task that is run again does not send it twice.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any, Final
+
+import structlog
+from pydantic import ValidationError
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
+
+from chatapps.messages import MessageError
+from config.celery_app import ENQUEUE_TASK
+from config.sections import SettingsError
+from producer import BadPurpose, BadTiming, Enqueued, KeyConflict, Priority, Producer, Purpose
+from sendmany.api.schemas.messages import MessageIn
+from store.errors import StoreFull, StoreRefused, StoreUnavailable
+from worker.process.tasks import app
+
+log = structlog.get_logger(__name__)
+
+PASSING: Final = (StoreUnavailable, StoreFull)
+PATIENCE: Final = 8.0
+"""Seconds in which the task itself tries again; the broker may be the Redis that is away."""
+LONGEST_WAIT: Final = 60
+
+
+@cache
+def _producer() -> Producer:
+    """One a process; made in the child, not in the process that forks."""
+    return Producer.from_settings()
+
+
+@app.task(
+    name=ENQUEUE_TASK,
+    bind=True,
+    acks_late=True,
+    autoretry_for=PASSING,
+    max_retries=None,
+    retry_backoff=2,
+    retry_backoff_max=LONGEST_WAIT,
+    retry_jitter=True,
+)
+def enqueue(self: Any, /, **given: Any) -> None:
+    """Store one message for one person.
+
+    Args:
+        given: JSON: `message`, and if wanted `key`, `sub_account`, `priority`, `expires_at`,
+            `send_at`, `purpose`, as in `POST /v1/messages`.
+    """
+    take(_producer(), given, task=str(self.request.id))
+
+
+def take(
+    producer: Producer,
+    given: Mapping[str, Any],
+    task: str,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Enqueued | None:
+    """Store what a task brought; None if it is refused, which only the log tells.
+
+    Raises:
+        StoreUnavailable, StoreFull: not within `PATIENCE`; the task is to be tried again later.
+    """
+    try:
+        wanted = MessageIn.model_validate(given)
+        if wanted.expires_in is not None:
+            raise BadTiming("expires_in", "is not for tasks, which may wait: use expires_at")
+        return _store(producer, wanted, task, sleep)
+    except ValidationError as error:
+        log.error("a message was refused", task=task, problems=_places(error))
+    except (
+        MessageError, BadTiming, BadPurpose, KeyConflict, SettingsError, StoreRefused,
+    ) as error:  # fmt: skip
+        log.error("a message was refused", task=task, problems=str(error))
+    return None
+
+
+def _store(
+    producer: Producer, wanted: MessageIn, task: str, sleep: Callable[[float], None]
+) -> Enqueued:
+    retrying = Retrying(
+        retry=retry_if_exception_type(PASSING),
+        stop=stop_after_delay(PATIENCE),
+        wait=wait_random_exponential(0.2, 2),
+        sleep=sleep,
+        reraise=True,
+    )
+    answer: Enqueued = retrying(
+        producer.enqueue,
+        wanted.message,
+        key=wanted.key or f"celery:{task}",
+        sub_account=wanted.sub_account,
+        priority=Priority(wanted.priority),
+        expires_at=wanted.expires_at,
+        send_at=wanted.send_at,
+        purpose=Purpose(wanted.purpose) if wanted.purpose else None,
+    )
+    return answer
+
+
+def _places(error: ValidationError) -> str:
+    """What does not fit and where, without the values."""
+    return "; ".join(
+        f"{'.'.join(map(str, one['loc']))}: {one['msg']}"
+        for one in error.errors(include_input=False, include_url=False, include_context=False)
+    )

@@ -1,0 +1,20 @@
+"""`sendmany campaign …`: what there is to do with a campaign."""
+
+import typer
+
+from sendmany.cli.campaign import control, export, launch, show, unconfirmed
+
+app = typer.Typer(
+    help="Send one message to everybody in a file; watch it, pause it, see who got what.",
+    no_args_is_help=True,
+)
+app.command("launch")(launch.launch)
+app.command("list")(show.list_campaigns)
+app.command("show")(show.show_campaign)
+app.command("watch")(show.watch_campaign)
+app.command("pause")(control.pause)
+app.command("resume")(control.resume)
+app.command("cancel")(control.cancel)
+app.command("export")(export.export)
+app.command("verify")(export.verify)
+app.add_typer(unconfirmed.app, name="unknown")

@@ -1,0 +1,130 @@
+"""`sendmany campaign export|verify`: who got what, and the proof that nobody is missing."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, TextIO
+
+import typer
+
+from config.settings import load_settings
+from dashboard.explain import count, several
+from dashboard.export import with_doubt, write_csv, write_json_lines
+from sendmany.cli.options import Json, Name, Whose, lane_called
+from sendmany.console.atomic_file import written_whole
+from sendmany.console.connection import connect
+from sendmany.console.output import print_json, say, show, show_table, table_of
+from store.client import Store
+from store.lanes.lane import Lane
+from store.records.outcome import Doubt
+from store.reports.messages import list_messages
+from store.reports.recount import Recount, recount
+from store.states import State
+
+_WRITERS = {"csv": write_csv, "jsonl": write_json_lines}
+
+
+def export(
+    name: Name,
+    sub_account: Whose = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Default: stdout.")
+    ] = None,
+    layout: Annotated[
+        Literal["csv", "jsonl"], typer.Option("--format", help="Rows, or a JSON object a line.")
+    ] = "csv",
+    doubt: Annotated[
+        Literal["may_have_two", "may_have_arrived"] | None,
+        typer.Option(
+            help="Only those who may have got two; or whose message may have arrived although its state "
+            "does not say so."
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format jsonl.")] = False,
+) -> None:
+    """Everybody in the campaign with what became of the message, full numbers included.
+
+    Those who have an outcome come first, those who still wait after them. A file that comes out of
+    this can go in again: `number` is known as the column of the phone number.
+
+    Example: `sendmany campaign export "Spring sale" --output spring.csv`
+    """
+    store = connect(load_settings())
+    lane = lane_called(store, name, sub_account)
+    layout = "jsonl" if as_json else layout
+    if output is None:
+        _write(store, lane, layout, sys.stdout, doubt)
+        return
+    with written_whole(output) as stream:
+        n = _write(store, lane, layout, stream, doubt)
+    say(f"{several(n, 'message')} written to {output}.")
+
+
+def verify(name: Name, sub_account: Whose = None, as_json: Json = False) -> None:
+    """Count the campaign again, message by message, and hold that against all of its figures.
+
+    Exact when nothing moves meanwhile: pause a campaign that is being sent. Exit code 1 if they
+    differ.
+
+    Example: `sendmany campaign verify "Spring sale"`
+    """
+    store = connect(load_settings())
+    lane = lane_called(store, name, sub_account)
+    counted = recount(store, lane.id)
+    if as_json:
+        print_json(_as_json(lane, counted))
+    else:
+        _tell(lane, counted)
+    raise typer.Exit(0 if counted.balanced else 1)
+
+
+def _write(store: Store, lane: Lane, layout: str, stream: TextIO, doubt: str | None) -> int:
+    return _WRITERS[layout](stream, with_doubt(list_messages(store, lane.id), doubt))
+
+
+def _as_json(lane: Lane, counted: Recount) -> dict[str, object]:
+    return {
+        "name": lane.name,
+        "id": lane.id,
+        "balanced": counted.balanced,
+        "recipients": counted.accepted_jobs,
+        "found": {str(state): n for state, n in counted.found.items()},
+        "counted": {str(state): n for state, n in counted.counted.items()},
+        "codes": {"found": counted.codes_found, "counted": counted.codes_counted},
+        "may_have_two": counted.in_doubt[Doubt.MAY_HAVE_TWO],
+        "may_have_arrived": counted.in_doubt[Doubt.MAY_HAVE_ARRIVED],
+        "missing": list(counted.missing),
+        "doubled": list(counted.doubled),
+    }
+
+
+def _tell(lane: Lane, counted: Recount) -> None:
+    states = [s for s in State if counted.found.get(s) or counted.counted.get(s)]
+    found, figures = counted.found, counted.counted
+    rows = [(str(s), count(figures.get(s, 0)), count(found.get(s, 0))) for s in states]
+    rows += _that_differ("", counted.codes_counted, counted.codes_found)
+    rows += _that_differ("in doubt: ", counted.doubts_counted, counted.doubts_found)
+    rows.append(("together", count(sum(figures.values())), count(sum(found.values()))))
+    columns = ("state", "figures", "counted again")
+    show_table(table_of(columns, rows, numbers=columns[1:]))
+    if counted.balanced:
+        show(f"Balanced: each of {several(counted.accepted_jobs, 'message')} is in one place.")
+        if two := counted.in_doubt[Doubt.MAY_HAVE_TWO]:
+            show(f"{several(two, 'person', 'people')} may have got two; `campaign show` says why.")
+        return
+    for what, indexes in (("nowhere", counted.missing), ("in two places", counted.doubled)):
+        if indexes:
+            show(f"{what}: messages {', '.join(f'{lane.id}.{index}' for index in indexes[:10])}")
+    show("NOT balanced. If it is being sent at this moment, pause it and verify again.")
+
+
+def _that_differ(
+    what: str, figures: Mapping[Any, int], found: Mapping[Any, int]
+) -> list[tuple[str, str, str]]:
+    """Rows of figures that are not what the records say."""
+    names = sorted({*figures, *found}, key=str)
+    return [
+        (f"{what}{name}", count(figures.get(name, 0)), count(found.get(name, 0)))
+        for name in names
+        if figures.get(name, 0) != found.get(name, 0)
+    ]

@@ -1,0 +1,254 @@
+"""`sendmany campaign launch`."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from config.celery_app import hint_drain
+from config.sections import SettingsError
+from config.settings import Settings, load_settings
+from dashboard.explain import several
+from producer.campaigns.launch import Launch, Launched, Loading, Prepared, check, run
+from producer.campaigns.window_warning import warn_of_windows
+from producer.layout import Layout
+from producer.policies import campaign_policies
+from sendmany.cli.campaign.fit_report import report
+from sendmany.cli.campaign.show import tell_stops, watch_lane
+from sendmany.cli.options import CountryColumn, Json, Region, SubAccount
+from sendmany.console.connection import connect
+from sendmany.console.fit import findings_of
+from sendmany.console.output import print_json, say, show
+from sendmany.console.progress import Meter, loading_note
+from sendmany.doctor.provider_probe import probe
+from store.client import Store
+from store.errors import StoreUnavailable
+from store.lanes.lane import Lane, LaneStatus
+from store.lanes.open import find_repeated
+from store.purposes import Purpose
+
+_AGAIN = {
+    LaneStatus.PAUSED: "is paused",
+    LaneStatus.STOPPED: "has stopped",
+    LaneStatus.HALTED: "is halted",
+    LaneStatus.CANCELLING: "is cancelled",
+    LaneStatus.CANCELLED: "is cancelled",
+}
+"""How a campaign stands that was launched before, if it does not go its way."""
+
+
+def launch(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What you call the campaign.")],
+    recipients: Annotated[
+        Path,
+        typer.Option(metavar="FILE.csv", help="A header row, then a row for each person; UTF-8."),
+    ],
+    message: Annotated[
+        Path,
+        typer.Option(
+            metavar="FILE.json", help="The message without `user`; {{column}} is filled in."
+        ),
+    ],
+    sub_account: SubAccount = None,
+    number_column: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN", help="Column of the phone number, if its name is unusual."),
+    ] = None,
+    country_column: CountryColumn = None,
+    region: Region = None,
+    send_while_loading: Annotated[
+        bool, typer.Option("--send-while-loading", help="Do not wait for the end of the file.")
+    ] = False,
+    hold: Annotated[
+        bool,
+        typer.Option(
+            "--hold",
+            help="Nobody gets two: hold what may have been taken, also after an error of the provider.",
+        ),
+    ] = False,
+    on_unknown: Annotated[
+        Literal["hold", "resend"] | None,
+        typer.Option(help="When nobody can say whether a message was taken: hold it, or risk two."),
+    ] = None,
+    on_server_error: Annotated[
+        Literal["retry", "hold"] | None,
+        typer.Option(help="When the provider answers with an internal error."),
+    ] = None,
+    settle_after: Annotated[
+        float | None,
+        typer.Option(
+            min=0, max=86400, metavar="SECONDS", help="Wait so long for a receipt before that."
+        ),
+    ] = None,
+    window: Annotated[
+        Literal["auto", "skip", "send"] | None,
+        typer.Option(
+            help="No template, and the person has not written for 24 hours: skip, or send all the same."
+        ),
+    ] = None,
+    purpose: Annotated[
+        Purpose | None,
+        typer.Option(
+            help="What it is for; who wants no marketing still gets the rest. Default: the registered "
+            "category of its template, else marketing; that category cannot be lowered."
+        ),
+    ] = None,
+    rejects: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="List of unusable rows. Default: beside the recipients."),
+    ] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Stay and watch it being sent.")] = False,
+    offline: Annotated[
+        bool,
+        typer.Option("--offline", help="Do not ask the provider first, about key and template."),
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Launch even if messages would be refused.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Send one message to everybody in a file.
+
+    Both files are checked before anything is stored, and so is the message: with the longest values
+    of the file, and against the registered template (if account_id and channel_id are configured).
+    Nothing is sent before the whole file is in. Rows that cannot be used are listed with line and
+    reason, and the others go on. A number that comes twice gets one message. If the launch is
+    interrupted, launch the same again: it goes on where it was, and nobody gets two.
+
+    Example: `sendmany campaign launch "Spring sale" --recipients people.csv --message offer.json
+    --region GB --watch`
+    """
+    settings = load_settings()
+    prepared = check(
+        Launch(
+            name=name,
+            recipients=recipients,
+            message=message,
+            sub_account=settings.sub_account_id(sub_account),
+            number_column=number_column,
+            country_column=country_column,
+            default_region=region or settings.default_region,
+            policies=campaign_policies(
+                settings,
+                hold=hold,
+                on_unknown=on_unknown,
+                on_server_error=on_server_error,
+                settle_after=settle_after,
+                window=window,
+            ),
+            purpose=purpose,
+            send_while_loading=send_while_loading,
+            rejects=rejects,
+        )
+    )
+    store = connect(settings)
+    if not offline:
+        _ask_provider(settings, prepared.launch.sub_account)
+    report(findings_of(settings, prepared, offline=offline), force=force, as_json=as_json)
+    launch = prepared.launch
+    for warning in warn_of_windows(
+        store, prepared.message.content, launch.sub_account, launch.policies
+    ):
+        say(warning)
+    if repeated := find_repeated(store, prepared.plan):
+        say(
+            f'Note: this file and this message were launched as "{repeated}" already: everybody in it '
+            "gets a second message."
+        )
+    launched = _load(store, prepared)
+    if as_json:
+        print_json(_launched_as_json(launched, prepared.file.layout))
+    else:
+        _tell_launched(launched, prepared.file.layout, hint=not watch)
+        tell_stops(store, launched.lane)
+    if watch:
+        watch_lane(store, launched.lane.id, as_json=as_json)
+
+
+def _ask_provider(settings: Settings, sub_account: str) -> None:
+    """Refuse to launch what cannot be sent; pass on doubts."""
+    finding = probe(settings, sub_account)
+    if finding.hopeless:
+        raise SettingsError(
+            f"Nothing was launched: {finding.words}; {finding.remedy} (or use --offline)."
+        )
+    if not finding.good:
+        say(f"Note: {finding.words}; it is launched all the same. See `sendmany doctor`.")
+
+
+def _load(store: Store, prepared: Prepared) -> Launched:
+    rows = prepared.file.estimated_rows()
+    try:
+        with Meter("Loading") as meter:
+
+            def progress(loading: Loading) -> None:
+                note = loading_note(loading.duplicates, loading.rejects)
+                meter.show(loading.rows, max(rows, loading.rows), note)
+
+            launched = run(store, prepared, hint_drain, progress)
+            lane = launched.lane
+            meter.show(lane.row, lane.row, loading_note(lane.duplicates, lane.rejects))
+            return launched
+    except KeyboardInterrupt:
+        say("Interrupted. Launch the same again to go on where it was; nobody gets two.")
+        raise typer.Exit(130) from None
+    except StoreUnavailable as error:
+        raise StoreUnavailable(
+            f"{str(error).rstrip('.?')}. Launch the same again later: it goes on where it was."
+        ) from error
+
+
+def _launched_as_json(launched: Launched, layout: Layout) -> dict[str, object]:
+    lane, file = launched.lane, launched.rejects_file
+    return {
+        "name": lane.name,
+        "id": lane.id,
+        "status": str(lane.status),
+        "sub_account": lane.sub_account,
+        "purpose": lane.purpose or Purpose.MARKETING,
+        "recipients": launched.recipients,
+        "duplicates": launched.duplicates,
+        "rejects": launched.rejects,
+        "rejects_file": None if file is None else str(file),
+        "number_column": layout.number_column,
+        "country_column": layout.country_column,
+        "folded": launched.folded,
+        "resumed": launched.resumed,
+    }
+
+
+def _tell_launched(launched: Launched, layout: Layout, *, hint: bool) -> None:
+    lane = launched.lane
+    how = _AGAIN.get(lane.status, "is complete") if launched.resumed else "is launched"
+    show(f'"{lane.name}" {how}: {several(launched.recipients, "recipient")}.')
+    show(layout.sentence)
+    if lane.purpose not in (None, Purpose.MARKETING):
+        show(f"Its purpose is {lane.purpose}: people who want no marketing get it, too.")
+    if launched.duplicates:
+        show(f"{several(launched.duplicates, 'duplicate number')} left out.")
+    if launched.rejects:
+        where = f": see {launched.rejects_file}" if launched.rejects_file else ""
+        show(f"{several(launched.rejects, 'row')} cannot be used{where}.")
+    if launched.folded:
+        values = several(launched.folded, "value")
+        show(
+            f"In {values}, line ends, tabs or more than 4 blanks became one blank: templates take none."
+        )
+    if hint:
+        show(_what_next(lane))
+
+
+def _what_next(lane: Lane) -> str:
+    """What to do about a campaign that does not go out, or how to watch one that does."""
+    resume = f'`sendmany campaign resume "{lane.name}"`'
+    match lane.status:
+        case LaneStatus.PAUSED:
+            return f"Nothing goes out until somebody resumes it: {resume}"
+        case LaneStatus.STOPPED:
+            return f"Why: {lane.reason}. When that is mended: {resume}"
+        case LaneStatus.HALTED:
+            return f'What to do: `sendmany campaign show "{lane.name}"`'
+        case LaneStatus.CANCELLING | LaneStatus.CANCELLED:
+            return "Nothing more goes out. To send it after all, launch it under another name."
+        case _:
+            return f'Watch it with: sendmany campaign watch "{lane.name}"'

@@ -1,0 +1,148 @@
+"""`sendmany campaign list|show|watch`: how campaigns stand."""
+
+from collections.abc import Iterator
+from itertools import starmap
+from typing import Annotated, Any
+
+import typer
+
+from config.settings import load_settings
+from dashboard.explain import count, explain_lane, explain_named_code, explain_stop, moment, percent
+from dashboard.figures import ended_share, pace_figures, purpose_in, share
+from sendmany.cli.campaign.watching import follow
+from sendmany.cli.options import Json, Name, Whose, lane_called
+from sendmany.console.connection import connect
+from sendmany.console.output import as_json as report_as_json
+from sendmany.console.output import pairs_table, print_json, say, show, show_table, table_of
+from sendmany.console.progress import Meter, loading_note, show_sending
+from store.client import Store
+from store.lanes.lane import Lane, list_lanes
+from store.limits.stops import read_stops, stop_of
+from store.reports.lane_report import LaneReport, report
+from store.reports.waiting import Waiting, waiting
+from store.states import FUNNEL, Stage
+
+
+def list_campaigns(
+    notifications: Annotated[
+        bool, typer.Option("--all", help="Also the lanes of single messages.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """The campaigns, newest first.
+
+    Example: `sendmany campaign list`
+    """
+    store = connect(load_settings())
+    lanes = [lane for lane in list_lanes(store) if notifications or lane.kind == "campaign"]
+    reports = [report(store, lane.id) for lane in lanes]
+    if as_json:
+        print_json([report_as_json(one) for one in reports])
+    elif reports:
+        columns = ("campaign", "status", "recipients", "done", "sent", "failed", "opened")
+        show_table(table_of(columns, map(_list_row, reports), numbers=columns[2:6]))
+        tell_stops(store)
+    else:
+        show("There are no campaigns yet: `sendmany campaign launch --help` says how to start one.")
+
+
+def show_campaign(name: Name, sub_account: Whose = None, as_json: Json = False) -> None:
+    """How a campaign stands, in words: what it does, why it stopped, what waits and until when.
+
+    Example: `sendmany campaign show "Spring sale"`
+    """
+    store = connect(load_settings())
+    now = report(store, lane_called(store, name, sub_account).id)
+    wait = waiting(store, now.lane)
+    if as_json:
+        print_json({**_figures(now, wait), "explanation": explain_lane(now, wait)})
+    else:
+        _tell(now, wait)
+
+
+def watch_campaign(name: Name, sub_account: Whose = None, as_json: Json = False) -> None:
+    """Watch a campaign until it ends. Ctrl-C stops the watching, not the campaign.
+
+    With `--json`, prints how it stands once a second, a JSON object a line.
+
+    Example: `sendmany campaign watch "Spring sale"`
+    """
+    store = connect(load_settings())
+    watch_lane(store, lane_called(store, name, sub_account).id, as_json=as_json)
+
+
+def watch_lane(store: Store, lane_id: str, *, as_json: bool) -> None:
+    """Show how a lane is getting on until it ends, then how it ended."""
+    try:
+        if as_json:
+            follow(store, lane_id, lambda now, wait: print_json(_figures(now, wait)), step=1)
+            return
+        with Meter("Sending") as meter:
+            end = follow(store, lane_id, lambda now, wait: show_sending(meter, now, wait))
+        _tell(end, waiting(store, end.lane))
+    except KeyboardInterrupt:
+        say("Stopped watching; the campaign goes on.")
+        raise typer.Exit(130) from None
+
+
+def _figures(now: LaneReport, wait: Waiting) -> dict[str, Any]:
+    return {**report_as_json(now), **pace_figures(now, wait)}
+
+
+def tell_stops(store: Store, lane: Lane | None = None) -> None:
+    """Say what an operator has stopped; of a lane, what holds it back."""
+    stops = store.run(read_stops())
+    if lane is not None:
+        held = stop_of(stops, lane)
+        stops = [held] if held else []
+    for stop in stops:
+        say(f"Note: {explain_stop(stop)}")
+
+
+def _list_row(one: LaneReport) -> tuple[str, ...]:
+    lane = one.lane
+    done = percent(ended_share(one)) if lane.next_index else ""
+    return (
+        lane.name,
+        str(lane.status),
+        count(lane.next_index),
+        done,
+        count(one.sent),
+        count(one.stage(Stage.FAILED)),
+        moment(lane.opened_at / 1000),
+    )
+
+
+def _tell(now: LaneReport, wait: Waiting) -> None:
+    lane = now.lane
+    show(f"{lane.name} ({lane.id}, sub-account {lane.sub_account})", *explain_lane(now, wait), "")
+    rows = [("recipients", count(lane.next_index)), *_funnel_rows(now)]
+    rows += [
+        ("requests", f"{now.requests:,} (on average {now.mean_batch:,.0f} messages)"),
+        ("retried", count(now.stats.get("retried", 0))),
+        ("left out", loading_note(lane.duplicates, lane.rejects)),
+        ("purpose", purpose_in(now) or ""),
+        ("opened", moment(lane.opened_at / 1000)),
+        ("started", moment(lane.started_at / 1000)),
+        ("ended", moment(lane.finished_at / 1000)),
+    ]
+    show_table(pairs_table((name, value) for name, value in rows if value))
+    causes = [(*name.split(":", 1), n) for name, n in sorted(now.codes.items())]
+    causes += [("retried", code, n) for code, n in sorted(now.retries.items())]
+    if causes:
+        columns = ("state", "code", "messages", "meaning")
+        show_table(table_of(columns, starmap(_cause_row, causes), numbers=columns[2:3]))
+
+
+def _funnel_rows(now: LaneReport) -> Iterator[tuple[str, str]]:
+    """The stages that hold messages, and beneath each the states that it adds up."""
+    for stage in Stage:
+        if n := now.stage(stage):
+            yield str(stage), f"{n:,}   {percent(share(n, now.lane.next_index))}"
+            states = [state for state in FUNNEL[stage] if now.counts.get(state)]
+            if [*map(str, states)] != [str(stage)]:
+                yield from ((f"  {state}", count(now.counts[state])) for state in states)
+
+
+def _cause_row(state: str, code: str, n: int) -> tuple[str, ...]:
+    return (state, code.replace(":", " "), count(n), explain_named_code(code))

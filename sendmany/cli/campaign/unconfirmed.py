@@ -1,0 +1,206 @@
+"""`sendmany campaign unknown list|resend|close`: a word about messages that ended in doubt."""
+
+import sys
+from collections import Counter
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from config.celery_app import hint_drain
+from config.settings import load_settings
+from dashboard.explain import called, count, explain_code, in_doubt, moment, several
+from dashboard.export import doubt_of, international, row
+from producer.errors import InputError
+from producer.wake import call_workers
+from sendmany.cli.options import Json, Name, Whose, lane_called
+from sendmany.console.connection import connect
+from sendmany.console.output import print_json, show, show_table, table_of
+from store.client import Store
+from store.errors import StoreUnavailable
+from store.lanes.lane import Lane, LaneStatus
+from store.queue.dead_letters import REVIVABLE, Revived, Word, settle_dead
+from store.records.outcome import Doubt
+from store.reports.messages import Listed, list_dead
+from store.states import State
+
+app = typer.Typer(
+    help="Messages of which nobody can say whether they were sent: look at them, decide.",
+    no_args_is_help=True,
+)
+Failed = Annotated[
+    bool, typer.Option("--failed", help="Also those that failed: their retries are exhausted.")
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+SHOWN = 50
+"""Rows for people; programs get all."""
+
+
+@app.command("list")
+def list_unknown(
+    name: Name, sub_account: Whose = None, failed: Failed = False, as_json: Json = False
+) -> None:
+    """Who waits for your word, and why: number, attempts, since when.
+
+    `message show ID` tells the attempts of one, with the batch that the provider may know.
+
+    Example: `sendmany campaign unknown list "Spring sale"`
+    """
+    store = connect(load_settings())
+    lane = lane_called(store, name, sub_account)
+    found = sorted(list_dead(store, lane.id, _meant(failed)), key=lambda one: one.index)
+    if as_json:
+        print_json([{"id": f"{lane.id}.{one.index}", **asdict(row(one))} for one in found])
+    else:
+        _tell(lane, found)
+
+
+@app.command("resend")
+def resend(
+    name: Name,
+    sub_account: Whose = None,
+    failed: Failed = False,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Send what is unknown again. Persons who have got it already get it twice.
+
+    What receipts have settled meanwhile is not sent again. A campaign that is finished goes on; one
+    that was cancelled stays so.
+
+    Example: `sendmany campaign unknown resend "Spring sale"`
+    """
+    store = connect(load_settings())
+    lane = lane_called(store, name, sub_account)
+    if not yes:
+        _ask_to_resend(store, lane, _meant(failed))
+    said = _say(store, lane, Word.RESEND, failed)
+    if said.refused:
+        raise InputError(f'"{lane.name}" is {said.status}: nothing of it is sent again')
+    if said.jobs:
+        call_workers(store, lane, hint_drain)
+    if as_json:
+        print_json(_as_json(lane, said, "resent"))
+    else:
+        _tell_resent(lane, said)
+
+
+@app.command("close")
+def close(
+    name: Name,
+    sub_account: Whose = None,
+    failed: Failed = False,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Let what is unknown rest: it stays unknown, and cannot be sent again by command.
+
+    Receipts that come later still settle it.
+
+    Example: `sendmany campaign unknown close "Spring sale"`
+    """
+    store = connect(load_settings())
+    lane = lane_called(store, name, sub_account)
+    if not yes and _at_terminal() and (what := in_doubt(_count(store, lane, _meant(failed)))):
+        typer.confirm(f"Let {what} rest? None can be sent again then", abort=True, err=True)
+    said = _say(store, lane, Word.CLOSE, failed)
+    if as_json:
+        print_json(_as_json(lane, said, "closed"))
+    else:
+        show(f"{several(said.jobs, 'message')} put to rest.{_moved_on(said)}")
+
+
+def _meant(failed: bool) -> tuple[State, ...]:
+    return REVIVABLE if failed else (State.UNKNOWN,)
+
+
+def _count(store: Store, lane: Lane, states: tuple[State, ...]) -> Counter[State]:
+    return Counter(one.state for one in list_dead(store, lane.id, states) if one.state)
+
+
+def _ask_to_resend(store: Store, lane: Lane, states: tuple[State, ...]) -> None:
+    """Say what may happen, and let a person agree. A program must have agreed before."""
+    dead = list(list_dead(store, lane.id, states))
+    if not dead:
+        return
+    found = Counter(one.state for one in dead if one.state)
+    arrived = sum(doubt_of(one) is not Doubt.NONE for one in dead)
+    risk = (
+        f"{in_doubt(found)}. {arrived:,} of them may have arrived: who has got one gets it twice."
+    )
+    if not _at_terminal():
+        raise InputError(f'Nothing was sent. "{lane.name}" has {risk} Say --yes to send them again')
+    typer.confirm(f'"{lane.name}" has {risk} Send them again?', abort=True, err=True)
+
+
+def _at_terminal() -> bool:
+    return sys.stdin.isatty()
+
+
+def _say(store: Store, lane: Lane, word: Word, failed: bool) -> Revived:
+    try:
+        return settle_dead(store, lane, word, _meant(failed))
+    except StoreUnavailable as error:
+        raise StoreUnavailable(
+            f"{str(error).rstrip('.?')}. Run this again for the rest; what was sent again is not "
+            "sent once more."
+        ) from error
+
+
+def _tell(lane: Lane, found: list[Listed]) -> None:
+    if not found:
+        show(f'No message of "{lane.name}" waits for your word.')
+        return
+    reasons = Counter(_reason(one) for one in found)
+    columns = ("state", "code", "messages", "meaning")
+    rows = [(state, code, count(n), why) for (state, code, why), n in reasons.items()]
+    show_table(table_of(columns, rows, numbers=columns[2:3]))
+    columns_of_each = ("message", "number", "attempts", "since", "beyond its state")
+    rows_of_each = [_row(lane, one) for one in found[:SHOWN]]
+    show_table(table_of(columns_of_each, rows_of_each, numbers=columns_of_each[2:3]))
+    if len(found) > SHOWN:
+        show(f"… and {several(len(found) - SHOWN, 'more message')}: --json lists them all.")
+    show(
+        f'Send them again: sendmany campaign unknown resend "{called(lane)}"',
+        f'Let them rest:   sendmany campaign unknown close "{called(lane)}"',
+    )
+
+
+def _reason(one: Listed) -> tuple[str, str, str]:
+    assert one.record is not None
+    origin, code = one.record.origin, one.record.code
+    return str(one.state), f"{origin.name.lower()} {code}", explain_code(origin, code)
+
+
+def _row(lane: Lane, one: Listed) -> tuple[str, ...]:
+    since = moment(one.record.changed_at) if one.record else ""
+    number = international(one.recipient)
+    doubt = str(doubt_of(one)).replace("_", " ")
+    return (f"{lane.id}.{one.index}", number, str(one.attempts), since, doubt)
+
+
+def _tell_resent(lane: Lane, said: Revived) -> None:
+    if not said.jobs:
+        show(f'No message of "{lane.name}" is sent again.{_moved_on(said)}')
+        return
+    verb = "goes" if said.jobs == 1 else "go"
+    show(f"{several(said.jobs, 'message')} {verb} out again.{_moved_on(said)}")
+    if said.status is LaneStatus.SENDING:
+        show(f'Watch it with: sendmany campaign watch "{called(lane)}"')
+    else:
+        show(f'"{lane.name}" is {said.status}; it is sent when somebody resumes it.')
+
+
+def _moved_on(said: Revived) -> str:
+    n = said.moved_on
+    return f" {several(n, 'message')} had been settled by evidence meanwhile." if n else ""
+
+
+def _as_json(lane: Lane, said: Revived, done: str) -> dict[str, object]:
+    return {
+        "name": lane.name,
+        "id": lane.id,
+        "status": str(said.status),
+        done: said.jobs,
+        "settled_meanwhile": said.moved_on,
+    }

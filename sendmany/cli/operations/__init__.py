@@ -1,0 +1,1 @@
+"""Commands for on-call people: doctor, breakers, tokens, webhooks."""

@@ -1,0 +1,78 @@
+"""`sendmany doctor`: is everything in order, and if not, what to do."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from config.settings import load_settings
+from producer.errors import InputError
+from sendmany.cli.campaign.control import resume
+from sendmany.cli.options import Json
+from sendmany.console.connection import connect
+from sendmany.console.output import print_json, show
+from sendmany.doctor.checks import examine
+from sendmany.doctor.finding import Check, Verdict
+from store.lanes.lane import clear_missing
+
+_STYLES = {Verdict.OK: "green", Verdict.PROBLEM: "bold red", Verdict.NOTE: "yellow"}
+
+
+def doctor(
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Do not ask the provider; nothing leaves the house.")
+    ] = False,
+    accept: Annotated[
+        str | None,
+        typer.Option(
+            "--accept",
+            metavar="LANE",
+            help="Look at nothing; let a lane go on that was halted since Redis came back from an"
+            " older copy: what went out after that copy may go out again.",
+        ),
+    ] = None,
+    clear: Annotated[
+        str | None,
+        typer.Option(
+            "--clear",
+            metavar="LANE",
+            help="Look at nothing; report this lane, which Redis has lost, no more.",
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Look at everything that sending takes: one line each, and what to do where it is not well.
+
+    Settings, Redis with its version, persistence, eviction and memory limits, the broker, the
+    workers, and for each sub-account the key, whether the provider takes it, and its limits.
+    Exit code 1 if anything is a problem. `--accept` does what `campaign resume LANE --accept` does.
+
+    Example: `sendmany doctor`
+    """
+    if accept is not None:
+        resume(accept, accept=True, as_json=as_json)
+        return
+    if clear is not None:
+        if not connect(load_settings()).run(clear_missing(clear)):
+            raise InputError(f"{clear} is not among the lanes that are reported as gone")
+        show(f"{clear} is reported no more.")
+        return
+    checks = []
+    for check in examine(offline=offline):
+        checks.append(check)
+        if not as_json:
+            _show(check)
+    if as_json:
+        print_json([asdict(check) for check in checks])
+    raise typer.Exit(1 if any(check.verdict is Verdict.PROBLEM for check in checks) else 0)
+
+
+def _show(check: Check) -> None:
+    line = Text.assemble(
+        (f"{check.verdict:<9}", _STYLES[check.verdict]), f"{check.name}: {check.finding}"
+    )
+    if check.remedy:
+        line.append(f" → {check.remedy}", "bold")
+    Console(highlight=False, soft_wrap=True).print(line)

@@ -1,0 +1,1 @@
+"""Commands about people: suppressions and service windows."""

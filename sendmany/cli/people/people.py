@@ -1,0 +1,60 @@
+"""What the commands about people share: who is meant, from the command line or a file."""
+
+from collections.abc import Iterator, Sequence
+from typing import Annotated
+
+import typer
+
+from dashboard.explain import count, several
+from producer.files.people_list import People, PeopleFile
+from sendmany.cli.recipients import recipient_of
+from sendmany.console.output import say
+
+Numbers = Annotated[
+    list[str], typer.Argument(metavar="NUMBER…", help="Such as +442079460123, or user ids.")
+]
+Column = Annotated[
+    str | None,
+    typer.Option("--number-column", metavar="COLUMN", help="Of a CSV file with a header row."),
+]
+MOST_TOLD = 20
+"""Lines that are told one by one."""
+
+
+def people_named(numbers: Sequence[str], region: str | None) -> list[str]:
+    """Who is meant by what was typed.
+
+    Raises:
+        InputError: one of them is neither a number nor a user id.
+    """
+    return [recipient_of(text, region) for text in numbers]
+
+
+def people_in(file: PeopleFile) -> Iterator[People]:
+    """The people in a file, chunk by chunk; lines that cannot be read are told as they come."""
+    told = 0
+    for chunk in file.read():
+        for reject in chunk.rejects[: max(0, MOST_TOLD - told)]:
+            number = f" ({reject.number})" if reject.number else ""
+            say(f"Line {reject.line}{number}: {reject.reason}.")
+        told += len(chunk.rejects)
+        yield chunk
+    if told > MOST_TOLD:
+        say(f"… and {several(told - MOST_TOLD, 'more line')} that cannot be used.")
+
+
+def read_from(file: PeopleFile) -> str:
+    """Which columns the numbers were read from, as a sentence."""
+    return file.layout.sentence if file.has_header else "The file has no header row."
+
+
+def columns_read(file: PeopleFile) -> dict[str, str | None]:
+    """The same for programs."""
+    layout = file.layout
+    number = layout.number_column if file.has_header else None
+    return {"number_column": number, "country_column": layout.country_column}
+
+
+def these(n: int) -> str:
+    """`1 person`, `2,000 people`."""
+    return "1 person" if n == 1 else f"{count(n)} people"

@@ -1,0 +1,301 @@
+"""`sendmany suppress …`: people who must not be written to."""
+
+import csv
+import sys
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, TextIO
+
+import typer
+
+from config.settings import Settings, load_settings
+from dashboard.explain import iso, moment
+from dashboard.export import international
+from producer.errors import InputError
+from producer.files.people_list import People, PeopleFile
+from sendmany.cli.options import CountryColumn, Json, Region
+from sendmany.cli.people.people import (
+    Column,
+    Numbers,
+    columns_read,
+    people_in,
+    people_named,
+    read_from,
+    these,
+)
+from sendmany.cli.recipients import recipient_of
+from sendmany.console.atomic_file import written_whole
+from sendmany.console.connection import connect
+from sendmany.console.output import print_json, say, show
+from store.client import Store
+from store.people.forgotten import release_forgotten
+from store.people.service_windows import window_end
+from store.people.suppressions import (
+    AT_ONCE,
+    EVERYTHING,
+    EVERYWHERE,
+    MARKETING,
+    Purposes,
+    Suppressed,
+    Suppression,
+    Why,
+    all_suppressions,
+    find_unmarketed,
+    read_suppression,
+    release,
+    suppress,
+)
+from store.purposes import Purpose
+
+app = typer.Typer(
+    help="Keep people from being written to, for one sub-account or for all; ask who is.",
+    no_args_is_help=True,
+)
+SubAccount = Annotated[
+    str | None,
+    typer.Option("--sub-account", metavar="ID", help="For which one; needed if there are several."),
+]
+Everywhere = Annotated[bool, typer.Option("--global", help="For all sub-accounts.")]
+
+
+class Stops(StrEnum):
+    """What may be named with `--purpose`."""
+
+    MARKETING = "marketing"
+    UTILITY = "utility"
+    AUTHENTICATION = "authentication"
+    ALL = "all"
+
+
+Purposes_ = Annotated[
+    list[Stops] | None,
+    typer.Option(
+        "--purpose",
+        help="What they get no more; may be named again. Default: marketing, and everything for those "
+        "whose last message was not marketing.",
+    ),
+]
+
+
+@app.command("add")
+def add(
+    numbers: Numbers,
+    sub_account: SubAccount = None,
+    everywhere: Everywhere = False,
+    purpose: Purposes_ = None,
+    region: Region = None,
+    as_json: Json = False,
+) -> None:
+    """Do not write to these people any more, from the next batch on.
+
+    Example: `sendmany suppress add +442079460123 --global`
+    """
+    settings = load_settings()
+    scope = _scope(settings, sub_account, everywhere)
+    people = people_named(numbers, region or settings.default_region)
+    done = _stop(connect(settings), settings, scope, people, _chosen(purpose), Why.OPERATOR)
+    if as_json:
+        print_json({"scope": scope, "new": done.new, "known": done.known})
+    else:
+        known = f" ({done.known:,} were already)" if done.known else ""
+        show(f"{these(done.new + done.known)} will not be written to by {_named(scope)}{known}.")
+
+
+@app.command("remove")
+def remove(
+    numbers: Numbers,
+    sub_account: SubAccount = None,
+    everywhere: Everywhere = False,
+    region: Region = None,
+    as_json: Json = False,
+) -> None:
+    """Let these people be written to again. Make sure that they want it.
+
+    Example: `sendmany suppress remove +442079460123 --global`
+    """
+    settings = load_settings()
+    scope = _scope(settings, sub_account, everywhere)
+    people = people_named(numbers, region or settings.default_region)
+    store = connect(settings)
+    done = store.run(release(scope, [(who, None) for who in people]))
+    for call in release_forgotten(settings.secret_key(), scope, people):
+        store.run(call)
+    if as_json:
+        print_json({"scope": scope, "released": done.released, "not_suppressed": done.none})
+    else:
+        none = f" ({these(done.none)} not suppressed there)" if done.none else ""
+        show(f"{these(done.released)} may be written to again by {_named(scope)}{none}.")
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="One a line, or a CSV file.")],
+    sub_account: SubAccount = None,
+    everywhere: Everywhere = False,
+    purpose: Purposes_ = None,
+    region: Region = None,
+    number_column: Column = None,
+    country_column: CountryColumn = None,
+    as_json: Json = False,
+) -> None:
+    """Do not write to the people in a file. Importing it again changes nothing.
+
+    The column of the numbers is found by its name, as at a launch, and told. A column `purposes`, as an
+    export writes it, says what each of them gets no more, unless --purpose does. Lines that cannot be
+    read are told, and make the exit code 1; the others are in.
+
+    Example: `sendmany suppress import unsubscribed.csv --global --region GB`
+    """
+    settings = load_settings()
+    scope = _scope(settings, sub_account, everywhere)
+    region = region or settings.default_region
+    people = PeopleFile.open(file, number_column, region, country_column)
+    store = connect(settings)
+    new = known = rejects = 0
+    for chunk in people_in(people):
+        rejects += len(chunk.rejects)
+        for purposes, who in _by_purposes(chunk, purpose):
+            for first in range(0, len(who), AT_ONCE):
+                group = who[first : first + AT_ONCE]
+                done = _stop(store, settings, scope, group, purposes, Why.IMPORT)
+                new, known = new + done.new, known + done.known
+    if as_json:
+        figures = {"new": new, "known": known, "rejects": rejects}
+        print_json({"scope": scope, **columns_read(people), **figures})
+    else:
+        show(read_from(people))
+        show(f"{these(new)} more will not be written to by {_named(scope)}; {known:,} were known.")
+    raise typer.Exit(1 if rejects else 0)
+
+
+@app.command("export")
+def export(
+    sub_account: SubAccount = None,
+    everywhere: Everywhere = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", metavar="FILE", help="Default: standard output.")
+    ] = None,
+) -> None:
+    """Everybody who is suppressed in this scope, as CSV: who, since when, why, and for which purposes.
+
+    Example: `sendmany suppress export --global --output suppressed.csv`
+    """
+    settings = load_settings()
+    scope = _scope(settings, sub_account, everywhere)
+    store = connect(settings)
+    if output is None:
+        _write(sys.stdout, store, scope)
+        return
+    with written_whole(output) as stream:
+        n = _write(stream, store, scope)
+    say(f"{these(n)} suppressed, in {output}.")
+
+
+@app.command("check")
+def check(
+    number: Annotated[str, typer.Argument(metavar="NUMBER", help="Or a user id.")],
+    sub_account: SubAccount = None,
+    purpose: Annotated[
+        Purpose | None, typer.Option(help="Only messages for this. Default: for anything.")
+    ] = None,
+    region: Region = None,
+    as_json: Json = False,
+) -> None:
+    """Whether somebody may be written to, and until when without a template.
+
+    Exit code 1 if not: if there is any purpose for which the person must not be written to, or the one
+    that is named.
+
+    Example: `sendmany suppress check +442079460123`
+    """
+    settings = load_settings()
+    name = settings.sub_account_id(sub_account)
+    who = recipient_of(number, region or settings.default_region)
+    store = connect(settings)
+    asked = [store.run(read_suppression(scope, who)) for scope in (EVERYWHERE, name)]
+    found = [one for one in asked if one and (purpose is None or purpose in one.purposes)]
+    window = store.run(window_end(name, who))
+    if as_json:
+        print_json(
+            {
+                "sub_account": name,
+                "suppressed": [_as_json(one) for one in found],
+                "window_until": iso(window / 1000),
+            }
+        )
+    else:
+        for one in found:
+            since = moment(one.since / 1000)
+            what = "" if one.stopped == "all" else f" for {one.stopped.replace(',', ' and ')}"
+            by = _named(one.scope)
+            show(f"Not to be written to by {by}{what} since {since} ({one.reason}).")
+        if not found:
+            show(f"{name} may write to this person.")
+    raise typer.Exit(1 if found else 0)
+
+
+def _scope(settings: Settings, sub_account: str | None, everywhere: bool) -> str:
+    if everywhere and sub_account is not None:
+        raise InputError("Say either --sub-account or --global")
+    return EVERYWHERE if everywhere else settings.sub_account_id(sub_account)
+
+
+def _chosen(named: Sequence[Stops] | None) -> Purposes | None:
+    if not named:
+        return None
+    return EVERYTHING if Stops.ALL in named else frozenset(map(Purpose, named))
+
+
+def _by_purposes(
+    chunk: People, named: Sequence[Stops] | None
+) -> Iterator[tuple[Purposes | None, list[str]]]:
+    """The people of a chunk by what they get no more: as the command says, else as the file does."""
+    if named:
+        yield _chosen(named), chunk.who
+        return
+    groups: dict[Purposes | None, list[str]] = {}
+    for who, purposes in zip(chunk.who, chunk.purposes, strict=True):
+        groups.setdefault(purposes, []).append(who)
+    yield from groups.items()
+
+
+def _stop(
+    store: Store,
+    settings: Settings,
+    scope: str,
+    people: Sequence[str],
+    purposes: Purposes | None,
+    why: Why,
+) -> Suppressed:
+    """Suppress people for these purposes; None: as a STOP of theirs would."""
+    wishes = [(who, None) for who in people]
+    if purposes:
+        return store.run(suppress(scope, wishes, why, purposes))
+    asked = settings.sub_accounts if scope == EVERYWHERE else [scope]
+    unmarketed = set().union(*(store.run(find_unmarketed(name, people)) for name in asked))
+    return store.run(suppress(scope, wishes, why, MARKETING, unmarketed))
+
+
+def _named(scope: str) -> str:
+    return "any sub-account" if scope == EVERYWHERE else scope
+
+
+def _write(stream: TextIO, store: Store, scope: str) -> int:
+    writer, n = csv.writer(stream), 0
+    writer.writerow(["number", "since", "reason", "purposes"])
+    for one in all_suppressions(store, scope):
+        # With +, or an import with a region would read other people's numbers in the digits.
+        row = (international(one.who), iso(one.since / 1000), one.reason, one.stopped)
+        writer.writerow(row)
+        n += 1
+    return n
+
+
+def _as_json(one: Suppression) -> dict[str, str]:
+    return {
+        "scope": one.scope,
+        "since": iso(one.since / 1000),
+        "reason": one.reason,
+        "purposes": one.stopped,
+    }

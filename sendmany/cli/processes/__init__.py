@@ -1,0 +1,1 @@
+"""Commands that run a process: worker, web, receiver, sandbox, up, demo."""

@@ -1,0 +1,121 @@
+"""`sendmany up`: everything on one machine, until it is stopped."""
+
+import contextlib
+import os
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from config.settings import Settings, load_settings
+from sendmany.cli.options import Faults, Receipts
+from sendmany.console.output import say, show
+from sendmany.local.processes import ProcessError
+from sendmany.local.signals import Signals, Stopped
+from sendmany.local.stack import Local, Sandbox
+from sendmany.local.state_dir import claimed, leave_note
+from sendmany.local.up import STATE_DIR, UpPlan, describe, local_plan, note, start, stay
+
+
+def up(
+    sandbox: Annotated[
+        bool, typer.Option("--sandbox", help="Also run a stand-in for the provider.")
+    ] = False,
+    home: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Where the state is kept. Default: .sendmany here."),
+    ] = None,
+    workers: Annotated[int, typer.Option(min=0, metavar="N", help="Worker processes.")] = 2,
+    faults: Annotated[Faults, typer.Option(help="How the sandbox fails.")] = "none",
+    seed: Annotated[int, typer.Option(help="Decides which requests to the sandbox fail.")] = 1,
+    latency_ms: Annotated[
+        float, typer.Option(min=0, help="The sandbox's mean time to answer, in milliseconds.")
+    ] = 30,
+    sandbox_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="The sandbox's port; 0 is any free one.")
+    ] = 0,
+    webhooks: Annotated[
+        bool,
+        typer.Option(
+            "--webhooks",
+            help="Also receive receipts and replies; so it does by itself once [webhooks] has an "
+            "authorization.",
+        ),
+    ] = False,
+    receipts: Annotated[
+        Receipts, typer.Option(help="With webhooks: how the sandbox posts them.")
+    ] = "plain",
+    reply_share: Annotated[
+        float, typer.Option(min=0, max=1, help="How many of the sandbox's people write back.")
+    ] = 0,
+) -> None:
+    """Run everything that sending takes, on this machine, until Ctrl-C.
+
+    Starts a server of its own with its data in the state directory (unless redis_url is
+    configured: then that one is used), a worker, the HTTP API, with `--webhooks` also for receipts
+    and replies, and with `--sandbox` a stand-in for the provider.
+    Stop it and start it again: it goes on where it was. Other commands in the same directory find
+    it by themselves.
+
+    The first Ctrl-C lets the worker settle what it has in the air, a second one does not wait.
+    A part that ends by itself is told and started again; one that ends five times within a minute
+    stops all of them, with exit code 1.
+
+    Example: `sendmany up --sandbox --faults mild`
+    """
+    found_here = home is None and STATE_DIR not in os.environ
+    if home is not None:  # or the settings would be those of the `up` that runs here
+        os.environ[STATE_DIR] = str(home.absolute())
+        load_settings.cache_clear()
+    settings, signals = load_settings(), Signals()
+    like = Sandbox(faults, seed, latency_ms, sandbox_port, receipts, reply_share)
+    chosen = like if sandbox else None
+    plan = UpPlan(settings.state_dir.absolute(), chosen, workers, webhooks, found_here)
+    with signals.caught(), claimed(plan.home):
+        local = Local(local_plan(plan, settings), signals.check)
+        stopped: list[str] = []
+        try:
+            _run(plan, settings, local, signals)
+        except Stopped:
+            _say("Stopping; the worker settles what it has in the air (Ctrl-C again: at once).")
+        except ProcessError as error:
+            stopped = local.stop(3)
+            names = f" Stopped the others: {', '.join(stopped)}." if stopped else ""
+            raise ProcessError(f"{error}{names}") from error
+        finally:
+            stopped = stopped or local.stop(in_a_hurry=lambda: signals.count > 1)
+    _say(f"Stopped: {', '.join(stopped) or 'nothing was running yet'}.")
+    raise typer.Exit(Stopped(signals.number or 0).exit_code)
+
+
+def _run(plan: UpPlan, settings: Settings, local: Local, signals: Signals) -> None:
+    say("Starting …")
+    settings = start(local, settings, signals.check)
+    leave_note(plan.home, note(plan, settings, local))
+    show(*(f"  {name:<9}{value}" for name, value in describe(plan, settings, local)))
+    if not settings.sub_accounts:
+        say(
+            "No sub-account is configured yet: see config/sendmany.example.toml of the repository, or "
+            "use --sandbox."
+        )
+    show("", "It is up; Ctrl-C stops it.", *_what_next(plan))
+    stay(local, signals.check, _say)
+
+
+def _what_next(plan: UpPlan) -> list[str]:
+    """What to type in another terminal, which may have to be told first where this one runs."""
+    export = f"export {STATE_DIR}={shlex.quote(str(plan.home))}"
+    commands = [
+        "  sendmany campaign launch NAME --recipients FILE.csv --message FILE.json --watch",
+        "  sendmany token create NAME --scope enqueue --scope read    for the HTTP API",
+    ]
+    if plan.found_here:
+        here = "In another terminal, in this directory:"
+        return [here, *commands, f"Elsewhere, first: {export}"]
+    return ["In another terminal:", f"  {export}", *commands]
+
+
+def _say(sentence: str) -> None:
+    with contextlib.suppress(OSError):  # the terminal may be gone
+        say(sentence)

@@ -1,0 +1,95 @@
+"""One message from what a person types, and the wait for its end."""
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from chatapps.rendering.placeholders import find_placeholders
+from dashboard.message import is_final
+from producer.campaigns.message_file import load_message_file
+from producer.errors import BadRow, InputError
+from producer.files.people_list import read_person
+from producer.files.phone_numbers import mask
+from store.client import Store
+from store.lanes.lane import Lane
+from store.people.recipients import find_recipient
+from store.reports.lane_report import message_report
+
+STEP_SECONDS = 0.1
+
+
+def message_for(recipient: str, text: str | None, file: Path | None) -> dict[str, Any]:
+    """The provider's message for one person.
+
+    Args:
+        recipient: as `recipient_of` gives it.
+
+    Raises:
+        InputError: neither or both of text and file, the file is no message, or it waits for columns.
+    """
+    if (text is None) == (file is None):
+        raise InputError("Say what to send: either --text or --message")
+    user = {"msisdn": f"+{recipient}"} if recipient.isdecimal() else {"channelUserId": recipient}
+    if text is not None:
+        message: Mapping[str, Any] = {"type": "text", "content": {"text": text}}
+    else:
+        assert file is not None
+        message = load_message_file(file)
+    _refuse_columns(message)
+    return {"user": user, **message}
+
+
+def _refuse_columns(message: Mapping[str, Any]) -> None:
+    """A campaign's message, taken for a single one, would go out with its placeholders in it."""
+    if found := next(find_placeholders(message), None):
+        raise InputError(
+            f"A single message has no columns, so {{{{{found.column}}}}} at {found.path} cannot be "
+            "filled in: write what it stands for, or launch a campaign"
+        )
+
+
+def recipient_of(text: str, region: str | None) -> str:
+    """A phone number as digits of E.164, or the id of a user of a channel as it is.
+
+    Raises:
+        InputError: it is neither; says which one and why, without most of its digits.
+    """
+    try:
+        return read_person(text, region)
+    except BadRow as bad:
+        if not any(map(str.isdecimal, text)):
+            raise InputError(
+                f'"{mask(text)}" is no phone number, nor a user id: write a number with + and the '
+                "country code, such as +442079460123"
+            ) from bad
+        raise InputError(f"{bad.number} is no phone number: {bad.reason}") from bad
+
+
+def find_message(store: Store, lane: Lane, recipient: str) -> str:
+    """The id of the message that a person gets in a campaign.
+
+    Raises:
+        InputError: the campaign has none for this person.
+    """
+    index = find_recipient(store, lane, recipient)
+    if index is None:
+        raise InputError(f'"{lane.name}" has no message for this recipient')
+    return f"{lane.id}.{index}"
+
+
+def wait_for_end(
+    store: Store,
+    message_id: str,
+    seconds: float,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> bool:
+    """Wait until a message has an outcome; False if it takes longer than that."""
+    give_up = clock() + seconds
+    while not is_final(message_report(store, message_id)):
+        if clock() > give_up:
+            return False
+        sleep(STEP_SECONDS)
+    return True

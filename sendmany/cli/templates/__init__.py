@@ -1,0 +1,1 @@
+"""Commands about WhatsApp templates and message files."""

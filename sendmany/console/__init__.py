@@ -1,0 +1,1 @@
+"""The terminal: output, progress, files that are written whole."""

@@ -1,0 +1,134 @@
+"""The store for commands: asked at once, so that a Redis that is away is the first thing told."""
+
+import re
+import sys
+from typing import Any
+from urllib.parse import urlsplit
+
+import redis
+
+from config.sections import SettingsError
+from config.settings import Settings
+from sendmany.console.output import say
+from store.client import Store, command
+from store.errors import StoreError, StoreUnavailable
+from store.migrations.schema import prepare
+
+PORTS = {"amqp": 5672, "pyamqp": 5672, "amqps": 5671, "sentinel": 26379}
+"""Where servers listen if a URL does not say so; 6379 for all others."""
+
+
+REFUSALS = {
+    "AccessRefused": "it refuses the user or the password",
+    "AuthenticationError": "it refuses the user or the password",
+    "NotAllowed": "it has no such virtual host, or not for this user",
+    "NoPermissionError": "the user may not do what a broker needs",
+    "ValueError": "the address cannot be read",
+    "KeyError": "there is no such kind of broker",
+    "ModuleNotFoundError": "the library for this kind of broker is not installed",
+    "ConnectionRefusedError": "connection refused",
+    "TimeoutError": "no answer in time",
+    "gaierror": "its name is unknown",
+}
+"""Errors of brokers and servers, by their names: there are many libraries, loaded only when used."""
+
+
+def connect(settings: Settings) -> Store:
+    """The store of these settings, after it has answered once and its data fit this program.
+
+    Raises:
+        SettingsError: the address makes no sense.
+        StoreUnavailable: nobody answers there; says what to do.
+        NewerData: a newer program has written the data.
+    """
+    _log_beside_results()
+    store = Store.connect(settings.redis_url, key_prefix=settings.key_prefix)
+    try:
+        store.run(command("PING", parse=_nothing))
+        prepare(store, say)
+    except StoreError as error:
+        if type(error.__cause__) in (redis.ConnectionError, redis.TimeoutError):
+            raise StoreUnavailable(_nobody_there(settings.redis_url, error)) from error
+        if isinstance(error.__cause__, redis.InvalidResponse):
+            raise SettingsError(
+                f"What answers at {place(settings.redis_url)} is no Redis: check redis_url."
+            ) from error
+        raise
+    return store
+
+
+def prepare_data(settings: Settings) -> None:
+    """Bring the data to the layout of this program before a process serves. Does nothing while Redis is
+    away: the process starts all the same.
+
+    Raises:
+        SettingsError: the address makes no sense.
+        NewerData: a newer program has written the data.
+    """
+    store = Store.connect(settings.redis_url, key_prefix=settings.key_prefix)
+    try:
+        prepare(store, say)
+    except StoreUnavailable:
+        return
+    finally:
+        store.close()
+
+
+def _log_beside_results() -> None:
+    """Log to stderr: stdout holds the result. structlog, which takes a tenth of a second to load, is
+    not loaded for it: where no module has done so, none logs."""
+    structlog = sys.modules.get("structlog")
+    if structlog is not None and not structlog.is_configured():
+        structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
+
+
+def place(url: str) -> str:
+    """Where a server is, without the password; of several (`a;b`, as Celery takes them) each."""
+    return ", ".join(map(_place, url.split(";")))
+
+
+def _place(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        port = parts.port or PORTS.get(parts.scheme, 6379)
+    except ValueError:
+        return "an address that cannot be read"
+    if parts.scheme in ("unix", "redis+socket"):
+        return f"the socket {parts.path}"
+    return f"{parts.hostname or 'localhost'}:{port}"
+
+
+def _nobody_there(url: str, error: StoreError) -> str:
+    why = why_it_refuses(error)
+    if "certificate" in why:
+        return (
+            f"Redis at {place(url)} cannot be used: {why}. If its authority is your own, name it in "
+            "redis_url: …?ssl_ca_certs=/path/to/ca.pem"
+        )
+    if "TLS" in why:
+        return (
+            f"Redis at {place(url)} cannot be used: {why}: redis:// is without TLS, rediss:// with."
+        )
+    return (
+        f"No Redis answers at {place(url)} ({why}): start it, run `sendmany up` in this directory, "
+        "or set SENDMANY_REDIS_URL."
+    )
+
+
+def _nothing(_: Any) -> None:
+    return None
+
+
+def why_it_refuses(error: BaseException) -> str:
+    """Why a broker or a server cannot be used. Not in its own words, which may hold the address with
+    the password, but for those of TLS."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    name = type(error).__name__
+    if tls := re.search(
+        r"CERTIFICATE_VERIFY_FAILED\W+certificate verify failed: ([^(]+)", str(error)
+    ):
+        return f"its certificate is not trusted: {tls[1].strip()}"
+    if "[SSL" in str(error):
+        return "it does not speak TLS as expected"
+    return REFUSALS.get(name, name)

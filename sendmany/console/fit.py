@@ -1,0 +1,25 @@
+"""Does a prepared campaign fit what the provider has registered, and the rules for messages?"""
+
+from functools import partial
+
+from chatapps.preflight import Finding
+from config.settings import Settings
+from producer.campaigns.fit import findings_about
+from producer.campaigns.launch import Prepared
+from producer.campaigns.message_file import load_message_file
+from producer.campaigns.preflight import check_sample
+
+
+def findings_of(settings: Settings, prepared: Prepared, *, offline: bool) -> list[Finding]:
+    """Hold a campaign against the registered templates, and try the messages of some of its rows.
+
+    Raises:
+        SettingsError: the API key cannot be read.
+    """
+    return findings_about(
+        settings,
+        prepared.launch.sub_account,
+        load_message_file(prepared.launch.message),
+        partial(check_sample, prepared),
+        offline=offline,
+    )

@@ -1,0 +1,73 @@
+"""What commands print: results on stdout, for people as tables, for programs as JSON; talk on stderr."""
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from dashboard.explain import iso
+from dashboard.figures import lane_figures
+from store.reports.lane_report import LaneReport
+
+
+def print_json(value: object) -> None:
+    """One JSON value on one line of stdout."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+def say(sentence: str) -> None:
+    """A sentence on stderr, beside the result."""
+    Console(stderr=True, highlight=False, soft_wrap=True, markup=False).print(sentence)
+
+
+def show(*lines: str) -> None:
+    """Sentences on stdout, as the result."""
+    console = Console(highlight=False, soft_wrap=True, markup=False)
+    for line in lines:
+        console.print(line)
+
+
+def show_table(table: Table) -> None:
+    """A table on stdout."""
+    Console(highlight=False).print(table)
+
+
+def pairs_table(rows: Iterable[tuple[str, str]], title: str | None = None) -> Table:
+    """Names and figures, one pair a row."""
+    table = Table(box=None, show_header=False, title=title, title_justify="left", padding=(0, 2))
+    table.add_column(style="dim")
+    table.add_column(overflow="fold")
+    for name, value in rows:
+        table.add_row(Text(name), Text(value))
+    return table
+
+
+def table_of(
+    columns: Sequence[str], rows: Iterable[Sequence[str]], numbers: Sequence[str] = ()
+) -> Table:
+    """A table with a header; the columns named in `numbers` are set to the right."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        justify: Literal["right", "left"] = "right" if column in numbers else "left"
+        table.add_column(column, justify=justify, overflow="fold")
+    for row in rows:
+        table.add_row(*map(Text, row))
+    return table
+
+
+def as_json(report: LaneReport) -> dict[str, Any]:
+    """A lane and its figures for programs."""
+    lane = report.lane
+    return {
+        **lane_figures(report),
+        "codes": report.codes,
+        "opened_at": iso(lane.opened_at / 1000),
+        "started_at": iso(lane.started_at / 1000),
+        "finished_at": iso(lane.finished_at / 1000),
+    }

@@ -1,0 +1,353 @@
+"""What `sendmany doctor` looks at: one finding a line, each with what to do about it."""
+
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ParamSpec
+
+from config.celery_app import create_app, send_drain
+from config.sections import SettingsError, SubAccount
+from config.settings import Settings, config_file, load_settings
+from dashboard.explain import (
+    called,
+    explain_breaker,
+    explain_stop,
+    explain_unreached,
+    several,
+    stopped_words,
+)
+from sendmany.console.connection import connect, place, why_it_refuses
+from sendmany.doctor.finding import Check, Verdict, note, ok, problem
+from sendmany.doctor.provider_probe import probe
+from sendmany.doctor.redis_checks import look_at_server
+from sendmany.local.workers import broker_delivers, dedicated_loops, wait_for_loops
+from store.client import Store, ask_server
+from store.errors import StoreError, StoreRefused, StoreUnavailable
+from store.lanes.lane import Lane, LaneStatus, Priority, list_lanes, missing_lanes
+from store.limits.breakers import Breaker, read_breakers
+from store.limits.stops import read_stops
+from store.limits.unreached import Unreached, read_unreached
+from store.receipts.inbox import InboxFigures, read_inbox_figures
+from store.reports.holdings import Holdings, holdings
+from store.reports.waiting import now_ms
+
+P = ParamSpec("P")
+INFO = ("server", "persistence", "memory")
+WORKER_SECONDS = 4.0
+INBOX_SECONDS = 60.0
+"""A webhook is applied within a second or two when a worker runs."""
+TELLING = 200_000
+"""Messages from which on the memory of each says something: the server itself takes 2 MB."""
+_MB = 1_000_000
+_NEARLY_FULL = 0.9
+
+
+def examine(*, offline: bool) -> Iterator[Check]:
+    """Look at everything, one thing after the other. What cannot be looked at is a line, too."""
+    try:
+        settings = load_settings()
+    except SettingsError as error:
+        yield problem("settings", str(error), "mend them; the rest cannot be looked at before")
+        return
+    yield ok("settings", f"{config_file() or 'no file: environment and defaults'}")
+    yield from _redis(settings)
+    if not settings.sub_accounts:
+        yield problem(
+            "sub-accounts",
+            "none is configured",
+            "add [sub_accounts.NAME] to sendmany.toml, or try `sendmany up --sandbox`",
+        )
+    for name, account in settings.sub_accounts.items():
+        yield from _guarded(
+            f"sub-account {name}", _account, settings, name, account, offline=offline
+        )
+
+
+def _guarded(
+    name: str, look: Callable[P, Iterator[Check]], /, *args: P.args, **more: P.kwargs
+) -> Iterator[Check]:
+    """What one look finds. Where it fails, that is its finding, and the next look follows.
+
+    Raises:
+        StoreUnavailable: Redis is away, for all other looks too.
+    """
+    try:
+        yield from look(*args, **more)
+    except StoreUnavailable:
+        raise
+    except StoreRefused as error:  # an ACL, a managed server
+        yield note(name, f"cannot be looked at: Redis says {error}")
+    except (SettingsError, StoreError) as error:
+        yield problem(name, str(error), "mend that and look again")
+    except Exception as error:
+        yield problem(
+            name,
+            f"cannot be looked at ({type(error).__name__}, at {_place_of(error)})",
+            "report it as a fault of sendmany",
+        )
+
+
+def _place_of(error: Exception) -> str:
+    """Module and line. The text of an error may hold a number or a key."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{Path(frame.filename).name}:{frame.lineno}"
+
+
+def _redis(settings: Settings) -> Iterator[Check]:
+    try:
+        store = connect(settings)
+    except (StoreError, SettingsError) as error:
+        yield problem("redis", str(error), "all that follows about Redis and workers waits for it")
+        return
+    try:
+        yield from _guarded("redis", _server, store)
+        yield from _guarded("memory", _memory, store, settings)
+        yield from _guarded("inbox", _inbox, store)
+        yield from _guarded("lanes", _lanes, store)
+        yield from _guarded("stops", _stops, store)
+        for sub_account in settings.sub_accounts:
+            yield from _guarded(f"breakers of {sub_account}", _breakers, store, sub_account)
+            yield from _guarded(f"provider for {sub_account}", _unreached, store, sub_account)
+        yield from _guarded("workers", _broker_and_workers, store, settings)
+    except StoreUnavailable as error:
+        yield problem("redis", str(error), "mend that and look again")
+    finally:
+        store.close()
+
+
+def _server(store: Store) -> Iterator[Check]:
+    info = {name: value for part in INFO for name, value in _info(store, part).items()}
+    yield from look_at_server(info, _config(store))
+
+
+def _memory(store: Store, settings: Settings) -> Iterator[Check]:
+    yield look_at_memory(holdings(store), settings.retention_days)
+
+
+def _inbox(store: Store) -> Iterator[Check]:
+    yield look_at_inbox(store.run(read_inbox_figures()))
+
+
+def _lanes(store: Store) -> Iterator[Check]:
+    missing = store.run(missing_lanes())
+    yield from look_at_lanes(list_lanes(store, newest=1000), missing)
+
+
+def _stops(store: Store) -> Iterator[Check]:
+    for stop in store.run(read_stops()):
+        label = stopped_words(stop.what, stop.sub_account)
+        yield problem(label, explain_stop(stop), "end it when the cause has passed")
+
+
+def _breakers(store: Store, sub_account: str) -> Iterator[Check]:
+    held = store.run(read_breakers(sub_account))
+    yield from look_at_breakers(held)
+
+
+def _unreached(store: Store, sub_account: str) -> Iterator[Check]:
+    now = store.run(now_ms()) // 1000
+    found = store.run(read_unreached(sub_account, now))
+    yield from look_at_unreached(found)
+
+
+def _broker_and_workers(store: Store, settings: Settings) -> Iterator[Check]:
+    broker = _broker(settings)
+    yield broker
+    yield _workers(store, broker_answers=broker.verdict is Verdict.OK)
+
+
+def look_at_memory(held: Holdings, retention_days: float) -> Check:
+    """How much Redis holds, and of what. Pure."""
+    used = f"{held.used / _MB:,.1f} MB" if held.used else "the server does not show its memory"
+    if held.limit:
+        used += f" of {held.limit / _MB:,.0f} MB"
+    many = held.waiting + held.finished >= TELLING
+    each = held.bytes_per_message if many else None
+    words = (
+        f"{used}; {several(held.active, 'lane')} active, {held.ended:,} ended and kept for"
+        f" {retention_days:g} days; {held.waiting:,} messages waiting, {held.finished:,} finished"
+        + (f"; {each:,} bytes a message" if each is not None else "")
+    )
+    if held.limit and held.used > _NEARLY_FULL * held.limit:
+        return problem("memory", words, "raise maxmemory, or lower retention_days")
+    return ok("memory", words)
+
+
+def look_at_inbox(inbox: InboxFigures) -> Check:
+    """Receipts and replies that were stored and wait to be applied. Pure."""
+    unmatched = sum(inbox.unmatched.values())
+    words = f"{inbox.applied:,} receipts and {inbox.replies:,} replies applied"
+    if inbox.matched:
+        words += f" ({inbox.matched:,} of them named no message, but a batch of ours)"
+    if unmatched:
+        words += f", {unmatched:,} receipts about no message of ours"
+    if not inbox.waiting:
+        return ok("inbox", words)
+    words = f"{inbox.waiting:,} webhooks wait, the oldest for {inbox.oldest_age:,.0f} s; {words}"
+    if inbox.oldest_age < INBOX_SECONDS:
+        return ok("inbox", words)
+    return problem("inbox", words, "see that a worker runs: a STOP among them does not count yet")
+
+
+def look_at_lanes(lanes: list[Lane], missing: Mapping[str, int]) -> Iterator[Check]:
+    """Lanes that Redis has lost something of. Pure; silent when all is well.
+
+    Args:
+        missing: lane that is gone → messages of it that had gone out.
+    """
+    for lane in lanes:
+        if lane.status is LaneStatus.HALTED:
+            remedy = f'`sendmany campaign resume "{called(lane)}" --accept`, or cancel it'
+            yield problem(f"lane {lane.id}", f"halted: {lane.reason}", remedy)
+    for lane_id, sent in missing.items():
+        finding = "gone although it had not ended: Redis has lost data"
+        clear = f"`sendmany doctor --clear {lane_id}` ends this line"
+        if sent:
+            finding += (
+                f". {several(sent, 'message')} of it had gone out before, at least:"
+                " launching it again writes to those people twice"
+            )
+            remedy = "take who has got it from the provider's reports, launch the others only"
+        else:
+            remedy = (
+                "launch or enqueue again what is missing: no worker knows that any had gone out"
+            )
+        yield problem(f"lane {lane_id}", finding, f"{remedy}; {clear}")
+
+
+def look_at_breakers(found: Sequence[Breaker]) -> Iterator[Check]:
+    """What is held up. Pure; silent when nothing is."""
+    for one in found:
+        label = f"breaker {one.scope} of {one.sub_account}"
+        remedy = "mend the cause" if one.probe_at else "end it when the time has come"
+        yield problem(label, explain_breaker(one), remedy)
+
+
+def look_at_unreached(found: Sequence[Unreached]) -> Iterator[Check]:
+    """Hosts from which the provider is not reached. Pure; silent when there are none."""
+    for one in found:
+        label, remedy = (
+            f"provider from {one.host}",
+            "check base_url, DNS, certificates, the network",
+        )
+        yield problem(label, explain_unreached(one), remedy)
+
+
+def _broker(settings: Settings) -> Check:
+    same = settings.broker_url in (None, settings.redis_url)
+    where = "the same Redis" if same else place(settings.broker)
+    try:
+        with create_app(settings).connection_for_write() as connection:
+            connection.ensure_connection(max_retries=1, interval_start=0, timeout=5)
+    except Exception as error:  # each library has its own, beside ValueErrors about the address
+        finding = f"{where} cannot be used ({why_it_refuses(error)})"
+        return problem("broker", finding, "check broker_url" if not same else "check redis_url")
+    return ok("broker", where)
+
+
+def _workers(store: Store, *, broker_answers: bool) -> Check:
+    """Which processes are ready to send, and whether a task that is sent now reaches one of them."""
+    running = wait_for_loops(store, 1, WORKER_SECONDS)
+    dedicated = dedicated_loops(store)
+    extra = "".join(f", {n} serving {served} only" for served, n in dedicated.items())
+    served = {one for kind in dedicated for one in kind.split("-")}
+    missing = [one for one in Priority if one not in served]
+    if not running:
+        return (
+            _no_common_worker(missing, extra)
+            if missing or not dedicated
+            else ok("workers", extra.removeprefix(", "))
+        )
+    words = f"{running} sending or ready to send{extra}"
+    try:
+        delivered = not broker_answers or broker_delivers(store, send_drain, WORKER_SECONDS)
+    except StoreError:
+        raise
+    except Exception as error:
+        return problem(
+            "workers",
+            f"{words}, but no task can be sent ({why_it_refuses(error)})",
+            "check broker_url",
+        )
+    if delivered:
+        return ok("workers", words)
+    return problem(
+        "workers",
+        f"{words}, but none has taken a task from the broker within {WORKER_SECONDS:.0f} seconds",
+        "see that their broker_url is the one of this command; until then messages that other Celery"
+        " applications hand in wait",
+    )
+
+
+def _no_common_worker(missing: Sequence[Priority], extra: str) -> Check:
+    """No process is there that serves everything, nor several that do so together."""
+    if extra:
+        what = " and ".join(missing)
+        finding = f"none for {what} has answered within {WORKER_SECONDS:.0f} seconds{extra}"
+        return problem("workers", finding, f"start one that serves {what}, too")
+    return problem(
+        "workers",
+        f"none has answered within {WORKER_SECONDS:.0f} seconds",
+        "start one: `sendmany worker` or `sendmany up`",
+    )
+
+
+def _account(
+    settings: Settings, name: str, account: SubAccount, *, offline: bool
+) -> Iterator[Check]:
+    label = f"sub-account {name}"
+    try:
+        yield _key(label, account) if offline else _answer(label, settings, name)
+    except SettingsError as error:
+        yield problem(label, str(error), "mend the key")
+    yield ok(f"limits of {name}", limits(account))
+
+
+def _key(label: str, account: SubAccount) -> Check:
+    if account.key() is None:
+        return problem(label, account.why_no_key(), "workers need it to send")
+    return ok(label, "the key is there; the provider was not asked")
+
+
+def _answer(label: str, settings: Settings, name: str) -> Check:
+    finding = probe(settings, name)
+    return (
+        ok(label, finding.words) if finding.good else problem(label, finding.words, finding.remedy)
+    )
+
+
+def limits(account: SubAccount) -> str:
+    """The limits of a sub-account in words."""
+    messages, requests = account.messages_per_second, account.requests_per_second
+    parts = [
+        f"{messages:,g} messages/s, burst {account.burst_messages:,}"
+        if messages
+        else "messages/s without limit",
+        f"{requests:,g} requests/s" if requests else "requests/s without limit",
+    ]
+    if account.urgent_reserve:
+        parts.append(f"{account.urgent_reserve:,} of the burst kept for urgent ones")
+    return ", ".join(parts)
+
+
+def _info(store: Store, part: str) -> dict[str, Any]:
+    """Empty where the server does not let us ask."""
+    try:
+        return store.run(ask_server("INFO", part, parse=dict))
+    except StoreRefused:
+        return {}
+
+
+def _config(store: Store) -> dict[str, str]:
+    """The same; managed servers do not let us."""
+    try:
+        found = {}
+        for name in ("maxmemory-policy", "hash-max-listpack-*"):
+            found.update(store.run(ask_server("CONFIG GET", name, parse=_texts)))
+    except StoreRefused:
+        return {}
+    return found
+
+
+def _texts(reply: Any) -> dict[str, str]:
+    return {str(name): str(value) for name, value in dict(reply).items()}

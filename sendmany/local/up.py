@@ -1,0 +1,168 @@
+"""What `sendmany up` starts, and what it tells the other commands about it."""
+
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from secrets import token_urlsafe
+from typing import Any
+
+from config.settings import Settings
+from sendmany.console.connection import connect, place
+from sendmany.local.processes import ProcessError, Wait
+from sendmany.local.stack import (
+    NO_LIMITS,
+    SANDBOX_ID,
+    SUB_ACCOUNTS,
+    Local,
+    LocalPlan,
+    Receiver,
+    Sandbox,
+    WebPlan,
+)
+from sendmany.local.supervisor import Supervisor
+from sendmany.local.workers import wait_for_loops
+
+STATE_DIR = "SENDMANY_STATE_DIR"
+START_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class UpPlan:
+    """What to run."""
+
+    home: Path
+    sandbox: Sandbox | None
+    worker_processes: int
+    webhooks: bool = False  # receive them even where no authorization is configured
+    found_here: bool = True  # by other commands in the same directory, without being told
+
+
+def local_plan(plan: UpPlan, settings: Settings) -> LocalPlan:
+    """The processes: a server of our own unless one is configured."""
+    environment, receiver = {STATE_DIR: str(plan.home)}, _receiver(plan, settings)
+    if receiver:
+        environment["SENDMANY_WEBHOOKS__RECEIVED"] = "true"
+    account = settings.sub_accounts.get(SANDBOX_ID)
+    if plan.sandbox and account:
+        limits = account.model_dump(include=account.model_fields_set & NO_LIMITS.keys())
+        given = json.loads(os.environ.get(SUB_ACCOUNTS) or "{}")
+        environment[SUB_ACCOUNTS] = json.dumps({**given, SANDBOX_ID: limits})
+    return LocalPlan(
+        plan.home,
+        embedded="redis_url" not in settings.model_fields_set,
+        web=_web(settings),
+        receiver=receiver,
+        sandbox=plan.sandbox,
+        worker_processes=plan.worker_processes,
+        environment=tuple(environment.items()),
+        patience=settings.http.deadline + 10,
+    )
+
+
+def _web(settings: Settings) -> WebPlan:
+    """On the port that is configured; if nobody has chosen one, and the usual one is taken, on any."""
+    web = settings.web
+    return WebPlan(web.host, web.port, or_any_port="port" not in web.model_fields_set)
+
+
+def _receiver(plan: UpPlan, settings: Settings) -> Receiver | None:
+    """Whom to believe, if webhooks are wanted. With a sandbox of ours it needs no configuration.
+
+    Raises:
+        SettingsError: nobody has said which Authorization header the provider sends.
+    """
+    configured = settings.webhooks.wanted
+    if not (plan.webhooks or configured):
+        return None
+    if plan.sandbox and not configured:
+        return Receiver((f"Bearer {token_urlsafe(24)}",))
+    secrets = settings.webhooks.secrets()
+    return Receiver(tuple(secret.get_secret_value() for secret in secrets))
+
+
+def start(local: Local, settings: Settings, on_wait: Wait) -> Settings:
+    """Start everything and wait until a worker works; returns the settings that are in use.
+
+    Raises:
+        ProcessError, StoreUnavailable: what did not come up, in a sentence.
+    """
+    if "redis_url" in settings.model_fields_set:
+        connect(settings).close()
+    local.start()
+    settings = local.settings()
+    store = connect(settings)
+    try:
+        store.load()
+
+        def watch() -> None:
+            on_wait()
+            local.see_that_all_run()
+
+        if local.worker and not wait_for_loops(store, 1, START_SECONDS, watch):
+            raise ProcessError(
+                f"The worker did not start to work in {START_SECONDS:.0f} seconds: "
+                f"see {local.worker_log}."
+            )
+    finally:
+        store.close()
+    return settings
+
+
+def stay(local: Local, on_wait: Wait, tell: Callable[[str], None]) -> None:
+    """Restart processes that end by themselves, until `on_wait` raises.
+
+    Args:
+        tell: is given a sentence about each.
+
+    Raises:
+        ProcessError: one of them ends again and again.
+    """
+    supervisor = Supervisor(local, tell)
+    while True:
+        on_wait()
+        supervisor.look()
+        time.sleep(0.1)
+
+
+def note(plan: UpPlan, settings: Settings, local: Local) -> dict[str, Any]:
+    """What others need to know: `settings` in it holds settings, for those who have no other."""
+    offered: dict[str, Any] = {}
+    if local.server:
+        offered["redis_url"] = settings.redis_url
+    if plan.sandbox:
+        account = settings.sub_accounts[SANDBOX_ID]
+        key = account.key()
+        offered["sub_accounts"] = {
+            SANDBOX_ID: {
+                **account.model_dump(mode="json", include={"base_url", *NO_LIMITS}),
+                "api_key": key.get_secret_value() if key else None,
+            }
+        }
+    if local.receiver_url:
+        offered["webhooks"] = {"received": True}
+    return {
+        "pid": os.getpid(),
+        "sandbox_url": local.sandbox_url,
+        "web_url": local.web_url,
+        "receiver_url": local.receiver_url,
+        "settings": offered,
+    }
+
+
+def describe(plan: UpPlan, settings: Settings, local: Local) -> list[tuple[str, str]]:
+    """What runs, for people."""
+    kind = "embedded, " if local.server else ""
+    rows = [("server", f"{kind}{place(settings.redis_url)}")]
+    if plan.sandbox:
+        what = f"faults {plan.sandbox.faults}, sub-account {SANDBOX_ID}"
+        rows.append(("sandbox", f"{local.sandbox_url}, {what}"))
+    rows.append(("web", local.web_url))
+    if local.receiver_url:
+        rows.append(("webhooks", local.receiver_url))
+    if plan.worker_processes:
+        rows.append(("worker", f"{plan.worker_processes} processes, log {local.worker_log}"))
+    rows.append(("state", str(plan.home)))
+    return rows

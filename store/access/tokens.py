@@ -1,0 +1,164 @@
+"""API tokens: who may ask for what over HTTP. The secret itself is kept nowhere, only its digest.
+
+A token reads `sm_<id>_<secret>`: the id finds the record, the secret proves it. The secret is 256 random
+bits, so that a plain SHA-256 of it tells nobody anything, and checking it costs nothing.
+"""
+
+import hashlib
+import hmac
+import json
+import re
+import secrets
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from store.client import Call, Store, command, script_call, text
+from store.errors import StoreRefused
+from store.keys import SECRETS, TOKENS, TOKENS_USED
+
+_ID_LETTERS: Final = "abcdefghijklmnopqrstuvwxyz0123456789"
+_ID_LENGTH: Final = 8
+_FORM: Final = re.compile(r"sm_([a-z0-9]{8})_([A-Za-z0-9_-]{43})")
+
+
+class Scope(StrEnum):
+    """What a token is good for; none of them contains another."""
+
+    ENQUEUE = "enqueue"  # hand in messages
+    READ = "read"  # see campaigns, messages, limits, metrics
+    MANAGE = "manage"  # launch, pause, resume and cancel campaigns
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token without its secret."""
+
+    id: str
+    name: str
+    scopes: frozenset[Scope]
+    sub_accounts: frozenset[str]  # empty: all
+
+    def may_use(self, sub_account: str) -> bool:
+        """Whether it is good for this sub-account."""
+        return not self.sub_accounts or sub_account in self.sub_accounts
+
+
+Needs = Callable[[Scope], Callable[..., Token | Awaitable[Token]]]
+"""Gives a FastAPI dependency that answers 401 and 403 by itself, and else gives the caller's token."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptToken:
+    """A token as it is kept."""
+
+    token: Token
+    digest: str  # SHA-256 of the secret, in hex
+    made_at: int  # s since 1970
+    expires_at: int  # s since 1970; 0: never
+    used_at: int = 0  # s since 1970, to the hour; 0: never
+
+    def proves(self, secret: str) -> bool:
+        """Whether this is its secret; takes the same time for every wrong one."""
+        return hmac.compare_digest(self.digest, digest(secret))
+
+
+def draw_token() -> tuple[str, str]:
+    """A new id, and a new secret that nobody has seen."""
+    id = "".join(secrets.choice(_ID_LETTERS) for _ in range(_ID_LENGTH))
+    return id, secrets.token_urlsafe(32)
+
+
+def token_text(id: str, secret: str) -> str:
+    """What the owner of a token sends."""
+    return f"sm_{id}_{secret}"
+
+
+def read_token_text(given: str) -> tuple[str, str] | None:
+    """Id and secret of what somebody sent; None if it cannot be a token."""
+    found = _FORM.fullmatch(given)
+    return (found[1], found[2]) if found else None
+
+
+def digest(secret: str) -> str:
+    """What is kept of a secret."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def add_token(token: Token, secret: str, *, lives: int = 0) -> Call[KeptToken]:
+    """Keep a token; of its secret only the digest leaves this process.
+
+    Args:
+        lives: seconds until it expires; 0 is never.
+    """
+    kept = json.dumps(
+        {
+            "name": token.name,
+            "sha256": digest(secret),
+            "scopes": sorted(token.scopes),
+            "sub_accounts": sorted(token.sub_accounts),
+        }
+    )
+
+    def parse(reply: Any) -> KeptToken:
+        found = _kept(token.id, reply)
+        if not found.proves(secret):
+            raise StoreRefused("There is a token with this id: draw another.")
+        return found
+
+    return script_call("add_token", (TOKENS,), (token.id, lives, kept), parse)
+
+
+def find_token(id: str) -> Call[KeptToken | None]:
+    """The token with this id, if it is good at this moment."""
+    return script_call(
+        "find_token", (TOKENS,), (id,), lambda reply: None if reply is None else _kept(id, reply)
+    )
+
+
+def note_token_use(id: str) -> Call[bool]:
+    """Note that it was used in this hour."""
+    return script_call("note_token_use", (TOKENS, TOKENS_USED), (id,), bool)
+
+
+def revoke_token(id: str) -> Call[bool]:
+    """Forget a token; False if there was none. A process that knew it may honour it for seconds."""
+    return script_call("revoke_token", (TOKENS, TOKENS_USED), (id,), bool)
+
+
+def list_tokens() -> Call[list[KeptToken]]:
+    """All that are kept, expired ones too, the oldest first."""
+    return script_call("list_tokens", (TOKENS, TOKENS_USED), (), _listed)
+
+
+def cursor_key(store: Store) -> bytes:
+    """What signs the cursors of lists; drawn once, the same for all web processes."""
+    read = command("HGET", SECRETS, "cursors", parse=lambda reply: bytes(reply or b""))
+    if kept := store.run(read):
+        return kept
+    store.run(command("HSETNX", SECRETS, "cursors", secrets.token_bytes(32), parse=bool))
+    return store.run(read)
+
+
+def _listed(reply: Any) -> list[KeptToken]:
+    records, used = (dict(_pairs(part)) for part in reply)
+    found = (_kept(id, record, int(used.get(id, 0))) for id, record in records.items())
+    return sorted(found, key=lambda kept: (kept.made_at, kept.token.id))
+
+
+def _pairs(flat: list[bytes]) -> Iterable[tuple[str, str]]:
+    words = [text(word) for word in flat]
+    return zip(words[::2], words[1::2], strict=True)
+
+
+def _kept(id: str, record: bytes | str, used_at: int = 0) -> KeptToken:
+    made, expires, kept = text(record).split(" ", 2)
+    values = json.loads(kept)
+    token = Token(
+        id,
+        values["name"],
+        frozenset(map(Scope, values["scopes"])),
+        frozenset(values["sub_accounts"]),
+    )
+    return KeptToken(token, values["sha256"], int(made), int(expires), used_at)

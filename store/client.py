@@ -1,0 +1,323 @@
+"""A call to the store as a value: what to send and how to read the answer.
+
+Each operation is written once, as a function that builds a `Call`; the blocking `Store` of producers
+and the `AsyncStore` of workers both run it. Errors of redis-py become errors of the store here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import redis
+import redis.asyncio
+from redis.backoff import NoBackoff
+from redis.exceptions import (
+    AuthenticationError,
+    BusyLoadingError,
+    ClusterDownError,
+    ConnectionError,
+    NoScriptError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+    TimeoutError,
+    TryAgainError,
+)
+from redis.retry import Retry
+
+from config.sections import SettingsError
+from store.errors import StoreError, StoreFull, StoreRefused, StoreUnavailable
+from store.scripts import Script, load_scripts
+
+T = TypeVar("T")
+K = TypeVar("K")
+Argument = str | bytes | int | float
+SOCKET_TIMEOUT = 15.0
+CONNECT_TIMEOUT = 5.0
+_AWAY = (
+    ConnectionError, TimeoutError, BusyLoadingError, ReadOnlyError, ClusterDownError, TryAgainError,
+)  # fmt: skip
+_CUT_OFF = (OSError, EOFError, RuntimeError)
+"""What redis-py lets through when the connection breaks at an awkward moment; uvloop's word for a
+transport that is closed is a RuntimeError."""
+_PASSING = ("MISCONF", "NOREPLICAS", "BUSY ", "UNBLOCKED")
+"""Starts of refusals that pass: a full disk, missing replicas, a long script, a failover."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[T]):
+    """One script call or one plain command."""
+
+    script: str | None
+    keys: tuple[str, ...]  # as store.keys builds them, without the store's prefix
+    args: tuple[Argument, ...]
+    parse: Callable[[Any], T | Call[T]]  # gives the answer, or the call that leads to it
+
+
+def script_call(
+    name: str, keys: Sequence[str], args: Sequence[Argument], parse: Callable[[Any], T | Call[T]]
+) -> Call[T]:
+    """A call of the script with this name."""
+    return Call(name, tuple(keys), tuple(args), parse)
+
+
+def command(*words: Argument, parse: Callable[[Any], T]) -> Call[T]:
+    """A call of one plain Redis command on a key: reads, and writes that take nothing."""
+    keys = tuple(word for word in words[1:2] if isinstance(word, str))
+    return Call(None, keys, words, parse)
+
+
+def ask_server(*words: Argument, parse: Callable[[Any], T]) -> Call[T]:
+    """A call of one plain Redis command whose words name no key: INFO, CONFIG GET …"""
+    return Call(None, (), words, parse)
+
+
+def first(call: Call[K], then: Callable[[K], T | Call[T]]) -> Call[T]:
+    """A call that is followed by another one. A script touches no key that is not among its KEYS; so
+    what has to be read to know them is read before, and the script finds out whether it still holds.
+
+    Args:
+        then: is given the answer of `call`, and gives the call that follows, or the answer.
+    """
+
+    def parse(reply: Any) -> T | Call[T]:
+        answer = call.parse(reply)
+        return first(answer, then) if isinstance(answer, Call) else then(answer)
+
+    return Call(call.script, call.keys, call.args, parse)
+
+
+def in_turn(calls: Sequence[Call[K]], combine: Callable[[list[K]], T]) -> Call[T]:
+    """Calls that follow each other, as one: they touch several slots."""
+
+    def step(at: int, answers: list[K]) -> Call[T] | T:
+        if at == len(calls):
+            return combine(answers)
+        return first(calls[at], lambda answer: step(at + 1, [*answers, answer]))
+
+    begun = step(0, [])
+    assert isinstance(begun, Call), "there is at least one"
+    return begun
+
+
+def hint(name: str, key: str, *words: Argument, parse: Callable[[Any], T]) -> Call[T]:
+    """A small write that no count depends on; it is done where memory is full, too."""
+    return script_call("write_best_effort", (key,), (name, *words), parse)
+
+
+class Store:
+    """Runs calls against Redis and waits for the answer.
+
+    Args:
+        key_prefix: is put in front of every key.
+    """
+
+    def __init__(
+        self,
+        client: redis.Redis,
+        scripts: dict[str, Script] | None = None,
+        *,
+        key_prefix: str = "",
+    ) -> None:
+        self.client = client
+        self._scripts = scripts or load_scripts()
+        self._key_prefix = key_prefix
+
+    @classmethod
+    def connect(cls, url: str, *, key_prefix: str = "") -> Store:
+        """Connect lazily; nothing is sent yet. Raises SettingsError if the URL makes no sense."""
+        with _readable():
+            client = redis.Redis.from_url(
+                url,
+                socket_timeout=SOCKET_TIMEOUT,
+                socket_connect_timeout=CONNECT_TIMEOUT,
+                retry=Retry(NoBackoff(), 0),
+            )
+        return cls(client, key_prefix=key_prefix)
+
+    def run(self, call: Call[T]) -> T:
+        """Send one call and read its answer.
+
+        Raises:
+            StoreUnavailable, StoreFull, StoreRefused: as the classes say.
+        """
+        while True:
+            with translated():
+                reply = self._send(call)
+            answer = call.parse(reply)
+            if not isinstance(answer, Call):
+                return answer
+            call = answer
+
+    def load(self) -> None:
+        """Load every script, so that a missing or broken one is noticed at the start."""
+        with translated():
+            for script in self._scripts.values():
+                self.client.script_load(script.source)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.client.close()
+
+    def _send(self, call: Call[Any]) -> Any:
+        send: Callable[..., Any] = self.client.execute_command
+        words = _words(call, self._key_prefix)
+        if call.script is None:
+            return send(*words)
+        script = self._scripts[call.script]
+        try:
+            return send("EVALSHA", script.sha, *words)
+        except NoScriptError:
+            return send("EVAL", script.source, *words)
+
+
+class AsyncStore:
+    """Runs calls against Redis from an event loop.
+
+    Args:
+        key_prefix: is put in front of every key.
+    """
+
+    def __init__(
+        self,
+        client: redis.asyncio.Redis,
+        scripts: dict[str, Script] | None = None,
+        *,
+        key_prefix: str = "",
+    ) -> None:
+        self.client = client
+        self._scripts = scripts or load_scripts()
+        self._key_prefix = key_prefix
+
+    @classmethod
+    def connect(cls, url: str, *, key_prefix: str = "", max_connections: int = 64) -> AsyncStore:
+        """Connect lazily; nothing is sent yet. Raises SettingsError if the URL makes no sense."""
+        with _readable():
+            client = redis.asyncio.Redis.from_url(
+                url,
+                socket_timeout=SOCKET_TIMEOUT,
+                socket_connect_timeout=CONNECT_TIMEOUT,
+                max_connections=max_connections,
+                retry=redis.asyncio.retry.Retry(NoBackoff(), 0),
+            )
+        return cls(client, key_prefix=key_prefix)
+
+    async def run(self, call: Call[T]) -> T:
+        """Send one call and read its answer.
+
+        Raises:
+            StoreUnavailable, StoreFull, StoreRefused: as the classes say.
+        """
+        while True:
+            with translated():
+                reply = await self._send(call)
+            answer = call.parse(reply)
+            if not isinstance(answer, Call):
+                return answer
+            call = answer
+
+    async def run_all(self, calls: Sequence[Call[T]]) -> list[T]:
+        """Send many calls in one round trip, and read their answers. Not one moment.
+
+        Raises:
+            StoreUnavailable, StoreFull, StoreRefused: as the classes say, if any of them fails.
+        """
+        pipeline = self.client.pipeline(transaction=False)
+        for call in calls:
+            words = _words(call, self._key_prefix)
+            if call.script is None:
+                pipeline.execute_command(*words)
+            else:
+                pipeline.execute_command("EVALSHA", self._scripts[call.script].sha, *words)
+        with translated():
+            replies = await pipeline.execute(raise_on_error=False)
+            for place, reply in enumerate(replies):
+                if isinstance(reply, NoScriptError):
+                    replies[place] = await self._send(calls[place])
+                elif isinstance(reply, Exception):
+                    raise reply
+        answers = [call.parse(reply) for call, reply in zip(calls, replies, strict=True)]
+        return [await self.run(one) if isinstance(one, Call) else one for one in answers]
+
+    async def load(self) -> None:
+        """Load the scripts that the server does not know, so that a broken one is noticed at once."""
+        scripts = list(self._scripts.values())
+        with translated():
+            known = await self.client.script_exists(*(script.sha for script in scripts))
+            for script, there in zip(scripts, known, strict=True):
+                if not there:
+                    await self.client.script_load(script.source)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self.client.aclose()
+
+    async def _send(self, call: Call[Any]) -> Any:
+        send: Callable[..., Awaitable[Any]] = self.client.execute_command
+        words = _words(call, self._key_prefix)
+        if call.script is None:
+            return await send(*words)
+        script = self._scripts[call.script]
+        try:
+            return await send("EVALSHA", script.sha, *words)
+        except NoScriptError:
+            return await send("EVAL", script.source, *words)
+
+
+def _words(call: Call[Any], prefix: str) -> tuple[Argument, ...]:
+    """A plain command; or what follows a script, named or whole. It is sent whole where the server does
+    not know it: were it loaded first and named again, it might be flushed in between."""
+    if call.script is None:
+        if prefix and call.keys:
+            return (call.args[0], prefix + call.keys[0], *call.args[2:])
+        return call.args
+    keys = [prefix + key for key in call.keys] if prefix else call.keys
+    return (len(keys), *keys, *call.args)
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    """Turn a ValueError about the URL into a sentence; its text may hold a part of the password."""
+    try:
+        yield
+    except ValueError as error:
+        raise SettingsError(
+            "redis_url is no address of a Redis server: it looks like redis://HOST:PORT/NUMBER, "
+            "rediss://… or unix:///PATH, and special characters of a password are written as %XX."
+        ) from error
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn errors of redis-py into errors of the store, the cause chained."""
+    try:
+        yield
+    except OutOfMemoryError as error:
+        raise StoreFull(
+            "Redis is full and takes no new jobs: give it more memory (maxmemory) or wait "
+            "until finished lanes expire."
+        ) from error
+    except AuthenticationError as error:
+        raise StoreUnavailable("Redis refuses our password: check redis_url.") from error
+    except (*_AWAY, *_CUT_OFF) as error:
+        raise StoreUnavailable(
+            f"Redis cannot serve at the moment ({type(error).__name__}): is it running, and does "
+            "redis_url point to it?"
+        ) from error
+    except ResponseError as error:
+        if str(error).startswith(_PASSING):
+            raise StoreUnavailable(f"Redis cannot serve at the moment: {error}") from error
+        raise StoreRefused(str(error)) from error
+    except RedisError as error:
+        raise StoreError(f"Redis: {type(error).__name__}") from error
+
+
+def text(value: bytes | str | None) -> str:
+    """A reply as text; nothing is the empty string."""
+    if value is None:
+        return ""
+    return value.decode() if isinstance(value, bytes) else value

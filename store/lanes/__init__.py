@@ -1,0 +1,1 @@
+"""Lanes: opening, loading, moving, expiring, and the indexes over all of them."""

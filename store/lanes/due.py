@@ -1,0 +1,46 @@
+"""A look at a lane: whether time has brought something back in it. A cheap read, for many at once."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from store.client import Call, script_call, text
+from store.keys import lane_keys
+from store.lanes.lane import LaneStatus, Priority
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a lane stood at one moment."""
+
+    status: LaneStatus
+    kind: str  # campaign | notifications; empty when it is gone
+    priority: Priority
+    waiting: int  # values in the queue
+    due: bool  # a wave, a lease or a park is over, or a cancelled lane has jobs
+    busy: bool  # jobs are queued, or something is due soon
+    now_ms: int  # Redis' clock
+
+
+def look_at_lane(lane: str, as_of_ms: int, soon_ms: int = 0) -> Call[Look]:
+    """See whether a sweep has something to do for a lane.
+
+    Args:
+        as_of_ms: leases and parks that ended by then count, by Redis' clock.
+        soon_ms: what is due within so many ms from now makes the lane busy.
+    """
+    keys = lane_keys(lane)
+    places = (keys.meta, keys.queue, keys.waves, keys.flights, keys.parked)
+    return script_call("read_due", places, (as_of_ms, soon_ms), _look)
+
+
+def _look(reply: Any) -> Look:
+    status, kind, priority, waiting, due, busy, now = reply
+    return Look(
+        status=LaneStatus(text(status)),
+        kind=text(kind),
+        priority=Priority(text(priority) or Priority.BULK),
+        waiting=int(waiting),
+        due=due == 1,
+        busy=busy == 1,
+        now_ms=int(now),
+    )

@@ -1,0 +1,281 @@
+"""Lanes: opening them, reading what they are, and moving them between their statuses."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from store.client import Call, Store, command, hint, script_call, text
+from store.errors import SeveralLanes, UnknownLane
+from store.keys import LANES, MISSING, READY, lane_keys, lanes_called
+from store.purposes import Purpose
+from store.states import OPEN_STATES, PROVIDER_HAS_IT, State
+
+MISSING_SECONDS = 7 * 86400
+"""So long it is told that a lane is gone."""
+
+
+class Priority(StrEnum):
+    """How urgent a lane is; claims go to the most urgent first."""
+
+    URGENT = "urgent"
+    NORMAL = "normal"
+    BULK = "bulk"
+
+    @property
+    def urgency(self) -> int:
+        """0 goes first."""
+        return list(Priority).index(self)
+
+
+class LaneStatus(StrEnum):
+    """What a lane is doing."""
+
+    LOADING = "loading"
+    SENDING = "sending"
+    PAUSED = "paused"
+    HALTED = "halted"  # Redis came back from an older copy; an operator decides
+    STOPPED = "stopped"  # by a cause, with a reason; jobs stay queued
+    CANCELLING = "cancelling"
+    CANCELLED = "cancelled"
+    FINISHED = "finished"
+    GONE = "gone"  # there is no such lane
+
+    @property
+    def ended(self) -> bool:
+        """Nothing more will happen by itself."""
+        return self in (LaneStatus.CANCELLED, LaneStatus.FINISHED, LaneStatus.GONE)
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """What a lane is: read once, it does not change but for `status` and `reason`."""
+
+    id: str
+    name: str
+    kind: str  # campaign | notifications
+    sub_account: str
+    priority: Priority
+    status: LaneStatus
+    reason: str  # why it is stopped, for people
+    content: bytes  # compiled content of a campaign; empty for notifications
+    on_unknown: str  # hold | resend
+    on_server_error: str  # retry | hold
+    settle_after: float  # seconds
+    next_index: int  # jobs accepted so far
+    loaded: bool  # the recipient file has been read to its end
+    offset: int  # bytes of the file that are in
+    line: int
+    row: int
+    rejects: int
+    duplicates: int
+    opened_at: int  # ms
+    started_at: int  # ms; 0 = not yet
+    finished_at: int  # ms; 0 = not yet
+    rows_sum: str = ""  # of an upload: stands for the rows that are in
+    window: str = "send"  # auto | skip | send
+    purpose: Purpose | None = None  # of a campaign, as the launch said; None: it said nothing
+    template: str = ""  # of a campaign, as the registry names it; empty: none, or not one for all
+
+
+@dataclass(frozen=True, slots=True)
+class Policies:
+    """What happens when the provider leaves us in doubt, or a service window is closed."""
+
+    on_unknown: str = "hold"
+    on_server_error: str = "retry"
+    settle_after: float = 0
+    window: str = "auto"  # skip | send | auto: skip once people have written to the sub-account
+
+
+def find_lane(
+    store: Store, name_or_id: str, may_use: Callable[[str], bool] = lambda sub_account: True
+) -> Lane:
+    """Read a lane by its id, or a campaign by its name.
+
+    A name belongs to a sub-account; ids come first, so that no campaign hides another by its name.
+
+    Args:
+        may_use: which sub-accounts are looked at; what others have is as if it were not there.
+
+    Raises:
+        UnknownLane: there is none.
+        SeveralLanes: several sub-accounts have a campaign of this name.
+    """
+    lane = store.run(read_lane(name_or_id))
+    called = store.run(command("HGETALL", lanes_called(name_or_id), parse=_fields))
+    if lane is not None and may_use(lane.sub_account):
+        return lane
+    named = [store.run(read_lane(text(id))) for whose, id in called.items() if may_use(whose)]
+    found = [lane for lane in named if lane is not None]
+    if len(found) > 1:
+        raise SeveralLanes(name_or_id, {lane.id: lane.sub_account for lane in found})
+    if not found:
+        raise UnknownLane(f"There is no campaign {name_or_id!r}; see `sendmany campaign list`.")
+    return found[0]
+
+
+def list_lanes(store: Store, *, newest: int = 100) -> list[Lane]:
+    """The lanes opened last, newest first."""
+    found = [store.run(read_lane(lane)) for lane in store.run(newest_lanes(newest))]
+    return [lane for lane in found if lane is not None]
+
+
+def newest_lanes(most: int) -> Call[list[str]]:
+    """Ids of the lanes opened last, newest first."""
+    return command("ZREVRANGE", LANES, 0, most - 1, parse=_texts)
+
+
+def read_lane(lane: str) -> Call[Lane | None]:
+    """Everything a lane is; None when there is no such lane."""
+    return command("HGETALL", lane_keys(lane).meta, parse=lambda reply: parse_lane(lane, reply))
+
+
+def read_status(lane: str) -> Call[LaneStatus]:
+    """What a lane is doing."""
+    return command(
+        "HGET",
+        lane_keys(lane).meta,
+        "status",
+        parse=lambda reply: LaneStatus(text(reply) or "gone"),
+    )
+
+
+def read_counts(lane: str) -> Call[dict[State, int]]:
+    """How many messages are in each state."""
+    return command("HGETALL", lane_keys(lane).counts, parse=parse_counts)
+
+
+def read_journal(lane: str) -> Call[tuple[LaneStatus, int]]:
+    """What a lane is doing, and its journal number."""
+    return command(
+        "HMGET", lane_keys(lane).meta, "status", "journal",
+        parse=lambda reply: (LaneStatus(text(reply[0]) or "gone"), int(reply[1] or 0)),
+    )  # fmt: skip
+
+
+def read_sent(lane: str) -> Call[int]:
+    """How many messages of a lane the provider has, or may have."""
+    return command(
+        "HMGET", lane_keys(lane).counts, *PROVIDER_HAS_IT, State.UNKNOWN, State.PARKED,
+        parse=lambda reply: sum(int(n or 0) for n in reply),
+    )  # fmt: skip
+
+
+def note_missing(lane: str, sent: int) -> Call[None]:
+    """Write down that a lane is gone that a worker knew to be unfinished.
+
+    Args:
+        sent: messages of it that had gone out, as far as the worker knows.
+    """
+    return script_call("note_missing", (MISSING,), (lane, sent, MISSING_SECONDS), _nothing)
+
+
+def missing_lanes() -> Call[dict[str, int]]:
+    """Lanes that are gone although they had not ended, and how many of their messages had gone out."""
+    return command("HGETALL", MISSING, parse=_numbers)
+
+
+def clear_missing(lane: str) -> Call[bool]:
+    """Report a missing lane no more; False if it was not reported."""
+    return command("HDEL", MISSING, lane, parse=bool)
+
+
+def move_lane(
+    lane: str, action: str, reason: str = "", *, known: int = 0
+) -> Call[tuple[bool, LaneStatus]]:
+    """Pause, resume, cancel, stop, close or halt a lane, or accept that it was halted.
+
+    Args:
+        known: when it halts, the journal number that a worker has seen; accepting jumps over it.
+
+    Returns:
+        Whether it changed, and the status it has now.
+    """
+    keys = lane_keys(lane)
+    return script_call("move_lane", (keys.meta, keys.counts), (action, reason, known), _moved)
+
+
+def finish_loading(lane: str) -> Call[LaneStatus]:
+    """Say that the recipient file has been read to its end."""
+    keys = lane_keys(lane)
+    return script_call(
+        "finish_loading", (keys.meta, keys.counts), (), lambda reply: LaneStatus(text(reply[0]))
+    )
+
+
+def announce(lane: str, priority: Priority) -> Call[None]:
+    """Hint that the lane has something to claim."""
+    return hint("ZADD", READY, priority.urgency, lane, parse=_nothing)
+
+
+def still_open(counts: Mapping[State, int]) -> int:
+    """Messages that are not finished."""
+    return sum(counts.get(state, 0) for state in OPEN_STATES)
+
+
+def _moved(reply: Any) -> tuple[bool, LaneStatus]:
+    return bool(reply[0]), LaneStatus(text(reply[1]))
+
+
+def parse_lane(lane: str, reply: Any) -> Lane | None:
+    """The lane in a reply of HGETALL; None for an empty one."""
+    is_ = _fields(reply)
+    if not is_:
+        return None
+    return Lane(
+        id=lane,
+        name=text(is_.get("name")),
+        kind=text(is_.get("kind")),
+        sub_account=text(is_.get("sub_account")),
+        priority=Priority(text(is_.get("priority"))),
+        status=LaneStatus(text(is_.get("status"))),
+        reason=text(is_.get("reason")),
+        content=is_.get("content", b""),
+        on_unknown=text(is_.get("on_unknown")),
+        on_server_error=text(is_.get("on_server_error")),
+        settle_after=float(is_.get("settle_after", 0)),
+        next_index=int(is_.get("next", 0)),
+        loaded=is_.get("loaded") == b"1",
+        offset=int(is_.get("offset", 0)),
+        line=int(is_.get("line", 0)),
+        row=int(is_.get("row", 0)),
+        rejects=int(is_.get("rejects", 0)),
+        duplicates=int(is_.get("duplicates", 0)),
+        opened_at=int(is_.get("opened_at", 0)),
+        started_at=int(is_.get("started_at", 0)),
+        finished_at=int(is_.get("finished_at", 0)),
+        rows_sum=text(is_.get("rows_sum")),
+        window=text(is_.get("window")) or "send",
+        purpose=Purpose(word) if (word := text(is_.get("purpose"))) else None,
+        template=text(is_.get("template")),
+    )
+
+
+def _fields(reply: Any) -> dict[str, bytes]:
+    pairs = (
+        reply.items() if isinstance(reply, Mapping) else zip(reply[::2], reply[1::2], strict=True)
+    )
+    return {text(field): value for field, value in pairs}
+
+
+def parse_counts(reply: Any) -> dict[State, int]:
+    """The counts in a reply of HGETALL, without the zeros."""
+    return {State(field): int(value) for field, value in _fields(reply).items() if int(value)}
+
+
+def parse_numbers(reply: Any) -> dict[str, int]:
+    """The numbers in a reply of HGETALL."""
+    return {field: int(value) for field, value in _fields(reply).items()}
+
+
+def _numbers(reply: Any) -> dict[str, int]:
+    return {text(name): int(value) for name, value in dict(reply).items()}
+
+
+def _texts(reply: Any) -> list[str]:
+    return [text(item) for item in reply]
+
+
+def _nothing(_: Any) -> None:
+    return None

@@ -1,0 +1,40 @@
+-- Pauses, resumes, cancels, stops, closes or halts a lane; what is not allowed changes nothing. To accept that
+-- it was halted is to resume it, its journal far above what any worker has seen; who halts it for a journal that
+-- was lower than what is known, and is not any more, comes late.
+-- KEYS: meta, counts
+-- ARGV: 'pause' | 'resume' | 'cancel' | 'stop' | 'close' | 'halt' | 'accept', reason, journal known (to halt)
+-- Returns: {1 if it changed else 0, status}
+-- include: clock, finish_lane
+local meta, counts = KEYS[1], KEYS[2]
+local action, reason, known = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local JUMP = 1000000
+local lane = redis.call('HMGET', meta, 'status', 'loaded', 'early', 'rolling')
+local status = lane[1]
+if not status then return { 0, 'gone' } end
+local running = status == 'sending' or status == 'loading'
+local waiting = status == 'paused' or status == 'stopped'
+local to
+if action == 'pause' and running then
+  to = 'paused'
+elseif action == 'stop' and running then
+  to = 'stopped'
+elseif action == 'halt' and (running or waiting) and tonumber(redis.call('HGET', meta, 'journal') or 0) < known then
+  to = 'halted'
+  redis.call('HSET', meta, 'known', known)
+elseif action == 'resume' and waiting or action == 'accept' and (waiting or status == 'halted') then
+  to = (lane[2] == '1' or lane[3] == '1') and 'sending' or 'loading'
+elseif action == 'cancel' and (running or waiting or status == 'halted') then
+  to = 'cancelling'
+  redis.call('HSET', meta, 'loaded', 1, 'rolling', 0)
+elseif action == 'close' and lane[4] == '1' then
+  redis.call('HSET', meta, 'rolling', 0)
+  return { 1, finish_if_done(meta, counts) }
+end
+if not to then return { 0, status } end
+redis.call('HSET', meta, 'status', to, 'reason', reason)
+if status == 'halted' then
+  local numbers = redis.call('HMGET', meta, 'journal', 'known')
+  redis.call('HSET', meta, 'journal', math.max(tonumber(numbers[1]), tonumber(numbers[2])) + JUMP)
+end
+redis.call('HINCRBY', meta, 'journal', 1)
+return { 1, finish_if_done(meta, counts) }

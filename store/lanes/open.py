@@ -1,0 +1,178 @@
+"""Opening lanes: campaigns by sub-account and name, notification lanes by priority and day, too."""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from store.client import Call, Store, command, script_call, text
+from store.errors import LaneMismatch
+from store.keys import ACTIVE, LANES, folded_name, lane_keys, lanes_called
+from store.lanes.lane import LaneStatus, Policies, Priority
+from store.plans import Plan, ask, carry_out
+from store.purposes import Purpose
+from store.records.outcome import VERSION
+
+_TOLD = ("name", "content_digest", "source", "sub_account")
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignPlan:
+    """All that opens a campaign."""
+
+    name: str
+    sub_account: str
+    content: bytes
+    content_digest: str
+    source: str  # fingerprint of the recipient file
+    priority: Priority = Priority.BULK
+    policies: Policies = Policies()
+    early: bool = False  # may be claimed from while the file is being read
+    purpose: Purpose | None = None
+    template: str = ""  # as the registry names it; empty: none, or not the same for everybody
+
+
+def open_campaign(store: Store, plan: CampaignPlan) -> tuple[str, bool]:
+    """Open a campaign, or find it again if the same was opened before.
+
+    Returns:
+        The lane id, and whether it was there already.
+
+    Raises:
+        LaneMismatch: the sub-account has a campaign of this name with another message or file.
+    """
+    names, account = lanes_called(plan.name), plan.sub_account
+    lane = _lane_for_name(store, plan.name, account)
+    fields = {
+        **_common(lane, plan.name, "campaign", plan.sub_account, plan.priority, plan.policies),
+        "status": LaneStatus.SENDING if plan.early else LaneStatus.LOADING,
+        "early": int(plan.early),
+        "loaded": 0,
+        "content": plan.content,
+        "content_digest": plan.content_digest,
+        "source": plan.source,
+        "purpose": plan.purpose or "",
+        "template": plan.template,
+    }
+    fresh, digest, source = store.run(_open(lane, fields))
+    if not fresh and (digest, source) != (plan.content_digest, plan.source):
+        raise LaneMismatch(_what_differs(plan, digest))
+    store.run(command("HSETNX", names, account, lane, parse=_nothing))  # if it was just freed
+    _register(store, lane)
+    return lane, not fresh
+
+
+def find_repeated(store: Store, plan: CampaignPlan, *, newest: int = 100) -> str | None:
+    """The name of another campaign with the message and the recipient file of this plan, if one of the
+    newest has them: everybody would get two messages."""
+    ids = store.run(command("ZREVRANGE", LANES, 0, newest - 1, parse=_texts))
+    for lane in ids:
+        told = command("HMGET", lane_keys(lane).meta, *_TOLD, parse=_texts)
+        name, *same = store.run(told)
+        if folded_name(name) != folded_name(plan.name) and same == [
+            plan.content_digest,
+            plan.source,
+            plan.sub_account,
+        ]:
+            return name
+    return None
+
+
+def open_notifications(
+    store: Store, lane: str, sub_account: str, priority: Priority, policies: Policies
+) -> None:
+    """Open a notification lane; harmless when it is open."""
+    carry_out(store, opened_notifications(lane, sub_account, priority, policies))
+
+
+def opened_notifications(
+    lane: str, sub_account: str, priority: Priority, policies: Policies
+) -> Plan[None]:
+    """The steps of `open_notifications`."""
+    name = f"{sub_account} {priority} notifications"
+    fields = {
+        **_common(lane, name, "notifications", sub_account, priority, policies),
+        "status": LaneStatus.SENDING,
+        "loaded": 1,
+        "rolling": 1,
+    }
+    yield from ask(_open(lane, fields))
+    yield from _registered(lane)
+
+
+def notification_lane(sub_account_digest: str, priority: Priority, day: str) -> str:
+    """Id of a notification lane.
+
+    Args:
+        sub_account_digest: six characters that stand for the sub-account.
+        day: `yymmdd`.
+    """
+    return f"n-{sub_account_digest}-{priority[0]}{day}"
+
+
+def _lane_for_name(store: Store, name: str, sub_account: str) -> str:
+    names, fresh = lanes_called(name), f"{_slug(name)}-{secrets.token_hex(3)}"
+    store.run(command("HSETNX", names, sub_account, fresh, parse=_nothing))
+    return store.run(command("HGET", names, sub_account, parse=text))
+
+
+def _slug(name: str) -> str:
+    kept = "".join(c if c.isascii() and c.isalnum() else "-" for c in name.lower())
+    slug = "-".join(part for part in kept.split("-") if part)[:17].strip("-")
+    return "c" if slug in ("", "n") or slug.startswith("n-") else slug
+
+
+def _register(store: Store, lane: str) -> None:
+    carry_out(store, _registered(lane))
+
+
+def _registered(lane: str) -> Plan[None]:
+    yield from ask(command("SADD", ACTIVE, lane, parse=_nothing))
+    opened_at = yield from ask(command("HGET", lane_keys(lane).meta, "opened_at", parse=text))
+    yield from ask(command("ZADD", LANES, "NX", opened_at or "0", lane, parse=_nothing))
+
+
+def _common(
+    lane: str, name: str, kind: str, sub_account: str, priority: Priority, policies: Policies
+) -> dict[str, str | int | float | bytes]:
+    return {
+        "id": lane,
+        "layout": VERSION,
+        "name": name,
+        "kind": kind,
+        "sub_account": sub_account,
+        "priority": priority,
+        "on_unknown": policies.on_unknown,
+        "on_server_error": policies.on_server_error,
+        "settle_after": policies.settle_after,
+        "window": policies.window,
+    }
+
+
+def _open(
+    lane: str, fields: Mapping[str, str | int | float | bytes]
+) -> Call[tuple[bool, str, str]]:
+    words = [word for pair in fields.items() for word in pair]
+    keys = lane_keys(lane)
+    return script_call("open_lane", (keys.meta, keys.expiring), words, _opened)
+
+
+def _opened(reply: Any) -> tuple[bool, str, str]:
+    return bool(reply[0]), text(reply[2]), text(reply[3])
+
+
+def _what_differs(plan: CampaignPlan, digest: str) -> str:
+    same = digest == plan.content_digest
+    what = "recipient file, number column or region" if same else "message"
+    return (
+        f"There is already a campaign {plan.name!r} with another {what}: choose another name, "
+        "or launch it with what it was launched with to go on where it was."
+    )
+
+
+def _texts(reply: Any) -> list[str]:
+    return [text(value) for value in reply]
+
+
+def _nothing(_: Any) -> None:
+    return None

@@ -1,0 +1,73 @@
+"""Lanes that have ended: remembered by when they did, and removed with all their keys in small steps."""
+
+from typing import Any
+
+from store.client import Call, command, first, hint, script_call, text
+from store.keys import ENDED, LANES, OUTCOMES_PER_KEY, lane_keys, lanes_called
+from store.lanes.lane import Lane
+
+KEYS_A_STEP = 500
+"""Keys that one step removes at most, so that nobody waits for it."""
+
+
+def note_ended(lane: Lane) -> Call[None]:
+    """Remember that a lane has ended, and when."""
+    return hint("ZADD", ENDED, lane.finished_at, lane.id, parse=_nothing)
+
+
+def ended_before(time_ms: int, *, most: int = 10) -> Call[list[str]]:
+    """Lanes that ended before a time by Redis' clock, the oldest first."""
+    return command(
+        "ZRANGEBYSCORE", ENDED, "-inf", f"({time_ms}", "LIMIT", 0, most,
+        parse=lambda reply: [text(lane) for lane in reply],
+    )  # fmt: skip
+
+
+def holder_of(name: str, sub_account: str) -> Call[str]:
+    """The campaign of the sub-account that has this name; empty for none."""
+    return command("HGET", lanes_called(name), sub_account, parse=text)
+
+
+def free_name(name: str, sub_account: str) -> Call[None]:
+    """Let another campaign of the sub-account take the name."""
+    return command("HDEL", lanes_called(name), sub_account, parse=_nothing)
+
+
+def expire_step(lane: str, *, most: int = KEYS_A_STEP) -> Call[int]:
+    """Remove a lane that has ended, or go on with it; returns the numbered keys that are left.
+
+    The first step takes away all that says that there is such a lane. -1: it has not ended.
+    """
+    keys = lane_keys(lane)
+    prefixes = (keys.outcomes, keys.trails, keys.ids, keys.numbers)
+    fixed = (keys.meta, keys.counts, keys.codes, keys.stats, keys.dead, keys.expiring)
+
+    def remove(left: int) -> Call[int] | int:
+        if left <= 0:
+            return left
+        thousands = range(max(0, left - max(1, most // len(prefixes))), left)
+        numbered = [f"{prefix}{thousand}" for thousand in thousands for prefix in prefixes]
+        args = (OUTCOMES_PER_KEY, left, len(thousands))
+        return script_call(
+            "expire_lane",
+            (*fixed, *numbered),
+            args,
+            lambda reply: int(reply[0]) * len(prefixes),
+        )
+
+    ask = script_call("expire_lane", fixed, (OUTCOMES_PER_KEY, "", 0), lambda reply: int(reply[0]))
+    return first(ask, remove)
+
+
+def forget_listed(lane: str) -> Call[None]:
+    """Leave the lane out of the list of all lanes."""
+    return command("ZREM", LANES, lane, parse=_nothing)
+
+
+def forget_ended(lane: str) -> Call[None]:
+    """Nothing of the lane is left to be removed."""
+    return command("ZREM", ENDED, lane, parse=_nothing)
+
+
+def _nothing(_: Any) -> None:
+    return None

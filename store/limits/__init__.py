@@ -1,0 +1,1 @@
+"""Rate limits and circuit breakers, shared by all workers."""

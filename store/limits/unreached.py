@@ -1,0 +1,52 @@
+"""Hosts from which the provider is not reached: why, for people. Nothing is decided by it, since another
+host may reach it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from store.client import Call, command, hint, text
+from store.keys import unreached
+
+SECONDS_KEPT = 120
+"""After the last try, which come half a minute apart at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unreached:
+    """A host whose last request to the provider was never sent."""
+
+    sub_account: str
+    host: str
+    reason: str
+    at: int  # s since 1970
+
+
+def note_unreached(sub_account: str, host: str, reason: str, at: int) -> Call[None]:
+    """A request was not sent."""
+    value = json.dumps({"reason": reason, "at": at})
+    return hint("HSET", unreached(sub_account), host, value, parse=lambda _: None)
+
+
+def forget_unreached(sub_account: str, host: str) -> Call[None]:
+    """The provider was reached."""
+    return hint("HDEL", unreached(sub_account), host, parse=lambda _: None)
+
+
+def read_unreached(sub_account: str, now: int) -> Call[tuple[Unreached, ...]]:
+    """The hosts that have tried of late, in vain.
+
+    Args:
+        now: s since 1970.
+    """
+
+    def parse(reply: Any) -> tuple[Unreached, ...]:
+        words = [*sum(reply.items(), ())] if isinstance(reply, Mapping) else list(reply)
+        tried = [
+            Unreached(sub_account, text(host), **json.loads(value))
+            for host, value in zip(words[::2], words[1::2], strict=True)
+        ]
+        return tuple(one for one in tried if one.at + SECONDS_KEPT > now)
+
+    return command("HGETALL", unreached(sub_account), parse=parse)

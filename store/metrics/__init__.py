@@ -1,0 +1,1 @@
+"""Counters that workers add up for Prometheus."""

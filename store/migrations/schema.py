@@ -1,0 +1,94 @@
+"""The number of the layout of the data, checked by every process when it starts.
+
+`sm:schema` holds how many of the steps in `store.migrations` the data have been through; no key is 0. A
+program runs the steps that are missing, one process at a time. It refuses data that have been through
+more steps than it knows: an older program would misread what a newer one has written.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from store.client import Call, Store, command, hint, script_call
+from store.errors import NewerData
+from store.keys import SCHEMA, SCHEMA_LOCK
+from store.migrations import STEPS, Step
+
+LOCK_MS = 30_000
+"""A process that has not been heard of for so long has died in the middle of a step."""
+POLL_SECONDS = 0.2
+
+
+def _tell_none(_: str) -> None:
+    return None
+
+
+def prepare(
+    store: Store,
+    tell: Callable[[str], None] = _tell_none,
+    *,
+    steps: Sequence[Step] = STEPS,
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
+    """Bring the data to the layout of this program; waits while another process does so.
+
+    Args:
+        tell: is given a sentence for each step that this process runs.
+
+    Raises:
+        NewerData: a newer program has written them.
+        StoreError: do it again; a step that was begun is repeated.
+    """
+    while (number := store.run(read_schema(known=len(steps)))) < len(steps):
+        if not store.run(_take_lock()):
+            sleep(POLL_SECONDS)
+            continue
+        try:
+            _run(store, steps[number], number + 1, tell)
+        finally:
+            store.run(command("DEL", SCHEMA_LOCK, parse=_nothing))
+
+
+def _run(store: Store, step: Step, number: int, tell: Callable[[str], None]) -> None:
+    tell(f"The data in Redis are brought to layout {number}: {step.name}.")
+    step.run(store, lambda: store.run(_renew_lock()))
+    store.run(raise_schema(number))
+
+
+def read_schema(*, known: int = len(STEPS)) -> Call[int]:
+    """The number of the layout of the data.
+
+    Args:
+        known: the highest number that this program knows.
+
+    Raises (when run):
+        NewerData: it is above that.
+    """
+
+    def parse(reply: Any) -> int:
+        number = int(reply or 0)
+        if number > known:
+            raise NewerData(
+                f"The data in Redis have layout {number}, and this version of sendmany knows none above"
+                f" {known}: install the newer version, or use another database or key_prefix."
+            )
+        return number
+
+    return command("GET", SCHEMA, parse=parse)
+
+
+def _take_lock() -> Call[bool]:
+    return hint("SET", SCHEMA_LOCK, 1, "NX", "PX", LOCK_MS, parse=bool)
+
+
+def _renew_lock() -> Call[None]:
+    return hint("SET", SCHEMA_LOCK, 1, "PX", LOCK_MS, parse=_nothing)
+
+
+def raise_schema(number: int) -> Call[None]:
+    """Note that the data have been brought to this layout."""
+    return script_call("raise_schema", (SCHEMA,), (number,), _nothing)
+
+
+def _nothing(_: Any) -> None:
+    return None

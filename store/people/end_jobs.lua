@@ -1,0 +1,55 @@
+-- Ends jobs that wait in one place of a lane, for good: takes them out of the value that they lie in, and writes
+-- what became of their messages. Of the dead letters, which are copies, they are only taken out.
+-- KEYS: meta, counts, codes, stats, value, index of the place (waves, parked; else the value once more), then the
+--       strings of records, in the order of the jobs
+-- ARGV: place (queue, wave, park or dead), id of the wave or park, state that the jobs are in, the value as it was,
+--       the value without them ('' = nothing is left), jobs that are left, then for each job: offset, record
+-- Returns: 1; 0 if the value is not what it was: read it again
+-- include: clock, finish_lane, argv_reader, records
+local meta, counts, codes, stats, value, index = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local place, id, state, old, new, left = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
+local FIRST, REMOVED = 7, 'removed'
+local call = redis.call
+
+local function replace_in_list()
+  local at = call('LPOS', value, old)
+  if not at then return false end
+  call('LSET', value, at, new == '' and REMOVED or new)
+  if new == '' then call('LREM', value, 1, REMOVED) end
+  return true
+end
+local function replace_in_place()
+  local is = place == 'wave' and call('GET', value) or place == 'park' and call('HGET', value, 'jobs')
+  if is ~= old then return false end
+  if new == '' then
+    call('DEL', value)
+    call('ZREM', index, id)
+  elseif place == 'wave' then
+    call('SET', value, new)
+  else
+    call('HSET', value, 'jobs', new, 'n', left)
+  end
+  return true
+end
+local done = (place == 'queue' or place == 'dead') and replace_in_list() or replace_in_place()
+if not done then return 0 end
+if place == 'dead' then return 1 end
+
+local take, take_key = reader(ARGV, FIRST), reader(KEYS, FIRST)
+local moves, n, known_now = {}, (#ARGV - FIRST + 1) / 2, 0
+for _ = 1, n do
+  local key, offset, record = take_key(), tonumber(take()) * WIDTH, take()
+  local ended = NAME[string.byte(record)]
+  moves[ended] = (moves[ended] or 0) + 1
+  note(record, 1)
+  local stays, early = settled(record, call('GETRANGE', key, offset, offset + #record - 1), moves)
+  call('SETRANGE', key, offset, stays)
+  if early then known_now = known_now + 1 end
+end
+call('HINCRBY', counts, state, -n)
+for name, k in pairs(moves) do if k ~= 0 then call('HINCRBY', counts, name, k) end end
+write_noted(codes, stats)
+if known_now > 0 then call('HINCRBY', meta, 'early_news', -known_now) end
+call('HINCRBY', meta, 'journal', 1)
+finish_if_done(meta, counts)
+return 1

@@ -1,0 +1,88 @@
+"""Who is in a campaign: the number of each message, seven bytes each, a thousand to a string.
+
+People who have no number, or one that does not fit, have zeros there and stand in the lane's long ids.
+The numbers say whom a recipient file has brought already, and find a message by its recipient.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from store.client import Call, Store, command, script_call
+from store.keys import OUTCOMES_PER_KEY, lane_keys
+from store.lanes.lane import Lane
+from store.records.outcome import is_number, number_field
+
+NUMBER_BYTES = 7
+LOOK_AT = 200
+"""Thousands of messages that one call looks through, about a millisecond's worth."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipients:
+    """The people of a thousand messages."""
+
+    numbers: list[int]
+    others: list[bytes]
+
+
+def read_recipients(store: Store, lane_id: str) -> Iterator[Recipients]:
+    """Everybody who is in a campaign, a thousand at a time. What comes meanwhile is in too."""
+    bucket, keys = 0, lane_keys(lane_id)
+    while packed := store.run(command("GET", f"{keys.numbers}{bucket}", parse=_blob)):
+        numbers = [
+            number
+            for at in range(0, len(packed), NUMBER_BYTES)
+            if (number := int.from_bytes(packed[at : at + NUMBER_BYTES], "big"))
+        ]
+        others: list[bytes] = []
+        if len(numbers) * NUMBER_BYTES < len(packed):
+            others = store.run(command("HVALS", f"{keys.ids}{bucket}", parse=list))
+        yield Recipients(numbers, others)
+        bucket += 1
+
+
+def find_recipient(store: Store, lane: Lane, recipient: str) -> int | None:
+    """Index of the message of this recipient in a campaign; None if there is none.
+
+    Args:
+        recipient: digits without `+`, or a channel user id.
+    """
+    index, bucket = -1, 0
+    while index < 0 and bucket >= 0:
+        index, bucket = store.run(look_for_recipient(lane.id, recipient.encode(), bucket))
+    return index if index >= 0 else None
+
+
+def number_of(lane_id: str, index: int) -> Call[str]:
+    """The number of a message of a campaign, in digits; empty if it is none."""
+    start = index % OUTCOMES_PER_KEY * NUMBER_BYTES
+    key = lane_keys(lane_id).numbers_of(index)
+    return command("GETRANGE", key, start, start + NUMBER_BYTES - 1, parse=_digits)
+
+
+def look_for_recipient(lane_id: str, recipient: bytes, bucket: int = 0) -> Call[tuple[int, int]]:
+    """Look through some thousands of messages from this bucket on.
+
+    Returns (when run):
+        The index, or -1; and where to go on looking, or -1.
+    """
+    keys, thousands = lane_keys(lane_id), range(bucket, bucket + LOOK_AT)
+    touched = [f"{keys.numbers}{thousand}" for thousand in thousands]
+    number = number_field(recipient) if is_number(recipient) else b""
+    if not number:
+        touched += [f"{keys.ids}{thousand}" for thousand in thousands]
+    args = (OUTCOMES_PER_KEY, number, recipient, bucket, len(thousands))
+    return script_call("find_recipient", touched, args, _found)
+
+
+def _found(reply: Any) -> tuple[int, int]:
+    return int(reply[0]), int(reply[1])
+
+
+def _digits(reply: Any) -> str:
+    return str(int.from_bytes(reply or b"", "big") or "")
+
+
+def _blob(reply: Any) -> bytes:
+    return reply or b""

@@ -1,0 +1,68 @@
+-- Takes up to n jobs from the front of a lane's queue into a flight with a lease. The batch id is the
+-- operation id: a repeat answers the same jobs.
+-- KEYS: meta, counts, queue, flights, flight
+-- ARGV: batch id, owner, most jobs, most bytes, lease in ms, status the lane must be in
+-- Returns: {status, journal, now in ms, number of jobs, queue elements left, jobs,
+--           messages of the lane that evidence knows although their jobs exist}
+-- include: clock, job_sections
+local meta, counts, queue, flights, flight = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local batch, owner, most, most_bytes, lease, wanted =
+  ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6]
+local now = now_ms()
+
+local before = redis.call('HMGET', flight, 'jobs', 'n')
+local lane = redis.call('HMGET', meta, 'status', 'journal', 'early_news')
+local early = tonumber(lane[3] or 0)
+if before[1] then
+  return { wanted, tonumber(lane[2]), now, tonumber(before[2]), redis.call('LLEN', queue), before[1],
+    early }
+end
+if lane[1] ~= wanted then return { lane[1] or 'gone', tonumber(lane[2] or 0), now, 0, 0, '', 0 } end
+
+-- Of the n lines of a section, how many fit and where the last of them ends. The first job of a batch
+-- fits whatever its size.
+local taken, size = 0, 0
+local function fitting(blob, start, bytes, n)
+  local room, space = math.min(n, most - taken), most_bytes - size
+  if n <= room and bytes <= space then return n, start + bytes end
+  local k, stop = 0, start - 1
+  while k < room do
+    local ends = string.find(blob, '\n', stop + 1, true)
+    if ends - start > space and taken + k > 0 then break end
+    k, stop = k + 1, ends
+  end
+  return k, stop
+end
+
+local parts, full = {}, false
+while not full do
+  local blob = redis.call('LPOP', queue)
+  if not blob then break end
+  local position = 1
+  while position <= #blob and not full do
+    local n, attempts, base, bytes, start, deaths = section_at(blob, position)
+    local k, stop = 0, start
+    if deaths == 0 or taken == 0 then k, stop = fitting(blob, start, bytes, n) end
+    if k == n then
+      parts[#parts + 1] = string.sub(blob, position, stop)
+      position = stop + 1
+    elseif k > 0 then
+      local head, rest = cut(blob, start, n, attempts, base, bytes, k, deaths)
+      parts[#parts + 1] = head
+      blob, position = rest .. string.sub(blob, start + bytes + 1), 1
+    end
+    taken, size = taken + k, size + stop - start
+    full = k < n or taken == most or deaths > 0
+  end
+  if position <= #blob then redis.call('LPUSH', queue, string.sub(blob, position)) end
+end
+if taken == 0 then return { wanted, tonumber(lane[2]), now, 0, 0, '', 0 } end
+
+local jobs = table.concat(parts)
+redis.call('HSET', flight, 'jobs', jobs, 'n', taken, 'owner', owner, 'phase', 'claimed', 'tries', 0)
+redis.call('ZADD', flights, now + lease, batch)
+redis.call('HINCRBY', counts, 'queued', -taken)
+redis.call('HINCRBY', counts, 'in_flight', taken)
+local journal = redis.call('HINCRBY', meta, 'journal', 1)
+if wanted == 'sending' then redis.call('HSETNX', meta, 'started_at', now) end
+return { wanted, journal, now, taken, redis.call('LLEN', queue), jobs, early }

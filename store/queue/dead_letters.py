@@ -1,0 +1,180 @@
+"""The dead list: jobs that ended `failed` or `unknown`, kept for an operator's word.
+
+An entry is a line with the reason, then packed jobs (store/records/job_section.py). It is a copy: the
+message's record holds its state, which evidence may move on while the copy lies here. So nothing is
+counted by it, and a job is sent again only if its record still says so.
+"""
+
+import secrets
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from store.client import Argument, Call, Store, command, first, script_call, text
+from store.errors import StoreUnavailable
+from store.keys import OUTCOMES_PER_KEY, lane_keys
+from store.lanes.lane import Lane, LaneStatus, announce
+from store.records.job_section import Job, pack, unpack
+from store.records.outcome import LocalReason
+from store.states import State
+from store.workers.presence import note_active
+
+REVIVABLE = (State.UNKNOWN, State.FAILED)
+"""Ends about which an operator has the last word."""
+TRIES = 3
+LOOK_AT = 20
+"""Entries of the list that one step looks at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dead:
+    """Jobs that ended badly for one reason, their attempts counted."""
+
+    reason: str  # `origin:code`
+    jobs: Sequence[Job]
+
+    def dump(self) -> bytes:
+        """As an entry of the list."""
+        return self.reason.encode() + b"\n" + pack(self.jobs)
+
+    @classmethod
+    def load(cls, entry: bytes) -> "Dead":
+        """Read an entry of the list."""
+        reason, _, blob = entry.partition(b"\n")
+        return cls(reason.decode(), unpack(blob))
+
+
+class Word(StrEnum):
+    """What an operator may say about them."""
+
+    RESEND = "resend"
+    CLOSE = "close"
+
+
+@dataclass(frozen=True, slots=True)
+class Revived:
+    """What became of dead jobs."""
+
+    status: LaneStatus
+    entries: int = 0  # of the list, that were looked at
+    jobs: int = 0  # sent again, or let go
+    moved_on: int = 0  # dropped: evidence has told more about them meanwhile
+    refused: bool = False  # the lane is gone, or what is cancelled would be sent again
+
+
+def revive_dead(
+    lane: str, word: Word, states: Collection[State], *, op: str, entries: int, most: int = 1000
+) -> Call[Revived]:
+    """Send some dead jobs again, or let go of them; `op` is the operation id.
+
+    Args:
+        states: what a message must still be; others stay on the list.
+        entries: look at so many at most, and at `LOOK_AT`.
+        most: jobs in them, unless the first entry alone has more.
+    """
+    keys = lane_keys(lane)
+    fixed = (
+        keys.meta, keys.counts, keys.codes, keys.stats, keys.queue, keys.dead,
+        keys.done(f"revive:{op}"),
+    )  # fmt: skip
+    most_entries = min(entries, LOOK_AT)
+    look = command("LRANGE", keys.dead, 0, LOOK_AT - 1, parse=lambda reply: reply[:most_entries])
+
+    def revive(found: list[bytes]) -> Call[Revived]:
+        thousands = sorted(
+            {job.index // OUTCOMES_PER_KEY for entry in found for job in Dead.load(entry).jobs}
+        )
+        theirs = [f"{prefix}{one}" for one in thousands for prefix in (keys.outcomes, keys.trails)]
+        lists: tuple[Argument, ...] = (
+            len(states),
+            *states,
+            len(thousands),
+            *thousands,
+            len(found),
+            *map(len, found),
+        )
+        return script_call(
+            "retry_dead_letters",
+            (*fixed, *theirs),
+            (word, most, OUTCOMES_PER_KEY, int(LocalReason.OPERATOR), *lists),
+            lambda reply: first(look, revive) if text(reply[0]) == "again" else _revived(reply),
+        )
+
+    return first(look, revive)
+
+
+def count_entries(lane: str) -> Call[int]:
+    """Entries of the dead list."""
+    return command("LLEN", lane_keys(lane).dead, parse=int)
+
+
+def read_dead(store: Store, lane: str) -> Iterator[Dead]:
+    """Every entry of the dead list. Not one moment: the lane may move on."""
+    key = lane_keys(lane).dead
+    for position in range(store.run(count_entries(lane))):
+        entry = store.run(command("LINDEX", key, position, parse=lambda reply: reply))
+        if entry:
+            yield Dead.load(entry)
+
+
+def settle_dead(store: Store, lane: Lane, word: Word, states: Collection[State]) -> Revived:
+    """Say a word about all that lies on the dead list now; what comes later is not meant.
+
+    A lane that sends again is announced: wake the workers then.
+
+    Raises:
+        StoreUnavailable: say it again for the rest; nothing is sent again twice for that.
+    """
+    if word is Word.CLOSE:
+        return _settle_all(store, lane, word, states)
+    _announce(store, lane)  # so that it is not forgotten if we die after the first step …
+    try:
+        return _settle_all(store, lane, word, states)
+    finally:
+        _announce(store, lane)  # … nor if the sweep has retired it before that
+
+
+def _settle_all(store: Store, lane: Lane, word: Word, states: Collection[State]) -> Revived:
+    sum_ = Revived(lane.status)
+    left = store.run(count_entries(lane.id))
+    while left > 0:
+        call = revive_dead(lane.id, word, states, op=secrets.token_hex(6), entries=left)
+        step = _insist(store, call)
+        if step.refused:
+            return step
+        sum_ = Revived(
+            step.status,
+            sum_.entries + step.entries,
+            sum_.jobs + step.jobs,
+            sum_.moved_on + step.moved_on,
+        )
+        left -= step.entries or left
+    return sum_
+
+
+def _announce(store: Store, lane: Lane) -> None:
+    """Hints that cost nothing where they are wrong: the sweep and the workers look for themselves."""
+    store.run(note_active(lane.id))
+    store.run(announce(lane.id, lane.priority))
+
+
+def _insist(store: Store, call: Call[Revived]) -> Revived:
+    """Run the call; a lost reply is asked for again, and is the same."""
+    for _ in range(TRIES - 1):
+        try:
+            return store.run(call)
+        except StoreUnavailable:
+            continue
+    return store.run(call)
+
+
+def _revived(reply: Any) -> Revived:
+    verdict, status, entries, jobs, moved_on = reply
+    return Revived(
+        LaneStatus(text(status)),
+        int(entries),
+        int(jobs),
+        int(moved_on),
+        refused=text(verdict) == "refused",
+    )

@@ -1,0 +1,209 @@
+"""Intake: how jobs get into a lane."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from itertools import chain, count, islice
+from typing import Any, NamedTuple
+
+from store.client import Argument, Call, command, first, script_call, text
+from store.errors import StoreRefused
+from store.keys import OUTCOMES_PER_KEY, lane_keys
+from store.records.outcome import are_numbers, is_number, number_fields
+
+STRETCH = 1000
+"""Scheduled messages that may share a wave: those that a script can handle at once."""
+_NO_KEY = bytes(24)  # in place of the digests
+_DAY_SECONDS = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """How far a recipient file has been read: a chunk's end is the next one's start."""
+
+    offset: int = 0  # bytes
+    line: int = 0
+    row: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RowsAdded:
+    """What became of one chunk of a recipient file."""
+
+    journal: int
+    first_index: int
+    added: int
+    duplicates: int
+    repeated: (
+        bool  # it was in: the figures of the first time if no chunk has come since, else zeros
+    )
+    next_index: int = field(default=0, compare=False)  # what the lane has come to
+
+
+def enqueue_rows(
+    lane: str,
+    start: Place,
+    end: Place,
+    lines: Sequence[bytes],
+    rejects: int,
+    *,
+    duplicates: int = 0,
+    rows_sum: str = "",
+    next_index: int | None = None,
+) -> Call[RowsAdded]:
+    """Add a chunk of at most about 1,000 packed lines (recipient, tab, values).
+
+    None of them may be in the lane already: `read_recipients` tells who is. Sending the same chunk twice
+    adds it once.
+
+    Args:
+        duplicates: rows of the chunk that were left out since their recipients are in.
+        rows_sum: stands for all rows up to `end`; kept with the place, for who goes on from there. A
+            repeat that brings another one is refused.
+        next_index: what the lane has come to, as it was read with `start` or told by the last chunk.
+            None reads it first.
+
+    Raises:
+        ValueError: a line has no recipient, or holds a newline.
+    Raises (when run):
+        StoreFull: no memory; nothing of the chunk is in.
+        StoreRefused: the lane takes no more, or the chunk does not follow the last one.
+    """
+    keys = lane_keys(lane)
+    chunk = _joined(lines)
+    recipients = [line.partition(b"\t")[0] for line in lines]
+    numbers = b"".join(number_fields(recipients))
+    others: list[Argument] = []
+    if not are_numbers(recipients):
+        others = [word for i, r in enumerate(recipients) if not is_number(r) for word in (i, r)]
+
+    def add(index: int) -> Call[RowsAdded]:
+        thousands = range(index, index + len(lines) + OUTCOMES_PER_KEY, OUTCOMES_PER_KEY)
+        places = [*map(keys.numbers_of, thousands), *map(keys.long_ids, thousands)]
+        args: tuple[Argument, ...] = (
+            OUTCOMES_PER_KEY, index, len(thousands), start.offset, end.offset, end.line, end.row,
+            rejects, duplicates, chunk, numbers, rows_sum, *others,
+        )  # fmt: skip
+        touched = (keys.meta, keys.counts, keys.queue, *places)
+        return script_call("enqueue_rows", touched, args, _rows_added)
+
+    if next_index is not None:
+        return add(next_index)
+    return first(command("HGET", keys.meta, "next", parse=lambda reply: int(reply or 0)), add)
+
+
+class Taken(StrEnum):
+    """What an enqueue answers for one message."""
+
+    NEW = "n"
+    DUPLICATE = "d"  # the key is known, with the same body: the id is that of the first
+    CONFLICT = "c"  # the key is known, with another body
+    FORGOTTEN = "f"  # not stored: the person has been forgotten, and wants no such messages
+
+
+class NewMessage(NamedTuple):
+    """A whole message on its way into a notification lane."""
+
+    line: bytes  # recipient, tab, compact JSON; and where it expires a tab and s since 1970
+    key_digest: bytes  # 16 bytes of the idempotency key; empty for none
+    body_digest: bytes  # 8 bytes, to tell the same from another body under one key
+    due_ms: int = 0  # since 1970: it does not go out before
+
+
+def enqueue_messages(
+    lane: str, messages: Sequence[NewMessage], *, day: int | None = None, next_index: int = 0
+) -> Call[list[tuple[Taken, str]] | None]:
+    """Add at most about 1,000 messages to a notification lane.
+
+    To be run once: messages without a key go in again with every repeat.
+
+    Args:
+        day: since 1970, as this process believes it to be; the idempotency keys of it lie in keys of
+            their own. Where Redis' clock tells another one, a second call follows by itself.
+        next_index: what the lane is believed to have come to, for messages that wait; the same is true.
+
+    Raises:
+        ValueError: a line holds a newline or has no recipient, or a digest is of another size.
+    Returns (when run):
+        For each message what happened and the id it has; None when the lane is closed or not open yet.
+    """
+    keys, n = lane_keys(lane), len(messages)
+    day = int(time.time()) // _DAY_SECONDS if day is None else day
+    buckets: dict[int, int] = {}  # number of a bucket → its place among the keys, from 1
+    heads = b"".join(
+        [
+            key + body + _place(buckets, key) if key else _NO_KEY + b"\0\0"
+            for _, key, body, _ in messages
+        ]
+    )
+    if len(heads) != (len(_NO_KEY) + 2) * n:
+        raise ValueError("digests are of 16 and 8 bytes")
+    seconds: dict[int, int] = {}  # second → its place, from 0
+    later = [
+        (place, due, seconds.setdefault(-(-due // 1000), len(seconds)))
+        for place, (_, _, _, due) in enumerate(messages, 1)
+        if due > 0
+    ]
+    stretches = range(next_index // STRETCH, next_index // STRETCH + n // STRETCH + 2)
+    waves = [keys.wave(f"{second}-{stretch}") for second in seconds for stretch in stretches]
+    touched = (keys.meta, keys.counts, keys.queue, keys.waves, *keys.seen(day, buckets), *waves)
+    lines = _joined([message.line for message in messages])
+    belief = (lane, day, len(buckets), stretches.start, STRETCH, len(stretches))
+
+    def parse(reply: Any) -> list[tuple[Taken, str]] | Call[list[tuple[Taken, str]] | None] | None:
+        if text(reply[0]) == "again":
+            return enqueue_messages(lane, messages, day=int(reply[1]), next_index=int(reply[2]))
+        return _taken(lane, n, reply)
+
+    args: tuple[Argument, ...] = (*belief, lines, heads, *chain.from_iterable(later))
+    return script_call("enqueue_messages", touched, args, parse)
+
+
+def _place(buckets: dict[int, int], key: bytes) -> bytes:
+    """Which of the buckets holds an idempotency key, by the first 12 bits of its digest."""
+    bucket = key[0] << 4 | key[1] >> 4
+    return buckets.setdefault(bucket, len(buckets) + 1).to_bytes(2, "big")
+
+
+def _joined(lines: Sequence[bytes]) -> bytes:
+    """The lines as one value; a bad one is found here, since a script cannot undo half a chunk."""
+    chunk = b"\n".join(lines)
+    if chunk.count(b"\n") != max(0, len(lines) - 1):
+        raise ValueError("a job is one line")
+    if any(line[:1] in (b"", b"\t") for line in lines):
+        raise ValueError("a job has a recipient")
+    return chunk
+
+
+def _rows_added(reply: Any) -> RowsAdded:
+    verdict = text(reply[0])
+    if verdict not in ("ok", "repeat"):
+        raise StoreRefused(_why_not(verdict, reply))
+    journal, first_index, added, duplicates, next_ = (int(figure) for figure in reply[1:])
+    return RowsAdded(journal, first_index, added, duplicates, verdict == "repeat", next_)
+
+
+def _why_not(verdict: str, reply: Any) -> str:
+    if verdict == "gap":
+        return f"the chunk does not follow what is in: the file has been read up to byte {int(reply[1])}"
+    if verdict == "loaded":
+        return "the recipient file is already in to its end"
+    return f"the campaign is {verdict} and takes no more recipients"
+
+
+def _taken(lane: str, n: int, reply: Any) -> list[tuple[Taken, str]] | None:
+    if text(reply[0]) != "ok":
+        return None
+    indexes = count(int(reply[2]))
+    if len(reply) == 3:
+        return [(Taken.NEW, f"{lane}.{index}") for index in islice(indexes, n)]
+    known = {
+        int(place): text(answer) for place, answer in zip(reply[3::2], reply[4::2], strict=True)
+    }
+    return [
+        (Taken(known[place][0]), known[place][1:])
+        if place in known
+        else (Taken.NEW, f"{lane}.{next(indexes)}")
+        for place in range(1, n + 1)
+    ]

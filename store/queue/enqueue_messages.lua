@@ -1,0 +1,108 @@
+-- Adds whole messages to a notification lane. A message with an idempotency key goes in once: the
+-- same key with the same body answers the first id, with another body it is a conflict.
+-- Keys are kept by day in the lane's family and looked up for today and yesterday, so they hold for
+-- at least 24 hours, over midnight and over priorities. A bucket of a day expires two days after its
+-- first key, which is not before that day and the next are over.
+-- A message that is not to go out at once lies in a wave; those of one second and one stretch of
+-- indexes share it. The day and the stretch are what the caller believes: where its keys are others than those
+-- that are wanted, nothing is done, and it is told.
+-- KEYS: meta, counts, queue, waves, then for each bucket: today's, yesterday's; then for each second: the waves
+--       of the stretches from the one that is believed
+-- ARGV: lane id, day (since 1970), buckets, stretch, indexes to a stretch, stretches to a second, messages (one
+--       a line), their heads (16 bytes of the idempotency key's digest, 8 bytes of the body's, 2 bytes: which of
+--       the buckets, from 1; zeros where there is no key), then of those that wait: place among the messages,
+--       from 1, ms since 1970 at which it may go, which of the seconds, from 0
+-- Returns: {'ok', journal, first new index, place, answer, place, answer …} for those that are not new:
+-- 'd<id>' (done before) or 'c<id>' (conflict); the others have the following indexes in their order.
+-- Or {'again', day, next index}, or {status} when the lane takes no more
+-- include: clock, job_sections
+local meta, counts, queue, waves = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local lane_id, day, buckets = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+local believed, stretch, stretches = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+local messages, heads = ARGV[7], ARGV[8]
+local FIRST_BUCKET, FIRST_DELAYED = 5, 9
+local KEY, HEAD = 16, 26
+local NO_KEY = string.rep('\0', HEAD)
+local KEPT_SECONDS = 2 * 86400
+
+local lane = redis.call('HMGET', meta, 'status', 'next', 'rolling')
+if not lane[1] then return { 'gone' } end
+if lane[3] ~= '1' then return { 'closed' } end
+local now = now_ms()
+local today, first = math.floor(now / 86400000), tonumber(lane[2])
+if buckets > 0 and day ~= today or #ARGV >= FIRST_DELAYED and math.floor(first / stretch) ~= believed then
+  return { 'again', today, first }
+end
+local index, answers = first, { 'ok', 0, first }
+local due = {} -- place of a message → second at which it may go, and the first of its waves
+for i = FIRST_DELAYED, #ARGV, 3 do
+  local at, place = tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2])
+  if at > now then
+    local waves_at = FIRST_BUCKET + 2 * buckets + place * stretches
+    due[tonumber(ARGV[i])] = { second = math.ceil(at / 1000), first = waves_at }
+  end
+end
+
+local at_once, later = { indexes = {}, lines = {} }, {}
+local function group_of(place)
+  local time = due[place]
+  if not time then return at_once end
+  local of = math.floor(index / stretch)
+  local wave = time.second .. '-' .. of
+  later[wave] = later[wave]
+    or { second = time.second, key = KEYS[time.first + of - believed], indexes = {}, lines = {} }
+  return later[wave]
+end
+-- Jobs as a section; where the indexes follow each other only the first one is written.
+local function packed(jobs)
+  local indexes, lines, n = jobs.indexes, jobs.lines, #jobs.lines
+  local base = indexes[1]
+  if indexes[n] - base ~= n - 1 then
+    base = 'x'
+    for i = 1, n do lines[i] = indexes[i] .. '\t' .. lines[i] end
+  end
+  return section(n, 0, base, table.concat(lines, '\n'))
+end
+-- What is known of a key; if nothing is, it belongs to this message from now on.
+local function known(key, body, bucket)
+  local of_today = KEYS[FIRST_BUCKET + 2 * (bucket - 1)]
+  local of_yesterday = KEYS[FIRST_BUCKET + 2 * (bucket - 1) + 1]
+  local before = redis.call('HGET', of_today, key) or redis.call('HGET', of_yesterday, key)
+  if before then return before end
+  redis.call('HSET', of_today, key, body .. lane_id .. '.' .. index)
+  if redis.call('HLEN', of_today) == 1 then redis.call('EXPIRE', of_today, KEPT_SECONDS) end
+end
+
+local place = 0
+for line in string.gmatch(messages, '[^\n]+') do
+  local head = string.sub(heads, place * HEAD + 1, (place + 1) * HEAD)
+  local body, before = string.sub(head, KEY + 1, -3), nil
+  place = place + 1
+  if head ~= NO_KEY then
+    local high, low = string.byte(head, HEAD - 1, HEAD)
+    before = known(string.sub(head, 1, KEY), body, high * 256 + low)
+  end
+  if before then
+    local same = string.sub(before, 1, #body) == body
+    answers[#answers + 1] = place
+    answers[#answers + 1] = (same and 'd' or 'c') .. string.sub(before, #body + 1)
+  else
+    local jobs = group_of(place)
+    jobs.indexes[#jobs.indexes + 1], jobs.lines[#jobs.lines + 1] = index, line
+    index = index + 1
+  end
+end
+
+local queued, delayed = #at_once.lines, index - first - #at_once.lines
+answers[2] = redis.call('HINCRBY', meta, 'journal', index > first and 1 or 0)
+if queued > 0 then
+  redis.call('RPUSH', queue, packed(at_once))
+  redis.call('HINCRBY', counts, 'queued', queued)
+end
+for wave, jobs in pairs(later) do
+  redis.call('APPEND', jobs.key, packed(jobs))
+  redis.call('ZADD', waves, jobs.second * 1000, wave)
+end
+if delayed > 0 then redis.call('HINCRBY', counts, 'delayed', delayed) end
+if index > first then redis.call('HSET', meta, 'next', index) end
+return answers

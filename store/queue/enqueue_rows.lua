@@ -1,0 +1,63 @@
+-- Adds one chunk of a recipient file to a campaign: its people get their indexes, and the place in the
+-- file moves on, all in one step. Who adds it has left out whom the lane has already: as the place moves
+-- with the people, nobody can add a chunk without knowing of all that came before it.
+-- The place is the operation id: a repeat of the last chunk answers what the first call answered, one of
+-- an earlier chunk zeros. Where the file cannot be read again the place alone tells no files apart: a
+-- repeat of the last chunk must bring its sum, too.
+-- KEYS: meta, counts, queue, the strings of numbers for the thousands from the next index on, then as many
+--       hashes of long ids
+-- ARGV: messages a key of them holds; the next index, as the caller believes it to be; thousands; offset the
+--       chunk starts at, offset, line and row it ends at, rejects and duplicates in it, lines, their numbers
+--       (7 bytes each, zeros for a long id), sum of all rows up to its end ('' where the file can be read
+--       again); then for each long id: place in the chunk, id
+-- Returns: {'ok', journal, first index, added, duplicates, next index} or {'repeat', …} or {'gap', offset} or
+--          {status}
+-- include: job_sections
+local meta, counts, queue = KEYS[1], KEYS[2], KEYS[3]
+local per_key, believed, thousands = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local FIRST_THOUSAND = 4
+local from, to, line, row, rejects, duplicates, lines, numbers, sum =
+  tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6], ARGV[7], tonumber(ARGV[8]), tonumber(ARGV[9]),
+  ARGV[10], ARGV[11], ARGV[12]
+local WIDTH = 7
+local call = redis.call
+
+local lane = call('HMGET', meta, 'status', 'loaded', 'offset', 'next', 'last', 'rows_sum')
+if not lane[1] then return { 'gone' } end
+if lane[1] == 'cancelling' or lane[1] == 'cancelled' then return { lane[1] } end
+local offset = tonumber(lane[3] or 0)
+if offset == to and sum ~= '' and sum ~= lane[6] then return { 'gap', offset } end
+if offset >= to then
+  local last = offset == to and lane[5] and cjson.decode(lane[5]) or { 0, 0, 0, 0 }
+  return { 'repeat', last[1], last[2], last[3], last[4], tonumber(lane[4]) }
+end
+if lane[2] == '1' then return { 'loaded' } end
+local first, added = tonumber(lane[4]), #numbers / WIDTH
+if offset ~= from or first ~= believed then return { 'gap', offset } end
+
+local function thousand_of(index)
+  return FIRST_THOUSAND + math.floor(index / per_key) - math.floor(first / per_key)
+end
+local done = 0
+while done < added do
+  local key, place = KEYS[thousand_of(first + done)], (first + done) % per_key
+  local n = math.min(per_key - place, added - done)
+  local before = place > 0 and call('GET', key) or ''
+  call('SET', key, before .. string.sub(numbers, done * WIDTH + 1, (done + n) * WIDTH))
+  done = done + n
+end
+for i = 13, #ARGV, 2 do
+  local index = first + tonumber(ARGV[i])
+  call('HSET', KEYS[thousand_of(index) + thousands], index, ARGV[i + 1])
+end
+
+local journal = call('HINCRBY', meta, 'journal', 1)
+if added > 0 then
+  call('RPUSH', queue, section(added, 0, first, lines))
+  call('HINCRBY', counts, 'queued', added)
+end
+if rejects > 0 then call('HINCRBY', meta, 'rejects', rejects) end
+if duplicates > 0 then call('HINCRBY', meta, 'duplicates', duplicates) end
+call('HSET', meta, 'next', first + added, 'offset', to, 'line', line, 'row', row,
+  'rows_sum', sum, 'last', cjson.encode({ journal, first, added, duplicates }))
+return { 'ok', journal, first, added, duplicates, first + added }

@@ -1,0 +1,117 @@
+-- An operator's word about jobs that ended badly: takes entries from the front of the dead list and sends
+-- their jobs again, or lets go of them. A job whose message has moved on since then (evidence) is dropped;
+-- one whose state is not meant stays, at the end of the list. A lane that is finished sends again.
+-- The operation id names `done`: a repeat answers the first result.
+-- KEYS: meta, counts, codes, stats, queue, dead, done, then for each thousand of messages that the first entries are
+--       about: its records, its trail
+-- ARGV: 'resend' or 'close', most jobs (of more than one entry), messages a string holds, reason for
+--        the trail; then lists, each led by its length: the states meant, the thousands, the sizes of
+--       the first entries, as they were when their thousands were read
+-- Returns: {'ok' or 'refused' or 'again' (others come first now), status of the lane, entries taken, jobs sent
+--          again or let go, jobs dropped}
+-- include: clock, argv_reader, records, job_sections, attempt_log
+local meta, counts, codes, stats, queue, dead, done =
+  KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
+local resend, most, per_key, reason = ARGV[1] == 'resend', tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
+local DONE_MS = 600000
+local call = redis.call
+local take, take_key = reader(ARGV, 5), reader(KEYS, 8)
+local meant, outcomes, trails, sizes = {}, {}, {}, {}
+for _ = 1, tonumber(take()) do meant[take()] = true end
+for _ = 1, tonumber(take()) do
+  local thousand = tonumber(take())
+  outcomes[thousand], trails[thousand] = take_key(), take_key()
+end
+for i = 1, tonumber(take()) do sizes[i] = tonumber(take()) end
+
+local before = call('GET', done)
+if before then return cjson.decode(before) end
+local status = call('HGET', meta, 'status') or 'gone'
+if status == 'gone' or (resend and (status == 'cancelling' or status == 'cancelled')) then
+  return { 'refused', status, 0, 0, 0 }
+end
+
+local line_end = ' local ' .. reason .. ' ' .. math.floor(now_ms() / 1000) .. ' operator'
+local moves, taken, dropped = {}, 0, 0
+
+-- Whether a job is taken, stays on the list, or is dropped, by what its record says. What is sent again goes
+-- on being in doubt: what is unknown may have arrived.
+local function judge(index)
+  local key, offset = outcomes[math.floor(index / per_key)], (index % per_key) * WIDTH
+  if not key then return 'stays' end
+  local record = call('GETRANGE', key, offset, offset + WIDTH - 1)
+  local mark = string.byte(record)
+  local state = mark and COUNTED[mark] and NAME[mark]
+  if meant[state] then
+    moves[state] = (moves[state] or 0) + 1
+    if resend then
+      note(record, -1)
+      call('SETRANGE', key, offset, 't')
+      if state == 'unknown' then call('SETRANGE', key, offset + DOUBT - 1, '\1') end
+    end
+    return 'taken'
+  end
+  return (state == 'unknown' or state == 'failed') and 'stays' or 'dropped'
+end
+-- The section of the lines that were judged like this.
+local function part(all, attempts, base, lines, chosen)
+  if #chosen == all then return section(all, attempts, base, lines) end
+  return #chosen == 0 and '' or section(#chosen, attempts, 'x', table.concat(chosen, '\n'))
+end
+local function judge_section(n, attempts, base, lines)
+  local sorted, indexes, first, at = { taken = {}, stays = {}, dropped = {} }, {}, tonumber(base), 0
+  for line in string.gmatch(lines, '[^\n]+') do
+    local index = first and first + at or tonumber(string.match(line, '^%d+'))
+    local fate = judge(index)
+    table.insert(sorted[fate], first and index .. '\t' .. line or line)
+    if fate == 'taken' then indexes[#indexes + 1] = index end
+    at = at + 1
+  end
+  taken, dropped = taken + #indexes, dropped + #sorted.dropped
+  if resend then add_to_trails(trails, per_key, indexes, string.match(attempts, '^%d+') .. line_end) end
+  return part(n, attempts, base, lines, sorted.taken), part(n, attempts, base, lines, sorted.stays)
+end
+
+local looked, seen, again = 0, 0, {}
+for _, size in ipairs(sizes) do
+  local entry = call('LPOP', dead) or ''
+  if #entry ~= size then
+    if entry ~= '' then call('LPUSH', dead, entry) end
+    break
+  end
+  local position, stays = string.find(entry, '\n', 1, true) + 1, {}
+  local n = jobs_in(entry, position)
+  if seen > 0 and seen + n > most then
+    call('LPUSH', dead, entry)
+    break
+  end
+  looked, seen, stays[1] = looked + 1, seen + n, string.sub(entry, 1, position - 1)
+  while position <= #entry do
+    local k, attempts, base, bytes, start = section_at(entry, position)
+    local lines = string.sub(entry, start, start + bytes - 1)
+    local out, rest = judge_section(k, attempts, base, lines)
+    again[#again + 1], stays[#stays + 1] = out, rest
+    position = start + bytes + 1
+  end
+  local left = table.concat(stays)
+  if #left > #stays[1] then call('RPUSH', dead, left) end
+end
+
+if resend and taken > 0 then
+  call('LPUSH', queue, table.concat(again))
+  for state, n in pairs(moves) do call('HINCRBY', counts, state, -n) end
+  call('HINCRBY', counts, 'queued', taken)
+  call('HINCRBY', stats, 'retried', taken)
+  call('HINCRBY', stats, 'retried:local:' .. reason, taken)
+  write_noted(codes, stats)
+  call('HINCRBY', meta, 'journal', 1)
+  if status == 'finished' then
+    status = 'sending'
+    call('HSET', meta, 'status', status, 'reason', '')
+    call('HDEL', meta, 'finished_at')
+  end
+end
+if looked == 0 and #sizes > 0 then return { 'again', status, 0, 0, 0 } end
+local answer = { 'ok', status, looked, taken, dropped }
+call('SET', done, cjson.encode(answer), 'PX', DONE_MS)
+return answer

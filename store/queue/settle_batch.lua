@@ -1,0 +1,105 @@
+-- Ends a flight or a park: writes what became of every message, moves the counts, gives back, delays
+-- or parks what is not finished, and forgets the flight. One step; a repeat answers the first result,
+-- and somebody else's settlement of the same is told that it is lost.
+-- A record is never replaced by one of a lower rank: evidence that came earlier stays.
+-- KEYS: meta, counts, codes, stats, queue, waves, flights, parked, dead, source, done
+--       (source: the flight or the park that ends), then those of the lists below, in their order: a string of
+--       records, a wave and the park that it becomes if the batch is held, a park, a trail, a hash of long ids
+-- ARGV: id, owner ('' = a park), state the messages are in, number of messages, digest of what follows
+--       (the operation id), reason to stop the lane ('' = none); 1 to leave a held park
+--       alone if jobs of it were to go back; then lists, each led by its length:
+--       counts (state, n), records (offset, blob), jobs back to the queue (blob),
+--       waves (id, delay in ms, blob), parks (id, delay in ms, n, code, blob), dead (blob),
+--       codes (name, n), stats (name, n), trails (entry), long ids (index, id)
+-- Returns: {'ok' or 'repeat' or 'lost' or 'held', journal, status of the lane}
+-- include: clock, finish_lane, argv_reader, records, job_sections, hold_retry_batch, pace
+local meta, counts, codes, stats, queue, waves, flights, parked, dead, source, done =
+  KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11]
+local id, owner, from, n, digest, stop =
+  ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5], ARGV[6]
+local unless_held = ARGV[7] == '1'
+local DONE_MS = 600000
+local now, call = now_ms(), redis.call
+
+local is = call('HMGET', source, 'owner', 'n', 'held')
+if not is[2] or (owner ~= '' and is[1] ~= owner) then
+  local first = cjson.decode(call('GET', done) or '[]')
+  if first[3] == digest then return { 'repeat', first[1], first[2] } end
+  return { 'lost', 0, call('HGET', meta, 'status') or 'gone' }
+end
+
+local take, take_key = reader(ARGV, 8), reader(KEYS, 12)
+local function list() return tonumber(take()) end
+local moves, sum, least = {}, 0, 0
+for _ = 1, list() do
+  local state, k = take(), tonumber(take())
+  moves[state] = (moves[state] or 0) + k
+  sum, least = sum + k, math.min(least, k)
+end
+if sum ~= n or n ~= tonumber(is[2]) or least < 0 then
+  return redis.error_reply('REFUSED the figures (' .. sum .. ', ' .. n .. ') do not add up to ' .. is[2])
+end
+
+if is[3] and unless_held and (moves.queued or 0) > 0 then
+  return { 'held', 0, call('HGET', meta, 'status') or 'gone' }
+end
+
+-- Records that meet older ones: what stays decides where the message counts.
+local known_now = 0
+local function merge(key, offset, blob, old)
+  local records = {}
+  for at = 1, #blob, WIDTH do
+    local to = at + WIDTH - 1
+    local record, was_early = settled(string.sub(blob, at, to), string.sub(old, at, to), moves)
+    records[#records + 1] = record
+    if was_early then known_now = known_now + 1 end
+  end
+  call('SETRANGE', key, offset, table.concat(records))
+end
+for _ = 1, list() do
+  local key, offset, blob = take_key(), tonumber(take()), take()
+  local old = call('GETRANGE', key, offset, offset + #blob - 1)
+  if string.find(old, '[^%z]') then
+    merge(key, offset, blob, old)
+  else
+    call('SETRANGE', key, offset, blob)
+  end
+end
+for _ = 1, list() do call('LPUSH', queue, take()) end
+for _ = 1, list() do
+  local key, park, wave, delay, blob = take_key(), take_key(), take(), tonumber(take()), take()
+  if is[3] then
+    local k = park_wave(park, parked, wave, blob, now)
+    moves.delayed, moves.parked = moves.delayed - k, (moves.parked or 0) + k
+  else
+    call('SET', key, blob)
+    call('ZADD', waves, now + delay, wave)
+  end
+end
+for _ = 1, list() do
+  local key, park, delay, k, code, blob = take_key(), take(), tonumber(take()), take(), take(), take()
+  call('HSET', key, 'jobs', blob, 'n', k, 'tries', 0, 'owner', '', 'code', code)
+  if is[3] then call('HSET', key, 'held', is[3]) end
+  call('ZADD', parked, now + delay, park)
+end
+for _ = 1, list() do call('RPUSH', dead, take()) end
+for _ = 1, list() do call('HINCRBY', codes, take(), take()) end
+for _ = 1, list() do call('HINCRBY', stats, take(), take()) end
+write_noted(codes, stats)
+local ended = n - (moves.queued or 0) - (moves.delayed or 0) - (moves.parked or 0)
+if ended > 0 then note_pace(stats, ended, now) end
+for _ = 1, list() do call('RPUSH', take_key(), take()) end
+for _ = 1, list() do call('HSET', take_key(), take(), take()) end
+
+call('HINCRBY', counts, from, -n)
+for state, k in pairs(moves) do if k ~= 0 then call('HINCRBY', counts, state, k) end end
+if known_now > 0 then call('HINCRBY', meta, 'early_news', -known_now) end
+call('DEL', source)
+call('ZREM', from == 'parked' and parked or flights, id)
+if stop ~= '' and call('HGET', meta, 'status') == 'sending' then
+  call('HSET', meta, 'status', 'stopped', 'reason', stop)
+end
+local journal = call('HINCRBY', meta, 'journal', 1)
+local status = finish_if_done(meta, counts)
+call('SET', done, cjson.encode({ journal, status, digest }), 'PX', DONE_MS)
+return { 'ok', journal, status }

@@ -1,0 +1,402 @@
+"""Flights: claiming a batch, marking it before the POST, settling it; and what comes back later."""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from store.client import Argument, Call, command, first, script_call, text
+from store.errors import StoreRefused
+from store.keys import OUTCOMES_PER_KEY, LaneKeys, lane_keys
+from store.lanes.lane import LaneStatus
+from store.queue.dead_letters import Dead
+from store.records.job_section import Job, deaths_of, pack, pack_in_halves, unpack
+from store.records.outcome import RECORD_BYTES, Origin, Run, code_name, codes_in, doubts_in
+from store.states import OPEN_MARKS, OPEN_STATES, State
+
+MOST_DEATHS = 3
+"""So often may workers die with a single job in their hands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a claim brought."""
+
+    status: LaneStatus  # of the lane; no jobs unless it is the one that was asked for
+    journal: int
+    now_ms: int  # Redis' clock
+    waiting: int  # queue elements left behind, 0 = the queue is empty
+    jobs: list[Job]
+    early_news: int = 0  # messages of the lane that evidence knows although their jobs exist
+
+
+def claim_batch(
+    lane: str,
+    batch: str,
+    *,
+    owner: str,
+    most: int,
+    most_bytes: int,
+    lease_ms: int,
+    status: LaneStatus = LaneStatus.SENDING,
+) -> Call[Claim]:
+    """Take up to `most` jobs into a flight; `batch` is the operation id, a repeat answers the same."""
+    keys = lane_keys(lane)
+    return script_call(
+        "claim_batch",
+        (keys.meta, keys.counts, keys.queue, keys.flights, keys.flight(batch)),
+        (batch, owner, most, most_bytes, lease_ms, status),
+        _claim,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What marking a flight answered."""
+
+    verdict: str  # ok | lost | the status that forbids posting
+    journal: int
+    now_ms: int
+    early_news: int = 0  # messages of the lane that evidence knows although their jobs exist
+    held: bool = False  # a receipt has named the batch, and none of its messages
+
+    @property
+    def may_post(self) -> bool:
+        """The flight is ours and the lane is sending."""
+        return self.verdict == "ok"
+
+    @property
+    def lost(self) -> bool:
+        """The lease ran out and somebody took the flight back: it is not ours to touch."""
+        return self.verdict == "lost"
+
+
+def mark_posting(
+    lane: str, batch: str, *, owner: str, request: int, messages: int, lease_ms: int
+) -> Call[Mark]:
+    """Write down that a request of this flight (1, 2 …) is about to be posted."""
+    keys = lane_keys(lane)
+    return script_call(
+        "mark_posting",
+        (keys.meta, keys.stats, keys.flights, keys.flight(batch)),
+        (batch, owner, request, lease_ms, messages),
+        _mark,
+    )
+
+
+def _mark(reply: Any) -> Mark:
+    verdict, journal, now, early, held = reply
+    return Mark(text(verdict), int(journal), int(now), int(early), held == 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Wave:
+    """Jobs that are retried together."""
+
+    id: str
+    delay_ms: int
+    jobs: Sequence[Job]
+
+
+@dataclass(frozen=True, slots=True)
+class Park:
+    """Jobs that were posted and have no answer that can be trusted."""
+
+    id: str
+    delay_ms: int
+    jobs: Sequence[Job]
+    code: str = ""  # why not, as figures name it
+
+
+@dataclass(slots=True)
+class Settlement:
+    """What became of every message of a flight or a park; the figures must add up to its size."""
+
+    counts: dict[State, int] = field(default_factory=dict)
+    records: list[Run] = field(default_factory=list)
+    back: Sequence[Job] = ()  # to the front of the queue
+    waves: list[Wave] = field(default_factory=list)
+    parks: list[Park] = field(default_factory=list)
+    dead: list[Dead] = field(default_factory=list)  # copies: their records hold the states
+    stats: dict[str, int] = field(default_factory=dict)
+    trails: list[tuple[int, bytes]] = field(default_factory=list)  # bucket, entry
+    long_ids: list[tuple[int, bytes]] = field(default_factory=list)  # index, recipient
+    stop: str = ""  # why the lane must stop
+    deaths: int | None = (
+        None  # a worker has died with `back`, again: it goes out in halves, each alone
+    )
+
+    @property
+    def codes(self) -> dict[str, int]:
+        """Messages that end now without having arrived, by state and code."""
+        return codes_in(run.records for run in self.records)
+
+    def count_retried(self, codes: Mapping[tuple[Origin, int], int]) -> None:
+        """Count messages that go out again, by the code of the attempt that failed."""
+        for code, n in ((code, n) for code, n in codes.items() if n):
+            for name in ("retried", f"retried:{code_name(*code)}"):
+                self.stats[name] = self.stats.get(name, 0) + n
+
+    def add(self, state: State, n: int) -> None:
+        """Count n more messages into a state."""
+        if n:
+            self.counts[state] = self.counts.get(state, 0) + n
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What settling answered."""
+
+    verdict: str  # ok | repeat | lost | held
+    journal: int
+    status: LaneStatus
+
+    @property
+    def lost(self) -> bool:
+        """Nothing was written: the flight is not ours any more."""
+        return self.verdict == "lost"
+
+
+def settle_batch(lane: str, batch: str, n: int, owner: str, what: Settlement) -> Call[Settled]:
+    """End a flight of ours, all in one step. Repeating it answers the first result.
+
+    Raises:
+        StoreRefused: the counts, the lists and the size of the flight do not add up.
+    """
+    source = lane_keys(lane).flight(batch)
+    return _settle(lane, batch, n, owner, State.IN_FLIGHT, source, what)
+
+
+def settle_park(
+    lane: str, park: str, n: int, what: Settlement, *, unless_held: bool = False
+) -> Call[Settled]:
+    """End a park: by evidence, by the lane's policy, or by an operator.
+
+    Args:
+        unless_held: if jobs of it were to go back, and it has come to be held, nothing is written.
+    """
+    source = lane_keys(lane).park(park)
+    return _settle(lane, park, n, "", State.PARKED, source, what, unless_held=unless_held)
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """A park that has been read."""
+
+    id: str
+    tries: int  # requests of the flight it was; 0 = its jobs already count them
+    jobs: list[Job]
+    killer: bool = False  # a single job with which worker after worker has died, never posted
+    posted_at: int = 0  # s since 1970, of a flight that was lost: its last request
+    held: bool = False  # the provider has had it (batch_receipts.py): not sent again by itself
+    deaths: int = 0  # of workers with these jobs in their hands, before this one
+    code: str = ""  # why no trustworthy answer came, as figures name it; empty = nobody noted it
+
+
+def due_parks(lane: str, now_ms: int | str, *, most: int = 10) -> Call[list[str]]:
+    """Parks whose time to wait for evidence is over (`+inf`: all)."""
+    return command(
+        "ZRANGEBYSCORE", lane_keys(lane).parked, "-inf", now_ms, "LIMIT", 0, most,
+        parse=_texts,
+    )  # fmt: skip
+
+
+def read_park(lane: str, park: str) -> Call[Parked | None]:
+    """One park, or None if it has been resolved."""
+
+    def parse(reply: Any) -> Parked | None:
+        tries, jobs, killer, posted_ms, held, code = reply
+        if not jobs:
+            return None
+        posted_at = int(posted_ms or 0) // 1000
+        flags = (killer is not None, posted_at, held is not None, deaths_of(jobs), text(code))
+        return Parked(park, int(tries or 0), unpack(jobs), *flags)
+
+    fields = ("tries", "jobs", "killer", "posted_at", "held", "code")
+    return command("HMGET", lane_keys(lane).park(park), *fields, parse=parse)
+
+
+def promote_due(lane: str, *, most: int = 20) -> Call[tuple[int, int]]:
+    """Queue the retry waves that are due.
+
+    Returns (when run):
+        Jobs promoted; ms until the next wave, -1 for none.
+    """
+    keys = lane_keys(lane)
+
+    def promote(waves: list[str]) -> Call[tuple[int, int]] | tuple[int, int]:
+        if not waves:
+            return 0, -1
+        touched = (keys.meta, keys.counts, keys.queue, keys.waves, *map(keys.wave, waves))
+        return script_call(
+            "promote_due", touched, waves, lambda reply: (int(reply[0]), int(reply[1]))
+        )
+
+    return first(command("ZRANGE", keys.waves, 0, most - 1, parse=_texts), promote)
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """Messages of flights whose lease had run out."""
+
+    back: int = 0  # in the queue again
+    parked: int = 0  # may have been posted
+    aside: int = 0  # single jobs with which worker after worker has died
+
+
+def recover_flights(
+    lane: str,
+    *,
+    settle_after_ms: int,
+    as_of_ms: int | None = None,
+    most: int = 10,
+    most_deaths: int = MOST_DEATHS,
+) -> Call[Recovered]:
+    """Take back the flights whose lease has run out.
+
+    Args:
+        as_of_ms: by this time, which Redis told; None is now.
+        most_deaths: so often may workers die with a single job in their hands.
+    """
+    keys = lane_keys(lane)
+
+    def recover(batches: list[str]) -> Call[Recovered] | Recovered:
+        if not batches:
+            return Recovered()
+        theirs = [
+            key
+            for batch in batches
+            for key in (keys.flight(batch), keys.park(batch), keys.park(f"{batch}k"))
+        ]
+        return script_call(
+            "recover_flights",
+            (keys.meta, keys.counts, keys.queue, keys.flights, keys.parked, *theirs),
+            (settle_after_ms, most_deaths, "" if as_of_ms is None else as_of_ms, *batches),
+            lambda reply: Recovered(*(int(figure) for figure in reply)),
+        )
+
+    due = ("-inf", "+inf" if as_of_ms is None else as_of_ms, "LIMIT", 0, most)
+    return first(command("ZRANGEBYSCORE", keys.flights, *due, parse=_texts), recover)
+
+
+def trail_entries(jobs: Iterable[Job], entry: str) -> Iterator[tuple[int, bytes]]:
+    """One entry a bucket that says what happened to all these messages: `<runs> <entry>`."""
+    by_bucket: dict[int, list[int]] = {}
+    for job in jobs:
+        by_bucket.setdefault(job.index // OUTCOMES_PER_KEY, []).append(job.index)
+    for bucket, indexes in by_bucket.items():
+        yield bucket, f"{_ranges(sorted(indexes))} {entry}".encode()
+
+
+def _ranges(indexes: list[int]) -> str:
+    """Ascending indexes in short: `5,17,900-950`."""
+    ranges: list[list[int]] = []
+    for index in indexes:
+        if ranges and index == ranges[-1][1] + 1:
+            ranges[-1][1] = index
+        else:
+            ranges.append([index, index])
+    return ",".join(f"{first}-{last}" if last > first else f"{first}" for first, last in ranges)
+
+
+def _check(what: Settlement) -> None:
+    """Hold the counts against the lists; the script holds their sum against the size of the flight."""
+    marks = b"".join(run.records[::RECORD_BYTES] for run in what.records)
+    ended = len(marks.translate(None, delete=OPEN_MARKS))
+    listed = {
+        State.QUEUED: len(what.back),
+        State.DELAYED: sum(len(wave.jobs) for wave in what.waves),
+        State.PARKED: sum(len(park.jobs) for park in what.parks),
+        State.IN_FLIGHT: 0,
+    }
+    counted = {state: what.counts.get(state, 0) for state in OPEN_STATES}
+    if counted != listed or sum(what.counts.values()) != sum(listed.values()) + ended:
+        raise StoreRefused(
+            f"the figures do not add up: counted {what.counts}, listed {listed}, {ended} records"
+        )
+
+
+def _settle(
+    lane: str, id_: str, n: int, owner: str, from_: State, source: str, what: Settlement,
+    *, unless_held: bool = False,
+) -> Call[Settled]:  # fmt: skip
+    _check(what)
+    keys, lists = lane_keys(lane), list(_lists(what))
+    listed = list(_keys_of_lists(keys, what))
+    return script_call(
+        "settle_batch",
+        (
+            keys.meta, keys.counts, keys.codes, keys.stats, keys.queue, keys.waves, keys.flights,
+            keys.parked, keys.dead, source, keys.done(f"{from_}:{id_}"), *listed,
+        ),
+        (
+            id_, owner, from_, n, _digest([*listed, *lists]), what.stop,
+            int(unless_held), *lists,
+        ),
+        _settled,
+    )  # fmt: skip
+
+
+def _digest(lists: Sequence[Argument]) -> str:
+    """Tells a call that is repeated from another one about the same flight."""
+    digest = hashlib.blake2b(digest_size=8)
+    for word in lists:
+        digest.update(word if isinstance(word, bytes) else str(word).encode())
+        digest.update(b"\0")
+    return digest.hexdigest()
+
+
+def _settled(reply: Any) -> Settled:
+    return Settled(text(reply[0]), int(reply[1]), LaneStatus(text(reply[2])))
+
+
+def _lists(what: Settlement) -> Iterator[Argument]:
+    yield from _list(what.counts.items())
+    yield from _list((run.offset, run.records) for run in what.records)
+    yield from _list([(_packed_back(what),)] if what.back else ())
+    yield from _list((wave.id, wave.delay_ms, pack(wave.jobs)) for wave in what.waves)
+    yield from _list((p.id, p.delay_ms, len(p.jobs), p.code, pack(p.jobs)) for p in what.parks)
+    yield from _list((dead.dump(),) for dead in what.dead if dead.jobs)
+    yield from _list(what.codes.items())
+    doubts = doubts_in(run.records for run in what.records)
+    yield from _list([*what.stats.items(), *((f"doubt:{state}", n) for state, n in doubts.items())])
+    yield from _list((entry,) for _, entry in what.trails)
+    yield from _list(what.long_ids)
+
+
+def _keys_of_lists(keys: LaneKeys, what: Settlement) -> Iterator[str]:
+    """The keys that the lists of a settlement are about, in the order in which the script needs them."""
+    for run in what.records:
+        yield f"{keys.outcomes}{run.bucket}"
+    for wave in what.waves:
+        yield keys.wave(wave.id)
+        yield keys.park(f"{wave.id}w")
+    for park in what.parks:
+        yield keys.park(park.id)
+    for bucket, _ in what.trails:
+        yield f"{keys.trails}{bucket}"
+    for index, _ in what.long_ids:
+        yield keys.long_ids(index)
+
+
+def _packed_back(what: Settlement) -> bytes:
+    if what.deaths is None:
+        return pack(what.back)
+    return pack_in_halves(what.back, what.deaths)
+
+
+def _list(items: Iterable[Sequence[Argument]]) -> Iterator[Argument]:
+    rows = list(items)
+    yield len(rows)
+    for row in rows:
+        yield from row
+
+
+def _texts(reply: Any) -> list[str]:
+    return [text(one) for one in reply]
+
+
+def _claim(reply: Any) -> Claim:
+    status, journal, now, n, waiting, blob, early = reply
+    jobs = unpack(blob) if int(n) else []
+    return Claim(LaneStatus(text(status)), int(journal), int(now), int(waiting), jobs, int(early))

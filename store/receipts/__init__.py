@@ -1,0 +1,1 @@
+"""Receipts: the inbox, status updates of records, batches that receipts name."""

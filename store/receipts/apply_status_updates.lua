@@ -1,0 +1,119 @@
+-- Writes what a receipt, or an answer that came too late to settle, proves about messages. A state only
+-- moves forward along its rank, so news may come late, twice and in any order. Where the job still exists
+-- the news is kept with a capital mark, and the job will not go out again.
+-- News of another sub-account, or about another person than the message was for, is refused.
+-- KEYS: meta, counts, codes, stats, then for each string of records, in the order in which the messages come to
+--       them: the string, the string of the numbers of a campaign
+-- ARGV: messages a string holds, sub-account or '', then for each message: index, record; its number is the one
+--       that the news tells, 0 = none
+-- Returns: {counted now, kept for a job that still exists, no news, no such message, foreign,
+--           list of the places, from 0, that were refused for one of the last two causes}
+-- include: argv_reader, records
+local meta, counts, codes, stats = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local per_key, sub_account = tonumber(ARGV[1]), ARGV[2]
+local HEAD = 2
+local call = redis.call
+
+local next_index, whose = unpack(call('HMGET', meta, 'next', 'sub_account'))
+local size = tonumber(next_index or 0)
+local counted, early, stale, unknown, foreign = 0, 0, 0, 0, 0
+local all_foreign = sub_account ~= '' and string.lower(sub_account) ~= string.lower(whose or '')
+local refused = {}
+local moves, first_news = {}, 0
+local take, take_key = reader(ARGV, HEAD + 1), reader(KEYS, 5)
+
+-- Whether the news is about the person of the message, as far as both tell a number.
+local function is_for(new, old, place, numbers)
+  local told = number_in(new)
+  if told == NO_NUMBER then return true end
+  local known = number_in(old)
+  if known == NO_NUMBER or known == '' then known = call('GETRANGE', numbers, place * 7, place * 7 + 6) end
+  return known == '' or known == NO_NUMBER or same_person(known, told)
+end
+
+-- The record to write, or nil if there is no news in it. What a message was charged as may come later than
+-- news of a higher rank.
+local function forward(new, old)
+  local mark, was = string.byte(new), string.byte(old) or 0
+  if RANK[mark] <= RANK[was] then
+    stale = stale + 1
+    local pricing_is_news = string.byte(new, 14) >= 16 and string.byte(old, 14) < 16
+    return pricing_is_news and combined(old, new, old) or nil
+  end
+  local record = combined(new, old, has_one_doubt(old) and new or old)
+  if COUNTED[was] then
+    local from, to = NAME[was], NAME[mark]
+    counted = counted + 1
+    moves[from] = (moves[from] or 0) - 1
+    moves[to] = (moves[to] or 0) + 1
+    note(old, -1)
+    note(record, 1)
+    return record
+  end
+  early = early + 1
+  if was == 0 or not is_early(was) then first_news = first_news + 1 end
+  return with_mark(mark - 32, record)
+end
+
+-- A thousand messages share one string, and news often comes about neighbours: the stretch from the first
+-- to the last of them is read once, and written once where much of it has changed. A command a message
+-- cost three times as much.
+local SCATTERED = 8
+local stretches, in_order = {}, {}
+for at = 0, (#ARGV - HEAD) / 2 - 1 do
+  local index, record = tonumber(take()), take()
+  local thousand, place = math.floor(index / per_key), index % per_key
+  local of = stretches[thousand]
+  if not of then
+    of = { key = take_key(), numbers = take_key(), news = {}, first = place, last = place }
+    stretches[thousand], in_order[#in_order + 1] = of, of
+  end
+  if index >= size then
+    unknown, refused[#refused + 1] = unknown + 1, at
+  elseif all_foreign then
+    foreign, refused[#refused + 1] = foreign + 1, at
+  else
+    of.first, of.last = math.min(of.first, place), math.max(of.last, place)
+    of.news[#of.news + 1] = { place, record, at }
+  end
+end
+local function apply(of)
+  if #of.news == 0 then return end
+  local key, first, last = of.key, of.first, of.last
+  local old = call('GETRANGE', key, first * WIDTH, (last + 1) * WIDTH - 1)
+  local function record_of(place)
+    return string.sub(old, (place - first) * WIDTH + 1, (place - first + 1) * WIDTH)
+  end
+  local changed, n = {}, 0
+  for _, one in ipairs(of.news) do
+    local place, new, old = one[1], one[2], changed[one[1]] or record_of(one[1])
+    local record
+    if is_for(new, old, place, of.numbers) then
+      record = forward(without_number(new), old)
+    else
+      foreign, refused[#refused + 1] = foreign + 1, one[3]
+    end
+    if record then
+      if not changed[place] then n = n + 1 end
+      changed[place] = record
+    end
+  end
+  if n == 0 then return end
+  if n * SCATTERED < last - first + 1 then
+    for place, record in pairs(changed) do call('SETRANGE', key, place * WIDTH, record) end
+    return
+  end
+  local empty, records = string.rep('\0', WIDTH), {}
+  for place = first, last do
+    local record = changed[place] or record_of(place)
+    records[#records + 1] = #record == WIDTH and record or empty
+  end
+  call('SETRANGE', key, first * WIDTH, table.concat(records))
+end
+for _, of in ipairs(in_order) do apply(of) end
+for state, n in pairs(moves) do
+  if n ~= 0 then call('HINCRBY', counts, state, n) end
+end
+write_noted(codes, stats)
+if first_news > 0 then call('HINCRBY', meta, 'early_news', first_news) end
+return { counted, early, stale, unknown, foreign, refused }

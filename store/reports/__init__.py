@@ -1,0 +1,1 @@
+"""Reads: reports of lanes, lists of messages, gauges, the recount."""

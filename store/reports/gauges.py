@@ -1,0 +1,110 @@
+"""What stands at this moment, for `/metrics`: lanes, loops, pauses, the inbox. Only reads.
+
+The lanes that have not ended are read in pieces, each in one round trip; a thousand of them take a
+few milliseconds of the server.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+from store.client import AsyncStore, Call, command, text
+from store.keys import lane_keys, limiter
+from store.lanes.lane import LaneStatus, Priority
+from store.limits.breakers import Breaker, read_breakers
+from store.limits.stops import Stop, read_stops
+from store.receipts.inbox import InboxFigures, read_inbox_figures
+from store.reports.waiting import now_ms
+from store.states import OPEN_STATES, State
+from store.workers.presence import active_lanes, loops_by_kind
+
+AT_ONCE = 250
+"""Lanes of one round trip."""
+
+
+@dataclass(frozen=True, slots=True)
+class LaneNow:
+    """A lane that has not ended."""
+
+    id: str
+    sub_account: str
+    priority: Priority
+    status: LaneStatus
+    accepted: int  # jobs it has ever taken
+    open: dict[State, int]  # messages that still wait for something, by state
+
+    @property
+    def gone(self) -> int:
+        """Jobs that have left its queue, as far as they have not come back."""
+        return self.accepted - self.open[State.QUEUED]
+
+
+@dataclass(frozen=True, slots=True)
+class Gauges:
+    """Everything at about one moment."""
+
+    now_ms: int  # Redis' clock
+    lanes: Sequence[LaneNow]
+    loops: dict[str, int]  # kind of drain loop → how many run; `` serves all priorities
+    blocked_until_ms: dict[str, int]  # sub-account → end of the pause the provider asked for
+    breakers: Sequence[Breaker]
+    stops: Sequence[Stop]
+    inbox: InboxFigures
+
+
+async def read_gauges(store: AsyncStore, sub_accounts: Iterable[str]) -> Gauges:
+    """Read what stands.
+
+    Raises:
+        StoreError: it cannot be read now.
+    """
+    names, now = list(sub_accounts), await store.run(now_ms())
+    kinds = loops_by_kind(now)
+    loops = await store.run_all(list(kinds.values()))
+    blocked = await store.run_all([_blocked_until(name) for name in names])
+    breakers = await store.run_all([read_breakers(name) for name in names])
+    return Gauges(
+        now_ms=now,
+        lanes=await _read_lanes(store),
+        loops=dict(zip(kinds, loops, strict=True)),
+        blocked_until_ms=dict(zip(names, blocked, strict=True)),
+        breakers=list(chain.from_iterable(breakers)),
+        stops=await store.run(read_stops()),
+        inbox=await store.run(read_inbox_figures()),
+    )
+
+
+async def _read_lanes(store: AsyncStore) -> list[LaneNow]:
+    ids = await store.run(active_lanes())
+    found: list[LaneNow] = []
+    for first in range(0, len(ids), AT_ONCE):
+        part = ids[first : first + AT_ONCE]
+        calls: list[Call[Any]] = [call for lane in part for call in (_meta(lane), _counts(lane))]
+        found.extend(_lanes(part, await store.run_all(calls)))
+    return found
+
+
+def _lanes(ids: Sequence[str], replies: Sequence[Any]) -> Iterator[LaneNow]:
+    for lane, meta, counts in zip(ids, replies[::2], replies[1::2], strict=True):
+        sub_account, priority, status, accepted = (text(value) for value in meta)
+        if status:  # else it was removed meanwhile
+            open_ = {state: int(n or 0) for state, n in zip(OPEN_STATES, counts, strict=True)}
+            yield LaneNow(
+                lane, sub_account, Priority(priority), LaneStatus(status), int(accepted or 0), open_
+            )
+
+
+def _meta(lane: str) -> Call[Any]:
+    fields = ("sub_account", "priority", "status", "next")
+    return command("HMGET", lane_keys(lane).meta, *fields, parse=list)
+
+
+def _counts(lane: str) -> Call[Any]:
+    return command("HMGET", lane_keys(lane).counts, *OPEN_STATES, parse=list)
+
+
+def _blocked_until(sub_account: str) -> Call[int]:
+    return command(
+        "HGET", limiter(sub_account), "blocked_until", parse=lambda reply: int(reply or 0) // 1000
+    )

@@ -1,0 +1,135 @@
+"""Every message of a lane with what became of it, for exports and for the curious. Only reads."""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from itertools import groupby, islice
+
+from store.client import Store, command
+from store.keys import OUTCOMES_PER_KEY, lane_keys
+from store.lanes.lane import read_lane
+from store.queue.dead_letters import read_dead
+from store.records.job_section import Job, sections, unpack
+from store.records.outcome import RECORD_BYTES, Outcome, read_record
+from store.reports.lane_report import long_ids, outcomes, waiting_jobs, waiting_values
+from store.states import BY_STATE, State
+
+ROUNDS = 5
+"""A lane that is being sent moves while it is read; what slipped through is looked for again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One message."""
+
+    index: int
+    recipient: str  # digits without +, or another id
+    state: State | None  # None: it is nowhere to be found; `verify` tells more
+    attempts: int
+    record: Outcome | None  # of its last attempt; None = never tried
+
+
+def list_messages(store: Store, lane_id: str) -> Iterator[Listed]:
+    """Every message once: those that have ended by index, then those that wait."""
+    lane = store.run(read_lane(lane_id))
+    listed = bytearray(lane.next_index if lane else 0)
+    for _ in range(ROUNDS):
+        yield from _new(_ended(store, lane_id), listed)
+        yield from _new(_waiting(store, lane_id), listed)
+        if 0 not in listed:
+            return
+    yield from (Listed(index, "", None, 0, None) for index, n in enumerate(listed) if not n)
+
+
+def find_waiting(
+    store: Store, lane_id: str, index: int, most: int | None = None
+) -> tuple[State, Job] | None:
+    """The job of a message that still waits, and its state.
+
+    Args:
+        most: look into so many packed values at most, of the queue, then of the others.
+    """
+    job = _find_in_order(store, lane_id, index)
+    if job is not None:
+        return State.QUEUED, job
+    for state, blob in islice(waiting_values(store, lane_id), most):
+        if found := _job_in(blob, index):
+            return state, found
+    return None
+
+
+def _find_in_order(store: Store, lane_id: str, index: int) -> Job | None:
+    """The job in a queue whose values still follow each other, as a campaign's do at first."""
+    queue = lane_keys(lane_id).queue
+    low, high = 0, store.run(command("LLEN", queue, parse=int))
+    while low < high:
+        middle = (low + high) // 2
+        blob = store.run(command("LINDEX", queue, middle, parse=lambda reply: reply or b""))
+        header = next((header for header, _ in sections(blob)), None)
+        if header is None or header.base == b"x":
+            return None
+        if int(header.base) <= index < int(header.base) + header.n:
+            return _job_in(blob, index)
+        low, high = (low, middle) if index < int(header.base) else (middle + 1, high)
+    return None
+
+
+def _job_in(blob: bytes, index: int) -> Job | None:
+    return next((job for job in unpack(blob) if job.index == index), None)
+
+
+def list_dead(store: Store, lane_id: str, states: Collection[State]) -> Iterator[Listed]:
+    """Messages in these states whose jobs are kept for an operator's word."""
+    records = _Records(store, lane_id)
+    for dead in read_dead(store, lane_id):
+        for job in dead.jobs:
+            record = records.at(job.index)
+            if record is not None and record.state in states and not record.early:
+                recipient = job.recipient.decode()
+                yield Listed(job.index, recipient, record.state, job.attempts, record)
+
+
+def _new(messages: Iterator[Listed], listed: bytearray) -> Iterator[Listed]:
+    for message in messages:
+        if message.index < len(listed) and not listed[message.index]:
+            listed[message.index] = 1
+            yield message
+
+
+def _ended(store: Store, lane_id: str) -> Iterator[Listed]:
+    by_thousand = groupby(outcomes(store, lane_id), key=lambda one: one.index // OUTCOMES_PER_KEY)
+    for thousand, group in by_thousand:
+        names: dict[int, str] | None = None
+        for record in group:
+            if not BY_STATE[record.state].counted:
+                continue
+            recipient = record.number
+            if not recipient:
+                if names is None:
+                    names = long_ids(store, lane_id, thousand * OUTCOMES_PER_KEY)
+                recipient = names.get(record.index, "")
+            yield Listed(record.index, recipient, record.state, record.attempts, record)
+
+
+def _waiting(store: Store, lane_id: str) -> Iterator[Listed]:
+    records = _Records(store, lane_id)
+    for state, job in waiting_jobs(store, lane_id):
+        record = records.at(job.index) if job.attempts or state is State.PARKED else None
+        yield Listed(job.index, job.recipient.decode(), state, job.attempts, record)
+
+
+class _Records:
+    """Records by index; jobs that wait together mostly lie in the same thousand."""
+
+    def __init__(self, store: Store, lane_id: str) -> None:
+        self._store = store
+        self._keys = lane_keys(lane_id)
+        self._key = ""
+        self._blob = b""
+
+    def at(self, index: int) -> Outcome | None:
+        key = self._keys.outcome(index)
+        if key != self._key:
+            self._key = key
+            self._blob = self._store.run(command("GET", key, parse=lambda reply: reply or b""))
+        start = index % OUTCOMES_PER_KEY * RECORD_BYTES
+        return read_record(self._blob[start : start + RECORD_BYTES], index)

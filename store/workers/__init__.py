@@ -1,0 +1,1 @@
+"""Worker processes: presence, wake-ups, the lock of the sweep."""

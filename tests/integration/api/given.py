@@ -1,0 +1,31 @@
+"""The HTTP API behind a real socket, on a real server."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from sendmany.api.http_protocol import Bounds
+from sendmany.api.middleware.security import HEADERS
+from sendmany.api.server import Server
+from sendmany.api.sockets import listen
+
+
+@asynccontextmanager
+async def served(app: Any, bounds: Bounds | None = None) -> AsyncIterator[int]:
+    """Serve an application, with the raw routes of its state, as `sendmany web` does; gives the port."""
+    raw = getattr(getattr(app, "state", None), "raw_routes", {})
+    async with serving(Server(app, bounds or Bounds(), raw, HEADERS)) as port:
+        yield port
+
+
+@asynccontextmanager
+async def serving(server: Server) -> AsyncIterator[int]:
+    """Let a server serve; gives the port."""
+    listener, stop = listen("127.0.0.1", 0), False
+    task = asyncio.create_task(server.serve(listener, lambda: stop))
+    try:  # who connects before it has started waits in the queue of the socket
+        yield listener.getsockname()[1]
+    finally:
+        stop = True
+        await task

@@ -1,0 +1,176 @@
+"""What people are told about lanes, states and codes."""
+
+import pytest
+
+from chatapps.receipt_codes import RECEIPT_CODES, Family
+from dashboard.explain import (
+    explain_breaker,
+    explain_code,
+    explain_lane,
+    explain_named_code,
+    explain_state,
+    explain_trail,
+    in_doubt,
+    iso,
+    several,
+)
+from store.lanes.lane import LaneStatus
+from store.limits.breakers import Breaker
+from store.records.outcome import LocalReason, Origin
+from store.states import State
+from tests.unit.sendmany.given import report, wait
+
+
+def test_every_state_has_words() -> None:
+    assert all(explain_state(state) for state in State)
+
+
+def test_every_reason_of_our_own_has_words() -> None:
+    assert all(explain_code(Origin.LOCAL, reason) for reason in LocalReason)
+
+
+def test_the_same_number_means_different_things_from_different_mouths() -> None:
+    assert explain_code(Origin.API, 429) == "too many requests"
+    assert explain_code(Origin.HTTP, 429) == "the provider answered with HTTP status 429"
+    assert explain_code(Origin.LOCAL, 429) == ""
+    assert explain_code(Origin.RECEIPT, 429) == "unknown code 429"
+    assert explain_code(Origin.NONE, 0) == ""
+
+
+def test_a_code_of_a_receipt_means_what_the_list_of_receipt_codes_says() -> None:
+    assert explain_code(Origin.RECEIPT, 1) == "the person is not on this channel"
+    assert explain_code(Origin.RECEIPT, 1018) == RECEIPT_CODES[Family.WHATSAPP, 1018].meaning
+    assert explain_code(Origin.RECEIPT, 0) == "the receipt names no code"
+
+
+@pytest.mark.parametrize(
+    "name", ["api:1002", "request:1200", "http:503", "local:1", "receipt:1018"]
+)
+def test_a_code_is_explained_by_the_name_it_has_in_the_counts(name: str) -> None:
+    assert explain_named_code(name)
+
+
+def test_a_trail_entry_becomes_a_sentence() -> None:
+    text = explain_trail("2 api 2000 1700000000 abcdef012345")
+    assert text.startswith("attempt 2 at 2023-11-")
+    assert text.endswith("2000: internal error of the provider (batch abcdef012345)")
+
+
+def test_what_an_operator_decided_stands_between_the_attempts() -> None:
+    text = explain_trail("2 local 5 1700000000 operator")
+    assert text.startswith("after attempt 2, at 2023-11-")
+    assert text.endswith("an operator had it sent again")
+
+
+@pytest.mark.parametrize(
+    ("counts", "words"),
+    [
+        ({State.ACCEPTED: 9}, ""),
+        ({State.UNKNOWN: 1}, "1 unknown message"),
+        ({State.FAILED: 2_000}, "2,000 failed messages"),
+        ({State.FAILED: 1, State.UNKNOWN: 1}, "1 unknown and 1 failed messages"),
+    ],
+)
+def test_what_is_in_doubt_is_counted_in_words(counts: dict[State, int], words: str) -> None:
+    assert in_doubt(counts) == words
+
+
+def test_a_command_about_a_lane_that_is_no_campaign_names_its_id() -> None:
+    now = report({State.UNKNOWN: 10}, kind="notifications")
+    text = " ".join(explain_lane(now, wait(kept=True)))
+    assert '`sendmany campaign unknown list "spring-1"`' in text
+    assert "unknown list" not in " ".join(explain_lane(now, wait()))
+
+
+def test_a_stopped_lane_says_why_and_how_to_go_on() -> None:
+    now = report({State.QUEUED: 10}, status=LaneStatus.STOPPED, reason="the API key is wrong")
+    text = " ".join(explain_lane(now, wait()))
+    assert "It has stopped: the API key is wrong." in text
+    assert 'campaign resume "Spring"' in text
+    assert "10 messages wait in the queue." in text
+
+
+def test_a_halted_lane_says_why_and_what_accepting_means() -> None:
+    now = report({State.QUEUED: 10}, status=LaneStatus.HALTED, reason="Redis is older")
+    text = " ".join(explain_lane(now, wait()))
+    assert "It is halted: Redis is older." in text
+    assert 'campaign resume "Spring" --accept' in text
+    assert "may go out again" in text
+
+
+@pytest.mark.parametrize("status", [s for s in LaneStatus if s is not LaneStatus.GONE])
+def test_every_status_is_explained(status: LaneStatus) -> None:
+    assert explain_lane(report({State.ACCEPTED: 10}, status=status), wait())[0]
+
+
+def test_a_blocked_sub_account_is_the_reason_to_wait_and_says_until_when() -> None:
+    sentences = explain_lane(report({State.QUEUED: 10}), wait(blocked_until=1_000))
+    assert "the provider asked Shop to pause until" in sentences[1]
+
+
+def test_what_is_held_up_says_why_and_how_that_ends() -> None:
+    key = breaker("account", "the API key is missing or wrong")
+    (_, why, *_) = explain_lane(report({State.QUEUED: 10}), wait(breakers=(key,)))
+    assert why.startswith("10 messages wait: everything of Shop is held up since ")
+    assert "the API key is missing or wrong. One request tries again after " in why
+    slow = explain_breaker(breaker("server", "HTTP 503"))
+    assert slow.startswith("Shop goes slow since ")
+    by_hand = explain_breaker(breaker("account", "moving", by="operator", probe_at=0))
+    assert by_hand.endswith("until somebody ends it: `sendmany breaker close`.")
+
+
+def test_what_lasts_longest_is_the_reason_to_wait() -> None:
+    found = [breaker("account", "a", probe_at=0), breaker("server", "b", probe_at=9_000)]
+    for order in (found, found[::-1]):
+        assert wait(breakers=tuple(order)).held_by == found[0]
+    assert wait(breakers=(breaker("template:a:en", "c"),)).held_by is None
+
+
+def test_a_template_that_is_held_up_is_told_with_the_lanes_of_notifications() -> None:
+    held = wait(breakers=(breaker("template:order_update:en_US", "no such template"),))
+    campaign = explain_lane(report({State.QUEUED: 10}), held)
+    assert not any("order_update" in sentence for sentence in campaign)
+    lane = report({State.QUEUED: 10}, kind="notifications")
+    assert any(
+        sentence.startswith("What uses the template order_update (en_US) is not sent")
+        for sentence in explain_lane(lane, held)
+    )
+
+
+def breaker(scope: str, reason: str, *, by: str = "worker", probe_at: int = 5_000) -> Breaker:
+    return Breaker("Shop", scope, reason, by, opened_at=1_000, probe_at=probe_at, failures=1)
+
+
+def test_a_worker_that_cannot_send_says_why() -> None:
+    why = "The worker on host-1 cannot send: sub-account 'Shop' has no API key."
+    waiting = report({State.QUEUED: 10}, reason=why)
+    assert why in explain_lane(waiting, wait())
+    assert why not in explain_lane(report({State.ACCEPTED: 10}, reason=why), wait())
+
+
+def test_messages_that_wait_without_a_worker_say_so() -> None:
+    sentences = explain_lane(report({State.QUEUED: 1, State.ACCEPTED: 9}), wait(loops=0))
+    assert sentences[1].startswith("1 message waits, and no worker is sending")
+
+
+def test_whatever_waits_is_named_with_its_time() -> None:
+    counts = {State.IN_FLIGHT: 1, State.DELAYED: 2, State.PARKED: 3, State.UNKNOWN: 4}
+    sentences = explain_lane(report(counts), wait(next_retry=1_000, next_decision=2_000))
+    assert [sentence[0] for sentence in sentences[1:]] == ["1", "2", "3", "4"]
+    assert "tried again, the first at" in sentences[2]
+    assert "held as unknown at" in sentences[3]
+
+
+def test_a_lane_whose_figures_do_not_add_up_asks_to_be_verified() -> None:
+    text = explain_lane(report({State.ACCEPTED: 9}), wait())
+    assert "campaign verify" in text[-1]
+
+
+def test_never_is_an_empty_time() -> None:
+    assert iso(0) == ""
+    assert iso(1_700_000_000) == "2023-11-14T22:13:20Z"
+
+
+def test_one_thing_is_not_many() -> None:
+    assert several(1, "reject") == "1 reject"
+    assert several(2000, "reject") == "2,000 rejects"

@@ -1,0 +1,140 @@
+"""The file that lists the rows that are not sent to."""
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from producer.errors import InputError
+from producer.files.invalid_rows import Reject, RejectWriter, see_that_writable
+
+Look = Callable[[Path], object]
+
+FIRST = Reject(2, "+44*********34", "too long, by far")
+SECOND = Reject(5, None, "column 'name' is empty")
+THIRD = Reject(9, None, "column 'name' is empty")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    (tmp_path / "out").mkdir()
+    return tmp_path / "out" / "people.rejects.csv"
+
+
+def written(path: Path, rejects: list[Reject], after_line: int = 0) -> list[str]:
+    with RejectWriter(path, after_line) as writer:
+        writer.write(rejects)
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def test_there_is_no_file_without_a_reject(path: Path) -> None:
+    assert written(path, []) == []
+    assert not path.exists()
+
+
+def test_rejects_are_listed_with_line_and_reason(path: Path) -> None:
+    assert written(path, [FIRST, SECOND]) == [
+        "line,number,reason",
+        '2,+44*********34,"too long, by far"',
+        "5,,column 'name' is empty",
+    ]
+
+
+def test_rejects_are_in_the_file_as_soon_as_they_are_written(path: Path) -> None:
+    writer = RejectWriter(path)
+    writer.write([FIRST])
+    assert path.read_text().count("\n") == 2
+    assert writer.count == 1
+    writer.close()
+
+
+def test_going_on_keeps_what_is_done_and_drops_what_will_be_written_again(path: Path) -> None:
+    written(path, [FIRST, SECOND, THIRD])
+    with RejectWriter(path, after_line=5) as writer:
+        assert writer.count == 2
+        writer.write([THIRD])
+        assert writer.count == 3
+    assert [line.split(",")[0] for line in path.read_text().splitlines()] == ["line", "2", "5", "9"]
+
+
+def test_starting_afresh_takes_the_old_file_away(path: Path) -> None:
+    written(path, [FIRST])
+    RejectWriter(path).close()
+    assert not path.exists()
+
+
+def test_a_line_that_a_killed_process_left_unfinished_is_dropped(path: Path) -> None:
+    written(path, [FIRST])
+    with path.open("a") as stream:
+        stream.write('5,,"colu')
+    assert len(written(path, [SECOND], after_line=2)) == 3
+
+
+@pytest.mark.parametrize("content", [b"name,age\n", b"\xff\xfe", b"one\n"])
+def test_a_file_of_somebody_else_is_not_overwritten(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+    for look in (RejectWriter, see_that_writable):
+        with pytest.raises(InputError, match="move it away"):
+            look(path)
+    assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize("look", [RejectWriter, see_that_writable])
+@pytest.mark.parametrize(
+    ("place", "why"),
+    [
+        ("/dev/full", "/dev/full cannot hold rejects: it is no regular file; name another"),
+        ("/dev/zero", "is no regular file"),
+        (".", "cannot hold rejects: it is no regular file"),
+    ],
+)
+def test_what_is_no_file_is_refused_unread(look: Look, place: str, why: str, path: Path) -> None:
+    with pytest.raises(InputError, match=why):
+        look(path.parent / place)
+
+
+@pytest.mark.parametrize("name", ["no/people.rejects.csv", "/sys/people.rejects.csv"])
+def test_a_place_that_takes_no_file_is_told_beforehand(path: Path, name: str) -> None:
+    told = r"cannot be written: (No such file|Permission|Operation|Read-only).*--rejects FILE$"
+    with pytest.raises(InputError, match=told):
+        see_that_writable(path.parent / name)
+    assert not (path.parent / "no").exists()
+
+
+def test_a_look_beforehand_leaves_everything_as_it_is(path: Path) -> None:
+    see_that_writable(path)
+    assert list(path.parent.iterdir()) == []
+    before = written(path, [FIRST])
+    see_that_writable(path)
+    assert path.read_text().splitlines() == before
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_only_the_first_line_of_an_existing_file_is_looked_at(path: Path) -> None:
+    written(path, [FIRST])
+    with path.open("ab") as stream:
+        stream.write(b"\xff" * 300_000 + b"\n")
+    see_that_writable(path)
+    assert written(path, [SECOND]) == ["line,number,reason", "5,,column 'name' is empty"]
+
+
+def test_a_disk_that_fills_up_is_told_in_a_sentence(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = os.open("/dev/full", os.O_WRONLY)
+    monkeypatch.setattr("producer.files.invalid_rows.open_private", lambda *_: full)
+    with pytest.raises(InputError, match="No space left on device; launch again with --rejects"):
+        written(path, [FIRST])
+
+
+@pytest.mark.parametrize("planted", ["", ".new"])
+def test_a_link_that_was_planted_has_no_other_file_overwritten(path: Path, planted: str) -> None:
+    precious = path.with_name("precious")
+    precious.write_text("old")
+    path.with_name(path.name + planted).symlink_to(precious)
+    with suppress(InputError):
+        see_that_writable(path)
+        written(path, [FIRST])
+    assert precious.read_text() == "old"

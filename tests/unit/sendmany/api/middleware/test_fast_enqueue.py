@@ -1,0 +1,229 @@
+"""The straight way of single messages answers what their route answers, to everything."""
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from starlette.types import Message, Receive, Send
+from starlette.types import Scope as AsgiScope
+from structlog.testing import capture_logs
+
+from config.settings import Settings
+from sendmany.api import app as app_module
+from sendmany.api.app import create_app
+from sendmany.api.middleware.fast_enqueue import Straight
+from store.access.tokens import Scope
+from store.errors import StoreError, StoreFull, StoreRefused, StoreUnavailable
+from tests.unit.sendmany.api.given import client, in_pieces, new_store, new_token
+
+ACCOUNTS = {"ours": {"api_key": "key"}, "theirs": {"api_key": "key"}}
+MESSAGE = {"user": {"msisdn": "+447700900123"}, "type": "text", "content": {"text": "Hello"}}
+OTHER = {**MESSAGE, "content": {"text": "Good evening"}}
+ODD = {"user": {"msisdn": "+447700900123"}, "type": "text", "content": {"txt": "Hello"}}
+SOUND = json.dumps({"message": MESSAGE}).encode()
+Headers = list[tuple[str, str]]
+CASES: dict[str, list[tuple[bytes, Headers]]] = {
+    "sound": [(SOUND, [])],
+    "keyed": [(SOUND, [("Idempotency-Key", "a")])] * 2,
+    "conflict": [
+        (json.dumps({"message": one, "key": "a"}).encode(), []) for one in (MESSAGE, OTHER)
+    ],
+    "two keys": [
+        (json.dumps({"message": MESSAGE, "key": "b"}).encode(), [("idempotency-key", "a")])
+    ],
+    "empty key": [(SOUND, [("Idempotency-Key", "")])],
+    "long key": [(SOUND, [("Idempotency-Key", "k" * length)]) for length in (256, 257)],
+    "key not of UTF-8": [(SOUND, [("Idempotency-Key", "ü" * 256)])],
+    "key of umlauts": [
+        (json.dumps({"message": MESSAGE, "key": "ü" * 256}).encode(), []),
+        (SOUND, [("Idempotency-Key", ("ü" * 256).encode().decode("latin-1"))]),
+    ],
+    "key twice": [(SOUND, [("Idempotency-Key", "a"), ("Idempotency-Key", "b")])] * 2,
+    "no JSON": [(b"{", []), (b"", []), (b"\xff", []), (b"[" * 100_000, []), (b"null", [])],
+    "odd": [(json.dumps({"message": ODD}).encode(), []), (b'{"message": {}, "x": 1}', [])],
+    "urgent": [(json.dumps({"message": MESSAGE, "priority": "urgent"}).encode(), [])],
+    "timed": [(json.dumps({"message": MESSAGE, "expires_in": n}).encode(), []) for n in (60, 0)],
+    "not ours": [(json.dumps({"message": MESSAGE, "sub_account": "theirs"}).encode(), [])],
+    "nobody's": [(json.dumps({"message": MESSAGE, "sub_account": "x"}).encode(), [])],
+    "other type": [(SOUND, [("Content-Type", "text/plain")]), (SOUND, [("Accept", "image/png")])],
+    "large": [(b" " * 5000, [])],
+}
+
+
+class Past:
+    """In the place of the straight way: nothing goes it."""
+
+    def __init__(self, app: Any, ways: object) -> None:
+        self._app = app
+
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)
+
+
+class Both:
+    """The same application twice, each with a store of its own: once with the straight way."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.stores = [new_store(), new_store()]
+        self.apps: list[FastAPI] = []
+        for way, store in zip((Straight, Past), self.stores, strict=True):
+            monkeypatch.setattr(app_module, "Straight", way)
+            settings = Settings(sub_accounts=ACCOUNTS, web={"max_body_bytes": 4096})
+            self.apps.append(create_app(settings, store, lambda: None))
+
+    async def post(
+        self,
+        body: bytes,
+        headers: Headers,
+        *scopes: Scope,
+        pieces: bool = False,
+        path: str = "/v1/messages",
+        method: str = "POST",
+    ) -> list[tuple[Any, ...]]:
+        """What each of them answers."""
+        answers = []
+        for app, store in zip(self.apps, self.stores, strict=True):
+            trouble, store.error = store.error, None
+            token = await new_token(store, *scopes, sub_accounts=frozenset({"ours"}))
+            async with client(app, token) as http:
+                await http.get("/v1/limits")  # the token is known from now on
+                store.error = trouble
+                sent = in_pieces(body, 100) if pieces else body
+                answer = await http.request(method, path, content=sent, headers=headers)
+            answers.append((answer.status_code, answer.content, answer.headers.multi_items()))
+        return answers
+
+
+@pytest.fixture
+async def both(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Both]:
+    both = Both(monkeypatch)
+    yield both
+    for store in both.stores:
+        store.error = None
+        await store.close()
+
+
+@pytest.mark.parametrize("pieces", [False, True], ids=["whole", "pieces"])
+@pytest.mark.parametrize("case", CASES)
+async def test_it_answers_as_the_route_does(both: Both, case: str, pieces: bool) -> None:
+    for body, headers in CASES[case]:
+        sent = [(name.encode(), value.encode("latin-1")) for name, value in headers]
+        straight, route = await both.post(body, sent, Scope.ENQUEUE, pieces=pieces)  # type: ignore[arg-type]
+        assert straight == route
+
+
+async def test_a_key_in_utf8_is_the_same_in_header_and_body(both: Both) -> None:
+    body = json.dumps({"message": MESSAGE, "key": "clé"}).encode()
+    first = await both.post(body, [], Scope.ENQUEUE)
+    header = [(b"idempotency-key", "clé".encode())]
+    again = await both.post(SOUND, header, Scope.ENQUEUE)  # type: ignore[arg-type]
+    for (_, stored, _), (status, known, _) in zip(first, again, strict=True):
+        assert (status, json.loads(known)["status"]) == (202, "duplicate")
+        assert json.loads(known)["id"] == json.loads(stored)["id"]
+
+
+@pytest.mark.parametrize("keys", [[b"a", b"b"], ["clé".encode("latin-1")], [b""], [b"k" * 257]])
+async def test_a_header_that_is_no_key_is_refused_on_both_ways(
+    both: Both, keys: list[bytes]
+) -> None:
+    header = [(b"idempotency-key", key) for key in keys]
+    straight, route = await both.post(SOUND, header, Scope.ENQUEUE)  # type: ignore[arg-type]
+    assert straight == route
+    assert straight[0] == 422
+    assert b"The header Idempotency-Key " in straight[1]
+
+
+@pytest.mark.parametrize(
+    "error", [StoreUnavailable("away"), StoreFull("full"), StoreRefused("no"), StoreError("odd")]
+)
+async def test_in_trouble_it_answers_as_the_route_does(both: Both, error: StoreError) -> None:
+    for store in both.stores:
+        store.error = error
+    with capture_logs():
+        straight, route = await both.post(SOUND, [], Scope.ENQUEUE)
+    assert straight == route
+    assert straight[0] >= 409
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "scopes"),
+    [
+        ("/v1/messages", "POST", [Scope.READ, Scope.MANAGE]),
+        ("/v1/messages", "POST", []),
+        ("/v1/messages/", "POST", [Scope.ENQUEUE]),
+        ("/v1/messages", "PUT", [Scope.ENQUEUE]),
+        ("/v1/messages", "HEAD", [Scope.ENQUEUE]),
+        ("/v1/messages", "OPTIONS", [Scope.ENQUEUE]),
+        ("/v1/%6Dessages", "POST", [Scope.ENQUEUE]),
+        ("/v1//messages", "POST", [Scope.ENQUEUE]),
+        ("/v1/messages?x=1", "POST", [Scope.ENQUEUE]),
+    ],
+)
+async def test_who_may_not_and_other_paths_are_left_to_the_routes(
+    both: Both, path: str, method: str, scopes: list[Scope]
+) -> None:
+    straight, route = await both.post(SOUND, [], *scopes, path=path, method=method)
+    assert straight == route
+
+
+async def test_what_is_sound_does_not_meet_the_routes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the tests above would hold one route against itself."""
+    met = []
+
+    class Watching(Straight):
+        def __init__(self, app: Any, ways: Any) -> None:
+            async def inner(scope: AsgiScope, receive: Receive, send: Send) -> None:
+                met.append(scope["path"])
+                await app(scope, receive, send)
+
+            super().__init__(inner, ways)
+
+    monkeypatch.setattr(app_module, "Straight", Watching)
+    store = new_store()
+    app = create_app(Settings(sub_accounts=ACCOUNTS), store, lambda: None)
+    token = await new_token(store, Scope.ENQUEUE, sub_accounts=frozenset({"ours"}))
+    with capture_logs() as logs:
+        async with client(app, token) as http:
+            for path in ("/v1/messages", "/v1/messages/batch"):
+                await http.post(path, content=SOUND)
+    assert met == ["/v1/messages/batch"]
+    assert [line["route"] for line in logs] == ["/v1/messages", "/v1/messages/batch"]
+    await store.close()
+
+
+async def test_a_caller_who_leaves_before_the_body_is_here_stores_nothing(both: Both) -> None:
+    await both.post(SOUND, [], Scope.ENQUEUE)
+    store, app = both.stores[0], both.apps[0]
+    token = await new_token(store, Scope.ENQUEUE, sub_accounts=frozenset({"ours"}))
+    messages: list[Message] = [
+        {"type": "http.request", "body": SOUND, "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+
+    async def receive() -> Message:
+        return messages.pop(0)
+
+    async def send(message: Message) -> None:
+        raise AssertionError("nobody is there")
+
+    with capture_logs() as logs:
+        await app(
+            {
+                "type": "http", "method": "POST", "path": "/v1/messages", "query_string": b"",
+                "headers": [(b"authorization", f"Bearer {token}".encode())],
+            },
+            receive,
+            send,
+        )  # fmt: skip
+    assert [(line["event"], line["status"]) for line in logs] == [("request", 499)]
+    ((status, body, _), _) = await both.post(SOUND, [], Scope.ENQUEUE)
+    assert (status, json.loads(body)["id"].rpartition(".")[2]) == (202, "1")
+
+
+def test_nothing_is_sent_to_where_the_environment_says(both: Both) -> None:
+    """FastAPI's own telemetry would tell paths and queries, which name people."""
+    for name in ("tracing", "metrics", "logs", "auto_configure"):
+        assert both.apps[0]._telemetry[name] is False
+    assert not both.apps[0]._native_telemetry.enabled()

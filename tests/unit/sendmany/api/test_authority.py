@@ -1,0 +1,327 @@
+"""Every route of the application, held against every token that should not get there.
+
+The routes are those of the OpenAPI document: one that is added is tried here too, or this fails.
+"""
+
+import base64
+import json
+from collections.abc import AsyncIterator
+from typing import Any, NamedTuple
+
+import fakeredis
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from config.settings import Settings
+from sendmany.api import pagination
+from sendmany.api.app import create_app
+from sendmany.api.routes import message_status
+from store.access.tokens import Scope
+from store.client import AsyncStore, Store
+from store.lanes.lane import Policies, Priority, finish_loading
+from store.lanes.open import CampaignPlan, open_campaign, open_notifications
+from store.limits.breakers import open_breaker
+from store.queue.enqueue import enqueue_messages
+from store.scripts import load_scripts
+from tests.conformance import given
+from tests.unit.sendmany.api.given import client, new_token
+
+METHODS = {"get", "post", "put", "patch", "delete"}
+OURS, THEIRS = "ours", "theirs-account"
+NAME, REASON = "Their secret spring", "their key is refused"
+NUMBER = "447700900000"
+SETTINGS = Settings(sub_accounts={OURS: {"api_key": "key"}, THEIRS: {"api_key": "key"}})
+MESSAGE = {"user": {"msisdn": "+447700900123"}, "type": "text", "content": {"text": "Hello"}}
+FORM = {"name": NAME, "message": {"type": "text", "content": {"text": "Hello"}}}
+
+
+class House(NamedTuple):
+    """The application, and a sub-account in it with something of every kind."""
+
+    app: FastAPI
+    store: AsyncStore
+    here: Store
+    campaign: str
+    notifications: str
+
+
+@pytest.fixture
+async def house() -> AsyncIterator[House]:
+    server = fakeredis.FakeServer()
+    here = Store(fakeredis.FakeRedis(server=server), load_scripts(flags=False))
+    store = AsyncStore(fakeredis.FakeAsyncRedis(server=server), load_scripts(flags=False))
+    lane = open_campaign(here, CampaignPlan(NAME, THEIRS, b"content", "digest", "source"))[0]
+    given.add(here, lane, given.numbers(3), 0, 3)
+    here.run(finish_loading(lane))
+    open_notifications(here, given.NOTIFICATIONS, THEIRS, Priority.URGENT, Policies("resend"))
+    here.run(enqueue_messages(given.NOTIFICATIONS, [given.message("secret")]))
+    here.run(open_breaker(THEIRS, "account", REASON, by="operator"))
+    yield House(create_app(SETTINGS, store, lambda: None), store, here, lane, given.NOTIFICATIONS)
+    await store.close()
+
+
+Route = tuple[str, str]
+ROUTES: dict[Route, str] = {
+    (method.upper(), path): next((name for one in what.get("security", []) for name in one), "")
+    for path, operations in create_app(Settings(redis_url="redis://127.0.0.1:1"))
+    .openapi()["paths"]
+    .items()
+    for method, what in operations.items()
+    if method in METHODS
+}
+CLOSED = {route: Scope(scope) for route, scope in ROUTES.items() if scope}
+ENDLESS = ("GET", "/v1/events")
+
+
+def _requests(route: Route, house: House) -> list[dict[str, Any]]:
+    """How somebody would ask this route for what is another's."""
+    method, path = route
+    bodies: dict[Route, dict[str, Any]] = {
+        ("POST", "/v1/messages"): {"json": {"message": MESSAGE, "sub_account": THEIRS}},
+        ("POST", "/v1/messages/batch"): {
+            "json": {"messages": [{"message": MESSAGE, "sub_account": THEIRS}]}
+        },
+        ("POST", "/v1/campaigns"): _upload({**FORM, "sub_account": THEIRS}),
+        ("POST", "/v1/breakers/open"): {"json": {"sub_account": THEIRS, "reason": "mine"}},
+        ("POST", "/v1/breakers/close"): {"json": {"sub_account": THEIRS}},
+    }
+    queries: dict[Route, list[dict[str, Any]]] = {
+        ("GET", "/v1/messages"): [
+            {"params": {"number": f"+{NUMBER}"}},
+            {"params": {"number": NUMBER, "campaign": NAME}},
+            {"params": {"number": NUMBER, "campaign": house.campaign}},
+        ],
+        ENDLESS: [{"params": {"campaign": NAME}}, {"params": {"campaign": house.campaign}}],
+    }
+    asked = queries.get(route, [bodies.get(route, {})])
+    paths = [path]
+    if "{campaign}" in path:
+        names = (NAME, house.campaign, house.notifications)
+        paths = [path.replace("{campaign}", name) for name in names]
+    if "{message}" in path:
+        ids = (f"{house.campaign}.0", f"{house.campaign}.0.1", f"{house.notifications}.0")
+        paths = [path.replace("{message}", id) for id in ids]
+    found = [{"method": method, "url": path, **one} for path in paths for one in asked]
+    assert not any("{" in one["url"] for one in found), "say here what this path is asked for"
+    return found
+
+
+def _upload(form: dict[str, Any]) -> dict[str, Any]:
+    campaign = ("campaign.json", json.dumps(form), "application/json")
+    people = ("people.csv", b"phone\n+447700900123\n", "text/csv")
+    return {"files": {"campaign": campaign, "recipients": people}}
+
+
+def _kept(house: House) -> dict[str, bytes]:
+    """All that Redis holds, but for tokens and the times of their use."""
+    client: Any = house.here.client
+    return {
+        key.decode(): client.dump(key) for key in client.keys("*") if b"token" not in key
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("route", CLOSED, ids=" ".join)
+async def test_without_a_token_it_is_closed(house: House, route: Route) -> None:
+    before = _kept(house)
+    async with client(house.app) as http:
+        for request in _requests(route, house):
+            answer = await http.request(**request)
+            assert answer.status_code == 401
+            assert NAME not in answer.text
+    assert _kept(house) == before
+
+
+@pytest.mark.parametrize("route", CLOSED, ids=" ".join)
+async def test_a_token_with_every_other_scope_is_refused(house: House, route: Route) -> None:
+    before = _kept(house)
+    for scopes in ([], *([scope] for scope in Scope if scope is not CLOSED[route])):
+        async with client(house.app, await new_token(house.store, *scopes)) as http:
+            for request in _requests(route, house):
+                answer = await http.request(**request)
+                assert answer.status_code == 403, (scopes, answer.text)
+    assert _kept(house) == before
+
+
+@pytest.mark.parametrize("route", CLOSED, ids=" ".join)
+async def test_a_token_of_another_sub_account_sees_and_changes_nothing(
+    house: House, route: Route
+) -> None:
+    token = await new_token(house.store, *Scope, sub_accounts=frozenset({OURS}))
+    before = _kept(house)
+    async with client(house.app, token) as http:
+        for request in _requests(route, house):
+            answer = await http.request(**request)
+            assert answer.status_code in {200, 202, 403, 404}
+            if route != ("POST", "/v1/messages/batch"):
+                assert (answer.status_code < 300) == (
+                    "{" not in route[1] and _is_list(route, request)
+                )
+            _says_nothing(answer, house)
+    assert _kept(house) == before
+
+
+def _is_list(route: Route, request: dict[str, Any]) -> bool:
+    """Lists are answered, without what is another's."""
+    named = "campaign" in request.get("params", {})
+    return route[0] == "GET" and not named and route[1] != "/metrics"
+
+
+def _says_nothing(answer: httpx.Response, house: House) -> None:
+    told = answer.text + str(answer.headers)
+    for secret in (NAME, REASON, NUMBER, THEIRS, house.campaign, house.notifications):
+        assert secret not in told, (secret, told)
+
+
+@pytest.mark.parametrize("route", CLOSED, ids=" ".join)
+async def test_the_requests_above_are_good_for_whoever_may(house: House, route: Route) -> None:
+    """Else they might be refused for something else."""
+    if route == ENDLESS:
+        return
+    async with client(house.app, await new_token(house.store, *Scope)) as http:
+        answers = [await http.request(**request) for request in _requests(route, house)]
+    allowed = {200, 202, 409} if route[0] == "POST" else {200}
+    assert {answer.status_code for answer in answers} <= allowed, [a.text for a in answers]
+
+
+async def test_events_begin_without_what_is_anothers(house: House) -> None:
+    events = house.app.state.events
+    token = await new_token(house.store, Scope.READ, sub_accounts=frozenset({OURS}))
+    closing = []
+    follow = events.follow
+
+    def follows(*given: Any) -> Any:
+        async def told() -> AsyncIterator[Any]:
+            async for event in follow(*given):
+                yield event
+                closing.append(event.kind)
+                events.close()
+
+        return told()
+
+    events.follow = follows
+    async with client(house.app, token) as http:
+        answer = await http.get("/v1/events")
+    assert (answer.status_code, closing) == (200, ["snapshot"])
+    assert '"campaigns":[]' in answer.text
+    _says_nothing(answer, house)
+
+
+async def test_a_name_that_another_sub_account_has_tells_nothing(house: House) -> None:
+    """It is as free as one that nobody has, and what they have stays as it was."""
+    token = await new_token(house.store, Scope.MANAGE, sub_accounts=frozenset({OURS}))
+    before, shown = _kept(house), []
+    async with client(house.app, token) as http:
+        for name in (FORM["name"], "Nobody has this"):
+            answer = await http.post("/v1/campaigns", **_upload({**FORM, "name": name}))
+            assert answer.status_code == 201
+            shown.append({key: v for key, v in answer.json().items() if key not in ("id", "name")})
+    assert shown[0] == shown[1]
+    after = _kept(house)
+    assert all(after[key] == kept for key, kept in before.items() if house.campaign in key)
+
+
+async def test_a_campaign_named_like_anothers_lane_hides_it_from_nobody(house: House) -> None:
+    ours, theirs = [
+        await new_token(house.store, Scope.MANAGE, Scope.READ, sub_accounts=frozenset({whose}))
+        for whose in (OURS, THEIRS)
+    ]
+    async with client(house.app, ours) as http:
+        squat = await http.post("/v1/campaigns", **_upload({**FORM, "name": house.campaign}))
+        assert squat.status_code == 201
+        mine = (await http.get(f"/v1/campaigns/{house.campaign}")).json()
+    async with client(house.app, theirs) as http:
+        theirs_still = (await http.get(f"/v1/campaigns/{house.campaign}")).json()
+    assert (mine["id"], theirs_still["id"]) == (squat.json()["id"], house.campaign)
+
+
+@pytest.mark.parametrize("path", ["/v1/campaigns", "/v1/lanes", "/v1/messages"])
+async def test_a_page_that_ends_at_anothers_lane_does_not_name_it(
+    house: House, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.setattr(pagination, "LOOKED_AT", 1)
+    monkeypatch.setattr(pagination, "AT_ONCE", 1)
+    monkeypatch.setattr(message_status, "LOOKED_AT", 1)
+    mine = open_campaign(house.here, CampaignPlan("Mine", OURS, b"content", "digest", "source"))[0]
+    given.add(house.here, mine, given.numbers(3), 0, 3)
+    moments = {mine: 5000, house.campaign: 7000, house.notifications: 7000}
+    house.here.client.zadd("sm:lanes", moments)
+    token = await new_token(house.store, Scope.READ, sub_accounts=frozenset({OURS}))
+    query, seen = {"number": NUMBER, "limit": "1"}, list[str]()
+    async with client(house.app, token) as http:
+        for _ in range(4):
+            answer = await http.get(path, params=query)
+            page = answer.json()
+            seen += [one["id"].partition(".")[0] for one in page["items"]]
+            if page["next"] is None:
+                break
+            query = {**query, "cursor": page["next"]}
+            told = base64.urlsafe_b64decode(page["next"] + "==").decode("latin-1")
+            assert house.campaign not in told
+            assert house.notifications not in told
+    assert seen == [mine]
+    assert page["next"] is None
+
+
+ODD_PATHS = [
+    "/v1/campaigns/", "//v1/campaigns", "/v1//campaigns", "/v1/./campaigns", "/healthz/../v1/campaigns",
+    "/healthz/%2e%2e/v1/campaigns", "/v1%2Fcampaigns", "/webhooks/../v1/campaigns", "/V1/campaigns",
+    "/v1/campaigns%00", "/v1/campaigns%0d%0aX: y", "/v1/campaigns;x", "/v1/campaigns%20", "/healthz/",
+    "/v1/c\u0430mpaigns", "/%76%31/campaigns", "/metrics/", "/openapi.json/",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", ODD_PATHS)
+async def test_a_path_in_disguise_opens_nothing(house: House, path: str) -> None:
+    async with client(house.app) as http:
+        answer = await http.send(httpx.Request("GET", httpx.URL("http://api.test" + path)))
+    assert answer.status_code in {401, 404}, answer.text
+    _says_nothing(answer, house)
+    assert "location" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"X-HTTP-Method-Override": "GET"},
+        {"X-Original-URL": "/healthz"},
+        {"X-Rewrite-URL": "/healthz"},
+        {"X-Forwarded-Prefix": "/healthz"},
+        {"Forwarded": "for=127.0.0.1"},
+        {"X-Forwarded-For": "127.0.0.1"},
+        {"Host": "localhost"},
+        {"Cookie": "token=x"},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "OPTIONS", "TRACE", "FOO", "get"])
+async def test_no_header_and_no_method_opens_anything(
+    house: House, headers: dict[str, str], method: str
+) -> None:
+    async with client(house.app) as http:
+        answer = await http.request(method, "/v1/campaigns", headers=headers)
+    assert answer.status_code == 401
+
+
+@pytest.mark.parametrize("second", ["good", "bad"])
+async def test_two_authorizations_are_none(house: House, second: str) -> None:
+    good, bad = f"Bearer {await new_token(house.store, *Scope)}", "Bearer x"
+    pair = [good, good if second == "good" else bad]
+    async with client(house.app) as http:
+        for values in (pair, pair[::-1]):
+            headers = [("Authorization", value) for value in values]
+            assert (await http.get("/v1/campaigns", headers=headers)).status_code == 401
+        once = await http.get("/v1/campaigns", headers=[("authorization", good)])
+    assert once.status_code == 200
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["Bearer \u00a0{}", "Bearer {}\u00a0x", "Bearer\t{}", "Bearer {},{}", "Bearer {}\u00fc"],
+)
+async def test_a_token_with_odd_letters_around_it_is_none(house: House, given: str) -> None:
+    token = await new_token(house.store, *Scope)
+    value = given.format(token, token).encode("latin-1")
+    async with client(house.app) as http:
+        answer = await http.get("/v1/campaigns", headers=[(b"Authorization", value)])
+    assert answer.status_code == 401

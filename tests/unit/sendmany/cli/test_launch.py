@@ -1,0 +1,93 @@
+"""`sendmany campaign launch` once more, on a store without a server: how the campaign stands."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from config.sections import SubAccount
+from config.settings import Settings
+from sendmany.cli.application import app
+from sendmany.cli.campaign import launch as launch_command
+from store.client import Store
+from store.keys import lane_keys
+from store.lanes.lane import LaneStatus, find_lane
+
+Launch = Callable[..., Result]
+
+
+@pytest.fixture
+def launch(store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Launch:
+    """Launches the same campaign as often as it is called, or one of another name."""
+    monkeypatch.chdir(tmp_path)
+    message = {"type": "text", "content": {"text": "Hello {{name}}"}}
+    Path("offer.json").write_text(json.dumps(message))
+    Path("people.csv").write_text("msisdn,name\n+447700900123,Ada\n")
+    settings = Settings(sub_accounts={"shop": SubAccount()})
+    monkeypatch.setattr(launch_command, "connect", lambda _: store)
+    monkeypatch.setattr(launch_command, "load_settings", lambda: settings)
+    monkeypatch.setattr(launch_command, "hint_drain", lambda: None)
+    files = ("--recipients", "people.csv", "--message", "offer.json", "--offline")
+
+    def run(name: str = "Spring", *options: str) -> Result:
+        return CliRunner().invoke(app, ["campaign", "launch", name, *files, *options])
+
+    return run
+
+
+def test_a_launch_says_how_to_watch_it(launch: Launch) -> None:
+    assert launch().stdout.splitlines() == [
+        '"Spring" is launched: 1 recipient.',
+        'The numbers are read from the column "msisdn".',
+        'Watch it with: sendmany campaign watch "Spring"',
+    ]
+    assert '"Spring" is complete: 1 recipient.' in launch().stdout
+
+
+@pytest.mark.parametrize(
+    ("status", "how", "next_"),
+    [
+        (LaneStatus.PAUSED, "is paused", '`sendmany campaign resume "Spring"`'),
+        (LaneStatus.STOPPED, "has stopped", "Why: the key is wrong. When that is mended: "),
+        (LaneStatus.HALTED, "is halted", '`sendmany campaign show "Spring"`'),
+        (LaneStatus.CANCELLED, "is cancelled", "Nothing more goes out."),
+    ],
+)
+def test_a_campaign_that_does_not_go_out_is_not_said_to_be_complete(
+    store: Store, launch: Launch, status: LaneStatus, how: str, next_: str
+) -> None:
+    launch()
+    meta = lane_keys(find_lane(store, "Spring").id).meta
+    store.client.hset(meta, mapping={"status": status, "reason": "the key is wrong"})
+    again = launch()
+    assert f'"Spring" {how}: 1 recipient.' in again.stdout
+    assert next_ in again.stdout
+    assert "Watch it" not in again.stdout
+
+
+def test_a_launch_tells_the_columns_the_folded_values_and_what_was_launched_before(
+    launch: Launch,
+) -> None:
+    parameters = [{"type": "text", "text": "{{first name}}"}]
+    parts = [{"type": "body", "parameters": parameters}]
+    content = {"template": {"name": "t", "language": "en", "components": parts}}
+    Path("offer.json").write_text(json.dumps({"type": "template", "content": content}))
+    Path("people.csv").write_text(
+        'Mobile phone ,First_Name,Land\n07700 900123,"A\nB",UK\n+447700900124,a     b,\n'
+    )
+    told = launch()
+    assert told.stdout.splitlines()[1:3] == [
+        'The numbers are read from the column "Mobile phone", their country from "Land".',
+        "In 2 values, line ends, tabs or more than 4 blanks became one blank: templates take none.",
+    ]
+    again = launch("summer")
+    assert again.stderr == (
+        'Note: this file and this message were launched as "Spring" already: everybody in it gets a '
+        "second message.\n"
+    )
+    shown = json.loads(launch("Autumn", "--json").stdout)
+    assert [shown[key] for key in ("number_column", "country_column", "folded")] == [
+        "Mobile phone", "Land", 2
+    ]  # fmt: skip

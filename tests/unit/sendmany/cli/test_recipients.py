@@ -1,0 +1,97 @@
+"""One message: from what a person types, to what became of it."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from chatapps.messages import read_message
+from config.sections import SubAccount
+from config.settings import Settings
+from dashboard.message import as_json, explain, fate_of, waits_until
+from producer import Producer
+from producer.errors import InputError
+from sendmany.cli.recipients import message_for, recipient_of, wait_for_end
+from store.client import Store
+from store.errors import UnknownLane
+from store.states import State
+
+NUMBER = "+447700900123"
+
+
+def enqueue(store: Store, recipient: str = NUMBER) -> str:
+    settings = Settings(sub_accounts={"Shop": SubAccount()})
+    body = message_for(recipient_of(recipient, None), "Hello", None)
+    return Producer(store, settings, send_drain=lambda: None).enqueue(body).id
+
+
+def test_a_text_becomes_a_message_that_the_provider_takes() -> None:
+    message = read_message(message_for("447700900123", "Hello", None))
+    assert message.user.msisdn == NUMBER
+
+
+def test_a_user_of_a_channel_is_addressed_by_id() -> None:
+    user = recipient_of("GB.1349120865530274", None)
+    assert message_for(user, "Hello", None)["user"] == {"channelUserId": "GB.1349120865530274"}
+
+
+def test_a_file_is_a_message_without_a_user(tmp_path: Path) -> None:
+    file = tmp_path / "message.json"
+    file.write_text(json.dumps({"type": "text", "content": {"text": "Hi"}}))
+    assert message_for("447700900123", None, file)["type"] == "text"
+
+
+@pytest.mark.parametrize("text", [None, "both"])
+def test_one_of_text_and_file_must_be_given(text: str | None, tmp_path: Path) -> None:
+    file = tmp_path / "message.json" if text else None
+    with pytest.raises(InputError, match="either --text or --message"):
+        message_for("447700900123", text, file)
+
+
+def test_a_national_number_needs_its_region() -> None:
+    assert recipient_of("07700 900123", "GB") == "447700900123"
+    with pytest.raises(InputError, match="no phone number") as refused:
+        recipient_of("07700 900123", None)
+    assert "900123" not in str(refused.value)
+
+
+def test_a_scheduled_message_says_what_it_waits_for(store: Store) -> None:
+    settings = Settings(sub_accounts={"Shop": SubAccount()})
+    body = message_for(recipient_of(NUMBER, None), "Hello", None)
+    producer = Producer(store, settings, send_drain=lambda: None)
+    starts = [datetime.now(UTC) + timedelta(days=days) for days in (1, 2)]
+    first, second = [producer.enqueue(body, send_at=start).id for start in starts]
+    fate = fate_of(store, second)
+    assert (fate.state, fate.attempts) == (State.DELAYED, 0)
+    assert fate.scheduled_for is not None
+    assert 0 <= fate.scheduled_for / 1000 - starts[1].timestamp() < 2
+    assert waits_until(fate) == fate.scheduled_for
+    assert f"scheduled for {starts[0]:%Y-%m-%d}" in explain(fate_of(store, first))[1]
+    assert "waits for the time" in explain(fate)[1]
+
+
+def test_a_message_that_waits_says_so(store: Store) -> None:
+    fate = fate_of(store, enqueue(store))
+    assert (fate.state, fate.recipient, fate.attempts) == (State.QUEUED, NUMBER, 0)
+    assert explain(fate)[1].startswith("queued: waits for its turn")
+    assert as_json(fate)["state"] == "queued"
+
+
+def test_a_user_id_is_shown_as_it_is(store: Store) -> None:
+    assert fate_of(store, enqueue(store, "GB.1349120865530274")).recipient == "GB.1349120865530274"
+
+
+def test_a_message_that_is_not_there_is_told(store: Store) -> None:
+    with pytest.raises(UnknownLane):
+        fate_of(store, "spring-1.0")
+
+
+def test_waiting_for_an_outcome_ends_with_the_patience(store: Store) -> None:
+    seconds = iter(range(100))
+    slept: list[float] = []
+    ended = wait_for_end(
+        store, enqueue(store), 3, clock=lambda: float(next(seconds)), sleep=slept.append
+    )
+    assert not ended
+    assert len(slept) == 3

@@ -1,0 +1,1 @@
+"""Delivery of one batch: eligibility, request, settlement."""

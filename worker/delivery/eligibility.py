@@ -1,0 +1,234 @@
+"""Screening: jobs that must not go out although they were claimed, or lie parked.
+
+Evidence may have come while a job still existed. The provider has had such a message: it is settled as
+what the evidence says, and never posted again.
+
+Others are `skipped`: the person must not be written to, or has not written for so long that WhatsApp
+carries templates only, or the time of the message is over. Every batch is screened after it was claimed,
+so what people say in the middle of a campaign counts; also for what goes out again after a wave or a
+park, since it is claimed again. It takes one round trip a batch, with a call for each shard of people:
+as long as nobody is suppressed and no window counts, one that names nobody. Where people are suppressed
+everywhere it takes two.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from chatapps.person_names import canonical
+from chatapps.rendering.job_line import expiry_of
+from chatapps.service_window import line_needs_window
+from store.client import AsyncStore, Call
+from store.keys import OUTCOMES_PER_KEY, PEOPLE_SHARDS
+from store.lanes.lane import Lane
+from store.people.service_windows import (
+    SUPPRESSED_EVERYWHERE,
+    WINDOWS,
+    Screened,
+    channels_with_windows,
+    forget_windows,
+    note_unmarketed,
+    read_rules,
+    screen_everywhere,
+    screen_people,
+    united,
+)
+from store.purposes import Purpose
+from store.receipts.status_updates import proven, read_records_of
+from store.records.job_section import Job
+from store.records.outcome import LocalReason, Origin
+from worker.batch import Flight, OpenLane
+from worker.results.classify import Code
+from worker.template_registry import LanePurposes, Templates
+
+Skipped = list[tuple[Job, Code]]
+_SUPPRESSED: Code = (Origin.LOCAL, LocalReason.SUPPRESSED)
+_WINDOW: Code = (Origin.LOCAL, LocalReason.WINDOW)
+_EXPIRED: Code = (Origin.LOCAL, LocalReason.EXPIRED)
+_USER_ID = re.compile(rb'"channelUserId":"([A-Z]{2}\.[A-Za-z0-9]{1,128})"')
+DAY = 86_400.0
+
+
+class Screen:
+    """Holds batches against what people want. One object a process.
+
+    It remembers for each sub-account which rules there were at the last look, so that a batch costs one
+    round trip whether there are any or not. A rule that is new is told by it, and then asked about.
+    """
+
+    def __init__(self, store: AsyncStore, templates: Templates) -> None:
+        self._store = store
+        self._templates = templates
+        self._rules: dict[tuple[str, str], int] = {}  # sub-account, policy → bits
+        self._noted: dict[
+            str, float
+        ] = {}  # sub-account → when it was noted that it sends no marketing
+
+    async def look(self, flight: Flight, clock: float) -> Skipped:
+        """The jobs of a flight that must not go out, each with the reason.
+
+        Args:
+            clock: ours, to tell Redis' by.
+
+        Raises:
+            StoreError: nobody can say now.
+        """
+        lane = flight.lane.lane
+        await self._templates.look(self._store, lane.sub_account, clock)
+        over, open_ = _by_expiry(lane, flight.jobs, flight.now(clock))
+        skipped: Skipped = [(job, _EXPIRED) for job in over]
+        if open_:
+            skipped.extend(await self._look_at_people(flight.lane, open_, clock))
+        return skipped
+
+    async def _look_at_people(self, lane: OpenLane, jobs: Sequence[Job], clock: float) -> Skipped:
+        sub_account, policy = lane.lane.sub_account, _policy(lane)
+        purposes = self._templates.purposes(lane.lane)
+        place = (sub_account, policy)
+        if place not in self._rules:
+            self._rules[place] = await self._store.run(read_rules(sub_account, policy))
+        asked = self._rules[place]
+        while True:
+            question = _ask(lane.lane.kind, jobs, asked, purposes)
+            if purposes.of_all is not Purpose.MARKETING:
+                await self._note_unmarketed(sub_account, clock)
+            rules, answer = await self._answer(question, sub_account, policy, asked)
+            self._rules[place] = rules
+            if not rules & ~asked:
+                return question.skipped(answer)
+            asked |= rules
+
+    async def _answer(
+        self, question: "_Question", sub_account: str, policy: str, rules: int
+    ) -> tuple[int, Screened]:
+        """The rules as they are now, and who is left out by those that were believed to be. Those who
+        are left out everywhere are not asked about once more: that would note that they get a
+        message."""
+        look: list[Call[Any]] = [read_rules(sub_account, policy)]
+        people, purposes = question.people(), question.all_purposes()
+        gone: list[int] = []
+        if rules & SUPPRESSED_EVERYWHERE:
+            found = await self._store.run_all([*look, *screen_everywhere(people, purposes)])
+            look, gone = [], united(found[1:]).suppressed
+            rules_now = found[0]
+            for place in gone:
+                people[place] = b""
+        calls = screen_people(sub_account, people, purposes, rules=rules, subject=question.subject)
+        found = await self._store.run_all([*look, *calls])
+        if look:
+            rules_now, *found = found
+        suppressed, closed = united(found)
+        return rules_now, Screened([*gone, *suppressed], closed)
+
+    async def _note_unmarketed(self, sub_account: str, clock: float) -> None:
+        if clock >= self._noted.get(sub_account, float("-inf")) + DAY:
+            await self._store.run(note_unmarketed(sub_account))
+            self._noted[sub_account] = clock
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """Whom to ask about: those who get what needs an open window first."""
+
+    jobs: Sequence[Job]
+    subject: int
+    normal: bool  # numbers are in their normal form, as those of recipient files are
+    purposes: LanePurposes
+    others: Sequence[tuple[int, bytes]]  # places of jobs that name the person in another way, too
+
+    def people(self) -> list[bytes]:
+        """All names to ask about: those of the jobs, then other names of the same people."""
+        return [*people_of(self.jobs, normal=self.normal), *(name for _, name in self.others)]
+
+    def all_purposes(self) -> list[Purpose]:
+        """The purpose of all messages, or of each that is asked about."""
+        if self.purposes.of_all:
+            return [self.purposes.of_all]
+        found = [self.purposes.of(job.line) for job in self.jobs]
+        return found + [found[place] for place, _ in self.others]
+
+    def skipped(self, answer: Screened) -> Skipped:
+        whose = [*range(len(self.jobs)), *(place for place, _ in self.others)]
+        suppressed = dict.fromkeys(whose[place] for place in answer.suppressed)
+        closed = [place for place in answer.closed if place not in suppressed]
+        return [
+            *((self.jobs[place], _SUPPRESSED) for place in suppressed),
+            *((self.jobs[place], _WINDOW) for place in closed),
+        ]
+
+
+def _ask(kind: str, jobs: Sequence[Job], rules: int, purposes: LanePurposes) -> _Question:
+    """Whom these rules make worth asking about. Of whom gets no marketing it is always noted."""
+    normal = kind == "campaign"
+    if not rules & WINDOWS:
+        named = rules or purposes.of_all is not Purpose.MARKETING
+        return _question(jobs if named else (), 0, normal, purposes)
+    if normal:
+        return _question(jobs, len(jobs), normal, purposes)
+    subject = [line_needs_window(job.line) for job in jobs]
+    first = [job for job, is_subject in zip(jobs, subject, strict=True) if is_subject]
+    others = [job for job, is_subject in zip(jobs, subject, strict=True) if not is_subject]
+    return _question([*first, *others], len(first), normal, purposes)
+
+
+def _question(jobs: Sequence[Job], subject: int, normal: bool, purposes: LanePurposes) -> _Question:
+    """Jobs may name the person by number and by the channel's id, and a reply may have told no more."""
+    found = () if normal else [(at, _USER_ID.search(job.line)) for at, job in enumerate(jobs)]
+    others = [(at, name[1]) for at, name in found if name]
+    return _Question(jobs, subject, normal, purposes, others)
+
+
+def _policy(lane: OpenLane) -> str:
+    """What windows mean to this lane: skip, auto, or nothing."""
+    if lane.lane.kind == "campaign" and not lane.needs_window:
+        return ""
+    return "" if lane.lane.window == "send" else lane.lane.window
+
+
+def _by_expiry(lane: Lane, jobs: Sequence[Job], now: int) -> tuple[list[Job], Sequence[Job]]:
+    """Those whose time is over, and the others. Only single messages have a time."""
+    if lane.kind == "campaign":
+        return [], jobs
+    over = [job for job in jobs if _is_over(job.line, now)]
+    gone = {job.index for job in over}
+    return over, [job for job in jobs if job.index not in gone] if gone else jobs
+
+
+def _is_over(line: bytes, now: int) -> bool:
+    expiry = expiry_of(line)
+    return expiry is not None and expiry <= now
+
+
+def people_of(jobs: Sequence[Job], *, normal: bool) -> list[bytes]:
+    """The recipients as suppressions name them.
+
+    Args:
+        normal: their international numbers are in the normal form already.
+    """
+    people = [job.line.partition(b"\t")[0] for job in jobs]
+    if normal:
+        return people
+    return [canonical(person) for person in people]
+
+
+async def forget_closed_windows(store: AsyncStore) -> None:
+    """Forget service windows that have closed: a step for each sub-account."""
+    for sub_account, channel in await store.run(channels_with_windows()):
+        shards = range(PEOPLE_SHARDS)
+        await store.run_all([forget_windows(sub_account, channel, shard) for shard in shards])
+
+
+async def proven_jobs(store: AsyncStore, lane: str, jobs: Iterable[Job]) -> set[int]:
+    """Indexes of the jobs that the provider has had, by evidence."""
+    found: set[int] = set()
+    for group in _by_thousand(sorted(jobs)):
+        records = await store.run(read_records_of(lane, group))
+        found |= proven(group, records)
+    return found
+
+
+def _by_thousand(jobs: Iterable[Job]) -> Iterator[list[Job]]:
+    for _, group in groupby(jobs, key=lambda job: job.index // OUTCOMES_PER_KEY):
+        yield list(group)

@@ -1,0 +1,191 @@
+"""One request of a batch: the body, permits, the mark, the POST.
+
+Nothing is posted without fresh permits and a fresh mark. It ends in a `Result` of the provider, or, when
+nothing was posted, in what was in the way (`worker.results.classify.Unmade`).
+"""
+
+from typing import Any
+
+import structlog
+
+from chatapps.rendering.renderer import BrokenJob
+from store.client import Call
+from store.errors import StoreError
+from store.queue.settlement import Mark, mark_posting
+from store.records.job_section import Job
+from worker.batch import Flight, Reservation, Tools
+from worker.delivery.eligibility import proven_jobs
+from worker.failpoints import Point
+from worker.pacing.permits import PermitOffice
+from worker.requests import BatchOutcome, Request, Response
+from worker.results.classify import Known, Named, TooLarge, Unmade, Unrendered, Withheld
+from worker.revision_check import check_journal
+from worker.stall_gate import request_name
+
+log = structlog.get_logger(__name__)
+
+STALE = 0.25
+"""Seconds after which permits and mark are no longer taken for fresh."""
+
+
+class Posting:
+    """Posts the requests of batches. One object a process; it keeps nothing of a batch."""
+
+    def __init__(self, tools: Tools, permits: PermitOffice) -> None:
+        self._tools = tools
+        self._permits = permits
+
+    async def post(self, request: Request, outcome: BatchOutcome) -> Response:
+        """Post a request, when its time has come."""
+        flight = outcome.flight
+        if request.pause:
+            await self._tools.sleep(request.pause)
+        try:
+            body = _render(flight, request)
+        except BrokenJob as error:
+            log.error("jobs cannot be rendered", **request.fields(flight), error=str(error))
+            broken = {job.index for job in request.jobs if not _is_sound(flight, job)}
+            return Response(Unrendered(frozenset(broken)))
+        if len(body) > self._tools.settings.batch.max_bytes and len(request.jobs) > 1:
+            return Response(TooLarge())
+        unmade = await self._clear(request, outcome)
+        if unmade is not None:
+            return Response(unmade, outcome.permits)
+        return await self._send(request, outcome, body)
+
+    async def _send(self, request: Request, outcome: BatchOutcome, body: bytes) -> Response:
+        sender, permits, began = outcome.flight.lane.sender, outcome.permits, self._tools.clock()
+        try:
+            result = await self._tools.client.send_many(sender.endpoint, body)
+        except BaseException:
+            self._waits_no_more(request, outcome)
+            raise
+        self._tools.pass_by(Point.POSTED)
+        return Response(result, permits, self._tools.clock() - began)
+
+    async def _clear(self, request: Request, outcome: BatchOutcome) -> Unmade | None:
+        """Permits and the mark, just before the request; None if it may go. All again if much time went
+        by since: the process was frozen, or the store, and neither turn nor lease may be ours now."""
+        clock, mark = self._tools.clock, outcome.marks + 1
+        slow = self._tools.settings.worker.lease_seconds / 2
+        for patience in (STALE, STALE, slow):  # a store that is far away must not stop us
+            permits = await self._permits_for(request, outcome)
+            if permits is None:
+                return Withheld("the turn did not come in time")
+            outcome.marks, began = mark, clock()
+            self._tools.pass_by(Point.BEFORE_MARK)
+            unmade = await self._mark(request, outcome, permits)
+            self._tools.pass_by(Point.MARKED)
+            if unmade is not None or clock() < began + patience:
+                return unmade
+            self._waits_no_more(request, outcome)
+        return Withheld("the mark took too long")
+
+    async def _mark(
+        self, request: Request, outcome: BatchOutcome, permits: Reservation
+    ) -> Unmade | None:
+        """Step 6: write down that it is about to be posted, if it still is ours to post, nothing is in
+        its way, and nothing has been heard of earlier attempts meanwhile."""
+        known = self._tools.journals.known(outcome.flight.id)
+        try:
+            await self._tools.stops.refresh(self._tools.store, self._tools.clock())
+            if self._tools.stops.holds(outcome.flight.lane.lane):
+                self._waits_no_more(request, outcome)
+                return Withheld("an operator has stopped it")
+            obstacle, mark = await self._mark_unless_held_up(request, outcome, permits)
+            unmade = await self._why_not(request, outcome, obstacle, mark, known)
+        except StoreError as error:
+            self._waits_no_more(request, outcome)
+            return Withheld(f"the store did not answer: {type(error).__name__}")
+        if unmade is not None and not obstacle:
+            self._waits_no_more(request, outcome)
+        if unmade is not None and mark.may_post:
+            outcome.unsent.append(len(request.jobs))
+        return unmade
+
+    async def _mark_unless_held_up(
+        self, request: Request, outcome: BatchOutcome, permits: Reservation
+    ) -> tuple[str, Mark]:
+        """Both in one round trip: what holds up the sub-account, or an empty text; and the mark."""
+        flight, sender, answers = outcome.flight, outcome.flight.lane.sender, self._tools.answers
+        n, ended = len(request.jobs), answers.untold(sender.id)
+        calls: list[Call[Any]] = [
+            self._permits.begin(sender, n, op=permits.op, ended=ended, urgent=flight.lane.urgent),
+            mark_posting(
+                flight.id,
+                flight.batch,
+                owner=self._tools.owner,
+                request=outcome.marks,
+                messages=n,
+                lease_ms=int(self._tools.settings.worker.lease_seconds * 1000),
+            ),
+        ]
+        obstacle, mark = await self._tools.store.run_all(calls)
+        answers.told(sender.id, ended)
+        return obstacle, mark
+
+    async def _why_not(
+        self, request: Request, outcome: BatchOutcome, obstacle: str, mark: Mark, known: int
+    ) -> Unmade | None:
+        if mark.may_post and not await check_journal(
+            self._tools, outcome.flight.id, known=known, journal=mark.journal
+        ):
+            return Withheld("the lane halts")
+        if obstacle:
+            return Withheld(f"held up since its turn was given: {obstacle}")
+        if not mark.may_post:
+            return Withheld(mark.verdict)
+        outcome.posted_ms = mark.now_ms
+        return await self._heard_of(request, outcome.flight, mark)
+
+    async def _heard_of(self, request: Request, flight: Flight, mark: Mark) -> Known | Named | None:
+        """What was heard of earlier attempts of these messages; most have had none."""
+        if mark.early_news and any(job.attempts for job in request.jobs):
+            known = await proven_jobs(self._tools.store, flight.id, request.jobs)
+            if known:
+                return Known(frozenset(known))
+        return Named() if mark.held and request.failed else None
+
+    async def _permits_for(self, request: Request, outcome: BatchOutcome) -> Reservation | None:
+        """The first request uses the permits of the claim while they are good; every other one takes
+        its own."""
+        lane, unused = outcome.flight.lane, outcome.permits
+        if outcome.marks == 0 and unused is not None and unused.is_good(self._tools.clock()):
+            return unused
+        try:
+            if unused is not None:  # what it probes may be probed by others
+                await self._permits.let_go(lane.sender, unused)
+            outcome.permits = await self._permits.wait_for(
+                lane.sender,
+                len(request.jobs),
+                urgent=lane.urgent,
+                patience=self._tools.settings.worker.lease_seconds / 4,
+                scopes=lane.scopes,
+            )
+        except StoreError:
+            return None
+        return outcome.permits
+
+    def _waits_no_more(self, request: Request, outcome: BatchOutcome) -> None:
+        """It was about to be posted and was not, or was cut short."""
+        if outcome.permits is not None:
+            name = request_name(outcome.permits.op, len(request.jobs))
+            self._tools.answers.ended(outcome.flight.lane.sender.id, name, trusted=False)
+
+
+def _render(flight: Flight, request: Request) -> bytes:
+    """The body.
+
+    Raises:
+        BrokenJob: what is stored of a job does not fit the content of its lane.
+    """
+    jobs = [(index, attempts + 1, line) for index, attempts, line, _ in request.jobs]
+    return flight.lane.renderer.render(flight.client_batch_id, jobs)
+
+
+def _is_sound(flight: Flight, job: Job) -> bool:
+    try:
+        flight.lane.renderer.messages([job[:3]])
+    except BrokenJob:
+        return False
+    return True

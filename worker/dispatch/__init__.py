@@ -1,0 +1,1 @@
+"""Dispatch: which lane next, how many messages, which batch."""

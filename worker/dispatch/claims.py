@@ -1,0 +1,250 @@
+"""Taking jobs: which lane is served next, permits for its jobs, then the jobs themselves."""
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import structlog
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt
+
+from config.sections import SettingsError
+from store.client import Call, command
+from store.errors import StoreError, StoreUnavailable
+from store.keys import lane_keys
+from store.lanes.lane import LaneStatus, Priority, announce, read_status
+from store.limits.breakers import ACCOUNT, STALL
+from store.queue.settlement import Claim, claim_batch
+from store.states import State
+from store.workers.presence import forget_ready, ready_lanes, wake_drain
+from worker.batch import Flight, OpenLane, Reservation, Sender, Tools
+from worker.dispatch.lane_cache import LaneShelf, note_trouble
+from worker.dispatch.lane_selection import Turns
+from worker.failpoints import Point
+from worker.pacing.backoff import Pauses, full_jitter
+from worker.pacing.permits import PermitOffice
+from worker.revision_check import check_journal
+
+log = structlog.get_logger(__name__)
+
+LONGEST_PAUSE = 1.0
+"""Seconds before permits are asked for again, however far away the turn is: limits may change."""
+BREAKER_PAUSE = 0.25
+"""The same where a breaker is in the way: nobody is woken when it is closed by hand."""
+LOOK_EVERY = 0.02
+"""Seconds for which a look at the lanes that are ready is good, unless somebody wakes us."""
+CALL_EVERY = 0.05
+"""Seconds between two calls for help with lanes of one priority."""
+NEVER = float("-inf")
+LOOK_AGAIN = 30.0
+"""Seconds before another look at a lane that cannot be sent from here."""
+TRIES = 5
+
+
+class Claims:
+    """Steps 1 to 3 of a batch."""
+
+    def __init__(self, tools: Tools, permits: PermitOffice, pauses: Pauses) -> None:
+        self._tools = tools
+        self._permits = permits
+        self._pauses = pauses
+        self._shelf = LaneShelf(tools.store, tools.settings)
+        self._turns = Turns()
+        self._ready: list[tuple[str, int]] = []
+        self._looked_at = NEVER
+        self._stalled: set[str] = set()  # sub-accounts of which that was logged
+        self._called_at: dict[Priority, float] = {}
+        self._foreign: dict[
+            str, float
+        ] = {}  # lanes not to be sent from here → next look, our clock
+
+    async def choose(self, has_room: Callable[[OpenLane], bool]) -> OpenLane | None:
+        """Step 1: the most urgent lane that may be sent from now."""
+
+        def may_send(lane_id: str) -> bool:
+            lane = self._shelf.known(lane_id)
+            if lane is None or not has_room(lane) or not self._is_free(lane):
+                return False
+            if self._tools.stops.holds(lane.lane):
+                return False
+            return not self._gives_way(lane)
+
+        chosen = None
+        if self._tools.clock() < self._looked_at + LOOK_EVERY:
+            chosen = self._turns.choose(self._ready, may_send)
+        if chosen is None:
+            await self._look()
+            chosen = self._turns.choose(self._ready, may_send)
+        return None if chosen is None else self._shelf.known(chosen)
+
+    def look_again(self) -> None:
+        """Something has changed: the lanes that are ready are not those of the last look."""
+        self._looked_at = NEVER
+
+    async def _look(self) -> None:
+        """Read which lanes have something to claim. There may be a thousand, so not for each batch."""
+        served = {Priority(name).urgency for name in self._tools.settings.worker.priorities}
+        looked_at = self._tools.clock()
+        await self._tools.stops.refresh(self._tools.store, looked_at)
+        found = await self._tools.store.run(ready_lanes())
+        self._ready, self._looked_at = [pair for pair in found if pair[1] in served], looked_at
+        for lane_id, _ in self._ready:
+            if self._shelf.known(lane_id) is None:
+                await self._open(lane_id)
+
+    async def reserve(self, lane: OpenLane) -> Reservation | None:
+        """Step 2: permits for what waits, as much of it as may go at once; None = not now."""
+        queued = await self._queued(lane)
+        if queued <= 0:
+            await self._forget(lane)
+            return None
+        cap = self._tools.settings.batch.max_messages
+        most = lane.sender.limits.largest_batch(urgent=lane.urgent, cap=cap)
+        reservation = await self._permits.reserve(
+            lane.sender, min(queued, most), urgent=lane.urgent, scopes=lane.scopes
+        )
+        if reservation.granted:
+            if STALL not in reservation.permits.probes:
+                self._stalled.discard(lane.sender.id)
+            if ACCOUNT not in reservation.permits.probes:
+                self._pauses.goes_on(lane.sender.id)
+            if queued > reservation.n and not reservation.permits.probes:
+                await self._seek_help_for(lane.lane.priority)
+            return reservation
+        held_by = reservation.permits.held_by
+        if held_by == STALL and lane.sender.id not in self._stalled:
+            self._stalled.add(lane.sender.id)
+            log.warning("no answers come; only probing", sub_account=lane.sender.id)
+        pause = min(reservation.permits.wait, BREAKER_PAUSE if held_by else LONGEST_PAUSE)
+        if held_by in lane.scopes:  # others of the sub-account go on
+            self._pauses.hold_lane(lane.lane.id, pause)
+            return None
+        self._pauses.hold(lane.sender.id, pause, urgent=lane.urgent)
+        if held_by == ACCOUNT:  # its key may have been mended meanwhile
+            self.renew_key(lane.sender)
+        return None
+
+    async def claim(
+        self, lane: OpenLane, reservation: Reservation, stopping: asyncio.Event
+    ) -> Flight | None:
+        """Step 3: jobs for the permits, when their turn has come; None if there are none to send.
+
+        Raises:
+            StoreError: what may have been claimed all the same comes back when its lease runs out.
+        """
+        await self._permits.await_turn(reservation)
+        if stopping.is_set():
+            await self._permits.give_back(lane.sender, reservation, reservation.n)
+            return None
+        batch = secrets.token_hex(6)
+        known = self._tools.journals.known(lane.lane.id)
+        claim = await self._claim(self._claim_call(lane, batch, reservation.n))
+        self._tools.pass_by(Point.CLAIMED)
+        now = self._tools.clock()
+        if claim.status is not LaneStatus.GONE:  # if it halts, marking gives the jobs back
+            await check_journal(self._tools, lane.lane.id, known=known, journal=claim.journal)
+        with contextlib.suppress(StoreError):  # the jobs are ours already
+            await self._tidy_up(lane, reservation, claim)
+        if not claim.jobs:
+            return None
+        self._tools.meters.claimed(lane.lane.priority, len(claim.jobs))
+        return Flight(lane, batch, claim.jobs, reservation, claim.now_ms, now, claim.early_news)
+
+    async def _claim(self, call: Call[Claim]) -> Claim:
+        """Run the claim; a lost reply is asked for again, and is the same."""
+        retry = self._tools.settings.retry
+        retrying = AsyncRetrying(
+            retry=retry_if_exception_type(StoreUnavailable),
+            stop=stop_after_attempt(TRIES),
+            wait=full_jitter(retry.quick_base, retry.quick_cap, self._tools.rng),
+            sleep=self._tools.sleep,
+            reraise=True,
+        )
+        claim: Claim = await retrying(self._tools.store.run, call)
+        return claim
+
+    def _claim_call(self, lane: OpenLane, batch: str, most: int) -> Call[Claim]:
+        settings = self._tools.settings
+        return claim_batch(
+            lane.lane.id,
+            batch,
+            owner=self._tools.owner,
+            most=most,
+            most_bytes=settings.batch.max_bytes,
+            lease_ms=int(settings.worker.lease_seconds * 1000),
+        )
+
+    async def _tidy_up(self, lane: OpenLane, reservation: Reservation, claim: Claim) -> None:
+        await self._permits.give_back(lane.sender, reservation, reservation.n - len(claim.jobs))
+        if not claim.jobs:
+            await self._forget(lane)
+
+    def renew_key(self, sender: Sender) -> bool:
+        """Whether a sub-account has another key now than this one; then it is used from now on."""
+        return self._shelf.renew(sender)
+
+    async def _seek_help_for(self, priority: Priority) -> None:
+        """Call one more loop now and then, not with every batch."""
+        if self._tools.clock() >= self._called_at.get(priority, NEVER) + CALL_EVERY:
+            self._called_at[priority] = self._tools.clock()
+            await self.seek_help(priority)
+
+    async def seek_help(self, priority: Priority | None = None) -> None:
+        """There is more than this process takes: wake idle ones."""
+        await self._tools.store.run(wake_drain(0, for_=priority))
+
+    async def _open(self, lane_id: str) -> None:
+        if self._foreign.get(lane_id, 0.0) > self._tools.clock():
+            return
+        try:
+            if await self._shelf.get(lane_id) is None:
+                await self._tools.store.run(forget_ready(lane_id))
+            self._foreign.pop(lane_id, None)
+        except (SettingsError, ValueError) as error:
+            await self._leave_to_others(lane_id, str(error))
+
+    async def _leave_to_others(self, lane_id: str, why: str) -> None:
+        """This worker cannot send from the lane; another one may, so it is shown and not stopped."""
+        log.error("lane cannot be sent from here", lane=lane_id, error=why)
+        now = self._tools.clock()
+        self._foreign = {one: at for one, at in self._foreign.items() if at > now}
+        self._foreign[lane_id] = now + LOOK_AGAIN
+        host = self._tools.owner.split(":")[0]
+        await self._tools.store.run(
+            note_trouble(lane_id, f"The worker on {host} cannot send: {why}")
+        )
+
+    def _is_free(self, lane: OpenLane) -> bool:
+        sender_is_free = self._pauses.is_free(lane.sender.id, urgent=lane.urgent)
+        return sender_is_free and self._pauses.lane_is_free(lane.lane.id)
+
+    def _gives_way(self, lane: OpenLane) -> bool:
+        """Whether another lane of the sub-account should probe next; reads them only if it may be so."""
+        sender = lane.sender.id
+        return self._pauses.gives_way(sender, lane.lane.id, self._ready_of(sender))
+
+    def _ready_of(self, sender: str) -> Iterator[str]:
+        for lane_id, _ in self._ready:
+            known = self._shelf.known(lane_id)
+            if known is not None and known.sender.id == sender:
+                yield lane_id
+
+    async def _queued(self, lane: OpenLane) -> int:
+        key = lane_keys(lane.lane.id).counts
+        return await self._tools.store.run(
+            command("HGET", key, State.QUEUED, parse=lambda reply: int(reply or 0))
+        )
+
+    async def _forget(self, lane: OpenLane) -> None:
+        """Take back the hint that the lane is ready; look again, since a job may just have come."""
+        lane_id = lane.lane.id
+        self._ready = [pair for pair in self._ready if pair[0] != lane_id]
+        calls: list[Call[Any]] = [forget_ready(lane_id), read_status(lane_id)]
+        _, status = await self._tools.store.run_all(calls)
+        if status is LaneStatus.SENDING and await self._queued(lane) > 0:
+            self.look_again()
+            await self._tools.store.run(announce(lane_id, lane.lane.priority))
+        if status.ended:
+            self._shelf.forget(lane_id)
+            self._turns.forget(lane_id)

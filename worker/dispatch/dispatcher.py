@@ -1,0 +1,253 @@
+"""The drain loop: claims batch after batch of whatever is most urgent, many of them in the air at once.
+
+One loop runs in a process, from its start to its end. It learns of work in two ways: by a blocking key
+in Redis, which producers push to, and by one timer, which sweeps. A Celery task makes the timer go off
+at once. Permits come first, jobs second, so that a claimed batch never waits for its turn. The loop
+itself never blocks: a batch that must wait for its turn does so in a task of its own.
+"""
+
+import asyncio
+import contextlib
+import secrets
+from collections import Counter
+from collections.abc import Sequence
+
+import structlog
+from structlog.contextvars import bound_contextvars
+
+from config.priorities import served_by
+from store.errors import StoreError
+from store.workers.presence import await_wake, enter_drain, leave_drain
+from worker.batch import Flight, OpenLane, Reservation, Tools
+from worker.delivery.deliver import Delivery
+from worker.dispatch.claims import Claims
+from worker.dispatch.lane_selection import share
+from worker.maintenance.due_lanes import IDLE_SECONDS
+from worker.maintenance.sweep import Swept, sweep
+from worker.pacing.backoff import Pauses
+from worker.pacing.permits import PermitOffice
+from worker.revision_check import watch_lanes
+
+log = structlog.get_logger(__name__)
+
+STORE_RETRY_SECONDS = 1.0
+"""Pause after the store has failed."""
+BUSY_SECONDS = 30.0
+"""So long after the last work the timer still goes off every `worker.sweep_seconds`: receipts follow."""
+LEASE_MS = 15_000
+CANCEL_AGAIN = 0.2
+
+
+class Drain:
+    """The drain loop of one process."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+        self._served = served_by(tools.settings.worker.priorities)
+        permits, self._pauses = PermitOffice(tools), Pauses(tools.clock, tools.rng)
+        self._claims = Claims(tools, permits, self._pauses)
+        self._delivery = Delivery(tools, permits, self._pauses, self._claims.renew_key)
+        self._in_air: set[asyncio.Task[None]] = set()
+        self._in_air_of: Counter[str] = Counter()  # sub-account → batches
+        self._claiming: set[str] = set()  # lanes, one claim at a time each
+        self._awake = asyncio.Event()
+        self._timer = asyncio.Event()  # set: goes off at once
+        self._called = True  # by a Celery task, or this is the start
+        self._busy_until = float("-inf")  # our clock
+
+    async def serve(self, stopping: asyncio.Event) -> None:
+        """Claim and send until `stopping` is set."""
+        loop_id = f"{self._tools.owner}:{secrets.token_hex(3)}"
+        listeners = [
+            asyncio.create_task(self._listen(stopping)),
+            asyncio.create_task(self._tend(loop_id, stopping)),
+            asyncio.create_task(self._wake_on(stopping)),
+        ]
+        try:
+            while not stopping.is_set():
+                await self._step(stopping)
+        finally:
+            await _end(listeners)
+            with contextlib.suppress(StoreError):
+                await self._tools.store.run(leave_drain(loop_id, served=self._served))
+
+    def look(self) -> None:
+        """Register, sweep and look for work now: for a Celery task. Call it in the loop's thread."""
+        self._called = True
+        self._timer.set()
+
+    async def land(self) -> None:
+        """Wait until nothing is in the air."""
+        while self._in_air:
+            await asyncio.wait(self._in_air)
+
+    async def _step(self, stopping: asyncio.Event) -> None:
+        try:
+            launched = await self._launch_next(stopping)
+        except StoreError as error:
+            log.warning("the store is away; waiting", error=str(error))
+            await _wait(stopping, STORE_RETRY_SECONDS)
+            return
+        if not launched:
+            await self._rest()
+
+    async def _rest(self) -> None:
+        """Sleep until a wake-up, the timer, the end of a batch, the end of a pause, or the stop."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._pauses.next_end()):
+                await self._awake.wait()
+        self._awake.clear()
+
+    async def _launch_next(self, stopping: asyncio.Event) -> bool:
+        """Let one more batch take off; False if nothing can be sent now."""
+        lane = await self._claims.choose(self._has_room)
+        if lane is None:
+            return False
+        reservation = await self._claims.reserve(lane)
+        if reservation is not None:
+            self._launch(lane, reservation, stopping)
+        return True
+
+    def _has_room(self, lane: OpenLane) -> bool:
+        sender, urgent, slots = lane.sender, lane.urgent, self._tools.settings.worker.max_in_air
+        return (
+            lane.lane.id not in self._claiming
+            and len(self._in_air) < share(slots, urgent=urgent)
+            and self._in_air_of[sender.id] < share(sender.max_in_air, urgent=urgent)
+        )
+
+    def _launch(self, lane: OpenLane, reservation: Reservation, stopping: asyncio.Event) -> None:
+        sender = lane.sender.id
+        self._note_work()
+        self._claiming.add(lane.lane.id)
+        task = asyncio.create_task(self._fly(lane, reservation, stopping))
+        self._in_air.add(task)
+        self._in_air_of[sender] += 1
+        task.add_done_callback(lambda done: self._landed(done, sender))
+
+    async def _fly(self, lane: OpenLane, reservation: Reservation, stopping: asyncio.Event) -> None:
+        """Wait for the turn, claim, deliver."""
+        try:
+            flight = await self._claims.claim(lane, reservation, stopping)
+        except StoreError as error:
+            log.warning("the claim failed", lane=lane.lane.id, error=str(error))
+            await self._tools.sleep(STORE_RETRY_SECONDS)  # nothing else is claimed from this lane
+            return
+        finally:
+            self._claiming.discard(lane.lane.id)
+            self._awake.set()
+        if flight is not None:
+            await self._deliver(flight)
+
+    async def _deliver(self, flight: Flight) -> None:
+        """Whatever is logged meanwhile, by whomever, says which batch it is about."""
+        with bound_contextvars(**flight.fields):
+            try:
+                await self._delivery.deliver(flight)
+            except Exception:
+                log.exception("a delivery failed; its lease will bring it back")
+
+    def _landed(self, task: asyncio.Task[None], sender: str) -> None:
+        self._in_air.discard(task)
+        self._in_air_of[sender] -= 1
+        self._awake.set()
+        if not task.cancelled() and task.exception() is not None:
+            log.error("a claim failed; its lease will bring it back", exc_info=task.exception())
+
+    async def _listen(self, stopping: asyncio.Event) -> None:
+        """Pass wake-ups on to the loop."""
+        while not stopping.is_set():
+            try:
+                if await self._tools.store.run(await_wake(5, served=self._served)):
+                    self._claims.look_again()
+                    self._awake.set()
+                    self._note_work()
+            except StoreError:
+                await _wait(stopping, STORE_RETRY_SECONDS)
+
+    async def _wake_on(self, stopping: asyncio.Event) -> None:
+        await stopping.wait()
+        self._awake.set()
+        self._timer.set()
+
+    async def _tend(self, loop_id: str, stopping: asyncio.Event) -> None:
+        """The timer: renews the loop's registration, sweeps unless another process has just done so, and
+        has the loop look for work."""
+        while not stopping.is_set():
+            self._timer.clear()
+            called, self._called = self._called, False
+            pause = self._tools.settings.worker.sweep_seconds
+            try:
+                await self._tools.store.run(
+                    enter_drain(loop_id, lease_ms=LEASE_MS, starts=called, served=self._served)
+                )
+                await watch_lanes(self._tools)
+                pause = await self._sweep()
+            except StoreError as error:
+                log.warning("sweeping waits for the store", error=str(error))
+            except Exception:  # the timer must go on: it renews the registration
+                log.exception("a sweep failed; another one follows")
+            self._claims.look_again()
+            self._awake.set()
+            await self._tools.meters.flush(self._tools.store)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._timer.wait()
+
+    async def _sweep(self) -> float:
+        """Sweep once; returns the seconds until the timer goes off again."""
+        began = self._tools.clock()
+        swept = await sweep(self._tools)
+        now = self._tools.clock()
+        if swept is not None and swept.announced and self._served:  # it may be for others
+            await self._claims.seek_help()
+        if self._in_air or (swept is not None and (swept.busy or swept.applied)):
+            self._busy_until = now + BUSY_SECONDS
+        return pause_after(
+            swept,
+            now - began,
+            usual=self._tools.settings.worker.sweep_seconds,
+            idle=now >= self._busy_until,
+            in_air=bool(self._in_air),
+        )
+
+    def _note_work(self) -> None:
+        """There is work: a timer that is slow, since the process was idle, goes off at once."""
+        now = self._tools.clock()
+        if now >= self._busy_until:
+            self._timer.set()
+        self._busy_until = now + BUSY_SECONDS
+
+
+def pause_after(
+    swept: Swept | None, took: float, *, usual: float, idle: bool, in_air: bool
+) -> float:
+    """Seconds until the next sweep: none while much comes in, but sending gets as much time as sweeps.
+
+    Args:
+        swept: what the last one found; None = another process was at it.
+        took: seconds that it took.
+        usual: `worker.sweep_seconds`.
+        idle: there has been no work for `BUSY_SECONDS`.
+        in_air: this process has batches in the air.
+    """
+    if swept is None or not swept.more:
+        return max(usual, IDLE_SECONDS) if idle else usual
+    return min(usual, took) if in_air else 0
+
+
+async def _wait(stopping: asyncio.Event, seconds: float) -> None:
+    """Sleep, but not past the stop."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await stopping.wait()
+
+
+async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Cancel tasks until they have ended. Once is not enough: a cancellation that comes just when the
+    client of the store has sent a command is lost in `asyncio.wait_for` of Python 3.11."""
+    while pending := [task for task in tasks if not task.done()]:
+        for task in pending:
+            task.cancel()
+        await asyncio.wait(pending, timeout=CANCEL_AGAIN)
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,1 @@
+"""The sweep: due retries, in-doubt batches, expired leases, retention."""

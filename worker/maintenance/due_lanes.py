@@ -1,0 +1,95 @@
+"""Looking at many lanes: what time has brought back, in a round trip for a hundred of them.
+
+A sweep of a thousand lanes in which nothing is due costs some twenty round trips; asking lane by lane
+took seven thousand, every second, and the drain of the same process waited for it.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import structlog
+
+from store.client import Call
+from store.errors import StoreRefused
+from store.lanes.due import Look, look_at_lane
+from store.lanes.lane import Lane, LaneStatus, announce, read_lane
+from store.lanes.retention import note_ended
+from store.workers.presence import forget_active, forget_ready, note_active, ready_lanes
+from worker.batch import Tools
+from worker.maintenance.retention import over_at_ms
+
+log = structlog.get_logger(__name__)
+
+AT_ONCE = 100
+"""Lanes of one round trip: some milliseconds, in which this process does nothing else."""
+IDLE_SECONDS = 5.0
+"""Longest time between two sweeps; a lane in which something is due before the next one is busy."""
+
+
+def by_hundred(lanes: list[str]) -> Iterator[list[str]]:
+    """Parts of which each is looked at in one round trip."""
+    for first in range(0, len(lanes), AT_ONCE):
+        yield lanes[first : first + AT_ONCE]
+
+
+async def look_at(tools: Tools, lanes: Sequence[str], as_of: int) -> list[Look | None]:
+    """How lanes stand; None for each if one of them cannot be read, so that it does not hide the others.
+
+    Args:
+        as_of: leases and parks that ended by then count, ms by Redis' clock.
+    """
+    try:
+        soon = int(IDLE_SECONDS * 1000)
+        return [*await tools.store.run_all([look_at_lane(lane, as_of, soon) for lane in lanes])]
+    except (StoreRefused, ValueError):
+        log.exception("lanes are looked at one by one")
+        return [None] * len(lanes)
+
+
+def is_quiet(lane: str, look: Look) -> bool:
+    """Whether a sweep has nothing to do for a lane but to announce it."""
+    if look.due or look.status.ended:
+        return False
+    try:
+        return look.kind != "notifications" or look.now_ms < over_at_ms(lane)
+    except ValueError:  # its id does not end with a day
+        return False
+
+
+async def announce_waiting(tools: Tools, looks: Sequence[tuple[str, Look]]) -> int:
+    """Put right the hint which lanes have something to claim; returns how many have."""
+    waiting = [
+        (lane, look.priority)
+        for lane, look in looks
+        if look.status is LaneStatus.SENDING and look.waiting
+    ]
+    if waiting:
+        ready = await tools.store.run(ready_lanes(0))
+        told = set(ready)
+        missing = [pair for pair in waiting if (pair[0], pair[1].urgency) not in told]
+        await tools.store.run_all([announce(*pair) for pair in missing])
+    return len(waiting)
+
+
+async def retire(tools: Tools, lanes: Sequence[str]) -> None:
+    """Look at these no more; unless an operator has just had some of them sent again.
+
+    Each step may be the last before the store is away, and none of them loses a lane: what ended is
+    noted for retention first, and forgotten last. Who wakes a lane up meanwhile notes it as active, and
+    is looked for once more.
+    """
+    ended = [lane for lane in await _read(tools, lanes) if lane.status.ended]
+    await tools.store.run_all([note_ended(lane) for lane in ended])
+    woken = {lane.id for lane in await _read(tools, lanes) if not lane.status.ended}
+    gone = [lane for lane in lanes if lane not in woken]
+    await tools.store.run_all([*map(forget_ready, gone), *map(forget_active, gone)])
+    after: list[Call[Any]] = []
+    for lane in await _read(tools, lanes):
+        if not lane.status.ended:
+            after += (note_active(lane.id), announce(lane.id, lane.priority))
+    await tools.store.run_all(after)
+
+
+async def _read(tools: Tools, lanes: Sequence[str]) -> list[Lane]:
+    found: list[Lane | None] = await tools.store.run_all([read_lane(lane) for lane in lanes])
+    return [lane for lane in found if lane is not None]

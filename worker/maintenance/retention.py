@@ -1,0 +1,67 @@
+"""Retention: notification lanes whose day is over are closed, and lanes that ended long ago removed."""
+
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from store.lanes.lane import Lane, LaneStatus, move_lane, read_lane
+from store.lanes.retention import (
+    ended_before,
+    expire_step,
+    forget_ended,
+    forget_listed,
+    free_name,
+    holder_of,
+)
+from worker.batch import Tools
+
+log = structlog.get_logger(__name__)
+
+GRACE = timedelta(hours=1)
+"""How late the clock of a producer may be."""
+STEPS = 20
+"""Steps of removal in one sweep."""
+DAY_MS = 86_400_000
+
+
+async def close_if_over(tools: Tools, lane: Lane, now_ms: int) -> None:
+    """Let a notification lane finish when its day has been over for an hour, by Redis' clock.
+
+    Producers open the lane of the next day by themselves. One whose clock is late by more than the
+    hour is told that the lane is closed, and asks Redis for the day.
+    """
+    if lane.kind == "notifications" and now_ms >= over_at_ms(lane.id):
+        changed, status = await tools.store.run(move_lane(lane.id, "close"))
+        if changed:
+            log.info("notification lane closed", lane=lane.id, status=str(status))
+
+
+def over_at_ms(lane_id: str) -> int:
+    """When a notification lane may be closed: its id ends with its day."""
+    day = datetime.strptime(lane_id[-6:], "%y%m%d").replace(tzinfo=UTC)
+    return int((day + timedelta(days=1) + GRACE).timestamp() * 1000)
+
+
+async def expire_lanes(tools: Tools, now_ms: int) -> None:
+    """Remove lanes that ended more than `retention_days` ago, some steps of it at a time."""
+    until = now_ms - int(tools.settings.retention_days * DAY_MS)
+    steps = STEPS
+    for lane_id in await tools.store.run(ended_before(until)):
+        await _unlist(tools, lane_id)
+        left = 1
+        while left > 0 and steps > 0:
+            left = await tools.store.run(expire_step(lane_id))
+            steps -= 1
+        if left <= 0:
+            await tools.store.run(forget_ended(lane_id))
+        if left == 0:
+            log.info("lane expired", lane=lane_id)
+
+
+async def _unlist(tools: Tools, lane_id: str) -> None:
+    """Free the lane's name before the lane goes, so that the name never leads nowhere."""
+    lane = await tools.store.run(read_lane(lane_id))
+    if lane is not None and lane.status in (LaneStatus.FINISHED, LaneStatus.CANCELLED):
+        if await tools.store.run(holder_of(lane.name, lane.sub_account)) == lane_id:
+            await tools.store.run(free_name(lane.name, lane.sub_account))
+        await tools.store.run(forget_listed(lane_id))

@@ -1,0 +1,209 @@
+"""The sweep: everything that time brings back, for every lane that has not ended.
+
+Due retry waves return to the queue, flights of lost workers are taken back, parks are resolved by
+their lane's policy, cancelled lanes are emptied, and hints are put right. It may run anywhere, at any
+time, twice at once: every step is a script that does its work once.
+"""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import structlog
+
+from store.client import command
+from store.errors import StoreUnavailable
+from store.keys import lane_keys
+from store.lanes.due import Look
+from store.lanes.lane import Lane, LaneStatus, announce, read_lane
+from store.queue.settlement import (
+    Recovered,
+    claim_batch,
+    promote_due,
+    recover_flights,
+    settle_batch,
+)
+from store.receipts.inbox import forget_aside
+from store.records.outcome import LocalReason, Origin
+from store.reports.waiting import now_ms
+from store.states import State
+from store.workers.presence import (
+    active_lanes,
+    leave_sweep,
+    note_sweep,
+    take_sweep,
+)
+from worker.batch import Tools
+from worker.delivery.eligibility import forget_closed_windows
+from worker.delivery.endings import closing, write_down
+from worker.maintenance.due_lanes import announce_waiting, by_hundred, is_quiet, look_at, retire
+from worker.maintenance.in_doubt import resolve_due
+from worker.maintenance.retention import close_if_over, expire_lanes
+from worker.receipts.inbox import apply_inbox, is_all
+from worker.results.classify import seconds_in_doubt
+
+log = structlog.get_logger(__name__)
+OPERATOR = (Origin.LOCAL, LocalReason.OPERATOR)
+
+OPEN = (LaneStatus.SENDING, LaneStatus.CANCELLING)
+"""Lanes that need sending or sweeping again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What a sweep found."""
+
+    busy: int = 0  # lanes in which jobs are queued, or something is due within `IDLE_SECONDS`
+    announced: int = 0  # lanes that have something to claim now
+    more: bool = False  # of the inbox, or of what is parked, is left: sweep again at once
+    applied: int = 0  # receipts and replies
+
+    def __add__(self, other: "Swept") -> "Swept":
+        more = self.more or other.more
+        return Swept(
+            self.busy + other.busy,
+            self.announced + other.announced,
+            more,
+            self.applied + other.applied,
+        )
+
+
+async def sweep(tools: Tools) -> Swept | None:
+    """Sweep all lanes, unless somebody else is at it (then None)."""
+    period = int(tools.settings.worker.sweep_seconds * 1000)
+    if not await tools.store.run(take_sweep(tools.owner, lease_ms=max(100, period * 9 // 10))):
+        return None
+    began = tools.clock()
+    leases = _Leases(tools)
+    await leases.as_of()
+    # First the inbox: evidence decides what becomes of parks.
+    applied = await apply_inbox(tools, leases.as_of)
+    swept = Swept(more=not is_all(applied), applied=applied)
+    for lanes in by_hundred(await tools.store.run(active_lanes())):
+        swept += await _visit_all(tools, lanes, leases)
+    await expire_lanes(tools, await tools.store.run(now_ms()))
+    await forget_closed_windows(tools.store)
+    await tools.store.run(forget_aside(tools.settings.webhooks.aside_days))
+    tools.templates.refresh(tools.store, tools.settings)
+    if swept.more:
+        await tools.store.run(leave_sweep())
+    tools.meters.swept(tools.clock() - began)
+    return swept
+
+
+class _Leases:
+    """Knows up to when leases count as run out. After a gap in sweeping, when the store was away, that
+    is the time before it: owners who live get one lease to write down what they hold.
+
+    The store is asked again every second of a sweep, since it may go away in the middle of one; a call
+    that it does when it is back still says what it was told before. Asking also notes that sweeping
+    goes on: one that has much to do must not look like a gap, or one gap after the other would keep
+    flights of the dead where they are.
+    """
+
+    AGAIN = 1.0
+
+    def __init__(self, tools: Tools) -> None:
+        worker = tools.settings.worker
+        self._tools = tools
+        self._asked_at = float("-inf")
+        self._as_of = 0
+        self._call = note_sweep(
+            pause_ms=int(max(worker.lease_seconds / 2, worker.sweep_seconds * 2) * 1000),
+            lease_ms=int(worker.lease_seconds * 1000),
+        )
+
+    async def as_of(self) -> int:
+        """The time by Redis' clock, ms."""
+        if self._tools.clock() >= self._asked_at + self.AGAIN:
+            self._as_of = await self._tools.store.run(self._call)
+            self._asked_at = self._tools.clock()
+        return self._as_of
+
+
+async def _visit_all(tools: Tools, lanes: Sequence[str], leases: _Leases) -> Swept:
+    """Sweep lanes that one look takes in: those in which something is due, one by one."""
+    looks = zip(lanes, await look_at(tools, lanes, await leases.as_of()), strict=True)
+    quiet: list[tuple[str, Look]] = []
+    ended: list[str] = []
+    swept = Swept()
+    for lane, look in looks:
+        if look is not None and look.status.ended:
+            ended.append(lane)
+        elif look is not None and is_quiet(lane, look):
+            quiet.append((lane, look))
+        else:
+            swept += await _visit(tools, lane, leases)
+    if ended:
+        await retire(tools, ended)
+    busy = sum(look.busy and look.status in OPEN for _, look in quiet)
+    return swept + Swept(busy, await announce_waiting(tools, quiet))
+
+
+async def _visit(tools: Tools, lane_id: str, leases: _Leases) -> Swept:
+    """Sweep one lane. A fault in it is logged, and keeps nobody from sweeping the others."""
+    try:
+        lane = await tools.store.run(read_lane(lane_id))
+        if lane is None or lane.status.ended:
+            await retire(tools, [lane_id])
+            return Swept()
+        return await _tend(tools, lane, leases)
+    except StoreUnavailable:
+        raise
+    except Exception:
+        log.exception("a lane could not be swept", lane=lane_id)
+        return Swept(busy=1)
+
+
+async def _tend(tools: Tools, lane: Lane, leases: _Leases) -> Swept:
+    """Do for one lane what is due."""
+    as_of = await leases.as_of()
+    await tools.templates.look(tools.store, lane.sub_account, tools.clock())
+    while (await tools.store.run(promote_due(lane.id)))[1] == 0:  # more are due
+        await leases.as_of()
+    await _recover(tools, lane, as_of, leases)
+    await close_if_over(tools, lane, await tools.store.run(now_ms()))
+    more = await resolve_due(tools, lane, as_of, leases.as_of)
+    if lane.status is LaneStatus.CANCELLING:
+        await _cancel_jobs(tools, lane, leases)
+    waiting = 0
+    if lane.status is LaneStatus.SENDING:
+        waiting = await tools.store.run(command("LLEN", lane_keys(lane.id).queue, parse=int))
+    if waiting:
+        await tools.store.run(announce(lane.id, lane.priority))
+    return Swept(int(lane.status in OPEN), int(waiting > 0), more)
+
+
+async def _recover(tools: Tools, lane: Lane, as_of: int, leases: _Leases) -> None:
+    """Take back the flights whose leases had run out by then, some at a time."""
+    seconds = seconds_in_doubt(lane, tools.settings.policies, [0], tools.rng)
+    call = recover_flights(lane.id, settle_after_ms=int(seconds * 1000), as_of_ms=as_of)
+    while (recovered := await tools.store.run(call)) != Recovered():
+        tools.meters.recovered(lane.sub_account, recovered)
+        log.warning("flights recovered", lane=lane.id, **asdict(recovered))
+        await leases.as_of()
+
+
+async def _cancel_jobs(tools: Tools, lane: Lane, leases: _Leases) -> None:
+    """Empty the queue of a lane that is being cancelled; each job gets its record."""
+    while True:
+        batch = secrets.token_hex(6)
+        claim = await tools.store.run(
+            claim_batch(
+                lane.id,
+                batch,
+                owner=tools.owner,
+                most=1000,
+                most_bytes=tools.settings.batch.max_bytes,
+                lease_ms=30_000,
+                status=LaneStatus.CANCELLING,
+            )
+        )
+        if not claim.jobs:
+            return
+        now = claim.now_ms // 1000
+        purposes = tools.templates.purposes(lane)
+        what = closing(State.CANCELLED, claim.jobs, OPERATOR, now, purposes)
+        call = settle_batch(lane.id, batch, len(claim.jobs), tools.owner, what)
+        await write_down(tools, lane, call, what)
+        await leases.as_of()

@@ -1,0 +1,159 @@
+"""What this process counts, for `/metrics`: in memory, a few additions a batch, flushed every second.
+
+Only what a flush has brought to Redis is shown, so a process that is killed takes a second with it.
+A flush that gets no answer is repeated with its number until it gets one; what is counted meanwhile
+goes with the next.
+"""
+
+import asyncio
+import secrets
+from collections import Counter
+from functools import lru_cache
+
+import structlog
+
+from chatapps.codes import classify_item, classify_request
+from chatapps.responses import Answered, NoAnswer, NotSent, Refused, Result
+from store.client import AsyncStore
+from store.errors import StoreError
+from store.lanes.lane import Priority
+from store.limits.rate_limit import Permits
+from store.metrics import counters
+from store.metrics.counters import Tally, flush_metrics
+from store.queue.settlement import Recovered, Settlement
+from store.receipts.status_updates import Applied
+from store.records.outcome import LocalReason, Origin
+from store.states import OPEN_STATES, State
+
+log = structlog.get_logger(__name__)
+
+FLUSH_SECONDS = 2.0
+"""How long the store may take: nothing waits for figures."""
+_STILL_OPEN = frozenset({*OPEN_STATES, State.TRIED})
+_NO_CAUSE, _NO_ANSWER = "none", "no_answer"
+REQUEST_TIMED_OUT = 408
+"""HTTP status, which settles nothing."""
+_LOCAL = {reason.value: reason.name.lower() for reason in LocalReason}
+
+
+class Meters(Tally):
+    """The counts of one process."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._process = secrets.token_hex(8)
+        self._flying: Counter[str] = Counter()  # sent and not answered yet
+        self._number = 0  # of the flush that is or was under way
+        self._flushing = asyncio.Lock()
+
+    async def flush(self, store: AsyncStore) -> None:
+        """Bring to the store what has been counted; later, if it is away."""
+        async with self._flushing:
+            if not self._flying:
+                self._flying = self.take()
+                self._number += 1
+            if not self._flying:
+                return
+            call = flush_metrics(self._process, self._number, self._flying)
+            try:
+                async with asyncio.timeout(FLUSH_SECONDS):
+                    await store.run(call)
+            except (StoreError, TimeoutError) as error:
+                log.debug("metrics wait for the store", error=type(error).__name__)
+            else:
+                self._flying = Counter()
+
+    # What the steps of a batch tell
+
+    def claimed(self, priority: Priority, messages: int) -> None:
+        """A batch was claimed."""
+        self.observe(counters.BATCHES, messages, priority)
+
+    def permits(self, sub_account: str, permits: Permits) -> None:
+        """The limiter answered."""
+        if permits.granted:
+            self.observe(counters.PERMIT_WAITS, permits.wait, sub_account)
+        else:
+            self.add(counters.PERMITS_REFUSED, 1, sub_account, _refusal(permits))
+
+    def answered(self, sub_account: str, result: Result, seconds: float) -> None:
+        """A request to the provider has come to its end."""
+        self.observe(counters.REQUESTS, seconds, sub_account, status_of(result))
+
+    def settled(self, sub_account: str, what: Settlement) -> None:
+        """What became of the messages of a batch or a park is written down."""
+        plain = {state: n for state, n in what.counts.items() if state not in _STILL_OPEN}
+        for name, n in what.codes.items():
+            state, origin, code = name.split(":")
+            if state in plain:
+                plain[State(state)] -= n
+                self.add(counters.OUTCOMES, n, sub_account, state, cause(origin, int(code)))
+        for state, n in plain.items():
+            if n > 0:
+                self.add(counters.OUTCOMES, n, sub_account, state, _NO_CAUSE)
+        if parked := what.counts.get(State.PARKED, 0):
+            self.add(counters.PARKED, parked, sub_account)
+        if retried := what.stats.get("retried", 0):
+            self.add(counters.RETRIES, retried, sub_account)
+
+    def recovered(self, sub_account: str, what: Recovered) -> None:
+        """Batches of lost workers were taken back."""
+        for to, n in (("queue", what.back), ("parked", what.parked), ("aside", what.aside)):
+            if n:
+                self.add(counters.RECOVERED, n, to)
+        if what.parked:
+            self.add(counters.PARKED, what.parked, sub_account)
+
+    def receipts(self, applied: Applied) -> None:
+        """Evidence was written."""
+        for result, n in (
+            ("counted", applied.counted),
+            ("early", applied.early),
+            ("stale", applied.stale),
+            ("unknown", applied.unknown),
+            ("foreign", applied.foreign),
+        ):
+            if n:
+                self.add(counters.RECEIPTS, n, result)
+
+    def swept(self, seconds: float) -> None:
+        """A sweep has ended."""
+        self.observe(counters.SWEEPS, seconds)
+
+
+def _refusal(permits: Permits) -> str:
+    if permits.held_by:
+        return "breaker"
+    return "blocked" if permits.blocked else "rate"
+
+
+def status_of(result: Result) -> str:
+    """How a request ended, in a word of a small set."""
+    match result:
+        case Answered():
+            return "2xx"
+        case Refused(status=429):
+            return "429"
+        case Refused(status=status):
+            return f"{status // 100}xx"
+        case NotSent():
+            return "not_sent"
+        case NoAnswer():
+            return _NO_ANSWER
+
+
+@lru_cache(maxsize=1024)
+def cause(origin: str, code: int) -> str:
+    """What a code asks for, or our own reason: a word of a small set, never the code itself."""
+    match Origin[origin.upper()]:
+        case Origin.API:
+            return classify_item(code or None)
+        case Origin.REQUEST:
+            return classify_request(400, code)
+        case Origin.HTTP:
+            silent = code < 300 or code == REQUEST_TIMED_OUT
+            return _NO_ANSWER if silent else classify_request(code, None)
+        case Origin.LOCAL:
+            return _LOCAL.get(code, _NO_CAUSE)
+        case _:
+            return _NO_CAUSE

@@ -1,0 +1,1 @@
+"""Permits, breakers and backoff of the sub-accounts."""

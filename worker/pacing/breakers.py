@@ -1,0 +1,226 @@
+"""The breakers of a sub-account as one process sees them, for its `FailurePolicy` alone.
+
+A breaker protects, and promises nothing: where the store does not answer, sending goes on, and the lease
+of a probe ends by itself.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import TypeVar
+
+import structlog
+
+from chatapps.responses import Answered, NotSent, Result
+from store.client import Call
+from store.errors import StoreError
+from store.limits.breakers import (
+    ACCOUNT,
+    SERVER,
+    STALL,
+    WHOLE,
+    Counted,
+    Probing,
+    close_breaker,
+    count_server_error,
+    open_breaker,
+    read_breakers,
+    release_probe,
+    take_probe,
+    template_scope,
+)
+from store.limits.unreached import forget_unreached, note_unreached
+from store.records.job_section import Job
+from worker.batch import Flight, Reservation, Tools
+from worker.requests import BatchOutcome
+from worker.results.classify import (
+    Code,
+    concerns_template,
+    explain_failure,
+    explain_item,
+    is_server_error,
+    is_silence,
+)
+from worker.stall_gate import request_name
+
+log = structlog.get_logger(__name__)
+T = TypeVar("T")
+
+
+class Breakers:
+    """Tells the store how the requests of this process fare, where that is news to the breakers."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+        self._failing: set[str] = set()  # sub-accounts whose last request from here has failed
+        self._unreached: set[str] = set()  # sub-accounts whose last request was not sent
+
+    async def note_reach(self, flight: Flight, result: Result) -> None:
+        """Show why requests are not sent from this host, until one is."""
+        sender, host = flight.lane.sender.id, self._tools.owner.split(":")[0]
+        if isinstance(result, NotSent):
+            self._unreached.add(sender)
+            now = flight.now(self._tools.clock())
+            await self._tell(note_unreached(sender, host, result.reason, now), otherwise=None)
+            return
+        if sender in self._unreached:
+            self._unreached.discard(sender)
+            await self._tell(forget_unreached(sender, host), otherwise=None)
+
+    async def count(
+        self, flight: Flight, messages: int, result: Result, permits: Reservation, took: float
+    ) -> bool:
+        """Count a request that met an error of the provider or no answer; True if `server` is open.
+
+        Args:
+            took: seconds.
+        """
+        sender, terms, answers = (
+            flight.lane.sender.id,
+            self._tools.settings.breakers,
+            self._tools.answers,
+        )
+        failed, silent = is_server_error(result), is_silence(result, flight.id)
+        trusted = not (failed or silent or isinstance(result, NotSent))
+        counted = Counted(server=False, stalled=False)
+        if failed or silent:
+            self._failing.add(sender)
+            reason = explain_failure(result)
+            call = count_server_error(
+                sender,
+                reason,
+                op=permits.op,
+                messages=messages,
+                silent=silent,
+                in_a_row=terms.server_errors,
+                probing=Probing(terms.server_first, terms.server_longest),
+            )
+            counted = await self._tell(call, otherwise=counted)
+            if counted.stalled:
+                log.warning("answers fail to come; only probing", **flight.fields, reason=reason)
+            if counted.server:
+                log.warning("the provider fails; going slow", lane=flight.id, batch=flight.batch)
+            await self.release(flight, permits, later=True, but=(SERVER, STALL))
+        elif isinstance(result, Answered):
+            answers.took(sender, took)
+        answers.ended(sender, request_name(permits.op, messages), trusted=trusted)
+        return counted.server
+
+    async def hold_templates(self, outcome: BatchOutcome, jobs: Sequence[Job]) -> list[Job]:
+        """Messages of a notification lane whose template is held up. One a template and interval is not,
+        so that a template that was mended heals by itself. Nothing is parsed while none is open."""
+        flight = outcome.flight
+        if flight.lane.lane.kind == "campaign" or not flight.permits.permits.templates:
+            return []
+        sender, held, probed = flight.lane.sender.id, list[Job](), set[str]()
+        found = await self._tell(read_breakers(sender), otherwise=[])
+        still_open = {one.scope for one in found if one.is_of_template}
+        lease = self._tools.settings.worker.lease_seconds
+        for job in jobs if still_open else ():
+            scope = template_of(job.line)
+            if scope not in still_open:
+                continue
+            probe = take_probe(sender, scope, op=flight.batch, lease=lease)
+            if scope not in probed and await self._tell(probe, otherwise=True):
+                outcome.template_probes[job.index] = scope
+            else:
+                held.append(job)
+            probed.add(scope)
+        return held
+
+    async def note_templates(self, outcome: BatchOutcome) -> None:
+        """Open the breakers of templates that were refused; close those whose probe was taken."""
+        flight, verdicts, terms = outcome.flight, outcome.verdicts, self._tools.settings.breakers
+        probing = Probing(terms.template_first, terms.template_longest)
+        refused: dict[str, Code] = {}
+        for job, code in verdicts.rejected:
+            if concerns_template(code) and (scope := template_of(job.line)):
+                refused.setdefault(scope, code)
+        for scope, code in refused.items():
+            reason = explain_item(code[1])
+            if await self._open(flight, scope, reason, flight.batch, probing):
+                log.error("template held up", lane=flight.id, breaker=scope, reason=reason)
+        taken = {job.index for job, _ in verdicts.accepted}
+        for index, scope in outcome.template_probes.items():
+            if index in taken:
+                if await self._close(flight, scope, flight.batch):
+                    log.info("template is well again", lane=flight.id, breaker=scope)
+            elif scope not in refused:
+                sender = flight.lane.sender.id
+                call = release_probe(sender, scope, op=flight.batch, later=True)
+                await self._tell(call, otherwise=False)
+
+    async def hold_up(self, flight: Flight, permits: Reservation | None, why: str) -> None:
+        """Key, account or channel: nothing of this sub-account can pass until that is mended."""
+        sender, terms = flight.lane.sender.id, self._tools.settings.breakers
+        probing = Probing(terms.account_first, terms.account_longest)
+        op = permits.op if permits else ""
+        if await self._open(flight, ACCOUNT, why, op, probing):
+            log.error("sub-account held up", lane=flight.id, sub_account=sender, reason=why)
+        if permits is not None and self._is_news(flight, permits):
+            await self._close(flight, SERVER, op)
+
+    async def well(self, flight: Flight, permits: Reservation) -> None:
+        """The provider serves this sub-account: what that proves closed is closed."""
+        if not self._is_news(flight, permits):
+            return
+        await self._close(flight, SERVER, permits.op)
+        if ACCOUNT in permits.permits.probes and await self._close(flight, ACCOUNT, permits.op):
+            log.warning("the sub-account is well again", lane=flight.id)
+
+    async def let_go(self, flight: Flight, permits: Reservation) -> None:
+        """Messages of a lane that probed the breaker that held it up were taken."""
+        for scope in permits.permits.probes:
+            if scope not in (ACCOUNT, SERVER) and await self._close(flight, scope, permits.op):
+                log.warning("what was held up goes on", lane=flight.id, breaker=scope)
+
+    def _is_news(self, flight: Flight, permits: Reservation) -> bool:
+        return permits.permits.news or flight.lane.sender.id in self._failing
+
+    async def _open(
+        self, flight: Flight, scope: str, reason: str, op: str, probing: Probing
+    ) -> bool:
+        call = open_breaker(
+            flight.lane.sender.id,
+            scope,
+            reason,
+            by="worker",
+            probe_after=probing.first,
+            longest=probing.longest,
+            op=op,
+        )
+        return await self._tell(call, otherwise=False)
+
+    async def _close(self, flight: Flight, scope: str, op: str) -> bool:
+        sender = flight.lane.sender.id
+        if scope in WHOLE:
+            self._failing.discard(sender)
+        return await self._tell(close_breaker(sender, scope, by="worker", op=op), otherwise=False)
+
+    async def release(
+        self, flight: Flight, permits: Reservation, *, later: bool, but: Sequence[str] = ()
+    ) -> None:
+        """A probe has told nothing about these breakers."""
+        for scope in permits.permits.probes:
+            if scope not in but:
+                sender = flight.lane.sender.id
+                call = release_probe(sender, scope, op=permits.op, later=later)
+                await self._tell(call, otherwise=False)
+
+    async def _tell(self, call: Call[T], *, otherwise: T) -> T:
+        """Run a call that must not hold up a batch; `otherwise` where the store does not answer."""
+        try:
+            return await self._tools.store.run(call)
+        except StoreError as error:
+            log.warning("a breaker could not be told", error=str(error))
+            return otherwise
+
+
+def template_of(line: bytes) -> str:
+    """The scope of the template that a whole message uses; empty if it uses none."""
+    if b'"template"' not in line:
+        return ""
+    try:
+        template = json.loads(line.split(b"\t", 2)[1])["content"]["template"]
+        return template_scope(template["name"], template["language"])
+    except (ValueError, LookupError, TypeError):  # not ours to judge: the provider does
+        return ""

@@ -1,0 +1,180 @@
+"""The engine of a worker process: one event loop in a thread, one connection pool, one drain loop.
+
+The drain loop runs from the start of the process to its end. Celery tasks run in the main thread, which
+stays free: they only ask the loop to look for work now.
+"""
+
+import asyncio
+import codecs
+import gc
+import os
+import random
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Coroutine, Sequence
+from typing import Any, TypeVar
+
+import anyio
+import anyio.lowlevel
+import structlog
+import uvloop
+
+from chatapps.client import ChatAppsClient, Timeouts, open_client
+from chatapps.management import AccountCalls
+from chatapps.management.from_settings import template_account
+from chatapps.templates import RegisteredTemplate
+from config.settings import Settings
+from store.client import AsyncStore
+from worker.batch import Tools
+from worker.dispatch.dispatcher import STORE_RETRY_SECONDS, Drain
+from worker.failpoints import read_stop_point
+from worker.metrics import Meters
+from worker.process.timed_client import TimedProvider
+from worker.revisions import open_journals
+from worker.template_registry import Templates
+
+log = structlog.get_logger(__name__)
+T = TypeVar("T")
+SPARE_CONNECTIONS = 16
+"""Connections to Redis beside one for each batch in the air: the loop, its listener, the sweep."""
+COLLECT_AFTER = (20_000, 10, 10)
+"""Thresholds of the garbage collector: a few batches' worth of objects."""
+PATIENCE = 10.0
+"""Seconds after the last answer may have come in which it must have been settled."""
+
+
+class Engine:
+    """Runs the drain loop of one process.
+
+    Args:
+        stop_signal: file descriptor that becomes readable when the process should stop, or None.
+    """
+
+    def __init__(self, settings: Settings, stop_signal: int | None) -> None:
+        self._settings = settings
+        self._stop_signal = stop_signal
+        self._loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
+        self._stopping = asyncio.Event()
+        self._thread = threading.Thread(target=self._run, name="sendmany-engine", daemon=True)
+        self._thread.start()
+        self._tools, self._drain = self._submit(self._open())
+        self._serving = asyncio.run_coroutine_threadsafe(self._serve(), self._loop)
+
+    @property
+    def alive(self) -> bool:
+        """Its thread runs, and with it the drain loop."""
+        return self._thread.is_alive()
+
+    def look(self) -> None:
+        """Have the drain loop sweep and look for work now; does not wait for it."""
+        self._loop.call_soon_threadsafe(self._drain.look)
+
+    def close(self) -> None:
+        """Claim nothing more, settle what is in the air, and end. Harmless when the thread is dead."""
+        if self.alive:
+            try:
+                self._submit(self._close(), timeout=self._settings.http.deadline + PATIENCE)
+            except TimeoutError:
+                log.error("not everything in the air could be settled; its leases bring it back")
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(timeout=PATIENCE)
+
+    async def _serve(self) -> None:
+        """Run the drain loop until the process stops, then wait for what is in the air."""
+        while not self._stopping.is_set():
+            try:
+                await self._drain.serve(self._stopping)
+            except Exception:
+                log.exception("the drain loop failed; it starts again")
+                await asyncio.sleep(STORE_RETRY_SECONDS)
+        await self._drain.land()
+
+    async def _open(self) -> tuple[Tools, Drain]:
+        http = self._settings.http
+        timeouts = Timeouts(
+            connect=http.connect_timeout, read=http.read_timeout, total=http.deadline
+        )
+        in_air = self._settings.worker.max_in_air
+        self._http = open_client(timeouts, connections=in_air)
+        meters = Meters()
+        settings = self._settings
+        client = ChatAppsClient(
+            self._http,
+            total_timeout=http.deadline,
+            max_answer_bytes=http.max_answer_bytes,
+        )
+        await (
+            anyio.lowlevel.checkpoint()
+        )  # loads what httpx loads with its first request, which would be late
+        codecs.lookup("idna")
+        tools = Tools(
+            store=AsyncStore.connect(
+                self._settings.redis_url,
+                key_prefix=self._settings.key_prefix,
+                max_connections=in_air + SPARE_CONNECTIONS,
+            ),
+            client=TimedProvider(client, meters, time.monotonic),
+            settings=self._settings,
+            owner=f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}",
+            rng=random.Random(),
+            clock=time.monotonic,
+            sleep=asyncio.sleep,
+            journals=open_journals(self._settings),
+            meters=meters,
+            templates=Templates(lambda name: _list_templates(client, settings, name)),
+            pass_by=read_stop_point(os.environ),
+        )
+        if self._stop_signal is not None:
+            self._loop.add_reader(self._stop_signal, self._heard_stop)
+        _spare_collections()
+        return tools, Drain(tools)
+
+    def _heard_stop(self) -> None:
+        assert self._stop_signal is not None
+        self._loop.remove_reader(self._stop_signal)
+        self._stopping.set()
+
+    async def _close(self) -> None:
+        self._stopping.set()
+        await asyncio.wrap_future(self._serving)
+        await self._tools.templates.close()
+        await self._tools.sent_batches.written()
+        self._tools.journals.save()
+        await self._tools.meters.flush(self._tools.store)
+        await self._http.aclose()
+        await self._tools.store.close()
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_forever()
+        self._loop.close()
+
+    def _submit(self, work: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
+        """Run a coroutine in the loop's thread and wait for it.
+
+        Raises:
+            TimeoutError: it has not ended in so many seconds.
+            RuntimeError: the engine has been closed.
+        """
+        try:
+            future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        except RuntimeError:
+            work.close()
+            raise
+        return future.result(timeout)
+
+
+async def _list_templates(
+    client: ChatAppsClient, settings: Settings, sub_account: str
+) -> Sequence[RegisteredTemplate]:
+    return await AccountCalls(client, template_account(settings, sub_account)).list_templates()
+
+
+def _spare_collections() -> None:
+    """Keep the garbage collector from walking over all that was loaded, again and again: a batch makes
+    thousands of objects, nearly all of which die without it. It was a fifth of the drain."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECT_AFTER)

@@ -1,0 +1,1 @@
+"""Applies receipts, replies and provider events from the inbox."""

@@ -1,0 +1,308 @@
+"""The inbox: what the receiver has stored is applied, a thousand at a time.
+
+    receipts          evidence, a call a lane: what became of messages; some tell that a person has
+                      blocked the sender (worker/receipts/opt_outs.py)
+    replies           open the service window; STOP and its like suppress (worker/receipts/opt_outs.py)
+    business events   open and close breakers (worker/receipts/provider_events.py)
+
+An entry is acknowledged, and counted, only after what it says has been written, and writing it twice
+changes nothing; so a worker may die anywhere in between. Replies, events, and receipts that are about
+nothing of ours are kept apart as well, for whoever wants to read them.
+"""
+
+import asyncio
+import re
+from collections import Counter
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+import structlog
+
+from chatapps.messages import MessageError
+from chatapps.webhooks import (
+    AccountChange,
+    BusinessChange,
+    Event,
+    NumberChange,
+    Rank,
+    Receipt,
+    Reply,
+    TemplateChange,
+    read_webhook,
+)
+from config.settings import Settings
+from store.errors import StoreError
+from store.purposes import pricing_of
+from store.receipts.inbox import Entry, acknowledge, inbox_numbers, keep_aside, read_inbox, reclaim
+from store.receipts.status_updates import AT_ONCE, Applied, Evidence, apply_evidence
+from store.records.outcome import Origin
+from store.states import State
+from worker.batch import Tools
+from worker.receipts.batch_receipts import batch_of, hold, read_batch
+from worker.receipts.opt_outs import Wishes, fulfil, note_refusal, note_reply
+from worker.receipts.provider_events import act_on
+from worker.sent_batches import find_nameless, find_sent
+
+log = structlog.get_logger(__name__)
+
+ENTRIES = 1000
+ROUNDS = 20
+"""Of `ENTRIES` each in one go: then the sweep does the rest of its work, and the next one follows."""
+IDLE_MS = 60_000
+"""Entries that a consumer has held so long without applying them belong to whoever asks."""
+
+STATES = {
+    Rank.QUEUED: State.ACCEPTED,
+    Rank.SENT: State.SENT,
+    Rank.WITH_OPERATOR: State.DELIVERED_TO_OPERATOR,
+    Rank.DELIVERED: State.DELIVERED_TO_OPERATOR,
+    Rank.FAILED: State.UNDELIVERED,
+    Rank.ON_HANDSET: State.DELIVERED,
+    Rank.READ: State.READ,
+}
+"""What a receipt makes of a message. A rank that is missing here proves nothing."""
+
+_MESSAGE_ID = re.compile(r"([a-z0-9-]{1,24})\.(\d{1,12})\.(\d{1,4})")
+
+
+Proof = tuple[Evidence, Receipt, Entry]
+"""What a receipt proves about a message, and the receipt itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sorted:
+    """The entries of one round, by what they are."""
+
+    evidence: dict[tuple[str, str | None], list[Proof]] = field(default_factory=dict)
+    """By the lane, and the sub-account that the receipt names."""
+    unnamed: list[tuple[Receipt, Entry]] = field(default_factory=list)  # at best of a batch of ours
+    wishes: Wishes = field(default_factory=Wishes)
+    events: list[tuple[BusinessChange, Entry]] = field(default_factory=list)
+    aside: list[bytes] = field(default_factory=list)  # all but receipts of messages of ours
+    figures: Counter[str] = field(default_factory=Counter)  # as store/receipts/inbox.py names them
+
+
+async def _alone() -> None:
+    """Nobody needs to be told that we go on."""
+
+
+def is_all(entries: int) -> bool:
+    """Whether so many, applied in one go, are all that had come in."""
+    return entries < ROUNDS * ENTRIES
+
+
+async def apply_inbox(tools: Tools, go_on: Callable[[], Awaitable[object]] = _alone) -> int:
+    """Apply what has come in; returns the number of entries.
+
+    Args:
+        go_on: is called between the rounds, of which a sweep may have many.
+    """
+    async with tools.applying:  # else this process would take for left what it is at
+        numbers = await tools.store.run(inbox_numbers())
+        return sum([await _apply_all(tools, number, go_on) for number in numbers])
+
+
+async def _apply_all(tools: Tools, number: int, go_on: Callable[[], Awaitable[object]]) -> int:
+    """One inbox. First what this process has taken and left, when the store was away; then what others
+    that are gone have left; then what is new."""
+    done = 0
+    entries = await tools.store.run(reclaim(tools.owner, IDLE_MS, ENTRIES, number))
+    for _ in range(ROUNDS):
+        entries = entries or await tools.store.run(read_inbox(tools.owner, ENTRIES, number))
+        if not entries:
+            break
+        await _finish(_apply(tools, entries, number))
+        await go_on()
+        done, entries = done + len(entries), []
+    return done
+
+
+async def _finish(work: Coroutine[Any, Any, None]) -> None:
+    """Do it to its end, also when we are cancelled: when this process stops another one reads on, and
+    leaves alone what we have taken."""
+    task, cancelled = asyncio.ensure_future(work), False
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            cancelled = True
+    task.result()
+    if cancelled:
+        raise asyncio.CancelledError
+
+
+async def _apply(tools: Tools, entries: Sequence[Entry], number: int) -> None:
+    """Apply entries together. If that fails for a fault of ours, one by one: what is wrong with one of
+    them must not keep the others from being applied, now and whenever they are read again."""
+    try:
+        await _apply_together(tools, entries, number)
+    except StoreError:
+        raise
+    except Exception:
+        log.exception("entries of the inbox cannot be applied", entries=len(entries))
+        if len(entries) == 1:
+            await tools.store.run(keep_aside([entries[0].body]))
+            await tools.store.run(acknowledge([entries[0].id], {"unreadable": 1}, number))
+            return
+        for entry in entries:
+            await _apply(tools, [entry], number)
+
+
+async def _apply_together(tools: Tools, entries: Sequence[Entry], number: int) -> None:
+    sorted_ = sort_entries(entries, tools.settings)
+    await _resolve(tools, sorted_)
+    await _write_evidence(tools, sorted_)
+    await fulfil(tools.store, sorted_.wishes, tools.settings)
+    for event, entry in sorted_.events:
+        ours = await act_on(tools.store, tools.settings, event, entry)
+        sorted_.figures["events" if ours else "unmatched:account"] += 1
+    if sorted_.aside:
+        await tools.store.run(keep_aside(sorted_.aside))
+    figures = sorted_.figures + sorted_.wishes.figures
+    await tools.store.run(acknowledge([entry.id for entry in entries], figures, number))
+    log.info("webhooks applied", entries=len(entries), **figures)
+
+
+def sort_entries(entries: Iterable[Entry], settings: Settings) -> Sorted:
+    """Read the entries; pure."""
+    sorted_ = Sorted()
+    for entry in entries:
+        event = _read(entry)
+        if not (isinstance(event, Receipt) and _note_receipt(sorted_, event, entry)):
+            sorted_.aside.append(entry.body)
+            _note_other(sorted_, event, entry, settings)
+    return sorted_
+
+
+def _read(entry: Entry) -> Event | None:
+    try:
+        return read_webhook(entry.body)
+    except MessageError:
+        return None
+
+
+def _note_receipt(sorted_: Sorted, receipt: Receipt, entry: Entry) -> bool:
+    """Note what a receipt proves; False if it names no message of ours, or proves nothing."""
+    name = _MESSAGE_ID.fullmatch(receipt.client_message_id or "")
+    if name is None or receipt.rank not in STATES:
+        return False
+    _note_proof(sorted_, name[1], int(name[2]), int(name[3]), receipt, entry)
+    return True
+
+
+def _note_other(sorted_: Sorted, event: Event | None, entry: Entry, settings: Settings) -> None:
+    match event:
+        case None:
+            sorted_.figures["unreadable"] += 1
+        case Receipt() if event.rank not in STATES:
+            sorted_.figures["unmatched:proves_nothing"] += 1
+        case Receipt() if event.client_message_id:
+            sorted_.figures["unmatched:other_id"] += 1
+        case Receipt():
+            sorted_.unnamed.append((event, entry))
+        case Reply():
+            note_reply(sorted_.wishes, event, entry, settings)
+        case TemplateChange() | NumberChange() | AccountChange():
+            sorted_.events.append((event, entry))
+        case _:
+            sorted_.figures["unmatched:other_event"] += 1
+
+
+async def _resolve(tools: Tools, sorted_: Sorted) -> None:
+    """Find out which messages the receipts are about that name a batch at best."""
+    by_batch: dict[tuple[str, str], list[tuple[Receipt, Entry]]] = {}
+    batches, messages = await find_sent(tools.store, [receipt for receipt, _ in sorted_.unnamed])
+    alone = await find_nameless(tools.store, [one for one, _ in sorted_.unnamed if _is_alone(one)])
+    for receipt, entry in sorted_.unnamed:
+        message = messages.get((receipt.batch_id or "", receipt.umid))
+        if message is None and _is_alone(receipt):
+            message = alone.get((receipt.sub_account or "", receipt.umid))
+        if message is not None:
+            _note_found(sorted_, *message, receipt, entry)
+            continue
+        sent = batches.get(receipt.batch_id or "")
+        named = (sent.lane, sent.batch) if sent else batch_of(receipt)
+        if named is None:
+            sorted_.figures["unmatched:no_id"] += 1
+        else:
+            by_batch.setdefault(named, []).append((receipt, entry))
+    for named, receipts in by_batch.items():
+        await _resolve_batch(tools, sorted_, named, receipts)
+
+
+def _is_alone(receipt: Receipt) -> bool:
+    """Whether it names nothing but its `umid`."""
+    return not (receipt.batch_id or receipt.client_batch_id)
+
+
+async def _resolve_batch(
+    tools: Tools,
+    sorted_: Sorted,
+    named: tuple[str, str],
+    receipts: Sequence[tuple[Receipt, Entry]],
+) -> None:
+    lane, batch = named
+    at_hand, unknown = await read_batch(tools.store, lane, batch), 0
+    for receipt, entry in receipts:
+        found = at_hand.message_of(receipt)
+        if found is None:
+            unknown += 1
+        else:
+            _note_found(sorted_, lane, *found, receipt, entry)
+    if not unknown:
+        return
+    if await hold(tools.store, lane, batch):
+        sorted_.figures["unmatched:batch_held"] += unknown
+        log.warning("a batch in doubt is held", lane=lane, batch=batch)
+    else:
+        sorted_.figures["unmatched:batch_only"] += unknown
+
+
+def _note_found(
+    sorted_: Sorted, lane: str, index: int, attempt: int, receipt: Receipt, entry: Entry
+) -> None:
+    _note_proof(sorted_, lane, index, attempt, receipt, entry)
+    sorted_.figures["matched"] += 1
+
+
+def _note_proof(
+    sorted_: Sorted, lane: str, index: int, attempt: int, receipt: Receipt, entry: Entry
+) -> None:
+    proof = _evidence(receipt, entry, index, attempt), receipt, entry
+    sorted_.evidence.setdefault((lane, receipt.sub_account), []).append(proof)
+
+
+async def _write_evidence(tools: Tools, sorted_: Sorted) -> None:
+    """Only a receipt that fits its message, by sub-account and person, may suppress somebody."""
+    for (lane, sub_account), proofs in sorted_.evidence.items():
+        for group in _groups(proofs):
+            call = apply_evidence(lane, [proof[0] for proof in group], sub_account)
+            applied: Applied = await tools.store.run(call)
+            tools.meters.receipts(applied)
+            sorted_.figures["applied"] += len(group) - len(applied.refused)
+            sorted_.figures["unmatched:no_such_message"] += applied.unknown
+            sorted_.figures["unmatched:not_theirs"] += applied.foreign
+            for place in sorted(set(range(len(group))) - set(applied.refused)):
+                note_refusal(sorted_.wishes, *group[place][1:], tools.settings)
+
+
+def _evidence(receipt: Receipt, entry: Entry, index: int, attempt: int) -> Evidence:
+    return Evidence(
+        index=index,
+        attempt=attempt,
+        state=STATES[receipt.rank],
+        at=entry.moment(receipt.timestamp) // 1000,
+        code=receipt.code or 0,
+        origin=Origin.RECEIPT if receipt.code else Origin.NONE,
+        umid=receipt.umid,
+        pricing=pricing_of(receipt.pricing),
+        number=receipt.person.msisdn,
+    )
+
+
+def _groups(proofs: list[Proof]) -> Iterator[list[Proof]]:
+    pieces = iter(proofs)
+    while group := list(islice(pieces, AT_ONCE)):
+        yield group

@@ -1,0 +1,156 @@
+"""Applies what replies and receipts say of people: opt-outs, opt-ins and service windows.
+
+A STOP, and a receipt that the person wants no marketing, stop marketing; and everything where the last
+message to that person was not marketing. A receipt that the person has blocked the sender stops
+everything. When it was said counts, not when it was told: a reply that comes late or twice changes
+nothing that was said later.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from chatapps.opt_out_words import OPT_OUT_WORDS, START_WORDS, OptOut, is_opt_out, is_start
+from chatapps.webhooks import Channel, Person, Receipt, Reply
+from config.opt_outs import OptOuts
+from config.settings import Settings
+from store.client import AsyncStore
+from store.people.forgotten import release_forgotten
+from store.people.service_windows import AT_ONCE, open_windows
+from store.people.suppressions import (
+    EVERYTHING,
+    EVERYWHERE,
+    MARKETING,
+    Purposes,
+    Why,
+    Wish,
+    find_unmarketed,
+    release,
+    suppress,
+)
+from store.receipts.inbox import Entry
+
+NO_MARKETING = 1051
+"""Code of a receipt: the person wants no marketing. The other codes say that nothing is wanted."""
+
+
+class Stop(NamedTuple):
+    """What people stop, and how that was told."""
+
+    scope: str
+    sub_account: str | None  # that wrote to them last; None: nobody can tell which one
+    why: Why
+    purposes: Purposes
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the replies of one round ask for."""
+
+    windows: dict[str, list[Wish]] = field(default_factory=dict)  # sub-account → people who wrote
+    stops: dict[Stop, list[Wish]] = field(default_factory=dict)
+    starts: dict[str, list[Wish]] = field(default_factory=dict)
+    figures: Counter[str] = field(default_factory=Counter)  # as store/receipts/inbox.py names them
+
+
+def note_reply(wishes: Wishes, reply: Reply, entry: Entry, settings: Settings) -> None:
+    """Add what one reply asks for.
+
+    Args:
+        entry: by which it came.
+    """
+    said_ms = entry.moment(reply.timestamp)
+    people: list[Wish] = [(who, said_ms) for who in _names(reply.person)]
+    sub_account = sub_account_of(reply, settings)
+    wishes.figures["replies"] += 1
+    if reply.channel == Channel.WHATSAPP and sub_account is not None:
+        wishes.windows.setdefault(sub_account, []).extend(people)
+    meant = wish_of(reply, settings.opt_outs)
+    if meant is None or not people:
+        return
+    scope = _scope(sub_account, settings)
+    if meant is OptOut.YES:
+        wishes.figures["opt_outs"] += 1
+        stop = Stop(scope, sub_account, Why.REPLY, MARKETING)
+        wishes.stops.setdefault(stop, []).extend(people)
+    else:
+        wishes.figures["opt_ins"] += 1
+        wishes.starts.setdefault(scope, []).extend(people)
+
+
+def note_refusal(wishes: Wishes, receipt: Receipt, entry: Entry, settings: Settings) -> None:
+    """Add what a receipt tells of a person who has blocked the sender, or wants no marketing messages
+    (provider docs, opt-out)."""
+    if receipt.code is None or receipt.code not in settings.opt_outs.receipt_codes:
+        return
+    said_ms = entry.moment(receipt.timestamp)
+    people: list[Wish] = [(who, said_ms) for who in _names(receipt.person)]
+    purposes = MARKETING if receipt.code == NO_MARKETING else EVERYTHING
+    scope = _scope(receipt.sub_account, settings)
+    stop = Stop(scope, receipt.sub_account, Why.RECEIPT, purposes)
+    wishes.stops.setdefault(stop, []).extend(people)
+    wishes.figures["opt_outs"] += 1
+
+
+def wish_of(reply: Reply, words: OptOuts) -> OptOut | None:
+    """YES to be left alone, NO to be written to again; None says nothing about it. What the person typed
+    counts, and the button they tapped."""
+    tap = reply.tap
+    said = [reply.text, *((tap.title, tap.payload, tap.id) if tap else ())]
+    stops = OPT_OUT_WORDS if words.words is None else frozenset(words.words)
+    starts = START_WORDS if words.start_words is None else frozenset(words.start_words)
+    if any(is_opt_out(text, stops) is OptOut.YES for text in said):
+        return OptOut.YES
+    return OptOut.NO if any(is_start(text, starts) for text in said) else None
+
+
+def sub_account_of(reply: Reply, settings: Settings) -> str | None:
+    """The sub-account that a reply was sent to: as it says, or by the channel in the settings."""
+    if reply.sub_account:
+        return reply.sub_account
+    owners = [
+        name
+        for name, account in settings.sub_accounts.items()
+        if reply.channel_id is not None and account.channel_id == reply.channel_id
+    ]
+    return owners[0] if len(owners) == 1 else None
+
+
+async def fulfil(store: AsyncStore, wishes: Wishes, settings: Settings) -> None:
+    """Do what was asked for. Doing it again changes nothing."""
+    for sub_account, people in wishes.windows.items():
+        for group in _groups(people):
+            await store.run(open_windows(sub_account, group, written=True))
+    for stop, people in wishes.stops.items():
+        for group in _groups(people):
+            await _stop(store, stop, group, settings)
+    for scope, people in wishes.starts.items():
+        for group in _groups(people):
+            await store.run(release(scope, group, replied=True))
+            names = [who for who, _ in group]
+            await store.run_all(release_forgotten(settings.secret_key(), scope, names))
+
+
+async def _stop(store: AsyncStore, stop: Stop, wishes: Sequence[Wish], settings: Settings) -> None:
+    unmarketed: set[str] = set()
+    if stop.purposes != EVERYTHING:
+        asked = [stop.sub_account] if stop.sub_account else settings.sub_accounts
+        people = [who for who, _ in wishes]
+        calls = [find_unmarketed(name, people) for name in asked]
+        unmarketed = set().union(*await store.run_all(calls))
+    await store.run(suppress(stop.scope, wishes, stop.why, stop.purposes, unmarketed))
+
+
+def _scope(sub_account: str | None, settings: Settings) -> str:
+    """Where a wish counts."""
+    return EVERYWHERE if settings.opt_outs.scope == "global" else sub_account or EVERYWHERE
+
+
+def _names(person: Person) -> Iterable[str]:
+    """A person is known by number, by the channel's id, or both; jobs may name either."""
+    return filter(None, (person.msisdn, person.user_id))
+
+
+def _groups(people: Sequence[Wish]) -> Iterable[Sequence[Wish]]:
+    return (people[first : first + AT_ONCE] for first in range(0, len(people), AT_ONCE))

@@ -1,0 +1,162 @@
+"""What the provider says about templates, numbers and the account, and which breakers that moves.
+
+An event names the account, and no sub-account: it is about every sub-account that belongs to it by the
+settings. A template that was paused, rejected or disabled holds up its messages; once it is approved
+again they go on. A number that is flagged holds up bulk lanes until it is flagged no more. An account
+that may not send messages any more holds up everything, until it is reinstated or the restriction ends.
+A breaker that an operator opened is an operator's to close.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from chatapps.webhooks import (
+    AccountChange,
+    BusinessChange,
+    NumberChange,
+    Restriction,
+    TemplateChange,
+)
+from config.settings import Settings
+from store.client import AsyncStore
+from store.limits.breakers import ACCOUNT, BULK, close_breaker, open_breaker, template_scope
+from store.receipts.inbox import Entry
+
+log = structlog.get_logger(__name__)
+
+_FREED = ("REINSTATE", "UNBAN")
+_LOST = ("DELETED", "DISABLE", "OFFBOARD")
+_DIRECT_SEND = "DIRECT_SEND"
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """A breaker that should be open, or closed."""
+
+    scope: str
+    closed: bool  # may be sent again
+    reason: str = ""
+    ends: int | None = None  # ms since 1970, when it is over by itself
+
+
+def news_of(event: BusinessChange) -> News | None:
+    """What an event means for a breaker; None for what only people need to know. Pure."""
+    if isinstance(event, TemplateChange):
+        return _of_template(event)
+    if isinstance(event, NumberChange):
+        return _of_number(event)
+    return _of_account(event)
+
+
+def _of_number(event: NumberChange) -> News | None:
+    """A number of low quality loses its limits if that goes on: what can wait does, and codes go out.
+    The daily limit itself is people's to look at."""
+    if event.event == "UNFLAGGED":
+        return News(BULK, closed=True)
+    if event.event != "FLAGGED":
+        return None
+    detail = f" ({event.reason})" if event.reason else ""
+    return News(BULK, closed=False, reason=f"the provider says that the number is flagged{detail}")
+
+
+def sub_accounts_of(event: BusinessChange, settings: Settings) -> list[str]:
+    """The sub-accounts that an event is about: those of its account.
+
+    Events name the account by its id or, as in the provider's samples, by a name (provider docs,
+    business events). Where all sub-accounts belong to one account, a name that nobody has told us is
+    that one's.
+    """
+    named = _bare(event.account_id or "")
+    accounts = settings.sub_accounts
+    found = [
+        name
+        for name, account in accounts.items()
+        if named and named in (_bare(account.account_id or ""), _bare(account.account_name or ""))
+    ]
+    ids = {account.account_id or name for name, account in accounts.items()}
+    one = len(ids) == 1 and not any(account.account_name for account in accounts.values())
+    is_name = named and not re.fullmatch("[0-9a-f]{32}", named)
+    return found or (list(accounts) if one and is_name else [])
+
+
+async def act_on(
+    store: AsyncStore, settings: Settings, event: BusinessChange, entry: Entry
+) -> bool:
+    """Open or close what an event is about; False if it is about no sub-account of ours. An event that
+    is told twice, or after a later one about the same, changes nothing.
+
+    Args:
+        entry: by which it came.
+    """
+    ours, news = sub_accounts_of(event, settings), news_of(event)
+    if news is None:
+        log.info("the provider tells", sub_accounts=ours, about=repr(event))
+        return bool(ours)
+    if not ours:
+        log.warning("an event names an account that no sub-account has", account=event.account_id)
+    for sub_account in ours:
+        await _move(store, sub_account, news, entry.moment(event.timestamp), entry.came_ms)
+    return bool(ours)
+
+
+async def _move(
+    store: AsyncStore, sub_account: str, news: News, told_ms: int, came_ms: int
+) -> None:
+    """A breaker of the provider's is never probed before its end: what a paused template or a restricted
+    account is sent is accepted all the same, and reported as undelivered later."""
+    fields = {"sub_account": sub_account, "scope": news.scope}
+    if news.closed:
+        call = close_breaker(sub_account, news.scope, by="provider", told_ms=told_ms)
+        if await store.run(call):
+            log.info("a breaker was closed", **fields)
+        return
+    probe = 0.0 if news.ends is None else max(1.0, (news.ends - came_ms) / 1000)
+    call = open_breaker(
+        sub_account, news.scope, news.reason, by="provider", probe_after=probe, told_ms=told_ms
+    )
+    if await store.run(call):
+        log.warning("a breaker was opened", **fields, reason=news.reason)
+
+
+def _of_template(event: TemplateChange) -> News | None:
+    if not event.name or not event.language or event.may_be_sent is None:
+        return None
+    scope = template_scope(event.name, event.language)
+    if event.may_be_sent:
+        return News(scope, closed=True)
+    what = event.status or f"quality {event.quality}"
+    detail = next((word for word in (event.title, event.reason) if word and word != "NONE"), "")
+    told = f"the provider says that the template is {what}"
+    return News(scope, closed=False, reason=f"{told} ({detail})" if detail else told)
+
+
+def _of_account(event: AccountChange) -> News | None:
+    """Violations of the rules for Direct Send concern nothing else (provider docs, business events)."""
+    words = f"{event.event or ''} {event.violation or ''}"
+    if any(word in words for word in _FREED) and _DIRECT_SEND not in words:
+        return News(ACCOUNT, closed=True)
+    stops = [item for item in event.restrictions if _stops_messages(item)]
+    lost = _DIRECT_SEND not in words and any(word in words for word in _LOST)
+    unsaid = event.event == "ACCOUNT_RESTRICTION" and not event.restrictions and not event.violation
+    if not (stops or lost or unsaid):
+        return None
+    kinds = ", ".join(sorted({item.type or "" for item in stops}))
+    what = kinds or event.violation or event.event
+    return News(ACCOUNT, False, f"the provider says of the account: {what}", _latest_end(stops))
+
+
+def _stops_messages(item: Restriction) -> bool:
+    """Such as RESTRICTED_BIZ_INITIATED_MESSAGING; not RESTRICTED_ADD_PHONE_NUMBER_ACTION."""
+    return "MESSAGING" in (item.type or "")
+
+
+def _latest_end(stops: Sequence[Restriction]) -> int | None:
+    ends = [item.expires for item in stops]
+    return max(end for end in ends if end) if ends and all(ends) else None
+
+
+def _bare(account_id: str) -> str:
+    return account_id.replace("-", "").lower()

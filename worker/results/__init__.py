@@ -1,0 +1,1 @@
+"""From provider responses to outcomes: classification, streaks of refusals."""
