@@ -5,7 +5,7 @@
 Starts an embedded server, enqueues a campaign of people with one short value each, claims and settles
 all of it as accepted, and prints bytes a message as JSON. Buffers of clients and the AOF do not count.
 Then the same for messages that cost more than the usual: people who are named by a user id, and
-messages that were retried, of which each attempt is kept in a trail.
+messages that were retried, of which each attempt is kept in a attempt log.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from store.client import Store, ask_server, text
 from store.lanes.lane import finish_loading
 from store.lanes.open import CampaignPlan, open_campaign
 from store.queue.enqueue import Place, enqueue_rows
-from store.queue.settlement import Settlement, claim_batch, settle_batch, trail_entries
+from store.queue.settlement import Settlement, attempt_log_entries, claim_batch, settle_batch
 from store.records.job_section import Job
 from store.records.outcome import Origin, head, number_field, runs, umid_field
 from store.reports.lane_report import report
@@ -34,9 +34,9 @@ FIRST_NUMBER = 493023125000000  # Berlin 23125 is kept for fiction
 KINDS = {"queue": "jobs", "s": "seen numbers", "o": "outcomes"}
 
 
-Retried = Callable[[Sequence[Job]], Sequence[Job]]
+Redriven = Callable[[Sequence[Job]], Sequence[Job]]
 """Those of a batch that were not accepted at once."""
-RETRIED: dict[str, Retried] = {
+RETRIED: dict[str, Redriven] = {
     "a whole batch was retried": lambda jobs: jobs,
     "1 in 20 was retried": lambda jobs: jobs[::20],
 }
@@ -108,7 +108,7 @@ def load(store: Store, messages: int, *, user_ids: bool = False) -> str:
     return lane
 
 
-def send(store: Store, lane: str, retried: Retried = no_one) -> None:
+def send(store: Store, lane: str, retried: Redriven = no_one) -> None:
     """Claim and settle everything, each message with an id of the provider."""
     batch = 0
     while True:
@@ -122,7 +122,7 @@ def send(store: Store, lane: str, retried: Retried = no_one) -> None:
             return
         what = accepted(claim.jobs)
         entry = f"1 api 2000 {NOW} b{batch}"
-        what.trails = list(trail_entries(retried(claim.jobs), entry))
+        what.attempt_logs = list(attempt_log_entries(retried(claim.jobs), entry))
         store.run(settle_batch(lane, f"b{batch}", len(claim.jobs), "bench", what))
         store.client.delete(*store.client.keys(f"sm:{{{lane}}}:done:*"))  # gone after 10 minutes
 

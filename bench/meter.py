@@ -33,7 +33,7 @@ class Machine:
     busy_elsewhere: float  # cores that others used, before the round
 
 
-def look_at_machine(seconds: float = 0.5) -> Machine:
+def check_machine(seconds: float = 0.5) -> Machine:
     """Note the machine and its load. Takes `seconds`, in which the caller's processes should rest."""
     before, at = _busy_ticks(), time.monotonic()
     time.sleep(seconds)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from bench.meter import Machine, look_at_machine
+from bench.meter import Machine, check_machine
 from bench.plan import Plan
 from bench.scenes import Delays, Filled, Flow, delays, fill_and_drain, flow
 
@@ -35,7 +35,7 @@ def run_rounds(plan: Plan, say: Say) -> Rounds:
     """Run every system once a round."""
     found = Rounds([], {system: [] for system in plan.systems})
     for number in range(1, plan.rounds + 1):
-        machine = look_at_machine()
+        machine = check_machine()
         found.machines.append(machine)
         say(
             f"round {number}: load {machine.load:.2f}, {machine.busy_elsewhere} cores busy elsewhere"

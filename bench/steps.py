@@ -54,7 +54,7 @@ def ours(home: Path) -> Steps:
     what = settlement_of(outcome, tools)
     return {
         "read": lambda: [len(chunk.lines) for chunk in file.chunks(packer)],
-        "leave out who is in": lambda: SeenRecipients().sift(lines),
+        "leave out who is in": lambda: SeenRecipients().drop_duplicates(lines),
         "pack": lambda: enqueue_rows(LANE, Place(), Place(N, N, N), lines, 0),
         "unpack": lambda: unpack(packed),
         "render": lambda: renderer.render(BATCH, posted),

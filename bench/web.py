@@ -27,7 +27,7 @@ from rich.table import Table
 
 from bench.enqueue import message
 from bench.errors import BenchError
-from bench.meter import look_at_machine
+from bench.meter import check_machine
 from bench.web_load import MARK, Answered
 from bench.web_stage import SECRET, WebStage, wait_until
 from sendmany.local.processes import ProcessError
@@ -189,7 +189,7 @@ def main() -> int:
     found: dict[str, Figures] = {}
     try:
         for name in chosen.scenes:
-            machine = look_at_machine()
+            machine = check_machine()
             with WebStage(home / name) as stage:
                 found[name] = {
                     **SCENES[name](stage, chosen.seconds, chosen.people),

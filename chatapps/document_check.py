@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, get_args
 
 from chatapps.messages import MessageError, Problem, read_batch, read_message, read_message_body
 from chatapps.messages.json_parser import parse_object
-from chatapps.rendering.sample_values import fill_with_stand_ins, with_placeholders
+from chatapps.rendering.sample_values import fill_with_sample_values, with_placeholders
 from chatapps.templates import read_template
 from chatapps.webhooks import read_webhook
 
@@ -88,7 +88,7 @@ def _guess_webhook(value: Mapping[str, Any]) -> Kind:
 def _message(value: Json) -> Json:
     if "user" in value or "clientMessageId" in value:
         return read_message(value).emit()
-    body = read_message_body(fill_with_stand_ins(value))
+    body = read_message_body(fill_with_sample_values(value))
     emitted: Json = with_placeholders(body.emit(), value)
     return emitted
 

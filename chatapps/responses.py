@@ -3,7 +3,7 @@
     Result
     ├── Answered   a 2xx that could be read: an item a message (some may be missing, doubled, moved)
     ├── Refused    a status of 300 or more, except 408; a 5xx may have been processed all the same
-    ├── NotSent    proven: the provider did not process the request
+    ├── NotSent    confirmed: the provider did not process the request
     └── NoAnswer   nothing to rely on: the request may or may not have been processed
 
 One exception exists, and it does not leave `judge_answer`:

@@ -19,7 +19,7 @@ class Breakers(Section):
     """Messages of a request that probes whether the key, the account or the channel is well again."""
     template_first: PositiveFloat = 60
     template_longest: PositiveFloat = 900
-    refused_alike: PositiveInt = 20
+    refused_with_one_code: PositiveInt = 20
     """Messages of a campaign in a row, whole requests, that must be refused alike to stop it."""
 
     @model_validator(mode="after")

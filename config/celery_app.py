@@ -20,7 +20,7 @@ log = structlog.get_logger(__name__)
 
 QUEUE = "sendmany"
 """The queue that workers listen to who serve every priority; wake-ups go there."""
-DRAIN_TASK = "sendmany.drain"
+DISPATCH_TASK = "sendmany.drain"
 SWEEP_TASK = "sendmany.sweep"
 ENQUEUE_TASK = "sendmany.enqueue"
 ENQUEUE_QUEUE = "sendmany.enqueue"
@@ -116,15 +116,16 @@ def _wake_up_app() -> Celery:
     return create_app(load_settings())
 
 
-def send_drain() -> None:
-    """Send one drain task; raises whatever the broker, or the reading of its address, raises."""
-    _wake_up_app().send_task(DRAIN_TASK, queue=QUEUE, retry=False)
+def send_wake_up() -> None:
+    """Send one dispatch task; raises whatever the broker, or the reading of its address, raises."""
+    _wake_up_app().send_task(DISPATCH_TASK, queue=QUEUE, retry=False)
 
 
 def hint_drain() -> None:
-    """Send one drain task if the broker takes it. What is to be sent is stored already, and the timer of
+    """Send one dispatch task if the broker takes it. What is to be sent is stored already, and the
+    timer of
     a worker finds it: a broker that is away or refuses fails no call."""
     try:
-        send_drain()
+        send_wake_up()
     except Exception as error:  # each library has its own, beside ValueErrors about the address
         log.warning("no worker was woken by a task", error=type(error).__name__)

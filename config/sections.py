@@ -131,16 +131,16 @@ class Retry(Section):
     quick_base: PositiveFloat = 0.25
     quick_cap: PositiveFloat = 2
     max_attempts: PositiveInt = 15
-    """Attempts of one message in all; then it is `failed` and on the dead list."""
-    wave_base: PositiveFloat = 5
-    """Seconds before the first retry wave; doubles with every wave."""
-    wave_cap: PositiveFloat = 900
+    """Attempts of one message in all; then it is `failed` and on the dead letters."""
+    base_delay: PositiveFloat = 5
+    """Seconds before the first retry batch; doubles with every retry batch."""
+    max_delay: PositiveFloat = 900
     retry_after_default: PositiveFloat = 1
     retry_after_cap: PositiveFloat = 120
 
 
 class Worker(Section):
-    """The drain loop."""
+    """The dispatcher."""
 
     max_in_air: PositiveInt = 32
     lease_seconds: PositiveFloat = 120
@@ -154,17 +154,18 @@ class Worker(Section):
 class Policies(Section):
     """What a lane does when the provider leaves us in doubt, unless the launch says otherwise."""
 
-    campaign_on_unknown: Literal["hold", "resend"] = "hold"
-    notification_on_unknown: Literal["hold", "resend"] = "resend"
+    campaign_on_unconfirmed: Literal["hold", "resend"] = "hold"
+    notification_on_unconfirmed: Literal["hold", "resend"] = "resend"
     on_server_error: Literal["retry", "hold"] = "retry"
     settle_after: LongWait | None = None
-    """Seconds to wait for evidence before the policy applies. None: `REPEATED_FOR` where receipts are
+    """Seconds to wait for status updates before the policy applies. None: `REPEATED_FOR` where
+    receipts are
     received, else `resend_floor`; see `Settings.settle_after`."""
     resend_floor: LongWait = 60
     """Seconds that a message is in doubt at least before it is sent again, whatever `settle_after` says:
     an answer that cannot be read is nearly a yes. Only tests lower it."""
     max_resends: int = Field(default=2, ge=0)
-    """How often a message is sent again for doubt; after that it ends as `unknown`."""
+    """How often a message is sent again for doubt; after that it ends as `unconfirmed`."""
     resend_pauses: list[LongWait] = Field(default=[5, 60, 300], min_length=1)
     """Seconds that the first, second … resend waits on top of `settle_after`, each with up to half of it
     more at random. The last one also holds for all that follow."""

@@ -133,7 +133,8 @@ class Settings(BaseSettings):
 
     @property
     def settle_after(self) -> float:
-        """Seconds to wait for evidence: as `policies` says, else by whether receipts are received."""
+        """Seconds to wait for status updates: as `policies` says, else by whether receipts are
+        received."""
         if self.policies.settle_after is not None:
             return self.policies.settle_after
         if self.webhooks.received or self.webhooks.wanted:

@@ -18,7 +18,7 @@ _OPEN = {
     State.QUEUED: "waits for its turn",
     State.IN_FLIGHT: "is on its way to the provider at this moment",
     State.DELAYED: "failed for a cause that may pass, and will be tried again",
-    State.PARKED: "was posted, and no answer came that can be trusted",
+    State.IN_DOUBT: "was posted, and no answer came that can be trusted",
 }
 DOUBTS = {
     Doubt.MAY_HAVE_ARRIVED: "it may have arrived all the same: an attempt was in doubt",
@@ -102,12 +102,12 @@ def explain_code(origin: Origin, code: int) -> str:
 
 
 def explain_named_code(name: str) -> str:
-    """The same for a code as lanes and trails write it, like `api:1002`."""
+    """The same for a code as lanes and attempt logs write it, like `api:1002`."""
     origin, _, code = name.partition(":")
     return explain_code(Origin[origin.upper()], int(code)) if code.isdigit() else ""
 
 
-def explain_trail(entry: str) -> str:
+def explain_attempts(entry: str) -> str:
     """One earlier attempt: `<attempt> <origin> <code> <time> <batch>` as a sentence. What an operator
     decided stands between the attempts."""
     attempt, origin, code, at, batch = entry.split(" ")
@@ -164,8 +164,8 @@ def _why_waiting(report: LaneReport, wait: Waiting) -> list[str]:
         *_held_templates(report, wait),
         _on_their_way(counts.get(State.IN_FLIGHT, 0)),
         _delayed(counts.get(State.DELAYED, 0), lane, wait),
-        _parked(counts.get(State.PARKED, 0), lane, wait),
-        _unknown(counts.get(State.UNKNOWN, 0)),
+        _explain_in_doubt(counts.get(State.IN_DOUBT, 0), lane, wait),
+        _unconfirmed(counts.get(State.UNCONFIRMED, 0)),
         _decidable(report, wait),
         *_in_doubt(report),
         "" if report.balanced or report.open else _unbalanced(lane),
@@ -263,11 +263,11 @@ def _delayed(n: int, lane: Lane, wait: Waiting) -> str:
     return f"{several(n, 'message')} will be tried again{when}."
 
 
-def _parked(n: int, lane: Lane, wait: Waiting) -> str:
+def _explain_in_doubt(n: int, lane: Lane, wait: Waiting) -> str:
     if not n:
         return ""
     when = f" at {clock(wait.next_decision)}" if wait.next_decision else ""
-    then = "sent again" if lane.on_unknown == "resend" else "held as unknown"
+    then = "sent again" if lane.on_unconfirmed == "resend" else "held as unconfirmed"
     verb = "was" if n == 1 else "were"
     return (
         f"{several(n, 'message')} {verb} posted without a trustworthy answer, and will be "
@@ -275,12 +275,12 @@ def _parked(n: int, lane: Lane, wait: Waiting) -> str:
     )
 
 
-def _unknown(n: int) -> str:
+def _unconfirmed(n: int) -> str:
     if not n:
         return ""
     verb = "is" if n == 1 else "are"
     return (
-        f"{several(n, 'message')} {verb} unknown: posted, but nobody can say whether the provider "
+        f"{several(n, 'message')} {verb} unconfirmed: posted, but nobody can say whether the provider "
         "took it. Nothing is sent twice unless you say so."
     )
 
@@ -291,8 +291,8 @@ def _decidable(report: LaneReport, wait: Waiting) -> str:
     cancelled = lane.status in (LaneStatus.CANCELLING, LaneStatus.CANCELLED)
     if not wait.kept or cancelled or not found:
         return ""
-    start = "`sendmany campaign unknown"
-    if report.counts.get(State.UNKNOWN):
+    start = "`sendmany campaign unconfirmed"
+    if report.counts.get(State.UNCONFIRMED):
         return f'Decide about them: {start} list "{called(lane)}"`, then resend or close.'
     return f'{found} can be sent again: {start} resend "{called(lane)}" --failed`.'
 
@@ -303,8 +303,8 @@ def called(lane: Lane) -> str:
 
 
 def in_doubt(counts: Mapping[State, int]) -> str:
-    """`4 unknown and 1 failed message`; empty if there are none."""
-    found = {state: n for state in (State.UNKNOWN, State.FAILED) if (n := counts.get(state, 0))}
+    """`4 unconfirmed and 1 failed message`; empty if there are none."""
+    found = {state: n for state in (State.UNCONFIRMED, State.FAILED) if (n := counts.get(state, 0))}
     if not found:
         return ""
     words = " and ".join(f"{n:,} {state}" for state, n in found.items())
@@ -315,8 +315,8 @@ def _in_doubt(report: LaneReport) -> list[str]:
     """Who may have got more than the states say, and how to find out who that is."""
     found, name = report.in_doubt, called(report.lane)
     two = found[Doubt.MAY_HAVE_TWO]
-    one = found[Doubt.MAY_HAVE_ARRIVED] - report.counts.get(State.UNKNOWN, 0)
-    one += report.doubts.get(State.UNKNOWN, 0)
+    one = found[Doubt.MAY_HAVE_ARRIVED] - report.counts.get(State.UNCONFIRMED, 0)
+    one += report.doubts.get(State.UNCONFIRMED, 0)
     sentences = []
     if two:
         people = several(two, "person", "people")

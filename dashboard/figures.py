@@ -27,7 +27,7 @@ def lane_figures(report: LaneReport) -> dict[str, Any]:
         "loaded": lane.loaded,
         "recipients": lane.next_index,
         "duplicates": lane.duplicates,
-        "rejects": lane.rejects,
+        "invalid_rows": lane.invalid_rows,
         "funnel": funnel(report),
         "done": report.done,
         "open": report.open,
@@ -103,7 +103,7 @@ def seconds_left(report: LaneReport, wait: Waiting) -> float | None:
     if moving and not pace:
         return None
     times = [moving / pace if moving and pace else 0.0]
-    if counts.get(State.PARKED) and wait.next_decision:
+    if counts.get(State.IN_DOUBT) and wait.next_decision:
         times.append((wait.next_decision - wait.now) / 1000)
     if counts.get(State.DELAYED) and wait.next_retry:
         times.append((wait.next_retry - wait.now) / 1000)

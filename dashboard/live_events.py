@@ -20,7 +20,7 @@ from dashboard.schemas import breaker_out, lane_out
 from store.client import AsyncStore
 from store.errors import StoreError
 from store.limits.breakers import read_breakers
-from store.reports.lane_report import LaneReport, read_report
+from store.reports.lane_report import LaneReport, read_lane_report
 from store.workers.presence import active_lanes
 
 log = structlog.get_logger(__name__)
@@ -224,7 +224,7 @@ class Events:
             for report in await self._reports(sorted(active | known)):
                 self._note(*_told_of(report))
             for name in self._sub_accounts:
-                await self._look_at_breakers(name)
+                await self._check_breakers(name)
             for key in known - active:
                 self._now.pop(("campaign", key), None)
                 self._now.pop(("lane", key), None)
@@ -235,10 +235,12 @@ class Events:
         found: list[LaneReport | None] = []
         for first in range(0, len(lanes), AT_ONCE):
             part = lanes[first : first + AT_ONCE]
-            found += await asyncio.gather(*(self._store.run(read_report(lane)) for lane in part))
+            found += await asyncio.gather(
+                *(self._store.run(read_lane_report(lane)) for lane in part)
+            )
         return [report for report in found if report is not None]
 
-    async def _look_at_breakers(self, name: str) -> None:
+    async def _check_breakers(self, name: str) -> None:
         items = await self._store.run(read_breakers(name))
         if items or ("breakers", name) in self._now:
             shown = [breaker_out(one).model_dump(mode="json") for one in items]

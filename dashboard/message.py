@@ -7,11 +7,11 @@ from typing import Any
 from dashboard.explain import (
     DOUBTS,
     clock,
+    explain_attempts,
     explain_breaker,
     explain_code,
     explain_state,
     explain_stop,
-    explain_trail,
     explain_unreached,
     iso,
     moment,
@@ -29,7 +29,7 @@ from store.states import BY_STATE, State
 
 
 @dataclass(frozen=True, slots=True)
-class Fate:
+class MessageStatus:
     """What is known of one message."""
 
     report: MessageReport
@@ -62,7 +62,7 @@ class Fate:
         return self.job.attempts if self.job else outcome.attempts if outcome else 0
 
 
-def fate_of(store: Store, message_id: str, *, most: int | None = None) -> Fate:
+def message_status_of(store: Store, message_id: str, *, most: int | None = None) -> MessageStatus:
     """Read all that is known of a message.
 
     Args:
@@ -75,12 +75,12 @@ def fate_of(store: Store, message_id: str, *, most: int | None = None) -> Fate:
     wait = waiting(store, found.lane)
     if is_final(found):
         assert found.outcome is not None
-        return Fate(found, found.outcome.state, None, wait)
+        return MessageStatus(found, found.outcome.state, None, wait)
     place = find_waiting(store, found.lane.id, found.index, most)
     state, job = place or (None, None)
     waits = state is State.DELAYED and job is not None and not job.attempts
     due = scheduled_for(store, found.lane.id, found.index) if waits else None
-    return Fate(found, state, job, wait, due)
+    return MessageStatus(found, state, job, wait, due)
 
 
 def is_final(report: MessageReport) -> bool:
@@ -88,37 +88,37 @@ def is_final(report: MessageReport) -> bool:
     return report.outcome is not None and BY_STATE[report.outcome.state].counted
 
 
-def explain(fate: Fate) -> list[str]:
+def explain(status: MessageStatus) -> list[str]:
     """What became of a message, a sentence each. Pure."""
-    report, outcome = fate.report, fate.report.outcome
-    lines = [f"{fate.id} to {fate.recipient or 'somebody'}, {_lane_words(report.lane)}"]
-    state = explain_state(fate.state) if fate.state else "it is just being moved; ask again"
-    state = "waits for the time that it was given" if fate.scheduled_for else state
-    lines.append(f"{fate.state or 'moving'}: {state}{_when(fate)}")
+    report, outcome = status.report, status.report.outcome
+    lines = [f"{status.id} to {status.recipient or 'somebody'}, {_lane_words(report.lane)}"]
+    state = explain_state(status.state) if status.state else "it is just being moved; ask again"
+    state = "waits for the time that it was given" if status.scheduled_for else state
+    lines.append(f"{status.state or 'moving'}: {state}{_when(status)}")
     if outcome and outcome.origin is not Origin.NONE:
         why = explain_code(outcome.origin, outcome.code)
         lines.append(f"{outcome.origin.name.lower()} {outcome.code}: {why}")
-    if fate.doubt:
-        lines.append(DOUBTS[fate.doubt])
+    if status.doubt:
+        lines.append(DOUBTS[status.doubt])
     if outcome and outcome.purpose:
         lines.append(f"its purpose is {outcome.purpose}")
     if outcome and outcome.umid:
         lines.append(f"the provider calls it {outcome.umid}")
     if outcome and outcome.posted_at:
         lines.append(f"last posted at {moment(outcome.posted_at)}, attempt {outcome.attempts}")
-    return lines + [explain_trail(entry) for entry in report.trail]
+    return lines + [explain_attempts(entry) for entry in report.attempt_log]
 
 
-def as_json(fate: Fate) -> Mapping[str, Any]:
+def as_json(status: MessageStatus) -> Mapping[str, Any]:
     """The same for programs."""
-    outcome = fate.report.outcome
+    outcome = status.report.outcome
     coded = outcome is not None and outcome.origin is not Origin.NONE
     return {
-        "id": fate.id,
-        "lane": fate.report.lane.name,
-        "number": fate.recipient,
-        "state": str(fate.state) if fate.state else None,
-        "attempts": fate.attempts,
+        "id": status.id,
+        "lane": status.report.lane.name,
+        "number": status.recipient,
+        "state": str(status.state) if status.state else None,
+        "attempts": status.attempts,
         "code": outcome.named_code if outcome else None,
         "origin": outcome.origin.name.lower() if outcome and coded else "",
         "meaning": explain_code(outcome.origin, outcome.code) if outcome else "",
@@ -127,8 +127,8 @@ def as_json(fate: Fate) -> Mapping[str, Any]:
         "changed_at": iso(outcome.changed_at) if outcome else "",
         "purpose": outcome.purpose if outcome else None,
         "pricing": outcome.pricing.name.lower() if outcome and outcome.pricing else None,
-        "doubt": fate.doubt,
-        "trail": list(fate.report.trail),
+        "doubt": status.doubt,
+        "attempt_log": list(status.report.attempt_log),
     }
 
 
@@ -136,37 +136,37 @@ def _lane_words(lane: Lane) -> str:
     return f'campaign "{lane.name}"' if lane.kind == "campaign" else lane.name
 
 
-def waits_until(fate: Fate) -> int | None:
+def waits_until(status: MessageStatus) -> int | None:
     """When something will happen to it at the earliest, ms since 1970; None if nobody can say."""
-    if fate.state is State.QUEUED and fate.wait.stop:
+    if status.state is State.QUEUED and status.wait.stop:
         return None
-    if fate.state is State.QUEUED:
-        breaker = fate.wait.held_by
-        return (breaker.probe_at or None) if breaker else fate.wait.blocked_until
-    if fate.state is State.DELAYED:
-        return fate.scheduled_for or fate.wait.next_retry
-    return fate.wait.next_decision if fate.state is State.PARKED else None
+    if status.state is State.QUEUED:
+        breaker = status.wait.held_by
+        return (breaker.probe_at or None) if breaker else status.wait.blocked_until
+    if status.state is State.DELAYED:
+        return status.scheduled_for or status.wait.next_retry
+    return status.wait.next_decision if status.state is State.IN_DOUBT else None
 
 
-def _when(fate: Fate) -> str:
+def _when(status: MessageStatus) -> str:
     """Until when it waits, where that is known of its lane."""
-    wait, lane, outcome = fate.wait, fate.report.lane, fate.report.outcome
-    if fate.state is State.QUEUED and lane.status != "sending":
+    wait, lane, outcome = status.wait, status.report.lane, status.report.outcome
+    if status.state is State.QUEUED and lane.status != "sending":
         return f" (the lane is {lane.status}{f': {lane.reason}' if lane.reason else ''})"
-    if fate.state is State.QUEUED and wait.stop:
+    if status.state is State.QUEUED and wait.stop:
         return f" ({explain_stop(wait.stop).rstrip('.')})"
-    if fate.state is State.QUEUED and wait.held_by:
+    if status.state is State.QUEUED and wait.held_by:
         return f" ({explain_breaker(wait.held_by).rstrip('.')})"
-    if fate.state is State.QUEUED and wait.blocked_until:
+    if status.state is State.QUEUED and wait.blocked_until:
         return f" (the provider asked for a pause until {clock(wait.blocked_until)})"
-    if fate.state is State.QUEUED and wait.unreached:
+    if status.state is State.QUEUED and wait.unreached:
         return f" ({explain_unreached(wait.unreached[0])})"
-    if fate.state is State.QUEUED and not wait.loops:
+    if status.state is State.QUEUED and not wait.loops:
         return " (no worker is sending at the moment; see `sendmany doctor`)"
-    if fate.scheduled_for:
-        return f" (scheduled for {moment(fate.scheduled_for // 1000)})"
-    if fate.state is State.DELAYED and wait.next_retry:
+    if status.scheduled_for:
+        return f" (scheduled for {moment(status.scheduled_for // 1000)})"
+    if status.state is State.DELAYED and wait.next_retry:
         return f" (not before {clock(wait.next_retry)})"
-    if fate.state is State.PARKED and wait.next_decision:
+    if status.state is State.IN_DOUBT and wait.next_decision:
         return f" (decided after {clock(wait.next_decision)})"
-    return f", since {moment(outcome.changed_at)}" if outcome and not fate.job else ""
+    return f", since {moment(outcome.changed_at)}" if outcome and not status.job else ""

@@ -53,8 +53,8 @@ OLDEST = Standing(
 )
 LANES = Standing("sendmany_lanes", "Lanes that have not ended.", ("priority", "status"))
 LOOPS = Standing(
-    "sendmany_drain_loops",
-    "Drain loops that run, by the priorities they serve: one a worker process, idle or not.",
+    "sendmany_dispatchers",
+    "Dispatchers that run, by the priorities they serve: one a worker process, idle or not.",
     ("serves",),
 )
 BLOCKED = Standing(
@@ -147,8 +147,8 @@ def standing_families(gauges: Gauges, ages: Ages, sub_accounts: Sequence[str]) -
     yield _family(LANES, Counter((lane.priority, lane.status) for lane in gauges.lanes).items())
     loops = [((served or "all",), n) for served, n in gauges.loops.items() if n or not served]
     yield _family(LOOPS, loops)
-    pauses = gauges.blocked_until_ms.items()
-    yield _family(BLOCKED, [((name,), max(0, until - now) / 1000) for name, until in pauses])
+    backoff = gauges.blocked_until_ms.items()
+    yield _family(BLOCKED, [((name,), max(0, until - now) / 1000) for name, until in backoff])
     yield _family(BREAKERS, _breakers(gauges.breakers, sub_accounts))
     stopped = {(str(stop.what), stop.sub_account): 1.0 for stop in gauges.stops}
     yield _family(STOPS, (dict.fromkeys([(what, "") for what in Stopped], 0.0) | stopped).items())

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from dashboard.explain import iso
 from dashboard.export import international
-from dashboard.message import as_json, fate_of
+from dashboard.message import as_json, message_status_of
 from store.client import Store
 from store.errors import StoreRefused
 from store.keys import ASIDE
@@ -198,11 +198,11 @@ def _messages(store: Store, lane: Lane, person: Person) -> Iterable[dict[str, An
     found: Found = find_in_lane(store, lane, person, lambda _: None)
     lines = {job.index: job.line for held in found.held for job in held.jobs}
     for index in sorted(found.indexes | lines.keys()):
-        fate = as_json(fate_of(store, f"{lane.id}.{index}"))
+        status = as_json(message_status_of(store, f"{lane.id}.{index}"))
         values = (
             lines[index].partition(b"\t")[2].decode("utf-8", "replace") if index in lines else ""
         )
-        yield {**fate, "sub_account": lane.sub_account, "values": values}
+        yield {**status, "sub_account": lane.sub_account, "values": values}
 
 
 def _known(store: Store, person: Person, scopes: Iterable[str]) -> dict[str, Any]:

@@ -48,7 +48,7 @@ class LaneOut(BaseModel):
     loaded: bool  # False: recipients are still coming, or were cut off
     recipients: int
     duplicates: int
-    rejects: int
+    invalid_rows: int
     funnel: FunnelOut
     done: int  # messages that have ended
     open: int  # messages that have not

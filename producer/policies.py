@@ -12,7 +12,7 @@ def campaign_policies(
     settings: Settings,
     *,
     hold: bool = False,
-    on_unknown: str | None = None,
+    on_unconfirmed: str | None = None,
     on_server_error: str | None = None,
     settle_after: float | None = None,
     window: str | None = None,
@@ -27,12 +27,12 @@ def campaign_policies(
     """
     policies = settings.policies
     if hold:
-        for name, value in (("unknown", on_unknown), ("server-error", on_server_error)):
+        for name, value in (("unknown", on_unconfirmed), ("server-error", on_server_error)):
             if value not in (None, "hold"):
                 raise InputError(f"Say either --hold or --on-{name} {value}")
-        on_unknown = on_server_error = "hold"
+        on_unconfirmed = on_server_error = "hold"
     return Policies(
-        on_unknown or policies.campaign_on_unknown,
+        on_unconfirmed or policies.campaign_on_unconfirmed,
         on_server_error or policies.on_server_error,
         settings.settle_after if settle_after is None else settle_after,
         window or policies.window,
@@ -43,7 +43,7 @@ def notification_policies(settings: Settings) -> Policies:
     """Of the lanes that take single messages."""
     policies = settings.policies
     return Policies(
-        policies.notification_on_unknown,
+        policies.notification_on_unconfirmed,
         policies.on_server_error,
         settings.settle_after,
         policies.window,

@@ -104,7 +104,7 @@ def in_turn(calls: Sequence[Call[K]], combine: Callable[[list[K]], T]) -> Call[T
     return begun
 
 
-def hint(name: str, key: str, *words: Argument, parse: Callable[[Any], T]) -> Call[T]:
+def best_effort(name: str, key: str, *words: Argument, parse: Callable[[Any], T]) -> Call[T]:
     """A small write that no count depends on; it is done where memory is full, too."""
     return script_call("write_best_effort", (key,), (name, *words), parse)
 

@@ -65,7 +65,7 @@ _PERSON = "sm:{people-<scope>-<shard>}"
 TABLE = (
     Row(f"{_LANE}:meta", "hash", "open_lane, enqueue_*, move_lane", "retention"),
     Row(f"{_LANE}:counts", "hash", "every script that moves a state", "retention"),
-    Row(f"{_LANE}:codes", "hash", "settle_batch, apply_evidence", "retention"),
+    Row(f"{_LANE}:codes", "hash", "settle_batch, apply_status_updates", "retention"),
     Row(f"{_LANE}:stats", "hash", "mark_posting, settle_batch", "retention"),
     Row(f"{_LANE}:queue", "list", "enqueue_*, settle, recover", "the last claim", People.JOBS),
     Row(f"{_LANE}:waves", "zset", "settle_batch, enqueue_messages", "promote_due"),
@@ -74,14 +74,14 @@ TABLE = (
     ),
     Row(f"{_LANE}:flights", "zset", "claim_batch, mark_posting", "settle, recover"),
     Row(f"{_LANE}:f:<batch>", "hash", "claim_batch, mark_posting", "settle, recover", People.JOBS),
-    Row(f"{_LANE}:parked", "zset", "settle_batch, recover_flights", "settle_batch"),
-    Row(f"{_LANE}:p:<park>", "hash", "settle_batch, recover_flights", "settle_batch", People.JOBS),
-    Row(f"{_LANE}:done:<what>:<batch>", "string", "settle_batch, revive_dead", "10 minutes"),
+    Row(f"{_LANE}:parked", "zset", "settle_batch, recover_expired", "settle_batch"),
+    Row(f"{_LANE}:p:<park>", "hash", "settle_batch, recover_expired", "settle_batch", People.JOBS),
+    Row(f"{_LANE}:done:<what>:<batch>", "string", "settle_batch, retry_dead_letters", "10 minutes"),
     Row(f"{_LANE}:o:<n>", "string", "settle_batch", "retention", People.RECORDS),
-    Row(f"{_LANE}:t:<n>", "list", "settle_batch, revive_dead", "retention"),
+    Row(f"{_LANE}:t:<n>", "list", "settle_batch, retry_dead_letters", "retention"),
     Row(f"{_LANE}:id:<n>", "hash", "settle_batch, enqueue_rows", "retention", People.LONG_IDS),
     Row(f"{_LANE}:s:<n>", "string", "enqueue_rows", "retention", People.NUMBERS),
-    Row(f"{_LANE}:dead", "list", "settle_batch", "revive_dead, retention", People.JOBS),
+    Row(f"{_LANE}:dead", "list", "settle_batch", "retry_dead_letters, retention", People.JOBS),
     Row(f"{_LANE}:expiring", "string", "expire_lane", "its last step"),
     Row("sm:{<family>}:seen:<day>:<n>", "hash", "enqueue_messages: digests, ids", "2 days"),
     Row("sm:schema", "string", "raise_schema: number of the layout", "never"),
@@ -93,16 +93,16 @@ TABLE = (
     Row("sm:ended", "zset", "sweep: lane → end time", "retention"),
     Row("sm:stops", "hash", "stop_sending: what, of whom", "go_on"),
     Row("sm:ready", "zset", "producer, worker: lane → urgency; a hint", "the sweep rebuilds it"),
-    Row("sm:limit:{<sub-account>}", "hash", "acquire_permits, block_sender", "1 hour idle"),
+    Row("sm:limit:{<sub-account>}", "hash", "acquire_permits, pause_sub_account", "1 hour idle"),
     Row("sm:permit:{<sub-account>}:<op>", "string", "acquire_permits", "10 seconds"),
     Row("sm:requests:{<sub-account>}", "zset", "begin_request: request → time", "note_ended"),
     Row("sm:unreached:{<sub-account>}", "hash", "workers: host → what keeps it away", "it answers"),
     Row("sm:breakers:{<sub-account>}", "hash", "open_breaker, acquire_permits", "close_breaker"),
     Row("sm:breakers:{<sub-account>}:told", "hash", "open_breaker, close_breaker", "never"),
-    Row("sm:{drains}", "zset", "register_worker", "leave_drain, its lease"),
+    Row("sm:{drains}", "zset", "register_worker", "unregister_worker, its lease"),
     Row("sm:{drains}:wake", "list", "wake_workers", "a drain loop takes it"),
-    Row("sm:{drains}:calling", "string", "wake_workers", "enter_drain, 1 hour"),
-    Row("sm:{drains}:<served>", "zset", "enter_drain, of dedicated workers", "its lease"),
+    Row("sm:{drains}:calling", "string", "wake_workers", "register_worker, 1 hour"),
+    Row("sm:{drains}:<served>", "zset", "register_worker, of dedicated workers", "its lease"),
     Row("sm:{drains}:<served>:wake", "list", "wake_workers", "such a loop takes it"),
     Row("sm:sweep", "string", "one sweeper at a time", "its lease"),
     Row("sm:swept", "hash", "note_sweep", "never"),
@@ -143,7 +143,7 @@ ENDED = "sm:ended"
 MISSING = "sm:missing"
 STOPS = "sm:stops"
 READY = "sm:ready"
-DRAINS = "sm:{drains}"
+WORKERS = "sm:{drains}"
 CALLING = "sm:{drains}:calling"
 SWEEP = "sm:sweep"
 SWEPT = "sm:swept"
@@ -163,14 +163,14 @@ NOTIFICATION_FAMILY = 8
 """Length of `n-` + six characters: the family part of a notification lane's id."""
 
 
-def drains(served: str) -> str:
-    """The running drain loops that serve these priorities (`urgent`, `normal-bulk`; '' = all)."""
-    return f"{DRAINS}:{served}" if served else DRAINS
+def dispatchers(served: str) -> str:
+    """The running dispatchers that serve these priorities (`urgent`, `normal-bulk`; '' = all)."""
+    return f"{WORKERS}:{served}" if served else WORKERS
 
 
 def wake_list(served: str) -> str:
     """The wake-ups for these loops."""
-    return f"{drains(served)}:wake"
+    return f"{dispatchers(served)}:wake"
 
 
 def family(lane: str) -> str:
@@ -297,32 +297,33 @@ class LaneKeys:
     codes: str
     stats: str
     queue: str
-    waves: str
-    flights: str
-    parked: str
+    retries: str
+    claimed_batches: str
+    in_doubt: str
     dead: str
     expiring: str
     outcomes: str  # prefix; + number of the bucket
-    trails: str  # prefix; + number of the bucket
+    attempt_logs: str  # prefix; + number of the bucket
     ids: str  # prefix; + number of the bucket
     numbers: str  # prefix; + number of the bucket
-    wave_prefix: str  # + wave id
-    park_prefix: str  # + park id
+    retry_prefix: str  # + retry batch id
+    in_doubt_prefix: str  # + in-doubt batch id
 
-    def flight(self, batch: str) -> str:
+    def claimed_batch(self, batch: str) -> str:
         """One claimed batch."""
         return f"{self.base}:f:{batch}"
 
-    def park(self, park: str) -> str:
-        """One parked batch."""
-        return f"{self.park_prefix}{park}"
+    def in_doubt_batch(self, in_doubt_batch: str) -> str:
+        """One in doubt batch."""
+        return f"{self.in_doubt_prefix}{in_doubt_batch}"
 
-    def wave(self, wave: str) -> str:
-        """The jobs of one retry wave."""
-        return f"{self.wave_prefix}{wave}"
+    def retry(self, retry: str) -> str:
+        """The jobs of one retry batch."""
+        return f"{self.retry_prefix}{retry}"
 
     def done(self, batch: str) -> str:
-        """What settling this batch, or an operator's word, was answered, for a call that is repeated."""
+        """What settling this batch, or an operator's decision, was answered, for a call that is
+        repeated."""
         return f"{self.base}:done:{batch}"
 
     def numbers_of(self, index: int) -> str:
@@ -333,9 +334,9 @@ class LaneKeys:
         """The string that holds the record of this message."""
         return f"{self.outcomes}{index // OUTCOMES_PER_KEY}"
 
-    def trail(self, index: int) -> str:
+    def attempt_log(self, index: int) -> str:
         """The list that holds the earlier attempts of this message."""
-        return f"{self.trails}{index // OUTCOMES_PER_KEY}"
+        return f"{self.attempt_logs}{index // OUTCOMES_PER_KEY}"
 
     def long_ids(self, index: int) -> str:
         """The hash that holds recipients who are not numbers."""
@@ -360,15 +361,15 @@ def lane_keys(lane: str) -> LaneKeys:
         codes=f"{base}:codes",
         stats=f"{base}:stats",
         queue=f"{base}:queue",
-        waves=f"{base}:waves",
-        flights=f"{base}:flights",
-        parked=f"{base}:parked",
+        retries=f"{base}:waves",
+        claimed_batches=f"{base}:flights",
+        in_doubt=f"{base}:parked",
         dead=f"{base}:dead",
         expiring=f"{base}:expiring",
         outcomes=f"{base}:o:",
-        trails=f"{base}:t:",
+        attempt_logs=f"{base}:t:",
         ids=f"{base}:id:",
         numbers=f"{base}:s:",
-        wave_prefix=f"{base}:w:",
-        park_prefix=f"{base}:p:",
+        retry_prefix=f"{base}:w:",
+        in_doubt_prefix=f"{base}:p:",
     )

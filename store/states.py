@@ -18,12 +18,12 @@ class State(StrEnum):
     QUEUED = "queued"
     IN_FLIGHT = "in_flight"
     DELAYED = "delayed"
-    PARKED = "parked"
+    IN_DOUBT = "in_doubt"
     TRIED = "tried"
     CANCELLED = "cancelled"
     SKIPPED = "skipped"
     FAILED = "failed"
-    UNKNOWN = "unknown"
+    UNCONFIRMED = "unconfirmed"
     REJECTED = "rejected"
     ACCEPTED = "accepted"
     SENT = "sent"
@@ -44,7 +44,7 @@ class StateRow:
     meaning: str = ""
 
 
-OPEN_STATES = (State.QUEUED, State.IN_FLIGHT, State.DELAYED, State.PARKED)
+OPEN_STATES = (State.QUEUED, State.IN_FLIGHT, State.DELAYED, State.IN_DOUBT)
 """The job still exists; a campaign is finished when none of these is left."""
 
 RECORD_STATES = (
@@ -52,7 +52,7 @@ RECORD_STATES = (
     StateRow(State.CANCELLED, "c", 5, True, "the lane was cancelled before it went out"),
     StateRow(State.SKIPPED, "k", 5, True, "not sent: suppressed, expired, outside the window"),
     StateRow(State.FAILED, "f", 8, True, "retries are exhausted, or its template was held up"),
-    StateRow(State.UNKNOWN, "u", 8, True, "posted, and no trustworthy answer ever came"),
+    StateRow(State.UNCONFIRMED, "u", 8, True, "posted, and no trustworthy answer ever came"),
     StateRow(State.REJECTED, "j", 9, True, "the provider refused this message"),
     StateRow(State.ACCEPTED, "a", 10, True, "the provider took it"),
     StateRow(State.SENT, "s", 20, True, "given to the operator"),
@@ -87,7 +87,7 @@ class Stage(StrEnum):
 FUNNEL: dict[Stage, tuple[State, ...]] = {
     Stage.SENT: PROVIDER_HAS_IT,  # undelivered ones too: the provider took them
     Stage.FAILED: (State.REJECTED, State.FAILED, State.UNDELIVERED),
-    Stage.UNCONFIRMED: (State.UNKNOWN,),
+    Stage.UNCONFIRMED: (State.UNCONFIRMED,),
     Stage.WAITING: OPEN_STATES,
     Stage.SKIPPED: (State.SKIPPED,),
     Stage.CANCELLED: (State.CANCELLED,),

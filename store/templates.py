@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from store.client import Call, command, hint
+from store.client import Call, best_effort, command
 from store.keys import templates, templates_asked
 from store.purposes import Purpose
 
@@ -24,18 +24,18 @@ def template_name(name: str, language: str) -> str:
 def take_turn(sub_account: str, seconds: float) -> Call[bool]:
     """Whether it is the caller who asks the provider; nobody else is given a turn for so long."""
     asked = templates_asked(sub_account)
-    return hint("SET", asked, 1, "NX", "PX", int(seconds * 1000), parse=bool)
+    return best_effort("SET", asked, 1, "NX", "PX", int(seconds * 1000), parse=bool)
 
 
 def come_again(sub_account: str, seconds: float) -> Call[None]:
     """The provider did not tell: somebody asks again after so long."""
-    return hint("PEXPIRE", templates_asked(sub_account), int(seconds * 1000), parse=_nothing)
+    return best_effort("PEXPIRE", templates_asked(sub_account), int(seconds * 1000), parse=_nothing)
 
 
 def keep_registry(sub_account: str, registry: Registry) -> Call[None]:
     """Keep what the provider told, in place of what it had told before."""
     value = json.dumps(registry, separators=(",", ":"))
-    return hint("SET", templates(sub_account), value, parse=_nothing)
+    return best_effort("SET", templates(sub_account), value, parse=_nothing)
 
 
 def read_registry(sub_account: str) -> Call[Registry]:

@@ -16,13 +16,13 @@ from store.limits.rate_limit import Limits, Permits
 from store.records.job_section import Job
 from worker.failpoints import PassBy, go_on
 from worker.metrics import Meters
-from worker.revisions import Journals
+from worker.revisions import Revisions
 from worker.sent_batches import SentBatches
 from worker.stall_gate import Answers
 from worker.stops import Stops
 from worker.template_registry import Templates
 
-SHELF_LIFE = 0.1
+CACHE_SECONDS = 0.1
 """Seconds after their turn for which permits are good. Batches that are late run into those that are
 on time, and a second holds more than the limit: so who is late, be it that the process was frozen,
 asks again. What was missed is not given back: later turns have been granted on top of it."""
@@ -68,11 +68,11 @@ class Tools:
     store: AsyncStore
     client: Provider
     settings: Settings
-    owner: str  # names this process; flights carry it
+    owner: str  # names this process; batches carry it
     rng: random.Random
     clock: Callable[[], float]  # seconds, monotonic
     sleep: Callable[[float], Awaitable[None]]
-    journals: Journals = field(default_factory=Journals)
+    revisions: Revisions = field(default_factory=Revisions)
     meters: Meters = field(default_factory=Meters)
     templates: Templates = field(default_factory=Templates)
     answers: Answers = field(default_factory=Answers)
@@ -98,35 +98,37 @@ class Reservation:
 
     def is_good(self, clock: float) -> bool:
         """They are ours and fresh."""
-        return self.granted and clock < self.turn + SHELF_LIFE
+        return self.granted and clock < self.turn + CACHE_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
-class Flight:
+class ClaimedBatch:
     """A claimed batch."""
 
     lane: OpenLane
-    batch: str
+    id: str
     jobs: Sequence[Job]
     permits: Reservation  # for its first request
     now_ms: int  # Redis' clock at the claim
     told_at: float  # our clock at that moment
-    early_news: int = 0  # messages of the lane that evidence knows although their jobs exist
+    early_updates: int = (
+        0  # messages of the lane that status updates knows although their jobs exist
+    )
 
     @property
-    def id(self) -> str:
-        """Lane id of the flight."""
+    def lane_id(self) -> str:
+        """Lane id of the batch."""
         return self.lane.lane.id
 
     @property
     def fields(self) -> dict[str, str | int]:
         """What every line of the log about it says; the attempt of its first message."""
-        return {"lane": self.id, "batch": self.batch, "attempt": self.jobs[0].attempts + 1}
+        return {"lane": self.lane_id, "batch": self.id, "attempt": self.jobs[0].attempts + 1}
 
     @property
     def client_batch_id(self) -> str:
         """What travels as `clientBatchId`."""
-        return f"{self.id}.{self.batch}"
+        return f"{self.lane_id}.{self.id}"
 
     def now(self, clock: float) -> int:
         """Seconds since 1970 by Redis' clock, carried on by ours."""

@@ -19,7 +19,7 @@ VARIABLE = "SENDMANY_TEST_STOP"
 class Point(StrEnum):
     """Where a process may stop, in the order of a delivery."""
 
-    CLAIMED = "claimed"  # the jobs are in a flight
+    CLAIMED = "claimed"  # the jobs are in a batch
     BEFORE_MARK = "before_mark"  # permits are there
     MARKED = "marked"  # written down as `posting`; the request has not left
     POSTED = "posted"  # the provider has answered, or failed to
@@ -66,7 +66,7 @@ class StopOnce:
         return True
 
 
-def read_stop_point(environment: Mapping[str, str]) -> PassBy:
+def read_failpoint(environment: Mapping[str, str]) -> PassBy:
     """What to call at every point; `go_on` unless a test has set the variable.
 
     Raises:

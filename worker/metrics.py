@@ -81,7 +81,7 @@ class Meters(Tally):
         self.observe(counters.REQUESTS, seconds, sub_account, status_of(result))
 
     def settled(self, sub_account: str, what: Settlement) -> None:
-        """What became of the messages of a batch or a park is written down."""
+        """What became of the messages of a batch or an in-doubt batch is written down."""
         plain = {state: n for state, n in what.counts.items() if state not in _STILL_OPEN}
         for name, n in what.codes.items():
             state, origin, code = name.split(":")
@@ -91,21 +91,21 @@ class Meters(Tally):
         for state, n in plain.items():
             if n > 0:
                 self.add(counters.OUTCOMES, n, sub_account, state, _NO_CAUSE)
-        if parked := what.counts.get(State.PARKED, 0):
-            self.add(counters.PARKED, parked, sub_account)
+        if in_doubt := what.counts.get(State.IN_DOUBT, 0):
+            self.add(counters.IN_DOUBT, in_doubt, sub_account)
         if retried := what.stats.get("retried", 0):
             self.add(counters.RETRIES, retried, sub_account)
 
     def recovered(self, sub_account: str, what: Recovered) -> None:
         """Batches of lost workers were taken back."""
-        for to, n in (("queue", what.back), ("parked", what.parked), ("aside", what.aside)):
+        for to, n in (("queue", what.back), ("in_doubt", what.in_doubt), ("aside", what.aside)):
             if n:
                 self.add(counters.RECOVERED, n, to)
-        if what.parked:
-            self.add(counters.PARKED, what.parked, sub_account)
+        if what.in_doubt:
+            self.add(counters.IN_DOUBT, what.in_doubt, sub_account)
 
     def receipts(self, applied: Applied) -> None:
-        """Evidence was written."""
+        """Status updates was written."""
         for result, n in (
             ("counted", applied.counted),
             ("early", applied.early),

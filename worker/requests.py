@@ -5,10 +5,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from chatapps.responses import Answered, NotSent, Result
-from store.queue.settlement import trail_entries
+from store.queue.settlement import attempt_log_entries
 from store.records.job_section import Job
 from store.records.outcome import code_name
-from worker.batch import Flight, Reservation
+from worker.batch import ClaimedBatch, Reservation
 from worker.results.classify import SENT_TOO_SOON, Code, Unmade, Verdicts
 
 
@@ -21,10 +21,10 @@ class Request:
     pause: float = 0.0  # seconds to wait before it
     within: tuple[Verdicts, ...] = ()  # of the requests that were halved, the first one first
 
-    def fields(self, flight: Flight) -> dict[str, str | int]:
+    def fields(self, batch: ClaimedBatch) -> dict[str, str | int]:
         """What log lines about it say."""
         numbers = {"messages": len(self.jobs), "attempt": self.jobs[0].attempts + 1}
-        return {"lane": flight.id, "batch": flight.batch, **numbers}
+        return {"lane": batch.lane_id, "batch": batch.id, **numbers}
 
     def halves(self) -> tuple["Request", "Request"]:
         """To find the message that the provider refuses it for, or to make it smaller."""
@@ -71,7 +71,7 @@ class Decision:
 class BatchOutcome:
     """What has become of the messages of a batch so far, and what its requests leave behind."""
 
-    flight: Flight
+    batch: ClaimedBatch
     verdicts: Verdicts = field(default_factory=Verdicts)
     marks: int = 0
     permits: Reservation | None = None  # that are used for no request, or tell nothing yet
@@ -82,7 +82,7 @@ class BatchOutcome:
     retried: Counter[Code] = field(default_factory=Counter)  # messages that went out again without
     # being given back, by the code of the attempt that failed
     template_probes: dict[int, str] = field(default_factory=dict)  # message → breaker it probes
-    trails: list[tuple[int, bytes]] = field(default_factory=list)
+    attempt_logs: list[tuple[int, bytes]] = field(default_factory=list)
     answered: list[str] = field(default_factory=list)  # the provider's names for its requests
 
     @property
@@ -91,7 +91,7 @@ class BatchOutcome:
         return self.posted_ms // 1000
 
     def add(self, request: Request, response: Response, decision: Decision) -> None:
-        """Take in how a request has ended; its failed attempts leave a trail."""
+        """Take in how a request has ended; its failed attempts leave a attempt log."""
         result, found = response.result, decision.messages
         if response.permits is not None:
             self.permits = None if decision.is_told else response.permits
@@ -101,12 +101,12 @@ class BatchOutcome:
             self.answered.append(result.answer.batch_id)
         if decision.again is not None:
             code = decision.again
-            self.note_trail((job, code) for job in request.jobs)
+            self.log_attempts((job, code) for job in request.jobs)
             self.retried[code] += len(request.jobs)
         if response.posted:
             for failed in (found.retry, found.doubtful, found.held):
-                self.note_trail(failed)
-            self.note_trail((job, SENT_TOO_SOON) for job in found.proven)
+                self.log_attempts(failed)
+            self.log_attempts((job, SENT_TOO_SOON) for job in found.confirmed)
         self.join(request, found)
 
     def join(self, request: Request, found: Verdicts) -> None:
@@ -114,12 +114,12 @@ class BatchOutcome:
         for verdicts in (self.verdicts, *request.within):
             verdicts.join(found)
 
-    def note_trail(self, marked: Iterable[tuple[Job, Code]]) -> None:
+    def log_attempts(self, marked: Iterable[tuple[Job, Code]]) -> None:
         """Keep what befell these messages in an attempt that may not be their last."""
-        alike: dict[tuple[int, Code], list[Job]] = {}
+        streak: dict[tuple[int, Code], list[Job]] = {}
         for job, code in marked:
-            alike.setdefault((job.attempts + 1, code), []).append(job)
-        for (attempt, code), jobs in alike.items():
+            streak.setdefault((job.attempts + 1, code), []).append(job)
+        for (attempt, code), jobs in streak.items():
             name = code_name(*code).replace(":", " ")
-            entry = f"{attempt} {name} {self.posted_at} {self.flight.batch}"
-            self.trails.extend(trail_entries(jobs, entry))
+            entry = f"{attempt} {name} {self.posted_at} {self.batch.id}"
+            self.attempt_logs.extend(attempt_log_entries(jobs, entry))

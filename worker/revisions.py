@@ -1,6 +1,6 @@
-"""Journal numbers: how a worker notices that Redis came back from an older copy of its data.
+"""Revision numbers: how a worker notices that Redis came back from an older copy of its data.
 
-Every script that changes a lane raises its journal number. What a worker has once been told can only
+Every script that changes a lane raises its revision. What a worker has once been told can only
 be lower, or gone, if Redis has lost what it acknowledged; then the lane halts until an operator decides.
 The numbers are kept in memory and in a small file, so that a restart of the worker forgets nothing.
 What no worker remembers cannot be noticed.
@@ -28,7 +28,7 @@ SAVE_SECONDS = 1.0
 class Known:
     """What is known of a lane."""
 
-    journal: int  # the highest that was seen
+    revision: int  # the highest that was seen
     seen_at: int  # s since 1970, by this host's clock
     ended: bool = False
     sent: int = 0  # messages that had gone out, at the last look
@@ -37,13 +37,13 @@ class Known:
         """What two processes know together: the later news about its end, the higher number."""
         if other is None:
             return self
-        last = max(self, other, key=lambda known: (known.journal, known.ended))
+        last = max(self, other, key=lambda known: (known.revision, known.ended))
         seen_at, sent = max(self.seen_at, other.seen_at), max(self.sent, other.sent)
         return replace(last, seen_at=seen_at, sent=sent)
 
 
-class Journals:
-    """The highest journal number of every lane that this host's workers have seen.
+class Revisions:
+    """The highest revision of every lane that this host's workers have seen.
 
     Args:
         path: where they are kept; None = in memory only.
@@ -63,17 +63,17 @@ class Journals:
         self._changed = self._failing = False
         self._saved_at = 0.0
         self._forgotten: set[str] = set()
-        self._counted_at: dict[str, int] = {}  # lane → journal number
+        self._counted_at: dict[str, int] = {}  # lane → revision
         self._known: dict[str, Known] = self._fresh(self._read())
 
     def known(self, lane: str) -> int:
         """The highest number seen; 0 for none. Ask before a call is sent, whose answer is checked."""
         found = self._known.get(lane)
-        return found.journal if found else 0
+        return found.revision if found else 0
 
-    def note(self, lane: str, journal: int, *, ended: bool = False) -> None:
+    def note(self, lane: str, revision: int, *, ended: bool = False) -> None:
         """Remember what Redis has told."""
-        now = Known(journal, int(self._wall_clock()), ended)
+        now = Known(revision, int(self._wall_clock()), ended)
         before = self._known.get(lane)
         self._known[lane] = now.joined(before)
         self._forgotten.discard(lane)
@@ -84,13 +84,13 @@ class Journals:
         found = self._known.get(lane)
         return found.sent if found else 0
 
-    def is_counted(self, lane: str, journal: int) -> bool:
-        """Whether what has gone out was counted at this journal number."""
-        return self._counted_at.get(lane) == journal
+    def is_counted(self, lane: str, revision: int) -> bool:
+        """Whether what has gone out was counted at this revision."""
+        return self._counted_at.get(lane) == revision
 
-    def note_sent(self, lane: str, journal: int, sent: int) -> None:
-        """Remember how many had gone out at this journal number."""
-        self._counted_at[lane] = journal
+    def note_sent(self, lane: str, revision: int, sent: int) -> None:
+        """Remember how many had gone out at this revision."""
+        self._counted_at[lane] = revision
         before = self._known.get(lane)
         if before is not None and before.sent != sent:
             self._known[lane] = replace(before, sent=sent)
@@ -153,10 +153,10 @@ class Journals:
             return {}
 
 
-def open_journals(settings: Settings) -> Journals:
-    """The journals of the Redis that is configured, as kept in the state directory."""
+def open_revisions(settings: Settings) -> Revisions:
+    """The revisions of the Redis that is configured, as kept in the state directory."""
     which = blake2s(
         f"{settings.redis_url}{settings.key_prefix}".encode(), digest_size=4
     ).hexdigest()
     path = settings.state_dir / f"journals-{which}.json"
-    return Journals(path, keep=settings.retention_days * 86400)
+    return Revisions(path, keep=settings.retention_days * 86400)

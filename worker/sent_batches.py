@@ -10,7 +10,7 @@ from store.errors import StoreError
 from store.keys import OUTCOMES_PER_KEY
 from store.lanes.lane import newest_lanes
 from store.receipts.sent_batches import SentBatch, find_batch, find_umids, remember_batch
-from store.reports.lane_report import LaneReport, read_report
+from store.reports.lane_report import LaneReport, read_lane_report
 from store.states import State
 
 GATHER_SECONDS = 0.02
@@ -102,7 +102,7 @@ async def find_nameless(
     if not wanted:
         return {}
     lanes = await store.run(newest_lanes(NEWEST_LANES))
-    reports = await store.run_all([read_report(lane) for lane in lanes])
+    reports = await store.run_all([read_lane_report(lane) for lane in lanes])
     found: dict[tuple[str, str], Message] = {}
     for sub_account, umids in wanted.items():
         for report in filter(None, reports):

@@ -9,7 +9,7 @@ import redis
 
 from bench.site import API_KEY, SUB_ACCOUNT, Site
 from bench.workload import Work, message, number
-from config.celery_app import send_drain
+from config.celery_app import send_wake_up
 from config.settings import load_settings
 from producer.campaigns.launch import Launch, check, run
 from producer.messages.producer import Producer
@@ -46,7 +46,7 @@ class Sendmany:
                 SUB_ACCOUNT,
                 send_while_loading=True,
             )
-            run(store, check(launch), send_drain)
+            run(store, check(launch), send_wake_up)
 
     def enqueue_one(self, site: Site, run: str, index: int, *, urgent: bool) -> str:
         body = message(run, index, number(index), "Ada")

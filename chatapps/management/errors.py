@@ -36,7 +36,7 @@ class ProviderUnavailable(ProviderError):
         self, text: str, refused: Refused | None = None, *, not_processed: bool = False
     ) -> None:
         super().__init__(text, refused)
-        self.not_processed = not_processed  # proven; else it may have been done all the same
+        self.not_processed = not_processed  # confirmed; else it may have been done all the same
 
 
 class WrongKey(ProviderError):

@@ -71,8 +71,8 @@ def find_name(names: Sequence[str], wanted: str) -> str | None:
     if wanted in names:
         return wanted
     folded = fold_name(wanted)
-    alike = [name for name in names if folded and fold_name(name) == folded]
-    return alike[0] if len(alike) == 1 else None
+    streak = [name for name in names if folded and fold_name(name) == folded]
+    return streak[0] if len(streak) == 1 else None
 
 
 def resolve_columns(message: Mapping[str, Any], columns: Sequence[str]) -> Any:

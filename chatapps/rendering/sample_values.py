@@ -23,7 +23,7 @@ _BY_MEMBER: Final = {
 }
 
 
-def fill_with_stand_ins(message: Mapping[str, Any]) -> Any:
+def fill_with_sample_values(message: Mapping[str, Any]) -> Any:
     """The message as some recipient gets it: short values, a different one for each column."""
     numbers: dict[str, str] = {}
 

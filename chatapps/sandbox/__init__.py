@@ -1,4 +1,4 @@
-"""A stand-in for the provider: for tests, for the demo, and for development without an account."""
+"""A sandbox: for tests, for the demo, and for development without an account."""
 
 from chatapps.sandbox.app import create_app
 from chatapps.sandbox.config import SandboxConfig

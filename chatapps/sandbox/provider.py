@@ -1,4 +1,4 @@
-"""The stand-in for the provider, without HTTP: a call in, an answer out.
+"""The sandbox, without HTTP: a call in, an answer out.
 
 It answers in the forms that the provider documents, and fails in the ways that `faults` decides.
 It takes messages when they arrive: waiting is the caller's, and comes after.

@@ -14,7 +14,7 @@ _SECONDS_LIMIT = 1 << 24  # half a year
 
 
 @dataclass(frozen=True, slots=True)
-class Fate:
+class MessageStatus:
     """What a umid tells: the error code (0 = taken), and the second of the run it was given in."""
 
     code: int
@@ -38,9 +38,9 @@ class UmidMint:
         self._issued += 1
         return f"{stem}{self._issued:012x}"
 
-    def read(self, umid: str) -> Fate | None:
+    def read(self, umid: str) -> MessageStatus | None:
         """What became of a message, or None for an id that was never given."""
         match = _FORM.fullmatch(umid.lower())
         if match is None or match[1] != self._run or not 0 < int(match[5], 16) <= self._issued:
             return None
-        return Fate(int(match[2], 16), int(match[3] + match[4], 16))
+        return MessageStatus(int(match[2], 16), int(match[3] + match[4], 16))

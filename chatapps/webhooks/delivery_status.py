@@ -2,7 +2,7 @@
 
 | rank | state, detail                                    |
 |------|--------------------------------------------------|
-| 0    | `unknown`, `ok`, and states nobody knows yet     |
+| 0    | `unconfirmed`, `ok`, and states nobody knows yet     |
 | 10   | `queued`, `accepted`                             |
 | 20   | `sent`                                           |
 | 30   | `delivered`, `delivered_to_operator`             |

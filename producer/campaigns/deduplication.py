@@ -48,7 +48,7 @@ class SeenRecipients:
         """Remember people who have no number, or none that could be written in another way."""
         self._others.update(recipients)
 
-    def sift(self, lines: Sequence[bytes]) -> list[bytes]:
+    def drop_duplicates(self, lines: Sequence[bytes]) -> list[bytes]:
         """The job lines of recipients who were not seen before, and are now."""
         fresh, is_new = list[bytes](), self._is_new
         for line in lines:

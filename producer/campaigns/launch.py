@@ -13,11 +13,11 @@ from producer.campaigns.campaign_names import RULE, is_name
 from producer.campaigns.load import add_chunks, end_of_file
 from producer.campaigns.message_file import CampaignMessage, load_message_file, prepare
 from producer.errors import InputError
-from producer.files.invalid_rows import RejectWriter, see_that_writable
+from producer.files.invalid_rows import InvalidRowWriter, see_that_writable
 from producer.files.recipient_file import Position, RecipientFile
 from producer.files.rows import RowPacker
 from producer.policies import campaign_purpose, template_named
-from producer.wake import SendDrain, call_workers
+from producer.wake import SendWakeUp, call_workers
 from store.client import Store
 from store.lanes.lane import Lane, Policies, Priority, find_lane
 from store.lanes.open import CampaignPlan, open_campaign
@@ -40,12 +40,12 @@ class Launch:
     policies: Policies = Policies()
     purpose: Purpose | None = None  # None: that of its template, else marketing
     send_while_loading: bool = False
-    rejects: Path | None = None  # default: beside the recipient file
+    invalid_rows: Path | None = None  # default: beside the recipient file
 
     @property
-    def rejects_file(self) -> Path:
+    def invalid_rows_file(self) -> Path:
         """Where rows that cannot be used are listed."""
-        return self.rejects or self.recipients.with_suffix(".rejects.csv")
+        return self.invalid_rows or self.recipients.with_suffix(".rejects.csv")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Loading:
     rows: int
     added: int
     duplicates: int
-    rejects: int
+    invalid_rows: int
     offset: int  # bytes of the file
     size: int
 
@@ -68,8 +68,8 @@ class Launched:
     lane: Lane
     recipients: int
     duplicates: int
-    rejects: int
-    rejects_file: Path | None
+    invalid_rows: int
+    invalid_rows_file: Path | None
     folded: int  # values of this launch that were changed so that WhatsApp takes them
     resumed: bool  # an earlier launch had begun it
 
@@ -113,7 +113,7 @@ def check(launch: Launch) -> Prepared:
     prepared = prepare(message, file.columns)
     source = f"{file.fingerprint()}:{file.layout.key}"
     file.see_that_usable(_packer(file, prepared))
-    see_that_writable(launch.rejects_file)
+    see_that_writable(launch.invalid_rows_file)
     return Prepared(launch, file, prepared, source)
 
 
@@ -129,7 +129,7 @@ def _packer(file: RecipientFile, message: CampaignMessage) -> RowPacker:
 def run(
     store: Store,
     prepared: Prepared,
-    send_drain: SendDrain,
+    send_wake_up: SendWakeUp,
     on_progress: Callable[[Loading], None] = lambda _: None,
 ) -> Launched:
     """Store the campaign and its jobs, and wake the workers.
@@ -146,18 +146,20 @@ def run(
     plan = replace(prepared.plan, purpose=purpose, template=template)
     lane_id, resumed = open_campaign(store, plan)
     lane = find_lane(store, lane_id)
-    rejects_file = launch.rejects_file
+    invalid_rows_file = launch.invalid_rows_file
     packer = _packer(prepared.file, prepared.message)
     if not lane.loaded:
-        with RejectWriter(rejects_file, after_line=lane.line) as writer:
-            _load(store, lane, prepared, packer, writer, send_drain, on_progress)
-    lane = end_of_file(store, lane, send_drain)
+        with InvalidRowWriter(invalid_rows_file, after_line=lane.line) as writer:
+            _load(store, lane, prepared, packer, writer, send_wake_up, on_progress)
+    lane = end_of_file(store, lane, send_wake_up)
     return Launched(
         lane,
         recipients=lane.next_index,
         duplicates=lane.duplicates,
-        rejects=lane.rejects,
-        rejects_file=rejects_file if lane.rejects and rejects_file.exists() else None,
+        invalid_rows=lane.invalid_rows,
+        invalid_rows_file=invalid_rows_file
+        if lane.invalid_rows and invalid_rows_file.exists()
+        else None,
         folded=packer.folded,
         resumed=resumed,
     )
@@ -168,8 +170,8 @@ def _load(
     lane: Lane,
     prepared: Prepared,
     packer: RowPacker,
-    writer: RejectWriter,
-    send_drain: SendDrain,
+    writer: InvalidRowWriter,
+    send_wake_up: SendWakeUp,
     on_progress: Callable[[Loading], None],
 ) -> None:
     """Add the rows that are not in yet, chunk by chunk."""
@@ -177,9 +179,15 @@ def _load(
     chunks = prepared.file.chunks(packer, start)
     for at in add_chunks(store, lane, chunks, writer.write):
         if prepared.launch.send_while_loading:
-            call_workers(store, lane, send_drain)
+            call_workers(store, lane, send_wake_up)
         on_progress(
             Loading(
-                lane.id, at.rows, at.added, at.duplicates, at.rejects, at.offset, prepared.file.size
+                lane.id,
+                at.rows,
+                at.added,
+                at.duplicates,
+                at.invalid_rows,
+                at.offset,
+                prepared.file.size,
             )
         )

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from config.settings import load_settings
 from producer.campaigns.deduplication import read_seen
 from producer.files.chunks import Chunk
-from producer.files.invalid_rows import Reject
+from producer.files.invalid_rows import InvalidRow
 from producer.forgotten import ForgottenPeople
-from producer.wake import SendDrain, call_workers
+from producer.wake import SendWakeUp, call_workers
 from store.client import Store
 from store.errors import StoreRefused
 from store.lanes.lane import Lane, LaneStatus, find_lane, finish_loading
@@ -25,7 +25,7 @@ class Loaded:
     rows: int
     added: int
     duplicates: int
-    rejects: int
+    invalid_rows: int
     offset: int  # bytes of the file
 
 
@@ -33,14 +33,14 @@ def add_chunks(
     store: Store,
     lane: Lane,
     chunks: Iterable[Chunk],
-    keep_rejects: Callable[[list[Reject]], None],
+    keep_invalid_rows: Callable[[list[InvalidRow]], None],
     sum_up: Callable[[Chunk], str] = lambda _: "",
     people: ForgottenPeople | None = None,
 ) -> Iterator[Loaded]:
     """Add rows that begin where the lane's file has been read to; tells after each chunk how far it is.
 
     Args:
-        keep_rejects: is given the rejects of a chunk before the chunk is stored.
+        keep_invalid_rows: is given the rejects of a chunk before the chunk is stored.
         sum_up: what stands for all rows up to the end of a chunk; it is stored with the place.
         people: who is left out since they have been forgotten.
 
@@ -52,33 +52,35 @@ def add_chunks(
     people = people or ForgottenPeople(load_settings())
     next_index = lane.next_index
     beyond = False
-    now = Loaded(lane.row, lane.next_index, lane.duplicates, lane.rejects, lane.offset)
+    now = Loaded(lane.row, lane.next_index, lane.duplicates, lane.invalid_rows, lane.offset)
     for chunk in chunks:
         end = Place(chunk.end.offset, chunk.end.line, chunk.end.row)
         wanted = _without_forgotten(store, people, chunk.lines)
-        gone = [Reject(end.line, None, _FORGOTTEN)] * (len(chunk.lines) - len(wanted))
-        rejects = [*chunk.rejects, *gone]
-        keep_rejects(rejects)  # first: a row must never be counted and nowhere to be found
-        lines, rows_sum = seen.sift(wanted), sum_up(chunk)
+        gone = [InvalidRow(end.line, None, _FORGOTTEN)] * (len(chunk.lines) - len(wanted))
+        invalid_rows = [*chunk.invalid_rows, *gone]
+        keep_invalid_rows(
+            invalid_rows
+        )  # first: a row must never be counted and nowhere to be found
+        lines, rows_sum = seen.drop_duplicates(wanted), sum_up(chunk)
         call = enqueue_rows(
             lane.id,
             place,
             end,
             lines,
-            len(rejects),
+            len(invalid_rows),
             duplicates=len(wanted) - len(lines),
             rows_sum=rows_sum,
             next_index=next_index,
         )
         result = store.run(call)
         next_index = result.next_index
-        place, beyond = end, rows_sum != "" and result.repeated and not result.journal
+        place, beyond = end, rows_sum != "" and result.repeated and not result.revision
         now = replace(
             now,
             rows=end.row,
             added=now.added + result.added,
             duplicates=now.duplicates + result.duplicates,
-            rejects=now.rejects + len(rejects),
+            invalid_rows=now.invalid_rows + len(invalid_rows),
             offset=end.offset,
         )
         yield now
@@ -95,11 +97,11 @@ def _without_forgotten(
     return [line for place, line in enumerate(lines) if place not in gone]
 
 
-def end_of_file(store: Store, lane: Lane, send_drain: SendDrain) -> Lane:
+def end_of_file(store: Store, lane: Lane, send_wake_up: SendWakeUp) -> Lane:
     """Say that the file is in, and have it sent; gives the lane as it is then."""
     if not lane.loaded:
         store.run(finish_loading(lane.id))
     lane = find_lane(store, lane.id)
     if lane.status is LaneStatus.SENDING:
-        call_workers(store, lane, send_drain)
+        call_workers(store, lane, send_wake_up)
     return lane

@@ -17,7 +17,7 @@ from chatapps.rendering.placeholders import (
     resolve_columns,
     see_that_whole,
 )
-from chatapps.rendering.sample_values import fill_with_stand_ins, with_placeholders
+from chatapps.rendering.sample_values import fill_with_sample_values, with_placeholders
 from producer.errors import InputError
 from producer.files.rows import MOST_BLANKS, ValueRules
 
@@ -64,7 +64,7 @@ def prepare(message: Mapping[str, Any], columns: Sequence[str]) -> CampaignMessa
     try:
         message = resolve_columns(message, columns)
         see_that_whole(message, columns)
-        body = read_message_body(fill_with_stand_ins(message))
+        body = read_message_body(fill_with_sample_values(message))
         written = with_placeholders(body.emit(), message)
         numbers = list(number_fields(body, message))
         content = compile_content(written, columns, frozenset(each.path for each in numbers))

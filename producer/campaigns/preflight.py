@@ -133,7 +133,7 @@ def choose(
             if most == 1:
                 break
         last.append((line, cells))
-        longest.look_at(line, cells)
+        longest.check(line, cells)
     return sorted(dict([*first, *last, *longest.rows()]).items())[:most]
 
 
@@ -144,7 +144,7 @@ class _Longest:
         self._keep = max(1, most // max(1, len(places)))
         self._heaps: list[tuple[int, list[tuple[int, int, list[str]]]]] = [(p, []) for p in places]
 
-    def look_at(self, line: int, cells: list[str]) -> None:
+    def check(self, line: int, cells: list[str]) -> None:
         for place, heap in self._heaps:
             length = len(cells[place]) if place < len(cells) else 0
             if len(heap) < self._keep:

@@ -21,19 +21,19 @@ from producer.campaigns.preflight import check_rows, sample_of
 from producer.files.chunks import CHUNK_ROWS, Chunk, cut_chunks
 from producer.files.csv_reader import Position, Record, read_records
 from producer.files.header import read_header
-from producer.files.invalid_rows import Reject
+from producer.files.invalid_rows import InvalidRow
 from producer.files.rows import RowPacker, see_that_some_are_usable
 from producer.files.stream import ArrivingFile
 from producer.layout import Layout, take_first
 from producer.policies import campaign_purpose, template_named
-from producer.wake import SendDrain, call_workers
+from producer.wake import SendWakeUp, call_workers
 from store.client import Store
 from store.lanes.lane import Lane, Policies, Priority, find_lane
 from store.lanes.open import CampaignPlan, open_campaign
 from store.purposes import Purpose
 from store.templates import read_registry
 
-LISTED_REJECTS = 100
+LISTED_INVALID_ROWS = 100
 """Unusable rows that an answer lists; all are counted."""
 
 TryRows = Callable[[RegisteredTemplate | None], list[Finding]]
@@ -67,7 +67,7 @@ class Uploaded:
 
     lane: Lane
     resumed: bool  # an earlier upload had begun it
-    rejects: Sequence[Reject]  # the first of them
+    invalid_rows: Sequence[InvalidRow]  # the first of them
     layout: Layout
     folded: int  # values that were changed so that WhatsApp takes them
 
@@ -98,27 +98,27 @@ class _Rows:
 class _Sum:
     """Stands for the rows so far, however they were cut into chunks; keeps the first rejects."""
 
-    rejects: list[Reject] = field(default_factory=list)
+    invalid_rows: list[InvalidRow] = field(default_factory=list)
     _jobs: Any = field(default_factory=hashlib.sha256)
     _others: Any = field(default_factory=hashlib.sha256)
 
     def add(self, chunk: Chunk) -> str:
         """Add the rows of a chunk; gives the sum."""
         self._jobs.update(b"".join([line + b"\n" for line in chunk.lines]))
-        self._others.update(b"".join([b"%d\n" % reject.line for reject in chunk.rejects]))
+        self._others.update(b"".join([b"%d\n" % reject.line for reject in chunk.invalid_rows]))
         return self.value
 
     @property
     def value(self) -> str:
         return f"{self._jobs.hexdigest()[:32]}{self._others.hexdigest()[:32]}"
 
-    def keep(self, rejects: Sequence[Reject]) -> None:
+    def keep(self, invalid_rows: Sequence[InvalidRow]) -> None:
         """Keep them, as long as there is room."""
-        self.rejects += rejects[: LISTED_REJECTS - len(self.rejects)]
+        self.invalid_rows += invalid_rows[: LISTED_INVALID_ROWS - len(self.invalid_rows)]
 
 
 def receive(
-    store: Store, upload: Upload, file: ArrivingFile, send_drain: SendDrain, check: Check
+    store: Store, upload: Upload, file: ArrivingFile, send_wake_up: SendWakeUp, check: Check
 ) -> Uploaded:
     """Store the campaign and its rows as they arrive, and wake the workers. It blocks.
 
@@ -143,9 +143,9 @@ def receive(
     _pass_over(lane, chunks, sum_)
     for _ in add_chunks(store, lane, chunks, sum_.keep, sum_.add):
         if upload.send_while_loading:
-            call_workers(store, lane, send_drain)
-    lane = end_of_file(store, lane, send_drain)
-    return Uploaded(lane, resumed, tuple(sum_.rejects), rows.layout, rows.packer.folded)
+            call_workers(store, lane, send_wake_up)
+    lane = end_of_file(store, lane, send_wake_up)
+    return Uploaded(lane, resumed, tuple(sum_.invalid_rows), rows.layout, rows.packer.folded)
 
 
 def _begin(upload: Upload, file: ArrivingFile) -> tuple[_Rows, CampaignMessage]:
@@ -186,7 +186,7 @@ def _pass_over(lane: Lane, chunks: Iterator[Chunk], sum_: _Sum) -> None:
     if not lane.offset:
         return
     for chunk in chunks:
-        sum_.keep(chunk.rejects)
+        sum_.keep(chunk.invalid_rows)
         sum_.add(chunk)
         if chunk.end.offset >= lane.offset:
             if (chunk.end.offset, sum_.value) == (lane.offset, lane.rows_sum):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from producer.errors import BadRow
 from producer.files.csv_reader import Position, Record
-from producer.files.invalid_rows import Reject
+from producer.files.invalid_rows import InvalidRow
 from producer.files.rows import LONGEST_JOB_LINE, RowPacker
 
 CHUNK_ROWS = 1000
@@ -17,13 +17,13 @@ class Chunk:
     """Rows that follow each other in the file."""
 
     lines: list[bytes]  # a job line for each good row
-    rejects: list[Reject]
+    invalid_rows: list[InvalidRow]
     end: Position  # where the next chunk starts
 
     @property
     def rows(self) -> int:
         """Rows in the chunk, good and bad."""
-        return len(self.lines) + len(self.rejects)
+        return len(self.lines) + len(self.invalid_rows)
 
 
 def cut_chunks(
@@ -35,7 +35,7 @@ def cut_chunks(
     A chunk ends at byte `cut_at` in any case, if a record ends there.
     """
     lines: list[bytes] = []
-    rejects: list[Reject] = []
+    invalid_rows: list[InvalidRow] = []
     weight, end = 0, start
     offset, lines_before, row = start.offset, start.line, start.row
     for cells, line, next_offset, next_lines_before in records:
@@ -44,19 +44,19 @@ def cut_chunks(
         full = row - end.row >= size or weight + length > CHUNK_BYTES
         if full or (offset == cut_at and row > end.row):
             end = Position(offset, lines_before, row)
-            yield Chunk(lines, rejects, end)
-            lines, rejects, weight = [], [], 0
+            yield Chunk(lines, invalid_rows, end)
+            lines, invalid_rows, weight = [], [], 0
         if isinstance(job, bytes):
             lines.append(job)
             row += 1
         else:
-            rejects.append(Reject(line, job.number, job.reason))
-            rejects += [Reject(also, None, f"goes with line {line}") for also in job.also]
+            invalid_rows.append(InvalidRow(line, job.number, job.reason))
+            invalid_rows += [InvalidRow(also, None, f"goes with line {line}") for also in job.also]
             row += 1 + len(job.also)
         weight += length
         offset, lines_before = next_offset, next_lines_before
-    if lines or rejects:
-        yield Chunk(lines, rejects, Position(offset, lines_before, row))
+    if lines or invalid_rows:
+        yield Chunk(lines, invalid_rows, Position(offset, lines_before, row))
 
 
 def _pack(packer: RowPacker, cells: list[str] | BadRow) -> bytes | BadRow:

@@ -19,7 +19,7 @@ _LONGEST_HEADER = 100  # bytes that are looked at, to tell a list of rejects fro
 
 
 @dataclass(frozen=True, slots=True)
-class Reject:
+class InvalidRow:
     """A row that is not sent to."""
 
     line: int  # of the recipient file, from 1; the first line of the row
@@ -40,7 +40,7 @@ def see_that_writable(path: Path) -> None:
             csv.writer(stream).writerow(_HEADER)
 
 
-class RejectWriter:
+class InvalidRowWriter:
     """Writes rejects to a CSV file, which is made at the first of them."""
 
     def __init__(self, path: Path, after_line: int = 0) -> None:
@@ -54,9 +54,9 @@ class RejectWriter:
         with _told(path):
             self.count = _keep(path, after_line)  # rejects in the file
 
-    def write(self, rejects: Iterable[Reject]) -> None:
+    def write(self, invalid_rows: Iterable[InvalidRow]) -> None:
         """Add to the file; what is written outlives this process. Raises InputError."""
-        rows = [_row(reject) for reject in rejects]
+        rows = [_row(reject) for reject in invalid_rows]
         if not rows:
             return
         with _told(self.path):
@@ -71,7 +71,7 @@ class RejectWriter:
             with _told(self.path):
                 stream.close()
 
-    def __enter__(self) -> "RejectWriter":
+    def __enter__(self) -> "InvalidRowWriter":
         return self
 
     def __exit__(
@@ -147,23 +147,23 @@ def _beside(path: Path) -> Iterator[tuple[Path, TextIO]]:
         new.unlink(missing_ok=True)
 
 
-def _copy(rejects: Iterable[Reject], after_line: int, stream: TextIO) -> int:
+def _copy(invalid_rows: Iterable[InvalidRow], after_line: int, stream: TextIO) -> int:
     writer, n = csv.writer(stream), 0
     writer.writerow(_HEADER)
-    for reject in rejects:
+    for reject in invalid_rows:
         if reject.line <= after_line:
             writer.writerow(_row(reject))
             n += 1
     return n
 
 
-def _read(path: Path) -> Iterator[Reject]:
+def _read(path: Path) -> Iterator[InvalidRow]:
     """The rejects in the file; passes over a last line that a killed process left unfinished."""
     try:
         with path.open(newline="", encoding="utf-8") as stream:
             for row in islice(csv.reader(stream), 1, None):
                 if len(row) == len(_HEADER) and row[0].isdecimal():
-                    yield Reject(int(row[0]), row[1] or None, row[2])
+                    yield InvalidRow(int(row[0]), row[1] or None, row[2])
     except (ValueError, csv.Error) as error:
         raise _not_ours(path) from error
 
@@ -172,5 +172,5 @@ def _not_ours(path: Path) -> InputError:
     return InputError(f"{path} is not a list of rejects and is not overwritten: move it away")
 
 
-def _row(reject: Reject) -> list[str]:
+def _row(reject: InvalidRow) -> list[str]:
     return [str(reject.line), reject.number or "", reject.reason]

@@ -13,7 +13,7 @@ from pathlib import Path
 from producer.errors import BadRow, InputError
 from producer.files.csv_reader import BLANK, Position, opened, read_records
 from producer.files.header import FirstRow, Header, as_header, holds_recipient, read_first_row
-from producer.files.invalid_rows import Reject
+from producer.files.invalid_rows import InvalidRow
 from producer.files.phone_numbers import normalise
 from producer.files.rows import USER_ID, PersonReader
 from producer.layout import Layout, first_rows
@@ -32,7 +32,7 @@ class People:
 
     who: list[str]  # digits of international numbers, and user ids
     purposes: list[Purposes | None]  # what each of them gets no more, where the file says so
-    rejects: list[Reject]
+    invalid_rows: list[InvalidRow]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +83,11 @@ class PeopleFile:
         """
         people = _people(self)
         while chunk := list(islice(people, AT_ONCE)):
-            found = [one for one in chunk if not isinstance(one, Reject)]
-            rejects = [one for one in chunk if isinstance(one, Reject)]
-            yield People([who for who, _ in found], [purposes for _, purposes in found], rejects)
+            found = [one for one in chunk if not isinstance(one, InvalidRow)]
+            invalid_rows = [one for one in chunk if isinstance(one, InvalidRow)]
+            yield People(
+                [who for who, _ in found], [purposes for _, purposes in found], invalid_rows
+            )
 
 
 def read_person(text: str, region: str | None) -> str:
@@ -99,7 +101,7 @@ def read_person(text: str, region: str | None) -> str:
     return normalise(text, region, in_use=False)
 
 
-def _people(file: PeopleFile) -> Iterator[tuple[str, Purposes | None] | Reject]:
+def _people(file: PeopleFile) -> Iterator[tuple[str, Purposes | None] | InvalidRow]:
     """Each person and what they get no more, or the line that names none."""
     layout, start = file.layout, file._start
     place, reader = layout.place(layout.number_column), PersonReader(layout, in_use=False)
@@ -109,8 +111,8 @@ def _people(file: PeopleFile) -> Iterator[tuple[str, Purposes | None] | Reject]:
             try:
                 yield _person(cells, place, reader), _purposes_in(cells, file._purposes)
             except BadRow as bad:
-                yield Reject(line, bad.number, bad.reason)
-                yield from (Reject(also, None, f"goes with line {line}") for also in bad.also)
+                yield InvalidRow(line, bad.number, bad.reason)
+                yield from (InvalidRow(also, None, f"goes with line {line}") for also in bad.also)
 
 
 def _person(cells: list[str] | BadRow, place: int, reader: PersonReader) -> str:

@@ -11,11 +11,11 @@ from producer.errors import InputError
 from producer.files.chunks import CHUNK_ROWS, Chunk, cut_chunks
 from producer.files.csv_reader import Position, not_utf8, opened, read_records
 from producer.files.header import read_header
-from producer.files.invalid_rows import Reject
+from producer.files.invalid_rows import InvalidRow
 from producer.files.rows import RowPacker, see_that_some_are_usable
 from producer.layout import NO_ROWS, Layout, first_rows
 
-__all__ = ["Chunk", "Position", "RecipientFile", "Reject"]
+__all__ = ["Chunk", "InvalidRow", "Position", "RecipientFile"]
 
 _BLOCK_BYTES = 256 * 1024
 _SAMPLE_BYTES = 64 * 1024

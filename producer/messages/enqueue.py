@@ -18,7 +18,7 @@ from config.settings import Settings
 from producer.forgotten import ForgottenPeople
 from producer.messages.item import NO_TEMPLATES, Enqueued, Item, pack_item
 from producer.policies import notification_policies
-from producer.wake import SendDrain
+from producer.wake import SendWakeUp
 from store.errors import StoreError, StoreRefused
 from store.lanes.lane import Priority, announce
 from store.lanes.open import notification_lane, opened_notifications
@@ -28,7 +28,7 @@ from store.purposes import Purpose
 from store.queue.enqueue import NewMessage, Taken, enqueue_messages
 from store.reports.waiting import now_ms
 from store.templates import Registry, read_registry
-from store.workers.presence import wake_drain
+from store.workers.presence import wake_workers
 
 log = structlog.get_logger(__name__)
 
@@ -54,12 +54,12 @@ class Counter:
     """Makes the plans. Holds nothing but which lanes it has opened.
 
     Args:
-        send_drain: sends a Celery wake-up; may block.
+        send_wake_up: sends a Celery wake-up; may block.
         clock: names the day's lane. Redis' clock decides where the two differ.
     """
 
     settings: Settings
-    send_drain: SendDrain
+    send_wake_up: SendWakeUp
     clock: Callable[[], datetime]
     opened: dict[str, int] = field(default_factory=dict)  # lane → what it had come to
     forgotten: ForgottenPeople = field(init=False)
@@ -145,7 +145,7 @@ class Counter:
             return [nothing if place in refused else next(answers) for place in range(len(group))]
         lane, taken = yield from self._store(group, account, priority)
         if any(how is Taken.NEW for how, _ in taken):
-            yield from self._hint(lane, priority)
+            yield from self._best_effort(lane, priority)
         return [Enqueued(id_, how) for how, id_ in taken]
 
     def _refused(self, group: Sequence[NewMessage], account: str) -> Plan[set[int]]:
@@ -179,11 +179,11 @@ class Counter:
             self.opened[lane] = 0
         return lane
 
-    def _hint(self, lane: str, priority: Priority) -> Plan[None]:
+    def _best_effort(self, lane: str, priority: Priority) -> Plan[None]:
         try:
             yield from ask(announce(lane, priority))
-            if (yield from ask(wake_drain(for_=priority))):
-                yield self.send_drain
+            if (yield from ask(wake_workers(for_=priority))):
+                yield self.send_wake_up
         except StoreError as error:
             log.warning("nobody could be woken; the sweep will", lane=lane, error=str(error))
 

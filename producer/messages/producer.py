@@ -17,8 +17,8 @@ from config.settings import Settings, load_settings
 from producer.errors import FORGOTTEN, KeyConflict
 from producer.messages.enqueue import Counter
 from producer.messages.item import AnyMessage, Enqueued, Item
-from producer.messages.write_coalescer import SharedWrites
-from producer.wake import SendDrain
+from producer.messages.write_coalescer import WriteCoalescer
+from producer.wake import SendWakeUp
 from store.client import AsyncStore, Store
 from store.lanes.lane import Priority
 from store.plans import carry_out, carry_out_async
@@ -36,19 +36,19 @@ class Producer:
     """Stores messages and wakes the workers. Make one, keep it; threads may share it.
 
     Args:
-        send_drain: sends a Celery wake-up; the default uses the configured broker.
+        send_wake_up: sends a Celery wake-up; the default uses the configured broker.
     """
 
     def __init__(
         self,
         store: Store,
         settings: Settings,
-        send_drain: SendDrain = hint_drain,
+        send_wake_up: SendWakeUp = hint_drain,
         clock: Callable[[], datetime] = _utc_now,
     ) -> None:
         self._store = store
         self._settings = settings
-        self._counter = Counter(settings, send_drain, clock)
+        self._counter = Counter(settings, send_wake_up, clock)
 
     @classmethod
     def from_settings(cls) -> "Producer":
@@ -126,20 +126,20 @@ class AsyncProducer:
     """The same for an event loop: messages that are enqueued at the same time share a call.
 
     Args:
-        send_drain: sends a Celery wake-up; it blocks, and is called in a thread.
+        send_wake_up: sends a Celery wake-up; it blocks, and is called in a thread.
     """
 
     def __init__(
         self,
         store: AsyncStore,
         settings: Settings,
-        send_drain: SendDrain = hint_drain,
+        send_wake_up: SendWakeUp = hint_drain,
         clock: Callable[[], datetime] = _utc_now,
     ) -> None:
         self._store = store
         self._settings = settings
-        self._counter = Counter(settings, send_drain, clock)
-        self._writes = SharedWrites(store, self._counter)
+        self._counter = Counter(settings, send_wake_up, clock)
+        self._writes = WriteCoalescer(store, self._counter)
 
     @classmethod
     def from_settings(cls) -> "AsyncProducer":

@@ -29,7 +29,7 @@ class _Waiting(NamedTuple):
     stored: "Future[Enqueued]"
 
 
-class SharedWrites:
+class WriteCoalescer:
     """The way of single messages into the store, one writer a sub-account and priority.
 
     Args:

@@ -18,12 +18,12 @@ from starlette.types import Scope
 from config.celery_app import hint_drain
 from config.settings import Settings
 from dashboard.live_events import Events
-from producer.wake import SendDrain
+from producer.wake import SendWakeUp
 from sendmany import __version__
 from sendmany.api.auth import Guard, Tokens, needs
 from sendmany.api.errors import handle_errors
 from sendmany.api.middleware.access_log import Watched
-from sendmany.api.middleware.fast_enqueue import Straight, Way
+from sendmany.api.middleware.fast_enqueue import FastEnqueue, Way
 from sendmany.api.middleware.limits import Bodies, Crowd
 from sendmany.api.middleware.security import LastResort, SecurityHeaders
 from sendmany.api.openapi import complete
@@ -51,7 +51,7 @@ _DESCRIPTION: Final = "Sends one message to each of very many people, and says w
 def create_app(
     settings: Settings,
     store: AsyncStore | None = None,
-    send_drain: SendDrain = hint_drain,
+    send_wake_up: SendWakeUp = hint_drain,
 ) -> FastAPI:
     """Put the application together; it closes its store when its life ends.
 
@@ -71,18 +71,20 @@ def create_app(
     )
     app.openapi = complete(app)  # type: ignore[method-assign]
     handle_errors(app)
-    _add_routes(app, settings, store, send_drain)
+    _add_routes(app, settings, store, send_wake_up)
     _surround(app, settings, store)
     _watch(app, settings, store)
     return app
 
 
-def _add_routes(app: FastAPI, settings: Settings, store: AsyncStore, send_drain: SendDrain) -> None:
+def _add_routes(
+    app: FastAPI, settings: Settings, store: AsyncStore, send_wake_up: SendWakeUp
+) -> None:
     app.include_router(health_router(store))
-    door = Door(store, settings, send_drain)
-    app.include_router(messages_router(store, settings, needs, send_drain, door))
-    app.add_middleware(Straight, ways=_ways(door))
-    app.include_router(campaigns_router(store, settings, needs, send_drain))
+    door = Door(store, settings, send_wake_up)
+    app.include_router(messages_router(store, settings, needs, send_wake_up, door))
+    app.add_middleware(FastEnqueue, ways=_ways(door))
+    app.include_router(campaigns_router(store, settings, needs, send_wake_up))
     app.include_router(status_router(store, settings, needs))
     app.state.events = Events(store, sorted(settings.sub_accounts))
     app.include_router(events_router(store, settings, needs, app.state.events))

@@ -11,7 +11,7 @@ from store.access.tokens import Token
 from store.client import Store
 from store.lanes.lane import Lane, read_lane
 from store.lanes.pages import LanePlace, lanes_after
-from store.reports.lane_report import read_report
+from store.reports.lane_report import read_lane_report
 
 NameOrId = Annotated[
     str,
@@ -46,7 +46,7 @@ def page_of_lanes(
     page, cursors = LanePage(items=[], next=None), Cursors(store, caller)
     for n, (place, lane) in enumerate(walk_lanes(store, cursors.read(cursor), cursors.key), 1):
         shown = lane is not None and caller.may_use(lane.sub_account) and wanted(lane)
-        report = store.run(read_report(place.lane)) if shown else None
+        report = store.run(read_lane_report(place.lane)) if shown else None
         if report is not None:
             page.items.append(lane_out(report))
         if len(page.items) == limit or n == LOOKED_AT:

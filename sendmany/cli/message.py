@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from config.settings import load_settings
-from dashboard.message import as_json as fate_as_json
-from dashboard.message import explain, fate_of
+from dashboard.message import as_json as message_status_as_json
+from dashboard.message import explain, message_status_of
 from producer import BadPurpose, Priority, Producer, Purpose
 from producer.errors import InputError
 from sendmany.cli.options import Json, Region, SubAccount, Whose, lane_called
@@ -112,11 +112,11 @@ def show_message(
 
 
 def _tell(store: Store, message_id: str, *, as_json: bool) -> None:
-    fate = fate_of(store, message_id)
+    status = message_status_of(store, message_id)
     if as_json:
-        print_json(fate_as_json(fate))
+        print_json(message_status_as_json(status))
     else:
-        show(*explain(fate))
+        show(*explain(status))
 
 
 def _wait(store: Store, message_id: str, timeout: float, *, as_json: bool) -> None:
@@ -128,4 +128,6 @@ def _wait(store: Store, message_id: str, timeout: float, *, as_json: bool) -> No
     _tell(store, message_id, as_json=as_json)
     if not ended:
         say(f"No outcome within {timeout:g} seconds; the message goes its way.")
-    raise typer.Exit(0 if ended and fate_of(store, message_id).state in PROVIDER_HAS_IT else 1)
+    raise typer.Exit(
+        0 if ended and message_status_of(store, message_id).state in PROVIDER_HAS_IT else 1
+    )

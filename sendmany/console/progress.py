@@ -172,6 +172,6 @@ def sending_note(report: LaneReport) -> str:
     return " · ".join(parts)
 
 
-def loading_note(duplicates: int, rejects: int) -> str:
+def loading_note(duplicates: int, invalid_rows: int) -> str:
     """What was left out of a recipient file so far, in a line."""
-    return f"{several(duplicates, 'duplicate')}, {several(rejects, 'reject')}"
+    return f"{several(duplicates, 'duplicate')}, {several(invalid_rows, 'reject')}"

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ParamSpec
 
-from config.celery_app import create_app, send_drain
+from config.celery_app import create_app, send_wake_up
 from config.sections import SettingsError, SubAccount
 from config.settings import Settings, config_file, load_settings
 from dashboard.explain import (
@@ -19,7 +19,7 @@ from dashboard.explain import (
 from sendmany.console.connection import connect, place, why_it_refuses
 from sendmany.doctor.finding import Check, Verdict, note, ok, problem
 from sendmany.doctor.provider_probe import probe
-from sendmany.doctor.redis_checks import look_at_server
+from sendmany.doctor.redis_checks import check_server
 from sendmany.local.workers import broker_delivers, dedicated_loops, wait_for_loops
 from store.client import Store, ask_server
 from store.errors import StoreError, StoreRefused, StoreUnavailable
@@ -117,20 +117,20 @@ def _redis(settings: Settings) -> Iterator[Check]:
 
 def _server(store: Store) -> Iterator[Check]:
     info = {name: value for part in INFO for name, value in _info(store, part).items()}
-    yield from look_at_server(info, _config(store))
+    yield from check_server(info, _config(store))
 
 
 def _memory(store: Store, settings: Settings) -> Iterator[Check]:
-    yield look_at_memory(holdings(store), settings.retention_days)
+    yield check_memory(holdings(store), settings.retention_days)
 
 
 def _inbox(store: Store) -> Iterator[Check]:
-    yield look_at_inbox(store.run(read_inbox_figures()))
+    yield check_inbox(store.run(read_inbox_figures()))
 
 
 def _lanes(store: Store) -> Iterator[Check]:
     missing = store.run(missing_lanes())
-    yield from look_at_lanes(list_lanes(store, newest=1000), missing)
+    yield from read_due_lanes(list_lanes(store, newest=1000), missing)
 
 
 def _stops(store: Store) -> Iterator[Check]:
@@ -141,7 +141,7 @@ def _stops(store: Store) -> Iterator[Check]:
 
 def _breakers(store: Store, sub_account: str) -> Iterator[Check]:
     held = store.run(read_breakers(sub_account))
-    yield from look_at_breakers(held)
+    yield from check_breakers(held)
 
 
 def _unreached(store: Store, sub_account: str) -> Iterator[Check]:
@@ -156,7 +156,7 @@ def _broker_and_workers(store: Store, settings: Settings) -> Iterator[Check]:
     yield _workers(store, broker_answers=broker.verdict is Verdict.OK)
 
 
-def look_at_memory(held: Holdings, retention_days: float) -> Check:
+def check_memory(held: Holdings, retention_days: float) -> Check:
     """How much Redis holds, and of what. Pure."""
     used = f"{held.used / _MB:,.1f} MB" if held.used else "the server does not show its memory"
     if held.limit:
@@ -173,7 +173,7 @@ def look_at_memory(held: Holdings, retention_days: float) -> Check:
     return ok("memory", words)
 
 
-def look_at_inbox(inbox: InboxFigures) -> Check:
+def check_inbox(inbox: InboxFigures) -> Check:
     """Receipts and replies that were stored and wait to be applied. Pure."""
     unmatched = sum(inbox.unmatched.values())
     words = f"{inbox.applied:,} receipts and {inbox.replies:,} replies applied"
@@ -189,7 +189,7 @@ def look_at_inbox(inbox: InboxFigures) -> Check:
     return problem("inbox", words, "see that a worker runs: a STOP among them does not count yet")
 
 
-def look_at_lanes(lanes: list[Lane], missing: Mapping[str, int]) -> Iterator[Check]:
+def read_due_lanes(lanes: list[Lane], missing: Mapping[str, int]) -> Iterator[Check]:
     """Lanes that Redis has lost something of. Pure; silent when all is well.
 
     Args:
@@ -215,7 +215,7 @@ def look_at_lanes(lanes: list[Lane], missing: Mapping[str, int]) -> Iterator[Che
         yield problem(f"lane {lane_id}", finding, f"{remedy}; {clear}")
 
 
-def look_at_breakers(found: Sequence[Breaker]) -> Iterator[Check]:
+def check_breakers(found: Sequence[Breaker]) -> Iterator[Check]:
     """What is held up. Pure; silent when nothing is."""
     for one in found:
         label = f"breaker {one.scope} of {one.sub_account}"
@@ -260,7 +260,7 @@ def _workers(store: Store, *, broker_answers: bool) -> Check:
         )
     words = f"{running} sending or ready to send{extra}"
     try:
-        delivered = not broker_answers or broker_delivers(store, send_drain, WORKER_SECONDS)
+        delivered = not broker_answers or broker_delivers(store, send_wake_up, WORKER_SECONDS)
     except StoreError:
         raise
     except Exception as error:

@@ -11,7 +11,7 @@ _LOST: Final = "without it a restart loses messages"
 _OLDEST: Final = {"valkey": (7, 2), "redis": (7, 0)}
 
 
-def look_at_server(info: Mapping[str, Any], config: Mapping[str, str]) -> Iterator[Check]:
+def check_server(info: Mapping[str, Any], config: Mapping[str, str]) -> Iterator[Check]:
     """What the server says of itself. Pure.
 
     Args:

@@ -53,7 +53,7 @@ class Figures:
     accepted: int
     rejected: int
     failed: int
-    unknown: int
+    unconfirmed: int
     requests: int
     retries: int  # messages that went out once more
     seconds: float  # from the first enqueue to the last outcome
@@ -96,7 +96,7 @@ def local_plan(plan: DemoPlan, home: Path) -> LocalPlan:
         "SENDMANY_STATE_DIR": str(home),
         SUB_ACCOUNTS: json.dumps({SANDBOX_ID: {"messages_per_second": plan.rate}}),
         "SENDMANY_BATCH__MAX_MESSAGES": str(batch_size(plan.recipients)),
-        "SENDMANY_RETRY__WAVE_BASE": "0.5",
+        "SENDMANY_RETRY__BASE_DELAY": "0.5",
     }
     kept = {name: os.environ[name] for name in environment if name in os.environ}
     return LocalPlan(
@@ -144,7 +144,7 @@ def _load(store: Store, launch: Launch, on_wait: Wait) -> str:
 
         def progress(loading: Loading) -> None:
             on_wait()
-            note = loading_note(loading.duplicates, loading.rejects)
+            note = loading_note(loading.duplicates, loading.invalid_rows)
             meter.show(loading.rows, prepared.file.estimated_rows(), note)
 
         prepared = check(launch)
@@ -204,7 +204,7 @@ def figures(
         accepted=end.sent,  # no receipts come
         rejected=counts.get(State.REJECTED, 0),
         failed=counts.get(State.FAILED, 0),
-        unknown=counts.get(State.UNKNOWN, 0),
+        unconfirmed=counts.get(State.UNCONFIRMED, 0),
         requests=end.requests,
         retries=end.stats.get("retried", 0),
         seconds=round(seconds, 2),

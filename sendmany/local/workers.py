@@ -17,10 +17,10 @@ def wait_for_loops(store: Store, wanted: int, seconds: float, on_wait: Wait = la
     return count_loops(store)
 
 
-def broker_delivers(store: Store, send_drain: Callable[[], None], seconds: float) -> bool:
+def broker_delivers(store: Store, send_wake_up: Callable[[], None], seconds: float) -> bool:
     """Whether a task that is sent now reaches a common worker in so many seconds."""
     store.run(call_drain())
-    send_drain()
+    send_wake_up()
     return _wait(lambda: not store.run(is_called()), seconds)
 
 
@@ -33,12 +33,12 @@ def _wait(condition: Callable[[], bool], seconds: float, on_wait: Wait = lambda:
 
 
 def count_loops(store: Store) -> int:
-    """Drain loops of common workers that run at this moment."""
+    """Dispatchers of common workers that run at this moment."""
     return store.run(running_loops(store.run(now_ms()))[0])
 
 
 def dedicated_loops(store: Store) -> dict[str, int]:
-    """Drain loops of dedicated workers that run, by what they serve (`urgent`, `normal-bulk`)."""
+    """Dispatchers of dedicated workers that run, by what they serve (`urgent`, `normal-bulk`)."""
     kinds = loops_by_kind(store.run(now_ms()))
     found = {served: store.run(loops) for served, loops in kinds.items() if served}
     return {served: n for served, n in found.items() if n}

@@ -16,20 +16,20 @@ class Look:
     kind: str  # campaign | notifications; empty when it is gone
     priority: Priority
     waiting: int  # values in the queue
-    due: bool  # a wave, a lease or a park is over, or a cancelled lane has jobs
+    due: bool  # a retry batch, a lease or an in-doubt batch is over, or a cancelled lane has jobs
     busy: bool  # jobs are queued, or something is due soon
     now_ms: int  # Redis' clock
 
 
-def look_at_lane(lane: str, as_of_ms: int, soon_ms: int = 0) -> Call[Look]:
+def read_due(lane: str, as_of_ms: int, soon_ms: int = 0) -> Call[Look]:
     """See whether a sweep has something to do for a lane.
 
     Args:
-        as_of_ms: leases and parks that ended by then count, by Redis' clock.
+        as_of_ms: leases and in-doubt batches that ended by then count, by Redis' clock.
         soon_ms: what is due within so many ms from now makes the lane busy.
     """
     keys = lane_keys(lane)
-    places = (keys.meta, keys.queue, keys.waves, keys.flights, keys.parked)
+    places = (keys.meta, keys.queue, keys.retries, keys.claimed_batches, keys.in_doubt)
     return script_call("read_due", places, (as_of_ms, soon_ms), _look)
 
 

@@ -1,6 +1,6 @@
 -- Removes a lane that has ended, in steps: the first takes away all that says that there is such a lane,
 -- this one and the following ones its numbered keys, so many at a time. Repeat it until it answers 0.
--- KEYS: meta, counts, codes, stats, dead, expiring (thousands that are left to remove), then numbered keys
+-- KEYS: meta, counts, codes, stats, dead letters, expiring (thousands that are left to remove), then numbered keys
 -- ARGV: messages a numbered key holds; thousands that the caller believes to be left, and how many of them from
 --       the last one down are those of the numbered keys ('' and 0 = it asks)
 -- Returns: {thousands left, or -1 if the lane has not ended}

@@ -7,5 +7,5 @@ if redis.call('EXISTS', meta) == 0 then return { 'gone', 0, 0, 0 } end
 redis.call('HSET', meta, 'loaded', 1)
 if redis.call('HGET', meta, 'status') == 'loading' then redis.call('HSET', meta, 'status', 'sending') end
 local status = finish_if_done(meta, counts)
-local sums = redis.call('HMGET', meta, 'next', 'duplicates', 'rejects')
+local sums = redis.call('HMGET', meta, 'next', 'duplicates', 'invalid_rows')
 return { status, tonumber(sums[1] or 0), tonumber(sums[2] or 0), tonumber(sums[3] or 0) }

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from store.client import Call, Store, command, hint, script_call, text
+from store.client import Call, Store, best_effort, command, script_call, text
 from store.errors import SeveralLanes, UnknownLane
 from store.keys import LANES, MISSING, READY, lane_keys, lanes_called
 from store.purposes import Purpose
@@ -59,7 +59,7 @@ class Lane:
     status: LaneStatus
     reason: str  # why it is stopped, for people
     content: bytes  # compiled content of a campaign; empty for notifications
-    on_unknown: str  # hold | resend
+    on_unconfirmed: str  # hold | resend
     on_server_error: str  # retry | hold
     settle_after: float  # seconds
     next_index: int  # jobs accepted so far
@@ -67,7 +67,7 @@ class Lane:
     offset: int  # bytes of the file that are in
     line: int
     row: int
-    rejects: int
+    invalid_rows: int
     duplicates: int
     opened_at: int  # ms
     started_at: int  # ms; 0 = not yet
@@ -82,7 +82,7 @@ class Lane:
 class Policies:
     """What happens when the provider leaves us in doubt, or a service window is closed."""
 
-    on_unknown: str = "hold"
+    on_unconfirmed: str = "hold"
     on_server_error: str = "retry"
     settle_after: float = 0
     window: str = "auto"  # skip | send | auto: skip once people have written to the sub-account
@@ -146,10 +146,10 @@ def read_counts(lane: str) -> Call[dict[State, int]]:
     return command("HGETALL", lane_keys(lane).counts, parse=parse_counts)
 
 
-def read_journal(lane: str) -> Call[tuple[LaneStatus, int]]:
-    """What a lane is doing, and its journal number."""
+def read_revision(lane: str) -> Call[tuple[LaneStatus, int]]:
+    """What a lane is doing, and its revision."""
     return command(
-        "HMGET", lane_keys(lane).meta, "status", "journal",
+        "HMGET", lane_keys(lane).meta, "status", "revision",
         parse=lambda reply: (LaneStatus(text(reply[0]) or "gone"), int(reply[1] or 0)),
     )  # fmt: skip
 
@@ -157,7 +157,7 @@ def read_journal(lane: str) -> Call[tuple[LaneStatus, int]]:
 def read_sent(lane: str) -> Call[int]:
     """How many messages of a lane the provider has, or may have."""
     return command(
-        "HMGET", lane_keys(lane).counts, *PROVIDER_HAS_IT, State.UNKNOWN, State.PARKED,
+        "HMGET", lane_keys(lane).counts, *PROVIDER_HAS_IT, State.UNCONFIRMED, State.IN_DOUBT,
         parse=lambda reply: sum(int(n or 0) for n in reply),
     )  # fmt: skip
 
@@ -187,7 +187,7 @@ def move_lane(
     """Pause, resume, cancel, stop, close or halt a lane, or accept that it was halted.
 
     Args:
-        known: when it halts, the journal number that a worker has seen; accepting jumps over it.
+        known: when it halts, the revision that a worker has seen; accepting jumps over it.
 
     Returns:
         Whether it changed, and the status it has now.
@@ -206,7 +206,7 @@ def finish_loading(lane: str) -> Call[LaneStatus]:
 
 def announce(lane: str, priority: Priority) -> Call[None]:
     """Hint that the lane has something to claim."""
-    return hint("ZADD", READY, priority.urgency, lane, parse=_nothing)
+    return best_effort("ZADD", READY, priority.urgency, lane, parse=_nothing)
 
 
 def still_open(counts: Mapping[State, int]) -> int:
@@ -232,7 +232,7 @@ def parse_lane(lane: str, reply: Any) -> Lane | None:
         status=LaneStatus(text(is_.get("status"))),
         reason=text(is_.get("reason")),
         content=is_.get("content", b""),
-        on_unknown=text(is_.get("on_unknown")),
+        on_unconfirmed=text(is_.get("on_unconfirmed")),
         on_server_error=text(is_.get("on_server_error")),
         settle_after=float(is_.get("settle_after", 0)),
         next_index=int(is_.get("next", 0)),
@@ -240,7 +240,7 @@ def parse_lane(lane: str, reply: Any) -> Lane | None:
         offset=int(is_.get("offset", 0)),
         line=int(is_.get("line", 0)),
         row=int(is_.get("row", 0)),
-        rejects=int(is_.get("rejects", 0)),
+        invalid_rows=int(is_.get("invalid_rows", 0)),
         duplicates=int(is_.get("duplicates", 0)),
         opened_at=int(is_.get("opened_at", 0)),
         started_at=int(is_.get("started_at", 0)),

@@ -1,8 +1,8 @@
 -- Pauses, resumes, cancels, stops, closes or halts a lane; what is not allowed changes nothing. To accept that
--- it was halted is to resume it, its journal far above what any worker has seen; who halts it for a journal that
+-- it was halted is to resume it, its revision far above what any worker has seen; who halts it for a revision that
 -- was lower than what is known, and is not any more, comes late.
 -- KEYS: meta, counts
--- ARGV: 'pause' | 'resume' | 'cancel' | 'stop' | 'close' | 'halt' | 'accept', reason, journal known (to halt)
+-- ARGV: 'pause' | 'resume' | 'cancel' | 'stop' | 'close' | 'halt' | 'accept', reason, revision known (to halt)
 -- Returns: {1 if it changed else 0, status}
 -- include: clock, finish_lane
 local meta, counts = KEYS[1], KEYS[2]
@@ -18,7 +18,7 @@ if action == 'pause' and running then
   to = 'paused'
 elseif action == 'stop' and running then
   to = 'stopped'
-elseif action == 'halt' and (running or waiting) and tonumber(redis.call('HGET', meta, 'journal') or 0) < known then
+elseif action == 'halt' and (running or waiting) and tonumber(redis.call('HGET', meta, 'revision') or 0) < known then
   to = 'halted'
   redis.call('HSET', meta, 'known', known)
 elseif action == 'resume' and waiting or action == 'accept' and (waiting or status == 'halted') then
@@ -33,8 +33,8 @@ end
 if not to then return { 0, status } end
 redis.call('HSET', meta, 'status', to, 'reason', reason)
 if status == 'halted' then
-  local numbers = redis.call('HMGET', meta, 'journal', 'known')
-  redis.call('HSET', meta, 'journal', math.max(tonumber(numbers[1]), tonumber(numbers[2])) + JUMP)
+  local numbers = redis.call('HMGET', meta, 'revision', 'known')
+  redis.call('HSET', meta, 'revision', math.max(tonumber(numbers[1]), tonumber(numbers[2])) + JUMP)
 end
-redis.call('HINCRBY', meta, 'journal', 1)
+redis.call('HINCRBY', meta, 'revision', 1)
 return { 1, finish_if_done(meta, counts) }

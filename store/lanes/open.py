@@ -142,7 +142,7 @@ def _common(
         "kind": kind,
         "sub_account": sub_account,
         "priority": priority,
-        "on_unknown": policies.on_unknown,
+        "on_unconfirmed": policies.on_unconfirmed,
         "on_server_error": policies.on_server_error,
         "settle_after": policies.settle_after,
         "window": policies.window,

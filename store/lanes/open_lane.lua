@@ -1,13 +1,13 @@
 -- Opens a lane, once. A repeat changes nothing and says what is there. Nothing is opened while what is left
 -- of an expired lane of this id is being removed.
 -- KEYS: meta, expiring
--- ARGV: field, value, field, value … (status, next and journal are set here)
+-- ARGV: field, value, field, value … (status, next and revision are set here)
 -- Returns: {1 if it was opened now else 0, status, digest of content, digest of source}
 -- include: clock
 local meta, expiring = KEYS[1], KEYS[2]
 local fresh = 0
 if redis.call('EXISTS', meta) == 0 and redis.call('EXISTS', expiring) == 0 then
-  redis.call('HSET', meta, 'next', 0, 'journal', 0, 'opened_at', now_ms(), unpack(ARGV))
+  redis.call('HSET', meta, 'next', 0, 'revision', 0, 'opened_at', now_ms(), unpack(ARGV))
   fresh = 1
 end
 local is = redis.call('HMGET', meta, 'status', 'content_digest', 'source')

@@ -1,11 +1,11 @@
 -- Says whether time has brought something back in a lane, so that a sweep acts only where it has. Changes
 -- nothing.
--- KEYS: meta, queue, waves, flights, parked
--- ARGV: time in ms by which leases and parks must have run out, told by note_sweep; ms that count as soon
+-- KEYS: meta, queue, retry batches, batches, in doubt
+-- ARGV: time in ms by which leases and in-doubt batches must have run out, told by note_sweep; ms that count as soon
 -- Returns: {status or 'gone', kind, priority, values in the queue, 1 if something is due else 0, 1 if values
 -- are queued or something is due soon else 0, now in ms}
 -- include: clock
-local meta, queue, waves, flights, parked = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local meta, queue, retries, claimed_batches, in_doubt = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local as_of, soon = tonumber(ARGV[1]), tonumber(ARGV[2])
 local now = now_ms()
 
@@ -16,8 +16,8 @@ local function first_time(key)
   local first = redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')
   return tonumber(first[2]) or math.huge
 end
-local wave, lease, park = first_time(waves), first_time(flights), first_time(parked)
-local due = cancelling and (waiting > 0 or wave < math.huge)
-  or wave <= now or lease <= math.min(now, as_of) or park <= as_of
-local busy = due or waiting > 0 or math.min(wave, lease, park) <= now + soon
+local retry, lease, in_doubt_batch = first_time(retries), first_time(claimed_batches), first_time(in_doubt)
+local due = cancelling and (waiting > 0 or retry < math.huge)
+  or retry <= now or lease <= math.min(now, as_of) or in_doubt_batch <= as_of
+local busy = due or waiting > 0 or math.min(retry, lease, in_doubt_batch) <= now + soon
 return { lane[1] or 'gone', lane[2] or '', lane[3] or '', waiting, due and 1 or 0, busy and 1 or 0, now }

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from store.client import Call, command, first, hint, script_call, text
+from store.client import Call, best_effort, command, first, script_call, text
 from store.keys import ENDED, LANES, OUTCOMES_PER_KEY, lane_keys, lanes_called
 from store.lanes.lane import Lane
 
@@ -12,7 +12,7 @@ KEYS_A_STEP = 500
 
 def note_ended(lane: Lane) -> Call[None]:
     """Remember that a lane has ended, and when."""
-    return hint("ZADD", ENDED, lane.finished_at, lane.id, parse=_nothing)
+    return best_effort("ZADD", ENDED, lane.finished_at, lane.id, parse=_nothing)
 
 
 def ended_before(time_ms: int, *, most: int = 10) -> Call[list[str]]:
@@ -39,7 +39,7 @@ def expire_step(lane: str, *, most: int = KEYS_A_STEP) -> Call[int]:
     The first step takes away all that says that there is such a lane. -1: it has not ended.
     """
     keys = lane_keys(lane)
-    prefixes = (keys.outcomes, keys.trails, keys.ids, keys.numbers)
+    prefixes = (keys.outcomes, keys.attempt_logs, keys.ids, keys.numbers)
     fixed = (keys.meta, keys.counts, keys.codes, keys.stats, keys.dead, keys.expiring)
 
     def remove(left: int) -> Call[int] | int:

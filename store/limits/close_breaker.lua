@@ -1,4 +1,4 @@
--- Closes a breaker: by an operator's word any, by the provider's all but an operator's. A worker's success
+-- Closes a breaker: by an operator's decision any, by the provider's all but an operator's. A worker's success
 -- closes `server` and ends the count of its errors in a row; anything else, and what an operator opened,
 -- only if it was the probe.
 -- KEYS: breakers, times of events by scope

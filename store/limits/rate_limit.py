@@ -165,7 +165,7 @@ def note_ended(sub_account: str, ended: str) -> Call[None]:
     return script_call("note_ended", keys, (ended,), lambda _: None)
 
 
-def block_sender(sub_account: str, seconds: float) -> Call[float]:
+def pause_sub_account(sub_account: str, seconds: float) -> Call[float]:
     """Let nobody send for this sub-account for a while; returns the seconds until it is free."""
     return script_call(
         "pause_sub_account",

@@ -1,4 +1,4 @@
-"""Stops: an operator's word that nothing goes out, or no marketing, of one sub-account or of all.
+"""Stops: an operator's decision that nothing goes out, or no marketing, of one sub-account or of all.
 
 They lie in one hash, which every worker process reads several times a second: a sub-account that was
 not known when the word was given is stopped, too. `stop_sending` and `go_on` change it.

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from store.client import Call, command, hint, text
+from store.client import Call, best_effort, command, text
 from store.keys import unreached
 
 SECONDS_KEPT = 120
@@ -26,12 +26,12 @@ class Unreached:
 def note_unreached(sub_account: str, host: str, reason: str, at: int) -> Call[None]:
     """A request was not sent."""
     value = json.dumps({"reason": reason, "at": at})
-    return hint("HSET", unreached(sub_account), host, value, parse=lambda _: None)
+    return best_effort("HSET", unreached(sub_account), host, value, parse=lambda _: None)
 
 
 def forget_unreached(sub_account: str, host: str) -> Call[None]:
     """The provider was reached."""
-    return hint("HDEL", unreached(sub_account), host, parse=lambda _: None)
+    return best_effort("HDEL", unreached(sub_account), host, parse=lambda _: None)
 
 
 def read_unreached(sub_account: str, now: int) -> Call[tuple[Unreached, ...]]:

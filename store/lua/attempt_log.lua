@@ -1,6 +1,6 @@
--- Adds one line to the trail of messages, a bucket at a time: '<runs of indexes> <line>'. Indexes come in
+-- Adds one line to the attempt log of messages, a bucket at a time: '<runs of indexes> <line>'. Indexes come in
 -- their order. `trails` gives the key of each bucket.
-local function add_to_trails(trails, per_bucket, indexes, line)
+local function add_to_attempt_log(attempt_logs, per_bucket, indexes, line)
   local buckets = {}
   for _, index in ipairs(indexes) do
     local bucket = math.floor(index / per_bucket)
@@ -13,6 +13,6 @@ local function add_to_trails(trails, per_bucket, indexes, line)
     for i, run in ipairs(runs) do
       runs[i] = run[1] == run[2] and tostring(run[1]) or run[1] .. '-' .. run[2]
     end
-    redis.call('RPUSH', trails[bucket], table.concat(runs, ',') .. ' ' .. line)
+    redis.call('RPUSH', attempt_logs[bucket], table.concat(runs, ',') .. ' ' .. line)
   end
 end

@@ -5,7 +5,7 @@ local function finish_if_done(meta, counts)
   local status = lane[1]
   if status == 'finished' or status == 'cancelled' then return status end
   if lane[2] ~= '1' or lane[3] == '1' then return status end
-  local open = redis.call('HMGET', counts, 'queued', 'in_flight', 'delayed', 'parked')
+  local open = redis.call('HMGET', counts, 'queued', 'in_flight', 'delayed', 'in_doubt')
   for i = 1, 4 do
     if tonumber(open[i] or 0) ~= 0 then return status end
   end

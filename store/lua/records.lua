@@ -1,4 +1,4 @@
--- Outcome records (store/records/outcome.py). A capital mark is evidence that came while the job still existed.
+-- Outcome records (store/records/outcome.py). A capital mark is status updates that came while the job still existed.
 local function is_early(mark) return mark >= 65 and mark <= 90 end
 local function with_mark(mark, record) return string.char(mark) .. string.sub(record, 2) end
 
@@ -64,7 +64,7 @@ local function combined(stays, other, teller)
 end
 
 -- Whether just one attempt of a message may have arrived, of which the record says that it was not sent; so
--- evidence that one has settles the doubt. A rejected message counts the attempt that was refused, too.
+-- status updates that one has settles the doubt. A rejected message counts the attempt that was refused, too.
 local ACCEPTED, UNKNOWN, REJECTED = RANK[string.byte('a')], string.byte('u'), string.byte('j')
 local function has_one_doubt(record)
   local mark, attempts = string.byte(record, 1, 2)
@@ -72,7 +72,7 @@ local function has_one_doubt(record)
   return attempts == (mark == REJECTED and 2 or 1)
 end
 
--- Which of two records stays: the higher rank. Evidence that came early counts from now on if the job has
+-- Which of two records stays: the higher rank. Status updates that came early counts from now on if the job has
 -- ended, and goes on being early if it has not. The new record is that of a job, which knows its attempts.
 local function merged(new, old)
   local mark, was = string.byte(new), string.byte(old) or 0
@@ -82,7 +82,7 @@ local function merged(new, old)
   return early and COUNTED[mark] and with_mark(was + 32, stays) or stays
 end
 -- The same where the new record has been counted already: what stays is counted instead, in `moves` by state.
--- The second value says that evidence had come early and counts from now on.
+-- The second value says that status updates had come early and counts from now on.
 local function settled(new, old, moves)
   local record = merged(new, old)
   local mark, stays = string.byte(new), string.byte(record)

@@ -78,8 +78,8 @@ OUTCOMES = Counted(
 RETRIES = Counted(
     "sendmany_retries", "Messages that were sent again, or will be.", ("sub_account",)
 )
-PARKED = Counted(
-    "sendmany_parked",
+IN_DOUBT = Counted(
+    "sendmany_in_doubt",
     "Messages that were posted and got no answer to be trusted.",
     ("sub_account",),
 )
@@ -113,7 +113,7 @@ RECOVERED = Counted(
 )
 
 COUNTED = (
-    BATCHES, REQUESTS, OUTCOMES, RETRIES, PARKED, PERMIT_WAITS, PERMITS_REFUSED, RECEIPTS, SWEEPS,
+    BATCHES, REQUESTS, OUTCOMES, RETRIES, IN_DOUBT, PERMIT_WAITS, PERMITS_REFUSED, RECEIPTS, SWEEPS,
     RECOVERED,
 )  # fmt: skip
 """The catalogue."""

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from store.client import Call, Store, command, hint, script_call
+from store.client import Call, Store, best_effort, command, script_call
 from store.errors import NewerData
 from store.keys import SCHEMA, SCHEMA_LOCK
 from store.migrations import STEPS, Step
@@ -78,11 +78,11 @@ def read_schema(*, known: int = len(STEPS)) -> Call[int]:
 
 
 def _take_lock() -> Call[bool]:
-    return hint("SET", SCHEMA_LOCK, 1, "NX", "PX", LOCK_MS, parse=bool)
+    return best_effort("SET", SCHEMA_LOCK, 1, "NX", "PX", LOCK_MS, parse=bool)
 
 
 def _renew_lock() -> Call[None]:
-    return hint("SET", SCHEMA_LOCK, 1, "PX", LOCK_MS, parse=_nothing)
+    return best_effort("SET", SCHEMA_LOCK, 1, "PX", LOCK_MS, parse=_nothing)
 
 
 def raise_schema(number: int) -> Call[None]:

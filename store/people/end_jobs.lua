@@ -1,8 +1,8 @@
 -- Ends jobs that wait in one place of a lane, for good: takes them out of the value that they lie in, and writes
 -- what became of their messages. Of the dead letters, which are copies, they are only taken out.
--- KEYS: meta, counts, codes, stats, value, index of the place (waves, parked; else the value once more), then the
+-- KEYS: meta, counts, codes, stats, value, index of the place (retry batches, in doubt; else the value once more), then the
 --       strings of records, in the order of the jobs
--- ARGV: place (queue, wave, park or dead), id of the wave or park, state that the jobs are in, the value as it was,
+-- ARGV: place (queue, retry batch, in-doubt batch or dead letters), id of the retry batch or in-doubt batch, state that the jobs are in, the value as it was,
 --       the value without them ('' = nothing is left), jobs that are left, then for each job: offset, record
 -- Returns: 1; 0 if the value is not what it was: read it again
 -- include: clock, finish_lane, argv_reader, records
@@ -19,7 +19,7 @@ local function replace_in_list()
   return true
 end
 local function replace_in_place()
-  local is = place == 'wave' and call('GET', value) or place == 'park' and call('HGET', value, 'jobs')
+  local is = place == 'wave' and call('GET', value) or place == 'in_doubt' and call('HGET', value, 'jobs')
   if is ~= old then return false end
   if new == '' then
     call('DEL', value)
@@ -49,7 +49,7 @@ end
 call('HINCRBY', counts, state, -n)
 for name, k in pairs(moves) do if k ~= 0 then call('HINCRBY', counts, name, k) end end
 write_noted(codes, stats)
-if known_now > 0 then call('HINCRBY', meta, 'early_news', -known_now) end
-call('HINCRBY', meta, 'journal', 1)
+if known_now > 0 then call('HINCRBY', meta, 'early_updates', -known_now) end
+call('HINCRBY', meta, 'revision', 1)
 finish_if_done(meta, counts)
 return 1

@@ -27,8 +27,8 @@ from store.states import State
 _STATES = {
     Place.QUEUE: (State.QUEUED, State.SKIPPED),
     Place.WAVE: (State.DELAYED, State.SKIPPED),
-    Place.PARK: (State.PARKED, State.UNKNOWN),
-    Place.DEAD: (State.UNKNOWN, State.UNKNOWN),  # copies: nothing is counted
+    Place.PARK: (State.IN_DOUBT, State.UNCONFIRMED),
+    Place.DEAD: (State.UNCONFIRMED, State.UNCONFIRMED),  # copies: nothing is counted
 }
 """The state that jobs are in by their place, and the one that their messages come to."""
 
@@ -102,7 +102,7 @@ def end_jobs(keys: LaneKeys, held: Held, now: int) -> Call[bool]:
         for job in held.jobs:
             records += (job.index % OUTCOMES_PER_KEY, _record(job, ended, now))
             touched.append(keys.outcome(job.index))
-    index = {Place.WAVE: keys.waves, Place.PARK: keys.parked}.get(held.place, held.key)
+    index = {Place.WAVE: keys.retries, Place.PARK: keys.in_doubt}.get(held.place, held.key)
     value = new and reason + (b"\n" if reason else b"") + new
     args = (held.place, held.id, state, held.value, value, count(new), *records)
     fixed = (keys.meta, keys.counts, keys.codes, keys.stats, held.key, index)

@@ -38,8 +38,8 @@ class Place(StrEnum):
 
     QUEUE = "queue"
     WAVE = "wave"
-    PARK = "park"
-    FLIGHT = "flight"
+    PARK = "in_doubt"
+    FLIGHT = "claimed_batch"
     DEAD = "dead"
 
 
@@ -48,7 +48,7 @@ class Held:
     """A packed value that holds jobs of the person."""
 
     place: Place
-    id: str  # of the wave, park or batch
+    id: str  # of the retry batch, in-doubt batch or batch
     key: str
     value: bytes
     jobs: Sequence[Job]  # of the person
@@ -148,9 +148,9 @@ def _values(
             for _, value in store.run(script_call("find_jobs", (key,), args, _numbered)):
                 yield place, "", key, value
     for place, index, name, kind in (
-        (Place.WAVE, keys.waves, keys.wave, "string"),
-        (Place.PARK, keys.parked, keys.park, "hash"),
-        (Place.FLIGHT, keys.flights, keys.flight, "hash"),
+        (Place.WAVE, keys.retries, keys.retry, "string"),
+        (Place.PARK, keys.in_doubt, keys.in_doubt_batch, "hash"),
+        (Place.FLIGHT, keys.claimed_batches, keys.claimed_batch, "hash"),
     ):
         ids = store.run(command("ZRANGE", index, 0, -1, parse=_texts))
         for begin in range(0, len(ids), VALUES):

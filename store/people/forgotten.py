@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from config.sections import SettingsError
-from store.client import Call, command, first, hint, in_turn, script_call, text
+from store.client import Call, best_effort, command, first, in_turn, script_call, text
 from store.keys import PEOPLE, PEOPLE_SHARDS, forgotten, shard_of
 from store.people.suppressions import EVERYWHERE, Purposes, note_people, purposes_in
 from store.purposes import Purpose
@@ -86,7 +86,7 @@ def see_that_secret(secret: bytes | None, by: str) -> bytes:
 
 def note_forgotten(secret: bytes) -> Call[int]:
     """Note that there is another one, so that all processes read them again."""
-    by = hint("HSET", PEOPLE, _BY, fingerprint(secret), parse=int)
+    by = best_effort("HSET", PEOPLE, _BY, fingerprint(secret), parse=int)
     return first(by, lambda _: note_people(NOTED, parse=int))
 
 

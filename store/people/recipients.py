@@ -14,7 +14,7 @@ from store.lanes.lane import Lane
 from store.records.outcome import is_number, number_field
 
 NUMBER_BYTES = 7
-LOOK_AT = 200
+CHECK = 200
 """Thousands of messages that one call looks through, about a millisecond's worth."""
 
 
@@ -67,7 +67,7 @@ def look_for_recipient(lane_id: str, recipient: bytes, bucket: int = 0) -> Call[
     Returns (when run):
         The index, or -1; and where to go on looking, or -1.
     """
-    keys, thousands = lane_keys(lane_id), range(bucket, bucket + LOOK_AT)
+    keys, thousands = lane_keys(lane_id), range(bucket, bucket + CHECK)
     touched = [f"{keys.numbers}{thousand}" for thousand in thousands]
     number = number_field(recipient) if is_number(recipient) else b""
     if not number:

@@ -15,7 +15,7 @@ from store.client import Call, command, in_turn, script_call, text
 from store.keys import PEOPLE, PEOPLE_SHARDS, shard_of, suppressed, unmarketed, windows
 from store.people.suppressions import (
     EVERYWHERE,
-    Wish,
+    ConsentChange,
     by_shard,
     note_people,
     suppressed_of,
@@ -38,7 +38,7 @@ _REPLIED = "replied:"
 
 def open_windows(
     sub_account: str,
-    people: Sequence[Wish],
+    people: Sequence[ConsentChange],
     *,
     written: bool,
     hours: float = HOURS,
@@ -122,21 +122,21 @@ def read_rules(sub_account: str, policy: str) -> Call[int]:
     )  # fmt: skip
 
 
-class Screened(NamedTuple):
+class Eligible(NamedTuple):
     """Who of a batch must not be written to, by places among the people that were asked about."""
 
     suppressed: list[int]
     closed: list[int]  # those whose window is closed
 
 
-def screen_people(
+def check_recipients(
     sub_account: str,
     people: Sequence[bytes],
     purposes: Sequence[Purpose],
     *,
     rules: int,
     subject: int,
-) -> list[Call[Screened]]:
+) -> list[Call[Eligible]]:
     """Hold a batch of at most about 1,000 people against suppressions and windows of a sub-account: one
     call a shard, to be run together. Notes of those who are not left out whether their last message is
     marketing.
@@ -149,7 +149,7 @@ def screen_people(
     """
     bits = (int(rules & WINDOWS > 0), int(rules & UNMARKETED > 0))
     return [
-        _screen(
+        _check_eligibility(
             (suppressed(sub_account, shard), windows(sub_account, WHATSAPP, shard),
              *unmarketed(sub_account, shard)),
             (*bits, chosen.count(1, 0, subject)), people, chosen, purposes,
@@ -158,10 +158,10 @@ def screen_people(
     ]  # fmt: skip
 
 
-def screen_everywhere(people: Sequence[bytes], purposes: Sequence[Purpose]) -> list[Call[Screened]]:
+def screen_everywhere(people: Sequence[bytes], purposes: Sequence[Purpose]) -> list[Call[Eligible]]:
     """The same against suppressions that hold for all sub-accounts, and nothing else."""
     return [
-        _screen((suppressed(EVERYWHERE, shard),), (0, 0, 0), people, chosen, purposes)
+        _check_eligibility((suppressed(EVERYWHERE, shard),), (0, 0, 0), people, chosen, purposes)
         for shard, chosen in _by_shard(people)
     ]
 
@@ -171,10 +171,10 @@ def note_unmarketed(sub_account: str) -> Call[None]:
     return note_people(_unmarketed(sub_account), parse=lambda _: None)
 
 
-def united(found: Iterable[Screened]) -> Screened:
+def united(found: Iterable[Eligible]) -> Eligible:
     """What the shards say of one batch."""
     some = list(found)
-    return Screened(
+    return Eligible(
         [place for one in some for place in one.suppressed],
         [place for one in some for place in one.closed],
     )
@@ -195,22 +195,22 @@ def _by_shard(people: Sequence[bytes]) -> list[tuple[int, bytes]]:
     return [one for one in chosen if 1 in one[1]]
 
 
-def _screen(
+def _check_eligibility(
     keys: Sequence[str],
     figures: Sequence[int],
     people: Sequence[bytes],
     chosen: bytes,
     purposes: Sequence[Purpose],
-) -> Call[Screened]:
+) -> Call[Eligible]:
     names = b"\n".join([*compress(people, chosen), b""])
     some = purposes if len(purposes) == 1 else compress(purposes, chosen)
     letters = "".join([purpose.letter for purpose in some])
 
-    def parse(reply: Any) -> Screened:
+    def parse(reply: Any) -> Eligible:
         if not any(reply):
-            return Screened([], [])
+            return Eligible([], [])
         places = list(compress(range(len(people)), chosen))
-        return Screened(*([places[place] for place in found] for found in reply))
+        return Eligible(*([places[place] for place in found] for found in reply))
 
     return script_call("check_recipients", keys, (*figures, names, letters), parse)
 

@@ -72,7 +72,7 @@ class Suppression:
         return ",".join(purpose for purpose in Purpose if purpose in self.purposes)
 
 
-Wish = tuple[str, int | None]
+ConsentChange = tuple[str, int | None]
 """Who, and when it was uttered in ms since 1970; None = now, by Redis' clock."""
 
 
@@ -106,7 +106,7 @@ class Released:
 
 def suppress(
     scope: str,
-    wishes: Sequence[Wish],
+    changes: Sequence[ConsentChange],
     why: Why,
     purposes: Purposes = EVERYTHING,
     everything_for: Collection[str] = (),
@@ -118,7 +118,7 @@ def suppress(
     """
     all_ = _letters(purposes)
 
-    def of_shard(shard: int, some: Sequence[Wish]) -> Call[Suppressed]:
+    def of_shard(shard: int, some: Sequence[ConsentChange]) -> Call[Suppressed]:
         words = [
             word
             for who, at in some
@@ -129,7 +129,7 @@ def suppress(
             "suppress", keys, (why, *words), lambda reply: Suppressed(*map(int, reply))
         )
 
-    calls = [of_shard(shard, some) for shard, some in by_shard(wishes)]
+    calls = [of_shard(shard, some) for shard, some in by_shard(changes)]
     begin = note_people(suppressed_of(scope), 1, parse=lambda _: Suppressed())
     return in_turn([begin, *calls], lambda found: sum(found, Suppressed()))
 
@@ -144,11 +144,11 @@ def suppressed_of(scope: str) -> str:
     return f"suppressed:{scope}"
 
 
-def by_shard(wishes: Iterable[Wish]) -> list[tuple[int, list[Wish]]]:
+def by_shard(changes: Iterable[ConsentChange]) -> list[tuple[int, list[ConsentChange]]]:
     """Wishes by where what is known of these people lies."""
-    shards: dict[int, list[Wish]] = {}
-    for wish in wishes:
-        shards.setdefault(shard_of(wish[0]), []).append(wish)
+    shards: dict[int, list[ConsentChange]] = {}
+    for change in changes:
+        shards.setdefault(shard_of(change[0]), []).append(change)
     return sorted(shards.items())
 
 
@@ -156,7 +156,7 @@ def find_unmarketed(sub_account: str, people: Sequence[str]) -> Call[set[str]]:
     """Those of at most `AT_ONCE` people whose last message from a sub-account was not marketing, as far
     as it is remembered: for 7 to 14 days. A STOP of theirs means everything."""
 
-    def of_shard(shard: int, some: Sequence[Wish]) -> Call[set[str]]:
+    def of_shard(shard: int, some: Sequence[ConsentChange]) -> Call[set[str]]:
         names = [who for who, _ in some]
         return script_call(
             "find_unmarketed",
@@ -169,11 +169,14 @@ def find_unmarketed(sub_account: str, people: Sequence[str]) -> Call[set[str]]:
     return in_turn(calls, lambda found: set().union(*found))
 
 
-def release(scope: str, wishes: Sequence[Wish], *, replied: bool = False) -> Call[Released]:
+def release(
+    scope: str, changes: Sequence[ConsentChange], *, replied: bool = False
+) -> Call[Released]:
     """Let at most `AT_ONCE` people be written to again. Repeating it changes nothing.
 
     Args:
-        replied: they said so themselves, which takes back what they said, and not an operator's word.
+        replied: they said so themselves, which takes back what they said, and not an operator's
+        decision.
     """
     by = Why.REPLY if replied else Why.OPERATOR
     calls = [
@@ -183,7 +186,7 @@ def release(scope: str, wishes: Sequence[Wish], *, replied: bool = False) -> Cal
             (KEPT_MS, by, *words_of(some)),
             lambda reply: Released(*map(int, reply)),
         )
-        for shard, some in by_shard(wishes)
+        for shard, some in by_shard(changes)
     ]
     return in_turn(calls, lambda found: sum(found, Released()))
 
@@ -261,8 +264,8 @@ def _letters(purposes: Purposes) -> str:
     return "".join(purpose.letter for purpose in Purpose if purpose in purposes)
 
 
-def words_of(wishes: Sequence[Wish]) -> Iterator[str | int]:
+def words_of(changes: Sequence[ConsentChange]) -> Iterator[str | int]:
     """Wishes as a script takes them."""
-    for who, at in wishes:
+    for who, at in changes:
         yield who
         yield "" if at is None else at

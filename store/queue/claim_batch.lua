@@ -1,17 +1,17 @@
--- Takes up to n jobs from the front of a lane's queue into a flight with a lease. The batch id is the
+-- Takes up to n jobs from the front of a lane's queue into a batch with a lease. The batch id is the
 -- operation id: a repeat answers the same jobs.
--- KEYS: meta, counts, queue, flights, flight
+-- KEYS: meta, counts, queue, batches, batch
 -- ARGV: batch id, owner, most jobs, most bytes, lease in ms, status the lane must be in
--- Returns: {status, journal, now in ms, number of jobs, queue elements left, jobs,
---           messages of the lane that evidence knows although their jobs exist}
+-- Returns: {status, revision, now in ms, number of jobs, queue elements left, jobs,
+--           messages of the lane that status updates knows although their jobs exist}
 -- include: clock, job_sections
-local meta, counts, queue, flights, flight = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local meta, counts, queue, claimed_batches, claimed_batch = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local batch, owner, most, most_bytes, lease, wanted =
   ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6]
 local now = now_ms()
 
-local before = redis.call('HMGET', flight, 'jobs', 'n')
-local lane = redis.call('HMGET', meta, 'status', 'journal', 'early_news')
+local before = redis.call('HMGET', claimed_batch, 'jobs', 'n')
+local lane = redis.call('HMGET', meta, 'status', 'revision', 'early_updates')
 local early = tonumber(lane[3] or 0)
 if before[1] then
   return { wanted, tonumber(lane[2]), now, tonumber(before[2]), redis.call('LLEN', queue), before[1],
@@ -59,10 +59,10 @@ end
 if taken == 0 then return { wanted, tonumber(lane[2]), now, 0, 0, '', 0 } end
 
 local jobs = table.concat(parts)
-redis.call('HSET', flight, 'jobs', jobs, 'n', taken, 'owner', owner, 'phase', 'claimed', 'tries', 0)
-redis.call('ZADD', flights, now + lease, batch)
+redis.call('HSET', claimed_batch, 'jobs', jobs, 'n', taken, 'owner', owner, 'phase', 'claimed', 'tries', 0)
+redis.call('ZADD', claimed_batches, now + lease, batch)
 redis.call('HINCRBY', counts, 'queued', -taken)
 redis.call('HINCRBY', counts, 'in_flight', taken)
-local journal = redis.call('HINCRBY', meta, 'journal', 1)
+local revision = redis.call('HINCRBY', meta, 'revision', 1)
 if wanted == 'sending' then redis.call('HSETNX', meta, 'started_at', now) end
-return { wanted, journal, now, taken, redis.call('LLEN', queue), jobs, early }
+return { wanted, revision, now, taken, redis.call('LLEN', queue), jobs, early }

@@ -1,7 +1,8 @@
-"""The dead list: jobs that ended `failed` or `unknown`, kept for an operator's word.
+"""The dead letters: jobs that ended `failed` or `unconfirmed`, kept for an operator's decision.
 
 An entry is a line with the reason, then packed jobs (store/records/job_section.py). It is a copy: the
-message's record holds its state, which evidence may move on while the copy lies here. So nothing is
+message's record holds its state, which status updates may move on while the copy lies here. So
+nothing is
 counted by it, and a job is sent again only if its record still says so.
 """
 
@@ -20,15 +21,15 @@ from store.records.outcome import LocalReason
 from store.states import State
 from store.workers.presence import note_active
 
-REVIVABLE = (State.UNKNOWN, State.FAILED)
+REVIVABLE = (State.UNCONFIRMED, State.FAILED)
 """Ends about which an operator has the last word."""
 TRIES = 3
-LOOK_AT = 20
+CHECK = 20
 """Entries of the list that one step looks at."""
 
 
 @dataclass(frozen=True, slots=True)
-class Dead:
+class DeadLetters:
     """Jobs that ended badly for one reason, their attempts counted."""
 
     reason: str  # `origin:code`
@@ -39,7 +40,7 @@ class Dead:
         return self.reason.encode() + b"\n" + pack(self.jobs)
 
     @classmethod
-    def load(cls, entry: bytes) -> "Dead":
+    def load(cls, entry: bytes) -> "DeadLetters":
         """Read an entry of the list."""
         reason, _, blob = entry.partition(b"\n")
         return cls(reason.decode(), unpack(blob))
@@ -53,24 +54,24 @@ class Word(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Revived:
+class Redriven:
     """What became of dead jobs."""
 
     status: LaneStatus
     entries: int = 0  # of the list, that were looked at
     jobs: int = 0  # sent again, or let go
-    moved_on: int = 0  # dropped: evidence has told more about them meanwhile
+    moved_on: int = 0  # dropped: status updates has told more about them meanwhile
     refused: bool = False  # the lane is gone, or what is cancelled would be sent again
 
 
-def revive_dead(
+def retry_dead_letters(
     lane: str, word: Word, states: Collection[State], *, op: str, entries: int, most: int = 1000
-) -> Call[Revived]:
+) -> Call[Redriven]:
     """Send some dead jobs again, or let go of them; `op` is the operation id.
 
     Args:
         states: what a message must still be; others stay on the list.
-        entries: look at so many at most, and at `LOOK_AT`.
+        entries: look at so many at most, and at `CHECK`.
         most: jobs in them, unless the first entry alone has more.
     """
     keys = lane_keys(lane)
@@ -78,14 +79,20 @@ def revive_dead(
         keys.meta, keys.counts, keys.codes, keys.stats, keys.queue, keys.dead,
         keys.done(f"revive:{op}"),
     )  # fmt: skip
-    most_entries = min(entries, LOOK_AT)
-    look = command("LRANGE", keys.dead, 0, LOOK_AT - 1, parse=lambda reply: reply[:most_entries])
+    most_entries = min(entries, CHECK)
+    look = command("LRANGE", keys.dead, 0, CHECK - 1, parse=lambda reply: reply[:most_entries])
 
-    def revive(found: list[bytes]) -> Call[Revived]:
+    def revive(found: list[bytes]) -> Call[Redriven]:
         thousands = sorted(
-            {job.index // OUTCOMES_PER_KEY for entry in found for job in Dead.load(entry).jobs}
+            {
+                job.index // OUTCOMES_PER_KEY
+                for entry in found
+                for job in DeadLetters.load(entry).jobs
+            }
         )
-        theirs = [f"{prefix}{one}" for one in thousands for prefix in (keys.outcomes, keys.trails)]
+        theirs = [
+            f"{prefix}{one}" for one in thousands for prefix in (keys.outcomes, keys.attempt_logs)
+        ]
         lists: tuple[Argument, ...] = (
             len(states),
             *states,
@@ -98,28 +105,30 @@ def revive_dead(
             "retry_dead_letters",
             (*fixed, *theirs),
             (word, most, OUTCOMES_PER_KEY, int(LocalReason.OPERATOR), *lists),
-            lambda reply: first(look, revive) if text(reply[0]) == "again" else _revived(reply),
+            lambda reply: first(look, revive) if text(reply[0]) == "again" else _redriven(reply),
         )
 
     return first(look, revive)
 
 
 def count_entries(lane: str) -> Call[int]:
-    """Entries of the dead list."""
+    """Entries of the dead letters."""
     return command("LLEN", lane_keys(lane).dead, parse=int)
 
 
-def read_dead(store: Store, lane: str) -> Iterator[Dead]:
-    """Every entry of the dead list. Not one moment: the lane may move on."""
+def read_dead_letters(store: Store, lane: str) -> Iterator[DeadLetters]:
+    """Every entry of the dead letters. Not one moment: the lane may move on."""
     key = lane_keys(lane).dead
     for position in range(store.run(count_entries(lane))):
         entry = store.run(command("LINDEX", key, position, parse=lambda reply: reply))
         if entry:
-            yield Dead.load(entry)
+            yield DeadLetters.load(entry)
 
 
-def settle_dead(store: Store, lane: Lane, word: Word, states: Collection[State]) -> Revived:
-    """Say a word about all that lies on the dead list now; what comes later is not meant.
+def settle_dead_letters(
+    store: Store, lane: Lane, word: Word, states: Collection[State]
+) -> Redriven:
+    """Say a word about all that lies on the dead letters now; what comes later is not meant.
 
     A lane that sends again is announced: wake the workers then.
 
@@ -135,15 +144,15 @@ def settle_dead(store: Store, lane: Lane, word: Word, states: Collection[State])
         _announce(store, lane)  # … nor if the sweep has retired it before that
 
 
-def _settle_all(store: Store, lane: Lane, word: Word, states: Collection[State]) -> Revived:
-    sum_ = Revived(lane.status)
+def _settle_all(store: Store, lane: Lane, word: Word, states: Collection[State]) -> Redriven:
+    sum_ = Redriven(lane.status)
     left = store.run(count_entries(lane.id))
     while left > 0:
-        call = revive_dead(lane.id, word, states, op=secrets.token_hex(6), entries=left)
+        call = retry_dead_letters(lane.id, word, states, op=secrets.token_hex(6), entries=left)
         step = _insist(store, call)
         if step.refused:
             return step
-        sum_ = Revived(
+        sum_ = Redriven(
             step.status,
             sum_.entries + step.entries,
             sum_.jobs + step.jobs,
@@ -159,7 +168,7 @@ def _announce(store: Store, lane: Lane) -> None:
     store.run(announce(lane.id, lane.priority))
 
 
-def _insist(store: Store, call: Call[Revived]) -> Revived:
+def _insist(store: Store, call: Call[Redriven]) -> Redriven:
     """Run the call; a lost reply is asked for again, and is the same."""
     for _ in range(TRIES - 1):
         try:
@@ -169,9 +178,9 @@ def _insist(store: Store, call: Call[Revived]) -> Revived:
     return store.run(call)
 
 
-def _revived(reply: Any) -> Revived:
+def _redriven(reply: Any) -> Redriven:
     verdict, status, entries, jobs, moved_on = reply
-    return Revived(
+    return Redriven(
         LaneStatus(text(status)),
         int(entries),
         int(jobs),

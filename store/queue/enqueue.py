@@ -13,7 +13,7 @@ from store.keys import OUTCOMES_PER_KEY, lane_keys
 from store.records.outcome import are_numbers, is_number, number_fields
 
 STRETCH = 1000
-"""Scheduled messages that may share a wave: those that a script can handle at once."""
+"""Scheduled messages that may share a retry batch: those that a script can handle at once."""
 _NO_KEY = bytes(24)  # in place of the digests
 _DAY_SECONDS = 86_400
 
@@ -31,7 +31,7 @@ class Place:
 class RowsAdded:
     """What became of one chunk of a recipient file."""
 
-    journal: int
+    revision: int
     first_index: int
     added: int
     duplicates: int
@@ -46,7 +46,7 @@ def enqueue_rows(
     start: Place,
     end: Place,
     lines: Sequence[bytes],
-    rejects: int,
+    invalid_rows: int,
     *,
     duplicates: int = 0,
     rows_sum: str = "",
@@ -83,7 +83,7 @@ def enqueue_rows(
         places = [*map(keys.numbers_of, thousands), *map(keys.long_ids, thousands)]
         args: tuple[Argument, ...] = (
             OUTCOMES_PER_KEY, index, len(thousands), start.offset, end.offset, end.line, end.row,
-            rejects, duplicates, chunk, numbers, rows_sum, *others,
+            invalid_rows, duplicates, chunk, numbers, rows_sum, *others,
         )  # fmt: skip
         touched = (keys.meta, keys.counts, keys.queue, *places)
         return script_call("enqueue_rows", touched, args, _rows_added)
@@ -146,8 +146,8 @@ def enqueue_messages(
         if due > 0
     ]
     stretches = range(next_index // STRETCH, next_index // STRETCH + n // STRETCH + 2)
-    waves = [keys.wave(f"{second}-{stretch}") for second in seconds for stretch in stretches]
-    touched = (keys.meta, keys.counts, keys.queue, keys.waves, *keys.seen(day, buckets), *waves)
+    retries = [keys.retry(f"{second}-{stretch}") for second in seconds for stretch in stretches]
+    touched = (keys.meta, keys.counts, keys.queue, keys.retries, *keys.seen(day, buckets), *retries)
     lines = _joined([message.line for message in messages])
     belief = (lane, day, len(buckets), stretches.start, STRETCH, len(stretches))
 
@@ -180,8 +180,8 @@ def _rows_added(reply: Any) -> RowsAdded:
     verdict = text(reply[0])
     if verdict not in ("ok", "repeat"):
         raise StoreRefused(_why_not(verdict, reply))
-    journal, first_index, added, duplicates, next_ = (int(figure) for figure in reply[1:])
-    return RowsAdded(journal, first_index, added, duplicates, verdict == "repeat", next_)
+    revision, first_index, added, duplicates, next_ = (int(figure) for figure in reply[1:])
+    return RowsAdded(revision, first_index, added, duplicates, verdict == "repeat", next_)
 
 
 def _why_not(verdict: str, reply: Any) -> str:

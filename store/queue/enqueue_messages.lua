@@ -3,20 +3,20 @@
 -- Keys are kept by day in the lane's family and looked up for today and yesterday, so they hold for
 -- at least 24 hours, over midnight and over priorities. A bucket of a day expires two days after its
 -- first key, which is not before that day and the next are over.
--- A message that is not to go out at once lies in a wave; those of one second and one stretch of
+-- A message that is not to go out at once lies in a retry batch; those of one second and one stretch of
 -- indexes share it. The day and the stretch are what the caller believes: where its keys are others than those
 -- that are wanted, nothing is done, and it is told.
--- KEYS: meta, counts, queue, waves, then for each bucket: today's, yesterday's; then for each second: the waves
+-- KEYS: meta, counts, queue, retry batches, then for each bucket: today's, yesterday's; then for each second: the retry batches
 --       of the stretches from the one that is believed
 -- ARGV: lane id, day (since 1970), buckets, stretch, indexes to a stretch, stretches to a second, messages (one
 --       a line), their heads (16 bytes of the idempotency key's digest, 8 bytes of the body's, 2 bytes: which of
 --       the buckets, from 1; zeros where there is no key), then of those that wait: place among the messages,
 --       from 1, ms since 1970 at which it may go, which of the seconds, from 0
--- Returns: {'ok', journal, first new index, place, answer, place, answer …} for those that are not new:
+-- Returns: {'ok', revision, first new index, place, answer, place, answer …} for those that are not new:
 -- 'd<id>' (done before) or 'c<id>' (conflict); the others have the following indexes in their order.
 -- Or {'again', day, next index}, or {status} when the lane takes no more
 -- include: clock, job_sections
-local meta, counts, queue, waves = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local meta, counts, queue, retries = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local lane_id, day, buckets = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local believed, stretch, stretches = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local messages, heads = ARGV[7], ARGV[8]
@@ -34,7 +34,7 @@ if buckets > 0 and day ~= today or #ARGV >= FIRST_DELAYED and math.floor(first /
   return { 'again', today, first }
 end
 local index, answers = first, { 'ok', 0, first }
-local due = {} -- place of a message → second at which it may go, and the first of its waves
+local due = {} -- place of a message → second at which it may go, and the first of its retry batches
 for i = FIRST_DELAYED, #ARGV, 3 do
   local at, place = tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2])
   if at > now then
@@ -48,10 +48,10 @@ local function group_of(place)
   local time = due[place]
   if not time then return at_once end
   local of = math.floor(index / stretch)
-  local wave = time.second .. '-' .. of
-  later[wave] = later[wave]
+  local retry = time.second .. '-' .. of
+  later[retry] = later[retry]
     or { second = time.second, key = KEYS[time.first + of - believed], indexes = {}, lines = {} }
-  return later[wave]
+  return later[retry]
 end
 -- Jobs as a section; where the indexes follow each other only the first one is written.
 local function packed(jobs)
@@ -94,14 +94,14 @@ for line in string.gmatch(messages, '[^\n]+') do
 end
 
 local queued, delayed = #at_once.lines, index - first - #at_once.lines
-answers[2] = redis.call('HINCRBY', meta, 'journal', index > first and 1 or 0)
+answers[2] = redis.call('HINCRBY', meta, 'revision', index > first and 1 or 0)
 if queued > 0 then
   redis.call('RPUSH', queue, packed(at_once))
   redis.call('HINCRBY', counts, 'queued', queued)
 end
-for wave, jobs in pairs(later) do
+for retry, jobs in pairs(later) do
   redis.call('APPEND', jobs.key, packed(jobs))
-  redis.call('ZADD', waves, jobs.second * 1000, wave)
+  redis.call('ZADD', retries, jobs.second * 1000, retry)
 end
 if delayed > 0 then redis.call('HINCRBY', counts, 'delayed', delayed) end
 if index > first then redis.call('HSET', meta, 'next', index) end

@@ -10,13 +10,13 @@
 --       chunk starts at, offset, line and row it ends at, rejects and duplicates in it, lines, their numbers
 --       (7 bytes each, zeros for a long id), sum of all rows up to its end ('' where the file can be read
 --       again); then for each long id: place in the chunk, id
--- Returns: {'ok', journal, first index, added, duplicates, next index} or {'repeat', …} or {'gap', offset} or
+-- Returns: {'ok', revision, first index, added, duplicates, next index} or {'repeat', …} or {'gap', offset} or
 --          {status}
 -- include: job_sections
 local meta, counts, queue = KEYS[1], KEYS[2], KEYS[3]
 local per_key, believed, thousands = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local FIRST_THOUSAND = 4
-local from, to, line, row, rejects, duplicates, lines, numbers, sum =
+local from, to, line, row, invalid_rows, duplicates, lines, numbers, sum =
   tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6], ARGV[7], tonumber(ARGV[8]), tonumber(ARGV[9]),
   ARGV[10], ARGV[11], ARGV[12]
 local WIDTH = 7
@@ -51,13 +51,13 @@ for i = 13, #ARGV, 2 do
   call('HSET', KEYS[thousand_of(index) + thousands], index, ARGV[i + 1])
 end
 
-local journal = call('HINCRBY', meta, 'journal', 1)
+local revision = call('HINCRBY', meta, 'revision', 1)
 if added > 0 then
   call('RPUSH', queue, section(added, 0, first, lines))
   call('HINCRBY', counts, 'queued', added)
 end
-if rejects > 0 then call('HINCRBY', meta, 'rejects', rejects) end
+if invalid_rows > 0 then call('HINCRBY', meta, 'invalid_rows', invalid_rows) end
 if duplicates > 0 then call('HINCRBY', meta, 'duplicates', duplicates) end
 call('HSET', meta, 'next', first + added, 'offset', to, 'line', line, 'row', row,
-  'rows_sum', sum, 'last', cjson.encode({ journal, first, added, duplicates }))
-return { 'ok', journal, first, added, duplicates, first + added }
+  'rows_sum', sum, 'last', cjson.encode({ revision, first, added, duplicates }))
+return { 'ok', revision, first, added, duplicates, first + added }

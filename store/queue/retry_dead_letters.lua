@@ -1,11 +1,11 @@
--- An operator's word about jobs that ended badly: takes entries from the front of the dead list and sends
--- their jobs again, or lets go of them. A job whose message has moved on since then (evidence) is dropped;
+-- An operator's word about jobs that ended badly: takes entries from the front of the dead letters and sends
+-- their jobs again, or lets go of them. A job whose message has moved on since then (status updates) is dropped;
 -- one whose state is not meant stays, at the end of the list. A lane that is finished sends again.
 -- The operation id names `done`: a repeat answers the first result.
--- KEYS: meta, counts, codes, stats, queue, dead, done, then for each thousand of messages that the first entries are
---       about: its records, its trail
+-- KEYS: meta, counts, codes, stats, queue, dead letters, done, then for each thousand of messages that the first entries are
+--       about: its records, its attempt log
 -- ARGV: 'resend' or 'close', most jobs (of more than one entry), messages a string holds, reason for
---        the trail; then lists, each led by its length: the states meant, the thousands, the sizes of
+--        the attempt log; then lists, each led by its length: the states meant, the thousands, the sizes of
 --       the first entries, as they were when their thousands were read
 -- Returns: {'ok' or 'refused' or 'again' (others come first now), status of the lane, entries taken, jobs sent
 --          again or let go, jobs dropped}
@@ -16,11 +16,11 @@ local resend, most, per_key, reason = ARGV[1] == 'resend', tonumber(ARGV[2]), to
 local DONE_MS = 600000
 local call = redis.call
 local take, take_key = reader(ARGV, 5), reader(KEYS, 8)
-local meant, outcomes, trails, sizes = {}, {}, {}, {}
+local meant, outcomes, attempt_logs, sizes = {}, {}, {}, {}
 for _ = 1, tonumber(take()) do meant[take()] = true end
 for _ = 1, tonumber(take()) do
   local thousand = tonumber(take())
-  outcomes[thousand], trails[thousand] = take_key(), take_key()
+  outcomes[thousand], attempt_logs[thousand] = take_key(), take_key()
 end
 for i = 1, tonumber(take()) do sizes[i] = tonumber(take()) end
 
@@ -35,7 +35,7 @@ local line_end = ' local ' .. reason .. ' ' .. math.floor(now_ms() / 1000) .. ' 
 local moves, taken, dropped = {}, 0, 0
 
 -- Whether a job is taken, stays on the list, or is dropped, by what its record says. What is sent again goes
--- on being in doubt: what is unknown may have arrived.
+-- on being in doubt: what is unconfirmed may have arrived.
 local function judge(index)
   local key, offset = outcomes[math.floor(index / per_key)], (index % per_key) * WIDTH
   if not key then return 'stays' end
@@ -47,11 +47,11 @@ local function judge(index)
     if resend then
       note(record, -1)
       call('SETRANGE', key, offset, 't')
-      if state == 'unknown' then call('SETRANGE', key, offset + DOUBT - 1, '\1') end
+      if state == 'unconfirmed' then call('SETRANGE', key, offset + DOUBT - 1, '\1') end
     end
     return 'taken'
   end
-  return (state == 'unknown' or state == 'failed') and 'stays' or 'dropped'
+  return (state == 'unconfirmed' or state == 'failed') and 'stays' or 'dropped'
 end
 -- The section of the lines that were judged like this.
 local function part(all, attempts, base, lines, chosen)
@@ -62,13 +62,13 @@ local function judge_section(n, attempts, base, lines)
   local sorted, indexes, first, at = { taken = {}, stays = {}, dropped = {} }, {}, tonumber(base), 0
   for line in string.gmatch(lines, '[^\n]+') do
     local index = first and first + at or tonumber(string.match(line, '^%d+'))
-    local fate = judge(index)
-    table.insert(sorted[fate], first and index .. '\t' .. line or line)
-    if fate == 'taken' then indexes[#indexes + 1] = index end
+    local status = judge(index)
+    table.insert(sorted[status], first and index .. '\t' .. line or line)
+    if status == 'taken' then indexes[#indexes + 1] = index end
     at = at + 1
   end
   taken, dropped = taken + #indexes, dropped + #sorted.dropped
-  if resend then add_to_trails(trails, per_key, indexes, string.match(attempts, '^%d+') .. line_end) end
+  if resend then add_to_attempt_log(attempt_logs, per_key, indexes, string.match(attempts, '^%d+') .. line_end) end
   return part(n, attempts, base, lines, sorted.taken), part(n, attempts, base, lines, sorted.stays)
 end
 
@@ -104,7 +104,7 @@ if resend and taken > 0 then
   call('HINCRBY', stats, 'retried', taken)
   call('HINCRBY', stats, 'retried:local:' .. reason, taken)
   write_noted(codes, stats)
-  call('HINCRBY', meta, 'journal', 1)
+  call('HINCRBY', meta, 'revision', 1)
   if status == 'finished' then
     status = 'sending'
     call('HSET', meta, 'status', status, 'reason', '')

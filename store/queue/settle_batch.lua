@@ -1,19 +1,19 @@
--- Ends a flight or a park: writes what became of every message, moves the counts, gives back, delays
--- or parks what is not finished, and forgets the flight. One step; a repeat answers the first result,
+-- Ends a batch or an in-doubt batch: writes what became of every message, moves the counts, gives back, delays
+-- or in-doubt batches what is not finished, and forgets the batch. One step; a repeat answers the first result,
 -- and somebody else's settlement of the same is told that it is lost.
--- A record is never replaced by one of a lower rank: evidence that came earlier stays.
--- KEYS: meta, counts, codes, stats, queue, waves, flights, parked, dead, source, done
---       (source: the flight or the park that ends), then those of the lists below, in their order: a string of
---       records, a wave and the park that it becomes if the batch is held, a park, a trail, a hash of long ids
--- ARGV: id, owner ('' = a park), state the messages are in, number of messages, digest of what follows
---       (the operation id), reason to stop the lane ('' = none); 1 to leave a held park
+-- A record is never replaced by one of a lower rank: status updates that came earlier stays.
+-- KEYS: meta, counts, codes, stats, queue, retry batches, batches, in doubt, dead letters, source, done
+--       (source: the batch or the in-doubt batch that ends), then those of the lists below, in their order: a string of
+--       records, a retry batch and the in-doubt batch that it becomes if the batch is held, an in-doubt batch, a attempt log, a hash of long ids
+-- ARGV: id, owner ('' = an in-doubt batch), state the messages are in, number of messages, digest of what follows
+--       (the operation id), reason to stop the lane ('' = none); 1 to leave a held in-doubt batch
 --       alone if jobs of it were to go back; then lists, each led by its length:
 --       counts (state, n), records (offset, blob), jobs back to the queue (blob),
---       waves (id, delay in ms, blob), parks (id, delay in ms, n, code, blob), dead (blob),
---       codes (name, n), stats (name, n), trails (entry), long ids (index, id)
--- Returns: {'ok' or 'repeat' or 'lost' or 'held', journal, status of the lane}
+--       retry batches (id, delay in ms, blob), in-doubt batches (id, delay in ms, n, code, blob), dead letters (blob),
+--       codes (name, n), stats (name, n), attempt logs (entry), long ids (index, id)
+-- Returns: {'ok' or 'repeat' or 'lost' or 'held', revision, status of the lane}
 -- include: clock, finish_lane, argv_reader, records, job_sections, hold_retry_batch, pace
-local meta, counts, codes, stats, queue, waves, flights, parked, dead, source, done =
+local meta, counts, codes, stats, queue, retries, claimed_batches, in_doubt, dead, source, done =
   KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11]
 local id, owner, from, n, digest, stop =
   ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5], ARGV[6]
@@ -67,20 +67,20 @@ for _ = 1, list() do
 end
 for _ = 1, list() do call('LPUSH', queue, take()) end
 for _ = 1, list() do
-  local key, park, wave, delay, blob = take_key(), take_key(), take(), tonumber(take()), take()
+  local key, in_doubt_batch, retry, delay, blob = take_key(), take_key(), take(), tonumber(take()), take()
   if is[3] then
-    local k = park_wave(park, parked, wave, blob, now)
+    local k = doubt_retries(in_doubt_batch, in_doubt, retry, blob, now)
     moves.delayed, moves.parked = moves.delayed - k, (moves.parked or 0) + k
   else
     call('SET', key, blob)
-    call('ZADD', waves, now + delay, wave)
+    call('ZADD', retries, now + delay, retry)
   end
 end
 for _ = 1, list() do
-  local key, park, delay, k, code, blob = take_key(), take(), tonumber(take()), take(), take(), take()
+  local key, in_doubt_batch, delay, k, code, blob = take_key(), take(), tonumber(take()), take(), take(), take()
   call('HSET', key, 'jobs', blob, 'n', k, 'tries', 0, 'owner', '', 'code', code)
   if is[3] then call('HSET', key, 'held', is[3]) end
-  call('ZADD', parked, now + delay, park)
+  call('ZADD', in_doubt, now + delay, in_doubt_batch)
 end
 for _ = 1, list() do call('RPUSH', dead, take()) end
 for _ = 1, list() do call('HINCRBY', codes, take(), take()) end
@@ -93,13 +93,13 @@ for _ = 1, list() do call('HSET', take_key(), take(), take()) end
 
 call('HINCRBY', counts, from, -n)
 for state, k in pairs(moves) do if k ~= 0 then call('HINCRBY', counts, state, k) end end
-if known_now > 0 then call('HINCRBY', meta, 'early_news', -known_now) end
+if known_now > 0 then call('HINCRBY', meta, 'early_updates', -known_now) end
 call('DEL', source)
-call('ZREM', from == 'parked' and parked or flights, id)
+call('ZREM', from == 'in_doubt' and in_doubt or claimed_batches, id)
 if stop ~= '' and call('HGET', meta, 'status') == 'sending' then
   call('HSET', meta, 'status', 'stopped', 'reason', stop)
 end
-local journal = call('HINCRBY', meta, 'journal', 1)
+local revision = call('HINCRBY', meta, 'revision', 1)
 local status = finish_if_done(meta, counts)
-call('SET', done, cjson.encode({ journal, status, digest }), 'PX', DONE_MS)
-return { 'ok', journal, status }
+call('SET', done, cjson.encode({ revision, status, digest }), 'PX', DONE_MS)
+return { 'ok', revision, status }

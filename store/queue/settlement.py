@@ -1,4 +1,4 @@
-"""Flights: claiming a batch, marking it before the POST, settling it; and what comes back later."""
+"""Batches: claiming a batch, marking it before the POST, settling it; and what comes back later."""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -9,7 +9,7 @@ from store.client import Argument, Call, command, first, script_call, text
 from store.errors import StoreRefused
 from store.keys import OUTCOMES_PER_KEY, LaneKeys, lane_keys
 from store.lanes.lane import LaneStatus
-from store.queue.dead_letters import Dead
+from store.queue.dead_letters import DeadLetters
 from store.records.job_section import Job, deaths_of, pack, pack_in_halves, unpack
 from store.records.outcome import RECORD_BYTES, Origin, Run, code_name, codes_in, doubts_in
 from store.states import OPEN_MARKS, OPEN_STATES, State
@@ -23,11 +23,13 @@ class Claim:
     """What a claim brought."""
 
     status: LaneStatus  # of the lane; no jobs unless it is the one that was asked for
-    journal: int
+    revision: int
     now_ms: int  # Redis' clock
     waiting: int  # queue elements left behind, 0 = the queue is empty
     jobs: list[Job]
-    early_news: int = 0  # messages of the lane that evidence knows although their jobs exist
+    early_updates: int = (
+        0  # messages of the lane that status updates knows although their jobs exist
+    )
 
 
 def claim_batch(
@@ -40,11 +42,11 @@ def claim_batch(
     lease_ms: int,
     status: LaneStatus = LaneStatus.SENDING,
 ) -> Call[Claim]:
-    """Take up to `most` jobs into a flight; `batch` is the operation id, a repeat answers the same."""
+    """Take up to `most` jobs into a batch; `batch` is the operation id, a repeat answers the same."""
     keys = lane_keys(lane)
     return script_call(
         "claim_batch",
-        (keys.meta, keys.counts, keys.queue, keys.flights, keys.flight(batch)),
+        (keys.meta, keys.counts, keys.queue, keys.claimed_batches, keys.claimed_batch(batch)),
         (batch, owner, most, most_bytes, lease_ms, status),
         _claim,
     )
@@ -52,45 +54,47 @@ def claim_batch(
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What marking a flight answered."""
+    """What marking a batch answered."""
 
     verdict: str  # ok | lost | the status that forbids posting
-    journal: int
+    revision: int
     now_ms: int
-    early_news: int = 0  # messages of the lane that evidence knows although their jobs exist
+    early_updates: int = (
+        0  # messages of the lane that status updates knows although their jobs exist
+    )
     held: bool = False  # a receipt has named the batch, and none of its messages
 
     @property
     def may_post(self) -> bool:
-        """The flight is ours and the lane is sending."""
+        """The batch is ours and the lane is sending."""
         return self.verdict == "ok"
 
     @property
     def lost(self) -> bool:
-        """The lease ran out and somebody took the flight back: it is not ours to touch."""
+        """The lease ran out and somebody took the batch back: it is not ours to touch."""
         return self.verdict == "lost"
 
 
 def mark_posting(
     lane: str, batch: str, *, owner: str, request: int, messages: int, lease_ms: int
 ) -> Call[Mark]:
-    """Write down that a request of this flight (1, 2 …) is about to be posted."""
+    """Write down that a request of this batch (1, 2 …) is about to be posted."""
     keys = lane_keys(lane)
     return script_call(
         "mark_posting",
-        (keys.meta, keys.stats, keys.flights, keys.flight(batch)),
+        (keys.meta, keys.stats, keys.claimed_batches, keys.claimed_batch(batch)),
         (batch, owner, request, lease_ms, messages),
         _mark,
     )
 
 
 def _mark(reply: Any) -> Mark:
-    verdict, journal, now, early, held = reply
-    return Mark(text(verdict), int(journal), int(now), int(early), held == 1)
+    verdict, revision, now, early, held = reply
+    return Mark(text(verdict), int(revision), int(now), int(early), held == 1)
 
 
 @dataclass(frozen=True, slots=True)
-class Wave:
+class RetryBatch:
     """Jobs that are retried together."""
 
     id: str
@@ -99,7 +103,7 @@ class Wave:
 
 
 @dataclass(frozen=True, slots=True)
-class Park:
+class InDoubtBatch:
     """Jobs that were posted and have no answer that can be trusted."""
 
     id: str
@@ -110,16 +114,17 @@ class Park:
 
 @dataclass(slots=True)
 class Settlement:
-    """What became of every message of a flight or a park; the figures must add up to its size."""
+    """What became of every message of a batch or an in-doubt batch; the figures must add up to its
+    size."""
 
     counts: dict[State, int] = field(default_factory=dict)
     records: list[Run] = field(default_factory=list)
     back: Sequence[Job] = ()  # to the front of the queue
-    waves: list[Wave] = field(default_factory=list)
-    parks: list[Park] = field(default_factory=list)
-    dead: list[Dead] = field(default_factory=list)  # copies: their records hold the states
+    retries: list[RetryBatch] = field(default_factory=list)
+    in_doubt_batches: list[InDoubtBatch] = field(default_factory=list)
+    dead: list[DeadLetters] = field(default_factory=list)  # copies: their records hold the states
     stats: dict[str, int] = field(default_factory=dict)
-    trails: list[tuple[int, bytes]] = field(default_factory=list)  # bucket, entry
+    attempt_logs: list[tuple[int, bytes]] = field(default_factory=list)  # bucket, entry
     long_ids: list[tuple[int, bytes]] = field(default_factory=list)  # index, recipient
     stop: str = ""  # why the lane must stop
     deaths: int | None = (
@@ -148,103 +153,105 @@ class Settled:
     """What settling answered."""
 
     verdict: str  # ok | repeat | lost | held
-    journal: int
+    revision: int
     status: LaneStatus
 
     @property
     def lost(self) -> bool:
-        """Nothing was written: the flight is not ours any more."""
+        """Nothing was written: the batch is not ours any more."""
         return self.verdict == "lost"
 
 
 def settle_batch(lane: str, batch: str, n: int, owner: str, what: Settlement) -> Call[Settled]:
-    """End a flight of ours, all in one step. Repeating it answers the first result.
+    """End a batch of ours, all in one step. Repeating it answers the first result.
 
     Raises:
-        StoreRefused: the counts, the lists and the size of the flight do not add up.
+        StoreRefused: the counts, the lists and the size of the batch do not add up.
     """
-    source = lane_keys(lane).flight(batch)
+    source = lane_keys(lane).claimed_batch(batch)
     return _settle(lane, batch, n, owner, State.IN_FLIGHT, source, what)
 
 
-def settle_park(
-    lane: str, park: str, n: int, what: Settlement, *, unless_held: bool = False
+def settle_in_doubt(
+    lane: str, in_doubt_batch: str, n: int, what: Settlement, *, unless_held: bool = False
 ) -> Call[Settled]:
-    """End a park: by evidence, by the lane's policy, or by an operator.
+    """End an in-doubt batch: by status updates, by the lane's policy, or by an operator.
 
     Args:
         unless_held: if jobs of it were to go back, and it has come to be held, nothing is written.
     """
-    source = lane_keys(lane).park(park)
-    return _settle(lane, park, n, "", State.PARKED, source, what, unless_held=unless_held)
+    source = lane_keys(lane).in_doubt_batch(in_doubt_batch)
+    return _settle(
+        lane, in_doubt_batch, n, "", State.IN_DOUBT, source, what, unless_held=unless_held
+    )
 
 
 @dataclass(frozen=True, slots=True)
-class Parked:
-    """A park that has been read."""
+class InDoubt:
+    """An in-doubt batch that has been read."""
 
     id: str
-    tries: int  # requests of the flight it was; 0 = its jobs already count them
+    tries: int  # requests of the batch it was; 0 = its jobs already count them
     jobs: list[Job]
-    killer: bool = False  # a single job with which worker after worker has died, never posted
-    posted_at: int = 0  # s since 1970, of a flight that was lost: its last request
+    poison: bool = False  # a single job with which worker after worker has died, never posted
+    posted_at: int = 0  # s since 1970, of a batch that was lost: its last request
     held: bool = False  # the provider has had it (batch_receipts.py): not sent again by itself
     deaths: int = 0  # of workers with these jobs in their hands, before this one
     code: str = ""  # why no trustworthy answer came, as figures name it; empty = nobody noted it
 
 
-def due_parks(lane: str, now_ms: int | str, *, most: int = 10) -> Call[list[str]]:
-    """Parks whose time to wait for evidence is over (`+inf`: all)."""
+def due_in_doubt(lane: str, now_ms: int | str, *, most: int = 10) -> Call[list[str]]:
+    """In-doubt batches whose time to wait for status updates is over (`+inf`: all)."""
     return command(
-        "ZRANGEBYSCORE", lane_keys(lane).parked, "-inf", now_ms, "LIMIT", 0, most,
+        "ZRANGEBYSCORE", lane_keys(lane).in_doubt, "-inf", now_ms, "LIMIT", 0, most,
         parse=_texts,
     )  # fmt: skip
 
 
-def read_park(lane: str, park: str) -> Call[Parked | None]:
-    """One park, or None if it has been resolved."""
+def read_in_doubt(lane: str, in_doubt_batch: str) -> Call[InDoubt | None]:
+    """One in-doubt batch, or None if it has been resolved."""
 
-    def parse(reply: Any) -> Parked | None:
-        tries, jobs, killer, posted_ms, held, code = reply
+    def parse(reply: Any) -> InDoubt | None:
+        tries, jobs, poison, posted_ms, held, code = reply
         if not jobs:
             return None
         posted_at = int(posted_ms or 0) // 1000
-        flags = (killer is not None, posted_at, held is not None, deaths_of(jobs), text(code))
-        return Parked(park, int(tries or 0), unpack(jobs), *flags)
+        flags = (poison is not None, posted_at, held is not None, deaths_of(jobs), text(code))
+        return InDoubt(in_doubt_batch, int(tries or 0), unpack(jobs), *flags)
 
-    fields = ("tries", "jobs", "killer", "posted_at", "held", "code")
-    return command("HMGET", lane_keys(lane).park(park), *fields, parse=parse)
+    fields = ("tries", "jobs", "poison", "posted_at", "held", "code")
+    return command("HMGET", lane_keys(lane).in_doubt_batch(in_doubt_batch), *fields, parse=parse)
 
 
 def promote_due(lane: str, *, most: int = 20) -> Call[tuple[int, int]]:
-    """Queue the retry waves that are due.
+    """Queue the retry batches that are due.
 
     Returns (when run):
-        Jobs promoted; ms until the next wave, -1 for none.
+        Jobs promoted; ms until the next retry batch, -1 for none.
     """
     keys = lane_keys(lane)
 
-    def promote(waves: list[str]) -> Call[tuple[int, int]] | tuple[int, int]:
-        if not waves:
+    def promote(retries: list[str]) -> Call[tuple[int, int]] | tuple[int, int]:
+        if not retries:
             return 0, -1
-        touched = (keys.meta, keys.counts, keys.queue, keys.waves, *map(keys.wave, waves))
+        touched = (keys.meta, keys.counts, keys.queue, keys.retries, *map(keys.retry, retries))
         return script_call(
-            "promote_due", touched, waves, lambda reply: (int(reply[0]), int(reply[1]))
+            "promote_due", touched, retries, lambda reply: (int(reply[0]), int(reply[1]))
         )
 
-    return first(command("ZRANGE", keys.waves, 0, most - 1, parse=_texts), promote)
+    return first(command("ZRANGE", keys.retries, 0, most - 1, parse=_texts), promote)
 
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """Messages of flights whose lease had run out."""
+    """Messages of batches whose lease had run out."""
 
     back: int = 0  # in the queue again
-    parked: int = 0  # may have been posted
+    in_doubt: int = 0  # may have been posted
     aside: int = 0  # single jobs with which worker after worker has died
 
 
-def recover_flights(
+def recover_expired(
     lane: str,
     *,
     settle_after_ms: int,
@@ -252,7 +259,7 @@ def recover_flights(
     most: int = 10,
     most_deaths: int = MOST_DEATHS,
 ) -> Call[Recovered]:
-    """Take back the flights whose lease has run out.
+    """Take back the batches whose lease has run out.
 
     Args:
         as_of_ms: by this time, which Redis told; None is now.
@@ -266,20 +273,24 @@ def recover_flights(
         theirs = [
             key
             for batch in batches
-            for key in (keys.flight(batch), keys.park(batch), keys.park(f"{batch}k"))
+            for key in (
+                keys.claimed_batch(batch),
+                keys.in_doubt_batch(batch),
+                keys.in_doubt_batch(f"{batch}k"),
+            )
         ]
         return script_call(
-            "recover_flights",
-            (keys.meta, keys.counts, keys.queue, keys.flights, keys.parked, *theirs),
+            "recover_expired",
+            (keys.meta, keys.counts, keys.queue, keys.claimed_batches, keys.in_doubt, *theirs),
             (settle_after_ms, most_deaths, "" if as_of_ms is None else as_of_ms, *batches),
             lambda reply: Recovered(*(int(figure) for figure in reply)),
         )
 
     due = ("-inf", "+inf" if as_of_ms is None else as_of_ms, "LIMIT", 0, most)
-    return first(command("ZRANGEBYSCORE", keys.flights, *due, parse=_texts), recover)
+    return first(command("ZRANGEBYSCORE", keys.claimed_batches, *due, parse=_texts), recover)
 
 
-def trail_entries(jobs: Iterable[Job], entry: str) -> Iterator[tuple[int, bytes]]:
+def attempt_log_entries(jobs: Iterable[Job], entry: str) -> Iterator[tuple[int, bytes]]:
     """One entry a bucket that says what happened to all these messages: `<runs> <entry>`."""
     by_bucket: dict[int, list[int]] = {}
     for job in jobs:
@@ -300,13 +311,13 @@ def _ranges(indexes: list[int]) -> str:
 
 
 def _check(what: Settlement) -> None:
-    """Hold the counts against the lists; the script holds their sum against the size of the flight."""
+    """Hold the counts against the lists; the script holds their sum against the size of the batch."""
     marks = b"".join(run.records[::RECORD_BYTES] for run in what.records)
     ended = len(marks.translate(None, delete=OPEN_MARKS))
     listed = {
         State.QUEUED: len(what.back),
-        State.DELAYED: sum(len(wave.jobs) for wave in what.waves),
-        State.PARKED: sum(len(park.jobs) for park in what.parks),
+        State.DELAYED: sum(len(retry.jobs) for retry in what.retries),
+        State.IN_DOUBT: sum(len(in_doubt_batch.jobs) for in_doubt_batch in what.in_doubt_batches),
         State.IN_FLIGHT: 0,
     }
     counted = {state: what.counts.get(state, 0) for state in OPEN_STATES}
@@ -326,8 +337,9 @@ def _settle(
     return script_call(
         "settle_batch",
         (
-            keys.meta, keys.counts, keys.codes, keys.stats, keys.queue, keys.waves, keys.flights,
-            keys.parked, keys.dead, source, keys.done(f"{from_}:{id_}"), *listed,
+            keys.meta, keys.counts, keys.codes, keys.stats, keys.queue, keys.retries,
+            keys.claimed_batches,
+            keys.in_doubt, keys.dead, source, keys.done(f"{from_}:{id_}"), *listed,
         ),
         (
             id_, owner, from_, n, _digest([*listed, *lists]), what.stop,
@@ -338,7 +350,7 @@ def _settle(
 
 
 def _digest(lists: Sequence[Argument]) -> str:
-    """Tells a call that is repeated from another one about the same flight."""
+    """Tells a call that is repeated from another one about the same batch."""
     digest = hashlib.blake2b(digest_size=8)
     for word in lists:
         digest.update(word if isinstance(word, bytes) else str(word).encode())
@@ -354,13 +366,15 @@ def _lists(what: Settlement) -> Iterator[Argument]:
     yield from _list(what.counts.items())
     yield from _list((run.offset, run.records) for run in what.records)
     yield from _list([(_packed_back(what),)] if what.back else ())
-    yield from _list((wave.id, wave.delay_ms, pack(wave.jobs)) for wave in what.waves)
-    yield from _list((p.id, p.delay_ms, len(p.jobs), p.code, pack(p.jobs)) for p in what.parks)
+    yield from _list((retry.id, retry.delay_ms, pack(retry.jobs)) for retry in what.retries)
+    yield from _list(
+        (p.id, p.delay_ms, len(p.jobs), p.code, pack(p.jobs)) for p in what.in_doubt_batches
+    )
     yield from _list((dead.dump(),) for dead in what.dead if dead.jobs)
     yield from _list(what.codes.items())
     doubts = doubts_in(run.records for run in what.records)
     yield from _list([*what.stats.items(), *((f"doubt:{state}", n) for state, n in doubts.items())])
-    yield from _list((entry,) for _, entry in what.trails)
+    yield from _list((entry,) for _, entry in what.attempt_logs)
     yield from _list(what.long_ids)
 
 
@@ -368,13 +382,13 @@ def _keys_of_lists(keys: LaneKeys, what: Settlement) -> Iterator[str]:
     """The keys that the lists of a settlement are about, in the order in which the script needs them."""
     for run in what.records:
         yield f"{keys.outcomes}{run.bucket}"
-    for wave in what.waves:
-        yield keys.wave(wave.id)
-        yield keys.park(f"{wave.id}w")
-    for park in what.parks:
-        yield keys.park(park.id)
-    for bucket, _ in what.trails:
-        yield f"{keys.trails}{bucket}"
+    for retry in what.retries:
+        yield keys.retry(retry.id)
+        yield keys.in_doubt_batch(f"{retry.id}w")
+    for in_doubt_batch in what.in_doubt_batches:
+        yield keys.in_doubt_batch(in_doubt_batch.id)
+    for bucket, _ in what.attempt_logs:
+        yield f"{keys.attempt_logs}{bucket}"
     for index, _ in what.long_ids:
         yield keys.long_ids(index)
 
@@ -397,6 +411,6 @@ def _texts(reply: Any) -> list[str]:
 
 
 def _claim(reply: Any) -> Claim:
-    status, journal, now, n, waiting, blob, early = reply
+    status, revision, now, n, waiting, blob, early = reply
     jobs = unpack(blob) if int(n) else []
-    return Claim(LaneStatus(text(status)), int(journal), int(now), int(waiting), jobs, int(early))
+    return Claim(LaneStatus(text(status)), int(revision), int(now), int(waiting), jobs, int(early))

@@ -115,5 +115,5 @@ for state, n in pairs(moves) do
   if n ~= 0 then call('HINCRBY', counts, state, n) end
 end
 write_noted(codes, stats)
-if first_news > 0 then call('HINCRBY', meta, 'early_news', first_news) end
+if first_news > 0 then call('HINCRBY', meta, 'early_updates', first_news) end
 return { counted, early, stale, unknown, foreign, refused }

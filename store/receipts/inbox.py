@@ -107,7 +107,7 @@ def acknowledge(
     return script_call("acknowledge_inbox", (inbox(number), inbox_figures(number)), args, int)
 
 
-def keep_aside(bodies: Sequence[bytes]) -> Call[int]:
+def keep_unmatched(bodies: Sequence[bytes]) -> Call[int]:
     """Keep what no message of ours is named in: replies, business events, receipts of others."""
     return script_call("keep_unmatched", (ASIDE,), (MOST_ASIDE, *bodies), int)
 

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from store.client import Call, command, hint, text
+from store.client import Call, best_effort, command, text
 from store.keys import OUTCOMES_PER_KEY, lane_keys, sent_batch
 from store.records.outcome import NO_UMID, RECORD_BYTES, umid_field
 
@@ -36,7 +36,7 @@ def remember_batch(batch_id: str, sent: SentBatch, messages: int) -> Call[None]:
     """Keep where the messages of a batch of the provider are."""
     value = f"{sent.lane}.{sent.batch} {','.join(map(str, sent.thousands))}"
     seconds = KEEP_SECONDS if messages >= FEW else KEEP_FEW_SECONDS
-    return hint("SET", sent_batch(batch_id), value, "EX", seconds, parse=lambda _: None)
+    return best_effort("SET", sent_batch(batch_id), value, "EX", seconds, parse=lambda _: None)
 
 
 def find_batch(batch_id: str) -> Call[SentBatch | None]:

@@ -1,7 +1,7 @@
-"""Evidence: proof of what the provider did, from a receipt or from an answer that came too late.
+"""Status updates: proof of what the provider did, from a receipt or from an answer that came too late.
 
 It is written at once, whatever the state of the job or of a lease: the fence guards queues, not
-evidence.
+status updates.
 """
 
 from collections.abc import Iterable, Sequence
@@ -25,11 +25,11 @@ from store.records.outcome import (
 from store.states import PROVIDER_HAS_IT, State
 
 AT_ONCE = 1000
-"""Pieces of evidence that one call may carry."""
+"""Pieces of status updates that one call may carry."""
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class StatusUpdate:
     """What is known of one message."""
 
     index: int
@@ -52,7 +52,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What became of the evidence of one call."""
+    """What became of the status updates of one call."""
 
     counted: int = 0  # the message had ended: its state moved
     early: int = 0  # the job still exists: kept until it ends, and it will not go out again
@@ -62,19 +62,19 @@ class Applied:
     refused: tuple[int, ...] = field(default=(), compare=False)  # places of the last two kinds
 
 
-def apply_evidence(
-    lane: str, evidence: Iterable[Evidence], sub_account: str | None = None
+def apply_status_updates(
+    lane: str, updates: Iterable[StatusUpdate], sub_account: str | None = None
 ) -> Call[Applied]:
-    """Write at most a thousand pieces of evidence. Repeating it changes nothing.
+    """Write at most a thousand pieces of status updates. Repeating it changes nothing.
 
     Args:
         sub_account: that all of it names; of another one than the lane's it is refused.
     """
-    return _apply(lane, ((piece.index, piece.record()) for piece in evidence), sub_account or "")
+    return _apply(lane, ((piece.index, piece.record()) for piece in updates), sub_account or "")
 
 
 def apply_records(lane: str, records: Iterable[Run]) -> Call[Applied]:
-    """Write the records of a settlement that came too late, as the evidence that they are."""
+    """Write the records of a settlement that came too late, as the status updates that they are."""
     return _apply(
         lane,
         (
@@ -95,7 +95,7 @@ def read_records_of(lane: str, jobs: Sequence[Job]) -> Call[bytes]:
     return command("GETRANGE", key, start, end, parse=lambda reply: reply or b"")
 
 
-def proven(jobs: Sequence[Job], records: bytes) -> set[int]:
+def confirmed(jobs: Sequence[Job], records: bytes) -> set[int]:
     """Indexes of the jobs that the provider has had, by the records that `read_records_of` read."""
     first = jobs[0].index
     found = set()

@@ -5,7 +5,7 @@ of attempts these jobs have had, `3.2` where their doubt is 2 (`Job.doubt`); `ba
 first of consecutive jobs, or `x` where every line starts with its own index and a tab; `bytes` is the
 length of the lines, so that a script finds the next section without looking at them. A fifth figure says
 that a worker has died with these jobs in its hands before posting them; such a section is claimed alone.
-Queue elements, flights, waves and parks hold one or more sections.
+Queue elements, batches, retry batches and in-doubt batches hold one or more sections.
 
 Lines never hold a raw tab or newline but as separators: values are JSON-escaped before they are packed.
 One section of up to 1,000 jobs is one Redis value, which makes a claim 0.1 µs a message instead of 0.9.
@@ -48,7 +48,7 @@ class Job(NamedTuple):
 
 def pack(jobs: Iterable[Job]) -> bytes:
     """Pack jobs into sections; neighbours with equal attempts and doubt share one."""
-    return b"".join(_section(list(group)) for _, group in _alike(jobs))
+    return b"".join(_section(list(group)) for _, group in _streaks(jobs))
 
 
 def pack_in_halves(jobs: Sequence[Job], deaths: int) -> bytes:
@@ -63,7 +63,7 @@ def pack_in_halves(jobs: Sequence[Job], deaths: int) -> bytes:
     return b"".join(
         _section(list(group), 1)
         for half in (jobs[:middle], jobs[middle:])
-        for _, group in _alike(half)
+        for _, group in _streaks(half)
     )
 
 
@@ -136,7 +136,7 @@ def count(blob: bytes) -> int:
     return sum(header.n for header, _ in sections(blob))
 
 
-def _alike(jobs: Iterable[Job]) -> Iterator[tuple[tuple[int, int], Iterator[Job]]]:
+def _streaks(jobs: Iterable[Job]) -> Iterator[tuple[tuple[int, int], Iterator[Job]]]:
     return groupby(jobs, key=attrgetter("attempts", "doubt"))
 
 

@@ -100,7 +100,7 @@ class Outcome:
     changed_at: int
     number: str  # digits without +; empty where the recipient is not a number
     umid: str | None
-    early: bool = False  # known from evidence while the job still exists
+    early: bool = False  # known from status updates while the job still exists
     purpose: Purpose | None = None
     pricing: Pricing = Pricing.NONE
     other_attempt: bool = False  # one that is not told here may have arrived
@@ -120,7 +120,7 @@ class Outcome:
 def doubt_in(state: State, *, other_attempt: bool) -> Doubt:
     """The doubt about messages in a state of which another attempt may have arrived, or not."""
     told = state in PROVIDER_HAS_IT
-    possible = told or state is State.UNKNOWN
+    possible = told or state is State.UNCONFIRMED
     if possible and other_attempt:
         return Doubt.MAY_HAVE_TWO
     return Doubt.MAY_HAVE_ARRIVED if (possible or other_attempt) and not told else Doubt.NONE
@@ -136,7 +136,7 @@ def people_in_doubt(counts: Mapping[State, int], doubts: Mapping[State, int]) ->
     found = {Doubt.MAY_HAVE_TWO: 0, Doubt.MAY_HAVE_ARRIVED: 0}
     for state, n in doubts.items():
         found[doubt_in(state, other_attempt=True)] += n
-    unknown = State.UNKNOWN
+    unknown = State.UNCONFIRMED
     found[Doubt.MAY_HAVE_ARRIVED] += counts.get(unknown, 0) - doubts.get(unknown, 0)
     return found
 

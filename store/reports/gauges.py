@@ -46,7 +46,7 @@ class Gauges:
 
     now_ms: int  # Redis' clock
     lanes: Sequence[LaneNow]
-    loops: dict[str, int]  # kind of drain loop → how many run; `` serves all priorities
+    loops: dict[str, int]  # kind of dispatcher → how many run; `` serves all priorities
     blocked_until_ms: dict[str, int]  # sub-account → end of the pause the provider asked for
     breakers: Sequence[Breaker]
     stops: Sequence[Stop]

@@ -119,13 +119,13 @@ def report(store: Store, lane_id: str) -> LaneReport:
     Raises:
         UnknownLane: there is no such lane.
     """
-    found = store.run(read_report(lane_id))
+    found = store.run(read_lane_report(lane_id))
     if found is None:
         raise UnknownLane(f"There is no lane {lane_id!r}.")
     return found
 
 
-def read_report(lane_id: str) -> Call[LaneReport | None]:
+def read_lane_report(lane_id: str) -> Call[LaneReport | None]:
     """A lane and its figures, read at one moment; None when there is no such lane."""
     keys = lane_keys(lane_id)
     return script_call(
@@ -162,12 +162,12 @@ def waiting_values(store: Store, lane_id: str) -> Iterator[tuple[State, bytes]]:
     keys = lane_keys(lane_id)
     for position in range(store.run(command("LLEN", keys.queue, parse=int))):
         yield State.QUEUED, store.run(command("LINDEX", keys.queue, position, parse=_blob))
-    for wave in store.run(_members(keys.waves)):
-        yield State.DELAYED, store.run(command("GET", keys.wave(wave), parse=_blob))
-    for batch in store.run(_members(keys.flights)):
-        yield State.IN_FLIGHT, store.run(_jobs_of(keys.flight(batch)))
-    for park in store.run(_members(keys.parked)):
-        yield State.PARKED, store.run(_jobs_of(keys.park(park)))
+    for retry in store.run(_members(keys.retries)):
+        yield State.DELAYED, store.run(command("GET", keys.retry(retry), parse=_blob))
+    for batch in store.run(_members(keys.claimed_batches)):
+        yield State.IN_FLIGHT, store.run(_jobs_of(keys.claimed_batch(batch)))
+    for in_doubt_batch in store.run(_members(keys.in_doubt)):
+        yield State.IN_DOUBT, store.run(_jobs_of(keys.in_doubt_batch(in_doubt_batch)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +178,7 @@ class MessageReport:
     index: int
     outcome: Outcome | None  # None: never tried
     recipient: str  # digits without +, or a channel user id; empty while a notification waits
-    trail: tuple[str, ...]  # '<attempt> <origin> <code> <time> <batch>'
+    attempt_log: tuple[str, ...]  # '<attempt> <origin> <code> <time> <batch>'
 
 
 def message_report(store: Store, message_id: str) -> MessageReport:
@@ -204,7 +204,9 @@ def message_report(store: Store, message_id: str) -> MessageReport:
     recipient = outcome.number if outcome else store.run(number_of(lane_id, index))
     if not recipient:
         recipient = long_ids(store, lane_id, index).get(index, "")
-    return MessageReport(lane, index, outcome, recipient, _trail(store, keys.trail(index), index))
+    return MessageReport(
+        lane, index, outcome, recipient, _attempts(store, keys.attempt_log(index), index)
+    )
 
 
 def _report(lane_id: str, reply: Any) -> LaneReport | None:
@@ -217,7 +219,7 @@ def _report(lane_id: str, reply: Any) -> LaneReport | None:
     return LaneReport(lane, parse_counts(counts), parse_numbers(codes), figures, window)
 
 
-def _trail(store: Store, key: str, index: int) -> tuple[str, ...]:
+def _attempts(store: Store, key: str, index: int) -> tuple[str, ...]:
     entries = store.run(command("LRANGE", key, 0, -1, parse=_names))
     parted = (entry.split(" ", 1) for entry in entries)
     return tuple(entry for ranges, entry in parted if _within(index, ranges))

@@ -7,7 +7,7 @@ from itertools import groupby, islice
 from store.client import Store, command
 from store.keys import OUTCOMES_PER_KEY, lane_keys
 from store.lanes.lane import read_lane
-from store.queue.dead_letters import read_dead
+from store.queue.dead_letters import read_dead_letters
 from store.records.job_section import Job, sections, unpack
 from store.records.outcome import RECORD_BYTES, Outcome, read_record
 from store.reports.lane_report import long_ids, outcomes, waiting_jobs, waiting_values
@@ -77,10 +77,10 @@ def _job_in(blob: bytes, index: int) -> Job | None:
     return next((job for job in unpack(blob) if job.index == index), None)
 
 
-def list_dead(store: Store, lane_id: str, states: Collection[State]) -> Iterator[Listed]:
-    """Messages in these states whose jobs are kept for an operator's word."""
+def list_dead_letters(store: Store, lane_id: str, states: Collection[State]) -> Iterator[Listed]:
+    """Messages in these states whose jobs are kept for an operator's decision."""
     records = _Records(store, lane_id)
-    for dead in read_dead(store, lane_id):
+    for dead in read_dead_letters(store, lane_id):
         for job in dead.jobs:
             record = records.at(job.index)
             if record is not None and record.state in states and not record.early:
@@ -113,7 +113,7 @@ def _ended(store: Store, lane_id: str) -> Iterator[Listed]:
 def _waiting(store: Store, lane_id: str) -> Iterator[Listed]:
     records = _Records(store, lane_id)
     for state, job in waiting_jobs(store, lane_id):
-        record = records.at(job.index) if job.attempts or state is State.PARKED else None
+        record = records.at(job.index) if job.attempts or state is State.IN_DOUBT else None
         yield Listed(job.index, job.recipient.decode(), state, job.attempts, record)
 
 

@@ -36,12 +36,12 @@ class Recount:
     @property
     def balanced(self) -> bool:
         """Every message is in exactly one place, and all figures say so."""
-        alike = (
+        streak = (
             self.found == self.counted
             and self.codes_found == self.codes_counted
             and self.doubts_found == self.doubts_counted
         )
-        return alike and not self.missing and not self.doubled
+        return streak and not self.missing and not self.doubled
 
 
 def recount(store: Store, lane_id: str) -> Recount:

@@ -9,14 +9,15 @@ from store.records.job_section import unpack
 
 
 def scheduled_for(store: Store, lane: str, index: int) -> int | None:
-    """When a message that waits for its time may go, ms since 1970; None if it lies in no such wave."""
+    """When a message that waits for its time may go, ms since 1970; None if it lies in no such
+    retry batch."""
     keys = lane_keys(lane)
     ending = f"-{index // STRETCH}"
-    for wave in store.run(command("ZRANGE", keys.waves, 0, -1, parse=_texts)):
-        if wave.endswith(ending):
-            blob = store.run(command("GET", keys.wave(wave), parse=lambda reply: reply or b""))
+    for retry in store.run(command("ZRANGE", keys.retries, 0, -1, parse=_texts)):
+        if retry.endswith(ending):
+            blob = store.run(command("GET", keys.retry(retry), parse=lambda reply: reply or b""))
             if any(job.index == index for job in unpack(blob)):
-                return int(wave.split("-")[0]) * 1000
+                return int(retry.split("-")[0]) * 1000
     return None
 
 

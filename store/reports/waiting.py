@@ -19,11 +19,11 @@ class Waiting:
     """Why messages of a lane may have to wait. Times are Redis' clock in ms; None = no such thing."""
 
     now: int
-    loops: int  # drain loops that are running and serve its priority, over all workers
+    loops: int  # dispatchers that are running and serve its priority, over all workers
     blocked_until: int | None  # the sub-account: the provider has asked for a pause
     next_retry: int | None
     next_decision: int | None  # about messages that were posted without a trustworthy answer
-    kept: bool = False  # jobs lie on the dead list, for an operator's word
+    kept: bool = False  # jobs lie on the dead letters, for an operator's decision
     unreached: tuple[Unreached, ...] = ()  # hosts from which requests are not sent
     breakers: tuple[Breaker, ...] = ()  # of its sub-account, that are open
     scopes: tuple[str, ...] = ()  # of those, that hold up all of the lane beside the sub-account's
@@ -45,8 +45,8 @@ def waiting(store: Store, lane: Lane) -> Waiting:
         now=now,
         loops=sum(store.run(loops) for loops in running_loops(now, serve=lane.priority)),
         blocked_until=blocked if blocked > now else None,
-        next_retry=store.run(_first(keys.waves)),
-        next_decision=store.run(_first(keys.parked)),
+        next_retry=store.run(_first(keys.retries)),
+        next_decision=store.run(_first(keys.in_doubt)),
         kept=store.run(count_entries(lane.id)) > 0,
         unreached=store.run(read_unreached(lane.sub_account, now // 1000)),
         breakers=tuple(held),

@@ -3,7 +3,7 @@
 -- write down: then only what had run out before the gap counts, until they have had one whole lease.
 -- KEYS: swept
 -- ARGV: longest pause between two sweeps that is no gap, in ms; lease in ms
--- Returns: the time up to which leases and parks count, ms
+-- Returns: the time up to which leases and in-doubt batches count, ms
 -- include: clock
 local swept = KEYS[1]
 local pause, lease = tonumber(ARGV[1]), tonumber(ARGV[2])

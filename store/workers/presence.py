@@ -1,11 +1,11 @@
-"""Drain loops: who is running, and how to wake one. All of it is hints; jobs do not depend on it."""
+"""Dispatchers: who is running, and how to wake one. All of it is hints; jobs do not depend on it."""
 
 from itertools import combinations
 from typing import Any
 
 from config.priorities import served_by
-from store.client import Call, command, hint, script_call, text
-from store.keys import ACTIVE, CALLING, READY, SWEEP, SWEPT, drains, wake_list
+from store.client import Call, best_effort, command, script_call, text
+from store.keys import ACTIVE, CALLING, READY, SWEEP, SWEPT, dispatchers, wake_list
 from store.lanes.lane import Priority
 
 _ALL = ""
@@ -14,43 +14,44 @@ _SOME = [served_by(some) for size in (1, 2) for some in combinations(Priority, s
 _CALL_MS = 60_000
 
 
-def wake_drain(wanted: int = 1, *, for_: Priority | None = None) -> Call[bool]:
-    """Wake running loops; True if fewer than `wanted` run and the caller should send a drain task.
+def wake_workers(wanted: int = 1, *, for_: Priority | None = None) -> Call[bool]:
+    """Wake running loops; True if fewer than `wanted` run and the caller should send a dispatch task.
 
     Args:
         wanted: 0 only wakes.
         for_: what is to be sent; loops of dedicated workers that serve it are woken too, and count.
     """
     groups = [_ALL, *(some for some in _SOME if for_ is not None and for_ in some.split("-"))]
-    keys = [key for served in groups for key in (drains(served), wake_list(served))]
+    keys = [key for served in groups for key in (dispatchers(served), wake_list(served))]
     return script_call("wake_workers", (CALLING, *keys), (wanted,), bool)
 
 
 def call_drain() -> Call[None]:
-    """Note that a drain task is sent whatever runs; a common loop that gets it takes the note back."""
-    return hint("SET", CALLING, 1, "PX", _CALL_MS, parse=_nothing)
+    """Note that a dispatch task is sent whatever runs; a common loop that gets it takes the note
+    back."""
+    return best_effort("SET", CALLING, 1, "PX", _CALL_MS, parse=_nothing)
 
 
 def is_called() -> Call[bool]:
-    """Whether a drain task was sent, or should have been, that no common loop has got so far."""
+    """Whether a dispatch task was sent, or should have been, that no common loop has got so far."""
     return command("EXISTS", CALLING, parse=bool)
 
 
-def enter_drain(loop: str, *, lease_ms: int, starts: bool, served: str = _ALL) -> Call[int]:
+def register_worker(loop: str, *, lease_ms: int, starts: bool, served: str = _ALL) -> Call[int]:
     """Register a loop or renew its lease; returns how many of its kind run.
 
     Args:
-        starts: it starts, or a drain task has come.
+        starts: it starts, or a dispatch task has come.
     """
     call_answered = starts and served == _ALL
     return script_call(
-        "register_worker", (drains(served), CALLING), (loop, lease_ms, int(call_answered)), int
+        "register_worker", (dispatchers(served), CALLING), (loop, lease_ms, int(call_answered)), int
     )
 
 
-def leave_drain(loop: str, *, served: str = _ALL) -> Call[None]:
+def unregister_worker(loop: str, *, served: str = _ALL) -> Call[None]:
     """Forget a loop that ends."""
-    return command("ZREM", drains(served), loop, parse=_nothing)
+    return command("ZREM", dispatchers(served), loop, parse=_nothing)
 
 
 def await_wake(seconds: float, *, served: str = _ALL) -> Call[bool]:
@@ -59,14 +60,16 @@ def await_wake(seconds: float, *, served: str = _ALL) -> Call[bool]:
 
 
 def running_loops(now: int, *, serve: Priority | None = None) -> list[Call[int]]:
-    """How many drain loops are running, by kind: those of common workers, then dedicated ones.
+    """How many dispatchers are running, by kind: those of common workers, then dedicated ones.
 
     Args:
         now: Redis' clock, ms.
         serve: count only those that serve this priority.
     """
     some = [served for served in _SOME if serve is None or serve in served.split("-")]
-    return [command("ZCOUNT", drains(served), now, "+inf", parse=int) for served in (_ALL, *some)]
+    return [
+        command("ZCOUNT", dispatchers(served), now, "+inf", parse=int) for served in (_ALL, *some)
+    ]
 
 
 def loops_by_kind(now: int) -> dict[str, Call[int]]:
@@ -91,7 +94,7 @@ def active_lanes() -> Call[list[str]]:
 
 def note_active(lane: str) -> Call[None]:
     """The lane is one that the sweep has to look at."""
-    return hint("SADD", ACTIVE, lane, parse=_nothing)
+    return best_effort("SADD", ACTIVE, lane, parse=_nothing)
 
 
 def forget_active(lane: str) -> Call[None]:
@@ -101,7 +104,7 @@ def forget_active(lane: str) -> Call[None]:
 
 def take_sweep(owner: str, *, lease_ms: int) -> Call[bool]:
     """Become the one that sweeps; False while somebody else is."""
-    return hint("SET", SWEEP, owner, "NX", "PX", lease_ms, parse=bool)
+    return best_effort("SET", SWEEP, owner, "NX", "PX", lease_ms, parse=bool)
 
 
 def leave_sweep() -> Call[None]:
@@ -110,11 +113,12 @@ def leave_sweep() -> Call[None]:
 
 
 def note_sweep(*, pause_ms: int, lease_ms: int) -> Call[int]:
-    """Note that sweeping goes on; returns up to when leases and parks count, ms by Redis' clock.
+    """Note that sweeping goes on; returns up to when leases and in-doubt batches count, ms by
+    Redis' clock.
 
     Args:
         pause_ms: longest time between two notes that is no gap.
-        lease_ms: how long the owners of flights have after a gap, to write down what they hold.
+        lease_ms: how long the owners of batches have after a gap, to write down what they hold.
     """
     return script_call("note_sweep", (SWEPT,), (pause_ms, lease_ms), int)
 

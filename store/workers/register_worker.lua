@@ -1,12 +1,12 @@
--- Registers a drain loop of one kind, or renews its lease.
+-- Registers a dispatcher of one kind, or renews its lease.
 -- KEYS: drains, calling
 -- ARGV: id of the loop, lease in ms, 1 when it starts, or a task that was called for has come
 -- Returns: loops of its kind running
 -- include: clock
-local drains, calling = KEYS[1], KEYS[2]
+local dispatchers, calling = KEYS[1], KEYS[2]
 local id, lease, starts = ARGV[1], tonumber(ARGV[2]), ARGV[3]
 local now = now_ms()
-redis.call('ZREMRANGEBYSCORE', drains, '-inf', now)
-redis.call('ZADD', drains, now + lease, id)
+redis.call('ZREMRANGEBYSCORE', dispatchers, '-inf', now)
+redis.call('ZADD', dispatchers, now + lease, id)
 if starts == '1' then redis.call('DEL', calling) end
-return redis.call('ZCARD', drains)
+return redis.call('ZCARD', dispatchers)

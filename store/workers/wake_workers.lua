@@ -1,16 +1,16 @@
--- Wakes running drain loops, one of each kind that can help; where there are too few, says that a Celery
+-- Wakes running dispatchers, one of each kind that can help; where there are too few, says that a Celery
 -- task should be sent, and says so only once until it has started or an hour has passed.
 -- KEYS: calling, then for each kind of loops: drains, wake
--- ARGV: drain loops wanted; 0 = no task is sent, however few run
--- Returns: 1 if the caller should send a drain task, else 0
+-- ARGV: dispatchers wanted; 0 = no task is sent, however few run
+-- Returns: 1 if the caller should send a dispatch task, else 0
 -- include: clock
 local calling, wanted = KEYS[1], tonumber(ARGV[1])
 local CALL_MS = 3600000
 local now, running = now_ms(), 0
 for i = 2, #KEYS, 2 do
-  local drains, wake = KEYS[i], KEYS[i + 1]
-  redis.call('ZREMRANGEBYSCORE', drains, '-inf', now)
-  local loops = redis.call('ZCARD', drains)
+  local dispatchers, wake = KEYS[i], KEYS[i + 1]
+  redis.call('ZREMRANGEBYSCORE', dispatchers, '-inf', now)
+  local loops = redis.call('ZCARD', dispatchers)
   if loops > redis.call('LLEN', wake) then redis.call('LPUSH', wake, 1) end
   running = running + loops
 end

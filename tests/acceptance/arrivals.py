@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import httpx
 import msgspec
 
-from worker.batch import SHELF_LIFE
+from worker.batch import CACHE_SECONDS
 from worker.delivery.request import STALE
 
-LATEST = SHELF_LIFE + STALE
+LATEST = CACHE_SECONDS + STALE
 """Seconds that a request may leave after its turn: so much more of the rate may fall into one second."""
 
 

@@ -55,10 +55,10 @@ SETTLE = 150.0  # s until everything must have ended after the last strike
 RATE = 1000  # messages a second and sub-account
 POSTING = "posting"  # the provider that posts receipts
 SMALLER = 10  # times smaller is what it gets: each message makes some three receipts
-HOLD = Policies(on_unknown="hold", on_server_error="hold")
-RESEND = Policies(on_unknown="resend", on_server_error="retry")
-PROVEN = Policies(on_unknown="resend", on_server_error="retry", settle_after=8)
-KINDS = {"wild": HOLD, "doubtful": HOLD, "resent": RESEND, "proven": PROVEN}
+HOLD = Policies(on_unconfirmed="hold", on_server_error="hold")
+RESEND = Policies(on_unconfirmed="resend", on_server_error="retry")
+CONFIRMED = Policies(on_unconfirmed="resend", on_server_error="retry", settle_after=8)
+KINDS = {"wild": HOLD, "doubtful": HOLD, "resent": RESEND, "proven": CONFIRMED}
 SANDBOX_OF = {"wild": "wild", "doubtful": "ambiguous", "resent": "ambiguous", "proven": POSTING}
 NOTIFICATIONS = "n-chaos1-n681231"
 KEY = "sandbox-key"
@@ -138,7 +138,7 @@ class Application:
             lambda: launch_campaign(self._store, n, name, sub_account=kind, policies=KINDS[kind])
         )
         url = self._run.sandboxes[SANDBOX_OF[kind]]
-        self._lanes[kind] = Expected(lane, n, KINDS[kind].on_unknown == "resend", url)
+        self._lanes[kind] = Expected(lane, n, KINDS[kind].on_unconfirmed == "resend", url)
         self._run.lanes.append(self._lanes[kind])
         self._run.say(f"launched {lane}")
 
@@ -243,8 +243,8 @@ def _environment() -> tuple[tuple[str, str], ...]:
         "WORKER__SLICE_SECONDS": 2,
         "WORKER__SWEEP_SECONDS": 0.5,
         "RETRY__QUICK_BASE": 0.1,
-        "RETRY__WAVE_BASE": 0.3,
-        "RETRY__WAVE_CAP": 3,
+        "RETRY__BASE_DELAY": 0.3,
+        "RETRY__MAX_DELAY": 3,
         "RETRY__RETRY_AFTER_CAP": 1,
         "POLICIES__RESEND_FLOOR": 0,
         "POLICIES__RESEND_PAUSES": [0],
@@ -321,14 +321,14 @@ def _examine(run: Run, store: Store, late: list[str]) -> dict[str, Any]:
         "lost": figures["lost"],
         "duplicates_hold": figures["duplicates_hold"],
         "duplicates_resend": figures["duplicates_resend"],
-        "duplicates_proven": figures["duplicates_proven"],
+        "duplicates_confirmed": figures["duplicates_confirmed"],
         "breaches": breaches,
     }
 
 
 def _duplicates(expected: Expected) -> str:
     if expected.lane.startswith("proven"):
-        return "duplicates_proven"
+        return "duplicates_confirmed"
     return "duplicates_resend" if expected.resends else "duplicates_hold"
 
 
@@ -360,12 +360,12 @@ def _told(log: Path) -> dict[str, int]:
         match entry.get("event"):
             case "flights recovered":
                 told["recovered_back"] += entry["back"]
-                told["recovered_parked"] += entry["parked"]
+                told["recovered_in_doubt"] += entry["in_doubt"]
                 told["set_aside"] += entry["aside"]
             case "park resolved":
-                told["parks_resolved"] += 1
-                told["parked"] += entry["known"] + entry["again"] + entry["closed"]
-                told["parked_and_proven"] += entry["known"]
+                told["in_doubt_resolved"] += 1
+                told["in_doubt"] += entry["known"] + entry["again"] + entry["closed"]
+                told["in_doubt_and_confirmed"] += entry["known"]
             case "webhooks applied":
                 told["receipts"] += entry["entries"]
             case "the lease had run out":

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 from celery import Celery
 
-from config.celery_app import DRAIN_TASK, create_app
+from config.celery_app import DISPATCH_TASK, create_app
 from config.settings import Settings
 from producer.wake import wake
 from sendmany.local.stack import SANDBOX_ID, Local, LocalPlan, Receiver, Sandbox
@@ -29,7 +29,7 @@ SHORT_LEASE = ("SENDMANY_WORKER__LEASE_SECONDS", "2")
 NOBODY_BLOCKS = ("SENDMANY_OPT_OUTS__RECEIPT_CODES", "[]")
 """Receipts of the sandbox tell now and then that somebody has blocked us: no campaign after it would be
 whole."""
-QUICK_WAVES = ("SENDMANY_RETRY__WAVE_BASE", "0.5")
+QUICK_RETRIES = ("SENDMANY_RETRY__BASE_DELAY", "0.5")
 RESEND_AT_ONCE = (
     ("SENDMANY_POLICIES__RESEND_FLOOR", "0"),
     ("SENDMANY_POLICIES__RESEND_PAUSES", "[0]"),
@@ -56,12 +56,12 @@ class House:
         lane = launch_campaign(
             self.store, n, name, sub_account=SANDBOX_ID, priority=priority, policies=policies
         )
-        wake(self.store, self.send_drain, priority)
+        wake(self.store, self.send_wake_up, priority)
         return lane
 
-    def send_drain(self) -> None:
+    def send_wake_up(self) -> None:
         """Send one wake-up by Celery."""
-        self.celery.send_task(DRAIN_TASK, retry=False)
+        self.celery.send_task(DISPATCH_TASK, retry=False)
 
     def ledger(self) -> dict[str, Any]:
         """What the provider has seen, in numbers."""
@@ -102,9 +102,9 @@ class House:
     def senders(self, lane: str) -> Iterator[int]:
         """Process ids of those who have batches in the air."""
         keys = lane_keys(lane)
-        for batch in self.store.run(command("ZRANGE", keys.flights, 0, -1, parse=list)):
+        for batch in self.store.run(command("ZRANGE", keys.claimed_batches, 0, -1, parse=list)):
             owner = self.store.run(
-                command("HGET", keys.flight(batch.decode()), "owner", parse=text)
+                command("HGET", keys.claimed_batch(batch.decode()), "owner", parse=text)
             )
             if owner:
                 yield int(owner.split(":")[1])
@@ -144,7 +144,7 @@ def open_house(
         receiver=receiver,
         sandbox=sandbox,
         environment=(
-            QUICK_WAVES,
+            QUICK_RETRIES,
             NOBODY_BLOCKS,
             *RESEND_AT_ONCE,
             *_within_lease(environment),

@@ -14,7 +14,7 @@ from store.reports.recount import recount
 from store.states import PROVIDER_HAS_IT, State
 
 SHOWN = 3
-MAY_HIDE_AN_ACCEPTANCE = (*PROVIDER_HAS_IT, State.UNKNOWN)
+MAY_HIDE_AN_ACCEPTANCE = (*PROVIDER_HAS_IT, State.UNCONFIRMED)
 
 
 @dataclass(frozen=True)
@@ -89,10 +89,10 @@ def _denied(records: dict[int, Outcome], taken: dict[int, int], expected: Expect
 
 
 def _doubts(store: Store, lane: str, buckets: set[int]) -> Counter[int]:
-    """Index → entries of its trail, for these thousands."""
+    """Index → entries of its attempt log, for these thousands."""
     found: Counter[int] = Counter()
     for bucket in buckets:
-        key = lane_keys(lane).trail(bucket * OUTCOMES_PER_KEY)
+        key = lane_keys(lane).attempt_log(bucket * OUTCOMES_PER_KEY)
         for entry in store.run(command("LRANGE", key, 0, -1, parse=list)):
             for part in text(entry).split(" ", 1)[0].split(","):
                 first, _, last = part.partition("-")

@@ -97,7 +97,7 @@ def house_with(home: Path, provider: Provider) -> Iterator[tuple[House, Path]]:
 def launch(house: House, n: int, name: str = "Shop sale") -> str:
     """A campaign of the shop."""
     lane = launch_campaign(house.store, n, name, sub_account=SHOP, priority=Priority.BULK)
-    house.send_drain()
+    house.send_wake_up()
     return lane
 
 

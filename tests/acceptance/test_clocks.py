@@ -58,7 +58,7 @@ def test_workers_whose_clocks_are_an_hour_off_send_everybody_one_message(tmp_pat
         house.local.worker.stop(10)
         with worker_off_by(house, HOUR, "ahead") as ahead, worker_off_by(house, -HOUR, "behind"):
             until(lambda: len(children(ahead.pid)) == 1)
-            lane = house.launch(8000, policies=Policies(on_unknown="resend"))
+            lane = house.launch(8000, policies=Policies(on_unconfirmed="resend"))
             until(lambda: len(set(house.senders(lane))) == 2)  # both of them send
             until(lambda: house.has_ended(lane))
             assert house.check(lane).counts == {State.ACCEPTED: 8000}

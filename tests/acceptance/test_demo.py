@@ -13,7 +13,7 @@ import pytest
 from tests.acceptance.command import family, running, sendmany, survivors, until
 
 PROMISED = {
-    "recipients", "accepted", "rejected", "failed", "unknown", "requests", "retries", "seconds",
+    "recipients", "accepted", "rejected", "failed", "unconfirmed", "requests", "retries", "seconds",
     "messages_per_second", "ledger_balanced", "provider_duplicates", "lost",
 }  # fmt: skip
 
@@ -25,7 +25,7 @@ def test_a_wild_provider_costs_no_message_and_doubles_none(tmp_path: Path) -> No
     figures = json.loads(ran.out)  # one object and nothing else
     assert figures.keys() >= PROMISED
     assert figures["accepted"] + figures["rejected"] == figures["recipients"] == 2000
-    assert (figures["failed"], figures["unknown"]) == (0, 0)
+    assert (figures["failed"], figures["unconfirmed"]) == (0, 0)
     assert (figures["lost"], figures["unrecorded"], figures["provider_duplicates"]) == (0, 0, 0)
     assert figures["ledger_balanced"] is True
     assert figures["retries"] > 0

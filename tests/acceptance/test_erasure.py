@@ -11,7 +11,7 @@ from config.settings import Settings
 from producer import Item, Producer
 from store.client import Store
 from store.people.suppressions import Why, suppress
-from store.receipts.inbox import keep_aside
+from store.receipts.inbox import keep_unmatched
 from tests.acceptance.command import sendmany
 from tests.conformance import given
 from tests.integration import servers
@@ -43,7 +43,7 @@ def test_nothing_is_left_of_a_person_in_redis_nor_in_its_files(home: tuple[Path,
     message = {"user": {"msisdn": f"+{ADA}"}, "type": "text", "content": {"text": "Hello"}}
     Producer(store, settings, lambda: None).enqueue_many([Item(message)] * 3)
     store.run(suppress("shop", [(ADA, None)], Why.REPLY))
-    store.run(keep_aside([f'{{"from":"{ADA}"}}'.encode()]))
+    store.run(keep_unmatched([f'{{"from":"{ADA}"}}'.encode()]))
     store.client.bgsave()
     assert files_with(folder / "redis", ADA) != []
     done = sendmany(

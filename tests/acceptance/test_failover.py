@@ -17,7 +17,7 @@ from tests.acceptance.command import sendmany
 from tests.acceptance.house import SMALL, House, open_house, until
 
 N = 12_000
-HOLD = Policies(on_unknown="hold", on_server_error="hold")
+HOLD = Policies(on_unconfirmed="hold", on_server_error="hold")
 NOWHERE = ("127.0.0.1", "1")
 
 
@@ -105,7 +105,7 @@ def test_a_replica_that_lacks_the_last_writes_halts_the_lane_until_somebody_deci
         assert accepted.code == 0, accepted.err
         until(lambda: house.has_ended(lane))
         found, taken = house.report(lane), house.taken(lane)
-        assert found.sent + found.counts.get(State.UNKNOWN, 0) == N
+        assert found.sent + found.counts.get(State.UNCONFIRMED, 0) == N
         accepted_by_index = {
             one.index for one in house.outcomes(lane) if one.state is State.ACCEPTED
         }

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dashboard.explain import explain_lane
-from sendmany.doctor.checks import look_at_breakers
+from sendmany.doctor.checks import check_breakers
 from sendmany.local.stack import SUB_ACCOUNTS, Sandbox
 from store.lanes.lane import Priority
 from store.limits.breakers import ACCOUNT, Breaker, read_breakers
@@ -58,7 +58,7 @@ def house_with(
 def launch(house: House) -> str:
     """A campaign of the shop that would be out in ten seconds."""
     lane = launch_campaign(house.store, N, "Sale", sub_account=SHOP, priority=Priority.BULK)
-    house.send_drain()
+    house.send_wake_up()
     return lane
 
 
@@ -92,13 +92,13 @@ def test_an_outage_without_answers_leaves_few_in_doubt(
         assert len(provider.lost) == len(set(provider.lost))
         said = why(house, lane)
         assert "only probes, since the provider gives no answers" in said or "goes slow" in said
-        warned = [check.finding for check in look_at_breakers(held(house))]
+        warned = [check.finding for check in check_breakers(held(house))]
         assert any("no answer" in words or "name no message" in words for words in warned)
         provider.outage = Outage.NONE
         until(lambda: house.has_ended(lane))
         counts = house.report(lane).counts
-        assert counts[State.ACCEPTED] == N - counts[State.UNKNOWN]
-        assert counts[State.UNKNOWN] <= len(set(provider.lost))
+        assert counts[State.ACCEPTED] == N - counts[State.UNCONFIRMED]
+        assert counts[State.UNCONFIRMED] <= len(set(provider.lost))
         assert held(house) == []
 
 

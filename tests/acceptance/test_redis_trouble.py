@@ -18,8 +18,8 @@ from store.states import State
 from tests.acceptance.house import SMALL, House, open_house, until
 from tests.integration.worker.rig import launch_campaign
 
-HOLD = Policies(on_unknown="hold", on_server_error="hold")
-RESEND = Policies(on_unknown="resend", on_server_error="retry")
+HOLD = Policies(on_unconfirmed="hold", on_server_error="hold")
+RESEND = Policies(on_unconfirmed="resend", on_server_error="retry")
 SLOW = Sandbox(latency_ms=200)
 QUICK_SWEEP = ("SENDMANY_WORKER__SWEEP_SECONDS", "0.5")
 N = 12_000
@@ -82,7 +82,7 @@ def test_a_server_that_is_killed_and_comes_back_has_lost_nothing(tmp_path: Path)
         resumes(house, lane)
         until(lambda: house.has_ended(lane), 90)
         found = house.check(lane)
-        assert found.sent + found.counts.get(State.UNKNOWN, 0) == N
+        assert found.sent + found.counts.get(State.UNCONFIRMED, 0) == N
         assert found.sent == house.ledger()["distinct"] == house.ledger()["taken"]
 
 

@@ -13,11 +13,11 @@ from config.celery_app import ENQUEUE_QUEUE, ENQUEUE_TASK, QUEUE
 from sendmany.local.processes import Child, python
 from sendmany.local.stack import Sandbox
 from store.client import command
-from store.keys import drains
+from store.keys import dispatchers
 from store.lanes.lane import LaneStatus, Priority, list_lanes
 from store.limits.stops import Stopped, go_on, stop_sending
 from store.states import State
-from store.workers.presence import wake_drain
+from store.workers.presence import wake_workers
 from tests.acceptance.command import sendmany
 from tests.acceptance.house import (
     SHORT_LEASE,
@@ -72,7 +72,7 @@ def test_a_worker_that_is_told_to_stop_settles_what_is_in_the_air(
         assert worker.exit_code() == 0, log_of(house, tmp_path)
         found = house.check(lane)
         assert found.counts.get(State.IN_FLIGHT, 0) == 0
-        assert found.counts.get(State.PARKED, 0) == 0
+        assert found.counts.get(State.IN_DOUBT, 0) == 0
         assert found.counts[State.QUEUED] > 0
         assert found.sent == house.ledger()["distinct"]
         house.local.worker = house.local.start_worker()
@@ -96,7 +96,7 @@ def test_a_worker_that_is_told_to_quit_loses_and_doubles_nothing(tmp_path: Path,
         house.local.worker = house.local.start_worker()
         until(lambda: house.has_ended(lane))
         found = house.check(lane)
-        assert found.sent + found.counts.get(State.UNKNOWN, 0) == 12_000
+        assert found.sent + found.counts.get(State.UNCONFIRMED, 0) == 12_000
         assert house.ledger()["duplicates"] == 0
         print(f"{whom}: exit code {worker.exit_code()}, counts {found.counts}")
 
@@ -130,7 +130,7 @@ def test_a_worker_whose_terminal_is_closed_settles_what_is_in_the_air(tmp_path: 
             os.close(terminal)
         assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
         found = house.check(lane)
-        assert found.counts.get(State.IN_FLIGHT, 0) == found.counts.get(State.PARKED, 0) == 0
+        assert found.counts.get(State.IN_FLIGHT, 0) == found.counts.get(State.IN_DOUBT, 0) == 0
         assert found.counts[State.QUEUED] > 0
         assert house.ledger()["duplicates"] == 0
 
@@ -157,8 +157,8 @@ def test_a_pool_child_that_is_killed_is_replaced_and_its_messages_are_unknown(
         until(lambda: len(set(children(worker.pid)) - set(before)) == 1)
         until(lambda: house.has_ended(lane))
         found = house.check(lane)
-        assert 0 < found.counts[State.UNKNOWN] <= 32 * 100
-        assert found.sent + found.counts[State.UNKNOWN] == 15_000
+        assert 0 < found.counts[State.UNCONFIRMED] <= 32 * 100
+        assert found.sent + found.counts[State.UNCONFIRMED] == 15_000
         assert worker.exit_code() is None
 
 
@@ -231,7 +231,7 @@ def test_a_wake_up_that_comes_ten_times_sends_nobody_twice(two_workers: House) -
     house = two_workers
     lane = house.launch(6000, "With many wake-ups")
     for _ in range(10):
-        house.send_drain()
+        house.send_wake_up()
     until(lambda: house.has_ended(lane))
     assert house.check(lane).counts == {State.ACCEPTED: 6000}
 
@@ -310,7 +310,9 @@ def test_a_bulk_campaign_does_not_wait_beside_a_dedicated_worker(tmp_path: Path)
         dedicated = house.local.start_worker()
         house.local.environment = common
         try:
-            until(lambda: house.store.client.zcard(drains("urgent")) == 2)  # without being woken
+            until(
+                lambda: house.store.client.zcard(dispatchers("urgent")) == 2
+            )  # without being woken
             bulk = house.launch(3000)
             assert until(lambda: house.has_ended(bulk)) < 10
             urgent = house.launch(1, "Code", priority=Priority.URGENT)
@@ -321,7 +323,7 @@ def test_a_bulk_campaign_does_not_wait_beside_a_dedicated_worker(tmp_path: Path)
             os.killpg(worker_of(house).pid, signal.SIGCONT)
             os.kill(dedicated.pid, signal.SIGTERM)
             assert dedicated.wait(15)
-            assert house.store.client.zcard(drains("urgent")) == 0
+            assert house.store.client.zcard(dispatchers("urgent")) == 0
         finally:
             dedicated.stop()
 
@@ -352,8 +354,8 @@ def test_a_wake_up_that_is_lost_with_a_frozen_worker_is_not_needed(tmp_path: Pat
         second = house.launch(3000, "Before it is killed")
         os.killpg(worker.pid, signal.SIGKILL)
         assert worker.wait(5)
-        house.store.run(wake_drain(MANY))
-        assert not house.store.run(wake_drain(MANY))  # it is believed that somebody will come
+        house.store.run(wake_workers(MANY))
+        assert not house.store.run(wake_workers(MANY))  # it is believed that somebody will come
         house.local.worker = house.local.start_worker()
         assert until(lambda: house.has_ended(second)) < 20
         assert house.check(first).counts == house.check(second).counts == {State.ACCEPTED: 3000}

@@ -1,4 +1,4 @@
-"""claim_batch: jobs from the front of the queue into a flight."""
+"""claim_batch: jobs from the front of the queue into a batch."""
 
 import pytest
 
@@ -101,7 +101,7 @@ class TestClaimBatch:
         first = given.claim(store, lane, most=4)
         again = given.claim(store, lane, most=9)
         assert again.jobs == first.jobs
-        assert (again.journal, again.waiting) == (first.journal, first.waiting)
+        assert (again.revision, again.waiting) == (first.revision, first.waiting)
         assert given.counts(store, lane) == {State.QUEUED: 6, State.IN_FLIGHT: 4}
 
     @pytest.mark.parametrize("action", ["pause", "stop", "cancel"])
@@ -131,14 +131,14 @@ class TestClaimBatch:
         assert settled.status is LaneStatus.CANCELLED
         assert find_lane(store, lane).started_at == 0
 
-    def test_a_flight_has_an_owner_and_a_lease(self, store: Store) -> None:
+    def test_a_batch_has_an_owner_and_a_lease(self, store: Store) -> None:
         lane = given.loaded(store, 3)
         claim = given.claim(store, lane)
         keys = lane_keys(lane)
-        assert store.client.hmget(keys.flight("b1"), "owner", "phase", "n") == [
+        assert store.client.hmget(keys.claimed_batch("b1"), "owner", "phase", "n") == [
             b"ann", b"claimed", b"3",
         ]  # fmt: skip
-        assert store.client.zscore(keys.flights, "b1") == claim.now_ms + 60_000
+        assert store.client.zscore(keys.claimed_batches, "b1") == claim.now_ms + 60_000
 
     def test_the_first_claim_starts_the_lane(self, store: Store) -> None:
         lane = given.loaded(store, 3)

@@ -191,10 +191,10 @@ def later(seconds: float, text: str = "Code 1", key: str = "") -> NewMessage:
     return given.message(text, key)._replace(due_ms=int((time.time() + seconds) * 1000))
 
 
-def waves(store: Store) -> list[str]:
-    """The waves of the lane, the next one first."""
-    found = store.run(command("ZRANGE", lane_keys(LANE).waves, 0, -1, parse=list[bytes]))
-    return [wave.decode() for wave in found]
+def retries(store: Store) -> list[str]:
+    """The retry batches of the lane, the next one first."""
+    found = store.run(command("ZRANGE", lane_keys(LANE).retries, 0, -1, parse=list[bytes]))
+    return [retry.decode() for retry in found]
 
 
 class TestScheduledMessages:
@@ -211,7 +211,7 @@ class TestScheduledMessages:
     def test_when_its_time_has_come_it_goes_like_any_other(self, store: Store) -> None:
         given.notifications(store)
         enqueue(store, later(3600))
-        given.wave_is_due(store, LANE, waves(store)[0])
+        given.retry_is_due(store, LANE, retries(store)[0])
         assert store.run(promote_due(LANE)) == (1, -1)
         (job,) = given.claim(store, LANE).jobs
         assert job == Job(0, 0, given.message("Code 1").line)
@@ -224,34 +224,34 @@ class TestScheduledMessages:
         assert given.counts(store, LANE) == {State.QUEUED: 2, State.DELAYED: 2}
         jobs = given.claim(store, LANE).jobs
         assert [(job.index, job.line) for job in jobs] == [(0, mixed[0].line), (2, mixed[2].line)]
-        first, second = waves(store)
+        first, second = retries(store)
         assert first != second
         assert scheduled_for(store, LANE, 1) == int(first.split("-")[0]) * 1000
         assert scheduled_for(store, LANE, 3) == int(second.split("-")[0]) * 1000
         assert scheduled_for(store, LANE, 0) is None
-        given.wave_is_due(store, LANE, first)
+        given.retry_is_due(store, LANE, first)
         assert store.run(promote_due(LANE))[0] == 1
         assert given.balanced(store, LANE)
 
-    def test_those_of_one_second_share_a_wave(self, store: Store) -> None:
+    def test_those_of_one_second_share_a_retry(self, store: Store) -> None:
         given.notifications(store)
         for name in ("a", "b"):
             enqueue(store, later(3600, name))
         enqueue(store, *[later(3600, "c"), later(3600, "d")])
-        assert len(waves(store)) <= 2  # the clock may have gone on
-        for wave in waves(store):
-            given.wave_is_due(store, LANE, wave)
+        assert len(retries(store)) <= 2  # the clock may have gone on
+        for retry in retries(store):
+            given.retry_is_due(store, LANE, retry)
         assert store.run(promote_due(LANE)) == (4, -1)
         assert sorted(given.indexes(given.claim(store, LANE).jobs)) == [0, 1, 2, 3]
         assert given.balanced(store, LANE)
 
-    def test_a_wave_never_holds_more_than_a_stretch(self, store: Store) -> None:
+    def test_a_retry_never_holds_more_than_a_stretch(self, store: Store) -> None:
         given.notifications(store)
         for _ in range(3):
             enqueue(store, *[later(3600)] * 900)
         sizes = [
-            count(store.run(command("GET", lane_keys(LANE).wave(wave), parse=bytes)))
-            for wave in waves(store)
+            count(store.run(command("GET", lane_keys(LANE).retry(retry), parse=bytes)))
+            for retry in retries(store)
         ]
         assert sum(sizes) == 2700
         assert max(sizes) <= STRETCH
@@ -273,7 +273,7 @@ class TestScheduledMessages:
         given.notifications(store)
         enqueue(store, later(3600))
         assert store.run(move_lane(LANE, "close")) == (True, LaneStatus.SENDING)
-        given.wave_is_due(store, LANE, waves(store)[0])
+        given.retry_is_due(store, LANE, retries(store)[0])
         store.run(promote_due(LANE))
         claim = given.claim(store, LANE)
         assert given.settle(store, LANE, claim, given.ended(State.ACCEPTED, claim.jobs)).status is (

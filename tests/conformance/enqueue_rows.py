@@ -30,7 +30,7 @@ class TestEnqueueRows:
         lane = given.campaign(store)
         store.run(enqueue_rows(lane, Place(), Place(70, 9, 7), given.numbers(5), 2))
         is_ = find_lane(store, lane)
-        assert (is_.offset, is_.line, is_.row, is_.rejects) == (70, 9, 7, 2)
+        assert (is_.offset, is_.line, is_.row, is_.invalid_rows) == (70, 9, 7, 2)
         assert given.counts(store, lane) == {State.QUEUED: 5}
 
     def test_what_stands_for_the_rows_is_kept_with_the_place(self, store: Store) -> None:
@@ -60,7 +60,7 @@ class TestEnqueueRows:
         added = store.run(enqueue_rows(lane, Place(), Place(50, 5, 5), [], 5))
         assert added == RowsAdded(1, 0, 0, 0, False)
         is_ = find_lane(store, lane)
-        assert (is_.offset, is_.rejects, is_.next_index) == (50, 5, 0)
+        assert (is_.offset, is_.invalid_rows, is_.next_index) == (50, 5, 0)
         assert given.balanced(store, lane)
 
     def test_duplicates_are_counted(self, store: Store) -> None:
@@ -68,7 +68,7 @@ class TestEnqueueRows:
         call = enqueue_rows(lane, Place(), Place(50, 5, 5), given.numbers(3), 1, duplicates=2)
         assert store.run(call) == RowsAdded(1, 0, 3, 2, False)
         is_ = find_lane(store, lane)
-        assert (is_.duplicates, is_.rejects, is_.next_index) == (2, 1, 3)
+        assert (is_.duplicates, is_.invalid_rows, is_.next_index) == (2, 1, 3)
 
     def test_everybody_can_be_found_and_named(self, store: Store) -> None:
         lane = given.campaign(store)

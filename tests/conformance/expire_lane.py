@@ -29,7 +29,7 @@ def finished(store: Store, n: int) -> str:
     store.run(finish_loading(lane))
     claim = given.claim(store, lane, most=n)
     what = given.ended(State.ACCEPTED, claim.jobs)
-    what.trails, what.long_ids = [(0, b"0 1 http 500 1 b1")], [(0, b"GB.1")]
+    what.attempt_logs, what.long_ids = [(0, b"0 1 http 500 1 b1")], [(0, b"GB.1")]
     given.settle(store, lane, claim, what)
     store.client.delete(lane_keys(lane).done("in_flight:b1"))  # ten minutes have passed
     return lane
@@ -63,13 +63,13 @@ class TestExpireLane:
         assert store.run(expire_step(lane, most=500)) == 0
 
     def test_a_lane_that_has_not_ended_stays(self, store: Store) -> None:
-        lane, _ = given.flight(store, 3)
+        lane, _ = given.claimed_batch(store, 3)
         before = keys_of(store, lane)
         assert store.run(expire_step(lane)) == -1
         assert keys_of(store, lane) == before
         assert given.balanced(store, lane)
 
-    def test_evidence_that_comes_while_a_lane_goes_leaves_nothing(self, store: Store) -> None:
+    def test_status_updates_that_comes_while_a_lane_goes_leaves_nothing(self, store: Store) -> None:
         lane = finished(store, 2500)
         records = given.records(State.DELIVERED, [Job(3, 1, b"447700900003")])
         assert store.run(expire_step(lane, most=3)) > 0

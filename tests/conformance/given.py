@@ -72,7 +72,7 @@ def claim(
     )
 
 
-def flight(store: Store, n: int = 10) -> tuple[str, Claim]:
+def claimed_batch(store: Store, n: int = 10) -> tuple[str, Claim]:
     """All of a campaign of n in the air."""
     lane = loaded(store, n)
     return lane, claim(store, lane)
@@ -94,18 +94,18 @@ def ended(
 
 
 def settle(store: Store, lane: str, claim_: Claim, what: Settlement, batch: str = "b1") -> Settled:
-    """Settle a flight of ann's."""
+    """Settle a batch of ann's."""
     return store.run(settle_batch(lane, batch, len(claim_.jobs), "ann", what))
 
 
 def lease_ran_out(store: Store, lane: str, batch: str = "b1") -> None:
-    """Time passes: the lease of this flight is over."""
-    store.run(command("ZADD", lane_keys(lane).flights, 0, batch, parse=int))
+    """Time passes: the lease of this batch is over."""
+    store.run(command("ZADD", lane_keys(lane).claimed_batches, 0, batch, parse=int))
 
 
-def wave_is_due(store: Store, lane: str, wave: str) -> None:
-    """Time passes: this retry wave is due."""
-    store.run(command("ZADD", lane_keys(lane).waves, 0, wave, parse=int))
+def retry_is_due(store: Store, lane: str, retry: str) -> None:
+    """Time passes: this retry batch is due."""
+    store.run(command("ZADD", lane_keys(lane).retries, 0, retry, parse=int))
 
 
 def indexes(jobs: Iterable[Job]) -> list[int]:

@@ -16,7 +16,7 @@ from store.receipts.inbox import (
     forget_aside,
     inbox_length,
     inbox_numbers,
-    keep_aside,
+    keep_unmatched,
     read_inbox,
     read_inbox_figures,
     reclaim,
@@ -189,7 +189,7 @@ class TestInboxes:
 class TestAside:
     def test_what_is_kept_aside_is_deleted_after_some_days(self, store: Store) -> None:
         store.client.xadd(ASIDE, {"body": "old"}, id="1000-1")
-        store.run(keep_aside([b"new"]))
+        store.run(keep_unmatched([b"new"]))
         assert store.run(forget_aside(30)) == 1
         entries: Any = store.client.xrange(ASIDE)
         assert [fields[b"body"] for _, fields in entries] == [b"new"]

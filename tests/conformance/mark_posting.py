@@ -1,11 +1,11 @@
-"""mark_posting: writing down that a flight is about to be posted."""
+"""mark_posting: writing down that a batch is about to be posted."""
 
 import pytest
 
 from store.client import Store
 from store.keys import lane_keys
 from store.lanes.lane import move_lane
-from store.queue.settlement import Mark, Recovered, mark_posting, recover_flights
+from store.queue.settlement import Mark, Recovered, mark_posting, recover_expired
 from store.reports.lane_report import report
 from tests.conformance import given
 
@@ -17,21 +17,23 @@ def mark(store: Store, lane: str, *, owner: str = "ann", request: int = 1, n: in
 
 
 class TestMarkPosting:
-    def test_a_marked_flight_is_posting(self, store: Store) -> None:
+    def test_a_marked_batch_is_posting(self, store: Store) -> None:
         lane = given.loaded(store, 3)
         given.claim(store, lane)
         answer = mark(store, lane)
         assert answer.may_post
-        flight = store.client.hmget(lane_keys(lane).flight("b1"), "phase", "tries", "posted_at")
-        assert flight == [b"posting", b"1", str(answer.now_ms).encode()]
+        claimed_batch = store.client.hmget(
+            lane_keys(lane).claimed_batch("b1"), "phase", "tries", "posted_at"
+        )
+        assert claimed_batch == [b"posting", b"1", str(answer.now_ms).encode()]
 
     def test_every_request_is_counted_once(self, store: Store) -> None:
         lane = given.loaded(store, 3)
-        journal = given.claim(store, lane).journal
+        revision = given.claim(store, lane).revision
         first, again = mark(store, lane), mark(store, lane)
-        assert first.journal == again.journal == journal + 1
+        assert first.revision == again.revision == revision + 1
         assert again.may_post
-        assert mark(store, lane, request=2, n=2).journal == journal + 2
+        assert mark(store, lane, request=2, n=2).revision == revision + 2
         assert report(store, lane).stats == {"requests": 2, "posted": 5}
         assert report(store, lane).mean_batch == 2.5
 
@@ -41,19 +43,19 @@ class TestMarkPosting:
         given.lease_ran_out(store, lane)
         answer = mark(store, lane)
         assert answer.may_post
-        assert store.client.zscore(lane_keys(lane).flights, "b1") == answer.now_ms + 90_000
-        assert store.run(recover_flights(lane, settle_after_ms=0)) == Recovered()
+        assert store.client.zscore(lane_keys(lane).claimed_batches, "b1") == answer.now_ms + 90_000
+        assert store.run(recover_expired(lane, settle_after_ms=0)) == Recovered()
 
-    def test_a_flight_that_was_taken_back_is_lost(self, store: Store) -> None:
+    def test_a_batch_that_was_taken_back_is_lost(self, store: Store) -> None:
         lane = given.loaded(store, 3)
         given.claim(store, lane)
         given.lease_ran_out(store, lane)
-        store.run(recover_flights(lane, settle_after_ms=0))
+        store.run(recover_expired(lane, settle_after_ms=0))
         assert mark(store, lane).lost
         assert report(store, lane).stats == {}
-        assert not store.client.exists(lane_keys(lane).flight("b1"))
+        assert not store.client.exists(lane_keys(lane).claimed_batch("b1"))
 
-    def test_the_flight_of_somebody_else_is_not_ours(self, store: Store) -> None:
+    def test_the_batch_of_somebody_else_is_not_ours(self, store: Store) -> None:
         lane = given.loaded(store, 3)
         given.claim(store, lane)
         assert mark(store, lane, owner="bob").lost
@@ -69,7 +71,7 @@ class TestMarkPosting:
         assert (answer.verdict, answer.may_post, answer.lost) == (status, False, False)
         assert report(store, lane).stats == {}
 
-    def test_a_flight_whose_lane_is_gone_may_not_be_posted(self, store: Store) -> None:
+    def test_a_batch_whose_lane_is_gone_may_not_be_posted(self, store: Store) -> None:
         lane = given.loaded(store, 3)
         given.claim(store, lane)
         store.client.delete(lane_keys(lane).meta)

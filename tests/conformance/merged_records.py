@@ -1,4 +1,4 @@
-"""settle_batch where records meet older ones: evidence that came first, earlier attempts."""
+"""settle_batch where records meet older ones: status updates that came first, earlier attempts."""
 
 import pytest
 
@@ -14,7 +14,7 @@ from tests.conformance import given
 
 
 def put(store: Store, lane: str, state: State, jobs: list[Job]) -> None:
-    """Write records past the store, as evidence would."""
+    """Write records past the store, as status updates would."""
     for run in given.records(state, jobs):
         key = f"{lane_keys(lane).outcomes}{run.bucket}"
         store.run(command("SETRANGE", key, run.offset, run.records, parse=int))
@@ -22,7 +22,7 @@ def put(store: Store, lane: str, state: State, jobs: list[Job]) -> None:
 
 class TestMergedRecords:
     def test_a_higher_rank_stays_and_the_counts_go_where_the_message_is(self, store: Store) -> None:
-        lane, claim = given.flight(store)
+        lane, claim = given.claimed_batch(store)
         put(store, lane, State.DELIVERED, claim.jobs[2:5])
         what = given.ended(State.ACCEPTED, claim.jobs)
         assert given.settle(store, lane, claim, what).status is LaneStatus.FINISHED
@@ -32,7 +32,7 @@ class TestMergedRecords:
         assert given.balanced(store, lane)
 
     def test_news_of_mixed_ranks_meet_records_of_mixed_ranks(self, store: Store) -> None:
-        lane, claim = given.flight(store, 6)
+        lane, claim = given.claimed_batch(store, 6)
         jobs = claim.jobs
         put(store, lane, State.READ, jobs[:1])
         put(store, lane, State.ACCEPTED, jobs[2:4])
@@ -56,7 +56,7 @@ class TestMergedRecords:
     def test_an_attempt_that_failed_gives_way_to_everything(
         self, store: Store, state: State
     ) -> None:
-        lane, claim = given.flight(store)
+        lane, claim = given.claimed_batch(store)
         put(store, lane, State.TRIED, claim.jobs)
         if state is State.TRIED:
             what = Settlement({State.QUEUED: 10}, given.records(state, claim.jobs), claim.jobs)

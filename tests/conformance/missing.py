@@ -30,8 +30,8 @@ class TestReadSent:
         for state, n in (
             (State.ACCEPTED, 1),
             (State.READ, 2),
-            (State.UNKNOWN, 3),
-            (State.PARKED, 4),
+            (State.UNCONFIRMED, 3),
+            (State.IN_DOUBT, 4),
         ):
             store.client.hset(f"sm:{{{lane}}}:counts", state, n)
         store.client.hset(f"sm:{{{lane}}}:counts", State.REJECTED, 100)

@@ -3,7 +3,7 @@
 import pytest
 
 from store.client import Store
-from store.lanes.lane import LaneStatus, find_lane, finish_loading, move_lane, read_journal
+from store.lanes.lane import LaneStatus, find_lane, finish_loading, move_lane, read_revision
 from store.queue.settlement import Settlement
 from store.states import State
 from tests.conformance import given
@@ -24,7 +24,7 @@ MOVES: dict[LaneStatus, dict[str, LaneStatus]] = {
     FINISHED: {},
 }
 AHEAD = 100
-"""What a worker has seen of the journal."""
+"""What a worker has seen of the revision."""
 ACTIONS = ("pause", "resume", "accept", "stop", "halt", "cancel", "close", "dance")
 EVERY = [(status, action) for status in MOVES for action in ACTIONS]
 
@@ -83,7 +83,7 @@ class TestMoveLane:
         assert store.run(move_lane(lane, "cancel")) == (True, CANCELLED)
         assert find_lane(store, lane).finished_at > 0
 
-    def test_a_paused_lane_finishes_when_its_last_flight_lands(self, store: Store) -> None:
+    def test_a_paused_lane_finishes_when_its_last_batch_lands(self, store: Store) -> None:
         lane = given.loaded(store, 3)
         claim = given.claim(store, lane)
         store.run(move_lane(lane, "pause"))
@@ -100,7 +100,7 @@ class TestMoveLane:
 
     def test_a_lane_being_cancelled_ends_when_everything_has_landed(self, store: Store) -> None:
         lane = lane_that_is(store, CANCELLING)
-        flying = given.claim(store, lane)  # a repeat: the flight that is in the air
+        flying = given.claim(store, lane)  # a repeat: the batch that is in the air
         claim = given.claim(store, lane, "b2")
         assert (claim.status, claim.jobs) == (CANCELLING, [])
         back = Settlement({State.QUEUED: 1}, back=flying.jobs)
@@ -113,32 +113,35 @@ class TestMoveLane:
         assert store.run(move_lane(lane, "close")) == (True, FINISHED)
         assert store.run(move_lane(lane, "close")) == (False, FINISHED)
 
-    def test_moving_raises_the_journal(self, store: Store) -> None:
+    def test_moving_raises_the_revision(self, store: Store) -> None:
         lane = given.loaded(store, 3)
-        before = given.claim(store, lane, most=1).journal
+        before = given.claim(store, lane, most=1).revision
         store.run(move_lane(lane, "pause"))
         store.run(move_lane(lane, "resume"))
-        assert given.claim(store, lane, "b2").journal == before + 3
+        assert given.claim(store, lane, "b2").revision == before + 3
 
-    def test_a_lane_whose_journal_is_not_behind_any_more_does_not_halt(self, store: Store) -> None:
+    def test_a_lane_whose_revision_is_not_behind_any_more_does_not_halt(self, store: Store) -> None:
         lane = given.loaded(store, 3)
-        _, journal = store.run(read_journal(lane))
-        assert store.run(move_lane(lane, "halt", "older copy", known=journal)) == (False, SENDING)
-        assert store.run(move_lane(lane, "halt", "older copy", known=journal + 1)) == (True, HALTED)
+        _, revision = store.run(read_revision(lane))
+        assert store.run(move_lane(lane, "halt", "older copy", known=revision)) == (False, SENDING)
+        assert store.run(move_lane(lane, "halt", "older copy", known=revision + 1)) == (
+            True,
+            HALTED,
+        )
 
     @pytest.mark.parametrize("known", [30, 500])
-    def test_accepting_a_halt_puts_the_journal_far_above_what_is_known(
+    def test_accepting_a_halt_puts_the_revision_far_above_what_is_known(
         self, store: Store, known: int
     ) -> None:
         lane = given.loaded(store, 3)
         store.run(move_lane(lane, "halt", "older copy", known=known))
-        halted = store.run(read_journal(lane))
+        halted = store.run(read_revision(lane))
         assert halted[0] is HALTED
         assert given.claim(store, lane).jobs == []
         store.run(move_lane(lane, "accept"))
-        status, journal = store.run(read_journal(lane))
+        status, revision = store.run(read_revision(lane))
         assert status is SENDING
-        assert journal == max(known, halted[1]) + 1_000_001
+        assert revision == max(known, halted[1]) + 1_000_001
 
     def test_a_lane_that_was_never_opened_does_not_move(self, store: Store) -> None:
         assert store.run(move_lane("spring-000000", "pause")) == (False, LaneStatus.GONE)

@@ -33,7 +33,11 @@ class TestOpenLane:
         assert not resumed
         assert (lane.id, lane.name, lane.kind) == (lane_id, "Spring", "campaign")
         assert (lane.sub_account, lane.priority) == ("shop", Priority.NORMAL)
-        assert (lane.on_unknown, lane.on_server_error, lane.settle_after) == ("resend", "hold", 2.5)
+        assert (lane.on_unconfirmed, lane.on_server_error, lane.settle_after) == (
+            "resend",
+            "hold",
+            2.5,
+        )
         assert lane.content == content
         assert (lane.status, lane.reason, lane.loaded) == (LaneStatus.LOADING, "", False)
         assert (lane.next_index, lane.offset, lane.line, lane.row) == (0, 0, 0, 0)

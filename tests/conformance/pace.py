@@ -59,6 +59,6 @@ class TestPace:
         assert 10 < found <= 20
 
     def test_what_goes_back_is_no_progress(self, store: Store) -> None:
-        lane, claim = given.flight(store, 10)
+        lane, claim = given.claimed_batch(store, 10)
         given.settle(store, lane, claim, Settlement({State.QUEUED: 10}, back=claim.jobs))
         assert report(store, lane).window == {}

@@ -1,4 +1,4 @@
-"""Suppressions and windows: suppress, unsuppress, open_windows, forget_windows, screen_people."""
+"""Suppressions and windows: suppress, unsuppress, open_windows, forget_windows, check_recipients."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ from store.people.service_windows import (
     UNMARKETED,
     WINDOWS,
     channels_with_windows,
+    check_recipients,
     forget_windows,
     last_reply,
     note_unmarketed,
     open_windows,
     read_rules,
     screen_everywhere,
-    screen_people,
     united,
     window_end,
 )
@@ -52,7 +52,7 @@ def why(store: Store, who: str, scope: str = "shop") -> str:
 
 
 @dataclass(frozen=True)
-class Screened:
+class Eligible:
     """What came of a batch, as a worker screens it."""
 
     rules: int
@@ -66,7 +66,7 @@ def screened(
     policy: str = "",
     subject: int = 0,
     purposes: Sequence[Purpose] = (Purpose.MARKETING,),
-) -> Screened:
+) -> Eligible:
     names = [who.encode() for who in people]
     if names and {*purposes} != {Purpose.MARKETING}:
         store.run(note_unmarketed("shop"))
@@ -74,9 +74,9 @@ def screened(
     if rules & SUPPRESSED_EVERYWHERE:
         gone = united(map(store.run, screen_everywhere(names, purposes))).suppressed
         names = [b"" if place in gone else name for place, name in enumerate(names)]
-    calls = screen_people("shop", names, purposes, rules=rules, subject=subject)
+    calls = check_recipients("shop", names, purposes, rules=rules, subject=subject)
     suppressed, closed = united(map(store.run, calls))
-    return Screened(rules, sorted([*gone, *suppressed]), sorted(closed))
+    return Eligible(rules, sorted([*gone, *suppressed]), sorted(closed))
 
 
 class TestSuppressions:
@@ -97,7 +97,7 @@ class TestSuppressions:
             assert found is not None
             assert before <= found.since <= store.run(now_ms())
 
-    def test_a_wish_that_is_told_twice_changes_nothing(self, store: Store) -> None:
+    def test_an_opt_out_that_is_told_twice_changes_nothing(self, store: Store) -> None:
         now = store.run(now_ms())
         store.run(suppress("shop", [(ANN, now - 5)], Why.REPLY))
         assert store.run(suppress("shop", [(ANN, now - 5)], Why.REPLY)) == Suppressed(known=1)
@@ -211,8 +211,8 @@ class TestPurposesOfSuppressions:
         assert store.run(release("shop", [(ANN, None)], replied=True)) == Released(released=1)
 
     def test_people_of_one_call_may_stop_more_than_the_others(self, store: Store) -> None:
-        wishes = [(ANN, None), (BOB, None)]
-        store.run(suppress("shop", wishes, Why.REPLY, MARKETING, everything_for={BOB}))
+        changes = [(ANN, None), (BOB, None)]
+        store.run(suppress("shop", changes, Why.REPLY, MARKETING, everything_for={BOB}))
         assert (stopped(store, ANN), stopped(store, BOB)) == ("marketing", "all")
 
 
@@ -287,10 +287,10 @@ class TestWindows:
         assert store.client.zrange(key, 0, -1) == [ANN.encode()]
 
 
-class TestScreenPeople:
+class TestCheckRecipients:
     def test_without_rules_nobody_is_concerned(self, store: Store) -> None:
-        assert screened(store) == Screened(0, [], [])
-        assert screened(store, ANN, BOB, policy="auto", subject=2) == Screened(0, [], [])
+        assert screened(store) == Eligible(0, [], [])
+        assert screened(store, ANN, BOB, policy="auto", subject=2) == Eligible(0, [], [])
 
     def test_it_tells_which_rules_there_are(self, store: Store) -> None:
         store.run(suppress("bank", [(ANN, None)], Why.REPLY))
@@ -307,14 +307,14 @@ class TestScreenPeople:
         store.run(suppress("shop", [(BOB, None)], Why.REPLY))
         store.run(suppress(EVERYWHERE, [(BOB, None), (CLEO, None)], Why.OPERATOR))
         found = screened(store, ANN, BOB, CLEO)
-        assert found == Screened(SUPPRESSED | SUPPRESSED_EVERYWHERE, [1, 2], [])
+        assert found == Eligible(SUPPRESSED | SUPPRESSED_EVERYWHERE, [1, 2], [])
 
     def test_those_whose_window_is_closed_are_told(self, store: Store) -> None:
         store.run(open_windows("shop", [(BOB, None)], written=True))
         key = windows("shop", "whatsapp", shard_of(CLEO))
         store.run(command("ZADD", key, 1000, CLEO, parse=int))
         found = screened(store, ANN, BOB, CLEO, "447700900009", policy="auto", subject=3)
-        assert found == Screened(WINDOWS, [], [0, 2])
+        assert found == Eligible(WINDOWS, [], [0, 2])
 
     def test_somebody_without_a_name_moves_nobody_to_another_place(self, store: Store) -> None:
         store.run(suppress("shop", [(BOB, None)], Why.REPLY))
@@ -323,16 +323,16 @@ class TestScreenPeople:
     def test_who_is_suppressed_is_not_told_twice(self, store: Store) -> None:
         store.run(suppress("shop", [(ANN, None)], Why.REPLY))
         found = screened(store, ANN, BOB, policy="skip", subject=2)
-        assert found == Screened(SUPPRESSED | WINDOWS, [0], [1])
+        assert found == Eligible(SUPPRESSED | WINDOWS, [0], [1])
 
     def test_a_whole_batch_takes_one_call_a_shard(self, store: Store) -> None:
         people = [f"4477009{i:05}" for i in range(1000)]
         store.run(suppress("shop", [(people[999], None)], Why.REPLY))
         store.run(open_windows("shop", [(people[0], None)], written=True))
         found = screened(store, *people, policy="skip", subject=1000)
-        assert found == Screened(3, [999], list(range(1, 999)))
+        assert found == Eligible(3, [999], list(range(1, 999)))
         names = [who.encode() for who in people]
-        calls = screen_people("shop", names, [Purpose.MARKETING], rules=3, subject=1000)
+        calls = check_recipients("shop", names, [Purpose.MARKETING], rules=3, subject=1000)
         assert len(calls) == PEOPLE_SHARDS
 
     def test_a_person_lies_in_the_same_shard_whoever_asks(self, store: Store) -> None:
@@ -345,4 +345,4 @@ class TestScreenPeople:
     def test_only_those_who_get_what_needs_a_window_are_held_against_it(self, store: Store) -> None:
         people = [f"4477009000{i:02}" for i in range(20)]
         found = screened(store, *people, policy="skip", subject=7)
-        assert found == Screened(WINDOWS, [], list(range(7)))
+        assert found == Eligible(WINDOWS, [], list(range(7)))

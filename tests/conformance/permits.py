@@ -1,4 +1,4 @@
-"""acquire_permits, return_permits and block_sender: the limits of a sub-account."""
+"""acquire_permits, return_permits and pause_sub_account: the limits of a sub-account."""
 
 import time
 
@@ -6,7 +6,13 @@ import pytest
 
 from store.client import Store
 from store.keys import limiter, permit
-from store.limits.rate_limit import Limits, Permits, acquire_permits, block_sender, return_permits
+from store.limits.rate_limit import (
+    Limits,
+    Permits,
+    acquire_permits,
+    pause_sub_account,
+    return_permits,
+)
 from tests.conformance.schedule import Grant, now_us, worst_excess
 
 LIMITER = limiter("shop")
@@ -222,21 +228,21 @@ class TestReturnPermits:
 class TestBlockSender:
     def test_a_block_holds_for_everyone(self, store: Store) -> None:
         full(store)
-        assert store.run(block_sender("shop", 30)) == 30
+        assert store.run(pause_sub_account("shop", 30)) == 30
         for urgent in (True, False):
             refused = Asker(store, RESERVED).ask(horizon=9999, urgent=urgent)
             assert (refused.granted, refused.blocked) == (False, True)
             assert 29 < refused.wait <= 30
 
     def test_a_longer_block_wins_and_a_shorter_one_changes_nothing(self, store: Store) -> None:
-        store.run(block_sender("shop", 30))
-        assert 29 < store.run(block_sender("shop", 5)) <= 30
-        assert store.run(block_sender("shop", 60)) == 60
+        store.run(pause_sub_account("shop", 30))
+        assert 29 < store.run(pause_sub_account("shop", 5)) <= 30
+        assert store.run(pause_sub_account("shop", 60)) == 60
 
     def test_a_block_passes(self, store: Store) -> None:
         full(store)
         asker = Asker(store, SLOW)
-        store.run(block_sender("shop", 0.03))
+        store.run(pause_sub_account("shop", 0.03))
         give_up = time.monotonic() + 5
         while not asker.ask().granted:
             assert time.monotonic() < give_up, "the block does not pass"
@@ -246,9 +252,9 @@ class TestBlockSender:
     ) -> None:
         asker = Asker(store, SLOW)
         first = asker.ask(horizon=60, op="a")
-        store.run(block_sender("shop", 30))
+        store.run(pause_sub_account("shop", 30))
         assert asker.ask(horizon=60, op="a") == first
 
     def test_a_block_outlives_the_limiter(self, store: Store) -> None:
-        store.run(block_sender("shop", 7200))
+        store.run(pause_sub_account("shop", 7200))
         assert store.client.pttl(LIMITER) > 7_200_000

@@ -18,14 +18,14 @@ from store.people.forgotten import (
     release_forgotten,
 )
 from store.people.person import Person
-from store.people.service_windows import UNMARKETED, note_unmarketed, open_windows, screen_people
+from store.people.service_windows import UNMARKETED, check_recipients, note_unmarketed, open_windows
 from store.people.suppressions import EVERYWHERE, MARKETING, Why, release, suppress
 from store.purposes import Purpose
-from store.queue.dead_letters import Dead
+from store.queue.dead_letters import DeadLetters
 from store.queue.enqueue import NewMessage, enqueue_messages
-from store.queue.settlement import Park, Settlement, Wave
-from store.receipts.inbox import add_to_inbox, keep_aside
-from store.receipts.status_updates import Evidence, apply_evidence
+from store.queue.settlement import InDoubtBatch, RetryBatch, Settlement
+from store.receipts.inbox import add_to_inbox, keep_unmatched
+from store.receipts.status_updates import StatusUpdate, apply_status_updates
 from store.records.job_section import Job
 from store.records.outcome import LocalReason, Origin, number_field
 from store.reports.lane_report import message_report, report
@@ -108,19 +108,23 @@ def _bytes(value: Any) -> Iterator[bytes]:
 
 def delayed(job: Job) -> Settlement:
     return Settlement(
-        {State.DELAYED: 1}, given.records(State.TRIED, [job]), waves=[Wave("w", 9000, [job])]
+        {State.DELAYED: 1},
+        given.records(State.TRIED, [job]),
+        retries=[RetryBatch("w", 9000, [job])],
     )
 
 
 def in_doubt(job: Job) -> Settlement:
     return Settlement(
-        {State.PARKED: 1}, given.records(State.TRIED, [job]), parks=[Park("p", 9000, [job])]
+        {State.IN_DOUBT: 1},
+        given.records(State.TRIED, [job]),
+        in_doubt_batches=[InDoubtBatch("p", 9000, [job])],
     )
 
 
 def unknown(job: Job) -> Settlement:
-    what = given.ended(State.UNKNOWN, [job])
-    what.dead = [Dead("local:2", [job])]
+    what = given.ended(State.UNCONFIRMED, [job])
+    what.dead = [DeadLetters("local:2", [job])]
     return what
 
 
@@ -202,12 +206,12 @@ class TestShowing:
         store.run(open_windows("shop", [(ANN.who, None)], written=True))
         store.run(release("bank", [(ANN.who, None)], replied=True))
         store.run(note_unmarketed("bank"))
-        for call in screen_people(
+        for call in check_recipients(
             "bank", [ANN.who.encode()], [Purpose.UTILITY], rules=UNMARKETED, subject=0
         ):
             store.run(call)
         store.run(add_to_inbox(b'{"user":{"msisdn":"+447700900005"}}'))
-        store.run(keep_aside([b'{"from":"447700900005"}', b'{"from":"4477009000051"}']))
+        store.run(keep_unmatched([b'{"from":"447700900005"}', b'{"from":"4477009000051"}']))
         found = shown(store)
         assert found["person"] == "+447700900005"
         assert found["forgotten_at"] is None
@@ -226,7 +230,7 @@ class TestShowing:
     def test_who_may_see_one_sub_account_sees_no_other_and_no_webhooks(self, store: Store) -> None:
         given.loaded(store, 8)
         store.run(suppress("bank", [(ANN.who, None)], Why.REPLY))
-        store.run(keep_aside([b'{"from":"447700900005"}']))
+        store.run(keep_unmatched([b'{"from":"447700900005"}']))
         found = show_person(store, ANN, ACCOUNTS, SECRET, lambda name: name == "bank")
         assert (found["messages"], found["webhooks"]) == ([], [])
         assert [one["scope"] for one in found["suppressions"]] == ["bank"]
@@ -239,8 +243,8 @@ class TestForgetting:
         [
             (accepted, State.ACCEPTED),
             (delayed, State.SKIPPED),
-            (in_doubt, State.UNKNOWN),
-            (unknown, State.UNKNOWN),
+            (in_doubt, State.UNCONFIRMED),
+            (unknown, State.UNCONFIRMED),
         ],
     )
     def test_nothing_is_left_of_a_message(
@@ -276,7 +280,7 @@ class TestForgetting:
         assert store.client.llen(lane_keys(lane).queue) == 0
 
     def test_what_is_in_the_air_is_settled_without_the_person(self, store: Store) -> None:
-        lane, claim = given.flight(store, 8)
+        lane, claim = given.claimed_batch(store, 8)
         time = Time()
         time.after[3] = lambda: given.settle(
             store, lane, claim, given.ended(State.ACCEPTED, claim.jobs)
@@ -288,7 +292,7 @@ class TestForgetting:
         assert given.balanced(store, lane)
 
     def test_what_is_in_the_air_and_comes_back_is_caught(self, store: Store) -> None:
-        lane, claim = given.flight(store, 8)
+        lane, claim = given.claimed_batch(store, 8)
         time = Time()
         what = Settlement({State.QUEUED: 8}, back=claim.jobs)
         time.after[3] = lambda: given.settle(store, lane, claim, what)
@@ -297,7 +301,7 @@ class TestForgetting:
         assert report(store, lane).counts == {State.QUEUED: 7, State.SKIPPED: 1}
 
     def test_what_stays_in_the_air_for_ever_is_told(self, store: Store) -> None:
-        given.flight(store, 8)
+        given.claimed_batch(store, 8)
         done = forget(store)
         assert (done.state, "still in the air" in done.problem) == ("incomplete", True)
 
@@ -305,7 +309,9 @@ class TestForgetting:
         lane = at(store, accepted)
         forget(store)
         umid = "7c1e4a10-0000-4000-8000-000000000001"
-        store.run(apply_evidence(lane, [Evidence(5, 1, State.READ, given.NOW, umid=umid)]))
+        store.run(
+            apply_status_updates(lane, [StatusUpdate(5, 1, State.READ, given.NOW, umid=umid)])
+        )
         outcome = message_report(store, f"{lane}.5").outcome
         assert outcome is not None
         assert (outcome.state, outcome.number, outcome.umid) == (State.READ, "", None)
@@ -361,7 +367,7 @@ class TestForgetting:
 
     def test_webhooks_are_applied_first_and_then_deleted(self, store: Store) -> None:
         store.run(add_to_inbox(b'{"user":{"msisdn":"+447700900005"}}'))
-        store.run(keep_aside([b'{"from":"447700900005"}', b'{"from":"447700900006"}']))
+        store.run(keep_unmatched([b'{"from":"447700900005"}', b'{"from":"447700900006"}']))
         time = Time()
         done = forget(store, time=time)
         assert time.naps > 10
@@ -391,12 +397,12 @@ class TestTheTable:
         store.run(suppress("shop", [(ANN.who, None)], Why.OPERATOR))
         store.run(release("bank", [(ANN.who, None)], replied=True))
         store.run(open_windows("shop", [(ANN.who, None)], written=True))
-        for call in screen_people(
+        for call in check_recipients(
             "bank", [ANN.who.encode()], [Purpose.UTILITY], rules=UNMARKETED, subject=0
         ):
             store.run(call)
         store.run(add_to_inbox(b'{"from":"447700900005"}'))
-        store.run(keep_aside([b'{"from":"447700900005"}']))
+        store.run(keep_unmatched([b'{"from":"447700900005"}']))
         for how in (accepted, delayed, in_doubt, unknown):
             given_name = how.__name__
             lane = given.campaign(store, given_name)

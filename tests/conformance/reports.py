@@ -1,4 +1,4 @@
-"""read_report and the other ways to look at a lane; the ledger that proves its counts."""
+"""read_lane_report and the other ways to look at a lane; the ledger that proves its counts."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from store.keys import lane_keys
 from store.lanes.lane import LaneStatus, find_lane
 from store.people.recipients import find_recipient
 from store.queue.enqueue import Place, enqueue_rows
-from store.queue.settlement import Settlement, Wave, trail_entries
+from store.queue.settlement import RetryBatch, Settlement, attempt_log_entries
 from store.records.outcome import Origin
 from store.reports.lane_report import message_report, outcomes, report, waiting_jobs
 from store.reports.recount import recount
@@ -23,8 +23,8 @@ def half_done(store: Store) -> str:
     what = given.ended(State.ACCEPTED, claim.jobs[:3])
     what.records += given.records(State.TRIED, claim.jobs[3:])
     what.add(State.DELAYED, 2)
-    what.waves = [Wave("w0", 60_000, claim.jobs[3:])]
-    what.trails = list(trail_entries(claim.jobs[3:], "1 http 503 1750000000 b1"))
+    what.retries = [RetryBatch("w0", 60_000, claim.jobs[3:])]
+    what.attempt_logs = list(attempt_log_entries(claim.jobs[3:], "1 http 503 1750000000 b1"))
     given.settle(store, lane, claim, what)
     given.claim(store, lane, "b2", most=1)
     return lane
@@ -66,9 +66,12 @@ class TestMessages:
         assert accepted.outcome is not None
         assert (accepted.outcome.state, accepted.recipient) == (State.ACCEPTED, "447700900000")
         assert (accepted.outcome.origin, accepted.outcome.umid) == (Origin.NONE, None)
-        assert accepted.trail == ()
+        assert accepted.attempt_log == ()
         assert tried.outcome is not None
-        assert (tried.outcome.state, tried.trail) == (State.TRIED, ("1 http 503 1750000000 b1",))
+        assert (tried.outcome.state, tried.attempt_log) == (
+            State.TRIED,
+            ("1 http 503 1750000000 b1",),
+        )
         assert (waiting.outcome, waiting.recipient) == (None, "447700900009")
 
     def test_a_message_is_found_by_its_id_with_the_attempt(self, store: Store) -> None:
@@ -120,14 +123,14 @@ class TestLedger:
 
     def test_a_message_that_is_nowhere_is_missed(self, store: Store) -> None:
         lane = half_done(store)
-        store.client.delete(lane_keys(lane).wave("w0"))
+        store.client.delete(lane_keys(lane).retry("w0"))
         found = recount(store, lane)
         assert (found.missing, found.doubled, found.balanced) == ((3, 4), (), False)
 
     def test_a_message_in_two_places_is_noticed(self, store: Store) -> None:
         lane = half_done(store)
         keys = lane_keys(lane)
-        store.client.lpush(keys.queue, store.client.get(keys.wave("w0")) or b"")
+        store.client.lpush(keys.queue, store.client.get(keys.retry("w0")) or b"")
         assert recount(store, lane).doubled == (3, 4)
 
     def test_counts_that_are_wrong_are_noticed(self, store: Store) -> None:

@@ -28,7 +28,7 @@ def umid(index: int) -> UUID:
 
 def with_umids(store: Store, n: int) -> str:
     """A campaign that the provider took; each record holds the umid of its message."""
-    lane, claim = given.flight(store, n)
+    lane, claim = given.claimed_batch(store, n)
     start = head(State.ACCEPTED, 3, Origin.NONE, 0, given.NOW, given.NOW)
     records = runs(
         (job.index, start + number_field(job.recipient) + umid(job.index).bytes)

@@ -1,4 +1,4 @@
-"""settle_batch: what became of every message of a flight, written in one step."""
+"""settle_batch: what became of every message of a batch, written in one step."""
 
 import pytest
 
@@ -6,15 +6,15 @@ from store.client import Store, command
 from store.errors import StoreRefused
 from store.keys import lane_keys
 from store.lanes.lane import LaneStatus, find_lane, move_lane, read_status
-from store.queue.dead_letters import Dead
+from store.queue.dead_letters import DeadLetters
 from store.queue.settlement import (
-    Park,
+    InDoubtBatch,
+    RetryBatch,
     Settlement,
-    Wave,
+    attempt_log_entries,
     mark_posting,
-    recover_flights,
+    recover_expired,
     settle_batch,
-    trail_entries,
 )
 from store.records.job_section import Job, unpack
 from store.records.outcome import Origin
@@ -24,21 +24,21 @@ from tests.conformance import given
 
 
 def mixed(jobs: list[Job]) -> Settlement:
-    """One of everything, for a flight of ten; two rejected, the first three accepted."""
+    """One of everything, for a batch of ten; two rejected, the first three accepted."""
     tried = [Job(job.index, job.attempts + 1, job.line) for job in jobs]
     what = given.ended(State.ACCEPTED, jobs[:3])
     what.records += given.records(State.REJECTED, jobs[3:5], (Origin.API, 3005))
     what.records += given.records(State.TRIED, jobs[5:8])
     what.records += given.records(State.FAILED, jobs[8:9], (Origin.HTTP, 503), other_attempt=True)
-    for state, n in ((State.REJECTED, 2), (State.DELAYED, 2), (State.PARKED, 1),
+    for state, n in ((State.REJECTED, 2), (State.DELAYED, 2), (State.IN_DOUBT, 1),
                      (State.FAILED, 1), (State.QUEUED, 1)):  # fmt: skip
         what.add(state, n)
-    what.waves = [Wave("b1", 60_000, tried[5:7])]
-    what.parks = [Park("b1p", 60_000, tried[7:8])]
-    what.dead = [Dead("api:2000", tried[8:9])]
+    what.retries = [RetryBatch("b1", 60_000, tried[5:7])]
+    what.in_doubt_batches = [InDoubtBatch("b1p", 60_000, tried[7:8])]
+    what.dead = [DeadLetters("api:2000", tried[8:9])]
     what.back = jobs[9:]
     what.count_retried({(Origin.HTTP, 503): 2})
-    what.trails = list(trail_entries(jobs[5:8], "1 http 503 1750000000 b1"))
+    what.attempt_logs = list(attempt_log_entries(jobs[5:8], "1 http 503 1750000000 b1"))
     what.long_ids = [(3, b"GB.1349120865530274")]
     return what
 
@@ -63,30 +63,30 @@ def everything(store: Store) -> dict[bytes, object]:
 
 class TestSettleBatch:
     def test_every_list_goes_where_it_belongs(self, store: Store) -> None:
-        lane, claim = given.flight(store)
+        lane, claim = given.claimed_batch(store)
         settled = given.settle(store, lane, claim, mixed(claim.jobs))
         keys = lane_keys(lane)
         assert (settled.verdict, settled.status) == ("ok", LaneStatus.SENDING)
         figures = report(store, lane)
         assert figures.counts == {
-            State.ACCEPTED: 3, State.REJECTED: 2, State.DELAYED: 2, State.PARKED: 1,
+            State.ACCEPTED: 3, State.REJECTED: 2, State.DELAYED: 2, State.IN_DOUBT: 1,
             State.FAILED: 1, State.QUEUED: 1,
         }  # fmt: skip
         assert (figures.sent, figures.open, figures.done) == (3, 4, 6)
         assert figures.codes == {"rejected:api:3005": 2, "failed:http:503": 1}
         assert figures.stats == {"retried": 2, "retried:http:503": 2, "doubt:failed": 1}
         assert (figures.retries, figures.doubts) == ({"http:503": 2}, {State.FAILED: 1})
-        assert not store.client.exists(keys.flight("b1"))
-        assert store.client.zcard(keys.flights) == 0
+        assert not store.client.exists(keys.claimed_batch("b1"))
+        assert store.client.zcard(keys.claimed_batches) == 0
         (dead,) = store.run(command("LRANGE", keys.dead, 0, -1, parse=list[bytes]))
         reason, _, blob = dead.partition(b"\n")
         assert (reason, unpack(blob)) == (b"api:2000", [Job(8, 1, given.numbers(9)[8])])
         assert long_ids(store, lane, 3) == {3: "GB.1349120865530274"}
-        assert message_report(store, f"{lane}.6").trail == ("1 http 503 1750000000 b1",)
+        assert message_report(store, f"{lane}.6").attempt_log == ("1 http 503 1750000000 b1",)
         assert given.balanced(store, lane)
 
     def test_records_say_what_became_of_each(self, store: Store) -> None:
-        lane, claim = given.flight(store)
+        lane, claim = given.claimed_batch(store)
         given.settle(store, lane, claim, mixed(claim.jobs))
         found = {outcome.index: outcome for outcome in outcomes(store, lane)}
         assert [found[i].state for i in range(9)] == [
@@ -130,13 +130,13 @@ class TestSettleBatch:
         assert store.run(read_status(lane)) is LaneStatus.SENDING
 
     def test_a_reason_to_stop_stops_the_lane(self, store: Store) -> None:
-        lane, claim = given.flight(store)
+        lane, claim = given.claimed_batch(store)
         what = Settlement({State.QUEUED: 10}, back=claim.jobs, stop="no such template")
         assert given.settle(store, lane, claim, what).status is LaneStatus.STOPPED
         assert find_lane(store, lane).reason == "no such template"
 
     def test_a_pause_is_not_overridden_by_a_stop(self, store: Store) -> None:
-        lane, claim = given.flight(store)
+        lane, claim = given.claimed_batch(store)
         store.run(move_lane(lane, "pause", "by hand"))
         what = Settlement({State.QUEUED: 10}, back=claim.jobs, stop="no such template")
         assert given.settle(store, lane, claim, what).status is LaneStatus.PAUSED
@@ -145,10 +145,10 @@ class TestSettleBatch:
 
 class TestRefusedFigures:
     @pytest.mark.parametrize("n", [9, 11])
-    def test_figures_that_are_not_the_size_of_the_flight_change_nothing(
+    def test_figures_that_are_not_the_size_of_the_batch_change_nothing(
         self, store: Store, n: int
     ) -> None:
-        lane, claim = given.flight(store)
+        lane, claim = given.claimed_batch(store)
         people = [Job(i, 0, b"447700900001") for i in range(n)]
         before = everything(store)
         with pytest.raises(StoreRefused, match="do not add up"):
@@ -160,7 +160,7 @@ class TestRefusedFigures:
         assert everything(store) == before
 
     def test_a_script_takes_no_negative_figures(self, store: Store) -> None:
-        lane, claim = given.flight(store)
+        lane, claim = given.claimed_batch(store)
         what = given.ended(State.ACCEPTED, claim.jobs)
         what.counts = {State.ACCEPTED: 11, State.REJECTED: -1}
         before = everything(store)
@@ -169,13 +169,13 @@ class TestRefusedFigures:
         assert everything(store) == before
 
     def test_every_list_is_held_against_the_counts(self, store: Store) -> None:
-        lane, claim = given.flight(store)
+        lane, claim = given.claimed_batch(store)
         jobs = claim.jobs
         for what in (
             Settlement({State.ACCEPTED: 10}),
             Settlement({State.QUEUED: 10}, back=jobs[:9]),
-            Settlement({State.DELAYED: 10}, waves=[Wave("b1", 1, jobs[:9])]),
-            Settlement({State.PARKED: 10}, parks=[Park("b1p", 1, jobs[:9])]),
+            Settlement({State.DELAYED: 10}, retries=[RetryBatch("b1", 1, jobs[:9])]),
+            Settlement({State.IN_DOUBT: 10}, in_doubt_batches=[InDoubtBatch("b1p", 1, jobs[:9])]),
             Settlement({State.IN_FLIGHT: 10}),
             Settlement({State.ACCEPTED: 10}, given.records(State.ACCEPTED, jobs), back=jobs[:1]),
             Settlement({State.ACCEPTED: 10}, given.records(State.TRIED, jobs)),
@@ -186,57 +186,57 @@ class TestRefusedFigures:
 
 class TestRepeatedAndLost:
     def test_a_repeat_answers_the_first_result_and_does_nothing(self, store: Store) -> None:
-        lane, claim = given.flight(store)
+        lane, claim = given.claimed_batch(store)
         first = given.settle(store, lane, claim, mixed(claim.jobs))
         before = everything(store)
         again = given.settle(store, lane, claim, mixed(claim.jobs))
-        assert (again.verdict, again.journal, again.status) == (
+        assert (again.verdict, again.revision, again.status) == (
             "repeat",
-            first.journal,
+            first.revision,
             first.status,
         )
         assert not again.lost
         assert everything(store) == before
 
-    def test_another_settlement_of_the_same_flight_is_no_repeat(self, store: Store) -> None:
-        lane, claim = given.flight(store)
+    def test_another_settlement_of_the_same_batch_is_no_repeat(self, store: Store) -> None:
+        lane, claim = given.claimed_batch(store)
         given.settle(store, lane, claim, mixed(claim.jobs))
         other = given.settle(store, lane, claim, given.ended(State.ACCEPTED, claim.jobs))
         assert (other.verdict, other.status) == ("lost", LaneStatus.SENDING)
 
     def test_the_answers_are_forgotten_after_a_while(self, store: Store) -> None:
-        lane, claim = given.flight(store)
+        lane, claim = given.claimed_batch(store)
         given.settle(store, lane, claim, mixed(claim.jobs))
         done = lane_keys(lane).done("in_flight:b1")
         assert 0 < store.client.pttl(done) <= 600_000
 
-    def test_a_flight_that_was_taken_back_is_lost_and_stays_as_it_is(self, store: Store) -> None:
-        lane, claim = given.flight(store)
+    def test_a_batch_that_was_taken_back_is_lost_and_stays_as_it_is(self, store: Store) -> None:
+        lane, claim = given.claimed_batch(store)
         given.lease_ran_out(store, lane)
-        store.run(recover_flights(lane, settle_after_ms=0))
+        store.run(recover_expired(lane, settle_after_ms=0))
         before = everything(store)
         settled = given.settle(store, lane, claim, mixed(claim.jobs))
         assert settled.lost
         assert settled.status is LaneStatus.SENDING
         assert everything(store) == before
 
-    def test_the_flight_of_somebody_else_is_not_ours_to_settle(self, store: Store) -> None:
-        lane, claim = given.flight(store)
+    def test_the_batch_of_somebody_else_is_not_ours_to_settle(self, store: Store) -> None:
+        lane, claim = given.claimed_batch(store)
         before = everything(store)
         call = settle_batch(lane, "b1", 10, "bob", mixed(claim.jobs))
         assert store.run(call).lost
         assert everything(store) == before
 
-    def test_a_flight_that_never_was_is_lost(self, store: Store) -> None:
+    def test_a_batch_that_never_was_is_lost(self, store: Store) -> None:
         what = Settlement({State.QUEUED: 1}, back=[Job(0, 0, b"447700900001")])
         settled = store.run(settle_batch("spring-000000", "b1", 1, "ann", what))
         assert (settled.lost, settled.status) == (True, LaneStatus.GONE)
         assert store.client.keys("*") == []
 
-    def test_a_late_settlement_of_a_posted_flight_is_not_lost_while_nobody_took_it(
+    def test_a_late_settlement_of_a_posted_batch_is_not_lost_while_nobody_took_it(
         self, store: Store
     ) -> None:
-        lane, claim = given.flight(store)
+        lane, claim = given.claimed_batch(store)
         mark = mark_posting(lane, "b1", owner="ann", request=1, messages=10, lease_ms=1)
         store.run(mark)
         given.lease_ran_out(store, lane)

@@ -20,8 +20,8 @@ from store.limits.rate_limit import (
     Permits,
     acquire_permits,
     begin_request,
-    block_sender,
     note_ended,
+    pause_sub_account,
 )
 
 FREE = Limits(messages_per_second=0, burst=1, urgent_reserve=0, requests_per_second=0)
@@ -270,7 +270,7 @@ class TestHowManyWait:
 class TestWhatHasHappenedSince:
     def test_a_pause_holds_up_turns_that_were_given_before(self, shop: Shop) -> None:
         assert shop.ask("a").granted
-        shop.store.run(block_sender("shop", 30))
+        shop.store.run(pause_sub_account("shop", 30))
         assert shop.begin("a") == "blocked"
 
     @pytest.mark.parametrize("scope", [ACCOUNT, SERVER])

@@ -8,7 +8,7 @@ from store.client import Store
 from store.keys import lane_keys
 from store.migrations import STEPS
 from store.migrations import outcome_records as step
-from store.receipts.status_updates import Evidence, apply_evidence
+from store.receipts.status_updates import StatusUpdate, apply_status_updates
 from store.records.outcome import Origin, umid_field
 from store.reports.lane_report import outcomes, report
 from store.states import BY_STATE, State
@@ -43,9 +43,9 @@ def older_lane(store: Store, records: dict[int, bytes], n: int) -> str:
 
 def run(store: Store) -> int:
     """Run the step; how often it paused."""
-    pauses: list[None] = []
-    step.widen_records(store, lambda: pauses.append(None))
-    return len(pauses)
+    backoff: list[None] = []
+    step.widen_records(store, lambda: backoff.append(None))
+    return len(backoff)
 
 
 class TestWidenRecords:
@@ -54,7 +54,7 @@ class TestWidenRecords:
             0: narrow(State.ACCEPTED, 0),
             2: narrow(State.REJECTED, 2, (Origin.API, 1002)),
             3: narrow(State.DELIVERED, 3, early=True),
-            1199: narrow(State.UNKNOWN, 1199, (Origin.LOCAL, 2)),
+            1199: narrow(State.UNCONFIRMED, 1199, (Origin.LOCAL, 2)),
         }
         lane = older_lane(store, ends, 1200)
         run(store)
@@ -71,23 +71,23 @@ class TestWidenRecords:
     def test_codes_that_had_never_gone_down_agree_with_the_records(self, store: Store) -> None:
         ends = {
             0: narrow(State.DELIVERED, 0),
-            1: narrow(State.UNKNOWN, 1, (Origin.HTTP, 502)),
+            1: narrow(State.UNCONFIRMED, 1, (Origin.HTTP, 502)),
             2: narrow(State.UNDELIVERED, 2, (Origin.RECEIPT, 1018)),
             3: narrow(State.UNDELIVERED, 3),
         }
         lane = older_lane(store, ends, 4)
         keys = lane_keys(lane)
-        store.client.hset(keys.codes, mapping={"unknown:http:502": 2, "tried:api:2000": 7})
+        store.client.hset(keys.codes, mapping={"unconfirmed:http:502": 2, "tried:api:2000": 7})
         store.client.delete(keys.queue, keys.counts)
         store.client.hset(keys.counts, mapping={"delivered": 1, "unknown": 1, "undelivered": 2})
         run(store)
         assert report(store, lane).codes == {
-            "unknown:http:502": 1,
+            "unconfirmed:http:502": 1,
             "undelivered:receipt:1018": 1,
             "undelivered:receipt:0": 1,
         }
         assert given.balanced(store, lane)
-        store.run(apply_evidence(lane, [Evidence(1, 1, State.SENT, given.NOW)]))
+        store.run(apply_status_updates(lane, [StatusUpdate(1, 1, State.SENT, given.NOW)]))
         assert given.balanced(store, lane)
 
     @pytest.mark.parametrize("at_once", [1, 2, 20])
@@ -106,7 +106,7 @@ class TestWidenRecords:
         assert report(store, lane).codes == {"rejected:api:1002": 3}
 
     def test_a_lane_of_this_version_is_left_alone(self, store: Store) -> None:
-        lane, claim = given.flight(store, 3)
+        lane, claim = given.claimed_batch(store, 3)
         given.settle(store, lane, claim, given.ended(State.REJECTED, claim.jobs))
         before = [*outcomes(store, lane)]
         run(store)

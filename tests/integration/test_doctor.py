@@ -20,7 +20,7 @@ from sendmany.local.embedded_redis import EmbeddedServer
 from store.client import Store, ask_server
 from store.lanes.lane import note_missing
 from store.limits.stops import Stopped, stop_sending
-from store.workers.presence import enter_drain, leave_drain
+from store.workers.presence import register_worker, unregister_worker
 
 Examine = Callable[..., dict[str, Check]]
 
@@ -89,7 +89,7 @@ def test_whatever_is_forbidden_is_a_line_and_no_traceback(
 
 
 def test_a_worker_that_runs_is_never_started_beside(store: Store, examine: Examine) -> None:
-    store.run(enter_drain("loop", lease_ms=60_000, starts=True))
+    store.run(register_worker("loop", lease_ms=60_000, starts=True))
     assert "`sendmany worker`" not in examine()["workers"].remedy
     assert "none has taken a task from the broker" in examine()["workers"].finding
     broken = examine(broker_url="amqp://127.0.0.1:1//")
@@ -100,12 +100,12 @@ def test_a_worker_that_runs_is_never_started_beside(store: Store, examine: Exami
 def test_dedicated_workers_that_serve_all_together_are_enough(
     store: Store, examine: Examine
 ) -> None:
-    store.run(enter_drain("a", lease_ms=60_000, starts=True, served="urgent"))
+    store.run(register_worker("a", lease_ms=60_000, starts=True, served="urgent"))
     assert examine()["workers"].remedy == "start one that serves normal and bulk, too"
-    store.run(enter_drain("b", lease_ms=60_000, starts=True, served="normal-bulk"))
+    store.run(register_worker("b", lease_ms=60_000, starts=True, served="normal-bulk"))
     assert examine()["workers"].verdict is Verdict.OK
-    store.run(leave_drain("a", served="urgent"))
-    store.run(leave_drain("b", served="normal-bulk"))
+    store.run(unregister_worker("a", served="urgent"))
+    store.run(unregister_worker("b", served="normal-bulk"))
     assert "start one: `sendmany worker`" in examine()["workers"].remedy
 
 

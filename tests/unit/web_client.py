@@ -12,7 +12,7 @@ from store.access.tokens import Needs, Scope, Token
 
 
 class Wakes:
-    """Counts the drain tasks that were sent."""
+    """Counts the dispatch tasks that were sent."""
 
     def __init__(self) -> None:
         self.sent = 0
@@ -45,7 +45,7 @@ class Door:
 
 
 @asynccontextmanager
-async def open_door(
+async def web_client(
     routers: Callable[[Needs], Sequence[APIRouter]], *scopes: Scope
 ) -> AsyncIterator[Door]:
     """An application with these routers, and a client of it."""

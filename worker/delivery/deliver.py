@@ -1,12 +1,12 @@
-"""The delivery of one batch: from a claimed flight to a settled one.
+"""The delivery of one batch: from a claimed batch to a settled one.
 
     claimed ─► screen ─► render ─► take permits ─► mark `posting` ─► POST ─► classify ─► settle
                            ▲                                          │
                            └──── quick retry, or one half of it ──────┘
 
 Whatever the provider and the store do ends in one `BatchOutcome` that names every message once. What is
-settled is settled even when we are cancelled. Should a fault of our own raise, the flight's lease
-brings its messages back: to the queue, or parked if they may have been posted.
+settled is settled even when we are cancelled. Should a fault of our own raise, the batch's lease
+brings its messages back: to the queue, or in doubt if they may have been posted.
 """
 
 import asyncio
@@ -15,11 +15,11 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from store.errors import StoreError
 from store.records.job_section import Job
 from store.records.outcome import LocalReason, Origin
-from worker.batch import Flight, Sender, Tools
-from worker.delivery.eligibility import Screen, proven_jobs
+from worker.batch import ClaimedBatch, Sender, Tools
+from worker.delivery.eligibility import Eligibility, confirmed_jobs
 from worker.delivery.request import Posting
 from worker.delivery.write_settlement import settle
-from worker.pacing.backoff import Pauses
+from worker.pacing.backoff import Backoff
 from worker.pacing.failure_policy import FailurePolicy
 from worker.pacing.permits import PermitOffice
 from worker.requests import BatchOutcome, Request
@@ -29,7 +29,7 @@ HELD: Code = (Origin.LOCAL, LocalReason.BREAKER)
 
 
 class Delivery:
-    """Delivers flights. One object a process; it keeps nothing of a flight.
+    """Delivers batches. One object a process; it keeps nothing of a batch.
 
     Args:
         renew_key: whether a sub-account has another key now than the one that was used.
@@ -39,43 +39,44 @@ class Delivery:
         self,
         tools: Tools,
         permits: PermitOffice,
-        pauses: Pauses,
+        backoff: Backoff,
         renew_key: Callable[[Sender], bool] = lambda _: False,
     ) -> None:
         self._tools = tools
-        self._screen = Screen(tools.store, tools.templates)
+        self._check_eligibility = Eligibility(tools.store, tools.templates)
         self._posting = Posting(tools, permits)
-        self._failures = FailurePolicy(tools, permits, pauses, renew_key)
+        self._failures = FailurePolicy(tools, permits, backoff, renew_key)
 
-    async def deliver(self, flight: Flight) -> None:
-        """Send a flight and settle it."""
-        outcome = BatchOutcome(flight, permits=flight.permits)
+    async def deliver(self, batch: ClaimedBatch) -> None:
+        """Send a batch and settle it."""
+        outcome = BatchOutcome(batch, permits=batch.permits)
         waiting = await self._eligible(outcome)
         for request in self._worthwhile(outcome, waiting):
             response = await self._posting.post(request, outcome)
-            suspect = self._failures.is_suspect(flight)
-            verdict = classify(response.result, request.jobs, flight.lane.lane, suspect=suspect)
-            decision = await self._failures.observe(flight, request, response, verdict)
+            suspect = self._failures.is_suspect(batch)
+            verdict = classify(response.result, request.jobs, batch.lane.lane, suspect=suspect)
+            decision = await self._failures.observe(batch, request, response, verdict)
             outcome.add(request, response, decision)
             waiting.extend(reversed(decision.next))
         await self._failures.conclude(outcome)
         await asyncio.shield(settle(outcome, self._tools))
 
     async def _eligible(self, outcome: BatchOutcome) -> list[Request]:
-        """Step 4: a request with the jobs that may go out, if there are any. What evidence knows already
+        """Step 4: a request with the jobs that may go out, if there are any. What status updates
+        knows already
         does not go out again, nor does what people do not want, may not be sent or have no use for any
         more, nor what uses a template that is held up."""
-        flight, verdicts, known = outcome.flight, outcome.verdicts, set[int]()
+        batch, verdicts, known = outcome.batch, outcome.verdicts, set[int]()
         try:
-            if flight.early_news:
-                known = await proven_jobs(self._tools.store, flight.id, flight.jobs)
-            skipped = await self._screen.look(flight, self._tools.clock())
+            if batch.early_updates:
+                known = await confirmed_jobs(self._tools.store, batch.lane_id, batch.jobs)
+            skipped = await self._check_eligibility.look(batch, self._tools.clock())
         except StoreError:
-            verdicts.back.extend(flight.jobs)
+            verdicts.back.extend(batch.jobs)
             return []
-        verdicts.proven.extend(job for job in flight.jobs if job.index in known)
+        verdicts.confirmed.extend(job for job in batch.jobs if job.index in known)
         verdicts.skipped.extend(pair for pair in skipped if pair[0].index not in known)
-        jobs = _without(flight.jobs, known | {job.index for job, _ in skipped})
+        jobs = _without(batch.jobs, known | {job.index for job, _ in skipped})
         held = await self._failures.hold_templates(outcome, jobs)
         verdicts.failed.extend((job, HELD) for job in held)
         jobs = _without(jobs, {job.index for job in held})
@@ -85,7 +86,7 @@ class Delivery:
         """One request after the other, the last of them first; some become pointless meanwhile."""
         while waiting:
             request = waiting.pop()
-            spared = self._failures.spare(outcome.flight, request)
+            spared = self._failures.spare(outcome.batch, request)
             if spared is None:
                 yield request
             else:

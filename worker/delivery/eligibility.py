@@ -1,12 +1,15 @@
-"""Screening: jobs that must not go out although they were claimed, or lie parked.
+"""Screening: jobs that must not go out although they were claimed, or lie in doubt.
 
-Evidence may have come while a job still existed. The provider has had such a message: it is settled as
-what the evidence says, and never posted again.
+Status updates may have come while a job still existed. The provider has had such a message: it is
+settled as
+what the status updates says, and never posted again.
 
 Others are `skipped`: the person must not be written to, or has not written for so long that WhatsApp
 carries templates only, or the time of the message is over. Every batch is screened after it was claimed,
-so what people say in the middle of a campaign counts; also for what goes out again after a wave or a
-park, since it is claimed again. It takes one round trip a batch, with a call for each shard of people:
+so what people say in the middle of a campaign counts; also for what goes out again after a retry
+batch or a
+in-doubt batch, since it is claimed again. It takes one round trip a batch, with a call for each
+shard of people:
 as long as nobody is suppressed and no window counts, one that names nobody. Where people are suppressed
 everywhere it takes two.
 """
@@ -26,20 +29,20 @@ from store.lanes.lane import Lane
 from store.people.service_windows import (
     SUPPRESSED_EVERYWHERE,
     WINDOWS,
-    Screened,
+    Eligible,
     channels_with_windows,
+    check_recipients,
     forget_windows,
     note_unmarketed,
     read_rules,
     screen_everywhere,
-    screen_people,
     united,
 )
 from store.purposes import Purpose
-from store.receipts.status_updates import proven, read_records_of
+from store.receipts.status_updates import confirmed, read_records_of
 from store.records.job_section import Job
 from store.records.outcome import LocalReason, Origin
-from worker.batch import Flight, OpenLane
+from worker.batch import ClaimedBatch, OpenLane
 from worker.results.classify import Code
 from worker.template_registry import LanePurposes, Templates
 
@@ -51,7 +54,7 @@ _USER_ID = re.compile(rb'"channelUserId":"([A-Z]{2}\.[A-Za-z0-9]{1,128})"')
 DAY = 86_400.0
 
 
-class Screen:
+class Eligibility:
     """Holds batches against what people want. One object a process.
 
     It remembers for each sub-account which rules there were at the last look, so that a batch costs one
@@ -66,8 +69,8 @@ class Screen:
             str, float
         ] = {}  # sub-account → when it was noted that it sends no marketing
 
-    async def look(self, flight: Flight, clock: float) -> Skipped:
-        """The jobs of a flight that must not go out, each with the reason.
+    async def look(self, batch: ClaimedBatch, clock: float) -> Skipped:
+        """The jobs of a batch that must not go out, each with the reason.
 
         Args:
             clock: ours, to tell Redis' by.
@@ -75,15 +78,15 @@ class Screen:
         Raises:
             StoreError: nobody can say now.
         """
-        lane = flight.lane.lane
+        lane = batch.lane.lane
         await self._templates.look(self._store, lane.sub_account, clock)
-        over, open_ = _by_expiry(lane, flight.jobs, flight.now(clock))
+        over, open_ = _by_expiry(lane, batch.jobs, batch.now(clock))
         skipped: Skipped = [(job, _EXPIRED) for job in over]
         if open_:
-            skipped.extend(await self._look_at_people(flight.lane, open_, clock))
+            skipped.extend(await self._check_people(batch.lane, open_, clock))
         return skipped
 
-    async def _look_at_people(self, lane: OpenLane, jobs: Sequence[Job], clock: float) -> Skipped:
+    async def _check_people(self, lane: OpenLane, jobs: Sequence[Job], clock: float) -> Skipped:
         sub_account, policy = lane.lane.sub_account, _policy(lane)
         purposes = self._templates.purposes(lane.lane)
         place = (sub_account, policy)
@@ -102,7 +105,7 @@ class Screen:
 
     async def _answer(
         self, question: "_Question", sub_account: str, policy: str, rules: int
-    ) -> tuple[int, Screened]:
+    ) -> tuple[int, Eligible]:
         """The rules as they are now, and who is left out by those that were believed to be. Those who
         are left out everywhere are not asked about once more: that would note that they get a
         message."""
@@ -115,12 +118,14 @@ class Screen:
             rules_now = found[0]
             for place in gone:
                 people[place] = b""
-        calls = screen_people(sub_account, people, purposes, rules=rules, subject=question.subject)
+        calls = check_recipients(
+            sub_account, people, purposes, rules=rules, subject=question.subject
+        )
         found = await self._store.run_all([*look, *calls])
         if look:
             rules_now, *found = found
         suppressed, closed = united(found)
-        return rules_now, Screened([*gone, *suppressed], closed)
+        return rules_now, Eligible([*gone, *suppressed], closed)
 
     async def _note_unmarketed(self, sub_account: str, clock: float) -> None:
         if clock >= self._noted.get(sub_account, float("-inf")) + DAY:
@@ -149,7 +154,7 @@ class _Question:
         found = [self.purposes.of(job.line) for job in self.jobs]
         return found + [found[place] for place, _ in self.others]
 
-    def skipped(self, answer: Screened) -> Skipped:
+    def skipped(self, answer: Eligible) -> Skipped:
         whose = [*range(len(self.jobs)), *(place for place, _ in self.others)]
         suppressed = dict.fromkeys(whose[place] for place in answer.suppressed)
         closed = [place for place in answer.closed if place not in suppressed]
@@ -220,12 +225,12 @@ async def forget_closed_windows(store: AsyncStore) -> None:
         await store.run_all([forget_windows(sub_account, channel, shard) for shard in shards])
 
 
-async def proven_jobs(store: AsyncStore, lane: str, jobs: Iterable[Job]) -> set[int]:
-    """Indexes of the jobs that the provider has had, by evidence."""
+async def confirmed_jobs(store: AsyncStore, lane: str, jobs: Iterable[Job]) -> set[int]:
+    """Indexes of the jobs that the provider has had, by status updates."""
     found: set[int] = set()
     for group in _by_thousand(sorted(jobs)):
         records = await store.run(read_records_of(lane, group))
-        found |= proven(group, records)
+        found |= confirmed(group, records)
     return found
 
 

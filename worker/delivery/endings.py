@@ -1,10 +1,10 @@
-"""Jobs that end without being posted now: parked ones that are resolved, cancelled ones."""
+"""Jobs that end without being posted now: in doubt ones that are resolved, cancelled ones."""
 
 from collections.abc import Sequence
 
 from store.client import Call
 from store.lanes.lane import Lane
-from store.queue.dead_letters import Dead
+from store.queue.dead_letters import DeadLetters
 from store.queue.settlement import Settled, Settlement
 from store.records.job_section import Job
 from store.records.outcome import code_name, runs
@@ -23,7 +23,7 @@ def closing(
     what = Settlement()
     add_ended(what, state, jobs, now, purposes, code)
     if jobs and state is not State.CANCELLED:
-        what.dead.append(Dead(code_name(*code), jobs))
+        what.dead.append(DeadLetters(code_name(*code), jobs))
     return what
 
 

@@ -13,13 +13,13 @@ from store.client import Call
 from store.errors import StoreError
 from store.queue.settlement import Mark, mark_posting
 from store.records.job_section import Job
-from worker.batch import Flight, Reservation, Tools
-from worker.delivery.eligibility import proven_jobs
+from worker.batch import ClaimedBatch, Reservation, Tools
+from worker.delivery.eligibility import confirmed_jobs
 from worker.failpoints import Point
 from worker.pacing.permits import PermitOffice
 from worker.requests import BatchOutcome, Request, Response
 from worker.results.classify import Known, Named, TooLarge, Unmade, Unrendered, Withheld
-from worker.revision_check import check_journal
+from worker.revision_check import check_revision
 from worker.stall_gate import request_name
 
 log = structlog.get_logger(__name__)
@@ -37,14 +37,14 @@ class Posting:
 
     async def post(self, request: Request, outcome: BatchOutcome) -> Response:
         """Post a request, when its time has come."""
-        flight = outcome.flight
+        batch = outcome.batch
         if request.pause:
             await self._tools.sleep(request.pause)
         try:
-            body = _render(flight, request)
+            body = _render(batch, request)
         except BrokenJob as error:
-            log.error("jobs cannot be rendered", **request.fields(flight), error=str(error))
-            broken = {job.index for job in request.jobs if not _is_sound(flight, job)}
+            log.error("jobs cannot be rendered", **request.fields(batch), error=str(error))
+            broken = {job.index for job in request.jobs if not _is_sound(batch, job)}
             return Response(Unrendered(frozenset(broken)))
         if len(body) > self._tools.settings.batch.max_bytes and len(request.jobs) > 1:
             return Response(TooLarge())
@@ -54,7 +54,7 @@ class Posting:
         return await self._send(request, outcome, body)
 
     async def _send(self, request: Request, outcome: BatchOutcome, body: bytes) -> Response:
-        sender, permits, began = outcome.flight.lane.sender, outcome.permits, self._tools.clock()
+        sender, permits, began = outcome.batch.lane.sender, outcome.permits, self._tools.clock()
         try:
             result = await self._tools.client.send_many(sender.endpoint, body)
         except BaseException:
@@ -86,10 +86,10 @@ class Posting:
     ) -> Unmade | None:
         """Step 6: write down that it is about to be posted, if it still is ours to post, nothing is in
         its way, and nothing has been heard of earlier attempts meanwhile."""
-        known = self._tools.journals.known(outcome.flight.id)
+        known = self._tools.revisions.known(outcome.batch.lane_id)
         try:
             await self._tools.stops.refresh(self._tools.store, self._tools.clock())
-            if self._tools.stops.holds(outcome.flight.lane.lane):
+            if self._tools.stops.holds(outcome.batch.lane.lane):
                 self._waits_no_more(request, outcome)
                 return Withheld("an operator has stopped it")
             obstacle, mark = await self._mark_unless_held_up(request, outcome, permits)
@@ -107,13 +107,13 @@ class Posting:
         self, request: Request, outcome: BatchOutcome, permits: Reservation
     ) -> tuple[str, Mark]:
         """Both in one round trip: what holds up the sub-account, or an empty text; and the mark."""
-        flight, sender, answers = outcome.flight, outcome.flight.lane.sender, self._tools.answers
+        batch, sender, answers = outcome.batch, outcome.batch.lane.sender, self._tools.answers
         n, ended = len(request.jobs), answers.untold(sender.id)
         calls: list[Call[Any]] = [
-            self._permits.begin(sender, n, op=permits.op, ended=ended, urgent=flight.lane.urgent),
+            self._permits.begin(sender, n, op=permits.op, ended=ended, urgent=batch.lane.urgent),
             mark_posting(
-                flight.id,
-                flight.batch,
+                batch.lane_id,
+                batch.id,
                 owner=self._tools.owner,
                 request=outcome.marks,
                 messages=n,
@@ -127,8 +127,8 @@ class Posting:
     async def _why_not(
         self, request: Request, outcome: BatchOutcome, obstacle: str, mark: Mark, known: int
     ) -> Unmade | None:
-        if mark.may_post and not await check_journal(
-            self._tools, outcome.flight.id, known=known, journal=mark.journal
+        if mark.may_post and not await check_revision(
+            self._tools, outcome.batch.lane_id, known=known, revision=mark.revision
         ):
             return Withheld("the lane halts")
         if obstacle:
@@ -136,12 +136,14 @@ class Posting:
         if not mark.may_post:
             return Withheld(mark.verdict)
         outcome.posted_ms = mark.now_ms
-        return await self._heard_of(request, outcome.flight, mark)
+        return await self._heard_of(request, outcome.batch, mark)
 
-    async def _heard_of(self, request: Request, flight: Flight, mark: Mark) -> Known | Named | None:
+    async def _heard_of(
+        self, request: Request, batch: ClaimedBatch, mark: Mark
+    ) -> Known | Named | None:
         """What was heard of earlier attempts of these messages; most have had none."""
-        if mark.early_news and any(job.attempts for job in request.jobs):
-            known = await proven_jobs(self._tools.store, flight.id, request.jobs)
+        if mark.early_updates and any(job.attempts for job in request.jobs):
+            known = await confirmed_jobs(self._tools.store, batch.lane_id, request.jobs)
             if known:
                 return Known(frozenset(known))
         return Named() if mark.held and request.failed else None
@@ -149,7 +151,7 @@ class Posting:
     async def _permits_for(self, request: Request, outcome: BatchOutcome) -> Reservation | None:
         """The first request uses the permits of the claim while they are good; every other one takes
         its own."""
-        lane, unused = outcome.flight.lane, outcome.permits
+        lane, unused = outcome.batch.lane, outcome.permits
         if outcome.marks == 0 and unused is not None and unused.is_good(self._tools.clock()):
             return unused
         try:
@@ -170,22 +172,22 @@ class Posting:
         """It was about to be posted and was not, or was cut short."""
         if outcome.permits is not None:
             name = request_name(outcome.permits.op, len(request.jobs))
-            self._tools.answers.ended(outcome.flight.lane.sender.id, name, trusted=False)
+            self._tools.answers.ended(outcome.batch.lane.sender.id, name, trusted=False)
 
 
-def _render(flight: Flight, request: Request) -> bytes:
+def _render(batch: ClaimedBatch, request: Request) -> bytes:
     """The body.
 
     Raises:
         BrokenJob: what is stored of a job does not fit the content of its lane.
     """
     jobs = [(index, attempts + 1, line) for index, attempts, line, _ in request.jobs]
-    return flight.lane.renderer.render(flight.client_batch_id, jobs)
+    return batch.lane.renderer.render(batch.client_batch_id, jobs)
 
 
-def _is_sound(flight: Flight, job: Job) -> bool:
+def _is_sound(batch: ClaimedBatch, job: Job) -> bool:
     try:
-        flight.lane.renderer.messages([job[:3]])
+        batch.lane.renderer.messages([job[:3]])
     except BrokenJob:
         return False
     return True

@@ -1,6 +1,6 @@
-"""From verdicts to what is written: records, counts, retry waves, parks, dead letters.
+"""From verdicts to what is written: records, counts, retry batches, in-doubt batches, dead letters.
 
-Pure but for the random jitter of the waves. The figures add up to the size of the flight by
+Pure but for the random jitter of the retry batches. The figures add up to the size of the batch by
 construction: every list of `Verdicts` is counted where its messages go.
 """
 
@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 
 from store.purposes import Purpose
-from store.queue.dead_letters import Dead
-from store.queue.settlement import Park, Settlement, Wave
+from store.queue.dead_letters import DeadLetters
+from store.queue.settlement import InDoubtBatch, RetryBatch, Settlement
 from store.records.job_section import Job
 from store.records.outcome import (
     NO_UMID,
@@ -25,15 +25,15 @@ from store.records.outcome import (
     umid_fields,
 )
 from store.states import State
-from worker.batch import Flight, Tools
+from worker.batch import ClaimedBatch, Tools
 from worker.requests import BatchOutcome
 from worker.results.classify import (
     NO_CODE,
     Code,
     Verdicts,
     may_have_arrived,
+    retry_delay,
     seconds_in_doubt,
-    wave_delay,
 )
 from worker.template_registry import LanePurposes
 
@@ -43,12 +43,14 @@ Record = tuple[int, bytes]
 
 def settlement_of(outcome: BatchOutcome, tools: Tools) -> Settlement:
     """What settling this batch writes."""
-    flight, verdicts = outcome.flight, outcome.verdicts
-    retry, lane = tools.settings.retry, flight.lane.lane
-    posted_at, now = outcome.posted_at, flight.now(tools.clock())
+    batch, verdicts = outcome.batch, outcome.verdicts
+    retry, lane = tools.settings.retry, batch.lane.lane
+    posted_at, now = outcome.posted_at, batch.now(tools.clock())
     again = [pair for pair in verdicts.retry if pair[0].attempts + 1 < retry.max_attempts]
     exhausted = [pair for pair in verdicts.retry if pair[0].attempts + 1 >= retry.max_attempts]
-    what = Settlement(trails=outcome.trails, stop=verdicts.stop[0] if verdicts.stop else "")
+    what = Settlement(
+        attempt_logs=outcome.attempt_logs, stop=verdicts.stop[0] if verdicts.stop else ""
+    )
 
     umids = dict(verdicts.umids)
     purposes = tools.templates.purposes(lane)
@@ -56,7 +58,7 @@ def settlement_of(outcome: BatchOutcome, tools: Tools) -> Settlement:
     records = _accepted(verdicts.accepted, posted_at, now, purposes)
     for state, marked in (
         (State.REJECTED, verdicts.rejected),
-        (State.UNKNOWN, verdicts.held),
+        (State.UNCONFIRMED, verdicts.held),
         (State.FAILED, exhausted),
         (State.TRIED, again),
         (State.TRIED, verdicts.doubtful),
@@ -64,7 +66,7 @@ def settlement_of(outcome: BatchOutcome, tools: Tools) -> Settlement:
         records.extend(_records(state, marked, umids, posted_at, now, purposes))
     unposted = (
         (State.FAILED, verdicts.failed),
-        (State.ACCEPTED, [(job, NO_CODE) for job in verdicts.proven]),
+        (State.ACCEPTED, [(job, NO_CODE) for job in verdicts.confirmed]),
         (State.SKIPPED, verdicts.skipped),
     )
     for state, ended in unposted:
@@ -75,21 +77,25 @@ def settlement_of(outcome: BatchOutcome, tools: Tools) -> Settlement:
     if lane.kind != "campaign":  # whose people are in since they were enqueued
         what.long_ids = long_ids(_all_recorded(verdicts))
 
-    what.add(State.ACCEPTED, len(verdicts.accepted) + len(verdicts.proven))
+    what.add(State.ACCEPTED, len(verdicts.accepted) + len(verdicts.confirmed))
     what.add(State.REJECTED, len(verdicts.rejected))
-    what.add(State.UNKNOWN, len(verdicts.held))
+    what.add(State.UNCONFIRMED, len(verdicts.held))
     what.add(State.SKIPPED, len(verdicts.skipped))
     what.add(State.FAILED, len(exhausted) + len(verdicts.failed))
     what.add(State.DELAYED, len(again))
-    what.add(State.PARKED, len(verdicts.doubtful))
+    what.add(State.IN_DOUBT, len(verdicts.doubtful))
     what.add(State.QUEUED, len(verdicts.back))
     what.back = sorted(verdicts.back)
     if again:
-        delay = wave_delay(max(job.attempts + 1 for job, _ in again), retry, tools.rng)
-        what.waves.append(Wave(flight.batch, int(delay * 1000), _tried(again)))
+        delay = retry_delay(max(job.attempts + 1 for job, _ in again), retry, tools.rng)
+        what.retries.append(RetryBatch(batch.id, int(delay * 1000), _tried(again)))
     if verdicts.doubtful:
-        what.parks.append(_park(flight, verdicts.doubtful, tools))
-    what.dead = [*_dead(exhausted), *_dead(verdicts.held), *_dead_untried(verdicts.failed)]
+        what.in_doubt_batches.append(_park(batch, verdicts.doubtful, tools))
+    what.dead = [
+        *_dead_letters(exhausted),
+        *_dead_letters(verdicts.held),
+        *_untried_dead_letters(verdicts.failed),
+    ]
     what.count_retried(outcome.retried + Counter(code for _, code in again))
     if outcome.unsent:  # the mark has counted them
         what.stats["requests"] = -len(outcome.unsent)
@@ -97,13 +103,13 @@ def settlement_of(outcome: BatchOutcome, tools: Tools) -> Settlement:
     return what
 
 
-def _park(flight: Flight, doubtful: Marked, tools: Tools) -> Park:
+def _park(batch: ClaimedBatch, doubtful: Marked, tools: Tools) -> InDoubtBatch:
     """Messages in doubt; it keeps their cause if they have the same."""
     jobs, codes = _tried(doubtful), {code for _, code in doubtful}
     resends, policies = {job.resends for job in jobs}, tools.settings.policies
-    seconds = seconds_in_doubt(flight.lane.lane, policies, resends, tools.rng)
+    seconds = seconds_in_doubt(batch.lane.lane, policies, resends, tools.rng)
     code = code_name(*codes.pop()) if len(codes) == 1 else ""
-    return Park(f"{flight.batch}p", int(seconds * 1000), jobs, code)
+    return InDoubtBatch(f"{batch.id}p", int(seconds * 1000), jobs, code)
 
 
 def ended_record(job: Job, state: State, code: Code, now: int, purposes: LanePurposes) -> bytes:
@@ -120,7 +126,7 @@ def _is_in_doubt(state: State, attempts: int, doubt: int) -> bool:
         attempts: that the record tells.
         doubt: of the job, as it ends.
     """
-    return doubt > 0 and (attempts > 1 or state not in (State.ACCEPTED, State.UNKNOWN))
+    return doubt > 0 and (attempts > 1 or state not in (State.ACCEPTED, State.UNCONFIRMED))
 
 
 def long_ids(jobs: Iterable[Job]) -> list[tuple[int, bytes]]:
@@ -149,9 +155,9 @@ def _accepted(
             other_attempt=other,
         )
 
-    alike, of_all = {job[1::2] for job, _ in accepted}, purposes.of_all
-    if of_all and len(alike) == 1:
-        starts = [start(*alike.pop(), of_all)] * len(accepted)
+    streak, of_all = {job[1::2] for job, _ in accepted}, purposes.of_all
+    if of_all and len(streak) == 1:
+        starts = [start(*streak.pop(), of_all)] * len(accepted)
     else:
         starts = [start(job.attempts, job.doubt, purposes.of(job.line)) for job, _ in accepted]
     numbers = number_fields([job.line.partition(b"\t")[0] for job, _ in accepted])
@@ -170,7 +176,7 @@ def _records(
     now: int,
     purposes: LanePurposes,
 ) -> Iterable[Record]:
-    tells_the_last = state in (State.REJECTED, State.UNKNOWN)
+    tells_the_last = state in (State.REJECTED, State.UNCONFIRMED)
     for job, code in marked:
         attempts = job.attempts + 1
         doubt = job.doubt or (not tells_the_last and may_have_arrived(code))
@@ -181,15 +187,15 @@ def _records(
         yield job.index, start + number_field(job.recipient) + umid_field(umids.get(job.index))
 
 
-def _dead(marked: Marked) -> Iterable[Dead]:
-    """What is kept of these jobs for an operator's word, an entry a reason."""
+def _dead_letters(marked: Marked) -> Iterable[DeadLetters]:
+    """What is kept of these jobs for an operator's decision, an entry a reason."""
     for code in dict.fromkeys(code for _, code in marked):
-        yield Dead(code_name(*code), _tried([pair for pair in marked if pair[1] == code]))
+        yield DeadLetters(code_name(*code), _tried([pair for pair in marked if pair[1] == code]))
 
 
-def _dead_untried(marked: Marked) -> Iterable[Dead]:
+def _untried_dead_letters(marked: Marked) -> Iterable[DeadLetters]:
     for code in dict.fromkeys(code for _, code in marked):
-        yield Dead(code_name(*code), sorted(job for job, its in marked if its == code))
+        yield DeadLetters(code_name(*code), sorted(job for job, its in marked if its == code))
 
 
 def _tried(marked: Marked) -> list[Job]:
@@ -198,7 +204,7 @@ def _tried(marked: Marked) -> list[Job]:
 
 
 def _all_recorded(verdicts: Verdicts) -> Iterable[Job]:
-    yield from verdicts.proven
+    yield from verdicts.confirmed
     for job, _ in verdicts.accepted:
         yield job
     refused = (verdicts.rejected, verdicts.held, verdicts.retry, verdicts.doubtful)

@@ -1,4 +1,4 @@
-"""Landing: what became of a flight is written down, however long the store is away."""
+"""Landing: what became of a batch is written down, however long the store is away."""
 
 import contextlib
 from typing import Any, TypeVar
@@ -10,15 +10,15 @@ from store.client import Call
 from store.errors import StoreError, StoreUnavailable
 from store.lanes.lane import announce
 from store.limits.rate_limit import note_ended
-from store.queue.settlement import settle_batch, settle_park
+from store.queue.settlement import settle_batch, settle_in_doubt
 from store.receipts.sent_batches import SentBatch, thousands_of
 from store.receipts.status_updates import apply_records
-from worker.batch import Flight, Tools
+from worker.batch import ClaimedBatch, Tools
 from worker.delivery.settlement import settlement_of
 from worker.failpoints import Point
 from worker.pacing.backoff import full_jitter
 from worker.requests import BatchOutcome
-from worker.revision_check import check_journal
+from worker.revision_check import check_revision
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -30,68 +30,68 @@ others take it that nobody holds an answer any more."""
 
 async def settle(outcome: BatchOutcome, tools: Tools) -> None:
     """Write down what became of every message; an answer in hand waits until Redis takes it."""
-    flight = outcome.flight
-    what, n = settlement_of(outcome, tools), len(flight.jobs)
-    known = tools.journals.known(flight.id)
+    batch = outcome.batch
+    what, n = settlement_of(outcome, tools), len(batch.jobs)
+    known = tools.revisions.known(batch.lane_id)
     tools.pass_by(Point.BEFORE_SETTLE)
     try:
         settled = await _write(
-            flight, tools, settle_batch(flight.id, flight.batch, n, tools.owner, what)
+            batch, tools, settle_batch(batch.lane_id, batch.id, n, tools.owner, what)
         )
         tools.pass_by(Point.SETTLED)
-        if settled.lost:  # the lease ran out: the flight lies parked under its own id, or is back
-            settled = await _write(flight, tools, settle_park(flight.id, flight.batch, n, what))
-            log.warning("the lease had run out", **flight.fields, park=settled.verdict)
+        if settled.lost:  # the lease ran out: the batch lies in doubt under its own id, or is back
+            settled = await _write(batch, tools, settle_in_doubt(batch.lane_id, batch.id, n, what))
+            log.warning("the lease had run out", **batch.fields, in_doubt_batch=settled.verdict)
         if settled.lost:  # it has been resolved since: what we hold is still proof
-            await _write(flight, tools, apply_records(flight.id, what.records))
+            await _write(batch, tools, apply_records(batch.lane_id, what.records))
         if not settled.lost:
-            tools.meters.settled(flight.lane.sender.id, what)
+            tools.meters.settled(batch.lane.sender.id, what)
         _note_batch(outcome, tools)
         if settled.verdict == "ok":
-            ended, journal = settled.status.ended, settled.journal
-            await check_journal(tools, flight.id, known=known, journal=journal, ended=ended)
+            ended, revision = settled.status.ended, settled.revision
+            await check_revision(tools, batch.lane_id, known=known, revision=revision, ended=ended)
     except StoreError:
-        log.exception("a batch could not be settled; its lease will bring it back", **flight.fields)
+        log.exception("a batch could not be settled; its lease will bring it back", **batch.fields)
         return
     if what.stop and not settled.lost:
-        log.error("lane stopped", **flight.fields, reason=what.stop)
+        log.error("lane stopped", **batch.fields, reason=what.stop)
     elif what.back and not settled.lost:
-        await _announce(flight, tools)
+        await _announce(batch, tools)
 
 
-async def _announce(flight: Flight, tools: Tools) -> None:
+async def _announce(batch: ClaimedBatch, tools: Tools) -> None:
     """Jobs are back in a lane that may have been taken for empty meanwhile: they need not wait for a
     sweep to find them."""
     with contextlib.suppress(StoreError):
-        await tools.store.run(announce(flight.id, flight.lane.lane.priority))
+        await tools.store.run(announce(batch.lane_id, batch.lane.lane.priority))
 
 
 def _note_batch(outcome: BatchOutcome, tools: Tools) -> None:
     """Remember where its messages are, for receipts that name no more than the provider's batch."""
-    flight = outcome.flight
+    batch = outcome.batch
     if outcome.answered:
-        thousands = thousands_of(job.index for job in flight.jobs)
-        sent = SentBatch(flight.id, flight.batch, thousands)
-        n = len(flight.jobs)
+        thousands = thousands_of(job.index for job in batch.jobs)
+        sent = SentBatch(batch.lane_id, batch.id, thousands)
+        n = len(batch.jobs)
         tools.sent_batches.note(tools.store, tools.sleep, outcome.answered, sent, n)
 
 
-async def _write(flight: Flight, tools: Tools, call: Call[T]) -> T:
+async def _write(batch: ClaimedBatch, tools: Tools, call: Call[T]) -> T:
     """Run a call that may be repeated, until the store has answered it."""
     longest = min(LONGEST_WAIT, tools.settings.worker.lease_seconds / 4)
     retrying = AsyncRetrying(
         retry=retry_if_exception_type(StoreUnavailable),
         wait=full_jitter(0.05, longest, tools.rng),
-        before_sleep=lambda _: log.warning("settling waits for the store", **flight.fields),
+        before_sleep=lambda _: log.warning("settling waits for the store", **batch.fields),
         sleep=tools.sleep,
     )
-    answer: T = await retrying(_run, flight, tools, call)
+    answer: T = await retrying(_run, batch, tools, call)
     return answer
 
 
-async def _run(flight: Flight, tools: Tools, call: Call[T]) -> T:
+async def _run(batch: ClaimedBatch, tools: Tools, call: Call[T]) -> T:
     """Tell in the same round trip how requests have ended."""
-    sender = flight.lane.sender.id
+    sender = batch.lane.sender.id
     ended = tools.answers.untold(sender)
     if not ended:
         return await tools.store.run(call)

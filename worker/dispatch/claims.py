@@ -17,14 +17,14 @@ from store.lanes.lane import LaneStatus, Priority, announce, read_status
 from store.limits.breakers import ACCOUNT, STALL
 from store.queue.settlement import Claim, claim_batch
 from store.states import State
-from store.workers.presence import forget_ready, ready_lanes, wake_drain
-from worker.batch import Flight, OpenLane, Reservation, Sender, Tools
-from worker.dispatch.lane_cache import LaneShelf, note_trouble
+from store.workers.presence import forget_ready, ready_lanes, wake_workers
+from worker.batch import ClaimedBatch, OpenLane, Reservation, Sender, Tools
+from worker.dispatch.lane_cache import LaneCache, note_trouble
 from worker.dispatch.lane_selection import Turns
 from worker.failpoints import Point
-from worker.pacing.backoff import Pauses, full_jitter
+from worker.pacing.backoff import Backoff, full_jitter
 from worker.pacing.permits import PermitOffice
-from worker.revision_check import check_journal
+from worker.revision_check import check_revision
 
 log = structlog.get_logger(__name__)
 
@@ -45,11 +45,11 @@ TRIES = 5
 class Claims:
     """Steps 1 to 3 of a batch."""
 
-    def __init__(self, tools: Tools, permits: PermitOffice, pauses: Pauses) -> None:
+    def __init__(self, tools: Tools, permits: PermitOffice, backoff: Backoff) -> None:
         self._tools = tools
         self._permits = permits
-        self._pauses = pauses
-        self._shelf = LaneShelf(tools.store, tools.settings)
+        self._backoff = backoff
+        self._cache = LaneCache(tools.store, tools.settings)
         self._turns = Turns()
         self._ready: list[tuple[str, int]] = []
         self._looked_at = NEVER
@@ -63,7 +63,7 @@ class Claims:
         """Step 1: the most urgent lane that may be sent from now."""
 
         def may_send(lane_id: str) -> bool:
-            lane = self._shelf.known(lane_id)
+            lane = self._cache.known(lane_id)
             if lane is None or not has_room(lane) or not self._is_free(lane):
                 return False
             if self._tools.stops.holds(lane.lane):
@@ -76,7 +76,7 @@ class Claims:
         if chosen is None:
             await self._look()
             chosen = self._turns.choose(self._ready, may_send)
-        return None if chosen is None else self._shelf.known(chosen)
+        return None if chosen is None else self._cache.known(chosen)
 
     def look_again(self) -> None:
         """Something has changed: the lanes that are ready are not those of the last look."""
@@ -90,7 +90,7 @@ class Claims:
         found = await self._tools.store.run(ready_lanes())
         self._ready, self._looked_at = [pair for pair in found if pair[1] in served], looked_at
         for lane_id, _ in self._ready:
-            if self._shelf.known(lane_id) is None:
+            if self._cache.known(lane_id) is None:
                 await self._open(lane_id)
 
     async def reserve(self, lane: OpenLane) -> Reservation | None:
@@ -108,7 +108,7 @@ class Claims:
             if STALL not in reservation.permits.probes:
                 self._stalled.discard(lane.sender.id)
             if ACCOUNT not in reservation.permits.probes:
-                self._pauses.goes_on(lane.sender.id)
+                self._backoff.goes_on(lane.sender.id)
             if queued > reservation.n and not reservation.permits.probes:
                 await self._seek_help_for(lane.lane.priority)
             return reservation
@@ -118,16 +118,16 @@ class Claims:
             log.warning("no answers come; only probing", sub_account=lane.sender.id)
         pause = min(reservation.permits.wait, BREAKER_PAUSE if held_by else LONGEST_PAUSE)
         if held_by in lane.scopes:  # others of the sub-account go on
-            self._pauses.hold_lane(lane.lane.id, pause)
+            self._backoff.hold_lane(lane.lane.id, pause)
             return None
-        self._pauses.hold(lane.sender.id, pause, urgent=lane.urgent)
+        self._backoff.hold(lane.sender.id, pause, urgent=lane.urgent)
         if held_by == ACCOUNT:  # its key may have been mended meanwhile
             self.renew_key(lane.sender)
         return None
 
     async def claim(
         self, lane: OpenLane, reservation: Reservation, stopping: asyncio.Event
-    ) -> Flight | None:
+    ) -> ClaimedBatch | None:
         """Step 3: jobs for the permits, when their turn has come; None if there are none to send.
 
         Raises:
@@ -138,18 +138,20 @@ class Claims:
             await self._permits.give_back(lane.sender, reservation, reservation.n)
             return None
         batch = secrets.token_hex(6)
-        known = self._tools.journals.known(lane.lane.id)
+        known = self._tools.revisions.known(lane.lane.id)
         claim = await self._claim(self._claim_call(lane, batch, reservation.n))
         self._tools.pass_by(Point.CLAIMED)
         now = self._tools.clock()
         if claim.status is not LaneStatus.GONE:  # if it halts, marking gives the jobs back
-            await check_journal(self._tools, lane.lane.id, known=known, journal=claim.journal)
+            await check_revision(self._tools, lane.lane.id, known=known, revision=claim.revision)
         with contextlib.suppress(StoreError):  # the jobs are ours already
             await self._tidy_up(lane, reservation, claim)
         if not claim.jobs:
             return None
         self._tools.meters.claimed(lane.lane.priority, len(claim.jobs))
-        return Flight(lane, batch, claim.jobs, reservation, claim.now_ms, now, claim.early_news)
+        return ClaimedBatch(
+            lane, batch, claim.jobs, reservation, claim.now_ms, now, claim.early_updates
+        )
 
     async def _claim(self, call: Call[Claim]) -> Claim:
         """Run the claim; a lost reply is asked for again, and is the same."""
@@ -182,7 +184,7 @@ class Claims:
 
     def renew_key(self, sender: Sender) -> bool:
         """Whether a sub-account has another key now than this one; then it is used from now on."""
-        return self._shelf.renew(sender)
+        return self._cache.renew(sender)
 
     async def _seek_help_for(self, priority: Priority) -> None:
         """Call one more loop now and then, not with every batch."""
@@ -192,13 +194,13 @@ class Claims:
 
     async def seek_help(self, priority: Priority | None = None) -> None:
         """There is more than this process takes: wake idle ones."""
-        await self._tools.store.run(wake_drain(0, for_=priority))
+        await self._tools.store.run(wake_workers(0, for_=priority))
 
     async def _open(self, lane_id: str) -> None:
         if self._foreign.get(lane_id, 0.0) > self._tools.clock():
             return
         try:
-            if await self._shelf.get(lane_id) is None:
+            if await self._cache.get(lane_id) is None:
                 await self._tools.store.run(forget_ready(lane_id))
             self._foreign.pop(lane_id, None)
         except (SettingsError, ValueError) as error:
@@ -216,17 +218,17 @@ class Claims:
         )
 
     def _is_free(self, lane: OpenLane) -> bool:
-        sender_is_free = self._pauses.is_free(lane.sender.id, urgent=lane.urgent)
-        return sender_is_free and self._pauses.lane_is_free(lane.lane.id)
+        sender_is_free = self._backoff.is_free(lane.sender.id, urgent=lane.urgent)
+        return sender_is_free and self._backoff.lane_is_free(lane.lane.id)
 
     def _gives_way(self, lane: OpenLane) -> bool:
         """Whether another lane of the sub-account should probe next; reads them only if it may be so."""
         sender = lane.sender.id
-        return self._pauses.gives_way(sender, lane.lane.id, self._ready_of(sender))
+        return self._backoff.gives_way(sender, lane.lane.id, self._ready_of(sender))
 
     def _ready_of(self, sender: str) -> Iterator[str]:
         for lane_id, _ in self._ready:
-            known = self._shelf.known(lane_id)
+            known = self._cache.known(lane_id)
             if known is not None and known.sender.id == sender:
                 yield lane_id
 
@@ -246,5 +248,5 @@ class Claims:
             self.look_again()
             await self._tools.store.run(announce(lane_id, lane.lane.priority))
         if status.ended:
-            self._shelf.forget(lane_id)
+            self._cache.forget(lane_id)
             self._turns.forget(lane_id)

@@ -1,4 +1,4 @@
-"""The drain loop: claims batch after batch of whatever is most urgent, many of them in the air at once.
+"""The dispatcher: claims batch after batch of whatever is most urgent, many of them in the air at once.
 
 One loop runs in a process, from its start to its end. It learns of work in two ways: by a blocking key
 in Redis, which producers push to, and by one timer, which sweeps. A Celery task makes the timer go off
@@ -17,14 +17,14 @@ from structlog.contextvars import bound_contextvars
 
 from config.priorities import served_by
 from store.errors import StoreError
-from store.workers.presence import await_wake, enter_drain, leave_drain
-from worker.batch import Flight, OpenLane, Reservation, Tools
+from store.workers.presence import await_wake, register_worker, unregister_worker
+from worker.batch import ClaimedBatch, OpenLane, Reservation, Tools
 from worker.delivery.deliver import Delivery
 from worker.dispatch.claims import Claims
 from worker.dispatch.lane_selection import share
 from worker.maintenance.due_lanes import IDLE_SECONDS
 from worker.maintenance.sweep import Swept, sweep
-from worker.pacing.backoff import Pauses
+from worker.pacing.backoff import Backoff
 from worker.pacing.permits import PermitOffice
 from worker.revision_check import watch_lanes
 
@@ -38,15 +38,15 @@ LEASE_MS = 15_000
 CANCEL_AGAIN = 0.2
 
 
-class Drain:
-    """The drain loop of one process."""
+class Dispatcher:
+    """The dispatcher of one process."""
 
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
         self._served = served_by(tools.settings.worker.priorities)
-        permits, self._pauses = PermitOffice(tools), Pauses(tools.clock, tools.rng)
-        self._claims = Claims(tools, permits, self._pauses)
-        self._delivery = Delivery(tools, permits, self._pauses, self._claims.renew_key)
+        permits, self._backoff = PermitOffice(tools), Backoff(tools.clock, tools.rng)
+        self._claims = Claims(tools, permits, self._backoff)
+        self._delivery = Delivery(tools, permits, self._backoff, self._claims.renew_key)
         self._in_air: set[asyncio.Task[None]] = set()
         self._in_air_of: Counter[str] = Counter()  # sub-account → batches
         self._claiming: set[str] = set()  # lanes, one claim at a time each
@@ -69,7 +69,7 @@ class Drain:
         finally:
             await _end(listeners)
             with contextlib.suppress(StoreError):
-                await self._tools.store.run(leave_drain(loop_id, served=self._served))
+                await self._tools.store.run(unregister_worker(loop_id, served=self._served))
 
     def look(self) -> None:
         """Register, sweep and look for work now: for a Celery task. Call it in the loop's thread."""
@@ -94,7 +94,7 @@ class Drain:
     async def _rest(self) -> None:
         """Sleep until a wake-up, the timer, the end of a batch, the end of a pause, or the stop."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._pauses.next_end()):
+            async with asyncio.timeout(self._backoff.next_end()):
                 await self._awake.wait()
         self._awake.clear()
 
@@ -128,7 +128,7 @@ class Drain:
     async def _fly(self, lane: OpenLane, reservation: Reservation, stopping: asyncio.Event) -> None:
         """Wait for the turn, claim, deliver."""
         try:
-            flight = await self._claims.claim(lane, reservation, stopping)
+            batch = await self._claims.claim(lane, reservation, stopping)
         except StoreError as error:
             log.warning("the claim failed", lane=lane.lane.id, error=str(error))
             await self._tools.sleep(STORE_RETRY_SECONDS)  # nothing else is claimed from this lane
@@ -136,14 +136,14 @@ class Drain:
         finally:
             self._claiming.discard(lane.lane.id)
             self._awake.set()
-        if flight is not None:
-            await self._deliver(flight)
+        if batch is not None:
+            await self._deliver(batch)
 
-    async def _deliver(self, flight: Flight) -> None:
+    async def _deliver(self, batch: ClaimedBatch) -> None:
         """Whatever is logged meanwhile, by whomever, says which batch it is about."""
-        with bound_contextvars(**flight.fields):
+        with bound_contextvars(**batch.fields):
             try:
-                await self._delivery.deliver(flight)
+                await self._delivery.deliver(batch)
             except Exception:
                 log.exception("a delivery failed; its lease will bring it back")
 
@@ -179,7 +179,7 @@ class Drain:
             pause = self._tools.settings.worker.sweep_seconds
             try:
                 await self._tools.store.run(
-                    enter_drain(loop_id, lease_ms=LEASE_MS, starts=called, served=self._served)
+                    register_worker(loop_id, lease_ms=LEASE_MS, starts=called, served=self._served)
                 )
                 await watch_lanes(self._tools)
                 pause = await self._sweep()

@@ -6,7 +6,7 @@ from chatapps.rendering.renderer import MessageRenderer
 from chatapps.service_window import content_needs_window
 from config.sections import SettingsError, SubAccount
 from config.settings import Settings
-from store.client import AsyncStore, Call, hint
+from store.client import AsyncStore, Call, best_effort
 from store.keys import lane_keys
 from store.lanes.lane import Lane, read_lane
 from store.limits.breakers import scopes_of
@@ -17,7 +17,7 @@ ROOM = 1024
 """Lanes kept at hand; more than a loop looks at in one round."""
 
 
-class LaneShelf:
+class LaneCache:
     """Opens lanes: reads what they are, compiles the renderer, finds the sub-account.
 
     What is kept of a lane never changes; its status does, and every script that claims or posts
@@ -75,7 +75,7 @@ class LaneShelf:
 
 def note_trouble(lane_id: str, why: str) -> Call[None]:
     """Show with the lane why a worker leaves it alone. The next change of its status wipes it out."""
-    return hint("HSET", lane_keys(lane_id).meta, "reason", why, parse=lambda _: None)
+    return best_effort("HSET", lane_keys(lane_id).meta, "reason", why, parse=lambda _: None)
 
 
 def sender_of(settings: Settings, sub_account_id: str) -> Sender:

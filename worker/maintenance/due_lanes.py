@@ -11,7 +11,7 @@ import structlog
 
 from store.client import Call
 from store.errors import StoreRefused
-from store.lanes.due import Look, look_at_lane
+from store.lanes.due import Look, read_due
 from store.lanes.lane import Lane, LaneStatus, announce, read_lane
 from store.lanes.retention import note_ended
 from store.workers.presence import forget_active, forget_ready, note_active, ready_lanes
@@ -32,15 +32,15 @@ def by_hundred(lanes: list[str]) -> Iterator[list[str]]:
         yield lanes[first : first + AT_ONCE]
 
 
-async def look_at(tools: Tools, lanes: Sequence[str], as_of: int) -> list[Look | None]:
+async def check(tools: Tools, lanes: Sequence[str], as_of: int) -> list[Look | None]:
     """How lanes stand; None for each if one of them cannot be read, so that it does not hide the others.
 
     Args:
-        as_of: leases and parks that ended by then count, ms by Redis' clock.
+        as_of: leases and in-doubt batches that ended by then count, ms by Redis' clock.
     """
     try:
         soon = int(IDLE_SECONDS * 1000)
-        return [*await tools.store.run_all([look_at_lane(lane, as_of, soon) for lane in lanes])]
+        return [*await tools.store.run_all([read_due(lane, as_of, soon) for lane in lanes])]
     except (StoreRefused, ValueError):
         log.exception("lanes are looked at one by one")
         return [None] * len(lanes)

@@ -1,8 +1,11 @@
-"""Parks: what was posted and has no answer that can be trusted ends by its lane's policy, when its time
-to wait for evidence is over.
+"""In-doubt batches: what was posted and has no answer that can be trusted ends by its lane's
+policy, when its time
+to wait for status updates is over.
 
-What evidence knows is accepted. The rest goes out again where doubt resends, `max_resends` times at
-most. It is `unknown` after that, where the lane holds, where a receipt has named the batch alone, and in
+What status updates knows is accepted. The rest goes out again where doubt resends, `max_resends`
+times at
+most. It is `unconfirmed` after that, where the lane holds, where a receipt has named the batch
+alone, and in
 a lane that is being cancelled. Jobs with which a worker has died go out in halves, so that one that
 kills worker after worker is found and given up.
 """
@@ -14,19 +17,19 @@ import structlog
 from store.lanes.lane import Lane, LaneStatus
 from store.queue.settlement import (
     MOST_DEATHS,
-    Parked,
+    InDoubt,
     Settlement,
-    due_parks,
-    read_park,
-    settle_park,
-    trail_entries,
+    attempt_log_entries,
+    due_in_doubt,
+    read_in_doubt,
+    settle_in_doubt,
 )
 from store.records.job_section import Job
 from store.records.outcome import LocalReason, Origin, code_name, code_named
 from store.reports.waiting import now_ms
 from store.states import State
 from worker.batch import Tools
-from worker.delivery.eligibility import proven_jobs
+from worker.delivery.eligibility import confirmed_jobs
 from worker.delivery.endings import add_ended, closing, write_down
 from worker.results.classify import Code
 
@@ -36,23 +39,31 @@ KILLS_WORKERS: Code = (Origin.LOCAL, LocalReason.KILLS_WORKERS)
 AT_ONCE = 100
 """Read in one round trip."""
 SECONDS = 1.0
-"""For which parks of one lane are resolved in one sweep; the next one follows at once with the rest."""
+"""For which in-doubt batches of one lane are resolved in one sweep; the next one follows at once
+with the rest."""
 
 
 async def resolve_due(
     tools: Tools, lane: Lane, as_of: int, go_on: Callable[[], Awaitable[object]]
 ) -> bool:
-    """Resolve parks whose time was over by then; True if some are left. Where single messages are sent,
-    each that has no answer is a park of its own, so there may be very many.
+    """Resolve in-doubt batches whose time was over by then; True if some are left. Where single
+    messages are sent,
+    each that has no answer is an in-doubt batch of its own, so there may be very many.
 
     Args:
         go_on: is called between the rounds, of which there may be many.
     """
     until = tools.clock() + SECONDS
-    while parks := await tools.store.run(due_parks(lane.id, as_of, most=AT_ONCE)):
-        found = await tools.store.run_all([read_park(lane.id, park) for park in parks])
+    while in_doubt_batches := await tools.store.run(due_in_doubt(lane.id, as_of, most=AT_ONCE)):
+        found = await tools.store.run_all(
+            [read_in_doubt(lane.id, in_doubt_batch) for in_doubt_batch in in_doubt_batches]
+        )
         now = await tools.store.run(now_ms()) // 1000
-        done = [await _resolve(tools, lane, park, now) for park in found if park is not None]
+        done = [
+            await _resolve(tools, lane, in_doubt_batch, now)
+            for in_doubt_batch in found
+            if in_doubt_batch is not None
+        ]
         await go_on()
         if not any(done):  # somebody else is at it
             return False
@@ -61,34 +72,42 @@ async def resolve_due(
     return False
 
 
-async def _resolve(tools: Tools, lane: Lane, park: Parked, now: int) -> bool:
-    """End a park; False if it was not for us to end."""
-    if park.killer:
-        return await _bury(tools, lane, park, now)
-    jobs = _with_attempts(park, tools)
-    known = await proven_jobs(tools.store, lane.id, jobs)
-    what = _decide(tools, lane, park, jobs, known, now)
+async def _resolve(tools: Tools, lane: Lane, in_doubt_batch: InDoubt, now: int) -> bool:
+    """End an in-doubt batch; False if it was not for us to end."""
+    if in_doubt_batch.poison:
+        return await _bury(tools, lane, in_doubt_batch, now)
+    jobs = _with_attempts(in_doubt_batch, tools)
+    known = await confirmed_jobs(tools.store, lane.id, jobs)
+    what = _decide(tools, lane, in_doubt_batch, jobs, known, now)
     verdict = await write_down(
-        tools, lane, settle_park(lane.id, park.id, len(jobs), what, unless_held=True), what
+        tools,
+        lane,
+        settle_in_doubt(lane.id, in_doubt_batch.id, len(jobs), what, unless_held=True),
+        what,
     )
     if verdict == "held":  # just now
-        held = await tools.store.run(read_park(lane.id, park.id))
+        held = await tools.store.run(read_in_doubt(lane.id, in_doubt_batch.id))
         return held is not None and await _resolve(tools, lane, held, now)
     if verdict != "ok":
         return False
     again = len(what.back)
     figures = {"known": len(known), "again": again, "closed": len(jobs) - len(known) - again}
-    log.warning("park resolved", **_fields(lane, park.id, jobs), **figures)
+    log.warning("park resolved", **_fields(lane, in_doubt_batch.id, jobs), **figures)
     return True
 
 
 def _decide(
-    tools: Tools, lane: Lane, park: Parked, jobs: list[Job], known: Collection[int], now: int
+    tools: Tools,
+    lane: Lane,
+    in_doubt_batch: InDoubt,
+    jobs: list[Job],
+    known: Collection[int],
+    now: int,
 ) -> Settlement:
     """What becomes of each job."""
-    resends = lane.on_unknown == "resend" and not park.held
+    resends = lane.on_unconfirmed == "resend" and not in_doubt_batch.held
     resend = resends and lane.status is not LaneStatus.CANCELLING
-    reason = _why_closed(park) if resend else _why_parked(park)
+    reason = _why_closed(in_doubt_batch) if resend else _why_in_doubt(in_doubt_batch)
     kills = reason == KILLS_WORKERS
     unknown = [job for job in jobs if job.index not in known]
     again = [job for job in unknown if resend and not kills and _may_be_resent(job, tools)]
@@ -96,18 +115,20 @@ def _decide(
     closed = [job for job in unknown if job.index not in left]
 
     purposes = tools.templates.purposes(lane)
-    end, proven = (
-        State.FAILED if kills else State.UNKNOWN,
+    end, confirmed = (
+        State.FAILED if kills else State.UNCONFIRMED,
         [job for job in jobs if job.index in known],
     )
     what = closing(end, closed, reason, now, purposes)
-    add_ended(what, State.ACCEPTED, proven, now, purposes)
+    add_ended(what, State.ACCEPTED, confirmed, now, purposes)
     what.back = [job.resent() for job in again]
-    what.deaths = park.deaths if park.tries else None  # one of them may be what kills workers
+    what.deaths = (
+        in_doubt_batch.deaths if in_doubt_batch.tries else None
+    )  # one of them may be what kills workers
     what.add(State.QUEUED, len(what.back))
-    what.trails = _lost_attempts(park, jobs, _why_parked(park), now)
+    what.attempt_logs = _lost_attempts(in_doubt_batch, jobs, _why_in_doubt(in_doubt_batch), now)
     if resend:
-        what.count_retried({_why_parked(park): len(what.back)})
+        what.count_retried({_why_in_doubt(in_doubt_batch): len(what.back)})
     return what
 
 
@@ -118,54 +139,59 @@ def _may_be_resent(job: Job, tools: Tools) -> bool:
     )
 
 
-async def _bury(tools: Tools, lane: Lane, park: Parked, now: int) -> bool:
+async def _bury(tools: Tools, lane: Lane, in_doubt_batch: InDoubt, now: int) -> bool:
     """Give up a job that was never posted because every worker that took it died."""
     purposes = tools.templates.purposes(lane)
-    what = closing(State.FAILED, park.jobs, KILLS_WORKERS, now, purposes)
-    call = settle_park(lane.id, park.id, len(park.jobs), what)
+    what = closing(State.FAILED, in_doubt_batch.jobs, KILLS_WORKERS, now, purposes)
+    call = settle_in_doubt(lane.id, in_doubt_batch.id, len(in_doubt_batch.jobs), what)
     if await write_down(tools, lane, call, what) != "ok":
         return False
-    fields = _fields(lane, park.id, park.jobs)
-    log.error("a job that kills workers was given up", **fields, index=park.jobs[0].index)
+    fields = _fields(lane, in_doubt_batch.id, in_doubt_batch.jobs)
+    log.error("a job that kills workers was given up", **fields, index=in_doubt_batch.jobs[0].index)
     return True
 
 
-def _fields(lane: Lane, park: str, jobs: Sequence[Job]) -> dict[str, str | int]:
-    """What a line of the log about a park says; its id begins with that of its batch."""
-    return {"lane": lane.id, "batch": park, "attempt": jobs[0].attempts if jobs else 0}
+def _fields(lane: Lane, in_doubt_batch: str, jobs: Sequence[Job]) -> dict[str, str | int]:
+    """What a line of the log about an in-doubt batch says; its id begins with that of its batch."""
+    return {"lane": lane.id, "batch": in_doubt_batch, "attempt": jobs[0].attempts if jobs else 0}
 
 
-def _with_attempts(park: Parked, tools: Tools) -> list[Job]:
-    """The parked jobs, their attempts counted. Of a flight that was lost only its requests are known:
+def _with_attempts(in_doubt_batch: InDoubt, tools: Tools) -> list[Job]:
+    """The in doubt jobs, their attempts counted. Of a batch that was lost only its requests are known:
     some were for halves of it, so a message had no more of them than quick retries allow."""
     quick = tools.settings.retry.quick_attempts
     return [
-        job.tried(min(park.tries, 1 if job.attempts else quick), may_have_arrived=True)
-        for job in park.jobs
+        job.tried(min(in_doubt_batch.tries, 1 if job.attempts else quick), may_have_arrived=True)
+        for job in in_doubt_batch.jobs
     ]
 
 
-def _lost_attempts(park: Parked, jobs: list[Job], code: Code, now: int) -> list[tuple[int, bytes]]:
-    """Trail of the attempts that a lost flight made: the worker took what it knew of them along."""
-    pairs = list(zip(park.jobs, jobs, strict=True))
+def _lost_attempts(
+    in_doubt_batch: InDoubt, jobs: list[Job], code: Code, now: int
+) -> list[tuple[int, bytes]]:
+    """Attempt log of the attempts that a lost batch made: the worker took what it knew of them along."""
+    pairs = list(zip(in_doubt_batch.jobs, jobs, strict=True))
     entries: list[tuple[int, bytes]] = []
     for attempt in range(1, max(job.attempts for job in jobs) + 1):
         made = [after for before, after in pairs if before.attempts < attempt <= after.attempts]
         name = code_name(*code).replace(":", " ")
-        entry = f"{attempt} {name} {park.posted_at or now} {park.id}"
-        entries.extend(trail_entries(made, entry))
+        entry = f"{attempt} {name} {in_doubt_batch.posted_at or now} {in_doubt_batch.id}"
+        entries.extend(attempt_log_entries(made, entry))
     return entries
 
 
-def _why_parked(park: Parked) -> Code:
-    if park.code:
-        return code_named(park.code)
-    return (Origin.LOCAL, LocalReason.WORKER_LOST if park.tries else LocalReason.NO_ANSWER)
+def _why_in_doubt(in_doubt_batch: InDoubt) -> Code:
+    if in_doubt_batch.code:
+        return code_named(in_doubt_batch.code)
+    return (
+        Origin.LOCAL,
+        LocalReason.WORKER_LOST if in_doubt_batch.tries else LocalReason.NO_ANSWER,
+    )
 
 
-def _why_closed(park: Parked) -> Code:
+def _why_closed(in_doubt_batch: InDoubt) -> Code:
     """Why jobs of it do not go out again although doubt resends."""
-    alone_too_often = len(park.jobs) == 1 and max(park.deaths, 1) >= MOST_DEATHS
-    if park.tries and alone_too_often:
+    alone_too_often = len(in_doubt_batch.jobs) == 1 and max(in_doubt_batch.deaths, 1) >= MOST_DEATHS
+    if in_doubt_batch.tries and alone_too_often:
         return KILLS_WORKERS
-    return _why_parked(park)
+    return _why_in_doubt(in_doubt_batch)

@@ -1,6 +1,7 @@
 """The sweep: everything that time brings back, for every lane that has not ended.
 
-Due retry waves return to the queue, flights of lost workers are taken back, parks are resolved by
+Due retry batches return to the queue, batches of lost workers are taken back, in-doubt batches are
+resolved by
 their lane's policy, cancelled lanes are emptied, and hints are put right. It may run anywhere, at any
 time, twice at once: every step is a script that does its work once.
 """
@@ -20,7 +21,7 @@ from store.queue.settlement import (
     Recovered,
     claim_batch,
     promote_due,
-    recover_flights,
+    recover_expired,
     settle_batch,
 )
 from store.receipts.inbox import forget_aside
@@ -36,7 +37,7 @@ from store.workers.presence import (
 from worker.batch import Tools
 from worker.delivery.eligibility import forget_closed_windows
 from worker.delivery.endings import closing, write_down
-from worker.maintenance.due_lanes import announce_waiting, by_hundred, is_quiet, look_at, retire
+from worker.maintenance.due_lanes import announce_waiting, by_hundred, check, is_quiet, retire
 from worker.maintenance.in_doubt import resolve_due
 from worker.maintenance.retention import close_if_over, expire_lanes
 from worker.receipts.inbox import apply_inbox, is_all
@@ -55,7 +56,7 @@ class Swept:
 
     busy: int = 0  # lanes in which jobs are queued, or something is due within `IDLE_SECONDS`
     announced: int = 0  # lanes that have something to claim now
-    more: bool = False  # of the inbox, or of what is parked, is left: sweep again at once
+    more: bool = False  # of the inbox, or of what is in doubt, is left: sweep again at once
     applied: int = 0  # receipts and replies
 
     def __add__(self, other: "Swept") -> "Swept":
@@ -76,7 +77,7 @@ async def sweep(tools: Tools) -> Swept | None:
     began = tools.clock()
     leases = _Leases(tools)
     await leases.as_of()
-    # First the inbox: evidence decides what becomes of parks.
+    # First the inbox: status updates decides what becomes of in-doubt batches.
     applied = await apply_inbox(tools, leases.as_of)
     swept = Swept(more=not is_all(applied), applied=applied)
     for lanes in by_hundred(await tools.store.run(active_lanes())):
@@ -98,7 +99,7 @@ class _Leases:
     The store is asked again every second of a sweep, since it may go away in the middle of one; a call
     that it does when it is back still says what it was told before. Asking also notes that sweeping
     goes on: one that has much to do must not look like a gap, or one gap after the other would keep
-    flights of the dead where they are.
+    batches of the dead where they are.
     """
 
     AGAIN = 1.0
@@ -123,7 +124,7 @@ class _Leases:
 
 async def _visit_all(tools: Tools, lanes: Sequence[str], leases: _Leases) -> Swept:
     """Sweep lanes that one look takes in: those in which something is due, one by one."""
-    looks = zip(lanes, await look_at(tools, lanes, await leases.as_of()), strict=True)
+    looks = zip(lanes, await check(tools, lanes, await leases.as_of()), strict=True)
     quiet: list[tuple[str, Look]] = []
     ended: list[str] = []
     swept = Swept()
@@ -175,9 +176,9 @@ async def _tend(tools: Tools, lane: Lane, leases: _Leases) -> Swept:
 
 
 async def _recover(tools: Tools, lane: Lane, as_of: int, leases: _Leases) -> None:
-    """Take back the flights whose leases had run out by then, some at a time."""
+    """Take back the batches whose leases had run out by then, some at a time."""
     seconds = seconds_in_doubt(lane, tools.settings.policies, [0], tools.rng)
-    call = recover_flights(lane.id, settle_after_ms=int(seconds * 1000), as_of_ms=as_of)
+    call = recover_expired(lane.id, settle_after_ms=int(seconds * 1000), as_of_ms=as_of)
     while (recovered := await tools.store.run(call)) != Recovered():
         tools.meters.recovered(lane.sub_account, recovered)
         log.warning("flights recovered", lane=lane.id, **asdict(recovered))

@@ -9,7 +9,7 @@ FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 30.0
 
 
-class Pauses:
+class Backoff:
     """Which sub-accounts this process leaves alone for a moment.
 
     Only this process: what concerns everyone, such as a 429, is kept in the store. A host that cannot

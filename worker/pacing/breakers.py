@@ -30,13 +30,13 @@ from store.limits.breakers import (
 )
 from store.limits.unreached import forget_unreached, note_unreached
 from store.records.job_section import Job
-from worker.batch import Flight, Reservation, Tools
+from worker.batch import ClaimedBatch, Reservation, Tools
 from worker.requests import BatchOutcome
 from worker.results.classify import (
     Code,
-    concerns_template,
     explain_failure,
     explain_item,
+    is_about_template,
     is_server_error,
     is_silence,
 )
@@ -54,12 +54,12 @@ class Breakers:
         self._failing: set[str] = set()  # sub-accounts whose last request from here has failed
         self._unreached: set[str] = set()  # sub-accounts whose last request was not sent
 
-    async def note_reach(self, flight: Flight, result: Result) -> None:
+    async def note_reach(self, batch: ClaimedBatch, result: Result) -> None:
         """Show why requests are not sent from this host, until one is."""
-        sender, host = flight.lane.sender.id, self._tools.owner.split(":")[0]
+        sender, host = batch.lane.sender.id, self._tools.owner.split(":")[0]
         if isinstance(result, NotSent):
             self._unreached.add(sender)
-            now = flight.now(self._tools.clock())
+            now = batch.now(self._tools.clock())
             await self._tell(note_unreached(sender, host, result.reason, now), otherwise=None)
             return
         if sender in self._unreached:
@@ -67,7 +67,7 @@ class Breakers:
             await self._tell(forget_unreached(sender, host), otherwise=None)
 
     async def count(
-        self, flight: Flight, messages: int, result: Result, permits: Reservation, took: float
+        self, batch: ClaimedBatch, messages: int, result: Result, permits: Reservation, took: float
     ) -> bool:
         """Count a request that met an error of the provider or no answer; True if `server` is open.
 
@@ -75,11 +75,11 @@ class Breakers:
             took: seconds.
         """
         sender, terms, answers = (
-            flight.lane.sender.id,
+            batch.lane.sender.id,
             self._tools.settings.breakers,
             self._tools.answers,
         )
-        failed, silent = is_server_error(result), is_silence(result, flight.id)
+        failed, silent = is_server_error(result), is_silence(result, batch.lane_id)
         trusted = not (failed or silent or isinstance(result, NotSent))
         counted = Counted(server=False, stalled=False)
         if failed or silent:
@@ -96,10 +96,10 @@ class Breakers:
             )
             counted = await self._tell(call, otherwise=counted)
             if counted.stalled:
-                log.warning("answers fail to come; only probing", **flight.fields, reason=reason)
+                log.warning("answers fail to come; only probing", **batch.fields, reason=reason)
             if counted.server:
-                log.warning("the provider fails; going slow", lane=flight.id, batch=flight.batch)
-            await self.release(flight, permits, later=True, but=(SERVER, STALL))
+                log.warning("the provider fails; going slow", lane=batch.lane_id, batch=batch.id)
+            await self.release(batch, permits, later=True, but=(SERVER, STALL))
         elif isinstance(result, Answered):
             answers.took(sender, took)
         answers.ended(sender, request_name(permits.op, messages), trusted=trusted)
@@ -108,10 +108,10 @@ class Breakers:
     async def hold_templates(self, outcome: BatchOutcome, jobs: Sequence[Job]) -> list[Job]:
         """Messages of a notification lane whose template is held up. One a template and interval is not,
         so that a template that was mended heals by itself. Nothing is parsed while none is open."""
-        flight = outcome.flight
-        if flight.lane.lane.kind == "campaign" or not flight.permits.permits.templates:
+        batch = outcome.batch
+        if batch.lane.lane.kind == "campaign" or not batch.permits.permits.templates:
             return []
-        sender, held, probed = flight.lane.sender.id, list[Job](), set[str]()
+        sender, held, probed = batch.lane.sender.id, list[Job](), set[str]()
         found = await self._tell(read_breakers(sender), otherwise=[])
         still_open = {one.scope for one in found if one.is_of_template}
         lease = self._tools.settings.worker.lease_seconds
@@ -119,7 +119,7 @@ class Breakers:
             scope = template_of(job.line)
             if scope not in still_open:
                 continue
-            probe = take_probe(sender, scope, op=flight.batch, lease=lease)
+            probe = take_probe(sender, scope, op=batch.id, lease=lease)
             if scope not in probed and await self._tell(probe, otherwise=True):
                 outcome.template_probes[job.index] = scope
             else:
@@ -129,58 +129,58 @@ class Breakers:
 
     async def note_templates(self, outcome: BatchOutcome) -> None:
         """Open the breakers of templates that were refused; close those whose probe was taken."""
-        flight, verdicts, terms = outcome.flight, outcome.verdicts, self._tools.settings.breakers
+        batch, verdicts, terms = outcome.batch, outcome.verdicts, self._tools.settings.breakers
         probing = Probing(terms.template_first, terms.template_longest)
         refused: dict[str, Code] = {}
         for job, code in verdicts.rejected:
-            if concerns_template(code) and (scope := template_of(job.line)):
+            if is_about_template(code) and (scope := template_of(job.line)):
                 refused.setdefault(scope, code)
         for scope, code in refused.items():
             reason = explain_item(code[1])
-            if await self._open(flight, scope, reason, flight.batch, probing):
-                log.error("template held up", lane=flight.id, breaker=scope, reason=reason)
+            if await self._open(batch, scope, reason, batch.id, probing):
+                log.error("template held up", lane=batch.lane_id, breaker=scope, reason=reason)
         taken = {job.index for job, _ in verdicts.accepted}
         for index, scope in outcome.template_probes.items():
             if index in taken:
-                if await self._close(flight, scope, flight.batch):
-                    log.info("template is well again", lane=flight.id, breaker=scope)
+                if await self._close(batch, scope, batch.id):
+                    log.info("template is well again", lane=batch.lane_id, breaker=scope)
             elif scope not in refused:
-                sender = flight.lane.sender.id
-                call = release_probe(sender, scope, op=flight.batch, later=True)
+                sender = batch.lane.sender.id
+                call = release_probe(sender, scope, op=batch.id, later=True)
                 await self._tell(call, otherwise=False)
 
-    async def hold_up(self, flight: Flight, permits: Reservation | None, why: str) -> None:
+    async def hold_up(self, batch: ClaimedBatch, permits: Reservation | None, why: str) -> None:
         """Key, account or channel: nothing of this sub-account can pass until that is mended."""
-        sender, terms = flight.lane.sender.id, self._tools.settings.breakers
+        sender, terms = batch.lane.sender.id, self._tools.settings.breakers
         probing = Probing(terms.account_first, terms.account_longest)
         op = permits.op if permits else ""
-        if await self._open(flight, ACCOUNT, why, op, probing):
-            log.error("sub-account held up", lane=flight.id, sub_account=sender, reason=why)
-        if permits is not None and self._is_news(flight, permits):
-            await self._close(flight, SERVER, op)
+        if await self._open(batch, ACCOUNT, why, op, probing):
+            log.error("sub-account held up", lane=batch.lane_id, sub_account=sender, reason=why)
+        if permits is not None and self._is_news(batch, permits):
+            await self._close(batch, SERVER, op)
 
-    async def well(self, flight: Flight, permits: Reservation) -> None:
+    async def well(self, batch: ClaimedBatch, permits: Reservation) -> None:
         """The provider serves this sub-account: what that proves closed is closed."""
-        if not self._is_news(flight, permits):
+        if not self._is_news(batch, permits):
             return
-        await self._close(flight, SERVER, permits.op)
-        if ACCOUNT in permits.permits.probes and await self._close(flight, ACCOUNT, permits.op):
-            log.warning("the sub-account is well again", lane=flight.id)
+        await self._close(batch, SERVER, permits.op)
+        if ACCOUNT in permits.permits.probes and await self._close(batch, ACCOUNT, permits.op):
+            log.warning("the sub-account is well again", lane=batch.lane_id)
 
-    async def let_go(self, flight: Flight, permits: Reservation) -> None:
+    async def let_go(self, batch: ClaimedBatch, permits: Reservation) -> None:
         """Messages of a lane that probed the breaker that held it up were taken."""
         for scope in permits.permits.probes:
-            if scope not in (ACCOUNT, SERVER) and await self._close(flight, scope, permits.op):
-                log.warning("what was held up goes on", lane=flight.id, breaker=scope)
+            if scope not in (ACCOUNT, SERVER) and await self._close(batch, scope, permits.op):
+                log.warning("what was held up goes on", lane=batch.lane_id, breaker=scope)
 
-    def _is_news(self, flight: Flight, permits: Reservation) -> bool:
-        return permits.permits.news or flight.lane.sender.id in self._failing
+    def _is_news(self, batch: ClaimedBatch, permits: Reservation) -> bool:
+        return permits.permits.news or batch.lane.sender.id in self._failing
 
     async def _open(
-        self, flight: Flight, scope: str, reason: str, op: str, probing: Probing
+        self, batch: ClaimedBatch, scope: str, reason: str, op: str, probing: Probing
     ) -> bool:
         call = open_breaker(
-            flight.lane.sender.id,
+            batch.lane.sender.id,
             scope,
             reason,
             by="worker",
@@ -190,19 +190,19 @@ class Breakers:
         )
         return await self._tell(call, otherwise=False)
 
-    async def _close(self, flight: Flight, scope: str, op: str) -> bool:
-        sender = flight.lane.sender.id
+    async def _close(self, batch: ClaimedBatch, scope: str, op: str) -> bool:
+        sender = batch.lane.sender.id
         if scope in WHOLE:
             self._failing.discard(sender)
         return await self._tell(close_breaker(sender, scope, by="worker", op=op), otherwise=False)
 
     async def release(
-        self, flight: Flight, permits: Reservation, *, later: bool, but: Sequence[str] = ()
+        self, batch: ClaimedBatch, permits: Reservation, *, later: bool, but: Sequence[str] = ()
     ) -> None:
         """A probe has told nothing about these breakers."""
         for scope in permits.permits.probes:
             if scope not in but:
-                sender = flight.lane.sender.id
+                sender = batch.lane.sender.id
                 call = release_probe(sender, scope, op=permits.op, later=later)
                 await self._tell(call, otherwise=False)
 

@@ -21,31 +21,31 @@ from chatapps.responses import Answered, NoAnswer, NotSent, Refused
 from store.errors import StoreError
 from store.limits.breakers import ACCOUNT
 from store.records.job_section import Job
-from worker.batch import Flight, Reservation, Sender, Tools
-from worker.pacing.backoff import Pauses, longest_wait
+from worker.batch import ClaimedBatch, Reservation, Sender, Tools
+from worker.pacing.backoff import Backoff, longest_wait
 from worker.pacing.breakers import Breakers
 from worker.pacing.permits import PermitOffice
 from worker.requests import BatchOutcome, Decision, Request, Response
 from worker.results.classify import (
-    Concern,
+    FailureScope,
     Known,
     Named,
     Unmade,
     Verdict,
     Verdicts,
     Withheld,
-    explain_alike,
+    explain_refusal_streak,
     is_server_error,
     judge_stop,
     pause_asked_for,
     request_code,
     worth_a_quick_retry,
 )
-from worker.results.refusal_streaks import Alike, Suspects, decide, is_hopeless
+from worker.results.refusal_streaks import RefusalStreaks, Suspects, decide, is_hopeless
 
 log = structlog.get_logger(__name__)
 
-ALIKE = 3
+STREAK = 3
 """Single messages in a row that must be refused alike before the cause is sought in the campaign."""
 
 
@@ -60,48 +60,48 @@ class FailurePolicy:
         self,
         tools: Tools,
         permits: PermitOffice,
-        pauses: Pauses,
+        backoff: Backoff,
         renew_key: Callable[[Sender], bool],
     ) -> None:
         self._tools = tools
         self._permits = permits
-        self._pauses = pauses
+        self._backoff = backoff
         self._renew_key = renew_key
         self._suspects = Suspects(tools.clock)
-        self._alike = Alike(tools.settings.breakers.refused_alike)
+        self._streaks = RefusalStreaks(tools.settings.breakers.refused_with_one_code)
         self._breakers = Breakers(tools)
 
-    def is_suspect(self, flight: Flight) -> bool:
+    def is_suspect(self, batch: ClaimedBatch) -> bool:
         """Its lane had the whole sub-account held up of late."""
-        return self._suspects.has(flight.id)
+        return self._suspects.has(batch.lane_id)
 
     async def observe(
-        self, flight: Flight, request: Request, response: Response, verdict: Verdict
+        self, batch: ClaimedBatch, request: Request, response: Response, verdict: Verdict
     ) -> Decision:
         """Tell the store what the end of a request means, and decide how it goes on."""
         result, permits = response.result, response.permits
         if isinstance(result, Unmade):
-            return await self._unmade(flight, request, response, verdict)
+            return await self._unmade(batch, request, response, verdict)
         assert permits is not None
         is_told = True
-        await self._breakers.note_reach(flight, result)
+        await self._breakers.note_reach(batch, result)
         n = len(request.jobs)
-        server_is_open = await self._breakers.count(flight, n, result, permits, response.took)
+        server_is_open = await self._breakers.count(batch, n, result, permits, response.took)
         if not isinstance(result, NotSent):
-            self._pauses.reached(flight.lane.sender.id)
+            self._backoff.reached(batch.lane.sender.id)
         match result:
             case NotSent():
-                pause = self._pauses.not_reached(flight.lane.sender.id)
+                pause = self._backoff.not_reached(batch.lane.sender.id)
                 fields = {"reason": result.reason, "pause": round(pause, 2)}
-                log.warning("not sent", **request.fields(flight), **fields)
-                await self._breakers.release(flight, permits, later=False)
+                log.warning("not sent", **request.fields(batch), **fields)
+                await self._breakers.release(batch, permits, later=False)
             case NoAnswer():
-                log.warning("no answer", **request.fields(flight), reason=result.reason)
+                log.warning("no answer", **request.fields(batch), reason=result.reason)
             case Answered():
-                is_told = await self._answered(flight, request, permits, verdict.messages)
+                is_told = await self._answered(batch, request, permits, verdict.messages)
             case Refused():
                 return await self._refused(
-                    flight, request, response, verdict, server_is_open=server_is_open
+                    batch, request, response, verdict, server_is_open=server_is_open
                 )
         return Decision(verdict.messages, _following(request, verdict), is_told=is_told)
 
@@ -109,11 +109,11 @@ class FailurePolicy:
         """Which of these must not go out, since their template is held up."""
         return await self._breakers.hold_templates(outcome, jobs)
 
-    def spare(self, flight: Flight, request: Request) -> Verdicts | None:
+    def spare(self, batch: ClaimedBatch, request: Request) -> Verdicts | None:
         """What becomes of a request that others of its batch have made pointless, or None."""
         halved = request.within[-1] if request.within else Verdicts()
-        if flight.lane.lane.kind == "campaign" and _fail_alike(halved):
-            why = explain_alike(halved.rejected[-1][1])
+        if batch.lane.lane.kind == "campaign" and _fail_with_one_code(halved):
+            why = explain_refusal_streak(halved.rejected[-1][1])
             return Verdicts(back=list(request.jobs), stop=[why])
         if halved.stop or halved.account or is_hopeless(halved):
             return Verdicts(back=list(request.jobs))
@@ -121,46 +121,46 @@ class FailurePolicy:
 
     async def conclude(self, outcome: BatchOutcome) -> None:
         """All requests of a batch have ended."""
-        flight, verdicts = outcome.flight, outcome.verdicts
+        batch, verdicts = outcome.batch, outcome.verdicts
         if verdicts.denied:
             await self._decide_denied(outcome)
         if outcome.permits is not None:
-            await self._breakers.release(flight, outcome.permits, later=False)
-        if flight.lane.lane.kind != "campaign" and (outcome.template_probes or verdicts.rejected):
+            await self._breakers.release(batch, outcome.permits, later=False)
+        if batch.lane.lane.kind != "campaign" and (outcome.template_probes or verdicts.rejected):
             await self._breakers.note_templates(outcome)
 
     async def _unmade(
-        self, flight: Flight, request: Request, response: Response, verdict: Verdict
+        self, batch: ClaimedBatch, request: Request, response: Response, verdict: Verdict
     ) -> Decision:
         if isinstance(response.result, Withheld):
-            log.info("not posted", **request.fields(flight), why=response.result.why)
+            log.info("not posted", **request.fields(batch), why=response.result.why)
         elif isinstance(response.result, Known | Named):
             why = type(response.result).__name__.lower()
-            log.warning("not posted again", **request.fields(flight), why=why)
+            log.warning("not posted again", **request.fields(batch), why=why)
         if response.permits is not None:
-            await self._breakers.release(flight, response.permits, later=False)
+            await self._breakers.release(batch, response.permits, later=False)
         return Decision(verdict.messages, _following(request, verdict))
 
     async def _answered(
-        self, flight: Flight, request: Request, permits: Reservation, found: Verdicts
+        self, batch: ClaimedBatch, request: Request, permits: Reservation, found: Verdicts
     ) -> bool:
         """True if the breakers know how it fared; else that is decided at the end of the batch."""
         if found.accepted:
-            self._suspects.note_taken(flight.lane.sender.id)
-            await self._breakers.let_go(flight, permits)
+            self._suspects.note_taken(batch.lane.sender.id)
+            await self._breakers.let_go(batch, permits)
         is_told = bool(found.account or found.accepted or not found.denied)
         if found.account:
-            await self._hold_up(flight, permits, found.account[0])
+            await self._hold_up(batch, permits, found.account[0])
         elif is_told and len(found.doubtful) < len(request.jobs):
-            await self._breakers.well(flight, permits)
-        if flight.lane.lane.kind == "campaign" and not found.stop:
-            why = self._alike.note(flight.id, found, len(request.jobs))
+            await self._breakers.well(batch, permits)
+        if batch.lane.lane.kind == "campaign" and not found.stop:
+            why = self._streaks.note(batch.lane_id, found, len(request.jobs))
             found.stop.extend([why] if why else ())
         return is_told
 
     async def _refused(
         self,
-        flight: Flight,
+        batch: ClaimedBatch,
         request: Request,
         response: Response,
         verdict: Verdict,
@@ -170,56 +170,56 @@ class FailurePolicy:
         refused, permits, settings = response.result, response.permits, self._tools.settings
         assert isinstance(refused, Refused)
         assert permits is not None
-        fields, sender = request.fields(flight), flight.lane.sender
-        again = not server_is_open and self._is_worth_another(flight, request, refused)
+        fields, sender = request.fields(batch), batch.lane.sender
+        again = not server_is_open and self._is_worth_another(batch, request, refused)
         log.warning("refused", **fields, status=refused.status, code=refused.code, again=again)
         if again:
             most = longest_wait(settings.retry.quick_base, settings.retry.quick_cap, request.failed)
             another = request.again(self._tools.rng.uniform(0, most))
             return Decision(next=(another,), again=request_code(refused))
-        concern, is_told = verdict.concern, True
-        if concern in (Concern.ACCOUNT, Concern.DENIED) and self._renew_key(sender):
+        scope, is_told = verdict.scope, True
+        if scope in (FailureScope.ACCOUNT, FailureScope.DENIED) and self._renew_key(sender):
             log.warning("the key was changed meanwhile", **fields)
-            await self._breakers.release(flight, permits, later=False)
-            return Decision(judge_stop(request.jobs, refused, Concern.ACCOUNT))
-        if concern is Concern.ACCOUNT:
-            await self._hold_up(flight, permits, verdict.messages.account[0])
-        elif concern is Concern.DENIED:
+            await self._breakers.release(batch, permits, later=False)
+            return Decision(judge_stop(request.jobs, refused, FailureScope.ACCOUNT))
+        if scope is FailureScope.ACCOUNT:
+            await self._hold_up(batch, permits, verdict.messages.account[0])
+        elif scope is FailureScope.DENIED:
             is_told = False  # what it means is decided when all of the batch has been asked
         elif classify_request(refused.status, refused.code) is CodeClass.THROTTLE:
-            await self._breakers.release(flight, permits, later=False)
+            await self._breakers.release(batch, permits, later=False)
         elif not is_server_error(refused):
-            await self._breakers.well(flight, permits)
+            await self._breakers.well(batch, permits)
         if pause := pause_asked_for(refused, settings.retry):
             await self._block(sender, pause + self._tools.rng.uniform(0, 0.1), fields)
         return Decision(verdict.messages, _following(request, verdict), is_told=is_told)
 
-    def _is_worth_another(self, flight: Flight, request: Request, refused: Refused) -> bool:
+    def _is_worth_another(self, batch: ClaimedBatch, request: Request, refused: Refused) -> bool:
         """A few attempts follow at once where messages are new, and the failure is likely to pass."""
         retry = self._tools.settings.retry
         is_new = all(job.attempts == request.failed for job in request.jobs)
         attempts = min(retry.quick_attempts, retry.max_attempts) if is_new else 0
-        return request.failed + 1 < attempts and worth_a_quick_retry(refused, flight.lane.lane)
+        return request.failed + 1 < attempts and worth_a_quick_retry(refused, batch.lane.lane)
 
     async def _decide_denied(self, outcome: BatchOutcome) -> None:
         """Messages that were refused alone: it is they, or the account."""
-        flight, verdicts, denied = outcome.flight, outcome.verdicts, list(outcome.verdicts.denied)
-        since = self._suspects.is_well_since(flight.id, flight.lane.sender.id)
+        batch, verdicts, denied = outcome.batch, outcome.verdicts, list(outcome.verdicts.denied)
+        since = self._suspects.is_well_since(batch.lane_id, batch.lane.sender.id)
         if decide(verdicts, taken_since=since):
-            outcome.note_trail(denied)
-            self._suspects.add(flight.id)
-            log.error("messages are forbidden", **flight.fields, messages=len(denied))
+            outcome.log_attempts(denied)
+            self._suspects.add(batch.lane_id)
+            log.error("messages are forbidden", **batch.fields, messages=len(denied))
         elif not verdicts.account:
-            verdicts.account.append(explain_alike(denied[0][1]))
-            await self._hold_up(flight, outcome.permits, verdicts.account[0])
+            verdicts.account.append(explain_refusal_streak(denied[0][1]))
+            await self._hold_up(batch, outcome.permits, verdicts.account[0])
             outcome.permits = None
 
-    async def _hold_up(self, flight: Flight, permits: Reservation | None, why: str) -> None:
+    async def _hold_up(self, batch: ClaimedBatch, permits: Reservation | None, why: str) -> None:
         """The sub-account waits; if this was the probe, another lane makes the next one."""
         if permits is not None and ACCOUNT in permits.permits.probes:
-            self._pauses.probe_failed(flight.lane.sender.id, flight.id)
-        self._suspects.add(flight.id)
-        await self._breakers.hold_up(flight, permits, why)
+            self._backoff.probe_failed(batch.lane.sender.id, batch.lane_id)
+        self._suspects.add(batch.lane_id)
+        await self._breakers.hold_up(batch, permits, why)
 
     async def _block(self, sender: Sender, seconds: float, fields: dict[str, str | int]) -> None:
         try:
@@ -234,7 +234,7 @@ def _following(request: Request, verdict: Verdict) -> tuple[Request, ...]:
     return (request.of(verdict.rest),) if verdict.rest else ()
 
 
-def _fail_alike(verdicts: Verdicts) -> bool:
-    if verdicts.accepted or len(verdicts.rejected) < ALIKE:
+def _fail_with_one_code(verdicts: Verdicts) -> bool:
+    if verdicts.accepted or len(verdicts.rejected) < STREAK:
         return False
-    return len({code for _, code in verdicts.rejected[-ALIKE:]}) == 1
+    return len({code for _, code in verdicts.rejected[-STREAK:]}) == 1

@@ -5,7 +5,12 @@ from collections.abc import Sequence
 
 from store.client import Call
 from store.limits.breakers import release_probe
-from store.limits.rate_limit import acquire_permits, begin_request, block_sender, return_permits
+from store.limits.rate_limit import (
+    acquire_permits,
+    begin_request,
+    pause_sub_account,
+    return_permits,
+)
 from worker.batch import Reservation, Sender, Tools
 
 HORIZON = 0.5
@@ -123,4 +128,4 @@ class PermitOffice:
 
     async def block(self, sender: Sender, seconds: float) -> None:
         """Nobody sends for this sub-account for a while."""
-        await self._tools.store.run(block_sender(sender.id, seconds))
+        await self._tools.store.run(pause_sub_account(sender.id, seconds))

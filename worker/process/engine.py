@@ -1,6 +1,6 @@
-"""The engine of a worker process: one event loop in a thread, one connection pool, one drain loop.
+"""The engine of a worker process: one event loop in a thread, one connection pool, one dispatcher.
 
-The drain loop runs from the start of the process to its end. Celery tasks run in the main thread, which
+The dispatcher runs from the start of the process to its end. Celery tasks run in the main thread, which
 stays free: they only ask the loop to look for work now.
 """
 
@@ -28,11 +28,11 @@ from chatapps.templates import RegisteredTemplate
 from config.settings import Settings
 from store.client import AsyncStore
 from worker.batch import Tools
-from worker.dispatch.dispatcher import STORE_RETRY_SECONDS, Drain
-from worker.failpoints import read_stop_point
+from worker.dispatch.dispatcher import STORE_RETRY_SECONDS, Dispatcher
+from worker.failpoints import read_failpoint
 from worker.metrics import Meters
 from worker.process.timed_client import TimedProvider
-from worker.revisions import open_journals
+from worker.revisions import open_revisions
 from worker.template_registry import Templates
 
 log = structlog.get_logger(__name__)
@@ -46,7 +46,7 @@ PATIENCE = 10.0
 
 
 class Engine:
-    """Runs the drain loop of one process.
+    """Runs the dispatcher of one process.
 
     Args:
         stop_signal: file descriptor that becomes readable when the process should stop, or None.
@@ -64,11 +64,11 @@ class Engine:
 
     @property
     def alive(self) -> bool:
-        """Its thread runs, and with it the drain loop."""
+        """Its thread runs, and with it the dispatcher."""
         return self._thread.is_alive()
 
     def look(self) -> None:
-        """Have the drain loop sweep and look for work now; does not wait for it."""
+        """Have the dispatcher sweep and look for work now; does not wait for it."""
         self._loop.call_soon_threadsafe(self._drain.look)
 
     def close(self) -> None:
@@ -82,7 +82,7 @@ class Engine:
             self._thread.join(timeout=PATIENCE)
 
     async def _serve(self) -> None:
-        """Run the drain loop until the process stops, then wait for what is in the air."""
+        """Run the dispatcher until the process stops, then wait for what is in the air."""
         while not self._stopping.is_set():
             try:
                 await self._drain.serve(self._stopping)
@@ -91,7 +91,7 @@ class Engine:
                 await asyncio.sleep(STORE_RETRY_SECONDS)
         await self._drain.land()
 
-    async def _open(self) -> tuple[Tools, Drain]:
+    async def _open(self) -> tuple[Tools, Dispatcher]:
         http = self._settings.http
         timeouts = Timeouts(
             connect=http.connect_timeout, read=http.read_timeout, total=http.deadline
@@ -121,15 +121,15 @@ class Engine:
             rng=random.Random(),
             clock=time.monotonic,
             sleep=asyncio.sleep,
-            journals=open_journals(self._settings),
+            revisions=open_revisions(self._settings),
             meters=meters,
             templates=Templates(lambda name: _list_templates(client, settings, name)),
-            pass_by=read_stop_point(os.environ),
+            pass_by=read_failpoint(os.environ),
         )
         if self._stop_signal is not None:
             self._loop.add_reader(self._stop_signal, self._heard_stop)
         _spare_collections()
-        return tools, Drain(tools)
+        return tools, Dispatcher(tools)
 
     def _heard_stop(self) -> None:
         assert self._stop_signal is not None
@@ -141,7 +141,7 @@ class Engine:
         await asyncio.wrap_future(self._serving)
         await self._tools.templates.close()
         await self._tools.sent_batches.written()
-        self._tools.journals.save()
+        self._tools.revisions.save()
         await self._tools.meters.flush(self._tools.store)
         await self._http.aclose()
         await self._tools.store.close()

@@ -1,6 +1,6 @@
 """The Celery tasks and the life of a worker process.
 
-Each pool process runs a drain loop from its start to its end. The tasks carry nothing and take no time:
+Each pool process runs a dispatcher from its start to its end. The tasks carry nothing and take no time:
 `drain` and `sweep` have the loop look for work now, and give a process without a loop a new one. Losing
 one or running it twice changes nothing.
 """
@@ -26,7 +26,7 @@ from celery.signals import (
     worker_shutting_down,
 )
 
-from config.celery_app import DRAIN_TASK, SWEEP_TASK, create_app
+from config.celery_app import DISPATCH_TASK, SWEEP_TASK, create_app
 from config.logging import set_up_logging
 from config.settings import load_settings
 from store.client import Store
@@ -78,17 +78,17 @@ class _Process:
 _process = _Process()
 
 
-@app.task(name=DRAIN_TASK)
-def drain() -> None:
-    """See that the drain loop of this process runs, and looks for work now."""
+@app.task(name=DISPATCH_TASK)
+def dispatch() -> None:
+    """See that the dispatcher of this process runs, and looks for work now."""
     if engine := _process.get_engine():
         engine.look()
 
 
 @app.task(name=SWEEP_TASK)
 def sweep() -> None:
-    """Do what is due in every lane now; the drain loop does so by itself every few seconds."""
-    drain()
+    """Do what is due in every lane now; the dispatcher does so by itself every few seconds."""
+    dispatch()
 
 
 def _keep_engine() -> None:
@@ -121,7 +121,7 @@ def _log_our_way(**_: Any) -> None:
 
 
 def refuse_pool(name: str) -> NoReturn:
-    """End the worker: a drain loop needs threads and an event loop as they are, and its own signals."""
+    """End the worker: a dispatcher needs threads and an event loop as they are, and its own signals."""
     print(
         f"sendmany: the pool {name!r} cannot send: use --pool {' or '.join(POOLS.values())}.",
         file=sys.stderr,

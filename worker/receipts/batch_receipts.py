@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 from chatapps.webhooks import Receipt
 from store.client import AsyncStore
-from store.queue.settlement import read_park
-from store.receipts.batch_receipts import hold_siblings, jobs_of_flight, jobs_of_wave, parks_of
+from store.queue.settlement import read_in_doubt
+from store.receipts.batch_receipts import hold_batch, in_doubt_of, jobs_of_claimed, jobs_of_retry
 from store.records.job_section import Job
 
 _BATCH = re.compile(r"([a-z0-9-]{1,24})\.([0-9a-z]{12})")
@@ -49,18 +49,18 @@ async def read_batch(store: AsyncStore, lane: str, batch: str) -> BatchAtHand:
 
 async def hold(store: AsyncStore, lane: str, batch: str) -> bool:
     """Keep a batch from being sent again by itself; False if nothing of it is left to be held."""
-    return await store.run(hold_siblings(lane, batch)) > 0
+    return await store.run(hold_batch(lane, batch)) > 0
 
 
 async def _jobs(store: AsyncStore, lane: str, batch: str) -> Sequence[Job]:
     """The jobs of a batch with the attempt that was posted last."""
-    jobs = [_posted(job, 1) for job in await store.run(jobs_of_flight(lane, batch))]
-    waiting = await store.run(jobs_of_wave(lane, batch))
+    jobs = [_posted(job, 1) for job in await store.run(jobs_of_claimed(lane, batch))]
+    waiting = await store.run(jobs_of_retry(lane, batch))
     jobs.extend(waiting)
-    for park_id in parks_of(batch):
-        park = await store.run(read_park(lane, park_id))
-        if park is not None:
-            jobs.extend(_posted(job, min(park.tries, 1)) for job in park.jobs)
+    for in_doubt_id in in_doubt_of(batch):
+        in_doubt_batch = await store.run(read_in_doubt(lane, in_doubt_id))
+        if in_doubt_batch is not None:
+            jobs.extend(_posted(job, min(in_doubt_batch.tries, 1)) for job in in_doubt_batch.jobs)
     return jobs
 
 

@@ -1,6 +1,6 @@
 """The inbox: what the receiver has stored is applied, a thousand at a time.
 
-    receipts          evidence, a call a lane: what became of messages; some tell that a person has
+    receipts          status updates, a call a lane: what became of messages; some tell that a person has
                       blocked the sender (worker/receipts/opt_outs.py)
     replies           open the service window; STOP and its like suppress (worker/receipts/opt_outs.py)
     business events   open and close breakers (worker/receipts/provider_events.py)
@@ -35,13 +35,20 @@ from chatapps.webhooks import (
 from config.settings import Settings
 from store.errors import StoreError
 from store.purposes import pricing_of
-from store.receipts.inbox import Entry, acknowledge, inbox_numbers, keep_aside, read_inbox, reclaim
-from store.receipts.status_updates import AT_ONCE, Applied, Evidence, apply_evidence
+from store.receipts.inbox import (
+    Entry,
+    acknowledge,
+    inbox_numbers,
+    keep_unmatched,
+    read_inbox,
+    reclaim,
+)
+from store.receipts.status_updates import AT_ONCE, Applied, StatusUpdate, apply_status_updates
 from store.records.outcome import Origin
 from store.states import State
 from worker.batch import Tools
 from worker.receipts.batch_receipts import batch_of, hold, read_batch
-from worker.receipts.opt_outs import Wishes, fulfil, note_refusal, note_reply
+from worker.receipts.opt_outs import ConsentChanges, fulfil, note_refusal, note_reply
 from worker.receipts.provider_events import act_on
 from worker.sent_batches import find_nameless, find_sent
 
@@ -67,7 +74,7 @@ STATES = {
 _MESSAGE_ID = re.compile(r"([a-z0-9-]{1,24})\.(\d{1,12})\.(\d{1,4})")
 
 
-Proof = tuple[Evidence, Receipt, Entry]
+Proof = tuple[StatusUpdate, Receipt, Entry]
 """What a receipt proves about a message, and the receipt itself."""
 
 
@@ -75,10 +82,10 @@ Proof = tuple[Evidence, Receipt, Entry]
 class Sorted:
     """The entries of one round, by what they are."""
 
-    evidence: dict[tuple[str, str | None], list[Proof]] = field(default_factory=dict)
+    updates: dict[tuple[str, str | None], list[Proof]] = field(default_factory=dict)
     """By the lane, and the sub-account that the receipt names."""
     unnamed: list[tuple[Receipt, Entry]] = field(default_factory=list)  # at best of a batch of ours
-    wishes: Wishes = field(default_factory=Wishes)
+    changes: ConsentChanges = field(default_factory=ConsentChanges)
     events: list[tuple[BusinessChange, Entry]] = field(default_factory=list)
     aside: list[bytes] = field(default_factory=list)  # all but receipts of messages of ours
     figures: Counter[str] = field(default_factory=Counter)  # as store/receipts/inbox.py names them
@@ -143,7 +150,7 @@ async def _apply(tools: Tools, entries: Sequence[Entry], number: int) -> None:
     except Exception:
         log.exception("entries of the inbox cannot be applied", entries=len(entries))
         if len(entries) == 1:
-            await tools.store.run(keep_aside([entries[0].body]))
+            await tools.store.run(keep_unmatched([entries[0].body]))
             await tools.store.run(acknowledge([entries[0].id], {"unreadable": 1}, number))
             return
         for entry in entries:
@@ -153,14 +160,14 @@ async def _apply(tools: Tools, entries: Sequence[Entry], number: int) -> None:
 async def _apply_together(tools: Tools, entries: Sequence[Entry], number: int) -> None:
     sorted_ = sort_entries(entries, tools.settings)
     await _resolve(tools, sorted_)
-    await _write_evidence(tools, sorted_)
-    await fulfil(tools.store, sorted_.wishes, tools.settings)
+    await _write_updates(tools, sorted_)
+    await fulfil(tools.store, sorted_.changes, tools.settings)
     for event, entry in sorted_.events:
         ours = await act_on(tools.store, tools.settings, event, entry)
         sorted_.figures["events" if ours else "unmatched:account"] += 1
     if sorted_.aside:
-        await tools.store.run(keep_aside(sorted_.aside))
-    figures = sorted_.figures + sorted_.wishes.figures
+        await tools.store.run(keep_unmatched(sorted_.aside))
+    figures = sorted_.figures + sorted_.changes.figures
     await tools.store.run(acknowledge([entry.id for entry in entries], figures, number))
     log.info("webhooks applied", entries=len(entries), **figures)
 
@@ -203,7 +210,7 @@ def _note_other(sorted_: Sorted, event: Event | None, entry: Entry, settings: Se
         case Receipt():
             sorted_.unnamed.append((event, entry))
         case Reply():
-            note_reply(sorted_.wishes, event, entry, settings)
+            note_reply(sorted_.changes, event, entry, settings)
         case TemplateChange() | NumberChange() | AccountChange():
             sorted_.events.append((event, entry))
         case _:
@@ -270,26 +277,26 @@ def _note_found(
 def _note_proof(
     sorted_: Sorted, lane: str, index: int, attempt: int, receipt: Receipt, entry: Entry
 ) -> None:
-    proof = _evidence(receipt, entry, index, attempt), receipt, entry
-    sorted_.evidence.setdefault((lane, receipt.sub_account), []).append(proof)
+    proof = _updates(receipt, entry, index, attempt), receipt, entry
+    sorted_.updates.setdefault((lane, receipt.sub_account), []).append(proof)
 
 
-async def _write_evidence(tools: Tools, sorted_: Sorted) -> None:
+async def _write_updates(tools: Tools, sorted_: Sorted) -> None:
     """Only a receipt that fits its message, by sub-account and person, may suppress somebody."""
-    for (lane, sub_account), proofs in sorted_.evidence.items():
+    for (lane, sub_account), proofs in sorted_.updates.items():
         for group in _groups(proofs):
-            call = apply_evidence(lane, [proof[0] for proof in group], sub_account)
+            call = apply_status_updates(lane, [proof[0] for proof in group], sub_account)
             applied: Applied = await tools.store.run(call)
             tools.meters.receipts(applied)
             sorted_.figures["applied"] += len(group) - len(applied.refused)
             sorted_.figures["unmatched:no_such_message"] += applied.unknown
             sorted_.figures["unmatched:not_theirs"] += applied.foreign
             for place in sorted(set(range(len(group))) - set(applied.refused)):
-                note_refusal(sorted_.wishes, *group[place][1:], tools.settings)
+                note_refusal(sorted_.changes, *group[place][1:], tools.settings)
 
 
-def _evidence(receipt: Receipt, entry: Entry, index: int, attempt: int) -> Evidence:
-    return Evidence(
+def _updates(receipt: Receipt, entry: Entry, index: int, attempt: int) -> StatusUpdate:
+    return StatusUpdate(
         index=index,
         attempt=attempt,
         state=STATES[receipt.rank],

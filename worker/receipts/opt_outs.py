@@ -22,9 +22,9 @@ from store.people.suppressions import (
     EVERYTHING,
     EVERYWHERE,
     MARKETING,
+    ConsentChange,
     Purposes,
     Why,
-    Wish,
     find_unmarketed,
     release,
     suppress,
@@ -45,55 +45,59 @@ class Stop(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class ConsentChanges:
     """What the replies of one round ask for."""
 
-    windows: dict[str, list[Wish]] = field(default_factory=dict)  # sub-account → people who wrote
-    stops: dict[Stop, list[Wish]] = field(default_factory=dict)
-    starts: dict[str, list[Wish]] = field(default_factory=dict)
+    windows: dict[str, list[ConsentChange]] = field(
+        default_factory=dict
+    )  # sub-account → people who wrote
+    stops: dict[Stop, list[ConsentChange]] = field(default_factory=dict)
+    starts: dict[str, list[ConsentChange]] = field(default_factory=dict)
     figures: Counter[str] = field(default_factory=Counter)  # as store/receipts/inbox.py names them
 
 
-def note_reply(wishes: Wishes, reply: Reply, entry: Entry, settings: Settings) -> None:
+def note_reply(changes: ConsentChanges, reply: Reply, entry: Entry, settings: Settings) -> None:
     """Add what one reply asks for.
 
     Args:
         entry: by which it came.
     """
     said_ms = entry.moment(reply.timestamp)
-    people: list[Wish] = [(who, said_ms) for who in _names(reply.person)]
+    people: list[ConsentChange] = [(who, said_ms) for who in _names(reply.person)]
     sub_account = sub_account_of(reply, settings)
-    wishes.figures["replies"] += 1
+    changes.figures["replies"] += 1
     if reply.channel == Channel.WHATSAPP and sub_account is not None:
-        wishes.windows.setdefault(sub_account, []).extend(people)
-    meant = wish_of(reply, settings.opt_outs)
+        changes.windows.setdefault(sub_account, []).extend(people)
+    meant = consent_change_of(reply, settings.opt_outs)
     if meant is None or not people:
         return
     scope = _scope(sub_account, settings)
     if meant is OptOut.YES:
-        wishes.figures["opt_outs"] += 1
+        changes.figures["opt_outs"] += 1
         stop = Stop(scope, sub_account, Why.REPLY, MARKETING)
-        wishes.stops.setdefault(stop, []).extend(people)
+        changes.stops.setdefault(stop, []).extend(people)
     else:
-        wishes.figures["opt_ins"] += 1
-        wishes.starts.setdefault(scope, []).extend(people)
+        changes.figures["opt_ins"] += 1
+        changes.starts.setdefault(scope, []).extend(people)
 
 
-def note_refusal(wishes: Wishes, receipt: Receipt, entry: Entry, settings: Settings) -> None:
+def note_refusal(
+    changes: ConsentChanges, receipt: Receipt, entry: Entry, settings: Settings
+) -> None:
     """Add what a receipt tells of a person who has blocked the sender, or wants no marketing messages
     (provider docs, opt-out)."""
     if receipt.code is None or receipt.code not in settings.opt_outs.receipt_codes:
         return
     said_ms = entry.moment(receipt.timestamp)
-    people: list[Wish] = [(who, said_ms) for who in _names(receipt.person)]
+    people: list[ConsentChange] = [(who, said_ms) for who in _names(receipt.person)]
     purposes = MARKETING if receipt.code == NO_MARKETING else EVERYTHING
     scope = _scope(receipt.sub_account, settings)
     stop = Stop(scope, receipt.sub_account, Why.RECEIPT, purposes)
-    wishes.stops.setdefault(stop, []).extend(people)
-    wishes.figures["opt_outs"] += 1
+    changes.stops.setdefault(stop, []).extend(people)
+    changes.figures["opt_outs"] += 1
 
 
-def wish_of(reply: Reply, words: OptOuts) -> OptOut | None:
+def consent_change_of(reply: Reply, words: OptOuts) -> OptOut | None:
     """YES to be left alone, NO to be written to again; None says nothing about it. What the person typed
     counts, and the button they tapped."""
     tap = reply.tap
@@ -117,29 +121,31 @@ def sub_account_of(reply: Reply, settings: Settings) -> str | None:
     return owners[0] if len(owners) == 1 else None
 
 
-async def fulfil(store: AsyncStore, wishes: Wishes, settings: Settings) -> None:
+async def fulfil(store: AsyncStore, changes: ConsentChanges, settings: Settings) -> None:
     """Do what was asked for. Doing it again changes nothing."""
-    for sub_account, people in wishes.windows.items():
+    for sub_account, people in changes.windows.items():
         for group in _groups(people):
             await store.run(open_windows(sub_account, group, written=True))
-    for stop, people in wishes.stops.items():
+    for stop, people in changes.stops.items():
         for group in _groups(people):
             await _stop(store, stop, group, settings)
-    for scope, people in wishes.starts.items():
+    for scope, people in changes.starts.items():
         for group in _groups(people):
             await store.run(release(scope, group, replied=True))
             names = [who for who, _ in group]
             await store.run_all(release_forgotten(settings.secret_key(), scope, names))
 
 
-async def _stop(store: AsyncStore, stop: Stop, wishes: Sequence[Wish], settings: Settings) -> None:
+async def _stop(
+    store: AsyncStore, stop: Stop, changes: Sequence[ConsentChange], settings: Settings
+) -> None:
     unmarketed: set[str] = set()
     if stop.purposes != EVERYTHING:
         asked = [stop.sub_account] if stop.sub_account else settings.sub_accounts
-        people = [who for who, _ in wishes]
+        people = [who for who, _ in changes]
         calls = [find_unmarketed(name, people) for name in asked]
         unmarketed = set().union(*await store.run_all(calls))
-    await store.run(suppress(stop.scope, wishes, stop.why, stop.purposes, unmarketed))
+    await store.run(suppress(stop.scope, changes, stop.why, stop.purposes, unmarketed))
 
 
 def _scope(sub_account: str | None, settings: Settings) -> str:
@@ -152,5 +158,5 @@ def _names(person: Person) -> Iterable[str]:
     return filter(None, (person.msisdn, person.user_id))
 
 
-def _groups(people: Sequence[Wish]) -> Iterable[Sequence[Wish]]:
+def _groups(people: Sequence[ConsentChange]) -> Iterable[Sequence[ConsentChange]]:
     return (people[first : first + AT_ONCE] for first in range(0, len(people), AT_ONCE))

@@ -33,7 +33,7 @@ _DIRECT_SEND = "DIRECT_SEND"
 
 
 @dataclass(frozen=True, slots=True)
-class News:
+class ProviderEvent:
     """A breaker that should be open, or closed."""
 
     scope: str
@@ -42,7 +42,7 @@ class News:
     ends: int | None = None  # ms since 1970, when it is over by itself
 
 
-def news_of(event: BusinessChange) -> News | None:
+def provider_event_of(event: BusinessChange) -> ProviderEvent | None:
     """What an event means for a breaker; None for what only people need to know. Pure."""
     if isinstance(event, TemplateChange):
         return _of_template(event)
@@ -51,15 +51,17 @@ def news_of(event: BusinessChange) -> News | None:
     return _of_account(event)
 
 
-def _of_number(event: NumberChange) -> News | None:
+def _of_number(event: NumberChange) -> ProviderEvent | None:
     """A number of low quality loses its limits if that goes on: what can wait does, and codes go out.
     The daily limit itself is people's to look at."""
     if event.event == "UNFLAGGED":
-        return News(BULK, closed=True)
+        return ProviderEvent(BULK, closed=True)
     if event.event != "FLAGGED":
         return None
     detail = f" ({event.reason})" if event.reason else ""
-    return News(BULK, closed=False, reason=f"the provider says that the number is flagged{detail}")
+    return ProviderEvent(
+        BULK, closed=False, reason=f"the provider says that the number is flagged{detail}"
+    )
 
 
 def sub_accounts_of(event: BusinessChange, settings: Settings) -> list[str]:
@@ -91,7 +93,7 @@ async def act_on(
     Args:
         entry: by which it came.
     """
-    ours, news = sub_accounts_of(event, settings), news_of(event)
+    ours, news = sub_accounts_of(event, settings), provider_event_of(event)
     if news is None:
         log.info("the provider tells", sub_accounts=ours, about=repr(event))
         return bool(ours)
@@ -103,7 +105,7 @@ async def act_on(
 
 
 async def _move(
-    store: AsyncStore, sub_account: str, news: News, told_ms: int, came_ms: int
+    store: AsyncStore, sub_account: str, news: ProviderEvent, told_ms: int, came_ms: int
 ) -> None:
     """A breaker of the provider's is never probed before its end: what a paused template or a restricted
     account is sent is accepted all the same, and reported as undelivered later."""
@@ -121,23 +123,23 @@ async def _move(
         log.warning("a breaker was opened", **fields, reason=news.reason)
 
 
-def _of_template(event: TemplateChange) -> News | None:
+def _of_template(event: TemplateChange) -> ProviderEvent | None:
     if not event.name or not event.language or event.may_be_sent is None:
         return None
     scope = template_scope(event.name, event.language)
     if event.may_be_sent:
-        return News(scope, closed=True)
+        return ProviderEvent(scope, closed=True)
     what = event.status or f"quality {event.quality}"
     detail = next((word for word in (event.title, event.reason) if word and word != "NONE"), "")
     told = f"the provider says that the template is {what}"
-    return News(scope, closed=False, reason=f"{told} ({detail})" if detail else told)
+    return ProviderEvent(scope, closed=False, reason=f"{told} ({detail})" if detail else told)
 
 
-def _of_account(event: AccountChange) -> News | None:
+def _of_account(event: AccountChange) -> ProviderEvent | None:
     """Violations of the rules for Direct Send concern nothing else (provider docs, business events)."""
     words = f"{event.event or ''} {event.violation or ''}"
     if any(word in words for word in _FREED) and _DIRECT_SEND not in words:
-        return News(ACCOUNT, closed=True)
+        return ProviderEvent(ACCOUNT, closed=True)
     stops = [item for item in event.restrictions if _stops_messages(item)]
     lost = _DIRECT_SEND not in words and any(word in words for word in _LOST)
     unsaid = event.event == "ACCOUNT_RESTRICTION" and not event.restrictions and not event.violation
@@ -145,7 +147,9 @@ def _of_account(event: AccountChange) -> News | None:
         return None
     kinds = ", ".join(sorted({item.type or "" for item in stops}))
     what = kinds or event.violation or event.event
-    return News(ACCOUNT, False, f"the provider says of the account: {what}", _latest_end(stops))
+    return ProviderEvent(
+        ACCOUNT, False, f"the provider says of the account: {what}", _latest_end(stops)
+    )
 
 
 def _stops_messages(item: Restriction) -> bool:

@@ -52,32 +52,34 @@ class Verdicts:
     accepted: list[tuple[Job, str | None]] = field(default_factory=list)  # job, umid
     rejected: list[tuple[Job, Code]] = field(default_factory=list)
     retry: list[tuple[Job, Code]] = field(default_factory=list)  # an attempt is used up
-    doubtful: list[tuple[Job, Code]] = field(default_factory=list)  # parked, then by on_unknown
+    doubtful: list[tuple[Job, Code]] = field(
+        default_factory=list
+    )  # in doubt, then by on_unconfirmed
     held: list[tuple[Job, Code]] = field(
         default_factory=list
     )  # unknown at once, by on_server_error
     failed: list[tuple[Job, Code]] = field(default_factory=list)  # given up, kept for a word
-    proven: list[Job] = field(
+    confirmed: list[Job] = field(
         default_factory=list
-    )  # an earlier attempt was accepted: by evidence, or by the refusal of this one
+    )  # an earlier attempt was accepted: by status updates, or by the refusal of this one
     skipped: list[tuple[Job, Code]] = field(default_factory=list)  # must not go out; not posted
-    back: list[Job] = field(default_factory=list)  # proven not processed: no attempt is used up
+    back: list[Job] = field(default_factory=list)  # confirmed not processed: no attempt is used up
     stop: list[str] = field(default_factory=list)  # why the lane must stop; empty = go on
     account: list[str] = field(default_factory=list)  # why the whole sub-account must wait
     denied: list[tuple[Job, Code]] = field(
         default_factory=list
-    )  # refused alone, as if for the account; the flight decides before it is settled
+    )  # refused alone, as if for the account; the batch decides before it is settled
     umids: list[tuple[int, str]] = field(default_factory=list)  # of those that were not accepted
 
     def join(self, other: "Verdicts") -> None:
-        """Add the verdicts of another part of the same flight."""
+        """Add the verdicts of another part of the same batch."""
         self.accepted.extend(other.accepted)
         self.rejected.extend(other.rejected)
         self.retry.extend(other.retry)
         self.doubtful.extend(other.doubtful)
         self.held.extend(other.held)
         self.failed.extend(other.failed)
-        self.proven.extend(other.proven)
+        self.confirmed.extend(other.confirmed)
         self.skipped.extend(other.skipped)
         self.back.extend(other.back)
         self.stop.extend(other.stop)
@@ -185,7 +187,7 @@ class TooLarge:
 Unmade = Withheld | Known | Named | Unrendered | TooLarge
 
 
-class Concern(StrEnum):
+class FailureScope(StrEnum):
     """What a refused request concerns, and so what is held up."""
 
     ACCOUNT = "account"  # key, account, channel: all of the sub-account waits
@@ -199,7 +201,7 @@ class Verdict:
     """What one request says of its messages, and what is to be done about the others."""
 
     messages: Verdicts = field(default_factory=Verdicts)
-    concern: Concern = Concern.MESSAGES
+    scope: FailureScope = FailureScope.MESSAGES
     split: bool = False  # halves of it tell more
     rest: Sequence[Job] = ()  # of its messages, to be posted without the others
 
@@ -226,7 +228,7 @@ def classify(
             return Verdict(Verdicts(held=[(_before_failure(job), IN_DOUBT) for job in jobs]))
         case Known(indexes=indexes):
             these, rest = _parted(jobs, indexes)
-            return Verdict(Verdicts(proven=these), rest=rest)
+            return Verdict(Verdicts(confirmed=these), rest=rest)
         case Unrendered(indexes=indexes):
             these, rest = _parted(jobs, indexes)
             return Verdict(Verdicts(rejected=[(job, BROKEN) for job in these]), rest=rest)
@@ -238,18 +240,18 @@ def _classify_refusal(
     refused: Refused, jobs: Sequence[Job], lane: Lane, *, suspect: bool
 ) -> Verdict:
     status, code = refused.status, refused.code
-    concern = concern_of(refused, lane, suspect=suspect)
-    if concern in (Concern.ACCOUNT, Concern.LANE):
-        return Verdict(judge_stop(jobs, refused, concern), concern)
+    scope = failure_scope_of(refused, lane, suspect=suspect)
+    if scope in (FailureScope.ACCOUNT, FailureScope.LANE):
+        return Verdict(judge_stop(jobs, refused, scope), scope)
     match classify_request(status, code):
         case CodeClass.THROTTLE:
             return Verdict(Verdicts(back=list(jobs)))
         case CodeClass.TRANSIENT:
             return Verdict(judge_server_error(jobs, status, code, lane))
     if len(jobs) > 1:
-        return Verdict(concern=concern, split=True)
-    if concern is Concern.DENIED:
-        return Verdict(Verdicts(denied=[(jobs[0], request_code(refused))]), concern)
+        return Verdict(scope=scope, split=True)
+    if scope is FailureScope.DENIED:
+        return Verdict(Verdicts(denied=[(jobs[0], request_code(refused))]), scope)
     return Verdict(judge_alone(jobs[0], refused, lane))
 
 
@@ -263,15 +265,15 @@ def _before_failure(job: Job) -> Job:
     return job._replace(attempts=job.attempts - 1)
 
 
-def judge_stop(jobs: Sequence[Job], refused: Refused, concern: Concern) -> Verdicts:
+def judge_stop(jobs: Sequence[Job], refused: Refused, scope: FailureScope) -> Verdicts:
     """The request was refused for a cause that concerns them all: keep the jobs."""
     why = [explain_refusal(refused.status, refused.code)]
-    if concern is Concern.ACCOUNT:
+    if scope is FailureScope.ACCOUNT:
         return Verdicts(back=list(jobs), account=why)
     return Verdicts(back=list(jobs), stop=why)
 
 
-def concern_of(refused: Refused, lane: Lane, *, suspect: bool = False) -> Concern:
+def failure_scope_of(refused: Refused, lane: Lane, *, suspect: bool = False) -> FailureScope:
     """What a refused request concerns.
 
     In a notification lane a code about a template or the content concerns only some of its messages.
@@ -280,17 +282,17 @@ def concern_of(refused: Refused, lane: Lane, *, suspect: bool = False) -> Concer
         suspect: as for `judge_answer`.
     """
     if classify_request(refused.status, refused.code) is not CodeClass.PERMANENT_BATCH:
-        return Concern.MESSAGES
+        return FailureScope.MESSAGES
     about = scope(refused.code, refused.status)
     if refused.status == FORBIDDEN and suspect:
-        return Concern.DENIED
+        return FailureScope.DENIED
     if refused.status in (401, FORBIDDEN) or about is Scope.ACCOUNT:
-        return Concern.ACCOUNT
+        return FailureScope.ACCOUNT
     if about is Scope.CHANNEL and not suspect:
-        return Concern.ACCOUNT
+        return FailureScope.ACCOUNT
     if lane.kind == "campaign" or (refused.code is None and about is not Scope.TEMPLATE):
-        return Concern.LANE
-    return Concern.MESSAGES
+        return FailureScope.LANE
+    return FailureScope.MESSAGES
 
 
 def is_server_error(result: object) -> bool:
@@ -310,7 +312,7 @@ def is_silence(result: object, lane: str) -> bool:
 
 
 def silence_code(silence: NoAnswer) -> Code:
-    """Why no answer came, for records and trails."""
+    """Why no answer came, for records and attempt logs."""
     if silence.why in (Silence.STATUS, Silence.UNREADABLE) and silence.status:
         return (Origin.HTTP, silence.status)
     return (Origin.LOCAL, _SILENCES.get(silence.why, LocalReason.NO_ANSWER))
@@ -327,7 +329,7 @@ def explain_failure(result: object) -> str:
             return "the answers name no message of ours"
 
 
-def concerns_template(code: Code) -> bool:
+def is_about_template(code: Code) -> bool:
     """Whether one message was refused for what concerns all that use its template."""
     origin, number = code
     if origin is Origin.HTTP:
@@ -361,11 +363,11 @@ def pause_asked_for(refused: Refused, retry: Retry) -> float:
     return min(wanted, retry.retry_after_cap)
 
 
-def wave_delay(attempts: int, retry: Retry, rng: random.Random) -> float:
+def retry_delay(attempts: int, retry: Retry, rng: random.Random) -> float:
     """Seconds before the next retry of messages that have had so many attempts, with full jitter
     over the upper half."""
-    waves = max(0, attempts - retry.quick_attempts)
-    full = min(retry.wave_cap, retry.wave_base * 2.0 ** min(waves, 20))
+    retries = max(0, attempts - retry.quick_attempts)
+    full = min(retry.max_delay, retry.base_delay * 2.0 ** min(retries, 20))
     return full * rng.uniform(0.5, 1)
 
 
@@ -380,7 +382,7 @@ def seconds_in_doubt(
     Args:
         resends: how often each of them was sent again for doubt before; the longest pause counts.
     """
-    if lane.on_unknown != "resend":
+    if lane.on_unconfirmed != "resend":
         return lane.settle_after
     again = [times for times in resends if times < policies.max_resends]
     if not again:
@@ -412,7 +414,7 @@ def explain_item(code: int) -> str:
     return f"the provider refused a message with code {code}: {meaning(code)}"
 
 
-def explain_alike(code: Code) -> str:
+def explain_refusal_streak(code: Code) -> str:
     """Why a lane stopped whose messages were refused one after the other, for people."""
     origin, number = code
     if origin is Origin.HTTP:
@@ -421,7 +423,7 @@ def explain_alike(code: Code) -> str:
 
 
 def request_code(result: object) -> Code:
-    """The code of a request that was refused, for records and trails."""
+    """The code of a request that was refused, for records and attempt logs."""
     if isinstance(result, Refused):
         return _request_code(result.status, result.code)
     return NO_CODE
@@ -430,7 +432,7 @@ def request_code(result: object) -> Code:
 def _judge_refusal(verdicts: Verdicts, job: Job, code: int | None, lane: Lane) -> None:
     known: Code = (Origin.API, code or 0)
     if known == SENT_TOO_SOON and job.doubt:  # the attempt in doubt is the one that got in
-        verdicts.proven.append(job)
+        verdicts.confirmed.append(job)
         return
     match classify_item(code):
         case CodeClass.TRANSIENT if lane.on_server_error == "hold":
@@ -456,7 +458,7 @@ def _is_about_the_account(code: int | None) -> bool:
 def _judge_account(
     verdicts: Verdicts, refused: Sequence[tuple[Job, int]], *, suspect: bool
 ) -> None:
-    """The account may not send. If it is not the first time the flight decides whether it is these
+    """The account may not send. If it is not the first time the batch decides whether it is these
     messages that may not be sent."""
     if not refused:
         return

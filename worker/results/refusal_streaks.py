@@ -1,7 +1,8 @@
 """Refusal after refusal: whether the message is at fault, its campaign, or the account.
 
 A campaign whose messages are all refused alike is at fault itself: it stops before its list is used up.
-The rule: whole requests in a row, of at least `breakers.refused_alike` messages together, in which every
+The rule: whole requests in a row, of at least `breakers.refused_with_one_code` messages together,
+in which every
 message is rejected with one and the same code of the provider's table, and the code blames what the
 campaign or the template says, or the account, never the one person. A code that is not in the table may
 be about people: it never stops anything.
@@ -38,7 +39,7 @@ SUSPICION_SECONDS = 3600.0
 """For which a lane is remembered that had its sub-account held up."""
 
 
-class Alike:
+class RefusalStreaks:
     """Counts, lane by lane, how many messages in a row were refused alike; in this process.
 
     Args:

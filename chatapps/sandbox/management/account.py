@@ -1,4 +1,4 @@
-"""The stand-in for the provider's management API: templates and webhooks of one account."""
+"""The sandbox's management API: templates and webhooks of one account."""
 
 from collections.abc import Callable
 

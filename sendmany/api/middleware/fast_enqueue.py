@@ -40,7 +40,7 @@ class Way:
     serve: Serve
 
 
-class Straight:
+class FastEnqueue:
     """Takes the requests of a few paths past the routes.
 
     Args:

@@ -1,5 +1,5 @@
 """`/v1/campaigns`, where it changes something: launching by a streamed upload, pausing, resuming,
-cancelling, and an operator's word on messages in doubt."""
+cancelling, and an operator's decision on messages in doubt."""
 
 from typing import Annotated, Any, Final
 
@@ -7,13 +7,13 @@ from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request, Res
 from pydantic import BaseModel
 
 from config.settings import Settings
-from producer.wake import SendDrain, call_workers
+from producer.wake import SendWakeUp, call_workers
 from sendmany.api.uploads.form import form_schema
 from sendmany.api.uploads.launch import LaunchedOut, launch
 from store.access.tokens import Needs, Scope, Token
 from store.client import AsyncStore, Store
 from store.lanes.lane import LaneStatus, find_lane, move_lane
-from store.queue.dead_letters import REVIVABLE, Word, settle_dead
+from store.queue.dead_letters import REVIVABLE, Word, settle_dead_letters
 from store.states import State
 from store.threads import ThreadStore
 
@@ -56,11 +56,11 @@ class SettledOut(BaseModel):
     name: str
     status: LaneStatus
     messages: int  # sent again, or put to rest
-    settled_meanwhile: int  # evidence had told more about them
+    settled_meanwhile: int  # status updates had told more about them
 
 
 def campaigns_router(
-    store: AsyncStore, settings: Settings, needs: Needs, send_drain: SendDrain
+    store: AsyncStore, settings: Settings, needs: Needs, send_wake_up: SendWakeUp
 ) -> APIRouter:
     """The routes; all of them need the scope `manage`."""
     router = APIRouter(prefix="/v1/campaigns", tags=["campaigns"])
@@ -83,7 +83,7 @@ def campaigns_router(
         The rows are stored as they come. If the upload is cut, send the same again, from its start:
         what is in is passed over, and nobody gets two messages."""
         with uploads:
-            launched = await launch(request, store, settings, send_drain, caller)
+            launched = await launch(request, store, settings, send_wake_up, caller)
         response.status_code = 200 if launched.resumed else 201
         return launched
 
@@ -94,7 +94,7 @@ def campaigns_router(
         responses=_ANSWERS,
     )
     def pause(campaign: NameOrId, caller: Annotated[Token, manage]) -> MovedOut:
-        return _move(blocking, caller, campaign, "pause", send_drain)
+        return _move(blocking, caller, campaign, "pause", send_wake_up)
 
     @router.post(
         "/{campaign}/resume",
@@ -107,7 +107,7 @@ def campaigns_router(
         caller: Annotated[Token, manage],
         accept: Annotated[bool, Query(description=_ACCEPT)] = False,
     ) -> MovedOut:
-        return _move(blocking, caller, campaign, "accept" if accept else "resume", send_drain)
+        return _move(blocking, caller, campaign, "accept" if accept else "resume", send_wake_up)
 
     @router.post(
         "/{campaign}/cancel",
@@ -116,29 +116,29 @@ def campaigns_router(
         responses=_ANSWERS,
     )
     def cancel(campaign: NameOrId, caller: Annotated[Token, manage]) -> MovedOut:
-        return _move(blocking, caller, campaign, "cancel", send_drain)
+        return _move(blocking, caller, campaign, "cancel", send_wake_up)
 
     @router.post(
-        "/{campaign}/unknown/resend",
-        operation_id="resend_unknown",
+        "/{campaign}/unconfirmed/resend",
+        operation_id="resend_unconfirmed",
         summary="Send again what nobody can say of whether it was sent; who has got it gets two",
         responses=_ANSWERS,
     )
     def resend(
         campaign: NameOrId, caller: Annotated[Token, manage], failed: Failed = False
     ) -> SettledOut:
-        return _settle(blocking, caller, campaign, Word.RESEND, failed, send_drain)
+        return _settle(blocking, caller, campaign, Word.RESEND, failed, send_wake_up)
 
     @router.post(
-        "/{campaign}/unknown/close",
-        operation_id="close_unknown",
-        summary="Let what is unknown rest; receipts that come later still settle it",
+        "/{campaign}/unconfirmed/close",
+        operation_id="close_unconfirmed",
+        summary="Let what is unconfirmed rest; receipts that come later still settle it",
         responses=_ANSWERS,
     )
     def close(
         campaign: NameOrId, caller: Annotated[Token, manage], failed: Failed = False
     ) -> SettledOut:
-        return _settle(blocking, caller, campaign, Word.CLOSE, failed, send_drain)
+        return _settle(blocking, caller, campaign, Word.CLOSE, failed, send_wake_up)
 
     return router
 
@@ -195,26 +195,28 @@ class _Slots:
         self._free += 1
 
 
-def _move(store: Store, caller: Token, name: str, action: str, send_drain: SendDrain) -> MovedOut:
+def _move(
+    store: Store, caller: Token, name: str, action: str, send_wake_up: SendWakeUp
+) -> MovedOut:
     lane = find_lane(store, name, caller.may_use)
     why = f"by {caller.name or 'an operator'}, over HTTP" if action == "pause" else ""
     changed, status = store.run(move_lane(lane.id, action, why))
     if not changed and status not in _THERE[action]:
         raise HTTPException(409, f"The campaign is {status}: it cannot {action}.")
     if changed and action != "pause":
-        call_workers(store, lane, send_drain)
+        call_workers(store, lane, send_wake_up)
     return MovedOut(id=lane.id, name=lane.name, status=status, changed=changed)
 
 
 def _settle(
-    store: Store, caller: Token, name: str, word: Word, failed: bool, send_drain: SendDrain
+    store: Store, caller: Token, name: str, word: Word, failed: bool, send_wake_up: SendWakeUp
 ) -> SettledOut:
     lane = find_lane(store, name, caller.may_use)
-    said = settle_dead(store, lane, word, REVIVABLE if failed else (State.UNKNOWN,))
+    said = settle_dead_letters(store, lane, word, REVIVABLE if failed else (State.UNCONFIRMED,))
     if said.refused:
         raise HTTPException(409, f"The campaign is {said.status}: nothing of it is sent again.")
     if said.jobs and word is Word.RESEND:
-        call_workers(store, lane, send_drain)
+        call_workers(store, lane, send_wake_up)
     return SettledOut(
         id=lane.id,
         name=lane.name,

@@ -1,4 +1,4 @@
-"""`GET /v1/campaigns/…/export` and `…/unknown`: every message of a campaign, as a stream."""
+"""`GET /v1/campaigns/…/export` and `…/unconfirmed`: every message of a campaign, as a stream."""
 
 from typing import Annotated, Any, Final, Literal
 
@@ -11,7 +11,7 @@ from store.access.tokens import Token
 from store.client import Store
 from store.lanes.lane import find_lane
 from store.queue.dead_letters import REVIVABLE
-from store.reports.messages import list_dead, list_messages
+from store.reports.messages import list_dead_letters, list_messages
 from store.states import State
 
 Layout = Literal["csv", "jsonl"]
@@ -62,9 +62,9 @@ def add_exports(router: APIRouter, store: Store, read: Any) -> None:
         return StreamingResponse(blocks, media_type=MEDIA[layout])
 
     @router.get(
-        "/campaigns/{campaign}/unknown",
+        "/campaigns/{campaign}/unconfirmed",
         tags=["campaigns"],
-        operation_id="list_unknown",
+        operation_id="list_unconfirmed",
         summary="Messages that wait for an operator's word, as an export",
         response_class=StreamingResponse,
         responses=_STREAM,
@@ -76,10 +76,10 @@ def add_exports(router: APIRouter, store: Store, read: Any) -> None:
         format: Format = None,
         accept: Accept = "",
     ) -> StreamingResponse:
-        """Nobody can say of them whether the provider took them. `…/unknown/resend` and `…/close`
+        """Nobody can say of them whether the provider took them. `…/unconfirmed/resend` and `…/close`
         decide."""
         lane, layout = find_lane(store, campaign, caller.may_use), format or _layout(accept)
-        dead = list_dead(store, lane.id, REVIVABLE if failed else (State.UNKNOWN,))
+        dead = list_dead_letters(store, lane.id, REVIVABLE if failed else (State.UNCONFIRMED,))
         return StreamingResponse(export_blocks(layout, dead), media_type=MEDIA[layout])
 
 

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, HTTPException, Query
 
-from dashboard.message import fate_of
+from dashboard.message import message_status_of
 from sendmany.api.pagination import FINDING, LOOKED_AT, walk_lanes
 from sendmany.api.paging import Cursor, Cursors, Limit
 from sendmany.api.schemas.message_status import (
@@ -63,12 +63,12 @@ def add_messages(router: APIRouter, store: Store, read: Any) -> None:
     )
     def show_message(message: MessageId, caller: Annotated[Token, read]) -> MessageOut:
         try:
-            fate = fate_of(store, message, most=LOOKED_INTO)
+            status = message_status_of(store, message, most=LOOKED_INTO)
         except UnknownLane:
-            fate = None
-        if fate is None or not caller.may_use(fate.report.lane.sub_account):
+            status = None
+        if status is None or not caller.may_use(status.report.lane.sub_account):
             raise HTTPException(404, "There is no such message.")
-        return message_out(fate)
+        return message_out(status)
 
 
 def _everywhere(

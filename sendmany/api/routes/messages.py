@@ -14,8 +14,8 @@ from config.settings import Settings
 from producer.errors import FORGOTTEN
 from producer.messages.enqueue import Counter, Order
 from producer.messages.item import NO_TEMPLATES, Enqueued
-from producer.messages.write_coalescer import SharedWrites
-from producer.wake import SendDrain
+from producer.messages.write_coalescer import WriteCoalescer
+from producer.wake import SendWakeUp
 from sendmany.api.routes.idempotency_key import KEY_HEADER, RawHeaders, key_of, refuse_key
 from sendmany.api.routes.message_orders import (
     Asked,
@@ -82,13 +82,13 @@ def messages_router(
     store: AsyncStore,
     settings: Settings,
     needs: Needs,
-    send_drain: SendDrain,
+    send_wake_up: SendWakeUp,
     door: "Door | None" = None,
 ) -> APIRouter:
     """The routes; both need the scope `enqueue`. `door` is what takes messages, if there is one."""
     router = APIRouter(prefix="/v1/messages", tags=["messages"])
     enqueue = Depends(needs(Scope.ENQUEUE))
-    door = door or Door(store, settings, send_drain)
+    door = door or Door(store, settings, send_wake_up)
 
     @router.post(
         "",
@@ -137,11 +137,11 @@ def messages_router(
 class Door:
     """Takes what the routes have read."""
 
-    def __init__(self, store: AsyncStore, settings: Settings, send_drain: SendDrain) -> None:
+    def __init__(self, store: AsyncStore, settings: Settings, send_wake_up: SendWakeUp) -> None:
         self._store = store
         self._settings = settings
-        self._counter = Counter(settings, send_drain, lambda: datetime.now(UTC))
-        self._writes = SharedWrites(store, self._counter)
+        self._counter = Counter(settings, send_wake_up, lambda: datetime.now(UTC))
+        self._writes = WriteCoalescer(store, self._counter)
 
     async def take_one(self, body: bytes, headers: RawHeaders, caller: Token) -> Response:
         """Store one message.

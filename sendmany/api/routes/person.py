@@ -17,7 +17,7 @@ from config.sections import SettingsError
 from config.settings import Settings
 from dashboard.person import Progress, forget_person, show_person
 from store.access.tokens import Token
-from store.client import AsyncStore, command, hint
+from store.client import AsyncStore, best_effort, command
 from store.errors import StoreError
 from store.keys import forgetting
 from store.people.forgotten import read_noted, see_that_secret
@@ -175,7 +175,7 @@ def add_person(
 
 def _note(id_: str, progress: Progress) -> Any:
     kept = json.dumps({**progress.as_json(), "heard_at": time.time()})
-    return hint("SET", forgetting(id_), kept, "EX", KEPT_SECONDS, parse=lambda _: None)
+    return best_effort("SET", forgetting(id_), kept, "EX", KEPT_SECONDS, parse=lambda _: None)
 
 
 def _out(id_: str, found: dict[str, Any]) -> ErasureOut:

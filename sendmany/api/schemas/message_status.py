@@ -6,7 +6,7 @@ from fastapi import Path, Query
 from pydantic import BaseModel
 
 from dashboard.explain import explain_code, iso
-from dashboard.message import Fate, explain, waits_until
+from dashboard.message import MessageStatus, explain, waits_until
 from dashboard.schemas import moment_out
 from store.purposes import Purpose
 from store.records.outcome import Doubt, Origin
@@ -47,7 +47,7 @@ class MessageOut(BaseModel):
     purpose: Purpose | None  # as it was sent; none: it was not yet, or by an older version
     pricing: str | None  # the category it was charged as, as receipts say
     doubt: Doubt  # what the person may have got beyond what the state says
-    trail: list[str]  # earlier attempts: attempt, origin, code, s since 1970, batch
+    attempt_log: list[str]  # earlier attempts: attempt, origin, code, s since 1970, batch
     waits_until: str | None  # nothing happens to it before that
     why: list[str]  # all of this in sentences
 
@@ -68,18 +68,18 @@ class FoundPage(BaseModel):
     next: str | None
 
 
-def message_out(fate: Fate) -> MessageOut:
+def message_out(status: MessageStatus) -> MessageOut:
     """A message as it is answered."""
-    lane, outcome = fate.report.lane, fate.report.outcome
+    lane, outcome = status.report.lane, status.report.outcome
     origin = outcome.origin if outcome else Origin.NONE
     return MessageOut(
-        id=fate.id,
+        id=status.id,
         lane=lane.id,
         campaign=lane.name if lane.kind == "campaign" else None,
         sub_account=lane.sub_account,
-        number=fate.recipient or None,
-        state=fate.state,
-        attempts=fate.attempts,
+        number=status.recipient or None,
+        state=status.state,
+        attempts=status.attempts,
         code=outcome.named_code if outcome else None,
         origin="" if origin is Origin.NONE else origin.name.lower(),
         meaning=explain_code(origin, outcome.code) if outcome else "",
@@ -88,8 +88,8 @@ def message_out(fate: Fate) -> MessageOut:
         changed_at=iso(outcome.changed_at) or None if outcome else None,
         purpose=outcome.purpose if outcome else None,
         pricing=outcome.pricing.name.lower() if outcome and outcome.pricing else None,
-        doubt=fate.doubt,
-        trail=list(fate.report.trail),
-        waits_until=moment_out(waits_until(fate)),
-        why=explain(fate)[1:],
+        doubt=status.doubt,
+        attempt_log=list(status.report.attempt_log),
+        waits_until=moment_out(waits_until(status)),
+        why=explain(status)[1:],
     )

@@ -60,18 +60,18 @@ class CampaignPolicies(_Exact):
 
     hold: Annotated[
         bool,
-        Field(description="Nobody gets two: stands for on_unknown and on_server_error = hold."),
+        Field(description="Nobody gets two: stands for on_unconfirmed and on_server_error = hold."),
     ] = False
-    on_unknown: Literal["hold", "resend"] | None = None
+    on_unconfirmed: Literal["hold", "resend"] | None = None
     on_server_error: Literal["retry", "hold"] | None = None
     settle_after: Annotated[float, Field(ge=0, le=86400, allow_inf_nan=False)] | None = None
     window: Literal["auto", "skip", "send"] | None = None
 
     @model_validator(mode="after")
     def _means_one_thing(self) -> "CampaignPolicies":
-        if self.hold and (self.on_unknown == "resend" or self.on_server_error == "retry"):
+        if self.hold and (self.on_unconfirmed == "resend" or self.on_server_error == "retry"):
             raise ValueError(
-                "hold is on_unknown = hold and on_server_error = hold: say one of both"
+                "hold is on_unconfirmed = hold and on_server_error = hold: say one of both"
             )
         return self
 

@@ -20,7 +20,7 @@ from producer.campaigns.upload import TryRows, Upload, UploadDiffers, Uploaded, 
 from producer.campaigns.window_warning import warn_of_windows
 from producer.errors import BadPurpose, InputError
 from producer.policies import campaign_policies
-from producer.wake import SendDrain
+from producer.wake import SendWakeUp
 from sendmany.api.uploads.form import CampaignForm, parse_campaign, read_campaign, read_recipients
 from sendmany.api.uploads.loader import load_while_receiving
 from sendmany.api.uploads.multipart import FormError, read_parts
@@ -49,7 +49,7 @@ class FindingOut(BaseModel):
     message: str
 
 
-class RejectOut(BaseModel):
+class InvalidRowOut(BaseModel):
     """A row that cannot be used."""
 
     line: int  # of the file, from 1
@@ -66,8 +66,8 @@ class LaunchedOut(BaseModel):
     status: LaneStatus
     recipients: int
     duplicates: int
-    rejects: int
-    first_rejects: list[RejectOut]
+    invalid_rows: int
+    first_invalid_rows: list[InvalidRowOut]
     number_column: str
     country_column: str | None
     folded: int  # values whose line ends, tabs or long runs of blanks became one blank
@@ -111,7 +111,7 @@ async def launch(
     request: Request,
     store: AsyncStore,
     settings: Settings,
-    send_drain: SendDrain,
+    send_wake_up: SendWakeUp,
     caller: Token,
 ) -> LaunchedOut:
     """Read an upload and launch it, row by row as it comes; whatever is wrong is an HTTPException."""
@@ -125,7 +125,7 @@ async def launch(
         preflight = Preflight(blocking, settings, upload, form.force)
         uploaded = await load_while_receiving(
             read_recipients(parts),
-            lambda file: receive(blocking, upload, file, send_drain, preflight),
+            lambda file: receive(blocking, upload, file, send_wake_up, preflight),
         )
     except ValidationError as error:
         raise RequestValidationError(
@@ -194,10 +194,10 @@ def _answer(uploaded: Uploaded, findings: Sequence[Finding]) -> LaunchedOut:
         status=lane.status,
         recipients=lane.next_index,
         duplicates=lane.duplicates,
-        rejects=lane.rejects,
-        first_rejects=[
-            RejectOut(line=one.line, number=one.number, reason=_in_our_words(one.reason))
-            for one in uploaded.rejects
+        invalid_rows=lane.invalid_rows,
+        first_invalid_rows=[
+            InvalidRowOut(line=one.line, number=one.number, reason=_in_our_words(one.reason))
+            for one in uploaded.invalid_rows
         ],
         number_column=uploaded.layout.number_column,
         country_column=uploaded.layout.country_column,

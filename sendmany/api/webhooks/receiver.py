@@ -34,7 +34,7 @@ from starlette.routing import Route
 
 from dashboard.metrics import HTTP_REQUESTS
 from sendmany.api.webhooks.refusals import Refusals
-from sendmany.api.webhooks.write_coalescer import Landing
+from sendmany.api.webhooks.write_coalescer import WriteCoalescer
 from store.client import AsyncStore, command
 from store.errors import StoreError, StoreFull
 from store.metrics.counters import Tally
@@ -82,13 +82,13 @@ class Receiver:
         authorizations: Sequence[SecretStr],
         *,
         tally: Tally | None = None,
-        landing: Landing | None = None,
+        landing: WriteCoalescer | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._secrets = [secret.get_secret_value().encode() for secret in authorizations]
         if not self._secrets or not all(self._secrets):
             raise ValueError("A receiver needs an authorization, and none may be empty.")
-        self._landing = landing or Landing(store)
+        self._writes = landing or WriteCoalescer(store)
         self._refusals = Refusals(monotonic)
         self._tally = tally or Tally()
         self.room = ROOM_BYTES
@@ -110,7 +110,7 @@ class Receiver:
     def take(self, body: bytes, reply: Reply) -> None:
         """Store a webhook, then answer."""
         if is_json(body):
-            self._landing.add(body, partial(self._stored, reply))
+            self._writes.add(body, partial(self._stored, reply))
         else:
             reply(400, self._refusal(400, "not JSON"))
 

@@ -36,7 +36,7 @@ class _Waiting:
             told(error)
 
 
-class Landing:
+class WriteCoalescer:
     """The way of bodies into the store. How many wait is for the caller to bound.
 
     Args:

@@ -66,7 +66,7 @@ def launch(
             help="Nobody gets two: hold what may have been taken, also after an error of the provider.",
         ),
     ] = False,
-    on_unknown: Annotated[
+    on_unconfirmed: Annotated[
         Literal["hold", "resend"] | None,
         typer.Option(help="When nobody can say whether a message was taken: hold it, or risk two."),
     ] = None,
@@ -93,7 +93,7 @@ def launch(
             "category of its template, else marketing; that category cannot be lowered."
         ),
     ] = None,
-    rejects: Annotated[
+    invalid_rows: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="List of unusable rows. Default: beside the recipients."),
     ] = None,
@@ -131,14 +131,14 @@ def launch(
             policies=campaign_policies(
                 settings,
                 hold=hold,
-                on_unknown=on_unknown,
+                on_unconfirmed=on_unconfirmed,
                 on_server_error=on_server_error,
                 settle_after=settle_after,
                 window=window,
             ),
             purpose=purpose,
             send_while_loading=send_while_loading,
-            rejects=rejects,
+            invalid_rows=invalid_rows,
         )
     )
     store = connect(settings)
@@ -182,12 +182,12 @@ def _load(store: Store, prepared: Prepared) -> Launched:
         with Meter("Loading") as meter:
 
             def progress(loading: Loading) -> None:
-                note = loading_note(loading.duplicates, loading.rejects)
+                note = loading_note(loading.duplicates, loading.invalid_rows)
                 meter.show(loading.rows, max(rows, loading.rows), note)
 
             launched = run(store, prepared, hint_drain, progress)
             lane = launched.lane
-            meter.show(lane.row, lane.row, loading_note(lane.duplicates, lane.rejects))
+            meter.show(lane.row, lane.row, loading_note(lane.duplicates, lane.invalid_rows))
             return launched
     except KeyboardInterrupt:
         say("Interrupted. Launch the same again to go on where it was; nobody gets two.")
@@ -199,7 +199,7 @@ def _load(store: Store, prepared: Prepared) -> Launched:
 
 
 def _launched_as_json(launched: Launched, layout: Layout) -> dict[str, object]:
-    lane, file = launched.lane, launched.rejects_file
+    lane, file = launched.lane, launched.invalid_rows_file
     return {
         "name": lane.name,
         "id": lane.id,
@@ -208,8 +208,8 @@ def _launched_as_json(launched: Launched, layout: Layout) -> dict[str, object]:
         "purpose": lane.purpose or Purpose.MARKETING,
         "recipients": launched.recipients,
         "duplicates": launched.duplicates,
-        "rejects": launched.rejects,
-        "rejects_file": None if file is None else str(file),
+        "invalid_rows": launched.invalid_rows,
+        "invalid_rows_file": None if file is None else str(file),
         "number_column": layout.number_column,
         "country_column": layout.country_column,
         "folded": launched.folded,
@@ -226,9 +226,9 @@ def _tell_launched(launched: Launched, layout: Layout, *, hint: bool) -> None:
         show(f"Its purpose is {lane.purpose}: people who want no marketing get it, too.")
     if launched.duplicates:
         show(f"{several(launched.duplicates, 'duplicate number')} left out.")
-    if launched.rejects:
-        where = f": see {launched.rejects_file}" if launched.rejects_file else ""
-        show(f"{several(launched.rejects, 'row')} cannot be used{where}.")
+    if launched.invalid_rows:
+        where = f": see {launched.invalid_rows_file}" if launched.invalid_rows_file else ""
+        show(f"{several(launched.invalid_rows, 'row')} cannot be used{where}.")
     if launched.folded:
         values = several(launched.folded, "value")
         show(

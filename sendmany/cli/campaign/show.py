@@ -120,7 +120,7 @@ def _tell(now: LaneReport, wait: Waiting) -> None:
     rows += [
         ("requests", f"{now.requests:,} (on average {now.mean_batch:,.0f} messages)"),
         ("retried", count(now.stats.get("retried", 0))),
-        ("left out", loading_note(lane.duplicates, lane.rejects)),
+        ("left out", loading_note(lane.duplicates, lane.invalid_rows)),
         ("purpose", purpose_in(now) or ""),
         ("opened", moment(lane.opened_at / 1000)),
         ("started", moment(lane.started_at / 1000)),

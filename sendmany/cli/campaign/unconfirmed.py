@@ -1,4 +1,4 @@
-"""`sendmany campaign unknown list|resend|close`: a word about messages that ended in doubt."""
+"""`sendmany campaign unconfirmed list|resend|close`: a word about messages that ended in doubt."""
 
 import sys
 from collections import Counter
@@ -19,9 +19,9 @@ from sendmany.console.output import print_json, show, show_table, table_of
 from store.client import Store
 from store.errors import StoreUnavailable
 from store.lanes.lane import Lane, LaneStatus
-from store.queue.dead_letters import REVIVABLE, Revived, Word, settle_dead
+from store.queue.dead_letters import REVIVABLE, Redriven, Word, settle_dead_letters
 from store.records.outcome import Doubt
-from store.reports.messages import Listed, list_dead
+from store.reports.messages import Listed, list_dead_letters
 from store.states import State
 
 app = typer.Typer(
@@ -37,18 +37,18 @@ SHOWN = 50
 
 
 @app.command("list")
-def list_unknown(
+def list_unconfirmed(
     name: Name, sub_account: Whose = None, failed: Failed = False, as_json: Json = False
 ) -> None:
     """Who waits for your word, and why: number, attempts, since when.
 
     `message show ID` tells the attempts of one, with the batch that the provider may know.
 
-    Example: `sendmany campaign unknown list "Spring sale"`
+    Example: `sendmany campaign unconfirmed list "Spring sale"`
     """
     store = connect(load_settings())
     lane = lane_called(store, name, sub_account)
-    found = sorted(list_dead(store, lane.id, _meant(failed)), key=lambda one: one.index)
+    found = sorted(list_dead_letters(store, lane.id, _meant(failed)), key=lambda one: one.index)
     if as_json:
         print_json([{"id": f"{lane.id}.{one.index}", **asdict(row(one))} for one in found])
     else:
@@ -63,12 +63,12 @@ def resend(
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
-    """Send what is unknown again. Persons who have got it already get it twice.
+    """Send what is unconfirmed again. Persons who have got it already get it twice.
 
     What receipts have settled meanwhile is not sent again. A campaign that is finished goes on; one
     that was cancelled stays so.
 
-    Example: `sendmany campaign unknown resend "Spring sale"`
+    Example: `sendmany campaign unconfirmed resend "Spring sale"`
     """
     store = connect(load_settings())
     lane = lane_called(store, name, sub_account)
@@ -93,11 +93,11 @@ def close(
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
-    """Let what is unknown rest: it stays unknown, and cannot be sent again by command.
+    """Let what is unconfirmed rest: it stays unconfirmed, and cannot be sent again by command.
 
     Receipts that come later still settle it.
 
-    Example: `sendmany campaign unknown close "Spring sale"`
+    Example: `sendmany campaign unconfirmed close "Spring sale"`
     """
     store = connect(load_settings())
     lane = lane_called(store, name, sub_account)
@@ -111,16 +111,16 @@ def close(
 
 
 def _meant(failed: bool) -> tuple[State, ...]:
-    return REVIVABLE if failed else (State.UNKNOWN,)
+    return REVIVABLE if failed else (State.UNCONFIRMED,)
 
 
 def _count(store: Store, lane: Lane, states: tuple[State, ...]) -> Counter[State]:
-    return Counter(one.state for one in list_dead(store, lane.id, states) if one.state)
+    return Counter(one.state for one in list_dead_letters(store, lane.id, states) if one.state)
 
 
 def _ask_to_resend(store: Store, lane: Lane, states: tuple[State, ...]) -> None:
     """Say what may happen, and let a person agree. A program must have agreed before."""
-    dead = list(list_dead(store, lane.id, states))
+    dead = list(list_dead_letters(store, lane.id, states))
     if not dead:
         return
     found = Counter(one.state for one in dead if one.state)
@@ -137,9 +137,9 @@ def _at_terminal() -> bool:
     return sys.stdin.isatty()
 
 
-def _say(store: Store, lane: Lane, word: Word, failed: bool) -> Revived:
+def _say(store: Store, lane: Lane, word: Word, failed: bool) -> Redriven:
     try:
-        return settle_dead(store, lane, word, _meant(failed))
+        return settle_dead_letters(store, lane, word, _meant(failed))
     except StoreUnavailable as error:
         raise StoreUnavailable(
             f"{str(error).rstrip('.?')}. Run this again for the rest; what was sent again is not "
@@ -161,8 +161,8 @@ def _tell(lane: Lane, found: list[Listed]) -> None:
     if len(found) > SHOWN:
         show(f"… and {several(len(found) - SHOWN, 'more message')}: --json lists them all.")
     show(
-        f'Send them again: sendmany campaign unknown resend "{called(lane)}"',
-        f'Let them rest:   sendmany campaign unknown close "{called(lane)}"',
+        f'Send them again: sendmany campaign unconfirmed resend "{called(lane)}"',
+        f'Let them rest:   sendmany campaign unconfirmed close "{called(lane)}"',
     )
 
 
@@ -179,7 +179,7 @@ def _row(lane: Lane, one: Listed) -> tuple[str, ...]:
     return (f"{lane.id}.{one.index}", number, str(one.attempts), since, doubt)
 
 
-def _tell_resent(lane: Lane, said: Revived) -> None:
+def _tell_resent(lane: Lane, said: Redriven) -> None:
     if not said.jobs:
         show(f'No message of "{lane.name}" is sent again.{_moved_on(said)}')
         return
@@ -191,12 +191,12 @@ def _tell_resent(lane: Lane, said: Revived) -> None:
         show(f'"{lane.name}" is {said.status}; it is sent when somebody resumes it.')
 
 
-def _moved_on(said: Revived) -> str:
+def _moved_on(said: Redriven) -> str:
     n = said.moved_on
     return f" {several(n, 'message')} had been settled by evidence meanwhile." if n else ""
 
 
-def _as_json(lane: Lane, said: Revived, done: str) -> dict[str, object]:
+def _as_json(lane: Lane, said: Redriven, done: str) -> dict[str, object]:
     return {
         "name": lane.name,
         "id": lane.id,

@@ -34,10 +34,10 @@ def people_in(file: PeopleFile) -> Iterator[People]:
     """The people in a file, chunk by chunk; lines that cannot be read are told as they come."""
     told = 0
     for chunk in file.read():
-        for reject in chunk.rejects[: max(0, MOST_TOLD - told)]:
+        for reject in chunk.invalid_rows[: max(0, MOST_TOLD - told)]:
             number = f" ({reject.number})" if reject.number else ""
             say(f"Line {reject.line}{number}: {reject.reason}.")
-        told += len(chunk.rejects)
+        told += len(chunk.invalid_rows)
         yield chunk
     if told > MOST_TOLD:
         say(f"… and {several(told - MOST_TOLD, 'more line')} that cannot be used.")

@@ -152,21 +152,21 @@ def import_(
     region = region or settings.default_region
     people = PeopleFile.open(file, number_column, region, country_column)
     store = connect(settings)
-    new = known = rejects = 0
+    new = known = invalid_rows = 0
     for chunk in people_in(people):
-        rejects += len(chunk.rejects)
+        invalid_rows += len(chunk.invalid_rows)
         for purposes, who in _by_purposes(chunk, purpose):
             for first in range(0, len(who), AT_ONCE):
                 group = who[first : first + AT_ONCE]
                 done = _stop(store, settings, scope, group, purposes, Why.IMPORT)
                 new, known = new + done.new, known + done.known
     if as_json:
-        figures = {"new": new, "known": known, "rejects": rejects}
+        figures = {"new": new, "known": known, "invalid_rows": invalid_rows}
         print_json({"scope": scope, **columns_read(people), **figures})
     else:
         show(read_from(people))
         show(f"{these(new)} more will not be written to by {_named(scope)}; {known:,} were known.")
-    raise typer.Exit(1 if rejects else 0)
+    raise typer.Exit(1 if invalid_rows else 0)
 
 
 @app.command("export")
@@ -269,12 +269,12 @@ def _stop(
     why: Why,
 ) -> Suppressed:
     """Suppress people for these purposes; None: as a STOP of theirs would."""
-    wishes = [(who, None) for who in people]
+    changes = [(who, None) for who in people]
     if purposes:
-        return store.run(suppress(scope, wishes, why, purposes))
+        return store.run(suppress(scope, changes, why, purposes))
     asked = settings.sub_accounts if scope == EVERYWHERE else [scope]
     unmarketed = set().union(*(store.run(find_unmarketed(name, people)) for name in asked))
-    return store.run(suppress(scope, wishes, why, MARKETING, unmarketed))
+    return store.run(suppress(scope, changes, why, MARKETING, unmarketed))
 
 
 def _named(scope: str) -> str:

@@ -54,15 +54,15 @@ def open_(
     file = None
     if path.is_file():
         file = PeopleFile.open(path, number_column, region, country_column)
-        longer, people, rejects = _open_file(connect(settings), name, file, hours)
+        longer, people, invalid_rows = _open_file(connect(settings), name, file, hours)
     else:
         person = _person(who, region)
         longer = connect(settings).run(
             open_windows(name, [(person, None)], written=False, hours=hours)
         )
-        people, rejects = 1, 0
+        people, invalid_rows = 1, 0
     if as_json:
-        figures = {"people": people, "longer": longer, "rejects": rejects}
+        figures = {"people": people, "longer": longer, "invalid_rows": invalid_rows}
         read = {} if file is None else columns_read(file)
         print_json({"sub_account": name, "hours": hours, **read, **figures})
     else:
@@ -70,7 +70,7 @@ def open_(
             show(read_from(file))
         kept = "" if longer == people else f" ({people - longer:,} had one that lasts longer)"
         show(f"The window of {these(longer)} with {name} is open for {hours:g} hours{kept}.")
-    raise typer.Exit(1 if rejects else 0)
+    raise typer.Exit(1 if invalid_rows else 0)
 
 
 def _person(text: str, region: str | None) -> str:
@@ -88,13 +88,13 @@ def _open_file(
     store: Store, sub_account: str, file: PeopleFile, hours: float
 ) -> tuple[int, int, int]:
     """How many windows are open longer now, of how many people, and how many lines were no good."""
-    longer = people = rejects = 0
+    longer = people = invalid_rows = 0
     for chunk in people_in(file):
-        people, rejects = people + len(chunk.who), rejects + len(chunk.rejects)
+        people, invalid_rows = people + len(chunk.who), invalid_rows + len(chunk.invalid_rows)
         for first in range(0, len(chunk.who), AT_ONCE):
             group = [(who, None) for who in chunk.who[first : first + AT_ONCE]]
             longer += store.run(open_windows(sub_account, group, written=False, hours=hours))
-    return longer, people, rejects
+    return longer, people, invalid_rows
 
 
 @app.command("check")

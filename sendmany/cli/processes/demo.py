@@ -48,7 +48,7 @@ def demo(
 ) -> None:
     """See it work: a campaign from a file to its last outcome, on this machine.
 
-    Starts a real Redis-compatible server, a stand-in for the provider that fails now and then, and
+    Starts a real Redis-compatible server, a sandbox that fails now and then, and
     a Celery worker with two processes; launches a campaign; then holds its own ledger against the
     provider's. Needs no account, sends nothing to anybody, and leaves nothing behind.
 
@@ -108,7 +108,7 @@ def table(figures: Figures, plan: DemoPlan) -> Table:
         ("rejected", count(figures.rejected)),
         *_rejected(figures),
         ("failed", count(figures.failed)),
-        ("unknown", count(figures.unknown)),
+        ("unconfirmed", count(figures.unconfirmed)),
         ("retried", several(figures.retries, "message")),
         ("faults survived", _faults(figures)),
         ("seconds", f"{figures.seconds:,.2f}"),

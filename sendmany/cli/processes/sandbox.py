@@ -1,4 +1,4 @@
-"""`sendmany sandbox`: the stand-in for the provider."""
+"""`sendmany sandbox`: the sandbox."""
 
 import os
 from typing import Annotated
@@ -47,7 +47,7 @@ def sandbox(
         float, typer.Option(min=0, help="Factor of all waiting between posts.")
     ] = 1,
 ) -> None:
-    """Run a stand-in for the provider, to develop and test against without an account.
+    """Run a sandbox, to develop and test against without an account.
 
     It speaks the provider's send, send-many and message details, checks the key and the
     sub-account, fails as it is told to, and keeps a ledger: `GET /sandbox/ledger` and

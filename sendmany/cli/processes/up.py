@@ -54,7 +54,7 @@ def up(
 
     Starts a server of its own with its data in the state directory (unless redis_url is
     configured: then that one is used), a worker, the HTTP API, with `--webhooks` also for receipts
-    and replies, and with `--sandbox` a stand-in for the provider.
+    and replies, and with `--sandbox` a sandbox.
     Stop it and start it again: it goes on where it was. Other commands in the same directory find
     it by themselves.
 

@@ -92,7 +92,7 @@ async def test_who_comes_back_goes_on_after_the_last_event(server: str, store: S
 async def test_a_campaign_that_is_named_is_told_of_though_it_has_ended(
     server: str, store: Store
 ) -> None:
-    lane, claim = given.flight(store, 3)
+    lane, claim = given.claimed_batch(store, 3)
     given.settle(store, lane, claim, given.ended(State.ACCEPTED, claim.jobs))
     store.run(forget_active(lane))
     async with opened(server) as (http, _):

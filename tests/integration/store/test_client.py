@@ -12,7 +12,7 @@ from redis.exceptions import ResponseError
 from store.client import AsyncStore, Call, Store, command
 from store.errors import StoreFull, StoreRefused, StoreUnavailable
 from store.keys import lane_keys
-from store.lanes.due import look_at_lane
+from store.lanes.due import read_due
 from store.lanes.lane import (
     LaneStatus,
     Priority,
@@ -23,21 +23,27 @@ from store.lanes.lane import (
     note_missing,
     read_lane,
 )
-from store.limits.rate_limit import Limits, acquire_permits, block_sender, return_permits
-from store.queue.dead_letters import REVIVABLE, Word, revive_dead
+from store.limits.rate_limit import Limits, acquire_permits, pause_sub_account, return_permits
+from store.queue.dead_letters import REVIVABLE, Word, retry_dead_letters
 from store.queue.enqueue import Place, enqueue_messages, enqueue_rows
-from store.queue.settlement import Settlement, due_parks, mark_posting, promote_due, recover_flights
-from store.reports.lane_report import long_ids, message_report, read_report
+from store.queue.settlement import (
+    Settlement,
+    due_in_doubt,
+    mark_posting,
+    promote_due,
+    recover_expired,
+)
+from store.reports.lane_report import long_ids, message_report, read_lane_report
 from store.states import State
 from store.workers.presence import (
     active_lanes,
     await_wake,
-    enter_drain,
     note_active,
     note_sweep,
     ready_lanes,
+    register_worker,
     take_sweep,
-    wake_drain,
+    wake_workers,
 )
 from tests.conformance import given
 
@@ -63,7 +69,7 @@ async def test_scripts_come_back_by_themselves_for_workers_too(store: Store, ser
     lane = given.loaded(store, 3)
     store.client.script_flush()
     workers = AsyncStore.connect(server)
-    report = await workers.run(read_report(lane))
+    report = await workers.run(read_lane_report(lane))
     await workers.close()
     assert report is not None
     assert report.counts == {State.QUEUED: 3}
@@ -85,7 +91,7 @@ def test_every_read_is_the_same_in_both_protocols(speaking: Store) -> None:
     what.long_ids, what.stats = [(3, b"GB.1")], {"retried": 1}
     given.settle(store, lane, claim, what)
     store.run(announce(lane, Priority.BULK))
-    report = store.run(read_report(lane))
+    report = store.run(read_lane_report(lane))
     assert report is not None
     assert report.lane == store.run(read_lane(lane)) == list_lanes(store)[0]
     assert (report.counts, report.codes, report.stats) == (
@@ -95,7 +101,7 @@ def test_every_read_is_the_same_in_both_protocols(speaking: Store) -> None:
     assert long_ids(store, lane, 0) == {3: "GB.1"}
     assert store.run(ready_lanes()) == [(lane, Priority.BULK.urgency)]
     assert store.run(active_lanes()) == [lane]
-    assert store.run(due_parks(lane, "+inf")) == []
+    assert store.run(due_in_doubt(lane, "+inf")) == []
     assert message_report(store, f"{lane}.0").recipient == "447700900000"
     assert store.run(take_sweep("ann", lease_ms=1000))
     assert not store.run(take_sweep("bob", lease_ms=1000))
@@ -113,12 +119,12 @@ class Work:
         return [
             mark_posting(lane, "b1", owner="ann", request=1, messages=3, lease_ms=1000),
             promote_due(lane),
-            recover_flights(lane, settle_after_ms=0),
+            recover_expired(lane, settle_after_ms=0),
             acquire_permits("shop", LIMITS, 1, op="a", urgent=True, horizon=9),
             return_permits("shop", LIMITS, 1, op="a"),
-            block_sender("shop", 1),
-            enter_drain("loop", lease_ms=1000, starts=True),
-            wake_drain(),
+            pause_sub_account("shop", 1),
+            register_worker("loop", lease_ms=1000, starts=True),
+            wake_workers(),
             note_sweep(pause_ms=1, lease_ms=1),
             take_sweep("ann", lease_ms=1),
             announce(lane, Priority.BULK),
@@ -127,8 +133,8 @@ class Work:
             finish_loading(lane),
             move_lane(lane, "pause"),
             move_lane(lane, "resume"),
-            read_report(lane),
-            revive_dead(lane, Word.RESEND, REVIVABLE, op="a", entries=9),
+            read_lane_report(lane),
+            retry_dead_letters(lane, Word.RESEND, REVIVABLE, op="a", entries=9),
         ]
 
 
@@ -199,11 +205,11 @@ async def test_many_calls_go_in_one_round_trip_though_their_script_was_flushed(
     lanes = [given.campaign(store, name) for name in ("Spring", "Autumn")]
     workers = AsyncStore.connect(server)
     store.client.script_flush()
-    looks: list[Call[Any]] = [look_at_lane(lane, 0) for lane in lanes]
+    looks: list[Call[Any]] = [read_due(lane, 0) for lane in lanes]
     found = await workers.run_all([*looks, read_lane(lanes[0])])
     assert [look.status for look in found] == [LaneStatus.LOADING] * 3
     assert await workers.run_all([]) == []
     store.client.set(lane_keys("spring-000000").meta, "what")
     with pytest.raises(StoreRefused, match="WRONGTYPE"):
-        await workers.run_all([*looks, look_at_lane("spring-000000", 0)])
+        await workers.run_all([*looks, read_due("spring-000000", 0)])
     await workers.close()

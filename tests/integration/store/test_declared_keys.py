@@ -30,6 +30,6 @@ def test_keys_of_two_slots_are_no_call(with_script: Store) -> None:
 
 
 def test_a_lane_goes_its_whole_way_within_its_keys(store: DeclaredKeysStore) -> None:
-    lane, claim = given.flight(store, 3)
+    lane, claim = given.claimed_batch(store, 3)
     assert len(claim.jobs) == 3
     assert given.balanced(store, lane)

@@ -46,8 +46,8 @@ from store.limits.rate_limit import (
     Limits,
     acquire_permits,
     begin_request,
-    block_sender,
     note_ended,
+    pause_sub_account,
     return_permits,
 )
 from store.limits.stops import Stopped, stop_sending
@@ -59,32 +59,32 @@ from store.people.forgotten import keep_forgotten
 from store.people.person import Person
 from store.people.service_windows import forget_windows, open_windows
 from store.people.suppressions import Why, note_people, release, suppress
-from store.queue.dead_letters import Dead, Word, revive_dead
+from store.queue.dead_letters import DeadLetters, Word, retry_dead_letters
 from store.queue.enqueue import Place, enqueue_messages, enqueue_rows
 from store.queue.settlement import (
-    Park,
+    InDoubtBatch,
+    RetryBatch,
     Settlement,
-    Wave,
     claim_batch,
     mark_posting,
     promote_due,
-    recover_flights,
+    recover_expired,
     settle_batch,
-    settle_park,
+    settle_in_doubt,
 )
-from store.receipts.batch_receipts import hold_siblings
+from store.receipts.batch_receipts import hold_batch
 from store.receipts.inbox import (
     acknowledge,
     add_to_inbox,
     forget_aside,
-    keep_aside,
+    keep_unmatched,
     read_inbox,
     reclaim,
 )
-from store.receipts.status_updates import Evidence, apply_evidence
+from store.receipts.status_updates import StatusUpdate, apply_status_updates
 from store.scripts import load_scripts
 from store.states import State
-from store.workers.presence import enter_drain, wake_drain
+from store.workers.presence import register_worker, wake_workers
 from tests.conformance import breakers, given
 from tests.integration.proxy import ReplyDropper
 
@@ -221,7 +221,7 @@ def _(store: Store) -> AnyCall:
     return expire_step(given.loaded(store, 0))
 
 
-# A flight
+# A batch
 
 
 @case("claim_batch", "a part of a section")
@@ -232,24 +232,28 @@ def _(store: Store) -> AnyCall:
 
 @case("mark_posting", "the first request")
 def _(store: Store) -> AnyCall:
-    lane, _ = given.flight(store, 5)
+    lane, _ = given.claimed_batch(store, 5)
     return mark_posting(lane, "b1", owner="ann", request=1, messages=5, lease_ms=60_000)
 
 
 def _all_kinds_of_ends(store: Store) -> tuple[str, Settlement]:
-    lane, claim = given.flight(store, 12)
+    lane, claim = given.claimed_batch(store, 12)
     sent, back, later, doubtful, dead = (claim.jobs[i : i + 2] for i in range(0, 10, 2))
     rest = claim.jobs[10:]
     what = Settlement(records=given.records(State.ACCEPTED, sent + rest))
     what.records += given.records(State.TRIED, later + doubtful)
     what.records += given.records(State.FAILED, dead)
-    what.back, what.waves, what.parks = back, [Wave("w", 0, later)], [Park("p", 0, doubtful)]
-    what.dead = [Dead("http:500", dead)]
+    what.back, what.retries, what.in_doubt_batches = (
+        back,
+        [RetryBatch("w", 0, later)],
+        [InDoubtBatch("p", 0, doubtful)],
+    )
+    what.dead = [DeadLetters("http:500", dead)]
     what.stats = {"retried": 2}
-    what.trails = [(0, b"4-5 1 http 500 1 b1")]
+    what.attempt_logs = [(0, b"4-5 1 http 500 1 b1")]
     what.long_ids = [(0, b"GB.1349")]
     for state, n in {
-        State.ACCEPTED: 4, State.QUEUED: 2, State.DELAYED: 2, State.PARKED: 2, State.FAILED: 2
+        State.ACCEPTED: 4, State.QUEUED: 2, State.DELAYED: 2, State.IN_DOUBT: 2, State.FAILED: 2
     }.items():  # fmt: skip
         what.add(state, n)
     return lane, what
@@ -265,8 +269,8 @@ def _(store: Store) -> AnyCall:
 def _(store: Store) -> AnyCall:
     lane, what = _all_kinds_of_ends(store)
     store.run(settle_batch(lane, "b1", 12, "ann", what))
-    jobs = what.parks[0].jobs
-    return settle_park(lane, "p", 2, given.ended(State.UNKNOWN, list(jobs)))
+    jobs = what.in_doubt_batches[0].jobs
+    return settle_in_doubt(lane, "p", 2, given.ended(State.UNCONFIRMED, list(jobs)))
 
 
 @case("write_best_effort", "a lane is announced")
@@ -281,37 +285,37 @@ def _(store: Store) -> AnyCall:
     return promote_due(lane)
 
 
-def _lost_flight(store: Store, *, posted: bool) -> AnyCall:
-    lane, _ = given.flight(store, 5)
+def _lost_batch(store: Store, *, posted: bool) -> AnyCall:
+    lane, _ = given.claimed_batch(store, 5)
     if posted:
         store.run(mark_posting(lane, "b1", owner="ann", request=1, messages=5, lease_ms=60_000))
     given.lease_ran_out(store, lane)
-    return recover_flights(lane, settle_after_ms=0)
+    return recover_expired(lane, settle_after_ms=0)
 
 
-@case("recover_flights", "a flight that was claimed")
+@case("recover_expired", "a flight that was claimed")
 def _(store: Store) -> AnyCall:
-    return _lost_flight(store, posted=False)
+    return _lost_batch(store, posted=False)
 
 
-@case("recover_flights", "a flight that was posted")
+@case("recover_expired", "a flight that was posted")
 def _(store: Store) -> AnyCall:
-    return _lost_flight(store, posted=True)
+    return _lost_batch(store, posted=True)
 
 
 @case("apply_status_updates", "early, late, and of nobody")
 def _(store: Store) -> AnyCall:
     lane, what = _all_kinds_of_ends(store)
     store.run(settle_batch(lane, "b1", 12, "ann", what))
-    pieces = [Evidence(index, 1, State.DELIVERED, given.NOW) for index in (0, 2, 6, 9, 999)]
-    return apply_evidence(lane, pieces)
+    pieces = [StatusUpdate(index, 1, State.DELIVERED, given.NOW) for index in (0, 2, 6, 9, 999)]
+    return apply_status_updates(lane, pieces)
 
 
 @case("retry_dead_letters", "an operator has them sent again")
 def _(store: Store) -> AnyCall:
     lane, what = _all_kinds_of_ends(store)
     store.run(settle_batch(lane, "b1", 12, "ann", what))
-    return revive_dead(lane, Word.RESEND, [State.FAILED], op="op", entries=9)
+    return retry_dead_letters(lane, Word.RESEND, [State.FAILED], op="op", entries=9)
 
 
 # Limits, loops, the inbox
@@ -330,7 +334,7 @@ def _(store: Store) -> AnyCall:
 
 @case("pause_sub_account", "for a minute")
 def _(store: Store) -> AnyCall:
-    return block_sender("shop", 60)
+    return pause_sub_account("shop", 60)
 
 
 @case("acquire_permits", "a probe of a breaker")
@@ -393,7 +397,7 @@ def _(store: Store) -> AnyCall:
 
 @case("register_worker", "a loop registers")
 def _(store: Store) -> AnyCall:
-    return enter_drain("loop", lease_ms=60_000, starts=True)
+    return register_worker("loop", lease_ms=60_000, starts=True)
 
 
 @case("acknowledge_inbox", "an entry, and what it was")
@@ -405,8 +409,8 @@ def _(store: Store) -> AnyCall:
 
 @case("hold_batch", "a batch in the air")
 def _(store: Store) -> AnyCall:
-    lane, _ = given.flight(store, 3)
-    return hold_siblings(lane, "b1")
+    lane, _ = given.claimed_batch(store, 3)
+    return hold_batch(lane, "b1")
 
 
 # People
@@ -631,7 +635,7 @@ def test_a_claim_whose_reply_was_lost_brings_the_same_jobs(
     assert given.indexes(lossy.run(call).jobs) == [0, 1, 2, 3]
 
 
-def test_a_flight_whose_settlement_was_answered_into_the_void_is_not_lost(
+def test_a_batch_whose_settlement_was_answered_into_the_void_is_not_lost(
     lossy: Store, proxy: ReplyDropper
 ) -> None:
     call = CASES["settle_batch: a flight that ends in every way"].doing(lossy)
@@ -653,13 +657,13 @@ def test_a_body_that_is_kept_twice_is_there_twice(lossy: Store, proxy: ReplyDrop
     lose(lossy, proxy, add_to_inbox(b"body"))
     lossy.run(add_to_inbox(b"body"))
     assert [entry.body for entry in lossy.run(read_inbox("ann"))] == [b"body", b"body"]
-    lose(lossy, proxy, keep_aside([b"reply"]))
-    assert lossy.run(keep_aside([b"reply"])) == 1
+    lose(lossy, proxy, keep_unmatched([b"reply"]))
+    assert lossy.run(keep_unmatched([b"reply"])) == 1
 
 
 def test_a_wake_up_that_was_answered_into_the_void_is_not_asked_for_again(
     lossy: Store, proxy: ReplyDropper
 ) -> None:
-    lose(lossy, proxy, wake_drain(1))
-    assert lossy.run(wake_drain(1)) is False  # for half a minute; workers look by themselves
+    lose(lossy, proxy, wake_workers(1))
+    assert lossy.run(wake_workers(1)) is False  # for half a minute; workers look by themselves
     assert lossy.client.xlen(inbox(0)) == 0

@@ -24,13 +24,19 @@ from store.limits.breakers import (
     template_scope,
 )
 from store.limits.rate_limit import Limits, acquire_permits, return_permits
-from store.queue.dead_letters import Word, count_entries, settle_dead
+from store.queue.dead_letters import Word, count_entries, settle_dead_letters
 from store.queue.enqueue import Place, RowsAdded, enqueue_messages, enqueue_rows
-from store.queue.settlement import Settlement, Wave, promote_due, recover_flights, settle_batch
+from store.queue.settlement import (
+    RetryBatch,
+    Settlement,
+    promote_due,
+    recover_expired,
+    settle_batch,
+)
 from store.reports.lane_report import report
 from store.states import State
 from tests.conformance import given
-from tests.conformance.revive_dead import dead
+from tests.conformance.retry_dead_letters import dead
 from tests.conformance.schedule import Grant, now_us, worst_excess
 
 T = TypeVar("T")
@@ -91,18 +97,18 @@ def test_a_claim_repeated_by_many_is_one_claim(store: Store, server: str) -> Non
 def test_a_settlement_repeated_by_many_has_one_effect(store: Store, server: str) -> None:
     lane = big_campaign(store, 1000)
     claim = given.claim(store, lane)
-    what = given.ended(State.UNKNOWN, claim.jobs)
+    what = given.ended(State.UNCONFIRMED, claim.jobs)
     what.stats = {"retried": 3}
     settled = at_once(server, 8, lambda mine, _: given.settle(mine, lane, claim, what))
     assert Counter(one.verdict for one in settled) == {"ok": 1, "repeat": 7}
-    assert len({(one.journal, one.status) for one in settled}) == 1
+    assert len({(one.revision, one.status) for one in settled}) == 1
     found = report(store, lane)
-    assert found.counts == {State.UNKNOWN: 1000}
-    assert (found.codes, found.stats) == ({"unknown:none:0": 1000}, {"retried": 3})
+    assert found.counts == {State.UNCONFIRMED: 1000}
+    assert (found.codes, found.stats) == ({"unconfirmed:none:0": 1000}, {"retried": 3})
     assert given.balanced(store, lane)
 
 
-def test_a_flight_is_settled_or_recovered_and_never_both(store: Store, server: str) -> None:
+def test_a_batch_is_settled_or_recovered_and_never_both(store: Store, server: str) -> None:
     lane = big_campaign(store, 1000)
     claims = {f"b{i}": given.claim(store, lane, f"b{i}", most=25) for i in range(40)}
     for batch in claims:
@@ -111,7 +117,7 @@ def test_a_flight_is_settled_or_recovered_and_never_both(store: Store, server: s
     def settle_or_recover(mine: Store, i: int) -> int:
         if i % 2:
             return sum(
-                mine.run(recover_flights(lane, settle_after_ms=0, most=1)).back for _ in claims
+                mine.run(recover_expired(lane, settle_after_ms=0, most=1)).back for _ in claims
             )
         calls = {
             batch: settle_batch(lane, batch, 25, "ann", given.ended(State.ACCEPTED, claim.jobs))
@@ -133,7 +139,7 @@ def test_a_file_loaded_by_many_is_in_once(store: Store, server: str) -> None:
     def load(mine: Store, _: int) -> list[RowsAdded]:
         seen, added = SeenRecipients(), []
         for i in range(chunks):
-            lines = seen.sift(people(i * 200, 250))
+            lines = seen.drop_duplicates(people(i * 200, 250))
             start, end, twice = Place(i * 250), Place(i * 250 + 250), 250 - len(lines)
             added.append(mine.run(enqueue_rows(lane, start, end, lines, 1, duplicates=twice)))
         return added
@@ -147,7 +153,11 @@ def test_a_file_loaded_by_many_is_in_once(store: Store, server: str) -> None:
         line.split(b"\t")[0] for line in people(0, chunks * 200 + 50)
     )
     is_ = find_lane(store, lane)
-    assert (is_.offset, is_.rejects, is_.duplicates) == (chunks * 250, chunks, 50 * (chunks - 1))
+    assert (is_.offset, is_.invalid_rows, is_.duplicates) == (
+        chunks * 250,
+        chunks,
+        50 * (chunks - 1),
+    )
     assert given.balanced(store, lane)
 
 
@@ -172,11 +182,11 @@ def test_a_key_used_by_many_goes_in_once(store: Store, server: str) -> None:
     assert given.counts(store, lane) == {State.QUEUED: 50}
 
 
-def test_a_wave_promoted_by_many_is_queued_once(store: Store, server: str) -> None:
+def test_a_retry_promoted_by_many_is_queued_once(store: Store, server: str) -> None:
     lane = big_campaign(store, 1000)
     claim = given.claim(store, lane)
     what = Settlement({State.DELAYED: 1000}, given.records(State.TRIED, claim.jobs))
-    what.waves = [Wave(f"w{i}", 0, claim.jobs[i * 50 : i * 50 + 50]) for i in range(20)]
+    what.retries = [RetryBatch(f"w{i}", 0, claim.jobs[i * 50 : i * 50 + 50]) for i in range(20)]
     given.settle(store, lane, claim, what)
 
     def promote(mine: Store, _: int) -> int:
@@ -270,10 +280,12 @@ def test_operators_who_say_the_same_word_at_once_send_nobody_twice(
 ) -> None:
     lane = big_campaign(store, 3000)
     for i in range(40):
-        dead(store, lane, f"b{i}", (State.UNKNOWN, State.FAILED), most=75)
+        dead(store, lane, f"b{i}", (State.UNCONFIRMED, State.FAILED), most=75)
     known = find_lane(store, lane)
     said = at_once(
-        server, 4, lambda mine, _: settle_dead(mine, known, Word.RESEND, (State.UNKNOWN,))
+        server,
+        4,
+        lambda mine, _: settle_dead_letters(mine, known, Word.RESEND, (State.UNCONFIRMED,)),
     )
     assert sum(one.jobs for one in said) == 1520
     assert given.counts(store, lane) == {State.QUEUED: 1520, State.FAILED: 1480}

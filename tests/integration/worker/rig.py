@@ -31,17 +31,17 @@ from store.records.job_section import Job, unpack
 from store.reports.lane_report import LaneReport, MessageReport, message_report, report
 from store.reports.recount import recount
 from store.states import State
-from worker.batch import Flight, Reservation, Tools
+from worker.batch import ClaimedBatch, Reservation, Tools
 from worker.delivery.deliver import Delivery
-from worker.dispatch.dispatcher import Drain
-from worker.dispatch.lane_cache import LaneShelf
+from worker.dispatch.dispatcher import Dispatcher
+from worker.dispatch.lane_cache import LaneCache
 from worker.failpoints import PassBy, go_on
 from worker.maintenance.sweep import Swept, sweep
 from worker.metrics import Meters
-from worker.pacing.backoff import Pauses
+from worker.pacing.backoff import Backoff
 from worker.pacing.permits import PermitOffice
 from worker.process.timed_client import TimedProvider
-from worker.revisions import Journals
+from worker.revisions import Revisions
 
 T = TypeVar("T")
 PATIENCE = 40.0  # s; how long a condition may take to come true
@@ -158,8 +158,8 @@ class Rig:
         self.settings = Settings(sub_accounts={"shop": account(), "bank": account()})
         self.owner = owner
         self.stopping = asyncio.Event()
-        self._drain: Drain | None = None
-        self.journals = Journals()
+        self._drain: Dispatcher | None = None
+        self.revisions = Revisions()
         self.meters = Meters()
         self.pass_by: PassBy = go_on
 
@@ -189,7 +189,7 @@ class Rig:
             rng=random.Random(7),
             clock=lambda: time.monotonic() + self.ahead,
             sleep=self._sleep,
-            journals=self.journals,
+            revisions=self.revisions,
             meters=self.meters,
             pass_by=self.pass_by,
         )
@@ -241,29 +241,29 @@ class Rig:
 
     # What a worker does
 
-    async def deliver(self, lane: str, most: int = 1000, *, lease_ms: int = 60_000) -> Flight:
-        """Claim one batch and deliver it, as the drain loop does."""
-        flight = await self.claim(lane, most, lease_ms=lease_ms)
-        await self.delivery().deliver(flight)
-        return flight
+    async def deliver(self, lane: str, most: int = 1000, *, lease_ms: int = 60_000) -> ClaimedBatch:
+        """Claim one batch and deliver it, as the dispatcher does."""
+        batch = await self.claim(lane, most, lease_ms=lease_ms)
+        await self.delivery().deliver(batch)
+        return batch
 
-    async def deliver_with_permits(self, lane: str, most: int = 1000) -> Flight:
+    async def deliver_with_permits(self, lane: str, most: int = 1000) -> ClaimedBatch:
         """The same with real permits: they say which breakers are open."""
-        flight = await self.claim(lane, most)
-        tools, opened = self.tools, flight.lane
+        batch = await self.claim(lane, most)
+        tools, opened = self.tools, batch.lane
         permits = await PermitOffice(tools).reserve(
-            opened.sender, len(flight.jobs), urgent=opened.urgent
+            opened.sender, len(batch.jobs), urgent=opened.urgent
         )
-        flight = replace(flight, permits=permits)
-        await self.delivery().deliver(flight)
-        return flight
+        batch = replace(batch, permits=permits)
+        await self.delivery().deliver(batch)
+        return batch
 
     async def claim(
         self, lane: str, most: int = 1000, *, lease_ms: int = 60_000, batch: str = ""
-    ) -> Flight:
+    ) -> ClaimedBatch:
         """Claim one batch, with permits that nothing is in the way of."""
-        shelf = LaneShelf(self.watched, self.settings)
-        opened = await shelf.get(lane)
+        cache = LaneCache(self.watched, self.settings)
+        opened = await cache.get(lane)
         assert opened is not None
         self.store.run(close_breaker(opened.sender.id, STALL))
         batch = batch or f"b{len(self.watched.ran):011d}"
@@ -274,12 +274,12 @@ class Rig:
         )
         now = time.monotonic()
         permits = Reservation(batch, len(claim.jobs), Permits(True, 0), turn=now + 60)
-        return Flight(opened, batch, claim.jobs, permits, claim.now_ms, now)
+        return ClaimedBatch(opened, batch, claim.jobs, permits, claim.now_ms, now)
 
-    def delivery(self, pauses: Pauses | None = None) -> Delivery:
-        """What delivers flights."""
+    def delivery(self, backoff: Backoff | None = None) -> Delivery:
+        """What delivers batches."""
         tools = self.tools
-        return Delivery(tools, PermitOffice(tools), pauses or Pauses(tools.clock, tools.rng))
+        return Delivery(tools, PermitOffice(tools), backoff or Backoff(tools.clock, tools.rng))
 
     async def sweep(self) -> Swept:
         """Sweep, whoever swept just now."""
@@ -289,15 +289,15 @@ class Rig:
         return swept
 
     @property
-    def drain(self) -> Drain:
-        """The drain loop; made with the settings of its first use."""
+    def drain(self) -> Dispatcher:
+        """The dispatcher; made with the settings of its first use."""
         if self._drain is None:
-            self._drain = Drain(self.tools)
+            self._drain = Dispatcher(self.tools)
         return self._drain
 
     @asynccontextmanager
-    async def draining(self) -> Any:
-        """A drain loop that runs meanwhile, and lands at the end."""
+    async def dispatching(self) -> Any:
+        """A dispatcher that runs meanwhile, and lands at the end."""
         task = asyncio.create_task(self.drain.serve(self.stopping))
         try:
             yield
@@ -308,8 +308,8 @@ class Rig:
             self.stopping = asyncio.Event()
 
     async def drain_until(self, condition: Callable[[], bool]) -> None:
-        """Let the drain loop run until something is true."""
-        async with self.draining():
+        """Let the dispatcher run until something is true."""
+        async with self.dispatching():
             await until(condition)
 
     async def close(self) -> None:
@@ -343,14 +343,14 @@ class Rig:
         return [job for blob in self._list(lane_keys(lane).queue) for job in unpack(blob)]
 
     def dead(self, lane: str) -> list[tuple[bytes, list[Job]]]:
-        """The dead list: reasons and jobs."""
+        """The dead letters: reasons and jobs."""
         parts = (entry.split(b"\n", 1) for entry in self._list(lane_keys(lane).dead))
         return [(reason, unpack(blob)) for reason, blob in parts]
 
     def due(self, lane: str) -> None:
-        """Time passes: waves and parks are due, leases have run out."""
+        """Time passes: retry batches and in-doubt batches are due, leases have run out."""
         keys = lane_keys(lane)
-        for key in (keys.waves, keys.parked, keys.flights):
+        for key in (keys.retries, keys.in_doubt, keys.claimed_batches):
             for member in self.store.run(command("ZRANGE", key, 0, -1, parse=list)):
                 self.store.run(command("ZADD", key, 0, member, parse=int))
 

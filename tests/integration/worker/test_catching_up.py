@@ -10,7 +10,7 @@ from store.lanes.lane import Priority, announce
 from store.queue.enqueue import NewMessage, enqueue_messages
 from store.receipts.inbox import inbox_length
 from store.states import State
-from store.workers.presence import wake_drain
+from store.workers.presence import wake_workers
 from tests.integration.worker.receipts.test_inbox import post, receipt
 from tests.integration.worker.rig import Rig, until
 from worker.dispatch.dispatcher import pause_after
@@ -59,7 +59,7 @@ async def test_the_rest_of_a_sweep_is_done_though_the_inbox_is_full(rig: Rig) ->
     assert rig.store.client.zscore("sm:ready", other) is not None
 
 
-async def test_a_drain_loop_does_not_wait_between_such_sweeps(rig: Rig) -> None:
+async def test_a_dispatcher_does_not_wait_between_such_sweeps(rig: Rig) -> None:
     rig.configure(worker={"sweep_seconds": 60})
     lane = await told(rig, 50)
     await rig.drain_until(lambda: waiting(rig) == 0)
@@ -69,12 +69,12 @@ async def test_a_drain_loop_does_not_wait_between_such_sweeps(rig: Rig) -> None:
 async def test_urgent_messages_go_out_meanwhile(rig: Rig) -> None:
     lane = await told(rig, 200)
     urgent = rig.notifications("n-a1b2c3-u681231", ["Hello"])
-    async with rig.draining():
+    async with rig.dispatching():
         for i in range(1, 20):
             await until(lambda: len(rig.provider.posts) > i)  # noqa: B023
             rig.store.run(enqueue_messages(urgent, [ONE]))
             rig.store.run(announce(urgent, Priority.URGENT))
-            rig.store.run(wake_drain())
+            rig.store.run(wake_workers())
         await until(lambda: len(rig.provider.posts) > 20 and waiting(rig) == 0)
     assert rig.counts(urgent) == {State.ACCEPTED: 20}
     assert rig.counts(lane) == {State.SENT: 200}

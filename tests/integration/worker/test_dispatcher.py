@@ -1,4 +1,4 @@
-"""The drain loop: everything goes out, in the right order, and nobody holds up anybody else."""
+"""The dispatcher: everything goes out, in the right order, and nobody holds up anybody else."""
 
 import asyncio
 import time
@@ -12,16 +12,16 @@ from chatapps.responses import NoAnswer, NotSent, Refused, Result
 from config.sections import SubAccount
 from store.client import Call, command
 from store.errors import StoreError, StoreRefused, StoreUnavailable
-from store.keys import CALLING, SWEEP, drains, lane_keys
+from store.keys import CALLING, SWEEP, dispatchers, lane_keys
 from store.lanes.lane import LaneStatus, Priority, move_lane
-from store.limits.rate_limit import block_sender
+from store.limits.rate_limit import pause_sub_account
 from store.limits.stops import Stopped, go_on, stop_sending
 from store.reports.waiting import now_ms
 from store.states import State
-from store.workers.presence import await_wake, call_drain, enter_drain, is_called, wake_drain
+from store.workers.presence import await_wake, call_drain, is_called, register_worker, wake_workers
 from tests.integration.worker.receipts.test_inbox import post, receipt
 from tests.integration.worker.rig import Post, Rig, account, refuses, taken, until
-from worker.dispatch.dispatcher import BUSY_SECONDS, Drain
+from worker.dispatch.dispatcher import BUSY_SECONDS, Dispatcher
 from worker.maintenance.due_lanes import IDLE_SECONDS
 
 
@@ -51,7 +51,7 @@ async def test_a_campaign_is_sent_in_full_batches_until_it_is_finished(rig: Rig)
 
 
 async def test_failures_on_the_way_are_survived(rig: Rig) -> None:
-    rig.configure(retry={"wave_base": 0.02}, worker={"sweep_seconds": 0.02})
+    rig.configure(retry={"base_delay": 0.02}, worker={"sweep_seconds": 0.02})
     lane = rig.campaign(5000)
     rig.provider.steps = [
         Refused(500),
@@ -80,10 +80,10 @@ async def test_lanes_of_one_priority_take_turns(rig: Rig) -> None:
 
 async def test_a_wake_up_is_heard_while_nothing_is_to_do(rig: Rig) -> None:
     rig.configure(worker={"sweep_seconds": 60})
-    async with rig.draining():
-        await until(lambda: rig.store.client.zcard(drains("")) == 1)
+    async with rig.dispatching():
+        await until(lambda: rig.store.client.zcard(dispatchers("")) == 1)
         lane = rig.campaign(1)
-        assert not rig.store.run(wake_drain())  # no Celery task is needed
+        assert not rig.store.run(wake_workers())  # no Celery task is needed
         await until(lambda: ended(rig, lane))
 
 
@@ -93,27 +93,27 @@ async def test_a_dedicated_loop_sends_what_it_serves_and_wakes_others_for_the_re
     rig.configure(worker={"priorities": ["urgent"], "sweep_seconds": 0.02})
     bulk = rig.campaign(10)
     urgent = rig.notifications("n-a1b2c3-u250615", ["code"])
-    rig.store.run(enter_drain("common", lease_ms=60_000, starts=True))
+    rig.store.run(register_worker("common", lease_ms=60_000, starts=True))
     await rig.drain_until(
         lambda: rig.counts(urgent) == {State.ACCEPTED: 1} and rig.store.run(await_wake(0.01))
     )
     assert rig.counts(bulk) == {State.QUEUED: 10}
     assert not rig.store.client.exists(CALLING)  # whoever hands in messages calls for a task
-    assert rig.store.client.zcard(drains("urgent")) == 0
+    assert rig.store.client.zcard(dispatchers("urgent")) == 0
 
 
 async def test_a_dedicated_loop_hears_the_wake_ups_for_what_it_serves(rig: Rig) -> None:
     rig.configure(worker={"priorities": ["urgent"], "sweep_seconds": 60})
-    async with rig.draining():
-        await until(lambda: rig.store.client.zcard(drains("urgent")) == 1)
+    async with rig.dispatching():
+        await until(lambda: rig.store.client.zcard(dispatchers("urgent")) == 1)
         lane = rig.notifications("n-a1b2c3-u250615", ["code"])
-        assert not rig.store.run(wake_drain(for_=Priority.URGENT))
+        assert not rig.store.run(wake_workers(for_=Priority.URGENT))
         await until(lambda: rig.counts(lane) == {State.ACCEPTED: 1})
 
 
 async def test_a_blocked_sub_account_does_not_hold_up_another(rig: Rig) -> None:
     blocked, free = rig.campaign(10), rig.campaign(10, "Other", sub_account="bank")
-    rig.store.run(block_sender("shop", 60))
+    rig.store.run(pause_sub_account("shop", 60))
     await rig.drain_until(lambda: ended(rig, free))
     assert rig.counts(blocked) == {State.QUEUED: 10}
 
@@ -139,7 +139,7 @@ async def test_a_slow_sub_account_keeps_to_its_share_of_the_air(rig: Rig) -> Non
 
     rig.provider.otherwise = by_sub_account
     slow, fast = rig.campaign(9000), rig.campaign(9000, "Other", sub_account="bank")
-    async with rig.draining():
+    async with rig.dispatching():
         await until(lambda: ended(rig, fast))
         assert gate.waiting == 1  # the other slot is kept for urgent lanes
         gate.open.set()
@@ -154,7 +154,7 @@ async def test_no_more_than_the_configured_batches_are_in_the_air(
     gate = Gate()
     rig.provider.steps, rig.provider.otherwise = [taken], gate
     lane = rig.campaign(12_000)
-    async with rig.draining():
+    async with rig.dispatching():
         await until(lambda: gate.waiting == 7)  # one in eight is kept for urgent lanes
         for _ in range(5):
             await asyncio.sleep(0)
@@ -172,7 +172,7 @@ async def test_a_flood_of_bulk_leaves_room_for_an_urgent_message(rig: Rig) -> No
 
     rig.provider.otherwise = by_lane
     bulk = rig.campaign(12_000)
-    async with rig.draining():
+    async with rig.dispatching():
         await until(lambda: gate.waiting == 3)
         rig.notifications(urgent, ["code"])
         await until(lambda: rig.counts(urgent) == {State.ACCEPTED: 1})
@@ -186,7 +186,7 @@ async def test_a_pause_leaves_the_rest_queued_until_the_lane_is_resumed(rig: Rig
     lane = rig.campaign(8000)
     gate = Gate()
     rig.provider.steps = [taken, gate]
-    async with rig.draining():
+    async with rig.dispatching():
         await until(lambda: gate.waiting == 1)
         rig.store.run(move_lane(lane, "pause"))
         posts = len(rig.provider.posts)
@@ -202,7 +202,7 @@ async def test_a_stop_holds_back_what_was_claimed_and_all_that_waits(rig: Rig) -
     rig.configure(worker={"sweep_seconds": 0.02})
     gate, lanes = Gate(), [rig.campaign(8000), rig.campaign(8000, "Other", sub_account="bank")]
     rig.provider.steps = [gate]
-    async with rig.draining():
+    async with rig.dispatching():
         await until(lambda: gate.waiting == 1)
         rig.store.run(stop_sending(Stopped.ALL, "", "wrong price"))
         gate.open.set()
@@ -210,7 +210,7 @@ async def test_a_stop_holds_back_what_was_claimed_and_all_that_waits(rig: Rig) -
         posts = len(rig.provider.posts)
         rig.ahead += 1  # long enough for any process to have heard of it
         urgent = rig.notifications("n-a1b2c3-u681231", ["code"])
-        rig.store.run(wake_drain())
+        rig.store.run(wake_workers())
         await until(lambda: rig.watched.ran.count("HGETALL") > 5)
         assert len(rig.provider.posts) == posts
         assert rig.counts(urgent) == {State.QUEUED: 1}
@@ -222,9 +222,9 @@ async def test_a_stop_holds_back_what_was_claimed_and_all_that_waits(rig: Rig) -
 
 async def test_a_batch_that_was_claimed_before_the_stop_is_given_back(rig: Rig) -> None:
     lane = rig.campaign(10)
-    flight = await rig.claim(lane)
+    batch = await rig.claim(lane)
     rig.store.run(stop_sending(Stopped.MARKETING, "shop", "wrong price"))
-    await rig.delivery().deliver(flight)
+    await rig.delivery().deliver(batch)
     assert rig.provider.posts == []
     assert rig.counts(lane) == {State.QUEUED: 10}
     assert [job.attempts for job in rig.queue(lane)] == [0] * 10
@@ -232,19 +232,19 @@ async def test_a_batch_that_was_claimed_before_the_stop_is_given_back(rig: Rig) 
 
 async def test_while_nobody_can_say_what_is_stopped_nothing_goes_out(rig: Rig) -> None:
     lane = rig.campaign(10)
-    flight = await rig.claim(lane)
+    batch = await rig.claim(lane)
     rig.watched.failures["HGETALL"] = [StoreUnavailable("away")]
-    await rig.delivery().deliver(flight)
+    await rig.delivery().deliver(batch)
     assert rig.provider.posts == []
     assert rig.counts(lane) == {State.QUEUED: 10}
 
 
-async def test_cancelling_empties_queue_and_waves_and_ends_the_lane(rig: Rig) -> None:
+async def test_cancelling_empties_queue_and_retries_and_ends_the_lane(rig: Rig) -> None:
     rig.configure(worker={"sweep_seconds": 0.02})
     lane = rig.campaign(4000)
     gate = Gate()
     rig.provider.steps = [refuses(dict.fromkeys(range(1000), 2000)), gate]
-    async with rig.draining():
+    async with rig.dispatching():
         await until(lambda: gate.waiting == 1)
         rig.store.run(move_lane(lane, "cancel"))
         gate.open.set()
@@ -269,7 +269,7 @@ async def test_stopping_settles_what_is_in_the_air_and_claims_nothing_more(
     gate.open.set()
     await rig.drain.land()
     assert rig.counts(lane) == {State.ACCEPTED: 29_000, State.QUEUED: 12_000}
-    assert rig.store.client.zcard(drains("")) == 0
+    assert rig.store.client.zcard(dispatchers("")) == 0
 
 
 async def test_the_loop_ends_though_a_cancellation_is_lost_in_the_client_of_the_store(
@@ -310,13 +310,13 @@ async def test_the_timer_is_quick_while_a_retry_is_to_come_soon_and_some_time_af
 ) -> None:
     lane = rig.campaign(10)
     rig.provider.otherwise = Refused(500)
-    rig.configure(retry={"wave_base": 3, "quick_attempts": 1})
+    rig.configure(retry={"base_delay": 3, "quick_attempts": 1})
     await rig.deliver(lane)
     assert rig.counts(lane) == {State.DELAYED: 10}
     assert await seconds_to_next_sweep(rig) == 1
-    waves = rig.store.run(command("ZRANGE", lane_keys(lane).waves, 0, -1, parse=list))
+    retries = rig.store.run(command("ZRANGE", lane_keys(lane).retries, 0, -1, parse=list))
     later = rig.store.run(now_ms()) + 60_000
-    rig.store.client.zadd(lane_keys(lane).waves, {waves[0]: later})
+    rig.store.client.zadd(lane_keys(lane).retries, {retries[0]: later})
     assert await seconds_to_next_sweep(rig) == 1  # there was something just now
     rig.ahead = BUSY_SECONDS
     assert await seconds_to_next_sweep(rig) == IDLE_SECONDS
@@ -331,7 +331,7 @@ async def test_the_timer_is_quick_while_receipts_come_in(rig: Rig) -> None:
 async def test_work_is_found_by_the_timer_alone(rig: Rig) -> None:
     rig.configure(worker={"sweep_seconds": 0.02})
     post(rig, receipt("spring-a1b2c3.0.1", "sent"))  # or the timer would be slow
-    async with rig.draining():
+    async with rig.dispatching():
         await until(lambda: "SMEMBERS" in rig.watched.ran)
         lane = rig.campaign(10)
         rig.store.client.delete("sm:ready")
@@ -340,7 +340,7 @@ async def test_work_is_found_by_the_timer_alone(rig: Rig) -> None:
 
 async def test_a_task_has_the_loop_sweep_at_once(rig: Rig) -> None:
     rig.configure(worker={"sweep_seconds": 60})
-    async with rig.draining():
+    async with rig.dispatching():
         await until(lambda: "SMEMBERS" in rig.watched.ran)
         rig.store.client.delete(SWEEP)
         lane = rig.campaign(1)
@@ -354,7 +354,7 @@ async def test_a_task_has_the_loop_sweep_at_once(rig: Rig) -> None:
 async def test_two_processes_send_each_message_once(rig: Rig) -> None:
     other = Rig(rig.store, rig.url, owner="host-2:1:def")
     lane = rig.campaign(20_000)
-    async with other.draining():
+    async with other.dispatching():
         await rig.drain_until(lambda: ended(rig, lane))
     sent = [id_ for post in (*rig.provider.posts, *other.provider.posts) for id_ in post.ids]
     assert len(sent) == len(set(sent)) == 20_000
@@ -425,7 +425,7 @@ async def test_a_fault_of_one_delivery_does_not_end_the_loop(
 async def test_what_has_no_answer_is_settled_by_the_sweep_of_the_loop(rig: Rig) -> None:
     rig.configure(worker={"sweep_seconds": 0.02})
     rig.resend_at_once()
-    lane = rig.campaign(10, on_unknown="resend")
+    lane = rig.campaign(10, on_unconfirmed="resend")
     rig.provider.steps = [NoAnswer("reset")]
     await rig.drain_until(lambda: ended(rig, lane))
     assert [post.attempts for post in rig.provider.posts] == [{1}, {2}]
@@ -433,7 +433,7 @@ async def test_what_has_no_answer_is_settled_by_the_sweep_of_the_loop(rig: Rig) 
 
 
 async def test_a_loop_that_rests_asks_the_store_nothing_but_to_be_woken(rig: Rig) -> None:
-    async with rig.draining():
+    async with rig.dispatching():
         await until(lambda: "ZRANGE" in rig.watched.ran and "BLPOP" in rig.watched.ran)
         await asyncio.sleep(0.3)
     assert rig.watched.ran.count("ZRANGE") <= 3
@@ -448,4 +448,4 @@ async def test_a_loop_that_only_waits_looks_again_when_a_pause_ends(rig: Rig) ->
 
 
 async def test_the_drain_of_a_fresh_process_has_nothing_in_the_air(rig: Rig) -> None:
-    await asyncio.wait_for(Drain(rig.tools).land(), 1)
+    await asyncio.wait_for(Dispatcher(rig.tools).land(), 1)

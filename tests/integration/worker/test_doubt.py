@@ -11,7 +11,7 @@ from chatapps.client import ChatAppsClient, open_client
 from chatapps.responses import NoAnswer, Refused, Result
 from store.client import command
 from store.keys import lane_keys
-from store.queue.dead_letters import Word, settle_dead
+from store.queue.dead_letters import Word, settle_dead_letters
 from store.queue.settlement import claim_batch, mark_posting
 from store.records.outcome import LocalReason
 from store.reports.waiting import now_ms
@@ -51,7 +51,7 @@ async def provider_that_says(rig: Rig, answer: bytes) -> AsyncIterator[list[str]
 
 def seconds_left(rig: Rig, lane: str) -> float:
     """Until the policy of the lane is applied to what is in doubt."""
-    key = lane_keys(lane).parked
+    key = lane_keys(lane).in_doubt
     ((_, due),) = rig.store.run(command("ZRANGE", key, 0, -1, "WITHSCORES", parse=list))
     return (float(due) - rig.store.run(now_ms())) / 1000
 
@@ -64,7 +64,7 @@ def seconds_left(rig: Rig, lane: str) -> float:
 async def test_who_never_answers_sees_a_notification_three_times_at_most_and_far_apart(
     rig: Rig, answer: bytes
 ) -> None:
-    lane = rig.notifications(LANE, ["Your code is 402 918"], on_unknown="resend")
+    lane = rig.notifications(LANE, ["Your code is 402 918"], on_unconfirmed="resend")
     waits = []
     async with provider_that_says(rig, answer) as took:
         for _ in range(6):
@@ -74,11 +74,11 @@ async def test_who_never_answers_sees_a_notification_three_times_at_most_and_far
             waits.append(seconds_left(rig, lane))
             await rig.sweep()
             if waits[-1] > 0:
-                assert rig.counts(lane) == {State.PARKED: 1}  # it is not sent again before
+                assert rig.counts(lane) == {State.IN_DOUBT: 1}  # it is not sent again before
             rig.due(lane)
             await rig.sweep()
     assert took == [f"{lane}.0.{attempt}" for attempt in (1, 2, 3)]
-    assert rig.counts(lane) == {State.UNKNOWN: 1}
+    assert rig.counts(lane) == {State.UNCONFIRMED: 1}
     first, second, _ = waits
     assert 64 <= first <= 68
     assert 119 <= second <= 150
@@ -92,23 +92,23 @@ async def test_a_campaign_that_nobody_answers_holds_and_is_sent_once(rig: Rig) -
         rig.due(lane)
         await rig.sweep()
     assert took == [f"{lane}.0.1", f"{lane}.1.1"]
-    assert rig.counts(lane) == {State.UNKNOWN: 2}
+    assert rig.counts(lane) == {State.UNCONFIRMED: 2}
 
 
 async def test_what_a_dead_worker_had_posted_is_in_doubt_for_a_minute_too(rig: Rig) -> None:
-    lane = rig.campaign(1, on_unknown="resend")
-    flight = await rig.claim(lane)
+    lane = rig.campaign(1, on_unconfirmed="resend")
+    batch = await rig.claim(lane)
     rig.store.run(
-        mark_posting(lane, flight.batch, owner=rig.owner, request=1, messages=1, lease_ms=60_000)
+        mark_posting(lane, batch.id, owner=rig.owner, request=1, messages=1, lease_ms=60_000)
     )
     lease_is_over(rig, lane)
     await rig.sweep()
-    assert rig.counts(lane) == {State.PARKED: 1}
+    assert rig.counts(lane) == {State.IN_DOUBT: 1}
     assert 64 <= seconds_left(rig, lane) <= 68
 
 
 def lease_is_over(rig: Rig, lane: str) -> None:
-    key, now = lane_keys(lane).flights, rig.store.run(now_ms())
+    key, now = lane_keys(lane).claimed_batches, rig.store.run(now_ms())
     for member in rig.store.run(command("ZRANGE", key, 0, -1, parse=list)):
         rig.store.run(command("ZADD", key, now - 1, member, parse=int))
 
@@ -116,7 +116,7 @@ def lease_is_over(rig: Rig, lane: str) -> None:
 async def test_server_errors_do_not_use_up_the_resends_of_doubt(rig: Rig) -> None:
     rig.resend_at_once()
     rig.configure(breakers={"server_errors": 1000})
-    lane = rig.campaign(2, on_unknown="resend")
+    lane = rig.campaign(2, on_unconfirmed="resend")
     rig.provider.steps = [*[Refused(503)] * 4, NoAnswer("reset"), NoAnswer("reset")]
     for _ in range(5):
         await rig.deliver(lane)
@@ -139,7 +139,7 @@ async def test_who_says_too_soon_after_a_doubtful_attempt_has_had_the_message(
     rig: Rig, first: Result, again: Step
 ) -> None:
     rig.resend_at_once()
-    lane = rig.campaign(2, on_unknown="resend")
+    lane = rig.campaign(2, on_unconfirmed="resend")
     rig.provider.steps, rig.provider.otherwise = [first], again
     await rig.deliver(lane)
     await rig.sweep()
@@ -149,16 +149,16 @@ async def test_who_says_too_soon_after_a_doubtful_attempt_has_had_the_message(
     found = rig.message(lane, 1)
     assert found.outcome is not None
     assert (found.outcome.attempts, found.outcome.code) == (1, 0)
-    assert [entry.split(" ")[:3] for entry in found.trail][1] == ["2", "api", f"{TOO_SOON}"]
+    assert [entry.split(" ")[:3] for entry in found.attempt_log][1] == ["2", "api", f"{TOO_SOON}"]
     assert rig.dead(lane) == []
 
 
 async def test_what_a_dead_worker_had_posted_and_is_too_soon_was_accepted(rig: Rig) -> None:
     rig.resend_at_once()
-    lane = rig.campaign(1, on_unknown="resend")
-    flight = await rig.claim(lane)
+    lane = rig.campaign(1, on_unconfirmed="resend")
+    batch = await rig.claim(lane)
     rig.store.run(
-        mark_posting(lane, flight.batch, owner=rig.owner, request=1, messages=1, lease_ms=60_000)
+        mark_posting(lane, batch.id, owner=rig.owner, request=1, messages=1, lease_ms=60_000)
     )
     rig.due(lane)
     await rig.sweep()
@@ -192,18 +192,18 @@ async def test_too_soon_without_a_doubt_delays_that_message_and_no_other(
 
 async def test_without_resends_doubt_is_unknown_though_the_lane_resends(rig: Rig) -> None:
     rig.configure(policies={"max_resends": 0})
-    lane = rig.campaign(1, on_unknown="resend")
+    lane = rig.campaign(1, on_unconfirmed="resend")
     rig.provider.otherwise = NoAnswer("reset")
     await rig.deliver(lane)
     await rig.sweep()
     assert len(rig.provider.posts) == 1
-    assert rig.counts(lane) == {State.UNKNOWN: 1}
+    assert rig.counts(lane) == {State.UNCONFIRMED: 1}
 
 
 async def test_jobs_that_are_claimed_apart_keep_how_often_they_were_resent(rig: Rig) -> None:
     rig.resend_at_once()
     rig.configure(policies={"max_resends": 1})
-    lane = rig.campaign(3, on_unknown="resend")
+    lane = rig.campaign(3, on_unconfirmed="resend")
     rig.provider.otherwise = NoAnswer("reset")
     await rig.deliver(lane)
     await rig.sweep()
@@ -215,7 +215,7 @@ async def test_jobs_that_are_claimed_apart_keep_how_often_they_were_resent(rig: 
     for _ in range(2):
         await rig.deliver(lane)
         await rig.sweep()
-    assert rig.counts(lane) == {State.UNKNOWN: 3}
+    assert rig.counts(lane) == {State.UNCONFIRMED: 3}
     assert sorted(id_ for post in rig.provider.posts for id_ in post.ids) == [
         f"{lane}.{index}.{attempt}" for index in range(3) for attempt in (1, 2)
     ]
@@ -224,27 +224,25 @@ async def test_jobs_that_are_claimed_apart_keep_how_often_they_were_resent(rig: 
 async def test_what_an_operator_sends_again_is_sent_once_more_and_not_by_itself(rig: Rig) -> None:
     rig.resend_at_once()
     rig.configure(policies={"max_resends": 1})
-    lane = rig.campaign(1, on_unknown="resend")
+    lane = rig.campaign(1, on_unconfirmed="resend")
     rig.provider.otherwise = NoAnswer("reset")
     for sent in (2, 3, 4):
         while State.QUEUED in rig.counts(lane) and len(rig.provider.posts) < sent:
             await rig.deliver(lane)
             await rig.sweep()
         assert len(rig.provider.posts) == sent
-        assert rig.counts(lane) == {State.UNKNOWN: 1}
-        settle_dead(rig.store, rig.lane(lane), Word.RESEND, (State.UNKNOWN,))
+        assert rig.counts(lane) == {State.UNCONFIRMED: 1}
+        settle_dead_letters(rig.store, rig.lane(lane), Word.RESEND, (State.UNCONFIRMED,))
 
 
 async def test_workers_that_die_after_the_mark_resend_a_message_no_more_often(rig: Rig) -> None:
     rig.resend_at_once()
-    lane = rig.campaign(1, on_unknown="resend")
+    lane = rig.campaign(1, on_unconfirmed="resend")
     for times in range(1, 5):
-        flight = await rig.claim(lane, batch=f"b{times:011d}")
-        if not flight.jobs:
+        batch = await rig.claim(lane, batch=f"b{times:011d}")
+        if not batch.jobs:
             break
-        mark = mark_posting(
-            lane, flight.batch, owner=rig.owner, request=1, messages=1, lease_ms=60_000
-        )
+        mark = mark_posting(lane, batch.id, owner=rig.owner, request=1, messages=1, lease_ms=60_000)
         rig.store.run(mark)
         rig.due(lane)
         await rig.sweep()

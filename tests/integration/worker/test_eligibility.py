@@ -120,10 +120,10 @@ async def test_a_batch_names_its_people_only_where_there_are_rules(rig: Rig) -> 
     delivery = rig.delivery()
 
     async def calls() -> tuple[int, int]:
-        flight = await rig.claim(lane, 2)  # of two shards
+        batch = await rig.claim(lane, 2)  # of two shards
         rig.watched.ran.clear()
         rig.watched.ran_together.clear()
-        await delivery.deliver(flight)
+        await delivery.deliver(batch)
         ran = [*rig.watched.ran, *rig.watched.ran_together]
         return ran.count("HMGET"), ran.count("check_recipients")
 
@@ -152,7 +152,7 @@ async def test_without_the_store_a_batch_goes_back(rig: Rig) -> None:
 
 
 async def test_a_stop_counts_before_a_resend(rig: Rig) -> None:
-    lane = rig.campaign(2, on_unknown="resend")
+    lane = rig.campaign(2, on_unconfirmed="resend")
     rig.provider.steps = [NoAnswer("reset")]
     await rig.deliver(lane)
     stop(rig, 1)
@@ -250,10 +250,10 @@ async def test_what_has_expired_is_skipped(rig: Rig) -> None:
     assert reason(rig, lane, 0) == reason(rig, lane, 1) == skipped(LocalReason.EXPIRED)
 
 
-async def test_evidence_comes_before_a_wish(rig: Rig) -> None:
+async def test_status_updates_comes_before_an_opt_out(rig: Rig) -> None:
     """The provider has had it: it is accepted, and not skipped."""
     rig.resend_at_once()
-    lane = rig.campaign(2, on_unknown="resend")
+    lane = rig.campaign(2, on_unconfirmed="resend")
     rig.provider.steps = [NoAnswer("reset")]
     await rig.deliver(lane)
     await rig.sweep()
@@ -270,9 +270,9 @@ async def test_evidence_comes_before_a_wish(rig: Rig) -> None:
     rig.store.run(add_to_inbox(json.dumps(body).encode()))
     await apply_inbox(rig.tools)
     stop(rig, 0)
-    flight = await rig.claim(lane)
-    flight = replace(flight, early_news=1)
-    await rig.delivery().deliver(flight)
+    batch = await rig.claim(lane)
+    batch = replace(batch, early_updates=1)
+    await rig.delivery().deliver(batch)
     assert rig.counts(lane) == {State.SENT: 1, State.ACCEPTED: 1}
 
 

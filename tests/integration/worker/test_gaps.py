@@ -24,9 +24,9 @@ def store_was_away(rig: Rig, lane: str, seconds: float) -> None:
     ms = int(seconds * 1000)
     for field in ("at", "before", "until"):
         rig.store.client.hincrby(SWEPT, field, -ms)
-    flights = lane_keys(lane).flights
-    for batch in rig.store.run(command("ZRANGE", flights, 0, -1, parse=list)):
-        rig.store.client.zincrby(flights, -ms, batch)
+    batches = lane_keys(lane).claimed_batches
+    for batch in rig.store.run(command("ZRANGE", batches, 0, -1, parse=list)):
+        rig.store.client.zincrby(batches, -ms, batch)
 
 
 class Interrupts:
@@ -46,7 +46,7 @@ class Interrupts:
 
 
 async def test_a_store_that_was_away_for_long_gives_living_owners_time_to_settle(rig: Rig) -> None:
-    lane = rig.campaign(3, on_unknown="resend")
+    lane = rig.campaign(3, on_unconfirmed="resend")
     await rig.sweep()
 
     async def away(post: Post) -> Result:
@@ -62,7 +62,7 @@ async def test_a_store_that_was_away_for_long_gives_living_owners_time_to_settle
     assert len(rig.provider.posts) == 1
 
 
-async def test_flights_of_the_dead_return_one_lease_after_a_gap(rig: Rig) -> None:
+async def test_batches_of_the_dead_return_one_lease_after_a_gap(rig: Rig) -> None:
     lane = rig.campaign(3)
     await rig.claim(lane, lease_ms=int(LEASE * 1000))
     await rig.sweep()
@@ -138,9 +138,9 @@ async def test_a_request_that_was_held_up_past_its_lease_is_not_made(rig: Rig) -
         if point is Point.MARKED:
             rig.due(lane)
             key = lane_keys(lane)
-            for batch in rig.store.run(command("ZRANGE", key.flights, 0, -1, parse=list)):
+            for batch in rig.store.run(command("ZRANGE", key.claimed_batches, 0, -1, parse=list)):
                 rig.store.client.hset(
-                    key.flight(batch.decode()), "owner", ""
+                    key.claimed_batch(batch.decode()), "owner", ""
                 )  # somebody recovers it
 
     rig.pass_by = frozen
@@ -181,10 +181,10 @@ async def test_turns_that_were_given_before_a_pause_are_not_used_in_it(
     rig: Rig, status: int
 ) -> None:
     lane = rig.campaign(6)
-    flights = [await rig.claim(lane, 2, batch=f"b{i:011d}") for i in range(3)]
+    batches = [await rig.claim(lane, 2, batch=f"b{i:011d}") for i in range(3)]
     rig.provider.steps = [Refused(status, retry_after=7)]
-    for flight in flights:
-        await rig.delivery().deliver(flight)
+    for batch in batches:
+        await rig.delivery().deliver(batch)
     assert len(rig.provider.posts) == 1
     assert [job.attempts for job in rig.queue(lane)][:4] == [0] * 4
     assert rig.counts(lane).get(State.QUEUED, 0) >= 4

@@ -37,7 +37,7 @@ async def go_wrong_in_every_way(rig: Rig) -> str:
     """A campaign that meets all faults that can be had; returns its lane."""
     rig.configure(
         batch={"max_messages": 20},
-        retry={"quick_base": 0.001, "quick_cap": 0.001, "max_attempts": 3, "wave_base": 0.001},
+        retry={"quick_base": 0.001, "quick_cap": 0.001, "max_attempts": 3, "base_delay": 0.001},
         sub_accounts={
             "shop": SubAccount(api_key=SecretStr(KEY), messages_per_second=0, requests_per_second=0)
         },
@@ -45,7 +45,7 @@ async def go_wrong_in_every_way(rig: Rig) -> str:
     people = [b"%d\tGuest" % (447700900000 + i) for i in range(200)]
     people[150] = b"447700900150"  # its value is missing
     people[151] = b"GB.13491208655302741918\tGuest"
-    lane = rig.campaign(200, lines=people, on_unknown="resend")
+    lane = rig.campaign(200, lines=people, on_unconfirmed="resend")
     rig.provider.steps = [
         Refused(503), Refused(503), Refused(503),
         refuses({21: 1002, 22: 9999}),

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 from chatapps.responses import Answered, NoAnswer, NotSent, Refused
 from store.errors import StoreUnavailable
-from store.limits.rate_limit import block_sender
+from store.limits.rate_limit import pause_sub_account
 from store.metrics.counters import (
     BATCHES,
     COUNTED,
+    IN_DOUBT,
     OUTCOMES,
-    PARKED,
     PERMIT_WAITS,
     PERMITS_REFUSED,
     RECOVERED,
@@ -54,12 +54,14 @@ async def test_outcomes_are_counted_by_state_and_by_what_asked_for_them(rig: Rig
     }
 
 
-async def test_a_campaign_with_faults_adds_up_over_batches_retries_and_parks(rig: Rig) -> None:
+async def test_a_campaign_with_faults_adds_up_over_batches_retries_and_in_doubt_batches(
+    rig: Rig,
+) -> None:
     rig.configure(
-        retry={"max_attempts": 4, "quick_attempts": 1, "wave_base": 0.01, "wave_cap": 0.01}
+        retry={"max_attempts": 4, "quick_attempts": 1, "base_delay": 0.01, "max_delay": 0.01}
     )
     rig.configure(batch={"max_messages": 100})
-    lane = rig.campaign(1000, on_unknown="resend")
+    lane = rig.campaign(1000, on_unconfirmed="resend")
     rig.provider.steps = [
         refuses({3: 1002}), Refused(503), NoAnswer("cut"), Refused(429, retry_after=0.01), taken,
     ]  # fmt: skip
@@ -75,7 +77,7 @@ async def test_a_campaign_with_faults_adds_up_over_batches_retries_and_parks(rig
     assert by_state == {state: n for state, n in rig.counts(lane).items() if n}
     stats = rig.report(lane).stats
     assert (await counted(rig, RETRIES))["shop",] == stats["retried"] == 200
-    assert (await counted(rig, PARKED))["shop",] == 100
+    assert (await counted(rig, IN_DOUBT))["shop",] == 100
     statuses = await counted(rig, REQUESTS)
     assert {status for _, status in statuses} == {"2xx", "429", "5xx", "no_answer"}
     assert sum(statuses.values()) == len(rig.provider.posts) == stats["requests"]
@@ -99,7 +101,7 @@ async def test_the_limiter_is_counted_in_turns_and_refusals(rig: Rig) -> None:
 @pytest.mark.timing
 async def test_a_sub_account_that_is_blocked_is_counted_as_refused(rig: Rig) -> None:
     rig.configure(sub_accounts={"shop": account(messages_per_second=100)})
-    rig.store.run(block_sender("shop", 0.1))
+    rig.store.run(pause_sub_account("shop", 0.1))
     lane = rig.campaign(5)
     await rig.drain_until(lambda: not rig.report(lane).open)
     assert (await counted(rig, PERMITS_REFUSED))["shop", "blocked"] >= 1

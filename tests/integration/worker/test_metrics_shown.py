@@ -55,16 +55,16 @@ async def test_the_figures_of_a_campaign_with_faults_add_up(rig: Rig) -> None:
     shown = await scrape(rig)
 
     counts = rig.counts(lane)
-    for state in (State.DELAYED, State.PARKED, State.IN_FLIGHT, State.QUEUED):
+    for state in (State.DELAYED, State.IN_DOUBT, State.IN_FLIGHT, State.QUEUED):
         labels = ("priority=bulk", f"state={state}", "sub_account=shop")
         assert shown["sendmany_messages", *labels] == counts.get(state, 0)
-    assert counts[State.DELAYED] == counts[State.PARKED] == 50
+    assert counts[State.DELAYED] == counts[State.IN_DOUBT] == 50
     ended = sum(n for (name, *_), n in shown.items() if name == "sendmany_outcomes_total")
     assert ended == counts[State.ACCEPTED] + counts[State.REJECTED] == 100
     requests = sum(n for (name, *_), n in shown.items() if name == "sendmany_request_seconds_count")
     assert requests == len(rig.provider.posts)
     assert shown["sendmany_batch_messages_sum", "priority=bulk"] >= 200
-    assert shown["sendmany_parked_total", "sub_account=shop"] == 50
+    assert shown["sendmany_in_doubt_total", "sub_account=shop"] == 50
     assert shown["sendmany_lanes", "priority=bulk", "status=sending"] == 1
     assert shown["sendmany_redis_up",] == 1
 

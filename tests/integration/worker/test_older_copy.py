@@ -8,11 +8,11 @@ from structlog.typing import EventDict
 from sendmany.local.embedded_redis import EmbeddedServer
 from store.client import Store
 from store.keys import MISSING, lane_keys
-from store.lanes.lane import LaneStatus, missing_lanes, move_lane, read_journal
+from store.lanes.lane import LaneStatus, missing_lanes, move_lane, read_revision
 from store.states import State
 from tests.integration.worker.rig import Rig
-from worker.revision_check import check_journal, watch_lanes
-from worker.revisions import Journals
+from worker.revision_check import check_revision, watch_lanes
+from worker.revisions import Revisions
 
 
 class Backup:
@@ -45,7 +45,7 @@ async def test_a_lane_from_an_older_copy_halts_until_that_is_accepted(
     backup = Backup(own_server, tmp_path / "redis")
     await rig.deliver(lane)
     assert rig.counts(lane) == {State.ACCEPTED: 2000, State.QUEUED: 1000}
-    known = rig.journals.known(lane)
+    known = rig.revisions.known(lane)
     backup.restore(rig)
     assert rig.counts(lane) == {State.ACCEPTED: 1000, State.QUEUED: 2000}
 
@@ -83,9 +83,9 @@ async def test_a_lane_that_is_gone_is_reported(
 
 async def test_a_batch_claimed_from_an_older_copy_does_not_go_out(rig: Rig) -> None:
     lane = rig.campaign(10)
-    flight = await rig.claim(lane)
-    rig.journals.note(lane, 99)  # another worker of this host has seen more
-    await rig.delivery().deliver(flight)
+    batch = await rig.claim(lane)
+    rig.revisions.note(lane, 99)  # another worker of this host has seen more
+    await rig.delivery().deliver(batch)
     assert rig.provider.posts == []
     assert rig.lane(lane).status is LaneStatus.HALTED
     assert rig.counts(lane) == {State.QUEUED: 10}
@@ -93,7 +93,7 @@ async def test_a_batch_claimed_from_an_older_copy_does_not_go_out(rig: Rig) -> N
 
 async def test_a_lane_that_had_ended_and_is_back_does_not_go_out_again(rig: Rig) -> None:
     lane = rig.campaign(10)
-    rig.journals.note(lane, 99, ended=True)
+    rig.revisions.note(lane, 99, ended=True)
     await rig.drain_until(lambda: rig.lane(lane).status is LaneStatus.HALTED)
     assert rig.provider.posts == []
     assert rig.counts(lane) == {State.QUEUED: 10}
@@ -101,11 +101,11 @@ async def test_a_lane_that_had_ended_and_is_back_does_not_go_out_again(rig: Rig)
 
 async def test_accepting_jumps_over_what_any_worker_has_seen(rig: Rig) -> None:
     lane = rig.campaign(10)
-    rig.journals.note(lane, 99)
+    rig.revisions.note(lane, 99)
     await watch_lanes(rig.tools)
     rig.store.run(move_lane(lane, "accept"))
-    assert rig.store.run(read_journal(lane))[1] > 1_000_000
-    rig.journals.note(lane, 5000)
+    assert rig.store.run(read_revision(lane))[1] > 1_000_000
+    rig.revisions.note(lane, 5000)
     await watch_lanes(rig.tools)
     assert rig.lane(lane).status is LaneStatus.SENDING
 
@@ -113,30 +113,30 @@ async def test_accepting_jumps_over_what_any_worker_has_seen(rig: Rig) -> None:
 async def test_a_lane_that_ends_is_watched_no_more(rig: Rig) -> None:
     lane = rig.campaign(10)
     await rig.deliver(lane)
-    assert rig.journals.known(lane) > 0
-    assert rig.journals.unfinished() == []
+    assert rig.revisions.known(lane) > 0
+    assert rig.revisions.unfinished() == []
     other = rig.campaign(10, "Other")
-    rig.journals.note(other, 1)
+    rig.revisions.note(other, 1)
     rig.store.run(move_lane(other, "cancel"))
     await rig.sweep()
     await watch_lanes(rig.tools)
-    assert rig.journals.unfinished() == []
+    assert rig.revisions.unfinished() == []
 
 
 async def test_a_worker_that_starts_again_still_notices(rig: Rig, tmp_path: Path) -> None:
     path = tmp_path / "state" / "journals.json"
     lane = rig.campaign(10)
-    rig.journals = Journals(path)
-    rig.journals.note(lane, 99)
+    rig.revisions = Revisions(path)
+    rig.revisions.note(lane, 99)
     await watch_lanes(rig.tools)  # writes the file
     rig.store.client.hset(lane_keys(lane).meta, "status", "sending")
-    rig.journals = Journals(path)
+    rig.revisions = Revisions(path)
     await rig.drain_until(lambda: rig.lane(lane).status is LaneStatus.HALTED)
 
 
 async def test_a_worker_that_asked_before_it_was_accepted_does_not_halt_it_again(rig: Rig) -> None:
     lane = rig.campaign(10)
-    assert not await check_journal(rig.tools, lane, known=99, journal=1)
+    assert not await check_revision(rig.tools, lane, known=99, revision=1)
     rig.store.run(move_lane(lane, "accept"))
-    assert await check_journal(rig.tools, lane, known=99, journal=1)
+    assert await check_revision(rig.tools, lane, known=99, revision=1)
     assert rig.lane(lane).status is LaneStatus.SENDING

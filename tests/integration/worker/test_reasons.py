@@ -4,8 +4,8 @@ import pytest
 
 from chatapps.responses import Answered, BatchAnswer, NoAnswer, NotSent, Refused, Silence
 from dashboard.explain import explain_lane, explain_named_code
-from dashboard.message import explain, fate_of
-from sendmany.doctor.checks import look_at_breakers, look_at_unreached
+from dashboard.message import explain, message_status_of
+from sendmany.doctor.checks import check_breakers, look_at_unreached
 from store.limits.breakers import ACCOUNT, STALL, read_breakers
 from store.limits.unreached import SECONDS_KEPT, read_unreached
 from store.reports.waiting import now_ms, waiting
@@ -23,7 +23,7 @@ def why(rig: Rig, lane: str) -> str:
 
 def story(rig: Rig, lane: str, index: int = 0) -> str:
     """What `message show` and the status of the message say."""
-    return " ".join(explain(fate_of(rig.store, f"{lane}.{index}")))
+    return " ".join(explain(message_status_of(rig.store, f"{lane}.{index}")))
 
 
 @pytest.mark.parametrize(
@@ -44,11 +44,11 @@ async def test_the_reason_stays_with_a_message_in_doubt_and_afterwards(
     lane = rig.campaign(2)
     rig.provider.steps = [silence]
     await rig.deliver(lane)
-    assert rig.counts(lane) == {State.PARKED: 2}
+    assert rig.counts(lane) == {State.IN_DOUBT: 2}
     assert words in story(rig, lane)
     rig.due(lane)
     await rig.sweep()
-    assert rig.counts(lane) == {State.UNKNOWN: 2}
+    assert rig.counts(lane) == {State.UNCONFIRMED: 2}
     assert words in story(rig, lane)
     assert rig.report(lane).codes == {f"unknown:{code}": 2}
     assert words in explain_named_code(code)
@@ -64,7 +64,7 @@ async def test_why_a_campaign_only_probes_is_told_by_it_and_by_doctor(rig: Rig) 
     assert "HTTP 204 without a body" in why(rig, lane)
     assert "HTTP 204 without a body" in story(rig, lane, 1500)
     found = rig.store.run(read_breakers("shop"))
-    (warning,) = look_at_breakers(found)
+    (warning,) = check_breakers(found)
     assert "HTTP 204 without a body" in warning.finding
 
 
@@ -72,7 +72,7 @@ async def test_answers_that_name_no_message_of_ours_are_none(rig: Rig) -> None:
     lane = rig.campaign(2)
     rig.provider.steps = [Answered(BatchAnswer(2, 0, "theirs", []))]
     await rig.deliver(lane)
-    assert rig.counts(lane) == {State.PARKED: 2}
+    assert rig.counts(lane) == {State.IN_DOUBT: 2}
     (stall,) = rig.store.run(read_breakers("shop"))
     assert (stall.scope, stall.reason) == (STALL, "the answers name no message of ours")
 
@@ -114,13 +114,13 @@ async def test_a_request_that_is_withheld_after_its_mark_is_not_counted(rig: Rig
     lane = rig.campaign(3)
     rig.provider.steps = [NoAnswer("reset")]
     await rig.deliver(lane, 1)
-    flight = await rig.claim(lane, 1)
+    batch = await rig.claim(lane, 1)
     rig.provider.steps = [NoAnswer("reset")]
     await rig.deliver(lane, 1)
-    await rig.delivery().deliver(flight)
+    await rig.delivery().deliver(batch)
     assert len(rig.provider.posts) == 2
     assert rig.report(lane).stats["requests"] == 2
-    assert rig.counts(lane) == {State.PARKED: 2, State.QUEUED: 1}
+    assert rig.counts(lane) == {State.IN_DOUBT: 2, State.QUEUED: 1}
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

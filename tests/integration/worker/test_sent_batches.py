@@ -17,7 +17,7 @@ from store.states import State
 from tests.integration.worker.receipts.test_inbox import post, receipt
 from tests.integration.worker.rig import Post, Rig, said, until
 from worker.delivery.deliver import Delivery
-from worker.pacing.backoff import Pauses
+from worker.pacing.backoff import Backoff
 from worker.pacing.permits import PermitOffice
 from worker.receipts.inbox import apply_inbox
 from worker.sent_batches import SentBatches
@@ -99,7 +99,7 @@ async def test_receipts_of_others_and_invented_ones_match_nothing(rig: Rig) -> N
 
 async def test_the_batch_alone_stops_the_resend_of_what_is_in_doubt(rig: Rig) -> None:
     """One message was missing in the answer; the receipt is about it, and nobody can tell."""
-    lane = rig.campaign(3, on_unknown="resend", settle_after=60)
+    lane = rig.campaign(3, on_unconfirmed="resend", settle_after=60)
 
     def without_the_last(post_: Post) -> Result:
         result = said({}, post_)
@@ -110,12 +110,12 @@ async def test_the_batch_alone_stops_the_resend_of_what_is_in_doubt(rig: Rig) ->
     rig.provider.steps = [without_the_last]
     await rig.deliver(lane)
     await until(lambda: rig.store.client.exists(f"sm:sent:{BATCH_ID.replace('-', '')}") == 1)
-    assert rig.counts(lane) == {State.ACCEPTED: 2, State.PARKED: 1}
+    assert rig.counts(lane) == {State.ACCEPTED: 2, State.IN_DOUBT: 1}
     found = await applied(rig, nameless(2))
     assert found.unmatched == {"batch_held": 1}
     rig.due(lane)
     await rig.sweep()
-    assert rig.counts(lane) == {State.ACCEPTED: 2, State.UNKNOWN: 1}
+    assert rig.counts(lane) == {State.ACCEPTED: 2, State.UNCONFIRMED: 1}
 
 
 @pytest.mark.parametrize("away", [False, True])
@@ -126,9 +126,9 @@ async def test_a_store_that_does_not_take_the_note_holds_up_nothing(rig: Rig, aw
         rig.watched.failures["write_best_effort"] = [StoreUnavailable("away")]
     lane = rig.campaign(1)
     rig.provider.otherwise = named
-    flight = await rig.claim(lane)
-    pauses = Pauses(tools.clock, tools.rng)
-    await Delivery(tools, PermitOffice(tools), pauses).deliver(flight)
+    batch = await rig.claim(lane)
+    backoff = Backoff(tools.clock, tools.rng)
+    await Delivery(tools, PermitOffice(tools), backoff).deliver(batch)
     await notes.written()
     assert rig.counts(lane) == {State.ACCEPTED: 1}
     found = await applied(rig, nameless(0))

@@ -4,12 +4,12 @@ import pytest
 
 from chatapps.receipt_codes import RECEIPT_CODES, Family
 from dashboard.explain import (
+    explain_attempts,
     explain_breaker,
     explain_code,
     explain_lane,
     explain_named_code,
     explain_state,
-    explain_trail,
     in_doubt,
     iso,
     several,
@@ -50,14 +50,14 @@ def test_a_code_is_explained_by_the_name_it_has_in_the_counts(name: str) -> None
     assert explain_named_code(name)
 
 
-def test_a_trail_entry_becomes_a_sentence() -> None:
-    text = explain_trail("2 api 2000 1700000000 abcdef012345")
+def test_a_attempt_log_entry_becomes_a_sentence() -> None:
+    text = explain_attempts("2 api 2000 1700000000 abcdef012345")
     assert text.startswith("attempt 2 at 2023-11-")
     assert text.endswith("2000: internal error of the provider (batch abcdef012345)")
 
 
 def test_what_an_operator_decided_stands_between_the_attempts() -> None:
-    text = explain_trail("2 local 5 1700000000 operator")
+    text = explain_attempts("2 local 5 1700000000 operator")
     assert text.startswith("after attempt 2, at 2023-11-")
     assert text.endswith("an operator had it sent again")
 
@@ -66,9 +66,9 @@ def test_what_an_operator_decided_stands_between_the_attempts() -> None:
     ("counts", "words"),
     [
         ({State.ACCEPTED: 9}, ""),
-        ({State.UNKNOWN: 1}, "1 unknown message"),
+        ({State.UNCONFIRMED: 1}, "1 unconfirmed message"),
         ({State.FAILED: 2_000}, "2,000 failed messages"),
-        ({State.FAILED: 1, State.UNKNOWN: 1}, "1 unknown and 1 failed messages"),
+        ({State.FAILED: 1, State.UNCONFIRMED: 1}, "1 unconfirmed and 1 failed messages"),
     ],
 )
 def test_what_is_in_doubt_is_counted_in_words(counts: dict[State, int], words: str) -> None:
@@ -76,9 +76,9 @@ def test_what_is_in_doubt_is_counted_in_words(counts: dict[State, int], words: s
 
 
 def test_a_command_about_a_lane_that_is_no_campaign_names_its_id() -> None:
-    now = report({State.UNKNOWN: 10}, kind="notifications")
+    now = report({State.UNCONFIRMED: 10}, kind="notifications")
     text = " ".join(explain_lane(now, wait(kept=True)))
-    assert '`sendmany campaign unknown list "spring-1"`' in text
+    assert '`sendmany campaign unconfirmed list "spring-1"`' in text
     assert "unknown list" not in " ".join(explain_lane(now, wait()))
 
 
@@ -154,11 +154,11 @@ def test_messages_that_wait_without_a_worker_say_so() -> None:
 
 
 def test_whatever_waits_is_named_with_its_time() -> None:
-    counts = {State.IN_FLIGHT: 1, State.DELAYED: 2, State.PARKED: 3, State.UNKNOWN: 4}
+    counts = {State.IN_FLIGHT: 1, State.DELAYED: 2, State.IN_DOUBT: 3, State.UNCONFIRMED: 4}
     sentences = explain_lane(report(counts), wait(next_retry=1_000, next_decision=2_000))
     assert [sentence[0] for sentence in sentences[1:]] == ["1", "2", "3", "4"]
     assert "tried again, the first at" in sentences[2]
-    assert "held as unknown at" in sentences[3]
+    assert "held as unconfirmed at" in sentences[3]
 
 
 def test_a_lane_whose_figures_do_not_add_up_asks_to_be_verified() -> None:

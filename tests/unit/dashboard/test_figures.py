@@ -73,8 +73,8 @@ class TestFunnel:
 
 class TestInDoubt:
     def test_figures_count_who_may_have_got_more_than_is_told(self) -> None:
-        counts = {State.DELIVERED: 10, State.REJECTED: 5, State.UNKNOWN: 4}
-        stats = {"doubt:delivered": 3, "doubt:rejected": 2, "doubt:unknown": 1}
+        counts = {State.DELIVERED: 10, State.REJECTED: 5, State.UNCONFIRMED: 4}
+        stats = {"doubt:delivered": 3, "doubt:rejected": 2, "doubt:unconfirmed": 1}
         found = lane_figures(LaneReport(SENDING, counts, {}, stats))
         assert (found["may_have_two"], found["may_have_arrived"]) == (4, 5)
 
@@ -128,7 +128,7 @@ class TestPace:
         assert seconds_left(now, wait(blocked_until=NOW + 30_000)) == 40
 
     def test_what_is_in_doubt_or_waits_for_a_retry_takes_as_long_as_that(self) -> None:
-        counts = {State.QUEUED: 100, State.PARKED: 5, State.DELAYED: 5}
+        counts = {State.QUEUED: 100, State.IN_DOUBT: 5, State.DELAYED: 5}
         later = wait(next_decision=NOW + 60_000, next_retry=NOW + 15_000)
         assert seconds_left(report(counts, **at_pace(10)), later) == 60
         del counts[State.QUEUED]

@@ -21,7 +21,7 @@ from tests.conformance import given
 T = TypeVar("T")
 
 
-class Looks:
+class DueLanes:
     """Sleeps that end when the test says so: each is one look."""
 
     def __init__(self) -> None:
@@ -67,7 +67,7 @@ async def looked_at(server: fakeredis.FakeServer) -> AsyncIterator[Counting]:
     await store.close()
 
 
-def events_of(store: AsyncStore, looks: Looks, kept: int = 100) -> Events:
+def events_of(store: AsyncStore, looks: DueLanes, kept: int = 100) -> Events:
     return Events(store, ["shop"], boot="b", sleep=looks, kept=kept)
 
 
@@ -86,7 +86,7 @@ def finish(store: Store, lane: str) -> None:
 
 
 async def test_first_comes_a_snapshot_then_each_change(store: Store, looked_at: Counting) -> None:
-    lane, looks = given.loaded(store, 3), Looks()
+    lane, looks = given.loaded(store, 3), DueLanes()
     async with aclosing(await following(events_of(looked_at, looks))) as told:
         first = await anext(told)
         assert first is not None
@@ -112,7 +112,7 @@ async def test_first_comes_a_snapshot_then_each_change(store: Store, looked_at: 
 
 
 async def test_many_listeners_cost_one_look(store: Store, looked_at: Counting) -> None:
-    lane, looks = given.loaded(store, 3), Looks()
+    lane, looks = given.loaded(store, 3), DueLanes()
     events = events_of(looked_at, looks)
     listeners = [await following(events) for _ in range(20)]
     for told in listeners:
@@ -128,7 +128,7 @@ async def test_many_listeners_cost_one_look(store: Store, looked_at: Counting) -
 
 
 async def test_what_has_ended_is_told_once_more_and_left(store: Store, looked_at: Counting) -> None:
-    lane, looks = given.loaded(store, 3), Looks()
+    lane, looks = given.loaded(store, 3), DueLanes()
     events = events_of(looked_at, looks)
     async with aclosing(await following(events)) as told:
         await anext(told)
@@ -144,7 +144,7 @@ async def test_what_has_ended_is_told_once_more_and_left(store: Store, looked_at
 
 
 async def test_who_comes_back_is_told_what_was_missed(store: Store, looked_at: Counting) -> None:
-    lane, looks = given.loaded(store, 3), Looks()
+    lane, looks = given.loaded(store, 3), DueLanes()
     events = events_of(looked_at, looks)
     async with aclosing(await following(events)) as another:
         await anext(another)
@@ -163,7 +163,7 @@ async def test_who_comes_back_is_told_what_was_missed(store: Store, looked_at: C
 async def test_who_was_here_before_looking_paused_gets_a_snapshot_and_then_goes_on(
     store: Store, looked_at: Counting
 ) -> None:
-    events = events_of(looked_at, Looks())
+    events = events_of(looked_at, DueLanes())
     async with aclosing(await following(events)) as told:
         before = await anext(told)
         assert before is not None
@@ -179,7 +179,7 @@ async def test_who_was_here_before_looking_paused_gets_a_snapshot_and_then_goes_
 async def test_a_campaign_that_is_named_is_in_the_snapshot_finished_or_not(
     store: Store, looked_at: Counting
 ) -> None:
-    lane, looks = given.loaded(store, 3), Looks()
+    lane, looks = given.loaded(store, 3), DueLanes()
     events = events_of(looked_at, looks)
     async with aclosing(await following(events, only=lane)) as told:
         first = await anext(told)
@@ -200,7 +200,7 @@ async def test_a_campaign_that_is_named_is_in_the_snapshot_finished_or_not(
 async def test_whose_campaign_cannot_be_read_is_let_go(store: Store, looked_at: Counting) -> None:
     lane = given.loaded(store, 3)
     finish(store, lane)
-    told = await following(events_of(looked_at, Looks()), only=lane)
+    told = await following(events_of(looked_at, DueLanes()), only=lane)
     looked_at.away = True
     assert await anext(told, "the end") == "the end"
 
@@ -211,7 +211,7 @@ async def test_whose_campaign_cannot_be_read_is_let_go(store: Store, looked_at: 
 async def test_who_missed_too_much_or_comes_from_elsewhere_gets_a_snapshot(
     store: Store, looked_at: Counting, last_id: str
 ) -> None:
-    lane, looks = given.loaded(store, 3), Looks()
+    lane, looks = given.loaded(store, 3), DueLanes()
     events = events_of(looked_at, looks, kept=1)
     for action in ("pause", "resume", "pause"):
         store.run(move_lane(lane, action))
@@ -226,7 +226,7 @@ async def test_who_missed_too_much_or_comes_from_elsewhere_gets_a_snapshot(
 async def test_who_does_not_keep_up_gets_a_snapshot_and_costs_no_memory(
     store: Store, looked_at: Counting
 ) -> None:
-    lane, looks = given.loaded(store, 3), Looks()
+    lane, looks = given.loaded(store, 3), DueLanes()
     events = events_of(looked_at, looks, kept=2)
     async with aclosing(await following(events)) as told:
         await anext(told)
@@ -239,7 +239,7 @@ async def test_who_does_not_keep_up_gets_a_snapshot_and_costs_no_memory(
 
 
 async def test_a_filter_lets_only_what_is_meant_through(store: Store, looked_at: Counting) -> None:
-    one, looks = given.loaded(store, 3), Looks()
+    one, looks = given.loaded(store, 3), DueLanes()
     other = given.campaign(store, "Other")
     events = events_of(looked_at, looks)
     async with aclosing(await following(events, only=other)) as told:
@@ -256,14 +256,14 @@ async def test_a_filter_lets_only_what_is_meant_through(store: Store, looked_at:
 
 
 async def test_quiet_times_are_told(store: Store, looked_at: Counting) -> None:
-    async with aclosing(await following(events_of(looked_at, Looks()), beat=0)) as told:
+    async with aclosing(await following(events_of(looked_at, DueLanes()), beat=0)) as told:
         await anext(told)
         assert await anext(told) is None
         assert await anext(told) is None
 
 
 async def test_closing_lets_everybody_go_at_once(store: Store, looked_at: Counting) -> None:
-    events = events_of(looked_at, Looks())
+    events = events_of(looked_at, DueLanes())
     told = await following(events)
     await anext(told)
     waiting = asyncio.ensure_future(anext(told, "the end"))
@@ -275,7 +275,7 @@ async def test_closing_lets_everybody_go_at_once(store: Store, looked_at: Counti
 async def test_while_redis_is_away_listeners_wait_and_go_on(
     store: Store, looked_at: Counting
 ) -> None:
-    lane, looks = given.loaded(store, 3), Looks()
+    lane, looks = given.loaded(store, 3), DueLanes()
     async with aclosing(await following(events_of(looked_at, looks))) as told:
         await anext(told)
         looked_at.away = True
@@ -293,4 +293,4 @@ async def test_while_redis_is_away_listeners_wait_and_go_on(
 async def test_nobody_begins_to_listen_while_redis_is_away(looked_at: Counting) -> None:
     looked_at.away = True
     with pytest.raises(StoreUnavailable):
-        await events_of(looked_at, Looks()).begin()
+        await events_of(looked_at, DueLanes()).begin()

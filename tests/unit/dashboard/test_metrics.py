@@ -79,10 +79,10 @@ def standing(found: Gauges, ages: Ages | None = None) -> dict[tuple[str, ...], f
 
 
 def test_messages_are_summed_over_lanes_and_stay_at_zero_where_there_are_none() -> None:
-    shown = standing(gauges(lane("a", queued=5, parked=1), lane("b", queued=7)))
+    shown = standing(gauges(lane("a", queued=5, in_doubt=1), lane("b", queued=7)))
     place = ("sendmany_messages", "priority=bulk")
     assert shown[*place, "state=queued", "sub_account=shop"] == 12
-    assert shown[*place, "state=parked", "sub_account=shop"] == 1
+    assert shown[*place, "state=in_doubt", "sub_account=shop"] == 1
     assert shown[*place, "state=queued", "sub_account=bank"] == 0
     assert shown["sendmany_lanes", "priority=bulk", "status=sending"] == 2
 
@@ -98,9 +98,9 @@ def test_the_oldest_job_of_lanes_that_are_sending_counts() -> None:
 
 def test_loops_pauses_and_the_inbox_are_shown() -> None:
     shown = standing(gauges())
-    assert shown["sendmany_drain_loops", "serves=all"] == 2
-    assert shown["sendmany_drain_loops", "serves=urgent"] == 1
-    assert ("sendmany_drain_loops", "serves=bulk") not in shown
+    assert shown["sendmany_dispatchers", "serves=all"] == 2
+    assert shown["sendmany_dispatchers", "serves=urgent"] == 1
+    assert ("sendmany_dispatchers", "serves=bulk") not in shown
     assert shown["sendmany_blocked_seconds", "sub_account=shop"] == 1.5
     assert shown["sendmany_blocked_seconds", "sub_account=bank"] == 0
     assert shown["sendmany_inbox_webhooks",] == 7

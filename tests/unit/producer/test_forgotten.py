@@ -13,7 +13,7 @@ from producer import Item, Producer
 from producer.campaigns.load import add_chunks
 from producer.files.chunks import Chunk
 from producer.files.csv_reader import Position
-from producer.files.invalid_rows import Reject
+from producer.files.invalid_rows import InvalidRow
 from producer.forgotten import LOOK_SECONDS, ForgottenPeople
 from store.client import Call, Store
 from store.lanes.lane import find_lane
@@ -53,31 +53,31 @@ class Clock:
         return self.now
 
 
-def loaded(store: Store, settings: Settings, *lines: bytes) -> tuple[list[int], list[Reject]]:
+def loaded(store: Store, settings: Settings, *lines: bytes) -> tuple[list[int], list[InvalidRow]]:
     """Load a file of these rows; indexes that it got, and what was left out."""
-    lane, rejects = given.campaign(store), list[Reject]()
+    lane, invalid_rows = given.campaign(store), list[InvalidRow]()
     chunk = Chunk(list(lines), [], Position(90, len(lines), len(lines)))
     people = ForgottenPeople(settings)
-    for _ in add_chunks(store, find_lane(store, lane), [chunk], rejects.extend, people=people):
+    for _ in add_chunks(store, find_lane(store, lane), [chunk], invalid_rows.extend, people=people):
         pass
-    assert find_lane(store, lane).rejects == len(rejects)
-    return list(range(find_lane(store, lane).next_index)), rejects
+    assert find_lane(store, lane).invalid_rows == len(invalid_rows)
+    return list(range(find_lane(store, lane).next_index)), invalid_rows
 
 
 def test_a_row_of_a_forgotten_person_is_left_out_and_told_without_the_number(
     store: Store, keyed: Settings
 ) -> None:
     forget(store)
-    indexes, rejects = loaded(store, keyed, b"447700900001\tAnn", b"447700900002\tBob")
+    indexes, invalid_rows = loaded(store, keyed, b"447700900001\tAnn", b"447700900002\tBob")
     assert indexes == [0]
-    (reject,) = rejects
+    (reject,) = invalid_rows
     assert (reject.line, reject.number) == (2, None)
     assert "has been forgotten" in reject.reason
 
 
 def test_nobody_is_left_out_while_nobody_is_forgotten(store: Store, settings: Settings) -> None:
-    indexes, rejects = loaded(store, settings, b"447700900001\tAnn", b"447700900002\tBob")
-    assert (indexes, rejects) == ([0, 1], [])
+    indexes, invalid_rows = loaded(store, settings, b"447700900001\tAnn", b"447700900002\tBob")
+    assert (indexes, invalid_rows) == ([0, 1], [])
 
 
 def test_people_are_known_in_every_spelling(store: Store, keyed: Settings) -> None:

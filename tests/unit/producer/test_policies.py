@@ -44,7 +44,7 @@ def test_what_the_launch_says_goes_before_the_settings() -> None:
     ours = settings(policies=PolicySettings(window="skip", settle_after=7))
     assert campaign_policies(ours) == Policies("hold", "retry", 7, "skip")
     said = campaign_policies(
-        ours, on_unknown="resend", on_server_error="hold", settle_after=0, window="send"
+        ours, on_unconfirmed="resend", on_server_error="hold", settle_after=0, window="send"
     )
     assert said == Policies("resend", "hold", 0, "send")
     assert notification_policies(ours) == Policies("resend", "retry", 7, "skip")
@@ -58,7 +58,7 @@ def test_what_the_launch_says_goes_before_the_settings() -> None:
         (Webhooks(authorization_env=["WEBHOOK_AUTHORIZATION"]), 180),
     ],
 )
-def test_evidence_is_waited_for_where_receipts_are_received(
+def test_status_updates_is_waited_for_where_receipts_are_received(
     webhooks: Webhooks, seconds: float
 ) -> None:
     assert settings(webhooks=webhooks).settle_after == seconds

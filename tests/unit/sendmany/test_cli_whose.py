@@ -20,9 +20,9 @@ COMMANDS = [
     ("campaign", "cancel", "Spring", "--yes"),
     ("campaign", "export", "Spring"),
     ("campaign", "verify", "Spring"),
-    ("campaign", "unknown", "list", "Spring"),
-    ("campaign", "unknown", "resend", "Spring", "--yes"),
-    ("campaign", "unknown", "close", "Spring", "--yes"),
+    ("campaign", "unconfirmed", "list", "Spring"),
+    ("campaign", "unconfirmed", "resend", "Spring", "--yes"),
+    ("campaign", "unconfirmed", "close", "Spring", "--yes"),
     ("message", "show", "--to", "+447700900000", "--campaign", "Spring"),
 ]
 

@@ -19,7 +19,7 @@ from store.keys import (
     TABLE,
     LaneKeys,
     People,
-    drains,
+    dispatchers,
     lane_keys,
     lanes_called,
     lifted,
@@ -41,8 +41,13 @@ LANES = ["spring-a1b2c3", "n-a1b2c3-u250615", "n-a1b2c3-b250616"]
 
 def every_key(keys: LaneKeys) -> list[str]:
     """One of each, numbered ones with a number."""
-    named = [keys.flight("b"), keys.park("b"), keys.wave("b"), keys.done("b")]
-    numbered = [keys.outcome(5000), keys.trail(5000), keys.long_ids(5000), keys.numbers_of(5000)]
+    named = [keys.claimed_batch("b"), keys.in_doubt_batch("b"), keys.retry("b"), keys.done("b")]
+    numbered = [
+        keys.outcome(5000),
+        keys.attempt_log(5000),
+        keys.long_ids(5000),
+        keys.numbers_of(5000),
+    ]
     return [*astuple(keys), *named, *numbered, *keys.seen(20254, [0xABC])]
 
 
@@ -62,8 +67,10 @@ def test_a_limiter_and_its_permits_are_on_one_shard() -> None:
     assert key_slot(limiter("My&Shop.1").encode()) == key_slot(permit("My&Shop.1", "op").encode())
 
 
-def test_the_keys_of_drain_loops_are_on_one_shard() -> None:
-    keys = [key(served) for key in (drains, wake_list) for served in ("", "urgent", "normal-bulk")]
+def test_the_keys_of_dispatchers_are_on_one_shard() -> None:
+    keys = [
+        key(served) for key in (dispatchers, wake_list) for served in ("", "urgent", "normal-bulk")
+    ]
     assert len(set(keys)) == 6
     assert len({key_slot(key.encode()) for key in (*keys, CALLING)}) == 1
 
@@ -126,15 +133,15 @@ PREFIXES = (
     "trails",
     "ids",
     "numbers",
-    "wave_prefix",
-    "park_prefix",
+    "retry_prefix",
+    "in_doubt_prefix",
 )
 
 
 def everything_that_can_be_built() -> Iterator[str]:
     """One key of each builder of the module."""
     yield from (value for value in vars(module).values() if is_key(value))
-    yield from (drains(""), wake_list(""), lanes_called("Spring sale"))
+    yield from (dispatchers(""), wake_list(""), lanes_called("Spring sale"))
     for builder in vars(module).values():
         if not inspect.isfunction(builder) or builder.__module__ != module.__name__:
             continue
@@ -145,8 +152,13 @@ def everything_that_can_be_built() -> Iterator[str]:
     for lane in LANES:
         keys = lane_keys(lane)
         yield from (getattr(keys, one.name) for one in fields(keys) if one.name not in PREFIXES)
-        yield from (keys.flight("b"), keys.park("b"), keys.wave("b"), keys.done("parked:b"))
-        yield from (keys.outcome(1), keys.trail(1), keys.long_ids(1), keys.numbers_of(1))
+        yield from (
+            keys.claimed_batch("b"),
+            keys.in_doubt_batch("b"),
+            keys.retry("b"),
+            keys.done("parked:b"),
+        )
+        yield from (keys.outcome(1), keys.attempt_log(1), keys.long_ids(1), keys.numbers_of(1))
         yield from keys.seen(20254, [0xABC])
 
 

@@ -16,22 +16,22 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from producer.campaigns.deduplication import SeenRecipients
 from store.client import Store
 from store.lanes.lane import LaneStatus, finish_loading, move_lane
-from store.queue.dead_letters import REVIVABLE, Dead, Revived, Word, revive_dead
+from store.queue.dead_letters import REVIVABLE, DeadLetters, Redriven, Word, retry_dead_letters
 from store.queue.enqueue import Place, enqueue_rows
 from store.queue.settlement import (
-    Park,
+    InDoubtBatch,
     Recovered,
+    RetryBatch,
     Settlement,
-    Wave,
-    due_parks,
+    due_in_doubt,
     mark_posting,
     promote_due,
-    read_park,
-    recover_flights,
+    read_in_doubt,
+    recover_expired,
     settle_batch,
-    settle_park,
+    settle_in_doubt,
 )
-from store.receipts.status_updates import Applied, Evidence, apply_evidence
+from store.receipts.status_updates import Applied, StatusUpdate, apply_status_updates
 from store.records.job_section import Job
 from store.records.outcome import Origin
 from store.scripts import load_scripts
@@ -41,8 +41,8 @@ from tests.examples import examples
 
 Entry = list[tuple[State, Job]]
 """Dead jobs with the state that their record has now."""
-ENDS = (State.ACCEPTED, State.REJECTED, State.FAILED, State.UNKNOWN)
-VERDICTS = (*ENDS, State.QUEUED, State.DELAYED, State.PARKED)
+ENDS = (State.ACCEPTED, State.REJECTED, State.FAILED, State.UNCONFIRMED)
+VERDICTS = (*ENDS, State.QUEUED, State.DELAYED, State.IN_DOUBT)
 TOLD = (State.ACCEPTED, State.SENT, State.UNDELIVERED, State.DELIVERED)
 Told = tuple[State, int]
 """What a receipt says: the state, and the code."""
@@ -61,11 +61,11 @@ class LaneMachine(RuleBasedStateMachine):
         self.seen = SeenRecipients()
         self.offset = self.batches = 0
         self.queue: deque[Job] = deque()
-        self.flights: dict[str, list[Job]] = {}
+        self.claimed_batches: dict[str, list[Job]] = {}
         self.posting: set[str] = set()
         self.lost: dict[str, list[Job]] = {}
-        self.waves: dict[str, list[Job]] = {}
-        self.parks: dict[str, list[Job]] = {}
+        self.retries: dict[str, list[Job]] = {}
+        self.in_doubt_batches: dict[str, list[Job]] = {}
         self.dead: deque[Entry] = deque()
         self.ended: Counter[State] = Counter()
         self.early: dict[int, Told] = {}
@@ -78,7 +78,7 @@ class LaneMachine(RuleBasedStateMachine):
         chunk = rng.sample(
             fresh + rng.sample(self.lines, min(known, first)), new + min(known, first)
         )
-        kept = self.seen.sift(chunk)
+        kept = self.seen.drop_duplicates(chunk)
         assert kept == [line for line in chunk if line in set(fresh)]
         start, end = Place(self.offset), Place(self.offset + 100)
         call = enqueue_rows(self.lane, start, end, kept, 0, duplicates=len(chunk) - len(kept))
@@ -99,19 +99,19 @@ class LaneMachine(RuleBasedStateMachine):
         assert len(jobs) <= 1 or sum(len(job.line) + 1 for job in jobs) <= most_bytes + len(jobs)
         assert bool(jobs) is (self.sending and bool(expected or self.queue))
         if jobs:
-            self.flights[batch] = jobs
+            self.claimed_batches[batch] = jobs
 
-    @precondition(lambda self: self.flights)
+    @precondition(lambda self: self.claimed_batches)
     @rule(rng=st.randoms())
     def repeat_claim(self, rng: Random) -> None:
-        batch = self.any_of(self.flights, rng)
-        assert given.claim(self.store, self.lane, batch).jobs == self.flights[batch]
+        batch = self.any_of(self.claimed_batches, rng)
+        assert given.claim(self.store, self.lane, batch).jobs == self.claimed_batches[batch]
 
-    @precondition(lambda self: self.flights)
+    @precondition(lambda self: self.claimed_batches)
     @rule(rng=st.randoms())
     def post(self, rng: Random) -> None:
-        batch = self.any_of(self.flights, rng)
-        n = len(self.flights[batch])
+        batch = self.any_of(self.claimed_batches, rng)
+        n = len(self.claimed_batches[batch])
         mark = self.store.run(
             mark_posting(self.lane, batch, owner="ann", request=1, messages=n, lease_ms=60_000)
         )
@@ -119,11 +119,11 @@ class LaneMachine(RuleBasedStateMachine):
         if mark.may_post:
             self.posting.add(batch)
 
-    @precondition(lambda self: self.flights)
+    @precondition(lambda self: self.claimed_batches)
     @rule(rng=st.randoms(), repeat=st.booleans())
     def settle(self, rng: Random, repeat: bool) -> None:
-        batch = self.any_of(self.flights, rng)
-        jobs = self.flights.pop(batch)
+        batch = self.any_of(self.claimed_batches, rng)
+        jobs = self.claimed_batches.pop(batch)
         self.posting.discard(batch)
         what = self.judge(batch, jobs, rng)
         call = settle_batch(self.lane, batch, len(jobs), "ann", what)
@@ -138,23 +138,26 @@ class LaneMachine(RuleBasedStateMachine):
         jobs = self.lost.pop(batch)
         what = given.ended(State.ACCEPTED, jobs)
         assert self.store.run(settle_batch(self.lane, batch, len(jobs), "ann", what)).lost
-        late = self.store.run(settle_park(self.lane, batch, len(jobs), what))
-        assert late.lost is (batch not in self.parks)
-        if self.parks.pop(batch, None):
+        late = self.store.run(settle_in_doubt(self.lane, batch, len(jobs), what))
+        assert late.lost is (batch not in self.in_doubt_batches)
+        if self.in_doubt_batches.pop(batch, None):
             self.end(State.ACCEPTED, jobs)
 
-    @precondition(lambda self: self.parks)
+    @precondition(lambda self: self.in_doubt_batches)
     @rule(rng=st.randoms(), resend=st.booleans())
-    def resolve_park(self, rng: Random, resend: bool) -> None:
-        park = self.any_of(self.parks, rng)
-        jobs = self.parks.pop(park)
+    def resolve_in_doubt(self, rng: Random, resend: bool) -> None:
+        in_doubt_batch = self.any_of(self.in_doubt_batches, rng)
+        jobs = self.in_doubt_batches.pop(in_doubt_batch)
         if resend:
             what = Settlement({State.QUEUED: len(jobs)}, back=jobs)
             self.to_front(jobs)
         else:
-            what = given.ended(State.UNKNOWN, jobs)
-            self.bury(what, self.end(State.UNKNOWN, jobs))
-        assert self.store.run(settle_park(self.lane, park, len(jobs), what)).verdict == "ok"
+            what = given.ended(State.UNCONFIRMED, jobs)
+            self.bury(what, self.end(State.UNCONFIRMED, jobs))
+        assert (
+            self.store.run(settle_in_doubt(self.lane, in_doubt_batch, len(jobs), what)).verdict
+            == "ok"
+        )
 
     @precondition(lambda self: self.dead)
     @rule(
@@ -164,20 +167,24 @@ class LaneMachine(RuleBasedStateMachine):
         most=st.integers(1, 10),
         repeat=st.booleans(),
     )
-    def say_a_word_about_the_dead(
+    def decide_dead_letters(
         self, word: Word, states: list[State], entries: int, most: int, repeat: bool
     ) -> None:
-        call = revive_dead(self.lane, word, states, op=self.new_batch(), entries=entries, most=most)
+        call = retry_dead_letters(
+            self.lane, word, states, op=self.new_batch(), entries=entries, most=most
+        )
         said = self.store.run(call)
-        taken, moved_on, looked = self.take_dead(set(states), entries, most)
-        assert said == Revived(said.status, looked, len(taken), moved_on)
+        taken, moved_on, looked = self.take_dead_letters(set(states), entries, most)
+        assert said == Redriven(said.status, looked, len(taken), moved_on)
         if word is Word.RESEND:
             self.ended.subtract(state for state, _ in taken)
             self.to_front([job for _, job in taken])
         if repeat:
             assert self.store.run(call) == said
 
-    def take_dead(self, states: set[State], entries: int, most: int) -> tuple[Entry, int, int]:
+    def take_dead_letters(
+        self, states: set[State], entries: int, most: int
+    ) -> tuple[Entry, int, int]:
         """What a word takes from the list, how many have moved on, how many entries it looks at."""
         taken, moved_on, looked, seen = Entry(), 0, 0, 0
         for entry in list(self.dead)[:entries]:
@@ -221,46 +228,51 @@ class LaneMachine(RuleBasedStateMachine):
 
     def hear(self, job: Job, told: Told) -> Applied:
         """A receipt comes about the message of this job."""
-        news = Evidence(job.index, 1, told[0], given.NOW, told[1], Origin.RECEIPT)
-        return self.store.run(apply_evidence(self.lane, [news]))
+        news = StatusUpdate(job.index, 1, told[0], given.NOW, told[1], Origin.RECEIPT)
+        return self.store.run(apply_status_updates(self.lane, [news]))
 
     def waiting(self) -> list[Job]:
         """All jobs that exist."""
-        held = (*self.flights.values(), *self.waves.values(), *self.parks.values())
+        held = (
+            *self.claimed_batches.values(),
+            *self.retries.values(),
+            *self.in_doubt_batches.values(),
+        )
         return [*self.queue, *(job for jobs in held for job in jobs)]
 
-    @precondition(lambda self: self.waves)
+    @precondition(lambda self: self.retries)
     @rule(rng=st.randoms())
     def promote(self, rng: Random) -> None:
-        wave = self.any_of(self.waves, rng)
-        jobs = self.waves.pop(wave)
-        given.wave_is_due(self.store, self.lane, wave)
+        retry = self.any_of(self.retries, rng)
+        jobs = self.retries.pop(retry)
+        given.retry_is_due(self.store, self.lane, retry)
         assert self.store.run(promote_due(self.lane))[0] == len(jobs)
         self.to_front(jobs)
 
-    @precondition(lambda self: self.flights)
+    @precondition(lambda self: self.claimed_batches)
     @rule(rng=st.randoms())
     def recover(self, rng: Random) -> None:
-        batch = self.any_of(self.flights, rng)
-        jobs = self.lost[batch] = self.flights.pop(batch)
+        batch = self.any_of(self.claimed_batches, rng)
+        jobs = self.lost[batch] = self.claimed_batches.pop(batch)
         given.lease_ran_out(self.store, self.lane, batch)
-        recovered = self.store.run(recover_flights(self.lane, settle_after_ms=0))
+        recovered = self.store.run(recover_expired(self.lane, settle_after_ms=0))
         if batch in self.posting:
-            assert recovered == Recovered(parked=len(jobs))
-            self.parks[batch] = jobs
+            assert recovered == Recovered(in_doubt=len(jobs))
+            self.in_doubt_batches[batch] = jobs
         else:
             aside = self.set_aside(batch)
             assert recovered == Recovered(back=len(jobs) - len(aside), aside=len(aside))
             self.to_front([job for job in jobs if job not in aside])
 
     def set_aside(self, batch: str) -> list[Job]:
-        """Jobs of this flight with which workers have died too often, each in a park of its own."""
+        """Jobs of this batch with which workers have died too often, each in an in-doubt batch of
+        its own."""
         found: list[Job] = []
-        for park in self.store.run(due_parks(self.lane, "+inf", most=1000)):
-            parked = self.store.run(read_park(self.lane, park))
-            if parked is not None and parked.killer and park.startswith(f"{batch}k"):
-                self.parks[park] = parked.jobs
-                found += parked.jobs
+        for in_doubt_batch in self.store.run(due_in_doubt(self.lane, "+inf", most=1000)):
+            in_doubt = self.store.run(read_in_doubt(self.lane, in_doubt_batch))
+            if in_doubt is not None and in_doubt.poison and in_doubt_batch.startswith(f"{batch}k"):
+                self.in_doubt_batches[in_doubt_batch] = in_doubt.jobs
+                found += in_doubt.jobs
         return found
 
     @rule()
@@ -274,9 +286,9 @@ class LaneMachine(RuleBasedStateMachine):
         expected = self.ended + Counter(
             {
                 State.QUEUED: len(self.queue),
-                State.IN_FLIGHT: total(self.flights),
-                State.DELAYED: total(self.waves),
-                State.PARKED: total(self.parks),
+                State.IN_FLIGHT: total(self.claimed_batches),
+                State.DELAYED: total(self.retries),
+                State.IN_DOUBT: total(self.in_doubt_batches),
             }
         )
         counts = given.counts(self.store, self.lane)
@@ -298,15 +310,15 @@ class LaneMachine(RuleBasedStateMachine):
         if not self.sending:
             self.pause_or_resume()
         rng = Random(0)
-        for batch in list(self.flights):
+        for batch in list(self.claimed_batches):
             given.settle(
                 self.store, self.lane, given.claim(self.store, self.lane, batch),
-                given.ended(State.ACCEPTED, self.flights.pop(batch)), batch,
+                given.ended(State.ACCEPTED, self.claimed_batches.pop(batch)), batch,
             )  # fmt: skip
-        while self.waves:
+        while self.retries:
             self.promote(rng)
-        while self.parks:
-            self.resolve_park(rng, False)
+        while self.in_doubt_batches:
+            self.resolve_in_doubt(rng, False)
         for i in range(len(self.lines)):  # those that workers have died with go alone
             claim = given.claim(self.store, self.lane, f"last{i}", most=100_000)
             if claim.jobs:
@@ -314,8 +326,10 @@ class LaneMachine(RuleBasedStateMachine):
                 given.settle(self.store, self.lane, claim, what, f"last{i}")
         assert self.store.run(finish_loading(self.lane)) is LaneStatus.FINISHED
         assert given.balanced(self.store, self.lane)
-        call = revive_dead(self.lane, Word.RESEND, REVIVABLE, op="last", entries=9999, most=9999)
-        taken, _, _ = self.take_dead(set(REVIVABLE), 9999, 9999)
+        call = retry_dead_letters(
+            self.lane, Word.RESEND, REVIVABLE, op="last", entries=9999, most=9999
+        )
+        taken, _, _ = self.take_dead_letters(set(REVIVABLE), 9999, 9999)
         ends = LaneStatus.SENDING if taken else LaneStatus.FINISHED
         assert self.store.run(call).status is ends
         claim = given.claim(self.store, self.lane, "again", most=100_000)
@@ -344,12 +358,12 @@ class LaneMachine(RuleBasedStateMachine):
             self.to_front(back)
         if again := _tried(judged.get(State.DELAYED, [])):
             what.records += given.records(State.TRIED, again)
-            what.waves = [Wave(batch, 3_600_000, again)]
-            self.waves[batch] = again
-        if doubtful := _tried(judged.get(State.PARKED, [])):
+            what.retries = [RetryBatch(batch, 3_600_000, again)]
+            self.retries[batch] = again
+        if doubtful := _tried(judged.get(State.IN_DOUBT, [])):
             what.records += given.records(State.TRIED, doubtful)
-            what.parks = [Park(f"{batch}p", 0, doubtful)]
-            self.parks[f"{batch}p"] = doubtful
+            what.in_doubt_batches = [InDoubtBatch(f"{batch}p", 0, doubtful)]
+            self.in_doubt_batches[f"{batch}p"] = doubtful
         return what
 
     def end(self, state: State, jobs: list[Job]) -> Entry:
@@ -368,9 +382,9 @@ class LaneMachine(RuleBasedStateMachine):
         return state
 
     def bury(self, what: Settlement, fared: Entry) -> None:
-        """Keep copies on the dead list, with the last attempt counted."""
+        """Keep copies on the dead letters, with the last attempt counted."""
         tried = [(state, job.tried(may_have_arrived=True)) for state, job in fared]
-        what.dead.append(Dead("http:503", [job for _, job in tried]))
+        what.dead.append(DeadLetters("http:503", [job for _, job in tried]))
         self.dead.append(tried)
 
     def to_front(self, jobs: Iterable[Job]) -> None:

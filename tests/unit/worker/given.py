@@ -1,4 +1,4 @@
-"""Lanes, jobs and flights as the tests of the worker like them; no server behind them."""
+"""Lanes, jobs and batches as the tests of the worker like them; no server behind them."""
 
 import random
 from collections.abc import Awaitable, Callable, Sequence
@@ -16,7 +16,7 @@ from store.client import AsyncStore, Call
 from store.lanes.lane import Lane, LaneStatus, Priority
 from store.limits.rate_limit import Limits, Permits
 from store.records.job_section import Job
-from worker.batch import Flight, OpenLane, Reservation, Sender, Tools
+from worker.batch import ClaimedBatch, OpenLane, Reservation, Sender, Tools
 from worker.requests import BatchOutcome
 from worker.results.classify import Verdicts
 
@@ -30,7 +30,7 @@ CAMPAIGN = Lane(
     status=LaneStatus.SENDING,
     reason="",
     content=b"",
-    on_unknown="hold",
+    on_unconfirmed="hold",
     on_server_error="retry",
     settle_after=0,
     next_index=1000,
@@ -38,7 +38,7 @@ CAMPAIGN = Lane(
     offset=0,
     line=0,
     row=0,
-    rejects=0,
+    invalid_rows=0,
     duplicates=0,
     opened_at=0,
     started_at=0,
@@ -147,14 +147,14 @@ def open_lane(of: Lane = CAMPAIGN) -> OpenLane:
     return OpenLane(of, MessageRenderer(of.id), Sender("shop", ENDPOINT, NO_LIMITS, 8))
 
 
-def flight(those: Sequence[Job], of: Lane = CAMPAIGN) -> Flight:
-    """A flight with these jobs, claimed now."""
+def batch(those: Sequence[Job], of: Lane = CAMPAIGN) -> ClaimedBatch:
+    """A batch with these jobs, claimed now."""
     permits = Reservation("op", len(those), Permits(True, 0), turn=0.0)
-    return Flight(open_lane(of), "b1b1b1b1b1b1", those, permits, NOW * 1000, 0.0)
+    return ClaimedBatch(open_lane(of), "b1b1b1b1b1b1", those, permits, NOW * 1000, 0.0)
 
 
 def outcome(
     those: Sequence[Job], verdicts: Verdicts | None = None, of: Lane = CAMPAIGN
 ) -> BatchOutcome:
-    """What has become of a flight with these jobs, which was posted now."""
-    return BatchOutcome(flight(those, of), verdicts or Verdicts(), posted_ms=NOW * 1000)
+    """What has become of a batch with these jobs, which was posted now."""
+    return BatchOutcome(batch(those, of), verdicts or Verdicts(), posted_ms=NOW * 1000)

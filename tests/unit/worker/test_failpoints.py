@@ -1,4 +1,4 @@
-"""Stop points: the n-th passing of one point, in one process only."""
+"""Failpoints: the n-th passing of one point, in one process only."""
 
 import os
 import signal
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from worker.failpoints import VARIABLE, Point, go_on, read_stop_point
+from worker.failpoints import VARIABLE, Point, go_on, read_failpoint
 
 
 @pytest.fixture
@@ -19,13 +19,13 @@ def signals(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
 
 
 def test_nothing_stops_unless_a_test_asks_for_it() -> None:
-    assert read_stop_point({}) is go_on
+    assert read_failpoint({}) is go_on
 
 
 def test_the_nth_passing_of_the_point_stops_the_process_once(
     tmp_path: Path, signals: list[tuple[int, int]]
 ) -> None:
-    pass_by = read_stop_point({VARIABLE: f"marked 2 STOP {tmp_path}/a file"})
+    pass_by = read_failpoint({VARIABLE: f"marked 2 STOP {tmp_path}/a file"})
     for point in (Point.MARKED, Point.POSTED, Point.CLAIMED):
         pass_by(point)
     assert signals == []
@@ -39,11 +39,11 @@ def test_the_nth_passing_of_the_point_stops_the_process_once(
 def test_of_many_processes_one_stops(tmp_path: Path, signals: list[tuple[int, int]]) -> None:
     asked = {VARIABLE: f"claimed 1 KILL {tmp_path}/file"}
     for _ in range(3):
-        read_stop_point(asked)(Point.CLAIMED)
+        read_failpoint(asked)(Point.CLAIMED)
     assert signals == [(threading.get_ident(), signal.SIGKILL)]
 
 
 @pytest.mark.parametrize("words", ["nowhere 1 KILL f", "marked x KILL f", "marked 1 KILL", ""])
 def test_what_cannot_be_understood_is_an_error(words: str) -> None:
     with pytest.raises(ValueError, match=r"."):
-        read_stop_point({VARIABLE: words})
+        read_failpoint({VARIABLE: words})

@@ -1,11 +1,11 @@
-"""What workers remember of the journals, in memory and in their file."""
+"""What workers remember of the revisions, in memory and in their file."""
 
 from pathlib import Path
 
 import pytest
 
 from config.settings import Settings
-from worker.revisions import Journals, open_journals
+from worker.revisions import Revisions, open_revisions
 
 DAY = 86400
 
@@ -27,77 +27,77 @@ def _no_space(*_: object, **__: object) -> int:
 
 
 def test_the_highest_number_is_remembered() -> None:
-    journals = Journals()
-    assert journals.known("a") == 0
+    revisions = Revisions()
+    assert revisions.known("a") == 0
     for number in (3, 7, 5):
-        journals.note("a", number)
-    assert journals.known("a") == 7
-    assert journals.unfinished() == ["a"]
+        revisions.note("a", number)
+    assert revisions.known("a") == 7
+    assert revisions.unfinished() == ["a"]
 
 
 def test_an_end_is_remembered_and_a_late_answer_does_not_undo_it() -> None:
-    journals = Journals()
-    journals.note("a", 7, ended=True)
-    journals.note("a", 6)
-    assert journals.unfinished() == []
-    journals.note("a", 8)  # an operator has had some of it sent again
-    assert journals.unfinished() == ["a"]
+    revisions = Revisions()
+    revisions.note("a", 7, ended=True)
+    revisions.note("a", 6)
+    assert revisions.unfinished() == []
+    revisions.note("a", 8)  # an operator has had some of it sent again
+    assert revisions.unfinished() == ["a"]
 
 
 def test_what_was_saved_is_known_after_a_restart(path: Path) -> None:
-    journals = Journals(path)
-    journals.note("a", 7)
-    journals.note("b", 3, ended=True)
-    journals.save()
-    again = Journals(path)
+    revisions = Revisions(path)
+    revisions.note("a", 7)
+    revisions.note("b", 3, ended=True)
+    revisions.save()
+    again = Revisions(path)
     assert (again.known("a"), again.known("b"), again.unfinished()) == (7, 3, ["a"])
 
 
 def test_processes_that_save_add_to_what_others_saved(path: Path) -> None:
-    one, other = Journals(path), Journals(path)
+    one, other = Revisions(path), Revisions(path)
     one.note("a", 7)
     one.note("b", 1)
     one.save()
     other.note("a", 5)
     other.note("c", 2)
     other.save()
-    assert {lane: Journals(path).known(lane) for lane in "abc"} == {"a": 7, "b": 1, "c": 2}
+    assert {lane: Revisions(path).known(lane) for lane in "abc"} == {"a": 7, "b": 1, "c": 2}
     assert other.known("b") == 1
 
 
 def test_a_lane_that_is_gone_is_not_learned_again_from_the_file(path: Path) -> None:
-    journals = Journals(path)
-    journals.note("a", 7)
-    journals.save()
-    journals.forget("a")
-    journals.note("b", 1)
-    journals.save()
-    assert Journals(path).known("a") == 0
+    revisions = Revisions(path)
+    revisions.note("a", 7)
+    revisions.save()
+    revisions.forget("a")
+    revisions.note("b", 1)
+    revisions.save()
+    assert Revisions(path).known("a") == 0
 
 
 def test_a_lane_that_may_have_expired_is_forgotten(path: Path) -> None:
     clock = Clock()
-    journals = Journals(path, keep=DAY, wall_clock=clock)
-    journals.note("a", 7)
-    journals.save()
+    revisions = Revisions(path, keep=DAY, wall_clock=clock)
+    revisions.note("a", 7)
+    revisions.save()
     clock.now += DAY + 1
-    assert journals.unfinished() == []
-    assert Journals(path, keep=DAY, wall_clock=clock).known("a") == 0
+    assert revisions.unfinished() == []
+    assert Revisions(path, keep=DAY, wall_clock=clock).known("a") == 0
 
 
 def test_the_file_is_written_at_most_once_a_second(path: Path) -> None:
     clock = Clock()
-    journals = Journals(path, wall_clock=clock)
+    revisions = Revisions(path, wall_clock=clock)
     for number, later in ((1, 0.0), (2, 0.9), (3, 0.2)):
         clock.now += later
-        journals.note("a", number)
-        journals.save_if_due()
-        assert Journals(path, wall_clock=clock).known("a") == (3 if number == 3 else 1)
+        revisions.note("a", number)
+        revisions.save_if_due()
+        assert Revisions(path, wall_clock=clock).known("a") == (3 if number == 3 else 1)
 
 
 def test_nothing_is_written_when_nothing_is_new(path: Path) -> None:
-    journals = Journals(path)
-    journals.save()
+    revisions = Revisions(path)
+    revisions.save()
     assert not path.exists()
 
 
@@ -105,39 +105,39 @@ def test_nothing_is_written_when_nothing_is_new(path: Path) -> None:
 def test_a_file_that_cannot_be_read_is_begun_again(path: Path, text: str) -> None:
     path.parent.mkdir()
     path.write_text(text)
-    journals = Journals(path)
-    assert journals.known("a") == 0
-    journals.note("a", 7)
-    journals.save()
-    assert Journals(path).known("a") == 7
+    revisions = Revisions(path)
+    assert revisions.known("a") == 0
+    revisions.note("a", 7)
+    revisions.save()
+    assert Revisions(path).known("a") == 7
 
 
 def test_a_place_that_cannot_be_written_to_leaves_the_memory(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    journals = Journals(tmp_path / "file" / "journals.json")
-    journals.note("a", 7)
-    journals.save()
-    assert journals.known("a") == 7
+    revisions = Revisions(tmp_path / "file" / "journals.json")
+    revisions.note("a", 7)
+    revisions.save()
+    assert revisions.known("a") == 7
 
 
 def test_a_disk_that_was_full_for_a_while_is_written_to_again(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    journals = Journals(path)
-    journals.note("a", 7)
+    revisions = Revisions(path)
+    revisions.note("a", 7)
     with monkeypatch.context() as full:
         full.setattr("worker.revisions.write_private", _no_space)
-        journals.save()
+        revisions.save()
     assert not path.exists()
-    journals.save()
-    assert Journals(path).known("a") == 7
+    revisions.save()
+    assert Revisions(path).known("a") == 7
 
 
 def test_every_redis_has_a_file_of_its_own(tmp_path: Path) -> None:
     for port in (1, 2):
         url = f"redis://127.0.0.1:{port}"
-        journals = open_journals(Settings(state_dir=tmp_path, redis_url=url))
-        assert journals.known("a") == 0
-        journals.note("a", port)
-        journals.save()
+        revisions = open_revisions(Settings(state_dir=tmp_path, redis_url=url))
+        assert revisions.known("a") == 0
+        revisions.note("a", port)
+        revisions.save()
     assert len(list(tmp_path.glob("journals-*.json"))) == 2

@@ -19,7 +19,7 @@ from store.limits.rate_limit import Limits, acquire_permits
 from store.records.outcome import Doubt, LocalReason, Origin
 from store.states import State
 from tests.integration.worker.rig import Post, Rig, account, refuses, said, taken, until
-from worker.pacing.backoff import Pauses
+from worker.pacing.backoff import Backoff
 
 BY_NUMBER = 1002  # "the phone number is not valid"
 
@@ -90,7 +90,7 @@ async def test_a_server_error_that_says_how_long_to_wait_blocks_the_sub_account_
     assert len(rig.provider.posts) == 1  # no quick retry
     assert 6.5 <= blocked_for(rig) <= 7.2
     assert rig.counts(lane) == {State.DELAYED: 3}
-    assert [entry.split(" ")[:3] for entry in rig.message(lane, 1).trail] == [
+    assert [entry.split(" ")[:3] for entry in rig.message(lane, 1).attempt_log] == [
         ["1", "http", f"{status}"]
     ]
 
@@ -100,10 +100,10 @@ async def test_a_server_error_that_is_held_blocks_the_sub_account_too(rig: Rig) 
     rig.provider.steps = [Refused(503, retry_after=7)]
     await rig.deliver(lane)
     assert 6.5 <= blocked_for(rig) <= 7.2
-    assert rig.counts(lane) == {State.UNKNOWN: 3}
+    assert rig.counts(lane) == {State.UNCONFIRMED: 3}
 
 
-async def test_a_server_error_is_tried_again_at_once_with_a_trail(rig: Rig) -> None:
+async def test_a_server_error_is_tried_again_at_once_with_a_attempt_log(rig: Rig) -> None:
     lane = rig.campaign(3)
     rig.provider.steps = [Refused(500, 2000), Refused(503)]
     await rig.deliver(lane)
@@ -112,7 +112,7 @@ async def test_a_server_error_is_tried_again_at_once_with_a_trail(rig: Rig) -> N
     found = rig.message(lane, 1)
     assert found.outcome is not None
     assert found.outcome.attempts == 3
-    assert [entry.split(" ")[:3] for entry in found.trail] == [
+    assert [entry.split(" ")[:3] for entry in found.attempt_log] == [
         ["1", "request", "2000"],
         ["2", "http", "503"],
     ]
@@ -127,7 +127,9 @@ async def test_a_server_error_is_tried_again_at_once_with_a_trail(rig: Rig) -> N
     assert all(0 <= pause <= retry.quick_cap for pause in rig.slept)
 
 
-async def test_a_server_error_that_stays_goes_from_wave_to_wave_to_the_dead_list(rig: Rig) -> None:
+async def test_a_server_error_that_stays_goes_from_retry_to_retry_to_the_dead_letters(
+    rig: Rig,
+) -> None:
     rig.configure(retry={"max_attempts": 5})
     lane = rig.campaign(2)
     rig.provider.otherwise = Refused(500, 2000)
@@ -143,7 +145,7 @@ async def test_a_server_error_that_stays_goes_from_wave_to_wave_to_the_dead_list
     ((reason, jobs),) = rig.dead(lane)
     assert reason == b"request:2000"
     assert [(job.index, job.attempts) for job in jobs] == [(0, 5), (1, 5)]
-    assert len(rig.message(lane, 0).trail) == 5
+    assert len(rig.message(lane, 0).attempt_log) == 5
     assert rig.lane(lane).status is LaneStatus.FINISHED
 
 
@@ -161,8 +163,8 @@ async def test_a_server_error_is_held_where_the_lane_says_so(rig: Rig) -> None:
     rig.provider.steps = [Refused(502)]
     await rig.deliver(lane)
     assert len(rig.provider.posts) == 1
-    assert rig.counts(lane) == {State.UNKNOWN: 2}
-    assert rig.report(lane).codes == {"unknown:http:502": 2}
+    assert rig.counts(lane) == {State.UNCONFIRMED: 2}
+    assert rig.report(lane).codes == {"unconfirmed:http:502": 2}
 
 
 async def test_a_transient_code_on_some_messages_delays_only_those(rig: Rig) -> None:
@@ -175,8 +177,8 @@ async def test_a_transient_code_on_some_messages_delays_only_those(rig: Rig) -> 
     await rig.deliver(lane)
     assert rig.provider.posts[1].ids == [f"{lane}.1.2", f"{lane}.2.2"]
     assert rig.counts(lane) == {State.ACCEPTED: 4}
-    assert rig.message(lane, 1).trail[0].split(" ")[:3] == ["1", "api", "2000"]
-    assert rig.message(lane, 0).trail == ()
+    assert rig.message(lane, 1).attempt_log[0].split(" ")[:3] == ["1", "api", "2000"]
+    assert rig.message(lane, 0).attempt_log == ()
 
 
 async def test_a_pause_ends_the_quick_attempts(rig: Rig) -> None:
@@ -197,9 +199,9 @@ async def test_each_request_takes_permits_of_its_own(rig: Rig) -> None:
 
 async def test_permits_that_have_become_old_are_taken_again(rig: Rig) -> None:
     lane = rig.campaign(2)
-    flight = await rig.claim(lane)
-    flight = replace(flight, permits=replace(flight.permits, turn=0))
-    await rig.delivery().deliver(flight)
+    batch = await rig.claim(lane)
+    batch = replace(batch, permits=replace(batch.permits, turn=0))
+    await rig.delivery().deliver(batch)
     assert rig.watched.ran.count("acquire_permits") == 1
     assert rig.counts(lane) == {State.ACCEPTED: 2}
 
@@ -207,11 +209,11 @@ async def test_permits_that_have_become_old_are_taken_again(rig: Rig) -> None:
 async def test_a_turn_that_does_not_come_gives_the_batch_back(rig: Rig) -> None:
     rig.configure(worker={"lease_seconds": 4})
     lane = rig.campaign(2)
-    flight = await rig.claim(lane)
-    flight = replace(flight, permits=replace(flight.permits, turn=0))
+    batch = await rig.claim(lane)
+    batch = replace(batch, permits=replace(batch.permits, turn=0))
     rig.provider.steps = [Refused(429, retry_after=60)]
     await rig.deliver(rig.campaign(1, "Other"))
-    await rig.delivery().deliver(flight)
+    await rig.delivery().deliver(batch)
     assert len(rig.provider.posts) == 1
     assert rig.counts(lane) == {State.QUEUED: 2}
 
@@ -222,11 +224,11 @@ async def test_a_turn_that_does_not_come_gives_the_batch_back(rig: Rig) -> None:
 async def test_a_refused_connection_gives_the_jobs_back_with_no_attempt_burnt(rig: Rig) -> None:
     lane = rig.campaign(3)
     tools = rig.tools
-    pauses = Pauses(tools.clock, tools.rng)
+    backoff = Backoff(tools.clock, tools.rng)
     rig.provider.steps = [NotSent("ConnectError")]
-    await rig.delivery(pauses).deliver(await rig.claim(lane))
+    await rig.delivery(backoff).deliver(await rig.claim(lane))
     assert [(job.index, job.attempts) for job in rig.queue(lane)] == [(0, 0), (1, 0), (2, 0)]
-    assert not pauses.is_free("shop", urgent=True)
+    assert not backoff.is_free("shop", urgent=True)
     assert blocked_for(rig) == 0  # others may well get through
     await rig.deliver(lane)
     assert [post.attempts for post in rig.provider.posts] == [{1}, {1}]
@@ -236,15 +238,15 @@ async def test_a_refused_connection_gives_the_jobs_back_with_no_attempt_burnt(ri
 
 
 async def test_without_an_answer_a_campaign_holds_the_messages_as_unknown(rig: Rig) -> None:
-    lane = rig.campaign(2, on_unknown="hold", settle_after=60)
+    lane = rig.campaign(2, on_unconfirmed="hold", settle_after=60)
     rig.provider.steps = [NoAnswer("ReadTimeout")]
     await rig.deliver(lane)
-    assert rig.counts(lane) == {State.PARKED: 2}
+    assert rig.counts(lane) == {State.IN_DOUBT: 2}
     await rig.sweep()
-    assert rig.counts(lane) == {State.PARKED: 2}  # evidence may still come
+    assert rig.counts(lane) == {State.IN_DOUBT: 2}  # status updates may still come
     rig.due(lane)
     await rig.sweep()
-    assert rig.counts(lane) == {State.UNKNOWN: 2}
+    assert rig.counts(lane) == {State.UNCONFIRMED: 2}
     assert len(rig.provider.posts) == 1
     outcome = rig.message(lane, 0).outcome
     assert outcome is not None
@@ -253,7 +255,7 @@ async def test_without_an_answer_a_campaign_holds_the_messages_as_unknown(rig: R
 
 async def test_without_an_answer_a_lane_that_resends_sends_another_attempt(rig: Rig) -> None:
     rig.resend_at_once()
-    lane = rig.campaign(2, on_unknown="resend")
+    lane = rig.campaign(2, on_unconfirmed="resend")
     rig.provider.steps = [NoAnswer("ReadError")]
     await rig.deliver(lane)
     await rig.sweep()
@@ -261,10 +263,10 @@ async def test_without_an_answer_a_lane_that_resends_sends_another_attempt(rig: 
     await rig.deliver(lane)
     assert [post.attempts for post in rig.provider.posts] == [{1}, {2}]
     assert rig.counts(lane) == {State.ACCEPTED: 2}
-    assert rig.message(lane, 0).trail[0].split(" ")[:3] == ["1", "local", "2"]
+    assert rig.message(lane, 0).attempt_log[0].split(" ")[:3] == ["1", "local", "2"]
 
 
-async def test_a_message_that_the_answer_leaves_out_is_parked_alone(rig: Rig) -> None:
+async def test_a_message_that_the_answer_leaves_out_is_in_doubt_alone(rig: Rig) -> None:
     lane = rig.campaign(3, settle_after=60)
 
     def forgetful(post: Post) -> Result:
@@ -274,10 +276,10 @@ async def test_a_message_that_the_answer_leaves_out_is_parked_alone(rig: Rig) ->
 
     rig.provider.steps = [forgetful]
     await rig.deliver(lane)
-    assert rig.counts(lane) == {State.ACCEPTED: 2, State.PARKED: 1}
+    assert rig.counts(lane) == {State.ACCEPTED: 2, State.IN_DOUBT: 1}
     rig.due(lane)
     await rig.sweep()
-    assert rig.counts(lane) == {State.ACCEPTED: 2, State.UNKNOWN: 1}
+    assert rig.counts(lane) == {State.ACCEPTED: 2, State.UNCONFIRMED: 1}
 
 
 # Refusals
@@ -376,7 +378,7 @@ async def test_a_server_error_in_one_half_does_not_touch_the_other(rig: Rig) -> 
     lane = rig.campaign(4)
     rig.provider.steps = [Refused(400, BY_NUMBER), NoAnswer("reset"), taken]
     await rig.deliver(lane)
-    assert rig.counts(lane) == {State.PARKED: 2, State.ACCEPTED: 2}
+    assert rig.counts(lane) == {State.IN_DOUBT: 2, State.ACCEPTED: 2}
 
 
 # Sizes
@@ -435,7 +437,7 @@ def stumble(post: Post) -> Result:
     raise RuntimeError("a fault of our own")
 
 
-async def test_a_fault_while_posting_leaves_the_flight_to_its_lease(rig: Rig) -> None:
+async def test_a_fault_while_posting_leaves_the_batch_to_its_lease(rig: Rig) -> None:
     lane = rig.campaign(2, settle_after=60)
     rig.provider.steps = [stumble]
     with pytest.raises(RuntimeError):
@@ -443,27 +445,27 @@ async def test_a_fault_while_posting_leaves_the_flight_to_its_lease(rig: Rig) ->
     assert rig.counts(lane) == {State.IN_FLIGHT: 2}
     rig.due(lane)
     await rig.sweep()
-    assert rig.counts(lane) == {State.PARKED: 2}  # it may have been posted
+    assert rig.counts(lane) == {State.IN_DOUBT: 2}  # it may have been posted
 
 
-async def test_a_fault_before_the_post_leaves_the_flight_to_its_lease(
+async def test_a_fault_before_the_post_leaves_the_batch_to_its_lease(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lane = rig.campaign(2)
-    flight = await rig.claim(lane)
+    batch = await rig.claim(lane)
 
     def fail(*_: object) -> bytes:
         raise RuntimeError("a fault of our own")
 
-    monkeypatch.setattr(flight.lane.renderer, "render", fail)
+    monkeypatch.setattr(batch.lane.renderer, "render", fail)
     with pytest.raises(RuntimeError):
-        await rig.delivery().deliver(flight)
+        await rig.delivery().deliver(batch)
     rig.due(lane)
     await rig.sweep()
     assert rig.counts(lane) == {State.QUEUED: 2}  # it never left the house
 
 
-async def test_a_settlement_that_the_store_refuses_leaves_the_flight_to_its_lease(rig: Rig) -> None:
+async def test_a_settlement_that_the_store_refuses_leaves_the_batch_to_its_lease(rig: Rig) -> None:
     lane = rig.campaign(2)
     rig.watched.failures["settle_batch"] = [StoreRefused("the figures do not add up")]
     await rig.deliver(lane)
@@ -479,37 +481,37 @@ def pause(rig: Rig, lane: str) -> None:
 
 async def test_a_pause_between_claim_and_post_gives_the_batch_back(rig: Rig) -> None:
     lane = rig.campaign(3)
-    flight = await rig.claim(lane)
+    batch = await rig.claim(lane)
     pause(rig, lane)
-    await rig.delivery().deliver(flight)
+    await rig.delivery().deliver(batch)
     assert rig.provider.posts == []
     assert [(job.index, job.attempts) for job in rig.queue(lane)] == [(0, 0), (1, 0), (2, 0)]
     assert rig.lane(lane).status is LaneStatus.PAUSED
 
 
-async def test_an_answer_that_comes_after_the_lease_resolves_the_park(rig: Rig) -> None:
+async def test_an_answer_that_comes_after_the_lease_resolves_the_in_doubt_batch(rig: Rig) -> None:
     lane = rig.campaign(3, settle_after=60)
 
     async def late(post: Post) -> Result:
-        rig.store.client.zadd(lane_keys(lane).flights, {flight.batch: 0})
+        rig.store.client.zadd(lane_keys(lane).claimed_batches, {batch.id: 0})
         await rig.sweep()
-        assert rig.counts(lane) == {State.PARKED: 3}
+        assert rig.counts(lane) == {State.IN_DOUBT: 3}
         return said({1: BY_NUMBER}, post)
 
-    flight = await rig.claim(lane)
+    batch = await rig.claim(lane)
     rig.provider.steps = [late]
-    await rig.delivery().deliver(flight)
+    await rig.delivery().deliver(batch)
     assert rig.counts(lane) == {State.ACCEPTED: 2, State.REJECTED: 1}
     assert rig.lane(lane).status is LaneStatus.FINISHED
 
 
 async def test_an_answer_does_not_touch_what_somebody_else_has_taken_over(rig: Rig) -> None:
     lane = rig.campaign(2)
-    flight = await rig.claim(lane)
+    batch = await rig.claim(lane)
     rig.due(lane)
     await rig.sweep()
     assert rig.counts(lane) == {State.QUEUED: 2}
-    await rig.delivery().deliver(flight)
+    await rig.delivery().deliver(batch)
     assert rig.provider.posts == []  # the lease is checked before the POST
     assert rig.counts(lane) == {State.QUEUED: 2}
 

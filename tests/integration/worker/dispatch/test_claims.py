@@ -11,13 +11,13 @@ from store.errors import StoreUnavailable
 from store.keys import limiter
 from store.lanes.lane import LaneStatus, Priority, announce, move_lane
 from store.limits.breakers import ACCOUNT, close_breaker, open_breaker
-from store.limits.rate_limit import block_sender
+from store.limits.rate_limit import pause_sub_account
 from store.states import State
-from store.workers.presence import await_wake, enter_drain, ready_lanes
+from store.workers.presence import await_wake, ready_lanes, register_worker
 from tests.integration.worker.rig import Rig, account
-from worker.batch import Flight, OpenLane
+from worker.batch import ClaimedBatch, OpenLane
 from worker.dispatch.claims import Claims
-from worker.pacing.backoff import Pauses
+from worker.pacing.backoff import Backoff
 from worker.pacing.permits import PermitOffice
 
 GO = asyncio.Event()
@@ -30,14 +30,14 @@ def claims(rig: Rig) -> Claims:
 
 def made(rig: Rig) -> Claims:
     tools = rig.tools
-    return Claims(tools, PermitOffice(tools), Pauses(tools.clock, tools.rng))
+    return Claims(tools, PermitOffice(tools), Backoff(tools.clock, tools.rng))
 
 
 def anywhere(_: OpenLane) -> bool:
     return True
 
 
-async def take(claims: Claims, stopping: asyncio.Event = GO) -> Flight | None:
+async def take(claims: Claims, stopping: asyncio.Event = GO) -> ClaimedBatch | None:
     """All three steps."""
     lane = await claims.choose(anywhere)
     assert lane is not None
@@ -50,18 +50,18 @@ async def test_a_claim_takes_what_has_gathered_up_to_a_thousand(rig: Rig, claims
     rig.campaign(1500)
     sizes = []
     for _ in range(2):
-        flight = await take(claims)
-        assert flight is not None
-        sizes.append(len(flight.jobs))
+        batch = await take(claims)
+        assert batch is not None
+        sizes.append(len(batch.jobs))
     assert sizes == [1000, 500]
 
 
-async def test_a_flight_knows_the_time_of_redis_at_its_claim(rig: Rig, claims: Claims) -> None:
+async def test_a_batch_knows_the_time_of_redis_at_its_claim(rig: Rig, claims: Claims) -> None:
     rig.campaign(1)
-    flight = await take(claims)
-    assert flight is not None
+    batch = await take(claims)
+    assert batch is not None
     now = rig.store.run(command("TIME", parse=lambda reply: int(reply[0])))
-    assert abs(flight.now(rig.tools.clock()) - now) <= 1
+    assert abs(batch.now(rig.tools.clock()) - now) <= 1
 
 
 async def test_urgent_lanes_come_first_then_normal_then_bulk(rig: Rig, claims: Claims) -> None:
@@ -70,10 +70,10 @@ async def test_urgent_lanes_come_first_then_normal_then_bulk(rig: Rig, claims: C
     rig.notifications("n-a1b2c3-u250615", ["code"])
     order = []
     for _ in range(3):
-        flight = await take(claims)
-        assert flight is not None
-        order.append(flight.lane.lane.priority)
-        rig.store.client.zrem("sm:ready", flight.id)
+        batch = await take(claims)
+        assert batch is not None
+        order.append(batch.lane.lane.priority)
+        rig.store.client.zrem("sm:ready", batch.lane_id)
         claims.look_again()
     assert order == [Priority.URGENT, Priority.NORMAL, Priority.BULK]
 
@@ -95,7 +95,7 @@ async def test_an_urgent_lane_is_seen_as_soon_as_somebody_wakes_the_loop(
 async def test_a_look_is_good_for_several_batches(rig: Rig) -> None:
     now = [0.0]
     tools = replace(rig.tools, clock=lambda: now[0])
-    claims = Claims(tools, PermitOffice(tools), Pauses(tools.clock, tools.rng))
+    claims = Claims(tools, PermitOffice(tools), Backoff(tools.clock, tools.rng))
     rig.campaign(3)
     for _ in range(5):
         assert await claims.choose(anywhere) is not None
@@ -146,9 +146,9 @@ async def test_permits_that_no_job_used_are_given_back(rig: Rig) -> None:
     assert reservation is not None
     before = arrival(rig)
     await rig.claim(lane_id, 60)  # somebody else was quicker
-    flight = await claims.claim(lane, reservation, GO)
-    assert flight is not None
-    assert len(flight.jobs) == 40
+    batch = await claims.claim(lane, reservation, GO)
+    assert batch is not None
+    assert len(batch.jobs) == 40
     assert before - arrival(rig) == 60_000
 
 
@@ -181,7 +181,7 @@ async def test_nothing_is_claimed_any_more_when_we_are_stopping(rig: Rig, claims
 
 async def test_a_blocked_sub_account_is_asked_for_again_later(rig: Rig, claims: Claims) -> None:
     rig.campaign(10)
-    rig.store.run(block_sender("shop", 60))
+    rig.store.run(pause_sub_account("shop", 60))
     lane = await claims.choose(anywhere)
     assert lane is not None
     assert await claims.reserve(lane) is None
@@ -205,9 +205,9 @@ async def test_bulk_that_waits_for_its_turn_does_not_hold_up_the_urgent_reserve(
 async def test_a_lost_reply_to_a_claim_is_asked_for_again(rig: Rig, claims: Claims) -> None:
     lane = rig.campaign(10)
     rig.watched.after["claim_batch"] = [StoreUnavailable("the reply was lost")] * 2
-    flight = await take(claims)
-    assert flight is not None
-    assert [job.index for job in flight.jobs] == list(range(10))
+    batch = await take(claims)
+    assert batch is not None
+    assert [job.index for job in batch.jobs] == list(range(10))
     assert rig.counts(lane) == {State.IN_FLIGHT: 10}
     assert rig.watched.ran.count("claim_batch") == 3
 
@@ -232,13 +232,13 @@ async def test_jobs_that_were_claimed_are_not_lost_when_a_hint_cannot_be_given(
     reservation = await claims.reserve(lane)
     assert reservation is not None
     rig.watched.failures[script] = [StoreUnavailable("away")]
-    flight = await claims.claim(lane, reservation, GO)
-    assert flight is not None
-    assert len(flight.jobs) == 100
+    batch = await claims.claim(lane, reservation, GO)
+    assert batch is not None
+    assert len(batch.jobs) == 100
 
 
 async def test_another_loop_is_woken_where_jobs_are_left_behind(rig: Rig, claims: Claims) -> None:
-    rig.store.run(enter_drain("other", lease_ms=60_000, starts=True))
+    rig.store.run(register_worker("other", lease_ms=60_000, starts=True))
     rig.campaign(1500)
     await take(claims)
     assert rig.store.run(await_wake(0.01))

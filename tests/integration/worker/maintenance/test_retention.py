@@ -9,7 +9,7 @@ from chatapps.responses import Refused
 from store.errors import StoreUnavailable
 from store.keys import ACTIVE, ENDED, LANES, lanes_called
 from store.lanes.lane import LaneStatus
-from store.queue.dead_letters import Word, settle_dead
+from store.queue.dead_letters import Word, settle_dead_letters
 from store.states import State
 from tests.integration.worker.rig import Rig
 from worker.batch import Tools
@@ -117,7 +117,7 @@ async def test_nor_a_lane_that_an_operator_wakes_up_meanwhile(
     await rig.deliver(lane)
 
     async def late(tools: Tools, lanes: Sequence[str]) -> None:
-        settle_dead(rig.store, rig.lane(lane), Word.RESEND, {State.UNKNOWN})
+        settle_dead_letters(rig.store, rig.lane(lane), Word.RESEND, {State.UNCONFIRMED})
         rig.watched.failures["HGETALL"] = [StoreUnavailable("away")]
         await retire(tools, lanes)
 

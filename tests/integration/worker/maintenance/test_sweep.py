@@ -1,4 +1,4 @@
-"""What time brings back: waves, leases, parks, cancelled lanes."""
+"""What time brings back: retry batches, leases, in-doubt batches, cancelled lanes."""
 
 import pytest
 from structlog.typing import EventDict
@@ -15,7 +15,7 @@ from store.reports.lane_report import long_ids
 from store.states import State
 from store.workers.presence import active_lanes, ready_lanes
 from tests.integration.worker.rig import Rig, refuses
-from worker.batch import Flight, Tools
+from worker.batch import ClaimedBatch, Tools
 from worker.maintenance.due_lanes import AT_ONCE
 from worker.maintenance.sweep import Swept, sweep
 
@@ -33,7 +33,7 @@ async def test_a_lane_with_jobs_is_announced_again_when_the_hint_was_lost(rig: R
     assert rig.store.run(ready_lanes()) == [(lane, 2)]
 
 
-async def test_a_lane_that_is_paused_is_not_announced_but_its_waves_become_due(rig: Rig) -> None:
+async def test_a_lane_that_is_paused_is_not_announced_but_its_retries_become_due(rig: Rig) -> None:
     lane = rig.campaign(2)
     rig.provider.steps = [refuses({0: 2000, 1: 2000})]
     await rig.deliver(lane)
@@ -69,7 +69,9 @@ async def test_a_lane_that_cannot_be_read_keeps_nobody_from_sweeping_the_others(
     assert rig.store.run(ready_lanes()) == [(sound, 2)]
 
 
-async def test_a_lane_whose_park_is_refused_keeps_nobody_from_sweeping_the_others(rig: Rig) -> None:
+async def test_a_lane_whose_in_doubt_batch_is_refused_keeps_nobody_from_sweeping_the_others(
+    rig: Rig,
+) -> None:
     broken, sound = rig.campaign(1, "A broken one"), rig.campaign(1, "The next")
     rig.provider.steps = [NoAnswer("reset")]
     await rig.deliver(broken)
@@ -115,21 +117,21 @@ async def test_more_lanes_than_one_look_takes_in_are_all_swept(rig: Rig) -> None
     assert rig.store.run(command("ZCARD", ENDED, parse=int)) == AT_ONCE + 4
 
 
-# Flights of workers that were lost
+# Batches of workers that were lost
 
 
-async def posted(rig: Rig, lane: str, requests: int = 1) -> Flight:
-    """A flight that was about to be posted so many times when its worker died."""
-    flight = await rig.claim(lane)
+async def posted(rig: Rig, lane: str, requests: int = 1) -> ClaimedBatch:
+    """A batch that was about to be posted so many times when its worker died."""
+    batch = await rig.claim(lane)
     for request in range(1, requests + 1):
         mark = mark_posting(
-            lane, flight.batch, owner=rig.owner, request=request, messages=1, lease_ms=60_000
+            lane, batch.id, owner=rig.owner, request=request, messages=1, lease_ms=60_000
         )
         rig.store.run(mark)
-    return flight
+    return batch
 
 
-async def test_a_flight_that_was_only_claimed_goes_back_to_the_queue(rig: Rig) -> None:
+async def test_a_batch_that_was_only_claimed_goes_back_to_the_queue(rig: Rig) -> None:
     lane = rig.campaign(2)
     await rig.claim(lane)
     await rig.sweep()
@@ -139,24 +141,24 @@ async def test_a_flight_that_was_only_claimed_goes_back_to_the_queue(rig: Rig) -
     assert [job.attempts for job in rig.queue(lane)] == [0, 0]
 
 
-async def test_a_flight_that_may_have_been_posted_is_unknown_where_the_lane_holds(rig: Rig) -> None:
+async def test_a_batch_that_may_have_been_posted_is_unknown_where_the_lane_holds(rig: Rig) -> None:
     lane = rig.campaign(2)
     await posted(rig, lane)
     rig.due(lane)
     await rig.sweep()
     await rig.sweep()
-    assert rig.counts(lane) == {State.UNKNOWN: 2}
+    assert rig.counts(lane) == {State.UNCONFIRMED: 2}
     outcome = rig.message(lane, 0).outcome
     assert outcome is not None
     assert (outcome.origin, outcome.code) == (Origin.LOCAL, LocalReason.WORKER_LOST)
     assert outcome.attempts == 1
 
 
-async def test_a_flight_that_may_have_been_posted_goes_out_again_where_the_lane_resends(
+async def test_a_batch_that_may_have_been_posted_goes_out_again_where_the_lane_resends(
     rig: Rig,
 ) -> None:
     rig.resend_at_once()
-    lane = rig.campaign(2, on_unknown="resend")
+    lane = rig.campaign(2, on_unconfirmed="resend")
     await posted(rig, lane)
     rig.due(lane)
     await rig.sweep()
@@ -167,10 +169,10 @@ async def test_a_flight_that_may_have_been_posted_goes_out_again_where_the_lane_
     assert rig.counts(lane) == {State.ACCEPTED: 2}
 
 
-async def test_many_requests_for_halves_of_a_flight_do_not_use_up_all_attempts(rig: Rig) -> None:
+async def test_many_requests_for_halves_of_a_batch_do_not_use_up_all_attempts(rig: Rig) -> None:
     rig.configure(retry={"max_attempts": 5, "quick_attempts": 3})
     rig.resend_at_once()
-    lane = rig.campaign(8, on_unknown="resend")
+    lane = rig.campaign(8, on_unconfirmed="resend")
     await posted(rig, lane, requests=12)
     rig.due(lane)
     await rig.sweep()
@@ -181,21 +183,21 @@ async def test_many_requests_for_halves_of_a_flight_do_not_use_up_all_attempts(r
 async def test_what_is_in_doubt_and_has_no_attempt_left_is_unknown(rig: Rig) -> None:
     rig.configure(retry={"max_attempts": 2})
     rig.resend_at_once()
-    lane = rig.campaign(2, on_unknown="resend")
+    lane = rig.campaign(2, on_unconfirmed="resend")
     rig.provider.otherwise = NoAnswer("reset")
     for _ in range(2):
         await rig.deliver(lane)
         await rig.sweep()
-    assert rig.counts(lane) == {State.UNKNOWN: 2}
+    assert rig.counts(lane) == {State.UNCONFIRMED: 2}
     assert rig.dead(lane)[0][0] == b"local:2"
-    assert rig.report(lane).codes["unknown:local:2"] == 2
+    assert rig.report(lane).codes["unconfirmed:local:2"] == 2
     assert rig.lane(lane).status is LaneStatus.FINISHED
 
 
 # Cancelling
 
 
-async def test_a_cancelled_lane_is_emptied_queue_waves_and_all(rig: Rig) -> None:
+async def test_a_cancelled_lane_is_emptied_queue_retries_and_all(rig: Rig) -> None:
     lane = rig.campaign(2500)
     rig.provider.steps = [refuses(dict.fromkeys(range(1000), 2000))]
     await rig.deliver(lane)
@@ -211,25 +213,25 @@ async def test_a_cancelled_lane_is_emptied_queue_waves_and_all(rig: Rig) -> None
 
 
 async def test_a_cancelled_lane_resends_nothing(rig: Rig) -> None:
-    lane = rig.campaign(2, on_unknown="resend", settle_after=60)
+    lane = rig.campaign(2, on_unconfirmed="resend", settle_after=60)
     rig.provider.steps = [NoAnswer("reset")]
     await rig.deliver(lane)
     rig.store.run(move_lane(lane, "cancel"))
     await rig.sweep()
-    assert rig.lane(lane).status is LaneStatus.CANCELLING  # evidence may still come
+    assert rig.lane(lane).status is LaneStatus.CANCELLING  # status updates may still come
     rig.due(lane)
     await rig.sweep()
-    assert rig.counts(lane) == {State.UNKNOWN: 2}
+    assert rig.counts(lane) == {State.UNCONFIRMED: 2}
     assert rig.lane(lane).status is LaneStatus.CANCELLED
 
 
 async def test_a_cancelled_lane_waits_for_what_is_in_the_air(rig: Rig) -> None:
     lane = rig.campaign(4)
-    flight = await rig.claim(lane, 2)
+    batch = await rig.claim(lane, 2)
     rig.store.run(move_lane(lane, "cancel"))
     await rig.sweep()
     assert rig.counts(lane) == {State.IN_FLIGHT: 2, State.CANCELLED: 2}
-    await rig.delivery().deliver(flight)
+    await rig.delivery().deliver(batch)
     assert rig.provider.posts == []
     await rig.sweep()
     assert rig.counts(lane) == {State.CANCELLED: 4}
@@ -257,38 +259,38 @@ async def test_all_that_is_due_is_queued_by_one_sweep(rig: Rig) -> None:
     assert rig.counts(lane) == {State.QUEUED: 46}
 
 
-async def test_parks_of_single_messages_do_not_pile_up(
+async def test_in_doubt_batches_of_single_messages_do_not_pile_up(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each message that goes out alone and gets no answer is a park of its own."""
+    """Each message that goes out alone and gets no answer is an in-doubt batch of its own."""
     monkeypatch.setattr("worker.maintenance.in_doubt.SECONDS", 60)  # on a slow machine, too
     rig.configure(breakers={"server_errors": 1000})
     monkeypatch.setattr("worker.maintenance.in_doubt.SECONDS", 60)  # a slow machine is no failure
-    lane = rig.notifications("n-a1b2c3-n681231", map(str, range(250)), on_unknown="hold")
+    lane = rig.notifications("n-a1b2c3-n681231", map(str, range(250)), on_unconfirmed="hold")
     rig.provider.otherwise = NoAnswer("reset")
     for _ in range(250):
         await rig.deliver(lane, 1)
     rig.due(lane)
     assert not (await rig.sweep()).more
-    assert rig.counts(lane) == {State.UNKNOWN: 250}
+    assert rig.counts(lane) == {State.UNCONFIRMED: 250}
 
 
-async def test_a_sweep_that_has_resolved_parks_for_long_leaves_the_rest_to_the_next(
+async def test_a_sweep_that_has_resolved_in_doubt_batches_for_long_leaves_the_rest_to_the_next(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("worker.maintenance.in_doubt.AT_ONCE", 2)
     monkeypatch.setattr("worker.maintenance.in_doubt.SECONDS", 0)
     rig.configure(breakers={"server_errors": 1000})
-    lane = rig.campaign(5, on_unknown="hold")
+    lane = rig.campaign(5, on_unconfirmed="hold")
     rig.provider.otherwise = NoAnswer("reset")
     for _ in range(5):
         await rig.deliver(lane, 1)
     rig.due(lane)
     assert [(await rig.sweep()).more for _ in range(3)] == [True, True, True]
-    assert rig.counts(lane) == {State.UNKNOWN: 5}
+    assert rig.counts(lane) == {State.UNCONFIRMED: 5}
 
 
-async def test_many_flights_of_the_dead_come_back_in_one_sweep(rig: Rig) -> None:
+async def test_many_batches_of_the_dead_come_back_in_one_sweep(rig: Rig) -> None:
     lane = rig.campaign(30)
     for _ in range(25):
         await rig.claim(lane, 1)
@@ -329,18 +331,20 @@ async def test_a_job_that_kills_worker_after_worker_once_it_is_posted_is_found_t
     """Where doubt resends, the others of its batch must not go out with it again and again."""
     rig.resend_at_once()
     rig.configure(policies={"max_resends": 10})
-    lane = rig.campaign(8, on_unknown="resend")
+    lane = rig.campaign(8, on_unconfirmed="resend")
     posted: list[int] = []
     for turn in range(40):
         if State.QUEUED not in rig.counts(lane):
             break
-        flight = await rig.claim(lane, batch=f"b{turn:011d}")
-        posted += [job.index for job in flight.jobs]
-        if 5 not in {job.index for job in flight.jobs}:
-            await rig.delivery().deliver(flight)
+        batch = await rig.claim(lane, batch=f"b{turn:011d}")
+        posted += [job.index for job in batch.jobs]
+        if 5 not in {job.index for job in batch.jobs}:
+            await rig.delivery().deliver(batch)
             continue
-        batch, n = flight.batch, len(flight.jobs)
-        rig.store.run(mark_posting(lane, batch, owner=rig.owner, request=1, messages=n, lease_ms=1))
+        batch_id, n = batch.id, len(batch.jobs)
+        rig.store.run(
+            mark_posting(lane, batch_id, owner=rig.owner, request=1, messages=n, lease_ms=1)
+        )
         rig.due(lane)
         await rig.sweep()
         rig.due(lane)

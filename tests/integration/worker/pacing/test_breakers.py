@@ -24,7 +24,7 @@ from store.limits.breakers import (
     read_breakers,
     template_scope,
 )
-from store.queue.dead_letters import Word, settle_dead
+from store.queue.dead_letters import Word, settle_dead_letters
 from store.queue.enqueue import NewMessage, enqueue_messages
 from store.records.outcome import LocalReason, Origin
 from store.reports.waiting import waiting
@@ -72,7 +72,7 @@ async def test_a_wrong_key_in_mid_campaign_holds_up_its_sub_account_and_no_other
     urgent = rig.campaign(100, "Alarm", priority=Priority.URGENT)
     bank = rig.campaign(1000, "Bank", sub_account="bank")
     doors = Doors(rig, {})
-    async with rig.draining():
+    async with rig.dispatching():
         await until(lambda: rig.report(spring).sent > 0)
         doors.refused["shop"] = WRONG_KEY
         await until(lambda: rig.lane(bank).status is LaneStatus.FINISHED)
@@ -91,7 +91,7 @@ async def test_a_wrong_key_in_mid_campaign_holds_up_its_sub_account_and_no_other
     assert rig.counts(urgent) == {State.ACCEPTED: 100}
     assert scopes(rig) == []
     assert {attempt for post in rig.provider.posts for attempt in post.attempts} == {1}
-    assert rig.message(spring, 999).trail == ()
+    assert rig.message(spring, 999).attempt_log == ()
 
 
 async def test_a_probe_is_small_and_its_success_lets_everything_go_on(rig: Rig) -> None:
@@ -129,7 +129,7 @@ async def test_a_key_that_is_changed_in_its_file_holds_up_nobody(
 ) -> None:
     rig.configure(batch={"max_messages": 20})
     provider, lane = lock(rig, tmp_path / "key", "right"), rig.campaign(1000)
-    async with rig.draining():
+    async with rig.dispatching():
         await until(lambda: rig.report(lane).sent >= 100)
         (tmp_path / "key").write_text("new\n")
         provider.key = "new"
@@ -147,7 +147,7 @@ async def test_a_key_that_is_put_right_in_its_file_is_used_without_a_restart(
     file = tmp_path / "key"
     lock(rig, file, "wrong")
     lane = rig.campaign(30)
-    async with rig.draining():
+    async with rig.dispatching():
         await until(lambda: len(rig.provider.posts) > 1 and scopes(rig) == [ACCOUNT])
         file.write_text("right\n")
         await until(lambda: rig.lane(lane).status is LaneStatus.FINISHED)
@@ -173,9 +173,9 @@ async def test_a_code_about_the_account_on_one_message_holds_up_the_sub_account(
 @pytest.mark.parametrize("silence", [NotSent("refused"), NoAnswer("reset"), Refused(429), DOWN])
 async def test_a_probe_that_tells_nothing_of_the_key_is_repeated(rig: Rig, silence: Result) -> None:
     rig.configure(breakers=SOON)
-    rig.campaign(50, on_unknown="resend")
+    rig.campaign(50, on_unconfirmed="resend")
     rig.provider.steps = [WRONG_KEY, silence, WRONG_KEY]
-    async with rig.draining():
+    async with rig.dispatching():
         await until(lambda: len(rig.provider.posts) >= 4)
         await until(lambda: scopes(rig) == [])
     assert len(rig.provider.posts[1].ids) == len(rig.provider.posts[2].ids) == 10
@@ -189,7 +189,7 @@ async def test_one_message_that_asks_for_a_missing_channel_does_not_hold_up_all_
     rig.provider.otherwise = lambda post: said(
         dict.fromkeys(post.indexes if "wrong" in str(post.body) else (), 3027), post
     )
-    async with rig.draining():
+    async with rig.dispatching():
         await until(lambda: scopes(rig) == [ACCOUNT])
         lane = rig.campaign(20)
         await until(lambda: rig.lane(lane).status is LaneStatus.FINISHED)
@@ -247,7 +247,7 @@ async def test_alone_in_the_most_urgent_lane_it_does_not_hold_up_the_others_for_
     rig.provider.otherwise = forbids("wrong")
     urgent = rig.notifications("n-a1b2c3-u250615", ["wrong"])
     normal = rig.notifications(LANE, ["wrong"])
-    async with rig.draining():
+    async with rig.dispatching():
         await until(lambda: scopes(rig) == [ACCOUNT])
         lane = rig.campaign(2000)
         await until(lambda: rig.lane(lane).status is LaneStatus.FINISHED)
@@ -267,7 +267,7 @@ async def test_a_code_of_the_account_on_one_message_does_not_hold_up_the_others(
     rig.provider.otherwise = lambda post: said(
         {i: 1201 for i in post.indexes if i == 0 and post.ids[0].startswith(wrong)}, post
     )
-    async with rig.draining():
+    async with rig.dispatching():
         await until(lambda: scopes(rig) == [ACCOUNT])
         lane = rig.campaign(20)
         await until(lambda: rig.lane(lane).status is LaneStatus.FINISHED)
@@ -280,7 +280,7 @@ async def test_where_all_is_forbidden_nothing_fails(rig: Rig) -> None:
     rig.configure(breakers=SOON, batch={"max_messages": 50})
     lanes = [rig.campaign(300), rig.notifications(LANE, ["fine"] * 50)]
     doors = Doors(rig, {"shop": FORBIDDEN})
-    async with rig.draining():
+    async with rig.dispatching():
         await until(lambda: scopes(rig) == [ACCOUNT] and opened(rig)[0].failures > 3)
         assert rig.lane(lanes[0]).status is LaneStatus.SENDING
         del doors.refused["shop"]
@@ -298,12 +298,12 @@ async def test_an_outage_costs_few_requests_and_everything_is_sent_afterwards(ri
         breakers={"server_first": 0.05, "server_longest": 0.2},
         batch={"max_messages": 10},
         worker={"max_in_air": 4, "sweep_seconds": 0.1},
-        retry={"wave_base": 0.05, "wave_cap": 0.1, "max_attempts": 8},
+        retry={"base_delay": 0.05, "max_delay": 0.1, "max_attempts": 8},
     )
     rig.really_sleeps = True
     lanes = [rig.campaign(150, f"Lane {i}") for i in range(4)]
     doors = Doors(rig, {"shop": DOWN})
-    async with rig.draining():
+    async with rig.dispatching():
         await until(lambda: scopes(rig) == [SERVER])
         at_once = doors.counted["shop"]
         await until(lambda: opened(rig)[0].failures >= 6)
@@ -343,7 +343,7 @@ async def test_a_lane_that_holds_server_errors_counts_them_too(rig: Rig) -> None
     rig.provider.otherwise = DOWN
     await rig.deliver(lane, most=1)
     await rig.deliver(lane, most=1)
-    assert rig.counts(lane) == {State.UNKNOWN: 2}
+    assert rig.counts(lane) == {State.UNCONFIRMED: 2}
     assert scopes(rig) == [SERVER]
 
 
@@ -426,7 +426,7 @@ async def test_a_template_that_was_mended_heals_by_one_message_and_the_failed_ca
     assert scopes(rig) == []
     assert rig.counts(lane) == {State.REJECTED: 2, State.FAILED: 4, State.ACCEPTED: 1}
 
-    settle_dead(rig.store, find_lane(rig.store, lane), Word.RESEND, (State.FAILED,))
+    settle_dead_letters(rig.store, find_lane(rig.store, lane), Word.RESEND, (State.FAILED,))
     await rig.deliver_with_permits(lane)
     assert rig.counts(lane) == {State.REJECTED: 2, State.ACCEPTED: 5}
     assert rig.provider.posts[-1].attempts == {1}
@@ -489,7 +489,7 @@ async def test_what_is_opened_by_hand_holds_everything_until_it_is_closed(rig: R
     spring = rig.campaign(100, "Spring")
     urgent = rig.notifications("n-a1b2c3-u250615", ["a", "b"])
     bank = rig.campaign(100, "Bank", sub_account="bank")
-    async with rig.draining():
+    async with rig.dispatching():
         await until(lambda: rig.lane(bank).status is LaneStatus.FINISHED)
         await until(lambda: rig.watched.ran.count("acquire_permits") > 3)
         assert {post.sub_account for post in rig.provider.posts} == {"bank"}
@@ -501,10 +501,10 @@ async def test_what_is_opened_by_hand_holds_everything_until_it_is_closed(rig: R
 
 async def test_a_batch_in_hand_that_must_ask_again_goes_back(rig: Rig) -> None:
     lane = rig.campaign(20)
-    flight = await rig.claim(lane)
+    batch = await rig.claim(lane)
     rig.store.run(open_breaker("shop", ACCOUNT, "stop it", by="operator"))
-    flight = replace(flight, permits=replace(flight.permits, turn=0))  # they are stale
-    await rig.delivery().deliver(flight)
+    batch = replace(batch, permits=replace(batch.permits, turn=0))  # they are stale
+    await rig.delivery().deliver(batch)
     assert rig.provider.posts == []
     assert [job.attempts for job in rig.queue(lane)] == [0] * 20
     assert rig.slept == []
@@ -541,7 +541,7 @@ async def test_a_campaign_waits_while_the_provider_has_paused_its_template(rig: 
     rig.store.run(open_breaker("shop", OFFER, "paused", by="provider", probe_after=0))
     held = rig.campaign(50, "Held", message=offer())
     other = rig.campaign(50, "Other", message=offer("other"))
-    async with rig.draining():
+    async with rig.dispatching():
         await until(lambda: rig.lane(other).status is LaneStatus.FINISHED)
         assert rig.counts(held) == {State.QUEUED: 50}
         assert rig.lane(held).status is LaneStatus.SENDING
@@ -559,7 +559,7 @@ async def test_a_campaign_in_mid_air_stops_when_its_template_is_held_up(
     monkeypatch.setattr("worker.dispatch.claims.BREAKER_PAUSE", 0.01)
     rig.configure(batch={"max_messages": 10})
     lane = rig.campaign(3000, message=offer())
-    async with rig.draining():
+    async with rig.dispatching():
         await until(lambda: rig.report(lane).sent > 0)
         rig.store.run(open_breaker("shop", OFFER, "stop it", by="operator"))
         refused = rig.watched.ran.count("acquire_permits")
@@ -586,7 +586,7 @@ async def test_bulk_waits_and_codes_go_out(rig: Rig) -> None:
     rig.store.run(open_breaker("shop", BULK, "the number is flagged", by="provider", probe_after=0))
     bulk = rig.campaign(5)
     urgent = rig.notifications(LANE, ["Your code"])
-    async with rig.draining():
+    async with rig.dispatching():
         await until(lambda: rig.counts(urgent) == {State.ACCEPTED: 1})
         assert rig.counts(bulk) == {State.QUEUED: 5}
         rig.store.run(close_breaker("shop", BULK))

@@ -1,4 +1,4 @@
-"""Receipts from the inbox: evidence that stops a resend, whatever the job is doing."""
+"""Receipts from the inbox: status updates that stops a resend, whatever the job is doing."""
 
 import asyncio
 import json
@@ -94,11 +94,9 @@ async def test_what_several_receiving_processes_were_posted_is_applied(rig: Rig)
 
 async def test_a_receipt_resolves_what_a_lost_worker_left_in_doubt(rig: Rig) -> None:
     """The worker dies after the provider took the batch; the lane would send all of it again."""
-    lane = rig.campaign(3, on_unknown="resend")
-    flight = await rig.claim(lane)
-    rig.store.run(
-        mark_posting(lane, flight.batch, owner=rig.owner, request=1, messages=3, lease_ms=1)
-    )
+    lane = rig.campaign(3, on_unconfirmed="resend")
+    batch = await rig.claim(lane)
+    rig.store.run(mark_posting(lane, batch.id, owner=rig.owner, request=1, messages=3, lease_ms=1))
     rig.due(lane)
     post(rig, receipt(f"{lane}.1.1", "sent"))
     await rig.sweep()
@@ -113,27 +111,27 @@ async def test_a_receipt_resolves_what_a_lost_worker_left_in_doubt(rig: Rig) -> 
 
 async def test_a_receipt_stops_the_resend_of_a_job_that_is_queued_again(rig: Rig) -> None:
     rig.resend_at_once()
-    lane = rig.campaign(2, on_unknown="resend")
+    lane = rig.campaign(2, on_unconfirmed="resend")
     rig.provider.steps = [NoAnswer("reset")]
     await rig.deliver(lane)
     await rig.sweep()
     assert rig.counts(lane) == {State.QUEUED: 2}
     post(rig, receipt(f"{lane}.0.1", "delivered", "delivered_to_recipient"))
     await apply_inbox(rig.tools)
-    flight = await rig.claim(lane)
-    flight = replace(flight, early_news=1)
-    await rig.delivery().deliver(flight)
+    batch = await rig.claim(lane)
+    batch = replace(batch, early_updates=1)
+    await rig.delivery().deliver(batch)
     assert rig.provider.posts[1].ids == [f"{lane}.1.2"]
     assert rig.counts(lane) == {State.DELIVERED: 1, State.ACCEPTED: 1}
 
 
 async def test_a_receipt_before_the_answer_is_kept(rig: Rig) -> None:
     lane = rig.campaign(2)
-    flight = await rig.claim(lane)
+    batch = await rig.claim(lane)
     post(rig, receipt(f"{lane}.0.1", "delivered", "delivered_to_recipient"))
     await apply_inbox(rig.tools)
     assert rig.counts(lane) == {State.IN_FLIGHT: 2}
-    await rig.delivery().deliver(flight)
+    await rig.delivery().deliver(batch)
     assert rig.counts(lane) == {State.DELIVERED: 1, State.ACCEPTED: 1}
 
 
@@ -142,7 +140,7 @@ async def test_a_receipt_makes_an_unknown_message_known(rig: Rig) -> None:
     rig.provider.steps = [NoAnswer("reset")]
     await rig.deliver(lane)
     await rig.sweep()
-    assert rig.counts(lane) == {State.UNKNOWN: 1}
+    assert rig.counts(lane) == {State.UNCONFIRMED: 1}
     post(rig, receipt(f"{lane}.0.1", "undelivered", "undelivered_to_recipient"))
     await apply_inbox(rig.tools)
     assert rig.counts(lane) == {State.UNDELIVERED: 1}
@@ -271,15 +269,13 @@ async def test_an_event_about_somebody_elses_account_moves_nothing(rig: Rig) -> 
 async def lost(rig: Rig, n: int = 3, **policies: Any) -> tuple[str, str]:
     """A lane whose only batch was posted by a worker that died; and that batch."""
     lane = rig.campaign(n, **policies)
-    flight = await rig.claim(lane, batch="abcdef012345")
-    rig.store.run(
-        mark_posting(lane, flight.batch, owner=rig.owner, request=1, messages=n, lease_ms=1)
-    )
-    return lane, flight.batch
+    batch = await rig.claim(lane, batch="abcdef012345")
+    rig.store.run(mark_posting(lane, batch.id, owner=rig.owner, request=1, messages=n, lease_ms=1))
+    return lane, batch.id
 
 
 async def test_a_receipt_that_names_the_batch_alone_keeps_it_from_going_out_again(rig: Rig) -> None:
-    lane, batch = await lost(rig, on_unknown="resend")
+    lane, batch = await lost(rig, on_unconfirmed="resend")
     post(
         rig, receipt(None, "sent", clientBatchId=f"{lane}.{batch}", user={"msisdn": "+12025550100"})
     )
@@ -287,26 +283,26 @@ async def test_a_receipt_that_names_the_batch_alone_keeps_it_from_going_out_agai
     for _ in range(2):
         rig.due(lane)
         await rig.sweep()
-    assert rig.counts(lane) == {State.UNKNOWN: 3}
+    assert rig.counts(lane) == {State.UNCONFIRMED: 3}
     assert rig.provider.posts == []
     assert rig.store.run(read_inbox_figures()).unmatched == {"batch_held": 1}
 
 
-async def test_in_time_for_what_is_parked_already_too(rig: Rig) -> None:
-    lane = rig.campaign(2, on_unknown="resend", settle_after=60)
+async def test_in_time_for_what_is_in_doubt_already_too(rig: Rig) -> None:
+    lane = rig.campaign(2, on_unconfirmed="resend", settle_after=60)
     rig.provider.steps = [NoAnswer("reset")]
-    flight = await rig.claim(lane, batch="abcdef012345")
-    await rig.delivery().deliver(flight)
-    assert rig.counts(lane) == {State.PARKED: 2}
-    post(rig, receipt(None, "sent", clientBatchId=f"{lane}.{flight.batch}", user={}))
+    batch = await rig.claim(lane, batch="abcdef012345")
+    await rig.delivery().deliver(batch)
+    assert rig.counts(lane) == {State.IN_DOUBT: 2}
+    post(rig, receipt(None, "sent", clientBatchId=f"{lane}.{batch.id}", user={}))
     rig.due(lane)
     await rig.sweep()
-    assert rig.counts(lane) == {State.UNKNOWN: 2}
+    assert rig.counts(lane) == {State.UNCONFIRMED: 2}
 
 
 async def test_the_person_tells_which_message_of_the_batch_it_is(rig: Rig) -> None:
-    """As good as its id: that message is proven, and the others go out again by the policy."""
-    lane, batch = await lost(rig, on_unknown="resend")
+    """As good as its id: that message is confirmed, and the others go out again by the policy."""
+    lane, batch = await lost(rig, on_unconfirmed="resend")
     post(rig, receipt(None, "sent", clientBatchId=f"{lane}.{batch}"))  # user: 447700900001
     await apply_inbox(rig.tools)
     for _ in range(2):
@@ -318,7 +314,7 @@ async def test_the_person_tells_which_message_of_the_batch_it_is(rig: Rig) -> No
 
 
 async def test_many_receipts_of_one_batch_are_looked_up_together(rig: Rig) -> None:
-    lane, batch = await lost(rig, 200, on_unknown="resend")
+    lane, batch = await lost(rig, 200, on_unconfirmed="resend")
     people = [f"+4477009{i:05d}" for i in range(200)]
     named = f"{lane}.{batch}"
     post(
@@ -364,7 +360,7 @@ async def test_what_waits_to_be_retried_is_held_where_nobody_can_tell(rig: Rig) 
     post(rig, names_the_batch(lane, BATCH, user=STRANGER))
     await rig.sweep()
     await rig.sweep()
-    assert rig.counts(lane) == {State.UNKNOWN: 3}
+    assert rig.counts(lane) == {State.UNCONFIRMED: 3}
     assert attempts(rig, lane) == [3, 3, 3]
     assert len(rig.provider.posts) == posted
     assert rig.store.run(read_inbox_figures()).unmatched == {"batch_held": 1}
@@ -400,7 +396,7 @@ async def test_a_receipt_of_the_batch_stops_a_quick_retry(rig: Rig) -> None:
     rig.provider.steps = [told_meanwhile(rig, names_the_batch(lane, BATCH, user=STRANGER))]
     await rig.delivery().deliver(await rig.claim(lane, batch=BATCH))
     assert len(rig.provider.posts) == 1
-    assert rig.counts(lane) == {State.UNKNOWN: 3}
+    assert rig.counts(lane) == {State.UNCONFIRMED: 3}
     assert attempts(rig, lane) == [1, 1, 1]
 
 
@@ -414,19 +410,19 @@ async def test_a_receipt_of_the_batch_stops_the_retry_of_some_of_it(rig: Rig) ->
 
     rig.provider.steps = [step]
     await rig.delivery().deliver(await rig.claim(lane, batch=BATCH))
-    assert rig.counts(lane) == {State.ACCEPTED: 2, State.PARKED: 1}
+    assert rig.counts(lane) == {State.ACCEPTED: 2, State.IN_DOUBT: 1}
     await rig.sweep()
-    assert rig.counts(lane) == {State.ACCEPTED: 2, State.UNKNOWN: 1}
+    assert rig.counts(lane) == {State.ACCEPTED: 2, State.UNCONFIRMED: 1}
     assert rig.lane(lane).status.ended
 
 
-async def test_a_park_that_is_held_just_before_it_is_resolved_stays_held(
+async def test_an_in_doubt_batch_that_is_held_just_before_it_is_resolved_stays_held(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lane = rig.campaign(3, on_unknown="resend")
+    lane = rig.campaign(3, on_unconfirmed="resend")
     rig.provider.steps = [NoAnswer("reset")]
     await rig.delivery().deliver(await rig.claim(lane, batch=BATCH))
-    look = eligibility.proven_jobs
+    look = eligibility.confirmed_jobs
 
     async def slow(*args: Any) -> set[int]:
         found = await look(*args)
@@ -434,17 +430,17 @@ async def test_a_park_that_is_held_just_before_it_is_resolved_stays_held(
         await apply_inbox(rig.tools)
         return found
 
-    monkeypatch.setattr("worker.maintenance.in_doubt.proven_jobs", slow)
+    monkeypatch.setattr("worker.maintenance.in_doubt.confirmed_jobs", slow)
     rig.due(lane)
     await rig.sweep()
-    assert rig.counts(lane) == {State.UNKNOWN: 3}
+    assert rig.counts(lane) == {State.UNCONFIRMED: 3}
 
 
 async def test_a_batch_that_is_settled_is_only_counted(rig: Rig) -> None:
     lane = rig.campaign(2)
-    flight = await rig.claim(lane, batch="abcdef012345")
-    await rig.delivery().deliver(flight)
-    post(rig, receipt(None, "sent", clientBatchId=f"{lane}.{flight.batch}"))
+    batch = await rig.claim(lane, batch="abcdef012345")
+    await rig.delivery().deliver(batch)
+    post(rig, receipt(None, "sent", clientBatchId=f"{lane}.{batch.id}"))
     post(rig, receipt(None, "sent", clientBatchId="somebody else's"))
     post(rig, receipt("an-id-of-others", "sent"), receipt(f"{lane}.0.1", "unknown"))
     await apply_inbox(rig.tools)
@@ -555,19 +551,19 @@ async def test_a_round_that_is_cancelled_is_finished_first(
     await rig.deliver(lane)
     post(rig, receipt(f"{lane}.0.1", "sent"))
     has_begun, go_on = asyncio.Event(), asyncio.Event()
-    write = inbox._write_evidence
+    write = inbox._write_updates
 
     async def slow(*args: Any) -> None:
         has_begun.set()
         await go_on.wait()
         await write(*args)
 
-    monkeypatch.setattr(inbox, "_write_evidence", slow)
+    monkeypatch.setattr(inbox, "_write_updates", slow)
     applying = asyncio.create_task(apply_inbox(rig.tools))
     await has_begun.wait()
     applying.cancel()
     await asyncio.sleep(0)
-    applying.cancel()  # as the drain loop does, again and again
+    applying.cancel()  # as the dispatcher does, again and again
     go_on.set()
     with pytest.raises(asyncio.CancelledError):
         await applying

@@ -184,7 +184,7 @@ def test_a_text_header_is_filled_if_it_has_a_placeholder() -> None:
     open_header = registered({"type": "HEADER", "format": "Text", "text": "For {{1}}"}, TEXT)
     assert compare(message(given, body()), [open_header]) == []
     assert "a text with a placeholder" in said(message(body()), open_header)
-    fixed = registered({"type": "HEADER", "format": "Text", "text": "News"}, TEXT)
+    fixed = registered({"type": "HEADER", "format": "Text", "text": "ProviderEvent"}, TEXT)
     assert "a fixed header" in said(message(given, body()), fixed)
     assert compare(message(body()), [fixed]) == []
     assert "no header" in said(message(given, body()))

@@ -97,10 +97,10 @@ async def test_a_batch_is_answered_message_by_message(http: httpx.AsyncClient) -
 
 
 @pytest.mark.parametrize("wish", [False, None])
-async def test_without_a_wish_for_messages_there_are_counters_only(
-    http: httpx.AsyncClient, wish: bool | None
+async def test_without_an_opt_out_for_messages_there_are_counters_only(
+    http: httpx.AsyncClient, change: bool | None
 ) -> None:
-    body = batch(message(1), includeMessagesInResponse=wish)
+    body = batch(message(1), includeMessagesInResponse=change)
     answer = (await http.post(BATCH, json=body)).json()
     assert answer["acceptedCount"] == 1
     assert "messages" not in answer

@@ -2,15 +2,15 @@
 
 import uuid
 
-from chatapps.sandbox.umids import Fate, UmidMint
+from chatapps.sandbox.umids import MessageStatus, UmidMint
 
 
 def test_a_umid_tells_what_became_of_its_message() -> None:
     mint = UmidMint("0123abcd")
     taken = mint.complete(mint.stem(0, 0))
     refused = mint.complete(mint.stem(1002, 70_000))
-    assert mint.read(taken) == Fate(0, 0)
-    assert mint.read(refused.upper()) == Fate(1002, 70_000)
+    assert mint.read(taken) == MessageStatus(0, 0)
+    assert mint.read(refused.upper()) == MessageStatus(1002, 70_000)
 
 
 def test_umids_are_different_uuids() -> None:

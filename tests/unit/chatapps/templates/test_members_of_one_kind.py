@@ -33,7 +33,7 @@ OF_BUTTONS: dict[str, tuple[Any, set[str]]] = {  # a value, and the kinds that h
     "ttlMinutes": (1440, {"VOICE_CALL"}),
 }
 COMPONENTS: dict[str, Json] = {
-    "HEADER (Text)": {"type": "HEADER", "text": "News"},
+    "HEADER (Text)": {"type": "HEADER", "text": "ProviderEvent"},
     "HEADER (media)": {"type": "HEADER", "format": "Image", "examples": [PICTURE]},
     "HEADER (Location)": {"type": "HEADER", "format": "Location"},
     "BODY": {"type": "BODY", "text": "Your code."},

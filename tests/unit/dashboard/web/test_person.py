@@ -12,7 +12,7 @@ from store.access.tokens import Scope
 from store.client import Store
 from store.keys import forgetting
 from store.people.suppressions import Why, suppress
-from store.receipts.inbox import keep_aside
+from store.receipts.inbox import keep_unmatched
 from tests.conformance import given
 from tests.unit.web_client import Door
 
@@ -44,7 +44,7 @@ async def ended(door: Door, id_: str) -> Any:
 
 async def test_everything_is_shown(door: Door, store: Store) -> None:
     lane = given.loaded(store, 8)
-    store.run(keep_aside([b'{"from":"447700900005"}']))
+    store.run(keep_unmatched([b'{"from":"447700900005"}']))
     found = (await door.http.post("/v1/person/show", json=ADA)).json()
     assert [one["id"] for one in found["messages"]] == [f"{lane}.5"]
     assert len(found["webhooks"]) == 1
@@ -55,7 +55,7 @@ async def test_a_token_of_one_sub_account_is_shown_what_is_its_own(
 ) -> None:
     given.loaded(store, 8)
     store.run(suppress("bank", [(DIGITS, None)], Why.REPLY))
-    store.run(keep_aside([b'{"from":"447700900005"}']))
+    store.run(keep_unmatched([b'{"from":"447700900005"}']))
     door.comes(Scope.READ, only=["bank"])
     found = (await door.http.post("/v1/person/show", json=ADA)).json()
     assert (found["messages"], found["webhooks"]) == ([], [])

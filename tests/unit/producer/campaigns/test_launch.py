@@ -20,7 +20,7 @@ from store.templates import keep_registry
 
 
 class Wakes:
-    """Counts the drain tasks that were sent."""
+    """Counts the dispatch tasks that were sent."""
 
     def __init__(self) -> None:
         self.sent = 0
@@ -54,7 +54,7 @@ def test_a_launch_stores_one_job_for_each_good_row(store: Store, launch: Launch)
     wakes = Wakes()
     launched = run(store, check(launch), wakes)
     assert launched.recipients == 2497
-    assert (launched.duplicates, launched.rejects) == (1, 2)
+    assert (launched.duplicates, launched.invalid_rows) == (1, 2)
     assert launched.lane.status is LaneStatus.SENDING
     assert store.run(read_counts(launched.lane.id)) == {State.QUEUED: 2497}
     assert len(set(lines_of(store, launched.lane))) == 2497
@@ -78,10 +78,10 @@ def test_a_launch_is_done_though_nobody_can_be_woken(
 
 def test_rejects_are_written_with_their_lines(store: Store, launch: Launch) -> None:
     launched = run(store, check(launch), Wakes())
-    assert launched.rejects_file is not None
-    rejects = launched.rejects_file.read_text().splitlines()
-    assert [row.split(",")[0] for row in rejects] == ["line", "1502", "1503"]
-    assert "999999" not in launched.rejects_file.read_text()
+    assert launched.invalid_rows_file is not None
+    invalid_rows = launched.invalid_rows_file.read_text().splitlines()
+    assert [row.split(",")[0] for row in invalid_rows] == ["line", "1502", "1503"]
+    assert "999999" not in launched.invalid_rows_file.read_text()
 
 
 @pytest.mark.parametrize("chunks", [1, 2])
@@ -105,7 +105,7 @@ def test_a_launch_that_was_killed_goes_on_with_exactly_what_is_missing(
     assert launched.resumed
     assert not at_once.resumed
     assert lines_of(store, launched.lane) == lines_of(store, at_once.lane)
-    assert (launched.duplicates, launched.rejects) == (1, 2)
+    assert (launched.duplicates, launched.invalid_rows) == (1, 2)
 
 
 def test_launching_a_finished_launch_again_adds_nothing(store: Store, launch: Launch) -> None:
@@ -200,7 +200,7 @@ def test_a_usable_row_after_unusable_ones_is_enough(store: Store, launch: Launch
     rows = "nobody,Ana\n" * 2_500 + "+447700900001,Ana\n"
     launch.recipients.write_text("msisdn,name\n" + rows)
     launched = run(store, check(launch), Wakes())
-    assert (launched.recipients, launched.rejects) == (1, 2_500)
+    assert (launched.recipients, launched.invalid_rows) == (1, 2_500)
 
 
 def test_no_more_rows_are_looked_at_than_it_takes(launch: Launch) -> None:
@@ -220,7 +220,7 @@ def test_a_list_of_rejects_that_cannot_be_written_is_told_before_anything_is_sto
     store: Store, launch: Launch, tmp_path: Path
 ) -> None:
     with pytest.raises(InputError, match="launch again with --rejects FILE"):
-        check(replace(launch, rejects=tmp_path / "no" / "rejects.csv"))
+        check(replace(launch, invalid_rows=tmp_path / "no" / "rejects.csv"))
     assert list_lanes(store) == []
     assert sorted(file.name for file in tmp_path.iterdir()) == ["message.json", "people.csv"]
 
@@ -290,7 +290,7 @@ def test_blank_rows_are_neither_rows_nor_in_the_way_of_a_launch_that_goes_on(
             run(store, check(launch), Wakes(), die)
     launched = run(store, check(launch), Wakes())
     assert [progress.rows for progress in seen] == [1000, 2000]
-    assert (launched.recipients, launched.duplicates, launched.rejects) == (2497, 1, 2)
+    assert (launched.recipients, launched.duplicates, launched.invalid_rows) == (2497, 1, 2)
     assert launched.lane.row == 2500
 
 

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from producer.errors import InputError
-from producer.files.invalid_rows import Reject, RejectWriter, see_that_writable
+from producer.files.invalid_rows import InvalidRow, InvalidRowWriter, see_that_writable
 
 Look = Callable[[Path], object]
 
-FIRST = Reject(2, "+44*********34", "too long, by far")
-SECOND = Reject(5, None, "column 'name' is empty")
-THIRD = Reject(9, None, "column 'name' is empty")
+FIRST = InvalidRow(2, "+44*********34", "too long, by far")
+SECOND = InvalidRow(5, None, "column 'name' is empty")
+THIRD = InvalidRow(9, None, "column 'name' is empty")
 
 
 @pytest.fixture
@@ -23,9 +23,9 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "out" / "people.rejects.csv"
 
 
-def written(path: Path, rejects: list[Reject], after_line: int = 0) -> list[str]:
-    with RejectWriter(path, after_line) as writer:
-        writer.write(rejects)
+def written(path: Path, invalid_rows: list[InvalidRow], after_line: int = 0) -> list[str]:
+    with InvalidRowWriter(path, after_line) as writer:
+        writer.write(invalid_rows)
     return path.read_text().splitlines() if path.exists() else []
 
 
@@ -43,7 +43,7 @@ def test_rejects_are_listed_with_line_and_reason(path: Path) -> None:
 
 
 def test_rejects_are_in_the_file_as_soon_as_they_are_written(path: Path) -> None:
-    writer = RejectWriter(path)
+    writer = InvalidRowWriter(path)
     writer.write([FIRST])
     assert path.read_text().count("\n") == 2
     assert writer.count == 1
@@ -52,7 +52,7 @@ def test_rejects_are_in_the_file_as_soon_as_they_are_written(path: Path) -> None
 
 def test_going_on_keeps_what_is_done_and_drops_what_will_be_written_again(path: Path) -> None:
     written(path, [FIRST, SECOND, THIRD])
-    with RejectWriter(path, after_line=5) as writer:
+    with InvalidRowWriter(path, after_line=5) as writer:
         assert writer.count == 2
         writer.write([THIRD])
         assert writer.count == 3
@@ -61,7 +61,7 @@ def test_going_on_keeps_what_is_done_and_drops_what_will_be_written_again(path: 
 
 def test_starting_afresh_takes_the_old_file_away(path: Path) -> None:
     written(path, [FIRST])
-    RejectWriter(path).close()
+    InvalidRowWriter(path).close()
     assert not path.exists()
 
 
@@ -75,13 +75,13 @@ def test_a_line_that_a_killed_process_left_unfinished_is_dropped(path: Path) -> 
 @pytest.mark.parametrize("content", [b"name,age\n", b"\xff\xfe", b"one\n"])
 def test_a_file_of_somebody_else_is_not_overwritten(path: Path, content: bytes) -> None:
     path.write_bytes(content)
-    for look in (RejectWriter, see_that_writable):
+    for look in (InvalidRowWriter, see_that_writable):
         with pytest.raises(InputError, match="move it away"):
             look(path)
     assert path.read_bytes() == content
 
 
-@pytest.mark.parametrize("look", [RejectWriter, see_that_writable])
+@pytest.mark.parametrize("look", [InvalidRowWriter, see_that_writable])
 @pytest.mark.parametrize(
     ("place", "why"),
     [

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from producer.errors import InputError
 from producer.files.people_list import PeopleFile
-from producer.files.recipient_file import Chunk, RecipientFile, Reject
+from producer.files.recipient_file import Chunk, InvalidRow, RecipientFile
 from producer.files.rows import RowPacker, ValueRules
 
 ANA, BOB = "+447700900123", "+447700900124"
@@ -33,11 +33,11 @@ def write(tmp_path: Path) -> Writer:
 
 def read(
     path: Path, columns: Sequence[str] = ("name",), size: int = 1000, region: str | None = None
-) -> tuple[list[bytes], list[Reject]]:
+) -> tuple[list[bytes], list[InvalidRow]]:
     file = RecipientFile.open(path, default_region=region)
     chunks = list(file.chunks(RowPacker(file.layout, columns), size=size))
     lines = [line for chunk in chunks for line in chunk.lines]
-    return lines, [reject for chunk in chunks for reject in chunk.rejects]
+    return lines, [reject for chunk in chunks for reject in chunk.invalid_rows]
 
 
 def names(file: RecipientFile) -> RowPacker:
@@ -45,9 +45,9 @@ def names(file: RecipientFile) -> RowPacker:
 
 
 def test_a_plain_file_becomes_job_lines(write: Writer) -> None:
-    lines, rejects = read(write(f"msisdn,name\n{ANA},Ana\n{BOB},Bob\n"))
+    lines, invalid_rows = read(write(f"msisdn,name\n{ANA},Ana\n{BOB},Bob\n"))
     assert lines == [b"447700900123\tAna", b"447700900124\tBob"]
-    assert rejects == []
+    assert invalid_rows == []
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
@@ -62,9 +62,9 @@ def test_marks_delimiters_and_line_ends_are_understood(
 
 
 def test_quoted_cells_hold_delimiters_quotes_and_line_ends(write: Writer) -> None:
-    lines, rejects = read(write(f'msisdn,name\n{ANA},"O""Hara,\r\nAna"\n{BOB}, "Bob"\n'))
+    lines, invalid_rows = read(write(f'msisdn,name\n{ANA},"O""Hara,\r\nAna"\n{BOB}, "Bob"\n'))
     assert lines == [b'447700900123\tO\\"Hara,\\r\\nAna', b"447700900124\tBob"]
-    assert rejects == []
+    assert invalid_rows == []
 
 
 def test_a_tab_and_a_backslash_are_escaped(write: Writer) -> None:
@@ -107,9 +107,9 @@ def test_bad_rows_are_rejects_with_their_line_and_the_good_ones_go_on(write: Wri
         f"{ANA},{'x' * 4097}",
         f"{BOB},Bob",
     ]
-    lines, rejects = read(write("\n".join(rows)))
+    lines, invalid_rows = read(write("\n".join(rows)))
     assert lines == [b"447700900123\ttwo\\nlines", b"447700900124\tBob"]
-    assert [(reject.line, reject.reason) for reject in rejects] == [
+    assert [(reject.line, reject.reason) for reject in invalid_rows] == [
         (4, "too long for its country"),
         (5, "column 'name' is empty"),
         (6, "too many cells: 3, where the header has 2"),
@@ -121,28 +121,30 @@ def test_bad_rows_are_rejects_with_their_line_and_the_good_ones_go_on(write: Wri
         (13, "a carriage return inside the row: lines end with LF or CRLF"),
         (14, "column 'name' holds 4,097 characters, more than 4,096"),
     ]
-    assert rejects[0].number == "+44**********45"
+    assert invalid_rows[0].number == "+44**********45"
 
 
 @pytest.mark.parametrize("rest", [1, 20_000])
 def test_a_quote_that_is_never_closed_costs_its_own_line_only(write: Writer, rest: int) -> None:
-    lines, rejects = read(write(f'msisdn,name\n{ANA},"Ana\n' + f"{BOB},Bob\n" * rest))
+    lines, invalid_rows = read(write(f'msisdn,name\n{ANA},"Ana\n' + f"{BOB},Bob\n" * rest))
     assert len(lines) == rest
-    assert [reject.line for reject in rejects] == [2]
+    assert [reject.line for reject in invalid_rows] == [2]
 
 
 def test_a_line_too_long_to_hold_is_a_reject(write: Writer) -> None:
     text = f"msisdn,name\n{ANA},{'x' * 3_000_000}\n{BOB},Bob\n"
-    lines, rejects = read(write(text))
+    lines, invalid_rows = read(write(text))
     assert lines == [b"447700900124\tBob"]
-    assert rejects == [Reject(2, None, "the line is longer than 1 MiB")]
+    assert invalid_rows == [InvalidRow(2, None, "the line is longer than 1 MiB")]
 
 
 def test_no_reason_holds_a_whole_number(write: Writer) -> None:
     numbers = ["+4477009001234567", "07700900123", "+1 202 555 010", "+447700900123 x 4"]
-    _, rejects = read(write("msisdn,name\n" + "".join(f"{number},Ana\n" for number in numbers)))
-    assert len(rejects) == len(numbers)
-    for reject, number in zip(rejects, numbers, strict=True):
+    _, invalid_rows = read(
+        write("msisdn,name\n" + "".join(f"{number},Ana\n" for number in numbers))
+    )
+    assert len(invalid_rows) == len(numbers)
+    for reject, number in zip(invalid_rows, numbers, strict=True):
         assert number not in f"{reject.number} {reject.reason}"
 
 
@@ -240,9 +242,9 @@ def test_values_that_are_too_long_together_are_a_reject(write: Writer) -> None:
     names = [f"c{index}" for index in range(80)]
     row = ",".join(["x" * 4000] * len(names))
     path = write(f"to,{','.join(names)}\n{ANA},{row}\n")
-    lines, rejects = read(path, names)
+    lines, invalid_rows = read(path, names)
     assert lines == []
-    assert "256 KiB" in rejects[0].reason
+    assert "256 KiB" in invalid_rows[0].reason
 
 
 CELLS = st.sampled_from(
@@ -278,7 +280,7 @@ def test_reading_goes_on_from_the_end_of_every_chunk(write: Writer, text: str, s
     for place, chunk in enumerate(chunks):
         assert list(file.chunks(names(file), chunk.end, size)) == chunks[place + 1 :]
     assert [chunk.end.row for chunk in chunks] == _running_sums(chunks)
-    whole = [one for chunk in chunks for one in (*chunk.lines, *chunk.rejects)]
+    whole = [one for chunk in chunks for one in (*chunk.lines, *chunk.invalid_rows)]
     assert len(whole) == sum(chunk.rows for chunk in chunks)
     assert all(len(chunk.lines) <= size for chunk in chunks)
 
@@ -292,7 +294,7 @@ def reasons(write: Writer, text: str, **options: str) -> tuple[list[bytes], list
     chunks = list(file.chunks(names(file)))
     return (
         [line for chunk in chunks for line in chunk.lines],
-        [(reject.line, reject.reason) for chunk in chunks for reject in chunk.rejects],
+        [(reject.line, reject.reason) for chunk in chunks for reject in chunk.invalid_rows],
     )
 
 
@@ -337,7 +339,7 @@ def test_a_quote_that_swallows_many_rows_counts_each_of_them(write: Writer) -> N
     text = f'phone,name\n+447700900000,"Ada\n{inside}+447700999999,Zoe"\n+447700988888,Ben\n'
     file = RecipientFile.open(write(text))
     (first, second) = file.chunks(names(file), size=2000)
-    assert [reject.line for reject in first.rejects] == list(range(2, 2503))
+    assert [reject.line for reject in first.invalid_rows] == list(range(2, 2503))
     assert (first.end.row, second.lines) == (2501, [b"447700988888\tBen"])
     assert next(file.chunks(names(file), first.end)) == second
 
@@ -370,7 +372,7 @@ def test_a_row_without_text_is_no_row(write: Writer, blank: str) -> None:
     text = f"{blank}\nphone,name\n{blank}\n+447700900001,Ada\n{blank}\n+447700900002,Bob\n{blank}"
     file = RecipientFile.open(write(text))
     (chunk,) = file.chunks(names(file))
-    assert (len(chunk.lines), chunk.rejects, chunk.rows) == (2, [], 2)
+    assert (len(chunk.lines), chunk.invalid_rows, chunk.rows) == (2, [], 2)
 
 
 @pytest.mark.parametrize("first", ["sep=;", "SEP=;", '"sep=;"', "sep=;;;", "\ufeffsep=;"])

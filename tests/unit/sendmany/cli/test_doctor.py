@@ -19,7 +19,7 @@ def woken(store: Store, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     found: list[str] = []
     monkeypatch.setattr("sendmany.cli.campaign.control.connect", lambda settings: store)
     monkeypatch.setattr(
-        "sendmany.cli.campaign.control.hint_drain", lambda: found.append("send_drain")
+        "sendmany.cli.campaign.control.hint_drain", lambda: found.append("send_wake_up")
     )
     monkeypatch.setattr("sendmany.cli.operations.doctor.examine", lambda *, offline: [])
     return found
@@ -37,7 +37,7 @@ def test_a_lane_that_was_halted_goes_on(store: Store, woken: list[str]) -> None:
     assert json.loads(result.stdout)["status"] == "sending"
     assert find_lane(store, lane).status is LaneStatus.SENDING
     assert store.run(ready_lanes()) == [(lane, 2)]
-    assert woken == ["send_drain"]
+    assert woken == ["send_wake_up"]
     assert accept("Spring").stdout == '"Spring" is sending already.\n'
 
 

@@ -16,10 +16,10 @@ from sendmany.cli.application import app
 from store.client import Store
 from store.people.service_windows import (
     UNMARKETED,
+    check_recipients,
     last_reply,
     note_unmarketed,
     open_windows,
-    screen_people,
 )
 from store.people.suppressions import EVERYWHERE, Suppression, Why, count_suppressions, suppress
 from store.purposes import Purpose
@@ -132,7 +132,7 @@ def test_the_column_of_a_csv_file_is_found_or_named(desk: Desk, tmp_path: Path) 
         "country_column": None,
         "new": 1,
         "known": 0,
-        "rejects": 0,
+        "invalid_rows": 0,
     }
     assert desk.json("suppress", "check", "+447700900001")["suppressed"][0]["reason"] == "import"
     missing = desk.run(*named, "mobile")
@@ -189,7 +189,7 @@ def test_an_import_reads_files_as_a_launch_does(desk: Desk, tmp_path: Path) -> N
     )
     told = desk.json("suppress", "import", str(file))
     assert (told["number_column"], told["country_column"]) == ("Mobile Phone", "Country")
-    assert (told["new"], told["rejects"]) == (4, 1)  # one of a range that is not in use, too
+    assert (told["new"], told["invalid_rows"]) == (4, 1)  # one of a range that is not in use, too
     found = desk.run("window", "open", str(file))
     assert 'the column "Mobile Phone", their country from "Country".' in found.stdout
     assert "Line 8: column 'Mobile Phone' is empty: it holds nan." in found.stderr
@@ -201,7 +201,7 @@ def test_a_stray_quote_in_a_list_leaves_nobody_uncounted(desk: Desk, tmp_path: P
     file = tmp_path / "list.csv"
     file.write_text('phone,name\n+447700900001,"A\n+447700900002,B"\n+447700900003,C\n')
     told = desk.json("suppress", "import", str(file))
-    assert (told["new"], told["rejects"]) == (1, 2)
+    assert (told["new"], told["invalid_rows"]) == (1, 2)
     assert "Line 3: goes with line 2." in desk.run("suppress", "import", str(file)).stderr
 
 
@@ -264,7 +264,7 @@ def test_without_a_purpose_it_is_marketing_that_is_stopped(desk: Desk) -> None:
 def test_and_everything_where_the_last_message_was_not_marketing(desk: Desk) -> None:
     desk.store.run(note_unmarketed("bank"))
     people, purposes = [ANN_DIGITS.encode()], [Purpose.UTILITY]
-    for call in screen_people("bank", people, purposes, rules=UNMARKETED, subject=0):
+    for call in check_recipients("bank", people, purposes, rules=UNMARKETED, subject=0):
         desk.store.run(call)
     desk.run("suppress", "add", ANN, "+442079460124")
     assert stopped(desk) == ["marketing"]  # that was another sub-account

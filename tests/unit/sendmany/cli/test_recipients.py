@@ -9,7 +9,7 @@ import pytest
 from chatapps.messages import read_message
 from config.sections import SubAccount
 from config.settings import Settings
-from dashboard.message import as_json, explain, fate_of, waits_until
+from dashboard.message import as_json, explain, message_status_of, waits_until
 from producer import Producer
 from producer.errors import InputError
 from sendmany.cli.recipients import message_for, recipient_of, wait_for_end
@@ -23,7 +23,7 @@ NUMBER = "+447700900123"
 def enqueue(store: Store, recipient: str = NUMBER) -> str:
     settings = Settings(sub_accounts={"Shop": SubAccount()})
     body = message_for(recipient_of(recipient, None), "Hello", None)
-    return Producer(store, settings, send_drain=lambda: None).enqueue(body).id
+    return Producer(store, settings, send_wake_up=lambda: None).enqueue(body).id
 
 
 def test_a_text_becomes_a_message_that_the_provider_takes() -> None:
@@ -59,32 +59,35 @@ def test_a_national_number_needs_its_region() -> None:
 def test_a_scheduled_message_says_what_it_waits_for(store: Store) -> None:
     settings = Settings(sub_accounts={"Shop": SubAccount()})
     body = message_for(recipient_of(NUMBER, None), "Hello", None)
-    producer = Producer(store, settings, send_drain=lambda: None)
+    producer = Producer(store, settings, send_wake_up=lambda: None)
     starts = [datetime.now(UTC) + timedelta(days=days) for days in (1, 2)]
     first, second = [producer.enqueue(body, send_at=start).id for start in starts]
-    fate = fate_of(store, second)
-    assert (fate.state, fate.attempts) == (State.DELAYED, 0)
-    assert fate.scheduled_for is not None
-    assert 0 <= fate.scheduled_for / 1000 - starts[1].timestamp() < 2
-    assert waits_until(fate) == fate.scheduled_for
-    assert f"scheduled for {starts[0]:%Y-%m-%d}" in explain(fate_of(store, first))[1]
-    assert "waits for the time" in explain(fate)[1]
+    status = message_status_of(store, second)
+    assert (status.state, status.attempts) == (State.DELAYED, 0)
+    assert status.scheduled_for is not None
+    assert 0 <= status.scheduled_for / 1000 - starts[1].timestamp() < 2
+    assert waits_until(status) == status.scheduled_for
+    assert f"scheduled for {starts[0]:%Y-%m-%d}" in explain(message_status_of(store, first))[1]
+    assert "waits for the time" in explain(status)[1]
 
 
 def test_a_message_that_waits_says_so(store: Store) -> None:
-    fate = fate_of(store, enqueue(store))
-    assert (fate.state, fate.recipient, fate.attempts) == (State.QUEUED, NUMBER, 0)
-    assert explain(fate)[1].startswith("queued: waits for its turn")
-    assert as_json(fate)["state"] == "queued"
+    status = message_status_of(store, enqueue(store))
+    assert (status.state, status.recipient, status.attempts) == (State.QUEUED, NUMBER, 0)
+    assert explain(status)[1].startswith("queued: waits for its turn")
+    assert as_json(status)["state"] == "queued"
 
 
 def test_a_user_id_is_shown_as_it_is(store: Store) -> None:
-    assert fate_of(store, enqueue(store, "GB.1349120865530274")).recipient == "GB.1349120865530274"
+    assert (
+        message_status_of(store, enqueue(store, "GB.1349120865530274")).recipient
+        == "GB.1349120865530274"
+    )
 
 
 def test_a_message_that_is_not_there_is_told(store: Store) -> None:
     with pytest.raises(UnknownLane):
-        fate_of(store, "spring-1.0")
+        message_status_of(store, "spring-1.0")
 
 
 def test_waiting_for_an_outcome_ends_with_the_patience(store: Store) -> None:

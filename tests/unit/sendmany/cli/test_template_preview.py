@@ -39,7 +39,7 @@ def test_the_samples_are_filled_in() -> None:
 
 def test_all_parts_come_in_their_order() -> None:
     text = shown(
-        {"type": "HEADER", "format": "Text", "text": "News"},
+        {"type": "HEADER", "format": "Text", "text": "ProviderEvent"},
         {"type": "BODY", "text": "The boat is back."},
         {"type": "FOOTER", "text": "Pier 4"},
         {
@@ -50,7 +50,7 @@ def test_all_parts_come_in_their_order() -> None:
             ],
         },
     )
-    words = ["News", "The boat is back.", "Pier 4", "↗ See it", "⧉ Copy code"]
+    words = ["ProviderEvent", "The boat is back.", "Pier 4", "↗ See it", "⧉ Copy code"]
     assert sorted(words, key=text.index) == words
 
 

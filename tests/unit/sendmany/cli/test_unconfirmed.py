@@ -1,4 +1,4 @@
-"""`sendmany campaign unknown …`, as it is typed, on a store without a server."""
+"""`sendmany campaign unconfirmed …`, as it is typed, on a store without a server."""
 
 import json
 from typing import Any
@@ -12,11 +12,11 @@ from store.client import Store
 from store.errors import StoreUnavailable
 from store.lanes.lane import LaneStatus, find_lane, move_lane
 from store.queue.dead_letters import count_entries
-from store.receipts.status_updates import Evidence, apply_evidence
+from store.receipts.status_updates import StatusUpdate, apply_status_updates
 from store.states import State
 from store.workers.presence import active_lanes, forget_active, forget_ready, ready_lanes
 from tests.conformance import given
-from tests.conformance.revive_dead import dead, ended
+from tests.conformance.retry_dead_letters import dead, ended
 
 
 class Desk:
@@ -54,38 +54,38 @@ def desk(store: Store, monkeypatch: pytest.MonkeyPatch) -> Desk:
 
 
 def test_those_who_wait_for_a_word_are_listed(desk: Desk) -> None:
-    lane = ended(desk.store, 3, (State.UNKNOWN, State.FAILED, State.ACCEPTED))
-    (one,) = desk.json("unknown", "list", "Spring")
-    assert (one["id"], one["number"], one["state"]) == (f"{lane}.0", "+447700900000", "unknown")
-    both = desk.json("unknown", "list", "Spring", "--failed")
+    lane = ended(desk.store, 3, (State.UNCONFIRMED, State.FAILED, State.ACCEPTED))
+    (one,) = desk.json("unconfirmed", "list", "Spring")
+    assert (one["id"], one["number"], one["state"]) == (f"{lane}.0", "+447700900000", "unconfirmed")
+    both = desk.json("unconfirmed", "list", "Spring", "--failed")
     assert [row["index"] for row in both] == [0, 1]
-    shown = desk.run("unknown", "list", "Spring").stdout
+    shown = desk.run("unconfirmed", "list", "Spring").stdout
     assert f"{lane}.0" in shown
-    assert 'sendmany campaign unknown resend "Spring"' in shown
+    assert 'sendmany campaign unconfirmed resend "Spring"' in shown
 
 
 def test_a_long_list_is_cut_for_people(desk: Desk) -> None:
     ended(desk.store, 60)
-    shown = desk.run("unknown", "list", "Spring").stdout
+    shown = desk.run("unconfirmed", "list", "Spring").stdout
     assert "… and 10 more messages: --json lists them all." in shown
-    assert len(desk.json("unknown", "list", "Spring")) == 60
+    assert len(desk.json("unconfirmed", "list", "Spring")) == 60
 
 
 def test_a_campaign_without_doubt_says_so(desk: Desk) -> None:
     given.loaded(desk.store, 1)
-    assert "No message" in desk.run("unknown", "list", "Spring").stdout
-    assert desk.json("unknown", "list", "Spring") == []
-    assert "No message" in desk.run("unknown", "resend", "Spring").stdout
+    assert "No message" in desk.run("unconfirmed", "list", "Spring").stdout
+    assert desk.json("unconfirmed", "list", "Spring") == []
+    assert "No message" in desk.run("unconfirmed", "resend", "Spring").stdout
     assert desk.woken == 0
 
 
 def test_show_speaks_of_what_is_unknown_and_names_the_command(desk: Desk) -> None:
     ended(desk.store, 2)
-    assert '`sendmany campaign unknown list "Spring"`' in desk.run("show", "Spring").stdout
-    desk.json("unknown", "close", "Spring")
+    assert '`sendmany campaign unconfirmed list "Spring"`' in desk.run("show", "Spring").stdout
+    desk.json("unconfirmed", "close", "Spring")
     shown = desk.run("show", "Spring").stdout
     assert "2 messages are unknown" in shown
-    assert "sendmany campaign unknown" not in shown
+    assert "sendmany campaign unconfirmed" not in shown
 
 
 def test_show_names_the_command_for_what_failed(desk: Desk) -> None:
@@ -95,13 +95,13 @@ def test_show_names_the_command_for_what_failed(desk: Desk) -> None:
 
 def test_nothing_is_sent_again_before_somebody_agrees(desk: Desk) -> None:
     lane = ended(desk.store, 3)
-    result = desk.run("unknown", "resend", "Spring")
+    result = desk.run("unconfirmed", "resend", "Spring")
     assert isinstance(result.exception, InputError)
     assert "3 of them may have arrived: who has got one gets it twice." in str(result.exception)
     desk.sit_down()
-    assert desk.run("unknown", "resend", "Spring", types="n\n").exit_code == 1
-    assert given.counts(desk.store, lane) == {State.UNKNOWN: 3}
-    agreed = desk.run("unknown", "resend", "Spring", types="y\n")
+    assert desk.run("unconfirmed", "resend", "Spring", types="n\n").exit_code == 1
+    assert given.counts(desk.store, lane) == {State.UNCONFIRMED: 3}
+    agreed = desk.run("unconfirmed", "resend", "Spring", types="y\n")
     assert agreed.exit_code == 0
     assert "3 of them may have arrived: who has got one gets it twice." in agreed.stderr
     assert "3 messages go out again." in agreed.stdout
@@ -112,8 +112,8 @@ def test_a_finished_campaign_goes_on_and_the_workers_are_woken(desk: Desk) -> No
     lane = ended(desk.store, 3)
     desk.store.run(forget_active(lane))
     desk.store.run(forget_ready(lane))
-    desk.store.run(apply_evidence(lane, [Evidence(1, 1, State.SENT, given.NOW)]))
-    assert desk.json("unknown", "resend", "Spring", "--yes") == {
+    desk.store.run(apply_status_updates(lane, [StatusUpdate(1, 1, State.SENT, given.NOW)]))
+    assert desk.json("unconfirmed", "resend", "Spring", "--yes") == {
         "name": "Spring", "id": lane, "status": "sending", "resent": 2, "settled_meanwhile": 1,
     }  # fmt: skip
     assert desk.woken == 1
@@ -123,40 +123,40 @@ def test_a_finished_campaign_goes_on_and_the_workers_are_woken(desk: Desk) -> No
 
 
 def test_what_failed_is_sent_again_if_that_is_said(desk: Desk) -> None:
-    lane = ended(desk.store, 4, (State.UNKNOWN, State.FAILED))
-    assert desk.json("unknown", "resend", "Spring", "--yes", "--failed")["resent"] == 4
+    lane = ended(desk.store, 4, (State.UNCONFIRMED, State.FAILED))
+    assert desk.json("unconfirmed", "resend", "Spring", "--yes", "--failed")["resent"] == 4
     assert given.counts(desk.store, lane) == {State.QUEUED: 4}
 
 
 def test_a_paused_campaign_says_when_they_go_out(desk: Desk) -> None:
     lane = given.loaded(desk.store, 4)
-    dead(desk.store, lane, "b1", (State.UNKNOWN,), most=2)
+    dead(desk.store, lane, "b1", (State.UNCONFIRMED,), most=2)
     desk.store.run(move_lane(lane, "pause"))
-    shown = desk.run("unknown", "resend", "Spring", "--yes").stdout
+    shown = desk.run("unconfirmed", "resend", "Spring", "--yes").stdout
     assert "2 messages go out again." in shown
     assert '"Spring" is paused; it is sent when somebody resumes it.' in shown
 
 
 def test_what_was_cancelled_stays_so(desk: Desk) -> None:
     lane = given.loaded(desk.store, 4)
-    dead(desk.store, lane, "b1", (State.UNKNOWN,), most=2)
+    dead(desk.store, lane, "b1", (State.UNCONFIRMED,), most=2)
     desk.store.run(move_lane(lane, "cancel"))
-    result = desk.run("unknown", "resend", "Spring", "--yes")
+    result = desk.run("unconfirmed", "resend", "Spring", "--yes")
     assert isinstance(result.exception, InputError)
     assert "nothing of it is sent again" in str(result.exception)
-    assert "campaign unknown" not in desk.run("show", "Spring").stdout
+    assert "campaign unconfirmed" not in desk.run("show", "Spring").stdout
 
 
 def test_what_is_closed_stays_unknown(desk: Desk) -> None:
     lane = ended(desk.store, 3)
     desk.sit_down()
-    asked = desk.run("unknown", "close", "Spring", types="y\n")
-    assert "Let 3 unknown messages rest?" in asked.stderr
+    asked = desk.run("unconfirmed", "close", "Spring", types="y\n")
+    assert "Let 3 unconfirmed messages rest?" in asked.stderr
     assert "3 messages put to rest." in asked.stdout
     assert desk.store.run(count_entries(lane)) == 0
-    assert given.counts(desk.store, lane) == {State.UNKNOWN: 3}
+    assert given.counts(desk.store, lane) == {State.UNCONFIRMED: 3}
     assert find_lane(desk.store, lane).status is LaneStatus.FINISHED
-    assert desk.json("unknown", "close", "Spring")["closed"] == 0
+    assert desk.json("unconfirmed", "close", "Spring")["closed"] == 0
 
 
 def test_a_store_that_goes_away_leaves_a_word_on_how_to_go_on(
@@ -167,15 +167,15 @@ def test_a_store_that_goes_away_leaves_a_word_on_how_to_go_on(
     def away(*_: Any) -> None:
         raise StoreUnavailable("Redis cannot serve at the moment.")
 
-    monkeypatch.setattr("sendmany.cli.campaign.unconfirmed.settle_dead", away)
-    result = desk.run("unknown", "resend", "Spring", "--yes")
+    monkeypatch.setattr("sendmany.cli.campaign.unconfirmed.settle_dead_letters", away)
+    result = desk.run("unconfirmed", "resend", "Spring", "--yes")
     assert isinstance(result.exception, StoreUnavailable)
     assert "Run this again for the rest" in str(result.exception)
 
 
 def test_the_story_of_a_message_tells_who_had_it_sent_again(desk: Desk) -> None:
     lane = ended(desk.store, 1)
-    desk.json("unknown", "resend", "Spring", "--yes")
+    desk.json("unconfirmed", "resend", "Spring", "--yes")
     result = CliRunner().invoke(app, ["message", "show", f"{lane}.0"])
     assert "after attempt 1, at " in result.stdout
     assert "an operator had it sent again" in result.stdout

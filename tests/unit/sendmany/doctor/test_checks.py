@@ -4,14 +4,14 @@ import pytest
 
 from config.sections import SubAccount
 from sendmany.doctor.checks import (
+    check_breakers,
+    check_inbox,
+    check_memory,
     limits,
-    look_at_breakers,
-    look_at_inbox,
-    look_at_lanes,
-    look_at_memory,
+    read_due_lanes,
 )
 from sendmany.doctor.finding import Verdict
-from sendmany.doctor.redis_checks import look_at_server
+from sendmany.doctor.redis_checks import check_server
 from store.client import Store
 from store.lanes.lane import find_lane, list_lanes, move_lane
 from store.limits.breakers import open_breaker, read_breakers
@@ -30,7 +30,7 @@ GOOD = {
 def problems(
     server: dict[str, str], persistence: dict[str, int], config: dict[str, str]
 ) -> dict[str, str]:
-    checks = look_at_server({**server, **persistence}, config)
+    checks = check_server({**server, **persistence}, config)
     return {check.name: check.remedy for check in checks if check.verdict is Verdict.PROBLEM}
 
 
@@ -61,14 +61,14 @@ def test_listpack_limits_that_are_too_low_are_a_problem(change: tuple[str, str])
 
 
 def test_a_server_that_does_not_show_its_settings_is_no_problem() -> None:
-    checks = {check.name: check.verdict for check in look_at_server({}, {})}
+    checks = {check.name: check.verdict for check in check_server({}, {})}
     assert set(checks.values()) == {Verdict.NOTE}
     assert set(checks) == {"redis", "append-only file", "eviction", "listpack limits"}
 
 
 def test_eviction_is_told_though_only_info_is_allowed() -> None:
     policy = {"maxmemory_policy": "allkeys-lru"}
-    checks = {check.name: check for check in look_at_server({**VALKEY, **policy}, {})}
+    checks = {check.name: check for check in check_server({**VALKEY, **policy}, {})}
     assert checks["eviction"].remedy == "set maxmemory-policy noeviction"
 
 
@@ -79,7 +79,7 @@ def test_limits_are_told_in_words() -> None:
 
 
 def test_the_memory_is_told_with_what_it_holds() -> None:
-    found = look_at_memory(Holdings(2, 3, 1_000_000, 500, 60_030_000, 0), 30)
+    found = check_memory(Holdings(2, 3, 1_000_000, 500, 60_030_000, 0), 30)
     assert found.verdict is Verdict.OK
     assert found.finding == (
         "60.0 MB; 2 lanes active, 3 ended and kept for 30 days; 1,000,000 messages waiting,"
@@ -88,22 +88,22 @@ def test_the_memory_is_told_with_what_it_holds() -> None:
 
 
 def test_the_memory_of_each_message_is_not_told_of_a_few() -> None:
-    few = look_at_memory(Holdings(1, 0, 0, 2, 2_000_000, 0), 30)
+    few = check_memory(Holdings(1, 0, 0, 2, 2_000_000, 0), 30)
     assert few.finding.endswith("2 finished")
 
 
 def test_a_redis_that_is_nearly_full_is_a_problem() -> None:
-    found = look_at_memory(Holdings(0, 0, 0, 0, 91_000_000, 100_000_000), 30)
+    found = check_memory(Holdings(0, 0, 0, 0, 91_000_000, 100_000_000), 30)
     assert found.verdict is Verdict.PROBLEM
     assert found.finding.startswith("91.0 MB of 100 MB; ")
 
 
 def test_lanes_that_redis_lost_something_of_are_problems(store: Store) -> None:
     lane = given.loaded(store, 3)
-    assert list(look_at_lanes(list_lanes(store), {})) == []
+    assert list(read_due_lanes(list_lanes(store), {})) == []
     store.run(move_lane(lane, "halt", "an older copy", known=9))
     lost = {"other-a1b2c3": 0, "spring-a1b2c3": 12_345}
-    halted, gone, sent = look_at_lanes([find_lane(store, lane)], lost)
+    halted, gone, sent = read_due_lanes([find_lane(store, lane)], lost)
     assert (halted.finding, halted.verdict) == ("halted: an older copy", Verdict.PROBLEM)
     assert 'resume "Spring" --accept' in halted.remedy
     assert (gone.name, gone.verdict) == ("lane other-a1b2c3", Verdict.PROBLEM)
@@ -114,11 +114,11 @@ def test_lanes_that_redis_lost_something_of_are_problems(store: Store) -> None:
 
 
 def test_what_is_held_up_is_a_problem_and_says_how_it_ends(store: Store) -> None:
-    assert list(look_at_breakers([])) == []
+    assert list(check_breakers([])) == []
     store.run(open_breaker("shop", "account", "the key is wrong", by="worker"))
     store.run(open_breaker("shop", "template:a:en", "stop it", by="operator"))
     held = store.run(read_breakers("shop"))
-    account, template = look_at_breakers(held)
+    account, template = check_breakers(held)
     assert (account.name, account.verdict) == ("breaker account of shop", Verdict.PROBLEM)
     assert "the key is wrong. One request tries again after " in account.finding
     assert account.remedy == "mend the cause"
@@ -130,7 +130,7 @@ def inbox(waiting: int, age: float, **unmatched: int) -> InboxFigures:
 
 
 def test_an_inbox_that_is_applied_in_time_is_well() -> None:
-    empty, busy = look_at_inbox(inbox(0, 0)), look_at_inbox(inbox(1200, 2.2, no_id=3))
+    empty, busy = check_inbox(inbox(0, 0)), check_inbox(inbox(1200, 2.2, no_id=3))
     assert (empty.verdict, busy.verdict) == (Verdict.OK, Verdict.OK)
     assert empty.finding == "4,000 receipts and 50 replies applied"
     assert busy.finding == (
@@ -140,7 +140,7 @@ def test_an_inbox_that_is_applied_in_time_is_well() -> None:
 
 
 def test_webhooks_that_nobody_applies_are_a_problem() -> None:
-    found = look_at_inbox(inbox(7, 61))
+    found = check_inbox(inbox(7, 61))
     assert found.verdict is Verdict.PROBLEM
     assert "the oldest for 61 s" in found.finding
     assert "worker" in found.remedy

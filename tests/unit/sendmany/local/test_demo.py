@@ -49,7 +49,7 @@ def test_the_files_can_be_launched_as_they_are(tmp_path: Path) -> None:
     columns = prepared.message.content.columns
     (chunk,) = prepared.file.chunks(RowPacker(prepared.file.layout, columns))
     assert len(chunk.lines) == 25
-    assert chunk.rejects == []
+    assert chunk.invalid_rows == []
 
 
 def test_every_number_is_another_one_and_a_possible_one() -> None:

@@ -52,12 +52,12 @@ def look_for(machine: Machine, supervisor: Supervisor, seconds: float) -> None:
 def test_a_process_is_started_again_later_each_time(
     machine: Machine, supervisor: Supervisor
 ) -> None:
-    pauses = []
+    backoff = []
     for _ in range(4):
         died, machine.dead["worker"] = machine.now, -9
         look_for(machine, supervisor, 5)
-        pauses.append(machine.restarts[-1][1] - died)
-    assert pauses == pytest.approx([0.5, 1, 2, 4], abs=0.11)
+        backoff.append(machine.restarts[-1][1] - died)
+    assert backoff == pytest.approx([0.5, 1, 2, 4], abs=0.11)
     assert machine.told[:2] == [
         "The worker ended by itself (SIGKILL); it is started again in 0.5 s. Its log: worker.log",
         "The worker has been started again.",

@@ -149,7 +149,7 @@ def test_what_a_person_may_have_got_beyond_what_the_state_says() -> None:
         assert (doubt(state, False), doubt(state, True)) == (none, two)
     for state in (State.REJECTED, State.FAILED, State.SKIPPED, State.CANCELLED, State.TRIED):
         assert (doubt(state, False), doubt(state, True)) == (none, one)
-    assert (doubt(State.UNKNOWN, False), doubt(State.UNKNOWN, True)) == (one, two)
+    assert (doubt(State.UNCONFIRMED, False), doubt(State.UNCONFIRMED, True)) == (one, two)
 
 
 def test_a_pricing_category_that_a_newer_version_wrote_is_another_one() -> None:

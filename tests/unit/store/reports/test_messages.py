@@ -5,9 +5,9 @@ import pytest
 from store.client import Store
 from store.lanes.lane import find_lane, finish_loading
 from store.lanes.open import CampaignPlan, open_campaign
-from store.limits.rate_limit import block_sender
+from store.limits.rate_limit import pause_sub_account
 from store.queue.enqueue import Place, enqueue_rows
-from store.queue.settlement import Settlement, Wave, claim_batch, settle_batch
+from store.queue.settlement import RetryBatch, Settlement, claim_batch, settle_batch
 from store.records.job_section import Job
 from store.records.outcome import NO_UMID, Origin, head, number_field, runs
 from store.reports.messages import find_waiting, list_messages
@@ -41,7 +41,7 @@ def _outcomes(first: Job, second: Job) -> Settlement:
                 (second.index, tried + number_field(second.recipient) + NO_UMID),
             ]
         ),
-        waves=[Wave("b1", 60_000, [Job(second.index, 1, second.line)])],
+        retries=[RetryBatch("b1", 60_000, [Job(second.index, 1, second.line)])],
     )
     what.add(State.ACCEPTED, 1)
     what.add(State.DELAYED, 1)
@@ -86,7 +86,7 @@ def test_what_a_lane_waits_for_has_times(store: Store, lane: str) -> None:
     assert (before.loops, before.blocked_until, before.next_decision) == (0, None, None)
     assert before.next_retry is not None
     assert 0 < before.next_retry - before.now <= 60_000
-    store.run(block_sender("Shop", 5))
+    store.run(pause_sub_account("Shop", 5))
     after = waiting(store, spring)
     assert after.blocked_until is not None
     assert 0 < after.blocked_until - after.now <= 5_000

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from store.purposes import Purpose
-from store.queue.dead_letters import Dead
+from store.queue.dead_letters import DeadLetters
 from store.queue.settlement import settle_batch
 from store.records.job_section import Job
 from store.records.outcome import (
@@ -67,8 +67,8 @@ DOUBTED = Job(0, 1, b"447700900000\tGuest", 1)
         (Verdicts(failed=[(DOUBTED, API_1002)]), Doubt.MAY_HAVE_ARRIVED),
         (Verdicts(skipped=[(DOUBTED, API_1002)]), Doubt.MAY_HAVE_ARRIVED),
         (Verdicts(retry=[(DOUBTED, THROTTLED)]), Doubt.MAY_HAVE_ARRIVED),
-        (Verdicts(proven=[DOUBTED]), Doubt.NONE),  # it is that attempt that arrived
-        (Verdicts(proven=[DOUBTED._replace(attempts=2)]), Doubt.MAY_HAVE_TWO),
+        (Verdicts(confirmed=[DOUBTED]), Doubt.NONE),  # it is that attempt that arrived
+        (Verdicts(confirmed=[DOUBTED._replace(attempts=2)]), Doubt.MAY_HAVE_TWO),
         (Verdicts(accepted=[(job(0, attempts=1), UMID)]), Doubt.NONE),
         (Verdicts(rejected=[(job(0, attempts=1), API_1002)]), Doubt.NONE),
         (Verdicts(held=[(job(0), SERVER_ERROR)]), Doubt.MAY_HAVE_ARRIVED),
@@ -114,7 +114,7 @@ def test_a_umid_that_is_no_uuid_is_left_out() -> None:
     ("verdicts", "state", "code"),
     [
         (Verdicts(rejected=[(job(0), API_1002)]), State.REJECTED, API_1002),
-        (Verdicts(held=[(job(0), SERVER_ERROR)]), State.UNKNOWN, SERVER_ERROR),
+        (Verdicts(held=[(job(0), SERVER_ERROR)]), State.UNCONFIRMED, SERVER_ERROR),
         (Verdicts(retry=[(job(0), SERVER_ERROR)]), State.TRIED, SERVER_ERROR),
         (Verdicts(doubtful=[(job(0), MISSING)]), State.TRIED, MISSING),
     ],
@@ -144,31 +144,31 @@ def test_jobs_that_go_back_leave_no_trace_and_keep_their_attempts_and_order() ->
     assert (what.counts, what.records, what.stats) == ({State.QUEUED: 3}, [], {})
 
 
-def test_what_is_retried_goes_out_in_one_wave_with_an_attempt_used_up() -> None:
+def test_what_is_retried_goes_out_in_one_retry_with_an_attempt_used_up() -> None:
     verdicts = Verdicts(retry=[(job(1), SERVER_ERROR), (job(0, attempts=3), API_1002)])
-    what = settlement_of(outcome(jobs(2), verdicts), tools(wave_base=4, quick_attempts=3))
-    (wave,) = what.waves
-    assert wave.jobs == [job(0, attempts=4, doubt=1), job(1, attempts=1, doubt=1)]
-    assert 4_000 <= wave.delay_ms <= 8_000  # by the most attempts: the second wave
+    what = settlement_of(outcome(jobs(2), verdicts), tools(base_delay=4, quick_attempts=3))
+    (retry,) = what.retries
+    assert retry.jobs == [job(0, attempts=4, doubt=1), job(1, attempts=1, doubt=1)]
+    assert 4_000 <= retry.delay_ms <= 8_000  # by the most attempts: the second retry batch
     assert what.counts == {State.DELAYED: 2}
     assert what.stats == {"retried": 2, "retried:http:503": 1, "retried:api:1002": 1}
 
 
-def test_a_message_out_of_attempts_fails_and_is_on_the_dead_list_with_the_reason() -> None:
+def test_a_message_out_of_attempts_fails_and_is_on_the_dead_letters_with_the_reason() -> None:
     verdicts = Verdicts(retry=[(job(0, attempts=2), SERVER_ERROR), (job(1, attempts=1), API_1002)])
     what = settlement_of(outcome(jobs(2), verdicts), tools(max_attempts=3))
     assert what.counts == {State.FAILED: 1, State.DELAYED: 1}
-    assert what.dead == [Dead("http:503", [job(0, attempts=3, doubt=1)])]
-    assert [one.index for one in what.waves[0].jobs] == [1]
+    assert what.dead == [DeadLetters("http:503", [job(0, attempts=3, doubt=1)])]
+    assert [one.index for one in what.retries[0].jobs] == [1]
 
 
-def test_what_is_held_is_unknown_and_on_the_dead_list_an_entry_a_reason() -> None:
+def test_what_is_held_is_unknown_and_on_the_dead_letters_an_entry_a_reason() -> None:
     held = [(job(0), SERVER_ERROR), (job(1, attempts=1), API_1002), (job(2), SERVER_ERROR)]
     what = settlement_of(outcome(jobs(3), Verdicts(held=held)), tools())
-    assert what.counts == {State.UNKNOWN: 3}
+    assert what.counts == {State.UNCONFIRMED: 3}
     assert what.dead == [
-        Dead("http:503", [job(0, attempts=1, doubt=1), job(2, attempts=1, doubt=1)]),
-        Dead("api:1002", [job(1, attempts=2, doubt=1)]),
+        DeadLetters("http:503", [job(0, attempts=1, doubt=1), job(2, attempts=1, doubt=1)]),
+        DeadLetters("api:1002", [job(1, attempts=2, doubt=1)]),
     ]
 
 
@@ -178,22 +178,22 @@ def test_what_fails_and_what_is_held_are_both_kept() -> None:
     assert [dead.reason for dead in what.dead] == ["api:1002", "http:503"]
 
 
-def test_what_is_in_doubt_is_parked_for_as_long_as_the_lane_says() -> None:
+def test_what_is_in_doubt_is_in_doubt_for_as_long_as_the_lane_says() -> None:
     verdicts = Verdicts(doubtful=[(job(0), MISSING)], accepted=[(job(1), None)])
     sent = outcome(jobs(2), verdicts, lane(settle_after=180))
-    (park,) = settlement_of(sent, tools()).parks
-    assert (park.id, park.delay_ms, park.jobs) == (
-        f"{sent.flight.batch}p",
+    (in_doubt_batch,) = settlement_of(sent, tools()).in_doubt_batches
+    assert (in_doubt_batch.id, in_doubt_batch.delay_ms, in_doubt_batch.jobs) == (
+        f"{sent.batch.id}p",
         180_000,
         [job(0, attempts=1, doubt=1)],
     )
-    assert park.code == "local:3"
+    assert in_doubt_batch.code == "local:3"
 
 
-def test_a_park_of_more_than_one_cause_keeps_none() -> None:
+def test_an_in_doubt_batch_of_more_than_one_cause_keeps_none() -> None:
     verdicts = Verdicts(doubtful=[(job(0), MISSING), (job(1), (Origin.HTTP, 204))])
-    (park,) = settlement_of(outcome(jobs(2), verdicts), tools()).parks
-    assert (len(park.jobs), park.code) == (2, "")
+    (in_doubt_batch,) = settlement_of(outcome(jobs(2), verdicts), tools()).in_doubt_batches
+    assert (len(in_doubt_batch.jobs), in_doubt_batch.code) == (2, "")
 
 
 def test_requests_that_did_not_leave_are_taken_off_the_figures() -> None:
@@ -204,8 +204,8 @@ def test_requests_that_did_not_leave_are_taken_off_the_figures() -> None:
 
 def test_an_attempt_that_was_surely_refused_leaves_no_doubt() -> None:
     verdicts = Verdicts(retry=[(job(0), (Origin.API, 1400)), (job(1, doubt=2), (Origin.API, 429))])
-    (wave,) = settlement_of(outcome(jobs(2), verdicts), tools()).waves
-    assert wave.jobs == [job(0, attempts=1), job(1, attempts=1, doubt=2)]
+    (retry,) = settlement_of(outcome(jobs(2), verdicts), tools()).retries
+    assert retry.jobs == [job(0, attempts=1), job(1, attempts=1, doubt=2)]
 
 
 def test_the_first_reason_to_stop_is_told() -> None:
@@ -214,7 +214,7 @@ def test_the_first_reason_to_stop_is_told() -> None:
     assert settlement_of(outcome(jobs(1), Verdicts(back=jobs(1))), tools()).stop == ""
 
 
-def test_retries_within_the_flight_are_counted_too() -> None:
+def test_retries_within_the_batch_are_counted_too() -> None:
     sent = outcome(jobs(2), Verdicts(retry=[(one, SERVER_ERROR) for one in jobs(2)]))
     sent.retried[API_1002] = 4
     what = settlement_of(sent, tools())
@@ -246,7 +246,7 @@ def test_a_phone_number_stands_in_its_record_alone() -> None:
     assert what.long_ids == []
 
 
-def test_what_is_skipped_keeps_its_attempts_and_is_counted_and_on_no_dead_list() -> None:
+def test_what_is_skipped_keeps_its_attempts_and_is_counted_and_on_no_dead_letters() -> None:
     why: Code = (Origin.LOCAL, LocalReason.SUPPRESSED)
     verdicts = Verdicts(skipped=[(job(0, attempts=2), why)])
     found = records(verdicts, [job(0, attempts=2)])[0]
@@ -270,15 +270,15 @@ def test_a_message_that_was_never_posted_has_no_time_of_posting() -> None:
 
 LISTS = ("accepted", "rejected", "retry", "doubtful", "held", "back", "skipped")
 CODES = st.sampled_from([API_1002, SERVER_ERROR, MISSING, (Origin.API, 70000), (Origin.API, -1)])
-FATES = st.lists(
+STATUSES = st.lists(
     st.tuples(st.sampled_from(LISTS), st.integers(0, 20), CODES), min_size=1, max_size=40
 )
 
 
-def verdicts_of(fates: list[tuple[str, int, Code]]) -> tuple[list[Job], Verdicts]:
+def verdicts_of(statuses: list[tuple[str, int, Code]]) -> tuple[list[Job], Verdicts]:
     """Jobs here and there in the lane, and what became of each."""
     verdicts, those = Verdicts(), []
-    for place, (name, attempts, code) in enumerate(fates):
+    for place, (name, attempts, code) in enumerate(statuses):
         one = job(place * 3 if place % 2 else 2000 + place, attempts)
         those.append(one)
         entry = {"accepted": (one, UMID), "back": one}.get(name, (one, code))
@@ -287,25 +287,27 @@ def verdicts_of(fates: list[tuple[str, int, Code]]) -> tuple[list[Job], Verdicts
 
 
 @settings(max_examples=examples(150), deadline=None)
-@given(FATES)
-def test_the_figures_always_add_up_to_the_size_of_the_flight(
-    fates: list[tuple[str, int, Code]],
+@given(STATUSES)
+def test_the_figures_always_add_up_to_the_size_of_the_batch(
+    statuses: list[tuple[str, int, Code]],
 ) -> None:
-    those, verdicts = verdicts_of(fates)
+    those, verdicts = verdicts_of(statuses)
     what = settlement_of(outcome(those, verdicts), tools(max_attempts=8))
     assert sum(what.counts.values()) == len(those)
     settle_batch(CAMPAIGN.id, "b1", len(those), "ann", what)  # holds the counts against the lists
 
 
 @settings(max_examples=examples(150), deadline=None)
-@given(FATES)
+@given(STATUSES)
 def test_every_message_that_is_not_finished_has_one_place_where_it_waits(
-    fates: list[tuple[str, int, Code]],
+    statuses: list[tuple[str, int, Code]],
 ) -> None:
-    those, verdicts = verdicts_of(fates)
+    those, verdicts = verdicts_of(statuses)
     what = settlement_of(outcome(those, verdicts), tools(max_attempts=8))
-    waiting = [one.index for wave in what.waves for one in wave.jobs]
-    waiting += [one.index for park in what.parks for one in park.jobs]
+    waiting = [one.index for retry in what.retries for one in retry.jobs]
+    waiting += [
+        one.index for in_doubt_batch in what.in_doubt_batches for one in in_doubt_batch.jobs
+    ]
     waiting += [one.index for one in what.back]
     assert len(set(waiting)) == len(waiting)
     assert len(waiting) == sum(what.counts.get(state, 0) for state in OPEN_STATES)

@@ -11,7 +11,7 @@ from config.sections import SettingsError, SubAccount
 from config.settings import Settings
 from store.limits.rate_limit import Limits
 from tests.unit.worker.given import FakeStore, lane
-from worker.dispatch.lane_cache import LaneShelf, note_trouble, sender_of
+from worker.dispatch.lane_cache import LaneCache, note_trouble, sender_of
 
 SHOP = SubAccount(api_key=SecretStr("key"), messages_per_second=500, burst=100, urgent_reserve=10)
 SETTINGS = Settings(sub_accounts={"shop": SHOP})
@@ -46,17 +46,17 @@ def test_a_sub_account_that_cannot_be_used_is_told_in_a_sentence_without_the_key
 
 async def test_a_lane_is_read_once() -> None:
     store = FakeStore(lane(content=CONTENT))
-    shelf = LaneShelf(store, SETTINGS)
-    first = await shelf.get("spring-a1b2c3")
+    cache = LaneCache(store, SETTINGS)
+    first = await cache.get("spring-a1b2c3")
     assert first is not None
-    assert await shelf.get("spring-a1b2c3") is first
-    assert shelf.known("spring-a1b2c3") is first
+    assert await cache.get("spring-a1b2c3") is first
+    assert cache.known("spring-a1b2c3") is first
     assert len(store.calls) == 1
 
 
 async def test_a_campaign_renders_its_content_and_notifications_whole_messages() -> None:
-    shelf = LaneShelf(FakeStore(lane(content=CONTENT), lane("notifications")), SETTINGS)
-    campaign, notifications = await shelf.get("one"), await shelf.get("two")
+    cache = LaneCache(FakeStore(lane(content=CONTENT), lane("notifications")), SETTINGS)
+    campaign, notifications = await cache.get("one"), await cache.get("two")
     assert campaign is not None
     assert notifications is not None
     assert isinstance(campaign.renderer, ContentRenderer)
@@ -64,32 +64,32 @@ async def test_a_campaign_renders_its_content_and_notifications_whole_messages()
 
 
 async def test_a_lane_that_is_gone_is_none() -> None:
-    assert await LaneShelf(FakeStore(None), SETTINGS).get("gone") is None
+    assert await LaneCache(FakeStore(None), SETTINGS).get("gone") is None
 
 
 async def test_content_that_a_newer_version_wrote_is_refused_and_not_kept() -> None:
-    shelf = LaneShelf(FakeStore(lane(content=b'{"format":99}')), SETTINGS)
+    cache = LaneCache(FakeStore(lane(content=b'{"format":99}')), SETTINGS)
     with pytest.raises(ValueError, match="format 99"):
-        await shelf.get("new")
-    assert shelf.known("new") is None
+        await cache.get("new")
+    assert cache.known("new") is None
 
 
 async def test_when_the_shelf_is_full_the_lane_longest_unused_makes_room() -> None:
     store = FakeStore(*[lane(content=CONTENT)] * 3)
-    shelf = LaneShelf(store, SETTINGS, room=2)
+    cache = LaneCache(store, SETTINGS, room=2)
     for name in ("a", "b"):
-        await shelf.get(name)
-    shelf.known("a")
-    await shelf.get("c")
-    assert [shelf.known(name) is not None for name in "abc"] == [True, False, True]
+        await cache.get(name)
+    cache.known("a")
+    await cache.get("c")
+    assert [cache.known(name) is not None for name in "abc"] == [True, False, True]
 
 
 async def test_a_lane_that_has_ended_is_forgotten() -> None:
-    shelf = LaneShelf(FakeStore(lane(content=CONTENT)), SETTINGS)
-    await shelf.get("a")
-    shelf.forget("a")
-    shelf.forget("never heard of")
-    assert shelf.known("a") is None
+    cache = LaneCache(FakeStore(lane(content=CONTENT)), SETTINGS)
+    await cache.get("a")
+    cache.forget("a")
+    cache.forget("never heard of")
+    assert cache.known("a") is None
 
 
 def test_trouble_is_written_where_people_look_for_reasons() -> None:

@@ -8,7 +8,7 @@ import pytest
 from tenacity import RetryCallState
 
 from tests.unit.worker.given import Time
-from worker.pacing.backoff import FIRST_PAUSE, LONGEST_PAUSE, Pauses, full_jitter
+from worker.pacing.backoff import FIRST_PAUSE, LONGEST_PAUSE, Backoff, full_jitter
 
 
 @pytest.fixture
@@ -17,67 +17,69 @@ def time() -> Time:
 
 
 @pytest.fixture
-def pauses(time: Time) -> Pauses:
-    return Pauses(time, random.Random(1))
+def backoff(time: Time) -> Backoff:
+    return Backoff(time, random.Random(1))
 
 
-def test_a_sub_account_is_free_until_it_is_held_and_after_that(pauses: Pauses, time: Time) -> None:
-    assert pauses.is_free("shop", urgent=False)
-    pauses.hold("shop", 2, urgent=False)
-    assert not pauses.is_free("shop", urgent=False)
-    assert pauses.next_end() == 2
+def test_a_sub_account_is_free_until_it_is_held_and_after_that(
+    backoff: Backoff, time: Time
+) -> None:
+    assert backoff.is_free("shop", urgent=False)
+    backoff.hold("shop", 2, urgent=False)
+    assert not backoff.is_free("shop", urgent=False)
+    assert backoff.next_end() == 2
     time.now = 2
-    assert pauses.is_free("shop", urgent=False)
-    assert pauses.next_end() is None
+    assert backoff.is_free("shop", urgent=False)
+    assert backoff.next_end() is None
 
 
 def test_holding_the_bulk_lanes_leaves_the_urgent_ones_and_other_sub_accounts_free(
-    pauses: Pauses,
+    backoff: Backoff,
 ) -> None:
-    pauses.hold("shop", 2, urgent=False)
-    assert pauses.is_free("shop", urgent=True)
-    assert pauses.is_free("bank", urgent=False)
+    backoff.hold("shop", 2, urgent=False)
+    assert backoff.is_free("shop", urgent=True)
+    assert backoff.is_free("bank", urgent=False)
 
 
-def test_a_shorter_hold_does_not_end_a_longer_one(pauses: Pauses, time: Time) -> None:
-    pauses.hold("shop", 5, urgent=True)
-    pauses.hold("shop", 1, urgent=True)
+def test_a_shorter_hold_does_not_end_a_longer_one(backoff: Backoff, time: Time) -> None:
+    backoff.hold("shop", 5, urgent=True)
+    backoff.hold("shop", 1, urgent=True)
     time.now = 2
-    assert not pauses.is_free("shop", urgent=True)
+    assert not backoff.is_free("shop", urgent=True)
 
 
-def fail_in_a_row(pauses: Pauses, time: Time, times: int) -> list[float]:
+def fail_in_a_row(backoff: Backoff, time: Time, times: int) -> list[float]:
     found = []
     for _ in range(times):
-        found.append(pauses.not_reached("shop"))
+        found.append(backoff.not_reached("shop"))
         time.now += LONGEST_PAUSE
     return found
 
 
 def test_each_failure_to_reach_the_provider_pauses_longer_up_to_a_cap(
-    pauses: Pauses, time: Time
+    backoff: Backoff, time: Time
 ) -> None:
-    found = fail_in_a_row(pauses, time, 12)
+    found = fail_in_a_row(backoff, time, 12)
     for place, pause in enumerate(found):
         full = min(LONGEST_PAUSE, FIRST_PAUSE * 2**place)
         assert full / 2 <= pause <= full
 
 
-def test_an_answer_makes_the_next_pause_short_again(pauses: Pauses, time: Time) -> None:
-    fail_in_a_row(pauses, time, 5)
-    pauses.reached("shop")
-    pauses.reached("never heard of")
-    assert pauses.not_reached("shop") <= FIRST_PAUSE
+def test_an_answer_makes_the_next_pause_short_again(backoff: Backoff, time: Time) -> None:
+    fail_in_a_row(backoff, time, 5)
+    backoff.reached("shop")
+    backoff.reached("never heard of")
+    assert backoff.not_reached("shop") <= FIRST_PAUSE
 
 
-def test_requests_that_fail_together_count_as_one_failure(pauses: Pauses) -> None:
-    assert all(pauses.not_reached("shop") <= FIRST_PAUSE for _ in range(32))
+def test_requests_that_fail_together_count_as_one_failure(backoff: Backoff) -> None:
+    assert all(backoff.not_reached("shop") <= FIRST_PAUSE for _ in range(32))
 
 
-def test_who_cannot_be_reached_is_held_for_urgent_and_bulk_lanes_alike(pauses: Pauses) -> None:
-    pauses.not_reached("shop")
-    assert not pauses.is_free("shop", urgent=True)
-    assert not pauses.is_free("shop", urgent=False)
+def test_who_cannot_be_reached_is_held_for_urgent_and_bulk_lanes_alike(backoff: Backoff) -> None:
+    backoff.not_reached("shop")
+    assert not backoff.is_free("shop", urgent=True)
+    assert not backoff.is_free("shop", urgent=False)
 
 
 def test_retries_wait_at_random_within_a_span_that_doubles() -> None:
@@ -88,20 +90,20 @@ def test_retries_wait_at_random_within_a_span_that_doubles() -> None:
 
 
 def test_a_lane_whose_probe_failed_gives_way_until_each_has_had_its_turn() -> None:
-    pauses = Pauses(lambda: 0.0, random.Random(1))
-    assert not pauses.gives_way("shop", "a", ["a", "b"])
-    pauses.probe_failed("shop", "a")
-    assert pauses.gives_way("shop", "a", ["a", "b"])
-    assert not pauses.gives_way("shop", "b", ["a", "b"])
-    assert not pauses.gives_way("bank", "a", ["a", "b"])
-    pauses.probe_failed("shop", "b")
-    assert not pauses.gives_way("shop", "a", ["a", "b"])
-    pauses.probe_failed("shop", "a")
-    pauses.goes_on("shop")
-    assert not pauses.gives_way("shop", "a", ["a", "b"])
+    backoff = Backoff(lambda: 0.0, random.Random(1))
+    assert not backoff.gives_way("shop", "a", ["a", "b"])
+    backoff.probe_failed("shop", "a")
+    assert backoff.gives_way("shop", "a", ["a", "b"])
+    assert not backoff.gives_way("shop", "b", ["a", "b"])
+    assert not backoff.gives_way("bank", "a", ["a", "b"])
+    backoff.probe_failed("shop", "b")
+    assert not backoff.gives_way("shop", "a", ["a", "b"])
+    backoff.probe_failed("shop", "a")
+    backoff.goes_on("shop")
+    assert not backoff.gives_way("shop", "a", ["a", "b"])
 
 
 def test_a_lane_that_is_alone_gives_way_to_nobody() -> None:
-    pauses = Pauses(lambda: 0.0, random.Random(1))
-    pauses.probe_failed("shop", "a")
-    assert not pauses.gives_way("shop", "a", ["a"])
+    backoff = Backoff(lambda: 0.0, random.Random(1))
+    backoff.probe_failed("shop", "a")
+    assert not backoff.gives_way("shop", "a", ["a"])

@@ -7,7 +7,7 @@ import pytest
 from store.client import Call
 from store.limits.rate_limit import Limits, Permits
 from tests.unit.worker.given import ENDPOINT, FakeStore, Time, tools
-from worker.batch import SHELF_LIFE, Reservation, Sender
+from worker.batch import CACHE_SECONDS, Reservation, Sender
 from worker.pacing.permits import TRIES, PermitOffice
 
 LIMITED = Sender("shop", ENDPOINT, Limits(500, 100, 10, 5), 8)
@@ -88,8 +88,8 @@ async def test_who_misses_every_turn_goes_late_in_the_end() -> None:
 
 def test_permits_are_good_for_a_moment_after_their_turn() -> None:
     permits = Reservation("op", 1, Permits(True, 2), turn=12.0)
-    assert permits.is_good(12.0 + SHELF_LIFE / 2)
-    assert not permits.is_good(12.0 + SHELF_LIFE)
+    assert permits.is_good(12.0 + CACHE_SECONDS / 2)
+    assert not permits.is_good(12.0 + CACHE_SECONDS)
     assert not Reservation("op", 1, Permits(False, 2), turn=12.0).is_good(12.0)
 
 

@@ -64,24 +64,24 @@ def test_a_connection_that_closes_well_is_cleaned_up_as_ever(
 class Pool:
     """A pool of Celery's, of two children; maintaining it replaces the dead."""
 
-    def __init__(self, *, first_is_dead: bool) -> None:
-        self.first_is_dead = first_is_dead
+    def __init__(self, *, first_is_dead_letter: bool) -> None:
+        self.first_is_dead_letter = first_is_dead_letter
         self.children = [SimpleNamespace(_sentinel_poll=None), SimpleNamespace(_sentinel_poll=7)]
         self._pool = SimpleNamespace(_pool=self.children)
 
     def maintain_pool(self) -> None:
-        if self.first_is_dead:
+        if self.first_is_dead_letter:
             self.children[0] = SimpleNamespace()
 
 
-@pytest.mark.parametrize("first_is_dead", [True, False])
+@pytest.mark.parametrize("first_is_dead_letter", [True, False])
 def test_a_child_that_died_while_the_broker_went_away_does_not_end_the_worker(
-    monkeypatch: pytest.MonkeyPatch, first_is_dead: bool
+    monkeypatch: pytest.MonkeyPatch, first_is_dead_letter: bool
 ) -> None:
     """Celery watches each child by this number when a loop begins, and ends if one has None."""
     monkeypatch.setattr(Consumer, "loop_args", lambda _: ("hub",))
     consumer: Any = SteadyConsumer.__new__(SteadyConsumer)
-    consumer.pool = Pool(first_is_dead=first_is_dead)
+    consumer.pool = Pool(first_is_dead_letter=first_is_dead_letter)
     assert consumer.loop_args() == ("hub",)
     assert not any(getattr(child, "_sentinel_poll", 0) is None for child in consumer.pool.children)
     assert consumer.pool.children[1]._sentinel_poll == 7

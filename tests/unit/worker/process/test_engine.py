@@ -9,7 +9,7 @@ import pytest
 
 from config.sections import Http
 from config.settings import Settings
-from worker.dispatch.dispatcher import Drain
+from worker.dispatch.dispatcher import Dispatcher
 from worker.process.engine import Engine
 
 
@@ -52,7 +52,7 @@ def test_a_loop_that_fails_is_started_again(
 ) -> None:
     served, again = list[asyncio.Event](), threading.Event()
 
-    async def serve(_: Drain, stopping: asyncio.Event) -> None:
+    async def serve(_: Dispatcher, stopping: asyncio.Event) -> None:
         served.append(stopping)
         if len(served) < 3:
             raise ValueError("a fault of ours")
@@ -60,7 +60,7 @@ def test_a_loop_that_fails_is_started_again(
         await stopping.wait()
 
     monkeypatch.setattr("worker.process.engine.STORE_RETRY_SECONDS", 0)
-    monkeypatch.setattr(Drain, "serve", serve)
+    monkeypatch.setattr(Dispatcher, "serve", serve)
     engine = Engine(settings, None)
     assert again.wait(5)
     engine.close()

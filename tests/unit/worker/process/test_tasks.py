@@ -32,7 +32,7 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
     return fake
 
 
-@pytest.mark.parametrize("task", [tasks.drain, tasks.sweep])
+@pytest.mark.parametrize("task", [tasks.dispatch, tasks.sweep])
 def test_a_task_has_the_loop_look_for_work_and_does_not_wait_for_it(
     engine: FakeEngine, task: Callable[[], None]
 ) -> None:
@@ -46,7 +46,7 @@ def test_a_process_that_stops_gets_no_engine_any_more(
     monkeypatch.setattr(tasks, "Engine", lambda *_: pytest.fail("made"))
     tasks._close_engine()
     engine.alive = False
-    tasks.drain()
+    tasks.dispatch()
     tasks._keep_engine()
     assert engine.looks == 0
 

@@ -12,7 +12,13 @@ from config.sections import SubAccount
 from config.settings import Settings
 from store.people.suppressions import EVERYTHING, MARKETING, Purposes, Why
 from store.receipts.inbox import Entry
-from worker.receipts.opt_outs import Stop, Wishes, note_refusal, note_reply, wish_of
+from worker.receipts.opt_outs import (
+    ConsentChanges,
+    Stop,
+    consent_change_of,
+    note_refusal,
+    note_reply,
+)
 
 CAME = 1_750_000_000_000  # ms
 ANN = Person("447700900001", None)
@@ -29,18 +35,18 @@ def reply(text: str | None = "Hello", **changes: Any) -> Reply:
     return Reply(**{**fields, "text": text, **changes})
 
 
-def noted(*replies: Reply, **opt_outs: Any) -> Wishes:
-    wishes = Wishes()
+def noted(*replies: Reply, **opt_outs: Any) -> ConsentChanges:
+    changes = ConsentChanges()
     for one in replies:
-        note_reply(wishes, one, Entry(f"{CAME}-0", b""), settings(**opt_outs))
-    return wishes
+        note_reply(changes, one, Entry(f"{CAME}-0", b""), settings(**opt_outs))
+    return changes
 
 
 def test_a_reply_opens_the_window_since_it_was_written() -> None:
-    wishes = noted(reply(timestamp=CAME - 500))
-    assert wishes.windows == {"shop": [("447700900001", CAME - 500)]}
-    assert (wishes.stops, wishes.starts) == ({}, {})
-    assert wishes.figures == {"replies": 1}
+    changes = noted(reply(timestamp=CAME - 500))
+    assert changes.windows == {"shop": [("447700900001", CAME - 500)]}
+    assert (changes.stops, changes.starts) == ({}, {})
+    assert changes.figures == {"replies": 1}
 
 
 def test_nobody_writes_after_it_was_stored() -> None:
@@ -55,10 +61,10 @@ def test_a_person_is_known_by_number_and_by_id() -> None:
 
 
 def test_a_reply_on_another_channel_opens_no_window_and_can_still_say_stop() -> None:
-    wishes = noted(reply("Stop!", channel=Channel.VIBER))
-    assert wishes.windows == {}
-    assert wishes.stops == {STOP: [("447700900001", CAME)]}
-    assert wishes.figures == {"replies": 1, "opt_outs": 1}
+    changes = noted(reply("Stop!", channel=Channel.VIBER))
+    assert changes.windows == {}
+    assert changes.stops == {STOP: [("447700900001", CAME)]}
+    assert changes.figures == {"replies": 1, "opt_outs": 1}
 
 
 def test_the_sub_account_is_found_by_the_channel_where_the_reply_does_not_say_it() -> None:
@@ -77,16 +83,16 @@ def test_the_settings_may_make_a_stop_count_for_all() -> None:
 @pytest.mark.parametrize(("code", "purposes"), [(1051, MARKETING), (2007, EVERYTHING)])
 def test_a_receipt_stops_marketing_or_everything_by_its_code(code: int, purposes: Purposes) -> None:
     receipt = Receipt(umid="u", state="undelivered", code=code, sub_account="shop", person=ANN)
-    wishes = Wishes()
-    note_refusal(wishes, receipt, Entry(f"{CAME}-0", b""), settings())
-    assert wishes.stops == {Stop("shop", "shop", Why.RECEIPT, purposes): [("447700900001", CAME)]}
-    assert wishes.figures == {"opt_outs": 1}
+    changes = ConsentChanges()
+    note_refusal(changes, receipt, Entry(f"{CAME}-0", b""), settings())
+    assert changes.stops == {Stop("shop", "shop", Why.RECEIPT, purposes): [("447700900001", CAME)]}
+    assert changes.figures == {"opt_outs": 1}
 
 
 def test_start_takes_it_back() -> None:
-    wishes = noted(reply("start"))
-    assert wishes.starts == {"shop": [("447700900001", CAME)]}
-    assert wishes.figures == {"replies": 1, "opt_ins": 1}
+    changes = noted(reply("start"))
+    assert changes.starts == {"shop": [("447700900001", CAME)]}
+    assert changes.figures == {"replies": 1, "opt_ins": 1}
 
 
 @pytest.mark.parametrize(
@@ -102,11 +108,11 @@ def test_start_takes_it_back() -> None:
     ],
 )
 def test_what_is_typed_and_what_is_tapped_counts(said: Reply, meant: OptOut | None) -> None:
-    assert wish_of(said, OptOuts()) is meant
+    assert consent_change_of(said, OptOuts()) is meant
 
 
 def test_the_words_can_be_chosen() -> None:
     words = OptOuts(words=["raus"], start_words=[])
-    assert wish_of(reply("Raus."), words) is OptOut.YES
-    assert wish_of(reply("STOP"), words) is None
-    assert wish_of(reply("START"), words) is None
+    assert consent_change_of(reply("Raus."), words) is OptOut.YES
+    assert consent_change_of(reply("STOP"), words) is None
+    assert consent_change_of(reply("START"), words) is None

@@ -8,7 +8,7 @@ from pydantic import SecretStr
 from chatapps.webhooks import AccountChange, NumberChange, Restriction, TemplateChange
 from config.sections import SubAccount
 from config.settings import Settings
-from worker.receipts.provider_events import News, news_of, sub_accounts_of
+from worker.receipts.provider_events import ProviderEvent, provider_event_of, sub_accounts_of
 
 ACCOUNT_ID = "11111111-2222-4333-8444-555555555555"
 
@@ -31,7 +31,7 @@ def configured(**accounts: dict[str, Any]) -> Settings:
 
 @pytest.mark.parametrize("status", ["PAUSED", "REJECTED", "DISABLED", "FLAGGED"])
 def test_a_template_that_may_not_be_sent_is_held_up(status: str) -> None:
-    news = news_of(template(status=status, title="FIRST_PAUSE"))
+    news = provider_event_of(template(status=status, title="FIRST_PAUSE"))
     assert news is not None
     assert (news.scope, news.closed) == ("template:sale:en_GB", False)
     assert status in news.reason
@@ -39,19 +39,21 @@ def test_a_template_that_may_not_be_sent_is_held_up(status: str) -> None:
 
 
 def test_a_template_that_is_approved_goes_on() -> None:
-    assert news_of(template(status="APPROVED")) == News("template:sale:en_GB", closed=True)
+    assert provider_event_of(template(status="APPROVED")) == ProviderEvent(
+        "template:sale:en_GB", closed=True
+    )
 
 
 def test_a_red_quality_holds_up_and_a_green_one_says_nothing() -> None:
-    red = news_of(template(quality="RED"))
+    red = provider_event_of(template(quality="RED"))
     assert red is not None
     assert not red.closed
-    assert news_of(template(quality="GREEN")) is None
+    assert provider_event_of(template(quality="GREEN")) is None
 
 
 def test_a_category_or_the_limit_of_a_number_moves_nothing() -> None:
-    assert news_of(template(category="MARKETING")) is None
-    assert news_of(number("DOWNGRADE")) is None
+    assert provider_event_of(template(category="MARKETING")) is None
+    assert provider_event_of(number("DOWNGRADE")) is None
 
 
 def number(event: str) -> NumberChange:
@@ -59,30 +61,30 @@ def number(event: str) -> NumberChange:
 
 
 def test_a_number_that_is_flagged_holds_up_bulk_until_it_is_flagged_no_more() -> None:
-    flagged = news_of(number("FLAGGED"))
+    flagged = provider_event_of(number("FLAGGED"))
     assert flagged is not None
     assert (flagged.scope, flagged.closed) == ("bulk", False)
-    assert news_of(number("UNFLAGGED")) == News("bulk", closed=True)
+    assert provider_event_of(number("UNFLAGGED")) == ProviderEvent("bulk", closed=True)
 
 
 def test_a_restriction_of_messaging_holds_up_everything_until_it_ends() -> None:
     stops = Restriction("RESTRICTED_BIZ_INITIATED_MESSAGING", expires=5000)
-    news = news_of(account(event="ACCOUNT_RESTRICTION", restrictions=(stops,)))
+    news = provider_event_of(account(event="ACCOUNT_RESTRICTION", restrictions=(stops,)))
     assert news is not None
     assert (news.scope, news.closed, news.ends) == ("account", False, 5000)
     endless = Restriction("RESTRICTED_CUSTOMER_INITIATED_MESSAGING")
-    news = news_of(account(event="ACCOUNT_RESTRICTION", restrictions=(stops, endless)))
+    news = provider_event_of(account(event="ACCOUNT_RESTRICTION", restrictions=(stops, endless)))
     assert news is not None
     assert news.ends is None
 
 
 def test_a_restriction_of_something_else_holds_up_nothing() -> None:
     other = Restriction("RESTRICTED_ADD_PHONE_NUMBER_ACTION", expires=5000)
-    assert news_of(account(event="ACCOUNT_RESTRICTION", restrictions=(other,))) is None
+    assert provider_event_of(account(event="ACCOUNT_RESTRICTION", restrictions=(other,))) is None
 
 
 def test_a_restriction_that_does_not_say_of_what_holds_up_everything() -> None:
-    news = news_of(account(event="ACCOUNT_RESTRICTION"))
+    news = provider_event_of(account(event="ACCOUNT_RESTRICTION"))
     assert news is not None
     assert not news.closed
 
@@ -99,7 +101,7 @@ def test_a_restriction_that_does_not_say_of_what_holds_up_everything() -> None:
 def test_an_account_that_is_gone_stops_and_one_that_is_back_goes_on(
     changes: dict[str, Any], closed: bool
 ) -> None:
-    news = news_of(account(**changes))
+    news = provider_event_of(account(**changes))
     assert news is not None
     assert news.closed is closed
 
@@ -107,7 +109,7 @@ def test_an_account_that_is_gone_stops_and_one_that_is_back_goes_on(
 @pytest.mark.parametrize("what", ["WARN", "STRIKE_1", "OFFBOARD", "UNBAN"])
 def test_what_concerns_direct_send_alone_moves_nothing(what: str) -> None:
     violation = f"DIRECT_SEND_UTILITY_CATEGORY_ABUSE_{what}"
-    assert news_of(account(event="ACCOUNT_VIOLATION", violation=violation)) is None
+    assert provider_event_of(account(event="ACCOUNT_VIOLATION", violation=violation)) is None
 
 
 def test_an_event_is_about_the_sub_accounts_of_its_account() -> None:

@@ -18,19 +18,19 @@ from tests.unit.worker.given import answer, item, job, jobs, lane, message_id, n
 from worker.results.classify import (
     TAKEN,
     TURNED_AWAY,
-    Concern,
+    FailureScope,
     Verdicts,
-    concern_of,
-    concerns_template,
-    explain_alike,
+    explain_refusal_streak,
+    failure_scope_of,
+    is_about_template,
     is_server_error,
     judge_answer,
     judge_server_error,
     judge_stop,
     pause_asked_for,
     request_code,
+    retry_delay,
     seconds_in_doubt,
-    wave_delay,
     worth_a_quick_retry,
 )
 
@@ -199,14 +199,14 @@ def test_a_server_error_is_retried_or_held_as_the_lane_wants(kind: str) -> None:
 
 
 def test_a_refusal_that_concerns_them_all_keeps_the_jobs_and_says_why() -> None:
-    assert judge_stop(jobs(2), Refused(401, 1200), Concern.ACCOUNT) == Verdicts(
+    assert judge_stop(jobs(2), Refused(401, 1200), FailureScope.ACCOUNT) == Verdicts(
         back=jobs(2),
         account=[
             "the provider refused the request with HTTP 401, code 1200: "
             "the API key is missing or wrong"
         ],
     )
-    assert judge_stop([], Refused(400), Concern.LANE).stop == [
+    assert judge_stop([], Refused(400), FailureScope.LANE).stop == [
         "the provider refused the request with HTTP 400"
     ]
 
@@ -222,7 +222,7 @@ def test_a_code_about_the_account_on_one_message_concerns_the_sub_account(kind: 
 
 
 @pytest.mark.parametrize("kind", [CAMPAIGN, NOTIFICATIONS])
-def test_where_it_is_not_the_first_time_the_flight_decides(kind: str) -> None:
+def test_where_it_is_not_the_first_time_the_batch_decides(kind: str) -> None:
     said = answer(item(message_id(0)), item(message_id(1), "rejected", 1201))
     verdicts = judge_answer(said, named(jobs(2)), lane(kind), suspect=True)
     assert verdicts.denied == [(job(1), (Origin.API, 1201))]
@@ -238,7 +238,7 @@ def test_a_channel_that_only_some_messages_miss_is_not_the_fault_of_the_sub_acco
     assert (single.back, single.stop, single.account) == ([], [], [])
 
 
-ACCOUNT, LANE, MESSAGES = Concern.ACCOUNT, Concern.LANE, Concern.MESSAGES
+ACCOUNT, LANE, MESSAGES = FailureScope.ACCOUNT, FailureScope.LANE, FailureScope.MESSAGES
 REQUESTS = [
     # status, code, what it concerns in a campaign, in a notification lane
     (401, 1200, ACCOUNT, ACCOUNT),
@@ -267,20 +267,23 @@ REQUESTS = [
 
 @pytest.mark.parametrize(("status", "code", "campaign", "notifications"), REQUESTS)
 def test_a_refused_request_holds_up_only_what_it_concerns(
-    status: int, code: int | None, campaign: Concern, notifications: Concern
+    status: int, code: int | None, campaign: FailureScope, notifications: FailureScope
 ) -> None:
     refused = Refused(status, code)
-    assert concern_of(refused, lane(CAMPAIGN)) is campaign
-    assert concern_of(refused, lane(NOTIFICATIONS)) is notifications
+    assert failure_scope_of(refused, lane(CAMPAIGN)) is campaign
+    assert failure_scope_of(refused, lane(NOTIFICATIONS)) is notifications
 
 
 def test_a_channel_that_is_missing_again_is_missing_to_the_lane() -> None:
     refused, said = Refused(400, 3035), answer(item(message_id(0), "rejected", 3027))
-    assert concern_of(refused, lane(CAMPAIGN), suspect=True) is Concern.LANE
-    assert concern_of(refused, lane(NOTIFICATIONS), suspect=True) is Concern.MESSAGES
-    assert concern_of(Refused(401), lane(CAMPAIGN), suspect=True) is Concern.ACCOUNT
-    assert concern_of(Refused(403), lane(CAMPAIGN), suspect=True) is Concern.DENIED
-    assert concern_of(Refused(403, 1200), lane(NOTIFICATIONS), suspect=True) is Concern.DENIED
+    assert failure_scope_of(refused, lane(CAMPAIGN), suspect=True) is FailureScope.LANE
+    assert failure_scope_of(refused, lane(NOTIFICATIONS), suspect=True) is FailureScope.MESSAGES
+    assert failure_scope_of(Refused(401), lane(CAMPAIGN), suspect=True) is FailureScope.ACCOUNT
+    assert failure_scope_of(Refused(403), lane(CAMPAIGN), suspect=True) is FailureScope.DENIED
+    assert (
+        failure_scope_of(Refused(403, 1200), lane(NOTIFICATIONS), suspect=True)
+        is FailureScope.DENIED
+    )
     campaign = judge_answer(said, named(jobs(1)), lane(CAMPAIGN), suspect=True)
     assert (campaign.back, len(campaign.stop), campaign.account) == ([job(0)], 1, [])
     single = judge_answer(said, named(jobs(1)), lane(NOTIFICATIONS), suspect=True)
@@ -303,7 +306,7 @@ def test_a_channel_that_is_missing_again_is_missing_to_the_lane() -> None:
 def test_a_code_about_the_template_concerns_all_that_use_it(
     code: tuple[Origin, int], concerned: bool
 ) -> None:
-    assert concerns_template(code) is concerned
+    assert is_about_template(code) is concerned
 
 
 @pytest.mark.parametrize(
@@ -368,14 +371,14 @@ def test_a_request_has_the_code_of_its_body_or_else_its_status() -> None:
     ],
 )
 def test_refusals_one_after_the_other_are_explained(code: tuple[Origin, int], words: str) -> None:
-    assert explain_alike(code) == f"message after message is refused {words}"
+    assert explain_refusal_streak(code) == f"message after message is refused {words}"
 
 
 @pytest.mark.parametrize(
     ("changes", "resends", "least", "most"),
     [
-        ({"on_unknown": "hold"}, [0], 0, 0),  # an end, not another message
-        ({"on_unknown": "hold", "settle_after": 180}, [0], 180, 180),
+        ({"on_unconfirmed": "hold"}, [0], 0, 0),  # an end, not another message
+        ({"on_unconfirmed": "hold", "settle_after": 180}, [0], 180, 180),
         ({}, [0], 65, 67.5),
         ({"settle_after": 20}, [0], 65, 67.5),
         ({"settle_after": 180}, [0], 185, 187.5),
@@ -387,23 +390,23 @@ def test_refusals_one_after_the_other_are_explained(code: tuple[Origin, int], wo
 def test_what_may_be_sent_again_is_in_doubt_for_a_minute_and_its_pause(
     changes: dict[str, Any], resends: list[int], least: float, most: float
 ) -> None:
-    those, rng = lane(**{"on_unknown": "resend", **changes}), random.Random(3)
+    those, rng = lane(**{"on_unconfirmed": "resend", **changes}), random.Random(3)
     waits = [seconds_in_doubt(those, Policies(), resends, rng) for _ in range(50)]
     assert least <= min(waits) <= max(waits) <= most
 
 
 def test_the_last_pause_holds_for_all_further_resends() -> None:
     policies = Policies(max_resends=9, resend_pauses=[1, 100])
-    wait = seconds_in_doubt(lane(on_unknown="resend"), policies, [7], random.Random(3))
+    wait = seconds_in_doubt(lane(on_unconfirmed="resend"), policies, [7], random.Random(3))
     assert 160 <= wait <= 210
 
 
 @pytest.mark.parametrize(
     ("attempts", "full"), [(1, 5), (3, 5), (4, 10), (5, 20), (10, 640), (11, 900), (500, 900)]
 )
-def test_waves_wait_longer_each_time_up_to_the_cap(attempts: int, full: float) -> None:
-    retry, rng = Retry(quick_attempts=3, wave_base=5, wave_cap=900), random.Random(1)
-    delays = [wave_delay(attempts, retry, rng) for _ in range(50)]
+def test_retries_wait_longer_each_time_up_to_the_cap(attempts: int, full: float) -> None:
+    retry, rng = Retry(quick_attempts=3, base_delay=5, max_delay=900), random.Random(1)
+    delays = [retry_delay(attempts, retry, rng) for _ in range(50)]
     assert full / 2 <= min(delays)
     assert max(delays) <= full
     assert len(set(delays)) == 50  # jittered

@@ -178,8 +178,8 @@ async def test_forged_posts_that_are_believed_are_counted() -> None:
 
 async def test_nobody_forges_where_nothing_is_asked_for() -> None:
     hook = Hook()
-    open_door = Target(HOOK.url)
-    tells = poster(hook, Style("wild", seed=2), find_target=lambda *_: open_door)
+    web_client = Target(HOOK.url)
+    tells = poster(hook, Style("wild", seed=2), find_target=lambda *_: web_client)
     tells.take(taken(0, 300))
     assert "forged" not in await finished(tells)
     assert set(hook.secrets) == {None}

@@ -88,8 +88,8 @@ def test_a_message_that_is_sent_again_has_the_fate_of_its_id_whatever_its_umid()
 
 
 def test_messages_without_an_id_do_not_share_their_fate() -> None:
-    fates = {tuple(plan(message(n, client_message_id=None), PLAIN)) for n in range(20)}
-    assert len(fates) == 20
+    statuses = {tuple(plan(message(n, client_message_id=None), PLAIN)) for n in range(20)}
+    assert len(statuses) == 20
 
 
 def test_where_one_channel_fails_the_next_one_is_tried() -> None:

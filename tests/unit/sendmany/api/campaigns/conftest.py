@@ -13,7 +13,7 @@ from store.access.tokens import Scope
 from store.client import AsyncStore, Call, Store
 from store.errors import StoreUnavailable
 from store.scripts import load_scripts
-from tests.unit.web_client import Door, Wakes, open_door
+from tests.unit.web_client import Door, Wakes, web_client
 
 T = TypeVar("T")
 PIER = SubAccount.model_validate(
@@ -71,7 +71,7 @@ async def trouble(server: fakeredis.FakeServer) -> AsyncIterator[Trouble]:
 
 @pytest.fixture
 async def door(trouble: Trouble, settings: Settings, wakes: Wakes) -> AsyncIterator[Door]:
-    async with open_door(
+    async with web_client(
         lambda needs: [campaigns_router(trouble, settings, needs, wakes)], Scope.MANAGE
     ) as door:
         yield door

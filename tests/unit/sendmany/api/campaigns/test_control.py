@@ -5,7 +5,7 @@ import pytest
 from store.access.tokens import Scope
 from store.client import Store
 from store.lanes.lane import Lane, LaneStatus, find_lane, move_lane
-from store.queue.dead_letters import Dead
+from store.queue.dead_letters import DeadLetters
 from store.reports.lane_report import report
 from store.states import State
 from tests.conformance import given
@@ -17,10 +17,10 @@ def lane(store: Store) -> Lane:
     return find_lane(store, given.loaded(store, 5))
 
 
-def ends_unknown(store: Store, lane: Lane, batch: str) -> None:
+def ends_unconfirmed(store: Store, lane: Lane, batch: str) -> None:
     claim = given.claim(store, lane.id, batch)
-    what = given.ended(State.UNKNOWN, claim.jobs)
-    what.dead = [Dead("local:2", claim.jobs)]
+    what = given.ended(State.UNCONFIRMED, claim.jobs)
+    what.dead = [DeadLetters("local:2", claim.jobs)]
     given.settle(store, lane.id, claim, what, batch)
 
 
@@ -54,7 +54,9 @@ async def test_what_its_status_does_not_allow_is_a_conflict(
     assert (refused.status_code, "cancel" in refused.json()["error"]) == (409, True)
 
 
-@pytest.mark.parametrize("action", ["pause", "resume", "cancel", "unknown/close", "unknown/resend"])
+@pytest.mark.parametrize(
+    "action", ["pause", "resume", "cancel", "unconfirmed/close", "unconfirmed/resend"]
+)
 async def test_nobody_touches_what_is_not_theirs(
     door: Door, store: Store, lane: Lane, action: str
 ) -> None:
@@ -70,13 +72,13 @@ async def test_nobody_touches_what_is_not_theirs(
 async def test_what_is_unknown_is_sent_again_or_put_to_rest(
     door: Door, store: Store, lane: Lane, wakes: Wakes
 ) -> None:
-    ends_unknown(store, lane, "b1")
-    resent = await door.http.post(f"/v1/campaigns/{lane.id}/unknown/resend")
+    ends_unconfirmed(store, lane, "b1")
+    resent = await door.http.post(f"/v1/campaigns/{lane.id}/unconfirmed/resend")
     assert (resent.json()["messages"], resent.json()["status"]) == (5, "sending")
     assert wakes.sent == 1
-    ends_unknown(store, lane, "b2")
-    closed = await door.http.post(f"/v1/campaigns/{lane.id}/unknown/close")
+    ends_unconfirmed(store, lane, "b2")
+    closed = await door.http.post(f"/v1/campaigns/{lane.id}/unconfirmed/close")
     assert closed.json()["messages"] == 5
-    assert report(store, lane.id).counts == {State.UNKNOWN: 5}
-    again = await door.http.post(f"/v1/campaigns/{lane.id}/unknown/resend")
+    assert report(store, lane.id).counts == {State.UNCONFIRMED: 5}
+    again = await door.http.post(f"/v1/campaigns/{lane.id}/unconfirmed/resend")
     assert again.json()["messages"] == 0

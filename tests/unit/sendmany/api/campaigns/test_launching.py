@@ -9,7 +9,7 @@ from unittest.mock import ANY
 
 import pytest
 
-from producer.campaigns.upload import LISTED_REJECTS
+from producer.campaigns.upload import LISTED_INVALID_ROWS
 from sendmany.api.routes.campaigns import MOST_UPLOADS
 from store.access.tokens import Scope
 from store.client import Store
@@ -65,8 +65,8 @@ async def test_an_upload_stores_a_job_for_each_good_row(
         "status": "sending",
         "recipients": 2500,
         "duplicates": 1,
-        "rejects": 1,
-        "first_rejects": [{"line": 2502, "number": "nobody", "reason": "not a phone number"}],
+        "invalid_rows": 1,
+        "first_invalid_rows": [{"line": 2502, "number": "nobody", "reason": "not a phone number"}],
         "number_column": "msisdn",
         "country_column": None,
         "folded": 0,
@@ -108,8 +108,8 @@ async def test_the_same_upload_again_adds_nothing(door: Door, store: Store) -> N
     again = await post(door, campaign(), rows)
     assert again.status_code == 200
     assert (again.json()["resumed"], again.json()["recipients"]) == (True, 1500)
-    assert again.json()["rejects"] == 1
-    assert [one["line"] for one in again.json()["first_rejects"]] == [1502]
+    assert again.json()["invalid_rows"] == 1
+    assert [one["line"] for one in again.json()["first_invalid_rows"]] == [1502]
     assert len(lines_of(store, "Spring")) == 1500
 
 
@@ -129,8 +129,15 @@ async def test_a_cut_upload_leaves_the_campaign_loading_and_goes_on(
     assert again.status_code == 200, again.text
     await post(door, campaign(name="Whole"), rows)
     assert lines_of(store, "Spring") == lines_of(store, "Whole")
-    figures = {key: again.json()[key] for key in ("recipients", "duplicates", "rejects", "status")}
-    assert figures == {"recipients": 3300, "duplicates": 200, "rejects": 1, "status": "sending"}
+    figures = {
+        key: again.json()[key] for key in ("recipients", "duplicates", "invalid_rows", "status")
+    }
+    assert figures == {
+        "recipients": 3300,
+        "duplicates": 200,
+        "invalid_rows": 1,
+        "status": "sending",
+    }
 
 
 async def test_other_rows_before_the_cut_are_refused(door: Door, store: Store) -> None:
@@ -242,8 +249,8 @@ async def test_a_body_of_another_kind_is_refused(door: Door) -> None:
 
 async def test_rejects_are_listed_up_to_a_limit_and_all_counted(door: Door) -> None:
     answer = await post(door, campaign(), "msisdn,name\n" + "nobody,Ana\n" * 250 + people(1))
-    assert answer.json()["rejects"] == 250
-    assert len(answer.json()["first_rejects"]) == LISTED_REJECTS
+    assert answer.json()["invalid_rows"] == 250
+    assert len(answer.json()["first_invalid_rows"]) == LISTED_INVALID_ROWS
 
 
 async def test_a_line_that_is_not_text_keeps_the_rows_before_it(door: Door, store: Store) -> None:
@@ -411,11 +418,11 @@ async def test_an_upload_is_read_as_a_file_from_disk_is(door: Door, store: Store
     told = answer.json()
     assert lines_of(store, "Spring") == [b"447700900001\tAda", b"447700900002\tBob"]
     assert (told["number_column"], told["country_column"]) == ("Telefon", "Land")
-    assert [(one["line"], one["number"]) for one in told["first_rejects"]] == [
+    assert [(one["line"], one["number"]) for one in told["first_invalid_rows"]] == [
         (5, "01** ******89"), (7, "20****07"), (8, None), (9, None), (10, None)
     ]  # fmt: skip
-    assert "no country code" in told["first_rejects"][0]["reason"]
-    assert "(default_region)" in told["first_rejects"][0]["reason"]
+    assert "no country code" in told["first_invalid_rows"][0]["reason"]
+    assert "(default_region)" in told["first_invalid_rows"][0]["reason"]
 
 
 async def test_what_has_to_be_said_about_columns_is_told_by_the_members_of_the_form(
@@ -466,7 +473,7 @@ async def test_a_cut_upload_with_blank_rows_and_a_swallowed_row_goes_on(
     assert again.status_code == 200, again.text
     await post(door, campaign(name="Whole"), rows)
     assert lines_of(store, "Spring") == lines_of(store, "Whole")
-    assert (again.json()["recipients"], again.json()["rejects"]) == (3499, 4)
+    assert (again.json()["recipients"], again.json()["invalid_rows"]) == (3499, 4)
 
 
 async def test_an_upload_without_a_usable_row_is_refused_and_its_name_is_free(

@@ -29,7 +29,7 @@ from store.reports.lane_report import waiting_jobs
 from store.scripts import load_scripts
 from store.states import State
 from store.templates import keep_registry
-from tests.unit.web_client import Door, Wakes, open_door
+from tests.unit.web_client import Door, Wakes, web_client
 
 T = TypeVar("T")
 OTP = {"user": {"msisdn": "+447700900001"}, "type": "text", "content": {"text": "Code 90441"}}
@@ -46,14 +46,16 @@ class Troubled(AsyncStore):
         super().__init__(fakeredis.FakeAsyncRedis(server=server), load_scripts(flags=False))
         self.stored = 0
         self.fails: dict[int, Exception] = {}
-        self.hints_fail = False
+        self.best_effort_writes_fail = False
 
     async def run(self, call: Call[T]) -> T:
         if call.script == "enqueue_messages":
             self.stored += 1
             if error := next((e for n, e in self.fails.items() if self.stored >= n), None):
                 raise error
-        if self.hints_fail and (call.script == "wake_workers" or call.args[:1] == ("ZADD",)):
+        if self.best_effort_writes_fail and (
+            call.script == "wake_workers" or call.args[:1] == ("ZADD",)
+        ):
             raise StoreUnavailable("gone just now")
         return await super().run(call)
 
@@ -99,7 +101,7 @@ class House:
 @pytest.fixture
 async def house() -> AsyncIterator[House]:
     house = House()
-    async with open_door(
+    async with web_client(
         lambda needs: [messages_router(house.troubled, DEFAULT, needs, lambda: house.wakes())],
         Scope.ENQUEUE,
     ) as door:
@@ -363,7 +365,7 @@ class TestOne:
         self, house: House
     ) -> None:
         await house.post(message=OTP)
-        house.troubled.hints_fail = True
+        house.troubled.best_effort_writes_fail = True
         assert (await house.post(message=OTP)).status_code == 202
         assert house.counts() == {State.QUEUED: 2}
 

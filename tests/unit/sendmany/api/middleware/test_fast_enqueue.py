@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from config.settings import Settings
 from sendmany.api import app as app_module
 from sendmany.api.app import create_app
-from sendmany.api.middleware.fast_enqueue import Straight
+from sendmany.api.middleware.fast_enqueue import FastEnqueue
 from store.access.tokens import Scope
 from store.errors import StoreError, StoreFull, StoreRefused, StoreUnavailable
 from tests.unit.sendmany.api.given import client, in_pieces, new_store, new_token
@@ -68,8 +68,8 @@ class Both:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.stores = [new_store(), new_store()]
         self.apps: list[FastAPI] = []
-        for way, store in zip((Straight, Past), self.stores, strict=True):
-            monkeypatch.setattr(app_module, "Straight", way)
+        for way, store in zip((FastEnqueue, Past), self.stores, strict=True):
+            monkeypatch.setattr(app_module, "FastEnqueue", way)
             settings = Settings(sub_accounts=ACCOUNTS, web={"max_body_bytes": 4096})
             self.apps.append(create_app(settings, store, lambda: None))
 
@@ -110,8 +110,8 @@ async def both(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Both]:
 async def test_it_answers_as_the_route_does(both: Both, case: str, pieces: bool) -> None:
     for body, headers in CASES[case]:
         sent = [(name.encode(), value.encode("latin-1")) for name, value in headers]
-        straight, route = await both.post(body, sent, Scope.ENQUEUE, pieces=pieces)  # type: ignore[arg-type]
-        assert straight == route
+        fast_enqueue, route = await both.post(body, sent, Scope.ENQUEUE, pieces=pieces)  # type: ignore[arg-type]
+        assert fast_enqueue == route
 
 
 async def test_a_key_in_utf8_is_the_same_in_header_and_body(both: Both) -> None:
@@ -129,10 +129,10 @@ async def test_a_header_that_is_no_key_is_refused_on_both_ways(
     both: Both, keys: list[bytes]
 ) -> None:
     header = [(b"idempotency-key", key) for key in keys]
-    straight, route = await both.post(SOUND, header, Scope.ENQUEUE)  # type: ignore[arg-type]
-    assert straight == route
-    assert straight[0] == 422
-    assert b"The header Idempotency-Key " in straight[1]
+    fast_enqueue, route = await both.post(SOUND, header, Scope.ENQUEUE)  # type: ignore[arg-type]
+    assert fast_enqueue == route
+    assert fast_enqueue[0] == 422
+    assert b"The header Idempotency-Key " in fast_enqueue[1]
 
 
 @pytest.mark.parametrize(
@@ -142,9 +142,9 @@ async def test_in_trouble_it_answers_as_the_route_does(both: Both, error: StoreE
     for store in both.stores:
         store.error = error
     with capture_logs():
-        straight, route = await both.post(SOUND, [], Scope.ENQUEUE)
-    assert straight == route
-    assert straight[0] >= 409
+        fast_enqueue, route = await both.post(SOUND, [], Scope.ENQUEUE)
+    assert fast_enqueue == route
+    assert fast_enqueue[0] >= 409
 
 
 @pytest.mark.parametrize(
@@ -164,15 +164,15 @@ async def test_in_trouble_it_answers_as_the_route_does(both: Both, error: StoreE
 async def test_who_may_not_and_other_paths_are_left_to_the_routes(
     both: Both, path: str, method: str, scopes: list[Scope]
 ) -> None:
-    straight, route = await both.post(SOUND, [], *scopes, path=path, method=method)
-    assert straight == route
+    fast_enqueue, route = await both.post(SOUND, [], *scopes, path=path, method=method)
+    assert fast_enqueue == route
 
 
 async def test_what_is_sound_does_not_meet_the_routes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Else the tests above would hold one route against itself."""
     met = []
 
-    class Watching(Straight):
+    class Watching(FastEnqueue):
         def __init__(self, app: Any, ways: Any) -> None:
             async def inner(scope: AsgiScope, receive: Receive, send: Send) -> None:
                 met.append(scope["path"])
@@ -180,7 +180,7 @@ async def test_what_is_sound_does_not_meet_the_routes(monkeypatch: pytest.Monkey
 
             super().__init__(inner, ways)
 
-    monkeypatch.setattr(app_module, "Straight", Watching)
+    monkeypatch.setattr(app_module, "FastEnqueue", Watching)
     store = new_store()
     app = create_app(Settings(sub_accounts=ACCOUNTS), store, lambda: None)
     token = await new_token(store, Scope.ENQUEUE, sub_accounts=frozenset({"ours"}))

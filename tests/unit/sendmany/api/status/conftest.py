@@ -11,7 +11,7 @@ from sendmany.api.status import status_router
 from store.access.tokens import Scope
 from store.client import AsyncStore, Store
 from store.scripts import load_scripts
-from tests.unit.web_client import Door, open_door
+from tests.unit.web_client import Door, web_client
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def settings() -> Settings:
 
 @pytest.fixture
 async def door(loop_store: AsyncStore, settings: Settings) -> AsyncIterator[Door]:
-    async with open_door(
+    async with web_client(
         lambda needs: [status_router(loop_store, settings, needs)], Scope.READ
     ) as door:
         yield door

@@ -13,9 +13,9 @@ from store.client import Store
 from store.lanes.lane import find_lane, finish_loading, move_lane
 from store.lanes.open import CampaignPlan, open_campaign
 from store.limits.breakers import open_breaker, read_breakers
-from store.limits.rate_limit import Limits, acquire_permits, block_sender
+from store.limits.rate_limit import Limits, acquire_permits, pause_sub_account
 from store.limits.stops import Stopped, stop_sending
-from store.queue.dead_letters import Dead
+from store.queue.dead_letters import DeadLetters
 from store.records.outcome import Origin
 from store.states import State
 from tests.conformance import given
@@ -32,7 +32,7 @@ def settled(store: Store, lane: str, state: State, batch: str = "b1", most: int 
     """The next batch ends in this state."""
     claim = given.claim(store, lane, batch, most)
     what = given.ended(state, claim.jobs, (Origin.API, 1010))
-    what.dead = [Dead("local:2", claim.jobs)] if state is State.UNKNOWN else []
+    what.dead = [DeadLetters("local:2", claim.jobs)] if state is State.UNCONFIRMED else []
     given.settle(store, lane, claim, what, batch)
 
 
@@ -78,7 +78,7 @@ async def test_what_an_operator_has_stopped_is_shown_wherever_it_is_looked_for(
 
 async def test_a_campaign_that_is_held_up_says_until_when(door: Door, store: Store) -> None:
     lane = given.loaded(store, 3)
-    store.run(block_sender("shop", 60))
+    store.run(pause_sub_account("shop", 60))
     store.run(open_breaker("shop", "account", "the key is refused", by="operator"))
     shown = await get(door, f"/v1/campaigns/{lane}")
     assert shown["waits"]["blocked_until"].endswith("Z")
@@ -155,7 +155,7 @@ async def test_nobody_sees_what_is_not_theirs(door: Door, store: Store) -> None:
     shop, bank = campaign_of(store, "shop", "Spring"), campaign_of(store, "bank", "Loans")
     store.run(open_breaker("bank", "account", "closed", by="operator"))
     door.comes(Scope.READ, only=["shop"])
-    for path in ("", "/failures", "/export", "/unknown"):
+    for path in ("", "/failures", "/export", "/unconfirmed"):
         assert (await door.http.get(f"/v1/campaigns/{bank}{path}")).status_code == 404
         assert (await door.http.get(f"/v1/campaigns/Loans{path}")).status_code == 404
     assert (await door.http.get(f"/v1/messages/{bank}.0")).status_code == 404
@@ -185,7 +185,7 @@ async def test_a_message_tells_what_became_of_it(door: Door, store: Store) -> No
 
 async def test_a_message_that_waits_says_until_when(door: Door, store: Store) -> None:
     lane = given.loaded(store, 3)
-    store.run(block_sender("shop", 60))
+    store.run(pause_sub_account("shop", 60))
     shown = await get(door, f"/v1/messages/{lane}.1")
     assert shown["waits_until"] is not None
     assert "asked for a pause" in shown["why"][0]
@@ -244,8 +244,8 @@ async def test_an_export_of_nothing_is_a_header(door: Door, store: Store) -> Non
 
 async def test_what_is_unknown_is_listed(door: Door, store: Store) -> None:
     lane = given.loaded(store, 5)
-    settled(store, lane, State.UNKNOWN, most=2)
-    answer = await door.http.get(f"/v1/campaigns/{lane}/unknown", params={"format": "jsonl"})
+    settled(store, lane, State.UNCONFIRMED, most=2)
+    answer = await door.http.get(f"/v1/campaigns/{lane}/unconfirmed", params={"format": "jsonl"})
     assert [json.loads(line)["index"] for line in answer.text.splitlines()] == [0, 1]
 
 
@@ -258,7 +258,7 @@ async def test_limits_tell_what_is_free_and_what_is_blocked(door: Door, store: S
     assert (shop["burst"], shop["messages_per_second"]) == (50, 200)
     assert 0 <= shop["free"] < 50
     assert shop["blocked_until"] is None
-    store.run(block_sender("shop", 60))
+    store.run(pause_sub_account("shop", 60))
     shop = (await get(door, "/v1/limits"))["items"][1]
     assert (shop["free"], shop["blocked_until"] is None) == (0, False)
 
@@ -285,6 +285,6 @@ async def test_reading_is_not_enough_to_move_a_breaker(door: Door, store: Store)
 
 
 async def test_a_campaign_that_is_not_there_is_not_found(door: Door, store: Store) -> None:
-    for path in ("", "/failures", "/export", "/unknown"):
+    for path in ("", "/failures", "/export", "/unconfirmed"):
         assert (await door.http.get(f"/v1/campaigns/nothing{path}")).status_code == 404
     assert find_lane(store, given.loaded(store, 1)).name == "Spring"

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import pytest
 
-from sendmany.api.webhooks.write_coalescer import Landing
+from sendmany.api.webhooks.write_coalescer import WriteCoalescer
 from store.client import AsyncStore, Call
 from store.errors import StoreError, StoreFull, StoreUnavailable
 
@@ -28,11 +28,11 @@ class Slow:
         return [b"1-1"] * len(call.args)
 
 
-def landing(store: Slow, **options: Any) -> Landing:
-    return Landing(cast("AsyncStore", store), **options)
+def landing(store: Slow, **options: Any) -> WriteCoalescer:
+    return WriteCoalescer(cast("AsyncStore", store), **options)
 
 
-async def add(landing: Landing, body: bytes) -> None:
+async def add(landing: WriteCoalescer, body: bytes) -> None:
     """Add a body; raises what is told of it."""
     told: asyncio.Future[StoreError | None] = asyncio.get_running_loop().create_future()
     landing.add(body, told.set_result)
@@ -41,7 +41,7 @@ async def add(landing: Landing, body: bytes) -> None:
         raise error
 
 
-async def several(landing: Landing, bodies: list[bytes]) -> "list[asyncio.Task[None]]":
+async def several(landing: WriteCoalescer, bodies: list[bytes]) -> "list[asyncio.Task[None]]":
     """Start to add them, one after the other."""
     tasks = [asyncio.create_task(add(landing, body)) for body in bodies]
     for _ in range(3):

@@ -1,25 +1,25 @@
--- Takes back flights whose lease has run out. What was about to be posted is in doubt and is parked. What
+-- Takes back batches whose lease has run out. What was about to be posted is in doubt and is in doubt. What
 -- was only claimed returns to the queue in halves, since one of its jobs may be what kills workers: each
 -- half goes alone, until a single job that keeps dying is set aside.
--- KEYS: meta, counts, queue, flights, parked, then for each flight: the flight, the park that it becomes, the
---       park of a job that is set aside
--- ARGV: ms to wait for evidence, deaths of a single job, time in ms by which the leases must have run out,
---       told by note_sweep (empty = now), then the ids of the flights
--- Returns: {messages back in the queue, messages parked, jobs set aside}
+-- KEYS: meta, counts, queue, batches, in doubt, then for each batch: the batch, the in-doubt batch that it becomes, the
+--       in-doubt batch of a job that is set aside
+-- ARGV: ms to wait for status updates, deaths of a single job, time in ms by which the leases must have run out,
+--       told by note_sweep (empty = now), then the ids of the batches
+-- Returns: {messages back in the queue, messages in doubt, jobs set aside}
 -- include: clock, job_sections
-local meta, counts, queue, flights, parked = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local meta, counts, queue, claimed_batches, in_doubt = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local settle_after, most_deaths = tonumber(ARGV[1]), tonumber(ARGV[2])
 local as_of = math.min(now_ms(), tonumber(ARGV[3]) or math.huge)
 local FIRST = 4
 
 local back, doubtful, aside = 0, 0, 0
-local function set_aside(park, id, blob)
-  redis.call('HSET', park, 'jobs', blob, 'n', 1, 'tries', 0, 'owner', '', 'killer', 1)
-  redis.call('ZADD', parked, as_of, id)
+local function set_aside(in_doubt_batch, id, blob)
+  redis.call('HSET', in_doubt_batch, 'jobs', blob, 'n', 1, 'tries', 0, 'owner', '', 'poison', 1)
+  redis.call('ZADD', in_doubt, as_of, id)
   aside = aside + 1
 end
--- One job of a flight is set aside at most: where there were more, they go alone and come back.
-local function halve(id, blob, park)
+-- One job of a batch is set aside at most: where there were more, they go alone and come back.
+local function halve(id, blob, in_doubt_batch)
   local pieces, position, found = {}, 1, false
   while position <= #blob do
     local n, attempts, base, bytes, start, deaths = section_at(blob, position)
@@ -30,27 +30,27 @@ local function halve(id, blob, park)
     elseif found or math.max(deaths, 1) < most_deaths then
       pieces[#pieces + 1] = section(1, attempts, base, lines, math.max(deaths, 1) + 1)
     else
-      set_aside(park, id .. 'k', section(1, attempts, base, lines))
+      set_aside(in_doubt_batch, id .. 'k', section(1, attempts, base, lines))
       found = true
     end
     position = start + bytes + 1
   end
   for i = #pieces, 1, -1 do redis.call('LPUSH', queue, pieces[i]) end
 end
-local function recover(batch, flight, park, park_aside)
-  if tonumber(redis.call('ZSCORE', flights, batch) or math.huge) > as_of then return end
-  local is = redis.call('HMGET', flight, 'phase', 'n', 'jobs')
+local function recover(batch, claimed_batch, in_doubt_batch, park_aside)
+  if tonumber(redis.call('ZSCORE', claimed_batches, batch) or math.huge) > as_of then return end
+  local is = redis.call('HMGET', claimed_batch, 'phase', 'n', 'jobs')
   if is[1] == 'claimed' then
     back = back + tonumber(is[2])
     halve(batch, is[3], park_aside)
-    redis.call('DEL', flight)
+    redis.call('DEL', claimed_batch)
   elseif is[1] then
-    redis.call('HSET', flight, 'owner', '')
-    redis.call('RENAME', flight, park)
-    redis.call('ZADD', parked, as_of + settle_after, batch)
+    redis.call('HSET', claimed_batch, 'owner', '')
+    redis.call('RENAME', claimed_batch, in_doubt_batch)
+    redis.call('ZADD', in_doubt, as_of + settle_after, batch)
     doubtful = doubtful + tonumber(is[2])
   end
-  redis.call('ZREM', flights, batch)
+  redis.call('ZREM', claimed_batches, batch)
 end
 for i = FIRST, #ARGV do
   local key = 6 + 3 * (i - FIRST)
@@ -63,7 +63,7 @@ end
 if back + doubtful + aside > 0 then
   move('in_flight', -(back + doubtful + aside))
   move('queued', back)
-  move('parked', doubtful + aside)
-  redis.call('HINCRBY', meta, 'journal', 1)
+  move('in_doubt', doubtful + aside)
+  redis.call('HINCRBY', meta, 'revision', 1)
 end
 return { back, doubtful, aside }

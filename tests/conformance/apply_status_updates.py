@@ -1,4 +1,4 @@
-"""Evidence: news moves a state forward and never back, and stops a job that still exists."""
+"""Status updates: news moves a state forward and never back, and stops a job that still exists."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -8,15 +8,15 @@ import pytest
 
 from store.client import Store
 from store.purposes import Pricing, Purpose
-from store.queue.dead_letters import REVIVABLE, Dead, Word, revive_dead
+from store.queue.dead_letters import REVIVABLE, DeadLetters, Word, retry_dead_letters
 from store.queue.enqueue import enqueue_messages
-from store.queue.settlement import Park, Settlement, Wave, promote_due
+from store.queue.settlement import InDoubtBatch, RetryBatch, Settlement, promote_due
 from store.receipts.status_updates import (
     Applied,
-    Evidence,
-    apply_evidence,
+    StatusUpdate,
     apply_records,
-    proven,
+    apply_status_updates,
+    confirmed,
     read_records_of,
 )
 from store.records.job_section import Job
@@ -28,19 +28,19 @@ from tests.conformance import given
 UMID = "7c1e4a10-0000-4000-8000-000000000001"
 
 
-def news(state: State, index: int = 0, *, at: int = given.NOW + 9) -> Evidence:
+def news(state: State, index: int = 0, *, at: int = given.NOW + 9) -> StatusUpdate:
     """A receipt about one message."""
-    return Evidence(index, 1, state, at, umid=UMID)
+    return StatusUpdate(index, 1, state, at, umid=UMID)
 
 
-def undelivered(index: int, code: int) -> Evidence:
+def undelivered(index: int, code: int) -> StatusUpdate:
     """A receipt that a message was not delivered, and why."""
-    return Evidence(index, 1, State.UNDELIVERED, given.NOW + 9, code, Origin.RECEIPT, UMID)
+    return StatusUpdate(index, 1, State.UNDELIVERED, given.NOW + 9, code, Origin.RECEIPT, UMID)
 
 
-def tell(store: Store, lane: str, *evidence: Evidence) -> Applied:
-    """Apply some evidence."""
-    return store.run(apply_evidence(lane, evidence))
+def tell(store: Store, lane: str, *updates: StatusUpdate) -> Applied:
+    """Apply some status updates."""
+    return store.run(apply_status_updates(lane, updates))
 
 
 def outcome(store: Store, lane: str, index: int = 0) -> Outcome:
@@ -88,11 +88,11 @@ class TestEvidenceOfOthers:
     def test_news_of_another_sub_account_is_refused(self, store: Store) -> None:
         lane = accepted(store)
         told = [news(State.DELIVERED), news(State.SENT, 1), news(State.SENT, 7)]
-        applied = store.run(apply_evidence(lane, told, "bank"))
+        applied = store.run(apply_status_updates(lane, told, "bank"))
         assert applied == Applied(unknown=1, foreign=2)
         assert applied.refused == (0, 1, 2)
         assert given.counts(store, lane) == {State.ACCEPTED: 2}
-        assert store.run(apply_evidence(lane, told, "Shop")) == Applied(counted=2, unknown=1)
+        assert store.run(apply_status_updates(lane, told, "Shop")) == Applied(counted=2, unknown=1)
 
     def test_news_about_a_single_message_that_waits_cannot_be_held_against_a_person(
         self, store: Store
@@ -104,7 +104,7 @@ class TestEvidenceOfOthers:
         assert outcome(store, lane).number == ""
 
 
-class TestEvidenceAfterTheEnd:
+class TestStatusUpdatesAfterTheEnd:
     def test_a_receipt_moves_the_state_and_the_count(self, store: Store) -> None:
         lane = accepted(store)
         assert tell(store, lane, news(State.DELIVERED)) == Applied(counted=1)
@@ -132,17 +132,17 @@ class TestEvidenceAfterTheEnd:
 
     def test_proof_of_a_handset_takes_undelivered_back(self, store: Store) -> None:
         lane = accepted(store)
-        failed = Evidence(0, 1, State.UNDELIVERED, given.NOW, 1018, Origin.RECEIPT)
+        failed = StatusUpdate(0, 1, State.UNDELIVERED, given.NOW, 1018, Origin.RECEIPT)
         tell(store, lane, failed, news(State.DELIVERED))
         assert outcome(store, lane).state is State.DELIVERED
         tell(store, lane, failed)
         assert outcome(store, lane).state is State.DELIVERED
 
     def test_a_message_that_was_unknown_is_known(self, store: Store) -> None:
-        lane, claim = given.flight(store, 2)
-        given.settle(store, lane, claim, given.ended(State.UNKNOWN, claim.jobs))
+        lane, claim = given.claimed_batch(store, 2)
+        given.settle(store, lane, claim, given.ended(State.UNCONFIRMED, claim.jobs))
         assert tell(store, lane, news(State.SENT, 1)) == Applied(counted=1)
-        assert given.counts(store, lane) == {State.SENT: 1, State.UNKNOWN: 1}
+        assert given.counts(store, lane) == {State.SENT: 1, State.UNCONFIRMED: 1}
 
     def test_a_receipt_for_nobody_is_counted_and_changes_nothing(self, store: Store) -> None:
         lane = accepted(store)
@@ -167,7 +167,7 @@ class TestEvidenceAfterTheEnd:
         assert given.balanced(store, lane)
 
     def test_news_beyond_the_last_record_leaves_the_gap_empty(self, store: Store) -> None:
-        lane, claim = given.flight(store, 30)
+        lane, claim = given.claimed_batch(store, 30)
         what = given.ended(State.ACCEPTED, claim.jobs[:2])
         what.add(State.QUEUED, 28)
         what.back = claim.jobs[2:]
@@ -219,7 +219,7 @@ class TestCodesOfReceipts:
         assert given.codes(store, lane) == {}
 
     def test_an_early_code_counts_when_the_job_ends(self, store: Store) -> None:
-        lane, claim = given.flight(store, 3)
+        lane, claim = given.claimed_batch(store, 3)
         tell(store, lane, undelivered(0, 1018), undelivered(1, 25), undelivered(2, 25))
         tell(store, lane, news(State.READ, 2))
         assert given.codes(store, lane) == {}
@@ -233,10 +233,10 @@ class TestCodesOfReceipts:
         assert given.codes(store, lane) == {"undelivered:receipt:25": 1}
 
     def test_an_early_code_waits_as_long_as_the_job_is_tried_again(self, store: Store) -> None:
-        lane, claim = given.flight(store, 1)
+        lane, claim = given.claimed_batch(store, 1)
         tell(store, lane, undelivered(0, 1018))
         what = Settlement({State.DELAYED: 1}, given.records(State.TRIED, claim.jobs))
-        what.waves = [Wave("w1", 0, claim.jobs)]
+        what.retries = [RetryBatch("w1", 0, claim.jobs)]
         given.settle(store, lane, claim, what)
         assert given.codes(store, lane) == {}
         store.run(promote_due(lane))
@@ -245,7 +245,7 @@ class TestCodesOfReceipts:
         assert given.codes(store, lane) == {"undelivered:receipt:1018": 1}
 
     def test_a_repeated_settlement_counts_an_early_code_once(self, store: Store) -> None:
-        lane, claim = given.flight(store, 1)
+        lane, claim = given.claimed_batch(store, 1)
         tell(store, lane, undelivered(0, 1018))
         for verdict in ("ok", "repeat"):
             what = given.ended(State.ACCEPTED, claim.jobs)
@@ -253,9 +253,9 @@ class TestCodesOfReceipts:
         assert given.codes(store, lane) == {"undelivered:receipt:1018": 1}
 
 
-class TestEvidenceWhileTheJobExists:
+class TestStatusUpdatesWhileTheJobExists:
     def test_an_early_receipt_is_kept_and_counts_when_the_job_ends(self, store: Store) -> None:
-        lane, claim = given.flight(store, 2)
+        lane, claim = given.claimed_batch(store, 2)
         assert tell(store, lane, news(State.DELIVERED)) == Applied(early=1)
         assert given.counts(store, lane) == {State.IN_FLIGHT: 2}
         assert given.balanced(store, lane)
@@ -268,7 +268,7 @@ class TestEvidenceWhileTheJobExists:
         assert given.balanced(store, lane)
 
     def test_a_second_early_receipt_moves_it_forward(self, store: Store) -> None:
-        lane, claim = given.flight(store, 1)
+        lane, claim = given.claimed_batch(store, 1)
         tell(store, lane, news(State.SENT))
         assert tell(store, lane, news(State.READ)) == Applied(early=1)
         given.settle(store, lane, claim, given.ended(State.ACCEPTED, claim.jobs))
@@ -276,7 +276,7 @@ class TestEvidenceWhileTheJobExists:
         assert given.balanced(store, lane)
 
     def test_an_early_receipt_survives_a_rejection(self, store: Store) -> None:
-        lane, claim = given.flight(store, 1)
+        lane, claim = given.claimed_batch(store, 1)
         tell(store, lane, news(State.DELIVERED))
         given.settle(store, lane, claim, given.ended(State.REJECTED, claim.jobs))
         assert given.counts(store, lane) == {State.DELIVERED: 1}
@@ -286,40 +286,40 @@ class TestEvidenceWhileTheJobExists:
         lane = given.loaded(store, 3)
         tell(store, lane, news(State.SENT, 0), news(State.SENT, 1))
         claim = given.claim(store, lane)
-        assert claim.early_news == 2
+        assert claim.early_updates == 2
         given.settle(store, lane, claim, given.ended(State.ACCEPTED, claim.jobs))
         assert given.counts(store, lane) == {State.SENT: 2, State.ACCEPTED: 1}
-        assert store.client.hget(f"sm:{{{lane}}}:meta", "early_news") == b"0"
+        assert store.client.hget(f"sm:{{{lane}}}:meta", "early_updates") == b"0"
 
     def test_a_job_that_waits_for_a_retry_is_recognised(self, store: Store) -> None:
-        lane, claim = given.flight(store, 3)
+        lane, claim = given.claimed_batch(store, 3)
         tried = [Job(job.index, 1, job.line) for job in claim.jobs]
         what = Settlement({State.DELAYED: 3}, given.records(State.TRIED, claim.jobs))
-        what.waves = [Wave("w1", 0, tried)]
+        what.retries = [RetryBatch("w1", 0, tried)]
         given.settle(store, lane, claim, what)
         tell(store, lane, news(State.DELIVERED, 1))
         store.run(promote_due(lane))
         again = given.claim(store, lane, "b2")
         records = store.run(read_records_of(lane, again.jobs))
-        assert proven(again.jobs, records) == {1}
+        assert confirmed(again.jobs, records) == {1}
         assert given.balanced(store, lane)
 
-    def test_a_job_that_is_parked_is_recognised(self, store: Store) -> None:
-        lane, claim = given.flight(store, 3)
+    def test_a_job_that_is_in_doubt_is_recognised(self, store: Store) -> None:
+        lane, claim = given.claimed_batch(store, 3)
         tell(store, lane, news(State.SENT, 2))
-        what = Settlement({State.PARKED: 3}, given.records(State.TRIED, claim.jobs))
-        what.parks = [Park("b1p", 0, claim.jobs)]
+        what = Settlement({State.IN_DOUBT: 3}, given.records(State.TRIED, claim.jobs))
+        what.in_doubt_batches = [InDoubtBatch("b1p", 0, claim.jobs)]
         given.settle(store, lane, claim, what)
-        assert given.counts(store, lane) == {State.PARKED: 3}
-        assert proven(claim.jobs, store.run(read_records_of(lane, claim.jobs))) == {2}
+        assert given.counts(store, lane) == {State.IN_DOUBT: 3}
+        assert confirmed(claim.jobs, store.run(read_records_of(lane, claim.jobs))) == {2}
         assert given.balanced(store, lane)
 
     def test_a_late_rejection_is_no_proof_that_the_provider_has_it(self, store: Store) -> None:
-        lane, claim = given.flight(store, 2)
+        lane, claim = given.claimed_batch(store, 2)
         given.settle(store, lane, claim, Settlement({State.QUEUED: 2}, back=claim.jobs))
         store.run(apply_records(lane, given.records(State.REJECTED, claim.jobs[:1])))
         again = given.claim(store, lane, "b2")
-        assert proven(again.jobs, store.run(read_records_of(lane, again.jobs))) == set()
+        assert confirmed(again.jobs, store.run(read_records_of(lane, again.jobs))) == set()
         given.settle(store, lane, again, given.ended(State.ACCEPTED, again.jobs), "b2")
         assert given.counts(store, lane) == {State.ACCEPTED: 2}
         assert given.balanced(store, lane)
@@ -332,7 +332,7 @@ def doubt(store: Store, lane: str, index: int = 0) -> Doubt:
 
 def rejected_after_doubt(store: Store, attempts: int) -> str:
     """A message that was rejected although an earlier attempt of it may have arrived."""
-    lane, claim = given.flight(store, 1)
+    lane, claim = given.claimed_batch(store, 1)
     what = given.ended(State.REJECTED, claim.jobs, (Origin.API, 1002), other_attempt=True)
     (run,) = what.records
     what.records = [replace(run, records=run.records[:1] + bytes([attempts]) + run.records[2:])]
@@ -368,7 +368,7 @@ class TestDoubtMeetsEvidence:
     def test_receipts_of_an_accepted_attempt_leave_the_doubt_about_an_earlier_one(
         self, store: Store
     ) -> None:
-        lane, claim = given.flight(store, 1)
+        lane, claim = given.claimed_batch(store, 1)
         given.settle(
             store, lane, claim, given.ended(State.ACCEPTED, claim.jobs, other_attempt=True)
         )
@@ -378,10 +378,10 @@ class TestDoubtMeetsEvidence:
             assert report(store, lane).doubts == {state: 1}
         assert given.balanced(store, lane)
 
-    def test_evidence_that_was_there_before_the_refusal_ends_the_doubt_too(
+    def test_status_updates_that_was_there_before_the_refusal_ends_the_doubt_too(
         self, store: Store
     ) -> None:
-        lane, claim = given.flight(store, 1)
+        lane, claim = given.claimed_batch(store, 1)
         tell(store, lane, news(State.DELIVERED))
         what = given.ended(State.REJECTED, claim.jobs, other_attempt=True)
         (run,) = what.records
@@ -393,12 +393,12 @@ class TestDoubtMeetsEvidence:
     def test_an_unknown_message_that_is_sent_again_goes_on_being_in_doubt(
         self, store: Store
     ) -> None:
-        lane, claim = given.flight(store, 1)
-        what = given.ended(State.UNKNOWN, claim.jobs, (Origin.LOCAL, 2))
-        what.dead = [Dead("local:2", claim.jobs)]
+        lane, claim = given.claimed_batch(store, 1)
+        what = given.ended(State.UNCONFIRMED, claim.jobs, (Origin.LOCAL, 2))
+        what.dead = [DeadLetters("local:2", claim.jobs)]
         given.settle(store, lane, claim, what)
         assert doubt(store, lane) is Doubt.MAY_HAVE_ARRIVED
-        store.run(revive_dead(lane, Word.RESEND, REVIVABLE, op="op", entries=1))
+        store.run(retry_dead_letters(lane, Word.RESEND, REVIVABLE, op="op", entries=1))
         assert (outcome(store, lane).state, doubt(store, lane)) == (
             State.TRIED, Doubt.MAY_HAVE_ARRIVED,
         )  # fmt: skip
@@ -408,7 +408,7 @@ class TestDoubtMeetsEvidence:
 
 class TestWhatReceiptsAdd:
     def test_purpose_stays_and_pricing_comes_with_the_receipts(self, store: Store) -> None:
-        lane, claim = given.flight(store, 1)
+        lane, claim = given.claimed_batch(store, 1)
         given.settle(
             store, lane, claim, given.ended(State.ACCEPTED, claim.jobs, purpose=Purpose.UTILITY)
         )
@@ -433,7 +433,7 @@ class TestWhatReceiptsAdd:
     def test_an_early_receipt_keeps_purpose_and_pricing_until_the_job_ends(
         self, store: Store
     ) -> None:
-        lane, claim = given.flight(store, 1)
+        lane, claim = given.claimed_batch(store, 1)
         tell(store, lane, replace(news(State.DELIVERED), pricing=Pricing.AUTHENTICATION))
         given.settle(
             store, lane, claim,
@@ -446,11 +446,11 @@ class TestWhatReceiptsAdd:
 
 
 class TestCodesFollowTheRecords:
-    @pytest.mark.parametrize("state", [State.UNKNOWN, State.FAILED, State.REJECTED])
+    @pytest.mark.parametrize("state", [State.UNCONFIRMED, State.FAILED, State.REJECTED])
     def test_a_receipt_that_settles_a_message_takes_its_code_back(
         self, store: Store, state: State
     ) -> None:
-        lane, claim = given.flight(store, 3)
+        lane, claim = given.claimed_batch(store, 3)
         given.settle(store, lane, claim, given.ended(state, claim.jobs, (Origin.HTTP, 502)))
         assert given.codes(store, lane) == {f"{state}:http:502": 3}
         tell(store, lane, news(State.SENT, 1), undelivered(2, 1018))
@@ -460,24 +460,26 @@ class TestCodesFollowTheRecords:
         assert given.balanced(store, lane)
 
     def test_an_answer_that_came_too_late_takes_the_code_back(self, store: Store) -> None:
-        lane, claim = given.flight(store, 2)
-        given.settle(store, lane, claim, given.ended(State.UNKNOWN, claim.jobs, (Origin.LOCAL, 2)))
+        lane, claim = given.claimed_batch(store, 2)
+        given.settle(
+            store, lane, claim, given.ended(State.UNCONFIRMED, claim.jobs, (Origin.LOCAL, 2))
+        )
         late = given.records(State.REJECTED, claim.jobs[:1], (Origin.API, 1002))
         store.run(apply_records(lane, late))
-        assert given.codes(store, lane) == {"unknown:local:2": 1, "rejected:api:1002": 1}
+        assert given.codes(store, lane) == {"unconfirmed:local:2": 1, "rejected:api:1002": 1}
         assert given.balanced(store, lane)
 
 
 class TestAnswersThatCameTooLate:
     def test_what_they_prove_is_written(self, store: Store) -> None:
-        lane, claim = given.flight(store, 2)
-        given.settle(store, lane, claim, given.ended(State.UNKNOWN, claim.jobs))
+        lane, claim = given.claimed_batch(store, 2)
+        given.settle(store, lane, claim, given.ended(State.UNCONFIRMED, claim.jobs))
         late = given.records(State.ACCEPTED, claim.jobs)
         assert store.run(apply_records(lane, late)) == Applied(counted=2)
         assert given.counts(store, lane) == {State.ACCEPTED: 2}
 
     def test_what_proves_nothing_is_left_out(self, store: Store) -> None:
-        lane, claim = given.flight(store, 2)
+        lane, claim = given.claimed_batch(store, 2)
         given.settle(store, lane, claim, Settlement({State.QUEUED: 2}, back=claim.jobs))
         late = given.records(State.TRIED, claim.jobs)
         assert store.run(apply_records(lane, late)) == Applied()

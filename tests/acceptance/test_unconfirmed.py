@@ -8,14 +8,14 @@ from sendmany.local.sandbox_check import read_taken
 from store.client import Store
 from store.queue.dead_letters import count_entries
 from store.reports.lane_report import outcomes, report
-from store.reports.messages import list_dead
+from store.reports.messages import list_dead_letters
 from store.reports.recount import recount
 from store.states import PROVIDER_HAS_IT, State
 from tests.acceptance.command import running, sendmany, until
 from tests.acceptance.test_up import CAMPAIGN, RECIPIENTS, furnished, is_up, note, shown
 
 HOLD = ("--on-unknown", "hold", "--on-server-error", "hold", "--settle-after", "0")
-UNKNOWN = ("campaign", "unknown")
+UNKNOWN = ("campaign", "unconfirmed")
 ROUNDS = 12
 PATIENCE = 60.0  # s; a slow machine is no failure
 
@@ -28,19 +28,21 @@ def test_an_operator_brings_a_campaign_in_doubt_to_its_end(tmp_path: Path) -> No
         store = Store.connect(note(home)["settings"]["redis_url"])
         lane = shown(sendmany(home, "campaign", "launch", *CAMPAIGN, *HOLD, "--json"))["id"]
         counts, taken = finished(up, home, store, lane)
-        assert counts[State.UNKNOWN] > 0
+        assert counts[State.UNCONFIRMED] > 0
         assert max(taken.values()) == 1  # nobody is sent to twice unless somebody says so
-        assert 'sendmany campaign unknown list "Spring"' in said(home, "campaign", "show", "Spring")
+        assert 'sendmany campaign unconfirmed list "Spring"' in said(
+            home, "campaign", "show", "Spring"
+        )
         listed = shown(sendmany(home, *UNKNOWN, "list", "Spring", "--json"))
-        assert len(listed) == counts[State.UNKNOWN]
-        assert {row["state"] for row in listed} == {"unknown"}
+        assert len(listed) == counts[State.UNCONFIRMED]
+        assert {row["state"] for row in listed} == {"unconfirmed"}
         refused = sendmany(home, *UNKNOWN, "resend", "Spring")
         assert (refused.code, refused.out) == (1, "")
-        assert f"{len(listed)} unknown messages" in refused.err
+        assert f"{len(listed)} unconfirmed messages" in refused.err
 
         asked: Counter[int] = Counter()
         for _ in range(ROUNDS):
-            waiting = [one.index for one in list_dead(store, lane, (State.UNKNOWN,))]
+            waiting = [one.index for one in list_dead_letters(store, lane, (State.UNCONFIRMED,))]
             asked.update(waiting)
             if not waiting:
                 break

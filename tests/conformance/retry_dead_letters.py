@@ -1,4 +1,4 @@
-"""revive_dead: an operator's word about jobs that ended badly."""
+"""retry_dead_letters: an operator's decision about jobs that ended badly."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,26 +11,31 @@ from store.keys import lane_keys
 from store.lanes.lane import LaneStatus, find_lane, move_lane
 from store.queue.dead_letters import (
     REVIVABLE,
-    Dead,
-    Revived,
+    DeadLetters,
+    Redriven,
     Word,
     count_entries,
-    read_dead,
-    revive_dead,
-    settle_dead,
+    read_dead_letters,
+    retry_dead_letters,
+    settle_dead_letters,
 )
 from store.queue.settlement import Settlement
-from store.receipts.status_updates import Evidence, apply_evidence, proven, read_records_of
+from store.receipts.status_updates import (
+    StatusUpdate,
+    apply_status_updates,
+    confirmed,
+    read_records_of,
+)
 from store.records.job_section import Job
 from store.reports.lane_report import message_report, report
-from store.reports.messages import list_dead
+from store.reports.messages import list_dead_letters
 from store.states import State
 from store.workers.presence import active_lanes, forget_active, forget_ready, ready_lanes
 from tests.conformance import given
 from tests.conformance.settle_batch import everything
 
 RESEND, CLOSE = Word.RESEND, Word.CLOSE
-UNKNOWN = (State.UNKNOWN,)
+UNKNOWN = (State.UNCONFIRMED,)
 
 
 def dead(store: Store, lane: str, batch: str, states: Sequence[State], most: int = 1000) -> None:
@@ -43,7 +48,7 @@ def dead(store: Store, lane: str, batch: str, states: Sequence[State], most: int
         what.records += given.records(state, part)
         what.add(state, len(part))
     kept = [job for at, job in enumerate(tried) if states[at % len(states)] in REVIVABLE]
-    what.dead = [Dead("http:503", kept)]
+    what.dead = [DeadLetters("http:503", kept)]
     given.settle(store, lane, given.claim(store, lane, batch), what, batch)
 
 
@@ -64,14 +69,14 @@ def say(
     op: str = "op",
     entries: int = 100,
     most: int = 1000,
-) -> Revived:
+) -> Redriven:
     """One call of the script."""
-    return store.run(revive_dead(lane, word, states, op=op, entries=entries, most=most))
+    return store.run(retry_dead_letters(lane, word, states, op=op, entries=entries, most=most))
 
 
 def kept(store: Store, lane: str) -> list[list[int]]:
-    """Indexes on the dead list, entry by entry."""
-    return [given.indexes(entry.jobs) for entry in read_dead(store, lane)]
+    """Indexes on the dead letters, entry by entry."""
+    return [given.indexes(entry.jobs) for entry in read_dead_letters(store, lane)]
 
 
 class LosesReplies(Store):
@@ -92,7 +97,7 @@ class TestResend:
         self, store: Store
     ) -> None:
         lane = ended(store)
-        assert say(store, lane, RESEND) == Revived(LaneStatus.SENDING, entries=1, jobs=6)
+        assert say(store, lane, RESEND) == Redriven(LaneStatus.SENDING, entries=1, jobs=6)
         found = find_lane(store, lane)
         assert (found.status, found.finished_at) == (LaneStatus.SENDING, 0)
         assert given.counts(store, lane) == {State.QUEUED: 6}
@@ -103,7 +108,7 @@ class TestResend:
         assert [(job.index, job.attempts) for job in again.jobs] == [(i, 1) for i in range(6)]
         assert [job.line for job in again.jobs] == given.numbers(6)
 
-    def test_the_record_says_that_it_was_tried_and_the_trail_who_had_it_sent_again(
+    def test_the_record_says_that_it_was_tried_and_the_attempt_log_who_had_it_sent_again(
         self, store: Store
     ) -> None:
         lane = ended(store, 3)
@@ -111,7 +116,7 @@ class TestResend:
         found = message_report(store, f"{lane}.2")
         assert found.outcome is not None
         assert (found.outcome.state, found.outcome.number) == (State.TRIED, "447700900002")
-        (entry,) = found.trail
+        (entry,) = found.attempt_log
         attempts, origin, code, at, who = entry.split(" ")
         assert (attempts, origin, code, who) == ("1", "local", "5", "operator")
         assert int(at) == pytest.approx(find_lane(store, lane).opened_at / 1000, abs=60)
@@ -132,40 +137,45 @@ class TestResend:
         dead(store, lane, "b2", UNKNOWN)
         assert say(store, lane, RESEND, op="again").jobs == 2
         assert [job.attempts for job in given.claim(store, lane, "b3").jobs] == [2, 2]
-        assert len(message_report(store, f"{lane}.0").trail) == 2
+        assert len(message_report(store, f"{lane}.0").attempt_log) == 2
 
-    def test_what_evidence_has_moved_on_is_dropped(self, store: Store) -> None:
+    def test_what_status_updates_has_moved_on_is_dropped(self, store: Store) -> None:
         lane = ended(store)
-        news = [Evidence(1, 1, State.DELIVERED, given.NOW), Evidence(4, 1, State.SENT, given.NOW)]
-        store.run(apply_evidence(lane, news))
-        assert say(store, lane, RESEND) == Revived(LaneStatus.SENDING, 1, jobs=4, moved_on=2)
+        news = [
+            StatusUpdate(1, 1, State.DELIVERED, given.NOW),
+            StatusUpdate(4, 1, State.SENT, given.NOW),
+        ]
+        store.run(apply_status_updates(lane, news))
+        assert say(store, lane, RESEND) == Redriven(LaneStatus.SENDING, 1, jobs=4, moved_on=2)
         assert given.indexes(given.claim(store, lane, "b2").jobs) == [0, 2, 3, 5]
         assert store.run(count_entries(lane)) == 0
         assert given.balanced(store, lane)
 
-    def test_a_lane_stays_finished_when_evidence_has_settled_everything(self, store: Store) -> None:
+    def test_a_lane_stays_finished_when_status_updates_has_settled_everything(
+        self, store: Store
+    ) -> None:
         lane = ended(store, 1)
-        store.run(apply_evidence(lane, [Evidence(0, 1, State.SENT, given.NOW)]))
-        assert say(store, lane, RESEND) == Revived(LaneStatus.FINISHED, 1, moved_on=1)
+        store.run(apply_status_updates(lane, [StatusUpdate(0, 1, State.SENT, given.NOW)]))
+        assert say(store, lane, RESEND) == Redriven(LaneStatus.FINISHED, 1, moved_on=1)
         assert find_lane(store, lane).finished_at > 0
 
-    def test_evidence_of_the_first_attempt_still_stops_the_second(self, store: Store) -> None:
+    def test_status_updates_of_the_first_attempt_still_stops_the_second(self, store: Store) -> None:
         lane = ended(store, 3)
         say(store, lane, RESEND)
-        store.run(apply_evidence(lane, [Evidence(1, 1, State.DELIVERED, given.NOW)]))
+        store.run(apply_status_updates(lane, [StatusUpdate(1, 1, State.DELIVERED, given.NOW)]))
         claim = given.claim(store, lane, "b2")
-        assert claim.early_news == 1
-        assert proven(claim.jobs, store.run(read_records_of(lane, claim.jobs))) == {1}
+        assert claim.early_updates == 1
+        assert confirmed(claim.jobs, store.run(read_records_of(lane, claim.jobs))) == {1}
         given.settle(store, lane, claim, given.ended(State.ACCEPTED, claim.jobs), "b2")
         assert given.counts(store, lane) == {State.ACCEPTED: 2, State.DELIVERED: 1}
         assert given.balanced(store, lane)
 
     def test_what_failed_stays_until_it_is_meant(self, store: Store) -> None:
-        lane = ended(store, 6, (State.UNKNOWN, State.FAILED))
+        lane = ended(store, 6, (State.UNCONFIRMED, State.FAILED))
         assert say(store, lane, RESEND).jobs == 3
         assert given.counts(store, lane) == {State.QUEUED: 3, State.FAILED: 3}
         assert kept(store, lane) == [[1, 3, 5]]
-        assert [entry.reason for entry in read_dead(store, lane)] == ["http:503"]
+        assert [entry.reason for entry in read_dead_letters(store, lane)] == ["http:503"]
         assert given.balanced(store, lane)
         assert say(store, lane, RESEND, REVIVABLE, op="all").jobs == 3
         assert given.counts(store, lane) == {State.QUEUED: 6}
@@ -193,11 +203,11 @@ class TestResend:
         dead(store, lane, "b1", UNKNOWN, most=3)
         store.run(move_lane(lane, "cancel"))
         before = everything(store)
-        assert say(store, lane, RESEND) == Revived(LaneStatus.CANCELLING, refused=True)
+        assert say(store, lane, RESEND) == Redriven(LaneStatus.CANCELLING, refused=True)
         assert everything(store) == before
         assert say(store, lane, CLOSE).jobs == 3
 
-    def test_messages_of_several_thousands_have_a_trail_each(self, store: Store) -> None:
+    def test_messages_of_several_thousands_have_a_attempt_log_each(self, store: Store) -> None:
         lane = given.campaign(store, early=True)
         people = [b"GB.%d\tA" % i for i in range(2002)]
         for first in (0, 1000, 2000):
@@ -206,11 +216,11 @@ class TestResend:
         dead(store, lane, "b1", UNKNOWN, most=2000)
         assert say(store, lane, RESEND).jobs == 1004
         for index in (998, 999, 1000, 1999, 2000, 2001):
-            assert len(message_report(store, f"{lane}.{index}").trail) == 1
-        assert message_report(store, f"{lane}.997").trail == ()
-        key = lane_keys(lane).trail(1000)
-        trail = store.run(command("LRANGE", key, 0, -1, parse=list[bytes]))
-        assert [line.split(b" ")[:2] for line in trail] == [[b"1000-1999", b"1"]]
+            assert len(message_report(store, f"{lane}.{index}").attempt_log) == 1
+        assert message_report(store, f"{lane}.997").attempt_log == ()
+        key = lane_keys(lane).attempt_log(1000)
+        attempt_log = store.run(command("LRANGE", key, 0, -1, parse=list[bytes]))
+        assert [line.split(b" ")[:2] for line in attempt_log] == [[b"1000-1999", b"1"]]
         assert [job.line for job in given.claim(store, lane, "b2", 2000).jobs] == people[998:]
         assert given.balanced(store, lane)
 
@@ -219,29 +229,29 @@ class TestClose:
     def test_the_job_is_let_go_and_the_state_stays(self, store: Store) -> None:
         lane = ended(store)
         before = find_lane(store, lane)
-        assert say(store, lane, CLOSE) == Revived(LaneStatus.FINISHED, entries=1, jobs=6)
+        assert say(store, lane, CLOSE) == Redriven(LaneStatus.FINISHED, entries=1, jobs=6)
         assert store.run(count_entries(lane)) == 0
         assert find_lane(store, lane) == before
-        assert given.counts(store, lane) == {State.UNKNOWN: 6}
-        assert message_report(store, f"{lane}.0").trail == ()
+        assert given.counts(store, lane) == {State.UNCONFIRMED: 6}
+        assert message_report(store, f"{lane}.0").attempt_log == ()
         assert given.balanced(store, lane)
 
     def test_what_was_let_go_cannot_be_sent_again(self, store: Store) -> None:
         lane = ended(store)
         say(store, lane, CLOSE)
-        assert say(store, lane, RESEND, op="b") == Revived(LaneStatus.FINISHED)
-        assert given.counts(store, lane) == {State.UNKNOWN: 6}
+        assert say(store, lane, RESEND, op="b") == Redriven(LaneStatus.FINISHED)
+        assert given.counts(store, lane) == {State.UNCONFIRMED: 6}
 
-    def test_evidence_still_moves_it(self, store: Store) -> None:
+    def test_status_updates_still_moves_it(self, store: Store) -> None:
         lane = ended(store, 2)
         say(store, lane, CLOSE)
-        store.run(apply_evidence(lane, [Evidence(0, 1, State.READ, given.NOW)]))
-        assert given.counts(store, lane) == {State.UNKNOWN: 1, State.READ: 1}
+        store.run(apply_status_updates(lane, [StatusUpdate(0, 1, State.READ, given.NOW)]))
+        assert given.counts(store, lane) == {State.UNCONFIRMED: 1, State.READ: 1}
 
     def test_what_is_not_meant_stays_and_what_has_moved_on_goes(self, store: Store) -> None:
-        lane = ended(store, 6, (State.UNKNOWN, State.FAILED))
-        store.run(apply_evidence(lane, [Evidence(1, 1, State.SENT, given.NOW)]))
-        assert say(store, lane, CLOSE) == Revived(LaneStatus.FINISHED, 1, jobs=3, moved_on=1)
+        lane = ended(store, 6, (State.UNCONFIRMED, State.FAILED))
+        store.run(apply_status_updates(lane, [StatusUpdate(1, 1, State.SENT, given.NOW)]))
+        assert say(store, lane, CLOSE) == Redriven(LaneStatus.FINISHED, 1, jobs=3, moved_on=1)
         assert kept(store, lane) == [[3, 5]]
 
 
@@ -255,7 +265,7 @@ class TestRepeatsAndBounds:
         dead(store, lane, "b2", UNKNOWN, most=3)
         first = say(store, lane, word, entries=1)
         before = everything(store)
-        assert say(store, lane, word, entries=1) == first == Revived(first.status, 1, 3)
+        assert say(store, lane, word, entries=1) == first == Redriven(first.status, 1, 3)
         assert everything(store) == before
         assert 0 < store.client.pttl(lane_keys(lane).done("revive:op")) <= 600_000
 
@@ -263,7 +273,7 @@ class TestRepeatsAndBounds:
         lane = given.loaded(store, 9)
         for i in range(3):
             dead(store, lane, f"b{i}", UNKNOWN, most=3)
-        assert say(store, lane, RESEND, entries=2) == Revived(LaneStatus.SENDING, 2, jobs=6)
+        assert say(store, lane, RESEND, entries=2) == Redriven(LaneStatus.SENDING, 2, jobs=6)
         assert kept(store, lane) == [[6, 7, 8]]
         assert given.balanced(store, lane)
 
@@ -282,12 +292,12 @@ class TestRepeatsAndBounds:
         lane = given.loaded(store, 6)
         dead(store, lane, "b1", (State.FAILED,), most=3)
         dead(store, lane, "b2", UNKNOWN, most=3)
-        assert say(store, lane, RESEND, op="a", entries=1) == Revived(LaneStatus.FINISHED, 1)
+        assert say(store, lane, RESEND, op="a", entries=1) == Redriven(LaneStatus.FINISHED, 1)
         assert kept(store, lane) == [[3, 4, 5], [0, 1, 2]]
         assert say(store, lane, RESEND, op="b", entries=1).jobs == 3
 
     def test_a_lane_that_never_was_has_no_dead(self, store: Store) -> None:
-        assert say(store, "spring-000000", RESEND) == Revived(LaneStatus.GONE, refused=True)
+        assert say(store, "spring-000000", RESEND) == Redriven(LaneStatus.GONE, refused=True)
         assert store.client.keys("*") == []
 
 
@@ -297,12 +307,12 @@ class TestSettleDead:
     ) -> None:
         lane = given.loaded(store, 2500)
         for i in range(3):
-            dead(store, lane, f"b{i}", (State.UNKNOWN, State.FAILED))
+            dead(store, lane, f"b{i}", (State.UNCONFIRMED, State.FAILED))
         store.run(forget_active(lane))
         store.run(forget_ready(lane))
-        store.run(apply_evidence(lane, [Evidence(0, 1, State.SENT, given.NOW)]))
-        said = settle_dead(store, find_lane(store, lane), RESEND, UNKNOWN)
-        assert said == Revived(LaneStatus.SENDING, entries=3, jobs=1249, moved_on=1)
+        store.run(apply_status_updates(lane, [StatusUpdate(0, 1, State.SENT, given.NOW)]))
+        said = settle_dead_letters(store, find_lane(store, lane), RESEND, UNKNOWN)
+        assert said == Redriven(LaneStatus.SENDING, entries=3, jobs=1249, moved_on=1)
         assert given.counts(store, lane) == {State.QUEUED: 1249, State.FAILED: 1250, State.SENT: 1}
         assert store.run(active_lanes()) == [lane]
         assert store.run(ready_lanes()) == [(lane, 2)]
@@ -313,8 +323,8 @@ class TestSettleDead:
         for i in range(3):
             dead(store, lane, f"b{i}", UNKNOWN)
         forgetful = LosesReplies(store.client, store._scripts)
-        said = settle_dead(forgetful, find_lane(store, lane), RESEND, UNKNOWN)
-        assert said == Revived(LaneStatus.SENDING, entries=3, jobs=2500)
+        said = settle_dead_letters(forgetful, find_lane(store, lane), RESEND, UNKNOWN)
+        assert said == Redriven(LaneStatus.SENDING, entries=3, jobs=2500)
         assert forgetful.lost == 2
         assert given.counts(store, lane) == {State.QUEUED: 2500}
         assert given.balanced(store, lane)
@@ -323,28 +333,28 @@ class TestSettleDead:
         lane = given.loaded(store, 2)
         dead(store, lane, "b1", UNKNOWN, most=1)
         store.run(move_lane(lane, "cancel"))
-        said = settle_dead(store, find_lane(store, lane), RESEND, UNKNOWN)
-        assert said == Revived(LaneStatus.CANCELLING, refused=True)
+        said = settle_dead_letters(store, find_lane(store, lane), RESEND, UNKNOWN)
+        assert said == Redriven(LaneStatus.CANCELLING, refused=True)
 
     def test_closing_announces_nothing(self, store: Store) -> None:
         lane = ended(store)
         store.run(forget_ready(lane))
-        assert settle_dead(store, find_lane(store, lane), CLOSE, UNKNOWN).jobs == 6
+        assert settle_dead_letters(store, find_lane(store, lane), CLOSE, UNKNOWN).jobs == 6
         assert store.run(ready_lanes()) == []
 
 
 class TestListDead:
     def test_those_who_wait_for_a_word_are_listed_with_their_records(self, store: Store) -> None:
-        lane = ended(store, 6, (State.UNKNOWN, State.FAILED, State.ACCEPTED))
-        store.run(apply_evidence(lane, [Evidence(3, 1, State.SENT, given.NOW)]))
-        (one,) = list_dead(store, lane, UNKNOWN)
-        assert (one.index, one.recipient, one.state) == (0, "447700900000", State.UNKNOWN)
+        lane = ended(store, 6, (State.UNCONFIRMED, State.FAILED, State.ACCEPTED))
+        store.run(apply_status_updates(lane, [StatusUpdate(3, 1, State.SENT, given.NOW)]))
+        (one,) = list_dead_letters(store, lane, UNKNOWN)
+        assert (one.index, one.recipient, one.state) == (0, "447700900000", State.UNCONFIRMED)
         assert one.attempts == 1
         assert one.record is not None
-        both = list_dead(store, lane, REVIVABLE)
+        both = list_dead_letters(store, lane, REVIVABLE)
         assert [one.index for one in both] == [0, 1, 4]
 
     def test_what_was_sent_again_is_not_listed(self, store: Store) -> None:
         lane = ended(store)
         say(store, lane, RESEND)
-        assert list(list_dead(store, lane, REVIVABLE)) == []
+        assert list(list_dead_letters(store, lane, REVIVABLE)) == []

@@ -23,9 +23,9 @@ from worker.failpoints import VARIABLE, Point
 N = 100
 LEASE = ("SENDMANY_WORKER__LEASE_SECONDS", "2")
 SWEEP = ("SENDMANY_WORKER__SWEEP_SECONDS", "0.3")
-HOLD = Policies(on_unknown="hold", on_server_error="hold")
-RESEND = Policies(on_unknown="resend", on_server_error="retry")
-BY_RECEIPT = Policies(on_unknown="resend", settle_after=3)
+HOLD = Policies(on_unconfirmed="hold", on_server_error="hold")
+RESEND = Policies(on_unconfirmed="resend", on_server_error="retry")
+BY_RECEIPT = Policies(on_unconfirmed="resend", settle_after=3)
 KILL, STOP = "KILL", "STOP"
 
 
@@ -109,9 +109,9 @@ def ended(house: House, lane: str) -> dict[State, int]:
     return house.report(lane).counts
 
 
-def trails(house: House, lane: str) -> set[int]:
+def attempt_logs(house: House, lane: str) -> set[int]:
     """How many earlier attempts are told of messages: of the first, one in the middle, the last."""
-    return {len(message_report(house.store, f"{lane}.{i}").trail) for i in (0, N // 2, N - 1)}
+    return {len(message_report(house.store, f"{lane}.{i}").attempt_log) for i in (0, N // 2, N - 1)}
 
 
 # Killed
@@ -129,7 +129,7 @@ def test_jobs_of_a_process_killed_before_the_mark_go_out_once(house: House, tmp_
 
 @pytest.mark.parametrize(
     ("policies", "state", "tries", "times"),
-    [(HOLD, State.UNKNOWN, 1, {}), (RESEND, State.ACCEPTED, 2, {1: N})],
+    [(HOLD, State.UNCONFIRMED, 1, {}), (RESEND, State.ACCEPTED, 2, {1: N})],
     ids=["hold", "resend"],
 )
 def test_jobs_of_a_process_killed_between_mark_and_request_go_by_the_policy(
@@ -146,13 +146,13 @@ def test_jobs_of_a_process_killed_between_mark_and_request_go_by_the_policy(
         assert ended(house, lane) == {state: N}
         assert seen(house, lane) == times
         assert attempts(house, lane) == {tries}
-        assert trails(house, lane) == {1}
+        assert attempt_logs(house, lane) == {1}
 
 
 @pytest.mark.parametrize(
     ("point", "policies", "state", "times"),
     [
-        (Point.POSTED, HOLD, State.UNKNOWN, {1: N}),
+        (Point.POSTED, HOLD, State.UNCONFIRMED, {1: N}),
         (Point.BEFORE_SETTLE, RESEND, State.ACCEPTED, {2: N}),
     ],
     ids=["hold", "resend"],
@@ -170,7 +170,7 @@ def test_jobs_of_a_process_killed_with_the_answer_go_by_the_policy(
         stopped()
         assert ended(house, lane) == {state: N}
         assert seen(house, lane) == times
-        assert trails(house, lane) == {1}
+        assert attempt_logs(house, lane) == {1}
 
 
 def test_what_a_killed_process_had_written_down_is_done(house: House, tmp_path: Path) -> None:
@@ -236,11 +236,11 @@ def test_a_process_that_was_frozen_before_its_request_does_not_make_it_any_more(
 def test_an_answer_that_a_frozen_process_holds_is_proof_when_it_thaws(
     house: House, tmp_path: Path, settle_after: float
 ) -> None:
-    """Whether the policy has spoken meanwhile, or the messages are still parked."""
+    """Whether the policy has spoken meanwhile, or the messages are still in doubt."""
     with worker_that_stops(house, tmp_path, Point.POSTED, STOP) as (_, stopped):
-        lane = launched(house, tmp_path, Policies(on_unknown="hold", settle_after=settle_after))
+        lane = launched(house, tmp_path, Policies(on_unconfirmed="hold", settle_after=settle_after))
         victim = stopped()
-        meanwhile = {(State.PARKED if settle_after else State.UNKNOWN): N}
+        meanwhile = {(State.IN_DOUBT if settle_after else State.UNCONFIRMED): N}
         until(lambda: house.report(lane).counts == meanwhile)
         thaw(victim)
         until(lambda: house.report(lane).counts == {State.ACCEPTED: N})

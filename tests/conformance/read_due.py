@@ -1,9 +1,9 @@
-"""look_at_lane: a sweep sees what is due in a lane, and changes nothing by looking."""
+"""read_due: a sweep sees what is due in a lane, and changes nothing by looking."""
 
 from store.client import Store
-from store.lanes.due import Look, look_at_lane
+from store.lanes.due import Look, read_due
 from store.lanes.lane import LaneStatus, Priority, move_lane
-from store.queue.settlement import Park, Settlement, Wave, claim_batch
+from store.queue.settlement import InDoubtBatch, RetryBatch, Settlement, claim_batch
 from store.states import State
 from tests.conformance import given
 
@@ -12,11 +12,11 @@ LATER = 1 << 50
 
 
 def look(store: Store, lane: str, as_of: int = LATER) -> Look:
-    return store.run(look_at_lane(lane, as_of))
+    return store.run(read_due(lane, as_of))
 
 
 def is_busy(store: Store, lane: str, soon_ms: int = 5000) -> bool:
-    return store.run(look_at_lane(lane, LATER, soon_ms)).busy
+    return store.run(read_due(lane, LATER, soon_ms)).busy
 
 
 class TestLookAtLane:
@@ -44,33 +44,35 @@ class TestLookAtLane:
         found = look(store, given.notifications(store))
         assert (found.kind, found.priority) == ("notifications", Priority.URGENT)
 
-    def test_a_wave_is_due_when_its_time_has_come(self, store: Store) -> None:
-        lane, claim = given.flight(store, 2)
+    def test_a_retry_is_due_when_its_time_has_come(self, store: Store) -> None:
+        lane, claim = given.claimed_batch(store, 2)
         what = Settlement({State.DELAYED: 2}, given.records(State.TRIED, claim.jobs))
-        what.waves = [Wave("w0", 60_000, claim.jobs)]
+        what.retries = [RetryBatch("w0", 60_000, claim.jobs)]
         given.settle(store, lane, claim, what)
         assert not look(store, lane).due
-        given.wave_is_due(store, lane, "w0")
+        given.retry_is_due(store, lane, "w0")
         assert look(store, lane, as_of=0).due
 
-    def test_any_wave_is_due_in_a_lane_that_is_being_cancelled(self, store: Store) -> None:
-        lane, claim = given.flight(store, 2)
+    def test_any_retry_is_due_in_a_lane_that_is_being_cancelled(self, store: Store) -> None:
+        lane, claim = given.claimed_batch(store, 2)
         what = Settlement({State.DELAYED: 2}, given.records(State.TRIED, claim.jobs))
-        what.waves = [Wave("w0", 60_000, claim.jobs)]
+        what.retries = [RetryBatch("w0", 60_000, claim.jobs)]
         given.settle(store, lane, claim, what)
         store.run(move_lane(lane, "cancel"))
         assert look(store, lane).due
 
-    def test_a_flight_is_due_when_its_lease_had_run_out_by_then(self, store: Store) -> None:
-        lane, _ = given.flight(store, 2)
+    def test_a_batch_is_due_when_its_lease_had_run_out_by_then(self, store: Store) -> None:
+        lane, _ = given.claimed_batch(store, 2)
         assert not look(store, lane).due  # its lease goes on, whatever is asked
         given.lease_ran_out(store, lane)
         assert look(store, lane).due
         assert not look(store, lane, as_of=-1).due
 
-    def test_a_park_is_due_when_its_time_was_over_by_then(self, store: Store) -> None:
-        lane, claim = given.flight(store, 2)
-        what = Settlement({State.PARKED: 2}, parks=[Park("b1p", 60_000, claim.jobs)])
+    def test_an_in_doubt_batch_is_due_when_its_time_was_over_by_then(self, store: Store) -> None:
+        lane, claim = given.claimed_batch(store, 2)
+        what = Settlement(
+            {State.IN_DOUBT: 2}, in_doubt_batches=[InDoubtBatch("b1p", 60_000, claim.jobs)]
+        )
         given.settle(store, lane, claim, what)
         now = look(store, lane).now_ms
         assert not look(store, lane, as_of=now).due
@@ -101,11 +103,11 @@ class TestLookAtLane:
         assert not is_busy(store, given.notifications(store))  # it is open, and empty
 
     def test_a_lane_is_busy_while_something_is_due_soon(self, store: Store) -> None:
-        lane, claim = given.flight(store, 2)
+        lane, claim = given.claimed_batch(store, 2)
         assert not is_busy(store, lane)
         assert is_busy(store, lane, soon_ms=60_000)  # its lease
         what = Settlement({State.DELAYED: 2}, given.records(State.TRIED, claim.jobs))
-        what.waves = [Wave("w0", 30_000, claim.jobs)]
+        what.retries = [RetryBatch("w0", 30_000, claim.jobs)]
         given.settle(store, lane, claim, what)
         assert not is_busy(store, lane)
         assert is_busy(store, lane, soon_ms=30_000)
