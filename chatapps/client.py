@@ -34,6 +34,8 @@ from chatapps.responses import (
     judge_answer,
     judge_transfer,
 )
+from config.sections import SettingsError
+from config.settings import Settings
 
 MAX_ANSWER_BYTES = 8 * 1024 * 1024
 """Far above an honest answer: 1,000 items are about 250 KB."""
@@ -321,3 +323,23 @@ def _reason(exc: Exception) -> str:
     if any(isinstance(cause, ConnectionResetError) for cause in _causes(exc)):
         return f"{type(exc).__name__}: connection reset"
     return type(exc).__name__
+
+
+def endpoint_of(settings: Settings, sub_account: str) -> Endpoint:
+    """The endpoint of a sub-account.
+
+    Raises:
+        SettingsError: it is not configured here, or its key is missing or unusable.
+    """
+    configured = settings.sub_accounts.get(sub_account)
+    if configured is None:
+        raise SettingsError(f"Sub-account {sub_account!r} is not configured here.")
+    key = configured.key()
+    if key is None:
+        raise SettingsError(
+            f"Sub-account {sub_account!r} has no API key: {configured.why_no_key()}."
+        )
+    try:
+        return Endpoint(configured.url, sub_account, key)
+    except ValueError as error:
+        raise SettingsError(f"The API key of {sub_account!r} cannot be used: {error}.") from error

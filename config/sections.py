@@ -13,6 +13,7 @@ from pydantic import (
     PositiveFloat,
     PositiveInt,
     SecretStr,
+    model_validator,
 )
 
 REGIONS: dict[str, str] = {
@@ -228,3 +229,59 @@ def _key_from_file(path: Path) -> SecretStr | None:
             f"api_key_file {path} cannot be read: {type(error).__name__}."
         ) from error
     return SecretStr(lines[0].strip()) if lines and lines[0].strip() else None
+
+
+class Breakers(Section):
+    """Thresholds and intervals; seconds where nothing else is said."""
+
+    server_errors: PositiveInt = 5
+    """Requests of a sub-account in a row that must meet an error of the provider to slow it down."""
+    server_first: PositiveFloat = 1
+    """Before the first probe; doubles up to `server_longest`."""
+    server_longest: PositiveFloat = 30
+    account_first: PositiveFloat = 15
+    account_longest: PositiveFloat = 300
+    account_messages: int = Field(default=10, ge=1, le=1000)
+    """Messages of a request that probes whether the key, the account or the channel is well again."""
+    template_first: PositiveFloat = 60
+    template_longest: PositiveFloat = 900
+    refused_with_one_code: PositiveInt = 20
+    """Messages of a campaign in a row, whole requests, that must be refused alike to stop it."""
+
+    @model_validator(mode="after")
+    def _grows(self) -> "Breakers":
+        for name in ("server", "account", "template"):
+            if getattr(self, f"{name}_longest") < getattr(self, f"{name}_first"):
+                raise ValueError(f"{name}_longest must not be shorter than {name}_first")
+        return self
+
+
+class OptOuts(Section):
+    """Words in replies that suppress, and words that take it back."""
+
+    words: list[str] | None = Field(default=None, min_length=1)
+    """Whole messages that mean "no more"; None = a list in some twenty languages, `STOP` among them."""
+    start_words: list[str] | None = None
+    """Whole messages that take it back; None = a list of ours. Empty: only an operator can."""
+    receipt_codes: tuple[int, ...] = (1051, 2007)
+    """Codes of delivery receipts that say so too: wants no marketing (WhatsApp), blocked us (Viber)."""
+    scope: Literal["sub-account", "global"] = "sub-account"
+    """Where a reply counts: for the sub-account it was sent to, or for all of them."""
+
+
+class Web(Section):
+    """Where the HTTP API listens, and what it puts up with."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=0, le=65535)
+    """0 is any free one."""
+    max_body_bytes: PositiveInt = 16 * 1024 * 1024
+    max_upload_bytes: PositiveInt = 4 * 1024 * 1024 * 1024
+    """Of a recipient file, which is read while it arrives."""
+    body_seconds: PositiveFloat = 30
+    """To receive a body; an upload gets more as long as at least 16 KiB arrive each second."""
+    max_requests: PositiveInt = 200
+    """Under way at the same time; more are answered 503."""
+    max_streams: PositiveInt = 100
+    """Readers of live events at the same time."""
+    max_connections: PositiveInt = 1000

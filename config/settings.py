@@ -33,22 +33,22 @@ from pydantic_settings import (
 )
 from pydantic_settings import SettingsError as SourceError
 
-from config.breakers import Breakers
-from config.opt_outs import OptOuts
 from config.running_instance import read_note
 from config.sections import (
     REPEATED_FOR,
     Batch,
+    Breakers,
     Http,
+    OptOuts,
     Policies,
     Retry,
     SettingsError,
     SubAccount,
     SubAccountId,
+    Web,
     Webhooks,
     Worker,
 )
-from config.web import Web
 
 _UNKNOWN = "extra_forbidden"
 LEAST_SECRET, MOST_SECRET = 16, 64

@@ -23,8 +23,7 @@ from store.records.job_section import Job
 from store.records.outcome import Doubt, Origin
 from store.reports.lane_report import MessageReport, message_report
 from store.reports.messages import find_waiting
-from store.reports.schedules import scheduled_for
-from store.reports.waiting import Waiting, waiting
+from store.reports.waiting import Waiting, scheduled_for, waiting
 from store.states import BY_STATE, State
 
 

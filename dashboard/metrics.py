@@ -4,7 +4,7 @@ Labels are sub-accounts, priorities, states and other words of small sets. No nu
 message is ever one of them.
 """
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -18,14 +18,44 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from config.priorities import PRIORITIES
-from dashboard.ages import Ages
 from store.lanes.lane import LaneStatus
 from store.limits.breakers import Breaker
 from store.limits.stops import Stopped
 from store.metrics.counters import COUNTED, MICRO, Counted, sums_of
 from store.receipts.inbox import InboxFigures
-from store.reports.gauges import Gauges
-from store.states import OPEN_STATES
+from store.reports.gauges import Gauges, LaneNow
+from store.states import OPEN_STATES, State
+
+MOST_MARKS = 240
+"""Marks kept of a lane; where there are more, every second one goes."""
+
+
+class Ages:
+    """The marks of all lanes."""
+
+    def __init__(self) -> None:
+        self._marks: dict[str, deque[tuple[int, int]]] = {}  # lane → jobs taken by then, ms
+
+    def look(self, lanes: Iterable[LaneNow], now_ms: int) -> dict[str, float]:
+        """Age of the oldest waiting job by lane, in seconds; 0 where nothing waits."""
+        lanes = list(lanes)
+        marks = self._marks
+        self._marks = {lane.id: marks.get(lane.id, deque()) for lane in lanes}
+        return {lane.id: _age(self._marks[lane.id], lane, now_ms) for lane in lanes}
+
+
+def _age(marks: deque[tuple[int, int]], lane: LaneNow, now_ms: int) -> float:
+    while marks and marks[0][0] <= lane.gone:
+        marks.popleft()
+    if not lane.open[State.QUEUED]:
+        return 0.0
+    if not marks or marks[-1][0] < lane.accepted:
+        if len(marks) >= MOST_MARKS:
+            kept = list(marks)[::2]
+            marks.clear()
+            marks.extend(kept)
+        marks.append((lane.accepted, now_ms))
+    return max(0, now_ms - marks[0][1]) / 1000
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from dashboard.explain import explain_lane, explain_named_code, iso
-from dashboard.figures import lane_figures, pace_figures
+from dashboard.explain import explain_lane, explain_named_code, iso, lane_figures, pace_figures
 from store.lanes.lane import LaneStatus, Priority
 from store.limits.breakers import Breaker
 from store.limits.stops import Stop, Stopped

@@ -4,12 +4,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import quote
 
 import msgspec
 
 from chatapps.client import ChatAppsClient, Endpoint
 from chatapps.management.errors import body_of, unreadable
-from chatapps.management.paths import segment
 from chatapps.management.webhook_settings import (
     ConfiguredWebhook,
     Webhook,
@@ -19,6 +19,12 @@ from chatapps.management.webhook_settings import (
 from chatapps.messages.problems import MessageError, Problem
 from chatapps.templates.draft import TemplateDraft
 from chatapps.templates.registered import RegisteredTemplate, read_template_list
+
+
+def segment(text: str) -> str:
+    """One step of a path, which cannot lead anywhere else, whatever the text."""
+    return quote(text, safe="").replace(".", "%2E")  # `..` would lead up
+
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_]{1,512}")
 

@@ -4,8 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from chatapps.client import ChatAppsClient, Timeouts, open_client
-from chatapps.endpoints import endpoint_of
+from chatapps.client import ChatAppsClient, Timeouts, endpoint_of, open_client
 from chatapps.management import Account, AccountCalls
 from config.sections import SettingsError
 from config.settings import Settings

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chatapps.client import ChatAppsClient, Endpoint
+from chatapps.management.accounts import segment
 from chatapps.management.errors import body_of, unreadable
-from chatapps.management.paths import segment
 from chatapps.management.rate_limit import Pacer
 from chatapps.messages.message import Message
 

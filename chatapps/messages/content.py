@@ -9,8 +9,7 @@ from chatapps.messages.base_model import Wire
 from chatapps.messages.channels import ChannelName, Sms
 from chatapps.messages.direct_send import WhatsAppSettings
 from chatapps.messages.interactive.interactive import Interactive
-from chatapps.messages.rcs.rich_cards import RichCard, RichCarousel
-from chatapps.messages.rcs.suggestions import Suggestions
+from chatapps.messages.rcs.suggestions import RichCard, RichCarousel, Suggestions
 from chatapps.messages.scalar_types import (
     MAX_TEXT,
     Location,

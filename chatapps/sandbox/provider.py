@@ -17,9 +17,8 @@ from chatapps.sandbox.access import is_key
 from chatapps.sandbox.checks import Checker
 from chatapps.sandbox.config import SandboxConfig
 from chatapps.sandbox.faults import PROFILES, TRANSIENT_CODE, Fault, FaultSource, RequestFaults
-from chatapps.sandbox.ledger import Ledger
+from chatapps.sandbox.ledger import Ledger, Schedule
 from chatapps.sandbox.responses import Answer, disturb, error_answer, message_status, timestamp
-from chatapps.sandbox.schedule import Schedule
 from chatapps.sandbox.umids import UmidMint
 from chatapps.sandbox.webhooks.receipts import Taken
 from chatapps.sandbox.wire import (

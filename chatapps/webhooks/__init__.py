@@ -15,11 +15,10 @@ from chatapps.webhooks.business import (
     Restriction,
     TemplateChange,
 )
-from chatapps.webhooks.channels import NO_CHANNEL, Channel, channel_of
 from chatapps.webhooks.delivery_status import Rank, rank_of
 from chatapps.webhooks.other_events import ExternalMessage, OtherEvent
 from chatapps.webhooks.parse import Event, Webhooks, read_webhook, read_webhooks
-from chatapps.webhooks.person import Person
+from chatapps.webhooks.person import NO_CHANNEL, Channel, Person, channel_of
 from chatapps.webhooks.receipts import Receipt, SentContent
 from chatapps.webhooks.replies import CallPermission, Place, Reply, ReplyType, Tap
 from chatapps.webhooks.standing import better, overall, standings

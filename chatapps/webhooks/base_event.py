@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Final
 
 import msgspec
 
-from chatapps.webhooks.timestamps import write_moment
+from chatapps.webhooks.json_fields import write_moment
 
 _BLANKS: Final[tuple[object, ...]] = (None, {}, [])
 

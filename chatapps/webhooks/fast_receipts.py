@@ -9,11 +9,9 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 
 from chatapps.messages.json_parser import MAX_DEPTH
-from chatapps.webhooks.channels import NO_CHANNEL, channel_of
-from chatapps.webhooks.json_fields import MAX_WHOLE, MAX_WORD
-from chatapps.webhooks.person import Person, digits
+from chatapps.webhooks.json_fields import MAX_WHOLE, MAX_WORD, read_moment
+from chatapps.webhooks.person import NO_CHANNEL, Person, channel_of, digits
 from chatapps.webhooks.receipts import OWN_IDS_FROM, SENT_PARTS, Receipt, SentContent
-from chatapps.webhooks.timestamps import read_moment
 
 _Word = Annotated[str, msgspec.Meta(max_length=MAX_WORD)]
 _Whole = Annotated[int, msgspec.Meta(ge=0, lt=MAX_WHOLE)]

@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
 from chatapps.webhooks.base_event import WebhookEvent
-from chatapps.webhooks.channels import NO_CHANNEL, channel_of
 from chatapps.webhooks.json_fields import Members
-from chatapps.webhooks.person import Person, read_person
+from chatapps.webhooks.person import NO_CHANNEL, Person, channel_of, read_person
 from chatapps.webhooks.receipts import OWN_IDS_FROM
 
 EXTERNAL_MESSAGE: Final = "external_app_message"

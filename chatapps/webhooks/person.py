@@ -1,6 +1,7 @@
 """The person at the other end, by number or by the id a channel gave them."""
 
 import re
+from enum import StrEnum
 from typing import Final
 
 import msgspec
@@ -65,3 +66,35 @@ def _number(members: Members, name: str) -> str | None:
     if number is None:
         members.give_back(name, written)
     return number
+
+
+class Channel(StrEnum):
+    """A channel of the provider. A member is a `str`: it equals its lower-case name."""
+
+    SMS = "sms"
+    WHATSAPP = "whatsapp"
+    VIBER = "viber"
+    RCS = "rcs"
+    LINE = "line"
+    LINE_NOTIFICATION = "linenotification"
+    ZALO = "zalo"
+    ZALO_NOTIFICATION = "zalonotification"
+    FACEBOOK = "facebook"
+    INSTAGRAM = "instagram"
+    WECHAT = "wechat"
+    KAKAO = "kakao"
+
+
+NO_CHANNEL: Final = ""
+"""What stands where an event names no channel."""
+
+# Webhooks write `whatsapp`, `whatsApp`, `RCS`, `rcs` (provider docs, webhooks).
+_SPELLINGS: Final = {"zns": Channel.ZALO_NOTIFICATION, "lon": Channel.LINE_NOTIFICATION} | {
+    channel.value: channel for channel in Channel
+}
+
+
+def channel_of(name: str) -> str:
+    """The channel of this name in any case; a name nobody knows yet stays, in lower case."""
+    word = name.strip().lower()
+    return _SPELLINGS.get(word, word)

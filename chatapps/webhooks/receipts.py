@@ -6,10 +6,9 @@ import msgspec
 
 from chatapps.receipt_codes import ReceiptCode, receipt_code
 from chatapps.webhooks.base_event import WebhookEvent
-from chatapps.webhooks.channels import NO_CHANNEL, channel_of
 from chatapps.webhooks.delivery_status import Rank, rank_of
 from chatapps.webhooks.json_fields import Members
-from chatapps.webhooks.person import Person, read_person
+from chatapps.webhooks.person import NO_CHANNEL, Person, channel_of, read_person
 
 STATUS_CHANGED: Final = "outbound_message_status_changed"
 OWN_IDS_FROM: Final = 9

@@ -8,9 +8,8 @@ import msgspec
 from chatapps.messages import MessageError
 from chatapps.messages.json_parser import parse_object
 from chatapps.webhooks.base_event import WebhookEvent
-from chatapps.webhooks.channels import NO_CHANNEL, channel_of
 from chatapps.webhooks.json_fields import Members
-from chatapps.webhooks.person import Person, read_person
+from chatapps.webhooks.person import NO_CHANNEL, Person, channel_of, read_person
 
 INBOUND_EVENTS: Final = frozenset({"inbound_message_received", "inboundmessage"})
 OWN_IDS_FROM: Final = 3

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from chatapps.webhooks.channels import channel_of
+from chatapps.webhooks.person import channel_of
 from chatapps.webhooks.receipts import Receipt
 
 

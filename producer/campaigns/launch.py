@@ -9,9 +9,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from producer.campaigns.campaign_names import RULE, is_name
 from producer.campaigns.load import add_chunks, end_of_file
-from producer.campaigns.message_file import CampaignMessage, load_message_file, prepare
+from producer.campaigns.message_file import (
+    RULE,
+    CampaignMessage,
+    is_name,
+    load_message_file,
+    prepare,
+)
 from producer.errors import InputError
 from producer.files.invalid_rows import InvalidRowWriter, see_that_writable
 from producer.files.recipient_file import Position, RecipientFile

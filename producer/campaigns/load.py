@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 from config.settings import load_settings
 from producer.campaigns.deduplication import read_seen
-from producer.files.chunks import Chunk
 from producer.files.invalid_rows import InvalidRow
+from producer.files.rows import Chunk
 from producer.forgotten import ForgottenPeople
 from producer.wake import SendWakeUp, call_workers
 from store.client import Store

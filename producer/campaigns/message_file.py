@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from chatapps.messages import MessageError, read_message_body
 from chatapps.messages.json_parser import parse_object
@@ -114,3 +114,14 @@ def _read_text(path: Path) -> str:
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise InputError(f"{path}: line {line} is not UTF-8: save the file as UTF-8") from error
+
+
+LONGEST_NAME: Final = 100
+RULE: Final = (
+    f"A campaign's name is 1 to {LONGEST_NAME} printable characters, without blanks at its ends"
+)
+
+
+def is_name(text: str) -> bool:
+    """Whether a campaign may be called this."""
+    return 1 <= len(text) <= LONGEST_NAME and text.isprintable() and text == text.strip()

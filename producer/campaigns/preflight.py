@@ -6,20 +6,27 @@ What the message file allows in general can still go too far with somebody's val
 
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import heappush, heapreplace
 from typing import Any, Final
 
+from chatapps.management import ProviderError
+from chatapps.management.from_settings import ask, has_templates, template_account
 from chatapps.messages import Message, MessageError, read_batch
-from chatapps.preflight import Finding, Severity
+from chatapps.preflight import Finding, Severity, compare, find_template
 from chatapps.rendering.compiled import CompiledContent
+from chatapps.service_window import content_needs_window
 from chatapps.templates import RegisteredTemplate, fill
+from config.settings import Settings
 from producer.campaigns.launch import Prepared
 from producer.errors import BadRow
 from producer.files.csv_reader import Record, read_records
 from producer.files.rows import RowPacker
 from producer.layout import Layout
+from store.client import Store
+from store.lanes.lane import Policies
+from store.people.service_windows import last_reply
 
 MOST_ROWS: Final = 200
 LONGEST_FILLED: Final = 1024
@@ -201,3 +208,66 @@ def _body_values(message: dict[str, Any]) -> list[str]:
     bodies = [part for part in components if part["type"] == "body"]
     parameters = bodies[0].get("parameters") or () if bodies else ()
     return [parameter.get("text", "") for parameter in parameters]
+
+
+def findings_about(
+    settings: Settings,
+    sub_account: str,
+    message: Mapping[str, Any],
+    try_rows: Callable[[RegisteredTemplate | None], list[Finding]],
+    *,
+    offline: bool = False,
+) -> list[Finding]:
+    """Hold a message against the registered templates, and try it with some rows.
+
+    The templates are looked up if account and channel are configured, and not `offline`; when that
+    fails, this is a warning and no more. It blocks.
+
+    Args:
+        try_rows: gives what is wrong with the messages of some rows, the template known or not.
+
+    Raises:
+        SettingsError: the API key cannot be read.
+    """
+    if offline or not has_templates(settings, sub_account):
+        return try_rows(None)
+    try:
+        registered = _registered(settings, sub_account)
+    except ProviderError as error:
+        words = f"The templates could not be looked up, so the message was not compared. {error}"
+        return [*try_rows(None), Finding(Severity.WARNING, "", words)]
+    return [*compare(message, registered), *try_rows(find_template(message, registered))]
+
+
+def stops(findings: Sequence[Finding]) -> bool:
+    """Whether one of them says that messages would be refused."""
+    return any(finding.severity is Severity.ERROR for finding in findings)
+
+
+def _registered(settings: Settings, sub_account: str) -> tuple[RegisteredTemplate, ...]:
+    account = template_account(settings, sub_account)
+    return ask(settings, account, lambda calls: calls.list_templates())
+
+
+def warn_of_windows(
+    store: Store, content: CompiledContent, sub_account: str, policies: Policies
+) -> list[str]:
+    """Warnings about a campaign whose message WhatsApp carries only within 24 hours of the person's last
+    message (provider docs, WhatsApp rules); none for templates, and where other channels are tried.
+
+    Raises:
+        StoreUnavailable: nobody can say whether replies have arrived.
+    """
+    if not content_needs_window(content):
+        return []
+    heard = store.run(last_reply(sub_account)) > 0
+    if policies.window == "skip" or (policies.window == "auto" and heard):
+        return [
+            "The message is no template: it goes only to those who have written within 24 hours; "
+            "the others are skipped (--window send sends it to all)."
+        ]
+    why = "" if heard else f", and no reply to {sub_account} has been received so far"
+    return [
+        "The message is no template: WhatsApp refuses it for everybody who has not written within "
+        f"24 hours (receipt code 1022){why}. It is sent to all; send a template, or use --window skip."
+    ]

@@ -18,11 +18,10 @@ from chatapps.templates import RegisteredTemplate
 from producer.campaigns.load import add_chunks, end_of_file
 from producer.campaigns.message_file import CampaignMessage, prepare
 from producer.campaigns.preflight import check_rows, sample_of
-from producer.files.chunks import CHUNK_ROWS, Chunk, cut_chunks
 from producer.files.csv_reader import Position, Record, read_records
 from producer.files.header import read_header
 from producer.files.invalid_rows import InvalidRow
-from producer.files.rows import RowPacker, see_that_some_are_usable
+from producer.files.rows import CHUNK_ROWS, Chunk, RowPacker, cut_chunks, see_that_some_are_usable
 from producer.files.stream import ArrivingFile
 from producer.layout import Layout, take_first
 from producer.policies import campaign_purpose, template_named

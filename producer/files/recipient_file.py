@@ -8,11 +8,10 @@ from functools import partial
 from pathlib import Path
 
 from producer.errors import InputError
-from producer.files.chunks import CHUNK_ROWS, Chunk, cut_chunks
 from producer.files.csv_reader import Position, not_utf8, opened, read_records
 from producer.files.header import read_header
 from producer.files.invalid_rows import InvalidRow
-from producer.files.rows import RowPacker, see_that_some_are_usable
+from producer.files.rows import CHUNK_ROWS, Chunk, RowPacker, cut_chunks, see_that_some_are_usable
 from producer.layout import NO_ROWS, Layout, first_rows
 
 __all__ = ["Chunk", "InvalidRow", "Position", "RecipientFile"]

@@ -4,10 +4,9 @@ from functools import partial
 
 from chatapps.preflight import Finding
 from config.settings import Settings
-from producer.campaigns.fit import findings_about
 from producer.campaigns.launch import Prepared
 from producer.campaigns.message_file import load_message_file
-from producer.campaigns.preflight import check_sample
+from producer.campaigns.preflight import check_sample, findings_about
 
 
 def findings_of(settings: Settings, prepared: Prepared, *, offline: bool) -> list[Finding]:

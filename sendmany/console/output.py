@@ -10,8 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from dashboard.explain import iso
-from dashboard.figures import lane_figures
+from dashboard.explain import iso, lane_figures
 from store.reports.lane_report import LaneReport
 
 

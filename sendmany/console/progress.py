@@ -15,8 +15,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from dashboard.explain import percent, several
-from dashboard.figures import pace_figures, share
+from dashboard.explain import pace_figures, percent, several, share
 from sendmany.console.output import say
 from store.lanes.lane import LaneStatus
 from store.reports.lane_report import LaneReport

@@ -20,7 +20,7 @@ from sendmany.console.connection import connect, place, why_it_refuses
 from sendmany.doctor.finding import Check, Verdict, note, ok, problem
 from sendmany.doctor.provider_probe import probe
 from sendmany.doctor.redis_checks import check_server
-from sendmany.local.workers import broker_delivers, dedicated_loops, wait_for_loops
+from sendmany.local.stack import broker_delivers, dedicated_loops, wait_for_loops
 from store.client import Store, ask_server
 from store.errors import StoreError, StoreRefused, StoreUnavailable
 from store.lanes.lane import Lane, LaneStatus, Priority, list_lanes, missing_lanes
@@ -28,7 +28,7 @@ from store.limits.breakers import Breaker, read_breakers
 from store.limits.stops import read_stops
 from store.limits.unreached import Unreached, read_unreached
 from store.receipts.inbox import InboxFigures, read_inbox_figures
-from store.reports.holdings import Holdings, holdings
+from store.reports.gauges import Holdings, holdings
 from store.reports.waiting import now_ms
 
 P = ParamSpec("P")

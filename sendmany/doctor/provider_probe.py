@@ -3,8 +3,15 @@
 import asyncio
 from dataclasses import dataclass
 
-from chatapps.client import ChatAppsClient, Endpoint, Probe, ProbeVerdict, Timeouts, open_client
-from chatapps.endpoints import endpoint_of
+from chatapps.client import (
+    ChatAppsClient,
+    Endpoint,
+    Probe,
+    ProbeVerdict,
+    Timeouts,
+    endpoint_of,
+    open_client,
+)
 from chatapps.responses import NoAnswer, NotSent, Refused
 from config.settings import Settings
 

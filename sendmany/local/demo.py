@@ -15,8 +15,7 @@ from sendmany.console.progress import Meter, loading_note, show_sending
 from sendmany.local.demo_files import write_files
 from sendmany.local.processes import ProcessError, Wait
 from sendmany.local.sandbox_check import Audit, LedgerSummary, compare, read_summary, read_taken
-from sendmany.local.stack import SANDBOX_ID, SUB_ACCOUNTS, Local, LocalPlan, Sandbox
-from sendmany.local.workers import wait_for_loops
+from sendmany.local.stack import SANDBOX_ID, SUB_ACCOUNTS, Local, LocalPlan, Sandbox, wait_for_loops
 from store.client import Store
 from store.lanes.lane import LaneStatus
 from store.records.outcome import Outcome

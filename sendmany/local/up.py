@@ -21,9 +21,9 @@ from sendmany.local.stack import (
     Receiver,
     Sandbox,
     WebPlan,
+    wait_for_loops,
 )
 from sendmany.local.supervisor import Supervisor
-from sendmany.local.workers import wait_for_loops
 
 STATE_DIR = "SENDMANY_STATE_DIR"
 START_SECONDS = 30.0

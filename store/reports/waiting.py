@@ -4,13 +4,15 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from store.client import Call, Store, command
+from store.client import Call, Store, command, text
 from store.keys import lane_keys, limiter
 from store.lanes.lane import Lane
 from store.limits.breakers import WHOLE, Breaker, read_breakers, scopes_of
 from store.limits.stops import Stop, read_stops, stop_of
 from store.limits.unreached import Unreached, read_unreached
 from store.queue.dead_letters import count_entries
+from store.queue.enqueue import STRETCH
+from store.records.job_section import unpack
 from store.workers.presence import running_loops
 
 
@@ -75,3 +77,20 @@ def _score(reply: Any) -> int | None:
         return None
     pair = reply[0] if isinstance(reply[0], (list, tuple)) else reply
     return int(float(pair[1]))
+
+
+def scheduled_for(store: Store, lane: str, index: int) -> int | None:
+    """When a message that waits for its time may go, ms since 1970; None if it lies in no such
+    retry batch."""
+    keys = lane_keys(lane)
+    ending = f"-{index // STRETCH}"
+    for retry in store.run(command("ZRANGE", keys.retries, 0, -1, parse=_texts)):
+        if retry.endswith(ending):
+            blob = store.run(command("GET", keys.retry(retry), parse=lambda reply: reply or b""))
+            if any(job.index == index for job in unpack(blob)):
+                return int(retry.split("-")[0]) * 1000
+    return None
+
+
+def _texts(reply: Any) -> list[str]:
+    return [text(item) for item in reply]

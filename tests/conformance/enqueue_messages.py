@@ -10,7 +10,7 @@ from store.lanes.lane import LaneStatus, find_lane, move_lane
 from store.queue.enqueue import STRETCH, NewMessage, Taken, enqueue_messages
 from store.queue.settlement import promote_due
 from store.records.job_section import Job, count
-from store.reports.schedules import scheduled_for
+from store.reports.waiting import scheduled_for
 from store.states import State
 from tests.conformance import given
 

@@ -8,7 +8,7 @@ from store.queue.settlement import (
     read_in_doubt,
     recover_expired,
 )
-from store.receipts.batch_receipts import hold_batch, jobs_of_claimed
+from store.receipts.sent_batches import hold_batch, jobs_of_claimed
 from store.states import State
 from tests.conformance.given import claim, claimed_batch, indexes, lease_ran_out, loaded, settle
 

@@ -1,6 +1,7 @@
 """Landing: what became of a batch is written down, however long the store is away."""
 
 import contextlib
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import structlog
@@ -8,17 +9,23 @@ from tenacity import AsyncRetrying, retry_if_exception_type
 
 from store.client import Call
 from store.errors import StoreError, StoreUnavailable
-from store.lanes.lane import announce
+from store.lanes.lane import Lane, announce
 from store.limits.rate_limit import note_ended
-from store.queue.settlement import settle_batch, settle_in_doubt
+from store.queue.dead_letters import DeadLetters
+from store.queue.settlement import Settled, Settlement, settle_batch, settle_in_doubt
 from store.receipts.sent_batches import SentBatch, thousands_of
 from store.receipts.status_updates import apply_records
+from store.records.job_section import Job
+from store.records.outcome import code_name, runs
+from store.states import State
 from worker.batch import ClaimedBatch, Tools
-from worker.delivery.settlement import settlement_of
+from worker.delivery.settlement import ended_record, long_ids, settlement_of
 from worker.failpoints import Point
 from worker.pacing.backoff import full_jitter
 from worker.requests import BatchOutcome
+from worker.results.classify import NO_CODE, Code
 from worker.revision_check import check_revision
+from worker.template_registry import LanePurposes
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -99,3 +106,38 @@ async def _run(batch: ClaimedBatch, tools: Tools, call: Call[T]) -> T:
     answer: T = (await tools.store.run_all(calls))[1]
     tools.answers.told(sender, ended)
     return answer
+
+
+def closing(
+    state: State, jobs: Sequence[Job], code: Code, now: int, purposes: LanePurposes
+) -> Settlement:
+    """The same final state for all these jobs, for one reason. They are kept as dead letters, unless an
+    operator ended them."""
+    what = Settlement()
+    add_ended(what, state, jobs, now, purposes, code)
+    if jobs and state is not State.CANCELLED:
+        what.dead.append(DeadLetters(code_name(*code), jobs))
+    return what
+
+
+def add_ended(
+    what: Settlement,
+    state: State,
+    jobs: Sequence[Job],
+    now: int,
+    purposes: LanePurposes,
+    code: Code = NO_CODE,
+) -> None:
+    """Add jobs that end in this state."""
+    records = ((job.index, ended_record(job, state, code, now, purposes)) for job in jobs)
+    what.records = [*what.records, *runs(sorted(records))]
+    what.long_ids = [*what.long_ids, *long_ids(jobs)]
+    what.add(state, len(jobs))
+
+
+async def write_down(tools: Tools, lane: Lane, call: Call[Settled], what: Settlement) -> str:
+    """Settle, and count it unless somebody else has done both; gives the verdict."""
+    settled = await tools.store.run(call)
+    if settled.verdict == "ok":
+        tools.meters.settled(lane.sub_account, what)
+    return settled.verdict

@@ -1,6 +1,6 @@
 """Lanes that this process sends from, opened once and kept at hand."""
 
-from chatapps.endpoints import endpoint_of
+from chatapps.client import endpoint_of
 from chatapps.rendering.compiled import CompiledContent
 from chatapps.rendering.renderer import MessageRenderer
 from chatapps.service_window import content_needs_window

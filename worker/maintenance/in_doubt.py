@@ -30,7 +30,7 @@ from store.reports.waiting import now_ms
 from store.states import State
 from worker.batch import Tools
 from worker.delivery.eligibility import confirmed_jobs
-from worker.delivery.endings import add_ended, closing, write_down
+from worker.delivery.write_settlement import add_ended, closing, write_down
 from worker.results.classify import Code
 
 log = structlog.get_logger(__name__)

@@ -36,7 +36,7 @@ from store.workers.presence import (
 )
 from worker.batch import Tools
 from worker.delivery.eligibility import forget_closed_windows
-from worker.delivery.endings import closing, write_down
+from worker.delivery.write_settlement import closing, write_down
 from worker.maintenance.due_lanes import announce_waiting, by_hundred, check, is_quiet, retire
 from worker.maintenance.in_doubt import resolve_due
 from worker.maintenance.retention import close_if_over, expire_lanes

@@ -13,7 +13,7 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 import anyio
@@ -21,19 +21,40 @@ import anyio.lowlevel
 import structlog
 import uvloop
 
-from chatapps.client import ChatAppsClient, Timeouts, open_client
+from chatapps.client import ChatAppsClient, Endpoint, Timeouts, open_client
 from chatapps.management import AccountCalls
 from chatapps.management.from_settings import template_account
+from chatapps.responses import Result
 from chatapps.templates import RegisteredTemplate
 from config.settings import Settings
 from store.client import AsyncStore
-from worker.batch import Tools
+from worker.batch import Provider, Tools
 from worker.dispatch.dispatcher import STORE_RETRY_SECONDS, Dispatcher
 from worker.failpoints import read_failpoint
 from worker.metrics import Meters
-from worker.process.timed_client import TimedProvider
 from worker.revisions import open_revisions
 from worker.template_registry import Templates
+
+
+class TimedProvider:
+    """Counts and times the requests that go to a provider.
+
+    Args:
+        clock: seconds, monotonic.
+    """
+
+    def __init__(self, provider: Provider, meters: Meters, clock: Callable[[], float]) -> None:
+        self._provider = provider
+        self._meters = meters
+        self._clock = clock
+
+    async def send_many(self, endpoint: Endpoint, body: bytes) -> Result:
+        """POST one batch request."""
+        start = self._clock()
+        result = await self._provider.send_many(endpoint, body)
+        self._meters.answered(endpoint.sub_account_id, result, self._clock() - start)
+        return result
+
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from chatapps.webhooks import Receipt
 from store.client import AsyncStore
 from store.queue.settlement import read_in_doubt
-from store.receipts.batch_receipts import hold_batch, in_doubt_of, jobs_of_claimed, jobs_of_retry
+from store.receipts.sent_batches import hold_batch, in_doubt_of, jobs_of_claimed, jobs_of_retry
 from store.records.job_section import Job
 
 _BATCH = re.compile(r"([a-z0-9-]{1,24})\.([0-9a-z]{12})")

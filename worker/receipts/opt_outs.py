@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from chatapps.opt_out_words import OPT_OUT_WORDS, START_WORDS, OptOut, is_opt_out, is_start
 from chatapps.webhooks import Channel, Person, Receipt, Reply
-from config.opt_outs import OptOuts
+from config.sections import OptOuts
 from config.settings import Settings
 from store.client import AsyncStore
 from store.people.forgotten import release_forgotten

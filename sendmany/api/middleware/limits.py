@@ -10,7 +10,7 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from config.web import Web
+from config.sections import Web
 from sendmany.api.errors import problem
 
 SLOWEST_UPLOAD: Final = 16 * 1024

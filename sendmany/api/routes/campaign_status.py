@@ -11,8 +11,7 @@ from dashboard.schemas import (
     campaign_out,
     failures_out,
 )
-from sendmany.api.pagination import FINDING, NameOrId, page_of_lanes
-from sendmany.api.paging import Cursor, Limit
+from sendmany.api.pagination import FINDING, Cursor, Limit, NameOrId, page_of_lanes
 from store.access.tokens import Token
 from store.client import Store
 from store.lanes.lane import find_lane

@@ -5,8 +5,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, HTTPException, Query
 
 from dashboard.message import message_status_of
-from sendmany.api.pagination import FINDING, LOOKED_AT, walk_lanes
-from sendmany.api.paging import Cursor, Cursors, Limit
+from sendmany.api.pagination import FINDING, LOOKED_AT, Cursor, Cursors, Limit, walk_lanes
 from sendmany.api.schemas.message_status import (
     FoundOut,
     FoundPage,

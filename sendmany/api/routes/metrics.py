@@ -11,9 +11,9 @@ from prometheus_client import generate_latest
 from prometheus_client.core import Metric
 
 from config.settings import Settings
-from dashboard.ages import Ages
 from dashboard.metrics import (
     HTTP_REQUESTS,
+    Ages,
     Snapshot,
     counted_families,
     standing_families,

@@ -12,8 +12,7 @@ from dashboard.schemas import (
 )
 from store.client import Store
 from store.limits.breakers import read_breakers
-from store.limits.limiters import read_limiter
-from store.limits.rate_limit import Limits
+from store.limits.rate_limit import Limits, read_limiter
 from store.limits.stops import read_stops
 from store.reports.waiting import now_ms
 

@@ -18,7 +18,7 @@ from chatapps.messages import MessageError
 from chatapps.messages.json_parser import parse_object
 from chatapps.messages.problems import Problem
 from config.sections import SubAccountId
-from producer.campaigns.campaign_names import LONGEST_NAME, RULE, is_name
+from producer.campaigns.message_file import LONGEST_NAME, RULE, is_name
 from sendmany.api.uploads.multipart import FormError, PartBegins, PartEnds, PartEvent
 
 MOST_FORM_BYTES: Final = 256 * 1024

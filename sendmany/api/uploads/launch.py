@@ -14,10 +14,9 @@ from chatapps.rendering.compiled import CompiledContent
 from chatapps.rendering.placeholders import BrokenPlaceholder, Placeholder, UnknownColumns
 from config.sections import SettingsError
 from config.settings import Settings
-from producer.campaigns.fit import findings_about, stops
 from producer.campaigns.message_file import refuse_ours
+from producer.campaigns.preflight import findings_about, stops, warn_of_windows
 from producer.campaigns.upload import TryRows, Upload, UploadDiffers, Uploaded, receive
-from producer.campaigns.window_warning import warn_of_windows
 from producer.errors import BadPurpose, InputError
 from producer.policies import campaign_policies
 from producer.wake import SendWakeUp

@@ -1,19 +1,20 @@
 """`sendmany campaign launch`."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
+from chatapps.preflight import Finding, Severity
 from config.celery_app import hint_drain
 from config.sections import SettingsError
 from config.settings import Settings, load_settings
 from dashboard.explain import several
 from producer.campaigns.launch import Launch, Launched, Loading, Prepared, check, run
-from producer.campaigns.window_warning import warn_of_windows
+from producer.campaigns.preflight import stops, warn_of_windows
 from producer.layout import Layout
 from producer.policies import campaign_policies
-from sendmany.cli.campaign.fit_report import report
 from sendmany.cli.campaign.show import tell_stops, watch_lane
 from sendmany.cli.options import CountryColumn, Json, Region, SubAccount
 from sendmany.console.connection import connect
@@ -26,6 +27,37 @@ from store.errors import StoreUnavailable
 from store.lanes.lane import Lane, LaneStatus
 from store.lanes.open import find_repeated
 from store.purposes import Purpose
+
+
+def report(findings: Sequence[Finding], *, force: bool, as_json: bool) -> None:
+    """Tell the findings, and end the command with exit code 1 if they stop the launch."""
+    stopped = stops(findings) and not force
+    if stopped:
+        say("sendmany: Nothing was launched: the provider would refuse messages.")
+    for finding in findings:
+        say(_line(finding))
+    if not stopped:
+        return
+    faults = sum(finding.severity is Severity.ERROR for finding in findings)
+    say(f"{several(faults, 'fault')}. Mend the message, or launch all the same with --force.")
+    if as_json:
+        print_json({"launched": False, "findings": [_as_json(finding) for finding in findings]})
+    raise typer.Exit(1)
+
+
+def _line(finding: Finding) -> str:
+    mark = "✗" if finding.severity is Severity.ERROR else "Note:"
+    place = f"\n    at {finding.path}" if finding.path else ""
+    return f"  {mark} {finding.text}{place}"
+
+
+def _as_json(finding: Finding) -> dict[str, str]:
+    return {
+        "severity": str(finding.severity),
+        "path": finding.path,
+        "text": finding.text,
+    }
+
 
 _AGAIN = {
     LaneStatus.PAUSED: "is paused",

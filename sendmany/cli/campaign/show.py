@@ -1,15 +1,25 @@
 """`sendmany campaign list|show|watch`: how campaigns stand."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from itertools import starmap
 from typing import Annotated, Any
 
 import typer
 
 from config.settings import load_settings
-from dashboard.explain import count, explain_lane, explain_named_code, explain_stop, moment, percent
-from dashboard.figures import ended_share, pace_figures, purpose_in, share
-from sendmany.cli.campaign.watching import follow
+from dashboard.explain import (
+    count,
+    ended_share,
+    explain_lane,
+    explain_named_code,
+    explain_stop,
+    moment,
+    pace_figures,
+    percent,
+    purpose_in,
+    share,
+)
 from sendmany.cli.options import Json, Name, Whose, lane_called
 from sendmany.console.connection import connect
 from sendmany.console.output import as_json as report_as_json
@@ -21,6 +31,29 @@ from store.limits.stops import read_stops, stop_of
 from store.reports.lane_report import LaneReport, report
 from store.reports.waiting import Waiting, waiting
 from store.states import FUNNEL, Stage
+
+STEP_SECONDS = 0.25
+
+
+def follow(
+    store: Store,
+    lane_id: str,
+    show: Callable[[LaneReport, Waiting], None],
+    *,
+    step: float = STEP_SECONDS,
+    sleep: Callable[[float], None] = time.sleep,
+) -> LaneReport:
+    """Show a lane again and again, until it has ended. Returns how it ended.
+
+    Raises:
+        UnknownLane: there is no such lane.
+    """
+    while True:
+        now = report(store, lane_id)
+        show(now, waiting(store, now.lane))
+        if now.lane.status.ended:
+            return now
+        sleep(step)
 
 
 def list_campaigns(

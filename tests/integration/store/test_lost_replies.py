@@ -72,7 +72,6 @@ from store.queue.settlement import (
     settle_batch,
     settle_in_doubt,
 )
-from store.receipts.batch_receipts import hold_batch
 from store.receipts.inbox import (
     acknowledge,
     add_to_inbox,
@@ -81,6 +80,7 @@ from store.receipts.inbox import (
     read_inbox,
     reclaim,
 )
+from store.receipts.sent_batches import hold_batch
 from store.receipts.status_updates import StatusUpdate, apply_status_updates
 from store.scripts import load_scripts
 from store.states import State

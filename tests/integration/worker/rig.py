@@ -40,7 +40,7 @@ from worker.maintenance.sweep import Swept, sweep
 from worker.metrics import Meters
 from worker.pacing.backoff import Backoff
 from worker.pacing.permits import PermitOffice
-from worker.process.timed_client import TimedProvider
+from worker.process.engine import TimedProvider
 from worker.revisions import Revisions
 
 T = TypeVar("T")

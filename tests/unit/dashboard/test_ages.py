@@ -5,7 +5,7 @@ from collections import deque
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.ages import MOST_MARKS, Ages
+from dashboard.metrics import MOST_MARKS, Ages
 from store.lanes.lane import LaneStatus, Priority
 from store.reports.gauges import LaneNow
 from store.states import OPEN_STATES, State

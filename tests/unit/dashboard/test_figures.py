@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from dashboard.figures import (
+from dashboard.explain import (
     ended_share,
     funnel,
     lane_figures,

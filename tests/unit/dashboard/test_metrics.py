@@ -17,8 +17,14 @@ from pydantic import SecretStr
 
 from config.sections import SubAccount
 from config.settings import Settings
-from dashboard.ages import Ages
-from dashboard.metrics import HTTP_REQUESTS, STANDING, Snapshot, counted_families, standing_families
+from dashboard.metrics import (
+    HTTP_REQUESTS,
+    STANDING,
+    Ages,
+    Snapshot,
+    counted_families,
+    standing_families,
+)
 from sendmany.api.routes.metrics import metrics_router
 from store.access.tokens import Scope, Token
 from store.client import AsyncStore, Call

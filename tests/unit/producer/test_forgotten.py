@@ -11,9 +11,9 @@ from config.sections import SettingsError
 from config.settings import Settings
 from producer import Item, Producer
 from producer.campaigns.load import add_chunks
-from producer.files.chunks import Chunk
 from producer.files.csv_reader import Position
 from producer.files.invalid_rows import InvalidRow
+from producer.files.rows import Chunk
 from producer.forgotten import LOOK_SECONDS, ForgottenPeople
 from store.client import Call, Store
 from store.lanes.lane import find_lane

@@ -9,7 +9,7 @@ from chatapps.rendering.compiled import compile_content
 from config.sections import Policies as PolicySettings
 from config.sections import Webhooks
 from config.settings import Settings
-from producer.campaigns.window_warning import warn_of_windows
+from producer.campaigns.preflight import warn_of_windows
 from producer.errors import BadPurpose, InputError
 from producer.policies import (
     campaign_policies,

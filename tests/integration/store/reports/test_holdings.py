@@ -3,7 +3,7 @@
 from store.client import Store
 from store.lanes.lane import find_lane
 from store.lanes.retention import note_ended
-from store.reports.holdings import holdings
+from store.reports.gauges import holdings
 from store.states import State
 from tests.conformance import given
 

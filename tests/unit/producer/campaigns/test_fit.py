@@ -10,9 +10,9 @@ from chatapps.management.from_settings import has_templates, template_account, w
 from chatapps.preflight import Finding, Severity
 from config.sections import SettingsError, SubAccount
 from config.settings import Settings
-from producer.campaigns.fit import stops
 from producer.campaigns.launch import Launch, Prepared, check
-from sendmany.cli.campaign.fit_report import report
+from producer.campaigns.preflight import stops
+from sendmany.cli.campaign.launch import report
 from sendmany.console.fit import findings_of
 
 ACCOUNT = "11111111-2222-4333-8444-555555555555"

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from chatapps.messages.json_parser import MAX_MEMBERS
+from config.sections import Web
 from config.settings import Settings
-from config.web import Web
 from sendmany.api.app import OPEN, create_app
 from sendmany.api.auth import HONOURED_SECONDS, REMEMBERED_SECONDS
 from sendmany.api.http_protocol import HEADER_BYTES, MOST_WAITING, Bounds

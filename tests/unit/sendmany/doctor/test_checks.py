@@ -16,7 +16,7 @@ from store.client import Store
 from store.lanes.lane import find_lane, list_lanes, move_lane
 from store.limits.breakers import open_breaker, read_breakers
 from store.receipts.inbox import InboxFigures
-from store.reports.holdings import Holdings
+from store.reports.gauges import Holdings
 from tests.conformance import given
 
 VALKEY = {"redis_version": "7.2.4", "server_name": "valkey", "valkey_version": "9.1.2"}

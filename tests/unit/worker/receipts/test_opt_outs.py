@@ -7,8 +7,7 @@ from pydantic import SecretStr
 
 from chatapps.opt_out_words import OptOut
 from chatapps.webhooks import Channel, Person, Receipt, Reply, Tap
-from config.opt_outs import OptOuts
-from config.sections import SubAccount
+from config.sections import OptOuts, SubAccount
 from config.settings import Settings
 from store.people.suppressions import EVERYTHING, MARKETING, Purposes, Why
 from store.receipts.inbox import Entry

@@ -9,7 +9,7 @@ import pytest
 from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Scope, Send
 
-from config.web import Web
+from config.sections import Web
 from sendmany.api.middleware.limits import BODIES_AT_ONCE, SLOWEST_UPLOAD, Bodies, Crowd
 from store.access.tokens import Scope as TokenScope
 from tests.unit.sendmany.api.given import Trouble, client, in_pieces, new_app, new_token
