@@ -20,7 +20,7 @@ from bench.plot import plot_growth, plot_results
 from bench.results import results
 from bench.rounds import run_rounds
 from bench.systems import NAMES
-from sendmany.local.processes import ProcessError
+from sendmany.errors import ProcessError
 
 WIDTH = 120
 

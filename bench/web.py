@@ -30,7 +30,7 @@ from bench.errors import BenchError
 from bench.meter import check_machine
 from bench.web_load import MARK, Answered
 from bench.web_stage import SECRET, WebStage, wait_until
-from sendmany.local.processes import ProcessError
+from sendmany.errors import ProcessError
 
 BATCH: Final = 1000
 TOLD: Final = ("sent", "delivered", "read")

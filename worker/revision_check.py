@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 import structlog
 
+from store.batched import by_hundred
 from store.lanes.lane import LaneStatus, move_lane, note_missing, read_revision, read_sent
 from worker.batch import Tools
-from worker.maintenance.due_lanes import by_hundred
 
 log = structlog.get_logger(__name__)
 

@@ -14,7 +14,7 @@ from sendmany.api.middleware.security import HEADERS
 from sendmany.api.server import serve
 from sendmany.api.sockets import address, listen
 from sendmany.console.connection import prepare_data
-from sendmany.local.processes import ProcessError
+from sendmany.errors import ProcessError
 from store.errors import StoreError
 
 

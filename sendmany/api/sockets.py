@@ -4,7 +4,7 @@ import errno
 import os
 import socket
 
-from sendmany.local.processes import ProcessError
+from sendmany.errors import ProcessError
 
 _NOT_OURS = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 

@@ -19,7 +19,7 @@ from sendmany.cli.people import person, suppress, window
 from sendmany.cli.processes import demo, receiver, sandbox, up, web, worker
 from sendmany.cli.templates import check, templates
 from sendmany.console.output import say
-from sendmany.local.processes import ProcessError
+from sendmany.errors import ProcessError
 from store.errors import StoreError
 
 TOLD = (

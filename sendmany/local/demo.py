@@ -12,8 +12,9 @@ from config.celery_app import hint_drain
 from producer.campaigns.launch import Launch, Loading, check, run
 from sendmany.console.connection import connect
 from sendmany.console.progress import Meter, loading_note, show_sending
+from sendmany.errors import ProcessError
 from sendmany.local.demo_files import write_files
-from sendmany.local.processes import ProcessError, Wait
+from sendmany.local.processes import Wait
 from sendmany.local.sandbox_check import Audit, LedgerSummary, compare, read_summary, read_taken
 from sendmany.local.stack import SANDBOX_ID, SUB_ACCOUNTS, Local, LocalPlan, Sandbox, wait_for_loops
 from store.client import Store

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import redis
 
-from sendmany.local.processes import STOP_SECONDS, Child, ProcessError, Wait, make_directory, start
+from sendmany.errors import ProcessError
+from sendmany.local.processes import STOP_SECONDS, Child, Wait, make_directory, start
 
 START_SECONDS = 30.0
 LONGEST_SOCKET_PATH = 100  # the system's limit is 104 to 108 bytes

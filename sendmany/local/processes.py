@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, NoReturn
 
 from config.private_files import open_private, private_directory
+from sendmany.errors import ProcessError
 
 STOP_SECONDS = 3.0
 _STEP = 0.02
@@ -20,10 +21,6 @@ _PR_SET_PDEATHSIG = 1
 
 Wait = Callable[[], None]
 """Called again and again while we wait for a process; may raise, to wait no more."""
-
-
-class ProcessError(Exception):
-    """A process could not be started or came to an early end; one sentence that says what to do."""
 
 
 class Child:

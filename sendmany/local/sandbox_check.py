@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import httpx
 import msgspec
 
-from sendmany.local.processes import ProcessError
+from sendmany.errors import ProcessError
 from store.records.outcome import Outcome
 from store.states import PROVIDER_HAS_IT
 

@@ -21,16 +21,9 @@ from urllib.parse import urlsplit
 
 from config.settings import Settings, load_settings
 from sendmany.api.sockets import address, listen, listen_or_anywhere
+from sendmany.errors import ProcessError
 from sendmany.local.embedded_redis import EmbeddedServer
-from sendmany.local.processes import (
-    Child,
-    ProcessError,
-    Wait,
-    last_line,
-    make_directory,
-    python,
-    start,
-)
+from sendmany.local.processes import Child, Wait, last_line, make_directory, python, start
 from store.client import Store
 from store.reports.waiting import now_ms
 from store.workers.presence import call_drain, is_called, loops_by_kind, running_loops

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 from config.private_files import open_private, private_directory, write_private
 from config.running_instance import LOCK, NOTE, read_note
-from sendmany.local.processes import ProcessError
+from sendmany.errors import ProcessError
 
 STATE_NAME = ".sendmany"
 """A directory of this name is closed for others; one of another name that is there keeps its mode."""

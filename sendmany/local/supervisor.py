@@ -5,7 +5,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 
-from sendmany.local.processes import ProcessError
+from sendmany.errors import ProcessError
 from sendmany.local.stack import Local
 
 BACKOFF_SECONDS = (0.5, 1, 2, 4)

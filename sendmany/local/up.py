@@ -11,7 +11,8 @@ from typing import Any
 
 from config.settings import Settings
 from sendmany.console.connection import connect, place
-from sendmany.local.processes import ProcessError, Wait
+from sendmany.errors import ProcessError
+from sendmany.local.processes import Wait
 from sendmany.local.stack import (
     NO_LIMITS,
     SANDBOX_ID,

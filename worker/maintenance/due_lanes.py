@@ -4,7 +4,7 @@ A sweep of a thousand lanes in which nothing is due costs some twenty round trip
 took seven thousand, every second, and the drain of the same process waited for it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import structlog
@@ -20,16 +20,8 @@ from worker.maintenance.retention import over_at_ms
 
 log = structlog.get_logger(__name__)
 
-AT_ONCE = 100
-"""Lanes of one round trip: some milliseconds, in which this process does nothing else."""
 IDLE_SECONDS = 5.0
 """Longest time between two sweeps; a lane in which something is due before the next one is busy."""
-
-
-def by_hundred(lanes: list[str]) -> Iterator[list[str]]:
-    """Parts of which each is looked at in one round trip."""
-    for first in range(0, len(lanes), AT_ONCE):
-        yield lanes[first : first + AT_ONCE]
 
 
 async def check(tools: Tools, lanes: Sequence[str], as_of: int) -> list[Look | None]:

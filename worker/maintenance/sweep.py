@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 
 import structlog
 
+from store.batched import by_hundred
 from store.client import command
 from store.errors import StoreUnavailable
 from store.keys import lane_keys
@@ -37,7 +38,7 @@ from store.workers.presence import (
 from worker.batch import Tools
 from worker.delivery.eligibility import forget_closed_windows
 from worker.delivery.write_settlement import closing, write_down
-from worker.maintenance.due_lanes import announce_waiting, by_hundred, check, is_quiet, retire
+from worker.maintenance.due_lanes import announce_waiting, check, is_quiet, retire
 from worker.maintenance.in_doubt import resolve_due
 from worker.maintenance.retention import close_if_over, expire_lanes
 from worker.receipts.inbox import apply_inbox, is_all

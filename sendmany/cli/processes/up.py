@@ -11,7 +11,7 @@ import typer
 from config.settings import Settings, load_settings
 from sendmany.cli.options import Faults, Receipts
 from sendmany.console.output import say, show
-from sendmany.local.processes import ProcessError
+from sendmany.errors import ProcessError
 from sendmany.local.signals import Signals, Stopped
 from sendmany.local.stack import Local, Sandbox
 from sendmany.local.state_dir import claimed, leave_note

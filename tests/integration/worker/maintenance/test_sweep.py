@@ -4,6 +4,7 @@ import pytest
 from structlog.typing import EventDict
 
 from chatapps.responses import NoAnswer, Refused
+from store.batched import AT_ONCE
 from store.client import command
 from store.errors import StoreRefused, StoreUnavailable
 from store.keys import ENDED, LANES, lane_keys
@@ -16,7 +17,6 @@ from store.states import State
 from store.workers.presence import active_lanes, ready_lanes
 from tests.integration.worker.rig import Rig, refuses
 from worker.batch import ClaimedBatch, Tools
-from worker.maintenance.due_lanes import AT_ONCE
 from worker.maintenance.sweep import Swept, sweep
 
 

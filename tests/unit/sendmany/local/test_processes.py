@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from sendmany.local.processes import Child, ProcessError, last_line, start
+from sendmany.errors import ProcessError
+from sendmany.local.processes import Child, last_line, start
 
 STUBBORN = """
 import os, signal, sys, time

@@ -10,8 +10,8 @@ import pytest
 from config.sections import SettingsError
 from config.settings import Settings
 from sendmany.api.sockets import address, listen, listen_or_anywhere
+from sendmany.errors import ProcessError
 from sendmany.local.embedded_redis import EmbeddedServer, find_server
-from sendmany.local.processes import ProcessError
 from sendmany.local.stack import Local, LocalPlan, Receiver, Sandbox, WebPlan
 from sendmany.local.up import UpPlan, local_plan
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from config.running_instance import LOCK, NOTE, is_running, read_note
-from sendmany.local.processes import ProcessError
+from sendmany.errors import ProcessError
 from sendmany.local.state_dir import claimed, leave_note
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sendmany.local.processes import ProcessError
+from sendmany.errors import ProcessError
 from sendmany.local.supervisor import Supervisor
 
 

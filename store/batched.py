@@ -1,0 +1,12 @@
+"""Round trips of a bounded size: many lanes or messages, some at a time."""
+
+from collections.abc import Iterator
+
+AT_ONCE = 100
+"""Lanes of one round trip: some milliseconds, in which this process does nothing else."""
+
+
+def by_hundred(lanes: list[str]) -> Iterator[list[str]]:
+    """Parts of which each is looked at in one round trip."""
+    for first in range(0, len(lanes), AT_ONCE):
+        yield lanes[first : first + AT_ONCE]
