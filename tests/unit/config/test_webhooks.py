@@ -41,9 +41,9 @@ def test_an_authorization_comes_from_the_settings_or_from_a_variable_they_name()
     ],
 )
 def test_what_would_believe_everybody_or_nobody_is_told(
-    webhooks: dict[str, Any], best_effort: str
+    webhooks: dict[str, Any], hint: str
 ) -> None:
-    with pytest.raises(SettingsError, match=best_effort) as raised:
+    with pytest.raises(SettingsError, match=hint) as raised:
         secrets(**webhooks)
     assert "winter" not in str(raised.value)
 
