@@ -98,7 +98,7 @@ def _told(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise InputError(
-            f"{path} cannot be written: {error.strerror or error}; launch again with --rejects FILE"
+            f"{path} cannot be written: {error.strerror or error}; launch again with --invalid-rows FILE"
         ) from error
 
 
@@ -110,7 +110,7 @@ def _is_ours(path: Path) -> bool:
         stream = os.fdopen(open_private(path, os.O_RDONLY), "rb")
     except PlantedError as error:
         raise InputError(
-            f"{path} cannot hold rejects: {error.strerror}; name another file with --rejects"
+            f"{path} cannot hold rejects: {error.strerror}; name another file with --invalid-rows"
         ) from error
     with stream:
         first = stream.readline(_LONGEST_HEADER).rstrip(b"\r\n")

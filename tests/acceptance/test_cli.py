@@ -78,7 +78,7 @@ def test_the_doctor_says_what_is_wrong_and_what_to_do(home: Path) -> None:
     ("words", "speaks_of"),
     [
         ([], ["demo", "up", "sandbox", "worker", "campaign", "message", "doctor"]),
-        (["campaign", "launch"], ["Example:", "--recipients", "--on-unknown"]),
+        (["campaign", "launch"], ["Example:", "--recipients", "--on-unconfirmed"]),
     ],
 )
 def test_help_is_written_for_its_reader(words: list[str], speaks_of: list[str], home: Path) -> None:

@@ -14,7 +14,7 @@ from store.states import PROVIDER_HAS_IT, State
 from tests.acceptance.command import running, sendmany, until
 from tests.acceptance.test_up import CAMPAIGN, RECIPIENTS, furnished, is_up, note, shown
 
-HOLD = ("--on-unknown", "hold", "--on-server-error", "hold", "--settle-after", "0")
+HOLD = ("--on-unconfirmed", "hold", "--on-server-error", "hold", "--settle-after", "0")
 UNKNOWN = ("campaign", "unconfirmed")
 ROUNDS = 12
 PATIENCE = 60.0  # s; a slow machine is no failure

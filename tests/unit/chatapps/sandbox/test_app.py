@@ -96,7 +96,7 @@ async def test_a_batch_is_answered_message_by_message(http: httpx.AsyncClient) -
     assert uuid.UUID(refused["umid"]) != uuid.UUID(taken["umid"])
 
 
-@pytest.mark.parametrize("wish", [False, None])
+@pytest.mark.parametrize("change", [False, None])
 async def test_without_an_opt_out_for_messages_there_are_counters_only(
     http: httpx.AsyncClient, change: bool | None
 ) -> None:

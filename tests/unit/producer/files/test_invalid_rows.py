@@ -97,7 +97,7 @@ def test_what_is_no_file_is_refused_unread(look: Look, place: str, why: str, pat
 
 @pytest.mark.parametrize("name", ["no/people.rejects.csv", "/sys/people.rejects.csv"])
 def test_a_place_that_takes_no_file_is_told_beforehand(path: Path, name: str) -> None:
-    told = r"cannot be written: (No such file|Permission|Operation|Read-only).*--rejects FILE$"
+    told = r"cannot be written: (No such file|Permission|Operation|Read-only).*--invalid-rows FILE$"
     with pytest.raises(InputError, match=told):
         see_that_writable(path.parent / name)
     assert not (path.parent / "no").exists()
@@ -125,7 +125,9 @@ def test_a_disk_that_fills_up_is_told_in_a_sentence(
 ) -> None:
     full = os.open("/dev/full", os.O_WRONLY)
     monkeypatch.setattr("producer.files.invalid_rows.open_private", lambda *_: full)
-    with pytest.raises(InputError, match="No space left on device; launch again with --rejects"):
+    with pytest.raises(
+        InputError, match="No space left on device; launch again with --invalid-rows"
+    ):
         written(path, [FIRST])
 
 

@@ -85,7 +85,7 @@ def launch(**changes: str) -> list[str]:
         (["window", "open", "."], {}, ". is a directory: name a file, or a number"),
         (["campaign", "launch", "Spring\n", *LAUNCH[3:]], {}, "name is 1 to 100 printable characters"),
         (launch(invalid_rows="/dev/full"), {}, "/dev/full cannot hold rejects: it is no regular file"),
-        (launch(invalid_rows="people.csv"), {}, "people.csv is not a list of rejects and"),  
+        (launch(invalid_rows="people.csv"), {}, "people.csv is not a list of rejects and"),
         (launch(invalid_rows="no/such.csv"), {}, "No such file or directory; launch again"),
         (launch(recipients="national.csv"), {}, "only row cannot be used (line 2 \"07*******24\":"),
         (["web", "--host", "192.0.2.1"], {}, "choose another address."),
