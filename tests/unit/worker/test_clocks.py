@@ -10,7 +10,9 @@ WALL_CLOCK = re.compile(
     r"\btime\.(time|time_ns|localtime|gmtime)\b|\b(datetime|date)\.(now|utcnow|today)\b"
 )
 ALLOWED = {
-    "worker/revisions.py": "forgets lanes that nobody has seen for a month",
+    "worker/revisions.py": "forgets lanes that were not seen for a month",
+    "store/queue/enqueue.py": "guesses the day; where the script tells another one, a call follows",
+    "store/people/service_windows.py": "asks about purposes for a week or two; an hour does not matter",
 }
 
 
@@ -18,7 +20,7 @@ ALLOWED = {
 def test_no_module_reads_the_wall_clock(package: str) -> None:
     found = {
         path.relative_to(ROOT).as_posix()
-        for path in (ROOT / package).glob("*.py")
+        for path in (ROOT / package).glob("**/*.py")
         if WALL_CLOCK.search(path.read_text("utf-8"))
     }
     assert found <= set(ALLOWED)
