@@ -102,6 +102,7 @@ def _requests(route: Route, house: House) -> list[dict[str, Any]]:
     if "{message}" in path:
         ids = (f"{house.campaign}.0", f"{house.campaign}.0.1", f"{house.notifications}.0")
         paths = [path.replace("{message}", id) for id in ids]
+    paths = [one.replace("{erasure}", "0123456789ab") for one in paths]
     found = [{"method": method, "url": path, **one} for path in paths for one in asked]
     assert not any("{" in one["url"] for one in found), "say here what this path is asked for"
     return found
