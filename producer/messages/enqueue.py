@@ -38,6 +38,7 @@ BYTES_AT_ONCE = 2 * 1024 * 1024
 """… and their bytes, roughly: a lane is locked for others meanwhile."""
 
 
+DAY_SECONDS = 86_400
 REGISTRY_KEPT = timedelta(minutes=1)
 
 
@@ -162,7 +163,9 @@ class Counter:
         for ask_redis in (False, True):  # the lane of a day that is over is closed
             now = (yield from _redis_clock()) if ask_redis else self.clock()
             lane = yield from self._lane(account, priority, now)
-            taken = yield from ask(enqueue_messages(lane, group, next_index=self.opened[lane]))
+            day = int(self.clock().timestamp()) // DAY_SECONDS
+            call = enqueue_messages(lane, group, day=day, next_index=self.opened[lane])
+            taken = yield from ask(call)
             if taken is not None:
                 self.opened[lane] = _index_after(taken) or self.opened[lane]
                 return lane, taken

@@ -6,7 +6,6 @@ set a sub-account, channel and shard, person → end, so that what has closed is
 the rest; 75 bytes a person.
 """
 
-import time
 from collections.abc import Iterable, Sequence
 from itertools import compress
 from typing import Any, NamedTuple
@@ -104,22 +103,11 @@ def read_rules(sub_account: str, policy: str) -> Call[int]:
     Args:
         policy: skip, auto, or '' where no window counts.
     """
-
-    def parse(reply: Any) -> int:
-        everywhere, here, last, replied = (int(value or 0) for value in reply)
-        counts = policy == "skip" or (policy == "auto" and replied > 0)
-        is_noted = last > time.time() * 1000 - UNMARKETED_MS
-        return (
-            (SUPPRESSED if here else 0)
-            | (WINDOWS if counts else 0)
-            | (UNMARKETED if is_noted else 0)
-            | (SUPPRESSED_EVERYWHERE if everywhere else 0)
-        )
-
-    return command(
-        "HMGET", PEOPLE, suppressed_of(EVERYWHERE), suppressed_of(sub_account),
-        _unmarketed(sub_account), _replied(sub_account, WHATSAPP), parse=parse,
+    noted = (
+        suppressed_of(sub_account), _replied(sub_account, WHATSAPP), _unmarketed(sub_account),
+        suppressed_of(EVERYWHERE),
     )  # fmt: skip
+    return script_call("read_rules", (PEOPLE,), (policy, UNMARKETED_MS, *noted), int)
 
 
 class Eligible(NamedTuple):

@@ -1,6 +1,5 @@
 """Intake: how jobs get into a lane."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -15,7 +14,6 @@ from store.records.outcome import are_numbers, is_number, number_fields
 STRETCH = 1000
 """Scheduled messages that may share a retry batch: those that a script can handle at once."""
 _NO_KEY = bytes(24)  # in place of the digests
-_DAY_SECONDS = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +110,7 @@ class NewMessage(NamedTuple):
 
 
 def enqueue_messages(
-    lane: str, messages: Sequence[NewMessage], *, day: int | None = None, next_index: int = 0
+    lane: str, messages: Sequence[NewMessage], *, day: int = 0, next_index: int = 0
 ) -> Call[list[tuple[Taken, str]] | None]:
     """Add at most about 1,000 messages to a notification lane.
 
@@ -129,7 +127,6 @@ def enqueue_messages(
         For each message what happened and the id it has; None when the lane is closed or not open yet.
     """
     keys, n = lane_keys(lane), len(messages)
-    day = int(time.time()) // _DAY_SECONDS if day is None else day
     buckets: dict[int, int] = {}  # number of a bucket → its place among the keys, from 1
     heads = b"".join(
         [

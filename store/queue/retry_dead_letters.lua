@@ -13,8 +13,7 @@
 local meta, counts, codes, stats, queue, dead, done =
   KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
 local resend, most, per_key, reason = ARGV[1] == 'resend', tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
-local DONE_MS = 600000
-local call = redis.call
+local call, DONE_MS = redis.call, 600000
 local take, take_key = reader(ARGV, 5), reader(KEYS, 8)
 local meant, outcomes, attempt_logs, sizes = {}, {}, {}, {}
 for _ = 1, tonumber(take()) do meant[take()] = true end
@@ -74,17 +73,11 @@ end
 
 local looked, seen, again = 0, 0, {}
 for _, size in ipairs(sizes) do
-  local entry = call('LPOP', dead) or ''
-  if #entry ~= size then
-    if entry ~= '' then call('LPUSH', dead, entry) end
-    break
-  end
-  local position, stays = string.find(entry, '\n', 1, true) + 1, {}
-  local n = jobs_in(entry, position)
-  if seen > 0 and seen + n > most then
-    call('LPUSH', dead, entry)
-    break
-  end
+  local entry = call('LINDEX', dead, 0) or ''
+  local position, stays = (string.find(entry, '\n', 1, true) or 0) + 1, {}
+  local n = #entry == size and jobs_in(entry, position) or 0
+  if n == 0 or seen > 0 and seen + n > most then break end
+  call('LPOP', dead)
   looked, seen, stays[1] = looked + 1, seen + n, string.sub(entry, 1, position - 1)
   while position <= #entry do
     local k, attempts, base, bytes, start = section_at(entry, position)

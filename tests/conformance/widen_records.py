@@ -79,7 +79,7 @@ class TestWidenRecords:
         keys = lane_keys(lane)
         store.client.hset(keys.codes, mapping={"unconfirmed:http:502": 2, "tried:api:2000": 7})
         store.client.delete(keys.queue, keys.counts)
-        store.client.hset(keys.counts, mapping={"delivered": 1, "unknown": 1, "undelivered": 2})
+        store.client.hset(keys.counts, mapping={"delivered": 1, "unconfirmed": 1, "undelivered": 2})
         run(store)
         assert report(store, lane).codes == {
             "unconfirmed:http:502": 1,

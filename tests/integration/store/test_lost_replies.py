@@ -114,6 +114,7 @@ NOT_TWICE_THE_SAME = {
     "note_sweep": "notes the time, as every sweep does",
     "read_lane_report": "reads",
     "read_due": "reads",
+    "read_rules": "reads",
     "find_recipient": "reads",
     "read_inbox_figures": "reads",
     "check_recipients": "reads, and notes whose last message was not marketing: a repeat notes the same",
@@ -185,13 +186,18 @@ def _(store: Store) -> AnyCall:
 @case("enqueue_messages", "messages with keys")
 def _(store: Store) -> AnyCall:
     messages = [given.message(f"text {i}", key=f"key {i}") for i in range(3)]
-    return enqueue_messages(given.notifications(store), messages)
+    return enqueue_messages(given.notifications(store), messages, day=_today())
 
 
 @case("enqueue_messages", "scheduled messages")
 def _(store: Store) -> AnyCall:
     later = given.message("text", key="key")._replace(due_ms=int(time.time() * 1000) + 3_600_000)
-    return enqueue_messages(given.notifications(store), [later, given.message("x", key="y")])
+    messages = [later, given.message("x", key="y")]
+    return enqueue_messages(given.notifications(store), messages, day=_today())
+
+
+def _today() -> int:
+    return int(time.time()) // 86_400
 
 
 # Lanes

@@ -125,7 +125,7 @@ async def test_a_batch_names_its_people_only_where_there_are_rules(rig: Rig) -> 
         rig.watched.ran_together.clear()
         await delivery.deliver(batch)
         ran = [*rig.watched.ran, *rig.watched.ran_together]
-        return ran.count("HMGET"), ran.count("check_recipients")
+        return ran.count("read_rules"), ran.count("check_recipients")
 
     assert await calls() == (2, 0)  # once in the life of a process it asks before
     assert await calls() == (1, 0)
@@ -145,7 +145,7 @@ async def test_who_is_suppressed_everywhere_is_not_noted_to_have_got_a_message(r
 
 async def test_without_the_store_a_batch_goes_back(rig: Rig) -> None:
     lane = rig.campaign(2)
-    rig.watched.failures["HMGET"] = [StoreUnavailable("away")]
+    rig.watched.failures["read_rules"] = [StoreUnavailable("away")]
     await rig.deliver(lane)
     assert rig.provider.posts == []
     assert rig.counts(lane) == {State.QUEUED: 2}

@@ -130,7 +130,7 @@ PREFIXES = (
     "base",
     "family_base",
     "outcomes",
-    "trails",
+    "attempt_logs",
     "ids",
     "numbers",
     "retry_prefix",

@@ -11,8 +11,6 @@ WALL_CLOCK = re.compile(
 )
 ALLOWED = {
     "worker/revisions.py": "forgets lanes that were not seen for a month",
-    "store/queue/enqueue.py": "guesses the day; where the script tells another one, a call follows",
-    "store/people/service_windows.py": "asks about purposes for a week or two; an hour does not matter",
 }
 
 
