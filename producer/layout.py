@@ -4,7 +4,7 @@ A column is used when it is named, or when its name is known (`column_names.py`)
 meant: a column of customers' numbers reads like phone numbers, and belongs to other people.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -46,12 +46,7 @@ class Layout:
         """
         if region and not is_region(region := region.upper()):
             raise InputError(f'"{region}" is no region: give two letters such as GB')
-        cells = [row[0] for row in rows if not isinstance(row[0], BadRow)]
-        sample = {
-            name: [row[place] for row in cells if place < len(row)]
-            for place, name in enumerate(header.cells)
-            if name
-        }
+        sample = _sample(header, rows)
         number = _number_column(sample, number_column)
         country = _country_column(sample, country_column, number)
         return cls(header, number, country, region or None)
@@ -89,10 +84,21 @@ def take_first(records: Iterator[Record], header: Header) -> list[Record]:
     return first
 
 
+def _sample(header: Header, rows: Sequence[Record]) -> dict[str, list[str]]:
+    """The cells of each column that has a name."""
+    columns: list[list[str]] = [[] for _ in header.cells]
+    for cells, *_ in rows:
+        if not isinstance(cells, BadRow):
+            for column, cell in zip(columns, cells, strict=False):
+                column.append(cell)
+    return {name: column for name, column in zip(header.cells, columns, strict=True) if name}
+
+
 def _number_column(sample: dict[str, list[str]], wanted: str | None) -> str:
     if wanted is not None:
         return _named(sample, wanted)
-    known = sorted(filter(number_rank, sample), key=number_rank, reverse=True)
+    ranks = {name: rank for name in sample if (rank := number_rank(name))}
+    known = sorted(ranks, key=ranks.__getitem__, reverse=True)
     if not known:
         raise InputError(
             "no column is known to hold the phone number: name it with --number-column, one of "
@@ -100,8 +106,8 @@ def _number_column(sample: dict[str, list[str]], wanted: str | None) -> str:
         )
     filled = [name for name in known if any(map(seems_number, sample[name]))]
     best = (filled or known)[0]
-    others = [name for name in sample if name not in known and _is_better(sample, name, best)]
-    if len(filled) + len(others) > 1:
+    others = [] if any(map(is_international, sample[best])) else _international(sample, ranks)
+    if len(filled) > 1 or others:
         may_be = [name for name in sample if name in (best, *filled, *others)]
         raise InputError(
             f"the columns {quoted(may_be)} may all hold the phone number: name one of them with "
@@ -110,16 +116,18 @@ def _number_column(sample: dict[str, list[str]], wanted: str | None) -> str:
     return best
 
 
-def _is_better(sample: dict[str, list[str]], name: str, chosen: str) -> bool:
-    """Whether a column of unknown name holds numbers with a country code, and the chosen does not."""
-    if not _mostly(is_international, sample[name]):
-        return False
-    return not any(map(is_international, sample[chosen]))
+def _international(sample: dict[str, list[str]], known: Collection[str]) -> list[str]:
+    """Columns of unknown names that hold numbers with their country code."""
+
+    def mostly(cells: Sequence[str]) -> bool:
+        found = [is_international(cell) for cell in cells if cell.strip()]
+        return sum(found) * 2 > len(found)
+
+    return [name for name in sample if name not in known and mostly(sample[name])]
 
 
-def _mostly(test: Callable[[str], bool], cells: Iterable[str]) -> bool:
-    found = [test(cell) for cell in cells if cell.strip()]
-    return sum(found) * 2 > len(found)
+def _is_national(cell: str) -> bool:
+    return seems_number(cell) and not is_international(cell)
 
 
 def _country_column(
@@ -127,10 +135,11 @@ def _country_column(
 ) -> str | None:
     if wanted is not None:
         return _named(sample, wanted, "--country-column")
-    known = [name for name in sample if country_rank(name) and any(map(str.strip, sample[name]))]
-    best = [name for name in known if country_rank(name) == max(map(country_rank, known))]
-    national = [cell for cell in sample[number_column] if seems_number(cell)]
-    if len(best) > 1 and not all(map(is_international, national)):
+    filled = (name for name, cells in sample.items() if any(map(str.strip, cells)))
+    ranks = {name: rank for name in filled if (rank := country_rank(name))}
+    highest = max(ranks.values(), default=0)
+    best = [name for name, rank in ranks.items() if rank == highest]
+    if len(best) > 1 and any(map(_is_national, sample[number_column])):
         raise InputError(
             f"the columns {quoted(best)} may all say which country a number is of: name one of them "
             "with --country-column"

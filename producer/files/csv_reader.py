@@ -141,6 +141,12 @@ def _split_plain(block: bytes) -> tuple[list[str], list[int]] | None:
     return text.replace("\r\n", "\n").split("\n"), lengths
 
 
+def _has_text(cells: list[str]) -> bool:
+    if cells and cells[0] and cells[0][0] not in _MAY_BE_BLANK:
+        return True
+    return bool("".join(cells).strip(_NO_TEXT))
+
+
 class _LineTooLong(Exception):
     """A line is longer than `LONGEST_LINE`, or a record of several lines too long."""
 
@@ -170,7 +176,7 @@ class _CsvReader:
         while self.offset < end:
             first = self.line + 1
             cells = self._read()
-            if isinstance(cells, BadRow) or "".join(cells).strip(_NO_TEXT):
+            if isinstance(cells, BadRow) or _has_text(cells):
                 yield cells, first, self.offset, self.line
 
     def _start(self, offset: int, line: int) -> None:
@@ -203,14 +209,14 @@ class _CsvReader:
         else:
             if self._holds_nul:
                 return BadRow("the row holds a NUL byte")
+            if self.line == first or not _has_text(cells):
+                return cells
             return self._swallowed(cells, first) or cells
         self._start(self._first_end, first)
         return BadRow(reason)
 
     def _swallowed(self, cells: list[str], first: int) -> BadRow | None:
         """Why a record of several lines is none: one of its values looks like rows of the file."""
-        if self.line == first:
-            return None
         values = [value.strip() for value in cells if "\n" in value.strip()]
         numbers = sum(len(_NUMBER_INSIDE.findall(value)) for value in values)
         rows = sum(any(map(self._is_row, value.split("\n"))) for value in values)

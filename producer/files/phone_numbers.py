@@ -41,7 +41,7 @@ _WRITTEN = re.compile(r"[(\[\s]*\+?[\d\s()\[\].\-/_~\u00b7\u2010-\u2015\u2212]+"
 _FLOAT = re.compile(r"(\+?\d{8,})[.,]0+")  # what data frames make of a column of numbers
 _SCIENTIFIC = re.compile(r"(\+?\d+)(?:[.,](\d*))?[eE]\+?(\d{1,2})")
 _GROUPED = re.compile(r"\+?\d{1,3}(?:([.,])\d{3})(?:\1\d{3})*")  # as spreadsheets group thousands
-_AMOUNT = re.compile(r"[+-]?\d{1,3}(?:[.,' ]?\d{3})*[.,]\d{1,2}")
+_AMOUNT = re.compile(r"-?\d{1,3}(?:[.,' ]?\d{3})*[.,]\d{1,2}")
 _DATE = re.compile(
     r"(?:(?:19|20)\d\d([./-])(?P<a>\d\d?)\1(?P<b>\d\d?)|(?P<c>\d\d?)([./-])(?P<d>\d\d?)\5(?:19|20)\d\d)"
     r"(?:[T\s,]+\d\d?(?:[:.h]?\d\d){1,2}.*)?"
@@ -66,6 +66,7 @@ _TYPES = (
 )
 
 _FEWEST_DIGITS, _MOST_DIGITS = 8, 15
+_LONGEST_CELL = 200  # characters that may hold a number
 _MOST_LETTERS = 4  # around a number: an extension, or the E of scientific notation
 _FICTION = re.compile(r"44(?:77009\d{5}|1632960\d{3})|3363998\d{4}|3532091\d{5}")
 """What regulators keep for films in ranges that are not in use; elsewhere such numbers are valid."""
@@ -120,8 +121,9 @@ def tidy(text: str) -> str:
 
 def seems_number(cell: str) -> bool:
     """Whether a cell may well hold a phone number, readable or not."""
-    digits, letters = sum(map(str.isdecimal, cell)), sum(map(str.isalpha, tidy(cell)))
-    return digits >= _FEWEST_DIGITS - 1 and letters <= _MOST_LETTERS
+    if len(cell) > _LONGEST_CELL or sum(map(str.isdecimal, cell)) < _FEWEST_DIGITS - 1:
+        return False
+    return sum(map(str.isalpha, tidy(cell))) <= _MOST_LETTERS
 
 
 def is_international(cell: str) -> bool:
@@ -191,6 +193,8 @@ PLAIN = _PlainNumbers()
 
 def _read(text: str, region: str | None, in_use: bool) -> str:
     """The careful way: any spelling."""
+    if len(text) > _LONGEST_CELL:
+        raise BadNumber("not a phone number", mask(text))
     cell, text = text, tidy(text)
     try:
         return _read_tidy(_without_format(text), region, in_use)

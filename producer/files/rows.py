@@ -21,49 +21,13 @@ LOOKED_AT = 5000
 # A business-scoped user id; never cut or re-cased (provider docs, addressing).
 USER_ID = re.compile(r"[A-Z]{2}\.[A-Za-z0-9]{1,128}")
 
-NO_VALUES = frozenset(
-    (
-        *(
-            "nan",
-            "NaN",
-            "NAN",
-            "-nan",
-            "NaT",
-            "NULL",
-            "null",
-            "None",
-            "nil",
-            "undefined",
-            "N/A",
-            "n/a",
-        ),
-        *(
-            "<NA>",
-            "<NULL>",
-            "(null)",
-            "\\N",
-            "#N/A",
-            "#N/A!",
-            "#NA",
-            "#NV",
-            "#VALUE!",
-            "#REF!",
-            "#NAME?",
-        ),
-        *(
-            "#DIV/0!",
-            "#NUM!",
-            "#NULL!",
-            "#CALC!",
-            "#SPILL!",
-            "#ERROR!",
-            "#WERT!",
-            "#BEZUG!",
-            "#VALEUR!",
-        ),
-    )
-)
-"""What programs write into a cell that holds nothing, or an error."""
+_NOTHING = r"""
+    nan NaN NAN -nan NaT NULL null None nil undefined N/A n/a <NA> <NULL> (null) \N
+    #N/A #N/A! #NA #NV #VALUE! #REF! #NAME? #DIV/0! #NUM! #NULL! #CALC! #SPILL! #ERROR!
+    #WERT! #BEZUG! #VALEUR!
+"""
+NO_VALUES = frozenset(["", *_NOTHING.split()])
+"""What stands in a cell that holds nothing, or an error of a spreadsheet."""
 MOST_BLANKS = (
     4  # in a row, in a parameter of a template: WhatsApp refuses more, and line ends, and tabs
 )
@@ -97,11 +61,8 @@ class PersonReader:
 
     def read(self, cells: Sequence[str]) -> str:
         """The digits of an international number or a user id; raises BadRow."""
-        text = cells[self._number].strip()
-        if PLAIN[text[:4], len(text)](text):  # nearly always
-            return text[1:]
-        text = text.strip(BLANK)
-        if not text or text in NO_VALUES:
+        text = cells[self._number].strip(BLANK)
+        if text in NO_VALUES:
             raise _empty(self._name, text)
         if USER_ID.fullmatch(text):
             return text
@@ -112,7 +73,7 @@ class PersonReader:
         """The region of a number that may not have its country code."""
         assert self._country is not None
         country = cells[self._country].strip(BLANK) if self._country < len(cells) else ""
-        if not country or country in NO_VALUES or is_international(number):
+        if country in NO_VALUES or is_international(number):
             return self._region
         region = region_of(country)
         if region is None:
@@ -134,6 +95,7 @@ class RowPacker:
             raise ValueError(f"the recipients have no column {', '.join(missing)}")
         self._header = cells
         self._width = len(cells)
+        self._number = layout.place(layout.number_column)
         self._person = PersonReader(layout).read
         self._wanted = [layout.place(column) for column in columns]
         self._folded = frozenset(map(layout.place, rules.folded))
@@ -144,21 +106,22 @@ class RowPacker:
         """The job's line; raises BadRow when the row cannot be sent to."""
         if len(cells) != self._width:
             cells = self._fitted(cells)
-        recipient = self._person(cells)
+        recipient = cells[self._number].strip()
+        if PLAIN[recipient[:4], len(recipient)](recipient):  # nearly always
+            recipient = recipient[1:]
+        else:
+            recipient = self._person(cells)
         values = []
         for place in self._wanted:
             value = cells[place].strip()
-            if not 0 < len(value) <= LONGEST_VALUE:
-                raise self._wrong_value(place, value)
-            # nearly always: nothing that cannot be seen, and no more than single words' blanks
-            if not value.isprintable() or _MANY_BLANKS in value or value in NO_VALUES:
+            if value in NO_VALUES or not value.isprintable() or _MANY_BLANKS in value:  # seldom
                 value = self._mended(place, value)
             values.append(value)
         if self._numbers:
             self._read_numbers(values)
         line = pack_line(recipient, values)
-        if len(line) > LONGEST_JOB_LINE:
-            raise BadRow("the values of the row are longer than 256 KiB together")
+        if len(line) > LONGEST_VALUE:
+            self._see_that_short(line, values)
         return line
 
     def _fitted(self, cells: Sequence[str]) -> Sequence[str]:
@@ -188,13 +151,15 @@ class RowPacker:
                     name = self._header[place]
                     raise BadRow(f"column '{name}' holds {mask(values[n])}: {error}") from error
 
-    def _wrong_value(self, place: int, value: str) -> BadRow:
-        name = self._header[place]
-        if not value:
-            return _empty(name)
-        return BadRow(
-            f"column '{name}' holds {len(value):,} characters, more than {LONGEST_VALUE:,}"
-        )
+    def _see_that_short(self, line: bytes, values: Sequence[str]) -> None:
+        for place, value in zip(self._wanted, values, strict=True):
+            if len(value) > LONGEST_VALUE:
+                raise BadRow(
+                    f"column '{self._header[place]}' holds {len(value):,} characters, more than "
+                    f"{LONGEST_VALUE:,}"
+                )
+        if len(line) > LONGEST_JOB_LINE:
+            raise BadRow("the values of the row are longer than 256 KiB together")
 
 
 def see_that_some_are_usable(
@@ -241,7 +206,7 @@ def _fold(blanks: re.Match[str]) -> str:
 
 def _empty(column: str, value: str = "") -> BadRow:
     """`value` is what stands in the cell instead of nothing, if that can be seen."""
-    seen = f": it holds {value}" if value in NO_VALUES else ""
+    seen = f": it holds {value}" if value.strip(BLANK) else ""
     return BadRow(f"column '{column}' is empty{seen}")
 
 
@@ -273,31 +238,29 @@ def cut_chunks(
     """
     lines: list[bytes] = []
     invalid_rows: list[InvalidRow] = []
-    weight, end = 0, start
+    weight, end, pack = 0, start, packer.pack
     offset, lines_before, row = start.offset, start.line, start.row
+    bad: BadRow | None
     for cells, line, next_offset, next_lines_before in records:
-        job = _pack(packer, cells)
-        length = len(job) if isinstance(job, bytes) else 0
-        full = row - end.row >= size or weight + length > CHUNK_BYTES
+        try:
+            if isinstance(cells, BadRow):
+                raise cells
+            job, bad = pack(cells), None
+        except BadRow as caught:
+            job, bad = b"", caught
+        full = row - end.row >= size or weight + len(job) > CHUNK_BYTES
         if full or (offset == cut_at and row > end.row):
             end = Position(offset, lines_before, row)
             yield Chunk(lines, invalid_rows, end)
             lines, invalid_rows, weight = [], [], 0
-        if isinstance(job, bytes):
+        if bad is None:
             lines.append(job)
             row += 1
         else:
-            invalid_rows.append(InvalidRow(line, job.number, job.reason))
-            invalid_rows += [InvalidRow(also, None, f"goes with line {line}") for also in job.also]
-            row += 1 + len(job.also)
-        weight += length
+            invalid_rows.append(InvalidRow(line, bad.number, bad.reason))
+            invalid_rows += [InvalidRow(also, None, f"goes with line {line}") for also in bad.also]
+            row += 1 + len(bad.also)
+        weight += len(job)
         offset, lines_before = next_offset, next_lines_before
     if lines or invalid_rows:
         yield Chunk(lines, invalid_rows, Position(offset, lines_before, row))
-
-
-def _pack(packer: RowPacker, cells: list[str] | BadRow) -> bytes | BadRow:
-    try:
-        return cells if isinstance(cells, BadRow) else packer.pack(cells)
-    except BadRow as bad:
-        return bad

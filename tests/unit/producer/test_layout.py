@@ -99,6 +99,7 @@ def test_the_better_name_wins_where_the_others_hold_no_numbers(
         ("Phone,Mobile\n+442079460123,+447700900001\n", '"Phone" and "Mobile"'),
         ("Nr.,Handy,Tel\n4930123456,+447700900001,\n", '"Nr." and "Handy"'),
         ("Nummer,Erreichbar unter\n4930123456,+447700900001\n", '"Nummer" and "Erreichbar unter"'),
+        ("Nummer,Erreichbar unter\n,+447700900001\n", '"Nummer" and "Erreichbar unter"'),
         ("Phone 1 - Value,Phone 2 - Value\n+442079460123,\n,+447700900001\n", "Phone 2 - Value"),
     ],
 )

@@ -47,7 +47,7 @@ def has_text(row: Sequence[str]) -> bool:
 
 
 def looks_like_rows(row: Sequence[str], delimiter: str) -> bool:
-    of_several_lines = [value for value in row if "\n" in value.strip()]
+    of_several_lines = [value.strip() for value in row if "\n" in value.strip()]
     return any(re.search(rf"{delimiter}[^\s{delimiter}]", value) for value in of_several_lines)
 
 

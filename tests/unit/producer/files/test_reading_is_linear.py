@@ -9,9 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producer.errors import BadRow
+from producer.errors import BadNumber, BadRow
 from producer.files import csv_reader
 from producer.files.csv_reader import Record, read_records
+from producer.files.header import Header
+from producer.files.phone_numbers import normalise, seems_number
+from producer.layout import Layout
 
 AHEAD = 16
 CELL = 12
@@ -119,3 +122,21 @@ def test_empty_lines_are_passed_over_and_counted() -> None:
     text = "\n\r\n\na\n\n\r\nb\n\r\n"
     found = list(read_records(io.BytesIO(text.encode()), ",", 0, 0))
     assert found == [(["a"], 4, 6, 4), (["b"], 7, 11, 7)]
+
+
+@pytest.mark.parametrize(
+    "cell", ["1x" + " " * 200_000 + "a", " " * 200_000 + "a", "1," * 100_000, "+" * 200_000]
+)
+def test_a_cell_of_any_length_is_refused_at_once(cell: str) -> None:
+    """What reads numbers goes back and forth in a text: it would take minutes for these."""
+    with pytest.raises(BadNumber, match="not a phone number"):
+        normalise(cell, "GB")
+    assert not seems_number(cell)
+
+
+def test_a_header_of_very_many_columns_is_looked_at_once() -> None:
+    """Every row against every column would be 100 million steps."""
+    cells = ("phone", *(f"nono {n}" for n in range(100_000)))
+    rows: list[Record] = [(["+447700900001", "x"], n, n, n) for n in range(1000)]
+    layout = Layout.find(Header(cells, ",", 0, 0), rows)
+    assert (layout.number_column, layout.country_column) == ("phone", None)
