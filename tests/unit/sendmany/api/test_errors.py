@@ -53,7 +53,7 @@ async def test_what_is_not_json_does_not_fit_either(reader: httpx.AsyncClient, b
     assert NUMBER[1:] not in answer.text
 
 
-@pytest.mark.parametrize("body", [b"[\xff]", b"[" * 100_000])
+@pytest.mark.parametrize("body", [b"[\xff]", b"[" * 10_000])
 async def test_what_cannot_be_read_at_all_is_a_bad_request(
     reader: httpx.AsyncClient, body: bytes
 ) -> None:

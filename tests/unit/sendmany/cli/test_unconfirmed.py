@@ -84,7 +84,7 @@ def test_show_speaks_of_what_is_unknown_and_names_the_command(desk: Desk) -> Non
     assert '`sendmany campaign unconfirmed list "Spring"`' in desk.run("show", "Spring").stdout
     desk.json("unconfirmed", "close", "Spring")
     shown = desk.run("show", "Spring").stdout
-    assert "2 messages are unknown" in shown
+    assert "2 messages are unconfirmed" in shown
     assert "sendmany campaign unconfirmed" not in shown
 
 

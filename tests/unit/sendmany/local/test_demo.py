@@ -106,7 +106,7 @@ def test_whatever_is_lost_or_doubled_is_a_flaw(flawed: Figures) -> None:
 
 def test_the_json_holds_what_programs_were_promised() -> None:
     promised = (
-        "recipients accepted rejected failed unknown requests retries seconds "
+        "recipients accepted rejected failed unconfirmed requests retries seconds "
         "messages_per_second ledger_balanced provider_duplicates lost"
     )
     assert set(promised.split()) <= set(of_ten().as_json())

@@ -94,9 +94,10 @@ def test_the_end_of_a_process_without_an_engine_is_harmless(
 
 @pytest.fixture
 def pipe(monkeypatch: pytest.MonkeyPatch) -> Iterator[tasks._Process]:
-    """The main process, its stop pipe open."""
+    """The main process, its stop pipe open. Children start no engine, which would outlive the test."""
     process = tasks._Process()
     monkeypatch.setattr(tasks, "_process", process)
+    monkeypatch.setattr(tasks, "_keep_engine", lambda: None)
     tasks._open_stop_pipe()
     yield process
     process.end_stop_pipe()

@@ -30,8 +30,8 @@ COMMANDS = [
 @pytest.fixture
 def both(store: Store, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """The campaign of each sub-account."""
-    for room in ("look", "moves", "results", "unknown"):
-        monkeypatch.setattr(f"sendmany.cli.campaign_{room}.connect", lambda settings: store)
+    for room in ("show", "control", "export", "unconfirmed"):
+        monkeypatch.setattr(f"sendmany.cli.campaign.{room}.connect", lambda settings: store)
     monkeypatch.setattr("sendmany.cli.message.connect", lambda settings: store)
     lanes = {"shop": given.loaded(store, 1)}
     lanes["bank"] = open_campaign(store, replace(given.plan(), sub_account="bank"))[0]
