@@ -273,7 +273,7 @@ def _explain_in_doubt(n: int, lane: Lane, wait: Waiting) -> str:
     verb = "was" if n == 1 else "were"
     return (
         f"{several(n, 'message')} {verb} posted without a trustworthy answer, and will be "
-        f"{then}{when} if no evidence comes."
+        f"{then}{when} if no receipt comes."
     )
 
 

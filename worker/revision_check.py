@@ -24,7 +24,7 @@ async def check_revision(
         return True
     host = tools.owner.split(":")[0]
     reason = (
-        "Redis came back from an older copy of its data: the lane's journal is at"
+        "Redis came back from an older copy of its data: the lane is at revision"
         f" {revision}, and the worker on {host} has seen {known}"
     )
     halted, status = await tools.store.run(move_lane(lane, "halt", reason, known=known))

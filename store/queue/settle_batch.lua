@@ -70,7 +70,7 @@ for _ = 1, list() do
   local key, in_doubt_batch, retry, delay, blob = take_key(), take_key(), take(), tonumber(take()), take()
   if is[3] then
     local k = doubt_retries(in_doubt_batch, in_doubt, retry, blob, now)
-    moves.delayed, moves.parked = moves.delayed - k, (moves.parked or 0) + k
+    moves.delayed, moves.in_doubt = moves.delayed - k, (moves.in_doubt or 0) + k
   else
     call('SET', key, blob)
     call('ZADD', retries, now + delay, retry)
@@ -86,7 +86,7 @@ for _ = 1, list() do call('RPUSH', dead, take()) end
 for _ = 1, list() do call('HINCRBY', codes, take(), take()) end
 for _ = 1, list() do call('HINCRBY', stats, take(), take()) end
 write_noted(codes, stats)
-local ended = n - (moves.queued or 0) - (moves.delayed or 0) - (moves.parked or 0)
+local ended = n - (moves.queued or 0) - (moves.delayed or 0) - (moves.in_doubt or 0)
 if ended > 0 then note_pace(stats, ended, now) end
 for _ = 1, list() do call('RPUSH', take_key(), take()) end
 for _ = 1, list() do call('HSET', take_key(), take(), take()) end

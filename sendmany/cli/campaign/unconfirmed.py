@@ -193,7 +193,7 @@ def _tell_resent(lane: Lane, said: Redriven) -> None:
 
 def _moved_on(said: Redriven) -> str:
     n = said.moved_on
-    return f" {several(n, 'message')} had been settled by evidence meanwhile." if n else ""
+    return f" {several(n, 'message')} had been settled by receipts meanwhile." if n else ""
 
 
 def _as_json(lane: Lane, said: Redriven, done: str) -> dict[str, object]:

@@ -50,7 +50,7 @@ async def test_the_reason_stays_with_a_message_in_doubt_and_afterwards(
     await rig.sweep()
     assert rig.counts(lane) == {State.UNCONFIRMED: 2}
     assert words in story(rig, lane)
-    assert rig.report(lane).codes == {f"unknown:{code}": 2}
+    assert rig.report(lane).codes == {f"unconfirmed:{code}": 2}
     assert words in explain_named_code(code)
 
 
