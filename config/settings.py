@@ -38,6 +38,7 @@ from config.sections import (
     REPEATED_FOR,
     Batch,
     Breakers,
+    Campaigns,
     Http,
     OptOuts,
     Policies,
@@ -90,6 +91,7 @@ class Settings(BaseSettings):
     retry: Retry = Retry()
     worker: Worker = Worker()
     policies: Policies = Policies()
+    campaigns: Campaigns = Campaigns()
     breakers: Breakers = Breakers()
     webhooks: Webhooks = Webhooks()
     opt_outs: OptOuts = OptOuts()

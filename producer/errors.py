@@ -1,6 +1,7 @@
 """What is wrong with what a person hands in.
 
 InputError          the whole input is refused, nothing is launched
+└── NotAgreed       … since too many rows are invalid, or the plan that was agreed to has changed
 BadRow              one row of a recipient file is refused, the others go on
 └── BadNumber       … because of its number
 KeyConflict         the idempotency key of a message was used for another one
@@ -15,6 +16,10 @@ FORGOTTEN = "has been forgotten, and wants no such messages: nothing was stored"
 
 class InputError(Exception):
     """One clear sentence about what is wrong with the input and what to do about it."""
+
+
+class NotAgreed(InputError):
+    """What would be launched is not what was agreed to."""
 
 
 class BadRow(Exception):

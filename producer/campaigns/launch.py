@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from chatapps.templates import RegisteredTemplate
+from producer.campaigns.agreement import RowsSum, digest_of, judge
 from producer.campaigns.load import add_chunks, end_of_file
 from producer.campaigns.message_file import (
     RULE,
@@ -46,6 +48,7 @@ class Launch:
     purpose: Purpose | None = None  # None: that of its template, else marketing
     send_while_loading: bool = False
     invalid_rows: Path | None = None  # default: beside the recipient file
+    max_invalid_share: float = 1  # of the rows; more are refused
 
     @property
     def invalid_rows_file(self) -> Path:
@@ -87,6 +90,8 @@ class Prepared:
     file: RecipientFile
     message: CampaignMessage
     source: str  # names the recipients: the file, and how it is read
+    template: RegisteredTemplate | None = None  # that the message uses, where it was looked up
+    digest: str = ""  # of its plan, where there is one
 
     @property
     def plan(self) -> CampaignPlan:
@@ -104,8 +109,11 @@ class Prepared:
         )
 
 
-def check(launch: Launch) -> Prepared:
+def check(launch: Launch, *, lists_invalid_rows: bool = True) -> Prepared:
     """Read and check both files.
+
+    Args:
+        lists_invalid_rows: False for who writes no list of them.
 
     Raises:
         InputError: what is wrong, where, and what to do.
@@ -118,7 +126,8 @@ def check(launch: Launch) -> Prepared:
     prepared = prepare(message, file.columns)
     source = f"{file.fingerprint()}:{file.layout.key}"
     file.see_that_usable(_packer(file, prepared))
-    see_that_writable(launch.invalid_rows_file)
+    if lists_invalid_rows:
+        see_that_writable(launch.invalid_rows_file)
     return Prepared(launch, file, prepared, source)
 
 
@@ -141,6 +150,7 @@ def run(
 
     Raises:
         InputError: the purpose cannot be what was said; nothing is stored.
+        NotAgreed: too many rows are invalid; nothing is left of it.
         LaneMismatch: the name is taken by something else.
         StoreUnavailable, StoreFull: launch again when Redis is well; nothing is added twice.
     """
@@ -153,10 +163,14 @@ def run(
     lane = find_lane(store, lane_id)
     invalid_rows_file = launch.invalid_rows_file
     packer = _packer(prepared.file, prepared.message)
+    digest, rows_sum = prepared.digest, ""
     if not lane.loaded:
         with InvalidRowWriter(invalid_rows_file, after_line=lane.line) as writer:
-            _load(store, lane, prepared, packer, writer, send_wake_up, on_progress)
-    lane = end_of_file(store, lane, send_wake_up)
+            rows_sum = _load(store, lane, prepared, packer, writer, send_wake_up, on_progress)
+        if rows_sum and not digest:
+            digest = digest_of(rows_sum, content, launch, prepared.template)
+        judge(store, lane, launch.max_invalid_share)
+    lane = end_of_file(store, lane, send_wake_up, digest, rows_sum)
     return Launched(
         lane,
         recipients=lane.next_index,
@@ -178,10 +192,11 @@ def _load(
     writer: InvalidRowWriter,
     send_wake_up: SendWakeUp,
     on_progress: Callable[[Loading], None],
-) -> None:
-    """Add the rows that are not in yet, chunk by chunk."""
+) -> str:
+    """Add the rows that are not in yet, chunk by chunk; gives the sum of all rows, if it read all."""
     start = Position(lane.offset, lane.line, lane.row) if lane.offset else None
-    chunks = prepared.file.chunks(packer, start)
+    rows_sum = RowsSum()
+    chunks = rows_sum.watch(prepared.file.chunks(packer, start))
     for at in add_chunks(store, lane, chunks, writer.write):
         if prepared.launch.send_while_loading:
             call_workers(store, lane, send_wake_up)
@@ -196,3 +211,4 @@ def _load(
                 prepared.file.size,
             )
         )
+    return "" if start else rows_sum.value

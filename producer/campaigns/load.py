@@ -15,7 +15,7 @@ from store.lanes.lane import Lane, LaneStatus, find_lane, finish_loading
 from store.plans import carry_out
 from store.queue.enqueue import Place, enqueue_rows
 
-_FORGOTTEN = "a row up to this line is of a person who has been forgotten"
+FORGOTTEN = "a row up to this line is of a person who has been forgotten"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +55,8 @@ def add_chunks(
     now = Loaded(lane.row, lane.next_index, lane.duplicates, lane.invalid_rows, lane.offset)
     for chunk in chunks:
         end = Place(chunk.end.offset, chunk.end.line, chunk.end.row)
-        wanted = _without_forgotten(store, people, chunk.lines)
-        gone = [InvalidRow(end.line, None, _FORGOTTEN)] * (len(chunk.lines) - len(wanted))
+        wanted = without_forgotten(store, people, chunk.lines)
+        gone = [InvalidRow(end.line, None, FORGOTTEN)] * (len(chunk.lines) - len(wanted))
         invalid_rows = [*chunk.invalid_rows, *gone]
         keep_invalid_rows(
             invalid_rows
@@ -88,7 +88,7 @@ def add_chunks(
         raise StoreRefused("the file ends where somebody else's goes on: are they the same?")
 
 
-def _without_forgotten(
+def without_forgotten(
     store: Store, people: ForgottenPeople, lines: Sequence[bytes]
 ) -> Sequence[bytes]:
     if not carry_out(store, people.look()):
@@ -97,10 +97,12 @@ def _without_forgotten(
     return [line for place, line in enumerate(lines) if place not in gone]
 
 
-def end_of_file(store: Store, lane: Lane, send_wake_up: SendWakeUp) -> Lane:
+def end_of_file(
+    store: Store, lane: Lane, send_wake_up: SendWakeUp, plan_digest: str = "", file_sum: str = ""
+) -> Lane:
     """Say that the file is in, and have it sent; gives the lane as it is then."""
     if not lane.loaded:
-        store.run(finish_loading(lane.id))
+        store.run(finish_loading(lane.id, plan_digest, file_sum))
     lane = find_lane(store, lane.id)
     if lane.status is LaneStatus.SENDING:
         call_workers(store, lane, send_wake_up)

@@ -30,6 +30,7 @@ class CampaignMessage:
 
     content: CompiledContent
     rules: ValueRules  # what it asks of the values
+    document: Mapping[str, Any]  # as it was written, with the names of the columns
 
 
 def load_message_file(path: Path) -> Mapping[str, Any]:
@@ -77,9 +78,8 @@ def prepare(message: Mapping[str, Any], columns: Sequence[str]) -> CampaignMessa
     parameters = list(_parameter_texts(message.get("content", {}).get("template", {})))
     _see_that_taken(parameters)
     folded = frozenset(each.column for text in parameters for each in find_placeholders(text))
-    return CampaignMessage(
-        content, ValueRules(folded, {each.column: each.read for each in numbers})
-    )
+    rules = ValueRules(folded, {each.column: each.read for each in numbers})
+    return CampaignMessage(content, rules, message)
 
 
 def _parameter_texts(value: Any) -> Iterator[str]:

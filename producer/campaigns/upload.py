@@ -15,9 +15,11 @@ from typing import Any
 from chatapps.preflight import Finding
 from chatapps.rendering.compiled import CompiledContent
 from chatapps.templates import RegisteredTemplate
+from producer.campaigns.agreement import RowsSum, changed, digest_of, judge, too_many_invalid
 from producer.campaigns.load import add_chunks, end_of_file
 from producer.campaigns.message_file import CampaignMessage, prepare
 from producer.campaigns.preflight import check_rows, sample_of
+from producer.errors import NotAgreed
 from producer.files.csv_reader import Position, Record, read_records
 from producer.files.header import read_header
 from producer.files.invalid_rows import InvalidRow
@@ -28,7 +30,7 @@ from producer.policies import campaign_purpose, template_named
 from producer.wake import SendWakeUp, call_workers
 from store.client import Store
 from store.lanes.lane import Lane, Policies, Priority, find_lane
-from store.lanes.open import CampaignPlan, open_campaign
+from store.lanes.open import CampaignPlan, find_repeated, open_campaign
 from store.purposes import Purpose
 from store.templates import read_registry
 
@@ -36,8 +38,8 @@ LISTED_INVALID_ROWS = 100
 """Unusable rows that an answer lists; all are counted."""
 
 TryRows = Callable[[RegisteredTemplate | None], list[Finding]]
-Check = Callable[[CompiledContent, TryRows], None]
-"""Is given the message and a way to try some rows; raises what stops the launch."""
+Check = Callable[[CompiledContent, TryRows], RegisteredTemplate | None]
+"""Is given the message and a way to try some rows; raises what stops the launch. Gives the template."""
 
 
 class UploadDiffers(Exception):
@@ -58,6 +60,8 @@ class Upload:
     policies: Policies = Policies()
     purpose: Purpose | None = None
     send_while_loading: bool = False
+    max_invalid_share: float = 1  # of the rows; more are refused
+    plan: str = ""  # digest of the plan that was agreed to
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +73,11 @@ class Uploaded:
     invalid_rows: Sequence[InvalidRow]  # the first of them
     layout: Layout
     folded: int  # values that were changed so that WhatsApp takes them
+    repeated: str | None  # another campaign that this file and message went out as
 
 
 @dataclass(frozen=True, slots=True)
-class _Rows:
+class Rows:
     """A file whose header and first rows have been read."""
 
     layout: Layout
@@ -94,22 +99,10 @@ class _Rows:
 
 
 @dataclass(slots=True)
-class _Sum:
-    """Stands for the rows so far, however they were cut into chunks; keeps the first rejects."""
+class _Sum(RowsSum):
+    """Keeps the first rejects, too."""
 
     invalid_rows: list[InvalidRow] = field(default_factory=list)
-    _jobs: Any = field(default_factory=hashlib.sha256)
-    _others: Any = field(default_factory=hashlib.sha256)
-
-    def add(self, chunk: Chunk) -> str:
-        """Add the rows of a chunk; gives the sum."""
-        self._jobs.update(b"".join([line + b"\n" for line in chunk.lines]))
-        self._others.update(b"".join([b"%d\n" % reject.line for reject in chunk.invalid_rows]))
-        return self.value
-
-    @property
-    def value(self) -> str:
-        return f"{self._jobs.hexdigest()[:32]}{self._others.hexdigest()[:32]}"
 
     def keep(self, invalid_rows: Sequence[InvalidRow]) -> None:
         """Keep them, as long as there is room."""
@@ -124,18 +117,22 @@ def receive(
     Raises:
         InputError: what is wrong with message or file; nothing is stored, unless it is the text of
             a later row that is not UTF-8.
+        NotAgreed: too many rows are invalid, or the plan has changed; nothing is left of it.
         UploadDiffers: the campaign was begun with other rows.
         LaneMismatch: the name is taken by something else.
         StoreRefused: the campaign takes no more, or somebody else is loading it.
         StoreUnavailable, StoreFull: send the same again when Redis is well; nothing is added twice.
         And what `check` raises, and what reading the file raises: the rows before that are in.
     """
-    rows, message = _begin(upload, file)
+    rows, message = begin(upload, file)
     content = message.content
     sample = list(sample_of(rows.first, rows.layout, content.columns, rows.packer))
     rows.packer.folded = 0  # of rows that were looked at, and will be read again
-    check(content, lambda template: check_rows(content, sample, template))
-    lane_id, resumed = open_campaign(store, _plan(store, upload, rows, content))
+    template = check(content, lambda template: check_rows(content, sample, template))
+    if upload.send_while_loading:
+        _judge_first(upload, rows)
+    plan = _plan(store, upload, rows, content)
+    lane_id, resumed = open_campaign(store, plan)
     lane = find_lane(store, lane_id)
     sum_ = _Sum()
     chunks = rows.chunks(lane.offset)
@@ -143,11 +140,29 @@ def receive(
     for _ in add_chunks(store, lane, chunks, sum_.keep, sum_.add):
         if upload.send_while_loading:
             call_workers(store, lane, send_wake_up)
-    lane = end_of_file(store, lane, send_wake_up)
-    return Uploaded(lane, resumed, tuple(sum_.invalid_rows), rows.layout, rows.packer.folded)
+    digest = digest_of(sum_.value, content, upload, template)
+    if not lane.loaded:
+        judge(store, lane, upload.max_invalid_share, changed(upload.plan, digest))
+    repeated = find_repeated(store, plan, sum_.value)
+    lane = end_of_file(store, lane, send_wake_up, digest, sum_.value)
+    invalid_rows = tuple(sum_.invalid_rows)
+    return Uploaded(lane, resumed, invalid_rows, rows.layout, rows.packer.folded, repeated)
 
 
-def _begin(upload: Upload, file: ArrivingFile) -> tuple[_Rows, CampaignMessage]:
+def _judge_first(upload: Upload, rows: Rows) -> None:
+    """Where messages go out before the end of a file, its first rows stand for all: NotAgreed."""
+    if upload.plan:
+        raise NotAgreed("a plan binds all rows: leave out either plan or send_while_loading")
+    header = rows.layout.header
+    start = Position(header.offset, header.line, 0)
+    chunks = list(cut_chunks(rows.first, rows.packer, start, CHUNK_ROWS))
+    rows.packer.folded = 0
+    invalid, all_rows = (sum(len(c.invalid_rows) for c in chunks), sum(c.rows for c in chunks))
+    if why_not := too_many_invalid(invalid, all_rows, upload.max_invalid_share):
+        raise NotAgreed(f"Nothing was launched: {why_not}")
+
+
+def begin(upload: Upload, file: ArrivingFile) -> tuple[Rows, CampaignMessage]:
     """Read the header and the first rows; raises InputError."""
     header = read_header(file)
     records = read_records(file, header.delimiter, header.offset, header.line)
@@ -159,10 +174,10 @@ def _begin(upload: Upload, file: ArrivingFile) -> tuple[_Rows, CampaignMessage]:
     packer = RowPacker(layout, message.content.columns, message.rules)
     looked_at = see_that_some_are_usable(chain(first, records), layout, packer)
     first = [*looked_at, *first[len(looked_at) :]]
-    return _Rows(layout, packer, first, records), message
+    return Rows(layout, packer, first, records), message
 
 
-def _plan(store: Store, upload: Upload, rows: _Rows, content: CompiledContent) -> CampaignPlan:
+def _plan(store: Store, upload: Upload, rows: Rows, content: CompiledContent) -> CampaignPlan:
     """What opens the campaign; raises InputError where its purpose cannot be what was said."""
     template = template_named(content)
     registry = store.run(read_registry(upload.sub_account))

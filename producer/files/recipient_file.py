@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from producer.errors import InputError
-from producer.files.csv_reader import Position, not_utf8, opened, read_records
+from producer.files.csv_reader import Position, Record, not_utf8, opened, read_records
 from producer.files.header import read_header
 from producer.files.invalid_rows import InvalidRow
 from producer.files.rows import CHUNK_ROWS, Chunk, RowPacker, cut_chunks, see_that_some_are_usable
@@ -47,10 +47,7 @@ class RecipientFile:
 
     def see_that_usable(self, packer: RowPacker) -> None:
         """Raise InputError if none of the first rows can be sent to."""
-        with opened(self.path) as stream:
-            header = self.layout.header
-            records = read_records(stream, header.delimiter, header.offset, header.line)
-            see_that_some_are_usable(records, self.layout, packer)
+        see_that_some_are_usable(self.records(), self.layout, packer)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -92,10 +89,14 @@ class RecipientFile:
         not UTF-8.
         """
         start = start or self.start()
+        yield from cut_chunks(self.records(start), packer, start, size)
+
+    def records(self, start: Position | None = None) -> Iterator[Record]:
+        """The rows as they stand, from `start` on."""
+        start = start or self.start()
         with opened(self.path) as stream:
             delimiter = self.layout.header.delimiter
-            records = read_records(stream, delimiter, start.offset, start.line)
-            yield from cut_chunks(records, packer, start, size)
+            yield from read_records(stream, delimiter, start.offset, start.line)
 
 
 class _Utf8Check:

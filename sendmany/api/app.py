@@ -41,7 +41,7 @@ from store.metrics.counters import Tally
 
 OPEN: Final = frozenset({"/healthz", "/readyz"})
 STREAMS: Final = frozenset({"/v1/events"})
-UPLOADS: Final = frozenset({"/v1/campaigns"})
+UPLOADS: Final = frozenset({"/v1/campaigns", "/v1/plans"})
 """Their bodies are read while they come, and never held."""
 _NO_TELEMETRY: Final[Any] = dict.fromkeys(("tracing", "metrics", "logs", "auto_configure"), False)
 """FastAPI's own would send paths and queries to wherever the environment says: they name people."""

@@ -13,7 +13,7 @@ from store.plans import Plan, ask, carry_out
 from store.purposes import Purpose
 from store.records.outcome import VERSION
 
-_TOLD = ("name", "content_digest", "source", "sub_account")
+_TOLD = ("name", "content_digest", "sub_account", "source", "file_sum")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +62,22 @@ def open_campaign(store: Store, plan: CampaignPlan) -> tuple[str, bool]:
     return lane, not fresh
 
 
-def find_repeated(store: Store, plan: CampaignPlan, *, newest: int = 100) -> str | None:
+def find_repeated(
+    store: Store, plan: CampaignPlan, file_sum: str = "", *, newest: int = 100
+) -> str | None:
     """The name of another campaign with the message and the recipient file of this plan, if one of the
-    newest has them: everybody would get two messages."""
+    newest has them: everybody would get two messages.
+
+    Args:
+        file_sum: stands for all rows, where they are known.
+    """
+    ours = [plan.content_digest, plan.sub_account]
     ids = store.run(command("ZREVRANGE", LANES, 0, newest - 1, parse=_texts))
     for lane in ids:
         told = command("HMGET", lane_keys(lane).meta, *_TOLD, parse=_texts)
-        name, *same = store.run(told)
-        if folded_name(name) != folded_name(plan.name) and same == [
-            plan.content_digest,
-            plan.source,
-            plan.sub_account,
-        ]:
+        name, *same, source, rows = store.run(told)
+        is_file = rows == file_sum if file_sum and rows else source == plan.source
+        if same == ours and is_file and folded_name(name) != folded_name(plan.name):
             return name
     return None
 

@@ -7,9 +7,10 @@ from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request, Res
 from pydantic import BaseModel
 
 from config.settings import Settings
+from producer.campaigns.plan import Plan
 from producer.wake import SendWakeUp, call_workers
 from sendmany.api.uploads.form import form_schema
-from sendmany.api.uploads.launch import LaunchedOut, launch
+from sendmany.api.uploads.launch import LaunchedOut, launch, plan
 from store.access.tokens import Needs, Scope, Token
 from store.client import AsyncStore, Store
 from store.lanes.lane import LaneStatus, find_lane, move_lane
@@ -64,8 +65,24 @@ def campaigns_router(
 ) -> APIRouter:
     """The routes; all of them need the scope `manage`."""
     router = APIRouter(prefix="/v1/campaigns", tags=["campaigns"])
+    plans = APIRouter(prefix="/v1/plans", tags=["campaigns"])
     manage = Depends(needs(Scope.MANAGE))
     blocking, uploads = ThreadStore(store), _Slots(MOST_UPLOADS)
+
+    @plans.post(
+        "",
+        operation_id="plan_campaign",
+        summary="What a launch would come to; nothing is stored",
+        responses={422: {"description": "The message or the file cannot be used."}},
+        openapi_extra={"requestBody": _FORM},
+    )
+    async def plan_campaign(request: Request, caller: Annotated[Token, manage]) -> Plan:
+        """The form is that of a launch. Who would get the message, which rows cannot be used and why,
+        requests, seconds and cost, and how the message looks. The `digest` stands for rows, message,
+        options and template: a launch that brings it as `plan` is refused where one of them differs.
+        """
+        with uploads:
+            return await plan(request, store, settings, caller)
 
     @router.post(
         "",
@@ -140,7 +157,10 @@ def campaigns_router(
     ) -> SettledOut:
         return _settle(blocking, caller, campaign, Word.CLOSE, failed, send_wake_up)
 
-    return router
+    both = APIRouter()
+    both.include_router(plans)
+    both.include_router(router)
+    return both
 
 
 _ACCEPT: Final = (

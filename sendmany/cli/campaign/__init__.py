@@ -2,12 +2,13 @@
 
 import typer
 
-from sendmany.cli.campaign import control, export, launch, show, unconfirmed
+from sendmany.cli.campaign import control, export, launch, plan, show, unconfirmed
 
 app = typer.Typer(
     help="Send one message to everybody in a file; watch it, pause it, see who got what.",
     no_args_is_help=True,
 )
+app.command("plan")(plan.plan)
 app.command("launch")(launch.launch)
 app.command("list")(show.list_campaigns)
 app.command("show")(show.show_campaign)
