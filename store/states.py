@@ -26,7 +26,7 @@ class State(StrEnum):
     UNCONFIRMED = "unconfirmed"
     REJECTED = "rejected"
     ACCEPTED = "accepted"
-    SENT = "sent"
+    FORWARDED = "forwarded"
     DELIVERED_TO_OPERATOR = "delivered_to_operator"
     UNDELIVERED = "undelivered"
     DELIVERED = "delivered"
@@ -55,7 +55,7 @@ RECORD_STATES = (
     StateRow(State.UNCONFIRMED, "u", 8, True, "posted, and no trustworthy answer ever came"),
     StateRow(State.REJECTED, "j", 9, True, "the provider refused this message"),
     StateRow(State.ACCEPTED, "a", 10, True, "the provider took it"),
-    StateRow(State.SENT, "s", 20, True, "given to the operator"),
+    StateRow(State.FORWARDED, "s", 20, True, "given to the operator"),
     StateRow(State.DELIVERED_TO_OPERATOR, "o", 30, True, "the operator has it, the person may not"),
     StateRow(State.UNDELIVERED, "n", 40, True, "the operator says that it was not delivered"),
     StateRow(State.DELIVERED, "d", 50, True, "on the handset"),
