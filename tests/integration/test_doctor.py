@@ -205,7 +205,7 @@ def test_a_server_of_our_own_has_an_end_to_its_memory(tmp_path: Path) -> None:
     server.start()
     try:
         store = Store.connect(server.url)
-        limit = int(store.client.config_get("maxmemory")["maxmemory"])
+        limit = int(store.client.config_get("maxmemory")["maxmemory"] or 0)
         store.close()
     finally:
         server.stop()
