@@ -66,6 +66,7 @@ class RawHealth:
         tally: where requests are counted, for `/metrics`.
     """
 
+    method = b"GET"
     most_bytes = 1024
     body_seconds = 2.0
 
@@ -75,7 +76,7 @@ class RawHealth:
 
     def check(self, method: bytes, headers: object) -> int | None:
         """Anything but GET is refused."""
-        return None if method == b"GET" else 405
+        return None if method == self.method else 405
 
     def take(self, body: bytes, reply: Callable[[int, bytes], None]) -> None:
         """It lives."""

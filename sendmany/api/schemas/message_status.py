@@ -35,7 +35,7 @@ class MessageOut(BaseModel):
     lane: str
     campaign: str | None  # its name; none for a single message
     sub_account: str
-    number: str | None  # with `+`, or the id of a user of a channel; none: ask again, it is moving
+    number: str | None  # with `+`, or a user id; none: not for this token, or it is moving
     state: State | None  # none: it is just moving from one place to another
     attempts: int
     code: int | None
@@ -68,7 +68,7 @@ class FoundPage(BaseModel):
     next: str | None
 
 
-def message_out(status: MessageStatus) -> MessageOut:
+def message_out(status: MessageStatus, *, with_number: bool) -> MessageOut:
     """A message as it is answered."""
     lane, outcome = status.report.lane, status.report.outcome
     origin = outcome.origin if outcome else Origin.NONE
@@ -77,7 +77,7 @@ def message_out(status: MessageStatus) -> MessageOut:
         lane=lane.id,
         campaign=lane.name if lane.kind == "campaign" else None,
         sub_account=lane.sub_account,
-        number=status.recipient or None,
+        number=(status.recipient or None) if with_number else None,
         state=status.state,
         attempts=status.attempts,
         code=outcome.named_code if outcome else None,

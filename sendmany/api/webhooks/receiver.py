@@ -105,6 +105,7 @@ class Receiver:
         ValueError: there is no authorization, or an empty one; everybody could post then.
     """
 
+    method = b"POST"
     most_bytes = MOST_BYTES
     body_seconds = BODY_SECONDS
 
@@ -133,7 +134,7 @@ class Receiver:
         )
         if not known:
             return 401
-        return None if method == b"POST" else 405
+        return None if method == self.method else 405
 
     def refuse(self, status: int) -> bytes:
         """The body of a refusal."""
