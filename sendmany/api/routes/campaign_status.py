@@ -21,7 +21,7 @@ from store.reports.waiting import waiting
 
 
 def add_campaigns(router: APIRouter, store: Store, read: Any) -> None:
-    """Add the routes; `read` is the dependency that gives the caller's token."""
+    """Add the routes; `read` is the dependency for the caller's token."""
 
     @router.get(
         "/campaigns",
@@ -32,7 +32,7 @@ def add_campaigns(router: APIRouter, store: Store, read: Any) -> None:
     def list_campaigns(
         caller: Annotated[Token, read], cursor: Cursor = None, limit: Limit = 50
     ) -> LanePage:
-        """A page may hold fewer than `limit` and not be the last: go on while there is `next`."""
+        """A page may hold fewer than `limit` and not be the last: continue while there is `next`."""
         return page_of_lanes(store, caller, lambda lane: lane.kind == "campaign", cursor, limit)
 
     @router.get(
@@ -44,7 +44,7 @@ def add_campaigns(router: APIRouter, store: Store, read: Any) -> None:
     def list_lanes(
         caller: Annotated[Token, read], cursor: Cursor = None, limit: Limit = 50
     ) -> LanePage:
-        """A page may hold fewer than `limit` and not be the last: go on while there is `next`."""
+        """A page may hold fewer than `limit` and not be the last: continue while there is `next`."""
         return page_of_lanes(store, caller, lambda lane: True, cursor, limit)
 
     @router.get(
