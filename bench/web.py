@@ -9,6 +9,8 @@ web process, and measures:
     receipts    POST /webhooks, nobody applies them yet
     applied     a worker applies receipts that are there already, three for each message
     sustained   both at once: receipts come in, and a worker applies them
+    campaign    a worker sends a campaign, then the provider posts three receipts for each message, of
+                version 9, `delivered` with the content; a second is what two cores would do, by CPU
 """
 
 import argparse
@@ -28,8 +30,9 @@ from rich.table import Table
 from bench.enqueue import message
 from bench.errors import BenchError
 from bench.meter import check_machine
-from bench.web_load import MARK, Answered
+from bench.web_load import MARK, SHORT_MARK, Answered
 from bench.web_stage import SECRET, WebStage, wait_until
+from bench.workload import NUMBER_STARTS, content
 from sendmany.errors import ProcessError
 
 BATCH: Final = 1000
@@ -99,8 +102,38 @@ def sustained(stage: WebStage, seconds: float, people: int) -> Figures:
     }
 
 
+def campaign(stage: WebStage, seconds: float, people: int) -> Figures:
+    """What a message costs with all its receipts, by process; the load is left out."""
+    stage.start_sender()
+    stage.send_campaign("warm-up", BATCH)
+    start, begin = stage.cpu(), time.monotonic()
+    lane = stage.send_campaign("campaign", people)
+    sent = stage.cpu()
+    bodies = [receipt_9(lane, MARK.decode(), told) for told in TOLD]
+    all_ = people * len(TOLD)
+    caller = stage.begin(
+        "/webhooks", SECRET, bodies, connections=32, seconds=PATIENCE, every=len(TOLD), most=all_
+    )
+    answered = stage.finish(caller, PATIENCE)
+    wait_until(lambda: stage.inbox.waiting == 0, PATIENCE)
+    took, end = time.monotonic() - begin, stage.cpu()
+    if stage.inbox.applied != all_:
+        raise BenchError(f"Of {all_} receipts {stage.inbox.applied} were applied.")
+    a_message, a_receipt = _per(people, start, sent), _per(all_, sent, end)
+    whole = sum(a_message.values()) + len(TOLD) * sum(a_receipt.values())
+    return {
+        **_figures(answered),
+        "per_s": round(2e6 / whole),
+        "by_the_clock_per_s": round(people / took),
+        "cpu_us": a_receipt,
+        "cpu_us_a_message": a_message,
+        "cpu_us_a_receipt": round(sum(a_receipt.values()), 1),
+    }
+
+
 SCENES: Final[dict[str, Callable[[WebStage, float, int], Figures]]] = {
-    scene.__name__: scene for scene in (single, keyed, batch, receipts, applied, sustained)
+    scene.__name__: scene
+    for scene in (single, keyed, batch, receipts, applied, sustained, campaign)
 }
 
 
@@ -120,6 +153,27 @@ def receipt(lane: str, index: str, told: str) -> str:
     }
     envelope = {"namespace": "ChatApps", "eventType": "outbound_message_status_changed"}
     return json.dumps({**envelope, "description": "bench", "payload": payload})
+
+
+def receipt_9(lane: str, index: str, told: str) -> str:
+    """A receipt of version 9 for a message of `bench.workload`; `delivered` repeats what was sent."""
+    whole = json.loads(receipt(lane, index, told))
+    payload = whole["payload"]
+    number = f"{NUMBER_STARTS[0]}{SHORT_MARK.decode()}"
+    payload["user"] = {"msisdn": number, "channelUserId": f"GB.{index}"}
+    payload["whatsapp"] = {"pricingCategory": "marketing"}
+    if told == "delivered":
+        payload["status"]["detail"] = "delivered_to_recipient"
+        template = content("Ada")["content"]["template"]
+        (body,) = template["components"]
+        payload["outboundContent"] = {
+            "channel": "WhatsApp",
+            "contentType": "template",
+            "template": {"name": template["name"], "language": template["language"]},
+            "body": {"text": " ".join(part["text"] for part in body["parameters"] * 2)},
+            "actions": [{"type": "quickReply", "text": "Stop promotions"}],
+        }
+    return json.dumps({**whole, "version": 9})
 
 
 def _last_look_before(stage: WebStage, waiting: int) -> tuple[float, dict[str, float]]:

@@ -10,7 +10,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
 from typing import cast
 
@@ -21,6 +21,8 @@ from bench.errors import BenchError
 
 MARK = b"@@@@@@@@@@"
 """Where the number of the request goes into a body, ten digits wide."""
+SHORT_MARK = b"######"
+"""The same, six digits wide."""
 WARM_UP = 0.5  # s; answers of this time do not count
 
 
@@ -35,6 +37,7 @@ class Load(msgspec.Struct, frozen=True):
     every: int  # the number goes on after so many requests
     connections: int
     seconds: float
+    most: int | None = None  # requests; None: as many as fit into the time
 
 
 class Answered(msgspec.Struct, frozen=True):
@@ -82,8 +85,12 @@ class Caller(asyncio.Protocol):
             self.ended.set_result(None)
 
     def _send(self) -> None:
+        request = next(self._requests, None)
+        if request is None:
+            self._transport.close()
+            return
         self._sent = time.perf_counter()
-        self._transport.write(next(self._requests))
+        self._transport.write(request)
 
 
 class Tally:
@@ -106,7 +113,8 @@ class Tally:
 
 async def call(load: Load) -> Answered:
     """Send, and count what comes back."""
-    requests, tally, loop = _requests(load), Tally(load.seconds), asyncio.get_running_loop()
+    requests, tally = islice(_requests(load), load.most), Tally(load.seconds)
+    loop = asyncio.get_running_loop()
     callers = [
         (
             await loop.create_connection(
@@ -139,7 +147,9 @@ def _requests(load: Load) -> Iterator[bytes]:
     bodies = [body.encode() for body in load.bodies]
     whole = [(head % len(body)).encode() + body for body in bodies]
     for i in count():
-        yield whole[i % len(whole)].replace(MARK, b"%010d" % (i // load.every))
+        number = i // load.every
+        request = whole[i % len(whole)].replace(MARK, b"%010d" % number)
+        yield request.replace(SHORT_MARK, b"%06d" % (number % 1_000_000))
 
 
 def _length(head: bytes) -> int:

@@ -12,8 +12,11 @@ import msgspec
 
 from bench.errors import BenchError
 from bench.meter import cpu_seconds, family
-from bench.site import API_KEY, SUB_ACCOUNT
+from bench.provider_process import Provider
+from bench.site import API_KEY, SUB_ACCOUNT, Site
+from bench.systems.sendmany import SYSTEM, lanes_of
 from bench.web_load import Answered, Load
+from bench.workload import write_work
 from sendmany.local.embedded_redis import EmbeddedServer
 from sendmany.local.processes import Child, last_line, python, start
 from sendmany.local.stack import Local, LocalPlan
@@ -66,11 +69,12 @@ class WebStage:
 
     def begin(
         self, path: str, authorization: str, bodies: Sequence[str], *,
-        connections: int, seconds: float, every: int = 1,
+        connections: int, seconds: float, every: int = 1, most: int | None = None,
     ) -> Child:  # fmt: skip
         """Let a process begin to call."""
         host, _, port = self.url.removeprefix("http://").rpartition(":")
-        load = Load(host, int(port), path, authorization, list(bodies), every, connections, seconds)
+        where = host, int(port), path, authorization
+        load = Load(*where, list(bodies), every, connections, seconds, most)
         order = self._home / "load.json"
         order.write_bytes(msgspec.json.encode(load))
         words = python("bench.web_load", str(order))
@@ -104,6 +108,22 @@ class WebStage:
         )
         self._worker = Local(plan).start_worker()
         self._cleanup.callback(self._worker.stop, 10)
+
+    def start_sender(self) -> None:
+        """Start a provider, and one worker with one process that sends to it."""
+        provider = Provider(self._home / "provider.log", 0)
+        self._cleanup.callback(provider.stop)
+        self._site = Site(str(self._home), self._redis_url, provider.url)
+        self._worker = SYSTEM.start_workers(self._site, 1)
+        self._cleanup.callback(self._worker.stop, 10)
+
+    def send_campaign(self, name: str, people: int) -> str:
+        """Launch a campaign and wait until the provider has accepted it; returns its lane."""
+        work = write_work(self._home, name, people)
+        SYSTEM.enqueue(self._site, work)
+        wait_until(lambda: SYSTEM.recorded(self.store.client, work) == people, 60)
+        (lane,) = lanes_of(self.store.client, work)
+        return lane
 
     def accepted_campaign(self, n: int) -> str:
         """A campaign of n people that the provider has accepted; returns its lane."""
@@ -141,6 +161,7 @@ class WebStage:
         server.start()
         assert server.child is not None
         self._server_pid = server.child.pid
+        self._redis_url = server.url
         self.store = Store.connect(server.url)
         started.callback(self.store.close)
         self._settings: dict[str, str] = _settings(self._home, server.url)

@@ -6,6 +6,7 @@ explained in `config/sendmany.example.toml`. Settings missing in both are taken 
 runs in the state directory, so that other commands find its server and its sandbox.
 """
 
+import difflib
 import errno
 import os
 import re
@@ -42,6 +43,7 @@ from config.sections import (
     OptOuts,
     Policies,
     Retry,
+    Section,
     SettingsError,
     SubAccount,
     SubAccountId,
@@ -53,6 +55,14 @@ from config.sections import (
 _UNKNOWN = "extra_forbidden"
 LEAST_SECRET, MOST_SECRET = 16, 64
 """Length of the secret in bytes."""
+_PREFIX = "SENDMANY_"
+_NOT_OURS = re.compile(
+    r"TOML|SAMPLES|TEST_\w+"  # for Compose, for tests
+    # Kubernetes adds these to every container where a Service is called `sendmany…`:
+    r"|(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?)=.*"
+    r"|(\w+_)?PORT=\w+://.*"
+)
+"""What may be in the environment, without the prefix, though it is no setting."""
 
 
 class Settings(BaseSettings):
@@ -268,7 +278,7 @@ def load_settings() -> Settings:
     path = config_file()
     try:
         _see_that_there(path)
-        return Settings()
+        settings = Settings()
     except OSError as error:
         raise SettingsError(
             f"The settings cannot be read ({path or 'environment'}): {error.strerror}. Make it a file "
@@ -284,6 +294,34 @@ def load_settings() -> Settings:
         raise SettingsError(
             f"The settings cannot be read ({path or 'environment'}): {error}"
         ) from error
+    _refuse_unknown_variables(settings)
+    return settings
+
+
+def _refuse_unknown_variables(settings: Settings) -> None:
+    """A name that is written wrong must not pass for the default."""
+    known = {*map(str.upper, Settings.model_fields), "CONFIG"}
+    named = {account.api_key_env for account in settings.sub_accounts.values()}
+    named.update(settings.webhooks.authorization_env)
+    for name, value in sorted(os.environ.items()):
+        if not name.upper().startswith(_PREFIX) or name in named:
+            continue
+        setting = name.upper().removeprefix(_PREFIX)
+        not_ours = _NOT_OURS.fullmatch(setting) or _NOT_OURS.fullmatch(f"{setting}={value}")
+        if setting.partition("__")[0] not in known and not not_ours:
+            alike = difflib.get_close_matches(setting, known | _nested_names(), 1)
+            hint = f": is {_PREFIX}{alike[0]} meant?" if alike else "."
+            raise SettingsError(f"{name} in the environment is no setting{hint}")
+
+
+def _nested_names() -> set[str]:
+    """The variables of settings in sections."""
+    return {
+        f"{section}__{name}".upper()
+        for section, field in Settings.model_fields.items()
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Section)
+        for name in field.annotation.model_fields
+    }
 
 
 def _see_that_there(path: Path | None) -> None:

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Final
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from starlette.routing import Match, Route
 from starlette.types import Scope
 
@@ -22,7 +22,7 @@ from dashboard.live_events import Events
 from producer.wake import SendWakeUp
 from sendmany import __version__
 from sendmany.api.auth import Guard, Tokens, needs
-from sendmany.api.errors import handle_errors
+from sendmany.api.errors import handle_errors, only_known_query
 from sendmany.api.middleware.access_log import Watched
 from sendmany.api.middleware.fast_enqueue import FastEnqueue, Way
 from sendmany.api.middleware.limits import Bodies, Crowd
@@ -70,6 +70,7 @@ def create_app(
         redoc_url=None,
         redirect_slashes=False,  # would lead to plain HTTP behind a proxy
         telemetry=_NO_TELEMETRY,
+        dependencies=[Depends(only_known_query)],
     )
     app.openapi = complete(app)  # type: ignore[method-assign]
     handle_errors(app)

@@ -11,11 +11,13 @@ from typing import Any, Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.routing import Match
 
+from store.access.places import NoPlace
 from store.errors import SeveralLanes, StoreError, StoreFull, StoreUnavailable, UnknownLane
 
 MOST_PROBLEMS: Final = 100
@@ -76,13 +78,31 @@ def answer_to(error: Exception) -> JSONResponse | None:
             return away()
         case StoreFull():
             return _full()
+        case NoPlace():
+            return problem(503, "Too many at once for this token.", headers={"Retry-After": "5"})
     return None
 
 
 def handle_errors(app: FastAPI) -> None:
-    """Install the handlers, also for the router's own 404 and 405."""
-    for kind in (HTTPException, RequestValidationError, StoreError):
+    """Have an application answer like this, its router's own 404 and 405 too."""
+    for kind in (HTTPException, RequestValidationError, StoreError, NoPlace):
         app.add_exception_handler(kind, _handle)
+
+
+def only_known_query(request: Request) -> None:
+    """A dependency of all routes: a parameter that the route does not know is refused, and not passed
+    over: a filter that is misspelt would give all there is."""
+    route = request.scope.get("route")
+    fields = route.dependant.query_params if isinstance(route, APIRoute) else ()
+    known = {field.alias for field in fields}
+    unknown = [name for name in request.query_params if name not in known]
+    if unknown:
+        raise RequestValidationError(
+            [
+                {"type": "extra_forbidden", "loc": ("query", name), "msg": "Unknown parameter"}
+                for name in unknown[:MOST_PROBLEMS]
+            ]
+        )
 
 
 async def _handle(request: Request, error: Exception) -> JSONResponse:

@@ -65,6 +65,8 @@ class Bounds(NamedTuple):
 class RawRoute(Protocol):
     """Answers the requests of one path without ASGI, whose overhead exceeds the work."""
 
+    method: bytes
+    """The one that it takes; named where another is refused (405)."""
     most_bytes: int
     """Most bytes of a body."""
     body_seconds: float
@@ -503,7 +505,10 @@ class _RawExchange(_Exchange):
         self._leave()
         self._route.answered(status, connection.time() - self._since)
         close = not self.complete or not self.keep_alive
-        connection.write(_answer(status, connection.host.raw_head, body, close))
+        head = connection.host.raw_head
+        if status == 405:
+            head += b"allow: %b\r\n" % self._route.method
+        connection.write(_answer(status, head, body, close))
         connection.answered(self)
 
     def _leave(self) -> None:

@@ -10,6 +10,7 @@ from sendmany.api.errors import Problem
 
 _PROBLEM: Final = {"application/json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
 _EVERYWHERE: Final = {
+    "422": "A parameter does not fit, or there is none of this name.",
     "500": "It went wrong on our side.",
     "503": "Redis is away or full, or too much is asked at once; `Retry-After` says when to try again.",
 }

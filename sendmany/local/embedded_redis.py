@@ -1,5 +1,6 @@
 """The embedded server: a real Valkey or Redis with its own directory and socket."""
 
+import os
 import platform
 import shutil
 import tempfile
@@ -24,7 +25,8 @@ class _State(Enum):
 
 
 class EmbeddedServer:
-    """A server with AOF, without eviction, reachable over a unix socket of this user only.
+    """A server of our own: AOF on, no eviction, at most half of the machine's memory, reachable over a
+    unix socket that only we may use.
 
     Args:
         home: its directory; existing data is loaded.
@@ -92,6 +94,7 @@ class EmbeddedServer:
             "appendonly": "yes",
             "appendfsync": self._fsync,
             "save": "",
+            "maxmemory": str(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2),
             "maxmemory-policy": "noeviction",
             "daemonize": "no",
             **self._options,

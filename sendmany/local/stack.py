@@ -98,6 +98,7 @@ class Local:
         self.worker: Child | None = None
         self._tmp: str | None = None
         self.web_url = ""
+        self.port_taken: int | None = None  # the one that the web process would have had
         self.receiver_url = ""
         self.sandbox_url = ""
         self.environment: dict[str, str] = dict(plan.environment)
@@ -184,6 +185,9 @@ class Local:
         find = listen_or_anywhere if plan.or_any_port else listen
         self._listener = find(plan.host, plan.port)
         self.web_url = address(self._listener)
+        self.port_taken = (
+            plan.port if plan.port not in (0, self._listener.getsockname()[1]) else None
+        )
         if self._plan.receiver is not None:
             self.receiver_url = f"{self.web_url}/webhooks"
 

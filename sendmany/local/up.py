@@ -160,7 +160,8 @@ def describe(plan: UpPlan, settings: Settings, local: Local) -> list[tuple[str, 
     if plan.sandbox:
         what = f"faults {plan.sandbox.faults}, sub-account {SANDBOX_ID}"
         rows.append(("sandbox", f"{local.sandbox_url}, {what}"))
-    rows.append(("web", local.web_url))
+    taken = f" (port {local.port_taken} was taken)" if local.port_taken else ""
+    rows.append(("web", f"{local.web_url}{taken}"))
     if local.receiver_url:
         rows.append(("webhooks", local.receiver_url))
     if plan.worker_processes:

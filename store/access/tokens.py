@@ -26,9 +26,12 @@ _FORM: Final = re.compile(r"sm_([a-z0-9]{8})_([A-Za-z0-9_-]{43})")
 class Scope(StrEnum):
     """Permissions of a token; none contains another."""
 
+    READ = "read"  # counts, states, limits, metrics: no person
+    PEOPLE = "people"  # numbers: exports, who waits, messages by their recipient
     ENQUEUE = "enqueue"  # enqueue messages
-    READ = "read"  # see campaigns, messages, limits, metrics
-    MANAGE = "manage"  # launch, pause, resume and cancel campaigns
+    SEND = "send"  # launch campaigns
+    MANAGE = "manage"  # pause, resume, cancel; settle messages in doubt; breakers
+    ADMIN = "admin"  # tokens, subscriptions, the audit trail: no route yet
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ def test_a_small_bench_balances() -> None:
 @pytest.mark.long
 @pytest.mark.timeout(900)
 def test_a_short_bench_of_the_web_process_tells_every_figure() -> None:
-    words = "--seconds 0.3 --people 500 --scenes batch,applied,sustained --json"
+    words = "--seconds 0.3 --people 500 --scenes batch,applied,sustained,campaign --json"
     done = subprocess.run(
         [sys.executable, "-m", "bench.web", *words.split()],
         capture_output=True,

@@ -39,6 +39,11 @@ _SILENCES = {
     Silence.TLS: LocalReason.TLS_FAILED,
     Silence.CUT_OFF: LocalReason.CUT_OFF,
 }
+_SAID = {
+    Silence.TIMEOUT: "timeout",
+    Silence.CONNECTION: "connection reset or closed",
+    Silence.TLS: "TLS failed",
+}
 FORBIDDEN = 403
 """HTTP status: the key is known, but not allowed to do this."""
 TEMPLATE_BEING_DELETED = 409
@@ -323,8 +328,9 @@ def explain_failure(result: object) -> str:
     match result:
         case Refused(status=status, code=code):
             return explain_refusal(status, code)
-        case NoAnswer(reason=reason):
-            return f"no answer that can be trusted has come ({reason})"
+        case NoAnswer(reason=reason, why=why):
+            kind = f"{_SAID[why]}: " if why in _SAID else ""
+            return f"no answer that can be trusted has come ({kind}{reason})"
         case _:
             return "the answers name no message of ours"
 

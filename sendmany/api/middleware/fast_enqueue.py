@@ -55,7 +55,7 @@ class FastEnqueue:
         token: Token | None = scope.get(CALLER)
         if way is None or scope["method"] != "POST" or token is None:
             return await self._app(scope, receive, send)
-        if way.scope not in token.scopes:
+        if way.scope not in token.scopes or scope["query_string"]:
             return await self._app(scope, receive, send)
         scope["route"] = way.route
         response = await _answer(way, receive, scope["headers"], token)

@@ -10,6 +10,7 @@ from config.settings import Settings
 from producer.wake import SendWakeUp, call_workers
 from sendmany.api.uploads.form import form_schema
 from sendmany.api.uploads.launch import LaunchedOut, launch
+from store.access.places import Places
 from store.access.tokens import Needs, Scope, Token
 from store.client import AsyncStore, Store
 from store.lanes.lane import LaneStatus, find_lane, move_lane
@@ -62,10 +63,10 @@ class SettledOut(BaseModel):
 def campaigns_router(
     store: AsyncStore, settings: Settings, needs: Needs, send_wake_up: SendWakeUp
 ) -> APIRouter:
-    """The routes; all of them require the scope `manage`."""
+    """The routes: launching needs the scope `send`, the others `manage`."""
     router = APIRouter(prefix="/v1/campaigns", tags=["campaigns"])
-    manage = Depends(needs(Scope.MANAGE))
-    blocking, uploads = ThreadStore(store), _Slots(MOST_UPLOADS)
+    send, manage = Depends(needs(Scope.SEND)), Depends(needs(Scope.MANAGE))
+    blocking, uploads = ThreadStore(store), Places(MOST_UPLOADS)
 
     @router.post(
         "",
@@ -76,14 +77,13 @@ def campaigns_router(
         openapi_extra={"requestBody": _FORM},
     )
     async def launch_campaign(
-        request: Request, response: Response, caller: Annotated[Token, manage]
+        request: Request, response: Response, caller: Annotated[Token, send]
     ) -> LaunchedOut:
         """A form of two parts, in this order: `campaign` (JSON) and `recipients` (CSV with a header).
 
-        The rows are stored as they arrive. After an interrupted upload, send the same file again from
-        its start: stored rows are skipped, and no recipient gets two messages.
-        """
-        with uploads:
+        The rows are stored as they come. If the upload is cut, send the same again, from its start:
+        what is in is passed over, and nobody gets two messages."""
+        with uploads.place_for(caller):
             launched = await launch(request, store, settings, send_wake_up, caller)
         response.status_code = 200 if launched.resumed else 201
         return launched
@@ -179,21 +179,6 @@ _LAUNCH_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
     409: {"description": "The name is taken by something else, or the campaign takes no more."},
     422: {"description": _UNUSABLE},
 }
-
-
-class _Slots:
-    """At most so many at once; more get a 503."""
-
-    def __init__(self, most: int) -> None:
-        self._free = most
-
-    def __enter__(self) -> None:
-        if not self._free:
-            raise HTTPException(503, "Too many uploads at once.", {"Retry-After": "5"})
-        self._free -= 1
-
-    def __exit__(self, *_: object) -> None:
-        self._free += 1
 
 
 def _move(

@@ -1,7 +1,7 @@
 """`GET /v1/events`: changes as server-sent events."""
 
 from collections.abc import AsyncGenerator
-from contextlib import aclosing, suppress
+from contextlib import ExitStack, aclosing, suppress
 from typing import Annotated, Any, Final
 
 from anyio import to_thread
@@ -16,6 +16,7 @@ from starlette.types import Scope as AsgiScope
 from config.settings import Settings
 from dashboard.live_events import Change, Event, Events, Wanted
 from sendmany.api.pagination import FINDING
+from store.access.places import Places
 from store.access.tokens import Needs, Scope, Token
 from store.client import AsyncStore
 from store.lanes.lane import Lane, find_lane
@@ -32,25 +33,28 @@ _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
 
 
 class EventStream(StreamingResponse):
-    """Server-sent events to one listener."""
+    """Server-sent events to one listener, who has a place as long as it lasts."""
 
     media_type = "text/event-stream"
 
-    def __init__(self, events: AsyncGenerator[bytes]) -> None:
+    def __init__(self, events: AsyncGenerator[bytes], place: ExitStack) -> None:
         super().__init__(events, headers={"Cache-Control": "no-store"})
         self._events = events
+        self._place = place
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
-        async with aclosing(self._events):
-            with suppress(ClientDisconnect):
-                await super().__call__(scope, receive, send)
+        """As ASGI has it."""
+        with self._place:
+            async with aclosing(self._events):
+                with suppress(ClientDisconnect):
+                    await super().__call__(scope, receive, send)
 
 
 def events_router(
     store: AsyncStore, settings: Settings, needs: Needs, events: Events | None = None
 ) -> APIRouter:
-    """The route; it requires the scope `read`. The owner of `events` may close it."""
-    router = APIRouter(tags=["events"])
+    """The route; it needs the scope `read`. `events` is what is told; it may be closed by its owner."""
+    router, places = APIRouter(tags=["events"]), Places(settings.web.max_streams)
     read, here = Depends(needs(Scope.READ)), ThreadStore(store)
     hub = events or Events(store, sorted(settings.sub_accounts))
 
@@ -81,7 +85,9 @@ def events_router(
         await hub.begin()
         wanted = _wanted(caller, only)
         always = only.id if only else ""
-        return EventStream(_written(hub.follow(wanted, last_event_id, always)))
+        place = ExitStack()
+        place.enter_context(places.place_for(caller))
+        return EventStream(_written(hub.follow(wanted, last_event_id, always)), place)
 
     return router
 

@@ -66,6 +66,7 @@ class RawHealth:
         tally: counters of requests, for `/metrics`.
     """
 
+    method = b"GET"
     most_bytes = 1024
     body_seconds = 2.0
 
@@ -74,8 +75,8 @@ class RawHealth:
         self.room = 1024 * 1024
 
     def check(self, method: bytes, headers: object) -> int | None:
-        """Refuse anything but GET."""
-        return None if method == b"GET" else 405
+        """Anything but GET is refused."""
+        return None if method == self.method else 405
 
     def take(self, body: bytes, reply: Callable[[int, bytes], None]) -> None:
         """Answer 200."""

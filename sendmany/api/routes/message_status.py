@@ -14,7 +14,7 @@ from sendmany.api.schemas.message_status import (
     Recipient,
     message_out,
 )
-from store.access.tokens import Token
+from store.access.tokens import Scope, Token
 from store.client import Store
 from store.errors import UnknownLane
 from store.lanes.lane import Lane, find_lane
@@ -27,8 +27,8 @@ Campaign = Annotated[
 ]
 
 
-def add_messages(router: APIRouter, store: Store, read: Any) -> None:
-    """Add the routes; `read` is the dependency for the caller's token."""
+def add_messages(router: APIRouter, store: Store, read: Any, people: Any) -> None:
+    """Add the routes; `read` and `people` are the dependencies that give the caller's token."""
 
     @router.get(
         "/messages",
@@ -39,7 +39,7 @@ def add_messages(router: APIRouter, store: Store, read: Any) -> None:
     )
     def find_messages(
         number: Recipient,
-        caller: Annotated[Token, read],
+        caller: Annotated[Token, people],
         campaign: Campaign = None,
         cursor: Cursor = None,
         limit: Limit = 50,
@@ -62,13 +62,14 @@ def add_messages(router: APIRouter, store: Store, read: Any) -> None:
         responses={404: {"description": "There is no such message, or it is not the caller's."}},
     )
     def show_message(message: MessageId, caller: Annotated[Token, read]) -> MessageOut:
+        """Whom it is for is told to tokens with the scope `people`."""
         try:
             status = message_status_of(store, message, most=LOOKED_INTO)
         except UnknownLane:
             status = None
         if status is None or not caller.may_use(status.report.lane.sub_account):
             raise HTTPException(404, "There is no such message.")
-        return message_out(status)
+        return message_out(status, with_number=Scope.PEOPLE in caller.scopes)
 
 
 def _everywhere(

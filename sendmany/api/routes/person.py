@@ -117,9 +117,9 @@ class Erasures:
 
 
 def add_person(
-    router: APIRouter, store: AsyncStore, settings: Settings, read: Any, manage: Any
+    router: APIRouter, store: AsyncStore, settings: Settings, people: Any, manage: Any
 ) -> None:
-    """Add the routes; `read` and `manage` are the dependencies for the caller's token."""
+    """Add the routes; `people` and `manage` are the dependencies that give the caller's token."""
     erasures, here = Erasures(store, settings), ThreadStore(store)
 
     @router.post(
@@ -128,8 +128,9 @@ def add_person(
         operation_id="show_person",
         summary="Everything that is held about one person",
     )
-    def show(body: PersonIn, caller: Annotated[Token, read]) -> dict[str, Any]:
-        """Data of the caller's sub-accounts. Webhook bodies are shown only to tokens for all of them."""
+    def show(body: PersonIn, caller: Annotated[Token, people]) -> dict[str, Any]:
+        """Of the caller's sub-accounts. What was posted to us is shown to tokens for all of them
+        only."""
         person, secret = body.read(), settings.secret_key()
         return show_person(here, person, settings.sub_accounts, secret, caller.may_use)
 

@@ -35,8 +35,8 @@ class MessageOut(BaseModel):
     lane: str
     campaign: str | None  # its name; null for a single message
     sub_account: str
-    number: str | None  # with `+`, or a channel's user id; null: repeat the request, it is moving
-    state: State | None  # null: it is moving between two states
+    number: str | None  # with `+`, or a user id; none: not for this token, or it is moving
+    state: State | None  # none: it is just moving from one place to another
     attempts: int
     code: int | None
     origin: str
@@ -68,7 +68,8 @@ class FoundPage(BaseModel):
     next: str | None
 
 
-def message_out(status: MessageStatus) -> MessageOut:
+def message_out(status: MessageStatus, *, with_number: bool) -> MessageOut:
+    """A message as it is answered."""
     lane, outcome = status.report.lane, status.report.outcome
     origin = outcome.origin if outcome else Origin.NONE
     return MessageOut(
@@ -76,7 +77,7 @@ def message_out(status: MessageStatus) -> MessageOut:
         lane=lane.id,
         campaign=lane.name if lane.kind == "campaign" else None,
         sub_account=lane.sub_account,
-        number=status.recipient or None,
+        number=(status.recipient or None) if with_number else None,
         state=status.state,
         attempts=status.attempts,
         code=outcome.named_code if outcome else None,

@@ -103,6 +103,7 @@ class Receiver:
         ValueError: there is no authorization, or an empty one, so that any client could post.
     """
 
+    method = b"POST"
     most_bytes = MOST_BYTES
     body_seconds = BODY_SECONDS
 
@@ -131,7 +132,7 @@ class Receiver:
         )
         if not known:
             return 401
-        return None if method == b"POST" else 405
+        return None if method == self.method else 405
 
     def refuse(self, status: int) -> bytes:
         """The body of a refusal."""
