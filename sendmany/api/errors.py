@@ -84,14 +84,14 @@ def answer_to(error: Exception) -> JSONResponse | None:
 
 
 def handle_errors(app: FastAPI) -> None:
-    """Have an application answer like this, its router's own 404 and 405 too."""
+    """Install the handlers, also for the router's own 404 and 405."""
     for kind in (HTTPException, RequestValidationError, StoreError, NoPlace):
         app.add_exception_handler(kind, _handle)
 
 
 def only_known_query(request: Request) -> None:
-    """A dependency of all routes: a parameter that the route does not know is refused, and not passed
-    over: a filter that is misspelt would give all there is."""
+    """A dependency of all routes: refuses unknown query parameters, since a misspelt filter would select
+    everything."""
     route = request.scope.get("route")
     fields = route.dependant.query_params if isinstance(route, APIRoute) else ()
     known = {field.alias for field in fields}

@@ -66,7 +66,7 @@ class RawRoute(Protocol):
     """Answers the requests of one path without ASGI, whose overhead exceeds the work."""
 
     method: bytes
-    """The one that it takes; named where another is refused (405)."""
+    """The accepted method, for the Allow header of a 405."""
     most_bytes: int
     """Most bytes of a body."""
     body_seconds: float

@@ -28,7 +28,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def listen_or_anywhere(host: str, port: int) -> socket.socket:
-    """The same, on any free port if this one is taken; the address tells which."""
+    """As `listen`, on any free port if this one is in use."""
     try:
         return listen(host, port)
     except ProcessError as error:

@@ -14,7 +14,7 @@ from store.threads import ThreadStore
 
 
 def status_router(store: AsyncStore, settings: Settings, needs: Needs) -> APIRouter:
-    """The routes: figures need the scope `read`, persons `people`, moving breakers and erasing `manage`.
+    """The routes: figures require the scope `read`, people `people`, breakers and erasing `manage`.
 
     They read in several steps, written for blocking callers, and so run in threads.
     """

@@ -25,8 +25,8 @@ class _State(Enum):
 
 
 class EmbeddedServer:
-    """A server of our own: AOF on, no eviction, at most half of the machine's memory, reachable over a
-    unix socket that only we may use.
+    """A server with AOF, without eviction, with at most half of the machine's memory, reachable over a
+    unix socket of this user only.
 
     Args:
         home: its directory; existing data is loaded.

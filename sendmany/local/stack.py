@@ -98,7 +98,7 @@ class Local:
         self.worker: Child | None = None
         self._tmp: str | None = None
         self.web_url = ""
-        self.port_taken: int | None = None  # the one that the web process would have had
+        self.port_taken: int | None = None  # the wanted port of the web process, in use
         self.receiver_url = ""
         self.sandbox_url = ""
         self.environment: dict[str, str] = dict(plan.environment)

@@ -63,7 +63,7 @@ class SettledOut(BaseModel):
 def campaigns_router(
     store: AsyncStore, settings: Settings, needs: Needs, send_wake_up: SendWakeUp
 ) -> APIRouter:
-    """The routes: launching needs the scope `send`, the others `manage`."""
+    """The routes: launching requires the scope `send`, the others `manage`."""
     router = APIRouter(prefix="/v1/campaigns", tags=["campaigns"])
     send, manage = Depends(needs(Scope.SEND)), Depends(needs(Scope.MANAGE))
     blocking, uploads = ThreadStore(store), Places(MOST_UPLOADS)
@@ -81,8 +81,9 @@ def campaigns_router(
     ) -> LaunchedOut:
         """A form of two parts, in this order: `campaign` (JSON) and `recipients` (CSV with a header).
 
-        The rows are stored as they come. If the upload is cut, send the same again, from its start:
-        what is in is passed over, and nobody gets two messages."""
+        The rows are stored as they arrive. After an interrupted upload, send the same file again from
+        its start: stored rows are skipped, and no recipient gets two messages.
+        """
         with uploads.place_for(caller):
             launched = await launch(request, store, settings, send_wake_up, caller)
         response.status_code = 200 if launched.resumed else 201

@@ -33,7 +33,7 @@ _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
 
 
 class EventStream(StreamingResponse):
-    """Server-sent events to one listener, who has a place as long as it lasts."""
+    """Server-sent events to one listener; holds a place while it lasts."""
 
     media_type = "text/event-stream"
 
@@ -43,7 +43,6 @@ class EventStream(StreamingResponse):
         self._place = place
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
-        """As ASGI has it."""
         with self._place:
             async with aclosing(self._events):
                 with suppress(ClientDisconnect):
@@ -53,7 +52,7 @@ class EventStream(StreamingResponse):
 def events_router(
     store: AsyncStore, settings: Settings, needs: Needs, events: Events | None = None
 ) -> APIRouter:
-    """The route; it needs the scope `read`. `events` is what is told; it may be closed by its owner."""
+    """The route; it requires the scope `read`. The owner of `events` may close it."""
     router, places = APIRouter(tags=["events"]), Places(settings.web.max_streams)
     read, here = Depends(needs(Scope.READ)), ThreadStore(store)
     hub = events or Events(store, sorted(settings.sub_accounts))

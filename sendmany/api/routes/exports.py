@@ -37,7 +37,7 @@ _STREAM: Final[dict[int | str, dict[str, Any]]] = {
 
 
 def add_exports(router: APIRouter, store: Store, people: Any) -> None:
-    """Add the routes; `people` is the dependency that gives the caller's token."""
+    """Add the routes; `people` is the dependency for the caller's token."""
 
     @router.get(
         "/campaigns/{campaign}/export",

@@ -75,7 +75,7 @@ class RawHealth:
         self.room = 1024 * 1024
 
     def check(self, method: bytes, headers: object) -> int | None:
-        """Anything but GET is refused."""
+        """Refuse anything but GET."""
         return None if method == self.method else 405
 
     def take(self, body: bytes, reply: Callable[[int, bytes], None]) -> None:

@@ -28,7 +28,7 @@ Campaign = Annotated[
 
 
 def add_messages(router: APIRouter, store: Store, read: Any, people: Any) -> None:
-    """Add the routes; `read` and `people` are the dependencies that give the caller's token."""
+    """Add the routes; `read` and `people` are the dependencies for the caller's token."""
 
     @router.get(
         "/messages",
@@ -62,7 +62,7 @@ def add_messages(router: APIRouter, store: Store, read: Any, people: Any) -> Non
         responses={404: {"description": "There is no such message, or it is not the caller's."}},
     )
     def show_message(message: MessageId, caller: Annotated[Token, read]) -> MessageOut:
-        """Whom it is for is told to tokens with the scope `people`."""
+        """The recipient is shown only to tokens with the scope `people`."""
         try:
             status = message_status_of(store, message, most=LOOKED_INTO)
         except UnknownLane:

@@ -119,7 +119,7 @@ class Erasures:
 def add_person(
     router: APIRouter, store: AsyncStore, settings: Settings, people: Any, manage: Any
 ) -> None:
-    """Add the routes; `people` and `manage` are the dependencies that give the caller's token."""
+    """Add the routes; `people` and `manage` are the dependencies for the caller's token."""
     erasures, here = Erasures(store, settings), ThreadStore(store)
 
     @router.post(
@@ -129,8 +129,7 @@ def add_person(
         summary="Everything that is held about one person",
     )
     def show(body: PersonIn, caller: Annotated[Token, people]) -> dict[str, Any]:
-        """Of the caller's sub-accounts. What was posted to us is shown to tokens for all of them
-        only."""
+        """Data of the caller's sub-accounts. Webhook bodies are shown only to tokens for all of them."""
         person, secret = body.read(), settings.secret_key()
         return show_person(here, person, settings.sub_accounts, secret, caller.may_use)
 

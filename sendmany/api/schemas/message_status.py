@@ -35,8 +35,8 @@ class MessageOut(BaseModel):
     lane: str
     campaign: str | None  # its name; null for a single message
     sub_account: str
-    number: str | None  # with `+`, or a user id; none: not for this token, or it is moving
-    state: State | None  # none: it is just moving from one place to another
+    number: str | None  # with `+`, or a user id; null: not for this token, or moving
+    state: State | None  # null: it is moving between two states
     attempts: int
     code: int | None
     origin: str
@@ -69,7 +69,6 @@ class FoundPage(BaseModel):
 
 
 def message_out(status: MessageStatus, *, with_number: bool) -> MessageOut:
-    """A message as it is answered."""
     lane, outcome = status.report.lane, status.report.outcome
     origin = outcome.origin if outcome else Origin.NONE
     return MessageOut(
