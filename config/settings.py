@@ -62,7 +62,7 @@ _NOT_OURS = re.compile(
     r"|(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?)=.*"
     r"|(\w+_)?PORT=\w+://.*"
 )
-"""What may be in the environment, without the prefix, though it is no setting."""
+"""Variables without the prefix that are not settings and are ignored."""
 
 
 class Settings(BaseSettings):
@@ -299,7 +299,7 @@ def load_settings() -> Settings:
 
 
 def _refuse_unknown_variables(settings: Settings) -> None:
-    """A name that is written wrong must not pass for the default."""
+    """Raise SettingsError for unknown variables: a misspelt one would silently leave the default."""
     known = {*map(str.upper, Settings.model_fields), "CONFIG"}
     named = {account.api_key_env for account in settings.sub_accounts.values()}
     named.update(settings.webhooks.authorization_env)

@@ -27,7 +27,7 @@ class Scope(StrEnum):
     """Permissions of a token; none contains another."""
 
     READ = "read"  # counts, states, limits, metrics: no person
-    PEOPLE = "people"  # numbers: exports, who waits, messages by their recipient
+    PEOPLE = "people"  # numbers: exports, unconfirmed messages, messages by recipient
     ENQUEUE = "enqueue"  # enqueue messages
     SEND = "send"  # launch campaigns
     MANAGE = "manage"  # pause, resume, cancel; settle messages in doubt; breakers
