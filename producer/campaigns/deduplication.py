@@ -23,9 +23,10 @@ _CROWDED = 1 << (_BITS - 4)
 _Block: TypeAlias = "array[int] | bytearray"
 
 
-def read_seen(store: Store, lane: Lane) -> "SeenRecipients":
-    """Everybody who is in a campaign. Read the lane first: then nobody up to its place is missing."""
-    seen = SeenRecipients()
+def read_seen(store: Store, lane: Lane, seen: "SeenRecipients | None" = None) -> "SeenRecipients":
+    """Everybody who is in a campaign, added to `seen` if given. Read the lane first: then nobody up to
+    its place is missing."""
+    seen = seen or SeenRecipients()
     for people in read_recipients(store, lane.id):
         seen.add_numbers(people.numbers)
         seen.add_others(people.others)

@@ -7,6 +7,7 @@
 they are a raw route of the server (`app.state.raw_routes`), and so is `/healthz` where there is one.
 """
 
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Final
@@ -41,8 +42,8 @@ from store.metrics.counters import Tally
 
 OPEN: Final = frozenset({"/healthz", "/readyz"})
 STREAMS: Final = frozenset({"/v1/events"})
-UPLOADS: Final = frozenset({"/v1/campaigns"})
-"""Their bodies are read while they come, and never held."""
+UPLOADS: Final = re.compile("/v1/campaigns(/[^/]+/recipients)?")
+"""Paths whose bodies are read while they come, and never held."""
 _NO_TELEMETRY: Final[Any] = dict.fromkeys(("tracing", "metrics", "logs", "auto_configure"), False)
 """FastAPI's own would send paths and queries to wherever the environment says: they name people."""
 _DESCRIPTION: Final = "Sends one message to each of very many people, and says what became of each."
