@@ -15,6 +15,7 @@ from sendmany.api.pagination import NameOrId
 from sendmany.api.uploads.form import CampaignName
 from sendmany.api.uploads.launch import InvalidRowOut, invalid_rows_out, told
 from sendmany.api.uploads.loader import load_while_receiving
+from store.access.places import Places
 from store.access.tokens import Token
 from store.client import Store
 from store.lanes.lane import LaneStatus, find_lane
@@ -88,13 +89,18 @@ class AddedOut(BaseModel):
 
 
 def add_again(
-    router: APIRouter, store: Store, settings: Settings, manage: Any, uploads: Any, wake: SendWakeUp
+    router: APIRouter,
+    store: Store,
+    settings: Settings,
+    send: Any,
+    uploads: Places,
+    wake: SendWakeUp,
 ) -> None:
     """Add the routes.
 
     Args:
-        manage: the dependency that gives the caller's token.
-        uploads: a context that bounds how many uploads run at once.
+        send: the dependency that gives the caller's token.
+        uploads: bounds how many uploads run at once.
     """
 
     @router.post(
@@ -103,7 +109,7 @@ def add_again(
         summary="Send a campaign again to just those whom it did not reach",
         responses=_ANSWERS,
     )
-    def retry(campaign: NameOrId, body: RetryIn, caller: Annotated[Token, manage]) -> RetryOut:
+    def retry(campaign: NameOrId, body: RetryIn, caller: Annotated[Token, send]) -> RetryOut:
         """The same message and values, as a campaign of its own. If no answer comes, ask the same again:
         it goes on, and nobody is in it twice."""
         lane, status = find_lane(store, campaign, caller.may_use), None
@@ -128,7 +134,7 @@ def add_again(
     async def recipients(
         campaign: NameOrId,
         request: Request,
-        caller: Annotated[Token, manage],
+        caller: Annotated[Token, send],
         number_column: _Column = None,
         country_column: _Column = None,
         default_region: Annotated[str | None, Query(pattern=r"^[A-Z]{2}$")] = None,
@@ -147,7 +153,7 @@ def add_again(
             default_region or settings.default_region,
             keep=lane.keep,
         )
-        with uploads, told():
+        with uploads.place_for(caller), told():
             done = await load_while_receiving(
                 request.stream(), lambda file: receive_more(store, lane, upload, file, wake)
             )
