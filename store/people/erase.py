@@ -19,6 +19,7 @@ from store.keys import (
 from store.people.find import Body, Found, Held, Place
 from store.people.forgotten import keep_forgotten
 from store.people.person import Person
+from store.people.recipients import erase_values
 from store.people.service_windows import WHATSAPP
 from store.people.suppressions import EVERYWHERE
 from store.records.job_section import Job, count, without
@@ -47,6 +48,7 @@ def erase_in_lane(store: Store, lane: str, found: Found, now: int) -> int:
         if held.place is Place.FLIGHT or not store.run(end_jobs(keys, held, now)):
             left += len(held.jobs)
     everywhere = found.indexes | {job.index for held in found.held for job in held.jobs}
+    erase_values(store, lane, everywhere)  # first: later nothing says where they are
     for thousand, some in groupby(sorted(everywhere), key=lambda index: index // OUTCOMES_PER_KEY):
         for is_in_air, indexes in groupby(some, key=in_air.__contains__):
             store.run(erase_records(keys, thousand, list(indexes), now if is_in_air else 0))
