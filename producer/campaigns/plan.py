@@ -182,7 +182,7 @@ def plan_file(
     message, file = prepared.message, prepared.file
     return plan_rows(
         store, settings, prepared.launch, message, file.layout, file.records(),
-        source=prepared.source, offline=offline, prices=prices,
+        prepared.keep, source=prepared.source, offline=offline, prices=prices,
     )  # fmt: skip
 
 
@@ -190,7 +190,7 @@ def plan_upload(store: Store, settings: Settings, upload: Upload, file: Arriving
     """The plan of a launch whose rows arrive; raises InputError."""
     rows, message = begin(upload, file)
     records = chain(rows.first, rows.rest)
-    return plan_rows(store, settings, upload, message, rows.layout, records)
+    return plan_rows(store, settings, upload, message, rows.layout, records, rows.keep)
 
 
 def plan_rows(
@@ -200,6 +200,7 @@ def plan_rows(
     message: CampaignMessage,
     layout: Layout,
     records: Iterable[Record],
+    keep: Sequence[str] = (),
     *,
     source: str = "",
     offline: bool = False,
@@ -215,13 +216,14 @@ def plan_rows(
     price_list = _read_prices(prices or settings.campaigns.prices)
     registry, template_name = store.run(read_registry(account)), template_named(content)
     purpose = campaign_purpose(registry, template_name, options.purpose) or Purpose.MARKETING
-    packer = RowPacker(layout, content.columns, message.rules)
+    packer = RowPacker(layout, content.columns, message.rules, keep)
     sampler = Sampler([layout.place(column) for column in content.columns], MOST_ROWS)
     tally = _Tally(_Screen(store, settings, options, content, purpose))
     start = Position(layout.header.offset, layout.header.line, 0)
     for chunk in cut_chunks(sampler.watch(records), packer, start, CHUNK_ROWS):
         tally.add(chunk)
-    sample = list(pack_sample(sampler.rows(), packer))
+    plain = RowPacker(layout, content.columns, message.rules)
+    sample = list(pack_sample(sampler.rows(), plain))
     findings, template = findings_about(
         settings, account, message.document, partial(check_rows, content, sample), offline=offline
     )

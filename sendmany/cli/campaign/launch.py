@@ -22,7 +22,7 @@ from producer.errors import NotAgreed
 from producer.layout import Layout
 from producer.policies import campaign_policies
 from sendmany.cli.campaign.show import tell_stops, watch_lane
-from sendmany.cli.options import CountryColumn, Json, Region, SubAccount
+from sendmany.cli.options import CountryColumn, Json, NumberColumn, Region, SubAccount
 from sendmany.console.connection import connect
 from sendmany.console.output import print_json, say, show
 from sendmany.console.progress import Meter, loading_note
@@ -35,7 +35,7 @@ from store.purposes import Purpose
 
 
 def report(findings: Sequence[Finding], *, force: bool, as_json: bool) -> None:
-    """Tell the findings, and end the command with exit code 1 if they stop the launch."""
+    """Print the findings, and exit with code 1 if they stop the launch."""
     stopped = stops(findings) and not force
     if stopped:
         say("sendmany: Nothing was launched: the provider would refuse messages.")
@@ -76,7 +76,7 @@ _AGAIN = {
     LaneStatus.CANCELLING: "is cancelled",
     LaneStatus.CANCELLED: "is cancelled",
 }
-"""How a campaign stands that was launched before, if it does not go its way."""
+"""Texts about a campaign that exists and is not being sent."""
 
 
 def launch(
@@ -92,10 +92,7 @@ def launch(
         ),
     ],
     sub_account: SubAccount = None,
-    number_column: Annotated[
-        str | None,
-        typer.Option(metavar="COLUMN", help="Column of the phone number, if its name is unusual."),
-    ] = None,
+    number_column: NumberColumn = None,
     country_column: CountryColumn = None,
     region: Region = None,
     send_while_loading: Annotated[
@@ -151,6 +148,10 @@ def launch(
         str | None,
         typer.Option(metavar="DIGEST", help="Launch only what was planned: see `campaign plan`."),
     ] = None,
+    keep: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN,…", help="Further columns to keep for exports and retries."),
+    ] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Stay and watch it being sent.")] = False,
     offline: Annotated[
         bool,
@@ -161,13 +162,13 @@ def launch(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Send one message to everybody in a file.
+    """Send one message to every recipient in a file.
 
-    Both files are checked before anything is stored, and so is the message: with the longest values
-    of the file, and against the registered template (if account_id and channel_id are configured).
-    Nothing is sent before the whole file is in. Rows that cannot be used are listed with line and
-    reason, and the others go on. A number that comes twice gets one message. If the launch is
-    interrupted, launch the same again: it goes on where it was, and nobody gets two.
+    Both files are checked before anything is stored, and so is the message: with the longest values of
+    the file, and against the registered template (if account_id and channel_id are configured). Nothing
+    is sent before the whole file is stored. Invalid rows are listed with line and reason, and the others
+    are used. A repeated number gets one message. If the launch is interrupted, launch the same again: it
+    continues, and no recipient gets two.
 
     At a terminal it tells how many people get it and asks; Ctrl-C undoes it for some seconds more. Where
     more than 5 % of the rows cannot be used (campaigns.max_invalid_share), it wants --accept-invalid.
@@ -193,6 +194,7 @@ def launch(
         window=window,
         purpose=purpose,
         send_while_loading=send_while_loading,
+        keep=keep,
     )
     prepared = check(replace(options, invalid_rows=invalid_rows, max_invalid_share=most_invalid))
     store = connect(settings)
@@ -226,11 +228,13 @@ def at_terminal() -> bool:
 
 def launch_of(settings: Settings, **options: Any) -> Launch:
     """What the options of a command say, with the settings where they say nothing."""
+    keep = options.pop("keep")
     policies = ("hold", "on_unconfirmed", "on_server_error", "settle_after", "window")
     return Launch(
         sub_account=settings.sub_account_id(options.pop("sub_account")),
         default_region=options.pop("region") or settings.default_region,
         policies=campaign_policies(settings, **{name: options.pop(name) for name in policies}),
+        keep=tuple(one.strip() for one in keep.split(",")) if keep else (),
         **options,
     )
 
@@ -282,7 +286,7 @@ def _who_gets_it(planned: Plan) -> str:
 
 
 def _ask_provider(settings: Settings, sub_account: str) -> None:
-    """Refuse to launch what cannot be sent; pass on doubts."""
+    """Refuse a launch that cannot be sent; print doubts."""
     finding = probe(settings, sub_account)
     if finding.hopeless:
         raise SettingsError(
@@ -355,7 +359,7 @@ def _tell_launched(launched: Launched, layout: Layout, *, hint: bool) -> None:
 
 
 def _what_next(lane: Lane) -> str:
-    """What to do about a campaign that does not go out, or how to watch one that does."""
+    """The next step for a campaign that is not being sent, or how to watch one that is."""
     resume = f'`sendmany campaign resume "{lane.name}"`'
     match lane.status:
         case LaneStatus.PAUSED:
