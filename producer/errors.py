@@ -10,10 +10,12 @@ BadPurpose          a message is said to be authentication, and its template is 
 
 from collections.abc import Sequence
 
+from config.errors import ReportedError
+
 FORGOTTEN = "has been forgotten, and wants no such messages: nothing was stored"
 
 
-class InputError(Exception):
+class InputError(ReportedError):
     """One clear sentence about what is wrong with the input and what to do about it."""
 
 
@@ -34,7 +36,7 @@ class BadNumber(BadRow):
     """The text of a row cannot be read as a phone number."""
 
 
-class KeyConflict(ValueError):
+class KeyConflict(ReportedError, ValueError):
     """The idempotency key was used for another message."""
 
     def __init__(self, first: str) -> None:
