@@ -1,4 +1,4 @@
-"""Looking over HTTP: campaigns, lanes, messages, limits, breakers."""
+"""Read routes: campaigns, lanes, messages, limits, breakers."""
 
 from fastapi import APIRouter, Depends
 
@@ -14,9 +14,9 @@ from store.threads import ThreadStore
 
 
 def status_router(store: AsyncStore, settings: Settings, needs: Needs) -> APIRouter:
-    """The routes: figures need the scope `read`, persons `people`, moving breakers and erasing `manage`.
+    """The routes: figures require the scope `read`, people `people`, breakers and erasing `manage`.
 
-    What they read takes several steps, written for blocking callers: they run in threads.
+    They read in several steps, written for blocking callers, and so run in threads.
     """
     router, here = APIRouter(prefix="/v1"), ThreadStore(store)
     read, people = Depends(needs(Scope.READ)), Depends(needs(Scope.PEOPLE))

@@ -1,4 +1,4 @@
-"""The commands put together, and the one place where errors become a sentence."""
+"""Assembles the commands, and turns errors into sentences."""
 
 import errno
 import os
@@ -12,13 +12,13 @@ from sendmany import __version__
 from sendmany.cli.lazy import MARKUP, Entry, lazy
 
 _OUTPUT = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
-"""What a system answers, without the name of a file, to whoever writes to a full or closed output."""
+"""Error numbers of a full or closed output, which come without a file name."""
 
 _TRY, _SEND, _RUN = "Try it", "Send", "Run it"
 COMMANDS = {
     "demo": Entry(
         "sendmany.cli.processes.demo:demo",
-        "See it work: a campaign from a file to its last outcome, on this machine.",
+        "Run a campaign from its file to the last outcome, on this machine.",
         _TRY,
     ),
     "sandbox": Entry(
@@ -68,12 +68,12 @@ COMMANDS = {
     ),
     "up": Entry(
         "sendmany.cli.processes.up:up",
-        "Run everything that sending takes, on this machine, until Ctrl-C.",
+        "Run all processes on this machine, until Ctrl-C.",
         _RUN,
     ),
     "worker": Entry(
         "sendmany.cli.processes.worker:worker",
-        "Run a worker: the same as `celery -A worker worker`, with whatever options Celery takes.",
+        "Run a worker: the same as `celery -A worker worker`, with all options of Celery.",
         _RUN,
         takes_all=True,
     ),
@@ -92,12 +92,13 @@ COMMANDS = {
     ),
     "stop": Entry(
         "sendmany.cli.operations.stop:stop",
-        "Send nothing more, of all sub-accounts or one, within a second; what waits is kept.",
+        "Stop sending for all sub-accounts or one, within a second; queued messages are kept.",
         _RUN,
     ),
     "go": Entry(
         "sendmany.cli.operations.stop:go",
-        "End what `sendmany stop` with the same words began; without --all or --marketing, both.",
+        "End a stop that `sendmany stop` with the same options began; without --all or --marketing, "
+        "both.",
         _RUN,
     ),
     "breaker": Entry(
@@ -107,7 +108,7 @@ COMMANDS = {
     ),
     "doctor": Entry(
         "sendmany.cli.operations.doctor:doctor",
-        "Look at everything that sending takes: one line each, and what to do where it is not well.",
+        "Check everything that sending needs: one line each, with a remedy for each problem.",
         _RUN,
     ),
 }
@@ -145,12 +146,12 @@ def _options_of_all(
 
 
 def run() -> int:
-    """Run what the command line says; usage errors are told by typer, with exit code 2."""
+    """Run the command line; typer reports usage errors, with exit code 2."""
     _have_outputs()
     try:
         try:
             app(prog_name="sendmany")
-        except SystemExit:  # how typer ends, well or not
+        except SystemExit:  # how typer ends
             sys.stdout.flush()
             raise
     except ReportedError as error:
@@ -158,7 +159,7 @@ def run() -> int:
         return 1
     except OSError as error:
         _write_no_more()
-        if error.errno == errno.EPIPE:  # whoever read has seen enough
+        if error.errno == errno.EPIPE:  # the reader has closed the pipe
             return 1
         _say(sentence(_what_the_system_refuses(error)))
         return 1
@@ -170,13 +171,13 @@ def _say(text: str) -> None:
 
 
 def _have_outputs() -> None:
-    """Where a shell has closed an output (`>&-`), what goes there goes nowhere."""
+    """Replace outputs that the shell has closed (`>&-`) by /dev/null."""
     sys.stdout = sys.stdout or _nowhere()
     sys.stderr = sys.stderr or _nowhere()
 
 
 def _write_no_more() -> None:
-    """Forget what could not be written, or Python tries once more at the end and complains."""
+    """Drop unwritten output, which Python would try to flush at exit."""
     sys.stdout = _nowhere()
 
 

@@ -1,4 +1,4 @@
-"""Places that tokens share: so many uploads, or readers of events, at the same time."""
+"""Concurrency limits shared fairly among tokens: uploads, readers of events."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -8,12 +8,12 @@ from store.access.tokens import Token
 
 
 class NoPlace(Exception):
-    """All places are taken, or the token has as many as it leaves free for others."""
+    """All places are taken, or the token has its fair share."""
 
 
 class Places:
-    """Each token may have as many places as it leaves free: alone it gets half of them, and however
-    many one takes, others find some.
+    """A token may hold as many places as it leaves free: alone it gets half of them, so that others
+    always find some.
 
     Args:
         most: places in all.
@@ -25,7 +25,7 @@ class Places:
 
     @contextmanager
     def place_for(self, token: Token) -> Iterator[None]:
-        """Take a place, and give it back at the end; raises NoPlace."""
+        """Hold a place inside the context; raises NoPlace."""
         if self._taken[token.id] >= self._free:
             raise NoPlace
         self._free -= 1
@@ -35,4 +35,4 @@ class Places:
         finally:
             self._free += 1
             self._taken[token.id] -= 1
-            self._taken += Counter()  # without those that have none
+            self._taken += Counter()  # drops zero counts

@@ -78,6 +78,7 @@ def api(tmp_path: Path) -> Iterator[Api]:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(900)
 def test_no_answer_surprises_whoever_has_read_the_document(api: Api, tmp_path: Path) -> None:
     (tmp_path / "schemathesis.toml").write_text(CONFIG.replace("LANE", api.lane))
     command: list[str | Path] = [

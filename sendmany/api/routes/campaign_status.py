@@ -26,7 +26,7 @@ Statuses = Annotated[
 
 
 def add_campaigns(router: APIRouter, store: Store, read: Any) -> None:
-    """Add the routes; `read` is the dependency that gives the caller's token."""
+    """Add the routes; `read` is the dependency for the caller's token."""
 
     @router.get(
         "/campaigns",
@@ -40,7 +40,7 @@ def add_campaigns(router: APIRouter, store: Store, read: Any) -> None:
         cursor: Cursor = None,
         limit: Limit = 50,
     ) -> LanePage:
-        """A page may hold fewer than `limit` and not be the last: go on while there is `next`."""
+        """A page may hold fewer than `limit` and not be the last: continue while there is `next`."""
         return page_of_lanes(
             store,
             caller,
@@ -61,7 +61,7 @@ def add_campaigns(router: APIRouter, store: Store, read: Any) -> None:
         cursor: Cursor = None,
         limit: Limit = 50,
     ) -> LanePage:
-        """A page may hold fewer than `limit` and not be the last: go on while there is `next`."""
+        """A page may hold fewer than `limit` and not be the last: continue while there is `next`."""
         return page_of_lanes(
             store, caller, lambda lane: status is None or lane.status in status, cursor, limit
         )

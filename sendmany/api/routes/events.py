@@ -1,4 +1,4 @@
-"""`GET /v1/events`: what changes, as server-sent events."""
+"""`GET /v1/events`: changes as server-sent events."""
 
 from collections.abc import AsyncGenerator
 from contextlib import ExitStack, aclosing, suppress
@@ -33,7 +33,7 @@ _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
 
 
 class EventStream(StreamingResponse):
-    """Server-sent events to one listener, who has a place as long as it lasts."""
+    """Server-sent events to one listener; holds a place while it lasts."""
 
     media_type = "text/event-stream"
 
@@ -43,7 +43,6 @@ class EventStream(StreamingResponse):
         self._place = place
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
-        """As ASGI has it."""
         with self._place:
             async with aclosing(self._events):
                 with suppress(ClientDisconnect):
@@ -53,7 +52,7 @@ class EventStream(StreamingResponse):
 def events_router(
     store: AsyncStore, settings: Settings, needs: Needs, events: Events | None = None
 ) -> APIRouter:
-    """The route; it needs the scope `read`. `events` is what is told; it may be closed by its owner."""
+    """The route; it requires the scope `read`. The owner of `events` may close it."""
     router, places = APIRouter(tags=["events"]), Places(settings.web.max_streams)
     read, here = Depends(needs(Scope.READ)), ThreadStore(store)
     hub = events or Events(store, sorted(settings.sub_accounts))
@@ -75,10 +74,10 @@ def events_router(
             str, Header(max_length=64, description="The last id that was seen, to go on after it.")
         ] = "",
     ) -> EventStream:
-        """First a `snapshot`: unfinished campaigns (one that is named, finished or not), lanes of single
-        messages, open breakers. Then each of them when it has changed, looked for about once a second;
-        a comment when all is quiet. After a break, what was missed is told if it is still known, else
-        there is a new snapshot."""
+        """First a `snapshot`: unfinished campaigns (a named one even if it has ended), lanes of single
+        messages, open breakers. Then each of them when it has changed, polled about once a second; a
+        comment as a heartbeat. After a reconnect, missed events follow if they are still kept, else a
+        new snapshot."""
         only = None
         if campaign is not None:
             only = await to_thread.run_sync(find_lane, here, campaign, caller.may_use)
@@ -93,7 +92,7 @@ def events_router(
 
 
 def _wanted(caller: Token, only: Lane | None) -> Wanted:
-    """What the caller may know of; of one campaign, and of the breakers that hold it up."""
+    """Filter of the caller's events; for one campaign also the breakers that hold it up."""
 
     def wanted(change: Change) -> bool:
         if only is not None and change.kind == "breakers":
@@ -104,7 +103,7 @@ def _wanted(caller: Token, only: Lane | None) -> Wanted:
 
 
 async def _written(events: AsyncGenerator[Event | None]) -> AsyncGenerator[bytes]:
-    """The events as they go over the wire."""
+    """The events in wire format."""
     yield format_sse_event(retry=RETRY_MS)
     async with aclosing(events):
         async for event in events:

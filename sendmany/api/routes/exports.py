@@ -37,7 +37,7 @@ _STREAM: Final[dict[int | str, dict[str, Any]]] = {
 
 
 def add_exports(router: APIRouter, store: Store, people: Any) -> None:
-    """Add the routes; `people` is the dependency that gives the caller's token."""
+    """Add the routes; `people` is the dependency for the caller's token."""
 
     @router.get(
         "/campaigns/{campaign}/export",
@@ -58,8 +58,8 @@ def add_exports(router: APIRouter, store: Store, people: Any) -> None:
         format: Format = None,
         accept: Accept = "",
     ) -> StreamingResponse:
-        """Full numbers included. Those who have an outcome come first, those who wait after them. An
-        answer that breaks off before its end is not whole."""
+        """Full numbers included. Ended messages come first, waiting ones after them. An answer that is
+        cut off is incomplete."""
         lane, layout = find_lane(store, campaign, caller.may_use), format or _layout(accept)
         messages = with_doubt(list_messages(store, lane.id), doubt)
         if state is not None:
@@ -82,8 +82,8 @@ def add_exports(router: APIRouter, store: Store, people: Any) -> None:
         format: Format = None,
         accept: Accept = "",
     ) -> StreamingResponse:
-        """Nobody can say of them whether the provider took them. `…/unconfirmed/resend` and `…/close`
-        decide."""
+        """Messages of which it is unknown whether the provider accepted them. `…/unconfirmed/resend` and
+        `…/close` decide."""
         lane, layout = find_lane(store, campaign, caller.may_use), format or _layout(accept)
         dead = list_dead_letters(store, lane.id, REVIVABLE if failed else (State.UNCONFIRMED,))
         return StreamingResponse(export_blocks(layout, dead), media_type=MEDIA[layout])

@@ -1,4 +1,4 @@
-"""`sendmany campaign …`: what there is to do with a campaign."""
+"""`sendmany campaign …`: commands for campaigns."""
 
 import typer
 
@@ -6,36 +6,36 @@ from sendmany.cli.lazy import Entry, lazy
 
 COMMANDS = {
     "launch": Entry(
-        "sendmany.cli.campaign.launch:launch", "Send one message to everybody in a file."
+        "sendmany.cli.campaign.launch:launch", "Send one message to every recipient in a file."
     ),
-    "list": Entry("sendmany.cli.campaign.show:list_campaigns", "The campaigns, newest first."),
+    "list": Entry("sendmany.cli.campaign.show:list_campaigns", "List the campaigns, newest first."),
     "show": Entry(
         "sendmany.cli.campaign.show:show_campaign",
-        "How a campaign stands, in words: what it does, why it stopped, what waits and until when.",
+        "Show the status of a campaign in words: progress, reason of a stop, and what it waits for.",
     ),
     "watch": Entry(
         "sendmany.cli.campaign.show:watch_campaign",
-        "Watch a campaign until it ends. Ctrl-C stops the watching, not the campaign.",
+        "Watch a campaign until it ends. Ctrl-C ends the command, not the campaign.",
     ),
     "pause": Entry(
         "sendmany.cli.campaign.control:pause",
-        "Stop sending within a second, and keep what has not gone out.",
+        "Stop sending within a second; unsent messages stay queued.",
     ),
     "resume": Entry(
         "sendmany.cli.campaign.control:resume",
-        "Go on with a campaign that was paused, that has stopped for a cause, or that was halted.",
+        "Resume a campaign that was paused, has stopped after a failure, or was halted.",
     ),
     "cancel": Entry(
         "sendmany.cli.campaign.control:cancel",
-        "Give up what has not gone out. This cannot be taken back.",
+        "Cancel all unsent messages. This cannot be undone.",
     ),
     "export": Entry(
         "sendmany.cli.campaign.export:export",
-        "Everybody in the campaign with what became of the message, full numbers included.",
+        "Export every recipient with the outcome of the message, full numbers included.",
     ),
     "verify": Entry(
         "sendmany.cli.campaign.export:verify",
-        "Count the campaign again, message by message, and hold that against all of its figures.",
+        "Recount the campaign, message by message, and compare with all of its figures.",
     ),
     "unconfirmed": Entry(
         "sendmany.cli.campaign.unconfirmed:app",
