@@ -110,7 +110,7 @@ TABLE = (
     Row("sm:swept", "hash", "note_sweep", "never"),
     Row("sm:inboxes", "zset", "take_inbox: number of an inbox → end of lease", "never"),
     Row("sm:{inbox-<n>}", "stream", "add_to_inbox", "acknowledge_inbox", People.BODIES),
-    Row("sm:{inbox-<n>}:figures", "hash", "acknowledge_inbox", "never"),
+    Row("sm:{inbox-<n>}:figures", "hash", "add_to_inbox, acknowledge_inbox", "never"),
     Row("sm:aside", "stream", "keep_unmatched", "newer ones, 30 days", People.BODIES),
     Row("sm:people", "hash", "note_people: what there is of a scope", "never"),
     Row(f"{_PERSON}:suppressed", "hash", "suppress", "unsuppress", People.NAMES),

@@ -5,6 +5,7 @@ from itertools import groupby
 
 from store.client import Argument, Call, Store, command, script_call, text
 from store.keys import (
+    ASIDE,
     OUTCOMES_PER_KEY,
     PEOPLE,
     LaneKeys,
@@ -55,8 +56,9 @@ def erase_in_lane(store: Store, lane: str, found: Found, now: int) -> int:
 
 
 def erase_body(body: Body) -> Call[int]:
-    """Delete a webhook body."""
-    return command("XDEL", body.key, body.id, parse=int)
+    """Delete a body that was posted to us; returns 0 where its entry has changed meanwhile."""
+    keys = (body.key,) if body.key == ASIDE else (body.key, f"{body.key}:figures")
+    return script_call("erase_body", keys, (body.id, body.place), int)
 
 
 def scopes_of_people(store: Store, sub_accounts: Iterable[str]) -> list[str]:

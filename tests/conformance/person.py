@@ -26,7 +26,7 @@ from store.queue.dead_letters import DeadLetters
 from store.queue.enqueue import NewMessage, enqueue_messages, enqueue_rows
 from store.queue.enqueue import Place as FilePlace
 from store.queue.settlement import InDoubtBatch, RetryBatch, Settlement
-from store.receipts.inbox import add_to_inbox, keep_unmatched
+from store.receipts.inbox import add_to_inbox, inbox_length, keep_unmatched, read_inbox
 from store.receipts.status_updates import StatusUpdate, apply_status_updates
 from store.records.job_section import Job
 from store.records.outcome import LocalReason, Origin, number_field
@@ -378,6 +378,18 @@ class TestForgetting:
         assert done.erased["webhooks"] == 2
         assert traces(store, ANN) == []
         assert len(traces(store, Person("447700900006"))) == 1
+
+    def test_a_webhook_that_shares_an_entry_goes_alone(self, store: Store) -> None:
+        others = [b'{"from":"447700900006"}', b'{"from":"447700900007"}']
+        theirs = [b'{"from":"447700900005","n":%d}' % n for n in range(2)]
+        store.run(add_to_inbox(theirs[0], others[0], theirs[1], others[1]))
+        store.run(add_to_inbox(*theirs))
+        store.run(read_inbox("a worker that has died"))
+        assert forget(store, time=Time()).erased["webhooks"] == 4
+        assert traces(store, ANN) == []
+        entries = store.run(read_inbox("ann"))
+        assert [entry.body for entry in entries] == others
+        assert store.run(inbox_length()) == 2
 
     def test_whoever_shares_a_lane_stays(self, store: Store) -> None:
         given.loaded(store, 2500)
