@@ -30,7 +30,7 @@ from store.lanes.lane import Lane, Policies, find_lane, link_child, read_lane
 from store.lanes.open import CampaignPlan, open_campaign
 from store.people.recipients import has_values, read_values
 from store.queue.dead_letters import Word, settle_dead_letters
-from store.records.outcome import Ended, code_name, read_ended
+from store.records.outcome import Ended, code_name, code_written, read_ended
 from store.reports.lane_report import long_ids
 from store.reports.messages import list_dead_letters
 from store.reports.waiting import now_ms
@@ -40,7 +40,6 @@ USUAL: Final = (State.UNDELIVERED, State.FAILED, State.REJECTED)
 """States of messages that are sent again unless others are named."""
 NOT_READ_FOR: Final = "48h"
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-_CODE: Final = re.compile(r"(api|http|request|local|receipt)[.:](\d{1,5})")
 _GOT: Final = frozenset(PROVIDER_HAS_IT) - {State.UNDELIVERED} | {State.UNCONFIRMED}
 """States in which a person has got the message, or may have."""
 _NO_VALUES: Final = (
@@ -87,10 +86,10 @@ def selection(
     known = [state for state in State if state in BY_STATE and BY_STATE[state].counted]
     if wrong := [one for one in states if one not in known]:
         raise InputError(f'"{wrong[0]}" is no state to select: give {", ".join(known)}')
-    if wrong := [one for one in codes if not _CODE.fullmatch(one)]:
-        raise InputError(
-            f'"{wrong[0]}" is no code: write who gave it and its number, as receipt.1024'
-        )
+    try:
+        named = tuple(map(code_written, codes))
+    except ValueError as error:
+        raise InputError(str(error)) from error
     if not_read and (set(states) - {State.DELIVERED} or codes):
         raise InputError("not read goes with the state delivered alone: leave state and code out")
     found = tuple(dict.fromkeys(map(State, states))) or ((State.DELIVERED,) if not_read else USUAL)
@@ -101,9 +100,7 @@ def selection(
         raise InputError(
             "unconfirmed messages are sent again all together: leave code and older out"
         )
-    return Selection(
-        found, tuple(one.replace(".", ":") for one in codes), int(age[1]) * _UNITS[age[2]]
-    )
+    return Selection(found, named, int(age[1]) * _UNITS[age[2]])
 
 
 @dataclass(frozen=True, slots=True)

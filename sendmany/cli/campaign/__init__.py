@@ -41,6 +41,10 @@ COMMANDS = {
         "sendmany.cli.campaign.export:export",
         "Export every recipient with the outcome of the message, full numbers included.",
     ),
+    "report": Entry(
+        "sendmany.cli.campaign.export:report",
+        "A page about the campaign to be printed or passed on: where the messages are, what failed and what to do, countries, times, opt-outs. It names no recipient.",
+    ),
     "verify": Entry(
         "sendmany.cli.campaign.export:verify",
         "Recount the campaign, message by message, and compare with all of its figures.",

@@ -14,7 +14,16 @@ from producer.campaigns.load import Loaded
 from producer.campaigns.retry import Retry, look_at_retry, run_retry, selection
 from producer.errors import InputError
 from producer.files.recipient_file import RecipientFile
-from sendmany.cli.options import CountryColumn, Json, Name, NumberColumn, Region, Whose, lane_called
+from sendmany.cli.options import (
+    CountryColumn,
+    Json,
+    Name,
+    NumberColumn,
+    Region,
+    Whose,
+    lane_called,
+    listed,
+)
 from sendmany.console.connection import connect
 from sendmany.console.output import print_json, say, show
 from sendmany.console.progress import Meter, loading_note
@@ -68,7 +77,7 @@ def retry(
     """
     store = connect(load_settings())
     lane = lane_called(store, name, sub_account)
-    selected = selection(_list(states), _list(codes), older or "", not_read=not_read)
+    selected = selection(listed(states), listed(codes), older or "", not_read=not_read)
     found = look_at_retry(store, lane, selected, new_name or "", recipients)
     if not as_json:
         _tell(found)
@@ -149,10 +158,6 @@ def add(
 
 def _at_terminal() -> bool:
     return sys.stdin.isatty()
-
-
-def _list(words: str | None) -> list[str]:
-    return [word.strip() for word in words.split(",")] if words else []
 
 
 def _people(n: int) -> str:

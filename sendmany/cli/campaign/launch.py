@@ -16,7 +16,7 @@ from producer.campaigns.preflight import stops, warn_of_windows
 from producer.layout import Layout
 from producer.policies import campaign_policies
 from sendmany.cli.campaign.show import tell_stops, watch_lane
-from sendmany.cli.options import CountryColumn, Json, NumberColumn, Region, SubAccount
+from sendmany.cli.options import CountryColumn, Json, NumberColumn, Region, SubAccount, listed
 from sendmany.console.connection import connect
 from sendmany.console.fit import findings_of
 from sendmany.console.output import print_json, say, show
@@ -172,7 +172,7 @@ def launch(
             purpose=purpose,
             send_while_loading=send_while_loading,
             invalid_rows=invalid_rows,
-            keep=tuple(one.strip() for one in keep.split(",")) if keep else (),
+            keep=tuple(listed(keep)),
         )
     )
     store = connect(settings)
