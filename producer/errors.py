@@ -21,13 +21,21 @@ class BadRow(Exception):
     """Why a row cannot be sent to; `number` is its number with most digits hidden.
 
     `also` are further lines of the file that go with it: each would have been a row of its own.
+    `cells` are what is known of a row whose cells cannot be told: its text.
     """
 
-    def __init__(self, reason: str, number: str | None = None, also: Sequence[int] = ()) -> None:
+    def __init__(
+        self,
+        reason: str,
+        number: str | None = None,
+        also: Sequence[int] = (),
+        cells: Sequence[str] = (),
+    ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.number = number
         self.also = also
+        self.cells = cells
 
 
 class BadNumber(BadRow):

@@ -21,6 +21,7 @@ from producer.errors import InputError
 from producer.files.invalid_rows import InvalidRowWriter, see_that_writable
 from producer.files.recipient_file import Position, RecipientFile
 from producer.files.rows import RowPacker
+from producer.layout import ReadOptions
 from producer.policies import campaign_purpose, template_named
 from producer.wake import SendWakeUp, call_workers
 from store.client import Store
@@ -38,9 +39,7 @@ class Launch:
     recipients: Path
     message: Path
     sub_account: str
-    number_column: str | None = None
-    country_column: str | None = None
-    default_region: str | None = None
+    reading: ReadOptions = ReadOptions()
     priority: Priority = Priority.BULK
     policies: Policies = Policies()
     purpose: Purpose | None = None  # None: that of its template, else marketing
@@ -112,11 +111,9 @@ def check(launch: Launch) -> Prepared:
     """
     _check_name(launch.name)
     message = load_message_file(launch.message)
-    file = RecipientFile.open(
-        launch.recipients, launch.number_column, launch.default_region, launch.country_column
-    )
-    prepared = prepare(message, file.columns)
-    source = f"{file.fingerprint()}:{file.layout.key}"
+    file = RecipientFile.open(launch.recipients, launch.reading)
+    prepared = prepare(message, file.columns, launch.reading)
+    source = f"{file.text.digest}:{file.layout.key}{prepared.rules.key}"
     file.see_that_usable(_packer(file, prepared))
     see_that_writable(launch.invalid_rows_file)
     return Prepared(launch, file, prepared, source)
@@ -154,7 +151,9 @@ def run(
     invalid_rows_file = launch.invalid_rows_file
     packer = _packer(prepared.file, prepared.message)
     if not lane.loaded:
-        with InvalidRowWriter(invalid_rows_file, after_line=lane.line) as writer:
+        with InvalidRowWriter(
+            invalid_rows_file, prepared.file.layout.header.cells, after_line=lane.line
+        ) as writer:
             _load(store, lane, prepared, packer, writer, send_wake_up, on_progress)
     lane = end_of_file(store, lane, send_wake_up)
     return Launched(

@@ -18,12 +18,13 @@ from chatapps.templates import RegisteredTemplate
 from producer.campaigns.load import add_chunks, end_of_file
 from producer.campaigns.message_file import CampaignMessage, prepare
 from producer.campaigns.preflight import check_rows, sample_of
-from producer.files.csv_reader import Position, Record, read_records
+from producer.files.convert import convert
+from producer.files.csv_reader import NotUtf8Error, Position, Record, Source, read_records
 from producer.files.header import read_header
 from producer.files.invalid_rows import InvalidRow
 from producer.files.rows import CHUNK_ROWS, Chunk, RowPacker, cut_chunks, see_that_some_are_usable
 from producer.files.stream import ArrivingFile
-from producer.layout import Layout, take_first
+from producer.layout import Layout, ReadOptions, take_first
 from producer.policies import campaign_purpose, template_named
 from producer.wake import SendWakeUp, call_workers
 from store.client import Store
@@ -35,6 +36,7 @@ from store.templates import read_registry
 LISTED_INVALID_ROWS = 100
 """Unusable rows that an answer lists; all are counted."""
 
+_REST_BYTES = 256 * 1024
 TryRows = Callable[[RegisteredTemplate | None], list[Finding]]
 Check = Callable[[CompiledContent, TryRows], None]
 """Is given the message and a way to try some rows; raises what stops the launch."""
@@ -51,9 +53,7 @@ class Upload:
     name: str
     sub_account: str
     message: Mapping[str, Any]
-    number_column: str | None = None
-    country_column: str | None = None
-    default_region: str | None = None
+    reading: ReadOptions = ReadOptions()
     priority: Priority = Priority.BULK
     policies: Policies = Policies()
     purpose: Purpose | None = None
@@ -68,6 +68,7 @@ class Uploaded:
     resumed: bool  # an earlier upload had begun it
     invalid_rows: Sequence[InvalidRow]  # the first of them
     layout: Layout
+    sentence: str  # how the file was read, where it is not UTF-8 text
     folded: int  # values that were changed so that WhatsApp takes them
 
 
@@ -76,6 +77,7 @@ class _Rows:
     """A file whose header and first rows have been read."""
 
     layout: Layout
+    sentence: str
     packer: RowPacker
     first: list[Record]
     rest: Iterator[Record]
@@ -85,12 +87,13 @@ class _Rows:
         """Tells files apart as far as their beginning can."""
         header = self.layout.header
         digest = hashlib.sha256(header.delimiter.join(header.cells).encode()).hexdigest()
-        return f"upload:{digest}:{self.layout.key}"
+        return f"upload:{digest}:{self.layout.key}{self.packer.rules_key}"
 
     def chunks(self, cut_at: int) -> Iterator[Chunk]:
         """All rows, from the first; a chunk ends at byte `cut_at`."""
         start = Position(self.layout.header.offset, self.layout.header.line, 0)
-        return cut_chunks(chain(self.first, self.rest), self.packer, start, CHUNK_ROWS, cut_at)
+        records = chain(self.first, self.rest)
+        return cut_chunks(records, self.packer, start, CHUNK_ROWS, cut_at, limit=self.layout.limit)
 
 
 @dataclass(slots=True)
@@ -143,23 +146,40 @@ def receive(
     for _ in add_chunks(store, lane, chunks, sum_.keep, sum_.add):
         if upload.send_while_loading:
             call_workers(store, lane, send_wake_up)
+    while file.read(_REST_BYTES):  # after `limit` rows
+        pass
     lane = end_of_file(store, lane, send_wake_up)
-    return Uploaded(lane, resumed, tuple(sum_.invalid_rows), rows.layout, rows.packer.folded)
+    return Uploaded(
+        lane, resumed, tuple(sum_.invalid_rows), rows.layout, rows.sentence, rows.packer.folded
+    )
 
 
 def _begin(upload: Upload, file: ArrivingFile) -> tuple[_Rows, CampaignMessage]:
     """Read the header and the first rows; raises InputError."""
-    header = read_header(file)
-    records = read_records(file, header.delimiter, header.offset, header.line)
+    encoding, sheet = upload.reading.encoding, upload.reading.sheet
+    if converted := convert(file, encoding, sheet):
+        return _begin_text(upload, converted.stream, converted.sentence)
+    try:
+        return _begin_text(upload, file)
+    except NotUtf8Error:
+        file.seek(0)
+        converted = convert(file, encoding, sheet, is_other=True)
+        assert converted is not None
+        return _begin_text(upload, converted.stream, converted.sentence)
+
+
+def _begin_text(upload: Upload, text: Source, sentence: str = "") -> tuple[_Rows, CampaignMessage]:
+    reading = upload.reading
+    header = read_header(text)
+    records = read_records(text, header.delimiter, header.offset, header.line)
     first = take_first(records, header)
-    layout = Layout.find(
-        header, first, upload.number_column, upload.country_column, upload.default_region
-    )
-    message = prepare(upload.message, header.columns)
+    layout = Layout.find(header, first, reading)
+    message = prepare(upload.message, header.columns, reading)
     packer = RowPacker(layout, message.content.columns, message.rules)
-    looked_at = see_that_some_are_usable(chain(first, records), layout, packer)
-    first = [*looked_at, *first[len(looked_at) :]]
-    return _Rows(layout, packer, first, records), message
+    chosen = layout.chosen(chain(first, records))
+    first = see_that_some_are_usable(chosen, layout, packer)
+    first += take_first(chosen, header)
+    return _Rows(layout, sentence, packer, first, chosen), message
 
 
 def _plan(store: Store, upload: Upload, rows: _Rows, content: CompiledContent) -> CampaignPlan:

@@ -1,11 +1,13 @@
 """Options that several commands share."""
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 import typer
 
+from config.settings import Settings
 from producer.errors import InputError
 from producer.files.phone_numbers import is_region
+from producer.layout import ReadOptions
 from store.client import Store
 from store.lanes.lane import Lane, find_lane
 
@@ -47,6 +49,21 @@ Region = Annotated[
         help="Country of numbers without a country code.",
     ),
 ]
+Map = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map",
+        metavar="NAME=COLUMN",
+        help="Which column `phone` is, or a {{name}} of the message; may be given again.",
+    ),
+]
+Encoding = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Of a text that is not UTF-8, such as windows-1252."),
+]
+Sheet = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Of a workbook in which several hold rows.")
+]
 CountryColumn = Annotated[
     str | None,
     typer.Option(
@@ -55,5 +72,20 @@ CountryColumn = Annotated[
         help="Column of the country (name, letters or calling code), if its name is unusual.",
     ),
 ]
+
+
+def read_options(settings: Settings, names: list[str] | None, **said: Any) -> ReadOptions:
+    """How a file is read, as the options of a command say; raises InputError."""
+    pairs: dict[str, str] = {}
+    for text in names or ():
+        name, equals, column = (part.strip() for part in text.partition("="))
+        if not (name and equals and column):
+            raise InputError(f'--map "{text}" names no column: write it as phone=Mobile')
+        if pairs.setdefault(name, column) != column:
+            raise InputError(f'--map names two columns for "{name}": keep one')
+    region = said.pop("region") or settings.default_region
+    return ReadOptions(pairs, region=region, **said)
+
+
 Faults: TypeAlias = Literal["none", "mild", "wild", "ambiguous"]
 Receipts: TypeAlias = Literal["none", "plain", "wild"]

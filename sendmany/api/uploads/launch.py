@@ -18,6 +18,7 @@ from producer.campaigns.message_file import refuse_ours
 from producer.campaigns.preflight import findings_about, stops, warn_of_windows
 from producer.campaigns.upload import TryRows, Upload, UploadDiffers, Uploaded, receive
 from producer.errors import BadPurpose, InputError
+from producer.layout import ReadOptions
 from producer.policies import campaign_policies
 from producer.wake import SendWakeUp
 from sendmany.api.uploads.form import CampaignForm, parse_campaign, read_campaign, read_recipients
@@ -32,7 +33,11 @@ from store.threads import ThreadStore
 
 CLIENT_LEFT: Final = 400
 _MEMBERS: Final = {
-    "--number-column": "number_column",
+    "--map phone=COLUMN": 'map {"phone": COLUMN}',
+    "--language-column": "language_column",
+    "--encoding": "encoding",
+    "--sheet": "sheet",
+    "--where": "where",
     "--country-column": "country_column",
     "--region GB, or default_region": "default_region",
     "--region": "default_region",
@@ -71,6 +76,7 @@ class LaunchedOut(BaseModel):
     country_column: str | None
     folded: int  # values whose line ends, tabs or long runs of blanks became one blank
     resumed: bool  # an earlier upload had begun it
+    read_as: str  # encoding or sheet of a file that is not UTF-8 text, as a sentence
     findings: list[FindingOut]
 
 
@@ -174,9 +180,16 @@ def upload_of(form: CampaignForm, settings: Settings, sub_account: str) -> Uploa
         name=form.name,
         sub_account=sub_account,
         message=form.message,
-        number_column=form.number_column,
-        country_column=form.country_column,
-        default_region=form.default_region or settings.default_region,
+        reading=ReadOptions(
+            names=form.map,
+            country_column=form.country_column,
+            language_column=form.language_column,
+            region=form.default_region or settings.default_region,
+            encoding=form.encoding,
+            sheet=form.sheet,
+            where=form.where,
+            limit=form.limit,
+        ),
         priority=Priority(form.priority),
         policies=campaign_policies(settings, **form.policies.model_dump()),
         purpose=Purpose(form.purpose) if form.purpose else None,
@@ -202,6 +215,7 @@ def _answer(uploaded: Uploaded, findings: Sequence[Finding]) -> LaunchedOut:
         country_column=uploaded.layout.country_column,
         folded=uploaded.folded,
         resumed=uploaded.resumed,
+        read_as=uploaded.sentence,
         findings=[
             FindingOut(severity=one.severity.value, path=one.path, message=one.text)
             for one in findings
