@@ -1,8 +1,7 @@
 """Launching a campaign: a recipient file and a message in, a lane of jobs out.
 
-Everything that can be wrong with either file is found before anything is stored. Launching the same
-again goes on where the first launch was: the store keeps how far the file has been read, in the same
-step that adds the jobs.
+Both files are validated before anything is stored. Launching the same again continues the first launch:
+the store keeps the position in the file, updated in the same step that adds the jobs.
 """
 
 from collections.abc import Callable
@@ -33,7 +32,7 @@ from store.templates import read_registry
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """What to launch."""
+    """Parameters of a launch."""
 
     name: str
     recipients: Path
@@ -48,13 +47,13 @@ class Launch:
 
     @property
     def invalid_rows_file(self) -> Path:
-        """Where rows that cannot be used are listed."""
+        """The file that lists invalid rows."""
         return self.invalid_rows or self.recipients.with_suffix(".rejects.csv")
 
 
 @dataclass(frozen=True, slots=True)
 class Loading:
-    """How far a launch is."""
+    """Progress of a launch."""
 
     lane: str
     rows: int
@@ -67,29 +66,29 @@ class Loading:
 
 @dataclass(frozen=True, slots=True)
 class Launched:
-    """What a launch came to."""
+    """Result of a launch."""
 
     lane: Lane
     recipients: int
     duplicates: int
     invalid_rows: int
     invalid_rows_file: Path | None
-    folded: int  # values of this launch that were changed so that WhatsApp takes them
-    resumed: bool  # an earlier launch had begun it
+    folded: int  # values changed by this launch so that WhatsApp accepts them
+    resumed: bool  # an earlier launch is continued
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A launch whose files have been checked; nothing is stored yet."""
+    """A launch with checked files; nothing is stored yet."""
 
     launch: Launch
     file: RecipientFile
     message: CampaignMessage
-    source: str  # names the recipients: the file, and how it is read
+    source: str  # identifies the recipients: the file, and how it is read
 
     @property
     def plan(self) -> CampaignPlan:
-        """What opens the campaign, but for its purpose: what has the last word on that is stored."""
+        """The parameters of opening the campaign, without its purpose, which depends on stored data."""
         launch, content = self.launch, self.message.content
         return CampaignPlan(
             name=launch.name,
@@ -107,7 +106,7 @@ def check(launch: Launch) -> Prepared:
     """Read and check both files.
 
     Raises:
-        InputError: what is wrong, where, and what to do.
+        InputError: the problem, its place and the remedy.
     """
     _check_name(launch.name)
     message = load_message_file(launch.message)
@@ -137,9 +136,9 @@ def run(
     """Store the campaign and its jobs, and wake the workers.
 
     Raises:
-        InputError: the purpose cannot be what was said; nothing is stored.
-        LaneMismatch: the name is taken by something else.
-        StoreUnavailable, StoreFull: launch again when Redis is well; nothing is added twice.
+        InputError: the purpose contradicts the template; nothing is stored.
+        LaneMismatch: the name belongs to another campaign.
+        StoreUnavailable, StoreFull: launch again when Redis works; nothing is added twice.
     """
     launch, content = prepared.launch, prepared.message.content
     template = template_named(content)
@@ -178,7 +177,7 @@ def _load(
     send_wake_up: SendWakeUp,
     on_progress: Callable[[Loading], None],
 ) -> None:
-    """Add the rows that are not in yet, chunk by chunk."""
+    """Add the remaining rows, chunk by chunk."""
     start = Position(lane.offset, lane.line, lane.row) if lane.offset else None
     chunks = prepared.file.chunks(packer, start)
     for at in add_chunks(store, lane, chunks, writer.write):

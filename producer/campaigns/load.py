@@ -1,4 +1,4 @@
-"""Putting the rows of a recipient file into a campaign, chunk by chunk, wherever they come from."""
+"""Adds the rows of a recipient file to a campaign, chunk by chunk, from any source."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -20,7 +20,7 @@ _FORGOTTEN = "a row up to this line is of a person who has been forgotten"
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """How much of a file is in."""
+    """Progress of loading a file."""
 
     rows: int
     added: int
@@ -37,16 +37,16 @@ def add_chunks(
     sum_up: Callable[[Chunk], str] = lambda _: "",
     people: ForgottenPeople | None = None,
 ) -> Iterator[Loaded]:
-    """Add rows that begin where the lane's file has been read to; tells after each chunk how far it is.
+    """Add rows from the lane's position in the file on; yields the progress after each chunk.
 
     Args:
-        keep_invalid_rows: is given the rejects of a chunk before the chunk is stored.
-        sum_up: what stands for all rows up to the end of a chunk; it is stored with the place.
-        people: who is left out since they have been forgotten.
+        keep_invalid_rows: takes the invalid rows of a chunk before the chunk is stored.
+        sum_up: digest of all rows up to the end of a chunk; stored with the position.
+        people: forgotten people, who are left out.
 
     Raises:
-        StoreUnavailable, StoreFull: do the same again later; nothing is added twice.
-        StoreRefused: the campaign takes no more, or somebody else is loading it.
+        StoreUnavailable, StoreFull: repeat it later; nothing is added twice.
+        StoreRefused: the campaign is closed, or another process is loading it.
     """
     place, seen = Place(lane.offset, lane.line, lane.row), read_seen(store, lane)
     people = people or ForgottenPeople(load_settings())
@@ -58,9 +58,7 @@ def add_chunks(
         wanted = _without_forgotten(store, people, chunk.lines)
         gone = [InvalidRow(end.line, None, _FORGOTTEN)] * (len(chunk.lines) - len(wanted))
         invalid_rows = [*chunk.invalid_rows, *gone]
-        keep_invalid_rows(
-            invalid_rows
-        )  # first: a row must never be counted and nowhere to be found
+        keep_invalid_rows(invalid_rows)  # first: a counted row must be in the list
         lines, rows_sum = seen.drop_duplicates(wanted), sum_up(chunk)
         call = enqueue_rows(
             lane.id,
@@ -84,7 +82,7 @@ def add_chunks(
             offset=end.offset,
         )
         yield now
-    if beyond:  # nobody has held these rows against those that are in
+    if beyond:  # these rows were not checked for duplicates
         raise StoreRefused("the file ends where somebody else's goes on: are they the same?")
 
 
@@ -98,7 +96,7 @@ def _without_forgotten(
 
 
 def end_of_file(store: Store, lane: Lane, send_wake_up: SendWakeUp) -> Lane:
-    """Say that the file is in, and have it sent; gives the lane as it is then."""
+    """Mark the file as loaded and start sending; returns the lane after that."""
     if not lane.loaded:
         store.run(finish_loading(lane.id))
     lane = find_lane(store, lane.id)

@@ -1,4 +1,4 @@
-"""The message file of a campaign: the provider's message without `user`, as a person writes it."""
+"""The message file of a campaign: the provider's message without `user`."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,7 +32,7 @@ class CampaignMessage:
     """A campaign's message, checked and compiled for the columns of its recipients."""
 
     content: CompiledContent
-    rules: ValueRules  # what it asks of the values
+    rules: ValueRules  # rules for the values
 
 
 def load_message_file(path: Path) -> Mapping[str, Any]:
@@ -50,7 +50,7 @@ def load_message_file(path: Path) -> Mapping[str, Any]:
 
 
 def refuse_ours(message: Mapping[str, Any]) -> None:
-    """Raise InputError when a message has members that we write ourselves."""
+    """Raise InputError for members that the renderer writes itself."""
     for name in RESERVED:
         if name in message:
             raise InputError(f'take out "{name}", it is written for each recipient')
@@ -63,8 +63,8 @@ def prepare(
 ) -> CampaignMessage:
     """Compile the message of a campaign whose recipients have `columns`, and check it once.
 
-    Raises InputError for an unknown column, a placeholder that is not whole or another tool's, or a
-    message that the provider would refuse.
+    Raises InputError for an unknown column, a malformed placeholder or another tool's, or a message that
+    the provider would refuse.
     """
     try:
         message, language = _with_language(message, reading.language_column)
@@ -109,7 +109,7 @@ def _read_language(text: str) -> str:
 
 
 def _parameter_texts(value: Any) -> Iterator[str]:
-    """The texts that fill placeholders of a template, wherever they stand in it."""
+    """The texts of all template parameters."""
     if isinstance(value, Mapping):
         if isinstance(text := value.get("text"), str):
             yield text
@@ -121,7 +121,7 @@ def _parameter_texts(value: Any) -> Iterator[str]:
 
 
 def _see_that_taken(parameters: Sequence[str]) -> None:
-    """Raise InputError when a parameter holds what WhatsApp takes in none, whatever the values are."""
+    """Raise InputError for a parameter with text that WhatsApp never accepts, whatever the values."""
     for text in parameters:
         if _REFUSED_IN_PARAMETERS.search(PLACEHOLDER.sub("", text)):
             raise InputError(
@@ -149,5 +149,5 @@ RULE: Final = (
 
 
 def is_name(text: str) -> bool:
-    """Whether a campaign may be called this."""
+    """True for a valid campaign name."""
     return 1 <= len(text) <= LONGEST_NAME and text.isprintable() and text == text.strip()

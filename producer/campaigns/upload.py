@@ -1,9 +1,9 @@
-"""Launching a campaign whose recipient file is still arriving: rows are stored while it does.
+"""Launches a campaign while its recipient file is still arriving.
 
-Such a file cannot be read twice, nor known before its end. So the campaign is told apart by the file's
-header and how it is read, and keeps a sum of the rows that are in, beside the place up to which they
-are. Whoever sends the file again, from its start, must send the same rows up to there: they are read,
-held against the sum, and passed over; what follows is added.
+Such a file cannot be read twice, and its end is unknown. So it is identified by its header and how it is
+read, and the lane stores a digest of the rows that are in, beside the position. A repeated upload must
+start with the same rows: up to the position they are read, compared by the digest, and skipped; the
+following ones are added.
 """
 
 import hashlib
@@ -34,21 +34,21 @@ from store.purposes import Purpose
 from store.templates import read_registry
 
 LISTED_INVALID_ROWS = 100
-"""Unusable rows that an answer lists; all are counted."""
+"""Most invalid rows listed in an answer; all are counted."""
 
 _REST_BYTES = 256 * 1024
 TryRows = Callable[[RegisteredTemplate | None], list[Finding]]
 Check = Callable[[CompiledContent, TryRows], None]
-"""Is given the message and a way to try some rows; raises what stops the launch."""
+"""Takes the message and a function to validate some rows; raises to stop the launch."""
 
 
 class UploadDiffers(Exception):
-    """The campaign has rows that this file does not have at the same place."""
+    """The campaign has other rows than this file at the same position."""
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """What is launched, without the recipients."""
+    """Parameters of the launch, without the recipients."""
 
     name: str
     sub_account: str
@@ -62,11 +62,11 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class Uploaded:
-    """What an upload came to."""
+    """Result of an upload."""
 
     lane: Lane
-    resumed: bool  # an earlier upload had begun it
-    invalid_rows: Sequence[InvalidRow]  # the first of them
+    resumed: bool  # an earlier upload is continued
+    invalid_rows: Sequence[InvalidRow]  # the first ones
     layout: Layout
     sentence: str  # how the file was read, where it is not UTF-8 text
     folded: int  # values that were changed so that WhatsApp takes them
@@ -74,7 +74,7 @@ class Uploaded:
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """A file whose header and first rows have been read."""
+    """A file whose header and first rows were read."""
 
     layout: Layout
     sentence: str
@@ -84,13 +84,13 @@ class _Rows:
 
     @property
     def source(self) -> str:
-        """Tells files apart as far as their beginning can."""
+        """Identifies the file as far as its start allows."""
         header = self.layout.header
         digest = hashlib.sha256(header.delimiter.join(header.cells).encode()).hexdigest()
         return f"upload:{digest}:{self.layout.key}{self.packer.rules_key}"
 
     def chunks(self, cut_at: int) -> Iterator[Chunk]:
-        """All rows, from the first; a chunk ends at byte `cut_at`."""
+        """All rows from the first one; one chunk ends at byte `cut_at`."""
         start = Position(self.layout.header.offset, self.layout.header.line, 0)
         records = chain(self.first, self.rest)
         return cut_chunks(records, self.packer, start, CHUNK_ROWS, cut_at, limit=self.layout.limit)
@@ -98,14 +98,14 @@ class _Rows:
 
 @dataclass(slots=True)
 class _Sum:
-    """Stands for the rows so far, however they were cut into chunks; keeps the first rejects."""
+    """Digest of the rows so far, independent of the chunks; keeps the first invalid rows."""
 
     invalid_rows: list[InvalidRow] = field(default_factory=list)
     _jobs: Any = field(default_factory=hashlib.sha256)
     _others: Any = field(default_factory=hashlib.sha256)
 
     def add(self, chunk: Chunk) -> str:
-        """Add the rows of a chunk; gives the sum."""
+        """Add the rows of a chunk; returns the digest."""
         self._jobs.update(b"".join([line + b"\n" for line in chunk.lines]))
         self._others.update(b"".join([b"%d\n" % reject.line for reject in chunk.invalid_rows]))
         return self.value
@@ -115,7 +115,7 @@ class _Sum:
         return f"{self._jobs.hexdigest()[:32]}{self._others.hexdigest()[:32]}"
 
     def keep(self, invalid_rows: Sequence[InvalidRow]) -> None:
-        """Keep them, as long as there is room."""
+        """Keep invalid rows up to the limit."""
         self.invalid_rows += invalid_rows[: LISTED_INVALID_ROWS - len(self.invalid_rows)]
 
 
@@ -125,18 +125,18 @@ def receive(
     """Store the campaign and its rows as they arrive, and wake the workers. It blocks.
 
     Raises:
-        InputError: what is wrong with message or file; nothing is stored, unless it is the text of
-            a later row that is not UTF-8.
-        UploadDiffers: the campaign was begun with other rows.
-        LaneMismatch: the name is taken by something else.
-        StoreRefused: the campaign takes no more, or somebody else is loading it.
-        StoreUnavailable, StoreFull: send the same again when Redis is well; nothing is added twice.
-        And what `check` raises, and what reading the file raises: the rows before that are in.
+        InputError: message or file is invalid; nothing is stored, unless the text of a later row is not
+            UTF-8.
+        UploadDiffers: the campaign was started with other rows.
+        LaneMismatch: the name belongs to another campaign.
+        StoreRefused: the campaign is closed, or another process is loading it.
+        StoreUnavailable, StoreFull: send the same again when Redis works; nothing is added twice.
+        Also exceptions of `check` and of reading the file; the rows before stay.
     """
     rows, message = _begin(upload, file)
     content = message.content
     sample = list(sample_of(rows.first, rows.layout, content.columns, rows.packer))
-    rows.packer.folded = 0  # of rows that were looked at, and will be read again
+    rows.packer.folded = 0  # of sampled rows, which are read again
     check(content, lambda template: check_rows(content, sample, template))
     lane_id, resumed = open_campaign(store, _plan(store, upload, rows, content))
     lane = find_lane(store, lane_id)
@@ -183,7 +183,8 @@ def _begin_text(upload: Upload, text: Source, sentence: str = "") -> tuple[_Rows
 
 
 def _plan(store: Store, upload: Upload, rows: _Rows, content: CompiledContent) -> CampaignPlan:
-    """What opens the campaign; raises InputError where its purpose cannot be what was said."""
+    """The parameters of opening the campaign; raises InputError for a purpose that contradicts the
+    template."""
     template = template_named(content)
     registry = store.run(read_registry(upload.sub_account))
     return CampaignPlan(
@@ -201,7 +202,7 @@ def _plan(store: Store, upload: Upload, rows: _Rows, content: CompiledContent) -
 
 
 def _pass_over(lane: Lane, chunks: Iterator[Chunk], sum_: _Sum) -> None:
-    """Read the rows that are in already; raises UploadDiffers when they are others."""
+    """Skip the rows that are in already; raises UploadDiffers if they are others."""
     if not lane.offset:
         return
     for chunk in chunks:

@@ -1,4 +1,4 @@
-"""The first line of a CSV file: its delimiter, and its columns."""
+"""The first line of a CSV file: delimiter and columns."""
 
 import codecs
 import re
@@ -21,9 +21,9 @@ _LEAST_BYTES = 512  # in which a line `sep=` stands
 
 @dataclass(frozen=True, slots=True)
 class FirstRow:
-    """The first row of a file, whether it names columns or not."""
+    """The first row of a file, header or not."""
 
-    cells: tuple[str, ...]  # without blanks and marks around them
+    cells: tuple[str, ...]  # stripped of blanks and marks
     delimiter: str
     start: int  # bytes before it
     start_line: int  # lines before it
@@ -33,16 +33,16 @@ class FirstRow:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What the first line says about the others."""
+    """The header of a file."""
 
-    cells: tuple[str, ...]  # a name for each column, empty for those that have none
+    cells: tuple[str, ...]  # a name for each column, empty for unnamed ones
     delimiter: str
     offset: int  # bytes before the first row
     line: int  # lines before the first row
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The names; a column without one cannot be used, and does no harm."""
+        """The names of named columns; others cannot be used."""
         return tuple(filter(None, self.cells))
 
 
@@ -50,7 +50,7 @@ def read_first_row(stream: Source) -> FirstRow:
     """Read the first row of a file that is open at its start.
 
     Raises:
-        InputError: it is empty, or no CSV: says what it is and what to do.
+        InputError: it is empty, or not CSV: names its kind and the remedy.
     """
     start, line, delimiter = _begin(stream)
     record = next(read_records(stream, delimiter, start, line), None)
@@ -69,7 +69,7 @@ def read_header(stream: Source) -> Header:
 
 
 def as_header(row: FirstRow) -> Header:
-    """The first row as a header; raises InputError when it is none."""
+    """The first row as a header; raises InputError if it is not one."""
     if holds_recipient(row.cells[0]) or any(_IS_E164.fullmatch(tidy(cell)) for cell in row.cells):
         raise InputError("the file needs a header row: its first row holds a recipient already")
     _check_names(row.cells)
@@ -77,7 +77,7 @@ def as_header(row: FirstRow) -> Header:
 
 
 def holds_recipient(cell: str) -> bool:
-    """Whether a cell of the first row is a recipient, so that the row is no header."""
+    """True when a cell of the first row is a recipient, so that the row is not a header."""
     return bool(_IS_RECIPIENT.fullmatch(tidy(cell)))
 
 
@@ -93,7 +93,7 @@ def _begin(stream: Source) -> tuple[int, int, str]:
 
 
 def _sniff_delimiter(stream: Source, start: int) -> str:
-    """The delimiter that the first line with text holds most often outside quotes."""
+    """The most frequent delimiter outside quotes of the first line with text."""
     stream.seek(start)
     line = 0
     while raw := stream.readline(LONGEST_LINE):

@@ -23,20 +23,20 @@ _OURS = f"{LINE},{REASON}".encode()
 
 @dataclass(frozen=True, slots=True)
 class InvalidRow:
-    """A row that is not sent to."""
+    """A row that cannot be sent to."""
 
-    line: int  # of the recipient file, from 1; the first line of the row
-    number: str | None  # with most digits hidden; None when the cell holds something else
+    line: int  # of the recipient file, from 1; the row's first line
+    number: str | None  # most digits masked; None when the cell holds something else
     reason: str
     cells: Sequence[str] = field(default=(), compare=False, repr=False)
     """What is in it; the whole of a line whose cells cannot be told."""
 
 
 def see_that_writable(path: Path) -> None:
-    """Make sure that rejects can be listed there; leaves what is there as it is.
+    """Check that invalid rows can be listed there; does not change the file.
 
     Raises:
-        InputError: the directory is missing, the disk is full, or something else is there.
+        InputError: the directory is missing, the disk is full, or another file is there.
     """
     with _told(path):
         if _is_ours(path):
@@ -46,7 +46,7 @@ def see_that_writable(path: Path) -> None:
 
 
 class InvalidRowWriter:
-    """Writes rejects to a CSV file, which is made at the first of them."""
+    """Writes invalid rows to a CSV file, created with the first one."""
 
     def __init__(self, path: Path, columns: Sequence[str] = (), after_line: int = 0) -> None:
         """Go on after line `after_line` of the recipient file; 0 starts afresh.
@@ -63,7 +63,7 @@ class InvalidRowWriter:
         self._width = len(columns)
         self._stream: TextIO | None = None
         with _told(path):
-            self.count = _keep(path, after_line)  # rejects in the file
+            self.count = _keep(path, after_line)  # rows in the file
 
     def write(self, invalid_rows: Iterable[InvalidRow]) -> None:
         """Add to the file; what is written outlives this process. Raises InputError."""
@@ -109,7 +109,7 @@ class InvalidRowWriter:
 
 @contextmanager
 def _told(path: Path) -> Iterator[None]:
-    """Errors of the system become one sentence."""
+    """Turn system errors into one sentence."""
     try:
         yield
     except OSError as error:
@@ -119,7 +119,7 @@ def _told(path: Path) -> Iterator[None]:
 
 
 def _is_ours(path: Path) -> bool:
-    """Whether a list of rejects is there; raises InputError when something else is."""
+    """True when a list of invalid rows exists; raises InputError for another file."""
     if not os.path.lexists(path):
         return False
     try:
@@ -136,7 +136,7 @@ def _is_ours(path: Path) -> bool:
 
 
 def _keep(path: Path, after_line: int) -> int:
-    """Keep the rejects up to a line of the recipient file; returns how many there are."""
+    """Keep the rows up to a line of the recipient file; returns their number."""
     if not _is_ours(path):
         return 0
     n = 0
@@ -153,7 +153,7 @@ def _keep(path: Path, after_line: int) -> int:
 
 @contextmanager
 def _beside(path: Path) -> Iterator[tuple[Path, TextIO]]:
-    """A new file in the same directory, which is gone at the end unless it was given another name."""
+    """A new file in the same directory, deleted at the end unless it was renamed."""
     number, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", dir=path.parent)
     new = Path(name)
     try:

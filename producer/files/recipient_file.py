@@ -1,4 +1,4 @@
-"""Recipient files: CSV, read in constant memory, from any place that reading reached before."""
+"""Recipient files: CSV, read in constant memory, resumable at any record."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -53,7 +53,7 @@ class RecipientFile:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns' names, which placeholders may use."""
+        """The columns' names, for placeholders."""
         return self.layout.header.columns
 
     def estimated_rows(self) -> int:
@@ -66,7 +66,7 @@ class RecipientFile:
         return n if self.layout.limit is None else min(n, self.layout.limit)
 
     def start(self) -> Position:
-        """The place of the first row."""
+        """The position of the first row."""
         return Position(self.layout.header.offset, self.layout.header.line, 0)
 
     def chunks(

@@ -1,6 +1,6 @@
-"""Messages that come one by one while a write is under way share the next one.
+"""Stores single messages: those that arrive during a write share the next one.
 
-Each write is three round trips: alone they would cost more than all that HTTP costs.
+A write takes three round trips, which would cost more than the HTTP request.
 """
 
 import asyncio
@@ -18,10 +18,10 @@ from store.plans import carry_out_async
 from store.queue.enqueue import NewMessage
 
 PATIENCE = 10.0
-"""Seconds until we say that a message is not known to be stored."""
+"""Seconds until a message counts as not stored."""
 MOST_WAITING = 64 * 1024 * 1024
-"""Bytes that may wait for Redis."""
-_OVERHEAD = 1024  # of a message that waits, roughly
+"""Most bytes waiting for Redis."""
+_OVERHEAD = 1024  # bytes per waiting message, roughly
 
 
 class _Waiting(NamedTuple):
@@ -30,11 +30,11 @@ class _Waiting(NamedTuple):
 
 
 class WriteCoalescer:
-    """The way of single messages into the store, one writer a sub-account and priority.
+    """Stores single messages, one writer per sub-account and priority.
 
     Args:
-        patience: seconds that one message may take.
-        most_waiting: bytes, of all that wait at the same time.
+        patience: timeout of one message, seconds.
+        most_waiting: bytes of all waiting messages.
     """
 
     def __init__(
@@ -54,11 +54,10 @@ class WriteCoalescer:
         self._writers: dict[tuple[str, Priority], asyncio.Task[None]] = {}
 
     async def add(self, message: NewMessage, account: str, priority: Priority) -> Enqueued:
-        """Store a message. When this returns, it is stored; when it raises, it may be nevertheless.
+        """Store a message. After the return it is stored; after an exception it may be.
 
         Raises:
-            StoreError: as the store says; StoreUnavailable also when it takes too long, or too much
-                waits for it already.
+            StoreError: of the store; StoreUnavailable also on a timeout, or when too many bytes wait.
         """
         if self._bytes > self._most_waiting:
             raise StoreUnavailable("Redis is slow: too many messages wait to be stored.")
@@ -97,7 +96,7 @@ class WriteCoalescer:
                     raise
             else:
                 for stored, answer in zip(futures, answers, strict=True):
-                    with suppress(asyncio.InvalidStateError):  # whoever asked has gone
+                    with suppress(asyncio.InvalidStateError):  # the caller has gone
                         stored.set_result(answer)
 
 

@@ -1,4 +1,4 @@
--- Keeps bodies that were posted to us, each as an entry of its own. All or none.
+-- Stores webhook bodies, one entry each. All or none.
 -- KEYS: inbox
 -- ARGV: bodies
 -- Returns: their ids

@@ -1,4 +1,4 @@
-"""What a caller may ask of the process: requests at once, the size of a body, the time for it."""
+"""Limits of a client: concurrent requests, size of a body, time for it."""
 
 import asyncio
 import time
@@ -14,22 +14,22 @@ from config.sections import Web
 from sendmany.api.errors import problem
 
 SLOWEST_UPLOAD: Final = 16 * 1024
-"""Bytes a second that keep an upload alive once `body_seconds` are over."""
+"""Bytes a second that keep an upload alive after `body_seconds`."""
 SMALL_BODY_BYTES: Final = 16 * 1024
-"""Of a request that brings no messages."""
+"""Most bytes of a body without messages."""
 BODIES_AT_ONCE: Final = 16
-"""Bodies of the largest size that may be in memory at the same time; many more small ones."""
+"""Bodies of the largest size that fit in memory at the same time; many more small ones."""
 _CLOSE: Final = {"Connection": "close"}
 _BUSY: Final = {"Retry-After": "1"}
 
 
 class Crowd:
-    """Answers 503 when too many requests are under way at once.
+    """Answers 503 to too many concurrent requests.
 
     Args:
         most: requests.
-        most_streams: requests of `streams`, which last; they are counted apart.
-        free: paths that are always served.
+        most_streams: long-lasting requests of `streams`, counted separately.
+        free: paths without a limit.
     """
 
     def __init__(
@@ -47,7 +47,6 @@ class Crowd:
         self._free = free
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """As ASGI has it."""
         if scope["type"] != "http" or scope["path"] in self._free:
             return await self._app(scope, receive, send)
         lasts = scope["path"] in self._streams
@@ -63,11 +62,11 @@ class Crowd:
 
 @dataclass(frozen=True, slots=True)
 class BodyLimit:
-    """How large a body may be, and how long it may take."""
+    """Size and time limits of a body."""
 
     most: int  # bytes
-    seconds: float  # in all, of waiting for it
-    per_second: float = float("inf")  # bytes a second that earn more time
+    seconds: float  # total time of waiting for it
+    per_second: float = float("inf")  # bytes a second that extend the time
 
     def patience(self, waited: float, size: int) -> float:
         """Seconds to wait for the next piece, after so many seconds and bytes."""
@@ -75,12 +74,12 @@ class BodyLimit:
 
 
 class Bodies:
-    """Cuts off bodies that are too large (413) or too slow (408), and bounds what all hold in memory.
+    """Refuses bodies that are too large (413) or too slow (408), and bounds their total memory.
 
     Args:
-        large: bytes that the bodies of some paths may have, up to `max_body_bytes`.
-        uploads: paths whose handlers read the body while it comes, and keep none of it.
-        free: paths that see to it themselves.
+        large: limits in bytes of some paths, up to `max_body_bytes`.
+        uploads: paths whose handlers stream the body.
+        free: paths with limits of their own.
         monotonic: seconds.
     """
 
@@ -106,7 +105,6 @@ class Bodies:
         self.room = BODIES_AT_ONCE * limits.max_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """As ASGI has it."""
         if scope["type"] != "http" or scope["path"] in self._free:
             return await self._app(scope, receive, send)
         streamed = scope["path"] in self._uploads
@@ -122,7 +120,7 @@ class Bodies:
 
 
 class _Body:
-    """One body on its way in."""
+    """One incoming body."""
 
     def __init__(
         self,
@@ -141,7 +139,7 @@ class _Body:
         self.held = 0
 
     async def receive(self) -> Message:
-        """As ASGI has it; after the body only the end of the connection can come."""
+        """ASGI `receive`; after the body only the end of the connection can come."""
         if self._all_here:
             return await self._receive()
         message = await self._piece()
@@ -154,7 +152,7 @@ class _Body:
         return message
 
     async def _piece(self) -> Message:
-        """The next piece. Time counts only while we wait for the caller."""
+        """The next piece. Only time spent waiting for the client counts."""
         start, patience = self._monotonic(), self._limit.patience(self._waited, self._size)
         try:
             async with asyncio.timeout(patience if patience > 0 else 0):
@@ -162,7 +160,7 @@ class _Body:
         except TimeoutError as error:
             raise _too_slow() from error
         self._waited += self._monotonic() - start
-        if patience <= 0:  # though the piece lay there already
+        if patience <= 0:  # even if a piece was there already
             raise _too_slow()
         return message
 

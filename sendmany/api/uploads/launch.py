@@ -1,4 +1,4 @@
-"""One launch over HTTP: from the body of the request to the answer."""
+"""One launch over HTTP: from the request's body to the response."""
 
 from collections.abc import Sequence
 from typing import Any, Final, Literal
@@ -46,7 +46,7 @@ _MEMBERS: Final = {
 
 
 class FindingOut(BaseModel):
-    """What a look at the message has found that does not stop the launch, or was overruled."""
+    """A finding of the preflight that did not stop the launch, or was overruled."""
 
     severity: Literal["error", "warning"]
     path: str
@@ -54,15 +54,15 @@ class FindingOut(BaseModel):
 
 
 class InvalidRowOut(BaseModel):
-    """A row that cannot be used."""
+    """An invalid row."""
 
     line: int  # of the file, from 1
-    number: str | None  # the cell with most of its letters and digits hidden
+    number: str | None  # the cell with most of its letters and digits masked
     reason: str
 
 
 class LaunchedOut(BaseModel):
-    """What an upload came to."""
+    """Result of an upload."""
 
     id: str
     name: str
@@ -81,7 +81,7 @@ class LaunchedOut(BaseModel):
 
 
 class LaunchStopped(Exception):
-    """Messages would be refused, and nobody said `force`."""
+    """Messages would be refused, and `force` is not set."""
 
     def __init__(self, findings: Sequence[Finding]) -> None:
         super().__init__(*findings)
@@ -89,7 +89,7 @@ class LaunchStopped(Exception):
 
 
 class Preflight:
-    """Looks at the message before anything is stored, and keeps what it found."""
+    """Checks the message before anything is stored, and keeps the findings."""
 
     def __init__(self, store: Store, settings: Settings, upload: Upload, force: bool) -> None:
         self._store = store
@@ -99,7 +99,7 @@ class Preflight:
         self.findings: list[Finding] = []
 
     def __call__(self, content: CompiledContent, try_rows: TryRows) -> None:
-        """Raises LaunchStopped."""
+        """Check the content; raises LaunchStopped."""
         upload = self._upload
         found = findings_about(self._settings, upload.sub_account, upload.message, try_rows)
         self.findings = [*found, *self._of_windows(content)]
@@ -119,7 +119,7 @@ async def launch(
     send_wake_up: SendWakeUp,
     caller: Token,
 ) -> LaunchedOut:
-    """Read an upload and launch it, row by row as it comes; whatever is wrong is an HTTPException."""
+    """Stream an upload and launch it row by row; any error is an HTTPException."""
     content_type = request.headers.get("content-type", "")
     try:
         parts = read_parts(content_type, request.stream())
@@ -157,7 +157,7 @@ def _refuse_ours(form: CampaignForm) -> None:
 
 
 def choose_sub_account(settings: Settings, caller: Token, wanted: str | None) -> str:
-    """The sub-account that is meant; raises HTTPException when it is not clear, or not the caller's."""
+    """The sub-account of the launch; raises HTTPException if it is ambiguous, or not the caller's."""
     if wanted is None and len(caller.sub_accounts) == 1:
         wanted = next(iter(caller.sub_accounts))
     if wanted is not None and not caller.may_use(wanted):
@@ -175,7 +175,7 @@ def choose_sub_account(settings: Settings, caller: Token, wanted: str | None) ->
 
 
 def upload_of(form: CampaignForm, settings: Settings, sub_account: str) -> Upload:
-    """What the form says, with the settings where it says nothing."""
+    """The upload's options, with defaults from the settings."""
     return Upload(
         name=form.name,
         sub_account=sub_account,
@@ -241,7 +241,7 @@ def _unusable(error: InputError) -> HTTPException:
 
 
 def _in_our_words(sentence: str) -> str:
-    """What is an option of the command is a member of the form here."""
+    """Replace options of the command by members of the form in an error text."""
     for option, member in _MEMBERS.items():
         sentence = sentence.replace(option, member)
     return sentence

@@ -1,6 +1,6 @@
-"""Stores what is posted to us: bodies that come while a write is under way share the next one.
+"""Stores webhook bodies: bodies that arrive during a write share the next one.
 
-A write costs the process twice as much when each body has its own.
+Separate writes cost the process twice as much CPU time.
 """
 
 import asyncio
@@ -13,15 +13,15 @@ from store.errors import StoreError, StoreUnavailable
 from store.receipts.inbox import LEASE_MS, add_many, take_inbox
 
 PATIENCE: Final = 4.0
-"""Seconds until we say that a body is not stored; the provider asks for an answer within 5."""
+"""Seconds until a body counts as not stored; the provider expects an answer within 5."""
 _WRITE_MOST: Final = 500
 _WRITE_BYTES: Final = 4 * 1024 * 1024
 Told = Callable[[StoreError | None], None]
-"""Called once: with None when the body is stored; else it may be stored nevertheless."""
+"""Called once: with None when the body is stored; with an error it may be stored nevertheless."""
 
 
 class _Waiting:
-    """A body and who is to be told of it; None: told."""
+    """A body and its callback; None: called."""
 
     __slots__ = ("body", "due", "told")
 
@@ -37,10 +37,10 @@ class _Waiting:
 
 
 class WriteCoalescer:
-    """The way of bodies into the store. How many wait is for the caller to bound.
+    """Stores bodies. The caller bounds the number that wait.
 
     Args:
-        patience: seconds that one body may take.
+        patience: timeout of one body, seconds.
     """
 
     def __init__(self, store: AsyncStore, *, patience: float = PATIENCE) -> None:
@@ -54,7 +54,7 @@ class WriteCoalescer:
         self._renew_at = 0.0
 
     def add(self, body: bytes, told: Told) -> None:
-        """Store a body; to be called in the event loop."""
+        """Store a body; call it in the event loop."""
         loop = asyncio.get_running_loop()
         self._waiting.append(_Waiting(body, told, loop.time() + self._patience))
         if self._writer is None:
@@ -71,7 +71,7 @@ class WriteCoalescer:
             self._writing, self._writer = [], None
 
     def _next(self) -> list[_Waiting]:
-        """What the next write takes along."""
+        """The bodies of the next write."""
         batch, size = list[_Waiting](), 0
         while self._waiting and len(batch) < _WRITE_MOST:
             one = self._waiting[0]
@@ -104,7 +104,7 @@ class WriteCoalescer:
         return self._inbox
 
     def _give_up(self) -> None:
-        """Tell those who have waited too long, and look again when the next one has."""
+        """Fail bodies that have waited too long, and schedule the next check."""
         loop = asyncio.get_running_loop()
         now = loop.time()
         waiting = [one for one in (*self._writing, *self._waiting) if one.told is not None]

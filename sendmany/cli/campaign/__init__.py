@@ -1,4 +1,4 @@
-"""`sendmany campaign …`: what there is to do with a campaign."""
+"""`sendmany campaign …`: commands for campaigns."""
 
 import typer
 

@@ -39,7 +39,7 @@ from store.purposes import Purpose
 
 
 def report(findings: Sequence[Finding], *, force: bool, as_json: bool) -> None:
-    """Tell the findings, and end the command with exit code 1 if they stop the launch."""
+    """Print the findings, and exit with code 1 if they stop the launch."""
     stopped = stops(findings) and not force
     if stopped:
         say("sendmany: Nothing was launched: the provider would refuse messages.")
@@ -75,7 +75,7 @@ _AGAIN = {
     LaneStatus.CANCELLING: "is cancelled",
     LaneStatus.CANCELLED: "is cancelled",
 }
-"""How a campaign stands that was launched before, if it does not go its way."""
+"""Texts about a campaign that exists and is not being sent."""
 
 
 def launch(
@@ -162,13 +162,13 @@ def launch(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Send one message to everybody in a file.
+    """Send one message to every recipient in a file.
 
-    Both files are checked before anything is stored, and so is the message: with the longest values
-    of the file, and against the registered template (if account_id and channel_id are configured).
-    Nothing is sent before the whole file is in. Rows that cannot be used are listed with line and
-    reason, and the others go on. A number that comes twice gets one message. If the launch is
-    interrupted, launch the same again: it goes on where it was, and nobody gets two.
+    Both files are checked before anything is stored, and so is the message: with the longest values of
+    the file, and against the registered template (if account_id and channel_id are configured). Nothing
+    is sent before the whole file is stored. Invalid rows are listed with line and reason, and the others
+    are used. A repeated number gets one message. If the launch is interrupted, launch the same again: it
+    continues, and no recipient gets two.
 
     Example: `sendmany campaign launch "Spring sale" --recipients people.csv --message offer.json
     --region GB --watch`
@@ -229,7 +229,7 @@ def launch(
 
 
 def _ask_provider(settings: Settings, sub_account: str) -> None:
-    """Refuse to launch what cannot be sent; pass on doubts."""
+    """Refuse a launch that cannot be sent; print doubts."""
     finding = probe(settings, sub_account)
     if finding.hopeless:
         raise SettingsError(
@@ -305,7 +305,7 @@ def _tell_launched(launched: Launched, prepared: Prepared, *, hint: bool) -> Non
 
 
 def _what_next(lane: Lane) -> str:
-    """What to do about a campaign that does not go out, or how to watch one that does."""
+    """The next step for a campaign that is not being sent, or how to watch one that is."""
     resume = f'`sendmany campaign resume "{lane.name}"`'
     match lane.status:
         case LaneStatus.PAUSED:

@@ -1,4 +1,4 @@
-"""`sendmany campaign unconfirmed list|resend|close`: a word about messages that ended in doubt."""
+"""`sendmany campaign unconfirmed list|resend|close`: decisions about messages that ended in doubt."""
 
 import sys
 from collections import Counter
@@ -33,16 +33,16 @@ Failed = Annotated[
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 SHOWN = 50
-"""Rows for people; programs get all."""
+"""Most rows for people; programs get all."""
 
 
 @app.command("list")
 def list_unconfirmed(
     name: Name, sub_account: Whose = None, failed: Failed = False, as_json: Json = False
 ) -> None:
-    """Who waits for your word, and why: number, attempts, since when.
+    """List messages that need a decision: number, attempts, time and reason.
 
-    `message show ID` tells the attempts of one, with the batch that the provider may know.
+    `message show ID` lists the attempts of one, with the batch ids for the provider.
 
     Example: `sendmany campaign unconfirmed list "Spring sale"`
     """
@@ -63,10 +63,10 @@ def resend(
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
-    """Send what is unconfirmed again. Persons who have got it already get it twice.
+    """Send unconfirmed messages again. People who have received one already get it twice.
 
-    What receipts have settled meanwhile is not sent again. A campaign that is finished goes on; one
-    that was cancelled stays so.
+    Messages settled by a receipt meanwhile are not sent again. A finished campaign resumes; a cancelled
+    one stays cancelled.
 
     Example: `sendmany campaign unconfirmed resend "Spring sale"`
     """
@@ -93,7 +93,7 @@ def close(
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
-    """Let what is unconfirmed rest: it stays unconfirmed, and cannot be sent again by command.
+    """Close unconfirmed messages: they stay unconfirmed, and cannot be sent again by command.
 
     Receipts that come later still settle it.
 
@@ -119,7 +119,7 @@ def _count(store: Store, lane: Lane, states: tuple[State, ...]) -> Counter[State
 
 
 def _ask_to_resend(store: Store, lane: Lane, states: tuple[State, ...]) -> None:
-    """Say what may happen, and let a person agree. A program must have agreed before."""
+    """Explain the risk and ask for confirmation at a terminal; programs must pass the option."""
     dead = list(list_dead_letters(store, lane.id, states))
     if not dead:
         return

@@ -1,4 +1,4 @@
-"""What the commands about people share: who is meant, from the command line or a file."""
+"""Reads people for commands, from the command line or a file."""
 
 from collections.abc import Iterator, Sequence
 from typing import Annotated
@@ -14,11 +14,11 @@ Numbers = Annotated[
     list[str], typer.Argument(metavar="NUMBER…", help="Such as +442079460123, or user ids.")
 ]
 MOST_TOLD = 20
-"""Lines that are told one by one."""
+"""Most lines that are reported one by one."""
 
 
 def people_named(numbers: Sequence[str], region: str | None) -> list[str]:
-    """Who is meant by what was typed.
+    """The people given on the command line.
 
     Raises:
         InputError: one of them is neither a number nor a user id.
@@ -27,7 +27,7 @@ def people_named(numbers: Sequence[str], region: str | None) -> list[str]:
 
 
 def people_in(file: PeopleFile) -> Iterator[People]:
-    """The people in a file, chunk by chunk; lines that cannot be read are told as they come."""
+    """The people in a file, chunk by chunk; invalid lines are reported as they come."""
     told = 0
     for chunk in file.read():
         for reject in chunk.invalid_rows[: max(0, MOST_TOLD - told)]:
@@ -46,7 +46,7 @@ def read_from(file: PeopleFile) -> str:
 
 
 def columns_read(file: PeopleFile) -> dict[str, str | None]:
-    """The same for programs."""
+    """The columns as JSON."""
     layout = file.layout
     number = layout.number_column if file.has_header else None
     return {"number_column": number, "country_column": layout.country_column}

@@ -112,7 +112,7 @@ def test_a_finished_campaign_goes_on_and_the_workers_are_woken(desk: Desk) -> No
     lane = ended(desk.store, 3)
     desk.store.run(forget_active(lane))
     desk.store.run(forget_ready(lane))
-    desk.store.run(apply_status_updates(lane, [StatusUpdate(1, 1, State.SENT, given.NOW)]))
+    desk.store.run(apply_status_updates(lane, [StatusUpdate(1, 1, State.FORWARDED, given.NOW)]))
     assert desk.json("unconfirmed", "resend", "Spring", "--yes") == {
         "name": "Spring", "id": lane, "status": "sending", "resent": 2, "settled_meanwhile": 1,
     }  # fmt: skip
