@@ -4,8 +4,9 @@ A column is used when it is given, or when its name is known (`column_names.py`)
 possible: a column with the numbers of a customer's customers looks the same, but is about other people.
 """
 
+import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 
 from chatapps.rendering.placeholders import find_name
@@ -35,6 +36,28 @@ class ReadOptions:
     sheet: str | None = None  # of a workbook
     where: Sequence[str] = ()  # `Consent=yes`: only rows with this value
     limit: int | None = None  # rows that are read at most
+    defaults: Mapping[str, str] = field(default_factory=dict)  # for empty cells, by column
+
+    def dump(self) -> str:
+        """The options as JSON, without tabs."""
+        return json.dumps({name: value for name, value in asdict(self).items() if value})
+
+    @classmethod
+    def load(cls, dump: str) -> "ReadOptions":
+        """Read what `dump` wrote."""
+        return cls(**json.loads(dump))
+
+
+def read_map(pairs: Iterable[str]) -> dict[str, str]:
+    """The names and columns of `NAME=COLUMN`; raises InputError."""
+    names: dict[str, str] = {}
+    for text in pairs:
+        name, _, column = (part.strip() for part in text.partition("="))
+        if not (name and column):
+            raise InputError(f'--map "{text}" names no column: write it as phone=Mobile')
+        if names.setdefault(name, column) != column:
+            raise InputError(f'--map names two columns for "{name}": keep one')
+    return names
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +68,13 @@ class Layout:
     number_column: str
     country_column: str | None
     region: str | None  # country of numbers for which neither they nor the column say one
-    language_column: str | None = None
     where: Mapping[int, frozenset[str]] = field(default_factory=dict)  # place: values, folded
-    limit: int | None = None
+    options: ReadOptions = ReadOptions()  # with the columns that were chosen
+
+    @property
+    def limit(self) -> int | None:
+        """Rows that are read at most."""
+        return self.options.limit
 
     @classmethod
     def find(
@@ -70,7 +97,14 @@ class Layout:
             sample, options.language_column, "--language-column"
         )
         where = _where(sample, header, options.where)
-        return cls(header, number, country, region or None, language, where, options.limit)
+        chosen = replace(
+            options,
+            names={PHONE: number},
+            country_column=country,
+            language_column=language,
+            region=region or None,
+        )
+        return cls(header, number, country, region or None, where, chosen)
 
     def place(self, column: str) -> int:
         """Index of a column's cells in a row."""
@@ -92,15 +126,6 @@ class Layout:
         """The chosen columns in words."""
         country = f', their country from "{self.country_column}"' if self.country_column else ""
         return f'The numbers are read from the column "{self.number_column}"{country}.'
-
-    @property
-    def key(self) -> str:
-        """Identifies the way of reading: another one gives other recipients from the same bytes."""
-        country = f":{self.country_column}" if self.country_column else ""
-        language = f":language {self.language_column}" if self.language_column else ""
-        limit = "" if self.limit is None else f":{self.limit}"
-        where = "".join(f":{place}={sorted(values)}" for place, values in self.where.items())
-        return f"{self.number_column}:{self.region or ''}{country}{language}{where}{limit}"
 
 
 def first_rows(stream: Source, header: Header) -> list[Record]:

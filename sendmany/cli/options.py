@@ -7,7 +7,7 @@ import typer
 from config.settings import Settings
 from producer.errors import InputError
 from producer.files.phone_numbers import is_region
-from producer.layout import ReadOptions
+from producer.layout import ReadOptions, read_map
 from store.client import Store
 from store.lanes.lane import Lane, find_lane
 
@@ -76,15 +76,8 @@ CountryColumn = Annotated[
 
 def read_options(settings: Settings, names: list[str] | None, **said: Any) -> ReadOptions:
     """How a file is read, as the options of a command say; raises InputError."""
-    pairs: dict[str, str] = {}
-    for text in names or ():
-        name, equals, column = (part.strip() for part in text.partition("="))
-        if not (name and equals and column):
-            raise InputError(f'--map "{text}" names no column: write it as phone=Mobile')
-        if pairs.setdefault(name, column) != column:
-            raise InputError(f'--map names two columns for "{name}": keep one')
     region = said.pop("region") or settings.default_region
-    return ReadOptions(pairs, region=region, **said)
+    return ReadOptions(read_map(names or ()), region=region, **said)
 
 
 Faults: TypeAlias = Literal["none", "mild", "wild", "ambiguous"]

@@ -152,6 +152,10 @@ def launch(
         Path | None,
         typer.Option(metavar="FILE", help="List of unusable rows. Default: beside the recipients."),
     ] = None,
+    keep: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN,…", help="Further columns to keep for exports and retries."),
+    ] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Stay and watch it being sent.")] = False,
     offline: Annotated[
         bool,
@@ -202,6 +206,7 @@ def launch(
             purpose=purpose,
             send_while_loading=send_while_loading,
             invalid_rows=invalid_rows,
+            keep=tuple(one.strip() for one in keep.split(",")) if keep else (),
         )
     )
     store = connect(settings)
