@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 from chatapps.rendering.compiled import CompiledContent
 from producer.campaigns.add import packer_for
 from producer.campaigns.deduplication import SeenRecipients, read_seen
+from producer.campaigns.launch import options_of
 from producer.campaigns.load import Loaded, add_chunks, end_of_file
 from producer.campaigns.message_file import LONGEST_NAME, RULE, is_name
 from producer.campaigns.upload import RowsSum
@@ -352,11 +353,10 @@ def _chunks(found: _Found, retry: Retry, first: int) -> Iterator[Chunk]:
 
 def _values_in(path: Path, parent: Lane, wanted: set[bytes]) -> dict[bytes, bytes]:
     """The values of some people in the file that a campaign was launched with; raises InputError."""
-    uploaded, (digest, *how) = _source(parent)
-    number, region, country = (*how, "", "")[:3]
-    file = RecipientFile.open(path, number, region or None, country or None)
+    uploaded = parent.source.startswith("upload:")
+    file = RecipientFile.open(path, options_of(parent))
     packer, sum_ = packer_for(parent, file), RowsSum()
-    if not uploaded and file.fingerprint() != digest:
+    if not uploaded and not parent.source.startswith(file.text.digest):
         raise InputError(_OTHER_FILE.format(path, parent.name))
     values: dict[bytes, bytes] = {}
     for part in file.chunks(packer):
@@ -367,9 +367,3 @@ def _values_in(path: Path, parent: Lane, wanted: set[bytes]) -> dict[bytes, byte
     if uploaded and sum_.value != parent.rows_sum:
         raise InputError(_OTHER_FILE.format(path, parent.name))
     return values
-
-
-def _source(lane: Lane) -> tuple[bool, list[str]]:
-    """Whether a campaign's file was uploaded; its digest, number column, region and country column."""
-    source = lane.source.partition("\t")[0]
-    return source.startswith("upload:"), source.removeprefix("upload:").split(":")

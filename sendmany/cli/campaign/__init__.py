@@ -43,7 +43,7 @@ COMMANDS = {
     ),
     "report": Entry(
         "sendmany.cli.campaign.export:report",
-        "A page about the campaign to be printed or passed on: where the messages are, what failed and what to do, countries, times, opt-outs. It names no recipient.",
+        "Write a report of a campaign: one HTML page that prints and names no recipient.",
     ),
     "verify": Entry(
         "sendmany.cli.campaign.export:verify",

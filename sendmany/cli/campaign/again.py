@@ -16,13 +16,16 @@ from producer.errors import InputError
 from producer.files.recipient_file import RecipientFile
 from sendmany.cli.options import (
     CountryColumn,
+    Encoding,
     Json,
+    Map,
     Name,
-    NumberColumn,
     Region,
+    Sheet,
     Whose,
     lane_called,
     listed,
+    read_options,
 )
 from sendmany.console.connection import connect
 from sendmany.console.output import print_json, say, show
@@ -108,9 +111,11 @@ def add(
         typer.Argument(metavar="FILE", help="Further people: columns as the message uses them."),
     ],
     sub_account: Whose = None,
-    number_column: NumberColumn = None,
+    names: Map = None,
     country_column: CountryColumn = None,
     region: Region = None,
+    encoding: Encoding = None,
+    sheet: Sheet = None,
     as_json: Json = False,
 ) -> None:
     """Add people to a campaign that is being sent or was finished.
@@ -123,14 +128,21 @@ def add(
     settings = load_settings()
     store = connect(settings)
     lane = lane_called(store, name, sub_account)
-    region = region or settings.default_region
-    recipients = RecipientFile.open(file, number_column, region, country_column)
+    options = read_options(
+        settings,
+        names,
+        country_column=country_column,
+        region=region,
+        encoding=encoding,
+        sheet=sheet,
+    )
+    recipients = RecipientFile.open(file, options)
     with Meter("Loading") as meter:
 
         def progress(at: Loaded) -> None:
             meter.show(at.rows, at.rows, loading_note(at.duplicates, at.invalid_rows))
 
-        done = add_people(store, lane, recipients, hint_drain, progress)
+        done = add_people(store, lane, recipients, hint_drain, progress, options)
     if as_json:
         print_json(
             {
