@@ -150,7 +150,7 @@ async def _apply(tools: Tools, entries: Sequence[Entry], number: int) -> None:
     except StoreError:
         raise
     except Exception:
-        log.exception("entries of the inbox cannot be applied", entries=len(entries))
+        log.exception("inbox_entries_not_applied", entries=len(entries))
         if len(entries) == 1:
             await tools.store.run(keep_unmatched([entries[0].body]))
             await tools.store.run(acknowledge([entries[0].id], {"unreadable": 1}, number))
@@ -171,7 +171,7 @@ async def _apply_together(tools: Tools, entries: Sequence[Entry], number: int) -
         await tools.store.run(keep_unmatched(sorted_.aside))
     figures = sorted_.figures + sorted_.changes.figures
     await tools.store.run(acknowledge([entry.id for entry in entries], figures, number))
-    log.info("webhooks applied", entries=len(entries), **figures)
+    log.info("webhooks_applied", entries=len(entries), **figures)
 
 
 def sort_entries(entries: Iterable[Entry], settings: Settings) -> Sorted:
@@ -264,7 +264,7 @@ async def _resolve_batch(
         return
     if await hold(tools.store, lane, batch):
         sorted_.figures["unmatched:batch_held"] += unknown
-        log.warning("a batch in doubt is held", lane=lane, batch=batch)
+        log.warning("in_doubt_batch_held", lane=lane, batch=batch)
     else:
         sorted_.figures["unmatched:batch_only"] += unknown
 

@@ -65,7 +65,7 @@ class Refusals:
         if now - self._said_at.get(reason, float("-inf")) < EVERY:
             return
         self._said_at[reason] = now
-        log.warning("webhooks refused", reason=reason, status=status, times=self._unsaid[reason])
+        log.warning("webhooks_refused", reason=reason, status=status, times=self._unsaid[reason])
         self._unsaid[reason] = 0
 
 
