@@ -83,7 +83,9 @@ def add_chunks(
         )
         yield now
     if beyond:  # these rows were not checked for duplicates
-        raise StoreRefused("the file ends where somebody else's goes on: are they the same?")
+        raise StoreRefused(
+            "the file ends, but another process has loaded more rows: are the files the same?"
+        )
 
 
 def _without_forgotten(

@@ -123,7 +123,7 @@ def campaigns_router(
     @router.post(
         "/{campaign}/unconfirmed/resend",
         operation_id="resend_unconfirmed",
-        summary="Send again what nobody can say of whether it was sent; who has got it gets two",
+        summary="Send unconfirmed messages again; who has received one gets two",
         responses=_ANSWERS,
     )
     def resend(
