@@ -296,7 +296,7 @@ def _decidable(report: LaneReport, wait: Waiting) -> str:
     start = "`sendmany campaign unconfirmed"
     if report.counts.get(State.UNCONFIRMED):
         return f'Decide about them: {start} list "{called(lane)}"`, then resend or close.'
-    return f'{found} can be sent again: {start} resend "{called(lane)}" --failed`.'
+    return f'{found} can be sent again: `sendmany campaign retry "{called(lane)}"`.'
 
 
 def called(lane: Lane) -> str:
@@ -361,6 +361,8 @@ def lane_figures(report: LaneReport) -> dict[str, Any]:
         "status": str(lane.status),
         "reason": lane.reason,
         "loaded": lane.loaded,
+        "parent": lane.parent or None,
+        "children": list(lane.children),
         "recipients": lane.next_index,
         "duplicates": lane.duplicates,
         "invalid_rows": lane.invalid_rows,

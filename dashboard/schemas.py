@@ -45,6 +45,8 @@ class LaneOut(BaseModel):
     status: LaneStatus
     reason: str  # why it stopped
     loaded: bool  # False: recipients are still coming, or were cut off
+    parent: str | None  # id of the campaign that this one retries
+    children: list[str]  # ids of the campaigns that retry this one
     recipients: int
     duplicates: int
     invalid_rows: int

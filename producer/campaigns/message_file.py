@@ -13,11 +13,13 @@ from chatapps.rendering.compiled import RESERVED, CompiledContent, UnknownColumn
 from chatapps.rendering.placeholders import (
     PLACEHOLDER,
     BrokenPlaceholder,
+    find_name,
     find_placeholders,
     resolve_columns,
     see_that_whole,
 )
 from chatapps.rendering.sample_values import fill_with_sample_values, with_placeholders
+from config.settings import load_settings
 from producer.errors import InputError
 from producer.files.rows import MOST_BLANKS, ValueRules
 
@@ -114,6 +116,28 @@ def _read_text(path: Path) -> str:
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise InputError(f"{path}: line {line} is not UTF-8: save the file as UTF-8") from error
+
+
+def columns_to_keep(
+    wanted: Sequence[str], columns: Sequence[str], content: CompiledContent
+) -> tuple[str, ...]:
+    """The further columns to keep as the file spells them, without those that the message uses.
+
+    Raises:
+        InputError: there is no such column, or values are not kept at all.
+    """
+    if wanted and not load_settings().keep_values:
+        raise InputError("no columns can be kept: the setting keep_values is 0")
+    found = {one: find_name(columns, one) for one in wanted}
+    if missing := [one for one, name in found.items() if name is None]:
+        raise InputError(
+            f'there is no column "{missing[0]}" to keep: the columns are {", ".join(columns)}'
+        )
+    return tuple(
+        dict.fromkeys(
+            name for name in found.values() if name is not None and name not in content.columns
+        )
+    )
 
 
 LONGEST_NAME: Final = 100

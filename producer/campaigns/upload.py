@@ -7,6 +7,7 @@ following ones are added.
 """
 
 import hashlib
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
@@ -15,8 +16,9 @@ from typing import Any
 from chatapps.preflight import Finding
 from chatapps.rendering.compiled import CompiledContent
 from chatapps.templates import RegisteredTemplate
-from producer.campaigns.load import add_chunks, end_of_file
-from producer.campaigns.message_file import CampaignMessage, prepare
+from producer.campaigns.launch import BEING_ADDED
+from producer.campaigns.load import add_chunks, end_of_file, reopen
+from producer.campaigns.message_file import CampaignMessage, columns_to_keep, prepare
 from producer.campaigns.preflight import check_rows, sample_of
 from producer.files.csv_reader import Position, Record, read_records
 from producer.files.header import read_header
@@ -27,6 +29,7 @@ from producer.layout import Layout, take_first
 from producer.policies import campaign_purpose, template_named
 from producer.wake import SendWakeUp, call_workers
 from store.client import Store
+from store.errors import StoreRefused
 from store.lanes.lane import Lane, Policies, Priority, find_lane
 from store.lanes.open import CampaignPlan, open_campaign
 from store.purposes import Purpose
@@ -58,6 +61,7 @@ class Upload:
     policies: Policies = Policies()
     purpose: Purpose | None = None
     send_while_loading: bool = False
+    keep: tuple[str, ...] = ()  # further columns whose cells are kept with the values
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,7 @@ class _Rows:
 
     layout: Layout
     packer: RowPacker
+    keep: tuple[str, ...]
     first: list[Record]
     rest: Iterator[Record]
 
@@ -85,7 +90,8 @@ class _Rows:
         """Identifies the file as far as its start allows."""
         header = self.layout.header
         digest = hashlib.sha256(header.delimiter.join(header.cells).encode()).hexdigest()
-        return f"upload:{digest}:{self.layout.key}"
+        kept = f"\t{json.dumps(self.keep)}" if self.keep else ""
+        return f"upload:{digest}:{self.layout.key}{kept}"
 
     def chunks(self, cut_at: int) -> Iterator[Chunk]:
         """All rows from the first one; one chunk ends at byte `cut_at`."""
@@ -94,7 +100,7 @@ class _Rows:
 
 
 @dataclass(slots=True)
-class _Sum:
+class RowsSum:
     """Digest of the rows so far, independent of the chunks; keeps the first invalid rows."""
 
     invalid_rows: list[InvalidRow] = field(default_factory=list)
@@ -137,11 +143,34 @@ def receive(
     check(content, lambda template: check_rows(content, sample, template))
     lane_id, resumed = open_campaign(store, _plan(store, upload, rows, content))
     lane = find_lane(store, lane_id)
-    sum_ = _Sum()
+    if lane.adding and not lane.loaded:
+        raise StoreRefused(BEING_ADDED.format(lane.name))
+    return _load(store, lane, rows, send_wake_up, early=upload.send_while_loading, resumed=resumed)
+
+
+def receive_more(
+    store: Store, lane: Lane, upload: Upload, file: ArrivingFile, send_wake_up: SendWakeUp
+) -> Uploaded:
+    """Add people to a campaign as they arrive, as `receive` does; who is in it already is left out.
+
+    Args:
+        upload: how the file is read; its message is that of the campaign.
+    """
+    rows, _ = _begin(upload, file)
+    reopen(store, lane, rows.source)
+    lane = find_lane(store, lane.id)
+    return _load(store, lane, rows, send_wake_up, early=True, resumed=lane.offset > 0)
+
+
+def _load(
+    store: Store, lane: Lane, rows: _Rows, send_wake_up: SendWakeUp, *, early: bool, resumed: bool
+) -> Uploaded:
+    """Add the rows that are not in yet."""
+    sum_ = RowsSum()
     chunks = rows.chunks(lane.offset)
     _pass_over(lane, chunks, sum_)
     for _ in add_chunks(store, lane, chunks, sum_.keep, sum_.add):
-        if upload.send_while_loading:
+        if early:
             call_workers(store, lane, send_wake_up)
     lane = end_of_file(store, lane, send_wake_up)
     return Uploaded(lane, resumed, tuple(sum_.invalid_rows), rows.layout, rows.packer.folded)
@@ -156,10 +185,11 @@ def _begin(upload: Upload, file: ArrivingFile) -> tuple[_Rows, CampaignMessage]:
         header, first, upload.number_column, upload.country_column, upload.default_region
     )
     message = prepare(upload.message, header.columns)
-    packer = RowPacker(layout, message.content.columns, message.rules)
+    keep = columns_to_keep(upload.keep, header.columns, message.content)
+    packer = RowPacker(layout, message.content.columns, message.rules, keep)
     looked_at = see_that_some_are_usable(chain(first, records), layout, packer)
     first = [*looked_at, *first[len(looked_at) :]]
-    return _Rows(layout, packer, first, records), message
+    return _Rows(layout, packer, keep, first, records), message
 
 
 def _plan(store: Store, upload: Upload, rows: _Rows, content: CompiledContent) -> CampaignPlan:
@@ -178,10 +208,11 @@ def _plan(store: Store, upload: Upload, rows: _Rows, content: CompiledContent) -
         early=upload.send_while_loading,
         purpose=campaign_purpose(registry, template, upload.purpose),
         template=template,
+        keep=rows.keep,
     )
 
 
-def _pass_over(lane: Lane, chunks: Iterator[Chunk], sum_: _Sum) -> None:
+def _pass_over(lane: Lane, chunks: Iterator[Chunk], sum_: RowsSum) -> None:
     """Skip the rows that are in already; raises UploadDiffers if they are others."""
     if not lane.offset:
         return

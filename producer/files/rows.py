@@ -86,17 +86,23 @@ class RowPacker:
     """Packs the cells of rows with the same header."""
 
     def __init__(
-        self, layout: Layout, columns: Sequence[str], rules: ValueRules = ValueRules()
+        self,
+        layout: Layout,
+        columns: Sequence[str],
+        rules: ValueRules = ValueRules(),
+        keep: Sequence[str] = (),
     ) -> None:
-        """`columns` are those whose values a job needs; raises ValueError for a missing one."""
+        """`columns` are those whose values a job needs, `keep` those whose cells follow them; raises
+        ValueError for a missing one."""
         cells = layout.header.cells
-        if missing := [column for column in columns if not column or column not in cells]:
+        if missing := [one for one in (*columns, *keep) if not one or one not in cells]:
             raise ValueError(f"the recipients have no column {', '.join(missing)}")
         self._header = cells
         self._width = len(cells)
         self._number = layout.place(layout.number_column)
         self._person = PersonReader(layout).read
         self._wanted = [layout.place(column) for column in columns]
+        self._kept = [layout.place(column) for column in keep]
         self._folded = frozenset(map(layout.place, rules.folded))
         self._numbers = {layout.place(column): read for column, read in rules.numbers.items()}
         self.folded = 0  # values changed so that WhatsApp accepts them
@@ -118,6 +124,7 @@ class RowPacker:
             values.append(value)
         if self._numbers:
             self._read_numbers(values)
+        values += [cells[place].strip() for place in self._kept]
         line = pack_line(recipient, values)
         if len(line) > LONGEST_VALUE:
             self._see_that_short(line, values)
@@ -151,7 +158,7 @@ class RowPacker:
                     raise BadRow(f"column '{name}' holds {mask(values[n])}: {error}") from error
 
     def _see_that_short(self, line: bytes, values: Sequence[str]) -> None:
-        for place, value in zip(self._wanted, values, strict=True):
+        for place, value in zip([*self._wanted, *self._kept], values, strict=True):
             if len(value) > LONGEST_VALUE:
                 raise BadRow(
                     f"column '{self._header[place]}' holds {len(value):,} characters, more than "

@@ -47,6 +47,10 @@ Region = Annotated[
         help="Country of numbers without a country code.",
     ),
 ]
+NumberColumn = Annotated[
+    str | None,
+    typer.Option(metavar="COLUMN", help="Column of the phone number, if its name is unusual."),
+]
 CountryColumn = Annotated[
     str | None,
     typer.Option(

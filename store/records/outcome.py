@@ -27,6 +27,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from itertools import pairwise
+from typing import NamedTuple
 from uuid import UUID
 
 from store.keys import OUTCOMES_PER_KEY
@@ -249,6 +250,33 @@ def read_record(record: bytes, index: int) -> Outcome | None:
         pricing=_pricing(kinds // _HALF),
         other_attempt=bool(doubt & 1),
     )
+
+
+class Ended(NamedTuple):
+    """A message that has ended, as far as it is chosen by that."""
+
+    place: int  # its index
+    mark: int  # of its state
+    origin: Origin
+    code: int
+    changed_at: int  # s
+    other_attempt: bool  # one that is not told here may have arrived
+    number: bytes  # digits; empty where the recipient is not a number
+
+
+def read_ended(blob: bytes, first_index: int, marks: bytes) -> Iterator[Ended]:
+    """Read the records of one string whose states have these marks."""
+    for place, mark in enumerate(blob[::RECORD_BYTES]):
+        if mark in marks:
+            _, _, origin, code, _, changed_at, _, doubt, _, packed, _ = RECORD.unpack_from(
+                blob, place * RECORD_BYTES
+            )
+            number = int.from_bytes(packed, "big")
+            digits, by = b"%d" % number if number else b"", _ORIGINS[origin % _HALF]
+            yield Ended(first_index + place, mark, by, code, changed_at, bool(doubt & 1), digits)
+
+
+_ORIGINS = dict(enumerate(Origin))
 
 
 def _pricing(number: int) -> Pricing:

@@ -80,7 +80,8 @@ async def sweep(tools: Tools) -> Swept | None:
     # The inbox first: status updates decide about in-doubt batches.
     applied = await apply_inbox(tools, leases.as_of)
     swept = Swept(more=not is_all(applied), applied=applied)
-    for lanes in by_hundred(await tools.store.run(active_lanes())):
+    active = await tools.store.run(active_lanes())
+    for lanes in by_hundred(active):
         swept += await _visit_all(tools, lanes, leases)
     await expire_lanes(tools, await tools.store.run(now_ms()))
     await forget_closed_windows(tools.store)

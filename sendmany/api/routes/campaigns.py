@@ -8,13 +8,14 @@ from pydantic import BaseModel
 
 from config.settings import Settings
 from producer.wake import SendWakeUp, call_workers
+from sendmany.api.routes.again import add_again
 from sendmany.api.uploads.form import form_schema
 from sendmany.api.uploads.launch import LaunchedOut, launch
 from store.access.places import Places
 from store.access.tokens import Needs, Scope, Token
 from store.client import AsyncStore, Store
 from store.lanes.lane import LaneStatus, find_lane, move_lane
-from store.queue.dead_letters import REVIVABLE, Word, settle_dead_letters
+from store.queue.dead_letters import Word, settle_dead_letters
 from store.states import State
 from store.threads import ThreadStore
 
@@ -24,7 +25,6 @@ NameOrId = Annotated[
     str,
     Path(min_length=1, max_length=200, description="Name or id of a campaign, or id of a lane."),
 ]
-Failed = Annotated[bool, Query(description="Also those that failed: their retries are exhausted.")]
 _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
     404: {"description": "There is no such campaign, or it is not the caller's."},
     409: {
@@ -89,6 +89,8 @@ def campaigns_router(
         response.status_code = 200 if launched.resumed else 201
         return launched
 
+    add_again(router, blocking, settings, send, uploads, send_wake_up)
+
     @router.post(
         "/{campaign}/pause",
         operation_id="pause_campaign",
@@ -126,10 +128,8 @@ def campaigns_router(
         summary="Send unconfirmed messages again; who has received one gets two",
         responses=_ANSWERS,
     )
-    def resend(
-        campaign: NameOrId, caller: Annotated[Token, manage], failed: Failed = False
-    ) -> SettledOut:
-        return _settle(blocking, caller, campaign, Word.RESEND, failed, send_wake_up)
+    def resend(campaign: NameOrId, caller: Annotated[Token, manage]) -> SettledOut:
+        return _settle(blocking, caller, campaign, Word.RESEND, send_wake_up)
 
     @router.post(
         "/{campaign}/unconfirmed/close",
@@ -137,10 +137,8 @@ def campaigns_router(
         summary="Let what is unconfirmed rest; receipts that come later still settle it",
         responses=_ANSWERS,
     )
-    def close(
-        campaign: NameOrId, caller: Annotated[Token, manage], failed: Failed = False
-    ) -> SettledOut:
-        return _settle(blocking, caller, campaign, Word.CLOSE, failed, send_wake_up)
+    def close(campaign: NameOrId, caller: Annotated[Token, manage]) -> SettledOut:
+        return _settle(blocking, caller, campaign, Word.CLOSE, send_wake_up)
 
     return router
 
@@ -196,10 +194,10 @@ def _move(
 
 
 def _settle(
-    store: Store, caller: Token, name: str, word: Word, failed: bool, send_wake_up: SendWakeUp
+    store: Store, caller: Token, name: str, word: Word, send_wake_up: SendWakeUp
 ) -> SettledOut:
     lane = find_lane(store, name, caller.may_use)
-    said = settle_dead_letters(store, lane, word, REVIVABLE if failed else (State.UNCONFIRMED,))
+    said = settle_dead_letters(store, lane, word, (State.UNCONFIRMED,))
     if said.refused:
         raise HTTPException(409, f"The campaign is {said.status}: nothing of it is sent again.")
     if said.jobs and word is Word.RESEND:

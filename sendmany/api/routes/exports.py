@@ -10,7 +10,6 @@ from sendmany.api.pagination import FINDING, NameOrId
 from store.access.tokens import Token
 from store.client import Store
 from store.lanes.lane import find_lane
-from store.queue.dead_letters import REVIVABLE
 from store.reports.messages import list_dead_letters, list_messages
 from store.states import State
 
@@ -78,14 +77,13 @@ def add_exports(router: APIRouter, store: Store, people: Any) -> None:
     def unknown(
         campaign: NameOrId,
         caller: Annotated[Token, people],
-        failed: Annotated[bool, Query(description="Also those that failed.")] = False,
         format: Format = None,
         accept: Accept = "",
     ) -> StreamingResponse:
         """Messages of which it is unknown whether the provider accepted them. `…/unconfirmed/resend` and
         `…/close` decide."""
         lane, layout = find_lane(store, campaign, caller.may_use), format or _layout(accept)
-        dead = list_dead_letters(store, lane.id, REVIVABLE if failed else (State.UNCONFIRMED,))
+        dead = list_dead_letters(store, lane.id, (State.UNCONFIRMED,))
         return StreamingResponse(export_blocks(layout, dead), media_type=MEDIA[layout])
 
 

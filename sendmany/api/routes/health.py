@@ -13,7 +13,7 @@ from store.client import AsyncStore, Call, command
 from store.errors import StoreError
 from store.metrics.counters import Tally
 from store.migrations.schema import read_schema
-from store.receipts.inbox import add_many
+from store.receipts.inbox import add_to_inbox
 
 HEALTHZ: Final = "/healthz"
 SECONDS: Final = 2.0
@@ -110,8 +110,8 @@ async def ready(store: AsyncStore) -> Readiness:
         async with asyncio.timeout(SECONDS):
             redis = await _works(store, command("PING", parse=_anything))
             scripts = redis and await _has_scripts(store)
-            # An intake script without data: a full Redis refuses even that.
-            room = redis and await _works(store, add_many([]))
+            # A script of the intake that keeps nothing: a full Redis refuses even that.
+            room = redis and await _works(store, add_to_inbox())
     except TimeoutError:
         return Readiness(redis=False, scripts=False, room=False)
     return Readiness(redis=redis, scripts=scripts, room=room)

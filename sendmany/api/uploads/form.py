@@ -100,6 +100,10 @@ class CampaignForm(_Exact):
         ),
     ] = None
     send_while_loading: bool = False
+    keep: Annotated[
+        list[Annotated[str, Field(min_length=1, max_length=1000)]],
+        Field(max_length=50, description="Further columns to keep for exports and retries."),
+    ] = []
     force: Annotated[bool, Field(description="Launch even if messages would be refused.")] = False
 
 

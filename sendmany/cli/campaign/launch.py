@@ -16,7 +16,7 @@ from producer.campaigns.preflight import stops, warn_of_windows
 from producer.layout import Layout
 from producer.policies import campaign_policies
 from sendmany.cli.campaign.show import tell_stops, watch_lane
-from sendmany.cli.options import CountryColumn, Json, Region, SubAccount
+from sendmany.cli.options import CountryColumn, Json, NumberColumn, Region, SubAccount
 from sendmany.console.connection import connect
 from sendmany.console.fit import findings_of
 from sendmany.console.output import print_json, say, show
@@ -82,10 +82,7 @@ def launch(
         ),
     ],
     sub_account: SubAccount = None,
-    number_column: Annotated[
-        str | None,
-        typer.Option(metavar="COLUMN", help="Column of the phone number, if its name is unusual."),
-    ] = None,
+    number_column: NumberColumn = None,
     country_column: CountryColumn = None,
     region: Region = None,
     send_while_loading: Annotated[
@@ -131,6 +128,10 @@ def launch(
         Path | None,
         typer.Option(metavar="FILE", help="List of unusable rows. Default: beside the recipients."),
     ] = None,
+    keep: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN,…", help="Further columns to keep for exports and retries."),
+    ] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Stay and watch it being sent.")] = False,
     offline: Annotated[
         bool,
@@ -173,6 +174,7 @@ def launch(
             purpose=purpose,
             send_while_loading=send_while_loading,
             invalid_rows=invalid_rows,
+            keep=tuple(one.strip() for one in keep.split(",")) if keep else (),
         )
     )
     store = connect(settings)

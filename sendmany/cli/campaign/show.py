@@ -155,6 +155,8 @@ def _tell(now: LaneReport, wait: Waiting) -> None:
         ("retried", count(now.stats.get("retried", 0))),
         ("left out", loading_note(lane.duplicates, lane.invalid_rows)),
         ("purpose", purpose_in(now) or ""),
+        ("retries", lane.parent),
+        ("retried by", ", ".join(lane.children)),
         ("opened", moment(lane.opened_at / 1000)),
         ("started", moment(lane.started_at / 1000)),
         ("ended", moment(lane.finished_at / 1000)),
