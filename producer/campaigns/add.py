@@ -1,4 +1,4 @@
-"""People who are added to a campaign that was launched before: those of a further file."""
+"""Adds the people of a further file to an existing campaign."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -20,10 +20,10 @@ from store.lanes.lane import Lane, find_lane
 
 
 def packer_for(lane: Lane, file: RecipientFile) -> RowPacker:
-    """Packs the rows of a file for a campaign that was launched with another one, or with this one.
+    """A packer of the file's rows for an existing campaign.
 
     Raises:
-        InputError: the file lacks a column of the message, or one that is kept.
+        InputError: the file lacks a column of the message, or a kept one.
     """
     message = prepare(message_of(CompiledContent.load(lane.content)), file.columns)
     if missing := [column for column in lane.keep if column not in file.columns]:
@@ -33,13 +33,13 @@ def packer_for(lane: Lane, file: RecipientFile) -> RowPacker:
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """What an addition came to."""
+    """Result of an addition."""
 
     lane: Lane
     added: int
     already_in: int
     invalid_rows: int
-    invalid_rows_file: Path | None  # holds them whole
+    invalid_rows_file: Path | None  # holds the invalid rows whole
 
 
 def add_people(
@@ -49,13 +49,13 @@ def add_people(
     send_wake_up: SendWakeUp,
     on_progress: Callable[[Loaded], None] = lambda _: None,
 ) -> Added:
-    """Add the people of a further file to a campaign; one that was finished goes on. People in it
-    already are left out. An addition that was cut off goes on by the same file.
+    """Add the people of a further file to a campaign; a finished one resumes. People in it already are
+    left out. An interrupted addition continues with the same file.
 
     Raises:
         InputError: the file cannot be used; nothing is stored.
         StoreRefused: the campaign is cancelled, or another file is being read.
-        StoreUnavailable, StoreFull: do the same again; nobody is in it twice.
+        StoreUnavailable, StoreFull: repeat it; no recipient is added twice.
     """
     packer = packer_for(lane, file)
     file.see_that_usable(packer)
@@ -72,10 +72,10 @@ def add_people(
 
 
 def _write_whole(file: RecipientFile, packer: RowPacker) -> Path:
-    """Write the rows that cannot be used to a new file beside, byte by byte: mend them, and add that."""
+    """Write the invalid rows, unchanged, to a new file beside: correct them, and add that file."""
     stem, n = file.path.with_suffix(".invalid.csv"), 1
     path = stem
-    while os.path.lexists(path):  # it may hold what is being mended
+    while os.path.lexists(path):  # it may hold rows that are being corrected
         n += 1
         path = stem.with_name(f"{file.path.stem}.invalid-{n}.csv")
     with (

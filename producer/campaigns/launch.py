@@ -132,7 +132,7 @@ def check(launch: Launch) -> Prepared:
 
 
 def source_of(file: RecipientFile, keep: Sequence[str] = ()) -> str:
-    """Names the recipients of a file: its bytes, how they are read, and which columns are kept."""
+    """Identifies the recipients of a file: its bytes, how they are read, and the kept columns."""
     return f"{file.fingerprint()}:{file.layout.key}" + (f"\t{json.dumps(keep)}" if keep else "")
 
 

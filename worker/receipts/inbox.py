@@ -55,9 +55,9 @@ from worker.sent_batches import find_nameless, find_sent
 log = structlog.get_logger(__name__)
 
 ENTRIES = 1000
-"""Of the inbox at most in a round; those that several bodies share are fewer."""
+"""Most entries of the inbox in a round; fewer if several bodies share one."""
 MOST = 20_000
-"""Bodies, roughly, in one go: then the sweep does the rest of its work, and the next one follows."""
+"""Bodies per run, roughly; the sweep does the rest of its work before the next run."""
 IDLE_MS = 60_000
 """Entries that a consumer has held so long without applying them may be taken over."""
 
@@ -99,12 +99,12 @@ async def _alone() -> None:
 
 
 def is_all(bodies: int) -> bool:
-    """Whether so many, applied in one go, are all that had come in."""
+    """True when so many bodies in one run are all there were."""
     return bodies < MOST
 
 
 async def apply_inbox(tools: Tools, go_on: Callable[[], Awaitable[object]] = _alone) -> int:
-    """Apply what has come in; returns the number of bodies.
+    """Apply the inboxes; returns the number of bodies.
 
     Args:
         go_on: called between the rounds, of which a sweep may have many.

@@ -110,7 +110,7 @@ async def ready(store: AsyncStore) -> Readiness:
         async with asyncio.timeout(SECONDS):
             redis = await _works(store, command("PING", parse=_anything))
             scripts = redis and await _has_scripts(store)
-            # A script of the intake that keeps nothing: a full Redis refuses even that.
+            # An intake script without data: a full Redis refuses even that.
             room = redis and await _works(store, add_to_inbox())
     except TimeoutError:
         return Readiness(redis=False, scripts=False, room=False)
