@@ -106,7 +106,7 @@ def add_again(
     @router.post(
         "/{campaign}/retry",
         operation_id="retry_campaign",
-        summary="Send a campaign again to just those whom it did not reach",
+        summary="Retry a campaign for the people it did not reach",
         responses=_ANSWERS,
     )
     def retry(campaign: NameOrId, body: RetryIn, caller: Annotated[Token, send]) -> RetryOut:
@@ -127,7 +127,7 @@ def add_again(
     @router.post(
         "/{campaign}/recipients",
         operation_id="add_recipients",
-        summary="Add people to a campaign; they are stored while they are uploaded",
+        summary="Add people to a campaign; they are stored during the upload",
         responses=_ANSWERS,
         openapi_extra={"requestBody": _CSV},
     )

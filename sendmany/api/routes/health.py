@@ -40,14 +40,14 @@ def health_router(store: AsyncStore) -> APIRouter:
     """`/healthz` for supervisors that restart a process, `/readyz` for load balancers."""
     router, asking = APIRouter(tags=["health"]), _Asking(store)
 
-    @router.get(HEALTHZ, operation_id="health", summary="Whether the process lives")
+    @router.get(HEALTHZ, operation_id="health", summary="Liveness of the process")
     async def health() -> Health:
         return Health(alive=True)
 
     @router.get(
         "/readyz",
         operation_id="readiness",
-        summary="Whether it can serve",
+        summary="Readiness of the process",
         responses={503: {"model": Readiness, "description": "It cannot."}},
     )
     async def readiness(response: Response) -> Readiness:
