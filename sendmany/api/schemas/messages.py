@@ -95,7 +95,7 @@ class Outcome(StrEnum):
     UNAVAILABLE = "unavailable"
 
 
-class MessageOut(BaseModel):
+class EnqueuedOut(BaseModel):
     """A stored message: it will be sent, and is not lost."""
 
     id: Annotated[str, Field(examples=["n-a773e6-u261122.0"])]
