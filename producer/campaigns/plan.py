@@ -190,7 +190,9 @@ def plan_upload(store: Store, settings: Settings, upload: Upload, file: Arriving
     """The plan of a launch whose rows arrive; raises InputError."""
     rows, message = begin(upload, file)
     records = chain(rows.first, rows.rest)
-    return plan_rows(store, settings, upload, message, rows.layout, records, rows.keep)
+    plan = plan_rows(store, settings, upload, message, rows.layout, records, rows.keep)
+    file.read_rest()
+    return plan
 
 
 def plan_rows(
@@ -220,7 +222,7 @@ def plan_rows(
     sampler = Sampler([layout.place(column) for column in content.columns], MOST_ROWS)
     tally = _Tally(_Screen(store, settings, options, content, purpose))
     start = Position(layout.header.offset, layout.header.line, 0)
-    for chunk in cut_chunks(sampler.watch(records), packer, start, CHUNK_ROWS):
+    for chunk in cut_chunks(sampler.watch(records), packer, start, CHUNK_ROWS, limit=layout.limit):
         tally.add(chunk)
     plain = RowPacker(layout, content.columns, message.rules)
     sample = list(pack_sample(sampler.rows(), plain))

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from heapq import heappush, heapreplace
+from itertools import islice
 from typing import Any, Final
 
 from chatapps.management import ProviderError
@@ -119,9 +120,10 @@ def pack_sample(rows: Iterable[tuple[int, list[str]]], packer: RowPacker) -> Ite
 
 
 def _sample(prepared: Prepared, most: int) -> Iterator[SampleRow]:
-    columns, layout = prepared.message.content.columns, prepared.file.layout
-    packer = RowPacker(layout, columns, prepared.message.rules)
-    return sample_of(prepared.file.records(), layout, columns, packer, most)
+    layout, message = prepared.file.layout, prepared.message
+    columns = message.content.columns
+    packer = RowPacker(layout, columns, message.rules)
+    return sample_of(islice(prepared.file.records(), layout.limit), layout, columns, packer, most)
 
 
 def choose(

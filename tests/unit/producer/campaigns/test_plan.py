@@ -16,6 +16,7 @@ from producer.campaigns.plan import Plan, plan_file, plan_upload
 from producer.campaigns.upload import Upload
 from producer.errors import InputError, NotAgreed
 from producer.files.stream import ArrivingFile
+from producer.layout import ReadOptions
 from store.client import Store
 from store.errors import UnknownLane
 from store.lanes.lane import Policies, find_lane, list_lanes
@@ -84,7 +85,7 @@ def test_the_digest_binds_rows_message_and_options_and_nothing_else(
     others = [
         replace(launch, purpose=Purpose.UTILITY),
         replace(launch, policies=Policies("resend")),
-        replace(launch, default_region="GB"),
+        replace(launch, reading=ReadOptions(region="GB")),
     ]
     launch.recipients.write_text(ROWS + "+447400000077,Zoe\n")
     others.append(launch)
