@@ -20,7 +20,7 @@ def status_router(store: AsyncStore, settings: Settings, needs: Needs) -> APIRou
     """
     router, here = APIRouter(prefix="/v1"), ThreadStore(store)
     read, manage = Depends(needs(Scope.READ)), Depends(needs(Scope.MANAGE))
-    add_campaigns(router, here, read)
+    add_campaigns(router, here, settings, read)
     add_exports(router, here, read)
     add_messages(router, here, read)
     add_limits(router, here, settings, read)

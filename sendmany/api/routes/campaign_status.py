@@ -2,25 +2,31 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 
+from config.settings import Settings
+from dashboard.history import HistoryOut, history_out
+from dashboard.message_page import MessageFilter, MessagesPage, messages_page
 from dashboard.schemas import (
     CampaignOut,
+    CampaignPage,
     FailuresOut,
     LanePage,
     campaign_out,
+    campaign_row,
     failures_out,
+    lane_out,
 )
 from sendmany.api.pagination import FINDING, Cursor, Limit, NameOrId, page_of_lanes
 from store.access.tokens import Token
 from store.client import Store
-from store.lanes.lane import find_lane
+from store.lanes.lane import Lane, LaneStatus, find_lane
 from store.limits.breakers import read_breakers
 from store.reports.lane_report import report
 from store.reports.waiting import waiting
 
 
-def add_campaigns(router: APIRouter, store: Store, read: Any) -> None:
+def add_campaigns(router: APIRouter, store: Store, settings: Settings, read: Any) -> None:
     """Add the routes; `read` is the dependency that gives the caller's token."""
 
     @router.get(
@@ -30,10 +36,26 @@ def add_campaigns(router: APIRouter, store: Store, read: Any) -> None:
         summary="The campaigns, newest first",
     )
     def list_campaigns(
-        caller: Annotated[Token, read], cursor: Cursor = None, limit: Limit = 50
-    ) -> LanePage:
+        caller: Annotated[Token, read],
+        status: Annotated[
+            list[LaneStatus] | None, Query(description="Only those; may be repeated.")
+        ] = None,
+        search: Annotated[
+            str, Query(max_length=200, description="Only those with this in their name.")
+        ] = "",
+        cursor: Cursor = None,
+        limit: Limit = 50,
+    ) -> CampaignPage:
         """A page may hold fewer than `limit` and not be the last: go on while there is `next`."""
-        return page_of_lanes(store, caller, lambda lane: lane.kind == "campaign", cursor, limit)
+        word = search.strip().casefold()
+
+        def wanted(lane: Lane) -> bool:
+            named = lane.kind == "campaign" and word in lane.name.casefold()
+            return named and (not status or lane.status in status)
+
+        found, following = page_of_lanes(store, caller, wanted, cursor, limit)
+        rows = [campaign_row(one, waiting(store, one.lane)) for one in found]
+        return CampaignPage(items=rows, next=following)
 
     @router.get(
         "/lanes",
@@ -45,7 +67,8 @@ def add_campaigns(router: APIRouter, store: Store, read: Any) -> None:
         caller: Annotated[Token, read], cursor: Cursor = None, limit: Limit = 50
     ) -> LanePage:
         """A page may hold fewer than `limit` and not be the last: go on while there is `next`."""
-        return page_of_lanes(store, caller, lambda lane: True, cursor, limit)
+        found, following = page_of_lanes(store, caller, lambda lane: True, cursor, limit)
+        return LanePage(items=[lane_out(one) for one in found], next=following)
 
     @router.get(
         "/campaigns/{campaign}",
@@ -69,3 +92,32 @@ def add_campaigns(router: APIRouter, store: Store, read: Any) -> None:
     )
     def list_failures(campaign: NameOrId, caller: Annotated[Token, read]) -> FailuresOut:
         return failures_out(report(store, find_lane(store, campaign, caller.may_use).id))
+
+    @router.get(
+        "/campaigns/{campaign}/messages",
+        tags=["campaigns"],
+        operation_id="list_messages",
+        summary="The messages of a campaign, a page at a time",
+        responses=FINDING,
+    )
+    def list_messages(
+        campaign: NameOrId,
+        caller: Annotated[Token, read],
+        wanted: Annotated[MessageFilter, Query()],
+    ) -> MessagesPage:
+        """Those that have ended come first, by index, those that wait after them. A page may hold fewer
+        than `limit` and not be the last: go on while there is `next`."""
+        return messages_page(store, find_lane(store, campaign, caller.may_use).id, wanted)
+
+    @router.get(
+        "/campaigns/{campaign}/history",
+        tags=["campaigns"],
+        operation_id="show_history",
+        summary="How fast a campaign was posted, and when its messages came to their states",
+        responses=FINDING,
+    )
+    def show_history(campaign: NameOrId, caller: Annotated[Token, read]) -> HistoryOut:
+        """Read from the records of its messages; of a very large campaign from a part of them."""
+        lane = find_lane(store, campaign, caller.may_use)
+        account = settings.sub_accounts.get(lane.sub_account)
+        return history_out(store, lane, account.messages_per_second if account else 0)
