@@ -1,10 +1,11 @@
-"""A fresh server, the web process, and a worker when it is wanted: the stage of `bench.web`."""
+"""The stage of `bench.web`: a fresh server, the web process, and optionally a worker."""
 
 import json
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 
@@ -12,8 +13,11 @@ import msgspec
 
 from bench.errors import BenchError
 from bench.meter import cpu_seconds, family
-from bench.site import API_KEY, SUB_ACCOUNT
+from bench.provider_process import Provider
+from bench.site import API_KEY, SUB_ACCOUNT, Site
+from bench.systems.sendmany import SYSTEM, lanes_of
 from bench.web_load import Answered, Load
+from bench.workload import write_work
 from sendmany.local.embedded_redis import EmbeddedServer
 from sendmany.local.processes import Child, last_line, python, start
 from sendmany.local.stack import Local, LocalPlan
@@ -23,17 +27,18 @@ from store.lanes.lane import finish_loading
 from store.lanes.open import CampaignPlan, open_campaign
 from store.queue.enqueue import Place, enqueue_rows
 from store.queue.settlement import Settlement, claim_batch, settle_batch
-from store.receipts.inbox import InboxFigures, add_many, read_inbox_figures
+from store.receipts.inbox import InboxFigures, add_to_inbox, read_inbox_figures
 from store.records.outcome import NO_UMID, Origin, head, number_field, runs
 from store.states import State
 
 SECRET = "Bearer bench-webhooks"
 COMES_UP = 30.0  # s
 AT_ONCE = 1000
+SHARED = 25  # bodies of an entry
 
 
 class WebStage:
-    """The processes of one run; a context manager that leaves none behind.
+    """The processes of one run; a context manager that stops all of them.
 
     Args:
         home: a directory that does not exist yet.
@@ -61,23 +66,24 @@ class WebStage:
 
     @property
     def inbox(self) -> InboxFigures:
-        """How the inbox stands."""
+        """Counts of the inbox."""
         return self.store.run(read_inbox_figures())
 
     def begin(
         self, path: str, authorization: str, bodies: Sequence[str], *,
-        connections: int, seconds: float, every: int = 1,
+        connections: int, seconds: float, every: int = 1, most: int | None = None,
     ) -> Child:  # fmt: skip
-        """Let a process begin to call."""
+        """Start a process that generates load."""
         host, _, port = self.url.removeprefix("http://").rpartition(":")
-        load = Load(host, int(port), path, authorization, list(bodies), every, connections, seconds)
+        where = host, int(port), path, authorization
+        load = Load(*where, list(bodies), every, connections, seconds, most)
         order = self._home / "load.json"
         order.write_bytes(msgspec.json.encode(load))
         words = python("bench.web_load", str(order))
         return start(words, self._log("load"), env=self._environment, read_stdout=True)
 
     def finish(self, caller: Child, seconds: float) -> Answered:
-        """What the calls brought."""
+        """Counts of the load process."""
         line = caller.first_line(seconds + COMES_UP)
         caller.stop()
         if not line:
@@ -85,7 +91,7 @@ class WebStage:
         return msgspec.json.decode(line, type=Answered)
 
     def cpu(self) -> dict[str, float]:
-        """Seconds on the CPU so far, by process."""
+        """CPU seconds so far, by process."""
         found = {
             "web": cpu_seconds([self._web.pid]),
             "redis": cpu_seconds([self._server_pid]),
@@ -105,6 +111,22 @@ class WebStage:
         self._worker = Local(plan).start_worker()
         self._cleanup.callback(self._worker.stop, 10)
 
+    def start_sender(self) -> None:
+        """Start a provider, and one worker with one process that sends to it."""
+        provider = Provider(self._home / "provider.log", 0)
+        self._cleanup.callback(provider.stop)
+        self._site = Site(str(self._home), self._redis_url, provider.url)
+        self._worker = SYSTEM.start_workers(self._site, 1)
+        self._cleanup.callback(self._worker.stop, 10)
+
+    def send_campaign(self, name: str, people: int) -> str:
+        """Launch a campaign and wait until the provider has accepted it; returns its lane."""
+        work = write_work(self._home, name, people)
+        SYSTEM.enqueue(self._site, work)
+        wait_until(lambda: SYSTEM.recorded(self.store.client, work) == people, 60)
+        (lane,) = lanes_of(self.store.client, work)
+        return lane
+
     def accepted_campaign(self, n: int) -> str:
         """A campaign of n people that the provider has accepted; returns its lane."""
         plan = CampaignPlan("Bench", SUB_ACCOUNT, b"", "digest", "file")
@@ -120,8 +142,8 @@ class WebStage:
 
     def fill_inbox(self, bodies: Iterator[bytes]) -> None:
         """Put bodies where the web process puts them."""
-        while part := [body for body, _ in zip(bodies, range(AT_ONCE), strict=False)]:
-            self.store.run(add_many(part))
+        while part := list(islice(bodies, SHARED)):
+            self.store.run(add_to_inbox(*part))
 
     def _accept(self, lane: str, batch: str) -> None:
         claim = self.store.run(
@@ -141,6 +163,7 @@ class WebStage:
         server.start()
         assert server.child is not None
         self._server_pid = server.child.pid
+        self._redis_url = server.url
         self.store = Store.connect(server.url)
         started.callback(self.store.close)
         self._settings: dict[str, str] = _settings(self._home, server.url)
@@ -182,7 +205,7 @@ def _settings(home: Path, redis_url: str) -> dict[str, str]:
 
 
 def wait_until(condition: Callable[[], bool], seconds: float) -> None:
-    """Wait until something is true.
+    """Wait until a condition is true.
 
     Raises:
         BenchError: it did not become true in so many seconds.

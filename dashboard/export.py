@@ -1,4 +1,4 @@
-"""Who got what: a lane's messages as rows of CSV or JSON lines, one message at a time."""
+"""Exports a lane's messages as rows of CSV or JSON lines, streaming."""
 
 import csv
 import io
@@ -14,7 +14,7 @@ from store.reports.messages import Listed
 
 BLOCK_MESSAGES = 500
 MISSING = "missing"
-"""The state of a message that is nowhere; `verify` tells more."""
+"""State of a message that is in no record and no queue; see `verify`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ COLUMNS = tuple(field.name for field in fields(Row))
 
 
 def row(message: Listed) -> Row:
-    """A message for people and for spreadsheets."""
+    """The row of a message."""
     record = message.record
     origin = record.origin if record else Origin.NONE
     return Row(
@@ -61,25 +61,25 @@ def row(message: Listed) -> Row:
 
 
 def doubt_of(message: Listed) -> Doubt:
-    """What the person may have got beyond what the state says; of messages that have ended."""
+    """What the person may have received beyond the state; only for ended messages."""
     record = message.record
     ended = record is not None and message.state is record.state
     return record.doubt if record and ended else Doubt.NONE
 
 
 def with_doubt(messages: Iterable[Listed], doubt: str | None) -> Iterable[Listed]:
-    """Those with this doubt alone; all of them where none is named."""
+    """The messages with this doubt; all of them for None."""
     if doubt is None:
         return messages
     return (message for message in messages if doubt_of(message) == doubt)
 
 
 def international(recipient: str) -> str:
-    """A recipient as people write it: a number with `+`, another id as it is."""
+    """A recipient as people write it: a number with `+`, another id unchanged."""
     if recipient.isdecimal():
         return f"+{recipient}"
     try:
-        return str(json.loads(f'"{recipient}"'))  # jobs hold other ids as the inside of JSON text
+        return str(json.loads(f'"{recipient}"'))  # jobs hold other ids escaped as JSON
     except ValueError:
         return recipient
 
@@ -87,7 +87,7 @@ def international(recipient: str) -> str:
 def export_blocks(
     layout: Literal["csv", "jsonl"], messages: Iterable[Listed], size: int = BLOCK_MESSAGES
 ) -> Iterator[str]:
-    """The same text as the writers write, some hundred messages at a time."""
+    """The output of the writers in blocks of `size` messages."""
     rest = iter(messages)
     first = True
     while (part := list(islice(rest, size))) or first:
@@ -101,7 +101,7 @@ def export_blocks(
 
 
 def write_csv(stream: TextIO, messages: Iterable[Listed], *, header: bool = True) -> int:
-    """Write a header and a row a message; returns how many."""
+    """Write a header and a row per message; returns the number of messages."""
     writer, n = csv.writer(stream, lineterminator="\n"), 0
     if header:
         writer.writerow(COLUMNS)
@@ -112,7 +112,7 @@ def write_csv(stream: TextIO, messages: Iterable[Listed], *, header: bool = True
 
 
 def write_json_lines(stream: TextIO, messages: Iterable[Listed]) -> int:
-    """Write a JSON object a message; returns how many."""
+    """Write a JSON object per message; returns the number of messages."""
     n = 0
     for message in messages:
         values = dict(zip(COLUMNS, _values(row(message)), strict=True))

@@ -1,9 +1,10 @@
 """Messages of a campaign, a page at a time: those of some states, of one cause, or with one doubt."""
 
-from dataclasses import asdict
-from typing import Annotated, Final, Literal
+from collections.abc import Collection
+from dataclasses import asdict, dataclass
+from typing import Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel
 
 from dashboard.export import doubt_of, row
 from store.client import Store
@@ -15,24 +16,16 @@ MOST_WAITING: Final = 10_000
 """Messages that wait are counted from the first one for each page; who wants more exports them."""
 
 
-class MessageFilter(BaseModel):
+@dataclass(frozen=True, slots=True)
+class MessageFilter:
     """Which messages, and where in their list."""
 
-    model_config = ConfigDict(extra="forbid")
-    state: list[State] = Field([], description="Only these; may be repeated.")
-    origin: Literal["api", "http", "request", "local", "receipt"] | None = Field(
-        None, description="Only those whose code came from there."
-    )
-    code: Annotated[int, Field(ge=0, le=65535)] | None = Field(
-        None, description="Only those with this code."
-    )
-    doubt: Literal["may_have_two", "may_have_arrived"] | None = Field(
-        None, description="Only those who may have got two, or one that is not told."
-    )
-    cursor: str | None = Field(
-        None, pattern="^w?[0-9]{1,10}$", description="`next` of the page before."
-    )
-    limit: Annotated[int, Field(ge=1, le=100)] = Field(50, description="Items of a page at most.")
+    states: Collection[State] = ()  # none: all
+    origin: Literal["api", "http", "request", "local", "receipt"] | None = None
+    code: int | None = None
+    doubt: Literal["may_have_two", "may_have_arrived"] | None = None
+    cursor: str | None = None  # `next` of the page before
+    limit: int = 50
 
     def wants(self, message: Listed) -> bool:
         """Whether a message, whose state is right, is one of them."""
@@ -73,7 +66,7 @@ class MessagesPage(BaseModel):
 def messages_page(store: Store, lane_id: str, wanted: MessageFilter) -> MessagesPage:
     """One page of them."""
     counted = [one.state for one in RECORD_STATES if one.counted]
-    states = frozenset(wanted.state or (*counted, *OPEN_STATES))
+    states = frozenset(wanted.states or (*counted, *OPEN_STATES))
     cursor = wanted.cursor or "0"
     begin = MessagePlace(cursor.startswith("w"), int(cursor.lstrip("w")))
     page = MessagesPage(items=[], next=None)

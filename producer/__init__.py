@@ -1,7 +1,7 @@
-"""The ways in: single messages from services, campaigns from recipient files.
+"""The producer: single messages from services, campaigns from recipient files.
 
-from producer import Producer
-Producer.from_settings().enqueue({"user": …, "type": "text", …}, key="order-1001")
+from producer import Producer Producer.from_settings().enqueue({"user": …, "type": "text", …},
+key="order-1001")
 """
 
 from producer.errors import BadPurpose, BadTiming

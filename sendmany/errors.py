@@ -1,5 +1,5 @@
-"""Errors that the commands and the processes of this package tell."""
+"""Errors of this package's commands and processes."""
 
 
 class ProcessError(Exception):
-    """A process could not be started or came to an early end; one sentence that says what to do."""
+    """A process could not be started or ended early; one sentence that says what to do."""

@@ -1,4 +1,4 @@
-"""sendmany as it is deployed: campaigns from a recipient file, a Celery worker, all promises kept."""
+"""sendmany as deployed: campaigns from a recipient file, a Celery worker, all guarantees."""
 
 import json
 import os
@@ -50,25 +50,26 @@ class Sendmany:
 
     def enqueue_one(self, site: Site, run: str, index: int, *, urgent: bool) -> str:
         body = message(run, index, number(index), "Ada")
-        del body["clientMessageId"]  # sendmany gives its own
+        del body["clientMessageId"]  # sendmany adds its own
         priority = Priority.URGENT if urgent else Priority.NORMAL
         return _producer(site).enqueue(body, priority=priority).id
 
     def recorded(self, client: redis.Redis, work: Work) -> int:
         counted = client.pipeline(transaction=False)
-        for lane in _lanes(client, work):
+        for lane in lanes_of(client, work):
             counted.hgetall(lane_keys(lane).counts)
         counts = [parse_counts(reply) for reply in counted.execute()]
         return sum(sum(states.values()) - still_open(states) for states in counts)
 
     def balances(self, client: redis.Redis, work: Work) -> bool:
         store = Store(client)
-        counts = [recount(store, lane) for lane in _lanes(client, work)]
+        counts = [recount(store, lane) for lane in lanes_of(client, work)]
         everyone = sum(count.accepted_jobs for count in counts) == work.recipients
         return everyone and all(count.balanced for count in counts)
 
 
-def _lanes(client: redis.Redis, work: Work) -> list[str]:
+def lanes_of(client: redis.Redis, work: Work) -> list[str]:
+    """The lanes of a run's campaigns."""
     found = [client.hget(lanes_called(name), SUB_ACCOUNT) for name in work.names]
     return [text(lane) for lane in found if lane is not None]
 

@@ -1,4 +1,4 @@
-"""The commands put together, and the one place where errors become a sentence."""
+"""Assembles the commands, and turns errors into sentences."""
 
 import errno
 import os
@@ -31,10 +31,10 @@ TOLD = (
     KeyConflict,
     ProviderError,
 )
-"""Errors whose text is written for the person at the terminal."""
+"""Errors whose text is written for the user."""
 
 _OUTPUT = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
-"""What a system answers, without the name of a file, to whoever writes to a full or closed output."""
+"""Error numbers of a full or closed output, which come without a file name."""
 
 app = typer.Typer(
     name="sendmany",
@@ -90,12 +90,12 @@ app.command("doctor", rich_help_panel=_RUN)(doctor.doctor)
 
 
 def run() -> int:
-    """Run what the command line says; usage errors are told by typer, with exit code 2."""
+    """Run the command line; typer reports usage errors, with exit code 2."""
     _have_outputs()
     try:
         try:
             app(prog_name="sendmany")
-        except SystemExit:  # how typer ends, well or not
+        except SystemExit:  # how typer ends
             sys.stdout.flush()
             raise
     except TOLD as error:
@@ -103,7 +103,7 @@ def run() -> int:
         return 1
     except OSError as error:
         _write_no_more()
-        if error.errno == errno.EPIPE:  # whoever read has seen enough
+        if error.errno == errno.EPIPE:  # the reader has closed the pipe
             return 1
         say(f"sendmany: {sentence(_what_the_system_refuses(error))}")
         return 1
@@ -111,13 +111,13 @@ def run() -> int:
 
 
 def _have_outputs() -> None:
-    """Where a shell has closed an output (`>&-`), what goes there goes nowhere."""
+    """Replace outputs that the shell has closed (`>&-`) by /dev/null."""
     sys.stdout = sys.stdout or _nowhere()
     sys.stderr = sys.stderr or _nowhere()
 
 
 def _write_no_more() -> None:
-    """Forget what could not be written, or Python tries once more at the end and complains."""
+    """Drop unwritten output, which Python would try to flush at exit."""
     sys.stdout = _nowhere()
 
 

@@ -1,10 +1,8 @@
--- Keeps bodies that were posted to us, each as an entry of its own. All or none.
--- KEYS: inbox
--- ARGV: bodies
--- Returns: their ids
-local inbox = KEYS[1]
-local ids = {}
-for i, body in ipairs(ARGV) do
-  ids[i] = redis.call('XADD', inbox, '*', 'body', body)
-end
-return ids
+-- Keeps bodies that were posted to us at the same time as one entry: their sizes, and one text of them all.
+-- KEYS: inbox, figures
+-- ARGV: how many bodies (0 = none, a full server refuses even that), sizes with commas between, the bodies
+-- Returns: id of the entry ('' = none)
+local inbox, figures, n, sizes, bodies = KEYS[1], KEYS[2], tonumber(ARGV[1]), ARGV[2], ARGV[3]
+if n == 0 then return '' end
+redis.call('HINCRBY', figures, 'waiting', n)
+return redis.call('XADD', inbox, '*', 'sizes', sizes, 'bodies', bodies)

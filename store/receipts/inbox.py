@@ -1,14 +1,15 @@
-"""Inboxes: what the provider posted to our webhook, kept until it has been applied.
+"""Inboxes: webhook bodies, kept until they are applied.
 
-Each receiving process has an inbox of its own, a stream by number. It adds a body before it answers 200.
-A consumer reads a few entries of each inbox, applies them and acknowledges them; what it took and never
-acknowledged, because it died, is reclaimed by another. So an entry is applied at least once, and
-applying it twice must do no harm.
+Each receiving process has an inbox of its own, a stream by number. It adds a body before it answers
+200; bodies that come at the same time share an entry. A consumer reads a few entries of each inbox,
+applies them and acknowledges them; what it took and never acknowledged, because it died, is reclaimed
+by another. So an entry is applied at least once, and applying it twice must do no harm.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from store.client import Call, command, first, in_turn, script_call, text
@@ -17,127 +18,128 @@ from store.keys import ASIDE, INBOXES, inbox, inbox_figures
 GROUP = "appliers"
 """The consumer group: each entry goes to one of its consumers."""
 MOST = 1000
-"""Entries of one call at most, so that no script takes long."""
+"""Most entries per call, so that scripts stay short."""
 HOUR_MS = 3_600_000
 DAY_MS = 86_400_000
 LEASE_MS = 60_000
-"""A receiving process that has not been heard of for so long needs its inbox no more."""
+"""A receiving process without a sign of life for so long loses its inbox."""
 MOST_ASIDE = 100_000
-"""Bodies that are kept aside; the oldest go first."""
+"""Most unmatched bodies; the oldest are dropped first."""
 
 
+@lru_cache(1024)
 def stored_at(id: str) -> int:
-    """When an entry of a stream was stored, ms since 1970 by Redis' clock."""
+    """Time at which an entry of a stream was stored, ms since 1970 by Redis' clock."""
     return int(id.partition("-")[0])
 
 
 class Entry(NamedTuple):
-    """One POST of the provider, as it came."""
+    """One webhook body as received."""
 
-    id: str  # of the stream; begins with the ms since 1970 when it was stored
+    id: str  # of the stream's entry, which may hold others; begins with the ms when it was stored
     body: bytes
 
     @property
     def came_ms(self) -> int:
-        """When it was stored, ms since 1970 by Redis' clock."""
+        """Time at which it was stored, ms since 1970 by Redis' clock."""
         return stored_at(self.id)
 
     def moment(self, told_ms: int | None) -> int:
-        """When what it tells happened, ms since 1970: as told, unless that cannot be. A clock may be
-        ahead of Redis', and a time that nobody has set comes as the year 1 from some senders."""
+        """Time of an event in it, ms since 1970: the event's own unless implausible. A sender's clock
+        may be ahead of Redis', and some senders give unset times as the year 1."""
         if told_ms is None or not 0 < told_ms <= self.came_ms:
             return self.came_ms
         return told_ms
 
 
 def take_inbox(number: int | None = None) -> Call[int]:
-    """The inbox of a receiving process for the next `LEASE_MS`: the first that no other process has.
+    """Take the first free inbox for `LEASE_MS`, or renew it.
 
     Args:
-        number: of the inbox that it has, to keep it.
+        number: the inbox to renew.
     """
     args = ("" if number is None else number, LEASE_MS)
     return script_call("take_inbox", (INBOXES,), args, int)
 
 
 def inbox_numbers() -> Call[list[int]]:
-    """The inboxes that there are. The first one there is always."""
+    """Numbers of the existing inboxes. The first one always exists."""
     return command(
         "ZRANGE", INBOXES, 0, -1, parse=lambda reply: sorted({0, *(int(one) for one in reply)})
     )
 
 
-def add_to_inbox(body: bytes, number: int = 0) -> Call[str]:
-    """Keep one body; returns the entry's id. Intake: StoreFull when there is no memory for it."""
-    return script_call("add_to_inbox", (inbox(number),), (body,), lambda reply: text(reply[0]))
-
-
-def add_many(bodies: Sequence[bytes], number: int = 0) -> Call[list[str]]:
-    """As `add_to_inbox`, for several that came at the same time: all are kept or none."""
-    return script_call("add_to_inbox", (inbox(number),), bodies, _ids)
+def add_to_inbox(*bodies: bytes, number: int = 0) -> Call[str]:
+    """Keep bodies that came at the same time, all or none; returns their entry's id. Intake: StoreFull
+    when there is no memory for them."""
+    args = (len(bodies), ",".join(map(str, map(len, bodies))), b"".join(bodies))
+    return script_call("add_to_inbox", (inbox(number), inbox_figures(number)), args, text)
 
 
 def read_inbox(consumer: str, most: int = 100, number: int = 0) -> Call[list[Entry]]:
-    """Take the oldest entries that nobody has taken yet; does not wait for any."""
+    """Take the oldest entries that nobody has taken yet, at most so many, or a megabyte of them. Does
+    not wait for any."""
     return script_call("read_inbox", (inbox(number),), (GROUP, consumer, min(most, MOST)), _entries)
 
 
 def reclaim(
     consumer: str, idle_ms: int, most: int = 100, number: int = 0, *, forget_ms: int = HOUR_MS
 ) -> Call[list[Entry]]:
-    """Take once more what this consumer has taken and never acknowledged; if that is nothing, what
-    others have, at least `idle_ms` ago.
+    """Take again this consumer's unacknowledged entries; if it has none, those of others that are at
+    least `idle_ms` old.
 
-    Also forgets consumers that hold nothing and were not heard of for `forget_ms`.
+    Also deletes consumers without entries that were not seen for `forget_ms`.
     """
     args = (GROUP, consumer, idle_ms, min(most, MOST), forget_ms)
     return script_call("reclaim_inbox", (inbox(number),), args, _entries)
 
 
 def acknowledge(
-    ids: Sequence[str], figures: Mapping[str, int] | None = None, number: int = 0
+    ids: Iterable[str], figures: Mapping[str, int] | None = None, number: int = 0
 ) -> Call[int]:
-    """Delete entries that have been applied (at most `MOST` a call); returns how many were there.
+    """Delete entries that have been applied (at most `MOST` a call); returns how many bodies were there.
 
     Args:
+        ids: one for each body.
         figures: what they were, by the names of `InboxFigures` or `unmatched:<kind>`; counted once.
     """
     counted = [word for pair in (figures or {}).items() for word in pair if pair[1]]
-    args = (GROUP, len(ids), *ids, *counted)
+    bodies = Counter(ids)
+    args = (GROUP, len(bodies), *bodies, *bodies.values(), *counted)
     return script_call("acknowledge_inbox", (inbox(number), inbox_figures(number)), args, int)
 
 
 def keep_unmatched(bodies: Sequence[bytes]) -> Call[int]:
-    """Keep what no message of ours is named in: replies, business events, receipts of others."""
+    """Keep bodies that concern no message of ours: replies, business events, receipts of others."""
     return script_call("keep_unmatched", (ASIDE,), (MOST_ASIDE, *bodies), int)
 
 
 def forget_aside(days: float) -> Call[int]:
-    """Delete what has been kept aside for so long; returns how many."""
+    """Delete unmatched bodies older than so many days; returns how many."""
     return script_call("forget_aside", (ASIDE,), (int(days * DAY_MS),), int)
 
 
 @dataclass(frozen=True, slots=True)
 class InboxFigures:
-    """How the inbox stands, and what has come by it since the beginning."""
+    """Size of the inbox and counts since the beginning."""
 
-    waiting: int  # posted to us and not applied yet
-    oldest_age: float  # s that the oldest of these has waited
-    applied: int  # receipts that were about messages of ours, doubled ones too
+    waiting: int  # bodies not applied yet
+    oldest_age: float  # age of the oldest of these, s
+    applied: int  # receipts about messages of ours, repeated ones included
     replies: int
-    opt_outs: int  # replies that asked for no more messages
-    opt_ins: int  # replies that took that back
+    opt_outs: int  # replies that are opt-outs
+    opt_ins: int  # replies that withdraw one
     events: int  # about templates, numbers and accounts
     unreadable: int
-    unmatched: dict[str, int]  # receipts about no message of ours, by what is wrong with them
-    matched: int = 0  # of those applied: named only a batch, and umid or person told the message
+    unmatched: dict[str, int]  # receipts about no message of ours, by problem
+    matched: int = 0  # of those applied: matched by batch and umid or person
 
 
 _COUNTED = [one.name for one in fields(InboxFigures) if one.name not in ("oldest_age", "unmatched")]
 
 
 def read_inbox_figures() -> Call[InboxFigures]:
-    """How the inboxes stand."""
+    """Sizes and counts of the inboxes."""
 
     def read(numbers: list[int]) -> Call[InboxFigures]:
         calls = [
@@ -150,16 +152,12 @@ def read_inbox_figures() -> Call[InboxFigures]:
 
 
 def inbox_length() -> Call[int]:
-    """Entries that are not acknowledged, taken or not."""
-
-    def read(numbers: list[int]) -> Call[int]:
-        return in_turn([command("XLEN", inbox(one), parse=int) for one in numbers], sum)
-
-    return first(inbox_numbers(), read)
+    """Bodies that are not acknowledged, taken or not."""
+    return first(read_inbox_figures(), lambda figures: figures.waiting)
 
 
 def _sum(found: Sequence[InboxFigures]) -> InboxFigures:
-    """The figures of all inboxes together."""
+    """The sum over all inboxes."""
     counted: Counter[str] = Counter()
     for one in found:
         counted += Counter({name: getattr(one, name) for name in _COUNTED})
@@ -170,12 +168,21 @@ def _sum(found: Sequence[InboxFigures]) -> InboxFigures:
     )
 
 
-def _ids(reply: Any) -> list[str]:
-    return [text(id) for id in reply]
+def split_bodies(sizes: bytes, bodies: bytes) -> Iterator[bytes]:
+    """The bodies of an entry, by their sizes with commas between; without sizes it is one."""
+    at = 0
+    for size in map(int, sizes.split(b",")) if sizes else (len(bodies),):
+        yield bodies[at : at + size]
+        at += size
 
 
 def _entries(reply: Any) -> list[Entry]:
-    return [Entry(text(id), body) for id, body in zip(reply[::2], reply[1::2], strict=True)]
+    return [
+        Entry(id, body)
+        for id_, sizes, bodies in zip(reply[::3], reply[1::3], reply[2::3], strict=True)
+        for id in (text(id_),)
+        for body in split_bodies(sizes, bodies)
+    ]
 
 
 def _figures(reply: Any) -> InboxFigures:

@@ -47,7 +47,7 @@ export function Campaign() {
 function Acts({ one, again }) {
   const path = `/v1/campaigns/${one.id}`;
   const act = async (/** @type {string} */ word) => { await ask(`${path}/${word}`, { method: 'POST' }); again(); };
-  const can = may('manage', 'send');
+  const can = may('manage');
   const waits = sum(one, ['queued', 'delayed']);
   const going = ['sending', 'loading'].includes(one.status);
   const held = ['paused', 'stopped'].includes(one.status);
@@ -71,7 +71,7 @@ function Acts({ one, again }) {
       ${can && held && html`<button class="button primary" onClick=${() => attempt(() => act('resume'), `It goes on with ${several(waits, 'message')}.`, () => attempt(() => act('pause'), 'Paused.'))}><${Icon} name="play" />Resume</button>`}
       ${can && one.status === 'halted' && html`<button class="button primary" onClick=${accept}><${Icon} name="play" />Go on …</button>`}
       ${can && !ENDED.includes(one.status) && one.status !== 'cancelling' && html`<button class="button" onClick=${cancel}><${Icon} name="close" />Cancel …</button>`}
-      <a class="button" href=${`${path}/export?format=csv`} download=${`${one.name}.csv`}><${Icon} name="download" />Export</a>
+      ${may('people') && html`<a class="button" href=${`${path}/export?format=csv`} download=${`${one.name}.csv`}><${Icon} name="download" />Export</a>`}
     </div>`;
 }
 

@@ -75,7 +75,7 @@ export function Campaigns() {
         <h1>Campaigns</h1>
         <p class="muted">How each one stands, and why it waits.</p>
       </div>
-      ${may('manage', 'send') && html`<a class="button primary" href=${to(['new'])}><${Icon} name="plus" />New campaign</a>`}
+      ${may('send') && html`<a class="button primary" href=${to(['new'])}><${Icon} name="plus" />New campaign</a>`}
     </header>
     <div class="bar">
       <${Tabs} label="Which campaigns" items=${[['all', 'All'], ['running', 'Running'], ['held', 'Held up'], ['ended', 'Ended']].map(
@@ -100,7 +100,7 @@ export function Campaigns() {
     ${first.data && ids.length === 0 && (search || filter !== 'all'
       ? html`<${Empty} icon="search" title="Nothing fits"><p>No campaign${search ? ` has “${search}” in its name` : ''}${filter !== 'all' ? ' in this state' : ''}. <a href=${to(['campaigns'])}>Show all</a></p><//>`
       : html`<${Empty} title="No campaign yet"><p>A campaign sends one message to every row of a file.</p>
-          <p>${may('manage', 'send') ? html`<a class="button primary" href=${to(['new'])}>New campaign</a>` : html`<code>sendmany campaign launch</code> starts one.`}</p><//>`)}`;
+          <p>${may('send') ? html`<a class="button primary" href=${to(['new'])}>New campaign</a>` : html`<code>sendmany campaign launch</code> starts one.`}</p><//>`)}`;
 }
 
 /** @param {{ one: Campaign }} props */

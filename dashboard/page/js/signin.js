@@ -49,8 +49,8 @@ export function SignIn() {
         <details>
           <summary>Where do I get one?</summary>
           <p>On the machine that runs sendmany, for yourself:</p>
-          <pre>sendmany token create NAME --scope read --scope manage --expires 30d</pre>
-          <p>Only with <code>read</code>, everything can be seen and nothing changed. <code>sendmany up</code> in a
+          <pre>sendmany token create NAME --scope read --scope people --scope send --scope manage --expires 30d</pre>
+          <p>With <code>read</code> alone one sees figures and no person, and changes nothing. <code>sendmany up</code> in a
             terminal prints a link that signs in by itself, once, within a minute.</p>
         </details>
       </form>

@@ -41,7 +41,7 @@ export function StopBanner() {
     ${stops.value.map((one) => html`
       <div class="banner bad" role="status" key=${named(one)}><${Icon} name="stop" />
         <span><b>${named(one)} is stopped</b> since <time title=${moment(one.since)}>${when(one.since)}</time>: ${one.reason}. What waits is kept.</span>
-        ${may('manage', 'send', 'admin') && html`<button class="button small" onClick=${() => end(one)}>Go on</button>`}
+        ${may('manage') && html`<button class="button small" onClick=${() => end(one)}>Go on</button>`}
       </div>`)}
     ${opened.value && html`<${StopDialog} />`}`;
 }
@@ -72,7 +72,7 @@ function StopDialog() {
   };
   return html`
     <${Dialog} title="Stop sending" close=${close}>
-      ${!may('manage', 'send', 'admin') ? html`<p class="dialog-body">To stop sending takes a token with more rights than this one has. In a terminal: <code>sendmany stop --all</code>.</p>`
+      ${!may('manage') ? html`<p class="dialog-body">To stop sending takes a token with more rights than this one has. In a terminal: <code>sendmany stop --all</code>.</p>`
         : html`<form class="dialog-body" onSubmit=${begin}>
         <fieldset class="choices"><legend>What</legend>
           <label><input type="radio" name="what" checked=${what === 'marketing'} onChange=${() => setWhat('marketing')} /><span><b>Marketing</b><small>Campaigns. Single messages, such as codes, go on.</small></span></label>

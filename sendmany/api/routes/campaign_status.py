@@ -1,6 +1,6 @@
 """`GET /v1/campaigns…` and `/v1/lanes`."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 
@@ -18,6 +18,7 @@ from dashboard.schemas import (
     lane_out,
 )
 from sendmany.api.pagination import FINDING, Cursor, Limit, NameOrId, page_of_lanes
+from sendmany.api.routes.exports import States
 from store.access.tokens import Token
 from store.client import Store
 from store.lanes.lane import Lane, LaneStatus, find_lane
@@ -25,9 +26,16 @@ from store.limits.breakers import read_breakers
 from store.reports.lane_report import report
 from store.reports.waiting import waiting
 
+Statuses = Annotated[
+    list[LaneStatus] | None,
+    Query(max_length=len(LaneStatus), description="Only these; may be repeated."),
+]
 
-def add_campaigns(router: APIRouter, store: Store, settings: Settings, read: Any) -> None:
-    """Add the routes; `read` is the dependency that gives the caller's token."""
+
+def add_campaigns(
+    router: APIRouter, store: Store, settings: Settings, read: Any, people: Any
+) -> None:
+    """Add the routes; `read` and `people` are the dependencies for the caller's token."""
 
     @router.get(
         "/campaigns",
@@ -37,21 +45,19 @@ def add_campaigns(router: APIRouter, store: Store, settings: Settings, read: Any
     )
     def list_campaigns(
         caller: Annotated[Token, read],
-        status: Annotated[
-            list[LaneStatus] | None, Query(description="Only those; may be repeated.")
-        ] = None,
+        status: Statuses = None,
         search: Annotated[
             str, Query(max_length=200, description="Only those with this in their name.")
         ] = "",
         cursor: Cursor = None,
         limit: Limit = 50,
     ) -> CampaignPage:
-        """A page may hold fewer than `limit` and not be the last: go on while there is `next`."""
+        """A page may hold fewer than `limit` and not be the last: continue while there is `next`."""
         word = search.strip().casefold()
 
         def wanted(lane: Lane) -> bool:
             named = lane.kind == "campaign" and word in lane.name.casefold()
-            return named and (not status or lane.status in status)
+            return named and (status is None or lane.status in status)
 
         found, following = page_of_lanes(store, caller, wanted, cursor, limit)
         rows = [campaign_row(one, waiting(store, one.lane)) for one in found]
@@ -64,10 +70,15 @@ def add_campaigns(router: APIRouter, store: Store, settings: Settings, read: Any
         summary="Campaigns and the lanes of single messages, newest first",
     )
     def list_lanes(
-        caller: Annotated[Token, read], cursor: Cursor = None, limit: Limit = 50
+        caller: Annotated[Token, read],
+        status: Statuses = None,
+        cursor: Cursor = None,
+        limit: Limit = 50,
     ) -> LanePage:
-        """A page may hold fewer than `limit` and not be the last: go on while there is `next`."""
-        found, following = page_of_lanes(store, caller, lambda lane: True, cursor, limit)
+        """A page may hold fewer than `limit` and not be the last: continue while there is `next`."""
+        found, following = page_of_lanes(
+            store, caller, lambda lane: status is None or lane.status in status, cursor, limit
+        )
         return LanePage(items=[lane_out(one) for one in found], next=following)
 
     @router.get(
@@ -102,12 +113,30 @@ def add_campaigns(router: APIRouter, store: Store, settings: Settings, read: Any
     )
     def list_messages(
         campaign: NameOrId,
-        caller: Annotated[Token, read],
-        wanted: Annotated[MessageFilter, Query()],
+        caller: Annotated[Token, people],
+        state: States = None,
+        origin: Annotated[
+            Literal["api", "http", "request", "local", "receipt"] | None,
+            Query(description="Only those whose code came from there."),
+        ] = None,
+        code: Annotated[
+            int | None, Query(ge=0, le=65535, description="Only those with this code.")
+        ] = None,
+        doubt: Annotated[
+            Literal["may_have_two", "may_have_arrived"] | None,
+            Query(description="Only those who may have got two, or one that is not told."),
+        ] = None,
+        cursor: Annotated[
+            str | None,
+            Query(pattern="^w?[0-9]{1,10}$", description="`next` of the page before."),
+        ] = None,
+        limit: Limit = 50,
     ) -> MessagesPage:
         """Those that have ended come first, by index, those that wait after them. A page may hold fewer
         than `limit` and not be the last: go on while there is `next`."""
-        return messages_page(store, find_lane(store, campaign, caller.may_use).id, wanted)
+        lane = find_lane(store, campaign, caller.may_use)
+        wanted = MessageFilter(state or (), origin, code, doubt, cursor, limit)
+        return messages_page(store, lane.id, wanted)
 
     @router.get(
         "/campaigns/{campaign}/history",

@@ -1,8 +1,8 @@
-"""`sendmany campaign …`: what there is to do with a campaign."""
+"""`sendmany campaign …`: commands for campaigns."""
 
 import typer
 
-from sendmany.cli.campaign import control, export, launch, show, unconfirmed
+from sendmany.cli.campaign import again, control, export, launch, show, unconfirmed
 
 app = typer.Typer(
     help="Send one message to everybody in a file; watch it, pause it, see who got what.",
@@ -15,6 +15,8 @@ app.command("watch")(show.watch_campaign)
 app.command("pause")(control.pause)
 app.command("resume")(control.resume)
 app.command("cancel")(control.cancel)
+app.command("retry")(again.retry)
+app.command("add")(again.add)
 app.command("export")(export.export)
 app.command("verify")(export.verify)
 app.add_typer(unconfirmed.app, name="unconfirmed")

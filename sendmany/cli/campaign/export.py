@@ -1,4 +1,4 @@
-"""`sendmany campaign export|verify`: who got what, and the proof that nobody is missing."""
+"""`sendmany campaign export|verify`: the outcome of every message, and a recount."""
 
 import sys
 from collections.abc import Mapping
@@ -42,10 +42,10 @@ def export(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format jsonl.")] = False,
 ) -> None:
-    """Everybody in the campaign with what became of the message, full numbers included.
+    """Export every recipient with the outcome of the message, full numbers included.
 
-    Those who have an outcome come first, those who still wait after them. A file that comes out of
-    this can go in again: `number` is known as the column of the phone number.
+    Ended messages come first, waiting ones after them. The file can be used as a recipient file:
+    `number` is recognised as the column of the phone number.
 
     Example: `sendmany campaign export "Spring sale" --output spring.csv`
     """
@@ -61,9 +61,9 @@ def export(
 
 
 def verify(name: Name, sub_account: Whose = None, as_json: Json = False) -> None:
-    """Count the campaign again, message by message, and hold that against all of its figures.
+    """Recount the campaign, message by message, and compare with all of its figures.
 
-    Exact when nothing moves meanwhile: pause a campaign that is being sent. Exit code 1 if they
+    Exact when nothing changes meanwhile: pause a campaign that is being sent. Exit code 1 if they
     differ.
 
     Example: `sendmany campaign verify "Spring sale"`
@@ -121,7 +121,7 @@ def _tell(lane: Lane, counted: Recount) -> None:
 def _that_differ(
     what: str, figures: Mapping[Any, int], found: Mapping[Any, int]
 ) -> list[tuple[str, str, str]]:
-    """Rows of figures that are not what the records say."""
+    """Rows of figures that differ from the records."""
     names = sorted({*figures, *found}, key=str)
     return [
         (f"{what}{name}", count(figures.get(name, 0)), count(found.get(name, 0)))

@@ -19,12 +19,11 @@ from sendmany.api.sessions import LOCAL_COOKIE, SECURE_COOKIE, Sessions
 from store.access.sessions import (
     IDLE_SECONDS,
     SESSION_SECONDS,
-    digest,
     draw_secret,
     keep_code,
     open_session,
 )
-from store.access.tokens import Scope, list_tokens, read_token_text, revoke_token
+from store.access.tokens import Scope, digest, list_tokens, read_token_text, revoke_token
 from store.client import command
 from store.keys import session as session_key
 from tests.unit.sendmany.api.given import Trouble, new_token

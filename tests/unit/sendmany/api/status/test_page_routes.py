@@ -31,6 +31,7 @@ async def door(loop_store: AsyncStore, settings: Settings, wakes: Wakes) -> Any:
             stops_router(loop_store, settings, needs, wakes),
         ],
         Scope.READ,
+        Scope.PEOPLE,
     ) as door:
         yield door
 
