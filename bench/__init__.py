@@ -1,5 +1,5 @@
-"""What sendmany costs, beside what people use today and beside what the machine allows.
+"""Benchmarks of sendmany against common alternatives and against the limit of the machine.
 
 `python -m bench` runs every system in turns on the same embedded server, against the same provider, and
-tells rates, time on the CPU, memory and delays. Linux only: it reads `/proc`.
+reports rates, CPU time, memory and delays. Linux only: it reads `/proc`.
 """

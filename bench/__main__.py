@@ -1,4 +1,4 @@
-"""`python -m bench`: measure, and show what was found."""
+"""`python -m bench`: runs the benchmarks and prints the results."""
 
 import argparse
 import json
@@ -32,7 +32,7 @@ def main() -> int:
     try:
         found = _measure(options, home)
     except (BenchError, ProcessError) as error:
-        print(f"bench: {error}", file=sys.stderr)  # home stays: it holds what the processes said
+        print(f"bench: {error}", file=sys.stderr)  # home is kept for its logs
         return 1
     shutil.rmtree(home)
     _show(found, options)
@@ -98,7 +98,7 @@ def _sizes(text: str) -> list[int]:
 
 
 def _console() -> Console:
-    """Wide enough for the tables, also where stdout is no terminal."""
+    """A console wide enough for the tables, also without a terminal."""
     return Console(width=max(WIDTH, Console().width))
 
 

@@ -1,4 +1,4 @@
-"""How much the provider itself can take, so that nobody takes its limit for somebody else's."""
+"""Measures the limit of the provider itself, so that it is not taken for a system's limit."""
 
 import asyncio
 import time
@@ -17,19 +17,19 @@ from chatapps.rendering.job_line import pack_line
 
 BATCH = 1000
 CONNECTIONS = 4
-REQUESTS = 100  # a connection
+REQUESTS = 100  # per connection
 
 
 @dataclass(frozen=True, slots=True)
 class Ceiling:
-    """Messages the provider took from a client that does nothing but post."""
+    """Throughput of the provider with a client that does nothing but post."""
 
     per_s: float
-    cpu_us: float  # a message, of the provider
+    cpu_us: float  # per message, of the provider
 
 
 def measure_ceiling(home: Path) -> Ceiling:
-    """Post the same batch again and again."""
+    """Post the same batch repeatedly."""
     provider = Provider(home / "ceiling.log", latency_ms=0)
     try:
         before = cpu_seconds([provider.child.pid])

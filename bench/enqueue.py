@@ -1,11 +1,11 @@
-"""What it costs a service to enqueue single messages.
+"""Cost of enqueuing single messages for a service.
 
-`python -m bench.enqueue` prints JSON: for each way in, µs of CPU time of this process for each message
-(the best round tells most on a busy machine), and messages each second by the clock. The messages are
+`python -m bench.enqueue` prints JSON: for each variant, µs of CPU time of this process per message (on a
+busy machine the best round is most meaningful), and messages per second of wall time. The messages are
 templates of about 350 bytes for different people, against the embedded server.
 
-    dicts, bytes   as a service hands them in; `keyed`: with an idempotency key each
-    uncommon       what the fast way of reading leaves to the models (a fallback to SMS)
+    dicts, bytes   forms of input; `keyed`: with an idempotency key each
+    uncommon       messages that the fast parser leaves to the models (a fallback to SMS)
 """
 
 import argparse
@@ -30,11 +30,11 @@ SETTINGS: Final = Settings(sub_accounts={"shop": SubAccount()})
 
 
 class Cost(NamedTuple):
-    """Of one way in."""
+    """Cost of one variant."""
 
     best_us: float  # CPU of this process
     median_us: float
-    per_s: float  # by the clock, median
+    per_s: float  # wall time, median
 
 
 def message(i: int) -> dict[str, Any]:
@@ -45,7 +45,7 @@ def message(i: int) -> dict[str, Any]:
 
 
 def uncommon(i: int) -> dict[str, Any]:
-    """The same with a way out."""
+    """The same with a fallback."""
     made = message(i)
     made["channels"] = [{"channel": "WhatsApp", "fallbackAfter": 60}, {"channel": "SMS"}]
     made["content"]["fallbackText"] = f"Your trip is at 9, Guest {i}"
@@ -53,7 +53,7 @@ def uncommon(i: int) -> dict[str, Any]:
 
 
 def ways(n: int) -> dict[str, list[Item]]:
-    """The items of one round of each way in."""
+    """The items of one round of each variant."""
     dicts = [message(i) for i in range(n)]
     return {
         "dicts": [Item(one) for one in dicts],
@@ -64,7 +64,7 @@ def ways(n: int) -> dict[str, list[Item]]:
 
 
 def measure(call: Callable[[], object], n: int, rounds: int) -> Cost:
-    """Run it, each time for n messages."""
+    """Run the call, each time for n messages."""
     cpu, wall = list[float](), list[float]()
     for _ in range(rounds):
         cpu_before, before = time.process_time(), time.perf_counter()
@@ -87,7 +87,7 @@ def _server() -> Iterator[str]:
 
 
 def many(url: str, n: int, rounds: int) -> dict[str, Cost]:
-    """`enqueue_many`, each way on an empty server."""
+    """`enqueue_many`, each variant on an empty server."""
     found = {}
     for name, items in ways(n).items():
         store = Store.connect(url)

@@ -1,5 +1,5 @@
-"""What can go wrong with a measurement."""
+"""Errors of a measurement."""
 
 
 class BenchError(Exception):
-    """The measurement cannot go on, or is worth nothing; one sentence that says why."""
+    """The measurement cannot continue or is invalid; one sentence with the reason."""

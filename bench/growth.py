@@ -1,4 +1,4 @@
-"""Growth: what a message costs as campaigns, lanes and worker processes become more."""
+"""Growth: cost per message with more recipients, lanes or worker processes."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -11,7 +11,7 @@ from bench.scenes import Filled, fill_and_drain
 from bench.stage import Setting
 
 LANES = (1, 1000)
-RECIPIENTS = 100_000  # where lanes or processes are what grows
+RECIPIENTS = 100_000  # when lanes or processes grow
 PROCESSES = (1, 2, 4, 8)
 SLOW_ANSWER_MS = 100.0
 

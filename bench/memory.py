@@ -1,11 +1,11 @@
-"""What a message of a campaign costs in Redis, waiting and finished.
+"""Memory of a campaign's message in Redis, queued and finished.
 
     python -m bench.memory --messages 100000
 
 Starts an embedded server, enqueues a campaign of people with one short value each, claims and settles
 all of it as accepted, and prints bytes a message as JSON. Buffers of clients and the AOF do not count.
-Then the same for messages that cost more than the usual: people who are named by a user id, and
-messages that were retried, of which each attempt is kept in a attempt log.
+Then the same for more expensive messages: recipients with a user id, and retried messages, whose
+attempts are kept in an attempt log.
 """
 
 import argparse
@@ -30,12 +30,12 @@ from store.states import State
 
 CHUNK = 1000
 NOW = 1_750_000_000
-FIRST_NUMBER = 493023125000000  # Berlin 23125 is kept for fiction
-KINDS = {"queue": "jobs", "s": "seen numbers", "o": "outcomes"}
+FIRST_NUMBER = 493023125000000  # Berlin 23125 is reserved for fiction
+KINDS = {"queue": "jobs", "s": "seen numbers", "o": "outcomes", "v": "kept values"}
 
 
 Redriven = Callable[[Sequence[Job]], Sequence[Job]]
-"""Those of a batch that were not accepted at once."""
+"""The jobs of a batch that were not accepted at once."""
 RETRIED: dict[str, Redriven] = {
     "a whole batch was retried": lambda jobs: jobs,
     "1 in 20 was retried": lambda jobs: jobs[::20],
@@ -43,7 +43,7 @@ RETRIED: dict[str, Redriven] = {
 
 
 def measure(messages: int, home: Path) -> dict[str, object]:
-    """Run one campaign after the other, each on a server of its own; returns what to print."""
+    """Run each campaign on a server of its own; returns the results."""
     with server_in(home / "usual") as store:
         empty = used_memory(store)
         lane = load(store, messages)
@@ -64,25 +64,27 @@ def measure(messages: int, home: Path) -> dict[str, object]:
 
 
 def the_rest(messages: int, home: Path) -> dict[str, float]:
-    """Bytes of a finished message that is not the usual one."""
+    """Bytes of a finished message of the more expensive kinds."""
     found: dict[str, float] = {}
-    for name, retried in {"named by a user id": no_one, **RETRIED}.items():
+    cases = {"its values kept": no_one, "named by a user id": no_one, **RETRIED}
+    for name, retried in cases.items():
         with server_in(home / name) as store:
             empty = used_memory(store)
-            lane = load(store, messages, user_ids=retried is no_one)
+            keep = name == "its values kept"
+            lane = load(store, messages, user_ids=retried is no_one and not keep, keep=keep)
             send(store, lane, retried)
             found[name] = round((used_memory(store) - empty) / messages, 1)
     return found
 
 
 def no_one(jobs: Sequence[Job]) -> Sequence[Job]:
-    """Nobody was retried."""
+    """No job is retried."""
     return ()
 
 
 @contextmanager
 def server_in(home: Path) -> Iterator[Store]:
-    """A fresh server, scripts loaded."""
+    """A fresh server with scripts loaded."""
     server = EmbeddedServer(home)
     server.start()
     try:
@@ -94,7 +96,7 @@ def server_in(home: Path) -> Iterator[Store]:
         server.stop()
 
 
-def load(store: Store, messages: int, *, user_ids: bool = False) -> str:
+def load(store: Store, messages: int, *, user_ids: bool = False, keep: bool = False) -> str:
     """Enqueue a campaign, chunk by chunk."""
     plan = CampaignPlan("Memory", "shop", b"{}", "digest", "source")
     lane, _ = open_campaign(store, plan)
@@ -103,13 +105,15 @@ def load(store: Store, messages: int, *, user_ids: bool = False) -> str:
         person = b"GB.%d" if user_ids else b"%d"
         line = person + b"\tGuest %d"
         lines = [line % (FIRST_NUMBER + i, i % 1000) for i in range(first, last)]
-        store.run(enqueue_rows(lane, Place(first), Place(last, last, last), lines, 0))
+        kept = [line.partition(b"\t")[2] for line in lines] if keep else ()
+        end = Place(last, last, last)
+        store.run(enqueue_rows(lane, Place(first), end, lines, 0, kept=kept))
     store.run(finish_loading(lane))
     return lane
 
 
 def send(store: Store, lane: str, retried: Redriven = no_one) -> None:
-    """Claim and settle everything, each message with an id of the provider."""
+    """Claim and settle everything, each message with a umid."""
     batch = 0
     while True:
         batch += 1
@@ -124,11 +128,11 @@ def send(store: Store, lane: str, retried: Redriven = no_one) -> None:
         entry = f"1 api 2000 {NOW} b{batch}"
         what.attempt_logs = list(attempt_log_entries(retried(claim.jobs), entry))
         store.run(settle_batch(lane, f"b{batch}", len(claim.jobs), "bench", what))
-        store.client.delete(*store.client.keys(f"sm:{{{lane}}}:done:*"))  # gone after 10 minutes
+        store.client.delete(*store.client.keys(f"sm:{{{lane}}}:done:*"))  # expire after 10 minutes
 
 
 def accepted(jobs: list[Job]) -> Settlement:
-    """What settling a batch writes when the provider takes all of it."""
+    """The settlement of a batch that the provider accepts whole."""
     start = head(State.ACCEPTED, 1, Origin.NONE, 0, NOW, NOW)
     records = runs(
         (job.index, start + number_field(job.recipient) + umid_field(str(uuid.uuid4())))
@@ -144,7 +148,7 @@ def used_memory(store: Store) -> int:
 
 
 def by_kind(store: Store) -> Counter[str]:
-    """Bytes by what they hold."""
+    """Bytes by kind of key."""
     sizes: Counter[str] = Counter()
     for key in store.client.scan_iter(count=1000):
         kind = KINDS.get(text(key).rpartition("}:")[2].split(":")[0], "other")
@@ -153,7 +157,7 @@ def by_kind(store: Store) -> Counter[str]:
 
 
 def per_message(sizes: Counter[str], messages: int) -> dict[str, float]:
-    """Bytes a message, of each kind."""
+    """Bytes per message, of each kind."""
     return {kind: round(size / messages, 2) for kind, size in sizes.most_common()}
 
 

@@ -1,7 +1,7 @@
-"""What one message costs on its way through Python: to be checked, and to be rendered.
+"""Python cost of one message: validation and rendering.
 
 `python -m bench.messages` prints JSON: for each step the median and the best round, in µs of CPU time
-for each message. On a busy machine the best tells more.
+per message. On a busy machine the best is more meaningful.
 
     validate   one template message, from JSON bytes to a model
     render     one message of a compiled campaign, in a batch of 1,000
@@ -49,14 +49,14 @@ COLUMNS: Final = ("name", "hour", "trip")
 
 
 class Cost(NamedTuple):
-    """What a message costs, in µs."""
+    """Cost of a message in µs."""
 
     median: float
     best: float
 
 
 def cost(call: Callable[[], object], messages: int, calls: int, rounds: int = 300) -> Cost:
-    """Measure, in rounds of some `calls`, what handles some `messages` each time."""
+    """Measure, in rounds of `calls` calls, a function that handles `messages` messages each time."""
     times = [_round(call, calls) / messages for _ in range(rounds)]
     return Cost(statistics.median(times), min(times))
 

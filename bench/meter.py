@@ -1,4 +1,4 @@
-"""Time on the CPU and memory, of processes and of the server; how busy the machine is with others."""
+"""CPU time and memory of processes and of the server; load of the machine."""
 
 import os
 import platform
@@ -15,26 +15,27 @@ from sendmany.local.embedded_redis import find_server
 
 TICK = os.sysconf("SC_CLK_TCK")
 PROC = Path("/proc")
-CPUCLOCK_SCHED = 2  # of the kernel: the time that a whole process has run
-AT_REST = 2048  # bytes that may come or go
+CPUCLOCK_SCHED = 2  # clock id of the kernel: CPU time of a whole process
+AT_REST = 2048  # bytes of tolerated change
 STEP_SECONDS = 0.25
 SETTLE_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What the figures were taken on, and how quiet it was."""
+    """The machine of a measurement, and its load."""
 
     cores: int
     python: str
     system: str
     server: str
     load: float  # of the last minute, before the round
-    busy_elsewhere: float  # cores that others used, before the round
+    busy_elsewhere: float  # cores used by other processes, before the round
 
 
 def check_machine(seconds: float = 0.5) -> Machine:
-    """Note the machine and its load. Takes `seconds`, in which the caller's processes should rest."""
+    """Record the machine and its load. Takes `seconds`, in which the caller's processes should be
+    idle."""
     before, at = _busy_ticks(), time.monotonic()
     time.sleep(seconds)
     busy = (_busy_ticks() - before) / TICK / (time.monotonic() - at)
@@ -49,7 +50,7 @@ def check_machine(seconds: float = 0.5) -> Machine:
 
 
 def family(pid: int) -> list[int]:
-    """A process that leads a session, and everything in it."""
+    """A session leader and all processes of its session."""
     found = []
     for entry in PROC.iterdir():
         fields = _stat(int(entry.name)) if entry.name.isdigit() else []
@@ -59,24 +60,24 @@ def family(pid: int) -> list[int]:
 
 
 def cpu_seconds(pids: Iterable[int]) -> float:
-    """Seconds on the CPU so far, of processes that live; /proc would tell hundredths only."""
+    """CPU seconds so far of living processes; /proc would give hundredths only."""
     return sum(map(_cpu_seconds, pids))
 
 
 def peak_mb(pids: Iterable[int]) -> float:
-    """The largest resident memory that any of these processes ever had, in MB."""
+    """Greatest resident memory of any of these processes so far, in MB."""
     return max((_peak_kb(pid) / 1024 for pid in pids), default=0.0)
 
 
 def stored_bytes(client: redis.Redis) -> int:
-    """What the server holds, without buffers of clients and of its log."""
+    """Bytes of data in the server, without buffers of clients and of its log."""
     memory: dict[str, Any] = client.info("memory")
     buffers = ("mem_clients_normal", "mem_clients_slaves", "mem_aof_buffer")
     return int(memory["used_memory"]) - sum(int(memory.get(name, 0)) for name in buffers)
 
 
 def settled_bytes(client: redis.Redis) -> int:
-    """What the server holds once it is at rest: workers acknowledge and tidy up for a while."""
+    """The same once the server is at rest: workers acknowledge and clean up for a while."""
     give_up, last = time.monotonic() + SETTLE_SECONDS, stored_bytes(client)
     while time.monotonic() < give_up:
         time.sleep(STEP_SECONDS)
@@ -87,13 +88,13 @@ def settled_bytes(client: redis.Redis) -> int:
 
 
 def _server_version() -> str:
-    """What the embedded server says of itself, up to the first detail."""
+    """Version of the embedded server."""
     said = subprocess.run([str(find_server()), "--version"], capture_output=True, text=True)
     return " ".join(said.stdout.split()[:3])
 
 
 def _cpu_seconds(pid: int) -> float:
-    """What `clock_getcpuclockid` of the C library leads to; 0 when the process has gone."""
+    """Wraps `clock_getcpuclockid`; 0 when the process has gone."""
     try:
         return time.clock_gettime((~pid << 3) | CPUCLOCK_SCHED)
     except OSError:
@@ -117,7 +118,7 @@ def _peak_kb(pid: int) -> int:
 
 
 def _busy_ticks() -> int:
-    """Ticks that all cores have worked since the machine started."""
+    """Busy ticks of all cores since boot."""
     user, nice, system, _, _, irq, softirq, *_ = map(
         int, (PROC / "stat").read_text().split("\n", 1)[0].split()[1:]
     )

@@ -1,4 +1,4 @@
-"""The results as people read them."""
+"""Prints the results."""
 
 from collections.abc import Callable
 from typing import Any
@@ -29,7 +29,7 @@ LINES: tuple[tuple[str, Callable[[Figures], str]], ...] = (
 
 
 def print_results(results: Figures, console: Console) -> None:
-    """The table, the ratios, and how quiet the machine was."""
+    """Print the table, the ratios, and the machine's load."""
     systems = results["systems"]
     table = Table("", *systems)
     for column in table.columns[1:]:
@@ -46,7 +46,7 @@ def print_results(results: Figures, console: Console) -> None:
 
 
 def print_growth(growth: dict[str, list[Figures]], console: Console) -> None:
-    """A line for each point."""
+    """Print a line for each point."""
     table = Table(
         "recipients", "lanes", "processes", "answer ms", "enqueue/s", "drain/s", *CPU, "MB"
     )

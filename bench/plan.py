@@ -1,4 +1,4 @@
-"""What to measure."""
+"""Parameters of a bench."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,10 +7,10 @@ from bench.stage import Setting
 from bench.systems import NAMES
 
 SLOW = {"celery": 40, "celery-batches": 20}
-"""Systems that are given only one in so many recipients: rates are what counts."""
+"""Slow systems get only one in so many recipients: rates are compared."""
 FEWEST = 2000
 SLOW_SECONDS = 15
-"""How long a slow system may take for its share while it waits for every answer."""
+"""Seconds that a slow system may take for its share when it waits for every answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +26,11 @@ class Plan:
     probes: int = 100
 
     def setting(self, system: str) -> Setting:
-        """What runs for a system."""
+        """The setting of a system."""
         return Setting(system, self.processes, self.latency_ms)
 
     def recipients_of(self, system: str) -> int:
-        """The share of a system."""
+        """Recipients of a system."""
         share = max(min(self.recipients, FEWEST), self.recipients // SLOW.get(system, 1))
         if system == "celery" and self.latency_ms:  # one answer after another
             share = min(share, int(SLOW_SECONDS * self.processes * 1000 / self.latency_ms))

@@ -1,4 +1,4 @@
-"""The pictures: systems side by side, and what a message costs as things grow."""
+"""Plots: systems side by side, and cost per message with growth."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +15,7 @@ DPI = 110
 
 
 def plot_results(results: dict[str, Any], file: Path) -> None:
-    """Rates, time on the CPU and memory of all systems."""
+    """Rates, CPU time and memory of all systems."""
     systems = results["systems"]
     figure = Figure(figsize=(15, 4.8), layout="constrained")
     rates, cpu, memory = figure.subplots(1, 3)
@@ -95,7 +95,7 @@ def _grouped(axes: Axes, groups: list[str], series: dict[str, list[float]]) -> N
 
 
 def _short(value: float) -> str:
-    """Three digits, so that neighbours do not write over each other."""
+    """Three digits, so that labels do not overlap."""
     if value >= 1e6:
         return f"{value / 1e6:.2f}M"
     return (

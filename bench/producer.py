@@ -1,6 +1,6 @@
-"""The process that fills queues: told what to do on its command line, tells what it took on stdout.
+"""The process that fills queues: takes its order on the command line, and prints its measurements.
 
-It prints two lines: `{}` when it is about to begin, and what it took when it is done.
+It prints two lines: `{}` when it is about to begin, and the measurements when it is done.
 """
 
 import os
@@ -18,7 +18,7 @@ from bench.workload import Work
 
 
 class Enqueue(msgspec.Struct, tag=True, frozen=True):
-    """Put a whole run into the queue."""
+    """Enqueue a whole run."""
 
     system: str
     site: Site
@@ -26,28 +26,28 @@ class Enqueue(msgspec.Struct, tag=True, frozen=True):
 
 
 class Probe(msgspec.Struct, tag=True, frozen=True):
-    """Put single messages into the queue, with pauses between them; SIGTERM ends it early."""
+    """Enqueue single messages with pauses between them; SIGTERM ends it early."""
 
     system: str
     site: Site
     run: str
     most: int
-    pause: tuple[float, float]  # s, from and to
+    pause: tuple[float, float]  # s, least and greatest
     urgent: bool
 
 
 class Produced(msgspec.Struct, frozen=True):
-    """What it took. Times in s of the monotonic clock, which all processes share."""
+    """Measurements. Times in s of the monotonic clock, which all processes share."""
 
     began: float
     ended: float
     cpu: float  # s
     rss_mb: float
-    sent: dict[str, float] = {}  # probes: id without the attempt → when it was handed over
+    sent: dict[str, float] = {}  # probes: id without the attempt → time of the enqueue
 
 
 class Stop:
-    """Whether somebody has asked for the end."""
+    """Set by a signal to end the process."""
 
     asked = False
 
@@ -57,7 +57,7 @@ class Stop:
 
 
 def produce(system: System, order: Enqueue | Probe, stop: Stop) -> Produced:
-    """Do as told."""
+    """Carry out the order."""
     began, cpu = time.monotonic(), time.process_time()
     sent = {}
     if isinstance(order, Enqueue):
@@ -85,7 +85,7 @@ def _probe(system: System, order: Probe, stop: Stop) -> dict[str, float]:
 
 
 def main() -> None:
-    """Read the order, carry it out, tell what it took."""
+    """Read the order, carry it out, print the measurements."""
     order = msgspec.json.decode(sys.argv[1], type=Enqueue | Probe)
     system, stop = load_system(order.system), Stop()
     signal.signal(signal.SIGTERM, stop.ask)

@@ -1,14 +1,14 @@
-"""A provider that is no bottleneck: takes batches and single messages, and counts every id.
+"""A fast provider: accepts batches and single messages, and counts every id.
 
-It speaks as much HTTP/1.1 as clients with keep-alive need, answers with items made beforehand, and
-leaves what costs time for later: ids are kept as they came, and counted when somebody asks.
+It implements the HTTP/1.1 that clients with keep-alive need, answers with prepared items, and defers
+expensive work: ids are stored as received, and counted on demand.
 
     POST /api/v1/subaccounts/{id}/messages/batch     a batch
     POST /api/v1/subaccounts/{id}/messages           one message
     GET  /total       messages so far
-    GET  /ledger      every id counted: how many messages, and how often they came
-    GET  /arrivals/P  when messages whose id starts with P came
-    GET  /forget      count from zero again
+    GET  /ledger      counts of all ids: messages and repeats
+    GET  /arrivals/P  arrivals of messages whose id starts with P
+    GET  /forget      reset the counts
 """
 
 import argparse
@@ -40,33 +40,33 @@ _HEAD = b"HTTP/1.1 %b\r\nContent-Type: application/json\r\nContent-Length: %d\r\
 
 
 class Tally(msgspec.Struct, frozen=True):
-    """What the provider has counted."""
+    """Counts of the provider."""
 
-    messages: int  # that came
+    messages: int  # received
     distinct: int  # ids without the attempt
-    doubled: int  # of these, that came more than once
+    doubled: int  # of these, received more than once
     requests: int
     unreadable: int  # requests without a message
-    first: float  # s, monotonic clock: when the first request had come
+    first: float  # s, monotonic clock: end of the first request
     first_batch: int  # messages in it
 
 
 @dataclass(slots=True)
 class Ledger:
-    """All requests that came, less everything but their ids."""
+    """Ids of all requests."""
 
     total: int = 0
     unreadable: int = 0
     _requests: list[tuple[float, bytes]] = field(default_factory=list)
 
     def note(self, ids: Sequence[bytes], now: float) -> None:
-        """Keep the ids of a request; the counting is left for later."""
+        """Store the ids of a request; counting is deferred."""
         self.total += len(ids)
         self.unreadable += not ids
         self._requests.append((now, b"\n".join(ids)))
 
     def tally(self) -> Tally:
-        """Count how often each message came, whatever the attempt."""
+        """Count how often each message was received, whatever the attempt."""
         lanes: dict[bytes, bytearray] = {}
         for _, ids in self._requests:
             _count(ids, lanes)
@@ -84,14 +84,14 @@ class Ledger:
         )
 
     def arrivals(self, start: bytes) -> Iterator[tuple[str, float]]:
-        """When each message came whose id begins like this, by its id without the attempt."""
+        """Arrival of each message whose id begins with `start`, by its id without the attempt."""
         for at, ids in self._requests:
             for id_ in ids.split(b"\n"):
                 if id_.startswith(start):
                     yield id_.rpartition(b".")[0].decode(), at
 
     def forget(self) -> None:
-        """Count from zero again."""
+        """Reset the counts."""
         self.total = self.unreadable = 0
         self._requests.clear()
 
@@ -100,14 +100,14 @@ class Door(asyncio.Protocol):
     """One connection of a client.
 
     Args:
-        latency: seconds that an answer takes.
+        latency: seconds before an answer.
     """
 
     def __init__(self, ledger: Ledger, latency: float) -> None:
         self._ledger = ledger
         self._latency = latency
         self._came = bytearray()
-        self._body_at = 0  # 0: the head is not complete yet
+        self._body_at = 0  # 0: the head is incomplete
         self._needed = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -160,7 +160,7 @@ def ids_of(body: bytes) -> list[bytes]:
 
 
 def answer_to(ids: Sequence[bytes], *, single: bool) -> bytes:
-    """The whole HTTP answer: every message is taken."""
+    """The whole HTTP answer: every message is accepted."""
     if not ids:
         return _response(b"400 Bad Request", b'{"code":3012,"message":"no messages"}')
     items = _items(len(ids)) % tuple(ids)
@@ -169,7 +169,7 @@ def answer_to(ids: Sequence[bytes], *, single: bool) -> bytes:
 
 @lru_cache(maxsize=2000)
 def _items(n: int) -> bytes:
-    """A format for n items: each has a umid of its own and waits for its id."""
+    """A format for n items: each has its umid and a slot for its id."""
     return b",".join(_ITEM % str(UUID(int=1 << 100 | place)).encode() for place in range(n))
 
 
@@ -187,7 +187,7 @@ def _count(ids: bytes, lanes: dict[bytes, bytearray]) -> None:
 
 
 async def serve(latency: float) -> None:
-    """Serve on a free port of this machine until the process is ended; tells its address on stdout."""
+    """Serve on a free port of this machine until the process is ended; prints its address on stdout."""
     ledger, loop = Ledger(), asyncio.get_running_loop()
     server = await loop.create_server(lambda: Door(ledger, latency), "127.0.0.1", 0)
     host, port = server.sockets[0].getsockname()

@@ -1,4 +1,4 @@
-"""The provider as the bench sees it: a process that is started, asked and stopped."""
+"""Starts, queries and stops the provider's process."""
 
 import json
 from http.client import HTTPConnection
@@ -19,7 +19,7 @@ class Provider:
     """A running provider.
 
     Args:
-        latency_ms: how long it takes to answer.
+        latency_ms: delay of its answers.
     """
 
     def __init__(self, log: Path, latency_ms: float) -> None:
@@ -33,19 +33,19 @@ class Provider:
         self._connection = HTTPConnection(urlsplit(self.url).netloc, timeout=ANSWER_SECONDS)
 
     def total(self) -> int:
-        """Messages that have come."""
+        """Messages received."""
         return int(self._get("/total"))
 
     def tally(self) -> Tally:
-        """All that came, counted."""
+        """Counts of all messages."""
         return msgspec.json.decode(self._get("/ledger"), type=Tally)
 
     def arrivals(self, start: str) -> dict[str, float]:
-        """When messages came (s, monotonic clock), by their ids without the attempt."""
+        """Arrivals of messages (s, monotonic clock) by their ids without the attempt."""
         return msgspec.json.decode(self._get(f"/arrivals/{start}"), type=dict[str, float])
 
     def forget(self) -> None:
-        """Count from zero again."""
+        """Reset the counts."""
         self._get("/forget")
 
     def stop(self) -> None:

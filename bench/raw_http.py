@@ -1,4 +1,4 @@
-"""As much of HTTP as posting batches takes, for loops that do nothing else."""
+"""Minimal HTTP for loops that only post batches."""
 
 import asyncio
 

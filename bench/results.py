@@ -1,4 +1,4 @@
-"""From runs to figures: medians, percentiles, ratios."""
+"""Turns runs into figures: medians, percentiles, ratios."""
 
 import statistics
 from collections.abc import Sequence
@@ -13,11 +13,11 @@ from bench.stage import Cpu
 RATES = ("enqueue_per_s", "drain_per_s", "end_to_end_per_s")
 OURS = "sendmany"
 BULLMQ_PER_S = 9400
-"""End to end on this kind of machine, measured once by hand: it needs Node, which the bench does not."""
+"""End to end on this kind of machine, measured once by hand: BullMQ needs Node."""
 
 
 def results(plan: Plan, rounds: Rounds, ceiling: Ceiling) -> dict[str, Any]:
-    """Everything as one JSON object."""
+    """All results as one JSON object."""
     systems = {
         system: {"recipients": plan.recipients_of(system), **figures(runs)}
         for system, runs in rounds.runs.items()
@@ -35,7 +35,7 @@ def results(plan: Plan, rounds: Rounds, ceiling: Ceiling) -> dict[str, Any]:
 
 
 def figures(runs: Sequence[Run]) -> dict[str, Any]:
-    """The medians of one system; delays of all rounds are thrown together."""
+    """The medians of one system; delays of all rounds are pooled."""
     middle: Run = median_of(runs)
     filled, flow, delays = middle.filled, middle.flow, middle.delays
     return {
@@ -53,7 +53,7 @@ def figures(runs: Sequence[Run]) -> dict[str, Any]:
         "messages_per_request": round(filled.messages_per_request, 1),
         "idle_ms": spread(delays.idle),
         "urgent_ms": spread(delays.urgent),
-        "exactly_once": True,  # else there would be no figures
+        "exactly_once": True,  # otherwise there are no figures
         "rounds": [_rates(run) for run in runs],
     }
 
@@ -89,7 +89,7 @@ def spread(delays: Sequence[float]) -> dict[str, float] | None:
 
 
 def percentile(ordered: Sequence[float], part: float) -> float:
-    """The smallest value that `part` of all values do not exceed."""
+    """The smallest value that at least `part` of all values do not exceed."""
     return ordered[min(len(ordered) - 1, int(part * len(ordered)))]
 
 
@@ -109,7 +109,7 @@ def median_of(records: Sequence[Any]) -> Any:
 
 
 def _cpu(cpu: Cpu) -> dict[str, float]:
-    """µs a message by process and in all, which says what quiet cores could do."""
+    """µs per message by process and in total, which bounds what idle cores could do."""
     by_process = asdict(cpu)
     return {**by_process, "total": round(sum(by_process.values()), 2)}
 

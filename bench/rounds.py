@@ -1,4 +1,4 @@
-"""The rounds: every system in turns, so that a busy minute of the machine hits all of them."""
+"""Rounds: every system in turns, so that a busy minute of the machine affects all of them."""
 
 import shutil
 from collections.abc import Callable
@@ -25,14 +25,14 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Rounds:
-    """Everything that was measured."""
+    """All measurements."""
 
     machines: list[Machine]  # before each round
     runs: dict[str, list[Run]]
 
 
 def run_rounds(plan: Plan, say: Say) -> Rounds:
-    """Run every system once a round."""
+    """Run every system once per round."""
     found = Rounds([], {system: [] for system in plan.systems})
     for number in range(1, plan.rounds + 1):
         machine = check_machine()
@@ -57,7 +57,7 @@ def run_once(plan: Plan, system: str) -> Run:
 
 
 def on_fresh_ground(home: Path, scene: Callable[[Path], T]) -> T:
-    """Play a scene in a directory of its own, which stays only if the scene fails."""
+    """Play a scene in a directory of its own, which is kept only if the scene fails."""
     stage = home / "stage"
     found = scene(stage)
     shutil.rmtree(stage, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Where one run happens: what the processes of every system are told, and how they are started."""
+"""Addresses of one run, as passed to the processes of every system."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,14 +21,14 @@ class Site:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What the workers of the other systems find in their environment."""
+        """Environment of the other systems' workers."""
         return {REDIS: self.redis_url, PROVIDER: self.provider_url}
 
     def log(self, name: str) -> Path:
-        """Where a process writes what it has to say."""
+        """A process's log file."""
         return Path(self.home) / "logs" / f"{name}.log"
 
 
 def celery_url(redis_url: str) -> str:
-    """The server as Celery spells it."""
+    """The server's URL for Celery."""
     return redis_url.replace("unix://", "redis+socket://", 1)

@@ -25,13 +25,13 @@ from sendmany.local.processes import Child, last_line, python, start
 WARM_UP = 2000
 POLL_SECONDS = 0.01
 PATIENCE = 60.0
-"""Seconds without any progress after which a run is given up."""
+"""Seconds without progress after which a run is aborted."""
 PRODUCER_SECONDS = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What runs on a stage."""
+    """Processes of a stage."""
 
     system: str
     processes: int = 2
@@ -40,7 +40,7 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Cpu:
-    """Seconds on the CPU, or µs a message, by process; `worker` is all worker processes together."""
+    """CPU seconds, or µs per message, by process; `worker` is the sum of all worker processes."""
 
     producer: float
     worker: float
@@ -48,7 +48,7 @@ class Cpu:
     provider: float
 
     def since(self, before: "Cpu", producer: float) -> "Cpu":
-        """What was used between two readings, and by the producer."""
+        """Use between two readings, plus the producer's."""
         return Cpu(
             producer,
             self.worker - before.worker,
@@ -57,13 +57,13 @@ class Cpu:
         )
 
     def per_message(self, n: int) -> "Cpu":
-        """µs a message."""
+        """µs per message."""
         figures = (self.producer, self.worker, self.redis, self.provider)
         return Cpu(*(round(seconds / n * 1e6, 2) for seconds in figures))
 
 
 class Stage:
-    """The processes of one run; a context manager that leaves none behind.
+    """The processes of one run; a context manager that stops all of them.
 
     Args:
         home: a directory that does not exist yet.
@@ -95,17 +95,17 @@ class Stage:
         return write_work(self._home, run, recipients, lanes)
 
     def begin(self, work: Work) -> Child:
-        """Let a process begin to enqueue a run."""
+        """Start a process that enqueues a run."""
         return self._begin(Enqueue(self._setting.system, self.site, work))
 
     def begin_probes(
         self, run: str, most: int, pause: tuple[float, float], *, urgent: bool = False
     ) -> Child:
-        """Let a process begin to enqueue single messages."""
+        """Start a process that enqueues single messages."""
         return self._begin(Probe(self._setting.system, self.site, run, most, pause, urgent))
 
     def finish(self, producer: Child) -> Produced:
-        """Wait for a producer's end; returns what it took."""
+        """Wait for a producer's end; returns its measurements."""
         line = self._read_line(producer)
         producer.wait(PATIENCE)
         producer.stop(0)
@@ -116,14 +116,14 @@ class Stage:
         self._signal(signal.SIGSTOP)
 
     def release_workers(self) -> None:
-        """Let the workers go on."""
+        """Resume the workers."""
         self._signal(signal.SIGCONT)
 
     def wait_until_recorded(self, work: Work) -> float:
-        """Wait until every outcome is on record; returns when (s, monotonic clock).
+        """Wait until every outcome is recorded; returns the time (s, monotonic clock).
 
         Raises:
-            BenchError: nothing has happened for a minute, or a worker has died.
+            BenchError: no progress for a minute, or a worker has died.
         """
         last, since = (0, 0), time.monotonic()
         while (now := self._progress(work))[1] < work.recipients:
@@ -134,7 +134,7 @@ class Stage:
         return time.monotonic()
 
     def arrivals(self, ids: Collection[str]) -> dict[str, float]:
-        """Wait until these messages have come; returns when (s, monotonic clock)."""
+        """Wait until these messages have arrived; returns the times (s, monotonic clock)."""
         starts = {id_.rpartition(".")[0] for id_ in ids}
         give_up = time.monotonic() + PATIENCE
         while time.monotonic() < give_up:
@@ -147,7 +147,7 @@ class Stage:
         raise BenchError(f"Single messages did not come; see {self._home}.")
 
     def cpu(self) -> Cpu:
-        """What the processes have used so far; the producer tells for itself."""
+        """CPU time of the processes so far; the producer reports its own."""
         return Cpu(
             producer=0,
             worker=cpu_seconds(family(self._worker.pid)),
@@ -156,11 +156,11 @@ class Stage:
         )
 
     def worker_peak_mb(self) -> float:
-        """The largest memory that a worker process has had."""
+        """Greatest memory of a worker process so far."""
         return peak_mb(family(self._worker.pid))
 
     def server_peak_mb(self) -> float:
-        """The largest memory that the server has had."""
+        """Greatest memory of the server so far."""
         return peak_mb([self._server_pid])
 
     def _start(self, started: ExitStack) -> None:
@@ -179,7 +179,8 @@ class Stage:
         self._warm_up()
 
     def _warm_up(self) -> None:
-        """Send a little, so that everything is loaded, compiled and connected before the clock runs."""
+        """Send a few messages, so that everything is loaded, compiled and connected before the
+        measurement."""
         work = self.write("warm-up", WARM_UP)
         self.finish(self.begin(work))
         self.wait_until_recorded(work)
@@ -192,7 +193,7 @@ class Stage:
             env={**os.environ, **self.site.environment},
             read_stdout=True,
         )
-        self._read_line(producer)  # it has come up, and begins now
+        self._read_line(producer)  # it has started, and begins now
         return producer
 
     def _read_line(self, producer: Child) -> bytes:
@@ -202,7 +203,7 @@ class Stage:
         return line
 
     def _progress(self, work: Work) -> tuple[int, int]:
-        """Messages that came, and outcomes on record; for these we look only once all have come."""
+        """Messages received, and outcomes recorded; the latter are read only when all have arrived."""
         came = self.provider.total()
         return came, 0 if came < work.recipients else self.system.recorded(self.client, work)
 

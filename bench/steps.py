@@ -1,8 +1,8 @@
-"""Where a message's time goes in Python: every step of ours beside its counterpart in the bare loop.
+"""Python time of a message by step, beside the counterpart in the bare loop.
 
-`python -m bench.steps` prints JSON: µs of CPU time of this process for each message, the best of many
-rounds, in batches of a thousand. What the server does, and what is done once a batch (calls, the
-request), is not in it; `make bench` tells that of whole processes.
+`python -m bench.steps` prints JSON: µs of CPU time of this process per message, the best of many rounds,
+in batches of a thousand. The server's time, and work per batch (calls, the request), are not included;
+`make bench` measures whole processes.
 """
 
 import json
@@ -37,7 +37,7 @@ Steps = dict[str, Callable[[], object]]
 
 
 def ours(home: Path) -> Steps:
-    """The steps of sendmany, in their order."""
+    """The steps of sendmany, in order."""
     work = write_work(home, "steps", N)
     file = RecipientFile.open(Path(work.files[0]))
     compiled = compile_content(content("{{name}}"), HEADER)
@@ -68,7 +68,7 @@ def ours(home: Path) -> Steps:
 
 
 def floor(home: Path) -> Steps:
-    """What the bare loop does instead."""
+    """The counterparts in the bare loop."""
     work = write_work(home, "steps", N)
     queued = [b"%d\t%b\t%b" % row for row in _queue(rows(work))]
     renderer = compile_content(content("{{name}}"), HEADER).renderer(LANE)
@@ -83,7 +83,7 @@ def floor(home: Path) -> Steps:
 
 
 def answer() -> bytes:
-    """As the provider answers a batch (provider docs, send message many)."""
+    """An answer of the provider (provider docs, send message many)."""
     rng = random.Random(7)
     items = [
         {
@@ -99,7 +99,7 @@ def answer() -> bytes:
 
 
 def measure(rounds: int = 300) -> dict[str, dict[str, float]]:
-    """µs a message by system and step."""
+    """µs per message by system and step."""
     with tempfile.TemporaryDirectory(prefix="bench-steps-") as home:
         systems = {"sendmany": ours(Path(home)), "bare-loop": floor(Path(home))}
         return {

@@ -1,14 +1,14 @@
-"""What one web process takes in, with the load from a second process.
+"""Throughput of one web process, with the load from a second process.
 
 `python -m bench.web --seconds 10 [--json] [--scenes single,batch,…]` starts the embedded server and a
 web process, and measures:
 
-    single      POST /v1/messages, one message a request
-    keyed       the same with an idempotency key each
-    batch       POST /v1/messages/batch, 1,000 messages a request
-    receipts    POST /webhooks, nobody applies them yet
-    applied     a worker applies receipts that are there already, three for each message
-    sustained   both at once: receipts come in, and a worker applies them
+    single      POST /v1/messages, one message per request
+    keyed       the same with idempotency keys
+    batch       POST /v1/messages/batch, 1,000 messages per request
+    receipts    POST /webhooks, without a worker
+    applied     a worker applies stored receipts, three for each message
+    sustained   both at once: receipts are posted, and a worker applies them
     campaign    a worker sends a campaign, then the provider posts three receipts for each message, of
                 version 9, `delivered` with the content; a second is what two cores would do, by CPU
 """
@@ -42,33 +42,33 @@ Figures = dict[str, Any]
 
 
 def single(stage: WebStage, seconds: float, people: int) -> Figures:
-    """One message a request."""
+    """One message per request."""
     bodies = [json.dumps({"message": message(i)}) for i in range(BATCH)]
     return _call(stage, "/v1/messages", bodies, seconds, connections=32)
 
 
 def keyed(stage: WebStage, seconds: float, people: int) -> Figures:
-    """One message a request, each with a key that was not there before."""
+    """One message per request, each with a new key."""
     key = f"order-{MARK.decode()}"
     bodies = [json.dumps({"message": message(i), "key": key}) for i in range(BATCH)]
     return _call(stage, "/v1/messages", bodies, seconds, connections=32)
 
 
 def batch(stage: WebStage, seconds: float, people: int) -> Figures:
-    """A thousand messages a request."""
+    """A thousand messages per request."""
     body = json.dumps({"messages": [{"message": message(i)} for i in range(BATCH)]})
     path = "/v1/messages/batch"
     return _call(stage, path, [body], seconds, connections=4, messages=BATCH)
 
 
 def receipts(stage: WebStage, seconds: float, people: int) -> Figures:
-    """A receipt a request, as the provider posts them."""
+    """One receipt per request, as the provider posts them."""
     bodies = [receipt("nowhere", MARK.decode(), told) for told in TOLD]
     return _call(stage, "/webhooks", bodies, seconds, connections=32, authorization=SECRET)
 
 
 def applied(stage: WebStage, seconds: float, people: int) -> Figures:
-    """What a worker does when there is much to do."""
+    """A worker with a backlog of receipts."""
     lane = stage.accepted_campaign(people)
     stage.fill_inbox(_all_receipts(lane, people))
     all_ = stage.inbox.waiting
@@ -80,11 +80,11 @@ def applied(stage: WebStage, seconds: float, people: int) -> Figures:
 
 
 def sustained(stage: WebStage, seconds: float, people: int) -> Figures:
-    """Receipts come in while a worker applies them."""
+    """Receipts are posted while a worker applies them."""
     lane = stage.accepted_campaign(people)
     stage.fill_inbox(iter([receipt(lane, "0" * 10, "sent").encode()]))
     stage.start_worker()
-    wait_until(lambda: stage.inbox.waiting == 0, PATIENCE)  # it has come up
+    wait_until(lambda: stage.inbox.waiting == 0, PATIENCE)  # it has started
     bodies = [receipt(lane, MARK.decode(), told) for told in TOLD]
     cpu, begin = stage.cpu(), time.monotonic()
     caller = stage.begin("/webhooks", SECRET, bodies, connections=32, seconds=seconds, every=3)
@@ -103,7 +103,7 @@ def sustained(stage: WebStage, seconds: float, people: int) -> Figures:
 
 
 def campaign(stage: WebStage, seconds: float, people: int) -> Figures:
-    """What a message costs with all its receipts, by process; the load is left out."""
+    """Cost of a message with all its receipts, by process; the load is excluded."""
     stage.start_sender()
     stage.send_campaign("warm-up", BATCH)
     start, begin = stage.cpu(), time.monotonic()
@@ -138,7 +138,7 @@ SCENES: Final[dict[str, Callable[[WebStage, float, int], Figures]]] = {
 
 
 def receipt(lane: str, index: str, told: str) -> str:
-    """A receipt as the provider posts it (provider docs, delivery receipts)."""
+    """A receipt of the provider (provider docs, delivery receipts)."""
     status = {"state": told, "timestamp": "2026-11-22T10:00:00.00Z"}
     user = {"msisdn": f"+44{index}", "channelUserId": f"44{index}"}
     payload = {
@@ -177,8 +177,8 @@ def receipt_9(lane: str, index: str, told: str) -> str:
 
 
 def _last_look_before(stage: WebStage, waiting: int) -> tuple[float, dict[str, float]]:
-    """When so many were last seen waiting, none applied yet (s, monotonic clock), and the time on the
-    CPU by then: however few there are, they are not gone before the clock runs."""
+    """The last time at which so many were waiting, none applied yet (s, monotonic clock), and the CPU
+    time by then: so that even a few are not applied before the measurement begins."""
     look = time.monotonic(), stage.cpu()
 
     def has_begun() -> bool:
@@ -232,12 +232,12 @@ def _figures(answered: Answered, messages: int = 1) -> Figures:
 
 
 def _per(n: int, before: dict[str, float], after: dict[str, float]) -> dict[str, float]:
-    """µs on the CPU for each of them, by process."""
+    """CPU time of each in µs, by process."""
     return {name: round((after[name] - before.get(name, 0)) / n * 1e6, 1) for name in after}
 
 
 def main() -> int:
-    """Measure and show; returns the exit code."""
+    """Measure and print; returns the exit code."""
     chosen = _parse()
     home = Path(tempfile.mkdtemp(prefix="bench-web-"))
     found: dict[str, Figures] = {}

@@ -1,7 +1,7 @@
-"""The load on a web process, from a process of its own: raw HTTP over kept connections.
+"""Generates load on a web process, in a process of its own: raw HTTP over persistent connections.
 
 `python -m bench.web_load FILE` (a `Load` as JSON) prints one JSON line, `Answered`. Each connection
-sends its next request when the answer to the last one has come.
+sends its next request after the answer to the last one.
 """
 
 import asyncio
@@ -20,33 +20,33 @@ import uvloop
 from bench.errors import BenchError
 
 MARK = b"@@@@@@@@@@"
-"""Where the number of the request goes into a body, ten digits wide."""
+"""Placeholder for the number of the request in a body, ten digits wide."""
 SHORT_MARK = b"######"
 """The same, six digits wide."""
 WARM_UP = 0.5  # s; answers of this time do not count
 
 
 class Load(msgspec.Struct, frozen=True):
-    """What to send, where, and how long."""
+    """Requests, target and duration."""
 
     host: str
     port: int
     path: str
     authorization: str
     bodies: list[str]  # in turns
-    every: int  # the number goes on after so many requests
+    every: int  # requests with the same number
     connections: int
     seconds: float
     most: int | None = None  # requests; None: as many as fit into the time
 
 
 class Answered(msgspec.Struct, frozen=True):
-    """What came back."""
+    """Counts of the answers."""
 
-    total: int  # with those of the warm-up
+    total: int  # warm-up included
     counted: int
-    seconds: float  # in which they were counted
-    statuses: dict[str, int]  # of all
+    seconds: float  # of counting
+    statuses: dict[str, int]  # of all answers
     p50_ms: float
     p99_ms: float
     cpu_seconds: float
@@ -63,12 +63,10 @@ class Caller(asyncio.Protocol):
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin."""
         self._transport = cast(asyncio.Transport, transport)
         self._send()
 
     def data_received(self, data: bytes) -> None:
-        """A piece of the answer."""
         self._buffer += data
         head, end, body = self._buffer.partition(b"\r\n\r\n")
         if not end or len(body) < _length(head):
@@ -80,7 +78,6 @@ class Caller(asyncio.Protocol):
             self._transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """It is over."""
         if not self.ended.done():
             self.ended.set_result(None)
 
@@ -103,7 +100,7 @@ class Tally:
         self.took: list[float] = []
 
     def answered(self, status: int, seconds: float) -> bool:
-        """Note an answer; False when there should be no more."""
+        """Count an answer; False when no more are wanted."""
         now = time.perf_counter()
         self.statuses[status] += 1
         if self.begin <= now < self.end:
@@ -112,7 +109,7 @@ class Tally:
 
 
 async def call(load: Load) -> Answered:
-    """Send, and count what comes back."""
+    """Send requests and count the answers."""
     requests, tally = islice(_requests(load), load.most), Tally(load.seconds)
     loop = asyncio.get_running_loop()
     callers = [
@@ -157,7 +154,7 @@ def _length(head: bytes) -> int:
 
 
 def main() -> None:
-    """Call and print."""
+    """Send and print."""
     load = msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=Load)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         print(msgspec.json.encode(runner.run(call(load))).decode())

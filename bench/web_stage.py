@@ -1,4 +1,4 @@
-"""A fresh server, the web process, and a worker when it is wanted: the stage of `bench.web`."""
+"""The stage of `bench.web`: a fresh server, the web process, and optionally a worker."""
 
 import json
 import os
@@ -38,7 +38,7 @@ SHARED = 25  # bodies of an entry
 
 
 class WebStage:
-    """The processes of one run; a context manager that leaves none behind.
+    """The processes of one run; a context manager that stops all of them.
 
     Args:
         home: a directory that does not exist yet.
@@ -66,14 +66,14 @@ class WebStage:
 
     @property
     def inbox(self) -> InboxFigures:
-        """How the inbox stands."""
+        """Counts of the inbox."""
         return self.store.run(read_inbox_figures())
 
     def begin(
         self, path: str, authorization: str, bodies: Sequence[str], *,
         connections: int, seconds: float, every: int = 1, most: int | None = None,
     ) -> Child:  # fmt: skip
-        """Let a process begin to call."""
+        """Start a process that generates load."""
         host, _, port = self.url.removeprefix("http://").rpartition(":")
         where = host, int(port), path, authorization
         load = Load(*where, list(bodies), every, connections, seconds, most)
@@ -83,7 +83,7 @@ class WebStage:
         return start(words, self._log("load"), env=self._environment, read_stdout=True)
 
     def finish(self, caller: Child, seconds: float) -> Answered:
-        """What the calls brought."""
+        """Counts of the load process."""
         line = caller.first_line(seconds + COMES_UP)
         caller.stop()
         if not line:
@@ -91,7 +91,7 @@ class WebStage:
         return msgspec.json.decode(line, type=Answered)
 
     def cpu(self) -> dict[str, float]:
-        """Seconds on the CPU so far, by process."""
+        """CPU seconds so far, by process."""
         found = {
             "web": cpu_seconds([self._web.pid]),
             "redis": cpu_seconds([self._server_pid]),
@@ -205,7 +205,7 @@ def _settings(home: Path, redis_url: str) -> dict[str, str]:
 
 
 def wait_until(condition: Callable[[], bool], seconds: float) -> None:
-    """Wait until something is true.
+    """Wait until a condition is true.
 
     Raises:
         BenchError: it did not become true in so many seconds.

@@ -1,8 +1,8 @@
-"""The HTTP door to the provider: sends one request, and says what came of it as one `Result`.
+"""HTTP client of the provider: sends one request and returns one `Result`.
 
-Nothing of httpx leaves this module: each of its errors becomes `NotSent` or `NoAnswer`, by what the
-error proves about the request. It never retries and never follows a redirect: whether a message
-may go out again is decided elsewhere. Cancellation passes through.
+No httpx type leaves this module: each of its errors becomes `NotSent` or `NoAnswer`, by what the error
+proves about the request. It never retries and never follows a redirect: the worker decides whether a
+message may be sent again. Cancellation passes through.
 
     exception                                                          proves
     ConnectError, ConnectTimeout, PoolTimeout, LocalProtocolError,     not processed
@@ -38,7 +38,7 @@ from config.sections import SettingsError
 from config.settings import Settings
 
 MAX_ANSWER_BYTES = 8 * 1024 * 1024
-"""Far above an honest answer: 1,000 items are about 250 KB."""
+"""An answer to 1,000 items has about 250 KB."""
 
 _PROVES_NOT_SENT = (
     httpx.ConnectError,
@@ -51,8 +51,8 @@ _PROVES_NOT_SENT = (
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """How long to wait, in seconds. All but `total` are per step, and start again with each byte
-    read or written, so that only `total` bounds a request."""
+    """Timeouts in seconds. All but `total` are per step and restart with each byte read or written, so
+    only `total` bounds a request."""
 
     connect: float = 5.0
     pool: float = 5.0
@@ -66,7 +66,7 @@ DEFAULT_TIMEOUTS = Timeouts()
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One sub-account at the provider: where to send, and with what key.
+    """One sub-account at the provider: its base URL and API key.
 
     Raises ValueError, without the key in it, for a key that no HTTP header can carry.
     """
@@ -87,7 +87,7 @@ class Endpoint:
 
 
 class ProbeVerdict(StrEnum):
-    """What a probe found out about an endpoint."""
+    """Result of a probe of an endpoint."""
 
     READY = "ready"  # reachable, key accepted, sub-account known
     WRONG_KEY = "wrong_key"
@@ -95,22 +95,22 @@ class ProbeVerdict(StrEnum):
     UNKNOWN_SUB_ACCOUNT = "unknown_sub_account"
     THROTTLED = "throttled"  # reachable; look-ups are limited to one a second
     UNREACHABLE = "unreachable"
-    UNEXPECTED = "unexpected"  # something answers, but not like the provider
+    UNEXPECTED = "unexpected"  # an answer unlike the provider's
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """Outcome of a probe: the verdict, and the result that it was read from."""
+    """A probe's verdict and the result that it was derived from."""
 
     verdict: ProbeVerdict
     result: Result
 
 
 class ChatAppsClient:
-    """Sends prepared requests of any sub-account over one connection pool.
+    """Sends requests of any sub-account over one connection pool.
 
-    `http` stays its maker's to close. `total_timeout` is in seconds and covers a request from the
-    wait for a connection to the last byte of the answer; `clock` gives epoch seconds.
+    The caller closes `http`. `total_timeout` is in seconds and covers a request from the wait for a
+    connection to the last byte of the answer; `clock` gives epoch seconds.
     """
 
     def __init__(
@@ -131,9 +131,9 @@ class ChatAppsClient:
         return await self._exchange(endpoint, "POST", f"{endpoint.messages_url}/batch", body)
 
     async def probe(self, endpoint: Endpoint) -> Probe:
-        """Ask whether the provider is reachable and takes the key, without sending a message.
+        """Check that the provider is reachable and accepts the key, without sending a message.
 
-        Looks up a message that cannot exist. Do it at most once a second for a sub-account.
+        Looks up a message that cannot exist. The provider allows one look-up a second per sub-account.
         """
         url = f"{endpoint.messages_url}/{uuid.uuid4()}"
         result = await self._exchange(endpoint, "GET", url, None)
@@ -142,7 +142,7 @@ class ChatAppsClient:
     async def fetch(
         self, endpoint: Endpoint, method: str, url: str, body: bytes | None = None
     ) -> Received | Refused | NotSent | NoAnswer:
-        """Any other request with the endpoint's key; what the body means is the caller's to say."""
+        """Send any other request with the endpoint's key; the caller interprets the body."""
         raw = await self._transfer(endpoint, method, url, body)
         if not isinstance(raw, RawAnswer):
             return raw
@@ -162,15 +162,15 @@ class ChatAppsClient:
         try:
             request = self._build(endpoint, method, url, body)
         except (httpx.InvalidURL, UnicodeError):
-            return NotSent("InvalidURL")  # its text repeats the address, credentials and all
+            return NotSent("InvalidURL")  # its text repeats the address, with credentials
         arrival = _Arrival(self._max_answer_bytes)
         try:
             async with asyncio.timeout(self._total_timeout):
                 await self._receive(request, arrival)
-        except Exception as exc:  # not only httpx's own: errors of TLS and sockets slip through it
+        except Exception as exc:  # TLS and socket errors are not always wrapped by httpx
             if not arrival.status:
                 return _without_status(exc)
-            if not arrival.whole:  # else it only failed to close
+            if not arrival.whole:  # else only the close failed
                 arrival.flaw = _reason(exc)
         return arrival.raw()
 
@@ -179,7 +179,7 @@ class ChatAppsClient:
     ) -> httpx.Request:
         headers = _headers(endpoint.api_key)
         request = self._http.build_request(method, url, content=body, headers=headers)
-        # What the resolver and the socket would trip over, with errors that prove less:
+        # Hosts that would fail in the resolver or the socket, with errors that prove less.
         request.url.raw_host.decode("ascii").encode("idna")
         if not 0 <= (request.url.port or 0) <= 65535:
             raise httpx.InvalidURL("port out of range")
@@ -195,7 +195,7 @@ class ChatAppsClient:
 
 @dataclass(slots=True)
 class _Arrival:
-    """The answer while it comes in. A failure half way leaves what has arrived until then."""
+    """The answer while it arrives. A failure half-way keeps what has arrived so far."""
 
     max_bytes: int
     status: int = 0
@@ -205,7 +205,7 @@ class _Arrival:
     whole: bool = False
 
     async def collect(self, response: httpx.Response) -> None:
-        """Read the answer's bytes as they are on the wire, and stop when they are too many."""
+        """Read the answer's bytes undecoded; stop when they exceed the limit."""
         self.status = response.status_code
         self.headers = dict(response.headers)
         assert isinstance(response.stream, AsyncIterable)
@@ -221,7 +221,7 @@ class _Arrival:
 
 
 def judge_probe(result: Result) -> ProbeVerdict:
-    """What the answer to the look-up of a message that does not exist tells about an endpoint."""
+    """The verdict for the answer to a look-up of a message that does not exist."""
     match result:
         case Refused(status=404, code=1300):
             return ProbeVerdict.READY
@@ -242,10 +242,10 @@ def judge_probe(result: Result) -> ProbeVerdict:
 def open_client(
     timeouts: Timeouts = DEFAULT_TIMEOUTS, *, connections: int = 256
 ) -> httpx.AsyncClient:
-    """An HTTP client as this module needs it; the caller closes it.
+    """Open an HTTP client with this module's settings; the caller closes it.
 
-    No retries, no redirects, no proxy or netrc from the environment. Idle connections are dropped
-    before a server would, since a request that meets a closing connection gets no answer.
+    No retries, no redirects, no proxy or netrc from the environment. Idle connections are dropped before
+    a server would close them, because a request on a closing connection gets no answer.
     """
     return httpx.AsyncClient(
         timeout=httpx.Timeout(
@@ -298,7 +298,7 @@ def _silence(exc: Exception) -> Silence:
 
 
 def _why_no_connection(exc: httpx.ConnectError) -> str:
-    """httpx says no more than that all attempts have failed; the reason is among its causes."""
+    """The reason from the causes of `exc`; httpx itself only says that all attempts have failed."""
     for cause in _causes(exc):
         if isinstance(cause, socket.gaierror):
             return f"DNS: {cause.strerror}"
@@ -314,8 +314,8 @@ def _causes(exc: BaseException | None) -> Iterator[BaseException]:
 
 
 def _reason(exc: Exception) -> str:
-    """A short reason. Texts of exceptions stay out, save of kinds that cannot quote a header: others
-    repeat parts of the request, and so perhaps the key."""
+    """A short reason. Only exceptions that cannot quote a header keep their text: others repeat parts of
+    the request, possibly the key."""
     if isinstance(exc, TimeoutError):
         return "total deadline"
     if isinstance(exc, httpx.ConnectError):

@@ -1,7 +1,7 @@
-"""The provider's API error codes: what each means and what to do about it (provider docs, error codes).
+"""The provider's API error codes: meaning and reaction (provider docs, error codes).
 
-API codes only. Delivery receipts use the same numbers with other meanings, so a code is always
-kept together with where it came from.
+API codes only. Delivery receipts use the same numbers with other meanings, so a code is always stored
+with its origin.
 """
 
 from enum import StrEnum
@@ -9,21 +9,21 @@ from typing import Final, NamedTuple
 
 
 class CodeClass(StrEnum):
-    """What an error asks us to do."""
+    """The reaction that an error requires."""
 
     TRANSIENT = "transient"  # outcome unknown; may pass later
     THROTTLE = "throttle"  # not processed; slow down and send the same again
     PERMANENT_MESSAGE = "permanent_message"  # this message will never pass
-    PERMANENT_BATCH = "permanent_batch"  # nothing like it will pass until somebody mends the cause
+    PERMANENT_BATCH = "permanent_batch"  # every message like it fails until the cause is fixed
 
 
 class Scope(StrEnum):
-    """What a permanent fault concerns, and so what must stop."""
+    """What a permanent error affects, and so what must stop."""
 
     ACCOUNT = "account"  # credentials, sub-account, IP address, API version
     CHANNEL = "channel"  # a channel the sub-account lacks
     TEMPLATE = "template"  # one WhatsApp template in one language
-    REQUEST = "request"  # what this campaign or request builder writes
+    REQUEST = "request"  # the content of this campaign, or the code that builds requests
 
 
 class ApiCode(NamedTuple):
@@ -42,9 +42,9 @@ _BATCH = CodeClass.PERMANENT_BATCH
 _ACCOUNT, _CHANNEL = Scope.ACCOUNT, Scope.CHANNEL
 _TEMPLATE, _REQUEST = Scope.TEMPLATE, Scope.REQUEST
 
-# The scope of a code about data says what to stop when it refuses every message of a batch.
-# SMS sender and fallback delays are written by the campaign itself: they stop the campaign, while
-# a channel the sub-account does not have is the sub-account's fault.
+# For a code about data, the scope says what to stop when it refuses every message of a batch. SMS sender
+# and fallback delays come from the campaign's content, so they stop the campaign; a channel that the
+# sub-account does not have stops the sub-account.
 API_CODES: Final[dict[int, ApiCode]] = {
     429: ApiCode("too many requests", _THROTTLE, _ACCOUNT),
     1000: ApiCode("a parameter is not valid", _MESSAGE, _REQUEST, on_request=_BATCH),

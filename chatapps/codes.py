@@ -1,4 +1,4 @@
-"""What an error of the provider asks us to do: pure questions to the table of codes."""
+"""Look-ups in the table of API codes. Pure."""
 
 from typing import Final
 
@@ -25,21 +25,20 @@ _TEMPLATE_BEING_DELETED: Final = 409
 
 
 def classify_item(code: int | None) -> CodeClass:
-    """What a code on one message of an answer asks for; an unknown one condemns that message only."""
+    """The class of a code on one message of an answer. An unknown code fails that message only."""
     known = _known(code)
     return known.on_item if known else CodeClass.PERMANENT_MESSAGE
 
 
 def classify_request(status: int, code: int | None) -> CodeClass:
-    """What a refused send request asks for.
+    """The class of a refused send request.
 
     Args:
-        status: the HTTP status. Below 300 it means an answer that could not be used: what became
-            of the messages is unknown.
+        status: the HTTP status. Below 300 it means an unusable answer: the messages are unconfirmed.
         code: `code` of the error body, None when there was no readable body.
 
-    PERMANENT_MESSAGE means that one of the messages is at fault and nothing says which: split the
-    chunk to find it.
+    PERMANENT_MESSAGE means that one of the messages is at fault, without saying which: split the batch
+    to find it.
     """
     if status == _TOO_MANY_REQUESTS:
         return CodeClass.THROTTLE
@@ -51,7 +50,7 @@ def classify_request(status: int, code: int | None) -> CodeClass:
 
 
 def meaning(code: int | None) -> str:
-    """The code in a few words, for people."""
+    """The meaning of a code in a few words, for people."""
     known = _known(code)
     if known:
         return known.meaning
@@ -59,11 +58,11 @@ def meaning(code: int | None) -> str:
 
 
 def scope(code: int | None, status: int | None = None) -> Scope:
-    """What a permanent fault concerns.
+    """The scope of a permanent error.
 
     Args:
-        code: the API code; None or unknown leaves the decision to the status.
-        status: the HTTP status, when the fault is a refused request.
+        code: the API code; None or unknown falls back to the status.
+        status: the HTTP status, when a request was refused.
     """
     known = _known(code)
     if known:
@@ -74,7 +73,7 @@ def scope(code: int | None, status: int | None = None) -> Scope:
 
 
 def is_redirect(status: int | None) -> bool:
-    """Whether something between us and the provider, or a wrong base URL, sent us elsewhere."""
+    """True when a proxy or a wrong base URL redirected the request."""
     return status is not None and 300 <= status < 400
 
 

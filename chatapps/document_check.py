@@ -1,4 +1,4 @@
-"""What a JSON document is, whether it is sound, and what we make of it.
+"""Detects the kind of a JSON document, validates it and shows it in the provider's spelling.
 
 checked = check_document(Path("spring.json").read_bytes())
 checked.kind      # "message"
@@ -26,7 +26,7 @@ Json = dict[str, Any]
 class Checked:
     """The result of a check."""
 
-    kind: str | None  # a Kind; "other" of an event that nobody knows; None where nothing tells
+    kind: str | None  # a Kind; "other" for an event of unknown type; None if undetermined
     ok: bool
     emitted: Json | None  # None unless ok
     errors: tuple[Problem, ...]
@@ -36,9 +36,9 @@ def check_document(raw: bytes, kind: Kind | None = None) -> Checked:
     """Check a document of any kind. Never raises.
 
     Args:
-        raw: JSON text, or nearly.
-        kind: what it is; guessed where it is not given. A message may lack `user`, as that of a
-            campaign does, and then hold placeholders.
+        raw: JSON text; control characters in strings are tolerated.
+        kind: guessed when not given. A message without `user` is read as a campaign's, which may hold
+            placeholders.
     """
     found: str | None = kind
     try:
@@ -54,10 +54,10 @@ def check_document(raw: bytes, kind: Kind | None = None) -> Checked:
 
 
 def guess_kind(value: Mapping[str, Any]) -> Kind:
-    """What a document seems to be, by the members that it has.
+    """Guess the kind of a document from its members.
 
     Raises:
-        MessageError: it has no member that tells.
+        MessageError: none of its members identifies a kind.
     """
     members = {name for name, member in value.items() if member is not None}
     for kind, telling in _TELLING:

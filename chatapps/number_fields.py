@@ -1,6 +1,6 @@
-"""Which placeholders of a campaign's message stand where the provider reads a number.
+"""Finds placeholders of a campaign's message where the provider expects a number.
 
-Such a value goes out as a JSON number, and each row's is held against the rule of its member.
+Such a value is sent as a JSON number, and each row's value is checked by the rule of its member.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -18,22 +18,22 @@ from chatapps.rendering.placeholders import PLACEHOLDER, BrokenPlaceholder, find
 
 @dataclass(frozen=True, slots=True)
 class NumberField:
-    """A member that a column fills with a number."""
+    """A numeric member that a column fills."""
 
     path: str  # such as content.location.latitude
     column: str
     read: Callable[[str], str]
-    """The JSON number that a cell holds; raises ValueError with the rule that it breaks."""
+    """Turns a cell into a JSON number; raises ValueError with the rule that it breaks."""
 
 
 def number_fields(model: Wire, written: Mapping[str, Any]) -> Iterator[NumberField]:
-    """The members of a message that are numbers in `model` and placeholders as they were written.
+    """The members that are numbers in `model` and placeholders in `written`.
 
     Args:
-        model: the message with values that stand in for the placeholders.
+        model: the message with sample values in place of the placeholders.
 
     Raises:
-        BrokenPlaceholder: a placeholder is a part of a number.
+        BrokenPlaceholder: a placeholder is only a part of a number.
     """
     yield from _of(model, written, "")
 
@@ -62,11 +62,11 @@ def _number(field: FieldInfo, text: str, path: str) -> Iterator[NumberField]:
 
 
 def _reader(field: FieldInfo) -> Callable[[str], str]:
-    """Reads cells by the rule of a model's member."""
+    """A reader of cells by the rule of a model's member."""
     rules = field.metadata or [None]  # `Annotated` needs one
     rule = cast(Any, Annotated[field.annotation, *rules])
     validate = TypeAdapter[Any](rule).validate_python
-    decimal = field.annotation is float  # never so large that a comma may group thousands
+    decimal = field.annotation is float  # too small for thousands separators
 
     def read(cell: str) -> str:
         try:

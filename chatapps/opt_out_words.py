@@ -1,8 +1,8 @@
-"""Whether a person asks to be left alone. The provider has no event for it, only what people write.
+"""Detects opt-outs in what people write; the provider has no event for them.
 
 The provider's own workflow looks for STOP anywhere, in capitals (provider docs, inbound messages): that
-takes "don't stop" for a wish and overlooks "Stop.". Here the whole message has to be an opt-out word, in
-any case and with any punctuation; a word inside a longer message is for a person to judge.
+treats "don't stop" as an opt-out and misses "Stop.". Here the whole message has to be an opt-out word,
+in any case and with any punctuation; a word inside a longer message is left to a person to judge.
 """
 
 import re
@@ -14,16 +14,16 @@ from typing import Final, NamedTuple
 
 
 class OptOut(StrEnum):
-    """What a message says about it."""
+    """Whether a message asks for no more messages."""
 
     YES = "yes"  # suppress the person
-    MAYBE = "maybe"  # show it to somebody
+    MAYBE = "maybe"  # a person should decide
     NO = "no"
 
 
 OPT_OUT_WORDS: Final = frozenset(
     {
-        # English, and understood nearly everywhere
+        # English, understood nearly everywhere
         *("stop", "stop all", "unsubscribe", "opt out", "remove me", "unsub"),
         *("baja", "darme de baja", "no molestar"),  # Spanish
         *("sair", "descadastrar", "remover", "parar"),  # Portuguese
@@ -46,7 +46,7 @@ OPT_OUT_WORDS: Final = frozenset(
         *("إيقاف", "توقف", "الغاء الاشتراك", "إلغاء الاشتراك"),  # Arabic
     }
 )
-"""Whole messages that mean it beyond doubt."""
+"""Whole messages that are an opt-out beyond doubt."""
 
 DOUBTFUL_WORDS: Final = frozenset(
     {
@@ -65,7 +65,7 @@ DOUBTFUL_WORDS: Final = frozenset(
         ),
     }
 )
-"""Whole messages that may mean the appointment, not the messages."""
+"""Whole messages that may refer to an appointment instead of the messages."""
 
 START_WORDS: Final = frozenset(
     {
@@ -74,7 +74,7 @@ START_WORDS: Final = frozenset(
         *("mulai", "mula", "bắt đầu", "เริ่ม", "订阅", "訂閱", "開始", "시작", "başlat", "старт"),
     }
 )
-"""Whole messages that take a wish to be left alone back."""
+"""Whole messages that withdraw an opt-out."""
 
 
 def is_opt_out(
@@ -82,10 +82,10 @@ def is_opt_out(
     words: Set[str] = OPT_OUT_WORDS,
     doubtful: Set[str] = DOUBTFUL_WORDS,
 ) -> OptOut:
-    """Whether a message asks for no more messages.
+    """Classify a message as an opt-out.
 
     Args:
-        text: what the person wrote, or the title of what they tapped.
+        text: the message, or the title of the tapped button.
         words: whole messages that mean YES; MAYBE where they stand inside a longer one.
         doubtful: whole messages that mean MAYBE.
     """
@@ -101,19 +101,20 @@ def is_opt_out(
 
 
 def is_start(text: str | None, words: Set[str] = START_WORDS) -> bool:
-    """Whether a message, as a whole, asks for messages again."""
+    """True when the whole message asks for messages again."""
     said = _fold(text or "")
     return bool(said) and _word_list(frozenset(words)).is_all_of(said)
 
 
 class _WordList(NamedTuple):
-    """Words, folded once."""
+    """Words, case-folded once."""
 
     whole: frozenset[str]  # without spaces
-    inside: tuple[str, ...]  # as they stand in a message that has a space at both ends
+    inside: tuple[str, ...]  # padded like the words of a message that has a space at both ends
 
     def is_all_of(self, said: str) -> bool:
-        """The message is one of the words, spaced as it likes (`S T O P`), or nothing but words."""
+        """True when the message is one of the words, in any spacing (`S T O P`), or nothing but
+        words."""
         return said.replace(" ", "") in self.whole or all(
             token in self.whole for token in said.split(" ")
         )
@@ -132,25 +133,25 @@ def _word_list(words: frozenset[str]) -> _WordList:
 
 
 def _inside(word: str) -> str:
-    """Where a script puts spaces between words, only a whole word counts: not the one in `nonstop`."""
+    """In scripts with spaces only a whole word counts: not the one in `nonstop`."""
     return word if _UNSPACED.search(word) else f" {word} "
 
 
 # Thai, Lao, Burmese, Khmer; Japanese; Chinese.
 _UNSPACED: Final = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
 _ACCENT: Final = re.compile("[\u0300-\u036f\ufe00-\ufe0f]")
-_MAX_TEXT: Final = 4_096  # characters; longer messages do not exist on WhatsApp
+_MAX_TEXT: Final = 4_096  # characters; WhatsApp has no longer messages
 
 
 def _fold(text: str) -> str:
-    """In lower case, without accents and punctuation, words one space apart."""
+    """Lower case, without accents and punctuation, words one space apart."""
     bare = _ACCENT.sub("", unicodedata.normalize("NFKD", text[:_MAX_TEXT].casefold()))
     letters = unicodedata.normalize("NFKC", bare).casefold()
     return " ".join("".join(map(_letter_or_space, letters)).split())
 
 
 def _letter_or_space(letter: str) -> str:
-    """Emoji are punctuation here; what cannot be seen is nothing at all."""
+    """Emoji count as punctuation; invisible characters are dropped."""
     category = unicodedata.category(letter)
     if category == "Cf":
         return ""

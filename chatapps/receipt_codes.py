@@ -1,4 +1,4 @@
-"""What the code of a delivery receipt asks us to do: pure questions to the table of receipt codes."""
+"""Table of receipt codes with the reaction to each. Pure."""
 
 from enum import StrEnum
 from typing import Final, NamedTuple
@@ -7,7 +7,7 @@ from chatapps.code_table import CodeClass
 
 
 class Family(StrEnum):
-    """Which list a code is from. The numbers of ANY and SMS do not meet."""
+    """The list a code is from. The numbers of ANY and SMS are disjoint."""
 
     ANY = "any"
     WHATSAPP = "whatsapp"
@@ -16,20 +16,20 @@ class Family(StrEnum):
 
 
 class Action(StrEnum):
-    """What a code asks us to do."""
+    """The reaction that a code requires."""
 
-    NOTHING = "nothing"  # lost or not about sending; nothing would change that
+    NOTHING = "nothing"  # lost, or not about sending: no reaction helps
     SUPPRESS = "suppress"  # the person does not want this: never again on this channel
-    UNREACHABLE = "unreachable"  # not this person on this channel: fall back, or leave it
-    FIX_CONTENT = "fix_content"  # what this message says or links to; many alike: the mapping
-    THROTTLE_PAIR = "throttle_pair"  # too much for this person: delay what is for them, no one else
+    UNREACHABLE = "unreachable"  # not this person on this channel: fall back, or give up
+    FIX_CONTENT = "fix_content"  # content or link of this message; many alike: the mapping
+    THROTTLE_PAIR = "throttle_pair"  # too many messages to this person: delay those only
     SLOW_DOWN = "slow_down"  # too much for the sender or the account
     RETRY_LATER = "retry_later"  # may pass as a new message; see `wait`
     STOP_TEMPLATE = "stop_template"  # this template in this language
     STOP_COUNTRY = "stop_country"  # this country
     STOP_SENDER = "stop_sender"  # this number or id we send from
     STOP_ACCOUNT = "stop_account"  # everything
-    ALERT = "alert"  # a person has to look
+    ALERT = "alert"  # an operator has to look
 
 
 class ReceiptCode(NamedTuple):
@@ -39,11 +39,11 @@ class ReceiptCode(NamedTuple):
     code_class: CodeClass | None  # None: no fault of a message
     action: Action
     meta: int | None = None  # Meta's own number, which comes as `providerErrorCode`
-    wait: int = 0  # s that must pass before a retry, where the docs say so
+    wait: int = 0  # s to wait before a retry, where documented
 
     @property
     def alert(self) -> bool:
-        """Somebody should know at once."""
+        """True when an operator should be notified at once."""
         return self.code_class is CodeClass.PERMANENT_BATCH or self.action is Action.ALERT
 
 
@@ -234,14 +234,14 @@ _JUST_ANY: Final = (Family.ANY,)
 
 
 def receipt_code(channel: str, code: int | None, provider_code: str | None = None) -> ReceiptCode:
-    """What a receipt's code means and what to do.
+    """Look up a receipt's code.
 
     Args:
-        channel: of the receipt, in any case; '' when it names none, then all lists are searched.
+        channel: of the receipt, in any case; '' searches all lists.
         code: `errorCode` of the receipt.
-        provider_code: the channel's own code, asked only when `code` is missing or unknown.
+        provider_code: the channel's own code, used only when `code` is missing or unknown.
 
-    An unknown code condemns its message only, and somebody should look.
+    An unknown code fails its message only and alerts an operator.
     """
     row = _find(channel.lower(), code) or _find_by_meta(channel.lower(), provider_code)
     return row or _unknown(code)

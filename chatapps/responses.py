@@ -1,12 +1,12 @@
-"""What an HTTP answer of the provider means: bytes in, one value of a closed set out. No transport.
+"""Interprets the provider's HTTP answers: bytes in, one value of a closed set out. No transport.
 
     Result
-    ├── Answered   a 2xx that could be read: an item a message (some may be missing, doubled, moved)
+    ├── Answered   a readable 2xx: one item per message (missing, doubled or reordered ones possible)
     ├── Refused    a status of 300 or more, except 408; a 5xx may have been processed all the same
     ├── NotSent    confirmed: the provider did not process the request
-    └── NoAnswer   nothing to rely on: the request may or may not have been processed
+    └── NoAnswer   nothing is known: the request may or may not have been processed
 
-One exception exists, and it does not leave `judge_answer`:
+One exception, which does not leave `judge_answer`:
 
     ValueError
     └── UnreadableAnswer   the body is no batch answer
@@ -26,9 +26,9 @@ from typing import Annotated, Any, TypeAlias
 import msgspec
 
 UNREADABLE_STATE = "unknown"
-"""State of an item whose own state is missing or is no text: it proves nothing."""
+"""State of an item whose own state is missing or not text: it proves nothing."""
 
-_TEXT_LIMIT = 128  # ids are UUIDs, or ours of at most 50 characters; longer is somebody's page
+_TEXT_LIMIT = 128  # ids are UUIDs, or ours of at most 50 characters
 _REFUSED_STATES = frozenset({"rejected", "failed", "undelivered", "error"})
 
 
@@ -40,15 +40,15 @@ class UnreadableAnswer(ValueError):
 
 
 class ItemStatus(msgspec.Struct, frozen=True, gc=False, rename="camel"):
-    """The `status` member of an item, less what nobody needs here."""
+    """The `status` member of an item, without unused members."""
 
     state: str
     error_code: int | None = None
 
 
 class AnswerItem(msgspec.Struct, frozen=True, gc=False, rename="camel"):
-    """What the answer says about one message. Whether it was taken is told by `state` alone:
-    a refused message has a `umid` too (provider docs, send message many)."""
+    """An answer's item about one message. Only `state` says whether it was accepted: a refused message
+    has a `umid`, too (provider docs, send message many)."""
 
     status: ItemStatus
     umid: _Id | None = None
@@ -56,7 +56,7 @@ class AnswerItem(msgspec.Struct, frozen=True, gc=False, rename="camel"):
 
     @property
     def state(self) -> str:
-        """In lower case: the provider's own documents vary the case of many words."""
+        """In lower case: the provider's documents vary the case."""
         return self.status.state.lower()
 
     @property
@@ -65,7 +65,7 @@ class AnswerItem(msgspec.Struct, frozen=True, gc=False, rename="camel"):
 
 
 class BatchAnswer(msgspec.Struct, frozen=True, gc=False, rename="camel"):
-    """The answer to one batch request. Order and completeness of `messages` are not promised."""
+    """The answer to one batch request. `messages` may be incomplete and in any order."""
 
     accepted_count: int
     rejected_count: int
@@ -75,27 +75,27 @@ class BatchAnswer(msgspec.Struct, frozen=True, gc=False, rename="camel"):
 
 @dataclass(frozen=True, slots=True)
 class ErrorBody:
-    """What may be used of an error body: the text of `message` is for people and is not kept."""
+    """The parsed part of an error body; the text of `message` is dropped."""
 
     code: int | None = None
-    error_id: str | None = None  # for enquiries at the provider
+    error_id: str | None = None  # for support requests to the provider
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The provider answered, and the answer could be read."""
+    """The provider sent a readable answer."""
 
     answer: BatchAnswer
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The provider refused the request as a whole. With a 5xx it may have taken it before."""
+    """The provider refused the request as a whole. With a 5xx it may have accepted it before."""
 
     status: int
     code: int | None = None
     error_id: str | None = None
-    retry_after: float | None = None  # seconds from now; as told, so cap it
+    retry_after: float | None = None  # seconds from now, uncapped
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,20 +106,20 @@ class NotSent:
 
 
 class Silence(StrEnum):
-    """Why there is no answer that can be trusted."""
+    """The reason why there is no usable answer."""
 
     TIMEOUT = "timeout"
     CONNECTION = "connection"  # reset, or closed before an answer came
-    TLS = "tls"  # it broke within the encryption
-    CUT_OFF = "cut_off"  # the answer began, and its end never came
-    STATUS = "status"  # a success without a body, a 408, or a status that does not exist
+    TLS = "tls"  # TLS failed
+    CUT_OFF = "cut_off"  # the answer was incomplete
+    STATUS = "status"  # a success without a body, a 408, or a status outside the standard
     UNREADABLE = "unreadable"  # a success whose body is not the provider's
     OTHER = "other"
 
 
 @dataclass(frozen=True, slots=True)
 class NoAnswer:
-    """There is no answer that can be trusted: the request may have been processed."""
+    """There is no usable answer: the request may have been processed."""
 
     reason: str
     why: Silence = field(default=Silence.OTHER, compare=False)
@@ -136,21 +136,21 @@ class RawAnswer:
     status: int
     headers: Mapping[str, str]  # names in lower case
     body: bytes
-    flaw: str | None = None  # why the body is not whole
+    flaw: str | None = None  # why the body is incomplete
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A 2xx whose body came whole."""
+    """A 2xx with its whole body."""
 
     body: bytes
 
 
 def judge_answer(raw: RawAnswer, *, now: float, max_bytes: int) -> Answered | Refused | NoAnswer:
-    """What a raw answer means.
+    """Interpret a raw answer to a batch request.
 
-    `now` is the time in epoch seconds, used only when the answer names a date to retry at and
-    has no `Date` of its own; `max_bytes` bounds a compressed body when it is unpacked.
+    `now` in epoch seconds is used only when the answer names a date to retry at and has no `Date` of its
+    own; `max_bytes` bounds a compressed body when it is unpacked.
     """
     received = judge_transfer(raw, now=now, max_bytes=max_bytes)
     if not isinstance(received, Received):
@@ -164,7 +164,7 @@ def judge_answer(raw: RawAnswer, *, now: float, max_bytes: int) -> Answered | Re
 
 
 def judge_transfer(raw: RawAnswer, *, now: float, max_bytes: int) -> Received | Refused | NoAnswer:
-    """The same for an answer of any kind: its body, when it came whole with a 2xx."""
+    """Interpret a raw answer of any kind; the body is not parsed."""
     if raw.status >= 300 and raw.status != 408:
         return _refused(raw, now, max_bytes)
     if not 200 <= raw.status < 300:
@@ -178,7 +178,7 @@ def judge_transfer(raw: RawAnswer, *, now: float, max_bytes: int) -> Received | 
 
 
 def _unreadable(raw: RawAnswer, why: UnreadableAnswer) -> NoAnswer:
-    """Most such bodies are pages for people, of a proxy or of a network that asks for a login."""
+    """Such bodies are mostly HTML of a proxy or of a network that asks for a login."""
     page = raw.body.lstrip()[:1] == b"<"
     what = "a page of HTML or XML" if page else str(why)
     return NoAnswer(f"HTTP {raw.status}, unreadable: {what}", Silence.UNREADABLE, raw.status)
@@ -196,8 +196,8 @@ def _refused(raw: RawAnswer, now: float, max_bytes: int) -> Refused:
 def decode_batch_answer(body: bytes) -> BatchAnswer:
     """Read the answer to a batch request.
 
-    Null stands for absent, unknown members are skipped, a code may be a string of digits. Counts
-    that are missing are counted from the items. Raises `UnreadableAnswer`.
+    Null means absent, unknown members are skipped, a code may be a string of digits. Missing counts are
+    computed from the items. Raises `UnreadableAnswer`.
     """
     try:
         return _FAST.decode(body)
@@ -236,7 +236,7 @@ def _item(entry: dict[str, Any]) -> AnswerItem:
 
 
 def decode_error_body(body: bytes) -> ErrorBody:
-    """Read `code` and `errorId` of an error body; what cannot be read is None. Never raises."""
+    """Read `code` and `errorId` of an error body; unreadable members are None. Never raises."""
     try:
         data = _json_object(body)
     except UnreadableAnswer:
@@ -263,15 +263,15 @@ def _whole(value: object) -> int | None:
 
 
 def _text(value: object) -> str | None:
-    """A short printable string, which any store and log can hold, or None."""
+    """A short printable string, safe for stores and logs, or None."""
     if isinstance(value, str) and 0 < len(value) <= _TEXT_LIMIT and value.isprintable():
         return value
     return None
 
 
 def parse_retry_after(value: str | None, now: float) -> float | None:
-    """Seconds to wait from `now` (epoch seconds), by a `Retry-After` header in seconds or as an
-    HTTP date; None when it is absent or makes no sense. A past date means 0."""
+    """Seconds to wait from `now` (epoch seconds), by a `Retry-After` header in seconds or as an HTTP
+    date; None when absent or invalid. A past date gives 0."""
     if value is None:
         return None
     value = value.strip()
@@ -283,7 +283,7 @@ def parse_retry_after(value: str | None, now: float) -> float | None:
 
 
 def _server_time(raw: RawAnswer, now: float) -> float:
-    """The server's own clock where it tells it: a date is meant by that clock, not by ours."""
+    """The server's own clock when it sends one: its dates refer to that clock, not to ours."""
     told = _parse_http_date(raw.headers.get("date", ""))
     return now if told is None else told
 
@@ -297,13 +297,13 @@ def _parse_http_date(value: str) -> float | None:
 
 
 def _unpack(raw: RawAnswer, max_bytes: int) -> bytes:
-    """The body without its content encoding; a small body may unpack to gigabytes, so bounded."""
+    """The body without its content encoding, bounded: a small body may unpack to gigabytes."""
     encoding = raw.headers.get("content-encoding", "").strip().lower()
     if encoding in ("", "identity"):
         return raw.body
     if encoding not in ("gzip", "x-gzip", "deflate"):
         raise UnreadableAnswer("an unknown content encoding")
-    inflater = zlib.decompressobj(zlib.MAX_WBITS | 32)  # gzip or zlib, by its own header
+    inflater = zlib.decompressobj(zlib.MAX_WBITS | 32)  # gzip or zlib, detected by the header
     try:
         body = inflater.decompress(raw.body, max_bytes)
     except zlib.error as exc:

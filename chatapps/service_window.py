@@ -1,9 +1,9 @@
-"""Which messages need an open service window (provider docs, WhatsApp rules).
+"""Determines which messages need an open service window (provider docs, WhatsApp rules).
 
-Outside the 24 hours after the person's last message WhatsApp carries templates only. The provider
-accepts the others all the same, and reports them as undelivered with code 1022 later. A Direct Send goes
-out as a template, so it needs no window. A message that may fall back to another channel is not
-concerned; one that names no channel goes the way of its sub-account, which is taken to be WhatsApp.
+Later than 24 hours after the person's last message WhatsApp delivers templates only. The provider
+accepts other messages, and reports them as undelivered with code 1022 later. A Direct Send is sent as a
+template, so it needs no window, nor does a message that may fall back to another channel. A message that
+names no channel uses the channel of its sub-account, assumed to be WhatsApp.
 """
 
 from typing import Any, Final
@@ -13,10 +13,10 @@ import msgspec
 from chatapps.rendering.compiled import CompiledContent
 
 FREE_FORM: Final = frozenset({"text", "image", "audio", "video", "file", "location", "interactive"})
-"""Kinds that WhatsApp carries and that are no template, as the models spell them."""
+"""Kinds of content that are not templates, as the models spell them."""
 _WHATSAPP: Final = "WhatsApp"
 _TEMPLATE_LINE: Final = b'\t{"type":"template"'
-"""What stands between the recipient and the content where the producer has packed a template."""
+"""Start of the content of a template message that the producer has packed."""
 
 
 class _Step(msgspec.Struct, gc=False):
@@ -41,7 +41,7 @@ _decode: Final = msgspec.json.Decoder(_Message).decode
 
 
 def content_needs_window(content: CompiledContent) -> bool:
-    """Whether the message of a campaign goes out only within the window."""
+    """True when a campaign's message is delivered only within the window."""
     shared = _decode(content.shared or b"{}")
     own = _decode(b"{%b}" % b"x".join(content.segments).removeprefix(b","))
     return _needs_window(
@@ -54,7 +54,7 @@ def content_needs_window(content: CompiledContent) -> bool:
 
 
 def line_needs_window(line: bytes) -> bool:
-    """Whether the job line of a single message does; a line that cannot be read needs none."""
+    """True when a single message's job line needs a window; False for an unreadable line."""
     if line.startswith(_TEMPLATE_LINE, line.find(b"\t")):
         return False
     try:

@@ -1,7 +1,7 @@
 """The Celery application object and the names of its queues and tasks.
 
-Celery messages are wake-ups and nothing more: losing one or getting it twice does not matter, because
-jobs, leases and retries are kept in the store. So there is no result backend, no ETA and no countdown.
+Celery messages are only wake-ups: a lost or repeated one does no harm, because jobs, leases and retries
+are kept in the store. So there is no result backend, no ETA and no countdown.
 """
 
 from collections.abc import Callable
@@ -19,34 +19,35 @@ from config.settings import Settings, load_settings
 log = structlog.get_logger(__name__)
 
 QUEUE = "sendmany"
-"""The queue that workers listen to who serve every priority; wake-ups go there."""
+"""The queue of workers that serve every priority; wake-ups go there."""
 DISPATCH_TASK = "sendmany.drain"
 SWEEP_TASK = "sendmany.sweep"
 ENQUEUE_TASK = "sendmany.enqueue"
 ENQUEUE_QUEUE = "sendmany.enqueue"
-"""Messages that other Celery applications hand in; every worker takes them."""
+"""Messages enqueued by other Celery applications; every worker consumes it."""
 UNACKED_SECONDS = 300
-"""After so long a task whose worker is gone is given to another one; the longest takes some ten."""
+"""Visibility timeout, seconds: then a task whose worker is gone is redelivered. The longest task takes
+about 10 s."""
 TASK_MODULES = ["worker.process.tasks", "sendmany.celery_task"]
-"""What workers load; by name, since none of them is to be imported here."""
+"""Modules that workers import; by name, because this package must not import them."""
 
 
 def create_app(settings: Settings) -> Celery:
-    """Build the application; workers and producers use the same settings."""
+    """Build the application; workers and producers pass the same settings."""
     app = Celery("sendmany", broker=settings.broker, include=TASK_MODULES)
     app.conf.update(celery_settings(settings))
     return app
 
 
 def own_queue(settings: Settings) -> str:
-    """The queue that a worker with these settings listens to. A dedicated one must not take wake-ups
-    that are meant for all: it has a queue of its own, and a loop that always runs."""
+    """The queue that a worker with these settings consumes. A dedicated worker must not take wake-ups
+    meant for all workers, so it has a queue of its own and a loop that always runs."""
     served = served_by(settings.worker.priorities)
     return f"{QUEUE}.{served}" if served else QUEUE
 
 
 def celery_settings(settings: Settings) -> dict[str, Any]:
-    """Celery's own settings, each for a reason that a failure taught."""
+    """Celery's own settings; each guards against a failure that was observed."""
     return {
         "task_default_queue": own_queue(settings),
         "task_queues": [_queue(own_queue(settings)), _queue(ENQUEUE_QUEUE)],
@@ -60,15 +61,15 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
         "worker_redirect_stdouts": False,
         "worker_send_task_events": False,
         "task_send_sent_event": False,
-        # A worker outlives its broker, and a lost connection never kills a request in the air.
+        # A worker outlives its broker, and a lost connection never cancels a request in flight.
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
         "broker_channel_error_retry": True,
         "worker_cancel_long_running_tasks_on_connection_loss": False,
         "worker_consumer": "worker.process.consumer:SteadyConsumer",
-        # Another Celery application may use the same database. Messages that are not acknowledged lie in
-        # keys of our own, or each would give back the other's by its own visibility timeout, and both
-        # would run twice; and what is broadcast (`celery control shutdown`) is not meant for both.
+        # Another Celery application may use the same database. Unacknowledged messages lie in keys of
+        # our own, or each application would restore the other's by its own visibility timeout, and both
+        # would run twice; and broadcasts (`celery control shutdown`) must not reach both.
         "control_exchange": QUEUE,
         "event_exchange": f"{QUEUE}.events",
         "event_queue_prefix": f"{QUEUE}.events",
@@ -89,7 +90,7 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
 
 
 def when_started(call: Callable[[], None]) -> None:
-    """Have `call` called once the worker of this process has read its command line."""
+    """Call `call` once the worker of this process has parsed its command line."""
 
     def tell(**_: Any) -> None:
         call()
@@ -98,7 +99,8 @@ def when_started(call: Callable[[], None]) -> None:
 
 
 def when_told_to_stop(note: Callable[[str], None]) -> None:
-    """Have `note` called with the signal that ends the worker of this process, such as `SIGINT`."""
+    """Call `note` with the name of the signal that stops the worker of this process, such as
+    `SIGINT`."""
 
     def tell(sig: str, **_: Any) -> None:
         note(sig)
@@ -107,7 +109,7 @@ def when_told_to_stop(note: Callable[[str], None]) -> None:
 
 
 def _queue(name: str) -> Queue:
-    """As any Celery application declares a queue that it knows by name only."""
+    """As other Celery applications declare a queue that they know by name only."""
     return Queue(name, Exchange(name, type="direct"), routing_key=name)
 
 
@@ -117,15 +119,14 @@ def _wake_up_app() -> Celery:
 
 
 def send_wake_up() -> None:
-    """Send one dispatch task; raises whatever the broker, or the reading of its address, raises."""
+    """Send one dispatch task; raises any error of the broker or of parsing its URL."""
     _wake_up_app().send_task(DISPATCH_TASK, queue=QUEUE, retry=False)
 
 
 def hint_drain() -> None:
-    """Send one dispatch task if the broker takes it. What is to be sent is stored already, and the
-    timer of
-    a worker finds it: a broker that is away or refuses fails no call."""
+    """Send one dispatch task, ignoring errors. The jobs are stored already, and the timer of a worker
+    finds them."""
     try:
         send_wake_up()
-    except Exception as error:  # each library has its own, beside ValueErrors about the address
+    except Exception as error:  # of any client library, or ValueError for a bad URL
         log.warning("no worker was woken by a task", error=type(error).__name__)

@@ -1,4 +1,4 @@
-"""Structured logs: fields, never a phone number or a key in the clear."""
+"""Structured logs: fields, never a phone number or a key in clear text."""
 
 import logging
 import sys
@@ -10,9 +10,9 @@ from config.settings import Settings
 
 
 def set_up_logging(settings: Settings) -> None:
-    """Log to stderr: readable at a terminal, JSON lines elsewhere, at the level that is set.
+    """Log to stderr: readable at a terminal, JSON lines elsewhere, at the configured level.
 
-    Warnings and errors of the libraries go the same way, looking the same.
+    Warnings and errors of libraries use the same handler and format.
     """
     _set_up_libraries(settings)
     structlog.configure(
@@ -32,8 +32,8 @@ def set_up_logging(settings: Settings) -> None:
 
 
 def _set_up_libraries(settings: Settings) -> None:
-    """kombu gives each of its loggers, and Celery's, a handler that does nothing: what they say, even
-    that a worker ends, is lost unless the root logger has one."""
+    """Add a root handler for libraries: kombu gives its loggers and Celery's a null handler, so that
+    their messages, even a worker's death, would be lost."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(

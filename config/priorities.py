@@ -1,4 +1,4 @@
-"""The names of the priorities, and of the workers that serve only some of them."""
+"""Names of the priorities, and of workers that serve only some of them."""
 
 from collections.abc import Collection
 

@@ -1,7 +1,7 @@
-"""Files and directories for this user only, that another user of the machine cannot have planted.
+"""Files and directories private to this user, safe from planting by other users of the machine.
 
-In a directory that others may write to, a path may name a symbolic link, a pipe, a second name of a
-file of ours, or a file of another user, who then reads what is written or has what he wrote believed.
+In a directory writable by others, a path may be a symbolic link, a pipe, a hard link to a file of ours,
+or a file of another user, who could then read our data or feed us his.
 """
 
 import errno
@@ -13,21 +13,21 @@ from pathlib import Path
 
 
 class PlantedError(PermissionError):
-    """What is there was not put there by us."""
+    """The file was not created by this user."""
 
     def __init__(self, path: Path, why: str) -> None:
         super().__init__(errno.EPERM, why, str(path))
 
 
 def private_directory(path: Path, *, tighten: bool = True) -> None:
-    """Make a directory that only we may enter, and those above it.
+    """Create a directory with access for this user only, and its parents.
 
     Args:
-        tighten: one that is there already is closed for others, too.
+        tighten: remove others' access to an existing one, too.
 
     Raises:
-        PlantedError: what is there belongs to another user.
-        OSError: it cannot be made.
+        PlantedError: it exists and belongs to another user.
+        OSError: it cannot be created.
     """
     path.mkdir(parents=True, exist_ok=True, mode=0o700)
     found = see_that_ours(path)
@@ -36,7 +36,7 @@ def private_directory(path: Path, *, tighten: bool = True) -> None:
 
 
 def open_private(path: Path, flags: int, *, mode: int = 0o600) -> int:
-    """Open a regular file of ours and give it this mode; returns the descriptor.
+    """Open a regular file of this user and set its mode; returns the descriptor.
 
     Args:
         flags: as of `os.open`.
@@ -68,13 +68,13 @@ def open_private(path: Path, flags: int, *, mode: int = 0o600) -> int:
 
 
 def read_private(path: Path) -> str:
-    """The text of a file of ours; raises as `open_private`, and UnicodeDecodeError."""
+    """Read a private file; raises as `open_private`, and UnicodeDecodeError."""
     with os.fdopen(open_private(path, os.O_RDONLY), encoding="utf-8") as stream:
         return stream.read()
 
 
 def write_private(path: Path, text: str) -> None:
-    """Put a file of ours in place, whole or not at all; whatever has its name by then is replaced."""
+    """Write a private file atomically; replaces whatever has its name."""
     number, new = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(number, "w", encoding="utf-8") as stream:
@@ -87,14 +87,14 @@ def write_private(path: Path, text: str) -> None:
 
 
 def refuse_planted_link(path: Path) -> None:
-    """Raise PlantedError if this is a symbolic link that another user has made; ours may be followed."""
+    """Raise PlantedError for a symbolic link of another user; own ones may be followed."""
     if path.is_symlink() and path.lstat().st_uid not in _trusted():
         raise PlantedError(path, "it is a symbolic link of another user")
 
 
 def see_that_ours(directory: Path) -> os.stat_result:
-    """The directory and the link that leads to it, if it is one, belong to us or to root: else
-    PlantedError."""
+    """Stat a directory; raises PlantedError unless it, and a link that leads to it, belong to this user
+    or to root."""
     found = directory.stat()
     if not {directory.lstat().st_uid, found.st_uid} <= _trusted():
         raise PlantedError(directory, "it belongs to another user")

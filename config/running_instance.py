@@ -1,7 +1,7 @@
-"""The note that a running `sendmany up` leaves in its state directory: where its parts can be found.
+"""The note that a running `sendmany up` leaves in its state directory, with its addresses.
 
-While it runs it holds a lock beside the note, so that the note of one that was killed is not believed.
-Nor is what another user has left there: it would have our messages go to his server.
+While it runs it holds a lock beside the note, so that the note of a killed one is ignored. So is a note
+of another user, who could redirect our messages to his server.
 """
 
 import fcntl
@@ -17,11 +17,12 @@ NOTE = "up.json"
 
 
 def read_note(state_dir: Path) -> dict[str, Any]:
-    """The note, empty when no `sendmany up` runs there. `settings` in it holds settings for others.
+    """Read the note; empty when no `sendmany up` runs there. Its `settings` are for other commands.
 
     Raises:
-        PermissionError: the directory, or the note of one that runs there, may not be read, or
-            belongs to another user.
+        PermissionError: the directory or the note of a running one is not readable, or belongs to
+            another
+            user.
     """
     if not is_running(state_dir):
         return {}
@@ -29,13 +30,14 @@ def read_note(state_dir: Path) -> dict[str, Any]:
         note = json.loads(read_private(state_dir / NOTE))
     except PermissionError:
         raise
-    except (OSError, ValueError):  # it is starting, or stopping
+    except (OSError, ValueError):  # it is starting or stopping
         return {}
     return note if isinstance(note, dict) else {}
 
 
 def is_running(state_dir: Path) -> bool:
-    """Whether a `sendmany up` of ours runs in this directory; raises PermissionError as `read_note`."""
+    """True when a `sendmany up` of this user runs in this directory; raises PermissionError as
+    `read_note`."""
     try:
         see_that_ours(state_dir)
         lock = open_private(state_dir / LOCK, os.O_RDONLY)

@@ -16,6 +16,8 @@ from pydantic import (
     model_validator,
 )
 
+from config.errors import ReportedError
+
 REGIONS: dict[str, str] = {
     "apac": "https://chatapps.8x8.com",
     "us": "https://chatapps.us.8x8.com",
@@ -26,52 +28,53 @@ REGIONS: dict[str, str] = {
 
 ACCOUNT_ID = r"^[0-9A-Fa-f]{8}-?(?:[0-9A-Fa-f]{4}-?){3}[0-9A-Fa-f]{12}$"
 REPEATED_FOR = 180.0
-"""Seconds: the provider repeats a webhook for 131 s (provider docs, webhooks), and then some."""
+"""Seconds for which webhooks may be repeated; the provider does so for 131 s (provider docs,
+webhooks)."""
 MOST_SECRETS = 2
-"""Authorizations of webhooks that are taken at the same time."""
+"""Webhook authorizations accepted at the same time."""
 LongWait = Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)]
 """Seconds, a day at most."""
 SubAccountId = Annotated[str, Field(pattern=r"^[A-Za-z0-9\-._&]{3,50}$")]
 
 
-class SettingsError(Exception):
+class SettingsError(ReportedError):
     """The settings cannot be used; the text is one sentence that says what to change."""
 
 
 class Section(BaseModel):
-    """A section of the settings: unknown names are mistakes, and what does not fit is not repeated:
-    it may be a secret."""
+    """A section of the settings. Unknown names are errors, and errors do not quote the value, which may
+    be a secret."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 class SubAccount(Section):
-    """One sub-account of the provider: where it lives, its key, its limits."""
+    """One sub-account of the provider: address, key and limits."""
 
     region: Literal["apac", "us", "europe", "indonesia"] = "apac"
     base_url: AnyHttpUrl | None = None
-    """Instead of `region`: a sandbox, a proxy."""
+    """Overrides `region`, for a sandbox or a proxy."""
     api_key: SecretStr | None = None
     api_key_env: str | None = None
     """Name of the environment variable that holds the key."""
     api_key_file: Path | None = None
     """File whose first line is the key (a mounted secret)."""
     account_id: str | None = Field(default=None, pattern=ACCOUNT_ID)
-    """The account it belongs to: for templates and webhooks. The provider's portal shows it."""
+    """Account of the sub-account, for templates and webhooks. The provider's portal shows it."""
     account_name: str | None = Field(default=None, min_length=1)
-    """What the provider's events about templates and numbers call the account: its samples have a name
-    there, not the id. Needed only where sub-accounts of several accounts are configured."""
+    """The account's name in the provider's events about templates and numbers, whose samples hold a name
+    instead of the id. Needed only with sub-accounts of several accounts."""
     channel_id: str | None = Field(default=None, min_length=1)
-    """The WhatsApp number whose templates it sends; messages are held against them before a launch."""
+    """The WhatsApp number with the templates; messages are compared with them before a launch."""
     messages_per_second: NonNegativeFloat = 1000
     """Shared by all workers; 0 = no limit."""
     requests_per_second: NonNegativeFloat = 1800
     burst: PositiveInt | None = None
-    """Messages that may go at once after a pause. Default: half a second's worth, at most 1,000."""
+    """Most messages sent at once after a pause. Default: half a second's worth, at most 1,000."""
     urgent_reserve: int = Field(default=0, ge=0)
     """Part of the burst that only urgent lanes may use."""
     max_in_air: PositiveInt = 32
-    """Batches of this sub-account in the air per worker process."""
+    """Batches of this sub-account in flight per worker process."""
 
     @property
     def url(self) -> str:
@@ -80,11 +83,11 @@ class SubAccount(Section):
 
     @property
     def burst_messages(self) -> int:
-        """Messages that may go at once, never 0."""
+        """Burst size in messages, at least 1."""
         return self.burst or max(1, min(1000, int(self.messages_per_second / 2)))
 
     def key(self) -> SecretStr | None:
-        """The API key from wherever it is configured, or None.
+        """The API key from the environment or the key file, or None.
 
         Raises:
             SettingsError: a key file is named and cannot be read.
@@ -99,7 +102,7 @@ class SubAccount(Section):
         return None
 
     def why_no_key(self) -> str:
-        """Why `key` gives None."""
+        """The reason why `key` gives None, in words."""
         if self.api_key_env is not None:
             return f"api_key_env names {self.api_key_env}, which is not set or empty here"
         if self.api_key_file is not None:
@@ -113,7 +116,7 @@ class Http(Section):
     connect_timeout: PositiveFloat = 5
     read_timeout: PositiveFloat = 20
     deadline: PositiveFloat = 30
-    """Bounds the whole request, whatever trickles in meanwhile."""
+    """Bounds the whole request, including a slow answer."""
     max_answer_bytes: PositiveInt = 8 * 1024 * 1024
 
 
@@ -125,14 +128,14 @@ class Batch(Section):
 
 
 class Retry(Section):
-    """How often, and how far apart."""
+    """Number and spacing of attempts."""
 
     quick_attempts: PositiveInt = 3
-    """Attempts of one batch without giving it back, a second or so apart."""
+    """Attempts of one batch within its claim, about a second apart."""
     quick_base: PositiveFloat = 0.25
     quick_cap: PositiveFloat = 2
     max_attempts: PositiveInt = 15
-    """Attempts of one message in all; then it is `failed` and on the dead letters."""
+    """Attempts of one message in all; then it is `failed` and in the dead letters."""
     base_delay: PositiveFloat = 5
     """Seconds before the first retry batch; doubles with every retry batch."""
     max_delay: PositiveFloat = 900
@@ -141,7 +144,7 @@ class Retry(Section):
 
 
 class Worker(Section):
-    """The dispatcher."""
+    """Dispatcher and receipt loops of a worker."""
 
     max_in_air: PositiveInt = 32
     lease_seconds: PositiveFloat = 120
@@ -153,50 +156,50 @@ class Worker(Section):
 
 
 class Policies(Section):
-    """What a lane does when the provider leaves us in doubt, unless the launch says otherwise."""
+    """Policies of a lane for messages in doubt and closed windows; a launch may override them."""
 
     campaign_on_unconfirmed: Literal["hold", "resend"] = "hold"
     notification_on_unconfirmed: Literal["hold", "resend"] = "resend"
     on_server_error: Literal["retry", "hold"] = "retry"
     settle_after: LongWait | None = None
-    """Seconds to wait for status updates before the policy applies. None: `REPEATED_FOR` where
-    receipts are
-    received, else `resend_floor`; see `Settings.settle_after`."""
+    """Seconds to wait for status updates before the policy applies. None: `REPEATED_FOR` where receipts
+    are received, else `resend_floor`; see `Settings.settle_after`."""
     resend_floor: LongWait = 60
-    """Seconds that a message is in doubt at least before it is sent again, whatever `settle_after` says:
-    an answer that cannot be read is nearly a yes. Only tests lower it."""
+    """Least seconds in doubt before a message is sent again, whatever `settle_after` says: the message
+    behind an unreadable answer was probably accepted. Only tests lower it."""
     max_resends: int = Field(default=2, ge=0)
-    """How often a message is sent again for doubt; after that it ends as `unconfirmed`."""
+    """Most resends of a message in doubt; then it ends as `unconfirmed`."""
     resend_pauses: list[LongWait] = Field(default=[5, 60, 300], min_length=1)
-    """Seconds that the first, second … resend waits on top of `settle_after`, each with up to half of it
-    more at random. The last one also holds for all that follow."""
+    """Seconds that the first, second … resend waits on top of `settle_after`, each plus up to half of it
+    at random. The last one holds for all further resends."""
     window: Literal["auto", "skip", "send"] = "auto"
-    """What goes out within the service window only, to people whose window is closed: skip it, send it
-    all the same, or (auto) skip it once people have written to the sub-account."""
+    """Messages that need a service window, to people whose window is closed: skip them, send them, or
+    (auto) skip them once people have written to the sub-account."""
 
 
 class Webhooks(Section):
-    """The receiver of receipts and replies."""
+    """Receiver of receipts and replies."""
 
     host: str = "127.0.0.1"
     port: int = Field(default=8090, ge=0, le=65535)
     authorization: list[SecretStr] = Field(default=[], max_length=MOST_SECRETS)
-    """Values of the Authorization header that are taken: one, or two while the secret is changed."""
+    """Accepted values of the Authorization header: one, or two while the secret is rotated."""
     authorization_env: list[str] = Field(default=[], max_length=MOST_SECRETS)
-    """Names of the environment variables that hold them."""
+    """Environment variables that hold them."""
 
     aside_days: PositiveFloat = 30
-    """What names no message of ours (replies, business events) is kept so long."""
+    """Days for which webhooks without a message of ours (replies, business events) are kept."""
     received: bool = False
-    """They are received although no authorization is configured here: elsewhere, or by `sendmany up`."""
+    """Receipts are received although no authorization is configured here: by another process, or by
+    `sendmany up`."""
 
     @property
     def wanted(self) -> bool:
-        """Whether an authorization is configured at all."""
+        """True when an authorization is configured."""
         return bool(self.authorization or self.authorization_env)
 
     def secrets(self) -> tuple[SecretStr, ...]:
-        """The authorizations from wherever they are configured.
+        """The authorizations from the settings and the environment.
 
         Raises:
             SettingsError: there is none, or one is empty.
@@ -232,21 +235,21 @@ def _key_from_file(path: Path) -> SecretStr | None:
 
 
 class Breakers(Section):
-    """Thresholds and intervals; seconds where nothing else is said."""
+    """Thresholds and intervals of breakers; seconds unless stated otherwise."""
 
     server_errors: PositiveInt = 5
-    """Requests of a sub-account in a row that must meet an error of the provider to slow it down."""
+    """Consecutive requests of a sub-account with a server error that open its breaker."""
     server_first: PositiveFloat = 1
     """Before the first probe; doubles up to `server_longest`."""
     server_longest: PositiveFloat = 30
     account_first: PositiveFloat = 15
     account_longest: PositiveFloat = 300
     account_messages: int = Field(default=10, ge=1, le=1000)
-    """Messages of a request that probes whether the key, the account or the channel is well again."""
+    """Messages of a request that probes the key, the account or the channel."""
     template_first: PositiveFloat = 60
     template_longest: PositiveFloat = 900
     refused_with_one_code: PositiveInt = 20
-    """Messages of a campaign in a row, whole requests, that must be refused alike to stop it."""
+    """Consecutive messages of a campaign, in whole requests, refused with one code, that stop it."""
 
     @model_validator(mode="after")
     def _grows(self) -> "Breakers":
@@ -257,31 +260,32 @@ class Breakers(Section):
 
 
 class OptOuts(Section):
-    """Words in replies that suppress, and words that take it back."""
+    """Words in replies that suppress a person, and words that lift the suppression."""
 
     words: list[str] | None = Field(default=None, min_length=1)
-    """Whole messages that mean "no more"; None = a list in some twenty languages, `STOP` among them."""
+    """Whole messages that are an opt-out; None = a list in some twenty languages, `STOP` among them."""
     start_words: list[str] | None = None
-    """Whole messages that take it back; None = a list of ours. Empty: only an operator can."""
+    """Whole messages that withdraw it; None = the built-in list. Empty: only an operator can."""
     receipt_codes: tuple[int, ...] = (1051, 2007)
-    """Codes of delivery receipts that say so too: wants no marketing (WhatsApp), blocked us (Viber)."""
+    """Codes of delivery receipts that are an opt-out: wants no marketing (WhatsApp), blocked us
+    (Viber)."""
     scope: Literal["sub-account", "global"] = "sub-account"
-    """Where a reply counts: for the sub-account it was sent to, or for all of them."""
+    """Scope of an opt-out: the sub-account that it was sent to, or all of them."""
 
 
 class Web(Section):
-    """Where the HTTP API listens, and what it puts up with."""
+    """Address and limits of the HTTP API."""
 
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65535)
-    """0 is any free one."""
+    """0 means any free port."""
     max_body_bytes: PositiveInt = 16 * 1024 * 1024
     max_upload_bytes: PositiveInt = 4 * 1024 * 1024 * 1024
-    """Of a recipient file, which is read while it arrives."""
+    """Size of a recipient file, which is parsed while it arrives."""
     body_seconds: PositiveFloat = 30
-    """To receive a body; an upload gets more as long as at least 16 KiB arrive each second."""
+    """Time to receive a body; an upload gets more while at least 16 KiB arrive each second."""
     max_requests: PositiveInt = 200
-    """Under way at the same time; more are answered 503."""
+    """Concurrent requests; further ones are answered 503."""
     max_streams: PositiveInt = 100
-    """Readers of live events at the same time."""
+    """Concurrent readers of live events."""
     max_connections: PositiveInt = 1000

@@ -2,10 +2,11 @@
 
 The file is the one named by `SENDMANY_CONFIG`, else `sendmany.toml` in the working directory. Nested
 settings take two underscores in the environment: `SENDMANY_HTTP__DEADLINE=20`. Every setting is
-explained in `config/sendmany.example.toml`. What neither of them says is taken from a `sendmany up`
-that runs in the state directory, so that other commands find its server and its sandbox.
+explained in `config/sendmany.example.toml`. Settings missing in both are taken from a `sendmany up` that
+runs in the state directory, so that other commands find its server and its sandbox.
 """
 
+import difflib
 import errno
 import os
 import re
@@ -18,6 +19,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 from phonenumbers import SUPPORTED_REGIONS
 from pydantic import (
     Field,
+    NonNegativeFloat,
     PositiveFloat,
     SecretStr,
     ValidationError,
@@ -42,6 +44,7 @@ from config.sections import (
     OptOuts,
     Policies,
     Retry,
+    Section,
     SettingsError,
     SubAccount,
     SubAccountId,
@@ -52,7 +55,15 @@ from config.sections import (
 
 _UNKNOWN = "extra_forbidden"
 LEAST_SECRET, MOST_SECRET = 16, 64
-"""Bytes of the secret."""
+"""Length of the secret in bytes."""
+_PREFIX = "SENDMANY_"
+_NOT_OURS = re.compile(
+    r"TOML|SAMPLES|TEST_\w+"  # for Compose, for tests
+    # Kubernetes adds these to every container where a Service is called `sendmany…`:
+    r"|(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?)=.*"
+    r"|(\w+_)?PORT=\w+://.*"
+)
+"""Variables without the prefix that are not settings and are ignored."""
 
 
 class Settings(BaseSettings):
@@ -70,19 +81,21 @@ class Settings(BaseSettings):
     broker_url: str | None = Field(default=None, repr=False)
     """Celery's broker; the default is `redis_url`."""
     key_prefix: str = ""
-    """In front of every key, Celery's too, where others use the same database."""
+    """Prefix of every key, Celery's included, for a database shared with others."""
     secret: SecretStr | None = Field(default=None, min_length=LEAST_SECRET)
-    """Keys what stays of people who are forgotten; it is in no Redis."""
+    """HMAC key for what stays of forgotten people; it is not stored in Redis."""
     secret_file: Path | None = None
-    """File whose first line it is."""
+    """File whose first line is the secret."""
     state_dir: Path = Path(".sendmany")
-    """Where `sendmany up` keeps the embedded server's data."""
+    """Directory of `sendmany up` for the embedded server's data."""
     sub_accounts: dict[SubAccountId, SubAccount] = {}
     default_sub_account: SubAccountId | None = None
-    """Used where none is named; not needed when there is only one."""
+    """Used when none is named; not needed when there is only one."""
     default_region: str | None = None
     """Country of national numbers in recipient files, such as `GB`."""
     retention_days: PositiveFloat = 30
+    keep_values: NonNegativeFloat = 7
+    """Days for which values of a campaign's messages are kept after its end, for retries; 0 = not."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["auto", "console", "json"] = "auto"
     http: Http = Http()
@@ -128,12 +141,12 @@ class Settings(BaseSettings):
 
     @property
     def broker(self) -> str:
-        """URL of the Celery broker, as Celery spells it."""
+        """URL of the broker in Celery's form."""
         return _as_celery_spells_it(self.broker_url or self.redis_url)
 
     @property
     def settle_after(self) -> float:
-        """Seconds to wait for status updates: as `policies` says, else by whether receipts are
+        """Seconds to wait for status updates: from `policies`, else depending on whether receipts are
         received."""
         if self.policies.settle_after is not None:
             return self.policies.settle_after
@@ -142,7 +155,7 @@ class Settings(BaseSettings):
         return self.policies.resend_floor
 
     def secret_key(self) -> bytes | None:
-        """The secret; None where there is none.
+        """The secret, or None.
 
         Raises:
             SettingsError: its file cannot be read, or is too short.
@@ -155,7 +168,7 @@ class Settings(BaseSettings):
         """Choose the sub-account: the wanted one, the default, or the only one.
 
         Raises:
-            SettingsError: it is not configured, or the choice is not clear.
+            SettingsError: it is not configured, or the choice is ambiguous.
         """
         known = ", ".join(sorted(self.sub_accounts)) or "none"
         if not self.sub_accounts:
@@ -189,14 +202,14 @@ class Settings(BaseSettings):
 
 
 def _as_celery_spells_it(url: str) -> str:
-    """The same server and database for Celery, which reads the URL of a Redis in its own way.
+    """The same server and database in the form of Celery, which parses the URL of a Redis differently.
 
     redis-py takes the number of the database from `?db=`, else from the path; Celery from
-    `?virtual_host=` of a socket, from the path elsewhere, and fails on options that are not of TLS.
+    `?virtual_host=` of a socket, else from the path, and fails on options other than those of TLS.
     """
     try:
         parts = urlsplit(url)
-    except ValueError:  # no URL at all: who connects says so
+    except ValueError:  # not a URL: connecting reports it
         return url
     if parts.scheme not in ("unix", "redis", "rediss"):
         return url
@@ -210,7 +223,7 @@ def _as_celery_spells_it(url: str) -> str:
     if socket:
         return f"redis+socket://{login}{parts.path}?virtual_host={database}"
     tls = {name: value for name, value in options.items() if name.startswith("ssl_")}
-    if parts.scheme == "rediss":  # Celery alone would not check certificates
+    if parts.scheme == "rediss":  # Celery by default would not check certificates
         tls.setdefault("ssl_cert_reqs", "required")
     place = parts.netloc.rpartition("@")[2]
     return f"{parts.scheme}://{login}{place}/{database}" + (f"?{urlencode(tls)}" if tls else "")
@@ -220,7 +233,7 @@ def _offered(given: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that a running `sendmany up` offers.
 
     Raises:
-        SettingsError: nobody can tell whether one runs, and no other server is configured.
+        SettingsError: it is unclear whether one runs, and no other server is configured.
     """
     home = Path(given["state_dir"])
     try:
@@ -260,15 +273,15 @@ def config_file() -> Path | None:
 
 @cache
 def load_settings() -> Settings:
-    """Read the settings once a process.
+    """Read the settings; cached per process.
 
     Raises:
-        SettingsError: the file is missing or cannot be read, or a value does not fit; names each place.
+        SettingsError: the file is missing or unreadable, or a value is invalid; names each place.
     """
     path = config_file()
     try:
         _see_that_there(path)
-        return Settings()
+        settings = Settings()
     except OSError as error:
         raise SettingsError(
             f"The settings cannot be read ({path or 'environment'}): {error.strerror}. Make it a file "
@@ -280,14 +293,43 @@ def load_settings() -> Settings:
         raise SettingsError(
             f"The settings cannot be read: {_variable(error)} is not JSON."
         ) from error
-    except ValueError as error:  # TOML or JSON that does not parse
+    except ValueError as error:  # invalid TOML or JSON
         raise SettingsError(
             f"The settings cannot be read ({path or 'environment'}): {error}"
         ) from error
+    _refuse_unknown_variables(settings)
+    return settings
+
+
+def _refuse_unknown_variables(settings: Settings) -> None:
+    """Raise SettingsError for unknown variables: a misspelt one would silently leave the default."""
+    known = {*map(str.upper, Settings.model_fields), "CONFIG"}
+    named = {account.api_key_env for account in settings.sub_accounts.values()}
+    named.update(settings.webhooks.authorization_env)
+    for name, value in sorted(os.environ.items()):
+        if not name.upper().startswith(_PREFIX) or name in named:
+            continue
+        setting = name.upper().removeprefix(_PREFIX)
+        not_ours = _NOT_OURS.fullmatch(setting) or _NOT_OURS.fullmatch(f"{setting}={value}")
+        if setting.partition("__")[0] not in known and not not_ours:
+            alike = difflib.get_close_matches(setting, known | _nested_names(), 1)
+            hint = f": is {_PREFIX}{alike[0]} meant?" if alike else "."
+            raise SettingsError(f"{name} in the environment is no setting{hint}")
+
+
+def _nested_names() -> set[str]:
+    """The variables of settings in sections."""
+    return {
+        f"{section}__{name}".upper()
+        for section, field in Settings.model_fields.items()
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Section)
+        for name in field.annotation.model_fields
+    }
 
 
 def _see_that_there(path: Path | None) -> None:
-    """Raise SettingsError or OSError if there is no such file; what is no file would be passed over."""
+    """Raise SettingsError or OSError if there is no such file: pydantic skips a path that is not a
+    file."""
     if path is None or path.is_file():
         return
     if not path.exists():

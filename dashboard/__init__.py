@@ -1,1 +1,1 @@
-"""Ways to look, and what the provider tells us: the receiver of receipts and replies."""
+"""Read side: status, exports and metrics, for people and programs."""

@@ -1,11 +1,12 @@
-"""What states, codes and statuses mean, in words for people. Pure."""
+"""Explains states, codes and statuses in words for people. Pure."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any
 
-from chatapps.codes import meaning
-from chatapps.receipt_codes import receipt_code
+from chatapps.codes import CodeClass, Scope, classify_item, meaning, scope
+from chatapps.receipt_codes import Action, receipt_code
 from store.lanes.lane import Lane, LaneStatus
 from store.limits.breakers import BULK, SERVER, STALL, Breaker
 from store.limits.stops import Stop, Stopped
@@ -55,7 +56,7 @@ _STATUS = {
 
 
 def count(n: int) -> str:
-    """A number as people read it."""
+    """A number with thousands separators."""
     return f"{n:,}"
 
 
@@ -65,29 +66,29 @@ def several(n: int, one: str, many: str | None = None) -> str:
 
 
 def iso(seconds: float) -> str:
-    """A moment for programs, in UTC; empty for never."""
+    """ISO 8601 time in UTC; empty for 0."""
     if not seconds:
         return ""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def moment(seconds: float) -> str:
-    """A moment for people, in their own time zone; empty for never."""
+    """Local time for people; empty for 0."""
     return datetime.fromtimestamp(seconds).strftime("%Y-%m-%d %H:%M:%S") if seconds else ""
 
 
 def clock(ms: int) -> str:
-    """The time of day, for what happens soon."""
+    """Local time of day."""
     return datetime.fromtimestamp(ms / 1000).strftime("%H:%M:%S")
 
 
 def explain_state(state: State) -> str:
-    """What it means that a message is in this state."""
+    """The meaning of a message's state."""
     return _OPEN.get(state) or BY_STATE[state].meaning
 
 
 def explain_code(origin: Origin, code: int) -> str:
-    """What a code means, by who gave it: the same number differs from mouth to mouth."""
+    """The meaning of a code; the same number has other meanings in other origins."""
     match origin:
         case Origin.NONE:
             return ""
@@ -103,15 +104,80 @@ def explain_code(origin: Origin, code: int) -> str:
             return meaning(code or None)
 
 
+class Remedy(StrEnum):
+    """What to do about a cause."""
+
+    TAKE_OFF = "take_off"
+    MEND = "mend"
+    WAIT = "wait"
+    ACCOUNT = "account"
+    NOTHING = "nothing"
+
+    @property
+    def sentence(self) -> str:
+        """For people."""
+        return _REMEDIES[self]
+
+
+_REMEDIES = {
+    Remedy.TAKE_OFF: "take these people off the list",
+    Remedy.MEND: "mend the message or its template, then retry",
+    Remedy.WAIT: "it may pass: retry later",
+    Remedy.ACCOUNT: "see to the account, the sub-account or the sender, then retry",
+    Remedy.NOTHING: "nothing",
+}
+_BY_ACTION = {
+    Action.SUPPRESS: Remedy.TAKE_OFF,
+    Action.UNREACHABLE: Remedy.TAKE_OFF,
+    Action.FIX_CONTENT: Remedy.MEND,
+    Action.STOP_TEMPLATE: Remedy.MEND,
+    Action.THROTTLE_PAIR: Remedy.WAIT,
+    Action.SLOW_DOWN: Remedy.WAIT,
+    Action.RETRY_LATER: Remedy.WAIT,
+    Action.NOTHING: Remedy.NOTHING,
+}
+_BAD_NUMBER = 1002
+_MENDED = {LocalReason.WINDOW, LocalReason.BREAKER, LocalReason.BROKEN_JOB}
+_INTENDED = {
+    LocalReason.SUPPRESSED, LocalReason.FORGOTTEN, LocalReason.OPERATOR, LocalReason.EXPIRED,
+}  # fmt: skip
+
+
+def remedy(origin: Origin, code: int) -> Remedy:
+    """What to do about messages that ended with a code."""
+    match origin:
+        case Origin.RECEIPT:
+            known = receipt_code("", code) if code else None
+            return _BY_ACTION.get(known.action, Remedy.ACCOUNT) if known else Remedy.NOTHING
+        case Origin.HTTP:
+            return Remedy.ACCOUNT if code in (401, 403, 404) else Remedy.WAIT
+        case Origin.LOCAL:
+            local = dict.fromkeys(_MENDED, Remedy.MEND)
+            local |= dict.fromkeys(_INTENDED, Remedy.NOTHING)
+            return (
+                local.get(LocalReason(code), Remedy.WAIT)
+                if code in set(LocalReason)
+                else Remedy.WAIT
+            )
+        case Origin.API | Origin.REQUEST:
+            if code == _BAD_NUMBER:
+                return Remedy.TAKE_OFF
+            if classify_item(code) in (CodeClass.TRANSIENT, CodeClass.THROTTLE):
+                return Remedy.WAIT
+            concerns = scope(code)
+            return Remedy.ACCOUNT if concerns in (Scope.ACCOUNT, Scope.CHANNEL) else Remedy.MEND
+    return Remedy.NOTHING
+
+
 def explain_named_code(name: str) -> str:
-    """The same for a code as lanes and attempt logs write it, like `api:1002`."""
+    """The meaning of a code as lanes and attempt logs write it, like `api:1002`."""
     origin, _, code = name.partition(":")
     return explain_code(Origin[origin.upper()], int(code)) if code.isdigit() else ""
 
 
 def explain_attempts(entry: str) -> str:
-    """One earlier attempt: `<attempt> <origin> <code> <time> <batch>` as a sentence. What an operator
-    decided stands between the attempts."""
+    """One entry of the attempt log as a sentence: `<attempt> <origin> <code> <time> <batch>`, or an
+    operator's decision."""
     attempt, origin, code, at, batch = entry.split(" ")
     if (origin, code) == ("local", str(int(LocalReason.OPERATOR))):
         return f"after attempt {attempt}, at {moment(int(at))}: an operator had it sent again"
@@ -121,7 +187,7 @@ def explain_attempts(entry: str) -> str:
 
 
 def explain_lane(report: LaneReport, wait: Waiting) -> list[str]:
-    """What a lane is doing and why its messages wait, a sentence each."""
+    """The lane's activity and the reasons why its messages wait, a sentence each."""
     lane = report.lane
     if lane.status is LaneStatus.STOPPED:
         sentences = [f"It has stopped: {lane.reason}.", _how_to_go_on(lane)]
@@ -196,7 +262,7 @@ def _queued(report: LaneReport, wait: Waiting) -> str:
 
 
 def explain_unreached(one: Unreached) -> str:
-    """Why a host does not reach the provider. Begins small, and may stand alone."""
+    """The reason why a host does not reach the provider. Starts in lower case."""
     return (
         f"requests of {one.sub_account} cannot be sent from {one.host} ({one.reason}), "
         f"last tried at {clock(one.at * 1000)}"
@@ -211,7 +277,7 @@ def _held_templates(report: LaneReport, wait: Waiting) -> list[str]:
 
 
 def explain_stop(stop: Stop) -> str:
-    """What an operator has stopped, why, and how that ends. May stand alone."""
+    """An operator's stop: its scope, reason and end."""
     how = f"sendmany go --{stop.what}"
     how += f" --sub-account {stop.sub_account}" if stop.sub_account else ""
     what, since = stopped_words(stop.what, stop.sub_account), clock(stop.since)
@@ -219,13 +285,13 @@ def explain_stop(stop: Stop) -> str:
 
 
 def stopped_words(what: Stopped, sub_account: str) -> str:
-    """What a stop holds back."""
+    """The scope of a stop in words."""
     words = "everything" if what is Stopped.ALL else "marketing"
     return f"{words} of {sub_account}" if sub_account else words
 
 
 def explain_breaker(breaker: Breaker) -> str:
-    """What a breaker holds up, why, and how that ends. Begins small, and may stand alone."""
+    """A breaker: its scope, reason and end. Starts in lower case."""
     _, _, template = breaker.scope.partition(":")
     name, _, language = template.rpartition(":")
     if template:
@@ -257,7 +323,7 @@ def _delayed(n: int, lane: Lane, wait: Waiting) -> str:
     if not n:
         return ""
     when = f", the first at {clock(wait.next_retry)}" if wait.next_retry else ""
-    if lane.kind == "notifications":  # scheduled ones lie among those that failed
+    if lane.kind == "notifications":  # counts of scheduled messages are among the failed ones
         verb = "waits" if n == 1 else "wait"
         return (
             f"{several(n, 'message')} {verb} for a time that was set, or to be tried again{when}."
@@ -288,7 +354,7 @@ def _unconfirmed(n: int) -> str:
 
 
 def _decidable(report: LaneReport, wait: Waiting) -> str:
-    """What an operator can do about messages whose jobs are kept."""
+    """Decisions that an operator can take about messages whose jobs are kept."""
     lane, found = report.lane, in_doubt(report.counts)
     cancelled = lane.status in (LaneStatus.CANCELLING, LaneStatus.CANCELLED)
     if not wait.kept or cancelled or not found:
@@ -296,11 +362,11 @@ def _decidable(report: LaneReport, wait: Waiting) -> str:
     start = "`sendmany campaign unconfirmed"
     if report.counts.get(State.UNCONFIRMED):
         return f'Decide about them: {start} list "{called(lane)}"`, then resend or close.'
-    return f'{found} can be sent again: {start} resend "{called(lane)}" --failed`.'
+    return f'{found} can be sent again: `sendmany campaign retry "{called(lane)}"`.'
 
 
 def called(lane: Lane) -> str:
-    """What commands call a lane: a campaign by its name, another lane by its id."""
+    """A lane's name in commands: a campaign's name, another lane's id."""
     return lane.name if lane.kind == "campaign" else lane.id
 
 
@@ -314,7 +380,7 @@ def in_doubt(counts: Mapping[State, int]) -> str:
 
 
 def _in_doubt(report: LaneReport) -> list[str]:
-    """Who may have got more than the states say, and how to find out who that is."""
+    """People who may have received more than the states say, and commands that list them."""
     found, name = report.in_doubt, called(report.lane)
     two = found[Doubt.MAY_HAVE_TWO]
     one = found[Doubt.MAY_HAVE_ARRIVED] - report.counts.get(State.UNCONFIRMED, 0)
@@ -336,7 +402,7 @@ def _in_doubt(report: LaneReport) -> list[str]:
 
 
 def percent(share: float) -> str:
-    """A share as people read it: `98.8 %`."""
+    """A share for people: `98.8 %`."""
     return f"{100 * share:.1f} %" if 0 < share < 1 else f"{100 * share:.0f} %"
 
 
@@ -345,11 +411,11 @@ def _unbalanced(lane: Lane) -> str:
 
 
 SMALLEST_SHARE = 0.001
-"""What is not none is not shown as none, and what is not all not as all."""
+"""Smallest share that is shown as more than 0 %, or as less than 100 %."""
 
 
 def lane_figures(report: LaneReport) -> dict[str, Any]:
-    """What a lane is and how it stands; but for its times, which are written in two ways."""
+    """Figures of a lane, without its times, which are formatted in two ways."""
     lane = report.lane
     return {
         "id": lane.id,
@@ -361,6 +427,8 @@ def lane_figures(report: LaneReport) -> dict[str, Any]:
         "status": str(lane.status),
         "reason": lane.reason,
         "loaded": lane.loaded,
+        "parent": lane.parent or None,
+        "children": list(lane.children),
         "recipients": lane.next_index,
         "duplicates": lane.duplicates,
         "invalid_rows": lane.invalid_rows,
@@ -377,13 +445,13 @@ def lane_figures(report: LaneReport) -> dict[str, Any]:
 
 
 def purpose_in(report: LaneReport) -> str | None:
-    """What a campaign is for, as far as its launch knew; None: each message of the lane has its own."""
+    """A campaign's purpose, if known at launch; None: each message of the lane has its own."""
     lane = report.lane
     return str(lane.purpose or Purpose.MARKETING) if lane.kind == "campaign" else None
 
 
 def funnel(report: LaneReport) -> dict[str, dict[str, float]]:
-    """Messages and share of the recipients, stage by stage, in their order."""
+    """Messages and share of the recipients for each stage, in order."""
     size = report.lane.next_index
     return {
         str(stage): {"messages": (n := report.stage(stage)), "share": share(n, size)}
@@ -392,20 +460,20 @@ def funnel(report: LaneReport) -> dict[str, dict[str, float]]:
 
 
 def share(n: int, size: int) -> float:
-    """A part of all, 0 to 1: 0 only for none, and 1 only for all."""
+    """`n / size`, 0 to 1: 0 only for none, and 1 only for all."""
     if not n or n == size:
         return float(n > 0)
     return min(max(round(n / size, 4), SMALLEST_SHARE), 1 - SMALLEST_SHARE)
 
 
 def ended_share(report: LaneReport) -> float:
-    """How far a lane is: the part that has ended otherwise than by being cancelled, 0 to 1."""
+    """Share of the messages that have ended, cancelled ones left out, 0 to 1."""
     done = report.done - report.counts.get(State.CANCELLED, 0)
     return share(done, report.lane.next_index)
 
 
 def pace_figures(report: LaneReport, wait: Waiting) -> dict[str, float | None]:
-    """How far a lane is, how fast, and how long it takes."""
+    """Progress, rate and remaining time of a lane."""
     pace = messages_per_second(report, wait.now)
     left = seconds_left(report, wait)
     return {
@@ -416,7 +484,7 @@ def pace_figures(report: LaneReport, wait: Waiting) -> dict[str, float | None]:
 
 
 def messages_per_second(report: LaneReport, now_ms: int) -> float | None:
-    """Messages that end a second: of late while it is being sent, on average when it has ended."""
+    """Messages ended per second: recent while it is being sent, the average when it has ended."""
     lane = report.lane
     lasted = (lane.finished_at or now_ms) - lane.started_at
     average = report.done * 1000 / max(1, lasted) if lane.started_at and report.done else None
@@ -429,8 +497,8 @@ def messages_per_second(report: LaneReport, now_ms: int) -> float | None:
 
 
 def seconds_left(report: LaneReport, wait: Waiting) -> float | None:
-    """Seconds until nothing waits any more, at the pace of late; None if it is not being sent, something
-    holds it up, or the pace is not known."""
+    """Seconds until no message waits at the recent rate; None if the lane is not being sent, is held up,
+    or its rate is unknown."""
     counts = report.counts
     if report.lane.status is not LaneStatus.SENDING or wait.held_by:
         return None

@@ -1,9 +1,9 @@
-"""What changes, as it changes: one look at Redis a second, however many listen.
+"""Live events: polls Redis once a second, whatever the number of listeners.
 
-Changes are numbered and the last of them kept. A listener has a place among them and nothing else, so
-one that does not keep up costs no memory: when what it has missed is no longer kept, it gets a fresh
-snapshot. The same goes for one that comes back with the number it has seen last. While nobody listens
-nobody looks, and what passes meanwhile is not known: who was here before that gets a fresh snapshot too.
+Changes are numbered and the last `KEPT` of them are kept. A listener holds only a position, so a slow
+one costs no memory: when its next change is no longer kept, it gets a fresh snapshot. The same holds for
+one that reconnects with the last number it has seen. Polling pauses without listeners, and changes are
+missed meanwhile: a listener from before the pause gets a fresh snapshot, too.
 """
 
 import asyncio
@@ -26,31 +26,31 @@ from store.workers.presence import active_lanes
 log = structlog.get_logger(__name__)
 
 KEPT: Final = 2000
-"""Changes that can be asked for again."""
+"""Changes kept for listeners to catch up."""
 MOST_LANES: Final = 500
-"""Lanes that are looked at; who has more unfinished ones asks for them one by one."""
+"""Lanes that are polled; further unfinished ones can be read one by one."""
 AT_ONCE: Final = 16
 BEAT_SECONDS: Final = 15.0
-"""After so long without news a listener is told that there are none."""
+"""Heartbeat interval, seconds."""
 LONGEST_SECONDS: Final = 3600.0
-"""So long one listener is told: a token that is revoked does not listen for ever."""
+"""Longest stream, seconds; bounds how long a revoked token keeps listening."""
 Kind = Literal["campaign", "lane", "breakers"]
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A lane, or the breakers of a sub-account, as they are now."""
+    """The present state of a lane, or of the breakers of a sub-account."""
 
     number: int
     kind: Kind
-    key: str  # id of the lane, or the sub-account
+    key: str  # lane id, or sub-account
     sub_account: str
     data: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What a listener is told."""
+    """One event of the stream."""
 
     id: str
     kind: Kind | Literal["snapshot"]
@@ -61,12 +61,12 @@ Wanted = Callable[[Change], bool]
 
 
 class Events:
-    """Looks while somebody listens.
+    """Polls while there are listeners.
 
     Args:
-        sub_accounts: whose breakers are looked at.
-        every: seconds between two looks.
-        boot: tells the numbers of one process from those of another.
+        sub_accounts: those whose breakers are polled.
+        every: seconds between two polls.
+        boot: distinguishes the numbers of this process from those of others.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class Events:
         self._now: dict[tuple[Kind, str], Change] = {}
         self._kept: deque[Change] = deque(maxlen=kept)
         self._number = 0
-        self._from = 0  # whoever has seen less than this number was here before looking paused
+        self._from = 0  # numbers below are from before polling paused
         self._news = asyncio.Event()
         self._looking = asyncio.Lock()
         self._listeners = 0
@@ -97,20 +97,20 @@ class Events:
         self._task: asyncio.Task[None] | None = None
 
     async def begin(self) -> None:
-        """Look, unless somebody does. Raises StoreUnavailable."""
+        """Start polling unless it runs. Raises StoreUnavailable."""
         if self._task is None:
             await self._look()
 
     async def follow(
         self, wanted: Wanted, last_id: str = "", lane: str = "", beat: float = BEAT_SECONDS
     ) -> AsyncGenerator[Event | None]:
-        """A snapshot, or what came after `last_id`; then each change, for `LONGEST_SECONDS`.
+        """A snapshot, or the changes since `last_id`; then each change, for `LONGEST_SECONDS`.
 
         Args:
-            wanted: which changes it is told.
-            lane: a lane that is in each snapshot, even if it has ended; where it cannot be read, the
-                listener is let go.
-            beat: after so many seconds without any, it is given None.
+            wanted: filter of changes.
+            lane: a lane included in each snapshot, even if it has ended; if it cannot be read, the
+                stream ends.
+            beat: heartbeat interval in seconds; yields None.
         """
         self._enter()
         try:
@@ -133,7 +133,7 @@ class Events:
             self._leave()
 
     def close(self) -> None:
-        """Let everybody go, at once and for good. To be called in the event loop."""
+        """End all streams for good. Call it in the event loop."""
         self._closed = True
         self._wake()
         self._stop_looking()
@@ -156,13 +156,13 @@ class Events:
             self._from = self._number
 
     def _place(self, last_id: str) -> int:
-        """The number of the last change that a listener has seen; -1 = we cannot tell."""
+        """The number in `last_id`; -1 if it is invalid or of another process."""
         boot, _, number = last_id.partition("-")
         known = boot == self._boot and number.isascii() and number.isdigit() and len(number) < 16
         return int(number) if known and int(number) <= self._number else -1
 
     async def _since(self, at: int, wanted: Wanted, lane: str) -> tuple[list[Event], int]:
-        """What a listener has to be told, and where it is then."""
+        """The events after `at`, and the new position."""
         oldest = self._kept[0].number if self._kept else self._number + 1
         if at < max(oldest - 1, self._from):
             ended = await self._ended(lane)
@@ -171,7 +171,7 @@ class Events:
         return [Event(self._id(one.number), one.kind, one.data) for one in news], self._number
 
     async def _ended(self, lane: str) -> list[Change]:
-        """This lane, if it has ended, so that nobody looks at it."""
+        """The lane's state if it has ended and so is not polled."""
         unseen = lane and not any(key == lane for _, key in self._now)
         found = await self._reports([lane]) if unseen else []
         return [Change(self._number, *_told_of(report)) for report in found]
@@ -189,7 +189,7 @@ class Events:
         return f"{self._boot}-{number}"
 
     async def _wait(self, at: int, seconds: float) -> None:
-        """Wait for news, but not longer than that."""
+        """Wait for a change, at most so many seconds."""
         if self._number != at or self._closed:
             return
         news = self._news
@@ -216,7 +216,8 @@ class Events:
             await self._sleep(self._every)
 
     async def _look(self) -> None:
-        """Read everything, and number what has changed. What has ended is told once more, and left."""
+        """Poll everything and number the changes. An ended lane is reported once more and then
+        dropped."""
         async with self._looking:
             before = self._number
             active = set((await self._store.run(active_lanes()))[:MOST_LANES])
@@ -256,7 +257,7 @@ class Events:
 
 
 def _told_of(report: LaneReport) -> tuple[Kind, str, str, dict[str, Any]]:
-    """What a change of a lane says, but for its number."""
+    """Kind, key, sub-account and data of a lane's change."""
     lane = report.lane
     kind: Kind = "campaign" if lane.kind == "campaign" else "lane"
     return kind, lane.id, lane.sub_account, lane_out(report).model_dump(mode="json")

@@ -1,4 +1,4 @@
-"""One message: what became of it, in figures and in words."""
+"""Status of one message, in figures and in words."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,43 +29,41 @@ from store.states import BY_STATE, State
 
 @dataclass(frozen=True, slots=True)
 class MessageStatus:
-    """What is known of one message."""
+    """Everything known about one message."""
 
     report: MessageReport
-    state: State | None  # None: it is just moving from one place to another
-    job: Job | None  # while it can still go out
+    state: State | None  # None: it is moving between two states
+    job: Job | None  # while it can still be sent
     wait: Waiting
     scheduled_for: int | None = None  # ms since 1970
 
     @property
     def id(self) -> str:
-        """The message's id."""
         return f"{self.report.lane.id}.{self.report.index}"
 
     @property
     def recipient(self) -> str:
-        """As people write it; empty if it cannot be told at this moment."""
+        """As people write it; empty if unknown at this moment."""
         text = self.job.recipient.decode() if self.job else self.report.recipient
         return international(text) if text else ""
 
     @property
     def doubt(self) -> Doubt:
-        """What the person may have got beyond what the state says; of a message that has ended."""
+        """What the person may have received beyond the state; only for an ended message."""
         outcome = self.report.outcome
         return outcome.doubt if outcome and not self.job and self.state else Doubt.NONE
 
     @property
     def attempts(self) -> int:
-        """Attempts so far."""
         outcome = self.report.outcome
         return self.job.attempts if self.job else outcome.attempts if outcome else 0
 
 
 def message_status_of(store: Store, message_id: str, *, most: int | None = None) -> MessageStatus:
-    """Read all that is known of a message.
+    """Read everything known about a message.
 
     Args:
-        most: of the packed values in which its job may lie, look into so many at most.
+        most: limit of packed queue elements to search for its job.
 
     Raises:
         UnknownLane: there is no such message.
@@ -83,12 +81,12 @@ def message_status_of(store: Store, message_id: str, *, most: int | None = None)
 
 
 def is_final(report: MessageReport) -> bool:
-    """Whether the record, and not a job, holds the state of the message."""
+    """True when the record, not a job, holds the message's state."""
     return report.outcome is not None and BY_STATE[report.outcome.state].counted
 
 
 def explain(status: MessageStatus) -> list[str]:
-    """What became of a message, a sentence each. Pure."""
+    """The message's status and history, a sentence each. Pure."""
     report, outcome = status.report, status.report.outcome
     lines = [f"{status.id} to {status.recipient or 'somebody'}, {_lane_words(report.lane)}"]
     state = explain_state(status.state) if status.state else "it is just being moved; ask again"
@@ -109,7 +107,7 @@ def explain(status: MessageStatus) -> list[str]:
 
 
 def as_json(status: MessageStatus) -> Mapping[str, Any]:
-    """The same for programs."""
+    """The message's status as JSON."""
     outcome = status.report.outcome
     coded = outcome is not None and outcome.origin is not Origin.NONE
     return {
@@ -136,7 +134,7 @@ def _lane_words(lane: Lane) -> str:
 
 
 def waits_until(status: MessageStatus) -> int | None:
-    """When something will happen to it at the earliest, ms since 1970; None if nobody can say."""
+    """Earliest next event in ms since 1970; None if unknown."""
     if status.state is State.QUEUED and status.wait.stop:
         return None
     if status.state is State.QUEUED:
@@ -148,7 +146,7 @@ def waits_until(status: MessageStatus) -> int | None:
 
 
 def _when(status: MessageStatus) -> str:
-    """Until when it waits, where that is known of its lane."""
+    """The end of its wait in words, where its lane knows it."""
     wait, lane, outcome = status.wait, status.report.lane, status.report.outcome
     if status.state is State.QUEUED and lane.status != "sending":
         return f" (the lane is {lane.status}{f': {lane.reason}' if lane.reason else ''})"

@@ -1,7 +1,7 @@
-"""What `/metrics` shows: the sums that workers have counted, and what stands at this moment.
+"""`/metrics`: sums that workers have counted, and gauges.
 
-Labels are sub-accounts, priorities, states and other words of small sets. No number, no lane and no
-message is ever one of them.
+Labels are sub-accounts, priorities, states and other words of small sets, never a number, a lane or a
+message.
 """
 
 from collections import Counter, deque
@@ -27,17 +27,17 @@ from store.reports.gauges import Gauges, LaneNow
 from store.states import OPEN_STATES, State
 
 MOST_MARKS = 240
-"""Marks kept of a lane; where there are more, every second one goes."""
+"""Marks kept per lane; beyond, every second one is dropped."""
 
 
 class Ages:
-    """The marks of all lanes."""
+    """Arrival marks of all lanes, to estimate the age of waiting jobs."""
 
     def __init__(self) -> None:
-        self._marks: dict[str, deque[tuple[int, int]]] = {}  # lane → jobs taken by then, ms
+        self._marks: dict[str, deque[tuple[int, int]]] = {}  # lane → (jobs taken so far, ms)
 
     def look(self, lanes: Iterable[LaneNow], now_ms: int) -> dict[str, float]:
-        """Age of the oldest waiting job by lane, in seconds; 0 where nothing waits."""
+        """Age of the oldest waiting job by lane, in seconds; 0 when none waits."""
         lanes = list(lanes)
         marks = self._marks
         self._marks = {lane.id: marks.get(lane.id, deque()) for lane in lanes}
@@ -60,12 +60,12 @@ def _age(marks: deque[tuple[int, int]], lane: LaneNow, now_ms: int) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A figure that stands at a moment."""
+    """A gauge."""
 
     name: str
     meaning: str
     labels: tuple[str, ...] = ()
-    is_sum: bool = False  # it only grows; the name is without its `_total`
+    is_sum: bool = False  # monotonic; the name lacks its `_total`
 
 
 REDIS_UP = Standing(
@@ -134,20 +134,19 @@ Values = Iterable[tuple[tuple[str, ...], float]]
 
 
 class Snapshot(Collector):
-    """Families that were read before, for prometheus_client to write."""
+    """Families read before, for prometheus_client to write."""
 
     def __init__(self, families: Iterable[Metric]) -> None:
         self._families = list(families)
 
     def collect(self) -> Iterable[Metric]:
-        """The families."""
         return self._families
 
 
 def counted_families(
     fields: Mapping[str, int], figures: Sequence[Counted] = COUNTED
 ) -> Iterator[Metric]:
-    """What was counted, as Prometheus knows it."""
+    """Counters as Prometheus families."""
     for figure in figures:
         if figure.bounds:
             yield _histogram(figure, fields)
@@ -170,7 +169,7 @@ def _histogram(figure: Counted, fields: Mapping[str, int]) -> HistogramMetricFam
 
 
 def standing_families(gauges: Gauges, ages: Ages, sub_accounts: Sequence[str]) -> Iterator[Metric]:
-    """What stands, as Prometheus knows it."""
+    """Gauges as Prometheus families."""
     now = gauges.now_ms
     yield _family(MESSAGES, _messages(gauges, sub_accounts))
     yield _family(OLDEST, _oldest(gauges, ages, sub_accounts))
@@ -200,7 +199,7 @@ def _inbox(inbox: InboxFigures) -> Iterator[Metric]:
 
 
 def up_family(up: bool) -> Metric:
-    """Whether Redis answered."""
+    """1 if Redis answered."""
     return _family(REDIS_UP, [((), int(up))])
 
 

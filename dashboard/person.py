@@ -1,8 +1,8 @@
-"""What is held about one person, as a document; and erasing it, with progress.
+"""Shows and erases the data about one person.
 
-Erasing begins with a digest of the person, so that no file brings them back. Then it goes over all lanes
-and inboxes until a round finds nothing: what is in the air is settled without the person, and what comes
-back of it is found by the next round. At the end the server writes its files anew.
+Erasing begins with a digest of the person, so that no recipient file can bring the person back. Then it
+scans all lanes and inboxes until a round finds nothing: batches in flight are settled without the
+person, and the next round finds what they write back. At the end the server rewrites its files.
 """
 
 import time
@@ -21,6 +21,7 @@ from store.people.erase import erase_body, erase_in_lane, forget_in_scope, scope
 from store.people.find import Body, Found, all_lanes, find_bodies, find_in_lane
 from store.people.forgotten import digest_of, is_forgotten, note_forgotten
 from store.people.person import Person
+from store.people.recipients import read_values
 from store.people.rewrite import replicas, rewrite_files
 from store.people.service_windows import window_end
 from store.people.suppressions import EVERYWHERE, find_unmarketed, read_released, read_suppression
@@ -29,11 +30,11 @@ from store.reports.waiting import now_ms
 
 BACKUPS: Final = "backups, and files that were exported or given to a launch"
 NOTICED_SECONDS: Final = 6.0
-"""Within this time every producer has noticed that somebody is forgotten (producer/forgotten.py)."""
+"""Seconds within which every producer notices an erasure (producer/forgotten.py)."""
 ROUND_SECONDS: Final = 1.0
 MOST_ROUNDS: Final = 300
 INBOX_ROUNDS: Final = 10
-"""Rounds in which workers may apply what was posted to us; then it is deleted unread."""
+"""Rounds in which workers may apply webhook bodies; then the bodies are deleted unread."""
 _THOUSAND: Final = 1000
 
 
@@ -44,13 +45,13 @@ def show_person(
     secret: bytes | None,
     may_see: Callable[[str], bool] = lambda _: True,
 ) -> dict[str, Any]:
-    """All that is held about a person.
+    """Everything held about a person.
 
     Args:
         sub_accounts: of the settings.
-        secret: of the settings; without it nobody can tell whether the person was forgotten.
-        may_see: whether what a sub-account knows is shown. What was posted to us is shown to those only
-            who may see all of them.
+        secret: of the settings; without it nothing shows whether the person was forgotten.
+        may_see: filter of sub-accounts. Webhook bodies are shown only to a caller who may see all of
+            them.
     """
     scopes = scopes_of_people(store, sub_accounts)
     visible = [scope for scope in scopes if scope == EVERYWHERE or may_see(scope)]
@@ -69,20 +70,19 @@ def show_person(
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far an erasure is, or what it came to. No number is in it."""
+    """Progress or result of an erasure; holds no phone number."""
 
     state: str = "searching"  # searching | rewriting | done | incomplete
-    looked_through: int = 0  # messages, in this round
-    messages: int = 0  # all there are
+    looked_through: int = 0  # messages searched in this round
+    messages: int = 0  # messages in all
     rounds: int = 0
     erased: dict[str, int] = field(
         default_factory=lambda: dict.fromkeys(("messages", "webhooks", "lists"), 0)
     )
     not_covered: tuple[str, ...] = ()
-    problem: str = ""  # what has to be done by hand
+    problem: str = ""  # remaining work for an operator
 
     def as_json(self) -> dict[str, Any]:
-        """For programs."""
         return asdict(self)
 
 
@@ -96,10 +96,10 @@ def forget_person(
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> Progress:
-    """Erase a person. May be repeated, and is to be repeated after a failure.
+    """Erase a person. Idempotent; to be repeated after a failure.
 
     Raises:
-        StoreError: do it again.
+        StoreError: repeat the call.
     """
     erasing = _Erasing(store, person, secret, list(sub_accounts), tell)
     begun = clock()
@@ -121,7 +121,7 @@ def forget_person(
 
 
 class _Erasing:
-    """Goes over everything, round by round."""
+    """One erasure, round by round."""
 
     def __init__(
         self,
@@ -137,17 +137,17 @@ class _Erasing:
         self._digest = digest_of(person.who, secret)
         self._sub_accounts = sub_accounts
         self._tell = tell
-        self._messages: dict[str, set[int]] = {}  # by lane, of all rounds
+        self._messages: dict[str, set[int]] = {}  # by lane, over all rounds
         self.progress = Progress()
 
     def say(self, **changes: Any) -> Progress:
-        """Change what is known of the progress, and tell it."""
+        """Change the progress and report it."""
         self.progress = replace(self.progress, **changes)
         self._tell(self.progress)
         return self.progress
 
     def round(self) -> bool:
-        """Erase what there is now; True if there was something, so that another round must follow."""
+        """Erase what is found now; True if there was something, so that another round is needed."""
         rounds = self.progress.rounds + 1
         self.say(rounds=rounds, looked_through=0)
         lists = sum(self._forget_in(scope) for scope in self._scopes())
@@ -184,7 +184,7 @@ class _Erasing:
         return True
 
     def _erase_bodies(self, *, delete: bool) -> tuple[int, int]:
-        """Bodies deleted, and those that workers are still to apply."""
+        """Bodies deleted, and bodies that workers still have to apply."""
         deleted = waiting = 0
         for body in find_bodies(self._store, self._person):
             if body.key == ASIDE or delete:
@@ -199,14 +199,15 @@ def _messages(store: Store, lane: Lane, person: Person) -> Iterable[dict[str, An
     lines = {job.index: job.line for held in found.held for job in held.jobs}
     for index in sorted(found.indexes | lines.keys()):
         status = as_json(message_status_of(store, f"{lane.id}.{index}"))
-        values = (
-            lines[index].partition(b"\t")[2].decode("utf-8", "replace") if index in lines else ""
-        )
+        kept = lines[index].partition(b"\t")[2] if index in lines else b""
+        if lane.kind == "campaign":  # with the columns that no message uses
+            kept = store.run(read_values(lane.id, index // _THOUSAND)).get(index) or kept
+        values = kept.decode("utf-8", "replace")
         yield {**status, "sub_account": lane.sub_account, "values": values}
 
 
 def _known(store: Store, person: Person, scopes: Iterable[str]) -> dict[str, Any]:
-    """What is known of the person in these scopes."""
+    """The data about the person in these scopes."""
     suppressions, windows, releases, unmarketed = [], [], [], []
     for scope in scopes:
         suppression = store.run(read_suppression(scope, person.who))

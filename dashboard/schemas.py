@@ -1,15 +1,24 @@
-"""What is answered about campaigns and other lanes."""
+"""Response models of campaigns and other lanes."""
 
 from collections.abc import Sequence
 from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from dashboard.explain import explain_lane, explain_named_code, iso, lane_figures, pace_figures
+from dashboard.explain import (
+    Remedy,
+    explain_lane,
+    explain_named_code,
+    iso,
+    lane_figures,
+    pace_figures,
+    remedy,
+)
 from store.lanes.lane import LaneStatus, Priority
 from store.limits.breakers import Breaker
 from store.limits.stops import Stop, Stopped
 from store.purposes import Purpose
+from store.records.outcome import code_named
 from store.reports.lane_report import LaneReport
 from store.reports.waiting import Waiting
 from store.states import State
@@ -23,11 +32,11 @@ class StageOut(BaseModel):
 
 
 class FunnelOut(BaseModel):
-    """Where the messages are. Those that were not delivered are in `sent` and in `failed`."""
+    """Messages by stage. Undelivered ones are in `sent` and in `failed`."""
 
-    sent: StageOut  # the provider took them
+    sent: StageOut  # accepted by the provider
     failed: StageOut
-    unconfirmed: StageOut  # nobody can say whether the provider took them
+    unconfirmed: StageOut  # unknown whether the provider accepted them
     waiting: StageOut
     skipped: StageOut
     cancelled: StageOut
@@ -41,19 +50,21 @@ class LaneOut(BaseModel):
     kind: Literal["campaign", "notifications"]
     sub_account: str
     priority: Priority
-    purpose: Purpose | None  # of a campaign; none: each message of the lane has its own
+    purpose: Purpose | None  # of a campaign; null: each message of the lane has its own
     status: LaneStatus
     reason: str  # why it stopped
     loaded: bool  # False: recipients are still coming, or were cut off
+    parent: str | None  # id of the campaign that this one retries
+    children: list[str]  # ids of the campaigns that retry this one
     recipients: int
     duplicates: int
     invalid_rows: int
     funnel: FunnelOut
     done: int  # messages that have ended
-    open: int  # messages that have not
+    open: int  # messages that have not ended
     counts: dict[State, int]
-    may_have_two: int  # people who may have got two: an earlier attempt was in doubt
-    may_have_arrived: int  # messages that may have arrived although their state does not say so
+    may_have_two: int  # people who may have received two: an earlier attempt was in doubt
+    may_have_arrived: int  # messages that may have arrived against their state
     requests: int
     mean_batch: float
     retried: int
@@ -64,92 +75,92 @@ class LaneOut(BaseModel):
 
 
 class LanePage(BaseModel):
-    """Some lanes, newest first."""
+    """A page of lanes, newest first."""
 
     items: list[LaneOut]
-    next: str | None  # the cursor of the next page; none: this is the last
+    next: str | None  # cursor of the next page; null on the last one
 
 
 class BreakerOut(BaseModel):
-    """A breaker that is open: what it holds up, why, and when it is tried again."""
+    """An open breaker: its scope, reason and next probe."""
 
     sub_account: str
     scope: str
     reason: str
     by: Literal["worker", "operator", "provider"]
     opened_at: str | None
-    probe_at: str | None  # none: it is closed only by hand
+    probe_at: str | None  # null: it is closed only by hand
     failures: int
 
 
 class StopOut(BaseModel):
-    """What an operator has stopped."""
+    """A stop by an operator."""
 
     what: Stopped
-    sub_account: str | None  # none: of every one
+    sub_account: str | None  # null: all of them
     reason: str
     since: str | None
 
 
 class WaitsOut(BaseModel):
-    """What messages of a lane may have to wait for."""
+    """What messages of a lane may wait for."""
 
-    sending_loops: int  # of workers, that run at this moment and serve its priority
-    blocked_until: str | None  # the provider asked for a pause
+    sending_loops: int  # running dispatch loops that serve its priority
+    blocked_until: str | None  # until then the provider asked for a pause
     next_retry: str | None
     next_decision: str | None  # about messages that were posted without a trustworthy answer
     stopped: StopOut | None  # an operator has stopped sending
 
 
 class ReadingOut(BaseModel):
-    """How far the recipient file has been read."""
+    """Progress of reading the recipient file."""
 
     bytes: int
     rows: int
-    resumable: bool  # send the same file again and it goes on here
+    resumable: bool  # the same file can be sent again to continue
 
 
 class CampaignOut(LaneOut):
     """One campaign in full."""
 
-    progress: float  # share of the messages that have ended, those cancelled left out, 0 to 1
-    messages_per_second: float | None  # ended: of late; on average where the campaign has ended
-    seconds_left: float | None  # at that pace, while it is being sent and nothing holds it up
+    progress: float  # share of the messages that have ended, cancelled ones left out, 0 to 1
+    messages_per_second: float | None  # ended ones: recent, or the average of an ended campaign
+    seconds_left: float | None  # at that rate, while it is being sent and not held up
     file: ReadingOut
     breakers: list[BreakerOut]
     waits: WaitsOut
-    why: list[str]  # the same in sentences
+    why: list[str]  # the reasons in sentences
 
 
 class CauseOut(BaseModel):
-    """A code, who gave it, and what it means."""
+    """A code, its origin, and its meaning."""
 
     origin: str
     code: int | None
     messages: int
     meaning: str
+    remedy: Remedy  # take people off, mend the message, wait, see to the account
+    what_to_do: str  # the same in words
 
 
 class FailureOut(CauseOut):
-    """Messages that came to the same end for the same cause. Those of a state add up to its count."""
+    """Messages that ended alike for the same cause. Those of a state add up to its count."""
 
     state: State
 
 
 class FailuresOut(BaseModel):
-    """Why messages of a campaign did not arrive, most frequent first; and why some were sent again."""
+    """Causes of failures of a campaign, most frequent first, and causes of retries."""
 
     items: list[FailureOut]
-    retries: list[CauseOut]  # attempts after which another one followed
+    retries: list[CauseOut]  # attempts followed by another one
 
 
 def lane_out(report: LaneReport) -> LaneOut:
-    """A lane as it is answered."""
     return LaneOut(**_fields(report))
 
 
 def campaign_out(report: LaneReport, wait: Waiting, breakers: Sequence[Breaker]) -> CampaignOut:
-    """A campaign in full."""
     lane = report.lane
     return CampaignOut(
         **_fields(report),
@@ -168,7 +179,6 @@ def campaign_out(report: LaneReport, wait: Waiting, breakers: Sequence[Breaker])
 
 
 def stop_out(stop: Stop) -> StopOut:
-    """A stop as it is answered."""
     return StopOut(
         what=stop.what,
         sub_account=stop.sub_account or None,
@@ -178,7 +188,6 @@ def stop_out(stop: Stop) -> StopOut:
 
 
 def breaker_out(breaker: Breaker) -> BreakerOut:
-    """A breaker as it is answered."""
     return BreakerOut(
         sub_account=breaker.sub_account,
         scope=breaker.scope,
@@ -191,7 +200,6 @@ def breaker_out(breaker: Breaker) -> BreakerOut:
 
 
 def failures_out(report: LaneReport) -> FailuresOut:
-    """The causes of a lane."""
     failures = [_failure(name, n) for name, n in report.codes.items()]
     retries = [CauseOut(**_cause(code, n)) for code, n in report.retries.items()]
     return FailuresOut(
@@ -227,4 +235,6 @@ def _cause(code: str, messages: int) -> dict[str, Any]:
         "code": int(number) or None,
         "messages": messages,
         "meaning": explain_named_code(code),
+        "remedy": (what := remedy(*code_named(code))),
+        "what_to_do": what.sentence,
     }

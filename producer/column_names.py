@@ -1,8 +1,8 @@
-"""What the names of columns say: names are compared as people read them, and some are known.
+"""Recognises columns by their names, compared without case and punctuation.
 
-`Phone Number `, `phone_number` and `PHONE-NUMBER` are one name. A name is known for the phone number
-when it is made of known words only, one of which means a phone: `Mobile phone`, `Telefon (privat)`,
-`Phone 1 - Value`; `Phone type` and `Fax number` are not.
+`Phone Number `, `phone_number` and `PHONE-NUMBER` are one name. A name means the phone number if it
+consists of known words, one of which means a phone: `Mobile phone`, `Telefon (privat)`, `Phone 1 -
+Value`; `Phone type` and `Fax number` are not.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,7 +10,7 @@ from typing import Final
 
 from chatapps.rendering.placeholders import fold_name
 
-_LONGEST = 60  # characters of a name that is looked at
+_LONGEST = 60  # most characters of a recognised name
 
 _CHANNEL: Final = "msisdn e164 whatsapp whatsappid waid channeluserid"
 _MOBILE: Final = """
@@ -60,13 +60,13 @@ _COUNTRY: Final = """
 
 
 def number_rank(name: str) -> int:
-    """How well a name says that its column holds the phone number to write to; 0 if it does not."""
+    """Rank of a name as that of the phone number's column; 0 if it is not."""
     folded = fold_name(name)
     return _made_of(folded, _NUMBER_WORDS) or int(folded in _WEAK_NAMES)
 
 
 def country_rank(name: str) -> int:
-    """How well a name says that its column holds the country of the phone number; 0 if it does not."""
+    """Rank of a name as that of the country's column; 0 if it is not."""
     return _made_of(fold_name(name), _COUNTRY_WORDS)
 
 
@@ -85,7 +85,7 @@ _WEAK_NAMES: Final = frozenset(_words({_WEAK: 1}))
 
 
 def _made_of(name: str, words: Mapping[str, int]) -> int:
-    """The best rank among the words that make up the whole of a name; 0 if they do not."""
+    """The best rank among the words that make up the whole name; 0 if they do not."""
     if len(name) > _LONGEST:
         return 0
     best = {0: 0}

@@ -1,4 +1,4 @@
-"""Countries as files name them, to the two letters that phone numbers are read with.
+"""Maps names of countries in files to two-letter regions.
 
 `countries.tsv` holds, for each region: two letters, three letters, and names in some twenty languages
 (the names are those of libphonenumber, Apache-2.0, and a few in common use).
@@ -15,14 +15,14 @@ from chatapps.rendering.placeholders import fold_name
 
 _CALLING_CODE: Final = re.compile(r"\(?(?:\+|00)?\s*(\d{1,3})\)?")
 _PARTS: Final = re.compile(r"[(),;/:|\u2013\u2014-]| {2,}")
-"""What stands between two names of one country: `United Kingdom (+44)`, `DE - Germany`."""
+"""Separators of names in one cell: `United Kingdom (+44)`, `DE - Germany`."""
 
 
 @lru_cache(maxsize=1024)
 def region_of(text: str) -> str | None:
-    """The region (two capital letters) that a cell names by letters, name or calling code, or None.
+    """The region (two capital letters) of a cell with letters, a name or a calling code, or None.
 
-    A calling code that several countries share stands for the one that is known for it: 1 for US.
+    A shared calling code means its main country: 1 is US.
     """
     if found := _lookup(text):
         return found

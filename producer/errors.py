@@ -1,26 +1,28 @@
-"""What is wrong with what a person hands in.
+"""Errors of user input.
 
 InputError          the whole input is refused, nothing is launched
 BadRow              one row of a recipient file is refused, the others go on
 └── BadNumber       … because of its number
-KeyConflict         the idempotency key of a message was used for another one
-BadTiming           a message expires before it may go, or is to wait for too long
-BadPurpose          a message is said to be authentication, and its template is not registered as such
+KeyConflict         the idempotency key was used for another message
+BadTiming           a message expires before it may be sent, or is scheduled too far ahead
+BadPurpose          the purpose is authentication, but the template is not registered as such
 """
 
 from collections.abc import Sequence
 
+from config.errors import ReportedError
+
 FORGOTTEN = "has been forgotten, and wants no such messages: nothing was stored"
 
 
-class InputError(Exception):
-    """One clear sentence about what is wrong with the input and what to do about it."""
+class InputError(ReportedError):
+    """One sentence about a problem of the input and its remedy."""
 
 
 class BadRow(Exception):
-    """Why a row cannot be sent to; `number` is its number with most digits hidden.
+    """An invalid row with its reason; `number` is its number with most digits masked.
 
-    `also` are further lines of the file that go with it: each would have been a row of its own.
+    `also` are further lines of the file that belong to it, each of which would have been a row.
     """
 
     def __init__(self, reason: str, number: str | None = None, also: Sequence[int] = ()) -> None:
@@ -31,10 +33,10 @@ class BadRow(Exception):
 
 
 class BadNumber(BadRow):
-    """The text of a row cannot be read as a phone number."""
+    """The cell cannot be read as a phone number."""
 
 
-class KeyConflict(ValueError):
+class KeyConflict(ReportedError, ValueError):
     """The idempotency key was used for another message."""
 
     def __init__(self, first: str) -> None:
@@ -43,7 +45,7 @@ class KeyConflict(ValueError):
 
 
 class BadTiming(ValueError):
-    """When a message is to go out makes no sense; `member` names which of its times."""
+    """Invalid times of a message; `member` names the one at fault."""
 
     def __init__(self, member: str, rule: str) -> None:
         super().__init__(f"{member}: {rule}")
@@ -52,7 +54,7 @@ class BadTiming(ValueError):
 
 
 class BadPurpose(ValueError):
-    """A message is said to be `authentication`, and is not: an opt-out could be evaded by one word."""
+    """The purpose `authentication` without such a template: one word would bypass an opt-out."""
 
     def __init__(self, rule: str) -> None:
         super().__init__(f"purpose: {rule}")

@@ -1,8 +1,8 @@
-"""Keeps out people who have been forgotten: rows of files, and messages that they must not get.
+"""Leaves out forgotten people: rows of files, and messages that they opted out of.
 
-A process knows them by their digests and looks for new ones every few seconds, so that it costs nothing
-while nobody is forgotten. Rows of files are left out whatever they say: a file may be old. A single
-message is refused only where a suppression of the person still holds for what it is for.
+A process knows their digests and reloads them every few seconds, at no cost while there are none. Rows
+of files are always left out, since a file may be old. A single message is refused only if a suppression
+of the person still holds for its purpose.
 """
 
 import time
@@ -25,12 +25,12 @@ from store.purposes import BY_LETTER, Purpose, purpose_of
 from store.templates import Registry, template_name
 
 LOOK_SECONDS = 5.0
-"""Between two looks for people who have been forgotten since."""
+"""Seconds between two checks for new digests."""
 
 
 @dataclass(slots=True)
 class ForgottenPeople:
-    """Those who have been forgotten, as this process knows them.
+    """Forgotten people, cached by this process.
 
     Args:
         clock: monotonic, s.
@@ -43,10 +43,10 @@ class ForgottenPeople:
     _known: dict[str, dict[str, Forgotten]] = field(default_factory=dict)  # scope → digest → …
 
     def look(self) -> Plan[bool]:
-        """Look for new ones if that is due; True if anybody has been forgotten.
+        """Reload them if due; True if there are any.
 
         Raises:
-            SettingsError: people have been forgotten, and it cannot be told who they are.
+            SettingsError: there are forgotten people, but no matching secret to recognise them.
         """
         if self.clock() < self._looked_at + LOOK_SECONDS:
             return self._noted > 0
@@ -61,12 +61,12 @@ class ForgottenPeople:
         return noted > 0
 
     def left_out(self, lines: Sequence[bytes]) -> set[int]:
-        """Places of job lines of people who have been forgotten."""
+        """Positions of job lines of forgotten people."""
         known = self._known.get(EVERYWHERE, {})
         return {place for place, line in enumerate(lines) if self._digest(line) in known}
 
     def refused(self, lines: Sequence[bytes], account: str, registry: Registry) -> set[int]:
-        """Places of messages that people who have been forgotten must not get."""
+        """Positions of messages that forgotten people must not get."""
         return {
             place
             for place in self.left_out(lines)

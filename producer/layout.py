@@ -1,7 +1,7 @@
-"""Which columns of a file hold the phone number and its country.
+"""Chooses the columns of the phone number and its country.
 
-A column is used when it is named, or when its name is known (`column_names.py`) and no other may be
-meant: a column of customers' numbers reads like phone numbers, and belongs to other people.
+A column is used when it is given, or when its name is known (`column_names.py`) and no other one is
+possible: a column with the numbers of a customer's customers looks the same, but is about other people.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -17,18 +17,18 @@ from producer.files.phone_numbers import is_international, is_region, seems_numb
 
 SAMPLE_ROWS = 1000
 SAMPLE_BYTES = 512 * 1024
-"""Rows that are looked at before a file is used: so many, or as many as lie in so many bytes."""
+"""Rows examined before a file is used: so many, or as many as lie in so many bytes."""
 NO_ROWS = "the file holds a header and no rows: add a row per recipient"
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How the rows of a file are read; made by `find`."""
+    """Columns and region of a file; made by `find`."""
 
     header: Header
     number_column: str
     country_column: str | None
-    region: str | None  # country of numbers for which neither they nor the column say one
+    region: str | None  # country of numbers without one of their own or in their row
 
     @classmethod
     def find(
@@ -39,10 +39,10 @@ class Layout:
         country_column: str | None = None,
         region: str | None = None,
     ) -> "Layout":
-        """Choose the columns by what was asked for, by their names and by the first rows.
+        """Choose the columns by the options, by their names and by the first rows.
 
         Raises:
-            InputError: there is no such column or region, or it is not clear which column is meant.
+            InputError: there is no such column or region, or the column is ambiguous.
         """
         if region and not is_region(region := region.upper()):
             raise InputError(f'"{region}" is no region: give two letters such as GB')
@@ -52,30 +52,30 @@ class Layout:
         return cls(header, number, country, region or None)
 
     def place(self, column: str) -> int:
-        """Where the cells of a column are in a row."""
+        """Index of a column's cells in a row."""
         return self.header.cells.index(column)
 
     @property
     def sentence(self) -> str:
-        """Which columns are used, for people."""
+        """The chosen columns in words."""
         country = f', their country from "{self.country_column}"' if self.country_column else ""
         return f'The numbers are read from the column "{self.number_column}"{country}.'
 
     @property
     def key(self) -> str:
-        """Tells ways of reading the same bytes apart: they make other recipients of them."""
+        """Identifies the way of reading: another one gives other recipients from the same bytes."""
         country = f":{self.country_column}" if self.country_column else ""
         return f"{self.number_column}:{self.region or ''}{country}"
 
 
 def first_rows(stream: Source, header: Header) -> list[Record]:
-    """The rows to look at, of a file whose header has been read; there may be none."""
+    """The rows to examine, of a file whose header was read; there may be none."""
     records = read_records(stream, header.delimiter, header.offset, header.line)
     return take_first(records, header)
 
 
 def take_first(records: Iterator[Record], header: Header) -> list[Record]:
-    """Read the rows to look at, and leave the others."""
+    """Read the rows to examine, and leave the others."""
     first: list[Record] = []
     for record in islice(records, SAMPLE_ROWS):
         first.append(record)
@@ -85,7 +85,7 @@ def take_first(records: Iterator[Record], header: Header) -> list[Record]:
 
 
 def _sample(header: Header, rows: Sequence[Record]) -> dict[str, list[str]]:
-    """The cells of each column that has a name."""
+    """The cells of each named column."""
     columns: list[list[str]] = [[] for _ in header.cells]
     for cells, *_ in rows:
         if not isinstance(cells, BadRow):
@@ -117,7 +117,7 @@ def _number_column(sample: dict[str, list[str]], wanted: str | None) -> str:
 
 
 def _international(sample: dict[str, list[str]], known: Collection[str]) -> list[str]:
-    """Columns of unknown names that hold numbers with their country code."""
+    """Unnamed or unknown columns with international numbers."""
 
     def mostly(cells: Sequence[str]) -> bool:
         found = [is_international(cell) for cell in cells if cell.strip()]

@@ -1,4 +1,4 @@
-"""The policies of a lane and the purpose of its messages: as the caller says, else as configured."""
+"""The policies of a lane and the purpose of its messages: the caller's, else the configured ones."""
 
 from chatapps.rendering.compiled import CompiledContent, template_of
 from config.settings import Settings
@@ -17,13 +17,13 @@ def campaign_policies(
     settle_after: float | None = None,
     window: str | None = None,
 ) -> Policies:
-    """Of a campaign; None means what the settings say.
+    """The policies of a campaign; None means the settings'.
 
     Args:
-        hold: nothing that may have been taken is sent again by itself.
+        hold: never resend a message automatically that may have been accepted.
 
     Raises:
-        InputError: something else is wanted at the same time.
+        InputError: `hold` contradicts another option.
     """
     policies = settings.policies
     if hold:
@@ -40,7 +40,7 @@ def campaign_policies(
 
 
 def notification_policies(settings: Settings) -> Policies:
-    """Of the lanes that take single messages."""
+    """The policies of lanes of single messages."""
     policies = settings.policies
     return Policies(
         policies.notification_on_unconfirmed,
@@ -51,13 +51,13 @@ def notification_policies(settings: Settings) -> Policies:
 
 
 def campaign_purpose(registry: Registry, template: str, wanted: Purpose | None) -> Purpose | None:
-    """What a campaign is for; None where neither the registry nor the caller says so.
+    """The purpose of a campaign; None if neither the registry nor the caller gives one.
 
     Args:
-        template: as the registry names it; empty for none.
+        template: as in the registry; empty for none.
 
     Raises:
-        InputError: `authentication` is wanted, and the template is not registered as such.
+        InputError: `authentication` is requested, but the template is not registered as such.
     """
     registered = registry.get(template)
     if wanted is Purpose.AUTHENTICATION:
@@ -69,7 +69,7 @@ def campaign_purpose(registry: Registry, template: str, wanted: Purpose | None) 
 
 
 def template_named(content: CompiledContent) -> str:
-    """The template of a campaign as the registry names it; empty for none, or not one for all."""
+    """The template of a campaign as in the registry; empty for none, or a varying one."""
     used = template_of(content)
     return template_name(*used) if used else ""
 
@@ -78,7 +78,7 @@ def see_that_authentication(registry: Registry, template: str) -> None:
     """Raise BadPurpose unless a template is registered as AUTHENTICATION.
 
     Args:
-        template: as the registry names it; empty for none.
+        template: as in the registry; empty for none.
     """
     registered = registry.get(template)
     if registered is Purpose.AUTHENTICATION:

@@ -1,4 +1,4 @@
-"""Waking the workers: by the store if a loop is running, else by a Celery task, by name."""
+"""Wakes the workers: through the store if a dispatcher runs, else by a Celery task."""
 
 from collections.abc import Callable
 
@@ -11,14 +11,14 @@ from store.workers.presence import wake_workers
 
 log = structlog.get_logger(__name__)
 SendWakeUp = Callable[[], None]
-"""Sends one dispatch task; given by the composition root, so that producers need not know Celery."""
+"""Sends one dispatch task; passed in, so that producers do not depend on Celery."""
 
 
 def wake(store: Store, send_wake_up: SendWakeUp, priority: Priority) -> None:
-    """See that such lanes are looked at soon.
+    """Make workers check lanes of this priority soon.
 
-    A hint: what concerns them is stored already, and a worker finds it within seconds without being
-    woken. So a store that is away now fails no call.
+    Best-effort: the jobs are stored already, and a worker finds them within seconds. So an unavailable
+    store fails no call.
     """
     try:
         if store.run(wake_workers(for_=priority)):
@@ -28,7 +28,7 @@ def wake(store: Store, send_wake_up: SendWakeUp, priority: Priority) -> None:
 
 
 def call_workers(store: Store, lane: Lane, send_wake_up: SendWakeUp) -> None:
-    """See that what is in the lane is sent soon; a hint, too."""
+    """Announce the lane and wake workers; best-effort, too."""
     try:
         store.run(announce(lane.id, lane.priority))
     except StoreError as error:

@@ -1,4 +1,4 @@
 """The command, the processes it starts, and the HTTP API."""
 
 __version__ = "0.2.0"
-"""The version of all packages: the build, the command and the HTTP API read it here."""
+"""Version of all packages, read by the build, the command and the HTTP API."""

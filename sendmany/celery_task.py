@@ -1,8 +1,8 @@
-"""The door for Celery applications: the task `sendmany.enqueue`, known to them by its name.
+"""The integration for Celery applications: the task `sendmany.enqueue`, which they send by its name.
 
-A weaker promise than the other doors give: what a broker has taken it may still lose, and nobody is told
-what became of a message that is not in order, but the log of a worker. A message without a key is held
-to the id of its task, so that a task that is run again does not send it twice.
+A weaker guarantee than the other integrations: the broker may lose a task it has accepted, and only a
+worker's log reports an invalid message. A message without a key gets the id of its task as its key, so
+that a repeated task does not send it twice.
 """
 
 import time
@@ -26,13 +26,13 @@ log = structlog.get_logger(__name__)
 
 PASSING: Final = (StoreUnavailable, StoreFull)
 PATIENCE: Final = 8.0
-"""Seconds in which the task itself tries again; the broker may be the Redis that is away."""
+"""Seconds of retries within the task; the broker may be the same unavailable Redis."""
 LONGEST_WAIT: Final = 60
 
 
 @cache
 def _producer() -> Producer:
-    """One a process; made in the child, not in the process that forks."""
+    """One per process; created in the child, not before the fork."""
     return Producer.from_settings()
 
 
@@ -50,7 +50,7 @@ def enqueue(self: Any, /, **given: Any) -> None:
     """Store one message for one person.
 
     Args:
-        given: JSON: `message`, and if wanted `key`, `sub_account`, `priority`, `expires_at`,
+        given: JSON: `message`, and optionally `key`, `sub_account`, `priority`, `expires_at`,
             `send_at`, `purpose`, as in `POST /v1/messages`.
     """
     take(_producer(), given, task=str(self.request.id))
@@ -62,10 +62,10 @@ def take(
     task: str,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Enqueued | None:
-    """Store what a task brought; None if it is refused, which only the log tells.
+    """Store the message of a task; None if it is refused, which only the log reports.
 
     Raises:
-        StoreUnavailable, StoreFull: not within `PATIENCE`; the task is to be tried again later.
+        StoreUnavailable, StoreFull: not within `PATIENCE`; retry the task later.
     """
     try:
         wanted = MessageIn.model_validate(given)
@@ -105,7 +105,7 @@ def _store(
 
 
 def _places(error: ValidationError) -> str:
-    """What does not fit and where, without the values."""
+    """The invalid places and their rules, without the values."""
     return "; ".join(
         f"{'.'.join(map(str, one['loc']))}: {one['msg']}"
         for one in error.errors(include_input=False, include_url=False, include_context=False)

@@ -1,5 +1,7 @@
-"""Errors that the commands and the processes of this package tell."""
+"""Errors of this package's commands and processes."""
+
+from config.errors import ReportedError
 
 
-class ProcessError(Exception):
-    """A process could not be started or came to an early end; one sentence that says what to do."""
+class ProcessError(ReportedError):
+    """A process could not be started or ended early; one sentence that says what to do."""

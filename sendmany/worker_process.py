@@ -1,9 +1,10 @@
-"""`python -m sendmany.worker_process …` is `celery -A worker worker …`, run from any directory.
+"""Runs `celery -A worker worker …` from any directory: `python -m sendmany.worker_process …`.
 
-Celery looks for the application in the working directory first, and `worker` and `config` are names
-that other projects use too. Ours is imported before Celery gets to look.
+Celery searches the working directory for the application first, and other projects may have a `worker`
+or `config`, too. Ours is imported before.
 
-Until Celery hears Ctrl-C itself, which takes a second, there is nothing to settle: it ends us at once.
+Until Celery handles Ctrl-C, after about a second, there is nothing to settle: it ends the process at
+once.
 """
 
 import os
@@ -17,7 +18,7 @@ def _end(number: int, _frame: object) -> None:
 
 if __name__ == "__main__":  # before the imports, which take most of that second
     signal.signal(signal.SIGINT, _end)
-    # `sendmany worker` has held Ctrl-C back until here.
+    # `sendmany worker` has blocked Ctrl-C until here.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 import runpy  # noqa: E402
@@ -28,17 +29,17 @@ from worker.process.tasks import refuse_pool  # noqa: E402
 
 
 def main() -> None:
-    """Run Celery's own command line, which calls itself what people have typed."""
+    """Run Celery's command line under the name that people have typed."""
     sys.argv = ["sendmany", "-A", "worker", "worker", *sys.argv[1:]]
     when_started(_be_restartable)
-    # Or it would call itself `python -m sendmany.…`, which is no command.
+    # Without it Celery calls itself `python -m sendmany.…`, which is not a command.
     sys.modules["__main__"].__package__ = ""
     told: list[str] = []
     when_told_to_stop(told.append)
     try:
         runpy.run_module("celery", run_name="__main__")
     except SystemExit:
-        if "SIGINT" in told:  # a clean end, which Celery calls a failure
+        if "SIGINT" in told:  # a clean end, which Celery reports as a failure
             sys.exit(128 + signal.SIGINT)
         raise
     except ModuleNotFoundError as error:
@@ -48,7 +49,7 @@ def main() -> None:
 
 
 def _be_restartable() -> None:
-    """On SIGHUP Celery runs `sys.argv` anew with this interpreter."""
+    """Let Celery re-run `sys.argv` with this interpreter on SIGHUP."""
     sys.argv = sys.orig_argv[1:]
 
 

@@ -1,7 +1,7 @@
-"""A call to the store as a value: what to send and how to read the answer.
+"""A call to the store as a value: the command and the parser of its reply.
 
-Each operation is written once, as a function that builds a `Call`; the blocking `Store` of producers
-and the `AsyncStore` of workers both run it. Errors of redis-py become errors of the store here.
+Each operation is written once, as a function that builds a `Call`; the blocking `Store` of producers and
+the `AsyncStore` of workers both run it. Errors of redis-py become errors of the store here.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ _AWAY = (
     ConnectionError, TimeoutError, BusyLoadingError, ReadOnlyError, ClusterDownError, TryAgainError,
 )  # fmt: skip
 _CUT_OFF = (OSError, EOFError, RuntimeError)
-"""What redis-py lets through when the connection breaks at an awkward moment; uvloop's word for a
-transport that is closed is a RuntimeError."""
+"""Errors that redis-py lets through when the connection breaks; uvloop raises RuntimeError for a closed
+transport."""
 _PASSING = ("MISCONF", "NOREPLICAS", "BUSY ", "UNBLOCKED")
-"""Starts of refusals that pass: a full disk, missing replicas, a long script, a failover."""
+"""Prefixes of transient refusals: a full disk, missing replicas, a long script, a failover."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +53,9 @@ class Call(Generic[T]):
     """One script call or one plain command."""
 
     script: str | None
-    keys: tuple[str, ...]  # as store.keys builds them, without the store's prefix
+    keys: tuple[str, ...]  # as built by store.keys, without the store's prefix
     args: tuple[Argument, ...]
-    parse: Callable[[Any], T | Call[T]]  # gives the answer, or the call that leads to it
+    parse: Callable[[Any], T | Call[T]]  # returns the result, or the next call
 
 
 def script_call(
@@ -66,22 +66,22 @@ def script_call(
 
 
 def command(*words: Argument, parse: Callable[[Any], T]) -> Call[T]:
-    """A call of one plain Redis command on a key: reads, and writes that take nothing."""
+    """A call of one plain Redis command on a key: reads, and writes that free memory."""
     keys = tuple(word for word in words[1:2] if isinstance(word, str))
     return Call(None, keys, words, parse)
 
 
 def ask_server(*words: Argument, parse: Callable[[Any], T]) -> Call[T]:
-    """A call of one plain Redis command whose words name no key: INFO, CONFIG GET …"""
+    """A call of one plain Redis command without keys: INFO, CONFIG GET …"""
     return Call(None, (), words, parse)
 
 
 def first(call: Call[K], then: Callable[[K], T | Call[T]]) -> Call[T]:
-    """A call that is followed by another one. A script touches no key that is not among its KEYS; so
-    what has to be read to know them is read before, and the script finds out whether it still holds.
+    """A call followed by another one. A script touches no key that is not among its KEYS; so the keys
+    are read first, and the script checks that they still hold.
 
     Args:
-        then: is given the answer of `call`, and gives the call that follows, or the answer.
+        then: takes the result of `call` and returns the next call, or the result.
     """
 
     def parse(reply: Any) -> T | Call[T]:
@@ -92,7 +92,7 @@ def first(call: Call[K], then: Callable[[K], T | Call[T]]) -> Call[T]:
 
 
 def in_turn(calls: Sequence[Call[K]], combine: Callable[[list[K]], T]) -> Call[T]:
-    """Calls that follow each other, as one: they touch several slots."""
+    """Calls in sequence, as one: they touch several slots."""
 
     def step(at: int, answers: list[K]) -> Call[T] | T:
         if at == len(calls):
@@ -105,7 +105,7 @@ def in_turn(calls: Sequence[Call[K]], combine: Callable[[list[K]], T]) -> Call[T
 
 
 def best_effort(name: str, key: str, *words: Argument, parse: Callable[[Any], T]) -> Call[T]:
-    """A small write that no count depends on; it is done where memory is full, too."""
+    """A small write that no count depends on; it succeeds when memory is full, too."""
     return script_call("write_best_effort", (key,), (name, *words), parse)
 
 
@@ -113,7 +113,7 @@ class Store:
     """Runs calls against Redis and waits for the answer.
 
     Args:
-        key_prefix: is put in front of every key.
+        key_prefix: prefix of every key.
     """
 
     def __init__(
@@ -129,7 +129,7 @@ class Store:
 
     @classmethod
     def connect(cls, url: str, *, key_prefix: str = "") -> Store:
-        """Connect lazily; nothing is sent yet. Raises SettingsError if the URL makes no sense."""
+        """Connect lazily; nothing is sent yet. Raises SettingsError if the URL is invalid."""
         with _readable():
             client = redis.Redis.from_url(
                 url,
@@ -154,7 +154,7 @@ class Store:
             call = answer
 
     def load(self) -> None:
-        """Load every script, so that a missing or broken one is noticed at the start."""
+        """Load every script, so that a missing or broken one is noticed at start."""
         with translated():
             for script in self._scripts.values():
                 self.client.script_load(script.source)
@@ -179,7 +179,7 @@ class AsyncStore:
     """Runs calls against Redis from an event loop.
 
     Args:
-        key_prefix: is put in front of every key.
+        key_prefix: prefix of every key.
     """
 
     def __init__(
@@ -195,7 +195,7 @@ class AsyncStore:
 
     @classmethod
     def connect(cls, url: str, *, key_prefix: str = "", max_connections: int = 64) -> AsyncStore:
-        """Connect lazily; nothing is sent yet. Raises SettingsError if the URL makes no sense."""
+        """Connect lazily; nothing is sent yet. Raises SettingsError if the URL is invalid."""
         with _readable():
             client = redis.asyncio.Redis.from_url(
                 url,
@@ -221,7 +221,7 @@ class AsyncStore:
             call = answer
 
     async def run_all(self, calls: Sequence[Call[T]]) -> list[T]:
-        """Send many calls in one round trip, and read their answers. Not one moment.
+        """Send many calls in one round trip and read their answers. Not atomic.
 
         Raises:
             StoreUnavailable, StoreFull, StoreRefused: as the classes say, if any of them fails.
@@ -244,7 +244,7 @@ class AsyncStore:
         return [await self.run(one) if isinstance(one, Call) else one for one in answers]
 
     async def load(self) -> None:
-        """Load the scripts that the server does not know, so that a broken one is noticed at once."""
+        """Load the scripts that the server does not know, so that a broken one is noticed at start."""
         scripts = list(self._scripts.values())
         with translated():
             known = await self.client.script_exists(*(script.sha for script in scripts))
@@ -269,8 +269,8 @@ class AsyncStore:
 
 
 def _words(call: Call[Any], prefix: str) -> tuple[Argument, ...]:
-    """A plain command; or what follows a script, named or whole. It is sent whole where the server does
-    not know it: were it loaded first and named again, it might be flushed in between."""
+    """Words of a plain command, EVALSHA or EVAL. An unknown script is sent whole: between a SCRIPT LOAD
+    and an EVALSHA it might be flushed."""
     if call.script is None:
         if prefix and call.keys:
             return (call.args[0], prefix + call.keys[0], *call.args[2:])
@@ -281,7 +281,7 @@ def _words(call: Call[Any], prefix: str) -> tuple[Argument, ...]:
 
 @contextmanager
 def _readable() -> Iterator[None]:
-    """Turn a ValueError about the URL into a sentence; its text may hold a part of the password."""
+    """Turn a ValueError about the URL into SettingsError; its text may hold a part of the password."""
     try:
         yield
     except ValueError as error:
@@ -317,7 +317,7 @@ def translated() -> Iterator[None]:
 
 
 def text(value: bytes | str | None) -> str:
-    """A reply as text; nothing is the empty string."""
+    """A reply as text; None is the empty string."""
     if value is None:
         return ""
     return value.decode() if isinstance(value, bytes) else value

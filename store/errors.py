@@ -1,40 +1,42 @@
-"""What can go wrong with the store, as few classes as decisions are taken.
+"""Errors of the store: one class per decision a caller can take.
 
 StoreError
 ├── StoreUnavailable    Redis is away, loading, read-only: wait and try again
-├── StoreFull           no memory for new jobs: tell the producer
-├── StoreRefused        a script refused the call: a programming fault or a stale caller
-│   └── LaneMismatch    a lane of this name holds something else
-├── NewerData           a newer program has written the data: this one must not touch them
+├── StoreFull           no memory for new jobs: report it to the producer
+├── StoreRefused        a script refused the call: a bug or a stale caller
+│   └── LaneMismatch    a lane of this name has other content
+├── NewerData           the data were written by a newer version: do not touch them
 ├── UnknownLane         there is no such lane
 └── SeveralLanes        several sub-accounts have a lane of this name: ask which
 """
 
 from collections.abc import Mapping
 
+from config.errors import ReportedError
 
-class StoreError(Exception):
+
+class StoreError(ReportedError):
     """Base of all errors of the store."""
 
 
 class StoreUnavailable(StoreError):
-    """Redis cannot be reached, or cannot serve at this moment. Trying again later is right."""
+    """Redis is unreachable or cannot serve at this moment. Retry later."""
 
 
 class StoreFull(StoreError):
-    """Redis has no memory for new jobs. What waits goes on being sent."""
+    """Redis has no memory for new jobs. Queued jobs are still sent."""
 
 
 class StoreRefused(StoreError):
-    """A script would not do what it was asked; nothing was changed."""
+    """A script refused the call; nothing was changed."""
 
 
 class LaneMismatch(StoreRefused):
-    """The name is taken by a campaign with another message or file."""
+    """The name belongs to a campaign with another message or file."""
 
 
 class NewerData(StoreError):
-    """The data have a layout that this program does not know."""
+    """The data have a layout that this version does not know."""
 
 
 class UnknownLane(StoreError):

@@ -1,12 +1,12 @@
-"""Every Redis key of sendmany, built here and nowhere else.
+"""Builds every Redis key of sendmany.
 
-`TABLE` lists them: what type each is, what writes it, when it is gone, and which hold data of people.
+`TABLE` lists them: type, writer, expiry, and which hold data of people.
 
-`{family}` is the hash tag: all keys of a lane live on one shard, so that one script can touch them.
-A campaign is a family of its own (`rest` is empty); the notification lanes of one sub-account share
-one, so that idempotency keys reach over midnight and priorities. What is known of people lies in
-shards by sub-account and person, what is posted to us in an inbox for each receiving process: a script
-touches one slot of a cluster, and these do not all lie on one.
+`{family}` is the hash tag: all keys of a lane live on one shard, so that one script can touch them. A
+campaign is a family of its own (`rest` is empty); the notification lanes of one sub-account share one,
+so that idempotency keys hold across midnight and priorities. Data of people lie in shards by sub-account
+and person, webhook bodies in one inbox per receiving process: a script touches one slot of a cluster,
+and these spread over several.
 """
 
 import re
@@ -19,28 +19,29 @@ from typing import NamedTuple
 
 
 class People(StrEnum):
-    """How a key holds data of people: `person show` and `person forget` know each of these."""
+    """The form in which a key holds data of people; `person show` and `person forget` handle each."""
 
     NONE = ""
     RECORDS = "records"  # outcome records: number and umid
     NUMBERS = "numbers"  # seven bytes a message
     LONG_IDS = "long ids"  # hash: index → recipient
     JOBS = "jobs"  # packed jobs: recipient, values
-    BODIES = "bodies"  # stream: what was posted to us
+    VALUES = "values"  # hash: index → compressed values of messages
+    BODIES = "bodies"  # stream: webhook bodies
     NAMES = "names"  # hash, zset or set by person
 
 
 class Row(NamedTuple):
-    """One kind of key. In a pattern `<…>` stands for what differs."""
+    """One kind of key. In a pattern `<…>` stands for the variable part."""
 
     pattern: str
     type: str
     written_by: str
-    gone: str  # after what
+    gone: str  # condition of its removal
     people: People = People.NONE
 
     def matches(self, key: str) -> bool:
-        """Whether a key is of this kind."""
+        """True for a key of this kind."""
         return re.fullmatch(_regex(self.pattern), key) is not None
 
 
@@ -56,7 +57,7 @@ def _regex(pattern: str) -> str:
 
 
 def row_of(key: str) -> Row | None:
-    """The row that a key belongs to: the first that matches."""
+    """The first row that matches a key."""
     return next((row for row in TABLE if row.matches(key)), None)
 
 
@@ -81,6 +82,7 @@ TABLE = (
     Row(f"{_LANE}:t:<n>", "list", "settle_batch, retry_dead_letters", "retention"),
     Row(f"{_LANE}:id:<n>", "hash", "settle_batch, enqueue_rows", "retention", People.LONG_IDS),
     Row(f"{_LANE}:s:<n>", "string", "enqueue_rows", "retention", People.NUMBERS),
+    Row(f"{_LANE}:v:<n>", "hash", "enqueue_rows", "keep_values, retention", People.VALUES),
     Row(f"{_LANE}:dead", "list", "settle_batch", "retry_dead_letters, retention", People.JOBS),
     Row(f"{_LANE}:expiring", "string", "expire_lane", "its last step"),
     Row("sm:{<family>}:seen:<day>:<n>", "hash", "enqueue_messages: digests, ids", "2 days"),
@@ -126,12 +128,10 @@ TABLE = (
     Row("sm:{metrics}", "hash", "flush_metrics", "never"),
     Row("sm:{metrics}:flushed:<process>", "string", "flush_metrics", "1 day"),
 )
-"""Every kind of key. What is added here with data of people is to be known to `person show|forget`,
-too."""
+"""Every kind of key. A new kind with data of people must be added to `person show|forget`, too."""
 
 PEOPLE_SHARDS = 5
-"""Shards of what is known of the people of a sub-account. Another number takes a step of
-store.migrations."""
+"""Shards of the data about people of a sub-account. Changing it takes a step of store.migrations."""
 OUTCOMES_PER_KEY = 1000
 """Messages whose records share one string."""
 
@@ -169,7 +169,7 @@ def dispatchers(served: str) -> str:
 
 
 def wake_list(served: str) -> str:
-    """The wake-ups for these loops."""
+    """The wake-ups for these dispatchers."""
     return f"{dispatchers(served)}:wake"
 
 
@@ -184,49 +184,48 @@ def lanes_called(name: str) -> str:
 
 
 def folded_name(name: str) -> str:
-    """A campaign's name as it is compared: without case and white space."""
+    """A campaign's name for comparison: without case and white space."""
     return "".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
 def sent_batch(batch_id: str) -> str:
-    """Where the messages of a batch of the provider are; a UUID is shortened."""
+    """Location of the messages of a provider's batch; a UUID is shortened."""
     return f"sm:sent:{batch_id.replace('-', '')}"
 
 
 def flushed(process: str) -> str:
-    """Number of the last flush of what a process has counted."""
+    """Number of the last metrics flush of a process."""
     return f"{METRICS}:flushed:{process}"
 
 
 def inbox(number: int) -> str:
-    """What a receiving process has been posted."""
+    """Webhook bodies of a receiving process."""
     return f"sm:{{inbox-{number}}}"
 
 
 def inbox_figures(number: int) -> str:
-    """What has come by this inbox."""
+    """Counts of an inbox."""
     return f"{inbox(number)}:figures"
 
 
 def shard_of(person: str | bytes) -> int:
-    """Where what is known of a person lies: by the last digit of the number, or the last letter of an
-    id."""
+    """The shard of a person: by the last digit of the number, or the last letter of an id."""
     last = (person.encode() if isinstance(person, str) else person)[-1:]
     return (ord(last) + 2) % PEOPLE_SHARDS if last else 0
 
 
 def suppressed(scope: str, shard: int) -> str:
-    """Who must not be written to: by a sub-account, or (`*`) by any."""
+    """Suppressed people: for a sub-account, or (`*`) for all."""
     return f"sm:{{people-{scope}-{shard}}}:suppressed"
 
 
 def lifted(scope: str, shard: int) -> str:
-    """Who has been released from that, and when."""
+    """Released people and the times of their release."""
     return f"sm:{{people-{scope}-{shard}}}:lifted"
 
 
 def windows(sub_account: str, channel: str, shard: int) -> str:
-    """Until when the service window of each person is open."""
+    """End of each person's service window."""
     return f"sm:{{people-{sub_account}-{shard}}}:windows:{channel}"
 
 
@@ -237,12 +236,12 @@ def unmarketed(sub_account: str, shard: int) -> tuple[str, str]:
 
 
 def forgotten(scope: str, shard: int) -> str:
-    """Digests of people who have been forgotten, and what suppressions of theirs still hold."""
+    """Digests of forgotten people, and their suppressions that still hold."""
     return f"sm:{{people-{scope}-{shard}}}:forgotten"
 
 
 def forgetting(number: str) -> str:
-    """How far an erasure has come."""
+    """Progress of an erasure."""
     return f"sm:forgetting:{number}"
 
 
@@ -252,32 +251,32 @@ def templates(sub_account: str) -> str:
 
 
 def templates_asked(sub_account: str) -> str:
-    """There as long as nobody has to ask the provider for them."""
+    """Exists while the registry of templates is fresh."""
     return f"sm:templates:{sub_account}:asked"
 
 
 def limiter(sub_account: str) -> str:
-    """Arrival times and the block of one sub-account."""
+    """Arrival times and pause of one sub-account."""
     return f"sm:limit:{{{sub_account}}}"
 
 
 def permit(sub_account: str, op: str) -> str:
-    """The answer that an acquisition got, for a call that is repeated."""
+    """The result of an acquisition, for a repeated call."""
     return f"sm:permit:{{{sub_account}}}:{op}"
 
 
 def requests(sub_account: str) -> str:
-    """The requests of a sub-account that wait for an answer, by the time at which they were posted."""
+    """Requests of a sub-account without an answer yet, by the time of their mark."""
     return f"sm:requests:{{{sub_account}}}"
 
 
 def unreached(sub_account: str) -> str:
-    """Host → why and since when its workers do not reach the provider."""
+    """Host → reason and start of its failure to reach the provider."""
     return f"sm:unreached:{{{sub_account}}}"
 
 
 def breakers(sub_account: str) -> str:
-    """What holds up the sub-account or a template of it, and its server errors in a row."""
+    """Open breakers of the sub-account and its templates, and its consecutive server errors."""
     return f"sm:breakers:{{{sub_account}}}"
 
 
@@ -288,7 +287,7 @@ def told_of_breakers(sub_account: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class LaneKeys:
-    """All keys of one lane. Build with `lane_keys`."""
+    """All keys of one lane; built by `lane_keys`."""
 
     base: str
     family_base: str
@@ -306,44 +305,42 @@ class LaneKeys:
     attempt_logs: str  # prefix; + number of the bucket
     ids: str  # prefix; + number of the bucket
     numbers: str  # prefix; + number of the bucket
+    values: str  # prefix; + number of the bucket
     retry_prefix: str  # + retry batch id
     in_doubt_prefix: str  # + in-doubt batch id
 
     def claimed_batch(self, batch: str) -> str:
-        """One claimed batch."""
         return f"{self.base}:f:{batch}"
 
     def in_doubt_batch(self, in_doubt_batch: str) -> str:
-        """One in doubt batch."""
         return f"{self.in_doubt_prefix}{in_doubt_batch}"
 
     def retry(self, retry: str) -> str:
-        """The jobs of one retry batch."""
         return f"{self.retry_prefix}{retry}"
 
     def done(self, batch: str) -> str:
-        """What settling this batch, or an operator's decision, was answered, for a call that is
-        repeated."""
+        """Result of settling this batch, or of an operator's decision, for a repeated call."""
         return f"{self.base}:done:{batch}"
 
     def numbers_of(self, index: int) -> str:
-        """The string that holds the number of this message of a campaign."""
+        """The string with the number of this message of a campaign."""
         return f"{self.numbers}{index // OUTCOMES_PER_KEY}"
 
     def outcome(self, index: int) -> str:
-        """The string that holds the record of this message."""
+        """The string with the record of this message."""
         return f"{self.outcomes}{index // OUTCOMES_PER_KEY}"
 
     def attempt_log(self, index: int) -> str:
-        """The list that holds the earlier attempts of this message."""
+        """The list with the earlier attempts of this message."""
         return f"{self.attempt_logs}{index // OUTCOMES_PER_KEY}"
 
     def long_ids(self, index: int) -> str:
-        """The hash that holds recipients who are not numbers."""
+        """The hash of recipients that are not numbers."""
         return f"{self.ids}{index // OUTCOMES_PER_KEY}"
 
     def seen(self, day: int, buckets: Iterable[int]) -> list[str]:
-        """Buckets of the family's idempotency keys, each of a day (since 1970) and of the day before."""
+        """Buckets of the family's idempotency keys: for each, that of the day (since 1970) and of the
+        day before."""
         today, yesterday = (f"{self.family_base}:seen:{one}:" for one in (day, day - 1))
         return [of + _SEEN[bucket] for bucket in buckets for of in (today, yesterday)]
 
@@ -370,6 +367,7 @@ def lane_keys(lane: str) -> LaneKeys:
         attempt_logs=f"{base}:t:",
         ids=f"{base}:id:",
         numbers=f"{base}:s:",
+        values=f"{base}:v:",
         retry_prefix=f"{base}:w:",
         in_doubt_prefix=f"{base}:p:",
     )

@@ -1,7 +1,7 @@
 """Operations of several calls, written once for blocking callers and for event loops.
 
-A plan is a generator: it yields a call and is sent the answer, or has the error of the store thrown
-in. Where it yields a plain function, that one may block; an event loop runs it in a thread.
+A plan is a generator: it yields a call and receives its result, or the store's error as an exception. It
+may also yield a function that blocks; an event loop runs it in a thread.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ def ask(call: Call[T]) -> Plan[T]:
 
 
 def carry_out(store: Store, plan: Plan[T]) -> T:
-    """Run a plan, waiting for each answer. Raises what the plan lets through."""
+    """Run a plan, waiting for each answer. Raises the errors that the plan does not catch."""
     proceed: Callable[[], Step] = lambda: next(plan)  # noqa: E731
     while True:
         try:
@@ -40,7 +40,7 @@ def carry_out(store: Store, plan: Plan[T]) -> T:
 
 
 async def carry_out_async(store: AsyncStore, plan: Plan[T]) -> T:
-    """The same on an event loop."""
+    """As `carry_out`, on an event loop."""
     proceed: Callable[[], Step] = lambda: next(plan)  # noqa: E731
     while True:
         try:

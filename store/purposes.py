@@ -1,11 +1,11 @@
-"""What a message is for, and what the provider charged it as."""
+"""Purpose of a message, and the category the provider charged it as."""
 
 from enum import IntEnum, StrEnum
 
 
 class Purpose(StrEnum):
-    """What a message is for; the strictest stands first: the registered category of a template wins
-    unless the caller was stricter."""
+    """Purpose of a message, the strictest first: the registered category of a template takes precedence
+    unless the caller's purpose is stricter."""
 
     MARKETING = "marketing"
     UTILITY = "utility"
@@ -13,12 +13,12 @@ class Purpose(StrEnum):
 
     @property
     def letter(self) -> str:
-        """How suppressions and job lines spell it."""
+        """Its letter in suppressions and job lines."""
         return self.value[0]
 
     @property
     def number(self) -> int:
-        """How records spell it; 0 stands for none."""
+        """Its number in records; 0 stands for none."""
         return _NUMBERS[self]
 
 
@@ -28,9 +28,9 @@ BY_NUMBER = {purpose.number: purpose for purpose in Purpose}
 
 
 class Pricing(IntEnum):
-    """The category that a receipt says a message is charged as (provider docs, delivery receipts)."""
+    """The category in which a message is charged, from a receipt (provider docs, delivery receipts)."""
 
-    NONE = 0  # no receipt has said so
+    NONE = 0  # no receipt yet
     MARKETING = 1
     UTILITY = 2
     AUTHENTICATION = 3
@@ -45,17 +45,17 @@ _PRICINGS = {pricing.name.lower(): pricing for pricing in Pricing if pricing}
 
 
 def pricing_of(word: str | None) -> Pricing:
-    """The category that a receipt names in lower case; OTHER for one that is not known here."""
+    """The category that a receipt names in lower case; OTHER for an unknown one."""
     return _PRICINGS.get(word, Pricing.OTHER) if word else Pricing.NONE
 
 
 def purpose_of(registered: Purpose | None, wanted: Purpose | None, default: Purpose) -> Purpose:
-    """What a message counts as.
+    """The purpose a message is treated as.
 
     Args:
-        registered: the category of its template, where that is known. It cannot be lowered.
-        wanted: what the caller said, if anything. AUTHENTICATION counts only where the template is
-            registered as such: else an opt-out could be evaded by one word.
+        registered: the category of its template, if known. It cannot be lowered.
+        wanted: the caller's, if given. AUTHENTICATION counts only for a template registered as such:
+            otherwise a wrong purpose would bypass opt-outs.
         default: without either.
     """
     if registered is not None:

@@ -1,9 +1,9 @@
-"""The Lua scripts: loaded as package data, put together once, checked at start.
+"""The Lua scripts: loaded as package data, assembled once, checked at start.
 
 Every state change is one script, one file each, in the room of its noun. A line `-- include: a, b` in
-its header pulls in the pieces of `store/lua`; the table of states and the layout of records go in
-front of all of them. Real servers get a `#!lua flags=` line, so that only the intake is refused when
-memory is full; the same bodies run under fakeredis without it.
+its header includes pieces of `store/lua`; the table of states and the layout of records are prepended to
+all of them. Real servers get a `#!lua flags=` line, so that only intake is refused when memory is full;
+the same bodies run under fakeredis without it.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from store import states
 from store.records import outcome
 
 INTAKE = frozenset({"open_lane", "enqueue_rows", "enqueue_messages", "add_to_inbox"})
-"""Scripts that a full Redis may refuse; every other one goes through."""
+"""Scripts that a full Redis may refuse; all others still run."""
 
 _INCLUDE = re.compile(r"^-- include: (.+)$", re.MULTILINE)
 _COMMENT = re.compile(r"^\s*--.*$\n?", re.MULTILINE)
@@ -25,8 +25,6 @@ _COMMENT = re.compile(r"^\s*--.*$\n?", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """One operation on the store, ready to be sent."""
-
     name: str
     source: str
     sha: str
@@ -40,7 +38,7 @@ def load_scripts(*, flags: bool = True) -> dict[str, Script]:
         flags: False leaves out the `#!lua flags=` line, which fakeredis does not understand.
 
     Raises:
-        FileNotFoundError: a script names an include that is not there.
+        FileNotFoundError: a script includes a missing piece.
         ValueError: two scripts have the same name.
     """
     scripts: dict[str, Script] = {}

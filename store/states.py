@@ -1,11 +1,11 @@
-"""The states of a message, their ranks and their marks: the one table that scripts, verify and docs use.
+"""The states of a message, their ranks and marks: the table that scripts, verify and docs share.
 
-A message is in exactly one state. While it can still go out it is where its job is (`queued`,
-`in_flight`, `delayed`, `parked`); afterwards its outcome record holds the state. A record only moves
-forward along the rank, so late, doubled and reordered news can do no harm.
+A message is in exactly one state. While it can still be sent, that is the place of its job (`queued`,
+`in_flight`, `delayed`, `in_doubt`); afterwards its outcome record holds the state. A record only moves
+forward along the rank, so late, doubled and reordered status updates are harmless.
 
-News may be early too: a receipt can come while the job still exists. Then the record holds the state
-with a capital mark: known, but not counted, until the job ends. Such a job never goes out again.
+A status update may be early, too: a receipt can come while the job still exists. Then the record holds
+the state with a capital mark, not counted until the job ends. Such a job is never sent again.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from enum import StrEnum
 
 
 class State(StrEnum):
-    """What a message is at this moment; the values are the field names of a lane's counts."""
+    """State of a message; the values are the field names of a lane's counts."""
 
     QUEUED = "queued"
     IN_FLIGHT = "in_flight"
@@ -26,7 +26,7 @@ class State(StrEnum):
     UNCONFIRMED = "unconfirmed"
     REJECTED = "rejected"
     ACCEPTED = "accepted"
-    SENT = "sent"
+    FORWARDED = "forwarded"
     DELIVERED_TO_OPERATOR = "delivered_to_operator"
     UNDELIVERED = "undelivered"
     DELIVERED = "delivered"
@@ -38,9 +38,9 @@ class StateRow:
     """One row of the table."""
 
     state: State
-    mark: str  # one ASCII letter: how a record spells the state
+    mark: str  # one ASCII letter: the state in a record
     rank: int  # a record's state is replaced only by one of a higher rank
-    counted: bool = True  # False: the job, not the record, decides in which state the message is
+    counted: bool = True  # False: the job, not the record, decides the state
     meaning: str = ""
 
 
@@ -55,7 +55,7 @@ RECORD_STATES = (
     StateRow(State.UNCONFIRMED, "u", 8, True, "posted, and no trustworthy answer ever came"),
     StateRow(State.REJECTED, "j", 9, True, "the provider refused this message"),
     StateRow(State.ACCEPTED, "a", 10, True, "the provider took it"),
-    StateRow(State.SENT, "s", 20, True, "given to the operator"),
+    StateRow(State.FORWARDED, "s", 20, True, "given to the operator"),
     StateRow(State.DELIVERED_TO_OPERATOR, "o", 30, True, "the operator has it, the person may not"),
     StateRow(State.UNDELIVERED, "n", 40, True, "the operator says that it was not delivered"),
     StateRow(State.DELIVERED, "d", 50, True, "on the handset"),
@@ -74,7 +74,7 @@ PROVIDER_HAS_IT = tuple(row.state for row in RECORD_STATES if row.rank >= 10)
 
 
 class Stage(StrEnum):
-    """What people read of a lane: the few figures that the states add up to, in their order."""
+    """Stages of a lane for people, in order; the states add up to them."""
 
     SENT = "sent"
     FAILED = "failed"
@@ -85,7 +85,7 @@ class Stage(StrEnum):
 
 
 FUNNEL: dict[Stage, tuple[State, ...]] = {
-    Stage.SENT: PROVIDER_HAS_IT,  # undelivered ones too: the provider took them
+    Stage.SENT: PROVIDER_HAS_IT,  # undelivered ones included: the provider accepted them
     Stage.FAILED: (State.REJECTED, State.FAILED, State.UNDELIVERED),
     Stage.UNCONFIRMED: (State.UNCONFIRMED,),
     Stage.WAITING: OPEN_STATES,
@@ -96,11 +96,11 @@ FUNNEL: dict[Stage, tuple[State, ...]] = {
 CODED = frozenset(
     row.state for row in RECORD_STATES if row.counted and row.state not in PROVIDER_HAS_IT
 ) | {State.UNDELIVERED}
-"""States that say why: a lane counts their messages by code, too (`codes`)."""
+"""States with a reason: a lane also counts their messages by code (`codes`)."""
 
 
 def lua_prelude() -> str:
-    """The table as Lua, put in front of every script: `RANK[byte]`, `NAME[byte]`, `COUNTED[byte]`,
+    """The table as Lua, prepended to every script: `RANK[byte]`, `NAME[byte]`, `COUNTED[byte]`,
     `CODED[byte]`.
 
     Capital marks have the rank and the name of their state, and are not counted.

@@ -1,7 +1,7 @@
-"""The registry of templates: the category of each one, as the provider told it last.
+"""The registry of templates: the category of each one, as last listed by the provider.
 
-One JSON value a sub-account, written as a whole by the worker whose turn it is, and kept until it is
-told anew. It is empty where account or channel of a sub-account are not configured.
+One JSON value per sub-account, written as a whole by the worker whose turn it is, and kept until the
+next listing. It is empty if account or channel of a sub-account are not configured.
 """
 
 import json
@@ -13,27 +13,27 @@ from store.keys import templates, templates_asked
 from store.purposes import Purpose
 
 Registry = Mapping[str, Purpose]
-"""Template, as `template_name` names it → its category."""
+"""Template, as named by `template_name` → its category."""
 
 
 def template_name(name: str, language: str) -> str:
-    """A template in one language."""
+    """Key of a template in one language."""
     return f"{name}:{language}"
 
 
 def take_turn(sub_account: str, seconds: float) -> Call[bool]:
-    """Whether it is the caller who asks the provider; nobody else is given a turn for so long."""
+    """True when the caller is to ask the provider; no other caller is for so many seconds."""
     asked = templates_asked(sub_account)
     return best_effort("SET", asked, 1, "NX", "PX", int(seconds * 1000), parse=bool)
 
 
 def come_again(sub_account: str, seconds: float) -> Call[None]:
-    """The provider did not tell: somebody asks again after so long."""
+    """After a failed listing, let a worker ask again after so many seconds."""
     return best_effort("PEXPIRE", templates_asked(sub_account), int(seconds * 1000), parse=_nothing)
 
 
 def keep_registry(sub_account: str, registry: Registry) -> Call[None]:
-    """Keep what the provider told, in place of what it had told before."""
+    """Replace the registry of a sub-account."""
     value = json.dumps(registry, separators=(",", ":"))
     return best_effort("SET", templates(sub_account), value, parse=_nothing)
 

@@ -1,5 +1,5 @@
-"""An `AsyncStore` for code that waits: what reads or loads a lane step by step is written once,
-blocking, and an event loop runs it in a thread."""
+"""An `AsyncStore` for blocking code: reports and loading are written once, blocking, and an event loop
+runs them in a thread."""
 
 from typing import TypeVar
 
@@ -11,8 +11,8 @@ T = TypeVar("T")
 
 
 class ThreadStore(Store):
-    """Runs its calls in the event loop that started this thread (`anyio.to_thread`), over the
-    connections of that loop's store."""
+    """Runs its calls in the event loop that started this thread (`anyio.to_thread`), over that loop's
+    connections."""
 
     def __init__(self, store: AsyncStore) -> None:
         self._store = store

@@ -1,5 +1,5 @@
--- Does one small write that no count depends on (a hint, a lease, a note), whatever memory there is: as a
--- plain command it would be refused when memory is full, and what waits would not go out.
+-- Does one small write that no count depends on (a hint, a lease, a note), even when memory is full: a
+-- plain command would be refused, and queued jobs would not be sent.
 -- KEYS: the key
 -- ARGV: command, what follows the key
 -- Returns: the command's reply

@@ -1,4 +1,4 @@
-"""A batch in the worker's hands, and what the worker keeps at hand for it."""
+"""A claimed batch and its context in the worker: tools, open lane, permits."""
 
 import asyncio
 import random
@@ -23,14 +23,14 @@ from worker.stops import Stops
 from worker.template_registry import Templates
 
 CACHE_SECONDS = 0.1
-"""Seconds after their turn for which permits are good. Batches that are late run into those that are
-on time, and a second holds more than the limit: so who is late, be it that the process was frozen,
-asks again. What was missed is not given back: later turns have been granted on top of it."""
+"""Seconds after their turn for which permits are valid. A late batch would add to those on time, and a
+second would exceed the limit; so a late one, for example after the process was frozen, takes new
+permits. Missed turns are not returned: later turns were granted behind them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """A sub-account as the worker uses it."""
+    """A sub-account as used by the worker."""
 
     id: str
     endpoint: Endpoint
@@ -40,22 +40,22 @@ class Sender:
 
 @dataclass(frozen=True, slots=True)
 class OpenLane:
-    """A lane with all that sending from it takes; made once per process and lane."""
+    """A lane with everything needed to send from it; made once per process and lane."""
 
     lane: Lane
     renderer: Renderer
     sender: Sender
-    needs_window: bool = False  # its one message goes out within the service window only
-    scopes: tuple[str, ...] = ()  # breakers that hold it up, beside those of its sub-account
+    needs_window: bool = False  # its one message needs a service window
+    scopes: tuple[str, ...] = ()  # breakers that hold it up, besides those of its sub-account
 
     @property
     def urgent(self) -> bool:
-        """May use the reserve of its sub-account."""
+        """True when it may use the reserve of its sub-account."""
         return self.lane.priority is Priority.URGENT
 
 
 class Provider(Protocol):
-    """What the worker wants of the provider's client: one request, one result, no exception."""
+    """The part of the provider's client that the worker uses: one request, one result, no exception."""
 
     async def send_many(self, endpoint: Endpoint, body: bytes) -> Result:
         """POST one batch request."""
@@ -63,12 +63,12 @@ class Provider(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What the worker works with. All that tests may want to hold still is passed in here."""
+    """Dependencies of the worker; tests replace clock, sleep, randomness and client here."""
 
     store: AsyncStore
     client: Provider
     settings: Settings
-    owner: str  # names this process; batches carry it
+    owner: str  # id of this process; batches carry it
     rng: random.Random
     clock: Callable[[], float]  # seconds, monotonic
     sleep: Callable[[float], Awaitable[None]]
@@ -78,32 +78,32 @@ class Tools:
     answers: Answers = field(default_factory=Answers)
     sent_batches: SentBatches = field(default_factory=SentBatches)
     stops: Stops = field(default_factory=Stops)
-    applying: asyncio.Lock = field(default_factory=asyncio.Lock)  # the inbox, one at a time
-    pass_by: PassBy = go_on  # called at the named points of a delivery, for tests
+    applying: asyncio.Lock = field(default_factory=asyncio.Lock)  # one inbox round at a time
+    pass_by: PassBy = go_on  # called at the failpoints of a delivery, for tests
 
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """Answer to a request for permits."""
+    """Result of a request for permits."""
 
     op: str
     n: int
     permits: Permits
-    turn: float  # our clock; before it they may not be used
+    turn: float  # our clock; the permits may not be used before
 
     @property
     def granted(self) -> bool:
-        """The permits are ours, from `turn` on."""
+        """True when the permits are owned, from `turn` on."""
         return self.permits.granted
 
     def is_good(self, clock: float) -> bool:
-        """They are ours and fresh."""
+        """True when they are owned and not too old."""
         return self.granted and clock < self.turn + CACHE_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimedBatch:
-    """A claimed batch."""
+    """A claimed batch with its lane and permits."""
 
     lane: OpenLane
     id: str
@@ -111,25 +111,22 @@ class ClaimedBatch:
     permits: Reservation  # for its first request
     now_ms: int  # Redis' clock at the claim
     told_at: float  # our clock at that moment
-    early_updates: int = (
-        0  # messages of the lane that status updates knows although their jobs exist
-    )
+    early_updates: int = 0  # messages of the lane with an early status update
 
     @property
     def lane_id(self) -> str:
-        """Lane id of the batch."""
         return self.lane.lane.id
 
     @property
     def fields(self) -> dict[str, str | int]:
-        """What every line of the log about it says; the attempt of its first message."""
+        """Log fields of the batch; the attempt is that of its first message."""
         return {"lane": self.lane_id, "batch": self.id, "attempt": self.jobs[0].attempts + 1}
 
     @property
     def client_batch_id(self) -> str:
-        """What travels as `clientBatchId`."""
+        """The `clientBatchId` of its requests."""
         return f"{self.lane_id}.{self.id}"
 
     def now(self, clock: float) -> int:
-        """Seconds since 1970 by Redis' clock, carried on by ours."""
+        """Seconds since 1970 by Redis' clock, advanced by ours."""
         return int(self.now_ms / 1000 + (clock - self.told_at))

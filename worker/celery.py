@@ -1,4 +1,4 @@
-"""Where `celery -A worker worker` looks for the application."""
+"""The Celery application, for `celery -A worker worker`."""
 
 from worker.process.tasks import app
 

@@ -1,9 +1,8 @@
-"""Named points of a delivery at which a test may stop the process: killed, or frozen, just there.
+"""Failpoints of a delivery, at which a test kills or freezes the process.
 
-Outside tests nothing stops anywhere: what is called at a point is `go_on`, which does nothing. A test
-sets the variable to `<point> <n> <KILL or STOP> <file>`; the first process that comes by the point for
-the n-th time writes its process id into the file and ends, or freezes. Those who find the file
-there go on.
+Outside tests they are no-ops (`go_on`). A test sets the variable to `<point> <n> <KILL or STOP> <file>`:
+the first process that reaches the point for the n-th time writes its process id into the file and ends,
+or freezes. Processes that find the file go on.
 """
 
 import os
@@ -17,28 +16,28 @@ VARIABLE = "SENDMANY_TEST_STOP"
 
 
 class Point(StrEnum):
-    """Where a process may stop, in the order of a delivery."""
+    """Failpoints, in the order of a delivery."""
 
     CLAIMED = "claimed"  # the jobs are in a batch
-    BEFORE_MARK = "before_mark"  # permits are there
-    MARKED = "marked"  # written down as `posting`; the request has not left
+    BEFORE_MARK = "before_mark"  # permits are taken
+    MARKED = "marked"  # marked as `posting`; not sent yet
     POSTED = "posted"  # the provider has answered, or failed to
-    BEFORE_SETTLE = "before_settle"  # the answer is judged
-    SETTLED = "settled"  # the store has it; nothing was done with its reply yet
+    BEFORE_SETTLE = "before_settle"  # the answer is classified
+    SETTLED = "settled"  # the store has it; its reply is not processed yet
 
 
 PassBy = Callable[[Point], None]
 
 
 def go_on(_: Point) -> None:
-    """Stop nowhere."""
+    """No-op."""
 
 
 class StopOnce:
-    """Stops the process when it comes by one point for the n-th time, unless another one has.
+    """Stops the process the n-th time it reaches one point, unless another process has stopped there.
 
     Args:
-        file: is made by the process that stops, and holds its id.
+        file: created by the process that stops; holds its id.
     """
 
     def __init__(self, point: Point, n: int, number: signal.Signals, file: Path) -> None:
@@ -48,13 +47,13 @@ class StopOnce:
         self._file = file
 
     def __call__(self, point: Point) -> None:
-        """Come by a point."""
+        """Reach a point."""
         if point is not self._point:
             return
         self._left -= 1
         if self._left == 0 and self._is_first():
-            # To this very thread: were it sent to the process, another thread might take it, and this
-            # one would still get somewhere before all of them stop.
+            # To this very thread: another thread might take a signal to the process, and this one would
+            # run on until all of them stop.
             signal.pthread_kill(threading.get_ident(), self._signal)
 
     def _is_first(self) -> bool:
@@ -67,10 +66,10 @@ class StopOnce:
 
 
 def read_failpoint(environment: Mapping[str, str]) -> PassBy:
-    """What to call at every point; `go_on` unless a test has set the variable.
+    """The function to call at every point; `go_on` unless a test has set the variable.
 
     Raises:
-        ValueError: it is set, and cannot be understood.
+        ValueError: the variable is invalid.
     """
     words = environment.get(VARIABLE)
     if words is None:

@@ -1,8 +1,7 @@
-"""What this process counts, for `/metrics`: in memory, a few additions a batch, flushed every second.
+"""Counters of this process for `/metrics`: kept in memory, flushed every second.
 
-Only what a flush has brought to Redis is shown, so a process that is killed takes a second with it.
-A flush that gets no answer is repeated with its number until it gets one; what is counted meanwhile
-goes with the next.
+Only flushed counts are shown, so a killed process loses at most a second. An unanswered flush is
+repeated with its number until it is answered; counts since then go with the next one.
 """
 
 import asyncio
@@ -28,11 +27,11 @@ from store.states import OPEN_STATES, State
 log = structlog.get_logger(__name__)
 
 FLUSH_SECONDS = 2.0
-"""How long the store may take: nothing waits for figures."""
+"""Timeout of a flush in seconds: nothing waits for figures."""
 _STILL_OPEN = frozenset({*OPEN_STATES, State.TRIED})
 _NO_CAUSE, _NO_ANSWER = "none", "no_answer"
 REQUEST_TIMED_OUT = 408
-"""HTTP status, which settles nothing."""
+"""HTTP status that proves nothing."""
 _LOCAL = {reason.value: reason.name.lower() for reason in LocalReason}
 
 
@@ -42,12 +41,12 @@ class Meters(Tally):
     def __init__(self) -> None:
         super().__init__()
         self._process = secrets.token_hex(8)
-        self._flying: Counter[str] = Counter()  # sent and not answered yet
-        self._number = 0  # of the flush that is or was under way
+        self._flying: Counter[str] = Counter()  # posted and not answered yet
+        self._number = 0  # number of the current or last flush
         self._flushing = asyncio.Lock()
 
     async def flush(self, store: AsyncStore) -> None:
-        """Bring to the store what has been counted; later, if it is away."""
+        """Write the counts to the store; kept for later if it is away."""
         async with self._flushing:
             if not self._flying:
                 self._flying = self.take()
@@ -63,25 +62,25 @@ class Meters(Tally):
             else:
                 self._flying = Counter()
 
-    # What the steps of a batch tell
+    # Called by the steps of a batch.
 
     def claimed(self, priority: Priority, messages: int) -> None:
         """A batch was claimed."""
         self.observe(counters.BATCHES, messages, priority)
 
     def permits(self, sub_account: str, permits: Permits) -> None:
-        """The limiter answered."""
+        """The limiter has answered."""
         if permits.granted:
             self.observe(counters.PERMIT_WAITS, permits.wait, sub_account)
         else:
             self.add(counters.PERMITS_REFUSED, 1, sub_account, _refusal(permits))
 
     def answered(self, sub_account: str, result: Result, seconds: float) -> None:
-        """A request to the provider has come to its end."""
+        """A request to the provider has ended."""
         self.observe(counters.REQUESTS, seconds, sub_account, status_of(result))
 
     def settled(self, sub_account: str, what: Settlement) -> None:
-        """What became of the messages of a batch or an in-doubt batch is written down."""
+        """A batch or an in-doubt batch was settled."""
         plain = {state: n for state, n in what.counts.items() if state not in _STILL_OPEN}
         for name, n in what.codes.items():
             state, origin, code = name.split(":")
@@ -97,7 +96,7 @@ class Meters(Tally):
             self.add(counters.RETRIES, retried, sub_account)
 
     def recovered(self, sub_account: str, what: Recovered) -> None:
-        """Batches of lost workers were taken back."""
+        """Batches of lost workers were recovered."""
         for to, n in (("queue", what.back), ("in_doubt", what.in_doubt), ("aside", what.aside)):
             if n:
                 self.add(counters.RECOVERED, n, to)
@@ -105,7 +104,7 @@ class Meters(Tally):
             self.add(counters.IN_DOUBT, what.in_doubt, sub_account)
 
     def receipts(self, applied: Applied) -> None:
-        """Status updates was written."""
+        """Status updates were applied."""
         for result, n in (
             ("counted", applied.counted),
             ("early", applied.early),
@@ -128,7 +127,7 @@ def _refusal(permits: Permits) -> str:
 
 
 def status_of(result: Result) -> str:
-    """How a request ended, in a word of a small set."""
+    """The result of a request, as a word of a small set."""
     match result:
         case Answered():
             return "2xx"
@@ -144,7 +143,7 @@ def status_of(result: Result) -> str:
 
 @lru_cache(maxsize=1024)
 def cause(origin: str, code: int) -> str:
-    """What a code asks for, or our own reason: a word of a small set, never the code itself."""
+    """The reaction to a code, or our own reason: a word of a small set, never the code itself."""
     match Origin[origin.upper()]:
         case Origin.API:
             return classify_item(code or None)

@@ -1,4 +1,4 @@
-"""The requests of a batch: what travels, how it ended, how it goes on, and what all of them come to."""
+"""The requests of a batch: messages, responses, decisions, and the batch's outcome."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -14,27 +14,27 @@ from worker.results.classify import SENT_TOO_SOON, Code, Unmade, Verdicts
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Messages that travel together."""
+    """Messages of one POST."""
 
-    jobs: Sequence[Job]  # `attempts` counts what was used up before this request
-    failed: int = 0  # attempts of this batch that the provider failed with
-    pause: float = 0.0  # seconds to wait before it
-    within: tuple[Verdicts, ...] = ()  # of the requests that were halved, the first one first
+    jobs: Sequence[Job]  # `attempts` counts those before this request
+    failed: int = 0  # attempts of this batch that got a server error
+    pause: float = 0.0  # seconds to wait before the POST
+    within: tuple[Verdicts, ...] = ()  # verdicts of the requests it was split from, outermost first
 
     def fields(self, batch: ClaimedBatch) -> dict[str, str | int]:
-        """What log lines about it say."""
+        """Log fields of the request."""
         numbers = {"messages": len(self.jobs), "attempt": self.jobs[0].attempts + 1}
         return {"lane": batch.lane_id, "batch": batch.id, **numbers}
 
     def halves(self) -> tuple["Request", "Request"]:
-        """To find the message that the provider refuses it for, or to make it smaller."""
+        """Split it, to find the message that causes the refusal, or to make it smaller."""
         middle, within = len(self.jobs) // 2, (*self.within, Verdicts())
         return Request(self.jobs[:middle], within=within), Request(
             self.jobs[middle:], within=within
         )
 
     def of(self, jobs: Sequence[Job]) -> "Request":
-        """These messages of it, without the others."""
+        """A request with only these messages of it."""
         return replace(self, jobs=jobs, pause=0.0)
 
     def again(self, pause: float) -> "Request":
@@ -45,53 +45,53 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """How a request has ended."""
+    """The end of a request."""
 
     result: Result | Unmade
-    permits: Reservation | None = None  # that it used
+    permits: Reservation | None = None  # the permits it used
     took: float = 0.0  # seconds
 
     @property
     def posted(self) -> bool:
-        """It was posted; the provider may have had it."""
+        """True when it was posted; the provider may have had it."""
         return not isinstance(self.result, Unmade | NotSent)
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """How a batch goes on after a request."""
+    """What follows after a request."""
 
-    messages: Verdicts = field(default_factory=Verdicts)  # of those that go into no other request
+    messages: Verdicts = field(default_factory=Verdicts)  # in no further request
     next: Sequence[Request] = ()
-    again: Code | None = None  # why the same request follows at once
-    is_told: bool = True  # the breakers know how the request fared
+    again: Code | None = None  # the reason why the same request follows at once
+    is_told: bool = True  # the breakers know the result of the request
 
 
 @dataclass(slots=True)
 class BatchOutcome:
-    """What has become of the messages of a batch so far, and what its requests leave behind."""
+    """Results of a batch so far, and leftovers of its requests."""
 
     batch: ClaimedBatch
     verdicts: Verdicts = field(default_factory=Verdicts)
     marks: int = 0
-    permits: Reservation | None = None  # that are used for no request, or tell nothing yet
+    permits: Reservation | None = None  # used for no request, or without a result yet
     posted_ms: int = 0  # Redis' clock at the last mark; 0 = none yet
     unsent: list[int] = field(
         default_factory=list
-    )  # messages of marked requests that did not leave
-    retried: Counter[Code] = field(default_factory=Counter)  # messages that went out again without
-    # being given back, by the code of the attempt that failed
+    )  # messages of marked requests that were not sent
+    retried: Counter[Code] = field(default_factory=Counter)  # messages that were sent again without
+    # being requeued, by the code of the failed attempt
     template_probes: dict[int, str] = field(default_factory=dict)  # message → breaker it probes
     attempt_logs: list[tuple[int, bytes]] = field(default_factory=list)
-    answered: list[str] = field(default_factory=list)  # the provider's names for its requests
+    answered: list[str] = field(default_factory=list)  # the provider's ids of its requests
 
     @property
     def posted_at(self) -> int:
-        """When the last request was posted, s since 1970 by Redis' clock; 0 = not yet."""
+        """Time of the last POST, s since 1970 by Redis' clock; 0 = none yet."""
         return self.posted_ms // 1000
 
     def add(self, request: Request, response: Response, decision: Decision) -> None:
-        """Take in how a request has ended; its failed attempts leave a attempt log."""
+        """Add the end of a request; failed attempts are added to the attempt log."""
         result, found = response.result, decision.messages
         if response.permits is not None:
             self.permits = None if decision.is_told else response.permits
@@ -110,12 +110,12 @@ class BatchOutcome:
         self.join(request, found)
 
     def join(self, request: Request, found: Verdicts) -> None:
-        """Messages of a request have come to an end."""
+        """Add verdicts on messages of a request."""
         for verdicts in (self.verdicts, *request.within):
             verdicts.join(found)
 
     def log_attempts(self, marked: Iterable[tuple[Job, Code]]) -> None:
-        """Keep what befell these messages in an attempt that may not be their last."""
+        """Log a failed attempt of these messages, which may not be their last."""
         streak: dict[tuple[int, Code], list[Job]] = {}
         for job, code in marked:
             streak.setdefault((job.attempts + 1, code), []).append(job)

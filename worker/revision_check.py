@@ -1,4 +1,4 @@
-"""Watching the revisions: a lane whose number went back halts, and one that is gone is reported."""
+"""Checks revisions: a lane whose revision went back is halted, a missing one is reported."""
 
 from collections.abc import Mapping
 
@@ -14,7 +14,7 @@ log = structlog.get_logger(__name__)
 async def check_revision(
     tools: Tools, lane: str, *, known: int, revision: int, ended: bool = False
 ) -> bool:
-    """Hold an answer against what was known before the question was sent; False if the lane halts.
+    """Compare a revision with the one known before the call was sent; False if the lane halts.
 
     Raises:
         StoreError: the lane should halt and could not.
@@ -36,7 +36,7 @@ async def check_revision(
 
 
 async def watch_lanes(tools: Tools) -> None:
-    """Look after the lanes that were seen and had not ended."""
+    """Check known lanes that had not ended."""
     for lanes in by_hundred(tools.revisions.unfinished()):
         before = [tools.revisions.known(lane) for lane in lanes]
         found = await tools.store.run_all([read_revision(lane) for lane in lanes])
@@ -47,7 +47,7 @@ async def watch_lanes(tools: Tools) -> None:
 
 
 async def _count_sent(tools: Tools, found: Mapping[str, tuple[LaneStatus, int]]) -> None:
-    """Remember how many messages have gone out in lanes that have changed, in case Redis loses them."""
+    """Remember the number of sent messages in changed lanes, in case Redis loses them."""
     changed = {
         lane: revision
         for lane, (status, revision) in found.items()

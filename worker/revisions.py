@@ -1,9 +1,9 @@
-"""Revision numbers: how a worker notices that Redis came back from an older copy of its data.
+"""Revision numbers: they show a worker that Redis was restored from an older copy of its data.
 
-Every script that changes a lane raises its revision. What a worker has once been told can only
-be lower, or gone, if Redis has lost what it acknowledged; then the lane halts until an operator decides.
-The numbers are kept in memory and in a small file, so that a restart of the worker forgets nothing.
-What no worker remembers cannot be noticed.
+Every script that changes a lane raises its revision. A revision can only be lower than a known one, or
+gone, if Redis has lost acknowledged writes; then the lane halts until an operator decides. The numbers
+are kept in memory and in a small file, so that they survive a restart. Losses that no worker remembers
+are not detected.
 """
 
 import fcntl
@@ -26,15 +26,15 @@ SAVE_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known of a lane."""
+    """Known revision of a lane."""
 
-    revision: int  # the highest that was seen
+    revision: int  # the highest seen
     seen_at: int  # s since 1970, by this host's clock
     ended: bool = False
-    sent: int = 0  # messages that had gone out, at the last look
+    sent: int = 0  # messages sent, at the last check
 
     def joined(self, other: "Known | None") -> "Known":
-        """What two processes know together: the later news about its end, the higher number."""
+        """Merge the knowledge of two processes: the later status, the higher number."""
         if other is None:
             return self
         last = max(self, other, key=lambda known: (known.revision, known.ended))
@@ -46,7 +46,7 @@ class Revisions:
     """The highest revision of every lane that this host's workers have seen.
 
     Args:
-        path: where they are kept; None = in memory only.
+        path: file of the numbers; None = in memory only.
         keep: seconds after which a lane that was not seen again is forgotten; it may have expired.
     """
 
@@ -67,12 +67,12 @@ class Revisions:
         self._known: dict[str, Known] = self._fresh(self._read())
 
     def known(self, lane: str) -> int:
-        """The highest number seen; 0 for none. Ask before a call is sent, whose answer is checked."""
+        """The highest revision seen; 0 for none. Read it before the call whose answer is checked."""
         found = self._known.get(lane)
         return found.revision if found else 0
 
     def note(self, lane: str, revision: int, *, ended: bool = False) -> None:
-        """Remember what Redis has told."""
+        """Record a revision from Redis."""
         now = Known(revision, int(self._wall_clock()), ended)
         before = self._known.get(lane)
         self._known[lane] = now.joined(before)
@@ -80,16 +80,16 @@ class Revisions:
         self._changed = self._changed or self._known[lane] != before
 
     def sent(self, lane: str) -> int:
-        """How many of its messages had gone out, at the last look of this host's workers."""
+        """Number of its sent messages at the last check of this host's workers."""
         found = self._known.get(lane)
         return found.sent if found else 0
 
     def is_counted(self, lane: str, revision: int) -> bool:
-        """Whether what has gone out was counted at this revision."""
+        """True when its sent messages were counted at this revision."""
         return self._counted_at.get(lane) == revision
 
     def note_sent(self, lane: str, revision: int, sent: int) -> None:
-        """Remember how many had gone out at this revision."""
+        """Record the number of sent messages at this revision."""
         self._counted_at[lane] = revision
         before = self._known.get(lane)
         if before is not None and before.sent != sent:
@@ -97,23 +97,22 @@ class Revisions:
             self._changed = True
 
     def forget(self, lane: str) -> None:
-        """The lane is gone."""
         self._known.pop(lane, None)
         self._counted_at.pop(lane, None)
         self._forgotten.add(lane)
         self._changed = True
 
     def unfinished(self) -> list[str]:
-        """Lanes that should be there and have not ended."""
+        """Lanes that should exist and have not ended."""
         return [lane for lane, known in self._fresh(self._known).items() if not known.ended]
 
     def save_if_due(self) -> None:
-        """Write down what is new, at most once a second."""
+        """Save changes, at most once a second."""
         if self._wall_clock() >= self._saved_at + SAVE_SECONDS:
             self.save()
 
     def save(self) -> None:
-        """Write down what is new, together with what other processes of this host wrote down."""
+        """Save changes, merged with those of other processes of this host."""
         if self._path is None or not self._changed:
             return
         self._saved_at = self._wall_clock()
@@ -154,7 +153,7 @@ class Revisions:
 
 
 def open_revisions(settings: Settings) -> Revisions:
-    """The revisions of the Redis that is configured, as kept in the state directory."""
+    """The revisions of the configured Redis, as kept in the state directory."""
     which = blake2s(
         f"{settings.redis_url}{settings.key_prefix}".encode(), digest_size=4
     ).hexdigest()

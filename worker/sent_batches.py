@@ -1,4 +1,4 @@
-"""Batches by the provider's names for them: noted when they land, looked up when a receipt comes."""
+"""Batches by the provider's ids: stored when they are settled, looked up when a receipt comes."""
 
 import asyncio
 import contextlib
@@ -14,22 +14,23 @@ from store.reports.lane_report import LaneReport, read_lane_report
 from store.states import State
 
 GATHER_SECONDS = 0.02
-"""So long notes wait for others to go with: a busy worker writes many of them in one round trip."""
+"""Seconds for which notes wait to be written together, in one round trip."""
 AT_ONCE = 100
 BLOBS_AT_ONCE = 20
-"""Strings of 36 kB that are read in one round trip."""
+"""Strings of 36 kB read in one round trip."""
 
 NEWEST_LANES = 50
 THOUSANDS_SEARCHED = 200
-"""Of each of these lanes, for a receipt that names nothing but its `umid`: those that went out last."""
+"""Thousands of each lane, the most recently sent ones, searched for a receipt that names only its
+`umid`."""
 
 Message = tuple[str, int, int]
 """Lane, index, attempt."""
 
 
 class SentBatches:
-    """Writes down in passing which batches of the provider are ours. No batch waits for that, and what
-    cannot be written is forgotten: it only helps with receipts that name no message."""
+    """Writes the provider's batch ids in the background. No batch waits for it, and failed writes are
+    dropped: it only helps with receipts that name no message."""
 
     def __init__(self) -> None:
         self._new: list[Call[None]] = []
@@ -43,14 +44,14 @@ class SentBatches:
         sent: SentBatch,
         messages: int,
     ) -> None:
-        """Remember a batch that has landed, under the names that the provider gave its requests."""
+        """Remember a settled batch, by the ids that the provider gave its requests."""
         if sent.thousands:
             self._new.extend(remember_batch(name, sent, messages) for name in names)
         if self._new and (self._writing is None or self._writing.done()):
             self._writing = asyncio.create_task(self._write(store, sleep))
 
     async def written(self) -> None:
-        """Wait until nothing is left to be written."""
+        """Wait until everything is written."""
         if self._writing is not None:
             await self._writing
 
@@ -65,7 +66,7 @@ class SentBatches:
 async def find_sent(
     store: AsyncStore, receipts: Sequence[Receipt]
 ) -> tuple[dict[str, SentBatch], dict[tuple[str, str], Message]]:
-    """What is known of the batches that receipts name, and of their messages.
+    """Look up the batches that receipts name, and their messages.
 
     Returns:
         By `batchId`, the batches of ours; by `batchId` and `umid`, the messages in them.
@@ -93,9 +94,9 @@ async def find_sent(
 async def find_nameless(
     store: AsyncStore, receipts: Sequence[Receipt]
 ) -> dict[tuple[str, str], Message]:
-    """Messages that receipts name by their `umid` alone, by sub-account and `umid`: looked for in what
-    went out last. The provider writes such receipts for messages that were not sent in a batch; ours
-    are rare, and what is older is not found."""
+    """Messages that receipts name by their `umid` alone, by sub-account and `umid`, searched among
+    recently sent ones. The provider writes such receipts for messages that were not sent in a batch;
+    ours are rare, and older ones are not found."""
     wanted: dict[str, set[str]] = {}
     for receipt in receipts:
         wanted.setdefault(receipt.sub_account or "", set()).add(receipt.umid)
@@ -115,7 +116,7 @@ async def find_nameless(
 async def _search(
     store: AsyncStore, report: LaneReport, umids: Collection[str]
 ) -> dict[str, Message]:
-    """Of these, the messages of a lane that were posted last."""
+    """Messages with these umids among the most recently posted ones of a lane."""
     lane, posted = report.lane.id, report.lane.next_index - report.counts.get(State.QUEUED, 0)
     last = posted // OUTCOMES_PER_KEY
     thousands = range(last, max(-1, last - THOUSANDS_SEARCHED), -1)

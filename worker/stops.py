@@ -1,4 +1,4 @@
-"""What an operator has stopped, as a worker process knows it."""
+"""An operator's stops, cached by a worker process."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from store.lanes.lane import Lane
 from store.limits.stops import Stop, read_stops, stop_of
 
 REFRESH_SECONDS = 0.25
-"""Age up to which what was read is believed: a stop holds on all workers within a second."""
+"""Most age of the cache: a stop takes effect on all workers within a second."""
 
 
 class Stops:
@@ -18,18 +18,18 @@ class Stops:
         self._read_at = float("-inf")
 
     async def refresh(self, store: AsyncStore, now: float) -> None:
-        """Read them again if what is known is too old.
+        """Read the stops again if the cache is too old.
 
         Args:
             now: our clock, s.
 
         Raises:
-            StoreError: they cannot be read, so that nothing may be posted.
+            StoreError: they cannot be read, so nothing may be posted.
         """
         if now >= self._read_at + REFRESH_SECONDS:
             self._found = await store.run(read_stops())
             self._read_at = now
 
     def holds(self, lane: Lane) -> bool:
-        """Whether nothing of this lane may go out now."""
+        """True when nothing of this lane may be sent now."""
         return stop_of(self._found, lane) is not None

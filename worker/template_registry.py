@@ -1,8 +1,8 @@
-"""What messages are for: the registry of templates as this process knows it, and how it is kept fresh.
+"""Purposes of messages: this process's copy of the registry of templates, and its refresh.
 
-A sweep has the provider asked for the templates of each sub-account whose account and channel are
-configured, every 15 minutes, one worker at a time; nothing waits for that. Each process reads the
-registry anew once a minute.
+A sweep fetches the templates of each sub-account whose account and channel are configured from the
+provider every 15 minutes, one worker at a time, in the background. Each process reloads the registry
+once a minute.
 """
 
 import asyncio
@@ -33,30 +33,30 @@ from store.templates import (
 log = structlog.get_logger(__name__)
 
 ASK_SECONDS = 900.0
-"""Between two questions to the provider …"""
+"""Seconds between two listings of the provider's templates …"""
 ASK_AGAIN_SECONDS = 60.0
-"""… and after one that it did not answer."""
+"""… and after a failed one."""
 READ_SECONDS = 60.0
-"""Between two looks of a process at the registry."""
+"""Seconds between two reads of the registry by a process."""
 _NO_REGISTRY: Registry = {}
 
 ListTemplates = Callable[[str], Awaitable[Sequence[RegisteredTemplate]]]
-"""Gives the templates of a sub-account; raises ProviderError or SettingsError."""
+"""Lists the templates of a sub-account; raises ProviderError or SettingsError."""
 
 
 @dataclass(frozen=True, slots=True)
 class LanePurposes:
-    """What the messages of one lane are for.
+    """Purposes of the messages of one lane.
 
     Args:
-        of_all: the same for all of them, as those of a campaign are; None: each line tells.
+        of_all: the purpose of all of them, as in a campaign; None: given by each line.
     """
 
     of_all: Purpose | None
     registry: Registry
 
     def of(self, line: bytes) -> Purpose:
-        """What the message of this job line is for."""
+        """The purpose of this job line's message."""
         if self.of_all is not None:
             return self.of_all
         used = template_in(line) if self.registry else None
@@ -65,10 +65,10 @@ class LanePurposes:
 
 
 class Templates:
-    """The registries of all sub-accounts, as this process has read them. One object a process.
+    """Registries of all sub-accounts, as read by this process. One object per process.
 
     Args:
-        list_templates: asks the provider; None: nobody is asked from here.
+        list_templates: lists the provider's templates; None: not from this process.
     """
 
     def __init__(self, list_templates: ListTemplates | None = None) -> None:
@@ -77,8 +77,8 @@ class Templates:
         self._asking: asyncio.Task[None] | None = None
 
     async def look(self, store: AsyncStore, sub_account: str, clock: float) -> None:
-        """Read the registry of a sub-account again if that is due. What was known stays if the store
-        does not answer."""
+        """Read the registry of a sub-account again if due. The old one stays if the store does not
+        answer."""
         read_at, known = self._known.get(sub_account, (float("-inf"), _NO_REGISTRY))
         if clock < read_at + READ_SECONDS:
             return
@@ -87,7 +87,7 @@ class Templates:
         self._known[sub_account] = clock, known
 
     def purposes(self, lane: Lane) -> LanePurposes:
-        """What the messages of a lane are for, by the registry that was read last."""
+        """Purposes of a lane's messages, by the registry read last."""
         _, registry = self._known.get(lane.sub_account, (0.0, _NO_REGISTRY))
         if lane.kind != "campaign":
             return LanePurposes(None, registry)
@@ -95,12 +95,12 @@ class Templates:
         return LanePurposes(purpose_of(registered, lane.purpose, Purpose.MARKETING), registry)
 
     def refresh(self, store: AsyncStore, settings: Settings) -> None:
-        """See that the provider is asked where it is time, unless this process is at it."""
+        """Start a refresh if due, unless this process is refreshing."""
         if self._list is not None and (self._asking is None or self._asking.done()):
             self._asking = asyncio.create_task(self._refresh(store, settings, self._list))
 
     async def close(self) -> None:
-        """End what is under way."""
+        """Cancel a running refresh."""
         if self._asking is not None:
             self._asking.cancel()
             await asyncio.gather(self._asking, return_exceptions=True)

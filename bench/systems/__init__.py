@@ -1,4 +1,4 @@
-"""The systems that are held against each other; each does the same work in its own way."""
+"""The compared systems; each does the same work in its own way."""
 
 from importlib import import_module
 from typing import Protocol
@@ -19,25 +19,25 @@ NAMES = tuple(MODULES)
 
 
 class System(Protocol):
-    """What the bench asks of a system."""
+    """Interface of a system."""
 
     can_probe: bool  # sends single messages
-    can_be_urgent: bool  # can send one before all that wait
+    can_be_urgent: bool  # can send one before all waiting ones
 
     def start_workers(self, site: Site, processes: int) -> Child:
-        """Start so many processes that send, in one session: schedulers share time among sessions."""
+        """Start so many sending processes in one session: schedulers share time among sessions."""
 
     def enqueue(self, site: Site, work: Work) -> None:
-        """Put every message of the work into the queue. Workers may be sending meanwhile."""
+        """Enqueue every message of the work. Workers may be sending meanwhile."""
 
     def enqueue_one(self, site: Site, run: str, index: int, *, urgent: bool) -> str:
-        """Put one message into the queue; returns its id without the attempt."""
+        """Enqueue one message; returns its id without the attempt."""
 
     def recorded(self, client: redis.Redis, work: Work) -> int:
-        """Messages of the work whose outcome is on record."""
+        """Messages of the work with a recorded outcome."""
 
     def balances(self, client: redis.Redis, work: Work) -> bool:
-        """Whether each message of the work has one outcome, the right one."""
+        """True when each message of the work has one outcome, the right one."""
 
 
 def load_system(name: str) -> System:

@@ -1,4 +1,4 @@
--- Takes up to n rows; whoever dies with them loses them.
+-- Takes up to n rows; a worker that dies with them loses them.
 -- KEYS: run, queue
 -- ARGV: most rows
 -- Returns: {name of the run, rows or false}

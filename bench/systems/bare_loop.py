@@ -1,4 +1,4 @@
-"""What the machine allows: a loop without promises, without limits, without retries.
+"""The limit of the machine: a loop without guarantees, limits and retries.
 
 Rows wait as elements of one list; outcomes lie in hashes of 100, since a small hash is stored tightly.
 """
@@ -22,12 +22,12 @@ CLAIM = Path(__file__).with_name("bare_claim.lua").read_text()
 
 
 def bucket_key(run: str, bucket: int) -> str:
-    """The hash that holds the outcomes of 100 neighbours."""
+    """The hash with the outcomes of 100 neighbours."""
     return f"o:{run}:{bucket}"
 
 
 class BareLoop:
-    """Processes of their own, each with one event loop."""
+    """Processes with one event loop each."""
 
     can_probe = False
     can_be_urgent = False

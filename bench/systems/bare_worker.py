@@ -1,4 +1,5 @@
-"""A process of the bare loop: claim a thousand, render, post, read the answer, write outcomes, again."""
+"""A process of the bare loop: claim a thousand, render, post, read the answer, write outcomes,
+repeat."""
 
 import asyncio
 import os
@@ -46,7 +47,7 @@ _CONTENT = compile_content(content("{{name}}"), HEADER)
 
 
 class Line:
-    """One of many that take turns: each has a connection to the provider of its own."""
+    """One of many alternating loops, each with a connection to the provider of its own."""
 
     def __init__(
         self, client: redis.asyncio.Redis, turn: asyncio.Lock, host: str, port: int
@@ -57,7 +58,7 @@ class Line:
         self._host, self._port = host, port
 
     async def serve(self) -> None:
-        """Send whatever there is, for ever."""
+        """Send available rows, forever."""
         reader, writer = await asyncio.open_connection(self._host, self._port, limit=ANSWER_LIMIT)
         while True:
             run, rows = await self._claim_some()
@@ -66,7 +67,7 @@ class Line:
             await self._write(pack_outcomes(run, decode_answer(await read_answer(reader)), _now()))
 
     async def _claim_some(self) -> tuple[str, list[bytes]]:
-        async with self._turn:  # else all of them would ask an empty queue again and again
+        async with self._turn:  # else all of them would poll an empty queue
             while True:
                 run, rows = await self._claim(keys=[RUN, QUEUE], args=[AT_ONCE])
                 if rows:
@@ -74,7 +75,7 @@ class Line:
                 await asyncio.sleep(IDLE_SECONDS)
 
     async def _write(self, packed: list[bytes]) -> None:
-        """Send commands together."""
+        """Send packed commands together."""
         pool = self._redis.connection_pool
         connection = await pool.get_connection()  # type: ignore[no-untyped-call]
         try:
@@ -86,7 +87,7 @@ class Line:
 
 
 def decode_answer(body: bytes) -> _Answer:
-    """Read what is kept of an answer."""
+    """Read the stored parts of an answer."""
     return _DECODER.decode(body)
 
 
@@ -100,7 +101,7 @@ def pack_outcomes(run: str, answer: _Answer, now: int) -> list[bytes]:
 
 
 def read_row(row: bytes) -> Job:
-    """A job from a row as it waits."""
+    """A job from a queued row."""
     index, _, line = row.partition(b"\t")
     return int(index), 1, line
 
@@ -125,7 +126,7 @@ async def _serve() -> None:
 
 
 def main() -> None:
-    """Serve in as many processes as the command line says."""
+    """Serve in as many processes as the command line asks for."""
     for _ in range(int(sys.argv[1]) - 1):
         if os.fork() == 0:
             break

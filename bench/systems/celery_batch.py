@@ -1,4 +1,4 @@
-"""Celery with celery-batches: a task for each recipient, of which a worker makes batches of 1,000."""
+"""Celery with celery-batches: one task per recipient; a worker collects batches of 1,000."""
 
 import time
 
@@ -18,7 +18,7 @@ app.conf.worker_prefetch_multiplier = BATCH  # else a batch never fills
 
 @app.task(name="bench.send_many", base=Batches, flush_every=BATCH, flush_interval=1)
 def send(requests: list[SimpleRequest]) -> None:
-    """Send the messages of these tasks in one request, and write down what became of each."""
+    """Send the messages of these tasks in one request, and record their outcomes."""
     runs = {request.args[1]["clientMessageId"]: request.args[0] for request in requests}
     body = {
         "includeMessagesInResponse": True,
@@ -34,7 +34,7 @@ def send(requests: list[SimpleRequest]) -> None:
 
 
 class CeleryBatch(HashedOutcomes):
-    """A batch goes out when it is full, or after a second."""
+    """A batch is sent when it is full, or after a second."""
 
     can_probe = True
     can_be_urgent = False

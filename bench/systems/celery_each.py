@@ -1,4 +1,4 @@
-"""What most people begin with: a Celery task for each recipient."""
+"""The simplest design: one Celery task per recipient."""
 
 import time
 from typing import Any
@@ -14,14 +14,14 @@ app = new_app()
 
 @app.task(name="bench.send")
 def send(run: str, body: dict[str, Any]) -> None:
-    """Send one message, and write down what became of it."""
+    """Send one message, and record its outcome."""
     answer = http().post(PATH, json=body).raise_for_status().json()
     outcome = outcome_of(answer, int(time.time()))
     store().hset(outcome_key(run), answer["clientMessageId"], outcome)
 
 
 class CeleryEach(HashedOutcomes):
-    """Tasks that are acknowledged as they start, which is Celery's default."""
+    """Tasks are acknowledged at their start, which is Celery's default."""
 
     can_probe = True
     can_be_urgent = False

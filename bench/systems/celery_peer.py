@@ -1,4 +1,4 @@
-"""What both Celery systems share: the application, and the connections of a process."""
+"""Shared by both Celery systems: the application, and the connections of a process."""
 
 import os
 from functools import cache
@@ -12,9 +12,9 @@ from sendmany.local.processes import Child, python, start
 
 
 def new_app() -> Celery:
-    """A Celery application as it comes, for the server that the environment names."""
+    """A Celery application with defaults, for the server in the environment."""
     app = Celery("bench", broker=celery_url(os.environ.get(REDIS, "")))
-    app.conf.task_ignore_result = True  # tasks write outcomes down themselves
+    app.conf.task_ignore_result = True  # tasks record outcomes themselves
     return app
 
 
@@ -31,7 +31,7 @@ def store() -> redis.Redis:
 
 
 def start_celery(module: str, site: Site, processes: int) -> Child:
-    """Start a Celery worker as it comes."""
+    """Start a Celery worker with defaults."""
     options = ("--pool", "prefork", "--concurrency", str(processes), "--loglevel", "WARNING")
     return start(
         python("celery", "-A", module, "worker", *options),

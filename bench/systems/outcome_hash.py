@@ -1,4 +1,4 @@
-"""Outcomes in one big hash, id → `state|umid|time`: what services do without much thought."""
+"""Outcomes in one big hash, id → `state|umid|time`: the obvious design."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ def outcome_key(run: str) -> str:
 
 
 def outcome_of(answer: dict[str, Any], now: int) -> str:
-    """What is kept of the provider's answer about one message. `now` in s since 1970."""
+    """The stored part of the provider's answer about one message. `now` in s since 1970."""
     return f"{answer['status']['state']}|{answer['umid']}|{now}"
 
 
@@ -21,9 +21,9 @@ class HashedOutcomes:
     """Counts the outcomes of a run."""
 
     def recorded(self, client: redis.Redis, work: Work) -> int:
-        """Messages of the work whose outcome is on record."""
+        """Messages of the work with a recorded outcome."""
         return int(client.hlen(outcome_key(work.run)))
 
     def balances(self, client: redis.Redis, work: Work) -> bool:
-        """Whether each message of the work has one outcome."""
+        """True when each message of the work has one outcome."""
         return self.recorded(client, work) == work.recipients

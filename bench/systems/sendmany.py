@@ -1,4 +1,4 @@
-"""sendmany as it is deployed: campaigns from a recipient file, a Celery worker, all promises kept."""
+"""sendmany as deployed: campaigns from a recipient file, a Celery worker, all guarantees."""
 
 import json
 import os
@@ -50,7 +50,7 @@ class Sendmany:
 
     def enqueue_one(self, site: Site, run: str, index: int, *, urgent: bool) -> str:
         body = message(run, index, number(index), "Ada")
-        del body["clientMessageId"]  # sendmany gives its own
+        del body["clientMessageId"]  # sendmany adds its own
         priority = Priority.URGENT if urgent else Priority.NORMAL
         return _producer(site).enqueue(body, priority=priority).id
 

@@ -1,4 +1,4 @@
-"""What is set up for a whole account: templates and webhooks (provider docs, management API)."""
+"""Templates and webhooks of an account (provider docs, management API)."""
 
 import re
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ from chatapps.templates.registered import RegisteredTemplate, read_template_list
 
 
 def segment(text: str) -> str:
-    """One step of a path, which cannot lead anywhere else, whatever the text."""
+    """Escape `text` as one path segment; dots are escaped, too."""
     return quote(text, safe="").replace(".", "%2E")  # `..` would lead up
 
 
@@ -31,21 +31,19 @@ _NAME: Final = re.compile(r"[A-Za-z0-9_]{1,512}")
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """An account at the provider, and the WhatsApp number (channel) whose templates are meant."""
+    """An account at the provider and, for templates, its WhatsApp channel."""
 
     endpoint: Endpoint  # one of its sub-accounts: gives region and key
     account_id: str
-    channel_id: str = ""  # webhooks do without
+    channel_id: str = ""  # not needed for webhooks
 
     @property
     def url(self) -> str:
-        """Address of the account."""
         base = self.endpoint.base_url.rstrip("/")
         return f"{base}/api/v1/accounts/{segment(self.account_id)}"
 
     @property
     def templates_url(self) -> str:
-        """Address of the templates of its channel."""
         return f"{self.url}/channels/{segment(self.channel_id)}/templates"
 
 
@@ -57,16 +55,16 @@ class AccountCalls:
         self._account = account
 
     async def add_template(self, draft: TemplateDraft) -> None:
-        """Hand in a template for review; its status is told by the list, or by a webhook.
+        """Submit a template for review; the list or a webhook reports its status.
 
         Raises:
-            TemplateNameBlocked: the name was deleted lately.
+            TemplateNameBlocked: the name was deleted less than about 30 days ago.
             MessageError: see `TemplateDraft.emit`.
         """
         await self._call("POST", self._account.templates_url, draft.emit_json())
 
     async def list_templates(self) -> tuple[RegisteredTemplate, ...]:
-        """All templates of the channel. A new one may take a moment to show up."""
+        """All templates of the channel. A new one may be missing for a moment."""
         body = await self._call("GET", self._account.templates_url)
         try:
             return read_template_list(body)
@@ -77,14 +75,14 @@ class AccountCalls:
         """Delete a template in all its languages; the name cannot be used again for about 30 days.
 
         Raises:
-            MessageError: this cannot be the name of a template.
+            MessageError: the name is not valid.
         """
         if not _NAME.fullmatch(name):
             raise MessageError(Problem("name", "must be letters, digits and _"))
         await self._call("DELETE", f"{self._account.templates_url}/{segment(name)}")
 
     async def list_webhooks(self) -> tuple[ConfiguredWebhook, ...]:
-        """The webhooks of the account; secrets come masked."""
+        """The webhooks of the account, secrets masked."""
         body = await self._call("GET", f"{self._account.url}/webhooks")
         try:
             return read_webhook_list(body)
@@ -97,7 +95,7 @@ class AccountCalls:
         await self._call("POST", f"{self._account.url}/webhooks", body)
 
     async def delete_webhooks(self, keys: Sequence[WebhookKey]) -> None:
-        """Take webhooks away."""
+        """Delete webhooks."""
         body = msgspec.json.encode([key.emit() for key in keys])
         await self._call("DELETE", f"{self._account.url}/webhooks", body)
 

@@ -1,42 +1,43 @@
-"""Why a call to the provider did not do what it was asked, as few classes as decisions are taken.
+"""Errors of calls to the provider: one class per decision a caller can take.
 
-    ProviderError               base; `status`, `code` and `error_id` as far as the provider told them
-    ├── ProviderUnavailable     no answer to be trusted, or a 5xx: ask again later
+    ProviderError               base; `status`, `code` and `error_id` where the provider sent them
+    ├── ProviderUnavailable     no usable answer, or a 5xx: try again later
     ├── WrongKey                401: the key is missing or wrong
-    ├── NotAllowed              403: the key is right, and may not do this
+    ├── NotAllowed              403: the key is valid but lacks the permission
     ├── UnknownAccount          code 1001: account, sub-account or channel are not ours
     ├── NotFound                404: no such message
     ├── TooFast                 429: wait `retry_after` seconds
-    ├── TemplateNameBlocked     409 or code 3060: deleted lately, the name rests for about 30 days
+    ├── TemplateNameBlocked     409 or code 3060: the name was deleted less than about 30 days ago
     └── CallRefused             any other 4xx: the request is at fault
 
-Their texts are written for people, and hold neither keys nor numbers.
+Their texts are meant for users and contain neither keys nor phone numbers.
 """
 
 from typing import Final
 
 from chatapps.codes import is_redirect, meaning
 from chatapps.responses import NoAnswer, NotSent, Received, Refused
+from config.errors import ReportedError
 
 
-class ProviderError(Exception):
-    """A call to the provider that did not do what it was asked."""
+class ProviderError(ReportedError):
+    """A call to the provider failed."""
 
     def __init__(self, text: str, refused: Refused | None = None) -> None:
         super().__init__(text)
         self.status = refused.status if refused else None
         self.code = refused.code if refused else None
-        self.error_id = refused.error_id if refused else None  # for enquiries at the provider
+        self.error_id = refused.error_id if refused else None  # for support requests
 
 
 class ProviderUnavailable(ProviderError):
-    """There is no answer to be trusted."""
+    """The provider gave no usable answer."""
 
     def __init__(
         self, text: str, refused: Refused | None = None, *, not_processed: bool = False
     ) -> None:
         super().__init__(text, refused)
-        self.not_processed = not_processed  # confirmed; else it may have been done all the same
+        self.not_processed = not_processed  # False: it may have had an effect
 
 
 class WrongKey(ProviderError):
@@ -44,31 +45,31 @@ class WrongKey(ProviderError):
 
 
 class NotAllowed(ProviderError):
-    """The API key is known, and may not do this."""
+    """The API key is valid but lacks the permission."""
 
 
 class UnknownAccount(ProviderError):
-    """The account, sub-account or channel does not exist or belongs to somebody else."""
+    """The account, sub-account or channel does not exist or belongs to another customer."""
 
 
 class NotFound(ProviderError):
-    """There is no such thing."""
+    """The requested object does not exist."""
 
 
 class TooFast(ProviderError):
-    """Asked more often than the provider allows."""
+    """More calls than the provider allows."""
 
     def __init__(self, text: str, refused: Refused) -> None:
         super().__init__(text, refused)
-        self.retry_after = refused.retry_after  # seconds, if it was told
+        self.retry_after = refused.retry_after  # seconds, if the provider sent it
 
 
 class TemplateNameBlocked(ProviderError):
-    """The name was deleted lately and cannot be used again yet."""
+    """The name was deleted less than about 30 days ago and cannot be used yet."""
 
 
 class CallRefused(ProviderError):
-    """The provider refused the request for what it holds."""
+    """The provider refused the request because of its content."""
 
 
 _BY_CODE: Final[dict[int, tuple[type[ProviderError], str]]] = {
@@ -87,10 +88,10 @@ _BY_STATUS: Final[dict[int, tuple[type[ProviderError], str]]] = {
 
 
 def body_of(answer: Received | Refused | NotSent | NoAnswer) -> bytes:
-    """The body of a good answer.
+    """The body of a successful answer.
 
     Raises:
-        ProviderError: the answer is none, or not a good one.
+        ProviderError: there is no answer, or not a successful one.
     """
     match answer:
         case Received():
@@ -106,12 +107,12 @@ def body_of(answer: Received | Refused | NotSent | NoAnswer) -> bytes:
 
 
 def unreadable(what: str) -> ProviderUnavailable:
-    """The error of a good answer with a body that makes no sense."""
+    """The error for a successful answer whose body cannot be parsed."""
     return ProviderUnavailable(f"The provider's answer cannot be read: {what}")
 
 
 def error_of(refused: Refused) -> ProviderError:
-    """The error that a refusal asks for. The status says more than a code that is under every one."""
+    """The error for a refusal. The status takes precedence: some codes occur under several."""
     told = f"{_told(refused)}."
     if refused.status == 429:
         return TooFast(f"The provider is asked too often{told}", refused)

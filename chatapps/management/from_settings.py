@@ -1,4 +1,4 @@
-"""Calls to the provider about a configured sub-account, for commands: asked, answered, closed."""
+"""Opens, runs and closes calls to the provider for a configured sub-account; used by commands."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 def has_templates(settings: Settings, sub_account: str) -> bool:
-    """Whether it is configured where the templates of a sub-account are."""
+    """True when account and channel of the sub-account's templates are configured."""
     account = settings.sub_accounts[sub_account]
     return account.account_id is not None and account.channel_id is not None
 
@@ -45,10 +45,10 @@ def webhook_account(settings: Settings, sub_account: str) -> Account:
 def ask(
     settings: Settings, account: Account, question: Callable[[AccountCalls], Awaitable[T]]
 ) -> T:
-    """The answer to a question to the provider, asked over a connection of its own.
+    """Run one call over a connection of its own and return its result.
 
     Raises:
-        ProviderError: whatever went wrong, in words for people.
+        ProviderError: the call failed; the text is meant for users.
     """
 
     async def asked() -> T:

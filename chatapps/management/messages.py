@@ -1,7 +1,7 @@
-"""Single messages: send one, cancel what is scheduled, ask what became of one (provider docs,
-messages API).
+"""Single messages: send one, cancel scheduled ones, look up the status of one (provider docs, messages
+API).
 
-Campaigns and queues do not come by here: they send in batches, and learn outcomes from receipts.
+The worker does not use this: it sends batches and gets outcomes from receipts.
 """
 
 import json
@@ -18,7 +18,8 @@ from chatapps.messages.message import Message
 
 @dataclass(frozen=True, slots=True)
 class SentMessage:
-    """The provider's answer to one message: taken only if `state` says so, whatever the umid."""
+    """The provider's answer to one message. Only `state` says whether it was accepted; a refused message
+    has a umid, too."""
 
     umid: str
     state: str  # lower case: `queued`, `rejected`, …
@@ -28,7 +29,7 @@ class SentMessage:
 
 @dataclass(frozen=True, slots=True)
 class ChannelStep:
-    """What became of a message on one channel; with a fallback there is one for each channel."""
+    """The status of a message on one channel; a message with fallback has one per channel."""
 
     step: int  # 1 is the first channel
     channel: str
@@ -45,7 +46,7 @@ class MessageCalls:
     """Single messages of one sub-account. Every call raises a `ProviderError` when it fails.
 
     Args:
-        pacer: share one among all that ask for details: the provider allows one a second.
+        pacer: share one among all callers of `details`: the provider allows one a second.
     """
 
     def __init__(
@@ -73,11 +74,12 @@ class MessageCalls:
         return await self._cancel(f"{self._endpoint.messages_url}/{segment(umid)}")
 
     async def cancel_batch(self, batch_id: str) -> int:
-        """Cancel what has not been sent of a scheduled batch; returns how many were cancelled."""
+        """Cancel the messages of a scheduled batch that are not sent yet; returns how many were
+        cancelled."""
         return await self._cancel(f"{self._endpoint.messages_url}/batch/{segment(batch_id)}")
 
     async def details(self, umid: str) -> tuple[ChannelStep, ...]:
-        """What became of a message, channel by channel. Waits for its turn: one a second."""
+        """The status of a message on each channel. Waits for its turn: one look-up a second."""
         await self._pacer.turn(self._endpoint.sub_account_id)
         body = await self._call("GET", f"{self._endpoint.messages_url}/{segment(umid)}")
         steps = _object(body).get("data")

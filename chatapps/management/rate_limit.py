@@ -1,4 +1,4 @@
-"""Keeps calls apart: at most one in so many seconds, for each sub-account by itself."""
+"""Spaces calls: at most one per interval for each sub-account."""
 
 import asyncio
 import time
@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable
 
 
 class Pacer:
-    """Lets callers through one by one.
+    """Admits callers one by one.
 
     Args:
-        interval: seconds between two turns of one name.
+        interval: seconds between two turns of the same name.
         clock: monotonic seconds.
         sleep: waits for so many seconds.
     """
@@ -27,9 +27,9 @@ class Pacer:
         self._next: dict[str, float] = {}
 
     async def turn(self, name: str) -> None:
-        """Wait for the next turn of this name; whoever asks first goes first."""
+        """Wait for the next turn of this name, first come first served."""
         now = self._clock()
         at = max(now, self._next.get(name, now))
-        self._next[name] = at + self._interval  # taken before we wait, so that nobody else gets it
+        self._next[name] = at + self._interval  # reserved before the wait
         if at > now:
             await self._sleep(at - now)

@@ -1,4 +1,4 @@
-"""Where the provider posts receipts, replies and news about templates (provider docs, webhooks)."""
+"""Webhook settings: addresses for receipts, replies and business events (provider docs, webhooks)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,16 +15,16 @@ from chatapps.messages.scalar_types import NonEmpty, WebAddress
 
 EVERY_SUB_ACCOUNT: Final = "*"
 MASK: Final = "***"
-"""What the provider shows instead of a secret."""
+"""Shown by the provider in place of a secret."""
 
 WebhookType = Literal["CADR", "MSG", "CABM"]
 """Delivery receipts, inbound messages, business management events."""
 WITHOUT_TYPE: Final[tuple[WebhookType, ...]] = ("CADR", "MSG")
-"""What a webhook without a type stands for: events about templates have to be named."""
+"""The types of a webhook that names none; events about templates must be named."""
 
 
 class OAuth(Wire):
-    """How the provider gets a token for our receiver."""
+    """OAuth settings with which the provider gets a token for our receiver."""
 
     url: WebAddress
     client_id: NonEmpty
@@ -34,13 +34,13 @@ class OAuth(Wire):
 
 
 class Webhook(Wire):
-    """One address that the provider posts one type of event to."""
+    """One address to which the provider posts one type of event."""
 
     sub_account_id: NonEmpty  # or `*` for all
     url: WebAddress
     type: Kind[WebhookType] | None = None  # absent: receipts and inbound messages
     enabled: StrictBool = True
-    http_authorization: str | None = Field(default=None, repr=False)  # the header, as it is sent
+    http_authorization: str | None = Field(default=None, repr=False)  # the header, whole
     oauth: OAuth | None = None
 
     @model_validator(mode="after")
@@ -60,7 +60,7 @@ class Webhook(Wire):
 
 
 class WebhookKey(Wire):
-    """Names a webhook that is to be taken away; `*` is that of all sub-accounts, not all webhooks."""
+    """Names a webhook to delete; `*` means the webhook of all sub-accounts, not every webhook."""
 
     sub_account_id: NonEmpty
     type: Kind[WebhookType] | None = None
@@ -81,33 +81,33 @@ def read_webhooks(raw: bytes | str) -> tuple[Webhook, ...]:
     """Webhooks to be set: a JSON list of objects, or one object.
 
     Raises:
-        MessageError: one of them breaks the provider's rules; the path begins with its place.
+        MessageError: one of them breaks the provider's rules; the path begins with its index.
     """
     return _read(_Webhooks, _listed(raw)).webhooks
 
 
 def read_webhook_keys(raw: bytes | str) -> tuple[WebhookKey, ...]:
-    """Names of webhooks to be taken away; as `read_webhooks`."""
+    """Names of webhooks to delete; input and errors as in `read_webhooks`."""
     return _read(_WebhookKeys, _listed(raw)).webhooks
 
 
 @dataclass(frozen=True, slots=True)
 class ConfiguredWebhook:
-    """A webhook as the provider lists it; what it does not tell is empty."""
+    """A webhook as the provider lists it; missing members are empty."""
 
     sub_account_id: str
     type: str
     url: str
     enabled: bool = True
-    proof: str = ""  # how the provider proves itself to our receiver: `header`, `oauth`, or not
+    proof: str = ""  # how the provider authenticates to our receiver: `header`, `oauth`, or empty
     members: Mapping[str, Any] = field(default_factory=dict, repr=False)  # secrets are masked
 
 
 def read_webhook_list(raw: bytes) -> tuple[ConfiguredWebhook, ...]:
-    """The provider's answer to the question which webhooks are set.
+    """Parse the provider's answer to the list call.
 
     Raises:
-        MessageError: it is no list.
+        MessageError: it is not a list.
     """
     return tuple(_configured(entry) for entry in _listed(raw) if isinstance(entry, dict))
 
@@ -126,7 +126,7 @@ def _listed(raw: bytes | str) -> list[Any]:
     try:
         value = msgspec.json.decode(raw)
     except (ValueError, RecursionError):
-        value = parse_object(raw)  # says what is wrong with it
+        value = parse_object(raw)  # raises MessageError with the problem
     if isinstance(value, dict):
         return [value]
     if not isinstance(value, list):

@@ -1,4 +1,4 @@
-"""What every object of the message model shares: how it is read, spelt and written back."""
+"""Base classes of the message model: parsing, spelling and output."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -10,7 +10,7 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError, to_json
 
 RULE: Final = "rule"
-"""Type of a validation error whose message is already a rule in our own words."""
+"""Type of a validation error whose text is one of our own rules."""
 
 
 class Wire(BaseModel):
@@ -20,7 +20,7 @@ class Wire(BaseModel):
         frozen=True,
         extra="allow",
         alias_generator=to_camel,
-        validate_by_name=True,  # for Python callers; whatever reads JSON takes the wire names only
+        validate_by_name=True,  # for Python callers; JSON readers accept the wire names only
         allow_inf_nan=False,
         hide_input_in_errors=True,  # the input holds phone numbers
     )
@@ -32,7 +32,7 @@ class Wire(BaseModel):
         cls.wire_names = {name: field.alias or name for name, field in cls.model_fields.items()}
 
     def emit(self) -> dict[str, Any]:
-        """The JSON object in the provider's own spelling; unset members and nulls are left out."""
+        """The JSON object in the provider's spelling; unset members and nulls are left out."""
         names = self.wire_names
         members = {
             names[k]: _plain(value) for k, value in self.__dict__.items() if value is not None
@@ -48,20 +48,20 @@ class Wire(BaseModel):
 
 
 class SnakeWire(Wire):
-    """An object whose members are in snake_case on the wire as well."""
+    """An object whose wire names are snake_case."""
 
     model_config = ConfigDict(alias_generator=None)
 
 
 class OfOneKind(Wire):
-    """A kind of a family: it refuses members that only its relatives have.
+    """A member of a family of kinds; it refuses members that only other kinds of the family have.
 
-    The provider marks such members as "only for type …". Members that no relative knows are kept. The
-    family is every class below the one that names `OfOneKind` as its base.
+    The provider marks such members as "only for type …". Members that no kind of the family knows are
+    kept. The family is every class below the one that names `OfOneKind` as its base.
     """
 
     kind: ClassVar[str] = ""
-    """The kind in words, where the member `type` does not tell it."""
+    """The kind in words, for families without a member `type`."""
 
     @model_validator(mode="after")
     def _holds_no_member_of_a_relative(self) -> Self:
@@ -76,7 +76,7 @@ class OfOneKind(Wire):
 
 @cache
 def _members_of_relatives(model: type[OfOneKind]) -> Mapping[str, str]:
-    """The members that the family has and `model` lacks, and the kinds that have them."""
+    """The members that the family has and `model` lacks, mapped to the kinds that have them."""
     root = next(above for above in model.__mro__ if OfOneKind in above.__bases__)
     kinds: dict[str, set[str]] = {}
     for relative in _below(root):
@@ -96,7 +96,7 @@ def _kind_of(model: type[OfOneKind]) -> str:
 
 
 def refuse(rule: str, *path: str | int) -> ValidationError:
-    """The error of a rule that looks at several members; `path` leads to the one at fault."""
+    """The error of a rule that involves several members; `path` leads to the one at fault."""
     kind = PydanticCustomError(RULE, "{rule}", {"rule": rule})
     error = InitErrorDetails(type=kind, loc=path, input=None)
     return ValidationError.from_exception_data("message", [error], hide_input=True)

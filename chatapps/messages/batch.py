@@ -8,14 +8,14 @@ from chatapps.messages.base_model import Wire
 from chatapps.messages.message import Message
 from chatapps.messages.problems import MessageError, Problem, path_to
 
-MAX_MESSAGES: Final = 1_000  # by the endpoint's text; the schema's 10,000 belongs to the SMS API
+MAX_MESSAGES: Final = 1_000  # per the endpoint's text; the schema's 10,000 belongs to the SMS API
 
 SHARED_MEMBERS: Final = ("type", "content", "dlrCallbackUrl", "channels")
-"""What the `template` of a batch may hold for all its messages; the rest each message says itself."""
+"""Members that the `template` of a batch may hold for all its messages."""
 
 
 class BatchRequest(Wire):
-    """Up to 1,000 messages, each whole: what they share is merged into every one."""
+    """Up to 1,000 complete messages; shared members are merged into each."""
 
     client_batch_id: Annotated[str, Field(min_length=1, max_length=100)] | None = None
     include_messages_in_response: StrictBool | None = None
@@ -23,12 +23,12 @@ class BatchRequest(Wire):
 
 
 def merge_template(batch: dict[str, Any]) -> dict[str, Any]:
-    """The batch with `template` merged into its messages: a member is taken whole or not at all.
+    """The batch with `template` merged into its messages, one whole member at a time.
 
     How deep the provider merges is not documented; a message that has `content` keeps its own.
 
     Raises:
-        MessageError: `template` is no object, or holds what the provider does not read there.
+        MessageError: `template` is no object, or holds members that the provider does not read there.
     """
     rest = {name: value for name, value in batch.items() if name != "template"}
     shared = batch.get("template")

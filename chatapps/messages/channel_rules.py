@@ -1,4 +1,4 @@
-"""What the channels of a message ask of the rest of it (provider docs, channels; direct send)."""
+"""Rules between the channels of a message and its content (provider docs, channels; direct send)."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,14 +11,14 @@ from chatapps.messages.scalar_types import MAX_RCS_URL
 
 
 class Broken(NamedTuple):
-    """A rule, and where in the message it is broken."""
+    """A broken rule and the path of the member that breaks it."""
 
     rule: str
     path: tuple[str, ...]
 
 
 def broken_rule(content: Content, channels: Sequence[Channel]) -> Broken | None:
-    """The first rule that content and channels break together."""
+    """The first rule that content and channels break together, or None."""
     names = [step.channel for step in channels] if channels else ()
     return (
         (content.text_limits and _text_is_too_long(content, names))
@@ -29,7 +29,7 @@ def broken_rule(content: Content, channels: Sequence[Channel]) -> Broken | None:
 
 
 def _text_is_too_long(content: Content, names: Sequence[str]) -> Broken | None:
-    """Where no channel is named, the sub-account's is taken to be the one that limits the kind."""
+    """Without named channels, assumes the channel that limits this kind."""
     limits = content.text_limits
     length = len(content.text or "")
     for name in names or tuple(limits)[:1]:

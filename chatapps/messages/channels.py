@@ -1,4 +1,4 @@
-"""The channels a message tries, one after the other (provider docs, channels and fallback)."""
+"""The channels a message tries in order (provider docs, channels and fallback)."""
 
 from collections.abc import Mapping
 from typing import Annotated, Final, Literal, Self
@@ -30,9 +30,9 @@ UNREPORTED: Final[Mapping[ChannelName, tuple[str, ...]]] = {
 
 
 class Channel(Wire):
-    """One attempt, and what moves the message on to the next channel.
+    """One attempt, and the condition for moving on to the next channel.
 
-    Unlike other names, that of a channel is taken by its exact case only (error 3022).
+    The name of a channel is case-sensitive (error 3022), unlike other names.
     """
 
     channel: ChannelName
@@ -48,7 +48,7 @@ class Channel(Wire):
 
 
 class Sms(Wire):
-    """How the SMS looks when a message falls back to it."""
+    """Sender and encoding of the SMS when a message falls back to it."""
 
     encoding: Literal["AUTO", "GSM7", "UCS2"] | None = None
     source: Annotated[str, Field(min_length=1, max_length=16)] | None = None  # sender id

@@ -1,4 +1,4 @@
-"""What a message says, one class a kind (provider docs, content by type)."""
+"""Content of a message, one class per kind (provider docs, content by type)."""
 
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Final
@@ -45,24 +45,23 @@ class VideoDetails(Wire):
 
 
 class ViberButton(Wire):
-    """What the button shows, and the address that it opens. Empty texts stand for no button."""
+    """Label and address of a Viber button. Empty texts mean no button."""
 
     caption: str | None = None
     action: str | None = None
 
 
 class Content(Wire):
-    """What content may hold whatever its kind. The kinds say what is needed.
+    """Members that content of any kind may hold; the kinds declare which are required.
 
-    Members of another kind are of no use but do no harm, as the provider's docs have it; what is
-    known of them holds nevertheless.
+    Members of another kind are ignored by the provider, but their types are still checked.
     """
 
     text_limits: ClassVar[Mapping[str, int]] = {}
-    """How many characters of `text` a channel takes: the first one's where none is named. On a
-    channel that is not listed only the API's own limit holds."""
+    """Most characters of `text` per channel; without named channels the first entry holds. A channel
+    that is not listed has only the API's own limit."""
     only_on: ClassVar[ChannelName | None] = None
-    """The one channel that carries this kind."""
+    """The only channel that supports this kind."""
 
     fallback_text: LongText | None = None
     sms: Sms | None = None
@@ -99,15 +98,15 @@ class MediaContent(Content):
 
 
 class ImageContent(MediaContent):
-    """A picture."""
+    """An image."""
 
 
 class AudioContent(MediaContent):
-    """A sound."""
+    """An audio file."""
 
 
 class VideoContent(MediaContent):
-    """A video. `video` is asked for by the API's text, and left out in examples for WhatsApp."""
+    """A video. `video` is required by the API's text, and missing in examples for WhatsApp."""
 
 
 class FileContent(MediaContent):
@@ -115,7 +114,7 @@ class FileContent(MediaContent):
 
 
 class LocationContent(Content):
-    """A place on the map."""
+    """A geographic location."""
 
     location: Location
 
@@ -127,13 +126,13 @@ class TemplateContent(Content):
 
 
 class InteractiveContent(Content):
-    """Something to answer with a tap: buttons, a list, products, a flow, a call."""
+    """An interactive message: buttons, a list, products, a flow or a call."""
 
     interactive: Interactive
 
 
 class RichCardContent(Content):
-    """A card with a picture or video."""
+    """A card with an image or video."""
 
     only_on = "RCS"
 
@@ -141,7 +140,7 @@ class RichCardContent(Content):
 
 
 class CarouselContent(Content):
-    """Cards side by side."""
+    """Several cards in a row."""
 
     only_on = "RCS"
 
@@ -149,6 +148,6 @@ class CarouselContent(Content):
 
 
 class ButtonsContent(Content):
-    """Viber's picture and button. Known from the provider's examples only: nothing is required."""
+    """Viber's image with a button. Known from the provider's examples only: nothing is required."""
 
     text_limits = _VIBER_LIMITS

@@ -1,6 +1,6 @@
-"""WhatsApp messages to closed windows without a template of one's own (provider docs, Direct Send).
+"""Direct Send: WhatsApp messages outside the service window without an own template (provider docs).
 
-For utility messages only: the provider blocks accounts that advertise this way.
+For utility messages only: the provider blocks accounts that use it for marketing.
 """
 
 from typing import Annotated, Literal
@@ -13,13 +13,13 @@ from chatapps.messages.scalar_types import WholeNumber
 
 
 class DirectSend(Wire):
-    """The template category to charge, and for how long to try."""
+    """The template category to charge, and the time to live."""
 
     category: Kind[Literal["utility"]]
-    ttl_seconds: Annotated[WholeNumber, Field(ge=30, le=43_200)] | None = None  # or 30 days
+    ttl_seconds: Annotated[WholeNumber, Field(ge=30, le=43_200)] | None = None  # absent: 30 days
 
 
 class WhatsAppSettings(Wire):
-    """What only WhatsApp reads."""
+    """Settings that only WhatsApp reads."""
 
     direct_send: DirectSend | None = None

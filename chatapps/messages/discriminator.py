@@ -1,8 +1,8 @@
-"""How an object says what kind it is, and how the class that models it is found.
+"""Selects the class that models an object by the member that names its kind.
 
 The provider names kinds with a member (`type`, `subType`) and reads that name in any case. A model
-declares its name as `type: Kind[Literal["text"]]`; a union of models becomes a choice by that name
-with `OneOf`. Adding a kind is adding a class to the union.
+declares its name as `type: Kind[Literal["text"]]`; `OneOf` turns a union of models into a choice by that
+name. To add a kind, add a class to the union.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -17,17 +17,17 @@ from pydantic_core import core_schema as schema
 from chatapps.messages.base_model import RULE
 
 UNKNOWN_KIND: Final = "unknown_kind"
-"""Type of the validation error of `OneOf`; its context holds the `key` that should name the kind."""
+"""Type of `OneOf`'s validation error; its context holds the `key` that should name the kind."""
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class AnyCase:
-    """Reads the names of a Literal in any case and gives them back as the API spells them.
+    """Reads the names of a Literal in any case and returns the API's spelling.
 
     Args:
-        number: a number that stands for the (single) name in requests the API is known to take.
+        number: a number accepted in place of the (single) name.
     """
 
     number: int | None = None
@@ -46,7 +46,7 @@ class AnyCase:
             lambda value: _look_up(spellings, value) or value, exact
         )
         return schema.custom_error_schema(
-            # The exact spelling first: it is checked without a call back into Python.
+            # Exact spelling first: it is checked without a call back into Python.
             schema.union_schema([exact, tolerant], mode="left_to_right"),
             custom_error_type=RULE,
             custom_error_message=f"must be {_one_of(names)}",
@@ -58,7 +58,7 @@ Kind = Annotated[T, AnyCase()]
 
 @dataclass(frozen=True)
 class OneOf:
-    """Makes a union of models a choice by the name that `key` holds.
+    """Selects a model of a union by the name in the member `key`.
 
     Args:
         key: the member that names the kind, as on the wire.
@@ -74,7 +74,7 @@ class OneOf:
         tags: dict[object, str] = {}
         choices: dict[str, CoreSchema] = {}
         for place, member in enumerate(get_args(source)):
-            tag = f"<{place}>"  # no member of a JSON object of ours: easily told from a path
+            tag = f"<{place}>"  # no JSON member of ours looks like this: easily told from a path
             choices[tag] = handler.generate_schema(member)
             tags |= dict.fromkeys(self._spellings(member), tag)
         return schema.tagged_union_schema(
@@ -91,7 +91,7 @@ class OneOf:
 
         def choose(value: Any) -> str | None:
             try:
-                return names[value[key]]  # nearly always
+                return names[value[key]]  # fast path
             except (KeyError, TypeError):
                 read = isinstance(value, dict)
                 kind = value.get(key, default) if read else getattr(value, attribute, None)
@@ -115,7 +115,7 @@ class OneOf:
 def _look_up(known: Mapping[object, str], value: object) -> str | None:
     if isinstance(value, str):
         return known.get(value) or known.get(value.casefold())
-    # `True` and `1.0` equal 1, but nobody means a kind by them.
+    # `True` and `1.0` equal 1 in Python, but are not kinds.
     return known.get(value) if type(value) is int else None
 
 
@@ -126,7 +126,7 @@ def _one_of(names: Iterable[str]) -> str:
 
 
 def _models(annotation: Any) -> tuple[type[BaseModel], ...]:
-    """The classes of a union, those of unions inside it included."""
+    """The classes of a union, nested unions included."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return (annotation,)
     return tuple(model for part in get_args(annotation) for model in _models(part))

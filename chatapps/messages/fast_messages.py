@@ -1,8 +1,8 @@
-"""The commonest messages in one step: read, checked and written back in the provider's spelling.
+"""Fast path for the most common messages: parsed, checked and re-emitted in one step.
 
-A text or a template with texts, media and links, for an international number, spelt as the provider
-spells it and nothing beyond. Whatever is otherwise is left to `chatapps.messages`: what is taken here
-is taken there too, and becomes the same bytes there. It costs a sixth of the full way.
+Handles a text, or a template with texts, media and links, for an international number in the provider's
+exact spelling. Everything else falls through to `chatapps.messages`, which accepts all of these, too,
+and emits the same bytes at six times the cost.
 """
 
 from collections.abc import Mapping
@@ -17,18 +17,18 @@ _MOST_URL_BUTTONS: Final = 2
 
 
 class Plain(NamedTuple):
-    """A message that is in order."""
+    """A valid message."""
 
-    number: str  # as it was given, with or without `+`
+    number: str  # as given, with or without `+`
     body: bytes  # compact JSON
 
 
 class _Strict(Struct, forbid_unknown_fields=True, omit_defaults=True, gc=False):
-    """Exactly these members. Their order is that of the models, so that the bytes are the same."""
+    """Exactly these members. They are in the order of the models, so that the bytes are the same."""
 
 
 class _User(_Strict):
-    # Where Python's `$` ends before a last newline, `\Z` does not.
+    # `\Z`, because Python's `$` also matches before a trailing newline.
     msisdn: Annotated[str, Meta(pattern=r"\A\+?[1-9][0-9]{3,14}\Z")]
 
 
@@ -80,7 +80,7 @@ class _TemplateContent(_Strict):
 
 
 class _TextContent(_Strict):
-    # Where no channel is named WhatsApp's limit holds (provider docs, content by type).
+    # Without named channels WhatsApp's limit holds (provider docs, content by type).
     text: Annotated[str, Meta(min_length=1, max_length=4096)]
 
 
@@ -104,10 +104,10 @@ _encode: Final = Encoder().encode
 
 
 def read_plain(raw: object) -> Plain | None:
-    """The message, if it is one of those; None is no judgement about it.
+    """The message, or None when it needs the full parser; None says nothing about validity.
 
     Args:
-        raw: JSON text, or the object itself; anything else is none of them.
+        raw: JSON text, or the object itself; any other type gives None.
     """
     try:
         message = _decode(raw) if isinstance(raw, (bytes, str)) else _convert(raw)
@@ -129,8 +129,8 @@ def _convert(raw: object) -> _Message | None:
 
 
 def _is_json(raw: dict[str, Any]) -> bool:
-    """Whether all that holds something is a dict or a list, as in JSON that was read: msgspec takes any
-    mapping for an object, and a set for a list. `raw` has the members of a message of ours."""
+    """True when all containers are a dict or a list: msgspec accepts any mapping as an object, and a set
+    as a list. `raw` has the members of a message."""
     content = raw["content"]
     if type(raw["user"]) is not dict or type(content) is not dict:
         return False
@@ -150,7 +150,7 @@ def _is_json(raw: dict[str, Any]) -> bool:
 
 
 def _is_sound(message: _TemplateMessage) -> bool:
-    """Whether the parts of the template agree."""
+    """True when the components of the template are consistent."""
     parts = message.content.template.components
     if parts is UNSET or len(parts) == 1:
         return True

@@ -1,4 +1,4 @@
-"""From what callers hand in to plain JSON objects: strict JSON fast, nearly-JSON with patience."""
+"""Parses callers' input into plain JSON objects: strict JSON fast, near-JSON by a slower parser."""
 
 import json
 from collections.abc import Mapping
@@ -15,13 +15,13 @@ MAX_MEMBERS: Final = 2000  # of one message; the largest documented one has abou
 def parse_object(
     raw: bytes | str | Mapping[str, Any], most_members: int | None = None
 ) -> dict[str, Any]:
-    """A JSON object of strings, finite numbers, true, false, null, lists and objects, and no more.
+    """Parse a JSON object of strings, finite numbers, true, false, null, lists and objects.
 
-    Beyond JSON it takes what the provider's own examples hold: raw control characters in strings
+    Beyond JSON it accepts what the provider's own examples contain: raw control characters in strings
     and a byte order mark.
 
     Args:
-        most_members: members of objects and items of lists, all together.
+        most_members: members of objects and items of lists, in total.
 
     Raises:
         MessageError: not JSON, not an object, nested deeper than `MAX_DEPTH`, or of too many members.
@@ -50,7 +50,7 @@ def _text_of(raw: object) -> bytes:
 
 
 def _decode_patiently(raw: bytes | bytearray | str) -> Any:
-    """The slow way, for text that is not quite JSON; also finds the words for what is wrong."""
+    """The slow parser for near-JSON; it also produces the error's text."""
     text = raw.removeprefix("\ufeff") if isinstance(raw, str) else raw
     try:
         value = json.loads(text, strict=False, parse_constant=_refuse_constant)
@@ -69,7 +69,7 @@ def _decode_patiently(raw: bytes | bytearray | str) -> Any:
 
 
 def _dump(value: object) -> bytes:
-    """Strict JSON, so that everything takes the same way from there on."""
+    """Strict JSON, so that all input takes the same path from here."""
     try:
         return json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
     except UnicodeEncodeError:
@@ -87,14 +87,14 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 def _openings(raw: bytes | bytearray | str) -> int:
-    """An upper bound of the depth that costs next to nothing."""
+    """A cheap upper bound of the depth."""
     if isinstance(raw, str):
         return raw.count("{") + raw.count("[")
     return raw.count(b"{") + raw.count(b"[")
 
 
 def _commas(raw: bytes | bytearray | str) -> int:
-    """Nearly an upper bound of the members that costs next to nothing: each first one has none."""
+    """A cheap count of members, short by the first member of each container."""
     return raw.count(",") if isinstance(raw, str) else raw.count(b",")
 
 

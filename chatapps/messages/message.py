@@ -1,4 +1,4 @@
-"""The message: one person's, or a campaign's before anybody is named (provider docs, message model)."""
+"""The message model, with and without a recipient (provider docs, message model)."""
 
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -55,8 +55,8 @@ CONTENTS: Final[dict[MessageType, type[Content]]] = {
 
 
 def _content_of_type(value: Any, info: ValidationInfo) -> Content:
-    """Content does not say its own kind: the message's `type`, read before, does."""
-    if "type" not in info.data:  # it was refused, so that nothing can be said about the content
+    """The class of content is chosen by the message's `type`, which was read before."""
+    if "type" not in info.data:  # `type` was refused, so that the content cannot be checked
         return Content()
     model = CONTENTS[info.data["type"]]
     if isinstance(value, model):
@@ -67,17 +67,17 @@ def _content_of_type(value: Any, info: ValidationInfo) -> Content:
 
 
 class Context(Wire):
-    """The message that this one answers (WhatsApp only)."""
+    """The message that this one replies to (WhatsApp only)."""
 
     umid: NonEmpty
 
 
 class MessageBody(Wire):
-    """A message without its recipient: what a campaign sends to everybody."""
+    """A message without its recipient, as a campaign uses it."""
 
     type: Kind[MessageType]
     content: Annotated[Content, PlainValidator(_content_of_type)]
-    channels: tuple[Channel, ...] | None = None  # in the order they are tried
+    channels: tuple[Channel, ...] | None = None  # in the order in which they are tried
     scheduled: Moment | None = None
     expiry: Moment | None = None
     dlr_callback_url: WebAddress | None = None
@@ -98,12 +98,12 @@ class MessageBody(Wire):
             raise refuse("must be later than scheduled", "expiry")
 
     def may_use(self, channel: str) -> bool:
-        """Whether the message names this channel, or leaves the choice to the sub-account."""
+        """True when the message names this channel, or no channel at all."""
         return not self.channels or any(step.channel == channel for step in self.channels)
 
 
 class Message(MessageBody):
-    """One person's message, as the provider's send call takes it."""
+    """A message for one person, as the provider's send call takes it."""
 
     user: User
     client_message_id: Annotated[str, Field(min_length=1, max_length=50)] | None = None

@@ -1,4 +1,4 @@
-"""Reading messages: whatever comes in gives a model, or one error that says what is wrong."""
+"""Parses messages: any input gives a model, or one error that lists the problems."""
 
 from collections.abc import Mapping
 from typing import Any, Final, TypeVar
@@ -20,19 +20,19 @@ W = TypeVar("W", bound=Wire)
 
 
 def read_message(raw: Raw) -> Message:
-    """One person's message.
+    """Parse a message for one person.
 
     Raises:
-        MessageError: it breaks the provider's rules, or is no JSON object, or has too many members.
+        MessageError: it breaks the provider's rules, is no JSON object, or has too many members.
     """
     return _validate(Message, parse_object(raw, MAX_MEMBERS))
 
 
 def read_message_body(raw: Raw) -> MessageBody:
-    """A message for everybody: without `user` and `clientMessageId`.
+    """Parse a message without `user` and `clientMessageId`.
 
     Raises:
-        MessageError: it breaks the provider's rules, names a person, or is no JSON object.
+        MessageError: it breaks the provider's rules, names a recipient, or is no JSON object.
     """
     value = parse_object(raw, MAX_MEMBERS)
     personal = [name for name in _OF_A_PERSON if name in value]
@@ -43,7 +43,7 @@ def read_message_body(raw: Raw) -> MessageBody:
 
 
 def read_batch(raw: Raw) -> BatchRequest:
-    """A batch; what its `template` gives is merged into the messages before they are checked.
+    """Parse a batch; its `template` is merged into the messages before they are checked.
 
     Raises:
         MessageError: the batch or one of its messages breaks the provider's rules.
@@ -55,7 +55,7 @@ def read_batch(raw: Raw) -> BatchRequest:
     except MessageError:
         shared = value.get("template") or {}
         if "type" in shared and "content" in shared:
-            _validate(MessageBody, shared, "template")  # said once, not for every message
+            _validate(MessageBody, shared, "template")  # reported once, not for every message
         raise
 
 
@@ -65,5 +65,5 @@ def _validate(model: type[W], value: dict[str, Any], *above: str) -> W:
             value, by_alias=True, by_name=False
         )
     except ValidationError as error:
-        # Without the cause: it holds the message, and with it the person's number.
+        # Without the cause, which holds the message and so the phone number.
         raise MessageError(*problems_of(error, *above)) from None

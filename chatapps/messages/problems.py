@@ -1,8 +1,8 @@
-"""What is wrong with a message, in words for the person who wrote it.
+"""Problems of a message, in words for its author.
 
 The one error of this package:
 
-    MessageError (a ValueError)   a message cannot be sent as it is; `problems` says why
+    MessageError (a ValueError)   a message cannot be sent as it is; `problems` lists the reasons
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -13,12 +13,13 @@ from pydantic_core import ErrorDetails
 
 from chatapps.messages.base_model import RULE
 from chatapps.messages.discriminator import UNKNOWN_KIND
+from config.errors import ReportedError
 
 MAX_PROBLEMS: Final = 100
 
 
 class Problem(NamedTuple):
-    """One broken rule, and the place of the member that breaks it, like `messages[2].content.url`."""
+    """A broken rule and the path of the member that breaks it, such as `messages[2].content.url`."""
 
     path: str
     rule: str
@@ -27,8 +28,8 @@ class Problem(NamedTuple):
         return f"{self.path}: {self.rule}" if self.path else self.rule
 
 
-class MessageError(ValueError):
-    """A message that cannot be sent as it is. Holds rules and places, never the values."""
+class MessageError(ReportedError, ValueError):
+    """A message that cannot be sent as it is. Holds rules and paths, never values."""
 
     def __init__(self, *problems: Problem) -> None:
         super().__init__(*problems)
@@ -39,11 +40,11 @@ class MessageError(ValueError):
 
 
 def problems_of(error: ValidationError, *above: str | int) -> list[Problem]:
-    """Says pydantic's errors in our words, with paths that read like the JSON.
+    """Translate pydantic's errors into our rules, with paths as in the JSON.
 
     Args:
-        error: what validation raised.
-        above: where in the whole JSON the object lies that was validated.
+        error: raised by validation.
+        above: path of the validated object in the whole document.
     """
     details = [detail for detail in error.errors(include_url=False) if not _is_echo(detail)]
     problems = [_problem(above, detail) for detail in details[:MAX_PROBLEMS]]
@@ -72,7 +73,7 @@ def _is_tag(step: str | int) -> bool:
 
 
 def _is_echo(detail: ErrorDetails) -> bool:
-    """Pydantic leaves out items with faults, and may then find the list too short."""
+    """Pydantic drops invalid items and may then report the list as too short."""
     return detail["type"] == "too_short" and len(detail["input"]) >= detail["ctx"]["min_length"]
 
 

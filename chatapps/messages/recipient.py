@@ -1,4 +1,4 @@
-"""To whom a message goes (provider docs, addressing)."""
+"""The recipient of a message (provider docs, addressing)."""
 
 from typing import Annotated, Self
 
@@ -7,8 +7,8 @@ from pydantic import Field, model_validator
 from chatapps.messages.base_model import Wire, refuse
 from chatapps.messages.scalar_types import NonEmpty, Says
 
-# Real numbers are checked where recipients come in; here also too short ones pass, as in the
-# provider's own examples.
+# Recipients' numbers are checked where they come in; this accepts shorter ones, as in the provider's own
+# examples.
 Msisdn = Annotated[
     str,
     Field(pattern=r"^\+?[0-9]{4,15}$"),
@@ -23,7 +23,7 @@ ChannelUserId = Annotated[
 
 
 class User(Wire):
-    """A person, by number or by the id a channel gave them; the number wins when both are there.
+    """A person, by number or by a channel's user id; the number takes precedence.
 
     Neither shows in `repr`, which ends up in logs.
     """
@@ -43,7 +43,7 @@ class User(Wire):
         return self
 
     def missing_for(self, channel: str) -> str | None:
-        """The member without which this channel cannot reach the person, if it is missing."""
+        """The member that this channel needs to reach the person and that is missing, or None."""
         if channel == "SMS" and self.msisdn is None:
             return "msisdn"
         if channel == "WhatsApp" and self.msisdn is None and self.channel_user_id is None:

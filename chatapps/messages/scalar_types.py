@@ -1,4 +1,4 @@
-"""The small values that several kinds of message share (provider docs, message model)."""
+"""Scalar types shared by several kinds of message (provider docs, message model)."""
 
 import re
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ _DATE_TIME: Final = re.compile(
 
 @dataclass(frozen=True)
 class Says:
-    """States the rule of a value in our own words, whatever part of it was broken."""
+    """Replaces pydantic's error texts of a value with one rule of ours."""
 
     rule: str
 
@@ -70,7 +70,7 @@ Label = Annotated[str, Field(min_length=1, max_length=20)]  # of a button
 CallPayload = Annotated[str, Field(min_length=1, max_length=512)]
 FilledObject = Annotated[dict[str, Any], Field(min_length=1)]
 
-# Numbers may come as text; `true` is no number (Strict), although Python thinks so.
+# Numbers may come as text; `Strict` refuses `true`, which Python counts as a number.
 WholeNumber = Annotated[int, Strict(), BeforeValidator(_whole)]
 Number = Annotated[
     Annotated[int, Strict()] | Annotated[float, Strict()],
@@ -88,7 +88,7 @@ Moment = Annotated[
     Says("must be an ISO 8601 date and time with an offset"),
 ]
 
-# For calendars, which may look closer than we do: kept as written, nanoseconds and all.
+# For calendars, which may be stricter than this check: kept as written, nanoseconds included.
 Instant = Annotated[
     str,
     AfterValidator(_instant),
@@ -101,7 +101,7 @@ WebAddress = Annotated[
 
 
 class Location(Wire):
-    """A place on the map."""
+    """A geographic location."""
 
     latitude: Latitude
     longitude: Longitude

@@ -1,9 +1,9 @@
-"""Does a campaign's message fit the template that is registered for it? Asked before the launch.
+"""Compares a campaign's message with its registered template before the launch.
 
 for finding in compare(message, read_template_list(answer)):
     print(finding.severity, finding.path, finding.text)
 
-In words for people who write messages, not programs; no I/O.
+Texts are written for authors of messages, not for programmers; no I/O.
 """
 
 from chatapps.preflight.compare import compare, find_template

@@ -1,4 +1,5 @@
-"""Do the buttons of a template message fit the registered ones? (Provider docs, template buttons.)"""
+"""Compares the buttons of a template message with the registered ones (provider docs, template
+buttons)."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from chatapps.templates.registered import RegisteredButton
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A part of the message, and where it is; spelt as people and the provider's examples spell."""
+    """A component of the message and its path; accepts the spellings of the provider's examples."""
 
     path: str
     members: Mapping[str, Any]
@@ -40,18 +41,18 @@ class Given:
         return [str(one.get("type")).casefold() for one in self.parameters]
 
     def number(self, name: str) -> int | None:
-        """A whole number, perhaps written as text; 0 when absent."""
+        """A whole number, possibly written as text; 0 when absent."""
         value = str(self.get(name) if self.get(name) is not None else 0)
         return int(value) if value.isascii() and value.isdecimal() and len(value) < 9 else None
 
 
 class _Slot(NamedTuple):
-    """What fills a kind of registered button."""
+    """The value that a kind of registered button takes."""
 
     sub_type: str  # as the provider spells it
-    parameter: str  # its type; empty: more than one type
+    parameter: str  # its type; empty: several types are possible
     noun: str
-    needs: str = ""  # what a message must bring; empty: it may bring a value
+    needs: str = ""  # required value in words; empty: the value is optional
 
 
 _LINK: Final = _Slot("Url", "text", "a link", "the end of its link")
@@ -72,7 +73,7 @@ _NOUNS: Final = {slot.sub_type.casefold(): slot.noun for slot in _SLOTS.values()
 def button_misfits(
     given: Sequence[Given], buttons: Sequence[RegisteredButton], root: str
 ) -> Iterator[Finding]:
-    """What of the message's buttons does not fit the registered ones, and what is missing."""
+    """Misfits between the message's buttons and the registered ones, missing values included."""
     for one in given:
         yield from _misfit(one, buttons)
     filled = {one.number("index") for one in given}
@@ -122,7 +123,7 @@ def _parameter_misfit(one: Given, slot: _Slot, name: str) -> Iterator[Finding]:
 
 
 def _screen_misfit(one: Given, button: RegisteredButton, index: int) -> Iterator[Finding]:
-    """A form that asks a server what to show (`data_exchange`) takes no first screen."""
+    """A flow that asks a server for its data (`data_exchange`) takes no first screen."""
     if str(button.members.get("flowAction")).casefold() != "data_exchange":
         return
     for place, parameter in enumerate(one.parameters):
@@ -136,14 +137,14 @@ def _screen_misfit(one: Given, button: RegisteredButton, index: int) -> Iterator
 
 
 def _slot(button: RegisteredButton) -> _Slot | None:
-    """How a message fills a button; None when it is the same for everyone."""
+    """The value that a button takes; None when it takes none."""
     if button.type == "URL" and not count_placeholders(button.url):
         return None
     return _SLOTS.get(button.type)
 
 
 def _where(one: Given, buttons: Sequence[RegisteredButton]) -> str:
-    """Where the button is that was meant, if there is one."""
+    """The position of the registered button that was meant, if there is one."""
     for index, button in enumerate(buttons):
         slot = _slot(button)
         if slot and slot.sub_type.casefold() == one.sub_type:

@@ -1,7 +1,7 @@
-"""A message held against the templates of the number that sends it (provider docs: templates,
-template messages, WhatsApp rules).
+"""Compares a message with the templates of the sending number (provider docs: templates, template
+messages, WhatsApp rules).
 
-A message without template needs none, but reaches only people who wrote first; that is a warning.
+A message without template reaches only people inside a service window; that is a warning.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -35,11 +35,11 @@ _STATUS_WORDS: Final = {
 def compare(
     message: MessageBody | Mapping[str, Any], registered: Sequence[RegisteredTemplate]
 ) -> list[Finding]:
-    """What speaks against sending this message, worst first; nothing when it fits.
+    """Findings about this message, worst first; empty when it fits.
 
     Args:
-        message: without recipient; its values may hold `{{column}}` placeholders. As a mapping it
-            has passed the checks of `chatapps.messages` before.
+        message: without recipient; its values may hold `{{column}}` placeholders. A mapping must have
+            passed the checks of `chatapps.messages`.
         registered: the templates of the WhatsApp number that sends it.
     """
     body = message.emit() if isinstance(message, MessageBody) else message
@@ -55,7 +55,7 @@ def compare(
 def find_template(
     message: MessageBody | Mapping[str, Any], registered: Sequence[RegisteredTemplate]
 ) -> RegisteredTemplate | None:
-    """The registered template that this message names, in its language; None if it names none."""
+    """The registered template that this message names, in its language, or None."""
     body = message.emit() if isinstance(message, MessageBody) else message
     template = _template(body)
     if template is None or not _goes_by_whatsapp(body):
@@ -71,7 +71,7 @@ def _template(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 
 def _goes_by_whatsapp(body: Mapping[str, Any]) -> bool:
-    """Whether it names WhatsApp among its channels, or leaves them to the sub-account."""
+    """True when the message names WhatsApp among its channels, or no channel at all."""
     steps = body.get("channels")
     if not isinstance(steps, Sequence) or not steps:
         return True
@@ -123,7 +123,7 @@ def _find(
     exact = [template for template in same_name if template.language == language]
     if not exact:
         return error(f"{_TEMPLATE}.language", _unknown_language(name, language, same_name))
-    # Should a name be listed twice in a language, the one that can be sent is meant.
+    # When a name is listed twice in a language, take the one that can be sent.
     return next((template for template in exact if template.approved), exact[0])
 
 

@@ -1,5 +1,5 @@
-"""Do the values of a template message fit the parts of the registered template? (Provider docs,
-template messages.)"""
+"""Compares the values of a template message with the registered template (provider docs, template
+messages)."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -24,14 +24,14 @@ _MEDIA: Final = {
 
 
 def misfits(template: Mapping[str, Any], registered: RegisteredTemplate) -> Iterator[Finding]:
-    """What of the message's template does not fit the registered one."""
+    """Misfits between the message's template and the registered one."""
     given = _given(template.get("components"), _ROOT)
     yield from _part_misfits(given, registered.components, _ROOT, _codes(registered))
     yield from _card_misfits(given, registered)
 
 
 def _codes(registered: RegisteredTemplate) -> bool:
-    """Whether it is for one-time codes: its fixed text, with the code in it, may not be listed."""
+    """True for one-time codes: the list may omit their fixed text with the code in it."""
     return registered.category == "AUTHENTICATION"
 
 
@@ -48,7 +48,6 @@ def _given(components: Any, root: str) -> list[Given]:
 def _part_misfits(
     given: Sequence[Given], parts: tuple[RegisteredComponent, ...], root: str, codes: bool = False
 ) -> Iterator[Finding]:
-    """Header, body, footer and buttons, of the message or of one card."""
     by_kind = {one.kind: one for one in given}
     yield from _header_misfits(by_kind.get("header"), part_of(parts, "HEADER"), root)
     yield from _body_misfits(by_kind.get("body"), part_of(parts, "BODY"), root, codes)
@@ -84,7 +83,7 @@ def _header_misfits(
 
 
 def _wanted(header: RegisteredComponent) -> tuple[str, str] | None:
-    """The one value that a header needs: its type, and what it is in words."""
+    """Type and description of the one value that a header needs, or None."""
     if header.format in ("", "Text") and not header.placeholders:
         return None
     return _MEDIA.get(header.format or "Text")
@@ -132,7 +131,7 @@ def _each_card(brought: Given, carousel: RegisteredComponent) -> Iterator[Findin
         for one in _given(brought.get("cards"), f"{brought.path}.cards")
     }
     if None in cards:
-        return  # which card it is depends on the recipient
+        return  # the card depends on the recipient
     count = len(carousel.cards)
     for place, parts in enumerate(carousel.cards):
         card = cards.pop(place, None)

@@ -1,19 +1,19 @@
-"""What a check before the launch has found."""
+"""Findings of the checks before a launch."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Severity(StrEnum):
-    """How bad a finding is."""
+    """Severity of a finding."""
 
     ERROR = "error"  # the messages would be refused
-    WARNING = "warning"  # worth a look, nothing more
+    WARNING = "warning"  # should be reviewed
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that speaks against a launch, in words for whoever wrote the message."""
+    """One finding, in words for the author of the message."""
 
     severity: Severity
     path: str  # such as content.template.components[1].parameters
@@ -29,5 +29,5 @@ def error(path: str, text: str) -> Finding:
 
 
 def warning(path: str, text: str) -> Finding:
-    """A finding that does not."""
+    """A finding that does not stop a launch."""
     return Finding(Severity.WARNING, path, text)

@@ -1,13 +1,15 @@
 """A campaign's content, compiled once into JSON segments and rendered for each recipient.
 
-What is the same for everyone goes into the batch-level `template` of a request, so that a message
-of a campaign without placeholders is no more than its `user` and `clientMessageId`.
+Members that are equal for all recipients go into the batch-level `template` of a request, so that a
+message of a campaign without placeholders holds only `user` and `clientMessageId`.
 """
 
 import json
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import zip_longest
 from typing import Any
 
 from chatapps.rendering.job_line import escape_value
@@ -21,36 +23,37 @@ from chatapps.rendering.renderer import ContentRenderer
 
 __all__ = ["CompiledContent", "UnknownColumns", "compile_content", "escape_value"]
 
-# All that the provider merges into each message: by property, whole or not at all (provider docs,
-# send many). `scheduled`, `expiry` and `context` are not among them.
+# Members that the provider merges into each message, whole (provider docs, send many). `scheduled`,
+# `expiry` and `context` are not among them.
 BATCH_LEVEL = ("type", "content", "channels", "dlrCallbackUrl")
-RESERVED = ("user", "clientMessageId")  # ours to write, one each message
+RESERVED = ("user", "clientMessageId")  # written by the renderer, one each message
 
 _FORMAT = 1
+_ESCAPED = re.compile(r"\\.")
 _ANY = "{{}}"
-"""Stands for the value of a recipient."""
+"""Placeholder for a recipient's value."""
 
 
 @dataclass(frozen=True, slots=True)
 class CompiledContent:
-    """The content of a campaign as JSON text with slots for the values of a recipient."""
+    """The content of a campaign as JSON text with slots for a recipient's values."""
 
-    columns: tuple[str, ...]  # the columns used, in the order of the values in a job line
-    shared: bytes | None  # JSON of the batch-level template; None when nothing is shared
+    columns: tuple[str, ...]  # in the order of the values in a job line
+    shared: bytes | None  # JSON of the batch-level template; None when there is none
     segments: tuple[bytes, ...]  # JSON text around the slots: one more than there are slots
-    slots: tuple[int, ...]  # each slot's column, as its place in `columns`
+    slots: tuple[int, ...]  # each slot's index into `columns`
 
     @property
     def digest(self) -> str:
-        """Names this content: the SHA-256 of its dump, in hex."""
+        """The SHA-256 of the dump in hex; identifies the content."""
         return sha256(self.dump()).hexdigest()
 
     def renderer(self, lane: str) -> ContentRenderer:
-        """The renderer of this content for `lane`; make it once per process and lane."""
+        """A renderer of this content for `lane`; make it once per process and lane."""
         return ContentRenderer(lane, self.shared, self.segments, self.slots)
 
     def dump(self) -> bytes:
-        """The content as JSON, to be stored once in the lane."""
+        """The content as JSON, stored once in the lane."""
         record = {
             "format": _FORMAT,
             "columns": self.columns,
@@ -78,7 +81,7 @@ class CompiledContent:
 def compile_content(
     message: Mapping[str, Any], columns: Sequence[str], numbers: Collection[str] = ()
 ) -> CompiledContent:
-    """Compile the provider's message without `user`, `{{column}}` in any of its string values.
+    """Compile a message without `user` and with `{{column}}` in any of its string values.
 
     `columns` are the columns that recipients have; `numbers` are the paths of placeholders whose values
     are JSON numbers, which get no quotes. Raises UnknownColumns for a placeholder without a column,
@@ -100,9 +103,22 @@ def compile_content(
     )
 
 
+def message_of(content: CompiledContent) -> dict[str, Any]:
+    """The message that was compiled, with its placeholders."""
+    text, inside = "", False
+    for segment, slot in zip_longest(map(bytes.decode, content.segments), content.slots):
+        text += segment
+        inside ^= _ESCAPED.sub("", segment).count('"') % 2 == 1
+        if slot is not None:
+            column = f"{{{{{escape_value(content.columns[slot]).decode()}}}}}"
+            text += column if inside else f'"{column}"'
+    shared = json.loads(content.shared or b"{}")
+    return {**shared, **json.loads("{" + text.removeprefix(",") + "}")}
+
+
 def template_of(content: CompiledContent) -> tuple[str, str] | None:
-    """Name and language of the template that the message uses; None if it is none, or if they are not
-    the same for everyone."""
+    """Name and language of the message's template; None without a template, or when they vary by
+    recipient."""
     own = json.loads(b"{%b}" % _ANY.encode().join(content.segments).removeprefix(b","))
     try:
         template = {**own, **json.loads(content.shared or b"{}")}["content"]["template"]
@@ -122,14 +138,14 @@ def _is_shared(message: Mapping[str, Any], name: str) -> bool:
 
 
 def _own_pieces(members: Mapping[str, Any], numbers: Collection[str]) -> Iterator[bytes | _Slot]:
-    """The members as JSON text that follows other members of an object."""
+    """Members as JSON text that continues an object."""
     for name, value in members.items():
         yield b',"%b":' % escape_value(name)
         yield from _pieces(value, name, numbers)
 
 
 def _pieces(value: Any, path: str = "", numbers: Collection[str] = ()) -> Iterator[bytes | _Slot]:
-    """`value` as JSON text, cut where a recipient's value is to be filled in."""
+    """`value` as JSON text, split where a recipient's value goes."""
     if isinstance(value, str):
         number = PLACEHOLDER.fullmatch(value) if path in numbers else None
         yield from [_Slot(number[1])] if number else _string_pieces(value)
@@ -148,7 +164,7 @@ def _pieces(value: Any, path: str = "", numbers: Collection[str] = ()) -> Iterat
 
 def _string_pieces(text: str) -> Iterator[bytes | _Slot]:
     yield b'"'
-    # split() with a group gives text and column names by turns
+    # split() with a group alternates text and column names
     for place, part in enumerate(PLACEHOLDER.split(text)):
         yield _Slot(part) if place % 2 else escape_value(part)
     yield b'"'

@@ -1,12 +1,12 @@
-"""The line in which a job waits: who gets it, and the values or the message that are theirs.
+"""The line of a queued job: recipient, and values or message.
 
-A campaign's line is `<recipient>\\t<value>\\t<value>…`; each value is the inside of a JSON string
-already, so that it holds neither a raw tab nor a newline. A recipient is the digits of an E.164 number
-without `+`, or a business-scoped user id such as `GB.1349120865530274`.
+A campaign's line is `<recipient>\\t<value>\\t<value>…`; each value is escaped as the inside of a JSON
+string, so it holds neither a raw tab nor a newline. A recipient is the digits of an E.164 number without
+`+`, or a business-scoped user id such as `GB.1349120865530274`.
 
 The line of a single message is `<recipient>\\t<message>`, the message as compact JSON without
-`clientMessageId`. Where a purpose was given or the message expires, a tab follows with the letter of the
-purpose (`m`, `u` or `a`) and the moment of expiry, in s since 1970; either may be missing.
+`clientMessageId`. With a purpose or an expiry, a tab follows with the letter of the purpose (`m`, `u` or
+`a`) and the expiry in s since 1970; either may be missing.
 """
 
 from collections.abc import Iterable
@@ -35,7 +35,7 @@ _decode: Final = Decoder(_Message).decode
 
 
 def escape_value(text: str) -> bytes:
-    """`text` as the inside of a JSON string, in UTF-8; raises ValueError on a lone surrogate."""
+    """Escape `text` as the inside of a JSON string, in UTF-8; raises ValueError on a lone surrogate."""
     return encode(text)[1:-1]
 
 
@@ -54,8 +54,8 @@ def pack_message(
 
     Args:
         message: compact JSON.
-        purpose: its letter; empty where none was given.
-        expiry: s since 1970; None where it does not expire.
+        purpose: its letter; empty for none.
+        expiry: s since 1970; None for never.
     """
     options = f"{purpose}{'' if expiry is None else expiry}".encode()
     return (
@@ -66,24 +66,24 @@ def pack_message(
 
 
 def expiry_of(line: bytes) -> int | None:
-    """When a single message expires, s since 1970; None for never."""
+    """Expiry of a single message in s since 1970; None for never."""
     moment = _options(line).lstrip(b"mua")
     return int(moment) if moment.isdigit() else None
 
 
 def purpose_letter(line: bytes) -> str:
-    """The letter of the purpose that was given for a single message; empty for none."""
+    """The letter of a single message's purpose; empty for none."""
     first = _options(line)[:1]
     return first.decode() if first.isalpha() else ""
 
 
 def template_in(line: bytes) -> tuple[str, str] | None:
-    """Name and language of the template that a single message uses; None if it uses none."""
+    """Name and language of a single message's template; None for none."""
     if b'"template"' not in line:
         return None
     try:
         content = _decode(line.split(b"\t", 2)[1]).content
-    except (ValueError, IndexError):  # not ours to judge: the provider does
+    except (ValueError, IndexError):  # invalid content is left to the provider
         return None
     template = content.template if content else None
     return (template.name, template.language) if template else None

@@ -9,7 +9,7 @@ from typing import Any
 
 PLACEHOLDER = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
 _LONE = re.compile(r"\{\{|\{\s*[\w .-]{1,60}\s*\}\}")
-"""What looks like a mistyped placeholder. Braces of other texts, such as JSON in a string, may stay."""
+"""Matches what looks like a mistyped placeholder. Other braces, such as JSON in a string, may stay."""
 _AROUND = 20  # characters
 _OTHER_TOOLS = tuple(
     re.compile(rf"{start}(?=([^\n{re.escape(end)}]{{1,80}}){end})")
@@ -18,22 +18,22 @@ _OTHER_TOOLS = tuple(
         (r"%\(", r"\)s"),
     )
 )
-"""How other tools write placeholders: `{x}`, `${x}`, `*|X|*`, `%x%`, `[x]`, `<<x>>`, …"""
-_DEFAULT = re.compile(r"[|:;,=].*", re.DOTALL)  # what other tools write after a name
-_OF_SOMETHING = re.compile(r"^[\s$<]*(?:\w+\.)?")  # and before it: `contact.name`, `$name`
+"""Placeholders of other tools: `{x}`, `${x}`, `*|X|*`, `%x%`, `[x]`, `<<x>>`, …"""
+_DEFAULT = re.compile(r"[|:;,=].*", re.DOTALL)  # other tools' suffix of a name
+_OF_SOMETHING = re.compile(r"^[\s$<]*(?:\w+\.)?")  # and their prefix: `contact.name`, `$name`
 _NOT_TAKEN_APART = str.maketrans({"ı": "i", "ł": "l", "đ": "d", "ø": "o"})  # noqa: RUF001
 
 
 @dataclass(frozen=True, slots=True)
 class Placeholder:
-    """A column's name at a place in a message."""
+    """A column's name and its path in a message."""
 
     path: str  # such as content.template.components[0].parameters[1].text
     column: str
 
 
 class BrokenPlaceholder(ValueError):
-    """A placeholder would go out as it is written, or cannot stand where it does."""
+    """A placeholder is malformed, or cannot stand where it does."""
 
     def __init__(self, path: str, rule: str) -> None:
         super().__init__(f"{path} {rule}")
@@ -51,22 +51,22 @@ class UnknownColumns(ValueError):
 
 
 def find_placeholders(value: Any, path: str = "") -> Iterator[Placeholder]:
-    """Every placeholder in `value`, in the order in which a reader meets them."""
+    """Every placeholder in `value`, in reading order."""
     for place, text in _texts(value, path):
         for match in PLACEHOLDER.finditer(text):
             yield Placeholder(place, match[1])
 
 
 def fold_name(text: str) -> str:
-    """The name of a column without case, blanks, punctuation and marks over letters."""
+    """A column's name without case, blanks, punctuation and diacritics."""
     plain = unicodedata.normalize("NFKD", text.casefold().translate(_NOT_TAKEN_APART))
     return "".join(char for char in plain if char.isalnum()).casefold()
 
 
 def find_name(names: Sequence[str], wanted: str) -> str | None:
-    """The one of `names` that reads as `wanted`: exactly, or without what `fold_name` leaves out.
+    """The one of `names` that equals `wanted`, exactly or after `fold_name`.
 
-    None when there is none, or several that differ in that only.
+    None when there is none, or when several match only after folding.
     """
     if wanted in names:
         return wanted
@@ -76,7 +76,7 @@ def find_name(names: Sequence[str], wanted: str) -> str | None:
 
 
 def resolve_columns(message: Mapping[str, Any], columns: Sequence[str]) -> Any:
-    """The message with the columns spelled as the file spells them; unknown ones stay."""
+    """The message with columns in the file's spelling; unknown ones stay."""
 
     def spelled(column: str, _member: str, _text: str) -> str:
         return f"{{{{{find_name(columns, column) or column}}}}}"
@@ -85,10 +85,10 @@ def resolve_columns(message: Mapping[str, Any], columns: Sequence[str]) -> Any:
 
 
 def see_that_whole(message: Mapping[str, Any], columns: Sequence[str]) -> None:
-    """Raise BrokenPlaceholder when something is meant for a placeholder and is none.
+    """Raise BrokenPlaceholder for text that is meant as a placeholder but is none.
 
-    Double braces that do not fit, and other tools' placeholders with the name of a column, would go out
-    as they are.
+    Unbalanced double braces and other tools' placeholders with the name of a column would be sent as
+    they are.
     """
     names = {fold_name(column): column for column in columns}
     for path, text in _texts(message):
@@ -106,7 +106,7 @@ def see_that_whole(message: Mapping[str, Any], columns: Sequence[str]) -> None:
 
 
 def check_columns(message: Mapping[str, Any], columns: Sequence[str]) -> tuple[str, ...]:
-    """The columns that `message` uses, in order of first appearance; raises UnknownColumns."""
+    """The columns that `message` uses, by first appearance; raises UnknownColumns."""
     found = list(find_placeholders(message))
     unknown = [each for each in found if each.column not in columns]
     if unknown:
@@ -129,7 +129,7 @@ def fill_placeholders(value: Any, fill: Callable[[str, str, str], str], key: str
 
 
 def _texts(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """Every string in `value`, with its place."""
+    """Every string in `value`, with its path."""
     if isinstance(value, str):
         yield path, value
     elif isinstance(value, Mapping):
@@ -141,7 +141,6 @@ def _texts(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
 
 
 def _excerpt(text: str, start: int) -> str:
-    """What stands around a place of a text."""
     return " ".join(text[max(0, start - _AROUND) : start + _AROUND].split())
 
 

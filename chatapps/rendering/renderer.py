@@ -1,4 +1,4 @@
-"""Request bodies of `send many`, made from the lines of waiting jobs."""
+"""Request bodies of `send many`, rendered from the lines of queued jobs."""
 
 import re
 from abc import ABC, abstractmethod
@@ -25,7 +25,7 @@ class BrokenJob(ValueError):
 
 
 class Renderer(ABC):
-    """Turns jobs of one lane into the body of one request."""
+    """Renders jobs of one lane into a request body."""
 
     def __init__(self, lane: str, shared: bytes | None = None) -> None:
         if not _LANE.fullmatch(lane):
@@ -69,7 +69,7 @@ class ContentRenderer(Renderer):
             raise BrokenJob(self.lane, self._find_broken(jobs)) from error
 
     def _fill(self, jobs: Sequence[Job]) -> list[bytes]:
-        # The hot loop of sending: one `%` for each message, no call of ours inside it.
+        # The hot loop of sending: one `%` for each message, no Python call inside it.
         to_number, to_user_id, pick = self._to_number, self._to_user_id, self._pick
         if pick is None:
             return [
@@ -102,7 +102,7 @@ class MessageRenderer(Renderer):
     def messages(self, jobs: Sequence[Job]) -> list[bytes]:
         form, start = self._format, _MESSAGE_START
         try:
-            # what follows the brace of the message follows our own member
+            # drop the message's brace: our own member comes first
             messages = [
                 form % (index, attempt, line[line.index(start) + 2 :])
                 for index, attempt, line in jobs
@@ -114,7 +114,7 @@ class MessageRenderer(Renderer):
 
 
 def _cut(messages: Sequence[bytes]) -> list[bytes]:
-    """Without the moment at which some of them expire: it is for us."""
+    """Without the suffix of purpose and expiry, which is not part of the message."""
     return [one if one[-1] == _BRACE else one[: one.rindex(b"\t")] for one in messages]
 
 

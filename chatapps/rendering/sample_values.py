@@ -1,12 +1,11 @@
-"""Values that stand in for placeholders, so that a campaign's message can be checked before it has
-recipients."""
+"""Sample values for placeholders, to check a campaign's message before it has recipients."""
 
 from collections.abc import Mapping
 from typing import Any, Final
 
 from chatapps.rendering.placeholders import fill_placeholders, find_placeholders
 
-# What stands in for a column where the provider reads more than text, by the member's name.
+# Samples by the member's name, where the provider expects more than text.
 _BY_MEMBER: Final = {
     **dict.fromkeys(("latitude", "longitude", "filesize", "duration", "index", "cardIndex"), "0"),
     **dict.fromkeys(("ttlMinutes", "ttlSeconds", "fallbackAfter"), "60"),
@@ -24,7 +23,7 @@ _BY_MEMBER: Final = {
 
 
 def fill_with_sample_values(message: Mapping[str, Any]) -> Any:
-    """The message as some recipient gets it: short values, a different one for each column."""
+    """The message with short sample values, a different one for each column."""
     numbers: dict[str, str] = {}
 
     def stand_in(column: str, member: str, text: str) -> str:
@@ -35,7 +34,7 @@ def fill_with_sample_values(message: Mapping[str, Any]) -> Any:
 
 
 def with_placeholders(emitted: Any, written: Any) -> Any:
-    """What we emit of a message that was filled, with the placeholders as they were written."""
+    """The emitted form of a filled message, with the placeholders of `written` put back."""
     if isinstance(emitted, dict) and isinstance(written, Mapping):
         return {
             name: with_placeholders(value, written.get(name)) for name, value in emitted.items()

@@ -1,4 +1,4 @@
-"""A sandbox: for tests, for the demo, and for development without an account."""
+"""A sandbox of the provider, for tests, the demo and development without an account."""
 
 from chatapps.sandbox.app import create_app
 from chatapps.sandbox.config import SandboxConfig

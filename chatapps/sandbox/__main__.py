@@ -1,4 +1,4 @@
-"""`python -m chatapps.sandbox`: a sandbox on this machine.
+"""`python -m chatapps.sandbox`: runs a sandbox on this machine.
 
 The API key is read from SANDBOX_API_KEY, the secret of the webhook from SANDBOX_WEBHOOK_AUTHORIZATION.
 """

@@ -1,4 +1,4 @@
-"""Who asks, and with which key."""
+"""Authentication of requests."""
 
 import hmac
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from chatapps.sandbox.config import SandboxConfig
 
 @dataclass(frozen=True, slots=True)
 class AccountCall:
-    """A request about an account; `channel_id` is None where the path has none."""
+    """A request about an account; `channel_id` is None when the path has none."""
 
     account_id: str
     channel_id: str | None
@@ -17,6 +17,6 @@ class AccountCall:
 
 
 def is_key(config: SandboxConfig, authorization: str | None) -> bool:
-    """Whether the header holds the sandbox's key."""
+    """True when the header holds the sandbox's key."""
     expected = f"Bearer {config.api_key}"
     return hmac.compare_digest((authorization or "").encode(), expected.encode())

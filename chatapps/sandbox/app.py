@@ -3,12 +3,12 @@
     POST /api/v1/subaccounts/{id}/messages/batch    send message many
     POST /api/v1/subaccounts/{id}/messages          send message
     GET  /api/v1/subaccounts/{id}/messages/{umid}   message details, once a second
-    DELETE …/messages/{umid}, …/messages/batch/{id} cancel what is scheduled
+    DELETE …/messages/{umid}, …/messages/batch/{id} cancel scheduled messages
     /api/v1/accounts/{id}/…                         templates, webhooks: see `management`
-    GET  /sandbox/ledger                            what was taken and what was posted, in numbers
-    GET  /sandbox/ledger/messages?lane=…            JSON lines: [stem, times taken]
+    GET  /sandbox/ledger                            counts of messages accepted and webhooks posted
+    GET  /sandbox/ledger/messages?lane=…            JSON lines: [stem, times accepted]
     GET  /sandbox/ledger/arrivals                   JSON lines: [time, sub-account, messages]
-    POST /sandbox/reset                             forget all that
+    POST /sandbox/reset                             clear the ledger
 
 The last four need no key.
 """
@@ -48,7 +48,7 @@ def create_app(
     monotonic: Callable[[], float] = time.monotonic,
     sleep: Sleep = asyncio.sleep,
 ) -> Starlette:
-    """The application of one sandbox, with a ledger of its own in `app.state.provider.ledger`."""
+    """The application of one sandbox; its ledger is `app.state.provider.ledger`."""
     provider = Provider(config, clock=clock, started=monotonic())
     poster = _poster(config, provider) if config.receipts != "none" else None
     endpoints = _Endpoints(provider, monotonic, sleep, poster)
@@ -71,7 +71,7 @@ def create_app(
 
 
 class _Endpoints:
-    """From HTTP to the provider and back."""
+    """Maps HTTP requests to calls of the provider, and its answers to responses."""
 
     def __init__(
         self,
@@ -114,7 +114,7 @@ class _Endpoints:
         return StreamingResponse(lines, media_type="application/x-ndjson")
 
     async def ledger_arrivals(self, request: Request) -> Response:
-        """Times are monotonic seconds, as all processes of this machine read them."""
+        """Times are monotonic seconds, comparable in all processes of this machine."""
         started = self._provider.started
         found = [(started + at, *rest) for at, *rest in self._provider.ledger.arrivals()]
         lines = _json_lines(iter(found))
@@ -127,7 +127,7 @@ class _Endpoints:
         return Response(status_code=204)
 
     async def _call(self, request: Request) -> Call:
-        arrived = self._monotonic()  # before the body is in: the rate is judged by it
+        arrived = self._monotonic()  # before the body is read: the rate counts from here
         return Call(
             sub_account_id=request.path_params["sub_account_id"],
             authorization=request.headers.get("authorization"),
@@ -145,13 +145,13 @@ class _Endpoints:
 
 
 def _poster(config: SandboxConfig, provider: Provider) -> "Poster":
-    """Posts receipts; made only when they are wanted."""
+    """Posts receipts; created on demand."""
     poster: Poster = import_module("chatapps.sandbox.webhooks.posting").poster_for(config, provider)
     return poster
 
 
 class _CutResponse(Response):
-    """Promises the whole body and sends half of it; the server then drops the connection."""
+    """Announces the whole body and sends half of it; the server then drops the connection."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})

@@ -1,9 +1,9 @@
-"""Structural checks of one message: what the provider refuses without asking anybody.
+"""Structural checks of one message, as the provider makes them synchronously.
 
-Each check returns the provider's error code, or 0. They see shapes only: neither the registered
-templates nor the address book, so that what passes here may still be refused by the real one.
-Words are compared without regard to case, as in the provider's own samples. Codes: provider docs,
-list of API error codes.
+Each check returns the provider's error code, or 0. They check structure only: registered templates and
+recipients are unknown here, so that a message may pass and still be refused by the real provider. Words
+are compared without regard to case, as in the provider's own samples. Codes: provider docs, list of API
+error codes.
 """
 
 import re
@@ -52,10 +52,10 @@ _PARAMETER_MEMBER = {
 
 
 class Checker:
-    """Checks the messages of one request against the defaults that they share.
+    """Checks the messages of one request against their shared defaults.
 
-    A property that a message lacks is taken whole from the defaults. What comes from there alone
-    is judged once for the request, not once a message.
+    A member that a message lacks is taken whole from the defaults. Members that come from the defaults
+    alone are checked once for the request, not once per message.
     """
 
     def __init__(self, defaults: Message | None = None) -> None:
@@ -119,7 +119,7 @@ def _id_flaw(user: User) -> int:
 
 
 def _own_flaw(message: Message) -> int:
-    """What cannot be shared: times and the message replied to."""
+    """Checks the members that cannot be shared: times and the message replied to."""
     if message.scheduled and not _is_moment(message.scheduled):
         return 1011
     if message.expiry and not _is_moment(message.expiry):
@@ -136,7 +136,7 @@ def _is_moment(text: str) -> bool:
 
 
 def payload_flaw(message: Message) -> int:
-    """What is wrong with type, content, channels and receipt address, or 0."""
+    """The code for a wrong type, content, channels or receipt address, or 0."""
     check = _CONTENT_CHECKS.get((message.type or "").lower())
     if check is None:
         return 3010

@@ -1,4 +1,4 @@
-"""How a sandbox is set up."""
+"""Configuration of a sandbox."""
 
 from dataclasses import dataclass, field
 
@@ -11,7 +11,7 @@ CHANNEL_ID = "5a4d0b0c-0000-4000-8000-000000000000"
 
 @dataclass(frozen=True, slots=True)
 class SandboxConfig:
-    """What a sandbox accepts, how fast it answers, and how it fails."""
+    """Accepted credentials, latency and faults of a sandbox."""
 
     api_key: str = field(default="sandbox-key", repr=False)
     sub_accounts: tuple[str, ...] = ("sandbox",)
@@ -19,14 +19,14 @@ class SandboxConfig:
     faults: FaultMode = "none"
     seed: int = 0
     account_id: str = ACCOUNT_ID
-    channel_id: str = CHANNEL_ID  # its one WhatsApp number
+    channel_id: str = CHANNEL_ID  # its only WhatsApp number
     approve_after: float = 2.0  # seconds that the review of a template takes
     check_templates: bool = (
         False  # refuse messages whose template is not registered, or does not fit
     )
-    receipts: ReceiptMode = "none"  # whether it posts receipts and replies, and how disturbed
+    receipts: ReceiptMode = "none"  # whether and how it posts receipts and replies
     receipt_version: ReceiptVersion = 9
-    reply_share: float = 0.0  # of those who have the message on their handset
-    webhook_url: str | None = None  # where to, unless a webhook is set over the API
+    reply_share: float = 0.0  # share of the people reached who reply
+    webhook_url: str | None = None  # used unless a webhook is set over the API
     webhook_authorization: str | None = field(default=None, repr=False)  # the header, whole
-    webhook_patience: float = 1.0  # factor of all waiting between posts
+    webhook_patience: float = 1.0  # factor of all delays between posts

@@ -1,9 +1,9 @@
-"""The ways in which the sandbox fails, decided by seed. Pure: nothing here waits or answers.
+"""Fault injection of the sandbox, decided by seed. Pure: no I/O, no waiting.
 
-A decision depends on the seed and the number of the request, or on the seed and the address of a
-message, and on nothing else, so that a run can be repeated.
+A decision depends only on the seed and the number of the request, or on the seed and the address of a
+message, so that a run can be repeated.
 
-`mild` and `wild` fail only before a message is taken. `ambiguous` also fails after.
+`mild` and `wild` fail only before a message is accepted; `ambiguous` also fails after.
 """
 
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ FaultMode: TypeAlias = Literal["none", "mild", "wild", "ambiguous"]
 FAULT_MODES: tuple[FaultMode, ...] = get_args(FaultMode)
 
 TRANSIENT_CODE = 2000
-"""Item code of a message that was not taken for no fault of its own."""
+"""Item code of a message that was refused by a transient fault."""
 
 _LASTING_CODES = (1002, 3003, 3041)
 
 
 class Fault(Enum):
-    """What happens to a whole request."""
+    """A fault of a whole request."""
 
     NONE = "none"
     INTERNAL_ERROR = "500"
@@ -30,7 +30,7 @@ class Fault(Enum):
     BAD_GATEWAY = "502"
     UNAVAILABLE = "503"
     GATEWAY_TIMEOUT = "504"
-    # These come after the messages were taken:
+    # These happen after the messages were accepted:
     ERROR_AFTER_TAKING = "500 after taking"
     CUT_OFF = "answer cut off"
     DELAYED = "answer delayed"
@@ -41,12 +41,12 @@ class Fault(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """How often things go wrong: shares of requests by fault, shares of numbers and of items."""
+    """Frequencies of faults: shares of requests by fault, shares of numbers and of items."""
 
     requests: tuple[tuple[Fault, float], ...] = ()
-    numbers: float = 0.0  # of numbers refused for good, whenever they come
-    items: float = 0.0  # of items refused this once
-    spikes: float = 0.0  # of requests that take long, though they end well
+    numbers: float = 0.0  # of numbers refused permanently
+    items: float = 0.0  # of items refused once
+    spikes: float = 0.0  # of requests with a long delay that succeed
     longest_spike: float = 2.0  # seconds
 
 
@@ -90,15 +90,15 @@ PROFILES: dict[FaultMode, Profile] = {
 
 @dataclass(slots=True)
 class RequestFaults:
-    """What goes wrong with one request. `random` decides the rest, item by item."""
+    """The faults of one request; `random` decides about its items."""
 
     fault: Fault
-    delay: float  # seconds, on top of the usual latency
+    delay: float  # seconds, added to the usual latency
     random: Random
 
 
 class FaultSource:
-    """Decides what goes wrong, by a profile and a seed."""
+    """Decides about faults by a profile and a seed."""
 
     def __init__(self, profile: Profile, seed: int) -> None:
         self.profile = profile
@@ -106,7 +106,7 @@ class FaultSource:
         self._key = str(seed).encode()[:64]
 
     def request(self, number: int) -> RequestFaults:
-        """What goes wrong with the n-th request, whatever it holds."""
+        """The faults of the n-th request, whatever its content."""
         random = Random(f"{self._seed}:{number}")
         fault = self._draw(random.random())
         spike = fault is Fault.DELAYED or random.random() < self.profile.spikes
@@ -121,7 +121,7 @@ class FaultSource:
         return Fault.NONE
 
     def lasting_code(self, address: str) -> int:
-        """The code that refuses this address each time, or 0: a stable share of all addresses."""
+        """The code that refuses this address every time, or 0: a stable share of all addresses."""
         if not self.profile.numbers:
             return 0
         digest = blake2b(address.lstrip("+").encode(), digest_size=8, key=self._key).digest()
@@ -131,5 +131,5 @@ class FaultSource:
         return _LASTING_CODES[value % len(_LASTING_CODES)]
 
     def item_fails_once(self, random: Random) -> bool:
-        """Whether this try of this item is refused with `TRANSIENT_CODE`."""
+        """True when this attempt of this item is refused with `TRANSIENT_CODE`."""
         return self.profile.items > 0 and random.random() < self.profile.items

@@ -1,8 +1,8 @@
-"""What the sandbox took: each message by name, and when the requests came. Pure, no clock.
+"""Record of accepted messages by name and of arrivals of requests. Pure, no clock.
 
 A message's name is the stem of its `clientMessageId`: of `<lane>.<index>.<attempt>` the first two,
-whatever the attempt; an id of any other shape is its own stem. Counts of well-formed ids lie in
-pages of plain integers (4 bytes a message), so that a million messages cost a few megabytes.
+without the attempt; an id of any other shape is its own stem. Counts of well-formed ids are kept in
+pages of integers (4 bytes a message), so that a million messages cost a few megabytes.
 """
 
 from array import array
@@ -17,23 +17,23 @@ _EMPTY_PAGE = bytes(4 * _PAGE_SIZE)
 
 
 class Summary(TypedDict):
-    """The ledger in numbers. Times are seconds since its start."""
+    """The counts of the ledger. Times are seconds since its start."""
 
-    taken: int  # messages accepted, doubles included
+    taken: int  # messages accepted, duplicates included
     distinct: int
     duplicates: int
     rejected: dict[str, int]  # by code
     requests: int
     requests_by_status: dict[str, int]  # "cut" for an answer broken off
-    messages_posted: int  # all that arrived, whatever came of them
-    mean_batch_size: float  # over requests that held messages
+    messages_posted: int  # all that arrived, accepted or not
+    mean_batch_size: float  # over requests with messages
     max_messages_in_one_second: int
     first_arrival: float | None
     last_arrival: float | None
 
 
 class Ledger:
-    """The sandbox's memory of what reached it."""
+    """Record of all messages and requests that arrived."""
 
     def __init__(self) -> None:
         self.taken = 0
@@ -43,23 +43,23 @@ class Ledger:
         self._odd: Counter[str] = Counter()  # ids of another shape
         self._times = array("d")
         self._sizes = array("I")
-        self._accounts: dict[str, int] = {}  # sub-account → its place in this table
+        self._accounts: dict[str, int] = {}  # sub-account → its index in this table
         self._whose = array("H")
         self._statuses: Counter[str] = Counter()
 
     def take(self, client_message_ids: Iterable[str | None]) -> None:
-        """Note messages as accepted. One without an id is unlike any other."""
+        """Record messages as accepted. Each one without an id is counted as distinct."""
         for client_message_id in client_message_ids:
             self.taken += 1
             if client_message_id is None or self._raise_count(client_message_id) == 1:
                 self.distinct += 1
 
     def refuse(self, code: int) -> None:
-        """Note a message refused with a code, on its own or within a batch."""
+        """Record a refusal of one message."""
         self.rejected[code] += 1
 
     def arrive(self, at: float, messages: int, status: str, sub_account: str = "") -> None:
-        """Note a request: when it arrived (seconds), how much it held, how it was answered."""
+        """Record a request: its arrival in seconds, its number of messages, its status."""
         self._times.append(at)
         self._sizes.append(messages)
         self._whose.append(self._accounts.setdefault(sub_account, len(self._accounts)))
@@ -82,14 +82,14 @@ class Ledger:
         )
 
     def arrivals(self) -> Iterator[tuple[float, str, int]]:
-        """When each request arrived, its sub-account, and how many messages it held."""
+        """Arrival, sub-account and number of messages of each request."""
         names = list(self._accounts)
         for at, whose, size in zip(self._times, self._whose, self._sizes, strict=True):
             yield at, names[whose], size
 
     def messages(self, lane: str | None = None) -> Iterator[tuple[str, int]]:
-        """Stem and count of each message taken: of one lane in the order of its indexes, or all,
-        those with ids of another shape last. Messages may be taken meanwhile."""
+        """Stem and count of each accepted message, of one lane in the order of its indexes or of all,
+        ids of another shape last. Messages may be accepted meanwhile."""
         for name in list(self._lanes) if lane is None else [lane]:
             pages = self._lanes.get(name, {})
             for number in sorted(pages):
@@ -131,28 +131,28 @@ def busiest_second(times: Iterable[float], sizes: Iterable[int]) -> int:
 
 
 def _is_number(text: str) -> bool:
-    """Plain decimal digits, written the one way: "07" would be another name for "7"."""
+    """True for plain decimal digits without a leading zero: "07" would be another name for "7"."""
     return text.isdecimal() and text.isascii() and (text[0] != "0" or text == "0")
 
 
 class Schedule:
-    """Which messages wait for their time, one by one and by batch. Times in epoch seconds."""
+    """Scheduled messages, single or in batches. Times in epoch seconds."""
 
     def __init__(self) -> None:
         self._due: dict[str, float] = {}
         self._batches: dict[str, list[str]] = {}
 
     def add(self, umid: str, batch_id: str | None, scheduled: str) -> None:
-        """Note a message that is to go out at an ISO 8601 time."""
+        """Record a message scheduled for an ISO 8601 time."""
         moment = datetime.fromisoformat(scheduled)
         self._due[umid] = moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()
         if batch_id is not None:
             self._batches.setdefault(batch_id, []).append(umid)
 
     def cancel(self, umid: str, now: float) -> bool:
-        """Cancel a message; False when there is none, or it has gone out."""
+        """Cancel a message; False when it does not exist or is already sent."""
         return self._due.pop(umid, now) > now
 
     def cancel_batch(self, batch_id: str, now: float) -> int:
-        """Cancel what has not gone out of a batch; returns how many that are."""
+        """Cancel the unsent messages of a batch; returns how many."""
         return sum(self.cancel(umid, now) for umid in self._batches.pop(batch_id, ()))

@@ -1,7 +1,7 @@
-"""The sandbox, without HTTP: a call in, an answer out.
+"""The sandbox without HTTP: a call in, an answer out.
 
-It answers in the forms that the provider documents, and fails in the ways that `faults` decides.
-It takes messages when they arrive: waiting is the caller's, and comes after.
+It answers in the documented forms and fails as `faults` decides. Messages are accepted on arrival; the
+caller waits for the latency afterwards.
 """
 
 import uuid
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 BATCH_LIMIT = 1000
 CLIENT_BATCH_ID_LIMIT = 100
 DETAILS_EVERY = 1.0
-"""Seconds between two looks at message details that the provider allows a sub-account."""
+"""Least seconds between two look-ups of message details of a sub-account."""
 _NOBODY = User()
 
 
@@ -55,10 +55,9 @@ class Call:
 
 
 class Provider:
-    """Takes messages like the provider, and keeps a ledger of them.
+    """Accepts messages like the provider and records them in a ledger.
 
-    `clock` gives epoch seconds. Calls carry their own (monotonic) times, which must not lie before
-    `started`.
+    `clock` gives epoch seconds. Calls carry their own (monotonic) times, not before `started`.
     """
 
     def __init__(
@@ -69,11 +68,11 @@ class Provider:
         self._born = clock()
         self._mint = UmidMint(uuid.uuid4().hex[:8])
         self._faults = FaultSource(PROFILES[config.faults], config.seed)
-        self.on_taken: Callable[[Taken], None] | None = None  # whoever posts receipts about them
+        self.on_taken: Callable[[Taken], None] | None = None  # posts receipts
         self.reset(started)
 
     def reset(self, started: float) -> None:
-        """Forget all messages and requests, and count requests from one again.
+        """Clear all messages and requests, and count requests from one again.
 
         Templates and webhooks stay.
         """
@@ -85,15 +84,14 @@ class Provider:
 
     @cached_property
     def account(self) -> "AccountDesk":
-        """Templates and webhooks; made when first asked for, since few sandboxes see a template and
-        to build their models takes half a second."""
+        """Templates and webhooks; created lazily, because building their models takes half a second."""
         module = import_module("chatapps.sandbox.management.account")
         desk: AccountDesk = module.AccountDesk(self._config, clock=self._clock)
         return desk
 
     def webhook(self, sub_account_id: str, kind: str) -> "Webhook | None":
         """The webhook of this type (`CADR`, `MSG`) that was set over the API, if any."""
-        if "account" not in vars(self):  # nobody has asked for it yet
+        if "account" not in vars(self):  # not created yet
             return None
         return self.account.webhooks.of(sub_account_id, kind)
 
@@ -106,7 +104,7 @@ class Provider:
         return self._note(call, *self._answer_single(call))
 
     def details(self, call: Call, umid: str) -> Answer:
-        """`get message details`: one step, nothing of the content."""
+        """`get message details`: one step, without content."""
         refusal = self._refuse_access(call) or self._refuse_haste(call)
         if refusal is not None:
             return refusal
@@ -131,7 +129,7 @@ class Provider:
         return Answer(200, msgspec.json.encode({"data": [detail]}))
 
     def cancel(self, call: Call, umid: str) -> Answer:
-        """`cancel a scheduled message`: one that has gone out is not found any more."""
+        """`cancel a scheduled message`: a sent one gives not found."""
         refusal = self._refuse_access(call)
         if refusal is not None:
             return refusal
@@ -142,7 +140,7 @@ class Provider:
         return _cancelled(1)
 
     def cancel_batch(self, call: Call, batch_id: str) -> Answer:
-        """`cancel a scheduled batch`: what has gone out is not counted."""
+        """`cancel a scheduled batch`: sent messages are not counted."""
         refusal = self._refuse_access(call)
         if refusal is not None:
             return refusal
@@ -188,7 +186,7 @@ class Provider:
         return None
 
     def _refuse_haste(self, call: Call) -> Answer | None:
-        """Details may be asked for once a second, by each sub-account."""
+        """The refusal of a second look-up of details within a second by the same sub-account."""
         last = self._looked_up.get(call.sub_account_id)
         if last is not None and call.at - last < DETAILS_EVERY:
             return replace(self._error(429, 429), retry_after=1)
@@ -202,14 +200,14 @@ class Provider:
         return faults
 
     def _refuse_by_fault(self, faults: RequestFaults) -> Answer | None:
-        """The answer to a request of which nothing is taken."""
+        """The answer to a request that is refused as a whole."""
         match faults.fault:
             case Fault.INTERNAL_ERROR:
                 answer = self._error(500, TRANSIENT_CODE)
             case Fault.THROTTLED:
                 answer = replace(self._error(429, 429), retry_after=1)
             case Fault.BAD_GATEWAY | Fault.UNAVAILABLE | Fault.GATEWAY_TIMEOUT:
-                # Said by something in front of the provider, in its own words.
+                # Sent by a proxy in front of the provider, not in its own form.
                 answer = Answer(int(faults.fault.value), b"<html>not available</html>")
             case _:
                 return None
@@ -241,7 +239,7 @@ class Provider:
         items: Sequence[MessageAnswer],
         batch: tuple[str | None, str | None, Message | None] = (None, None, None),
     ) -> None:
-        """Tell whoever posts receipts what was taken, whatever becomes of the answer."""
+        """Report accepted messages to `on_taken`, whatever the answer."""
         if self.on_taken is None:
             return
         pairs = zip(messages, items, strict=True)
@@ -249,7 +247,7 @@ class Provider:
         self.on_taken(Taken(call.sub_account_id, self._clock(), taken, *batch))
 
     def _finish(self, answer: BatchAnswer | MessageAnswer, faults: RequestFaults) -> Answer:
-        """The answer to a request whose messages are taken."""
+        """The answer to a request whose messages were accepted."""
         if faults.fault is Fault.ERROR_AFTER_TAKING:
             return replace(self._error(500, TRANSIENT_CODE), delay=faults.delay)
         cut = faults.fault is Fault.CUT_OFF
@@ -262,7 +260,7 @@ class Provider:
         faults: RequestFaults,
         batch_id: str | None = None,
     ) -> tuple[list[MessageAnswer], int]:
-        """Take what is sound. Returns an item a message, and how many were refused."""
+        """Accept the valid messages. Returns an item per message, and the number of refused ones."""
         now = self._clock()
         second, at = int(now - self._born), timestamp(now)
         complete = self._mint.complete
@@ -297,7 +295,7 @@ class Provider:
         return lasting
 
     def _template_flaw(self, message: Message, checker: Checker) -> int:
-        """What is wrong with the template, by the registered ones; only if any are."""
+        """The code that refuses the message's template; 0 unless templates are checked."""
         template = checker.template(message) if self._config.check_templates else None
         if template is None or not self.account.templates:
             return 0

@@ -1,4 +1,4 @@
-"""Answers of the sandbox: their form, their texts, and how they may be spoiled."""
+"""Answers of the sandbox: form, texts, and distortions."""
 
 import uuid
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ _TEXTS = {
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What to answer, and how."""
+    """An answer and its delivery."""
 
     status: int
     body: bytes
@@ -50,13 +50,13 @@ def _text(code: int) -> str:
 
 
 def timestamp(now: float) -> str:
-    """Epoch seconds in the provider's spelling."""
+    """Epoch seconds in the provider's format."""
     moment = datetime.fromtimestamp(now, UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def disturb(items: list[MessageAnswer], faults: RequestFaults) -> list[MessageAnswer]:
-    """The items as the answer shows them, when it shows them wrongly."""
+    """The items with the faults of the answer applied."""
     match faults.fault:
         case Fault.ITEM_MISSING:
             items.pop(faults.random.randrange(len(items)))

@@ -1,4 +1,4 @@
-"""Runs a sandbox as a process of its own, until it is told to stop."""
+"""Runs a sandbox as a process until a signal stops it."""
 
 import asyncio
 import json
@@ -22,8 +22,8 @@ _EXPECTED_COMPLAINTS = (
 def serve(config: SandboxConfig, host: str, port: int) -> int:
     """Serve until SIGTERM or SIGINT; call it in the main thread. Port 0 means any free one.
 
-    Prints one JSON line, `{"listening": "http://…"}`, once connections are welcome. Returns the
-    exit code: 0, or 1 with a sentence on stderr when the address cannot be had.
+    Prints one JSON line, `{"listening": "http://…"}`, once it accepts connections. Returns the exit
+    code: 0, or 1 with a sentence on stderr when it cannot bind the address.
     """
     try:
         listener = _listen(host, port)
@@ -45,7 +45,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 def _reason(exc: OSError | OverflowError) -> str:
     number = getattr(exc, "errno", None) or 0
-    return os.strerror(number) if number > 0 else str(exc)  # negative: a name was not found
+    return os.strerror(number) if number > 0 else str(exc)  # negative: name resolution failed
 
 
 def _address(listener: socket.socket) -> str:
@@ -66,13 +66,13 @@ def _server_config(config: SandboxConfig) -> uvicorn.Config:
         server_header=False,
         backlog=1024,
         timeout_keep_alive=60,
-        timeout_graceful_shutdown=0,  # whoever stops a sandbox does not wait for its answers
+        timeout_graceful_shutdown=0,  # stop without waiting for answers
     )
 
 
 def _stop_on_signals(server: uvicorn.Server) -> None:
-    """uvicorn handles signals while it serves, and raises them again afterwards, which would end
-    the process by signal; and one may come before it starts. Both arrive here."""
+    """Stop on signals, also on one that comes before uvicorn serves. uvicorn re-raises signals
+    afterwards, which would end the process by signal."""
 
     def stop(number: int, frame: object) -> None:
         server.should_exit = True
@@ -82,7 +82,7 @@ def _stop_on_signals(server: uvicorn.Server) -> None:
 
 
 def _is_surprising(record: logging.LogRecord) -> bool:
-    """Whether a complaint of the server is news: not about an answer that we cut off on purpose,
-    nor about those that were under way when the sandbox was told to stop."""
+    """False for records about an answer that was cut off on purpose or that was in progress when the
+    sandbox stopped."""
     cancelled = record.exc_info and record.exc_info[0] is asyncio.CancelledError
     return not cancelled and not record.getMessage().startswith(_EXPECTED_COMPLAINTS)

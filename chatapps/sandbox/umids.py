@@ -1,7 +1,7 @@
-"""Message ids that remember for themselves what became of the message.
+"""Message ids that encode the status of the message.
 
-A million messages must cost the sandbox no memory, yet it must tell a known id from an unknown one.
-So a umid, a well-formed UUID, spells the run, the error code, the second and a serial number:
+A million messages must cost no memory, yet an unknown id must be recognised. So a umid is a UUID made of
+the run, the error code, the second and a serial number:
 
     rrrrrrrr-cccc-4sss-8sss-nnnnnnnnnnnn
 """
@@ -15,7 +15,7 @@ _SECONDS_LIMIT = 1 << 24  # half a year
 
 @dataclass(frozen=True, slots=True)
 class MessageStatus:
-    """What a umid tells: the error code (0 = taken), and the second of the run it was given in."""
+    """Content of a umid: error code (0 = accepted) and second of the run."""
 
     code: int
     second: int
@@ -29,7 +29,7 @@ class UmidMint:
         self._issued = 0
 
     def stem(self, code: int, second: int) -> str:
-        """The part of a umid that messages with one fate at one time share."""
+        """The part of a umid that messages with the same code and second share."""
         seconds = f"{second % _SECONDS_LIMIT:06x}"
         return f"{self._run}-{code:04x}-4{seconds[:3]}-8{seconds[3:]}-"
 
@@ -39,7 +39,7 @@ class UmidMint:
         return f"{stem}{self._issued:012x}"
 
     def read(self, umid: str) -> MessageStatus | None:
-        """What became of a message, or None for an id that was never given."""
+        """The status of a message, or None for an id of another run."""
         match = _FORM.fullmatch(umid.lower())
         if match is None or match[1] != self._run or not 0 < int(match[5], 16) <= self._issued:
             return None

@@ -1,7 +1,7 @@
-"""Bodies that the sandbox reads and writes, as records for msgspec.
+"""Request and response bodies of the sandbox as msgspec records.
 
-The decoder of requests is typed and quick, and refuses a body with a member of a wrong type
-anywhere. Such a body is read again message by message, so that only the faulty ones are refused.
+The decoder of requests is typed and fast, and refuses a body with a member of a wrong type anywhere.
+Such a body is read again message by message, so that only the faulty ones are refused.
 """
 
 from typing import Any
@@ -10,11 +10,11 @@ import msgspec
 
 
 class _Record(msgspec.Struct, gc=False, omit_defaults=True, rename="camel"):
-    """Base of all: members are camelCase on the wire, and absent when they are None."""
+    """Base class: members are camelCase on the wire, and left out when None."""
 
 
 class Opaque(_Record):
-    """An object into which nobody looks."""
+    """An object that is not inspected."""
 
 
 class User(_Record):
@@ -93,7 +93,7 @@ class Message(_Record):
 
 
 class Batch(_Record):
-    """A batch request. A message that could not be read is None."""
+    """A batch request. An unreadable message is None."""
 
     messages: list[Message | None] | None = None
     template: Message | None = None

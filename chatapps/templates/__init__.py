@@ -1,8 +1,8 @@
-"""WhatsApp templates: drafts for the review, and the provider's list of what it has registered.
+"""WhatsApp templates: drafts for review, and the provider's list of registered ones.
 
 draft = read_template(Path("spring.json").read_bytes())
-draft.emit_json()              # what the provider's add call takes
-advice(draft)                  # what often goes wrong in review
+draft.emit_json()              # body of the provider's add call
+advice(draft)                  # common reasons for rejection
 read_template_list(answer)     # (RegisteredTemplate(name="spring_offer", status="APPROVED", …), …)
 """
 

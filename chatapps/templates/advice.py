@@ -1,4 +1,4 @@
-"""What is allowed in a template and still often goes wrong in review (provider docs, add template)."""
+"""Detects what is allowed in a template but often rejected in review (provider docs, add template)."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,7 +12,7 @@ _SAFE_ON_CARDS = frozenset({"URL", "QUICK_REPLY"})
 
 
 def advice(draft: TemplateDraft) -> tuple[Problem, ...]:
-    """Hints for whoever wrote the template; none of them keeps it from being sent for review."""
+    """Hints for the author of the template; none of them prevents its submission."""
     return tuple(_of_the_whole(draft)) + tuple(
         Problem(path_to(("components", place, *path)), hint)
         for place, part in enumerate(draft.components)

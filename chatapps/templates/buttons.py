@@ -1,4 +1,4 @@
-"""The buttons of a template, each kind with what it needs (provider docs, add template)."""
+"""Buttons of a template (provider docs, add template)."""
 
 import re
 from collections import Counter
@@ -47,14 +47,14 @@ class _Button(OfOneKind):
 
 
 class QuickReplyButton(_Button):
-    """Sends its text, and a payload if the message brings one."""
+    """Sends its text, and a payload if the message has one."""
 
     type: Kind[Literal["QUICK_REPLY"]] = "QUICK_REPLY"
     text: ButtonText
 
 
 class UrlButton(_Button):
-    """Opens a page. `{{1}}` at the end of the address makes it a different one for each person."""
+    """Opens a page. `{{1}}` at the end of the address is filled for each person."""
 
     type: Kind[Literal["URL"]] = "URL"
     text: ButtonText
@@ -71,7 +71,7 @@ class UrlButton(_Button):
 
 
 class PhoneNumberButton(_Button):
-    """Calls a number. A wrong one is refused with code 1002."""
+    """Calls a number. An invalid one is refused with code 1002."""
 
     type: Kind[Literal["PHONE_NUMBER"]] = "PHONE_NUMBER"
     text: ButtonText
@@ -111,7 +111,7 @@ def _digits_as_text(value: Any) -> Any:
 
 
 class FlowButton(_Button):
-    """Opens a form that was published before."""
+    """Opens a published form."""
 
     type: Kind[Literal["FLOW"]] = "FLOW"
     text: ButtonText
@@ -127,7 +127,7 @@ class FlowButton(_Button):
 
 
 class VoiceCallButton(_Button):
-    """Calls the business inside WhatsApp, for as long as it is valid."""
+    """Calls the business inside WhatsApp while it is valid."""
 
     type: Kind[Literal["VOICE_CALL"]] = "VOICE_CALL"
     text: ButtonText = "Call Now"
@@ -135,7 +135,7 @@ class VoiceCallButton(_Button):
 
 
 class ContactInfoButton(_Button):
-    """Asks for the person's contact card; its label is fixed."""
+    """Requests the person's contact card; its label is fixed."""
 
     type: Kind[Literal["REQUEST_CONTACT_INFO"]] = "REQUEST_CONTACT_INFO"
     text: ButtonText = "Share contact info"
@@ -159,7 +159,7 @@ CardButton = Annotated[
 
 
 class Buttons(Part):
-    """The buttons below the message; those of one kind stand together."""
+    """The buttons below the message; those of one kind are adjacent."""
 
     type: Kind[Literal["BUTTONS"]] = "BUTTONS"
     buttons: Annotated[tuple[Button, ...], Field(min_length=1, max_length=MAX_BUTTONS)]

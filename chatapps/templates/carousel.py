@@ -1,7 +1,7 @@
-"""Cards side by side (provider docs, add template).
+"""Carousels of cards (provider docs, add template).
 
-The provider describes `cards` as a flat list of components, and nests them in every example: both
-are read, the nested form is emitted.
+The provider describes `cards` as a flat list of components, and nests them in every example: both are
+read, the nested form is emitted.
 """
 
 from collections import Counter
@@ -19,7 +19,7 @@ MAX_CARDS: Final = 10
 
 
 class CardHeader(Part):
-    """The picture or video of a card."""
+    """The image or video of a card."""
 
     kind = "HEADER (media)"
 
@@ -50,7 +50,7 @@ CardComponent = Annotated[CardHeader | CardBody | CardButtons, OneOf("type", def
 
 
 class Card(SnakeWire):
-    """One card: a header, buttons, and mostly a text."""
+    """One card: a header, buttons, and usually a text."""
 
     components: tuple[CardComponent, ...]
 
@@ -100,14 +100,14 @@ class Carousel(Part):
 
 
 def are_loose(cards: Any) -> bool:
-    """Whether `cards` is a list of components that are not inside cards."""
+    """True when `cards` is a flat list of components."""
     return isinstance(cards, list) and all(
         isinstance(card, dict) and "components" not in card for card in cards
     )
 
 
 def gather_cards(components: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Cards from loose components: a kind that the card has already begins the next one."""
+    """Build cards from a flat list: a kind that the card already has begins the next card."""
     cards: list[dict[str, Any]] = []
     kinds: set[str] = set()
     for component in components:

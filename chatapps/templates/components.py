@@ -1,4 +1,4 @@
-"""The parts of a template: header, body, footer, and the special ones (provider docs, add template)."""
+"""Components of a template except buttons and cards (provider docs, add template)."""
 
 from typing import Annotated, Literal, Self
 
@@ -33,7 +33,7 @@ class TextHeader(Part):
 
 
 class MediaHeader(Part):
-    """A medium above the message; the sample is the address of one."""
+    """A medium above the message; the sample is its address."""
 
     kind = "HEADER (media)"
 
@@ -43,7 +43,7 @@ class MediaHeader(Part):
 
 
 class LocationHeader(Part):
-    """A map above the message; the place comes with each message."""
+    """A map above the message; each message supplies the location."""
 
     kind = "HEADER (Location)"
 
@@ -52,7 +52,7 @@ class LocationHeader(Part):
 
 
 class Body(Part):
-    """The message itself. Authentication templates have a fixed text, and may add a warning to it."""
+    """The main text. Authentication templates have a fixed text, and may add a warning to it."""
 
     type: Kind[Literal["BODY"]] = "BODY"
     text: BodyText | None = None
@@ -71,7 +71,7 @@ class Body(Part):
 
 
 class Footer(Part):
-    """A small line below. Authentication templates say there how long the code is valid."""
+    """A small line below. Authentication templates state there how long the code is valid."""
 
     type: Kind[Literal["FOOTER"]] = "FOOTER"
     text: FooterText | None = None
@@ -85,13 +85,13 @@ class Footer(Part):
 
 
 class CallPermissionRequest(Part):
-    """Asks whether the business may call."""
+    """Requests permission to call."""
 
     type: Kind[Literal["CALL_PERMISSION_REQUEST"]] = "CALL_PERMISSION_REQUEST"
 
 
 class ContactInfoRequest(Part):
-    """Asks for the person's contact card; the provider's examples write it as a button instead."""
+    """Requests the person's contact card; the provider's examples write it as a button instead."""
 
     type: Kind[Literal["REQUEST_CONTACT_INFO"]] = "REQUEST_CONTACT_INFO"
 

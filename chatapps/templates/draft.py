@@ -1,4 +1,4 @@
-"""A template before it is registered: what goes to the provider for review.
+"""A template before registration, as submitted for review.
 
 draft = read_template(Path("spring.json").read_bytes())
 draft.emit_json()   # b'{"language":"en_GB","name":"spring_offer", …}'
@@ -22,12 +22,12 @@ from chatapps.templates.rules import broken_rules, refuse_all
 from chatapps.templates.unescape import MAX_BUTTON_SENT
 
 MAX_NAME_SENT: Final = 200
-"""One page says 512, the list of templates holds 200."""
+"""One page allows 512, the list of templates holds 200."""
 
 
 Name = Annotated[
     str,
-    # Capitals are against WhatsApp's rule, but the provider's own example has some. See `advice`.
+    # WhatsApp's rule forbids capitals, but the provider's own example has some. See `advice`.
     Field(pattern=r"^[A-Za-z0-9_]{1,512}$"),
     Says("must be 1 to 200 lower-case letters, digits and _"),
 ]
@@ -47,7 +47,7 @@ class TemplateDraft(SnakeWire):
     category: Kind[Category]
     components: Annotated[tuple[Component, ...], Field(min_length=1)]
     allow_category_change: StrictBool | None = None  # absent: a wrong category may be refused
-    message_send_ttl_seconds: WholeNumber | None = None  # undelivered by then: dropped
+    message_send_ttl_seconds: WholeNumber | None = None  # dropped when undelivered by then
 
     @model_validator(mode="after")
     def _parts_agree(self) -> Self:
@@ -69,7 +69,7 @@ class TemplateDraft(SnakeWire):
 
 
 def read_template(raw: Raw) -> TemplateDraft:
-    """A template to be registered.
+    """Parse a template to be registered.
 
     Raises:
         MessageError: it breaks the provider's rules, or is no JSON object.

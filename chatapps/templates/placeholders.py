@@ -1,6 +1,6 @@
 """The numbered placeholders of a template's texts: `{{1}}`, `{{2}}`, … (provider docs, add template).
 
-Not to be mixed up with the `{{column}}` of a campaign's message, which fill them.
+Distinct from the `{{column}}` of a campaign's message, whose values fill them.
 """
 
 import re
@@ -12,7 +12,7 @@ _NUMBER: Final = re.compile(r"[1-9][0-9]{0,8}")
 
 
 def count_placeholders(text: str) -> int:
-    """How many values a registered text needs: one used twice counts once, named ones count too."""
+    """Number of values a registered text needs: a repeated one counts once, named ones count, too."""
     return len(set(_PLACEHOLDER.findall(text)))
 
 
@@ -33,7 +33,7 @@ def flaw_of(text: str, samples: Sequence[str]) -> str | None:
 
 
 def touches_an_end(text: str) -> bool:
-    """Whether a text starts or ends with a placeholder."""
+    """True when a text starts or ends with a placeholder."""
     text = text.strip()
     return any(
         match.start() == 0 or match.end() == len(text) for match in _PLACEHOLDER.finditer(text)
@@ -41,7 +41,7 @@ def touches_an_end(text: str) -> bool:
 
 
 def ends_with_its_only(text: str) -> bool:
-    """Whether there is none, or just `{{1}}` at the very end."""
+    """True when the text has no placeholder, or only `{{1}}` at the very end."""
     return count_placeholders(text) == 0 or (text.count("{{") == 1 and text.endswith("{{1}}"))
 
 

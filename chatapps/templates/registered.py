@@ -1,6 +1,6 @@
-"""Templates as the provider lists them: read with patience, nothing is refused that can be shown.
+"""Parses templates as the provider lists them, tolerantly: unreadable members are empty.
 
-What the provider adds to its list one day is kept in `members`.
+Members unknown today are kept in `members`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,7 +15,7 @@ from chatapps.templates.placeholders import count_placeholders
 from chatapps.templates.unescape import join_samples
 
 APPROVED: Final = "APPROVED"
-"""The one status with which a template can be sent."""
+"""The only status with which a template can be sent."""
 
 _FORMATS: Final = {
     name.casefold(): name for name in ("Text", "Image", "Gif", "Video", "Document", "Location")
@@ -30,12 +30,12 @@ class RegisteredButton:
     text: str = ""
     url: str = ""
     samples: tuple[str, ...] = ()
-    members: Mapping[str, Any] = field(default_factory=dict, repr=False)  # as they came
+    members: Mapping[str, Any] = field(default_factory=dict, repr=False)  # all members as received
 
 
 @dataclass(frozen=True, slots=True)
 class RegisteredComponent:
-    """A part of a registered template."""
+    """A component of a registered template."""
 
     type: str  # upper case: `HEADER`, `BODY`, …
     format: str = ""  # of a header: `Text`, `Image`, …
@@ -47,45 +47,44 @@ class RegisteredComponent:
 
     @property
     def placeholders(self) -> int:
-        """How many values its text needs."""
+        """Number of values its text needs."""
         return count_placeholders(self.text)
 
 
 @dataclass(frozen=True, slots=True)
 class RegisteredTemplate:
-    """One template in one language, and what the review said."""
+    """One template in one language, and its review status."""
 
     name: str
     language: str
     category: str = ""
-    status: str = ""  # upper case: `APPROVED`, `PENDING`, …; more may come
+    status: str = ""  # upper case: `APPROVED`, `PENDING`, …; others possible
     components: tuple[RegisteredComponent, ...] = ()
-    created_at: str = ""  # ISO 8601, as told
+    created_at: str = ""  # ISO 8601, as received
     updated_at: str = ""
     members: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def approved(self) -> bool:
-        """Whether it can be sent."""
         return self.status == APPROVED
 
     @property
     def buttons(self) -> tuple[RegisteredButton, ...]:
-        """All its buttons: their places are what a message calls `index`."""
+        """All buttons; a message refers to them by `index`."""
         return tuple(button for part in self.components for button in part.buttons)
 
     def part(self, kind: str) -> RegisteredComponent | None:
-        """The part of a kind, such as `BODY`."""
+        """The component of a kind, such as `BODY`, or None."""
         return part_of(self.components, kind)
 
 
 def part_of(components: tuple[RegisteredComponent, ...], kind: str) -> RegisteredComponent | None:
-    """The first component of a kind, such as `BODY`."""
+    """The first component of a kind, such as `BODY`, or None."""
     return next((part for part in components if part.type == kind), None)
 
 
 def read_template_list(raw: Raw) -> tuple[RegisteredTemplate, ...]:
-    """The answer to the list call. An entry without a name is left out.
+    """Parse the answer to the list call. An entry without a name is left out.
 
     Raises:
         MessageError: the answer is no JSON object, or holds no list of templates.
@@ -97,7 +96,7 @@ def read_template_list(raw: Raw) -> tuple[RegisteredTemplate, ...]:
 
 
 def read_registered(entry: Mapping[str, Any]) -> RegisteredTemplate:
-    """One template, of the list or as a draft is emitted. What cannot be read is empty."""
+    """Parse one template, of the list or as a draft is emitted. Unreadable members are empty."""
     return RegisteredTemplate(
         name=_name(entry),
         language=_text(entry, "language"),

@@ -1,4 +1,4 @@
-"""Rules of a template that look at more than one of its parts (provider docs, add template)."""
+"""Rules between the components of a template (provider docs, add template)."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -12,10 +12,10 @@ from chatapps.templates.carousel import Carousel
 from chatapps.templates.components import Body, Footer, MediaHeader
 
 Broken = tuple[tuple[str | int, ...], str]
-"""Where a rule is broken, and the rule."""
+"""Path of a broken rule, and the rule."""
 
 THIRTY_DAYS: Final = -1
-"""A time to live that stands for thirty days; not for marketing."""
+"""A time to live that means thirty days; not for marketing."""
 TIMES_TO_LIVE: Final[dict[str, tuple[int, int]]] = {  # seconds
     "AUTHENTICATION": (30, 900),
     "UTILITY": (30, 43_200),
@@ -31,7 +31,7 @@ _CATEGORIES_OF_BUTTONS: Final[dict[str, tuple[str, ...]]] = {
 def broken_rules(
     category: str, components: Sequence[Any], seconds_to_live: int | None
 ) -> Iterator[Broken]:
-    """The rules that the parts break together."""
+    """The rules that the components break together."""
     yield from _parts(components)
     yield from _lifetime(category, seconds_to_live)
     for place, part in enumerate(components):

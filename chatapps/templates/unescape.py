@@ -1,6 +1,6 @@
 """The texts and samples of a template (provider docs, add template).
 
-HTML entities come in unescaped: `&amp;` is read as `&`, for the provider wants the character itself.
+HTML entities are decoded: `&amp;` becomes `&`, because the provider expects the character itself.
 """
 
 import html
@@ -16,9 +16,9 @@ MAX_BODY: Final = 1024
 MAX_CARD_BODY: Final = 160
 MAX_FOOTER: Final = 60
 MAX_BUTTON_READ: Final = 25
-"""What the provider's pages and examples allow; see `MAX_BUTTON_SENT`."""
+"""Allowed by the provider's pages and examples; see `MAX_BUTTON_SENT`."""
 MAX_BUTTON_SENT: Final = 20
-"""What its schema allows, and so the most that we emit."""
+"""Allowed by its schema, and so the most that is emitted."""
 MAX_URL: Final = 2000
 
 # Only whole entities: `?a=1&copy=2` is a link, not a copyright sign.
@@ -27,7 +27,7 @@ _LIST_FORMS: Final = ("bodyText", "headerText", "headerHandle", "body_text", "he
 
 
 def unescape(value: Any) -> Any:
-    """A text without HTML entities, whatever the number of times it was escaped."""
+    """Decode HTML entities, however often the text was escaped."""
     if not isinstance(value, str):
         return value
     while (plain := _ENTITY.sub(lambda match: html.unescape(match[0]), value)) != value:
@@ -36,7 +36,7 @@ def unescape(value: Any) -> Any:
 
 
 def join_samples(data: Any, member: str) -> Any:
-    """The object with its samples under `member`, whichever of the provider's names they came by.
+    """The object with its samples under `member`, whichever of the provider's names it used.
 
     The provider calls them `example` or `examples`; its list of templates wraps them by kind
     (`{"bodyText": […]}`).
@@ -68,7 +68,7 @@ ButtonText = Annotated[str, Field(min_length=1, max_length=MAX_BUTTON_READ), Une
 CouponCode = Annotated[str, Field(min_length=4, max_length=15), Unescaped]
 Samples = tuple[Annotated[NonEmpty, Unescaped], ...]
 
-# No RFC 3986: `https://example.com/{{1}}` is none, and is what the provider wants.
+# Not RFC 3986: `https://example.com/{{1}}` is invalid there, and is what the provider expects.
 Link = Annotated[
     Annotated[str, Field(pattern=r"^(?i:https?)://\S+$"), Says("must be an http or https address")],
     Field(max_length=MAX_URL),

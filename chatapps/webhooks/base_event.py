@@ -1,4 +1,4 @@
-"""What all events of a webhook share."""
+"""Base class of webhook events."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
@@ -11,23 +11,23 @@ _BLANKS: Final[tuple[object, ...]] = (None, {}, [])
 
 
 class WebhookEvent(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
-    """One thing the provider told us, in our own form whatever version it came in.
+    """One event, in a form that does not depend on the webhook's version.
 
-    `repr` ends up in logs and shows only what may be there: `shown` names those fields.
+    `repr` ends up in logs and shows only the fields in `shown`.
     """
 
     shown: ClassVar[tuple[str, ...]] = ()
 
-    timestamp: int | None = None  # ms since 1970, by the provider; None if it told none we can read
-    extra: Mapping[str, Any] = {}  # path → what we did not understand
+    timestamp: int | None = None  # ms since 1970, by the provider; None if missing or unreadable
+    extra: Mapping[str, Any] = {}  # path → member that was not understood
 
     @property
     def kind(self) -> str:
-        """Which webhook it came by: receipt, reply, business; other for what looks like none."""
+        """The webhook it came by: receipt, reply, business; other when unknown."""
         raise NotImplementedError
 
     def emit(self) -> dict[str, Any]:
-        """What we understood, as plain JSON; members that say nothing are left out."""
+        """The event as plain JSON; empty members are left out."""
         found: dict[str, Any] = {"kind": self.kind, **msgspec.to_builtins(self)}
         if self.timestamp is not None:
             found["time"] = write_moment(self.timestamp)

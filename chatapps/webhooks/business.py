@@ -1,4 +1,4 @@
-"""News about templates, numbers and the account: business management events (provider docs, CABM)."""
+"""Business management events: templates, numbers and the account (provider docs, CABM)."""
 
 from collections.abc import Callable
 from typing import Any, ClassVar, Final, TypeAlias
@@ -23,7 +23,7 @@ _TIERS: Final = {
 
 
 class BusinessEvent(WebhookEvent, frozen=True, gc=False, kw_only=True):
-    """What all of them hold."""
+    """Members of all business events."""
 
     event_type: str
     event_id: str | None = None
@@ -37,12 +37,12 @@ class BusinessEvent(WebhookEvent, frozen=True, gc=False, kw_only=True):
 
     @property
     def dedupe_key(self) -> tuple[str | int | None, ...]:
-        """Webhooks are repeated; those that agree in this are the same."""
+        """Identity of the event: webhooks are repeated."""
         return (self.event_id,) if self.event_id else (self.event_type, self.timestamp)
 
 
 class TemplateChange(BusinessEvent, frozen=True, gc=False, kw_only=True):
-    """A template was approved, paused, rated or moved; only what changed is set, in capitals."""
+    """A template was approved, paused, rated or moved; only changed members are set, in capitals."""
 
     shown: ClassVar[tuple[str, ...]] = ("name", "language", "status", "quality", "category")
 
@@ -53,19 +53,19 @@ class TemplateChange(BusinessEvent, frozen=True, gc=False, kw_only=True):
     reason: str | None = None  # NONE, INCORRECT_CATEGORY, …
     title: str | None = None  # FIRST_PAUSE, SECOND_PAUSE, RATE_LIMITING_PAUSE, UNPAUSE, DISABLED
     description: str | None = None
-    disable_date: str | None = None  # as it came: its form is not documented
+    disable_date: str | None = None  # as received: its form is not documented
     quality: str | None = None  # GREEN, YELLOW, RED, UNKNOWN
     previous_quality: str | None = None
     category: str | None = None
     previous_category: str | None = None
-    advised_category: str | None = None  # what Meta thinks it should be; nothing changed yet
+    advised_category: str | None = None  # Meta's suggestion; nothing has changed yet
 
     @property
     def may_be_sent(self) -> bool | None:
-        """True and False are orders to start and to stop; None says nothing about it.
+        """True: sending may start; False: it must stop; None: the event does not say.
 
-        Anything but APPROVED stops this name and language, and so does a RED quality; a better
-        quality does not lift a pause.
+        Any status but APPROVED stops this name and language, and so does a RED quality; a better quality
+        does not lift a pause.
         """
         if self.status is not None:
             return self.status == APPROVED
@@ -87,12 +87,12 @@ class NumberChange(BusinessEvent, frozen=True, gc=False, kw_only=True):
 
     @property
     def daily_limit(self) -> int | None:
-        """People in 24 h to whom conversations may be opened; None: unlimited or not said (`tier`)."""
+        """People per 24 h to whom conversations may be opened; None: unlimited or unknown (`tier`)."""
         return _TIERS.get(self.tier or "")
 
 
 class Restriction(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """Something the account may not do."""
+    """A restriction of the account."""
 
     type: str | None = None
     expires: int | None = None  # ms since 1970
@@ -219,7 +219,7 @@ _READERS: Final[dict[str, _Reader]] = {
 
 
 def is_business(event_type: str) -> bool:
-    """Whether this module reads events of this type."""
+    """True when this module reads events of this type."""
     return event_type in _READERS
 
 

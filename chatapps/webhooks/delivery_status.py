@@ -1,8 +1,8 @@
-"""What the provider says of a message, as a rank and as a word of ours (provider docs, message status).
+"""Ranks the provider's message statuses (provider docs, message status).
 
 | rank | state, detail                                    |
 |------|--------------------------------------------------|
-| 0    | `unconfirmed`, `ok`, and states nobody knows yet     |
+| 0    | `unconfirmed`, `ok`, and states unknown today    |
 | 10   | `queued`, `accepted`                             |
 | 20   | `sent`                                           |
 | 30   | `delivered`, `delivered_to_operator`             |
@@ -11,7 +11,7 @@
 | 50   | `delivered`, `delivered_to_recipient`            |
 | 60   | `read`                                           |
 
-The provider defines no order; this one lets late, doubled and reordered receipts do no harm: a status
+The provider defines no order; this one makes late, doubled and reordered receipts harmless: a status
 replaces another one of its channel only when its rank is higher.
 """
 
@@ -20,13 +20,13 @@ from typing import Final
 
 
 class Rank(IntEnum):
-    """How much is known of a message on one channel; the higher rank is the truer one."""
+    """Certainty of a message's status on one channel; the higher rank wins."""
 
     UNKNOWN = 0
     QUEUED = 10
     SENT = 20
     WITH_OPERATOR = 30  # the operator has it, the person may not
-    DELIVERED = 35  # the docs say delivered, nobody says to whom
+    DELIVERED = 35  # the docs say delivered, not to whom
     FAILED = 40
     ON_HANDSET = 50
     READ = 60
@@ -38,12 +38,12 @@ class Rank(IntEnum):
 
     @property
     def is_failure(self) -> bool:
-        """It did not arrive, as far as this channel knows; proof from a handset may still come."""
+        """True when it did not arrive by this channel's status; a handset's receipt may still follow."""
         return self is Rank.FAILED
 
     @property
     def is_proof(self) -> bool:
-        """The person's own device has it, which nothing takes back."""
+        """True when the person's device has it, which no later status revokes."""
         return self >= Rank.ON_HANDSET
 
 
@@ -60,7 +60,7 @@ _MEANINGS: Final = {
 
 DELIVERED: Final = "delivered"
 
-# `accepted` stands on the LINE page only, where other pages say `queued`.
+# `accepted` is on the LINE page only; other pages say `queued`.
 _OF_STATES: Final = {
     "unknown": Rank.UNKNOWN,
     "ok": Rank.UNKNOWN,

@@ -1,6 +1,6 @@
-"""Receipts of exactly the documented form, straight from bytes: a message has three or more of them.
+"""Fast parser for receipts of exactly the documented form; a message has three or more of them.
 
-Whatever deviates, were it one unknown member, is left to the patient reader, so that nothing is lost;
+Any deviation, such as an unknown member, falls through to the tolerant parser, so that nothing is lost;
 both give the same receipt.
 """
 
@@ -19,7 +19,7 @@ _Whole = Annotated[int, msgspec.Meta(ge=0, lt=MAX_WHOLE)]
 
 
 class _Wire(msgspec.Struct, gc=False, rename="camel", forbid_unknown_fields=True):
-    """Base of all: an unknown member is a reason to read again with patience."""
+    """Base class: an unknown member falls through to the tolerant parser."""
 
 
 class _User(_Wire):
@@ -96,7 +96,7 @@ _NOTHING_SENT: Final = SentContent()
 
 
 def read_fast(raw: bytes | str) -> Receipt | None:
-    """The receipt, or None when it has to be read with patience."""
+    """The receipt, or None when the tolerant parser has to read it."""
     envelope = decode_receipt(raw)
     if envelope is None:
         return None
@@ -114,7 +114,7 @@ def read_fast(raw: bytes | str) -> Receipt | None:
 
 
 def decode_receipt(raw: bytes | str) -> ReceiptBody | None:
-    """A receipt whose words are short and printable; None when it has to be read with patience."""
+    """A receipt whose words are short and printable; None when the tolerant parser has to read it."""
     try:
         envelope = _decode(raw)
     except (ValueError, RecursionError):  # every error of msgspec is a ValueError
@@ -125,7 +125,7 @@ def decode_receipt(raw: bytes | str) -> ReceiptBody | None:
 
 
 def _is_plain(raw: bytes | str) -> bool:
-    """No text in it can hold anything unprintable: nearly always, and cheap to know."""
+    """True when no text in it can hold unprintable characters; cheap, and nearly always true."""
     if isinstance(raw, str):
         return False
     return raw.isascii() and b"\\" not in raw and b"\x7f" not in raw
@@ -151,7 +151,7 @@ def _is_printable(words: Iterable[str | None]) -> bool:
 
 
 def _may_be_deep(raw: bytes | str) -> bool:
-    """So many brackets may be more levels than are allowed."""
+    """True when the brackets could exceed the allowed depth."""
     if isinstance(raw, str):
         return raw.count("{") + raw.count("[") > MAX_DEPTH
     return raw.count(b"{") + raw.count(b"[") > MAX_DEPTH
@@ -184,7 +184,7 @@ def _receipt(payload: _Payload, content: _Content | None, version: int) -> Recei
 
 
 def _person(user: _User | None, version: int) -> Person | None:
-    """The person; None when it takes patience to say who that is."""
+    """The person; None when the tolerant parser has to decide."""
     if user is None:
         return _NOBODY
     msisdn, user_id = user.msisdn or None, user.channel_user_id or None

@@ -1,7 +1,7 @@
-"""Taking what is understood out of a JSON object, and keeping the rest.
+"""Extracts typed members from a JSON object and keeps the rest.
 
-Whatever is wrong with a member that a webhook can do without, the member is left where it is and
-shows up among the leftovers; only what an event cannot do without is an error.
+An invalid optional member stays in place and shows up among the leftovers; an invalid or missing
+required one raises MessageError.
 """
 
 import re
@@ -18,8 +18,8 @@ _MILLISECOND: Final = timedelta(milliseconds=1)
 def read_moment(text: str) -> int | None:
     """Milliseconds since 1970 of an ISO 8601 date and time; None for anything else.
 
-    Fractions have 0 to 7 digits or more (what is below a millisecond is cut off), the zone is `Z`
-    or an offset (provider docs, webhooks); without a zone it is UTC, as the docs say of all times.
+    Accepts any number of fractional digits (below a millisecond they are cut off) and `Z` or an offset
+    (provider docs, webhooks); without a zone it is UTC, as the docs say of all times.
     """
     try:
         moment = datetime.fromisoformat(text)
@@ -31,19 +31,19 @@ def read_moment(text: str) -> int | None:
 
 
 def _read_otherwise(text: str) -> int | None:
-    """Again in capitals and without spaces around, when that makes a difference."""
+    """Retry in capitals and without surrounding spaces, when that makes a difference."""
     plain = text.strip().upper()
     return read_moment(plain) if plain != text else None
 
 
 def write_moment(milliseconds: int) -> str:
-    """The moment in UTC, for people: `2027-03-01T09:00:02.400Z`."""
+    """A moment in UTC, for people: `2027-03-01T09:00:02.400Z`."""
     moment = _EPOCH + milliseconds * _MILLISECOND
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 MAX_WORD: Final = 128
-"""Characters of an id, a name or a state; real ones have 50 at most."""
+"""Most characters of an id, a name or a state; real ones have 50 at most."""
 
 MAX_WHOLE: Final = 1 << 31
 
@@ -53,7 +53,7 @@ _MUST: Final = f"must be a text of 1 to {MAX_WORD} printable characters"
 
 
 class Members:
-    """The members of one JSON object. Each is taken at most once; what nobody took is left over.
+    """The members of one JSON object. Each is taken at most once; the others are left over.
 
     Args:
         value: the object, or anything else, which counts as an object without members.
@@ -72,7 +72,7 @@ class Members:
 
     @property
     def is_empty(self) -> bool:
-        """There is nothing left to take."""
+        """True when no member is left."""
         return not self._left
 
     def word(self, name: str) -> str | None:
@@ -84,7 +84,7 @@ class Members:
         return None
 
     def needed_word(self, name: str) -> str:
-        """A word that must be there.
+        """A required word.
 
         Raises:
             MessageError: it is missing, or no short text.
@@ -100,7 +100,7 @@ class Members:
         return value.strip().lower() or None if value else None
 
     def needed_lower(self, name: str) -> str:
-        """A word of the provider's vocabulary that must be there, in lower case.
+        """A required word of the provider's vocabulary, in lower case.
 
         Raises:
             MessageError: it is missing, or no short text.
@@ -113,7 +113,7 @@ class Members:
         return value.strip().upper() or None if value else None
 
     def number_or_word(self, name: str) -> str | None:
-        """An id that some send as a number."""
+        """An id that may come as a number."""
         value = self._left.get(name)
         if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 63:
             del self._left[name]
@@ -144,13 +144,12 @@ class Members:
             return None
         if isinstance(found, bool) or not isinstance(found, (int, float)):
             return None
-        if not abs(found) <= _MAX_NUMBER:  # NaN is neither more nor less
+        if not abs(found) <= _MAX_NUMBER:  # also refuses NaN
             return None
         del self._left[name]
         return float(found)
 
     def flag(self, name: str) -> bool | None:
-        """True or false."""
         value = self._left.get(name)
         if isinstance(value, bool):
             del self._left[name]
@@ -170,14 +169,14 @@ class Members:
         return self._left.pop(name, None)
 
     def inside(self, *names: str) -> Self:
-        """The members of an object inside this one, by the first of its names that is there."""
+        """The members of an object inside this one, by the first of `names` that exists."""
         for name in names:
             if isinstance(self._left.get(name), dict):
                 return self._enter(self._left.pop(name), self._at(name))
         return self._enter({}, self._at(names[0]))
 
     def needed_inside(self, name: str) -> Self:
-        """The members of an object that must be there.
+        """The members of a required object.
 
         Raises:
             MessageError: it is missing, or no object.
@@ -187,7 +186,7 @@ class Members:
         return self.inside(name)
 
     def each_inside(self, name: str) -> list[Self]:
-        """The objects of a list inside this one; a list that holds anything else is left over."""
+        """The objects of a list inside this one; a list with any other item is left over."""
         value = self._left.get(name)
         if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
             return []
@@ -195,7 +194,7 @@ class Members:
         return [self._enter(item, f"{self._at(name)}[{i}]") for i, item in enumerate(value)]
 
     def words(self, name: str) -> list[str]:
-        """A list of words; a list that holds anything else is left over."""
+        """A list of words; a list with any other item is left over."""
         value = self._left.get(name)
         if not isinstance(value, list):
             return []
@@ -205,15 +204,15 @@ class Members:
         return value
 
     def give_back(self, name: str, value: object) -> None:
-        """Puts a member back that turned out not to be understood."""
+        """Put back a member that was not understood."""
         self._left[name] = value
 
     def leftovers(self) -> dict[str, Any]:
-        """What nobody took, by path; null stands for absent and is left out."""
+        """The members that were not taken, by path; nulls are left out."""
         return dict(self._find_leftovers())
 
     def refuse(self, name: str, rule: str) -> NoReturn:
-        """Says what is wrong with a member.
+        """Raise the error of a member.
 
         Raises:
             MessageError: always.
@@ -238,7 +237,7 @@ class Members:
 
 
 def is_word(text: str) -> bool:
-    """Short and printable: fit for every store and log."""
+    """True for short and printable text, safe for stores and logs."""
     return len(text) <= MAX_WORD and text.isprintable()
 
 

@@ -1,4 +1,4 @@
-"""Events that are none of ours to act on: messages from the business app, and types nobody knows yet."""
+"""Events without a reaction: messages from the business app, and unknown types."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
@@ -12,12 +12,12 @@ EXTERNAL_MESSAGE: Final = "external_app_message"
 
 
 class OtherEvent(WebhookEvent, frozen=True, gc=False, kw_only=True):
-    """An event of a type we do not know, whole."""
+    """An event of an unknown type, whole."""
 
     shown: ClassVar[tuple[str, ...]] = ("event_type",)
 
     event_type: str  # in lower case
-    webhook: str = "other"  # which webhook it looks like: receipt, reply, business, other
+    webhook: str = "other"  # likely webhook: receipt, reply, business, other
     event_id: str | None = None
     data: Mapping[str, Any] = {}  # the whole event as it came
 
@@ -27,12 +27,12 @@ class OtherEvent(WebhookEvent, frozen=True, gc=False, kw_only=True):
 
     @property
     def dedupe_key(self) -> tuple[str | int | None, ...]:
-        """Webhooks are repeated; those that agree in this are the same, if there is an id."""
+        """Identity of the event, if it has an id: webhooks are repeated."""
         return (self.event_id,) if self.event_id else (self.event_type, self.timestamp)
 
 
 class ExternalMessage(OtherEvent, frozen=True, gc=False, kw_only=True):
-    """A message that staff typed in the WhatsApp app. It has no status: it is none of our messages."""
+    """A message that staff typed in the WhatsApp app. It has no status and is not one of ours."""
 
     shown: ClassVar[tuple[str, ...]] = ("event_id", "channel", "type")
 
@@ -65,7 +65,7 @@ def _read_external(
     content = payload.inside("content")
     return ExternalMessage(
         event_type=EXTERNAL_MESSAGE,
-        webhook="receipt",  # it comes to the receivers of receipts
+        webhook="receipt",  # it is posted to the receivers of receipts
         event_id=payload.word("umid"),
         timestamp=payload.moment("timestamp"),
         data=data,
@@ -79,7 +79,7 @@ def _read_external(
 
 
 def _webhook(event_type: str, data: Mapping[str, Any]) -> str:
-    """A guess at the webhook, by the form and the name of the event."""
+    """The likely webhook, by the form and the name of the event."""
     if "eventDetails" in data or "businessAccountId" in data:
         return "business"
     if event_type.startswith("inbound"):

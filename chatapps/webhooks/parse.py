@@ -1,8 +1,8 @@
-"""From the bytes of a webhook to an event of ours.
+"""Parses the bytes of a webhook into an event.
 
-Whatever comes in gives an event, or one error that says what is wrong:
+Any input gives an event, or one error:
 
-    MessageError (a ValueError)   no JSON object, no event type, or an event without what identifies it
+    MessageError (a ValueError)   no JSON object, no event type, or an event without its ids
 """
 
 import json
@@ -29,27 +29,27 @@ _split_list: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 @dataclass(frozen=True, slots=True)
 class Webhooks:
-    """What one POST held."""
+    """The content of one POST."""
 
     events: tuple[Event, ...]
-    faults: tuple[MessageError, ...]  # of the rest; their paths start with `[2]`
+    faults: tuple[MessageError, ...]  # of unreadable ones; paths start with `[2]`
 
 
 def read_webhook(raw: Raw) -> Event:
-    """Read one webhook, of any version.
+    """Parse one webhook of any version.
 
     Args:
         raw: the body of the POST, or the object itself.
 
     Raises:
-        MessageError: it is no JSON object, has no `eventType`, or lacks what identifies it.
+        MessageError: it is no JSON object, has no `eventType`, or lacks its ids.
     """
     receipt = read_fast(raw) if isinstance(raw, (bytes, str)) else None
     return receipt or read_with_patience(raw)
 
 
 def read_with_patience(raw: Raw) -> Event:
-    """As `read_webhook`, without the short cut for receipts.
+    """As `read_webhook`, without the fast path for receipts.
 
     Raises:
         MessageError: as there.
@@ -58,7 +58,7 @@ def read_with_patience(raw: Raw) -> Event:
     event = Members(data)
     name = event.needed_lower("eventType")
     version = event.whole("version")
-    business = name.removeprefix("message_")  # some pages name the events as Meta does
+    business = name.removeprefix("message_")  # some pages use Meta's names of the events
     if name == STATUS_CHANGED:
         return read_receipt(_open(event), version)
     if name in INBOUND_EVENTS:
@@ -69,7 +69,8 @@ def read_with_patience(raw: Raw) -> Event:
 
 
 def read_webhooks(raw: Raw) -> Webhooks:
-    """Read a body that may hold a list of webhooks. Never fails: one bad event spoils no other."""
+    """Parse a body that may hold a list of webhooks. Never fails: one bad event does not affect
+    others."""
     events: list[Event] = []
     faults: list[MessageError] = []
     items = _items(raw)
@@ -82,7 +83,7 @@ def read_webhooks(raw: Raw) -> Webhooks:
 
 
 def _open(event: Members) -> Members:
-    """Without what the envelope says about itself."""
+    """The event without its envelope's own members."""
     event.text("namespace")
     event.text("description")
     return event
@@ -99,9 +100,9 @@ def _parse(raw: Raw) -> dict[str, Any]:
 
 
 def _mend(raw: Raw) -> bytes | None:
-    """The text with `?` or U+FFFD for halves of characters, if that is what is wrong with it.
+    """The text with `?` or U+FFFD for lone surrogates, or None when it has none.
 
-    Somewhere on the way an emoji may be cut in two; a STOP must not be lost for that.
+    An emoji may be cut in two on the way; the message, perhaps an opt-out, must not be lost for that.
     """
     if not isinstance(raw, (bytes, str)):
         return None
@@ -114,7 +115,7 @@ def _mend(raw: Raw) -> bytes | None:
 
 
 def _items(raw: Raw) -> list[bytes] | None:
-    """The texts of a list; None for what is no list."""
+    """The texts of a list's items; None for anything else."""
     if not isinstance(raw, (bytes, str)):
         return None
     try:
@@ -128,7 +129,7 @@ def _items(raw: Raw) -> list[bytes] | None:
 
 
 def _moved(error: MessageError, place: str) -> MessageError:
-    """The error with the place of its event in the list."""
+    """The error with its event's index in the list."""
     return MessageError(
         *(
             Problem(f"{place}.{problem.path}" if problem.path else place, problem.rule)

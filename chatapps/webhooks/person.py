@@ -1,4 +1,4 @@
-"""The person at the other end, by number or by the id a channel gave them."""
+"""The person of an event, by number or by a channel's user id."""
 
 import re
 from enum import StrEnum
@@ -13,7 +13,7 @@ _BSUID: Final = re.compile(r"[A-Z]{2}\.[A-Za-z0-9]{1,128}")
 
 
 class Person(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """Who a message went to or came from.
+    """The recipient or the sender of a message.
 
     Neither number nor id shows in `repr`, which ends up in logs.
     """
@@ -25,12 +25,12 @@ class Person(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
     @property
     def bsuid(self) -> str | None:
-        """The business-scoped user id, when that is what the channel's id is."""
+        """The business-scoped user id, when the channel's id is one."""
         return self.user_id if self.user_id and _BSUID.fullmatch(self.user_id) else None
 
     @property
     def address(self) -> str | None:
-        """What to recognise the person by: the number, or else the channel's id."""
+        """The person's identifier: the number, or else the channel's id."""
         return self.msisdn or self.user_id
 
     def __repr__(self) -> str:
@@ -42,8 +42,8 @@ def read_person(members: Members, *, own_ids: bool) -> Person:
     """Read `user` (provider docs, receipts and inbound messages).
 
     Args:
-        own_ids: the version gives `channelUserId` its own meaning (receipts from 9 on, inbound messages
-            from 3 on); before, it repeats the phone number wherever there is one.
+        own_ids: `channelUserId` is an id of its own (receipts from version 9, inbound messages from 3);
+            before, it repeats the phone number where there is one.
     """
     msisdn = _number(members, "msisdn")
     user_id = members.word("channelUserId") or members.word("lineUserId")
@@ -86,7 +86,7 @@ class Channel(StrEnum):
 
 
 NO_CHANNEL: Final = ""
-"""What stands where an event names no channel."""
+"""Channel of an event that names none."""
 
 # Webhooks write `whatsapp`, `whatsApp`, `RCS`, `rcs` (provider docs, webhooks).
 _SPELLINGS: Final = {"zns": Channel.ZALO_NOTIFICATION, "lon": Channel.LINE_NOTIFICATION} | {
@@ -95,6 +95,6 @@ _SPELLINGS: Final = {"zns": Channel.ZALO_NOTIFICATION, "lon": Channel.LINE_NOTIF
 
 
 def channel_of(name: str) -> str:
-    """The channel of this name in any case; a name nobody knows yet stays, in lower case."""
+    """The channel of this name in any case; an unknown name in lower case."""
     word = name.strip().lower()
     return _SPELLINGS.get(word, word)

@@ -18,13 +18,13 @@ SENT_PARTS: Final = ("header", "body", "footer", "actions", "cards", "meta")
 
 
 class SentContent(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """The message as it was delivered (version 9, WhatsApp); less with the account's PII masking."""
+    """The message as delivered (version 9, WhatsApp); less with the account's PII masking."""
 
     content_type: str | None = None  # text, media, template, template_auth, carousel, …
     template: str | None = None
     language: str | None = None
     category: str | None = None
-    parts: dict[str, Any] = {}  # header, body, footer, actions, cards, meta, as they came
+    parts: dict[str, Any] = {}  # header, body, footer, actions, cards, meta, as received
 
     def __repr__(self) -> str:
         return f"SentContent(content_type={self.content_type!r}, template={self.template!r})"
@@ -33,7 +33,7 @@ class SentContent(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 class Receipt(WebhookEvent, frozen=True, gc=False, kw_only=True):
     """One status of one message on one channel.
 
-    Comes late, doubled, out of order, and sometimes before the answer to the request itself.
+    May come late, doubled, out of order, and before the answer to the request itself.
     """
 
     shown: ClassVar[tuple[str, ...]] = ("umid", "channel", "state", "detail", "code")
@@ -41,14 +41,14 @@ class Receipt(WebhookEvent, frozen=True, gc=False, kw_only=True):
     umid: str
     state: str  # in lower case; see `rank`
     detail: str | None = None
-    channel: str = NO_CHANNEL  # a Channel, or a name we do not know
+    channel: str = NO_CHANNEL  # a Channel, or an unknown name
     sub_account: str | None = None
     client_message_id: str | None = None
     client_batch_id: str | None = None
     batch_id: str | None = None
-    code: int | None = None  # of receipts; not the API code of the same number
+    code: int | None = None  # a receipt code; not the API code of the same number
     provider_code: str | None = None  # the channel's own, for WhatsApp Meta's
-    error: str | None = None  # the provider's words, for people
+    error: str | None = None  # the provider's text, for people
     pricing: str | None = None  # in lower case: marketing, utility, authentication, service, …
     person: Person = Person()
     content: SentContent | None = None
@@ -59,23 +59,23 @@ class Receipt(WebhookEvent, frozen=True, gc=False, kw_only=True):
 
     @property
     def rank(self) -> Rank:
-        """What the status is worth against others of this channel."""
+        """Rank of the status among those of this channel."""
         return rank_of(self.state, self.detail)
 
     @property
     def dedupe_key(self) -> tuple[str, str, str, str | None, int | None]:
-        """The provider gives receipts no id: those that agree in this are the same."""
+        """Identity of the receipt, which has no id of its own: webhooks are repeated."""
         return (self.umid, self.channel, self.state, self.detail, self.timestamp)
 
     @property
     def fault(self) -> ReceiptCode | None:
-        """What the code means and asks for; None without one."""
+        """The table's entry for the code; None without a code."""
         if self.code is None and self.provider_code is None:
             return None
         return receipt_code(self.channel, self.code, self.provider_code)
 
     def emit(self) -> dict[str, Any]:
-        """What we understood, with the rank and the code in words."""
+        """The receipt as plain JSON, with the rank and the code in words."""
         found = super().emit() | {"rank": int(self.rank), "meaning": self.rank.meaning}
         if self.fault is not None:
             found |= {"action": str(self.fault.action), "code_meaning": self.fault.meaning}
@@ -83,7 +83,7 @@ class Receipt(WebhookEvent, frozen=True, gc=False, kw_only=True):
 
 
 def read_receipt(event: Members, version: int | None) -> Receipt:
-    """Read a receipt of any version with patience.
+    """Parse a receipt of any version, tolerantly.
 
     Raises:
         MessageError: `umid` or the state is missing.
@@ -117,7 +117,7 @@ def _read_content(payload: Members) -> SentContent | None:
         return None
     content = payload.inside("outboundContent")
     template = content.inside("template")
-    content.text("channel")  # that of the receipt once more
+    content.text("channel")  # repeats the receipt's channel
     found = SentContent(
         content_type=content.lower("contentType"),
         template=template.word("name"),

@@ -1,4 +1,4 @@
-"""What people write back: inbound messages, versions 2 and 3, and LINE's older form (provider docs)."""
+"""Inbound messages, versions 2 and 3, and LINE's older form (provider docs)."""
 
 from enum import StrEnum
 from typing import Any, ClassVar, Final
@@ -17,7 +17,7 @@ OWN_IDS_FROM: Final = 3
 
 
 class ReplyType(StrEnum):
-    """What came. Types the provider adds later stay as their names in lower case."""
+    """Type of an inbound message. Unknown types stay as their names in lower case."""
 
     NONE = "none"
     TEXT = "text"
@@ -30,7 +30,7 @@ class ReplyType(StrEnum):
     LIST = "list"
     BUTTONS = "buttons"
     TEMPLATE = "template"
-    INTERACTIVE = "interactive"  # of a kind we do not know
+    INTERACTIVE = "interactive"  # of an unknown kind
     BUTTON_REPLY = "button_reply"
     LIST_REPLY = "list_reply"
     FLOW_REPLY = "flow_reply"
@@ -38,16 +38,16 @@ class ReplyType(StrEnum):
 
 
 class Tap(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """A button or a list row that the person chose."""
+    """A tapped button or list row."""
 
-    payload: str | None = None  # what we gave a template's quick reply to carry
-    id: str | None = None  # what we called the button or the row
+    payload: str | None = None  # payload of a template's quick reply
+    id: str | None = None  # id of the button or the row
     title: str | None = None
     description: str | None = None
 
 
 class Place(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """A place on the map, in degrees."""
+    """A geographic location, in degrees."""
 
     latitude: float | None = None
     longitude: float | None = None
@@ -56,7 +56,7 @@ class Place(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 class CallPermission(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """Whether we may call the person."""
+    """The person's answer to a request for call permission."""
 
     granted: bool | None = None
     is_permanent: bool | None = None
@@ -70,17 +70,17 @@ class Reply(WebhookEvent, frozen=True, gc=False, kw_only=True):
     shown: ClassVar[tuple[str, ...]] = ("umid", "channel", "type")
 
     umid: str
-    type: str = ReplyType.NONE  # a ReplyType, or a name we do not know
+    type: str = ReplyType.NONE  # a ReplyType, or an unknown name
     channel: str = NO_CHANNEL
-    channel_id: str | None = None  # which of our senders it came to
+    channel_id: str | None = None  # the sender it was addressed to
     sub_account: str | None = None
     person: Person = Person()
-    reply_to: str | None = None  # umid of the message it answers
+    reply_to: str | None = None  # umid of the message it replies to
     text: str | None = None
-    url: str | None = None  # of a file; ends after 24 hours
+    url: str | None = None  # of a file; expires after 24 hours
     tap: Tap | None = None
     place: Place | None = None
-    flow: dict[str, Any] | None = None  # what the person filled in
+    flow: dict[str, Any] | None = None  # the person's input
     call_permission: CallPermission | None = None
 
     @property
@@ -89,7 +89,7 @@ class Reply(WebhookEvent, frozen=True, gc=False, kw_only=True):
 
     @property
     def dedupe_key(self) -> tuple[str]:
-        """Webhooks are repeated; those that agree in this are the same."""
+        """Identity of the reply: webhooks are repeated."""
         return (self.umid,)
 
 
@@ -107,7 +107,7 @@ _INTERACTIVE: Final = {
 
 
 def read_reply(event: Members, version: int | None) -> Reply:
-    """Read an inbound message of any version.
+    """Parse an inbound message of any version.
 
     Raises:
         MessageError: `umid` is missing.
@@ -171,7 +171,7 @@ def _read_place(location: Members) -> Place | None:
 
 
 def _read_flow(reply: Members) -> dict[str, Any] | None:
-    """The answers of a flow come as JSON inside a string, made on the person's phone: trust nothing."""
+    """The answers of a flow: JSON inside a string, made on the person's phone and so untrusted."""
     written = reply.value("responseJson")
     if written is None:
         return None

@@ -1,6 +1,6 @@
-"""Many receipts of one message, one answer: how it stands on each channel, and over all.
+"""Aggregates the receipts of a message: its status per channel, and overall.
 
-Pure, and the same whatever the order and the number of times the receipts come in.
+Pure; the order and the repetition of receipts do not matter.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,9 +12,9 @@ from chatapps.webhooks.receipts import Receipt
 
 
 def better(one: Receipt, other: Receipt) -> Receipt:
-    """The receipt that says more of the two, for one channel.
+    """The receipt of the two with the higher rank, on one channel.
 
-    The higher rank; of the same rank the earlier one, which tells when that was first reached.
+    With equal ranks the earlier one, which tells when the rank was first reached.
     """
     if one.rank != other.rank:
         return one if one.rank > other.rank else other
@@ -22,7 +22,7 @@ def better(one: Receipt, other: Receipt) -> Receipt:
 
 
 def standings(receipts: Iterable[Receipt]) -> dict[str, Receipt]:
-    """How one message stands on each of its channels: the best receipt of each."""
+    """The best receipt of each channel of one message."""
     best: dict[str, Receipt] = {}
     for receipt in receipts:
         known = best.get(receipt.channel)
@@ -31,16 +31,17 @@ def standings(receipts: Iterable[Receipt]) -> dict[str, Receipt]:
 
 
 def overall(receipts: Iterable[Receipt], channels: Sequence[str] = ()) -> Receipt | None:
-    """How one message stands: the best of its channels, where only the last one may say no.
+    """The receipt that decides about a message: the best of its channels, where only the last one can
+    fail it.
 
     Args:
-        receipts: all of one message, on whatever channels, in any order.
+        receipts: all of one message, in any order.
         channels: the channels the message tries, in their order. Without them the last channel is
             the one whose receipts start last.
 
     Returns:
-        The receipt that decides. None while nothing can be said: there is none, or every channel that
-        was tried has failed and another one will be.
+        None while undecided: there is no receipt, or every channel tried so far has failed and another
+            one follows.
     """
     known = list(receipts)
     last = channel_of(channels[-1]) if channels else _last_channel(known)
@@ -68,7 +69,7 @@ def _last_channel(receipts: Iterable[Receipt]) -> str | None:
 
 
 def _age(receipt: Receipt) -> tuple[bool, int, str]:
-    """Earlier is less; those without a time come last. The text settles ties, always alike."""
+    """Sort key by time, those without a time last; the texts break ties."""
     return (
         receipt.timestamp is None,
         receipt.timestamp or 0,

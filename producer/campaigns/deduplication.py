@@ -1,8 +1,8 @@
-"""Who is in a campaign already: exact, at a few bytes a number.
+"""Recipients of a campaign for deduplication: exact, in a few bytes per number.
 
-Numbers lie in blocks of 65,536 neighbours: the few of a sparse block in a sorted array of two bytes
-each, those of a crowded one as bits. A million numbers of one country take 2 to 6 MB, where a set of
-Python's takes 90, and a million neighbours take 130 KB.
+Numbers are stored in blocks of 65,536 neighbours: a sparse block as a sorted array of two bytes each, a
+dense one as bits. A million numbers of one country take 2 to 6 MB, where a Python set takes 90, and a
+million neighbours take 130 KB.
 """
 
 from array import array
@@ -18,14 +18,15 @@ _BITS = 16
 _ZERO = ord("0")
 _LOW = (1 << _BITS) - 1
 _CROWDED = 1 << (_BITS - 4)
-"""Numbers of a block from which on its bits take less room than an array."""
+"""Numbers in a block from which on a bitmap is smaller than an array."""
 
 _Block: TypeAlias = "array[int] | bytearray"
 
 
-def read_seen(store: Store, lane: Lane) -> "SeenRecipients":
-    """Everybody who is in a campaign. Read the lane first: then nobody up to its place is missing."""
-    seen = SeenRecipients()
+def read_seen(store: Store, lane: Lane, seen: "SeenRecipients | None" = None) -> "SeenRecipients":
+    """All recipients of a campaign, added to `seen` if given. Read the lane first: then recipients up to
+    its position are complete."""
+    seen = seen or SeenRecipients()
     for people in read_recipients(store, lane.id):
         seen.add_numbers(people.numbers)
         seen.add_others(people.others)
@@ -33,27 +34,26 @@ def read_seen(store: Store, lane: Lane) -> "SeenRecipients":
 
 
 class SeenRecipients:
-    """Remembers recipients; the numbers among them as numbers, everybody else by name."""
+    """Set of recipients: numbers as integers, others as bytes."""
 
     def __init__(self) -> None:
         self._blocks: dict[int, _Block] = {}
         self._others: set[bytes] = set()
 
     def add_numbers(self, numbers: Iterable[int]) -> None:
-        """Remember these."""
         for number in numbers:
             self._is_new(number)
 
     def add_others(self, recipients: Iterable[bytes]) -> None:
-        """Remember people who have no number, or none that could be written in another way."""
+        """Add recipients without a number, or with one of several spellings."""
         self._others.update(recipients)
 
     def drop_duplicates(self, lines: Sequence[bytes]) -> list[bytes]:
-        """The job lines of recipients who were not seen before, and are now."""
+        """The job lines of new recipients, which are added."""
         fresh, is_new = list[bytes](), self._is_new
         for line in lines:
             recipient = line.partition(b"\t")[0]
-            if not recipient.isdigit() or recipient[0] == _ZERO:  # which a number would lose
+            if not recipient.isdigit() or recipient[0] == _ZERO:  # leading zeros
                 if self._is_new_other(recipient):
                     fresh.append(line)
             elif is_new(int(recipient)):
@@ -83,7 +83,7 @@ class SeenRecipients:
 
 
 def _set_bit(bits: bytearray, low: int) -> bool:
-    """Set a bit; whether it was not set."""
+    """Set a bit; True if it was clear."""
     byte, bit = low >> 3, 1 << (low & 7)
     if bits[byte] & bit:
         return False

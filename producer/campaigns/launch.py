@@ -1,11 +1,11 @@
 """Launching a campaign: a recipient file and a message in, a lane of jobs out.
 
-Everything that can be wrong with either file is found before anything is stored. Launching the same
-again goes on where the first launch was: the store keeps how far the file has been read, in the same
-step that adds the jobs.
+Both files are validated before anything is stored. Launching the same again continues the first launch:
+the store keeps the position in the file, updated in the same step that adds the jobs.
 """
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from producer.campaigns.load import add_chunks, end_of_file
 from producer.campaigns.message_file import (
     RULE,
     CampaignMessage,
+    columns_to_keep,
     is_name,
     load_message_file,
     prepare,
@@ -24,15 +25,20 @@ from producer.files.rows import RowPacker
 from producer.policies import campaign_purpose, template_named
 from producer.wake import SendWakeUp, call_workers
 from store.client import Store
+from store.errors import StoreRefused
 from store.lanes.lane import Lane, Policies, Priority, find_lane
 from store.lanes.open import CampaignPlan, open_campaign
 from store.purposes import Purpose
 from store.templates import read_registry
 
+BEING_ADDED = (
+    'people of another file are being added to "{}": finish that first, by the same `campaign add`'
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """What to launch."""
+    """Parameters of a launch."""
 
     name: str
     recipients: Path
@@ -46,16 +52,17 @@ class Launch:
     purpose: Purpose | None = None  # None: that of its template, else marketing
     send_while_loading: bool = False
     invalid_rows: Path | None = None  # default: beside the recipient file
+    keep: tuple[str, ...] = ()  # further columns whose cells are kept with the values
 
     @property
     def invalid_rows_file(self) -> Path:
-        """Where rows that cannot be used are listed."""
+        """The file that lists invalid rows."""
         return self.invalid_rows or self.recipients.with_suffix(".rejects.csv")
 
 
 @dataclass(frozen=True, slots=True)
 class Loading:
-    """How far a launch is."""
+    """Progress of a launch."""
 
     lane: str
     rows: int
@@ -68,29 +75,30 @@ class Loading:
 
 @dataclass(frozen=True, slots=True)
 class Launched:
-    """What a launch came to."""
+    """Result of a launch."""
 
     lane: Lane
     recipients: int
     duplicates: int
     invalid_rows: int
     invalid_rows_file: Path | None
-    folded: int  # values of this launch that were changed so that WhatsApp takes them
-    resumed: bool  # an earlier launch had begun it
+    folded: int  # values changed by this launch so that WhatsApp accepts them
+    resumed: bool  # an earlier launch is continued
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A launch whose files have been checked; nothing is stored yet."""
+    """A launch with checked files; nothing is stored yet."""
 
     launch: Launch
     file: RecipientFile
     message: CampaignMessage
-    source: str  # names the recipients: the file, and how it is read
+    source: str  # identifies the recipients: the file, and how it is read
+    keep: tuple[str, ...] = ()  # spelled as in the file
 
     @property
     def plan(self) -> CampaignPlan:
-        """What opens the campaign, but for its purpose: what has the last word on that is stored."""
+        """The parameters of opening the campaign, without its purpose, which depends on stored data."""
         launch, content = self.launch, self.message.content
         return CampaignPlan(
             name=launch.name,
@@ -101,6 +109,7 @@ class Prepared:
             priority=launch.priority,
             policies=launch.policies,
             early=launch.send_while_loading,
+            keep=self.keep,
         )
 
 
@@ -108,7 +117,7 @@ def check(launch: Launch) -> Prepared:
     """Read and check both files.
 
     Raises:
-        InputError: what is wrong, where, and what to do.
+        InputError: the problem, its place and the remedy.
     """
     _check_name(launch.name)
     message = load_message_file(launch.message)
@@ -116,10 +125,15 @@ def check(launch: Launch) -> Prepared:
         launch.recipients, launch.number_column, launch.default_region, launch.country_column
     )
     prepared = prepare(message, file.columns)
-    source = f"{file.fingerprint()}:{file.layout.key}"
-    file.see_that_usable(_packer(file, prepared))
+    keep = columns_to_keep(launch.keep, file.columns, prepared.content)
+    file.see_that_usable(_packer(file, prepared, keep))
     see_that_writable(launch.invalid_rows_file)
-    return Prepared(launch, file, prepared, source)
+    return Prepared(launch, file, prepared, source_of(file, keep), keep)
+
+
+def source_of(file: RecipientFile, keep: Sequence[str] = ()) -> str:
+    """Names the recipients of a file: its bytes, how they are read, and which columns are kept."""
+    return f"{file.fingerprint()}:{file.layout.key}" + (f"\t{json.dumps(keep)}" if keep else "")
 
 
 def _check_name(name: str) -> None:
@@ -127,8 +141,8 @@ def _check_name(name: str) -> None:
         raise InputError(RULE)
 
 
-def _packer(file: RecipientFile, message: CampaignMessage) -> RowPacker:
-    return RowPacker(file.layout, message.content.columns, message.rules)
+def _packer(file: RecipientFile, message: CampaignMessage, keep: Sequence[str]) -> RowPacker:
+    return RowPacker(file.layout, message.content.columns, message.rules, keep)
 
 
 def run(
@@ -140,9 +154,9 @@ def run(
     """Store the campaign and its jobs, and wake the workers.
 
     Raises:
-        InputError: the purpose cannot be what was said; nothing is stored.
-        LaneMismatch: the name is taken by something else.
-        StoreUnavailable, StoreFull: launch again when Redis is well; nothing is added twice.
+        InputError: the purpose contradicts the template; nothing is stored.
+        LaneMismatch: the name belongs to another campaign.
+        StoreUnavailable, StoreFull: launch again when Redis works; nothing is added twice.
     """
     launch, content = prepared.launch, prepared.message.content
     template = template_named(content)
@@ -152,7 +166,9 @@ def run(
     lane_id, resumed = open_campaign(store, plan)
     lane = find_lane(store, lane_id)
     invalid_rows_file = launch.invalid_rows_file
-    packer = _packer(prepared.file, prepared.message)
+    if lane.adding and not lane.loaded:
+        raise StoreRefused(BEING_ADDED.format(lane.name))
+    packer = _packer(prepared.file, prepared.message, prepared.keep)
     if not lane.loaded:
         with InvalidRowWriter(invalid_rows_file, after_line=lane.line) as writer:
             _load(store, lane, prepared, packer, writer, send_wake_up, on_progress)
@@ -179,7 +195,7 @@ def _load(
     send_wake_up: SendWakeUp,
     on_progress: Callable[[Loading], None],
 ) -> None:
-    """Add the rows that are not in yet, chunk by chunk."""
+    """Add the remaining rows, chunk by chunk."""
     start = Position(lane.offset, lane.line, lane.row) if lane.offset else None
     chunks = prepared.file.chunks(packer, start)
     for at in add_chunks(store, lane, chunks, writer.write):

@@ -1,4 +1,4 @@
-"""Putting the rows of a recipient file into a campaign, chunk by chunk, wherever they come from."""
+"""Adds the rows of a recipient file to a campaign, chunk by chunk, from any source."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -11,16 +11,17 @@ from producer.forgotten import ForgottenPeople
 from producer.wake import SendWakeUp, call_workers
 from store.client import Store
 from store.errors import StoreRefused
-from store.lanes.lane import Lane, LaneStatus, find_lane, finish_loading
+from store.lanes.lane import Lane, LaneStatus, find_lane, finish_loading, reopen_lane
 from store.plans import carry_out
 from store.queue.enqueue import Place, enqueue_rows
+from store.workers.presence import note_active
 
 _FORGOTTEN = "a row up to this line is of a person who has been forgotten"
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """How much of a file is in."""
+    """Progress of loading a file."""
 
     rows: int
     added: int
@@ -37,19 +38,20 @@ def add_chunks(
     sum_up: Callable[[Chunk], str] = lambda _: "",
     people: ForgottenPeople | None = None,
 ) -> Iterator[Loaded]:
-    """Add rows that begin where the lane's file has been read to; tells after each chunk how far it is.
+    """Add rows from the lane's position in the file on; yields the progress after each chunk.
 
     Args:
-        keep_invalid_rows: is given the rejects of a chunk before the chunk is stored.
-        sum_up: what stands for all rows up to the end of a chunk; it is stored with the place.
-        people: who is left out since they have been forgotten.
+        keep_invalid_rows: takes the invalid rows of a chunk before the chunk is stored.
+        sum_up: digest of all rows up to the end of a chunk; stored with the position.
+        people: forgotten people, who are left out.
 
     Raises:
-        StoreUnavailable, StoreFull: do the same again later; nothing is added twice.
-        StoreRefused: the campaign takes no more, or somebody else is loading it.
+        StoreUnavailable, StoreFull: repeat it later; nothing is added twice.
+        StoreRefused: the campaign is closed, or another process is loading it.
     """
     place, seen = Place(lane.offset, lane.line, lane.row), read_seen(store, lane)
-    people = people or ForgottenPeople(load_settings())
+    settings, own = load_settings(), len(lane.keep)
+    people = people or ForgottenPeople(settings)
     next_index = lane.next_index
     beyond = False
     now = Loaded(lane.row, lane.next_index, lane.duplicates, lane.invalid_rows, lane.offset)
@@ -58,19 +60,19 @@ def add_chunks(
         wanted = _without_forgotten(store, people, chunk.lines)
         gone = [InvalidRow(end.line, None, _FORGOTTEN)] * (len(chunk.lines) - len(wanted))
         invalid_rows = [*chunk.invalid_rows, *gone]
-        keep_invalid_rows(
-            invalid_rows
-        )  # first: a row must never be counted and nowhere to be found
+        keep_invalid_rows(invalid_rows)  # first: a counted row must be in the list
         lines, rows_sum = seen.drop_duplicates(wanted), sum_up(chunk)
+        kept = [line.partition(b"\t")[2] for line in lines] if settings.keep_values else []
         call = enqueue_rows(
             lane.id,
             place,
             end,
-            lines,
+            [line.rsplit(b"\t", own)[0] for line in lines] if own else lines,
             len(invalid_rows),
             duplicates=len(wanted) - len(lines),
             rows_sum=rows_sum,
             next_index=next_index,
+            kept=kept if any(kept) else (),
         )
         result = store.run(call)
         next_index = result.next_index
@@ -84,7 +86,7 @@ def add_chunks(
             offset=end.offset,
         )
         yield now
-    if beyond:  # nobody has held these rows against those that are in
+    if beyond:  # these rows were not checked for duplicates
         raise StoreRefused("the file ends where somebody else's goes on: are they the same?")
 
 
@@ -97,8 +99,22 @@ def _without_forgotten(
     return [line for place, line in enumerate(lines) if place not in gone]
 
 
+def reopen(store: Store, lane: Lane, source: str) -> None:
+    """Let the people of a further file be added to a campaign.
+
+    Raises:
+        StoreRefused: it is cancelled or halted, or another file is being read.
+    """
+    answer = store.run(reopen_lane(lane.id, source))
+    if answer == "loading":
+        raise StoreRefused(f'another file is being read for "{lane.name}": finish that first')
+    if answer != "ok":
+        raise StoreRefused(f'"{lane.name}" is {answer}: nobody can be added')
+    store.run(note_active(lane.id))
+
+
 def end_of_file(store: Store, lane: Lane, send_wake_up: SendWakeUp) -> Lane:
-    """Say that the file is in, and have it sent; gives the lane as it is then."""
+    """Mark the file as loaded and start sending; returns the lane after that."""
     if not lane.loaded:
         store.run(finish_loading(lane.id))
     lane = find_lane(store, lane.id)

@@ -1,4 +1,4 @@
-"""The message file of a campaign: the provider's message without `user`, as a person writes it."""
+"""The message file of a campaign: the provider's message without `user`."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,11 +13,13 @@ from chatapps.rendering.compiled import RESERVED, CompiledContent, UnknownColumn
 from chatapps.rendering.placeholders import (
     PLACEHOLDER,
     BrokenPlaceholder,
+    find_name,
     find_placeholders,
     resolve_columns,
     see_that_whole,
 )
 from chatapps.rendering.sample_values import fill_with_sample_values, with_placeholders
+from config.settings import load_settings
 from producer.errors import InputError
 from producer.files.rows import MOST_BLANKS, ValueRules
 
@@ -29,7 +31,7 @@ class CampaignMessage:
     """A campaign's message, checked and compiled for the columns of its recipients."""
 
     content: CompiledContent
-    rules: ValueRules  # what it asks of the values
+    rules: ValueRules  # rules for the values
 
 
 def load_message_file(path: Path) -> Mapping[str, Any]:
@@ -47,7 +49,7 @@ def load_message_file(path: Path) -> Mapping[str, Any]:
 
 
 def refuse_ours(message: Mapping[str, Any]) -> None:
-    """Raise InputError when a message has members that we write ourselves."""
+    """Raise InputError for members that the renderer writes itself."""
     for name in RESERVED:
         if name in message:
             raise InputError(f'take out "{name}", it is written for each recipient')
@@ -58,8 +60,8 @@ def refuse_ours(message: Mapping[str, Any]) -> None:
 def prepare(message: Mapping[str, Any], columns: Sequence[str]) -> CampaignMessage:
     """Compile the message of a campaign whose recipients have `columns`, and check it once.
 
-    Raises InputError for an unknown column, a placeholder that is not whole or another tool's, or a
-    message that the provider would refuse.
+    Raises InputError for an unknown column, a malformed placeholder or another tool's, or a message that
+    the provider would refuse.
     """
     try:
         message = resolve_columns(message, columns)
@@ -83,7 +85,7 @@ def prepare(message: Mapping[str, Any], columns: Sequence[str]) -> CampaignMessa
 
 
 def _parameter_texts(value: Any) -> Iterator[str]:
-    """The texts that fill placeholders of a template, wherever they stand in it."""
+    """The texts of all template parameters."""
     if isinstance(value, Mapping):
         if isinstance(text := value.get("text"), str):
             yield text
@@ -95,7 +97,7 @@ def _parameter_texts(value: Any) -> Iterator[str]:
 
 
 def _see_that_taken(parameters: Sequence[str]) -> None:
-    """Raise InputError when a parameter holds what WhatsApp takes in none, whatever the values are."""
+    """Raise InputError for a parameter with text that WhatsApp never accepts, whatever the values."""
     for text in parameters:
         if _REFUSED_IN_PARAMETERS.search(PLACEHOLDER.sub("", text)):
             raise InputError(
@@ -116,6 +118,28 @@ def _read_text(path: Path) -> str:
         raise InputError(f"{path}: line {line} is not UTF-8: save the file as UTF-8") from error
 
 
+def columns_to_keep(
+    wanted: Sequence[str], columns: Sequence[str], content: CompiledContent
+) -> tuple[str, ...]:
+    """The further columns to keep as the file spells them, without those that the message uses.
+
+    Raises:
+        InputError: there is no such column, or values are not kept at all.
+    """
+    if wanted and not load_settings().keep_values:
+        raise InputError("no columns can be kept: the setting keep_values is 0")
+    found = {one: find_name(columns, one) for one in wanted}
+    if missing := [one for one, name in found.items() if name is None]:
+        raise InputError(
+            f'there is no column "{missing[0]}" to keep: the columns are {", ".join(columns)}'
+        )
+    return tuple(
+        dict.fromkeys(
+            name for name in found.values() if name is not None and name not in content.columns
+        )
+    )
+
+
 LONGEST_NAME: Final = 100
 RULE: Final = (
     f"A campaign's name is 1 to {LONGEST_NAME} printable characters, without blanks at its ends"
@@ -123,5 +147,5 @@ RULE: Final = (
 
 
 def is_name(text: str) -> bool:
-    """Whether a campaign may be called this."""
+    """True for a valid campaign name."""
     return 1 <= len(text) <= LONGEST_NAME and text.isprintable() and text == text.strip()

@@ -1,7 +1,7 @@
-"""A look at some messages as they will be sent, before a launch: the first, the last, and those with
-the longest values of the file.
+"""Validates some messages of a campaign before its launch: those of the first rows, the last rows, and
+the rows with the longest values.
 
-What the message file allows in general can still go too far with somebody's values.
+A valid message file can still exceed limits with some rows' values.
 """
 
 import re
@@ -30,7 +30,7 @@ from store.people.service_windows import last_reply
 
 MOST_ROWS: Final = 200
 LONGEST_FILLED: Final = 1024
-"""Characters of a template's text with the values in it: more is refused as too long (1032)."""
+"""Most characters of a template's text with its values: longer ones are refused (1032)."""
 
 _MISREAD: Final = re.compile(
     r"[\xc2\xc3\xc4\xc5\xd0\xd1][\x80-\xa9\xab-\xb4\xb6-\xb9\xbb-\xbf\u2018-\u2022\u2030\u2039\u203a\u20ac]"
@@ -41,7 +41,7 @@ _OF_A_MESSAGE: Final = re.compile(r"messages\[(\d+)\]\.?(.*)")
 
 @dataclass(frozen=True, slots=True)
 class SampleRow:
-    """A row whose message is tried."""
+    """A row whose message is validated."""
 
     line: int  # of the file
     job: bytes
@@ -50,11 +50,11 @@ class SampleRow:
 def check_sample(
     prepared: Prepared, template: RegisteredTemplate | None = None, most: int = MOST_ROWS
 ) -> list[Finding]:
-    """What is wrong with the messages of some rows; nothing when all are well.
+    """Problems of the messages of some rows; empty without any.
 
-    Rows that are refused anyway are left out. With the registered `template` of the message, the
-    length of its text with the values in it is checked too. At most `most` rows are tried, of which
-    there are more than one only if the message differs from row to row.
+    Invalid rows are left out. With the registered `template` of the message, the length of its text with
+    the values is checked, too. At most `most` rows are checked, and only one if the message is the same
+    for all rows.
     """
     return check_rows(prepared.message.content, list(_sample(prepared, most)), template)
 
@@ -62,7 +62,7 @@ def check_sample(
 def check_rows(
     content: CompiledContent, rows: Sequence[SampleRow], template: RegisteredTemplate | None = None
 ) -> list[Finding]:
-    """The same for rows that somebody has chosen already."""
+    """The same for given rows."""
     if not rows:
         return []
     return [*_misread(rows), *_refused(content, rows, template)]
@@ -81,7 +81,7 @@ def _refused(
 
 
 def _misread(rows: Sequence[SampleRow]) -> Iterator[Finding]:
-    """What reads like UTF-8 that a program took for another encoding, as `ZoÃ«` for `Zoë`."""
+    """Values that look like misdecoded UTF-8, such as `ZoÃ«` for `Zoë`."""
     found = [(row.line, m[0]) for row in rows if (m := _MISREAD.search(row.job.decode()))]
     if found:
         line, excerpt = found[0]
@@ -103,7 +103,7 @@ def sample_of(
     packer: RowPacker,
     most: int = MOST_ROWS,
 ) -> Iterator[SampleRow]:
-    """The rows to be tried, in the order of the file; `columns` are those that the message uses."""
+    """The rows to validate, in the order of the file; `columns` are those that the message uses."""
     places = [layout.place(column) for column in columns]
     for line, cells in choose(records, places, most if columns else 1):
         try:
@@ -126,7 +126,7 @@ def choose(
 ) -> list[tuple[int, list[str]]]:
     """Line and cells of the first and last rows, and of those with the longest cells at `places`.
 
-    Half of `most` is shared by the columns, a quarter each goes to the first and the last rows.
+    The columns share half of `most`; the first and the last rows get a quarter each.
     """
     quarter = max(1, most // 4)
     first: list[tuple[int, list[str]]] = []
@@ -172,7 +172,7 @@ def _findings(error: MessageError, rows: Sequence[SampleRow]) -> list[Finding]:
     for problem in error.problems:
         found = _OF_A_MESSAGE.fullmatch(problem.path)
         path = found[2] if found else problem.path
-        key = (path, problem.rule.partition(", got ")[0])  # what they got differs from row to row
+        key = (path, problem.rule.partition(", got ")[0])  # the value differs from row to row
         words.setdefault(key, problem.rule)
         lines.setdefault(key, []).extend([rows[int(found[1])].line] if found else [])
     return [
@@ -218,13 +218,13 @@ def findings_about(
     *,
     offline: bool = False,
 ) -> list[Finding]:
-    """Hold a message against the registered templates, and try it with some rows.
+    """Compare a message with the registered templates, and validate it with some rows.
 
-    The templates are looked up if account and channel are configured, and not `offline`; when that
-    fails, this is a warning and no more. It blocks.
+    The templates are looked up if account and channel are configured, and not `offline`; a failure is
+    only a warning. It blocks.
 
     Args:
-        try_rows: gives what is wrong with the messages of some rows, the template known or not.
+        try_rows: takes the template or None, and returns the problems of some rows' messages.
 
     Raises:
         SettingsError: the API key cannot be read.
@@ -240,7 +240,7 @@ def findings_about(
 
 
 def stops(findings: Sequence[Finding]) -> bool:
-    """Whether one of them says that messages would be refused."""
+    """True if a finding means that messages would be refused."""
     return any(finding.severity is Severity.ERROR for finding in findings)
 
 
@@ -252,11 +252,11 @@ def _registered(settings: Settings, sub_account: str) -> tuple[RegisteredTemplat
 def warn_of_windows(
     store: Store, content: CompiledContent, sub_account: str, policies: Policies
 ) -> list[str]:
-    """Warnings about a campaign whose message WhatsApp carries only within 24 hours of the person's last
-    message (provider docs, WhatsApp rules); none for templates, and where other channels are tried.
+    """Warnings about a campaign whose message needs an open service window (provider docs, WhatsApp
+    rules); none for templates, and with fallback channels.
 
     Raises:
-        StoreUnavailable: nobody can say whether replies have arrived.
+        StoreUnavailable: it is unknown whether replies have arrived.
     """
     if not content_needs_window(content):
         return []

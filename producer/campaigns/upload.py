@@ -1,12 +1,13 @@
-"""Launching a campaign whose recipient file is still arriving: rows are stored while it does.
+"""Launches a campaign while its recipient file is still arriving.
 
-Such a file cannot be read twice, nor known before its end. So the campaign is told apart by the file's
-header and how it is read, and keeps a sum of the rows that are in, beside the place up to which they
-are. Whoever sends the file again, from its start, must send the same rows up to there: they are read,
-held against the sum, and passed over; what follows is added.
+Such a file cannot be read twice, and its end is unknown. So it is identified by its header and how it is
+read, and the lane stores a digest of the rows that are in, beside the position. A repeated upload must
+start with the same rows: up to the position they are read, compared by the digest, and skipped; the
+following ones are added.
 """
 
 import hashlib
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
@@ -15,8 +16,9 @@ from typing import Any
 from chatapps.preflight import Finding
 from chatapps.rendering.compiled import CompiledContent
 from chatapps.templates import RegisteredTemplate
-from producer.campaigns.load import add_chunks, end_of_file
-from producer.campaigns.message_file import CampaignMessage, prepare
+from producer.campaigns.launch import BEING_ADDED
+from producer.campaigns.load import add_chunks, end_of_file, reopen
+from producer.campaigns.message_file import CampaignMessage, columns_to_keep, prepare
 from producer.campaigns.preflight import check_rows, sample_of
 from producer.files.csv_reader import Position, Record, read_records
 from producer.files.header import read_header
@@ -27,26 +29,27 @@ from producer.layout import Layout, take_first
 from producer.policies import campaign_purpose, template_named
 from producer.wake import SendWakeUp, call_workers
 from store.client import Store
+from store.errors import StoreRefused
 from store.lanes.lane import Lane, Policies, Priority, find_lane
 from store.lanes.open import CampaignPlan, open_campaign
 from store.purposes import Purpose
 from store.templates import read_registry
 
 LISTED_INVALID_ROWS = 100
-"""Unusable rows that an answer lists; all are counted."""
+"""Most invalid rows listed in an answer; all are counted."""
 
 TryRows = Callable[[RegisteredTemplate | None], list[Finding]]
 Check = Callable[[CompiledContent, TryRows], None]
-"""Is given the message and a way to try some rows; raises what stops the launch."""
+"""Takes the message and a function to validate some rows; raises to stop the launch."""
 
 
 class UploadDiffers(Exception):
-    """The campaign has rows that this file does not have at the same place."""
+    """The campaign has other rows than this file at the same position."""
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """What is launched, without the recipients."""
+    """Parameters of the launch, without the recipients."""
 
     name: str
     sub_account: str
@@ -58,51 +61,54 @@ class Upload:
     policies: Policies = Policies()
     purpose: Purpose | None = None
     send_while_loading: bool = False
+    keep: tuple[str, ...] = ()  # further columns whose cells are kept with the values
 
 
 @dataclass(frozen=True, slots=True)
 class Uploaded:
-    """What an upload came to."""
+    """Result of an upload."""
 
     lane: Lane
-    resumed: bool  # an earlier upload had begun it
-    invalid_rows: Sequence[InvalidRow]  # the first of them
+    resumed: bool  # an earlier upload is continued
+    invalid_rows: Sequence[InvalidRow]  # the first ones
     layout: Layout
-    folded: int  # values that were changed so that WhatsApp takes them
+    folded: int  # values changed so that WhatsApp accepts them
 
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """A file whose header and first rows have been read."""
+    """A file whose header and first rows were read."""
 
     layout: Layout
     packer: RowPacker
+    keep: tuple[str, ...]
     first: list[Record]
     rest: Iterator[Record]
 
     @property
     def source(self) -> str:
-        """Tells files apart as far as their beginning can."""
+        """Identifies the file as far as its start allows."""
         header = self.layout.header
         digest = hashlib.sha256(header.delimiter.join(header.cells).encode()).hexdigest()
-        return f"upload:{digest}:{self.layout.key}"
+        kept = f"\t{json.dumps(self.keep)}" if self.keep else ""
+        return f"upload:{digest}:{self.layout.key}{kept}"
 
     def chunks(self, cut_at: int) -> Iterator[Chunk]:
-        """All rows, from the first; a chunk ends at byte `cut_at`."""
+        """All rows from the first one; one chunk ends at byte `cut_at`."""
         start = Position(self.layout.header.offset, self.layout.header.line, 0)
         return cut_chunks(chain(self.first, self.rest), self.packer, start, CHUNK_ROWS, cut_at)
 
 
 @dataclass(slots=True)
-class _Sum:
-    """Stands for the rows so far, however they were cut into chunks; keeps the first rejects."""
+class RowsSum:
+    """Digest of the rows so far, independent of the chunks; keeps the first invalid rows."""
 
     invalid_rows: list[InvalidRow] = field(default_factory=list)
     _jobs: Any = field(default_factory=hashlib.sha256)
     _others: Any = field(default_factory=hashlib.sha256)
 
     def add(self, chunk: Chunk) -> str:
-        """Add the rows of a chunk; gives the sum."""
+        """Add the rows of a chunk; returns the digest."""
         self._jobs.update(b"".join([line + b"\n" for line in chunk.lines]))
         self._others.update(b"".join([b"%d\n" % reject.line for reject in chunk.invalid_rows]))
         return self.value
@@ -112,7 +118,7 @@ class _Sum:
         return f"{self._jobs.hexdigest()[:32]}{self._others.hexdigest()[:32]}"
 
     def keep(self, invalid_rows: Sequence[InvalidRow]) -> None:
-        """Keep them, as long as there is room."""
+        """Keep invalid rows up to the limit."""
         self.invalid_rows += invalid_rows[: LISTED_INVALID_ROWS - len(self.invalid_rows)]
 
 
@@ -122,26 +128,49 @@ def receive(
     """Store the campaign and its rows as they arrive, and wake the workers. It blocks.
 
     Raises:
-        InputError: what is wrong with message or file; nothing is stored, unless it is the text of
-            a later row that is not UTF-8.
-        UploadDiffers: the campaign was begun with other rows.
-        LaneMismatch: the name is taken by something else.
-        StoreRefused: the campaign takes no more, or somebody else is loading it.
-        StoreUnavailable, StoreFull: send the same again when Redis is well; nothing is added twice.
-        And what `check` raises, and what reading the file raises: the rows before that are in.
+        InputError: message or file is invalid; nothing is stored, unless the text of a later row is not
+            UTF-8.
+        UploadDiffers: the campaign was started with other rows.
+        LaneMismatch: the name belongs to another campaign.
+        StoreRefused: the campaign is closed, or another process is loading it.
+        StoreUnavailable, StoreFull: send the same again when Redis works; nothing is added twice.
+        Also exceptions of `check` and of reading the file; the rows before stay.
     """
     rows, message = _begin(upload, file)
     content = message.content
     sample = list(sample_of(rows.first, rows.layout, content.columns, rows.packer))
-    rows.packer.folded = 0  # of rows that were looked at, and will be read again
+    rows.packer.folded = 0  # of sampled rows, which are read again
     check(content, lambda template: check_rows(content, sample, template))
     lane_id, resumed = open_campaign(store, _plan(store, upload, rows, content))
     lane = find_lane(store, lane_id)
-    sum_ = _Sum()
+    if lane.adding and not lane.loaded:
+        raise StoreRefused(BEING_ADDED.format(lane.name))
+    return _load(store, lane, rows, send_wake_up, early=upload.send_while_loading, resumed=resumed)
+
+
+def receive_more(
+    store: Store, lane: Lane, upload: Upload, file: ArrivingFile, send_wake_up: SendWakeUp
+) -> Uploaded:
+    """Add people to a campaign as they arrive, as `receive` does; who is in it already is left out.
+
+    Args:
+        upload: how the file is read; its message is that of the campaign.
+    """
+    rows, _ = _begin(upload, file)
+    reopen(store, lane, rows.source)
+    lane = find_lane(store, lane.id)
+    return _load(store, lane, rows, send_wake_up, early=True, resumed=lane.offset > 0)
+
+
+def _load(
+    store: Store, lane: Lane, rows: _Rows, send_wake_up: SendWakeUp, *, early: bool, resumed: bool
+) -> Uploaded:
+    """Add the rows that are not in yet."""
+    sum_ = RowsSum()
     chunks = rows.chunks(lane.offset)
     _pass_over(lane, chunks, sum_)
     for _ in add_chunks(store, lane, chunks, sum_.keep, sum_.add):
-        if upload.send_while_loading:
+        if early:
             call_workers(store, lane, send_wake_up)
     lane = end_of_file(store, lane, send_wake_up)
     return Uploaded(lane, resumed, tuple(sum_.invalid_rows), rows.layout, rows.packer.folded)
@@ -156,14 +185,16 @@ def _begin(upload: Upload, file: ArrivingFile) -> tuple[_Rows, CampaignMessage]:
         header, first, upload.number_column, upload.country_column, upload.default_region
     )
     message = prepare(upload.message, header.columns)
-    packer = RowPacker(layout, message.content.columns, message.rules)
+    keep = columns_to_keep(upload.keep, header.columns, message.content)
+    packer = RowPacker(layout, message.content.columns, message.rules, keep)
     looked_at = see_that_some_are_usable(chain(first, records), layout, packer)
     first = [*looked_at, *first[len(looked_at) :]]
-    return _Rows(layout, packer, first, records), message
+    return _Rows(layout, packer, keep, first, records), message
 
 
 def _plan(store: Store, upload: Upload, rows: _Rows, content: CompiledContent) -> CampaignPlan:
-    """What opens the campaign; raises InputError where its purpose cannot be what was said."""
+    """The parameters of opening the campaign; raises InputError for a purpose that contradicts the
+    template."""
     template = template_named(content)
     registry = store.run(read_registry(upload.sub_account))
     return CampaignPlan(
@@ -177,11 +208,12 @@ def _plan(store: Store, upload: Upload, rows: _Rows, content: CompiledContent) -
         early=upload.send_while_loading,
         purpose=campaign_purpose(registry, template, upload.purpose),
         template=template,
+        keep=rows.keep,
     )
 
 
-def _pass_over(lane: Lane, chunks: Iterator[Chunk], sum_: _Sum) -> None:
-    """Read the rows that are in already; raises UploadDiffers when they are others."""
+def _pass_over(lane: Lane, chunks: Iterator[Chunk], sum_: RowsSum) -> None:
+    """Skip the rows that are in already; raises UploadDiffers if they are others."""
     if not lane.offset:
         return
     for chunk in chunks:

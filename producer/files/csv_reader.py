@@ -1,12 +1,12 @@
-"""The records of a CSV file with the byte at which each ends, so that reading can go on from any.
+"""Reads the records of a CSV file with the byte offset of each end, so that reading can resume anywhere.
 
-What a record is never depends on what came before it. Most files are plain, one record a line, and
-are split in blocks; whatever is not plain goes through the csv module.
+A record never depends on earlier ones. Plain files, with one record per line, are split in blocks; all
+others go through the csv module.
 
-A quote that is never closed makes its line a reject, and reading goes on with the next line. For that it
-has to look ahead; it does so once for all lines that would meet the same end (`_CsvReader`), so that
-reading takes a time in proportion to the size whatever a file holds. A stray quote that meets another
-swallows the lines between them: a value of several lines that looks like rows makes rejects of them.
+A line with a quote that is never closed is an invalid row, and reading goes on with the next line. That
+takes a look-ahead, done once for all lines with the same end (`_CsvReader`), so that reading time is
+linear in the size of any file. Two stray quotes swallow the lines between them: a value of several lines
+that look like rows makes them invalid rows.
 """
 
 import csv
@@ -20,33 +20,33 @@ from typing import BinaryIO, Protocol
 from producer.errors import BadRow, InputError
 from producer.files.phone_numbers import INVISIBLE
 
-LONGEST_LINE = 1024 * 1024  # bytes; longer ones are rejects, so that memory stays bounded
-LOOKS_BACK = 4 * LONGEST_LINE  # bytes that reading may go back over; for what cannot be read twice
+LONGEST_LINE = 1024 * 1024  # bytes; longer lines are invalid rows, so that memory stays bounded
+LOOKS_BACK = 4 * LONGEST_LINE  # bytes to seek back, for arriving files
 
 _LOOKS_AHEAD = 512 * 1024
-"""Records end before the second multiple of this after their start, if they are of several lines: as
-far into the file for all that start between the same multiples."""
+"""Records of several lines end before the second multiple of this after their start: the same end for
+all that start between two multiples."""
 _BLOCK_BYTES = 256 * 1024
 BLANK = "".join(re.findall(rf"[\s{INVISIBLE}]", "".join(map(chr, range(0x10000)))))
-"""Characters that a cell without text may hold, for `str.strip`."""
+"""Characters of an empty cell, for `str.strip`."""
 _NO_TEXT = BLANK + ',;|"'
 _MAY_BE_BLANK = frozenset(_NO_TEXT)
 _NUMBER_INSIDE = re.compile(
     r"\+ *(?:\d[ \t\xa0().\-/]*){7,}|(?:\d[ \t\xa0().\-/]*){10,}|\b[A-Z]{2}\.\d{7,}"
 )
-"""What reads like the number of another row; shorter digits may be of an address."""
+"""Matches the number of a swallowed row; shorter digits may be part of an address."""
 _EMPTY_LINES = re.compile(rb"(?:\r?\n)++")
 _LONGEST_PLAIN_LINE = csv.field_size_limit()  # the csv module refuses longer cells
 
 
 class Source(Protocol):
-    """Where bytes come from: an open file, or one that is still arriving."""
+    """A source of bytes: an open file, or one that is still arriving."""
 
     def seek(self, offset: int, whence: int = 0, /) -> int:
-        """Go to a place; never further back than `LOOKS_BACK`."""
+        """Go to an offset; never further back than `LOOKS_BACK`."""
 
     def read(self, size: int = -1, /) -> bytes:
-        """Some bytes, at most `size`; none at the end."""
+        """At most `size` bytes; empty at the end."""
 
     def readline(self, limit: int = -1, /) -> bytes:
         """The bytes up to the end of the line, at most `limit`."""
@@ -54,21 +54,20 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """A place between two records, from which reading can start."""
+    """A position between two records, from which reading can start."""
 
     offset: int  # bytes before it
     line: int  # lines before it; the next record starts on the line after
-    row: int  # rows before it, good and bad; empty lines and the header are none
+    row: int  # rows before it, valid and invalid; empty lines and the header do not count
 
 
-# A record's cells or why it has none, and the line it starts on;
-# then where the next record starts: the number of bytes and of lines before it.
+# Cells or error, and start line of a record; then bytes and lines before the next record.
 Record = tuple[list[str] | BadRow, int, int, int]
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[BinaryIO]:
-    """The open file; its errors name it, in one sentence."""
+    """Open the file; errors name it, in one sentence."""
     try:
         with path.open("rb") as stream:
             yield stream
@@ -83,7 +82,7 @@ def opened(path: Path) -> Iterator[BinaryIO]:
 def read_records(
     stream: Source, delimiter: str, offset: int, line: int, block_bytes: int = _BLOCK_BYTES
 ) -> Iterator[Record]:
-    """The records from byte `offset` on, which has `line` lines before it; skips rows without text.
+    """Records from byte `offset` on, with `line` lines before it; skips empty rows.
 
     Raises InputError when the text is not UTF-8.
     """
@@ -115,8 +114,8 @@ def decode(raw: bytes, line: int) -> str:
 
 
 def _read_block(stream: Source, offset: int, size: int) -> bytes:
-    """Whole lines, about `size` bytes or what is there already; but one line at least (unless its end
-    is far away)."""
+    """Whole lines, about `size` bytes or as many as are available; at least one line (unless its end is
+    far away)."""
     stream.seek(offset)
     block = stream.read(size)
     end = block.rfind(b"\n") + 1
@@ -126,7 +125,7 @@ def _read_block(stream: Source, offset: int, size: int) -> bytes:
 def _split_plain(block: bytes) -> tuple[list[str], list[int]] | None:
     """The lines of a block without ends, and their lengths in bytes with ends.
 
-    None when the csv module could read the block in another way, or refuse it.
+    None if the csv module could read the block differently, or refuse it.
     """
     if b'"' in block or b"\0" in block or block.count(b"\r") != block.count(b"\r\n"):
         return None
@@ -152,26 +151,25 @@ class _LineTooLong(Exception):
 
 
 class _EndsBadly(Exception):
-    """What follows this line inside quotes is known to end badly."""
+    """An open quote on this line is known to end badly."""
 
 
 class _CsvReader:
-    """Reads records with the csv module, and knows after each how far it has come.
+    """Reads records with the csv module, and knows the offset after each.
 
-    Where a line leaves a quote open, what comes of it is settled by the lines after it alone, not by
-    the line itself. So when a record of several lines ends badly, all that start after it, before the
-    place where it did, and go on beyond their first line, end there as badly: none is tried again.
+    When a line leaves a quote open, the lines after it decide about its end. So when a record of several
+    lines ends badly, all records that start after it, before the place of that end, and go on beyond
+    their first line, end there as badly: none is tried again.
     """
 
     def __init__(self, stream: Source, delimiter: str) -> None:
         self._stream = stream
         self._delimiter = delimiter
-        self._bad_until = 0  # bytes before which all that leave a quote open end badly …
+        self._bad_until = 0  # bytes before which every open quote ends badly …
         self._bad = ""  # … for this reason
 
     def read(self, offset: int, line: int, end: int) -> Iterator[Record]:
-        """The records from byte `offset` on that start before byte `end`; leaves out those without
-        text."""
+        """Records from byte `offset` on that start before byte `end`; skips empty rows."""
         self._start(offset, line)
         while self.offset < end:
             first = self.line + 1
@@ -182,19 +180,19 @@ class _CsvReader:
     def _start(self, offset: int, line: int) -> None:
         self.offset = offset  # bytes read
         self.line = line  # lines read
-        self._record_at = offset  # bytes before the record
-        self._first_end = 0  # bytes up to the end of the record's first line
-        self._last_at = 0  # bytes before the line that was read last
-        self._holds_nul = False  # the record does
+        self._record_at = offset  # offset of the record
+        self._first_end = 0  # offset of the end of the record's first line
+        self._last_at = 0  # offset of the last line read
+        self._holds_nul = False  # the record contains a NUL
         self._stream.seek(offset)
         self._records = csv.reader(
             self._lines(), delimiter=self._delimiter, strict=True, skipinitialspace=True
         )
 
     def _read(self) -> list[str] | BadRow:
-        """The next record; one that does not end well is its first line and no more.
+        """The next record; one that ends badly is cut to its first line.
 
-        Else a quote that is never closed would swallow all the rows after it.
+        Otherwise a quote that is never closed would swallow all rows after it.
         """
         self._record_at, self._first_end = self.offset, 0
         self._holds_nul, first = False, self.line + 1
@@ -216,7 +214,7 @@ class _CsvReader:
         return BadRow(reason)
 
     def _swallowed(self, cells: list[str], first: int) -> BadRow | None:
-        """Why a record of several lines is none: one of its values looks like rows of the file."""
+        """The error of a record of several lines, one of whose values looks like rows of the file."""
         values = [value.strip() for value in cells if "\n" in value.strip()]
         numbers = sum(len(_NUMBER_INSIDE.findall(value)) for value in values)
         rows = sum(any(map(self._is_row, value.split("\n"))) for value in values)
@@ -230,12 +228,12 @@ class _CsvReader:
         )
 
     def _is_row(self, line: str) -> bool:
-        """Whether a line of a value holds a delimiter that is none of prose, which a blank follows."""
+        """True for a line with a delimiter that is not followed by a blank as in prose."""
         after = line.split(self._delimiter)[1:]
         return any(rest and not rest[0].isspace() for rest in after)
 
     def _lines(self) -> Iterator[str]:
-        """The lines as the csv module asks for them: no more than the record needs."""
+        """Lines for the csv module, no more than the record needs."""
         while raw := self._next_line():
             self.line += 1
             self._last_at = self.offset
@@ -256,11 +254,11 @@ class _CsvReader:
 
     @property
     def _end_of_record(self) -> int:
-        """Where a record of several lines has to end."""
+        """The offset at which a record of several lines has to end."""
         return (self._record_at // _LOOKS_AHEAD + 2) * _LOOKS_AHEAD
 
     def _why_broken(self, error: Exception, first: int) -> str:
-        """Why the record that starts on line `first` is none; remembers what others share with it."""
+        """The error of the record that starts on line `first`; remembers a shared end."""
         if self.line == first:
             return _why_line_broken(error)
         too_long = isinstance(error, _LineTooLong)
@@ -274,7 +272,7 @@ def _is_cut(raw: bytes) -> bool:
 
 
 def _skip_line(stream: Source) -> int:
-    """Read to the end of the line; returns the number of bytes read."""
+    """Skip to the end of the line; returns the number of bytes."""
     skipped = 0
     while raw := stream.readline(LONGEST_LINE):
         skipped += len(raw)

@@ -1,4 +1,4 @@
-"""The first line of a CSV file: its delimiter, and its columns."""
+"""The first line of a CSV file: delimiter and columns."""
 
 import codecs
 import re
@@ -15,8 +15,8 @@ DELIMITERS = ",;\t|"
 _QUOTED = re.compile(r'"[^"]*"')
 _IS_RECIPIENT = re.compile(r"[+(\s]*(?:\d[\s().\-/]*){7,}|[A-Z]{2}\.\d{7,}")
 _IS_E164 = re.compile(r"[(\s]*\+\s*(?:\d[\s().\-/]*){7,}")
-_SEP = re.compile(rb'\s*"?sep=([^\w\r\n])"?[,;\t ]*\r?\n', re.IGNORECASE)  # for spreadsheets
-_LEAST_BYTES = 512  # that are looked at, to tell what the file is
+_SEP = re.compile(rb'\s*"?sep=([^\w\r\n])"?[,;\t ]*\r?\n', re.IGNORECASE)  # spreadsheets' directive
+_LEAST_BYTES = 512  # bytes needed to detect the kind of the file
 _WORKBOOK = "save the sheet with the recipients as CSV (UTF-8) and give that file"
 _UNPACK = "unpack it, and give the file that is in it"
 _SAVE_UTF8 = "save it as UTF-8 text"
@@ -35,7 +35,7 @@ _KINDS = (
     (codecs.BOM_UTF16_LE, f"the file is UTF-16: {_SAVE_UTF8}"),
     (codecs.BOM_UTF16_BE, f"the file is UTF-16: {_SAVE_UTF8}"),
 )
-"""What files that are no CSV begin with, and what to do about them."""
+"""Signatures of files that are not CSV, and the remedy."""
 _IN_ZIP = (
     (b"opendocument.spreadsheet", f"this is an OpenDocument spreadsheet: {_WORKBOOK}"),
     (b"xl/", f"this is an Excel workbook: {_WORKBOOK}"),
@@ -49,9 +49,9 @@ _MARKUP = re.compile(rb"\s*<(?:!doctype|html|table|\?xml|meta|head|body)", re.IG
 
 @dataclass(frozen=True, slots=True)
 class FirstRow:
-    """The first row of a file, whether it names columns or not."""
+    """The first row of a file, header or not."""
 
-    cells: tuple[str, ...]  # without blanks and marks around them
+    cells: tuple[str, ...]  # stripped of blanks and marks
     delimiter: str
     start: int  # bytes before it
     start_line: int  # lines before it
@@ -61,16 +61,16 @@ class FirstRow:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What the first line says about the others."""
+    """The header of a file."""
 
-    cells: tuple[str, ...]  # a name for each column, empty for those that have none
+    cells: tuple[str, ...]  # a name for each column, empty for unnamed ones
     delimiter: str
     offset: int  # bytes before the first row
     line: int  # lines before the first row
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The names; a column without one cannot be used, and does no harm."""
+        """The names of named columns; others cannot be used."""
         return tuple(filter(None, self.cells))
 
 
@@ -78,7 +78,7 @@ def read_first_row(stream: Source) -> FirstRow:
     """Read the first row of a file that is open at its start.
 
     Raises:
-        InputError: it is empty, or no CSV: says what it is and what to do.
+        InputError: it is empty, or not CSV: names its kind and the remedy.
     """
     start, line, delimiter = _begin(stream)
     record = next(read_records(stream, delimiter, start, line), None)
@@ -97,7 +97,7 @@ def read_header(stream: Source) -> Header:
 
 
 def as_header(row: FirstRow) -> Header:
-    """The first row as a header; raises InputError when it is none."""
+    """The first row as a header; raises InputError if it is not one."""
     if holds_recipient(row.cells[0]) or any(_IS_E164.fullmatch(tidy(cell)) for cell in row.cells):
         raise InputError("the file needs a header row: its first row holds a recipient already")
     _check_names(row.cells)
@@ -105,7 +105,7 @@ def as_header(row: FirstRow) -> Header:
 
 
 def holds_recipient(cell: str) -> bool:
-    """Whether a cell of the first row is a recipient, so that the row is no header."""
+    """True when a cell of the first row is a recipient, so that the row is not a header."""
     return bool(_IS_RECIPIENT.fullmatch(tidy(cell)))
 
 
@@ -122,7 +122,7 @@ def _begin(stream: Source) -> tuple[int, int, str]:
 
 
 def _refuse_others(begin: bytes) -> None:
-    """Raise InputError when the file begins as no CSV does."""
+    """Raise InputError when the file has the signature of another kind."""
     for mark, sentence in _KINDS:
         if begin.startswith(mark):
             raise InputError(sentence)
@@ -139,7 +139,7 @@ def _refuse_others(begin: bytes) -> None:
 
 
 def _sniff_delimiter(stream: Source, start: int) -> str:
-    """The delimiter that the first line with text holds most often outside quotes."""
+    """The most frequent delimiter outside quotes of the first line with text."""
     stream.seek(start)
     line = 0
     while raw := stream.readline(LONGEST_LINE):

@@ -1,4 +1,4 @@
-"""The rows of a recipient file that cannot be sent to, and the file that lists them."""
+"""Invalid rows of a recipient file, and the file that lists them."""
 
 import csv
 import os
@@ -15,23 +15,23 @@ from config.private_files import PlantedError, open_private
 from producer.errors import InputError
 
 _HEADER = ["line", "number", "reason"]
-_LONGEST_HEADER = 100  # bytes that are looked at, to tell a list of rejects from another file
+_LONGEST_HEADER = 100  # bytes needed to recognise a list of invalid rows
 
 
 @dataclass(frozen=True, slots=True)
 class InvalidRow:
-    """A row that is not sent to."""
+    """A row that cannot be sent to."""
 
-    line: int  # of the recipient file, from 1; the first line of the row
-    number: str | None  # with most digits hidden; None when the cell holds something else
+    line: int  # of the recipient file, from 1; the row's first line
+    number: str | None  # most digits masked; None when the cell holds something else
     reason: str
 
 
 def see_that_writable(path: Path) -> None:
-    """Make sure that rejects can be listed there; leaves what is there as it is.
+    """Check that invalid rows can be listed there; does not change the file.
 
     Raises:
-        InputError: the directory is missing, the disk is full, or something else is there.
+        InputError: the directory is missing, the disk is full, or another file is there.
     """
     with _told(path):
         if _is_ours(path):
@@ -41,21 +41,21 @@ def see_that_writable(path: Path) -> None:
 
 
 class InvalidRowWriter:
-    """Writes rejects to a CSV file, which is made at the first of them."""
+    """Writes invalid rows to a CSV file, created with the first one."""
 
     def __init__(self, path: Path, after_line: int = 0) -> None:
-        """Go on after line `after_line` of the recipient file; 0 starts afresh.
+        """Continue after line `after_line` of the recipient file; 0 starts afresh.
 
-        What an earlier run wrote about later lines is dropped: it will be written again.
-        Raises InputError when `path` is a file that is not a list of rejects, or cannot be written.
+        Rows of later lines from an earlier run are dropped: they will be written again. Raises
+        InputError when `path` is another file, or cannot be written.
         """
         self.path = path
         self._stream: TextIO | None = None
         with _told(path):
-            self.count = _keep(path, after_line)  # rejects in the file
+            self.count = _keep(path, after_line)  # rows in the file
 
     def write(self, invalid_rows: Iterable[InvalidRow]) -> None:
-        """Add to the file; what is written outlives this process. Raises InputError."""
+        """Append and fsync. Raises InputError."""
         rows = [_row(reject) for reject in invalid_rows]
         if not rows:
             return
@@ -93,7 +93,7 @@ class InvalidRowWriter:
 
 @contextmanager
 def _told(path: Path) -> Iterator[None]:
-    """Errors of the system become one sentence."""
+    """Turn system errors into one sentence."""
     try:
         yield
     except OSError as error:
@@ -103,7 +103,7 @@ def _told(path: Path) -> Iterator[None]:
 
 
 def _is_ours(path: Path) -> bool:
-    """Whether a list of rejects is there; raises InputError when something else is."""
+    """True when a list of invalid rows exists; raises InputError for another file."""
     if not os.path.lexists(path):
         return False
     try:
@@ -120,7 +120,7 @@ def _is_ours(path: Path) -> bool:
 
 
 def _keep(path: Path, after_line: int) -> int:
-    """Keep the rejects up to a line of the recipient file; returns how many there are."""
+    """Keep the rows up to a line of the recipient file; returns their number."""
     if not _is_ours(path):
         return 0
     n = 0
@@ -137,7 +137,7 @@ def _keep(path: Path, after_line: int) -> int:
 
 @contextmanager
 def _beside(path: Path) -> Iterator[tuple[Path, TextIO]]:
-    """A new file in the same directory, which is gone at the end unless it was given another name."""
+    """A new file in the same directory, deleted at the end unless it was renamed."""
     number, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", dir=path.parent)
     new = Path(name)
     try:
@@ -158,7 +158,7 @@ def _copy(invalid_rows: Iterable[InvalidRow], after_line: int, stream: TextIO) -
 
 
 def _read(path: Path) -> Iterator[InvalidRow]:
-    """The rejects in the file; passes over a last line that a killed process left unfinished."""
+    """The rows in the file; skips a last line that a killed process left unfinished."""
     try:
         with path.open(newline="", encoding="utf-8") as stream:
             for row in islice(csv.reader(stream), 1, None):

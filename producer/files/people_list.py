@@ -1,7 +1,7 @@
 """A list of people: one number or user id a line, or a column of a CSV file.
 
-The column is chosen as a launch chooses it, and numbers are read as those of recipients are. A line that
-cannot be read is told with its number, and the others go on.
+Columns and numbers are read as in a launch. An invalid line is reported with its number, and the others
+are used.
 """
 
 import re
@@ -31,7 +31,7 @@ class People:
     """A chunk of the list."""
 
     who: list[str]  # digits of international numbers, and user ids
-    purposes: list[Purposes | None]  # what each of them gets no more, where the file says so
+    purposes: list[Purposes | None]  # suppressed purposes of each, if in the file
     invalid_rows: list[InvalidRow]
 
 
@@ -43,7 +43,7 @@ class PeopleFile:
     has_header: bool
     layout: Layout
     _start: Position  # of the first person
-    _purposes: int | None = None  # the place of the column `purposes`, as an export writes it
+    _purposes: int | None = None  # index of the column `purposes`, as an export writes it
 
     @classmethod
     def open(
@@ -53,13 +53,13 @@ class PeopleFile:
         region: str | None = None,
         country_column: str | None = None,
     ) -> "PeopleFile":
-        """Find the column that holds the people; without a header row, the one that holds numbers.
+        """Find the column of the people; without a header row, the one with numbers.
 
         Args:
-            region: country of numbers for which nothing else says one.
+            region: country of numbers without any other.
 
         Raises:
-            InputError: the file cannot be read, or it is not clear which column is meant.
+            InputError: the file cannot be read, or the column is ambiguous.
         """
         with opened(path) as stream:
             first = read_first_row(stream)
@@ -91,9 +91,9 @@ class PeopleFile:
 
 
 def read_person(text: str, region: str | None) -> str:
-    """Digits of an international number, or a channel's user id as it is; raises BadRow.
+    """Digits of an international number, or a channel's user id unchanged; raises BadRow.
 
-    A number may be of a range that is not in use: whoever has it may have written.
+    A number may be of an unused range, since its owner may have written to us.
     """
     text = text.strip(BLANK)
     if USER_ID.fullmatch(text) or _LINE_ID.fullmatch(text):
@@ -102,7 +102,7 @@ def read_person(text: str, region: str | None) -> str:
 
 
 def _people(file: PeopleFile) -> Iterator[tuple[str, Purposes | None] | InvalidRow]:
-    """Each person and what they get no more, or the line that names none."""
+    """Each person with suppressed purposes, or an invalid line."""
     layout, start = file.layout, file._start
     place, reader = layout.place(layout.number_column), PersonReader(layout, in_use=False)
     with opened(file.path) as stream:
@@ -131,8 +131,8 @@ def _purposes_in(cells: list[str] | BadRow, place: int | None) -> Purposes | Non
 
 
 def read_purposes(text: str) -> Purposes | None:
-    """What somebody gets no more, as an export writes it: `all`, or some with commas; None for an empty
-    cell. Raises BadRow."""
+    """Suppressed purposes as an export writes them: `all`, or some separated by commas; None for an
+    empty cell. Raises BadRow."""
     words = [word.strip().lower() for word in text.split(",") if word.strip()]
     if "all" in words:
         return EVERYTHING
@@ -144,9 +144,9 @@ def read_purposes(text: str) -> Purposes | None:
 
 
 def _place_without_header(first: FirstRow, region: str | None) -> int | None:
-    """The place of the cell that holds a person; None if the row is a header.
+    """Index of the cell that holds a person; None if the row is a header.
 
-    Raises InputError when several do: one may hold the customers' numbers in a shop.
+    Raises InputError when several do: one may be a shop's number for its customers.
     """
     places = [place for place, cell in enumerate(first.cells) if _is_person(cell, region)]
     if not places and _is_broken_number(first.cells):
@@ -169,5 +169,5 @@ def _is_person(cell: str, region: str | None) -> bool:
 
 
 def _is_broken_number(cells: Sequence[str]) -> bool:
-    """Whether a row is no header but a number that cannot be read: it is told as a line."""
+    """True when a row is not a header but an unreadable number, which is reported as an invalid line."""
     return len(cells) == 1 and not any(map(str.isalpha, cells[0]))

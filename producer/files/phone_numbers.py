@@ -1,8 +1,7 @@
-"""Phone numbers as people and their programs write them, to the digits of E.164.
+"""Normalises phone numbers in any spelling to the digits of E.164.
 
-A number is read or refused, never guessed: without a country code and without a country it is refused,
-and so is what reads like a date or an amount. What is read is valid: a range of its country that is in
-use, or one that is kept for films.
+Numbers are never guessed: one without a country code and a country is refused, and so are dates and
+amounts. Accepted numbers are valid: of a range that their country uses, or one reserved for films.
 """
 
 import re
@@ -27,7 +26,7 @@ INVISIBLE = (
     "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f"
     "\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\uffff\U000e0000-\U000e0fff"
 )
-"""Characters that take no room on a screen, as the inside of a regular expression's `[]`."""
+"""Invisible characters, as the inside of a regular expression's `[]`."""
 
 _MARKS = re.compile(f"[{INVISIBLE}\x00-\x08\x0e-\x1f\x7f-\x9f]+")
 _WIDE = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}  # full-width forms of ASCII
@@ -38,7 +37,7 @@ _LINK = re.compile(
 _LABEL = re.compile(r"(?!(?i:fax))(?:[^\W\d_]{1,12}[ .]*){1,3}[:\uff1a][\s/]*|(?i:tel|mob|ph)\.\s*")
 _INTERNATIONAL = re.compile(r"[(\[\s]*\+")
 _WRITTEN = re.compile(r"[(\[\s]*\+?[\d\s()\[\].\-/_~\u00b7\u2010-\u2015\u2212]+")
-_FLOAT = re.compile(r"(\+?\d{8,})[.,]0+")  # what data frames make of a column of numbers
+_FLOAT = re.compile(r"(\+?\d{8,})[.,]0+")  # as data frames write a column of numbers
 _SCIENTIFIC = re.compile(r"(\+?\d+)(?:[.,](\d*))?[eE]\+?(\d{1,2})")
 _GROUPED = re.compile(r"\+?\d{1,3}(?:([.,])\d{3})(?:\1\d{3})*")  # as spreadsheets group thousands
 _AMOUNT = re.compile(r"-?\d{1,3}(?:[.,' ]?\d{3})*[.,]\d{1,2}")
@@ -66,10 +65,10 @@ _TYPES = (
 )
 
 _FEWEST_DIGITS, _MOST_DIGITS = 8, 15
-_LONGEST_CELL = 200  # characters that may hold a number
+_LONGEST_CELL = 200  # most characters of a cell with a number
 _MOST_LETTERS = 4  # around a number: an extension, or the E of scientific notation
 _FICTION = re.compile(r"44(?:77009\d{5}|1632960\d{3})|3363998\d{4}|3532091\d{5}")
-"""What regulators keep for films in ranges that are not in use; elsewhere such numbers are valid."""
+"""Numbers reserved for films in unused ranges; elsewhere such numbers are valid."""
 
 _NO_COUNTRY = (
     "it has no country code: write it with + and the country code, or say the country of numbers "
@@ -91,14 +90,14 @@ def normalise(text: str, region: str | None = None, *, in_use: bool = True) -> s
     Args:
         region: two capital letters; the country of a number without `+` or `00`. Without it such a
             number is refused.
-        in_use: whether the number must be of a range that its country uses. Else its length is enough:
-            an opt-out is no message.
+        in_use: True requires a range that its country uses. False accepts any of a valid length, for
+            opt-outs.
     """
     return text[1:] if PLAIN[text[:4], len(text)](text) else _read(text, region, in_use)
 
 
 def mask(text: str) -> str:
-    """`text` with all its letters and digits hidden but the first two and the last two."""
+    """`text` with all letters and digits masked but the first two and the last two."""
     places = [place for place, char in enumerate(text) if char.isalnum()]
     hidden = set(places[2:-2]) if len(places) > 6 else set()
     shown = "".join("*" if place in hidden else char for place, char in enumerate(text))
@@ -106,12 +105,12 @@ def mask(text: str) -> str:
 
 
 def is_region(region: str) -> bool:
-    """Whether numbers of `region` (two capital letters) can be read."""
+    """True when numbers of `region` (two capital letters) can be parsed."""
     return region in phonenumbers.SUPPORTED_REGIONS
 
 
 def tidy(text: str) -> str:
-    """A cell without what programs put around numbers: marks, quotes, formulas, labels."""
+    """A cell without what programs add around numbers: marks, quotes, formulas, labels."""
     text = _MARKS.sub("", text).translate(_WIDE).strip().strip(_QUOTES).lstrip("=").strip(_QUOTES)
     if link := _LINK.fullmatch(text):
         return f"+{link[1]}"
@@ -120,29 +119,29 @@ def tidy(text: str) -> str:
 
 
 def seems_number(cell: str) -> bool:
-    """Whether a cell may well hold a phone number, readable or not."""
+    """True for a cell that may hold a phone number, readable or not."""
     if len(cell) > _LONGEST_CELL or sum(map(str.isdecimal, cell)) < _FEWEST_DIGITS - 1:
         return False
     return sum(map(str.isalpha, tidy(cell))) <= _MOST_LETTERS
 
 
 def is_international(cell: str) -> bool:
-    """Whether a cell seems to hold a number with `+` and its country code."""
+    """True for a cell with a number that seems to have `+` and its country code."""
     return seems_number(cell) and bool(_INTERNATIONAL.match(tidy(cell)))
 
 
 class _PlainNumbers(dict[tuple[str, int], Callable[[str], object]]):
-    """Tests for numbers that are E.164 as they stand, by their first four characters and length.
+    """Matchers of numbers that are E.164 already, by their first four characters and length.
 
-    Plus and three digits are enough to tell the country code. A number that is valid for its country
-    stays as it is unless it goes on with something that its country dials in front (a trunk prefix or
-    carrier code): the full parser takes that out or rewrites it.
+    Plus and three digits determine the country code. A number that is valid for its country stays as it
+    is unless it continues with a trunk prefix or carrier code of its country, which the full parser
+    removes.
     """
 
     def __missing__(self, key: tuple[str, int]) -> Callable[[str], object]:
         start, length = key
         if not _E164_START.fullmatch(start) or not _FEWEST_DIGITS < length <= _MOST_DIGITS + 1:
-            return _NEVER.fullmatch  # and not kept, for there is no end of such keys
+            return _NEVER.fullmatch  # not cached, since such keys are unlimited
         code = next((start[1:end] for end in (2, 3, 4) if start[1:end] in _MAIN_REGION), None)
         test = _valid_pattern(code, length - 1 - len(code)).fullmatch if code else _NEVER.fullmatch
         self[key] = test
@@ -151,9 +150,9 @@ class _PlainNumbers(dict[tuple[str, int], Callable[[str], object]]):
 
 @lru_cache(maxsize=2048)
 def _valid_pattern(code: str, length: int) -> Pattern[str]:
-    """What fits valid numbers of `length` digits after `+` and the country code, and no others.
+    """Matches valid numbers of `length` digits after `+` and the country code, and no others.
 
-    Some that are valid may not fit: they are left to the full parser.
+    Some valid ones may not match: they are left to the full parser.
     """
     stand_in = PhoneNumber(country_code=int(code), national_number=int("1" * length))
     if phonenumbers.is_possible_number_with_reason(stand_in) != ValidationResult.IS_POSSIBLE:
@@ -164,12 +163,12 @@ def _valid_pattern(code: str, length: int) -> Pattern[str]:
         if metadata is None:
             continue
         own = "|".join(_national_patterns(metadata, length)) or "(?!)"
-        # as the library chooses the region: by leading digits, or the first whose numbers fit
+        # the library's choice of the region: by leading digits, or the first whose numbers match
         start = metadata.leading_digits
         valid = f"(?:(?={start})(?:{own})|(?!{start}){valid})" if start else f"(?:{own}|{valid})"
     main = PhoneMetadata.metadata_for_region_or_calling_code(int(code), _MAIN_REGION[code])
     trunk = main.national_prefix_for_parsing if main else None
-    # Some countries' patterns can match nothing at all, which leaves a number as it is.
+    # Some countries' patterns can match the empty text, which leaves a number unchanged.
     doubt = rf"(?!(?:{trunk})(?<!\A\+{code}))" if trunk else ""
     return re.compile(rf"\+{code}{doubt}{valid}", re.ASCII)
 
@@ -188,11 +187,11 @@ def _national_patterns(metadata: PhoneMetadata, length: int) -> list[str]:
 
 
 PLAIN = _PlainNumbers()
-"""`PLAIN[text[:4], len(text)](text)`: whether a number is E.164 as it stands, and in use."""
+"""`PLAIN[text[:4], len(text)](text)`: truthy if a number is E.164 already, and of a used range."""
 
 
 def _read(text: str, region: str | None, in_use: bool) -> str:
-    """The careful way: any spelling."""
+    """The slow path: any spelling."""
     if len(text) > _LONGEST_CELL:
         raise BadNumber("not a phone number", mask(text))
     cell, text = text, tidy(text)
@@ -203,7 +202,7 @@ def _read(text: str, region: str | None, in_use: bool) -> str:
 
 
 def _without_format(text: str) -> str:
-    """The number in a cell that a spreadsheet or data frame has formatted; raises BadNumber."""
+    """The number in a cell formatted by a spreadsheet or data frame; raises BadNumber."""
     if whole := _FLOAT.fullmatch(text):
         return whole[1]
     if scientific := _SCIENTIFIC.fullmatch(text):
@@ -221,7 +220,7 @@ def _without_format(text: str) -> str:
 
 
 def _refuse_others(text: str) -> None:
-    """Raise BadNumber for what holds digits and is no number, or more than one."""
+    """Raise BadNumber for digits that are not a number, or more than one."""
     if sum(len(re.findall(r"\d", part)) >= 7 for part in _BETWEEN_TWO.split(text)) > 1:
         raise BadNumber("two numbers in one cell: keep one")
     if _AMOUNT.fullmatch(text):
@@ -235,7 +234,7 @@ def _refuse_others(text: str) -> None:
 
 
 def _is_date(text: str) -> bool:
-    """Whether this is a year, a month and a day, in an order that people use."""
+    """True for year, month and day in a common order."""
     date = _DATE.fullmatch(text)
     if date is None:
         return False
@@ -270,7 +269,7 @@ def _read_national(digits: str, region: str, in_use: bool) -> str:
             national = None if dialled else digits
         elif dialled and dialled.lastindex is None and not digits.startswith(code):
             national = digits[dialled.end() :]
-    if national:  # as the library would read it, without its detours
+    if national:  # the library's result, faster
         text = f"+{code}{national}"
         if PLAIN[text[:4], len(text)](text):
             return text[1:]
@@ -279,8 +278,8 @@ def _read_national(digits: str, region: str, in_use: bool) -> str:
 
 @lru_cache(maxsize=256)
 def _dialling(region: str) -> tuple[str, Pattern[str], Pattern[str], Pattern[str]]:
-    """The country code of a region, and what fits its prefix for calls abroad, its national numbers, and
-    what is dialled before them."""
+    """The country code of a region, and patterns of its prefix for calls abroad, its national numbers,
+    and the prefixes dialled before them."""
     metadata = PhoneMetadata.metadata_for_region(region)
     assert metadata is not None, region
     general = metadata.general_desc
@@ -294,7 +293,7 @@ def _dialling(region: str) -> tuple[str, Pattern[str], Pattern[str], Pattern[str
 
 
 def _parse(text: str, region: str | None, in_use: bool) -> str:
-    """The library's way, which knows what each country dials in front of its numbers."""
+    """The slow path of the library, which knows each country's prefixes."""
     try:
         number = phonenumbers.parse(text, region)
     except NumberParseException as error:
@@ -313,8 +312,8 @@ def _parse(text: str, region: str | None, in_use: bool) -> str:
 
 
 def _is_short(text: str, number: PhoneNumber) -> bool:
-    """Whether a national number is too short to be told from others; mobile numbers of small countries
-    are not."""
+    """True for a national number too short to be unambiguous, except for mobile numbers of small
+    countries."""
     if text.startswith("+") or len(text) >= _FEWEST_DIGITS:
         return False
     return phonenumbers.number_type(number) != PhoneNumberType.MOBILE

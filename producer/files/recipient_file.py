@@ -1,4 +1,4 @@
-"""Recipient files: CSV, read in constant memory, from any place that reading reached before."""
+"""Recipient files: CSV, read in constant memory, resumable at any record."""
 
 import codecs
 import hashlib
@@ -22,7 +22,7 @@ _SAMPLE_BYTES = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class RecipientFile:
-    """A CSV file with a header and a row for each recipient; made by `open`."""
+    """A CSV file with a header and a row per recipient; made by `open`."""
 
     path: Path
     layout: Layout
@@ -36,7 +36,7 @@ class RecipientFile:
         default_region: str | None = None,
         country_column: str | None = None,
     ) -> "RecipientFile":
-        """Read the header and the first rows; raises InputError when nothing can be launched."""
+        """Read the header and the first rows; raises InputError when the file cannot be launched."""
         with opened(path) as stream:
             header = read_header(stream)
             rows = first_rows(stream, header)
@@ -46,7 +46,7 @@ class RecipientFile:
             return cls(path, layout, stream.seek(0, 2))
 
     def see_that_usable(self, packer: RowPacker) -> None:
-        """Raise InputError if none of the first rows can be sent to."""
+        """Raise InputError if all of the first rows are invalid."""
         with opened(self.path) as stream:
             header = self.layout.header
             records = read_records(stream, header.delimiter, header.offset, header.line)
@@ -54,14 +54,14 @@ class RecipientFile:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns' names, which placeholders may use."""
+        """The columns' names, for placeholders."""
         return self.layout.header.columns
 
     def fingerprint(self) -> str:
         """The SHA-256 of the file's bytes in hex.
 
-        It reads the whole file, so it also makes sure of the encoding before anything is launched:
-        raises InputError naming the first line that is not UTF-8.
+        It reads the whole file, so it also checks the encoding before the launch: raises InputError with
+        the first line that is not UTF-8.
         """
         digest, check = hashlib.sha256(), _Utf8Check()
         with opened(self.path) as stream:
@@ -72,7 +72,7 @@ class RecipientFile:
         return digest.hexdigest()
 
     def estimated_rows(self) -> int:
-        """About how many rows there are, judged by the length of the first; at least 1."""
+        """Approximate number of rows, by the length of the first ones; at least 1."""
         with opened(self.path) as stream:
             stream.seek(self.layout.header.offset)
             sample = stream.read(_SAMPLE_BYTES)
@@ -80,7 +80,7 @@ class RecipientFile:
         return max(1, round((self.size - self.layout.header.offset) * rows / max(1, len(sample))))
 
     def start(self) -> Position:
-        """The place of the first row."""
+        """The position of the first row."""
         return Position(self.layout.header.offset, self.layout.header.line, 0)
 
     def chunks(
@@ -99,7 +99,7 @@ class RecipientFile:
 
 
 class _Utf8Check:
-    """Feeds on blocks of bytes and raises InputError at the first line that is not UTF-8."""
+    """Checks blocks of bytes; raises InputError at the first line that is not UTF-8."""
 
     def __init__(self) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")()

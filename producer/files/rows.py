@@ -1,4 +1,4 @@
-"""One row of a recipient file to the line of one job."""
+"""Turns rows of a recipient file into job lines."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -13,12 +13,12 @@ from producer.files.invalid_rows import InvalidRow
 from producer.files.phone_numbers import PLAIN, is_international, mask, normalise
 from producer.layout import NO_ROWS, Layout
 
-LONGEST_VALUE = 4096  # characters: no text of WhatsApp is longer (provider docs, message model)
+LONGEST_VALUE = 4096  # characters; WhatsApp has no longer text (provider docs, message model)
 LONGEST_JOB_LINE = 256 * 1024  # bytes
 LOOKED_AT = 5000
-"""Rows, one of which must be usable; else the way of reading the file is wrong, rather than the rows."""
+"""Rows, one of which must be valid; otherwise the file is misread."""
 
-# A business-scoped user id; never cut or re-cased (provider docs, addressing).
+# A business-scoped user id; never shortened or changed in case (provider docs, addressing).
 USER_ID = re.compile(r"[A-Z]{2}\.[A-Za-z0-9]{1,128}")
 
 _NOTHING = r"""
@@ -27,10 +27,8 @@ _NOTHING = r"""
     #WERT! #BEZUG! #VALEUR!
 """
 NO_VALUES = frozenset(["", *_NOTHING.split()])
-"""What stands in a cell that holds nothing, or an error of a spreadsheet."""
-MOST_BLANKS = (
-    4  # in a row, in a parameter of a template: WhatsApp refuses more, and line ends, and tabs
-)
+"""Cells without a value: empty, or an error of a spreadsheet."""
+MOST_BLANKS = 4  # in a row in a template parameter; WhatsApp refuses more, line ends and tabs
 _MANY_BLANKS = " " * (MOST_BLANKS + 1)
 _BLANKS = re.compile(r"\s+")
 _LINE_ENDS_AND_TABS = frozenset("\n\r\t\v\f\x1c\x1d\x1e\x85\u2028\u2029")
@@ -38,19 +36,20 @@ _LINE_ENDS_AND_TABS = frozenset("\n\r\t\v\f\x1c\x1d\x1e\x85\u2028\u2029")
 
 @dataclass(frozen=True, slots=True)
 class ValueRules:
-    """What the message asks of the values of some columns."""
+    """Rules for the values of some columns."""
 
     folded: frozenset[str] = frozenset()
     """Columns of template parameters: line ends, tabs and long runs of blanks become one blank."""
     numbers: Mapping[str, Callable[[str], str]] = field(default_factory=dict)
-    """Columns that the provider reads as numbers: each gives the JSON number, or raises ValueError."""
+    """Numeric columns: each function returns the JSON number, or raises ValueError."""
 
 
 class PersonReader:
-    """Reads who is meant from the cells of a row."""
+    """Reads the recipient from the cells of a row."""
 
     def __init__(self, layout: Layout, *, in_use: bool = True) -> None:
-        """`in_use`: whether a number must be of a range that its country uses (`numbers.normalise`)."""
+        """`in_use`: True requires a number of a range that its country uses
+        (`phone_numbers.normalise`)."""
         self._name = layout.number_column
         self._number = layout.place(layout.number_column)
         country = layout.country_column
@@ -70,7 +69,7 @@ class PersonReader:
         return normalise(text, region, in_use=self._in_use)
 
     def _region_of(self, cells: Sequence[str], number: str) -> str | None:
-        """The region of a number that may not have its country code."""
+        """The region of a number without country code."""
         assert self._country is not None
         country = cells[self._country].strip(BLANK) if self._country < len(cells) else ""
         if country in NO_VALUES or is_international(number):
@@ -84,26 +83,32 @@ class PersonReader:
 
 
 class RowPacker:
-    """Packs the cells of rows, which all have the same header."""
+    """Packs the cells of rows with the same header."""
 
     def __init__(
-        self, layout: Layout, columns: Sequence[str], rules: ValueRules = ValueRules()
+        self,
+        layout: Layout,
+        columns: Sequence[str],
+        rules: ValueRules = ValueRules(),
+        keep: Sequence[str] = (),
     ) -> None:
-        """`columns` are those whose values a job needs; raises ValueError if one is not there."""
+        """`columns` are those whose values a job needs, `keep` those whose cells follow them; raises
+        ValueError for a missing one."""
         cells = layout.header.cells
-        if missing := [column for column in columns if not column or column not in cells]:
+        if missing := [one for one in (*columns, *keep) if not one or one not in cells]:
             raise ValueError(f"the recipients have no column {', '.join(missing)}")
         self._header = cells
         self._width = len(cells)
         self._number = layout.place(layout.number_column)
         self._person = PersonReader(layout).read
         self._wanted = [layout.place(column) for column in columns]
+        self._kept = [layout.place(column) for column in keep]
         self._folded = frozenset(map(layout.place, rules.folded))
         self._numbers = {layout.place(column): read for column, read in rules.numbers.items()}
-        self.folded = 0  # values that were changed so that WhatsApp takes them
+        self.folded = 0  # values changed so that WhatsApp accepts them
 
     def pack(self, cells: Sequence[str]) -> bytes:
-        """The job's line; raises BadRow when the row cannot be sent to."""
+        """The job's line; raises BadRow for an invalid row."""
         if len(cells) != self._width:
             cells = self._fitted(cells)
         recipient = cells[self._number].strip()
@@ -114,25 +119,26 @@ class RowPacker:
         values = []
         for place in self._wanted:
             value = cells[place].strip()
-            if value in NO_VALUES or not value.isprintable() or _MANY_BLANKS in value:  # seldom
+            if value in NO_VALUES or not value.isprintable() or _MANY_BLANKS in value:  # rare
                 value = self._mended(place, value)
             values.append(value)
         if self._numbers:
             self._read_numbers(values)
+        values += [cells[place].strip() for place in self._kept]
         line = pack_line(recipient, values)
         if len(line) > LONGEST_VALUE:
             self._see_that_short(line, values)
         return line
 
     def _fitted(self, cells: Sequence[str]) -> Sequence[str]:
-        """A row without its empty cells at the end, or with those that it lacks."""
+        """A row with as many cells as the header: empty ones at the end are cut, missing ones added."""
         surplus = cells[self._width :]
         if any(cell.strip(BLANK) for cell in surplus):
             raise BadRow(f"too many cells: {len(cells)}, where the header has {self._width}")
         return [*cells[: self._width], *[""] * (self._width - len(cells))]
 
     def _mended(self, place: int, value: str) -> str:
-        """A value as it may go out; raises BadRow when it says nothing."""
+        """A corrected value; raises BadRow for an empty one."""
         if value in NO_VALUES or not value.strip(BLANK):
             raise _empty(self._header[place], value)
         if place not in self._folded:
@@ -142,7 +148,7 @@ class RowPacker:
         return folded
 
     def _read_numbers(self, values: list[str]) -> None:
-        """Make JSON numbers of the values that the provider reads as such."""
+        """Turn numeric values into JSON numbers."""
         for n, place in enumerate(self._wanted):
             if (read := self._numbers.get(place)) is not None:
                 try:
@@ -152,7 +158,7 @@ class RowPacker:
                     raise BadRow(f"column '{name}' holds {mask(values[n])}: {error}") from error
 
     def _see_that_short(self, line: bytes, values: Sequence[str]) -> None:
-        for place, value in zip(self._wanted, values, strict=True):
+        for place, value in zip([*self._wanted, *self._kept], values, strict=True):
             if len(value) > LONGEST_VALUE:
                 raise BadRow(
                     f"column '{self._header[place]}' holds {len(value):,} characters, more than "
@@ -165,10 +171,11 @@ class RowPacker:
 def see_that_some_are_usable(
     records: Iterator[Record], layout: Layout, packer: RowPacker
 ) -> list[Record]:
-    """Read until a row can be sent to; gives what was read.
+    """Read up to the first valid row; returns the records read.
 
     Raises:
-        InputError: none of the first rows can: the campaign would be over, and its name taken.
+        InputError: all of the first rows are invalid: the campaign would end at once, and block its
+            name.
     """
     rows: list[Record] = []
     first: tuple[int, BadRow] | None = None
@@ -205,34 +212,34 @@ def _fold(blanks: re.Match[str]) -> str:
 
 
 def _empty(column: str, value: str = "") -> BadRow:
-    """`value` is what stands in the cell instead of nothing, if that can be seen."""
+    """The error of an empty cell; `value` is its visible content, if any."""
     seen = f": it holds {value}" if value.strip(BLANK) else ""
     return BadRow(f"column '{column}' is empty{seen}")
 
 
 CHUNK_ROWS = 1000
-CHUNK_BYTES = LONGEST_JOB_LINE  # of all job lines of a chunk together
+CHUNK_BYTES = LONGEST_JOB_LINE  # of all job lines of a chunk
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Rows that follow each other in the file."""
+    """Consecutive rows of the file."""
 
-    lines: list[bytes]  # a job line for each good row
+    lines: list[bytes]  # a job line for each valid row
     invalid_rows: list[InvalidRow]
     end: Position  # where the next chunk starts
 
     @property
     def rows(self) -> int:
-        """Rows in the chunk, good and bad."""
+        """Rows in the chunk, valid and invalid."""
         return len(self.lines) + len(self.invalid_rows)
 
 
 def cut_chunks(
     records: Iterable[Record], packer: RowPacker, start: Position, size: int, cut_at: int = -1
 ) -> Iterator[Chunk]:
-    """Pack `records`, which begin at `start`, into chunks of at most `size` rows (and the lines that go
-    with the last).
+    """Pack `records`, which begin at `start`, into chunks of at most `size` rows (and the lines that
+    belong to the last).
 
     A chunk ends at byte `cut_at` in any case, if a record ends there.
     """

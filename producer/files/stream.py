@@ -1,4 +1,4 @@
-"""A file that is still arriving: read like an open file, by a thread that waits for the rest of it."""
+"""A file that is still arriving, read like an open file by a thread that waits for its bytes."""
 
 from collections.abc import Callable
 
@@ -6,29 +6,29 @@ from producer.errors import InputError
 from producer.files.csv_reader import LOOKS_BACK
 
 _LEAST = 16
-"""Bytes that a read waits for, unless the end is near: a mark at the start is never read in halves."""
+"""Bytes that a read waits for unless the end is near, so that a byte order mark is never split."""
 
 
 class ArrivingFile:
-    """Keeps the last `LOOKS_BACK` bytes and no more, so memory stays bounded whatever is sent."""
+    """Keeps only the last `LOOKS_BACK` bytes, so that memory stays bounded."""
 
     def __init__(self, more: Callable[[], bytes]) -> None:
-        """`more` waits for the next bytes and gives them; none at the end."""
+        """`more` waits for the next bytes and returns them; empty at the end."""
         self._more = more
         self._kept = bytearray()
-        self._base = 0  # bytes before what is kept
-        self._at = 0  # the place of the next read
+        self._base = 0  # offset of the kept bytes
+        self._at = 0  # offset of the next read
         self._ended = False
 
     def seek(self, offset: int, whence: int = 0, /) -> int:
-        """Go to a place that is still kept; raises InputError when it is too far back."""
+        """Go to an offset that is still kept; raises InputError when it is too far back."""
         if whence or offset < self._base:
             raise InputError("the rows cannot be told apart: is it a CSV file?")
         self._at = offset
         return offset
 
     def read(self, size: int = -1, /) -> bytes:
-        """What is there, at most `size` bytes; waits when there is nothing yet."""
+        """Available bytes, at most `size`; waits when there are none."""
         wanted = min(size, _LEAST) if size >= 0 else _LEAST
         while self._there < wanted and self._fill():
             pass

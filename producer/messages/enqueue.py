@@ -1,9 +1,9 @@
-"""The counter at which messages are handed in: what storing them takes, written once as plans.
+"""Enqueues messages, written once as plans for blocking and async callers.
 
-    choose the lane of the day → store (one script) → announce the lane → wake somebody
+    choose the lane of the day → store (one script) → announce the lane → wake a worker
 
-Only the storing counts. What follows is hints: where they fail the sweep finds the messages, and
-nobody is told that a message that is stored were not.
+Only storing counts. The later steps are best-effort: if they fail the sweep finds the messages, and a
+stored message is never reported as failed.
 """
 
 import hashlib
@@ -33,9 +33,9 @@ from store.workers.presence import wake_workers
 log = structlog.get_logger(__name__)
 
 AT_ONCE = 500
-"""Messages that go to the store in one call …"""
+"""Messages per call to the store …"""
 BYTES_AT_ONCE = 2 * 1024 * 1024
-"""… and their bytes, roughly: a lane is locked for others meanwhile."""
+"""… and their bytes, roughly: the lane is locked meanwhile."""
 
 
 DAY_SECONDS = 86_400
@@ -43,7 +43,7 @@ REGISTRY_KEPT = timedelta(minutes=1)
 
 
 class Order(NamedTuple):
-    """A message and where it is to go."""
+    """A message with its sub-account and priority."""
 
     message: NewMessage
     account: str
@@ -52,17 +52,17 @@ class Order(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Counter:
-    """Makes the plans. Holds nothing but which lanes it has opened.
+    """Makes the plans. Its only state is the lanes it has opened.
 
     Args:
         send_wake_up: sends a Celery wake-up; may block.
-        clock: names the day's lane. Redis' clock decides where the two differ.
+        clock: names the day's lane. Redis' clock decides if the two differ.
     """
 
     settings: Settings
     send_wake_up: SendWakeUp
     clock: Callable[[], datetime]
-    opened: dict[str, int] = field(default_factory=dict)  # lane → what it had come to
+    opened: dict[str, int] = field(default_factory=dict)  # lane → jobs accepted by it
     forgotten: ForgottenPeople = field(init=False)
     registries: dict[str, tuple[datetime, Registry]] = field(default_factory=dict)
 
@@ -75,7 +75,7 @@ class Counter:
         """Check everything, then store it group by group.
 
         Raises:
-            MessageError, BadTiming, BadPurpose: an item is not in order; nothing is stored.
+            MessageError, BadTiming, BadPurpose: an item is invalid; nothing is stored.
             StoreRefused: today's lane was cancelled; groups before this one are stored.
             StoreError: groups before this one are stored.
         """
@@ -86,7 +86,7 @@ class Counter:
         return answers
 
     def pack(self, items: Iterable[Item], account: str) -> Plan[list[NewMessage]]:
-        """Check everything; where times are given, by Redis' clock."""
+        """Check all items; times are checked by Redis' clock."""
         items = list(items)
         now = (yield from ask(now_ms())) if any(item.timed for item in items) else 0
         claimed = any(item.purpose is Purpose.AUTHENTICATION for item in items)
@@ -94,7 +94,7 @@ class Counter:
         return [pack_item(item, now, registry) for item in items]
 
     def registry(self, account: str) -> Plan[Registry]:
-        """The registered templates of a sub-account, as they were within the last minute."""
+        """The registered templates of a sub-account, at most a minute old."""
         now = self.clock()
         read_at, registry = self.registries.get(account, (None, NO_TEMPLATES))
         if read_at is None or now - read_at >= REGISTRY_KEPT:
@@ -103,10 +103,10 @@ class Counter:
         return registry
 
     def put_each(self, orders: Sequence[Order]) -> Plan[list[Enqueued | StoreError]]:
-        """Store messages of several lanes; those that are not known to be stored have the error.
+        """Store messages of several lanes; those not known to be stored get the error.
 
-        A lane that takes no messages (StoreRefused) keeps no other from being tried. After any other
-        error nothing more is: who is away would be waited for again and again.
+        A lane that is closed (StoreRefused) does not affect the others. After any other error nothing
+        more is tried: an unavailable store would be waited for again and again.
         """
         answers: dict[int, Enqueued | StoreError] = {}
         failure: StoreError = StoreError("not tried")
@@ -137,7 +137,7 @@ class Counter:
     def put(
         self, group: Sequence[NewMessage], account: str, priority: Priority
     ) -> Plan[list[Enqueued]]:
-        """Store at most `AT_ONCE` messages, and see that somebody sends them."""
+        """Store at most `AT_ONCE` messages, and wake a worker."""
         refused = yield from self._refused(group, account)
         if refused:
             rest = [one for place, one in enumerate(group) if place not in refused]
@@ -150,7 +150,7 @@ class Counter:
         return [Enqueued(id_, how) for how, id_ in taken]
 
     def _refused(self, group: Sequence[NewMessage], account: str) -> Plan[set[int]]:
-        """Places of messages that people who have been forgotten must not get."""
+        """Positions of messages that forgotten people must not get."""
         if not (yield from self.forgotten.look()):
             return set()
         registry = yield from self.registry(account)
@@ -160,7 +160,7 @@ class Counter:
         self, group: Sequence[NewMessage], account: str, priority: Priority
     ) -> Plan[tuple[str, list[tuple[Taken, str]]]]:
         lane = ""
-        for ask_redis in (False, True):  # the lane of a day that is over is closed
+        for ask_redis in (False, True):  # a past day's lane is closed
             now = (yield from _redis_clock()) if ask_redis else self.clock()
             lane = yield from self._lane(account, priority, now)
             day = int(self.clock().timestamp()) // DAY_SECONDS
@@ -176,7 +176,7 @@ class Counter:
         digest = hashlib.blake2s(account.encode(), digest_size=3).hexdigest()
         lane = notification_lane(digest, priority, now.strftime("%y%m%d"))
         if lane not in self.opened:
-            yield from ask(read_schema())  # an older program must not write to newer data
+            yield from ask(read_schema())  # an older version must not write to newer data
             policies = notification_policies(self.settings)
             yield from opened_notifications(lane, account, priority, policies)
             self.opened[lane] = 0
@@ -192,13 +192,13 @@ class Counter:
 
 
 def _index_after(taken: Sequence[tuple[Taken, str]]) -> int:
-    """The index behind the last new message; 0 where the last one is not new."""
+    """The index after the last new message; 0 if the last one is not new."""
     how, id_ = taken[-1]
     return int(id_.rpartition(".")[2]) + 1 if how is Taken.NEW else 0
 
 
 def groups(messages: Iterable[NewMessage]) -> Iterator[list[NewMessage]]:
-    """The messages in portions for one call each."""
+    """The messages in portions of one call each."""
     group, size = list[NewMessage](), 0
     for message in messages:
         length = len(message.line)
@@ -212,7 +212,7 @@ def groups(messages: Iterable[NewMessage]) -> Iterator[list[NewMessage]]:
 
 
 def _by_lane(orders: Sequence[Order]) -> dict[tuple[str, Priority], list[int]]:
-    """Places of the orders by where they go."""
+    """Positions of the orders by lane."""
     found: dict[tuple[str, Priority], list[int]] = {}
     for place, order in enumerate(orders):
         found.setdefault((order.account, order.priority), []).append(place)

@@ -1,4 +1,4 @@
-"""What a service hands in, checked and packed: a message for one person, its key, and when it goes."""
+"""A message of a service, checked and packed: message for one person, key, and times."""
 
 import hashlib
 from collections.abc import Mapping
@@ -18,31 +18,31 @@ from store.templates import Registry, template_name
 AnyMessage = Message | Mapping[str, Any] | bytes | str
 NO_TEMPLATES: Final[Registry] = {}
 FURTHEST_DAYS: Final = 30
-"""A message may be scheduled so far ahead."""
+"""Days ahead that a message may be scheduled."""
 _FURTHEST_MS: Final = FURTHEST_DAYS * 86_400_000
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One message on its way in."""
+    """One message to enqueue."""
 
     message: AnyMessage
-    key: str | None = None  # idempotency key: the same key goes in once
-    expires_at: datetime | None = None  # it does not go out from then on
-    send_at: datetime | None = None  # it does not go out before
-    purpose: Purpose | None = None  # None: that of its template, else utility
+    key: str | None = None  # idempotency key: added once
+    expires_at: datetime | None = None  # not sent from then on
+    send_at: datetime | None = None  # not sent before
+    purpose: Purpose | None = None  # None: the category of its template, else utility
 
     @property
     def timed(self) -> bool:
-        """Whether the clock has a say in when it goes."""
+        """True when it has an expiry or is scheduled."""
         return self.expires_at is not None or self.send_at is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Enqueued:
-    """What became of one message at the door."""
+    """Result of enqueuing one message."""
 
-    id: str  # `<lane>.<index>`; where the key was known, of the message that had it first
+    id: str  # `<lane>.<index>`; for a known key, that of the first message
     taken: Taken
 
 
@@ -50,13 +50,13 @@ def pack_item(item: Item, now_ms: int = 0, registry: Registry = NO_TEMPLATES) ->
     """Check an item and pack it for the store.
 
     Args:
-        now_ms: Redis' clock; needed for an item that is timed.
+        now_ms: Redis' clock; needed for a timed item.
         registry: the registered templates of its sub-account; needed for `authentication`.
 
     Raises:
         MessageError: the message breaks a rule of the provider.
-        BadTiming: its times make no sense.
-        BadPurpose: it is said to be authentication, and is not.
+        BadTiming: its times are invalid.
+        BadPurpose: its purpose is authentication, its template's category is not.
     """
     recipient, body = _read(item.message)
     due = _due(item, now_ms) if item.timed else 0
@@ -72,7 +72,7 @@ def pack_item(item: Item, now_ms: int = 0, registry: Registry = NO_TEMPLATES) ->
 
 
 def _read(given: AnyMessage) -> tuple[bytes, bytes]:
-    """The recipient as a job line names it, and the message as it is sent."""
+    """The recipient as in job lines, and the message as sent."""
     plain = read_plain(given)
     if plain is not None:
         return plain.number.lstrip("+").encode(), plain.body
@@ -86,7 +86,7 @@ def _read(given: AnyMessage) -> tuple[bytes, bytes]:
 
 
 def _recipient(message: Message) -> bytes:
-    """How the outcome will name the person: digits of an international number, or another id."""
+    """The recipient: digits of an international number, or another id."""
     user = message.user
     if user.msisdn and not user.country:
         return user.msisdn.lstrip("+").encode()
@@ -96,7 +96,7 @@ def _recipient(message: Message) -> bytes:
 
 
 def _due(item: Item, now_ms: int) -> int:
-    """When it may go, ms since 1970; 0 = at once."""
+    """Due time, ms since 1970; 0 = at once."""
     starts, ends = _ms(item.send_at, "send_at"), _ms(item.expires_at, "expires_at")
     if ends is not None and ends <= now_ms:
         raise BadTiming("expires_at", "is over")

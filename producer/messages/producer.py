@@ -1,4 +1,5 @@
-"""The way in for services: single messages, checked, held to their key, stored before the call returns.
+"""The producer API for services: single messages are checked, deduplicated by key, and stored before the
+call returns.
 
 with Producer.from_settings() as producer:
     producer.enqueue({"user": …, "type": "text", …}, key="order-1001")
@@ -33,7 +34,7 @@ def _utc_now() -> datetime:
 
 
 class Producer:
-    """Stores messages and wakes the workers. Make one, keep it; threads may share it.
+    """Stores messages and wakes the workers. Create one and keep it; threads may share it.
 
     Args:
         send_wake_up: sends a Celery wake-up; the default uses the configured broker.
@@ -68,24 +69,24 @@ class Producer:
         send_at: datetime | None = None,
         purpose: Purpose | None = None,
     ) -> Enqueued:
-        """Store one message for one person. When this returns, it is not lost any more.
+        """Store one message for one person. After the return it cannot be lost.
 
         Args:
-            expires_at: from then on it does not go out any more.
-            send_at: it does not go out before; at most 30 days ahead.
+            expires_at: it is not sent from then on.
+            send_at: it is not sent before; at most 30 days ahead.
             purpose: what it is for; the registered category of its template cannot be lowered. None:
                 that category, else utility.
 
         Raises:
-            MessageError: the message breaks a rule of the provider, or the person has been forgotten and
-                wants none like it; names the place and the rule.
-            BadTiming: its times make no sense.
-            BadPurpose: it is said to be authentication, and its template is not registered as such.
+            MessageError: the message breaks a rule of the provider, or the person was forgotten and
+                opted out of its purpose; names the place and the rule.
+            BadTiming: its times are invalid.
+            BadPurpose: the purpose is authentication, but the template is not registered as such.
             KeyConflict: the key was used for another message.
             SettingsError: the sub-account is not configured.
             StoreRefused: today's notifications of this priority were cancelled.
             StoreFull: nothing was stored.
-            StoreUnavailable: nothing was stored, or the answer was lost: with a key, do it again.
+            StoreUnavailable: nothing was stored, or the answer was lost: with a key, repeat the call.
         """
         item = Item(message, key, expires_at, send_at, purpose)
         (answer,) = self.enqueue_many([item], sub_account=sub_account, priority=priority)
@@ -98,10 +99,10 @@ class Producer:
         sub_account: str | None = None,
         priority: Priority = Priority.NORMAL,
     ) -> list[Enqueued]:
-        """Store many messages; a key that is known with another body shows as `Taken.CONFLICT`.
+        """Store many messages; a key known with another body gives `Taken.CONFLICT`.
 
-        Every message is checked before the first is stored. A failure of the store in the middle
-        leaves whole groups of 500 stored; with keys, sending all of it again adds what is missing.
+        Every message is checked before the first is stored. A failure of the store in the middle leaves
+        whole groups of 500 stored; with keys, a repeat adds the missing ones.
         """
         account = self._settings.sub_account_id(sub_account)
         return carry_out(self._store, self._counter.enqueue(items, account, priority))
@@ -123,10 +124,10 @@ class Producer:
 
 
 class AsyncProducer:
-    """The same for an event loop: messages that are enqueued at the same time share a call.
+    """The producer for an event loop: messages enqueued at the same time share a call.
 
     Args:
-        send_wake_up: sends a Celery wake-up; it blocks, and is called in a thread.
+        send_wake_up: sends a Celery wake-up; may block; called in a thread.
     """
 
     def __init__(

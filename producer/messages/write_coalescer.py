@@ -1,6 +1,6 @@
 """Single messages that come while a write is under way share the next one.
 
-Each write is three round trips: alone they would cost more than all that HTTP costs.
+A write takes three round trips, which would cost more than the HTTP request.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from store.queue.enqueue import NewMessage
 from store.write_coalescer import WriteCoalescer
 
 PATIENCE = 10.0
-"""Seconds until we say that a message is not known to be stored."""
+"""Seconds until a message counts as not stored."""
 MOST_WAITING = 64 * 1024 * 1024
 """Bytes that may wait for Redis."""
 
@@ -27,8 +27,8 @@ class MessageWrites:
     """The way of single messages into the store, one writer a sub-account and priority.
 
     Args:
-        patience: seconds that one message may take.
-        most_waiting: bytes, of all that wait at the same time.
+        patience: timeout of one message, seconds.
+        most_waiting: bytes of all waiting messages.
     """
 
     def __init__(
@@ -46,11 +46,10 @@ class MessageWrites:
         self._writers: dict[tuple[str, Priority], WriteCoalescer[NewMessage, Enqueued]] = {}
 
     async def add(self, message: NewMessage, account: str, priority: Priority) -> Enqueued:
-        """Store a message. When this returns, it is stored; when it raises, it may be nevertheless.
+        """Store a message. After the return it is stored; after an exception it may be.
 
         Raises:
-            StoreError: as the store says; StoreUnavailable also when it takes too long, or too much
-                waits for it already.
+            StoreError: of the store; StoreUnavailable also on a timeout, or when too many bytes wait.
         """
         if sum(writer.bytes for writer in self._writers.values()) > self._most_waiting:
             raise StoreUnavailable("Redis is slow: too many messages wait to be stored.")

@@ -1,1 +1,1 @@
-"""The HTTP API: the routes of producer and dashboard, put together and guarded."""
+"""The HTTP API: routes, schemas, middleware, server, webhooks."""

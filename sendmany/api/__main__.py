@@ -1,4 +1,4 @@
-"""`python -m sendmany.api.__main__`: the HTTP API, with the settings found here."""
+"""Runs the HTTP API with the configured settings: `python -m sendmany.api.__main__`."""
 
 import argparse
 import json
@@ -22,8 +22,8 @@ def serve_web(settings: Settings, listener: socket.socket) -> None:
     """Serve until SIGTERM or SIGINT. Prints `{"listening": "http://…"}` once it listens.
 
     Raises:
-        SettingsError: the settings of webhooks make no sense, or redis_url is no address.
-        StoreError: the data in Redis do not fit this program.
+        SettingsError: the settings of webhooks or redis_url are invalid.
+        StoreError: the data in Redis have another layout.
     """
     app = create_app(settings)
     prepare_data(settings)
@@ -39,7 +39,7 @@ def serve_web(settings: Settings, listener: socket.socket) -> None:
 
 
 def main() -> int:
-    """Serve on the configured address. Returns the exit code; a fault is told in a sentence."""
+    """Serve on the configured address. Returns the exit code; an error is printed as a sentence."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--socket", type=int, metavar="FD", help="listens already, for us")
     given = parser.parse_args().socket

@@ -1,17 +1,19 @@
-"""The HTTP API as an ASGI application: routes of producer and dashboard, one guard before all of them.
+"""The HTTP API as an ASGI application: routes behind one stack of middleware.
 
     Watched ─► SecurityHeaders ─► LastResort ─► Crowd ─► Guard ─► Bodies ─► Straight ─► routes
      counts     on every answer    500           503      401      413, 408              403, 404, 422, …
 
-`/healthz` and `/readyz` need no token. Webhooks bring an Authorization of their own and never come here:
-they are a raw route of the server (`app.state.raw_routes`), and so is `/healthz` where there is one.
+`/healthz` and `/readyz` need no token. Webhooks have an Authorization of their own and bypass the
+application: they are a raw route of the server (`app.state.raw_routes`), and so is `/healthz` if
+enabled.
 """
 
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Final
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from starlette.routing import Match, Route
 from starlette.types import Scope
 
@@ -21,7 +23,7 @@ from dashboard.live_events import Events
 from producer.wake import SendWakeUp
 from sendmany import __version__
 from sendmany.api.auth import Guard, Tokens, needs
-from sendmany.api.errors import handle_errors
+from sendmany.api.errors import handle_errors, only_known_query
 from sendmany.api.middleware.access_log import Watched
 from sendmany.api.middleware.fast_enqueue import FastEnqueue, Way
 from sendmany.api.middleware.limits import Bodies, Crowd
@@ -41,10 +43,11 @@ from store.metrics.counters import Tally
 
 OPEN: Final = frozenset({"/healthz", "/readyz"})
 STREAMS: Final = frozenset({"/v1/events"})
-UPLOADS: Final = frozenset({"/v1/campaigns"})
-"""Their bodies are read while they come, and never held."""
+UPLOADS: Final = re.compile("/v1/campaigns(/[^/]+/recipients)?")
+"""Paths whose bodies are streamed, never buffered."""
 _NO_TELEMETRY: Final[Any] = dict.fromkeys(("tracing", "metrics", "logs", "auto_configure"), False)
-"""FastAPI's own would send paths and queries to wherever the environment says: they name people."""
+"""FastAPI's own telemetry would send paths and queries, which name people, to an address from the
+environment."""
 _DESCRIPTION: Final = "Sends one message to each of very many people, and says what became of each."
 
 
@@ -53,10 +56,10 @@ def create_app(
     store: AsyncStore | None = None,
     send_wake_up: SendWakeUp = hint_drain,
 ) -> FastAPI:
-    """Put the application together; it closes its store when its life ends.
+    """Assemble the application; its lifespan closes the store.
 
     Raises:
-        SettingsError: redis_url is no address, or the secrets of webhooks make no sense.
+        SettingsError: redis_url or the secrets of webhooks are invalid.
     """
     store = store or _connect(settings)
     app = FastAPI(
@@ -66,8 +69,9 @@ def create_app(
         lifespan=_life_of(store),
         docs_url=None,
         redoc_url=None,
-        redirect_slashes=False,  # behind a proxy they would lead to plain HTTP, the token with them
+        redirect_slashes=False,  # would lead to plain HTTP behind a proxy
         telemetry=_NO_TELEMETRY,
+        dependencies=[Depends(only_known_query)],
     )
     app.openapi = complete(app)  # type: ignore[method-assign]
     handle_errors(app)
@@ -91,14 +95,15 @@ def _add_routes(
 
 
 def _ways(door: Door) -> dict[str, Way]:
-    """Single messages; their route is there for the document, and for what is wrong with them."""
+    """Fast paths of single messages; their routes remain for the OpenAPI document and for error
+    texts."""
     route = Route("/v1/messages", door.take_one, methods=["POST"])
     return {route.path: Way(route, TokenScope.ENQUEUE, door.take_one)}
 
 
 def _surround(app: FastAPI, settings: Settings, store: AsyncStore) -> None:
-    """The last one added is the first that a request meets."""
-    free = OPEN  # that there is a crowd is no reason to restart the process, or to send it nothing
+    """Add the middleware; the last one added runs first."""
+    free = OPEN  # overload is no reason to restart the process
     web = settings.web
     large = {"/v1/messages": MOST_BYTES, "/v1/messages/batch": web.max_body_bytes}
     app.add_middleware(Bodies, limits=web, large=large, uploads=UPLOADS, free=free)
@@ -111,7 +116,7 @@ def _surround(app: FastAPI, settings: Settings, store: AsyncStore) -> None:
 
 
 def _watch(app: FastAPI, settings: Settings, store: AsyncStore) -> None:
-    """Count all that is answered, webhooks too, and show it with the other figures."""
+    """Count all requests, webhooks included, and add them to the metrics."""
     requests = Tally()
     app.state.raw_routes = {HEALTHZ: RawHealth(requests)}
     if settings.webhooks.wanted:
@@ -138,7 +143,7 @@ def _life_of(store: AsyncStore) -> Callable[[FastAPI], AbstractAsyncContextManag
 
 
 def _connect(settings: Settings) -> AsyncStore:
-    """Nothing is sent yet: the process starts though Redis is away, and says so in `/readyz`."""
+    """Connect lazily: the process starts without Redis, and `/readyz` reports it."""
     connections = settings.web.max_requests + settings.web.max_streams + 16
     return AsyncStore.connect(
         settings.redis_url, key_prefix=settings.key_prefix, max_connections=connections

@@ -1,7 +1,7 @@
-"""Who may come in: a token for everything but health and webhooks, before a byte of a body is read.
+"""Authentication: a token for everything but health and webhooks, before a byte of a body is read.
 
-Everything is closed by default: a route whose author forgot to ask for a token asks for one all the
-same. What the token is good for is asked for by each route, with `needs`.
+Closed by default: a route without an explicit dependency requires a token, too. Each route checks the
+token's scope with `needs`.
 """
 
 import asyncio
@@ -24,30 +24,30 @@ from store.client import AsyncStore
 from store.errors import StoreError, StoreUnavailable
 
 REMEMBERED_SECONDS: Final = 3.0
-"""A revoked token works so long, in processes that have just seen it."""
+"""Seconds for which a token is cached, and so a revoked one may still work."""
 HONOURED_SECONDS: Final = 120.0
-"""And so long where Redis cannot be asked: `/metrics` is to tell just then that it is away."""
+"""The same while Redis is away: `/metrics` must still be able to report that."""
 PATIENCE: Final = 2.0
-"""Seconds that Redis gets to tell of a token that would be honoured; Prometheus waits ten for all."""
+"""Seconds for looking up a token that is cached; Prometheus waits ten in all."""
 AGAIN_SECONDS: Final = 10.0
-"""An answer that lasts is given up when its token is good no more: looked at so often at most."""
+"""Interval at which the token of a streaming answer is checked again."""
 MOST_REMEMBERED: Final = 4096
 HOUR: Final = 3600.0
 CALLER: Final = "sendmany.caller"
-"""Where the scope of a request holds its token."""
+"""Key of the token in the ASGI scope."""
 _CHALLENGE: Final = {"WWW-Authenticate": "Bearer"}
 
 
 class _Known(NamedTuple):
-    """A token that was looked up."""
+    """A cached token."""
 
     kept: KeptToken
-    good_until: float  # then it is looked up again
-    honoured_until: float  # at most, where that fails
+    good_until: float  # looked up again afterwards
+    honoured_until: float  # limit if the look-up fails
 
 
 class Tokens:
-    """Finds the token that somebody sent; remembers each for a few seconds, longer while Redis is away.
+    """Looks up tokens; caches each for a few seconds, longer while Redis is away.
 
     Args:
         monotonic: seconds.
@@ -60,10 +60,10 @@ class Tokens:
         self._noted: dict[str, float] = {}
 
     async def of(self, authorization: str) -> Token | None:
-        """The token in an Authorization header; None if it is none of ours, or none any more.
+        """The token in an Authorization header; None if it is unknown or not valid any more.
 
         Raises:
-            StoreUnavailable: it cannot be looked up, and was not lately.
+            StoreUnavailable: it cannot be looked up and is not cached.
         """
         scheme, _, given = authorization.partition(" ")
         parts = read_token_text(given.strip(" ")) if scheme.lower() == "bearer" else None
@@ -77,7 +77,7 @@ class Tokens:
         return kept.token
 
     async def still(self, authorization: str) -> bool:
-        """Whether it is good at this moment, as far as can be told."""
+        """True while the token is valid, as far as known."""
         try:
             return await self.of(authorization) is not None
         except StoreUnavailable:
@@ -103,8 +103,8 @@ class Tokens:
         return kept
 
     def _honours(self, id: str) -> bool:
-        """Whether a token that cannot be looked up is taken all the same; then for seconds again: else
-        each request would wait for Redis, only to find that it is away."""
+        """True when a token that cannot be looked up is accepted, again for some seconds: otherwise each
+        request would wait for a Redis that is away."""
         known, now = self._known.get(id), self.monotonic()
         if known is None or now >= known.honoured_until:
             return False
@@ -118,16 +118,16 @@ class Tokens:
             return
         _make_room(self._noted)
         self._noted[id] = now
-        with suppress(StoreError):  # a note for people; the caller need not suffer
+        with suppress(StoreError):  # the note is for people only
             await self._store.run(note_token_use(id))
 
 
 class Guard:
-    """Answers 401 to whoever has no token, and nothing else to anybody.
+    """Answers 401 to requests without a valid token; all others pass.
 
     Args:
-        open_paths: need none.
-        exists: whether there is such a path at all; what does not exist needs no token to be told so.
+        open_paths: paths that need no token.
+        exists: True for existing paths; others get their 404 without a token.
     """
 
     def __init__(
@@ -143,7 +143,6 @@ class Guard:
         self._exists = exists
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """As ASGI has it."""
         if scope["type"] != "http" or scope["path"] in self._open:
             return await self._app(scope, receive, send)
         authorization = _authorization(scope)
@@ -157,8 +156,8 @@ class Guard:
         return await self._app(scope, receive, self._while_good(authorization, send))
 
     def _while_good(self, authorization: str, send: Send) -> Send:
-        """Sends as long as the token is good: live events go on for an hour. What is answered at once
-        is sent in any case, however long it took to find."""
+        """A `send` that stops when the token expires: live events last for an hour. A complete answer is
+        always sent, however long it took."""
         looked = 0.0
 
         async def send_if_good(message: Message) -> None:
@@ -176,7 +175,7 @@ class Guard:
 
 
 class Needed(SecurityBase):
-    """A dependency that wants a token with a scope; 401 and 403 are answered here."""
+    """A dependency that requires a token with a scope, and raises 401 or 403."""
 
     def __init__(self, scope: tokens.Scope) -> None:
         self.model = HTTPBearer(description=f"An API token with the scope `{scope}`.")
@@ -199,12 +198,13 @@ class Needed(SecurityBase):
 
 @cache
 def needs(scope: tokens.Scope) -> Needed:
-    """The dependency that wants a token with this scope."""
+    """The dependency that requires a token with this scope."""
     return Needed(scope)
 
 
 def _authorization(scope: Scope) -> str:
-    """What the one such header says; of two nobody can tell which a proxy has looked at."""
+    """The value of the only Authorization header; with two it is unclear which one a proxy has
+    checked."""
     found = [value for name, value in scope["headers"] if name == b"authorization"]
     return found[0].decode("latin-1") if len(found) == 1 else ""
 

@@ -1,8 +1,8 @@
-"""Errors over HTTP: one shape for all of them, and nothing in it that the caller did not know.
+"""Errors over HTTP: one shape for all, without any internal information.
 
     {"error": "one sentence", "problems": [{"path": "content.template.name", "message": "…"}]}
 
-What was wrong is told by its place and never repeated: it may be a phone number or a secret.
+Invalid values are named by their path and never repeated: they may be phone numbers or secrets.
 """
 
 import re
@@ -11,31 +11,33 @@ from typing import Any, Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.routing import Match
 
+from store.access.places import NoPlace
 from store.errors import SeveralLanes, StoreError, StoreFull, StoreUnavailable, UnknownLane
 
 MOST_PROBLEMS: Final = 100
 AWAY_SECONDS: Final = 2
-"""When to ask again while Redis is away."""
+"""Retry-After while Redis is away."""
 FULL_SECONDS: Final = 30
-"""When to ask again while Redis is full: room comes when lanes expire, or somebody gives it more."""
+"""Retry-After while Redis is full: memory is freed when lanes expire, or an operator adds some."""
 _METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,49}")
 
 
 class PathProblem(BaseModel):
-    """One thing that is wrong with a request."""
+    """One problem of a request."""
 
     path: str  # such as `messages.3.content.text`; empty: the request as a whole
     message: str
 
 
 class Problem(BaseModel):
-    """Every answer that is an error."""
+    """Body of every error response."""
 
     error: str
     problems: list[PathProblem] = []
@@ -47,13 +49,13 @@ def problem(
     problems: Sequence[Mapping[str, str]] = (),
     headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
-    """An answer in that shape."""
+    """An error response in that shape."""
     content = {"error": error, "problems": [dict(one) for one in problems[:MOST_PROBLEMS]]}
     return JSONResponse(content, status, headers)
 
 
 def away() -> JSONResponse:
-    """Redis cannot serve."""
+    """Redis is unavailable."""
     return problem(
         503,
         "Redis does not answer at the moment: try again soon, a message with the same Idempotency-Key.",
@@ -62,7 +64,7 @@ def away() -> JSONResponse:
 
 
 def answer_to(error: Exception) -> JSONResponse | None:
-    """The answer to an error that is foreseen; None for others."""
+    """The response for an expected error; None for others."""
     match error:
         case HTTPException():
             return _refused(error)
@@ -76,13 +78,31 @@ def answer_to(error: Exception) -> JSONResponse | None:
             return away()
         case StoreFull():
             return _full()
+        case NoPlace():
+            return problem(503, "Too many at once for this token.", headers={"Retry-After": "5"})
     return None
 
 
 def handle_errors(app: FastAPI) -> None:
-    """Have an application answer like this, its router's own 404 and 405 too."""
-    for kind in (HTTPException, RequestValidationError, StoreError):
+    """Install the handlers, also for the router's own 404 and 405."""
+    for kind in (HTTPException, RequestValidationError, StoreError, NoPlace):
         app.add_exception_handler(kind, _handle)
+
+
+def only_known_query(request: Request) -> None:
+    """A dependency of all routes: refuses unknown query parameters, since a misspelt filter would select
+    everything."""
+    route = request.scope.get("route")
+    fields = route.dependant.query_params if isinstance(route, APIRoute) else ()
+    known = {field.alias for field in fields}
+    unknown = [name for name in request.query_params if name not in known]
+    if unknown:
+        raise RequestValidationError(
+            [
+                {"type": "extra_forbidden", "loc": ("query", name), "msg": "Unknown parameter"}
+                for name in unknown[:MOST_PROBLEMS]
+            ]
+        )
 
 
 async def _handle(request: Request, error: Exception) -> JSONResponse:
@@ -121,7 +141,7 @@ def _full() -> JSONResponse:
 
 
 def _allowed(request: Request) -> str:
-    """The methods of the path; the router names those of the first room only."""
+    """All methods of the path; the router names those of its first match only."""
     found = (
         method
         for method in _METHODS
@@ -137,8 +157,8 @@ def _problems(errors: Iterable[Mapping[str, Any]]) -> Iterable[dict[str, str]]:
 
 
 def _path(place: Sequence[str | int]) -> str:
-    """A place in the body; elsewhere with `query`, `path` or `header` first. A name that the caller
-    made up may be anything, and is left out."""
+    """Path of a problem: in the body, or with `query`, `path` or `header` first. Names chosen by the
+    caller are left out."""
     names = place[1:] if place and place[0] == "body" else place
     return ".".join(_part(name) for name in names)
 
@@ -150,7 +170,7 @@ def _part(name: str | int) -> str:
 
 
 def _message(one: Mapping[str, Any]) -> str:
-    """What is wrong, without the words of the caller that pydantic quotes in one case."""
+    """Text of a problem, without the caller's input that pydantic quotes in one case."""
     if one["type"] == "union_tag_invalid":
         return f"The kind must be one of {one['ctx']['expected_tags']}"
     if one["type"] == "json_invalid":

@@ -1,22 +1,22 @@
 """HTTP/1.1 for an ASGI application: one connection, parsed by llhttp (httptools).
 
-    idle ──► header ──► request ──► answer taken ──► idle …
+    idle ──► header ──► request ──► answer read ──► idle …
                            └─ answered before its body was here ──► lingering ──► closed
 
-Whatever a caller can hold has a bound (`Bounds`), and the server closes what is past its deadline:
+Every resource that a client can hold is bounded (`Bounds`), and the server closes connections past their
+deadline:
 
 | phase     | ends at the latest                                                       |
 |-----------|--------------------------------------------------------------------------|
-| idle      | after `idle_seconds`, or when another connection needs the place         |
+| idle      | after `idle_seconds`, or when another connection needs the slot          |
 | header    | after `header_seconds`; with more than `HEADER_BYTES` it is answered 431 |
-| request   | by the application, which has deadlines of its own                       |
-| answer    | when its reader takes nothing for `answer_seconds`                       |
+| request   | by the application's own deadlines                                       |
+| answer    | when its reader reads nothing for `answer_seconds`                       |
 | lingering | after `linger_seconds`                                                   |
 
-While a whole request waits for its answer nothing more is parsed, nor read once there is something to
-be parsed. At most `MOST_WAITING` requests are parsed at a time: so many wait on a connection, and what
-one read has brought. Connections take turns (`Host.take_turn`): no crowd of them keeps a newcomer
-waiting.
+While a complete request waits for its answer nothing more is parsed, and nothing is read once unparsed
+data is there. At most `MOST_WAITING` requests of a connection wait, plus those of one read. Connections
+take turns (`Host.take_turn`), so that many of them do not starve a new one.
 """
 
 import asyncio
@@ -34,15 +34,15 @@ from starlette.types import ASGIApp, Message
 log = structlog.get_logger(__name__)
 
 HEADER_BYTES: Final = 64 * 1024
-"""Of a request, its first line included; and of what may follow a body in chunks."""
+"""Most bytes of a request's header, including its first line, and of the trailer of a chunked body."""
 BODY_AHEAD_BYTES: Final = 64 * 1024
-"""Of a body that the application has not asked for yet."""
+"""Buffered bytes of a body that the application has not read yet."""
 MOST_WAITING: Final = 16
 _PIECE: Final = 128
-"""Bytes that hold fewer requests than that: the shortest has 18."""
+"""Bytes of a piece to parse; it holds fewer than `MOST_WAITING` requests, of at least 18 bytes."""
 _MARK: Final = b"HTTP/1"
-"""In the first line of each request that another may follow."""
-_OVERHEAD: Final = 1024  # bytes that a request costs beside its body, roughly
+"""Occurs in the first line of every pipelined request."""
+_OVERHEAD: Final = 1024  # bytes that a request costs besides its body, roughly
 _FOR_EVER: Final = float("inf")
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _STATUS_LINES: Final = {
@@ -53,61 +53,63 @@ RawHeaders = list[tuple[bytes, bytes]]
 
 
 class Bounds(NamedTuple):
-    """What callers may hold, and for how long."""
+    """Limits of what a client may hold, and for how long."""
 
     connections: int = 1000
-    header_seconds: float = 15.0  # from a connection, or the first byte of a request on it
+    header_seconds: float = 15.0  # from the connection, or the first byte of a request on it
     idle_seconds: float = 75.0
     answer_seconds: float = 60.0
     linger_seconds: float = 2.0
 
 
 class RawRoute(Protocol):
-    """Answers the requests of one path without ASGI, which costs more than it does."""
+    """Answers the requests of one path without ASGI, whose overhead exceeds the work."""
 
+    method: bytes
+    """The accepted method, for the Allow header of a 405."""
     most_bytes: int
-    """Of a body."""
+    """Most bytes of a body."""
     body_seconds: float
     room: int
-    """Bytes of all bodies that it may still hold; counted down and up here."""
+    """Free bytes for all its bodies; adjusted by the protocol."""
 
     def check(self, method: bytes, headers: RawHeaders) -> int | None:
-        """The status that refuses a request before its body is read; None: it is read."""
+        """The status that refuses a request before its body is read; None: accepted."""
 
     def take(self, body: bytes, reply: Callable[[int, bytes], None]) -> None:
-        """Answer a request whose body is whole, with a status and JSON, at once or later."""
+        """Answer a request with a complete body by a status and JSON, now or later."""
 
     def refuse(self, status: int) -> bytes:
-        """The JSON for `check`, or for a body that is too large (413), has no room (503) or did not
-        come (408)."""
+        """The JSON for a status of `check`, or for a body that is too large (413), has no room (503) or
+        did not arrive (408)."""
 
     def answered(self, status: int, seconds: float) -> None:
-        """A request has its answer."""
+        """Called when a request was answered."""
 
 
 class Host(Protocol):
-    """What connections need of their server."""
+    """The server, as seen by its connections."""
 
     app: ASGIApp
     raw_routes: dict[bytes, RawRoute]
-    raw_head: bytes  # header lines of their answers
+    raw_head: bytes  # header lines of raw answers
     bounds: Bounds
     loop: asyncio.AbstractEventLoop
-    buffer: memoryview  # that all connections read into
+    buffer: memoryview  # read buffer shared by all connections
     stopping: bool
-    date: bytes  # the header line
+    date: bytes  # the Date header line
 
     def enter(self, connection: "Connection") -> None:
-        """A connection is there; it, or a quiet one, is closed when there are too many."""
+        """Register a connection; the quietest one, or this one, is closed when there are too many."""
 
     def leave(self, connection: "Connection") -> None:
-        """It is gone."""
+        """Unregister a connection."""
 
     def take_turn(self, call: Callable[[], None]) -> None:
-        """Call it when it is its turn: what many ask for is spread over rounds of the loop."""
+        """Run the call in turn: work of many connections is spread over rounds of the loop."""
 
     def keep(self, task: "asyncio.Task[None]") -> None:
-        """Hold a request that is under way."""
+        """Keep a reference to a running request."""
 
 
 def _answer(status: int, headers: bytes, body: bytes, close: bool) -> bytes:
@@ -128,36 +130,35 @@ _UNREADABLE: Final = _refusal(400, "The request cannot be read as HTTP.")
 
 
 class Connection(asyncio.BufferedProtocol):
-    """One connection: reads requests, has them answered one after the other."""
+    """One connection: parses requests and has them answered one after the other."""
 
     def __init__(self, host: Host) -> None:
         self.host = host
         self.time = host.loop.time
         self.deadline = _FOR_EVER
-        self.waits_since = self.time()  # for its caller; else of no meaning
+        self.waits_since = self.time()  # start of waiting for the client; meaningless otherwise
         self.transport: asyncio.Transport
         self._parser = httptools.HttpRequestParser(self)
         self._exchanges: deque[_Exchange] = deque()  # the first is being answered
-        self._held = b""  # read and not parsed
+        self._held = b""  # read but not parsed
         self._reading = True
-        self._refused = b""  # the last answer: what follows cannot be read
+        self._refused = b""  # the last answer: what follows is not parsable
         self._closing = False
-        self._drained: asyncio.Future[None] | None = None  # while the caller takes no answers
-        self._useless = 0  # bytes since the last that ended a header or belonged to a body
+        self._drained: asyncio.Future[None] | None = None  # while the client reads no answers
+        self._useless = 0  # bytes since the last header end or body byte
         self._begun = self._is_new = False  # a header has begun and not ended; since the last read
         self._url = b""
         self._headers: RawHeaders = []
 
-    # What asyncio tells.
+    # asyncio callbacks.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """It is there."""
         self.transport = cast(asyncio.Transport, transport)
         self.deadline = self.waits_since + self.host.bounds.header_seconds
         self.host.enter(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """It is gone; whoever answers is told."""
+        """End all exchanges."""
         self._closing = True
         self.host.leave(self)
         for exchange in self._exchanges:
@@ -167,21 +168,18 @@ class Connection(asyncio.BufferedProtocol):
         self._writes_again()
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        """Where to read into; what is read is used up, or copied, before another is told to read."""
+        """The shared buffer; its content is consumed or copied before another connection reads."""
         return self.host.buffer
 
     def buffer_updated(self, nbytes: int) -> None:
-        """So much has been read."""
         if not self._closing and not self._refused:
             self._parse(bytes(self.host.buffer[:nbytes]))
 
     def pause_writing(self) -> None:
-        """The caller takes no more for now."""
         self._drained = self.host.loop.create_future()
         self._wait(self.host.bounds.answer_seconds)
 
     def resume_writing(self) -> None:
-        """The caller has taken it."""
         self._writes_again()
         if self._closing:
             return
@@ -189,24 +187,22 @@ class Connection(asyncio.BufferedProtocol):
         if not self._exchanges or not self._exchanges[0].started:
             self._go_on()
 
-    # What the parser finds.
+    # Parser callbacks.
 
     def on_message_begin(self) -> None:
-        """A request begins."""
         self._begun = self._is_new = True
         self._url, self._headers = b"", []
 
     def on_url(self, url: bytes) -> None:
-        """A piece of its target."""
         self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """One of its headers; what comes after a body in chunks is dropped."""
+        """Add a header; trailers of a chunked body are dropped."""
         if self._begun:
             self._headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
-        """It can be answered from here on."""
+        """The request can be answered from here on."""
         self._begun, self._useless = False, 0
         raw = self.host.raw_routes.get(self._url.partition(b"?")[0])
         method, keep_alive = self._parser.get_method(), self._parser.should_keep_alive()
@@ -219,35 +215,32 @@ class Connection(asyncio.BufferedProtocol):
         )
 
     def on_body(self, body: bytes) -> None:
-        """A piece of its body."""
         self._useless = 0
         if self._exchanges:
             self._exchanges[-1].body += body
 
     def on_message_complete(self) -> None:
-        """It is whole."""
         self._useless = 0
         if self._exchanges:
             self._exchanges[-1].complete = True
 
-    # What those who answer use.
+    # Called by exchanges.
 
     def write(self, data: bytes) -> None:
-        """Send."""
         if not self._closing:
             self.transport.write(data)
 
     @property
     def drained(self) -> "asyncio.Future[None] | None":
-        """What to wait for before more is sent, if anything."""
+        """A future to await before more is sent, or None."""
         return self._drained
 
     def body_taken(self) -> None:
-        """There is room for more of the body."""
+        """The application has read from the body: resume reading."""
         self._parse_held()
 
     def answered(self, exchange: "_Exchange") -> None:
-        """The first request has its whole answer."""
+        """The first exchange is completely answered."""
         if self._closing:
             return
         self._exchanges.popleft()
@@ -259,11 +252,11 @@ class Connection(asyncio.BufferedProtocol):
             self._go_on()
 
     def abort(self) -> None:
-        """Cut it off; the caller must see that an answer is not whole."""
+        """Abort the connection, so that the client notices an incomplete answer."""
         self._closing = True
         self.transport.abort()
 
-    # What the server tells.
+    # Called by the server.
 
     def expire(self) -> None:
         """The deadline has passed."""
@@ -274,16 +267,16 @@ class Connection(asyncio.BufferedProtocol):
             first.expire()
 
     def stop(self) -> None:
-        """No more requests: what is under way is answered, then it is closed."""
+        """Accept no more requests; close after the pending answers."""
         if not self._exchanges:
             self._close()
 
     @property
     def is_quiet(self) -> bool:
-        """Whether it waits for its caller, and nothing of it is being worked at."""
+        """True when it waits for its client and has no work."""
         return not self._exchanges or not self._exchanges[0].started
 
-    # Our own steps.
+    # Internal steps.
 
     def _parse(self, data: bytes) -> None:
         size = len(data) if data.count(_MARK) < MOST_WAITING else _PIECE
@@ -310,7 +303,7 @@ class Connection(asyncio.BufferedProtocol):
         self._read(not self._held)
 
     def _is_full(self) -> bool:
-        """Whether nothing may be parsed: a request waits, or nobody takes its body."""
+        """True when nothing may be parsed: a request waits, or its body is not being read."""
         if not self._exchanges:
             return False
         first = self._exchanges[0]
@@ -328,7 +321,7 @@ class Connection(asyncio.BufferedProtocol):
         self._tell()
 
     def _tell(self) -> None:
-        """Let the first request know what has come of it."""
+        """Notify the first request about new data."""
         if not self._exchanges:
             return
         first = self._exchanges[0]
@@ -344,7 +337,8 @@ class Connection(asyncio.BufferedProtocol):
         exchange.start()
 
     def _unreadable(self, error: Exception) -> None:
-        """What comes next is no request. After one that ends the connection nothing counts."""
+        """The next bytes are not a request. After a request that ends the connection they are
+        ignored."""
         last = self._exchanges[-1] if self._exchanges else None
         upgrade = isinstance(error, httptools.HttpParserUpgrade)
         if last and last.complete and (upgrade or not last.keep_alive):
@@ -354,12 +348,12 @@ class Connection(asyncio.BufferedProtocol):
             self._refuse(_UNREADABLE)
 
     def _refuse(self, refusal: bytes) -> None:
-        """Answer so after the requests that are whole; one that is not is cut off."""
+        """Send a refusal after the answers to complete requests; an incomplete one is aborted."""
         self._refused = refusal
         self._read(False)
         last = self._exchanges[-1] if self._exchanges else None
         if last and not last.complete:
-            if last.begun:  # else it would cut into its answer
+            if last.begun:  # else it would cut into the answer
                 self.abort()
                 return
             self._exchanges.pop()
@@ -368,7 +362,7 @@ class Connection(asyncio.BufferedProtocol):
             self._close(refusal)
 
     def _go_on(self) -> None:
-        """The next request, whatever of it is here."""
+        """Start the next request, as far as it has arrived."""
         if self._exchanges:
             self._start(self._exchanges[0])
         elif self._refused:
@@ -379,12 +373,12 @@ class Connection(asyncio.BufferedProtocol):
             self._rest()
 
     def _rest(self) -> None:
-        """Nothing is to be done: the caller has the word."""
+        """No work: wait for the client."""
         bounds = self.host.bounds
         self._wait(bounds.header_seconds if self._begun else bounds.idle_seconds)
 
     def _wait(self, seconds: float) -> None:
-        """For the caller, so long."""
+        """Set the deadline for the client."""
         self.waits_since = self.time()
         self.deadline = self.waits_since + seconds
 
@@ -394,8 +388,8 @@ class Connection(asyncio.BufferedProtocol):
             (self.transport.resume_reading if reading else self.transport.pause_reading)()
 
     def _linger(self) -> None:
-        """The answer is out and the body is not in: a caller that is cut off while it still sends may
-        never see the answer. It gets a moment to end by itself."""
+        """The answer is sent before the body was received: a client that is cut off while sending may
+        never see the answer, so it gets some time to finish."""
         self._closing, self._held = True, b""
         self._wait(self.host.bounds.linger_seconds)
         with suppress(OSError, RuntimeError):
@@ -419,9 +413,9 @@ class Connection(asyncio.BufferedProtocol):
 class _Exchange:
     """A request and its answer."""
 
-    started = False  # it was handed over
+    started = False  # it was started
     begun = False  # its answer has begun
-    complete = False  # its body is here
+    complete = False  # its body has arrived
 
     def __init__(self, connection: Connection, method: bytes, keep_alive: bool) -> None:
         self.connection = connection
@@ -430,27 +424,27 @@ class _Exchange:
         self.body = bytearray()
 
     def start(self) -> None:
-        """Have it answered."""
+        """Start answering."""
         raise NotImplementedError
 
     def body_came(self) -> None:
-        """There is more of the body."""
+        """More of the body has arrived."""
         raise NotImplementedError
 
     def go_on(self, headers: RawHeaders) -> None:
-        """Tell a caller that waits for this word to send the body."""
+        """Send `100 Continue` if the client waits for it."""
         if (b"expect", b"100-continue") in headers:
             self.connection.write(_CONTINUE)
 
     def lost(self) -> None:
-        """The caller has gone."""
+        """The client has gone."""
 
     def expire(self) -> None:
-        """Its deadline, if it has set one, has passed."""
+        """The exchange's own deadline has passed."""
 
 
 class _RawExchange(_Exchange):
-    """A request that is answered without ASGI."""
+    """A request that is answered by a raw route."""
 
     def __init__(
         self,
@@ -464,7 +458,7 @@ class _RawExchange(_Exchange):
         self._headers = headers
         self._route = route
         self._since = connection.time()
-        self._held = 0  # bytes that the route counts as taken
+        self._held = 0  # bytes counted in the route's `room`
         self._taken = False
 
     def start(self) -> None:
@@ -479,7 +473,7 @@ class _RawExchange(_Exchange):
         self.body_came()
 
     def body_came(self) -> None:
-        """Hand it over when it is whole."""
+        """Hand it to the route when the body is complete."""
         if self._taken:
             return
         size = len(self.body) + _OVERHEAD
@@ -495,12 +489,12 @@ class _RawExchange(_Exchange):
             self._route.take(body, self._reply)
 
     def lost(self) -> None:
-        """Give the room back, unless the route has the body."""
+        """Return the room, unless the route has the body."""
         if not self._taken:
             self._leave()
 
     def expire(self) -> None:
-        """Its body did not come."""
+        """The body did not arrive."""
         self._refuse(408)
 
     def _refuse(self, status: int) -> None:
@@ -511,7 +505,10 @@ class _RawExchange(_Exchange):
         self._leave()
         self._route.answered(status, connection.time() - self._since)
         close = not self.complete or not self.keep_alive
-        connection.write(_answer(status, connection.host.raw_head, body, close))
+        head = connection.host.raw_head
+        if status == 405:
+            head += b"allow: %b\r\n" % self._route.method
+        connection.write(_answer(status, head, body, close))
         connection.answered(self)
 
     def _leave(self) -> None:
@@ -521,7 +518,7 @@ class _RawExchange(_Exchange):
 
 
 class _AsgiExchange(_Exchange):
-    """A request that the application answers."""
+    """A request that is answered by the application."""
 
     def __init__(
         self,
@@ -539,24 +536,24 @@ class _AsgiExchange(_Exchange):
         self._gone = False
         self._ended = False
         self._read = False  # the whole body was handed over
-        self._silent = False  # the answer has no body, whatever it says of its length
+        self._silent = False  # the answer has no body, whatever its Content-Length
         self._chunked = False
-        self._left: int | None = None  # bytes of the answer that were announced and not sent
+        self._left: int | None = None  # announced bytes of the answer that are not sent
         self._start_message: Message | None = None
         self._waiting: asyncio.Future[None] | None = None
         self._continued = False
 
     def start(self) -> None:
-        """Begin to work at it."""
+        """Start the application's task."""
         self.connection.host.take_turn(self._begin)
 
     def body_came(self) -> None:
-        """Wake who waits for it."""
+        """Wake a waiting `receive`."""
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(None)
 
     def lost(self) -> None:
-        """Tell the application."""
+        """Notify the application."""
         self._gone = True
         self.body_came()
 
@@ -576,7 +573,7 @@ class _AsgiExchange(_Exchange):
 
     def _scope(self) -> dict[str, Any]:
         raw_path, _, query = self._url.partition(b"?")
-        if not raw_path.startswith(b"/") and b"://" in raw_path:  # absolute, as proxies write it
+        if not raw_path.startswith(b"/") and b"://" in raw_path:  # absolute form of proxies
             raw_path = b"/" + raw_path.partition(b"://")[2].partition(b"/")[2]
         path = raw_path.decode("ascii")
         return {
@@ -636,7 +633,7 @@ class _AsgiExchange(_Exchange):
             self.connection.answered(self)
 
     def _head(self, message: Message, size: int, more: bool) -> bytes:
-        """The first lines of the answer; settles how its end is told."""
+        """Status line and headers of the answer; decides how its end is signalled."""
         status, lines = message["status"], list[bytes]()
         close = not self.keep_alive or self.connection.host.stopping
         self._left = None

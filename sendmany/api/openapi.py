@@ -1,4 +1,4 @@
-"""The OpenAPI document: what every route may answer besides what its author wrote."""
+"""The OpenAPI document: adds the answers that every route may give."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -9,7 +9,9 @@ from fastapi.openapi.utils import get_openapi
 from sendmany.api.errors import Problem
 
 _PROBLEM: Final = {"application/json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+_SERVERS: Final = [{"url": "/", "description": "The host that serves this document."}]
 _EVERYWHERE: Final = {
+    "422": "A parameter does not fit, or there is none of this name.",
     "500": "It went wrong on our side.",
     "503": "Redis is away or full, or too much is asked at once; `Retry-After` says when to try again.",
 }
@@ -28,7 +30,7 @@ _RETRY_AFTER: Final = {
 
 
 def complete(app: FastAPI) -> Callable[[], dict[str, Any]]:
-    """A function for `app.openapi`: the document of all routes, made once."""
+    """A function for `app.openapi`: the document of all routes, built once."""
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -36,6 +38,7 @@ def complete(app: FastAPI) -> Callable[[], dict[str, Any]]:
                 title=app.title,
                 version=app.version,
                 description=app.description,
+                servers=_SERVERS,
                 routes=app.routes,
             )
             _complete(document)
@@ -73,7 +76,7 @@ def _complete_operation(operation: dict[str, Any]) -> None:
 
 
 def _lift(part: Any, schemas: dict[str, Any]) -> None:
-    """Move the definitions that a route wrote beside its own schema to where all others are."""
+    """Move definitions from a route's own schema to the common ones."""
     if isinstance(part, dict):
         for name, schema in part.pop("$defs", {}).items():
             schemas.setdefault(name, schema)

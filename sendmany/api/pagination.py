@@ -1,4 +1,4 @@
-"""What the routes read for a caller: only what is theirs."""
+"""Reads and pages for a caller, restricted to its sub-accounts."""
 
 import base64
 import binascii
@@ -26,24 +26,24 @@ Limit = Annotated[int, Query(ge=1, le=MOST_ITEMS, description="Items of a page a
 
 
 class Cursors:
-    """Writes and reads the cursors of one caller: who may use other sub-accounts cannot use them."""
+    """Writes and reads the cursors of a caller; callers with other sub-accounts cannot use them."""
 
     def __init__(self, store: Store, caller: Token) -> None:
         self.key = cursor_key(store)
         self._whose = ",".join(sorted(caller.sub_accounts)).encode()
 
     def write(self, place: LanePlace, *, known: bool) -> str:
-        """A place as the caller hands it back.
+        """A position as an opaque cursor.
 
         Args:
-            known: whether the caller may know of the lane there.
+            known: True if the caller may see the lane there.
         """
         shown = place if known else veiled(place, self.key)
         raw = f"{shown.opened_at}:{shown.lane}".encode()
         return base64.urlsafe_b64encode(self._sign(raw) + raw).decode().rstrip("=")
 
     def read(self, cursor: str | None) -> LanePlace | None:
-        """The place; raises HTTPException 422 for what we never gave to such a caller."""
+        """The position; raises HTTPException 422 for a cursor that was not issued to such a caller."""
         if cursor is None:
             return None
         try:
@@ -69,16 +69,16 @@ FINDING: Final[dict[int | str, dict[str, Any]]] = {
     404: {"description": "There is no such campaign, or it is not the caller's."},
     409: {"description": "Several sub-accounts of the caller have a campaign of this name."},
 }
-"""What `find_lane` may be answered with."""
+"""Error responses of `find_lane`."""
 LOOKED_AT: Final = 500
-"""Lanes that one page looks at, to find those that are meant; a page may be short, and not the last."""
+"""Most lanes scanned for one page; so a page may be short, and not the last."""
 AT_ONCE: Final = 50
 
 
 def walk_lanes(
     store: Store, place: LanePlace | None, key: bytes
 ) -> Iterator[tuple[LanePlace, Lane | None]]:
-    """Lanes from a place on, newest first; at most `LOOKED_AT`. None: it has just expired."""
+    """Lanes from a position on, newest first; at most `LOOKED_AT`. None: it has just expired."""
     for _ in range(LOOKED_AT // AT_ONCE):
         places = lanes_after(store, place, AT_ONCE, key)
         for place in places:

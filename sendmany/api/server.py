@@ -1,4 +1,4 @@
-"""Runs an ASGI application as this process, until it is told to end."""
+"""Runs an ASGI application as a process until a signal stops it."""
 
 import asyncio
 import signal
@@ -17,11 +17,11 @@ from starlette.types import ASGIApp
 from sendmany.api.http_protocol import Bounds, Connection, RawRoute
 
 GRACE_SECONDS: Final = 10.0
-"""What requests under way get when we are told to stop."""
+"""Seconds for running requests after a stop."""
 LOOK_SECONDS: Final = 0.1
-"""Between two looks at deadlines, and at whether we are to stop."""
+"""Interval of checking deadlines and the stop."""
 AT_ONCE: Final = 16
-"""Turns in one round of the loop."""
+"""Turns per round of the loop."""
 _READ_BYTES: Final = 64 * 1024
 _BACKLOG: Final = 2048
 
@@ -30,8 +30,8 @@ class Server:
     """Serves on one socket.
 
     Args:
-        raw_routes: what is answered without the application, by path.
-        raw_headers: of the answers of `raw_routes`.
+        raw_routes: routes answered without the application, by path.
+        raw_headers: headers of their answers.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Server:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def serve(self, listener: socket.socket, stop: Callable[[], bool]) -> None:
-        """Serve until `stop`; then let what is under way end."""
+        """Serve until `stop` is true; then finish running requests."""
         self.loop = asyncio.get_running_loop()
         self._look()
         server = await self.loop.create_server(
@@ -68,8 +68,8 @@ class Server:
         await self._end()
 
     def enter(self, connection: Connection) -> None:
-        """Make room for a connection: of those that nothing is being done for, the one that has been
-        waited for longest is closed; without any, the newcomer."""
+        """Register a connection. If there are too many, the connection without work that has waited
+        longest for its client is closed; without any, the new one."""
         self._connections.add(connection)
         if len(self._connections) > self.bounds.connections:
             quiet = [one for one in self._connections if one.is_quiet]
@@ -78,12 +78,12 @@ class Server:
             longest.abort()
 
     def leave(self, connection: Connection) -> None:
-        """It is gone."""
+        """Unregister a connection."""
         self._connections.discard(connection)
 
     def take_turn(self, call: Callable[[], None]) -> None:
-        """Call it when it is its turn: what many connections ask for is spread over rounds of the loop,
-        so that a newcomer, such as `/healthz` or a receipt, does not wait for all of them."""
+        """Run the call in turn: work of many connections is spread over rounds of the loop, so that a
+        new one, such as `/healthz` or a receipt, does not wait for all of them."""
         if not self._turns:
             self.loop.call_soon(self._next_turns)
         self._turns.append(call)
@@ -95,7 +95,7 @@ class Server:
             self.loop.call_soon(self._next_turns)
 
     def keep(self, task: "asyncio.Task[None]") -> None:
-        """Hold a request that is under way."""
+        """Keep a reference to a running request."""
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -119,7 +119,7 @@ class Server:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for connection in list(self._connections):
             connection.abort()
-        await asyncio.sleep(0)  # they are told that they are gone
+        await asyncio.sleep(0)  # runs their connection_lost
 
 
 def serve(
@@ -131,10 +131,10 @@ def serve(
     raw_headers: Mapping[str, str] | None = None,
     when_told: Callable[[], None] = lambda: None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT, then let what is under way end. For the main thread.
+    """Serve until SIGTERM or SIGINT, then finish running requests. For the main thread.
 
     Args:
-        when_told: run when we are told to stop, to end what has no end of its own.
+        when_told: called on the stop, to end requests that would last forever.
     """
     told = False
 

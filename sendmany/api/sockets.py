@@ -1,4 +1,4 @@
-"""Where our processes listen."""
+"""Listening sockets of our processes."""
 
 import errno
 import os
@@ -13,7 +13,7 @@ def listen(host: str, port: int) -> socket.socket:
     """A socket to serve on; port 0 means any free one.
 
     Raises:
-        ProcessError: the address cannot be had; a sentence for people.
+        ProcessError: the address cannot be bound; the text is for people.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
@@ -28,7 +28,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def listen_or_anywhere(host: str, port: int) -> socket.socket:
-    """The same, on any free port if this one is taken."""
+    """As `listen`, on any free port if this one is in use."""
     try:
         return listen(host, port)
     except ProcessError as error:
@@ -39,6 +39,6 @@ def listen_or_anywhere(host: str, port: int) -> socket.socket:
 
 
 def address(listener: socket.socket) -> str:
-    """The URL of what is served there."""
+    """The URL of a listening socket."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -1,4 +1,4 @@
-"""Looking over HTTP: campaigns, lanes, messages, limits, breakers."""
+"""Read routes: campaigns, lanes, messages, limits, breakers."""
 
 from fastapi import APIRouter, Depends
 
@@ -14,16 +14,17 @@ from store.threads import ThreadStore
 
 
 def status_router(store: AsyncStore, settings: Settings, needs: Needs) -> APIRouter:
-    """The routes: all need the scope `read`, those that move breakers or erase `manage`.
+    """The routes: figures require the scope `read`, people `people`, breakers and erasing `manage`.
 
-    What they read takes several steps, written for blocking callers: they run in threads.
+    They read in several steps, written for blocking callers, and so run in threads.
     """
     router, here = APIRouter(prefix="/v1"), ThreadStore(store)
-    read, manage = Depends(needs(Scope.READ)), Depends(needs(Scope.MANAGE))
+    read, people = Depends(needs(Scope.READ)), Depends(needs(Scope.PEOPLE))
+    manage = Depends(needs(Scope.MANAGE))
     add_campaigns(router, here, read)
-    add_exports(router, here, read)
-    add_messages(router, here, read)
+    add_exports(router, here, people)
+    add_messages(router, here, read, people)
     add_limits(router, here, settings, read)
     add_breakers(router, here, settings, read, manage)
-    add_person(router, store, settings, read, manage)
+    add_person(router, store, settings, people, manage)
     return router

@@ -1,6 +1,7 @@
-"""The command `sendmany`: what a person types, in groups, one module each.
+"""The command `sendmany`, one module per group of commands.
 
-Its imports take half a second, during which Ctrl-C must not end in a traceback; so they are done here.
+Importing them takes half a second, during which Ctrl-C must not end in a traceback; so `main` imports
+them.
 """
 
 import signal
@@ -11,23 +12,23 @@ INTERRUPTED = 128 + signal.SIGINT
 
 
 def main() -> int:
-    """Run the command line. Returns the exit code: 0, 1 for a failure that was told, 2 for usage."""
+    """Run the command line. Returns the exit code: 0, 1 for a reported failure, 2 for wrong usage."""
     try:
         code: int = import_module("sendmany.cli.application").run()
     except BaseException as error:
         if not was_interrupted(error):
             raise
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the rest is a matter of milliseconds
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the rest takes milliseconds
         print("Stopped.", file=sys.stderr)
         return INTERRUPTED
     return code
 
 
 def was_interrupted(error: BaseException) -> bool:
-    """Whether a command ended by Ctrl-C without a word about it.
+    """True when a command was ended by Ctrl-C without a message.
 
-    typer turns Ctrl-C into an exit. pydantic puts it, as text, into an error of its own when it comes
-    while a model is put together, which is done when one is first used.
+    typer turns Ctrl-C into an exit. pydantic wraps it as text in an error of its own when it comes while
+    a model is built, at its first use.
     """
     if isinstance(error, KeyboardInterrupt):
         return True

@@ -57,10 +57,10 @@ def send(
 ) -> None:
     """Send one message to one person. When this returns, the message is stored and not lost.
 
-    With `--wait`, exit code 0 means that the provider took it.
+    With `--wait`, exit code 0 means that the provider accepted it.
 
-    Example: `sendmany message send --to +442079460123 --text "Your code is 1234" --priority urgent
-    --key login-77 --wait`
+    Example: `sendmany message send --to +442079460123 --text "Your code is 1234" --priority urgent --key
+    login-77 --wait`
     """
     settings = load_settings()
     if key is not None and not key.strip():
@@ -97,7 +97,7 @@ def show_message(
     region: Region = None,
     as_json: Json = False,
 ) -> None:
-    """What became of one message, with its earlier attempts; or why it waits, and until when.
+    """Show the status of one message, with its earlier attempts; or why it waits, and until when.
 
     Example: `sendmany message show --to +442079460123 --campaign "Spring sale"`
     """

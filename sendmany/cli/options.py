@@ -11,17 +11,22 @@ from store.lanes.lane import Lane, find_lane
 
 
 def _known_region(text: str | None) -> str | None:
-    """The region in capitals; raises InputError if there is none of this name."""
+    """The region in capitals; raises InputError for an unknown one."""
     if text is None or is_region(text.upper()):
         return text and text.upper()
     raise InputError(f'"{text}" is no region: give two letters such as GB')
 
 
 def lane_called(store: Store, name: str, sub_account: str | None) -> Lane:
-    """The lane of this name or id, of this sub-account if one is given."""
+    """The lane with this name or id, of this sub-account if given."""
     if sub_account is None:
         return find_lane(store, name)
     return find_lane(store, name, sub_account.__eq__)
+
+
+def listed(words: str | None) -> list[str]:
+    """The words of an option that takes several, between commas."""
+    return [word.strip() for word in words.split(",")] if words else []
 
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, for programs.")]
@@ -46,6 +51,10 @@ Region = Annotated[
         callback=_known_region,
         help="Country of numbers without a country code.",
     ),
+]
+NumberColumn = Annotated[
+    str | None,
+    typer.Option(metavar="COLUMN", help="Column of the phone number, if its name is unusual."),
 ]
 CountryColumn = Annotated[
     str | None,

@@ -1,4 +1,4 @@
-"""One message from what a person types, and the wait for its end."""
+"""One message from the command line, and waiting for its outcome."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -26,7 +26,7 @@ def message_for(recipient: str, text: str | None, file: Path | None) -> dict[str
         recipient: as `recipient_of` gives it.
 
     Raises:
-        InputError: neither or both of text and file, the file is no message, or it waits for columns.
+        InputError: neither or both of text and file, the file is not a message, or it has placeholders.
     """
     if (text is None) == (file is None):
         raise InputError("Say what to send: either --text or --message")
@@ -41,7 +41,7 @@ def message_for(recipient: str, text: str | None, file: Path | None) -> dict[str
 
 
 def _refuse_columns(message: Mapping[str, Any]) -> None:
-    """A campaign's message, taken for a single one, would go out with its placeholders in it."""
+    """Refuse a campaign's message as a single one: it would be sent with its placeholders."""
     if found := next(find_placeholders(message), None):
         raise InputError(
             f"A single message has no columns, so {{{{{found.column}}}}} at {found.path} cannot be "
@@ -50,10 +50,10 @@ def _refuse_columns(message: Mapping[str, Any]) -> None:
 
 
 def recipient_of(text: str, region: str | None) -> str:
-    """A phone number as digits of E.164, or the id of a user of a channel as it is.
+    """A phone number as digits of E.164, or a channel's user id unchanged.
 
     Raises:
-        InputError: it is neither; says which one and why, without most of its digits.
+        InputError: it is neither; names it and the reason, with most digits masked.
     """
     try:
         return read_person(text, region)
@@ -67,7 +67,7 @@ def recipient_of(text: str, region: str | None) -> str:
 
 
 def find_message(store: Store, lane: Lane, recipient: str) -> str:
-    """The id of the message that a person gets in a campaign.
+    """The id of a person's message in a campaign.
 
     Raises:
         InputError: the campaign has none for this person.
@@ -86,7 +86,7 @@ def wait_for_end(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> bool:
-    """Wait until a message has an outcome; False if it takes longer than that."""
+    """Wait until a message has an outcome; False after so many seconds."""
     give_up = clock() + seconds
     while not is_final(message_report(store, message_id)):
         if clock() > give_up:

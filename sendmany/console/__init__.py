@@ -1,1 +1,1 @@
-"""The terminal: output, progress, files that are written whole."""
+"""The terminal: output, progress, atomic files."""

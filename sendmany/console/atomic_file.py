@@ -1,4 +1,5 @@
-"""Files that commands write: whole or not at all, so that half a list is never taken for one."""
+"""Output files of commands, written atomically, so that a partial list is never mistaken for a whole
+one."""
 
 import os
 import shutil
@@ -14,9 +15,9 @@ from producer.errors import InputError
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[TextIO]:
-    """A stream whose text takes the place of the file at the end; on any failure the old one stays.
+    """A stream that replaces the file at the end; on any failure the old file stays.
 
-    What is no regular file, such as `/dev/stdout` or a pipe, is written to as it is.
+    Special files, such as `/dev/stdout` or a pipe, are written directly.
 
     Raises:
         InputError: the file cannot be written.
@@ -37,7 +38,7 @@ def _opened(path: Path) -> TextIO:
 @contextmanager
 def _put_in_place(path: Path) -> Iterator[TextIO]:
     if path.exists():
-        path.open("ab").close()  # whoever may not write to it may not replace it either
+        path.open("ab").close()  # replacing it requires write permission, too
     number, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", suffix=".part", dir=path.parent)
     try:
         with os.fdopen(number, "w", encoding="utf-8", newline="") as stream:
@@ -53,7 +54,7 @@ def _put_in_place(path: Path) -> Iterator[TextIO]:
 
 
 def _give_mode(new: Path, old: Path) -> None:
-    """The mode of the file whose place it takes, or of any new file."""
+    """Copy the mode of the replaced file, or set that of any new file."""
     if old.exists():
         shutil.copymode(old, new)
         return

@@ -1,4 +1,4 @@
-"""The store for commands: asked at once, so that a Redis that is away is the first thing told."""
+"""The store for commands: pinged at once, so that an unavailable Redis is reported first."""
 
 import re
 import sys
@@ -15,7 +15,7 @@ from store.errors import StoreError, StoreUnavailable
 from store.migrations.schema import prepare
 
 PORTS = {"amqp": 5672, "pyamqp": 5672, "amqps": 5671, "sentinel": 26379}
-"""Where servers listen if a URL does not say so; 6379 for all others."""
+"""Default ports by URL scheme; 6379 for all others."""
 
 
 REFUSALS = {
@@ -30,16 +30,16 @@ REFUSALS = {
     "TimeoutError": "no answer in time",
     "gaierror": "its name is unknown",
 }
-"""Errors of brokers and servers, by their names: there are many libraries, loaded only when used."""
+"""Errors of brokers and servers by class name: the libraries are many, and loaded only when used."""
 
 
 def connect(settings: Settings) -> Store:
-    """The store of these settings, after it has answered once and its data fit this program.
+    """The store of these settings, pinged once and with data of this version's layout.
 
     Raises:
-        SettingsError: the address makes no sense.
-        StoreUnavailable: nobody answers there; says what to do.
-        NewerData: a newer program has written the data.
+        SettingsError: the address is invalid.
+        StoreUnavailable: the server does not answer; says what to do.
+        NewerData: a newer version has written the data.
     """
     _log_beside_results()
     store = Store.connect(settings.redis_url, key_prefix=settings.key_prefix)
@@ -58,12 +58,12 @@ def connect(settings: Settings) -> Store:
 
 
 def prepare_data(settings: Settings) -> None:
-    """Bring the data to the layout of this program before a process serves. Does nothing while Redis is
-    away: the process starts all the same.
+    """Migrate the data before a process serves. Does nothing while Redis is away: the process starts
+    nevertheless.
 
     Raises:
-        SettingsError: the address makes no sense.
-        NewerData: a newer program has written the data.
+        SettingsError: the address is invalid.
+        NewerData: a newer version has written the data.
     """
     store = Store.connect(settings.redis_url, key_prefix=settings.key_prefix)
     try:
@@ -75,15 +75,15 @@ def prepare_data(settings: Settings) -> None:
 
 
 def _log_beside_results() -> None:
-    """Log to stderr: stdout holds the result. structlog, which takes a tenth of a second to load, is
-    not loaded for it: where no module has done so, none logs."""
+    """Log to stderr: stdout holds the result. Does not import structlog, which takes a tenth of a
+    second: without an import there are no logs."""
     structlog = sys.modules.get("structlog")
     if structlog is not None and not structlog.is_configured():
         structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
 
 
 def place(url: str) -> str:
-    """Where a server is, without the password; of several (`a;b`, as Celery takes them) each."""
+    """Address of a server without the password; of each one in a list (`a;b`, as Celery takes it)."""
     return ", ".join(map(_place, url.split(";")))
 
 
@@ -120,8 +120,8 @@ def _nothing(_: Any) -> None:
 
 
 def why_it_refuses(error: BaseException) -> str:
-    """Why a broker or a server cannot be used. Not in its own words, which may hold the address with
-    the password, but for those of TLS."""
+    """The reason why a broker or a server cannot be used. The library's text may hold the password, so
+    it is quoted for TLS errors only."""
     while error.__cause__ is not None:
         error = error.__cause__
     name = type(error).__name__

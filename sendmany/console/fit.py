@@ -1,4 +1,4 @@
-"""Does a prepared campaign fit what the provider has registered, and the rules for messages?"""
+"""Checks a prepared campaign against the registered templates and the rules for messages."""
 
 from functools import partial
 
@@ -10,7 +10,7 @@ from producer.campaigns.preflight import check_sample, findings_about
 
 
 def findings_of(settings: Settings, prepared: Prepared, *, offline: bool) -> list[Finding]:
-    """Hold a campaign against the registered templates, and try the messages of some of its rows.
+    """Compare a campaign with the registered templates, and validate the messages of some rows.
 
     Raises:
         SettingsError: the API key cannot be read.

@@ -1,4 +1,5 @@
-"""What commands print: results on stdout, for people as tables, for programs as JSON; talk on stderr."""
+"""Output of commands: results on stdout, as tables for people or JSON for programs; messages on
+stderr."""
 
 import json
 import sys
@@ -15,30 +16,30 @@ from store.reports.lane_report import LaneReport
 
 
 def print_json(value: object) -> None:
-    """One JSON value on one line of stdout."""
+    """Print a JSON value on one line of stdout."""
     sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
     sys.stdout.flush()
 
 
 def say(sentence: str) -> None:
-    """A sentence on stderr, beside the result."""
+    """Print a sentence to stderr."""
     Console(stderr=True, highlight=False, soft_wrap=True, markup=False).print(sentence)
 
 
 def show(*lines: str) -> None:
-    """Sentences on stdout, as the result."""
+    """Print sentences as the result, to stdout."""
     console = Console(highlight=False, soft_wrap=True, markup=False)
     for line in lines:
         console.print(line)
 
 
 def show_table(table: Table) -> None:
-    """A table on stdout."""
+    """Print a table to stdout."""
     Console(highlight=False).print(table)
 
 
 def pairs_table(rows: Iterable[tuple[str, str]], title: str | None = None) -> Table:
-    """Names and figures, one pair a row."""
+    """A table of names and figures, one pair per row."""
     table = Table(box=None, show_header=False, title=title, title_justify="left", padding=(0, 2))
     table.add_column(style="dim")
     table.add_column(overflow="fold")
@@ -50,7 +51,7 @@ def pairs_table(rows: Iterable[tuple[str, str]], title: str | None = None) -> Ta
 def table_of(
     columns: Sequence[str], rows: Iterable[Sequence[str]], numbers: Sequence[str] = ()
 ) -> Table:
-    """A table with a header; the columns named in `numbers` are set to the right."""
+    """A table with a header; the columns named in `numbers` are right-aligned."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
         justify: Literal["right", "left"] = "right" if column in numbers else "left"
@@ -61,7 +62,7 @@ def table_of(
 
 
 def as_json(report: LaneReport) -> dict[str, Any]:
-    """A lane and its figures for programs."""
+    """A lane and its figures as JSON."""
     lane = report.lane
     return {
         **lane_figures(report),

@@ -23,11 +23,11 @@ from store.reports.waiting import Waiting
 from store.states import Stage
 
 QUIET_SECONDS = 2.0
-"""Where there is no terminal, progress is a line now and then."""
+"""Seconds between two lines of progress without a terminal."""
 
 
 class _Speed(ProgressColumn):
-    """How many a second: as told, else as the bar has seen."""
+    """Messages per second: as given, else as measured by the bar."""
 
     def render(self, task: Task) -> Text:
         speed = task.fields["speed"] if task.fields["told"] else task.finished_speed or task.speed
@@ -35,7 +35,7 @@ class _Speed(ProgressColumn):
 
 
 class _Left(ProgressColumn):
-    """How long it takes: as told, else as the bar has seen."""
+    """Remaining time: as given, else as estimated by the bar."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -50,7 +50,7 @@ class _Left(ProgressColumn):
 
 
 class _Of(ProgressColumn):
-    """How many, of how many."""
+    """Done and total."""
 
     def render(self, task: Task) -> Text:
         total = f"{task.total:,.0f}" if task.total else "?"
@@ -58,7 +58,7 @@ class _Of(ProgressColumn):
 
 
 class _Bar(Progress):
-    """A progress bar with a line of words under it."""
+    """A progress bar with a line of text below."""
 
     note = ""
 
@@ -69,10 +69,10 @@ class _Bar(Progress):
 
 
 class Meter:
-    """Live progress on stderr: a bar at a terminal, a line now and then elsewhere.
+    """Live progress on stderr: a bar at a terminal, periodic lines elsewhere.
 
     Args:
-        what: what goes on, in a word: `Sending`.
+        what: title, one word: `Sending`.
         seconds: our clock; for the lines.
     """
 
@@ -115,10 +115,10 @@ class Meter:
         *,
         pace: Mapping[str, float | None] | None = None,
     ) -> None:
-        """Say how far it is.
+        """Update the progress.
 
         Args:
-            pace: `messages_per_second` and `seconds_left`; without it the bar measures them itself.
+            pace: `messages_per_second` and `seconds_left`; without it the bar measures them.
         """
         told = pace or {}
         self._bar.note = note
@@ -149,7 +149,7 @@ _DOING = {
 
 
 def show_sending(meter: Meter, report: LaneReport, wait: Waiting) -> None:
-    """Say how far a lane is. What was cancelled does not fill the bar."""
+    """Show a lane's progress. Cancelled messages do not fill the bar."""
     lane = report.lane
     done = report.done - report.stage(Stage.CANCELLED)
     meter.show(
@@ -159,7 +159,7 @@ def show_sending(meter: Meter, report: LaneReport, wait: Waiting) -> None:
 
 
 def sending_note(report: LaneReport) -> str:
-    """Where the messages are, in a line: the stages of the funnel in their order."""
+    """Messages by stage in one line, in order."""
     size = report.lane.next_index
     parts = [
         f"{n:,} {stage} ({percent(share(n, size))})"
@@ -172,5 +172,5 @@ def sending_note(report: LaneReport) -> str:
 
 
 def loading_note(duplicates: int, invalid_rows: int) -> str:
-    """What was left out of a recipient file so far, in a line."""
+    """Omitted rows of a recipient file so far, in one line."""
     return f"{several(duplicates, 'duplicate')}, {several(invalid_rows, 'reject')}"

@@ -1,4 +1,4 @@
-"""What `sendmany doctor` looks at: one finding a line, each with what to do about it."""
+"""The checks of `sendmany doctor`: one finding per line, each with its remedy."""
 
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -35,15 +35,15 @@ P = ParamSpec("P")
 INFO = ("server", "persistence", "memory")
 WORKER_SECONDS = 4.0
 INBOX_SECONDS = 60.0
-"""A webhook is applied within a second or two when a worker runs."""
+"""A running worker applies a webhook within a second or two."""
 TELLING = 200_000
-"""Messages from which on the memory of each says something: the server itself takes 2 MB."""
+"""Messages from which on memory per message is meaningful: the server itself takes 2 MB."""
 _MB = 1_000_000
 _NEARLY_FULL = 0.9
 
 
 def examine(*, offline: bool) -> Iterator[Check]:
-    """Look at everything, one thing after the other. What cannot be looked at is a line, too."""
+    """Run all checks in order. A failed check gives a line, too."""
     try:
         settings = load_settings()
     except SettingsError as error:
@@ -66,10 +66,10 @@ def examine(*, offline: bool) -> Iterator[Check]:
 def _guarded(
     name: str, look: Callable[P, Iterator[Check]], /, *args: P.args, **more: P.kwargs
 ) -> Iterator[Check]:
-    """What one look finds. Where it fails, that is its finding, and the next look follows.
+    """The findings of one check. A failure becomes its finding, and the next check follows.
 
     Raises:
-        StoreUnavailable: Redis is away, for all other looks too.
+        StoreUnavailable: Redis is away, for all other checks, too.
     """
     try:
         yield from look(*args, **more)
@@ -88,7 +88,7 @@ def _guarded(
 
 
 def _place_of(error: Exception) -> str:
-    """Module and line. The text of an error may hold a number or a key."""
+    """Module and line of an error, whose text may hold a number or a key."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
     return f"{Path(frame.filename).name}:{frame.lineno}"
 
@@ -157,7 +157,7 @@ def _broker_and_workers(store: Store, settings: Settings) -> Iterator[Check]:
 
 
 def check_memory(held: Holdings, retention_days: float) -> Check:
-    """How much Redis holds, and of what. Pure."""
+    """Memory and contents of Redis. Pure."""
     used = f"{held.used / _MB:,.1f} MB" if held.used else "the server does not show its memory"
     if held.limit:
         used += f" of {held.limit / _MB:,.0f} MB"
@@ -174,7 +174,7 @@ def check_memory(held: Holdings, retention_days: float) -> Check:
 
 
 def check_inbox(inbox: InboxFigures) -> Check:
-    """Receipts and replies that were stored and wait to be applied. Pure."""
+    """Receipts and replies waiting to be applied. Pure."""
     unmatched = sum(inbox.unmatched.values())
     words = f"{inbox.applied:,} receipts and {inbox.replies:,} replies applied"
     if inbox.matched:
@@ -190,10 +190,10 @@ def check_inbox(inbox: InboxFigures) -> Check:
 
 
 def read_due_lanes(lanes: list[Lane], missing: Mapping[str, int]) -> Iterator[Check]:
-    """Lanes that Redis has lost something of. Pure; silent when all is well.
+    """Lanes of which Redis has lost data. Pure; no finding without any.
 
     Args:
-        missing: lane that is gone → messages of it that had gone out.
+        missing: lost lane → its messages that were sent.
     """
     for lane in lanes:
         if lane.status is LaneStatus.HALTED:
@@ -216,7 +216,7 @@ def read_due_lanes(lanes: list[Lane], missing: Mapping[str, int]) -> Iterator[Ch
 
 
 def check_breakers(found: Sequence[Breaker]) -> Iterator[Check]:
-    """What is held up. Pure; silent when nothing is."""
+    """Open breakers. Pure; no finding without any."""
     for one in found:
         label = f"breaker {one.scope} of {one.sub_account}"
         remedy = "mend the cause" if one.probe_at else "end it when the time has come"
@@ -224,7 +224,7 @@ def check_breakers(found: Sequence[Breaker]) -> Iterator[Check]:
 
 
 def look_at_unreached(found: Sequence[Unreached]) -> Iterator[Check]:
-    """Hosts from which the provider is not reached. Pure; silent when there are none."""
+    """Hosts that do not reach the provider. Pure; no finding without any."""
     for one in found:
         label, remedy = (
             f"provider from {one.host}",
@@ -239,14 +239,14 @@ def _broker(settings: Settings) -> Check:
     try:
         with create_app(settings).connection_for_write() as connection:
             connection.ensure_connection(max_retries=1, interval_start=0, timeout=5)
-    except Exception as error:  # each library has its own, beside ValueErrors about the address
+    except Exception as error:  # of any client library, or ValueError for a bad URL
         finding = f"{where} cannot be used ({why_it_refuses(error)})"
         return problem("broker", finding, "check broker_url" if not same else "check redis_url")
     return ok("broker", where)
 
 
 def _workers(store: Store, *, broker_answers: bool) -> Check:
-    """Which processes are ready to send, and whether a task that is sent now reaches one of them."""
+    """Running workers, and whether a task sent now reaches one of them."""
     running = wait_for_loops(store, 1, WORKER_SECONDS)
     dedicated = dedicated_loops(store)
     extra = "".join(f", {n} serving {served} only" for served, n in dedicated.items())
@@ -280,7 +280,7 @@ def _workers(store: Store, *, broker_answers: bool) -> Check:
 
 
 def _no_common_worker(missing: Sequence[Priority], extra: str) -> Check:
-    """No process is there that serves everything, nor several that do so together."""
+    """The finding without a worker that serves all priorities, or several that do so together."""
     if extra:
         what = " and ".join(missing)
         finding = f"none for {what} has answered within {WORKER_SECONDS:.0f} seconds{extra}"
@@ -331,7 +331,7 @@ def limits(account: SubAccount) -> str:
 
 
 def _info(store: Store, part: str) -> dict[str, Any]:
-    """Empty where the server does not let us ask."""
+    """Empty if the server refuses the query."""
     try:
         return store.run(ask_server("INFO", part, parse=dict))
     except StoreRefused:
@@ -339,7 +339,7 @@ def _info(store: Store, part: str) -> dict[str, Any]:
 
 
 def _config(store: Store) -> dict[str, str]:
-    """The same; managed servers do not let us."""
+    """Empty if the server refuses the query, as managed ones do."""
     try:
         found = {}
         for name in ("maxmemory-policy", "hash-max-listpack-*"):

@@ -1,15 +1,15 @@
-"""What a look at something finds: how it stands, in words, and what to do about it."""
+"""A finding of a check: verdict, text and remedy."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Verdict(StrEnum):
-    """How a thing stands."""
+    """Verdict of a check."""
 
     OK = "ok"
     PROBLEM = "problem"
-    NOTE = "note"  # could not be found out, or was left out; no reason to fail
+    NOTE = "note"  # unknown or skipped; no failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,15 +23,15 @@ class Check:
 
 
 def ok(name: str, finding: str) -> Check:
-    """All is well."""
+    """A good finding."""
     return Check(name, Verdict.OK, finding)
 
 
 def problem(name: str, finding: str, remedy: str) -> Check:
-    """Something must be done."""
+    """A finding that needs action."""
     return Check(name, Verdict.PROBLEM, finding, remedy)
 
 
 def note(name: str, finding: str) -> Check:
-    """Nobody can tell."""
+    """A finding without a verdict."""
     return Check(name, Verdict.NOTE, finding)

@@ -1,4 +1,4 @@
-"""Asking the provider whether it is there and takes our key; nothing is sent to anybody."""
+"""Probes the provider: reachable, key accepted? Sends no message."""
 
 import asyncio
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ PROBE_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a probe found, in words. `verdict` is None when there was no key to try."""
+    """Result of a probe, in words. `verdict` is None when there was no key to try."""
 
     verdict: ProbeVerdict | None
     words: str
@@ -28,20 +28,20 @@ class Finding:
 
     @property
     def good(self) -> bool:
-        """Messages can be sent."""
+        """True when messages can be sent."""
         return self.verdict in (ProbeVerdict.READY, ProbeVerdict.THROTTLED)
 
     @property
     def hopeless(self) -> bool:
-        """Nothing will be accepted, wherever it is sent from."""
+        """True when nothing will be accepted, from any host."""
         return self.verdict in (ProbeVerdict.WRONG_KEY, ProbeVerdict.UNKNOWN_SUB_ACCOUNT)
 
 
 def probe(settings: Settings, sub_account: str) -> Finding:
-    """Ask the provider, for a few seconds at most.
+    """Probe the provider, for a few seconds at most.
 
     Raises:
-        SettingsError: the key cannot be read, or cannot be a key.
+        SettingsError: the key cannot be read, or is malformed.
     """
     account = settings.sub_accounts[sub_account]
     if account.key() is None:
@@ -56,7 +56,7 @@ async def _ask(endpoint: Endpoint) -> Probe:
 
 
 def explain(probe: Probe, sub_account: str, url: str) -> Finding:
-    """What the verdict means and what to do about it. Pure."""
+    """The meaning of a verdict, and the remedy. Pure."""
     match probe.verdict:
         case ProbeVerdict.READY:
             return Finding(probe.verdict, f"{url} takes the key")

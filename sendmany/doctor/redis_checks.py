@@ -1,4 +1,4 @@
-"""What `sendmany doctor` finds about the Redis server: version, persistence, eviction, limits. Pure."""
+"""Checks of the Redis server: version, persistence, eviction, limits. Pure."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -12,11 +12,11 @@ _OLDEST: Final = {"valkey": (7, 2), "redis": (7, 0)}
 
 
 def check_server(info: Mapping[str, Any], config: Mapping[str, str]) -> Iterator[Check]:
-    """What the server says of itself. Pure.
+    """Check the server's own figures. Pure.
 
     Args:
-        info: what `INFO` says, as far as the server shows it; managed ones show less.
-        config: the same of `CONFIG GET`.
+        info: reply of `INFO`; managed servers may show less.
+        config: reply of `CONFIG GET`, likewise.
     """
     yield _version(info)
     yield _append_only(info)

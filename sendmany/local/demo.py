@@ -1,4 +1,4 @@
-"""The demo: a campaign from a file to its last outcome, through real parts, with faults on the way."""
+"""The demo: a campaign from its file to the last outcome, through real processes, with faults."""
 
 import json
 import os
@@ -26,7 +26,7 @@ from store.reports.waiting import waiting
 from store.states import State
 
 DEFAULT_SEED = 14
-"""With it a short run meets a 500, a 503 and a 429."""
+"""With this seed a short run meets a 500, a 503 and a 429."""
 WORKER_PROCESSES = 2
 LATENCY_MS = 30
 STALL_SECONDS = 120.0
@@ -37,17 +37,17 @@ _KEPT = ("BATCH__", "RETRY__", "WORKER__", "HTTP__", "LOG_")
 
 @dataclass(frozen=True, slots=True)
 class DemoPlan:
-    """What to show."""
+    """Parameters of a demo."""
 
     recipients: int = 10_000
     faults: str = "mild"
     seed: int = DEFAULT_SEED
-    rate: float = 0  # messages/s; 0 = as fast as it goes
+    rate: float = 0  # messages/s; 0 = unlimited
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What a demo came to; the field names are those of `--json`."""
+    """Result of a demo; the field names are those of `--json`."""
 
     recipients: int
     accepted: int
@@ -55,13 +55,13 @@ class Figures:
     failed: int
     unconfirmed: int
     requests: int
-    retries: int  # messages that went out once more
+    retries: int  # retried messages
     seconds: float  # from the first enqueue to the last outcome
     messages_per_second: float
     ledger_balanced: bool
     provider_duplicates: int
-    lost: int  # accepted but not at the provider, or nowhere to be found
-    unrecorded: int  # at the provider, but not accepted in our ledger
+    lost: int  # accepted but not at the provider, or not found
+    unrecorded: int  # at the provider, but not accepted in our records
     mean_batch: float
     rejected_by_code: dict[str, int]
     requests_by_status: dict[str, int]
@@ -70,17 +70,17 @@ class Figures:
 
     @property
     def flawless(self) -> bool:
-        """Nothing was lost, doubled or miscounted."""
+        """True when no message was lost, doubled or miscounted."""
         wrong = self.lost or self.unrecorded or self.provider_duplicates
         return self.ledger_balanced and not wrong
 
     def as_json(self) -> dict[str, Any]:
-        """For programs."""
+        """The figures as JSON."""
         return asdict(self)
 
 
 def forget_settings() -> None:
-    """Leave the user's own Redis and accounts alone: the demo brings its own."""
+    """Drop the user's own settings of Redis and accounts: the demo has its own."""
     for name in list(os.environ):
         section = name.removeprefix("SENDMANY_")
         if section != name and not section.startswith(_KEPT):
@@ -88,7 +88,7 @@ def forget_settings() -> None:
 
 
 def local_plan(plan: DemoPlan, home: Path) -> LocalPlan:
-    """What has to run for it. Its settings are the demo's own, whatever file lies about."""
+    """The processes of a demo. Its settings are its own, whatever settings file exists."""
     config = home / "sendmany.toml"
     config.touch()
     environment = {
@@ -108,15 +108,15 @@ def local_plan(plan: DemoPlan, home: Path) -> LocalPlan:
 
 
 def batch_size(recipients: int) -> int:
-    """So many messages a request that there are some fifty requests: enough to meet faults."""
+    """Batch size for some fifty requests: enough to meet faults."""
     return max(20, min(1000, recipients // 50))
 
 
 def play(plan: DemoPlan, local: Local, home: Path, on_wait: Wait) -> Figures:
-    """Launch the campaign, wait for its end, and hold our ledger against the provider's.
+    """Launch the campaign, wait for its end, and compare our records with the provider's.
 
     Raises:
-        ProcessError: a process ended by itself, or nothing moves any more.
+        ProcessError: a process ended by itself, or there is no progress any more.
     """
     launch = write_files(plan.recipients, home, on_wait)
     store = connect(local.settings())
@@ -191,17 +191,17 @@ def figures(
     audit: Audit,
     provider: LedgerSummary,
 ) -> Figures:
-    """Put the figures together.
+    """Compute the figures.
 
     Args:
-        end: the lane when it had ended.
-        missing: recipients of the file that are nowhere in our ledger.
+        end: the lane after its end.
+        missing: recipients of the file that are not in our records.
     """
     counts, codes = end.counts, end.codes
     seconds = max(0.001, (end.lane.finished_at - end.lane.opened_at) / 1000)
     return Figures(
         recipients=plan.recipients,
-        accepted=end.sent,  # no receipts come
+        accepted=end.sent,  # there are no receipts
         rejected=counts.get(State.REJECTED, 0),
         failed=counts.get(State.FAILED, 0),
         unconfirmed=counts.get(State.UNCONFIRMED, 0),

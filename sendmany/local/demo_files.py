@@ -1,4 +1,4 @@
-"""The files of the demo: people who do not exist, and an offer for them."""
+"""The files of the demo: fictitious people and an offer."""
 
 import csv
 import json
@@ -10,7 +10,7 @@ from sendmany.local.stack import SANDBOX_ID
 
 MOST_RECIPIENTS = 5_000_000
 BLOCKS = ("493023125", "494066969", "498999998", "496990009", "492214710")
-"""Numbers kept for film and television in Germany; six more digits make each of them a million."""
+"""Numbers reserved for film and television in Germany; six more digits give a million of each."""
 _NAMES = ("Ada", "Grace", "Edsger", "Barbara", "Alan", "Radia", "Donald", "Frances")
 MESSAGE = {
     "type": "template",
@@ -33,7 +33,7 @@ MESSAGE = {
 
 
 def write_files(recipients: int, home: Path, on_wait: Wait) -> Launch:
-    """Write the recipient file and the message, as a marketer would."""
+    """Write the recipient file and the message."""
     file, message = home / "recipients.csv", home / "message.json"
     with file.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
@@ -47,6 +47,6 @@ def write_files(recipients: int, home: Path, on_wait: Wait) -> Launch:
 
 
 def number(index: int) -> str:
-    """A number that belongs to nobody, another one for each index."""
+    """A fictitious number, a different one for each index."""
     block, rest = divmod(index, 1_000_000)
     return f"+{BLOCKS[block]}{rest:06d}"

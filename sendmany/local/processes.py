@@ -1,4 +1,5 @@
-"""Processes that we start: in sessions of their own, so that Ctrl-C reaches only us; stopped by us."""
+"""Child processes: started in sessions of their own, so that Ctrl-C reaches only this process, which
+stops them."""
 
 import contextlib
 import ctypes
@@ -20,11 +21,11 @@ _STEP = 0.02
 _PR_SET_PDEATHSIG = 1
 
 Wait = Callable[[], None]
-"""Called again and again while we wait for a process; may raise, to wait no more."""
+"""Called repeatedly while waiting for a process; may raise to stop waiting."""
 
 
 class Child:
-    """A process of ours."""
+    """A child process."""
 
     def __init__(self, process: "subprocess.Popen[bytes]", name: str) -> None:
         self._process = process
@@ -32,7 +33,6 @@ class Child:
 
     @property
     def pid(self) -> int:
-        """Its process id."""
         return self._process.pid
 
     def exit_code(self) -> int | None:
@@ -40,7 +40,7 @@ class Child:
         return self._process.poll()
 
     def wait(self, seconds: float) -> bool:
-        """Wait for its end; False if it goes on."""
+        """Wait for its end; False if it still runs."""
         try:
             self._process.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -48,7 +48,7 @@ class Child:
         return True
 
     def first_line(self, seconds: float, on_wait: Wait = lambda: None) -> bytes:
-        """The first line that it prints on stdout; empty if it ends, or takes longer, without one."""
+        """The first line of its stdout; empty if it ends, or takes longer, without one."""
         assert self._process.stdout is not None
         give_up = time.monotonic() + seconds
         while time.monotonic() < give_up:
@@ -58,14 +58,14 @@ class Child:
         return b""
 
     def signal(self, number: int) -> None:
-        """Send it a signal, if it is still there."""
+        """Send it a signal if it still runs."""
         if self.exit_code() is None:
             self._process.send_signal(number)
 
     def stop(
         self, seconds: float = STOP_SECONDS, *, in_a_hurry: Callable[[], bool] = lambda: False
     ) -> None:
-        """Ask it to end, and after `seconds`, or in a hurry, end it and all its children."""
+        """Send SIGTERM, and after `seconds`, or in a hurry, kill it and all its children."""
         self.signal(signal.SIGTERM)
         give_up = time.monotonic() + seconds
         while not self.wait(_STEP) and time.monotonic() < give_up and not in_a_hurry():
@@ -75,15 +75,15 @@ class Child:
             self._process.stdout.close()
 
     def clean_up(self) -> None:
-        """Of a process that has ended: ask the children that it has left behind to end, too."""
+        """After its end, send SIGTERM to children that it has left behind."""
         with contextlib.suppress(ProcessLookupError, PermissionError):  # none is left
             os.killpg(self.pid, signal.SIGTERM)
         if self._process.stdout is not None:
             self._process.stdout.close()
 
     def _kill_session(self) -> None:
-        """Whatever is left of it: itself, and children that outlived it."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):  # nobody is left
+        """Kill what is left of it: itself, and children that outlived it."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # none is left
             os.killpg(self.pid, signal.SIGKILL)
         self.wait(STOP_SECONDS)
 
@@ -128,7 +128,7 @@ def _opened(log: Path) -> BinaryIO:
 
 
 def make_directory(path: Path, *, tighten: bool = True) -> None:
-    """Make a directory of ours as `private_directory` does; raises ProcessError."""
+    """Create a directory as `private_directory` does; raises ProcessError."""
     try:
         private_directory(path, tighten=tighten)
     except OSError as error:
@@ -138,7 +138,8 @@ def make_directory(path: Path, *, tighten: bool = True) -> None:
 def python(module: str, *arguments: str) -> list[str]:
     """The command that runs one of our modules.
 
-    `-P` keeps the working directory out of it: a `config` or a `worker` that lies there is not ours.
+    `-P` keeps the working directory off the path: a foreign `config` or `worker` there must not be
+    imported.
     """
     return [sys.executable, "-P", "-m", module, *arguments]
 
@@ -146,24 +147,24 @@ def python(module: str, *arguments: str) -> list[str]:
 def become(command: Sequence[str], env: Mapping[str, str]) -> NoReturn:
     """Run the command in place of this process.
 
-    Ctrl-C is held back, for the command to let it through when it can bear it: a Python that is told
-    to stop while it starts answers with a traceback.
+    Ctrl-C is blocked until the command unblocks it: a Python that is interrupted during start prints a
+    traceback.
     """
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         os.execve(command[0], list(command), dict(env))  # noqa: S606 (by list, without a shell)
-    finally:  # it did not happen
+    finally:  # exec failed
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def last_line(log: Path) -> str:
-    """What a process said last."""
+    """The last line of a process's log."""
     lines = log.read_text("utf-8", "replace").strip().splitlines() if log.exists() else []
     return lines[-1] if lines else ""
 
 
 def _die_with_parent() -> None:
-    """Ask the kernel for a SIGTERM when our parent dies, so that kill -9 leaves nothing behind."""
+    """Ask the kernel for a SIGTERM when the parent dies, so that kill -9 leaves no process behind."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

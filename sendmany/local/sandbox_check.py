@@ -1,4 +1,4 @@
-"""Holding our ledger against the provider's: what each says of every message."""
+"""Compares our records with the sandbox's ledger, message by message."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -17,11 +17,11 @@ _THEIRS = 2
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """Where the two ledgers differ."""
+    """Differences between the two."""
 
-    lost: int  # accepted, as we say, but the provider does not have it
-    unrecorded: int  # the provider has it, but we do not say so
-    duplicates: int  # times that the provider took a message again
+    lost: int  # accepted by our records, but not at the provider
+    unrecorded: int  # at the provider, but not accepted in our records
+    duplicates: int  # repeats that the provider accepted
 
 
 def compare(size: int, outcomes: Iterable[Outcome], taken: Iterable[tuple[int, int]]) -> Audit:
@@ -30,7 +30,7 @@ def compare(size: int, outcomes: Iterable[Outcome], taken: Iterable[tuple[int, i
     Args:
         size: messages of the lane.
         outcomes: our records.
-        taken: index of each message that the provider has, and how many times it took it.
+        taken: index of each message at the provider, and how often it was accepted.
     """
     seen = bytearray(size)
     for outcome in outcomes:
@@ -47,7 +47,7 @@ def compare(size: int, outcomes: Iterable[Outcome], taken: Iterable[tuple[int, i
 
 
 def read_taken(sandbox_url: str, lane: str) -> Iterator[tuple[int, int]]:
-    """What the provider sandbox took of a lane: index and times.
+    """Messages of a lane that the sandbox accepted: index and count.
 
     Raises:
         ProcessError: the sandbox does not answer.
@@ -75,7 +75,7 @@ class LedgerSummary(msgspec.Struct, frozen=True):
 
 
 def read_summary(sandbox_url: str) -> LedgerSummary:
-    """The sandbox's ledger in numbers.
+    """Counts of the sandbox's ledger.
 
     Raises:
         ProcessError: the sandbox does not answer.

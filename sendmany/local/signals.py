@@ -1,7 +1,7 @@
-"""Ctrl-C and SIGTERM while child processes are ours: heard at any moment, obeyed where it does no harm.
+"""Ctrl-C and SIGTERM while child processes run: noted at any time, handled at safe points.
 
-An exception that a signal handler throws may land between the start of a process and the line that
-remembers it. So the handler only takes note, and whoever waits asks `check`, many times a second.
+An exception raised in a signal handler may hit between the start of a process and the line that stores
+it. So the handler only records the signal, and waiting loops call `check` many times a second.
 """
 
 import signal
@@ -12,7 +12,7 @@ HEARD = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Stopped(BaseException):
-    """Somebody wants us to stop; passes through whatever handles errors.
+    """A signal asked for a stop; passes through handlers of `Exception`.
 
     Args:
         number: the signal.
@@ -24,22 +24,22 @@ class Stopped(BaseException):
 
     @property
     def exit_code(self) -> int:
-        """What a shell expects of a program that a signal has ended."""
+        """The shell's exit code for a program ended by this signal."""
         return 128 + self.number
 
 
 class Signals:
-    """The signals that have come while `caught` is entered."""
+    """Signals received while `caught` is entered."""
 
     def __init__(self) -> None:
         self.count = 0
-        self.number: int | None = None  # of the first
+        self.number: int | None = None  # the first one
 
     @contextmanager
     def caught(self) -> Iterator[None]:
-        """Take note of signals instead of dying of them. For the main thread.
+        """Record signals instead of dying by them. For the main thread.
 
-        When one has come, later ones are ignored to the end: the process is leaving as it is.
+        After the first one, later ones are ignored: the process is stopping already.
         """
         before = {number: signal.signal(number, self._hear) for number in HEARD}
         try:
@@ -49,7 +49,7 @@ class Signals:
                 signal.signal(number, handler if self.number is None else signal.SIG_IGN)
 
     def check(self) -> None:
-        """Raise Stopped if a signal has come."""
+        """Raise Stopped if a signal was received."""
         if self.number is not None:
             raise Stopped(self.number)
 

@@ -1,9 +1,8 @@
-"""Everything on one machine: the embedded server, the provider sandbox, the web process and a Celery
-worker.
+"""All processes on one machine: embedded server, sandbox, web process and Celery worker.
 
-They are started in this order, stopped in the reverse one, and watched in between: a worker gets to
-settle what it has in the air while the server still runs. We listen on behalf of the web process, so
-that the sandbox knows where to post before it runs.
+They are started in this order, stopped in the reverse one, and watched meanwhile: a worker can settle
+batches in flight while the server still runs. The parent opens the web process's socket, so that the
+sandbox knows the address of webhooks before that process runs.
 """
 
 import json
@@ -33,60 +32,60 @@ SANDBOX_KEY = "sandbox-key"
 NO_LIMITS = {"messages_per_second": 0, "requests_per_second": 0}
 START_SECONDS = 20.0
 LONGEST_HOME = 50
-"""Characters of a directory in which workers make sockets: their names take 50 more, of 104 at most."""
+"""Most characters of a directory in which workers create sockets: names take 50 more, of 104 at most."""
 SUB_ACCOUNTS = "SENDMANY_SUB_ACCOUNTS"
 
 
 @dataclass(frozen=True, slots=True)
 class Sandbox:
-    """How the provider sandbox behaves."""
+    """Behaviour of the sandbox."""
 
     faults: str = "none"
     seed: int = 1
     latency_ms: float = 0
     port: int = 0
-    # What it posts when there is a receiver:
+    # Its posts if there is a receiver:
     receipts: str = "plain"
     reply_share: float = 0
-    webhook_patience: float = 1  # factor of all waiting between posts
+    webhook_patience: float = 1  # factor of all delays between posts
 
 
 @dataclass(frozen=True, slots=True)
 class Receiver:
-    """Whom the web process believes that it is the provider."""
+    """Accepted webhook authorizations of the web process."""
 
     authorizations: tuple[str, ...] = field(repr=False)  # the sandbox uses the first
 
 
 @dataclass(frozen=True, slots=True)
 class WebPlan:
-    """Where the web process listens."""
+    """Address of the web process."""
 
     host: str = "127.0.0.1"
     port: int = 0  # any free one
-    or_any_port: bool = False  # when that one is taken
+    or_any_port: bool = False  # if that one is in use
 
 
 @dataclass(frozen=True, slots=True)
 class LocalPlan:
-    """What to start."""
+    """The processes to start."""
 
     home: Path
     embedded: bool = True
     web: WebPlan | None = None
-    receiver: Receiver | None = None  # webhooks are received too, by a web process
+    receiver: Receiver | None = None  # a web process also receives webhooks
     sandbox: Sandbox | None = None
     worker_processes: int = 2
-    environment: tuple[tuple[str, str], ...] = ()  # settings of the processes, by their variables
+    environment: tuple[tuple[str, str], ...] = ()  # environment variables of the processes
     fsync: str = "everysec"
-    patience: float = 3.0  # seconds a worker gets to settle what it has in the air
+    patience: float = 3.0  # seconds for a worker to settle batches in flight
 
 
 class Local:
-    """The processes of a plan; a context manager that leaves none behind.
+    """The processes of a plan; a context manager that stops all of them.
 
     Args:
-        on_wait: called often while something starts; what it raises ends the start.
+        on_wait: called often during the start; an exception of it aborts the start.
     """
 
     def __init__(self, plan: LocalPlan, on_wait: Wait = lambda: None) -> None:
@@ -99,6 +98,7 @@ class Local:
         self.worker: Child | None = None
         self._tmp: str | None = None
         self.web_url = ""
+        self.port_taken: int | None = None  # the wanted port of the web process, in use
         self.receiver_url = ""
         self.sandbox_url = ""
         self.environment: dict[str, str] = dict(plan.environment)
@@ -120,10 +120,10 @@ class Local:
         self.stop()
 
     def start(self) -> None:
-        """Start what the plan says.
+        """Start the processes of the plan.
 
         Raises:
-            ProcessError: something did not come up; nothing of it is left running by `stop`.
+            ProcessError: one did not start; `stop` ends the others.
         """
         if self._plan.embedded:
             self.server = EmbeddedServer(self._plan.home / "redis", fsync=self._plan.fsync)
@@ -140,7 +140,7 @@ class Local:
             self.worker = self.start_worker()
 
     def start_worker(self) -> Child:
-        """Start one more Celery worker with the environment of this plan."""
+        """Start another Celery worker with the environment of this plan."""
         options = (
             "--pool", "prefork", "--concurrency", str(self._plan.worker_processes),
             "--loglevel", "WARNING", "--without-gossip", "--without-mingle",
@@ -154,7 +154,7 @@ class Local:
         )
 
     def _temporary(self) -> dict[str, str]:
-        """Where workers put their temporary files, among them sockets: their paths must stay short."""
+        """Environment for a temporary directory of workers with a short path, as sockets need."""
         home = self._plan.home
         if len(str(home)) > LONGEST_HOME:
             return {}
@@ -164,7 +164,7 @@ class Local:
         return {"TMPDIR": self._tmp}
 
     def start_web(self) -> Child:
-        """Start a web process with the environment of this plan, on the socket that is kept open."""
+        """Start a web process with the environment of this plan, on the socket kept open."""
         assert self._listener is not None
         settings = {"SENDMANY_STATE_DIR": str(self._plan.home), **self.environment}
         if self._plan.receiver is not None:
@@ -185,39 +185,42 @@ class Local:
         find = listen_or_anywhere if plan.or_any_port else listen
         self._listener = find(plan.host, plan.port)
         self.web_url = address(self._listener)
+        self.port_taken = (
+            plan.port if plan.port not in (0, self._listener.getsockname()[1]) else None
+        )
         if self._plan.receiver is not None:
             self.receiver_url = f"{self.web_url}/webhooks"
 
     @property
     def worker_log(self) -> Path:
-        """What the worker says."""
+        """The worker's log file."""
         return self._log("worker")
 
     def settings(self) -> Settings:
-        """The settings that these processes use, from now on also of this process."""
+        """The settings of these processes, from now on also of this process."""
         os.environ.update(self.environment)
         load_settings.cache_clear()
         return load_settings()
 
     def see_that_all_run(self) -> None:
-        """Raise ProcessError when a process has ended by itself."""
+        """Raise ProcessError if a process has ended by itself."""
         for name in self.ended():
             raise ProcessError(f"The {name} ended by itself: see {self.log_of(name)}.")
 
     def ended(self) -> dict[str, int]:
-        """The exit codes of processes that have ended, by name, in the order in which they start."""
+        """The exit codes of ended processes by name, in the order of start."""
         codes = {name: child.exit_code() for name, child in reversed(self._children().items())}
         return {name: code for name, code in codes.items() if code is not None}
 
     def running(self) -> list[str]:
-        """What runs, by name, in the order in which it is stopped."""
+        """Names of running processes, in the order of stopping."""
         return [name for name, child in self._children().items() if child.exit_code() is None]
 
     def restart(self, name: str) -> None:
-        """Start a process that has ended once more, where it was.
+        """Restart an ended process at the same address.
 
         Raises:
-            ProcessError: it did not come up, and has ended.
+            ProcessError: it did not start.
         """
         self._children()[name].clean_up()
         try:
@@ -238,17 +241,17 @@ class Local:
     def stop(
         self, patience: float | None = None, *, in_a_hurry: Callable[[], bool] = lambda: False
     ) -> list[str]:
-        """Stop everything: the worker first, the server last. Returns what was running, by name.
+        """Stop all processes: the worker first, the server last. Returns the names of those that ran.
 
         Args:
-            patience: seconds for the worker to settle what it has in the air.
-            in_a_hurry: asked meanwhile; True ends the patience.
+            patience: seconds for the worker to settle batches in flight.
+            in_a_hurry: polled meanwhile; True stops waiting.
         """
         names = self.running()
         if self.worker is not None:
             seconds = self._plan.patience if patience is None else patience
             self.worker.stop(seconds, in_a_hurry=in_a_hurry)
-        if self._tmp is not None:  # a worker that was killed leaves a directory there
+        if self._tmp is not None:  # a killed worker leaves a directory there
             shutil.rmtree(self._tmp, ignore_errors=True)
         if self.sandbox is not None:
             self.sandbox.stop(0.5)
@@ -261,7 +264,7 @@ class Local:
         return names
 
     def _start_sandbox(self, sandbox: Sandbox) -> None:
-        """Start the provider sandbox and configure it as a sub-account."""
+        """Start the sandbox and configure it as a sub-account."""
         words: dict[str, object] = {
             "port": sandbox.port,
             "latency-ms": sandbox.latency_ms,
@@ -286,7 +289,7 @@ class Local:
         self._use_sandbox()
 
     def _listening(self, name: str, child: Child) -> str:
-        """Wait until a process says where it listens."""
+        """Wait until a process prints its address."""
         log = self._log(name)
         line = child.first_line(START_SECONDS, self._on_wait)
         if not line:
@@ -306,11 +309,11 @@ class Local:
         self.environment[SUB_ACCOUNTS] = json.dumps({**given, SANDBOX_ID: account})
 
     def log_of(self, name: str) -> Path:
-        """Where a process writes what it says."""
+        """A process's log file."""
         return self.server.log if name == "server" and self.server else self._log(name)
 
     def _children(self) -> dict[str, Child]:
-        """What was started, by name, in the order in which it is stopped."""
+        """Started processes by name, in the order of stopping."""
         server = self.server.child if self.server else None
         parts = {"worker": self.worker, "sandbox": self.sandbox, "web": self.web, "server": server}
         return {name: child for name, child in parts.items() if child is not None}
@@ -323,13 +326,14 @@ _STEP_SECONDS = 0.02
 
 
 def wait_for_loops(store: Store, wanted: int, seconds: float, on_wait: Wait = lambda: None) -> int:
-    """Wait until `wanted` loops of common workers run, or the time is over; returns how many do."""
+    """Wait until `wanted` dispatchers of common workers run, or the time is over; returns their
+    number."""
     _wait(lambda: count_loops(store) >= wanted, seconds, on_wait)
     return count_loops(store)
 
 
 def broker_delivers(store: Store, send_wake_up: Callable[[], None], seconds: float) -> bool:
-    """Whether a task that is sent now reaches a common worker in so many seconds."""
+    """True when a task sent now reaches a common worker within so many seconds."""
     store.run(call_drain())
     send_wake_up()
     return _wait(lambda: not store.run(is_called()), seconds)
@@ -344,12 +348,12 @@ def _wait(condition: Callable[[], bool], seconds: float, on_wait: Wait = lambda:
 
 
 def count_loops(store: Store) -> int:
-    """Dispatchers of common workers that run at this moment."""
+    """Number of running dispatchers of common workers."""
     return store.run(running_loops(store.run(now_ms()))[0])
 
 
 def dedicated_loops(store: Store) -> dict[str, int]:
-    """Dispatchers of dedicated workers that run, by what they serve (`urgent`, `normal-bulk`)."""
+    """Running dispatchers of dedicated workers, by their priorities (`urgent`, `normal-bulk`)."""
     kinds = loops_by_kind(store.run(now_ms()))
     found = {served: store.run(loops) for served, loops in kinds.items() if served}
     return {served: n for served, n in found.items() if n}

@@ -1,4 +1,4 @@
-"""The state directory of a `sendmany up`: one process at a time, and a note for the others."""
+"""The state directory of `sendmany up`: locked by one process, with a note for other commands."""
 
 import fcntl
 import json
@@ -14,14 +14,14 @@ from config.running_instance import LOCK, NOTE, read_note
 from sendmany.errors import ProcessError
 
 STATE_NAME = ".sendmany"
-"""A directory of this name is closed for others; one of another name that is there keeps its mode."""
+"""A directory of this name is made private; an existing one of another name keeps its mode."""
 LOCK_SECONDS = 0.5
-"""Those who read the note hold the lock for a moment; whoever holds it longer is another `up`."""
+"""Readers of the note hold the lock briefly; a longer holder is another `up`."""
 
 
 @contextmanager
 def claimed(home: Path) -> Iterator[None]:
-    """Have the directory for ourselves; leaves no note behind.
+    """Lock the directory; removes the note at the end.
 
     Raises:
         ProcessError: another `sendmany up` runs there, or the directory cannot be used.
@@ -38,7 +38,7 @@ def claimed(home: Path) -> Iterator[None]:
         if not _lock(lock):
             raise ProcessError(_who_runs(home))
         note = home / NOTE
-        note.unlink(missing_ok=True)  # of one that was killed
+        note.unlink(missing_ok=True)  # of a killed one
         try:
             yield
         finally:
@@ -46,7 +46,7 @@ def claimed(home: Path) -> Iterator[None]:
 
 
 def leave_note(home: Path, note: dict[str, Any]) -> None:
-    """Tell other commands of this user what runs here."""
+    """Write the note for other commands of this user."""
     write_private(home / NOTE, json.dumps(note, indent=2))
 
 

@@ -1,4 +1,4 @@
-"""Restarts the processes of a `sendmany up` that end by themselves, a little later each time."""
+"""Restarts processes of `sendmany up` that end by themselves, with growing pauses."""
 
 import signal
 import time
@@ -14,10 +14,10 @@ DEATHS_SECONDS = 60.0
 
 
 class Supervisor:
-    """Watches over the processes of one machine.
+    """Supervises the processes of one machine.
 
     Args:
-        tell: is given one sentence about each end and each restart.
+        tell: takes a sentence about each end and each restart.
         clock: seconds, monotonic.
     """
 
@@ -31,7 +31,7 @@ class Supervisor:
         self._restart_at: dict[str, float] = {}
 
     def look(self) -> None:
-        """Note who has ended, and restart those whose pause is over.
+        """Detect ended processes, and restart those whose pause is over.
 
         Raises:
             ProcessError: a process has ended `MAX_DEATHS` times within `DEATHS_SECONDS`.
@@ -63,7 +63,7 @@ class Supervisor:
     def _restart(self, name: str) -> None:
         try:
             self._local.restart(name)
-        except ProcessError as error:  # it has ended again, and is noted with the next look
+        except ProcessError as error:  # it has ended again; the next look notes it
             self._tell(str(error))
         else:
             self._tell(f"The {name} has been started again.")

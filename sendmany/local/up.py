@@ -1,4 +1,4 @@
-"""What `sendmany up` starts, and what it tells the other commands about it."""
+"""The processes of `sendmany up`, and its note for other commands."""
 
 import json
 import os
@@ -32,17 +32,17 @@ START_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class UpPlan:
-    """What to run."""
+    """Options of `sendmany up`."""
 
     home: Path
     sandbox: Sandbox | None
     worker_processes: int
-    webhooks: bool = False  # receive them even where no authorization is configured
-    found_here: bool = True  # by other commands in the same directory, without being told
+    webhooks: bool = False  # receive webhooks even without a configured authorization
+    found_here: bool = True  # other commands in this directory find it by themselves
 
 
 def local_plan(plan: UpPlan, settings: Settings) -> LocalPlan:
-    """The processes: a server of our own unless one is configured."""
+    """The processes to start: with an embedded server unless one is configured."""
     environment, receiver = {STATE_DIR: str(plan.home)}, _receiver(plan, settings)
     if receiver:
         environment["SENDMANY_WEBHOOKS__RECEIVED"] = "true"
@@ -64,16 +64,16 @@ def local_plan(plan: UpPlan, settings: Settings) -> LocalPlan:
 
 
 def _web(settings: Settings) -> WebPlan:
-    """On the port that is configured; if nobody has chosen one, and the usual one is taken, on any."""
+    """The configured port; a default port that is in use is replaced by any free one."""
     web = settings.web
     return WebPlan(web.host, web.port, or_any_port="port" not in web.model_fields_set)
 
 
 def _receiver(plan: UpPlan, settings: Settings) -> Receiver | None:
-    """Whom to believe, if webhooks are wanted. With a sandbox of ours it needs no configuration.
+    """Accepted authorizations, if webhooks are received. The embedded sandbox needs no configuration.
 
     Raises:
-        SettingsError: nobody has said which Authorization header the provider sends.
+        SettingsError: no Authorization header of the provider is configured.
     """
     configured = settings.webhooks.wanted
     if not (plan.webhooks or configured):
@@ -85,10 +85,10 @@ def _receiver(plan: UpPlan, settings: Settings) -> Receiver | None:
 
 
 def start(local: Local, settings: Settings, on_wait: Wait) -> Settings:
-    """Start everything and wait until a worker works; returns the settings that are in use.
+    """Start everything and wait for a working worker; returns the settings in use.
 
     Raises:
-        ProcessError, StoreUnavailable: what did not come up, in a sentence.
+        ProcessError, StoreUnavailable: a part did not start; the text is for people.
     """
     if "redis_url" in settings.model_fields_set:
         connect(settings).close()
@@ -116,10 +116,10 @@ def stay(local: Local, on_wait: Wait, tell: Callable[[str], None]) -> None:
     """Restart processes that end by themselves, until `on_wait` raises.
 
     Args:
-        tell: is given a sentence about each.
+        tell: takes a sentence about each.
 
     Raises:
-        ProcessError: one of them ends again and again.
+        ProcessError: one of them ends too often.
     """
     supervisor = Supervisor(local, tell)
     while True:
@@ -129,7 +129,7 @@ def stay(local: Local, on_wait: Wait, tell: Callable[[str], None]) -> None:
 
 
 def note(plan: UpPlan, settings: Settings, local: Local) -> dict[str, Any]:
-    """What others need to know: `settings` in it holds settings, for those who have no other."""
+    """The note for other commands; its `settings` are for those without own settings."""
     offered: dict[str, Any] = {}
     if local.server:
         offered["redis_url"] = settings.redis_url
@@ -154,13 +154,14 @@ def note(plan: UpPlan, settings: Settings, local: Local) -> dict[str, Any]:
 
 
 def describe(plan: UpPlan, settings: Settings, local: Local) -> list[tuple[str, str]]:
-    """What runs, for people."""
+    """The running parts, for people."""
     kind = "embedded, " if local.server else ""
     rows = [("server", f"{kind}{place(settings.redis_url)}")]
     if plan.sandbox:
         what = f"faults {plan.sandbox.faults}, sub-account {SANDBOX_ID}"
         rows.append(("sandbox", f"{local.sandbox_url}, {what}"))
-    rows.append(("web", local.web_url))
+    taken = f" (port {local.port_taken} was taken)" if local.port_taken else ""
+    rows.append(("web", f"{local.web_url}{taken}"))
     if local.receiver_url:
         rows.append(("webhooks", local.receiver_url))
     if plan.worker_processes:

@@ -1,7 +1,7 @@
--- Keeps an API token, without its secret. A repeat changes nothing and answers what is kept.
+-- Stores an API token, without its secret. A repeat changes nothing and returns the stored record.
 -- KEYS: tokens
--- ARGV: id, seconds until it expires (0: never), what is kept, as JSON
--- Returns: the record: '<made, s since 1970> <expires, s since 1970, or 0> <JSON>'
+-- ARGV: id, seconds until it expires (0: never), record as JSON
+-- Returns: the record: '<created, s since 1970> <expires, s since 1970, or 0> <JSON>'
 -- include: clock
 local tokens, id, lives, kept = KEYS[1], ARGV[1], tonumber(ARGV[2]), ARGV[3]
 local before = redis.call('HGET', tokens, id)

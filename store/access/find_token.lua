@@ -1,7 +1,7 @@
--- Finds an API token that is good at this moment.
+-- Finds a valid API token.
 -- KEYS: tokens
 -- ARGV: id
--- Returns: its record, as in add_token; nothing when it is unknown, revoked or has expired
+-- Returns: its record, as in add_token; nil when it is unknown, revoked or expired
 -- include: clock
 local tokens, id = KEYS[1], ARGV[1]
 local record = redis.call('HGET', tokens, id)

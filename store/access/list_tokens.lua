@@ -1,4 +1,4 @@
--- All API tokens that are kept, and when they were used.
+-- Lists all API tokens and their last uses.
 -- KEYS: tokens, used
 -- ARGV: none
 -- Returns: {{id, record, …}, {id, hour of the last use (s since 1970), …}}

@@ -1,4 +1,4 @@
--- Notes that an API token was used in this hour. Of one that is not kept any more nothing is noted.
+-- Notes that an API token was used in this hour; a deleted token is ignored.
 -- KEYS: tokens, used
 -- ARGV: id
 -- Returns: 1 if it was noted, else 0

@@ -1,4 +1,4 @@
--- Forgets an API token.
+-- Deletes an API token.
 -- KEYS: tokens, used
 -- ARGV: id
 -- Returns: 1 if there was one, else 0

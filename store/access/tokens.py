@@ -1,7 +1,7 @@
-"""API tokens: who may ask for what over HTTP. The secret itself is kept nowhere, only its digest.
+"""API tokens: authorization of HTTP requests. Only the digest of a secret is stored.
 
 A token reads `sm_<id>_<secret>`: the id finds the record, the secret proves it. The secret is 256 random
-bits, so that a plain SHA-256 of it tells nobody anything, and checking it costs nothing.
+bits, so a plain SHA-256 of it cannot be reversed and is cheap to check.
 """
 
 import hashlib
@@ -24,11 +24,14 @@ _FORM: Final = re.compile(r"sm_([a-z0-9]{8})_([A-Za-z0-9_-]{43})")
 
 
 class Scope(StrEnum):
-    """What a token is good for; none of them contains another."""
+    """Permissions of a token; none contains another."""
 
-    ENQUEUE = "enqueue"  # hand in messages
-    READ = "read"  # see campaigns, messages, limits, metrics
-    MANAGE = "manage"  # launch, pause, resume and cancel campaigns
+    READ = "read"  # counts, states, limits, metrics: no person
+    PEOPLE = "people"  # numbers: exports, unconfirmed messages, messages by recipient
+    ENQUEUE = "enqueue"  # enqueue messages
+    SEND = "send"  # launch campaigns
+    MANAGE = "manage"  # pause, resume, cancel; settle messages in doubt; breakers
+    ADMIN = "admin"  # tokens, subscriptions, the audit trail: no route yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +44,17 @@ class Token:
     sub_accounts: frozenset[str]  # empty: all
 
     def may_use(self, sub_account: str) -> bool:
-        """Whether it is good for this sub-account."""
+        """True when it is valid for this sub-account."""
         return not self.sub_accounts or sub_account in self.sub_accounts
 
 
 Needs = Callable[[Scope], Callable[..., Token | Awaitable[Token]]]
-"""Gives a FastAPI dependency that answers 401 and 403 by itself, and else gives the caller's token."""
+"""Returns a FastAPI dependency that raises 401 or 403, else returns the caller's token."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeptToken:
-    """A token as it is kept."""
+    """A token as it is stored."""
 
     token: Token
     digest: str  # SHA-256 of the secret, in hex
@@ -60,34 +63,34 @@ class KeptToken:
     used_at: int = 0  # s since 1970, to the hour; 0: never
 
     def proves(self, secret: str) -> bool:
-        """Whether this is its secret; takes the same time for every wrong one."""
+        """Compare the secret, in constant time."""
         return hmac.compare_digest(self.digest, digest(secret))
 
 
 def draw_token() -> tuple[str, str]:
-    """A new id, and a new secret that nobody has seen."""
+    """A new id and a new secret."""
     id = "".join(secrets.choice(_ID_LETTERS) for _ in range(_ID_LENGTH))
     return id, secrets.token_urlsafe(32)
 
 
 def token_text(id: str, secret: str) -> str:
-    """What the owner of a token sends."""
+    """The token as its owner sends it."""
     return f"sm_{id}_{secret}"
 
 
 def read_token_text(given: str) -> tuple[str, str] | None:
-    """Id and secret of what somebody sent; None if it cannot be a token."""
+    """Split a token into id and secret; None if it is malformed."""
     found = _FORM.fullmatch(given)
     return (found[1], found[2]) if found else None
 
 
 def digest(secret: str) -> str:
-    """What is kept of a secret."""
+    """The stored digest of a secret."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def add_token(token: Token, secret: str, *, lives: int = 0) -> Call[KeptToken]:
-    """Keep a token; of its secret only the digest leaves this process.
+    """Store a token; only the digest of its secret leaves this process.
 
     Args:
         lives: seconds until it expires; 0 is never.
@@ -111,29 +114,30 @@ def add_token(token: Token, secret: str, *, lives: int = 0) -> Call[KeptToken]:
 
 
 def find_token(id: str) -> Call[KeptToken | None]:
-    """The token with this id, if it is good at this moment."""
+    """The token with this id, if it is valid."""
     return script_call(
         "find_token", (TOKENS,), (id,), lambda reply: None if reply is None else _kept(id, reply)
     )
 
 
 def note_token_use(id: str) -> Call[bool]:
-    """Note that it was used in this hour."""
+    """Note a use of the token, to the hour."""
     return script_call("note_token_use", (TOKENS, TOKENS_USED), (id,), bool)
 
 
 def revoke_token(id: str) -> Call[bool]:
-    """Forget a token; False if there was none. A process that knew it may honour it for seconds."""
+    """Delete a token; False if there was none. Processes that have cached it accept it for some
+    seconds."""
     return script_call("revoke_token", (TOKENS, TOKENS_USED), (id,), bool)
 
 
 def list_tokens() -> Call[list[KeptToken]]:
-    """All that are kept, expired ones too, the oldest first."""
+    """All stored tokens, expired ones too, the oldest first."""
     return script_call("list_tokens", (TOKENS, TOKENS_USED), (), _listed)
 
 
 def cursor_key(store: Store) -> bytes:
-    """What signs the cursors of lists; drawn once, the same for all web processes."""
+    """The key that signs the cursors of lists; created once, the same for all web processes."""
     read = command("HGET", SECRETS, "cursors", parse=lambda reply: bytes(reply or b""))
     if kept := store.run(read):
         return kept

@@ -1,4 +1,4 @@
-"""A look at a lane: whether time has brought something back in it. A cheap read, for many at once."""
+"""Checks whether a lane has something due. A cheap read, for many lanes at once."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,23 +10,23 @@ from store.lanes.lane import LaneStatus, Priority
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How a lane stood at one moment."""
+    """State of a lane at one moment."""
 
     status: LaneStatus
-    kind: str  # campaign | notifications; empty when it is gone
+    kind: str  # campaign | notifications; empty if the lane is gone
     priority: Priority
     waiting: int  # values in the queue
-    due: bool  # a retry batch, a lease or an in-doubt batch is over, or a cancelled lane has jobs
+    due: bool  # a retry batch, lease or in-doubt batch is due, or a cancelled lane has jobs
     busy: bool  # jobs are queued, or something is due soon
     now_ms: int  # Redis' clock
 
 
 def read_due(lane: str, as_of_ms: int, soon_ms: int = 0) -> Call[Look]:
-    """See whether a sweep has something to do for a lane.
+    """Check whether a sweep has work in a lane.
 
     Args:
         as_of_ms: leases and in-doubt batches that ended by then count, by Redis' clock.
-        soon_ms: what is due within so many ms from now makes the lane busy.
+        soon_ms: anything due within so many ms from now makes the lane busy.
     """
     keys = lane_keys(lane)
     places = (keys.meta, keys.queue, keys.retries, keys.claimed_batches, keys.in_doubt)

@@ -1,8 +1,9 @@
--- Removes a lane that has ended, in steps: the first takes away all that says that there is such a lane,
--- this one and the following ones its numbered keys, so many at a time. Repeat it until it answers 0.
--- KEYS: meta, counts, codes, stats, dead letters, expiring (thousands that are left to remove), then numbered keys
--- ARGV: messages a numbered key holds; thousands that the caller believes to be left, and how many of them from
---       the last one down are those of the numbered keys ('' and 0 = it asks)
+-- Removes an ended lane in steps: the first deletes what makes the lane visible, each step some of its
+-- numbered keys. Repeat it until it returns 0.
+-- KEYS: meta, counts, codes, stats, dead letters, expiring (thousands that are left to remove), then
+--       numbered keys
+-- ARGV: messages a numbered key holds; thousands left as the caller believes, and how many of them, from
+--       the last one down, the numbered keys cover ('' and 0 = only ask)
 -- Returns: {thousands left, or -1 if the lane has not ended}
 local meta, counts, codes, stats, dead, expiring = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local per_key, believed, thousands = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])

@@ -1,4 +1,4 @@
--- Says that the recipient file has been read to its end: the lane may be claimed from.
+-- Marks the recipient file as read to its end: the lane may be claimed from.
 -- KEYS: meta, counts
 -- Returns: {status, jobs in the lane, duplicates, rejects}
 -- include: clock, finish_lane

@@ -1,5 +1,6 @@
-"""Lanes: opening them, reading what they are, and moving them between their statuses."""
+"""Lanes: reading them, and moving them between their statuses."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -12,11 +13,11 @@ from store.purposes import Purpose
 from store.states import OPEN_STATES, PROVIDER_HAS_IT, State
 
 MISSING_SECONDS = 7 * 86400
-"""So long it is told that a lane is gone."""
+"""Seconds for which a missing lane is reported."""
 
 
 class Priority(StrEnum):
-    """How urgent a lane is; claims go to the most urgent first."""
+    """Urgency of a lane; claims go to the most urgent first."""
 
     URGENT = "urgent"
     NORMAL = "normal"
@@ -24,32 +25,32 @@ class Priority(StrEnum):
 
     @property
     def urgency(self) -> int:
-        """0 goes first."""
+        """0 is claimed first."""
         return list(Priority).index(self)
 
 
 class LaneStatus(StrEnum):
-    """What a lane is doing."""
+    """Status of a lane."""
 
     LOADING = "loading"
     SENDING = "sending"
     PAUSED = "paused"
-    HALTED = "halted"  # Redis came back from an older copy; an operator decides
-    STOPPED = "stopped"  # by a cause, with a reason; jobs stay queued
+    HALTED = "halted"  # Redis was restored from an older copy; an operator decides
+    STOPPED = "stopped"  # by a failure, with a reason; jobs stay queued
     CANCELLING = "cancelling"
     CANCELLED = "cancelled"
     FINISHED = "finished"
-    GONE = "gone"  # there is no such lane
+    GONE = "gone"  # the lane does not exist
 
     @property
     def ended(self) -> bool:
-        """Nothing more will happen by itself."""
+        """True when the lane does not change by itself any more."""
         return self in (LaneStatus.CANCELLED, LaneStatus.FINISHED, LaneStatus.GONE)
 
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """What a lane is: read once, it does not change but for `status` and `reason`."""
+    """Properties of a lane; constant except for `status` and `reason`."""
 
     id: str
     name: str
@@ -57,14 +58,14 @@ class Lane:
     sub_account: str
     priority: Priority
     status: LaneStatus
-    reason: str  # why it is stopped, for people
+    reason: str  # of the stop, for people
     content: bytes  # compiled content of a campaign; empty for notifications
     on_unconfirmed: str  # hold | resend
     on_server_error: str  # retry | hold
     settle_after: float  # seconds
     next_index: int  # jobs accepted so far
     loaded: bool  # the recipient file has been read to its end
-    offset: int  # bytes of the file that are in
+    offset: int  # bytes of the file that are loaded
     line: int
     row: int
     invalid_rows: int
@@ -72,15 +73,20 @@ class Lane:
     opened_at: int  # ms
     started_at: int  # ms; 0 = not yet
     finished_at: int  # ms; 0 = not yet
-    rows_sum: str = ""  # of an upload: stands for the rows that are in
+    rows_sum: str = ""  # of an upload: digest of the loaded rows
     window: str = "send"  # auto | skip | send
-    purpose: Purpose | None = None  # of a campaign, as the launch said; None: it said nothing
-    template: str = ""  # of a campaign, as the registry names it; empty: none, or not one for all
+    purpose: Purpose | None = None  # of a campaign, from its launch; None: not given
+    template: str = ""  # of a campaign, as in the registry; empty: none, or varying
+    source: str = ""  # of a campaign: identifies its recipient file and how that is read
+    keep: tuple[str, ...] = ()  # further columns of the file whose cells are kept with the values
+    parent: str = ""  # id of the campaign that this one retries
+    children: tuple[str, ...] = ()  # ids of the campaigns that retry this one, oldest first
+    adding: str = ""  # identifies the file that is being, or was last, added
 
 
 @dataclass(frozen=True, slots=True)
 class Policies:
-    """What happens when the provider leaves us in doubt, or a service window is closed."""
+    """Policies for messages in doubt and for closed service windows."""
 
     on_unconfirmed: str = "hold"
     on_server_error: str = "retry"
@@ -93,10 +99,10 @@ def find_lane(
 ) -> Lane:
     """Read a lane by its id, or a campaign by its name.
 
-    A name belongs to a sub-account; ids come first, so that no campaign hides another by its name.
+    A name belongs to a sub-account; ids take precedence, so that no campaign's name hides another lane.
 
     Args:
-        may_use: which sub-accounts are looked at; what others have is as if it were not there.
+        may_use: filter of sub-accounts; lanes of others are treated as missing.
 
     Raises:
         UnknownLane: there is none.
@@ -116,23 +122,22 @@ def find_lane(
 
 
 def list_lanes(store: Store, *, newest: int = 100) -> list[Lane]:
-    """The lanes opened last, newest first."""
+    """The newest lanes, newest first."""
     found = [store.run(read_lane(lane)) for lane in store.run(newest_lanes(newest))]
     return [lane for lane in found if lane is not None]
 
 
 def newest_lanes(most: int) -> Call[list[str]]:
-    """Ids of the lanes opened last, newest first."""
+    """Ids of the newest lanes, newest first."""
     return command("ZREVRANGE", LANES, 0, most - 1, parse=_texts)
 
 
 def read_lane(lane: str) -> Call[Lane | None]:
-    """Everything a lane is; None when there is no such lane."""
+    """All properties of a lane; None when there is no such lane."""
     return command("HGETALL", lane_keys(lane).meta, parse=lambda reply: parse_lane(lane, reply))
 
 
 def read_status(lane: str) -> Call[LaneStatus]:
-    """What a lane is doing."""
     return command(
         "HGET",
         lane_keys(lane).meta,
@@ -142,12 +147,11 @@ def read_status(lane: str) -> Call[LaneStatus]:
 
 
 def read_counts(lane: str) -> Call[dict[State, int]]:
-    """How many messages are in each state."""
+    """Number of messages in each state."""
     return command("HGETALL", lane_keys(lane).counts, parse=parse_counts)
 
 
 def read_revision(lane: str) -> Call[tuple[LaneStatus, int]]:
-    """What a lane is doing, and its revision."""
     return command(
         "HMGET", lane_keys(lane).meta, "status", "revision",
         parse=lambda reply: (LaneStatus(text(reply[0]) or "gone"), int(reply[1] or 0)),
@@ -155,7 +159,7 @@ def read_revision(lane: str) -> Call[tuple[LaneStatus, int]]:
 
 
 def read_sent(lane: str) -> Call[int]:
-    """How many messages of a lane the provider has, or may have."""
+    """Number of messages of a lane that the provider has, or may have."""
     return command(
         "HMGET", lane_keys(lane).counts, *PROVIDER_HAS_IT, State.UNCONFIRMED, State.IN_DOUBT,
         parse=lambda reply: sum(int(n or 0) for n in reply),
@@ -163,45 +167,69 @@ def read_sent(lane: str) -> Call[int]:
 
 
 def note_missing(lane: str, sent: int) -> Call[None]:
-    """Write down that a lane is gone that a worker knew to be unfinished.
+    """Record that a lane is gone that a worker knew as unfinished.
 
     Args:
-        sent: messages of it that had gone out, as far as the worker knows.
+        sent: messages of it that were sent, as far as the worker knows.
     """
     return script_call("note_missing", (MISSING,), (lane, sent, MISSING_SECONDS), _nothing)
 
 
 def missing_lanes() -> Call[dict[str, int]]:
-    """Lanes that are gone although they had not ended, and how many of their messages had gone out."""
+    """Lanes that are gone although they had not ended, and how many of their messages were sent."""
     return command("HGETALL", MISSING, parse=_numbers)
 
 
 def clear_missing(lane: str) -> Call[bool]:
-    """Report a missing lane no more; False if it was not reported."""
+    """Stop reporting a missing lane; False if it was not reported."""
     return command("HDEL", MISSING, lane, parse=bool)
 
 
 def move_lane(
     lane: str, action: str, reason: str = "", *, known: int = 0
 ) -> Call[tuple[bool, LaneStatus]]:
-    """Pause, resume, cancel, stop, close or halt a lane, or accept that it was halted.
+    """Pause, resume, cancel, stop, close or halt a lane, or accept a halt.
 
     Args:
-        known: when it halts, the revision that a worker has seen; accepting jumps over it.
+        known: for a halt, the revision that a worker has seen; accepting jumps over it.
 
     Returns:
-        Whether it changed, and the status it has now.
+        True if it changed, and its present status.
     """
     keys = lane_keys(lane)
     return script_call("move_lane", (keys.meta, keys.counts), (action, reason, known), _moved)
 
 
 def finish_loading(lane: str) -> Call[LaneStatus]:
-    """Say that the recipient file has been read to its end."""
+    """Mark the recipient file as read to its end."""
     keys = lane_keys(lane)
     return script_call(
         "finish_loading", (keys.meta, keys.counts), (), lambda reply: LaneStatus(text(reply[0]))
     )
+
+
+def link_child(parent: str, child: str, instead_of: str = "") -> Call[str]:
+    """Note that a campaign is retried by another one; one child at a time is loaded.
+
+    Args:
+        instead_of: the child that was loaded last, if that is over.
+
+    Returns (when run):
+        The child that may be loaded; empty where the parent is gone.
+    """
+    return script_call("link_child", (lane_keys(parent).meta,), (child, instead_of), text)
+
+
+def reopen_lane(lane: str, source: str) -> Call[str]:
+    """Let people of a further file be added to a campaign whose own is in.
+
+    Args:
+        source: names the file, and how it is read.
+
+    Returns (when run):
+        `ok`, or what stands in the way: the status, or the name of the file that is being read.
+    """
+    return script_call("reopen_lane", (lane_keys(lane).meta,), (source,), text)
 
 
 def announce(lane: str, priority: Priority) -> Call[None]:
@@ -210,7 +238,6 @@ def announce(lane: str, priority: Priority) -> Call[None]:
 
 
 def still_open(counts: Mapping[State, int]) -> int:
-    """Messages that are not finished."""
     return sum(counts.get(state, 0) for state in OPEN_STATES)
 
 
@@ -249,6 +276,11 @@ def parse_lane(lane: str, reply: Any) -> Lane | None:
         window=text(is_.get("window")) or "send",
         purpose=Purpose(word) if (word := text(is_.get("purpose"))) else None,
         template=text(is_.get("template")),
+        source=text(is_.get("source")),
+        keep=tuple(json.loads(is_.get("keep") or "[]")),
+        parent=text(is_.get("parent")),
+        children=tuple(json.loads(is_.get("children") or "[]")),
+        adding=text(is_.get("adding")),
     )
 
 

@@ -1,8 +1,9 @@
--- Pauses, resumes, cancels, stops, closes or halts a lane; what is not allowed changes nothing. To accept that
--- it was halted is to resume it, its revision far above what any worker has seen; who halts it for a revision that
--- was lower than what is known, and is not any more, comes late.
+-- Pauses, resumes, cancels, stops, closes or halts a lane; a move that is not allowed changes nothing.
+-- Accepting a halt resumes the lane with a revision far above that of any worker; a halt for a revision
+-- that the lane has passed since comes late and is ignored.
 -- KEYS: meta, counts
--- ARGV: 'pause' | 'resume' | 'cancel' | 'stop' | 'close' | 'halt' | 'accept', reason, revision known (to halt)
+-- ARGV: 'pause' | 'resume' | 'cancel' | 'stop' | 'close' | 'halt' | 'accept', reason, the worker's
+--       revision (for a halt)
 -- Returns: {1 if it changed else 0, status}
 -- include: clock, finish_lane
 local meta, counts = KEYS[1], KEYS[2]

@@ -1,5 +1,6 @@
-"""Opening lanes: campaigns by sub-account and name, notification lanes by priority and day, too."""
+"""Opens lanes: campaigns by sub-account and name, notification lanes also by priority and day."""
 
+import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ _TOLD = ("name", "content_digest", "source", "sub_account")
 
 @dataclass(frozen=True, slots=True)
 class CampaignPlan:
-    """All that opens a campaign."""
+    """Parameters of opening a campaign."""
 
     name: str
     sub_account: str
@@ -29,14 +30,16 @@ class CampaignPlan:
     policies: Policies = Policies()
     early: bool = False  # may be claimed from while the file is being read
     purpose: Purpose | None = None
-    template: str = ""  # as the registry names it; empty: none, or not the same for everybody
+    template: str = ""  # as in the registry; empty: none, or varying
+    keep: tuple[str, ...] = ()  # further columns of the file whose cells are kept with the values
+    parent: str = ""  # id of the campaign that this one retries
 
 
 def open_campaign(store: Store, plan: CampaignPlan) -> tuple[str, bool]:
-    """Open a campaign, or find it again if the same was opened before.
+    """Open a campaign, or find the same one if it was opened before.
 
     Returns:
-        The lane id, and whether it was there already.
+        The lane id, and True if it existed.
 
     Raises:
         LaneMismatch: the sub-account has a campaign of this name with another message or file.
@@ -53,6 +56,8 @@ def open_campaign(store: Store, plan: CampaignPlan) -> tuple[str, bool]:
         "source": plan.source,
         "purpose": plan.purpose or "",
         "template": plan.template,
+        "keep": json.dumps(plan.keep),
+        "parent": plan.parent,
     }
     fresh, digest, source = store.run(_open(lane, fields))
     if not fresh and (digest, source) != (plan.content_digest, plan.source):
@@ -63,8 +68,8 @@ def open_campaign(store: Store, plan: CampaignPlan) -> tuple[str, bool]:
 
 
 def find_repeated(store: Store, plan: CampaignPlan, *, newest: int = 100) -> str | None:
-    """The name of another campaign with the message and the recipient file of this plan, if one of the
-    newest has them: everybody would get two messages."""
+    """The name of another of the newest campaigns with the message and recipient file of this plan, if
+    any: its recipients would get two messages."""
     ids = store.run(command("ZREVRANGE", LANES, 0, newest - 1, parse=_texts))
     for lane in ids:
         told = command("HMGET", lane_keys(lane).meta, *_TOLD, parse=_texts)
@@ -81,7 +86,7 @@ def find_repeated(store: Store, plan: CampaignPlan, *, newest: int = 100) -> str
 def open_notifications(
     store: Store, lane: str, sub_account: str, priority: Priority, policies: Policies
 ) -> None:
-    """Open a notification lane; harmless when it is open."""
+    """Open a notification lane; idempotent."""
     carry_out(store, opened_notifications(lane, sub_account, priority, policies))
 
 

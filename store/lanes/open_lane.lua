@@ -1,5 +1,5 @@
--- Opens a lane, once. A repeat changes nothing and says what is there. Nothing is opened while what is left
--- of an expired lane of this id is being removed.
+-- Opens a lane, once. A repeat changes nothing and returns the existing lane. Nothing is opened while an
+-- expired lane of this id is still being removed.
 -- KEYS: meta, expiring
 -- ARGV: field, value, field, value … (status, next and revision are set here)
 -- Returns: {1 if it was opened now else 0, status, digest of content, digest of source}

@@ -1,4 +1,4 @@
-"""The list of lanes, a page at a time: newest first, and stable while lanes come and go."""
+"""Pages of the list of lanes: newest first, stable while lanes come and go."""
 
 import hashlib
 from dataclasses import dataclass
@@ -12,14 +12,15 @@ _VEIL: Final = "~"
 
 @dataclass(frozen=True, slots=True)
 class LanePlace:
-    """A place in the list: behind this lane."""
+    """A position in the list: behind this lane."""
 
     opened_at: int  # ms
     lane: str
 
 
 def veiled(place: LanePlace, key: bytes) -> LanePlace:
-    """The same place without the id of the lane, which holds a name: for who may not know of it."""
+    """The same position without the lane's id, which holds a name: for callers that may not see the
+    lane."""
     digest = hashlib.blake2s(place.lane.encode(), digest_size=8, key=key).hexdigest()
     return LanePlace(place.opened_at, f"{_VEIL}{digest}")
 
@@ -27,10 +28,10 @@ def veiled(place: LanePlace, key: bytes) -> LanePlace:
 def lanes_after(
     store: Store, place: LanePlace | None, most: int, key: bytes = b""
 ) -> list[LanePlace]:
-    """At most so many lanes behind a place; those that were opened since are before it.
+    """At most `most` lanes behind a position; lanes opened since are before it.
 
     Args:
-        key: with which the place was veiled, if it was.
+        key: with which the position was veiled, if it was.
     """
     first = 0 if place is None else _rank(store, place, key)
     return store.run(
@@ -42,7 +43,7 @@ def _rank(store: Store, place: LanePlace, key: bytes) -> int:
     rank = store.run(_ranked(place.lane))
     if rank is not None:
         return rank + 1
-    # it is gone: behind those that were opened later, and those at the same moment that sort higher
+    # the lane is gone: behind those opened later, and those of the same moment that sort higher
     at = place.opened_at
     later = store.run(command("ZCOUNT", LANES, f"({at}", "+inf", parse=int))
     beside = store.run(command("ZREVRANGEBYSCORE", LANES, at, at, parse=_texts))

@@ -1,9 +1,9 @@
--- Says whether time has brought something back in a lane, so that a sweep acts only where it has. Changes
--- nothing.
+-- Checks whether a lane has something due, so that a sweep acts only on such lanes. Changes nothing.
 -- KEYS: meta, queue, retry batches, batches, in doubt
--- ARGV: time in ms by which leases and in-doubt batches must have run out, told by note_sweep; ms that count as soon
--- Returns: {status or 'gone', kind, priority, values in the queue, 1 if something is due else 0, 1 if values
--- are queued or something is due soon else 0, now in ms}
+-- ARGV: time in ms by which leases and in-doubt batches must have run out, from note_sweep; ms that
+--       count as soon
+-- Returns: {status or 'gone', kind, priority, values in the queue, 1 if something is due else 0, 1 if
+--          values are queued or something is due soon else 0, now in ms}
 -- include: clock
 local meta, queue, retries, claimed_batches, in_doubt = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local as_of, soon = tonumber(ARGV[1]), tonumber(ARGV[2])

@@ -1,4 +1,5 @@
-"""Lanes that have ended: remembered by when they did, and removed with all their keys in small steps."""
+"""Retention of ended lanes: an index by the time of their end, and removal with all keys in small
+steps."""
 
 from typing import Any
 
@@ -7,12 +8,19 @@ from store.keys import ENDED, LANES, OUTCOMES_PER_KEY, lane_keys, lanes_called
 from store.lanes.lane import Lane
 
 KEYS_A_STEP = 500
-"""Keys that one step removes at most, so that nobody waits for it."""
+"""Most keys that one step removes, so that a step stays short."""
 
 
 def note_ended(lane: Lane) -> Call[None]:
-    """Remember that a lane has ended, and when."""
+    """Record the end of a lane."""
     return best_effort("ZADD", ENDED, lane.finished_at, lane.id, parse=_nothing)
+
+
+def expire_values(lane: Lane, seconds: int) -> list[Call[bool]]:
+    """Let the kept values of a lane go after so many seconds."""
+    thousands = range(-(-lane.next_index // OUTCOMES_PER_KEY)) if lane.kind == "campaign" else ()
+    prefix = lane_keys(lane.id).values
+    return [command("EXPIRE", f"{prefix}{one}", seconds, parse=bool) for one in thousands]
 
 
 def ended_before(time_ms: int, *, most: int = 10) -> Call[list[str]]:
@@ -24,7 +32,7 @@ def ended_before(time_ms: int, *, most: int = 10) -> Call[list[str]]:
 
 
 def holder_of(name: str, sub_account: str) -> Call[str]:
-    """The campaign of the sub-account that has this name; empty for none."""
+    """The campaign of the sub-account with this name; empty for none."""
     return command("HGET", lanes_called(name), sub_account, parse=text)
 
 
@@ -34,12 +42,12 @@ def free_name(name: str, sub_account: str) -> Call[None]:
 
 
 def expire_step(lane: str, *, most: int = KEYS_A_STEP) -> Call[int]:
-    """Remove a lane that has ended, or go on with it; returns the numbered keys that are left.
+    """Start or continue the removal of an ended lane; returns the numbered keys that are left.
 
-    The first step takes away all that says that there is such a lane. -1: it has not ended.
+    The first step deletes what makes the lane visible. -1: the lane has not ended.
     """
     keys = lane_keys(lane)
-    prefixes = (keys.outcomes, keys.attempt_logs, keys.ids, keys.numbers)
+    prefixes = (keys.outcomes, keys.attempt_logs, keys.ids, keys.numbers, keys.values)
     fixed = (keys.meta, keys.counts, keys.codes, keys.stats, keys.dead, keys.expiring)
 
     def remove(left: int) -> Call[int] | int:
@@ -60,12 +68,12 @@ def expire_step(lane: str, *, most: int = KEYS_A_STEP) -> Call[int]:
 
 
 def forget_listed(lane: str) -> Call[None]:
-    """Leave the lane out of the list of all lanes."""
+    """Remove the lane from the list of all lanes."""
     return command("ZREM", LANES, lane, parse=_nothing)
 
 
 def forget_ended(lane: str) -> Call[None]:
-    """Nothing of the lane is left to be removed."""
+    """Remove the lane from the index of ended ones, after its last step."""
     return command("ZREM", ENDED, lane, parse=_nothing)
 
 

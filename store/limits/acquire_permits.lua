@@ -1,16 +1,17 @@
--- Takes permits for n messages and one request of a sub-account, or says how long to wait. GCRA: each
--- limit is one theoretical arrival time. Permits may be reserved up to a horizon ahead, so that a
--- batch goes out at the very moment its turn comes. An idle or lost limiter starts empty.
--- While a breaker holds up the sub-account, or the lane, nobody gets any, but for one probe when it is due.
--- KEYS: limiter, permit (the answer of this operation, for a repeat, and the arrival time it led to), breakers,
+-- Takes permits for n messages and one request of a sub-account, or returns the time to wait. GCRA: each
+-- limit is one theoretical arrival time. Permits may be reserved up to a horizon ahead, so that a batch
+-- is posted exactly when its turn comes. An idle or lost limiter starts empty. While a breaker holds up
+-- the sub-account or the lane, only a probe that is due gets permits.
+-- KEYS: limiter, permit (the result of this operation, for a repeat, and its arrival time), breakers,
 --       requests
 -- ARGV: messages, messages/s, burst, part of the burst kept for urgent lanes (0 when urgent),
---       requests/s, horizon in ms, op, most messages of a probe, ms that a probe has, how requests have ended,
---       ms without an answer that are a stall, most messages that may wait for an answer, scopes of breakers that
---       hold up the lane beside those of the sub-account ...
--- Returns: {1, ms to wait before use, messages, 1 if a success or failure is news to the breakers,
+--       requests/s, horizon in ms, op, most messages of a probe, lease of a probe in ms, ends of
+--       requests, ms without an answer that are a stall, most messages that may wait for an answer,
+--       scopes of breakers of the lane besides those of the sub-account ...
+-- Returns: {1, ms to wait before use, messages, 1 if the breakers need to learn a success or failure,
 --           breakers of templates that are open, scopes that this is a probe of ...} or
---          {0, ms to wait before asking again, 1 if blocked else 0, scope of the breaker in the way or ''}
+--          {0, ms to wait before asking again, 1 if blocked else 0, scope of the breaker that refuses or
+--          ''}
 -- include: breaker, clock, requests
 local limiter, permit, breakers, requests = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local n, rate, burst, kept, request_rate, horizon = tonumber(ARGV[1]), tonumber(ARGV[2]),
@@ -29,7 +30,7 @@ local is = redis.call('HMGET', limiter, 'messages', 'requests', 'blocked_until')
 local blocked = tonumber(is[3] or 0) - now
 if blocked > 0 then return { 0, math.ceil(blocked / 1000), 1, '' } end
 
-local fields = redis.call('HLEN', breakers) -- most of the time there is nothing
+local fields = redis.call('HLEN', breakers) -- usually there are none
 local held, held_for, probed, told, others = '', 0, {}, 0, 0
 local scopes = { 'account', 'server', 'stall' }
 for i = 13, #ARGV do scopes[#scopes + 1] = ARGV[i] end
@@ -55,8 +56,8 @@ if fields > 0 then
   others = fields - told - (known[4] and 1 or 0) - (known[5] and 1 or 0)
 end
 
--- Arrival times are written down when asked for the first time, granted or not: what is empty must
--- begin to fill. `kept` may not be used, but fills like the rest.
+-- Arrival times are written at the first request, granted or not: an empty limiter must begin to fill.
+-- `kept` is reserved but fills like the rest.
 local function limit(field, arrival, count, per_second, size, usable)
   if per_second <= 0 then return { at = now } end
   local gap = 1000000 / per_second
@@ -82,7 +83,7 @@ if wait > horizon then return { 0, math.ceil((wait - horizon) / 1000) + 1, 0, ''
 
 spend(messages, at)
 spend(requests, at)
--- When the last turn that was given is over: what comes back may not let others go at the same moment.
+-- End of the last turn that was given: returned permits must not let others go at the same moment.
 if messages.field then redis.call('HSET', limiter, 'given', string.format('%.0f', at + messages.cost)) end
 redis.call('PEXPIRE', limiter, IDLE_MS)
 local wait_ms = math.ceil(wait / 1000)

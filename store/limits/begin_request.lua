@@ -1,10 +1,11 @@
--- Asks, just before a request is posted, whether it still may be: turns are given up to half a second ahead, and
--- what has happened since holds up those, too. If it may, it is noted as one that waits for an answer.
+-- Checks just before a POST that the request may still be sent: turns are given up to half a second
+-- ahead, and what has happened since applies to them, too. If it may, it counts as waiting for an
+-- answer.
 -- KEYS: limiter, requests, breakers
--- ARGV: op of its permits, messages, how requests have ended, ms without an answer that are a stall, ms that a
---       request may take, most messages that may wait for an answer, 1 if that holds only while no answer has come
---       of late
--- Returns: '' or what is in the way: 'blocked', 'waiting' or the scope of a breaker
+-- ARGV: op of its permits, messages, ends of requests, ms without an answer that are a stall, longest ms
+--       of a request, most messages that may wait for an answer, 1 if that limit applies only without
+--       recent answers
+-- Returns: '' or the obstacle: 'blocked', 'waiting' or the scope of a breaker
 -- include: clock, breaker, requests
 local limiter, requests, breakers = KEYS[1], KEYS[2], KEYS[3]
 local op, n, ended, patience, lease, most, only_cold = ARGV[1], tonumber(ARGV[2]), ARGV[3],

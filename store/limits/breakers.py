@@ -1,18 +1,18 @@
-"""Breakers: what holds up a whole sub-account, or one template of it, and when it is probed.
+"""Breakers: they hold up a whole sub-account or one template, and are probed.
 
     scope                        holds up                           opened by
-    account                      everything of the sub-account      credentials, account, channel; a hand
+    account                      everything of the sub-account      key, account, channel; operator
     server                       everything, but for single probes  errors of the provider in a row
     stall                        everything, but for small probes   one request without an answer to be
                                                                     trusted, or none for a while
-    bulk                         lanes of priority bulk             the provider, of a number; a hand
+    bulk                         lanes of priority bulk             the provider, of a number; operator
     template:<name>:<language>   campaigns with it, and such messages  codes about the template; the
-                                 of notification lanes              provider; a hand
+                                 of notification lanes              provider; operator
 
-They lie in one hash a sub-account, beside the count of server errors in a row (`failing`). The scripts
-decide by Redis' clock: `acquire_permits` refuses permits while one is open that holds up the lane, and
-lets one request through when a probe is due; its success closes the breaker, its failure doubles the
-wait.
+They are kept in one hash per sub-account, beside the count of consecutive server errors (`failing`). The
+scripts decide by Redis' clock: `acquire_permits` refuses permits while one is open that holds up the
+lane, and lets one request through when a probe is due; its success closes the breaker, its failure
+doubles the wait.
 """
 
 import json
@@ -30,9 +30,9 @@ SERVER = "server"
 STALL = "stall"
 BULK = "bulk"
 FAILING = "failing"
-"""The field that counts server errors in a row; no breaker."""
+"""The field that counts consecutive server errors; not a breaker."""
 MOST = 500
-"""Breakers that workers may open for one sub-account: names of templates come from outside."""
+"""Most breakers that workers may open for a sub-account: names of templates are external input."""
 
 _TEMPLATE = "template:"
 By = Literal["worker", "operator", "provider"]
@@ -40,25 +40,24 @@ By = Literal["worker", "operator", "provider"]
 
 @dataclass(frozen=True, slots=True)
 class Breaker:
-    """A breaker that is open."""
+    """An open breaker."""
 
     sub_account: str
     scope: str  # account | server | stall | bulk | template:<name>:<language>
     reason: str  # for people
     by: str  # worker | operator | provider
     opened_at: int  # ms
-    probe_at: int  # ms; 0 = it is never probed, and closed only by hand
-    failures: int  # the first one, and the probes that failed since
+    probe_at: int  # ms; 0 = never probed, closed only by an operator
+    failures: int  # the first one, and failed probes since
 
     @property
     def is_of_template(self) -> bool:
-        """It holds up what uses a template."""
         return self.scope.startswith(_TEMPLATE)
 
 
 @dataclass(frozen=True, slots=True)
 class Probing:
-    """How long to wait between probes."""
+    """Intervals between probes."""
 
     first: float  # seconds before the first; 0 = never
     longest: float  # doubled up to here
@@ -76,7 +75,7 @@ def template_scope(name: str, language: str) -> str:
 
 
 def scopes_of(lane: Lane) -> tuple[str, ...]:
-    """The breakers that hold up all of a lane, beside those of the whole sub-account."""
+    """The breakers that hold up all of a lane, besides those of the whole sub-account."""
     bulk = (BULK,) if lane.priority is Priority.BULK else ()
     used = _template_of(lane)
     return (*bulk, template_scope(*used)) if used else bulk
@@ -85,12 +84,12 @@ def scopes_of(lane: Lane) -> tuple[str, ...]:
 def _template_of(lane: Lane) -> tuple[str, str] | None:
     try:
         return template_of(CompiledContent.load(lane.content)) if lane.content else None
-    except ValueError:  # written by another version; nobody here sends it
+    except ValueError:  # written by another version; this one does not send it
         return None
 
 
 def read_breakers(sub_account: str) -> Call[list[Breaker]]:
-    """The breakers of a sub-account that are open, by scope."""
+    """The open breakers of a sub-account, by scope."""
     return command(
         "HGETALL", breakers(sub_account), parse=lambda reply: _breakers(sub_account, reply)
     )
@@ -107,18 +106,19 @@ def open_breaker(
     op: str = "",
     told_ms: int | None = None,
 ) -> Call[bool]:
-    """Open a breaker, or report that its probe has failed.
+    """Open a breaker, or report a failed probe.
 
     Args:
-        probe_after: seconds before the first probe; 0 = never, it is closed by hand. None: never for
+        probe_after: seconds before the first probe; 0 = never, only an operator closes it. None: never
+            for
             an operator, else the default of the scope.
         longest: seconds to which the wait between probes grows; None: the default of the scope.
         op: the request that failed; the failure of a probe makes the next one wait longer.
-        told_ms: of the event that says so, ms since 1970; after a later one about the same, opening or
-            closing, it changes nothing.
+        told_ms: time of the event that reports it, ms since 1970; after a later event of this scope it
+            changes nothing.
 
     Returns (when run):
-        Whether it was opened, or taken over by a stronger word (operator over provider over worker).
+        True if it was opened, or taken over by a stronger source (operator over provider over worker).
     """
     usual = DEFAULTS.get(scope, TEMPLATE_DEFAULT)
     if probe_after is None:
@@ -154,10 +154,10 @@ def close_breaker(
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """What counting a failure has led to."""
+    """Result of counting a failure."""
 
     server: bool  # is open now
-    stalled: bool  # this was the first request without an answer: `stall` has been opened
+    stalled: bool  # the first request without an answer has opened `stall`
 
 
 def count_server_error(
@@ -170,7 +170,7 @@ def count_server_error(
     messages: int = 0,
     silent: bool = False,
 ) -> Call[Counted]:
-    """Count a whole request that met an error of the provider, or (`silent`) no answer to be trusted."""
+    """Count a request that got a server error of the provider, or (`silent`) no usable answer."""
     return script_call(
         "count_server_error",
         (breakers(sub_account), limiter(sub_account), requests(sub_account)),
@@ -183,12 +183,12 @@ def count_server_error(
 
 
 def take_probe(sub_account: str, scope: str, *, op: str, lease: float) -> Call[bool]:
-    """Ask to be the one probe of a breaker, for at most `lease` seconds."""
+    """Try to become the only probe of a breaker, for at most `lease` seconds."""
     return script_call("take_probe", (breakers(sub_account),), (scope, op, _ms(lease)), bool)
 
 
 def release_probe(sub_account: str, scope: str, *, op: str, later: bool) -> Call[bool]:
-    """A probe told nothing. `later`: the usual time passes before the next one."""
+    """End a probe without a result. `later`: the usual time passes before the next one."""
     return script_call("release_probe", (breakers(sub_account),), (scope, op, int(later)), bool)
 
 

@@ -1,9 +1,9 @@
--- Closes a breaker: by an operator's decision any, by the provider's all but an operator's. A worker's success
+-- Closes a breaker: an operator closes any, the provider all but an operator's. A worker's success
 -- closes `server` and ends the count of its errors in a row; anything else, and what an operator opened,
 -- only if it was the probe.
 -- KEYS: breakers, times of events by scope
--- ARGV: scope, by, op of the request that succeeded ('' = none), ms since 1970 of the event that says so ('' =
---       none); an older one than the last changes nothing
+-- ARGV: scope, by, op of the request that succeeded ('' = none), ms since 1970 of the event that reports
+--       it ('' = none); an event older than the last one changes nothing
 -- Returns: 1 if it was open and is closed, else 0
 -- include: breaker
 local breakers, told, scope, by, op, at = KEYS[1], KEYS[2], ARGV[1], ARGV[2], ARGV[3], ARGV[4]

@@ -1,9 +1,9 @@
--- Counts a request that met an error of the provider, or no answer that can be trusted. So many in a row, over all
--- workers, open the breaker `server`; the first one without an answer opens `stall`. While one is open, only its
--- probe counts: the next one waits twice as long.
+-- Counts a request that got a server error of the provider, or no usable answer. So many in a row, over
+-- all workers, open the breaker `server`; the first one without an answer opens `stall`. While one is
+-- open, only its probe counts: the next one waits twice as long.
 -- KEYS: breakers, limiter, requests
--- ARGV: op of the request, its messages, 1 if there was no answer else 0, how many in a row open `server`, reason,
---       ms before the first probe, longest ms between probes
+-- ARGV: op of the request, its messages, 1 if there was no answer else 0, how many in a row open
+--       `server`, reason, ms before the first probe, longest ms between probes
 -- Returns: 1 if `server` is open now else 0, 1 if this has opened `stall` else 0
 -- include: clock, breaker, requests
 local breakers, limiter, requests = KEYS[1], KEYS[2], KEYS[3]
@@ -18,7 +18,7 @@ elseif silent and not stall then
   open_stall(breakers, reason, now, now)
   stalled = 1
 end
--- An error is an answer, but proves nothing that would close `stall`.
+-- An error is an answer, but does not close `stall`.
 if redis.call('ZREM', requests, op .. ':' .. n) == 1 and not silent then
   redis.call('HSET', limiter, 'answered_at', now)
   redis.call('PEXPIRE', limiter, 3600000)

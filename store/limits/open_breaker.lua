@@ -1,11 +1,12 @@
 -- Opens a breaker. While it is open, the failure of its probe makes the next one wait twice as long, and
--- other reports change nothing: requests that were in the air together fail together. An operator's word
--- replaces any other, the provider's that of a worker, and nothing replaces an operator's.
+-- other reports change nothing: requests that were in flight together fail together. An operator's
+-- breaker replaces any other, the provider's that of a worker, and nothing replaces an operator's.
 -- KEYS: breakers, times of events by scope
--- ARGV: scope, reason, by, ms before the first probe (0 = none: it is closed by hand), longest ms between
---       probes, op of the request that failed ('' = none), most breakers of a sub-account,
---       ms since 1970 of the event that says so ('' = none); an older one than the last changes nothing
--- Returns: 1 if it was opened, or opened anew by a stronger word, else 0
+-- ARGV: scope, reason, by, ms before the first probe (0 = none: only an operator closes it), longest ms
+--       between probes, op of the request that failed ('' = none), most breakers of a sub-account, ms
+--       since 1970 of the event that reports it ('' = none); an event older than the last one changes
+--       nothing
+-- Returns: 1 if it was opened, or taken over by a stronger source, else 0
 -- include: breaker, clock
 local breakers, told = KEYS[1], KEYS[2]
 local scope, reason, by, first, cap, op, most, at =

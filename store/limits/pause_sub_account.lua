@@ -1,4 +1,4 @@
--- Blocks a sub-account for everyone, at least for a while (the provider said: too many requests).
+-- Pauses a sub-account for all workers, at least for so long (after a 429 of the provider).
 -- KEYS: limiter
 -- ARGV: ms
 -- Returns: ms until it is free

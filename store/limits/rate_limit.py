@@ -1,4 +1,4 @@
-"""Limits of a sub-account, shared by all workers: permits, and the block after a 429."""
+"""Rate limits of a sub-account, shared by all workers: permits, and the pause after a 429."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,15 +10,15 @@ from store.keys import breakers, limiter, permit, requests
 MOST_PROBED = 10
 PROBE_LEASE = 60.0
 PATIENCE = 2.0
-"""Seconds without an answer that are a stall, while nothing is known of how long answers take."""
+"""Seconds without an answer that are a stall, before answer times are known."""
 MOST_SECONDS = 2.5
-"""Of the rate in force: no more may wait for an answer. Probes of a stall come on top of it."""
+"""Most messages waiting for an answer, in seconds of the rate in force. Probes of a stall are added."""
 MOST_BATCHES = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a sub-account may do. A rate of 0 means no limit."""
+    """Limits of a sub-account. A rate of 0 means no limit."""
 
     messages_per_second: float
     burst: int
@@ -26,15 +26,15 @@ class Limits:
     requests_per_second: float
 
     def largest_batch(self, *, urgent: bool, cap: int = 1000) -> int:
-        """Messages one claim may take: half a second's worth, within the burst."""
+        """Most messages of one claim: half a second's worth, within the burst."""
         if self.messages_per_second <= 0:
             return cap
         usable = self.burst - (0 if urgent else self.urgent_reserve)
         return max(1, min(cap, int(self.messages_per_second / 2), usable))
 
     def most_waiting(self, patience: float, *, urgent: bool, cap: int = 1000) -> int:
-        """Messages that may wait for an answer at the same time: three batches, or what the rate lets go
-        until a stall is noticed. Without a rate it holds only until the first answer.
+        """Most messages that may wait for an answer at the same time: three batches, or what the rate
+        allows until a stall is noticed. Without a rate it applies only until the first answer.
 
         Args:
             patience: seconds without an answer that are a stall.
@@ -42,22 +42,20 @@ class Limits:
         seconds = max(MOST_SECONDS, patience)
         batches = MOST_BATCHES * self.largest_batch(urgent=True, cap=cap)
         most = max(batches, int(self.messages_per_second * seconds))
-        return (
-            most + most // 8 if urgent else most
-        )  # else what is slow would hold up what is urgent
+        return most + most // 8 if urgent else most  # else slow lanes would hold up urgent ones
 
 
 @dataclass(frozen=True, slots=True)
 class Permits:
-    """Answer of an acquisition."""
+    """Result of an acquisition."""
 
     granted: bool
-    wait: float  # seconds: before the permits may be used, or before asking again
-    blocked: bool = False  # refused because the sub-account is blocked for everyone
+    wait: float  # seconds before the permits may be used, or before the next try
+    blocked: bool = False  # refused because the sub-account is paused
     held_by: str = ""  # refused because this breaker is open
-    n: int = 0  # messages that they are for, if fewer than asked for: a probe is small; 0 = all
+    n: int = 0  # messages, if fewer than asked for: a probe is small; 0 = all
     probes: tuple[str, ...] = ()  # breakers of which this request is the probe
-    news: bool = False  # how the request fares is news to the breakers of the sub-account
+    news: bool = False  # the breakers need to learn this request's result
     templates: int = 0  # templates whose breaker is open
 
 
@@ -79,14 +77,14 @@ def acquire_permits(
     """Take permits for `n` messages and one request.
 
     Args:
-        op: id of this acquisition; a repeat answers what the first call answered.
+        op: id of this acquisition; a repeat returns the first result.
         horizon: seconds ahead that permits may be reserved; later turns are refused.
         most_probed: messages of a request that probes a breaker, `server` excepted.
-        probe_lease: seconds after which a probe that is not heard of counts as lost.
-        ended: how requests have ended, from `ended_requests`.
+        probe_lease: seconds after which a silent probe counts as lost.
+        ended: ends of requests, from `ended_requests`.
         patience: seconds without an answer that are a stall.
         batch: most messages of a request.
-        scopes: of breakers that hold up the lane, beside those of the whole sub-account.
+        scopes: breakers of the lane, besides those of the whole sub-account.
     """
     kept = 0 if urgent else limits.urgent_reserve
     return script_call(
@@ -117,7 +115,7 @@ def acquire_permits(
 
 
 def return_permits(sub_account: str, limits: Limits, n: int, *, op: str) -> Call[bool]:
-    """Give back `n` permits of an acquisition that were not used; once."""
+    """Return `n` unused permits of an acquisition; once."""
     return script_call(
         "return_permits",
         (limiter(sub_account), permit(sub_account, op)),
@@ -138,14 +136,14 @@ def begin_request(
     batch: int = 1000,
     lease: float = PROBE_LEASE,
 ) -> Call[str]:
-    """Ask whether a request may still be posted; then it counts as one that waits for an answer.
+    """Check that a request may still be posted; then it counts as waiting for an answer.
 
     Args:
         op: of its permits; the rest is as for `acquire_permits`.
-        lease: seconds after which it is not waited for any more: its worker is gone.
+        lease: seconds after which it stops counting: its worker is gone.
 
     Returns (when run):
-        Empty if it may, or what is in the way.
+        Empty if it may, or the obstacle.
     """
     return script_call(
         "begin_request",
@@ -160,13 +158,13 @@ def begin_request(
 
 
 def note_ended(sub_account: str, ended: str) -> Call[None]:
-    """Tell how requests have ended."""
+    """Record the ends of requests."""
     keys = (limiter(sub_account), requests(sub_account), breakers(sub_account))
     return script_call("note_ended", keys, (ended,), lambda _: None)
 
 
 def pause_sub_account(sub_account: str, seconds: float) -> Call[float]:
-    """Let nobody send for this sub-account for a while; returns the seconds until it is free."""
+    """Pause a sub-account for all workers; returns the seconds until it is free."""
     return script_call(
         "pause_sub_account",
         (limiter(sub_account),),
@@ -192,13 +190,13 @@ def _permits(asked: int, reply: Any) -> Permits:
 
 @dataclass(frozen=True, slots=True)
 class Limiter:
-    """A limiter of a sub-account; the times are Redis' clock in µs, 0 = nothing is known."""
+    """A limiter of a sub-account; times are Redis' clock in µs, 0 = unknown."""
 
     messages: int  # theoretical arrival time
     blocked_until: int
 
     def free(self, limits: Limits, now: int) -> int | None:
-        """Messages that may go out at once; None where there is no limit, or nobody has sent lately.
+        """Messages that may be sent at once; None without a limit, or without recent sending.
 
         Args:
             now: µs.
@@ -212,7 +210,6 @@ class Limiter:
 
 
 def read_limiter(sub_account: str) -> Call[Limiter]:
-    """The limiter of a sub-account."""
     return command("HMGET", limiter(sub_account), "messages", "blocked_until", parse=_limiter)
 
 

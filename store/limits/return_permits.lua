@@ -1,9 +1,9 @@
--- Gives back permits for messages that were not used, once. If others were given turns since, behind these,
--- they keep them: no more comes back than lets the next one go when the last of them is over, or else two of
--- them would go at the same moment.
+-- Returns unused permits for messages, once. Later turns that others have got since are kept: only so
+-- much is returned that the next turn begins when the last of them ends; otherwise two of them would go
+-- at the same moment.
 -- KEYS: limiter, permit
 -- ARGV: messages, messages/s
--- Returns: 1 if they were taken back, else 0
+-- Returns: 1 if they were returned, else 0
 local limiter, permit = KEYS[1], KEYS[2]
 local n, rate = tonumber(ARGV[1]), tonumber(ARGV[2])
 local before = redis.call('GET', permit)

@@ -1,6 +1,6 @@
--- Notes that an operator has stopped sending. A stop that holds already stays as it is.
+-- Notes that an operator has stopped sending. An existing stop stays as it is.
 -- KEYS: stops
--- ARGV: what and of which sub-account, reason
+-- ARGV: scope and sub-account, reason
 -- Returns: 1 if it was noted, else 0
 -- include: clock
 local stops, what, reason = KEYS[1], ARGV[1], ARGV[2]

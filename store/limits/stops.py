@@ -1,7 +1,7 @@
-"""Stops: an operator's decision that nothing goes out, or no marketing, of one sub-account or of all.
+"""Stops: an operator halts all sending, or marketing, of one sub-account or of all.
 
-They lie in one hash, which every worker process reads several times a second: a sub-account that was
-not known when the word was given is stopped, too. `stop_sending` and `go_on` change it.
+They are kept in one hash, which every worker process reads several times a second; a stop of all
+sub-accounts covers those that are configured later. `stop_sending` and `go_on` change it.
 """
 
 import json
@@ -16,7 +16,7 @@ from store.lanes.lane import Lane
 
 
 class Stopped(StrEnum):
-    """What a stop holds back."""
+    """Scope of a stop."""
 
     ALL = "all"
     MARKETING = "marketing"
@@ -24,35 +24,35 @@ class Stopped(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """A stop that holds."""
+    """A stop in force."""
 
     what: Stopped
-    sub_account: str  # empty: of every one
+    sub_account: str  # empty: all of them
     reason: str  # for people
     since: int  # ms since 1970, by Redis' clock
 
 
 def stop_sending(what: Stopped, sub_account: str, reason: str) -> Call[bool]:
-    """Stop; False if it is stopped already, which changes nothing.
+    """Add a stop; False if it exists already, which changes nothing.
 
     Args:
-        sub_account: empty: every one.
+        sub_account: empty: all of them.
     """
     return script_call("stop_sending", (STOPS,), (_field(what, sub_account), reason), bool)
 
 
 def go_on(what: Stopped, sub_account: str) -> Call[bool]:
-    """End the stop of just that; False if there was none."""
+    """Remove exactly this stop; False if there was none."""
     return command("HDEL", STOPS, _field(what, sub_account), parse=bool)
 
 
 def read_stops() -> Call[Sequence[Stop]]:
-    """All stops that hold, those of every sub-account first."""
+    """All stops, those of all sub-accounts first."""
     return command("HGETALL", STOPS, parse=_stops)
 
 
 def stop_of(stops: Sequence[Stop], lane: Lane) -> Stop | None:
-    """The stop that holds back a lane, if there is one."""
+    """The stop that holds up a lane, or None."""
     for stop in stops:
         if stop.sub_account in ("", lane.sub_account) and (
             stop.what is Stopped.ALL or is_marketing(lane)
@@ -62,7 +62,7 @@ def stop_of(stops: Sequence[Stop], lane: Lane) -> Stop | None:
 
 
 def is_marketing(lane: Lane) -> bool:
-    """Whether what a lane sends is marketing."""
+    """True when a lane sends marketing."""
     return lane.kind == "campaign"
 
 

@@ -1,6 +1,6 @@
--- Lets one message through an open breaker, if it is time: at most one is in the air.
+-- Lets one message through an open breaker, if a probe is due: at most one is in flight.
 -- KEYS: breakers
--- ARGV: scope, op of the probe, ms that it has
+-- ARGV: scope, op of the probe, lease in ms
 -- Returns: 1 if this is the probe, else 0
 -- include: breaker, clock
 local breakers, scope, op, lease = KEYS[1], ARGV[1], ARGV[2], tonumber(ARGV[3])

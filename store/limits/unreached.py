@@ -1,5 +1,5 @@
-"""Hosts from which the provider is not reached: why, for people. Nothing is decided by it, since another
-host may reach it."""
+"""Hosts that do not reach the provider, with the reason, for people. No decision depends on it, since
+another host may reach it."""
 
 import json
 from collections.abc import Mapping
@@ -10,12 +10,12 @@ from store.client import Call, best_effort, command, text
 from store.keys import unreached
 
 SECONDS_KEPT = 120
-"""After the last try, which come half a minute apart at most."""
+"""Seconds kept after the last try; tries are at most half a minute apart."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unreached:
-    """A host whose last request to the provider was never sent."""
+    """A host whose last request to the provider could not be sent."""
 
     sub_account: str
     host: str
@@ -24,18 +24,18 @@ class Unreached:
 
 
 def note_unreached(sub_account: str, host: str, reason: str, at: int) -> Call[None]:
-    """A request was not sent."""
+    """Record a request that could not be sent."""
     value = json.dumps({"reason": reason, "at": at})
     return best_effort("HSET", unreached(sub_account), host, value, parse=lambda _: None)
 
 
 def forget_unreached(sub_account: str, host: str) -> Call[None]:
-    """The provider was reached."""
+    """Record that the provider was reached."""
     return best_effort("HDEL", unreached(sub_account), host, parse=lambda _: None)
 
 
 def read_unreached(sub_account: str, now: int) -> Call[tuple[Unreached, ...]]:
-    """The hosts that have tried of late, in vain.
+    """Hosts with recent tries, all failed.
 
     Args:
         now: s since 1970.

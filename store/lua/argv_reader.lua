@@ -1,4 +1,4 @@
--- Reads ARGV from left to right, so that lists of any length can stand in it.
+-- Reads ARGV from left to right, so that it can hold lists of any length.
 local function reader(values, position)
   local at = position - 1
   return function()

@@ -1,5 +1,5 @@
--- Adds one line to the attempt log of messages, a bucket at a time: '<runs of indexes> <line>'. Indexes come in
--- their order. `trails` gives the key of each bucket.
+-- Adds one line to the attempt log of messages, a bucket at a time: '<runs of indexes> <line>'. Indexes
+-- are ascending. `attempt_logs` maps buckets to keys.
 local function add_to_attempt_log(attempt_logs, per_bucket, indexes, line)
   local buckets = {}
   for _, index in ipairs(indexes) do

@@ -1,5 +1,5 @@
--- Ends a lane whose file has been read to the end and that has nothing left to do.
--- A lane whose counts do not add up to the jobs it accepted never ends: it stays, for `verify`.
+-- Ends a lane whose file is loaded and that has no open messages. A lane whose counts do not add up to
+-- the jobs it accepted never ends: it stays, for `verify`.
 local function finish_if_done(meta, counts)
   local lane = redis.call('HMGET', meta, 'status', 'loaded', 'rolling', 'next')
   local status = lane[1]

@@ -1,5 +1,4 @@
--- Makes the inbox and its group, which reads from the oldest entry on, unless they are there. It is the
--- only group there is.
+-- Creates the inbox and its only group, which reads from the oldest entry, unless they exist.
 local function ensure_group(inbox, group)
   if redis.call('EXISTS', inbox) == 1 and #redis.call('XINFO', 'GROUPS', inbox) > 0 then return end
   redis.call('XGROUP', 'CREATE', inbox, group, '0', 'MKSTREAM')

@@ -1,6 +1,7 @@
--- Packed jobs are sections: '<n> <attempts> <base> <bytes>\n' .. lines .. '\n' (store/records/job_section.py), with
--- a fifth figure where a worker has died with these jobs in its hands: such a section goes alone. It is 1,
--- and for a single job one more each time. Attempts are text here: '3', or '3.2' where their doubt is 2.
+-- Packed jobs are sections: '<n> <attempts> <base> <bytes>\n' .. lines .. '\n'
+-- (store/records/job_section.py), with a fifth field when a worker has died holding these jobs: such a
+-- section is claimed alone. It is 1, and for a single job it grows with each death. Attempts are text
+-- here: '3', or '3.2' where their doubt is 2.
 local function section_at(blob, position)
   local _, stop, n, attempts, base, bytes, deaths =
     string.find(blob, '^(%d+) ([%d.]+) (%w+) (%d+) ?(%d*)\n', position)
@@ -11,7 +12,7 @@ local function section(n, attempts, base, lines, deaths)
   return head .. (deaths and deaths > 0 and ' ' .. deaths or '') .. '\n' .. lines .. '\n'
 end
 
--- The first k lines of a section, and the rest of it as a section of its own.
+-- The first k lines of a section, and its rest as a section of its own.
 local function cut(blob, start, n, attempts, base, bytes, k, deaths)
   local stop = start - 1
   for _ = 1, k do stop = string.find(blob, '\n', stop + 1, true) end
@@ -20,7 +21,7 @@ local function cut(blob, start, n, attempts, base, bytes, k, deaths)
     section(n - k, attempts, rest_base, string.sub(blob, stop + 1, start + bytes - 1), deaths)
 end
 
--- How many jobs a packed value holds from here on.
+-- Number of jobs of a packed value from this position.
 local function jobs_in(blob, position)
   local sum = 0
   while position <= #blob do

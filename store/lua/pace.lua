@@ -1,6 +1,6 @@
--- How fast messages of a lane end: what ended in the window that is open, and the pace of the one before, in
--- messages per 1,000 s (store/reports/lane_report.py). After a gap (a pause, an outage) a new window begins, so that the gap
--- is not taken for slowness.
+-- Rate at which messages of a lane end: the number in the open window, and the rate of the window
+-- before, in messages per 1,000 s (store/reports/lane_report.py). After a gap (a pause, an outage) a new
+-- window begins, so that the gap does not lower the rate.
 local WINDOW_MS, GAP_MS = 5000, 10000
 local function note_pace(stats, ended, now)
   local from, n, last = unpack(redis.call('HMGET', stats, 'pace_from', 'pace_n', 'pace_last'))

@@ -1,10 +1,11 @@
--- Outcome records (store/records/outcome.py). A capital mark is status updates that came while the job still existed.
+-- Outcome records (store/records/outcome.py). A capital mark is a status update that came while the job
+-- still existed.
 local function is_early(mark) return mark >= 65 and mark <= 90 end
 local function with_mark(mark, record) return string.char(mark) .. string.sub(record, 2) end
 
--- What a record that counts adds to the figures beside its state: the code of a message that did not arrive,
--- and that another attempt than the one that is told may have arrived. Nothing is left of a figure that comes
--- to nothing, so figures and records always agree.
+-- Adds a counted record to the figures besides its state: the code of a message that did not arrive, and
+-- the doubt that another attempt may have arrived. A figure of zero is deleted, so that figures and
+-- records always agree.
 local codes_noted, doubts_noted = {}, {}
 local function note(record, by)
   local mark, _, origin, high, low = string.byte(record, 1, 5)
@@ -25,15 +26,15 @@ local function write_noted(codes, stats)
   end
 end
 
--- The number of a record: seven bytes, zeros for none.
+-- The number field of a record: seven bytes, zeros for none.
 local NO_NUMBER = string.rep('\0', 7)
 local function number_in(record) return string.sub(record, 17, 23) end
 local function without_number(record)
   if number_in(record) == NO_NUMBER then return record end
   return string.sub(record, 1, 16) .. NO_NUMBER .. string.sub(record, 24)
 end
--- Channels write some numbers otherwise than we do (a 9 in Brazil and Argentina, a 1 in Mexico): the last
--- eight digits tell.
+-- Channels write some numbers differently (a 9 in Brazil and Argentina, a 1 in Mexico), so the last
+-- eight digits decide.
 local function same_person(one, other)
   if one == other then return true end
   local function tail(bytes)
@@ -44,8 +45,8 @@ local function same_person(one, other)
   return tail(one) == tail(other)
 end
 
--- The record that stays, with what only the other one knows: when it was posted, purpose and pricing, the
--- number, the umid. Whether another attempt may have arrived is told by `teller`, one of the two.
+-- The record that stays, completed from the other one: posting time, purpose and pricing, number, umid.
+-- `teller`, one of the two, decides whether another attempt may have arrived.
 local function combined(stays, other, teller)
   if #other == 0 then return stays end
   local function known(from, to)
@@ -63,8 +64,8 @@ local function combined(stays, other, teller)
     .. (forgotten == '\1' and string.rep('\0', 23) or known(17, 23) .. known(24, 39))
 end
 
--- Whether just one attempt of a message may have arrived, of which the record says that it was not sent; so
--- status updates that one has settles the doubt. A rejected message counts the attempt that was refused, too.
+-- True when exactly one attempt of a message may have arrived that the record says was not sent; so its
+-- status update settles the doubt. A rejected message also counts the refused attempt.
 local ACCEPTED, UNKNOWN, REJECTED = RANK[string.byte('a')], string.byte('u'), string.byte('j')
 local function has_one_doubt(record)
   local mark, attempts = string.byte(record, 1, 2)
@@ -72,8 +73,8 @@ local function has_one_doubt(record)
   return attempts == (mark == REJECTED and 2 or 1)
 end
 
--- Which of two records stays: the higher rank. Status updates that came early counts from now on if the job has
--- ended, and goes on being early if it has not. The new record is that of a job, which knows its attempts.
+-- The record of the two that stays: the higher rank. An early status update counts from now on if the
+-- job has ended, and else stays early. The new record is that of a job, which knows its attempts.
 local function merged(new, old)
   local mark, was = string.byte(new), string.byte(old) or 0
   local early = is_early(was)
@@ -81,8 +82,8 @@ local function merged(new, old)
   local stays = combined(old, new, has_one_doubt(new) and old or new)
   return early and COUNTED[mark] and with_mark(was + 32, stays) or stays
 end
--- The same where the new record has been counted already: what stays is counted instead, in `moves` by state.
--- The second value says that status updates had come early and counts from now on.
+-- The same for a new record that is counted already: counts the one that stays instead, in `moves` by
+-- state. The second value is true when an early status update counts from now on.
 local function settled(new, old, moves)
   local record = merged(new, old)
   local mark, stays = string.byte(new), string.byte(record)

@@ -1,17 +1,18 @@
--- The requests of a sub-account that wait for an answer, over all workers: a sorted set, `<op>:<messages>` → ms of
--- the mark; and in the limiter the time of the last answer that can be trusted. While answers fail to come the
--- breaker `stall` is open: only a small probe is posted. It closes at an answer to a request as young as it is.
+-- The requests of a sub-account that wait for an answer, over all workers: a sorted set,
+-- `<op>:<messages>` → ms of the mark; and in the limiter the time of the last usable answer. Without
+-- answers the breaker `stall` opens: only a small probe is posted. An answer to a request at least as
+-- young as the stall closes it.
 local STALL_FIRST_MS, STALL_LONGEST_MS = 250, 4000
 local function open_stall(breakers, reason, since, now)
   local stall = new_breaker(reason, 'worker', STALL_FIRST_MS, STALL_LONGEST_MS, now)
   stall.probe_at, stall.since = now, since
   redis.call('HSET', breakers, 'stall', cjson.encode(stall))
 end
--- Messages of its probe: none of them may be known for long.
+-- Messages of its probe; few, since they may end in doubt.
 local function stall_probe(stall)
   return stall.failures == 1 and 10 or 1
 end
--- Takes in how requests have ended: words of a sign and a request, `+` for an answer that can be trusted.
+-- Records the ends of requests: words of a sign and a request, `+` for a usable answer.
 local function note_ended(limiter, requests, breakers, ended, now)
   local newest = nil
   for sign, request in string.gmatch(ended, '([+-])(%S+)') do
@@ -25,8 +26,8 @@ local function note_ended(limiter, requests, breakers, ended, now)
   local stall = breaker_of(breakers, 'stall')
   if stall and stall.since and newest >= stall.since then redis.call('HDEL', breakers, 'stall') end
 end
--- Opens `stall` if no answer has come for longer than `patience` ms while requests wait for one. Returns whether
--- there has been no answer of late at all.
+-- Opens `stall` if requests have waited longer than `patience` ms without an answer. Returns true when
+-- there is no recent answer at all.
 local function look_for_stall(limiter, requests, breakers, patience, lease, now)
   redis.call('ZREMRANGEBYSCORE', requests, '-inf', now - lease) -- their workers are gone
   local answered_at = tonumber(redis.call('HGET', limiter, 'answered_at') or 0)
@@ -39,7 +40,7 @@ local function look_for_stall(limiter, requests, breakers, patience, lease, now)
   end
   return cold
 end
--- Whether `n` more messages would be more than may wait for an answer at the same time.
+-- True when `n` more messages exceed the limit of messages that wait for an answer.
 local function too_many_wait(requests, n, most)
   local waiting = n
   for _, request in ipairs(redis.call('ZRANGE', requests, 0, -1)) do

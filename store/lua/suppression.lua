@@ -1,5 +1,5 @@
--- What is kept of a person who must not be written to: at most one entry a source, '<since, ms><source>
--- <purposes>', one behind the other without a space (store/people/suppressions.py). No purposes stand for all of them.
+-- The entries of a suppressed person: at most one per source, '<since, ms><source><purposes>',
+-- concatenated (store/people/suppressions.py). No purposes stand for all of them.
 local SOURCES = { 'o', 'i', 'r', 'b' }
 local function entries_of(value)
   local entries = {}
@@ -17,7 +17,7 @@ local function value_of(entries)
   return table.concat(parts)
 end
 
--- Purposes that are in one of two sets.
+-- Purposes that are in either set.
 local function united(one, other)
   if one == '' or other == '' then return '' end
   local both = ''
@@ -26,7 +26,7 @@ local function united(one, other)
   end
   return both
 end
--- What somebody gets no more; nil: everything goes out.
+-- Purposes stopped for a person; nil: none.
 local function stopped_by(entries)
   local all
   for _, one in pairs(entries) do all = all and united(all, one.purposes) or one.purposes end

@@ -1,5 +1,5 @@
--- People whose last message was not marketing are in one of two sets, by even and odd periods: so they are
--- forgotten after one to two of them. A set is gone before its next period begins.
+-- People whose last message was not marketing are in one of two sets, by even and odd periods: so they
+-- are kept for one to two periods. A set expires before its next period begins.
 local PERIOD_MS = 7 * 86400000
 local function is_unmarketed(sets, people)
   local found = {}

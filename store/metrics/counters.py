@@ -1,8 +1,8 @@
-"""What workers count, summed over all of them: the catalogue, and how the sums are kept.
+"""Counters summed over all workers: the catalogue and the storage.
 
-A worker counts in memory and adds what it has counted about once a second; so a scrape of one web
-process covers every host, and a worker that is killed takes at most the last second with it. All
-sums are kept in one hash, as integers:
+A worker counts in memory and adds its counts about once a second; so a scrape of one web process covers
+every host, and a killed worker loses at most the last second. All sums are kept in one hash, as
+integers:
 
     <name>|<label>|…             a counter
     <name>|<label>|…|<bound>     observations of a histogram up to this bound and above the one before
@@ -26,13 +26,13 @@ MICRO = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """A figure that workers count: a counter, or a histogram where there are bounds."""
+    """A figure that workers count: a counter, or a histogram if it has bounds."""
 
-    name: str  # as Prometheus shows it; a counter without its `_total`
+    name: str  # Prometheus name; a counter without its `_total`
     meaning: str
     labels: tuple[str, ...]
     bounds: tuple[float, ...] = ()  # of the buckets, in the base unit, ascending
-    scale: int = 1  # the sum of a histogram is kept as an integer: so many to the unit
+    scale: int = 1  # units of the stored integer sum per base unit
     _names: tuple[str, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -40,16 +40,16 @@ class Counted:
         object.__setattr__(self, "_names", names)
 
     def field(self, *labels: str) -> str:
-        """Where the sum for these labels is kept."""
+        """The hash field of the sum for these labels."""
         return BETWEEN.join((self.name, *labels))
 
     def bucket(self, value: float) -> str:
-        """The bound of the bucket that a value falls into."""
+        """The bound of the bucket that holds a value."""
         return self._names[bisect_left(self.bounds, value)]
 
     @property
     def buckets(self) -> tuple[str, ...]:
-        """The bounds as they are written, infinity last."""
+        """The bounds as text, infinity last."""
         return self._names
 
 
@@ -120,7 +120,7 @@ COUNTED = (
 
 
 class Tally:
-    """Counts in memory, under the names that the sums have in the store."""
+    """Counts in memory, by the hash fields of the sums."""
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
@@ -136,7 +136,7 @@ class Tally:
         self.counts[f"{name}{BETWEEN}{SUM}"] += round(value * figure.scale)
 
     def take(self) -> Counter[str]:
-        """What has been counted since this was asked last."""
+        """The counts since the last call."""
         taken, self.counts = self.counts, Counter()
         return taken
 
@@ -152,10 +152,10 @@ class Sums:
 
 
 def flush_metrics(process: str, number: int, counts: Mapping[str, int]) -> Call[bool]:
-    """Add what a process has counted; False if this flush had been added before.
+    """Add the counts of a process; False if this flush was added before.
 
     Args:
-        process: names the process; no two of them are called alike.
+        process: unique name of the process.
         number: of the flush: 1, 2, …; a flush is repeated with its number until it is answered.
     """
     words: list[Argument] = [word for pair in counts.items() for word in pair]
@@ -168,7 +168,7 @@ def read_counted() -> Call[dict[str, int]]:
 
 
 def sums_of(figure: Counted, fields: Mapping[str, int]) -> Iterator[Sums]:
-    """The sums of one figure, by labels. What another version wrote and we do not know is left out."""
+    """The sums of one figure, by labels. Unknown labels of other versions are left out."""
     found: dict[tuple[str, ...], dict[str, int]] = {}
     for name, number in fields.items():
         parts = name.split(BETWEEN)

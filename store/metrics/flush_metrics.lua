@@ -1,5 +1,5 @@
--- Adds what one process has counted to the figures of all. A process flushes one thing after the other,
--- so the number of its last flush tells a repeat.
+-- Adds the counts of one process to the sums. A process flushes sequentially, so the number of its last
+-- flush identifies a repeat.
 -- KEYS: metrics, the last flush of this process
 -- ARGV: number of the flush, then field, increment, field, increment …
 -- Returns: 1 if the increments were added, 0 if they had been before

@@ -1,16 +1,15 @@
 """The steps that bring the data in Redis from one layout to the next, in their order.
 
-A change of what lies in Redis (a key, a record, a packed value) comes with a step of its own: a module
-here with a function `(store, go_on) -> None`, added to the end of `STEPS`. Its place is the number of
-the layout it leads to; `store.migrations.schema` runs what is missing when a process starts.
+A change of the data in Redis (a key, a record, a packed value) comes with a step of its own: a module
+here with a function `(store, go_on) -> None`, added to the end of `STEPS`. Its position is the number of
+the layout it leads to; `store.migrations.schema` runs the missing steps when a process starts.
 
 Rules for a step:
-- It can be repeated: a process may die anywhere in it, and two may run it at once. Each write is a
-  small script that finds out by itself whether it was done before; nothing is deleted before its copy is
-  written.
+- It can be repeated: a process may die anywhere in it, and two may run it at once. Each write is a small
+script that detects a repeat; nothing is deleted before its copy is written.
 - It calls `go_on()` between slices of at most 50 ms of server time.
-- It is cheap where there is nothing to do: an empty database goes through all steps.
-- It never changes once it is released; what it got wrong is mended by another one.
+- It is cheap without data: an empty database goes through all steps.
+- It never changes once it is released; another step corrects its mistakes.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,7 +20,7 @@ from store.migrations.outcome_records import widen_records
 from store.migrations.people_and_inboxes import spread_people_and_inboxes
 
 GoOn = Callable[[], None]
-"""To be called between slices: keeps other processes from beginning the same step."""
+"""Called between slices: keeps other processes from starting the same step."""
 
 
 class Step(NamedTuple):

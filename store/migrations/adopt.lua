@@ -1,6 +1,7 @@
--- Copies a part of an older key into the one that has taken its place; what stands there already stays.
+-- Copies a part of an older key into its replacement; existing entries stay.
 -- KEYS: the new key
--- ARGV: type (hash, zset, set or stream), then field and value, member and score, member, or body, as often as need be
+-- ARGV: type (hash, zset, set or stream), then field and value, member and score, member, or body,
+--       repeated
 -- Returns: how many were new
 local key, kind = KEYS[1], ARGV[1]
 local added = 0

@@ -6,11 +6,10 @@ from store.client import Call, Store, command, first, script_call, text
 from store.keys import ACTIVE, ENDED, LANES, OUTCOMES_PER_KEY, lane_keys
 
 STRINGS_AT_ONCE = 20
-"""Strings of a thousand records that one call converts: about 20 ms of server time."""
+"""Strings of a thousand records per call: about 20 ms of server time."""
 
 
 def widen_records(store: Store, go_on: Callable[[], None]) -> None:
-    """Convert the records of every lane."""
     lanes: set[str] = set()
     for words in (("ZRANGE", LANES, 0, -1), ("ZRANGE", ENDED, 0, -1), ("SMEMBERS", ACTIVE)):
         lanes |= store.run(command(*words, parse=lambda reply: {text(lane) for lane in reply}))
@@ -21,7 +20,7 @@ def widen_records(store: Store, go_on: Callable[[], None]) -> None:
 
 
 def _widen(lane: str) -> Call[int]:
-    """Convert some strings of a lane; the number of those that are left."""
+    """Convert some strings of a lane; returns the number left."""
     keys = lane_keys(lane)
 
     def widen(at: int) -> Call[int]:

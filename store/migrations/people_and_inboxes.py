@@ -1,9 +1,9 @@
-"""Layout 2: what is known of people lies in shards, and each receiving process has an inbox.
+"""Layout 2: data of people lie in shards, and each receiving process has an inbox.
 
-Before, all of it lay under two tags: `sm:{people}:suppressed:<scope>`, `…:lifted:<scope>`,
+Before, all of it was under two tags: `sm:{people}:suppressed:<scope>`, `…:lifted:<scope>`,
 `…:windows:<sub-account>:<channel>`, `…:unmarketed:<sub-account>:<0|1>`, `…:replies`, and `sm:{inbox}`,
-`…:aside`, `…:figures`. A part is copied, then deleted: a body of the inbox may so be applied twice,
-which changes nothing.
+`…:aside`, `…:figures`. A part is copied, then deleted: a body of the inbox may be applied twice, which
+is harmless.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -29,7 +29,7 @@ _INBOX = "sm:{inbox}"
 
 
 def spread_people_and_inboxes(store: Store, go_on: Callable[[], None]) -> None:
-    """Move what lies under the old keys."""
+    """Move the data under the old keys."""
     for key in _found(store, f"{_PEOPLE}*"):
         kind, _, rest = key.removeprefix(_PEOPLE).partition(":")
         if kind == "replies":
@@ -52,7 +52,7 @@ def spread_people_and_inboxes(store: Store, go_on: Callable[[], None]) -> None:
 
 
 def _found(store: Store, pattern: str) -> Iterator[str]:
-    """Names of the keys that there are; of old data, which had no prefix."""
+    """Names of existing keys of old data, which had no prefix."""
     cursor = 0
     while True:
         cursor, names = store.run(

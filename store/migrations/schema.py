@@ -1,8 +1,8 @@
 """The number of the layout of the data, checked by every process when it starts.
 
-`sm:schema` holds how many of the steps in `store.migrations` the data have been through; no key is 0. A
-program runs the steps that are missing, one process at a time. It refuses data that have been through
-more steps than it knows: an older program would misread what a newer one has written.
+`sm:schema` holds the number of steps in `store.migrations` that were applied to the data; no key is 0. A
+process runs the missing steps, one process at a time. It refuses data with more steps than it knows: an
+older version would misread them.
 """
 
 import time
@@ -15,7 +15,7 @@ from store.keys import SCHEMA, SCHEMA_LOCK
 from store.migrations import STEPS, Step
 
 LOCK_MS = 30_000
-"""A process that has not been heard of for so long has died in the middle of a step."""
+"""A process without a sign of life for so long has died in the middle of a step."""
 POLL_SECONDS = 0.2
 
 
@@ -30,14 +30,14 @@ def prepare(
     steps: Sequence[Step] = STEPS,
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
-    """Bring the data to the layout of this program; waits while another process does so.
+    """Migrate the data to the layout of this version; waits while another process does so.
 
     Args:
-        tell: is given a sentence for each step that this process runs.
+        tell: takes a sentence for each step that this process runs.
 
     Raises:
-        NewerData: a newer program has written them.
-        StoreError: do it again; a step that was begun is repeated.
+        NewerData: a newer version has written them.
+        StoreError: repeat the call; a started step is repeated.
     """
     while (number := store.run(read_schema(known=len(steps)))) < len(steps):
         if not store.run(_take_lock()):
@@ -59,7 +59,7 @@ def read_schema(*, known: int = len(STEPS)) -> Call[int]:
     """The number of the layout of the data.
 
     Args:
-        known: the highest number that this program knows.
+        known: the highest number that this version knows.
 
     Raises (when run):
         NewerData: it is above that.
@@ -86,7 +86,7 @@ def _renew_lock() -> Call[None]:
 
 
 def raise_schema(number: int) -> Call[None]:
-    """Note that the data have been brought to this layout."""
+    """Record that the data have this layout."""
     return script_call("raise_schema", (SCHEMA,), (number,), _nothing)
 
 

@@ -1,8 +1,8 @@
--- Brings the records of a lane from layout 1 (36 bytes) to layout 2 (39 bytes), some strings at a time, and
--- counts its codes again: layout 1 never took one back. Repeat it until it answers 0; nothing else may use the
--- lane meanwhile.
+-- Brings the records of a lane from layout 1 (36 bytes) to layout 2 (39 bytes), some strings at a time,
+-- and recounts its codes: layout 1 never decremented one. Repeat it until it returns 0; nothing else may
+-- use the lane meanwhile.
 -- KEYS: meta, codes, stats, then the strings of records that come next
--- ARGV: messages a string holds, number of the string that is believed to come next
+-- ARGV: messages a string holds, number of the next string as the caller believes
 -- Returns: strings left
 -- include: records
 local meta, codes, stats = KEYS[1], KEYS[2], KEYS[3]

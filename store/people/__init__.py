@@ -1,1 +1,1 @@
-"""What is held about single people: found, shown, erased, and what stays of those who are forgotten."""
+"""Data about single people: search, display, erasure, and the digests that remain."""

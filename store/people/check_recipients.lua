@@ -1,11 +1,12 @@
--- Who of a batch must not be written to, among the people of one shard; notes of the others whether their last
--- message is marketing.
--- KEYS: suppressed; where they are those of a sub-account also windows, and people whose last message was not
+-- Checks the people of a batch in one shard against suppressions and windows, and notes for the others
+-- whether their last message is marketing.
+-- KEYS: suppressed; for those of a sub-account also windows, and people whose last message was not
 --       marketing (two sets)
--- ARGV: 1 if windows count, 1 if it is to be noted who gets marketing, how many of the people get what needs an
---       open window, the people, a line each, those first (one value: a thousand would cost whoever sends them
---       five times as much), letters of the purposes of their messages (one for all of them, or one each)
--- Returns: {places (from 0) of those who are suppressed, places of those whose window is closed}
+-- ARGV: 1 if windows count, 1 to note whose message is marketing, number of people whose message needs
+--       an open window, the people, a line each, those first (one value: a thousand values would cost
+--       the caller five times as much), letters of the purposes of their messages (one for all of them,
+--       or one each)
+-- Returns: {positions (from 0) of suppressed people, positions of those whose window is closed}
 -- include: clock, unmarketed
 local suppressed, windows, sets = KEYS[1], KEYS[2], { KEYS[3], KEYS[4] }
 local subject, letters = tonumber(ARGV[3]), ARGV[5]
@@ -19,7 +20,7 @@ local function leave_out(i, list)
   out[i] = true
   list[#list + 1] = i - 1
 end
--- Whether an entry of somebody (include/suppression.lua) stops a purpose.
+-- True when a person's entries (include/suppression.lua) stop a purpose.
 local function stops(value, purpose)
   for purposes in string.gmatch(value, '%d+[oirb]([mua]*)') do
     if purposes == '' or string.find(purposes, purpose, 1, true) then return true end

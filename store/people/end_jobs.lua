@@ -1,10 +1,11 @@
--- Ends jobs that wait in one place of a lane, for good: takes them out of the value that they lie in, and writes
--- what became of their messages. Of the dead letters, which are copies, they are only taken out.
--- KEYS: meta, counts, codes, stats, value, index of the place (retry batches, in doubt; else the value once more), then the
---       strings of records, in the order of the jobs
--- ARGV: place (queue, retry batch, in-doubt batch or dead letters), id of the retry batch or in-doubt batch, state that the jobs are in, the value as it was,
---       the value without them ('' = nothing is left), jobs that are left, then for each job: offset, record
--- Returns: 1; 0 if the value is not what it was: read it again
+-- Ends jobs in one place of a lane for good: removes them from their packed value and writes their
+-- messages' records. From the dead letters, which are copies, they are only removed.
+-- KEYS: meta, counts, codes, stats, value, index of the place (retry batches, in doubt; else the value
+--       once more), then the strings of records, in the order of the jobs
+-- ARGV: place (queue, retry batch, in-doubt batch or dead letters), id of the retry batch or in-doubt
+--       batch, state of the jobs, the value as it was read, the value without them ('' = nothing is
+--       left), jobs that are left, then for each job: offset, record
+-- Returns: 1; 0 if the value has changed: read it again
 -- include: clock, finish_lane, argv_reader, records
 local meta, counts, codes, stats, value, index = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local place, id, state, old, new, left = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]

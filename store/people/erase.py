@@ -1,4 +1,4 @@
-"""Erases what lanes, inboxes and lists hold about a person. Every step may be repeated."""
+"""Erases the data about a person in lanes, inboxes and lists. Every step is idempotent."""
 
 from collections.abc import Iterable
 from itertools import groupby
@@ -19,6 +19,7 @@ from store.keys import (
 from store.people.find import Body, Found, Held, Place
 from store.people.forgotten import keep_forgotten
 from store.people.person import Person
+from store.people.recipients import erase_values
 from store.people.service_windows import WHATSAPP
 from store.people.suppressions import EVERYWHERE
 from store.records.job_section import Job, count, without
@@ -31,15 +32,15 @@ _STATES = {
     Place.PARK: (State.IN_DOUBT, State.UNCONFIRMED),
     Place.DEAD: (State.UNCONFIRMED, State.UNCONFIRMED),  # copies: nothing is counted
 }
-"""The state that jobs are in by their place, and the one that their messages come to."""
+"""State of jobs by their place, and the state their messages end in."""
 
 
 def erase_in_lane(store: Store, lane: str, found: Found, now: int) -> int:
-    """Erase what was found of a person in a lane; returns jobs that could not be erased now: they are in
-    the air, or have moved meanwhile.
+    """Erase a person's data in a lane; returns the jobs that could not be erased now: they are in
+    flight, or have moved meanwhile.
 
     Args:
-        now: s since 1970, for what ends by it.
+        now: s since 1970, the end of messages that it ends.
     """
     keys, left = lane_keys(lane), 0
     in_air = {job.index for held in found.held if held.place is Place.FLIGHT for job in held.jobs}
@@ -47,6 +48,7 @@ def erase_in_lane(store: Store, lane: str, found: Found, now: int) -> int:
         if held.place is Place.FLIGHT or not store.run(end_jobs(keys, held, now)):
             left += len(held.jobs)
     everywhere = found.indexes | {job.index for held in found.held for job in held.jobs}
+    erase_values(store, lane, everywhere)  # first: later nothing says where they are
     for thousand, some in groupby(sorted(everywhere), key=lambda index: index // OUTCOMES_PER_KEY):
         for is_in_air, indexes in groupby(some, key=in_air.__contains__):
             store.run(erase_records(keys, thousand, list(indexes), now if is_in_air else 0))
@@ -60,7 +62,7 @@ def erase_body(body: Body) -> Call[int]:
 
 
 def scopes_of_people(store: Store, sub_accounts: Iterable[str]) -> list[str]:
-    """Sub-accounts of which something may be known of people, and `EVERYWHERE`."""
+    """Sub-accounts that may hold data of people, and `EVERYWHERE`."""
     noted = store.run(command("HKEYS", PEOPLE, parse=lambda reply: [text(one) for one in reply]))
     parts = [name.split(":") for name in noted]
     found = {part[1] for part in parts if len(part) > 1}
@@ -68,13 +70,13 @@ def scopes_of_people(store: Store, sub_accounts: Iterable[str]) -> list[str]:
 
 
 def read_suppressed(person: Person, scope: str) -> Call[str]:
-    """The suppression of a person as it is stored; empty for none."""
+    """A person's suppression as stored; empty for none."""
     return command("HGET", suppressed(scope, shard_of(person.who)), person.who, parse=text)
 
 
 def forget_in_scope(store: Store, person: Person, digest: str, scope: str) -> int:
-    """Take a person out of what is known of people; the suppression is kept with the digest. Returns how
-    much there was."""
+    """Delete the data about a person in a scope; the suppression is kept with the digest. Returns the
+    number of deleted items."""
     shard, there = shard_of(person.who), -1
     touched = (
         suppressed(scope, shard),
@@ -91,7 +93,7 @@ def forget_in_scope(store: Store, person: Person, digest: str, scope: str) -> in
 
 
 def end_jobs(keys: LaneKeys, held: Held, now: int) -> Call[bool]:
-    """Take the person's jobs out of a value, and write what became of their messages."""
+    """Remove the person's jobs from a packed value and write their messages' records."""
     state, ended = _STATES[held.place]
     indexes = {job.index for job in held.jobs}
     reason, packed = b"", held.value
@@ -119,10 +121,11 @@ def _record(job: Job, state: State, now: int) -> bytes:
 def erase_records(
     keys: LaneKeys, thousand: int, indexes: list[int], in_air_since: int
 ) -> Call[int]:
-    """Take out of a thousand messages who got these.
+    """Erase the recipients of these messages in a thousand.
 
     Args:
-        in_air_since: s since 1970, if they are in the air: what settles them will not write it either.
+        in_air_since: s since 1970, if they are in flight: settling them will not write the recipients
+            either.
     """
     blank = forgotten(b"\0" * FORGOTTEN_AT)[FORGOTTEN_AT:]
     fresh = b""

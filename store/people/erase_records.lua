@@ -1,9 +1,9 @@
--- Takes out of a thousand messages of a lane who got some of them. Of what is in the air it is noted that it must
--- not be written when it is settled.
+-- Erases the recipients of some of a thousand messages of a lane. Messages in flight are flagged, so
+-- that settling does not write them again.
 -- KEYS: records, numbers, long ids
--- ARGV: where in a record the flag of the forgotten and what follows lies (from 0), that flag and zeros,
---       what is written where there is no record ('' = nothing), then the indexes, each behind its place
--- Returns: how many there were
+-- ARGV: offset in a record (from 0) of the forgotten flag and what follows, that flag and zeros, the
+--       bytes to write without a record ('' = none), then the indexes, each after its position
+-- Returns: number of erased items
 local records, numbers, ids = KEYS[1], KEYS[2], KEYS[3]
 local at, blank, fresh = tonumber(ARGV[1]), ARGV[2], ARGV[3]
 local FIRST, NUMBER = 4, 7

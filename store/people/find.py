@@ -1,4 +1,4 @@
-"""Where a person stands in lanes and inboxes. Each call takes a few milliseconds of the server."""
+"""Finds a person's data in lanes and inboxes. Each call takes a few milliseconds of the server."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -23,18 +23,18 @@ from store.records.job_section import Job, unpack
 from store.records.outcome import NUMBER_AT
 
 THOUSANDS = 50
-"""Of messages, that one call looks through: some 10 ms of the server."""
+"""Thousands of messages that one call searches: some 10 ms of the server."""
 VALUES = 50
 """Packed values that one call looks through."""
 ENTRIES = 50
 """Entries of bodies, each half a megabyte at most, that one call looks through."""
 
 GoOn = Callable[[int], None]
-"""Is told how many thousands of messages were looked through."""
+"""Called with the number of thousands of messages searched."""
 
 
 class Place(StrEnum):
-    """Where jobs lie; the values are those of `end_jobs`."""
+    """Place of jobs; the values are those of `end_jobs`."""
 
     QUEUE = "queue"
     WAVE = "wave"
@@ -45,18 +45,18 @@ class Place(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A packed value that holds jobs of the person."""
+    """A packed value with jobs of the person."""
 
     place: Place
     id: str  # of the retry batch, in-doubt batch or batch
     key: str
     value: bytes
-    jobs: Sequence[Job]  # of the person
+    jobs: Sequence[Job]  # the person's
 
 
 @dataclass(slots=True)
 class Found:
-    """What a lane holds of a person."""
+    """A person's data in a lane."""
 
     indexes: set[int] = field(default_factory=set)  # messages with a record, number or long id
     held: list[Held] = field(default_factory=list)
@@ -64,7 +64,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """What was posted to us, and names the person."""
+    """A webhook body that names the person."""
 
     key: str
     id: str  # of the entry; begins with the ms since 1970 when it was stored
@@ -73,7 +73,7 @@ class Body:
 
 
 def all_lanes(store: Store) -> Iterator[Lane]:
-    """Every lane that there is, ended or not."""
+    """Every lane, ended or not."""
     names: dict[str, None] = {}
     for words in (("ZRANGE", LANES, 0, -1), ("ZRANGE", ENDED, 0, -1), ("SMEMBERS", ACTIVE)):
         names |= dict.fromkeys(store.run(command(*words, parse=_texts)))
@@ -86,10 +86,10 @@ def all_lanes(store: Store) -> Iterator[Lane]:
 def find_in_lane(
     store: Store, lane: Lane, person: Person, go_on: GoOn, *, look_into_jobs: bool = False
 ) -> Found:
-    """Look for a person in a lane.
+    """Search a lane for a person.
 
     Args:
-        look_into_jobs: also where the numbers of a campaign do not tell that there is a job.
+        look_into_jobs: also search jobs whose messages have no number of the person.
     """
     keys, found = lane_keys(lane.id), Found()
     thousands = range(-(-lane.next_index // OUTCOMES_PER_KEY))
@@ -108,7 +108,7 @@ def find_in_lane(
 
 
 def find_bodies(store: Store, person: Person) -> Iterator[Body]:
-    """Bodies in the inboxes, and those that are kept aside, that name a person."""
+    """Bodies that name a person, in the inboxes and among the unmatched ones."""
     numbers: list[int] = store.run(inbox_numbers())
     for key in (*map(inbox, numbers), ASIDE):
         begin = "-"

@@ -1,4 +1,4 @@
--- Looks for a text in some entries of a stream of bodies.
+-- Searches some entries of a stream of bodies for a text.
 -- KEYS: stream
 -- ARGV: the text, where to begin, most entries
 -- Returns: {where to go on ('' = that were all), id, sizes of the bodies ('' = it is one), bodies, id …}

@@ -1,7 +1,7 @@
--- Looks for a text in packed jobs: in some elements of a list, or in strings or hashes.
+-- Searches packed jobs for a text: some elements of a list, or strings or hashes.
 -- KEYS: the list; or the strings, or the hashes, which hold them in `jobs`
--- ARGV: list, string or hash, the text, of a list: the first place and the last
--- Returns: the values that hold it, each behind its place (of a list) or its number (from 0)
+-- ARGV: list, string or hash, the text, for a list: first and last position
+-- Returns: the values that hold it, each after its position in the list or its number (from 0)
 local kind, text = ARGV[1], ARGV[2]
 local found = {}
 local function look_in(blob, place)

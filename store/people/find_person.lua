@@ -1,13 +1,13 @@
--- Looks for a person in the records, numbers and long ids of some thousands of a lane.
+-- Searches the records, numbers and long ids of some thousands of a lane for a person.
 -- KEYS: for each thousand: records, numbers, long ids
--- ARGV: the number as 7 bytes ('' = the person has none), its place in a record (from 0), a text that every long id
---       of the person holds
--- Returns: {{thousand (from 0), place, …}, {index, long id, …}}
+-- ARGV: the number as 7 bytes ('' = the person has none), its offset in a record (from 0), a text that
+--       every long id of the person holds
+-- Returns: {{thousand (from 0), position, …}, {index, long id, …}}
 local number, at, text = ARGV[1], tonumber(ARGV[2]), ARGV[3]
 local NUMBER = 7
 local places, ids = {}, {}
--- The end of it is looked for: what it begins with it shares with its neighbours, and with a zero, of which there
--- are many.
+-- Searches for the end of the number: its start is shared with similar numbers, and many records begin
+-- with zeros.
 local from = 5
 while from > 1 and string.byte(number, from) == 0 do from = from - 1 end
 local significant = string.sub(number, from)

@@ -1,7 +1,7 @@
--- Looks for a recipient of a campaign, in so many thousands of its messages.
+-- Searches so many thousands of a campaign's messages for a recipient.
 -- KEYS: the strings of numbers of these thousands, then for a long id as many hashes of long ids
 -- ARGV: messages a key holds, number (7 bytes) or '' for a long id, long id, first thousand, thousands
--- Returns: {index or -1, thousand to go on with or -1}
+-- Returns: {index or -1, next thousand or -1}
 local per_key, number, id = tonumber(ARGV[1]), ARGV[2], ARGV[3]
 local from, most = tonumber(ARGV[4]), tonumber(ARGV[5])
 local WIDTH = 7

@@ -1,7 +1,7 @@
--- Whose last message was not marketing.
+-- Finds people whose last message was not marketing.
 -- KEYS: sets of them, by even and odd periods
 -- ARGV: people
--- Returns: places (from 0) of those
+-- Returns: their positions (from 0)
 -- include: unmarketed
 local places, found = {}, is_unmarketed(KEYS, ARGV)
 for i = 1, #ARGV do

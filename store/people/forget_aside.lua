@@ -1,6 +1,6 @@
--- Deletes bodies that have been kept aside for too long.
+-- Deletes unmatched bodies older than so many ms.
 -- KEYS: aside (stream)
--- ARGV: how long they are kept, ms
--- Returns: how many
+-- ARGV: greatest age, ms
+-- Returns: number deleted
 -- include: clock
 return redis.call('XTRIM', KEYS[1], 'MINID', string.format('%.0f', now_ms() - tonumber(ARGV[1])))

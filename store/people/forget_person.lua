@@ -1,7 +1,7 @@
--- Takes a person out of what is known of the people of a sub-account, or of all.
+-- Deletes a person from the data about people of a sub-account, or of all.
 -- KEYS: suppressed, lifted, windows, people whose last message was not marketing (two sets)
--- ARGV: who, the suppression as it was read ('' = none)
--- Returns: how much there was; -1 if the suppression is another one now: read it again
+-- ARGV: person, the suppression as it was read ('' = none)
+-- Returns: number of deleted items; -1 if the suppression has changed: read it again
 local who, value = ARGV[1], ARGV[2]
 if (redis.call('HGET', KEYS[1], who) or '') ~= value then return -1 end
 local there = redis.call('HDEL', KEYS[1], who) + redis.call('ZREM', KEYS[2], who) + redis.call('ZREM', KEYS[3], who)

@@ -1,7 +1,7 @@
--- Forgets service windows that have closed, a few at a time.
+-- Deletes closed service windows, a few at a time.
 -- KEYS: windows
 -- ARGV: most
--- Returns: how many
+-- Returns: number deleted
 -- include: clock
 local windows, most = KEYS[1], ARGV[1]
 local closed = redis.call('ZRANGEBYSCORE', windows, '-inf', now_ms(), 'LIMIT', 0, most)

@@ -1,7 +1,7 @@
-"""What stays of people who have been forgotten: a digest, and what suppressions of theirs still hold.
+"""Digests of forgotten people, with the suppressions that still hold.
 
-The digest is keyed by the secret of the settings, which is not in Redis: without it nobody can tell by
-trying all numbers who they were. It keeps them out of files that are added or retried.
+The digest is keyed by the secret of the settings, which is not in Redis: without it the people cannot be
+found out by trying all numbers. It keeps them out of recipient files.
 """
 
 import hashlib
@@ -21,29 +21,29 @@ _BY = "forgotten by"
 
 
 def digest_of(who: str, secret: bytes) -> str:
-    """What stands for a person who is forgotten."""
+    """The digest of a forgotten person."""
     return hashlib.blake2b(who.encode(), key=secret, digest_size=DIGEST_BYTES).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
-    """A person who has been forgotten, in one scope."""
+    """A forgotten person in one scope."""
 
     since: int  # ms since 1970
-    stopped: Purposes  # what must not be sent to them
+    stopped: Purposes  # purposes that must not be sent
 
     def stops(self, purpose: Purpose) -> bool:
-        """Whether a message of this purpose must not be sent."""
+        """True when a message of this purpose must not be sent."""
         return purpose in self.stopped
 
 
 def keep_forgotten(
     digest: str, scope: str, suppression: str, *, changes: bool = False
 ) -> Call[bool]:
-    """Keep somebody as forgotten, with the suppression as it is stored.
+    """Store the digest of a person with the suppression as it is stored.
 
     Args:
-        changes: of one who is kept already; an empty suppression takes it away.
+        changes: replaces that of a stored one; an empty suppression removes it.
     """
     shard = shard_of(digest)
     args = (digest, suppression, int(changes))
@@ -51,23 +51,23 @@ def keep_forgotten(
 
 
 def release_forgotten(secret: bytes | None, scope: str, people: Iterable[str]) -> list[Call[bool]]:
-    """Take away what suppressions of forgotten people still hold, where they are among these. Nothing
-    without a secret: then nobody has been forgotten."""
+    """Remove the suppressions of forgotten people among these. Nothing without a secret: then no person
+    was forgotten."""
     return [
         keep_forgotten(digest_of(who, secret), scope, "", changes=True) for who in people if secret
     ]
 
 
 def fingerprint(secret: bytes) -> str:
-    """What tells one secret from another, and nothing of it."""
+    """Identifies a secret without revealing it."""
     return digest_of("", secret)[:8]
 
 
 def see_that_secret(secret: bytes | None, by: str) -> bytes:
-    """The secret of the settings, by which people are forgotten.
+    """The secret of the settings, checked against earlier erasures.
 
     Args:
-        by: fingerprint of the secret by which others have been forgotten; empty for none.
+        by: fingerprint of the secret used before; empty for none.
 
     Raises:
         SettingsError: there is none, or it is another one.
@@ -85,27 +85,26 @@ def see_that_secret(secret: bytes | None, by: str) -> bytes:
 
 
 def note_forgotten(secret: bytes) -> Call[int]:
-    """Note that there is another one, so that all processes read them again."""
+    """Announce a new digest, so that all processes reload them."""
     by = best_effort("HSET", PEOPLE, _BY, fingerprint(secret), parse=int)
     return first(by, lambda _: note_people(NOTED, parse=int))
 
 
 def read_noted() -> Call[tuple[int, str]]:
-    """When the last one was forgotten, ms since 1970 (0 = nobody has been), and the fingerprint of the
-    secret."""
+    """Time of the last erasure, ms since 1970 (0 = none), and the fingerprint of the secret."""
     return command(
         "HMGET", PEOPLE, NOTED, _BY, parse=lambda reply: (int(reply[0] or 0), text(reply[1]))
     )
 
 
 def is_forgotten(digest: str, scope: str = EVERYWHERE) -> Call[Forgotten | None]:
-    """Whether somebody has been forgotten; what a scope keeps of them."""
+    """The entry of a forgotten person in a scope, or None."""
     key = forgotten(scope, shard_of(digest))
     return command("HGET", key, digest, parse=lambda reply: _forgotten(reply) if reply else None)
 
 
 def all_forgotten(scope: str) -> Call[dict[str, Forgotten]]:
-    """Everybody who has been forgotten, by digest: what this scope keeps of them."""
+    """The entries of all forgotten people in a scope, by digest."""
     calls = [
         command("HGETALL", forgotten(scope, shard), parse=_all) for shard in range(PEOPLE_SHARDS)
     ]

@@ -1,7 +1,7 @@
--- Keeps of a person who is forgotten a digest, and the suppression that held; or changes it.
+-- Stores the digest of a forgotten person with the suppression that held; or changes it.
 -- KEYS: forgotten
--- ARGV: digest, suppression ('' = none), 1 to change one that is kept, which may take the suppression away
--- Returns: 1 if it is kept now, else 0
+-- ARGV: digest, suppression ('' = none), 1 to change a stored one, which may remove the suppression
+-- Returns: 1 if it is stored now, else 0
 -- include: clock
 local forgotten, digest, suppression, changes = KEYS[1], ARGV[1], ARGV[2], ARGV[3] == '1'
 local before = redis.call('HGET', forgotten, digest)

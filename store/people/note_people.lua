@@ -1,8 +1,7 @@
--- Notes when something was last known of the people of a scope, so that nothing is asked about where there is
--- nothing.
+-- Notes the last change of some data about people of a scope, so that empty scopes are not queried.
 -- KEYS: people
--- ARGV: what it is, ms since 1970 ('' = now; never later)
--- Returns: the time that stands there now
+-- ARGV: kind of data, ms since 1970 ('' = now; never later)
+-- Returns: the stored time
 -- include: clock
 local people, name, at = KEYS[1], ARGV[1], tonumber(ARGV[2])
 local now = now_ms()

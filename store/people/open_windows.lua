@@ -1,7 +1,7 @@
--- Opens the service window for people who have written, or keeps it open; it never gets shorter.
+-- Opens or extends the service window of people who have written; it is never shortened.
 -- KEYS: windows
--- ARGV: how long it stays open in ms, then for each person: who, since when in ms ('' = now)
--- Returns: how many were opened, or stay open longer than before
+-- ARGV: its length in ms, then for each person: person, start in ms ('' = now)
+-- Returns: number of windows opened or extended
 -- include: clock, argv_reader
 local windows, hold = KEYS[1], tonumber(ARGV[1])
 local now = now_ms()

@@ -1,10 +1,10 @@
--- Which rules there are at the moment for what a sub-account sends, as bits.
+-- Returns the checks that a sub-account's recipients need at the moment, as bits.
 -- KEYS: people
--- ARGV: what to do outside the window (skip; auto = skip once people have written; '' = send), ms for which it is
---       remembered whose last message was not marketing, then how these are noted in `people`: suppressed by the
---       sub-account, replied to it, last message not marketing, suppressed everywhere
--- Returns: 1 if anybody is suppressed + 2 if windows count + 4 if anybody's last message was not marketing + 8 if
---          anybody is suppressed everywhere
+-- ARGV: policy for closed windows (skip; auto = skip once people have written; '' = send), ms for which
+--       a last message that was not marketing is remembered, then the kinds in `people`: suppressed by
+--       the sub-account, replied to it, last message not marketing, suppressed everywhere
+-- Returns: 1 if there are suppressions + 2 if windows count + 4 if last messages are noted + 8 if there
+--          are suppressions of all sub-accounts
 -- include: clock
 local policy, remembered = ARGV[1], tonumber(ARGV[2])
 local here, replied, last, everywhere = unpack(redis.call('HMGET', KEYS[1], unpack(ARGV, 3)))

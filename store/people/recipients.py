@@ -1,33 +1,34 @@
-"""Who is in a campaign: the number of each message, seven bytes each, a thousand to a string.
+"""The recipients of a campaign: the number of each message, seven bytes each, a thousand to a string.
 
-People who have no number, or one that does not fit, have zeros there and stand in the lane's long ids.
-The numbers say whom a recipient file has brought already, and find a message by its recipient.
+People without a number, or with one that does not fit, have zeros there and are in the lane's long ids.
+The numbers identify duplicates of a recipient file, and find a message by its recipient.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from store.client import Call, Store, command, script_call
 from store.keys import OUTCOMES_PER_KEY, lane_keys
 from store.lanes.lane import Lane
+from store.records.kept_values import blank_values, unpack_values
 from store.records.outcome import is_number, number_field
 
 NUMBER_BYTES = 7
 CHECK = 200
-"""Thousands of messages that one call looks through, about a millisecond's worth."""
+"""Thousands of messages that one call searches, about a millisecond's worth."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recipients:
-    """The people of a thousand messages."""
+    """The recipients of a thousand messages."""
 
     numbers: list[int]
     others: list[bytes]
 
 
 def read_recipients(store: Store, lane_id: str) -> Iterator[Recipients]:
-    """Everybody who is in a campaign, a thousand at a time. What comes meanwhile is in too."""
+    """All recipients of a campaign, a thousand at a time, including those added meanwhile."""
     bucket, keys = 0, lane_keys(lane_id)
     while packed := store.run(command("GET", f"{keys.numbers}{bucket}", parse=_blob)):
         numbers = [
@@ -42,8 +43,31 @@ def read_recipients(store: Store, lane_id: str) -> Iterator[Recipients]:
         bucket += 1
 
 
+def read_values(lane_id: str, thousand: int) -> Call[dict[int, bytes]]:
+    """The values that are kept of a thousand messages, by index; a tab stands between two of them."""
+    key = f"{lane_keys(lane_id).values}{thousand}"
+    return command("HGETALL", key, parse=lambda reply: unpack_values(_fields(reply)))
+
+
+def has_values(lane_id: str, thousand: int) -> Call[bool]:
+    """Whether values of a thousand messages are kept."""
+    return command("EXISTS", f"{lane_keys(lane_id).values}{thousand}", parse=bool)
+
+
+def erase_values(store: Store, lane_id: str, indexes: Collection[int]) -> None:
+    """Take out what is kept of the values of some messages."""
+    for thousand in sorted({index // OUTCOMES_PER_KEY for index in indexes}):
+        key = f"{lane_keys(lane_id).values}{thousand}"
+        for first, blob in store.run(command("HGETALL", key, parse=_fields)).items():
+            new = blank_values(int(first), blob, indexes)
+            call = script_call("replace_values", (key,), (first, blob, new), int)
+            if new != blob and not store.run(call):  # others have written it meanwhile
+                return erase_values(store, lane_id, indexes)
+    return None
+
+
 def find_recipient(store: Store, lane: Lane, recipient: str) -> int | None:
-    """Index of the message of this recipient in a campaign; None if there is none.
+    """Index of this recipient's message in a campaign, or None.
 
     Args:
         recipient: digits without `+`, or a channel user id.
@@ -55,17 +79,17 @@ def find_recipient(store: Store, lane: Lane, recipient: str) -> int | None:
 
 
 def number_of(lane_id: str, index: int) -> Call[str]:
-    """The number of a message of a campaign, in digits; empty if it is none."""
+    """The number of a message of a campaign, in digits; empty for none."""
     start = index % OUTCOMES_PER_KEY * NUMBER_BYTES
     key = lane_keys(lane_id).numbers_of(index)
     return command("GETRANGE", key, start, start + NUMBER_BYTES - 1, parse=_digits)
 
 
 def look_for_recipient(lane_id: str, recipient: bytes, bucket: int = 0) -> Call[tuple[int, int]]:
-    """Look through some thousands of messages from this bucket on.
+    """Search some thousands of messages from this bucket on.
 
     Returns (when run):
-        The index, or -1; and where to go on looking, or -1.
+        The index, or -1; and the next bucket, or -1.
     """
     keys, thousands = lane_keys(lane_id), range(bucket, bucket + CHECK)
     touched = [f"{keys.numbers}{thousand}" for thousand in thousands]
@@ -82,6 +106,10 @@ def _found(reply: Any) -> tuple[int, int]:
 
 def _digits(reply: Any) -> str:
     return str(int.from_bytes(reply or b"", "big") or "")
+
+
+def _fields(reply: Any) -> dict[bytes, bytes]:
+    return dict(reply if isinstance(reply, Mapping) else zip(reply[::2], reply[1::2], strict=True))
 
 
 def _blob(reply: Any) -> bytes:

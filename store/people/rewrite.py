@@ -1,4 +1,4 @@
-"""Has the server write its files anew, so that they hold nothing of what was erased."""
+"""Makes the server rewrite its files, so that they hold no erased data."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -17,12 +17,12 @@ def rewrite_files(
     """Rewrite the append-only file, or the snapshot where there is none; returns when it is done.
 
     Args:
-        go_on: is called while it goes on.
+        go_on: called while waiting.
 
     Raises:
-        StoreRefused: the server does not let us, or could not do it; says so.
+        StoreRefused: the server does not allow it, or it failed.
     """
-    _wait(store, go_on, sleep)  # one that was begun before does not count
+    _wait(store, go_on, sleep)  # one that was started before does not count
     aof = int(_persistence(store).get("aof_enabled", 0)) == 1
     word, status = ("BGREWRITEAOF", "aof_last_bgrewrite_status")
     if not aof:
@@ -34,7 +34,7 @@ def rewrite_files(
 
 
 def replicas(store: Store) -> int:
-    """Replicas of the server, as far as it tells."""
+    """Number of replicas that the server reports."""
     info = store.run(ask_server("INFO", "replication", parse=dict))
     return int(info.get("connected_slaves", 0))
 

@@ -1,9 +1,9 @@
-"""Service windows: until when a person may be sent what is no template, by channel and sub-account.
+"""Service windows: the time until which a person may be sent messages other than templates, by channel
+and sub-account.
 
-A message from the person opens the window for 24 hours, or keeps it open (provider docs, WhatsApp
-rules). The moment is that of the message; who is late in telling us does not make it longer. One sorted
-set a sub-account, channel and shard, person → end, so that what has closed is found without looking at
-the rest; 75 bytes a person.
+A message from the person opens the window for 24 hours, or extends it (provider docs, WhatsApp rules).
+It counts from the message's own time; a late webhook does not extend it. One sorted set per sub-account,
+channel and shard, person → end, so that closed windows are found without a scan; 75 bytes a person.
 """
 
 from collections.abc import Iterable, Sequence
@@ -23,15 +23,15 @@ from store.people.suppressions import (
 from store.purposes import Purpose
 
 HOURS = 24.0
-"""How long a message from the person keeps the window open."""
+"""Hours for which a message from the person keeps the window open."""
 WHATSAPP = "whatsapp"
-"""The only channel that has the rule."""
+"""The only channel with service windows."""
 AT_ONCE = 2000
-"""People that one call may carry."""
+"""People per call."""
 SUPPRESSED, WINDOWS, UNMARKETED, SUPPRESSED_EVERYWHERE = 1, 2, 4, 8
-"""Rules there may be, as bits. UNMARKETED: it is to be noted who gets marketing now."""
+"""Checks that may be needed, as bits. UNMARKETED: last messages are to be noted."""
 UNMARKETED_MS = 15 * 86_400_000
-"""It is remembered for at most 14 days whose last message was not marketing."""
+"""A last message that was not marketing is remembered for at most 14 days."""
 _REPLIED = "replied:"
 
 
@@ -43,13 +43,13 @@ def open_windows(
     hours: float = HOURS,
     channel: str = WHATSAPP,
 ) -> Call[int]:
-    """Open the window for at most `AT_ONCE` people, since the moment that stands with each.
+    """Open the window of at most `AT_ONCE` people, each from its own time.
 
     Args:
-        written: they have written to us; from then on windows are known to be told (policy `auto`).
+        written: they have written to us; from then on policy `auto` skips closed windows.
 
     Returns (when run):
-        How many windows are open longer than before.
+        Number of windows opened or extended.
     """
     moments = [since for _, since in people]
     latest = None if None in moments else max(filter(None, moments), default=0)
@@ -67,8 +67,7 @@ def open_windows(
 
 
 def window_end(sub_account: str, who: str, *, channel: str = WHATSAPP) -> Call[int]:
-    """Until when the window of a person is open, ms since 1970 by Redis' clock; 0 = it never was, or
-    closed long ago."""
+    """End of a person's window, ms since 1970 by Redis' clock; 0 = none, or closed long ago."""
     return command(
         "ZSCORE", windows(sub_account, channel, shard_of(who)), who,
         parse=lambda reply: 0 if reply is None else int(float(reply)),
@@ -76,14 +75,14 @@ def window_end(sub_account: str, who: str, *, channel: str = WHATSAPP) -> Call[i
 
 
 def last_reply(sub_account: str, *, channel: str = WHATSAPP) -> Call[int]:
-    """When somebody wrote to the sub-account last, ms since 1970; 0 = nobody ever has."""
+    """Time of the last message to the sub-account, ms since 1970; 0 = none."""
     return command(
         "HGET", PEOPLE, _replied(sub_account, channel), parse=lambda reply: int(reply or 0)
     )
 
 
 def channels_with_windows() -> Call[list[tuple[str, str]]]:
-    """Sub-accounts and channels that windows have been opened for."""
+    """Sub-accounts and channels that have windows."""
 
     def parse(reply: Any) -> list[tuple[str, str]]:
         names = [text(name) for name in reply]
@@ -93,15 +92,15 @@ def channels_with_windows() -> Call[list[tuple[str, str]]]:
 
 
 def forget_windows(sub_account: str, channel: str, shard: int, *, most: int = 1000) -> Call[int]:
-    """Forget windows of a shard that have closed, at most so many; returns how many."""
+    """Delete closed windows of a shard, at most `most`; returns how many."""
     return script_call("forget_windows", (windows(sub_account, channel, shard),), (most,), int)
 
 
 def read_rules(sub_account: str, policy: str) -> Call[int]:
-    """Which rules there are at the moment for what a sub-account sends, as bits.
+    """The checks that a sub-account's recipients need at the moment, as bits.
 
     Args:
-        policy: skip, auto, or '' where no window counts.
+        policy: skip, auto, or '' when no window counts.
     """
     noted = (
         suppressed_of(sub_account), _replied(sub_account, WHATSAPP), _unmarketed(sub_account),
@@ -111,10 +110,10 @@ def read_rules(sub_account: str, policy: str) -> Call[int]:
 
 
 class Eligible(NamedTuple):
-    """Who of a batch must not be written to, by places among the people that were asked about."""
+    """People of a batch who must not be written to, as positions in it."""
 
     suppressed: list[int]
-    closed: list[int]  # those whose window is closed
+    closed: list[int]  # whose window is closed
 
 
 def check_recipients(
@@ -125,15 +124,15 @@ def check_recipients(
     rules: int,
     subject: int,
 ) -> list[Call[Eligible]]:
-    """Hold a batch of at most about 1,000 people against suppressions and windows of a sub-account: one
-    call a shard, to be run together. Notes of those who are not left out whether their last message is
+    """Check a batch of at most about 1,000 people against suppressions and windows of a sub-account: one
+    call per shard, to be run together. Notes for the eligible ones whether their last message is
     marketing.
 
     Args:
-        people: digits or user ids, b"" for nobody; those who get what needs an open window stand first.
+        people: digits or user ids, b"" for none; those whose message needs an open window come first.
         purposes: of their messages: one for all of them, or one each.
-        rules: as they are believed to be.
-        subject: how many get what needs an open window.
+        rules: bits as from `read_rules`.
+        subject: number of people whose message needs an open window.
     """
     bits = (int(rules & WINDOWS > 0), int(rules & UNMARKETED > 0))
     return [
@@ -147,7 +146,7 @@ def check_recipients(
 
 
 def screen_everywhere(people: Sequence[bytes], purposes: Sequence[Purpose]) -> list[Call[Eligible]]:
-    """The same against suppressions that hold for all sub-accounts, and nothing else."""
+    """The same check against suppressions of all sub-accounts only."""
     return [
         _check_eligibility((suppressed(EVERYWHERE, shard),), (0, 0, 0), people, chosen, purposes)
         for shard, chosen in _by_shard(people)
@@ -160,7 +159,7 @@ def note_unmarketed(sub_account: str) -> Call[None]:
 
 
 def united(found: Iterable[Eligible]) -> Eligible:
-    """What the shards say of one batch."""
+    """The union of the shards' results."""
     some = list(found)
     return Eligible(
         [place for one in some for place in one.suppressed],
@@ -172,12 +171,12 @@ _CHOOSES = [
     bytes(int(last > 0 and shard_of(bytes([last])) == shard) for last in range(256))
     for shard in range(PEOPLE_SHARDS)
 ]
-"""For each shard: 1 where a last byte leads to it. A byte 0 stands for nobody."""
+"""For each shard: 1 for each last byte that leads to it. Byte 0 stands for no person."""
 
 
 def _by_shard(people: Sequence[bytes]) -> list[tuple[int, bytes]]:
-    """For each shard that has some of the people: a 1 in the place of each. As `shard_of`, of which a
-    thousand calls would cost a worker a tenth of what it does for them."""
+    """For each shard with some of the people: 1 at each one's position. Same as `shard_of`, a thousand
+    calls of which would cost a worker a tenth of its CPU time."""
     lasts = bytes([who[-1] if who else 0 for who in people])
     chosen = [(shard, lasts.translate(table)) for shard, table in enumerate(_CHOOSES)]
     return [one for one in chosen if 1 in one[1]]

@@ -1,10 +1,9 @@
--- Notes that people must not be written to, for some purposes or for all. A wish is a moment: whoever has been
--- released since stays released, and a wish that is told twice, or late, changes nothing. What an operator has
--- written down is not weakened by a reply.
+-- Suppresses people, for some purposes or for all. An opt-out has a time: a later release overrules it,
+-- and one that arrives twice or late changes nothing. A reply does not weaken an operator's suppression.
 -- KEYS: suppressed, lifted
--- ARGV: source (r = reply, b = receipt, o = operator, i = import), then for each person: who, when in ms ('' = now),
---       letters of the purposes ('' = all)
--- Returns: {people who get less now, known, overtaken by a release}
+-- ARGV: source (r = reply, b = receipt, o = operator, i = import), then for each person: person, time in
+--       ms ('' = now), letters of the purposes ('' = all)
+-- Returns: {people with new suppressions, known, overruled by a release}
 -- include: clock, argv_reader, suppression
 local suppressed, lifted, source = KEYS[1], KEYS[2], ARGV[1]
 local now = now_ms()
@@ -22,7 +21,7 @@ for _ = 1, (#ARGV - 1) / 3 do
     local entries = entries_of(call('HGET', suppressed, who))
     local before, mine = stopped_by(entries), entries[source]
     if mine then
-      -- a wish counts from when it was uttered last, a list from when it was written
+      -- an opt-out counts from its last repetition, a list from its import
       local is_wish = source == 'r' or source == 'b'
       since = is_wish and math.max(since, mine.since) or mine.since
       purposes = united(mine.purposes, purposes)

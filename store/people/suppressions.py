@@ -1,9 +1,9 @@
 """Suppressions: people who must not be written to, here or by any sub-account, for some purposes or all.
 
-One hash a scope and shard, person → entries. An entry says since when, by which source, and for which
-purposes; a source has one at most (`store/lua/suppression.lua`). Measured on the embedded server
-with 100,000 numbers, and 1,000 recipients looked up by one script call (two busy cores; use the orders,
-not the digits):
+One hash a scope and shard, person → entries. An entry holds its start, its source and its purposes; a
+source has one at most (`store/lua/suppression.lua`). Measured on the embedded server with 100,000
+numbers, and 1,000 recipients looked up by one script call (two busy cores; use the orders, not the
+digits):
 
     shape                                   bytes a number   server µs a 1,000
     one hash a scope, HMGET                             54                 500
@@ -11,7 +11,7 @@ not the digits):
     a sorted set, ZMSCORE                               75                 300
     hash buckets of 64 (listpacks), HEXISTS             27               4,800
 
-Buckets are half the size and ten times as slow, in every batch that is sent; so it is the one hash.
+Buckets are half the size and ten times as slow for every batch; so it is the one hash.
 """
 
 import re
@@ -26,15 +26,15 @@ from store.purposes import BY_LETTER, Purpose
 
 T = TypeVar("T")
 EVERYWHERE = "*"
-"""The scope that holds for all sub-accounts."""
+"""The scope of all sub-accounts."""
 AT_ONCE = 2000
-"""People that one call may carry."""
+"""People per call."""
 KEPT_MS = 7 * 86_400_000
-"""So long after it a release overrules wishes from before it that are told late."""
+"""A release overrules earlier opt-outs that arrive within so long."""
 
 
 class Why(StrEnum):
-    """The source of a suppression; the value is how it is stored. What stands first is told first."""
+    """The source of a suppression; the value is its stored form. In order of precedence."""
 
     OPERATOR = "o"
     IMPORT = "i"
@@ -43,7 +43,7 @@ class Why(StrEnum):
 
 
 Purposes = frozenset[Purpose]
-"""What a suppression stops."""
+"""Purposes that a suppression stops."""
 MARKETING: Purposes = frozenset({Purpose.MARKETING})
 EVERYTHING: Purposes = frozenset(Purpose)
 _ENTRY = re.compile(r"(\d+)([oirb])([mua]*)")
@@ -51,12 +51,12 @@ _ENTRY = re.compile(r"(\d+)([oirb])([mua]*)")
 
 @dataclass(frozen=True, slots=True)
 class Suppression:
-    """Somebody who must not be written to."""
+    """A suppressed person."""
 
     who: str  # digits of an international number, or a channel's user id
     scope: str  # a sub-account, or EVERYWHERE
     since: int  # ms since 1970, of its first entry
-    why: Why  # of the entry that weighs most
+    why: Why  # of the entry with precedence
     purposes: Purposes = EVERYTHING
 
     @property
@@ -66,23 +66,22 @@ class Suppression:
 
     @property
     def stopped(self) -> str:
-        """The purposes in words: `all`, or `marketing,utility`."""
         if self.purposes == EVERYTHING:
             return "all"
         return ",".join(purpose for purpose in Purpose if purpose in self.purposes)
 
 
 ConsentChange = tuple[str, int | None]
-"""Who, and when it was uttered in ms since 1970; None = now, by Redis' clock."""
+"""Person, and time in ms since 1970; None = now, by Redis' clock."""
 
 
 @dataclass(frozen=True, slots=True)
 class Suppressed:
-    """What became of wishes to be left alone."""
+    """Counts of suppressed people."""
 
-    new: int = 0  # people who get less than before
+    new: int = 0  # people with new suppressions
     known: int = 0
-    overtaken: int = 0  # released since they were uttered
+    overtaken: int = 0  # a later release overruled them
 
     def __add__(self, other: "Suppressed") -> "Suppressed":
         return Suppressed(
@@ -92,11 +91,11 @@ class Suppressed:
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """What became of releases."""
+    """Counts of released people."""
 
     released: int = 0
-    none: int = 0  # were not suppressed
-    kept: int = 0  # by an operator, or by a later wish
+    none: int = 0  # not suppressed
+    kept: int = 0  # suppressed by an operator, or by a later opt-out
 
     def __add__(self, other: "Released") -> "Released":
         return Released(
@@ -114,7 +113,7 @@ def suppress(
     """Suppress at most `AT_ONCE` people. Repeating it changes nothing.
 
     Args:
-        everything_for: people for whom it stops all purposes, whatever `purposes` says.
+        everything_for: people for whom all purposes stop, whatever `purposes` says.
     """
     all_ = _letters(purposes)
 
@@ -135,17 +134,17 @@ def suppress(
 
 
 def note_people(what: str, at: int | None = None, *, parse: Callable[[Any], T]) -> Call[T]:
-    """Note that there is something to know of the people of a scope; before it is written down."""
+    """Note that a scope has some data about people; before they are written."""
     return script_call("note_people", (PEOPLE,), (what, "" if at is None else at), parse)
 
 
 def suppressed_of(scope: str) -> str:
-    """How it is noted that somebody is suppressed in a scope."""
+    """The name of suppressions of a scope in `note_people`."""
     return f"suppressed:{scope}"
 
 
 def by_shard(changes: Iterable[ConsentChange]) -> list[tuple[int, list[ConsentChange]]]:
-    """Wishes by where what is known of these people lies."""
+    """Changes by shard."""
     shards: dict[int, list[ConsentChange]] = {}
     for change in changes:
         shards.setdefault(shard_of(change[0]), []).append(change)
@@ -153,8 +152,8 @@ def by_shard(changes: Iterable[ConsentChange]) -> list[tuple[int, list[ConsentCh
 
 
 def find_unmarketed(sub_account: str, people: Sequence[str]) -> Call[set[str]]:
-    """Those of at most `AT_ONCE` people whose last message from a sub-account was not marketing, as far
-    as it is remembered: for 7 to 14 days. A STOP of theirs means everything."""
+    """Those of at most `AT_ONCE` people whose last message from a sub-account was not marketing,
+    remembered for 7 to 14 days. Their opt-out stops everything."""
 
     def of_shard(shard: int, some: Sequence[ConsentChange]) -> Call[set[str]]:
         names = [who for who, _ in some]
@@ -172,11 +171,10 @@ def find_unmarketed(sub_account: str, people: Sequence[str]) -> Call[set[str]]:
 def release(
     scope: str, changes: Sequence[ConsentChange], *, replied: bool = False
 ) -> Call[Released]:
-    """Let at most `AT_ONCE` people be written to again. Repeating it changes nothing.
+    """Release at most `AT_ONCE` people. Repeating it changes nothing.
 
     Args:
-        replied: they said so themselves, which takes back what they said, and not an operator's
-        decision.
+        replied: by their own reply, which does not lift an operator's suppression.
     """
     by = Why.REPLY if replied else Why.OPERATOR
     calls = [
@@ -192,7 +190,7 @@ def release(
 
 
 def read_suppression(scope: str, who: str) -> Call[Suppression | None]:
-    """Whether somebody is suppressed in this scope."""
+    """The suppression of a person in this scope, or None."""
     return command(
         "HGET", suppressed(scope, shard_of(who)), who,
         parse=lambda reply: None if reply is None else _suppression(scope, who, reply),
@@ -200,25 +198,25 @@ def read_suppression(scope: str, who: str) -> Call[Suppression | None]:
 
 
 def read_released(scope: str, who: str) -> Call[int]:
-    """When somebody was released in this scope, ms since 1970; 0 = not of late."""
+    """Time of a person's release in this scope, ms since 1970; 0 = no recent one."""
     key = lifted(scope, shard_of(who))
     return command("ZSCORE", key, who, parse=lambda reply: int(float(reply or 0)))
 
 
 def count_suppressions(scope: str) -> Call[int]:
-    """How many are suppressed in this scope."""
+    """Number of suppressed people in this scope."""
     shards = range(PEOPLE_SHARDS)
     return in_turn([command("HLEN", suppressed(scope, shard), parse=int) for shard in shards], sum)
 
 
 def all_suppressions(store: Store, scope: str) -> Iterator[Suppression]:
-    """Everybody who is suppressed in this scope, in no order; who comes meanwhile may be missing."""
+    """All suppressed people of this scope, unordered; those added meanwhile may be missing."""
     for shard in range(PEOPLE_SHARDS):
         cursor, seen = 0, set[str]()
         while True:
             cursor, pairs = store.run(_some(scope, shard, cursor))
             for who, value in pairs:
-                if who not in seen:  # a hash that changes its size is told in part twice
+                if who not in seen:  # HSCAN repeats entries when a hash is resized
                     seen.add(who)
                     yield _suppression(scope, who, value)
             if not cursor:
@@ -249,7 +247,7 @@ def _suppression(scope: str, who: str, value: bytes) -> Suppression:
 
 
 def purposes_in(value: str) -> Purposes:
-    """What a suppression as it is stored stops."""
+    """Purposes that a stored suppression stops."""
     found = (_purposes(letters) for _, _, letters in _ENTRY.findall(value))
     return frozenset().union(*found)
 
@@ -265,7 +263,7 @@ def _letters(purposes: Purposes) -> str:
 
 
 def words_of(changes: Sequence[ConsentChange]) -> Iterator[str | int]:
-    """Wishes as a script takes them."""
+    """Changes as arguments of a script."""
     for who, at in changes:
         yield who
         yield "" if at is None else at

@@ -1,9 +1,9 @@
--- Releases people: they may be written to again. The release is kept for a week, so that a wish that was
--- uttered before it, and is told late, does not count.
+-- Releases people: they may be written to again. The release is kept for a week, so that it overrules an
+-- earlier opt-out that arrives late.
 -- KEYS: suppressed, lifted
--- ARGV: how long a release is kept in ms, r (a reply, which takes back what replies and receipts said) or o (an
---       operator), then for each person: who, when in ms ('' = now)
--- Returns: {released, not suppressed, kept: an operator said so, or later}
+-- ARGV: how long a release is kept in ms, r (a reply, which lifts suppressions by replies and receipts)
+--       or o (an operator), then for each person: person, time in ms ('' = now)
+-- Returns: {released, not suppressed, kept: by an operator, or later}
 -- include: clock, argv_reader, suppression
 local suppressed, lifted = KEYS[1], KEYS[2]
 local keep, by = tonumber(ARGV[1]), ARGV[2]

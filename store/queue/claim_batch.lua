@@ -1,9 +1,9 @@
--- Takes up to n jobs from the front of a lane's queue into a batch with a lease. The batch id is the
--- operation id: a repeat answers the same jobs.
+-- Moves up to n jobs from the front of a lane's queue into a batch with a lease. The batch id is the
+-- operation id: a repeat returns the same jobs.
 -- KEYS: meta, counts, queue, batches, batch
 -- ARGV: batch id, owner, most jobs, most bytes, lease in ms, status the lane must be in
 -- Returns: {status, revision, now in ms, number of jobs, queue elements left, jobs,
---           messages of the lane that status updates knows although their jobs exist}
+--           messages of the lane with an early status update}
 -- include: clock, job_sections
 local meta, counts, queue, claimed_batches, claimed_batch = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local batch, owner, most, most_bytes, lease, wanted =
@@ -19,8 +19,8 @@ if before[1] then
 end
 if lane[1] ~= wanted then return { lane[1] or 'gone', tonumber(lane[2] or 0), now, 0, 0, '', 0 } end
 
--- Of the n lines of a section, how many fit and where the last of them ends. The first job of a batch
--- fits whatever its size.
+-- Number of lines of a section that fit, and the end of the last of them. The first job of a batch fits
+-- whatever its size.
 local taken, size = 0, 0
 local function fitting(blob, start, bytes, n)
   local room, space = math.min(n, most - taken), most_bytes - size

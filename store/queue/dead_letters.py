@@ -1,9 +1,8 @@
 """The dead letters: jobs that ended `failed` or `unconfirmed`, kept for an operator's decision.
 
 An entry is a line with the reason, then packed jobs (store/records/job_section.py). It is a copy: the
-message's record holds its state, which status updates may move on while the copy lies here. So
-nothing is
-counted by it, and a job is sent again only if its record still says so.
+message's record holds its state, which a status update may change meanwhile. So copies are not counted,
+and a job is resent only while its record has that state.
 """
 
 import secrets
@@ -22,15 +21,15 @@ from store.states import State
 from store.workers.presence import note_active
 
 REVIVABLE = (State.UNCONFIRMED, State.FAILED)
-"""Ends about which an operator has the last word."""
+"""States in which an operator may decide."""
 TRIES = 3
 CHECK = 20
-"""Entries of the list that one step looks at."""
+"""Entries of the list per step."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetters:
-    """Jobs that ended badly for one reason, their attempts counted."""
+    """Jobs that ended for one reason, their attempts counted."""
 
     reason: str  # `origin:code`
     jobs: Sequence[Job]
@@ -47,7 +46,7 @@ class DeadLetters:
 
 
 class Word(StrEnum):
-    """What an operator may say about them."""
+    """An operator's decision."""
 
     RESEND = "resend"
     CLOSE = "close"
@@ -55,23 +54,23 @@ class Word(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Redriven:
-    """What became of dead jobs."""
+    """Counts of a decision."""
 
     status: LaneStatus
-    entries: int = 0  # of the list, that were looked at
-    jobs: int = 0  # sent again, or let go
-    moved_on: int = 0  # dropped: status updates has told more about them meanwhile
-    refused: bool = False  # the lane is gone, or what is cancelled would be sent again
+    entries: int = 0  # entries examined
+    jobs: int = 0  # resent or closed
+    moved_on: int = 0  # dropped: a status update has changed them meanwhile
+    refused: bool = False  # the lane is gone, or cancelled and not resendable
 
 
 def retry_dead_letters(
     lane: str, word: Word, states: Collection[State], *, op: str, entries: int, most: int = 1000
 ) -> Call[Redriven]:
-    """Send some dead jobs again, or let go of them; `op` is the operation id.
+    """Resend or close some dead letters; `op` is the operation id.
 
     Args:
-        states: what a message must still be; others stay on the list.
-        entries: look at so many at most, and at `CHECK`.
+        states: required states of a message; others stay on the list.
+        entries: examine at most so many, and at most `CHECK`.
         most: jobs in them, unless the first entry alone has more.
     """
     keys = lane_keys(lane)
@@ -117,7 +116,7 @@ def count_entries(lane: str) -> Call[int]:
 
 
 def read_dead_letters(store: Store, lane: str) -> Iterator[DeadLetters]:
-    """Every entry of the dead letters. Not one moment: the lane may move on."""
+    """Every entry of the dead letters. Not atomic: the lane may change meanwhile."""
     key = lane_keys(lane).dead
     for position in range(store.run(count_entries(lane))):
         entry = store.run(command("LINDEX", key, position, parse=lambda reply: reply))
@@ -128,20 +127,20 @@ def read_dead_letters(store: Store, lane: str) -> Iterator[DeadLetters]:
 def settle_dead_letters(
     store: Store, lane: Lane, word: Word, states: Collection[State]
 ) -> Redriven:
-    """Say a word about all that lies on the dead letters now; what comes later is not meant.
+    """Apply a decision to all dead letters present now; later ones are not affected.
 
-    A lane that sends again is announced: wake the workers then.
+    A lane that resends is announced: wake the workers then.
 
     Raises:
-        StoreUnavailable: say it again for the rest; nothing is sent again twice for that.
+        StoreUnavailable: repeat it for the rest; nothing is resent twice by that.
     """
     if word is Word.CLOSE:
         return _settle_all(store, lane, word, states)
-    _announce(store, lane)  # so that it is not forgotten if we die after the first step …
+    _announce(store, lane)  # for a crash after the first step …
     try:
         return _settle_all(store, lane, word, states)
     finally:
-        _announce(store, lane)  # … nor if the sweep has retired it before that
+        _announce(store, lane)  # … or a sweep that has retired it before
 
 
 def _settle_all(store: Store, lane: Lane, word: Word, states: Collection[State]) -> Redriven:
@@ -163,13 +162,13 @@ def _settle_all(store: Store, lane: Lane, word: Word, states: Collection[State])
 
 
 def _announce(store: Store, lane: Lane) -> None:
-    """Hints that cost nothing where they are wrong: the sweep and the workers look for themselves."""
+    """Best-effort hints: the sweep and the workers check for themselves."""
     store.run(note_active(lane.id))
     store.run(announce(lane.id, lane.priority))
 
 
 def _insist(store: Store, call: Call[Redriven]) -> Redriven:
-    """Run the call; a lost reply is asked for again, and is the same."""
+    """Run the call again after a lost reply; the result is the same."""
     for _ in range(TRIES - 1):
         try:
             return store.run(call)

@@ -1,4 +1,4 @@
-"""Intake: how jobs get into a lane."""
+"""Intake: adds jobs to a lane."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,16 +9,17 @@ from typing import Any, NamedTuple
 from store.client import Argument, Call, command, first, script_call, text
 from store.errors import StoreRefused
 from store.keys import OUTCOMES_PER_KEY, lane_keys
+from store.records.kept_values import pack_values
 from store.records.outcome import are_numbers, is_number, number_fields
 
 STRETCH = 1000
-"""Scheduled messages that may share a retry batch: those that a script can handle at once."""
+"""Most scheduled messages that share a retry batch: as many as a script handles at once."""
 _NO_KEY = bytes(24)  # in place of the digests
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """How far a recipient file has been read: a chunk's end is the next one's start."""
+    """A position in a recipient file: a chunk's end is the start of the next one."""
 
     offset: int = 0  # bytes
     line: int = 0
@@ -27,16 +28,14 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class RowsAdded:
-    """What became of one chunk of a recipient file."""
+    """Result of adding one chunk of a recipient file."""
 
     revision: int
     first_index: int
     added: int
     duplicates: int
-    repeated: (
-        bool  # it was in: the figures of the first time if no chunk has come since, else zeros
-    )
-    next_index: int = field(default=0, compare=False)  # what the lane has come to
+    repeated: bool  # a repeat: the first result if no chunk has come since, else zeros
+    next_index: int = field(default=0, compare=False)  # jobs accepted by the lane
 
 
 def enqueue_rows(
@@ -49,24 +48,26 @@ def enqueue_rows(
     duplicates: int = 0,
     rows_sum: str = "",
     next_index: int | None = None,
+    kept: Sequence[bytes] = (),
 ) -> Call[RowsAdded]:
     """Add a chunk of at most about 1,000 packed lines (recipient, tab, values).
 
-    None of them may be in the lane already: `read_recipients` tells who is. Sending the same chunk twice
-    adds it once.
+    None of them may be in the lane already (see `read_recipients`). Sending the same chunk twice adds it
+    once.
 
     Args:
-        duplicates: rows of the chunk that were left out since their recipients are in.
-        rows_sum: stands for all rows up to `end`; kept with the place, for who goes on from there. A
-            repeat that brings another one is refused.
-        next_index: what the lane has come to, as it was read with `start` or told by the last chunk.
-            None reads it first.
+        duplicates: rows of the chunk left out because their recipients are in the lane.
+        rows_sum: digest of all rows up to `end`, kept with the position to continue from. A repeat with
+            another one is refused.
+        next_index: jobs accepted by the lane, as read with `start` or returned by the last chunk. None
+            reads it first.
+        kept: values of each line, kept after the message went out; empty for none.
 
     Raises:
         ValueError: a line has no recipient, or holds a newline.
     Raises (when run):
         StoreFull: no memory; nothing of the chunk is in.
-        StoreRefused: the lane takes no more, or the chunk does not follow the last one.
+        StoreRefused: the lane is closed, or the chunk does not follow the last one.
     """
     keys = lane_keys(lane)
     chunk = _joined(lines)
@@ -79,9 +80,12 @@ def enqueue_rows(
     def add(index: int) -> Call[RowsAdded]:
         thousands = range(index, index + len(lines) + OUTCOMES_PER_KEY, OUTCOMES_PER_KEY)
         places = [*map(keys.numbers_of, thousands), *map(keys.long_ids, thousands)]
+        parts: list[Argument] = [word for part in pack_values(index, kept) for word in part]
+        if parts:
+            places += [f"{keys.values}{at // OUTCOMES_PER_KEY}" for at in thousands]
         args: tuple[Argument, ...] = (
             OUTCOMES_PER_KEY, index, len(thousands), start.offset, end.offset, end.line, end.row,
-            invalid_rows, duplicates, chunk, numbers, rows_sum, *others,
+            invalid_rows, duplicates, chunk, numbers, rows_sum, len(parts) // 2, *parts, *others,
         )  # fmt: skip
         touched = (keys.meta, keys.counts, keys.queue, *places)
         return script_call("enqueue_rows", touched, args, _rows_added)
@@ -92,21 +96,21 @@ def enqueue_rows(
 
 
 class Taken(StrEnum):
-    """What an enqueue answers for one message."""
+    """Result of enqueuing one message."""
 
     NEW = "n"
-    DUPLICATE = "d"  # the key is known, with the same body: the id is that of the first
+    DUPLICATE = "d"  # the key is known, with the same body: returns the first id
     CONFLICT = "c"  # the key is known, with another body
-    FORGOTTEN = "f"  # not stored: the person has been forgotten, and wants no such messages
+    FORGOTTEN = "f"  # not stored: the person was forgotten and opted out of such messages
 
 
 class NewMessage(NamedTuple):
-    """A whole message on its way into a notification lane."""
+    """A message to be added to a notification lane."""
 
-    line: bytes  # recipient, tab, compact JSON; and where it expires a tab and s since 1970
+    line: bytes  # recipient, tab, compact JSON; with an expiry a tab and s since 1970
     key_digest: bytes  # 16 bytes of the idempotency key; empty for none
-    body_digest: bytes  # 8 bytes, to tell the same from another body under one key
-    due_ms: int = 0  # since 1970: it does not go out before
+    body_digest: bytes  # 8 bytes, to tell a repeat from a conflict
+    due_ms: int = 0  # ms since 1970: not sent before
 
 
 def enqueue_messages(
@@ -114,20 +118,21 @@ def enqueue_messages(
 ) -> Call[list[tuple[Taken, str]] | None]:
     """Add at most about 1,000 messages to a notification lane.
 
-    To be run once: messages without a key go in again with every repeat.
+    Not idempotent: messages without a key are added again by every repeat.
 
     Args:
-        day: since 1970, as this process believes it to be; the idempotency keys of it lie in keys of
-            their own. Where Redis' clock tells another one, a second call follows by itself.
-        next_index: what the lane is believed to have come to, for messages that wait; the same is true.
+        day: since 1970, by this process's clock; each day has its own keys for idempotency keys. If
+            Redis' clock disagrees, a second call follows automatically.
+        next_index: assumed number of jobs accepted by the lane, for scheduled messages; a wrong one also
+            causes a second call.
 
     Raises:
         ValueError: a line holds a newline or has no recipient, or a digest is of another size.
     Returns (when run):
-        For each message what happened and the id it has; None when the lane is closed or not open yet.
+        Result and id of each message; None when the lane is closed or not open yet.
     """
     keys, n = lane_keys(lane), len(messages)
-    buckets: dict[int, int] = {}  # number of a bucket → its place among the keys, from 1
+    buckets: dict[int, int] = {}  # number of a bucket → its position among the keys, from 1
     heads = b"".join(
         [
             key + body + _place(buckets, key) if key else _NO_KEY + b"\0\0"
@@ -136,7 +141,7 @@ def enqueue_messages(
     )
     if len(heads) != (len(_NO_KEY) + 2) * n:
         raise ValueError("digests are of 16 and 8 bytes")
-    seconds: dict[int, int] = {}  # second → its place, from 0
+    seconds: dict[int, int] = {}  # second → its position, from 0
     later = [
         (place, due, seconds.setdefault(-(-due // 1000), len(seconds)))
         for place, (_, _, _, due) in enumerate(messages, 1)
@@ -158,13 +163,13 @@ def enqueue_messages(
 
 
 def _place(buckets: dict[int, int], key: bytes) -> bytes:
-    """Which of the buckets holds an idempotency key, by the first 12 bits of its digest."""
+    """The bucket of an idempotency key, by the first 12 bits of its digest."""
     bucket = key[0] << 4 | key[1] >> 4
     return buckets.setdefault(bucket, len(buckets) + 1).to_bytes(2, "big")
 
 
 def _joined(lines: Sequence[bytes]) -> bytes:
-    """The lines as one value; a bad one is found here, since a script cannot undo half a chunk."""
+    """The lines as one value; a bad one is detected here, since a script cannot undo half a chunk."""
     chunk = b"\n".join(lines)
     if chunk.count(b"\n") != max(0, len(lines) - 1):
         raise ValueError("a job is one line")

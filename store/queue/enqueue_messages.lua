@@ -1,20 +1,20 @@
--- Adds whole messages to a notification lane. A message with an idempotency key goes in once: the
--- same key with the same body answers the first id, with another body it is a conflict.
--- Keys are kept by day in the lane's family and looked up for today and yesterday, so they hold for
--- at least 24 hours, over midnight and over priorities. A bucket of a day expires two days after its
--- first key, which is not before that day and the next are over.
--- A message that is not to go out at once lies in a retry batch; those of one second and one stretch of
--- indexes share it. The day and the stretch are what the caller believes: where its keys are others than those
--- that are wanted, nothing is done, and it is told.
--- KEYS: meta, counts, queue, retry batches, then for each bucket: today's, yesterday's; then for each second: the retry batches
---       of the stretches from the one that is believed
--- ARGV: lane id, day (since 1970), buckets, stretch, indexes to a stretch, stretches to a second, messages (one
---       a line), their heads (16 bytes of the idempotency key's digest, 8 bytes of the body's, 2 bytes: which of
---       the buckets, from 1; zeros where there is no key), then of those that wait: place among the messages,
---       from 1, ms since 1970 at which it may go, which of the seconds, from 0
--- Returns: {'ok', revision, first new index, place, answer, place, answer …} for those that are not new:
--- 'd<id>' (done before) or 'c<id>' (conflict); the others have the following indexes in their order.
--- Or {'again', day, next index}, or {status} when the lane takes no more
+-- Adds whole messages to a notification lane. A message with an idempotency key is added once: the same
+-- key with the same body returns the first id, with another body it is a conflict. Keys are kept by day
+-- in the lane's family and looked up for today and yesterday, so they hold for at least 24 hours, across
+-- midnight and priorities. A bucket of a day expires two days after its first key, which is not before
+-- that day and the next are over. A scheduled message is put into a retry batch, shared by those of one
+-- second and one stretch of indexes. Day and stretch are the caller's assumptions: if they are wrong,
+-- and so are its keys, nothing is done and the right ones are returned.
+-- KEYS: meta, counts, queue, retry batches, then for each bucket: today's, yesterday's; then for each
+--       second: the retry batches of the stretches from the assumed one
+-- ARGV: lane id, day (since 1970), buckets, stretch, indexes to a stretch, stretches to a second,
+--       messages (one a line), their heads (16 bytes of the idempotency key's digest, 8 bytes of the
+--       body's, 2 bytes: which of the buckets, from 1; zeros where there is no key), then for each
+--       scheduled one: position among the messages, from 1, due time in ms since 1970, which of the
+--       seconds, from 0
+-- Returns: {'ok', revision, first new index, position, answer, position, answer …} for those that are
+--          not new: 'd<id>' (done before) or 'c<id>' (conflict); the others have the following indexes
+--          in their order. Or {'again', day, next index}, or {status} when the lane is closed
 -- include: clock, job_sections
 local meta, counts, queue, retries = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local lane_id, day, buckets = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -34,7 +34,7 @@ if buckets > 0 and day ~= today or #ARGV >= FIRST_DELAYED and math.floor(first /
   return { 'again', today, first }
 end
 local index, answers = first, { 'ok', 0, first }
-local due = {} -- place of a message → second at which it may go, and the first of its retry batches
+local due = {} -- position of a message → due second, and the first of its retry batches
 for i = FIRST_DELAYED, #ARGV, 3 do
   local at, place = tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2])
   if at > now then
@@ -53,7 +53,7 @@ local function group_of(place)
     or { second = time.second, key = KEYS[time.first + of - believed], indexes = {}, lines = {} }
   return later[retry]
 end
--- Jobs as a section; where the indexes follow each other only the first one is written.
+-- Jobs as a section; of consecutive indexes only the first one is written.
 local function packed(jobs)
   local indexes, lines, n = jobs.indexes, jobs.lines, #jobs.lines
   local base = indexes[1]
@@ -63,7 +63,7 @@ local function packed(jobs)
   end
   return section(n, 0, base, table.concat(lines, '\n'))
 end
--- What is known of a key; if nothing is, it belongs to this message from now on.
+-- The stored value of a key; an unknown key is claimed for this message.
 local function known(key, body, bucket)
   local of_today = KEYS[FIRST_BUCKET + 2 * (bucket - 1)]
   local of_yesterday = KEYS[FIRST_BUCKET + 2 * (bucket - 1) + 1]

@@ -1,17 +1,18 @@
--- Adds one chunk of a recipient file to a campaign: its people get their indexes, and the place in the
--- file moves on, all in one step. Who adds it has left out whom the lane has already: as the place moves
--- with the people, nobody can add a chunk without knowing of all that came before it.
--- The place is the operation id: a repeat of the last chunk answers what the first call answered, one of
--- an earlier chunk zeros. Where the file cannot be read again the place alone tells no files apart: a
--- repeat of the last chunk must bring its sum, too.
--- KEYS: meta, counts, queue, the strings of numbers for the thousands from the next index on, then as many
---       hashes of long ids
--- ARGV: messages a key of them holds; the next index, as the caller believes it to be; thousands; offset the
---       chunk starts at, offset, line and row it ends at, rejects and duplicates in it, lines, their numbers
---       (7 bytes each, zeros for a long id), sum of all rows up to its end ('' where the file can be read
---       again); then for each long id: place in the chunk, id
--- Returns: {'ok', revision, first index, added, duplicates, next index} or {'repeat', …} or {'gap', offset} or
---          {status}
+-- Adds one chunk of a recipient file to a campaign: assigns indexes and advances the position in the
+-- file, atomically. The caller leaves out recipients that are in the lane already: since the position
+-- advances with the recipients, a caller that has missed some gets a gap. The position is the operation
+-- id: a repeat of the last chunk returns the first result, one of an earlier chunk zeros. For an upload,
+-- which cannot be read again, the position does not identify the file: a repeat of the last chunk must
+-- have the same sum, too.
+-- KEYS: meta, counts, queue, the strings of numbers for the thousands from the next index on, then as
+--       many hashes of long ids, and of kept values if there are any
+-- ARGV: messages a key of them holds; the next index as the caller assumes; thousands; offset the chunk
+--       starts at, offset, line and row it ends at, rejects and duplicates in it, lines, their numbers
+--       (7 bytes each, zeros for a long id), sum of all rows up to its end ('' if the file can be read
+--       again), number of parts of kept values, then for each: index of its first message, values; then
+--       for each long id: position in the chunk, id
+-- Returns: {'ok', revision, first index, added, duplicates, next index} or {'repeat', …} or {'gap',
+--          offset} or {status}
 -- include: job_sections
 local meta, counts, queue = KEYS[1], KEYS[2], KEYS[3]
 local per_key, believed, thousands = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -46,7 +47,11 @@ while done < added do
   call('SET', key, before .. string.sub(numbers, done * WIDTH + 1, (done + n) * WIDTH))
   done = done + n
 end
-for i = 13, #ARGV, 2 do
+local FIRST_PART, FIRST_ID = 14, 14 + 2 * tonumber(ARGV[13])
+for i = FIRST_PART, FIRST_ID - 2, 2 do
+  call('HSET', KEYS[thousand_of(tonumber(ARGV[i])) + 2 * thousands], ARGV[i], ARGV[i + 1])
+end
+for i = FIRST_ID, #ARGV, 2 do
   local index = first + tonumber(ARGV[i])
   call('HSET', KEYS[thousand_of(index) + thousands], index, ARGV[i + 1])
 end

@@ -1,10 +1,10 @@
--- Writes down that a batch is about to be posted, before it is: from here on a crash leaves its
--- messages in doubt. Renews the lease and re-reads the lane's status. Idempotent.
+-- Marks a batch as about to be posted: from here on a crash leaves its messages in doubt. Renews the
+-- lease and re-reads the lane's status. Idempotent.
 -- KEYS: meta, stats, batches, batch
--- ARGV: batch id, owner, try (1, 2 … of this batch), lease in ms, messages in this request
+-- ARGV: batch id, owner, attempt (1, 2 … of this batch), lease in ms, messages in this request
 -- Returns: {'ok' or 'lost' or the status that forbids it, revision, now in ms,
---           messages of the lane that status updates knows although their jobs exist, 1 if a receipt has named this
---           batch and none of its messages}
+--           messages of the lane with an early status update, 1 if a receipt has named this batch and
+--           none of its messages}
 -- include: clock
 local meta, stats, claimed_batches, claimed_batch = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local batch, owner, try, lease, n = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]

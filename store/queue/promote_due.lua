@@ -1,6 +1,5 @@
--- Puts retry batches whose time has come at the front of the queue (all of them when the lane is being
--- cancelled).
--- KEYS: meta, counts, queue, retry batches, then the strings of the retry batches that come first
+-- Moves due retry batches to the front of the queue (all of them when the lane is being cancelled).
+-- KEYS: meta, counts, queue, retry batches, then the strings of the first retry batches
 -- ARGV: ids of these retry batches
 -- Returns: {jobs promoted, ms until the next retry batch can be promoted or -1}
 -- include: clock, job_sections

@@ -1,10 +1,10 @@
--- Takes back batches whose lease has run out. What was about to be posted is in doubt and is in doubt. What
--- was only claimed returns to the queue in halves, since one of its jobs may be what kills workers: each
--- half goes alone, until a single job that keeps dying is set aside.
--- KEYS: meta, counts, queue, batches, in doubt, then for each batch: the batch, the in-doubt batch that it becomes, the
---       in-doubt batch of a job that is set aside
--- ARGV: ms to wait for status updates, deaths of a single job, time in ms by which the leases must have run out,
---       told by note_sweep (empty = now), then the ids of the batches
+-- Recovers batches whose lease has run out. A batch marked for posting becomes in doubt. One that was
+-- only claimed returns to the queue in halves, since one of its jobs may crash workers: each half is
+-- claimed alone, until a single job that keeps crashing workers is set aside as in doubt.
+-- KEYS: meta, counts, queue, batches, in doubt, then for each batch: the batch, the in-doubt batch that
+--       it becomes, the in-doubt batch of a job set aside
+-- ARGV: ms to wait for status updates, deaths of a single job, time in ms by which the leases must have
+--       run out, from note_sweep (empty = now), then the ids of the batches
 -- Returns: {messages back in the queue, messages in doubt, jobs set aside}
 -- include: clock, job_sections
 local meta, counts, queue, claimed_batches, in_doubt = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
@@ -18,7 +18,7 @@ local function set_aside(in_doubt_batch, id, blob)
   redis.call('ZADD', in_doubt, as_of, id)
   aside = aside + 1
 end
--- One job of a batch is set aside at most: where there were more, they go alone and come back.
+-- At most one job of a batch is set aside: several go alone and come back.
 local function halve(id, blob, in_doubt_batch)
   local pieces, position, found = {}, 1, false
   while position <= #blob do

@@ -1,14 +1,14 @@
--- An operator's word about jobs that ended badly: takes entries from the front of the dead letters and sends
--- their jobs again, or lets go of them. A job whose message has moved on since then (status updates) is dropped;
--- one whose state is not meant stays, at the end of the list. A lane that is finished sends again.
--- The operation id names `done`: a repeat answers the first result.
--- KEYS: meta, counts, codes, stats, queue, dead letters, done, then for each thousand of messages that the first entries are
---       about: its records, its attempt log
--- ARGV: 'resend' or 'close', most jobs (of more than one entry), messages a string holds, reason for
---        the attempt log; then lists, each led by its length: the states meant, the thousands, the sizes of
+-- Applies an operator's decision to dead letters: takes entries from the front of the list and resends
+-- their jobs, or closes them. A job whose message a status update has changed since is dropped; one in
+-- another state than those meant goes to the end of the list. A finished lane sends again. The operation
+-- id names `done`: a repeat returns the first result.
+-- KEYS: meta, counts, codes, stats, queue, dead letters, done, then for each thousand of the first
+--       entries' messages: its records, its attempt log
+-- ARGV: 'resend' or 'close', most jobs (of more than one entry), messages a string holds, reason for the
+--       attempt log; then lists, each led by its length: the states meant, the thousands, the sizes of
 --       the first entries, as they were when their thousands were read
--- Returns: {'ok' or 'refused' or 'again' (others come first now), status of the lane, entries taken, jobs sent
---          again or let go, jobs dropped}
+-- Returns: {'ok' or 'refused' or 'again' (others come first now), status of the lane, entries taken,
+--          jobs resent or closed, jobs dropped}
 -- include: clock, argv_reader, records, job_sections, attempt_log
 local meta, counts, codes, stats, queue, dead, done =
   KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
@@ -33,8 +33,8 @@ end
 local line_end = ' local ' .. reason .. ' ' .. math.floor(now_ms() / 1000) .. ' operator'
 local moves, taken, dropped = {}, 0, 0
 
--- Whether a job is taken, stays on the list, or is dropped, by what its record says. What is sent again goes
--- on being in doubt: what is unconfirmed may have arrived.
+-- Decides by its record whether a job is taken, stays on the list, or is dropped. A resent job stays in
+-- doubt: an unconfirmed message may have arrived.
 local function judge(index)
   local key, offset = outcomes[math.floor(index / per_key)], (index % per_key) * WIDTH
   if not key then return 'stays' end
@@ -52,7 +52,7 @@ local function judge(index)
   end
   return (state == 'unconfirmed' or state == 'failed') and 'stays' or 'dropped'
 end
--- The section of the lines that were judged like this.
+-- The section of the lines with this judgement.
 local function part(all, attempts, base, lines, chosen)
   if #chosen == all then return section(all, attempts, base, lines) end
   return #chosen == 0 and '' or section(#chosen, attempts, 'x', table.concat(chosen, '\n'))

@@ -1,16 +1,17 @@
--- Ends a batch or an in-doubt batch: writes what became of every message, moves the counts, gives back, delays
--- or in-doubt batches what is not finished, and forgets the batch. One step; a repeat answers the first result,
--- and somebody else's settlement of the same is told that it is lost.
--- A record is never replaced by one of a lower rank: status updates that came earlier stays.
+-- Ends a batch or an in-doubt batch: writes the record of every message, moves the counts, requeues
+-- unfinished jobs, delays them or puts them in doubt, and deletes the batch. Atomic; a repeat returns
+-- the first result, another settlement of the same batch gets 'lost'. A record is never replaced by one
+-- of a lower rank: an earlier status update stays.
 -- KEYS: meta, counts, codes, stats, queue, retry batches, batches, in doubt, dead letters, source, done
---       (source: the batch or the in-doubt batch that ends), then those of the lists below, in their order: a string of
---       records, a retry batch and the in-doubt batch that it becomes if the batch is held, an in-doubt batch, a attempt log, a hash of long ids
--- ARGV: id, owner ('' = an in-doubt batch), state the messages are in, number of messages, digest of what follows
---       (the operation id), reason to stop the lane ('' = none); 1 to leave a held in-doubt batch
---       alone if jobs of it were to go back; then lists, each led by its length:
---       counts (state, n), records (offset, blob), jobs back to the queue (blob),
---       retry batches (id, delay in ms, blob), in-doubt batches (id, delay in ms, n, code, blob), dead letters (blob),
---       codes (name, n), stats (name, n), attempt logs (entry), long ids (index, id)
+--       (source: the batch or the in-doubt batch that ends), then those of the lists below, in their
+--       order: a string of records, a retry batch and the in-doubt batch that it becomes if the batch is
+--       held, an in-doubt batch, an attempt log, a hash of long ids
+-- ARGV: id, owner ('' = an in-doubt batch), state of the messages, their number, digest of what follows
+--       (the operation id), reason to stop the lane ('' = none); 1 to refuse requeuing jobs of a held
+--       in-doubt batch; then lists, each led by its length: counts (state, n), records (offset, blob),
+--       jobs back to the queue (blob), retry batches (id, delay in ms, blob), in-doubt batches (id,
+--       delay in ms, n, code, blob), dead letters (blob), codes (name, n), stats (name, n), attempt logs
+--       (entry), long ids (index, id)
 -- Returns: {'ok' or 'repeat' or 'lost' or 'held', revision, status of the lane}
 -- include: clock, finish_lane, argv_reader, records, job_sections, hold_retry_batch, pace
 local meta, counts, codes, stats, queue, retries, claimed_batches, in_doubt, dead, source, done =
@@ -44,7 +45,7 @@ if is[3] and unless_held and (moves.queued or 0) > 0 then
   return { 'held', 0, call('HGET', meta, 'status') or 'gone' }
 end
 
--- Records that meet older ones: what stays decides where the message counts.
+-- Records that meet existing ones: the one that stays decides the count.
 local known_now = 0
 local function merge(key, offset, blob, old)
   local records = {}

@@ -1,4 +1,4 @@
-"""Batches: claiming a batch, marking it before the POST, settling it; and what comes back later."""
+"""Batches: claim, mark before the POST, settle; recovery and retries."""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,21 +15,19 @@ from store.records.outcome import RECORD_BYTES, Origin, Run, code_name, codes_in
 from store.states import OPEN_MARKS, OPEN_STATES, State
 
 MOST_DEATHS = 3
-"""So often may workers die with a single job in their hands."""
+"""Most deaths of workers while holding a single job."""
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What a claim brought."""
+    """Result of a claim."""
 
-    status: LaneStatus  # of the lane; no jobs unless it is the one that was asked for
+    status: LaneStatus  # of the lane; no jobs unless it is the requested one
     revision: int
     now_ms: int  # Redis' clock
     waiting: int  # queue elements left behind, 0 = the queue is empty
     jobs: list[Job]
-    early_updates: int = (
-        0  # messages of the lane that status updates knows although their jobs exist
-    )
+    early_updates: int = 0  # messages of the lane with an early status update
 
 
 def claim_batch(
@@ -42,7 +40,8 @@ def claim_batch(
     lease_ms: int,
     status: LaneStatus = LaneStatus.SENDING,
 ) -> Call[Claim]:
-    """Take up to `most` jobs into a batch; `batch` is the operation id, a repeat answers the same."""
+    """Move up to `most` jobs into a batch; `batch` is the operation id, a repeat returns the same
+    jobs."""
     keys = lane_keys(lane)
     return script_call(
         "claim_batch",
@@ -54,31 +53,29 @@ def claim_batch(
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What marking a batch answered."""
+    """Result of marking a batch."""
 
-    verdict: str  # ok | lost | the status that forbids posting
+    verdict: str  # ok | lost | the lane's status that forbids posting
     revision: int
     now_ms: int
-    early_updates: int = (
-        0  # messages of the lane that status updates knows although their jobs exist
-    )
+    early_updates: int = 0  # messages of the lane with an early status update
     held: bool = False  # a receipt has named the batch, and none of its messages
 
     @property
     def may_post(self) -> bool:
-        """The batch is ours and the lane is sending."""
+        """True when the batch is still owned and the lane is sending."""
         return self.verdict == "ok"
 
     @property
     def lost(self) -> bool:
-        """The lease ran out and somebody took the batch back: it is not ours to touch."""
+        """True when the lease ran out and the batch was recovered: do not touch it."""
         return self.verdict == "lost"
 
 
 def mark_posting(
     lane: str, batch: str, *, owner: str, request: int, messages: int, lease_ms: int
 ) -> Call[Mark]:
-    """Write down that a request of this batch (1, 2 …) is about to be posted."""
+    """Mark that a request of this batch (1, 2 …) is about to be posted."""
     keys = lane_keys(lane)
     return script_call(
         "mark_posting",
@@ -104,17 +101,17 @@ class RetryBatch:
 
 @dataclass(frozen=True, slots=True)
 class InDoubtBatch:
-    """Jobs that were posted and have no answer that can be trusted."""
+    """Jobs that were posted without a usable answer."""
 
     id: str
     delay_ms: int
     jobs: Sequence[Job]
-    code: str = ""  # why not, as figures name it
+    code: str = ""  # reason, as figures name it
 
 
 @dataclass(slots=True)
 class Settlement:
-    """What became of every message of a batch or an in-doubt batch; the figures must add up to its
+    """The result of every message of a batch or an in-doubt batch; the figures must add up to its
     size."""
 
     counts: dict[State, int] = field(default_factory=dict)
@@ -126,9 +123,9 @@ class Settlement:
     stats: dict[str, int] = field(default_factory=dict)
     attempt_logs: list[tuple[int, bytes]] = field(default_factory=list)  # bucket, entry
     long_ids: list[tuple[int, bytes]] = field(default_factory=list)  # index, recipient
-    stop: str = ""  # why the lane must stop
+    stop: str = ""  # reason to stop the lane
     deaths: int | None = (
-        None  # a worker has died with `back`, again: it goes out in halves, each alone
+        None  # a worker has died holding `back`: requeue it in halves, each claimed alone
     )
 
     @property
@@ -137,7 +134,7 @@ class Settlement:
         return codes_in(run.records for run in self.records)
 
     def count_retried(self, codes: Mapping[tuple[Origin, int], int]) -> None:
-        """Count messages that go out again, by the code of the attempt that failed."""
+        """Count retried messages, by the code of the failed attempt."""
         for code, n in ((code, n) for code, n in codes.items() if n):
             for name in ("retried", f"retried:{code_name(*code)}"):
                 self.stats[name] = self.stats.get(name, 0) + n
@@ -150,7 +147,7 @@ class Settlement:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What settling answered."""
+    """Result of settling."""
 
     verdict: str  # ok | repeat | lost | held
     revision: int
@@ -158,12 +155,12 @@ class Settled:
 
     @property
     def lost(self) -> bool:
-        """Nothing was written: the batch is not ours any more."""
+        """True when nothing was written: the batch has another owner."""
         return self.verdict == "lost"
 
 
 def settle_batch(lane: str, batch: str, n: int, owner: str, what: Settlement) -> Call[Settled]:
-    """End a batch of ours, all in one step. Repeating it answers the first result.
+    """End an owned batch, atomically. Repeating it returns the first result.
 
     Raises:
         StoreRefused: the counts, the lists and the size of the batch do not add up.
@@ -178,7 +175,7 @@ def settle_in_doubt(
     """End an in-doubt batch: by status updates, by the lane's policy, or by an operator.
 
     Args:
-        unless_held: if jobs of it were to go back, and it has come to be held, nothing is written.
+        unless_held: write nothing if jobs would be requeued and the batch is held by now.
     """
     source = lane_keys(lane).in_doubt_batch(in_doubt_batch)
     return _settle(
@@ -188,20 +185,20 @@ def settle_in_doubt(
 
 @dataclass(frozen=True, slots=True)
 class InDoubt:
-    """An in-doubt batch that has been read."""
+    """An in-doubt batch as read."""
 
     id: str
-    tries: int  # requests of the batch it was; 0 = its jobs already count them
+    tries: int  # requests of the batch; 0 = its jobs already count them
     jobs: list[Job]
-    poison: bool = False  # a single job with which worker after worker has died, never posted
-    posted_at: int = 0  # s since 1970, of a batch that was lost: its last request
-    held: bool = False  # the provider has had it (batch_receipts.py): not sent again by itself
-    deaths: int = 0  # of workers with these jobs in their hands, before this one
-    code: str = ""  # why no trustworthy answer came, as figures name it; empty = nobody noted it
+    poison: bool = False  # a single job that has killed several workers, never posted
+    posted_at: int = 0  # s since 1970, of a lost batch: its last request
+    held: bool = False  # a receipt named it (batch_receipts.py): not resent automatically
+    deaths: int = 0  # earlier deaths of workers holding these jobs
+    code: str = ""  # why there was no usable answer, as figures name it; empty = unknown
 
 
 def due_in_doubt(lane: str, now_ms: int | str, *, most: int = 10) -> Call[list[str]]:
-    """In-doubt batches whose time to wait for status updates is over (`+inf`: all)."""
+    """In-doubt batches whose wait for status updates is over (`+inf`: all)."""
     return command(
         "ZRANGEBYSCORE", lane_keys(lane).in_doubt, "-inf", now_ms, "LIMIT", 0, most,
         parse=_texts,
@@ -224,7 +221,7 @@ def read_in_doubt(lane: str, in_doubt_batch: str) -> Call[InDoubt | None]:
 
 
 def promote_due(lane: str, *, most: int = 20) -> Call[tuple[int, int]]:
-    """Queue the retry batches that are due.
+    """Queue the due retry batches.
 
     Returns (when run):
         Jobs promoted; ms until the next retry batch, -1 for none.
@@ -246,9 +243,9 @@ def promote_due(lane: str, *, most: int = 20) -> Call[tuple[int, int]]:
 class Recovered:
     """Messages of batches whose lease had run out."""
 
-    back: int = 0  # in the queue again
+    back: int = 0  # requeued
     in_doubt: int = 0  # may have been posted
-    aside: int = 0  # single jobs with which worker after worker has died
+    aside: int = 0  # single jobs that have killed several workers
 
 
 def recover_expired(
@@ -259,11 +256,11 @@ def recover_expired(
     most: int = 10,
     most_deaths: int = MOST_DEATHS,
 ) -> Call[Recovered]:
-    """Take back the batches whose lease has run out.
+    """Recover the batches whose lease has run out.
 
     Args:
-        as_of_ms: by this time, which Redis told; None is now.
-        most_deaths: so often may workers die with a single job in their hands.
+        as_of_ms: by this time of Redis' clock; None is now.
+        most_deaths: most deaths of workers while holding a single job.
     """
     keys = lane_keys(lane)
 
@@ -291,7 +288,7 @@ def recover_expired(
 
 
 def attempt_log_entries(jobs: Iterable[Job], entry: str) -> Iterator[tuple[int, bytes]]:
-    """One entry a bucket that says what happened to all these messages: `<runs> <entry>`."""
+    """One entry per bucket for all these messages: `<runs> <entry>`."""
     by_bucket: dict[int, list[int]] = {}
     for job in jobs:
         by_bucket.setdefault(job.index // OUTCOMES_PER_KEY, []).append(job.index)
@@ -300,7 +297,7 @@ def attempt_log_entries(jobs: Iterable[Job], entry: str) -> Iterator[tuple[int, 
 
 
 def _ranges(indexes: list[int]) -> str:
-    """Ascending indexes in short: `5,17,900-950`."""
+    """Ascending indexes as ranges: `5,17,900-950`."""
     ranges: list[list[int]] = []
     for index in indexes:
         if ranges and index == ranges[-1][1] + 1:
@@ -311,7 +308,7 @@ def _ranges(indexes: list[int]) -> str:
 
 
 def _check(what: Settlement) -> None:
-    """Hold the counts against the lists; the script holds their sum against the size of the batch."""
+    """Check the counts against the lists; the script checks their sum against the size of the batch."""
     marks = b"".join(run.records[::RECORD_BYTES] for run in what.records)
     ended = len(marks.translate(None, delete=OPEN_MARKS))
     listed = {
@@ -350,7 +347,7 @@ def _settle(
 
 
 def _digest(lists: Sequence[Argument]) -> str:
-    """Tells a call that is repeated from another one about the same batch."""
+    """Identifies a repeated settlement of the same batch."""
     digest = hashlib.blake2b(digest_size=8)
     for word in lists:
         digest.update(word if isinstance(word, bytes) else str(word).encode())
@@ -379,7 +376,7 @@ def _lists(what: Settlement) -> Iterator[Argument]:
 
 
 def _keys_of_lists(keys: LaneKeys, what: Settlement) -> Iterator[str]:
-    """The keys that the lists of a settlement are about, in the order in which the script needs them."""
+    """The keys of a settlement's lists, in the order of the script."""
     for run in what.records:
         yield f"{keys.outcomes}{run.bucket}"
     for retry in what.retries:

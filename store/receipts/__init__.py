@@ -1,1 +1,1 @@
-"""Receipts: the inbox, status updates of records, batches that receipts name."""
+"""Receipts: the inbox, status updates of records, receipts of batches."""

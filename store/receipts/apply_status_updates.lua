@@ -1,14 +1,14 @@
--- Writes what a receipt, or an answer that came too late to settle, proves about messages. A state only
--- moves forward along its rank, so news may come late, twice and in any order. Where the job still exists
--- the news is kept with a capital mark, and the job will not go out again.
--- News of another sub-account, or about another person than the message was for, is refused.
--- KEYS: meta, counts, codes, stats, then for each string of records: the string, the string of the numbers of a
---       campaign
--- ARGV: messages a string holds, sub-account or '', then for each string of records: which one it is, and for each
---       message: two bytes of its place here, from 0, two of its place in the string, its record; the number is the
---       one that the news tells, 0 = none
--- Returns: {counted now, kept for a job that still exists, no news, no such message, foreign,
---           list of the places, from 0, that were refused for one of the last two causes}
+-- Applies status updates from receipts, or from answers that came too late to settle. A state only moves
+-- forward along its rank, so updates may come late, twice and in any order. While the job still exists
+-- an update is stored with a capital mark, and the job is not sent again. An update of another
+-- sub-account, or about another person than the message's, is refused.
+-- KEYS: meta, counts, codes, stats, then for each string of records: the string, the string of the numbers
+--       of a campaign
+-- ARGV: messages a string holds, sub-account or '', then for each string of records: which one it is, and
+--       its updates: two bytes of the position here, from 0, two of the place in the string, the record;
+--       its number is the update's, 0 = none
+-- Returns: {counted now, stored for a job that still exists, nothing new, no such message, foreign, list
+--          of the positions, from 0, that were refused for one of the last two causes}
 -- include: records
 local meta, counts, codes, stats = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local per_key, sub_account = tonumber(ARGV[1]), ARGV[2]
@@ -22,7 +22,7 @@ local all_foreign = sub_account ~= '' and string.lower(sub_account) ~= string.lo
 local refused = {}
 local moves, first_news = {}, 0
 
--- Whether the news is about the person of the message, as far as both tell a number.
+-- True when the update is about the message's person, as far as both have a number.
 local function is_for(new, old, place, numbers)
   local told = number_in(new)
   if told == NO_NUMBER then return true end
@@ -31,8 +31,7 @@ local function is_for(new, old, place, numbers)
   return known == '' or known == NO_NUMBER or same_person(known, told)
 end
 
--- The record to write, or nil if there is no news in it. What a message was charged as may come later than
--- news of a higher rank.
+-- The record to write, or nil if nothing is new. Pricing may come later than an update of a higher rank.
 local function forward(new, old)
   local mark, was = string.byte(new), string.byte(old) or 0
   if RANK[mark] <= RANK[was] then
@@ -55,8 +54,8 @@ local function forward(new, old)
   return with_mark(mark - 32, record)
 end
 
--- A thousand messages share one string, and news often comes about neighbours: the stretch from the first
--- to the last of them is read once, and written once where much of it has changed. A command a message
+-- A thousand messages share one string, and updates are often about neighbours: the range from the first
+-- to the last of them is read once, and written once if much of it has changed. A command per message
 -- cost three times as much.
 local SCATTERED = 8
 local function apply(thousand, pieces, key, numbers)

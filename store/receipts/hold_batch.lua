@@ -1,9 +1,9 @@
--- Somebody has told us about a batch of ours, and not about which of its messages: none of those that are
--- in doubt goes out again by itself. Those that wait to be retried are in doubt instead.
--- KEYS: meta, counts, retry batches, in doubt, the batch as a retry batch, as a batch, as an in-doubt batch of its own, as one of what was
---       doubtful in it, as one of what was to be retried
+-- Holds a batch that a receipt has named without naming a message: its messages in doubt are not resent
+-- automatically, and its delayed ones become in doubt.
+-- KEYS: meta, counts, retry batches, in doubt, the batch as a retry batch, as a batch, as an in-doubt
+--       batch of its own, as one of its doubtful jobs, as one of its retried jobs
 -- ARGV: batch id
--- Returns: how many of these there are
+-- Returns: number of these
 -- include: clock, job_sections, hold_retry_batch
 local meta, counts, retries, in_doubt, retry, batch = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], ARGV[1]
 local FLIGHT, RETRIED = 6, 9

@@ -1,4 +1,4 @@
-"""Inboxes: what the provider posted to our webhook, kept until it has been applied.
+"""Inboxes: webhook bodies, kept until they are applied.
 
 Each receiving process has an inbox of its own, a stream by number. It adds a body before it answers
 200; bodies that come at the same time share an entry. A consumer reads a few entries of each inbox,
@@ -18,52 +18,52 @@ from store.keys import ASIDE, INBOXES, inbox, inbox_figures
 GROUP = "appliers"
 """The consumer group: each entry goes to one of its consumers."""
 MOST = 1000
-"""Entries of one call at most, so that no script takes long."""
+"""Most entries per call, so that scripts stay short."""
 HOUR_MS = 3_600_000
 DAY_MS = 86_400_000
 LEASE_MS = 60_000
-"""A receiving process that has not been heard of for so long needs its inbox no more."""
+"""A receiving process without a sign of life for so long loses its inbox."""
 MOST_ASIDE = 100_000
-"""Bodies that are kept aside; the oldest go first."""
+"""Most unmatched bodies; the oldest are dropped first."""
 
 
 @lru_cache(1024)
 def stored_at(id: str) -> int:
-    """When an entry of a stream was stored, ms since 1970 by Redis' clock."""
+    """Time at which an entry of a stream was stored, ms since 1970 by Redis' clock."""
     return int(id.partition("-")[0])
 
 
 class Entry(NamedTuple):
-    """One POST of the provider, as it came."""
+    """One webhook body as received."""
 
     id: str  # of the stream's entry, which may hold others; begins with the ms when it was stored
     body: bytes
 
     @property
     def came_ms(self) -> int:
-        """When it was stored, ms since 1970 by Redis' clock."""
+        """Time at which it was stored, ms since 1970 by Redis' clock."""
         return stored_at(self.id)
 
     def moment(self, told_ms: int | None) -> int:
-        """When what it tells happened, ms since 1970: as told, unless that cannot be. A clock may be
-        ahead of Redis', and a time that nobody has set comes as the year 1 from some senders."""
+        """Time of an event in it, ms since 1970: the event's own unless implausible. A sender's clock
+        may be ahead of Redis', and some senders give unset times as the year 1."""
         if told_ms is None or not 0 < told_ms <= self.came_ms:
             return self.came_ms
         return told_ms
 
 
 def take_inbox(number: int | None = None) -> Call[int]:
-    """The inbox of a receiving process for the next `LEASE_MS`: the first that no other process has.
+    """Take the first free inbox for `LEASE_MS`, or renew it.
 
     Args:
-        number: of the inbox that it has, to keep it.
+        number: the inbox to renew.
     """
     args = ("" if number is None else number, LEASE_MS)
     return script_call("take_inbox", (INBOXES,), args, int)
 
 
 def inbox_numbers() -> Call[list[int]]:
-    """The inboxes that there are. The first one there is always."""
+    """Numbers of the existing inboxes. The first one always exists."""
     return command(
         "ZRANGE", INBOXES, 0, -1, parse=lambda reply: sorted({0, *(int(one) for one in reply)})
     )
@@ -85,10 +85,10 @@ def read_inbox(consumer: str, most: int = 100, number: int = 0) -> Call[list[Ent
 def reclaim(
     consumer: str, idle_ms: int, most: int = 100, number: int = 0, *, forget_ms: int = HOUR_MS
 ) -> Call[list[Entry]]:
-    """Take once more what this consumer has taken and never acknowledged; if that is nothing, what
-    others have, at least `idle_ms` ago.
+    """Take again this consumer's unacknowledged entries; if it has none, those of others that are at
+    least `idle_ms` old.
 
-    Also forgets consumers that hold nothing and were not heard of for `forget_ms`.
+    Also deletes consumers without entries that were not seen for `forget_ms`.
     """
     args = (GROUP, consumer, idle_ms, min(most, MOST), forget_ms)
     return script_call("reclaim_inbox", (inbox(number),), args, _entries)
@@ -110,36 +110,36 @@ def acknowledge(
 
 
 def keep_unmatched(bodies: Sequence[bytes]) -> Call[int]:
-    """Keep what no message of ours is named in: replies, business events, receipts of others."""
+    """Keep bodies that concern no message of ours: replies, business events, receipts of others."""
     return script_call("keep_unmatched", (ASIDE,), (MOST_ASIDE, *bodies), int)
 
 
 def forget_aside(days: float) -> Call[int]:
-    """Delete what has been kept aside for so long; returns how many."""
+    """Delete unmatched bodies older than so many days; returns how many."""
     return script_call("forget_aside", (ASIDE,), (int(days * DAY_MS),), int)
 
 
 @dataclass(frozen=True, slots=True)
 class InboxFigures:
-    """How the inbox stands, and what has come by it since the beginning."""
+    """Size of the inbox and counts since the beginning."""
 
-    waiting: int  # posted to us and not applied yet
-    oldest_age: float  # s that the oldest of these has waited
-    applied: int  # receipts that were about messages of ours, doubled ones too
+    waiting: int  # bodies not applied yet
+    oldest_age: float  # age of the oldest of these, s
+    applied: int  # receipts about messages of ours, repeated ones included
     replies: int
-    opt_outs: int  # replies that asked for no more messages
-    opt_ins: int  # replies that took that back
+    opt_outs: int  # replies that are opt-outs
+    opt_ins: int  # replies that withdraw one
     events: int  # about templates, numbers and accounts
     unreadable: int
-    unmatched: dict[str, int]  # receipts about no message of ours, by what is wrong with them
-    matched: int = 0  # of those applied: named only a batch, and umid or person told the message
+    unmatched: dict[str, int]  # receipts about no message of ours, by problem
+    matched: int = 0  # of those applied: matched by batch and umid or person
 
 
 _COUNTED = [one.name for one in fields(InboxFigures) if one.name not in ("oldest_age", "unmatched")]
 
 
 def read_inbox_figures() -> Call[InboxFigures]:
-    """How the inboxes stand."""
+    """Sizes and counts of the inboxes."""
 
     def read(numbers: list[int]) -> Call[InboxFigures]:
         calls = [
@@ -157,7 +157,7 @@ def inbox_length() -> Call[int]:
 
 
 def _sum(found: Sequence[InboxFigures]) -> InboxFigures:
-    """The figures of all inboxes together."""
+    """The sum over all inboxes."""
     counted: Counter[str] = Counter()
     for one in found:
         counted += Counter({name: getattr(one, name) for name in _COUNTED})

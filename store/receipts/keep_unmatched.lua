@@ -1,5 +1,5 @@
--- Keeps bodies that concern no message of ours, the newest of them: replies, business events, receipts of
--- other senders. Repeating it keeps them twice, which harms nobody.
+-- Keeps the newest bodies that concern no message of ours: replies, business events, receipts of other
+-- senders. A repeat keeps them twice, which is harmless.
 -- KEYS: aside (stream)
 -- ARGV: most entries to keep, then bodies
 -- Returns: entries kept

@@ -1,5 +1,5 @@
--- Takes entries that nobody has taken yet off the inbox, for one consumer: they are pending until it
--- acknowledges them. Makes the stream and its group where they are missing.
+-- Takes new entries off the inbox for one consumer: they are pending until it acknowledges them. Creates
+-- the stream and its group if missing.
 -- KEYS: inbox
 -- ARGV: group, consumer, most
 -- Returns: id, sizes of the bodies, bodies, id … oldest first

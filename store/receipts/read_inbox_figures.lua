@@ -1,4 +1,4 @@
--- How the inbox stands.
+-- Reads the size and the counts of an inbox.
 -- KEYS: inbox, figures
 -- Returns: {bodies, id of the oldest entry ('' = none), now in ms, the figures as name, number …}
 -- include: clock

@@ -1,6 +1,5 @@
--- Gives one consumer once more the entries that it has taken and not acknowledged. If there are none, those
--- that others have, for some time: they have died, or hang. Forgets consumers that hold nothing and have not
--- been heard of for long.
+-- Gives a consumer its unacknowledged entries again. If there are none, it takes over those of consumers
+-- that have died or hang. Deletes consumers without entries that were not seen for long.
 -- KEYS: inbox
 -- ARGV: group, consumer, how long ago an entry must have been taken in ms, most, and how long is long in ms
 -- Returns: id, sizes of the bodies, bodies, id … oldest first

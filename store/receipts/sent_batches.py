@@ -1,8 +1,8 @@
-"""Batches as the provider calls them: a receipt may name nothing but its `batchId` and its `umid`.
+"""Batches by the provider's id: a receipt may name only its `batchId` and its `umid`.
 
-For each batch that was answered it is kept for a while where the records of its messages lie. There the
-`umid` tells which message it is. One small value a batch, nothing a message. Losing one loses no
-message, but what such receipts would have told.
+For each answered batch the location of its messages' records is kept for a while; there the `umid`
+identifies the message. One small value per batch, nothing per message. Losing one loses no message, only
+such receipts.
 """
 
 from collections.abc import Collection, Iterable
@@ -18,35 +18,35 @@ KEEP_SECONDS = 7 * 86400
 """Most receipts come within minutes; `read` for up to ten days (provider docs, delivery receipts)."""
 FEW = 20
 KEEP_FEW_SECONDS = 86400
-"""For batches of fewer messages: there may be nearly as many of them as messages."""
+"""For small batches: there may be nearly as many of them as messages."""
 MOST_THOUSANDS = 8
-"""Thousands of a lane over which a batch may be scattered; it is not worth remembering beyond that."""
+"""Most thousands of a lane over which a remembered batch may be scattered."""
 UMID_AT = RECORD_BYTES - len(NO_UMID)
 
 
 @dataclass(frozen=True, slots=True)
 class SentBatch:
-    """Where the messages of a batch of the provider are."""
+    """Location of the messages of a provider's batch."""
 
     lane: str
-    batch: str  # our name for it
-    thousands: tuple[int, ...]  # numbers of the strings that hold its records
+    batch: str  # our id
+    thousands: tuple[int, ...]  # numbers of the strings with its records
 
 
 def remember_batch(batch_id: str, sent: SentBatch, messages: int) -> Call[None]:
-    """Keep where the messages of a batch of the provider are."""
+    """Store the location of the messages of a provider's batch."""
     value = f"{sent.lane}.{sent.batch} {','.join(map(str, sent.thousands))}"
     seconds = KEEP_SECONDS if messages >= FEW else KEEP_FEW_SECONDS
     return best_effort("SET", sent_batch(batch_id), value, "EX", seconds, parse=lambda _: None)
 
 
 def find_batch(batch_id: str) -> Call[SentBatch | None]:
-    """Where the messages of a batch of the provider are; None if it is not ours, or long ago."""
+    """Location of the messages of a provider's batch; None if it is not ours, or expired."""
     return command("GET", sent_batch(batch_id), parse=_sent_batch)
 
 
 def thousands_of(indexes: Iterable[int]) -> tuple[int, ...]:
-    """Numbers of the strings that hold the records of these messages; none if they are too many."""
+    """Numbers of the strings with the records of these messages; empty if they are too many."""
     found = tuple(sorted({index // OUTCOMES_PER_KEY for index in indexes}))
     return found if len(found) <= MOST_THOUSANDS else ()
 
@@ -54,7 +54,7 @@ def thousands_of(indexes: Iterable[int]) -> tuple[int, ...]:
 def find_umids(
     lane: str, thousand: int, umids: Collection[str]
 ) -> Call[dict[str, tuple[int, int]]]:
-    """Index and attempts of the messages of a thousand that have one of these ids of the provider."""
+    """Index and attempts of the messages of a thousand that have one of these umids."""
     key = lane_keys(lane).outcome(thousand * OUTCOMES_PER_KEY)
 
     def parse(blob: Any) -> dict[str, tuple[int, int]]:
@@ -69,7 +69,7 @@ def find_umids(
 
 
 def _place(blob: bytes, umid: bytes) -> int:
-    """The record with this umid; -1 for none."""
+    """Offset of the record with this umid; -1 for none."""
     if umid == NO_UMID:
         return -1
     at = blob.find(umid)
@@ -87,28 +87,29 @@ def _sent_batch(reply: Any) -> SentBatch | None:
 
 
 def jobs_of_claimed(lane: str, batch: str) -> Call[list[Job]]:
-    """The jobs of a batch that is in the air, as they were claimed."""
+    """The jobs of a batch in flight, as claimed."""
     return command("HGET", lane_keys(lane).claimed_batch(batch), "jobs", parse=_jobs)
 
 
 def jobs_of_retry(lane: str, batch: str) -> Call[list[Job]]:
-    """The jobs of a batch that wait to be retried, the attempt that failed counted."""
+    """The delayed jobs of a batch, the failed attempt counted."""
     return command("GET", f"{lane_keys(lane).retry_prefix}{batch}", parse=_jobs)
 
 
 def in_doubt_of(batch: str) -> tuple[str, str, str]:
-    """What a batch may lie in doubt as: all of it, what was doubtful in it, what was to be retried."""
+    """Ids of the in-doubt batches that a batch may become: all of it, its doubtful jobs, its retried
+    jobs."""
     return (batch, f"{batch}p", f"{batch}w")
 
 
 def hold_batch(lane: str, batch: str) -> Call[int]:
-    """Keep what is in doubt of a batch, or waits to be retried, from being sent again by itself.
-    Repeating it changes nothing.
+    """Prevent the jobs of a batch that are in doubt or delayed from being resent automatically.
+    Idempotent.
 
     Returns (when run):
-        How many batches, retry batches and in-doubt batches it is; 0 = nothing of the batch is
-        left to be held, or it is
-        none of ours.
+        Number of batches, retry batches and in-doubt batches held; 0 = none are left, or the batch is
+        not
+        ours.
     """
     keys = lane_keys(lane)
     retry, in_doubt_batches = (

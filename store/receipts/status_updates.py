@@ -1,6 +1,6 @@
-"""Status updates: proof of what the provider did, from a receipt or from an answer that came too late.
+"""Status updates: proof from a receipt, or from an answer that came too late.
 
-It is written at once, whatever the state of the job or of a lease: the fence guards queues, not
+They are written at once, whatever the state of the job or of a lease: the fence guards queues, not
 status updates.
 """
 
@@ -26,14 +26,14 @@ from store.records.outcome import (
 from store.states import PROVIDER_HAS_IT, State
 
 AT_ONCE = 1000
-"""Pieces of status updates that one call may carry."""
-_PLACES = Struct(">HH")  # among the updates of the call; in the string of records
+"""Status updates per call."""
+_PLACES = Struct(">HH")  # position in the call, place in the string of records
 _NO_NUMBER = bytes(7)
 
 
 @dataclass(frozen=True, slots=True)
 class StatusUpdate:
-    """What is known of one message."""
+    """A status update of one message."""
 
     index: int
     attempt: int
@@ -43,10 +43,10 @@ class StatusUpdate:
     origin: Origin = Origin.NONE  # of the code
     umid: str | None = None
     pricing: Pricing = Pricing.NONE
-    number: str | None = None  # whom it is about, in digits: held against the message's
+    number: str | None = None  # of the person, in digits: compared with the message's
 
     def record(self) -> bytes:
-        """As an outcome record; the number stays that of the record that it meets."""
+        """The update as an outcome record; the number stays that of the stored record."""
         start = _head(self.state, self.attempt, self.origin, self.code, self.at, self.pricing)
         return start + _who(self.number, self.umid)
 
@@ -54,7 +54,7 @@ class StatusUpdate:
 def receipt_record(
     state: State, attempt: int, at: int, code: int, pricing: Pricing, number: str | None, umid: str
 ) -> bytes:
-    """As `StatusUpdate.record`, of a receipt; without the object, for there are very many."""
+    """`StatusUpdate.record` of a receipt, without the object."""
     origin = Origin.RECEIPT if code else Origin.NONE
     return _head(state, attempt, origin, code, at, pricing) + _who(number, umid)
 
@@ -63,7 +63,7 @@ def receipt_record(
 def _head(
     state: State, attempt: int, origin: Origin, code: int, at: int, pricing: Pricing
 ) -> bytes:
-    """The same for most receipts of a second."""
+    """Cached: most receipts of a second have the same."""
     origin = Origin.RECEIPT if state is State.UNDELIVERED else origin
     return head(state, attempt, origin, code, 0, at, pricing=pricing)
 
@@ -74,29 +74,29 @@ def _who(number: str | None, umid: str | None) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What became of the status updates of one call."""
+    """Counts of the status updates of one call."""
 
-    counted: int = 0  # the message had ended: its state moved
-    early: int = 0  # the job still exists: kept until it ends, and it will not go out again
+    counted: int = 0  # the message had ended: its state changed
+    early: int = 0  # the job still exists: stored until it ends, and the job is not sent again
     stale: int = 0  # nothing new
     unknown: int = 0  # the lane has no such message
     foreign: int = 0  # of another sub-account, or about another person
-    refused: tuple[int, ...] = field(default=(), compare=False)  # places of the last two kinds
+    refused: tuple[int, ...] = field(default=(), compare=False)  # positions of the last two kinds
 
 
 def apply_status_updates(
     lane: str, updates: Iterable[StatusUpdate], sub_account: str | None = None
 ) -> Call[Applied]:
-    """Write at most a thousand pieces of status updates. Repeating it changes nothing.
+    """Apply at most a thousand status updates. Repeating it changes nothing.
 
     Args:
-        sub_account: that all of it names; of another one than the lane's it is refused.
+        sub_account: named by all of them; a lane of another one refuses them.
     """
     return apply_pairs(lane, ((piece.index, piece.record()) for piece in updates), sub_account)
 
 
 def apply_records(lane: str, records: Iterable[Run]) -> Call[Applied]:
-    """Write the records of a settlement that came too late, as the status updates that they are."""
+    """Apply the records of a late settlement as status updates."""
     return apply_pairs(
         lane,
         (
@@ -109,7 +109,7 @@ def apply_records(lane: str, records: Iterable[Run]) -> Call[Applied]:
 
 
 def read_records_of(lane: str, jobs: Sequence[Job]) -> Call[bytes]:
-    """The records from the first to the last of these jobs, which lie in one thousand."""
+    """The records from the first to the last of these jobs, which must lie in one thousand."""
     first, last = jobs[0].index, jobs[-1].index
     start = first % OUTCOMES_PER_KEY * RECORD_BYTES
     end = (last % OUTCOMES_PER_KEY + 1) * RECORD_BYTES - 1
@@ -118,7 +118,7 @@ def read_records_of(lane: str, jobs: Sequence[Job]) -> Call[bytes]:
 
 
 def confirmed(jobs: Sequence[Job], records: bytes) -> set[int]:
-    """Indexes of the jobs that the provider has had, by the records that `read_records_of` read."""
+    """Indexes of the jobs that the provider has accepted, by the result of `read_records_of`."""
     first = jobs[0].index
     found = set()
     for job in jobs:

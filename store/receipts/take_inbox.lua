@@ -1,5 +1,5 @@
--- Gives a receiving process the first inbox that no process has, or renews its lease. Two processes with one
--- inbox would be no harm: an inbox takes what anybody adds.
+-- Gives a receiving process the first inbox that no process has, or renews its lease. Two processes with
+-- one inbox would be harmless.
 -- KEYS: inboxes
 -- ARGV: number of the inbox to renew ('' = none yet), ms that the lease lasts
 -- Returns: number of the inbox

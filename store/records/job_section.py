@@ -1,14 +1,14 @@
-"""Jobs as they lie in Redis: sections of packed lines.
+"""Jobs as stored in Redis: sections of packed lines.
 
 A section is a header line, `<n> <attempts> <base> <bytes>`, and `n` job lines. `attempts` is the number
 of attempts these jobs have had, `3.2` where their doubt is 2 (`Job.doubt`); `base` the index of the
-first of consecutive jobs, or `x` where every line starts with its own index and a tab; `bytes` is the
-length of the lines, so that a script finds the next section without looking at them. A fifth figure says
-that a worker has died with these jobs in its hands before posting them; such a section is claimed alone.
-Queue elements, batches, retry batches and in-doubt batches hold one or more sections.
+first of consecutive jobs, or `x` if every line starts with its own index and a tab; `bytes` is the
+length of the lines, so that a script can skip them. A fifth field means that a worker has died holding
+these jobs before posting them; such a section is claimed alone. Queue elements, batches, retry batches
+and in-doubt batches hold one or more sections.
 
-Lines never hold a raw tab or newline but as separators: values are JSON-escaped before they are packed.
-One section of up to 1,000 jobs is one Redis value, which makes a claim 0.1 µs a message instead of 0.9.
+Lines hold raw tabs and newlines only as separators: values are JSON-escaped before they are packed. One
+section of up to 1,000 jobs is one Redis value, which makes a claim 0.1 µs a message instead of 0.9.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -21,10 +21,10 @@ class Job(NamedTuple):
     """One recipient's message, waiting or in flight."""
 
     index: int  # type: ignore[assignment]  # shadows tuple.index, which nobody needs here
-    attempts: int  # attempts it has had so far
+    attempts: int  # attempts so far
     line: bytes  # recipient, tab, values
     doubt: int = 0
-    """0: no attempt so far can have arrived; else 1 + how often it was sent again for doubt."""
+    """0: no attempt so far can have arrived; else 1 + number of resends in doubt."""
 
     @property
     def recipient(self) -> bytes:
@@ -33,7 +33,7 @@ class Job(NamedTuple):
 
     @property
     def resends(self) -> int:
-        """How often it was sent again although an earlier attempt may have arrived."""
+        """Number of resends although an earlier attempt may have arrived."""
         return max(0, self.doubt - 1)
 
     def tried(self, attempts: int = 1, *, may_have_arrived: bool) -> "Job":
@@ -42,7 +42,7 @@ class Job(NamedTuple):
         return Job(self.index, self.attempts + attempts, self.line, doubt)
 
     def resent(self) -> "Job":
-        """The job when it is sent again for doubt."""
+        """The job when it is resent in doubt."""
         return self._replace(doubt=self.doubt + 1)
 
 
@@ -52,10 +52,10 @@ def pack(jobs: Iterable[Job]) -> bytes:
 
 
 def pack_in_halves(jobs: Sequence[Job], deaths: int) -> bytes:
-    """Pack jobs with which a worker has died: each half is claimed alone, so that what kills is found.
+    """Pack jobs of a worker that died: each half is claimed alone, to find the job that kills.
 
     Args:
-        deaths: of which their sections told before.
+        deaths: count in their sections so far.
     """
     if len(jobs) == 1:
         return _section(list(jobs), max(deaths, 1) + 1)
@@ -80,7 +80,7 @@ def unpack(blob: bytes) -> list[Job]:
 
 
 def without(blob: bytes, indexes: Collection[int]) -> bytes:
-    """A packed value without the jobs of these messages; its sections keep what else they tell."""
+    """A packed value without the jobs of these messages; headers keep their other fields."""
     kept = b""
     for header, payload in sections(blob):
         jobs = [job for job in _jobs_of(header, payload) if job.index not in indexes]
@@ -95,7 +95,7 @@ def _jobs_of(header: "Header", payload: bytes) -> list[Job]:
         raise ValueError(f"a section of {n} jobs holds {len(lines)} lines")
     if base == b"x":
         return list(_explicit(lines, attempts, doubt))
-    new = tuple.__new__  # what `Job(…)` comes to, at a third of its cost
+    new = tuple.__new__  # a third of the cost of `Job(…)`
     first = int(base)
     rows = zip(range(first, first + n), repeat(attempts), lines, repeat(doubt), strict=False)
     return [new(Job, row) for row in rows]
@@ -113,7 +113,7 @@ class Header(NamedTuple):
 
 
 def sections(blob: bytes) -> Iterator[tuple[Header, bytes]]:
-    """Walk the sections of a packed value without looking at their lines."""
+    """Walk the sections of a packed value without parsing their lines."""
     position = 0
     while position < len(blob):
         end = blob.index(b"\n", position)
@@ -127,7 +127,7 @@ def sections(blob: bytes) -> Iterator[tuple[Header, bytes]]:
 
 
 def deaths_of(blob: bytes) -> int:
-    """How often workers have died with the jobs of a packed value, as far as its sections tell."""
+    """Number of deaths of workers with the jobs of a packed value, from its headers."""
     return max((header.deaths for header, _ in sections(blob)), default=0)
 
 

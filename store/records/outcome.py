@@ -7,18 +7,18 @@
          3      2  code
          5      4  when it was last posted, s since 1970
          9      4  when the state was reached, s since 1970
-        13      1  16 times the pricing category that receipts told (Pricing), plus the Purpose; 0 = none
-        14      1  1 = an attempt other than the one that is told may have arrived; 7 bits are spare
+        13      1  16 times the pricing category from receipts (Pricing), plus the Purpose; 0 = none
+        14      1  1 = another attempt than the recorded one may have arrived; 7 bits are spare
         15      1  1 = the person has been forgotten: the number and the umid stay zero; 7 bits are spare
         16      7  recipient's number without +; 0 = see the lane's long ids
         23     16  umid, the provider's id; 0 = none
 
-Spare bits are zero. What only some lanes need, such as tags, belongs into a column of its own beside the
-records, as the numbers of a campaign are (store.people.recipients). Layout 1, without the bytes 13 to
-15, is brought to this one by `store/migrations/widen_records.lua`.
+Spare bits are zero. Fields of some lanes only, such as tags, belong in separate keys beside the records,
+like the numbers of a campaign (store.people.recipients). Layout 1, without the bytes 13 to 15, is
+brought to this one by `store/migrations/widen_records.lua`.
 
-Whole batches are written with one SETRANGE: 3 µs a thousand messages, where hash fields took 330.
-Times are Redis' clock, carried on by the worker from the moment of the claim.
+Whole batches are written with one SETRANGE: 3 µs a thousand messages, where hash fields took 330. Times
+are Redis' clock, advanced by the worker from the moment of the claim.
 """
 
 import struct
@@ -27,6 +27,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from itertools import pairwise
+from typing import NamedTuple
 from uuid import UUID
 
 from store.keys import OUTCOMES_PER_KEY
@@ -48,39 +49,39 @@ NUMBER_DIGITS = 15
 
 
 class Origin(IntEnum):
-    """Who gave the code; the same number means different things from different mouths."""
+    """The origin of a code; the same number has other meanings in other origins."""
 
     NONE = 0
     API = 1  # the provider's code for one message
     HTTP = 2  # status of the whole request
     REQUEST = 3  # the provider's code for the whole request
-    LOCAL = 4  # our own reason (LocalReason)
+    LOCAL = 4  # a reason of ours (LocalReason)
     RECEIPT = 5  # a delivery receipt
 
 
 class LocalReason(IntEnum):
-    """Codes of Origin.LOCAL: why a message ended, or waits, without a word from the provider."""
+    """Codes of Origin.LOCAL: why a message ended, or waits, without an answer of the provider."""
 
     NOT_SENT = 1  # the connection was refused or never made
-    NO_ANSWER = 2  # no trustworthy answer
+    NO_ANSWER = 2  # no usable answer
     MISSING_IN_ANSWER = 3  # the answer came, this message was not in it
-    WORKER_LOST = 4  # the worker died with the batch in its hands
-    OPERATOR = 5  # somebody decided
-    BROKEN_JOB = 6  # what is stored of it does not fit the content of its lane
-    KILLS_WORKERS = 7  # worker after worker died with it, before it was posted
+    WORKER_LOST = 4  # the worker died while holding the batch
+    OPERATOR = 5  # an operator's decision
+    BROKEN_JOB = 6  # its line does not fit the content of its lane
+    KILLS_WORKERS = 7  # several workers died with it, before it was posted
     SUPPRESSED = 8  # the person must not be written to
-    WINDOW = 9  # the person's service window is closed, and it is no template
-    EXPIRED = 10  # it was only worth sending until then
+    WINDOW = 9  # the person's service window is closed, and it is not a template
+    EXPIRED = 10  # its expiry has passed
     BREAKER = 11  # the breaker of its template was open
     TIMEOUT = 12  # no answer in time
     CONNECTION_LOST = 13  # reset, or closed before an answer came
-    TLS_FAILED = 14  # the encryption broke after the connection was made
-    CUT_OFF = 15  # the answer began, and its end never came
-    FORGOTTEN = 16  # the person was forgotten before it went out, or while it was in doubt
+    TLS_FAILED = 14  # TLS failed after the connection was made
+    CUT_OFF = 15  # the answer was incomplete
+    FORGOTTEN = 16  # the person was forgotten before it was sent, or while it was in doubt
 
 
 class Doubt(StrEnum):
-    """What a person may have got beyond what the state of the message says."""
+    """What a person may have received beyond the message's state."""
 
     NONE = ""
     MAY_HAVE_ARRIVED = "may_have_arrived"  # the state does not say that it arrived
@@ -89,7 +90,7 @@ class Doubt(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one message."""
+    """The outcome of one message."""
 
     index: int
     state: State
@@ -98,27 +99,27 @@ class Outcome:
     code: int
     posted_at: int
     changed_at: int
-    number: str  # digits without +; empty where the recipient is not a number
+    number: str  # digits without +; empty if the recipient is not a number
     umid: str | None
-    early: bool = False  # known from status updates while the job still exists
+    early: bool = False  # from a status update while the job still exists
     purpose: Purpose | None = None
     pricing: Pricing = Pricing.NONE
-    other_attempt: bool = False  # one that is not told here may have arrived
+    other_attempt: bool = False  # another attempt than the recorded one may have arrived
 
     @property
     def named_code(self) -> int | None:
-        """The code, if there is one: a receipt may tell of a failure without it."""
+        """The code, if there is one: a receipt may report a failure without it."""
         coded = self.origin is not Origin.NONE and (self.code or self.origin is not Origin.RECEIPT)
         return self.code if coded else None
 
     @property
     def doubt(self) -> Doubt:
-        """What the person may have got beyond what the state says."""
+        """What the person may have received beyond the state."""
         return doubt_in(self.state, other_attempt=self.other_attempt)
 
 
 def doubt_in(state: State, *, other_attempt: bool) -> Doubt:
-    """The doubt about messages in a state of which another attempt may have arrived, or not."""
+    """The doubt about messages in a state, with or without another attempt that may have arrived."""
     told = state in PROVIDER_HAS_IT
     possible = told or state is State.UNCONFIRMED
     if possible and other_attempt:
@@ -127,11 +128,11 @@ def doubt_in(state: State, *, other_attempt: bool) -> Doubt:
 
 
 def people_in_doubt(counts: Mapping[State, int], doubts: Mapping[State, int]) -> dict[Doubt, int]:
-    """How many people may have got more than the states of their messages say.
+    """Number of people who may have received more than the states of their messages say.
 
     Args:
         counts: messages by state.
-        doubts: of those, by state, the ones of which another attempt may have arrived.
+        doubts: by state, the ones with another attempt that may have arrived.
     """
     found = {Doubt.MAY_HAVE_TWO: 0, Doubt.MAY_HAVE_ARRIVED: 0}
     for state, n in doubts.items():
@@ -153,7 +154,7 @@ def head(
     pricing: Pricing = Pricing.NONE,
     other_attempt: bool = False,
 ) -> bytes:
-    """The first 16 bytes of a record: the same for all messages of a batch that fared alike."""
+    """The first 16 bytes of a record: the same for all messages of a batch with the same result."""
     mark, tried = BY_STATE[state].mark.encode(), min(attempts, 255)
     kinds = _HALF * pricing + (purpose.number if purpose else 0)
     code_origin = _HALF * VERSION + origin
@@ -163,18 +164,19 @@ def head(
 
 
 def forgotten(record_head: bytes) -> bytes:
-    """A record of a person who has been forgotten, from the head of one: who it was is left out."""
+    """The record of a forgotten person, from a record's head: without the recipient."""
     return record_head[:FORGOTTEN_AT] + _FORGOTTEN
 
 
 def is_number(recipient: bytes) -> bool:
-    """Whether a recipient fits a record as a number; any other belongs to the lane's long ids."""
+    """True when a recipient fits a record as a number; any other belongs to the lane's long ids."""
     digits = recipient.isdigit() and len(recipient) <= NUMBER_DIGITS
     return digits and not recipient.startswith(b"0")
 
 
 def are_numbers(recipients: Sequence[bytes]) -> bool:
-    """Whether all of them surely are: `is_number` of many at once. False says nothing of any one."""
+    """True when all are certainly numbers: a cheap `is_number` for many. False says nothing about any
+    one."""
     if not b"".join(recipients).isdigit() or not all(recipients):
         return False
     return max(map(len, recipients)) <= NUMBER_DIGITS and b"0" not in {r[:1] for r in recipients}
@@ -204,7 +206,7 @@ def number_fields(recipients: Sequence[bytes]) -> list[bytes]:
 
 
 def umid_fields(umids: Sequence[str | None]) -> list[bytes]:
-    """`umid_field` of many at once: one conversion where all look as the provider writes them."""
+    """`umid_field` of many at once: one conversion when all have the provider's spelling."""
     try:
         digits = "".join(umids).replace("-", "")  # type: ignore[arg-type]  # a None is a TypeError
         packed = bytes.fromhex(digits)
@@ -226,7 +228,7 @@ def read_records(blob: bytes, first_index: int) -> Iterator[Outcome]:
 
 
 def read_record(record: bytes, index: int) -> Outcome | None:
-    """Read one record; None where nothing was written yet."""
+    """Read one record; None if nothing was written yet."""
     if len(record) < RECORD_BYTES or record[0] == 0:
         return None
     mark, attempts, origin, code, posted_at, changed_at, kinds, doubt, _, number, umid = (
@@ -250,6 +252,33 @@ def read_record(record: bytes, index: int) -> Outcome | None:
     )
 
 
+class Ended(NamedTuple):
+    """A message that has ended, as far as it is chosen by that."""
+
+    place: int  # its index
+    mark: int  # of its state
+    origin: Origin
+    code: int
+    changed_at: int  # s
+    other_attempt: bool  # one that is not told here may have arrived
+    number: bytes  # digits; empty where the recipient is not a number
+
+
+def read_ended(blob: bytes, first_index: int, marks: bytes) -> Iterator[Ended]:
+    """Read the records of one string whose states have these marks."""
+    for place, mark in enumerate(blob[::RECORD_BYTES]):
+        if mark in marks:
+            _, _, origin, code, _, changed_at, _, doubt, _, packed, _ = RECORD.unpack_from(
+                blob, place * RECORD_BYTES
+            )
+            number = int.from_bytes(packed, "big")
+            digits, by = b"%d" % number if number else b"", _ORIGINS[origin % _HALF]
+            yield Ended(first_index + place, mark, by, code, changed_at, bool(doubt & 1), digits)
+
+
+_ORIGINS = dict(enumerate(Origin))
+
+
 def _pricing(number: int) -> Pricing:
     return Pricing(number) if number in _PRICINGS else Pricing.OTHER
 
@@ -258,7 +287,7 @@ _PRICINGS = frozenset(Pricing)
 
 
 def code_name(origin: Origin, code: int) -> str:
-    """How figures and dead letters name a code: `api:1002`."""
+    """The name of a code in figures and dead letters: `api:1002`."""
     return f"{origin.name.lower()}:{int(code)}"
 
 
@@ -268,8 +297,16 @@ def code_named(name: str) -> tuple[Origin, int]:
     return Origin[origin.upper()], int(code)
 
 
+def code_written(text: str) -> str:
+    """The name of a code as people write it, `receipt.1024`; raises ValueError with what to write."""
+    origin, _, number = text.replace(".", ":").partition(":")
+    if origin.upper() not in Origin.__members__ or not (number.isdecimal() and len(number) < 6):
+        raise ValueError(f'"{text}" is no code: write its origin and number, such as receipt.1024')
+    return f"{origin}:{int(number)}"
+
+
 def codes_in(blobs: Iterable[bytes]) -> Counter[str]:
-    """How many records that count are in each state that has a code, by state and code."""
+    """Counted records in states with a code, by state and code."""
     blob = b"".join(blobs)
     if not blob[::RECORD_BYTES].translate(None, delete=_UNCODED):
         return Counter()
@@ -284,7 +321,7 @@ def codes_in(blobs: Iterable[bytes]) -> Counter[str]:
 
 
 def doubts_in(blobs: Iterable[bytes]) -> Counter[State]:
-    """In how many records that count another attempt than the one that is told may have arrived."""
+    """Counted records with another attempt that may have arrived, by state."""
     blob = b"".join(blobs)
     doubts = blob[_DOUBT_AT::RECORD_BYTES]
     if not doubts.strip(b"\0"):
@@ -302,7 +339,7 @@ _UNCODED = bytes(
 
 
 def lua_prelude() -> str:
-    """The layout as Lua, put in front of every script: `WIDTH`, `DOUBT` (place of a byte, from 1) and
+    """The layout as Lua, prepended to every script: `WIDTH`, `DOUBT` (position of a byte, from 1) and
     `ORIGIN[number]`."""
     origins = ",".join(f"[{int(origin)}]='{origin.name.lower()}'" for origin in Origin)
     return f"local WIDTH,DOUBT={RECORD_BYTES},{_DOUBT_AT + 1} local ORIGIN={{{origins}}}\n"
@@ -310,7 +347,7 @@ def lua_prelude() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Records of consecutive messages that lie in one string."""
+    """Records of consecutive messages in one string."""
 
     bucket: int
     offset: int  # bytes
@@ -346,7 +383,7 @@ def _are_consecutive(ordered: list[tuple[int, bytes]]) -> bool:
 
 
 def _consecutive_runs(first: int, records: list[bytes]) -> list[Run]:
-    """Of messages without a gap, as those of a fresh claim are: one run a string."""
+    """Fast path for messages without a gap, as in a fresh claim: one run per string."""
     starts = [
         0,
         *range(-first % OUTCOMES_PER_KEY or OUTCOMES_PER_KEY, len(records), OUTCOMES_PER_KEY),

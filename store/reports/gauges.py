@@ -1,7 +1,7 @@
-"""What stands at this moment, for `/metrics`: lanes, loops, pauses, the inbox. Only reads.
+"""Gauges for `/metrics`: lanes, dispatchers, pauses, the inbox. Only reads.
 
-The lanes that have not ended are read in pieces, each in one round trip; a thousand of them take a
-few milliseconds of the server.
+The lanes that have not ended are read in pieces, each in one round trip; a thousand of them take a few
+milliseconds of the server.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -33,32 +33,32 @@ class LaneNow:
     priority: Priority
     status: LaneStatus
     accepted: int  # jobs it has ever taken
-    open: dict[State, int]  # messages that still wait for something, by state
+    open: dict[State, int]  # unfinished messages, by state
 
     @property
     def gone(self) -> int:
-        """Jobs that have left its queue, as far as they have not come back."""
+        """Jobs that have left its queue, minus those that came back."""
         return self.accepted - self.open[State.QUEUED]
 
 
 @dataclass(frozen=True, slots=True)
 class Gauges:
-    """Everything at about one moment."""
+    """All gauges, read at about one moment."""
 
     now_ms: int  # Redis' clock
     lanes: Sequence[LaneNow]
-    loops: dict[str, int]  # kind of dispatcher → how many run; `` serves all priorities
-    blocked_until_ms: dict[str, int]  # sub-account → end of the pause the provider asked for
+    loops: dict[str, int]  # kind of dispatcher → number running; `` serves all priorities
+    blocked_until_ms: dict[str, int]  # sub-account → end of the pause after a 429
     breakers: Sequence[Breaker]
     stops: Sequence[Stop]
     inbox: InboxFigures
 
 
 async def read_gauges(store: AsyncStore, sub_accounts: Iterable[str]) -> Gauges:
-    """Read what stands.
+    """Read the gauges.
 
     Raises:
-        StoreError: it cannot be read now.
+        StoreError: they cannot be read now.
     """
     names, now = list(sub_accounts), await store.run(now_ms())
     kinds = loops_by_kind(now)
@@ -118,19 +118,19 @@ class Holdings:
     active: int  # lanes
     ended: int  # lanes, to be removed after the retention
     waiting: int  # messages that are not finished
-    finished: int  # messages of which there is a record
-    used: int  # bytes, by Redis' own account; 0 = it does not say
+    finished: int  # messages with a record
+    used: int  # bytes, as Redis reports; 0 = unknown
     limit: int  # bytes; 0 = none
 
     @property
     def bytes_per_message(self) -> int | None:
-        """All memory shared out among all messages; None without messages."""
+        """Used memory divided by the number of messages; None without messages."""
         messages = self.waiting + self.finished
         return round(self.used / messages) if messages and self.used else None
 
 
 def holdings(store: Store) -> Holdings:
-    """Count what Redis holds; asks once a lane."""
+    """Count the contents of Redis; one query per lane."""
     waiting = messages = 0
     for lane in store.run(command("ZRANGE", LANES, 0, -1, parse=list)):
         counts = store.run(read_counts(text(lane)))
@@ -148,7 +148,7 @@ def holdings(store: Store) -> Holdings:
 
 
 def _memory(store: Store) -> dict[str, Any]:
-    """Empty where the server does not let us ask."""
+    """Empty if the server refuses the query."""
     try:
         return store.run(ask_server("INFO", "memory", parse=dict))
     except StoreRefused:

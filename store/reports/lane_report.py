@@ -1,4 +1,4 @@
-"""Reports: what dashboards, the command line and exports read. Nothing here changes anything."""
+"""Reports of lanes for dashboards, the command line and exports. Only reads."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -28,9 +28,9 @@ from store.records.outcome import (
 from store.states import FUNNEL, Stage, State
 
 PACE_GAP_MS = 10_000
-"""Nothing has ended for so long: the pace is not known (store/lua/pace.lua)."""
+"""Without an ended message for so long the rate is unknown (store/lua/pace.lua)."""
 PACE_LEAST_MS = 1_000
-"""A window that is shorter says nothing of its own."""
+"""A shorter window gives no rate of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class LaneReport:
     counts: dict[State, int]
     codes: dict[str, int]  # 'state:origin:code' → messages
     stats: dict[str, int]  # requests, posted, retried, retried:<origin>:<code>, doubt:<state>
-    window: dict[str, int] = field(default_factory=dict)  # what `pace` is read from
+    window: dict[str, int] = field(default_factory=dict)  # input of `pace`
 
     def stage(self, stage: Stage) -> int:
         """Messages in a stage of the funnel."""
@@ -49,7 +49,7 @@ class LaneReport:
 
     @property
     def sent(self) -> int:
-        """Messages that the provider took."""
+        """Messages that the provider accepted."""
         return self.stage(Stage.SENT)
 
     @property
@@ -64,23 +64,23 @@ class LaneReport:
 
     @property
     def retries(self) -> dict[str, int]:
-        """Why messages were sent again, `origin:code` → how often; their sum is `retried`."""
+        """Reasons of retries, `origin:code` → number; their sum is `retried`."""
         return _under("retried:", self.stats)
 
     @property
     def doubts(self) -> dict[State, int]:
-        """Messages of which another attempt than the one that is told may have arrived, by state."""
+        """Messages with another attempt that may have arrived, by state."""
         return {State(state): n for state, n in _under("doubt:", self.stats).items()}
 
     @property
     def in_doubt(self) -> dict[Doubt, int]:
-        """How many people may have got more than the states of their messages say. Those that wait are
-        not among them: where an answer is still to be trusted, their state says so."""
+        """Number of people who may have received more than the states of their messages say. Waiting
+        messages are left out: their state covers a pending answer."""
         return people_in_doubt(self.counts, self.doubts)
 
     def pace(self, now_ms: int) -> float | None:
-        """Messages that end a second, of late; None if none has ended in the last seconds, or too few to
-        tell.
+        """Messages that end per second, recently; None if none has ended in the last seconds, or too
+        few.
 
         Args:
             now_ms: Redis' clock.
@@ -100,12 +100,12 @@ class LaneReport:
 
     @property
     def mean_batch(self) -> float:
-        """Messages a request, on average."""
+        """Messages per request, on average."""
         return self.stats.get("posted", 0) / self.requests if self.requests else 0.0
 
     @property
     def balanced(self) -> bool:
-        """The states add up to the jobs that were accepted."""
+        """True when the states add up to the accepted jobs."""
         return sum(self.counts.values()) == self.lane.next_index
 
 
@@ -146,19 +146,19 @@ def outcomes(store: Store, lane_id: str) -> Iterator[Outcome]:
 
 
 def long_ids(store: Store, lane_id: str, index: int) -> dict[int, str]:
-    """Recipients who are not numbers, among the thousand messages around this index."""
+    """Recipients that are not numbers, among the thousand messages around this index."""
     words = store.run(command("HGETALL", lane_keys(lane_id).long_ids(index), parse=_flat))
     return {int(field): text(value) for field, value in zip(words[::2], words[1::2], strict=True)}
 
 
 def waiting_jobs(store: Store, lane_id: str) -> Iterator[tuple[State, Job]]:
-    """Every job that still exists, with the state it is in. Not one moment: the lane may move on."""
+    """Every existing job with its state. Not atomic: the lane may change meanwhile."""
     for state, blob in waiting_values(store, lane_id):
         yield from ((state, job) for job in unpack(blob))
 
 
 def waiting_values(store: Store, lane_id: str) -> Iterator[tuple[State, bytes]]:
-    """The same as packed values (store/records/job_section.py), as they lie there."""
+    """The same as packed values (store/records/job_section.py)."""
     keys = lane_keys(lane_id)
     for position in range(store.run(command("LLEN", keys.queue, parse=int))):
         yield State.QUEUED, store.run(command("LINDEX", keys.queue, position, parse=_blob))
@@ -172,7 +172,7 @@ def waiting_values(store: Store, lane_id: str) -> Iterator[tuple[State, bytes]]:
 
 @dataclass(frozen=True, slots=True)
 class MessageReport:
-    """One message: its record, and its earlier attempts."""
+    """One message: its record and its earlier attempts."""
 
     lane: Lane
     index: int
@@ -182,13 +182,13 @@ class MessageReport:
 
 
 def message_report(store: Store, message_id: str) -> MessageReport:
-    """What became of one message.
+    """Read one message.
 
     Args:
         message_id: `<lane>.<index>`, with or without the attempt.
 
     Raises:
-        UnknownLane: no lane, or no message in it, is called that.
+        UnknownLane: there is no such lane or message.
     """
     lane_id, _, rest = message_id.partition(".")
     position = rest.split(".")[0]

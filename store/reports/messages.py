@@ -1,4 +1,4 @@
-"""Every message of a lane with what became of it, for exports and for the curious. Only reads."""
+"""Lists every message of a lane with its state, for exports. Only reads."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -14,7 +14,8 @@ from store.reports.lane_report import long_ids, outcomes, waiting_jobs, waiting_
 from store.states import BY_STATE, State
 
 ROUNDS = 5
-"""A lane that is being sent moves while it is read; what slipped through is looked for again."""
+"""Rounds over a lane that is being sent: messages move while it is read, and missed ones are searched
+again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +24,13 @@ class Listed:
 
     index: int
     recipient: str  # digits without +, or another id
-    state: State | None  # None: it is nowhere to be found; `verify` tells more
+    state: State | None  # None: not found; see `verify`
     attempts: int
-    record: Outcome | None  # of its last attempt; None = never tried
+    record: Outcome | None  # of its last attempt; None = none yet
 
 
 def list_messages(store: Store, lane_id: str) -> Iterator[Listed]:
-    """Every message once: those that have ended by index, then those that wait."""
+    """Every message once: ended ones by index, then waiting ones."""
     lane = store.run(read_lane(lane_id))
     listed = bytearray(lane.next_index if lane else 0)
     for _ in range(ROUNDS):
@@ -43,10 +44,10 @@ def list_messages(store: Store, lane_id: str) -> Iterator[Listed]:
 def find_waiting(
     store: Store, lane_id: str, index: int, most: int | None = None
 ) -> tuple[State, Job] | None:
-    """The job of a message that still waits, and its state.
+    """The job of a waiting message, and its state.
 
     Args:
-        most: look into so many packed values at most, of the queue, then of the others.
+        most: packed values to search at most, of the queue, then of the others.
     """
     job = _find_in_order(store, lane_id, index)
     if job is not None:
@@ -58,7 +59,7 @@ def find_waiting(
 
 
 def _find_in_order(store: Store, lane_id: str, index: int) -> Job | None:
-    """The job in a queue whose values still follow each other, as a campaign's do at first."""
+    """Searches a queue whose values are in order of index, as a new campaign's are."""
     queue = lane_keys(lane_id).queue
     low, high = 0, store.run(command("LLEN", queue, parse=int))
     while low < high:

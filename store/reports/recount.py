@@ -1,4 +1,4 @@
-"""The ledger: a lane counted again from its records and its jobs, held against its figures."""
+"""Recounts a lane from its records and jobs, and compares with its figures."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -11,31 +11,31 @@ from store.states import BY_MARK, RECORD_STATES, State
 
 SHOWN = 100
 _IS_FINAL = bytes(int(chr(code) in BY_MARK and BY_MARK[chr(code)].counted) for code in range(256))
-"""Translates a mark to 1 if the record, and not the job, holds the state of the message."""
+"""Translates a mark to 1 if the record, not the job, holds the message's state."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recount:
-    """A lane counted again."""
+    """A recounted lane."""
 
     found: dict[State, int]
-    counted: dict[State, int]  # what the lane's counts say
+    counted: dict[State, int]  # the lane's own counts
     accepted_jobs: int
-    missing: tuple[int, ...]  # indexes that are nowhere (the first hundred)
-    doubled: tuple[int, ...]  # indexes that are in two places (the first hundred)
+    missing: tuple[int, ...]  # indexes found nowhere (the first hundred)
+    doubled: tuple[int, ...]  # indexes found in two places (the first hundred)
     codes_found: dict[str, int]  # `state:origin:code` → messages
     codes_counted: dict[str, int]
-    doubts_found: dict[State, int]  # another attempt than the one that is told may have arrived
+    doubts_found: dict[State, int]  # messages with another attempt that may have arrived
     doubts_counted: dict[State, int]
 
     @property
     def in_doubt(self) -> dict[Doubt, int]:
-        """How many people may have got more than the states of their messages say."""
+        """Number of people who may have received more than the states of their messages say."""
         return people_in_doubt(self.found, self.doubts_found)
 
     @property
     def balanced(self) -> bool:
-        """Every message is in exactly one place, and all figures say so."""
+        """True when every message is in exactly one place, and all figures agree."""
         streak = (
             self.found == self.counted
             and self.codes_found == self.codes_counted
@@ -45,7 +45,7 @@ class Recount:
 
 
 def recount(store: Store, lane_id: str) -> Recount:
-    """Count a lane again from its records and jobs; exact when nothing moves meanwhile.
+    """Recount a lane from its records and jobs; exact when nothing changes meanwhile.
 
     Raises:
         UnknownLane: there is no such lane.
@@ -64,7 +64,7 @@ def recount(store: Store, lane_id: str) -> Recount:
         codes += codes_in([blob])
         doubts += doubts_in([blob])
     for state, job in waiting_jobs(store, lane_id):
-        if job.index >= size:  # came in since the lane was read
+        if job.index >= size:  # added since the lane was read
             continue
         found[state] += 1
         places[job.index] = min(255, places[job.index] + 1)

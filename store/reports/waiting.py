@@ -1,4 +1,4 @@
-"""What things wait for, and until when: questions that people ask. Nothing here changes anything."""
+"""Reasons why messages wait, and for how long. Only reads."""
 
 import math
 from dataclasses import dataclass
@@ -18,28 +18,28 @@ from store.workers.presence import running_loops
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Why messages of a lane may have to wait. Times are Redis' clock in ms; None = no such thing."""
+    """Reasons why messages of a lane wait. Times are Redis' clock in ms; None = none."""
 
     now: int
-    loops: int  # dispatchers that are running and serve its priority, over all workers
-    blocked_until: int | None  # the sub-account: the provider has asked for a pause
+    loops: int  # running dispatchers that serve its priority, over all workers
+    blocked_until: int | None  # end of the sub-account's pause after a 429
     next_retry: int | None
-    next_decision: int | None  # about messages that were posted without a trustworthy answer
-    kept: bool = False  # jobs lie on the dead letters, for an operator's decision
-    unreached: tuple[Unreached, ...] = ()  # hosts from which requests are not sent
-    breakers: tuple[Breaker, ...] = ()  # of its sub-account, that are open
-    scopes: tuple[str, ...] = ()  # of those, that hold up all of the lane beside the sub-account's
-    stop: Stop | None = None  # an operator has stopped all sending, or that of such lanes
+    next_decision: int | None  # about messages in doubt
+    kept: bool = False  # dead letters exist, for an operator's decision
+    unreached: tuple[Unreached, ...] = ()  # hosts that do not reach the provider
+    breakers: tuple[Breaker, ...] = ()  # open breakers of its sub-account
+    scopes: tuple[str, ...] = ()  # breakers that hold up all of the lane besides the sub-account's
+    stop: Stop | None = None  # an operator's stop that covers this lane
 
     @property
     def held_by(self) -> Breaker | None:
-        """The breaker that holds up all of the lane; the one that lasts if there are two."""
+        """The breaker that holds up all of the lane; of two the longer one."""
         found = [one for one in self.breakers if one.scope in (*WHOLE, *self.scopes)]
         return max(found, key=lambda one: one.probe_at or math.inf, default=None)
 
 
 def waiting(store: Store, lane: Lane) -> Waiting:
-    """Read what a lane may be waiting for."""
+    """Read the reasons why a lane waits."""
     keys, now = lane_keys(lane.id), store.run(now_ms())
     blocked = store.run(_blocked_until(lane.sub_account))
     held = store.run(read_breakers(lane.sub_account))
@@ -80,8 +80,7 @@ def _score(reply: Any) -> int | None:
 
 
 def scheduled_for(store: Store, lane: str, index: int) -> int | None:
-    """When a message that waits for its time may go, ms since 1970; None if it lies in no such
-    retry batch."""
+    """Due time of a scheduled message, ms since 1970; None if it is in no such retry batch."""
     keys = lane_keys(lane)
     ending = f"-{index // STRETCH}"
     for retry in store.run(command("ZRANGE", keys.retries, 0, -1, parse=_texts)):

@@ -1,8 +1,8 @@
--- Notes that sweeping goes on, and says up to when leases count as run out: normally up to now. If nobody
--- swept for a while, the store may have been away, and owners who live hold answers that they could not
--- write down: then only what had run out before the gap counts, until they have had one whole lease.
+-- Notes a sweep and returns the time up to which leases count as run out: normally now. After a gap
+-- between sweeps the store may have been away, and living owners hold answers that they could not write:
+-- then only leases that ran out before the gap count, until the owners have had one whole lease.
 -- KEYS: swept
--- ARGV: longest pause between two sweeps that is no gap, in ms; lease in ms
+-- ARGV: longest time between two sweeps without a gap, in ms; lease in ms
 -- Returns: the time up to which leases and in-doubt batches count, ms
 -- include: clock
 local swept = KEYS[1]

@@ -1,4 +1,4 @@
-"""Dispatchers: who is running, and how to wake one. All of it is hints; jobs do not depend on it."""
+"""Dispatchers: presence and wake-ups. All of it is best-effort; jobs do not depend on it."""
 
 from itertools import combinations
 from typing import Any
@@ -15,11 +15,11 @@ _CALL_MS = 60_000
 
 
 def wake_workers(wanted: int = 1, *, for_: Priority | None = None) -> Call[bool]:
-    """Wake running loops; True if fewer than `wanted` run and the caller should send a dispatch task.
+    """Wake dispatchers; True if fewer than `wanted` run and the caller should send a dispatch task.
 
     Args:
         wanted: 0 only wakes.
-        for_: what is to be sent; loops of dedicated workers that serve it are woken too, and count.
+        for_: priority of the new jobs; dedicated workers that serve it are woken, too, and count.
     """
     groups = [_ALL, *(some for some in _SOME if for_ is not None and for_ in some.split("-"))]
     keys = [key for served in groups for key in (dispatchers(served), wake_list(served))]
@@ -27,18 +27,18 @@ def wake_workers(wanted: int = 1, *, for_: Priority | None = None) -> Call[bool]
 
 
 def call_drain() -> Call[None]:
-    """Note that a dispatch task is sent whatever runs; a common loop that gets it takes the note
-    back."""
+    """Note that a dispatch task is sent unconditionally; the common dispatcher that gets it clears the
+    note."""
     return best_effort("SET", CALLING, 1, "PX", _CALL_MS, parse=_nothing)
 
 
 def is_called() -> Call[bool]:
-    """Whether a dispatch task was sent, or should have been, that no common loop has got so far."""
+    """True while a dispatch task is due or under way that no common dispatcher has got."""
     return command("EXISTS", CALLING, parse=bool)
 
 
 def register_worker(loop: str, *, lease_ms: int, starts: bool, served: str = _ALL) -> Call[int]:
-    """Register a loop or renew its lease; returns how many of its kind run.
+    """Register a dispatcher or renew its lease; returns how many of its kind run.
 
     Args:
         starts: it starts, or a dispatch task has come.
@@ -50,7 +50,7 @@ def register_worker(loop: str, *, lease_ms: int, starts: bool, served: str = _AL
 
 
 def unregister_worker(loop: str, *, served: str = _ALL) -> Call[None]:
-    """Forget a loop that ends."""
+    """Remove a dispatcher that ends."""
     return command("ZREM", dispatchers(served), loop, parse=_nothing)
 
 
@@ -60,7 +60,7 @@ def await_wake(seconds: float, *, served: str = _ALL) -> Call[bool]:
 
 
 def running_loops(now: int, *, serve: Priority | None = None) -> list[Call[int]]:
-    """How many dispatchers are running, by kind: those of common workers, then dedicated ones.
+    """Number of running dispatchers, by kind: common workers, then dedicated ones.
 
     Args:
         now: Redis' clock, ms.
@@ -73,7 +73,7 @@ def running_loops(now: int, *, serve: Priority | None = None) -> list[Call[int]]
 
 
 def loops_by_kind(now: int) -> dict[str, Call[int]]:
-    """As `running_loops`, by what they serve; '' is all."""
+    """As `running_loops`, by the priorities served; '' is all."""
     return dict(zip((_ALL, *_SOME), running_loops(now), strict=True))
 
 
@@ -83,7 +83,7 @@ def ready_lanes(most: int = 256) -> Call[list[tuple[str, int]]]:
 
 
 def forget_ready(lane: str) -> Call[None]:
-    """Take back the hint that a lane has something to claim."""
+    """Remove the hint that a lane has something to claim."""
     return command("ZREM", READY, lane, parse=_nothing)
 
 
@@ -93,32 +93,31 @@ def active_lanes() -> Call[list[str]]:
 
 
 def note_active(lane: str) -> Call[None]:
-    """The lane is one that the sweep has to look at."""
+    """Add the lane to those that the sweep checks."""
     return best_effort("SADD", ACTIVE, lane, parse=_nothing)
 
 
 def forget_active(lane: str) -> Call[None]:
-    """The lane has ended: the sweep need not look at it again."""
+    """Remove an ended lane from those that the sweep checks."""
     return command("SREM", ACTIVE, lane, parse=_nothing)
 
 
 def take_sweep(owner: str, *, lease_ms: int) -> Call[bool]:
-    """Become the one that sweeps; False while somebody else is."""
+    """Take the lock of the sweep; False while another process holds it."""
     return best_effort("SET", SWEEP, owner, "NX", "PX", lease_ms, parse=bool)
 
 
 def leave_sweep() -> Call[None]:
-    """Let whoever wants to sweep do so at once, there being much to do."""
+    """Release the lock, so that the next sweep starts at once when there is much to do."""
     return command("DEL", SWEEP, parse=_nothing)
 
 
 def note_sweep(*, pause_ms: int, lease_ms: int) -> Call[int]:
-    """Note that sweeping goes on; returns up to when leases and in-doubt batches count, ms by
-    Redis' clock.
+    """Note a sweep; returns the time up to which leases and in-doubt batches count, ms by Redis' clock.
 
     Args:
-        pause_ms: longest time between two notes that is no gap.
-        lease_ms: how long the owners of batches have after a gap, to write down what they hold.
+        pause_ms: longest time between two notes without a gap.
+        lease_ms: time after a gap for owners of batches to write their answers.
     """
     return script_call("note_sweep", (SWEPT,), (pause_ms, lease_ms), int)
 

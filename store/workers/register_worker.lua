@@ -1,7 +1,7 @@
 -- Registers a dispatcher of one kind, or renews its lease.
--- KEYS: drains, calling
--- ARGV: id of the loop, lease in ms, 1 when it starts, or a task that was called for has come
--- Returns: loops of its kind running
+-- KEYS: dispatchers, calling
+-- ARGV: id of the loop, lease in ms, 1 when it starts, or a requested task has come
+-- Returns: running dispatchers of its kind
 -- include: clock
 local dispatchers, calling = KEYS[1], KEYS[2]
 local id, lease, starts = ARGV[1], tonumber(ARGV[2]), ARGV[3]

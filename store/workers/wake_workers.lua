@@ -1,6 +1,6 @@
--- Wakes running dispatchers, one of each kind that can help; where there are too few, says that a Celery
--- task should be sent, and says so only once until it has started or an hour has passed.
--- KEYS: calling, then for each kind of loops: drains, wake
+-- Wakes running dispatchers, one of each kind that can help. If there are too few, a Celery task should
+-- be sent; that is returned only once until the task has started or an hour has passed.
+-- KEYS: calling, then for each kind: dispatchers, wake
 -- ARGV: dispatchers wanted; 0 = no task is sent, however few run
 -- Returns: 1 if the caller should send a dispatch task, else 0
 -- include: clock

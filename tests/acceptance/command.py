@@ -38,7 +38,7 @@ def sendmany(home: Path, *words: object, **settings: str) -> Ran:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
     )
     return Ran(done.returncode, done.stdout, done.stderr)
 
@@ -60,10 +60,10 @@ def running(home: Path, *words: object, **settings: str) -> Iterator["subprocess
             yield process
         finally:
             process.terminate()
-            process.wait(30)
+            process.wait(60)
 
 
-def until(process: "subprocess.Popen[str]", true: Callable[[], bool], seconds: float = 40) -> None:
+def until(process: "subprocess.Popen[str]", true: Callable[[], bool], seconds: float = 120) -> None:
     """Wait until something is true, while the process goes on."""
     give_up = time.monotonic() + seconds
     while not true():

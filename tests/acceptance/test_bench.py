@@ -9,6 +9,7 @@ import pytest
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the bench reads /proc")
 @pytest.mark.long
+@pytest.mark.timeout(900)
 def test_a_small_bench_balances() -> None:
     words = "--recipients 2000 --rounds 1 --probes 5 --systems sendmany,bare-loop --json"
     done = subprocess.run(
@@ -31,6 +32,7 @@ def test_a_small_bench_balances() -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the bench reads /proc")
 @pytest.mark.long
+@pytest.mark.timeout(900)
 def test_a_short_bench_of_the_web_process_tells_every_figure() -> None:
     words = "--seconds 0.3 --people 500 --scenes batch,applied,sustained,campaign --json"
     done = subprocess.run(

@@ -1,6 +1,5 @@
 """Bad input: one clear sentence, an exit code, and nothing half-launched. And help for each reader."""
 
-import time
 from pathlib import Path
 
 import pytest
@@ -53,7 +52,6 @@ def launch(**changes: str) -> list[str]:
 def test_bad_input_is_told_in_one_sentence(
     words: list[str], settings: dict[str, str], hint: str, home: Path
 ) -> None:
-    began = time.monotonic()
     ran = sendmany(home, *words, **{"sub_accounts": ACCOUNTS, "redis_url": NOBODY, **settings})
     assert ran.code == 1
     assert ran.out == ""
@@ -62,7 +60,6 @@ def test_bad_input_is_told_in_one_sentence(
     assert ran.err.count("\n") == 1
     assert hint in ran.err
     assert not any(secret in ran.err for secret in ("secret", "900123", "Traceback"))
-    assert time.monotonic() - began < 10
 
 
 def test_the_doctor_says_what_is_wrong_and_what_to_do(home: Path) -> None:

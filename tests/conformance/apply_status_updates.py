@@ -75,7 +75,7 @@ class TestEvidenceOfOthers:
     ) -> None:
         lane = accepted(store) if ended else given.loaded(store, 2)
         before = given.counts(store, lane)
-        told = [replace(news(State.DELIVERED), number=number), news(State.SENT, 1)]
+        told = [replace(news(State.DELIVERED), number=number), news(State.FORWARDED, 1)]
         applied = tell(store, lane, *told)
         assert (applied.foreign, applied.refused) == ((0, ()) if theirs else (1, (0,)))
         if ended:
@@ -87,7 +87,7 @@ class TestEvidenceOfOthers:
 
     def test_news_of_another_sub_account_is_refused(self, store: Store) -> None:
         lane = accepted(store)
-        told = [news(State.DELIVERED), news(State.SENT, 1), news(State.SENT, 7)]
+        told = [news(State.DELIVERED), news(State.FORWARDED, 1), news(State.FORWARDED, 7)]
         applied = store.run(apply_status_updates(lane, told, "bank"))
         assert applied == Applied(unknown=1, foreign=2)
         assert applied.refused == (0, 1, 2)
@@ -120,7 +120,9 @@ class TestStatusUpdatesAfterTheEnd:
         assert tell(store, lane, news(State.DELIVERED)) == Applied(stale=1)
         assert given.counts(store, lane) == {State.DELIVERED: 1, State.ACCEPTED: 1}
 
-    @pytest.mark.parametrize("order", list(permutations([State.SENT, State.DELIVERED, State.READ])))
+    @pytest.mark.parametrize(
+        "order", list(permutations([State.FORWARDED, State.DELIVERED, State.READ]))
+    )
     def test_the_order_of_receipts_does_not_matter(
         self, store: Store, order: tuple[State, ...]
     ) -> None:
@@ -141,8 +143,8 @@ class TestStatusUpdatesAfterTheEnd:
     def test_a_message_that_was_unknown_is_known(self, store: Store) -> None:
         lane, claim = given.claimed_batch(store, 2)
         given.settle(store, lane, claim, given.ended(State.UNCONFIRMED, claim.jobs))
-        assert tell(store, lane, news(State.SENT, 1)) == Applied(counted=1)
-        assert given.counts(store, lane) == {State.SENT: 1, State.UNCONFIRMED: 1}
+        assert tell(store, lane, news(State.FORWARDED, 1)) == Applied(counted=1)
+        assert given.counts(store, lane) == {State.FORWARDED: 1, State.UNCONFIRMED: 1}
 
     def test_a_receipt_for_nobody_is_counted_and_changes_nothing(self, store: Store) -> None:
         lane = accepted(store)
@@ -154,12 +156,12 @@ class TestStatusUpdatesAfterTheEnd:
         self, store: Store, indexes: Iterable[int]
     ) -> None:
         lane = accepted(store, 1200)
-        told = [news(State.SENT, i + bucket) for bucket in (0, 200) for i in indexes]
+        told = [news(State.FORWARDED, i + bucket) for bucket in (0, 200) for i in indexes]
         told += [news(State.READ, told[0].index), news(State.DELIVERED, told[0].index)]
         assert tell(store, lane, *told) == Applied(counted=len(told) - 1, stale=1)
         found = {one.index: one for one in outcomes(store, lane)}
         sent = {piece.index for piece in told[1:-2]} - {told[0].index}
-        assert {i for i, one in found.items() if one.state is State.SENT} == sent
+        assert {i for i, one in found.items() if one.state is State.FORWARDED} == sent
         assert found.pop(told[0].index).state is State.READ
         assert {one.number for one in found.values()} == {
             str(447700900000 + index) for index in found
@@ -172,9 +174,11 @@ class TestStatusUpdatesAfterTheEnd:
         what.add(State.QUEUED, 28)
         what.back = claim.jobs[2:]
         given.settle(store, lane, claim, what)
-        assert tell(store, lane, news(State.SENT, 1), news(State.SENT, 7)) == Applied(1, 1)
+        assert tell(store, lane, news(State.FORWARDED, 1), news(State.FORWARDED, 7)) == Applied(
+            1, 1
+        )
         assert [(one.index, one.state) for one in outcomes(store, lane)] == [
-            (0, State.ACCEPTED), (1, State.SENT), (7, State.SENT),
+            (0, State.ACCEPTED), (1, State.FORWARDED), (7, State.FORWARDED),
         ]  # fmt: skip
         assert given.balanced(store, lane)
 
@@ -269,7 +273,7 @@ class TestStatusUpdatesWhileTheJobExists:
 
     def test_a_second_early_receipt_moves_it_forward(self, store: Store) -> None:
         lane, claim = given.claimed_batch(store, 1)
-        tell(store, lane, news(State.SENT))
+        tell(store, lane, news(State.FORWARDED))
         assert tell(store, lane, news(State.READ)) == Applied(early=1)
         given.settle(store, lane, claim, given.ended(State.ACCEPTED, claim.jobs))
         assert given.counts(store, lane) == {State.READ: 1}
@@ -284,11 +288,11 @@ class TestStatusUpdatesWhileTheJobExists:
 
     def test_the_claim_says_that_something_is_known_until_it_counts(self, store: Store) -> None:
         lane = given.loaded(store, 3)
-        tell(store, lane, news(State.SENT, 0), news(State.SENT, 1))
+        tell(store, lane, news(State.FORWARDED, 0), news(State.FORWARDED, 1))
         claim = given.claim(store, lane)
         assert claim.early_updates == 2
         given.settle(store, lane, claim, given.ended(State.ACCEPTED, claim.jobs))
-        assert given.counts(store, lane) == {State.SENT: 2, State.ACCEPTED: 1}
+        assert given.counts(store, lane) == {State.FORWARDED: 2, State.ACCEPTED: 1}
         assert store.client.hget(f"sm:{{{lane}}}:meta", "early_updates") == b"0"
 
     def test_a_job_that_waits_for_a_retry_is_recognised(self, store: Store) -> None:
@@ -306,7 +310,7 @@ class TestStatusUpdatesWhileTheJobExists:
 
     def test_a_job_that_is_in_doubt_is_recognised(self, store: Store) -> None:
         lane, claim = given.claimed_batch(store, 3)
-        tell(store, lane, news(State.SENT, 2))
+        tell(store, lane, news(State.FORWARDED, 2))
         what = Settlement({State.IN_DOUBT: 3}, given.records(State.TRIED, claim.jobs))
         what.in_doubt_batches = [InDoubtBatch("b1p", 0, claim.jobs)]
         given.settle(store, lane, claim, what)
@@ -372,7 +376,7 @@ class TestDoubtMeetsEvidence:
         given.settle(
             store, lane, claim, given.ended(State.ACCEPTED, claim.jobs, other_attempt=True)
         )
-        for state in (State.SENT, State.DELIVERED, State.READ):
+        for state in (State.FORWARDED, State.DELIVERED, State.READ):
             tell(store, lane, news(state))
             assert doubt(store, lane) is Doubt.MAY_HAVE_TWO
             assert report(store, lane).doubts == {state: 1}
@@ -412,7 +416,7 @@ class TestWhatReceiptsAdd:
         given.settle(
             store, lane, claim, given.ended(State.ACCEPTED, claim.jobs, purpose=Purpose.UTILITY)
         )
-        sent = replace(news(State.SENT), pricing=Pricing.MARKETING)
+        sent = replace(news(State.FORWARDED), pricing=Pricing.MARKETING)
         tell(store, lane, sent, news(State.DELIVERED))
         said = outcome(store, lane)
         assert (said.state, said.purpose, said.pricing) == (
@@ -422,7 +426,7 @@ class TestWhatReceiptsAdd:
     def test_a_late_receipt_tells_the_pricing_and_moves_nothing(self, store: Store) -> None:
         lane = accepted(store, 1)
         tell(store, lane, news(State.DELIVERED))
-        late = replace(news(State.SENT), pricing=Pricing.SERVICE)
+        late = replace(news(State.FORWARDED), pricing=Pricing.SERVICE)
         assert tell(store, lane, late) == Applied(stale=1)
         said = outcome(store, lane)
         assert (said.state, said.pricing) == (State.DELIVERED, Pricing.SERVICE)
@@ -453,7 +457,7 @@ class TestCodesFollowTheRecords:
         lane, claim = given.claimed_batch(store, 3)
         given.settle(store, lane, claim, given.ended(state, claim.jobs, (Origin.HTTP, 502)))
         assert given.codes(store, lane) == {f"{state}:http:502": 3}
-        tell(store, lane, news(State.SENT, 1), undelivered(2, 1018))
+        tell(store, lane, news(State.FORWARDED, 1), undelivered(2, 1018))
         assert given.codes(store, lane) == {
             f"{state}:http:502": 1, "undelivered:receipt:1018": 1,
         }  # fmt: skip

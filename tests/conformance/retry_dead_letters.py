@@ -143,7 +143,7 @@ class TestResend:
         lane = ended(store)
         news = [
             StatusUpdate(1, 1, State.DELIVERED, given.NOW),
-            StatusUpdate(4, 1, State.SENT, given.NOW),
+            StatusUpdate(4, 1, State.FORWARDED, given.NOW),
         ]
         store.run(apply_status_updates(lane, news))
         assert say(store, lane, RESEND) == Redriven(LaneStatus.SENDING, 1, jobs=4, moved_on=2)
@@ -155,7 +155,7 @@ class TestResend:
         self, store: Store
     ) -> None:
         lane = ended(store, 1)
-        store.run(apply_status_updates(lane, [StatusUpdate(0, 1, State.SENT, given.NOW)]))
+        store.run(apply_status_updates(lane, [StatusUpdate(0, 1, State.FORWARDED, given.NOW)]))
         assert say(store, lane, RESEND) == Redriven(LaneStatus.FINISHED, 1, moved_on=1)
         assert find_lane(store, lane).finished_at > 0
 
@@ -250,7 +250,7 @@ class TestClose:
 
     def test_what_is_not_meant_stays_and_what_has_moved_on_goes(self, store: Store) -> None:
         lane = ended(store, 6, (State.UNCONFIRMED, State.FAILED))
-        store.run(apply_status_updates(lane, [StatusUpdate(1, 1, State.SENT, given.NOW)]))
+        store.run(apply_status_updates(lane, [StatusUpdate(1, 1, State.FORWARDED, given.NOW)]))
         assert say(store, lane, CLOSE) == Redriven(LaneStatus.FINISHED, 1, jobs=3, moved_on=1)
         assert kept(store, lane) == [[3, 5]]
 
@@ -310,10 +310,14 @@ class TestSettleDead:
             dead(store, lane, f"b{i}", (State.UNCONFIRMED, State.FAILED))
         store.run(forget_active(lane))
         store.run(forget_ready(lane))
-        store.run(apply_status_updates(lane, [StatusUpdate(0, 1, State.SENT, given.NOW)]))
+        store.run(apply_status_updates(lane, [StatusUpdate(0, 1, State.FORWARDED, given.NOW)]))
         said = settle_dead_letters(store, find_lane(store, lane), RESEND, UNKNOWN)
         assert said == Redriven(LaneStatus.SENDING, entries=3, jobs=1249, moved_on=1)
-        assert given.counts(store, lane) == {State.QUEUED: 1249, State.FAILED: 1250, State.SENT: 1}
+        assert given.counts(store, lane) == {
+            State.QUEUED: 1249,
+            State.FAILED: 1250,
+            State.FORWARDED: 1,
+        }
         assert store.run(active_lanes()) == [lane]
         assert store.run(ready_lanes()) == [(lane, 2)]
         assert given.balanced(store, lane)
@@ -346,7 +350,7 @@ class TestSettleDead:
 class TestListDead:
     def test_those_who_wait_for_a_word_are_listed_with_their_records(self, store: Store) -> None:
         lane = ended(store, 6, (State.UNCONFIRMED, State.FAILED, State.ACCEPTED))
-        store.run(apply_status_updates(lane, [StatusUpdate(3, 1, State.SENT, given.NOW)]))
+        store.run(apply_status_updates(lane, [StatusUpdate(3, 1, State.FORWARDED, given.NOW)]))
         (one,) = list_dead_letters(store, lane, UNKNOWN)
         assert (one.index, one.recipient, one.state) == (0, "447700900000", State.UNCONFIRMED)
         assert one.attempts == 1

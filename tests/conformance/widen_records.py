@@ -87,7 +87,7 @@ class TestWidenRecords:
             "undelivered:receipt:0": 1,
         }
         assert given.balanced(store, lane)
-        store.run(apply_status_updates(lane, [StatusUpdate(1, 1, State.SENT, given.NOW)]))
+        store.run(apply_status_updates(lane, [StatusUpdate(1, 1, State.FORWARDED, given.NOW)]))
         assert given.balanced(store, lane)
 
     @pytest.mark.parametrize("at_once", [1, 2, 20])

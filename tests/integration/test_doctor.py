@@ -1,5 +1,6 @@
 """`sendmany doctor` before servers that refuse, that are none, and whose certificates nobody knows."""
 
+import os
 import shutil
 import socket
 import ssl
@@ -196,3 +197,16 @@ def test_a_certificate_that_is_not_trusted_is_the_reason_that_is_told(
     assert "certifi" in found["sub-account shop"].remedy
     assert "its certificate is not trusted: " in broker.finding
     assert "secret" not in str((found, broker))
+
+
+def test_a_server_of_our_own_has_an_end_to_its_memory(tmp_path: Path) -> None:
+    """Else the system ends it when memory runs out, with all that waits."""
+    server = EmbeddedServer(tmp_path / "redis")
+    server.start()
+    try:
+        store = Store.connect(server.url)
+        limit = int(store.client.config_get("maxmemory")["maxmemory"] or 0)
+        store.close()
+    finally:
+        server.stop()
+    assert 0 < limit < os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -68,3 +68,11 @@ def test_the_menu_of_the_site_has_every_page_once() -> None:
     site = tomllib.loads((ROOT / "zensical.toml").read_text("utf-8"))["project"]
     listed = sorted(_pages(site["nav"]))
     assert listed == sorted(str(page.relative_to(ROOT / "docs")) for page in DOCS)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_no_page_asks_a_port_that_may_be_another(page: Path) -> None:
+    """`sendmany up` takes another one where 8080 is taken; only what it prints may show it."""
+    text = page.read_text("utf-8")
+    assert "127.0.0.1:8080/" not in text
+    assert text.count("127.0.0.1:8080") <= (page.name == "quickstart.md")

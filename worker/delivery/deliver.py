@@ -1,12 +1,12 @@
 """The delivery of one batch: from a claimed batch to a settled one.
 
-    claimed ─► screen ─► render ─► take permits ─► mark `posting` ─► POST ─► classify ─► settle
+    claimed ─► check  ─► render ─► take permits ─► mark `posting` ─► POST ─► classify ─► settle
                            ▲                                          │
                            └──── quick retry, or one half of it ──────┘
 
-Whatever the provider and the store do ends in one `BatchOutcome` that names every message once. What is
-settled is settled even when we are cancelled. Should a fault of our own raise, the batch's lease
-brings its messages back: to the queue, or in doubt if they may have been posted.
+Every result of the provider and the store ends in one `BatchOutcome` that names every message once.
+Settling is shielded from cancellation. After an unexpected exception the batch's lease recovers its
+messages: to the queue, or in doubt if they may have been posted.
 """
 
 import asyncio
@@ -29,10 +29,10 @@ HELD: Code = (Origin.LOCAL, LocalReason.BREAKER)
 
 
 class Delivery:
-    """Delivers batches. One object a process; it keeps nothing of a batch.
+    """Delivers batches. One object per process; it keeps no state of a batch.
 
     Args:
-        renew_key: whether a sub-account has another key now than the one that was used.
+        renew_key: returns True when a sub-account has another key now than the one that was used.
     """
 
     def __init__(
@@ -62,10 +62,8 @@ class Delivery:
         await asyncio.shield(settle(outcome, self._tools))
 
     async def _eligible(self, outcome: BatchOutcome) -> list[Request]:
-        """Step 4: a request with the jobs that may go out, if there are any. What status updates
-        knows already
-        does not go out again, nor does what people do not want, may not be sent or have no use for any
-        more, nor what uses a template that is held up."""
+        """Step 4: a request with the jobs that may be sent, if any. Leaves out messages that a status
+        update has confirmed, opted-out people, expired messages, and those of a held-up template."""
         batch, verdicts, known = outcome.batch, outcome.verdicts, set[int]()
         try:
             if batch.early_updates:
@@ -83,7 +81,7 @@ class Delivery:
         return [Request(jobs)] if jobs else []
 
     def _worthwhile(self, outcome: BatchOutcome, waiting: list[Request]) -> Iterator[Request]:
-        """One request after the other, the last of them first; some become pointless meanwhile."""
+        """Yields requests, the last one first, without those that have become pointless meanwhile."""
         while waiting:
             request = waiting.pop()
             spared = self._failures.spare(outcome.batch, request)

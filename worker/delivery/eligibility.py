@@ -1,17 +1,13 @@
-"""Screening: jobs that must not go out although they were claimed, or lie in doubt.
+"""Eligibility: claimed or in-doubt jobs that must not be sent.
 
-Status updates may have come while a job still existed. The provider has had such a message: it is
-settled as
-what the status updates says, and never posted again.
+A status update may have come while the job still existed. The provider has had such a message: it is
+settled by the update, and never posted again.
 
-Others are `skipped`: the person must not be written to, or has not written for so long that WhatsApp
-carries templates only, or the time of the message is over. Every batch is screened after it was claimed,
-so what people say in the middle of a campaign counts; also for what goes out again after a retry
-batch or a
-in-doubt batch, since it is claimed again. It takes one round trip a batch, with a call for each
-shard of people:
-as long as nobody is suppressed and no window counts, one that names nobody. Where people are suppressed
-everywhere it takes two.
+Others are `skipped`: the person is suppressed, the service window is closed and the message is not a
+template, or the message has expired. Every batch is checked after its claim, so that opt-outs during a
+campaign count; retries and resends are checked, too, since they are claimed again. A check takes one
+round trip per batch, with a call for each shard of people; without suppressions and windows the call
+names no person. With suppressions of all sub-accounts it takes two.
 """
 
 import re
@@ -55,10 +51,10 @@ DAY = 86_400.0
 
 
 class Eligibility:
-    """Holds batches against what people want. One object a process.
+    """Checks batches against suppressions and windows. One object per process.
 
-    It remembers for each sub-account which rules there were at the last look, so that a batch costs one
-    round trip whether there are any or not. A rule that is new is told by it, and then asked about.
+    It remembers the rules of each sub-account from the last check, so that a batch costs one round trip.
+    A new rule is detected by it and checked in a second one.
     """
 
     def __init__(self, store: AsyncStore, templates: Templates) -> None:
@@ -67,16 +63,16 @@ class Eligibility:
         self._rules: dict[tuple[str, str], int] = {}  # sub-account, policy → bits
         self._noted: dict[
             str, float
-        ] = {}  # sub-account → when it was noted that it sends no marketing
+        ] = {}  # sub-account → time at which it was noted that it sends no marketing
 
     async def look(self, batch: ClaimedBatch, clock: float) -> Skipped:
-        """The jobs of a batch that must not go out, each with the reason.
+        """The jobs of a batch that must not be sent, each with the reason.
 
         Args:
-            clock: ours, to tell Redis' by.
+            clock: ours, to derive Redis' clock.
 
         Raises:
-            StoreError: nobody can say now.
+            StoreError: the check is not possible now.
         """
         lane = batch.lane.lane
         await self._templates.look(self._store, lane.sub_account, clock)
@@ -106,9 +102,8 @@ class Eligibility:
     async def _answer(
         self, question: "_Question", sub_account: str, policy: str, rules: int
     ) -> tuple[int, Eligible]:
-        """The rules as they are now, and who is left out by those that were believed to be. Those who
-        are left out everywhere are not asked about once more: that would note that they get a
-        message."""
+        """The current rules, and the people excluded by the assumed ones. People excluded everywhere are
+        left out of the second call, which would note that they get a message."""
         look: list[Call[Any]] = [read_rules(sub_account, policy)]
         people, purposes = question.people(), question.all_purposes()
         gone: list[int] = []
@@ -135,20 +130,20 @@ class Eligibility:
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """Whom to ask about: those who get what needs an open window first."""
+    """The people to check: those whose message needs an open window first."""
 
     jobs: Sequence[Job]
     subject: int
-    normal: bool  # numbers are in their normal form, as those of recipient files are
+    normal: bool  # numbers are in normal form, as in recipient files
     purposes: LanePurposes
-    others: Sequence[tuple[int, bytes]]  # places of jobs that name the person in another way, too
+    others: Sequence[tuple[int, bytes]]  # positions of jobs with a second name of the person
 
     def people(self) -> list[bytes]:
-        """All names to ask about: those of the jobs, then other names of the same people."""
+        """All names to check: those of the jobs, then other names of the same people."""
         return [*people_of(self.jobs, normal=self.normal), *(name for _, name in self.others)]
 
     def all_purposes(self) -> list[Purpose]:
-        """The purpose of all messages, or of each that is asked about."""
+        """The purpose of all messages, or of each one."""
         if self.purposes.of_all:
             return [self.purposes.of_all]
         found = [self.purposes.of(job.line) for job in self.jobs]
@@ -165,7 +160,8 @@ class _Question:
 
 
 def _ask(kind: str, jobs: Sequence[Job], rules: int, purposes: LanePurposes) -> _Question:
-    """Whom these rules make worth asking about. Of whom gets no marketing it is always noted."""
+    """The people that these rules require to check. People with other messages than marketing are always
+    noted."""
     normal = kind == "campaign"
     if not rules & WINDOWS:
         named = rules or purposes.of_all is not Purpose.MARKETING
@@ -179,21 +175,22 @@ def _ask(kind: str, jobs: Sequence[Job], rules: int, purposes: LanePurposes) -> 
 
 
 def _question(jobs: Sequence[Job], subject: int, normal: bool, purposes: LanePurposes) -> _Question:
-    """Jobs may name the person by number and by the channel's id, and a reply may have told no more."""
+    """Includes both the number and the channel's id of a person: a reply may have held only one of
+    them."""
     found = () if normal else [(at, _USER_ID.search(job.line)) for at, job in enumerate(jobs)]
     others = [(at, name[1]) for at, name in found if name]
     return _Question(jobs, subject, normal, purposes, others)
 
 
 def _policy(lane: OpenLane) -> str:
-    """What windows mean to this lane: skip, auto, or nothing."""
+    """The lane's policy for closed windows: skip, auto, or nothing."""
     if lane.lane.kind == "campaign" and not lane.needs_window:
         return ""
     return "" if lane.lane.window == "send" else lane.lane.window
 
 
 def _by_expiry(lane: Lane, jobs: Sequence[Job], now: int) -> tuple[list[Job], Sequence[Job]]:
-    """Those whose time is over, and the others. Only single messages have a time."""
+    """Unexpired and expired jobs. Only single messages expire."""
     if lane.kind == "campaign":
         return [], jobs
     over = [job for job in jobs if _is_over(job.line, now)]
@@ -207,10 +204,10 @@ def _is_over(line: bytes, now: int) -> bool:
 
 
 def people_of(jobs: Sequence[Job], *, normal: bool) -> list[bytes]:
-    """The recipients as suppressions name them.
+    """The recipients in the form of suppressions.
 
     Args:
-        normal: their international numbers are in the normal form already.
+        normal: their international numbers are in normal form already.
     """
     people = [job.line.partition(b"\t")[0] for job in jobs]
     if normal:
@@ -219,7 +216,7 @@ def people_of(jobs: Sequence[Job], *, normal: bool) -> list[bytes]:
 
 
 async def forget_closed_windows(store: AsyncStore) -> None:
-    """Forget service windows that have closed: a step for each sub-account."""
+    """Delete closed service windows: one step per sub-account."""
     for sub_account, channel in await store.run(channels_with_windows()):
         shards = range(PEOPLE_SHARDS)
         await store.run_all([forget_windows(sub_account, channel, shard) for shard in shards])

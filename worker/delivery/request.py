@@ -1,7 +1,7 @@
-"""One request of a batch: the body, permits, the mark, the POST.
+"""One request of a batch: body, permits, mark, POST.
 
-Nothing is posted without fresh permits and a fresh mark. It ends in a `Result` of the provider, or, when
-nothing was posted, in what was in the way (`worker.results.classify.Unmade`).
+Nothing is posted without fresh permits and a fresh mark. It ends in a `Result` of the provider, or, if
+nothing was posted, in the reason (`worker.results.classify.Unmade`).
 """
 
 from typing import Any
@@ -25,18 +25,18 @@ from worker.stall_gate import request_name
 log = structlog.get_logger(__name__)
 
 STALE = 0.25
-"""Seconds after which permits and mark are no longer taken for fresh."""
+"""Age in seconds at which permits and mark are stale."""
 
 
 class Posting:
-    """Posts the requests of batches. One object a process; it keeps nothing of a batch."""
+    """Posts the requests of batches. One object per process; it keeps no state of a batch."""
 
     def __init__(self, tools: Tools, permits: PermitOffice) -> None:
         self._tools = tools
         self._permits = permits
 
     async def post(self, request: Request, outcome: BatchOutcome) -> Response:
-        """Post a request, when its time has come."""
+        """Post a request when its turn has come."""
         batch = outcome.batch
         if request.pause:
             await self._tools.sleep(request.pause)
@@ -64,11 +64,12 @@ class Posting:
         return Response(result, permits, self._tools.clock() - began)
 
     async def _clear(self, request: Request, outcome: BatchOutcome) -> Unmade | None:
-        """Permits and the mark, just before the request; None if it may go. All again if much time went
-        by since: the process was frozen, or the store, and neither turn nor lease may be ours now."""
+        """Take permits and mark, just before the POST; None if it may be posted. Both are repeated if
+        much time passed meanwhile: the process or the store was frozen, and turn or lease may be
+        over."""
         clock, mark = self._tools.clock, outcome.marks + 1
         slow = self._tools.settings.worker.lease_seconds / 2
-        for patience in (STALE, STALE, slow):  # a store that is far away must not stop us
+        for patience in (STALE, STALE, slow):  # a distant store must not stop sending
             permits = await self._permits_for(request, outcome)
             if permits is None:
                 return Withheld("the turn did not come in time")
@@ -84,8 +85,8 @@ class Posting:
     async def _mark(
         self, request: Request, outcome: BatchOutcome, permits: Reservation
     ) -> Unmade | None:
-        """Step 6: write down that it is about to be posted, if it still is ours to post, nothing is in
-        its way, and nothing has been heard of earlier attempts meanwhile."""
+        """Step 6: mark the request as about to be posted, if the batch is still owned, nothing holds it
+        up, and no status update of earlier attempts has come."""
         known = self._tools.revisions.known(outcome.batch.lane_id)
         try:
             await self._tools.stops.refresh(self._tools.store, self._tools.clock())
@@ -106,7 +107,7 @@ class Posting:
     async def _mark_unless_held_up(
         self, request: Request, outcome: BatchOutcome, permits: Reservation
     ) -> tuple[str, Mark]:
-        """Both in one round trip: what holds up the sub-account, or an empty text; and the mark."""
+        """In one round trip: the obstacle of the sub-account, or an empty text; and the mark."""
         batch, sender, answers = outcome.batch, outcome.batch.lane.sender, self._tools.answers
         n, ended = len(request.jobs), answers.untold(sender.id)
         calls: list[Call[Any]] = [
@@ -141,7 +142,8 @@ class Posting:
     async def _heard_of(
         self, request: Request, batch: ClaimedBatch, mark: Mark
     ) -> Known | Named | None:
-        """What was heard of earlier attempts of these messages; most have had none."""
+        """Messages of the request with a status update of an earlier attempt; most have had no
+        attempt."""
         if mark.early_updates and any(job.attempts for job in request.jobs):
             known = await confirmed_jobs(self._tools.store, batch.lane_id, request.jobs)
             if known:
@@ -149,13 +151,13 @@ class Posting:
         return Named() if mark.held and request.failed else None
 
     async def _permits_for(self, request: Request, outcome: BatchOutcome) -> Reservation | None:
-        """The first request uses the permits of the claim while they are good; every other one takes
-        its own."""
+        """The first request uses the permits of the claim while they are valid; later ones take their
+        own."""
         lane, unused = outcome.batch.lane, outcome.permits
         if outcome.marks == 0 and unused is not None and unused.is_good(self._tools.clock()):
             return unused
         try:
-            if unused is not None:  # what it probes may be probed by others
+            if unused is not None:  # frees the probe for other requests
                 await self._permits.let_go(lane.sender, unused)
             outcome.permits = await self._permits.wait_for(
                 lane.sender,
@@ -169,17 +171,17 @@ class Posting:
         return outcome.permits
 
     def _waits_no_more(self, request: Request, outcome: BatchOutcome) -> None:
-        """It was about to be posted and was not, or was cut short."""
+        """Record the end of a request that was not posted or was cut short."""
         if outcome.permits is not None:
             name = request_name(outcome.permits.op, len(request.jobs))
             self._tools.answers.ended(outcome.batch.lane.sender.id, name, trusted=False)
 
 
 def _render(batch: ClaimedBatch, request: Request) -> bytes:
-    """The body.
+    """The body of the request.
 
     Raises:
-        BrokenJob: what is stored of a job does not fit the content of its lane.
+        BrokenJob: a job's line does not fit the content of its lane.
     """
     jobs = [(index, attempts + 1, line) for index, attempts, line, _ in request.jobs]
     return batch.lane.renderer.render(batch.client_batch_id, jobs)

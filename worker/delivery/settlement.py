@@ -1,6 +1,6 @@
-"""From verdicts to what is written: records, counts, retry batches, in-doubt batches, dead letters.
+"""Turns verdicts into a settlement: records, counts, retry batches, in-doubt batches, dead letters.
 
-Pure but for the random jitter of the retry batches. The figures add up to the size of the batch by
+Pure except for the random jitter of the retry batches. The figures add up to the size of the batch by
 construction: every list of `Verdicts` is counted where its messages go.
 """
 
@@ -42,7 +42,7 @@ Record = tuple[int, bytes]
 
 
 def settlement_of(outcome: BatchOutcome, tools: Tools) -> Settlement:
-    """What settling this batch writes."""
+    """The settlement of this batch."""
     batch, verdicts = outcome.batch, outcome.verdicts
     retry, lane = tools.settings.retry, batch.lane.lane
     posted_at, now = outcome.posted_at, batch.now(tools.clock())
@@ -74,7 +74,7 @@ def settlement_of(outcome: BatchOutcome, tools: Tools) -> Settlement:
             (job.index, ended_record(job, state, code, now, purposes)) for job, code in ended
         )
     what.records = runs(sorted(records))
-    if lane.kind != "campaign":  # whose people are in since they were enqueued
+    if lane.kind != "campaign":  # a campaign's recipients are stored since enqueuing
         what.long_ids = long_ids(_all_recorded(verdicts))
 
     what.add(State.ACCEPTED, len(verdicts.accepted) + len(verdicts.confirmed))
@@ -104,7 +104,7 @@ def settlement_of(outcome: BatchOutcome, tools: Tools) -> Settlement:
 
 
 def _park(batch: ClaimedBatch, doubtful: Marked, tools: Tools) -> InDoubtBatch:
-    """Messages in doubt; it keeps their cause if they have the same."""
+    """An in-doubt batch of these messages; it keeps their code if they share one."""
     jobs, codes = _tried(doubtful), {code for _, code in doubtful}
     resends, policies = {job.resends for job in jobs}, tools.settings.policies
     seconds = seconds_in_doubt(batch.lane.lane, policies, resends, tools.rng)
@@ -113,24 +113,24 @@ def _park(batch: ClaimedBatch, doubtful: Marked, tools: Tools) -> InDoubtBatch:
 
 
 def ended_record(job: Job, state: State, code: Code, now: int, purposes: LanePurposes) -> bytes:
-    """The record of a job that ends without being posted now."""
+    """The record of a job that ends now without a POST."""
     doubt, purpose = _is_in_doubt(state, job.attempts, job.doubt), purposes.of(job.line)
     start = head(state, job.attempts, *code, 0, now, purpose=purpose, other_attempt=doubt)
     return start + number_field(job.recipient) + NO_UMID
 
 
 def _is_in_doubt(state: State, attempts: int, doubt: int) -> bool:
-    """Whether an attempt that the state does not tell of may have arrived.
+    """True when another attempt than the recorded one may have arrived.
 
     Args:
-        attempts: that the record tells.
+        attempts: in the record.
         doubt: of the job, as it ends.
     """
     return doubt > 0 and (attempts > 1 or state not in (State.ACCEPTED, State.UNCONFIRMED))
 
 
 def long_ids(jobs: Iterable[Job]) -> list[tuple[int, bytes]]:
-    """Index and recipient of those who do not fit a record."""
+    """Index and recipient of jobs whose recipient does not fit a record."""
     named = [(job[0], job[2].partition(b"\t")[0]) for job in jobs]
     if are_numbers([recipient for _, recipient in named]):
         return []
@@ -140,7 +140,7 @@ def long_ids(jobs: Iterable[Job]) -> list[tuple[int, bytes]]:
 def _accepted(
     accepted: Sequence[tuple[Job, str | None]], posted_at: int, now: int, purposes: LanePurposes
 ) -> list[Record]:
-    """The hot loop of settling: one record for each message that the provider took."""
+    """The hot loop of settling: one record for each message that the provider accepted."""
 
     @cache
     def start(attempts: int, doubt: int, purpose: Purpose) -> bytes:
@@ -188,7 +188,7 @@ def _records(
 
 
 def _dead_letters(marked: Marked) -> Iterable[DeadLetters]:
-    """What is kept of these jobs for an operator's decision, an entry a reason."""
+    """Copies of these jobs for an operator's decision, one entry per reason."""
     for code in dict.fromkeys(code for _, code in marked):
         yield DeadLetters(code_name(*code), _tried([pair for pair in marked if pair[1] == code]))
 
@@ -199,7 +199,7 @@ def _untried_dead_letters(marked: Marked) -> Iterable[DeadLetters]:
 
 
 def _tried(marked: Marked) -> list[Job]:
-    """The jobs, in order, with one more attempt used up."""
+    """The jobs, in order, with one more attempt."""
     return sorted(job.tried(may_have_arrived=may_have_arrived(code)) for job, code in marked)
 
 

@@ -1,4 +1,4 @@
-"""Landing: what became of a batch is written down, however long the store is away."""
+"""Writes settlements, retrying while the store is away."""
 
 import contextlib
 from collections.abc import Sequence
@@ -31,12 +31,12 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 LONGEST_WAIT = 5.0
-"""Seconds between two tries at most; less where leases are short: one lease after the store is back,
-others take it that nobody holds an answer any more."""
+"""Most seconds between two tries; less with short leases: one lease after the store is back, others
+recover the batch."""
 
 
 async def settle(outcome: BatchOutcome, tools: Tools) -> None:
-    """Write down what became of every message; an answer in hand waits until Redis takes it."""
+    """Write the outcome of every message; an answer is kept until Redis accepts it."""
     batch = outcome.batch
     what, n = settlement_of(outcome, tools), len(batch.jobs)
     known = tools.revisions.known(batch.lane_id)
@@ -46,10 +46,10 @@ async def settle(outcome: BatchOutcome, tools: Tools) -> None:
             batch, tools, settle_batch(batch.lane_id, batch.id, n, tools.owner, what)
         )
         tools.pass_by(Point.SETTLED)
-        if settled.lost:  # the lease ran out: the batch lies in doubt under its own id, or is back
+        if settled.lost:  # the lease ran out: the batch is in doubt under its own id, or requeued
             settled = await _write(batch, tools, settle_in_doubt(batch.lane_id, batch.id, n, what))
             log.warning("the lease had run out", **batch.fields, in_doubt_batch=settled.verdict)
-        if settled.lost:  # it has been resolved since: what we hold is still proof
+        if settled.lost:  # it was resolved meanwhile: the answer still is proof
             await _write(batch, tools, apply_records(batch.lane_id, what.records))
         if not settled.lost:
             tools.meters.settled(batch.lane.sender.id, what)
@@ -67,14 +67,13 @@ async def settle(outcome: BatchOutcome, tools: Tools) -> None:
 
 
 async def _announce(batch: ClaimedBatch, tools: Tools) -> None:
-    """Jobs are back in a lane that may have been taken for empty meanwhile: they need not wait for a
-    sweep to find them."""
+    """Announce a lane that got jobs back, so that they need not wait for a sweep."""
     with contextlib.suppress(StoreError):
         await tools.store.run(announce(batch.lane_id, batch.lane.lane.priority))
 
 
 def _note_batch(outcome: BatchOutcome, tools: Tools) -> None:
-    """Remember where its messages are, for receipts that name no more than the provider's batch."""
+    """Store the location of its messages, for receipts that name only the provider's batch."""
     batch = outcome.batch
     if outcome.answered:
         thousands = thousands_of(job.index for job in batch.jobs)
@@ -84,7 +83,7 @@ def _note_batch(outcome: BatchOutcome, tools: Tools) -> None:
 
 
 async def _write(batch: ClaimedBatch, tools: Tools, call: Call[T]) -> T:
-    """Run a call that may be repeated, until the store has answered it."""
+    """Run an idempotent call until the store has answered it."""
     longest = min(LONGEST_WAIT, tools.settings.worker.lease_seconds / 4)
     retrying = AsyncRetrying(
         retry=retry_if_exception_type(StoreUnavailable),
@@ -97,7 +96,7 @@ async def _write(batch: ClaimedBatch, tools: Tools, call: Call[T]) -> T:
 
 
 async def _run(batch: ClaimedBatch, tools: Tools, call: Call[T]) -> T:
-    """Tell in the same round trip how requests have ended."""
+    """Run a call and record the ends of requests in the same round trip."""
     sender = batch.lane.sender.id
     ended = tools.answers.untold(sender)
     if not ended:
@@ -111,8 +110,8 @@ async def _run(batch: ClaimedBatch, tools: Tools, call: Call[T]) -> T:
 def closing(
     state: State, jobs: Sequence[Job], code: Code, now: int, purposes: LanePurposes
 ) -> Settlement:
-    """The same final state for all these jobs, for one reason. They are kept as dead letters, unless an
-    operator ended them."""
+    """The same final state for all these jobs, for one reason. They are copied to the dead letters
+    unless an operator ended them."""
     what = Settlement()
     add_ended(what, state, jobs, now, purposes, code)
     if jobs and state is not State.CANCELLED:
@@ -128,7 +127,6 @@ def add_ended(
     purposes: LanePurposes,
     code: Code = NO_CODE,
 ) -> None:
-    """Add jobs that end in this state."""
     records = ((job.index, ended_record(job, state, code, now, purposes)) for job in jobs)
     what.records = [*what.records, *runs(sorted(records))]
     what.long_ids = [*what.long_ids, *long_ids(jobs)]
@@ -136,7 +134,7 @@ def add_ended(
 
 
 async def write_down(tools: Tools, lane: Lane, call: Call[Settled], what: Settlement) -> str:
-    """Settle, and count it unless somebody else has done both; gives the verdict."""
+    """Settle, and count it unless another process has done so; returns the verdict."""
     settled = await tools.store.run(call)
     if settled.verdict == "ok":
         tools.meters.settled(lane.sub_account, what)

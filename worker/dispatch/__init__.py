@@ -1,1 +1,1 @@
-"""Dispatch: which lane next, how many messages, which batch."""
+"""Dispatch: selects lane, number of messages and batch."""

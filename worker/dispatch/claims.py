@@ -1,4 +1,4 @@
-"""Taking jobs: which lane is served next, permits for its jobs, then the jobs themselves."""
+"""Selects a lane, takes permits for its jobs, then claims the jobs."""
 
 import asyncio
 import contextlib
@@ -29,16 +29,16 @@ from worker.revision_check import check_revision
 log = structlog.get_logger(__name__)
 
 LONGEST_PAUSE = 1.0
-"""Seconds before permits are asked for again, however far away the turn is: limits may change."""
+"""Most seconds before permits are requested again, however distant the turn is: limits may change."""
 BREAKER_PAUSE = 0.25
-"""The same where a breaker is in the way: nobody is woken when it is closed by hand."""
+"""The same for a breaker: closing it by hand wakes no process."""
 LOOK_EVERY = 0.02
-"""Seconds for which a look at the lanes that are ready is good, unless somebody wakes us."""
+"""Seconds for which the list of ready lanes is cached, unless a wake-up comes."""
 CALL_EVERY = 0.05
-"""Seconds between two calls for help with lanes of one priority."""
+"""Seconds between two requests for help with lanes of one priority."""
 NEVER = float("-inf")
 LOOK_AGAIN = 30.0
-"""Seconds before another look at a lane that cannot be sent from here."""
+"""Seconds before a lane that this worker cannot send from is tried again."""
 TRIES = 5
 
 
@@ -53,14 +53,14 @@ class Claims:
         self._turns = Turns()
         self._ready: list[tuple[str, int]] = []
         self._looked_at = NEVER
-        self._stalled: set[str] = set()  # sub-accounts of which that was logged
+        self._stalled: set[str] = set()  # sub-accounts whose stall was logged
         self._called_at: dict[Priority, float] = {}
         self._foreign: dict[
             str, float
-        ] = {}  # lanes not to be sent from here → next look, our clock
+        ] = {}  # lanes that cannot be sent from here → next try, our clock
 
     async def choose(self, has_room: Callable[[OpenLane], bool]) -> OpenLane | None:
-        """Step 1: the most urgent lane that may be sent from now."""
+        """Step 1: the most urgent lane that may be sent from now, or None."""
 
         def may_send(lane_id: str) -> bool:
             lane = self._cache.known(lane_id)
@@ -79,11 +79,11 @@ class Claims:
         return None if chosen is None else self._cache.known(chosen)
 
     def look_again(self) -> None:
-        """Something has changed: the lanes that are ready are not those of the last look."""
+        """Invalidate the list of ready lanes."""
         self._looked_at = NEVER
 
     async def _look(self) -> None:
-        """Read which lanes have something to claim. There may be a thousand, so not for each batch."""
+        """Read the ready lanes; cached, since there may be a thousand."""
         served = {Priority(name).urgency for name in self._tools.settings.worker.priorities}
         looked_at = self._tools.clock()
         await self._tools.stops.refresh(self._tools.store, looked_at)
@@ -94,7 +94,7 @@ class Claims:
                 await self._open(lane_id)
 
     async def reserve(self, lane: OpenLane) -> Reservation | None:
-        """Step 2: permits for what waits, as much of it as may go at once; None = not now."""
+        """Step 2: permits for the queued jobs, at most one batch; None = not now."""
         queued = await self._queued(lane)
         if queued <= 0:
             await self._forget(lane)
@@ -117,21 +117,21 @@ class Claims:
             self._stalled.add(lane.sender.id)
             log.warning("no answers come; only probing", sub_account=lane.sender.id)
         pause = min(reservation.permits.wait, BREAKER_PAUSE if held_by else LONGEST_PAUSE)
-        if held_by in lane.scopes:  # others of the sub-account go on
+        if held_by in lane.scopes:  # other lanes of the sub-account go on
             self._backoff.hold_lane(lane.lane.id, pause)
             return None
         self._backoff.hold(lane.sender.id, pause, urgent=lane.urgent)
-        if held_by == ACCOUNT:  # its key may have been mended meanwhile
+        if held_by == ACCOUNT:  # its key may have been replaced meanwhile
             self.renew_key(lane.sender)
         return None
 
     async def claim(
         self, lane: OpenLane, reservation: Reservation, stopping: asyncio.Event
     ) -> ClaimedBatch | None:
-        """Step 3: jobs for the permits, when their turn has come; None if there are none to send.
+        """Step 3: claim jobs for the permits when their turn has come; None if there are none.
 
         Raises:
-            StoreError: what may have been claimed all the same comes back when its lease runs out.
+            StoreError: jobs that were claimed nevertheless are recovered when their lease runs out.
         """
         await self._permits.await_turn(reservation)
         if stopping.is_set():
@@ -142,9 +142,9 @@ class Claims:
         claim = await self._claim(self._claim_call(lane, batch, reservation.n))
         self._tools.pass_by(Point.CLAIMED)
         now = self._tools.clock()
-        if claim.status is not LaneStatus.GONE:  # if it halts, marking gives the jobs back
+        if claim.status is not LaneStatus.GONE:  # if it halts, marking returns the jobs
             await check_revision(self._tools, lane.lane.id, known=known, revision=claim.revision)
-        with contextlib.suppress(StoreError):  # the jobs are ours already
+        with contextlib.suppress(StoreError):  # the jobs are claimed already
             await self._tidy_up(lane, reservation, claim)
         if not claim.jobs:
             return None
@@ -154,7 +154,7 @@ class Claims:
         )
 
     async def _claim(self, call: Call[Claim]) -> Claim:
-        """Run the claim; a lost reply is asked for again, and is the same."""
+        """Run the claim; after a lost reply it is repeated with the same result."""
         retry = self._tools.settings.retry
         retrying = AsyncRetrying(
             retry=retry_if_exception_type(StoreUnavailable),
@@ -183,17 +183,17 @@ class Claims:
             await self._forget(lane)
 
     def renew_key(self, sender: Sender) -> bool:
-        """Whether a sub-account has another key now than this one; then it is used from now on."""
+        """Use the sub-account's current key from now on; True if it is another one than this."""
         return self._cache.renew(sender)
 
     async def _seek_help_for(self, priority: Priority) -> None:
-        """Call one more loop now and then, not with every batch."""
+        """Request help at most every `CALL_EVERY` seconds, not with every batch."""
         if self._tools.clock() >= self._called_at.get(priority, NEVER) + CALL_EVERY:
             self._called_at[priority] = self._tools.clock()
             await self.seek_help(priority)
 
     async def seek_help(self, priority: Priority | None = None) -> None:
-        """There is more than this process takes: wake idle ones."""
+        """Wake idle processes: there is more than this one takes."""
         await self._tools.store.run(wake_workers(0, for_=priority))
 
     async def _open(self, lane_id: str) -> None:
@@ -207,7 +207,7 @@ class Claims:
             await self._leave_to_others(lane_id, str(error))
 
     async def _leave_to_others(self, lane_id: str, why: str) -> None:
-        """This worker cannot send from the lane; another one may, so it is shown and not stopped."""
+        """Leave a lane that this worker cannot send from to others: it is reported, not stopped."""
         log.error("lane cannot be sent from here", lane=lane_id, error=why)
         now = self._tools.clock()
         self._foreign = {one: at for one, at in self._foreign.items() if at > now}
@@ -222,7 +222,7 @@ class Claims:
         return sender_is_free and self._backoff.lane_is_free(lane.lane.id)
 
     def _gives_way(self, lane: OpenLane) -> bool:
-        """Whether another lane of the sub-account should probe next; reads them only if it may be so."""
+        """True when another lane of the sub-account should probe next; lanes are read only if needed."""
         sender = lane.sender.id
         return self._backoff.gives_way(sender, lane.lane.id, self._ready_of(sender))
 
@@ -239,7 +239,7 @@ class Claims:
         )
 
     async def _forget(self, lane: OpenLane) -> None:
-        """Take back the hint that the lane is ready; look again, since a job may just have come."""
+        """Remove the hint that the lane is ready, and check again for a job that has just come."""
         lane_id = lane.lane.id
         self._ready = [pair for pair in self._ready if pair[0] != lane_id]
         calls: list[Call[Any]] = [forget_ready(lane_id), read_status(lane_id)]

@@ -1,9 +1,9 @@
-"""The dispatcher: claims batch after batch of whatever is most urgent, many of them in the air at once.
+"""The dispatcher: claims batch after batch of the most urgent lanes, many of them in flight at once.
 
-One loop runs in a process, from its start to its end. It learns of work in two ways: by a blocking key
-in Redis, which producers push to, and by one timer, which sweeps. A Celery task makes the timer go off
-at once. Permits come first, jobs second, so that a claimed batch never waits for its turn. The loop
-itself never blocks: a batch that must wait for its turn does so in a task of its own.
+One loop runs in a process, from its start to its end. Work is noticed in two ways: by a blocking key in
+Redis, to which producers push, and by one timer, which sweeps. A Celery task fires the timer at once.
+Permits are taken before jobs, so that a claimed batch never waits for its turn. The loop itself never
+blocks: waiting for a turn happens in a task of its own.
 """
 
 import asyncio
@@ -31,9 +31,10 @@ from worker.revision_check import watch_lanes
 log = structlog.get_logger(__name__)
 
 STORE_RETRY_SECONDS = 1.0
-"""Pause after the store has failed."""
+"""Pause after a failure of the store."""
 BUSY_SECONDS = 30.0
-"""So long after the last work the timer still goes off every `worker.sweep_seconds`: receipts follow."""
+"""For so long after the last work the timer still fires every `worker.sweep_seconds`: receipts
+follow."""
 LEASE_MS = 15_000
 CANCEL_AGAIN = 0.2
 
@@ -49,10 +50,10 @@ class Dispatcher:
         self._delivery = Delivery(tools, permits, self._backoff, self._claims.renew_key)
         self._in_air: set[asyncio.Task[None]] = set()
         self._in_air_of: Counter[str] = Counter()  # sub-account → batches
-        self._claiming: set[str] = set()  # lanes, one claim at a time each
+        self._claiming: set[str] = set()  # lanes; one claim at a time each
         self._awake = asyncio.Event()
-        self._timer = asyncio.Event()  # set: goes off at once
-        self._called = True  # by a Celery task, or this is the start
+        self._timer = asyncio.Event()  # set: fires at once
+        self._called = True  # by a Celery task, or at the start
         self._busy_until = float("-inf")  # our clock
 
     async def serve(self, stopping: asyncio.Event) -> None:
@@ -72,12 +73,12 @@ class Dispatcher:
                 await self._tools.store.run(unregister_worker(loop_id, served=self._served))
 
     def look(self) -> None:
-        """Register, sweep and look for work now: for a Celery task. Call it in the loop's thread."""
+        """Register, sweep and look for work now, for a Celery task. Call it in the loop's thread."""
         self._called = True
         self._timer.set()
 
     async def land(self) -> None:
-        """Wait until nothing is in the air."""
+        """Wait until no batch is in flight."""
         while self._in_air:
             await asyncio.wait(self._in_air)
 
@@ -92,14 +93,14 @@ class Dispatcher:
             await self._rest()
 
     async def _rest(self) -> None:
-        """Sleep until a wake-up, the timer, the end of a batch, the end of a pause, or the stop."""
+        """Sleep until a wake-up, the timer, the end of a batch or a pause, or the stop."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._backoff.next_end()):
                 await self._awake.wait()
         self._awake.clear()
 
     async def _launch_next(self, stopping: asyncio.Event) -> bool:
-        """Let one more batch take off; False if nothing can be sent now."""
+        """Start one more batch; False if nothing can be sent now."""
         lane = await self._claims.choose(self._has_room)
         if lane is None:
             return False
@@ -131,7 +132,7 @@ class Dispatcher:
             batch = await self._claims.claim(lane, reservation, stopping)
         except StoreError as error:
             log.warning("the claim failed", lane=lane.lane.id, error=str(error))
-            await self._tools.sleep(STORE_RETRY_SECONDS)  # nothing else is claimed from this lane
+            await self._tools.sleep(STORE_RETRY_SECONDS)  # no other claim from this lane meanwhile
             return
         finally:
             self._claiming.discard(lane.lane.id)
@@ -140,7 +141,7 @@ class Dispatcher:
             await self._deliver(batch)
 
     async def _deliver(self, batch: ClaimedBatch) -> None:
-        """Whatever is logged meanwhile, by whomever, says which batch it is about."""
+        """Deliver a batch, with its fields bound to all log lines."""
         with bound_contextvars(**batch.fields):
             try:
                 await self._delivery.deliver(batch)
@@ -171,8 +172,8 @@ class Dispatcher:
         self._timer.set()
 
     async def _tend(self, loop_id: str, stopping: asyncio.Event) -> None:
-        """The timer: renews the loop's registration, sweeps unless another process has just done so, and
-        has the loop look for work."""
+        """The timer: renews the registration, sweeps unless another process has just done so, and wakes
+        the loop."""
         while not stopping.is_set():
             self._timer.clear()
             called, self._called = self._called, False
@@ -195,11 +196,11 @@ class Dispatcher:
                     await self._timer.wait()
 
     async def _sweep(self) -> float:
-        """Sweep once; returns the seconds until the timer goes off again."""
+        """Sweep once; returns the seconds until the next sweep."""
         began = self._tools.clock()
         swept = await sweep(self._tools)
         now = self._tools.clock()
-        if swept is not None and swept.announced and self._served:  # it may be for others
+        if swept is not None and swept.announced and self._served:  # for others, too
             await self._claims.seek_help()
         if self._in_air or (swept is not None and (swept.busy or swept.applied)):
             self._busy_until = now + BUSY_SECONDS
@@ -212,7 +213,7 @@ class Dispatcher:
         )
 
     def _note_work(self) -> None:
-        """There is work: a timer that is slow, since the process was idle, goes off at once."""
+        """Note work: an idle, slow timer fires at once."""
         now = self._tools.clock()
         if now >= self._busy_until:
             self._timer.set()
@@ -225,11 +226,11 @@ def pause_after(
     """Seconds until the next sweep: none while much comes in, but sending gets as much time as sweeps.
 
     Args:
-        swept: what the last one found; None = another process was at it.
-        took: seconds that it took.
+        swept: result of the last sweep; None = another process swept.
+        took: its duration in seconds.
         usual: `worker.sweep_seconds`.
         idle: there has been no work for `BUSY_SECONDS`.
-        in_air: this process has batches in the air.
+        in_air: this process has batches in flight.
     """
     if swept is None or not swept.more:
         return max(usual, IDLE_SECONDS) if idle else usual
@@ -237,15 +238,15 @@ def pause_after(
 
 
 async def _wait(stopping: asyncio.Event, seconds: float) -> None:
-    """Sleep, but not past the stop."""
+    """Sleep, at most until the stop."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await stopping.wait()
 
 
 async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
-    """Cancel tasks until they have ended. Once is not enough: a cancellation that comes just when the
-    client of the store has sent a command is lost in `asyncio.wait_for` of Python 3.11."""
+    """Cancel tasks until they have ended. Once is not enough: `asyncio.wait_for` of Python 3.11 loses a
+    cancellation that comes just after the client of the store has sent a command."""
     while pending := [task for task in tasks if not task.done()]:
         for task in pending:
             task.cancel()

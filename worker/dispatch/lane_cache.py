@@ -1,4 +1,4 @@
-"""Lanes that this process sends from, opened once and kept at hand."""
+"""Cache of the lanes that this process sends from."""
 
 from chatapps.client import endpoint_of
 from chatapps.rendering.compiled import CompiledContent
@@ -14,28 +14,28 @@ from store.limits.rate_limit import Limits
 from worker.batch import OpenLane, Sender
 
 ROOM = 1024
-"""Lanes kept at hand; more than a loop looks at in one round."""
+"""Cached lanes; more than a loop checks in one round."""
 
 
 class LaneCache:
-    """Opens lanes: reads what they are, compiles the renderer, finds the sub-account.
+    """Opens lanes: reads their properties, compiles the renderer, finds the sub-account.
 
-    What is kept of a lane never changes; its status does, and every script that claims or posts
-    looks at that by itself.
+    Cached properties never change, except for the status, which every script that claims or posts
+    checks.
     """
 
     def __init__(self, store: AsyncStore, settings: Settings, room: int = ROOM) -> None:
         self._store = store
         self._settings = settings
         self._room = room
-        self._open: dict[str, OpenLane] = {}  # the one used last stands last
+        self._open: dict[str, OpenLane] = {}  # the most recently used lane is last
 
     async def get(self, lane_id: str) -> OpenLane | None:
         """The lane, or None if there is no such lane.
 
         Raises:
             SettingsError: its sub-account is not configured here, or has no key.
-            ValueError: its content is written in a way that this version does not know.
+            ValueError: its content has a format that this version does not know.
         """
         found = self.known(lane_id)
         if found is not None:
@@ -50,15 +50,14 @@ class LaneCache:
         return opened
 
     def known(self, lane_id: str) -> OpenLane | None:
-        """The lane if it is at hand already."""
+        """The lane if it is cached."""
         found = self._open.pop(lane_id, None)
         if found is not None:
             self._open[lane_id] = found
         return found
 
     def renew(self, sender: Sender) -> bool:
-        """Read the key of a sub-account again; True if it is another one now, and its lanes are opened
-        anew."""
+        """Read the key of a sub-account again; True if it has changed, and its lanes are reopened."""
         try:
             if sender_of(self._settings, sender.id).endpoint == sender.endpoint:
                 return False
@@ -69,17 +68,17 @@ class LaneCache:
         return True
 
     def forget(self, lane_id: str) -> None:
-        """The lane has ended."""
+        """Drop an ended lane."""
         self._open.pop(lane_id, None)
 
 
 def note_trouble(lane_id: str, why: str) -> Call[None]:
-    """Show with the lane why a worker leaves it alone. The next change of its status wipes it out."""
+    """Record with the lane why a worker cannot send from it. The next change of its status clears it."""
     return best_effort("HSET", lane_keys(lane_id).meta, "reason", why, parse=lambda _: None)
 
 
 def sender_of(settings: Settings, sub_account_id: str) -> Sender:
-    """What sending for a sub-account takes.
+    """Endpoint, limits and slots of a sub-account.
 
     Raises:
         SettingsError: it is not configured, or its key is missing or unusable.
@@ -90,7 +89,6 @@ def sender_of(settings: Settings, sub_account_id: str) -> Sender:
 
 
 def limits_of(sub_account: SubAccount) -> Limits:
-    """The configured limits of a sub-account."""
     return Limits(
         messages_per_second=sub_account.messages_per_second,
         burst=sub_account.burst_messages,

@@ -1,19 +1,19 @@
-"""Which lane is served next: the most urgent first, by turns among equals.
+"""Selects the next lane: the most urgent first, round-robin among equals.
 
-Pure: a lane is passed over while its sub-account is blocked or has its share in the air, so that a
-slow sub-account never holds up another.
+Pure. A lane is skipped while its sub-account is paused or has its share in flight, so that a slow
+sub-account never delays another.
 """
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 REMEMBERED = 1024
-"""Lanes whose turn is remembered; beyond that, those that are not ready are forgotten."""
+"""Lanes whose turn is remembered; beyond, those that are not ready are dropped."""
 
 
 @dataclass(slots=True)
 class Turns:
-    """Remembers who was served when."""
+    """Remembers when each lane was served."""
 
     _served: dict[str, int] = field(default_factory=dict)
     _turn: int = 0
@@ -25,7 +25,7 @@ class Turns:
 
         Args:
             ready: lanes with their urgency (0 goes first).
-            may_send: whether this lane's sub-account is free.
+            may_send: True for a lane whose sub-account is free.
         """
         waiting = list(ready)
         chosen = self._first(waiting, may_send)
@@ -37,7 +37,7 @@ class Turns:
         return chosen
 
     def _first(self, waiting: list[tuple[str, int]], may_send: Callable[[str], bool]) -> str | None:
-        """One pass, without sorting: there may be a thousand lanes, and this is asked for each batch."""
+        """One pass, without sorting: there may be a thousand lanes, and this runs for each batch."""
         first, rank, served = None, (0, 0), self._served
         for lane, urgency in waiting:
             own = (urgency, served.get(lane, 0))
@@ -46,7 +46,7 @@ class Turns:
         return first
 
     def forget(self, lane: str) -> None:
-        """The lane has ended."""
+        """Drop an ended lane."""
         self._served.pop(lane, None)
 
     def _forget_all_but(self, lanes: set[str]) -> None:
@@ -54,8 +54,8 @@ class Turns:
 
 
 def share(slots: int, *, urgent: bool) -> int:
-    """How many of the slots in the air a lane may use: one in eight, and at least one, is kept for
-    urgent lanes, so that they need not wait for a slow bulk request to land."""
+    """Slots in flight that a lane may use: one in eight, and at least one, is reserved for urgent lanes,
+    so that they do not wait for a slow bulk request."""
     if urgent or slots <= 1:
         return slots
     return slots - max(1, slots // 8)

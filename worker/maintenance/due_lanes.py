@@ -1,7 +1,7 @@
-"""Looking at many lanes: what time has brought back, in a round trip for a hundred of them.
+"""Checks many lanes for due work, in one round trip per hundred.
 
-A sweep of a thousand lanes in which nothing is due costs some twenty round trips; asking lane by lane
-took seven thousand, every second, and the drain of the same process waited for it.
+A sweep of a thousand lanes with nothing due costs some twenty round trips; lane by lane it took seven
+thousand, every second, and delayed the dispatcher of the same process.
 """
 
 from collections.abc import Sequence
@@ -9,23 +9,24 @@ from typing import Any
 
 import structlog
 
+from store.batched import by_hundred
 from store.client import Call
 from store.errors import StoreRefused
 from store.lanes.due import Look, read_due
 from store.lanes.lane import Lane, LaneStatus, announce, read_lane
-from store.lanes.retention import note_ended
+from store.lanes.retention import expire_values, note_ended
 from store.workers.presence import forget_active, forget_ready, note_active, ready_lanes
 from worker.batch import Tools
-from worker.maintenance.retention import over_at_ms
+from worker.maintenance.retention import DAY_MS, over_at_ms
 
 log = structlog.get_logger(__name__)
 
 IDLE_SECONDS = 5.0
-"""Longest time between two sweeps; a lane in which something is due before the next one is busy."""
+"""Longest time between two sweeps; a lane with something due earlier is busy."""
 
 
 async def check(tools: Tools, lanes: Sequence[str], as_of: int) -> list[Look | None]:
-    """How lanes stand; None for each if one of them cannot be read, so that it does not hide the others.
+    """The state of lanes; None for those that cannot be read, so that they do not hide the others.
 
     Args:
         as_of: leases and in-doubt batches that ended by then count, ms by Redis' clock.
@@ -39,7 +40,7 @@ async def check(tools: Tools, lanes: Sequence[str], as_of: int) -> list[Look | N
 
 
 def is_quiet(lane: str, look: Look) -> bool:
-    """Whether a sweep has nothing to do for a lane but to announce it."""
+    """True when a sweep needs nothing for a lane but its announcement."""
     if look.due or look.status.ended:
         return False
     try:
@@ -49,7 +50,7 @@ def is_quiet(lane: str, look: Look) -> bool:
 
 
 async def announce_waiting(tools: Tools, looks: Sequence[tuple[str, Look]]) -> int:
-    """Put right the hint which lanes have something to claim; returns how many have."""
+    """Correct the hints for lanes that have something to claim; returns the number of such lanes."""
     waiting = [
         (lane, look.priority)
         for lane, look in looks
@@ -64,14 +65,17 @@ async def announce_waiting(tools: Tools, looks: Sequence[tuple[str, Look]]) -> i
 
 
 async def retire(tools: Tools, lanes: Sequence[str]) -> None:
-    """Look at these no more; unless an operator has just had some of them sent again.
+    """Drop these lanes from the sweep, unless an operator has just resent some of their messages.
 
-    Each step may be the last before the store is away, and none of them loses a lane: what ended is
-    noted for retention first, and forgotten last. Who wakes a lane up meanwhile notes it as active, and
-    is looked for once more.
+    Each step may be the last before the store goes away, and none of them loses a lane: the end is noted
+    for retention first, and the lane dropped last. A lane that is reactivated meanwhile is noted as
+    active and checked once more.
     """
     ended = [lane for lane in await _read(tools, lanes) if lane.status.ended]
     await tools.store.run_all([note_ended(lane) for lane in ended])
+    keep = int(tools.settings.keep_values * DAY_MS / 1000)
+    for calls in by_hundred([call for lane in ended for call in expire_values(lane, keep)]):
+        await tools.store.run_all(calls)
     woken = {lane.id for lane in await _read(tools, lanes) if not lane.status.ended}
     gone = [lane for lane in lanes if lane not in woken]
     await tools.store.run_all([*map(forget_ready, gone), *map(forget_active, gone)])

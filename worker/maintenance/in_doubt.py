@@ -1,13 +1,9 @@
-"""In-doubt batches: what was posted and has no answer that can be trusted ends by its lane's
-policy, when its time
-to wait for status updates is over.
+"""Resolves in-doubt batches by their lane's policy when their wait for status updates is over.
 
-What status updates knows is accepted. The rest goes out again where doubt resends, `max_resends`
-times at
-most. It is `unconfirmed` after that, where the lane holds, where a receipt has named the batch
-alone, and in
-a lane that is being cancelled. Jobs with which a worker has died go out in halves, so that one that
-kills worker after worker is found and given up.
+Messages with a status update are accepted. The others are resent under policy `resend`, at most
+`max_resends` times. They end as `unconfirmed` after that, under policy `hold`, when a receipt has named
+only the batch, and in a lane that is being cancelled. Jobs of a worker that died are requeued in halves,
+so that one that kills workers is found and ended.
 """
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
@@ -37,21 +33,19 @@ log = structlog.get_logger(__name__)
 
 KILLS_WORKERS: Code = (Origin.LOCAL, LocalReason.KILLS_WORKERS)
 AT_ONCE = 100
-"""Read in one round trip."""
+"""Batches read in one round trip."""
 SECONDS = 1.0
-"""For which in-doubt batches of one lane are resolved in one sweep; the next one follows at once
-with the rest."""
+"""Seconds per lane and sweep; the next sweep follows at once with the rest."""
 
 
 async def resolve_due(
     tools: Tools, lane: Lane, as_of: int, go_on: Callable[[], Awaitable[object]]
 ) -> bool:
-    """Resolve in-doubt batches whose time was over by then; True if some are left. Where single
-    messages are sent,
-    each that has no answer is an in-doubt batch of its own, so there may be very many.
+    """Resolve in-doubt batches whose wait was over by then; True if some are left. In lanes of single
+    messages each unanswered one is an in-doubt batch of its own, so there may be very many.
 
     Args:
-        go_on: is called between the rounds, of which there may be many.
+        go_on: called between the rounds.
     """
     until = tools.clock() + SECONDS
     while in_doubt_batches := await tools.store.run(due_in_doubt(lane.id, as_of, most=AT_ONCE)):
@@ -65,7 +59,7 @@ async def resolve_due(
             if in_doubt_batch is not None
         ]
         await go_on()
-        if not any(done):  # somebody else is at it
+        if not any(done):  # another process is resolving them
             return False
         if tools.clock() >= until:
             return True
@@ -73,7 +67,7 @@ async def resolve_due(
 
 
 async def _resolve(tools: Tools, lane: Lane, in_doubt_batch: InDoubt, now: int) -> bool:
-    """End an in-doubt batch; False if it was not for us to end."""
+    """End an in-doubt batch; False if another process ended it or it is held."""
     if in_doubt_batch.poison:
         return await _bury(tools, lane, in_doubt_batch, now)
     jobs = _with_attempts(in_doubt_batch, tools)
@@ -85,7 +79,7 @@ async def _resolve(tools: Tools, lane: Lane, in_doubt_batch: InDoubt, now: int) 
         settle_in_doubt(lane.id, in_doubt_batch.id, len(jobs), what, unless_held=True),
         what,
     )
-    if verdict == "held":  # just now
+    if verdict == "held":  # since it was read
         held = await tools.store.run(read_in_doubt(lane.id, in_doubt_batch.id))
         return held is not None and await _resolve(tools, lane, held, now)
     if verdict != "ok":
@@ -104,7 +98,7 @@ def _decide(
     known: Collection[int],
     now: int,
 ) -> Settlement:
-    """What becomes of each job."""
+    """The settlement of each job."""
     resends = lane.on_unconfirmed == "resend" and not in_doubt_batch.held
     resend = resends and lane.status is not LaneStatus.CANCELLING
     reason = _why_closed(in_doubt_batch) if resend else _why_in_doubt(in_doubt_batch)
@@ -124,7 +118,7 @@ def _decide(
     what.back = [job.resent() for job in again]
     what.deaths = (
         in_doubt_batch.deaths if in_doubt_batch.tries else None
-    )  # one of them may be what kills workers
+    )  # one of them may kill workers
     what.add(State.QUEUED, len(what.back))
     what.attempt_logs = _lost_attempts(in_doubt_batch, jobs, _why_in_doubt(in_doubt_batch), now)
     if resend:
@@ -140,7 +134,7 @@ def _may_be_resent(job: Job, tools: Tools) -> bool:
 
 
 async def _bury(tools: Tools, lane: Lane, in_doubt_batch: InDoubt, now: int) -> bool:
-    """Give up a job that was never posted because every worker that took it died."""
+    """End a job that was never posted because every worker that claimed it died."""
     purposes = tools.templates.purposes(lane)
     what = closing(State.FAILED, in_doubt_batch.jobs, KILLS_WORKERS, now, purposes)
     call = settle_in_doubt(lane.id, in_doubt_batch.id, len(in_doubt_batch.jobs), what)
@@ -152,13 +146,13 @@ async def _bury(tools: Tools, lane: Lane, in_doubt_batch: InDoubt, now: int) -> 
 
 
 def _fields(lane: Lane, in_doubt_batch: str, jobs: Sequence[Job]) -> dict[str, str | int]:
-    """What a line of the log about an in-doubt batch says; its id begins with that of its batch."""
+    """Log fields of an in-doubt batch; its id begins with that of its batch."""
     return {"lane": lane.id, "batch": in_doubt_batch, "attempt": jobs[0].attempts if jobs else 0}
 
 
 def _with_attempts(in_doubt_batch: InDoubt, tools: Tools) -> list[Job]:
-    """The in doubt jobs, their attempts counted. Of a batch that was lost only its requests are known:
-    some were for halves of it, so a message had no more of them than quick retries allow."""
+    """The jobs in doubt, their attempts counted. Of a lost batch only its requests are known: some were
+    for halves of it, so the attempts of a message are bounded by the quick retries."""
     quick = tools.settings.retry.quick_attempts
     return [
         job.tried(min(in_doubt_batch.tries, 1 if job.attempts else quick), may_have_arrived=True)
@@ -169,7 +163,7 @@ def _with_attempts(in_doubt_batch: InDoubt, tools: Tools) -> list[Job]:
 def _lost_attempts(
     in_doubt_batch: InDoubt, jobs: list[Job], code: Code, now: int
 ) -> list[tuple[int, bytes]]:
-    """Attempt log of the attempts that a lost batch made: the worker took what it knew of them along."""
+    """Attempt log of a lost batch, whose worker took the details along."""
     pairs = list(zip(in_doubt_batch.jobs, jobs, strict=True))
     entries: list[tuple[int, bytes]] = []
     for attempt in range(1, max(job.attempts for job in jobs) + 1):
@@ -190,7 +184,7 @@ def _why_in_doubt(in_doubt_batch: InDoubt) -> Code:
 
 
 def _why_closed(in_doubt_batch: InDoubt) -> Code:
-    """Why jobs of it do not go out again although doubt resends."""
+    """The reason why its jobs are not resent although the policy resends."""
     alone_too_often = len(in_doubt_batch.jobs) == 1 and max(in_doubt_batch.deaths, 1) >= MOST_DEATHS
     if in_doubt_batch.tries and alone_too_often:
         return KILLS_WORKERS

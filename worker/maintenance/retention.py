@@ -1,4 +1,4 @@
-"""Retention: notification lanes whose day is over are closed, and lanes that ended long ago removed."""
+"""Retention: closes notification lanes whose day is over, and removes lanes that ended long ago."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -18,17 +18,17 @@ from worker.batch import Tools
 log = structlog.get_logger(__name__)
 
 GRACE = timedelta(hours=1)
-"""How late the clock of a producer may be."""
+"""Tolerated delay of a producer's clock."""
 STEPS = 20
-"""Steps of removal in one sweep."""
+"""Steps of removal per sweep."""
 DAY_MS = 86_400_000
 
 
 async def close_if_over(tools: Tools, lane: Lane, now_ms: int) -> None:
     """Let a notification lane finish when its day has been over for an hour, by Redis' clock.
 
-    Producers open the lane of the next day by themselves. One whose clock is late by more than the
-    hour is told that the lane is closed, and asks Redis for the day.
+    Producers open the next day's lane by themselves. A producer whose clock is more than an hour late
+    finds the lane closed, and asks Redis for the day.
     """
     if lane.kind == "notifications" and now_ms >= over_at_ms(lane.id):
         changed, status = await tools.store.run(move_lane(lane.id, "close"))
@@ -37,13 +37,13 @@ async def close_if_over(tools: Tools, lane: Lane, now_ms: int) -> None:
 
 
 def over_at_ms(lane_id: str) -> int:
-    """When a notification lane may be closed: its id ends with its day."""
+    """Time at which a notification lane may be closed; its id ends with its day."""
     day = datetime.strptime(lane_id[-6:], "%y%m%d").replace(tzinfo=UTC)
     return int((day + timedelta(days=1) + GRACE).timestamp() * 1000)
 
 
 async def expire_lanes(tools: Tools, now_ms: int) -> None:
-    """Remove lanes that ended more than `retention_days` ago, some steps of it at a time."""
+    """Remove lanes that ended more than `retention_days` ago, a few steps per sweep."""
     until = now_ms - int(tools.settings.retention_days * DAY_MS)
     steps = STEPS
     for lane_id in await tools.store.run(ended_before(until)):
@@ -59,7 +59,7 @@ async def expire_lanes(tools: Tools, now_ms: int) -> None:
 
 
 async def _unlist(tools: Tools, lane_id: str) -> None:
-    """Free the lane's name before the lane goes, so that the name never leads nowhere."""
+    """Free the lane's name before the lane is removed, so that a name always leads to a lane."""
     lane = await tools.store.run(read_lane(lane_id))
     if lane is not None and lane.status in (LaneStatus.FINISHED, LaneStatus.CANCELLED):
         if await tools.store.run(holder_of(lane.name, lane.sub_account)) == lane_id:

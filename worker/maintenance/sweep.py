@@ -1,9 +1,8 @@
-"""The sweep: everything that time brings back, for every lane that has not ended.
+"""The sweep: handles everything due, for every lane that has not ended.
 
-Due retry batches return to the queue, batches of lost workers are taken back, in-doubt batches are
-resolved by
-their lane's policy, cancelled lanes are emptied, and hints are put right. It may run anywhere, at any
-time, twice at once: every step is a script that does its work once.
+Due retry batches return to the queue, batches of lost workers are recovered, in-doubt batches are
+resolved by their lane's policy, cancelled lanes are emptied, and hints are corrected. It may run
+anywhere, at any time, twice at once: every step is an idempotent script.
 """
 
 import secrets
@@ -48,17 +47,17 @@ log = structlog.get_logger(__name__)
 OPERATOR = (Origin.LOCAL, LocalReason.OPERATOR)
 
 OPEN = (LaneStatus.SENDING, LaneStatus.CANCELLING)
-"""Lanes that need sending or sweeping again."""
+"""Statuses of lanes with work for the sweep."""
 
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """What a sweep found."""
+    """Result of a sweep."""
 
-    busy: int = 0  # lanes in which jobs are queued, or something is due within `IDLE_SECONDS`
-    announced: int = 0  # lanes that have something to claim now
-    more: bool = False  # of the inbox, or of what is in doubt, is left: sweep again at once
-    applied: int = 0  # receipts and replies
+    busy: int = 0  # lanes with queued jobs, or with something due within `IDLE_SECONDS`
+    announced: int = 0  # lanes with something to claim
+    more: bool = False  # more is left in the inbox or in doubt: sweep again at once
+    applied: int = 0  # receipts and replies applied
 
     def __add__(self, other: "Swept") -> "Swept":
         more = self.more or other.more
@@ -71,17 +70,18 @@ class Swept:
 
 
 async def sweep(tools: Tools) -> Swept | None:
-    """Sweep all lanes, unless somebody else is at it (then None)."""
+    """Sweep all lanes; None if another process is sweeping."""
     period = int(tools.settings.worker.sweep_seconds * 1000)
     if not await tools.store.run(take_sweep(tools.owner, lease_ms=max(100, period * 9 // 10))):
         return None
     began = tools.clock()
     leases = _Leases(tools)
     await leases.as_of()
-    # First the inbox: status updates decides what becomes of in-doubt batches.
+    # The inbox first: status updates decide about in-doubt batches.
     applied = await apply_inbox(tools, leases.as_of)
     swept = Swept(more=not is_all(applied), applied=applied)
-    for lanes in by_hundred(await tools.store.run(active_lanes())):
+    active = await tools.store.run(active_lanes())
+    for lanes in by_hundred(active):
         swept += await _visit_all(tools, lanes, leases)
     await expire_lanes(tools, await tools.store.run(now_ms()))
     await forget_closed_windows(tools.store)
@@ -94,13 +94,12 @@ async def sweep(tools: Tools) -> Swept | None:
 
 
 class _Leases:
-    """Knows up to when leases count as run out. After a gap in sweeping, when the store was away, that
-    is the time before it: owners who live get one lease to write down what they hold.
+    """The time up to which leases count as run out. After a gap between sweeps, when the store was away,
+    that is a time before the gap: living owners get one lease to write their answers.
 
-    The store is asked again every second of a sweep, since it may go away in the middle of one; a call
-    that it does when it is back still says what it was told before. Asking also notes that sweeping
-    goes on: one that has much to do must not look like a gap, or one gap after the other would keep
-    batches of the dead where they are.
+    The store is asked again every second of a sweep, since it may go away in the middle; a call that it
+    executes when it is back still carries the older time. Asking also notes that sweeping goes on: a
+    long sweep must not look like a gap, or batches of dead workers would never be recovered.
     """
 
     AGAIN = 1.0
@@ -124,7 +123,7 @@ class _Leases:
 
 
 async def _visit_all(tools: Tools, lanes: Sequence[str], leases: _Leases) -> Swept:
-    """Sweep lanes that one look takes in: those in which something is due, one by one."""
+    """Sweep the lanes of one check; only those with something due are visited."""
     looks = zip(lanes, await check(tools, lanes, await leases.as_of()), strict=True)
     quiet: list[tuple[str, Look]] = []
     ended: list[str] = []
@@ -143,7 +142,7 @@ async def _visit_all(tools: Tools, lanes: Sequence[str], leases: _Leases) -> Swe
 
 
 async def _visit(tools: Tools, lane_id: str, leases: _Leases) -> Swept:
-    """Sweep one lane. A fault in it is logged, and keeps nobody from sweeping the others."""
+    """Sweep one lane. An exception is logged and does not affect the other lanes."""
     try:
         lane = await tools.store.run(read_lane(lane_id))
         if lane is None or lane.status.ended:
@@ -158,7 +157,7 @@ async def _visit(tools: Tools, lane_id: str, leases: _Leases) -> Swept:
 
 
 async def _tend(tools: Tools, lane: Lane, leases: _Leases) -> Swept:
-    """Do for one lane what is due."""
+    """Do everything due in one lane."""
     as_of = await leases.as_of()
     await tools.templates.look(tools.store, lane.sub_account, tools.clock())
     while (await tools.store.run(promote_due(lane.id)))[1] == 0:  # more are due
@@ -177,7 +176,7 @@ async def _tend(tools: Tools, lane: Lane, leases: _Leases) -> Swept:
 
 
 async def _recover(tools: Tools, lane: Lane, as_of: int, leases: _Leases) -> None:
-    """Take back the batches whose leases had run out by then, some at a time."""
+    """Recover the batches whose leases had run out by then, a few at a time."""
     seconds = seconds_in_doubt(lane, tools.settings.policies, [0], tools.rng)
     call = recover_expired(lane.id, settle_after_ms=int(seconds * 1000), as_of_ms=as_of)
     while (recovered := await tools.store.run(call)) != Recovered():

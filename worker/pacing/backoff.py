@@ -1,4 +1,4 @@
-"""Pauses: when this process may claim for a sub-account again, and how long to wait after failures."""
+"""Backoff: when this process may claim for a sub-account again, and waits after failures."""
 
 import random
 from collections.abc import Callable, Iterable
@@ -10,10 +10,10 @@ LONGEST_PAUSE = 30.0
 
 
 class Backoff:
-    """Which sub-accounts this process leaves alone for a moment.
+    """Sub-accounts and lanes that this process pauses.
 
-    Only this process: what concerns everyone, such as a 429, is kept in the store. A host that cannot
-    reach the provider must not hold up those that can.
+    Local to this process: shared pauses, as after a 429, are kept in the store. A host that cannot reach
+    the provider must not hold up others.
 
     Args:
         clock: seconds, monotonic.
@@ -24,26 +24,26 @@ class Backoff:
         self._rng = rng
         self._until: dict[tuple[str, bool], float] = {}  # sub-account, urgent → our clock
         self._lanes_until: dict[str, float] = {}  # lane → our clock
-        self._unreached: dict[str, int] = {}  # sub-account → pauses in a row
-        self._failed: dict[str, set[str]] = {}  # sub-account → lanes whose probe has failed
+        self._unreached: dict[str, int] = {}  # sub-account → consecutive pauses
+        self._failed: dict[str, set[str]] = {}  # sub-account → lanes with a failed probe
 
     def hold(self, sender: str, seconds: float, *, urgent: bool) -> None:
-        """Leave the urgent lanes of a sub-account, or the others, alone for so long."""
+        """Pause the urgent lanes of a sub-account, or the others, for so long."""
         until = self._clock() + seconds
         self._until[sender, urgent] = max(until, self._until.get((sender, urgent), 0.0))
 
     def is_free(self, sender: str, *, urgent: bool) -> bool:
-        """Whether such lanes of this sub-account may be claimed from now."""
+        """True when such lanes of this sub-account may be claimed from."""
         return self._until.get((sender, urgent), 0.0) <= self._clock()
 
     def hold_lane(self, lane: str, seconds: float) -> None:
-        """Leave one lane alone for so long."""
+        """Pause one lane."""
         now = self._clock()
         self._lanes_until = {one: at for one, at in self._lanes_until.items() if at > now}
         self._lanes_until[lane] = now + seconds
 
     def lane_is_free(self, lane: str) -> bool:
-        """Whether this lane may be claimed from now."""
+        """True when this lane may be claimed from."""
         return self._lanes_until.get(lane, 0.0) <= self._clock()
 
     def next_end(self) -> float | None:
@@ -52,14 +52,15 @@ class Backoff:
         return min((until - now for until in ends if until > now), default=None)
 
     def probe_failed(self, sender: str, lane: str) -> None:
-        """A request of this lane has probed whether all of its sub-account may go on, in vain."""
+        """Record a failed probe of the whole sub-account by this lane."""
         self._failed.setdefault(sender, set()).add(lane)
 
     def gives_way(self, sender: str, lane: str, ready: Iterable[str]) -> bool:
-        """Whether another lane of the sub-account should probe next: it may be the messages of this one.
+        """True when another lane of the sub-account should probe next: this one's messages may be the
+        cause.
 
         Args:
-            ready: lanes of the sub-account.
+            ready: ready lanes of the sub-account.
         """
         failed = self._failed.get(sender, set())
         if lane not in failed:
@@ -70,13 +71,13 @@ class Backoff:
         return False
 
     def goes_on(self, sender: str) -> None:
-        """Nothing is in the way of the sub-account."""
+        """The sub-account is not held up any more."""
         self._failed.pop(sender, None)
 
     def not_reached(self, sender: str) -> float:
-        """Nobody was there: pause, longer each time. Returns the seconds of the pause.
+        """Pause after the provider was not reached, longer each time. Returns the seconds of the pause.
 
-        Requests that were in the air together fail together, and count as one failure.
+        Requests in flight at the same time fail together and count as one failure.
         """
         if self.is_free(sender, urgent=True):
             times = self._unreached[sender] = self._unreached.get(sender, 0) + 1
@@ -86,17 +87,17 @@ class Backoff:
         return self._until[sender, True] - self._clock()
 
     def reached(self, sender: str) -> None:
-        """Somebody answered."""
+        """The provider was reached."""
         self._unreached.pop(sender, None)
 
 
 def longest_wait(base: float, cap: float, failures: int) -> float:
-    """Seconds to wait at most after so many failures: it doubles with each."""
+    """Most seconds to wait after so many failures; doubles with each."""
     return min(cap, base * 2.0 ** min(failures, 20))
 
 
 def full_jitter(base: float, cap: float, rng: random.Random) -> Callable[[RetryCallState], float]:
-    """Waiting between the attempts of a retrying call: at random within a span that doubles."""
+    """A wait strategy: random within a span that doubles with each attempt."""
 
     def wait(state: RetryCallState) -> float:
         return rng.uniform(0, longest_wait(base, cap, state.attempt_number - 1))

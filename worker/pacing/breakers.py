@@ -1,7 +1,7 @@
-"""The breakers of a sub-account as one process sees them, for its `FailurePolicy` alone.
+"""The breakers of a sub-account as seen by one process, for its `FailurePolicy` alone.
 
-A breaker protects, and promises nothing: where the store does not answer, sending goes on, and the lease
-of a probe ends by itself.
+Breakers are best-effort: when the store does not answer, sending goes on, and the lease of a probe ends
+by itself.
 """
 
 import json
@@ -47,15 +47,15 @@ T = TypeVar("T")
 
 
 class Breakers:
-    """Tells the store how the requests of this process fare, where that is news to the breakers."""
+    """Reports the results of this process's requests to the store, where the breakers need them."""
 
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
-        self._failing: set[str] = set()  # sub-accounts whose last request from here has failed
-        self._unreached: set[str] = set()  # sub-accounts whose last request was not sent
+        self._failing: set[str] = set()  # sub-accounts whose last request from here failed
+        self._unreached: set[str] = set()  # sub-accounts whose last request could not be sent
 
     async def note_reach(self, batch: ClaimedBatch, result: Result) -> None:
-        """Show why requests are not sent from this host, until one is."""
+        """Report why requests cannot be sent from this host, until one is sent."""
         sender, host = batch.lane.sender.id, self._tools.owner.split(":")[0]
         if isinstance(result, NotSent):
             self._unreached.add(sender)
@@ -69,7 +69,7 @@ class Breakers:
     async def count(
         self, batch: ClaimedBatch, messages: int, result: Result, permits: Reservation, took: float
     ) -> bool:
-        """Count a request that met an error of the provider or no answer; True if `server` is open.
+        """Count a request with a server error or without an answer; True if `server` is open.
 
         Args:
             took: seconds.
@@ -106,8 +106,8 @@ class Breakers:
         return counted.server
 
     async def hold_templates(self, outcome: BatchOutcome, jobs: Sequence[Job]) -> list[Job]:
-        """Messages of a notification lane whose template is held up. One a template and interval is not,
-        so that a template that was mended heals by itself. Nothing is parsed while none is open."""
+        """Messages of a notification lane with a held-up template. One per template and interval is let
+        through as a probe. Nothing is parsed while no breaker is open."""
         batch = outcome.batch
         if batch.lane.lane.kind == "campaign" or not batch.permits.permits.templates:
             return []
@@ -128,7 +128,7 @@ class Breakers:
         return held
 
     async def note_templates(self, outcome: BatchOutcome) -> None:
-        """Open the breakers of templates that were refused; close those whose probe was taken."""
+        """Open the breakers of refused templates; close those whose probe was accepted."""
         batch, verdicts, terms = outcome.batch, outcome.verdicts, self._tools.settings.breakers
         probing = Probing(terms.template_first, terms.template_longest)
         refused: dict[str, Code] = {}
@@ -150,7 +150,7 @@ class Breakers:
                 await self._tell(call, otherwise=False)
 
     async def hold_up(self, batch: ClaimedBatch, permits: Reservation | None, why: str) -> None:
-        """Key, account or channel: nothing of this sub-account can pass until that is mended."""
+        """Hold up the sub-account for its key, account or channel."""
         sender, terms = batch.lane.sender.id, self._tools.settings.breakers
         probing = Probing(terms.account_first, terms.account_longest)
         op = permits.op if permits else ""
@@ -160,7 +160,7 @@ class Breakers:
             await self._close(batch, SERVER, op)
 
     async def well(self, batch: ClaimedBatch, permits: Reservation) -> None:
-        """The provider serves this sub-account: what that proves closed is closed."""
+        """Close the breakers that a successful request proves closed."""
         if not self._is_news(batch, permits):
             return
         await self._close(batch, SERVER, permits.op)
@@ -168,7 +168,7 @@ class Breakers:
             log.warning("the sub-account is well again", lane=batch.lane_id)
 
     async def let_go(self, batch: ClaimedBatch, permits: Reservation) -> None:
-        """Messages of a lane that probed the breaker that held it up were taken."""
+        """Close the lane's own breakers after a successful probe."""
         for scope in permits.permits.probes:
             if scope not in (ACCOUNT, SERVER) and await self._close(batch, scope, permits.op):
                 log.warning("what was held up goes on", lane=batch.lane_id, breaker=scope)
@@ -199,7 +199,7 @@ class Breakers:
     async def release(
         self, batch: ClaimedBatch, permits: Reservation, *, later: bool, but: Sequence[str] = ()
     ) -> None:
-        """A probe has told nothing about these breakers."""
+        """End the probes of these breakers without a result."""
         for scope in permits.permits.probes:
             if scope not in but:
                 sender = batch.lane.sender.id
@@ -207,7 +207,7 @@ class Breakers:
                 await self._tell(call, otherwise=False)
 
     async def _tell(self, call: Call[T], *, otherwise: T) -> T:
-        """Run a call that must not hold up a batch; `otherwise` where the store does not answer."""
+        """Run a call that must not delay a batch; `otherwise` if the store does not answer."""
         try:
             return await self._tools.store.run(call)
         except StoreError as error:
@@ -216,11 +216,11 @@ class Breakers:
 
 
 def template_of(line: bytes) -> str:
-    """The scope of the template that a whole message uses; empty if it uses none."""
+    """The scope of a single message's template; empty for none."""
     if b'"template"' not in line:
         return ""
     try:
         template = json.loads(line.split(b"\t", 2)[1])["content"]["template"]
         return template_scope(template["name"], template["language"])
-    except (ValueError, LookupError, TypeError):  # not ours to judge: the provider does
+    except (ValueError, LookupError, TypeError):  # invalid content is left to the provider
         return ""

@@ -1,15 +1,15 @@
-"""What the failures of requests mean, and how a batch goes on. Nothing else tells the breakers.
+"""Interprets failed requests and decides how a batch goes on; the only caller of the breakers.
 
     concerns                 then
-    a message                it is rejected, tried again or in doubt (`worker.results.classify`)
-    one request              the same once more in a moment, or halves of it
-    what a campaign says     refusal after refusal alike: it stops
+    a message                it is rejected, retried or in doubt (`worker.results.classify`)
+    one request              the same again after a moment, or in halves
+    a campaign's content     a streak of equal refusals: it stops
     a template               its breaker, in notification lanes
     key, account, channel    the breaker `account`
     the provider             the breaker `server`; without an answer `stall`; a pause that it asks for
     the way to the provider  this process pauses, and says why
 
-What stops for one of these causes begins again by itself: with a probe, or when the pause is over.
+Everything but a stopped campaign resumes by itself: with a probe, or when the pause is over.
 """
 
 from collections.abc import Callable, Sequence
@@ -46,14 +46,14 @@ from worker.results.refusal_streaks import RefusalStreaks, Suspects, decide, is_
 log = structlog.get_logger(__name__)
 
 STREAK = 3
-"""Single messages in a row that must be refused alike before the cause is sought in the campaign."""
+"""Consecutive single messages with the same refusal before the campaign is suspected."""
 
 
 class FailurePolicy:
-    """Decides, request by request, how a batch goes on. One object a process.
+    """Decides, request by request, how a batch goes on. One object per process.
 
     Args:
-        renew_key: whether a sub-account has another key now than the one that was used.
+        renew_key: returns True when a sub-account has another key now than the one that was used.
     """
 
     def __init__(
@@ -72,13 +72,13 @@ class FailurePolicy:
         self._breakers = Breakers(tools)
 
     def is_suspect(self, batch: ClaimedBatch) -> bool:
-        """Its lane had the whole sub-account held up of late."""
+        """True when its lane recently had the whole sub-account held up."""
         return self._suspects.has(batch.lane_id)
 
     async def observe(
         self, batch: ClaimedBatch, request: Request, response: Response, verdict: Verdict
     ) -> Decision:
-        """Tell the store what the end of a request means, and decide how it goes on."""
+        """Report the result of a request to the store, and decide how it goes on."""
         result, permits = response.result, response.permits
         if isinstance(result, Unmade):
             return await self._unmade(batch, request, response, verdict)
@@ -106,11 +106,11 @@ class FailurePolicy:
         return Decision(verdict.messages, _following(request, verdict), is_told=is_told)
 
     async def hold_templates(self, outcome: BatchOutcome, jobs: Sequence[Job]) -> list[Job]:
-        """Which of these must not go out, since their template is held up."""
+        """Those jobs that must not be sent because their template is held up."""
         return await self._breakers.hold_templates(outcome, jobs)
 
     def spare(self, batch: ClaimedBatch, request: Request) -> Verdicts | None:
-        """What becomes of a request that others of its batch have made pointless, or None."""
+        """The verdicts of a request that others of its batch have made pointless, or None."""
         halved = request.within[-1] if request.within else Verdicts()
         if batch.lane.lane.kind == "campaign" and _fail_with_one_code(halved):
             why = explain_refusal_streak(halved.rejected[-1][1])
@@ -120,7 +120,7 @@ class FailurePolicy:
         return None
 
     async def conclude(self, outcome: BatchOutcome) -> None:
-        """All requests of a batch have ended."""
+        """Handle the end of all requests of a batch."""
         batch, verdicts = outcome.batch, outcome.verdicts
         if verdicts.denied:
             await self._decide_denied(outcome)
@@ -144,7 +144,7 @@ class FailurePolicy:
     async def _answered(
         self, batch: ClaimedBatch, request: Request, permits: Reservation, found: Verdicts
     ) -> bool:
-        """True if the breakers know how it fared; else that is decided at the end of the batch."""
+        """True if the result was reported to the breakers; else the end of the batch decides."""
         if found.accepted:
             self._suspects.note_taken(batch.lane.sender.id)
             await self._breakers.let_go(batch, permits)
@@ -185,7 +185,7 @@ class FailurePolicy:
         if scope is FailureScope.ACCOUNT:
             await self._hold_up(batch, permits, verdict.messages.account[0])
         elif scope is FailureScope.DENIED:
-            is_told = False  # what it means is decided when all of the batch has been asked
+            is_told = False  # decided at the end of the batch
         elif classify_request(refused.status, refused.code) is CodeClass.THROTTLE:
             await self._breakers.release(batch, permits, later=False)
         elif not is_server_error(refused):
@@ -195,14 +195,14 @@ class FailurePolicy:
         return Decision(verdict.messages, _following(request, verdict), is_told=is_told)
 
     def _is_worth_another(self, batch: ClaimedBatch, request: Request, refused: Refused) -> bool:
-        """A few attempts follow at once where messages are new, and the failure is likely to pass."""
+        """True for new messages whose failure is likely to pass: a few attempts follow at once."""
         retry = self._tools.settings.retry
         is_new = all(job.attempts == request.failed for job in request.jobs)
         attempts = min(retry.quick_attempts, retry.max_attempts) if is_new else 0
         return request.failed + 1 < attempts and worth_a_quick_retry(refused, batch.lane.lane)
 
     async def _decide_denied(self, outcome: BatchOutcome) -> None:
-        """Messages that were refused alone: it is they, or the account."""
+        """Decide whether refused single messages are at fault, or the account."""
         batch, verdicts, denied = outcome.batch, outcome.verdicts, list(outcome.verdicts.denied)
         since = self._suspects.is_well_since(batch.lane_id, batch.lane.sender.id)
         if decide(verdicts, taken_since=since):
@@ -215,7 +215,7 @@ class FailurePolicy:
             outcome.permits = None
 
     async def _hold_up(self, batch: ClaimedBatch, permits: Reservation | None, why: str) -> None:
-        """The sub-account waits; if this was the probe, another lane makes the next one."""
+        """Hold up the sub-account; if this was the probe, another lane probes next."""
         if permits is not None and ACCOUNT in permits.permits.probes:
             self._backoff.probe_failed(batch.lane.sender.id, batch.lane_id)
         self._suspects.add(batch.lane_id)

@@ -16,13 +16,13 @@ from worker.batch import Reservation, Sender, Tools
 HORIZON = 0.5
 """Seconds ahead that a turn may be reserved."""
 PROBE_MARGIN = 5.0
-"""Seconds that a probe has for everything around its request."""
+"""Seconds of a probe's lease besides its request."""
 TRIES = 3
-"""Turns that may be missed before a batch goes late: a store that is far away must not stop us."""
+"""Missed turns before a batch is posted late: a distant store must not stop sending."""
 
 
 class PermitOffice:
-    """Takes permits for this process; the limits themselves are kept in the store for all."""
+    """Takes permits for this process; the limits are kept in the store, shared by all."""
 
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
@@ -30,10 +30,10 @@ class PermitOffice:
     async def reserve(
         self, sender: Sender, n: int, *, urgent: bool, scopes: Sequence[str] = ()
     ) -> Reservation:
-        """Ask once, for `n` messages and one request.
+        """Take permits once, for `n` messages and one request.
 
         Args:
-            scopes: of breakers that hold up the lane, beside those of the sub-account.
+            scopes: breakers of the lane, besides those of the sub-account.
         """
         op, asked = secrets.token_hex(8), self._tools.clock()
         answers = self._tools.answers
@@ -58,10 +58,10 @@ class PermitOffice:
         return Reservation(op, permits.n or n, permits, asked + permits.wait)
 
     def begin(self, sender: Sender, n: int, *, op: str, ended: str, urgent: bool) -> Call[str]:
-        """The question whether a request with these permits may still be posted.
+        """The call that checks whether a request with these permits may still be posted.
 
         Args:
-            ended: what the other processes have to be told about answers.
+            ended: ends of requests to report.
         """
         return begin_request(
             sender.id,
@@ -90,8 +90,8 @@ class PermitOffice:
         patience: float,
         scopes: Sequence[str] = (),
     ) -> Reservation | None:
-        """Take permits, however long the turn is away within `patience` seconds; None if it is further,
-        or if a breaker is in the way."""
+        """Take permits whose turn comes within `patience` seconds; None if it is later, or if a breaker
+        refuses."""
         give_up, missed = self._tools.clock() + patience, 0
         while True:
             reservation = await self.reserve(sender, n, urgent=urgent, scopes=scopes)
@@ -99,7 +99,7 @@ class PermitOffice:
                 reservation.permits.held_by or reservation.turn > give_up
             ):
                 return None
-            if reservation.granted and reservation.n < n:  # a probe, and too large for one
+            if reservation.granted and reservation.n < n:  # a probe, and `n` is too large for it
                 await self.give_back(sender, reservation, reservation.n)
                 return None
             await self.await_turn(reservation)
@@ -111,7 +111,7 @@ class PermitOffice:
             missed += 1
 
     async def give_back(self, sender: Sender, reservation: Reservation, unused: int) -> None:
-        """Return permits that no message used, and the probe if none at all went out."""
+        """Return unused permits, and the probe if nothing was sent."""
         if unused >= reservation.n:
             await self.let_go(sender, reservation)
         if unused > 0 and sender.limits.messages_per_second > 0:
@@ -120,12 +120,12 @@ class PermitOffice:
             )
 
     async def let_go(self, sender: Sender, reservation: Reservation) -> None:
-        """No request was made with these permits: others may probe what it would have probed."""
+        """Free the probes of permits that no request used."""
         for scope in reservation.permits.probes:
             await self._tools.store.run(
                 release_probe(sender.id, scope, op=reservation.op, later=False)
             )
 
     async def block(self, sender: Sender, seconds: float) -> None:
-        """Nobody sends for this sub-account for a while."""
+        """Pause a sub-account for all workers."""
         await self._tools.store.run(pause_sub_account(sender.id, seconds))

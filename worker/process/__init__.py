@@ -1,1 +1,1 @@
-"""The Celery side of a worker: tasks, the engine of a process, its client."""
+"""The Celery side of a worker: tasks, the engine of a process, its consumer."""

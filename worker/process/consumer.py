@@ -1,4 +1,4 @@
-"""Celery's consumer, made to outlive its broker whatever closing a lost connection raises."""
+"""Celery's consumer, changed to survive any error of closing a lost broker connection."""
 
 from typing import Any
 
@@ -13,17 +13,18 @@ def _is_watched_no_more(child: Any) -> bool:
 
 
 class SteadyConsumer(Consumer):
-    """Connects again where the original ends the worker.
+    """Reconnects where the original ends the worker.
 
-    kombu (5.7.0) gives unacknowledged messages back while it closes a channel, and acknowledges tasks
-    that end later over the channel that they came by. Where the server died meanwhile it finds no
-    client any more to do so, and its AttributeError is not one of those that Celery takes for the loss
-    of a connection: the worker ends with code 1. Messages are wake-ups, so nothing is lost with them.
+    kombu (5.7.0) returns unacknowledged messages while it closes a channel, and acknowledges tasks that
+    end later over their own channel. If the server has died meanwhile, it has no client left for that,
+    and its AttributeError is not among the errors that Celery treats as a lost connection: the worker
+    ends with code
+    1. Messages are wake-ups, so nothing is lost with them.
     """
 
     restart_count = 0
-    """The first start counts as a restart. Otherwise the worker ends with code 1 when it finds, at the
-    start of its loop, that one of its first children has died; as it is, the pool replaces the child."""
+    """Counts the first start as a restart. Otherwise the worker ends with code 1 when, at the start of
+    its loop, one of its first children has died; this way the pool replaces the child."""
     connection_errors: tuple[type[BaseException], ...]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -31,9 +32,9 @@ class SteadyConsumer(Consumer):
         self.connection_errors = (*self.connection_errors, AttributeError)
 
     def loop_args(self) -> tuple[Any, ...]:
-        """What the loop begins with. A child whose death was noticed in the moment in which the broker
-        went away is left in the pool, watched no more, and ends the worker with a ValueError when all of
-        them are watched anew: it is replaced first."""
+        """Arguments of the loop. A child that died just when the broker connection was lost stays in the
+        pool unwatched, and ends the worker with a ValueError when all children are watched again; so it
+        is replaced first."""
         pool: Any = getattr(self.pool, "_pool", None)  # a pool without children has none
         if any(_is_watched_no_more(child) for child in getattr(pool, "_pool", ())):
             self.pool.maintain_pool()

@@ -1,7 +1,7 @@
 """The engine of a worker process: one event loop in a thread, one connection pool, one dispatcher.
 
 The dispatcher runs from the start of the process to its end. Celery tasks run in the main thread, which
-stays free: they only ask the loop to look for work now.
+stays free: they only make the loop look for work.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ from worker.template_registry import Templates
 
 
 class TimedProvider:
-    """Counts and times the requests that go to a provider.
+    """Counts and times the provider's requests.
 
     Args:
         clock: seconds, monotonic.
@@ -59,11 +59,11 @@ class TimedProvider:
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
 SPARE_CONNECTIONS = 16
-"""Connections to Redis beside one for each batch in the air: the loop, its listener, the sweep."""
+"""Connections to Redis besides one per batch in flight: the loop, its listener, the sweep."""
 COLLECT_AFTER = (20_000, 10, 10)
 """Thresholds of the garbage collector: a few batches' worth of objects."""
 PATIENCE = 10.0
-"""Seconds after the last answer may have come in which it must have been settled."""
+"""Seconds after the last possible answer within which it must be settled."""
 
 
 class Engine:
@@ -85,15 +85,15 @@ class Engine:
 
     @property
     def alive(self) -> bool:
-        """Its thread runs, and with it the dispatcher."""
+        """True while its thread, and so the dispatcher, runs."""
         return self._thread.is_alive()
 
     def look(self) -> None:
-        """Have the dispatcher sweep and look for work now; does not wait for it."""
+        """Make the dispatcher sweep and look for work now; does not wait for it."""
         self._loop.call_soon_threadsafe(self._drain.look)
 
     def close(self) -> None:
-        """Claim nothing more, settle what is in the air, and end. Harmless when the thread is dead."""
+        """Claim nothing more, settle batches in flight, and end. Harmless when the thread is dead."""
         if self.alive:
             try:
                 self._submit(self._close(), timeout=self._settings.http.deadline + PATIENCE)
@@ -103,7 +103,7 @@ class Engine:
             self._thread.join(timeout=PATIENCE)
 
     async def _serve(self) -> None:
-        """Run the dispatcher until the process stops, then wait for what is in the air."""
+        """Run the dispatcher until the process stops, then wait for batches in flight."""
         while not self._stopping.is_set():
             try:
                 await self._drain.serve(self._stopping)
@@ -128,7 +128,7 @@ class Engine:
         )
         await (
             anyio.lowlevel.checkpoint()
-        )  # loads what httpx loads with its first request, which would be late
+        )  # loads modules that httpx would load late, with its first request
         codecs.lookup("idna")
         tools = Tools(
             store=AsyncStore.connect(
@@ -194,8 +194,9 @@ async def _list_templates(
 
 
 def _spare_collections() -> None:
-    """Keep the garbage collector from walking over all that was loaded, again and again: a batch makes
-    thousands of objects, nearly all of which die without it. It was a fifth of the drain."""
+    """Freeze loaded objects: the garbage collector would walk over them again and again. A batch makes
+    thousands of objects, nearly all freed without it; collections took a fifth of the dispatcher's
+    time."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(*COLLECT_AFTER)

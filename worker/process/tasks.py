@@ -1,8 +1,8 @@
-"""The Celery tasks and the life of a worker process.
+"""The Celery tasks and the life cycle of a worker process.
 
-Each pool process runs a dispatcher from its start to its end. The tasks carry nothing and take no time:
-`drain` and `sweep` have the loop look for work now, and give a process without a loop a new one. Losing
-one or running it twice changes nothing.
+Each pool process runs a dispatcher from its start to its end. The tasks have no arguments and take no
+time: `drain` and `sweep` make the loop look for work now, and start a loop in a process without one.
+Losing one or running it twice does no harm.
 """
 
 import ctypes
@@ -38,13 +38,13 @@ log = structlog.get_logger(__name__)
 app: Celery = create_app(load_settings())
 ENGINE_CHECK_SECONDS = 5.0
 POOLS = {"celery.concurrency.prefork": "prefork", "celery.concurrency.solo": "solo"}
-"""Pools that sending works in, by their modules."""
+"""Supported pools, by their modules."""
 PR_SET_PDEATHSIG = 1
 
 
 @dataclass(slots=True)
 class _Process:
-    """What this process holds: the main one the stop pipe, a child its engine."""
+    """State of this process: the stop pipe in the main process, the engine in a child."""
 
     engine: Engine | None = None
     main: int = 0  # process id
@@ -52,13 +52,13 @@ class _Process:
     stop_write: int | None = None
     stopped: threading.Event = field(default_factory=threading.Event)
     making: threading.Lock = field(default_factory=threading.Lock)
-    data_fit: bool = False  # they have the layout of this program
+    data_fit: bool = False  # True: they have the layout of this version
 
     def get_engine(self) -> Engine | None:
-        """The engine, made if there is none or its thread has died; None once the process stops.
+        """The engine, created if there is none or its thread has died; None once the process stops.
 
         Raises:
-            NewerData: a newer program has written the data.
+            NewerData: a newer version has written the data.
         """
         with self.making:
             if self.stopped.is_set():
@@ -69,7 +69,7 @@ class _Process:
             return self.engine
 
     def end_stop_pipe(self) -> None:
-        """Close our copy of the end that is written to."""
+        """Close our copy of the pipe's write end."""
         if self.stop_write is not None:
             os.close(self.stop_write)
             self.stop_write = None
@@ -80,19 +80,19 @@ _process = _Process()
 
 @app.task(name=DISPATCH_TASK)
 def dispatch() -> None:
-    """See that the dispatcher of this process runs, and looks for work now."""
+    """Start the dispatcher of this process if needed, and make it look for work now."""
     if engine := _process.get_engine():
         engine.look()
 
 
 @app.task(name=SWEEP_TASK)
 def sweep() -> None:
-    """Do what is due in every lane now; the dispatcher does so by itself every few seconds."""
+    """Do everything due in all lanes now; the dispatcher does so by itself every few seconds."""
     dispatch()
 
 
 def _keep_engine() -> None:
-    """Have an engine from the start of the process on, and another one if its thread dies."""
+    """Keep an engine from the start of the process on; replace it if its thread dies."""
     while not _process.stopped.is_set():
         try:
             _process.get_engine()
@@ -102,7 +102,7 @@ def _keep_engine() -> None:
 
 
 def _prepare_data() -> bool:
-    """Bring the data to the layout of this program; False while Redis is away."""
+    """Migrate the data to the layout of this version; False while Redis is away."""
     settings = load_settings()
     store = Store.connect(settings.redis_url, key_prefix=settings.key_prefix)
     try:
@@ -121,7 +121,7 @@ def _log_our_way(**_: Any) -> None:
 
 
 def refuse_pool(name: str) -> NoReturn:
-    """End the worker: a dispatcher needs threads and an event loop as they are, and its own signals."""
+    """End the worker: a dispatcher needs real threads, an event loop and its own signals."""
     print(
         f"sendmany: the pool {name!r} cannot send: use --pool {' or '.join(POOLS.values())}.",
         file=sys.stderr,
@@ -139,23 +139,23 @@ def _check_pool(sender: Any, **_: Any) -> None:
 
 @worker_init.connect
 def _hang_up_ends_cleanly(**_: Any) -> None:
-    """A worker at a terminal that is closed settles what is in the air. Elsewhere Celery takes SIGHUP
-    for a restart, and where `nohup` has it ignored it stays so."""
+    """On SIGHUP a worker at a terminal settles batches in flight. Otherwise Celery treats SIGHUP as a
+    restart, and under `nohup` it stays ignored."""
     if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
         signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
 
 
 @worker_init.connect
 def _open_stop_pipe(**_: Any) -> None:
-    """Children read this pipe; it ends when the main process stops, or dies."""
+    """Open the pipe that children read; it closes when the main process stops or dies."""
     _process.main = os.getpid()
     _process.stop_read, _process.stop_write = os.pipe()
 
 
 @worker_init.connect
 def _refuse_newer_data(**_: Any) -> None:
-    """The worker ends where a newer program has written the data. Each child looks once more before it
-    works: Redis may have been away."""
+    """End the worker if a newer version has written the data. Each child checks again before it works:
+    Redis may have been away."""
     try:
         _prepare_data()
     except NewerData as error:
@@ -164,16 +164,16 @@ def _refuse_newer_data(**_: Any) -> None:
 
 @worker_process_init.connect
 def _start_child(**_: Any) -> None:
-    if os.getpid() != _process.main:  # not a pool without children
+    if os.getpid() != _process.main:  # a pool with children
         _process.end_stop_pipe()
         _die_gently_with_main()
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the main process obeys it for all
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the main process handles it for all
     threading.Thread(target=_keep_engine, name="sendmany-keeper", daemon=True).start()
 
 
 def _die_gently_with_main() -> None:
-    """Celery has the kernel kill the children of a dead worker. Ours get a SIGTERM instead: it ends
-    the task they are at, and `_close_engine` settles what is in the air."""
+    """Send SIGTERM to the children of a dead worker, where Celery would have the kernel kill them: it
+    ends their task, and `_close_engine` settles batches in flight."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
@@ -185,7 +185,7 @@ def _close_engine(**_: Any) -> None:
     with _process.making:
         engine = _process.engine
     if engine is not None:
-        # The news of a dead main process may come twice: the pipe first, then the signal of the kernel.
+        # The end of the main process may be noticed twice: by the pipe, then by the kernel's signal.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         engine.close()
 

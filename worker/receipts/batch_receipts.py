@@ -1,9 +1,8 @@
 """Receipts that name a batch of ours and none of its messages.
 
-While the batch is in the air, in doubt or waits to be retried, its jobs are at hand. If the receipt
-tells the person, and one job alone is theirs, it is about that message, and as good as one that names
-it. If not, nobody can say which it is; but the provider has had the batch, so it is not sent again by
-itself.
+While the batch is in flight, in doubt or delayed, its jobs are available. If the receipt names the
+person, and exactly one job is the person's, it is applied to that message. If not, the message is
+unknown; but the provider has had the batch, so it is not resent automatically.
 """
 
 import re
@@ -19,13 +18,13 @@ _BATCH = re.compile(r"([a-z0-9-]{1,24})\.([0-9a-z]{12})")
 
 
 def batch_of(receipt: Receipt) -> tuple[str, str] | None:
-    """Lane and batch that a receipt names as `clientBatchId`, if they may be ours."""
+    """Lane and batch in a receipt's `clientBatchId`, if they may be ours."""
     found = _BATCH.fullmatch(receipt.client_batch_id or "")
     return (found[1], found[2]) if found else None
 
 
 class BatchAtHand:
-    """Whom the jobs of a batch are for, as far as they are at hand; read once, for all its receipts."""
+    """Recipients of a batch's available jobs; read once, for all its receipts."""
 
     def __init__(self, jobs: Sequence[Job]) -> None:
         self._theirs: dict[bytes, list[Job]] = {}
@@ -33,8 +32,8 @@ class BatchAtHand:
             self._theirs.setdefault(job.recipient, []).append(job)
 
     def message_of(self, receipt: Receipt) -> tuple[int, int] | None:
-        """Index and attempt of the message that a receipt must be about, by its person; None if that is
-        not the only one of the batch, or no job of it is at hand."""
+        """Index and attempt of a receipt's message, by its person; None if several messages of the batch
+        match, or no job is available."""
         people = {name.encode() for name in (receipt.person.msisdn, receipt.person.user_id) if name}
         theirs = [job for person in people for job in self._theirs.get(person, ())]
         if len({job.index for job in theirs}) != 1:
@@ -43,12 +42,12 @@ class BatchAtHand:
 
 
 async def read_batch(store: AsyncStore, lane: str, batch: str) -> BatchAtHand:
-    """What is at hand of a batch."""
+    """Read the available jobs of a batch."""
     return BatchAtHand(await _jobs(store, lane, batch))
 
 
 async def hold(store: AsyncStore, lane: str, batch: str) -> bool:
-    """Keep a batch from being sent again by itself; False if nothing of it is left to be held."""
+    """Prevent a batch from being resent automatically; False if nothing of it is left."""
     return await store.run(hold_batch(lane, batch)) > 0
 
 

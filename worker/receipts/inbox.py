@@ -1,13 +1,13 @@
-"""The inbox: what the receiver has stored is applied, a thousand at a time.
+"""Applies the inbox, a thousand entries at a time.
 
-    receipts          status updates, a call a lane: what became of messages; some tell that a person has
+    receipts          status updates, a call per lane; some report that a person has
                       blocked the sender (worker/receipts/opt_outs.py)
-    replies           open the service window; STOP and its like suppress (worker/receipts/opt_outs.py)
+    replies           open the service window; opt-outs suppress (worker/receipts/opt_outs.py)
     business events   open and close breakers (worker/receipts/provider_events.py)
 
-An entry is acknowledged, and counted, only after what it says has been written, and writing it twice
-changes nothing; so a worker may die anywhere in between. Replies, events, and receipts that are about
-nothing of ours are kept apart as well, for whoever wants to read them.
+An entry is acknowledged, and counted, only after it was applied, and applying it twice changes nothing;
+so a worker may die anywhere in between. Replies, events, and receipts about no message of ours are also
+kept aside for inspection.
 """
 
 import asyncio
@@ -70,34 +70,35 @@ ENTRIES = 1000
 MOST = 20_000
 """Bodies, roughly, in one go: then the sweep does the rest of its work, and the next one follows."""
 IDLE_MS = 60_000
-"""Entries that a consumer has held so long without applying them belong to whoever asks."""
+"""Entries that a consumer has held so long without applying them may be taken over."""
 
 STATES = {
     Rank.QUEUED: State.ACCEPTED,
-    Rank.SENT: State.SENT,
+    Rank.SENT: State.FORWARDED,
     Rank.WITH_OPERATOR: State.DELIVERED_TO_OPERATOR,
     Rank.DELIVERED: State.DELIVERED_TO_OPERATOR,
     Rank.FAILED: State.UNDELIVERED,
     Rank.ON_HANDSET: State.DELIVERED,
     Rank.READ: State.READ,
 }
-"""What a receipt makes of a message. A rank that is missing here proves nothing."""
+"""The state that a receipt's rank leads to. A rank that is missing here proves nothing."""
 
 _MESSAGE_ID = re.compile(r"([a-z0-9-]{1,24})\.(\d{1,12})\.(\d{1,4})")
 
 
 Proof = tuple[int, bytes, Receipt | None, Entry]
-"""Of which message, what a receipt proves about it as a record, and the receipt where it may tell of a
-person who wants no more."""
+"""Index of the message, its status update as a record, the receipt if it may be an opt-out, the entry."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sorted:
-    """The entries of one round, by what they are."""
+    """The entries of one round by kind."""
 
     updates: dict[tuple[str, str | None], list[Proof]] = field(default_factory=dict)
-    """By the lane, and the sub-account that the receipt names."""
-    unnamed: list[tuple[Receipt, Entry]] = field(default_factory=list)  # at best of a batch of ours
+    """By the lane, and the sub-account in the receipt."""
+    unnamed: list[tuple[Receipt, Entry]] = field(
+        default_factory=list
+    )  # naming a batch of ours at best
     changes: ConsentChanges = field(default_factory=ConsentChanges)
     events: list[tuple[BusinessChange, Entry]] = field(default_factory=list)
     aside: list[bytes] = field(default_factory=list)  # all but receipts of messages of ours
@@ -105,7 +106,7 @@ class Sorted:
 
 
 async def _alone() -> None:
-    """Nobody needs to be told that we go on."""
+    """No-op progress callback."""
 
 
 def is_all(bodies: int) -> bool:
@@ -117,16 +118,16 @@ async def apply_inbox(tools: Tools, go_on: Callable[[], Awaitable[object]] = _al
     """Apply what has come in; returns the number of bodies.
 
     Args:
-        go_on: is called between the rounds, of which a sweep may have many.
+        go_on: called between the rounds, of which a sweep may have many.
     """
-    async with tools.applying:  # else this process would take for left what it is at
+    async with tools.applying:  # else reclaim() returns entries that are still being applied
         numbers = await tools.store.run(inbox_numbers())
         return sum([await _apply_all(tools, number, go_on) for number in numbers])
 
 
 async def _apply_all(tools: Tools, number: int, go_on: Callable[[], Awaitable[object]]) -> int:
-    """One inbox. First what this process has taken and left, when the store was away; then what others
-    that are gone have left; then what is new."""
+    """Apply one inbox: first entries that this process took and left when the store was away, then those
+    of dead consumers, then new ones."""
     done = 0
     entries = await tools.store.run(reclaim(tools.owner, IDLE_MS, ENTRIES, number))
     while done < MOST:
@@ -140,8 +141,8 @@ async def _apply_all(tools: Tools, number: int, go_on: Callable[[], Awaitable[ob
 
 
 async def _finish(work: Coroutine[Any, Any, None]) -> None:
-    """Do it to its end, also when we are cancelled: when this process stops another one reads on, and
-    leaves alone what we have taken."""
+    """Complete the work even when cancelled: otherwise other consumers skip the entries that this one
+    has taken."""
     task, cancelled = asyncio.ensure_future(work), False
     while not task.done():
         try:
@@ -154,8 +155,8 @@ async def _finish(work: Coroutine[Any, Any, None]) -> None:
 
 
 async def _apply(tools: Tools, entries: Sequence[Entry], number: int) -> None:
-    """Apply entries together. If that fails for a fault of ours, one by one: what is wrong with one of
-    them must not keep the others from being applied, now and whenever they are read again."""
+    """Apply entries together; after an unexpected exception one by one, so that a bad entry does not
+    block the others."""
     try:
         figures = await _apply_together(tools, entries)
     except StoreError:
@@ -195,7 +196,7 @@ async def _apply_together(tools: Tools, entries: Sequence[Entry]) -> Counter[str
 
 
 def sort_entries(entries: Iterable[Entry], settings: Settings) -> Sorted:
-    """Read the entries; pure."""
+    """Parse the entries; pure."""
     sorted_, refusals = Sorted(), frozenset(settings.opt_outs.receipt_codes)
     for entry in entries:
         if _note_status(sorted_, entry, refusals):
@@ -215,8 +216,7 @@ def _read(entry: Entry) -> Event | None:
 
 
 def _note_status(sorted_: Sorted, entry: Entry, refusals: Collection[int]) -> bool:
-    """Note what a receipt of the usual form proves, without reading what only others are read for; False
-    for all that is not usual."""
+    """Record what a receipt of the usual form proves, without a `Receipt`; False for any other body."""
     body = decode_receipt(entry.body)
     if body is None:
         return False
@@ -254,7 +254,7 @@ def _pricing_of(word: str | None) -> Pricing:
 
 
 def _note_receipt(sorted_: Sorted, receipt: Receipt, entry: Entry) -> bool:
-    """Note what a receipt proves; False if it names no message of ours, or proves nothing."""
+    """Record what a receipt proves; False if it names no message of ours, or proves nothing."""
     name = _MESSAGE_ID.fullmatch(receipt.client_message_id or "")
     if name is None or receipt.rank not in STATES:
         return False
@@ -281,7 +281,7 @@ def _note_other(sorted_: Sorted, event: Event | None, entry: Entry, settings: Se
 
 
 async def _resolve(tools: Tools, sorted_: Sorted) -> None:
-    """Find out which messages the receipts are about that name a batch at best."""
+    """Find the messages of receipts that name at best a batch."""
     by_batch: dict[tuple[str, str], list[tuple[Receipt, Entry]]] = {}
     batches, messages = await find_sent(tools.store, [receipt for receipt, _ in sorted_.unnamed])
     alone = await find_nameless(tools.store, [one for one, _ in sorted_.unnamed if _is_alone(one)])
@@ -303,7 +303,7 @@ async def _resolve(tools: Tools, sorted_: Sorted) -> None:
 
 
 def _is_alone(receipt: Receipt) -> bool:
-    """Whether it names nothing but its `umid`."""
+    """True when it names nothing but its `umid`."""
     return not (receipt.batch_id or receipt.client_batch_id)
 
 
@@ -354,7 +354,8 @@ def _note_proof(
 
 
 async def _write_updates(tools: Tools, sorted_: Sorted) -> None:
-    """Only a receipt that fits its message, by sub-account and person, may suppress somebody."""
+    """Apply the updates. Only a receipt that fits its message, by sub-account and person, may suppress a
+    person."""
     for (lane, sub_account), proofs in sorted_.updates.items():
         for group in _groups(proofs):
             call = apply_pairs(lane, [proof[:2] for proof in group], sub_account)

@@ -1,9 +1,8 @@
-"""Applies what replies and receipts say of people: opt-outs, opt-ins and service windows.
+"""Applies opt-outs, opt-ins and service windows from replies and receipts.
 
-A STOP, and a receipt that the person wants no marketing, stop marketing; and everything where the last
-message to that person was not marketing. A receipt that the person has blocked the sender stops
-everything. When it was said counts, not when it was told: a reply that comes late or twice changes
-nothing that was said later.
+An opt-out reply, and a receipt that the person wants no marketing, stop marketing; and everything if the
+last message to that person was not marketing. A receipt that the person has blocked the sender stops
+everything. Each counts from its own time, so a late or repeated one does not overrule a later one.
 """
 
 from collections import Counter
@@ -32,21 +31,21 @@ from store.people.suppressions import (
 from store.receipts.inbox import Entry
 
 NO_MARKETING = 1051
-"""Code of a receipt: the person wants no marketing. The other codes say that nothing is wanted."""
+"""Code of a receipt: the person wants no marketing. The other codes stop everything."""
 
 
 class Stop(NamedTuple):
-    """What people stop, and how that was told."""
+    """An opt-out: its scope and its source."""
 
     scope: str
-    sub_account: str | None  # that wrote to them last; None: nobody can tell which one
+    sub_account: str | None  # of the last message to the person; None: unknown
     why: Why
     purposes: Purposes
 
 
 @dataclass(frozen=True, slots=True)
 class ConsentChanges:
-    """What the replies of one round ask for."""
+    """Changes from the replies of one round."""
 
     windows: dict[str, list[ConsentChange]] = field(
         default_factory=dict
@@ -57,10 +56,10 @@ class ConsentChanges:
 
 
 def note_reply(changes: ConsentChanges, reply: Reply, entry: Entry, settings: Settings) -> None:
-    """Add what one reply asks for.
+    """Add the change of one reply.
 
     Args:
-        entry: by which it came.
+        entry: the reply's entry.
     """
     said_ms = entry.moment(reply.timestamp)
     people: list[ConsentChange] = [(who, said_ms) for who in _names(reply.person)]
@@ -84,7 +83,7 @@ def note_reply(changes: ConsentChanges, reply: Reply, entry: Entry, settings: Se
 def note_refusal(
     changes: ConsentChanges, receipt: Receipt, entry: Entry, settings: Settings
 ) -> None:
-    """Add what a receipt tells of a person who has blocked the sender, or wants no marketing messages
+    """Add the opt-out of a receipt: the person has blocked the sender, or wants no marketing messages
     (provider docs, opt-out)."""
     if receipt.code is None or receipt.code not in settings.opt_outs.receipt_codes:
         return
@@ -98,8 +97,8 @@ def note_refusal(
 
 
 def consent_change_of(reply: Reply, words: OptOuts) -> OptOut | None:
-    """YES to be left alone, NO to be written to again; None says nothing about it. What the person typed
-    counts, and the button they tapped."""
+    """YES for an opt-out, NO for its withdrawal, None for neither, by the typed text and the tapped
+    button."""
     tap = reply.tap
     said = [reply.text, *((tap.title, tap.payload, tap.id) if tap else ())]
     stops = OPT_OUT_WORDS if words.words is None else frozenset(words.words)
@@ -110,7 +109,7 @@ def consent_change_of(reply: Reply, words: OptOuts) -> OptOut | None:
 
 
 def sub_account_of(reply: Reply, settings: Settings) -> str | None:
-    """The sub-account that a reply was sent to: as it says, or by the channel in the settings."""
+    """The sub-account that a reply was sent to: from the reply, or by the channel in the settings."""
     if reply.sub_account:
         return reply.sub_account
     owners = [
@@ -122,7 +121,7 @@ def sub_account_of(reply: Reply, settings: Settings) -> str | None:
 
 
 async def fulfil(store: AsyncStore, changes: ConsentChanges, settings: Settings) -> None:
-    """Do what was asked for. Doing it again changes nothing."""
+    """Apply the changes. Idempotent."""
     for sub_account, people in changes.windows.items():
         for group in _groups(people):
             await store.run(open_windows(sub_account, group, written=True))
@@ -149,12 +148,12 @@ async def _stop(
 
 
 def _scope(sub_account: str | None, settings: Settings) -> str:
-    """Where a wish counts."""
+    """Scope of an opt-out."""
     return EVERYWHERE if settings.opt_outs.scope == "global" else sub_account or EVERYWHERE
 
 
 def _names(person: Person) -> Iterable[str]:
-    """A person is known by number, by the channel's id, or both; jobs may name either."""
+    """Names of a person: number, the channel's id, or both; jobs may use either."""
     return filter(None, (person.msisdn, person.user_id))
 
 

@@ -1,10 +1,9 @@
-"""What the provider says about templates, numbers and the account, and which breakers that moves.
+"""Applies the provider's events about templates, numbers and accounts to breakers.
 
-An event names the account, and no sub-account: it is about every sub-account that belongs to it by the
-settings. A template that was paused, rejected or disabled holds up its messages; once it is approved
-again they go on. A number that is flagged holds up bulk lanes until it is flagged no more. An account
-that may not send messages any more holds up everything, until it is reinstated or the restriction ends.
-A breaker that an operator opened is an operator's to close.
+An event names the account, not the sub-account: it applies to every sub-account of the account by the
+settings. A paused, rejected or disabled template holds up its messages until it is approved again. A
+flagged number holds up bulk lanes until it is unflagged. An account that may not send holds up
+everything until it is reinstated or the restriction ends. Only an operator closes an operator's breaker.
 """
 
 import re
@@ -34,16 +33,16 @@ _DIRECT_SEND = "DIRECT_SEND"
 
 @dataclass(frozen=True, slots=True)
 class ProviderEvent:
-    """A breaker that should be open, or closed."""
+    """A breaker to open or to close."""
 
     scope: str
-    closed: bool  # may be sent again
+    closed: bool  # True: sending is allowed again
     reason: str = ""
-    ends: int | None = None  # ms since 1970, when it is over by itself
+    ends: int | None = None  # ms since 1970, when it ends by itself
 
 
 def provider_event_of(event: BusinessChange) -> ProviderEvent | None:
-    """What an event means for a breaker; None for what only people need to know. Pure."""
+    """The breaker change of an event; None for events without one. Pure."""
     if isinstance(event, TemplateChange):
         return _of_template(event)
     if isinstance(event, NumberChange):
@@ -52,8 +51,8 @@ def provider_event_of(event: BusinessChange) -> ProviderEvent | None:
 
 
 def _of_number(event: NumberChange) -> ProviderEvent | None:
-    """A number of low quality loses its limits if that goes on: what can wait does, and codes go out.
-    The daily limit itself is people's to look at."""
+    """A number of low quality risks its limits: bulk lanes wait, other lanes go on. Changes of the daily
+    limit need a person."""
     if event.event == "UNFLAGGED":
         return ProviderEvent(BULK, closed=True)
     if event.event != "FLAGGED":
@@ -65,11 +64,10 @@ def _of_number(event: NumberChange) -> ProviderEvent | None:
 
 
 def sub_accounts_of(event: BusinessChange, settings: Settings) -> list[str]:
-    """The sub-accounts that an event is about: those of its account.
+    """The sub-accounts that belong to an event's account.
 
     Events name the account by its id or, as in the provider's samples, by a name (provider docs,
-    business events). Where all sub-accounts belong to one account, a name that nobody has told us is
-    that one's.
+    business events). If all sub-accounts belong to one account, an unknown name is that account's.
     """
     named = _bare(event.account_id or "")
     accounts = settings.sub_accounts
@@ -87,11 +85,11 @@ def sub_accounts_of(event: BusinessChange, settings: Settings) -> list[str]:
 async def act_on(
     store: AsyncStore, settings: Settings, event: BusinessChange, entry: Entry
 ) -> bool:
-    """Open or close what an event is about; False if it is about no sub-account of ours. An event that
-    is told twice, or after a later one about the same, changes nothing.
+    """Apply an event; False if it is about no sub-account of ours. A repeated event, or one older than
+    the last of its scope, changes nothing.
 
     Args:
-        entry: by which it came.
+        entry: the event's entry.
     """
     ours, news = sub_accounts_of(event, settings), provider_event_of(event)
     if news is None:
@@ -107,8 +105,9 @@ async def act_on(
 async def _move(
     store: AsyncStore, sub_account: str, news: ProviderEvent, told_ms: int, came_ms: int
 ) -> None:
-    """A breaker of the provider's is never probed before its end: what a paused template or a restricted
-    account is sent is accepted all the same, and reported as undelivered later."""
+    """Open or close a breaker. The provider's breaker is never probed before its end: messages of a
+    paused template or a restricted account are accepted nevertheless, and reported as undelivered
+    later."""
     fields = {"sub_account": sub_account, "scope": news.scope}
     if news.closed:
         call = close_breaker(sub_account, news.scope, by="provider", told_ms=told_ms)
@@ -136,7 +135,7 @@ def _of_template(event: TemplateChange) -> ProviderEvent | None:
 
 
 def _of_account(event: AccountChange) -> ProviderEvent | None:
-    """Violations of the rules for Direct Send concern nothing else (provider docs, business events)."""
+    """Violations of the rules for Direct Send affect nothing else (provider docs, business events)."""
     words = f"{event.event or ''} {event.violation or ''}"
     if any(word in words for word in _FREED) and _DIRECT_SEND not in words:
         return ProviderEvent(ACCOUNT, closed=True)
@@ -153,7 +152,8 @@ def _of_account(event: AccountChange) -> ProviderEvent | None:
 
 
 def _stops_messages(item: Restriction) -> bool:
-    """Such as RESTRICTED_BIZ_INITIATED_MESSAGING; not RESTRICTED_ADD_PHONE_NUMBER_ACTION."""
+    """True for RESTRICTED_BIZ_INITIATED_MESSAGING and the like; not for
+    RESTRICTED_ADD_PHONE_NUMBER_ACTION."""
     return "MESSAGING" in (item.type or "")
 
 

@@ -1,4 +1,4 @@
-"""Decisions: what to do with each message, from the answer, the attempt and the policy.
+"""Classifies each message, by the answer, the attempt and the policy.
 
 Pure: no clock, no I/O. Every message of a batch ends in exactly one of the lists of `Verdicts`.
 """
@@ -24,7 +24,7 @@ from store.records.job_section import Job
 from store.records.outcome import LocalReason, Origin
 
 TAKEN = frozenset({"queued", "sent", "delivered", "read", "ok", "accepted"})
-"""Values of `status.state` that mean that the provider has the message."""
+"""Values of `status.state` that mean that the provider has accepted the message."""
 TURNED_AWAY = frozenset({"rejected", "failed", "error", "undelivered"})
 
 Code = tuple[Origin, int]
@@ -32,22 +32,27 @@ NO_CODE: Code = (Origin.NONE, 0)
 BROKEN: Code = (Origin.LOCAL, LocalReason.BROKEN_JOB)
 IN_DOUBT: Code = (Origin.LOCAL, LocalReason.NO_ANSWER)
 SENT_TOO_SOON: Code = (Origin.API, 1400)
-"""Its sender has just sent this message, the provider says (provider docs, error codes)."""
+"""The provider's code for a repeat of a message that was just sent (provider docs, error codes)."""
 _SILENCES = {
     Silence.TIMEOUT: LocalReason.TIMEOUT,
     Silence.CONNECTION: LocalReason.CONNECTION_LOST,
     Silence.TLS: LocalReason.TLS_FAILED,
     Silence.CUT_OFF: LocalReason.CUT_OFF,
 }
+_SAID = {
+    Silence.TIMEOUT: "timeout",
+    Silence.CONNECTION: "connection reset or closed",
+    Silence.TLS: "TLS failed",
+}
 FORBIDDEN = 403
-"""HTTP status: the key is known, and what was asked for is not allowed."""
+"""HTTP status: the key is known, but not allowed to do this."""
 TEMPLATE_BEING_DELETED = 409
 """HTTP status (provider docs, error codes: 3060)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdicts:
-    """What became of the messages of one request. No message is in two lists."""
+    """The verdicts on the messages of one request. No message is in two lists."""
 
     accepted: list[tuple[Job, str | None]] = field(default_factory=list)  # job, umid
     rejected: list[tuple[Job, Code]] = field(default_factory=list)
@@ -58,18 +63,18 @@ class Verdicts:
     held: list[tuple[Job, Code]] = field(
         default_factory=list
     )  # unknown at once, by on_server_error
-    failed: list[tuple[Job, Code]] = field(default_factory=list)  # given up, kept for a word
+    failed: list[tuple[Job, Code]] = field(default_factory=list)  # final, kept as dead letters
     confirmed: list[Job] = field(
         default_factory=list
-    )  # an earlier attempt was accepted: by status updates, or by the refusal of this one
-    skipped: list[tuple[Job, Code]] = field(default_factory=list)  # must not go out; not posted
+    )  # an earlier attempt was accepted: by a status update, or by the refusal of this one
+    skipped: list[tuple[Job, Code]] = field(default_factory=list)  # must not be sent; not posted
     back: list[Job] = field(default_factory=list)  # confirmed not processed: no attempt is used up
-    stop: list[str] = field(default_factory=list)  # why the lane must stop; empty = go on
-    account: list[str] = field(default_factory=list)  # why the whole sub-account must wait
+    stop: list[str] = field(default_factory=list)  # reasons to stop the lane; empty = go on
+    account: list[str] = field(default_factory=list)  # reasons to hold up the whole sub-account
     denied: list[tuple[Job, Code]] = field(
         default_factory=list
-    )  # refused alone, as if for the account; the batch decides before it is settled
-    umids: list[tuple[int, str]] = field(default_factory=list)  # of those that were not accepted
+    )  # refused alone, perhaps for the account; decided at the end of the batch
+    umids: list[tuple[int, str]] = field(default_factory=list)  # of refused messages
 
     def join(self, other: "Verdicts") -> None:
         """Add the verdicts of another part of the same batch."""
@@ -91,14 +96,14 @@ class Verdicts:
 def judge_answer(
     answer: BatchAnswer, jobs: Sequence[tuple[Job, str]], lane: Lane, *, suspect: bool = False
 ) -> Verdicts:
-    """Sort the messages of a request by what the provider said of each, by `clientMessageId`.
+    """Classify the messages of a request by the answer's items, matched by `clientMessageId`.
 
     An id that is missing from the answer, or named twice with different results, is in doubt.
 
     Args:
         jobs: the messages of the request, each with the `clientMessageId` it carried.
-        suspect: the lane had its sub-account held up before: a channel that is missing is missing
-            to its messages.
+        suspect: the lane had its sub-account held up before: a missing channel is blamed on its
+            messages.
     """
     if _all_taken(answer, jobs):
         pairs = zip(jobs, answer.messages, strict=True)
@@ -131,7 +136,7 @@ def judge_answer(
 
 
 def _all_taken(answer: BatchAnswer, jobs: Sequence[tuple[Job, str]]) -> bool:
-    """Nearly every answer: each id that was sent, in order, and the provider has them all."""
+    """Fast path for nearly every answer: all ids in order, all accepted."""
     items = answer.messages
     if [message_id for _, message_id in jobs] != [item.client_message_id for item in items]:
         return False
@@ -139,7 +144,7 @@ def _all_taken(answer: BatchAnswer, jobs: Sequence[tuple[Job, str]]) -> bool:
 
 
 def judge_alone(job: Job, refused: Refused, lane: Lane) -> Verdicts:
-    """The request was refused for its one message."""
+    """Classify a refused request of one message."""
     verdicts = Verdicts()
     if refused.code == SENT_TOO_SOON[1]:
         _judge_refusal(verdicts, job, refused.code, lane)
@@ -149,67 +154,67 @@ def judge_alone(job: Job, refused: Refused, lane: Lane) -> Verdicts:
 
 
 def judge_server_error(jobs: Sequence[Job], status: int, code: int | None, lane: Lane) -> Verdicts:
-    """A 5xx for the whole request: nobody knows whether it was processed."""
+    """Classify a 5xx of the whole request: it may have been processed."""
     return _by_server_error_policy(jobs, _request_code(status, code), lane)
 
 
 @dataclass(frozen=True, slots=True)
 class Withheld:
-    """The request was not made: the lane may not send now, or the turn did not come in time."""
+    """Not posted: the lane may not send now, or the turn did not come in time."""
 
     why: str
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """The request was not made: the provider has had these messages of it by an earlier attempt."""
+    """Not posted: the provider has had these messages of it by an earlier attempt."""
 
     indexes: frozenset[int]
 
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """The request was not made again: the provider has had this batch, or some of it."""
+    """Not posted again: the provider has had this batch, or some of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unrendered:
-    """The request was not made: what is stored of these messages does not fit what its lane sends."""
+    """Not posted: the lines of these messages do not fit the content of their lane."""
 
     indexes: frozenset[int]
 
 
 @dataclass(frozen=True, slots=True)
 class TooLarge:
-    """The request was not made: it has too many bytes."""
+    """Not posted: it has too many bytes."""
 
 
 Unmade = Withheld | Known | Named | Unrendered | TooLarge
 
 
 class FailureScope(StrEnum):
-    """What a refused request concerns, and so what is held up."""
+    """The scope of a refused request, and so of what is held up."""
 
     ACCOUNT = "account"  # key, account, channel: all of the sub-account waits
     LANE = "lane"  # the lane stops
     MESSAGES = "messages"  # some of its messages, or none: nothing stops
-    DENIED = "denied"  # the account, or a message that may not be sent: halves of the request tell
+    DENIED = "denied"  # the account, or one message: splitting the request decides
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What one request says of its messages, and what is to be done about the others."""
+    """The verdicts of one request, and the rest of its messages."""
 
     messages: Verdicts = field(default_factory=Verdicts)
     scope: FailureScope = FailureScope.MESSAGES
-    split: bool = False  # halves of it tell more
-    rest: Sequence[Job] = ()  # of its messages, to be posted without the others
+    split: bool = False  # split it to find the cause
+    rest: Sequence[Job] = ()  # to be posted without the others
 
 
 def classify(
     result: Result | Unmade, jobs: Sequence[Job], lane: Lane, *, suspect: bool = False
 ) -> Verdict:
-    """What the end of a request means for its messages.
+    """Classify the end of a request.
 
     Args:
         suspect: as for `judge_answer`.
@@ -261,12 +266,12 @@ def _parted(jobs: Sequence[Job], indexes: Collection[int]) -> tuple[list[Job], l
 
 
 def _before_failure(job: Job) -> Job:
-    """As it was before its last attempt, which is the one that its end counts."""
+    """The job without its last attempt, which its end counts."""
     return job._replace(attempts=job.attempts - 1)
 
 
 def judge_stop(jobs: Sequence[Job], refused: Refused, scope: FailureScope) -> Verdicts:
-    """The request was refused for a cause that concerns them all: keep the jobs."""
+    """Keep the jobs of a request that was refused for a cause they share."""
     why = [explain_refusal(refused.status, refused.code)]
     if scope is FailureScope.ACCOUNT:
         return Verdicts(back=list(jobs), account=why)
@@ -274,7 +279,7 @@ def judge_stop(jobs: Sequence[Job], refused: Refused, scope: FailureScope) -> Ve
 
 
 def failure_scope_of(refused: Refused, lane: Lane, *, suspect: bool = False) -> FailureScope:
-    """What a refused request concerns.
+    """The scope of a refused request.
 
     In a notification lane a code about a template or the content concerns only some of its messages.
 
@@ -296,7 +301,7 @@ def failure_scope_of(refused: Refused, lane: Lane, *, suspect: bool = False) -> 
 
 
 def is_server_error(result: object) -> bool:
-    """Whether the provider failed with a whole request, so that nobody knows what became of it."""
+    """True when the provider failed with a whole request, so that its messages are in doubt."""
     return (
         isinstance(result, Refused)
         and classify_request(result.status, result.code) is CodeClass.TRANSIENT
@@ -304,7 +309,7 @@ def is_server_error(result: object) -> bool:
 
 
 def is_silence(result: object, lane: str) -> bool:
-    """Whether no answer that can be trusted has come: none, or one that names no message of the lane."""
+    """True without a usable answer: none, or one that names no message of the lane."""
     if isinstance(result, Answered):
         items, start = result.answer.messages, f"{lane}."
         return not any((item.client_message_id or "").startswith(start) for item in items)
@@ -312,25 +317,26 @@ def is_silence(result: object, lane: str) -> bool:
 
 
 def silence_code(silence: NoAnswer) -> Code:
-    """Why no answer came, for records and attempt logs."""
+    """The code of a missing answer, for records and attempt logs."""
     if silence.why in (Silence.STATUS, Silence.UNREADABLE) and silence.status:
         return (Origin.HTTP, silence.status)
     return (Origin.LOCAL, _SILENCES.get(silence.why, LocalReason.NO_ANSWER))
 
 
 def explain_failure(result: object) -> str:
-    """Why a request failed, for people: an error of the provider, or no answer that can be trusted."""
+    """The reason of a failed request, for people: a server error, or no usable answer."""
     match result:
         case Refused(status=status, code=code):
             return explain_refusal(status, code)
-        case NoAnswer(reason=reason):
-            return f"no answer that can be trusted has come ({reason})"
+        case NoAnswer(reason=reason, why=why):
+            kind = f"{_SAID[why]}: " if why in _SAID else ""
+            return f"no answer that can be trusted has come ({kind}{reason})"
         case _:
             return "the answers name no message of ours"
 
 
 def is_about_template(code: Code) -> bool:
-    """Whether one message was refused for what concerns all that use its template."""
+    """True when one message was refused for its template."""
     origin, number = code
     if origin is Origin.HTTP:
         return number == TEMPLATE_BEING_DELETED
@@ -339,7 +345,7 @@ def is_about_template(code: Code) -> bool:
 
 
 def worth_a_quick_retry(result: object, lane: Lane) -> bool:
-    """Whether to post the same batch again in a moment, without giving it back."""
+    """True when the same batch may be posted again in a moment, without requeuing it."""
     return (
         isinstance(result, Refused)
         and is_server_error(result)
@@ -349,7 +355,7 @@ def worth_a_quick_retry(result: object, lane: Lane) -> bool:
 
 
 def pause_asked_for(refused: Refused, retry: Retry) -> float:
-    """Seconds for which the provider wants no request of the sub-account, within reason; 0 = none.
+    """Seconds of pause that the provider asks for, within bounds; 0 = none.
 
     A 429 asks for a pause even without `Retry-After`, a 5xx only with it.
     """
@@ -364,8 +370,7 @@ def pause_asked_for(refused: Refused, retry: Retry) -> float:
 
 
 def retry_delay(attempts: int, retry: Retry, rng: random.Random) -> float:
-    """Seconds before the next retry of messages that have had so many attempts, with full jitter
-    over the upper half."""
+    """Seconds before the next retry of messages after so many attempts; the upper half is jitter."""
     retries = max(0, attempts - retry.quick_attempts)
     full = min(retry.max_delay, retry.base_delay * 2.0 ** min(retries, 20))
     return full * rng.uniform(0.5, 1)
@@ -376,11 +381,11 @@ def seconds_in_doubt(
 ) -> float:
     """Seconds that messages are in doubt before the policy of their lane applies.
 
-    What is to be sent again waits for `resend_floor` at least, and for the pause of its resend, with up
-    to half of that more at random, so that what failed together does not come back together.
+    Resends wait for at least `resend_floor`, and for their pause plus up to half of it at random, so
+    that batches that failed together are not resent together.
 
     Args:
-        resends: how often each of them was sent again for doubt before; the longest pause counts.
+        resends: earlier resends of each message; the longest pause counts.
     """
     if lane.on_unconfirmed != "resend":
         return lane.settle_after
@@ -392,13 +397,13 @@ def seconds_in_doubt(
 
 
 def may_have_arrived(code: Code) -> bool:
-    """Whether a failed attempt, which was neither accepted nor rejected, may have reached the person."""
+    """True when a failed attempt, neither accepted nor rejected, may have reached the person."""
     origin, number = code
     return origin is not Origin.API or classify_item(number) is not CodeClass.THROTTLE
 
 
 def explain_refusal(status: int, code: int | None) -> str:
-    """Why a lane or a sub-account stopped, for people."""
+    """The reason why a lane or a sub-account stopped, for people."""
     if is_redirect(status):
         return (
             f"the provider's address answers with a redirect (HTTP {status}): check base_url (or the "
@@ -410,12 +415,12 @@ def explain_refusal(status: int, code: int | None) -> str:
 
 
 def explain_item(code: int) -> str:
-    """Why one message stopped a lane, for people."""
+    """The reason why one message stopped a lane, for people."""
     return f"the provider refused a message with code {code}: {meaning(code)}"
 
 
 def explain_refusal_streak(code: Code) -> str:
-    """Why a lane stopped whose messages were refused one after the other, for people."""
+    """The reason why a streak of refusals stopped a lane, for people."""
     origin, number = code
     if origin is Origin.HTTP:
         return f"message after message is refused with HTTP {number}"
@@ -423,7 +428,7 @@ def explain_refusal_streak(code: Code) -> str:
 
 
 def request_code(result: object) -> Code:
-    """The code of a request that was refused, for records and attempt logs."""
+    """The code of a refused request, for records and attempt logs."""
     if isinstance(result, Refused):
         return _request_code(result.status, result.code)
     return NO_CODE
@@ -431,7 +436,7 @@ def request_code(result: object) -> Code:
 
 def _judge_refusal(verdicts: Verdicts, job: Job, code: int | None, lane: Lane) -> None:
     known: Code = (Origin.API, code or 0)
-    if known == SENT_TOO_SOON and job.doubt:  # the attempt in doubt is the one that got in
+    if known == SENT_TOO_SOON and job.doubt:  # the attempt in doubt was the accepted one
         verdicts.confirmed.append(job)
         return
     match classify_item(code):
@@ -458,8 +463,8 @@ def _is_about_the_account(code: int | None) -> bool:
 def _judge_account(
     verdicts: Verdicts, refused: Sequence[tuple[Job, int]], *, suspect: bool
 ) -> None:
-    """The account may not send. If it is not the first time the batch decides whether it is these
-    messages that may not be sent."""
+    """The account may not send. After the first time the batch decides whether these messages are the
+    cause."""
     if not refused:
         return
     if suspect:
@@ -472,9 +477,8 @@ def _judge_account(
 def _judge_channel(
     verdicts: Verdicts, refused: Sequence[tuple[Job, int]], lane: Lane, *, suspect: bool
 ) -> None:
-    """A channel is missing: to the sub-account, unless others of the same request were taken, or it is
-    not the first time. Then it is these messages that ask for what is not there, and they must not
-    hold up the others."""
+    """A channel is missing: to the sub-account, unless others of the same request were accepted, or
+    after the first time. Then only these messages fail and do not hold up the others."""
     if not refused:
         return
     theirs, why = bool(verdicts.accepted) or suspect, explain_item(refused[0][1])
@@ -497,11 +501,11 @@ def _request_code(status: int, code: int | None) -> Code:
 
 
 def _contradicted(answer: BatchAnswer) -> frozenset[str | None]:
-    """Ids that are named more than once, and not always with the same result."""
+    """Ids that occur more than once with different results."""
     first: dict[str | None, tuple[str, int | None] | None] = {}
     doubled: set[str | None] = set()
     for item in answer.messages:
-        taken = item.state in TAKEN  # `queued` and `sent` say the same: the provider has it
+        taken = item.state in TAKEN  # `queued` and `sent` both mean accepted
         result = None if taken else (item.state, item.error_code)
         if first.setdefault(item.client_message_id, result) != result:
             doubled.add(item.client_message_id)

@@ -1,16 +1,15 @@
-"""Refusal after refusal: whether the message is at fault, its campaign, or the account.
+"""Streaks of refusals: decides whether the message, its campaign, or the account is at fault.
 
-A campaign whose messages are all refused alike is at fault itself: it stops before its list is used up.
-The rule: whole requests in a row, of at least `breakers.refused_with_one_code` messages together,
-in which every
-message is rejected with one and the same code of the provider's table, and the code blames what the
-campaign or the template says, or the account, never the one person. A code that is not in the table may
-be about people: it never stops anything.
+A campaign whose messages are all refused alike is at fault itself and stops before its list is used up.
+The rule: whole requests in a row, of at least `breakers.refused_with_one_code` messages together, in
+which every message is rejected with the same code of the provider's table, and the code blames the
+campaign's content, the template or the account, not the person. Unknown codes may be about people: they
+never stop anything.
 
-A message may be refused alone as if for the account: with a 403, in a lane that had its sub-account held
-up before, or with such a code on the one message. That does not say whether the account may not send, or
-whether this message may not be sent. The others of the request tell, or halves of it: where some are
-taken, it is the message.
+A message may be refused alone for a reason of the account: with a 403, in a lane that had its
+sub-account held up before, or with such a code on the one message. Then either the account may not send,
+or this message is not allowed. The other messages of the request decide, or its halves: if some are
+accepted, the message is at fault.
 """
 
 from collections.abc import Callable
@@ -24,26 +23,26 @@ OF_THE_PERSON = frozenset(
 )
 """Codes about a recipient's number or id (provider docs, error codes)."""
 ROOM = 1024
-"""Lanes that are counted at the same time."""
+"""Lanes counted at the same time."""
 
 
 def blames_the_message(code: Code) -> bool:
-    """Whether a code on one message may as well concern all of its campaign."""
+    """True when a code on one message may concern its whole campaign."""
     origin, number = code
     return origin is Origin.API and number in API_CODES and number not in OF_THE_PERSON
 
 
 FEW = 3
-"""So many that are refused alone, and none that is taken, are the account's fault."""
+"""So many single refusals, and no accepted message, blame the account."""
 SUSPICION_SECONDS = 3600.0
-"""For which a lane is remembered that had its sub-account held up."""
+"""Seconds for which a lane stays suspect after it had its sub-account held up."""
 
 
 class RefusalStreaks:
-    """Counts, lane by lane, how many messages in a row were refused alike; in this process.
+    """Counts consecutive equal refusals by lane, in this process.
 
     Args:
-        many: so many are no accident.
+        many: length of a streak that stops the lane.
     """
 
     def __init__(self, many: int) -> None:
@@ -51,10 +50,10 @@ class RefusalStreaks:
         self._runs: dict[str, tuple[Code, int]] = {}
 
     def note(self, lane: str, verdicts: Verdicts, messages: int) -> str:
-        """Take in what became of one request; says why the lane must stop, or nothing.
+        """Add the verdicts of one request; returns the reason to stop the lane, or ''.
 
         Args:
-            messages: that the request held.
+            messages: number in the request.
         """
         if len(verdicts.rejected) < messages or not messages:
             self._runs.pop(lane, None)
@@ -75,9 +74,9 @@ class RefusalStreaks:
 
 
 class Suspects:
-    """Lanes that had their whole sub-account held up of late; in this process.
+    """Lanes that recently had their whole sub-account held up, in this process.
 
-    If their messages ask for a channel that is not there, they would do so again and again.
+    Messages that ask for a missing channel would do so again and again.
 
     Args:
         clock: seconds, monotonic.
@@ -86,40 +85,38 @@ class Suspects:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._since: dict[str, float] = {}  # lane → our clock
-        self._taken: dict[str, float] = {}  # sub-account → when a message of it was taken last
+        self._taken: dict[str, float] = {}  # sub-account → time of its last accepted message
 
     def add(self, lane: str) -> None:
-        """The lane has had its sub-account held up, or would have."""
+        """Add a lane that had its sub-account held up, or would have."""
         now = self._clock()
         fresh = {one: at for one, at in self._since.items() if at + SUSPICION_SECONDS > now}
         self._since = {**fresh, lane: now}
 
     def has(self, lane: str) -> bool:
-        """Whether the lane is one of them."""
         since = self._since.get(lane) if self._since else None
         return since is not None and since + SUSPICION_SECONDS > self._clock()
 
     def note_taken(self, sub_account: str) -> None:
-        """A message of the sub-account was taken."""
         self._taken[sub_account] = self._clock()
 
     def is_well_since(self, lane: str, sub_account: str) -> bool:
-        """Messages of the sub-account were taken since its lane became suspect."""
+        """True when messages of the sub-account were accepted since its lane became suspect."""
         since = self._since.get(lane)
         return since is not None and self._taken.get(sub_account, since) > since
 
 
 def is_hopeless(verdicts: Verdicts) -> bool:
-    """No more halves need be asked: it is the account."""
+    """True when the account is at fault and further splitting is pointless."""
     return not verdicts.accepted and len(verdicts.denied) >= FEW
 
 
 def decide(verdicts: Verdicts, *, taken_since: bool) -> bool:
-    """Empty the list of those that were refused alone. True if it is they: they fail, and an operator
-    may have them sent again. If not they go back, and all of the sub-account has to wait.
+    """Empty the list of messages refused alone. True if the messages are at fault: they fail, and an
+    operator may resend them. If not they are requeued, and the whole sub-account waits.
 
     Args:
-        taken_since: others of the sub-account were taken after the lane had it held up.
+        taken_since: other messages of the sub-account were accepted after the lane had it held up.
     """
     denied = list(verdicts.denied)
     theirs = bool(verdicts.accepted) or (taken_since and len(denied) < FEW)

@@ -1,4 +1,4 @@
-"""What a person can do with an interactive message (provider docs, WhatsApp interactive)."""
+"""Actions of interactive messages (provider docs, WhatsApp interactive)."""
 
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Final, Literal, Self
@@ -23,13 +23,13 @@ Title = Annotated[str, Field(min_length=1, max_length=24)]
 
 
 class Action(Wire):
-    """An action that says no more than its name, and need not say that."""
+    """An action without members besides its name, which is optional."""
 
     name: NonEmpty | None = None
 
 
 class Reply(Wire):
-    """What a reply button shows, and the id that comes back when it is tapped."""
+    """Title of a reply button, and the id that is returned when it is tapped."""
 
     id: Annotated[str, Field(min_length=1, max_length=256)]
     title: Label
@@ -57,7 +57,7 @@ class ReplyAction(Action):
 
 
 class Row(Wire):
-    """One choice of a list."""
+    """One row of a list."""
 
     id: Annotated[str, Field(min_length=1, max_length=200)]
     title: Title
@@ -65,7 +65,7 @@ class Row(Wire):
 
 
 class ListSection(Wire):
-    """Some choices of a list under one title."""
+    """Rows of a list under one title."""
 
     title: Title | None = None
     rows: Annotated[tuple[Row, ...], Field(min_length=1)]
@@ -100,17 +100,17 @@ class ProductItem(SnakeWire):
 
 
 class ProductSection(SnakeWire):
-    """Some products under one title."""
+    """Products under one title."""
 
     title: Title | None = None
     product_items: Annotated[tuple[ProductItem, ...], Field(min_length=1)]
 
 
 class ProductListAction(SnakeWire):
-    """Some products of a catalogue, in sections."""
+    """Products of a catalogue, in sections."""
 
     catalog_id: NonEmpty
-    # Asked for by the OpenAPI text, left out by the docs.
+    # Required by the OpenAPI text, missing in the docs.
     product_retailer_id: NonEmpty | None = None
     sections: Annotated[tuple[ProductSection, ...], Field(min_length=1, max_length=10)]
 
@@ -124,11 +124,11 @@ class ProductListAction(SnakeWire):
 
 
 class ButtonParameters(OfOneKind):
-    """How the one button of a message looks and what it does."""
+    """Label and action of a message's only button."""
 
 
 class Link(ButtonParameters, SnakeWire):
-    """What the link button shows, and where it leads."""
+    """Label of the link button, and its address."""
 
     kind = "cta_url"
 
@@ -143,14 +143,14 @@ class LinkAction(Action):
 
 
 class FlowActionPayload(Wire):
-    """The screen on which a flow opens, and what it knows by then."""
+    """The screen on which a flow opens, and its initial data."""
 
     screen: NonEmpty | None = None  # the provider's default is FIRST_ENTRY_SCREEN
     data: FilledObject | None = None
 
 
 class Flow(ButtonParameters):
-    """Which flow the button opens, and how. Members that only the Flows page knows are kept."""
+    """The flow that the button opens. Members that only the Flows page documents are kept."""
 
     kind = "flow"
 
@@ -173,7 +173,7 @@ class FlowAction(Action):
 
 
 class Call(ButtonParameters):
-    """The look of the call button, until when it works, and what comes back; all optional."""
+    """Label of the call button, its time to live, and its payload; all optional."""
 
     kind = "voice_call"
 
@@ -190,7 +190,7 @@ class VoiceCallAction(Action):
 
 
 class LocationRequestAction(Action):
-    """One button that sends the person's place."""
+    """One button that sends the person's location."""
 
     name: Literal["send_location"]
 

@@ -1,4 +1,4 @@
-"""The frame of an interactive message: header, body, footer (provider docs, WhatsApp interactive)."""
+"""Header, body and footer of an interactive message (provider docs, WhatsApp interactive)."""
 
 from typing import Annotated, Literal, Self
 
@@ -10,19 +10,19 @@ from chatapps.messages.scalar_types import NonEmpty, Says, WebAddress
 
 
 class Body(Wire):
-    """The message itself."""
+    """The main text."""
 
     text: Annotated[str, Field(min_length=1, max_length=1024)]
 
 
 class Footer(Wire):
-    """A small line below it."""
+    """A small line below the body."""
 
     text: Annotated[str, Field(min_length=1, max_length=60)]
 
 
 class Medium(Wire):
-    """A file: its address, or the id of one uploaded before."""
+    """A file: its address, or the id of an earlier upload."""
 
     link: WebAddress | None = None
     id: NonEmpty | None = None
@@ -37,19 +37,19 @@ class Medium(Wire):
 
 
 class Picture(Medium):
-    """A picture or video."""
+    """An image or video."""
 
     filename: Annotated[None, Says("only documents have one")] = None
 
 
 class Document(Medium):
-    """A document; the ending of its name says how it is shown."""
+    """A document; its file name's extension selects the display."""
 
     filename: NonEmpty | None = None
 
 
 class HeaderText(Wire):
-    """A text as the OpenAPI file describes it: as if it were a file."""
+    """The OpenAPI file's form of a text header: an object like that of a file."""
 
     link: str | None = None
     id: str | None = None
@@ -61,7 +61,7 @@ class HeaderText(Wire):
 class TextHeader(Wire):
     """A line above the message.
 
-    The OpenAPI file calls `text` an object, every example sends a plain text: send a text.
+    The OpenAPI file calls `text` an object, every example sends plain text: send plain text.
     """
 
     type: Kind[Literal["text"]] = "text"
@@ -72,7 +72,7 @@ class TextHeader(Wire):
 
 
 class ImageHeader(Wire):
-    """A picture above the message."""
+    """An image above the message."""
 
     type: Kind[Literal["image"]] = "image"
     image: Picture

@@ -1,4 +1,4 @@
-"""Messages to answer with a tap, one class a kind (provider docs, WhatsApp interactive messages)."""
+"""Interactive messages, one class per kind (provider docs, WhatsApp interactive messages)."""
 
 from typing import Annotated, Literal
 
@@ -27,7 +27,7 @@ class Framed(Wire):
 
 
 class FramedBody(Framed):
-    """A message that cannot be without a text."""
+    """A message whose body is required."""
 
     body: Body
 
@@ -40,7 +40,7 @@ class ButtonInteractive(FramedBody):
 
 
 class ListInteractive(FramedBody):
-    """A message with a list to choose from."""
+    """A message with a list of rows."""
 
     type: Kind[Literal["list"]] = "list"
     action: ListAction
@@ -77,7 +77,7 @@ class FlowInteractive(FramedBody):
 
 
 class CallPermissionInteractive(Framed):
-    """A message that asks whether the business may call."""
+    """A message that requests permission to call."""
 
     type: Kind[Literal["call_permission_request"]] = "call_permission_request"
     body: Body | None = None
@@ -100,7 +100,7 @@ class VoiceCallInteractive(FramedBody):
 
 
 class LocationRequestInteractive(Wire):
-    """A message that asks where the person is."""
+    """A message that requests the person's location."""
 
     type: Kind[Literal["location_request_message"]] = "location_request_message"
     header: Annotated[None, Says("not allowed in a location request")] = None

@@ -1,4 +1,4 @@
-"""What RCS offers to tap below a message or a card (provider docs, RCS suggestions)."""
+"""Suggestions below an RCS message or card (provider docs, RCS suggestions)."""
 
 from typing import Annotated, Final, Literal, Self
 
@@ -14,7 +14,7 @@ from chatapps.messages.scalar_types import (
     WebAddress,
 )
 
-Postback = Annotated[str, Field(min_length=1, max_length=2048)]  # comes back when it is tapped
+Postback = Annotated[str, Field(min_length=1, max_length=2048)]  # returned when it is tapped
 Caption = Annotated[str, Field(min_length=1, max_length=25)]
 PhoneNumber = Annotated[
     str, Field(pattern=r"^\+[1-9][0-9]{3,14}$"), Says("must be + and 4 to 15 digits")
@@ -27,27 +27,27 @@ Address = Annotated[
 
 
 class SuggestedReply(Wire):
-    """A reply to tap."""
+    """A suggested reply."""
 
     text: Caption
     postback_data: Postback
 
 
 class DialAction(Wire):
-    """Opens the telephone with a number."""
+    """Dials a number."""
 
     phone_number: PhoneNumber = Field(repr=False)
 
 
 class Coordinates(Wire):
-    """A point on the map."""
+    """A geographic position."""
 
     latitude: Latitude
     longitude: Longitude
 
 
 class ViewLocationAction(Wire):
-    """Opens the map at a point, or with a search."""
+    """Opens the map at a position, or with a search."""
 
     lat_long: Coordinates | None = None
     label: Annotated[str, Field(max_length=100)] | None = None
@@ -61,7 +61,7 @@ class ViewLocationAction(Wire):
 
 
 class CreateCalendarEventAction(Wire):
-    """Opens the calendar with an event."""
+    """Creates a calendar event."""
 
     title: Annotated[str, Field(min_length=1, max_length=100)]
     description: Annotated[str, Field(max_length=500)] | None = None
@@ -70,7 +70,7 @@ class CreateCalendarEventAction(Wire):
 
 
 class OpenUrlAction(Wire):
-    """Opens a page, in the browser or inside the messages app."""
+    """Opens a page in the browser or in a web view."""
 
     url: Address
     application: Literal["OPEN_URL_APPLICATION_UNSPECIFIED", "BROWSER", "WEBVIEW"] | None = None
@@ -81,7 +81,7 @@ class OpenUrlAction(Wire):
 
 
 class SuggestedAction(SuggestedReply):
-    """Something that the phone does."""
+    """A suggested action of the phone."""
 
     fallback_url: Address | None = None  # for phones that cannot
     dial_action: DialAction | None = None
@@ -127,22 +127,22 @@ MediaUrl = Annotated[WebAddress, Field(max_length=MAX_RCS_URL)]
 
 
 class ContentInfo(Wire):
-    """Where the file lies."""
+    """Address of the file."""
 
     file_url: MediaUrl
     thumbnail_url: MediaUrl | None = None
-    force_refresh: StrictBool | None = None  # fetch it again although it is cached
+    force_refresh: StrictBool | None = None  # fetch it again even when cached
 
 
 class CardMedia(Wire):
-    """The picture or video of a card."""
+    """The image or video of a card."""
 
     height: Literal["short", "medium", "tall"] | None = None
     content_info: ContentInfo
 
 
 class RichCarouselCard(Wire):
-    """One of several cards."""
+    """One card of several."""
 
     title: Annotated[str, Field(max_length=200)] | None = None
     description: Annotated[str, Field(max_length=2000)] | None = None
@@ -151,7 +151,7 @@ class RichCarouselCard(Wire):
 
 
 class RichCard(RichCarouselCard):
-    """A card alone."""
+    """A single card."""
 
     card_orientation: Literal["horizontal", "vertical"]
     thumbnail_image_alignment: Literal["left", "right"] | None = None
@@ -164,7 +164,7 @@ class RichCard(RichCarouselCard):
 
 
 class RichCarousel(Wire):
-    """Cards side by side."""
+    """Several cards in a row."""
 
     card_width: Literal["small", "medium"]
     cards: Annotated[tuple[RichCarouselCard, ...], Field(min_length=2, max_length=10)]

@@ -1,8 +1,8 @@
 """One-time codes: messages for WhatsApp templates of the category AUTHENTICATION.
 
-A message does not say of which category its template is. One that repeats a value in body and link
-has the shape of an authentication message, and may as well carry a parcel's tracking number. So
-these rules (provider docs, buttons) are asked for by whoever knows the category.
+A message does not say of which category its template is. One that repeats a value in body and link looks
+like an authentication message, but may as well carry a tracking number. So callers that know the
+category apply these rules (provider docs, buttons).
 """
 
 from typing import Final
@@ -21,7 +21,7 @@ _COMPONENTS: Final = "content.template.components"
 
 
 def authentication_template(name: str, language: str, code: str) -> Template:
-    """The template with the code where it belongs: in the body, and in its one button.
+    """A template message with the code in its body and in its button.
 
     Raises:
         MessageError: the code is empty or longer than 15 characters.
@@ -37,10 +37,10 @@ def authentication_template(name: str, language: str, code: str) -> Template:
 
 
 def check_authentication(message: Message) -> None:
-    """Checks a message that is known to use an authentication template.
+    """Check a message that is known to use an authentication template.
 
     Raises:
-        MessageError: it has no number, or not the same short code in body and button.
+        MessageError: it has no number, or body and button do not hold the same short code.
     """
     problems = list(_authentication_problems(message))
     if problems:
@@ -61,7 +61,7 @@ def _authentication_problems(message: Message) -> list[Problem]:
 
 
 def _codes(message: Message) -> list[str]:
-    """The texts in body and button 0; two in a sound message."""
+    """The texts in the body and in button 0; two in a valid message."""
     if not isinstance(message.content, TemplateContent):
         return []
     places = [

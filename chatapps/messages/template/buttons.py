@@ -1,4 +1,4 @@
-"""The buttons of a template that need a value (provider docs, template buttons)."""
+"""Template buttons that take a value (provider docs, template buttons)."""
 
 from collections.abc import Sequence
 from typing import Annotated, Final, Literal
@@ -17,27 +17,28 @@ from chatapps.messages.template.parameters import (
 )
 
 ButtonIndex = Annotated[WholeNumber, Field(ge=0, le=9)]
-"""Position among all buttons of the template, those without values included."""
+"""Position among all buttons of the template, including those without values."""
 
 ONE: Final = Field(min_length=1, max_length=1)
 
 
 class ButtonComponent(Wire):
-    """What the buttons have in common."""
+    """Members common to all buttons."""
 
     type: Kind[Literal["button"]] = "button"
     index: ButtonIndex = 0
 
 
 class QuickReplyButton(ButtonComponent):
-    """A quick reply with a payload of our own."""
+    """A quick reply with its payload."""
 
     sub_type: Kind[Literal["QuickReply"]] = "QuickReply"
     parameters: Annotated[tuple[PayloadParameter, ...], ONE]
 
 
 class UrlButton(ButtonComponent):
-    """A link; the text becomes its variable end. Authentication templates hold the code here."""
+    """A link; the text becomes the variable end of its address. Authentication templates hold the code
+    here."""
 
     # The provider's example of an authentication template writes 1.
     sub_type: Annotated[Literal["Url"], AnyCase(number=1)] = "Url"
@@ -59,7 +60,7 @@ class FlowButton(ButtonComponent):
 
 
 class VoiceCallButton(ButtonComponent):
-    """A button that calls the business: until when, and with which payload, both optional."""
+    """A button that calls the business, with optional time to live and payload."""
 
     sub_type: Kind[Literal["VoiceCall"]] = "VoiceCall"
     parameters: Annotated[tuple[VoiceCallParameter, ...], Field(max_length=2)] | None = None
@@ -75,9 +76,9 @@ MOST: Final[dict[type[Wire], tuple[int, str]]] = {
     CopyCodeButton: (1, "CopyCode button"),
     FlowButton: (1, "Flow button"),
 }
-"""How many buttons of a kind a template can have, where it is fewer than ten in all."""
+"""Most buttons of a kind in a template, where fewer than ten."""
 
 
 def index_twice(buttons: Sequence[ButtonComponent]) -> bool:
-    """Whether two buttons claim the same position."""
+    """True when two buttons have the same index."""
     return len(buttons) > 1 and len({button.index for button in buttons}) < len(buttons)

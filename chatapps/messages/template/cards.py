@@ -1,4 +1,4 @@
-"""Templates with cards side by side (provider docs, carousel templates)."""
+"""Carousel templates (provider docs, carousel templates)."""
 
 from typing import Annotated, Literal, Self
 
@@ -21,7 +21,7 @@ CardIndex = Annotated[WholeNumber, Field(ge=0, le=9)]
 
 
 class CardHeader(Wire):
-    """The picture or video of a card."""
+    """The image or video of a card."""
 
     type: Kind[Literal["header"]] = "header"
     parameters: Annotated[tuple[CardHeaderParameter, ...], Field(max_length=1)] | None = None
@@ -61,7 +61,7 @@ class Card(Wire):
 
 
 class CarouselComponent(Wire):
-    """The cards that need values."""
+    """The cards of the carousel."""
 
     type: Kind[Literal["carousel"]] = "carousel"
     cards: Annotated[tuple[Card, ...], Field(min_length=1, max_length=10)]

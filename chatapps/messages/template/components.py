@@ -1,4 +1,4 @@
-"""The parts of a template, buttons and cards aside (provider docs, send a template message)."""
+"""The components of a template message, except buttons and cards (provider docs, template messages)."""
 
 from typing import Annotated, Literal
 
@@ -10,7 +10,7 @@ from chatapps.messages.template.parameters import HeaderParameter, NoParameters,
 
 
 class HeaderComponent(Wire):
-    """The value of the header: a text, a medium or a place. A header has one placeholder at most."""
+    """The value of the header: a text, a medium or a location. A header has one placeholder at most."""
 
     type: Kind[Literal["header"]] = "header"
     parameters: Annotated[tuple[HeaderParameter, ...], Field(max_length=1)] | None = None
@@ -24,21 +24,21 @@ class BodyComponent(Wire):
 
 
 class FooterComponent(Wire):
-    """The footer; it has no placeholders, so that there is no need to name it."""
+    """The footer; it has no placeholders, so it may be left out."""
 
     type: Kind[Literal["footer"]] = "footer"
     parameters: NoParameters | None = None
 
 
 class CallPermissionComponent(Wire):
-    """The request to be called; it has no placeholders, so that there is no need to name it."""
+    """The request for call permission; it has no placeholders, so it may be left out."""
 
     type: Kind[Literal["call_permission_request"]] = "call_permission_request"
     parameters: NoParameters | None = None
 
 
 class ContactInfoComponent(Wire):
-    """The request for a contact card; it has no placeholders either."""
+    """The request for a contact card; it has no placeholders, so it may be left out."""
 
     type: Kind[Literal["request_contact_info"]] = "request_contact_info"
     parameters: NoParameters | None = None

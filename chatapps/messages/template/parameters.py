@@ -1,4 +1,4 @@
-"""The values that fill a template's placeholders (provider docs, template parameters)."""
+"""Values for a template's placeholders (provider docs, template parameters)."""
 
 from typing import Annotated, Literal
 
@@ -17,9 +17,9 @@ from chatapps.messages.scalar_types import (
 
 
 class Parameter(Wire):
-    """What all values but one have in common."""
+    """Members common to most values."""
 
-    name: NonEmpty | None = None  # Zalo's templates know their placeholders by name
+    name: NonEmpty | None = None  # Zalo's templates have named placeholders
     ttl_minutes: Annotated[None, Says("only for the type ttlMinutes, on a VoiceCall button")] = None
 
 
@@ -31,7 +31,7 @@ class TextParameter(Parameter):
 
 
 class ImageParameter(Parameter):
-    """A picture. The provider takes addresses without a scheme, so any text passes."""
+    """An image. The provider takes addresses without a scheme, so any text passes."""
 
     type: Kind[Literal["image"]] = "image"
     url: NonEmpty
@@ -45,28 +45,28 @@ class VideoParameter(Parameter):
 
 
 class DocumentParameter(Parameter):
-    """A document; its file name cannot be given."""
+    """A document; its file name cannot be set."""
 
     type: Kind[Literal["document"]] = "document"
     url: NonEmpty
 
 
 class GifParameter(Parameter):
-    """A moving picture; the address is that of a video file."""
+    """An animated image; the address is that of a video file."""
 
     type: Kind[Literal["gif"]] = "gif"
     url: NonEmpty
 
 
 class LocationParameter(Parameter):
-    """A place on the map."""
+    """A geographic location."""
 
     type: Kind[Literal["location"]] = "location"
     location: Location
 
 
 class PayloadParameter(Parameter):
-    """What comes back when the person taps the button."""
+    """Payload that is returned when the person taps the button."""
 
     type: Kind[Literal["payload"]] = "payload"
     payload: NonEmpty
@@ -80,9 +80,9 @@ class CouponCodeParameter(Parameter):
 
 
 class FlowActionData(Wire):
-    """Where a flow opens, and what it knows by then.
+    """The screen on which a flow opens, and its initial data.
 
-    Some pages of the docs put the data here directly: members beyond these two are kept as they are.
+    Some pages of the docs put the data here directly: members beyond these two are kept.
     """
 
     screen: NonEmpty | None = None  # the provider's default is FIRST_ENTRY_SCREEN
@@ -90,14 +90,14 @@ class FlowActionData(Wire):
 
 
 class ActionParameter(Parameter):
-    """How a flow starts."""
+    """Start of a flow."""
 
     type: Kind[Literal["action"]] = "action"
     flow_action_data: FlowActionData | None = None
 
 
 class TtlMinutesParameter(Wire):
-    """How long the person may call back, instead of the time that the template gives."""
+    """Minutes for which the person may call back; overrides the template's."""
 
     name: NonEmpty | None = None
     type: Kind[Literal["ttlMinutes"]] = "ttlMinutes"
@@ -105,7 +105,7 @@ class TtlMinutesParameter(Wire):
 
 
 class CallPayloadParameter(PayloadParameter):
-    """What comes back when the person taps the call button."""
+    """Payload that is returned when the person taps the call button."""
 
     payload: CallPayload
 

@@ -1,4 +1,4 @@
-"""A registered WhatsApp template and the values for its placeholders (provider docs, templates)."""
+"""A registered WhatsApp template with values for its placeholders (provider docs, templates)."""
 
 from collections.abc import Sequence
 from typing import Annotated, Final, Self
@@ -38,9 +38,9 @@ _MOST: Final[dict[type[Wire], tuple[int, str]]] = {
 
 
 class Template(Wire):
-    """Which template, in which language, with which values.
+    """Name, language and values of a template.
 
-    Only the components that need values are named; their order does not matter.
+    Only components that need values are listed, in any order.
     """
 
     name: Annotated[str, Field(min_length=1, max_length=512)]  # of Zalo: the numeric template id

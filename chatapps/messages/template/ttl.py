@@ -1,7 +1,7 @@
-"""Falling back only after WhatsApp has given up (provider docs, fallback and template validity).
+"""Fallback only after WhatsApp has given up (provider docs, fallback and template validity).
 
-A message does not say for how long its template is valid. So this rule is asked for by whoever
-knows the template's `message_send_ttl_seconds`.
+A message does not say how long its template is valid, so callers that know the template's
+`message_send_ttl_seconds` apply this rule.
 """
 
 from itertools import pairwise
@@ -15,14 +15,14 @@ LONGEST_WAIT: Final = 86_400  # seconds
 
 
 def check_fallback_ttl(message: MessageBody, ttl_seconds: int | None) -> None:
-    """Checks that a message which falls back cannot arrive twice, by WhatsApp and by another channel.
+    """Check that a message with fallback cannot arrive twice, by WhatsApp and by another channel.
 
     Args:
         message: of one person or of a campaign.
         ttl_seconds: `message_send_ttl_seconds` of its template; -1 or None for 30 days.
 
     Raises:
-        MessageError: a wait before the next channel ends while WhatsApp may still deliver.
+        MessageError: the fallback begins while WhatsApp may still deliver.
     """
     ttl = ttl_seconds if ttl_seconds is not None and ttl_seconds >= 0 else LONGEST_TTL
     problems = [

@@ -22,29 +22,29 @@ Key = tuple[str, str]
 
 
 class WebhookBook:
-    """The webhooks of one account, one for each sub-account and type."""
+    """The webhooks of one account, one per sub-account and type."""
 
     def __init__(self) -> None:
         self._webhooks: dict[Key, Webhook] = {}
 
     def set(self, body: bytes) -> None:
-        """Add or replace those in the body; raises MessageError, and then sets none."""
+        """Add or replace the webhooks in the body; raises MessageError and then sets none."""
         for webhook in read_webhooks(body):
             for kind in _types(webhook.type):
                 self._webhooks[webhook.sub_account_id, kind] = webhook
 
     def delete(self, body: bytes) -> None:
-        """Take away those named in the body; raises MessageError. Unknown ones are no error."""
+        """Delete the webhooks named in the body; raises MessageError. Unknown ones are no error."""
         for name in read_webhook_keys(body):
             for kind in _types(name.type):
                 self._webhooks.pop((name.sub_account_id, kind), None)
 
     def shown(self) -> list[dict[str, Any]]:
-        """All of them as the provider lists them."""
+        """All webhooks as the provider lists them."""
         return [hook.shown() | {"type": kind} for (_, kind), hook in self._webhooks.items()]
 
     def of(self, sub_account_id: str, kind: str) -> Webhook | None:
-        """The one to post to, if any is set and switched on; that of the sub-account wins."""
+        """The active webhook for a sub-account, or that of all sub-accounts; None without one."""
         for name in (sub_account_id, "*"):
             webhook = self._webhooks.get((name, kind))
             if webhook is not None and webhook.enabled:
@@ -60,7 +60,7 @@ _DONE = Answer(200, b"{}")
 
 
 class AccountDesk:
-    """Answers for the one account there is. `clock` gives epoch seconds."""
+    """Handles the management calls of the only account. `clock` gives epoch seconds."""
 
     def __init__(self, config: SandboxConfig, *, clock: Callable[[], float]) -> None:
         self._config = config
@@ -69,7 +69,7 @@ class AccountDesk:
         self.webhooks = WebhookBook()
 
     def add_template(self, call: AccountCall) -> Answer:
-        """Take a template for review: 200 and no more is said."""
+        """Accept a template for review: 200 without a body."""
         if refusal := self._refuse_access(call):
             return refusal
         try:
@@ -80,13 +80,12 @@ class AccountDesk:
         return _DONE
 
     def list_templates(self, call: AccountCall) -> Answer:
-        """All of them, with their status."""
         if refusal := self._refuse_access(call):
             return refusal
         return Answer(200, msgspec.json.encode({"templates": self.templates.listed()}))
 
     def delete_template(self, call: AccountCall, name: str) -> Answer:
-        """Delete all languages of a name."""
+        """Delete a template in all its languages."""
         if refusal := self._refuse_access(call):
             return refusal
         if not self.templates.delete(name):
@@ -94,17 +93,14 @@ class AccountDesk:
         return _DONE
 
     def list_webhooks(self, call: AccountCall) -> Answer:
-        """All of them, secrets masked."""
         if refusal := self._refuse_access(call):
             return refusal
         return Answer(200, msgspec.json.encode(self.webhooks.shown()))
 
     def set_webhooks(self, call: AccountCall) -> Answer:
-        """Add or replace."""
         return self._change_webhooks(call, self.webhooks.set)
 
     def delete_webhooks(self, call: AccountCall) -> Answer:
-        """Take away."""
         return self._change_webhooks(call, self.webhooks.delete)
 
     def _change_webhooks(self, call: AccountCall, change: Callable[[bytes], None]) -> Answer:
@@ -130,5 +126,5 @@ class AccountDesk:
 
 
 def _plain(uuid: str) -> str:
-    """A UUID may come with or without dashes, in any case."""
+    """A UUID without dashes, in lower case."""
     return uuid.replace("-", "").lower()

@@ -3,7 +3,7 @@
 POST   /api/v1/accounts/{account}/channels/{channel}/templates          add a template
 GET    /api/v1/accounts/{account}/channels/{channel}/templates          list them
 DELETE /api/v1/accounts/{account}/channels/{channel}/templates/{name}   delete one
-GET, POST, DELETE /api/v1/accounts/{account}/webhooks                   see, set, take away
+GET, POST, DELETE /api/v1/accounts/{account}/webhooks                   list, set, delete
 """
 
 from collections.abc import Awaitable, Callable
@@ -28,7 +28,7 @@ GiveDesk = Callable[[], "AccountDesk"]
 
 
 def management_routes(desk: GiveDesk) -> list[Route]:
-    """The routes; what `desk` gives when a request comes answers them."""
+    """The routes; `desk()` is called for each request and handles it."""
 
     def answering(answer: Callable[["AccountDesk", AccountCall], Answer]) -> Endpoint:
         async def endpoint(request: Request) -> Response:

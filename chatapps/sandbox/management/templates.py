@@ -1,7 +1,7 @@
-"""The templates that the sandbox has registered: reviewed by a clock, blocked after deletion.
+"""Registered templates of the sandbox: approved after a delay, blocked after deletion.
 
-A new template is PENDING, and APPROVED a moment later; a name that begins with `rejected_`,
-`paused_` or `disabled_` gets that status instead, so that those can be tried. Pure, no waiting.
+A new template is PENDING, and APPROVED a moment later; a name that begins with `rejected_`, `paused_` or
+`disabled_` gets that status instead, for tests. Pure, no waiting.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,14 +17,14 @@ from chatapps.templates.registered import RegisteredTemplate, part_of, read_regi
 
 NAME_BLOCKED: Final = 3060
 BLOCKED_SECONDS: Final = 30 * 86_400
-"""How long the name of a deleted template cannot be used again."""
+"""For this long the name of a deleted template cannot be used again."""
 
 _ENDINGS: Final = ("REJECTED", "PAUSED", "DISABLED")
 _SAMPLES_OF: Final = {"HEADER": "headerText", "BODY": "bodyText"}
 
 
 class TemplateRefused(Exception):
-    """A template that is not taken, with the provider's code and a text for people."""
+    """A refused template, with the provider's code and a text for people."""
 
     def __init__(self, code: int, text: str) -> None:
         super().__init__(text)
@@ -57,7 +57,7 @@ class TemplateBook:
         return len(self._entries)
 
     def add(self, body: bytes) -> None:
-        """Take a template for review; raises TemplateRefused."""
+        """Accept a template for review; raises TemplateRefused."""
         try:
             draft = read_template(body)
         except MessageError as error:
@@ -67,7 +67,7 @@ class TemplateBook:
         key = (draft.name, draft.language)
         if key in self._entries:
             raise TemplateRefused(1000, "name: is registered in this language already")
-        shape = read_registered(SnakeWire.emit(draft))  # labels of 25 characters are taken
+        shape = read_registered(SnakeWire.emit(draft))  # accepts labels of 25 characters
         self._entries[key] = _Entry(draft, shape, self._clock())
 
     def delete(self, name: str) -> bool:
@@ -120,13 +120,13 @@ class TemplateBook:
 
 
 def _code_of(problems: Sequence[Problem]) -> int:
-    """A faulty number of a phone button has a code of its own."""
+    """An invalid number of a phone button has its own code."""
     about_numbers = any(problem.path.endswith(("phoneNumber", "country")) for problem in problems)
     return 1002 if about_numbers else 1000
 
 
 def _listed_part(part: dict[str, Any]) -> dict[str, Any]:
-    """A component as the list spells it: samples wrapped by kind."""
+    """A component in the list's spelling: samples wrapped by kind."""
     samples = part.pop("examples", None)
     if samples:
         media = part["type"] == "HEADER" and part["format"] != "Text"
@@ -137,7 +137,7 @@ def _listed_part(part: dict[str, Any]) -> dict[str, Any]:
 
 
 def _wanted(shape: RegisteredTemplate) -> dict[str, int]:
-    """How many parameters header and body need."""
+    """Number of parameters that header and body need."""
     header, body = part_of(shape.components, "HEADER"), part_of(shape.components, "BODY")
     media = header is not None and header.format != "Text"
     fixed_text = shape.category == "AUTHENTICATION" and body is not None and not body.text

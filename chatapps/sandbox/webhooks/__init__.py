@@ -1,1 +1,1 @@
-"""The sandbox as a poster of webhooks: receipts and replies."""
+"""Webhooks of the sandbox: receipts and replies."""

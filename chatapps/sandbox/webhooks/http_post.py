@@ -1,6 +1,6 @@
-"""Posts over HTTP/1.1 and looks at the status only.
+"""Minimal HTTP/1.1 client that returns the status only.
 
-A full client takes ten times as long, and takes it from the answers to those who send.
+A full client takes ten times as long, and its CPU time slows the sandbox's answers.
 """
 
 import asyncio
@@ -15,12 +15,12 @@ ANSWER_SECONDS = 5.0
 
 
 class _Place(NamedTuple):
-    """What an address says."""
+    """A parsed address."""
 
     host: str
     port: int
     tls: bool
-    named: str  # as the Host header names it
+    named: str  # value of the Host header
     path: str
 
 
@@ -30,7 +30,7 @@ class _Connection(NamedTuple):
 
 
 class HttpPost:
-    """Keeps connections open; as many as there are posts at the same time."""
+    """Keeps connections open, one per concurrent post."""
 
     def __init__(self, answer_seconds: float = ANSWER_SECONDS) -> None:
         self._answer_seconds = answer_seconds
@@ -40,8 +40,8 @@ class HttpPost:
         """Post once; returns the status.
 
         Raises:
-            OSError: no connection, no answer in time, or none that makes sense.
-            ValueError: the address makes no sense.
+            OSError: no connection, no answer in time, or an invalid one.
+            ValueError: the address is invalid.
         """
         place = _place(url)
         async with asyncio.timeout(self._answer_seconds):
@@ -58,12 +58,12 @@ class HttpPost:
         return status
 
     async def close(self) -> None:
-        """Close what is open and idle."""
+        """Close idle connections."""
         for connections in self._idle.values():
             for connection in connections:
                 connection.writer.close()
             connections.clear()
-        await asyncio.sleep(0)  # that is when they are closed
+        await asyncio.sleep(0)  # lets the transports close
 
     async def _connect(self, place: _Place) -> _Connection:
         idle = self._idle.setdefault(place[:3], [])
@@ -77,16 +77,16 @@ class HttpPost:
 
 
 class _Answer:
-    """An answer, piece by piece."""
+    """An answer, parsed incrementally."""
 
     def __init__(self) -> None:
         self._parser = HttpResponseParser(self)
-        self.status = 0  # until it is known
+        self.status = 0
         self.is_complete = False
-        self.stays = False  # the connection can be used again
+        self.stays = False  # the connection can be reused
 
     def feed(self, data: bytes) -> None:
-        """The next piece.
+        """Feed the next bytes.
 
         Raises:
             ConnectionAbortedError: it is not HTTP.
@@ -98,14 +98,14 @@ class _Answer:
 
     def on_headers_complete(self) -> None:
         self.status = self._parser.get_status_code()
-        self.stays = self._parser.should_keep_alive()  # later it knows no more
+        self.stays = self._parser.should_keep_alive()  # only known here
 
     def on_message_complete(self) -> None:
         self.is_complete = True
 
 
 async def _exchange(connection: _Connection, request: bytes) -> tuple[int, bool]:
-    """The status, and whether the connection can be used again."""
+    """Returns the status, and True when the connection can be reused."""
     connection.writer.write(request)
     answer = _Answer()
     while not answer.is_complete:

@@ -1,8 +1,7 @@
-"""Posts receipts and replies about the messages that the sandbox took, as the provider posts webhooks.
+"""Posts receipts and replies about accepted messages, as the provider posts webhooks.
 
-What is not answered with 2xx within 5 seconds is repeated after 1, 10, 30 and 90 seconds, then given up
-(provider docs, webhooks). It runs beside the answers to requests and in small steps, so that it does
-not hold them up.
+A post without a 2xx within 5 seconds is repeated after 1, 10, 30 and 90 seconds, then dropped (provider
+docs, webhooks). It runs in small steps, so that answers to requests are not delayed.
 """
 
 import asyncio
@@ -21,43 +20,43 @@ from chatapps.sandbox.webhooks.receipt_bodies import body
 from chatapps.sandbox.webhooks.receipts import Post, Sent, Style, Taken, messages_of, plan
 
 REPEAT_AFTER: Final = (1.0, 10.0, 30.0, 90.0)  # s
-AT_ONCE: Final = 16  # posts under way
-MOST_WAITING: Final = 500_000  # messages and posts; of what comes beyond, nothing is told
-_PLAN_AT_ONCE: Final = 20  # messages; a millisecond's work
+AT_ONCE: Final = 16  # concurrent posts
+MOST_WAITING: Final = 500_000  # messages and posts; messages beyond get no receipts
+_PLAN_AT_ONCE: Final = 20  # messages planned in one step, about 1 ms
 _NAP: Final = 0.02  # s
 
 Sleep = Callable[[float], Awaitable[None]]
 Send = Callable[[str, Mapping[str, str], bytes], Awaitable[int]]
-"""Posts a body with these headers to an address, once; gives the status, or raises OSError."""
+"""Posts a body with these headers to an address, once; returns the status, or raises OSError."""
 
 
 class Target(NamedTuple):
-    """Where to post, and what to send as the Authorization header."""
+    """Address of a post and its Authorization header."""
 
     url: str
     authorization: str | None = None
 
 
 FindTarget = Callable[[str, str], Target | None]
-"""Sub-account and type of webhook (`CADR`, `MSG`) → where to post it, if anywhere."""
+"""Sub-account and type of webhook (`CADR`, `MSG`) → target, or None."""
 
 
 class Posted(TypedDict):
-    """Posts in numbers. Once nothing waits, all that was planned is acknowledged or given up."""
+    """Counts of posts. Once `waiting` is 0, all planned posts are acknowledged or dropped."""
 
-    planned: int  # without forged ones
+    planned: int  # forged ones excluded
     acknowledged: int
     given_up: int
-    repeats: int  # of those that were not acknowledged at once
+    repeats: int  # of posts that were not acknowledged at once
     forged: int
     forged_accepted: int
-    waiting: int  # posts, forged ones too, and messages whose posts are not planned yet
-    skipped: int  # messages that nothing is told about, because too much waits
+    waiting: int  # posts, forged ones included, and messages whose posts are not planned yet
+    skipped: int  # messages without receipts because too many wait
 
 
 @dataclass(order=True, slots=True)
 class _Due:
-    """A post that waits for its time."""
+    """A scheduled post."""
 
     at: float  # monotonic seconds
     serial: int
@@ -67,12 +66,12 @@ class _Due:
 
 
 class Poster:
-    """Tells what became of messages.
+    """Posts the receipts and replies of accepted messages.
 
     Args:
-        style: what is told, and how disturbed.
-        find_target: asked before each post, so that it may change.
-        patience: factor of all waiting; 0.01 makes seconds of minutes.
+        style: what is posted, and how distorted.
+        find_target: called before each post, so that the target may change.
+        patience: factor of all delays; 0.01 turns a minute into 0.6 s.
         send: posts once.
         monotonic: seconds.
     """
@@ -98,7 +97,7 @@ class Poster:
         self.reset()
 
     def reset(self) -> None:
-        """Forget what waits, and count anew."""
+        """Drop waiting posts and reset the counts."""
         self._fresh: deque[tuple[float, Iterator[Sent | None]]] = deque()
         self._unplanned = 0
         self._due: list[_Due] = []
@@ -106,7 +105,7 @@ class Poster:
         self._counts: Counter[str] = Counter()
 
     def take(self, taken: Taken) -> None:
-        """Tell about these messages in due time. Returns at once; call it in the event loop."""
+        """Schedule posts about these messages. Returns at once; call it in the event loop."""
         size = len(taken.messages)
         if self._find_target(taken.sub_account_id, "CADR") is None:
             return
@@ -119,7 +118,7 @@ class Poster:
             self._runner = asyncio.get_running_loop().create_task(self._run())
 
     def posted(self) -> Posted:
-        """What has been posted so far, and what waits."""
+        """Counts of posts so far."""
         counts = self._counts
         return Posted(
             planned=counts["planned"],
@@ -133,19 +132,19 @@ class Poster:
         )
 
     async def finished(self) -> None:
-        """Wait until nothing waits to be posted."""
+        """Wait until no post waits."""
         if self._runner is not None:
             await self._runner
 
     async def close(self) -> None:
-        """Post nothing more."""
+        """Stop posting."""
         tasks = [*self._in_air, *([self._runner] if self._runner else [])]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _run(self) -> None:
-        """Go on as long as there is anything to plan or to post."""
+        """Run until there is nothing to plan or to post."""
         while self._fresh or self._due or self._in_air:
             self._plan_some()
             while (
@@ -194,27 +193,27 @@ class Poster:
             counts["acknowledged"] += 1
         elif target is None or due.tries == len(REPEAT_AFTER):
             counts["given_up"] += 1
-        elif counts is self._counts:  # else there was a reset
+        elif counts is self._counts:  # else `reset` was called
             due.at = self._monotonic() + REPEAT_AFTER[due.tries] * self._patience
             due.tries += 1
             self._wait(due)
 
     async def _offer(self, target: Target, due: _Due) -> bool:
-        """Post once; True when it was taken."""
+        """Post once; True when it was acknowledged."""
         headers = {"Content-Type": "application/json"}
         if target.authorization:
             headers["Authorization"] = target.authorization
         try:
             status = await self._send(target.url, headers, body(due.sent, due.post, self._style))
-        except (OSError, ValueError):  # no answer; or the address makes no sense
+        except (OSError, ValueError):  # no answer, or an invalid address
             return False
         return 200 <= status < 300
 
 
 def poster_for(config: SandboxConfig, provider: Provider, send: Send | None = None) -> Poster:
-    """The poster of a sandbox, which hears of all that its provider takes.
+    """The poster of a sandbox, subscribed to the messages that its provider accepts.
 
-    A webhook that was set over the API wins over the one of the command line.
+    A webhook set over the API takes precedence over the one of the command line.
     """
     style = Style(
         config.receipts,
@@ -230,7 +229,7 @@ def poster_for(config: SandboxConfig, provider: Provider, send: Send | None = No
             url = config.webhook_url
             return Target(url, config.webhook_authorization) if url else None
         if webhook.oauth is not None:
-            return None  # nobody here gives tokens
+            return None  # the sandbox issues no tokens
         return Target(webhook.url, webhook.http_authorization)
 
     patience = config.webhook_patience
@@ -240,7 +239,7 @@ def poster_for(config: SandboxConfig, provider: Provider, send: Send | None = No
 
 
 def _forged(target: Target, due: _Due) -> Target:
-    """The target for somebody who does not know the secret, and guesses."""
+    """The target with a guessed secret, as an attacker would post."""
     secret = target.authorization or ""
     guesses = (None, secret + "x", secret[:-1], secret.swapcase() + "?", "Bearer")
     return target._replace(authorization=guesses[due.serial % len(guesses)])

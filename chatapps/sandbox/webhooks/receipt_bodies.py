@@ -1,4 +1,4 @@
-"""Receipts and replies in the forms that the provider documents: version 8, and 9 with replies of 3."""
+"""Bodies of receipts and replies: version 8, and version 9 with replies of version 3."""
 
 from hashlib import blake2b
 from typing import Any
@@ -12,13 +12,13 @@ from chatapps.sandbox.wire import User
 
 
 def body(sent: Sent, post: Post, style: Style) -> bytes:
-    """The webhook as it is posted, byte by byte the same whenever it is repeated."""
+    """The body of a webhook; the same bytes for each repetition."""
     at = timestamp(sent.at + post.observed)
     if isinstance(post.told, str):
         version, name = (
             style.version - 6,
             "inbound_message_received",
-        )  # they go in pairs: 8, 2; 9, 3
+        )  # versions of receipts and replies go in pairs: 8, 2; 9, 3
         payload = _reply(sent, post, post.told, at, style)
     else:
         version, name = style.version, "outbound_message_status_changed"
@@ -50,7 +50,7 @@ def _of_whatsapp(sent: Sent, told: Status, style: Style) -> dict[str, Any]:
     if told not in (SENT, ON_HANDSET):
         return {}
     members: dict[str, Any] = {"whatsapp": {"pricingCategory": "marketing"}}
-    if told == ON_HANDSET and style.version == 9:  # no more is told where numbers are masked
+    if told == ON_HANDSET and style.version == 9:  # all there is where numbers are masked
         content = {"channel": WHATSAPP, "contentType": sent.content_type, "meta": {}}
         members["outboundContent"] = content
     return members
@@ -71,7 +71,7 @@ def _reply(sent: Sent, post: Post, text: str, at: str, style: Style) -> dict[str
 
 
 def _user(user: User, post: Post, style: Style) -> dict[str, Any]:
-    """Version 8 repeats the number as the channel's id; version 9 tells the real one, if it is told."""
+    """Version 8 repeats the number as the channel's id; version 9 sends the real id, when configured."""
     own_id = user.channel_user_id or user.line_user_id
     if style.version == 8:
         repeated = own_id or (user.msisdn or "").lstrip("+")
@@ -84,7 +84,7 @@ def _user(user: User, post: Post, style: Style) -> dict[str, Any]:
 
 
 def bsuid(number: str) -> str:
-    """The id that WhatsApp gives the owner of this number."""
+    """A business-scoped user id derived from the number."""
     digest = blake2b(number.lstrip("+").encode(), digest_size=7).digest()
     return f"GB.{int.from_bytes(digest, 'big')}"
 

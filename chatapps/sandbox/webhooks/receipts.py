@@ -1,13 +1,13 @@
-"""What is posted about a message: its receipts and perhaps a reply, when, and how disturbed. Pure.
+"""Plans the posts about a message: receipts and perhaps a reply, their times and distortions. Pure.
 
-A plan depends on the seed and the message's `clientMessageId`, and on nothing else, so that a run can be
-repeated. `plain` tells the whole story in order. `wild` also tells parts of it late, twice, in another
-order, without ids, or not at all; and somebody who does not know the secret tells lies.
+A plan depends only on the seed and the message's `clientMessageId`, so that a run can be repeated.
+`plain` posts all statuses in order. `wild` also posts late, twice, reordered, without ids, or not at
+all, and adds forged posts with a wrong secret.
 
 | share of               | plain | wild  |                                          |
 |------------------------|-------|-------|------------------------------------------|
 | messages undelivered   | 6 %   | 6 %   | on each channel, with a code             |
-| … left at the operator | 3 %   | 3 %   | nobody ever says more                    |
+| … left at the operator | 3 %   | 3 %   | no further status                        |
 | … read                 | 60 %  | 60 %  | of those on a handset                    |
 | messages reordered     |       | 5 %   | their receipts change places             |
 | posts dropped          |       | 3 %   |                                          |
@@ -36,7 +36,7 @@ _WITHOUT_IDS, _WITHOUT_NUMBER, _FORGED = 0.06, 0.05, 0.01
 
 
 class Status(NamedTuple):
-    """What a receipt says."""
+    """Status of a receipt."""
 
     state: str
     detail: str | None = None
@@ -46,7 +46,7 @@ class Status(NamedTuple):
 
     @property
     def by_handset(self) -> bool:
-        """Whether the person's own device made it."""
+        """True when the person's device made it."""
         return self in (ON_HANDSET, READ)
 
 
@@ -74,33 +74,33 @@ TEXTS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How a sandbox tells what became of messages."""
+    """Content and distortion of a sandbox's posts."""
 
     mode: ReceiptMode = "plain"
     version: ReceiptVersion = 9
     seed: int = 0
-    reply_share: float = 0.0  # of those who have it on their handset
-    channel_id: str = ""  # of the sender, for replies
+    reply_share: float = 0.0  # share of the people reached who reply
+    channel_id: str = ""  # sender of the messages, for replies
 
 
 class Taken(NamedTuple):
-    """Messages that were taken together."""
+    """Messages that were accepted together."""
 
     sub_account_id: str
     at: float  # epoch seconds
     messages: Sequence[tuple[Message, MessageAnswer]]
     batch_id: str | None = None
     client_batch_id: str | None = None
-    shared: Message | None = None  # what the batch says for all of them
+    shared: Message | None = None  # defaults of the batch
 
 
 class Sent(NamedTuple):
-    """A message that was taken."""
+    """An accepted message."""
 
     umid: str
     sub_account_id: str
     user: User
-    channels: tuple[str, ...]  # in the order of their use
+    channels: tuple[str, ...]  # in the order of use
     content_type: str
     at: float  # epoch seconds
     client_message_id: str | None = None
@@ -109,11 +109,11 @@ class Sent(NamedTuple):
 
 
 class Post(NamedTuple):
-    """One thing to be posted about a message."""
+    """One planned post about a message."""
 
-    after: float  # s from taking the message to the post
-    observed: float  # s from taking the message to what is told
-    told: Status | str  # of a receipt; or the text of a reply
+    after: float  # s from acceptance to the post
+    observed: float  # s from acceptance to the status
+    told: Status | str  # status of a receipt, or text of a reply
     channel: str
     forged: bool = False
     with_ids: bool = True
@@ -122,12 +122,12 @@ class Post(NamedTuple):
 
     @property
     def kind(self) -> Literal["CADR", "MSG"]:
-        """The type of webhook that is for it."""
+        """The type of webhook that receives it."""
         return "MSG" if isinstance(self.told, str) else "CADR"
 
 
 def messages_of(taken: Taken) -> Iterator[Sent | None]:
-    """The messages one by one; None for a scheduled one, which may be cancelled: nothing is told."""
+    """The messages one by one; None for a scheduled one, which may be cancelled and gets no posts."""
     shared = taken.shared or Message()
     for message, answer in taken.messages:
         if message.scheduled or shared.scheduled:
@@ -148,7 +148,7 @@ def messages_of(taken: Taken) -> Iterator[Sent | None]:
 
 
 def plan(sent: Sent, style: Style) -> list[Post]:
-    """All that is posted about a message, in the order of time."""
+    """All posts about a message, ordered by time."""
     random = Random(f"{style.seed}:{sent.client_message_id or sent.umid[-12:]}")
     posts = list(_story(sent.channels, random, style.reply_share))
     if style.mode == "wild":
@@ -157,12 +157,12 @@ def plan(sent: Sent, style: Style) -> list[Post]:
 
 
 def _named(channel: str) -> str:
-    """A channel by the name that receipts use; requests may spell it in any case."""
+    """The channel's name in receipts; requests may spell it in any case."""
     return WHATSAPP if channel.lower() == WHATSAPP.lower() else channel
 
 
 def _story(channels: Sequence[str], random: Random, reply_share: float) -> Iterable[Post]:
-    """What happens, one thing after the other; on the next channel when one fails."""
+    """All statuses of a message in order; on the next channel when one fails."""
     now = 0.0
     for channel in channels:
         failed = random.random() < _UNDELIVERED
@@ -213,7 +213,7 @@ def _incomplete(post: Post, random: Random) -> Post:
 
 
 def _lie(told: Status | str) -> Status | str:
-    """Something that would do harm if it were believed."""
+    """A false status or reply, for a forged post."""
     if isinstance(told, str):
         return "STOP"
     return READ if told.code else FAILURES[1]

@@ -1,4 +1,4 @@
-"""Every request is counted, timed and logged: by its route, never by its path, which may name people."""
+"""Counts, times and logs every request by its route; paths may name people."""
 
 import time
 from collections.abc import Callable, Container, Sequence
@@ -17,18 +17,18 @@ log = structlog.get_logger(__name__)
 
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 NONE: Final = "none"
-"""The route of a path that there is not, and of what was refused before a route was looked for."""
+"""Route of an unknown path, and of requests refused before routing."""
 OFTEN: Final = frozenset({"/healthz", "/readyz", "/metrics"})
-"""Routes that machines ask again and again: logged only when something is wrong."""
+"""Frequently polled routes: only errors are logged."""
 CUT_OFF: Final = 499
-"""Status of a request that was left without an answer."""
+"""Status of a request without an answer."""
 
 
 class Watched:
-    """Counts, times and logs what the application inside answers.
+    """Counts, times and logs the answers of the inner application.
 
     Args:
-        tally: where requests are counted, for `/metrics`.
+        tally: counters of requests, for `/metrics`.
         routes: of the application.
         monotonic: seconds.
     """
@@ -46,7 +46,6 @@ class Watched:
         self._monotonic = monotonic
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """As ASGI has it."""
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
         status, start = CUT_OFF, self._monotonic()
@@ -85,7 +84,7 @@ def route_of(scope: Scope, plain: Container[str]) -> str:
     """The template of the route that served a request, such as `/v1/messages/{id}`.
 
     Args:
-        plain: paths whose routes leave no word of themselves.
+        plain: paths whose routes do not record themselves.
     """
     served_by: str | None = getattr(scope.get("route"), "path", None)
     if served_by is not None:

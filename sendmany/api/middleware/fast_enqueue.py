@@ -1,8 +1,7 @@
-"""A straight way in for single messages, which come by thousands: finding their route and filling its
-arguments costs more than all that is done for them.
+"""Fast path for single messages: routing and dependency injection cost more than the work itself.
 
-It begins where the routes do, after guard and limits, and takes only what the route would have taken
-without a word: the rest goes to the route, which has the words. Its answers are those of the route.
+It runs after guard and limits. Handles valid requests only; everything else falls through to the route,
+which builds the error. Its answers are those of the route.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -27,12 +26,12 @@ Serve = Callable[[bytes, RawHeaders, Token], Awaitable[Response]]
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """What serves the POST requests of a path.
+    """Handler of the POST requests of a path.
 
     Args:
-        route: by whose name they are counted.
-        scope: of the token.
-        serve: is given the body, the headers, and the token.
+        route: name under which they are counted.
+        scope: required of the token.
+        serve: takes body, headers and token.
     """
 
     route: Route
@@ -41,7 +40,7 @@ class Way:
 
 
 class FastEnqueue:
-    """Takes the requests of a few paths past the routes.
+    """Handles the requests of a few paths before routing.
 
     Args:
         ways: by path.
@@ -52,12 +51,11 @@ class FastEnqueue:
         self._ways = ways
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
-        """As ASGI has it."""
         way = self._ways.get(scope["path"]) if scope["type"] == "http" else None
         token: Token | None = scope.get(CALLER)
         if way is None or scope["method"] != "POST" or token is None:
             return await self._app(scope, receive, send)
-        if way.scope not in token.scopes:
+        if way.scope not in token.scopes or scope["query_string"]:
             return await self._app(scope, receive, send)
         scope["route"] = way.route
         response = await _answer(way, receive, scope["headers"], token)

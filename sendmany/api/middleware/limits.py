@@ -1,6 +1,7 @@
-"""What a caller may ask of the process: requests at once, the size of a body, the time for it."""
+"""Limits of a client: concurrent requests, size of a body, time for it."""
 
 import asyncio
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,22 +15,22 @@ from config.sections import Web
 from sendmany.api.errors import problem
 
 SLOWEST_UPLOAD: Final = 16 * 1024
-"""Bytes a second that keep an upload alive once `body_seconds` are over."""
+"""Bytes a second that keep an upload alive after `body_seconds`."""
 SMALL_BODY_BYTES: Final = 16 * 1024
-"""Of a request that brings no messages."""
+"""Most bytes of a body without messages."""
 BODIES_AT_ONCE: Final = 16
-"""Bodies of the largest size that may be in memory at the same time; many more small ones."""
+"""Bodies of the largest size that fit in memory at the same time; many more small ones."""
 _CLOSE: Final = {"Connection": "close"}
 _BUSY: Final = {"Retry-After": "1"}
 
 
 class Crowd:
-    """Answers 503 when too many requests are under way at once.
+    """Answers 503 to too many concurrent requests.
 
     Args:
         most: requests.
-        most_streams: requests of `streams`, which last; they are counted apart.
-        free: paths that are always served.
+        most_streams: long-lasting requests of `streams`, counted separately.
+        free: paths without a limit.
     """
 
     def __init__(
@@ -47,7 +48,6 @@ class Crowd:
         self._free = free
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """As ASGI has it."""
         if scope["type"] != "http" or scope["path"] in self._free:
             return await self._app(scope, receive, send)
         lasts = scope["path"] in self._streams
@@ -63,11 +63,11 @@ class Crowd:
 
 @dataclass(frozen=True, slots=True)
 class BodyLimit:
-    """How large a body may be, and how long it may take."""
+    """Size and time limits of a body."""
 
     most: int  # bytes
-    seconds: float  # in all, of waiting for it
-    per_second: float = float("inf")  # bytes a second that earn more time
+    seconds: float  # total time of waiting for it
+    per_second: float = float("inf")  # bytes a second that extend the time
 
     def patience(self, waited: float, size: int) -> float:
         """Seconds to wait for the next piece, after so many seconds and bytes."""
@@ -75,12 +75,12 @@ class BodyLimit:
 
 
 class Bodies:
-    """Cuts off bodies that are too large (413) or too slow (408), and bounds what all hold in memory.
+    """Refuses bodies that are too large (413) or too slow (408), and bounds their total memory.
 
     Args:
-        large: bytes that the bodies of some paths may have, up to `max_body_bytes`.
-        uploads: paths whose handlers read the body while it comes, and keep none of it.
-        free: paths that see to it themselves.
+        large: limits in bytes of some paths, up to `max_body_bytes`.
+        uploads: paths whose handlers stream the body.
+        free: paths with limits of their own.
         monotonic: seconds.
     """
 
@@ -89,7 +89,7 @@ class Bodies:
         app: ASGIApp,
         limits: Web,
         large: Mapping[str, int],
-        uploads: frozenset[str],
+        uploads: re.Pattern[str],
         free: frozenset[str],
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -99,18 +99,18 @@ class Bodies:
         self._limits = {
             path: BodyLimit(min(most, limits.max_body_bytes), seconds)
             for path, most in large.items()
-        } | dict.fromkeys(uploads, BodyLimit(limits.max_upload_bytes, seconds, SLOWEST_UPLOAD))
+        }
+        self._upload = BodyLimit(limits.max_upload_bytes, seconds, SLOWEST_UPLOAD)
         self._uploads = uploads
         self._free = free
         self._monotonic = monotonic
         self.room = BODIES_AT_ONCE * limits.max_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """As ASGI has it."""
         if scope["type"] != "http" or scope["path"] in self._free:
             return await self._app(scope, receive, send)
-        streamed = scope["path"] in self._uploads
-        limit = self._limits.get(scope["path"], self._small)
+        streamed = self._uploads.fullmatch(scope["path"]) is not None
+        limit = self._upload if streamed else self._limits.get(scope["path"], self._small)
         if int(Headers(scope=scope).get("content-length", 0)) > limit.most:
             large = problem(413, _too_large(limit), headers=_CLOSE)
             return await large(scope, receive, send)
@@ -122,7 +122,7 @@ class Bodies:
 
 
 class _Body:
-    """One body on its way in."""
+    """One incoming body."""
 
     def __init__(
         self,
@@ -141,7 +141,7 @@ class _Body:
         self.held = 0
 
     async def receive(self) -> Message:
-        """As ASGI has it; after the body only the end of the connection can come."""
+        """ASGI `receive`; after the body only the end of the connection can come."""
         if self._all_here:
             return await self._receive()
         message = await self._piece()
@@ -154,7 +154,7 @@ class _Body:
         return message
 
     async def _piece(self) -> Message:
-        """The next piece. Time counts only while we wait for the caller."""
+        """The next piece. Only time spent waiting for the client counts."""
         start, patience = self._monotonic(), self._limit.patience(self._waited, self._size)
         try:
             async with asyncio.timeout(patience if patience > 0 else 0):
@@ -162,7 +162,7 @@ class _Body:
         except TimeoutError as error:
             raise _too_slow() from error
         self._waited += self._monotonic() - start
-        if patience <= 0:  # though the piece lay there already
+        if patience <= 0:  # even if a piece was there already
             raise _too_slow()
         return message
 

@@ -1,4 +1,4 @@
-"""What surrounds every answer: headers that a browser heeds, an end for errors nobody expected."""
+"""Security headers on every response, and a 500 for unexpected errors."""
 
 import traceback
 from typing import Any, Final
@@ -19,20 +19,17 @@ HEADERS: Final = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-"""Unless a route says otherwise. Strict-Transport-Security is for the proxy that speaks HTTPS."""
+"""Defaults unless a route sets them. Strict-Transport-Security is left to the proxy that terminates
+TLS."""
 
 _RAW: Final = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
 
 
 class SecurityHeaders:
-    """Puts the headers on every answer."""
-
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """As ASGI has it."""
-
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 given = list(message.get("headers", ()))
@@ -44,14 +41,13 @@ class SecurityHeaders:
 
 
 class LastResort:
-    """Answers 500 to an error that nobody expected. The log gets its class and its place, and neither
-    the log nor the caller its text: it may quote what was sent to us."""
+    """Answers 500 to an unexpected error. The log gets its class and location; neither the log nor the
+    client gets its text, which may quote the request."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """As ASGI has it."""
         started = False
 
         async def noting(message: Message) -> None:
@@ -62,17 +58,17 @@ class LastResort:
         try:
             await self._app(scope, receive, noting)
         except ClientDisconnect:
-            return  # there is nobody to be told
+            return  # the client is gone
         except Exception as error:
             if scope["type"] != "http":
                 raise
             log.error("request failed", method=scope["method"], **_told(error))
-            if not started:  # else the connection is cut, and the caller knows
+            if not started:  # else the connection is cut, which the client notices
                 await problem(500, "This went wrong on our side.")(scope, receive, send)
 
 
 def _told(error: BaseException) -> dict[str, Any]:
-    """An error after the answer has begun comes as the cause of one that says so."""
+    """An error after the answer has begun is the cause of a RuntimeError."""
     told: dict[str, Any] = {"error": _kind(error), "at": _at(error)}
     return told if error.__cause__ is None else {**told, "cause": _kind(error.__cause__)}
 

@@ -1,1 +1,1 @@
-"""The routes of the producer: factories that the composition root calls."""
+"""The routes: factories that `sendmany.api.app` calls."""

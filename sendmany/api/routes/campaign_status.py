@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 
 from dashboard.schemas import (
     CampaignOut,
@@ -14,14 +14,19 @@ from dashboard.schemas import (
 from sendmany.api.pagination import FINDING, Cursor, Limit, NameOrId, page_of_lanes
 from store.access.tokens import Token
 from store.client import Store
-from store.lanes.lane import find_lane
+from store.lanes.lane import LaneStatus, find_lane
 from store.limits.breakers import read_breakers
 from store.reports.lane_report import report
 from store.reports.waiting import waiting
 
+Statuses = Annotated[
+    list[LaneStatus] | None,
+    Query(max_length=len(LaneStatus), description="Only these; may be repeated."),
+]
+
 
 def add_campaigns(router: APIRouter, store: Store, read: Any) -> None:
-    """Add the routes; `read` is the dependency that gives the caller's token."""
+    """Add the routes; `read` is the dependency for the caller's token."""
 
     @router.get(
         "/campaigns",
@@ -30,10 +35,19 @@ def add_campaigns(router: APIRouter, store: Store, read: Any) -> None:
         summary="The campaigns, newest first",
     )
     def list_campaigns(
-        caller: Annotated[Token, read], cursor: Cursor = None, limit: Limit = 50
+        caller: Annotated[Token, read],
+        status: Statuses = None,
+        cursor: Cursor = None,
+        limit: Limit = 50,
     ) -> LanePage:
-        """A page may hold fewer than `limit` and not be the last: go on while there is `next`."""
-        return page_of_lanes(store, caller, lambda lane: lane.kind == "campaign", cursor, limit)
+        """A page may hold fewer than `limit` and not be the last: continue while there is `next`."""
+        return page_of_lanes(
+            store,
+            caller,
+            lambda lane: lane.kind == "campaign" and (status is None or lane.status in status),
+            cursor,
+            limit,
+        )
 
     @router.get(
         "/lanes",
@@ -42,10 +56,15 @@ def add_campaigns(router: APIRouter, store: Store, read: Any) -> None:
         summary="Campaigns and the lanes of single messages, newest first",
     )
     def list_lanes(
-        caller: Annotated[Token, read], cursor: Cursor = None, limit: Limit = 50
+        caller: Annotated[Token, read],
+        status: Statuses = None,
+        cursor: Cursor = None,
+        limit: Limit = 50,
     ) -> LanePage:
-        """A page may hold fewer than `limit` and not be the last: go on while there is `next`."""
-        return page_of_lanes(store, caller, lambda lane: True, cursor, limit)
+        """A page may hold fewer than `limit` and not be the last: continue while there is `next`."""
+        return page_of_lanes(
+            store, caller, lambda lane: status is None or lane.status in status, cursor, limit
+        )
 
     @router.get(
         "/campaigns/{campaign}",

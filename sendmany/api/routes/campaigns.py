@@ -1,5 +1,5 @@
-"""`/v1/campaigns`, where it changes something: launching by a streamed upload, pausing, resuming,
-cancelling, and an operator's decision on messages in doubt."""
+"""`/v1/campaigns`, the changing part: launch by a streamed upload, pause, resume, cancel, and an
+operator's decision on messages in doubt."""
 
 from typing import Annotated, Any, Final
 
@@ -8,22 +8,23 @@ from pydantic import BaseModel
 
 from config.settings import Settings
 from producer.wake import SendWakeUp, call_workers
+from sendmany.api.routes.again import add_again
 from sendmany.api.uploads.form import form_schema
 from sendmany.api.uploads.launch import LaunchedOut, launch
+from store.access.places import Places
 from store.access.tokens import Needs, Scope, Token
 from store.client import AsyncStore, Store
 from store.lanes.lane import LaneStatus, find_lane, move_lane
-from store.queue.dead_letters import REVIVABLE, Word, settle_dead_letters
+from store.queue.dead_letters import Word, settle_dead_letters
 from store.states import State
 from store.threads import ThreadStore
 
 MOST_UPLOADS: Final = 8
-"""At the same time; each holds a thread and some megabytes."""
+"""Concurrent uploads; each holds a thread and some megabytes."""
 NameOrId = Annotated[
     str,
     Path(min_length=1, max_length=200, description="Name or id of a campaign, or id of a lane."),
 ]
-Failed = Annotated[bool, Query(description="Also those that failed: their retries are exhausted.")]
 _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
     404: {"description": "There is no such campaign, or it is not the caller's."},
     409: {
@@ -37,35 +38,35 @@ _THERE: Final = {
     "accept": (LaneStatus.SENDING, LaneStatus.LOADING),
     "cancel": (LaneStatus.CANCELLING, LaneStatus.CANCELLED),
 }
-"""Statuses in which what was asked for is so already."""
+"""Statuses in which an action has no effect."""
 
 
 class MovedOut(BaseModel):
-    """A campaign after a word about it."""
+    """A campaign after an action."""
 
     id: str
     name: str
     status: LaneStatus
-    changed: bool  # False: it was so already
+    changed: bool  # False: it was in that state already
 
 
 class SettledOut(BaseModel):
-    """What a word about messages in doubt came to."""
+    """Result of a decision on messages in doubt."""
 
     id: str
     name: str
     status: LaneStatus
-    messages: int  # sent again, or put to rest
-    settled_meanwhile: int  # status updates had told more about them
+    messages: int  # resent, or closed
+    settled_meanwhile: int  # a status update has settled them meanwhile
 
 
 def campaigns_router(
     store: AsyncStore, settings: Settings, needs: Needs, send_wake_up: SendWakeUp
 ) -> APIRouter:
-    """The routes; all of them need the scope `manage`."""
+    """The routes: launching requires the scope `send`, the others `manage`."""
     router = APIRouter(prefix="/v1/campaigns", tags=["campaigns"])
-    manage = Depends(needs(Scope.MANAGE))
-    blocking, uploads = ThreadStore(store), _Slots(MOST_UPLOADS)
+    send, manage = Depends(needs(Scope.SEND)), Depends(needs(Scope.MANAGE))
+    blocking, uploads = ThreadStore(store), Places(MOST_UPLOADS)
 
     @router.post(
         "",
@@ -76,16 +77,19 @@ def campaigns_router(
         openapi_extra={"requestBody": _FORM},
     )
     async def launch_campaign(
-        request: Request, response: Response, caller: Annotated[Token, manage]
+        request: Request, response: Response, caller: Annotated[Token, send]
     ) -> LaunchedOut:
         """A form of two parts, in this order: `campaign` (JSON) and `recipients` (CSV with a header).
 
-        The rows are stored as they come. If the upload is cut, send the same again, from its start:
-        what is in is passed over, and nobody gets two messages."""
-        with uploads:
+        The rows are stored as they arrive. After an interrupted upload, send the same file again from
+        its start: stored rows are skipped, and no recipient gets two messages.
+        """
+        with uploads.place_for(caller):
             launched = await launch(request, store, settings, send_wake_up, caller)
         response.status_code = 200 if launched.resumed else 201
         return launched
+
+    add_again(router, blocking, settings, send, uploads, send_wake_up)
 
     @router.post(
         "/{campaign}/pause",
@@ -124,10 +128,8 @@ def campaigns_router(
         summary="Send again what nobody can say of whether it was sent; who has got it gets two",
         responses=_ANSWERS,
     )
-    def resend(
-        campaign: NameOrId, caller: Annotated[Token, manage], failed: Failed = False
-    ) -> SettledOut:
-        return _settle(blocking, caller, campaign, Word.RESEND, failed, send_wake_up)
+    def resend(campaign: NameOrId, caller: Annotated[Token, manage]) -> SettledOut:
+        return _settle(blocking, caller, campaign, Word.RESEND, send_wake_up)
 
     @router.post(
         "/{campaign}/unconfirmed/close",
@@ -135,10 +137,8 @@ def campaigns_router(
         summary="Let what is unconfirmed rest; receipts that come later still settle it",
         responses=_ANSWERS,
     )
-    def close(
-        campaign: NameOrId, caller: Annotated[Token, manage], failed: Failed = False
-    ) -> SettledOut:
-        return _settle(blocking, caller, campaign, Word.CLOSE, failed, send_wake_up)
+    def close(campaign: NameOrId, caller: Annotated[Token, manage]) -> SettledOut:
+        return _settle(blocking, caller, campaign, Word.CLOSE, send_wake_up)
 
     return router
 
@@ -180,21 +180,6 @@ _LAUNCH_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
 }
 
 
-class _Slots:
-    """So many at once; more are told to come again."""
-
-    def __init__(self, most: int) -> None:
-        self._free = most
-
-    def __enter__(self) -> None:
-        if not self._free:
-            raise HTTPException(503, "Too many uploads at once.", {"Retry-After": "5"})
-        self._free -= 1
-
-    def __exit__(self, *_: object) -> None:
-        self._free += 1
-
-
 def _move(
     store: Store, caller: Token, name: str, action: str, send_wake_up: SendWakeUp
 ) -> MovedOut:
@@ -209,10 +194,10 @@ def _move(
 
 
 def _settle(
-    store: Store, caller: Token, name: str, word: Word, failed: bool, send_wake_up: SendWakeUp
+    store: Store, caller: Token, name: str, word: Word, send_wake_up: SendWakeUp
 ) -> SettledOut:
     lane = find_lane(store, name, caller.may_use)
-    said = settle_dead_letters(store, lane, word, REVIVABLE if failed else (State.UNCONFIRMED,))
+    said = settle_dead_letters(store, lane, word, (State.UNCONFIRMED,))
     if said.refused:
         raise HTTPException(409, f"The campaign is {said.status}: nothing of it is sent again.")
     if said.jobs and word is Word.RESEND:

@@ -1,7 +1,7 @@
-"""`GET /v1/events`: what changes, as server-sent events."""
+"""`GET /v1/events`: changes as server-sent events."""
 
 from collections.abc import AsyncGenerator
-from contextlib import aclosing, suppress
+from contextlib import ExitStack, aclosing, suppress
 from typing import Annotated, Any, Final
 
 from anyio import to_thread
@@ -16,6 +16,7 @@ from starlette.types import Scope as AsgiScope
 from config.settings import Settings
 from dashboard.live_events import Change, Event, Events, Wanted
 from sendmany.api.pagination import FINDING
+from store.access.places import Places
 from store.access.tokens import Needs, Scope, Token
 from store.client import AsyncStore
 from store.lanes.lane import Lane, find_lane
@@ -32,26 +33,27 @@ _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
 
 
 class EventStream(StreamingResponse):
-    """Server-sent events to one listener."""
+    """Server-sent events to one listener; holds a place while it lasts."""
 
     media_type = "text/event-stream"
 
-    def __init__(self, events: AsyncGenerator[bytes]) -> None:
+    def __init__(self, events: AsyncGenerator[bytes], place: ExitStack) -> None:
         super().__init__(events, headers={"Cache-Control": "no-store"})
         self._events = events
+        self._place = place
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
-        """As ASGI has it."""
-        async with aclosing(self._events):
-            with suppress(ClientDisconnect):
-                await super().__call__(scope, receive, send)
+        with self._place:
+            async with aclosing(self._events):
+                with suppress(ClientDisconnect):
+                    await super().__call__(scope, receive, send)
 
 
 def events_router(
     store: AsyncStore, settings: Settings, needs: Needs, events: Events | None = None
 ) -> APIRouter:
-    """The route; it needs the scope `read`. `events` is what is told; it may be closed by its owner."""
-    router = APIRouter(tags=["events"])
+    """The route; it requires the scope `read`. The owner of `events` may close it."""
+    router, places = APIRouter(tags=["events"]), Places(settings.web.max_streams)
     read, here = Depends(needs(Scope.READ)), ThreadStore(store)
     hub = events or Events(store, sorted(settings.sub_accounts))
 
@@ -72,23 +74,25 @@ def events_router(
             str, Header(max_length=64, description="The last id that was seen, to go on after it.")
         ] = "",
     ) -> EventStream:
-        """First a `snapshot`: unfinished campaigns (one that is named, finished or not), lanes of single
-        messages, open breakers. Then each of them when it has changed, looked for about once a second;
-        a comment when all is quiet. After a break, what was missed is told if it is still known, else
-        there is a new snapshot."""
+        """First a `snapshot`: unfinished campaigns (a named one even if it has ended), lanes of single
+        messages, open breakers. Then each of them when it has changed, polled about once a second; a
+        comment as a heartbeat. After a reconnect, missed events follow if they are still kept, else a
+        new snapshot."""
         only = None
         if campaign is not None:
             only = await to_thread.run_sync(find_lane, here, campaign, caller.may_use)
         await hub.begin()
         wanted = _wanted(caller, only)
         always = only.id if only else ""
-        return EventStream(_written(hub.follow(wanted, last_event_id, always)))
+        place = ExitStack()
+        place.enter_context(places.place_for(caller))
+        return EventStream(_written(hub.follow(wanted, last_event_id, always)), place)
 
     return router
 
 
 def _wanted(caller: Token, only: Lane | None) -> Wanted:
-    """What the caller may know of; of one campaign, and of the breakers that hold it up."""
+    """Filter of the caller's events; for one campaign also the breakers that hold it up."""
 
     def wanted(change: Change) -> bool:
         if only is not None and change.kind == "breakers":
@@ -99,7 +103,7 @@ def _wanted(caller: Token, only: Lane | None) -> Wanted:
 
 
 async def _written(events: AsyncGenerator[Event | None]) -> AsyncGenerator[bytes]:
-    """The events as they go over the wire."""
+    """The events in wire format."""
     yield format_sse_event(retry=RETRY_MS)
     async with aclosing(events):
         async for event in events:

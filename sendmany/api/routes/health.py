@@ -1,4 +1,4 @@
-"""Whether the process lives, and whether it can serve: open to everybody, and telling nothing else."""
+"""Liveness and readiness: open to all, without further information."""
 
 import asyncio
 from collections.abc import Callable
@@ -29,15 +29,15 @@ _ALIVE: Final = Health(alive=True).model_dump_json().encode()
 
 
 class Readiness(BaseModel):
-    """Whether it can take something in."""
+    """Readiness of the process."""
 
-    redis: bool  # answers
-    scripts: bool  # are loaded
+    redis: bool  # it answers
+    scripts: bool  # they are loaded
     room: bool  # Redis is not full
 
 
 def health_router(store: AsyncStore) -> APIRouter:
-    """`/healthz` for those who restart a process, `/readyz` for those who send it requests."""
+    """`/healthz` for supervisors that restart a process, `/readyz` for load balancers."""
     router, asking = APIRouter(tags=["health"]), _Asking(store)
 
     @router.get(HEALTHZ, operation_id="health", summary="Whether the process lives")
@@ -60,12 +60,13 @@ def health_router(store: AsyncStore) -> APIRouter:
 
 
 class RawHealth:
-    """`GET /healthz` as a raw route: answered in time though the application has a crowd to serve.
+    """`GET /healthz` as a raw route: answered in time under load.
 
     Args:
-        tally: where requests are counted, for `/metrics`.
+        tally: counters of requests, for `/metrics`.
     """
 
+    method = b"GET"
     most_bytes = 1024
     body_seconds = 2.0
 
@@ -74,11 +75,11 @@ class RawHealth:
         self.room = 1024 * 1024
 
     def check(self, method: bytes, headers: object) -> int | None:
-        """Anything but GET is refused."""
-        return None if method == b"GET" else 405
+        """Refuse anything but GET."""
+        return None if method == self.method else 405
 
     def take(self, body: bytes, reply: Callable[[int, bytes], None]) -> None:
-        """It lives."""
+        """Answer 200."""
         reply(200, _ALIVE)
 
     def refuse(self, status: int) -> bytes:
@@ -91,8 +92,7 @@ class RawHealth:
 
 
 class _Asking:
-    """Those who come while Redis is being asked share the answer: this path is open to everybody, and
-    no crowd is kept from it."""
+    """Concurrent requests share one check of Redis: this path is open to all and not limited."""
 
     def __init__(self, store: AsyncStore) -> None:
         self._store = store
@@ -101,11 +101,11 @@ class _Asking:
     async def ready(self) -> Readiness:
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(ready(self._store), name="ask whether Redis serves")
-        return await asyncio.shield(self._task)  # one who leaves does not end it for the others
+        return await asyncio.shield(self._task)  # shared with other clients
 
 
 async def ready(store: AsyncStore) -> Readiness:
-    """Ask Redis all three questions; it has two seconds for them."""
+    """Run all three checks of Redis, within two seconds."""
     try:
         async with asyncio.timeout(SECONDS):
             redis = await _works(store, command("PING", parse=_anything))

@@ -1,4 +1,4 @@
-"""The header `Idempotency-Key`: which key it says, read from the bytes that came."""
+"""The header `Idempotency-Key`, read from raw bytes."""
 
 from collections.abc import Iterable
 from typing import Any, Final
@@ -7,7 +7,7 @@ from sendmany.api.routes.message_orders import Refused
 from sendmany.api.schemas.messages import LONGEST_KEY
 
 RawHeaders = Iterable[tuple[bytes, bytes]]
-"""As ASGI has them: names in lower case."""
+"""As in ASGI: names in lower case."""
 _NAME: Final = b"idempotency-key"
 _PATH: Final = "header.idempotency-key"
 
@@ -22,12 +22,12 @@ KEY_HEADER: Final[dict[str, Any]] = {
 
 
 def key_of(headers: RawHeaders) -> str | None:
-    """The key that the header says, None without one.
+    """The key in the header, None without one.
 
-    HTTP says nothing of what its bytes mean; a key is to be the same here and in a body, which is UTF-8.
+    HTTP leaves the encoding open; the key is read as UTF-8, so that it equals one in a body.
 
     Raises:
-        Refused: there are two, or it is no key.
+        Refused: there are two, or it is invalid.
     """
     found = [value for name, value in headers if name == _NAME]
     if not found:
@@ -44,7 +44,7 @@ def key_of(headers: RawHeaders) -> str | None:
 
 
 def refuse_key(headers: RawHeaders) -> None:
-    """For a batch, of which no single key can be meant; raises Refused."""
+    """Refuse the header for a batch, which needs a key per item; raises Refused."""
     if any(name == _NAME for name, _ in headers):
         raise _refused("is not for a batch: there each item carries its own `key`")
 

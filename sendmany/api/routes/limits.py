@@ -24,7 +24,7 @@ _NOT_THEIRS = {"description": "No such sub-account is configured, or it is not t
 
 
 class BreakerWord(BaseModel):
-    """Which breaker is meant."""
+    """The scope of a breaker."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -33,23 +33,23 @@ class BreakerWord(BaseModel):
 
 
 class OpenWord(BreakerWord):
-    """Why something is to be held up, and for how long."""
+    """The scope of a breaker, with reason and duration."""
 
     reason: Annotated[str, Field(min_length=1, max_length=500)]
     probe_after: Annotated[float, Field(gt=0, le=86400, allow_inf_nan=False)] | None = None
 
 
 class BreakerMoved(BaseModel):
-    """A breaker after a word about it."""
+    """A breaker after an action."""
 
     sub_account: str
     scope: str
-    changed: bool  # False: it was so already
-    breaker: BreakerOut | None  # none: it is closed
+    changed: bool  # False: it was in that state already
+    breaker: BreakerOut | None  # null: it is closed
 
 
 def add_limits(router: APIRouter, store: Store, settings: Settings, read: Any) -> None:
-    """Add the route; `read` is the dependency that gives the caller's token."""
+    """Add the route; `read` is the dependency for the caller's token."""
 
     @router.get(
         "/limits",

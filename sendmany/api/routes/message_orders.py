@@ -1,4 +1,4 @@
-"""From what a caller posts to an order for the store, or the reason why not."""
+"""Turns a caller's JSON into an order for the store, or an error."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -22,16 +22,16 @@ from store.purposes import Purpose
 from store.templates import Registry
 
 MOST_PROBLEMS: Final = 10
-"""Of one item that are told."""
+"""Most problems reported per item."""
 MOST_BYTES: Final = 256 * 1024
-"""Of one message; the largest that the provider takes has a tenth of it."""
+"""Most bytes of a message; ten times the largest that the provider takes."""
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,49}")
 
 Problems = list[dict[str, str]]
 
 
 class CommonIn(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    """What most items hold; the message is still text. All of it would suit `MessageIn` too."""
+    """The common shape of items; the message is not parsed yet. A subset of `MessageIn`."""
 
     message: msgspec.Raw
     key: Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_KEY)] | None = None
@@ -54,7 +54,7 @@ _SURPLUS: Final = "Extra inputs are not permitted"
 
 
 class Refused(Exception):
-    """Why an item is not taken; `problems` as they are told."""
+    """An item is refused; `problems` are in the form of the response."""
 
     def __init__(self, error: str, problems: Problems, status: int = 422) -> None:
         super().__init__(error)
@@ -63,23 +63,23 @@ class Refused(Exception):
         self.status = status
 
     def answer(self) -> HTTPException:
-        """The same for a request with one message."""
+        """The response for a request with one message."""
         return HTTPException(self.status, {"error": self.error, "problems": self.problems})
 
 
 def read_item(given: msgspec.Raw) -> Asked:
-    """One item, or the body of a request with one message; raises Refused."""
+    """Parse an item, or the body of a request with one message; raises Refused."""
     if len(given) > MOST_BYTES:
         problem = _problem("", f"is larger than {MOST_BYTES >> 10} KiB")
         raise Refused("The message is too large.", [problem])
     try:
         return _read_common(given)
-    except (ValueError, RecursionError):  # of another form, or none at all
+    except (ValueError, RecursionError):  # another shape, or invalid JSON
         pass
     try:
         _read_members(
             given
-        )  # a crowd of unknown members would cost a second; here the first ends it
+        )  # many unknown members would take a second; here the first one ends the check
         return MessageIn.model_validate_json(bytes(given))
     except ValidationError as error:
         details = error.errors(include_url=False, include_context=False, include_input=False)
@@ -90,8 +90,7 @@ def read_item(given: msgspec.Raw) -> Asked:
 
 
 def unfit(error: Exception) -> Refused:
-    """The first thing that msgspec has found wrong with a JSON document, in words that repeat nothing
-    of it."""
+    """The first problem that msgspec has found in a JSON document, without quoting it."""
     if not isinstance(error, msgspec.ValidationError):
         return Refused("The request does not fit.", [_problem("", "This is not JSON")])
     said, _, place = str(error).partition(" - at `$")
@@ -103,23 +102,23 @@ def unfit(error: Exception) -> Refused:
 
 
 def is_timed(given: Asked) -> bool:
-    """Whether Redis' clock is needed to read it."""
+    """True when reading it needs Redis' clock."""
     return isinstance(given, MessageIn) and (
         (given.expires_at or given.expires_in or given.send_at) is not None
     )
 
 
 def order(given: Asked, key: str | None, account: str, now_ms: int, registry: Registry) -> Order:
-    """Check one message.
+    """Validate one message.
 
     Args:
-        key: what the header says.
-        account: the sub-account it is for.
-        now_ms: Redis' clock; needed where `is_timed`.
-        registry: of the sub-account; needed where it is said to be authentication.
+        key: of the header.
+        account: its sub-account.
+        now_ms: Redis' clock; needed if `is_timed`.
+        registry: of the sub-account; needed for the purpose authentication.
 
     Raises:
-        Refused: says why.
+        Refused: with the reason.
     """
     timed = given if isinstance(given, MessageIn) else None
     item = Item(
@@ -145,7 +144,7 @@ def order(given: Asked, key: str | None, account: str, now_ms: int, registry: Re
 
 
 def account_of(given: Asked, caller: Token, settings: Settings) -> str:
-    """The sub-account that a message is for; raises Refused."""
+    """The sub-account of a message; raises Refused."""
     wanted = given.sub_account
     if wanted is None and len(caller.sub_accounts) == 1:
         (wanted,) = caller.sub_accounts
@@ -157,7 +156,7 @@ def account_of(given: Asked, caller: Token, settings: Settings) -> str:
     try:
         account = settings.sub_account_id(wanted)
     except SettingsError:
-        # Not in its words: they name every sub-account that is configured.
+        # Not the settings' own text, which lists all configured sub-accounts.
         rule = "is not configured" if wanted else "say which: there is no default"
         raise Refused("No such sub-account.", [_problem("sub_account", rule)]) from None
     if not caller.may_use(account):
@@ -191,12 +190,12 @@ def _problem(path: str, message: str) -> dict[str, str]:
 
 
 def _path(steps: Iterable[str | int]) -> str:
-    """A name that the caller made up may be anything, and is left out."""
+    """Path of a problem, without names chosen by the caller."""
     return ".".join(
         str(step) if isinstance(step, int) or _NAME.fullmatch(step) else "*" for step in steps
     )
 
 
 def as_result(refused: Refused) -> Mapping[str, Any]:
-    """The same as the result of an item."""
+    """The refusal as the result of an item."""
     return {"status": "invalid", "problems": refused.problems}

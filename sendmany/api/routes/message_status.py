@@ -1,4 +1,4 @@
-"""`GET /v1/messages…`: what became of single messages."""
+"""`GET /v1/messages…`: status of single messages."""
 
 from typing import Annotated, Any, Final
 
@@ -14,21 +14,21 @@ from sendmany.api.schemas.message_status import (
     Recipient,
     message_out,
 )
-from store.access.tokens import Token
+from store.access.tokens import Scope, Token
 from store.client import Store
 from store.errors import UnknownLane
 from store.lanes.lane import Lane, find_lane
 from store.people.recipients import find_recipient
 
 LOOKED_INTO: Final = 256
-"""Packed values in which the job of one message is looked for."""
+"""Packed values searched for the job of a message."""
 Campaign = Annotated[
     str | None, Query(min_length=1, max_length=200, description="Name or id; else all campaigns.")
 ]
 
 
-def add_messages(router: APIRouter, store: Store, read: Any) -> None:
-    """Add the routes; `read` is the dependency that gives the caller's token."""
+def add_messages(router: APIRouter, store: Store, read: Any, people: Any) -> None:
+    """Add the routes; `read` and `people` are the dependencies for the caller's token."""
 
     @router.get(
         "/messages",
@@ -39,14 +39,15 @@ def add_messages(router: APIRouter, store: Store, read: Any) -> None:
     )
     def find_messages(
         number: Recipient,
-        caller: Annotated[Token, read],
+        caller: Annotated[Token, people],
         campaign: Campaign = None,
         cursor: Cursor = None,
         limit: Limit = 50,
     ) -> FoundPage:
-        """Single messages are not found by number: keep the id that the enqueue answers.
+        """Single messages are not found by number: keep the id that the enqueue returned.
 
-        A page may hold fewer than `limit` and not be the last: go on while there is `next`."""
+        A page may hold fewer than `limit` and not be the last: continue while there is `next`.
+        """
         recipient = number.strip(" +")
         if campaign is None:
             return _everywhere(store, caller, recipient, cursor, limit)
@@ -61,19 +62,20 @@ def add_messages(router: APIRouter, store: Store, read: Any) -> None:
         responses={404: {"description": "There is no such message, or it is not the caller's."}},
     )
     def show_message(message: MessageId, caller: Annotated[Token, read]) -> MessageOut:
+        """The recipient is shown only to tokens with the scope `people`."""
         try:
             status = message_status_of(store, message, most=LOOKED_INTO)
         except UnknownLane:
             status = None
         if status is None or not caller.may_use(status.report.lane.sub_account):
             raise HTTPException(404, "There is no such message.")
-        return message_out(status)
+        return message_out(status, with_number=Scope.PEOPLE in caller.scopes)
 
 
 def _everywhere(
     store: Store, caller: Token, recipient: str, cursor: str | None, limit: int
 ) -> FoundPage:
-    """Messages for this recipient in all campaigns of the caller, from a place on."""
+    """Messages for this recipient in all campaigns of the caller, from a position on."""
     page, cursors = FoundPage(items=[], next=None), Cursors(store, caller)
     for n, (place, lane) in enumerate(walk_lanes(store, cursors.read(cursor), cursors.key), 1):
         theirs = lane is not None and caller.may_use(lane.sub_account)

@@ -1,4 +1,4 @@
-"""`/v1/messages`: the door for services. What is answered with 202 is stored."""
+"""`/v1/messages`: enqueuing for services. A message answered with 202 is stored."""
 
 import asyncio
 import time
@@ -32,7 +32,7 @@ from sendmany.api.schemas.messages import (
     MESSAGE_BODY,
     MOST_ITEMS,
     BatchOut,
-    MessageOut,
+    EnqueuedOut,
     Outcome,
 )
 from store.access.tokens import Needs, Scope, Token
@@ -45,9 +45,9 @@ from store.reports.waiting import now_ms
 from store.templates import Registry
 
 BREATH_SECONDS: Final = 0.01
-"""Items of a batch are checked so long before others get their turn."""
+"""Seconds of checking items of a batch before other requests get their turn."""
 MOST_COMMAS: Final = 2_000_000
-"""Of a batch; one of the largest size with a hundred members a message has half of them."""
+"""Most commas of a batch; one of the largest size with a hundred members a message has half of them."""
 _OUTCOMES: Final = {
     Taken.NEW: Outcome.ACCEPTED,
     Taken.DUPLICATE: Outcome.DUPLICATE,
@@ -85,7 +85,7 @@ def messages_router(
     send_wake_up: SendWakeUp,
     door: "Door | None" = None,
 ) -> APIRouter:
-    """The routes; both need the scope `enqueue`. `door` is what takes messages, if there is one."""
+    """The routes; both require the scope `enqueue`. `door` stores the messages."""
     router = APIRouter(prefix="/v1/messages", tags=["messages"])
     enqueue = Depends(needs(Scope.ENQUEUE))
     door = door or Door(store, settings, send_wake_up)
@@ -96,15 +96,15 @@ def messages_router(
         operation_id="enqueue_message",
         summary="Send one message to one person",
         responses={409: _CONFLICT, 422: _INVALID},
-        response_model=MessageOut,
+        response_model=EnqueuedOut,
         openapi_extra={"requestBody": MESSAGE_BODY, "parameters": [KEY_HEADER]},
     )
     async def enqueue_message(request: Request, caller: Annotated[Token, enqueue]) -> Response:
-        """When this answers 202, the message is stored and will be sent, once a worker has its turn.
+        """A 202 means that the message is stored and will be sent by a worker.
 
-        With a key the request may be repeated: the same key with the same message answers the first
-        id. What counts as the same is the message with its recipient; not priority, expiry, schedule.
-        After a 503, or no answer at all, the message may be stored or not: repeat it with its key.
+        With a key the request may be repeated: the same key with the same message returns the first id.
+        Message and recipient are compared; not priority, expiry, schedule. After a 503, or without an
+        answer, the message may be stored or not: repeat it with its key.
         """
         return await door.take_one(await request.body(), request.headers.raw, caller)
 
@@ -119,10 +119,10 @@ def messages_router(
         openapi_extra={"requestBody": BATCH_BODY},
     )
     async def enqueue_messages(request: Request, caller: Annotated[Token, enqueue]) -> Response:
-        """Every item has a result of its own, in the order of the items; a bad one refuses no other.
+        """Every item has a result, in the order of the items; a bad one does not affect the others.
 
-        Keys stand in the items; a header `Idempotency-Key` is refused. Where Redis fails midway, what
-        is not known to be stored is `unavailable`; if nothing is stored, it is a 503.
+        Keys are members of the items; a header `Idempotency-Key` is refused. If Redis fails midway,
+        items not known to be stored are `unavailable`; if nothing is stored, the answer is 503.
         """
         try:
             refuse_key(request.headers.raw)
@@ -135,7 +135,7 @@ def messages_router(
 
 
 class Door:
-    """Takes what the routes have read."""
+    """Stores messages for the routes and the fast path."""
 
     def __init__(self, store: AsyncStore, settings: Settings, send_wake_up: SendWakeUp) -> None:
         self._store = store
@@ -147,10 +147,10 @@ class Door:
         """Store one message.
 
         Args:
-            headers: may hold its idempotency key.
+            headers: may include an idempotency key.
 
         Raises:
-            HTTPException: it is not taken.
+            HTTPException: it is refused.
             StoreUnavailable, StoreFull: it is not known to be stored.
         """
         try:
@@ -172,7 +172,7 @@ class Door:
         return _accepted({"id": answer.id, "status": _OUTCOMES[answer.taken]})
 
     async def take_many(self, items: Sequence[msgspec.Raw], caller: Token) -> Response:
-        """Store what is in order; a result for each item."""
+        """Store the valid items; a result for each item."""
         checked = await self._check(items, caller)
         orders = [one for one in checked if isinstance(one, Order)]
         stored = await carry_out_async(self._store, self._counter.put_each(orders))
@@ -201,7 +201,7 @@ class Door:
         return found
 
     async def _registry(self, given: Asked, account: str) -> Registry:
-        """The registered templates, where a message is held against them."""
+        """The registered templates, if the message needs them."""
         if given.purpose != "authentication":
             return NO_TEMPLATES
         return await carry_out_async(self._store, self._counter.registry(account))
@@ -212,7 +212,7 @@ class Door:
 
 def _batch(body: bytes) -> list[msgspec.Raw]:
     """The items of a batch; raises Refused."""
-    if body.count(b",") > MOST_COMMAS:  # items that are nothing would cost a hundred bytes each
+    if body.count(b",") > MOST_COMMAS:  # empty items would cost a hundred bytes each
         raise Refused("The request does not fit.", [{"path": "", "message": "Too many members"}])
     try:
         return _read_batch(body).messages
@@ -221,7 +221,7 @@ def _batch(body: bytes) -> list[msgspec.Raw]:
 
 
 def _raise_if_away(stored: Sequence[Enqueued | StoreError]) -> None:
-    """Where Redis has failed, and nothing is stored: one answer for the whole batch."""
+    """One error for the whole batch if Redis has failed and nothing is stored."""
     if any(isinstance(one, Enqueued) for one in stored):
         return
     for one in stored:

@@ -29,7 +29,7 @@ log = structlog.get_logger(__name__)
 
 FORMAT: Final = "text/plain; version=0.0.4; charset=utf-8"
 PATIENCE: Final = 5.0
-"""Seconds that Redis gets to tell; Prometheus waits ten for all."""
+"""Timeout of reading Redis, seconds; Prometheus waits ten for all."""
 
 
 def metrics_router(
@@ -38,7 +38,7 @@ def metrics_router(
     """The route of the metrics.
 
     Args:
-        requests: what this process has counted of `HTTP_REQUESTS`.
+        requests: this process's counts of `HTTP_REQUESTS`.
     """
     router = APIRouter(tags=["metrics"])
     ages, names = Ages(), sorted(settings.sub_accounts)

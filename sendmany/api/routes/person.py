@@ -1,5 +1,5 @@
-"""`POST /v1/person/…`: what is held about one person, and erasing it. The number is in the body, never
-in a path, which is logged."""
+"""`POST /v1/person/…`: shows and erases the data about one person. The number is in the body, since
+paths are logged."""
 
 import asyncio
 import json
@@ -26,7 +26,7 @@ from store.threads import ThreadStore
 
 KEPT_SECONDS: Final = 7 * 86_400
 SILENT_SECONDS: Final = 60.0
-"""An erasure that was not heard of for so long has been cut off."""
+"""An erasure without a sign of life for so long was interrupted."""
 MOST_AT_ONCE: Final = 2
 _NUMBER: Final = re.compile(r"\+?[1-9][0-9]{6,14}")
 _ID: Final = re.compile(r"[A-Za-z0-9._-]{1,140}")
@@ -42,7 +42,7 @@ class PersonIn(BaseModel):
     )  # fmt: skip
 
     def read(self) -> Person:
-        """Raises HTTPException 422; the answer does not repeat what was sent."""
+        """Parse the person; raises HTTPException 422 without repeating the input."""
         text = (
             re.sub(r"[\s().-]", "", self.person)
             if self.person[:1] in "+0123456789"
@@ -58,7 +58,7 @@ class PersonIn(BaseModel):
 
 
 class ErasureOut(BaseModel):
-    """How far an erasure is."""
+    """Progress of an erasure."""
 
     id: str
     state: str = Field(
@@ -82,7 +82,7 @@ class Erasures:
         self._running: set[asyncio.Task[None]] = set()
 
     async def start(self, person: Person) -> ErasureOut:
-        """Begin to erase. Raises HTTPException."""
+        """Start an erasure. Raises HTTPException."""
         if len(self._running) >= MOST_AT_ONCE:
             raise HTTPException(503, "Others are being forgotten: ask again in a minute.")
         try:
@@ -117,9 +117,9 @@ class Erasures:
 
 
 def add_person(
-    router: APIRouter, store: AsyncStore, settings: Settings, read: Any, manage: Any
+    router: APIRouter, store: AsyncStore, settings: Settings, people: Any, manage: Any
 ) -> None:
-    """Add the routes; `read` and `manage` are the dependencies that give the caller's token."""
+    """Add the routes; `people` and `manage` are the dependencies for the caller's token."""
     erasures, here = Erasures(store, settings), ThreadStore(store)
 
     @router.post(
@@ -128,9 +128,8 @@ def add_person(
         operation_id="show_person",
         summary="Everything that is held about one person",
     )
-    def show(body: PersonIn, caller: Annotated[Token, read]) -> dict[str, Any]:
-        """Of the caller's sub-accounts. What was posted to us is shown to tokens for all of them
-        only."""
+    def show(body: PersonIn, caller: Annotated[Token, people]) -> dict[str, Any]:
+        """Data of the caller's sub-accounts. Webhook bodies are shown only to tokens for all of them."""
         person, secret = body.read(), settings.secret_key()
         return show_person(here, person, settings.sub_accounts, secret, caller.may_use)
 
@@ -147,7 +146,7 @@ def add_person(
         },
     )
     async def forget(body: PersonIn, caller: Annotated[Token, manage]) -> ErasureOut:
-        """It takes from seconds to half a minute: ask for the id that is answered."""
+        """Takes from seconds to half a minute: poll the returned id."""
         if caller.sub_accounts:
             raise HTTPException(403, "To forget a person takes a token for all sub-accounts.")
         return await erasures.start(body.read())

@@ -1,1 +1,1 @@
-"""The routes of the dashboard: factories that the composition root calls."""
+"""Request and response models of the routes."""

@@ -1,4 +1,4 @@
-"""What is answered about the limits of sub-accounts."""
+"""Response models of limits."""
 
 from pydantic import BaseModel
 
@@ -18,16 +18,16 @@ from store.reports.waiting import now_ms
 
 
 class LimitsOut(BaseModel):
-    """What a sub-account may send, shared by all workers, and how it stands at this moment."""
+    """Limits of a sub-account, shared by all workers, and their present state."""
 
     sub_account: str
     messages_per_second: float  # 0: no limit
     requests_per_second: float
     burst: int
     urgent_reserve: int
-    max_in_air: int  # requests of each worker process
-    free: int | None  # messages that may go out at once; none: no limit, or nobody has sent lately
-    blocked_until: str | None  # the provider asked for a pause
+    max_in_air: int  # requests per worker process
+    free: int | None  # messages that may be sent at once; null: no limit, or no recent sending
+    blocked_until: str | None  # until then the provider asked for a pause
     breakers: list[BreakerOut]
     stops: list[StopOut]  # an operator's, of this sub-account and of all
 
@@ -45,7 +45,7 @@ class BreakersPage(BaseModel):
 
 
 def limits_out(store: Store, name: str, account: SubAccount) -> LimitsOut:
-    """How a sub-account stands."""
+    """The limits of a sub-account and their state."""
     now, limiter = store.run(now_ms()), store.run(read_limiter(name))
     limits = Limits(
         account.messages_per_second,

@@ -1,4 +1,4 @@
-"""What is answered about single messages."""
+"""Response models of single messages."""
 
 from typing import Annotated
 
@@ -29,27 +29,27 @@ Recipient = Annotated[
 
 
 class MessageOut(BaseModel):
-    """What became of one message. Times are UTC."""
+    """Status of one message. Times are UTC."""
 
     id: str
     lane: str
-    campaign: str | None  # its name; none for a single message
+    campaign: str | None  # its name; null for a single message
     sub_account: str
-    number: str | None  # with `+`, or the id of a user of a channel; none: ask again, it is moving
-    state: State | None  # none: it is just moving from one place to another
+    number: str | None  # with `+`, or a user id; null: not for this token, or moving
+    state: State | None  # null: it is moving between two states
     attempts: int
     code: int | None
     origin: str
     meaning: str
-    umid: str | None  # what the provider calls it
+    umid: str | None  # the provider's id
     posted_at: str | None
     changed_at: str | None
-    purpose: Purpose | None  # as it was sent; none: it was not yet, or by an older version
-    pricing: str | None  # the category it was charged as, as receipts say
-    doubt: Doubt  # what the person may have got beyond what the state says
+    purpose: Purpose | None  # as it was sent; null: not sent yet, or by an older version
+    pricing: str | None  # the category it was charged as, from receipts
+    doubt: Doubt  # what the person may have received beyond the state
     attempt_log: list[str]  # earlier attempts: attempt, origin, code, s since 1970, batch
-    waits_until: str | None  # nothing happens to it before that
-    why: list[str]  # all of this in sentences
+    waits_until: str | None  # no change before
+    why: list[str]  # explanations in sentences
 
 
 class FoundOut(BaseModel):
@@ -68,8 +68,7 @@ class FoundPage(BaseModel):
     next: str | None
 
 
-def message_out(status: MessageStatus) -> MessageOut:
-    """A message as it is answered."""
+def message_out(status: MessageStatus, *, with_number: bool) -> MessageOut:
     lane, outcome = status.report.lane, status.report.outcome
     origin = outcome.origin if outcome else Origin.NONE
     return MessageOut(
@@ -77,7 +76,7 @@ def message_out(status: MessageStatus) -> MessageOut:
         lane=lane.id,
         campaign=lane.name if lane.kind == "campaign" else None,
         sub_account=lane.sub_account,
-        number=status.recipient or None,
+        number=(status.recipient or None) if with_number else None,
         state=status.state,
         attempts=status.attempts,
         code=outcome.named_code if outcome else None,

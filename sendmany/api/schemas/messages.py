@@ -1,4 +1,4 @@
-"""What goes in and out of `/v1/messages`, as the OpenAPI document shows it."""
+"""Models of `/v1/messages` for the OpenAPI document."""
 
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal
@@ -86,7 +86,7 @@ class MessageIn(BaseModel):
 
 
 class Outcome(StrEnum):
-    """What became of a message at the door."""
+    """Result of enqueuing a message."""
 
     ACCEPTED = "accepted"
     DUPLICATE = "duplicate"
@@ -95,8 +95,8 @@ class Outcome(StrEnum):
     UNAVAILABLE = "unavailable"
 
 
-class MessageOut(BaseModel):
-    """A message that is stored: it will be sent, and is not lost."""
+class EnqueuedOut(BaseModel):
+    """A stored message: it will be sent, and is not lost."""
 
     id: Annotated[str, Field(examples=["n-a773e6-u261122.0"])]
     status: Annotated[
@@ -109,14 +109,14 @@ class MessageOut(BaseModel):
 
 
 class ItemProblem(BaseModel):
-    """One thing that is wrong with a message."""
+    """One problem of a message."""
 
     path: Annotated[str, Field(examples=["message.content.template.name"])]
     message: Annotated[str, Field(examples=["is required"])]
 
 
 class ResultOut(BaseModel):
-    """What became of one item of a batch."""
+    """Result of one item of a batch."""
 
     status: Annotated[
         Outcome,
@@ -132,7 +132,7 @@ class ResultOut(BaseModel):
 
 
 class BatchOut(BaseModel):
-    """What became of a batch: a result for each item, in their order."""
+    """Result of a batch: one result per item, in order."""
 
     accepted: int
     duplicates: int

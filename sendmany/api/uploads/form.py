@@ -1,4 +1,4 @@
-"""The two parts of an uploaded campaign: what is launched, and to whom."""
+"""The two parts of an uploaded campaign: its description, and its recipients."""
 
 import json
 from collections.abc import AsyncIterator
@@ -23,7 +23,7 @@ from sendmany.api.uploads.multipart import FormError, PartBegins, PartEnds, Part
 
 MOST_FORM_BYTES: Final = 256 * 1024
 MOST_SURPLUS: Final = 3
-"""Unknown members that are told of; an error for each of many would take a second."""
+"""Most unknown members that are reported; all of them could take a second."""
 
 
 def _printable(name: str) -> str:
@@ -40,7 +40,7 @@ CampaignName = Annotated[
 
 
 class _Exact(BaseModel):
-    """Exactly its members."""
+    """A model without unknown members."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -56,7 +56,7 @@ class _Exact(BaseModel):
 
 
 class CampaignPolicies(_Exact):
-    """What happens when the provider leaves us in doubt; what is left out is as the settings say."""
+    """Policies for messages in doubt and closed windows; defaults are the settings'."""
 
     hold: Annotated[
         bool,
@@ -98,11 +98,15 @@ class CampaignForm(_Exact):
         ),
     ] = None
     send_while_loading: bool = False
+    keep: Annotated[
+        list[Annotated[str, Field(min_length=1, max_length=1000)]],
+        Field(max_length=50, description="Further columns to keep for exports and retries."),
+    ] = []
     force: Annotated[bool, Field(description="Launch even if messages would be refused.")] = False
 
 
 def form_schema() -> dict[str, Any]:
-    """The JSON schema of the part `campaign`, whole in itself: it stands deep in another document."""
+    """The JSON schema of the part `campaign`, self-contained, since it is nested in another document."""
     schema = CampaignForm.model_json_schema()
     parts = schema.pop("$defs", {})
 
@@ -118,11 +122,11 @@ def form_schema() -> dict[str, Any]:
 
 
 def parse_campaign(raw: bytes) -> CampaignForm:
-    """The part `campaign`.
+    """Parse the part `campaign`.
 
     Raises:
-        MessageError: it is no JSON object of text.
-        pydantic.ValidationError: it does not fit.
+        MessageError: it is no JSON object.
+        pydantic.ValidationError: it is invalid.
     """
     form = parse_object(raw)
     try:
@@ -133,10 +137,10 @@ def parse_campaign(raw: bytes) -> CampaignForm:
 
 
 async def read_campaign(events: AsyncIterator[PartEvent]) -> bytes:
-    """The bytes of the first part; leaves the second one just begun.
+    """The bytes of the first part; stops at the start of the second one.
 
     Raises:
-        FormError: the parts are others, or the first is too large.
+        FormError: wrong parts, or the first one is too large.
     """
     await _expect(events, "campaign")
     form = bytearray()
@@ -161,7 +165,7 @@ async def read_recipients(events: AsyncIterator[PartEvent]) -> AsyncIterator[byt
     """The bytes of the second part, up to the end of the whole body.
 
     Raises:
-        FormError: the body was cut, or has more parts.
+        FormError: the body is incomplete, or has more parts.
     """
     async for event in events:
         if isinstance(event, PartEnds):

@@ -1,6 +1,7 @@
-"""One launch over HTTP: from the body of the request to the answer."""
+"""One launch over HTTP: from the request's body to the response."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final, Literal
 
 from fastapi import HTTPException, Request
@@ -18,6 +19,7 @@ from producer.campaigns.message_file import refuse_ours
 from producer.campaigns.preflight import findings_about, stops, warn_of_windows
 from producer.campaigns.upload import TryRows, Upload, UploadDiffers, Uploaded, receive
 from producer.errors import BadPurpose, InputError
+from producer.files.invalid_rows import InvalidRow
 from producer.policies import campaign_policies
 from producer.wake import SendWakeUp
 from sendmany.api.uploads.form import CampaignForm, parse_campaign, read_campaign, read_recipients
@@ -36,12 +38,14 @@ _MEMBERS: Final = {
     "--country-column": "country_column",
     "--region GB, or default_region": "default_region",
     "--region": "default_region",
+    "with --recipients": "at the command line",
+    "--as ": "as=",
     "--window ": "policies.window=",
 }
 
 
 class FindingOut(BaseModel):
-    """What a look at the message has found that does not stop the launch, or was overruled."""
+    """A finding of the preflight that did not stop the launch, or was overruled."""
 
     severity: Literal["error", "warning"]
     path: str
@@ -49,15 +53,15 @@ class FindingOut(BaseModel):
 
 
 class InvalidRowOut(BaseModel):
-    """A row that cannot be used."""
+    """An invalid row."""
 
     line: int  # of the file, from 1
-    number: str | None  # the cell with most of its letters and digits hidden
+    number: str | None  # the cell with most of its letters and digits masked
     reason: str
 
 
 class LaunchedOut(BaseModel):
-    """What an upload came to."""
+    """Result of an upload."""
 
     id: str
     name: str
@@ -70,12 +74,12 @@ class LaunchedOut(BaseModel):
     number_column: str
     country_column: str | None
     folded: int  # values whose line ends, tabs or long runs of blanks became one blank
-    resumed: bool  # an earlier upload had begun it
+    resumed: bool  # an earlier upload is continued
     findings: list[FindingOut]
 
 
 class LaunchStopped(Exception):
-    """Messages would be refused, and nobody said `force`."""
+    """Messages would be refused, and `force` is not set."""
 
     def __init__(self, findings: Sequence[Finding]) -> None:
         super().__init__(*findings)
@@ -83,7 +87,7 @@ class LaunchStopped(Exception):
 
 
 class Preflight:
-    """Looks at the message before anything is stored, and keeps what it found."""
+    """Checks the message before anything is stored, and keeps the findings."""
 
     def __init__(self, store: Store, settings: Settings, upload: Upload, force: bool) -> None:
         self._store = store
@@ -93,7 +97,7 @@ class Preflight:
         self.findings: list[Finding] = []
 
     def __call__(self, content: CompiledContent, try_rows: TryRows) -> None:
-        """Raises LaunchStopped."""
+        """Check the content; raises LaunchStopped."""
         upload = self._upload
         found = findings_about(self._settings, upload.sub_account, upload.message, try_rows)
         self.findings = [*found, *self._of_windows(content)]
@@ -113,9 +117,9 @@ async def launch(
     send_wake_up: SendWakeUp,
     caller: Token,
 ) -> LaunchedOut:
-    """Read an upload and launch it, row by row as it comes; whatever is wrong is an HTTPException."""
+    """Stream an upload and launch it row by row; any error is an HTTPException."""
     content_type = request.headers.get("content-type", "")
-    try:
+    with told():
         parts = read_parts(content_type, request.stream())
         form = parse_campaign(await read_campaign(parts))
         _refuse_ours(form)
@@ -126,6 +130,14 @@ async def launch(
             read_recipients(parts),
             lambda file: receive(blocking, upload, file, send_wake_up, preflight),
         )
+    return _answer(uploaded, preflight.findings)
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Turn what is wrong with an upload, or with what is asked of a campaign, into an HTTPException."""
+    try:
+        yield
     except ValidationError as error:
         raise RequestValidationError(
             [{**one, "loc": ("body", "campaign", *one["loc"])} for one in error.errors()]
@@ -139,8 +151,7 @@ async def launch(
     except LaunchStopped as stopped:
         raise _stopped(stopped) from stopped
     except (StoreRefused, UploadDiffers) as error:
-        raise HTTPException(409, str(error)) from error
-    return _answer(uploaded, preflight.findings)
+        raise HTTPException(409, _in_our_words(str(error))) from error
 
 
 def _refuse_ours(form: CampaignForm) -> None:
@@ -151,7 +162,7 @@ def _refuse_ours(form: CampaignForm) -> None:
 
 
 def choose_sub_account(settings: Settings, caller: Token, wanted: str | None) -> str:
-    """The sub-account that is meant; raises HTTPException when it is not clear, or not the caller's."""
+    """The sub-account of the launch; raises HTTPException if it is ambiguous, or not the caller's."""
     if wanted is None and len(caller.sub_accounts) == 1:
         wanted = next(iter(caller.sub_accounts))
     if wanted is not None and not caller.may_use(wanted):
@@ -169,7 +180,7 @@ def choose_sub_account(settings: Settings, caller: Token, wanted: str | None) ->
 
 
 def upload_of(form: CampaignForm, settings: Settings, sub_account: str) -> Upload:
-    """What the form says, with the settings where it says nothing."""
+    """The upload's options, with defaults from the settings."""
     return Upload(
         name=form.name,
         sub_account=sub_account,
@@ -181,6 +192,7 @@ def upload_of(form: CampaignForm, settings: Settings, sub_account: str) -> Uploa
         policies=campaign_policies(settings, **form.policies.model_dump()),
         purpose=Purpose(form.purpose) if form.purpose else None,
         send_while_loading=form.send_while_loading,
+        keep=tuple(form.keep),
     )
 
 
@@ -194,10 +206,7 @@ def _answer(uploaded: Uploaded, findings: Sequence[Finding]) -> LaunchedOut:
         recipients=lane.next_index,
         duplicates=lane.duplicates,
         invalid_rows=lane.invalid_rows,
-        first_invalid_rows=[
-            InvalidRowOut(line=one.line, number=one.number, reason=_in_our_words(one.reason))
-            for one in uploaded.invalid_rows
-        ],
+        first_invalid_rows=invalid_rows_out(uploaded.invalid_rows),
         number_column=uploaded.layout.number_column,
         country_column=uploaded.layout.country_column,
         folded=uploaded.folded,
@@ -207,6 +216,14 @@ def _answer(uploaded: Uploaded, findings: Sequence[Finding]) -> LaunchedOut:
             for one in findings
         ],
     )
+
+
+def invalid_rows_out(rows: Sequence[InvalidRow]) -> list[InvalidRowOut]:
+    """Rows that cannot be used, as they are answered."""
+    return [
+        InvalidRowOut(line=one.line, number=one.number, reason=_in_our_words(one.reason))
+        for one in rows
+    ]
 
 
 def _unusable(error: InputError) -> HTTPException:
@@ -227,7 +244,7 @@ def _unusable(error: InputError) -> HTTPException:
 
 
 def _in_our_words(sentence: str) -> str:
-    """What is an option of the command is a member of the form here."""
+    """Replace options of the command by members of the form in an error text."""
     for option, member in _MEMBERS.items():
         sentence = sentence.replace(option, member)
     return sentence

@@ -1,4 +1,4 @@
-"""A thread that loads a recipient file while the event loop receives it."""
+"""Loads a recipient file in a thread while the event loop receives it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -12,20 +12,20 @@ from producer.files.stream import ArrivingFile
 
 T = TypeVar("T")
 PIECES: Final = 4
-"""Pieces of a body that wait for the thread; then the caller has to wait."""
+"""Pieces of a body queued for the thread; then receiving waits."""
 
 
 class UploadCut(Exception):
-    """The rest of the file will not come."""
+    """The rest of the file will not arrive."""
 
 
 async def load_while_receiving(
     pieces: AsyncIterator[bytes], load: Callable[[ArrivingFile], T]
 ) -> T:
-    """Run `load` in a thread of its own on a file that arrives in pieces; gives what it gives.
+    """Run `load` in a thread on a file that arrives in pieces; returns its result.
 
-    Nobody is told that the file has ended before `pieces` has: whatever that raises ends `load` with
-    UploadCut, and is raised here. If `load` raises first, the rest is not received.
+    The file ends only when `pieces` ends: an exception of `pieces` ends `load` with UploadCut, and is
+    raised here. If `load` raises first, the rest is not received.
     """
     send, receive = anyio.create_memory_object_stream[bytes](PIECES)
     whole = asyncio.Event()
@@ -36,7 +36,7 @@ async def load_while_receiving(
     pump = asyncio.create_task(_pump(pieces, send, whole), name="receive an upload")
     try:
         await asyncio.wait({pump, thread}, return_when=asyncio.FIRST_COMPLETED)
-    finally:  # either has ended, or we were cancelled
+    finally:  # one has ended, or this task was cancelled
         with anyio.CancelScope(shield=True):
             pump.cancel()
             await asyncio.wait({pump})
@@ -49,7 +49,7 @@ async def load_while_receiving(
 async def _pump(
     pieces: AsyncIterator[bytes], send: MemoryObjectSendStream[bytes], whole: asyncio.Event
 ) -> None:
-    """Pass the pieces on, each when there is room for it."""
+    """Pass the pieces on when there is room."""
     async for piece in pieces:
         if piece:  # an empty one would read as the end
             await send.send(piece)
@@ -57,7 +57,7 @@ async def _pump(
 
 
 async def _next_piece(receive: MemoryObjectReceiveStream[bytes], whole: asyncio.Event) -> bytes:
-    """For the thread: the next piece; none at the end of the file."""
+    """For the thread: the next piece; empty at the end of the file."""
     try:
         return await receive.receive()
     except anyio.EndOfStream:
@@ -67,7 +67,7 @@ async def _next_piece(receive: MemoryObjectReceiveStream[bytes], whole: asyncio.
 
 
 def _result(thread: asyncio.Task[T], pump: asyncio.Task[None]) -> T:
-    """What the thread gave or raised; but whatever cut it off is what is to be told."""
+    """The thread's result or exception; the reason of an interruption takes precedence."""
     if isinstance(thread.exception(), UploadCut) and not pump.cancelled():
         pump.result()
     return thread.result()

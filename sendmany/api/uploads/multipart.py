@@ -1,4 +1,4 @@
-"""The parts of a multipart/form-data body while it arrives; nothing is kept."""
+"""Streaming parser of multipart/form-data bodies."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -8,29 +8,29 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 
 
 class FormError(Exception):
-    """The body is no form, or ends before its end; one sentence."""
+    """The body is not a form, or is incomplete; one sentence."""
 
 
 @dataclass(frozen=True, slots=True)
 class PartBegins:
-    """What follows is the part of this name."""
+    """A part begins; its data follow."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class PartEnds:
-    """The part is whole."""
+    """A part is complete."""
 
 
 PartEvent = PartBegins | bytes | PartEnds
 
 
 class FormParts:
-    """Turns pieces of a body into the events of its parts. No I/O."""
+    """Turns pieces of a body into events of its parts. No I/O."""
 
     def __init__(self, content_type: str) -> None:
-        """Raises FormError when the header does not tell of such a body."""
+        """Raises FormError for a header of another content type."""
         kind, options = parse_options_header(content_type)
         boundary = options.get(b"boundary", b"")
         if kind != b"multipart/form-data" or not boundary:
@@ -45,7 +45,7 @@ class FormParts:
             raise FormError("the boundary of the form is too long") from error
 
     def feed(self, data: bytes) -> list[PartEvent]:
-        """What the next piece of the body brings; raises FormError."""
+        """The events of the next piece of the body; raises FormError."""
         self._events = []
         try:
             self._parser.write(data)
@@ -84,10 +84,10 @@ class FormParts:
 
 
 async def read_parts(content_type: str, body: AsyncIterator[bytes]) -> AsyncIterator[PartEvent]:
-    """The events of a body as it comes.
+    """The events of a body as it arrives.
 
     Raises:
-        FormError: it is no form, or was cut.
+        FormError: it is not a form, or is incomplete.
     """
     parts = FormParts(content_type)
     async for piece in body:

@@ -1,19 +1,18 @@
-"""Receives what the provider posts: receipts, replies, news about templates and numbers.
+"""Receives the provider's webhooks: receipts, replies, events about templates and numbers.
 
-    POST /webhooks   200 when it is stored, and not before; the provider repeats all that is not 200
+    POST /webhooks   200 after it is stored; the provider repeats a post without a 200
 
 | answer | when                                                                                 |
 |--------|--------------------------------------------------------------------------------------|
-| 401    | the Authorization header is not the one that the provider was told to send           |
+| 401    | the Authorization header is wrong                                                    |
 | 405    | it is no POST                                                                        |
 | 413    | the body is too large                                                                |
-| 408    | the body does not come                                                               |
+| 408    | the body does not arrive                                                             |
 | 400    | the body is not JSON                                                                 |
-| 503    | it could not be stored: Redis is away, slow or full; or too many bytes are under way |
+| 503    | it could not be stored: Redis is away, slow or full; or too many bytes are in flight |
 
-What a body says is not looked at here: it is applied later, and must not be lost for a form we do not
-know. The provider repeats a webhook after 1, 10, 30 and 90 seconds, then gives up (provider docs,
-webhooks).
+The body is parsed later, so that one in an unknown form is not lost. The provider repeats a webhook
+after 1, 10, 30 and 90 seconds, then drops it (provider docs, webhooks).
 """
 
 import asyncio
@@ -43,14 +42,13 @@ from store.write_coalescer import WriteCoalescer
 log = structlog.get_logger(__name__)
 
 EVERY = 10.0
-"""Seconds between two lines about the same reason."""
+"""Seconds between two log lines with the same reason."""
 
 
 class Refusals:
-    """Counts refusals by reason, and logs each reason now and then.
+    """Counts refusals by reason, and logs each reason at most every `EVERY` seconds.
 
-    A wrong secret refuses every receipt there is, so somebody has to hear of it; but a line for
-    each would fill the disk.
+    A wrong secret refuses every receipt and must be noticed, but a line for each would fill the disk.
 
     Args:
         monotonic: seconds.
@@ -62,7 +60,7 @@ class Refusals:
         self._said_at: dict[str, float] = {}
 
     def note(self, reason: str, status: int) -> None:
-        """One more refusal."""
+        """Count a refusal."""
         self._unsaid[reason] = self._unsaid.get(reason, 0) + 1
         now = self._monotonic()
         if now - self._said_at.get(reason, float("-inf")) < EVERY:
@@ -74,9 +72,9 @@ class Refusals:
 
 WEBHOOKS: Final = "/webhooks"
 MOST_BYTES: Final = 1024 * 1024
-"""Of one webhook."""
+"""Most bytes of one webhook."""
 ROOM_BYTES: Final = 64 * 1024 * 1024
-"""Of all that are under way: being received, or waiting for Redis."""
+"""Most bytes of all webhooks being received or stored."""
 BODY_SECONDS: Final = 10.0
 HEALTH_SECONDS: Final = 2.0
 PATIENCE: Final = 4.0
@@ -85,7 +83,7 @@ _WRITE_MOST: Final = 500
 _WRITE_BYTES: Final = 512 * 1024
 
 Reply = Callable[[int, bytes], None]
-"""Answers with a status and a body of JSON."""
+"""Sends a status and a JSON body."""
 _read_json = msgspec.json.Decoder(msgspec.Raw).decode
 _BEFORE_JSON: Final = b"\xef\xbb\xbf \t\r\n"
 _REASONS: Final = {
@@ -98,18 +96,19 @@ _REASONS: Final = {
 
 
 class Receiver:
-    """From HTTP to the inbox: the raw route of `/webhooks`.
+    """The raw route of `/webhooks`: stores bodies in the inbox.
 
     Args:
-        authorizations: values of the Authorization header that are taken, whole: one, or two while
-            the secret is being changed.
-        tally: where requests are counted, for `/metrics`.
+        authorizations: accepted values of the Authorization header: one, or two while the secret is
+            rotated.
+        tally: counters of requests, for `/metrics`.
         monotonic: seconds.
 
     Raises:
-        ValueError: there is no authorization, or an empty one; everybody could post then.
+        ValueError: there is no authorization, or an empty one, so that any client could post.
     """
 
+    method = b"POST"
     most_bytes = MOST_BYTES
     body_seconds = BODY_SECONDS
 
@@ -136,14 +135,14 @@ class Receiver:
         self.room = ROOM_BYTES
 
     def check(self, method: bytes, headers: Sequence[tuple[bytes, bytes]]) -> int | None:
-        """The status that refuses a request before its body is read; None: it is read."""
+        """The status that refuses a request before its body is read; None: accepted."""
         given = [value for name, value in headers if name == b"authorization"]
         known = len(given) == 1 and any(
             hmac.compare_digest(given[0], secret) for secret in self._secrets
         )
         if not known:
             return 401
-        return None if method == b"POST" else 405
+        return None if method == self.method else 405
 
     def refuse(self, status: int) -> bytes:
         """The body of a refusal."""
@@ -195,8 +194,8 @@ class InboxWriter:
 
 
 def health_app(store: AsyncStore) -> Starlette:
-    """`GET /healthz` of a process that only receives: 200 when webhooks can be stored, else 503. It
-    closes the store when its life ends."""
+    """`GET /healthz` of a process that only receives: 200 when webhooks can be stored, else 503. Its
+    lifespan closes the store."""
 
     @asynccontextmanager
     async def life(app: Starlette) -> AsyncIterator[None]:
@@ -215,8 +214,8 @@ def health_app(store: AsyncStore) -> Starlette:
 
 
 def is_json(body: bytes) -> bool:
-    """Whether a body is a JSON object or list, read with patience: a reply is not lost for half an
-    emoji, or a line break inside a text."""
+    """True for a JSON object or list, parsed tolerantly: a reply must not be lost for a lone surrogate
+    or a line break inside a text."""
     if body.lstrip(_BEFORE_JSON)[:1] not in (b"{", b"["):
         return False
     try:

@@ -18,7 +18,7 @@ _WHY = "by an operator"
 
 
 def pause(name: Name, sub_account: Whose = None, as_json: Json = False) -> None:
-    """Stop sending within a second, and keep what has not gone out.
+    """Stop sending within a second; unsent messages stay queued.
 
     Example: `sendmany campaign pause "Spring sale"`
     """
@@ -38,7 +38,7 @@ def resume(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Go on with a campaign that was paused, that has stopped for a cause, or that was halted.
+    """Resume a campaign that was paused, has stopped after a failure, or was halted.
 
     Example: `sendmany campaign resume "Spring sale"`
     """
@@ -51,7 +51,7 @@ def cancel(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask, at a terminal.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Give up what has not gone out. This cannot be taken back.
+    """Cancel all unsent messages. This cannot be undone.
 
     Example: `sendmany campaign cancel "Spring sale" --yes`
     """
@@ -82,7 +82,7 @@ def _move(name: str, sub_account: str | None, action: str, done: str, *, as_json
 
 
 def _is_there(action: str, status: LaneStatus) -> bool:
-    """What was asked for is so already."""
+    """True when the action has no effect."""
     return (
         status
         in {

@@ -1,20 +1,21 @@
-"""`sendmany campaign export|verify`: who got what, and the proof that nobody is missing."""
+"""`sendmany campaign export|verify`: the outcome of every message, and a recount."""
 
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TextIO
+from typing import Annotated, Any, Literal
 
 import typer
 
 from config.settings import load_settings
 from dashboard.explain import count, several
-from dashboard.export import with_doubt, write_csv, write_json_lines
-from sendmany.cli.options import Json, Name, Whose, lane_called
+from dashboard.export import Sheet, filter_of, write_csv, write_json_lines
+from dashboard.report_page import report_page
+from producer.errors import InputError
+from sendmany.cli.options import Json, Name, Whose, lane_called, listed
 from sendmany.console.atomic_file import written_whole
 from sendmany.console.connection import connect
 from sendmany.console.output import print_json, say, show, show_table, table_of
-from store.client import Store
 from store.lanes.lane import Lane
 from store.records.outcome import Doubt
 from store.reports.messages import list_messages
@@ -40,30 +41,73 @@ def export(
             "does not say so."
         ),
     ] = None,
+    states: Annotated[
+        str | None, typer.Option("--state", metavar="STATE,…", help="Only these states.")
+    ] = None,
+    codes: Annotated[
+        str | None,
+        typer.Option("--code", metavar="CODE,…", help="Only these codes, such as receipt.1024."),
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(metavar="2026-12-01T10:00Z", help="Only what changed since then; UTC."),
+    ] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN,…", help="These columns; also those of the recipient file."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format jsonl.")] = False,
 ) -> None:
-    """Everybody in the campaign with what became of the message, full numbers included.
+    """Export every recipient with the outcome of the message, full numbers included.
 
-    Those who have an outcome come first, those who still wait after them. A file that comes out of
-    this can go in again: `number` is known as the column of the phone number.
+    Ended messages come first, waiting ones after them. The file can be used as a recipient file:
+    `number` is recognised as the column of the phone number.
 
     Example: `sendmany campaign export "Spring sale" --output spring.csv`
     """
     store = connect(load_settings())
     lane = lane_called(store, name, sub_account)
-    layout = "jsonl" if as_json else layout
+    try:
+        sheet = Sheet(store, lane, listed(columns))
+        wanted = filter_of(listed(states), listed(codes), since or "", doubt)
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    messages = filter(wanted.takes, list_messages(store, lane.id))
+    write = _WRITERS["jsonl" if as_json else layout]
     if output is None:
-        _write(store, lane, layout, sys.stdout, doubt)
+        write(sys.stdout, sheet, messages)
         return
     with written_whole(output) as stream:
-        n = _write(store, lane, layout, stream, doubt)
+        n = write(stream, sheet, messages)
     say(f"{several(n, 'message')} written to {output}.")
 
 
-def verify(name: Name, sub_account: Whose = None, as_json: Json = False) -> None:
-    """Count the campaign again, message by message, and hold that against all of its figures.
+def report(
+    name: Name,
+    sub_account: Whose = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE.html", help="Default: stdout.")
+    ] = None,
+) -> None:
+    """A page about the campaign to be printed or passed on: where the messages are, what failed and what
+    to do, countries, times, opt-outs. It names no recipient.
 
-    Exact when nothing moves meanwhile: pause a campaign that is being sent. Exit code 1 if they
+    Example: `sendmany campaign report "Spring sale" --output spring.html`
+    """
+    store = connect(load_settings())
+    page = report_page(store, lane_called(store, name, sub_account).id)
+    if output is None:
+        sys.stdout.write(page)
+        return
+    with written_whole(output) as stream:
+        stream.write(page)
+    say(f"The report is in {output}.")
+
+
+def verify(name: Name, sub_account: Whose = None, as_json: Json = False) -> None:
+    """Recount the campaign, message by message, and compare with all of its figures.
+
+    Exact when nothing changes meanwhile: pause a campaign that is being sent. Exit code 1 if they
     differ.
 
     Example: `sendmany campaign verify "Spring sale"`
@@ -76,10 +120,6 @@ def verify(name: Name, sub_account: Whose = None, as_json: Json = False) -> None
     else:
         _tell(lane, counted)
     raise typer.Exit(0 if counted.balanced else 1)
-
-
-def _write(store: Store, lane: Lane, layout: str, stream: TextIO, doubt: str | None) -> int:
-    return _WRITERS[layout](stream, with_doubt(list_messages(store, lane.id), doubt))
 
 
 def _as_json(lane: Lane, counted: Recount) -> dict[str, object]:
@@ -121,7 +161,7 @@ def _tell(lane: Lane, counted: Recount) -> None:
 def _that_differ(
     what: str, figures: Mapping[Any, int], found: Mapping[Any, int]
 ) -> list[tuple[str, str, str]]:
-    """Rows of figures that are not what the records say."""
+    """Rows of figures that differ from the records."""
     names = sorted({*figures, *found}, key=str)
     return [
         (f"{what}{name}", count(figures.get(name, 0)), count(found.get(name, 0)))

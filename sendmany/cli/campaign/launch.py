@@ -16,7 +16,7 @@ from producer.campaigns.preflight import stops, warn_of_windows
 from producer.layout import Layout
 from producer.policies import campaign_policies
 from sendmany.cli.campaign.show import tell_stops, watch_lane
-from sendmany.cli.options import CountryColumn, Json, Region, SubAccount
+from sendmany.cli.options import CountryColumn, Json, NumberColumn, Region, SubAccount, listed
 from sendmany.console.connection import connect
 from sendmany.console.fit import findings_of
 from sendmany.console.output import print_json, say, show
@@ -30,7 +30,7 @@ from store.purposes import Purpose
 
 
 def report(findings: Sequence[Finding], *, force: bool, as_json: bool) -> None:
-    """Tell the findings, and end the command with exit code 1 if they stop the launch."""
+    """Print the findings, and exit with code 1 if they stop the launch."""
     stopped = stops(findings) and not force
     if stopped:
         say("sendmany: Nothing was launched: the provider would refuse messages.")
@@ -66,7 +66,7 @@ _AGAIN = {
     LaneStatus.CANCELLING: "is cancelled",
     LaneStatus.CANCELLED: "is cancelled",
 }
-"""How a campaign stands that was launched before, if it does not go its way."""
+"""Texts about a campaign that exists and is not being sent."""
 
 
 def launch(
@@ -82,10 +82,7 @@ def launch(
         ),
     ],
     sub_account: SubAccount = None,
-    number_column: Annotated[
-        str | None,
-        typer.Option(metavar="COLUMN", help="Column of the phone number, if its name is unusual."),
-    ] = None,
+    number_column: NumberColumn = None,
     country_column: CountryColumn = None,
     region: Region = None,
     send_while_loading: Annotated[
@@ -129,6 +126,10 @@ def launch(
         Path | None,
         typer.Option(metavar="FILE", help="List of unusable rows. Default: beside the recipients."),
     ] = None,
+    keep: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN,…", help="Further columns to keep for exports and retries."),
+    ] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Stay and watch it being sent.")] = False,
     offline: Annotated[
         bool,
@@ -139,13 +140,13 @@ def launch(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Send one message to everybody in a file.
+    """Send one message to every recipient in a file.
 
-    Both files are checked before anything is stored, and so is the message: with the longest values
-    of the file, and against the registered template (if account_id and channel_id are configured).
-    Nothing is sent before the whole file is in. Rows that cannot be used are listed with line and
-    reason, and the others go on. A number that comes twice gets one message. If the launch is
-    interrupted, launch the same again: it goes on where it was, and nobody gets two.
+    Both files are checked before anything is stored, and so is the message: with the longest values of
+    the file, and against the registered template (if account_id and channel_id are configured). Nothing
+    is sent before the whole file is stored. Invalid rows are listed with line and reason, and the others
+    are used. A repeated number gets one message. If the launch is interrupted, launch the same again: it
+    continues, and no recipient gets two.
 
     Example: `sendmany campaign launch "Spring sale" --recipients people.csv --message offer.json
     --region GB --watch`
@@ -171,6 +172,7 @@ def launch(
             purpose=purpose,
             send_while_loading=send_while_loading,
             invalid_rows=invalid_rows,
+            keep=tuple(listed(keep)),
         )
     )
     store = connect(settings)
@@ -198,7 +200,7 @@ def launch(
 
 
 def _ask_provider(settings: Settings, sub_account: str) -> None:
-    """Refuse to launch what cannot be sent; pass on doubts."""
+    """Refuse a launch that cannot be sent; print doubts."""
     finding = probe(settings, sub_account)
     if finding.hopeless:
         raise SettingsError(
@@ -271,7 +273,7 @@ def _tell_launched(launched: Launched, layout: Layout, *, hint: bool) -> None:
 
 
 def _what_next(lane: Lane) -> str:
-    """What to do about a campaign that does not go out, or how to watch one that does."""
+    """The next step for a campaign that is not being sent, or how to watch one that is."""
     resume = f'`sendmany campaign resume "{lane.name}"`'
     match lane.status:
         case LaneStatus.PAUSED:

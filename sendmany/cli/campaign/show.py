@@ -1,4 +1,4 @@
-"""`sendmany campaign list|show|watch`: how campaigns stand."""
+"""`sendmany campaign list|show|watch`: status of campaigns."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -18,8 +18,10 @@ from dashboard.explain import (
     pace_figures,
     percent,
     purpose_in,
+    remedy,
     share,
 )
+from dashboard.schemas import failures_out
 from sendmany.cli.options import Json, Name, Whose, lane_called
 from sendmany.console.connection import connect
 from sendmany.console.output import as_json as report_as_json
@@ -28,6 +30,7 @@ from sendmany.console.progress import Meter, loading_note, show_sending
 from store.client import Store
 from store.lanes.lane import Lane, list_lanes
 from store.limits.stops import read_stops, stop_of
+from store.records.outcome import code_named
 from store.reports.lane_report import LaneReport, report
 from store.reports.waiting import Waiting, waiting
 from store.states import FUNNEL, Stage
@@ -43,7 +46,7 @@ def follow(
     step: float = STEP_SECONDS,
     sleep: Callable[[float], None] = time.sleep,
 ) -> LaneReport:
-    """Show a lane again and again, until it has ended. Returns how it ended.
+    """Show a lane repeatedly until it has ended. Returns its last report.
 
     Raises:
         UnknownLane: there is no such lane.
@@ -62,7 +65,7 @@ def list_campaigns(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """The campaigns, newest first.
+    """List the campaigns, newest first.
 
     Example: `sendmany campaign list`
     """
@@ -80,7 +83,7 @@ def list_campaigns(
 
 
 def show_campaign(name: Name, sub_account: Whose = None, as_json: Json = False) -> None:
-    """How a campaign stands, in words: what it does, why it stopped, what waits and until when.
+    """Show the status of a campaign in words: progress, reason of a stop, and what it waits for.
 
     Example: `sendmany campaign show "Spring sale"`
     """
@@ -94,9 +97,9 @@ def show_campaign(name: Name, sub_account: Whose = None, as_json: Json = False) 
 
 
 def watch_campaign(name: Name, sub_account: Whose = None, as_json: Json = False) -> None:
-    """Watch a campaign until it ends. Ctrl-C stops the watching, not the campaign.
+    """Watch a campaign until it ends. Ctrl-C ends the command, not the campaign.
 
-    With `--json`, prints how it stands once a second, a JSON object a line.
+    With `--json`, prints its status once a second, one JSON object per line.
 
     Example: `sendmany campaign watch "Spring sale"`
     """
@@ -105,7 +108,7 @@ def watch_campaign(name: Name, sub_account: Whose = None, as_json: Json = False)
 
 
 def watch_lane(store: Store, lane_id: str, *, as_json: bool) -> None:
-    """Show how a lane is getting on until it ends, then how it ended."""
+    """Show a lane's progress until it ends, then its result."""
     try:
         if as_json:
             follow(store, lane_id, lambda now, wait: print_json(_figures(now, wait)), step=1)
@@ -119,11 +122,12 @@ def watch_lane(store: Store, lane_id: str, *, as_json: bool) -> None:
 
 
 def _figures(now: LaneReport, wait: Waiting) -> dict[str, Any]:
-    return {**report_as_json(now), **pace_figures(now, wait)}
+    failures = failures_out(now).model_dump(mode="json")["items"]
+    return {**report_as_json(now), **pace_figures(now, wait), "failures": failures}
 
 
 def tell_stops(store: Store, lane: Lane | None = None) -> None:
-    """Say what an operator has stopped; of a lane, what holds it back."""
+    """Print an operator's stops; for a lane, the one that covers it."""
     stops = store.run(read_stops())
     if lane is not None:
         held = stop_of(stops, lane)
@@ -155,6 +159,8 @@ def _tell(now: LaneReport, wait: Waiting) -> None:
         ("retried", count(now.stats.get("retried", 0))),
         ("left out", loading_note(lane.duplicates, lane.invalid_rows)),
         ("purpose", purpose_in(now) or ""),
+        ("retries", lane.parent),
+        ("retried by", ", ".join(lane.children)),
         ("opened", moment(lane.opened_at / 1000)),
         ("started", moment(lane.started_at / 1000)),
         ("ended", moment(lane.finished_at / 1000)),
@@ -163,12 +169,12 @@ def _tell(now: LaneReport, wait: Waiting) -> None:
     causes = [(*name.split(":", 1), n) for name, n in sorted(now.codes.items())]
     causes += [("retried", code, n) for code, n in sorted(now.retries.items())]
     if causes:
-        columns = ("state", "code", "messages", "meaning")
+        columns = ("state", "code", "messages", "meaning", "what to do")
         show_table(table_of(columns, starmap(_cause_row, causes), numbers=columns[2:3]))
 
 
 def _funnel_rows(now: LaneReport) -> Iterator[tuple[str, str]]:
-    """The stages that hold messages, and beneath each the states that it adds up."""
+    """The stages with messages, each followed by its states."""
     for stage in Stage:
         if n := now.stage(stage):
             yield str(stage), f"{n:,}   {percent(share(n, now.lane.next_index))}"
@@ -178,4 +184,5 @@ def _funnel_rows(now: LaneReport) -> Iterator[tuple[str, str]]:
 
 
 def _cause_row(state: str, code: str, n: int) -> tuple[str, ...]:
-    return (state, code.replace(":", " "), count(n), explain_named_code(code))
+    what = remedy(*code_named(code)).sentence if state != "retried" else ""
+    return (state, code.replace(":", " "), count(n), explain_named_code(code), what)

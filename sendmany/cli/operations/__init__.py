@@ -1,1 +1,1 @@
-"""Commands for on-call people: doctor, breakers, tokens, webhooks."""
+"""Commands for operators: doctor, breakers, stops, tokens, webhooks."""

@@ -1,4 +1,4 @@
-"""`sendmany breaker list|open|close`: what is held up, and holding something up by hand."""
+"""`sendmany breaker list|open|close`: open breakers, and breakers opened by hand."""
 
 from dataclasses import asdict
 from typing import Annotated
@@ -38,7 +38,7 @@ Bulk = Annotated[bool, typer.Option("--bulk", help="Only what has priority bulk.
 
 @app.command("list")
 def list_breakers(sub_account: SubAccount = None, as_json: Json = False) -> None:
-    """What is held up, since when, why, and how that ends; of all sub-accounts unless one is named.
+    """List open breakers with start, reason and end; of all sub-accounts unless one is named.
 
     Example: `sendmany breaker list`
     """
@@ -65,7 +65,7 @@ def open_(
     ] = "an operator decided so",
     as_json: Json = False,
 ) -> None:
-    """Send nothing of a sub-account, nothing that uses one template, or no bulk, until it is closed.
+    """Hold up a sub-account, one template, or bulk messages, until it is closed.
 
     Campaigns and messages wait; single messages with the template end as `failed` and can be sent again.
 
@@ -92,7 +92,7 @@ def close(
     bulk: Bulk = False,
     as_json: Json = False,
 ) -> None:
-    """Let a sub-account, one template, or bulk go on at once, whoever has held it up.
+    """Resume a sub-account, one template, or bulk messages at once, whatever opened the breaker.
 
     Example: `sendmany breaker close --sub-account Shop`
     """

@@ -1,4 +1,4 @@
-"""`sendmany doctor`: is everything in order, and if not, what to do."""
+"""`sendmany doctor`: checks of the installation, with remedies."""
 
 from dataclasses import asdict
 from typing import Annotated
@@ -43,11 +43,11 @@ def doctor(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Look at everything that sending takes: one line each, and what to do where it is not well.
+    """Check everything that sending needs: one line each, with a remedy for each problem.
 
-    Settings, Redis with its version, persistence, eviction and memory limits, the broker, the
-    workers, and for each sub-account the key, whether the provider takes it, and its limits.
-    Exit code 1 if anything is a problem. `--accept` does what `campaign resume LANE --accept` does.
+    Settings, Redis with its version, persistence, eviction and memory limits, the broker, the workers,
+    and for each sub-account the key, whether the provider accepts it, and its limits. Exit code 1 if
+    anything is a problem. `--accept` does what `campaign resume LANE --accept` does.
 
     Example: `sendmany doctor`
     """

@@ -30,9 +30,9 @@ def stop(
     ] = "an operator decided so",
     as_json: Json = False,
 ) -> None:
-    """Send nothing more, of all sub-accounts or one, within a second; what waits is kept.
+    """Stop sending for all sub-accounts or one, within a second; queued messages are kept.
 
-    All workers obey, until `sendmany go` with the same words. Requests that are under way are settled.
+    It holds for all workers until `sendmany go` with the same options. Requests in flight are settled.
 
     Example: `sendmany stop --marketing --reason "wrong price in the offer"`
     """
@@ -55,7 +55,7 @@ def go(
     sub_account: SubAccount = None,
     as_json: Json = False,
 ) -> None:
-    """End what `sendmany stop` with the same words began; without --all or --marketing, both.
+    """End a stop that `sendmany stop` with the same options began; without --all or --marketing, both.
 
     Example: `sendmany go --marketing`
     """
@@ -79,7 +79,7 @@ def _what(everything: bool, marketing: bool) -> Stopped | None:
 
 
 def _tell(store: Store, changed: bool, told: list[str], *, as_json: bool) -> None:
-    """What was done, and what is stopped now."""
+    """Print what was changed, and the present stops."""
     stops = store.run(read_stops())
     if as_json:
         print_json({"changed": changed, "stops": [asdict(one) for one in stops]})

@@ -1,4 +1,4 @@
-"""`sendmany token …`: who may use the HTTP API."""
+"""`sendmany token …`: tokens of the HTTP API."""
 
 import re
 from typing import Annotated, Any
@@ -50,7 +50,7 @@ def create(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Make a token and show it, once: only its digest is kept.
+    """Create a token and show it, once: only its digest is kept.
 
     Example: `sendmany token create shop --scope enqueue --scope read --expires 90d`
     """
@@ -69,7 +69,7 @@ def create(
 
 @app.command("list")
 def list_all(as_json: Json = False) -> None:
-    """The tokens that there are, without their secrets; expired ones too.
+    """List all tokens, without their secrets, expired ones included.
 
     Example: `sendmany token list`
     """
@@ -91,7 +91,7 @@ def list_all(as_json: Json = False) -> None:
 def revoke(
     id: Annotated[str, typer.Argument(metavar="ID", help="As `sendmany token list` shows it.")],
 ) -> None:
-    """Make a token worthless, within seconds.
+    """Revoke a token, within seconds.
 
     Example: `sendmany token revoke 4k2p9xw1`
     """

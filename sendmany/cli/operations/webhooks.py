@@ -1,4 +1,4 @@
-"""`sendmany webhooks …`: where the provider posts receipts, replies and news about templates."""
+"""`sendmany webhooks …`: the webhook settings of the account at the provider."""
 
 import json
 import os
@@ -24,7 +24,7 @@ app = typer.Typer(
 
 
 class Kind(StrEnum):
-    """What the provider posts, by its own names."""
+    """Types of webhooks, by the provider's names."""
 
     CADR = "CADR"  # delivery receipts
     MSG = "MSG"  # inbound messages
@@ -37,7 +37,7 @@ _PROOFS = {"header": "Authorization header", "oauth": "OAuth", "": "none"}
 
 @app.command("show")
 def show_webhooks(sub_account: SubAccount = None, as_json: Json = False) -> None:
-    """The webhooks of the account. Secrets are not shown.
+    """Show the webhooks of the account, without secrets.
 
     Example: `sendmany webhooks show`
     """
@@ -82,7 +82,7 @@ def set_webhooks(
     sub_account: SubAccount = None,
     as_json: Json = False,
 ) -> None:
-    """Tell the provider where to post; what was set for the same sub-account and type is replaced.
+    """Set webhooks at the provider; those of the same sub-account and type are replaced.
 
     Example: `sendmany webhooks set https://hooks.example.com/8x8 --authorization-env HOOK_SECRET`
     """

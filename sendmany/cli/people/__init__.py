@@ -1,1 +1,1 @@
-"""Commands about people: suppressions and service windows."""
+"""Commands about people: suppressions, service windows, data of one person."""

@@ -1,4 +1,4 @@
-"""What the commands about people share: who is meant, from the command line or a file."""
+"""Reads people for commands, from the command line or a file."""
 
 from collections.abc import Iterator, Sequence
 from typing import Annotated
@@ -18,11 +18,11 @@ Column = Annotated[
     typer.Option("--number-column", metavar="COLUMN", help="Of a CSV file with a header row."),
 ]
 MOST_TOLD = 20
-"""Lines that are told one by one."""
+"""Most lines that are reported one by one."""
 
 
 def people_named(numbers: Sequence[str], region: str | None) -> list[str]:
-    """Who is meant by what was typed.
+    """The people given on the command line.
 
     Raises:
         InputError: one of them is neither a number nor a user id.
@@ -31,7 +31,7 @@ def people_named(numbers: Sequence[str], region: str | None) -> list[str]:
 
 
 def people_in(file: PeopleFile) -> Iterator[People]:
-    """The people in a file, chunk by chunk; lines that cannot be read are told as they come."""
+    """The people in a file, chunk by chunk; invalid lines are reported as they come."""
     told = 0
     for chunk in file.read():
         for reject in chunk.invalid_rows[: max(0, MOST_TOLD - told)]:
@@ -44,12 +44,12 @@ def people_in(file: PeopleFile) -> Iterator[People]:
 
 
 def read_from(file: PeopleFile) -> str:
-    """Which columns the numbers were read from, as a sentence."""
+    """The columns that the numbers were read from, as a sentence."""
     return file.layout.sentence if file.has_header else "The file has no header row."
 
 
 def columns_read(file: PeopleFile) -> dict[str, str | None]:
-    """The same for programs."""
+    """The columns as JSON."""
     layout = file.layout
     number = layout.number_column if file.has_header else None
     return {"number_column": number, "country_column": layout.country_column}

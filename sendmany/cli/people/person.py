@@ -1,4 +1,4 @@
-"""`sendmany person …`: what is held about one person, and erasing it."""
+"""`sendmany person …`: shows and erases the data about one person."""
 
 import json
 import sys
@@ -20,7 +20,7 @@ from store.people.forgotten import read_noted, see_that_secret
 from store.people.person import Person
 
 TOLD_SECONDS = 1.0
-"""Between two lines about how far it is."""
+"""Seconds between two lines of progress."""
 
 app = typer.Typer(
     help="What is held about one person, on all lanes and inboxes: show it, erase it.",
@@ -33,7 +33,7 @@ Number = Annotated[
 
 @app.command("show")
 def show_(number: Number, region: Region = None) -> None:
-    """Print everything that is held about a person, as JSON.
+    """Print all data about a person, as JSON.
 
     Example: `sendmany person show +442079460123 > ada.json`
     """
@@ -51,11 +51,11 @@ def forget(
     region: Region = None,
     as_json: Json = False,
 ) -> None:
-    """Erase everything that is held about a person. It cannot be taken back.
+    """Erase all data about a person. This cannot be undone.
 
-    A digest stays, keyed by the secret of the settings: it keeps suppressions of the person, and keeps
-    the person out of old files. Messages that wait do not go out. Ends when Redis has written its files
-    anew. The exit code is 1 if something is left to be done.
+    A digest stays, keyed by the secret of the settings: it keeps the person's suppressions, and keeps
+    the person out of old files. Waiting messages are not sent. Ends when Redis has rewritten its files.
+    Exit code 1 if work is left for an operator.
 
     Example: `sendmany person forget +442079460123 --yes`
     """
@@ -78,7 +78,7 @@ def forget(
 
 
 def _teller() -> Callable[[Progress], None]:
-    """Says now and then on stderr how far it is."""
+    """Prints progress on stderr, at most once a second."""
     told = time.monotonic()
 
     def tell(now: Progress) -> None:

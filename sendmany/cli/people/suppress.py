@@ -60,7 +60,7 @@ Everywhere = Annotated[bool, typer.Option("--global", help="For all sub-accounts
 
 
 class Stops(StrEnum):
-    """What may be named with `--purpose`."""
+    """Values of `--purpose`."""
 
     MARKETING = "marketing"
     UTILITY = "utility"
@@ -87,7 +87,7 @@ def add(
     region: Region = None,
     as_json: Json = False,
 ) -> None:
-    """Do not write to these people any more, from the next batch on.
+    """Suppress these people, from the next batch on.
 
     Example: `sendmany suppress add +442079460123 --global`
     """
@@ -110,7 +110,7 @@ def remove(
     region: Region = None,
     as_json: Json = False,
 ) -> None:
-    """Let these people be written to again. Make sure that they want it.
+    """Release these people from suppression. Make sure that they consent.
 
     Example: `sendmany suppress remove +442079460123 --global`
     """
@@ -139,11 +139,11 @@ def import_(
     country_column: CountryColumn = None,
     as_json: Json = False,
 ) -> None:
-    """Do not write to the people in a file. Importing it again changes nothing.
+    """Suppress the people in a file. Importing it again changes nothing.
 
-    The column of the numbers is found by its name, as at a launch, and told. A column `purposes`, as an
-    export writes it, says what each of them gets no more, unless --purpose does. Lines that cannot be
-    read are told, and make the exit code 1; the others are in.
+    The column of the numbers is found by its name, as at a launch, and printed. A column `purposes`, as
+    an export writes it, says what is suppressed for each of them, unless --purpose does. Invalid lines
+    are printed and make the exit code 1; the others are imported.
 
     Example: `sendmany suppress import unsubscribed.csv --global --region GB`
     """
@@ -177,7 +177,7 @@ def export(
         Path | None, typer.Option("--output", metavar="FILE", help="Default: standard output.")
     ] = None,
 ) -> None:
-    """Everybody who is suppressed in this scope, as CSV: who, since when, why, and for which purposes.
+    """Export the suppressed people of this scope as CSV: person, start, reason and purposes.
 
     Example: `sendmany suppress export --global --output suppressed.csv`
     """
@@ -202,10 +202,9 @@ def check(
     region: Region = None,
     as_json: Json = False,
 ) -> None:
-    """Whether somebody may be written to, and until when without a template.
+    """Check whether a person may be written to, and until when without a template.
 
-    Exit code 1 if not: if there is any purpose for which the person must not be written to, or the one
-    that is named.
+    Exit code 1 if the given purpose, or without one any purpose, is suppressed for the person.
 
     Example: `sendmany suppress check +442079460123`
     """
@@ -250,7 +249,7 @@ def _chosen(named: Sequence[Stops] | None) -> Purposes | None:
 def _by_purposes(
     chunk: People, named: Sequence[Stops] | None
 ) -> Iterator[tuple[Purposes | None, list[str]]]:
-    """The people of a chunk by what they get no more: as the command says, else as the file does."""
+    """The people of a chunk by suppressed purposes: of the command, else of the file."""
     if named:
         yield _chosen(named), chunk.who
         return
@@ -268,7 +267,7 @@ def _stop(
     purposes: Purposes | None,
     why: Why,
 ) -> Suppressed:
-    """Suppress people for these purposes; None: as a STOP of theirs would."""
+    """Suppress people for these purposes; None: like their own opt-out."""
     changes = [(who, None) for who in people]
     if purposes:
         return store.run(suppress(scope, changes, why, purposes))
@@ -285,7 +284,7 @@ def _write(stream: TextIO, store: Store, scope: str) -> int:
     writer, n = csv.writer(stream), 0
     writer.writerow(["number", "since", "reason", "purposes"])
     for one in all_suppressions(store, scope):
-        # With +, or an import with a region would read other people's numbers in the digits.
+        # With +, since an import with a region would misread bare digits.
         row = (international(one.who), iso(one.since / 1000), one.reason, one.stopped)
         writer.writerow(row)
         n += 1

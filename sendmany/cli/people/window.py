@@ -1,4 +1,4 @@
-"""`sendmany window …`: until when people may be sent what is no template."""
+"""`sendmany window …`: service windows."""
 
 from pathlib import Path
 from typing import Annotated
@@ -40,10 +40,11 @@ def open_(
     country_column: CountryColumn = None,
     as_json: Json = False,
 ) -> None:
-    """Say that people have written, elsewhere or before replies were received. It never gets shorter.
+    """Open the service window of people who have written elsewhere, or before replies were received. It
+    is never shortened.
 
-    The column of a file's numbers is found by its name, as at a launch, and told. Lines that cannot be
-    read are told, and make the exit code 1; the others are in.
+    The column of a file's numbers is found by its name, as at a launch, and printed. Invalid lines are
+    printed and make the exit code 1; the others are used.
 
     Example: `sendmany window open chats.csv --hours 72`
     """
@@ -87,7 +88,7 @@ def _person(text: str, region: str | None) -> str:
 def _open_file(
     store: Store, sub_account: str, file: PeopleFile, hours: float
 ) -> tuple[int, int, int]:
-    """How many windows are open longer now, of how many people, and how many lines were no good."""
+    """Number of windows opened or extended, of people, and of invalid lines."""
     longer = people = invalid_rows = 0
     for chunk in people_in(file):
         people, invalid_rows = people + len(chunk.who), invalid_rows + len(chunk.invalid_rows)
@@ -104,7 +105,8 @@ def check(
     region: Region = None,
     as_json: Json = False,
 ) -> None:
-    """Until when a person may be sent what is no template. Exit code 1 if the window is closed.
+    """Show until when a person may be sent messages other than templates. Exit code 1 if the window is
+    closed.
 
     Example: `sendmany window check +442079460123`
     """

@@ -1,4 +1,4 @@
-"""`sendmany demo`: the whole system at work for a few seconds."""
+"""`sendmany demo`: the whole system for a few seconds."""
 
 import contextlib
 import shutil
@@ -26,7 +26,7 @@ from sendmany.local.signals import Signals, Stopped
 from sendmany.local.stack import Local
 
 _NOTHING_IN_THE_AIR = 0.3
-"""Seconds that the worker gets to end: its data is thrown away, so nothing needs to be settled."""
+"""Seconds for the worker to end: its data is discarded, so nothing needs to be settled."""
 
 
 def demo(
@@ -46,11 +46,11 @@ def demo(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """See it work: a campaign from a file to its last outcome, on this machine.
+    """Run a campaign from its file to the last outcome, on this machine.
 
-    Starts a real Redis-compatible server, a sandbox that fails now and then, and
-    a Celery worker with two processes; launches a campaign; then holds its own ledger against the
-    provider's. Needs no account, sends nothing to anybody, and leaves nothing behind.
+    Starts a real Redis-compatible server, a sandbox with faults, and a Celery worker with two processes;
+    launches a campaign; then compares its records with the sandbox's ledger. Needs no account, sends no
+    real message, and leaves nothing behind.
 
     Exit code 1 if a message was lost, doubled or miscounted.
 
@@ -99,7 +99,7 @@ def _show(figures: Figures, plan: DemoPlan, as_json: bool) -> None:
 
 
 def table(figures: Figures, plan: DemoPlan) -> Table:
-    """The figures for people."""
+    """The figures as a table."""
     rows = [
         ("recipients", count(figures.recipients)),
         ("requests made", count(figures.requests)),

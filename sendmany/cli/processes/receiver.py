@@ -1,4 +1,4 @@
-"""`sendmany receiver`: takes in what the provider posts."""
+"""`sendmany receiver`: receives the provider's webhooks."""
 
 import json
 from typing import Annotated
@@ -25,11 +25,11 @@ def receiver(
 ) -> None:
     """Receive receipts and replies: the provider posts them to `/webhooks`.
 
-    What does not bring the Authorization header of webhooks.authorization_env is refused. A webhook is
-    stored in Redis before it is answered; while Redis is away or full the answer is 503, and the
-    provider repeats it for two minutes. `GET /healthz` says whether webhooks can be stored. It speaks
-    HTTP: put something that speaks HTTPS before it. Run several if you like. `sendmany web` receives
-    them too; this is for those who want it apart from the HTTP API.
+    Posts without the Authorization header of webhooks.authorization_env are refused. A webhook is stored
+    in Redis before it is answered; while Redis is away or full the answer is 503, and the provider
+    repeats it for two minutes. `GET /healthz` shows whether webhooks can be stored. It speaks HTTP: put
+    a proxy with HTTPS in front. Several can run. `sendmany web` receives webhooks, too; this command
+    separates them from the HTTP API.
 
     Example: `sendmany receiver --host 0.0.0.0 --port 8090`
     """
@@ -43,7 +43,7 @@ def receiver(
 
 
 def _receive(settings: Settings, host: str, port: int) -> None:
-    """Until SIGTERM or SIGINT. Prints `{"listening": "http://…"}` once it listens."""
+    """Serve until SIGTERM or SIGINT. Prints `{"listening": "http://…"}` once it listens."""
     secrets = settings.webhooks.secrets()
     store = AsyncStore.connect(settings.redis_url, key_prefix=settings.key_prefix)
     prepare_data(settings)

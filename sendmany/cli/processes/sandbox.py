@@ -1,4 +1,4 @@
-"""`sendmany sandbox`: the sandbox."""
+"""`sendmany sandbox`: a sandbox of the provider."""
 
 import os
 from typing import Annotated
@@ -49,18 +49,18 @@ def sandbox(
 ) -> None:
     """Run a sandbox, to develop and test against without an account.
 
-    It speaks the provider's send, send-many and message details, checks the key and the
-    sub-account, fails as it is told to, and keeps a ledger: `GET /sandbox/ledger` and
-    `GET /sandbox/ledger/messages?lane=…`. The key is `sandbox-key`, or what SANDBOX_API_KEY says.
-    When it listens it prints its address as one line of JSON. To send to it, give a sub-account
-    `base_url = "http://127.0.0.1:8088"` and that key in sendmany.toml.
+    It implements the provider's send, send-many and message details, checks the key and the sub-account,
+    fails as configured, and keeps a ledger: `GET /sandbox/ledger` and `GET
+    /sandbox/ledger/messages?lane=…`. The key is `sandbox-key`, or that of SANDBOX_API_KEY. When it
+    listens it prints its address as one line of JSON. To send to it, give a sub-account `base_url =
+    "http://127.0.0.1:8088"` and that key in sendmany.toml.
 
     For templates and webhooks also give it `account_id = "5a4d0b0a-0000-4000-8000-000000000000"` and
     `channel_id = "5a4d0b0c-0000-4000-8000-000000000000"`. A template is approved two seconds later.
 
-    With `--webhook-url` it posts receipts, and replies for a `--reply-share`, to there, or to what
-    `sendmany webhooks set` has set at it. `--receipts wild` posts them late, twice, in another order,
-    without ids, some never, and forged ones besides.
+    With `--webhook-url` it posts receipts, and replies for a `--reply-share`, to that URL, or to the one
+    of `sendmany webhooks set`. `--receipts wild` posts them late, twice, reordered, without ids, some
+    never, and adds forged ones.
 
     Example: `sendmany sandbox --faults wild --latency-ms 50`
     """

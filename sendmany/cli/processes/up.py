@@ -1,4 +1,4 @@
-"""`sendmany up`: everything on one machine, until it is stopped."""
+"""`sendmany up`: all processes on one machine, until it is stopped."""
 
 import contextlib
 import os
@@ -50,22 +50,21 @@ def up(
         float, typer.Option(min=0, max=1, help="How many of the sandbox's people write back.")
     ] = 0,
 ) -> None:
-    """Run everything that sending takes, on this machine, until Ctrl-C.
+    """Run all processes on this machine, until Ctrl-C.
 
-    Starts a server of its own with its data in the state directory (unless redis_url is
-    configured: then that one is used), a worker, the HTTP API, with `--webhooks` also for receipts
-    and replies, and with `--sandbox` a sandbox.
-    Stop it and start it again: it goes on where it was. Other commands in the same directory find
-    it by themselves.
+    Starts a server of its own with its data in the state directory (unless redis_url is configured: then
+    that one is used), a worker, the HTTP API, with `--webhooks` also for receipts and replies, and with
+    `--sandbox` a sandbox. After a stop and a start it continues. Other commands in the same directory
+    find it by themselves.
 
-    The first Ctrl-C lets the worker settle what it has in the air, a second one does not wait.
-    A part that ends by itself is told and started again; one that ends five times within a minute
-    stops all of them, with exit code 1.
+    The first Ctrl-C lets the worker settle batches in flight, a second one does not wait. A process that
+    ends by itself is reported and restarted; one that ends five times within a minute stops all of them,
+    with exit code 1.
 
     Example: `sendmany up --sandbox --faults mild`
     """
     found_here = home is None and STATE_DIR not in os.environ
-    if home is not None:  # or the settings would be those of the `up` that runs here
+    if home is not None:  # or the settings would be those of the running `up`
         os.environ[STATE_DIR] = str(home.absolute())
         load_settings.cache_clear()
     settings, signals = load_settings(), Signals()
@@ -104,7 +103,7 @@ def _run(plan: UpPlan, settings: Settings, local: Local, signals: Signals) -> No
 
 
 def _what_next(plan: UpPlan) -> list[str]:
-    """What to type in another terminal, which may have to be told first where this one runs."""
+    """Commands for another terminal, which may need the state directory first."""
     export = f"export {STATE_DIR}={shlex.quote(str(plan.home))}"
     commands = [
         "  sendmany campaign launch NAME --recipients FILE.csv --message FILE.json --watch",

@@ -25,8 +25,8 @@ def web(
     """Serve the HTTP API: messages, campaigns, status, live events, metrics.
 
     Every path but `/healthz`, `/readyz` and `/webhooks` needs a token: see `sendmany token create`. Once
-    [webhooks] has an authorization, it also takes in receipts and replies, on `/webhooks`. It speaks
-    HTTP: put something that speaks HTTPS before it. Run several if you like.
+    [webhooks] has an authorization, it also receives receipts and replies, on `/webhooks`. It speaks
+    HTTP: put a proxy with HTTPS in front. Several can run.
 
     Example: `sendmany web --host 0.0.0.0 --port 8080`
     """

@@ -1,4 +1,4 @@
-"""`sendmany worker`: Celery's own worker with our application and settings."""
+"""`sendmany worker`: Celery's worker with our application and settings."""
 
 import os
 from typing import Annotated
@@ -9,7 +9,7 @@ from config.settings import load_settings
 from sendmany.local.processes import become, python
 
 PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
-"""What typer does not know is Celery's."""
+"""Unknown options are passed to Celery."""
 
 
 def worker(
@@ -18,13 +18,13 @@ def worker(
         list[str] | None, typer.Argument(metavar="[CELERY OPTIONS]…", show_default=False)
     ] = None,
 ) -> None:
-    """Run a worker: the same as `celery -A worker worker`, with whatever options Celery takes.
+    """Run a worker: the same as `celery -A worker worker`, with all options of Celery.
 
-    Start as many as you like, on as many machines as you like; they share the limits. SIGTERM
-    ends one cleanly: it claims nothing more and settles what it has in the air.
+    Any number can run, on any number of machines; they share the limits. SIGTERM ends one cleanly: it
+    claims nothing more and settles batches in flight.
 
     Example: `sendmany worker --concurrency 4 --loglevel INFO`
     """
-    load_settings()  # a fault in them is told here, in a sentence
+    load_settings()  # reports errors in the settings as a sentence
     options = [*(arguments or []), *context.args]
     become(python("sendmany.worker_process", *options), os.environ)

@@ -1,4 +1,4 @@
-"""`sendmany check`: is a file of JSON sound, and what do we make of it?"""
+"""`sendmany check`: validates JSON files and shows them in the provider's spelling."""
 
 import json
 import os
@@ -31,12 +31,11 @@ def check(
 ) -> None:
     """Check messages, batches, templates and webhooks against the provider's rules.
 
-    Shows what would be sent, in the provider's spelling, or what is understood of a webhook, or
-    else where a file breaks which rule. A campaign's message may hold `{{placeholders}}` and needs
-    no `user`. Nothing is sent. The exit code is 1 if any file is refused, unreadable or missing.
+    Shows the message as it would be sent, or a webhook as it is understood, or the broken rules of a
+    file with their places. A campaign's message may hold `{{placeholders}}` and needs no `user`. Nothing
+    is sent. The exit code is 1 if any file is refused, unreadable or missing.
 
-    With `--json`: one object a file on a line of its own, with `file`, `kind`, `ok`, `emitted`
-    and `errors`.
+    With `--json`: one object per file and line, with `file`, `kind`, `ok`, `emitted` and `errors`.
 
     Example: `sendmany check spring.json --as message`
     """
@@ -52,7 +51,7 @@ def check(
 
 
 def check_file(file: str, kind: Kind | None) -> Checked:
-    """Check what a file holds; one that cannot be read is refused."""
+    """Check the content of a file; an unreadable one is refused."""
     try:
         raw = sys.stdin.buffer.read() if file == STDIN else Path(file).read_bytes()
     except FileNotFoundError:
@@ -64,7 +63,7 @@ def check_file(file: str, kind: Kind | None) -> Checked:
 
 
 def as_record(file: str, checked: Checked) -> dict[str, Any]:
-    """The result for programs."""
+    """The result as JSON."""
     return {
         "file": _printable(file),
         "kind": checked.kind,
@@ -75,7 +74,7 @@ def as_record(file: str, checked: Checked) -> dict[str, Any]:
 
 
 def _printable(file: str) -> str:
-    """A name of a file may hold bytes that are no text."""
+    """A printable file name; names may hold bytes that are not text."""
     return os.fsencode(file).decode("utf-8", "replace")
 
 
@@ -102,5 +101,5 @@ def _show_object(emitted: dict[str, Any] | None) -> None:
     console = Console(highlight=False)
     if console.is_terminal:
         console.print(Syntax(text, "json", background_color="default", word_wrap=True))
-    else:  # a pipe gets lines as they are, whatever their length
+    else:  # a pipe gets lines unwrapped
         show(text)

@@ -1,4 +1,4 @@
-"""A template as the person will see it: a bubble with its buttons, cards side by side."""
+"""Renders a template as on a phone: a bubble with its buttons, cards side by side."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -126,7 +126,7 @@ def _text(part: RegisteredComponent) -> Text:
 
 
 def _filled(text: str, samples: Sequence[str], style: str = "") -> Text:
-    """The text with its samples, which stand out."""
+    """The text with its samples highlighted."""
     filled, place = Text(), 0
     for found in _PLACEHOLDER.finditer(text):
         filled.append(text[place : found.start()], style)
@@ -136,7 +136,7 @@ def _filled(text: str, samples: Sequence[str], style: str = "") -> Text:
 
 
 def _code_text(part: RegisteredComponent, one_time_code: bool) -> Text:
-    """The fixed text of authentication templates, about as WhatsApp puts it."""
+    """The fixed text of authentication templates, similar to WhatsApp's."""
     if not one_time_code:
         return Text()
     shown = _text(RegisteredComponent(type="BODY", text=_CODE_TEXT))

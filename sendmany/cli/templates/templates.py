@@ -43,15 +43,15 @@ def add(
     sub_account: SubAccount = None,
     as_json: Json = False,
 ) -> None:
-    """Check a template, show how it will look, and hand it in for review.
+    """Check a template, show a preview, and submit it for review.
 
     The review takes minutes to a day: see `sendmany templates list`. A template cannot be changed
-    afterwards, and the name of a deleted one rests for about 30 days.
+    afterwards, and the name of a deleted one is blocked for about 30 days.
 
     Example: `sendmany templates add spring_offer.json --dry-run`
     """
     draft = _read(file)
-    draft.emit()  # what is too long to be sent is said before anything is shown
+    draft.emit()  # reports labels that are too long before anything is shown
     if not as_json:
         _show_draft(draft)
     if not dry_run:
@@ -70,7 +70,7 @@ def add(
 def list_templates(
     language: Language = None, sub_account: SubAccount = None, as_json: Json = False
 ) -> None:
-    """All templates and their status; only APPROVED ones can be sent.
+    """List all templates and their status; only APPROVED ones can be sent.
 
     Example: `sendmany templates list --language en_GB`
     """
@@ -91,7 +91,7 @@ def show_template(
     sub_account: SubAccount = None,
     as_json: Json = False,
 ) -> None:
-    """How a template looks, in each of its languages.
+    """Show a preview of a template, in each of its languages.
 
     Example: `sendmany templates show spring_offer`
     """

@@ -23,6 +23,7 @@ class Hook:
 
     most_bytes = 1000
     body_seconds = 0.3
+    method = b"POST"
 
     def __init__(self) -> None:
         self.room = 5000

@@ -63,7 +63,7 @@ async def test_a_dispatcher_does_not_wait_between_such_sweeps(rig: Rig) -> None:
     rig.configure(worker={"sweep_seconds": 60})
     lane = await told(rig, 50)
     await rig.drain_until(lambda: waiting(rig) == 0)
-    assert rig.counts(lane) == {State.SENT: 50}
+    assert rig.counts(lane) == {State.FORWARDED: 50}
 
 
 async def test_urgent_messages_go_out_meanwhile(rig: Rig) -> None:
@@ -77,7 +77,7 @@ async def test_urgent_messages_go_out_meanwhile(rig: Rig) -> None:
             rig.store.run(wake_workers())
         await until(lambda: len(rig.provider.posts) > 20 and waiting(rig) == 0)
     assert rig.counts(urgent) == {State.ACCEPTED: 20}
-    assert rig.counts(lane) == {State.SENT: 200}
+    assert rig.counts(lane) == {State.FORWARDED: 200}
 
 
 MORE = Swept(more=True)
@@ -119,7 +119,7 @@ async def test_an_engine_catches_up_by_itself(rig: Rig, engine: Engine) -> None:
     lane = await told(rig, 50)
     engine.look()
     await until(lambda: waiting(rig) == 0)
-    assert rig.counts(lane) == {State.SENT: 50}
+    assert rig.counts(lane) == {State.FORWARDED: 50}
 
 
 async def test_an_engine_that_is_closed_ends_its_catching_up(rig: Rig, engine: Engine) -> None:
@@ -128,4 +128,4 @@ async def test_an_engine_that_is_closed_ends_its_catching_up(rig: Rig, engine: E
     engine.close()
     rig.store.client.delete(SWEEP)
     await rig.drain_until(lambda: waiting(rig) == 0)  # what it left is applied by another process
-    assert rig.counts(lane) == {State.SENT: 200}
+    assert rig.counts(lane) == {State.FORWARDED: 200}

@@ -273,7 +273,7 @@ async def test_status_updates_comes_before_an_opt_out(rig: Rig) -> None:
     batch = await rig.claim(lane)
     batch = replace(batch, early_updates=1)
     await rig.delivery().deliver(batch)
-    assert rig.counts(lane) == {State.SENT: 1, State.ACCEPTED: 1}
+    assert rig.counts(lane) == {State.FORWARDED: 1, State.ACCEPTED: 1}
 
 
 async def test_the_sweep_forgets_closed_windows(rig: Rig) -> None:

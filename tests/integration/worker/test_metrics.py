@@ -101,7 +101,7 @@ async def test_the_limiter_is_counted_in_turns_and_refusals(rig: Rig) -> None:
 @pytest.mark.timing
 async def test_a_sub_account_that_is_blocked_is_counted_as_refused(rig: Rig) -> None:
     rig.configure(sub_accounts={"shop": account(messages_per_second=100)})
-    rig.store.run(pause_sub_account("shop", 0.1))
+    rig.store.run(pause_sub_account("shop", 1))
     lane = rig.campaign(5)
     await rig.drain_until(lambda: not rig.report(lane).open)
     assert (await counted(rig, PERMITS_REFUSED))["shop", "blocked"] >= 1

@@ -64,10 +64,10 @@ async def applied(rig: Rig, *bodies: bytes) -> InboxFigures:
 async def test_a_receipt_with_the_providers_ids_alone_finds_its_message(rig: Rig) -> None:
     lane = await sent(rig)
     found = await applied(rig, nameless(2), nameless(0, "read"))
-    assert rig.counts(lane) == {State.SENT: 1, State.READ: 1, State.ACCEPTED: 1}
+    assert rig.counts(lane) == {State.FORWARDED: 1, State.READ: 1, State.ACCEPTED: 1}
     outcome = rig.message(lane, 2).outcome
     assert outcome is not None
-    assert (outcome.state, outcome.umid, outcome.attempts) == (State.SENT, umid(2), 1)
+    assert (outcome.state, outcome.umid, outcome.attempts) == (State.FORWARDED, umid(2), 1)
     assert (found.applied, found.matched, found.unmatched) == (2, 2, {})
 
 
@@ -79,7 +79,7 @@ async def test_batches_over_the_edge_of_a_thousand_are_searched_on_both_sides(ri
     await until(lambda: rig.store.client.exists(f"sm:sent:{BATCH_ID.replace('-', '')}") == 1)
     found = await applied(rig, nameless(950), nameless(1450))
     assert (found.matched, found.unmatched) == (2, {})
-    assert rig.counts(lane) == {State.SENT: 2, State.ACCEPTED: 1498}
+    assert rig.counts(lane) == {State.FORWARDED: 2, State.ACCEPTED: 1498}
 
 
 async def test_receipts_of_others_and_invented_ones_match_nothing(rig: Rig) -> None:

@@ -138,10 +138,10 @@ async def test_status_updates_that_comes_after_the_word_still_stops_the_message(
     lane = rig.campaign(2)
     await unknown(rig, lane)
     assert resend(rig, lane) == 2
-    rig.store.run(apply_status_updates(lane, [StatusUpdate(0, 1, State.SENT, given.NOW)]))
+    rig.store.run(apply_status_updates(lane, [StatusUpdate(0, 1, State.FORWARDED, given.NOW)]))
     await rig.drain_until(lambda: rig.lane(lane).status is LaneStatus.FINISHED)
     assert [post.indexes for post in rig.provider.posts[1:]] == [[1]]
-    assert rig.counts(lane) == {State.SENT: 1, State.ACCEPTED: 1}
+    assert rig.counts(lane) == {State.FORWARDED: 1, State.ACCEPTED: 1}
 
 
 async def test_a_word_that_comes_while_the_sweep_retires_the_lane_is_not_forgotten(

@@ -291,3 +291,50 @@ def test_a_key_prefix_that_would_move_keys_to_another_shard_is_refused(
     load: Load, prefix: str
 ) -> None:
     assert "key_prefix: Value error, give at most 64 letters" in _error(load, KEY_PREFIX=prefix)
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("REDIS", ": is SENDMANY_REDIS_URL meant?"),
+        ("REDIS_URl2", ": is SENDMANY_REDIS_URL meant?"),
+        ("WEB_PORT", ": is SENDMANY_WEB__PORT meant?"),
+        ("HTTP_DEADLINE", ": is SENDMANY_HTTP__DEADLINE meant?"),
+        ("XYZ", "."),
+        ("XYZ__ABC", "."),
+        ("", "."),
+    ],
+)
+def test_a_variable_that_is_no_setting_is_refused(load: Load, name: str, hint: str) -> None:
+    told = _error(load, **{name: "se/cret"})
+    assert told == f"SENDMANY_{name} in the environment is no setting{hint}"
+
+
+@pytest.mark.parametrize("name", ["sendmany_retention_days", "SENDMANY_Retention_Days"])
+def test_a_variable_may_be_written_small(
+    load: Load, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, "7")
+    assert load().retention_days == 7
+
+
+def test_variables_that_settings_name_may_begin_like_settings(load: Load) -> None:
+    toml = '[sub_accounts.Shop]\napi_key_env = "SENDMANY_SHOP_KEY"\n'
+    names = '[webhooks]\nauthorization_env = ["SENDMANY_HOOK"]\n'
+    assert load(toml + names, SHOP_KEY="key", HOOK="secret").sub_accounts["Shop"].key()
+    assert "SENDMANY_HOOK in the environment" in _error(load, toml, SHOP_KEY="key", HOOK="secret")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SERVICE_HOST", "10.0.0.1"),
+        ("SERVICE_PORT", "80"),
+        ("WEB_SERVICE_PORT_HTTP", "80"),
+        ("WEB_PORT", "tcp://10.0.0.1:80"),
+        ("PORT_80_TCP", "tcp://10.0.0.1:80"),
+        ("WEB_PORT_80_TCP_ADDR", "10.0.0.1"),
+    ],
+)
+def test_what_kubernetes_adds_is_no_mistake(load: Load, name: str, value: str) -> None:
+    assert load(**{name: value})

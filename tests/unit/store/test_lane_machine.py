@@ -43,7 +43,7 @@ Entry = list[tuple[State, Job]]
 """Dead jobs with the state that their record has now."""
 ENDS = (State.ACCEPTED, State.REJECTED, State.FAILED, State.UNCONFIRMED)
 VERDICTS = (*ENDS, State.QUEUED, State.DELAYED, State.IN_DOUBT)
-TOLD = (State.ACCEPTED, State.SENT, State.UNDELIVERED, State.DELIVERED)
+TOLD = (State.ACCEPTED, State.FORWARDED, State.UNDELIVERED, State.DELIVERED)
 Told = tuple[State, int]
 """What a receipt says: the state, and the code."""
 

@@ -103,11 +103,11 @@ async def test_a_receipt_resolves_what_a_lost_worker_left_in_doubt(rig: Rig) -> 
     await rig.sweep()
     rig.due(lane)
     await rig.sweep()
-    assert rig.counts(lane) == {State.QUEUED: 2, State.SENT: 1}
+    assert rig.counts(lane) == {State.QUEUED: 2, State.FORWARDED: 1}
     await rig.deliver(lane)
     await rig.deliver(lane)
     assert [post.ids for post in rig.provider.posts] == [[f"{lane}.0.2"], [f"{lane}.2.2"]]
-    assert rig.counts(lane) == {State.ACCEPTED: 2, State.SENT: 1}
+    assert rig.counts(lane) == {State.ACCEPTED: 2, State.FORWARDED: 1}
 
 
 async def test_a_receipt_stops_the_resend_of_a_job_that_is_queued_again(rig: Rig) -> None:
@@ -309,8 +309,8 @@ async def test_the_person_tells_which_message_of_the_batch_it_is(rig: Rig) -> No
     for _ in range(2):
         rig.due(lane)
         await rig.sweep()
-    assert rig.counts(lane) == {State.SENT: 1, State.QUEUED: 2}
-    assert rig.message(lane, 1).outcome.state is State.SENT  # type: ignore[union-attr]
+    assert rig.counts(lane) == {State.FORWARDED: 1, State.QUEUED: 2}
+    assert rig.message(lane, 1).outcome.state is State.FORWARDED  # type: ignore[union-attr]
     assert rig.store.run(read_inbox_figures()).applied == 1
 
 
@@ -388,7 +388,7 @@ async def test_proof_of_acceptance_stops_a_quick_retry(rig: Rig) -> None:
     rig.provider.steps = [told_meanwhile(rig, *news)]
     await rig.deliver(lane)
     assert [post.indexes for post in rig.provider.posts] == [[0, 1, 2], [1]]
-    assert rig.counts(lane) == {State.SENT: 2, State.ACCEPTED: 1}
+    assert rig.counts(lane) == {State.FORWARDED: 2, State.ACCEPTED: 1}
     assert attempts(rig, lane) == [1, 2, 1]
 
 
@@ -463,7 +463,7 @@ async def test_a_time_that_cannot_be_is_the_time_at_which_it_came(rig: Rig) -> N
         post(rig, receipt(f"{lane}.{index}.1", "", status=status))
     post(rig, receipt(f"{lane}.2.1", "sent"))
     assert await apply_inbox(rig.tools) == 3
-    assert rig.counts(lane) == {State.SENT: 3}
+    assert rig.counts(lane) == {State.FORWARDED: 3}
     now = rig.store.run(now_ms()) // 1000
     assert all(now - 60 < one.changed_at <= now for one in list(outcomes(rig.store, lane))[:2])
 
@@ -483,7 +483,7 @@ async def test_a_fault_with_one_entry_keeps_no_other_from_being_applied(
 
     monkeypatch.setattr(inbox, "_note_status", faulty)
     assert await apply_inbox(rig.tools) == 5
-    assert rig.counts(lane) == {State.SENT: 4, State.ACCEPTED: 1}
+    assert rig.counts(lane) == {State.FORWARDED: 4, State.ACCEPTED: 1}
     assert rig.store.run(inbox_length()) == 0
     assert rig.store.run(read_inbox_figures()).unreadable == 1
     assert rig.store.client.xlen(ASIDE) == 1
@@ -516,7 +516,7 @@ async def test_one_bad_receipt_of_an_entry_keeps_the_others(
 
     monkeypatch.setattr(inbox, "_note_status", faulty)
     assert await apply_inbox(rig.tools) == 5
-    assert rig.counts(lane) == {State.SENT: 2, State.ACCEPTED: 1}
+    assert rig.counts(lane) == {State.FORWARDED: 2, State.ACCEPTED: 1}
     found = rig.store.run(read_inbox_figures())
     assert (found.applied, found.unreadable, found.waiting) == (2, 2, 0)
     assert found.unmatched == {"other_event": 1}
@@ -531,7 +531,7 @@ async def test_an_entry_is_applied_in_the_order_in_which_its_bodies_came(rig: Ri
     rig.store.run(add_to_inbox(*told))
     await apply_inbox(rig.tools)
     (one,) = outcomes(rig.store, lane)
-    assert (one.state, one.pricing) == (State.SENT, Pricing.UTILITY)
+    assert (one.state, one.pricing) == (State.FORWARDED, Pricing.UTILITY)
 
 
 async def test_what_was_applied_and_not_acknowledged_does_no_harm_a_second_time(
@@ -550,7 +550,7 @@ async def test_what_was_applied_and_not_acknowledged_does_no_harm_a_second_time(
     post(rig, reply("Start", "2026-01-05T11:00:00Z"))
     await apply_inbox(rig.tools)
     assert rig.store.run(read_suppression("shop", "447700900001")) is None
-    assert rig.counts(lane) == {State.SENT: 1}
+    assert rig.counts(lane) == {State.FORWARDED: 1}
     found = rig.store.run(read_inbox_figures())
     assert (found.applied, found.replies, found.opt_outs, found.opt_ins) == (1, 2, 1, 1)
     assert found.waiting == 0
@@ -576,7 +576,7 @@ async def test_what_was_taken_when_the_store_went_away_is_applied_first(rig: Rig
         await apply_inbox(rig.tools)
     post(rig, receipt(f"{lane}.1.1", "sent"))
     assert await apply_inbox(rig.tools) == 2
-    assert rig.counts(lane) == {State.SENT: 2}
+    assert rig.counts(lane) == {State.FORWARDED: 2}
 
 
 async def test_a_round_that_is_cancelled_is_finished_first(
@@ -603,7 +603,7 @@ async def test_a_round_that_is_cancelled_is_finished_first(
     go_on.set()
     with pytest.raises(asyncio.CancelledError):
         await applying
-    assert rig.counts(lane) == {State.SENT: 1}
+    assert rig.counts(lane) == {State.FORWARDED: 1}
     assert rig.store.run(inbox_length()) == 0
 
 

@@ -150,3 +150,26 @@ async def test_nothing_is_offered_to_other_origins(reader: httpx.AsyncClient) ->
     )
     assert asked.status_code == 405
     assert not [name for name in {*simple.headers, *asked.headers} if "access-control" in name]
+
+
+@pytest.mark.parametrize(
+    ("path", "place"),
+    [
+        ("/v1/campaigns?state=sending", "query.state"),
+        ("/v1/campaigns?limit=5&limits=6", "query.limits"),
+        (f"/v1/limits?%2B{NUMBER[1:]}=1", "query.*"),
+        ("/v1/campaigns/Spring?x", "query.x"),
+        ("/readyz?x=1", "query.x"),
+    ],
+)
+async def test_a_parameter_that_there_is_not_is_refused(
+    reader: httpx.AsyncClient, path: str, place: str
+) -> None:
+    answer = await reader.get(path)
+    assert answer.status_code == 422
+    assert answer.json()["problems"] == [{"path": place, "message": "Unknown parameter"}]
+
+
+async def test_of_a_crowd_of_parameters_some_are_told(reader: httpx.AsyncClient) -> None:
+    answer = await reader.get("/v1/limits?" + "&".join(f"a{n}=1" for n in range(5000)))
+    assert (answer.status_code, len(answer.json()["problems"])) == (422, 100)

@@ -13,7 +13,7 @@ from sendmany.api.sockets import address, listen, listen_or_anywhere
 from sendmany.errors import ProcessError
 from sendmany.local.embedded_redis import EmbeddedServer, find_server
 from sendmany.local.stack import Local, LocalPlan, Receiver, Sandbox, WebPlan
-from sendmany.local.up import UpPlan, local_plan
+from sendmany.local.up import UpPlan, describe, local_plan
 
 
 @pytest.fixture(autouse=True)
@@ -138,3 +138,17 @@ def test_a_port_that_is_taken_is_a_fault_unless_any_will_do() -> None:
             assert address(other) != address(taken)
     with pytest.raises(ProcessError, match=r"no\.such\.host\.invalid"):
         listen_or_anywhere("no.such.host.invalid", 8080)
+
+
+def test_a_port_that_was_taken_is_told_beside_the_one_that_was_found(tmp_path: Path) -> None:
+    plan = UpPlan(tmp_path, None, 0)
+    with listen("127.0.0.1", 0) as taken:
+        port = taken.getsockname()[1]
+        local = Local(LocalPlan(tmp_path))
+        local._listen(WebPlan(port=port, or_any_port=True))
+        web = dict(describe(plan, Settings(), local))["web"]
+        assert web == f"{local.web_url} (port {port} was taken)"
+        local.stop()
+    local._listen(WebPlan(port=port, or_any_port=True))
+    assert dict(describe(plan, Settings(), local))["web"] == f"http://127.0.0.1:{port}"
+    local.stop()

@@ -153,7 +153,7 @@ def test_what_a_person_may_have_got_beyond_what_the_state_says() -> None:
 
 
 def test_a_pricing_category_that_a_newer_version_wrote_is_another_one() -> None:
-    raw = bytearray(head(State.SENT, 1, Origin.NONE, 0, 0, 0, purpose=Purpose.UTILITY))
+    raw = bytearray(head(State.FORWARDED, 1, Origin.NONE, 0, 0, 0, purpose=Purpose.UTILITY))
     raw[13] += 16 * 12
     found = read_record(bytes(raw) + bytes(7) + NO_UMID, 0)
     assert found is not None

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chatapps.responses import Answered, AnswerItem, NoAnswer, NotSent, Refused
+from chatapps.responses import Answered, AnswerItem, NoAnswer, NotSent, Refused, Silence
 from config.sections import Policies, Retry
 from store.records.job_section import Job
 from store.records.outcome import LocalReason, Origin
@@ -19,7 +19,14 @@ from worker.results.classify import (
     TAKEN,
     TURNED_AWAY,
     FailureScope,
+    Known,
+    TooLarge,
+    Unmade,
+    Unrendered,
     Verdicts,
+    Withheld,
+    classify,
+    explain_failure,
     explain_refusal_streak,
     failure_scope_of,
     is_about_template,
@@ -420,3 +427,48 @@ def test_the_verdicts_of_two_halves_are_joined_list_by_list() -> None:
     whole.join(half)
     for place, field in enumerate(fields(Verdicts)):
         assert getattr(whole, field.name) == [place, place + 100]
+
+
+@pytest.mark.parametrize(
+    ("result", "words"),
+    [
+        (NoAnswer("ReadTimeout", Silence.TIMEOUT), "(timeout: ReadTimeout)"),
+        (NoAnswer("ReadError", Silence.CONNECTION), "(connection reset or closed: ReadError)"),
+        (NoAnswer("HTTP 204 without a body", Silence.STATUS, 204), "(HTTP 204 without a body)"),
+        (Refused(503), "HTTP 503"),
+        (Refused(301), "redirect (HTTP 301): check base_url"),
+    ],
+)
+def test_a_failure_is_explained_in_words_that_people_look_for(
+    result: NoAnswer | Refused, words: str
+) -> None:
+    assert words in explain_failure(result)
+
+
+@pytest.mark.parametrize(
+    ("result", "suspect", "scope", "split"),
+    [
+        (Refused(401), False, FailureScope.ACCOUNT, False),
+        (Refused(302), True, FailureScope.ACCOUNT, False),
+        (Refused(403), True, FailureScope.DENIED, True),
+        (Refused(503), False, FailureScope.MESSAGES, False),
+        (Refused(413), False, FailureScope.MESSAGES, True),
+        (TooLarge(), False, FailureScope.MESSAGES, True),
+        (Withheld("paused"), False, FailureScope.MESSAGES, False),
+    ],
+)
+def test_every_end_of_a_request_is_classified(
+    result: Refused | Unmade, suspect: bool, scope: FailureScope, split: bool
+) -> None:
+    verdict = classify(result, jobs(2), lane(), suspect=suspect)
+    assert (verdict.scope, verdict.split) == (scope, split)
+    named = sum(len(getattr(verdict.messages, name)) for name in ("back", "retry", "denied"))
+    assert named == (0 if split else 2)
+
+
+def test_the_rest_of_a_request_travels_without_those_that_cannot() -> None:
+    verdict = classify(Known(frozenset({0})), jobs(3), lane())
+    assert (verdict.messages.confirmed, list(verdict.rest)) == (jobs(1), jobs(3)[1:])
+    verdict = classify(Unrendered(frozenset({1})), jobs(2), lane())
+    assert [one.index for one, _ in verdict.messages.rejected] == [1]
+    assert list(verdict.rest) == jobs(1)

@@ -72,6 +72,6 @@ async def trouble(server: fakeredis.FakeServer) -> AsyncIterator[Trouble]:
 @pytest.fixture
 async def door(trouble: Trouble, settings: Settings, wakes: Wakes) -> AsyncIterator[Door]:
     async with web_client(
-        lambda needs: [campaigns_router(trouble, settings, needs, wakes)], Scope.MANAGE
+        lambda needs: [campaigns_router(trouble, settings, needs, wakes)], Scope.SEND, Scope.MANAGE
     ) as door:
         yield door

@@ -261,7 +261,7 @@ class TestOne:
         batch = f'{{"messages": [{", ".join([body.replace("NaN", "7")] * 50)}]}}'
         answer = await house.door.http.post("/v1/messages/batch", content=batch)
         results = answer.json()["results"]
-        assert time.process_time() - begun < 1.0  # the crowd itself would take 10
+        assert time.process_time() - begun < 3.0  # the crowd itself would take 10
         for problems in (alone.json()["problems"], *(one["problems"] for one in results)):
             assert [one["path"] for one in problems] == [path]
 
@@ -280,7 +280,7 @@ class TestOne:
     ) -> None:
         begun = time.process_time()
         answer = await house.door.http.post("/v1/messages/batch", content=batch)
-        assert time.process_time() - begun < 1.0
+        assert time.process_time() - begun < 3.0
         assert answer.status_code == 422
         assert [one["path"] for one in answer.json()["problems"]] == [path]
 

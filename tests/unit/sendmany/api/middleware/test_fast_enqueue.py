@@ -227,3 +227,14 @@ def test_nothing_is_sent_to_where_the_environment_says(both: Both) -> None:
     for name in ("tracing", "metrics", "logs", "auto_configure"):
         assert both.apps[0]._telemetry[name] is False
     assert not both.apps[0]._native_telemetry.enabled()
+
+
+async def test_a_parameter_is_not_passed_over_either() -> None:
+    store = new_store()
+    app = create_app(Settings(sub_accounts={"ours": {"api_key": "key"}}), store, lambda: None)
+    async with client(app, await new_token(store, Scope.ENQUEUE)) as http:
+        for path in ("/v1/messages?priority=urgent", "/v1/messages/batch?key=a"):
+            answer = await http.post(path, content=SOUND)
+            assert answer.status_code == 422
+            assert answer.json()["problems"][0]["path"].startswith("query.")
+    await store.close()

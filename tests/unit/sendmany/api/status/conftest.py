@@ -40,6 +40,6 @@ def settings() -> Settings:
 @pytest.fixture
 async def door(loop_store: AsyncStore, settings: Settings) -> AsyncIterator[Door]:
     async with web_client(
-        lambda needs: [status_router(loop_store, settings, needs)], Scope.READ
+        lambda needs: [status_router(loop_store, settings, needs)], Scope.READ, Scope.PEOPLE
     ) as door:
         yield door

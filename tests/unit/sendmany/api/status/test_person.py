@@ -56,7 +56,7 @@ async def test_a_token_of_one_sub_account_is_shown_what_is_its_own(
     given.loaded(store, 8)
     store.run(suppress("bank", [(DIGITS, None)], Why.REPLY))
     store.run(keep_unmatched([b'{"from":"447700900005"}']))
-    door.comes(Scope.READ, only=["bank"])
+    door.comes(Scope.PEOPLE, only=["bank"])
     found = (await door.http.post("/v1/person/show", json=ADA)).json()
     assert (found["messages"], found["webhooks"]) == ([], [])
     assert [one["scope"] for one in found["suppressions"]] == ["bank"]
@@ -66,7 +66,7 @@ async def test_a_person_is_forgotten_and_the_answer_says_how_far_it_is(
     door: Door, store: Store
 ) -> None:
     given.loaded(store, 8)
-    door.comes(Scope.READ, Scope.MANAGE)
+    door.comes(Scope.PEOPLE, Scope.MANAGE)
     begun = await door.http.post("/v1/person/forget", json=ADA)
     assert begun.status_code == 202
     assert begun.json()["state"] == "searching"
@@ -81,11 +81,11 @@ async def test_to_forget_takes_a_token_for_all_sub_accounts_that_may_manage(
     door: Door, store: Store
 ) -> None:
     given.loaded(store, 8)
-    door.comes(Scope.READ)
+    door.comes(Scope.PEOPLE)
     assert (await door.http.post("/v1/person/forget", json=ADA)).status_code == 403
     door.comes(Scope.MANAGE, only=["shop"])
     assert (await door.http.post("/v1/person/forget", json=ADA)).status_code == 403
-    door.comes(Scope.READ)
+    door.comes(Scope.PEOPLE)
     assert len((await door.http.post("/v1/person/show", json=ADA)).json()["messages"]) == 1
 
 

@@ -147,14 +147,14 @@ async def test_a_cursor_is_for_those_it_was_given_to(door: Door, store: Store) -
         answer = await door.http.get("/v1/campaigns", params={"cursor": text})
         assert answer.status_code == 422
     assert (await get(door, "/v1/campaigns", cursor=cursor))["items"]
-    door.comes(Scope.READ, only=["shop"])
+    door.comes(Scope.READ, Scope.PEOPLE, only=["shop"])
     assert (await door.http.get("/v1/campaigns", params={"cursor": cursor})).status_code == 422
 
 
 async def test_nobody_sees_what_is_not_theirs(door: Door, store: Store) -> None:
     shop, bank = campaign_of(store, "shop", "Spring"), campaign_of(store, "bank", "Loans")
     store.run(open_breaker("bank", "account", "closed", by="operator"))
-    door.comes(Scope.READ, only=["shop"])
+    door.comes(Scope.READ, Scope.PEOPLE, only=["shop"])
     for path in ("", "/failures", "/export", "/unconfirmed"):
         assert (await door.http.get(f"/v1/campaigns/{bank}{path}")).status_code == 404
         assert (await door.http.get(f"/v1/campaigns/Loans{path}")).status_code == 404
@@ -288,3 +288,39 @@ async def test_a_campaign_that_is_not_there_is_not_found(door: Door, store: Stor
     for path in ("", "/failures", "/export", "/unconfirmed"):
         assert (await door.http.get(f"/v1/campaigns/nothing{path}")).status_code == 404
     assert find_lane(store, given.loaded(store, 1)).name == "Spring"
+
+
+async def test_an_export_may_be_of_some_states_only(door: Door, store: Store) -> None:
+    lane = given.loaded(store, 10)
+    settled(store, lane, State.REJECTED, most=4)
+    settled(store, lane, State.ACCEPTED, "b2", most=3)
+    for states, n in ((["rejected"], 4), (["rejected", "queued"], 7), (["read"], 0)):
+        answer = await door.http.get(f"/v1/campaigns/{lane}/export", params={"state": states})
+        rows = list(csv.DictReader(answer.text.splitlines()))
+        assert (len(rows), {row["state"] for row in rows} <= set(states)) == (n, True)
+    answer = await door.http.get(f"/v1/campaigns/{lane}/export", params={"state": "lost"})
+    assert (answer.status_code, answer.json()["problems"][0]["path"]) == (422, "query.state.0")
+
+
+@pytest.mark.parametrize("path", ["/v1/campaigns", "/v1/lanes"])
+async def test_a_list_may_be_of_some_statuses_only(door: Door, store: Store, path: str) -> None:
+    lanes = [campaign_of(store, "shop", name) for name in ("One", "Two", "Three")]
+    store.run(move_lane(lanes[0], "pause"))
+    for status, found in (("paused", lanes[:1]), ("finished", [])):
+        page = await get(door, path, status=status)
+        assert [one["id"] for one in page["items"]] == found
+
+
+async def test_whom_a_message_is_for_is_told_to_those_who_may_see_people(
+    door: Door, store: Store
+) -> None:
+    lane = given.loaded(store, 3)
+    settled(store, lane, State.ACCEPTED, most=1)
+    for index in (0, 1):
+        known = await get(door, f"/v1/messages/{lane}.{index}")
+        assert known["number"] == f"+{447700900000 + index}"
+    door.comes(Scope.READ)
+    for index in (0, 1):
+        shown = await door.http.get(f"/v1/messages/{lane}.{index}")
+        assert shown.json()["number"] is None
+        assert "4477009" not in shown.text

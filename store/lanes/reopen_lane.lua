@@ -1,0 +1,19 @@
+-- Lets the people of a further file be added to a campaign whose own file is in; one that was finished is sent
+-- again. A repeat for the same file changes nothing, so that an addition that was cut off goes on.
+-- KEYS: meta
+-- ARGV: what names the file and how it is read
+-- Returns: 'ok', or what stands in the way: the status, or 'loading' while another file is being read
+local meta, source = KEYS[1], ARGV[1]
+local lane = redis.call('HMGET', meta, 'status', 'loaded', 'adding', 'kind')
+local status = lane[1]
+if not status or lane[4] ~= 'campaign' then return 'gone' end
+if status == 'cancelling' or status == 'cancelled' or status == 'halted' then return status end
+if lane[2] ~= '1' then return lane[3] == source and 'ok' or 'loading' end
+redis.call('HSET', meta, 'loaded', 0, 'early', 1, 'adding', source, 'offset', 0, 'line', 0, 'row', 0, 'rows_sum', '')
+redis.call('HDEL', meta, 'last')
+if status == 'finished' then
+  redis.call('HSET', meta, 'status', 'sending')
+  redis.call('HDEL', meta, 'finished_at')
+end
+redis.call('HINCRBY', meta, 'revision', 1)
+return 'ok'

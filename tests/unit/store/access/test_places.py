@@ -1,0 +1,33 @@
+"""Places that tokens share."""
+
+from contextlib import ExitStack
+
+import pytest
+
+from store.access.places import NoPlace, Places
+from store.access.tokens import Token
+
+
+def token(id: str) -> Token:
+    return Token(id, "", frozenset(), frozenset())
+
+
+def take_all(places: Places, id: str, held: ExitStack) -> int:
+    """How many one token can have."""
+    for n in range(1000):
+        try:
+            held.enter_context(places.place_for(token(id)))
+        except NoPlace:
+            return n
+    raise AssertionError
+
+
+@pytest.mark.parametrize(
+    ("most", "each"), [(8, [4, 2, 1, 1, 0]), (100, [50, 25, 13, 6, 3]), (1, [1])]
+)
+def test_each_token_may_have_as_many_as_it_leaves_free(most: int, each: list[int]) -> None:
+    places = Places(most)
+    with ExitStack() as held:
+        assert [take_all(places, str(n), held) for n in range(len(each))] == each
+    with ExitStack() as held:  # all are given back
+        assert take_all(places, "another", held) == each[0]
