@@ -87,7 +87,8 @@ _MESSAGE_ID = re.compile(r"([a-z0-9-]{1,24})\.(\d{1,12})\.(\d{1,4})")
 
 
 Proof = tuple[int, bytes, Receipt | None, Entry]
-"""Index of the message, its status update as a record, the receipt if it may be an opt-out, the entry."""
+"""Index of the message, its status update as a record, the receipt if it may be an opt-out, and the
+entry."""
 
 
 @dataclass(frozen=True, slots=True)
