@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 from chatapps.rendering.compiled import CompiledContent
 from producer.campaigns.add import packer_for
 from producer.campaigns.deduplication import SeenRecipients, read_seen
+from producer.campaigns.launch import options_of
 from producer.campaigns.load import Loaded, add_chunks, end_of_file
 from producer.campaigns.message_file import LONGEST_NAME, RULE, is_name
 from producer.campaigns.upload import RowsSum
@@ -29,7 +30,7 @@ from store.lanes.lane import Lane, Policies, find_lane, link_child, read_lane
 from store.lanes.open import CampaignPlan, open_campaign
 from store.people.recipients import has_values, read_values
 from store.queue.dead_letters import Word, settle_dead_letters
-from store.records.outcome import Ended, code_name, read_ended
+from store.records.outcome import Ended, code_name, code_written, read_ended
 from store.reports.lane_report import long_ids
 from store.reports.messages import list_dead_letters
 from store.reports.waiting import now_ms
@@ -39,7 +40,6 @@ USUAL: Final = (State.UNDELIVERED, State.FAILED, State.REJECTED)
 """States of messages that are retried by default."""
 NOT_READ_FOR: Final = "48h"
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-_CODE: Final = re.compile(r"(api|http|request|local|receipt)[.:](\d{1,5})")
 _GOT: Final = frozenset(PROVIDER_HAS_IT) - {State.UNDELIVERED} | {State.UNCONFIRMED}
 """States in which a person has received the message, or may have."""
 _NO_VALUES: Final = (
@@ -87,10 +87,10 @@ def selection(
     known = [state for state in State if state in BY_STATE and BY_STATE[state].counted]
     if wrong := [one for one in states if one not in known]:
         raise InputError(f'"{wrong[0]}" is no state to select: give {", ".join(known)}')
-    if wrong := [one for one in codes if not _CODE.fullmatch(one)]:
-        raise InputError(
-            f'"{wrong[0]}" is no code: write who gave it and its number, as receipt.1024'
-        )
+    try:
+        named = tuple(map(code_written, codes))
+    except ValueError as error:
+        raise InputError(str(error)) from error
     if not_read and (set(states) - {State.DELIVERED} or codes):
         raise InputError("not read goes with the state delivered alone: leave state and code out")
     found = tuple(dict.fromkeys(map(State, states))) or ((State.DELIVERED,) if not_read else USUAL)
@@ -101,9 +101,7 @@ def selection(
         raise InputError(
             "unconfirmed messages are sent again all together: leave code and older out"
         )
-    return Selection(
-        found, tuple(one.replace(".", ":") for one in codes), int(age[1]) * _UNITS[age[2]]
-    )
+    return Selection(found, named, int(age[1]) * _UNITS[age[2]])
 
 
 @dataclass(frozen=True, slots=True)
@@ -356,12 +354,11 @@ def _chunks(found: _Found, retry: Retry, first: int) -> Iterator[Chunk]:
 
 
 def _values_in(path: Path, parent: Lane, wanted: set[bytes]) -> dict[bytes, bytes]:
-    """The values of some people in the file of a campaign's launch; raises InputError."""
-    uploaded, (digest, *how) = _source(parent)
-    number, region, country = (*how, "", "")[:3]
-    file = RecipientFile.open(path, number, region or None, country or None)
+    """The values of some people in the file that a campaign was launched with; raises InputError."""
+    uploaded = parent.source.startswith("upload:")
+    file = RecipientFile.open(path, options_of(parent))
     packer, sum_ = packer_for(parent, file), RowsSum()
-    if not uploaded and file.fingerprint() != digest:
+    if not uploaded and not parent.source.startswith(file.text.digest):
         raise InputError(_OTHER_FILE.format(path, parent.name))
     values: dict[bytes, bytes] = {}
     for part in file.chunks(packer):
@@ -372,9 +369,3 @@ def _values_in(path: Path, parent: Lane, wanted: set[bytes]) -> dict[bytes, byte
     if uploaded and sum_.value != parent.rows_sum:
         raise InputError(_OTHER_FILE.format(path, parent.name))
     return values
-
-
-def _source(lane: Lane) -> tuple[bool, list[str]]:
-    """True for an uploaded file; its digest, number column, region and country column."""
-    source = lane.source.partition("\t")[0]
-    return source.startswith("upload:"), source.removeprefix("upload:").split(":")

@@ -297,6 +297,14 @@ def code_named(name: str) -> tuple[Origin, int]:
     return Origin[origin.upper()], int(code)
 
 
+def code_written(text: str) -> str:
+    """The name of a code as people write it, `receipt.1024`; raises ValueError with what to write."""
+    origin, _, number = text.replace(".", ":").partition(":")
+    if origin.upper() not in Origin.__members__ or not (number.isdecimal() and len(number) < 6):
+        raise ValueError(f'"{text}" is no code: write its origin and number, such as receipt.1024')
+    return f"{origin}:{int(number)}"
+
+
 def codes_in(blobs: Iterable[bytes]) -> Counter[str]:
     """Counted records in states with a code, by state and code."""
     blob = b"".join(blobs)

@@ -10,6 +10,7 @@ from chatapps.rendering.compiled import CompiledContent, message_of
 from config.settings import Settings
 from producer.campaigns.retry import look_at_retry, run_retry, selection
 from producer.campaigns.upload import Upload, receive_more
+from producer.layout import ReadOptions, read_map
 from producer.wake import SendWakeUp
 from sendmany.api.pagination import NameOrId
 from sendmany.api.uploads.form import CampaignName
@@ -71,6 +72,9 @@ class RetryOut(BaseModel):
     retried_before: int  # left out: recipients of an earlier retry
     forgotten: int  # left out: forgotten people
     recipients: int | None  # in it so far
+
+
+_MAP = "`phone=COLUMN`: the column of the number, or of a placeholder."
 
 
 class AddedOut(BaseModel):
@@ -135,8 +139,10 @@ def add_again(
         campaign: NameOrId,
         request: Request,
         caller: Annotated[Token, send],
-        number_column: _Column = None,
+        map: Annotated[list[str] | None, Query(description=_MAP, max_length=100)] = None,
         country_column: _Column = None,
+        encoding: _Column = None,
+        sheet: _Column = None,
         default_region: Annotated[str | None, Query(pattern=r"^[A-Z]{2}$")] = None,
     ) -> AddedOut:
         """The body is a CSV file with a header. People in the campaign already are left out. After an
@@ -144,13 +150,19 @@ def add_again(
         lane = await to_thread.run_sync(find_lane, store, campaign, caller.may_use)
         if lane.kind != "campaign":
             raise HTTPException(404, "There is no such campaign.")
+        with told():
+            names = read_map(map or ())
         upload = Upload(
             lane.name,
             lane.sub_account,
             message_of(CompiledContent.load(lane.content)),
-            number_column,
-            country_column,
-            default_region or settings.default_region,
+            ReadOptions(
+                names,
+                country_column=country_column,
+                region=default_region or settings.default_region,
+                encoding=encoding,
+                sheet=sheet,
+            ),
             keep=lane.keep,
         )
         with uploads.place_for(caller), told():

@@ -41,6 +41,10 @@ COMMANDS = {
         "sendmany.cli.campaign.export:export",
         "Export every recipient with the outcome of the message, full numbers included.",
     ),
+    "report": Entry(
+        "sendmany.cli.campaign.export:report",
+        "Write a report of a campaign: one HTML page that prints and names no recipient.",
+    ),
     "verify": Entry(
         "sendmany.cli.campaign.export:verify",
         "Recount the campaign, message by message, and compare with all of its figures.",

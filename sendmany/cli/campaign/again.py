@@ -14,7 +14,19 @@ from producer.campaigns.load import Loaded
 from producer.campaigns.retry import Retry, look_at_retry, run_retry, selection
 from producer.errors import InputError
 from producer.files.recipient_file import RecipientFile
-from sendmany.cli.options import CountryColumn, Json, Name, NumberColumn, Region, Whose, lane_called
+from sendmany.cli.options import (
+    CountryColumn,
+    Encoding,
+    Json,
+    Map,
+    Name,
+    Region,
+    Sheet,
+    Whose,
+    lane_called,
+    listed,
+    read_options,
+)
 from sendmany.console.connection import connect
 from sendmany.console.output import print_json, say, show
 from sendmany.console.progress import Meter, loading_note
@@ -71,7 +83,7 @@ def retry(
     """
     store = connect(load_settings())
     lane = lane_called(store, name, sub_account)
-    selected = selection(_list(states), _list(codes), older or "", not_read=not_read)
+    selected = selection(listed(states), listed(codes), older or "", not_read=not_read)
     found = look_at_retry(store, lane, selected, new_name or "", recipients)
     if not as_json:
         _tell(found)
@@ -102,9 +114,11 @@ def add(
         typer.Argument(metavar="FILE", help="Further people, with the columns of the message."),
     ],
     sub_account: Whose = None,
-    number_column: NumberColumn = None,
+    names: Map = None,
     country_column: CountryColumn = None,
     region: Region = None,
+    encoding: Encoding = None,
+    sheet: Sheet = None,
     as_json: Json = False,
 ) -> None:
     """Add people to a campaign that is being sent or was finished.
@@ -117,14 +131,21 @@ def add(
     settings = load_settings()
     store = connect(settings)
     lane = lane_called(store, name, sub_account)
-    region = region or settings.default_region
-    recipients = RecipientFile.open(file, number_column, region, country_column)
+    options = read_options(
+        settings,
+        names,
+        country_column=country_column,
+        region=region,
+        encoding=encoding,
+        sheet=sheet,
+    )
+    recipients = RecipientFile.open(file, options)
     with Meter("Loading") as meter:
 
         def progress(at: Loaded) -> None:
             meter.show(at.rows, at.rows, loading_note(at.duplicates, at.invalid_rows))
 
-        done = add_people(store, lane, recipients, hint_drain, progress)
+        done = add_people(store, lane, recipients, hint_drain, progress, options)
     if as_json:
         print_json(
             {
@@ -152,10 +173,6 @@ def add(
 
 def _at_terminal() -> bool:
     return sys.stdin.isatty()
-
-
-def _list(words: str | None) -> list[str]:
-    return [word.strip() for word in words.split(",")] if words else []
 
 
 def _people(n: int) -> str:
