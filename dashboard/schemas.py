@@ -151,7 +151,7 @@ class CauseOut(BaseModel):
     code: int | None
     messages: int
     meaning: str
-    remedy: Remedy  # take people off, mend the message, wait, see to the account
+    remedy: Remedy  # remove people, correct the message, wait, fix the account
     what_to_do: str  # the same in words
 
 

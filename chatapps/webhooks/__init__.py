@@ -1,6 +1,7 @@
 """Webhooks of the provider: receipts, replies, and events about templates, numbers and accounts.
 
-event = read_webhook(body) match event:
+event = read_webhook(body)
+match event:
     case Receipt(): event.rank, event.fault
     case Reply(): event.person, event.text, event.tap
 """

@@ -1,7 +1,7 @@
 """The HTTP API as an ASGI application: routes behind one stack of middleware.
 
-    Watched ─► SecurityHeaders ─► LastResort ─► Crowd ─► Guard ─► Bodies ─► Straight ─► routes
-     counts     on every answer    500           503      401      413, 408              403, 404, 422, …
+    Watched ─► SecurityHeaders ─► LastResort ─► Crowd ─► Guard ─► Bodies ─► FastEnqueue ─► routes
+     counts     on every answer    500           503      401      413, 408                 403, 404, 422
 
 `/healthz` and `/readyz` need no token. Webhooks have an Authorization of their own and bypass the
 application: they are a raw route of the server (`app.state.raw_routes`), and so is `/healthz` if

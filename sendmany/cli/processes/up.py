@@ -31,11 +31,11 @@ from sendmany.local.up import (
 
 def up(
     sandbox: Annotated[
-        bool, typer.Option("--sandbox", help="Also run a stand-in for the provider.")
+        bool, typer.Option("--sandbox", help="Also run a sandbox of the provider.")
     ] = False,
     home: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Where the state is kept. Default: .sendmany here."),
+        typer.Option(metavar="DIR", help="State directory. Default: .sendmany here."),
     ] = None,
     workers: Annotated[int, typer.Option(min=0, metavar="N", help="Worker processes.")] = 2,
     faults: Annotated[Faults, typer.Option(help="How the sandbox fails.")] = "none",
@@ -58,7 +58,7 @@ def up(
         Receipts, typer.Option(help="With webhooks: how the sandbox posts them.")
     ] = "plain",
     reply_share: Annotated[
-        float, typer.Option(min=0, max=1, help="How many of the sandbox's people write back.")
+        float, typer.Option(min=0, max=1, help="Share of the sandbox's recipients who reply.")
     ] = 0,
 ) -> None:
     """Run all processes on this machine, until Ctrl-C.
