@@ -14,7 +14,7 @@ from producer import KeyConflict
 from producer.errors import InputError
 from sendmany import __version__
 from sendmany.cli import campaign, message
-from sendmany.cli.operations import breaker, doctor, stop, token, webhooks
+from sendmany.cli.operations import audit, breaker, doctor, stop, token, webhooks
 from sendmany.cli.people import person, suppress, window
 from sendmany.cli.processes import demo, receiver, sandbox, up, web, worker
 from sendmany.cli.templates import check, templates
@@ -83,6 +83,7 @@ app.command("worker", rich_help_panel=_RUN, context_settings=worker.PASS_ON)(wor
 app.command("web", rich_help_panel=_RUN)(web.web)
 app.add_typer(token.app, name="token", rich_help_panel=_RUN)
 app.command("receiver", rich_help_panel=_RUN)(receiver.receiver)
+app.command("audit", rich_help_panel=_RUN)(audit.audit)
 app.command("stop", rich_help_panel=_RUN)(stop.stop)
 app.command("go", rich_help_panel=_RUN)(stop.go)
 app.add_typer(breaker.app, name="breaker", rich_help_panel=_RUN)
