@@ -48,7 +48,7 @@ _LOCAL = {
 _STATUS = {
     LaneStatus.LOADING: "The recipients are being read; nothing is sent before the file is in.",
     LaneStatus.SENDING: "It is being sent.",
-    LaneStatus.PAUSED: "It is paused: nothing goes out until somebody resumes it.",
+    LaneStatus.PAUSED: "It is paused: nothing is sent until it is resumed.",
     LaneStatus.CANCELLING: "It is being cancelled: what has not gone out will not.",
     LaneStatus.CANCELLED: "It was cancelled.",
     LaneStatus.FINISHED: "It is finished.",
@@ -310,7 +310,7 @@ def explain_breaker(breaker: Breaker) -> str:
 
 def _how_it_ends(breaker: Breaker) -> str:
     if breaker.probe_at == 0:
-        return "That lasts until somebody ends it: `sendmany breaker close`."
+        return "That lasts until an operator closes it: `sendmany breaker close`."
     single = "message" if breaker.scope.startswith("template:") else "request"
     return f"One {single} tries again after {clock(breaker.probe_at)}; if it passes, all goes on."
 
@@ -348,8 +348,8 @@ def _unconfirmed(n: int) -> str:
         return ""
     verb = "is" if n == 1 else "are"
     return (
-        f"{several(n, 'message')} {verb} unconfirmed: posted, but nobody can say whether the provider "
-        "took it. Nothing is sent twice unless you say so."
+        f"{several(n, 'message')} {verb} unconfirmed: posted, but it is not known whether the "
+        "provider accepted it. Nothing is sent twice unless you say so."
     )
 
 

@@ -253,19 +253,19 @@ def read_record(record: bytes, index: int) -> Outcome | None:
 
 
 class Ended(NamedTuple):
-    """A message that has ended, as far as it is chosen by that."""
+    """The fields of an ended message for selections."""
 
     place: int  # its index
     mark: int  # of its state
     origin: Origin
     code: int
     changed_at: int  # s
-    other_attempt: bool  # one that is not told here may have arrived
-    number: bytes  # digits; empty where the recipient is not a number
+    other_attempt: bool  # another attempt than the recorded one may have arrived
+    number: bytes  # digits; empty if the recipient is not a number
 
 
 def read_ended(blob: bytes, first_index: int, marks: bytes) -> Iterator[Ended]:
-    """Read the records of one string whose states have these marks."""
+    """Read the records of one string with these marks."""
     for place, mark in enumerate(blob[::RECORD_BYTES]):
         if mark in marks:
             _, _, origin, code, _, changed_at, _, doubt, _, packed, _ = RECORD.unpack_from(

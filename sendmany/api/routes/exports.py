@@ -42,7 +42,7 @@ def add_exports(router: APIRouter, store: Store, people: Any) -> None:
         "/campaigns/{campaign}/export",
         tags=["campaigns"],
         operation_id="export_campaign",
-        summary="Everybody in a campaign with what became of the message",
+        summary="Every recipient of a campaign with the outcome",
         response_class=StreamingResponse,
         responses=_STREAM,
     )
@@ -81,7 +81,7 @@ def add_exports(router: APIRouter, store: Store, people: Any) -> None:
         "/campaigns/{campaign}/unconfirmed",
         tags=["campaigns"],
         operation_id="list_unconfirmed",
-        summary="Messages that wait for an operator's word, as an export",
+        summary="Messages that need an operator's decision, as an export",
         response_class=StreamingResponse,
         responses=_STREAM,
     )

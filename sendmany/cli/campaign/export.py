@@ -89,8 +89,9 @@ def report(
         Path | None, typer.Option("--output", "-o", metavar="FILE.html", help="Default: stdout.")
     ] = None,
 ) -> None:
-    """A page about the campaign to be printed or passed on: where the messages are, what failed and what
-    to do, countries, times, opt-outs. It names no recipient.
+    """Write a report of a campaign: one HTML page that prints and names no recipient.
+
+    It shows the states of the messages, failures with what to do, countries, times and opt-outs.
 
     Example: `sendmany campaign report "Spring sale" --output spring.html`
     """

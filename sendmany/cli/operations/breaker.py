@@ -62,7 +62,7 @@ def open_(
     language: Language = None,
     bulk: Bulk = False,
     reason: Annotated[
-        str, typer.Option(metavar="TEXT", help="Shown to whoever asks why things wait.")
+        str, typer.Option(metavar="TEXT", help="Shown where people ask why messages wait.")
     ] = "an operator decided so",
     as_json: Json = False,
 ) -> None:
@@ -75,7 +75,7 @@ def open_(
     settings = load_settings()
     name, scope = settings.sub_account_id(sub_account), _scope(template, language, bulk)
     if not reason.strip(" ."):
-        raise InputError("Say why with --reason: it is shown to whoever asks why things wait")
+        raise InputError("Say why with --reason: it is shown where people ask why messages wait")
     call = open_breaker(name, scope, reason.strip().rstrip("."), by="operator")
     about = f"{scope} of {name}"
     changed = connect(settings).run(audited(call, "breaker.open", about, "", lambda _: reason))

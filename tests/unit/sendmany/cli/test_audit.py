@@ -16,7 +16,7 @@ from store.client import Store
 from tests.conformance import given
 
 WHO = "+447700900123"
-SETTINGS = Settings(sub_accounts={"shop": SubAccount()}, secret="a secret of some length")  # type: ignore[arg-type]
+SETTINGS = Settings(sub_accounts={"shop": SubAccount()}, secret="a secret of some length")
 
 
 @pytest.fixture
