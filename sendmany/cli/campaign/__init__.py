@@ -51,13 +51,13 @@ COMMANDS = {
     ),
     "unconfirmed": Entry(
         "sendmany.cli.campaign.unconfirmed:app",
-        "Messages of which it is not known whether they were sent: list them, decide.",
+        "Unconfirmed messages, which may have been sent: list them, decide about them.",
     ),
 }
-"""Every command, and where it is."""
+"""All commands and their modules."""
 
 app = typer.Typer(
     cls=lazy(COMMANDS),
-    help="Send one message to everybody in a file; watch it, pause it, see who got what.",
+    help="Send one message to every recipient in a file; watch it, pause it, export the outcomes.",
     no_args_is_help=True,
 )
