@@ -92,6 +92,11 @@ COMMANDS = {
         "Receive receipts and replies: the provider posts them to `/webhooks`.",
         _RUN,
     ),
+    "audit": Entry(
+        "sendmany.cli.operations.audit:audit",
+        "List acts of operators, newest first: who, when, what. Kept for a year.",
+        _RUN,
+    ),
     "stop": Entry(
         "sendmany.cli.operations.stop:stop",
         "Stop sending for all sub-accounts or one, within a second; queued messages are kept.",

@@ -2,7 +2,7 @@
 
 import csv
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, TextIO
@@ -27,6 +27,7 @@ from sendmany.cli.recipients import recipient_of
 from sendmany.console.atomic_file import written_whole
 from sendmany.console.connection import connect
 from sendmany.console.output import print_json, say, show
+from store.access.audit import audited, entry, masked
 from store.client import Store
 from store.people.forgotten import release_forgotten
 from store.people.service_windows import window_end
@@ -93,7 +94,9 @@ def add(
     settings = load_settings()
     scope = _scope(settings, sub_account, everywhere)
     people = people_named(numbers, region or settings.default_region)
-    done = _stop(connect(settings), settings, scope, people, _chosen(purpose), Why.OPERATOR)
+    store = connect(settings)
+    done = _stop(store, settings, scope, people, _chosen(purpose), Why.OPERATOR)
+    store.run(entry("suppress.add", _about(people, scope), "", done))
     if as_json:
         print_json({"scope": scope, "new": done.new, "known": done.known})
     else:
@@ -117,7 +120,8 @@ def remove(
     scope = _scope(settings, sub_account, everywhere)
     people = people_named(numbers, region or settings.default_region)
     store = connect(settings)
-    done = store.run(release(scope, [(who, None) for who in people]))
+    released = release(scope, [(who, None) for who in people])
+    done = store.run(audited(released, "suppress.remove", _about(people, scope)))
     for call in release_forgotten(settings.secret_key(), scope, people):
         store.run(call)
     if as_json:
@@ -168,6 +172,7 @@ def import_(
                 group = who[first : first + AT_ONCE]
                 done = _stop(store, settings, scope, group, purposes, Why.IMPORT)
                 new, known = new + done.new, known + done.known
+    store.run(entry("suppress.import", f"{new + known:,} people of {scope}"))
     if as_json:
         figures = {"new": new, "known": known, "invalid_rows": invalid_rows}
         print_json({"scope": scope, **columns_read(people), **figures})
@@ -282,6 +287,12 @@ def _stop(
     asked = settings.sub_accounts if scope == EVERYWHERE else [scope]
     unmarketed = set().union(*(store.run(find_unmarketed(name, people)) for name in asked))
     return store.run(suppress(scope, changes, why, MARKETING, unmarketed))
+
+
+def _about(people: Collection[str], scope: str) -> str:
+    """Who is meant, for the audit trail."""
+    who = masked(next(iter(people))) if len(people) == 1 else f"{len(people):,} people"
+    return f"{who} of {scope}"
 
 
 def _named(scope: str) -> str:
