@@ -1,6 +1,5 @@
 """Exports a lane's messages as rows of CSV or JSON lines, streaming."""
 
-import csv
 import io
 import json
 from collections.abc import Iterable, Iterator
@@ -8,6 +7,7 @@ from dataclasses import dataclass, fields
 from itertools import islice
 from typing import Literal, TextIO
 
+from config.safe_text import csv_line
 from dashboard.explain import explain_code, iso
 from store.records.outcome import Doubt, Origin
 from store.reports.messages import Listed
@@ -102,11 +102,11 @@ def export_blocks(
 
 def write_csv(stream: TextIO, messages: Iterable[Listed], *, header: bool = True) -> int:
     """Write a header and a row per message; returns the number of messages."""
-    writer, n = csv.writer(stream, lineterminator="\n"), 0
+    n = 0
     if header:
-        writer.writerow(COLUMNS)
+        stream.write(csv_line(COLUMNS))
     for message in messages:
-        writer.writerow(["" if value is None else value for value in _values(row(message))])
+        stream.write(csv_line(_values(row(message))))
         n += 1
     return n
 

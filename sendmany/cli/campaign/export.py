@@ -1,6 +1,5 @@
 """`sendmany campaign export|verify`: the outcome of every message, and a recount."""
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TextIO
@@ -13,7 +12,7 @@ from dashboard.export import with_doubt, write_csv, write_json_lines
 from sendmany.cli.options import Json, Name, Whose, lane_called
 from sendmany.console.atomic_file import written_whole
 from sendmany.console.connection import connect
-from sendmany.console.output import print_json, say, show, show_table, table_of
+from sendmany.console.output import print_json, say, screen, show, show_table, table_of
 from store.client import Store
 from store.lanes.lane import Lane
 from store.records.outcome import Doubt
@@ -53,7 +52,7 @@ def export(
     lane = lane_called(store, name, sub_account)
     layout = "jsonl" if as_json else layout
     if output is None:
-        _write(store, lane, layout, sys.stdout, doubt)
+        _write(store, lane, layout, screen(), doubt)
         return
     with written_whole(output) as stream:
         n = _write(store, lane, layout, stream, doubt)
