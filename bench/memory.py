@@ -31,7 +31,7 @@ from store.states import State
 CHUNK = 1000
 NOW = 1_750_000_000
 FIRST_NUMBER = 493023125000000  # Berlin 23125 is reserved for fiction
-KINDS = {"queue": "jobs", "s": "seen numbers", "o": "outcomes"}
+KINDS = {"queue": "jobs", "s": "seen numbers", "o": "outcomes", "v": "kept values"}
 
 
 Redriven = Callable[[Sequence[Job]], Sequence[Job]]
@@ -66,10 +66,12 @@ def measure(messages: int, home: Path) -> dict[str, object]:
 def the_rest(messages: int, home: Path) -> dict[str, float]:
     """Bytes of a finished message of the more expensive kinds."""
     found: dict[str, float] = {}
-    for name, retried in {"named by a user id": no_one, **RETRIED}.items():
+    cases = {"its values kept": no_one, "named by a user id": no_one, **RETRIED}
+    for name, retried in cases.items():
         with server_in(home / name) as store:
             empty = used_memory(store)
-            lane = load(store, messages, user_ids=retried is no_one)
+            keep = name == "its values kept"
+            lane = load(store, messages, user_ids=retried is no_one and not keep, keep=keep)
             send(store, lane, retried)
             found[name] = round((used_memory(store) - empty) / messages, 1)
     return found
@@ -94,7 +96,7 @@ def server_in(home: Path) -> Iterator[Store]:
         server.stop()
 
 
-def load(store: Store, messages: int, *, user_ids: bool = False) -> str:
+def load(store: Store, messages: int, *, user_ids: bool = False, keep: bool = False) -> str:
     """Enqueue a campaign, chunk by chunk."""
     plan = CampaignPlan("Memory", "shop", b"{}", "digest", "source")
     lane, _ = open_campaign(store, plan)
@@ -103,7 +105,9 @@ def load(store: Store, messages: int, *, user_ids: bool = False) -> str:
         person = b"GB.%d" if user_ids else b"%d"
         line = person + b"\tGuest %d"
         lines = [line % (FIRST_NUMBER + i, i % 1000) for i in range(first, last)]
-        store.run(enqueue_rows(lane, Place(first), Place(last, last, last), lines, 0))
+        kept = [line.partition(b"\t")[2] for line in lines] if keep else ()
+        end = Place(last, last, last)
+        store.run(enqueue_rows(lane, Place(first), end, lines, 0, kept=kept))
     store.run(finish_loading(lane))
     return lane
 

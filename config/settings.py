@@ -19,6 +19,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 from phonenumbers import SUPPORTED_REGIONS
 from pydantic import (
     Field,
+    NonNegativeFloat,
     PositiveFloat,
     SecretStr,
     ValidationError,
@@ -93,6 +94,8 @@ class Settings(BaseSettings):
     default_region: str | None = None
     """Country of national numbers in recipient files, such as `GB`."""
     retention_days: PositiveFloat = 30
+    keep_values: NonNegativeFloat = 7
+    """Days for which values of a campaign's messages are kept after its end, for retries; 0 = not."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["auto", "console", "json"] = "auto"
     http: Http = Http()

@@ -21,6 +21,7 @@ from store.people.erase import erase_body, erase_in_lane, forget_in_scope, scope
 from store.people.find import Body, Found, all_lanes, find_bodies, find_in_lane
 from store.people.forgotten import digest_of, is_forgotten, note_forgotten
 from store.people.person import Person
+from store.people.recipients import read_values
 from store.people.rewrite import replicas, rewrite_files
 from store.people.service_windows import window_end
 from store.people.suppressions import EVERYWHERE, find_unmarketed, read_released, read_suppression
@@ -198,9 +199,10 @@ def _messages(store: Store, lane: Lane, person: Person) -> Iterable[dict[str, An
     lines = {job.index: job.line for held in found.held for job in held.jobs}
     for index in sorted(found.indexes | lines.keys()):
         status = as_json(message_status_of(store, f"{lane.id}.{index}"))
-        values = (
-            lines[index].partition(b"\t")[2].decode("utf-8", "replace") if index in lines else ""
-        )
+        kept = lines[index].partition(b"\t")[2] if index in lines else b""
+        if lane.kind == "campaign":  # with the columns outside the message
+            kept = store.run(read_values(lane.id, index // _THOUSAND)).get(index) or kept
+        values = kept.decode("utf-8", "replace")
         yield {**status, "sub_account": lane.sub_account, "values": values}
 
 

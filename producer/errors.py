@@ -22,14 +22,22 @@ class InputError(ReportedError):
 class BadRow(Exception):
     """An invalid row with its reason; `number` is its number with most digits masked.
 
-    `also` are further lines of the file that belong to it, each of which would have been a row.
+    `also` are further lines of the file that go with it: each would have been a row of its own.
+    `cells` are what is known of a row whose cells cannot be told: its text.
     """
 
-    def __init__(self, reason: str, number: str | None = None, also: Sequence[int] = ()) -> None:
+    def __init__(
+        self,
+        reason: str,
+        number: str | None = None,
+        also: Sequence[int] = (),
+        cells: Sequence[str] = (),
+    ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.number = number
         self.also = also
+        self.cells = cells
 
 
 class BadNumber(BadRow):

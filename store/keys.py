@@ -26,6 +26,7 @@ class People(StrEnum):
     NUMBERS = "numbers"  # seven bytes a message
     LONG_IDS = "long ids"  # hash: index → recipient
     JOBS = "jobs"  # packed jobs: recipient, values
+    VALUES = "values"  # hash: index → compressed values of messages
     BODIES = "bodies"  # stream: webhook bodies
     NAMES = "names"  # hash, zset or set by person
 
@@ -81,6 +82,7 @@ TABLE = (
     Row(f"{_LANE}:t:<n>", "list", "settle_batch, retry_dead_letters", "retention"),
     Row(f"{_LANE}:id:<n>", "hash", "settle_batch, enqueue_rows", "retention", People.LONG_IDS),
     Row(f"{_LANE}:s:<n>", "string", "enqueue_rows", "retention", People.NUMBERS),
+    Row(f"{_LANE}:v:<n>", "hash", "enqueue_rows", "keep_values, retention", People.VALUES),
     Row(f"{_LANE}:dead", "list", "settle_batch", "retry_dead_letters, retention", People.JOBS),
     Row(f"{_LANE}:expiring", "string", "expire_lane", "its last step"),
     Row("sm:{<family>}:seen:<day>:<n>", "hash", "enqueue_messages: digests, ids", "2 days"),
@@ -108,7 +110,7 @@ TABLE = (
     Row("sm:swept", "hash", "note_sweep", "never"),
     Row("sm:inboxes", "zset", "take_inbox: number of an inbox → end of lease", "never"),
     Row("sm:{inbox-<n>}", "stream", "add_to_inbox", "acknowledge_inbox", People.BODIES),
-    Row("sm:{inbox-<n>}:figures", "hash", "acknowledge_inbox", "never"),
+    Row("sm:{inbox-<n>}:figures", "hash", "add_to_inbox, acknowledge_inbox", "never"),
     Row("sm:aside", "stream", "keep_unmatched", "newer ones, 30 days", People.BODIES),
     Row("sm:people", "hash", "note_people: what there is of a scope", "never"),
     Row(f"{_PERSON}:suppressed", "hash", "suppress", "unsuppress", People.NAMES),
@@ -303,6 +305,7 @@ class LaneKeys:
     attempt_logs: str  # prefix; + number of the bucket
     ids: str  # prefix; + number of the bucket
     numbers: str  # prefix; + number of the bucket
+    values: str  # prefix; + number of the bucket
     retry_prefix: str  # + retry batch id
     in_doubt_prefix: str  # + in-doubt batch id
 
@@ -364,6 +367,7 @@ def lane_keys(lane: str) -> LaneKeys:
         attempt_logs=f"{base}:t:",
         ids=f"{base}:id:",
         numbers=f"{base}:s:",
+        values=f"{base}:v:",
         retry_prefix=f"{base}:w:",
         in_doubt_prefix=f"{base}:p:",
     )

@@ -5,9 +5,11 @@ message of a campaign without placeholders holds only `user` and `clientMessageI
 """
 
 import json
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import zip_longest
 from typing import Any
 
 from chatapps.rendering.job_line import escape_value
@@ -27,6 +29,7 @@ BATCH_LEVEL = ("type", "content", "channels", "dlrCallbackUrl")
 RESERVED = ("user", "clientMessageId")  # written by the renderer, one each message
 
 _FORMAT = 1
+_ESCAPED = re.compile(r"\\.")
 _ANY = "{{}}"
 """Placeholder for a recipient's value."""
 
@@ -98,6 +101,19 @@ def compile_content(
         segments=segments,
         slots=tuple(used.index(name) for name in names),
     )
+
+
+def message_of(content: CompiledContent) -> dict[str, Any]:
+    """The compiled message, with its placeholders."""
+    text, inside = "", False
+    for segment, slot in zip_longest(map(bytes.decode, content.segments), content.slots):
+        text += segment
+        inside ^= _ESCAPED.sub("", segment).count('"') % 2 == 1
+        if slot is not None:
+            column = f"{{{{{escape_value(content.columns[slot]).decode()}}}}}"
+            text += column if inside else f'"{column}"'
+    shared = json.loads(content.shared or b"{}")
+    return {**shared, **json.loads("{" + text.removeprefix(",") + "}")}
 
 
 def template_of(content: CompiledContent) -> tuple[str, str] | None:

@@ -23,10 +23,10 @@ _CROWDED = 1 << (_BITS - 4)
 _Block: TypeAlias = "array[int] | bytearray"
 
 
-def read_seen(store: Store, lane: Lane) -> "SeenRecipients":
-    """All recipients of a campaign. Read the lane first: then recipients up to its position are
-    complete."""
-    seen = SeenRecipients()
+def read_seen(store: Store, lane: Lane, seen: "SeenRecipients | None" = None) -> "SeenRecipients":
+    """All recipients of a campaign, added to `seen` if given. Read the lane first: then recipients up to
+    its position are complete."""
+    seen = seen or SeenRecipients()
     for people in read_recipients(store, lane.id):
         seen.add_numbers(people.numbers)
         seen.add_others(people.others)

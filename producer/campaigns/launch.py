@@ -4,7 +4,8 @@ Both files are validated before anything is stored. Launching the same again con
 the store keeps the position in the file, updated in the same step that adds the jobs.
 """
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from producer.campaigns.load import add_chunks, end_of_file
 from producer.campaigns.message_file import (
     RULE,
     CampaignMessage,
+    columns_to_keep,
     is_name,
     load_message_file,
     prepare,
@@ -19,14 +21,20 @@ from producer.campaigns.message_file import (
 from producer.errors import InputError
 from producer.files.invalid_rows import InvalidRowWriter, see_that_writable
 from producer.files.recipient_file import Position, RecipientFile
-from producer.files.rows import RowPacker
+from producer.files.rows import RowPacker, ValueRules
+from producer.layout import ReadOptions
 from producer.policies import campaign_purpose, template_named
 from producer.wake import SendWakeUp, call_workers
 from store.client import Store
+from store.errors import StoreRefused
 from store.lanes.lane import Lane, Policies, Priority, find_lane
 from store.lanes.open import CampaignPlan, open_campaign
 from store.purposes import Purpose
 from store.templates import read_registry
+
+BEING_ADDED = (
+    'people of another file are being added to "{}": finish that first, by the same `campaign add`'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +45,13 @@ class Launch:
     recipients: Path
     message: Path
     sub_account: str
-    number_column: str | None = None
-    country_column: str | None = None
-    default_region: str | None = None
+    reading: ReadOptions = ReadOptions()
     priority: Priority = Priority.BULK
     policies: Policies = Policies()
     purpose: Purpose | None = None  # None: that of its template, else marketing
     send_while_loading: bool = False
     invalid_rows: Path | None = None  # default: beside the recipient file
+    keep: tuple[str, ...] = ()  # further columns whose cells are kept with the values
 
     @property
     def invalid_rows_file(self) -> Path:
@@ -86,6 +93,7 @@ class Prepared:
     file: RecipientFile
     message: CampaignMessage
     source: str  # identifies the recipients: the file, and how it is read
+    keep: tuple[str, ...] = ()  # spelled as in the file
 
     @property
     def plan(self) -> CampaignPlan:
@@ -100,6 +108,7 @@ class Prepared:
             priority=launch.priority,
             policies=launch.policies,
             early=launch.send_while_loading,
+            keep=self.keep,
         )
 
 
@@ -111,14 +120,31 @@ def check(launch: Launch) -> Prepared:
     """
     _check_name(launch.name)
     message = load_message_file(launch.message)
-    file = RecipientFile.open(
-        launch.recipients, launch.number_column, launch.default_region, launch.country_column
-    )
-    prepared = prepare(message, file.columns)
-    source = f"{file.fingerprint()}:{file.layout.key}"
-    file.see_that_usable(_packer(file, prepared))
+    file = RecipientFile.open(launch.recipients, launch.reading)
+    prepared = prepare(message, file.columns, launch.reading)
+    keep = columns_to_keep(launch.keep, file.columns, prepared.content)
+    file.see_that_usable(_packer(file, prepared, keep))
     see_that_writable(launch.invalid_rows_file)
-    return Prepared(launch, file, prepared, source)
+    source = source_of(file, prepared.rules, keep)
+    return Prepared(launch, file, prepared, source, keep)
+
+
+def source_of(file: RecipientFile, rules: ValueRules, keep: Sequence[str] = ()) -> str:
+    """Names the recipients of a file: its bytes, how they are read, and which columns are kept."""
+    how = replace(file.layout.options, defaults=rules.defaults).dump()
+    return f"{file.text.digest}:{how}" + (f"\t{json.dumps(keep)}" if keep else "")
+
+
+def reading_for(lane: Lane, reading: ReadOptions) -> ReadOptions:
+    """How a further file of a campaign is read: as is said, with the campaign's own defaults."""
+    launched = options_of(lane)
+    return replace(reading, defaults=launched.defaults, language_column=launched.language_column)
+
+
+def options_of(lane: Lane) -> ReadOptions:
+    """How the file of a campaign was read at its launch."""
+    start, source = lane.source.find("{"), lane.source.partition("\t")[0]
+    return ReadOptions.load(source[start:]) if start >= 0 else ReadOptions()
 
 
 def _check_name(name: str) -> None:
@@ -126,8 +152,8 @@ def _check_name(name: str) -> None:
         raise InputError(RULE)
 
 
-def _packer(file: RecipientFile, message: CampaignMessage) -> RowPacker:
-    return RowPacker(file.layout, message.content.columns, message.rules)
+def _packer(file: RecipientFile, message: CampaignMessage, keep: Sequence[str]) -> RowPacker:
+    return RowPacker(file.layout, message.content.columns, message.rules, keep)
 
 
 def run(
@@ -151,9 +177,13 @@ def run(
     lane_id, resumed = open_campaign(store, plan)
     lane = find_lane(store, lane_id)
     invalid_rows_file = launch.invalid_rows_file
-    packer = _packer(prepared.file, prepared.message)
+    if lane.adding and not lane.loaded:
+        raise StoreRefused(BEING_ADDED.format(lane.name))
+    packer = _packer(prepared.file, prepared.message, prepared.keep)
     if not lane.loaded:
-        with InvalidRowWriter(invalid_rows_file, after_line=lane.line) as writer:
+        with InvalidRowWriter(
+            invalid_rows_file, prepared.file.layout.header.cells, after_line=lane.line
+        ) as writer:
             _load(store, lane, prepared, packer, writer, send_wake_up, on_progress)
     lane = end_of_file(store, lane, send_wake_up)
     return Launched(

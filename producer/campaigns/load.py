@@ -11,9 +11,10 @@ from producer.forgotten import ForgottenPeople
 from producer.wake import SendWakeUp, call_workers
 from store.client import Store
 from store.errors import StoreRefused
-from store.lanes.lane import Lane, LaneStatus, find_lane, finish_loading
+from store.lanes.lane import Lane, LaneStatus, find_lane, finish_loading, reopen_lane
 from store.plans import carry_out
 from store.queue.enqueue import Place, enqueue_rows
+from store.workers.presence import note_active
 
 _FORGOTTEN = "a row up to this line is of a person who has been forgotten"
 
@@ -49,7 +50,8 @@ def add_chunks(
         StoreRefused: the campaign is closed, or another process is loading it.
     """
     place, seen = Place(lane.offset, lane.line, lane.row), read_seen(store, lane)
-    people = people or ForgottenPeople(load_settings())
+    settings, own = load_settings(), len(lane.keep)
+    people = people or ForgottenPeople(settings)
     next_index = lane.next_index
     beyond = False
     now = Loaded(lane.row, lane.next_index, lane.duplicates, lane.invalid_rows, lane.offset)
@@ -60,15 +62,17 @@ def add_chunks(
         invalid_rows = [*chunk.invalid_rows, *gone]
         keep_invalid_rows(invalid_rows)  # first: a counted row must be in the list
         lines, rows_sum = seen.drop_duplicates(wanted), sum_up(chunk)
+        kept = [line.partition(b"\t")[2] for line in lines] if settings.keep_values else []
         call = enqueue_rows(
             lane.id,
             place,
             end,
-            lines,
+            [line.rsplit(b"\t", own)[0] for line in lines] if own else lines,
             len(invalid_rows),
             duplicates=len(wanted) - len(lines),
             rows_sum=rows_sum,
             next_index=next_index,
+            kept=kept if any(kept) else (),
         )
         result = store.run(call)
         next_index = result.next_index
@@ -83,7 +87,9 @@ def add_chunks(
         )
         yield now
     if beyond:  # these rows were not checked for duplicates
-        raise StoreRefused("the file ends where somebody else's goes on: are they the same?")
+        raise StoreRefused(
+            "the file ends, but another process has loaded more rows: are the files the same?"
+        )
 
 
 def _without_forgotten(
@@ -93,6 +99,20 @@ def _without_forgotten(
         return lines
     gone = people.left_out(lines)
     return [line for place, line in enumerate(lines) if place not in gone]
+
+
+def reopen(store: Store, lane: Lane, source: str) -> None:
+    """Allow people of a further file to be added to a campaign.
+
+    Raises:
+        StoreRefused: it is cancelled or halted, or another file is being read.
+    """
+    answer = store.run(reopen_lane(lane.id, source))
+    if answer == "loading":
+        raise StoreRefused(f'another file is being read for "{lane.name}": finish that first')
+    if answer != "ok":
+        raise StoreRefused(f'"{lane.name}" is {answer}: no recipient can be added')
+    store.run(note_active(lane.id))
 
 
 def end_of_file(store: Store, lane: Lane, send_wake_up: SendWakeUp) -> Lane:

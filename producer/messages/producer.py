@@ -18,7 +18,7 @@ from config.settings import Settings, load_settings
 from producer.errors import FORGOTTEN, KeyConflict
 from producer.messages.enqueue import Counter
 from producer.messages.item import AnyMessage, Enqueued, Item
-from producer.messages.write_coalescer import WriteCoalescer
+from producer.messages.write_coalescer import MessageWrites
 from producer.wake import SendWakeUp
 from store.client import AsyncStore, Store
 from store.lanes.lane import Priority
@@ -140,7 +140,7 @@ class AsyncProducer:
         self._store = store
         self._settings = settings
         self._counter = Counter(settings, send_wake_up, clock)
-        self._writes = WriteCoalescer(store, self._counter)
+        self._writes = MessageWrites(store, self._counter)
 
     @classmethod
     def from_settings(cls) -> "AsyncProducer":

@@ -8,6 +8,7 @@ application: they are a raw route of the server (`app.state.raw_routes`), and so
 enabled.
 """
 
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Final
@@ -42,7 +43,7 @@ from store.metrics.counters import Tally
 
 OPEN: Final = frozenset({"/healthz", "/readyz"})
 STREAMS: Final = frozenset({"/v1/events"})
-UPLOADS: Final = frozenset({"/v1/campaigns"})
+UPLOADS: Final = re.compile("/v1/campaigns(/[^/]+/recipients)?")
 """Paths whose bodies are streamed, never buffered."""
 _NO_TELEMETRY: Final[Any] = dict.fromkeys(("tracing", "metrics", "logs", "auto_configure"), False)
 """FastAPI's own telemetry would send paths and queries, which name people, to an address from the

@@ -1,5 +1,6 @@
 """Lanes: reading them, and moving them between their statuses."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -76,6 +77,11 @@ class Lane:
     window: str = "send"  # auto | skip | send
     purpose: Purpose | None = None  # of a campaign, from its launch; None: not given
     template: str = ""  # of a campaign, as in the registry; empty: none, or varying
+    source: str = ""  # of a campaign: identifies its recipient file and how it is read
+    keep: tuple[str, ...] = ()  # further columns of the file whose cells are kept with the values
+    parent: str = ""  # id of the campaign that this one retries
+    children: tuple[str, ...] = ()  # ids of the campaigns that retry this one, oldest first
+    adding: str = ""  # identifies the file that is being, or was last, added
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +208,30 @@ def finish_loading(lane: str) -> Call[LaneStatus]:
     )
 
 
+def link_child(parent: str, child: str, instead_of: str = "") -> Call[str]:
+    """Link a retry with its campaign; one child at a time is loaded.
+
+    Args:
+        instead_of: the child that was loaded last, if its loading is over.
+
+    Returns (when run):
+        The child that may be loaded; empty if the parent is gone.
+    """
+    return script_call("link_child", (lane_keys(parent).meta,), (child, instead_of), text)
+
+
+def reopen_lane(lane: str, source: str) -> Call[str]:
+    """Allow people of a further file to be added to a loaded campaign.
+
+    Args:
+        source: identifies the file, and how it is read.
+
+    Returns (when run):
+        `ok`, or the obstacle: the status, or the name of the file that is being read.
+    """
+    return script_call("reopen_lane", (lane_keys(lane).meta,), (source,), text)
+
+
 def announce(lane: str, priority: Priority) -> Call[None]:
     """Hint that the lane has something to claim."""
     return best_effort("ZADD", READY, priority.urgency, lane, parse=_nothing)
@@ -246,6 +276,11 @@ def parse_lane(lane: str, reply: Any) -> Lane | None:
         window=text(is_.get("window")) or "send",
         purpose=Purpose(word) if (word := text(is_.get("purpose"))) else None,
         template=text(is_.get("template")),
+        source=text(is_.get("source")),
+        keep=tuple(json.loads(is_.get("keep") or "[]")),
+        parent=text(is_.get("parent")),
+        children=tuple(json.loads(is_.get("children") or "[]")),
+        adding=text(is_.get("adding")),
     )
 
 

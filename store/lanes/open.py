@@ -1,5 +1,6 @@
 """Opens lanes: campaigns by sub-account and name, notification lanes also by priority and day."""
 
+import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,6 +31,8 @@ class CampaignPlan:
     early: bool = False  # may be claimed from while the file is being read
     purpose: Purpose | None = None
     template: str = ""  # as in the registry; empty: none, or varying
+    keep: tuple[str, ...] = ()  # further columns of the file whose cells are kept with the values
+    parent: str = ""  # id of the campaign that this one retries
 
 
 def open_campaign(store: Store, plan: CampaignPlan) -> tuple[str, bool]:
@@ -53,6 +56,8 @@ def open_campaign(store: Store, plan: CampaignPlan) -> tuple[str, bool]:
         "source": plan.source,
         "purpose": plan.purpose or "",
         "template": plan.template,
+        "keep": json.dumps(plan.keep),
+        "parent": plan.parent,
     }
     fresh, digest, source = store.run(_open(lane, fields))
     if not fresh and (digest, source) != (plan.content_digest, plan.source):

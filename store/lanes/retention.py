@@ -16,6 +16,13 @@ def note_ended(lane: Lane) -> Call[None]:
     return best_effort("ZADD", ENDED, lane.finished_at, lane.id, parse=_nothing)
 
 
+def expire_values(lane: Lane, seconds: int) -> list[Call[bool]]:
+    """Let the kept values of a lane expire after so many seconds."""
+    thousands = range(-(-lane.next_index // OUTCOMES_PER_KEY)) if lane.kind == "campaign" else ()
+    prefix = lane_keys(lane.id).values
+    return [command("EXPIRE", f"{prefix}{one}", seconds, parse=bool) for one in thousands]
+
+
 def ended_before(time_ms: int, *, most: int = 10) -> Call[list[str]]:
     """Lanes that ended before a time by Redis' clock, the oldest first."""
     return command(
@@ -40,7 +47,7 @@ def expire_step(lane: str, *, most: int = KEYS_A_STEP) -> Call[int]:
     The first step deletes what makes the lane visible. -1: the lane has not ended.
     """
     keys = lane_keys(lane)
-    prefixes = (keys.outcomes, keys.attempt_logs, keys.ids, keys.numbers)
+    prefixes = (keys.outcomes, keys.attempt_logs, keys.ids, keys.numbers, keys.values)
     fixed = (keys.meta, keys.counts, keys.codes, keys.stats, keys.dead, keys.expiring)
 
     def remove(left: int) -> Call[int] | int:

@@ -5,6 +5,7 @@ from itertools import groupby
 
 from store.client import Argument, Call, Store, command, script_call, text
 from store.keys import (
+    ASIDE,
     OUTCOMES_PER_KEY,
     PEOPLE,
     LaneKeys,
@@ -18,6 +19,7 @@ from store.keys import (
 from store.people.find import Body, Found, Held, Place
 from store.people.forgotten import keep_forgotten
 from store.people.person import Person
+from store.people.recipients import erase_values
 from store.people.service_windows import WHATSAPP
 from store.people.suppressions import EVERYWHERE
 from store.records.job_section import Job, count, without
@@ -46,6 +48,7 @@ def erase_in_lane(store: Store, lane: str, found: Found, now: int) -> int:
         if held.place is Place.FLIGHT or not store.run(end_jobs(keys, held, now)):
             left += len(held.jobs)
     everywhere = found.indexes | {job.index for held in found.held for job in held.jobs}
+    erase_values(store, lane, everywhere)  # first: later their location is unknown
     for thousand, some in groupby(sorted(everywhere), key=lambda index: index // OUTCOMES_PER_KEY):
         for is_in_air, indexes in groupby(some, key=in_air.__contains__):
             store.run(erase_records(keys, thousand, list(indexes), now if is_in_air else 0))
@@ -53,8 +56,9 @@ def erase_in_lane(store: Store, lane: str, found: Found, now: int) -> int:
 
 
 def erase_body(body: Body) -> Call[int]:
-    """Delete a webhook body."""
-    return command("XDEL", body.key, body.id, parse=int)
+    """Delete a webhook body; returns 0 if its entry has changed meanwhile."""
+    keys = (body.key,) if body.key == ASIDE else (body.key, f"{body.key}:figures")
+    return script_call("erase_body", keys, (body.id, body.place), int)
 
 
 def scopes_of_people(store: Store, sub_accounts: Iterable[str]) -> list[str]:

@@ -18,7 +18,7 @@ from store.keys import (
 )
 from store.lanes.lane import Lane, read_lane
 from store.people.person import Person
-from store.receipts.inbox import inbox_numbers
+from store.receipts.inbox import inbox_numbers, split_bodies
 from store.records.job_section import Job, unpack
 from store.records.outcome import NUMBER_AT
 
@@ -26,8 +26,8 @@ THOUSANDS = 50
 """Thousands of messages that one call searches: some 10 ms of the server."""
 VALUES = 50
 """Packed values that one call searches."""
-ENTRIES = 500
-"""Bodies that one call searches."""
+ENTRIES = 50
+"""Entries of bodies, each half a megabyte at most, that one call searches."""
 
 GoOn = Callable[[int], None]
 """Called with the number of thousands of messages searched."""
@@ -67,7 +67,8 @@ class Body:
     """A webhook body that names the person."""
 
     key: str
-    id: str  # begins with the ms since 1970 when it was stored
+    id: str  # of the entry; begins with the ms since 1970 when it was stored
+    place: int  # in the entry
     body: bytes
 
 
@@ -115,9 +116,10 @@ def find_bodies(store: Store, person: Person) -> Iterator[Body]:
             args = (person.who, begin, ENTRIES)
             begin, *rest = store.run(script_call("find_bodies", (key,), args, list))
             begin = text(begin)
-            for id_, body in zip(rest[::2], rest[1::2], strict=True):
-                if person.is_in(body):
-                    yield Body(key, text(id_), body)
+            for id_, sizes, bodies in zip(rest[::3], rest[1::3], rest[2::3], strict=True):
+                for place, body in enumerate(split_bodies(sizes, bodies)):
+                    if person.is_in(body):
+                        yield Body(key, text(id_), place, body)
 
 
 def _find_records(keys: LaneKeys, thousands: Sequence[int], person: Person) -> Call[list[int]]:

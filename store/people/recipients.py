@@ -4,13 +4,14 @@ People without a number, or with one that does not fit, have zeros there and are
 The numbers identify duplicates of a recipient file, and find a message by its recipient.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from store.client import Call, Store, command, script_call
 from store.keys import OUTCOMES_PER_KEY, lane_keys
 from store.lanes.lane import Lane
+from store.records.kept_values import blank_values, unpack_values
 from store.records.outcome import is_number, number_field
 
 NUMBER_BYTES = 7
@@ -40,6 +41,29 @@ def read_recipients(store: Store, lane_id: str) -> Iterator[Recipients]:
             others = store.run(command("HVALS", f"{keys.ids}{bucket}", parse=list))
         yield Recipients(numbers, others)
         bucket += 1
+
+
+def read_values(lane_id: str, thousand: int) -> Call[dict[int, bytes]]:
+    """The kept values of a thousand messages, by index, separated by tabs."""
+    key = f"{lane_keys(lane_id).values}{thousand}"
+    return command("HGETALL", key, parse=lambda reply: unpack_values(_fields(reply)))
+
+
+def has_values(lane_id: str, thousand: int) -> Call[bool]:
+    """True when values of a thousand messages are kept."""
+    return command("EXISTS", f"{lane_keys(lane_id).values}{thousand}", parse=bool)
+
+
+def erase_values(store: Store, lane_id: str, indexes: Collection[int]) -> None:
+    """Erase the kept values of some messages."""
+    for thousand in sorted({index // OUTCOMES_PER_KEY for index in indexes}):
+        key = f"{lane_keys(lane_id).values}{thousand}"
+        for first, blob in store.run(command("HGETALL", key, parse=_fields)).items():
+            new = blank_values(int(first), blob, indexes)
+            call = script_call("replace_values", (key,), (first, blob, new), int)
+            if new != blob and not store.run(call):  # another process has written it meanwhile
+                return erase_values(store, lane_id, indexes)
+    return None
 
 
 def find_recipient(store: Store, lane: Lane, recipient: str) -> int | None:
@@ -82,6 +106,10 @@ def _found(reply: Any) -> tuple[int, int]:
 
 def _digits(reply: Any) -> str:
     return str(int.from_bytes(reply or b"", "big") or "")
+
+
+def _fields(reply: Any) -> dict[bytes, bytes]:
+    return dict(reply if isinstance(reply, Mapping) else zip(reply[::2], reply[1::2], strict=True))
 
 
 def _blob(reply: Any) -> bytes:

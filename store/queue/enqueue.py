@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from store.client import Argument, Call, command, first, script_call, text
 from store.errors import StoreRefused
 from store.keys import OUTCOMES_PER_KEY, lane_keys
+from store.records.kept_values import pack_values
 from store.records.outcome import are_numbers, is_number, number_fields
 
 STRETCH = 1000
@@ -47,6 +48,7 @@ def enqueue_rows(
     duplicates: int = 0,
     rows_sum: str = "",
     next_index: int | None = None,
+    kept: Sequence[bytes] = (),
 ) -> Call[RowsAdded]:
     """Add a chunk of at most about 1,000 packed lines (recipient, tab, values).
 
@@ -59,6 +61,7 @@ def enqueue_rows(
             another one is refused.
         next_index: jobs accepted by the lane, as read with `start` or returned by the last chunk. None
             reads it first.
+        kept: values of each line, kept after the message was sent; empty for none.
 
     Raises:
         ValueError: a line has no recipient, or holds a newline.
@@ -77,9 +80,12 @@ def enqueue_rows(
     def add(index: int) -> Call[RowsAdded]:
         thousands = range(index, index + len(lines) + OUTCOMES_PER_KEY, OUTCOMES_PER_KEY)
         places = [*map(keys.numbers_of, thousands), *map(keys.long_ids, thousands)]
+        parts: list[Argument] = [word for part in pack_values(index, kept) for word in part]
+        if parts:
+            places += [f"{keys.values}{at // OUTCOMES_PER_KEY}" for at in thousands]
         args: tuple[Argument, ...] = (
             OUTCOMES_PER_KEY, index, len(thousands), start.offset, end.offset, end.line, end.row,
-            invalid_rows, duplicates, chunk, numbers, rows_sum, *others,
+            invalid_rows, duplicates, chunk, numbers, rows_sum, len(parts) // 2, *parts, *others,
         )  # fmt: skip
         touched = (keys.meta, keys.counts, keys.queue, *places)
         return script_call("enqueue_rows", touched, args, _rows_added)

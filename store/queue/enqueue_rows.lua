@@ -5,11 +5,12 @@
 -- which cannot be read again, the position does not identify the file: a repeat of the last chunk must
 -- have the same sum, too.
 -- KEYS: meta, counts, queue, the strings of numbers for the thousands from the next index on, then as
---       many hashes of long ids
+--       many hashes of long ids, and of kept values if there are any
 -- ARGV: messages a key of them holds; the next index as the caller assumes; thousands; offset the chunk
 --       starts at, offset, line and row it ends at, rejects and duplicates in it, lines, their numbers
 --       (7 bytes each, zeros for a long id), sum of all rows up to its end ('' if the file can be read
---       again); then for each long id: position in the chunk, id
+--       again), number of parts of kept values, then for each: index of its first message, values; then
+--       for each long id: position in the chunk, id
 -- Returns: {'ok', revision, first index, added, duplicates, next index} or {'repeat', …} or {'gap',
 --          offset} or {status}
 -- include: job_sections
@@ -46,7 +47,11 @@ while done < added do
   call('SET', key, before .. string.sub(numbers, done * WIDTH + 1, (done + n) * WIDTH))
   done = done + n
 end
-for i = 13, #ARGV, 2 do
+local FIRST_PART, FIRST_ID = 14, 14 + 2 * tonumber(ARGV[13])
+for i = FIRST_PART, FIRST_ID - 2, 2 do
+  call('HSET', KEYS[thousand_of(tonumber(ARGV[i])) + 2 * thousands], ARGV[i], ARGV[i + 1])
+end
+for i = FIRST_ID, #ARGV, 2 do
   local index = first + tonumber(ARGV[i])
   call('HSET', KEYS[thousand_of(index) + thousands], index, ARGV[i + 1])
 end

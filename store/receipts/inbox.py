@@ -1,13 +1,15 @@
 """Inboxes: webhook bodies, kept until they are applied.
 
-Each receiving process has a numbered inbox, a stream. It adds a body before it answers 200. A consumer
-reads a few entries of each inbox, applies them and acknowledges them; entries of a consumer that died
-are reclaimed by another. So an entry is applied at least once, and applying it must be idempotent.
+Each receiving process has a numbered inbox, a stream. It adds a body before it answers 200; bodies that
+arrive at the same time share an entry. A consumer reads a few entries of each inbox, applies them and
+acknowledges them; entries of a consumer that died are reclaimed by another. So an entry is applied at
+least once, and applying it must be idempotent.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from store.client import Call, command, first, in_turn, script_call, text
@@ -25,6 +27,7 @@ MOST_ASIDE = 100_000
 """Most unmatched bodies; the oldest are dropped first."""
 
 
+@lru_cache(1024)
 def stored_at(id: str) -> int:
     """Time at which an entry of a stream was stored, ms since 1970 by Redis' clock."""
     return int(id.partition("-")[0])
@@ -33,7 +36,7 @@ def stored_at(id: str) -> int:
 class Entry(NamedTuple):
     """One webhook body as received."""
 
-    id: str  # of the stream; begins with the ms since 1970 when it was stored
+    id: str  # of the stream's entry, which may hold others; begins with its ms
     body: bytes
 
     @property
@@ -66,18 +69,15 @@ def inbox_numbers() -> Call[list[int]]:
     )
 
 
-def add_to_inbox(body: bytes, number: int = 0) -> Call[str]:
-    """Store one body; returns the entry's id. Intake: StoreFull when there is no memory for it."""
-    return script_call("add_to_inbox", (inbox(number),), (body,), lambda reply: text(reply[0]))
-
-
-def add_many(bodies: Sequence[bytes], number: int = 0) -> Call[list[str]]:
-    """As `add_to_inbox` for several bodies: all are stored or none."""
-    return script_call("add_to_inbox", (inbox(number),), bodies, _ids)
+def add_to_inbox(*bodies: bytes, number: int = 0) -> Call[str]:
+    """Store bodies that arrived at the same time, all or none; returns their entry's id. Intake:
+    StoreFull when there is no memory for them."""
+    args = (len(bodies), ",".join(map(str, map(len, bodies))), b"".join(bodies))
+    return script_call("add_to_inbox", (inbox(number), inbox_figures(number)), args, text)
 
 
 def read_inbox(consumer: str, most: int = 100, number: int = 0) -> Call[list[Entry]]:
-    """Take the oldest entries not taken yet; does not block."""
+    """Take the oldest entries not taken yet, at most `most`, or a megabyte of them. Does not block."""
     return script_call("read_inbox", (inbox(number),), (GROUP, consumer, min(most, MOST)), _entries)
 
 
@@ -94,15 +94,17 @@ def reclaim(
 
 
 def acknowledge(
-    ids: Sequence[str], figures: Mapping[str, int] | None = None, number: int = 0
+    ids: Iterable[str], figures: Mapping[str, int] | None = None, number: int = 0
 ) -> Call[int]:
-    """Delete applied entries (at most `MOST` a call); returns how many existed.
+    """Delete applied entries (at most `MOST` a call); returns how many bodies existed.
 
     Args:
+        ids: one for each body.
         figures: their counts, by the names of `InboxFigures` or `unmatched:<kind>`; counted once.
     """
     counted = [word for pair in (figures or {}).items() for word in pair if pair[1]]
-    args = (GROUP, len(ids), *ids, *counted)
+    bodies = Counter(ids)
+    args = (GROUP, len(bodies), *bodies, *bodies.values(), *counted)
     return script_call("acknowledge_inbox", (inbox(number), inbox_figures(number)), args, int)
 
 
@@ -149,12 +151,8 @@ def read_inbox_figures() -> Call[InboxFigures]:
 
 
 def inbox_length() -> Call[int]:
-    """Entries that are not acknowledged, taken or not."""
-
-    def read(numbers: list[int]) -> Call[int]:
-        return in_turn([command("XLEN", inbox(one), parse=int) for one in numbers], sum)
-
-    return first(inbox_numbers(), read)
+    """Bodies that are not acknowledged, taken or not."""
+    return first(read_inbox_figures(), lambda figures: figures.waiting)
 
 
 def _sum(found: Sequence[InboxFigures]) -> InboxFigures:
@@ -169,12 +167,21 @@ def _sum(found: Sequence[InboxFigures]) -> InboxFigures:
     )
 
 
-def _ids(reply: Any) -> list[str]:
-    return [text(id) for id in reply]
+def split_bodies(sizes: bytes, bodies: bytes) -> Iterator[bytes]:
+    """The bodies of an entry, by their sizes separated by commas; without sizes it is one."""
+    at = 0
+    for size in map(int, sizes.split(b",")) if sizes else (len(bodies),):
+        yield bodies[at : at + size]
+        at += size
 
 
 def _entries(reply: Any) -> list[Entry]:
-    return [Entry(text(id), body) for id, body in zip(reply[::2], reply[1::2], strict=True)]
+    return [
+        Entry(id, body)
+        for id_, sizes, bodies in zip(reply[::3], reply[1::3], reply[2::3], strict=True)
+        for id in (text(id_),)
+        for body in split_bodies(sizes, bodies)
+    ]
 
 
 def _figures(reply: Any) -> InboxFigures:

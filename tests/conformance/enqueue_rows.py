@@ -6,7 +6,12 @@ from store.client import Store, script_call
 from store.errors import StoreRefused
 from store.keys import lane_keys
 from store.lanes.lane import LaneStatus, find_lane, finish_loading, move_lane
-from store.people.recipients import find_recipient, read_recipients
+from store.people.recipients import (
+    erase_values,
+    find_recipient,
+    read_recipients,
+    read_values,
+)
 from store.queue.enqueue import Place, RowsAdded, enqueue_rows
 from store.states import State
 from tests.conformance import given
@@ -193,3 +198,21 @@ class TestEnqueueRows:
     def test_a_lane_that_was_never_opened_takes_nothing(self, store: Store) -> None:
         with pytest.raises(StoreRefused, match="is gone"):
             given.add(store, "spring-000000", given.numbers(2), 0, 2)
+
+    @pytest.mark.parametrize("first", [0, 400, 999])
+    def test_values_are_kept_by_thousands_and_read_by_index(self, store: Store, first: int) -> None:
+        lane, n = given.campaign(store), 1000
+        given.add(store, lane, given.numbers(first), 0, 1)
+        lines, kept = given.numbers(n, first), [b"Guest %d\tgold" % i for i in range(n)]
+        call = enqueue_rows(lane, Place(1), Place(2, 2, 2), [*lines, *ODD], 0, kept=[*kept, *ODD])
+        store.run(call)
+        assert store.run(call).repeated
+        found = {k: v for one in range(3) for k, v in store.run(read_values(lane, one)).items()}
+        assert found == dict(enumerate([*kept, *ODD], first))
+        assert find_recipient(store, find_lane(store, lane), "0x10") == first + n + 3
+
+    def test_values_that_are_erased_leave_those_of_others(self, store: Store) -> None:
+        lane, kept = given.campaign(store), [b"one", b"two", b"three"]
+        store.run(enqueue_rows(lane, Place(), Place(2, 2, 2), given.numbers(3), 0, kept=kept))
+        erase_values(store, lane, {1, 2000})
+        assert store.run(read_values(lane, 0)) == {0: b"one", 1: b"", 2: b"three"}

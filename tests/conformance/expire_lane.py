@@ -16,6 +16,7 @@ from store.lanes.retention import (
     holder_of,
     note_ended,
 )
+from store.queue.enqueue import Place, enqueue_rows
 from store.receipts.status_updates import apply_records
 from store.records.job_section import Job
 from store.states import State
@@ -25,7 +26,8 @@ from tests.conformance import given
 def finished(store: Store, n: int) -> str:
     """A campaign of n people that is over, with every kind of numbered key."""
     lane, _ = open_campaign(store, given.plan())
-    given.add(store, lane, given.numbers(n), 0, n)
+    kept = [b"Guest"] * n
+    store.run(enqueue_rows(lane, Place(0), Place(n, n, n), given.numbers(n), 0, kept=kept))
     store.run(finish_loading(lane))
     claim = given.claim(store, lane, most=n)
     what = given.ended(State.ACCEPTED, claim.jobs)

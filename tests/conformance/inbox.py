@@ -4,14 +4,13 @@ from typing import Any
 
 import pytest
 
-from store.client import Store
+from store.client import Store, text
 from store.errors import StoreRefused
 from store.keys import ASIDE, INBOXES, inbox
 from store.receipts.inbox import (
     GROUP,
     Entry,
     acknowledge,
-    add_many,
     add_to_inbox,
     forget_aside,
     inbox_length,
@@ -44,10 +43,41 @@ class TestInbox:
         added = store.run(add_to_inbox(body))
         assert store.run(read_inbox("ann")) == [Entry(added, body)]
 
-    def test_several_are_added_in_one_call(self, store: Store) -> None:
-        added = store.run(add_many([b"{}", b"[1]"]))
-        assert store.run(read_inbox("ann")) == [Entry(added[0], b"{}"), Entry(added[1], b"[1]")]
-        assert store.run(add_many([])) == []
+    def test_bodies_that_come_together_share_an_entry_and_are_read_in_order(
+        self, store: Store
+    ) -> None:
+        bodies = [b"{}", b"", b"\x00\xff,7\r\n", "Zoë".encode(), b"[1]" * 5000]
+        added = store.run(add_to_inbox(*bodies))
+        alone = store.run(add_to_inbox(b"last"))
+        assert store.client.xlen(inbox(0)) == 2
+        assert store.run(inbox_length()) == 6
+        expected = [*(Entry(added, body) for body in bodies), Entry(alone, b"last")]
+        assert store.run(read_inbox("ann")) == expected
+        assert store.run(reclaim("ann", 0)) == expected
+        assert store.run(acknowledge([added] * 5)) == 5
+        assert store.run(inbox_length()) == 1
+
+    def test_nothing_makes_no_entry(self, store: Store) -> None:
+        assert store.run(add_to_inbox()) == ""
+        assert store.run(inbox_length()) == 0
+
+    def test_an_entry_from_before_entries_were_shared_is_read(self, store: Store) -> None:
+        id_ = text(store.client.xadd(inbox(0), {"body": "12,3"}))
+        store.run(add_to_inbox(b"{}", b"[]"))
+        assert [entry.body for entry in store.run(read_inbox("ann"))] == [b"12,3", b"{}", b"[]"]
+        assert store.run(acknowledge([id_])) == 1
+
+    def test_one_read_brings_a_megabyte_and_not_all_that_fits_its_number(
+        self, store: Store
+    ) -> None:
+        for _ in range(40):
+            store.run(add_to_inbox(*[b"x" * 10_000] * 10))
+        read = [len(store.run(read_inbox("ann", 1000))) for _ in range(4)]
+        assert read == [160, 160, 80, 0]
+        again = store.run(reclaim("ann", 0, 1000))
+        assert len(again) == 160
+        store.run(acknowledge(entry.id for entry in again))
+        assert len(store.run(reclaim("bob", 0, 1000))) == 160
 
     def test_each_entry_goes_to_one_consumer(self, store: Store) -> None:
         entries = filled(store, 5)
@@ -167,7 +197,7 @@ class TestInboxes:
 
     def test_what_lies_in_one_is_not_in_another(self, store: Store) -> None:
         number = [store.run(take_inbox()) for _ in range(2)][-1]
-        added = store.run(add_many([b"{}", b"[1]"], number))
+        added = [store.run(add_to_inbox(body, number=number)) for body in (b"{}", b"[1]")]
         assert store.run(read_inbox("ann")) == []
         assert [entry.id for entry in store.run(read_inbox("ann", 100, number))] == added
         assert store.run(reclaim("bob", 0, 1, number))[0].id == added[0]
@@ -176,10 +206,10 @@ class TestInboxes:
 
     def test_figures_are_those_of_all_of_them(self, store: Store) -> None:
         for number in (store.run(take_inbox()) for _ in range(2)):
-            id_ = store.run(add_to_inbox(b"{}", number))
+            id_ = store.run(add_to_inbox(b"{}", number=number))
             figures = {"applied": 2, "unmatched:no_id": number}
             store.run(acknowledge([id_], figures, number))
-            store.run(add_to_inbox(b"{}", number))
+            store.run(add_to_inbox(b"{}", number=number))
         store.client.xadd(inbox(1), {"body": "{}"}, id="*")
         found = store.run(read_inbox_figures())
         assert (found.waiting, found.applied, found.unmatched) == (3, 4, {"no_id": 1})

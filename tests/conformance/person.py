@@ -1,5 +1,6 @@
 """A person is found wherever they are, and nothing of them is left when they are forgotten."""
 
+import zlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -22,9 +23,10 @@ from store.people.service_windows import UNMARKETED, check_recipients, note_unma
 from store.people.suppressions import EVERYWHERE, MARKETING, Why, release, suppress
 from store.purposes import Purpose
 from store.queue.dead_letters import DeadLetters
-from store.queue.enqueue import NewMessage, enqueue_messages
+from store.queue.enqueue import NewMessage, enqueue_messages, enqueue_rows
+from store.queue.enqueue import Place as FilePlace
 from store.queue.settlement import InDoubtBatch, RetryBatch, Settlement
-from store.receipts.inbox import add_to_inbox, keep_unmatched
+from store.receipts.inbox import add_to_inbox, inbox_length, keep_unmatched, read_inbox
 from store.receipts.status_updates import StatusUpdate, apply_status_updates
 from store.records.job_section import Job
 from store.records.outcome import LocalReason, Origin, number_field
@@ -93,6 +95,8 @@ def content(store: Store) -> Iterator[tuple[str, bytes]]:
     }
     for key in store.client.scan_iter():
         value = reads[store.client.type(key)](key)  # type: ignore[index]
+        if b":v:" in key:
+            value = [zlib.decompress(blob) for blob in value.values()]
         yield key.decode(), b"".join(_bytes(value))
 
 
@@ -375,6 +379,18 @@ class TestForgetting:
         assert traces(store, ANN) == []
         assert len(traces(store, Person("447700900006"))) == 1
 
+    def test_a_webhook_that_shares_an_entry_goes_alone(self, store: Store) -> None:
+        others = [b'{"from":"447700900006"}', b'{"from":"447700900007"}']
+        theirs = [b'{"from":"447700900005","n":%d}' % n for n in range(2)]
+        store.run(add_to_inbox(theirs[0], others[0], theirs[1], others[1]))
+        store.run(add_to_inbox(*theirs))
+        store.run(read_inbox("a worker that has died"))
+        assert forget(store, time=Time()).erased["webhooks"] == 4
+        assert traces(store, ANN) == []
+        entries = store.run(read_inbox("ann"))
+        assert [entry.body for entry in entries] == others
+        assert store.run(inbox_length()) == 2
+
     def test_whoever_shares_a_lane_stays(self, store: Store) -> None:
         given.loaded(store, 2500)
         given.notifications(store)
@@ -406,7 +422,8 @@ class TestTheTable:
         for how in (accepted, delayed, in_doubt, unknown):
             given_name = how.__name__
             lane = given.campaign(store, given_name)
-            given.add(store, lane, [b"447700900005\tAnn"], 0, 1)
+            line, kept = b"447700900005\tAnn", b"Ann\t+447700900005"
+            store.run(enqueue_rows(lane, FilePlace(0), FilePlace(1, 1, 1), [line], 0, kept=[kept]))
             store.run(finish_loading(lane))
             claim = given.claim(store, lane, "b")
             given.settle(store, lane, claim, how(claim.jobs[0]), "b")

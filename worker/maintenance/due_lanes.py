@@ -9,14 +9,15 @@ from typing import Any
 
 import structlog
 
+from store.batched import by_hundred
 from store.client import Call
 from store.errors import StoreRefused
 from store.lanes.due import Look, read_due
 from store.lanes.lane import Lane, LaneStatus, announce, read_lane
-from store.lanes.retention import note_ended
+from store.lanes.retention import expire_values, note_ended
 from store.workers.presence import forget_active, forget_ready, note_active, ready_lanes
 from worker.batch import Tools
-from worker.maintenance.retention import over_at_ms
+from worker.maintenance.retention import DAY_MS, over_at_ms
 
 log = structlog.get_logger(__name__)
 
@@ -34,7 +35,7 @@ async def check(tools: Tools, lanes: Sequence[str], as_of: int) -> list[Look | N
         soon = int(IDLE_SECONDS * 1000)
         return [*await tools.store.run_all([read_due(lane, as_of, soon) for lane in lanes])]
     except (StoreRefused, ValueError):
-        log.exception("lanes are looked at one by one")
+        log.exception("due_lanes_check_failed")
         return [None] * len(lanes)
 
 
@@ -72,6 +73,9 @@ async def retire(tools: Tools, lanes: Sequence[str]) -> None:
     """
     ended = [lane for lane in await _read(tools, lanes) if lane.status.ended]
     await tools.store.run_all([note_ended(lane) for lane in ended])
+    keep = int(tools.settings.keep_values * DAY_MS / 1000)
+    for calls in by_hundred([call for lane in ended for call in expire_values(lane, keep)]):
+        await tools.store.run_all(calls)
     woken = {lane.id for lane in await _read(tools, lanes) if not lane.status.ended}
     gone = [lane for lane in lanes if lane not in woken]
     await tools.store.run_all([*map(forget_ready, gone), *map(forget_active, gone)])

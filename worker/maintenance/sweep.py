@@ -80,7 +80,8 @@ async def sweep(tools: Tools) -> Swept | None:
     # The inbox first: status updates decide about in-doubt batches.
     applied = await apply_inbox(tools, leases.as_of)
     swept = Swept(more=not is_all(applied), applied=applied)
-    for lanes in by_hundred(await tools.store.run(active_lanes())):
+    active = await tools.store.run(active_lanes())
+    for lanes in by_hundred(active):
         swept += await _visit_all(tools, lanes, leases)
     await expire_lanes(tools, await tools.store.run(now_ms()))
     await forget_closed_windows(tools.store)
@@ -151,7 +152,7 @@ async def _visit(tools: Tools, lane_id: str, leases: _Leases) -> Swept:
     except StoreUnavailable:
         raise
     except Exception:
-        log.exception("a lane could not be swept", lane=lane_id)
+        log.exception("lane_sweep_failed", lane=lane_id)
         return Swept(busy=1)
 
 
@@ -180,7 +181,7 @@ async def _recover(tools: Tools, lane: Lane, as_of: int, leases: _Leases) -> Non
     call = recover_expired(lane.id, settle_after_ms=int(seconds * 1000), as_of_ms=as_of)
     while (recovered := await tools.store.run(call)) != Recovered():
         tools.meters.recovered(lane.sub_account, recovered)
-        log.warning("flights recovered", lane=lane.id, **asdict(recovered))
+        log.warning("batches_recovered", lane=lane.id, **asdict(recovered))
         await leases.as_of()
 
 

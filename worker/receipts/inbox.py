@@ -55,8 +55,9 @@ from worker.sent_batches import find_nameless, find_sent
 log = structlog.get_logger(__name__)
 
 ENTRIES = 1000
-ROUNDS = 20
-"""Rounds of `ENTRIES` each per run; the sweep does the rest of its work before the next run."""
+"""Most entries of the inbox in a round; fewer if several bodies share one."""
+MOST = 20_000
+"""Bodies per run, roughly; the sweep does the rest of its work before the next run."""
 IDLE_MS = 60_000
 """Entries that a consumer has held so long without applying them may be taken over."""
 
@@ -97,13 +98,13 @@ async def _alone() -> None:
     """No-op progress callback."""
 
 
-def is_all(entries: int) -> bool:
-    """True when so many entries in one run are all there were."""
-    return entries < ROUNDS * ENTRIES
+def is_all(bodies: int) -> bool:
+    """True when so many bodies in one run are all there were."""
+    return bodies < MOST
 
 
 async def apply_inbox(tools: Tools, go_on: Callable[[], Awaitable[object]] = _alone) -> int:
-    """Apply the inboxes; returns the number of entries.
+    """Apply the inboxes; returns the number of bodies.
 
     Args:
         go_on: called between the rounds, of which a sweep may have many.
@@ -118,7 +119,7 @@ async def _apply_all(tools: Tools, number: int, go_on: Callable[[], Awaitable[ob
     of dead consumers, then new ones."""
     done = 0
     entries = await tools.store.run(reclaim(tools.owner, IDLE_MS, ENTRIES, number))
-    for _ in range(ROUNDS):
+    while done < MOST:
         entries = entries or await tools.store.run(read_inbox(tools.owner, ENTRIES, number))
         if not entries:
             break
@@ -146,20 +147,31 @@ async def _apply(tools: Tools, entries: Sequence[Entry], number: int) -> None:
     """Apply entries together; after an unexpected exception one by one, so that a bad entry does not
     block the others."""
     try:
-        await _apply_together(tools, entries, number)
+        figures = await _apply_together(tools, entries)
     except StoreError:
         raise
     except Exception:
-        log.exception("entries of the inbox cannot be applied", entries=len(entries))
-        if len(entries) == 1:
-            await tools.store.run(keep_unmatched([entries[0].body]))
-            await tools.store.run(acknowledge([entries[0].id], {"unreadable": 1}, number))
-            return
+        log.exception("inbox_entries_not_applied", entries=len(entries))
+        figures = Counter()
         for entry in entries:
-            await _apply(tools, [entry], number)
+            figures.update(await _apply_alone(tools, entry))
+    await tools.store.run(acknowledge([entry.id for entry in entries], figures, number))
+    log.info("webhooks_applied", entries=len(entries), **figures)
 
 
-async def _apply_together(tools: Tools, entries: Sequence[Entry], number: int) -> None:
+async def _apply_alone(tools: Tools, entry: Entry) -> Counter[str]:
+    try:
+        return await _apply_together(tools, [entry])
+    except StoreError:
+        raise
+    except Exception:
+        log.exception("inbox_entry_not_applied")
+        await tools.store.run(keep_unmatched([entry.body]))
+        return Counter(unreadable=1)
+
+
+async def _apply_together(tools: Tools, entries: Sequence[Entry]) -> Counter[str]:
+    """Apply entries; returns their counts by kind."""
     sorted_ = sort_entries(entries, tools.settings)
     await _resolve(tools, sorted_)
     await _write_updates(tools, sorted_)
@@ -169,9 +181,7 @@ async def _apply_together(tools: Tools, entries: Sequence[Entry], number: int) -
         sorted_.figures["events" if ours else "unmatched:account"] += 1
     if sorted_.aside:
         await tools.store.run(keep_unmatched(sorted_.aside))
-    figures = sorted_.figures + sorted_.changes.figures
-    await tools.store.run(acknowledge([entry.id for entry in entries], figures, number))
-    log.info("webhooks applied", entries=len(entries), **figures)
+    return sorted_.figures + sorted_.changes.figures
 
 
 def sort_entries(entries: Iterable[Entry], settings: Settings) -> Sorted:
@@ -264,7 +274,7 @@ async def _resolve_batch(
         return
     if await hold(tools.store, lane, batch):
         sorted_.figures["unmatched:batch_held"] += unknown
-        log.warning("a batch in doubt is held", lane=lane, batch=batch)
+        log.warning("in_doubt_batch_held", lane=lane, batch=batch)
     else:
         sorted_.figures["unmatched:batch_only"] += unknown
 

@@ -1,6 +1,7 @@
 """Limits of a client: concurrent requests, size of a body, time for it."""
 
 import asyncio
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -88,7 +89,7 @@ class Bodies:
         app: ASGIApp,
         limits: Web,
         large: Mapping[str, int],
-        uploads: frozenset[str],
+        uploads: re.Pattern[str],
         free: frozenset[str],
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -98,7 +99,8 @@ class Bodies:
         self._limits = {
             path: BodyLimit(min(most, limits.max_body_bytes), seconds)
             for path, most in large.items()
-        } | dict.fromkeys(uploads, BodyLimit(limits.max_upload_bytes, seconds, SLOWEST_UPLOAD))
+        }
+        self._upload = BodyLimit(limits.max_upload_bytes, seconds, SLOWEST_UPLOAD)
         self._uploads = uploads
         self._free = free
         self._monotonic = monotonic
@@ -107,8 +109,8 @@ class Bodies:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] in self._free:
             return await self._app(scope, receive, send)
-        streamed = scope["path"] in self._uploads
-        limit = self._limits.get(scope["path"], self._small)
+        streamed = self._uploads.fullmatch(scope["path"]) is not None
+        limit = self._upload if streamed else self._limits.get(scope["path"], self._small)
         if int(Headers(scope=scope).get("content-length", 0)) > limit.most:
             large = problem(413, _too_large(limit), headers=_CLOSE)
             return await large(scope, receive, send)

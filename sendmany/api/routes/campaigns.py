@@ -8,13 +8,14 @@ from pydantic import BaseModel
 
 from config.settings import Settings
 from producer.wake import SendWakeUp, call_workers
+from sendmany.api.routes.again import add_again
 from sendmany.api.uploads.form import form_schema
 from sendmany.api.uploads.launch import LaunchedOut, launch
 from store.access.places import Places
 from store.access.tokens import Needs, Scope, Token
 from store.client import AsyncStore, Store
 from store.lanes.lane import LaneStatus, find_lane, move_lane
-from store.queue.dead_letters import REVIVABLE, Word, settle_dead_letters
+from store.queue.dead_letters import Word, settle_dead_letters
 from store.states import State
 from store.threads import ThreadStore
 
@@ -24,7 +25,6 @@ NameOrId = Annotated[
     str,
     Path(min_length=1, max_length=200, description="Name or id of a campaign, or id of a lane."),
 ]
-Failed = Annotated[bool, Query(description="Also those that failed: their retries are exhausted.")]
 _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
     404: {"description": "There is no such campaign, or it is not the caller's."},
     409: {
@@ -72,7 +72,7 @@ def campaigns_router(
         "",
         status_code=201,
         operation_id="launch_campaign",
-        summary="Launch a campaign; its recipients are stored while they are uploaded",
+        summary="Launch a campaign; its recipients are stored during the upload",
         responses=_LAUNCH_ANSWERS,
         openapi_extra={"requestBody": _FORM},
     )
@@ -89,10 +89,12 @@ def campaigns_router(
         response.status_code = 200 if launched.resumed else 201
         return launched
 
+    add_again(router, blocking, settings, send, uploads, send_wake_up)
+
     @router.post(
         "/{campaign}/pause",
         operation_id="pause_campaign",
-        summary="Stop sending within a second, and keep what has not gone out",
+        summary="Pause within a second; unsent messages stay queued",
         responses=_ANSWERS,
     )
     def pause(campaign: NameOrId, caller: Annotated[Token, manage]) -> MovedOut:
@@ -101,7 +103,7 @@ def campaigns_router(
     @router.post(
         "/{campaign}/resume",
         operation_id="resume_campaign",
-        summary="Go on with a campaign that is paused, has stopped, or was halted",
+        summary="Resume a campaign that is paused, stopped or halted",
         responses=_ANSWERS,
     )
     def resume(
@@ -114,7 +116,7 @@ def campaigns_router(
     @router.post(
         "/{campaign}/cancel",
         operation_id="cancel_campaign",
-        summary="Give up what has not gone out; this cannot be taken back",
+        summary="Cancel all unsent messages; this cannot be undone",
         responses=_ANSWERS,
     )
     def cancel(campaign: NameOrId, caller: Annotated[Token, manage]) -> MovedOut:
@@ -123,24 +125,20 @@ def campaigns_router(
     @router.post(
         "/{campaign}/unconfirmed/resend",
         operation_id="resend_unconfirmed",
-        summary="Send again what nobody can say of whether it was sent; who has got it gets two",
+        summary="Send unconfirmed messages again; who has received one gets two",
         responses=_ANSWERS,
     )
-    def resend(
-        campaign: NameOrId, caller: Annotated[Token, manage], failed: Failed = False
-    ) -> SettledOut:
-        return _settle(blocking, caller, campaign, Word.RESEND, failed, send_wake_up)
+    def resend(campaign: NameOrId, caller: Annotated[Token, manage]) -> SettledOut:
+        return _settle(blocking, caller, campaign, Word.RESEND, send_wake_up)
 
     @router.post(
         "/{campaign}/unconfirmed/close",
         operation_id="close_unconfirmed",
-        summary="Let what is unconfirmed rest; receipts that come later still settle it",
+        summary="Close unconfirmed messages; later receipts still settle them",
         responses=_ANSWERS,
     )
-    def close(
-        campaign: NameOrId, caller: Annotated[Token, manage], failed: Failed = False
-    ) -> SettledOut:
-        return _settle(blocking, caller, campaign, Word.CLOSE, failed, send_wake_up)
+    def close(campaign: NameOrId, caller: Annotated[Token, manage]) -> SettledOut:
+        return _settle(blocking, caller, campaign, Word.CLOSE, send_wake_up)
 
     return router
 
@@ -196,10 +194,10 @@ def _move(
 
 
 def _settle(
-    store: Store, caller: Token, name: str, word: Word, failed: bool, send_wake_up: SendWakeUp
+    store: Store, caller: Token, name: str, word: Word, send_wake_up: SendWakeUp
 ) -> SettledOut:
     lane = find_lane(store, name, caller.may_use)
-    said = settle_dead_letters(store, lane, word, REVIVABLE if failed else (State.UNCONFIRMED,))
+    said = settle_dead_letters(store, lane, word, (State.UNCONFIRMED,))
     if said.refused:
         raise HTTPException(409, f"The campaign is {said.status}: nothing of it is sent again.")
     if said.jobs and word is Word.RESEND:

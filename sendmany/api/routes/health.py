@@ -13,7 +13,7 @@ from store.client import AsyncStore, Call, command
 from store.errors import StoreError
 from store.metrics.counters import Tally
 from store.migrations.schema import read_schema
-from store.receipts.inbox import add_many
+from store.receipts.inbox import add_to_inbox
 
 HEALTHZ: Final = "/healthz"
 SECONDS: Final = 2.0
@@ -40,14 +40,14 @@ def health_router(store: AsyncStore) -> APIRouter:
     """`/healthz` for supervisors that restart a process, `/readyz` for load balancers."""
     router, asking = APIRouter(tags=["health"]), _Asking(store)
 
-    @router.get(HEALTHZ, operation_id="health", summary="Whether the process lives")
+    @router.get(HEALTHZ, operation_id="health", summary="Liveness of the process")
     async def health() -> Health:
         return Health(alive=True)
 
     @router.get(
         "/readyz",
         operation_id="readiness",
-        summary="Whether it can serve",
+        summary="Readiness of the process",
         responses={503: {"model": Readiness, "description": "It cannot."}},
     )
     async def readiness(response: Response) -> Readiness:
@@ -111,7 +111,7 @@ async def ready(store: AsyncStore) -> Readiness:
             redis = await _works(store, command("PING", parse=_anything))
             scripts = redis and await _has_scripts(store)
             # An intake script without data: a full Redis refuses even that.
-            room = redis and await _works(store, add_many([]))
+            room = redis and await _works(store, add_to_inbox())
     except TimeoutError:
         return Readiness(redis=False, scripts=False, room=False)
     return Readiness(redis=redis, scripts=scripts, room=room)

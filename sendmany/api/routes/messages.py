@@ -14,7 +14,7 @@ from config.settings import Settings
 from producer.errors import FORGOTTEN
 from producer.messages.enqueue import Counter, Order
 from producer.messages.item import NO_TEMPLATES, Enqueued
-from producer.messages.write_coalescer import WriteCoalescer
+from producer.messages.write_coalescer import MessageWrites
 from producer.wake import SendWakeUp
 from sendmany.api.routes.idempotency_key import KEY_HEADER, RawHeaders, key_of, refuse_key
 from sendmany.api.routes.message_orders import (
@@ -141,7 +141,7 @@ class Door:
         self._store = store
         self._settings = settings
         self._counter = Counter(settings, send_wake_up, lambda: datetime.now(UTC))
-        self._writes = WriteCoalescer(store, self._counter)
+        self._writes = MessageWrites(store, self._counter)
 
     async def take_one(self, body: bytes, headers: RawHeaders, caller: Token) -> Response:
         """Store one message.

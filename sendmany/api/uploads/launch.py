@@ -1,6 +1,7 @@
 """One launch over HTTP: from the request's body to the response."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final, Literal
 
 from fastapi import HTTPException, Request
@@ -18,6 +19,8 @@ from producer.campaigns.message_file import refuse_ours
 from producer.campaigns.preflight import findings_about, stops, warn_of_windows
 from producer.campaigns.upload import TryRows, Upload, UploadDiffers, Uploaded, receive
 from producer.errors import BadPurpose, InputError
+from producer.files.invalid_rows import InvalidRow
+from producer.layout import ReadOptions
 from producer.policies import campaign_policies
 from producer.wake import SendWakeUp
 from sendmany.api.uploads.form import CampaignForm, parse_campaign, read_campaign, read_recipients
@@ -32,10 +35,16 @@ from store.threads import ThreadStore
 
 CLIENT_LEFT: Final = 400
 _MEMBERS: Final = {
-    "--number-column": "number_column",
+    "--map phone=COLUMN": 'map {"phone": COLUMN}',
+    "--language-column": "language_column",
+    "--encoding": "encoding",
+    "--sheet": "sheet",
+    "--where": "where",
     "--country-column": "country_column",
     "--region GB, or default_region": "default_region",
     "--region": "default_region",
+    "with --recipients": "at the command line",
+    "--as ": "as=",
     "--window ": "policies.window=",
 }
 
@@ -70,7 +79,8 @@ class LaunchedOut(BaseModel):
     number_column: str
     country_column: str | None
     folded: int  # values whose line ends, tabs or long runs of blanks became one blank
-    resumed: bool  # an earlier upload is continued
+    resumed: bool  # an earlier upload had begun it
+    read_as: str  # encoding or sheet of a file that is not UTF-8 text, as a sentence
     findings: list[FindingOut]
 
 
@@ -115,7 +125,7 @@ async def launch(
 ) -> LaunchedOut:
     """Stream an upload and launch it row by row; any error is an HTTPException."""
     content_type = request.headers.get("content-type", "")
-    try:
+    with told():
         parts = read_parts(content_type, request.stream())
         form = parse_campaign(await read_campaign(parts))
         _refuse_ours(form)
@@ -126,6 +136,14 @@ async def launch(
             read_recipients(parts),
             lambda file: receive(blocking, upload, file, send_wake_up, preflight),
         )
+    return _answer(uploaded, preflight.findings)
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Turn errors of an upload, or of a request about a campaign, into an HTTPException."""
+    try:
+        yield
     except ValidationError as error:
         raise RequestValidationError(
             [{**one, "loc": ("body", "campaign", *one["loc"])} for one in error.errors()]
@@ -139,8 +157,7 @@ async def launch(
     except LaunchStopped as stopped:
         raise _stopped(stopped) from stopped
     except (StoreRefused, UploadDiffers) as error:
-        raise HTTPException(409, str(error)) from error
-    return _answer(uploaded, preflight.findings)
+        raise HTTPException(409, _in_our_words(str(error))) from error
 
 
 def _refuse_ours(form: CampaignForm) -> None:
@@ -174,13 +191,21 @@ def upload_of(form: CampaignForm, settings: Settings, sub_account: str) -> Uploa
         name=form.name,
         sub_account=sub_account,
         message=form.message,
-        number_column=form.number_column,
-        country_column=form.country_column,
-        default_region=form.default_region or settings.default_region,
+        reading=ReadOptions(
+            names=form.map,
+            country_column=form.country_column,
+            language_column=form.language_column,
+            region=form.default_region or settings.default_region,
+            encoding=form.encoding,
+            sheet=form.sheet,
+            where=form.where,
+            limit=form.limit,
+        ),
         priority=Priority(form.priority),
         policies=campaign_policies(settings, **form.policies.model_dump()),
         purpose=Purpose(form.purpose) if form.purpose else None,
         send_while_loading=form.send_while_loading,
+        keep=tuple(form.keep),
     )
 
 
@@ -194,19 +219,25 @@ def _answer(uploaded: Uploaded, findings: Sequence[Finding]) -> LaunchedOut:
         recipients=lane.next_index,
         duplicates=lane.duplicates,
         invalid_rows=lane.invalid_rows,
-        first_invalid_rows=[
-            InvalidRowOut(line=one.line, number=one.number, reason=_in_our_words(one.reason))
-            for one in uploaded.invalid_rows
-        ],
+        first_invalid_rows=invalid_rows_out(uploaded.invalid_rows),
         number_column=uploaded.layout.number_column,
         country_column=uploaded.layout.country_column,
         folded=uploaded.folded,
         resumed=uploaded.resumed,
+        read_as=uploaded.sentence,
         findings=[
             FindingOut(severity=one.severity.value, path=one.path, message=one.text)
             for one in findings
         ],
     )
+
+
+def invalid_rows_out(rows: Sequence[InvalidRow]) -> list[InvalidRowOut]:
+    """Invalid rows in the form of the response."""
+    return [
+        InvalidRowOut(line=one.line, number=one.number, reason=_in_our_words(one.reason))
+        for one in rows
+    ]
 
 
 def _unusable(error: InputError) -> HTTPException:

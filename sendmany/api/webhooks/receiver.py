@@ -33,10 +33,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from dashboard.metrics import HTTP_REQUESTS
-from sendmany.api.webhooks.write_coalescer import WriteCoalescer
 from store.client import AsyncStore, command
 from store.errors import StoreError, StoreFull
 from store.metrics.counters import Tally
+from store.receipts.inbox import LEASE_MS, add_to_inbox, take_inbox
+from store.write_coalescer import WriteCoalescer
 
 log = structlog.get_logger(__name__)
 
@@ -65,7 +66,7 @@ class Refusals:
         if now - self._said_at.get(reason, float("-inf")) < EVERY:
             return
         self._said_at[reason] = now
-        log.warning("webhooks refused", reason=reason, status=status, times=self._unsaid[reason])
+        log.warning("webhooks_refused", reason=reason, status=status, times=self._unsaid[reason])
         self._unsaid[reason] = 0
 
 
@@ -76,6 +77,10 @@ ROOM_BYTES: Final = 64 * 1024 * 1024
 """Most bytes of all webhooks being received or stored."""
 BODY_SECONDS: Final = 10.0
 HEALTH_SECONDS: Final = 2.0
+PATIENCE: Final = 4.0
+"""Seconds until a body counts as not stored; the provider expects an answer within 5."""
+_WRITE_MOST: Final = 500
+_WRITE_BYTES: Final = 512 * 1024
 
 Reply = Callable[[int, bytes], None]
 """Sends a status and a JSON body."""
@@ -113,13 +118,18 @@ class Receiver:
         authorizations: Sequence[SecretStr],
         *,
         tally: Tally | None = None,
-        landing: WriteCoalescer | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._secrets = [secret.get_secret_value().encode() for secret in authorizations]
         if not self._secrets or not all(self._secrets):
             raise ValueError("A receiver needs an authorization, and none may be empty.")
-        self._writes = landing or WriteCoalescer(store)
+        self._writes = WriteCoalescer(
+            InboxWriter(store).write,
+            len,
+            patience=PATIENCE,
+            most=_WRITE_MOST,
+            most_bytes=_WRITE_BYTES,
+        )
         self._refusals = Refusals(monotonic)
         self._tally = tally or Tally()
         self.room = ROOM_BYTES
@@ -149,17 +159,38 @@ class Receiver:
         """Count a request."""
         self._tally.observe(HTTP_REQUESTS, seconds, "POST", WEBHOOKS, str(status))
 
-    def _stored(self, reply: Reply, error: StoreError | None) -> None:
+    def _stored(self, reply: Reply, error: Exception | None) -> None:
         if error is None:
             reply(200, b"")
             return
-        full = isinstance(error, StoreFull)
-        reason = f"Redis {'is full' if full else 'does not answer in time'}"
+        reason = "Redis does not answer in time"
+        if isinstance(error, StoreFull):
+            reason = "Redis is full"
+        elif not isinstance(error, StoreError):
+            reason = f"a fault of sendmany, {type(error).__name__}"
         reply(503, self._refusal(503, reason))
 
     def _refusal(self, status: int, reason: str) -> bytes:
         self._refusals.note(reason, status)
         return msgspec.json.encode({"error": f"Refused: {reason}.", "problems": []})
+
+
+class InboxWriter:
+    """Writes bodies to the inbox of this process, and renews the inbox's lease."""
+
+    def __init__(self, store: AsyncStore) -> None:
+        self._store = store
+        self._number: int | None = None
+        self._renew_at = 0.0
+
+    async def write(self, bodies: Sequence[bytes]) -> Sequence[None]:
+        """Store bodies that came at the same time."""
+        now = asyncio.get_running_loop().time()
+        if self._number is None or now >= self._renew_at:
+            self._number = await self._store.run(take_inbox(self._number))
+            self._renew_at = now + LEASE_MS / 2000
+        await self._store.run(add_to_inbox(*bodies, number=self._number))
+        return [None] * len(bodies)
 
 
 def health_app(store: AsyncStore) -> Starlette:

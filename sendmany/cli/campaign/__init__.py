@@ -29,9 +29,21 @@ COMMANDS = {
         "sendmany.cli.campaign.control:cancel",
         "Cancel all unsent messages. This cannot be undone.",
     ),
+    "retry": Entry(
+        "sendmany.cli.campaign.again:retry",
+        "Send a campaign again to the people it did not reach, as a campaign of its own.",
+    ),
+    "add": Entry(
+        "sendmany.cli.campaign.again:add",
+        "Add people to a campaign that is being sent or was finished.",
+    ),
     "export": Entry(
         "sendmany.cli.campaign.export:export",
         "Export every recipient with the outcome of the message, full numbers included.",
+    ),
+    "report": Entry(
+        "sendmany.cli.campaign.export:report",
+        "Write a report of a campaign: one HTML page that prints and names no recipient.",
     ),
     "verify": Entry(
         "sendmany.cli.campaign.export:verify",
@@ -39,7 +51,7 @@ COMMANDS = {
     ),
     "unconfirmed": Entry(
         "sendmany.cli.campaign.unconfirmed:app",
-        "Messages of which nobody can say whether they were sent: look at them, decide.",
+        "Messages of which it is not known whether they were sent: list them, decide.",
     ),
 }
 """Every command, and where it is."""

@@ -19,27 +19,23 @@ from sendmany.console.output import print_json, show, show_table, table_of
 from store.client import Store
 from store.errors import StoreUnavailable
 from store.lanes.lane import Lane, LaneStatus
-from store.queue.dead_letters import REVIVABLE, Redriven, Word, settle_dead_letters
+from store.queue.dead_letters import Redriven, Word, settle_dead_letters
 from store.records.outcome import Doubt
 from store.reports.messages import Listed, list_dead_letters
 from store.states import State
 
 app = typer.Typer(
-    help="Messages of which nobody can say whether they were sent: look at them, decide.",
+    help="Messages of which it is not known whether they were sent: list them, decide.",
     no_args_is_help=True,
 )
-Failed = Annotated[
-    bool, typer.Option("--failed", help="Also those that failed: their retries are exhausted.")
-]
+_MEANT = (State.UNCONFIRMED,)
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 SHOWN = 50
 """Most rows for people; programs get all."""
 
 
 @app.command("list")
-def list_unconfirmed(
-    name: Name, sub_account: Whose = None, failed: Failed = False, as_json: Json = False
-) -> None:
+def list_unconfirmed(name: Name, sub_account: Whose = None, as_json: Json = False) -> None:
     """List messages that need a decision: number, attempts, time and reason.
 
     `message show ID` lists the attempts of one, with the batch ids for the provider.
@@ -48,7 +44,7 @@ def list_unconfirmed(
     """
     store = connect(load_settings())
     lane = lane_called(store, name, sub_account)
-    found = sorted(list_dead_letters(store, lane.id, _meant(failed)), key=lambda one: one.index)
+    found = sorted(list_dead_letters(store, lane.id, _MEANT), key=lambda one: one.index)
     if as_json:
         print_json([{"id": f"{lane.id}.{one.index}", **asdict(row(one))} for one in found])
     else:
@@ -59,7 +55,6 @@ def list_unconfirmed(
 def resend(
     name: Name,
     sub_account: Whose = None,
-    failed: Failed = False,
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
@@ -73,8 +68,8 @@ def resend(
     store = connect(load_settings())
     lane = lane_called(store, name, sub_account)
     if not yes:
-        _ask_to_resend(store, lane, _meant(failed))
-    said = _say(store, lane, Word.RESEND, failed)
+        _ask_to_resend(store, lane)
+    said = _say(store, lane, Word.RESEND)
     if said.refused:
         raise InputError(f'"{lane.name}" is {said.status}: nothing of it is sent again')
     if said.jobs:
@@ -89,7 +84,6 @@ def resend(
 def close(
     name: Name,
     sub_account: Whose = None,
-    failed: Failed = False,
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
@@ -101,26 +95,22 @@ def close(
     """
     store = connect(load_settings())
     lane = lane_called(store, name, sub_account)
-    if not yes and _at_terminal() and (what := in_doubt(_count(store, lane, _meant(failed)))):
+    if not yes and _at_terminal() and (what := in_doubt(_count(store, lane))):
         typer.confirm(f"Let {what} rest? None can be sent again then", abort=True, err=True)
-    said = _say(store, lane, Word.CLOSE, failed)
+    said = _say(store, lane, Word.CLOSE)
     if as_json:
         print_json(_as_json(lane, said, "closed"))
     else:
         show(f"{several(said.jobs, 'message')} put to rest.{_moved_on(said)}")
 
 
-def _meant(failed: bool) -> tuple[State, ...]:
-    return REVIVABLE if failed else (State.UNCONFIRMED,)
+def _count(store: Store, lane: Lane) -> Counter[State]:
+    return Counter(one.state for one in list_dead_letters(store, lane.id, _MEANT) if one.state)
 
 
-def _count(store: Store, lane: Lane, states: tuple[State, ...]) -> Counter[State]:
-    return Counter(one.state for one in list_dead_letters(store, lane.id, states) if one.state)
-
-
-def _ask_to_resend(store: Store, lane: Lane, states: tuple[State, ...]) -> None:
+def _ask_to_resend(store: Store, lane: Lane) -> None:
     """Explain the risk and ask for confirmation at a terminal; programs must pass the option."""
-    dead = list(list_dead_letters(store, lane.id, states))
+    dead = list(list_dead_letters(store, lane.id, _MEANT))
     if not dead:
         return
     found = Counter(one.state for one in dead if one.state)
@@ -137,9 +127,9 @@ def _at_terminal() -> bool:
     return sys.stdin.isatty()
 
 
-def _say(store: Store, lane: Lane, word: Word, failed: bool) -> Redriven:
+def _say(store: Store, lane: Lane, word: Word) -> Redriven:
     try:
-        return settle_dead_letters(store, lane, word, _meant(failed))
+        return settle_dead_letters(store, lane, word, _MEANT)
     except StoreUnavailable as error:
         raise StoreUnavailable(
             f"{str(error).rstrip('.?')}. Run this again for the rest; what was sent again is not "
@@ -188,7 +178,7 @@ def _tell_resent(lane: Lane, said: Redriven) -> None:
     if said.status is LaneStatus.SENDING:
         show(f'Watch it with: sendmany campaign watch "{called(lane)}"')
     else:
-        show(f'"{lane.name}" is {said.status}; it is sent when somebody resumes it.')
+        show(f'"{lane.name}" is {said.status}; it is sent after it is resumed.')
 
 
 def _moved_on(said: Redriven) -> str:

@@ -53,8 +53,8 @@ from store.limits.rate_limit import (
 from store.limits.stops import Stopped, stop_sending
 from store.metrics.counters import flush_metrics
 from store.migrations.schema import raise_schema
-from store.people.erase import end_jobs, erase_records
-from store.people.find import find_in_lane
+from store.people.erase import end_jobs, erase_body, erase_records
+from store.people.find import Body, find_in_lane
 from store.people.forgotten import keep_forgotten
 from store.people.person import Person
 from store.people.service_windows import forget_windows, open_windows
@@ -449,6 +449,12 @@ def _(store: Store) -> AnyCall:
 def _(store: Store) -> AnyCall:
     store.client.xadd(ASIDE, {"body": "old"}, id="1000-1")
     return forget_aside(30)
+
+
+@case("erase_body", "of a person, in an entry with others")
+def _(store: Store) -> AnyCall:
+    id_ = store.run(add_to_inbox(b"one", b"two"))
+    return erase_body(Body(inbox(0), id_, 1, b"two"))
 
 
 @case("end_jobs", "of a person who is forgotten")

@@ -24,7 +24,7 @@ ONE = NewMessage(b'447700900001\t{"type":"text","content":{"text":"Hello"}}', b"
 def small_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
     """Four entries are as many as go at once."""
     monkeypatch.setattr("worker.receipts.inbox.ENTRIES", 2)
-    monkeypatch.setattr("worker.receipts.inbox.ROUNDS", 2)
+    monkeypatch.setattr("worker.receipts.inbox.MOST", 4)
 
 
 async def told(rig: Rig, n: int) -> str:

@@ -47,6 +47,7 @@ def every_key(keys: LaneKeys) -> list[str]:
         keys.attempt_log(5000),
         keys.long_ids(5000),
         keys.numbers_of(5000),
+        f"{keys.values}5",
     ]
     return [*astuple(keys), *named, *numbered, *keys.seen(20254, [0xABC])]
 
@@ -133,6 +134,7 @@ PREFIXES = (
     "attempt_logs",
     "ids",
     "numbers",
+    "values",
     "retry_prefix",
     "in_doubt_prefix",
 )
@@ -159,6 +161,7 @@ def everything_that_can_be_built() -> Iterator[str]:
             keys.done("parked:b"),
         )
         yield from (keys.outcome(1), keys.attempt_log(1), keys.long_ids(1), keys.numbers_of(1))
+        yield f"{keys.values}0"
         yield from keys.seen(20254, [0xABC])
 
 
@@ -187,6 +190,7 @@ def test_what_holds_people_is_known_to_hold_them() -> None:
         jobs.outcome(0): People.RECORDS,
         jobs.numbers_of(0): People.NUMBERS,
         jobs.long_ids(0): People.LONG_IDS,
+        f"{jobs.values}0": People.VALUES,
         jobs.meta: People.NONE,
         module.inbox(0): People.BODIES,
         suppressed("shop", 1): People.NAMES,

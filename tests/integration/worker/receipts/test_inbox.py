@@ -14,6 +14,7 @@ from store.errors import StoreUnavailable
 from store.keys import ASIDE
 from store.limits.breakers import open_breaker, read_breakers
 from store.people.suppressions import read_suppression, release
+from store.purposes import Pricing
 from store.queue.settlement import mark_posting
 from store.receipts.inbox import (
     Entry,
@@ -83,8 +84,8 @@ async def test_what_several_receiving_processes_were_posted_is_applied(rig: Rig)
     await rig.deliver(lane)
     for index in range(3):
         number = rig.store.run(take_inbox())
-        rig.store.run(add_to_inbox(receipt(f"{lane}.{index}.1", "read"), number))
-    rig.store.run(add_to_inbox(b"no JSON", 2))
+        rig.store.run(add_to_inbox(receipt(f"{lane}.{index}.1", "read"), number=number))
+    rig.store.run(add_to_inbox(b"no JSON", number=2))
     assert rig.store.run(inbox_length()) == 4
     assert await apply_inbox(rig.tools) == 4
     assert rig.counts(lane) == {State.READ: 3}
@@ -496,6 +497,41 @@ async def test_replies_and_receipts_are_counted(rig: Rig) -> None:
     found = rig.store.run(read_inbox_figures())
     assert (found.applied, found.unreadable, found.waiting) == (1, 1, 0)
     assert found.unmatched == {"no_such_message": 1}
+
+
+async def test_one_bad_receipt_of_an_entry_keeps_the_others(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where it is a fault of ours; and what the entry is worth is counted once."""
+    lane = rig.campaign(3)
+    await rig.deliver(lane)
+    bodies = [receipt(f"{lane}.{index}.1", "sent") for index in range(3)]
+    rig.store.run(add_to_inbox(bodies[0], b"no JSON", b'{"eventType": "?"}', bodies[1], bodies[2]))
+    note_receipt = inbox._note_receipt
+
+    def faulty(sorted_: inbox.Sorted, receipt: Receipt, entry: Entry) -> bool:
+        if receipt.client_message_id == f"{lane}.1.1":
+            raise ZeroDivisionError
+        return note_receipt(sorted_, receipt, entry)
+
+    monkeypatch.setattr(inbox, "_note_receipt", faulty)
+    assert await apply_inbox(rig.tools) == 5
+    assert rig.counts(lane) == {State.FORWARDED: 2, State.ACCEPTED: 1}
+    found = rig.store.run(read_inbox_figures())
+    assert (found.applied, found.unreadable, found.waiting) == (2, 2, 0)
+    assert found.unmatched == {"other_event": 1}
+
+
+async def test_an_entry_is_applied_in_the_order_in_which_its_bodies_came(rig: Rig) -> None:
+    """What was said last counts: later bodies follow earlier ones of the same moment."""
+    lane = rig.campaign(1)
+    await rig.deliver(lane)
+    early = {"pricingCategory": "utility"}, {"pricingCategory": "marketing"}
+    told = [receipt(f"{lane}.0.1", "sent", whatsapp=one) for one in early]
+    rig.store.run(add_to_inbox(*told))
+    await apply_inbox(rig.tools)
+    (one,) = outcomes(rig.store, lane)
+    assert (one.state, one.pricing) == (State.FORWARDED, Pricing.UTILITY)
 
 
 async def test_what_was_applied_and_not_acknowledged_does_no_harm_a_second_time(

@@ -57,8 +57,6 @@ def test_those_who_wait_for_a_word_are_listed(desk: Desk) -> None:
     lane = ended(desk.store, 3, (State.UNCONFIRMED, State.FAILED, State.ACCEPTED))
     (one,) = desk.json("unconfirmed", "list", "Spring")
     assert (one["id"], one["number"], one["state"]) == (f"{lane}.0", "+447700900000", "unconfirmed")
-    both = desk.json("unconfirmed", "list", "Spring", "--failed")
-    assert [row["index"] for row in both] == [0, 1]
     shown = desk.run("unconfirmed", "list", "Spring").stdout
     assert f"{lane}.0" in shown
     assert 'sendmany campaign unconfirmed resend "Spring"' in shown
@@ -90,7 +88,7 @@ def test_show_speaks_of_what_is_unknown_and_names_the_command(desk: Desk) -> Non
 
 def test_show_names_the_command_for_what_failed(desk: Desk) -> None:
     ended(desk.store, 2, (State.FAILED,))
-    assert 'resend "Spring" --failed`' in desk.run("show", "Spring").stdout
+    assert '`sendmany campaign retry "Spring"`' in desk.run("show", "Spring").stdout
 
 
 def test_nothing_is_sent_again_before_somebody_agrees(desk: Desk) -> None:
@@ -122,10 +120,10 @@ def test_a_finished_campaign_goes_on_and_the_workers_are_woken(desk: Desk) -> No
     assert given.balanced(desk.store, lane)
 
 
-def test_what_failed_is_sent_again_if_that_is_said(desk: Desk) -> None:
+def test_what_failed_is_not_sent_again_with_it(desk: Desk) -> None:
     lane = ended(desk.store, 4, (State.UNCONFIRMED, State.FAILED))
-    assert desk.json("unconfirmed", "resend", "Spring", "--yes", "--failed")["resent"] == 4
-    assert given.counts(desk.store, lane) == {State.QUEUED: 4}
+    assert desk.json("unconfirmed", "resend", "Spring", "--yes")["resent"] == 2
+    assert given.counts(desk.store, lane) == {State.QUEUED: 2, State.FAILED: 2}
 
 
 def test_a_paused_campaign_says_when_they_go_out(desk: Desk) -> None:
@@ -134,7 +132,7 @@ def test_a_paused_campaign_says_when_they_go_out(desk: Desk) -> None:
     desk.store.run(move_lane(lane, "pause"))
     shown = desk.run("unconfirmed", "resend", "Spring", "--yes").stdout
     assert "2 messages go out again." in shown
-    assert '"Spring" is paused; it is sent when somebody resumes it.' in shown
+    assert '"Spring" is paused; it is sent after it is resumed.' in shown
 
 
 def test_what_was_cancelled_stays_so(desk: Desk) -> None:

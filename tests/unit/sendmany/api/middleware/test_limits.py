@@ -1,6 +1,7 @@
 """Limits: large bodies, slow bodies, too many at once; and what they cost the process."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -70,7 +71,7 @@ async def _nothing(message: Message) -> None:
 
 
 def _bodies(app: Any, time: Time, **limits: Any) -> Bodies:
-    return Bodies(app, Web(**limits), {}, frozenset({"/upload"}), NOBODY, time)
+    return Bodies(app, Web(**limits), {}, re.compile("/upload"), NOBODY, time)
 
 
 def _dripping(time: Time, seconds: float, size: int, pieces: int) -> Receive:

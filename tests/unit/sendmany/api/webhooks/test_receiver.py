@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 from sendmany.api.webhooks.receiver import Receiver, health_app, is_json
 from store.client import AsyncStore, Call
 from store.errors import StoreError, StoreFull, StoreUnavailable
+from store.keys import inbox
 from store.receipts.inbox import inbox_length, read_inbox
 from store.scripts import load_scripts
 from tests.raw_post import post
@@ -36,8 +37,13 @@ class Trouble(AsyncStore):
 
 
 @pytest.fixture
-async def store() -> AsyncIterator[Trouble]:
-    store = Trouble(fakeredis.FakeAsyncRedis(), load_scripts(flags=False))
+def server() -> fakeredis.FakeServer:
+    return fakeredis.FakeServer()
+
+
+@pytest.fixture
+async def store(server: fakeredis.FakeServer) -> AsyncIterator[Trouble]:
+    store = Trouble(fakeredis.FakeAsyncRedis(server=server), load_scripts(flags=False))
     yield store
     await store.close()
 
@@ -135,7 +141,49 @@ async def test_many_at_once_are_all_stored_each_once(receiver: Receiver, store: 
     answers = await asyncio.gather(*(post(receiver, body, KNOWN) for body in bodies))
     assert set(answers) == {(200, b"")}
     entries = await store.run(read_inbox("test", 1000))
-    assert sorted(entry.body for entry in entries) == sorted(bodies)
+    assert [entry.body for entry in entries] == bodies
+    assert len({entry.id for entry in entries}) == 1
+
+
+async def test_what_shares_an_entry_is_acknowledged_only_when_it_is_stored(
+    receiver: Receiver, server: fakeredis.FakeServer
+) -> None:
+    """The process may be killed at any point of a write: what was answered 200 is in Redis by then."""
+    seen: list[tuple[int, int]] = []
+    all_seen = asyncio.Event()
+
+    def reply(status: int, body: bytes) -> None:
+        seen.append((status, redis.xlen(inbox(0))))
+        if len(seen) == 3:
+            all_seen.set()
+
+    redis = fakeredis.FakeRedis(server=server)
+    for n in range(3):
+        receiver.take(b"[%d]" % n, reply)
+        await asyncio.sleep(0)
+    await all_seen.wait()
+    assert seen == [(200, 1), (200, 2), (200, 2)]
+
+
+async def test_a_fault_of_ours_loses_nothing_that_was_acknowledged(
+    receiver: Receiver, store: Trouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def faulty(*bodies: bytes, number: int) -> Call[str]:
+        raise TypeError("ours")
+
+    with monkeypatch.context() as broken, capture_logs() as logs:
+        broken.setattr("sendmany.api.webhooks.receiver.add_to_inbox", faulty)
+        assert (await post(receiver, RECEIPT, KNOWN))[0] == 503
+    assert logs[0]["reason"] == "a fault of sendmany, TypeError"
+    assert (await post(receiver, RECEIPT, KNOWN))[0] == 200
+    assert await stored(store) == [RECEIPT]
+
+
+async def test_each_process_writes_to_an_inbox_of_its_own(store: Trouble) -> None:
+    for n in range(2):
+        assert (await post(Receiver(store, SECRETS), b"[%d]" % n, KNOWN))[0] == 200
+    read = [await store.run(read_inbox("test", number=number)) for number in range(2)]
+    assert [[entry.body for entry in entries] for entries in read] == [[b"[0]"], [b"[1]"]]
 
 
 async def test_refusals_are_logged_by_reason_and_not_one_by_one(store: Trouble) -> None:

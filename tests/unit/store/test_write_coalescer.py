@@ -1,47 +1,49 @@
-"""Bodies that come at the same time share a write; a slow Redis is told in time."""
+"""Items that come at the same time share a write; a slow store is told in time."""
 
 import asyncio
-from typing import Any, cast
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
-from sendmany.api.webhooks.write_coalescer import WriteCoalescer
-from store.client import AsyncStore, Call
-from store.errors import StoreError, StoreFull, StoreUnavailable
+from store.errors import StoreFull, StoreUnavailable
+from store.write_coalescer import WriteCoalescer
 
 
 class Slow:
-    """A store whose writes wait to be let through, or fail."""
+    """Writes wait to be let through, or fail."""
 
     def __init__(self) -> None:
         self.writes: list[tuple[bytes, ...]] = []
         self.open = asyncio.Event()
         self.errors: list[Exception] = []
 
-    async def run(self, call: Call[Any]) -> Any:
-        if call.script == "take_inbox":
-            return 0
-        self.writes.append(cast("tuple[bytes, ...]", call.args))
+    async def write(self, bodies: Sequence[bytes]) -> list[bytes]:
+        self.writes.append(tuple(bodies))
         await self.open.wait()
         if self.errors:
             raise self.errors.pop(0)
-        return [b"1-1"] * len(call.args)
+        return [body.upper() for body in bodies]
 
 
-def landing(store: Slow, **options: Any) -> WriteCoalescer:
-    return WriteCoalescer(cast("AsyncStore", store), **options)
+Coalescer = WriteCoalescer[bytes, bytes]
 
 
-async def add(landing: WriteCoalescer, body: bytes) -> None:
+def landing(store: Slow, patience: float = 4) -> Coalescer:
+    return WriteCoalescer(store.write, len, patience=patience, most=500, most_bytes=4_000_000)
+
+
+async def add(landing: Coalescer, body: bytes) -> None:
     """Add a body; raises what is told of it."""
-    told: asyncio.Future[StoreError | None] = asyncio.get_running_loop().create_future()
+    told: asyncio.Future[bytes | Exception] = asyncio.get_running_loop().create_future()
     landing.add(body, told.set_result)
-    error = await told
-    if error is not None:
-        raise error
+    answer = await told
+    if isinstance(answer, Exception):
+        raise answer
+    assert answer == body.upper()
 
 
-async def several(landing: WriteCoalescer, bodies: list[bytes]) -> "list[asyncio.Task[None]]":
+async def several(landing: Coalescer, bodies: list[bytes]) -> "list[asyncio.Task[None]]":
     """Start to add them, one after the other."""
     tasks = [asyncio.create_task(add(landing, body)) for body in bodies]
     for _ in range(3):
@@ -83,7 +85,7 @@ async def test_a_failed_write_fails_all_it_took_along_and_nothing_else() -> None
 
 async def test_a_write_that_takes_too_long_is_told_in_time() -> None:
     store = Slow()
-    lands = landing(store, patience=0.01)
+    lands = landing(store, 0.01)
     answers = await asyncio.gather(add(lands, b"a"), add(lands, b"b"), return_exceptions=True)
     assert [type(answer) for answer in answers] == [StoreUnavailable, StoreUnavailable]
     third = landing(store)
@@ -93,7 +95,7 @@ async def test_a_write_that_takes_too_long_is_told_in_time() -> None:
 
 async def test_what_nobody_waits_for_any_more_is_not_written() -> None:
     store = Slow()
-    lands = landing(store, patience=0.05)
+    lands = landing(store, 0.05)
     first = await several(lands, [b"a"])
     given_up = await several(lands, [b"b", b"c"])
     answers = await asyncio.gather(*first, *given_up, return_exceptions=True)
@@ -111,8 +113,29 @@ async def test_a_fault_of_ours_is_told_and_the_next_write_goes_on() -> None:
     lands = landing(store)
     store.open.set()
     task = asyncio.create_task(add(lands, b"a"))
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(TypeError):
         await task
-    assert lands._writer is None
     await add(lands, b"b")
     assert store.writes == [(b"a",), (b"b",)]
+
+
+async def test_what_waits_is_counted_and_what_is_written_is_not(monkeypatch: Any) -> None:
+    monkeypatch.setattr("store.write_coalescer.OVERHEAD_BYTES", 10)
+    store = Slow()
+    lands = landing(store)
+    tasks = await several(lands, [b"abc"])
+    tasks += await several(lands, [b"defg", b"h"])
+    assert lands.bytes == 25
+    store.open.set()
+    await asyncio.gather(*tasks)
+    assert lands.bytes == 0
+
+
+async def test_a_writer_that_is_cancelled_tells_that_nothing_is_known() -> None:
+    store = Slow()
+    lands = landing(store)
+    (task,) = await several(lands, [b"a"])
+    assert lands._writer is not None
+    lands._writer.cancel()
+    with pytest.raises(StoreUnavailable, match="given up"):
+        await task

@@ -1,0 +1,8 @@
+-- Replaces kept values of some messages of a lane, unless they have changed meanwhile.
+-- KEYS: values of a thousand messages
+-- ARGV: field, its value as it was read, the new one
+-- Returns: 1 if it was replaced, else 0
+local values, field, old, new = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
+if redis.call('HGET', values, field) ~= old then return 0 end
+redis.call('HSET', values, field, new)
+return 1
