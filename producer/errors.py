@@ -10,31 +10,41 @@ BadPurpose          the purpose is authentication, but the template is not regis
 
 from collections.abc import Sequence
 
+from config.errors import ReportedError
+
 FORGOTTEN = "has been forgotten, and wants no such messages: nothing was stored"
 
 
-class InputError(Exception):
+class InputError(ReportedError):
     """One sentence about a problem of the input and its remedy."""
 
 
 class BadRow(Exception):
     """An invalid row with its reason; `number` is its number with most digits masked.
 
-    `also` are further lines of the file that belong to it, each of which would have been a row.
+    `also` are further lines of the file that go with it: each would have been a row of its own.
+    `cells` are what is known of a row whose cells cannot be told: its text.
     """
 
-    def __init__(self, reason: str, number: str | None = None, also: Sequence[int] = ()) -> None:
+    def __init__(
+        self,
+        reason: str,
+        number: str | None = None,
+        also: Sequence[int] = (),
+        cells: Sequence[str] = (),
+    ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.number = number
         self.also = also
+        self.cells = cells
 
 
 class BadNumber(BadRow):
     """The cell cannot be read as a phone number."""
 
 
-class KeyConflict(ValueError):
+class KeyConflict(ReportedError, ValueError):
     """The idempotency key was used for another message."""
 
     def __init__(self, first: str) -> None:

@@ -4,21 +4,60 @@ A column is used when it is given, or when its name is known (`column_names.py`)
 possible: a column with the numbers of a customer's customers looks the same, but is about other people.
 """
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 
 from chatapps.rendering.placeholders import find_name
 from producer.column_names import country_rank, number_rank, quoted
 from producer.errors import BadRow, InputError
-from producer.files.csv_reader import Record, Source, read_records
+from producer.files.csv_reader import BLANK, Record, Source, read_records
 from producer.files.header import Header
 from producer.files.phone_numbers import is_international, is_region, seems_number
 
 SAMPLE_ROWS = 1000
 SAMPLE_BYTES = 512 * 1024
-"""Rows examined before a file is used: so many, or as many as lie in so many bytes."""
+"""Rows that are looked at before a file is used: so many, or as many as lie in so many bytes."""
+PHONE = "phone"
+"""The name in a map that stands for the column of the phone number."""
 NO_ROWS = "the file holds a header and no rows: add a row per recipient"
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """What a caller says about how a file is read."""
+
+    names: Mapping[str, str] = field(default_factory=dict)  # of placeholders, and `phone`: column
+    country_column: str | None = None
+    language_column: str | None = None  # of the template's language
+    region: str | None = None  # of numbers without a country code
+    encoding: str | None = None
+    sheet: str | None = None  # of a workbook
+    where: Sequence[str] = ()  # `Consent=yes`: only rows with this value
+    limit: int | None = None  # rows that are read at most
+    defaults: Mapping[str, str] = field(default_factory=dict)  # for empty cells, by column
+
+    def dump(self) -> str:
+        """The options as JSON, without tabs."""
+        return json.dumps({name: value for name, value in asdict(self).items() if value})
+
+    @classmethod
+    def load(cls, dump: str) -> "ReadOptions":
+        """Read what `dump` wrote."""
+        return cls(**json.loads(dump))
+
+
+def read_map(pairs: Iterable[str]) -> dict[str, str]:
+    """The names and columns of `NAME=COLUMN`; raises InputError."""
+    names: dict[str, str] = {}
+    for text in pairs:
+        name, _, column = (part.strip() for part in text.partition("="))
+        if not (name and column):
+            raise InputError(f'--map "{text}" names no column: write it as phone=Mobile')
+        if names.setdefault(name, column) != column:
+            raise InputError(f'--map names two columns for "{name}": keep one')
+    return names
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,44 +67,65 @@ class Layout:
     header: Header
     number_column: str
     country_column: str | None
-    region: str | None  # country of numbers without one of their own or in their row
+    region: str | None  # country of numbers for which neither they nor the column say one
+    where: Mapping[int, frozenset[str]] = field(default_factory=dict)  # place: values, folded
+    options: ReadOptions = ReadOptions()  # with the columns that were chosen
+
+    @property
+    def limit(self) -> int | None:
+        """Rows that are read at most."""
+        return self.options.limit
 
     @classmethod
     def find(
         cls,
         header: Header,
         rows: Sequence[Record],
-        number_column: str | None = None,
-        country_column: str | None = None,
-        region: str | None = None,
+        options: ReadOptions = ReadOptions(),
     ) -> "Layout":
         """Choose the columns by the options, by their names and by the first rows.
 
         Raises:
             InputError: there is no such column or region, or the column is ambiguous.
         """
-        if region and not is_region(region := region.upper()):
+        if (region := options.region) and not is_region(region := region.upper()):
             raise InputError(f'"{region}" is no region: give two letters such as GB')
         sample = _sample(header, rows)
-        number = _number_column(sample, number_column)
-        country = _country_column(sample, country_column, number)
-        return cls(header, number, country, region or None)
+        number = _number_column(sample, options.names.get(PHONE))
+        country = _country_column(sample, options.country_column, number)
+        language = options.language_column and _named(
+            sample, options.language_column, "--language-column"
+        )
+        where = _where(sample, header, options.where)
+        chosen = replace(
+            options,
+            names={PHONE: number},
+            country_column=country,
+            language_column=language,
+            region=region or None,
+        )
+        return cls(header, number, country, region or None, where, chosen)
 
     def place(self, column: str) -> int:
         """Index of a column's cells in a row."""
         return self.header.cells.index(column)
+
+    def chosen(self, records: Iterable[Record]) -> Iterator[Record]:
+        """The records with the values that are asked for, and those that cannot be read."""
+        return filter(self._is_chosen, records) if self.where else iter(records)
+
+    def _is_chosen(self, record: Record) -> bool:
+        cells = record[0]
+        return isinstance(cells, BadRow) or all(
+            place < len(cells) and _folded(cells[place]) in values
+            for place, values in self.where.items()
+        )
 
     @property
     def sentence(self) -> str:
         """The chosen columns in words."""
         country = f', their country from "{self.country_column}"' if self.country_column else ""
         return f'The numbers are read from the column "{self.number_column}"{country}.'
-
-    @property
-    def key(self) -> str:
-        """Identifies the way of reading: another one gives other recipients from the same bytes."""
-        country = f":{self.country_column}" if self.country_column else ""
-        return f"{self.number_column}:{self.region or ''}{country}"
 
 
 def first_rows(stream: Source, header: Header) -> list[Record]:
@@ -101,7 +161,7 @@ def _number_column(sample: dict[str, list[str]], wanted: str | None) -> str:
     known = sorted(ranks, key=ranks.__getitem__, reverse=True)
     if not known:
         raise InputError(
-            "no column is known to hold the phone number: name it with --number-column, one of "
+            "no column is known to hold the phone number: name it with --map phone=COLUMN, one of "
             f"{', '.join(sample)}"
         )
     filled = [name for name in known if any(map(seems_number, sample[name]))]
@@ -111,7 +171,7 @@ def _number_column(sample: dict[str, list[str]], wanted: str | None) -> str:
         may_be = [name for name in sample if name in (best, *filled, *others)]
         raise InputError(
             f"the columns {quoted(may_be)} may all hold the phone number: name one of them with "
-            "--number-column"
+            "--map phone=COLUMN"
         )
     return best
 
@@ -145,6 +205,24 @@ def _country_column(
             "with --country-column"
         )
     return best[0] if best else None
+
+
+def _where(
+    sample: dict[str, list[str]], header: Header, conditions: Sequence[str]
+) -> dict[int, frozenset[str]]:
+    """The place and the values of each column that is asked for."""
+    where: dict[int, frozenset[str]] = {}
+    for condition in conditions:
+        column, equals, value = condition.partition("=")
+        if not equals:
+            raise InputError(f'--where "{condition}" is no condition: write it as COLUMN=value')
+        place = header.cells.index(_named(sample, column.strip(), "--where"))
+        where[place] = where.get(place, frozenset()) | {_folded(value)}
+    return where
+
+
+def _folded(value: str) -> str:
+    return value.strip(BLANK).casefold()
 
 
 def _named(sample: dict[str, list[str]], wanted: str, option: str = "") -> str:

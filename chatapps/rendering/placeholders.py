@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from types import MappingProxyType
 from typing import Any
 
 PLACEHOLDER = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
@@ -75,13 +76,34 @@ def find_name(names: Sequence[str], wanted: str) -> str | None:
     return streak[0] if len(streak) == 1 else None
 
 
-def resolve_columns(message: Mapping[str, Any], columns: Sequence[str]) -> Any:
-    """The message with columns in the file's spelling; unknown ones stay."""
+def resolve_columns(
+    message: Mapping[str, Any],
+    columns: Sequence[str],
+    names: Mapping[str, str] = MappingProxyType({}),
+) -> tuple[Any, dict[str, str]]:
+    """The message with the columns spelled as the file spells them, and the values of `{{name|there}}`
+    for cells that are empty, by column; unknown columns stay.
 
-    def spelled(column: str, _member: str, _text: str) -> str:
-        return f"{{{{{find_name(columns, column) or column}}}}}"
+    Args:
+        names: further names of columns.
 
-    return fill_placeholders(message, spelled)
+    Raises:
+        BrokenPlaceholder: a column has two defaults.
+    """
+    defaults: dict[str, str] = {}
+
+    def spelled(written: str, member: str, _text: str) -> str:
+        if written in columns:
+            return f"{{{{{written}}}}}"
+        name, bar, default = (part.strip() for part in written.partition("|"))
+        wanted = names.get(find_name(tuple(names), name) or "", name)
+        column = find_name(columns, wanted) or wanted
+        if bar and defaults.setdefault(column, default) != default:
+            rule = f'has "{column}" with another default than elsewhere: give it one'
+            raise BrokenPlaceholder(member, rule)
+        return f"{{{{{column}}}}}"
+
+    return fill_placeholders(message, spelled), defaults
 
 
 def see_that_whole(message: Mapping[str, Any], columns: Sequence[str]) -> None:

@@ -21,7 +21,8 @@ from producer.campaigns.message_file import (
 from producer.errors import InputError
 from producer.files.invalid_rows import InvalidRowWriter, see_that_writable
 from producer.files.recipient_file import Position, RecipientFile
-from producer.files.rows import RowPacker
+from producer.files.rows import RowPacker, ValueRules
+from producer.layout import ReadOptions
 from producer.policies import campaign_purpose, template_named
 from producer.wake import SendWakeUp, call_workers
 from store.client import Store
@@ -44,9 +45,7 @@ class Launch:
     recipients: Path
     message: Path
     sub_account: str
-    number_column: str | None = None
-    country_column: str | None = None
-    default_region: str | None = None
+    reading: ReadOptions = ReadOptions()
     priority: Priority = Priority.BULK
     policies: Policies = Policies()
     purpose: Purpose | None = None  # None: that of its template, else marketing
@@ -121,19 +120,31 @@ def check(launch: Launch) -> Prepared:
     """
     _check_name(launch.name)
     message = load_message_file(launch.message)
-    file = RecipientFile.open(
-        launch.recipients, launch.number_column, launch.default_region, launch.country_column
-    )
-    prepared = prepare(message, file.columns)
+    file = RecipientFile.open(launch.recipients, launch.reading)
+    prepared = prepare(message, file.columns, launch.reading)
     keep = columns_to_keep(launch.keep, file.columns, prepared.content)
     file.see_that_usable(_packer(file, prepared, keep))
     see_that_writable(launch.invalid_rows_file)
-    return Prepared(launch, file, prepared, source_of(file, keep), keep)
+    source = source_of(file, prepared.rules, keep)
+    return Prepared(launch, file, prepared, source, keep)
 
 
-def source_of(file: RecipientFile, keep: Sequence[str] = ()) -> str:
+def source_of(file: RecipientFile, rules: ValueRules, keep: Sequence[str] = ()) -> str:
     """Names the recipients of a file: its bytes, how they are read, and which columns are kept."""
-    return f"{file.fingerprint()}:{file.layout.key}" + (f"\t{json.dumps(keep)}" if keep else "")
+    how = replace(file.layout.options, defaults=rules.defaults).dump()
+    return f"{file.text.digest}:{how}" + (f"\t{json.dumps(keep)}" if keep else "")
+
+
+def reading_for(lane: Lane, reading: ReadOptions) -> ReadOptions:
+    """How a further file of a campaign is read: as is said, with the campaign's own defaults."""
+    launched = options_of(lane)
+    return replace(reading, defaults=launched.defaults, language_column=launched.language_column)
+
+
+def options_of(lane: Lane) -> ReadOptions:
+    """How the file of a campaign was read at its launch."""
+    start, source = lane.source.find("{"), lane.source.partition("\t")[0]
+    return ReadOptions.load(source[start:]) if start >= 0 else ReadOptions()
 
 
 def _check_name(name: str) -> None:
@@ -170,7 +181,9 @@ def run(
         raise StoreRefused(BEING_ADDED.format(lane.name))
     packer = _packer(prepared.file, prepared.message, prepared.keep)
     if not lane.loaded:
-        with InvalidRowWriter(invalid_rows_file, after_line=lane.line) as writer:
+        with InvalidRowWriter(
+            invalid_rows_file, prepared.file.layout.header.cells, after_line=lane.line
+        ) as writer:
             _load(store, lane, prepared, packer, writer, send_wake_up, on_progress)
     lane = end_of_file(store, lane, send_wake_up)
     return Launched(

@@ -22,8 +22,10 @@ from chatapps.rendering.sample_values import fill_with_sample_values, with_place
 from config.settings import load_settings
 from producer.errors import InputError
 from producer.files.rows import MOST_BLANKS, ValueRules
+from producer.layout import ReadOptions
 
 _REFUSED_IN_PARAMETERS = re.compile(rf"[\n\r\t]| {{{MOST_BLANKS + 1},}}")
+_LANGUAGE = re.compile(r"([A-Za-z]{2,3})(?:[-_]([A-Za-z]{2,4}))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +59,18 @@ def refuse_ours(message: Mapping[str, Any]) -> None:
         raise InputError('take out "dlrCallbackUrl", receipts go where the settings say')
 
 
-def prepare(message: Mapping[str, Any], columns: Sequence[str]) -> CampaignMessage:
+def prepare(
+    message: Mapping[str, Any], columns: Sequence[str], reading: ReadOptions = ReadOptions()
+) -> CampaignMessage:
     """Compile the message of a campaign whose recipients have `columns`, and check it once.
 
     Raises InputError for an unknown column, a malformed placeholder or another tool's, or a message that
     the provider would refuse.
     """
     try:
-        message = resolve_columns(message, columns)
+        message, language = _with_language(message, reading.language_column)
+        message, defaults = resolve_columns(message, columns, reading.names)
+        defaults = {**reading.defaults, **defaults}
         see_that_whole(message, columns)
         body = read_message_body(fill_with_sample_values(message))
         written = with_placeholders(body.emit(), message)
@@ -79,9 +85,31 @@ def prepare(message: Mapping[str, Any], columns: Sequence[str]) -> CampaignMessa
     parameters = list(_parameter_texts(message.get("content", {}).get("template", {})))
     _see_that_taken(parameters)
     folded = frozenset(each.column for text in parameters for each in find_placeholders(text))
-    return CampaignMessage(
-        content, ValueRules(folded, {each.column: each.read for each in numbers})
-    )
+    readers = {each.column: each.read for each in numbers}
+    if language:
+        readers[find_name(columns, language) or language] = _read_language
+    return CampaignMessage(content, ValueRules(folded, readers, defaults))
+
+
+def _with_language(
+    message: Mapping[str, Any], column: str | None
+) -> tuple[Mapping[str, Any], str | None]:
+    """The message with its template in the language of each row, its own where the cell is empty."""
+    template = message.get("content", {}).get("template") if column else None
+    if not isinstance(template, Mapping) or "language" not in template:
+        return message, None
+    if "{{" in str(template["language"]):  # as it was stored
+        return message, column
+    language = f"{{{{{column}|{template['language']}}}}}"
+    content = {**message["content"], "template": {**template, "language": language}}
+    return {**message, "content": content}, column
+
+
+def _read_language(text: str) -> str:
+    """The code of a language as templates spell it, such as `pt_BR`; raises ValueError."""
+    if (code := _LANGUAGE.fullmatch(text)) is None:
+        raise ValueError("write the language as in the template, such as en or pt_BR")
+    return code[1].lower() + (f"_{code[2].upper()}" if code[2] else "")
 
 
 def _parameter_texts(value: Any) -> Iterator[str]:
@@ -121,7 +149,7 @@ def _read_text(path: Path) -> str:
 def columns_to_keep(
     wanted: Sequence[str], columns: Sequence[str], content: CompiledContent
 ) -> tuple[str, ...]:
-    """The further columns to keep as the file spells them, without those that the message uses.
+    """The further columns to keep, in the file's spelling, without those of the message.
 
     Raises:
         InputError: there is no such column, or values are not kept at all.

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import heappush, heapreplace
+from itertools import islice
 from typing import Any, Final
 
 from chatapps.management import ProviderError
@@ -21,7 +22,7 @@ from chatapps.templates import RegisteredTemplate, fill
 from config.settings import Settings
 from producer.campaigns.launch import Prepared
 from producer.errors import BadRow
-from producer.files.csv_reader import Record, read_records
+from producer.files.csv_reader import Record
 from producer.files.rows import RowPacker
 from producer.layout import Layout
 from store.client import Store
@@ -114,11 +115,11 @@ def sample_of(
 
 def _sample(prepared: Prepared, most: int) -> Iterator[SampleRow]:
     layout, message = prepared.file.layout, prepared.message
-    columns, header = message.content.columns, layout.header
+    columns = message.content.columns
     packer = RowPacker(layout, columns, message.rules)
-    with prepared.file.path.open("rb") as stream:
-        records = read_records(stream, header.delimiter, header.offset, header.line)
-        yield from sample_of(records, layout, columns, packer, most)
+    yield from sample_of(
+        islice(prepared.file.records(), layout.limit), layout, columns, packer, most
+    )
 
 
 def choose(

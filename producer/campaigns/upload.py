@@ -9,23 +9,24 @@ following ones are added.
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any
 
 from chatapps.preflight import Finding
 from chatapps.rendering.compiled import CompiledContent
 from chatapps.templates import RegisteredTemplate
-from producer.campaigns.launch import BEING_ADDED
+from producer.campaigns.launch import BEING_ADDED, reading_for
 from producer.campaigns.load import add_chunks, end_of_file, reopen
 from producer.campaigns.message_file import CampaignMessage, columns_to_keep, prepare
 from producer.campaigns.preflight import check_rows, sample_of
-from producer.files.csv_reader import Position, Record, read_records
+from producer.files.convert import convert
+from producer.files.csv_reader import NotUtf8Error, Position, Record, Source, read_records
 from producer.files.header import read_header
 from producer.files.invalid_rows import InvalidRow
 from producer.files.rows import CHUNK_ROWS, Chunk, RowPacker, cut_chunks, see_that_some_are_usable
 from producer.files.stream import ArrivingFile
-from producer.layout import Layout, take_first
+from producer.layout import Layout, ReadOptions, take_first
 from producer.policies import campaign_purpose, template_named
 from producer.wake import SendWakeUp, call_workers
 from store.client import Store
@@ -38,6 +39,7 @@ from store.templates import read_registry
 LISTED_INVALID_ROWS = 100
 """Most invalid rows listed in an answer; all are counted."""
 
+_REST_BYTES = 256 * 1024
 TryRows = Callable[[RegisteredTemplate | None], list[Finding]]
 Check = Callable[[CompiledContent, TryRows], None]
 """Takes the message and a function to validate some rows; raises to stop the launch."""
@@ -54,9 +56,7 @@ class Upload:
     name: str
     sub_account: str
     message: Mapping[str, Any]
-    number_column: str | None = None
-    country_column: str | None = None
-    default_region: str | None = None
+    reading: ReadOptions = ReadOptions()
     priority: Priority = Priority.BULK
     policies: Policies = Policies()
     purpose: Purpose | None = None
@@ -72,7 +72,8 @@ class Uploaded:
     resumed: bool  # an earlier upload is continued
     invalid_rows: Sequence[InvalidRow]  # the first ones
     layout: Layout
-    folded: int  # values changed so that WhatsApp accepts them
+    sentence: str  # how the file was read, where it is not UTF-8 text
+    folded: int  # values that were changed so that WhatsApp takes them
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,9 @@ class _Rows:
     """A file whose header and first rows were read."""
 
     layout: Layout
+    sentence: str
     packer: RowPacker
+    defaults: Mapping[str, str]  # of empty cells
     keep: tuple[str, ...]
     first: list[Record]
     rest: Iterator[Record]
@@ -90,13 +93,15 @@ class _Rows:
         """Identifies the file as far as its start allows."""
         header = self.layout.header
         digest = hashlib.sha256(header.delimiter.join(header.cells).encode()).hexdigest()
+        how = replace(self.layout.options, defaults=self.defaults).dump()
         kept = f"\t{json.dumps(self.keep)}" if self.keep else ""
-        return f"upload:{digest}:{self.layout.key}{kept}"
+        return f"upload:{digest}:{how}{kept}"
 
     def chunks(self, cut_at: int) -> Iterator[Chunk]:
         """All rows from the first one; one chunk ends at byte `cut_at`."""
         start = Position(self.layout.header.offset, self.layout.header.line, 0)
-        return cut_chunks(chain(self.first, self.rest), self.packer, start, CHUNK_ROWS, cut_at)
+        records = chain(self.first, self.rest)
+        return cut_chunks(records, self.packer, start, CHUNK_ROWS, cut_at, limit=self.layout.limit)
 
 
 @dataclass(slots=True)
@@ -145,51 +150,78 @@ def receive(
     lane = find_lane(store, lane_id)
     if lane.adding and not lane.loaded:
         raise StoreRefused(BEING_ADDED.format(lane.name))
-    return _load(store, lane, rows, send_wake_up, early=upload.send_while_loading, resumed=resumed)
+    early = upload.send_while_loading
+    return _load(store, lane, rows, file, send_wake_up, early=early, resumed=resumed)
 
 
 def receive_more(
     store: Store, lane: Lane, upload: Upload, file: ArrivingFile, send_wake_up: SendWakeUp
 ) -> Uploaded:
-    """Add people to a campaign as they arrive, as `receive` does; who is in it already is left out.
+    """Add people to a campaign as they arrive, as `receive` does; those in it already are left out.
 
     Args:
         upload: how the file is read; its message is that of the campaign.
     """
-    rows, _ = _begin(upload, file)
+    reading = reading_for(lane, upload.reading)
+    rows, _ = _begin(replace(upload, reading=reading), file)
     reopen(store, lane, rows.source)
     lane = find_lane(store, lane.id)
-    return _load(store, lane, rows, send_wake_up, early=True, resumed=lane.offset > 0)
+    return _load(store, lane, rows, file, send_wake_up, early=True, resumed=lane.offset > 0)
 
 
 def _load(
-    store: Store, lane: Lane, rows: _Rows, send_wake_up: SendWakeUp, *, early: bool, resumed: bool
+    store: Store,
+    lane: Lane,
+    rows: _Rows,
+    file: ArrivingFile,
+    send_wake_up: SendWakeUp,
+    *,
+    early: bool,
+    resumed: bool,
 ) -> Uploaded:
-    """Add the rows that are not in yet."""
+    """Add the remaining rows."""
     sum_ = RowsSum()
     chunks = rows.chunks(lane.offset)
     _pass_over(lane, chunks, sum_)
     for _ in add_chunks(store, lane, chunks, sum_.keep, sum_.add):
         if early:
             call_workers(store, lane, send_wake_up)
+    while file.read(_REST_BYTES):  # after `limit` rows
+        pass
     lane = end_of_file(store, lane, send_wake_up)
-    return Uploaded(lane, resumed, tuple(sum_.invalid_rows), rows.layout, rows.packer.folded)
+    return Uploaded(
+        lane, resumed, tuple(sum_.invalid_rows), rows.layout, rows.sentence, rows.packer.folded
+    )
 
 
 def _begin(upload: Upload, file: ArrivingFile) -> tuple[_Rows, CampaignMessage]:
     """Read the header and the first rows; raises InputError."""
-    header = read_header(file)
-    records = read_records(file, header.delimiter, header.offset, header.line)
+    encoding, sheet = upload.reading.encoding, upload.reading.sheet
+    if converted := convert(file, encoding, sheet):
+        return _begin_text(upload, converted.stream, converted.sentence)
+    try:
+        return _begin_text(upload, file)
+    except NotUtf8Error:
+        file.seek(0)
+        converted = convert(file, encoding, sheet, is_other=True)
+        assert converted is not None
+        return _begin_text(upload, converted.stream, converted.sentence)
+
+
+def _begin_text(upload: Upload, text: Source, sentence: str = "") -> tuple[_Rows, CampaignMessage]:
+    reading = upload.reading
+    header = read_header(text)
+    records = read_records(text, header.delimiter, header.offset, header.line)
     first = take_first(records, header)
-    layout = Layout.find(
-        header, first, upload.number_column, upload.country_column, upload.default_region
-    )
-    message = prepare(upload.message, header.columns)
+    layout = Layout.find(header, first, reading)
+    message = prepare(upload.message, header.columns, reading)
     keep = columns_to_keep(upload.keep, header.columns, message.content)
     packer = RowPacker(layout, message.content.columns, message.rules, keep)
-    looked_at = see_that_some_are_usable(chain(first, records), layout, packer)
-    first = [*looked_at, *first[len(looked_at) :]]
-    return _Rows(layout, packer, keep, first, records), message
+    chosen = layout.chosen(chain(first, records))
+    first = see_that_some_are_usable(chosen, layout, packer)
+    first += take_first(chosen, header)
+    defaults = message.rules.defaults
+    return _Rows(layout, sentence, packer, defaults, keep, first, chosen), message
 
 
 def _plan(store: Store, upload: Upload, rows: _Rows, content: CompiledContent) -> CampaignPlan:

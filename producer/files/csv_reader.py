@@ -101,8 +101,14 @@ def read_records(
             offset, line = by_csv.offset, by_csv.line
 
 
-def not_utf8(line: int) -> InputError:
-    return InputError(f"line {line} is not UTF-8: save the file as UTF-8 text")
+class NotUtf8Error(InputError):
+    """A text is in another encoding, from this line on."""
+
+    def __init__(self, line: int) -> None:
+        super().__init__(
+            f"line {line} is not UTF-8: save the file as UTF-8 text, or say what it is with --encoding"
+        )
+        self.line = line
 
 
 def decode(raw: bytes, line: int) -> str:
@@ -110,7 +116,7 @@ def decode(raw: bytes, line: int) -> str:
     try:
         return raw.decode()
     except UnicodeDecodeError as error:
-        raise not_utf8(line) from error
+        raise NotUtf8Error(line) from error
 
 
 def _read_block(stream: Source, offset: int, size: int) -> bytes:
@@ -180,10 +186,11 @@ class _CsvReader:
     def _start(self, offset: int, line: int) -> None:
         self.offset = offset  # bytes read
         self.line = line  # lines read
-        self._record_at = offset  # offset of the record
-        self._first_end = 0  # offset of the end of the record's first line
-        self._last_at = 0  # offset of the last line read
-        self._holds_nul = False  # the record contains a NUL
+        self._record_at = offset  # bytes before the record
+        self._first_raw = b""  # the record's first line
+        self._first_end = 0  # bytes up to the end of the record's first line
+        self._last_at = 0  # bytes before the line that was read last
+        self._holds_nul = False  # the record does
         self._stream.seek(offset)
         self._records = csv.reader(
             self._lines(), delimiter=self._delimiter, strict=True, skipinitialspace=True
@@ -206,12 +213,13 @@ class _CsvReader:
             reason = self._why_broken(error, first)
         else:
             if self._holds_nul:
-                return BadRow("the row holds a NUL byte")
+                return BadRow("the row holds a NUL byte", cells=cells)
             if self.line == first or not _has_text(cells):
                 return cells
             return self._swallowed(cells, first) or cells
+        text = self._first_raw.decode("utf-8", "replace").rstrip("\r\n")
         self._start(self._first_end, first)
-        return BadRow(reason)
+        return BadRow(reason, cells=(text,))
 
     def _swallowed(self, cells: list[str], first: int) -> BadRow | None:
         """The error of a record of several lines, one of whose values looks like rows of the file."""
@@ -225,6 +233,7 @@ class _CsvReader:
             f"lines {first} to {self.line} are one value in quotes, with {what} in it: one of the "
             "quotes is stray, or the value has to be mended",
             also=range(first + 1, 1 + min(self.line, first + max(numbers, rows))),
+            cells=cells,
         )
 
     def _is_row(self, line: str) -> bool:
@@ -240,7 +249,8 @@ class _CsvReader:
             self.offset += len(raw)
             if (cut := _is_cut(raw)) and not self._first_end:
                 self.offset += _skip_line(self._stream)
-            one_line = not self._first_end
+            if one_line := not self._first_end:
+                self._first_raw = raw
             self._first_end = self._first_end or self.offset
             if cut or not (one_line or self.offset <= self._end_of_record):
                 raise _LineTooLong

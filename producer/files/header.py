@@ -15,36 +15,8 @@ DELIMITERS = ",;\t|"
 _QUOTED = re.compile(r'"[^"]*"')
 _IS_RECIPIENT = re.compile(r"[+(\s]*(?:\d[\s().\-/]*){7,}|[A-Z]{2}\.\d{7,}")
 _IS_E164 = re.compile(r"[(\s]*\+\s*(?:\d[\s().\-/]*){7,}")
-_SEP = re.compile(rb'\s*"?sep=([^\w\r\n])"?[,;\t ]*\r?\n', re.IGNORECASE)  # spreadsheets' directive
-_LEAST_BYTES = 512  # bytes needed to detect the kind of the file
-_WORKBOOK = "save the sheet with the recipients as CSV (UTF-8) and give that file"
-_UNPACK = "unpack it, and give the file that is in it"
-_SAVE_UTF8 = "save it as UTF-8 text"
-_KINDS = (
-    (b"\x1f\x8b", f"this is a gzip file: {_UNPACK}"),
-    (b"BZh", f"this is a bzip2 file: {_UNPACK}"),
-    (b"\xfd7zXZ\0", f"this is an xz file: {_UNPACK}"),
-    (b"\x28\xb5\x2f\xfd", f"this is a zstd file: {_UNPACK}"),
-    (b"7z\xbc\xaf\x27\x1c", f"this is a 7-Zip archive: {_UNPACK}"),
-    (b"Rar!", f"this is a RAR archive: {_UNPACK}"),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", f"this is an Excel workbook (.xls): {_WORKBOOK}"),
-    (b"%PDF", "this is a PDF document: export the recipients as CSV (UTF-8)"),
-    (b"PAR1", "this is a Parquet file: export it as CSV (UTF-8)"),
-    (b"SQLite format 3", "this is a SQLite database: export the recipients as CSV (UTF-8)"),
-    (b"{\\rtf", "this is an RTF document: export the recipients as CSV (UTF-8)"),
-    (codecs.BOM_UTF16_LE, f"the file is UTF-16: {_SAVE_UTF8}"),
-    (codecs.BOM_UTF16_BE, f"the file is UTF-16: {_SAVE_UTF8}"),
-)
-"""Signatures of files that are not CSV, and the remedy."""
-_IN_ZIP = (
-    (b"opendocument.spreadsheet", f"this is an OpenDocument spreadsheet: {_WORKBOOK}"),
-    (b"xl/", f"this is an Excel workbook: {_WORKBOOK}"),
-    (b"word/", "this is a Word document: export the recipients as CSV (UTF-8)"),
-    (b"Index/", f"this is a Numbers spreadsheet: {_WORKBOOK}"),
-    (b"[Content_Types].xml", f"this is an Excel workbook: {_WORKBOOK}"),
-    (b"docProps/", f"this is an Excel workbook: {_WORKBOOK}"),
-)
-_MARKUP = re.compile(rb"\s*<(?:!doctype|html|table|\?xml|meta|head|body)", re.IGNORECASE)
+_SEP = re.compile(rb'\s*"?sep=([^\w\r\n])"?[,;\t ]*\r?\n', re.IGNORECASE)  # for spreadsheets
+_LEAST_BYTES = 512  # in which a line `sep=` stands
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,28 +86,10 @@ def _begin(stream: Source) -> tuple[int, int, str]:
     begin = b""
     while len(begin) < _LEAST_BYTES and (more := stream.read(_LEAST_BYTES - len(begin))):
         begin += more
-    _refuse_others(begin)
     start = len(codecs.BOM_UTF8) if begin.startswith(codecs.BOM_UTF8) else 0
     if sep := _SEP.match(begin, start):
         return sep.end(), 1, sep[1].decode("latin-1")
     return start, 0, _sniff_delimiter(stream, start)
-
-
-def _refuse_others(begin: bytes) -> None:
-    """Raise InputError when the file has the signature of another kind."""
-    for mark, sentence in _KINDS:
-        if begin.startswith(mark):
-            raise InputError(sentence)
-    if begin.startswith(b"PK\x03\x04"):
-        found = (sentence for mark, sentence in _IN_ZIP if mark in begin)
-        raise InputError(next(found, f"this is a zip archive: {_UNPACK}"))
-    if _MARKUP.match(begin):
-        raise InputError(
-            "this is a web page or XML, whatever its name says: open it in a spreadsheet and "
-            "save it as CSV (UTF-8)"
-        )
-    if b"\0" in begin[:4]:
-        raise InputError(f"the file is no UTF-8 text, but UTF-16 or binary: {_SAVE_UTF8}")
 
 
 def _sniff_delimiter(stream: Source, start: int) -> str:

@@ -1,12 +1,14 @@
-"""Invalid rows of a recipient file, and the file that lists them."""
+"""The rows of a recipient file that cannot be sent to, and the file that lists them.
+
+The file holds the line, the reason, and the row as it is: its rows can be mended and launched.
+"""
 
 import csv
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from itertools import islice
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import TextIO
@@ -14,8 +16,9 @@ from typing import TextIO
 from config.private_files import PlantedError, open_private
 from producer.errors import InputError
 
-_HEADER = ["line", "number", "reason"]
-_LONGEST_HEADER = 100  # bytes needed to recognise a list of invalid rows
+LINE, REASON = "sendmany_line", "sendmany_reason"
+"""The columns that are added; a file that was mended has them already."""
+_OURS = f"{LINE},{REASON}".encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,8 @@ class InvalidRow:
     line: int  # of the recipient file, from 1; the row's first line
     number: str | None  # most digits masked; None when the cell holds something else
     reason: str
+    cells: Sequence[str] = field(default=(), compare=False, repr=False)
+    """What is in it; the whole of a line whose cells cannot be told."""
 
 
 def see_that_writable(path: Path) -> None:
@@ -37,26 +42,32 @@ def see_that_writable(path: Path) -> None:
         if _is_ours(path):
             path.open("ab").close()
         with _beside(path) as (_, stream):
-            csv.writer(stream).writerow(_HEADER)
+            stream.write(REASON)
 
 
 class InvalidRowWriter:
     """Writes invalid rows to a CSV file, created with the first one."""
 
-    def __init__(self, path: Path, after_line: int = 0) -> None:
-        """Continue after line `after_line` of the recipient file; 0 starts afresh.
+    def __init__(self, path: Path, columns: Sequence[str] = (), after_line: int = 0) -> None:
+        """Go on after line `after_line` of the recipient file; 0 starts afresh.
 
-        Rows of later lines from an earlier run are dropped: they will be written again. Raises
-        InputError when `path` is another file, or cannot be written.
+        Args:
+            columns: of the recipient file, with empty names for those that have none.
+
+        What an earlier run wrote about later lines is dropped: it will be written again.
+        Raises InputError when `path` is a file that is not a list of rejects, or cannot be written.
         """
         self.path = path
+        self._kept = [place for place, name in enumerate(columns) if name not in (LINE, REASON)]
+        self._header = [LINE, REASON, *(columns[place] for place in self._kept)]
+        self._width = len(columns)
         self._stream: TextIO | None = None
         with _told(path):
             self.count = _keep(path, after_line)  # rows in the file
 
     def write(self, invalid_rows: Iterable[InvalidRow]) -> None:
-        """Append and fsync. Raises InputError."""
-        rows = [_row(reject) for reject in invalid_rows]
+        """Add to the file; what is written outlives this process. Raises InputError."""
+        rows = [self._row(reject) for reject in invalid_rows]
         if not rows:
             return
         with _told(self.path):
@@ -64,6 +75,11 @@ class InvalidRowWriter:
             csv.writer(stream).writerows(rows)
             stream.flush()
         self.count += len(rows)
+
+    def _row(self, reject: InvalidRow) -> list[str]:
+        cells = dict(enumerate(reject.cells))
+        kept = [cells.get(place, "") for place in self._kept] if cells else []
+        return [str(reject.line), reject.reason, *kept, *reject.cells[self._width :]]
 
     def close(self) -> None:
         if self._stream is not None:
@@ -87,7 +103,7 @@ class InvalidRowWriter:
             number = open_private(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
             self._stream = os.fdopen(number, "a", newline="", encoding="utf-8")
             if not self.count:
-                csv.writer(self._stream).writerow(_HEADER)
+                csv.writer(self._stream).writerow(self._header)
         return self._stream
 
 
@@ -113,8 +129,8 @@ def _is_ours(path: Path) -> bool:
             f"{path} cannot hold rejects: {error.strerror}; name another file with --invalid-rows"
         ) from error
     with stream:
-        first = stream.readline(_LONGEST_HEADER).rstrip(b"\r\n")
-    if first not in (b"", ",".join(_HEADER).encode()):
+        first = stream.read(len(_OURS))
+    if first not in (b"", _OURS):
         raise _not_ours(path)
     return True
 
@@ -147,30 +163,26 @@ def _beside(path: Path) -> Iterator[tuple[Path, TextIO]]:
         new.unlink(missing_ok=True)
 
 
-def _copy(invalid_rows: Iterable[InvalidRow], after_line: int, stream: TextIO) -> int:
-    writer, n = csv.writer(stream), 0
-    writer.writerow(_HEADER)
-    for reject in invalid_rows:
-        if reject.line <= after_line:
-            writer.writerow(_row(reject))
+def _copy(rows: Iterable[list[str]], after_line: int, stream: TextIO) -> int:
+    """Copy the header and the rows up to a line; gives the number of rows."""
+    writer, n = csv.writer(stream), -1
+    for row in rows:
+        if n < 0 or int(row[0]) <= after_line:
+            writer.writerow(row)
             n += 1
-    return n
+    return max(n, 0)
 
 
-def _read(path: Path) -> Iterator[InvalidRow]:
-    """The rows in the file; skips a last line that a killed process left unfinished."""
+def _read(path: Path) -> Iterator[list[str]]:
+    """The header and the rejects, without a last line that a killed process left unfinished."""
     try:
         with path.open(newline="", encoding="utf-8") as stream:
-            for row in islice(csv.reader(stream), 1, None):
-                if len(row) == len(_HEADER) and row[0].isdecimal():
-                    yield InvalidRow(int(row[0]), row[1] or None, row[2])
+            rows = csv.reader(line for line in stream if line.endswith("\n"))
+            yield next(rows, [])
+            yield from (row for row in rows if len(row) > 1 and row[0].isdecimal())
     except (ValueError, csv.Error) as error:
         raise _not_ours(path) from error
 
 
 def _not_ours(path: Path) -> InputError:
     return InputError(f"{path} is not a list of rejects and is not overwritten: move it away")
-
-
-def _row(reject: InvalidRow) -> list[str]:
-    return [str(reject.line), reject.number or "", reject.reason]

@@ -11,12 +11,13 @@ from itertools import islice
 from pathlib import Path
 
 from producer.errors import BadRow, InputError
-from producer.files.csv_reader import BLANK, Position, opened, read_records
+from producer.files.convert import TextFile
+from producer.files.csv_reader import BLANK, Position, read_records
 from producer.files.header import FirstRow, Header, as_header, holds_recipient, read_first_row
 from producer.files.invalid_rows import InvalidRow
 from producer.files.phone_numbers import normalise
 from producer.files.rows import USER_ID, PersonReader
-from producer.layout import Layout, first_rows
+from producer.layout import PHONE, Layout, ReadOptions, first_rows
 from store.people.suppressions import EVERYTHING, Purposes
 from store.purposes import Purpose
 
@@ -39,41 +40,34 @@ class People:
 class PeopleFile:
     """A list of people whose column is known; made by `open`."""
 
-    path: Path
+    text: TextFile
     has_header: bool
     layout: Layout
     _start: Position  # of the first person
     _purposes: int | None = None  # index of the column `purposes`, as an export writes it
 
     @classmethod
-    def open(
-        cls,
-        path: Path,
-        column: str | None = None,
-        region: str | None = None,
-        country_column: str | None = None,
-    ) -> "PeopleFile":
-        """Find the column of the people; without a header row, the one with numbers.
-
-        Args:
-            region: country of numbers without any other.
+    def open(cls, path: Path, options: ReadOptions = ReadOptions()) -> "PeopleFile":
+        """Find the column that holds the people; without a header row, the one that holds numbers.
 
         Raises:
             InputError: the file cannot be read, or the column is ambiguous.
         """
-        with opened(path) as stream:
+        text, region = TextFile.open(path, options.encoding, options.sheet), options.region
+        with text.opened() as stream:
             first = read_first_row(stream)
-            place = None if column or country_column else _place_without_header(first, region)
+            named = PHONE in options.names or options.country_column
+            place = None if named else _place_without_header(first, region)
             if place is not None:
                 names = tuple(f"column {n + 1}" for n in range(len(first.cells)))
                 header = Header(names, first.delimiter, first.start, first.start_line)
                 layout = Layout(header, names[place], None, region)
-                return cls(path, False, layout, Position(first.start, first.start_line, 0))
+                return cls(text, False, layout, Position(first.start, first.start_line, 0))
             header = as_header(first)
             rows = first_rows(stream, header)
-            layout = Layout.find(header, rows, column, country_column, region)
+            layout = Layout.find(header, rows, options)
             purposes = layout.place(PURPOSES) if PURPOSES in header.cells else None
-            return cls(path, True, layout, Position(header.offset, header.line, 0), purposes)
+            return cls(text, True, layout, Position(header.offset, header.line, 0), purposes)
 
     def read(self) -> Iterator[People]:
         """The people, at most `AT_ONCE` at a time.
@@ -105,7 +99,7 @@ def _people(file: PeopleFile) -> Iterator[tuple[str, Purposes | None] | InvalidR
     """Each person with suppressed purposes, or an invalid line."""
     layout, start = file.layout, file._start
     place, reader = layout.place(layout.number_column), PersonReader(layout, in_use=False)
-    with opened(file.path) as stream:
+    with file.text.opened() as stream:
         delimiter = layout.header.delimiter
         for cells, line, *_ in read_records(stream, delimiter, start.offset, start.line):
             try:
@@ -154,7 +148,7 @@ def _place_without_header(first: FirstRow, region: str | None) -> int | None:
     if len(places) > 1:
         raise InputError(
             "the file has no header row, and several of its columns hold numbers: add a header row "
-            "and name the column with --number-column"
+            "and name the column with --map phone=COLUMN"
         )
     return places[0] if places else None
 

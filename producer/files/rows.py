@@ -41,7 +41,9 @@ class ValueRules:
     folded: frozenset[str] = frozenset()
     """Columns of template parameters: line ends, tabs and long runs of blanks become one blank."""
     numbers: Mapping[str, Callable[[str], str]] = field(default_factory=dict)
-    """Numeric columns: each function returns the JSON number, or raises ValueError."""
+    """Columns with values of a form of their own: each gives it, or raises ValueError."""
+    defaults: Mapping[str, str] = field(default_factory=dict)
+    """What stands for an empty cell of a column."""
 
 
 class PersonReader:
@@ -104,6 +106,7 @@ class RowPacker:
         self._wanted = [layout.place(column) for column in columns]
         self._kept = [layout.place(column) for column in keep]
         self._folded = frozenset(map(layout.place, rules.folded))
+        self._defaults = {layout.place(column): text for column, text in rules.defaults.items()}
         self._numbers = {layout.place(column): read for column, read in rules.numbers.items()}
         self.folded = 0  # values changed so that WhatsApp accepts them
 
@@ -138,11 +141,13 @@ class RowPacker:
         return [*cells[: self._width], *[""] * (self._width - len(cells))]
 
     def _mended(self, place: int, value: str) -> str:
-        """A corrected value; raises BadRow for an empty one."""
+        """A value as it may go out; raises BadRow when it says nothing, and nothing stands for it."""
         if value in NO_VALUES or not value.strip(BLANK):
+            if (default := self._defaults.get(place)) is not None:
+                return default
             raise _empty(self._header[place], value)
         if place not in self._folded:
-            return value
+            return value.replace("\u2028", "\n")  # a line end in the cell of a workbook
         folded = _BLANKS.sub(_fold, value)
         self.folded += folded != value
         return folded
@@ -190,7 +195,7 @@ def see_that_some_are_usable(
         except BadRow as bad:
             first = first or (line, bad)
     if first is None:
-        raise InputError(NO_ROWS)
+        raise InputError("no row has the values that --where asks for" if layout.where else NO_ROWS)
     raise InputError(_why_none(len(rows), *first, layout))
 
 
@@ -200,7 +205,7 @@ def _why_none(rows: int, line: int, bad: BadRow, layout: Layout) -> str:
     return (
         f"{none} be used (line {line}{cell}: {bad.reason}). {layout.sentence} "
         f"{f'Without a country they are read as those of {region}. ' if region else ''}"
-        "Mend the file, or give another --number-column, a --country-column or "
+        "Mend the file, or give another --map phone=COLUMN, a --country-column or "
         f"{'another' if region else 'a'} --region, such as GB"
     )
 
@@ -236,12 +241,18 @@ class Chunk:
 
 
 def cut_chunks(
-    records: Iterable[Record], packer: RowPacker, start: Position, size: int, cut_at: int = -1
+    records: Iterable[Record],
+    packer: RowPacker,
+    start: Position,
+    size: int,
+    cut_at: int = -1,
+    limit: int | None = None,
 ) -> Iterator[Chunk]:
     """Pack `records`, which begin at `start`, into chunks of at most `size` rows (and the lines that
     belong to the last).
 
-    A chunk ends at byte `cut_at` in any case, if a record ends there.
+    A chunk ends at byte `cut_at` in any case, if a record ends there. Reading ends after `limit` rows of
+    the file.
     """
     lines: list[bytes] = []
     invalid_rows: list[InvalidRow] = []
@@ -249,6 +260,8 @@ def cut_chunks(
     offset, lines_before, row = start.offset, start.line, start.row
     bad: BadRow | None
     for cells, line, next_offset, next_lines_before in records:
+        if limit is not None and row >= limit:
+            break
         try:
             if isinstance(cells, BadRow):
                 raise cells
@@ -264,7 +277,8 @@ def cut_chunks(
             lines.append(job)
             row += 1
         else:
-            invalid_rows.append(InvalidRow(line, bad.number, bad.reason))
+            row_cells = bad.cells if isinstance(cells, BadRow) else cells
+            invalid_rows.append(InvalidRow(line, bad.number, bad.reason, row_cells))
             invalid_rows += [InvalidRow(also, None, f"goes with line {line}") for also in bad.also]
             row += 1 + len(bad.also)
         weight += len(job)

@@ -1,11 +1,13 @@
 """Options that several commands share."""
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 import typer
 
+from config.settings import Settings
 from producer.errors import InputError
 from producer.files.phone_numbers import is_region
+from producer.layout import ReadOptions, read_map
 from store.client import Store
 from store.lanes.lane import Lane, find_lane
 
@@ -22,6 +24,11 @@ def lane_called(store: Store, name: str, sub_account: str | None) -> Lane:
     if sub_account is None:
         return find_lane(store, name)
     return find_lane(store, name, sub_account.__eq__)
+
+
+def listed(words: str | None) -> list[str]:
+    """The words of an option that takes several, between commas."""
+    return [word.strip() for word in words.split(",")] if words else []
 
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, for programs.")]
@@ -47,9 +54,20 @@ Region = Annotated[
         help="Country of numbers without a country code.",
     ),
 ]
-NumberColumn = Annotated[
+Map = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map",
+        metavar="NAME=COLUMN",
+        help="Which column `phone` is, or a {{name}} of the message; may be given again.",
+    ),
+]
+Encoding = Annotated[
     str | None,
-    typer.Option(metavar="COLUMN", help="Column of the phone number, if its name is unusual."),
+    typer.Option(metavar="NAME", help="Of a text that is not UTF-8, such as windows-1252."),
+]
+Sheet = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Of a workbook in which several hold rows.")
 ]
 CountryColumn = Annotated[
     str | None,
@@ -59,5 +77,13 @@ CountryColumn = Annotated[
         help="Column of the country (name, letters or calling code), if its name is unusual.",
     ),
 ]
+
+
+def read_options(settings: Settings, names: list[str] | None, **said: Any) -> ReadOptions:
+    """How a file is read, as the options of a command say; raises InputError."""
+    region = said.pop("region") or settings.default_region
+    return ReadOptions(read_map(names or ()), region=region, **said)
+
+
 Faults: TypeAlias = Literal["none", "mild", "wild", "ambiguous"]
 Receipts: TypeAlias = Literal["none", "plain", "wild"]

@@ -72,7 +72,7 @@ def campaigns_router(
         "",
         status_code=201,
         operation_id="launch_campaign",
-        summary="Launch a campaign; its recipients are stored while they are uploaded",
+        summary="Launch a campaign; its recipients are stored during the upload",
         responses=_LAUNCH_ANSWERS,
         openapi_extra={"requestBody": _FORM},
     )
@@ -94,7 +94,7 @@ def campaigns_router(
     @router.post(
         "/{campaign}/pause",
         operation_id="pause_campaign",
-        summary="Stop sending within a second, and keep what has not gone out",
+        summary="Pause within a second; unsent messages stay queued",
         responses=_ANSWERS,
     )
     def pause(campaign: NameOrId, caller: Annotated[Token, manage]) -> MovedOut:
@@ -103,7 +103,7 @@ def campaigns_router(
     @router.post(
         "/{campaign}/resume",
         operation_id="resume_campaign",
-        summary="Go on with a campaign that is paused, has stopped, or was halted",
+        summary="Resume a campaign that is paused, stopped or halted",
         responses=_ANSWERS,
     )
     def resume(
@@ -116,7 +116,7 @@ def campaigns_router(
     @router.post(
         "/{campaign}/cancel",
         operation_id="cancel_campaign",
-        summary="Give up what has not gone out; this cannot be taken back",
+        summary="Cancel all unsent messages; this cannot be undone",
         responses=_ANSWERS,
     )
     def cancel(campaign: NameOrId, caller: Annotated[Token, manage]) -> MovedOut:
@@ -125,7 +125,7 @@ def campaigns_router(
     @router.post(
         "/{campaign}/unconfirmed/resend",
         operation_id="resend_unconfirmed",
-        summary="Send again what nobody can say of whether it was sent; who has got it gets two",
+        summary="Send unconfirmed messages again; who has received one gets two",
         responses=_ANSWERS,
     )
     def resend(campaign: NameOrId, caller: Annotated[Token, manage]) -> SettledOut:
@@ -134,7 +134,7 @@ def campaigns_router(
     @router.post(
         "/{campaign}/unconfirmed/close",
         operation_id="close_unconfirmed",
-        summary="Let what is unconfirmed rest; receipts that come later still settle it",
+        summary="Close unconfirmed messages; later receipts still settle them",
         responses=_ANSWERS,
     )
     def close(campaign: NameOrId, caller: Annotated[Token, manage]) -> SettledOut:

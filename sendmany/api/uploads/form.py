@@ -39,6 +39,9 @@ CampaignName = Annotated[
 ]
 
 
+ColumnName = Annotated[str, Field(min_length=1, max_length=1000)]
+
+
 class _Exact(BaseModel):
     """A model without unknown members."""
 
@@ -60,7 +63,9 @@ class CampaignPolicies(_Exact):
 
     hold: Annotated[
         bool,
-        Field(description="Nobody gets two: stands for on_unconfirmed and on_server_error = hold."),
+        Field(
+            description="No recipient gets two: same as on_unconfirmed and on_server_error = hold."
+        ),
     ] = False
     on_unconfirmed: Literal["hold", "resend"] | None = None
     on_server_error: Literal["retry", "hold"] | None = None
@@ -85,8 +90,27 @@ class CampaignForm(_Exact):
         Field(description="The provider's message without `user`; {{column}} is filled in."),
     ]
     sub_account: SubAccountId | None = None
-    number_column: Annotated[str, Field(min_length=1, max_length=1000)] | None = None
-    country_column: Annotated[str, Field(min_length=1, max_length=1000)] | None = None
+    map: Annotated[
+        dict[ColumnName, ColumnName],
+        Field(
+            description="Which column `phone` is, or a {{name}} of the message.", max_length=1000
+        ),
+    ] = {}
+    country_column: ColumnName | None = None
+    language_column: Annotated[
+        ColumnName | None, Field(description="Of the language in which the template goes out.")
+    ] = None
+    encoding: Annotated[
+        ColumnName | None, Field(description="Of a text that is not UTF-8: windows-1252, …")
+    ] = None
+    sheet: Annotated[
+        ColumnName | None, Field(description="Of a workbook in which several hold rows.")
+    ] = None
+    where: Annotated[
+        list[ColumnName],
+        Field(description="`COLUMN=value`: only rows with this value.", max_length=100),
+    ] = []
+    limit: Annotated[int, Field(ge=1, description="Only the first of these rows.")] | None = None
     default_region: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] | None = None
     priority: Literal["urgent", "normal", "bulk"] = "bulk"
     policies: CampaignPolicies = CampaignPolicies()

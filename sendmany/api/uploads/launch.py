@@ -20,6 +20,7 @@ from producer.campaigns.preflight import findings_about, stops, warn_of_windows
 from producer.campaigns.upload import TryRows, Upload, UploadDiffers, Uploaded, receive
 from producer.errors import BadPurpose, InputError
 from producer.files.invalid_rows import InvalidRow
+from producer.layout import ReadOptions
 from producer.policies import campaign_policies
 from producer.wake import SendWakeUp
 from sendmany.api.uploads.form import CampaignForm, parse_campaign, read_campaign, read_recipients
@@ -34,7 +35,11 @@ from store.threads import ThreadStore
 
 CLIENT_LEFT: Final = 400
 _MEMBERS: Final = {
-    "--number-column": "number_column",
+    "--map phone=COLUMN": 'map {"phone": COLUMN}',
+    "--language-column": "language_column",
+    "--encoding": "encoding",
+    "--sheet": "sheet",
+    "--where": "where",
     "--country-column": "country_column",
     "--region GB, or default_region": "default_region",
     "--region": "default_region",
@@ -74,7 +79,8 @@ class LaunchedOut(BaseModel):
     number_column: str
     country_column: str | None
     folded: int  # values whose line ends, tabs or long runs of blanks became one blank
-    resumed: bool  # an earlier upload is continued
+    resumed: bool  # an earlier upload had begun it
+    read_as: str  # encoding or sheet of a file that is not UTF-8 text, as a sentence
     findings: list[FindingOut]
 
 
@@ -135,7 +141,7 @@ async def launch(
 
 @contextmanager
 def told() -> Iterator[None]:
-    """Turn what is wrong with an upload, or with what is asked of a campaign, into an HTTPException."""
+    """Turn errors of an upload, or of a request about a campaign, into an HTTPException."""
     try:
         yield
     except ValidationError as error:
@@ -185,9 +191,16 @@ def upload_of(form: CampaignForm, settings: Settings, sub_account: str) -> Uploa
         name=form.name,
         sub_account=sub_account,
         message=form.message,
-        number_column=form.number_column,
-        country_column=form.country_column,
-        default_region=form.default_region or settings.default_region,
+        reading=ReadOptions(
+            names=form.map,
+            country_column=form.country_column,
+            language_column=form.language_column,
+            region=form.default_region or settings.default_region,
+            encoding=form.encoding,
+            sheet=form.sheet,
+            where=form.where,
+            limit=form.limit,
+        ),
         priority=Priority(form.priority),
         policies=campaign_policies(settings, **form.policies.model_dump()),
         purpose=Purpose(form.purpose) if form.purpose else None,
@@ -211,6 +224,7 @@ def _answer(uploaded: Uploaded, findings: Sequence[Finding]) -> LaunchedOut:
         country_column=uploaded.layout.country_column,
         folded=uploaded.folded,
         resumed=uploaded.resumed,
+        read_as=uploaded.sentence,
         findings=[
             FindingOut(severity=one.severity.value, path=one.path, message=one.text)
             for one in findings
@@ -219,7 +233,7 @@ def _answer(uploaded: Uploaded, findings: Sequence[Finding]) -> LaunchedOut:
 
 
 def invalid_rows_out(rows: Sequence[InvalidRow]) -> list[InvalidRowOut]:
-    """Rows that cannot be used, as they are answered."""
+    """Invalid rows in the form of the response."""
     return [
         InvalidRowOut(line=one.line, number=one.number, reason=_in_our_words(one.reason))
         for one in rows

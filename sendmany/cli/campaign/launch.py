@@ -13,10 +13,20 @@ from config.settings import Settings, load_settings
 from dashboard.explain import several
 from producer.campaigns.launch import Launch, Launched, Loading, Prepared, check, run
 from producer.campaigns.preflight import stops, warn_of_windows
-from producer.layout import Layout
+from producer.files.recipient_file import RecipientFile
 from producer.policies import campaign_policies
 from sendmany.cli.campaign.show import tell_stops, watch_lane
-from sendmany.cli.options import CountryColumn, Json, NumberColumn, Region, SubAccount
+from sendmany.cli.options import (
+    CountryColumn,
+    Encoding,
+    Json,
+    Map,
+    Region,
+    Sheet,
+    SubAccount,
+    listed,
+    read_options,
+)
 from sendmany.console.connection import connect
 from sendmany.console.fit import findings_of
 from sendmany.console.output import print_json, say, show
@@ -73,7 +83,9 @@ def launch(
     name: Annotated[str, typer.Argument(metavar="NAME", help="What you call the campaign.")],
     recipients: Annotated[
         Path,
-        typer.Option(metavar="FILE.csv", help="A header row, then a row for each person; UTF-8."),
+        typer.Option(
+            metavar="FILE", help="A header row, then a row for each person: CSV or a workbook."
+        ),
     ],
     message: Annotated[
         Path,
@@ -82,9 +94,24 @@ def launch(
         ),
     ],
     sub_account: SubAccount = None,
-    number_column: NumberColumn = None,
+    names: Map = None,
     country_column: CountryColumn = None,
+    language_column: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN", help="Column of the language in which the template goes out."
+        ),
+    ] = None,
     region: Region = None,
+    encoding: Encoding = None,
+    sheet: Sheet = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COLUMN=VALUE", help="Only rows with this value; may be given again."),
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Only the first N of these rows.")
+    ] = None,
     send_while_loading: Annotated[
         bool, typer.Option("--send-while-loading", help="Do not wait for the end of the file.")
     ] = False,
@@ -92,12 +119,14 @@ def launch(
         bool,
         typer.Option(
             "--hold",
-            help="Nobody gets two: hold what may have been taken, also after an error of the provider.",
+            help="No recipient gets two: hold what may have been accepted, also after a server error.",
         ),
     ] = False,
     on_unconfirmed: Annotated[
         Literal["hold", "resend"] | None,
-        typer.Option(help="When nobody can say whether a message was taken: hold it, or risk two."),
+        typer.Option(
+            help="When it is not known whether a message was accepted: hold it, or risk two."
+        ),
     ] = None,
     on_server_error: Annotated[
         Literal["retry", "hold"] | None,
@@ -158,9 +187,17 @@ def launch(
             recipients=recipients,
             message=message,
             sub_account=settings.sub_account_id(sub_account),
-            number_column=number_column,
-            country_column=country_column,
-            default_region=region or settings.default_region,
+            reading=read_options(
+                settings,
+                names,
+                country_column=country_column,
+                language_column=language_column,
+                region=region,
+                encoding=encoding,
+                sheet=sheet,
+                where=tuple(where or ()),
+                limit=limit,
+            ),
             policies=campaign_policies(
                 settings,
                 hold=hold,
@@ -172,7 +209,7 @@ def launch(
             purpose=purpose,
             send_while_loading=send_while_loading,
             invalid_rows=invalid_rows,
-            keep=tuple(one.strip() for one in keep.split(",")) if keep else (),
+            keep=tuple(listed(keep)),
         )
     )
     store = connect(settings)
@@ -191,9 +228,9 @@ def launch(
         )
     launched = _load(store, prepared)
     if as_json:
-        print_json(_launched_as_json(launched, prepared.file.layout))
+        print_json(_launched_as_json(launched, prepared.file))
     else:
-        _tell_launched(launched, prepared.file.layout, hint=not watch)
+        _tell_launched(launched, prepared, hint=not watch)
         tell_stops(store, launched.lane)
     if watch:
         watch_lane(store, launched.lane.id, as_json=as_json)
@@ -224,7 +261,7 @@ def _load(store: Store, prepared: Prepared) -> Launched:
             meter.show(lane.row, lane.row, loading_note(lane.duplicates, lane.invalid_rows))
             return launched
     except KeyboardInterrupt:
-        say("Interrupted. Launch the same again to go on where it was; nobody gets two.")
+        say("Interrupted. Launch the same again to continue; no recipient gets two.")
         raise typer.Exit(130) from None
     except StoreUnavailable as error:
         raise StoreUnavailable(
@@ -232,8 +269,8 @@ def _load(store: Store, prepared: Prepared) -> Launched:
         ) from error
 
 
-def _launched_as_json(launched: Launched, layout: Layout) -> dict[str, object]:
-    lane, file = launched.lane, launched.invalid_rows_file
+def _launched_as_json(launched: Launched, file: RecipientFile) -> dict[str, object]:
+    lane, layout, listed = launched.lane, file.layout, launched.invalid_rows_file
     return {
         "name": lane.name,
         "id": lane.id,
@@ -243,19 +280,22 @@ def _launched_as_json(launched: Launched, layout: Layout) -> dict[str, object]:
         "recipients": launched.recipients,
         "duplicates": launched.duplicates,
         "invalid_rows": launched.invalid_rows,
-        "invalid_rows_file": None if file is None else str(file),
+        "invalid_rows_file": None if listed is None else str(listed),
         "number_column": layout.number_column,
         "country_column": layout.country_column,
         "folded": launched.folded,
         "resumed": launched.resumed,
+        "read_as": file.text.sentence,
     }
 
 
-def _tell_launched(launched: Launched, layout: Layout, *, hint: bool) -> None:
+def _tell_launched(launched: Launched, prepared: Prepared, *, hint: bool) -> None:
     lane = launched.lane
     how = _AGAIN.get(lane.status, "is complete") if launched.resumed else "is launched"
     show(f'"{lane.name}" {how}: {several(launched.recipients, "recipient")}.')
-    show(layout.sentence)
+    if prepared.file.text.sentence:
+        show(prepared.file.text.sentence)
+    show(prepared.file.layout.sentence)
     if lane.purpose not in (None, Purpose.MARKETING):
         show(f"Its purpose is {lane.purpose}: people who want no marketing get it, too.")
     if launched.duplicates:
@@ -277,7 +317,7 @@ def _what_next(lane: Lane) -> str:
     resume = f'`sendmany campaign resume "{lane.name}"`'
     match lane.status:
         case LaneStatus.PAUSED:
-            return f"Nothing goes out until somebody resumes it: {resume}"
+            return f"Nothing is sent until it is resumed: {resume}"
         case LaneStatus.STOPPED:
             return f"Why: {lane.reason}. When that is mended: {resume}"
         case LaneStatus.HALTED:

@@ -13,10 +13,6 @@ from sendmany.console.output import say
 Numbers = Annotated[
     list[str], typer.Argument(metavar="NUMBER…", help="Such as +442079460123, or user ids.")
 ]
-Column = Annotated[
-    str | None,
-    typer.Option("--number-column", metavar="COLUMN", help="Of a CSV file with a header row."),
-]
 MOST_TOLD = 20
 """Most lines that are reported one by one."""
 
@@ -44,8 +40,9 @@ def people_in(file: PeopleFile) -> Iterator[People]:
 
 
 def read_from(file: PeopleFile) -> str:
-    """The columns that the numbers were read from, as a sentence."""
-    return file.layout.sentence if file.has_header else "The file has no header row."
+    """Which columns the numbers were read from, as a sentence."""
+    columns = file.layout.sentence if file.has_header else "The file has no header row."
+    return f"{file.text.sentence} {columns}".lstrip()
 
 
 def columns_read(file: PeopleFile) -> dict[str, str | None]:

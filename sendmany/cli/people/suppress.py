@@ -14,9 +14,8 @@ from dashboard.explain import iso, moment
 from dashboard.export import international
 from producer.errors import InputError
 from producer.files.people_list import People, PeopleFile
-from sendmany.cli.options import CountryColumn, Json, Region
+from sendmany.cli.options import CountryColumn, Encoding, Json, Map, Region, Sheet, read_options
 from sendmany.cli.people.people import (
-    Column,
     Numbers,
     columns_read,
     people_in,
@@ -135,8 +134,10 @@ def import_(
     everywhere: Everywhere = False,
     purpose: Purposes_ = None,
     region: Region = None,
-    number_column: Column = None,
+    names: Map = None,
     country_column: CountryColumn = None,
+    encoding: Encoding = None,
+    sheet: Sheet = None,
     as_json: Json = False,
 ) -> None:
     """Suppress the people in a file. Importing it again changes nothing.
@@ -149,8 +150,15 @@ def import_(
     """
     settings = load_settings()
     scope = _scope(settings, sub_account, everywhere)
-    region = region or settings.default_region
-    people = PeopleFile.open(file, number_column, region, country_column)
+    options = read_options(
+        settings,
+        names,
+        region=region,
+        country_column=country_column,
+        encoding=encoding,
+        sheet=sheet,
+    )
+    people = PeopleFile.open(file, options)
     store = connect(settings)
     new = known = invalid_rows = 0
     for chunk in people_in(people):

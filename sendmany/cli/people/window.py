@@ -9,8 +9,8 @@ from config.settings import load_settings
 from dashboard.explain import iso, moment
 from producer.errors import InputError
 from producer.files.people_list import PeopleFile
-from sendmany.cli.options import CountryColumn, Json, Region
-from sendmany.cli.people.people import Column, columns_read, people_in, read_from, these
+from sendmany.cli.options import CountryColumn, Encoding, Json, Map, Region, Sheet, read_options
+from sendmany.cli.people.people import columns_read, people_in, read_from, these
 from sendmany.cli.people.suppress import SubAccount
 from sendmany.cli.recipients import recipient_of
 from sendmany.console.connection import connect
@@ -36,8 +36,10 @@ def open_(
     ] = HOURS,
     sub_account: SubAccount = None,
     region: Region = None,
-    number_column: Column = None,
+    names: Map = None,
     country_column: CountryColumn = None,
+    encoding: Encoding = None,
+    sheet: Sheet = None,
     as_json: Json = False,
 ) -> None:
     """Open the service window of people who have written elsewhere, or before replies were received. It
@@ -54,7 +56,15 @@ def open_(
     path = Path(who)
     file = None
     if path.is_file():
-        file = PeopleFile.open(path, number_column, region, country_column)
+        options = read_options(
+            settings,
+            names,
+            region=region,
+            country_column=country_column,
+            encoding=encoding,
+            sheet=sheet,
+        )
+        file = PeopleFile.open(path, options)
         longer, people, invalid_rows = _open_file(connect(settings), name, file, hours)
     else:
         person = _person(who, region)

@@ -1,6 +1,7 @@
 """Which column holds the number and which the country: by name, by rows, or asked for."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -8,7 +9,7 @@ from producer.column_names import country_rank, number_rank
 from producer.countries import region_of
 from producer.errors import InputError
 from producer.files.recipient_file import RecipientFile
-from producer.layout import Layout
+from producer.layout import Layout, ReadOptions
 
 KNOWN = (
     "Phone Number , phone_number, PHONE-NUMBER, phoneNumber, Mobile phone, Cell phone, Mobile No., "
@@ -70,10 +71,10 @@ def test_a_country_is_read_by_letters_name_or_calling_code(cell: str, region: st
     assert region_of(cell) == region
 
 
-def layout(tmp_path: Path, text: str, **asked: str) -> Layout:
+def layout(tmp_path: Path, text: str, **asked: Any) -> Layout:
     path = tmp_path / "people.csv"
     path.write_text(text, encoding="utf-8")
-    return RecipientFile.open(path, **asked).layout
+    return RecipientFile.open(path, ReadOptions(**asked)).layout
 
 
 @pytest.mark.parametrize(
@@ -106,11 +107,11 @@ def test_the_better_name_wins_where_the_others_hold_no_numbers(
 def test_columns_that_may_all_be_meant_are_asked_for(
     tmp_path: Path, text: str, columns: str
 ) -> None:
-    with pytest.raises(InputError, match=r"name one of them with --number-column") as caught:
+    with pytest.raises(InputError, match=r"name one of them with --map phone=COLUMN") as caught:
         layout(tmp_path, text)
     assert columns in str(caught.value)
     name = columns.split('"')[-2] if '"' in columns else columns
-    assert layout(tmp_path, text, number_column=name.upper()).number_column == name
+    assert layout(tmp_path, text, names={"phone": name.upper()}).number_column == name
 
 
 def test_the_country_column_is_found_named_or_asked_for(tmp_path: Path) -> None:

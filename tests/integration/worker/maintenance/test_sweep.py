@@ -322,7 +322,7 @@ async def test_a_fault_of_one_sweep_is_logged_and_the_next_one_follows(
 
     monkeypatch.setattr("worker.dispatch.dispatcher.sweep", faulty)
     await rig.drain_until(lambda: sweeps > 2)
-    assert [entry for entry in logs if entry["event"].startswith("a sweep failed")]
+    assert [entry for entry in logs if entry["event"].startswith("sweep_failed")]
 
 
 async def test_a_job_that_kills_worker_after_worker_once_it_is_posted_is_found_too(

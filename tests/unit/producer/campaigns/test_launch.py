@@ -9,6 +9,7 @@ import pytest
 
 from producer.campaigns.launch import Launch, Loading, Prepared, check, run
 from producer.errors import InputError
+from producer.layout import ReadOptions
 from store.client import Call, Store
 from store.errors import LaneMismatch, StoreUnavailable
 from store.lanes.lane import Lane, LaneStatus, find_lane, list_lanes, read_counts
@@ -80,8 +81,9 @@ def test_rejects_are_written_with_their_lines(store: Store, launch: Launch) -> N
     launched = run(store, check(launch), Wakes())
     assert launched.invalid_rows_file is not None
     invalid_rows = launched.invalid_rows_file.read_text().splitlines()
-    assert [row.split(",")[0] for row in invalid_rows] == ["line", "1502", "1503"]
-    assert "999999" not in launched.invalid_rows_file.read_text()
+    assert [row.split(",")[0] for row in invalid_rows][1:] == ["1502", "1503"]
+    assert "999999" in launched.invalid_rows_file.read_text()  # whole, so that it can be mended
+    assert launched.invalid_rows_file.stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.parametrize("chunks", [1, 2])
@@ -121,7 +123,7 @@ def test_launching_a_finished_launch_again_adds_nothing(store: Store, launch: La
     [
         ({"message": "other.json"}, "another message"),
         ({"recipients": "other.csv"}, "another recipient file"),
-        ({"default_region": "GB"}, "another recipient file, number column or region"),
+        ({"reading": ReadOptions(region="GB")}, "another recipient file, number column or region"),
     ],
 )
 def test_the_same_name_with_something_else_is_refused(
@@ -171,10 +173,14 @@ NATIONAL = "name,tel,row\n" + "".join(f"Ada,07700 900{i:03},{i}\n" for i in rang
             r'only row .*line 2 "nobody": not a phone number\).*column "msisdn"',
         ),
         (NATIONAL, {}, r"first 200 rows .*it has no country code.*or a --region, such as GB"),
-        (NATIONAL, {"number_column": "row"}, r'no country code.*"row".*another --number-column'),
         (
             NATIONAL,
-            {"number_column": "row", "default_region": "GB"},
+            {"reading": ReadOptions({"phone": "row"})},
+            r'no country code.*"row".*another --map phone=COLUMN',
+        ),
+        (
+            NATIONAL,
+            {"reading": ReadOptions({"phone": "row"}, region="GB")},
             r"as those of GB\. .*or another --region",
         ),
     ],
@@ -255,7 +261,7 @@ def test_another_country_column_makes_other_recipients(store: Store, launch: Lau
         "msisdn,name,Country,Home\n0151 23456789,Ana,DE,GB\n+447700900001,Ben,,\n"
     )
     run(store, check(launch), Wakes())
-    other = check(replace(launch, country_column="Home"))
+    other = check(replace(launch, reading=ReadOptions(country_column="Home")))
     with pytest.raises(LaneMismatch, match="another recipient file, number column"):
         run(store, other, Wakes())
 

@@ -14,7 +14,7 @@ from producer.campaigns.message_file import load_message_file, prepare
 from producer.errors import BadRow, InputError
 from producer.files.header import Header
 from producer.files.rows import RowPacker
-from producer.layout import Layout
+from producer.layout import Layout, ReadOptions
 
 TEXT = {"type": "text", "content": {"text": "Hello {{name}}"}}
 COLUMNS = ("msisdn", "name", "lat", "photo", "when")
@@ -189,6 +189,31 @@ def sent(message: dict[str, Any], *rows: tuple[str, ...]) -> list[Any]:
     jobs = [(n, 1, packer.pack(["+447700900001", *row])) for n, row in enumerate(rows)]
     body = json.loads(made.content.renderer("spring").render("spring.1", jobs))
     return [body.get("template", {}) | each for each in body["messages"]]
+
+
+def test_a_name_of_the_map_and_a_default_for_empty_cells_fill_the_message() -> None:
+    columns = ("Mobile", "Given name", "lang")
+    template = {"name": "t", "language": "en", "components": [
+        {"type": "body", "parameters": [{"type": "text", "text": "{{first_name|there}}"}]}
+    ]}  # fmt: skip
+    reading = ReadOptions({"phone": "Mobile", "first name": "Given name"}, language_column="Lang")
+    made = prepare({"type": "template", "content": {"template": template}}, columns, reading)
+    packer = RowPacker(
+        Layout(Header(columns, ",", 0, 0), "Mobile", None, None), made.content.columns, made.rules
+    )
+    rows = [("Ada", "pt-br"), ("nan", ""), ("", "de")]
+    jobs = [(n, 1, packer.pack(["+447700900001", *row])) for n, row in enumerate(rows)]
+    body = json.loads(made.content.renderer("spring").render("spring.1", jobs))
+    sent = [each["content"]["template"] for each in body["messages"]]
+    assert [(one["language"], one["components"][0]["parameters"][0]["text"]) for one in sent] == [
+        ("pt_BR", "Ada"), ("en", "there"), ("de", "there")
+    ]  # fmt: skip
+    with pytest.raises(BadRow, match="write the language as in the template"):
+        packer.pack(["+447700900001", "Ada", "Deutsch!"])
+    with pytest.raises(InputError, match='unknown column "nick"'):
+        prepare({"type": "text", "content": {"text": "{{nick|you}}"}}, columns)
+    with pytest.raises(InputError, match='has "lang" with another default than elsewhere'):
+        prepare({"type": "text", "content": {"text": "{{lang|a}} {{lang|b}}"}}, columns)
 
 
 PLACE = {"latitude": "{{a}}", "longitude": "{{ b }}"}

@@ -12,8 +12,9 @@ from producer.files.invalid_rows import InvalidRow, InvalidRowWriter, see_that_w
 
 Look = Callable[[Path], object]
 
-FIRST = InvalidRow(2, "+44*********34", "too long, by far")
-SECOND = InvalidRow(5, None, "column 'name' is empty")
+COLUMNS = ("phone", "sendmany_line", "name")
+FIRST = InvalidRow(2, "+44*********34", "too long, by far", ["+4477009001234", "7", "Ada, Ltd"])
+SECOND = InvalidRow(5, None, "column 'name' is empty", ["+447700900123"])
 THIRD = InvalidRow(9, None, "column 'name' is empty")
 
 
@@ -24,7 +25,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def written(path: Path, invalid_rows: list[InvalidRow], after_line: int = 0) -> list[str]:
-    with InvalidRowWriter(path, after_line) as writer:
+    with InvalidRowWriter(path, COLUMNS, after_line) as writer:
         writer.write(invalid_rows)
     return path.read_text().splitlines() if path.exists() else []
 
@@ -36,9 +37,9 @@ def test_there_is_no_file_without_a_reject(path: Path) -> None:
 
 def test_rejects_are_listed_with_line_and_reason(path: Path) -> None:
     assert written(path, [FIRST, SECOND]) == [
-        "line,number,reason",
-        '2,+44*********34,"too long, by far"',
-        "5,,column 'name' is empty",
+        "sendmany_line,sendmany_reason,phone,name",
+        '2,"too long, by far",+4477009001234,"Ada, Ltd"',
+        "5,column 'name' is empty,+447700900123,",
     ]
 
 
@@ -56,7 +57,7 @@ def test_going_on_keeps_what_is_done_and_drops_what_will_be_written_again(path: 
         assert writer.count == 2
         writer.write([THIRD])
         assert writer.count == 3
-    assert [line.split(",")[0] for line in path.read_text().splitlines()] == ["line", "2", "5", "9"]
+    assert [line.split(",")[0] for line in path.read_text().splitlines()][1:] == ["2", "5", "9"]
 
 
 def test_starting_afresh_takes_the_old_file_away(path: Path) -> None:
@@ -117,7 +118,7 @@ def test_only_the_first_line_of_an_existing_file_is_looked_at(path: Path) -> Non
     with path.open("ab") as stream:
         stream.write(b"\xff" * 300_000 + b"\n")
     see_that_writable(path)
-    assert written(path, [SECOND]) == ["line,number,reason", "5,,column 'name' is empty"]
+    assert written(path, [SECOND])[1:] == ["5,column 'name' is empty,+447700900123,"]
 
 
 def test_a_disk_that_fills_up_is_told_in_a_sentence(

@@ -25,7 +25,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     load_settings.cache_clear()
     files = {
         "people.csv": b"msisdn,name\n+447700900123,Ada\n",
-        "latin.csv": b"msisdn,name\n+447700900123,J\xfcrgen\n",
+        "latin.csv": b"msisdn,name\n+447700900123,Mu\xf1oz\n",
         "empty.csv": b"",
         "header.csv": b"msisdn,name\n",
         "headless.csv": b"+447700900123,Ada\n",
@@ -58,7 +58,12 @@ def launch(**changes: str) -> list[str]:
         (launch(recipients="empty.csv"), {}, "empty.csv: the file is empty"),
         (launch(recipients="header.csv"), {}, "a header and no rows"),
         (launch(recipients="headless.csv"), {}, "needs a header row"),
-        (launch(number_column="fon"), {}, 'no column "fon"'),
+        (launch(map="phone=fon"), {}, 'no column "fon"'),
+        (launch(map="fon"), {}, '--map "fon" names no column: write it as phone=Mobile'),
+        (launch(where="name"), {}, '--where "name" is no condition: write it as COLUMN=value'),
+        (launch(where="name=Zoe"), {}, "no row has the values that --where asks for"),
+        (launch(sheet="People"), {}, "--sheet is for workbooks"),
+        (launch(encoding="klingon"), {}, '"klingon" is no encoding'),
         (launch(message="typo.json"), {}, 'unknown column "nmae" (did you mean "name"?)'),
         (launch(message="broken.json"), {}, "not JSON at line 1"),
         (launch(message="wrong.json"), {}, "content.text"),

@@ -1,6 +1,7 @@
 """Launching over HTTP: a form of two parts, whose rows are stored while they come."""
 
 import asyncio
+import gzip
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -71,6 +72,7 @@ async def test_an_upload_stores_a_job_for_each_good_row(
         "country_column": None,
         "folded": 0,
         "resumed": False,
+        "read_as": "",
         "findings": [{"severity": "warning", "path": "", "message": ANY}],
     }
     assert store.run(read_counts(lane.id)) == {State.QUEUED: 2500}
@@ -193,10 +195,10 @@ async def test_each_sub_account_has_names_of_its_own(door: Door, store: Store) -
     [
         (campaign(message={"type": "text", "content": {"text": "{{nmae}}"}}),
          "msisdn,name\n1,2\n", "nmae"),
-        (campaign(), "first,second\n+447700900001,Ana\n", "number_column"),
+        (campaign(), "first,second\n+447700900001,Ana\n", "map {"),
         (campaign(), "msisdn,name\n", "no rows"),
         (campaign(), "", "empty"),
-        (campaign(number_column="phone"), "msisdn,name\n+447700900001,Ana\n", "phone"),
+        (campaign(map={"phone": "phone"}), "msisdn,name\n+447700900001,Ana\n", "phone"),
         (campaign(message={"type": "text", "user": {}}), "msisdn,name\n+447700900001,Ana\n", "user"),
         (campaign(message={"type": "nonsense"}), "msisdn,name\n+447700900001,Ana\n", "type"),
         (campaign(name=" "), "msisdn,name\n", "name"),
@@ -435,8 +437,8 @@ async def test_what_has_to_be_said_about_columns_is_told_by_the_members_of_the_f
     answer = await post(door, campaign(), rows)
     assert answer.status_code == 422
     assert 'columns "Phone" and "Mobile" may all hold' in answer.json()["error"]
-    assert "with number_column" in answer.json()["error"]
-    named = await post(door, campaign(number_column="mobile"), rows)
+    assert 'with map {"phone": COLUMN}' in answer.json()["error"]
+    named = await post(door, campaign(map={"phone": "mobile"}), rows)
     assert named.json()["number_column"] == "Mobile"
     countries = "Phone,Country,Billing country,name\n07700 900001,GB,DE,Ada\n"
     answer = await post(door, campaign(name="b"), countries)
@@ -446,13 +448,33 @@ async def test_what_has_to_be_said_about_columns_is_told_by_the_members_of_the_f
     assert len(list_lanes(store)) == 2
 
 
-async def test_a_workbook_and_an_archive_are_told_as_what_they_are(
+async def test_workbooks_archives_and_other_encodings_are_read_as_they_are_from_disk(
     door: Door, store: Store
 ) -> None:
+    rows = "Mobile,Given name,Consent\n+447700900001,Zoë Ü,yes\n+447700900002,Ben,no\n"
+    form = campaign(
+        message={"type": "text", "content": {"text": "Hi {{first|you}}"}},
+        map={"phone": "Mobile", "first": "Given name"},
+        where=["consent=YES"],
+        limit=5,
+    )
+    for name, content, read_as in (
+        ("a", rows.encode("utf-16"), "The file is read as UTF-16."),
+        ("b", rows.encode("cp1252"), "The file is read as windows-1252."),
+        ("c", gzip.compress(rows.encode()), ""),
+    ):
+        raw = body(form | {"name": name, "encoding": None}, "@@").replace(b"@@", content)
+        answer = await door.http.post("/v1/campaigns", content=raw, headers=FORM)
+        assert answer.status_code == 201, answer.text
+        assert answer.json()["read_as"] == read_as
+        assert lines_of(store, name) == ["447700900001\tZoë Ü".encode()]
+
+
+async def test_a_workbook_that_cannot_be_read_leaves_nothing(door: Door, store: Store) -> None:
     raw = body(campaign(), "@@").replace(b"@@", b"PK\x03\x04\x14\0\x06\0" + b"xl/workbook.xml" * 50)
     answer = await door.http.post("/v1/campaigns", content=raw, headers=FORM)
     assert answer.status_code == 422
-    assert answer.json()["error"].startswith("this is an Excel workbook: save the sheet")
+    assert answer.json()["error"].startswith("the archive is damaged or was cut")
     assert list_lanes(store) == []
 
 
@@ -489,7 +511,9 @@ async def test_an_upload_without_a_usable_row_is_refused_and_its_name_is_free(
     assert error.startswith(
         'none of the first 20 rows can be used (line 2 "07*** ****01": it has no'
     )
-    assert error.endswith("another number_column, a country_column or a default_region, such as GB")
+    assert error.endswith(
+        'another map {"phone": COLUMN}, a country_column or a default_region, such as GB'
+    )
     assert list_lanes(store) == []
     again = await post(door, campaign(default_region="GB"), rows)
     assert (again.status_code, again.json()["recipients"]) == (201, 1)
