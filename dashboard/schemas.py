@@ -103,7 +103,7 @@ class StopOut(BaseModel):
 
 
 class WaitsOut(BaseModel):
-    """What messages of a lane may wait for."""
+    """Reasons why messages of a lane may wait."""
 
     sending_loops: int  # running dispatch loops that serve its priority
     blocked_until: str | None  # until then the provider asked for a pause

@@ -83,7 +83,7 @@ def has_ended(store: Store, lane: str) -> bool:
 
 
 def said(home: Path, *words: str) -> str:
-    """What a command tells a person."""
+    """Output of a command."""
     ran = sendmany(home, *words)
     assert ran.code == 0, ran.err
     return ran.out

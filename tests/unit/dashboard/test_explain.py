@@ -1,4 +1,4 @@
-"""What people are told about lanes, states and codes."""
+"""Explanations of lanes, states and codes for people."""
 
 import pytest
 
