@@ -3,6 +3,8 @@
 import contextlib
 import os
 import shlex
+import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +17,16 @@ from sendmany.errors import ProcessError
 from sendmany.local.signals import Signals, Stopped
 from sendmany.local.stack import Local, Sandbox
 from sendmany.local.state_dir import claimed, leave_note
-from sendmany.local.up import STATE_DIR, UpPlan, describe, local_plan, note, start, stay
+from sendmany.local.up import (
+    STATE_DIR,
+    UpPlan,
+    describe,
+    local_plan,
+    note,
+    sign_in_link,
+    start,
+    stay,
+)
 
 
 def up(
@@ -98,8 +109,11 @@ def _run(plan: UpPlan, settings: Settings, local: Local, signals: Signals) -> No
             "No sub-account is configured yet: see config/sendmany.example.toml of the repository, or "
             "use --sandbox."
         )
-    show("", "It is up; Ctrl-C stops it.", *_what_next(plan))
-    stay(local, signals.check, _say)
+    with sign_in_link(settings, local.web_url) if sys.stdout.isatty() else nullcontext() as link:
+        if link:
+            show(f"  {'page':<9}{link}   (signs in once, within a minute)")
+        show("", "It is up; Ctrl-C stops it.", *_what_next(plan))
+        stay(local, signals.check, _say)
 
 
 def _what_next(plan: UpPlan) -> list[str]:
