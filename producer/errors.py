@@ -1,6 +1,7 @@
 """Errors of user input.
 
 InputError          the whole input is refused, nothing is launched
+└── NotAgreed       … since too many rows are invalid, or the plan that was agreed to has changed
 BadRow              one row of a recipient file is refused, the others go on
 └── BadNumber       … because of its number
 KeyConflict         the idempotency key was used for another message
@@ -17,6 +18,10 @@ FORGOTTEN = "has been forgotten, and wants no such messages: nothing was stored"
 
 class InputError(ReportedError):
     """One sentence about a problem of the input and its remedy."""
+
+
+class NotAgreed(InputError):
+    """What would be launched is not what was agreed to."""
 
 
 class BadRow(Exception):

@@ -16,7 +16,7 @@ from store.plans import carry_out
 from store.queue.enqueue import Place, enqueue_rows
 from store.workers.presence import note_active
 
-_FORGOTTEN = "a row up to this line is of a person who has been forgotten"
+FORGOTTEN = "a row up to this line is of a person who has been forgotten"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +57,8 @@ def add_chunks(
     now = Loaded(lane.row, lane.next_index, lane.duplicates, lane.invalid_rows, lane.offset)
     for chunk in chunks:
         end = Place(chunk.end.offset, chunk.end.line, chunk.end.row)
-        wanted = _without_forgotten(store, people, chunk.lines)
-        gone = [InvalidRow(end.line, None, _FORGOTTEN)] * (len(chunk.lines) - len(wanted))
+        wanted = without_forgotten(store, people, chunk.lines)
+        gone = [InvalidRow(end.line, None, FORGOTTEN)] * (len(chunk.lines) - len(wanted))
         invalid_rows = [*chunk.invalid_rows, *gone]
         keep_invalid_rows(invalid_rows)  # first: a counted row must be in the list
         lines, rows_sum = seen.drop_duplicates(wanted), sum_up(chunk)
@@ -92,7 +92,7 @@ def add_chunks(
         )
 
 
-def _without_forgotten(
+def without_forgotten(
     store: Store, people: ForgottenPeople, lines: Sequence[bytes]
 ) -> Sequence[bytes]:
     if not carry_out(store, people.look()):
@@ -115,10 +115,12 @@ def reopen(store: Store, lane: Lane, source: str) -> None:
     store.run(note_active(lane.id))
 
 
-def end_of_file(store: Store, lane: Lane, send_wake_up: SendWakeUp) -> Lane:
+def end_of_file(
+    store: Store, lane: Lane, send_wake_up: SendWakeUp, plan_digest: str = "", file_sum: str = ""
+) -> Lane:
     """Mark the file as loaded and start sending; returns the lane after that."""
     if not lane.loaded:
-        store.run(finish_loading(lane.id))
+        store.run(finish_loading(lane.id, plan_digest, file_sum))
     lane = find_lane(store, lane.id)
     if lane.status is LaneStatus.SENDING:
         call_workers(store, lane, send_wake_up)
