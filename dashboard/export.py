@@ -68,7 +68,7 @@ def row(message: Listed) -> Row:
 
 
 def doubt_of(message: Listed) -> Doubt:
-    """What the person may have received beyond the state; only for ended messages."""
+    """Uncertainty beyond the state of an ended message: the person may have received more."""
     record = message.record
     ended = record is not None and message.state is record.state
     return record.doubt if record and ended else Doubt.NONE

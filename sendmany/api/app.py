@@ -52,7 +52,7 @@ UPLOADS: Final = re.compile("/v1/(campaigns(/[^/]+/recipients)?|plans)")
 _NO_TELEMETRY: Final[Any] = dict.fromkeys(("tracing", "metrics", "logs", "auto_configure"), False)
 """FastAPI's own telemetry would send paths and queries, which name people, to an address from the
 environment."""
-_DESCRIPTION: Final = "Sends one message to each of very many people, and says what became of each."
+_DESCRIPTION: Final = "Sends one message to each of very many people, and shows the status of each."
 
 
 def create_app(

@@ -81,7 +81,7 @@ class LocalReason(IntEnum):
 
 
 class Doubt(StrEnum):
-    """What a person may have received beyond the message's state."""
+    """Uncertainty beyond a message's state: the person may have received more."""
 
     NONE = ""
     MAY_HAVE_ARRIVED = "may_have_arrived"  # the state does not say that it arrived
@@ -114,7 +114,7 @@ class Outcome:
 
     @property
     def doubt(self) -> Doubt:
-        """What the person may have received beyond the state."""
+        """Uncertainty beyond the state: the person may have received more."""
         return doubt_in(self.state, other_attempt=self.other_attempt)
 
 

@@ -35,8 +35,8 @@ const Brief = ({ lane }) => html`
     ${lane.recipients === 0 && html`<span class="muted">No recipients yet</span>`}
   </span>`;
 
-/** The order in which rows stand. While somebody points at the table it stays: nothing moves under a
- * pointer, and what is new waits. @param {string[]} ids @param {boolean} still @param {string[]} before */
+/** The order of rows. It is kept while a pointer is over the table: nothing moves under a
+ * pointer, and new rows wait. @param {string[]} ids @param {boolean} still @param {string[]} before */
 export function orderOf(ids, still, before) {
   if (!still || before.length === 0) return ids;
   const known = new Set(ids);

@@ -53,7 +53,7 @@ def report(findings: Sequence[Finding], *, force: bool, as_json: bool) -> None:
     if not stopped:
         return
     faults = sum(finding.severity is Severity.ERROR for finding in findings)
-    say(f"{several(faults, 'fault')}. Mend the message, or launch all the same with --force.")
+    say(f"{several(faults, 'fault')}. Correct the message, or launch anyway with --force.")
     if as_json:
         print_json({"launched": False, "findings": [_as_json(finding) for finding in findings]})
     raise typer.Exit(1)
@@ -332,7 +332,7 @@ def _ask_provider(settings: Settings, sub_account: str) -> None:
             f"Nothing was launched: {finding.words}; {finding.remedy} (or use --offline)."
         )
     if not finding.good:
-        say(f"Note: {finding.words}; it is launched all the same. See `sendmany doctor`.")
+        say(f"Note: {finding.words}; it is launched anyway. See `sendmany doctor`.")
 
 
 def _load(store: Store, prepared: Prepared) -> Launched:
