@@ -90,7 +90,7 @@ class Rows:
     layout: Layout
     sentence: str
     packer: RowPacker
-    defaults: Mapping[str, str]  # of empty cells
+    defaults: Mapping[str, str]  # for empty cells
     keep: tuple[str, ...]
     first: list[Record]
     rest: Iterator[Record]

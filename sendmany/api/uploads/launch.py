@@ -87,8 +87,8 @@ class LaunchedOut(BaseModel):
     number_column: str
     country_column: str | None
     folded: int  # values whose line ends, tabs or long runs of blanks became one blank
-    resumed: bool  # an earlier upload had begun it
-    read_as: str  # encoding or sheet of a file that is not UTF-8 text, as a sentence
+    resumed: bool  # an earlier upload is continued
+    read_as: str  # encoding or sheet of a file that is not UTF-8 text, in words
     findings: list[FindingOut]
 
 

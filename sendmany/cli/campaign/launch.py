@@ -54,7 +54,7 @@ def report(findings: Sequence[Finding], *, force: bool, as_json: bool) -> None:
     if not stopped:
         return
     faults = sum(finding.severity is Severity.ERROR for finding in findings)
-    say(f"{several(faults, 'fault')}. Mend the message, or launch all the same with --force.")
+    say(f"{several(faults, 'fault')}. Correct the message, or launch anyway with --force.")
     if as_json:
         print_json({"launched": False, "findings": [_as_json(finding) for finding in findings]})
     raise typer.Exit(1)
@@ -91,7 +91,7 @@ _AGAIN = {
 
 
 def launch(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="What you call the campaign.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the campaign.")],
     recipients: Annotated[
         Path,
         typer.Option(
@@ -152,7 +152,7 @@ def launch(
     window: Annotated[
         Literal["auto", "skip", "send"] | None,
         typer.Option(
-            help="No template, and the person has not written for 24 hours: skip, or send all the same."
+            help="Not a template, and the person has not written for 24 hours: skip, or send anyway."
         ),
     ] = None,
     purpose: Annotated[
@@ -190,10 +190,10 @@ def launch(
         str | None,
         typer.Option(metavar="COLUMN,…", help="Further columns to keep for exports and retries."),
     ] = None,
-    watch: Annotated[bool, typer.Option("--watch", help="Stay and watch it being sent.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Stay and watch the progress.")] = False,
     offline: Annotated[
         bool,
-        typer.Option("--offline", help="Do not ask the provider first, about key and template."),
+        typer.Option("--offline", help="Do not check key and template with the provider first."),
     ] = False,
     force: Annotated[
         bool, typer.Option("--force", help="Launch even if messages would be refused.")
@@ -349,7 +349,7 @@ def _ask_provider(settings: Settings, sub_account: str) -> None:
             f"Nothing was launched: {finding.words}; {finding.remedy} (or use --offline)."
         )
     if not finding.good:
-        say(f"Note: {finding.words}; it is launched all the same. See `sendmany doctor`.")
+        say(f"Note: {finding.words}; it is launched anyway. See `sendmany doctor`.")
 
 
 def _load(store: Store, prepared: Prepared) -> Launched:

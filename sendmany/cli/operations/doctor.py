@@ -4,7 +4,6 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.text import Text
 
 from config.settings import load_settings
@@ -12,7 +11,7 @@ from producer.errors import InputError
 from sendmany.cli.campaign.control import resume
 from sendmany.cli.options import Json
 from sendmany.console.connection import connect
-from sendmany.console.output import print_json, show
+from sendmany.console.output import Terminal, print_json, show
 from sendmany.doctor.checks import examine
 from sendmany.doctor.finding import Check, Verdict
 from store.lanes.lane import clear_missing
@@ -22,15 +21,15 @@ _STYLES = {Verdict.OK: "green", Verdict.PROBLEM: "bold red", Verdict.NOTE: "yell
 
 def doctor(
     offline: Annotated[
-        bool, typer.Option("--offline", help="Do not ask the provider; nothing leaves the house.")
+        bool, typer.Option("--offline", help="Do not contact the provider.")
     ] = False,
     accept: Annotated[
         str | None,
         typer.Option(
             "--accept",
             metavar="LANE",
-            help="Look at nothing; let a lane go on that was halted since Redis came back from an"
-            " older copy: what went out after that copy may go out again.",
+            help="Only resume a lane that was halted since Redis was restored from an older copy:"
+            " messages sent after that copy may be sent again.",
         ),
     ] = None,
     clear: Annotated[
@@ -38,7 +37,7 @@ def doctor(
         typer.Option(
             "--clear",
             metavar="LANE",
-            help="Look at nothing; report this lane, which Redis has lost, no more.",
+            help="Only stop reporting this lane, which Redis has lost.",
         ),
     ] = None,
     as_json: Json = False,
@@ -75,4 +74,4 @@ def _show(check: Check) -> None:
     )
     if check.remedy:
         line.append(f" → {check.remedy}", "bold")
-    Console(highlight=False, soft_wrap=True).print(line)
+    Terminal(highlight=False, soft_wrap=True).print(line)

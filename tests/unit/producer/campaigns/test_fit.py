@@ -1,4 +1,4 @@
-"""The check before a launch: what it asks, and what it says when nobody answers."""
+"""The check before a launch: its questions, and its texts without an answer."""
 
 import json
 from pathlib import Path
