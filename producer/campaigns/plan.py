@@ -422,6 +422,18 @@ def _longest(content: CompiledContent, sample: Sequence[SampleRow]) -> Iterator[
             yield LongestValue(column=column, line=line, length=len(value), value=value)
 
 
+def rendered(content: CompiledContent, jobs: Sequence[bytes]) -> list[dict[str, Any]]:
+    """The messages of jobs as they are sent, without their people."""
+    body = json.loads(
+        content.renderer("plan").render("plan", [(n, 1, job) for n, job in enumerate(jobs)])
+    )
+    own = ("user", "clientMessageId")
+    return [
+        {**body.get("template", {}), **{k: v for k, v in message.items() if k not in own}}
+        for message in body["messages"]
+    ]
+
+
 def _previews(
     content: CompiledContent, sample: Sequence[SampleRow], template: RegisteredTemplate | None
 ) -> Iterator[Preview]:
@@ -431,12 +443,7 @@ def _previews(
     longest = max(range(len(sample)), key=lambda place: len(sample[place].job))
     places = list(dict.fromkeys([0, longest, len(sample) - 1, *range(len(sample))]))[:PREVIEWS]
     rows = [sample[place] for place in sorted(places)]
-    body = json.loads(
-        content.renderer("plan").render("plan", [(n, 1, r.job) for n, r in enumerate(rows)])
-    )
-    for row, own in zip(rows, body["messages"], strict=True):
-        message = {**body.get("template", {}), **own}
-        del message["user"], message["clientMessageId"]
+    for row, message in zip(rows, rendered(content, [row.job for row in rows]), strict=True):
         yield Preview(
             line=row.line,
             to=mask(row.job.partition(b"\t")[0].decode()),

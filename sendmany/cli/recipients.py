@@ -30,13 +30,18 @@ def message_for(recipient: str, text: str | None, file: Path | None) -> dict[str
     """
     if (text is None) == (file is None):
         raise InputError("Say what to send: either --text or --message")
-    user = {"msisdn": f"+{recipient}"} if recipient.isdecimal() else {"channelUserId": recipient}
     if text is not None:
         message: Mapping[str, Any] = {"type": "text", "content": {"text": text}}
     else:
         assert file is not None
         message = load_message_file(file)
     _refuse_columns(message)
+    return addressed(recipient, message)
+
+
+def addressed(recipient: str, message: Mapping[str, Any]) -> dict[str, Any]:
+    """A message with its person, who is as `recipient_of` gives them."""
+    user = {"msisdn": f"+{recipient}"} if recipient.isdecimal() else {"channelUserId": recipient}
     return {"user": user, **message}
 
 

@@ -5,6 +5,9 @@ import typer
 from sendmany.cli.lazy import Entry, lazy
 
 COMMANDS = {
+    "test": Entry(
+        "sendmany.cli.campaign.trial:trial", "Send a campaign's message to yourself first."
+    ),
     "plan": Entry(
         "sendmany.cli.campaign.plan:plan", "Show what a launch would do, and store nothing."
     ),
