@@ -53,7 +53,7 @@ class Launch:
     purpose: Purpose | None = None  # None: that of its template, else marketing
     send_while_loading: bool = False
     invalid_rows: Path | None = None  # default: beside the recipient file
-    max_invalid_share: float = 1  # of the rows; more are refused
+    max_invalid_share: float = 1  # of the rows
     keep: tuple[str, ...] = ()  # further columns whose cells are kept with the values
 
     @property
@@ -97,8 +97,8 @@ class Prepared:
     message: CampaignMessage
     source: str  # identifies the recipients: the file, and how it is read
     keep: tuple[str, ...] = ()  # spelled as in the file
-    template: RegisteredTemplate | None = None  # that the message uses, where it was looked up
-    digest: str = ""  # of its plan, where there is one
+    template: RegisteredTemplate | None = None  # of the message, if looked up
+    digest: str = ""  # of its plan, if any
 
     @property
     def plan(self) -> CampaignPlan:
@@ -121,7 +121,7 @@ def check(launch: Launch, *, lists_invalid_rows: bool = True) -> Prepared:
     """Read and check both files.
 
     Args:
-        lists_invalid_rows: False for who writes no list of them.
+        lists_invalid_rows: False when no list is written.
 
     Raises:
         InputError: the problem, its place and the remedy.

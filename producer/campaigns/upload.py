@@ -63,8 +63,8 @@ class Upload:
     policies: Policies = Policies()
     purpose: Purpose | None = None
     send_while_loading: bool = False
-    max_invalid_share: float = 1  # of the rows; more are refused
-    plan: str = ""  # digest of the plan that was agreed to
+    max_invalid_share: float = 1  # of the rows
+    plan: str = ""  # digest of the agreed plan
     keep: tuple[str, ...] = ()  # further columns whose cells are kept with the values
 
 
@@ -76,8 +76,8 @@ class Uploaded:
     resumed: bool  # an earlier upload is continued
     invalid_rows: Sequence[InvalidRow]  # the first ones
     layout: Layout
-    sentence: str  # how the file was read, where it is not UTF-8 text
-    folded: int  # values that were changed so that WhatsApp takes them
+    sentence: str  # how a file that is not UTF-8 text was read
+    folded: int  # values changed so that WhatsApp accepts them
     repeated: str | None = None  # another campaign with this file and message
 
 
@@ -111,7 +111,7 @@ class Rows:
 
 @dataclass(slots=True)
 class _Sum(RowsSum):
-    """Keeps the first invalid rows, too."""
+    """Also keeps the first invalid rows."""
 
     invalid_rows: list[InvalidRow] = field(default_factory=list)
 
@@ -203,7 +203,7 @@ def _uploaded(
 
 
 def _judge_first(upload: Upload, rows: Rows) -> None:
-    """Where messages go out before the end of a file, its first rows stand for all: NotAgreed."""
+    """When sending starts before the end of a file, check its first rows instead: raises NotAgreed."""
     if upload.plan:
         raise NotAgreed("a plan binds all rows: leave out either plan or send_while_loading")
     header = rows.layout.header

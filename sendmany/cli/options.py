@@ -29,7 +29,8 @@ def lane_called(store: Store, name: str, sub_account: str | None) -> Lane:
 
 
 def takes_options_of(command: Callable[..., None], *without: str) -> Callable[[Any], Any]:
-    """Gives a command with `**options` the parameters of another one, but for those it has itself."""
+    """A decorator that gives a command with `**options` the parameters of another one, without those of
+    its own."""
 
     def decorate(function: Any) -> Any:
         own, theirs = signature(function).parameters, signature(command).parameters

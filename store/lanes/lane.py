@@ -204,8 +204,8 @@ def finish_loading(lane: str, plan_digest: str = "", file_sum: str = "") -> Call
     """Mark the recipient file as read to its end.
 
     Args:
-        plan_digest: names rows, message and options.
-        file_sum: stands for all rows. Both are empty where an interrupted launch went on.
+        plan_digest: identifies rows, message and options.
+        file_sum: digest of all rows. Both are empty after an interrupted launch was continued.
     """
     keys, digests = lane_keys(lane), (plan_digest, file_sum)
     return script_call(

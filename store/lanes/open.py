@@ -74,7 +74,7 @@ def find_repeated(
     any: its recipients would get two messages.
 
     Args:
-        file_sum: digest of all rows, where it is known.
+        file_sum: digest of all rows, if known.
     """
     ours = [plan.content_digest, plan.sub_account]
     ids = store.run(command("ZREVRANGE", LANES, 0, newest - 1, parse=_texts))

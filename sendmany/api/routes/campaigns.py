@@ -73,15 +73,14 @@ def campaigns_router(
     @plans.post(
         "",
         operation_id="plan_campaign",
-        summary="What a launch would come to; nothing is stored",
+        summary="Plan a launch; nothing is stored",
         responses={422: {"description": "The message or the file cannot be used."}},
         openapi_extra={"requestBody": _FORM},
     )
     async def plan_campaign(request: Request, caller: Annotated[Token, send]) -> Plan:
-        """The form is that of a launch. Who would get the message, which rows cannot be used and why,
-        requests, seconds and cost, and how the message looks. The `digest` stands for rows, message,
-        options and template: a launch that brings it as `plan` is refused where one of them differs.
-        """
+        """The form is that of a launch. Returns recipients, invalid rows with reasons, requests,
+        seconds, cost, and previews. The `digest` identifies rows, message, options and template: a
+        launch with it as `plan` is refused if one of them differs."""
         with uploads.place_for(caller):
             return await plan(request, store, settings, caller)
 

@@ -146,7 +146,7 @@ async def launch(
 
 
 async def plan(request: Request, store: AsyncStore, settings: Settings, caller: Token) -> Plan:
-    """Read an upload and say what its launch would come to; nothing is stored."""
+    """Stream an upload and return the plan of its launch; nothing is stored."""
 
     def tell(_: CampaignForm, upload: Upload, file: ArrivingFile) -> Plan:
         return plan_upload(ThreadStore(store), settings, upload, file)

@@ -60,7 +60,6 @@ def report(findings: Sequence[Finding], *, force: bool, as_json: bool) -> None:
 
 
 def tell_findings(findings: Sequence[Finding]) -> None:
-    """One after the other."""
     for finding in findings:
         say(_line(finding))
 
@@ -199,8 +198,8 @@ def launch(
     are used. A repeated number gets one message. If the launch is interrupted, launch the same again: it
     continues, and no recipient gets two.
 
-    At a terminal it tells how many people get it and asks; Ctrl-C undoes it for some seconds more. Where
-    more than 5 % of the rows cannot be used (campaigns.max_invalid_share), it wants --accept-invalid.
+    At a terminal it prints the number of recipients and asks; for some seconds Ctrl-C still undoes it.
+    With more than 5 % invalid rows (campaigns.max_invalid_share), it requires --accept-invalid.
 
     Example: `sendmany campaign launch "Spring sale" --recipients people.csv --message offer.json
     --region GB --watch`
@@ -256,12 +255,12 @@ def launch(
 
 
 def at_terminal() -> bool:
-    """Whether a person is there to be asked."""
+    """True when a person can be asked."""
     return sys.stdin.isatty()
 
 
 def launch_of(settings: Settings, **options: Any) -> Launch:
-    """What the options of a command say, with the settings where they say nothing."""
+    """The launch of a command's options, with defaults from the settings."""
     policies = ("hold", "on_unconfirmed", "on_server_error", "settle_after", "window")
     reading = ("country_column", "language_column", "region", "encoding", "sheet", "limit")
     return Launch(
@@ -279,7 +278,7 @@ def launch_of(settings: Settings, **options: Any) -> Launch:
 
 
 def warn(store: Store, prepared: Prepared) -> None:
-    """Tell what a person should know who launches without a plan."""
+    """Print warnings of a launch without a plan."""
     launch, content = prepared.launch, prepared.message.content
     for warning in warn_of_windows(store, content, launch.sub_account, launch.policies):
         say(warning)
@@ -290,10 +289,10 @@ def warn(store: Store, prepared: Prepared) -> None:
 def agree(
     settings: Settings, planned: Plan, digest: str | None, most_invalid: float, *, ask: bool
 ) -> None:
-    """See that a plan is what was wanted; at a terminal a person has the last word.
+    """Check a plan against the options; at a terminal the user confirms it.
 
     Raises:
-        NotAgreed: it is not; nothing is stored.
+        NotAgreed: it does not match; nothing is stored.
     """
     for warning in planned.warnings:
         say(f"Note: {warning}")
