@@ -1,6 +1,7 @@
 """The sections of the settings: one frozen model each, with its defaults."""
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -85,6 +86,11 @@ class SubAccount(Section):
     def burst_messages(self) -> int:
         """Burst size in messages, at least 1."""
         return self.burst or max(1, min(1000, int(self.messages_per_second / 2)))
+
+    @property
+    def place(self) -> str:
+        """The base URL without a password in it, for people."""
+        return re.sub("//[^/]*@", "//", self.url)
 
     def key(self) -> SecretStr | None:
         """The API key from the environment or the key file, or None.

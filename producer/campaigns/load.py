@@ -9,6 +9,7 @@ from producer.files.invalid_rows import InvalidRow
 from producer.files.rows import Chunk
 from producer.forgotten import ForgottenPeople
 from producer.wake import SendWakeUp, call_workers
+from store.access.audit import audited
 from store.client import Store
 from store.errors import StoreRefused
 from store.lanes.lane import Lane, LaneStatus, find_lane, finish_loading, reopen_lane
@@ -107,7 +108,8 @@ def reopen(store: Store, lane: Lane, source: str) -> None:
     Raises:
         StoreRefused: it is cancelled or halted, or another file is being read.
     """
-    answer = store.run(reopen_lane(lane.id, source))
+    call = reopen_lane(lane.id, source)
+    answer = store.run(audited(call, "campaign.add", lane.name, lane.next_index, lambda _: source))
     if answer == "loading":
         raise StoreRefused(f'another file is being read for "{lane.name}": finish that first')
     if answer != "ok":

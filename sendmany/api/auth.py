@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from sendmany.api.errors import away, problem
 from sendmany.api.sessions import Sessions, cookie_of
 from store.access import tokens
+from store.access.audit import ACTOR, Actor
 from store.access.tokens import KeptToken, Token, find_token, note_token_use, read_token_text
 from store.client import AsyncStore
 from store.errors import StoreError, StoreUnavailable
@@ -226,6 +227,8 @@ class Needed(SecurityBase):
                 f"This token has not the scope {self._scope}.",
                 {"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{self._scope}"'},
             )
+        client = request.client
+        ACTOR.set(Actor(f"token:{token.name}", client.host if client else ""))
         return token
 
 

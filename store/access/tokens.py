@@ -31,7 +31,7 @@ class Scope(StrEnum):
     ENQUEUE = "enqueue"  # enqueue messages
     SEND = "send"  # launch campaigns
     MANAGE = "manage"  # pause, resume, cancel; settle messages in doubt; breakers
-    ADMIN = "admin"  # tokens, subscriptions, the audit trail: no route yet
+    ADMIN = "admin"  # the audit trail; tokens, subscriptions: no route yet
 
 
 @dataclass(frozen=True, slots=True)

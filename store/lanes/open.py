@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from store.access.audit import entry
 from store.client import Call, Store, command, script_call, text
 from store.errors import LaneMismatch
 from store.keys import ACTIVE, LANES, folded_name, lane_keys, lanes_called
@@ -62,6 +63,9 @@ def open_campaign(store: Store, plan: CampaignPlan) -> tuple[str, bool]:
     fresh, digest, source = store.run(_open(lane, fields))
     if not fresh and (digest, source) != (plan.content_digest, plan.source):
         raise LaneMismatch(_what_differs(plan, digest))
+    if fresh:
+        what = (plan.content_digest, plan.source)
+        store.run(entry(f"campaign.{'retry' if plan.parent else 'launch'}", plan.name, "", what))
     store.run(command("HSETNX", names, account, lane, parse=_nothing))  # if it was just freed
     _register(store, lane)
     return lane, not fresh

@@ -20,12 +20,18 @@ const FILTERS = {
 /** An address of the messages of a campaign in some states. @param {string} id @param {string[]} states */
 export const peopleOf = (id, states) => to(['campaigns', id, 'messages'], { state: states });
 
+/** A count that leads to exactly those people, where the token may see people.
+ * @param {{ id: string, states: string[], class?: string, query?: Record<string, any>, children?: any }} props */
+export const People = ({ id, states, query = {}, children, ...rest }) => (may('people')
+  ? html`<a href=${to(['campaigns', id, 'messages'], { state: states, ...query })} ...${rest}>${children}</a>`
+  : html`<span ...${rest}>${children}</span>`);
+
 /** The counts of a campaign in a few words; each is a link to exactly those people.
  * @param {{ lane: import('./types.js').Lane }} props */
 const Brief = ({ lane }) => html`
   <span class="brief">
     ${BRIEF.map((one) => ({ ...one, n: sum(lane, one.states) })).filter((one) => one.n).map((one) => html`
-      <a key=${one.key} class=${`count text-${one.key}`} href=${peopleOf(lane.id, one.states)}><b>${count(one.n)}</b> ${one.name}</a>`)}
+      <${People} key=${one.key} class=${`count text-${one.key}`} id=${lane.id} states=${one.states}><b>${count(one.n)}</b> ${one.name}<//>`)}
     ${lane.recipients === 0 && html`<span class="muted">No recipients yet</span>`}
   </span>`;
 

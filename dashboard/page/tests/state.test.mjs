@@ -99,3 +99,30 @@ test('the life of a message is told in its order', () => {
   ]);
   assert.equal(found.at(-1).tone, 'now');
 });
+
+const { fillIn, firstRows, messageOf } = await import('../js/launch.js');
+const { bytes } = await import('../js/sending.js');
+
+test('the first rows of a file are read with its own delimiter, quotes and line ends', () => {
+  const found = firstRows('\uFEFFnumber;name;note\r\n1;"Doe; ""J""";"two\nlines"\r\n2;b;c\r\n\r\n3;d;e\r\n4;f;g', 3);
+  assert.deepEqual(found.columns, ['number', 'name', 'note']);
+  assert.deepEqual(found.rows, [['1', 'Doe; "J"', 'two\nlines'], ['2', 'b', 'c'], ['3', 'd', 'e']]);
+  assert.deepEqual(firstRows(''), { columns: [], rows: [] });
+});
+
+test('a preview fills in columns, and shows those that are not there', () => {
+  assert.deepEqual(fillIn('Hi {{ name }}, {{x}}', { name: 'Ada' }), [
+    { text: 'Hi ', filled: false }, { text: 'Ada', filled: true }, { text: ', ', filled: false },
+    { text: '{{x}}', filled: true, missing: true },
+  ]);
+});
+
+test('a message is written as the provider takes it', () => {
+  const draft = { kind: 'template', text: '', name: ' offer ', language: 'en_GB', parameters: ['{{name}}'], json: '' };
+  assert.deepEqual(messageOf(draft), { type: 'template', content: { template: { name: 'offer', language: 'en_GB',
+    components: [{ type: 'body', parameters: [{ type: 'text', text: '{{name}}' }] }] } } });
+  assert.deepEqual(messageOf({ ...draft, kind: 'text', text: 'x' }), { type: 'text', content: { text: 'x' } });
+  assert.throws(() => messageOf({ ...draft, kind: 'json', json: '{' }));
+});
+
+test('bytes are short', () => assert.deepEqual([0, 900, 6_500_000, 12 * 2 ** 30].map(bytes), ['0 B', '900 B', '6.2 MiB', '12 GiB']));

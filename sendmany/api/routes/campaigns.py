@@ -12,6 +12,7 @@ from producer.wake import SendWakeUp, call_workers
 from sendmany.api.routes.again import add_again
 from sendmany.api.uploads.form import form_schema
 from sendmany.api.uploads.launch import LaunchedOut, launch, plan
+from store.access.audit import audited
 from store.access.places import Places
 from store.access.tokens import Needs, Scope, Token
 from store.client import AsyncStore, Store
@@ -204,7 +205,10 @@ def _move(
 ) -> MovedOut:
     lane = find_lane(store, name, caller.may_use)
     why = f"by {caller.name or 'an operator'}, over HTTP" if action == "pause" else ""
-    changed, status = store.run(move_lane(lane.id, action, why))
+    move = move_lane(lane.id, action, why)
+    changed, status = store.run(
+        audited(move, f"campaign.{action}", lane.name, lane.status, lambda moved: moved[1])
+    )
     if not changed and status not in _THERE[action]:
         raise HTTPException(409, f"The campaign is {status}: it cannot {action}.")
     if changed and action != "pause":

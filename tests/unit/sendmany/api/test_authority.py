@@ -92,6 +92,10 @@ def _requests(route: Route, house: House) -> list[dict[str, Any]]:
         ("POST", "/v1/plans"): _upload({**FORM, "sub_account": THEIRS}),
         ("POST", "/v1/breakers/open"): {"json": {"sub_account": THEIRS, "reason": "mine"}},
         ("POST", "/v1/breakers/close"): {"json": {"sub_account": THEIRS}},
+        ("POST", "/v1/stops/begin"): {
+            "json": {"what": "all", "reason": "mine", "sub_account": THEIRS}
+        },
+        ("POST", "/v1/stops/end"): {"json": {"what": "all", "sub_account": THEIRS}},
         SHOW_PERSON: {"json": {"person": f"+{NUMBER}"}},
         ("POST", "/v1/person/forget"): {"json": {"person": f"+{NUMBER}"}},
     }
