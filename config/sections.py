@@ -89,7 +89,7 @@ class SubAccount(Section):
 
     @property
     def place(self) -> str:
-        """The base URL without a password in it, for people."""
+        """The base URL without its password, for people."""
         return re.sub("//[^/]*@", "//", self.url)
 
     def key(self) -> SecretStr | None:

@@ -19,7 +19,8 @@ from store.reports.lane_report import LaneReport
 
 
 class Terminal(Console):
-    """A console on which texts move no cursor and set no title: control characters are escaped."""
+    """A console that escapes control characters, so that texts cannot move the cursor or set the
+    title."""
 
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None
