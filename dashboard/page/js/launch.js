@@ -73,7 +73,7 @@ function upload(path, campaign, file, tell) {
     request.onload = () => {
       try { resolve(read(request.status, request.responseText)); } catch (error) { reject(error); }
     };
-    request.onerror = () => reject(new ApiError(0, 'The upload was cut. Send it again: what is in is passed over, and nobody gets two.'));
+    request.onerror = () => reject(new ApiError(0, 'The upload was interrupted. Send it again: stored rows are skipped, and no recipient gets two.'));
     request.send(form);
   });
 }

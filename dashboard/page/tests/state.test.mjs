@@ -52,7 +52,7 @@ test('durations and rates are short', () => {
   assert.equal(large(''), '');
 });
 
-test('rows stay where they are while somebody points at them', () => {
+test('rows stay where they are while a pointer is over them', () => {
   assert.deepEqual(orderOf(['c', 'b', 'a'], true, ['b', 'a']), ['b', 'a']);
   assert.deepEqual(orderOf(['c', 'a'], true, ['b', 'a']), ['a']);
   assert.deepEqual(orderOf(['c', 'b', 'a'], false, ['b', 'a']), ['c', 'b', 'a']);
