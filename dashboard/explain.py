@@ -431,6 +431,7 @@ def lane_figures(report: LaneReport) -> dict[str, Any]:
         "children": list(lane.children),
         "recipients": lane.next_index,
         "duplicates": lane.duplicates,
+        "excluded": lane.excluded,
         "invalid_rows": lane.invalid_rows,
         "funnel": funnel(report),
         "done": report.done,

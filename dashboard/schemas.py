@@ -58,6 +58,7 @@ class LaneOut(BaseModel):
     children: list[str]  # ids of the campaigns that retry this one
     recipients: int
     duplicates: int
+    excluded: int  # rows of people whom the launch left out
     invalid_rows: int
     funnel: FunnelOut
     done: int  # messages that have ended

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from chatapps.rendering.compiled import CompiledContent
 from chatapps.templates import RegisteredTemplate
+from producer.campaigns.exclusions import Exclusions
 from producer.errors import NotAgreed
 from producer.files.rows import Chunk
 from store.client import Store
@@ -31,6 +32,8 @@ class Options(Protocol):
     def purpose(self) -> Purpose | None: ...
     @property
     def send_while_loading(self) -> bool: ...
+    @property
+    def exclusions(self) -> Exclusions: ...
 
 
 def digest_of(
@@ -53,7 +56,7 @@ def digest_of(
         "template": registered,
         "options": [
             options.sub_account, options.priority, asdict(options.policies), options.purpose,
-            options.send_while_loading,
+            options.send_while_loading, options.exclusions.names,
         ],
     }  # fmt: skip
     return sha256(json.dumps(bound, sort_keys=True, default=str).encode()).hexdigest()
@@ -71,7 +74,7 @@ def judge(store: Store, lane: Lane, most_invalid: float, why_not: str = "") -> N
         NotAgreed: nothing is left of it.
     """
     now = find_lane(store, lane.id)
-    rows = now.next_index + now.duplicates + now.invalid_rows
+    rows = now.next_index + now.duplicates + now.excluded + now.invalid_rows
     why_not = why_not or too_many_invalid(now.invalid_rows, rows, most_invalid)
     if why_not and discard_campaign(store, now):
         raise NotAgreed(f"Nothing was launched: {why_not}")

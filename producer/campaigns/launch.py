@@ -11,6 +11,7 @@ from pathlib import Path
 
 from chatapps.templates import RegisteredTemplate
 from producer.campaigns.agreement import RowsSum, digest_of, judge
+from producer.campaigns.exclusions import NOBODY, Exclusions, excluding
 from producer.campaigns.load import add_chunks, end_of_file
 from producer.campaigns.message_file import (
     RULE,
@@ -53,7 +54,8 @@ class Launch:
     purpose: Purpose | None = None  # None: that of its template, else marketing
     send_while_loading: bool = False
     invalid_rows: Path | None = None  # default: beside the recipient file
-    max_invalid_share: float = 1  # of the rows
+    max_invalid_share: float = 1  # of the rows; more are refused
+    exclusions: Exclusions = NOBODY
     keep: tuple[str, ...] = ()  # further columns whose cells are kept with the values
 
     @property
@@ -109,7 +111,7 @@ class Prepared:
             sub_account=launch.sub_account,
             content=content.dump(),
             content_digest=content.digest,
-            source=self.source,
+            source=self.source + excluding(launch.exclusions),
             priority=launch.priority,
             policies=launch.policies,
             early=launch.send_while_loading,
@@ -226,7 +228,7 @@ def _load(
     start = Position(lane.offset, lane.line, lane.row) if lane.offset else None
     rows_sum = RowsSum()
     chunks = rows_sum.watch(prepared.file.chunks(packer, start))
-    for at in add_chunks(store, lane, chunks, writer.write):
+    for at in add_chunks(store, lane, chunks, writer.write, exclusions=prepared.launch.exclusions):
         if prepared.launch.send_while_loading:
             call_workers(store, lane, send_wake_up)
         on_progress(

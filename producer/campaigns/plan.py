@@ -238,7 +238,7 @@ def plan_rows(
         rows=tally.rows,
         recipients=tally.recipients,
         duplicates=tally.duplicates,
-        excluded=0,
+        excluded=tally.excluded,
         invalid_rows=tally.invalid_rows(),
         opted_out=tally.opted_out,
         window_closed=tally.window_closed,
@@ -295,6 +295,7 @@ class _Tally:
     rows: int = 0
     recipients: int = 0
     duplicates: int = 0
+    excluded: int = 0
     opted_out: int = 0
     window_closed: int = 0
     reasons: dict[str, InvalidReason] = field(default_factory=dict)
@@ -310,8 +311,10 @@ class _Tally:
         gone = [InvalidRow(chunk.end.line, None, FORGOTTEN)] * (len(chunk.lines) - len(wanted))
         for invalid in (*chunk.invalid_rows, *gone):
             self._count_invalid(invalid)
-        lines = self.seen.drop_duplicates(wanted)
-        self.duplicates += len(wanted) - len(lines)
+        others = self.screen.options.exclusions.kept(wanted)
+        self.excluded += len(wanted) - len(others)
+        lines = self.seen.drop_duplicates(others)
+        self.duplicates += len(others) - len(lines)
         self.recipients += len(lines)
         people = [line.partition(b"\t")[0] for line in lines]
         starts = [person[:TELLING_DIGITS] for person in people]

@@ -17,6 +17,7 @@ from chatapps.preflight import Finding
 from chatapps.rendering.compiled import CompiledContent
 from chatapps.templates import RegisteredTemplate
 from producer.campaigns.agreement import RowsSum, changed, digest_of, judge, too_many_invalid
+from producer.campaigns.exclusions import NOBODY, Exclusions, excluding
 from producer.campaigns.launch import BEING_ADDED, reading_for
 from producer.campaigns.load import add_chunks, end_of_file, reopen
 from producer.campaigns.message_file import CampaignMessage, columns_to_keep, prepare
@@ -63,8 +64,9 @@ class Upload:
     policies: Policies = Policies()
     purpose: Purpose | None = None
     send_while_loading: bool = False
-    max_invalid_share: float = 1  # of the rows
-    plan: str = ""  # digest of the agreed plan
+    max_invalid_share: float = 1  # of the rows; more are refused
+    exclusions: Exclusions = NOBODY
+    plan: str = ""  # digest of the plan that was agreed to
     keep: tuple[str, ...] = ()  # further columns whose cells are kept with the values
 
 
@@ -147,7 +149,8 @@ def receive(
     lane = find_lane(store, lane_id)
     if lane.adding and not lane.loaded:
         raise StoreRefused(BEING_ADDED.format(lane.name))
-    sum_ = _load(store, lane, rows, file, send_wake_up, early=upload.send_while_loading)
+    early, exclusions = upload.send_while_loading, upload.exclusions
+    sum_ = _load(store, lane, rows, file, send_wake_up, exclusions, early=early)
     digest = digest_of(sum_.value, content, upload, template)
     if not lane.loaded:
         judge(store, lane, upload.max_invalid_share, changed(upload.plan, digest))
@@ -179,6 +182,7 @@ def _load(
     rows: Rows,
     file: ArrivingFile,
     send_wake_up: SendWakeUp,
+    exclusions: Exclusions = NOBODY,
     *,
     early: bool,
 ) -> _Sum:
@@ -186,7 +190,7 @@ def _load(
     sum_ = _Sum()
     chunks = rows.chunks(lane.offset)
     _pass_over(lane, chunks, sum_)
-    for _ in add_chunks(store, lane, chunks, sum_.keep, sum_.add):
+    for _ in add_chunks(store, lane, chunks, sum_.keep, sum_.add, exclusions=exclusions):
         if early:
             call_workers(store, lane, send_wake_up)
     file.read_rest()
@@ -255,7 +259,7 @@ def _plan(store: Store, upload: Upload, rows: Rows, content: CompiledContent) ->
         sub_account=upload.sub_account,
         content=content.dump(),
         content_digest=content.digest,
-        source=rows.source,
+        source=rows.source + excluding(upload.exclusions),
         priority=upload.priority,
         policies=upload.policies,
         early=upload.send_while_loading,

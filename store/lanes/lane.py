@@ -74,6 +74,7 @@ class Lane:
     started_at: int  # ms; 0 = not yet
     finished_at: int  # ms; 0 = not yet
     rows_sum: str = ""  # of an upload: digest of the loaded rows
+    excluded: int = 0  # rows of people whom the launch left out
     window: str = "send"  # auto | skip | send
     purpose: Purpose | None = None  # of a campaign, from its launch; None: not given
     template: str = ""  # of a campaign, as in the registry; empty: none, or varying
@@ -109,7 +110,7 @@ def find_lane(
         SeveralLanes: several sub-accounts have a campaign of this name.
     """
     lane = store.run(read_lane(name_or_id))
-    called = store.run(command("HGETALL", lanes_called(name_or_id), parse=_fields))
+    called = store.run(command("HGETALL", lanes_called(name_or_id), parse=parse_fields))
     if lane is not None and may_use(lane.sub_account):
         return lane
     named = [store.run(read_lane(text(id))) for whose, id in called.items() if may_use(whose)]
@@ -255,7 +256,7 @@ def _moved(reply: Any) -> tuple[bool, LaneStatus]:
 
 def parse_lane(lane: str, reply: Any) -> Lane | None:
     """The lane in a reply of HGETALL; None for an empty one."""
-    is_ = _fields(reply)
+    is_ = parse_fields(reply)
     if not is_:
         return None
     return Lane(
@@ -277,6 +278,7 @@ def parse_lane(lane: str, reply: Any) -> Lane | None:
         row=int(is_.get("row", 0)),
         invalid_rows=int(is_.get("invalid_rows", 0)),
         duplicates=int(is_.get("duplicates", 0)),
+        excluded=int(is_.get("excluded", 0)),
         opened_at=int(is_.get("opened_at", 0)),
         started_at=int(is_.get("started_at", 0)),
         finished_at=int(is_.get("finished_at", 0)),
@@ -292,7 +294,8 @@ def parse_lane(lane: str, reply: Any) -> Lane | None:
     )
 
 
-def _fields(reply: Any) -> dict[str, bytes]:
+def parse_fields(reply: Any) -> dict[str, bytes]:
+    """The fields in a reply of HGETALL."""
     pairs = (
         reply.items() if isinstance(reply, Mapping) else zip(reply[::2], reply[1::2], strict=True)
     )
@@ -301,12 +304,12 @@ def _fields(reply: Any) -> dict[str, bytes]:
 
 def parse_counts(reply: Any) -> dict[State, int]:
     """The counts in a reply of HGETALL, without the zeros."""
-    return {State(field): int(value) for field, value in _fields(reply).items() if int(value)}
+    return {State(field): int(value) for field, value in parse_fields(reply).items() if int(value)}
 
 
 def parse_numbers(reply: Any) -> dict[str, int]:
     """The numbers in a reply of HGETALL."""
-    return {field: int(value) for field, value in _fields(reply).items()}
+    return {field: int(value) for field, value in parse_fields(reply).items()}
 
 
 def _numbers(reply: Any) -> dict[str, int]:

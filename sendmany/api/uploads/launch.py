@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, Final, Literal, TypeVar
 
 from fastapi import HTTPException, Request
@@ -16,6 +17,7 @@ from chatapps.rendering.placeholders import BrokenPlaceholder, Placeholder, Unkn
 from chatapps.templates import RegisteredTemplate
 from config.sections import SettingsError
 from config.settings import Settings
+from producer.campaigns.exclusions import read_exclusions
 from producer.campaigns.message_file import refuse_ours
 from producer.campaigns.plan import Plan, plan_upload, repeated_sentence
 from producer.campaigns.preflight import findings_about, stops, warn_of_windows
@@ -79,6 +81,7 @@ class LaunchedOut(BaseModel):
     status: LaneStatus
     recipients: int
     duplicates: int
+    excluded: int
     invalid_rows: int
     first_invalid_rows: list[InvalidRowOut]
     number_column: str
@@ -142,7 +145,7 @@ async def launch(
             preflight.findings.append(Finding(Severity.WARNING, "", said))
         return _answer(uploaded, preflight.findings)
 
-    return await _received(request, settings, caller, load)
+    return await _received(request, store, settings, caller, load)
 
 
 async def plan(request: Request, store: AsyncStore, settings: Settings, caller: Token) -> Plan:
@@ -151,11 +154,12 @@ async def plan(request: Request, store: AsyncStore, settings: Settings, caller: 
     def tell(_: CampaignForm, upload: Upload, file: ArrivingFile) -> Plan:
         return plan_upload(ThreadStore(store), settings, upload, file)
 
-    return await _received(request, settings, caller, tell)
+    return await _received(request, store, settings, caller, tell)
 
 
 async def _received(
     request: Request,
+    store: AsyncStore,
     settings: Settings,
     caller: Token,
     use: Callable[[CampaignForm, Upload, ArrivingFile], T],
@@ -167,9 +171,14 @@ async def _received(
         _refuse_ours(form)
         sub_account = choose_sub_account(settings, caller, form.sub_account)
         upload = upload_of(form, settings, sub_account)
-        return await load_while_receiving(
-            read_recipients(parts), lambda file: use(form, upload, file)
-        )
+
+        def load(file: ArrivingFile) -> T:
+            exclusions = read_exclusions(
+                ThreadStore(store), form.exclude, sub_account, upload.reading
+            )
+            return use(form, replace(upload, exclusions=exclusions), file)
+
+        return await load_while_receiving(read_recipients(parts), load)
 
 
 @contextmanager
@@ -256,6 +265,7 @@ def _answer(uploaded: Uploaded, findings: Sequence[Finding]) -> LaunchedOut:
         status=lane.status,
         recipients=lane.next_index,
         duplicates=lane.duplicates,
+        excluded=lane.excluded,
         invalid_rows=lane.invalid_rows,
         first_invalid_rows=invalid_rows_out(uploaded.invalid_rows),
         number_column=uploaded.layout.number_column,

@@ -15,6 +15,7 @@ from config.sections import SettingsError
 from config.settings import Settings, load_settings
 from dashboard.explain import several
 from producer.campaigns.agreement import changed, too_many_invalid
+from producer.campaigns.exclusions import read_exclusions
 from producer.campaigns.launch import Launch, Launched, Loading, Prepared, check, run
 from producer.campaigns.plan import Plan, plan_file, repeated_sentence
 from producer.campaigns.preflight import findings_of, stops, warn_of_windows
@@ -176,6 +177,14 @@ def launch(
         str | None,
         typer.Option(metavar="DIGEST", help="Launch only what was planned: see `campaign plan`."),
     ] = None,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="WHO",
+            help="Leave out people: campaign:NAME (who got it, may have, or still waits), "
+            "campaign:NAME:all, or file:PEOPLE.csv. May be repeated.",
+        ),
+    ] = None,
     keep: Annotated[
         str | None,
         typer.Option(metavar="COLUMN,…", help="Further columns to keep for exports and retries."),
@@ -231,6 +240,7 @@ def launch(
     )
     prepared = check(replace(options, invalid_rows=invalid_rows, max_invalid_share=most_invalid))
     store = connect(settings)
+    prepared = leave_out(store, prepared, exclude)
     if not offline:
         _ask_provider(settings, prepared.launch.sub_account)
     asks = not yes and at_terminal()
@@ -275,6 +285,13 @@ def launch_of(settings: Settings, **options: Any) -> Launch:
         keep=tuple(listed(options.pop("keep"))),
         **options,
     )
+
+
+def leave_out(store: Store, prepared: Prepared, exclude: Sequence[str] | None) -> Prepared:
+    """The launch without the people who are excluded."""
+    launch = prepared.launch
+    exclusions = read_exclusions(store, exclude or (), launch.sub_account, launch.reading)
+    return replace(prepared, launch=replace(launch, exclusions=exclusions))
 
 
 def warn(store: Store, prepared: Prepared) -> None:
@@ -366,6 +383,7 @@ def _launched_as_json(launched: Launched, file: RecipientFile) -> dict[str, obje
         "purpose": lane.purpose or Purpose.MARKETING,
         "recipients": launched.recipients,
         "duplicates": launched.duplicates,
+        "excluded": lane.excluded,
         "invalid_rows": launched.invalid_rows,
         "invalid_rows_file": None if listed is None else str(listed),
         "number_column": layout.number_column,
@@ -387,6 +405,8 @@ def _tell_launched(launched: Launched, prepared: Prepared, *, hint: bool) -> Non
         show(f"Its purpose is {lane.purpose}: people who want no marketing get it, too.")
     if launched.duplicates:
         show(f"{several(launched.duplicates, 'duplicate number')} left out.")
+    if lane.excluded:
+        show(f"{several(lane.excluded, 'row')} left out: excluded.")
     if launched.invalid_rows:
         where = f": see {launched.invalid_rows_file}" if launched.invalid_rows_file else ""
         show(f"{several(launched.invalid_rows, 'row')} cannot be used{where}.")

@@ -66,6 +66,7 @@ async def test_an_upload_stores_a_job_for_each_good_row(
         "status": "sending",
         "recipients": 2500,
         "duplicates": 1,
+        "excluded": 0,
         "invalid_rows": 1,
         "first_invalid_rows": [{"line": 2502, "number": "nobody", "reason": "not a phone number"}],
         "number_column": "msisdn",
@@ -570,3 +571,13 @@ async def test_a_file_that_went_out_before_is_told_by_its_rows(door: Door) -> No
     assert 'launched as "Spring" already' in again.json()["findings"][-1]["message"]
     other = await post(door, campaign(name="Other"), rows + people(1, 20))
     assert "already" not in other.text
+
+
+async def test_people_of_another_campaign_are_left_out(door: Door, store: Store) -> None:
+    await post(door, campaign(), "msisdn,name\n" + people(3))
+    second = campaign(name="Second", exclude=["campaign:Spring"])
+    answer = await post(door, second, "msisdn,name\n" + people(5))
+    assert (answer.json()["recipients"], answer.json()["excluded"]) == (2, 3)
+    for wrong, status in (("file:/etc/passwd", 422), ("campaign:nobody", 404)):
+        third = campaign(name="Third", exclude=[wrong])
+        assert (await post(door, third, "msisdn,name\n" + people(5))).status_code == status
