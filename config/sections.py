@@ -240,6 +240,17 @@ def _key_from_file(path: Path) -> SecretStr | None:
     return SecretStr(lines[0].strip()) if lines and lines[0].strip() else None
 
 
+class Campaigns(Section):
+    """What a launch asks before it is one."""
+
+    max_invalid_share: float = Field(default=0.05, ge=0, le=1)
+    """Share of rows that cannot be used above which a launch has to say that it accepts that."""
+    launch_delay: float = Field(default=10, ge=0, le=3600)
+    """Seconds in which Ctrl-C undoes a launch at a terminal, after it was confirmed."""
+    prices: Path | None = None
+    """CSV of what a message costs: country, category, price, currency. For estimates."""
+
+
 class Breakers(Section):
     """Thresholds and intervals of breakers; seconds unless stated otherwise."""
 

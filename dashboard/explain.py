@@ -24,7 +24,7 @@ _OPEN = {
     State.IN_DOUBT: "was posted, and no answer came that can be trusted",
 }
 DOUBTS = {
-    Doubt.MAY_HAVE_ARRIVED: "it may have arrived all the same: an attempt was in doubt",
+    Doubt.MAY_HAVE_ARRIVED: "it may have arrived nevertheless: an attempt was in doubt",
     Doubt.MAY_HAVE_TWO: "the person may have got two: an earlier attempt was in doubt",
 }
 _LOCAL = {
@@ -105,7 +105,7 @@ def explain_code(origin: Origin, code: int) -> str:
 
 
 class Remedy(StrEnum):
-    """What to do about a cause."""
+    """Reaction to the cause of a failure."""
 
     TAKE_OFF = "take_off"
     MEND = "mend"
@@ -115,7 +115,7 @@ class Remedy(StrEnum):
 
     @property
     def sentence(self) -> str:
-        """For people."""
+        """The remedy in words."""
         return _REMEDIES[self]
 
 
@@ -144,7 +144,7 @@ _INTENDED = {
 
 
 def remedy(origin: Origin, code: int) -> Remedy:
-    """What to do about messages that ended with a code."""
+    """The remedy for messages that ended with a code."""
     match origin:
         case Origin.RECEIPT:
             known = receipt_code("", code) if code else None
@@ -180,7 +180,7 @@ def explain_attempts(entry: str) -> str:
     operator's decision."""
     attempt, origin, code, at, batch = entry.split(" ")
     if (origin, code) == ("local", str(int(LocalReason.OPERATOR))):
-        return f"after attempt {attempt}, at {moment(int(at))}: an operator had it sent again"
+        return f"after attempt {attempt}, at {moment(int(at))}: an operator resent it"
     why = explain_named_code(f"{origin}:{code}") or "it failed"
     shown = f"{code}: " if origin in ("api", "request") else ""
     return f"attempt {attempt} at {moment(int(at))}: {shown}{why} (batch {batch})"
@@ -395,7 +395,7 @@ def _in_doubt(report: LaneReport) -> list[str]:
     if one:
         sentences.append(
             f"{several(one, 'message')} that {'was' if one == 1 else 'were'} not sent in the end may "
-            "have arrived all the same, since an earlier attempt was in doubt: "
+            "have arrived nevertheless, since an earlier attempt was in doubt: "
             f'`sendmany campaign export "{name}" --doubt may_have_arrived` names them.'
         )
     return sentences

@@ -81,6 +81,22 @@ class LanePage(BaseModel):
     next: str | None  # cursor of the next page; null on the last one
 
 
+class CampaignRow(LaneOut):
+    """A campaign in a list."""
+
+    progress: float  # share of the messages that have ended, cancelled ones left out, 0 to 1
+    messages_per_second: float | None  # ended ones: recent, or the average of an ended campaign
+    seconds_left: float | None  # at that rate, while it is being sent and not held up
+    why: list[str]  # status and reasons for waiting, in sentences
+
+
+class CampaignPage(BaseModel):
+    """A page of campaigns, newest first."""
+
+    items: list[CampaignRow]
+    next: str | None  # cursor of the next page; null on the last one
+
+
 class BreakerOut(BaseModel):
     """An open breaker: its scope, reason and next probe."""
 
@@ -103,7 +119,7 @@ class StopOut(BaseModel):
 
 
 class WaitsOut(BaseModel):
-    """What messages of a lane may wait for."""
+    """Reasons why messages of a lane may wait."""
 
     sending_loops: int  # running dispatch loops that serve its priority
     blocked_until: str | None  # until then the provider asked for a pause
@@ -120,16 +136,12 @@ class ReadingOut(BaseModel):
     resumable: bool  # the same file can be sent again to continue
 
 
-class CampaignOut(LaneOut):
+class CampaignOut(CampaignRow):
     """One campaign in full."""
 
-    progress: float  # share of the messages that have ended, cancelled ones left out, 0 to 1
-    messages_per_second: float | None  # ended ones: recent, or the average of an ended campaign
-    seconds_left: float | None  # at that rate, while it is being sent and not held up
     file: ReadingOut
     breakers: list[BreakerOut]
     waits: WaitsOut
-    why: list[str]  # the reasons in sentences
 
 
 class CauseOut(BaseModel):
@@ -139,7 +151,7 @@ class CauseOut(BaseModel):
     code: int | None
     messages: int
     meaning: str
-    remedy: Remedy  # take people off, mend the message, wait, see to the account
+    remedy: Remedy  # remove people, correct the message, wait, fix the account
     what_to_do: str  # the same in words
 
 
@@ -158,6 +170,12 @@ class FailuresOut(BaseModel):
 
 def lane_out(report: LaneReport) -> LaneOut:
     return LaneOut(**_fields(report))
+
+
+def campaign_row(report: LaneReport, wait: Waiting) -> CampaignRow:
+    return CampaignRow(
+        **_fields(report), **pace_figures(report, wait), why=explain_lane(report, wait)
+    )
 
 
 def campaign_out(report: LaneReport, wait: Waiting, breakers: Sequence[Breaker]) -> CampaignOut:

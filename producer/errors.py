@@ -1,6 +1,7 @@
 """Errors of user input.
 
 InputError          the whole input is refused, nothing is launched
+└── NotAgreed       … since too many rows are invalid, or the plan that was agreed to has changed
 BadRow              one row of a recipient file is refused, the others go on
 └── BadNumber       … because of its number
 KeyConflict         the idempotency key was used for another message
@@ -19,11 +20,15 @@ class InputError(ReportedError):
     """One sentence about a problem of the input and its remedy."""
 
 
+class NotAgreed(InputError):
+    """What would be launched is not what was agreed to."""
+
+
 class BadRow(Exception):
     """An invalid row with its reason; `number` is its number with most digits masked.
 
-    `also` are further lines of the file that go with it: each would have been a row of its own.
-    `cells` are what is known of a row whose cells cannot be told: its text.
+    `also` are further lines of the file that belong to it, each of which would have been a row. `cells`
+    is the text of a row that cannot be split into cells.
     """
 
     def __init__(

@@ -121,9 +121,13 @@ TABLE = (
     Row("sm:forgetting:<id>", "string", "how far an erasure is; no number", "7 days"),
     Row("sm:templates:<sub-account>", "string", "worker: category of each", "the next one"),
     Row("sm:templates:<sub-account>:asked", "string", "worker: whose turn it was", "15 minutes"),
+    Row("sm:{audit}", "stream", "write_audit", "1 year"),
+    Row("sm:{audit}:addresses", "stream", "write_audit", "90 days"),
     Row("sm:{tokens}", "hash", "add_token", "revoke_token"),
     Row("sm:{tokens}:secrets", "hash", "web process: key of cursors", "-"),
     Row("sm:{tokens}:used", "hash", "note_token_use", "revoke_token"),
+    Row("sm:{tokens}:session:<digest>", "string", "open_session", "12 hours, or 1 idle"),
+    Row("sm:{tokens}:code:<digest>", "string", "sendmany up: id of a token", "1 use, 60 seconds"),
     Row("sm:sent:<batch id>", "string", "worker, of the provider's batch", "7 days or 1"),
     Row("sm:{metrics}", "hash", "flush_metrics", "never"),
     Row("sm:{metrics}:flushed:<process>", "string", "flush_metrics", "1 day"),
@@ -150,9 +154,23 @@ SWEPT = "sm:swept"
 INBOXES = "sm:inboxes"
 ASIDE = "sm:aside"
 PEOPLE = "sm:people"
+AUDIT = "sm:{audit}"
+AUDIT_ADDRESSES = "sm:{audit}:addresses"
 TOKENS = "sm:{tokens}"
 TOKENS_USED = "sm:{tokens}:used"
 SECRETS = "sm:{tokens}:secrets"
+
+
+def session(digest: str) -> str:
+    """A session of the page, by the SHA-256 of its id."""
+    return f"{TOKENS}:session:{digest}"
+
+
+def sign_in_code(digest: str) -> str:
+    """A code that signs in once, by its SHA-256."""
+    return f"{TOKENS}:code:{digest}"
+
+
 METRICS = "sm:{metrics}"
 
 SEEN_BUCKETS = 4096

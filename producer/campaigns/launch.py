@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from chatapps.templates import RegisteredTemplate
+from producer.campaigns.agreement import RowsSum, digest_of, judge
 from producer.campaigns.load import add_chunks, end_of_file
 from producer.campaigns.message_file import (
     RULE,
@@ -51,6 +53,7 @@ class Launch:
     purpose: Purpose | None = None  # None: that of its template, else marketing
     send_while_loading: bool = False
     invalid_rows: Path | None = None  # default: beside the recipient file
+    max_invalid_share: float = 1  # of the rows; more are refused
     keep: tuple[str, ...] = ()  # further columns whose cells are kept with the values
 
     @property
@@ -94,6 +97,8 @@ class Prepared:
     message: CampaignMessage
     source: str  # identifies the recipients: the file, and how it is read
     keep: tuple[str, ...] = ()  # spelled as in the file
+    template: RegisteredTemplate | None = None  # that the message uses, where it was looked up
+    digest: str = ""  # of its plan, where there is one
 
     @property
     def plan(self) -> CampaignPlan:
@@ -112,8 +117,11 @@ class Prepared:
         )
 
 
-def check(launch: Launch) -> Prepared:
+def check(launch: Launch, *, lists_invalid_rows: bool = True) -> Prepared:
     """Read and check both files.
+
+    Args:
+        lists_invalid_rows: False for who writes no list of them.
 
     Raises:
         InputError: the problem, its place and the remedy.
@@ -124,25 +132,26 @@ def check(launch: Launch) -> Prepared:
     prepared = prepare(message, file.columns, launch.reading)
     keep = columns_to_keep(launch.keep, file.columns, prepared.content)
     file.see_that_usable(_packer(file, prepared, keep))
-    see_that_writable(launch.invalid_rows_file)
+    if lists_invalid_rows:
+        see_that_writable(launch.invalid_rows_file)
     source = source_of(file, prepared.rules, keep)
     return Prepared(launch, file, prepared, source, keep)
 
 
 def source_of(file: RecipientFile, rules: ValueRules, keep: Sequence[str] = ()) -> str:
-    """Names the recipients of a file: its bytes, how they are read, and which columns are kept."""
+    """Identifies the recipients of a file: its bytes, how they are read, and the kept columns."""
     how = replace(file.layout.options, defaults=rules.defaults).dump()
     return f"{file.text.digest}:{how}" + (f"\t{json.dumps(keep)}" if keep else "")
 
 
 def reading_for(lane: Lane, reading: ReadOptions) -> ReadOptions:
-    """How a further file of a campaign is read: as is said, with the campaign's own defaults."""
+    """Options for a further file of a campaign, with the campaign's own as defaults."""
     launched = options_of(lane)
     return replace(reading, defaults=launched.defaults, language_column=launched.language_column)
 
 
 def options_of(lane: Lane) -> ReadOptions:
-    """How the file of a campaign was read at its launch."""
+    """Options of a campaign's launch."""
     start, source = lane.source.find("{"), lane.source.partition("\t")[0]
     return ReadOptions.load(source[start:]) if start >= 0 else ReadOptions()
 
@@ -166,6 +175,7 @@ def run(
 
     Raises:
         InputError: the purpose contradicts the template; nothing is stored.
+        NotAgreed: too many rows are invalid; nothing remains of the campaign.
         LaneMismatch: the name belongs to another campaign.
         StoreUnavailable, StoreFull: launch again when Redis works; nothing is added twice.
     """
@@ -180,12 +190,16 @@ def run(
     if lane.adding and not lane.loaded:
         raise StoreRefused(BEING_ADDED.format(lane.name))
     packer = _packer(prepared.file, prepared.message, prepared.keep)
+    digest, rows_sum = prepared.digest, ""
     if not lane.loaded:
         with InvalidRowWriter(
             invalid_rows_file, prepared.file.layout.header.cells, after_line=lane.line
         ) as writer:
-            _load(store, lane, prepared, packer, writer, send_wake_up, on_progress)
-    lane = end_of_file(store, lane, send_wake_up)
+            rows_sum = _load(store, lane, prepared, packer, writer, send_wake_up, on_progress)
+        if rows_sum and not digest:
+            digest = digest_of(rows_sum, content, launch, prepared.template)
+        judge(store, lane, launch.max_invalid_share)
+    lane = end_of_file(store, lane, send_wake_up, digest, rows_sum)
     return Launched(
         lane,
         recipients=lane.next_index,
@@ -207,10 +221,11 @@ def _load(
     writer: InvalidRowWriter,
     send_wake_up: SendWakeUp,
     on_progress: Callable[[Loading], None],
-) -> None:
-    """Add the remaining rows, chunk by chunk."""
+) -> str:
+    """Add the remaining rows, chunk by chunk; returns the digest of all rows if it read all of them."""
     start = Position(lane.offset, lane.line, lane.row) if lane.offset else None
-    chunks = prepared.file.chunks(packer, start)
+    rows_sum = RowsSum()
+    chunks = rows_sum.watch(prepared.file.chunks(packer, start))
     for at in add_chunks(store, lane, chunks, writer.write):
         if prepared.launch.send_while_loading:
             call_workers(store, lane, send_wake_up)
@@ -225,3 +240,4 @@ def _load(
                 prepared.file.size,
             )
         )
+    return "" if start else rows_sum.value

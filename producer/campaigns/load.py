@@ -9,6 +9,7 @@ from producer.files.invalid_rows import InvalidRow
 from producer.files.rows import Chunk
 from producer.forgotten import ForgottenPeople
 from producer.wake import SendWakeUp, call_workers
+from store.access.audit import audited
 from store.client import Store
 from store.errors import StoreRefused
 from store.lanes.lane import Lane, LaneStatus, find_lane, finish_loading, reopen_lane
@@ -16,7 +17,7 @@ from store.plans import carry_out
 from store.queue.enqueue import Place, enqueue_rows
 from store.workers.presence import note_active
 
-_FORGOTTEN = "a row up to this line is of a person who has been forgotten"
+FORGOTTEN = "a row up to this line is of a person who has been forgotten"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +58,8 @@ def add_chunks(
     now = Loaded(lane.row, lane.next_index, lane.duplicates, lane.invalid_rows, lane.offset)
     for chunk in chunks:
         end = Place(chunk.end.offset, chunk.end.line, chunk.end.row)
-        wanted = _without_forgotten(store, people, chunk.lines)
-        gone = [InvalidRow(end.line, None, _FORGOTTEN)] * (len(chunk.lines) - len(wanted))
+        wanted = without_forgotten(store, people, chunk.lines)
+        gone = [InvalidRow(end.line, None, FORGOTTEN)] * (len(chunk.lines) - len(wanted))
         invalid_rows = [*chunk.invalid_rows, *gone]
         keep_invalid_rows(invalid_rows)  # first: a counted row must be in the list
         lines, rows_sum = seen.drop_duplicates(wanted), sum_up(chunk)
@@ -92,7 +93,7 @@ def add_chunks(
         )
 
 
-def _without_forgotten(
+def without_forgotten(
     store: Store, people: ForgottenPeople, lines: Sequence[bytes]
 ) -> Sequence[bytes]:
     if not carry_out(store, people.look()):
@@ -107,7 +108,8 @@ def reopen(store: Store, lane: Lane, source: str) -> None:
     Raises:
         StoreRefused: it is cancelled or halted, or another file is being read.
     """
-    answer = store.run(reopen_lane(lane.id, source))
+    call = reopen_lane(lane.id, source)
+    answer = store.run(audited(call, "campaign.add", lane.name, lane.next_index, lambda _: source))
     if answer == "loading":
         raise StoreRefused(f'another file is being read for "{lane.name}": finish that first')
     if answer != "ok":
@@ -115,10 +117,12 @@ def reopen(store: Store, lane: Lane, source: str) -> None:
     store.run(note_active(lane.id))
 
 
-def end_of_file(store: Store, lane: Lane, send_wake_up: SendWakeUp) -> Lane:
+def end_of_file(
+    store: Store, lane: Lane, send_wake_up: SendWakeUp, plan_digest: str = "", file_sum: str = ""
+) -> Lane:
     """Mark the file as loaded and start sending; returns the lane after that."""
     if not lane.loaded:
-        store.run(finish_loading(lane.id))
+        store.run(finish_loading(lane.id, plan_digest, file_sum))
     lane = find_lane(store, lane.id)
     if lane.status is LaneStatus.SENDING:
         call_workers(store, lane, send_wake_up)

@@ -1,5 +1,7 @@
 """Options that several commands share."""
 
+from collections.abc import Callable
+from inspect import Parameter, signature
 from typing import Annotated, Any, Literal, TypeAlias
 
 import typer
@@ -26,8 +28,23 @@ def lane_called(store: Store, name: str, sub_account: str | None) -> Lane:
     return find_lane(store, name, sub_account.__eq__)
 
 
+def takes_options_of(command: Callable[..., None], *without: str) -> Callable[[Any], Any]:
+    """Gives a command with `**options` the parameters of another one, but for those it has itself."""
+
+    def decorate(function: Any) -> Any:
+        own, theirs = signature(function).parameters, signature(command).parameters
+        all_ = {name: one for name, one in theirs.items() if name not in without} | dict(own)
+        all_.pop("options")
+        parameters = [one.replace(kind=Parameter.KEYWORD_ONLY) for one in all_.values()]
+        function.__signature__ = signature(function).replace(parameters=parameters)
+        function.__annotations__ = {one.name: one.annotation for one in parameters}
+        return function
+
+    return decorate
+
+
 def listed(words: str | None) -> list[str]:
-    """The words of an option that takes several, between commas."""
+    """Items of an option, separated by commas."""
     return [word.strip() for word in words.split(",")] if words else []
 
 
@@ -80,7 +97,7 @@ CountryColumn = Annotated[
 
 
 def read_options(settings: Settings, names: list[str] | None, **said: Any) -> ReadOptions:
-    """How a file is read, as the options of a command say; raises InputError."""
+    """The reading options of a command; raises InputError."""
     region = said.pop("region") or settings.default_region
     return ReadOptions(read_map(names or ()), region=region, **said)
 

@@ -200,11 +200,19 @@ def move_lane(
     return script_call("move_lane", (keys.meta, keys.counts), (action, reason, known), _moved)
 
 
-def finish_loading(lane: str) -> Call[LaneStatus]:
-    """Mark the recipient file as read to its end."""
-    keys = lane_keys(lane)
+def finish_loading(lane: str, plan_digest: str = "", file_sum: str = "") -> Call[LaneStatus]:
+    """Mark the recipient file as read to its end.
+
+    Args:
+        plan_digest: names rows, message and options.
+        file_sum: stands for all rows. Both are empty where an interrupted launch went on.
+    """
+    keys, digests = lane_keys(lane), (plan_digest, file_sum)
     return script_call(
-        "finish_loading", (keys.meta, keys.counts), (), lambda reply: LaneStatus(text(reply[0]))
+        "finish_loading",
+        (keys.meta, keys.counts),
+        digests,
+        lambda reply: LaneStatus(text(reply[0])),
     )
 
 

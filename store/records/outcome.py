@@ -81,7 +81,7 @@ class LocalReason(IntEnum):
 
 
 class Doubt(StrEnum):
-    """What a person may have received beyond the message's state."""
+    """Uncertainty beyond a message's state: the person may have received more."""
 
     NONE = ""
     MAY_HAVE_ARRIVED = "may_have_arrived"  # the state does not say that it arrived
@@ -114,7 +114,7 @@ class Outcome:
 
     @property
     def doubt(self) -> Doubt:
-        """What the person may have received beyond the state."""
+        """Uncertainty beyond the state: the person may have received more."""
         return doubt_in(self.state, other_attempt=self.other_attempt)
 
 
@@ -298,7 +298,8 @@ def code_named(name: str) -> tuple[Origin, int]:
 
 
 def code_written(text: str) -> str:
-    """The name of a code as people write it, `receipt.1024`; raises ValueError with what to write."""
+    """The name of a code that people write as `receipt.1024`; raises ValueError with the accepted
+    form."""
     origin, _, number = text.replace(".", ":").partition(":")
     if origin.upper() not in Origin.__members__ or not (number.isdecimal() and len(number) < 6):
         raise ValueError(f'"{text}" is no code: write its origin and number, such as receipt.1024')

@@ -44,7 +44,7 @@ def tell(store: Store, lane: str, *updates: StatusUpdate) -> Applied:
 
 
 def outcome(store: Store, lane: str, index: int = 0) -> Outcome:
-    """What the record of a message says."""
+    """The record of a message."""
     found = message_report(store, f"{lane}.{index}").outcome
     assert found is not None
     return found
@@ -342,7 +342,7 @@ class TestStatusUpdatesWhileTheJobExists:
 
 
 def doubt(store: Store, lane: str, index: int = 0) -> Doubt:
-    """What a person may have got beyond what the state says."""
+    """Doubt beyond the state."""
     return outcome(store, lane, index).doubt
 
 
@@ -503,5 +503,5 @@ class TestAnswersThatCameTooLate:
 
 
 def outcome_is_empty(store: Store, lane: str) -> bool:
-    """Whether nothing was written of the first message."""
+    """True when nothing was written for the first message."""
     return message_report(store, f"{lane}.0").outcome is None

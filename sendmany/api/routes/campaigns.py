@@ -7,10 +7,12 @@ from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request, Res
 from pydantic import BaseModel
 
 from config.settings import Settings
+from producer.campaigns.plan import Plan
 from producer.wake import SendWakeUp, call_workers
 from sendmany.api.routes.again import add_again
 from sendmany.api.uploads.form import form_schema
-from sendmany.api.uploads.launch import LaunchedOut, launch
+from sendmany.api.uploads.launch import LaunchedOut, launch, plan
+from store.access.audit import audited
 from store.access.places import Places
 from store.access.tokens import Needs, Scope, Token
 from store.client import AsyncStore, Store
@@ -65,8 +67,24 @@ def campaigns_router(
 ) -> APIRouter:
     """The routes: launching requires the scope `send`, the others `manage`."""
     router = APIRouter(prefix="/v1/campaigns", tags=["campaigns"])
+    plans = APIRouter(prefix="/v1/plans", tags=["campaigns"])
     send, manage = Depends(needs(Scope.SEND)), Depends(needs(Scope.MANAGE))
     blocking, uploads = ThreadStore(store), Places(MOST_UPLOADS)
+
+    @plans.post(
+        "",
+        operation_id="plan_campaign",
+        summary="What a launch would come to; nothing is stored",
+        responses={422: {"description": "The message or the file cannot be used."}},
+        openapi_extra={"requestBody": _FORM},
+    )
+    async def plan_campaign(request: Request, caller: Annotated[Token, send]) -> Plan:
+        """The form is that of a launch. Who would get the message, which rows cannot be used and why,
+        requests, seconds and cost, and how the message looks. The `digest` stands for rows, message,
+        options and template: a launch that brings it as `plan` is refused where one of them differs.
+        """
+        with uploads.place_for(caller):
+            return await plan(request, store, settings, caller)
 
     @router.post(
         "",
@@ -140,7 +158,10 @@ def campaigns_router(
     def close(campaign: NameOrId, caller: Annotated[Token, manage]) -> SettledOut:
         return _settle(blocking, caller, campaign, Word.CLOSE, send_wake_up)
 
-    return router
+    both = APIRouter()
+    both.include_router(plans)
+    both.include_router(router)
+    return both
 
 
 _ACCEPT: Final = (
@@ -185,7 +206,10 @@ def _move(
 ) -> MovedOut:
     lane = find_lane(store, name, caller.may_use)
     why = f"by {caller.name or 'an operator'}, over HTTP" if action == "pause" else ""
-    changed, status = store.run(move_lane(lane.id, action, why))
+    move = move_lane(lane.id, action, why)
+    changed, status = store.run(
+        audited(move, f"campaign.{action}", lane.name, lane.status, lambda moved: moved[1])
+    )
     if not changed and status not in _THERE[action]:
         raise HTTPException(409, f"The campaign is {status}: it cannot {action}.")
     if changed and action != "pause":

@@ -127,6 +127,16 @@ class CampaignForm(_Exact):
         Field(max_length=50, description="Further columns to keep for exports and retries."),
     ] = []
     force: Annotated[bool, Field(description="Launch even if messages would be refused.")] = False
+    accept_invalid: Annotated[
+        bool,
+        Field(
+            description="Launch although more rows cannot be used than campaigns.max_invalid_share "
+            "allows."
+        ),
+    ] = False
+    plan: Annotated[
+        str, Field(description="Digest of a plan: what differs from it is not launched.")
+    ] = ""
 
 
 def form_schema() -> dict[str, Any]:

@@ -5,6 +5,9 @@ import typer
 from sendmany.cli.lazy import Entry, lazy
 
 COMMANDS = {
+    "plan": Entry(
+        "sendmany.cli.campaign.plan:plan", "Show what a launch would do, and store nothing."
+    ),
     "launch": Entry(
         "sendmany.cli.campaign.launch:launch", "Send one message to every recipient in a file."
     ),
@@ -51,13 +54,13 @@ COMMANDS = {
     ),
     "unconfirmed": Entry(
         "sendmany.cli.campaign.unconfirmed:app",
-        "Messages of which it is not known whether they were sent: list them, decide.",
+        "Unconfirmed messages, which may have been sent: list them, decide about them.",
     ),
 }
-"""Every command, and where it is."""
+"""All commands and their modules."""
 
 app = typer.Typer(
     cls=lazy(COMMANDS),
-    help="Send one message to everybody in a file; watch it, pause it, see who got what.",
+    help="Send one message to every recipient in a file; watch it, pause it, export the outcomes.",
     no_args_is_help=True,
 )

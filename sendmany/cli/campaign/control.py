@@ -12,6 +12,7 @@ from producer.wake import call_workers
 from sendmany.cli.options import Json, Name, Whose, lane_called
 from sendmany.console.connection import connect
 from sendmany.console.output import print_json, show
+from store.access.audit import audited
 from store.lanes.lane import LaneStatus, move_lane
 
 _WHY = "by an operator"
@@ -32,8 +33,8 @@ def resume(
         bool,
         typer.Option(
             "--accept",
-            help="Also if it was halted since Redis came back from an older copy: what went out"
-            " after that copy may go out again.",
+            help="Also if it was halted since Redis was restored from an older copy: messages sent"
+            " after that copy may be sent again.",
         ),
     ] = False,
     as_json: Json = False,
@@ -69,7 +70,10 @@ def cancel(
 def _move(name: str, sub_account: str | None, action: str, done: str, *, as_json: bool) -> None:
     store = connect(load_settings())
     lane = lane_called(store, name, sub_account)
-    changed, status = store.run(move_lane(lane.id, action, _WHY if action == "pause" else ""))
+    move = move_lane(lane.id, action, _WHY if action == "pause" else "")
+    changed, status = store.run(
+        audited(move, f"campaign.{action}", lane.name, lane.status, lambda moved: moved[1])
+    )
     if not changed and not _is_there(action, status):
         hint = "" if status is not LaneStatus.HALTED else "; `campaign show` says what to do"
         raise InputError(f'"{lane.name}" is {status}: it cannot {action}{hint}')

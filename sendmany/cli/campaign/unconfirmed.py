@@ -25,7 +25,7 @@ from store.reports.messages import Listed, list_dead_letters
 from store.states import State
 
 app = typer.Typer(
-    help="Messages of which it is not known whether they were sent: list them, decide.",
+    help="Unconfirmed messages, which may have been sent: list them, decide about them.",
     no_args_is_help=True,
 )
 _MEANT = (State.UNCONFIRMED,)
@@ -139,7 +139,7 @@ def _say(store: Store, lane: Lane, word: Word) -> Redriven:
 
 def _tell(lane: Lane, found: list[Listed]) -> None:
     if not found:
-        show(f'No message of "{lane.name}" waits for your word.')
+        show(f'No message of "{lane.name}" needs a decision.')
         return
     reasons = Counter(_reason(one) for one in found)
     columns = ("state", "code", "messages", "meaning")

@@ -11,6 +11,7 @@ from producer.errors import InputError
 from sendmany.cli.options import Json
 from sendmany.console.connection import connect
 from sendmany.console.output import print_json, say, show, show_table, table_of
+from store.access.audit import audited
 from store.access.tokens import (
     KeptToken,
     Scope,
@@ -22,19 +23,17 @@ from store.access.tokens import (
     token_text,
 )
 
-app = typer.Typer(help="Make, list and revoke tokens for the HTTP API.", no_args_is_help=True)
+app = typer.Typer(help="Create, list and revoke tokens for the HTTP API.", no_args_is_help=True)
 
 _SECONDS = {"h": 3600, "d": 86_400, "w": 7 * 86_400}
 
 
 @app.command("create")
 def create(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Whose it is, for the list.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Its owner, for the list.")],
     scope: Annotated[
         list[Scope],
-        typer.Option(
-            "--scope", help="What it is good for; may be repeated. None contains another."
-        ),
+        typer.Option("--scope", help="Permission; may be repeated. None contains another."),
     ],
     sub_account: Annotated[
         list[str] | None,
@@ -44,9 +43,7 @@ def create(
     ] = None,
     expires: Annotated[
         str | None,
-        typer.Option(
-            metavar="90d", help="Good for so long: 12h, 90d, 52w. Default: until revoked."
-        ),
+        typer.Option(metavar="90d", help="Lifetime: 12h, 90d, 52w. Default: until revoked."),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -61,7 +58,9 @@ def create(
     lives = 0 if expires is None else _seconds(expires)
     store = connect(settings)
     try:
-        kept = store.run(add_token(token, secret, lives=lives))
+        call = add_token(token, secret, lives=lives)
+        facts = (sorted(token.scopes), sorted(for_these))
+        kept = store.run(audited(call, "token.create", f"{token.name} ({id})", "", lambda _: facts))
     finally:
         store.close()
     _show_once(kept, token_text(id, secret), as_json=as_json)
@@ -97,7 +96,7 @@ def revoke(
     """
     store = connect(load_settings())
     try:
-        there = store.run(revoke_token(id))
+        there = store.run(audited(revoke_token(id), "token.revoke", id))
     finally:
         store.close()
     if not there:

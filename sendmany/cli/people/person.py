@@ -15,6 +15,7 @@ from sendmany.cli.options import Json, Region
 from sendmany.cli.recipients import recipient_of
 from sendmany.console.connection import connect
 from sendmany.console.output import print_json, say, show
+from store.access.audit import entry, masked
 from store.people.forgotten import read_noted, see_that_secret
 from store.people.person import Person
 
@@ -22,7 +23,7 @@ TOLD_SECONDS = 1.0
 """Seconds between two lines of progress."""
 
 app = typer.Typer(
-    help="What is held about one person, on all lanes and inboxes: show it, erase it.",
+    help="All data about one person, in all lanes and inboxes: show them, erase them.",
     no_args_is_help=True,
 )
 Number = Annotated[
@@ -39,6 +40,7 @@ def show_(number: Number, region: Region = None) -> None:
     settings = load_settings()
     person = Person(recipient_of(number, region or settings.default_region))
     store = connect(settings)
+    store.run(entry("person.show", masked(person.who)))
     found = show_person(store, person, settings.sub_accounts, settings.secret_key())
     print_json(found, indent=2)
 
@@ -68,6 +70,7 @@ def forget(
                 "Nothing was erased. Say --yes to erase what is held about this person"
             )
         typer.confirm("Erase all that is held about this person, for ever?", abort=True, err=True)
+    store.run(entry("person.forget", masked(person.who)))
     done = forget_person(store, person, settings.sub_accounts, secret, _teller())
     if as_json:
         print_json(done.as_json())

@@ -1,6 +1,6 @@
 """`sendmany suppress …`: people who must not be written to."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, TextIO
@@ -26,6 +26,7 @@ from sendmany.cli.recipients import recipient_of
 from sendmany.console.atomic_file import written_whole
 from sendmany.console.connection import connect
 from sendmany.console.output import print_json, say, screen, show
+from store.access.audit import audited, entry, masked
 from store.client import Store
 from store.people.forgotten import release_forgotten
 from store.people.service_windows import window_end
@@ -47,7 +48,7 @@ from store.people.suppressions import (
 from store.purposes import Purpose
 
 app = typer.Typer(
-    help="Keep people from being written to, for one sub-account or for all; ask who is.",
+    help="Suppress people, for one sub-account or for all; list and check suppressions.",
     no_args_is_help=True,
 )
 SubAccount = Annotated[
@@ -92,7 +93,9 @@ def add(
     settings = load_settings()
     scope = _scope(settings, sub_account, everywhere)
     people = people_named(numbers, region or settings.default_region)
-    done = _stop(connect(settings), settings, scope, people, _chosen(purpose), Why.OPERATOR)
+    store = connect(settings)
+    done = _stop(store, settings, scope, people, _chosen(purpose), Why.OPERATOR)
+    store.run(entry("suppress.add", _about(people, scope), "", done))
     if as_json:
         print_json({"scope": scope, "new": done.new, "known": done.known})
     else:
@@ -116,7 +119,8 @@ def remove(
     scope = _scope(settings, sub_account, everywhere)
     people = people_named(numbers, region or settings.default_region)
     store = connect(settings)
-    done = store.run(release(scope, [(who, None) for who in people]))
+    released = release(scope, [(who, None) for who in people])
+    done = store.run(audited(released, "suppress.remove", _about(people, scope)))
     for call in release_forgotten(settings.secret_key(), scope, people):
         store.run(call)
     if as_json:
@@ -128,7 +132,7 @@ def remove(
 
 @app.command("import")
 def import_(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="One a line, or a CSV file.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="One per line, or a CSV file.")],
     sub_account: SubAccount = None,
     everywhere: Everywhere = False,
     purpose: Purposes_ = None,
@@ -167,6 +171,7 @@ def import_(
                 group = who[first : first + AT_ONCE]
                 done = _stop(store, settings, scope, group, purposes, Why.IMPORT)
                 new, known = new + done.new, known + done.known
+    store.run(entry("suppress.import", f"{new + known:,} people of {scope}"))
     if as_json:
         figures = {"new": new, "known": known, "invalid_rows": invalid_rows}
         print_json({"scope": scope, **columns_read(people), **figures})
@@ -281,6 +286,12 @@ def _stop(
     asked = settings.sub_accounts if scope == EVERYWHERE else [scope]
     unmarketed = set().union(*(store.run(find_unmarketed(name, people)) for name in asked))
     return store.run(suppress(scope, changes, why, MARKETING, unmarketed))
+
+
+def _about(people: Collection[str], scope: str) -> str:
+    """Who is meant, for the audit trail."""
+    who = masked(next(iter(people))) if len(people) == 1 else f"{len(people):,} people"
+    return f"{who} of {scope}"
 
 
 def _named(scope: str) -> str:

@@ -1,4 +1,4 @@
-"""What the doctor makes of what a server says."""
+"""The doctor's findings about a server's figures."""
 
 import pytest
 
