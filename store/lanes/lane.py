@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from store.client import Call, Store, best_effort, command, script_call, text
-from store.errors import SeveralLanes, UnknownLane
+from store.errors import NewerData, SeveralLanes, UnknownLane
 from store.keys import LANES, MISSING, READY, lane_keys, lanes_called
 from store.purposes import Purpose
 from store.states import OPEN_STATES, PROVIDER_HAS_IT, State
@@ -304,7 +304,20 @@ def parse_fields(reply: Any) -> dict[str, bytes]:
 
 def parse_counts(reply: Any) -> dict[State, int]:
     """The counts in a reply of HGETALL, without the zeros."""
-    return {State(field): int(value) for field, value in parse_fields(reply).items() if int(value)}
+    return {
+        state_of(field): int(value) for field, value in parse_fields(reply).items() if int(value)
+    }
+
+
+def state_of(word: str) -> State:
+    """The state of this name; raises NewerData for one of another version."""
+    try:
+        return State(word)
+    except ValueError:
+        raise NewerData(
+            f'The data in Redis name a state "{word}", which this version of sendmany does not know: '
+            "use the version that wrote them, or another database or key_prefix."
+        ) from None
 
 
 def parse_numbers(reply: Any) -> dict[str, int]:
