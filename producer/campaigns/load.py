@@ -118,6 +118,9 @@ def end_of_file(store: Store, lane: Lane, send_wake_up: SendWakeUp) -> Lane:
     if not lane.loaded:
         store.run(finish_loading(lane.id))
     lane = find_lane(store, lane.id)
-    if lane.status is LaneStatus.SENDING:
+    if lane.status in (
+        LaneStatus.SENDING,
+        LaneStatus.SCHEDULED,
+    ):  # an idle sweep learns of its time
         call_workers(store, lane, send_wake_up)
     return lane

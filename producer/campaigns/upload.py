@@ -20,6 +20,8 @@ from producer.campaigns.launch import BEING_ADDED, reading_for
 from producer.campaigns.load import add_chunks, end_of_file, reopen
 from producer.campaigns.message_file import CampaignMessage, columns_to_keep, prepare
 from producer.campaigns.preflight import check_rows, sample_of
+from producer.campaigns.schedule import StartTime, see_that_it_may_start
+from producer.errors import InputError
 from producer.files.convert import convert
 from producer.files.csv_reader import NotUtf8Error, Position, Record, Source, read_records
 from producer.files.header import read_header
@@ -62,6 +64,7 @@ class Upload:
     purpose: Purpose | None = None
     send_while_loading: bool = False
     keep: tuple[str, ...] = ()  # further columns whose cells are kept with the values
+    start: StartTime | None = None  # None: when the file is loaded
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +144,9 @@ def receive(
         StoreUnavailable, StoreFull: send the same again when Redis works; nothing is added twice.
         Also exceptions of `check` and of reading the file; the rows before stay.
     """
+    if upload.start and upload.send_while_loading:
+        raise InputError("say either send_at or send_while_loading")
+    see_that_it_may_start(store, upload.name, upload.sub_account, upload.start)
     rows, message = _begin(upload, file)
     content = message.content
     sample = list(sample_of(rows.first, rows.layout, content.columns, rows.packer))
@@ -241,6 +247,8 @@ def _plan(store: Store, upload: Upload, rows: _Rows, content: CompiledContent) -
         purpose=campaign_purpose(registry, template, upload.purpose),
         template=template,
         keep=rows.keep,
+        send_at=upload.start.ms if upload.start else 0,
+        zone=upload.start.zone if upload.start else "",
     )
 
 

@@ -15,8 +15,10 @@ from chatapps.rendering.compiled import CompiledContent
 from chatapps.rendering.placeholders import BrokenPlaceholder, Placeholder, UnknownColumns
 from config.sections import SettingsError
 from config.settings import Settings
+from dashboard.schemas import moment_out
 from producer.campaigns.message_file import refuse_ours
 from producer.campaigns.preflight import findings_about, stops, warn_of_windows
+from producer.campaigns.schedule import read_time
 from producer.campaigns.upload import TryRows, Upload, UploadDiffers, Uploaded, receive
 from producer.errors import BadPurpose, InputError
 from producer.files.invalid_rows import InvalidRow
@@ -35,6 +37,7 @@ from store.threads import ThreadStore
 
 CLIENT_LEFT: Final = 400
 _MEMBERS: Final = {
+    "--at": "send_at",
     "--map phone=COLUMN": 'map {"phone": COLUMN}',
     "--language-column": "language_column",
     "--encoding": "encoding",
@@ -80,6 +83,8 @@ class LaunchedOut(BaseModel):
     country_column: str | None
     folded: int  # values whose line ends, tabs or long runs of blanks became one blank
     resumed: bool  # an earlier upload had begun it
+    send_at: str | None  # it starts then
+    zone: str | None  # in which that was said
     read_as: str  # encoding or sheet of a file that is not UTF-8 text, as a sentence
     findings: list[FindingOut]
 
@@ -205,6 +210,7 @@ def upload_of(form: CampaignForm, settings: Settings, sub_account: str) -> Uploa
         policies=campaign_policies(settings, **form.policies.model_dump()),
         purpose=Purpose(form.purpose) if form.purpose else None,
         send_while_loading=form.send_while_loading,
+        start=read_time(form.send_at, past=True) if form.send_at else None,
         keep=tuple(form.keep),
     )
 
@@ -225,6 +231,8 @@ def _answer(uploaded: Uploaded, findings: Sequence[Finding]) -> LaunchedOut:
         folded=uploaded.folded,
         resumed=uploaded.resumed,
         read_as=uploaded.sentence,
+        send_at=moment_out(lane.send_at),
+        zone=lane.zone or None,
         findings=[
             FindingOut(severity=one.severity.value, path=one.path, message=one.text)
             for one in findings

@@ -10,9 +10,10 @@ from chatapps.preflight import Finding, Severity
 from config.celery_app import hint_drain
 from config.sections import SettingsError
 from config.settings import Settings, load_settings
-from dashboard.explain import several
+from dashboard.explain import iso, several, starts_at
 from producer.campaigns.launch import Launch, Launched, Loading, Prepared, check, run
 from producer.campaigns.preflight import stops, warn_of_windows
+from producer.campaigns.schedule import read_time
 from producer.files.recipient_file import RecipientFile
 from producer.policies import campaign_policies
 from sendmany.cli.campaign.show import tell_stops, watch_lane
@@ -69,6 +70,7 @@ def _as_json(finding: Finding) -> dict[str, str]:
 
 
 _AGAIN = {
+    LaneStatus.SCHEDULED: "is scheduled",
     LaneStatus.PAUSED: "is paused",
     LaneStatus.STOPPED: "has stopped",
     LaneStatus.HALTED: "is halted",
@@ -110,6 +112,12 @@ def launch(
     ] = None,
     limit: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Only the first N of these rows.")
+    ] = None,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME", help='When it starts, such as "2026-12-24 09:00 Europe/London".'
+        ),
     ] = None,
     send_while_loading: Annotated[
         bool, typer.Option("--send-while-loading", help="Do not wait for the end of the file.")
@@ -205,6 +213,7 @@ def launch(
             ),
             purpose=purpose,
             send_while_loading=send_while_loading,
+            start=read_time(at, past=True) if at else None,
             invalid_rows=invalid_rows,
             keep=tuple(one.strip() for one in keep.split(",")) if keep else (),
         )
@@ -283,6 +292,8 @@ def _launched_as_json(launched: Launched, file: RecipientFile) -> dict[str, obje
         "folded": launched.folded,
         "resumed": launched.resumed,
         "read_as": file.text.sentence,
+        "send_at": iso(lane.send_at / 1000),
+        "zone": lane.zone,
     }
 
 
@@ -305,6 +316,9 @@ def _tell_launched(launched: Launched, prepared: Prepared, *, hint: bool) -> Non
         show(
             f"In {values}, line ends, tabs or more than 4 blanks became one blank: templates take none."
         )
+    if lane.status is LaneStatus.SCHEDULED:
+        told = prepared.launch.start.sentence if prepared.launch.start else ""
+        show(f"It starts at {starts_at(lane)}. {told}".rstrip())
     if hint:
         show(_what_next(lane))
 

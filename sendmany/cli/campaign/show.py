@@ -19,6 +19,7 @@ from dashboard.explain import (
     percent,
     purpose_in,
     share,
+    starts_at,
 )
 from sendmany.cli.options import Json, Name, Whose, lane_called
 from sendmany.console.connection import connect
@@ -158,6 +159,7 @@ def _tell(now: LaneReport, wait: Waiting) -> None:
         ("retries", lane.parent),
         ("retried by", ", ".join(lane.children)),
         ("opened", moment(lane.opened_at / 1000)),
+        ("scheduled", starts_at(lane) if lane.send_at else ""),
         ("started", moment(lane.started_at / 1000)),
         ("ended", moment(lane.finished_at / 1000)),
     ]
