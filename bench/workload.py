@@ -1,4 +1,4 @@
-"""What is sent: one personalised template message of about 350 bytes for each recipient."""
+"""The workload: one personalised template message of about 350 bytes for each recipient."""
 
 import csv
 import json
@@ -10,7 +10,7 @@ from typing import Any
 HEADER = ("msisdn", "name")
 DIGITS = 6
 NUMBER_STARTS = ("+493023125", "+492214710", "+496990009", "+494066969", "+498999998")
-"""Number ranges that are kept for films and books; each takes a million numbers of 15 digits."""
+"""Number ranges reserved for films and books; each holds a million numbers of 15 digits."""
 NAMES = ("Ada", "Bodil", "Chidi", "Dolores", "Eszter", "Femi", "Grażyna", "Håkon", "Imogen", "José")
 _TEXT = (
     "Thank you for having been with us for so long. Come by until Sunday and show this message "
@@ -20,7 +20,7 @@ _TEXT = (
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """Messages that are sent in one go, and the files that say so."""
+    """Messages of one run, and their files."""
 
     run: str  # names the campaign; with more than one lane, its campaigns
     recipients: int
@@ -48,7 +48,7 @@ def write_work(home: Path, run: str, recipients: int, lanes: int = 1) -> Work:
 
 
 def content(name: str) -> dict[str, Any]:
-    """The message as the provider reads it, less its recipient."""
+    """The message in the provider's form, without its recipient."""
     parameters = [{"type": "text", "text": text} for text in (name, _TEXT)]
     template = {
         "name": "spring_offer",
@@ -78,7 +78,7 @@ def rows(work: Work) -> Iterator[list[str]]:
 
 
 def number(index: int) -> str:
-    """A number of nobody's."""
+    """A fictitious number."""
     start, rest = divmod(index, 10**DIGITS)
     return f"{NUMBER_STARTS[start]}{rest:0{DIGITS}d}"
 

@@ -129,4 +129,4 @@ def hint_drain() -> None:
     try:
         send_wake_up()
     except Exception as error:  # of any client library, or ValueError for a bad URL
-        log.warning("no worker was woken by a task", error=type(error).__name__)
+        log.warning("wake_up_not_sent", error=type(error).__name__)

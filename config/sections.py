@@ -16,6 +16,8 @@ from pydantic import (
     model_validator,
 )
 
+from config.errors import ReportedError
+
 REGIONS: dict[str, str] = {
     "apac": "https://chatapps.8x8.com",
     "us": "https://chatapps.us.8x8.com",
@@ -35,7 +37,7 @@ LongWait = Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)]
 SubAccountId = Annotated[str, Field(pattern=r"^[A-Za-z0-9\-._&]{3,50}$")]
 
 
-class SettingsError(Exception):
+class SettingsError(ReportedError):
     """The settings cannot be used; the text is one sentence that says what to change."""
 
 

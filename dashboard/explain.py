@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from chatapps.codes import meaning
-from chatapps.receipt_codes import receipt_code
+from chatapps.codes import CodeClass, Scope, classify_item, meaning, scope
+from chatapps.receipt_codes import Action, receipt_code
 from store.lanes.lane import Lane, LaneStatus
 from store.limits.breakers import BULK, SERVER, STALL, Breaker
 from store.limits.stops import Stop, Stopped
@@ -48,7 +49,7 @@ _LOCAL = {
 _STATUS = {
     LaneStatus.LOADING: "The recipients are being read; nothing is sent before the file is in.",
     LaneStatus.SENDING: "It is being sent.",
-    LaneStatus.PAUSED: "It is paused: nothing goes out until somebody resumes it.",
+    LaneStatus.PAUSED: "It is paused: nothing is sent until it is resumed.",
     LaneStatus.CANCELLING: "It is being cancelled: what has not gone out will not.",
     LaneStatus.CANCELLED: "It was cancelled.",
     LaneStatus.FINISHED: "It is finished.",
@@ -102,6 +103,71 @@ def explain_code(origin: Origin, code: int) -> str:
             return receipt_code("", code).meaning if code else "the receipt names no code"
         case _:
             return meaning(code or None)
+
+
+class Remedy(StrEnum):
+    """What to do about a cause."""
+
+    TAKE_OFF = "take_off"
+    MEND = "mend"
+    WAIT = "wait"
+    ACCOUNT = "account"
+    NOTHING = "nothing"
+
+    @property
+    def sentence(self) -> str:
+        """For people."""
+        return _REMEDIES[self]
+
+
+_REMEDIES = {
+    Remedy.TAKE_OFF: "take these people off the list",
+    Remedy.MEND: "mend the message or its template, then retry",
+    Remedy.WAIT: "it may pass: retry later",
+    Remedy.ACCOUNT: "see to the account, the sub-account or the sender, then retry",
+    Remedy.NOTHING: "nothing",
+}
+_BY_ACTION = {
+    Action.SUPPRESS: Remedy.TAKE_OFF,
+    Action.UNREACHABLE: Remedy.TAKE_OFF,
+    Action.FIX_CONTENT: Remedy.MEND,
+    Action.STOP_TEMPLATE: Remedy.MEND,
+    Action.THROTTLE_PAIR: Remedy.WAIT,
+    Action.SLOW_DOWN: Remedy.WAIT,
+    Action.RETRY_LATER: Remedy.WAIT,
+    Action.NOTHING: Remedy.NOTHING,
+}
+_BAD_NUMBER = 1002
+_MENDED = {LocalReason.WINDOW, LocalReason.BREAKER, LocalReason.BROKEN_JOB}
+_INTENDED = {
+    LocalReason.SUPPRESSED, LocalReason.FORGOTTEN, LocalReason.OPERATOR, LocalReason.EXPIRED,
+}  # fmt: skip
+
+
+def remedy(origin: Origin, code: int) -> Remedy:
+    """What to do about messages that ended with a code."""
+    match origin:
+        case Origin.RECEIPT:
+            known = receipt_code("", code) if code else None
+            return _BY_ACTION.get(known.action, Remedy.ACCOUNT) if known else Remedy.NOTHING
+        case Origin.HTTP:
+            return Remedy.ACCOUNT if code in (401, 403, 404) else Remedy.WAIT
+        case Origin.LOCAL:
+            local = dict.fromkeys(_MENDED, Remedy.MEND)
+            local |= dict.fromkeys(_INTENDED, Remedy.NOTHING)
+            return (
+                local.get(LocalReason(code), Remedy.WAIT)
+                if code in set(LocalReason)
+                else Remedy.WAIT
+            )
+        case Origin.API | Origin.REQUEST:
+            if code == _BAD_NUMBER:
+                return Remedy.TAKE_OFF
+            if classify_item(code) in (CodeClass.TRANSIENT, CodeClass.THROTTLE):
+                return Remedy.WAIT
+            concerns = scope(code)
+            return Remedy.ACCOUNT if concerns in (Scope.ACCOUNT, Scope.CHANNEL) else Remedy.MEND
+    return Remedy.NOTHING
 
 
 def explain_named_code(name: str) -> str:
@@ -257,7 +323,7 @@ def explain_breaker(breaker: Breaker) -> str:
 
 def _how_it_ends(breaker: Breaker) -> str:
     if breaker.probe_at == 0:
-        return "That lasts until somebody ends it: `sendmany breaker close`."
+        return "That lasts until an operator closes it: `sendmany breaker close`."
     single = "message" if breaker.scope.startswith("template:") else "request"
     return f"One {single} tries again after {clock(breaker.probe_at)}; if it passes, all goes on."
 
@@ -295,8 +361,8 @@ def _unconfirmed(n: int) -> str:
         return ""
     verb = "is" if n == 1 else "are"
     return (
-        f"{several(n, 'message')} {verb} unconfirmed: posted, but nobody can say whether the provider "
-        "took it. Nothing is sent twice unless you say so."
+        f"{several(n, 'message')} {verb} unconfirmed: posted, but it is not known whether the "
+        "provider accepted it. Nothing is sent twice unless you say so."
     )
 
 

@@ -3,14 +3,21 @@
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Literal, TextIO
 
+from chatapps.rendering.compiled import CompiledContent
 from dashboard.explain import explain_code, iso
-from store.records.outcome import Doubt, Origin
+from store.client import Store
+from store.keys import OUTCOMES_PER_KEY
+from store.lanes.lane import Lane
+from store.people.recipients import read_values
+from store.records.outcome import Doubt, Origin, code_name, code_written
 from store.reports.messages import Listed
+from store.states import State
 
 BLOCK_MESSAGES = 500
 MISSING = "missing"
@@ -67,11 +74,89 @@ def doubt_of(message: Listed) -> Doubt:
     return record.doubt if record and ended else Doubt.NONE
 
 
-def with_doubt(messages: Iterable[Listed], doubt: str | None) -> Iterable[Listed]:
-    """The messages with this doubt; all of them for None."""
-    if doubt is None:
-        return messages
-    return (message for message in messages if doubt_of(message) == doubt)
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which messages are exported."""
+
+    states: frozenset[str] = frozenset()  # empty: all
+    codes: frozenset[str] = frozenset()  # `receipt:1024`; empty: all
+    since: float = 0  # s since 1970: changed since then
+    doubt: str | None = None
+
+    def takes(self, message: Listed) -> bool:
+        """Whether this one is."""
+        record = message.record
+        if self.states and (message.state or MISSING) not in self.states:
+            return False
+        if self.codes and (not record or code_name(record.origin, record.code) not in self.codes):
+            return False
+        if self.since and (not record or record.changed_at < self.since):
+            return False
+        return self.doubt is None or doubt_of(message) == self.doubt
+
+
+def filter_of(
+    states: Iterable[str] = (), codes: Iterable[str] = (), since: str = "", doubt: str | None = None
+) -> Filter:
+    """A filter as people write it; raises ValueError with what to write instead.
+
+    Args:
+        since: a date or a time of ISO 8601, in UTC unless it says otherwise.
+    """
+    chosen = frozenset(states)
+    if wrong := chosen - {*State, MISSING}:
+        raise ValueError(f'"{min(wrong)}" is no state: there are {", ".join(State)}')
+    try:
+        at = datetime.fromisoformat(since) if since else None
+    except ValueError:
+        raise ValueError(f'"{since}" is no time: write 2026-12-01 or 2026-12-01T10:00Z') from None
+    if at is not None and at.tzinfo is None:
+        at = at.replace(tzinfo=UTC)
+    return Filter(chosen, frozenset(map(code_written, codes)), at.timestamp() if at else 0, doubt)
+
+
+class Sheet:
+    """The columns of an export: those of `Row`, the campaign, and those that its launch keeps."""
+
+    def __init__(self, store: Store, lane: Lane, columns: Sequence[str] = ()) -> None:
+        """Raises ValueError for a column that there is not."""
+        used = CompiledContent.load(lane.content).columns if lane.keep or columns else ()
+        self._store, self._lane = store, lane
+        self._kept = {_header(name): n for n, name in enumerate((*used, *lane.keep))}
+        known = (*COLUMNS, "campaign", *self._kept)
+        if wrong := [one for one in columns if one not in known]:
+            raise ValueError(f'there is no column "{wrong[0]}": there are {", ".join(known)}')
+        usual = (*COLUMNS, "campaign", *map(_header, lane.keep))
+        self.names = tuple(columns) or (usual if lane.kind == "campaign" else COLUMNS)
+        self._reads = not self._kept.keys().isdisjoint(self.names)
+        self._thousand, self._values = -1, dict[int, bytes]()
+
+    def values(self, message: Listed) -> list[str | int | None]:
+        """The cells of a message."""
+        one, cells = row(message), self._cells(message.index) if self._reads else []
+        return [self._value(name, one, cells) for name in self.names]
+
+    def _value(self, name: str, one: Row, cells: list[str]) -> str | int | None:
+        if name in self._kept:
+            place = self._kept[name]
+            return cells[place] if place < len(cells) else ""
+        if name == "campaign":
+            return self._lane.name
+        value: str | int | None = getattr(one, name)
+        return value
+
+    def _cells(self, index: int) -> list[str]:
+        thousand = index // OUTCOMES_PER_KEY
+        if thousand != self._thousand:
+            self._values = self._store.run(read_values(self._lane.id, thousand))
+            self._thousand = thousand
+        text = self._values.get(index, b"")
+        return [json.loads(b'"%b"' % cell) for cell in text.split(b"\t")] if text else []
+
+
+def _header(name: str) -> str:
+    """The name of a column of the recipient file; one that is taken is told apart."""
+    return f"{name} (file)" if name in (*COLUMNS, "campaign") else name
 
 
 def international(recipient: str) -> str:
@@ -85,7 +170,10 @@ def international(recipient: str) -> str:
 
 
 def export_blocks(
-    layout: Literal["csv", "jsonl"], messages: Iterable[Listed], size: int = BLOCK_MESSAGES
+    layout: Literal["csv", "jsonl"],
+    sheet: Sheet,
+    messages: Iterable[Listed],
+    size: int = BLOCK_MESSAGES,
 ) -> Iterator[str]:
     """The output of the writers in blocks of `size` messages."""
     rest = iter(messages)
@@ -93,33 +181,31 @@ def export_blocks(
     while (part := list(islice(rest, size))) or first:
         text = io.StringIO()
         if layout == "csv":
-            write_csv(text, part, header=first)
+            write_csv(text, sheet, part, header=first)
         else:
-            write_json_lines(text, part)
+            write_json_lines(text, sheet, part)
         first = False
         yield text.getvalue()
 
 
-def write_csv(stream: TextIO, messages: Iterable[Listed], *, header: bool = True) -> int:
+def write_csv(
+    stream: TextIO, sheet: Sheet, messages: Iterable[Listed], *, header: bool = True
+) -> int:
     """Write a header and a row per message; returns the number of messages."""
     writer, n = csv.writer(stream, lineterminator="\n"), 0
     if header:
-        writer.writerow(COLUMNS)
+        writer.writerow(sheet.names)
     for message in messages:
-        writer.writerow(["" if value is None else value for value in _values(row(message))])
+        writer.writerow(["" if value is None else value for value in sheet.values(message)])
         n += 1
     return n
 
 
-def write_json_lines(stream: TextIO, messages: Iterable[Listed]) -> int:
+def write_json_lines(stream: TextIO, sheet: Sheet, messages: Iterable[Listed]) -> int:
     """Write a JSON object per message; returns the number of messages."""
     n = 0
     for message in messages:
-        values = dict(zip(COLUMNS, _values(row(message)), strict=True))
+        values = dict(zip(sheet.names, sheet.values(message), strict=True))
         stream.write(json.dumps(values, ensure_ascii=False) + "\n")
         n += 1
     return n
-
-
-def _values(one: Row) -> list[str | int | None]:
-    return [getattr(one, name) for name in COLUMNS]

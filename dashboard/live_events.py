@@ -128,7 +128,7 @@ class Events:
                 else:
                     await self._wait(at, patience)
         except StoreError as error:
-            log.warning("no snapshot without Redis", error=type(error).__name__)
+            log.warning("event_snapshot_failed", error=type(error).__name__)
         finally:
             self._leave()
 
@@ -211,7 +211,7 @@ class Events:
                 away = False
             except StoreError as error:
                 if not away:
-                    log.warning("events without Redis", error=type(error).__name__)
+                    log.warning("event_polling_failed", error=type(error).__name__)
                 away = True
             await self._sleep(self._every)
 

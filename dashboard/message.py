@@ -88,7 +88,9 @@ def is_final(report: MessageReport) -> bool:
 def explain(status: MessageStatus) -> list[str]:
     """The message's status and history, a sentence each. Pure."""
     report, outcome = status.report, status.report.outcome
-    lines = [f"{status.id} to {status.recipient or 'somebody'}, {_lane_words(report.lane)}"]
+    lines = [
+        f"{status.id} to {status.recipient or 'an unknown recipient'}, {_lane_words(report.lane)}"
+    ]
     state = explain_state(status.state) if status.state else "it is just being moved; ask again"
     state = "waits for the time that it was given" if status.scheduled_for else state
     lines.append(f"{status.state or 'moving'}: {state}{_when(status)}")

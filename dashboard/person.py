@@ -200,7 +200,7 @@ def _messages(store: Store, lane: Lane, person: Person) -> Iterable[dict[str, An
     for index in sorted(found.indexes | lines.keys()):
         status = as_json(message_status_of(store, f"{lane.id}.{index}"))
         kept = lines[index].partition(b"\t")[2] if index in lines else b""
-        if lane.kind == "campaign":  # with the columns that no message uses
+        if lane.kind == "campaign":  # with the columns outside the message
             kept = store.run(read_values(lane.id, index // _THOUSAND)).get(index) or kept
         values = kept.decode("utf-8", "replace")
         yield {**status, "sub_account": lane.sub_account, "values": values}

@@ -5,11 +5,20 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from dashboard.explain import explain_lane, explain_named_code, iso, lane_figures, pace_figures
+from dashboard.explain import (
+    Remedy,
+    explain_lane,
+    explain_named_code,
+    iso,
+    lane_figures,
+    pace_figures,
+    remedy,
+)
 from store.lanes.lane import LaneStatus, Priority
 from store.limits.breakers import Breaker
 from store.limits.stops import Stop, Stopped
 from store.purposes import Purpose
+from store.records.outcome import code_named
 from store.reports.lane_report import LaneReport
 from store.reports.waiting import Waiting
 from store.states import State
@@ -132,6 +141,8 @@ class CauseOut(BaseModel):
     code: int | None
     messages: int
     meaning: str
+    remedy: Remedy  # take people off, mend the message, wait, see to the account
+    what_to_do: str  # the same in words
 
 
 class FailureOut(CauseOut):
@@ -228,4 +239,6 @@ def _cause(code: str, messages: int) -> dict[str, Any]:
         "code": int(number) or None,
         "messages": messages,
         "meaning": explain_named_code(code),
+        "remedy": (what := remedy(*code_named(code))),
+        "what_to_do": what.sentence,
     }

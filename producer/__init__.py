@@ -4,10 +4,14 @@ from producer import Producer Producer.from_settings().enqueue({"user": …, "ty
 key="order-1001")
 """
 
-from producer.errors import BadPurpose, BadTiming
-from producer.messages.producer import AsyncProducer, Enqueued, Item, KeyConflict, Producer
-from store.lanes.lane import Priority
-from store.purposes import Purpose
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from producer.errors import BadPurpose, BadTiming, KeyConflict
+    from producer.messages.producer import AsyncProducer, Enqueued, Item, Producer
+    from store.lanes.lane import Priority
+    from store.purposes import Purpose
 
 __all__ = [
     "AsyncProducer",
@@ -20,3 +24,17 @@ __all__ = [
     "Producer",
     "Purpose",
 ]
+_PLACES = {
+    "BadPurpose": "producer.errors",
+    "BadTiming": "producer.errors",
+    "KeyConflict": "producer.errors",
+    "Priority": "store.lanes.lane",
+    "Purpose": "store.purposes",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load what is asked for: commands that use a part of this package do not load all of it."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_PLACES.get(name, "producer.messages.producer")), name)

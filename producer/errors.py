@@ -10,10 +10,12 @@ BadPurpose          the purpose is authentication, but the template is not regis
 
 from collections.abc import Sequence
 
+from config.errors import ReportedError
+
 FORGOTTEN = "has been forgotten, and wants no such messages: nothing was stored"
 
 
-class InputError(Exception):
+class InputError(ReportedError):
     """One sentence about a problem of the input and its remedy."""
 
 
@@ -42,7 +44,7 @@ class BadNumber(BadRow):
     """The cell cannot be read as a phone number."""
 
 
-class KeyConflict(ValueError):
+class KeyConflict(ReportedError, ValueError):
     """The idempotency key was used for another message."""
 
     def __init__(self, first: str) -> None:

@@ -24,7 +24,7 @@ def wake(store: Store, send_wake_up: SendWakeUp, priority: Priority) -> None:
         if store.run(wake_workers(for_=priority)):
             send_wake_up()
     except StoreError as error:
-        log.warning("no worker was woken", error=str(error))
+        log.warning("workers_not_woken", error=str(error))
 
 
 def call_workers(store: Store, lane: Lane, send_wake_up: SendWakeUp) -> None:
@@ -32,6 +32,6 @@ def call_workers(store: Store, lane: Lane, send_wake_up: SendWakeUp) -> None:
     try:
         store.run(announce(lane.id, lane.priority))
     except StoreError as error:
-        log.warning("no worker was woken", error=str(error))
+        log.warning("workers_not_woken", error=str(error))
     else:
         wake(store, send_wake_up, lane.priority)

@@ -73,11 +73,11 @@ def take(
             raise BadTiming("expires_in", "is not for tasks, which may wait: use expires_at")
         return _store(producer, wanted, task, sleep)
     except ValidationError as error:
-        log.error("a message was refused", task=task, problems=_places(error))
+        log.error("message_refused", task=task, problems=_places(error))
     except (
         MessageError, BadTiming, BadPurpose, KeyConflict, SettingsError, StoreRefused,
     ) as error:  # fmt: skip
-        log.error("a message was refused", task=task, problems=str(error))
+        log.error("message_refused", task=task, problems=str(error))
     return None
 
 

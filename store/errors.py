@@ -12,8 +12,10 @@ StoreError
 
 from collections.abc import Mapping
 
+from config.errors import ReportedError
 
-class StoreError(Exception):
+
+class StoreError(ReportedError):
     """Base of all errors of the store."""
 
 

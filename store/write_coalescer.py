@@ -1,7 +1,6 @@
-"""Items that come while a write is under way share the next one; an item that comes before is written
-at once.
+"""Coalesces writes: items that arrive during a write share the next one; others are written at once.
 
-A write costs both processes many times what an item in it does.
+A write costs both processes many times the work of one item.
 """
 
 import asyncio
@@ -14,11 +13,11 @@ from store.errors import StoreUnavailable
 T = TypeVar("T")
 R = TypeVar("R")
 OVERHEAD_BYTES: Final = 1024
-"""Of an item that waits, roughly."""
+"""Bytes per waiting item besides its content, roughly."""
 
 
 class Waiting(Generic[T, R]):
-    """An item, and who is told of it."""
+    """An item and its callback."""
 
     __slots__ = ("due", "item", "size", "told")
 
@@ -27,23 +26,23 @@ class Waiting(Generic[T, R]):
     ) -> None:
         self.item = item
         self.size = size
-        self.told: Callable[[R | Exception], None] | None = told  # None: was told, or has gone
+        self.told: Callable[[R | Exception], None] | None = told  # None: called, or gone
         self.due = due
 
     def tell(self, answer: R | Exception) -> None:
-        """Say it, once."""
+        """Call the callback, once."""
         told, self.told = self.told, None
         if told is not None:
             told(answer)
 
 
 class WriteCoalescer(Generic[T, R]):
-    """One way of items into the store.
+    """Writes items to the store, one write at a time.
 
     Args:
-        write: stores items together, and returns an answer for each.
+        write: stores items together, and returns a result for each.
         size: bytes of an item.
-        patience: seconds after which an item is said not to be known to be stored.
+        patience: seconds after which an item fails as not known to be stored.
         most, most_bytes: of one write; a larger item is written alone.
     """
 
@@ -65,13 +64,13 @@ class WriteCoalescer(Generic[T, R]):
         self._writing: list[Waiting[T, R]] = []
         self._writer: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self.bytes = 0  # of what waits, roughly; how many may is for the caller to bound
+        self.bytes = 0  # of waiting items, roughly; the caller bounds it
 
     def add(self, item: T, told: Callable[[R | Exception], None]) -> Waiting[T, R]:
-        """Store an item; to be called in the event loop.
+        """Store an item; call it in the event loop.
 
         Args:
-            told: is called once, with the answer, or with an error: then it may be stored nevertheless.
+            told: called once with the result, or with an error; then it may be stored nevertheless.
         """
         loop = asyncio.get_running_loop()
         waiting: Waiting[T, R] = Waiting(item, self._size(item), told, loop.time() + self._patience)
@@ -93,7 +92,7 @@ class WriteCoalescer(Generic[T, R]):
             self._writing, self._writer = [], None
 
     def _next(self) -> list[Waiting[T, R]]:
-        """What the next write takes along."""
+        """The items of the next write."""
         batch, size = list[Waiting[T, R]](), 0
         while self._waiting and len(batch) < self._most:
             one = self._waiting[0]
@@ -119,7 +118,7 @@ class WriteCoalescer(Generic[T, R]):
                 one.tell(answer)
 
     def _give_up(self) -> None:
-        """Tell those who have waited too long, and look again when the next one has."""
+        """Fail items that have waited too long, and schedule the next check."""
         loop = asyncio.get_running_loop()
         now = loop.time()
         waiting = [one for one in (*self._writing, *self._waiting) if one.told is not None]

@@ -58,7 +58,7 @@ class Meters(Tally):
                 async with asyncio.timeout(FLUSH_SECONDS):
                     await store.run(call)
             except (StoreError, TimeoutError) as error:
-                log.debug("metrics wait for the store", error=type(error).__name__)
+                log.debug("metrics_flush_failed", error=type(error).__name__)
             else:
                 self._flying = Counter()
 

@@ -29,7 +29,7 @@ async def check_revision(
     )
     halted, status = await tools.store.run(move_lane(lane, "halt", reason, known=known))
     if halted:
-        log.error("lane halted", lane=lane, revision=revision, known=known)
+        log.error("lane_halted", lane=lane, revision=revision, known=known)
     if status.ended:
         tools.revisions.forget(lane)
     return status is not LaneStatus.HALTED
@@ -61,7 +61,7 @@ async def _count_sent(tools: Tools, found: Mapping[str, tuple[LaneStatus, int]])
 async def _watch(tools: Tools, lane: str, known: int, status: LaneStatus, revision: int) -> None:
     if status is LaneStatus.GONE:
         sent = tools.revisions.sent(lane)
-        log.error("a lane that had not ended is gone: Redis lost data", lane=lane, sent=sent)
+        log.error("lane_lost", lane=lane, sent=sent)
         await tools.store.run(note_missing(lane, sent))
         tools.revisions.forget(lane)
     elif status is not LaneStatus.HALTED:

@@ -126,7 +126,7 @@ class Revisions:
                 write_private(self._path, json.dumps(known))
         except OSError as error:  # a disk may be full for a while
             if not self._failing:
-                log.warning("revisions are kept in memory only", error=str(error))
+                log.warning("revisions_not_saved", error=str(error))
             self._failing = True
             return
         self._changed = self._failing = False
@@ -148,7 +148,7 @@ class Revisions:
             entries = json.loads(read_private(self._path))
             return {lane: Known(**entry) for lane, entry in entries.items()}
         except (OSError, ValueError, TypeError, AttributeError) as error:
-            log.warning("the file of revisions cannot be read", error=type(error).__name__)
+            log.warning("revisions_not_read", error=type(error).__name__)
             return {}
 
 

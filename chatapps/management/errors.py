@@ -17,9 +17,10 @@ from typing import Final
 
 from chatapps.codes import is_redirect, meaning
 from chatapps.responses import NoAnswer, NotSent, Received, Refused
+from config.errors import ReportedError
 
 
-class ProviderError(Exception):
+class ProviderError(ReportedError):
     """A call to the provider failed."""
 
     def __init__(self, text: str, refused: Refused | None = None) -> None:

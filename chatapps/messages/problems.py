@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 
 from chatapps.messages.base_model import RULE
 from chatapps.messages.discriminator import UNKNOWN_KIND
+from config.errors import ReportedError
 
 MAX_PROBLEMS: Final = 100
 
@@ -27,7 +28,7 @@ class Problem(NamedTuple):
         return f"{self.path}: {self.rule}" if self.path else self.rule
 
 
-class MessageError(ValueError):
+class MessageError(ReportedError, ValueError):
     """A message that cannot be sent as it is. Holds rules and paths, never values."""
 
     def __init__(self, *problems: Problem) -> None:

@@ -104,7 +104,7 @@ def compile_content(
 
 
 def message_of(content: CompiledContent) -> dict[str, Any]:
-    """The message that was compiled, with its placeholders."""
+    """The compiled message, with its placeholders."""
     text, inside = "", False
     for segment, slot in zip_longest(map(bytes.decode, content.segments), content.slots):
         text += segment

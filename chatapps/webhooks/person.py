@@ -34,7 +34,7 @@ class Person(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         return self.msisdn or self.user_id
 
     def __repr__(self) -> str:
-        known = "number" if self.msisdn else "id" if self.user_id else "nobody"
+        known = "number" if self.msisdn else "id" if self.user_id else "nothing"
         return f"<Person by {known}>"
 
 

@@ -1,4 +1,4 @@
-"""People who are added to a campaign that was launched before: those of a further file."""
+"""Adds the people of a further file to an existing campaign."""
 
 import os
 from collections.abc import Callable
@@ -24,7 +24,7 @@ def packer_for(lane: Lane, file: RecipientFile, reading: ReadOptions = ReadOptio
     """Packs the rows of a file for a campaign that was launched with another one, or with this one.
 
     Raises:
-        InputError: the file lacks a column of the message, or one that is kept.
+        InputError: the file lacks a column of the message, or a kept one.
     """
     content = message_of(CompiledContent.load(lane.content))
     message = prepare(content, file.columns, reading_for(lane, reading))
@@ -35,13 +35,13 @@ def packer_for(lane: Lane, file: RecipientFile, reading: ReadOptions = ReadOptio
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """What an addition came to."""
+    """Result of an addition."""
 
     lane: Lane
     added: int
     already_in: int
     invalid_rows: int
-    invalid_rows_file: Path | None  # holds them whole
+    invalid_rows_file: Path | None  # holds the invalid rows whole
 
 
 def add_people(
@@ -52,13 +52,13 @@ def add_people(
     on_progress: Callable[[Loaded], None] = lambda _: None,
     reading: ReadOptions = ReadOptions(),
 ) -> Added:
-    """Add the people of a further file to a campaign; one that was finished goes on. People in it
-    already are left out. An addition that was cut off goes on by the same file.
+    """Add the people of a further file to a campaign; a finished one resumes. People in it already are
+    left out. An interrupted addition continues with the same file.
 
     Raises:
         InputError: the file cannot be used; nothing is stored.
         StoreRefused: the campaign is cancelled, or another file is being read.
-        StoreUnavailable, StoreFull: do the same again; nobody is in it twice.
+        StoreUnavailable, StoreFull: repeat it; no recipient is added twice.
     """
     packer = packer_for(lane, file, reading)
     file.see_that_usable(packer)
@@ -78,7 +78,7 @@ def _write_whole(file: RecipientFile, packer: RowPacker) -> Path:
     """Write the rows that cannot be used to a new file beside, whole: mend them, and add that."""
     stem, n = file.text.path.with_suffix(".invalid.csv"), 1
     path = stem
-    while os.path.lexists(path):  # it may hold what is being mended
+    while os.path.lexists(path):  # it may hold rows that are being corrected
         n += 1
         path = stem.with_name(f"{file.text.path.stem}.invalid-{n}.csv")
     with InvalidRowWriter(path, file.layout.header.cells) as writer:

@@ -87,7 +87,9 @@ def add_chunks(
         )
         yield now
     if beyond:  # these rows were not checked for duplicates
-        raise StoreRefused("the file ends where somebody else's goes on: are they the same?")
+        raise StoreRefused(
+            "the file ends, but another process has loaded more rows: are the files the same?"
+        )
 
 
 def _without_forgotten(
@@ -100,7 +102,7 @@ def _without_forgotten(
 
 
 def reopen(store: Store, lane: Lane, source: str) -> None:
-    """Let the people of a further file be added to a campaign.
+    """Allow people of a further file to be added to a campaign.
 
     Raises:
         StoreRefused: it is cancelled or halted, or another file is being read.
@@ -109,7 +111,7 @@ def reopen(store: Store, lane: Lane, source: str) -> None:
     if answer == "loading":
         raise StoreRefused(f'another file is being read for "{lane.name}": finish that first')
     if answer != "ok":
-        raise StoreRefused(f'"{lane.name}" is {answer}: nobody can be added')
+        raise StoreRefused(f'"{lane.name}" is {answer}: no recipient can be added')
     store.run(note_active(lane.id))
 
 

@@ -149,7 +149,7 @@ def _read_text(path: Path) -> str:
 def columns_to_keep(
     wanted: Sequence[str], columns: Sequence[str], content: CompiledContent
 ) -> tuple[str, ...]:
-    """The further columns to keep as the file spells them, without those that the message uses.
+    """The further columns to keep, in the file's spelling, without those of the message.
 
     Raises:
         InputError: there is no such column, or values are not kept at all.

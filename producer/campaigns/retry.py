@@ -1,8 +1,7 @@
-"""Retrying a campaign: the same message and values again, for messages that ended in some states.
+"""Retries a campaign: the same message and values again, for messages that ended in some states.
 
-A retry is a campaign of its own. It is loaded as a file is, a thousand messages of the earlier campaign
-at a time, so that one that was cut off goes on where it was. People who are in another retry of the
-campaign are left out.
+A retry is a campaign of its own. It is loaded like a file, a thousand messages of the earlier campaign
+at a time, so that an interrupted one can continue. People in another retry of the campaign are left out.
 """
 
 import re
@@ -31,19 +30,18 @@ from store.lanes.lane import Lane, Policies, find_lane, link_child, read_lane
 from store.lanes.open import CampaignPlan, open_campaign
 from store.people.recipients import has_values, read_values
 from store.queue.dead_letters import Word, settle_dead_letters
-from store.records.outcome import Ended, code_name, read_ended
+from store.records.outcome import Ended, code_name, code_written, read_ended
 from store.reports.lane_report import long_ids
 from store.reports.messages import list_dead_letters
 from store.reports.waiting import now_ms
 from store.states import BY_STATE, PROVIDER_HAS_IT, State
 
 USUAL: Final = (State.UNDELIVERED, State.FAILED, State.REJECTED)
-"""States of messages that are sent again unless others are named."""
+"""States of messages that are retried by default."""
 NOT_READ_FOR: Final = "48h"
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-_CODE: Final = re.compile(r"(api|http|request|local|receipt)[.:](\d{1,5})")
 _GOT: Final = frozenset(PROVIDER_HAS_IT) - {State.UNDELIVERED} | {State.UNCONFIRMED}
-"""States in which a person has got the message, or may have."""
+"""States in which a person has received the message, or may have."""
 _NO_VALUES: Final = (
     "the values of {:,} of these messages are not kept (keep_values): give the file that the campaign "
     "was launched with, with --recipients"
@@ -53,19 +51,19 @@ _OTHER_FILE: Final = "{} is not the file that {!r} was launched with, byte by by
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Messages by what became of them."""
+    """Messages by state, code and age."""
 
     states: tuple[State, ...] = USUAL
-    codes: tuple[str, ...] = ()  # `receipt:1024`; empty: whatever the code
-    older: int = 0  # s since they came to that state
+    codes: tuple[str, ...] = ()  # `receipt:1024`; empty: any code
+    older: int = 0  # s since they reached that state
 
     @property
     def key(self) -> str:
-        """Tells selections apart."""
+        """Identifies the selection."""
         return f"{','.join(self.states)} {','.join(self.codes)} {self.older}"
 
     def takes(self, record: Ended, now: int) -> bool:
-        """Whether a message in one of the states is meant; `now` in s."""
+        """True when the selection includes a message in one of the states; `now` in s."""
         coded = not self.codes or code_name(record.origin, record.code) in self.codes
         return coded and record.changed_at <= now - self.older
 
@@ -77,21 +75,22 @@ def selection(
     *,
     not_read: bool = False,
 ) -> Selection:
-    """What was asked for, as people write it: `receipt.1024`, `48h`.
+    """Parse a selection as people write it: `receipt.1024`, `48h`.
 
     Args:
-        not_read: those who have got the message and have not read it for `older`, else `NOT_READ_FOR`.
+        not_read: people who have received the message and have not read it for `older`, else
+            `NOT_READ_FOR`.
 
     Raises:
-        InputError: there is no such state, code or time, or they do not go together.
+        InputError: there is no such state, code or time, or they contradict each other.
     """
     known = [state for state in State if state in BY_STATE and BY_STATE[state].counted]
     if wrong := [one for one in states if one not in known]:
         raise InputError(f'"{wrong[0]}" is no state to select: give {", ".join(known)}')
-    if wrong := [one for one in codes if not _CODE.fullmatch(one)]:
-        raise InputError(
-            f'"{wrong[0]}" is no code: write who gave it and its number, as receipt.1024'
-        )
+    try:
+        named = tuple(map(code_written, codes))
+    except ValueError as error:
+        raise InputError(str(error)) from error
     if not_read and (set(states) - {State.DELIVERED} or codes):
         raise InputError("not read goes with the state delivered alone: leave state and code out")
     found = tuple(dict.fromkeys(map(State, states))) or ((State.DELIVERED,) if not_read else USUAL)
@@ -102,27 +101,25 @@ def selection(
         raise InputError(
             "unconfirmed messages are sent again all together: leave code and older out"
         )
-    return Selection(
-        found, tuple(one.replace(".", ":") for one in codes), int(age[1]) * _UNITS[age[2]]
-    )
+    return Selection(found, named, int(age[1]) * _UNITS[age[2]])
 
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """A retry that has been looked at; nothing is stored yet."""
+    """A counted retry; nothing is stored yet."""
 
     parent: Lane
     selection: Selection
     name: str
-    child: str  # id of the campaign of this name that was begun before; empty for none
-    people: int  # who get the message again, if nothing changes meanwhile
-    may_have_arrived: int  # of those, who have got it, or may have
+    child: str  # id of the interrupted retry with this name; empty for none
+    people: int  # recipients of the retry, if nothing changes meanwhile
+    may_have_arrived: int  # of those, who have received the message, or may have
     retried_before: int  # left out: they are in another retry
-    forgotten: int  # left out: it is not known any more who they are
-    values: dict[bytes, bytes] | None = None  # of a file, by recipient; None: the kept ones
+    forgotten: int  # left out: forgotten people
+    values: dict[bytes, bytes] | None = None  # from a file, by recipient; None: the kept values
 
     def figures(self) -> dict[str, object]:
-        """For programs."""
+        """The counts as JSON."""
         return {
             "name": self.name,
             "parent": self.parent.id,
@@ -136,14 +133,15 @@ class Retry:
 def look_at_retry(
     store: Store, parent: Lane, selected: Selection, name: str = "", recipients: Path | None = None
 ) -> Retry:
-    """Count whom a retry would reach.
+    """Count the recipients of a retry.
 
     Args:
-        name: of the new campaign; empty: of the retry that was cut off, else made of the earlier one.
-        recipients: the file that the earlier one was launched with, where its values are not kept.
+        name: of the new campaign; empty: that of an interrupted retry, else derived from the earlier
+            one.
+        recipients: the file of the earlier launch, if its values are not kept.
 
     Raises:
-        InputError: nobody is meant, values are missing, or it is another file.
+        InputError: there are no recipients, values are missing, or it is another file.
     """
     if parent.kind != "campaign":
         return _failed_singles(store, parent, selected)
@@ -182,13 +180,13 @@ def run_retry(
     send_wake_up: SendWakeUp,
     on_progress: Callable[[Loaded], None] = lambda _: None,
 ) -> Lane:
-    """Store the campaign that sends again, and wake the workers. One that was cut off goes on.
+    """Store the campaign that sends again, and wake the workers. An interrupted one continues.
 
     Raises:
-        InputError: nobody is meant.
-        LaneMismatch: the name is taken by something else.
+        InputError: there are no recipients.
+        LaneMismatch: the name belongs to another campaign.
         StoreRefused: another retry of the same campaign is being loaded.
-        StoreUnavailable, StoreFull: do the same again; nobody is in it twice.
+        StoreUnavailable, StoreFull: repeat it; no recipient is added twice.
     """
     parent = retry.parent
     if parent.kind != "campaign":
@@ -206,13 +204,13 @@ def run_retry(
         found = _Found(store, parent, retry.selection, _others(store, parent, child))
         for at in add_chunks(store, lane, _chunks(found, retry, lane.offset), lambda _: None):
             on_progress(at)
-        if State.UNCONFIRMED in retry.selection.states:  # else they could be sent from there, too
+        if State.UNCONFIRMED in retry.selection.states:  # else they could be resent there, too
             settle_dead_letters(store, parent, Word.CLOSE, (State.UNCONFIRMED,))
     return end_of_file(store, lane, send_wake_up)
 
 
 def _failed_singles(store: Store, lane: Lane, selected: Selection) -> Retry:
-    """Of a lane of single messages: those that failed; their jobs are kept, and go out again there."""
+    """The failed messages of a lane of single messages; their jobs are kept, and resent in that lane."""
     if selected not in (Selection(), Selection((State.FAILED,))):
         raise InputError(
             "of a lane of single messages those that failed can be sent again, no others"
@@ -250,7 +248,8 @@ def _plan(retry: Retry) -> CampaignPlan:
 
 
 def _take_turn(store: Store, parent: Lane, child: str) -> None:
-    """Of several retries of a campaign one is loaded at a time: the next one leaves out who is in it."""
+    """Wait for other retries of the campaign: one is loaded at a time, and the next one leaves out its
+    recipients."""
     turn = store.run(link_child(parent.id, child))
     if turn not in (child, ""):
         other = store.run(read_lane(turn))
@@ -265,7 +264,7 @@ def _take_turn(store: Store, parent: Lane, child: str) -> None:
 
 
 def _others(store: Store, parent: Lane, child: str) -> SeenRecipients | None:
-    """Who is in other retries; None where there are none."""
+    """Recipients of other retries; None without any."""
     seen: SeenRecipients | None = None
     for one in find_lane(store, parent.id).children:
         lane = store.run(read_lane(one)) if one != child else None
@@ -281,12 +280,12 @@ def _needs_values(parent: Lane) -> bool:
 class _Message(NamedTuple):
     place: int  # its index
     recipient: bytes
-    got: bool  # the person has got it, or may have
+    got: bool  # the person has received it, or may have
 
 
 @dataclass(slots=True)
 class _Found:
-    """The messages of a campaign that are meant."""
+    """The selected messages of a campaign."""
 
     store: Store
     parent: Lane
@@ -300,7 +299,7 @@ class _Found:
         self.now = self.store.run(now_ms()) // 1000
 
     def thousands(self, first: int = 0) -> Iterator[tuple[int, list[_Message]]]:
-        """The messages of each thousand in which there are some."""
+        """The selected messages of each thousand that has some."""
         keys, run, takes = lane_keys(self.parent.id), self.store.run, self.selected.takes
         marks = "".join(BY_STATE[state].mark for state in self.selected.states).encode()
         for thousand in range(first, -(-self.parent.next_index // OUTCOMES_PER_KEY)):
@@ -317,7 +316,7 @@ class _Found:
                 yield thousand, messages
 
     def _wanted(self, records: list[Ended]) -> list[_Message]:
-        """Without people who are in other retries, or are not known any more."""
+        """Without recipients of other retries and forgotten people."""
         known = [one for one in records if one.number]
         self.forgotten += len(records) - len(known)
         if self.others is not None:
@@ -331,7 +330,7 @@ class _Found:
 
 
 def _chunks(found: _Found, retry: Retry, first: int) -> Iterator[Chunk]:
-    """The people of each thousand as rows; the place in the file is the thousand."""
+    """The recipients of each thousand as rows; the position in the file is the thousand."""
     parent, file, row = retry.parent, retry.values, 0
     needed, empty = _needs_values(parent), b"\t" * max(0, len(parent.keep) - 1)
     lines: list[bytes]
@@ -344,7 +343,7 @@ def _chunks(found: _Found, retry: Retry, first: int) -> Iterator[Chunk]:
                 values = [kept.get(one.place) for one in messages]
             else:
                 values = [file.get(one.recipient) for one in messages]
-            if needed and None in values:  # they have expired since they were looked at
+            if needed and None in values:  # they have expired since the count
                 raise InputError(_NO_VALUES.format(values.count(None)))
             pairs = zip(messages, values, strict=True)
             lines = [

@@ -163,7 +163,7 @@ def receive(
 def receive_more(
     store: Store, lane: Lane, upload: Upload, file: ArrivingFile, send_wake_up: SendWakeUp
 ) -> Uploaded:
-    """Add people to a campaign as they arrive, as `receive` does; who is in it already is left out.
+    """Add people to a campaign as they arrive, as `receive` does; those in it already are left out.
 
     Args:
         upload: how the file is read; its message is that of the campaign.
@@ -185,7 +185,7 @@ def _load(
     early: bool,
     resumed: bool,
 ) -> Uploaded:
-    """Add the rows that are not in yet."""
+    """Add the remaining rows."""
     sum_ = RowsSum()
     chunks = rows.chunks(lane.offset)
     _pass_over(lane, chunks, sum_)

@@ -188,7 +188,7 @@ class Counter:
             if (yield from ask(wake_workers(for_=priority))):
                 yield self.send_wake_up
         except StoreError as error:
-            log.warning("nobody could be woken; the sweep will", lane=lane, error=str(error))
+            log.warning("workers_not_woken", lane=lane, error=str(error))
 
 
 def _index_after(taken: Sequence[tuple[Taken, str]]) -> int:

@@ -1,4 +1,4 @@
-"""Single messages that come while a write is under way share the next one.
+"""Stores single messages: those that arrive during a write share the next one.
 
 A write takes three round trips, which would cost more than the HTTP request.
 """
@@ -20,11 +20,11 @@ from store.write_coalescer import WriteCoalescer
 PATIENCE = 10.0
 """Seconds until a message counts as not stored."""
 MOST_WAITING = 64 * 1024 * 1024
-"""Bytes that may wait for Redis."""
+"""Most bytes waiting for Redis."""
 
 
 class MessageWrites:
-    """The way of single messages into the store, one writer a sub-account and priority.
+    """Stores single messages, one writer per sub-account and priority.
 
     Args:
         patience: timeout of one message, seconds.

@@ -566,7 +566,7 @@ class _AsgiExchange(_Exchange):
         try:
             await app(self._scope(), self._receive, self._send)
         except Exception as error:
-            log.error("the application failed", error=type(error).__name__)
+            log.error("application_failed", error=type(error).__name__)
         finally:
             if not self._ended and not self._gone:
                 self.connection.abort()

@@ -9,6 +9,7 @@ from fastapi.openapi.utils import get_openapi
 from sendmany.api.errors import Problem
 
 _PROBLEM: Final = {"application/json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+_SERVERS: Final = [{"url": "/", "description": "The host that serves this document."}]
 _EVERYWHERE: Final = {
     "422": "A parameter does not fit, or there is none of this name.",
     "500": "It went wrong on our side.",
@@ -37,6 +38,7 @@ def complete(app: FastAPI) -> Callable[[], dict[str, Any]]:
                 title=app.title,
                 version=app.version,
                 description=app.description,
+                servers=_SERVERS,
                 routes=app.routes,
             )
             _complete(document)

@@ -7,44 +7,121 @@ from typing import Annotated, TextIO
 
 import typer
 
-from chatapps.management import ProviderError
-from chatapps.messages import MessageError
-from config.sections import SettingsError
-from producer import KeyConflict
-from producer.errors import InputError
+from config.errors import ReportedError
 from sendmany import __version__
-from sendmany.cli import campaign, message
-from sendmany.cli.operations import breaker, doctor, stop, token, webhooks
-from sendmany.cli.people import person, suppress, window
-from sendmany.cli.processes import demo, receiver, sandbox, up, web, worker
-from sendmany.cli.templates import check, templates
-from sendmany.console.output import say
-from sendmany.errors import ProcessError
-from store.errors import StoreError
-
-TOLD = (
-    InputError,
-    SettingsError,
-    StoreError,
-    ProcessError,
-    MessageError,
-    KeyConflict,
-    ProviderError,
-)
-"""Errors whose text is written for the user."""
+from sendmany.cli.lazy import MARKUP, Entry, lazy
 
 _OUTPUT = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
 """Error numbers of a full or closed output, which come without a file name."""
 
+_TRY, _SEND, _RUN = "Try it", "Send", "Run it"
+COMMANDS = {
+    "demo": Entry(
+        "sendmany.cli.processes.demo:demo",
+        "Run a campaign from its file to the last outcome, on this machine.",
+        _TRY,
+    ),
+    "sandbox": Entry(
+        "sendmany.cli.processes.sandbox:sandbox",
+        "Run a sandbox, to develop and test against without an account.",
+        _TRY,
+    ),
+    "campaign": Entry(
+        "sendmany.cli.campaign:app",
+        "Send one message to everybody in a file; watch it, pause it, see who got what.",
+        _SEND,
+    ),
+    "message": Entry(
+        "sendmany.cli.message:app",
+        "Send a single message, as a service would; ask what became of one.",
+        _SEND,
+    ),
+    "templates": Entry(
+        "sendmany.cli.templates.templates:app",
+        "Hand in WhatsApp templates for review, see how they look and what became of them.",
+        _SEND,
+    ),
+    "check": Entry(
+        "sendmany.cli.templates.check:check",
+        "Check messages, batches, templates and webhooks against the provider's rules.",
+        _SEND,
+    ),
+    "suppress": Entry(
+        "sendmany.cli.people.suppress:app",
+        "Keep people from being written to, for one sub-account or for all; ask who is.",
+        _SEND,
+    ),
+    "window": Entry(
+        "sendmany.cli.people.window:app",
+        "The 24 hours after a person's last message, in which WhatsApp carries more than templates.",
+        _SEND,
+    ),
+    "person": Entry(
+        "sendmany.cli.people.person:app",
+        "What is held about one person, on all lanes and inboxes: show it, erase it.",
+        _SEND,
+    ),
+    "webhooks": Entry(
+        "sendmany.cli.operations.webhooks:app",
+        "See and set where the provider posts receipts, replies and news about templates.",
+        _RUN,
+    ),
+    "up": Entry(
+        "sendmany.cli.processes.up:up",
+        "Run all processes on this machine, until Ctrl-C.",
+        _RUN,
+    ),
+    "worker": Entry(
+        "sendmany.cli.processes.worker:worker",
+        "Run a worker: the same as `celery -A worker worker`, with all options of Celery.",
+        _RUN,
+        takes_all=True,
+    ),
+    "web": Entry(
+        "sendmany.cli.processes.web:web",
+        "Serve the HTTP API: messages, campaigns, status, live events, metrics.",
+        _RUN,
+    ),
+    "token": Entry(
+        "sendmany.cli.operations.token:app", "Make, list and revoke tokens for the HTTP API.", _RUN
+    ),
+    "receiver": Entry(
+        "sendmany.cli.processes.receiver:receiver",
+        "Receive receipts and replies: the provider posts them to `/webhooks`.",
+        _RUN,
+    ),
+    "stop": Entry(
+        "sendmany.cli.operations.stop:stop",
+        "Stop sending for all sub-accounts or one, within a second; queued messages are kept.",
+        _RUN,
+    ),
+    "go": Entry(
+        "sendmany.cli.operations.stop:go",
+        "End a stop that `sendmany stop` with the same options began; without --all or --marketing, "
+        "both.",
+        _RUN,
+    ),
+    "breaker": Entry(
+        "sendmany.cli.operations.breaker:app",
+        "See what is held up and why; hold up a sub-account or a template by hand, and let it go.",
+        _RUN,
+    ),
+    "doctor": Entry(
+        "sendmany.cli.operations.doctor:doctor",
+        "Check everything that sending needs: one line each, with a remedy for each problem.",
+        _RUN,
+    ),
+}
+"""Every command, and where it is."""
+
 app = typer.Typer(
+    cls=lazy(COMMANDS),
     name="sendmany",
-    help="Sends one message to each of very many people over the 8x8 Chat Apps API, and can say "
-    "at any moment what became of each one.",
     epilog="Begin with `sendmany demo`. Then `sendmany up --sandbox`, and in another terminal "
     "`sendmany campaign launch --help`.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
+    rich_markup_mode=MARKUP,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -64,29 +141,8 @@ def _options_of_all(
         ),
     ] = False,
 ) -> None:
-    pass
-
-
-_TRY, _SEND, _RUN = "Try it", "Send", "Run it"
-app.command("demo", rich_help_panel=_TRY)(demo.demo)
-app.command("sandbox", rich_help_panel=_TRY)(sandbox.sandbox)
-app.add_typer(campaign.app, name="campaign", rich_help_panel=_SEND)
-app.add_typer(message.app, name="message", rich_help_panel=_SEND)
-app.add_typer(templates.app, name="templates", rich_help_panel=_SEND)
-app.command("check", rich_help_panel=_SEND)(check.check)
-app.add_typer(suppress.app, name="suppress", rich_help_panel=_SEND)
-app.add_typer(window.app, name="window", rich_help_panel=_SEND)
-app.add_typer(person.app, name="person", rich_help_panel=_SEND)
-app.add_typer(webhooks.app, name="webhooks", rich_help_panel=_RUN)
-app.command("up", rich_help_panel=_RUN)(up.up)
-app.command("worker", rich_help_panel=_RUN, context_settings=worker.PASS_ON)(worker.worker)
-app.command("web", rich_help_panel=_RUN)(web.web)
-app.add_typer(token.app, name="token", rich_help_panel=_RUN)
-app.command("receiver", rich_help_panel=_RUN)(receiver.receiver)
-app.command("stop", rich_help_panel=_RUN)(stop.stop)
-app.command("go", rich_help_panel=_RUN)(stop.go)
-app.add_typer(breaker.app, name="breaker", rich_help_panel=_RUN)
-app.command("doctor", rich_help_panel=_RUN)(doctor.doctor)
+    """Sends one message to each of very many people over the 8x8 Chat Apps API, and can say at any
+    moment what became of each one."""
 
 
 def run() -> int:
@@ -98,16 +154,20 @@ def run() -> int:
         except SystemExit:  # how typer ends
             sys.stdout.flush()
             raise
-    except TOLD as error:
-        say(f"sendmany: {sentence(str(error))}")
+    except ReportedError as error:
+        _say(sentence(str(error)))
         return 1
     except OSError as error:
         _write_no_more()
         if error.errno == errno.EPIPE:  # the reader has closed the pipe
             return 1
-        say(f"sendmany: {sentence(_what_the_system_refuses(error))}")
+        _say(sentence(_what_the_system_refuses(error)))
         return 1
     return 0
+
+
+def _say(text: str) -> None:
+    print(f"sendmany: {text}", file=sys.stderr)
 
 
 def _have_outputs() -> None:

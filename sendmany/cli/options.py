@@ -26,6 +26,11 @@ def lane_called(store: Store, name: str, sub_account: str | None) -> Lane:
     return find_lane(store, name, sub_account.__eq__)
 
 
+def listed(words: str | None) -> list[str]:
+    """The words of an option that takes several, between commas."""
+    return [word.strip() for word in words.split(",")] if words else []
+
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, for programs.")]
 SubAccount = Annotated[
     str | None,

@@ -80,7 +80,7 @@ class Lane:
     send_at: int = 0  # ms since 1970 at which a campaign starts; 0: at once
     zone: str = ""  # in which that time was said
     template: str = ""  # of a campaign, as in the registry; empty: none, or varying
-    source: str = ""  # of a campaign: identifies its recipient file and how that is read
+    source: str = ""  # of a campaign: identifies its recipient file and how it is read
     keep: tuple[str, ...] = ()  # further columns of the file whose cells are kept with the values
     parent: str = ""  # id of the campaign that this one retries
     children: tuple[str, ...] = ()  # ids of the campaigns that retry this one, oldest first
@@ -230,25 +230,25 @@ def finish_loading(lane: str) -> Call[LaneStatus]:
 
 
 def link_child(parent: str, child: str, instead_of: str = "") -> Call[str]:
-    """Note that a campaign is retried by another one; one child at a time is loaded.
+    """Link a retry with its campaign; one child at a time is loaded.
 
     Args:
-        instead_of: the child that was loaded last, if that is over.
+        instead_of: the child that was loaded last, if its loading is over.
 
     Returns (when run):
-        The child that may be loaded; empty where the parent is gone.
+        The child that may be loaded; empty if the parent is gone.
     """
     return script_call("link_child", (lane_keys(parent).meta,), (child, instead_of), text)
 
 
 def reopen_lane(lane: str, source: str) -> Call[str]:
-    """Let people of a further file be added to a campaign whose own is in.
+    """Allow people of a further file to be added to a loaded campaign.
 
     Args:
-        source: names the file, and how it is read.
+        source: identifies the file, and how it is read.
 
     Returns (when run):
-        `ok`, or what stands in the way: the status, or the name of the file that is being read.
+        `ok`, or the obstacle: the status, or the name of the file that is being read.
     """
     return script_call("reopen_lane", (lane_keys(lane).meta,), (source,), text)
 

@@ -1,8 +1,8 @@
--- Notes in a campaign that another one retries it. One child at a time is loaded, so that no two of them take the
--- same people. A repeat changes nothing.
+-- Links a retry with its campaign. One child at a time is loaded, so that no two of them take the same
+-- people. A repeat changes nothing.
 -- KEYS: meta of the parent
--- ARGV: child, child that was loaded last and is not any more ('' = none)
--- Returns: the child that may be loaded now; '' where the parent is gone
+-- ARGV: child, child whose loading is over ('' = none)
+-- Returns: the child that may be loaded now; '' if the parent is gone
 local meta, child, instead_of = KEYS[1], ARGV[1], ARGV[2]
 local is = redis.call('HMGET', meta, 'status', 'loading_child', 'children')
 if not is[1] then return '' end

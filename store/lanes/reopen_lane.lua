@@ -1,8 +1,8 @@
--- Lets the people of a further file be added to a campaign whose own file is in; one that was finished is sent
--- again. A repeat for the same file changes nothing, so that an addition that was cut off goes on.
+-- Allows people of a further file to be added to a loaded campaign; a finished one is sent again. A
+-- repeat for the same file changes nothing, so that an interrupted addition can continue.
 -- KEYS: meta
--- ARGV: what names the file and how it is read
--- Returns: 'ok', or what stands in the way: the status, or 'loading' while another file is being read
+-- ARGV: identification of the file and how it is read
+-- Returns: 'ok', or the obstacle: the status, or 'loading' while another file is being read
 local meta, source = KEYS[1], ARGV[1]
 local lane = redis.call('HMGET', meta, 'status', 'loaded', 'adding', 'kind')
 local status = lane[1]

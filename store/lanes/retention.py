@@ -17,7 +17,7 @@ def note_ended(lane: Lane) -> Call[None]:
 
 
 def expire_values(lane: Lane, seconds: int) -> list[Call[bool]]:
-    """Let the kept values of a lane go after so many seconds."""
+    """Let the kept values of a lane expire after so many seconds."""
     thousands = range(-(-lane.next_index // OUTCOMES_PER_KEY)) if lane.kind == "campaign" else ()
     prefix = lane_keys(lane.id).values
     return [command("EXPIRE", f"{prefix}{one}", seconds, parse=bool) for one in thousands]

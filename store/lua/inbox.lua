@@ -4,8 +4,8 @@ local function ensure_group(inbox, group)
   redis.call('XGROUP', 'CREATE', inbox, group, '0', 'MKSTREAM')
 end
 
--- Entries as id, sizes of the bodies, bodies, id …; sizes are '' for an entry that is one body. They are read a few
--- at a time until there are `most` entries, or a megabyte: how much one holds is not known before.
+-- Entries as id, sizes of the bodies, bodies, id …; sizes are '' for an entry with one body. They are
+-- read a few at a time until there are `most` entries, or a megabyte: their sizes are not known before.
 local FEW, ENOUGH_BYTES = 16, 1048576
 local function gather(most, from, read)
   local out, n, bytes = {}, 0, 0

@@ -48,7 +48,7 @@ def erase_in_lane(store: Store, lane: str, found: Found, now: int) -> int:
         if held.place is Place.FLIGHT or not store.run(end_jobs(keys, held, now)):
             left += len(held.jobs)
     everywhere = found.indexes | {job.index for held in found.held for job in held.jobs}
-    erase_values(store, lane, everywhere)  # first: later nothing says where they are
+    erase_values(store, lane, everywhere)  # first: later their location is unknown
     for thousand, some in groupby(sorted(everywhere), key=lambda index: index // OUTCOMES_PER_KEY):
         for is_in_air, indexes in groupby(some, key=in_air.__contains__):
             store.run(erase_records(keys, thousand, list(indexes), now if is_in_air else 0))
@@ -56,7 +56,7 @@ def erase_in_lane(store: Store, lane: str, found: Found, now: int) -> int:
 
 
 def erase_body(body: Body) -> Call[int]:
-    """Delete a body that was posted to us; returns 0 where its entry has changed meanwhile."""
+    """Delete a webhook body; returns 0 if its entry has changed meanwhile."""
     keys = (body.key,) if body.key == ASIDE else (body.key, f"{body.key}:figures")
     return script_call("erase_body", keys, (body.id, body.place), int)
 

@@ -1,7 +1,8 @@
--- Takes one body out of a stream. What else its entry holds goes on as an entry of its own, at the end.
--- KEYS: stream, its figures (an inbox has them)
--- ARGV: id of the entry, place of the body in it, from 0
--- Returns: how many bodies were deleted
+-- Deletes one body from a stream. The other bodies of its entry become an entry of their own, at the
+-- end.
+-- KEYS: stream, its figures (for an inbox)
+-- ARGV: id of the entry, position of the body in it, from 0
+-- Returns: number of bodies deleted
 local stream, figures, id, erased = KEYS[1], KEYS[2], ARGV[1], tonumber(ARGV[2])
 local entry = redis.call('XRANGE', stream, id, id)[1]
 if not entry then return 0 end

@@ -25,9 +25,9 @@ from store.records.outcome import NUMBER_AT
 THOUSANDS = 50
 """Thousands of messages that one call searches: some 10 ms of the server."""
 VALUES = 50
-"""Packed values that one call looks through."""
+"""Packed values that one call searches."""
 ENTRIES = 50
-"""Entries of bodies, each half a megabyte at most, that one call looks through."""
+"""Entries of bodies, each half a megabyte at most, that one call searches."""
 
 GoOn = Callable[[int], None]
 """Called with the number of thousands of messages searched."""

@@ -1,7 +1,7 @@
 -- Searches some entries of a stream of bodies for a text.
 -- KEYS: stream
--- ARGV: the text, where to begin, most entries
--- Returns: {where to go on ('' = that were all), id, sizes of the bodies ('' = it is one), bodies, id …}
+-- ARGV: the text, start id, most entries
+-- Returns: {next start id ('' = done), id, sizes of the bodies ('' = one body), bodies, id …}
 local stream, text, from, most = KEYS[1], ARGV[1], ARGV[2], tonumber(ARGV[3])
 local entries = redis.call('XRANGE', stream, from, '+', 'COUNT', most)
 local found = { #entries == most and '(' .. entries[#entries][1] or '' }

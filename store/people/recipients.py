@@ -44,24 +44,24 @@ def read_recipients(store: Store, lane_id: str) -> Iterator[Recipients]:
 
 
 def read_values(lane_id: str, thousand: int) -> Call[dict[int, bytes]]:
-    """The values that are kept of a thousand messages, by index; a tab stands between two of them."""
+    """The kept values of a thousand messages, by index, separated by tabs."""
     key = f"{lane_keys(lane_id).values}{thousand}"
     return command("HGETALL", key, parse=lambda reply: unpack_values(_fields(reply)))
 
 
 def has_values(lane_id: str, thousand: int) -> Call[bool]:
-    """Whether values of a thousand messages are kept."""
+    """True when values of a thousand messages are kept."""
     return command("EXISTS", f"{lane_keys(lane_id).values}{thousand}", parse=bool)
 
 
 def erase_values(store: Store, lane_id: str, indexes: Collection[int]) -> None:
-    """Take out what is kept of the values of some messages."""
+    """Erase the kept values of some messages."""
     for thousand in sorted({index // OUTCOMES_PER_KEY for index in indexes}):
         key = f"{lane_keys(lane_id).values}{thousand}"
         for first, blob in store.run(command("HGETALL", key, parse=_fields)).items():
             new = blank_values(int(first), blob, indexes)
             call = script_call("replace_values", (key,), (first, blob, new), int)
-            if new != blob and not store.run(call):  # others have written it meanwhile
+            if new != blob and not store.run(call):  # another process has written it meanwhile
                 return erase_values(store, lane_id, indexes)
     return None
 

@@ -1,4 +1,4 @@
--- Replaces kept values of some messages of a lane, unless they are gone or others meanwhile.
+-- Replaces kept values of some messages of a lane, unless they have changed meanwhile.
 -- KEYS: values of a thousand messages
 -- ARGV: field, its value as it was read, the new one
 -- Returns: 1 if it was replaced, else 0

@@ -61,7 +61,7 @@ def enqueue_rows(
             another one is refused.
         next_index: jobs accepted by the lane, as read with `start` or returned by the last chunk. None
             reads it first.
-        kept: values of each line, kept after the message went out; empty for none.
+        kept: values of each line, kept after the message was sent; empty for none.
 
     Raises:
         ValueError: a line has no recipient, or holds a newline.

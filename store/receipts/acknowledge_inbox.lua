@@ -1,9 +1,8 @@
--- Deletes entries of the inbox that have been dealt with, and counts what they were; once, since a repeat
--- finds none of them.
+-- Deletes applied entries of the inbox and counts them; once, since a repeat finds none of them.
 -- KEYS: inbox, figures
--- ARGV: group, number of ids, the ids, for each of them how many bodies it holds, then for each figure: name,
---       how many
--- Returns: how many bodies were still there
+-- ARGV: group, number of ids, the ids, for each of them its number of bodies, then for each figure:
+--       name, number
+-- Returns: number of bodies deleted
 local inbox, figures, group, ids = KEYS[1], KEYS[2], ARGV[1], tonumber(ARGV[2])
 local FIRST = 3
 if ids == 0 then return 0 end

@@ -1,6 +1,8 @@
--- Keeps bodies that were posted to us at the same time as one entry: their sizes, and one text of them all.
+-- Stores webhook bodies that arrived at the same time as one entry: their sizes, and their
+-- concatenation.
 -- KEYS: inbox, figures
--- ARGV: how many bodies (0 = none, a full server refuses even that), sizes with commas between, the bodies
+-- ARGV: number of bodies (0 = none; a full server refuses even that), sizes separated by commas, the
+--       bodies
 -- Returns: id of the entry ('' = none)
 local inbox, figures, n, sizes, bodies = KEYS[1], KEYS[2], tonumber(ARGV[1]), ARGV[2], ARGV[3]
 if n == 0 then return '' end

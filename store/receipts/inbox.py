@@ -1,9 +1,9 @@
 """Inboxes: webhook bodies, kept until they are applied.
 
-Each receiving process has an inbox of its own, a stream by number. It adds a body before it answers
-200; bodies that come at the same time share an entry. A consumer reads a few entries of each inbox,
-applies them and acknowledges them; what it took and never acknowledged, because it died, is reclaimed
-by another. So an entry is applied at least once, and applying it twice must do no harm.
+Each receiving process has a numbered inbox, a stream. It adds a body before it answers 200; bodies that
+arrive at the same time share an entry. A consumer reads a few entries of each inbox, applies them and
+acknowledges them; entries of a consumer that died are reclaimed by another. So an entry is applied at
+least once, and applying it must be idempotent.
 """
 
 from collections import Counter
@@ -36,7 +36,7 @@ def stored_at(id: str) -> int:
 class Entry(NamedTuple):
     """One webhook body as received."""
 
-    id: str  # of the stream's entry, which may hold others; begins with the ms when it was stored
+    id: str  # of the stream's entry, which may hold others; begins with its ms
     body: bytes
 
     @property
@@ -70,15 +70,14 @@ def inbox_numbers() -> Call[list[int]]:
 
 
 def add_to_inbox(*bodies: bytes, number: int = 0) -> Call[str]:
-    """Keep bodies that came at the same time, all or none; returns their entry's id. Intake: StoreFull
-    when there is no memory for them."""
+    """Store bodies that arrived at the same time, all or none; returns their entry's id. Intake:
+    StoreFull when there is no memory for them."""
     args = (len(bodies), ",".join(map(str, map(len, bodies))), b"".join(bodies))
     return script_call("add_to_inbox", (inbox(number), inbox_figures(number)), args, text)
 
 
 def read_inbox(consumer: str, most: int = 100, number: int = 0) -> Call[list[Entry]]:
-    """Take the oldest entries that nobody has taken yet, at most so many, or a megabyte of them. Does
-    not wait for any."""
+    """Take the oldest entries not taken yet, at most `most`, or a megabyte of them. Does not block."""
     return script_call("read_inbox", (inbox(number),), (GROUP, consumer, min(most, MOST)), _entries)
 
 
@@ -97,11 +96,11 @@ def reclaim(
 def acknowledge(
     ids: Iterable[str], figures: Mapping[str, int] | None = None, number: int = 0
 ) -> Call[int]:
-    """Delete entries that have been applied (at most `MOST` a call); returns how many bodies were there.
+    """Delete applied entries (at most `MOST` a call); returns how many bodies existed.
 
     Args:
         ids: one for each body.
-        figures: what they were, by the names of `InboxFigures` or `unmatched:<kind>`; counted once.
+        figures: their counts, by the names of `InboxFigures` or `unmatched:<kind>`; counted once.
     """
     counted = [word for pair in (figures or {}).items() for word in pair if pair[1]]
     bodies = Counter(ids)
@@ -169,7 +168,7 @@ def _sum(found: Sequence[InboxFigures]) -> InboxFigures:
 
 
 def split_bodies(sizes: bytes, bodies: bytes) -> Iterator[bytes]:
-    """The bodies of an entry, by their sizes with commas between; without sizes it is one."""
+    """The bodies of an entry, by their sizes separated by commas; without sizes it is one."""
     at = 0
     for size in map(int, sizes.split(b",")) if sizes else (len(bodies),):
         yield bodies[at : at + size]

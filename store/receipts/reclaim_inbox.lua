@@ -1,7 +1,8 @@
 -- Gives a consumer its unacknowledged entries again. If there are none, it takes over those of consumers
 -- that have died or hang. Deletes consumers without entries that were not seen for long.
 -- KEYS: inbox
--- ARGV: group, consumer, how long ago an entry must have been taken in ms, most, and how long is long in ms
+-- ARGV: group, consumer, least ms since an entry was taken, most entries, ms after which an idle
+--       consumer is deleted
 -- Returns: id, sizes of the bodies, bodies, id … oldest first
 -- include: inbox
 local inbox = KEYS[1]

@@ -20,7 +20,7 @@ from typing import NamedTuple
 class Job(NamedTuple):
     """One recipient's message, waiting or in flight."""
 
-    index: int  # type: ignore[assignment]  # shadows tuple.index, which nobody needs here
+    index: int  # type: ignore[assignment]  # shadows the unused tuple.index
     attempts: int  # attempts so far
     line: bytes  # recipient, tab, values
     doubt: int = 0

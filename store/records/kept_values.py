@@ -1,8 +1,7 @@
-"""Values of a campaign's messages, kept after they went out: for retries, exports and `person show`.
+"""Values of a campaign's messages, kept after sending: for retries, exports and `person show`.
 
-A hash holds those of a thousand messages: index of the first of consecutive ones → a line for each of
-them, compressed: what stands behind the recipient in the job line, and the cells of further columns that
-the launch wanted kept.
+A hash holds those of a thousand messages: index of the first of consecutive ones → a line for each,
+compressed: the job line without the recipient, and the cells of further columns that the launch keeps.
 """
 
 import zlib
@@ -14,7 +13,7 @@ _LEVEL = 1  # higher ones take twice the time for a tenth of the bytes
 
 
 def pack_values(first: int, texts: Sequence[bytes]) -> Iterator[tuple[int, bytes]]:
-    """The fields of consecutive messages, none of which reaches into the next thousand."""
+    """The fields of consecutive messages, each within one thousand."""
     at = 0
     while at < len(texts):
         n = OUTCOMES_PER_KEY - (first + at) % OUTCOMES_PER_KEY
@@ -23,7 +22,7 @@ def pack_values(first: int, texts: Sequence[bytes]) -> Iterator[tuple[int, bytes
 
 
 def unpack_values(fields: Mapping[bytes, bytes]) -> dict[int, bytes]:
-    """The values of the messages of a thousand, by index; tabs stand between them."""
+    """The values of a thousand messages, by index, separated by tabs."""
     return {
         index: text
         for first, blob in fields.items()
@@ -32,7 +31,7 @@ def unpack_values(fields: Mapping[bytes, bytes]) -> dict[int, bytes]:
 
 
 def blank_values(first: int, blob: bytes, indexes: Collection[int]) -> bytes:
-    """A field without the values of these messages; the same where there are none of them."""
+    """A field without the values of these messages; unchanged if it has none of them."""
     texts = zlib.decompress(blob).split(b"\n")
     mine = [index - first for index in indexes if 0 <= index - first < len(texts)]
     if not any(texts[place] for place in mine):

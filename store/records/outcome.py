@@ -253,19 +253,19 @@ def read_record(record: bytes, index: int) -> Outcome | None:
 
 
 class Ended(NamedTuple):
-    """A message that has ended, as far as it is chosen by that."""
+    """The fields of an ended message for selections."""
 
     place: int  # its index
     mark: int  # of its state
     origin: Origin
     code: int
     changed_at: int  # s
-    other_attempt: bool  # one that is not told here may have arrived
-    number: bytes  # digits; empty where the recipient is not a number
+    other_attempt: bool  # another attempt than the recorded one may have arrived
+    number: bytes  # digits; empty if the recipient is not a number
 
 
 def read_ended(blob: bytes, first_index: int, marks: bytes) -> Iterator[Ended]:
-    """Read the records of one string whose states have these marks."""
+    """Read the records of one string with these marks."""
     for place, mark in enumerate(blob[::RECORD_BYTES]):
         if mark in marks:
             _, _, origin, code, _, changed_at, _, doubt, _, packed, _ = RECORD.unpack_from(
@@ -295,6 +295,14 @@ def code_named(name: str) -> tuple[Origin, int]:
     """The code that has this name."""
     origin, _, code = name.partition(":")
     return Origin[origin.upper()], int(code)
+
+
+def code_written(text: str) -> str:
+    """The name of a code as people write it, `receipt.1024`; raises ValueError with what to write."""
+    origin, _, number = text.replace(".", ":").partition(":")
+    if origin.upper() not in Origin.__members__ or not (number.isdecimal() and len(number) < 6):
+        raise ValueError(f'"{text}" is no code: write its origin and number, such as receipt.1024')
+    return f"{origin}:{int(number)}"
 
 
 def codes_in(blobs: Iterable[bytes]) -> Counter[str]:

@@ -358,19 +358,19 @@ def _told(log: Path) -> dict[str, int]:
         except ValueError:
             continue
         match entry.get("event"):
-            case "flights recovered":
+            case "batches_recovered":
                 told["recovered_back"] += entry["back"]
                 told["recovered_in_doubt"] += entry["in_doubt"]
                 told["set_aside"] += entry["aside"]
-            case "park resolved":
+            case "in_doubt_batch_resolved":
                 told["in_doubt_resolved"] += 1
                 told["in_doubt"] += entry["known"] + entry["again"] + entry["closed"]
                 told["in_doubt_and_confirmed"] += entry["known"]
-            case "webhooks applied":
+            case "webhooks_applied":
                 told["receipts"] += entry["entries"]
-            case "the lease had run out":
+            case "lease_lost":
                 told["answers_after_the_lease"] += 1
-            case "settling waits for the store":
+            case "settlement_waits_for_store":
                 told["settling_waited"] += 1
             case str(event) if entry.get("level") in ("error", "critical"):
                 told[f"{entry['level']}: {event.split('(')[0][:60]}"] += 1

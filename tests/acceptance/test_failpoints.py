@@ -225,9 +225,9 @@ def test_a_process_that_was_frozen_before_its_request_does_not_make_it_any_more(
         victim = stopped()
         assert ended(house, lane) == {State.ACCEPTED: N}  # by the other process
         assert seen(house, lane) == {1: N}
-        given_up, requests = said(house, "not posted"), house.ledger()["requests"]
+        given_up, requests = said(house, "request_not_posted"), house.ledger()["requests"]
         thaw(victim)
-        until(lambda: said(house, "not posted") > given_up)
+        until(lambda: said(house, "request_not_posted") > given_up)
         assert house.ledger()["requests"] == requests
         assert house.report(lane).counts == {State.ACCEPTED: N}
 

@@ -92,4 +92,4 @@ def test_no_answer_surprises_whoever_has_read_the_document(api: Api, tmp_path: P
     )
     print(ran.stdout)
     assert ran.returncode == 0, ran.stdout[-20_000:] + ran.stderr
-    assert "request failed" not in (tmp_path / "err").read_text()
+    assert "request_failed" not in (tmp_path / "err").read_text()

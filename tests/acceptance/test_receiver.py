@@ -154,7 +154,7 @@ def test_the_command_receives_until_it_is_told_to_stop(tmp_path: Path) -> None:
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0
     said = (tmp_path / "err").read_text()
-    assert said.count("webhooks refused") == 2
+    assert said.count("webhooks_refused") == 2
     assert "winter" not in said
 
 

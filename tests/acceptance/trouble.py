@@ -23,7 +23,7 @@ from tests.acceptance.house import children
 
 PACE = (0.4, 1.6)
 """Seconds between two strikes, at random in between."""
-READY = '"event": "worker ready"'
+READY = '"event": "worker_ready"'
 _PID = re.compile(r'"pid": (\d+)')
 SERVER_REST = 5.0
 """Seconds that the server is left alone after it came back, so that there is work to be lost."""

@@ -43,7 +43,7 @@ class Posting:
         try:
             body = _render(batch, request)
         except BrokenJob as error:
-            log.error("jobs cannot be rendered", **request.fields(batch), error=str(error))
+            log.error("jobs_not_rendered", **request.fields(batch), error=str(error))
             broken = {job.index for job in request.jobs if not _is_sound(batch, job)}
             return Response(Unrendered(frozenset(broken)))
         if len(body) > self._tools.settings.batch.max_bytes and len(request.jobs) > 1:

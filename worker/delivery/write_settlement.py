@@ -48,7 +48,7 @@ async def settle(outcome: BatchOutcome, tools: Tools) -> None:
         tools.pass_by(Point.SETTLED)
         if settled.lost:  # the lease ran out: the batch is in doubt under its own id, or requeued
             settled = await _write(batch, tools, settle_in_doubt(batch.lane_id, batch.id, n, what))
-            log.warning("the lease had run out", **batch.fields, in_doubt_batch=settled.verdict)
+            log.warning("lease_lost", **batch.fields, in_doubt_batch=settled.verdict)
         if settled.lost:  # it was resolved meanwhile: the answer still is proof
             await _write(batch, tools, apply_records(batch.lane_id, what.records))
         if not settled.lost:
@@ -58,10 +58,10 @@ async def settle(outcome: BatchOutcome, tools: Tools) -> None:
             ended, revision = settled.status.ended, settled.revision
             await check_revision(tools, batch.lane_id, known=known, revision=revision, ended=ended)
     except StoreError:
-        log.exception("a batch could not be settled; its lease will bring it back", **batch.fields)
+        log.exception("settlement_failed", **batch.fields)
         return
     if what.stop and not settled.lost:
-        log.error("lane stopped", **batch.fields, reason=what.stop)
+        log.error("lane_stopped", **batch.fields, reason=what.stop)
     elif what.back and not settled.lost:
         await _announce(batch, tools)
 
@@ -88,7 +88,7 @@ async def _write(batch: ClaimedBatch, tools: Tools, call: Call[T]) -> T:
     retrying = AsyncRetrying(
         retry=retry_if_exception_type(StoreUnavailable),
         wait=full_jitter(0.05, longest, tools.rng),
-        before_sleep=lambda _: log.warning("settling waits for the store", **batch.fields),
+        before_sleep=lambda _: log.warning("settlement_waits_for_store", **batch.fields),
         sleep=tools.sleep,
     )
     answer: T = await retrying(_run, batch, tools, call)

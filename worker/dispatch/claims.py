@@ -115,7 +115,7 @@ class Claims:
         held_by = reservation.permits.held_by
         if held_by == STALL and lane.sender.id not in self._stalled:
             self._stalled.add(lane.sender.id)
-            log.warning("no answers come; only probing", sub_account=lane.sender.id)
+            log.warning("stall_breaker_open", sub_account=lane.sender.id)
         pause = min(reservation.permits.wait, BREAKER_PAUSE if held_by else LONGEST_PAUSE)
         if held_by in lane.scopes:  # other lanes of the sub-account go on
             self._backoff.hold_lane(lane.lane.id, pause)
@@ -208,7 +208,7 @@ class Claims:
 
     async def _leave_to_others(self, lane_id: str, why: str) -> None:
         """Leave a lane that this worker cannot send from to others: it is reported, not stopped."""
-        log.error("lane cannot be sent from here", lane=lane_id, error=why)
+        log.error("lane_not_sendable", lane=lane_id, error=why)
         now = self._tools.clock()
         self._foreign = {one: at for one, at in self._foreign.items() if at > now}
         self._foreign[lane_id] = now + LOOK_AGAIN

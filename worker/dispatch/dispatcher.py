@@ -86,7 +86,7 @@ class Dispatcher:
         try:
             launched = await self._launch_next(stopping)
         except StoreError as error:
-            log.warning("the store is away; waiting", error=str(error))
+            log.warning("store_unavailable", error=str(error))
             await _wait(stopping, STORE_RETRY_SECONDS)
             return
         if not launched:
@@ -131,7 +131,7 @@ class Dispatcher:
         try:
             batch = await self._claims.claim(lane, reservation, stopping)
         except StoreError as error:
-            log.warning("the claim failed", lane=lane.lane.id, error=str(error))
+            log.warning("claim_failed", lane=lane.lane.id, error=str(error))
             await self._tools.sleep(STORE_RETRY_SECONDS)  # no other claim from this lane meanwhile
             return
         finally:
@@ -146,14 +146,14 @@ class Dispatcher:
             try:
                 await self._delivery.deliver(batch)
             except Exception:
-                log.exception("a delivery failed; its lease will bring it back")
+                log.exception("delivery_failed")
 
     def _landed(self, task: asyncio.Task[None], sender: str) -> None:
         self._in_air.discard(task)
         self._in_air_of[sender] -= 1
         self._awake.set()
         if not task.cancelled() and task.exception() is not None:
-            log.error("a claim failed; its lease will bring it back", exc_info=task.exception())
+            log.error("batch_task_failed", exc_info=task.exception())
 
     async def _listen(self, stopping: asyncio.Event) -> None:
         """Pass wake-ups on to the loop."""
@@ -185,9 +185,9 @@ class Dispatcher:
                 await watch_lanes(self._tools)
                 pause = await self._sweep()
             except StoreError as error:
-                log.warning("sweeping waits for the store", error=str(error))
+                log.warning("sweep_waits_for_store", error=str(error))
             except Exception:  # the timer must go on: it renews the registration
-                log.exception("a sweep failed; another one follows")
+                log.exception("sweep_failed")
             self._claims.look_again()
             self._awake.set()
             await self._tools.meters.flush(self._tools.store)

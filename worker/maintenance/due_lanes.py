@@ -35,7 +35,7 @@ async def check(tools: Tools, lanes: Sequence[str], as_of: int) -> list[Look | N
         soon = int(IDLE_SECONDS * 1000)
         return [*await tools.store.run_all([read_due(lane, as_of, soon) for lane in lanes])]
     except (StoreRefused, ValueError):
-        log.exception("lanes are looked at one by one")
+        log.exception("due_lanes_check_failed")
         return [None] * len(lanes)
 
 

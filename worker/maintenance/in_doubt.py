@@ -86,7 +86,7 @@ async def _resolve(tools: Tools, lane: Lane, in_doubt_batch: InDoubt, now: int) 
         return False
     again = len(what.back)
     figures = {"known": len(known), "again": again, "closed": len(jobs) - len(known) - again}
-    log.warning("park resolved", **_fields(lane, in_doubt_batch.id, jobs), **figures)
+    log.warning("in_doubt_batch_resolved", **_fields(lane, in_doubt_batch.id, jobs), **figures)
     return True
 
 
@@ -141,7 +141,7 @@ async def _bury(tools: Tools, lane: Lane, in_doubt_batch: InDoubt, now: int) -> 
     if await write_down(tools, lane, call, what) != "ok":
         return False
     fields = _fields(lane, in_doubt_batch.id, in_doubt_batch.jobs)
-    log.error("a job that kills workers was given up", **fields, index=in_doubt_batch.jobs[0].index)
+    log.error("poison_job_ended", **fields, index=in_doubt_batch.jobs[0].index)
     return True
 
 

@@ -33,7 +33,7 @@ async def close_if_over(tools: Tools, lane: Lane, now_ms: int) -> None:
     if lane.kind == "notifications" and now_ms >= over_at_ms(lane.id):
         changed, status = await tools.store.run(move_lane(lane.id, "close"))
         if changed:
-            log.info("notification lane closed", lane=lane.id, status=str(status))
+            log.info("lane_closed", lane=lane.id, status=str(status))
 
 
 def over_at_ms(lane_id: str) -> int:
@@ -55,7 +55,7 @@ async def expire_lanes(tools: Tools, now_ms: int) -> None:
         if left <= 0:
             await tools.store.run(forget_ended(lane_id))
         if left == 0:
-            log.info("lane expired", lane=lane_id)
+            log.info("lane_expired", lane=lane_id)
 
 
 async def _unlist(tools: Tools, lane_id: str) -> None:

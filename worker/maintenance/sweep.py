@@ -157,7 +157,7 @@ async def _visit(tools: Tools, lane_id: str, leases: _Leases) -> Swept:
     except StoreUnavailable:
         raise
     except Exception:
-        log.exception("a lane could not be swept", lane=lane_id)
+        log.exception("lane_sweep_failed", lane=lane_id)
         return Swept(busy=1)
 
 
@@ -189,7 +189,7 @@ async def _recover(tools: Tools, lane: Lane, as_of: int, leases: _Leases) -> Non
     call = recover_expired(lane.id, settle_after_ms=int(seconds * 1000), as_of_ms=as_of)
     while (recovered := await tools.store.run(call)) != Recovered():
         tools.meters.recovered(lane.sub_account, recovered)
-        log.warning("flights recovered", lane=lane.id, **asdict(recovered))
+        log.warning("batches_recovered", lane=lane.id, **asdict(recovered))
         await leases.as_of()
 
 

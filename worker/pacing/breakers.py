@@ -96,9 +96,9 @@ class Breakers:
             )
             counted = await self._tell(call, otherwise=counted)
             if counted.stalled:
-                log.warning("answers fail to come; only probing", **batch.fields, reason=reason)
+                log.warning("stall_breaker_opened", **batch.fields, reason=reason)
             if counted.server:
-                log.warning("the provider fails; going slow", lane=batch.lane_id, batch=batch.id)
+                log.warning("server_breaker_opened", lane=batch.lane_id, batch=batch.id)
             await self.release(batch, permits, later=True, but=(SERVER, STALL))
         elif isinstance(result, Answered):
             answers.took(sender, took)
@@ -138,12 +138,14 @@ class Breakers:
         for scope, code in refused.items():
             reason = explain_item(code[1])
             if await self._open(batch, scope, reason, batch.id, probing):
-                log.error("template held up", lane=batch.lane_id, breaker=scope, reason=reason)
+                log.error(
+                    "template_breaker_opened", lane=batch.lane_id, breaker=scope, reason=reason
+                )
         taken = {job.index for job, _ in verdicts.accepted}
         for index, scope in outcome.template_probes.items():
             if index in taken:
                 if await self._close(batch, scope, batch.id):
-                    log.info("template is well again", lane=batch.lane_id, breaker=scope)
+                    log.info("template_breaker_closed", lane=batch.lane_id, breaker=scope)
             elif scope not in refused:
                 sender = batch.lane.sender.id
                 call = release_probe(sender, scope, op=batch.id, later=True)
@@ -155,7 +157,7 @@ class Breakers:
         probing = Probing(terms.account_first, terms.account_longest)
         op = permits.op if permits else ""
         if await self._open(batch, ACCOUNT, why, op, probing):
-            log.error("sub-account held up", lane=batch.lane_id, sub_account=sender, reason=why)
+            log.error("account_breaker_opened", lane=batch.lane_id, sub_account=sender, reason=why)
         if permits is not None and self._is_news(batch, permits):
             await self._close(batch, SERVER, op)
 
@@ -165,13 +167,13 @@ class Breakers:
             return
         await self._close(batch, SERVER, permits.op)
         if ACCOUNT in permits.permits.probes and await self._close(batch, ACCOUNT, permits.op):
-            log.warning("the sub-account is well again", lane=batch.lane_id)
+            log.warning("account_breaker_closed", lane=batch.lane_id)
 
     async def let_go(self, batch: ClaimedBatch, permits: Reservation) -> None:
         """Close the lane's own breakers after a successful probe."""
         for scope in permits.permits.probes:
             if scope not in (ACCOUNT, SERVER) and await self._close(batch, scope, permits.op):
-                log.warning("what was held up goes on", lane=batch.lane_id, breaker=scope)
+                log.warning("breaker_closed", lane=batch.lane_id, breaker=scope)
 
     def _is_news(self, batch: ClaimedBatch, permits: Reservation) -> bool:
         return permits.permits.news or batch.lane.sender.id in self._failing
@@ -211,7 +213,7 @@ class Breakers:
         try:
             return await self._tools.store.run(call)
         except StoreError as error:
-            log.warning("a breaker could not be told", error=str(error))
+            log.warning("breaker_not_updated", error=str(error))
             return otherwise
 
 

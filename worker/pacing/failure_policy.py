@@ -93,10 +93,10 @@ class FailurePolicy:
             case NotSent():
                 pause = self._backoff.not_reached(batch.lane.sender.id)
                 fields = {"reason": result.reason, "pause": round(pause, 2)}
-                log.warning("not sent", **request.fields(batch), **fields)
+                log.warning("request_not_sent", **request.fields(batch), **fields)
                 await self._breakers.release(batch, permits, later=False)
             case NoAnswer():
-                log.warning("no answer", **request.fields(batch), reason=result.reason)
+                log.warning("request_unanswered", **request.fields(batch), reason=result.reason)
             case Answered():
                 is_told = await self._answered(batch, request, permits, verdict.messages)
             case Refused():
@@ -133,10 +133,10 @@ class FailurePolicy:
         self, batch: ClaimedBatch, request: Request, response: Response, verdict: Verdict
     ) -> Decision:
         if isinstance(response.result, Withheld):
-            log.info("not posted", **request.fields(batch), why=response.result.why)
+            log.info("request_not_posted", **request.fields(batch), why=response.result.why)
         elif isinstance(response.result, Known | Named):
             why = type(response.result).__name__.lower()
-            log.warning("not posted again", **request.fields(batch), why=why)
+            log.warning("request_not_posted_again", **request.fields(batch), why=why)
         if response.permits is not None:
             await self._breakers.release(batch, response.permits, later=False)
         return Decision(verdict.messages, _following(request, verdict))
@@ -172,14 +172,16 @@ class FailurePolicy:
         assert permits is not None
         fields, sender = request.fields(batch), batch.lane.sender
         again = not server_is_open and self._is_worth_another(batch, request, refused)
-        log.warning("refused", **fields, status=refused.status, code=refused.code, again=again)
+        log.warning(
+            "request_refused", **fields, status=refused.status, code=refused.code, again=again
+        )
         if again:
             most = longest_wait(settings.retry.quick_base, settings.retry.quick_cap, request.failed)
             another = request.again(self._tools.rng.uniform(0, most))
             return Decision(next=(another,), again=request_code(refused))
         scope, is_told = verdict.scope, True
         if scope in (FailureScope.ACCOUNT, FailureScope.DENIED) and self._renew_key(sender):
-            log.warning("the key was changed meanwhile", **fields)
+            log.warning("api_key_changed", **fields)
             await self._breakers.release(batch, permits, later=False)
             return Decision(judge_stop(request.jobs, refused, FailureScope.ACCOUNT))
         if scope is FailureScope.ACCOUNT:
@@ -208,7 +210,7 @@ class FailurePolicy:
         if decide(verdicts, taken_since=since):
             outcome.log_attempts(denied)
             self._suspects.add(batch.lane_id)
-            log.error("messages are forbidden", **batch.fields, messages=len(denied))
+            log.error("messages_forbidden", **batch.fields, messages=len(denied))
         elif not verdicts.account:
             verdicts.account.append(explain_refusal_streak(denied[0][1]))
             await self._hold_up(batch, outcome.permits, verdicts.account[0])
@@ -225,7 +227,7 @@ class FailurePolicy:
         try:
             await self._permits.block(sender, seconds)
         except StoreError as error:
-            log.warning("cannot block the sender", **fields, error=str(error))
+            log.warning("sub_account_not_paused", **fields, error=str(error))
 
 
 def _following(request: Request, verdict: Verdict) -> tuple[Request, ...]:

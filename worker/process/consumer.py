@@ -49,4 +49,4 @@ class SteadyConsumer(Consumer):
         try:
             super().on_connection_error_after_connected(exc)
         except Exception as error:
-            log.warning("a lost broker connection did not close well", error=repr(error))
+            log.warning("broker_connection_close_failed", error=repr(error))

@@ -98,7 +98,7 @@ class Engine:
             try:
                 self._submit(self._close(), timeout=self._settings.http.deadline + PATIENCE)
             except TimeoutError:
-                log.error("not everything in the air could be settled; its leases bring it back")
+                log.error("shutdown_left_batches")
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join(timeout=PATIENCE)
 
@@ -108,7 +108,7 @@ class Engine:
             try:
                 await self._drain.serve(self._stopping)
             except Exception:
-                log.exception("the drain loop failed; it starts again")
+                log.exception("dispatcher_failed")
                 await asyncio.sleep(STORE_RETRY_SECONDS)
         await self._drain.land()
 

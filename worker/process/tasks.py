@@ -97,7 +97,7 @@ def _keep_engine() -> None:
         try:
             _process.get_engine()
         except Exception:
-            log.exception("the engine did not start; it is tried again")
+            log.exception("engine_start_failed")
         _process.stopped.wait(ENGINE_CHECK_SECONDS)
 
 
@@ -108,7 +108,7 @@ def _prepare_data() -> bool:
     try:
         prepare(store, log.info)
     except StoreUnavailable as error:
-        log.warning("the data are looked at later", error=str(error))
+        log.warning("data_layout_not_checked", error=str(error))
         return False
     finally:
         store.close()
@@ -192,7 +192,7 @@ def _close_engine(**_: Any) -> None:
 
 @worker_ready.connect
 def _tell_ready(**_: Any) -> None:
-    log.info("worker ready", pid=os.getpid())
+    log.info("worker_ready", pid=os.getpid())
 
 
 @worker_shutting_down.connect

@@ -55,9 +55,9 @@ from worker.sent_batches import find_nameless, find_sent
 log = structlog.get_logger(__name__)
 
 ENTRIES = 1000
-"""Of the inbox at most in a round; those that several bodies share are fewer."""
+"""Most entries of the inbox in a round; fewer if several bodies share one."""
 MOST = 20_000
-"""Bodies, roughly, in one go: then the sweep does the rest of its work, and the next one follows."""
+"""Bodies per run, roughly; the sweep does the rest of its work before the next run."""
 IDLE_MS = 60_000
 """Entries that a consumer has held so long without applying them may be taken over."""
 
@@ -99,12 +99,12 @@ async def _alone() -> None:
 
 
 def is_all(bodies: int) -> bool:
-    """Whether so many, applied in one go, are all that had come in."""
+    """True when so many bodies in one run are all there were."""
     return bodies < MOST
 
 
 async def apply_inbox(tools: Tools, go_on: Callable[[], Awaitable[object]] = _alone) -> int:
-    """Apply what has come in; returns the number of bodies.
+    """Apply the inboxes; returns the number of bodies.
 
     Args:
         go_on: called between the rounds, of which a sweep may have many.
@@ -151,12 +151,12 @@ async def _apply(tools: Tools, entries: Sequence[Entry], number: int) -> None:
     except StoreError:
         raise
     except Exception:
-        log.exception("entries of the inbox cannot be applied", entries=len(entries))
+        log.exception("inbox_entries_not_applied", entries=len(entries))
         figures = Counter()
         for entry in entries:
             figures.update(await _apply_alone(tools, entry))
     await tools.store.run(acknowledge([entry.id for entry in entries], figures, number))
-    log.info("webhooks applied", entries=len(entries), **figures)
+    log.info("webhooks_applied", entries=len(entries), **figures)
 
 
 async def _apply_alone(tools: Tools, entry: Entry) -> Counter[str]:
@@ -165,13 +165,13 @@ async def _apply_alone(tools: Tools, entry: Entry) -> Counter[str]:
     except StoreError:
         raise
     except Exception:
-        log.exception("an entry of the inbox cannot be applied")
+        log.exception("inbox_entry_not_applied")
         await tools.store.run(keep_unmatched([entry.body]))
         return Counter(unreadable=1)
 
 
 async def _apply_together(tools: Tools, entries: Sequence[Entry]) -> Counter[str]:
-    """Apply entries; returns what they were."""
+    """Apply entries; returns their counts by kind."""
     sorted_ = sort_entries(entries, tools.settings)
     await _resolve(tools, sorted_)
     await _write_updates(tools, sorted_)
@@ -274,7 +274,7 @@ async def _resolve_batch(
         return
     if await hold(tools.store, lane, batch):
         sorted_.figures["unmatched:batch_held"] += unknown
-        log.warning("a batch in doubt is held", lane=lane, batch=batch)
+        log.warning("in_doubt_batch_held", lane=lane, batch=batch)
     else:
         sorted_.figures["unmatched:batch_only"] += unknown
 

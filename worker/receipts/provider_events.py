@@ -93,10 +93,10 @@ async def act_on(
     """
     ours, news = sub_accounts_of(event, settings), provider_event_of(event)
     if news is None:
-        log.info("the provider tells", sub_accounts=ours, about=repr(event))
+        log.info("provider_event", sub_accounts=ours, about=repr(event))
         return bool(ours)
     if not ours:
-        log.warning("an event names an account that no sub-account has", account=event.account_id)
+        log.warning("provider_event_of_unknown_account", account=event.account_id)
     for sub_account in ours:
         await _move(store, sub_account, news, entry.moment(event.timestamp), entry.came_ms)
     return bool(ours)
@@ -112,14 +112,14 @@ async def _move(
     if news.closed:
         call = close_breaker(sub_account, news.scope, by="provider", told_ms=told_ms)
         if await store.run(call):
-            log.info("a breaker was closed", **fields)
+            log.info("breaker_closed", **fields)
         return
     probe = 0.0 if news.ends is None else max(1.0, (news.ends - came_ms) / 1000)
     call = open_breaker(
         sub_account, news.scope, news.reason, by="provider", probe_after=probe, told_ms=told_ms
     )
     if await store.run(call):
-        log.warning("a breaker was opened", **fields, reason=news.reason)
+        log.warning("breaker_opened", **fields, reason=news.reason)
 
 
 def _of_template(event: TemplateChange) -> ProviderEvent | None:

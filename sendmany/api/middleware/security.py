@@ -62,7 +62,7 @@ class LastResort:
         except Exception as error:
             if scope["type"] != "http":
                 raise
-            log.error("request failed", method=scope["method"], **_told(error))
+            log.error("request_failed", method=scope["method"], **_told(error))
             if not started:  # else the connection is cut, which the client notices
                 await problem(500, "This went wrong on our side.")(scope, receive, send)
 

@@ -1,4 +1,4 @@
-"""`POST /v1/campaigns/…/retry` and `…/recipients`: a campaign again for some, and for further people."""
+"""`POST /v1/campaigns/…/retry` and `…/recipients`: retries a campaign, and adds recipients."""
 
 from typing import Annotated, Any, Final, Literal
 
@@ -25,7 +25,7 @@ from store.states import RECORD_STATES
 _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
     404: {"description": "There is no such campaign, or it is not the caller's."},
     409: {"description": "The name is taken, it is cancelled, or another one is being loaded."},
-    422: {"description": "Nobody is meant, or the values of some are not kept; nothing is stored."},
+    422: {"description": "No recipient is selected, or values are not kept; nothing is stored."},
 }
 _Column = Annotated[str | None, Query(min_length=1, max_length=1000)]
 _CSV: Final[dict[str, Any]] = {
@@ -36,7 +36,7 @@ _COUNTED: Final = tuple(str(row.state) for row in RECORD_STATES if row.counted)
 
 
 class RetryIn(BaseModel):
-    """Who is meant, as `sendmany campaign retry` has it."""
+    """Selection of a retry, as in `sendmany campaign retry`."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -60,25 +60,25 @@ class RetryIn(BaseModel):
 
 
 class RetryOut(BaseModel):
-    """A retry, or what it would be."""
+    """A retry, stored or as a dry run."""
 
     dry_run: bool
     name: str
-    id: str | None  # none: it is not stored
+    id: str | None  # null: it is not stored
     status: LaneStatus | None
     parent: str  # id of the campaign that is retried
     people: int
-    may_have_arrived: int  # of those, who have got the first message, or may have
-    retried_before: int  # left out: they are in an earlier retry
-    forgotten: int  # left out: they were forgotten
-    recipients: int | None  # in it now
+    may_have_arrived: int  # of those, who have received the first message, or may have
+    retried_before: int  # left out: recipients of an earlier retry
+    forgotten: int  # left out: forgotten people
+    recipients: int | None  # in it so far
 
 
 _MAP = "`phone=COLUMN`: the column of the number, or of a placeholder."
 
 
 class AddedOut(BaseModel):
-    """What an addition came to."""
+    """Result of an addition."""
 
     id: str
     name: str
@@ -103,19 +103,19 @@ def add_again(
     """Add the routes.
 
     Args:
-        send: the dependency that gives the caller's token.
-        uploads: bounds how many uploads run at once.
+        send: the dependency for the caller's token.
+        uploads: limits concurrent uploads.
     """
 
     @router.post(
         "/{campaign}/retry",
         operation_id="retry_campaign",
-        summary="Send a campaign again to just those whom it did not reach",
+        summary="Retry a campaign for the people it did not reach",
         responses=_ANSWERS,
     )
     def retry(campaign: NameOrId, body: RetryIn, caller: Annotated[Token, send]) -> RetryOut:
-        """The same message and values, as a campaign of its own. If no answer comes, ask the same again:
-        it goes on, and nobody is in it twice."""
+        """The same message and values, as a campaign of its own. Without an answer, repeat the request:
+        it continues, and no recipient is added twice."""
         lane, status = find_lane(store, campaign, caller.may_use), None
         with told():
             selected = selection(body.state, body.code, body.older or "", not_read=body.not_read)
@@ -131,7 +131,7 @@ def add_again(
     @router.post(
         "/{campaign}/recipients",
         operation_id="add_recipients",
-        summary="Add people to a campaign; they are stored while they are uploaded",
+        summary="Add people to a campaign; they are stored during the upload",
         responses=_ANSWERS,
         openapi_extra={"requestBody": _CSV},
     )
@@ -145,8 +145,8 @@ def add_again(
         sheet: _Column = None,
         default_region: Annotated[str | None, Query(pattern=r"^[A-Z]{2}$")] = None,
     ) -> AddedOut:
-        """A CSV file with a header as the body. Who is in the campaign already is left out. If it is
-        cut, send the same again: it goes on."""
+        """The body is a CSV file with a header. People in the campaign already are left out. After an
+        interrupted upload, send the same file again: it continues."""
         lane = await to_thread.run_sync(find_lane, store, campaign, caller.may_use)
         if lane.kind != "campaign":
             raise HTTPException(404, "There is no such campaign.")

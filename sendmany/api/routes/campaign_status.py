@@ -32,7 +32,7 @@ def add_campaigns(router: APIRouter, store: Store, read: Any) -> None:
         "/campaigns",
         tags=["campaigns"],
         operation_id="list_campaigns",
-        summary="The campaigns, newest first",
+        summary="List campaigns, newest first",
     )
     def list_campaigns(
         caller: Annotated[Token, read],
@@ -53,7 +53,7 @@ def add_campaigns(router: APIRouter, store: Store, read: Any) -> None:
         "/lanes",
         tags=["lanes"],
         operation_id="list_lanes",
-        summary="Campaigns and the lanes of single messages, newest first",
+        summary="List campaigns and lanes of single messages, newest first",
     )
     def list_lanes(
         caller: Annotated[Token, read],
@@ -70,7 +70,7 @@ def add_campaigns(router: APIRouter, store: Store, read: Any) -> None:
         "/campaigns/{campaign}",
         tags=["campaigns"],
         operation_id="show_campaign",
-        summary="How a campaign stands, what it waits for, and until when",
+        summary="Status of a campaign, with what it waits for",
         responses=FINDING,
     )
     def show_campaign(campaign: NameOrId, caller: Annotated[Token, read]) -> CampaignOut:

@@ -102,7 +102,7 @@ def campaigns_router(
         "",
         status_code=201,
         operation_id="launch_campaign",
-        summary="Launch a campaign; its recipients are stored while they are uploaded",
+        summary="Launch a campaign; its recipients are stored during the upload",
         responses=_LAUNCH_ANSWERS,
         openapi_extra={"requestBody": _FORM},
     )
@@ -124,7 +124,7 @@ def campaigns_router(
     @router.post(
         "/{campaign}/pause",
         operation_id="pause_campaign",
-        summary="Stop sending within a second, and keep what has not gone out",
+        summary="Pause within a second; unsent messages stay queued",
         responses=_ANSWERS,
     )
     def pause(campaign: NameOrId, caller: Annotated[Token, manage]) -> MovedOut:
@@ -133,7 +133,7 @@ def campaigns_router(
     @router.post(
         "/{campaign}/resume",
         operation_id="resume_campaign",
-        summary="Go on with a campaign that is paused, has stopped, or was halted",
+        summary="Resume a campaign that is paused, stopped or halted",
         responses=_ANSWERS,
     )
     def resume(
@@ -146,7 +146,7 @@ def campaigns_router(
     @router.post(
         "/{campaign}/schedule",
         operation_id="schedule_campaign",
-        summary="Set or change when a campaign starts, as long as nothing of it has gone out",
+        summary="Set when a campaign starts, before its first claim",
         responses=_ANSWERS,
     )
     def schedule(
@@ -157,7 +157,7 @@ def campaigns_router(
     @router.post(
         "/{campaign}/unschedule",
         operation_id="unschedule_campaign",
-        summary="Take a campaign's time away: it is paused, and goes out when it is resumed",
+        summary="Remove a campaign's start time; it is paused",
         responses=_ANSWERS,
     )
     def unschedule(campaign: NameOrId, caller: Annotated[Token, manage]) -> ScheduledOut:
@@ -166,7 +166,7 @@ def campaigns_router(
     @router.post(
         "/{campaign}/cancel",
         operation_id="cancel_campaign",
-        summary="Give up what has not gone out; this cannot be taken back",
+        summary="Cancel all unsent messages; this cannot be undone",
         responses=_ANSWERS,
     )
     def cancel(campaign: NameOrId, caller: Annotated[Token, manage]) -> MovedOut:
@@ -175,7 +175,7 @@ def campaigns_router(
     @router.post(
         "/{campaign}/unconfirmed/resend",
         operation_id="resend_unconfirmed",
-        summary="Send again what nobody can say of whether it was sent; who has got it gets two",
+        summary="Send unconfirmed messages again; who has received one gets two",
         responses=_ANSWERS,
     )
     def resend(campaign: NameOrId, caller: Annotated[Token, manage]) -> SettledOut:
@@ -184,7 +184,7 @@ def campaigns_router(
     @router.post(
         "/{campaign}/unconfirmed/close",
         operation_id="close_unconfirmed",
-        summary="Let what is unconfirmed rest; receipts that come later still settle it",
+        summary="Close unconfirmed messages; later receipts still settle them",
         responses=_ANSWERS,
     )
     def close(campaign: NameOrId, caller: Annotated[Token, manage]) -> SettledOut:

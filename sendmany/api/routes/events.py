@@ -61,7 +61,7 @@ def events_router(
         "/v1/events",
         status_code=200,
         operation_id="listen",
-        summary="How campaigns stand, as it changes: server-sent events",
+        summary="Changes of campaigns, as server-sent events",
         response_class=EventStream,
         responses=_ANSWERS,
     )

@@ -2,10 +2,10 @@
 
 from typing import Annotated, Any, Final, Literal
 
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Header, HTTPException, Query
 from fastapi.responses import StreamingResponse
 
-from dashboard.export import export_blocks, with_doubt
+from dashboard.export import Sheet, export_blocks, filter_of
 from sendmany.api.pagination import FINDING, NameOrId
 from store.access.tokens import Token
 from store.client import Store
@@ -42,7 +42,7 @@ def add_exports(router: APIRouter, store: Store, people: Any) -> None:
         "/campaigns/{campaign}/export",
         tags=["campaigns"],
         operation_id="export_campaign",
-        summary="Everybody in a campaign with what became of the message",
+        summary="Every recipient of a campaign with the outcome",
         response_class=StreamingResponse,
         responses=_STREAM,
     )
@@ -54,23 +54,34 @@ def add_exports(router: APIRouter, store: Store, people: Any) -> None:
             Literal["may_have_two", "may_have_arrived"] | None,
             Query(description="Only those who may have got two, or one that is not told."),
         ] = None,
+        code: Annotated[
+            list[str] | None, Query(max_length=100, description="Only these, as receipt.1024.")
+        ] = None,
+        since: Annotated[
+            str, Query(max_length=40, description="Only what changed since then; ISO 8601.")
+        ] = "",
+        columns: Annotated[
+            list[str] | None, Query(max_length=100, description="Also of the recipient file.")
+        ] = None,
         format: Format = None,
         accept: Accept = "",
     ) -> StreamingResponse:
         """Full numbers included. Ended messages come first, waiting ones after them. An answer that is
         cut off is incomplete."""
         lane, layout = find_lane(store, campaign, caller.may_use), format or _layout(accept)
-        messages = with_doubt(list_messages(store, lane.id), doubt)
-        if state is not None:
-            messages = (one for one in messages if one.state in state)
-        blocks = export_blocks(layout, messages)
+        try:
+            sheet = Sheet(store, lane, columns or ())
+            wanted = filter_of(state or (), code or (), since, doubt)
+        except ValueError as error:
+            raise HTTPException(422, str(error)) from error
+        blocks = export_blocks(layout, sheet, filter(wanted.takes, list_messages(store, lane.id)))
         return StreamingResponse(blocks, media_type=MEDIA[layout])
 
     @router.get(
         "/campaigns/{campaign}/unconfirmed",
         tags=["campaigns"],
         operation_id="list_unconfirmed",
-        summary="Messages that wait for an operator's word, as an export",
+        summary="Messages that need an operator's decision, as an export",
         response_class=StreamingResponse,
         responses=_STREAM,
     )
@@ -84,7 +95,9 @@ def add_exports(router: APIRouter, store: Store, people: Any) -> None:
         `…/close` decide."""
         lane, layout = find_lane(store, campaign, caller.may_use), format or _layout(accept)
         dead = list_dead_letters(store, lane.id, (State.UNCONFIRMED,))
-        return StreamingResponse(export_blocks(layout, dead), media_type=MEDIA[layout])
+        return StreamingResponse(
+            export_blocks(layout, Sheet(store, lane), dead), media_type=MEDIA[layout]
+        )
 
 
 def _layout(accept: str) -> Layout:

@@ -40,14 +40,14 @@ def health_router(store: AsyncStore) -> APIRouter:
     """`/healthz` for supervisors that restart a process, `/readyz` for load balancers."""
     router, asking = APIRouter(tags=["health"]), _Asking(store)
 
-    @router.get(HEALTHZ, operation_id="health", summary="Whether the process lives")
+    @router.get(HEALTHZ, operation_id="health", summary="Liveness of the process")
     async def health() -> Health:
         return Health(alive=True)
 
     @router.get(
         "/readyz",
         operation_id="readiness",
-        summary="Whether it can serve",
+        summary="Readiness of the process",
         responses={503: {"model": Readiness, "description": "It cannot."}},
     )
     async def readiness(response: Response) -> Readiness:
@@ -110,7 +110,7 @@ async def ready(store: AsyncStore) -> Readiness:
         async with asyncio.timeout(SECONDS):
             redis = await _works(store, command("PING", parse=_anything))
             scripts = redis and await _has_scripts(store)
-            # A script of the intake that keeps nothing: a full Redis refuses even that.
+            # An intake script without data: a full Redis refuses even that.
             room = redis and await _works(store, add_to_inbox())
     except TimeoutError:
         return Readiness(redis=False, scripts=False, room=False)

@@ -33,7 +33,7 @@ def key_of(headers: RawHeaders) -> str | None:
     if not found:
         return None
     if len(found) > 1:
-        raise _refused("is there more than once: nobody can tell which is meant")
+        raise _refused("is there more than once")
     try:
         key = found[0].decode()
     except UnicodeDecodeError:

@@ -55,7 +55,7 @@ def add_limits(router: APIRouter, store: Store, settings: Settings, read: Any) -
         "/limits",
         tags=["limits"],
         operation_id="list_limits",
-        summary="What each sub-account may send, and whether it is blocked and until when",
+        summary="Limits of each sub-account and their present state",
     )
     def list_limits(caller: Annotated[Token, read]) -> LimitsPage:
         return LimitsPage(
@@ -75,7 +75,7 @@ def add_breakers(
         "/breakers",
         tags=["breakers"],
         operation_id="list_breakers",
-        summary="The breakers that are open",
+        summary="List open breakers",
     )
     def list_breakers(caller: Annotated[Token, read]) -> BreakersPage:
         found = [store.run(read_breakers(name)) for name in _names(settings, caller)]
@@ -105,7 +105,7 @@ def add_breakers(
         "/breakers/close",
         tags=["breakers"],
         operation_id="close_breaker",
-        summary="Let a sub-account, or one template of it, send again",
+        summary="Resume a sub-account, or one template of it",
         responses={404: _NOT_THEIRS},
     )
     def close(word: BreakerWord, caller: Annotated[Token, manage]) -> BreakerMoved:

@@ -58,7 +58,7 @@ def add_messages(router: APIRouter, store: Store, read: Any, people: Any) -> Non
         "/messages/{message}",
         tags=["messages"],
         operation_id="show_message",
-        summary="What became of a message, or why it waits and until when",
+        summary="Status of a message, or why it waits and until when",
         responses={404: {"description": "There is no such message, or it is not the caller's."}},
     )
     def show_message(message: MessageId, caller: Annotated[Token, read]) -> MessageOut:

@@ -32,7 +32,7 @@ from sendmany.api.schemas.messages import (
     MESSAGE_BODY,
     MOST_ITEMS,
     BatchOut,
-    MessageOut,
+    EnqueuedOut,
     Outcome,
 )
 from store.access.tokens import Needs, Scope, Token
@@ -96,7 +96,7 @@ def messages_router(
         operation_id="enqueue_message",
         summary="Send one message to one person",
         responses={409: _CONFLICT, 422: _INVALID},
-        response_model=MessageOut,
+        response_model=EnqueuedOut,
         openapi_extra={"requestBody": MESSAGE_BODY, "parameters": [KEY_HEADER]},
     )
     async def enqueue_message(request: Request, caller: Annotated[Token, enqueue]) -> Response:

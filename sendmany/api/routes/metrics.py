@@ -69,7 +69,7 @@ def metrics_router(
         try:
             families = await of_redis()
         except (StoreError, TimeoutError) as error:
-            log.warning("metrics without Redis", error=type(error).__name__)
+            log.warning("metrics_not_read", error=type(error).__name__)
         up = up_family(bool(families))
         text = generate_latest(Snapshot([up, *families, *of_this_process()]))
         return Response(text, headers={"content-type": FORMAT})

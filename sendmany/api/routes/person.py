@@ -126,7 +126,7 @@ def add_person(
         "/person/show",
         tags=["people"],
         operation_id="show_person",
-        summary="Everything that is held about one person",
+        summary="All data about one person",
     )
     def show(body: PersonIn, caller: Annotated[Token, people]) -> dict[str, Any]:
         """Data of the caller's sub-accounts. Webhook bodies are shown only to tokens for all of them."""
@@ -137,7 +137,7 @@ def add_person(
         "/person/forget",
         tags=["people"],
         operation_id="forget_person",
-        summary="Erase everything that is held about one person",
+        summary="Erase all data about one person",
         status_code=202,
         responses={
             403: {"description": "The token is not for all sub-accounts."},
@@ -155,7 +155,7 @@ def add_person(
         "/person/forget/{erasure}",
         tags=["people"],
         operation_id="show_erasure",
-        summary="How far an erasure is",
+        summary="Progress of an erasure",
         responses={404: {"description": "There is no such erasure, or it ended a week ago."}},
     )
     async def show_erasure(

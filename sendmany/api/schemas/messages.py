@@ -95,7 +95,7 @@ class Outcome(StrEnum):
     UNAVAILABLE = "unavailable"
 
 
-class MessageOut(BaseModel):
+class EnqueuedOut(BaseModel):
     """A stored message: it will be sent, and is not lost."""
 
     id: Annotated[str, Field(examples=["n-a773e6-u261122.0"])]
@@ -160,8 +160,8 @@ BATCH_BODY: Final[dict[str, Any]] = {
                         "type": "array",
                         "minItems": 1,
                         "maxItems": MOST_ITEMS,
-                        "description": "Each as the body of `POST /v1/messages`. What does not fit "
-                        "is told in its result and keeps nobody else from being stored.",
+                        "description": "Each as the body of `POST /v1/messages`. An invalid one "
+                        "is reported in its result; the others are stored.",
                         "items": {"anyOf": [_MESSAGE_SCHEMA, {}]},
                     }
                 },

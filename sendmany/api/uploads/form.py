@@ -63,7 +63,9 @@ class CampaignPolicies(_Exact):
 
     hold: Annotated[
         bool,
-        Field(description="Nobody gets two: stands for on_unconfirmed and on_server_error = hold."),
+        Field(
+            description="No recipient gets two: same as on_unconfirmed and on_server_error = hold."
+        ),
     ] = False
     on_unconfirmed: Literal["hold", "resend"] | None = None
     on_server_error: Literal["retry", "hold"] | None = None

@@ -146,7 +146,7 @@ async def launch(
 
 @contextmanager
 def told() -> Iterator[None]:
-    """Turn what is wrong with an upload, or with what is asked of a campaign, into an HTTPException."""
+    """Turn errors of an upload, or of a request about a campaign, into an HTTPException."""
     try:
         yield
     except ValidationError as error:
@@ -241,7 +241,7 @@ def _answer(uploaded: Uploaded, findings: Sequence[Finding]) -> LaunchedOut:
 
 
 def invalid_rows_out(rows: Sequence[InvalidRow]) -> list[InvalidRowOut]:
-    """Rows that cannot be used, as they are answered."""
+    """Invalid rows in the form of the response."""
     return [
         InvalidRowOut(line=one.line, number=one.number, reason=_in_our_words(one.reason))
         for one in rows

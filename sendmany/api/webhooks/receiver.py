@@ -66,7 +66,7 @@ class Refusals:
         if now - self._said_at.get(reason, float("-inf")) < EVERY:
             return
         self._said_at[reason] = now
-        log.warning("webhooks refused", reason=reason, status=status, times=self._unsaid[reason])
+        log.warning("webhooks_refused", reason=reason, status=status, times=self._unsaid[reason])
         self._unsaid[reason] = 0
 
 
@@ -78,7 +78,7 @@ ROOM_BYTES: Final = 64 * 1024 * 1024
 BODY_SECONDS: Final = 10.0
 HEALTH_SECONDS: Final = 2.0
 PATIENCE: Final = 4.0
-"""Seconds until we say that a body is not stored; the provider asks for an answer within 5."""
+"""Seconds until a body counts as not stored; the provider expects an answer within 5."""
 _WRITE_MOST: Final = 500
 _WRITE_BYTES: Final = 512 * 1024
 
@@ -176,7 +176,7 @@ class Receiver:
 
 
 class InboxWriter:
-    """Writes bodies to the inbox of this process, which it keeps by renewing its lease."""
+    """Writes bodies to the inbox of this process, and renews the inbox's lease."""
 
     def __init__(self, store: AsyncStore) -> None:
         self._store = store

@@ -2,23 +2,70 @@
 
 import typer
 
-from sendmany.cli.campaign import again, control, export, launch, show, unconfirmed
+from sendmany.cli.lazy import Entry, lazy
+
+COMMANDS = {
+    "launch": Entry(
+        "sendmany.cli.campaign.launch:launch", "Send one message to every recipient in a file."
+    ),
+    "list": Entry("sendmany.cli.campaign.show:list_campaigns", "List the campaigns, newest first."),
+    "show": Entry(
+        "sendmany.cli.campaign.show:show_campaign",
+        "Show the status of a campaign in words: progress, reason of a stop, and what it waits for.",
+    ),
+    "watch": Entry(
+        "sendmany.cli.campaign.show:watch_campaign",
+        "Watch a campaign until it ends. Ctrl-C ends the command, not the campaign.",
+    ),
+    "pause": Entry(
+        "sendmany.cli.campaign.control:pause",
+        "Stop sending within a second; unsent messages stay queued.",
+    ),
+    "resume": Entry(
+        "sendmany.cli.campaign.control:resume",
+        "Resume a campaign that was paused, has stopped after a failure, or was halted.",
+    ),
+    "reschedule": Entry(
+        "sendmany.cli.campaign.control:reschedule",
+        "Set or change when a campaign starts, as long as nothing of it has gone out.",
+    ),
+    "unschedule": Entry(
+        "sendmany.cli.campaign.control:unschedule",
+        "Take a campaign's time away: it is paused, and goes out when it is resumed.",
+    ),
+    "cancel": Entry(
+        "sendmany.cli.campaign.control:cancel",
+        "Cancel all unsent messages. This cannot be undone.",
+    ),
+    "retry": Entry(
+        "sendmany.cli.campaign.again:retry",
+        "Send a campaign again to just those whom it did not reach, as a campaign of its own.",
+    ),
+    "add": Entry(
+        "sendmany.cli.campaign.again:add",
+        "Add people to a campaign that is being sent or was finished.",
+    ),
+    "export": Entry(
+        "sendmany.cli.campaign.export:export",
+        "Export every recipient with the outcome of the message, full numbers included.",
+    ),
+    "report": Entry(
+        "sendmany.cli.campaign.export:report",
+        "Write a report of a campaign: one HTML page that prints and names no recipient.",
+    ),
+    "verify": Entry(
+        "sendmany.cli.campaign.export:verify",
+        "Recount the campaign, message by message, and compare with all of its figures.",
+    ),
+    "unconfirmed": Entry(
+        "sendmany.cli.campaign.unconfirmed:app",
+        "Messages of which nobody can say whether they were sent: look at them, decide.",
+    ),
+}
+"""Every command, and where it is."""
 
 app = typer.Typer(
+    cls=lazy(COMMANDS),
     help="Send one message to everybody in a file; watch it, pause it, see who got what.",
     no_args_is_help=True,
 )
-app.command("launch")(launch.launch)
-app.command("list")(show.list_campaigns)
-app.command("show")(show.show_campaign)
-app.command("watch")(show.watch_campaign)
-app.command("pause")(control.pause)
-app.command("resume")(control.resume)
-app.command("reschedule")(control.reschedule)
-app.command("unschedule")(control.unschedule)
-app.command("cancel")(control.cancel)
-app.command("retry")(again.retry)
-app.command("add")(again.add)
-app.command("export")(export.export)
-app.command("verify")(export.verify)
-app.add_typer(unconfirmed.app, name="unconfirmed")

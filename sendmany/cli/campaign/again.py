@@ -1,4 +1,4 @@
-"""`sendmany campaign retry|add`: a campaign once more for some, and further people for it."""
+"""`sendmany campaign retry|add`: retries a campaign, and adds recipients."""
 
 import sys
 from pathlib import Path
@@ -24,6 +24,7 @@ from sendmany.cli.options import (
     Sheet,
     Whose,
     lane_called,
+    listed,
     read_options,
 )
 from sendmany.console.connection import connect
@@ -69,17 +70,17 @@ def retry(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Send a campaign again to just those whom it did not reach, as a campaign of its own.
+    """Send a campaign again to the people it did not reach, as a campaign of its own.
 
-    The same message and values, linked with the first. Who is in an earlier retry of it is left out;
-    suppressions hold. It says first how many there are, and who of them may have got it. If it is
-    interrupted, the same command goes on where it was.
+    It has the same message and values, and is linked with the first. Recipients of an earlier retry are
+    left out; suppressions hold. The command first prints how many recipients there are, and how many of
+    them may have received it. If it is interrupted, the same command continues.
 
     Example: `sendmany campaign retry "Spring sale" --code receipt.1024 --as "Spring sale, again"`
     """
     store = connect(load_settings())
     lane = lane_called(store, name, sub_account)
-    selected = selection(_list(states), _list(codes), older or "", not_read=not_read)
+    selected = selection(listed(states), listed(codes), older or "", not_read=not_read)
     found = look_at_retry(store, lane, selected, new_name or "", recipients)
     if not as_json:
         _tell(found)
@@ -119,8 +120,8 @@ def add(
 ) -> None:
     """Add people to a campaign that is being sent or was finished.
 
-    Who is in it already is left out. Rows that cannot be used are written whole to a file beside: mend
-    them there, and add that file. If it is interrupted, the same command goes on where it was.
+    People in it already are left out. Invalid rows are written whole to a file beside: correct them
+    there, and add that file. If it is interrupted, the same command continues.
 
     Example: `sendmany campaign add "Spring sale" more.csv`
     """
@@ -164,15 +165,11 @@ def add(
         rows = several(done.invalid_rows, "row")
         show(f"{rows} cannot be used: mend them in {done.invalid_rows_file}, and add that file.")
     if done.lane.status is LaneStatus.PAUSED:
-        show("It is paused: nothing goes out until somebody resumes it.")
+        show("It is paused: nothing is sent until it is resumed.")
 
 
 def _at_terminal() -> bool:
     return sys.stdin.isatty()
-
-
-def _list(words: str | None) -> list[str]:
-    return [word.strip() for word in words.split(",")] if words else []
 
 
 def _people(n: int) -> str:

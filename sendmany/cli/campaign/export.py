@@ -3,18 +3,19 @@
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TextIO
+from typing import Annotated, Any, Literal
 
 import typer
 
 from config.settings import load_settings
 from dashboard.explain import count, several
-from dashboard.export import with_doubt, write_csv, write_json_lines
-from sendmany.cli.options import Json, Name, Whose, lane_called
+from dashboard.export import Sheet, filter_of, write_csv, write_json_lines
+from dashboard.report_page import report_page
+from producer.errors import InputError
+from sendmany.cli.options import Json, Name, Whose, lane_called, listed
 from sendmany.console.atomic_file import written_whole
 from sendmany.console.connection import connect
 from sendmany.console.output import print_json, say, show, show_table, table_of
-from store.client import Store
 from store.lanes.lane import Lane
 from store.records.outcome import Doubt
 from store.reports.messages import list_messages
@@ -40,6 +41,21 @@ def export(
             "does not say so."
         ),
     ] = None,
+    states: Annotated[
+        str | None, typer.Option("--state", metavar="STATE,…", help="Only these states.")
+    ] = None,
+    codes: Annotated[
+        str | None,
+        typer.Option("--code", metavar="CODE,…", help="Only these codes, such as receipt.1024."),
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(metavar="2026-12-01T10:00Z", help="Only what changed since then; UTC."),
+    ] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN,…", help="These columns; also those of the recipient file."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format jsonl.")] = False,
 ) -> None:
     """Export every recipient with the outcome of the message, full numbers included.
@@ -51,13 +67,42 @@ def export(
     """
     store = connect(load_settings())
     lane = lane_called(store, name, sub_account)
-    layout = "jsonl" if as_json else layout
+    try:
+        sheet = Sheet(store, lane, listed(columns))
+        wanted = filter_of(listed(states), listed(codes), since or "", doubt)
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    messages = filter(wanted.takes, list_messages(store, lane.id))
+    write = _WRITERS["jsonl" if as_json else layout]
     if output is None:
-        _write(store, lane, layout, sys.stdout, doubt)
+        write(sys.stdout, sheet, messages)
         return
     with written_whole(output) as stream:
-        n = _write(store, lane, layout, stream, doubt)
+        n = write(stream, sheet, messages)
     say(f"{several(n, 'message')} written to {output}.")
+
+
+def report(
+    name: Name,
+    sub_account: Whose = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE.html", help="Default: stdout.")
+    ] = None,
+) -> None:
+    """Write a report of a campaign: one HTML page that prints and names no recipient.
+
+    It shows the states of the messages, failures with what to do, countries, times and opt-outs.
+
+    Example: `sendmany campaign report "Spring sale" --output spring.html`
+    """
+    store = connect(load_settings())
+    page = report_page(store, lane_called(store, name, sub_account).id)
+    if output is None:
+        sys.stdout.write(page)
+        return
+    with written_whole(output) as stream:
+        stream.write(page)
+    say(f"The report is in {output}.")
 
 
 def verify(name: Name, sub_account: Whose = None, as_json: Json = False) -> None:
@@ -76,10 +121,6 @@ def verify(name: Name, sub_account: Whose = None, as_json: Json = False) -> None
     else:
         _tell(lane, counted)
     raise typer.Exit(0 if counted.balanced else 1)
-
-
-def _write(store: Store, lane: Lane, layout: str, stream: TextIO, doubt: str | None) -> int:
-    return _WRITERS[layout](stream, with_doubt(list_messages(store, lane.id), doubt))
 
 
 def _as_json(lane: Lane, counted: Recount) -> dict[str, object]:

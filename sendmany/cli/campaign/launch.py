@@ -25,6 +25,7 @@ from sendmany.cli.options import (
     Region,
     Sheet,
     SubAccount,
+    listed,
     read_options,
 )
 from sendmany.console.connection import connect
@@ -126,12 +127,14 @@ def launch(
         bool,
         typer.Option(
             "--hold",
-            help="Nobody gets two: hold what may have been taken, also after an error of the provider.",
+            help="No recipient gets two: hold what may have been accepted, also after a server error.",
         ),
     ] = False,
     on_unconfirmed: Annotated[
         Literal["hold", "resend"] | None,
-        typer.Option(help="When nobody can say whether a message was taken: hold it, or risk two."),
+        typer.Option(
+            help="When it is not known whether a message was accepted: hold it, or risk two."
+        ),
     ] = None,
     on_server_error: Annotated[
         Literal["retry", "hold"] | None,
@@ -215,7 +218,7 @@ def launch(
             send_while_loading=send_while_loading,
             start=read_time(at, past=True) if at else None,
             invalid_rows=invalid_rows,
-            keep=tuple(one.strip() for one in keep.split(",")) if keep else (),
+            keep=tuple(listed(keep)),
         )
     )
     store = connect(settings)
@@ -267,7 +270,7 @@ def _load(store: Store, prepared: Prepared) -> Launched:
             meter.show(lane.row, lane.row, loading_note(lane.duplicates, lane.invalid_rows))
             return launched
     except KeyboardInterrupt:
-        say("Interrupted. Launch the same again to go on where it was; nobody gets two.")
+        say("Interrupted. Launch the same again to continue; no recipient gets two.")
         raise typer.Exit(130) from None
     except StoreUnavailable as error:
         raise StoreUnavailable(
@@ -328,7 +331,7 @@ def _what_next(lane: Lane) -> str:
     resume = f'`sendmany campaign resume "{lane.name}"`'
     match lane.status:
         case LaneStatus.PAUSED:
-            return f"Nothing goes out until somebody resumes it: {resume}"
+            return f"Nothing is sent until it is resumed: {resume}"
         case LaneStatus.STOPPED:
             return f"Why: {lane.reason}. When that is mended: {resume}"
         case LaneStatus.HALTED:

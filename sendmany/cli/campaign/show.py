@@ -18,9 +18,11 @@ from dashboard.explain import (
     pace_figures,
     percent,
     purpose_in,
+    remedy,
     share,
     starts_at,
 )
+from dashboard.schemas import failures_out
 from sendmany.cli.options import Json, Name, Whose, lane_called
 from sendmany.console.connection import connect
 from sendmany.console.output import as_json as report_as_json
@@ -29,6 +31,7 @@ from sendmany.console.progress import Meter, loading_note, show_sending
 from store.client import Store
 from store.lanes.lane import Lane, list_lanes
 from store.limits.stops import read_stops, stop_of
+from store.records.outcome import code_named
 from store.reports.lane_report import LaneReport, report
 from store.reports.waiting import Waiting, waiting
 from store.states import FUNNEL, Stage
@@ -120,7 +123,8 @@ def watch_lane(store: Store, lane_id: str, *, as_json: bool) -> None:
 
 
 def _figures(now: LaneReport, wait: Waiting) -> dict[str, Any]:
-    return {**report_as_json(now), **pace_figures(now, wait)}
+    failures = failures_out(now).model_dump(mode="json")["items"]
+    return {**report_as_json(now), **pace_figures(now, wait), "failures": failures}
 
 
 def tell_stops(store: Store, lane: Lane | None = None) -> None:
@@ -167,7 +171,7 @@ def _tell(now: LaneReport, wait: Waiting) -> None:
     causes = [(*name.split(":", 1), n) for name, n in sorted(now.codes.items())]
     causes += [("retried", code, n) for code, n in sorted(now.retries.items())]
     if causes:
-        columns = ("state", "code", "messages", "meaning")
+        columns = ("state", "code", "messages", "meaning", "what to do")
         show_table(table_of(columns, starmap(_cause_row, causes), numbers=columns[2:3]))
 
 
@@ -182,4 +186,5 @@ def _funnel_rows(now: LaneReport) -> Iterator[tuple[str, str]]:
 
 
 def _cause_row(state: str, code: str, n: int) -> tuple[str, ...]:
-    return (state, code.replace(":", " "), count(n), explain_named_code(code))
+    what = remedy(*code_named(code)).sentence if state != "retried" else ""
+    return (state, code.replace(":", " "), count(n), explain_named_code(code), what)

@@ -25,7 +25,7 @@ from store.reports.messages import Listed, list_dead_letters
 from store.states import State
 
 app = typer.Typer(
-    help="Messages of which nobody can say whether they were sent: look at them, decide.",
+    help="Messages of which it is not known whether they were sent: list them, decide.",
     no_args_is_help=True,
 )
 _MEANT = (State.UNCONFIRMED,)
@@ -178,7 +178,7 @@ def _tell_resent(lane: Lane, said: Redriven) -> None:
     if said.status is LaneStatus.SENDING:
         show(f'Watch it with: sendmany campaign watch "{called(lane)}"')
     else:
-        show(f'"{lane.name}" is {said.status}; it is sent when somebody resumes it.')
+        show(f'"{lane.name}" is {said.status}; it is sent after it is resumed.')
 
 
 def _moved_on(said: Redriven) -> str:

@@ -61,7 +61,7 @@ def open_(
     language: Language = None,
     bulk: Bulk = False,
     reason: Annotated[
-        str, typer.Option(metavar="TEXT", help="Shown to whoever asks why things wait.")
+        str, typer.Option(metavar="TEXT", help="Shown where people ask why messages wait.")
     ] = "an operator decided so",
     as_json: Json = False,
 ) -> None:
@@ -74,7 +74,7 @@ def open_(
     settings = load_settings()
     name, scope = settings.sub_account_id(sub_account), _scope(template, language, bulk)
     if not reason.strip(" ."):
-        raise InputError("Say why with --reason: it is shown to whoever asks why things wait")
+        raise InputError("Say why with --reason: it is shown where people ask why messages wait")
     changed = connect(settings).run(
         open_breaker(name, scope, reason.strip().rstrip("."), by="operator")
     )

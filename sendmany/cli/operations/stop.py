@@ -26,7 +26,7 @@ def stop(
     marketing: Marketing = False,
     sub_account: SubAccount = None,
     reason: Annotated[
-        str, typer.Option(metavar="TEXT", help="Shown to whoever asks why things wait.")
+        str, typer.Option(metavar="TEXT", help="Shown where people ask why messages wait.")
     ] = "an operator decided so",
     as_json: Json = False,
 ) -> None:
@@ -40,7 +40,7 @@ def stop(
     if what is None:
         raise InputError("Say what to stop: --all or --marketing")
     if not reason.strip(" ."):
-        raise InputError("Say why with --reason: it is shown to whoever asks why things wait")
+        raise InputError("Say why with --reason: it is shown where people ask why messages wait")
     settings = load_settings()
     name = settings.sub_account_id(sub_account) if sub_account else ""
     store = connect(settings)

@@ -84,7 +84,7 @@ def list_all(as_json: Json = False) -> None:
         columns = ("id", "name", "scopes", "for", "made", "expires", "last used")
         show_table(table_of(columns, map(_line, found)))
     else:
-        show("There are no tokens: nobody can use the HTTP API. See `sendmany token create -h`.")
+        show("There are no tokens: the HTTP API cannot be used. See `sendmany token create -h`.")
 
 
 @app.command("revoke")

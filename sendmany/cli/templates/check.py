@@ -17,7 +17,7 @@ from sendmany.cli.options import Json
 from sendmany.console.output import print_json, show
 
 STDIN = "-"
-_GOOD = {"other": "an event of a type that nobody knows yet; it is kept as it is"}
+_GOOD = {"other": "an event of an unknown type; it is kept as it is"}
 
 
 def check(

@@ -168,7 +168,7 @@ async def test_an_export_that_breaks_off_does_not_end_as_if_it_were_whole(
             with pytest.raises(httpx.RemoteProtocolError):
                 await _read(http, f"/v1/campaigns/{lane}/export", text)
     assert "".join(text).count("\n") == 501
-    failed = [line for line in logs if line["event"] == "request failed"]
+    failed = [line for line in logs if line["event"] == "request_failed"]
     assert [line["cause"] for line in failed] == ["StoreUnavailable"]
     assert "password" not in str(logs)
     assert "4477009" not in str(logs)

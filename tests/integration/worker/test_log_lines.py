@@ -20,9 +20,9 @@ from tests.integration.worker.rig import Rig, refuses
 KEY = "never-to-be-seen-7f3a"
 RECIPIENT = re.compile(r"4477009\d{5}|GB\.1349\d+")
 ABOUT_A_BATCH = {
-    "refused", "no answer", "not sent", "not posted", "jobs cannot be rendered",
-    "settling waits for the store", "the lease had run out", "lane stopped", "park resolved",
-    "a delivery failed; its lease will bring it back",
+    "request_refused", "request_unanswered", "request_not_sent", "request_not_posted",
+    "jobs_not_rendered", "settlement_waits_for_store", "lease_lost", "lane_stopped",
+    "in_doubt_batch_resolved", "delivery_failed",
 }  # fmt: skip
 
 
@@ -69,8 +69,9 @@ async def test_every_line_about_a_batch_says_which_one_and_which_attempt(
 ) -> None:
     lane = await go_wrong_in_every_way(rig)
     about = [line for line in logs if line["event"] in ABOUT_A_BATCH]
-    assert {"refused", "no answer", "not sent", "settling waits for the store", "park resolved",
-            "jobs cannot be rendered"} <= {line["event"] for line in about}  # fmt: skip
+    assert {"request_refused", "request_unanswered", "request_not_sent", "jobs_not_rendered",
+            "settlement_waits_for_store", "in_doubt_batch_resolved",
+            } <= {line["event"] for line in about}  # fmt: skip
     for line in about:
         assert line["lane"] == lane, line
         assert re.fullmatch(r"[0-9a-f]{12}p?", line["batch"]), line
@@ -84,7 +85,7 @@ async def test_a_fault_of_ours_says_which_batch_it_struck(rig: Rig, logs: list[E
         raise RuntimeError("a fault of ours")
 
     rig.provider.steps = [fault]
-    event = "a delivery failed; its lease will bring it back"
+    event = "delivery_failed"
     await rig.drain_until(lambda: any(line["event"] == event for line in logs))
     (line,) = [line for line in logs if line["event"] == event]
     assert (line["lane"], line["attempt"], line["log_level"]) == (lane, 1, "error")

@@ -49,7 +49,7 @@ async def test_a_lane_from_an_older_copy_halts_until_that_is_accepted(
     backup.restore(rig)
     assert rig.counts(lane) == {State.ACCEPTED: 1000, State.QUEUED: 2000}
 
-    await rig.drain_until(lambda: any(entry["event"] == "lane halted" for entry in logs))
+    await rig.drain_until(lambda: any(entry["event"] == "lane_halted" for entry in logs))
     assert rig.lane(lane).status is LaneStatus.HALTED
     assert len(rig.provider.posts) == 2
     assert rig.counts(lane) == {State.ACCEPTED: 1000, State.QUEUED: 2000}
@@ -77,7 +77,7 @@ async def test_a_lane_that_is_gone_is_reported(
     backup.restore(rig)
     await rig.drain_until(lambda: rig.store.client.ttl(MISSING) > 0)
     assert rig.store.run(missing_lanes()) == {lane: 1000}
-    assert [entry["lane"] for entry in logs if "is gone" in entry["event"]] == [lane]
+    assert [entry["lane"] for entry in logs if entry["event"] == "lane_lost"] == [lane]
     await rig.close()
 
 

@@ -116,7 +116,7 @@ def test_what_is_held_up_says_why_and_how_that_ends() -> None:
     slow = explain_breaker(breaker("server", "HTTP 503"))
     assert slow.startswith("Shop goes slow since ")
     by_hand = explain_breaker(breaker("account", "moving", by="operator", probe_at=0))
-    assert by_hand.endswith("until somebody ends it: `sendmany breaker close`.")
+    assert by_hand.endswith("until an operator closes it: `sendmany breaker close`.")
 
 
 def test_what_lasts_longest_is_the_reason_to_wait() -> None:

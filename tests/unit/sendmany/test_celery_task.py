@@ -119,7 +119,7 @@ def test_a_day_that_was_cancelled_ends_in_a_line_of_the_log(
     with capture_logs() as lines:
         assert taking("t2", message=OTP) is None
     (line,) = lines
-    assert (line["log_level"], line["event"]) == ("error", "a message was refused")
+    assert (line["log_level"], line["event"]) == ("error", "message_refused")
     assert (line["task"], lane.id in line["problems"]) == ("t2", True)
 
 

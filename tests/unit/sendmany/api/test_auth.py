@@ -275,7 +275,7 @@ async def test_no_secret_is_logged(app: FastAPI, store: Trouble) -> None:
                 for path in ("/v1/try", "/v1/faulty", "/nowhere"):
                     answer = await http.get(path)
                     assert token[12:-1] not in answer.text
-    assert [line["event"] for line in logs if line["event"] != "request"] == ["request failed"]
+    assert [line["event"] for line in logs if line["event"] != "request"] == ["request_failed"]
     assert token[12:-1] not in str(logs)
 
 

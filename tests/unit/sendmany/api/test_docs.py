@@ -1,8 +1,10 @@
 """The page about the HTTP API says what the application says."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 
 from chatapps.messages.json_parser import MAX_MEMBERS
 from config.sections import Web
@@ -59,6 +61,27 @@ def test_every_operation_is_described_as_a_caller_needs_it() -> None:
                 assert {"401", "403"} <= operation["responses"].keys(), where
             if "requestBody" in operation:
                 assert {"400", "408", "413"} <= operation["responses"].keys(), where
+
+
+def _references(part: Any) -> Iterator[str]:
+    if isinstance(part, dict):
+        if isinstance(part.get("$ref"), str):
+            yield part["$ref"]
+        part = list(part.values())
+    for one in part if isinstance(part, list) else ():
+        yield from _references(one)
+
+
+def test_clients_can_be_generated_names_are_public_and_references_resolve() -> None:
+    document = _document()
+    schemas = document["components"]["schemas"]
+    assert document["servers"] == [{"url": "/", "description": ANY}]
+    # FastAPI puts the module in front of a name that two models share
+    assert [name for name in schemas if not re.fullmatch(r"[A-Z][A-Za-z]+", name)] == []
+    titles = [schema["title"] for schema in schemas.values()]
+    assert len(set(titles)) == len(titles)
+    used = set(_references(document))
+    assert used == {f"#/components/schemas/{name}" for name in schemas}
 
 
 def test_every_error_of_the_document_has_the_one_shape() -> None:

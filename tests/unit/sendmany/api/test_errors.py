@@ -89,7 +89,7 @@ async def test_an_error_nobody_expected_tells_its_place_to_the_log_and_nothing_t
         {"error": "This went wrong on our side.", "problems": []},
     )
     (line,) = [line for line in logs if line["event"] != "request"]
-    assert (line["event"], line["error"]) == ("request failed", "ValueError")
+    assert (line["event"], line["error"]) == ("request_failed", "ValueError")
     assert line["at"][-1].startswith("given.py:")
     assert NUMBER not in str(line)
 

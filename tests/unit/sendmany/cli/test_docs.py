@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from sendmany.cli.application import app
+from sendmany.cli.lazy import LazyGroup
 
 PAGE = Path(__file__).parents[4] / "docs/reference/cli.md"
 
@@ -16,7 +17,8 @@ PAGE = Path(__file__).parents[4] / "docs/reference/cli.md"
 def _commands(found: object, name: str) -> Iterator[tuple[str, TyperCommand]]:
     if isinstance(found, TyperGroup):
         for word, command in found.commands.items():
-            yield from _commands(command, f"{name} {word}")
+            loaded = found.load(word) if isinstance(found, LazyGroup) else command
+            yield from _commands(loaded, f"{name} {word}")
     elif isinstance(found, TyperCommand):
         yield name, found
 

@@ -132,7 +132,7 @@ def test_a_paused_campaign_says_when_they_go_out(desk: Desk) -> None:
     desk.store.run(move_lane(lane, "pause"))
     shown = desk.run("unconfirmed", "resend", "Spring", "--yes").stdout
     assert "2 messages go out again." in shown
-    assert '"Spring" is paused; it is sent when somebody resumes it.' in shown
+    assert '"Spring" is paused; it is sent after it is resumed.' in shown
 
 
 def test_what_was_cancelled_stays_so(desk: Desk) -> None:

@@ -79,9 +79,9 @@ def test_what_is_logged_meanwhile_does_not_mix_with_the_result(
     try:
         with pytest.raises(StoreUnavailable):
             connect(Settings(redis_url="redis://127.0.0.1:1"))
-        structlog.get_logger().warning("no worker was woken")
+        structlog.get_logger().warning("workers_not_woken")
     finally:
         structlog.configure(**before)
     said = capsys.readouterr()
     assert said.out == ""
-    assert "no worker was woken" in said.err
+    assert "workers_not_woken" in said.err

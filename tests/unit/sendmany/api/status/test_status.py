@@ -53,7 +53,7 @@ async def test_a_campaign_is_shown_with_figures_and_reasons(door: Door, store: S
     assert shown["counts"] == {"queued": 6, "rejected": 4}
     assert (shown["recipients"], shown["done"], shown["open"]) == (10, 4, 6)
     assert (shown["progress"], shown["status"], shown["balanced"]) == (0.4, "paused", True)
-    assert shown["why"][0] == "It is paused: nothing goes out until somebody resumes it."
+    assert shown["why"][0] == "It is paused: nothing is sent until it is resumed."
     assert shown["file"] == {"bytes": 10, "rows": 10, "resumable": False}
 
 

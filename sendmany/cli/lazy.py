@@ -1,0 +1,67 @@
+"""Groups whose commands are loaded when they are called: a command loads only what it needs."""
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any, ClassVar, Final, NamedTuple
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command_from_info, get_group_from_info
+from typer.models import CommandInfo, TyperInfo
+
+MARKUP: Final = "markdown"
+
+
+class Entry(NamedTuple):
+    """One command or group in the table of a group."""
+
+    place: str  # `module:name` of a function, or of a `typer.Typer` with the commands of a group
+    help: str  # its first paragraph, which the help of the group shows
+    panel: str | None = None
+    takes_all: bool = False  # options that it does not know are for another program
+
+
+class LazyGroup(TyperGroup):
+    """A group that knows its commands by its table, and loads the one that is called."""
+
+    table: ClassVar[Mapping[str, Entry]] = {}
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands = {
+            name: TyperCommand(name, help=entry.help, rich_help_panel=entry.panel)
+            for name, entry in self.table.items()
+        }
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command that the arguments name, and load it."""
+        name, _, rest = super().resolve_command(ctx, args)
+        return name, None if name is None else self.load(name), rest
+
+    def load(self, name: str) -> TyperCommand | TyperGroup:
+        """The command itself; the groups in it are lazy or not, as they are written."""
+        entry = self.table[name]
+        module, _, attribute = entry.place.partition(":")
+        found = getattr(import_module(module), attribute)
+        if isinstance(found, typer.Typer):
+            info = TyperInfo(found, name=name, rich_help_panel=entry.panel)
+            return get_group_from_info(
+                info, pretty_exceptions_short=True, suggest_commands=True, rich_markup_mode=MARKUP
+            )
+        settings = {"allow_extra_args": True, "ignore_unknown_options": True}
+        command = CommandInfo(
+            name,
+            callback=found,
+            context_settings=settings if entry.takes_all else None,
+            rich_help_panel=entry.panel,
+        )
+        loaded = get_command_from_info(
+            command, pretty_exceptions_short=True, rich_markup_mode=MARKUP
+        )
+        assert isinstance(loaded, TyperCommand)
+        return loaded
+
+
+def lazy(table: Mapping[str, Entry]) -> type[LazyGroup]:
+    """The class of a group with these commands, for `typer.Typer(cls=…)`."""
+    return type("TableGroup", (LazyGroup,), {"table": table})
