@@ -1,4 +1,9 @@
 # syntax=docker/dockerfile:1
+FROM node:20-bookworm-slim AS page
+WORKDIR /page
+COPY dashboard/page/package.json dashboard/page/package-lock.json dashboard/page/.npmrc dashboard/page/build.mjs ./
+RUN npm ci --omit=dev && node build.mjs
+
 FROM python:3.12-slim-bookworm AS build
 WORKDIR /build
 COPY requirements-image.lock ./
@@ -11,6 +16,7 @@ COPY store store
 COPY producer producer
 COPY worker worker
 COPY dashboard dashboard
+COPY --from=page /page/vendor dashboard/page/vendor
 COPY sendmany sendmany
 RUN pip install --no-cache-dir hatchling \
     && pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /build/dist . \

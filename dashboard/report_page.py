@@ -1,4 +1,4 @@
-"""A report of a campaign as one HTML page that prints: no script, nothing from elsewhere."""
+"""A report of a campaign as one printable HTML page, without scripts and external resources."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -17,7 +17,7 @@ from store.reports.waiting import waiting
 from store.states import FUNNEL, Stage, State
 
 _MOST_HOURS = 72
-"""A campaign that took longer is shown by days."""
+"""A longer campaign is shown by days."""
 _MOST_COUNTRIES = 40
 _ARRIVED = (State.DELIVERED, State.READ)
 _STYLE = """
@@ -31,7 +31,7 @@ meter{width:9rem}@media print{body{margin:0}h2,tr{break-inside:avoid;break-after
 
 @dataclass(slots=True)
 class _Tally:
-    """What the records of a campaign add up to."""
+    """Sums over the records of a campaign."""
 
     countries: Counter[str] = field(default_factory=Counter)
     arrived: Counter[str] = field(default_factory=Counter)  # by country
@@ -158,7 +158,7 @@ def _times(tally: _Tally) -> Iterable[tuple[str, ...]]:
 
 
 def _opt_outs(now: LaneReport, tally: _Tally) -> str:
-    """By replies and receipts; only where some were sent."""
+    """Opt-outs by replies and receipts; only if there are any."""
     if not now.sent:
         return ""
     people = several(tally.opted_out, "person", "people")

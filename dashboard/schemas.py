@@ -83,6 +83,22 @@ class LanePage(BaseModel):
     next: str | None  # cursor of the next page; null on the last one
 
 
+class CampaignRow(LaneOut):
+    """A campaign in a list."""
+
+    progress: float  # share of the messages that have ended, those cancelled left out, 0 to 1
+    messages_per_second: float | None  # ended: of late; on average where the campaign has ended
+    seconds_left: float | None  # at that pace, while it is being sent and nothing holds it up
+    why: list[str]  # how it stands and why it waits, in sentences
+
+
+class CampaignPage(BaseModel):
+    """Some campaigns, newest first."""
+
+    items: list[CampaignRow]
+    next: str | None  # the cursor of the next page; none: this is the last
+
+
 class BreakerOut(BaseModel):
     """An open breaker: its scope, reason and next probe."""
 
@@ -122,16 +138,12 @@ class ReadingOut(BaseModel):
     resumable: bool  # the same file can be sent again to continue
 
 
-class CampaignOut(LaneOut):
+class CampaignOut(CampaignRow):
     """One campaign in full."""
 
-    progress: float  # share of the messages that have ended, cancelled ones left out, 0 to 1
-    messages_per_second: float | None  # ended ones: recent, or the average of an ended campaign
-    seconds_left: float | None  # at that rate, while it is being sent and not held up
     file: ReadingOut
     breakers: list[BreakerOut]
     waits: WaitsOut
-    why: list[str]  # the reasons in sentences
 
 
 class CauseOut(BaseModel):
@@ -141,7 +153,7 @@ class CauseOut(BaseModel):
     code: int | None
     messages: int
     meaning: str
-    remedy: Remedy  # take people off, mend the message, wait, see to the account
+    remedy: Remedy  # remove people, correct the message, wait, fix the account
     what_to_do: str  # the same in words
 
 
@@ -160,6 +172,13 @@ class FailuresOut(BaseModel):
 
 def lane_out(report: LaneReport) -> LaneOut:
     return LaneOut(**_fields(report))
+
+
+def campaign_row(report: LaneReport, wait: Waiting) -> CampaignRow:
+    """A campaign in a list."""
+    return CampaignRow(
+        **_fields(report), **pace_figures(report, wait), why=explain_lane(report, wait)
+    )
 
 
 def campaign_out(report: LaneReport, wait: Waiting, breakers: Sequence[Breaker]) -> CampaignOut:

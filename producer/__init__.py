@@ -1,7 +1,7 @@
 """The producer: single messages from services, campaigns from recipient files.
 
-from producer import Producer Producer.from_settings().enqueue({"user": …, "type": "text", …},
-key="order-1001")
+from producer import Producer
+Producer.from_settings().enqueue({"user": …, "type": "text", …}, key="order-1001")
 """
 
 from importlib import import_module
@@ -34,7 +34,7 @@ _PLACES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Load what is asked for: commands that use a part of this package do not load all of it."""
+    """Import lazily: commands that use a part of this package do not load all of it."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(_PLACES.get(name, "producer.messages.producer")), name)

@@ -22,8 +22,8 @@ class InputError(ReportedError):
 class BadRow(Exception):
     """An invalid row with its reason; `number` is its number with most digits masked.
 
-    `also` are further lines of the file that go with it: each would have been a row of its own.
-    `cells` are what is known of a row whose cells cannot be told: its text.
+    `also` are further lines of the file that belong to it, each of which would have been a row. `cells`
+    is the text of a row that cannot be split into cells.
     """
 
     def __init__(

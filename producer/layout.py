@@ -18,15 +18,15 @@ from producer.files.phone_numbers import is_international, is_region, seems_numb
 
 SAMPLE_ROWS = 1000
 SAMPLE_BYTES = 512 * 1024
-"""Rows that are looked at before a file is used: so many, or as many as lie in so many bytes."""
+"""Rows examined before a file is used: so many, or as many as lie in so many bytes."""
 PHONE = "phone"
-"""The name in a map that stands for the column of the phone number."""
+"""The name of the phone number's column in a map."""
 NO_ROWS = "the file holds a header and no rows: add a row per recipient"
 
 
 @dataclass(frozen=True, slots=True)
 class ReadOptions:
-    """What a caller says about how a file is read."""
+    """A caller's options for reading a file."""
 
     names: Mapping[str, str] = field(default_factory=dict)  # of placeholders, and `phone`: column
     country_column: str | None = None
@@ -35,7 +35,7 @@ class ReadOptions:
     encoding: str | None = None
     sheet: str | None = None  # of a workbook
     where: Sequence[str] = ()  # `Consent=yes`: only rows with this value
-    limit: int | None = None  # rows that are read at most
+    limit: int | None = None  # most rows to read
     defaults: Mapping[str, str] = field(default_factory=dict)  # for empty cells, by column
 
     def dump(self) -> str:
@@ -49,7 +49,7 @@ class ReadOptions:
 
 
 def read_map(pairs: Iterable[str]) -> dict[str, str]:
-    """The names and columns of `NAME=COLUMN`; raises InputError."""
+    """Parse `NAME=COLUMN` pairs; raises InputError."""
     names: dict[str, str] = {}
     for text in pairs:
         name, _, column = (part.strip() for part in text.partition("="))
@@ -67,13 +67,13 @@ class Layout:
     header: Header
     number_column: str
     country_column: str | None
-    region: str | None  # country of numbers for which neither they nor the column say one
-    where: Mapping[int, frozenset[str]] = field(default_factory=dict)  # place: values, folded
-    options: ReadOptions = ReadOptions()  # with the columns that were chosen
+    region: str | None  # country of numbers without one of their own or in their row
+    where: Mapping[int, frozenset[str]] = field(default_factory=dict)  # index: values, folded
+    options: ReadOptions = ReadOptions()  # with the chosen columns
 
     @property
     def limit(self) -> int | None:
-        """Rows that are read at most."""
+        """Most rows to read."""
         return self.options.limit
 
     @classmethod
@@ -111,7 +111,7 @@ class Layout:
         return self.header.cells.index(column)
 
     def chosen(self, records: Iterable[Record]) -> Iterator[Record]:
-        """The records with the values that are asked for, and those that cannot be read."""
+        """The records that match, and unreadable ones."""
         return filter(self._is_chosen, records) if self.where else iter(records)
 
     def _is_chosen(self, record: Record) -> bool:
@@ -210,7 +210,7 @@ def _country_column(
 def _where(
     sample: dict[str, list[str]], header: Header, conditions: Sequence[str]
 ) -> dict[int, frozenset[str]]:
-    """The place and the values of each column that is asked for."""
+    """Index and values of each column with a condition."""
     where: dict[int, frozenset[str]] = {}
     for condition in conditions:
         column, equals, value = condition.partition("=")

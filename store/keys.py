@@ -124,6 +124,8 @@ TABLE = (
     Row("sm:{tokens}", "hash", "add_token", "revoke_token"),
     Row("sm:{tokens}:secrets", "hash", "web process: key of cursors", "-"),
     Row("sm:{tokens}:used", "hash", "note_token_use", "revoke_token"),
+    Row("sm:{tokens}:session:<digest>", "string", "open_session", "12 hours, or 1 idle"),
+    Row("sm:{tokens}:code:<digest>", "string", "sendmany up: id of a token", "1 use, 60 seconds"),
     Row("sm:sent:<batch id>", "string", "worker, of the provider's batch", "7 days or 1"),
     Row("sm:{metrics}", "hash", "flush_metrics", "never"),
     Row("sm:{metrics}:flushed:<process>", "string", "flush_metrics", "1 day"),
@@ -153,6 +155,18 @@ PEOPLE = "sm:people"
 TOKENS = "sm:{tokens}"
 TOKENS_USED = "sm:{tokens}:used"
 SECRETS = "sm:{tokens}:secrets"
+
+
+def session(digest: str) -> str:
+    """A session of the page, by the SHA-256 of its id."""
+    return f"{TOKENS}:session:{digest}"
+
+
+def sign_in_code(digest: str) -> str:
+    """A code that signs in once, by its SHA-256."""
+    return f"{TOKENS}:code:{digest}"
+
+
 METRICS = "sm:{metrics}"
 
 SEEN_BUCKETS = 4096

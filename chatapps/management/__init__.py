@@ -1,7 +1,7 @@
 """Calls to the provider's management API: templates, webhooks, single messages.
 
-calls = AccountCalls(client, Account(endpoint, account_id, channel_id)) await
-calls.add_template(read_template(raw))
+calls = AccountCalls(client, Account(endpoint, account_id, channel_id))
+await calls.add_template(read_template(raw))
 await calls.list_templates()    # (RegisteredTemplate(name="spring_offer", status="PENDING", …), …)
 
 Async, over the transport of `chatapps.client`; every failure is one of the errors in

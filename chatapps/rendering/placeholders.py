@@ -81,8 +81,8 @@ def resolve_columns(
     columns: Sequence[str],
     names: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[Any, dict[str, str]]:
-    """The message with the columns spelled as the file spells them, and the values of `{{name|there}}`
-    for cells that are empty, by column; unknown columns stay.
+    """The message with columns in the file's spelling, and the defaults of `{{name|there}}` for empty
+    cells, by column; unknown columns stay.
 
     Args:
         names: further names of columns.

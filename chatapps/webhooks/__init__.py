@@ -1,6 +1,7 @@
 """Webhooks of the provider: receipts, replies, and events about templates, numbers and accounts.
 
-event = read_webhook(body) match event:
+event = read_webhook(body)
+match event:
     case Receipt(): event.rank, event.fault
     case Reply(): event.person, event.text, event.tap
 """
@@ -15,6 +16,8 @@ from chatapps.webhooks.business import (
     TemplateChange,
 )
 from chatapps.webhooks.delivery_status import Rank, rank_of
+from chatapps.webhooks.fast_receipts import decode_receipt
+from chatapps.webhooks.json_fields import read_moment
 from chatapps.webhooks.other_events import ExternalMessage, OtherEvent
 from chatapps.webhooks.parse import Event, Webhooks, read_webhook, read_webhooks
 from chatapps.webhooks.person import NO_CHANNEL, Channel, Person, channel_of
@@ -48,8 +51,10 @@ __all__ = [
     "Webhooks",
     "better",
     "channel_of",
+    "decode_receipt",
     "overall",
     "rank_of",
+    "read_moment",
     "read_webhook",
     "read_webhooks",
     "standings",

@@ -4,6 +4,7 @@ Any deviation, such as an unknown member, falls through to the tolerant parser, 
 both give the same receipt.
 """
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
@@ -67,21 +68,28 @@ class _Payload(_Wire):
     client_message_id: _Word | None = None
     client_batch_id: _Word | None = None
     whatsapp: _WhatsApp | None = None
-    outbound_content: _Content | None = None
+    outbound_content: msgspec.Raw = msgspec.Raw()  # most of the body: decoded where it is wanted
 
 
-class _Envelope(_Wire):
+class ReceiptBody(_Wire):
+    """A receipt as it was posted. What it tells is not read further than its types go."""
+
     event_type: Literal["outbound_message_status_changed"]
     payload: _Payload
     version: _Whole | None = None
     namespace: str | None = None
     description: str | None = None
 
+    @property
+    def person(self) -> Person | None:
+        """Whom it is about; None when it takes patience to say who that is."""
+        return _person(self.payload.user, self.version or 0)
 
-_decode: Final = msgspec.json.Decoder(_Envelope).decode
+
+_decode: Final = msgspec.json.Decoder(ReceiptBody).decode
+_decode_content: Final = msgspec.json.Decoder(_Content | None).decode
 _NO_WHATSAPP: Final = _WhatsApp()
 _NO_TEMPLATE: Final = _Template()
-_NO_CONTENT: Final = _Content()
 _NO_USER: Final = _User()
 _NOBODY: Final = Person()
 _NOTHING_SENT: Final = SentContent()
@@ -89,16 +97,31 @@ _NOTHING_SENT: Final = SentContent()
 
 def read_fast(raw: bytes | str) -> Receipt | None:
     """The receipt, or None when the tolerant parser has to read it."""
+    envelope = decode_receipt(raw)
+    if envelope is None:
+        return None
+    payload, content = envelope.payload, None
+    if payload.outbound_content:
+        if _may_be_deep(raw):
+            return None
+        try:
+            content = _decode_content(payload.outbound_content)
+        except (ValueError, RecursionError):
+            return None
+    if content and not (_is_plain(raw) or _is_printable(_words_of(content))):
+        return None
+    return _receipt(payload, content, envelope.version or 0)
+
+
+def decode_receipt(raw: bytes | str) -> ReceiptBody | None:
+    """A receipt whose words are short and printable; None when the tolerant parser has to read it."""
     try:
         envelope = _decode(raw)
     except (ValueError, RecursionError):  # every error of msgspec is a ValueError
         return None
-    payload = envelope.payload
-    if payload.outbound_content is not None and _may_be_deep(raw):
+    if not (_is_plain(raw) or _is_printable(_words_in(envelope.payload))):
         return None
-    if not (_is_plain(raw) or _is_printable(payload)):
-        return None
-    return _receipt(payload, envelope.version or 0)
+    return envelope
 
 
 def _is_plain(raw: bytes | str) -> bool:
@@ -108,18 +131,22 @@ def _is_plain(raw: bytes | str) -> bool:
     return raw.isascii() and b"\\" not in raw and b"\x7f" not in raw
 
 
-def _is_printable(payload: _Payload) -> bool:
-    """Checks all words at once."""
+def _words_in(payload: _Payload) -> Iterable[str | None]:
     user, whatsapp = payload.user or _NO_USER, payload.whatsapp or _NO_WHATSAPP
-    template = (payload.outbound_content or _NO_CONTENT).template or _NO_TEMPLATE
-    words = (
+    return (
         *(payload.umid, payload.sub_account_id, payload.channel, payload.batch_id),
         *(payload.client_message_id, payload.client_batch_id, user.msisdn, user.channel_user_id),
         *(payload.status.state, payload.status.detail),
         *(whatsapp.provider_error_code, whatsapp.pricing_category),
-        (payload.outbound_content or _NO_CONTENT).content_type,
-        *(template.name, template.language, template.category),
     )
+
+
+def _words_of(content: _Content) -> Iterable[str | None]:
+    template = content.template or _NO_TEMPLATE
+    return content.content_type, template.name, template.language, template.category
+
+
+def _is_printable(words: Iterable[str | None]) -> bool:
     return all(word is None or word.isprintable() for word in words)
 
 
@@ -130,7 +157,7 @@ def _may_be_deep(raw: bytes | str) -> bool:
     return raw.count(b"{") + raw.count(b"[") > MAX_DEPTH
 
 
-def _receipt(payload: _Payload, version: int) -> Receipt | None:
+def _receipt(payload: _Payload, content: _Content | None, version: int) -> Receipt | None:
     status, whatsapp = payload.status, payload.whatsapp or _NO_WHATSAPP
     person = _person(payload.user, version)
     timestamp = read_moment(status.timestamp)
@@ -152,7 +179,7 @@ def _receipt(payload: _Payload, version: int) -> Receipt | None:
         provider_code=whatsapp.provider_error_code or None,
         pricing=_lower(whatsapp.pricing_category),
         person=person,
-        content=_content(payload.outbound_content) if payload.outbound_content else None,
+        content=_content(content) if content else None,
     )
 
 

@@ -21,7 +21,7 @@ from store.lanes.lane import Lane, find_lane
 
 
 def packer_for(lane: Lane, file: RecipientFile, reading: ReadOptions = ReadOptions()) -> RowPacker:
-    """Packs the rows of a file for a campaign that was launched with another one, or with this one.
+    """A packer of the file's rows for an existing campaign.
 
     Raises:
         InputError: the file lacks a column of the message, or a kept one.
@@ -75,7 +75,7 @@ def add_people(
 
 
 def _write_whole(file: RecipientFile, packer: RowPacker) -> Path:
-    """Write the rows that cannot be used to a new file beside, whole: mend them, and add that."""
+    """Write the invalid rows, whole, to a new file beside: correct them, and add that file."""
     stem, n = file.text.path.with_suffix(".invalid.csv"), 1
     path = stem
     while os.path.lexists(path):  # it may hold rows that are being corrected

@@ -136,19 +136,19 @@ def check(launch: Launch) -> Prepared:
 
 
 def source_of(file: RecipientFile, rules: ValueRules, keep: Sequence[str] = ()) -> str:
-    """Names the recipients of a file: its bytes, how they are read, and which columns are kept."""
+    """Identifies the recipients of a file: its bytes, how they are read, and the kept columns."""
     how = replace(file.layout.options, defaults=rules.defaults).dump()
     return f"{file.text.digest}:{how}" + (f"\t{json.dumps(keep)}" if keep else "")
 
 
 def reading_for(lane: Lane, reading: ReadOptions) -> ReadOptions:
-    """How a further file of a campaign is read: as is said, with the campaign's own defaults."""
+    """Options for a further file of a campaign, with the campaign's own as defaults."""
     launched = options_of(lane)
     return replace(reading, defaults=launched.defaults, language_column=launched.language_column)
 
 
 def options_of(lane: Lane) -> ReadOptions:
-    """How the file of a campaign was read at its launch."""
+    """Options of a campaign's launch."""
     start, source = lane.source.find("{"), lane.source.partition("\t")[0]
     return ReadOptions.load(source[start:]) if start >= 0 else ReadOptions()
 

@@ -94,11 +94,11 @@ def prepare(
 def _with_language(
     message: Mapping[str, Any], column: str | None
 ) -> tuple[Mapping[str, Any], str | None]:
-    """The message with its template in the language of each row, its own where the cell is empty."""
+    """The message with its template in the language of each row, or its own for an empty cell."""
     template = message.get("content", {}).get("template") if column else None
     if not isinstance(template, Mapping) or "language" not in template:
         return message, None
-    if "{{" in str(template["language"]):  # as it was stored
+    if "{{" in str(template["language"]):  # as stored
         return message, column
     language = f"{{{{{column}|{template['language']}}}}}"
     content = {**message["content"], "template": {**template, "language": language}}
@@ -106,7 +106,7 @@ def _with_language(
 
 
 def _read_language(text: str) -> str:
-    """The code of a language as templates spell it, such as `pt_BR`; raises ValueError."""
+    """The language code as templates spell it, such as `pt_BR`; raises ValueError."""
     if (code := _LANGUAGE.fullmatch(text)) is None:
         raise ValueError("write the language as in the template, such as en or pt_BR")
     return code[1].lower() + (f"_{code[2].upper()}" if code[2] else "")

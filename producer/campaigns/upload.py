@@ -75,8 +75,8 @@ class Uploaded:
     resumed: bool  # an earlier upload is continued
     invalid_rows: Sequence[InvalidRow]  # the first ones
     layout: Layout
-    sentence: str  # how the file was read, where it is not UTF-8 text
-    folded: int  # values that were changed so that WhatsApp takes them
+    sentence: str  # how a file that is not UTF-8 text was read
+    folded: int  # values changed so that WhatsApp accepts them
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class _Rows:
     layout: Layout
     sentence: str
     packer: RowPacker
-    defaults: Mapping[str, str]  # of empty cells
+    defaults: Mapping[str, str]  # for empty cells
     keep: tuple[str, ...]
     first: list[Record]
     rest: Iterator[Record]

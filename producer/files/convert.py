@@ -1,7 +1,7 @@
-"""Recipient files of other formats as UTF-8 CSV: other encodings, workbooks, and archives of one file.
+"""Converts recipient files to UTF-8 CSV: other encodings, workbooks, and archives of one file.
 
-What is UTF-8 text already is read where it is. Anything else is written to a temporary file without a
-name, once, and read from there; its lines are those of the text, or the rows of the sheet.
+UTF-8 text is read in place. Other files are written once to an unnamed temporary file, and read from
+there; its lines are those of the text, or the rows of the sheet.
 """
 
 import codecs
@@ -30,12 +30,12 @@ from producer.files.csv_reader import NotUtf8Error, Source, opened
 from producer.files.encodings import by_marks, named, recognise
 
 _BLOCK_BYTES: Final = 256 * 1024
-_LEAST_BYTES: Final = 512  # that tell what a file is
+_LEAST_BYTES: Final = 512  # needed to detect the kind of a file
 _GZIP, _ZIP = b"\x1f\x8b", b"PK\x03\x04"
 _PACKED: Final = (_GZIP, _ZIP, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")  # the last is of .xls
 _MOST_INFLATED: Final = 4 * 1024**3  # bytes of the file in an archive, …
 _MOST_RATIO: Final = 100  # … so many for each byte of the archive, …
-_LEAST_INFLATED: Final = 64 * 1024**2  # … but so many in any case
+_LEAST_INFLATED: Final = 64 * 1024**2  # … but at least so many
 _MOST_WORKBOOK: Final = 1024**3  # bytes of all parts of a workbook, inflated
 _WORKBOOK_SECONDS: Final = 300
 _SAVE_AS_CSV: Final = "save the sheet with the recipients as CSV (UTF-8) and give that file"
@@ -51,7 +51,7 @@ _KINDS = (
     (b"SQLite format 3", "this is a SQLite database: export the recipients as CSV (UTF-8)"),
     (b"{\\rtf", "this is an RTF document: export the recipients as CSV (UTF-8)"),
 )
-"""What files that are no CSV begin with, and what to do about them."""
+"""Signatures of files that are not tables, and the remedy."""
 _MARKUP = re.compile(rb"\s*<(?:!doctype|html|table|\?xml|meta|head|body)", re.IGNORECASE)
 _NOT_MEANT: Final = re.compile(r"/$|^__MACOSX/|(?:^|/)(?:\.DS_Store|Thumbs\.db|desktop\.ini)$")
 _DOCUMENTS: Final = {
@@ -66,7 +66,7 @@ class Converted:
 
     stream: BinaryIO
     digest: str  # SHA-256 of its bytes, hex
-    sentence: str = ""  # what was made of the file, for people
+    sentence: str = ""  # the conversion in words
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class TextFile:
 
     @classmethod
     def open(cls, path: Path, encoding: str | None = None, sheet: str | None = None) -> "TextFile":
-        """Read the whole file once; raises InputError when it is no text, workbook or archive."""
+        """Read the whole file once; raises InputError when it is not a text, workbook or archive."""
         with opened(path) as stream:
             read = _read_whole(stream, encoding and named(encoding), sheet)
             converted = None if read.stream is stream else read.stream
@@ -107,14 +107,14 @@ def convert(
     *,
     is_other: bool = False,
 ) -> Converted | None:
-    """A file that arrives as UTF-8 CSV, or None where it seems to be that already.
+    """An arriving file as UTF-8 CSV, or None if it seems to be that already.
 
     Args:
         stream: at its start, and there again afterwards.
-        is_other: it is known not to be UTF-8 text.
+        is_other: the file is known not to be UTF-8 text.
 
     Raises:
-        InputError: it cannot be read; says why and what to do.
+        InputError: it cannot be read; with reason and remedy.
     """
     encoding = encoding and named(encoding)
     begin = _begin(stream, _LEAST_BYTES)
@@ -156,7 +156,7 @@ def _read_whole(whole: BinaryIO, encoding: str | None, sheet: str | None) -> Con
 
 
 def _refuse_others(begin: bytes) -> None:
-    """Raise InputError when a file begins as no table does."""
+    """Raise InputError when a file has the signature of another kind."""
     for mark, sentence in _KINDS:
         if begin.startswith(mark):
             raise InputError(sentence)
@@ -170,10 +170,10 @@ def _refuse_others(begin: bytes) -> None:
 
 
 def _decoded(whole: BinaryIO, marked: str | None, encoding: str | None, line: int) -> Converted:
-    """A text in another encoding: as it shows, as the caller says, or as its letters tell.
+    """A text in another encoding: by its marks, by the caller's choice, or by its letters.
 
     Raises:
-        InputError: the encoding is not clear, or not what was said.
+        InputError: the encoding is ambiguous, or not the given one.
     """
     if marked and encoding and encoding.partition("-")[0] != marked.partition("-")[0]:
         raise InputError(f"the file is {marked.upper()} and not {encoding}: leave --encoding out")
@@ -208,7 +208,7 @@ def _blocks(stream: Source) -> Iterator[bytes]:
 
 
 def _valid(begin: bytes) -> int:
-    """How many of the bytes are UTF-8, up to a character that may be cut at the end."""
+    """Number of valid UTF-8 bytes, ignoring a character that is cut at the end."""
     try:
         codecs.getincrementaldecoder("utf-8")().decode(begin)
     except UnicodeDecodeError as error:
@@ -243,7 +243,7 @@ class _Descriptor(io.FileIO):
 
 
 class _Temporary(io.BufferedRandom):
-    """A file without a name; it is closed with the last reference to it."""
+    """An unnamed file, closed with its last reference."""
 
     def __init__(self) -> None:
         number, name = mkstemp()
@@ -267,7 +267,8 @@ def _copy(source: Source | IO[bytes], most: int | None = None) -> BinaryIO:
 
 
 def _is_archive(whole: BinaryIO, begin: bytes) -> bool:
-    """Whether it is an archive and no workbook; raises InputError for other documents and for bombs."""
+    """True for an archive that is not a workbook; raises InputError for other documents and for
+    bombs."""
     if not begin.startswith(_ZIP):
         return begin.startswith(_GZIP)
     with _archive_errors(), zipfile.ZipFile(whole) as archive:

@@ -102,7 +102,7 @@ def read_records(
 
 
 class NotUtf8Error(InputError):
-    """A text is in another encoding, from this line on."""
+    """The text has another encoding, from this line on."""
 
     def __init__(self, line: int) -> None:
         super().__init__(
@@ -186,11 +186,11 @@ class _CsvReader:
     def _start(self, offset: int, line: int) -> None:
         self.offset = offset  # bytes read
         self.line = line  # lines read
-        self._record_at = offset  # bytes before the record
+        self._record_at = offset  # offset of the record
         self._first_raw = b""  # the record's first line
-        self._first_end = 0  # bytes up to the end of the record's first line
-        self._last_at = 0  # bytes before the line that was read last
-        self._holds_nul = False  # the record does
+        self._first_end = 0  # offset of the end of the record's first line
+        self._last_at = 0  # offset of the last line read
+        self._holds_nul = False  # the record contains a NUL
         self._stream.seek(offset)
         self._records = csv.reader(
             self._lines(), delimiter=self._delimiter, strict=True, skipinitialspace=True

@@ -1,7 +1,7 @@
-"""The encoding of a text that is not UTF-8: told by its marks, or by the letters that one language has.
+"""Detects the encoding of a text that is not UTF-8, by its marks, or by the letters of one language.
 
-All Windows encodings give a meaning to nearly every byte. One is taken only where all readings but one
-are ruled out: its letters must be those of a single language, and words do not mix scripts.
+All Windows encodings give a meaning to nearly every byte. One is chosen only if all other readings are
+ruled out: its letters must be those of a single language, and words do not mix scripts.
 """
 
 import codecs
@@ -33,7 +33,7 @@ _OTHERS: Final = {
     "cp1253": "αβγδεζηθικλμνξοπρστυφχψωςάέήίόύώϊϋΐΰ",
     "cp1255": "אבגדהוזחטיךכלםמןנסעףפץצקרשת",
 }
-"""The letters beside ASCII of some languages of each encoding, a word each."""
+"""Letters beyond ASCII of some languages of each encoding, one word per language."""
 _BESIDE: Final = frozenset("’‘“”–—…€£§°«»·´•™®©¿¡ªº\xa0\xad\u200e\u200f")  # noqa: RUF001
 _ASCII: Final = bytes(range(128))
 _PAIR: Final = re.compile(rb"(?=([A-Za-z\x80-\xff][\x80-\xff]|[\x80-\xff][A-Za-z]))")
@@ -42,7 +42,7 @@ _WORD: Final = re.compile(rb"[^\s,;|\t\"]*[\x80-\xff][^\s,;|\t\"]*")
 
 
 def named(name: str) -> str:
-    """Python's name of an encoding; raises InputError when it is none of texts."""
+    """Python's name of a text encoding; raises InputError for any other."""
     try:
         known = codecs.lookup(name).name
     except (LookupError, ValueError):
@@ -55,7 +55,7 @@ def named(name: str) -> str:
 
 
 def by_marks(begin: bytes) -> str | None:
-    """UTF-8, UTF-16 or UTF-32 where the first bytes of a text show it, or None."""
+    """UTF-8, UTF-16 or UTF-32 by the first bytes of a text, or None."""
     if begin.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
         return "utf-32"
     if begin.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
@@ -74,7 +74,7 @@ def recognise(blocks: Iterable[bytes], line: int) -> str:
     """The Windows encoding of a text that is not UTF-8 from `line` on.
 
     Raises:
-        InputError: several may be meant, or none.
+        InputError: several encodings fit, or none.
     """
     used, pairs, word, looked_at = set[int](), set[bytes](), b"", 0
     for block in blocks:
@@ -108,10 +108,10 @@ def recognise(blocks: Iterable[bytes], line: int) -> str:
 
 
 def _may_be(name: str, high: bytes, pairs: Iterable[bytes], *, one_language: bool = True) -> bool:
-    """Whether one language of an encoding (or all together) explains the bytes of a text.
+    """True when one language of an encoding (or all together) explains the bytes of a text.
 
     Args:
-        pairs: bytes with what stands before or after them.
+        pairs: bytes with their neighbours.
     """
     try:
         text = high.decode(name)

@@ -15,8 +15,8 @@ DELIMITERS = ",;\t|"
 _QUOTED = re.compile(r'"[^"]*"')
 _IS_RECIPIENT = re.compile(r"[+(\s]*(?:\d[\s().\-/]*){7,}|[A-Z]{2}\.\d{7,}")
 _IS_E164 = re.compile(r"[(\s]*\+\s*(?:\d[\s().\-/]*){7,}")
-_SEP = re.compile(rb'\s*"?sep=([^\w\r\n])"?[,;\t ]*\r?\n', re.IGNORECASE)  # for spreadsheets
-_LEAST_BYTES = 512  # in which a line `sep=` stands
+_SEP = re.compile(rb'\s*"?sep=([^\w\r\n])"?[,;\t ]*\r?\n', re.IGNORECASE)  # spreadsheets' directive
+_LEAST_BYTES = 512  # bytes that hold a line `sep=`
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
-"""The rows of a recipient file that cannot be sent to, and the file that lists them.
+"""Invalid rows of a recipient file, and the file that lists them.
 
-The file holds the line, the reason, and the row as it is: its rows can be mended and launched.
+The file holds the line, the reason, and the unchanged row: its rows can be corrected and launched.
 """
 
 import csv
@@ -17,7 +17,7 @@ from config.private_files import PlantedError, open_private
 from producer.errors import InputError
 
 LINE, REASON = "sendmany_line", "sendmany_reason"
-"""The columns that are added; a file that was mended has them already."""
+"""The added columns; a corrected file has them already."""
 _OURS = f"{LINE},{REASON}".encode()
 
 
@@ -29,7 +29,7 @@ class InvalidRow:
     number: str | None  # most digits masked; None when the cell holds something else
     reason: str
     cells: Sequence[str] = field(default=(), compare=False, repr=False)
-    """What is in it; the whole of a line whose cells cannot be told."""
+    """Its cells; the whole of a line that cannot be split into cells."""
 
 
 def see_that_writable(path: Path) -> None:
@@ -49,13 +49,13 @@ class InvalidRowWriter:
     """Writes invalid rows to a CSV file, created with the first one."""
 
     def __init__(self, path: Path, columns: Sequence[str] = (), after_line: int = 0) -> None:
-        """Go on after line `after_line` of the recipient file; 0 starts afresh.
+        """Continue after line `after_line` of the recipient file; 0 starts afresh.
 
         Args:
-            columns: of the recipient file, with empty names for those that have none.
+            columns: of the recipient file, empty for unnamed ones.
 
-        What an earlier run wrote about later lines is dropped: it will be written again.
-        Raises InputError when `path` is a file that is not a list of rejects, or cannot be written.
+        Rows of later lines from an earlier run are dropped: they will be written again. Raises
+        InputError when `path` is another file, or cannot be written.
         """
         self.path = path
         self._kept = [place for place, name in enumerate(columns) if name not in (LINE, REASON)]
@@ -66,7 +66,7 @@ class InvalidRowWriter:
             self.count = _keep(path, after_line)  # rows in the file
 
     def write(self, invalid_rows: Iterable[InvalidRow]) -> None:
-        """Add to the file; what is written outlives this process. Raises InputError."""
+        """Append and fsync. Raises InputError."""
         rows = [self._row(reject) for reject in invalid_rows]
         if not rows:
             return
@@ -164,7 +164,7 @@ def _beside(path: Path) -> Iterator[tuple[Path, TextIO]]:
 
 
 def _copy(rows: Iterable[list[str]], after_line: int, stream: TextIO) -> int:
-    """Copy the header and the rows up to a line; gives the number of rows."""
+    """Copy the header and the rows up to a line; returns the number of rows."""
     writer, n = csv.writer(stream), -1
     for row in rows:
         if n < 0 or int(row[0]) <= after_line:
@@ -174,7 +174,7 @@ def _copy(rows: Iterable[list[str]], after_line: int, stream: TextIO) -> int:
 
 
 def _read(path: Path) -> Iterator[list[str]]:
-    """The header and the rejects, without a last line that a killed process left unfinished."""
+    """The header and the rows, without a last line that a killed process left unfinished."""
     try:
         with path.open(newline="", encoding="utf-8") as stream:
             rows = csv.reader(line for line in stream if line.endswith("\n"))

@@ -48,7 +48,7 @@ class PeopleFile:
 
     @classmethod
     def open(cls, path: Path, options: ReadOptions = ReadOptions()) -> "PeopleFile":
-        """Find the column that holds the people; without a header row, the one that holds numbers.
+        """Find the column of the people; without a header row, the one with numbers.
 
         Raises:
             InputError: the file cannot be read, or the column is ambiguous.

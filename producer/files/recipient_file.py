@@ -19,7 +19,7 @@ _SAMPLE_BYTES = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class RecipientFile:
-    """A table with a header and a row for each recipient; made by `open`."""
+    """A table with a header and a row per recipient; made by `open`."""
 
     text: TextFile
     layout: Layout
@@ -27,7 +27,7 @@ class RecipientFile:
 
     @classmethod
     def open(cls, path: Path, options: ReadOptions = ReadOptions()) -> "RecipientFile":
-        """Read the header and the first rows; raises InputError when nothing can be launched."""
+        """Read the header and the first rows; raises InputError when the file cannot be launched."""
         text = TextFile.open(path, options.encoding, options.sheet)
         with text.opened() as stream:
             header = read_header(stream)
@@ -38,14 +38,14 @@ class RecipientFile:
             return cls(text, layout, stream.seek(0, 2))
 
     def records(self, start: Position | None = None) -> Iterator[Record]:
-        """The records that are asked for, from `start` on."""
+        """The selected records, from `start` on."""
         header, start = self.layout.header, start or self.start()
         with self.text.opened() as stream:
             records = read_records(stream, header.delimiter, start.offset, start.line)
             yield from self.layout.chosen(records)
 
     def see_that_usable(self, packer: RowPacker) -> None:
-        """Raise InputError if none of the first rows can be sent to."""
+        """Raise InputError if all of the first rows are invalid."""
         try:
             see_that_some_are_usable(self.records(), self.layout, packer)
         except InputError as error:
@@ -57,7 +57,7 @@ class RecipientFile:
         return self.layout.header.columns
 
     def estimated_rows(self) -> int:
-        """About how many rows there are, judged by the length of the first; at least 1."""
+        """Approximate number of rows, by the length of the first ones; at least 1."""
         with self.text.opened() as stream:
             stream.seek(self.layout.header.offset)
             sample = stream.read(_SAMPLE_BYTES)

@@ -41,9 +41,9 @@ class ValueRules:
     folded: frozenset[str] = frozenset()
     """Columns of template parameters: line ends, tabs and long runs of blanks become one blank."""
     numbers: Mapping[str, Callable[[str], str]] = field(default_factory=dict)
-    """Columns with values of a form of their own: each gives it, or raises ValueError."""
+    """Columns with a form of their own: each function returns the value, or raises ValueError."""
     defaults: Mapping[str, str] = field(default_factory=dict)
-    """What stands for an empty cell of a column."""
+    """Values for empty cells of a column."""
 
 
 class PersonReader:
@@ -141,7 +141,7 @@ class RowPacker:
         return [*cells[: self._width], *[""] * (self._width - len(cells))]
 
     def _mended(self, place: int, value: str) -> str:
-        """A value as it may go out; raises BadRow when it says nothing, and nothing stands for it."""
+        """A corrected value; raises BadRow for an empty one without a default."""
         if value in NO_VALUES or not value.strip(BLANK):
             if (default := self._defaults.get(place)) is not None:
                 return default

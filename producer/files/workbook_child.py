@@ -1,4 +1,5 @@
-"""Writes one sheet of a workbook as CSV: a program of its own, so that a hostile file ends only itself.
+"""Writes one sheet of a workbook as CSV, in a process of its own, so that a hostile file crashes only
+it.
 
 Run as `python -I workbook_child.py [SHEET]`: the workbook on stdin, UTF-8 CSV on stdout, the result on
 stderr as a line of JSON (`sheet`, or `error`). One row of the sheet is one line: line ends inside cells
@@ -23,11 +24,11 @@ _SAVE_AS_CSV = "save the sheet with the recipients as CSV (UTF-8) and give that 
 
 
 class _Refused(Exception):
-    """Why the workbook is not read."""
+    """The workbook cannot be read; with the reason."""
 
 
 def main() -> None:
-    """Read stdin, write stdout; tell on stderr."""
+    """Convert stdin to stdout; the result goes to stderr."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -47,7 +48,7 @@ def main() -> None:
 
 
 def _choose(book: Any, wanted: str | None) -> Any:
-    """The sheet of this name, else the only one with a header and a row that is not hidden."""
+    """The sheet of this name, else the only visible one with a header and a row."""
     if wanted is not None:
         plain = [
             name for name in book.sheet_names if name.strip().lower() == wanted.strip().lower()
@@ -82,9 +83,9 @@ def _write(sheet: Any) -> str:
             f"the sheet has more than {MOST_ROWS:,} rows, or too many cells: {_SAVE_AS_CSV}"
         )
     with open(1, "w", encoding="utf-8", errors="replace", newline="", closefd=False) as output:
-        output.write("\n" * (sheet.start or (0, 0))[0])  # so that lines are counted as rows are
+        output.write("\n" * (sheet.start or (0, 0))[0])  # so that lines are numbered like rows
         rows: Iterator[list[Any]] = sheet.iter_rows()
-        if (header := next(rows, None)) is not None:  # in quotes: the delimiter is not in doubt
+        if (header := next(rows, None)) is not None:  # quoted, so that the delimiter is unambiguous
             csv.writer(output, quoting=csv.QUOTE_ALL, lineterminator="\n").writerow(
                 map(_text, header)
             )
@@ -95,7 +96,7 @@ def _write(sheet: Any) -> str:
 
 
 def _text(cell: Any) -> str:
-    """A cell as a person sees it; dates as 2026-12-24, with a time where it is not midnight."""
+    """A cell as displayed; dates as 2026-12-24, with a time unless it is midnight."""
     if isinstance(cell, str):
         return cell.translate(_LINE_ENDS)
     if isinstance(cell, bool):

@@ -1,7 +1,7 @@
 """The HTTP API as an ASGI application: routes behind one stack of middleware.
 
-    Watched ─► SecurityHeaders ─► LastResort ─► Crowd ─► Guard ─► Bodies ─► Straight ─► routes
-     counts     on every answer    500           503      401      413, 408              403, 404, 422, …
+    Watched ─► SecurityHeaders ─► LastResort ─► Crowd ─► Guard ─► Bodies ─► FastEnqueue ─► routes
+     counts     on every answer    500           503      401      413, 408                 403, 404, 422
 
 `/healthz` and `/readyz` need no token. Webhooks have an Authorization of their own and bypass the
 application: they are a raw route of the server (`app.state.raw_routes`), and so is `/healthz` if
@@ -35,6 +35,9 @@ from sendmany.api.routes.health import HEALTHZ, RawHealth, health_router
 from sendmany.api.routes.message_orders import MOST_BYTES
 from sendmany.api.routes.messages import Door, messages_router
 from sendmany.api.routes.metrics import metrics_router
+from sendmany.api.routes.page import is_of_page, page_router
+from sendmany.api.routes.stops import stops_router
+from sendmany.api.sessions import Sessions
 from sendmany.api.status import status_router
 from sendmany.api.webhooks.receiver import WEBHOOKS, Receiver
 from store.access.tokens import Scope as TokenScope
@@ -90,8 +93,11 @@ def _add_routes(
     app.add_middleware(FastEnqueue, ways=_ways(door))
     app.include_router(campaigns_router(store, settings, needs, send_wake_up))
     app.include_router(status_router(store, settings, needs))
+    app.include_router(stops_router(store, settings, needs, send_wake_up))
     app.state.events = Events(store, sorted(settings.sub_accounts))
     app.include_router(events_router(store, settings, needs, app.state.events))
+    app.state.tokens, app.state.sessions = Tokens(store), Sessions(store)
+    app.include_router(page_router(store, app.state.tokens, app.state.sessions))
 
 
 def _ways(door: Door) -> dict[str, Way]:
@@ -107,7 +113,13 @@ def _surround(app: FastAPI, settings: Settings, store: AsyncStore) -> None:
     web = settings.web
     large = {"/v1/messages": MOST_BYTES, "/v1/messages/batch": web.max_body_bytes}
     app.add_middleware(Bodies, limits=web, large=large, uploads=UPLOADS, free=free)
-    app.add_middleware(Guard, tokens=Tokens(store), open_paths=OPEN, exists=_exists_in(app))
+    app.add_middleware(
+        Guard,
+        tokens=app.state.tokens,
+        is_open=lambda path: path in OPEN or is_of_page(path),
+        exists=_exists_in(app),
+        sessions=app.state.sessions,
+    )
     app.add_middleware(
         Crowd, most=web.max_requests, most_streams=web.max_streams, streams=STREAMS, free=free
     )

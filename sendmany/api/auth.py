@@ -18,6 +18,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sendmany.api.errors import away, problem
+from sendmany.api.sessions import Sessions, cookie_of
 from store.access import tokens
 from store.access.tokens import KeptToken, Token, find_token, note_token_use, read_token_text
 from store.client import AsyncStore
@@ -126,34 +127,66 @@ class Guard:
     """Answers 401 to requests without a valid token; all others pass.
 
     Args:
-        open_paths: paths that need no token.
+        is_open: True for paths that need no token.
         exists: True for existing paths; others get their 404 without a token.
+        sessions: of the page, whose cookie stands for a token; None: it is not served.
     """
 
     def __init__(
         self,
         app: ASGIApp,
         tokens: Tokens,
-        open_paths: frozenset[str],
+        is_open: Callable[[str], bool],
         exists: Callable[[Scope], bool],
+        sessions: Sessions | None = None,
     ) -> None:
         self._app = app
         self._tokens = tokens
-        self._open = open_paths
+        self._is_open = is_open
         self._exists = exists
+        self._sessions = sessions
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in self._open:
+        if scope["type"] != "http" or self._is_open(scope["path"]):
             return await self._app(scope, receive, send)
         authorization = _authorization(scope)
         try:
             token = await self._tokens.of(authorization)
+            session = (
+                None if authorization or not self._sessions else await self._sessions.of(scope)
+            )
         except StoreUnavailable:
             return await away()(scope, receive, send)
+        if session is not None:
+            scope[CALLER] = session.kept.token
+            return await self._app(scope, self._while_session(scope, receive), send)
         if token is None and self._exists(scope):
             return await _no_token()(scope, receive, send)
         scope[CALLER] = token
         return await self._app(scope, receive, self._while_good(authorization, send))
+
+    def _while_session(self, scope: Scope, receive: Receive) -> Receive:
+        """Tells of a caller who has left as soon as the session has ended: live events end within a
+        second. Only what lasts asks again after its body has come."""
+        cookie, begun = cookie_of(scope), False
+
+        async def receive_while_good() -> Message:
+            nonlocal begun
+            if not begun:
+                message = await receive()
+                begun = not message.get("more_body", False)
+                return message
+            left = asyncio.ensure_future(receive())
+            try:
+                while not (await asyncio.wait({left}, timeout=1.0))[0]:
+                    with suppress(StoreUnavailable):
+                        if not (cookie and self._sessions and await self._sessions.find(cookie.id)):
+                            return {"type": "http.disconnect"}
+                return left.result()
+            finally:
+                left.cancel()
+
+        return receive_while_good
 
     def _while_good(self, authorization: str, send: Send) -> Send:
         """A `send` that stops when the token expires: live events last for an hour. A complete answer is

@@ -9,12 +9,11 @@ from typing import Annotated, Any, Final
 
 from fastapi import HTTPException, Path, Query
 
-from dashboard.schemas import LanePage, lane_out
 from store.access.tokens import Token, cursor_key
 from store.client import Store
 from store.lanes.lane import Lane, read_lane
 from store.lanes.pages import LanePlace, lanes_after, veiled
-from store.reports.lane_report import read_lane_report
+from store.reports.lane_report import LaneReport, read_lane_report
 
 MOST_ITEMS: Final = 100
 SIGNATURE_BYTES: Final = 12
@@ -89,15 +88,15 @@ def walk_lanes(
 
 def page_of_lanes(
     store: Store, caller: Token, wanted: Callable[[Lane], bool], cursor: str | None, limit: int
-) -> LanePage:
-    """A page of the caller's lanes with their figures."""
-    page, cursors = LanePage(items=[], next=None), Cursors(store, caller)
+) -> tuple[list[LaneReport], str | None]:
+    """A page of the caller's lanes with their figures, and the cursor of the next one."""
+    found: list[LaneReport] = []
+    cursors = Cursors(store, caller)
     for n, (place, lane) in enumerate(walk_lanes(store, cursors.read(cursor), cursors.key), 1):
         shown = lane is not None and caller.may_use(lane.sub_account) and wanted(lane)
         report = store.run(read_lane_report(place.lane)) if shown else None
         if report is not None:
-            page.items.append(lane_out(report))
-        if len(page.items) == limit or n == LOOKED_AT:
-            page.next = cursors.write(place, known=shown)
-            break
-    return page
+            found.append(report)
+        if len(found) == limit or n == LOOKED_AT:
+            return found, cursors.write(place, known=shown)
+    return found, None

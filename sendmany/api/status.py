@@ -21,7 +21,7 @@ def status_router(store: AsyncStore, settings: Settings, needs: Needs) -> APIRou
     router, here = APIRouter(prefix="/v1"), ThreadStore(store)
     read, people = Depends(needs(Scope.READ)), Depends(needs(Scope.PEOPLE))
     manage = Depends(needs(Scope.MANAGE))
-    add_campaigns(router, here, read)
+    add_campaigns(router, here, settings, read, people)
     add_exports(router, here, people)
     add_messages(router, here, read, people)
     add_limits(router, here, settings, read)

@@ -28,17 +28,17 @@ COMMANDS = {
     ),
     "campaign": Entry(
         "sendmany.cli.campaign:app",
-        "Send one message to everybody in a file; watch it, pause it, see who got what.",
+        "Send one message to every recipient in a file; watch it, pause it, export the outcomes.",
         _SEND,
     ),
     "message": Entry(
         "sendmany.cli.message:app",
-        "Send a single message, as a service would; ask what became of one.",
+        "Send a single message; show the status of one.",
         _SEND,
     ),
     "templates": Entry(
         "sendmany.cli.templates.templates:app",
-        "Hand in WhatsApp templates for review, see how they look and what became of them.",
+        "Submit WhatsApp templates for review, preview them and show their status.",
         _SEND,
     ),
     "check": Entry(
@@ -48,22 +48,22 @@ COMMANDS = {
     ),
     "suppress": Entry(
         "sendmany.cli.people.suppress:app",
-        "Keep people from being written to, for one sub-account or for all; ask who is.",
+        "Suppress people, for one sub-account or for all; list and check suppressions.",
         _SEND,
     ),
     "window": Entry(
         "sendmany.cli.people.window:app",
-        "The 24 hours after a person's last message, in which WhatsApp carries more than templates.",
+        "Service windows: 24 hours after a person's message, WhatsApp accepts more than templates.",
         _SEND,
     ),
     "person": Entry(
         "sendmany.cli.people.person:app",
-        "What is held about one person, on all lanes and inboxes: show it, erase it.",
+        "All data about one person, in all lanes and inboxes: show them, erase them.",
         _SEND,
     ),
     "webhooks": Entry(
         "sendmany.cli.operations.webhooks:app",
-        "See and set where the provider posts receipts, replies and news about templates.",
+        "Show and set the webhooks for receipts, replies and news about templates.",
         _RUN,
     ),
     "up": Entry(
@@ -83,7 +83,9 @@ COMMANDS = {
         _RUN,
     ),
     "token": Entry(
-        "sendmany.cli.operations.token:app", "Make, list and revoke tokens for the HTTP API.", _RUN
+        "sendmany.cli.operations.token:app",
+        "Create, list and revoke tokens for the HTTP API.",
+        _RUN,
     ),
     "receiver": Entry(
         "sendmany.cli.processes.receiver:receiver",
@@ -103,7 +105,7 @@ COMMANDS = {
     ),
     "breaker": Entry(
         "sendmany.cli.operations.breaker:app",
-        "See what is held up and why; hold up a sub-account or a template by hand, and let it go.",
+        "List open breakers; open and close breakers of a sub-account or a template by hand.",
         _RUN,
     ),
     "doctor": Entry(
@@ -112,7 +114,7 @@ COMMANDS = {
         _RUN,
     ),
 }
-"""Every command, and where it is."""
+"""All commands and their modules."""
 
 app = typer.Typer(
     cls=lazy(COMMANDS),
@@ -141,8 +143,8 @@ def _options_of_all(
         ),
     ] = False,
 ) -> None:
-    """Sends one message to each of very many people over the 8x8 Chat Apps API, and can say at any
-    moment what became of each one."""
+    """Sends one message to each of very many people over the 8x8 Chat Apps API, and shows the status of
+    each one at any moment."""
 
 
 def run() -> int:

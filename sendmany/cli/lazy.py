@@ -1,4 +1,4 @@
-"""Groups whose commands are loaded when they are called: a command loads only what it needs."""
+"""Groups of commands that are imported when they are called."""
 
 from collections.abc import Mapping
 from importlib import import_module
@@ -15,14 +15,14 @@ MARKUP: Final = "markdown"
 class Entry(NamedTuple):
     """One command or group in the table of a group."""
 
-    place: str  # `module:name` of a function, or of a `typer.Typer` with the commands of a group
-    help: str  # its first paragraph, which the help of the group shows
+    place: str  # `module:name` of a function, or of a `typer.Typer` for a group
+    help: str  # its first paragraph, shown in the help of the group
     panel: str | None = None
-    takes_all: bool = False  # options that it does not know are for another program
+    takes_all: bool = False  # unknown options are passed to another program
 
 
 class LazyGroup(TyperGroup):
-    """A group that knows its commands by its table, and loads the one that is called."""
+    """A group with a table of commands; imports the one that is called."""
 
     table: ClassVar[Mapping[str, Entry]] = {}
 
@@ -34,12 +34,12 @@ class LazyGroup(TyperGroup):
         }
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Find the command that the arguments name, and load it."""
+        """Resolve the command of the arguments, and import it."""
         name, _, rest = super().resolve_command(ctx, args)
         return name, None if name is None else self.load(name), rest
 
     def load(self, name: str) -> TyperCommand | TyperGroup:
-        """The command itself; the groups in it are lazy or not, as they are written."""
+        """Import a command or a group."""
         entry = self.table[name]
         module, _, attribute = entry.place.partition(":")
         found = getattr(import_module(module), attribute)

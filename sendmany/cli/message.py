@@ -19,7 +19,7 @@ from store.queue.enqueue import Taken
 from store.states import PROVIDER_HAS_IT
 
 app = typer.Typer(
-    help="Send a single message, as a service would; ask what became of one.",
+    help="Send a single message; show the status of one.",
     no_args_is_help=True,
 )
 
@@ -36,7 +36,7 @@ def send(
     ] = None,
     key: Annotated[
         str | None,
-        typer.Option(help="Idempotency key: the same key never goes out twice."),
+        typer.Option(help="Idempotency key: the same key is never sent twice."),
     ] = None,
     priority: Annotated[Priority, typer.Option(help="Urgent overtakes everything.")] = (
         Priority.NORMAL
@@ -88,7 +88,7 @@ def show_message(
         str | None, typer.Argument(metavar="[ID]", help="As `message send` printed it.")
     ] = None,
     to: Annotated[
-        str | None, typer.Option("--to", metavar="NUMBER", help="Instead: who it is for …")
+        str | None, typer.Option("--to", metavar="NUMBER", help="Instead: its recipient …")
     ] = None,
     campaign: Annotated[
         str | None, typer.Option(metavar="NAME", help="… and in which campaign.")

@@ -27,7 +27,7 @@ def lane_called(store: Store, name: str, sub_account: str | None) -> Lane:
 
 
 def listed(words: str | None) -> list[str]:
-    """The words of an option that takes several, between commas."""
+    """Items of an option, separated by commas."""
     return [word.strip() for word in words.split(",")] if words else []
 
 
@@ -86,7 +86,7 @@ CountryColumn = Annotated[
 
 
 def read_options(settings: Settings, names: list[str] | None, **said: Any) -> ReadOptions:
-    """How a file is read, as the options of a command say; raises InputError."""
+    """The reading options of a command; raises InputError."""
     region = said.pop("region") or settings.default_region
     return ReadOptions(read_map(names or ()), region=region, **said)
 

@@ -3,13 +3,16 @@
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_urlsafe
 from typing import Any
+from urllib.parse import urlsplit
 
 from config.settings import Settings
+from sendmany.api.sessions import is_local
 from sendmany.console.connection import connect, place
 from sendmany.errors import ProcessError
 from sendmany.local.processes import Wait
@@ -25,6 +28,9 @@ from sendmany.local.stack import (
     wait_for_loops,
 )
 from sendmany.local.supervisor import Supervisor
+from store.access.sessions import SESSION_SECONDS, draw_secret, keep_code
+from store.access.tokens import Scope, Token, add_token, draw_token, revoke_token
+from store.errors import StoreError
 
 STATE_DIR = "SENDMANY_STATE_DIR"
 START_SECONDS = 30.0
@@ -153,6 +159,26 @@ def note(plan: UpPlan, settings: Settings, local: Local) -> dict[str, Any]:
     }
 
 
+@contextmanager
+def sign_in_link(settings: Settings, web_url: str) -> Iterator[str]:
+    """An address that signs in to the page once, for a terminal and no log; empty if the page is not on
+    this machine alone. What it may do ends with the context."""
+    if not is_local(urlsplit(web_url).netloc):
+        yield ""
+        return
+    store, code = connect(settings), draw_secret()
+    id, secret = draw_token()
+    token = Token(id, "sendmany up", frozenset(Scope), frozenset())
+    try:
+        store.run(add_token(token, secret, lives=SESSION_SECONDS))
+        store.run(keep_code(code, id))
+        yield f"{web_url}/ui/#code={code}"
+    finally:
+        with suppress(StoreError):
+            store.run(revoke_token(id))
+        store.close()
+
+
 def describe(plan: UpPlan, settings: Settings, local: Local) -> list[tuple[str, str]]:
     """The running parts, for people."""
     kind = "embedded, " if local.server else ""
@@ -161,7 +187,7 @@ def describe(plan: UpPlan, settings: Settings, local: Local) -> list[tuple[str, 
         what = f"faults {plan.sandbox.faults}, sub-account {SANDBOX_ID}"
         rows.append(("sandbox", f"{local.sandbox_url}, {what}"))
     taken = f" (port {local.port_taken} was taken)" if local.port_taken else ""
-    rows.append(("web", f"{local.web_url}{taken}"))
+    rows.append(("web", f"{local.web_url}{taken}, the page under /ui/"))
     if local.receiver_url:
         rows.append(("webhooks", local.receiver_url))
     if plan.worker_processes:

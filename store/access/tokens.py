@@ -105,7 +105,7 @@ def add_token(token: Token, secret: str, *, lives: int = 0) -> Call[KeptToken]:
     )
 
     def parse(reply: Any) -> KeptToken:
-        found = _kept(token.id, reply)
+        found = kept_token(token.id, reply)
         if not found.proves(secret):
             raise StoreRefused("There is a token with this id: draw another.")
         return found
@@ -116,7 +116,10 @@ def add_token(token: Token, secret: str, *, lives: int = 0) -> Call[KeptToken]:
 def find_token(id: str) -> Call[KeptToken | None]:
     """The token with this id, if it is valid."""
     return script_call(
-        "find_token", (TOKENS,), (id,), lambda reply: None if reply is None else _kept(id, reply)
+        "find_token",
+        (TOKENS,),
+        (id,),
+        lambda reply: None if reply is None else kept_token(id, reply),
     )
 
 
@@ -147,7 +150,7 @@ def cursor_key(store: Store) -> bytes:
 
 def _listed(reply: Any) -> list[KeptToken]:
     records, used = (dict(_pairs(part)) for part in reply)
-    found = (_kept(id, record, int(used.get(id, 0))) for id, record in records.items())
+    found = (kept_token(id, record, int(used.get(id, 0))) for id, record in records.items())
     return sorted(found, key=lambda kept: (kept.made_at, kept.token.id))
 
 
@@ -156,7 +159,7 @@ def _pairs(flat: list[bytes]) -> Iterable[tuple[str, str]]:
     return zip(words[::2], words[1::2], strict=True)
 
 
-def _kept(id: str, record: bytes | str, used_at: int = 0) -> KeptToken:
+def kept_token(id: str, record: bytes | str, used_at: int = 0) -> KeptToken:
     made, expires, kept = text(record).split(" ", 2)
     values = json.loads(kept)
     token = Token(

@@ -2,16 +2,17 @@
 -- forward along its rank, so updates may come late, twice and in any order. While the job still exists
 -- an update is stored with a capital mark, and the job is not sent again. An update of another
 -- sub-account, or about another person than the message's, is refused.
--- KEYS: meta, counts, codes, stats, then for each string of records, in the order of the messages: the
---       string, the string of the numbers of a campaign
--- ARGV: messages a string holds, sub-account or '', then for each message: index, record; its number is
---       the update's, 0 = none
+-- KEYS: meta, counts, codes, stats, then for each string of records: the string, the string of the numbers
+--       of a campaign
+-- ARGV: messages a string holds, sub-account or '', then for each string of records: which one it is, and
+--       its updates: two bytes of the position here, from 0, two of the place in the string, the record;
+--       its number is the update's, 0 = none
 -- Returns: {counted now, stored for a job that still exists, nothing new, no such message, foreign, list
 --          of the positions, from 0, that were refused for one of the last two causes}
--- include: argv_reader, records
+-- include: records
 local meta, counts, codes, stats = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local per_key, sub_account = tonumber(ARGV[1]), ARGV[2]
-local HEAD = 2
+local PIECE = 4 + WIDTH
 local call = redis.call
 
 local next_index, whose = unpack(call('HMGET', meta, 'next', 'sub_account'))
@@ -20,7 +21,6 @@ local counted, early, stale, unknown, foreign = 0, 0, 0, 0, 0
 local all_foreign = sub_account ~= '' and string.lower(sub_account) ~= string.lower(whose or '')
 local refused = {}
 local moves, first_news = {}, 0
-local take, take_key = reader(ARGV, HEAD + 1), reader(KEYS, 5)
 
 -- True when the update is about the message's person, as far as both have a number.
 local function is_for(new, old, place, numbers)
@@ -58,36 +58,30 @@ end
 -- to the last of them is read once, and written once if much of it has changed. A command per message
 -- cost three times as much.
 local SCATTERED = 8
-local stretches, in_order = {}, {}
-for at = 0, (#ARGV - HEAD) / 2 - 1 do
-  local index, record = tonumber(take()), take()
-  local thousand, place = math.floor(index / per_key), index % per_key
-  local of = stretches[thousand]
-  if not of then
-    of = { key = take_key(), numbers = take_key(), news = {}, first = place, last = place }
-    stretches[thousand], in_order[#in_order + 1] = of, of
+local function apply(thousand, pieces, key, numbers)
+  local news, first, last = {}, per_key, 0
+  for start = 1, #pieces, PIECE do
+    local a, b, c, d = string.byte(pieces, start, start + 3)
+    local at, place = a * 256 + b, c * 256 + d
+    if thousand * per_key + place >= size then
+      unknown, refused[#refused + 1] = unknown + 1, at
+    elseif all_foreign then
+      foreign, refused[#refused + 1] = foreign + 1, at
+    else
+      first, last = math.min(first, place), math.max(last, place)
+      news[#news + 1] = { place, string.sub(pieces, start + 4, start + PIECE - 1), at }
+    end
   end
-  if index >= size then
-    unknown, refused[#refused + 1] = unknown + 1, at
-  elseif all_foreign then
-    foreign, refused[#refused + 1] = foreign + 1, at
-  else
-    of.first, of.last = math.min(of.first, place), math.max(of.last, place)
-    of.news[#of.news + 1] = { place, record, at }
-  end
-end
-local function apply(of)
-  if #of.news == 0 then return end
-  local key, first, last = of.key, of.first, of.last
+  if #news == 0 then return end
   local old = call('GETRANGE', key, first * WIDTH, (last + 1) * WIDTH - 1)
   local function record_of(place)
     return string.sub(old, (place - first) * WIDTH + 1, (place - first + 1) * WIDTH)
   end
   local changed, n = {}, 0
-  for _, one in ipairs(of.news) do
+  for _, one in ipairs(news) do
     local place, new, old = one[1], one[2], changed[one[1]] or record_of(one[1])
     local record
-    if is_for(new, old, place, of.numbers) then
+    if is_for(new, old, place, numbers) then
       record = forward(without_number(new), old)
     else
       foreign, refused[#refused + 1] = foreign + 1, one[3]
@@ -109,7 +103,7 @@ local function apply(of)
   end
   call('SETRANGE', key, first * WIDTH, table.concat(records))
 end
-for _, of in ipairs(in_order) do apply(of) end
+for i = 3, #ARGV, 2 do apply(tonumber(ARGV[i]), ARGV[i + 1], KEYS[i + 2], KEYS[i + 3]) end
 for state, n in pairs(moves) do
   if n ~= 0 then call('HINCRBY', counts, state, n) end
 end

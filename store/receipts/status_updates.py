@@ -6,6 +6,8 @@ status updates.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
+from struct import Struct
 from typing import Any
 
 from store.client import Argument, Call, command, script_call
@@ -13,7 +15,6 @@ from store.keys import OUTCOMES_PER_KEY, lane_keys
 from store.purposes import Pricing
 from store.records.job_section import Job
 from store.records.outcome import (
-    NO_UMID,
     RECORD_BYTES,
     Origin,
     Run,
@@ -26,6 +27,8 @@ from store.states import PROVIDER_HAS_IT, State
 
 AT_ONCE = 1000
 """Status updates per call."""
+_PLACES = Struct(">HH")  # position in the call, place in the string of records
+_NO_NUMBER = bytes(7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +47,29 @@ class StatusUpdate:
 
     def record(self) -> bytes:
         """The update as an outcome record; the number stays that of the stored record."""
-        origin = Origin.RECEIPT if self.state is State.UNDELIVERED else self.origin
-        start = head(self.state, self.attempt, origin, self.code, 0, self.at, pricing=self.pricing)
-        number = number_field(self.number.encode()) if self.number else bytes(7)
-        return start + number + (umid_field(self.umid) if self.umid else NO_UMID)
+        start = _head(self.state, self.attempt, self.origin, self.code, self.at, self.pricing)
+        return start + _who(self.number, self.umid)
+
+
+def receipt_record(
+    state: State, attempt: int, at: int, code: int, pricing: Pricing, number: str | None, umid: str
+) -> bytes:
+    """`StatusUpdate.record` of a receipt, without the object."""
+    origin = Origin.RECEIPT if code else Origin.NONE
+    return _head(state, attempt, origin, code, at, pricing) + _who(number, umid)
+
+
+@lru_cache(4096)
+def _head(
+    state: State, attempt: int, origin: Origin, code: int, at: int, pricing: Pricing
+) -> bytes:
+    """Cached: most receipts of a second have the same."""
+    origin = Origin.RECEIPT if state is State.UNDELIVERED else origin
+    return head(state, attempt, origin, code, 0, at, pricing=pricing)
+
+
+def _who(number: str | None, umid: str | None) -> bytes:
+    return (number_field(number.encode()) if number else _NO_NUMBER) + umid_field(umid)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +92,12 @@ def apply_status_updates(
     Args:
         sub_account: named by all of them; a lane of another one refuses them.
     """
-    return _apply(lane, ((piece.index, piece.record()) for piece in updates), sub_account or "")
+    return apply_pairs(lane, ((piece.index, piece.record()) for piece in updates), sub_account)
 
 
 def apply_records(lane: str, records: Iterable[Run]) -> Call[Applied]:
     """Apply the records of a late settlement as status updates."""
-    return _apply(
+    return apply_pairs(
         lane,
         (
             (run.bucket * OUTCOMES_PER_KEY + (run.offset + at) // RECORD_BYTES, record)
@@ -112,14 +134,19 @@ def _is_proof(record: bytes) -> bool:
     return outcome is not None and outcome.state in (State.ACCEPTED, State.REJECTED)
 
 
-def _apply(lane: str, records: Iterable[tuple[int, bytes]], sub_account: str = "") -> Call[Applied]:
+def apply_pairs(
+    lane: str, updates: Iterable[tuple[int, bytes]], sub_account: str | None = None
+) -> Call[Applied]:
+    """As `apply_status_updates`, of pairs of index and record."""
     keys = lane_keys(lane)
-    args: list[Argument] = [OUTCOMES_PER_KEY, sub_account]
-    thousands: dict[int, None] = {}
-    for index, record in records:
-        args += (index, record)
-        thousands[index // OUTCOMES_PER_KEY] = None
+    thousands: dict[int, list[bytes]] = {}
+    for at, (index, record) in enumerate(updates):
+        thousand, place = divmod(index, OUTCOMES_PER_KEY)
+        thousands.setdefault(thousand, []).append(_PLACES.pack(at, place) + record)
     strings = [f"{of}{thousand}" for thousand in thousands for of in (keys.outcomes, keys.numbers)]
+    args: list[Argument] = [OUTCOMES_PER_KEY, sub_account or ""]
+    for thousand, some in thousands.items():
+        args += (thousand, b"".join(some))
     touched = (keys.meta, keys.counts, keys.codes, keys.stats, *strings)
     return script_call("apply_status_updates", touched, args, _applied)
 

@@ -298,7 +298,8 @@ def code_named(name: str) -> tuple[Origin, int]:
 
 
 def code_written(text: str) -> str:
-    """The name of a code as people write it, `receipt.1024`; raises ValueError with what to write."""
+    """The name of a code that people write as `receipt.1024`; raises ValueError with the accepted
+    form."""
     origin, _, number = text.replace(".", ":").partition(":")
     if origin.upper() not in Origin.__members__ or not (number.isdecimal() and len(number) < 6):
         raise ValueError(f'"{text}" is no code: write its origin and number, such as receipt.1024')

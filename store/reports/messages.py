@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import groupby, islice
+from typing import NamedTuple
 
 from store.client import Store, command
 from store.keys import OUTCOMES_PER_KEY, lane_keys
@@ -11,7 +12,7 @@ from store.queue.dead_letters import read_dead_letters
 from store.records.job_section import Job, sections, unpack
 from store.records.outcome import RECORD_BYTES, Outcome, read_record
 from store.reports.lane_report import long_ids, outcomes, waiting_jobs, waiting_values
-from store.states import BY_STATE, State
+from store.states import BY_STATE, OPEN_STATES, State
 
 ROUNDS = 5
 """Rounds over a lane that is being sent: messages move while it is read, and missed ones are searched
@@ -39,6 +40,58 @@ def list_messages(store: Store, lane_id: str) -> Iterator[Listed]:
         if 0 not in listed:
             return
     yield from (Listed(index, "", None, 0, None) for index, n in enumerate(listed) if not n)
+
+
+class MessagePlace(NamedTuple):
+    """A place in the list of a lane's messages: behind so many of one kind."""
+
+    waiting: bool  # among those that wait, which come after those that have ended
+    at: int  # index, or how many waiting ones of the wanted states came before
+
+
+LOOKED_INTO = 100
+"""Strings of a thousand records that one page looks into."""
+
+
+def messages_after(
+    store: Store, lane_id: str, states: Collection[State], place: MessagePlace
+) -> Iterator[tuple[Listed | None, MessagePlace]]:
+    """Messages in these states from a place on, each with the place behind it. None: that was enough
+    for one page."""
+    open_states = [state for state in OPEN_STATES if state in states]
+    if not place.waiting:
+        lane, last = store.run(read_lane(lane_id)), place.at + LOOKED_INTO * OUTCOMES_PER_KEY
+        end = lane.next_index if lane else 0
+        for message in _ended_in(store, lane_id, states, place.at, min(end, last)):
+            yield message, MessagePlace(False, message.index + 1)
+        if end > last:
+            yield None, MessagePlace(False, last)
+            return
+        place = MessagePlace(True, 0)
+    if open_states:
+        waiting = (one for one in _waiting(store, lane_id) if one.state in open_states)
+        for n, message in enumerate(islice(waiting, place.at, None), place.at + 1):
+            yield message, MessagePlace(True, n)
+
+
+def _ended_in(
+    store: Store, lane_id: str, states: Collection[State], first: int, end: int
+) -> Iterator[Listed]:
+    """Messages that have ended in these states, by index."""
+    marks = frozenset(BY_STATE[state].mark.encode() for state in states if state in BY_STATE)
+    if not marks:
+        return
+    for start in range(first - first % OUTCOMES_PER_KEY, end, OUTCOMES_PER_KEY):
+        records, names = _Records(store, lane_id), None
+        for index in range(max(first, start), min(end, start + OUTCOMES_PER_KEY)):
+            record = records.at(index) if records.mark(index) in marks else None
+            if record is None:
+                continue
+            recipient = record.number
+            if not recipient:
+                names = long_ids(store, lane_id, start) if names is None else names
+                recipient = names.get(index, "")
+            yield Listed(index, recipient, record.state, record.attempts, record)
 
 
 def find_waiting(
@@ -128,9 +181,15 @@ class _Records:
         self._blob = b""
 
     def at(self, index: int) -> Outcome | None:
+        return read_record(self._bytes(index, RECORD_BYTES), index)
+
+    def mark(self, index: int) -> bytes:
+        return self._bytes(index, 1)
+
+    def _bytes(self, index: int, size: int) -> bytes:
         key = self._keys.outcome(index)
         if key != self._key:
             self._key = key
             self._blob = self._store.run(command("GET", key, parse=lambda reply: reply or b""))
         start = index % OUTCOMES_PER_KEY * RECORD_BYTES
-        return read_record(self._blob[start : start + RECORD_BYTES], index)
+        return self._blob[start : start + size]

@@ -13,8 +13,17 @@ kept aside for inspection.
 import asyncio
 import re
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import (
+    Awaitable,
+    Callable,
+    Collection,
+    Coroutine,
+    Iterable,
+    Iterator,
+    Sequence,
+)
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import islice
 from typing import Any
 
@@ -30,11 +39,14 @@ from chatapps.webhooks import (
     Receipt,
     Reply,
     TemplateChange,
+    decode_receipt,
+    rank_of,
+    read_moment,
     read_webhook,
 )
 from config.settings import Settings
 from store.errors import StoreError
-from store.purposes import pricing_of
+from store.purposes import Pricing, pricing_of
 from store.receipts.inbox import (
     Entry,
     acknowledge,
@@ -43,8 +55,7 @@ from store.receipts.inbox import (
     read_inbox,
     reclaim,
 )
-from store.receipts.status_updates import AT_ONCE, Applied, StatusUpdate, apply_status_updates
-from store.records.outcome import Origin
+from store.receipts.status_updates import AT_ONCE, Applied, apply_pairs, receipt_record
 from store.states import State
 from worker.batch import Tools
 from worker.receipts.batch_receipts import batch_of, hold, read_batch
@@ -75,8 +86,9 @@ STATES = {
 _MESSAGE_ID = re.compile(r"([a-z0-9-]{1,24})\.(\d{1,12})\.(\d{1,4})")
 
 
-Proof = tuple[StatusUpdate, Receipt, Entry]
-"""The status update of a receipt, with the receipt and its entry."""
+Proof = tuple[int, bytes, Receipt | None, Entry]
+"""Index of the message, its status update as a record, the receipt if it may be an opt-out, and the
+entry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,8 +198,10 @@ async def _apply_together(tools: Tools, entries: Sequence[Entry]) -> Counter[str
 
 def sort_entries(entries: Iterable[Entry], settings: Settings) -> Sorted:
     """Parse the entries; pure."""
-    sorted_ = Sorted()
+    sorted_, refusals = Sorted(), frozenset(settings.opt_outs.receipt_codes)
     for entry in entries:
+        if _note_status(sorted_, entry, refusals):
+            continue
         event = _read(entry)
         if not (isinstance(event, Receipt) and _note_receipt(sorted_, event, entry)):
             sorted_.aside.append(entry.body)
@@ -200,6 +214,44 @@ def _read(entry: Entry) -> Event | None:
         return read_webhook(entry.body)
     except MessageError:
         return None
+
+
+def _note_status(sorted_: Sorted, entry: Entry, refusals: Collection[int]) -> bool:
+    """Record what a receipt of the usual form proves, without a `Receipt`; False for any other body."""
+    body = decode_receipt(entry.body)
+    if body is None:
+        return False
+    payload, status, person = body.payload, body.payload.status, body.person
+    name = _MESSAGE_ID.fullmatch(payload.client_message_id or "")
+    state, told_ms = _state_of(status.state, status.detail), read_moment(status.timestamp)
+    if not (name and state and told_ms and person and payload.umid):
+        return False
+    if status.error_code in refusals:
+        return False
+    lane, index, attempt = name.groups()
+    pricing = _pricing_of(payload.whatsapp.pricing_category if payload.whatsapp else None)
+    record = receipt_record(
+        state,
+        int(attempt),
+        entry.moment(told_ms) // 1000,
+        status.error_code or 0,
+        pricing,
+        person.msisdn,
+        payload.umid,
+    )
+    proofs = sorted_.updates.setdefault((lane, payload.sub_account_id or None), [])
+    proofs.append((int(index), record, None, entry))
+    return True
+
+
+@lru_cache(256)
+def _state_of(state: str, detail: str | None) -> State | None:
+    return STATES.get(rank_of(state.strip().lower(), (detail or "").strip().lower() or None))
+
+
+@lru_cache(256)
+def _pricing_of(word: str | None) -> Pricing:
+    return pricing_of(word.strip().lower() if word else None)
 
 
 def _note_receipt(sorted_: Sorted, receipt: Receipt, entry: Entry) -> bool:
@@ -289,8 +341,17 @@ def _note_found(
 def _note_proof(
     sorted_: Sorted, lane: str, index: int, attempt: int, receipt: Receipt, entry: Entry
 ) -> None:
-    proof = _updates(receipt, entry, index, attempt), receipt, entry
-    sorted_.updates.setdefault((lane, receipt.sub_account), []).append(proof)
+    record = receipt_record(
+        STATES[receipt.rank],
+        attempt,
+        entry.moment(receipt.timestamp) // 1000,
+        receipt.code or 0,
+        pricing_of(receipt.pricing),
+        receipt.person.msisdn,
+        receipt.umid,
+    )
+    proofs = sorted_.updates.setdefault((lane, receipt.sub_account), [])
+    proofs.append((index, record, receipt, entry))
 
 
 async def _write_updates(tools: Tools, sorted_: Sorted) -> None:
@@ -298,28 +359,16 @@ async def _write_updates(tools: Tools, sorted_: Sorted) -> None:
     person."""
     for (lane, sub_account), proofs in sorted_.updates.items():
         for group in _groups(proofs):
-            call = apply_status_updates(lane, [proof[0] for proof in group], sub_account)
+            call = apply_pairs(lane, [proof[:2] for proof in group], sub_account)
             applied: Applied = await tools.store.run(call)
             tools.meters.receipts(applied)
             sorted_.figures["applied"] += len(group) - len(applied.refused)
             sorted_.figures["unmatched:no_such_message"] += applied.unknown
             sorted_.figures["unmatched:not_theirs"] += applied.foreign
-            for place in sorted(set(range(len(group))) - set(applied.refused)):
-                note_refusal(sorted_.changes, *group[place][1:], tools.settings)
-
-
-def _updates(receipt: Receipt, entry: Entry, index: int, attempt: int) -> StatusUpdate:
-    return StatusUpdate(
-        index=index,
-        attempt=attempt,
-        state=STATES[receipt.rank],
-        at=entry.moment(receipt.timestamp) // 1000,
-        code=receipt.code or 0,
-        origin=Origin.RECEIPT if receipt.code else Origin.NONE,
-        umid=receipt.umid,
-        pricing=pricing_of(receipt.pricing),
-        number=receipt.person.msisdn,
-    )
+            refused = set(applied.refused)
+            for place, (_, _, receipt, entry) in enumerate(group):
+                if receipt is not None and place not in refused:
+                    note_refusal(sorted_.changes, receipt, entry, tools.settings)
 
 
 def _groups(proofs: list[Proof]) -> Iterator[list[Proof]]:

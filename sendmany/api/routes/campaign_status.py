@@ -1,20 +1,27 @@
 """`GET /v1/campaigns…` and `/v1/lanes`."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 
+from config.settings import Settings
+from dashboard.history import HistoryOut, history_out
+from dashboard.message_page import MessageFilter, MessagesPage, messages_page
 from dashboard.schemas import (
     CampaignOut,
+    CampaignPage,
     FailuresOut,
     LanePage,
     campaign_out,
+    campaign_row,
     failures_out,
+    lane_out,
 )
 from sendmany.api.pagination import FINDING, Cursor, Limit, NameOrId, page_of_lanes
+from sendmany.api.routes.exports import States
 from store.access.tokens import Token
 from store.client import Store
-from store.lanes.lane import LaneStatus, find_lane
+from store.lanes.lane import Lane, LaneStatus, find_lane
 from store.limits.breakers import read_breakers
 from store.reports.lane_report import report
 from store.reports.waiting import waiting
@@ -25,8 +32,10 @@ Statuses = Annotated[
 ]
 
 
-def add_campaigns(router: APIRouter, store: Store, read: Any) -> None:
-    """Add the routes; `read` is the dependency for the caller's token."""
+def add_campaigns(
+    router: APIRouter, store: Store, settings: Settings, read: Any, people: Any
+) -> None:
+    """Add the routes; `read` and `people` are the dependencies for the caller's token."""
 
     @router.get(
         "/campaigns",
@@ -37,17 +46,22 @@ def add_campaigns(router: APIRouter, store: Store, read: Any) -> None:
     def list_campaigns(
         caller: Annotated[Token, read],
         status: Statuses = None,
+        search: Annotated[
+            str, Query(max_length=200, description="Only those with this in their name.")
+        ] = "",
         cursor: Cursor = None,
         limit: Limit = 50,
-    ) -> LanePage:
+    ) -> CampaignPage:
         """A page may hold fewer than `limit` and not be the last: continue while there is `next`."""
-        return page_of_lanes(
-            store,
-            caller,
-            lambda lane: lane.kind == "campaign" and (status is None or lane.status in status),
-            cursor,
-            limit,
-        )
+        word = search.strip().casefold()
+
+        def wanted(lane: Lane) -> bool:
+            named = lane.kind == "campaign" and word in lane.name.casefold()
+            return named and (status is None or lane.status in status)
+
+        found, following = page_of_lanes(store, caller, wanted, cursor, limit)
+        rows = [campaign_row(one, waiting(store, one.lane)) for one in found]
+        return CampaignPage(items=rows, next=following)
 
     @router.get(
         "/lanes",
@@ -62,9 +76,10 @@ def add_campaigns(router: APIRouter, store: Store, read: Any) -> None:
         limit: Limit = 50,
     ) -> LanePage:
         """A page may hold fewer than `limit` and not be the last: continue while there is `next`."""
-        return page_of_lanes(
+        found, following = page_of_lanes(
             store, caller, lambda lane: status is None or lane.status in status, cursor, limit
         )
+        return LanePage(items=[lane_out(one) for one in found], next=following)
 
     @router.get(
         "/campaigns/{campaign}",
@@ -88,3 +103,50 @@ def add_campaigns(router: APIRouter, store: Store, read: Any) -> None:
     )
     def list_failures(campaign: NameOrId, caller: Annotated[Token, read]) -> FailuresOut:
         return failures_out(report(store, find_lane(store, campaign, caller.may_use).id))
+
+    @router.get(
+        "/campaigns/{campaign}/messages",
+        tags=["campaigns"],
+        operation_id="list_messages",
+        summary="The messages of a campaign, a page at a time",
+        responses=FINDING,
+    )
+    def list_messages(
+        campaign: NameOrId,
+        caller: Annotated[Token, people],
+        state: States = None,
+        origin: Annotated[
+            Literal["api", "http", "request", "local", "receipt"] | None,
+            Query(description="Only those whose code came from there."),
+        ] = None,
+        code: Annotated[
+            int | None, Query(ge=0, le=65535, description="Only those with this code.")
+        ] = None,
+        doubt: Annotated[
+            Literal["may_have_two", "may_have_arrived"] | None,
+            Query(description="Only those who may have got two, or one that is not told."),
+        ] = None,
+        cursor: Annotated[
+            str | None,
+            Query(pattern="^w?[0-9]{1,10}$", description="`next` of the page before."),
+        ] = None,
+        limit: Limit = 50,
+    ) -> MessagesPage:
+        """Those that have ended come first, by index, those that wait after them. A page may hold fewer
+        than `limit` and not be the last: go on while there is `next`."""
+        lane = find_lane(store, campaign, caller.may_use)
+        wanted = MessageFilter(state or (), origin, code, doubt, cursor, limit)
+        return messages_page(store, lane.id, wanted)
+
+    @router.get(
+        "/campaigns/{campaign}/history",
+        tags=["campaigns"],
+        operation_id="show_history",
+        summary="How fast a campaign was posted, and when its messages came to their states",
+        responses=FINDING,
+    )
+    def show_history(campaign: NameOrId, caller: Annotated[Token, read]) -> HistoryOut:
+        """Read from the records of its messages; of a very large campaign from a part of them."""
+        lane = find_lane(store, campaign, caller.may_use)
+        account = settings.sub_accounts.get(lane.sub_account)
+        return history_out(store, lane, account.messages_per_second if account else 0)

@@ -82,10 +82,10 @@ class LaunchedOut(BaseModel):
     number_column: str
     country_column: str | None
     folded: int  # values whose line ends, tabs or long runs of blanks became one blank
-    resumed: bool  # an earlier upload had begun it
+    resumed: bool  # an earlier upload is continued
     send_at: str | None  # it starts then
     zone: str | None  # in which that was said
-    read_as: str  # encoding or sheet of a file that is not UTF-8 text, as a sentence
+    read_as: str  # encoding or sheet of a file that is not UTF-8 text, in words
     findings: list[FindingOut]
 
 

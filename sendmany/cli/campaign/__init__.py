@@ -39,7 +39,7 @@ COMMANDS = {
     ),
     "retry": Entry(
         "sendmany.cli.campaign.again:retry",
-        "Send a campaign again to just those whom it did not reach, as a campaign of its own.",
+        "Send a campaign again to the people it did not reach, as a campaign of its own.",
     ),
     "add": Entry(
         "sendmany.cli.campaign.again:add",
@@ -59,13 +59,13 @@ COMMANDS = {
     ),
     "unconfirmed": Entry(
         "sendmany.cli.campaign.unconfirmed:app",
-        "Messages of which nobody can say whether they were sent: look at them, decide.",
+        "Unconfirmed messages, which may have been sent: list them, decide about them.",
     ),
 }
-"""Every command, and where it is."""
+"""All commands and their modules."""
 
 app = typer.Typer(
     cls=lazy(COMMANDS),
-    help="Send one message to everybody in a file; watch it, pause it, see who got what.",
+    help="Send one message to every recipient in a file; watch it, pause it, export the outcomes.",
     no_args_is_help=True,
 )

@@ -45,11 +45,14 @@ def retry(
         typer.Option("--code", metavar="CODE,…", help="Only these codes, such as receipt.1024."),
     ] = None,
     not_read: Annotated[
-        bool, typer.Option("--not-read", help="Those who got it and have not read it for 48 hours.")
+        bool,
+        typer.Option(
+            "--not-read", help="People who received it and have not read it for 48 hours."
+        ),
     ] = False,
     older: Annotated[
         str | None,
-        typer.Option(metavar="48h", help="Only what came to its state so long ago: s, m, h, d."),
+        typer.Option(metavar="48h", help="Only messages in their state for so long: s, m, h, d."),
     ] = None,
     new_name: Annotated[
         str | None,
@@ -61,12 +64,12 @@ def retry(
         Path | None,
         typer.Option(
             metavar="FILE.csv",
-            help="What it was launched with, if its values are not kept any more.",
+            help="The file of its launch, if its values are not kept any more.",
         ),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say how many there are, and store nothing.")
+        bool, typer.Option("--dry-run", help="Print the number of recipients, and store nothing.")
     ] = False,
     as_json: Json = False,
 ) -> None:
@@ -108,7 +111,7 @@ def add(
     name: Name,
     file: Annotated[
         Path,
-        typer.Argument(metavar="FILE", help="Further people: columns as the message uses them."),
+        typer.Argument(metavar="FILE", help="Further people, with the columns of the message."),
     ],
     sub_account: Whose = None,
     names: Map = None,

@@ -35,8 +35,8 @@ def resume(
         bool,
         typer.Option(
             "--accept",
-            help="Also if it was halted since Redis came back from an older copy: what went out"
-            " after that copy may go out again.",
+            help="Also if it was halted since Redis was restored from an older copy: messages sent"
+            " after that copy may be sent again.",
         ),
     ] = False,
     as_json: Json = False,

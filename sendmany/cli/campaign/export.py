@@ -32,7 +32,7 @@ def export(
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Default: stdout.")
     ] = None,
     layout: Annotated[
-        Literal["csv", "jsonl"], typer.Option("--format", help="Rows, or a JSON object a line.")
+        Literal["csv", "jsonl"], typer.Option("--format", help="Rows, or one JSON object per line.")
     ] = "csv",
     doubt: Annotated[
         Literal["may_have_two", "may_have_arrived"] | None,

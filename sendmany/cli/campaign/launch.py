@@ -82,7 +82,7 @@ _AGAIN = {
 
 
 def launch(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="What you call the campaign.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the campaign.")],
     recipients: Annotated[
         Path,
         typer.Option(
@@ -149,7 +149,7 @@ def launch(
     window: Annotated[
         Literal["auto", "skip", "send"] | None,
         typer.Option(
-            help="No template, and the person has not written for 24 hours: skip, or send all the same."
+            help="Not a template, and the person has not written for 24 hours: skip, or send anyway."
         ),
     ] = None,
     purpose: Annotated[
@@ -167,10 +167,10 @@ def launch(
         str | None,
         typer.Option(metavar="COLUMN,…", help="Further columns to keep for exports and retries."),
     ] = None,
-    watch: Annotated[bool, typer.Option("--watch", help="Stay and watch it being sent.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Stay and watch the progress.")] = False,
     offline: Annotated[
         bool,
-        typer.Option("--offline", help="Do not ask the provider first, about key and template."),
+        typer.Option("--offline", help="Do not check key and template with the provider first."),
     ] = False,
     force: Annotated[
         bool, typer.Option("--force", help="Launch even if messages would be refused.")

@@ -25,7 +25,7 @@ from store.reports.messages import Listed, list_dead_letters
 from store.states import State
 
 app = typer.Typer(
-    help="Messages of which it is not known whether they were sent: list them, decide.",
+    help="Unconfirmed messages, which may have been sent: list them, decide about them.",
     no_args_is_help=True,
 )
 _MEANT = (State.UNCONFIRMED,)

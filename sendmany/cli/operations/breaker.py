@@ -22,7 +22,7 @@ from store.limits.breakers import (
 )
 
 app = typer.Typer(
-    help="See what is held up and why; hold up a sub-account or a template by hand, and let it go.",
+    help="List open breakers; open and close breakers of a sub-account or a template by hand.",
     no_args_is_help=True,
 )
 Template = Annotated[

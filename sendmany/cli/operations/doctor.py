@@ -22,15 +22,15 @@ _STYLES = {Verdict.OK: "green", Verdict.PROBLEM: "bold red", Verdict.NOTE: "yell
 
 def doctor(
     offline: Annotated[
-        bool, typer.Option("--offline", help="Do not ask the provider; nothing leaves the house.")
+        bool, typer.Option("--offline", help="Do not contact the provider.")
     ] = False,
     accept: Annotated[
         str | None,
         typer.Option(
             "--accept",
             metavar="LANE",
-            help="Look at nothing; let a lane go on that was halted since Redis came back from an"
-            " older copy: what went out after that copy may go out again.",
+            help="Only resume a lane that was halted since Redis was restored from an older copy:"
+            " messages sent after that copy may be sent again.",
         ),
     ] = None,
     clear: Annotated[
@@ -38,7 +38,7 @@ def doctor(
         typer.Option(
             "--clear",
             metavar="LANE",
-            help="Look at nothing; report this lane, which Redis has lost, no more.",
+            help="Only stop reporting this lane, which Redis has lost.",
         ),
     ] = None,
     as_json: Json = False,

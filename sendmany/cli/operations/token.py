@@ -22,19 +22,17 @@ from store.access.tokens import (
     token_text,
 )
 
-app = typer.Typer(help="Make, list and revoke tokens for the HTTP API.", no_args_is_help=True)
+app = typer.Typer(help="Create, list and revoke tokens for the HTTP API.", no_args_is_help=True)
 
 _SECONDS = {"h": 3600, "d": 86_400, "w": 7 * 86_400}
 
 
 @app.command("create")
 def create(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Whose it is, for the list.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Its owner, for the list.")],
     scope: Annotated[
         list[Scope],
-        typer.Option(
-            "--scope", help="What it is good for; may be repeated. None contains another."
-        ),
+        typer.Option("--scope", help="Permission; may be repeated. None contains another."),
     ],
     sub_account: Annotated[
         list[str] | None,
@@ -44,9 +42,7 @@ def create(
     ] = None,
     expires: Annotated[
         str | None,
-        typer.Option(
-            metavar="90d", help="Good for so long: 12h, 90d, 52w. Default: until revoked."
-        ),
+        typer.Option(metavar="90d", help="Lifetime: 12h, 90d, 52w. Default: until revoked."),
     ] = None,
     as_json: Json = False,
 ) -> None:

@@ -18,7 +18,7 @@ from sendmany.cli.options import Json, SubAccount
 from sendmany.console.output import print_json, show, show_table, table_of
 
 app = typer.Typer(
-    help="See and set where the provider posts receipts, replies and news about templates.",
+    help="Show and set the webhooks for receipts, replies and news about templates.",
     no_args_is_help=True,
 )
 

@@ -40,7 +40,7 @@ def people_in(file: PeopleFile) -> Iterator[People]:
 
 
 def read_from(file: PeopleFile) -> str:
-    """Which columns the numbers were read from, as a sentence."""
+    """The columns that the numbers were read from, as a sentence."""
     columns = file.layout.sentence if file.has_header else "The file has no header row."
     return f"{file.text.sentence} {columns}".lstrip()
 

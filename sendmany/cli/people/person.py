@@ -23,7 +23,7 @@ TOLD_SECONDS = 1.0
 """Seconds between two lines of progress."""
 
 app = typer.Typer(
-    help="What is held about one person, on all lanes and inboxes: show it, erase it.",
+    help="All data about one person, in all lanes and inboxes: show them, erase them.",
     no_args_is_help=True,
 )
 Number = Annotated[

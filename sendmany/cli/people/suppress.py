@@ -48,7 +48,7 @@ from store.people.suppressions import (
 from store.purposes import Purpose
 
 app = typer.Typer(
-    help="Keep people from being written to, for one sub-account or for all; ask who is.",
+    help="Suppress people, for one sub-account or for all; list and check suppressions.",
     no_args_is_help=True,
 )
 SubAccount = Annotated[
@@ -129,7 +129,7 @@ def remove(
 
 @app.command("import")
 def import_(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="One a line, or a CSV file.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="One per line, or a CSV file.")],
     sub_account: SubAccount = None,
     everywhere: Everywhere = False,
     purpose: Purposes_ = None,

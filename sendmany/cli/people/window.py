@@ -21,7 +21,7 @@ from store.reports.waiting import now_ms
 
 MOST_HOURS = 24 * 30
 app = typer.Typer(
-    help="The 24 hours after a person's last message, in which WhatsApp carries more than templates.",
+    help="Service windows: 24 hours after a person's message, WhatsApp accepts more than templates.",
     no_args_is_help=True,
 )
 

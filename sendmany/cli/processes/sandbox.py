@@ -17,7 +17,7 @@ def sandbox(
         float, typer.Option(min=0, help="Mean time to answer, in milliseconds.")
     ] = 0,
     faults: Annotated[
-        Faults, typer.Option(help="How it fails; only `ambiguous` fails after taking messages.")
+        Faults, typer.Option(help="How it fails; only `ambiguous` fails after accepting messages.")
     ] = "none",
     seed: Annotated[int, typer.Option(help="Decides which requests fail.")] = 1,
     sub_account: Annotated[
@@ -41,10 +41,10 @@ def sandbox(
     ] = None,
     receipt_version: Annotated[int, typer.Option(min=8, max=9, help="8 or 9.")] = 9,
     reply_share: Annotated[
-        float, typer.Option(min=0, max=1, help="How many of those who get it write back.")
+        float, typer.Option(min=0, max=1, help="Share of the recipients who reply.")
     ] = 0,
     webhook_patience: Annotated[
-        float, typer.Option(min=0, help="Factor of all waiting between posts.")
+        float, typer.Option(min=0, help="Factor of all delays between posts.")
     ] = 1,
 ) -> None:
     """Run a sandbox, to develop and test against without an account.

@@ -3,6 +3,8 @@
 import contextlib
 import os
 import shlex
+import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -15,16 +17,25 @@ from sendmany.errors import ProcessError
 from sendmany.local.signals import Signals, Stopped
 from sendmany.local.stack import Local, Sandbox
 from sendmany.local.state_dir import claimed, leave_note
-from sendmany.local.up import STATE_DIR, UpPlan, describe, local_plan, note, start, stay
+from sendmany.local.up import (
+    STATE_DIR,
+    UpPlan,
+    describe,
+    local_plan,
+    note,
+    sign_in_link,
+    start,
+    stay,
+)
 
 
 def up(
     sandbox: Annotated[
-        bool, typer.Option("--sandbox", help="Also run a stand-in for the provider.")
+        bool, typer.Option("--sandbox", help="Also run a sandbox of the provider.")
     ] = False,
     home: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Where the state is kept. Default: .sendmany here."),
+        typer.Option(metavar="DIR", help="State directory. Default: .sendmany here."),
     ] = None,
     workers: Annotated[int, typer.Option(min=0, metavar="N", help="Worker processes.")] = 2,
     faults: Annotated[Faults, typer.Option(help="How the sandbox fails.")] = "none",
@@ -47,7 +58,7 @@ def up(
         Receipts, typer.Option(help="With webhooks: how the sandbox posts them.")
     ] = "plain",
     reply_share: Annotated[
-        float, typer.Option(min=0, max=1, help="How many of the sandbox's people write back.")
+        float, typer.Option(min=0, max=1, help="Share of the sandbox's recipients who reply.")
     ] = 0,
 ) -> None:
     """Run all processes on this machine, until Ctrl-C.
@@ -98,8 +109,11 @@ def _run(plan: UpPlan, settings: Settings, local: Local, signals: Signals) -> No
             "No sub-account is configured yet: see config/sendmany.example.toml of the repository, or "
             "use --sandbox."
         )
-    show("", "It is up; Ctrl-C stops it.", *_what_next(plan))
-    stay(local, signals.check, _say)
+    with sign_in_link(settings, local.web_url) if sys.stdout.isatty() else nullcontext() as link:
+        if link:
+            show(f"  {'page':<9}{link}   (signs in once, within a minute)")
+        show("", "It is up; Ctrl-C stops it.", *_what_next(plan))
+        stay(local, signals.check, _say)
 
 
 def _what_next(plan: UpPlan) -> list[str]:

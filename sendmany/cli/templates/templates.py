@@ -24,7 +24,7 @@ from sendmany.cli.templates.preview import print_preview
 from sendmany.console.output import print_json, say, show, show_table, table_of
 
 app = typer.Typer(
-    help="Hand in WhatsApp templates for review, see how they look and what became of them.",
+    help="Submit WhatsApp templates for review, preview them and show their status.",
     no_args_is_help=True,
 )
 
@@ -38,7 +38,7 @@ def add(
         Path, typer.Argument(metavar="FILE.json", help="The template as the provider takes it.")
     ],
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Check and show it; do not hand it in.")
+        bool, typer.Option("--dry-run", help="Check and show it; do not submit it.")
     ] = False,
     sub_account: SubAccount = None,
     as_json: Json = False,

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -9,7 +10,6 @@ from typing import Any
 import pytest
 
 from chatapps.responses import NoAnswer, Refused, Result
-from chatapps.webhooks import Receipt
 from store.errors import StoreUnavailable
 from store.keys import ASIDE
 from store.limits.breakers import open_breaker, read_breakers
@@ -474,14 +474,14 @@ async def test_a_fault_with_one_entry_keeps_no_other_from_being_applied(
     lane = rig.campaign(5)
     await rig.deliver(lane)
     post(rig, *(receipt(f"{lane}.{index}.1", "sent") for index in range(5)))
-    note = inbox._note_receipt
+    note = inbox._note_status
 
-    def faulty(sorted_: inbox.Sorted, about: Receipt, entry: Entry) -> bool:
-        if about.client_message_id == f"{lane}.2.1":
+    def faulty(sorted_: inbox.Sorted, entry: Entry, refusals: Collection[int]) -> bool:
+        if f"{lane}.2.1".encode() in entry.body:
             raise ValueError("nobody has thought of this")
-        return note(sorted_, about, entry)
+        return note(sorted_, entry, refusals)
 
-    monkeypatch.setattr(inbox, "_note_receipt", faulty)
+    monkeypatch.setattr(inbox, "_note_status", faulty)
     assert await apply_inbox(rig.tools) == 5
     assert rig.counts(lane) == {State.FORWARDED: 4, State.ACCEPTED: 1}
     assert rig.store.run(inbox_length()) == 0
@@ -507,14 +507,14 @@ async def test_one_bad_receipt_of_an_entry_keeps_the_others(
     await rig.deliver(lane)
     bodies = [receipt(f"{lane}.{index}.1", "sent") for index in range(3)]
     rig.store.run(add_to_inbox(bodies[0], b"no JSON", b'{"eventType": "?"}', bodies[1], bodies[2]))
-    note_receipt = inbox._note_receipt
+    note = inbox._note_status
 
-    def faulty(sorted_: inbox.Sorted, receipt: Receipt, entry: Entry) -> bool:
-        if receipt.client_message_id == f"{lane}.1.1":
+    def faulty(sorted_: inbox.Sorted, entry: Entry, refusals: Collection[int]) -> bool:
+        if f"{lane}.1.1".encode() in entry.body:
             raise ZeroDivisionError
-        return note_receipt(sorted_, receipt, entry)
+        return note(sorted_, entry, refusals)
 
-    monkeypatch.setattr(inbox, "_note_receipt", faulty)
+    monkeypatch.setattr(inbox, "_note_status", faulty)
     assert await apply_inbox(rig.tools) == 5
     assert rig.counts(lane) == {State.FORWARDED: 2, State.ACCEPTED: 1}
     found = rig.store.run(read_inbox_figures())

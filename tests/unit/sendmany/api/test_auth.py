@@ -166,7 +166,7 @@ async def test_an_answer_that_lasts_ends_soon_after_its_token_was_revoked(store:
     async def receive() -> Message:
         return {"type": "http.disconnect"}
 
-    guard = Guard(lasts, Tokens(store, lambda: now), frozenset(), lambda scope: True)
+    guard = Guard(lasts, Tokens(store, lambda: now), lambda path: False, lambda scope: True)
     scope = {"type": "http", "path": "/v1/events", "headers": [(b"authorization", header.encode())]}
     with pytest.raises(ClientDisconnect):
         await guard(scope, receive, send)

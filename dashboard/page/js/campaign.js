@@ -1,0 +1,197 @@
+// One campaign: what limits it now, where its messages are, and who they are.
+import { ask, may } from './api.js';
+import { peopleOf } from './campaigns.js';
+import { useAnswer } from './data.js';
+import { count, duration, large, moment, percent, rate, several, when } from './format.js';
+import { html, useEffect, useState } from './lib.js';
+import { changes, lanes } from './live.js';
+import { Messages } from './messages.js';
+import { route, to } from './router.js';
+import { ENDED, GROUPS, STATES, sum } from './states.js';
+import { Empty, Failed, Funnel, Icon, Loading, Sentence, StateName, Status, Tabs, attempt, confirm } from './ui.js';
+
+/** @typedef {import('./types.js').Campaign} Campaign */
+
+export function Campaign() {
+  const [, id, tab = ''] = route.value.path;
+  const path = `/v1/campaigns/${encodeURIComponent(id)}`;
+  const answer = useAnswer(path, { after: changes.value, every: 15 });
+  /** @type {Campaign | null} */
+  const one = answer.data && { ...answer.data, ...lanes.value[answer.data.id], status: (lanes.value[answer.data.id] ?? answer.data).status };
+  useEffect(() => {
+    if (one) document.title = `${one.name} · sendmany`;
+    return () => { document.title = 'sendmany'; };
+  }, [one?.name]);
+  if (answer.error?.status === 404) {
+    return html`<${Empty} title="There is no such campaign"><p>It was kept for its time, or belongs to another sub-account. <a href=${to(['campaigns'])}>All campaigns</a></p><//>`;
+  }
+  if (!one) return answer.error ? html`<${Failed} error=${answer.error} again=${answer.again} />` : html`<${Loading} rows=${4} />`;
+  return html`
+    <a class="crumb" href=${to(['campaigns'])}><${Icon} name="back" size=${14} />Campaigns</a>
+    <header class="head">
+      <div><h1>${one.name}</h1>
+        <p class="muted"><${Status} status=${one.status} />  ${one.sub_account} · ${one.purpose ?? 'mixed'} · ${one.priority} · <span title=${moment(one.opened_at)}>created ${when(one.opened_at)}</span></p></div>
+    </header>
+    <div class="bar">
+      <${Tabs} label="Parts of the campaign" items=${[['', 'Overview'], ['messages', 'Messages'], ['failures', 'Failures']].map(
+        ([name, label]) => ({ href: to(['campaigns', id, ...(name ? [name] : [])]), name: label, current: tab === name }))} />
+      <${Acts} one=${one} again=${answer.again} />
+    </div>
+    ${answer.error && html`<${Failed} error=${answer.error} again=${answer.again} />`}
+    ${tab === 'messages' ? html`<${Messages} one=${one} />`
+      : tab === 'failures' ? html`<${Failures} one=${one} />`
+      : html`<${Overview} one=${one} />`}`;
+}
+
+/** @param {{ one: Campaign, again: () => void }} props */
+function Acts({ one, again }) {
+  const path = `/v1/campaigns/${one.id}`;
+  const act = async (/** @type {string} */ word) => { await ask(`${path}/${word}`, { method: 'POST' }); again(); };
+  const can = may('manage');
+  const waits = sum(one, ['queued', 'delayed']);
+  const going = ['sending', 'loading'].includes(one.status);
+  const held = ['paused', 'stopped'].includes(one.status);
+  const cancel = () => confirm({
+    title: `Cancel ${one.name}?`,
+    body: html`<p><b>${several(waits, 'person', 'people')}</b> who ${waits === 1 ? 'waits' : 'wait'} will not get this message. What has gone out stays gone out. This cannot be taken back; <b>Pause</b> can.</p>`,
+    yes: `Cancel for ${several(waits, 'person', 'people')}`,
+    danger: true,
+    act: () => act('cancel'),
+  });
+  const accept = () => confirm({
+    title: `Go on with ${one.name}?`,
+    body: html`<p>${one.reason}. What went out after that copy was taken may go out again. ${several(one.open, 'message')} would go on.</p>`,
+    yes: 'Accept that, and go on',
+    danger: true,
+    act: () => act('resume?accept=true'),
+  });
+  return html`
+    <div class="acts chips">
+      ${can && going && html`<button class="button" onClick=${() => attempt(() => act('pause'), `Paused: ${several(waits, 'message')} ${waits === 1 ? 'waits' : 'wait'}.`, () => attempt(() => act('resume'), 'It goes on.'))}><${Icon} name="pause" />Pause</button>`}
+      ${can && held && html`<button class="button primary" onClick=${() => attempt(() => act('resume'), `It goes on with ${several(waits, 'message')}.`, () => attempt(() => act('pause'), 'Paused.'))}><${Icon} name="play" />Resume</button>`}
+      ${can && one.status === 'halted' && html`<button class="button primary" onClick=${accept}><${Icon} name="play" />Go on …</button>`}
+      ${can && !ENDED.includes(one.status) && one.status !== 'cancelling' && html`<button class="button" onClick=${cancel}><${Icon} name="close" />Cancel …</button>`}
+      ${may('people') && html`<a class="button" href=${`${path}/export?format=csv`} download=${`${one.name}.csv`}><${Icon} name="download" />Export</a>`}
+    </div>`;
+}
+
+/** @param {{ one: Campaign }} props */
+function Overview({ one }) {
+  const history = useAnswer(`/v1/campaigns/${one.id}/history`, { every: ENDED.includes(one.status) ? 0 : 10, after: Math.floor(one.done / 1000) });
+  const failed = sum(one, ['undelivered', 'rejected', 'failed']);
+  const reached = sum(one, ['delivered', 'read']);
+  const sent = sum(one, ['read', 'delivered', 'delivered_to_operator', 'sent', 'accepted']);
+  const ended = ENDED.includes(one.status);
+  return html`
+    <div class="stack">
+      <${Waits} one=${one} />
+      <dl class="card figures">
+        <${Figure} name="Recipients" n=${one.recipients} href=${peopleOf(one.id, [])} note=${one.invalid_rows || one.duplicates ? `${count(one.invalid_rows)} invalid, ${count(one.duplicates)} twice in the file` : 'one message each'} />
+        <${Figure} name="Sent" n=${sent} of=${one.recipients} href=${peopleOf(one.id, ['read', 'delivered', 'delivered_to_operator', 'sent', 'accepted'])} />
+        <${Figure} name="Reached a handset" n=${reached} of=${one.recipients} href=${peopleOf(one.id, ['delivered', 'read'])} />
+        <${Figure} name="Not delivered" n=${failed} of=${one.recipients} href=${peopleOf(one.id, ['undelivered', 'rejected', 'failed'])} />
+        <div><dt>${ended ? 'Average rate' : 'Rate'}</dt><dd><b>${rate(one.messages_per_second)}</b><small>${ended ? `ended ${when(one.finished_at)}` : one.seconds_left === null ? 'time left is not known' : `${duration(one.seconds_left)} left`}</small></dd></div>
+      </dl>
+      <${Ledger} one=${one} />
+      ${history.error ? html`<${Failed} error=${history.error} again=${history.again} />`
+        : history.data ? html`<${Later} history=${history.data} recipients=${one.recipients} />` : html`<${Loading} rows=${3} />`}
+      <${FailureCard} one=${one} />
+    </div>`;
+}
+
+/** The charts and their library come when they are looked at. @param {{ history: any, recipients: number }} props */
+function Later(props) {
+  const [Charts, set] = useState(/** @type {any} */ (null));
+  useEffect(() => {
+    if (!document.getElementById('uplot')) {
+      const link = Object.assign(document.createElement('link'), { id: 'uplot', rel: 'stylesheet', href: 'vendor/uplot.css' });
+      document.head.append(link);
+    }
+    import('./charts.js').then((found) => set(() => found.Charts));
+  }, []);
+  return Charts ? html`<${Charts} ...${props} />` : html`<${Loading} rows=${3} />`;
+}
+
+/** @param {{ name: string, n: number, of?: number, href: string, note?: string }} props */
+const Figure = ({ name, n, of, href, note }) => html`
+  <a href=${href}><dt>${name}</dt><dd><b>${count(n)}</b><small>${note ?? percent(n, of ?? 0)}</small></dd></a>`;
+
+/** What limits it now, and until when. @param {{ one: Campaign }} props */
+function Waits({ one }) {
+  const [first, ...more] = one.why;
+  const tone = ['stopped', 'halted'].includes(one.status) || one.waits?.stopped ? 'bad'
+    : one.status === 'paused' || one.breakers?.length || one.waits?.blocked_until ? 'hold'
+    : one.status === 'finished' ? 'good' : '';
+  const lead = one.status === 'sending' && more.length ? more[0] : first;
+  const rest = one.why.filter((sentence) => sentence !== lead && sentence !== 'It is being sent.' && !sentence.includes('--doubt'));
+  const w = one.waits;
+  return html`
+    <section class=${`card waits ${tone}`} aria-label="What it waits for">
+      <span class="badge"><${Icon} name=${tone === 'bad' ? 'warn' : tone === 'hold' ? 'pause' : tone === 'good' ? 'check' : 'sending'} /></span>
+      <div>
+        <h2><${Sentence} text=${lead} /></h2>
+        ${rest.length > 0 && html`<ul>${rest.map((sentence) => html`<li key=${sentence}><${Sentence} text=${sentence} /></li>`)}</ul>`}
+        ${w && !ENDED.includes(one.status) && html`<p class="limits">
+          <span>${several(w.sending_loops, 'sending loop')}</span>
+          ${w.blocked_until && html`<span>provider pauses until <time title=${moment(w.blocked_until)}>${when(w.blocked_until)}</time></span>`}
+          ${w.next_retry && html`<span>next retry <time title=${moment(w.next_retry)}>${when(w.next_retry)}</time></span>`}
+          ${w.next_decision && html`<span>next decision about doubts <time title=${moment(w.next_decision)}>${when(w.next_decision)}</time></span>`}
+          ${one.breakers?.map((breaker) => html`<a href=${to(['sending'])}>breaker ${breaker.scope}${breaker.probe_at ? `, tried again ${when(breaker.probe_at)}` : ''}</a>`)}
+        </p>`}
+        ${(one.may_have_two > 0 || one.may_have_arrived > 0) && html`<p class="limits">
+          ${one.may_have_two > 0 && html`<a href=${to(['campaigns', one.id, 'messages'], { doubt: 'may_have_two' })}>${several(one.may_have_two, 'person', 'people')} may have got two</a>`}
+          ${one.may_have_arrived > 0 && html`<a href=${to(['campaigns', one.id, 'messages'], { doubt: 'may_have_arrived' })}>${several(one.may_have_arrived, 'message')} may have arrived all the same</a>`}
+        </p>`}
+      </div>
+    </section>`;
+}
+
+/** Every recipient once, by state; it adds up. @param {{ one: Campaign }} props */
+function Ledger({ one }) {
+  const all = GROUPS.reduce((n, group) => n + sum(one, group.states), 0);
+  const shown = GROUPS.filter((group) => sum(one, group.states) > 0 || ['delivered', 'failed'].includes(group.key));
+  return html`
+    <section class="card funnel-card">
+      <h2>Where the messages are
+        <small>${all === one.recipients ? html`<${Icon} name="check" size=${15} />adds up to all recipients` : html`<${Icon} name="warn" size=${15} />does not add up at this moment: run sendmany campaign verify`}</small></h2>
+      <${Funnel} lane=${one} tall=${true} />
+      <table class="ledger"><caption class="sr">Messages by state</caption>
+        <thead><tr><th>State</th><th class="num">People</th><th class="num">Share</th></tr></thead>
+        <tbody>
+          ${shown.map((group) => {
+            const parts = group.states.filter((state) => one.counts[state]);
+            return html`
+              <tr class="group" key=${group.key}><td><span class="state"><i class="dot fill-${group.key}"></i>${group.name}</span></td>
+                <td class="num"><a href=${peopleOf(one.id, group.states)}>${count(sum(one, group.states))}</a></td><td class="num">${percent(sum(one, group.states), one.recipients)}</td></tr>
+              ${group.states.length > 1 && parts.map((state) => html`
+                <tr class="sub" key=${state}><td>${STATES[state][0]} <span class="small">– ${STATES[state][1]}</span></td>
+                  <td class="num"><a href=${peopleOf(one.id, [state])}>${count(one.counts[state] ?? 0)}</a></td><td class="num">${percent(one.counts[state] ?? 0, one.recipients)}</td></tr>`)}`;
+          })}
+          <tr class="total"><td>Recipients</td><td class="num"><a href=${peopleOf(one.id, [])}>${count(one.recipients)}</a></td><td class="num">${percent(all, one.recipients)}</td></tr>
+        </tbody></table>
+    </section>`;
+}
+
+/** @param {{ one: Campaign }} props */
+function FailureTable({ one }) {
+  const answer = useAnswer(`/v1/campaigns/${one.id}/failures`, { after: sum(one, ['undelivered', 'rejected', 'failed', 'unconfirmed', 'skipped', 'cancelled']) + one.retried });
+  /** @type {import('./types.js').Failure[]} */
+  const items = answer.data?.items ?? [];
+  const retries = answer.data?.retries ?? [];
+  if (answer.error) return html`<${Failed} error=${answer.error} again=${answer.again} />`;
+  if (!answer.data) return html`<${Loading} rows=${3} />`;
+  if (!items.length && !retries.length) return html`<${Empty} icon="check" title="Nothing has failed"><p>No message was refused, and none was tried again.</p><//>`;
+  return html`
+    ${items.length > 0 && html`<table class="rows failures"><caption class="sr">Why messages did not arrive</caption>
+      <thead><tr><th>What it means</th><th>Code</th><th>State</th><th class="num">People</th></tr></thead>
+      <tbody>${items.map((item) => html`
+        <tr key=${`${item.state}${item.origin}${item.code}`}><td>${large(item.meaning || 'no reason was given')}</td>
+          <td class="mono muted"><code>${item.origin}${item.code ? ` ${item.code}` : ''}</code></td><td><${StateName} state=${item.state} /></td>
+          <td class="num"><a href=${to(['campaigns', one.id, 'messages'], { state: item.state, origin: item.origin === 'none' ? '' : item.origin, code: item.code })}>${count(item.messages)}</a></td></tr>`)}</tbody></table>`}
+    ${retries.length > 0 && html`<p class="pad muted small">Tried again ${several(one.retried, 'time')}: ${retries.map((/** @type {any} */ item) => `${count(item.messages)} since ${item.meaning || item.code}`).join('; ')}.</p>`}`;
+}
+
+/** @param {{ one: Campaign }} props */
+const FailureCard = ({ one }) => html`<section class="card table-card"><h2>Failures</h2><${FailureTable} one=${one} /></section>`;
+/** @param {{ one: Campaign }} props */
+const Failures = ({ one }) => html`<section class="card table-card"><${FailureTable} one=${one} /></section>`;

@@ -1,0 +1,73 @@
+// The states of messages and campaigns: their names, and the groups that add up to all recipients.
+
+/** @typedef {import('./types.js').State} State */
+/** @typedef {import('./types.js').Lane} Lane */
+
+/** @type {Record<string, [string, string]>} */
+export const STATES = {
+  read: ['Read', 'The person has opened it.'],
+  delivered: ['Delivered', 'It is on the handset.'],
+  delivered_to_operator: ['With the operator', 'The operator has it; the person may not yet.'],
+  sent: ['On its way', 'The provider gave it to the operator.'],
+  accepted: ['Taken', 'The provider took it; no receipt has come yet.'],
+  undelivered: ['Undelivered', 'The operator says that it did not arrive.'],
+  rejected: ['Rejected', 'The provider refused this message.'],
+  failed: ['Failed', 'All retries are used up.'],
+  unconfirmed: ['Unconfirmed', 'It was posted, and no answer came: it may have arrived.'],
+  queued: ['Queued', 'It waits for its turn.'],
+  in_flight: ['Being posted', 'It is on its way to the provider now.'],
+  delayed: ['To be retried', 'It failed for a cause that may pass.'],
+  in_doubt: ['In doubt', 'It was posted; a receipt may still settle it.'],
+  skipped: ['Skipped', 'Opted out, expired, or outside the service window.'],
+  cancelled: ['Cancelled', 'The campaign was cancelled before it went out.'],
+  missing: ['Missing', 'It is nowhere to be found: run sendmany campaign verify.'],
+};
+
+/** Groups without overlap: they add up to the recipients.
+ * @type {{ key: string, name: string, states: State[] }[]} */
+export const GROUPS = [
+  { key: 'read', name: 'Read', states: ['read'] },
+  { key: 'delivered', name: 'Delivered', states: ['delivered'] },
+  { key: 'way', name: 'Sent, no receipt yet', states: ['delivered_to_operator', 'sent', 'accepted'] },
+  { key: 'failed', name: 'Not delivered', states: ['undelivered', 'rejected', 'failed'] },
+  { key: 'unconfirmed', name: 'Unconfirmed', states: ['unconfirmed'] },
+  { key: 'skipped', name: 'Not sent', states: ['skipped', 'cancelled'] },
+  { key: 'waiting', name: 'Waiting', states: ['queued', 'in_flight', 'delayed', 'in_doubt'] },
+];
+
+/** What one reads beside the bar of a campaign.
+ * @type {{ key: string, name: string, states: State[] }[]} */
+export const BRIEF = [
+  { key: 'sent', name: 'sent', states: ['read', 'delivered', 'delivered_to_operator', 'sent', 'accepted'] },
+  ...GROUPS.slice(3).map((one) => ({ ...one, name: one.name.toLowerCase() })),
+];
+
+/** @param {Lane} lane @param {State[]} states */
+export const sum = (lane, states) =>
+  states.reduce((n, state) => n + (lane.counts[state] ?? 0), 0);
+
+/** @type {Record<string, { name: string, tone: string }>} */
+export const STATUSES = {
+  loading: { name: 'Loading', tone: 'calm' },
+  sending: { name: 'Sending', tone: 'live' },
+  paused: { name: 'Paused', tone: 'hold' },
+  halted: { name: 'Halted', tone: 'bad' },
+  stopped: { name: 'Stopped', tone: 'bad' },
+  cancelling: { name: 'Cancelling', tone: 'calm' },
+  cancelled: { name: 'Cancelled', tone: 'calm' },
+  finished: { name: 'Finished', tone: 'good' },
+};
+
+export const ENDED = ['finished', 'cancelled'];
+
+/** The sentence that says why something waits; of what has ended, what still needs a person.
+ * @param {import('./types.js').Campaign} campaign */
+export function reason(campaign) {
+  const [first = '', ...more] = campaign.why ?? [];
+  if (ENDED.includes(campaign.status)) {
+    const n = campaign.counts.unconfirmed ?? 0;
+    return n ? `${n.toLocaleString()} unconfirmed ${n === 1 ? 'message needs' : 'messages need'} a decision.` : '';
+  }
+  const said = campaign.status === 'sending' && more.length ? more[0] : first;
+  return said.replace(/ `[^`]*` ends that\.$/, '');
+}

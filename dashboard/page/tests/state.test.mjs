@@ -1,0 +1,101 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+globalThis.location = { hash: '' };
+const { parse, to } = await import('../js/router.js');
+const { count, duration, large, offsetName, percent, rate, several } = await import('../js/format.js');
+const { BRIEF, GROUPS, STATES, reason, sum } = await import('../js/states.js');
+const { orderOf, peopleOf } = await import('../js/campaigns.js');
+const { apply, changes, lanes } = await import('../js/live.js');
+const { ApiError, may, read, session, trouble } = await import('../js/api.js');
+const { steps } = await import('../js/messages.js');
+
+test('an address is read as it was written', () => {
+  const hash = to(['campaigns', 'a/b ü', 'messages'], { state: ['read', 'failed'], search: 'x&y', empty: '' });
+  const { path, query } = parse(hash);
+  assert.deepEqual(path, ['campaigns', 'a/b ü', 'messages']);
+  assert.deepEqual(query.getAll('state'), ['read', 'failed']);
+  assert.equal(query.get('search'), 'x&y');
+  assert.equal(query.get('empty'), null);
+  assert.deepEqual(parse('#/%E0%A4%A').path, ['%E0%A4%A']);
+});
+
+test('the groups hold every state once, and so add up', () => {
+  const grouped = GROUPS.flatMap((group) => group.states).toSorted();
+  const all = Object.keys(STATES).filter((state) => state !== 'missing').toSorted();
+  assert.deepEqual(grouped, all);
+  assert.deepEqual(BRIEF.flatMap((group) => group.states).toSorted(), all);
+  const lane = { counts: Object.fromEntries(all.map((state, n) => [state, n + 1])) };
+  const total = GROUPS.reduce((n, group) => n + sum(lane, group.states), 0);
+  assert.equal(total, (all.length * (all.length + 1)) / 2);
+});
+
+test('a count links to exactly its states', () => {
+  assert.equal(peopleOf('c-1', ['failed', 'rejected']), '#/campaigns/c-1/messages?state=failed&state=rejected');
+});
+
+test('what is not none is not shown as none, and what is not all not as all', () => {
+  assert.match(percent(1, 100_000), /</);
+  assert.match(percent(99_999, 100_000), />/);
+  assert.equal(percent(0, 10), percent(0, 0));
+  assert.equal(percent(1, 2), '50%');
+});
+
+test('durations and rates are short', () => {
+  assert.deepEqual([0, 59, 61, 600, 3660, 90_000].map(duration), ['0 s', '59 s', '1 min 1 s', '10 min', '1 h 1 min', '1 d']);
+  assert.equal(duration(null), '–');
+  assert.equal(rate(null), '–');
+  assert.equal(rate(1234.4), `${count(1234)}/s`);
+  assert.equal(several(1, 'message'), '1 message');
+  assert.equal(several(2, 'person', 'people'), '2 people');
+  assert.deepEqual([0, 120, -330].map(offsetName), ['UTC', 'UTC+02:00', 'UTC-05:30']);
+  assert.equal(large(''), '');
+});
+
+test('rows stay where they are while somebody points at them', () => {
+  assert.deepEqual(orderOf(['c', 'b', 'a'], true, ['b', 'a']), ['b', 'a']);
+  assert.deepEqual(orderOf(['c', 'a'], true, ['b', 'a']), ['a']);
+  assert.deepEqual(orderOf(['c', 'b', 'a'], false, ['b', 'a']), ['c', 'b', 'a']);
+  assert.deepEqual(orderOf(['a'], true, []), ['a']);
+});
+
+test('the first reason is why it waits, not that it is being sent', () => {
+  const why = ['It is being sent.', '5 messages wait: marketing is stopped. `sendmany go --marketing` ends that.'];
+  assert.equal(reason({ status: 'sending', why, counts: {} }), '5 messages wait: marketing is stopped.');
+  assert.equal(reason({ status: 'paused', why: ['It is paused.', 'x'], counts: {} }), 'It is paused.');
+  assert.equal(reason({ status: 'finished', why: ['It is finished.'], counts: {} }), '');
+  assert.match(reason({ status: 'finished', why: [], counts: { unconfirmed: 1 } }), /1 unconfirmed message needs/);
+});
+
+test('what is heard replaces what was known, and counts as a change', () => {
+  const before = changes.value;
+  apply({ kind: 'snapshot', data: { campaigns: [{ id: 'a', done: 1 }], lanes: [], breakers: [] } });
+  apply({ kind: 'campaign', data: { id: 'a', done: 2 } });
+  assert.equal(lanes.value.a.done, 2);
+  assert.equal(changes.value, before + 2);
+});
+
+test('an answer that refuses says what is wrong; 401 ends the session, Redis away is told apart', () => {
+  session.value = { scopes: ['read'] };
+  assert.equal(may('manage', 'send'), false);
+  assert.equal(may('read'), true);
+  assert.throws(() => read(503, '{"error":"Redis does not answer at the moment: try again."}'), ApiError);
+  assert.equal(trouble.value, 'redis');
+  assert.deepEqual(read(200, '{"a":1}'), { a: 1 });
+  assert.equal(trouble.value, '');
+  assert.throws(() => read(502, '<html>'), /between here and sendmany/);
+  assert.throws(() => read(401, '{"error":"x"}'), { status: 401 });
+  assert.equal(session.value, null);
+});
+
+test('the life of a message is told in its order', () => {
+  const found = steps({
+    attempt_log: ['1 api 1002 1764600000 b1'], posted_at: '2025-12-01T15:00:00Z', changed_at: '2025-12-01T15:01:00Z',
+    state: 'delivered', meaning: '', waits_until: null,
+    why: ['attempt 1 at 2025-12-01 14:40:00: 1002: the provider was busy (batch b1)'],
+  });
+  assert.deepEqual(found.map((step) => step.text), [
+    'Attempt 1: 1002: the provider was busy', 'Posted to the provider', 'Delivered. It is on the handset.',
+  ]);
+  assert.equal(found.at(-1).tone, 'now');
+});

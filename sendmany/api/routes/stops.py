@@ -1,0 +1,102 @@
+"""`/v1/stops`: an operator's stop of all sending, or of marketing."""
+
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends, HTTPException
+from pydantic import BaseModel, ConfigDict, Field
+
+from config.sections import SubAccountId
+from config.settings import Settings
+from dashboard.schemas import StopOut, stop_out
+from producer.wake import SendWakeUp, wake
+from store.access.tokens import Needs, Scope, Token
+from store.client import AsyncStore, Store
+from store.lanes.lane import Priority
+from store.limits.stops import Stopped, go_on, read_stops, stop_sending
+from store.threads import ThreadStore
+
+_ALL: Final = "To stop every sub-account takes a token for all of them."
+_NONE: Final = "No such sub-account is configured, or it is not the caller's."
+
+
+class StopWord(BaseModel):
+    """What is meant."""
+
+    model_config = ConfigDict(extra="forbid")
+    what: Stopped
+    sub_account: SubAccountId | None = None  # none: every one
+
+
+class BeginWord(StopWord):
+    """What is to be stopped, and why."""
+
+    reason: Annotated[str, Field(min_length=1, max_length=500, pattern=r"[^\s.]")]
+
+
+class StopsOut(BaseModel):
+    """All stops that hold for sub-accounts of the caller."""
+
+    items: list[StopOut]
+    changed: bool = False  # False: it was so already
+
+
+def stops_router(
+    loop_store: AsyncStore, settings: Settings, needs: Needs, send_wake_up: SendWakeUp
+) -> APIRouter:
+    """The routes: seeing needs the scope `read`, stopping `manage`."""
+    router, store = APIRouter(prefix="/v1"), ThreadStore(loop_store)
+    read, manage = Depends(needs(Scope.READ)), Depends(needs(Scope.MANAGE))
+    answers: dict[int | str, dict[str, Any]] = {
+        403: {"description": _ALL},
+        404: {"description": _NONE},
+    }
+
+    @router.get(
+        "/stops", tags=["limits"], operation_id="list_stops", summary="What an operator has stopped"
+    )
+    def list_stops(caller: Annotated[Token, read]) -> StopsOut:
+        return _stops(store, caller)
+
+    @router.post(
+        "/stops/begin",
+        tags=["limits"],
+        operation_id="begin_stop",
+        summary="Send nothing more, or no marketing, within a second; what waits is kept",
+        responses=answers,
+    )
+    def begin(word: BeginWord, caller: Annotated[Token, manage]) -> StopsOut:
+        name = _name(settings, caller, word)
+        changed = store.run(stop_sending(word.what, name, word.reason.strip().rstrip(".")))
+        return _stops(store, caller, changed=changed)
+
+    @router.post(
+        "/stops/end",
+        tags=["limits"],
+        operation_id="end_stop",
+        summary="Go on with what was stopped by the same words",
+        responses=answers,
+    )
+    def end(word: StopWord, caller: Annotated[Token, manage]) -> StopsOut:
+        changed = store.run(go_on(word.what, _name(settings, caller, word)))
+        if changed:
+            for priority in Priority:
+                wake(store, send_wake_up, priority)
+        return _stops(store, caller, changed=changed)
+
+    return router
+
+
+def _name(settings: Settings, caller: Token, word: StopWord) -> str:
+    if word.sub_account is None:
+        if caller.sub_accounts:
+            raise HTTPException(403, _ALL)
+        return ""
+    if word.sub_account not in settings.sub_accounts or not caller.may_use(word.sub_account):
+        raise HTTPException(404, "There is no such sub-account.")
+    return word.sub_account
+
+
+def _stops(store: Store, caller: Token, *, changed: bool = False) -> StopsOut:
+    found = store.run(read_stops())
+    shown = [one for one in found if not one.sub_account or caller.may_use(one.sub_account)]
+    return StopsOut(items=[stop_out(one) for one in shown], changed=changed)
