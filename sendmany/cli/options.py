@@ -80,6 +80,12 @@ Map = Annotated[
         help="Which column `phone` is, or a {{name}} of the message; may be given again.",
     ),
 ]
+At = Annotated[
+    str,
+    typer.Option(
+        "--at", metavar="TIME", help='When it starts, such as "2026-12-24 09:00 Europe/London".'
+    ),
+]
 Encoding = Annotated[
     str | None,
     typer.Option(metavar="NAME", help="Of a text that is not UTF-8, such as windows-1252."),

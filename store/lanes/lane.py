@@ -33,6 +33,7 @@ class LaneStatus(StrEnum):
     """Status of a lane."""
 
     LOADING = "loading"
+    SCHEDULED = "scheduled"  # loaded; starts at its time
     SENDING = "sending"
     PAUSED = "paused"
     HALTED = "halted"  # Redis was restored from an older copy; an operator decides
@@ -77,6 +78,8 @@ class Lane:
     excluded: int = 0  # rows of people whom the launch left out
     window: str = "send"  # auto | skip | send
     purpose: Purpose | None = None  # of a campaign, from its launch; None: not given
+    send_at: int = 0  # ms since 1970 at which a campaign starts; 0: at once
+    zone: str = ""  # in which that time was said
     template: str = ""  # of a campaign, as in the registry; empty: none, or varying
     source: str = ""  # of a campaign: identifies its recipient file and how it is read
     keep: tuple[str, ...] = ()  # further columns of the file whose cells are kept with the values
@@ -189,7 +192,7 @@ def clear_missing(lane: str) -> Call[bool]:
 def move_lane(
     lane: str, action: str, reason: str = "", *, known: int = 0
 ) -> Call[tuple[bool, LaneStatus]]:
-    """Pause, resume, cancel, stop, close or halt a lane, or accept a halt.
+    """Pause, resume, cancel, start, stop, close or halt a lane, or accept a halt.
 
     Args:
         known: for a halt, the revision that a worker has seen; accepting jumps over it.
@@ -199,6 +202,24 @@ def move_lane(
     """
     keys = lane_keys(lane)
     return script_call("move_lane", (keys.meta, keys.counts), (action, reason, known), _moved)
+
+
+def schedule_lane(lane: str, send_at: int | None, zone: str) -> Call[tuple[str, LaneStatus]]:
+    """Set, change or remove the time at which a campaign starts, until its first claim.
+
+    Args:
+        send_at: ms since 1970; None removes it and pauses the campaign.
+
+    Returns:
+        `ok`, `past`, `started`, or the status that stands in the way; and the present status.
+    """
+    words = ("" if send_at is None else send_at, zone, "its schedule was removed")
+    return script_call(
+        "schedule_lane",
+        (lane_keys(lane).meta,),
+        words,
+        lambda reply: (text(reply[0]), LaneStatus(text(reply[1]))),
+    )
 
 
 def finish_loading(lane: str, plan_digest: str = "", file_sum: str = "") -> Call[LaneStatus]:
@@ -286,6 +307,8 @@ def parse_lane(lane: str, reply: Any) -> Lane | None:
         window=text(is_.get("window")) or "send",
         purpose=Purpose(word) if (word := text(is_.get("purpose"))) else None,
         template=text(is_.get("template")),
+        send_at=int(is_.get("send_at") or 0),
+        zone=text(is_.get("zone")),
         source=text(is_.get("source")),
         keep=tuple(json.loads(is_.get("keep") or "[]")),
         parent=text(is_.get("parent")),

@@ -13,12 +13,13 @@ from chatapps.preflight import Finding, Severity
 from config.celery_app import hint_drain
 from config.sections import SettingsError
 from config.settings import Settings, load_settings
-from dashboard.explain import several
+from dashboard.explain import iso, several, starts_at
 from producer.campaigns.agreement import changed, too_many_invalid
 from producer.campaigns.exclusions import read_exclusions
 from producer.campaigns.launch import Launch, Launched, Loading, Prepared, check, run
 from producer.campaigns.plan import Plan, plan_file, repeated_sentence
 from producer.campaigns.preflight import findings_of, stops, warn_of_windows
+from producer.campaigns.schedule import read_time
 from producer.errors import NotAgreed
 from producer.files.recipient_file import RecipientFile
 from producer.policies import campaign_policies
@@ -80,6 +81,7 @@ def _as_json(finding: Finding) -> dict[str, str]:
 
 
 _AGAIN = {
+    LaneStatus.SCHEDULED: "is scheduled",
     LaneStatus.PAUSED: "is paused",
     LaneStatus.STOPPED: "has stopped",
     LaneStatus.HALTED: "is halted",
@@ -121,6 +123,12 @@ def launch(
     ] = None,
     limit: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Only the first N of these rows.")
+    ] = None,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME", help='When it starts, such as "2026-12-24 09:00 Europe/London".'
+        ),
     ] = None,
     send_while_loading: Annotated[
         bool, typer.Option("--send-while-loading", help="Do not wait for the end of the file.")
@@ -238,7 +246,10 @@ def launch(
         send_while_loading=send_while_loading,
         keep=keep,
     )
-    prepared = check(replace(options, invalid_rows=invalid_rows, max_invalid_share=most_invalid))
+    start = read_time(at, past=True) if at else None
+    prepared = check(
+        replace(options, start=start, invalid_rows=invalid_rows, max_invalid_share=most_invalid)
+    )
     store = connect(settings)
     prepared = leave_out(store, prepared, exclude)
     if not offline:
@@ -391,6 +402,8 @@ def _launched_as_json(launched: Launched, file: RecipientFile) -> dict[str, obje
         "folded": launched.folded,
         "resumed": launched.resumed,
         "read_as": file.text.sentence,
+        "send_at": iso(lane.send_at / 1000),
+        "zone": lane.zone,
     }
 
 
@@ -415,6 +428,9 @@ def _tell_launched(launched: Launched, prepared: Prepared, *, hint: bool) -> Non
         show(
             f"In {values}, line ends, tabs or more than 4 blanks became one blank: templates take none."
         )
+    if lane.status is LaneStatus.SCHEDULED:
+        told = prepared.launch.start.sentence if prepared.launch.start else ""
+        show(f"It starts at {starts_at(lane)}. {told}".rstrip())
     if hint:
         show(_what_next(lane))
 
