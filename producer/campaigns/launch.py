@@ -21,6 +21,7 @@ from producer.campaigns.message_file import (
     load_message_file,
     prepare,
 )
+from producer.campaigns.schedule import StartTime, see_that_it_may_start
 from producer.errors import InputError
 from producer.files.invalid_rows import InvalidRowWriter, see_that_writable
 from producer.files.recipient_file import Position, RecipientFile
@@ -57,6 +58,7 @@ class Launch:
     max_invalid_share: float = 1  # of the rows; more are refused
     exclusions: Exclusions = NOBODY
     keep: tuple[str, ...] = ()  # further columns whose cells are kept with the values
+    start: StartTime | None = None  # None: when the file is loaded
 
     @property
     def invalid_rows_file(self) -> Path:
@@ -99,8 +101,8 @@ class Prepared:
     message: CampaignMessage
     source: str  # identifies the recipients: the file, and how it is read
     keep: tuple[str, ...] = ()  # spelled as in the file
-    template: RegisteredTemplate | None = None  # that the message uses, where it was looked up
-    digest: str = ""  # of its plan, where there is one
+    template: RegisteredTemplate | None = None  # of the message, if looked up
+    digest: str = ""  # of its plan, if any
 
     @property
     def plan(self) -> CampaignPlan:
@@ -116,6 +118,8 @@ class Prepared:
             policies=launch.policies,
             early=launch.send_while_loading,
             keep=self.keep,
+            send_at=launch.start.ms if launch.start else 0,
+            zone=launch.start.zone if launch.start else "",
         )
 
 
@@ -123,12 +127,14 @@ def check(launch: Launch, *, lists_invalid_rows: bool = True) -> Prepared:
     """Read and check both files.
 
     Args:
-        lists_invalid_rows: False for who writes no list of them.
+        lists_invalid_rows: False when no list is written.
 
     Raises:
         InputError: the problem, its place and the remedy.
     """
     _check_name(launch.name)
+    if launch.start and launch.send_while_loading:
+        raise InputError("Say either --at or --send-while-loading")
     message = load_message_file(launch.message)
     file = RecipientFile.open(launch.recipients, launch.reading)
     prepared = prepare(message, file.columns, launch.reading)
@@ -186,6 +192,7 @@ def run(
     registry = store.run(read_registry(launch.sub_account))
     purpose = campaign_purpose(registry, template, launch.purpose)
     plan = replace(prepared.plan, purpose=purpose, template=template)
+    see_that_it_may_start(store, plan.name, plan.sub_account, launch.start)
     lane_id, resumed = open_campaign(store, plan)
     lane = find_lane(store, lane_id)
     invalid_rows_file = launch.invalid_rows_file

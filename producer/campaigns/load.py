@@ -129,6 +129,9 @@ def end_of_file(
     if not lane.loaded:
         store.run(finish_loading(lane.id, plan_digest, file_sum))
     lane = find_lane(store, lane.id)
-    if lane.status is LaneStatus.SENDING:
+    if lane.status in (
+        LaneStatus.SENDING,
+        LaneStatus.SCHEDULED,
+    ):  # an idle sweep learns of its time
         call_workers(store, lane, send_wake_up)
     return lane

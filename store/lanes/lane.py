@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from store.client import Call, Store, best_effort, command, script_call, text
-from store.errors import SeveralLanes, UnknownLane
+from store.errors import NewerData, SeveralLanes, UnknownLane
 from store.keys import LANES, MISSING, READY, lane_keys, lanes_called
 from store.purposes import Purpose
 from store.states import OPEN_STATES, PROVIDER_HAS_IT, State
@@ -33,6 +33,7 @@ class LaneStatus(StrEnum):
     """Status of a lane."""
 
     LOADING = "loading"
+    SCHEDULED = "scheduled"  # loaded; starts at its time
     SENDING = "sending"
     PAUSED = "paused"
     HALTED = "halted"  # Redis was restored from an older copy; an operator decides
@@ -77,6 +78,8 @@ class Lane:
     excluded: int = 0  # rows of people whom the launch left out
     window: str = "send"  # auto | skip | send
     purpose: Purpose | None = None  # of a campaign, from its launch; None: not given
+    send_at: int = 0  # ms since 1970 at which a campaign starts; 0: at once
+    zone: str = ""  # in which that time was said
     template: str = ""  # of a campaign, as in the registry; empty: none, or varying
     source: str = ""  # of a campaign: identifies its recipient file and how it is read
     keep: tuple[str, ...] = ()  # further columns of the file whose cells are kept with the values
@@ -189,7 +192,7 @@ def clear_missing(lane: str) -> Call[bool]:
 def move_lane(
     lane: str, action: str, reason: str = "", *, known: int = 0
 ) -> Call[tuple[bool, LaneStatus]]:
-    """Pause, resume, cancel, stop, close or halt a lane, or accept a halt.
+    """Pause, resume, cancel, start, stop, close or halt a lane, or accept a halt.
 
     Args:
         known: for a halt, the revision that a worker has seen; accepting jumps over it.
@@ -201,12 +204,30 @@ def move_lane(
     return script_call("move_lane", (keys.meta, keys.counts), (action, reason, known), _moved)
 
 
+def schedule_lane(lane: str, send_at: int | None, zone: str) -> Call[tuple[str, LaneStatus]]:
+    """Set, change or remove the time at which a campaign starts, until its first claim.
+
+    Args:
+        send_at: ms since 1970; None removes it and pauses the campaign.
+
+    Returns:
+        `ok`, `past`, `started`, or the status that stands in the way; and the present status.
+    """
+    words = ("" if send_at is None else send_at, zone, "its schedule was removed")
+    return script_call(
+        "schedule_lane",
+        (lane_keys(lane).meta,),
+        words,
+        lambda reply: (text(reply[0]), LaneStatus(text(reply[1]))),
+    )
+
+
 def finish_loading(lane: str, plan_digest: str = "", file_sum: str = "") -> Call[LaneStatus]:
     """Mark the recipient file as read to its end.
 
     Args:
-        plan_digest: names rows, message and options.
-        file_sum: stands for all rows. Both are empty where an interrupted launch went on.
+        plan_digest: identifies rows, message and options.
+        file_sum: digest of all rows. Both are empty after an interrupted launch was continued.
     """
     keys, digests = lane_keys(lane), (plan_digest, file_sum)
     return script_call(
@@ -286,6 +307,8 @@ def parse_lane(lane: str, reply: Any) -> Lane | None:
         window=text(is_.get("window")) or "send",
         purpose=Purpose(word) if (word := text(is_.get("purpose"))) else None,
         template=text(is_.get("template")),
+        send_at=int(is_.get("send_at") or 0),
+        zone=text(is_.get("zone")),
         source=text(is_.get("source")),
         keep=tuple(json.loads(is_.get("keep") or "[]")),
         parent=text(is_.get("parent")),
@@ -304,7 +327,20 @@ def parse_fields(reply: Any) -> dict[str, bytes]:
 
 def parse_counts(reply: Any) -> dict[State, int]:
     """The counts in a reply of HGETALL, without the zeros."""
-    return {State(field): int(value) for field, value in parse_fields(reply).items() if int(value)}
+    return {
+        state_of(field): int(value) for field, value in parse_fields(reply).items() if int(value)
+    }
+
+
+def state_of(word: str) -> State:
+    """The state of this name; raises NewerData for one of another version."""
+    try:
+        return State(word)
+    except ValueError:
+        raise NewerData(
+            f'The data in Redis name a state "{word}", which this version of sendmany does not know: '
+            "use the version that wrote them, or another database or key_prefix."
+        ) from None
 
 
 def parse_numbers(reply: Any) -> dict[str, int]:

@@ -122,6 +122,14 @@ class CampaignForm(_Exact):
             "category of its template, else marketing. That category cannot be lowered."
         ),
     ] = None
+    send_at: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            max_length=100,
+            description="When it starts: RFC 3339 with an offset, or `2026-12-24 09:00 Europe/London`.",
+        ),
+    ] = None
     send_while_loading: bool = False
     keep: Annotated[
         list[Annotated[str, Field(min_length=1, max_length=1000)]],

@@ -17,10 +17,12 @@ from chatapps.rendering.placeholders import BrokenPlaceholder, Placeholder, Unkn
 from chatapps.templates import RegisteredTemplate
 from config.sections import SettingsError
 from config.settings import Settings
+from dashboard.schemas import moment_out
 from producer.campaigns.exclusions import read_exclusions
 from producer.campaigns.message_file import refuse_ours
 from producer.campaigns.plan import Plan, plan_upload, repeated_sentence
 from producer.campaigns.preflight import findings_about, stops, warn_of_windows
+from producer.campaigns.schedule import read_time
 from producer.campaigns.upload import TryRows, Upload, UploadDiffers, Uploaded, receive
 from producer.errors import BadPurpose, InputError, NotAgreed
 from producer.files.invalid_rows import InvalidRow
@@ -41,6 +43,7 @@ from store.threads import ThreadStore
 T = TypeVar("T")
 CLIENT_LEFT: Final = 400
 _MEMBERS: Final = {
+    "--at": "send_at",
     "--map phone=COLUMN": 'map {"phone": COLUMN}',
     "--language-column": "language_column",
     "--encoding": "encoding",
@@ -88,6 +91,8 @@ class LaunchedOut(BaseModel):
     country_column: str | None
     folded: int  # values whose line ends, tabs or long runs of blanks became one blank
     resumed: bool  # an earlier upload is continued
+    send_at: str | None  # it starts then
+    zone: str | None  # in which that was said
     read_as: str  # encoding or sheet of a file that is not UTF-8 text, in words
     findings: list[FindingOut]
 
@@ -149,7 +154,7 @@ async def launch(
 
 
 async def plan(request: Request, store: AsyncStore, settings: Settings, caller: Token) -> Plan:
-    """Read an upload and say what its launch would come to; nothing is stored."""
+    """Stream an upload and return the plan of its launch; nothing is stored."""
 
     def tell(_: CampaignForm, upload: Upload, file: ArrivingFile) -> Plan:
         return plan_upload(ThreadStore(store), settings, upload, file)
@@ -252,6 +257,7 @@ def upload_of(form: CampaignForm, settings: Settings, sub_account: str) -> Uploa
         send_while_loading=form.send_while_loading,
         max_invalid_share=1 if form.accept_invalid else settings.campaigns.max_invalid_share,
         plan=form.plan,
+        start=read_time(form.send_at, past=True) if form.send_at else None,
         keep=tuple(form.keep),
     )
 
@@ -273,6 +279,8 @@ def _answer(uploaded: Uploaded, findings: Sequence[Finding]) -> LaunchedOut:
         folded=uploaded.folded,
         resumed=uploaded.resumed,
         read_as=uploaded.sentence,
+        send_at=moment_out(lane.send_at),
+        zone=lane.zone or None,
         findings=[
             FindingOut(severity=one.severity.value, path=one.path, message=one.text)
             for one in findings

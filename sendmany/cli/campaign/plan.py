@@ -1,4 +1,4 @@
-"""`sendmany campaign plan`: what a launch would come to."""
+"""`sendmany campaign plan`: a dry run of a launch."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,12 +29,11 @@ Prices = Annotated[
     launch, "yes", "accept_invalid", "plan", "watch", "force", "invalid_rows", "as_json"
 )
 def plan(prices: Prices = None, as_json: Json = False, **options: Any) -> None:
-    """Say what a launch would come to, and store nothing.
+    """Show what a launch would do, and store nothing.
 
-    The whole file is read as a launch reads it: who would get the message, which rows cannot be used and
-    why, who has opted out, how many requests and seconds it takes and what it costs, and how the message
-    looks. The digest stands for rows, message, options and template: `launch --plan DIGEST` refuses
-    another one.
+    The whole file is read like a launch: recipients, invalid rows with reasons, opted-out people,
+    requests, seconds, cost, and previews. The digest identifies rows, message, options and template:
+    `launch --plan DIGEST` refuses any other.
 
     Example: `sendmany campaign plan "Spring sale" --recipients people.csv --message offer.json`
     """

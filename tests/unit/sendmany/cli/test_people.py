@@ -57,6 +57,13 @@ def desk(store: Store, monkeypatch: pytest.MonkeyPatch) -> Desk:
     return Desk(store, monkeypatch)
 
 
+@pytest.mark.parametrize("why", Why)
+def test_the_reason_of_a_suppression_is_told_as_it_is(desk: Desk, why: Why) -> None:
+    desk.store.run(suppress("shop", [(ANN_DIGITS, None)], why))
+    assert f"({why.name.lower()})" in desk.run("suppress", "check", ANN).stdout
+    assert desk.json("suppress", "check", ANN)["suppressed"][0]["reason"] == why.name.lower()
+
+
 def test_a_number_is_suppressed_however_it_is_written(desk: Desk) -> None:
     assert desk.run("suppress", "add", ANN, "020 7946 0124").exit_code == 0
     again = desk.json("suppress", "add", "(020) 7946-0123")

@@ -173,3 +173,12 @@ def test_a_provider_without_tls_is_told_and_no_password_is_shown(
     assert "pa55" not in account.place
     asked = explain(Probe(ProbeVerdict.READY, Refused(400)), "Shop", account.place)
     assert "pa55" not in str((found, asked))
+
+
+def test_the_variable_of_a_key_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SHOP_KEY", raising=False)
+    settings = Settings(sub_accounts={"Shop": {"api_key_env": "SHOP_KEY"}})
+    for offline in (True, False):
+        found = next(_account(settings, "Shop", settings.sub_accounts["Shop"], offline=offline))
+        assert found.verdict is Verdict.PROBLEM
+        assert "api_key_env names SHOP_KEY, which is not set" in found.finding
