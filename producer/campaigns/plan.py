@@ -245,7 +245,7 @@ def plan_rows(
         messages=messages,
         requests=requests,
         seconds=seconds,
-        ends_at=datetime.fromtimestamp(time.time() + seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        ends_at=_ends_at(options, seconds),
         number_column=layout.number_column,
         country_column=layout.country_column,
         columns=list(content.columns),
@@ -355,6 +355,12 @@ def _pace(settings: Settings, options: Options, messages: int) -> tuple[int, flo
     of_messages = messages / account.messages_per_second if account.messages_per_second else 0
     of_requests = requests / account.requests_per_second if account.requests_per_second else 0
     return requests, round(max(of_messages, of_requests), 1)
+
+
+def _ends_at(options: Options, seconds: float) -> str:
+    """When the last message goes out, if it is launched now."""
+    start = max(time.time(), options.start.ms / 1000 if options.start else 0)
+    return datetime.fromtimestamp(start + seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _countries(tally: _Tally) -> Iterator[CountryShare]:

@@ -47,7 +47,7 @@ from store.metrics.counters import Tally
 
 OPEN: Final = frozenset({"/healthz", "/readyz"})
 STREAMS: Final = frozenset({"/v1/events"})
-UPLOADS: Final = re.compile("/v1/(campaigns(/[^/]+/recipients)?|plans)")
+UPLOADS: Final = re.compile("/v1/(campaigns(/[^/]+/recipients)?|plans|tests)")
 """Paths whose bodies are streamed, never buffered."""
 _NO_TELEMETRY: Final[Any] = dict.fromkeys(("tracing", "metrics", "logs", "auto_configure"), False)
 """FastAPI's own telemetry would send paths and queries, which name people, to an address from the

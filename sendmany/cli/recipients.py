@@ -9,7 +9,7 @@ from chatapps.rendering.placeholders import find_placeholders
 from dashboard.message import is_final
 from producer.campaigns.message_file import load_message_file
 from producer.errors import BadRow, InputError
-from producer.files.people_list import read_person
+from producer.files.people_list import addressed, read_person
 from producer.files.phone_numbers import mask
 from store.client import Store
 from store.lanes.lane import Lane
@@ -37,12 +37,6 @@ def message_for(recipient: str, text: str | None, file: Path | None) -> dict[str
         message = load_message_file(file)
     _refuse_columns(message)
     return addressed(recipient, message)
-
-
-def addressed(recipient: str, message: Mapping[str, Any]) -> dict[str, Any]:
-    """A message with its person, who is as `recipient_of` gives them."""
-    user = {"msisdn": f"+{recipient}"} if recipient.isdecimal() else {"channelUserId": recipient}
-    return {"user": user, **message}
 
 
 def _refuse_columns(message: Mapping[str, Any]) -> None:

@@ -10,9 +10,10 @@ from dashboard.message import explain, message_status_of
 from producer import Priority, Producer
 from producer.campaigns.launch import check
 from producer.campaigns.trial import message_of_row, take_tests
+from producer.files.people_list import addressed
 from sendmany.cli.campaign.launch import launch, launch_of
 from sendmany.cli.options import Json, takes_options_of
-from sendmany.cli.recipients import addressed, recipient_of, wait_for_end
+from sendmany.cli.recipients import recipient_of, wait_for_end
 from sendmany.console.connection import connect
 from sendmany.console.output import print_json, say, show
 from store.states import PROVIDER_HAS_IT
@@ -24,6 +25,7 @@ CALLER = "command-line"
     launch, "yes", "accept_invalid", "plan", "watch", "force", "invalid_rows", "as_json", "offline",
     "exclude", "keep", "hold", "on_unconfirmed", "on_server_error", "settle_after", "window",
     "send_while_loading",
+    "at",
 )  # fmt: skip
 def trial(
     to: Annotated[
@@ -50,7 +52,7 @@ def trial(
     """
     settings = load_settings()
     rest = dict.fromkeys(
-        ("hold", "on_unconfirmed", "on_server_error", "settle_after", "window", "keep")
+        ("hold", "on_unconfirmed", "on_server_error", "settle_after", "window", "keep", "at")
     )
     prepared = check(launch_of(settings, **options, **rest), lists_invalid_rows=False)
     launch, file = prepared.launch, prepared.file

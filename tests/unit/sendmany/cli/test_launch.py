@@ -139,6 +139,10 @@ def test_only_what_was_planned_is_launched(store: Store, launch: Launch) -> None
     files = ["--recipients", "people.csv", "--message", "offer.json", "--offline", "--json"]
     planned = CliRunner().invoke(app, ["campaign", "plan", "Spring", *files])
     digest = json.loads(planned.stdout)["digest"]
+    later = [*files, "--at", "2099-01-01T10:00:00Z"]
+    told_later = json.loads(CliRunner().invoke(app, ["campaign", "plan", "Spring", *later]).stdout)
+    assert told_later["ends_at"] == "2099-01-01T10:00:00Z"
+    assert told_later["digest"] != digest
     told = CliRunner().invoke(app, ["campaign", "plan", "Spring", *files[:-1]]).stdout
     assert "1 of 1 people get it, marketing; nothing is stored yet." in told
     assert f"--plan {digest}" in told
