@@ -1,4 +1,4 @@
-"""The page about what comes after a campaign, carried out against the sandbox: each command on it runs."""
+"""The page about what comes after a campaign, carried out against the sandbox: each command runs."""
 
 import csv
 import json
