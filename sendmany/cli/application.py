@@ -8,6 +8,7 @@ from typing import Annotated, TextIO
 import typer
 
 from config.errors import ReportedError
+from config.safe_text import plain
 from sendmany import __version__
 from sendmany.cli.lazy import MARKUP, Entry, lazy
 
@@ -174,7 +175,7 @@ def run() -> int:
 
 
 def _say(text: str) -> None:
-    print(f"sendmany: {text}", file=sys.stderr)
+    print(f"sendmany: {plain(text)}", file=sys.stderr)
 
 
 def _have_outputs() -> None:

@@ -1,4 +1,4 @@
-"""The page about what comes after a campaign, carried out against the sandbox: each command runs."""
+"""Runs each command of the page about what comes after a campaign, against the sandbox."""
 
 import csv
 import json

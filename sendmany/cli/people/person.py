@@ -1,6 +1,5 @@
 """`sendmany person …`: shows and erases the data about one person."""
 
-import json
 import sys
 import time
 from collections.abc import Callable
@@ -43,7 +42,7 @@ def show_(number: Number, region: Region = None) -> None:
     store = connect(settings)
     store.run(entry("person.show", masked(person.who)))
     found = show_person(store, person, settings.sub_accounts, settings.secret_key())
-    sys.stdout.write(json.dumps(found, ensure_ascii=False, indent=2) + "\n")
+    print_json(found, indent=2)
 
 
 @app.command("forget")

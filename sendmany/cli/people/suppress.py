@@ -1,7 +1,5 @@
 """`sendmany suppress …`: people who must not be written to."""
 
-import csv
-import sys
 from collections.abc import Collection, Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -9,6 +7,7 @@ from typing import Annotated, TextIO
 
 import typer
 
+from config.safe_text import csv_line
 from config.settings import Settings, load_settings
 from dashboard.explain import iso, moment
 from dashboard.export import international
@@ -26,7 +25,7 @@ from sendmany.cli.people.people import (
 from sendmany.cli.recipients import recipient_of
 from sendmany.console.atomic_file import written_whole
 from sendmany.console.connection import connect
-from sendmany.console.output import print_json, say, show
+from sendmany.console.output import print_json, say, screen, show
 from store.access.audit import audited, entry, masked
 from store.client import Store
 from store.people.forgotten import release_forgotten
@@ -198,7 +197,7 @@ def export(
     scope = _scope(settings, sub_account, everywhere)
     store = connect(settings)
     if output is None:
-        _write(sys.stdout, store, scope)
+        _write(screen(), store, scope)
         return
     with written_whole(output) as stream:
         n = _write(stream, store, scope)
@@ -290,7 +289,7 @@ def _stop(
 
 
 def _about(people: Collection[str], scope: str) -> str:
-    """Who is meant, for the audit trail."""
+    """Description of the people for the audit trail."""
     who = masked(next(iter(people))) if len(people) == 1 else f"{len(people):,} people"
     return f"{who} of {scope}"
 
@@ -300,12 +299,12 @@ def _named(scope: str) -> str:
 
 
 def _write(stream: TextIO, store: Store, scope: str) -> int:
-    writer, n = csv.writer(stream), 0
-    writer.writerow(["number", "since", "reason", "purposes"])
+    n = 0
+    stream.write(csv_line(("number", "since", "reason", "purposes")))
     for one in all_suppressions(store, scope):
         # With +, since an import with a region would misread bare digits.
         row = (international(one.who), iso(one.since / 1000), one.reason, one.stopped)
-        writer.writerow(row)
+        stream.write(csv_line(row))
         n += 1
     return n
 

@@ -1,4 +1,4 @@
-"""Retries and additions: only those who are meant, with the values that were kept, and nobody twice."""
+"""Retries and additions: only the selected people, with the kept values, and no person twice."""
 
 import csv
 import json
@@ -365,4 +365,4 @@ def test_a_retry_finds_its_keys_behind_a_prefix(launch: Launch) -> None:
     store = Store(client, load_scripts(flags=False), key_prefix="second:")
     parent = sent(store, run(store, check(launch), wake).lane.id)
     assert again(store, parent).next_index == 1000
-    assert all(key.startswith(b"second:") for key in client.keys())
+    assert all(key.startswith(b"second:") for key in client.scan_iter())
