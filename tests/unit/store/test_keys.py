@@ -125,7 +125,7 @@ def test_a_name_in_bytes_lies_where_it_lies_as_text(who: str) -> None:
 PAGE = Path(__file__).parents[3] / "docs/reference/redis-keys.md"
 SAMPLES = {
     "served": "urgent", "batch_id": "ab-cd", "process": "host:1", "number": 3, "scope": "*", "shard": 2,
-    "sub_account": "My&Shop.1", "channel": "whatsapp", "op": "op",
+    "sub_account": "My&Shop.1", "channel": "whatsapp", "op": "op", "digest": "0f8d",
 }  # fmt: skip
 PREFIXES = (
     "base",
