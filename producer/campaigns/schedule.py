@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from producer.errors import InputError
 from producer.wake import SendWakeUp, call_workers
+from store.access.audit import audited
 from store.client import Store
 from store.errors import StoreRefused, UnknownLane
 from store.lanes.lane import Lane, LaneStatus, find_lane, schedule_lane
@@ -98,7 +99,7 @@ def reschedule(
         StoreRefused: it has begun, or has ended.
     """
     call = schedule_lane(lane.id, time.ms if time else None, time.zone if time else "")
-    answer, status = store.run(call)
+    answer, status = store.run(audited(call, "campaign.schedule", lane.name, "", lambda _: time))
     if answer == "past":
         raise InputError("the time is past: name a later one")
     if answer == "started":
