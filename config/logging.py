@@ -64,6 +64,6 @@ _console = structlog.dev.ConsoleRenderer()
 
 
 def _to_console(logger: Any, name: str, event: MutableMapping[str, Any]) -> str:
-    """Render with control characters of texts escaped; JSON escapes them anyway."""
+    """Render with control characters in texts escaped; JSON escapes them anyway."""
     texts = {key: plain(value) for key, value in event.items() if isinstance(value, str)}
     return _console(logger, name, {**event, **texts})

@@ -1,4 +1,4 @@
-"""Texts of other people in terminals and spreadsheets, which take some characters for commands."""
+"""Escapes foreign texts for terminals and spreadsheets, which execute some characters."""
 
 import re
 from collections.abc import Iterable

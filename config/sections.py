@@ -89,7 +89,7 @@ class SubAccount(Section):
 
     @property
     def place(self) -> str:
-        """The base URL without a password in it, for people."""
+        """The base URL without its password, for people."""
         return re.sub("//[^/]*@", "//", self.url)
 
     def key(self) -> SecretStr | None:
@@ -241,14 +241,14 @@ def _key_from_file(path: Path) -> SecretStr | None:
 
 
 class Campaigns(Section):
-    """What a launch asks before it is one."""
+    """Checks of a launch."""
 
     max_invalid_share: float = Field(default=0.05, ge=0, le=1)
-    """Share of rows that cannot be used above which a launch has to say that it accepts that."""
+    """Greatest share of invalid rows; a launch with more must accept it explicitly."""
     launch_delay: float = Field(default=10, ge=0, le=3600)
-    """Seconds in which Ctrl-C undoes a launch at a terminal, after it was confirmed."""
+    """Seconds in which Ctrl-C undoes a launch at a terminal, after its confirmation."""
     prices: Path | None = None
-    """CSV of what a message costs: country, category, price, currency. For estimates."""
+    """CSV of prices per message: country, category, price, currency. For estimates."""
 
 
 class Breakers(Section):

@@ -68,13 +68,20 @@ def messages_page(store: Store, lane_id: str, wanted: MessageFilter) -> Messages
     states = frozenset(wanted.states or (*counted, *OPEN_STATES))
     cursor = wanted.cursor or "0"
     begin = MessagePlace(cursor.startswith("w"), int(cursor.lstrip("w")))
-    page = MessagesPage(items=[], next=None)
+    page, last = MessagesPage(items=[], next=None), begin
     for message, place in messages_after(store, lane_id, states, begin):
-        if message is not None and wanted.wants(message):
-            page.items.append(MessageRow(id=f"{lane_id}.{message.index}", **asdict(row(message))))
-        if place.waiting and place.at >= MOST_WAITING:
+        if message is None or (place.waiting and place.at > MOST_WAITING):
+            page.next = _cursor(place) if message is None else None
             break
-        if message is None or len(page.items) == wanted.limit:
-            page.next = f"{'w' if place.waiting else ''}{place.at}"
+        if not wanted.wants(message):
+            continue
+        if len(page.items) == wanted.limit:  # there is one more: so this is not the last page
+            page.next = _cursor(last)
             break
+        page.items.append(MessageRow(id=f"{lane_id}.{message.index}", **asdict(row(message))))
+        last = place
     return page
+
+
+def _cursor(place: MessagePlace) -> str:
+    return f"{'w' if place.waiting else ''}{place.at}"

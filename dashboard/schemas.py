@@ -58,6 +58,7 @@ class LaneOut(BaseModel):
     children: list[str]  # ids of the campaigns that retry this one
     recipients: int
     duplicates: int
+    excluded: int  # rows of people whom the launch left out
     invalid_rows: int
     funnel: FunnelOut
     done: int  # messages that have ended
@@ -70,6 +71,8 @@ class LaneOut(BaseModel):
     retried: int
     balanced: bool  # the counts add up to the recipients
     opened_at: str | None
+    send_at: str | None  # a scheduled campaign starts then
+    zone: str | None  # in which that time was said
     started_at: str | None
     finished_at: str | None
 
@@ -236,6 +239,8 @@ def _fields(report: LaneReport) -> dict[str, Any]:
     return {
         **lane_figures(report),
         "opened_at": moment_out(lane.opened_at),
+        "send_at": moment_out(lane.send_at),
+        "zone": lane.zone or None,
         "started_at": moment_out(lane.started_at),
         "finished_at": moment_out(lane.finished_at),
     }

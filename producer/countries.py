@@ -18,7 +18,7 @@ _PARTS: Final = re.compile(r"[(),;/:|\u2013\u2014-]| {2,}")
 """Separators of names in one cell: `United Kingdom (+44)`, `DE - Germany`."""
 
 TELLING_DIGITS: Final = 6
-"""First digits of a number that tell its country …"""
+"""First digits that determine a number's country …"""
 _TELLING: Final = {1: 4, 7: 3}
 """… and fewer for these calling codes."""
 _known: Final[dict[str, str]] = {}
@@ -38,8 +38,8 @@ def region_of(text: str) -> str | None:
 
 
 def country_of_number(digits: str) -> str:
-    """The region of an international number; that which is known for the calling code where the number
-    does not tell."""
+    """The region of an international number, or the main one of its calling code if the number does not
+    determine it."""
     code = next(
         (n for end in (1, 2, 3) if (n := int(digits[:end])) in COUNTRY_CODE_TO_REGION_CODE), 0
     )

@@ -1,7 +1,7 @@
 """Errors of user input.
 
 InputError          the whole input is refused, nothing is launched
-└── NotAgreed       … since too many rows are invalid, or the plan that was agreed to has changed
+└── NotAgreed       … too many rows are invalid, or the agreed plan has changed
 BadRow              one row of a recipient file is refused, the others go on
 └── BadNumber       … because of its number
 KeyConflict         the idempotency key was used for another message
@@ -21,7 +21,7 @@ class InputError(ReportedError):
 
 
 class NotAgreed(InputError):
-    """What would be launched is not what was agreed to."""
+    """The launch does not match its agreement."""
 
 
 class BadRow(Exception):

@@ -234,5 +234,5 @@ def _named(sample: dict[str, list[str]], wanted: str, option: str = "") -> str:
 
 
 def _names(columns: Iterable[str]) -> str:
-    """The columns in a row; without a header row their names are numbers of people."""
+    """The columns in a sentence; without a header row their names are phone numbers and are masked."""
     return ", ".join(mask(name) if sum(map(str.isdigit, name)) > 6 else name for name in columns)

@@ -74,7 +74,7 @@ def take(
         return _store(producer, wanted, task, sleep)
     except ValidationError as error:
         log.error("message_refused", task=task, problems=_places(error))
-    except SettingsError:  # its text quotes what the task gives for a sub-account
+    except SettingsError:  # its text quotes the task's sub-account
         log.error("message_refused", task=task, problems="sub_account: is not configured")
     except (MessageError, BadTiming, BadPurpose, KeyConflict, StoreRefused) as error:
         log.error("message_refused", task=task, problems=str(error))

@@ -1,4 +1,4 @@
-"""What a launch has to match: the plan that was agreed to, and the share of rows that may be invalid."""
+"""Conditions of a launch: the agreed plan, and the greatest share of invalid rows."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from chatapps.rendering.compiled import CompiledContent
 from chatapps.templates import RegisteredTemplate
+from producer.campaigns.exclusions import Exclusions
 from producer.errors import NotAgreed
 from producer.files.rows import Chunk
 from store.client import Store
@@ -17,7 +18,7 @@ from store.purposes import Purpose
 
 
 class Options(Protocol):
-    """What is launched, but for rows and message."""
+    """Options of a launch, without rows and message."""
 
     @property
     def name(self) -> str: ...
@@ -31,13 +32,15 @@ class Options(Protocol):
     def purpose(self) -> Purpose | None: ...
     @property
     def send_while_loading(self) -> bool: ...
+    @property
+    def exclusions(self) -> Exclusions: ...
 
 
 def digest_of(
     rows: str, content: CompiledContent, options: Options, template: RegisteredTemplate | None
 ) -> str:
-    """Names rows, message, options and the template as it is registered. What people want, prices and
-    limits are not bound.
+    """Identifies rows, message, options and the registered template. Opt-outs, prices and limits are not
+    included.
 
     Args:
         rows: a `RowsSum`.
@@ -53,32 +56,32 @@ def digest_of(
         "template": registered,
         "options": [
             options.sub_account, options.priority, asdict(options.policies), options.purpose,
-            options.send_while_loading,
+            options.send_while_loading, options.exclusions.names,
         ],
     }  # fmt: skip
     return sha256(json.dumps(bound, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def judge(store: Store, lane: Lane, most_invalid: float, why_not: str = "") -> None:
-    """Hold a campaign whose rows are in, and of which nothing has gone out, against what was agreed to;
-    one that does not fit is removed.
+    """Check a loaded campaign, before anything was sent, against the agreement; remove it if it does not
+    match.
 
     Args:
         most_invalid: share of the rows.
-        why_not: what is wrong already.
+        why_not: a mismatch found before.
 
     Raises:
         NotAgreed: nothing is left of it.
     """
     now = find_lane(store, lane.id)
-    rows = now.next_index + now.duplicates + now.invalid_rows
+    rows = now.next_index + now.duplicates + now.excluded + now.invalid_rows
     why_not = why_not or too_many_invalid(now.invalid_rows, rows, most_invalid)
     if why_not and discard_campaign(store, now):
         raise NotAgreed(f"Nothing was launched: {why_not}")
 
 
 def changed(wanted: str, digest: str) -> str:
-    """Why a launch is not what was planned; empty if it is, or if no plan is wanted."""
+    """The mismatch between a launch and its plan; empty for none, or without a plan."""
     if wanted in ("", digest):
         return ""
     return (
@@ -88,7 +91,7 @@ def changed(wanted: str, digest: str) -> str:
 
 
 def too_many_invalid(invalid: int, rows: int, most: float) -> str:
-    """Why rows cannot be launched; empty if few enough are invalid."""
+    """The error of too many invalid rows; empty for none."""
     if invalid <= rows * most:
         return ""
     return (
@@ -99,24 +102,24 @@ def too_many_invalid(invalid: int, rows: int, most: float) -> str:
 
 @dataclass(slots=True)
 class RowsSum:
-    """Stands for the rows so far, however they were cut into chunks."""
+    """Digest of the rows so far, independent of the chunks."""
 
     _jobs: Any = field(default_factory=sha256)
     _others: Any = field(default_factory=sha256)
 
     def add(self, chunk: Chunk) -> str:
-        """Add the rows of a chunk; gives the sum."""
+        """Add the rows of a chunk; returns the digest."""
         self._jobs.update(b"".join([line + b"\n" for line in chunk.lines]))
         self._others.update(b"".join([b"%d\n" % reject.line for reject in chunk.invalid_rows]))
         return self.value
 
     def watch(self, chunks: Iterable[Chunk]) -> Iterator[Chunk]:
-        """Passes the chunks on."""
+        """Add all chunks, and pass them on."""
         for chunk in chunks:
             self.add(chunk)
             yield chunk
 
     @property
     def value(self) -> str:
-        """Its 64 characters."""
+        """The digest, 64 characters."""
         return f"{self._jobs.hexdigest()[:32]}{self._others.hexdigest()[:32]}"

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from chatapps.templates import RegisteredTemplate
 from producer.campaigns.agreement import RowsSum, digest_of, judge
+from producer.campaigns.exclusions import NOBODY, Exclusions, excluding
 from producer.campaigns.load import add_chunks, end_of_file
 from producer.campaigns.message_file import (
     RULE,
@@ -20,6 +21,7 @@ from producer.campaigns.message_file import (
     load_message_file,
     prepare,
 )
+from producer.campaigns.schedule import StartTime, see_that_it_may_start
 from producer.errors import InputError
 from producer.files.invalid_rows import InvalidRowWriter, see_that_writable
 from producer.files.recipient_file import Position, RecipientFile
@@ -54,7 +56,9 @@ class Launch:
     send_while_loading: bool = False
     invalid_rows: Path | None = None  # default: beside the recipient file
     max_invalid_share: float = 1  # of the rows; more are refused
+    exclusions: Exclusions = NOBODY
     keep: tuple[str, ...] = ()  # further columns whose cells are kept with the values
+    start: StartTime | None = None  # None: when the file is loaded
 
     @property
     def invalid_rows_file(self) -> Path:
@@ -97,8 +101,8 @@ class Prepared:
     message: CampaignMessage
     source: str  # identifies the recipients: the file, and how it is read
     keep: tuple[str, ...] = ()  # spelled as in the file
-    template: RegisteredTemplate | None = None  # that the message uses, where it was looked up
-    digest: str = ""  # of its plan, where there is one
+    template: RegisteredTemplate | None = None  # of the message, if looked up
+    digest: str = ""  # of its plan, if any
 
     @property
     def plan(self) -> CampaignPlan:
@@ -109,11 +113,13 @@ class Prepared:
             sub_account=launch.sub_account,
             content=content.dump(),
             content_digest=content.digest,
-            source=self.source,
+            source=self.source + excluding(launch.exclusions),
             priority=launch.priority,
             policies=launch.policies,
             early=launch.send_while_loading,
             keep=self.keep,
+            send_at=launch.start.ms if launch.start else 0,
+            zone=launch.start.zone if launch.start else "",
         )
 
 
@@ -121,12 +127,14 @@ def check(launch: Launch, *, lists_invalid_rows: bool = True) -> Prepared:
     """Read and check both files.
 
     Args:
-        lists_invalid_rows: False for who writes no list of them.
+        lists_invalid_rows: False when no list is written.
 
     Raises:
         InputError: the problem, its place and the remedy.
     """
     _check_name(launch.name)
+    if launch.start and launch.send_while_loading:
+        raise InputError("Say either --at or --send-while-loading")
     message = load_message_file(launch.message)
     file = RecipientFile.open(launch.recipients, launch.reading)
     prepared = prepare(message, file.columns, launch.reading)
@@ -184,6 +192,7 @@ def run(
     registry = store.run(read_registry(launch.sub_account))
     purpose = campaign_purpose(registry, template, launch.purpose)
     plan = replace(prepared.plan, purpose=purpose, template=template)
+    see_that_it_may_start(store, plan.name, plan.sub_account, launch.start)
     lane_id, resumed = open_campaign(store, plan)
     lane = find_lane(store, lane_id)
     invalid_rows_file = launch.invalid_rows_file
@@ -226,7 +235,7 @@ def _load(
     start = Position(lane.offset, lane.line, lane.row) if lane.offset else None
     rows_sum = RowsSum()
     chunks = rows_sum.watch(prepared.file.chunks(packer, start))
-    for at in add_chunks(store, lane, chunks, writer.write):
+    for at in add_chunks(store, lane, chunks, writer.write, exclusions=prepared.launch.exclusions):
         if prepared.launch.send_while_loading:
             call_workers(store, lane, send_wake_up)
         on_progress(

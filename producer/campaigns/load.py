@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from config.settings import load_settings
 from producer.campaigns.deduplication import read_seen
+from producer.campaigns.exclusions import NOBODY, Exclusions
 from producer.files.invalid_rows import InvalidRow
 from producer.files.rows import Chunk
 from producer.forgotten import ForgottenPeople
@@ -38,6 +39,7 @@ def add_chunks(
     keep_invalid_rows: Callable[[list[InvalidRow]], None],
     sum_up: Callable[[Chunk], str] = lambda _: "",
     people: ForgottenPeople | None = None,
+    exclusions: Exclusions = NOBODY,
 ) -> Iterator[Loaded]:
     """Add rows from the lane's position in the file on; yields the progress after each chunk.
 
@@ -45,6 +47,7 @@ def add_chunks(
         keep_invalid_rows: takes the invalid rows of a chunk before the chunk is stored.
         sum_up: digest of all rows up to the end of a chunk; stored with the position.
         people: forgotten people, who are left out.
+        exclusions: others who are left out.
 
     Raises:
         StoreUnavailable, StoreFull: repeat it later; nothing is added twice.
@@ -59,10 +62,11 @@ def add_chunks(
     for chunk in chunks:
         end = Place(chunk.end.offset, chunk.end.line, chunk.end.row)
         wanted = without_forgotten(store, people, chunk.lines)
+        others = exclusions.kept(wanted)
         gone = [InvalidRow(end.line, None, FORGOTTEN)] * (len(chunk.lines) - len(wanted))
         invalid_rows = [*chunk.invalid_rows, *gone]
         keep_invalid_rows(invalid_rows)  # first: a counted row must be in the list
-        lines, rows_sum = seen.drop_duplicates(wanted), sum_up(chunk)
+        lines, rows_sum = seen.drop_duplicates(others), sum_up(chunk)
         kept = [line.partition(b"\t")[2] for line in lines] if settings.keep_values else []
         call = enqueue_rows(
             lane.id,
@@ -70,7 +74,8 @@ def add_chunks(
             end,
             [line.rsplit(b"\t", own)[0] for line in lines] if own else lines,
             len(invalid_rows),
-            duplicates=len(wanted) - len(lines),
+            duplicates=len(others) - len(lines),
+            excluded=len(wanted) - len(others),
             rows_sum=rows_sum,
             next_index=next_index,
             kept=kept if any(kept) else (),
@@ -124,6 +129,9 @@ def end_of_file(
     if not lane.loaded:
         store.run(finish_loading(lane.id, plan_digest, file_sum))
     lane = find_lane(store, lane.id)
-    if lane.status is LaneStatus.SENDING:
+    if lane.status in (
+        LaneStatus.SENDING,
+        LaneStatus.SCHEDULED,
+    ):  # an idle sweep learns of its time
         call_workers(store, lane, send_wake_up)
     return lane

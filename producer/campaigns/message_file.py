@@ -34,7 +34,7 @@ class CampaignMessage:
 
     content: CompiledContent
     rules: ValueRules  # rules for the values
-    document: Mapping[str, Any]  # as it was written, with the names of the columns
+    document: Mapping[str, Any]  # as written, with the columns' names
 
 
 def load_message_file(path: Path) -> Mapping[str, Any]:

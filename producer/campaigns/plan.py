@@ -1,4 +1,4 @@
-"""What a launch would come to: its rows are read as the launch reads them, and nothing is written."""
+"""Plans a launch: reads the rows like a launch, and writes nothing."""
 
 import csv
 import json
@@ -56,22 +56,22 @@ from store.purposes import Purpose
 from store.templates import read_registry
 
 EXAMPLES = 5
-"""Rows that stand as examples for a reason."""
+"""Example rows per reason."""
 REASONS = 50
-"""Reasons that are told apart; what is left is one more."""
+"""Distinct reasons; the others are summed up."""
 PREVIEWS = 3
 _FIGURES = re.compile(r"\d[\d,]*")
 
 
 class Example(BaseModel):
-    """A row that cannot be used."""
+    """An invalid row."""
 
     line: int  # of the file, from 1
-    number: str | None  # the cell with most of its letters and digits hidden
+    number: str | None  # the cell with most of its letters and digits masked
 
 
 class InvalidReason(BaseModel):
-    """Rows that cannot be used for the same reason."""
+    """Invalid rows with the same reason."""
 
     reason: str
     rows: int
@@ -79,15 +79,15 @@ class InvalidReason(BaseModel):
 
 
 class InvalidRows(BaseModel):
-    """Rows that cannot be used."""
+    """All invalid rows."""
 
     total: int
     share: float  # of all rows
-    by_reason: list[InvalidReason]  # the most frequent first
+    by_reason: list[InvalidReason]  # most frequent first
 
 
 class CountryShare(BaseModel):
-    """People of one country."""
+    """Recipients of one country."""
 
     country: str  # two letters; empty: user ids
     recipients: int
@@ -95,7 +95,7 @@ class CountryShare(BaseModel):
 
 
 class Amount(BaseModel):
-    """What messages cost in one currency."""
+    """Cost in one currency."""
 
     currency: str
     amount: float
@@ -105,7 +105,7 @@ class Cost(BaseModel):
     """An estimate from the operator's prices."""
 
     amounts: list[Amount]
-    unpriced: int  # messages that no line of the prices is for
+    unpriced: int  # messages without a price
 
 
 class LongestValue(BaseModel):
@@ -118,19 +118,19 @@ class LongestValue(BaseModel):
 
 
 class Preview(BaseModel):
-    """A message as the person sees it."""
+    """A message as displayed."""
 
     line: int
-    to: str  # most digits hidden
+    to: str  # most digits masked
     header: str
     text: str
     footer: str
     buttons: list[str]
-    message: dict[str, Any]  # as it is sent, without the person
+    message: dict[str, Any]  # as it is sent, without the recipient
 
 
 class PlanFinding(BaseModel):
-    """What a look at message and rows has found."""
+    """A finding about message and rows."""
 
     severity: str  # error: a launch needs `force`
     path: str
@@ -138,9 +138,9 @@ class PlanFinding(BaseModel):
 
 
 class Plan(BaseModel):
-    """What a launch would come to at this moment."""
+    """A planned launch at this moment."""
 
-    digest: str  # of rows, message, options and template: a launch may demand it
+    digest: str  # of rows, message, options and template: a launch may require it
     sub_account: str
     purpose: Purpose
     rows: int
@@ -148,17 +148,17 @@ class Plan(BaseModel):
     duplicates: int
     excluded: int
     invalid_rows: InvalidRows
-    opted_out: int  # recipients who want no such messages
-    window_closed: int  # recipients who have not written for 24 hours, where the message needs that
-    messages: int  # what is sent: recipients without those two
+    opted_out: int  # recipients who opted out of such messages
+    window_closed: int  # recipients with a closed service window, if the message needs one
+    messages: int  # messages to send: recipients without those two
     requests: int
-    seconds: float  # at the limits of the sub-account, if nothing else is sent
-    ends_at: str  # if it is launched now
+    seconds: float  # at the sub-account's limits, without other sending
+    ends_at: str  # if launched now
     number_column: str
     country_column: str | None
-    columns: list[str]  # that the message uses
+    columns: list[str]  # columns of the message
     countries: list[CountryShare]
-    cost: Cost | None  # none: no prices are known
+    cost: Cost | None  # null: there are no prices
     longest: list[LongestValue]
     previews: list[Preview]
     findings: list[PlanFinding]
@@ -166,7 +166,6 @@ class Plan(BaseModel):
 
     @property
     def problems(self) -> list[Finding]:
-        """The findings."""
         return [Finding(Severity(one.severity), one.path, one.message) for one in self.findings]
 
 
@@ -178,7 +177,7 @@ def plan_file(
     offline: bool = False,
     prices: Path | None = None,
 ) -> Plan:
-    """The plan of a launch whose files have been checked; raises InputError."""
+    """The plan of a launch with checked files; raises InputError."""
     message, file = prepared.message, prepared.file
     return plan_rows(
         store, settings, prepared.launch, message, file.layout, file.records(),
@@ -187,7 +186,7 @@ def plan_file(
 
 
 def plan_upload(store: Store, settings: Settings, upload: Upload, file: ArrivingFile) -> Plan:
-    """The plan of a launch whose rows arrive; raises InputError."""
+    """The plan of a launch whose rows are arriving; raises InputError."""
     rows, message = begin(upload, file)
     records = chain(rows.first, rows.rest)
     plan = plan_rows(store, settings, upload, message, rows.layout, records, rows.keep)
@@ -208,10 +207,10 @@ def plan_rows(
     offline: bool = False,
     prices: Path | None = None,
 ) -> Plan:
-    """The plan of a launch with these rows; `source` names the file, where it can be read again.
+    """The plan of a launch with these rows; `source` identifies a file that can be read again.
 
     Raises:
-        InputError: the purpose cannot be what was said, or the prices cannot be read.
+        InputError: the purpose contradicts the template, or the prices cannot be read.
         SettingsError: the API key cannot be read.
     """
     content, account = message.content, options.sub_account
@@ -239,7 +238,7 @@ def plan_rows(
         rows=tally.rows,
         recipients=tally.recipients,
         duplicates=tally.duplicates,
-        excluded=0,
+        excluded=tally.excluded,
         invalid_rows=tally.invalid_rows(),
         opted_out=tally.opted_out,
         window_closed=tally.window_closed,
@@ -261,7 +260,7 @@ def plan_rows(
 
 @dataclass(slots=True)
 class _Screen:
-    """Whom the workers would leave out now."""
+    """Finds recipients whom the workers would leave out now."""
 
     store: Store
     settings: Settings
@@ -279,7 +278,7 @@ class _Screen:
         self._rules = self.store.run(rules)
 
     def left_out(self, people: Sequence[bytes]) -> tuple[set[int], set[int]]:
-        """Places of those who have opted out, and of the others whose window is closed."""
+        """Positions of opted-out people, and of others with a closed window."""
         calls = find_ineligible(self.options.sub_account, people, self.purpose, self._rules)
         found = united(map(self.store.run, calls))
         opted_out = set(found.suppressed)
@@ -288,7 +287,7 @@ class _Screen:
 
 @dataclass(slots=True)
 class _Tally:
-    """Counts rows as they go by."""
+    """Counts rows."""
 
     screen: _Screen
     sum: RowsSum = field(default_factory=RowsSum)
@@ -296,12 +295,13 @@ class _Tally:
     rows: int = 0
     recipients: int = 0
     duplicates: int = 0
+    excluded: int = 0
     opted_out: int = 0
     window_closed: int = 0
     reasons: dict[str, InvalidReason] = field(default_factory=dict)
     numbers: dict[bytes, bytes] = field(default_factory=dict)  # first digits → one such number
     countries: Counter[bytes] = field(default_factory=Counter)  # by first digits: recipients …
-    left_out: Counter[bytes] = field(default_factory=Counter)  # … and those who get nothing
+    left_out: Counter[bytes] = field(default_factory=Counter)  # … and those left out
 
     def add(self, chunk: Chunk) -> None:
         """Count the rows of a chunk."""
@@ -311,8 +311,10 @@ class _Tally:
         gone = [InvalidRow(chunk.end.line, None, FORGOTTEN)] * (len(chunk.lines) - len(wanted))
         for invalid in (*chunk.invalid_rows, *gone):
             self._count_invalid(invalid)
-        lines = self.seen.drop_duplicates(wanted)
-        self.duplicates += len(wanted) - len(lines)
+        others = self.screen.options.exclusions.kept(wanted)
+        self.excluded += len(wanted) - len(others)
+        lines = self.seen.drop_duplicates(others)
+        self.duplicates += len(others) - len(lines)
         self.recipients += len(lines)
         people = [line.partition(b"\t")[0] for line in lines]
         starts = [person[:TELLING_DIGITS] for person in people]
@@ -324,7 +326,7 @@ class _Tally:
         self.left_out.update(starts[place] for place in opted_out | closed)
 
     def invalid_rows(self) -> InvalidRows:
-        """What was counted of them."""
+        """The counted invalid rows."""
         by_reason = sorted(self.reasons.values(), key=lambda one: -one.rows)
         total = sum(one.rows for one in by_reason)
         share = round(total / self.rows, 4) if self.rows else 0.0
@@ -341,7 +343,7 @@ class _Tally:
 
 
 def _pace(settings: Settings, options: Options, messages: int) -> tuple[int, float]:
-    """Requests, and the seconds they take at the limits."""
+    """Requests, and their seconds at the limits."""
     account = settings.sub_accounts[options.sub_account]
     limits = Limits(
         account.messages_per_second, account.burst_messages, account.urgent_reserve,
@@ -443,7 +445,7 @@ def _previews(
 
 
 def _seen(content: Mapping[str, Any], template: RegisteredTemplate | None) -> dict[str, Any]:
-    """What a person sees of a message: all of a registered template, else its text."""
+    """The displayed content: the whole registered template, or the message's text."""
     if template is None:
         told = content.get("text") or content.get("caption") or content.get("body", "")
         text = told.get("text", "") if isinstance(told, Mapping) else str(told)
@@ -488,7 +490,7 @@ def _warnings(
 
 
 def repeated_sentence(campaign: str) -> str:
-    """What is said of a file and a message that went out before."""
+    """Note on a file and a message that were sent before."""
     return (
         f'This file and this message were launched as "{campaign}" already: everybody in it gets a '
         "second message."

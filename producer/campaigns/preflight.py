@@ -111,7 +111,7 @@ def sample_of(
 
 
 def pack_sample(rows: Iterable[tuple[int, list[str]]], packer: RowPacker) -> Iterator[SampleRow]:
-    """Chosen rows as jobs; those that cannot be used are left out."""
+    """Chosen rows as jobs, without invalid ones."""
     for line, cells in rows:
         try:
             yield SampleRow(line, packer.pack(cells))
@@ -129,7 +129,7 @@ def _sample(prepared: Prepared, most: int) -> Iterator[SampleRow]:
 def choose(
     records: Iterable[Record], places: Sequence[int], most: int
 ) -> list[tuple[int, list[str]]]:
-    """What a `Sampler` keeps of these records."""
+    """The records that a `Sampler` keeps."""
     sampler = Sampler(places, most)
     for _ in sampler.watch(records):
         if most == 1 and sampler.first:
@@ -138,8 +138,7 @@ def choose(
 
 
 class Sampler:
-    """Keeps line and cells of the first and last rows that pass, and of those with the longest cells at
-    `places`.
+    """Keeps line and cells of the first and last rows, and of those with the longest cells at `places`.
 
     The columns share half of `most`; the first and the last rows get a quarter each.
     """
@@ -152,7 +151,7 @@ class Sampler:
         self._longest = _Longest(places, most // 2)
 
     def watch(self, records: Iterable[Record]) -> Iterator[Record]:
-        """Passes the records on."""
+        """Sample the records, and pass them on."""
         first, keep_last, check = self.first, self._last.append, self._longest.check
         for record in records:
             cells, line = record[0], record[1]
@@ -164,7 +163,7 @@ class Sampler:
             yield record
 
     def rows(self) -> list[tuple[int, list[str]]]:
-        """What was kept, in the order of the file."""
+        """The kept rows, in the order of the file."""
         kept = dict([*self.first, *self._last, *self._longest.rows()])
         return sorted(kept.items())[: self._most]
 
@@ -269,7 +268,7 @@ def findings_about(
 def findings_of(
     settings: Settings, prepared: Prepared, *, offline: bool
 ) -> tuple[list[Finding], RegisteredTemplate | None]:
-    """The same for a launch whose files have been checked, with some of its rows."""
+    """The same for a launch with checked files, with some of its rows."""
     return findings_about(
         settings,
         prepared.launch.sub_account,

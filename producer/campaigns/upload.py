@@ -17,11 +17,13 @@ from chatapps.preflight import Finding
 from chatapps.rendering.compiled import CompiledContent
 from chatapps.templates import RegisteredTemplate
 from producer.campaigns.agreement import RowsSum, changed, digest_of, judge, too_many_invalid
+from producer.campaigns.exclusions import NOBODY, Exclusions, excluding
 from producer.campaigns.launch import BEING_ADDED, reading_for
 from producer.campaigns.load import add_chunks, end_of_file, reopen
 from producer.campaigns.message_file import CampaignMessage, columns_to_keep, prepare
 from producer.campaigns.preflight import check_rows, sample_of
-from producer.errors import NotAgreed
+from producer.campaigns.schedule import StartTime, see_that_it_may_start
+from producer.errors import InputError, NotAgreed
 from producer.files.convert import convert
 from producer.files.csv_reader import NotUtf8Error, Position, Record, Source, read_records
 from producer.files.header import read_header
@@ -64,8 +66,10 @@ class Upload:
     purpose: Purpose | None = None
     send_while_loading: bool = False
     max_invalid_share: float = 1  # of the rows; more are refused
+    exclusions: Exclusions = NOBODY
     plan: str = ""  # digest of the plan that was agreed to
     keep: tuple[str, ...] = ()  # further columns whose cells are kept with the values
+    start: StartTime | None = None  # None: when the file is loaded
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +80,8 @@ class Uploaded:
     resumed: bool  # an earlier upload is continued
     invalid_rows: Sequence[InvalidRow]  # the first ones
     layout: Layout
-    sentence: str  # how the file was read, where it is not UTF-8 text
-    folded: int  # values that were changed so that WhatsApp takes them
+    sentence: str  # how a file that is not UTF-8 text was read
+    folded: int  # values changed so that WhatsApp accepts them
     repeated: str | None = None  # another campaign with this file and message
 
 
@@ -111,7 +115,7 @@ class Rows:
 
 @dataclass(slots=True)
 class _Sum(RowsSum):
-    """Keeps the first invalid rows, too."""
+    """Also keeps the first invalid rows."""
 
     invalid_rows: list[InvalidRow] = field(default_factory=list)
 
@@ -135,6 +139,9 @@ def receive(
         StoreUnavailable, StoreFull: send the same again when Redis works; nothing is added twice.
         Also exceptions of `check` and of reading the file; the rows before stay.
     """
+    if upload.start and upload.send_while_loading:
+        raise InputError("say either send_at or send_while_loading")
+    see_that_it_may_start(store, upload.name, upload.sub_account, upload.start)
     rows, message = begin(upload, file)
     content = message.content
     sample = list(sample_of(rows.first, rows.layout, content.columns, rows.packer))
@@ -147,7 +154,8 @@ def receive(
     lane = find_lane(store, lane_id)
     if lane.adding and not lane.loaded:
         raise StoreRefused(BEING_ADDED.format(lane.name))
-    sum_ = _load(store, lane, rows, file, send_wake_up, early=upload.send_while_loading)
+    early, exclusions = upload.send_while_loading, upload.exclusions
+    sum_ = _load(store, lane, rows, file, send_wake_up, exclusions, early=early)
     digest = digest_of(sum_.value, content, upload, template)
     if not lane.loaded:
         judge(store, lane, upload.max_invalid_share, changed(upload.plan, digest))
@@ -179,6 +187,7 @@ def _load(
     rows: Rows,
     file: ArrivingFile,
     send_wake_up: SendWakeUp,
+    exclusions: Exclusions = NOBODY,
     *,
     early: bool,
 ) -> _Sum:
@@ -186,7 +195,7 @@ def _load(
     sum_ = _Sum()
     chunks = rows.chunks(lane.offset)
     _pass_over(lane, chunks, sum_)
-    for _ in add_chunks(store, lane, chunks, sum_.keep, sum_.add):
+    for _ in add_chunks(store, lane, chunks, sum_.keep, sum_.add, exclusions=exclusions):
         if early:
             call_workers(store, lane, send_wake_up)
     file.read_rest()
@@ -203,7 +212,7 @@ def _uploaded(
 
 
 def _judge_first(upload: Upload, rows: Rows) -> None:
-    """Where messages go out before the end of a file, its first rows stand for all: NotAgreed."""
+    """When sending starts before the end of a file, check its first rows instead: raises NotAgreed."""
     if upload.plan:
         raise NotAgreed("a plan binds all rows: leave out either plan or send_while_loading")
     header = rows.layout.header
@@ -255,13 +264,15 @@ def _plan(store: Store, upload: Upload, rows: Rows, content: CompiledContent) ->
         sub_account=upload.sub_account,
         content=content.dump(),
         content_digest=content.digest,
-        source=rows.source,
+        source=rows.source + excluding(upload.exclusions),
         priority=upload.priority,
         policies=upload.policies,
         early=upload.send_while_loading,
         purpose=campaign_purpose(registry, template, upload.purpose),
         template=template,
         keep=rows.keep,
+        send_at=upload.start.ms if upload.start else 0,
+        zone=upload.start.zone if upload.start else "",
     )
 
 

@@ -49,7 +49,7 @@ class ArrivingFile:
                 return self._take(_within(limit, looked_at))
 
     def read_rest(self) -> None:
-        """Read to the end and drop it: rows that are not asked for."""
+        """Read to the end and drop the rest."""
         while self.read(_REST_BYTES):
             pass
 

@@ -29,7 +29,8 @@ def lane_called(store: Store, name: str, sub_account: str | None) -> Lane:
 
 
 def takes_options_of(command: Callable[..., None], *without: str) -> Callable[[Any], Any]:
-    """Gives a command with `**options` the parameters of another one, but for those it has itself."""
+    """A decorator that gives a command with `**options` the parameters of another one, without those of
+    its own."""
 
     def decorate(function: Any) -> Any:
         own, theirs = signature(function).parameters, signature(command).parameters
@@ -77,6 +78,12 @@ Map = Annotated[
         "--map",
         metavar="NAME=COLUMN",
         help="Which column `phone` is, or a {{name}} of the message; may be given again.",
+    ),
+]
+At = Annotated[
+    str,
+    typer.Option(
+        "--at", metavar="TIME", help='When it starts, such as "2026-12-24 09:00 Europe/London".'
     ),
 ]
 Encoding = Annotated[

@@ -19,7 +19,8 @@ from store.reports.lane_report import LaneReport
 
 
 class Terminal(Console):
-    """A console on which texts move no cursor and set no title: control characters are escaped."""
+    """A console that escapes control characters, so that texts cannot move the cursor or set the
+    title."""
 
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None
@@ -92,6 +93,8 @@ def as_json(report: LaneReport) -> dict[str, Any]:
         **lane_figures(report),
         "codes": report.codes,
         "opened_at": iso(lane.opened_at / 1000),
+        "send_at": iso(lane.send_at / 1000),
+        "zone": lane.zone,
         "started_at": iso(lane.started_at / 1000),
         "finished_at": iso(lane.finished_at / 1000),
     }

@@ -139,6 +139,7 @@ class Meter:
 
 _DOING = {
     LaneStatus.LOADING: "Loading",
+    LaneStatus.SCHEDULED: "Scheduled",
     LaneStatus.PAUSED: "Paused",
     LaneStatus.STOPPED: "Stopped",
     LaneStatus.HALTED: "Halted",

@@ -1,7 +1,7 @@
-"""The audit trail: who did what and when, for a year; from which address, for 90 days.
+"""The audit trail: actions of operators, kept for a year; their addresses, kept for 90 days.
 
-Every act of an operator writes one entry, by `audited` or `entry`, where the act is done. People are
-masked; what was there before and after is kept as digests: enough to prove a value, not to tell it.
+Every action writes one entry, by `audited` or `entry`, where it is done. People are masked; states
+before and after are kept as digests: enough to prove a value, not to reveal it.
 """
 
 import getpass
@@ -21,31 +21,31 @@ _DAY_MS: Final = 86_400_000
 KEPT_MS: Final = 366 * _DAY_MS
 ADDRESSES_MS: Final = 90 * _DAY_MS
 MOST_ENTRIES: Final = 1_000_000
-"""Older ones go even before their year is over."""
+"""Older ones are dropped even within their year."""
 _AT_ONCE: Final = 500
 _SHOWN: Final = 2  # characters at each end of a masked name
 
 
 class Actor(NamedTuple):
-    """Who acts, and from where."""
+    """The actor and their address."""
 
     who: str  # `cli:user@host`, `token:name`
     address: str = ""
 
 
 ACTOR: ContextVar[Actor | None] = ContextVar("actor", default=None)
-"""Set for each request that brings a token; None: whoever runs this process."""
+"""Set for each request with a token; None: the user of this process."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One act."""
+    """One action."""
 
     id: str
     at: int  # ms since 1970
     who: str
     act: str  # such as `campaign.pause`
-    object: str  # what it was done to; a person is masked
+    object: str  # target of the action; a person is masked
     before: str  # digest; empty for nothing
     after: str
     address: str  # empty: none, or older than 90 days
@@ -66,7 +66,7 @@ def audited(
     before: object = "",
     after: Callable[[T], object] = lambda answer: answer,
 ) -> Call[T]:
-    """A call that is followed by its entry; `after` makes of its answer what is there then."""
+    """A call followed by its entry; `after` derives the new state from the result."""
 
     def then(answer: T) -> Call[T]:
         return first(entry(act, about, before, after(answer)), lambda _: answer)
@@ -75,7 +75,7 @@ def audited(
 
 
 def masked(who: str) -> str:
-    """A person, not to be recognised: `44…01`."""
+    """A person, unrecognisable: `44…01`."""
     return f"{who[:_SHOWN]}…{who[-_SHOWN:]}" if len(who) > 3 * _SHOWN else "…"
 
 
@@ -103,7 +103,7 @@ def read_audit(
 
 
 def forget_old_entries(now_ms: int) -> list[Call[int]]:
-    """Drop entries and addresses whose time is over."""
+    """Delete expired entries and addresses."""
     return [
         best_effort("XTRIM", key, "MINID", max(0, now_ms - kept), parse=int)
         for key, kept in ((AUDIT, KEPT_MS), (AUDIT_ADDRESSES, ADDRESSES_MS))

@@ -1,7 +1,7 @@
--- Writes an entry of the audit trail, its address beside it under the same id, and drops what is too old.
+-- Writes an entry of the audit trail, and its address under the same id, and deletes expired ones.
 -- KEYS: entries, addresses
--- ARGV: ms for which entries are kept, ms for which addresses are, most entries; who, act, object, digest of
---       what was there before, and after; address ('' = none)
+-- ARGV: ms for which entries are kept, ms for which addresses are, most entries; who, act, object,
+--       digests of the state before and after; address ('' = none)
 -- Returns: id of the entry
 -- include: clock
 local entries, addresses = KEYS[1], KEYS[2]

@@ -1,8 +1,8 @@
--- Takes away a campaign of which nothing can have gone out, since its file has not been read to its end. What is
--- left, its numbered keys, is removed by expire_lane.
+-- Removes a campaign whose file is not loaded, and of which nothing can have been sent. expire_lane
+-- removes its numbered keys.
 -- KEYS: meta, counts, queue, expiring
 -- ARGV: messages a numbered key holds
--- Returns: {1 if it was taken away}
+-- Returns: {1 if it was removed}
 local meta, counts, queue, expiring = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local call = redis.call
 local lane = call('HMGET', meta, 'status', 'loaded', 'early', 'next')

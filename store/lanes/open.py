@@ -32,6 +32,8 @@ class CampaignPlan:
     early: bool = False  # may be claimed from while the file is being read
     purpose: Purpose | None = None
     template: str = ""  # as in the registry; empty: none, or varying
+    send_at: int = 0  # ms since 1970 at which it starts; 0: when it is loaded
+    zone: str = ""
     keep: tuple[str, ...] = ()  # further columns of the file whose cells are kept with the values
     parent: str = ""  # id of the campaign that this one retries
 
@@ -57,6 +59,8 @@ def open_campaign(store: Store, plan: CampaignPlan) -> tuple[str, bool]:
         "source": plan.source,
         "purpose": plan.purpose or "",
         "template": plan.template,
+        "send_at": plan.send_at or "",
+        "zone": plan.zone,
         "keep": json.dumps(plan.keep),
         "parent": plan.parent,
     }
@@ -78,7 +82,7 @@ def find_repeated(
     any: its recipients would get two messages.
 
     Args:
-        file_sum: digest of all rows, where it is known.
+        file_sum: digest of all rows, if known.
     """
     ours = [plan.content_digest, plan.sub_account]
     ids = store.run(command("ZREVRANGE", LANES, 0, newest - 1, parse=_texts))

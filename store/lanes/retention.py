@@ -68,14 +68,14 @@ def expire_step(lane: str, *, most: int = KEYS_A_STEP) -> Call[int]:
 
 
 def discard_campaign(store: Store, lane: Lane) -> bool:
-    """Remove a campaign whose file has not been read to its end, and free its name; False if it is too
-    late: messages may have gone out."""
+    """Remove a campaign whose file is not loaded, and free its name; False if messages may have been
+    sent."""
     keys = lane_keys(lane.id)
     touched = (keys.meta, keys.counts, keys.queue, keys.expiring)
     begun = script_call("discard_lane", touched, (OUTCOMES_PER_KEY,), lambda reply: reply[0] == 1)
     if not store.run(begun):
         return False
-    store.run(best_effort("ZADD", ENDED, 1, lane.id, parse=_nothing))  # if this process dies now
+    store.run(best_effort("ZADD", ENDED, 1, lane.id, parse=_nothing))  # in case of a crash
     if store.run(holder_of(lane.name, lane.sub_account)) == lane.id:
         store.run(free_name(lane.name, lane.sub_account))
     store.run(forget_listed(lane.id))

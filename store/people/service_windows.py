@@ -148,10 +148,10 @@ def check_recipients(
 def find_ineligible(
     sub_account: str, people: Sequence[bytes], purpose: Purpose, rules: int
 ) -> list[Call[Eligible]]:
-    """Who of at most about 1,000 people would be left out now. Nothing is noted: it is for a plan.
+    """Those of at most about 1,000 people who would be left out now. For plans: nothing is noted.
 
     Args:
-        rules: as they are believed to be; where windows count, all get what needs an open one.
+        rules: bits as from `read_rules`; if windows count, all messages need an open one.
     """
     calls = screen_everywhere(people, (purpose,)) if rules & SUPPRESSED_EVERYWHERE else []
     if not rules & (SUPPRESSED | WINDOWS):

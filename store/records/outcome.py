@@ -279,6 +279,23 @@ def read_ended(blob: bytes, first_index: int, marks: bytes) -> Iterator[Ended]:
 _ORIGINS = dict(enumerate(Origin))
 
 
+_MISSED = frozenset(
+    ord(BY_STATE[state].mark)
+    for state in (
+        State.CANCELLED, State.SKIPPED, State.FAILED, State.REJECTED, State.UNDELIVERED,
+    )
+)  # fmt: skip
+
+
+def missed_in(blob: bytes) -> set[int]:
+    """Places of the records of people who have not got their message, and will not by themselves."""
+    marks, doubts = blob[::RECORD_BYTES], blob[_DOUBT_AT::RECORD_BYTES]
+    if _MISSED.isdisjoint(marks):
+        return set()
+    pairs = zip(marks, doubts, strict=False)
+    return {place for place, (mark, doubt) in enumerate(pairs) if mark in _MISSED and not doubt & 1}
+
+
 def _pricing(number: int) -> Pricing:
     return Pricing(number) if number in _PRICINGS else Pricing.OTHER
 

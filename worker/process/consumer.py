@@ -19,8 +19,8 @@ _WITH_CONTENTS = (
 
 
 def _without_contents(record: logging.LogRecord) -> bool:
-    """Shorten the log lines in which Celery quotes a whole message that it cannot take, with the numbers
-    and texts of people. The name of an unknown task stays."""
+    """Shorten log lines in which Celery quotes a whole rejected message, with numbers and texts of
+    people. The name of an unknown task stays."""
     if str(record.msg).startswith(_WITH_CONTENTS):
         unknown = record.msg == _texts.UNKNOWN_TASK_ERROR
         args: Any = record.args

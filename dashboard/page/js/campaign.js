@@ -4,7 +4,7 @@ import { People } from './campaigns.js';
 import { useAnswer } from './data.js';
 import { count, duration, large, moment, percent, rate, several, when } from './format.js';
 import { html, useEffect, useState } from './lib.js';
-import { changes, lanes } from './live.js';
+import { changes, newest } from './live.js';
 import { Messages } from './messages.js';
 import { go, route, to } from './router.js';
 import { ENDED, GROUPS, STATES, sum } from './states.js';
@@ -15,9 +15,9 @@ import { Dialog, Empty, Failed, Funnel, Icon, Loading, Sentence, StateName, Stat
 export function Campaign() {
   const [, id, tab = ''] = route.value.path;
   const path = `/v1/campaigns/${encodeURIComponent(id)}`;
-  const answer = useAnswer(path, { after: changes.value, every: 15 });
+  const answer = useAnswer(path, { after: changes.value, every: 5 });
   /** @type {Campaign | null} */
-  const one = answer.data && { ...answer.data, ...lanes.value[answer.data.id], status: (lanes.value[answer.data.id] ?? answer.data).status };
+  const one = answer.data && newest(answer.data, answer.at);
   useEffect(() => {
     if (one) document.title = `${one.name} · sendmany`;
     return () => { document.title = 'sendmany'; };
@@ -114,14 +114,14 @@ function Overview({ one }) {
   const history = useAnswer(`/v1/campaigns/${one.id}/history`, { every: ENDED.includes(one.status) ? 0 : 10, after: Math.floor(one.done / 1000) });
   const failed = sum(one, ['undelivered', 'rejected', 'failed']);
   const reached = sum(one, ['delivered', 'read']);
-  const sent = sum(one, ['read', 'delivered', 'delivered_to_operator', 'sent', 'accepted']);
+  const sent = sum(one, ['read', 'delivered', 'delivered_to_operator', 'forwarded', 'accepted']);
   const ended = ENDED.includes(one.status);
   return html`
     <div class="stack">
       <${Waits} one=${one} />
       <dl class="card figures">
         <${Figure} name="Recipients" n=${one.recipients} id=${one.id} states=${[]} note=${one.invalid_rows || one.duplicates ? `${count(one.invalid_rows)} invalid, ${count(one.duplicates)} twice in the file` : 'one message each'} />
-        <${Figure} name="Sent" n=${sent} of=${one.recipients} id=${one.id} states=${['read', 'delivered', 'delivered_to_operator', 'sent', 'accepted']} />
+        <${Figure} name="Sent" n=${sent} of=${one.recipients} id=${one.id} states=${['read', 'delivered', 'delivered_to_operator', 'forwarded', 'accepted']} />
         <${Figure} name="Reached a handset" n=${reached} of=${one.recipients} id=${one.id} states=${['delivered', 'read']} />
         <${Figure} name="Not delivered" n=${failed} of=${one.recipients} id=${one.id} states=${['undelivered', 'rejected', 'failed']} />
         <div><dt>${ended ? 'Average rate' : 'Rate'}</dt><dd><b>${rate(one.messages_per_second)}</b><small>${ended ? `ended ${when(one.finished_at)}` : one.seconds_left === null ? 'time left is not known' : `${duration(one.seconds_left)} left`}</small></dd></div>

@@ -3,7 +3,7 @@ import { may } from './api.js';
 import { useAnswer } from './data.js';
 import { count, duration, moment, percent, rate, when } from './format.js';
 import { html, useEffect, useRef, useState } from './lib.js';
-import { changes, lanes } from './live.js';
+import { changes, newest } from './live.js';
 import { go, route, to } from './router.js';
 import { BRIEF, ENDED, reason, sum } from './states.js';
 import { Empty, Failed, Funnel, Icon, Loading, Sentence, Status, Tabs } from './ui.js';
@@ -55,7 +55,7 @@ export function Campaigns() {
   const words = new URLSearchParams({ limit: '50' });
   if (search) words.set('search', search);
   for (const status of FILTERS[filter] ?? []) words.append('status', status);
-  const first = useAnswer(`/v1/campaigns?${words}`, { after: changes.value });
+  const first = useAnswer(`/v1/campaigns?${words}`, { after: changes.value, every: 15 });
   const next = useAnswer(more && `/v1/campaigns?${words}&cursor=${encodeURIComponent(more)}`);
   const key = words.toString();
 
@@ -69,7 +69,7 @@ export function Campaigns() {
 
   /** @type {Campaign[]} */
   const found = [...(first.data?.items ?? []), ...older];
-  const rows = new Map(found.map((one) => [one.id, { ...one, ...lanes.value[one.id] }]));
+  const rows = new Map(found.map((one) => [one.id, newest(one, first.at)]));
   const ids = orderOf([...rows.keys()], still && order.current.key === key, order.current.ids);
   order.current = { key, ids };
   const held = [...rows.keys()].filter((id) => !ids.includes(id)).length;

@@ -49,6 +49,18 @@ export function fillIn(text, row) {
   });
 }
 
+/** Rows of a text file, its header left out; read piece by piece. @param {File} file */
+async function countRows(file) {
+  let lines = 0;
+  let last = '';
+  const reader = file.stream().pipeThrough(new TextDecoderStream()).getReader();
+  for (let piece = await reader.read(); !piece.done; piece = await reader.read()) {
+    lines += piece.value.split('\n').length - 1;
+    last = piece.value;
+  }
+  return Math.max(0, lines - (last.endsWith('\n') ? 1 : 0));
+}
+
 /** @typedef {{ kind: 'text' | 'template' | 'json', text: string, name: string, language: string, parameters: string[], json: string }} Draft */
 
 /** The message as the provider takes it; an Error says what is wrong. @param {Draft} draft */
@@ -73,7 +85,7 @@ function upload(path, campaign, file, tell) {
     request.onload = () => {
       try { resolve(read(request.status, request.responseText)); } catch (error) { reject(error); }
     };
-    request.onerror = () => reject(new ApiError(0, 'The upload was cut. Send it again: what is in is passed over, and nobody gets two.'));
+    request.onerror = () => reject(new ApiError(0, 'The upload was interrupted. Send it again: stored rows are skipped, and no recipient gets two.'));
     request.send(form);
   });
 }
@@ -92,6 +104,7 @@ export function Launch() {
   const [busy, setBusy] = useState('');
   const [share, setShare] = useState(0);
   const [at, setAt] = useState(0);
+  const planned = Boolean(useAnswer('/openapi.json').data?.paths['/v1/plans']);
   const limits = useAnswer('/v1/limits');
   const accounts = (limits.data?.items ?? []).map((/** @type {any} */ one) => one.sub_account);
   const chosen = account || accounts[0] || '';
@@ -101,7 +114,8 @@ export function Launch() {
   const take = async (/** @type {File | undefined} */ one) => {
     if (!one) return;
     setError(null);
-    const found = firstRows(await one.slice(0, 65_536).text());
+    const text = /\.(xlsx?|ods|zip|gz)$/i.test(one.name) ? '' : await one.slice(0, 65_536).text();
+    const found = firstRows(text);
     setFile(one);
     setHead(found);
     setColumn(found.columns.find((c) => /^(msisdn|number|phone|mobile|telephone|to)$/i.test(c)) ?? '');
@@ -109,7 +123,7 @@ export function Launch() {
   };
   const form = () => ({
     name: name.trim(), message: messageOf(draft),
-    ...(chosen && { sub_account: chosen }), ...(column && { number_column: column }),
+    ...(chosen && { sub_account: chosen }), ...(column && { map: { phone: column } }),
     ...(region && { default_region: region.toUpperCase() }), ...(purpose && { purpose }),
   });
   const send = async (/** @type {string} */ path, /** @type {string} */ word, /** @type {any} */ more) => {
@@ -125,7 +139,7 @@ export function Launch() {
       setBusy('');
     }
   };
-  const check = async () => setPlan(await send('/v1/plans', 'check', {}));
+  const check = async () => setPlan(planned ? await send('/v1/plans', 'check', {}) : { rough: true, messages: await countRows(/** @type {File} */ (file)) });
   const launch = async () => {
     const done = await send('/v1/campaigns', 'launch', plan?.digest ? { plan: plan.digest } : {});
     if (!done) return;
@@ -146,8 +160,8 @@ export function Launch() {
           <label class="field">Column with the number <select value=${column} onChange=${(/** @type {any} */ e) => setColumn(e.target.value)}>
             <option value="">found by itself</option>${head.columns.map((c) => html`<option value=${c}>${c}</option>`)}</select></label>
           <label class="field">Country of numbers without + <input maxlength="2" placeholder="GB" value=${region} onInput=${(/** @type {any} */ e) => setRegion(e.target.value.replace(/[^a-z]/gi, ''))} /></label></div>
-          <div class="table-card"><table class="sample"><caption class="sr">First rows of the file</caption><thead><tr>${head.columns.map((c) => html`<th>${c}${c === column && html` <span class="pill tone-live">number</span>`}</th>`)}</tr></thead>
-            <tbody>${head.rows.map((row) => html`<tr>${head.columns.map((_, k) => html`<td>${row[k] ?? ''}</td>`)}</tr>`)}</tbody></table></div>`}
+          ${head.columns.length > 0 && html`<div class="table-card"><table class="sample"><caption class="sr">First rows of the file</caption><thead><tr>${head.columns.map((c) => html`<th>${c}${c === column && html` <span class="pill tone-live">number</span>`}</th>`)}</tr></thead>
+            <tbody>${head.rows.map((row) => html`<tr>${head.columns.map((_, k) => html`<td>${row[k] ?? ''}</td>`)}</tr>`)}</tbody></table></div>`}`}
       </section>
       <section class=${`card step${written ? ' done' : ''}`}><header><span class="step-n">${written ? html`<${Icon} name="check" size=${15} />` : 2}</span><h2>What they get</h2></header>
         <div class="tabs" role="radiogroup" aria-label="Kind of message">${[['template', 'Template'], ['text', 'Text'], ['json', 'JSON']].map(([kind, label]) => html`
@@ -170,9 +184,9 @@ export function Launch() {
           <label class="field">What it is for <select value=${purpose} onChange=${(/** @type {any} */ e) => setPurpose(e.target.value)}><option value="">as its template says, else marketing</option><option>marketing</option><option>utility</option></select></label></div></section>
       ${error && html`<${Failed} error=${error} />`}
       ${busy && html`<div class="card pad"><label class="field">${busy === 'check' ? 'Reading the file; nothing is stored …' : 'Launching …'} <progress max="1" value=${share || undefined}></progress></label></div>`}
-      ${plan && html`<${Plan} plan=${plan} />`}
+      ${plan && !plan.rough && html`<${Plan} plan=${plan} />`}
       <section class="card launch-line">
-        ${plan ? html`<p>“${name.trim()}” goes to <b>${several(plan.messages, 'person', 'people')}</b>${chosen && html` from ${chosen}`}, as ${plan.purpose}; done in about ${duration(plan.seconds)}.</p>
+        ${plan ? html`<p>“${name.trim()}” goes to <b>${several(plan.messages, 'person', 'people')}</b>${chosen && html` from ${chosen}`}${plan.rough ? '; rows that cannot be used, and people who have opted out, are left out.' : html`, as ${plan.purpose}; done in about ${duration(plan.seconds)}.`}</p>
             <button class="button primary large" disabled=${Boolean(busy) || !plan.messages} onClick=${launch}>Launch to ${several(plan.messages, 'person', 'people')}</button>`
           : html`<p class="muted">${ready ? 'The file is read, checked and counted before anything is stored.' : 'A file, a message and a name are needed.'}</p>
             <button class="button primary large" disabled=${!ready || Boolean(busy)} onClick=${check}>Check</button>`}
@@ -212,8 +226,8 @@ function Drop({ file, take }) {
   const [over, setOver] = useState(false);
   return html`<label class=${`drop${over ? ' over' : ''}`} onDragOver=${(/** @type {Event} */ e) => { e.preventDefault(); setOver(true); }} onDragLeave=${() => setOver(false)}
       onDrop=${(/** @type {DragEvent} */ e) => { e.preventDefault(); setOver(false); take(e.dataTransfer?.files[0]); }}>
-    <input type="file" accept=".csv,text/csv,text/plain" aria-label="Recipient file" onChange=${(/** @type {any} */ e) => take(e.target.files[0])} />
-    <${Icon} name="file" size=${26} />${file ? html`<b>${file.name}</b><span>${count(Math.ceil(file.size / 1024))} KiB. Choose another</span>` : html`<b>Choose a CSV file, or drop it here</b><span>With a header. Each row is one person.</span>`}</label>`;
+    <input type="file" accept=".csv,.txt,.tsv,.xlsx,.xls,.ods,.zip,.gz" aria-label="Recipient file" onChange=${(/** @type {any} */ e) => take(e.target.files[0])} />
+    <${Icon} name="file" size=${26} />${file ? html`<b>${file.name}</b><span>${count(Math.ceil(file.size / 1024))} KiB. Choose another</span>` : html`<b>Choose a file, or drop it here</b><span>CSV or a workbook, with a header. Each row is one person.</span>`}</label>`;
 }
 
 /** A field that columns can be put into. @param {{ columns: string[], value: string, set: (value: string) => void, area?: boolean }} props */

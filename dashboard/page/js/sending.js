@@ -1,4 +1,4 @@
-// For whoever is on call: what each sub-account may send, what holds it up, and whether anything is sent at all.
+// For operators on call: limits of each sub-account, what holds it up, and the overall state of sending.
 import { ask, may } from './api.js';
 import { useAnswer } from './data.js';
 import { count, duration, moment, rate, several, when } from './format.js';
@@ -66,7 +66,7 @@ function Account({ one, backlog, again }) {
       ${one.stops.map((stop) => html`<div class="notice bad"><${Icon} name="stop" /><div><b>${stop.what === 'all' ? 'Everything' : 'Marketing'} is stopped</b>: ${stop.reason}.</div></div>`)}
       ${one.breakers.map((breaker) => html`
         <div class="notice bad" key=${breaker.scope}><${Icon} name="warn" /><div><b>${breaker.scope}</b> since ${when(breaker.opened_at)}, by ${breaker.by}: ${breaker.reason}.
-          <span class="muted">${breaker.probe_at ? `Tried again ${when(breaker.probe_at)}.` : 'It lasts until somebody ends it.'}</span></div>
+          <span class="muted">${breaker.probe_at ? `Tried again ${when(breaker.probe_at)}.` : 'It lasts until it is closed.'}</span></div>
           ${may('manage') && html`<button class="button small" onClick=${() => close(breaker)}>Let it send</button>`}</div>`)}
       ${may('manage') && html`<div><button class="button small" onClick=${() => setOpening(true)}><${Icon} name="pause" size=${15} />Hold up …</button></div>`}
       ${opening && html`<${Hold} account=${one.sub_account} waiting=${backlog.reduce((n, b) => n + b.messages, 0)} close=${() => { setOpening(false); again(); }} />`}
@@ -87,7 +87,7 @@ function Hold({ account, waiting, close }) {
     }
   };
   return html`<${Dialog} title=${`Hold up ${account}`} close=${close}><form class="dialog-body" onSubmit=${submit}>
-    <p>Nothing of this sub-account goes out until somebody ends it: <b>${several(waiting, 'message')}</b> ${waiting === 1 ? 'waits' : 'wait'} and will be kept.</p>
+    <p>Nothing of this sub-account is sent until it is closed: <b>${several(waiting, 'message')}</b> ${waiting === 1 ? 'waits' : 'wait'} and will be kept.</p>
     <label class="field">Why <input required maxlength="500" value=${why} onInput=${(/** @type {any} */ event) => setWhy(event.target.value)} /></label>
     ${error && html`<${Failed} error=${error} />`}
     <footer><button type="button" class="button" onClick=${close}>Leave it</button><button class="button danger" disabled=${!why.trim()}>Hold up</button></footer>

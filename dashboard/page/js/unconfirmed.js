@@ -1,4 +1,4 @@
-// Messages of which nobody can say whether they arrived: a person decides, campaign by campaign.
+// Unconfirmed messages, which may have arrived: a person decides, campaign by campaign.
 import { ask, may } from './api.js';
 import { People } from './campaigns.js';
 import { count, several, when } from './format.js';

@@ -6,7 +6,7 @@ const { parse, to } = await import('../js/router.js');
 const { count, duration, large, offsetName, percent, rate, several } = await import('../js/format.js');
 const { BRIEF, GROUPS, STATES, reason, sum } = await import('../js/states.js');
 const { orderOf, peopleOf } = await import('../js/campaigns.js');
-const { apply, changes, lanes } = await import('../js/live.js');
+const { apply, changes, lanes, newest } = await import('../js/live.js');
 const { ApiError, may, read, session, trouble } = await import('../js/api.js');
 const { steps } = await import('../js/messages.js');
 
@@ -52,7 +52,7 @@ test('durations and rates are short', () => {
   assert.equal(large(''), '');
 });
 
-test('rows stay where they are while somebody points at them', () => {
+test('rows stay where they are while a pointer is over them', () => {
   assert.deepEqual(orderOf(['c', 'b', 'a'], true, ['b', 'a']), ['b', 'a']);
   assert.deepEqual(orderOf(['c', 'a'], true, ['b', 'a']), ['a']);
   assert.deepEqual(orderOf(['c', 'b', 'a'], false, ['b', 'a']), ['c', 'b', 'a']);
@@ -73,6 +73,8 @@ test('what is heard replaces what was known, and counts as a change', () => {
   apply({ kind: 'campaign', data: { id: 'a', done: 2 } });
   assert.equal(lanes.value.a.done, 2);
   assert.equal(changes.value, before + 2);
+  assert.equal(newest({ id: 'a', done: 1, why: [] }, Date.now() - 1000).done, 2);
+  assert.equal(newest({ id: 'a', done: 3 }, Date.now() + 1000).done, 3);
 });
 
 test('an answer that refuses says what is wrong; 401 ends the session, Redis away is told apart', () => {

@@ -1,4 +1,4 @@
-"""`GET /v1/audit`: who did what, and when."""
+"""`GET /v1/audit`: the audit trail."""
 
 from itertools import islice
 from typing import Annotated, Any
@@ -14,23 +14,23 @@ from store.client import Store
 
 
 class EntryOut(BaseModel):
-    """An act of an operator."""
+    """An operator's action."""
 
     id: str
     at: str | None
     who: str  # cli:user@host, token:name
     act: str  # such as campaign.pause
-    object: str  # what it was done to; a person is masked
+    object: str  # target of the action; a person is masked
     before: str  # digest; empty for nothing
     after: str
     address: str  # kept for 90 days
 
 
 class AuditPage(BaseModel):
-    """Some entries, newest first."""
+    """A page of entries, newest first."""
 
     items: list[EntryOut]
-    next: str | None  # the cursor of the next page; none: this is the last
+    next: str | None  # cursor of the next page; null on the last one
 
 
 _Text = Annotated[str, Query(max_length=200)]
@@ -59,7 +59,7 @@ def add_audit(router: APIRouter, store: Store, admin: Any) -> None:
         ] = None,
         limit: Limit = 50,
     ) -> AuditPage:
-        """Kept for a year. `who` and `about` are parts of what is looked for."""
+        """Kept for a year. `who` and `about` match substrings."""
         if caller.sub_accounts:
             raise HTTPException(403, "The audit trail takes a token for all sub-accounts.")
 

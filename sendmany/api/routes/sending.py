@@ -1,4 +1,4 @@
-"""`GET /v1/sending`: whether messages go out at all: workers, what waits, receipts, Redis."""
+"""`GET /v1/sending`: overall state of sending: workers, backlog, receipts, Redis."""
 
 from collections import Counter
 from contextlib import suppress
@@ -23,7 +23,7 @@ class WorkersOut(BaseModel):
 
 
 class BacklogOut(BaseModel):
-    """Messages that have not ended, of unfinished lanes."""
+    """Unended messages of unfinished lanes."""
 
     sub_account: str
     priority: Priority
@@ -32,7 +32,7 @@ class BacklogOut(BaseModel):
 
 
 class ReceiptsOut(BaseModel):
-    """What was posted to us and is not applied yet."""
+    """Webhook bodies that are not applied yet."""
 
     waiting: int
     oldest_seconds: float
@@ -48,11 +48,11 @@ class RedisOut(BaseModel):
 
 
 class SendingOut(BaseModel):
-    """How sending stands."""
+    """Overall state of sending."""
 
     workers: list[WorkersOut]
     backlog: list[BacklogOut]
-    receipts: ReceiptsOut | None  # none: the token is for some sub-accounts only
+    receipts: ReceiptsOut | None  # null: the token is restricted to some sub-accounts
     redis: RedisOut | None  # likewise
 
 
@@ -76,7 +76,7 @@ def sending_router(store: AsyncStore, settings: Settings, needs: Needs) -> APIRo
         inbox, everything = found.inbox, not caller.sub_accounts
         used, limit = 0, 0
         if everything:
-            with suppress(StoreRefused):  # some servers do not answer INFO
+            with suppress(StoreRefused):  # some servers refuse INFO
                 used, limit = await store.run(read_memory())
         return SendingOut(
             workers=[

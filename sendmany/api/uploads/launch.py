@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, Final, Literal, TypeVar
 
 from fastapi import HTTPException, Request
@@ -16,9 +17,12 @@ from chatapps.rendering.placeholders import BrokenPlaceholder, Placeholder, Unkn
 from chatapps.templates import RegisteredTemplate
 from config.sections import SettingsError
 from config.settings import Settings
+from dashboard.schemas import moment_out
+from producer.campaigns.exclusions import read_exclusions
 from producer.campaigns.message_file import refuse_ours
 from producer.campaigns.plan import Plan, plan_upload, repeated_sentence
 from producer.campaigns.preflight import findings_about, stops, warn_of_windows
+from producer.campaigns.schedule import read_time
 from producer.campaigns.upload import TryRows, Upload, UploadDiffers, Uploaded, receive
 from producer.errors import BadPurpose, InputError, NotAgreed
 from producer.files.invalid_rows import InvalidRow
@@ -39,6 +43,7 @@ from store.threads import ThreadStore
 T = TypeVar("T")
 CLIENT_LEFT: Final = 400
 _MEMBERS: Final = {
+    "--at": "send_at",
     "--map phone=COLUMN": 'map {"phone": COLUMN}',
     "--language-column": "language_column",
     "--encoding": "encoding",
@@ -79,12 +84,15 @@ class LaunchedOut(BaseModel):
     status: LaneStatus
     recipients: int
     duplicates: int
+    excluded: int
     invalid_rows: int
     first_invalid_rows: list[InvalidRowOut]
     number_column: str
     country_column: str | None
     folded: int  # values whose line ends, tabs or long runs of blanks became one blank
     resumed: bool  # an earlier upload is continued
+    send_at: str | None  # it starts then
+    zone: str | None  # in which that was said
     read_as: str  # encoding or sheet of a file that is not UTF-8 text, in words
     findings: list[FindingOut]
 
@@ -142,20 +150,21 @@ async def launch(
             preflight.findings.append(Finding(Severity.WARNING, "", said))
         return _answer(uploaded, preflight.findings)
 
-    return await _received(request, settings, caller, load)
+    return await _received(request, store, settings, caller, load)
 
 
 async def plan(request: Request, store: AsyncStore, settings: Settings, caller: Token) -> Plan:
-    """Read an upload and say what its launch would come to; nothing is stored."""
+    """Stream an upload and return the plan of its launch; nothing is stored."""
 
     def tell(_: CampaignForm, upload: Upload, file: ArrivingFile) -> Plan:
         return plan_upload(ThreadStore(store), settings, upload, file)
 
-    return await _received(request, settings, caller, tell)
+    return await _received(request, store, settings, caller, tell)
 
 
 async def _received(
     request: Request,
+    store: AsyncStore,
     settings: Settings,
     caller: Token,
     use: Callable[[CampaignForm, Upload, ArrivingFile], T],
@@ -167,9 +176,14 @@ async def _received(
         _refuse_ours(form)
         sub_account = choose_sub_account(settings, caller, form.sub_account)
         upload = upload_of(form, settings, sub_account)
-        return await load_while_receiving(
-            read_recipients(parts), lambda file: use(form, upload, file)
-        )
+
+        def load(file: ArrivingFile) -> T:
+            exclusions = read_exclusions(
+                ThreadStore(store), form.exclude, sub_account, upload.reading
+            )
+            return use(form, replace(upload, exclusions=exclusions), file)
+
+        return await load_while_receiving(read_recipients(parts), load)
 
 
 @contextmanager
@@ -243,6 +257,7 @@ def upload_of(form: CampaignForm, settings: Settings, sub_account: str) -> Uploa
         send_while_loading=form.send_while_loading,
         max_invalid_share=1 if form.accept_invalid else settings.campaigns.max_invalid_share,
         plan=form.plan,
+        start=read_time(form.send_at, past=True) if form.send_at else None,
         keep=tuple(form.keep),
     )
 
@@ -256,6 +271,7 @@ def _answer(uploaded: Uploaded, findings: Sequence[Finding]) -> LaunchedOut:
         status=lane.status,
         recipients=lane.next_index,
         duplicates=lane.duplicates,
+        excluded=lane.excluded,
         invalid_rows=lane.invalid_rows,
         first_invalid_rows=invalid_rows_out(uploaded.invalid_rows),
         number_column=uploaded.layout.number_column,
@@ -263,6 +279,8 @@ def _answer(uploaded: Uploaded, findings: Sequence[Finding]) -> LaunchedOut:
         folded=uploaded.folded,
         resumed=uploaded.resumed,
         read_as=uploaded.sentence,
+        send_at=moment_out(lane.send_at),
+        zone=lane.zone or None,
         findings=[
             FindingOut(severity=one.severity.value, path=one.path, message=one.text)
             for one in findings

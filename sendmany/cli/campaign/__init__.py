@@ -28,6 +28,14 @@ COMMANDS = {
         "sendmany.cli.campaign.control:resume",
         "Resume a campaign that was paused, has stopped after a failure, or was halted.",
     ),
+    "reschedule": Entry(
+        "sendmany.cli.campaign.control:reschedule",
+        "Set or change when a campaign starts, as long as nothing of it has gone out.",
+    ),
+    "unschedule": Entry(
+        "sendmany.cli.campaign.control:unschedule",
+        "Take a campaign's time away: it is paused, and goes out when it is resumed.",
+    ),
     "cancel": Entry(
         "sendmany.cli.campaign.control:cancel",
         "Cancel all unsent messages. This cannot be undone.",

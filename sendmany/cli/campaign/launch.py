@@ -13,11 +13,13 @@ from chatapps.preflight import Finding, Severity
 from config.celery_app import hint_drain
 from config.sections import SettingsError
 from config.settings import Settings, load_settings
-from dashboard.explain import several
+from dashboard.explain import iso, several, starts_at
 from producer.campaigns.agreement import changed, too_many_invalid
+from producer.campaigns.exclusions import read_exclusions
 from producer.campaigns.launch import Launch, Launched, Loading, Prepared, check, run
 from producer.campaigns.plan import Plan, plan_file, repeated_sentence
 from producer.campaigns.preflight import findings_of, stops, warn_of_windows
+from producer.campaigns.schedule import read_time
 from producer.errors import NotAgreed
 from producer.files.recipient_file import RecipientFile
 from producer.policies import campaign_policies
@@ -60,7 +62,6 @@ def report(findings: Sequence[Finding], *, force: bool, as_json: bool) -> None:
 
 
 def tell_findings(findings: Sequence[Finding]) -> None:
-    """One after the other."""
     for finding in findings:
         say(_line(finding))
 
@@ -80,6 +81,7 @@ def _as_json(finding: Finding) -> dict[str, str]:
 
 
 _AGAIN = {
+    LaneStatus.SCHEDULED: "is scheduled",
     LaneStatus.PAUSED: "is paused",
     LaneStatus.STOPPED: "has stopped",
     LaneStatus.HALTED: "is halted",
@@ -121,6 +123,12 @@ def launch(
     ] = None,
     limit: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Only the first N of these rows.")
+    ] = None,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME", help='When it starts, such as "2026-12-24 09:00 Europe/London".'
+        ),
     ] = None,
     send_while_loading: Annotated[
         bool, typer.Option("--send-while-loading", help="Do not wait for the end of the file.")
@@ -177,6 +185,14 @@ def launch(
         str | None,
         typer.Option(metavar="DIGEST", help="Launch only what was planned: see `campaign plan`."),
     ] = None,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="WHO",
+            help="Leave out people: campaign:NAME (who got it, may have, or still waits), "
+            "campaign:NAME:all, or file:PEOPLE.csv. May be repeated.",
+        ),
+    ] = None,
     keep: Annotated[
         str | None,
         typer.Option(metavar="COLUMN,…", help="Further columns to keep for exports and retries."),
@@ -199,8 +215,8 @@ def launch(
     are used. A repeated number gets one message. If the launch is interrupted, launch the same again: it
     continues, and no recipient gets two.
 
-    At a terminal it tells how many people get it and asks; Ctrl-C undoes it for some seconds more. Where
-    more than 5 % of the rows cannot be used (campaigns.max_invalid_share), it wants --accept-invalid.
+    At a terminal it prints the number of recipients and asks; for some seconds Ctrl-C still undoes it.
+    With more than 5 % invalid rows (campaigns.max_invalid_share), it requires --accept-invalid.
 
     Example: `sendmany campaign launch "Spring sale" --recipients people.csv --message offer.json
     --region GB --watch`
@@ -230,8 +246,12 @@ def launch(
         send_while_loading=send_while_loading,
         keep=keep,
     )
-    prepared = check(replace(options, invalid_rows=invalid_rows, max_invalid_share=most_invalid))
+    start = read_time(at, past=True) if at else None
+    prepared = check(
+        replace(options, start=start, invalid_rows=invalid_rows, max_invalid_share=most_invalid)
+    )
     store = connect(settings)
+    prepared = leave_out(store, prepared, exclude)
     if not offline:
         _ask_provider(settings, prepared.launch.sub_account)
     asks = not yes and at_terminal()
@@ -256,12 +276,12 @@ def launch(
 
 
 def at_terminal() -> bool:
-    """Whether a person is there to be asked."""
+    """True when a person can be asked."""
     return sys.stdin.isatty()
 
 
 def launch_of(settings: Settings, **options: Any) -> Launch:
-    """What the options of a command say, with the settings where they say nothing."""
+    """The launch of a command's options, with defaults from the settings."""
     policies = ("hold", "on_unconfirmed", "on_server_error", "settle_after", "window")
     reading = ("country_column", "language_column", "region", "encoding", "sheet", "limit")
     return Launch(
@@ -278,8 +298,15 @@ def launch_of(settings: Settings, **options: Any) -> Launch:
     )
 
 
+def leave_out(store: Store, prepared: Prepared, exclude: Sequence[str] | None) -> Prepared:
+    """The launch without the people who are excluded."""
+    launch = prepared.launch
+    exclusions = read_exclusions(store, exclude or (), launch.sub_account, launch.reading)
+    return replace(prepared, launch=replace(launch, exclusions=exclusions))
+
+
 def warn(store: Store, prepared: Prepared) -> None:
-    """Tell what a person should know who launches without a plan."""
+    """Print warnings of a launch without a plan."""
     launch, content = prepared.launch, prepared.message.content
     for warning in warn_of_windows(store, content, launch.sub_account, launch.policies):
         say(warning)
@@ -290,10 +317,10 @@ def warn(store: Store, prepared: Prepared) -> None:
 def agree(
     settings: Settings, planned: Plan, digest: str | None, most_invalid: float, *, ask: bool
 ) -> None:
-    """See that a plan is what was wanted; at a terminal a person has the last word.
+    """Check a plan against the options; at a terminal the user confirms it.
 
     Raises:
-        NotAgreed: it is not; nothing is stored.
+        NotAgreed: it does not match; nothing is stored.
     """
     for warning in planned.warnings:
         say(f"Note: {warning}")
@@ -367,6 +394,7 @@ def _launched_as_json(launched: Launched, file: RecipientFile) -> dict[str, obje
         "purpose": lane.purpose or Purpose.MARKETING,
         "recipients": launched.recipients,
         "duplicates": launched.duplicates,
+        "excluded": lane.excluded,
         "invalid_rows": launched.invalid_rows,
         "invalid_rows_file": None if listed is None else str(listed),
         "number_column": layout.number_column,
@@ -374,6 +402,8 @@ def _launched_as_json(launched: Launched, file: RecipientFile) -> dict[str, obje
         "folded": launched.folded,
         "resumed": launched.resumed,
         "read_as": file.text.sentence,
+        "send_at": iso(lane.send_at / 1000),
+        "zone": lane.zone,
     }
 
 
@@ -388,6 +418,8 @@ def _tell_launched(launched: Launched, prepared: Prepared, *, hint: bool) -> Non
         show(f"Its purpose is {lane.purpose}: people who want no marketing get it, too.")
     if launched.duplicates:
         show(f"{several(launched.duplicates, 'duplicate number')} left out.")
+    if lane.excluded:
+        show(f"{several(lane.excluded, 'row')} left out: excluded.")
     if launched.invalid_rows:
         where = f": see {launched.invalid_rows_file}" if launched.invalid_rows_file else ""
         show(f"{several(launched.invalid_rows, 'row')} cannot be used{where}.")
@@ -396,6 +428,9 @@ def _tell_launched(launched: Launched, prepared: Prepared, *, hint: bool) -> Non
         show(
             f"In {values}, line ends, tabs or more than 4 blanks became one blank: templates take none."
         )
+    if lane.status is LaneStatus.SCHEDULED:
+        told = prepared.launch.start.sentence if prepared.launch.start else ""
+        show(f"It starts at {starts_at(lane)}. {told}".rstrip())
     if hint:
         show(_what_next(lane))
 

@@ -1,4 +1,4 @@
-"""`sendmany campaign plan`: what a launch would come to."""
+"""`sendmany campaign plan`: a dry run of a launch."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +10,7 @@ from config.settings import load_settings
 from dashboard.explain import several
 from producer.campaigns.launch import check
 from producer.campaigns.plan import Plan, plan_file
-from sendmany.cli.campaign.launch import launch, launch_of, tell_findings
+from sendmany.cli.campaign.launch import launch, launch_of, leave_out, tell_findings
 from sendmany.cli.options import Json, takes_options_of
 from sendmany.console.connection import connect
 from sendmany.console.output import pairs_table, print_json, say, show, show_table
@@ -29,18 +29,20 @@ Prices = Annotated[
     launch, "yes", "accept_invalid", "plan", "watch", "force", "invalid_rows", "as_json"
 )
 def plan(prices: Prices = None, as_json: Json = False, **options: Any) -> None:
-    """Say what a launch would come to, and store nothing.
+    """Show what a launch would do, and store nothing.
 
-    The whole file is read as a launch reads it: who would get the message, which rows cannot be used and
-    why, who has opted out, how many requests and seconds it takes and what it costs, and how the message
-    looks. The digest stands for rows, message, options and template: `launch --plan DIGEST` refuses
-    another one.
+    The whole file is read like a launch: recipients, invalid rows with reasons, opted-out people,
+    requests, seconds, cost, and previews. The digest identifies rows, message, options and template:
+    `launch --plan DIGEST` refuses any other.
 
     Example: `sendmany campaign plan "Spring sale" --recipients people.csv --message offer.json`
     """
     settings, offline = load_settings(), options.pop("offline")
+    exclude = options.pop("exclude")
     prepared = check(launch_of(settings, **options), lists_invalid_rows=False)
-    planned = plan_file(connect(settings), settings, prepared, offline=offline, prices=prices)
+    store = connect(settings)
+    prepared = leave_out(store, prepared, exclude)
+    planned = plan_file(store, settings, prepared, offline=offline, prices=prices)
     if as_json:
         print_json(planned.model_dump(mode="json"))
     else:

@@ -1,4 +1,4 @@
-"""`sendmany audit`: who did what, and when."""
+"""`sendmany audit`: the audit trail."""
 
 from dataclasses import asdict
 from datetime import UTC, datetime

@@ -289,7 +289,7 @@ def _stop(
 
 
 def _about(people: Collection[str], scope: str) -> str:
-    """Who is meant, for the audit trail."""
+    """Description of the people for the audit trail."""
     who = masked(next(iter(people))) if len(people) == 1 else f"{len(people):,} people"
     return f"{who} of {scope}"
 

@@ -5,6 +5,7 @@ import gzip
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest.mock import ANY
 
@@ -66,6 +67,7 @@ async def test_an_upload_stores_a_job_for_each_good_row(
         "status": "sending",
         "recipients": 2500,
         "duplicates": 1,
+        "excluded": 0,
         "invalid_rows": 1,
         "first_invalid_rows": [{"line": 2502, "number": "nobody", "reason": "not a phone number"}],
         "number_column": "msisdn",
@@ -73,6 +75,8 @@ async def test_an_upload_stores_a_job_for_each_good_row(
         "folded": 0,
         "resumed": False,
         "read_as": "",
+        "send_at": None,
+        "zone": None,
         "findings": [{"severity": "warning", "path": "", "message": ANY}],
     }
     assert store.run(read_counts(lane.id)) == {State.QUEUED: 2500}
@@ -570,3 +574,37 @@ async def test_a_file_that_went_out_before_is_told_by_its_rows(door: Door) -> No
     assert 'launched as "Spring" already' in again.json()["findings"][-1]["message"]
     other = await post(door, campaign(name="Other"), rows + people(1, 20))
     assert "already" not in other.text
+
+
+async def test_people_of_another_campaign_are_left_out(door: Door, store: Store) -> None:
+    await post(door, campaign(), "msisdn,name\n" + people(3))
+    second = campaign(name="Second", exclude=["campaign:Spring"])
+    answer = await post(door, second, "msisdn,name\n" + people(5))
+    assert (answer.json()["recipients"], answer.json()["excluded"]) == (2, 3)
+    for wrong, status in (("file:/etc/passwd", 422), ("campaign:nobody", 404)):
+        third = campaign(name="Third", exclude=[wrong])
+        assert (await post(door, third, "msisdn,name\n" + people(5))).status_code == status
+
+
+async def test_a_campaign_is_scheduled_rescheduled_and_unscheduled(
+    door: Door, store: Store
+) -> None:
+    day = (datetime.now(UTC) + timedelta(days=30)).date()
+    form = campaign(send_at=f"{day} 09:00 Etc/GMT-1")
+    launched = (await post(door, form, "msisdn,name\n" + people(2))).json()
+    assert (launched["status"], launched["send_at"]) == ("scheduled", f"{day}T08:00:00Z")
+    shown = (await post(door, form, "msisdn,name\n" + people(2))).json()
+    assert (shown["resumed"], shown["zone"]) == (True, "Etc/GMT-1")
+    other = await post(door, form | {"send_at": f"{day} 12:00 UTC"}, "msisdn,name\n")
+    assert "was launched with another time" in other.json()["error"]
+    url = "/v1/campaigns/Spring"
+    changed = await door.http.post(f"{url}/schedule", json={"send_at": f"{day}T10:00Z"})
+    assert changed.json()["send_at"] == f"{day}T10:00:00Z"
+    bad = await door.http.post(f"{url}/schedule", json={"send_at": f"{day} 10:00 IST"})
+    assert (bad.status_code, bad.json()["problems"][0]["path"]) == (422, "send_at")
+    assert (await door.http.post(f"{url}/resume")).status_code == 409
+    gone = (await door.http.post(f"{url}/unschedule")).json()
+    assert (gone["status"], gone["send_at"]) == ("paused", None)
+    assert (await door.http.post(f"{url}/resume")).json()["status"] == "sending"
+    past = await post(door, campaign(name="b", send_at="2020-01-01 09:00 UTC"), "msisdn,name\n")
+    assert "is past: name a later time" in past.json()["error"]

@@ -97,6 +97,7 @@ async def test_every_count_leads_to_exactly_those_people(
             )  # fmt: skip
             found += page["items"]
             assert len(page["items"]) <= limit
+            assert page["items"] or not indexes  # no empty page after the last one
             if page["next"] is None:
                 break
         assert [one["index"] for one in found] == indexes
