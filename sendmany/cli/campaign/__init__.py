@@ -9,7 +9,7 @@ COMMANDS = {
         "sendmany.cli.campaign.trial:trial", "Send a campaign's message to yourself first."
     ),
     "plan": Entry(
-        "sendmany.cli.campaign.plan:plan", "Show what a launch would do, and store nothing."
+        "sendmany.cli.campaign.plan:plan", "Say what a launch would come to, and store nothing."
     ),
     "launch": Entry(
         "sendmany.cli.campaign.launch:launch", "Send one message to every recipient in a file."
