@@ -67,9 +67,10 @@ def stops_router(
     )
     def begin(word: BeginWord, caller: Annotated[Token, manage]) -> StopsOut:
         name = _name(settings, caller, word)
-        call = stop_sending(word.what, name, word.reason.strip().rstrip("."))
+        reason = word.reason.strip().rstrip(".")
+        call = stop_sending(word.what, name, reason)
         about = f"{word.what} {name}".strip()
-        changed = store.run(audited(call, "stop", about, "", lambda _: word.reason))
+        changed = store.run(audited(call, "stop", about, "", lambda _: reason))
         return _stops(store, caller, changed=changed)
 
     @router.post(
@@ -81,8 +82,8 @@ def stops_router(
     )
     def end(word: StopWord, caller: Annotated[Token, manage]) -> StopsOut:
         name = _name(settings, caller, word)
-        call = audited(go_on(word.what, name), "go", f"{word.what} {name}".strip(), "stopped")
-        changed = store.run(call)
+        call, about = go_on(word.what, name), f"{word.what} {name}".strip()
+        changed = store.run(audited(call, "go", about, "stopped"))
         if changed:
             for priority in Priority:
                 wake(store, send_wake_up, priority)
