@@ -54,6 +54,8 @@ class Launch:
     invalid_rows: Path | None = None  # default: beside the recipient file
     keep: tuple[str, ...] = ()  # further columns whose cells are kept with the values
     start: StartTime | None = None  # None: when the file is loaded
+    rate: float = 0  # messages/s; 0: that of its sub-account
+    weight: int = 1  # beside other campaigns
 
     @property
     def invalid_rows_file(self) -> Path:
@@ -113,6 +115,8 @@ class Prepared:
             keep=self.keep,
             send_at=launch.start.ms if launch.start else 0,
             zone=launch.start.zone if launch.start else "",
+            rate=launch.rate,
+            weight=launch.weight,
         )
 
 

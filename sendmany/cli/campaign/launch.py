@@ -22,9 +22,11 @@ from sendmany.cli.options import (
     Encoding,
     Json,
     Map,
+    Rate,
     Region,
     Sheet,
     SubAccount,
+    Weight,
     listed,
     read_options,
 )
@@ -120,6 +122,8 @@ def launch(
             metavar="TIME", help='When it starts, such as "2026-12-24 09:00 Europe/London".'
         ),
     ] = None,
+    rate: Rate = None,
+    weight: Weight = None,
     send_while_loading: Annotated[
         bool, typer.Option("--send-while-loading", help="Do not wait for the end of the file.")
     ] = False,
@@ -217,6 +221,8 @@ def launch(
             purpose=purpose,
             send_while_loading=send_while_loading,
             start=read_time(at, past=True) if at else None,
+            rate=rate or 0,
+            weight=weight or 1,
             invalid_rows=invalid_rows,
             keep=tuple(listed(keep)),
         )
