@@ -25,7 +25,7 @@ _OPEN = {
     State.IN_DOUBT: "was posted, and no answer came that can be trusted",
 }
 DOUBTS = {
-    Doubt.MAY_HAVE_ARRIVED: "it may have arrived all the same: an attempt was in doubt",
+    Doubt.MAY_HAVE_ARRIVED: "it may have arrived nevertheless: an attempt was in doubt",
     Doubt.MAY_HAVE_TWO: "the person may have got two: an earlier attempt was in doubt",
 }
 _LOCAL = {
@@ -181,7 +181,7 @@ def explain_attempts(entry: str) -> str:
     operator's decision."""
     attempt, origin, code, at, batch = entry.split(" ")
     if (origin, code) == ("local", str(int(LocalReason.OPERATOR))):
-        return f"after attempt {attempt}, at {moment(int(at))}: an operator had it sent again"
+        return f"after attempt {attempt}, at {moment(int(at))}: an operator resent it"
     why = explain_named_code(f"{origin}:{code}") or "it failed"
     shown = f"{code}: " if origin in ("api", "request") else ""
     return f"attempt {attempt} at {moment(int(at))}: {shown}{why} (batch {batch})"
@@ -414,7 +414,7 @@ def _in_doubt(report: LaneReport) -> list[str]:
     if one:
         sentences.append(
             f"{several(one, 'message')} that {'was' if one == 1 else 'were'} not sent in the end may "
-            "have arrived all the same, since an earlier attempt was in doubt: "
+            "have arrived nevertheless, since an earlier attempt was in doubt: "
             f'`sendmany campaign export "{name}" --doubt may_have_arrived` names them.'
         )
     return sentences
@@ -450,6 +450,7 @@ def lane_figures(report: LaneReport) -> dict[str, Any]:
         "children": list(lane.children),
         "recipients": lane.next_index,
         "duplicates": lane.duplicates,
+        "excluded": lane.excluded,
         "invalid_rows": lane.invalid_rows,
         "funnel": funnel(report),
         "done": report.done,

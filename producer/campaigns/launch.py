@@ -9,6 +9,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from chatapps.templates import RegisteredTemplate
+from producer.campaigns.agreement import RowsSum, digest_of, judge
+from producer.campaigns.exclusions import NOBODY, Exclusions, excluding
 from producer.campaigns.load import add_chunks, end_of_file
 from producer.campaigns.message_file import (
     RULE,
@@ -52,6 +55,8 @@ class Launch:
     purpose: Purpose | None = None  # None: that of its template, else marketing
     send_while_loading: bool = False
     invalid_rows: Path | None = None  # default: beside the recipient file
+    max_invalid_share: float = 1  # of the rows; more are refused
+    exclusions: Exclusions = NOBODY
     keep: tuple[str, ...] = ()  # further columns whose cells are kept with the values
     start: StartTime | None = None  # None: when the file is loaded
     rate: float = 0  # messages/s; 0: that of its sub-account
@@ -98,6 +103,8 @@ class Prepared:
     message: CampaignMessage
     source: str  # identifies the recipients: the file, and how it is read
     keep: tuple[str, ...] = ()  # spelled as in the file
+    template: RegisteredTemplate | None = None  # of the message, if looked up
+    digest: str = ""  # of its plan, if any
 
     @property
     def plan(self) -> CampaignPlan:
@@ -108,7 +115,7 @@ class Prepared:
             sub_account=launch.sub_account,
             content=content.dump(),
             content_digest=content.digest,
-            source=self.source,
+            source=self.source + excluding(launch.exclusions),
             priority=launch.priority,
             policies=launch.policies,
             early=launch.send_while_loading,
@@ -120,8 +127,11 @@ class Prepared:
         )
 
 
-def check(launch: Launch) -> Prepared:
+def check(launch: Launch, *, lists_invalid_rows: bool = True) -> Prepared:
     """Read and check both files.
+
+    Args:
+        lists_invalid_rows: False when no list is written.
 
     Raises:
         InputError: the problem, its place and the remedy.
@@ -134,7 +144,8 @@ def check(launch: Launch) -> Prepared:
     prepared = prepare(message, file.columns, launch.reading)
     keep = columns_to_keep(launch.keep, file.columns, prepared.content)
     file.see_that_usable(_packer(file, prepared, keep))
-    see_that_writable(launch.invalid_rows_file)
+    if lists_invalid_rows:
+        see_that_writable(launch.invalid_rows_file)
     source = source_of(file, prepared.rules, keep)
     return Prepared(launch, file, prepared, source, keep)
 
@@ -176,6 +187,7 @@ def run(
 
     Raises:
         InputError: the purpose contradicts the template; nothing is stored.
+        NotAgreed: too many rows are invalid; nothing remains of the campaign.
         LaneMismatch: the name belongs to another campaign.
         StoreUnavailable, StoreFull: launch again when Redis works; nothing is added twice.
     """
@@ -191,12 +203,16 @@ def run(
     if lane.adding and not lane.loaded:
         raise StoreRefused(BEING_ADDED.format(lane.name))
     packer = _packer(prepared.file, prepared.message, prepared.keep)
+    digest, rows_sum = prepared.digest, ""
     if not lane.loaded:
         with InvalidRowWriter(
             invalid_rows_file, prepared.file.layout.header.cells, after_line=lane.line
         ) as writer:
-            _load(store, lane, prepared, packer, writer, send_wake_up, on_progress)
-    lane = end_of_file(store, lane, send_wake_up)
+            rows_sum = _load(store, lane, prepared, packer, writer, send_wake_up, on_progress)
+        if rows_sum and not digest:
+            digest = digest_of(rows_sum, content, launch, prepared.template)
+        judge(store, lane, launch.max_invalid_share)
+    lane = end_of_file(store, lane, send_wake_up, digest, rows_sum)
     return Launched(
         lane,
         recipients=lane.next_index,
@@ -218,11 +234,12 @@ def _load(
     writer: InvalidRowWriter,
     send_wake_up: SendWakeUp,
     on_progress: Callable[[Loading], None],
-) -> None:
-    """Add the remaining rows, chunk by chunk."""
+) -> str:
+    """Add the remaining rows, chunk by chunk; returns the digest of all rows if it read all of them."""
     start = Position(lane.offset, lane.line, lane.row) if lane.offset else None
-    chunks = prepared.file.chunks(packer, start)
-    for at in add_chunks(store, lane, chunks, writer.write):
+    rows_sum = RowsSum()
+    chunks = rows_sum.watch(prepared.file.chunks(packer, start))
+    for at in add_chunks(store, lane, chunks, writer.write, exclusions=prepared.launch.exclusions):
         if prepared.launch.send_while_loading:
             call_workers(store, lane, send_wake_up)
         on_progress(
@@ -236,3 +253,4 @@ def _load(
                 prepared.file.size,
             )
         )
+    return "" if start else rows_sum.value

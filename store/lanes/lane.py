@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from store.client import Call, Store, best_effort, command, script_call, text
-from store.errors import SeveralLanes, UnknownLane
+from store.errors import NewerData, SeveralLanes, UnknownLane
 from store.keys import LANES, MISSING, READY, lane_keys, lanes_called
 from store.purposes import Purpose
 from store.states import OPEN_STATES, PROVIDER_HAS_IT, State
@@ -75,6 +75,7 @@ class Lane:
     started_at: int  # ms; 0 = not yet
     finished_at: int  # ms; 0 = not yet
     rows_sum: str = ""  # of an upload: digest of the loaded rows
+    excluded: int = 0  # rows of people whom the launch left out
     window: str = "send"  # auto | skip | send
     purpose: Purpose | None = None  # of a campaign, from its launch; None: not given
     send_at: int = 0  # ms since 1970 at which a campaign starts; 0: at once
@@ -114,7 +115,7 @@ def find_lane(
         SeveralLanes: several sub-accounts have a campaign of this name.
     """
     lane = store.run(read_lane(name_or_id))
-    called = store.run(command("HGETALL", lanes_called(name_or_id), parse=_fields))
+    called = store.run(command("HGETALL", lanes_called(name_or_id), parse=parse_fields))
     if lane is not None and may_use(lane.sub_account):
         return lane
     named = [store.run(read_lane(text(id))) for whose, id in called.items() if may_use(whose)]
@@ -238,11 +239,19 @@ def pace_lane(lane: str, rate: float | None, weight: int | None) -> Call[tuple[f
     )
 
 
-def finish_loading(lane: str) -> Call[LaneStatus]:
-    """Mark the recipient file as read to its end."""
-    keys = lane_keys(lane)
+def finish_loading(lane: str, plan_digest: str = "", file_sum: str = "") -> Call[LaneStatus]:
+    """Mark the recipient file as read to its end.
+
+    Args:
+        plan_digest: identifies rows, message and options.
+        file_sum: digest of all rows. Both are empty after an interrupted launch was continued.
+    """
+    keys, digests = lane_keys(lane), (plan_digest, file_sum)
     return script_call(
-        "finish_loading", (keys.meta, keys.counts), (), lambda reply: LaneStatus(text(reply[0]))
+        "finish_loading",
+        (keys.meta, keys.counts),
+        digests,
+        lambda reply: LaneStatus(text(reply[0])),
     )
 
 
@@ -285,7 +294,7 @@ def _moved(reply: Any) -> tuple[bool, LaneStatus]:
 
 def parse_lane(lane: str, reply: Any) -> Lane | None:
     """The lane in a reply of HGETALL; None for an empty one."""
-    is_ = _fields(reply)
+    is_ = parse_fields(reply)
     if not is_:
         return None
     return Lane(
@@ -307,6 +316,7 @@ def parse_lane(lane: str, reply: Any) -> Lane | None:
         row=int(is_.get("row", 0)),
         invalid_rows=int(is_.get("invalid_rows", 0)),
         duplicates=int(is_.get("duplicates", 0)),
+        excluded=int(is_.get("excluded", 0)),
         opened_at=int(is_.get("opened_at", 0)),
         started_at=int(is_.get("started_at", 0)),
         finished_at=int(is_.get("finished_at", 0)),
@@ -326,7 +336,8 @@ def parse_lane(lane: str, reply: Any) -> Lane | None:
     )
 
 
-def _fields(reply: Any) -> dict[str, bytes]:
+def parse_fields(reply: Any) -> dict[str, bytes]:
+    """The fields in a reply of HGETALL."""
     pairs = (
         reply.items() if isinstance(reply, Mapping) else zip(reply[::2], reply[1::2], strict=True)
     )
@@ -335,12 +346,25 @@ def _fields(reply: Any) -> dict[str, bytes]:
 
 def parse_counts(reply: Any) -> dict[State, int]:
     """The counts in a reply of HGETALL, without the zeros."""
-    return {State(field): int(value) for field, value in _fields(reply).items() if int(value)}
+    return {
+        state_of(field): int(value) for field, value in parse_fields(reply).items() if int(value)
+    }
+
+
+def state_of(word: str) -> State:
+    """The state of this name; raises NewerData for one of another version."""
+    try:
+        return State(word)
+    except ValueError:
+        raise NewerData(
+            f'The data in Redis name a state "{word}", which this version of sendmany does not know: '
+            "use the version that wrote them, or another database or key_prefix."
+        ) from None
 
 
 def parse_numbers(reply: Any) -> dict[str, int]:
     """The numbers in a reply of HGETALL."""
-    return {field: int(value) for field, value in _fields(reply).items()}
+    return {field: int(value) for field, value in parse_fields(reply).items()}
 
 
 def _numbers(reply: Any) -> dict[str, int]:

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, replace
 
 import structlog
 
+from store.access.audit import forget_old_entries
 from store.batched import by_hundred
 from store.client import command
 from store.errors import StoreUnavailable
@@ -86,7 +87,9 @@ async def sweep(tools: Tools) -> Swept | None:
     active = await tools.store.run(active_lanes())
     for lanes in by_hundred(active):
         swept += await _visit_all(tools, lanes, leases)
-    await expire_lanes(tools, await tools.store.run(now_ms()))
+    now = await tools.store.run(now_ms())
+    await expire_lanes(tools, now)
+    await tools.store.run_all(forget_old_entries(now))
     await forget_closed_windows(tools.store)
     await tools.store.run(forget_aside(tools.settings.webhooks.aside_days))
     tools.templates.refresh(tools.store, tools.settings)

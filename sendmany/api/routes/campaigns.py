@@ -8,17 +8,19 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from config.settings import Settings
 from dashboard.schemas import moment_out
-from producer.campaigns.schedule import read_time, reschedule
+from producer.campaigns.plan import Plan
+from producer.campaigns.schedule import read_time, reschedule, set_pace
 from producer.errors import InputError
 from producer.wake import SendWakeUp, call_workers
 from sendmany.api.routes.again import add_again
 from sendmany.api.uploads.form import form_schema
-from sendmany.api.uploads.launch import LaunchedOut, launch
+from sendmany.api.uploads.launch import LaunchedOut, launch, plan
+from store.access.audit import audited
 from store.access.places import Places
 from store.access.tokens import Needs, Scope, Token
 from store.client import AsyncStore, Store
 from store.errors import StoreRefused
-from store.lanes.lane import LaneStatus, find_lane, move_lane, pace_lane
+from store.lanes.lane import LaneStatus, find_lane, move_lane
 from store.queue.dead_letters import Word, settle_dead_letters
 from store.states import State
 from store.threads import ThreadStore
@@ -118,8 +120,23 @@ def campaigns_router(
 ) -> APIRouter:
     """The routes: launching requires the scope `send`, the others `manage`."""
     router = APIRouter(prefix="/v1/campaigns", tags=["campaigns"])
+    plans = APIRouter(prefix="/v1/plans", tags=["campaigns"])
     send, manage = Depends(needs(Scope.SEND)), Depends(needs(Scope.MANAGE))
     blocking, uploads = ThreadStore(store), Places(MOST_UPLOADS)
+
+    @plans.post(
+        "",
+        operation_id="plan_campaign",
+        summary="Plan a launch; nothing is stored",
+        responses={422: {"description": "The message or the file cannot be used."}},
+        openapi_extra={"requestBody": _FORM},
+    )
+    async def plan_campaign(request: Request, caller: Annotated[Token, send]) -> Plan:
+        """The form is that of a launch. Returns recipients, invalid rows with reasons, requests,
+        seconds, cost, and previews. The `digest` identifies rows, message, options and template: a
+        launch with it as `plan` is refused if one of them differs."""
+        with uploads.place_for(caller):
+            return await plan(request, store, settings, caller)
 
     @router.post(
         "",
@@ -194,7 +211,7 @@ def campaigns_router(
     )
     def pace(campaign: NameOrId, body: PaceIn, caller: Annotated[Token, manage]) -> PaceOut:
         lane = find_lane(blocking, campaign, caller.may_use)
-        changed = blocking.run(pace_lane(lane.id, body.rate, body.weight))
+        changed = set_pace(blocking, lane, body.rate, body.weight)
         if changed is None:
             raise HTTPException(404, "There is no such campaign.")
         return PaceOut(id=lane.id, name=lane.name, rate=changed[0], weight=changed[1])
@@ -226,7 +243,10 @@ def campaigns_router(
     def close(campaign: NameOrId, caller: Annotated[Token, manage]) -> SettledOut:
         return _settle(blocking, caller, campaign, Word.CLOSE, send_wake_up)
 
-    return router
+    both = APIRouter()
+    both.include_router(plans)
+    both.include_router(router)
+    return both
 
 
 _ACCEPT: Final = (
@@ -271,7 +291,10 @@ def _move(
 ) -> MovedOut:
     lane = find_lane(store, name, caller.may_use)
     why = f"by {caller.name or 'an operator'}, over HTTP" if action == "pause" else ""
-    changed, status = store.run(move_lane(lane.id, action, why))
+    move = move_lane(lane.id, action, why)
+    changed, status = store.run(
+        audited(move, f"campaign.{action}", lane.name, lane.status, lambda moved: moved[1])
+    )
     if not changed and status not in _THERE[action]:
         raise HTTPException(409, f"The campaign is {status}: it cannot {action}.")
     if changed and action != "pause":

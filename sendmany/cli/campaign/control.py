@@ -8,14 +8,15 @@ import typer
 from config.celery_app import hint_drain
 from config.settings import load_settings
 from dashboard.explain import called, iso, pace_words, starts_at
-from producer.campaigns.schedule import StartTime, read_time
+from producer.campaigns.schedule import StartTime, read_time, set_pace
 from producer.campaigns.schedule import reschedule as set_time
 from producer.errors import InputError
 from producer.wake import call_workers
 from sendmany.cli.options import At, Json, Name, Rate, Weight, Whose, lane_called
 from sendmany.console.connection import connect
 from sendmany.console.output import print_json, show
-from store.lanes.lane import LaneStatus, find_lane, move_lane, pace_lane
+from store.access.audit import audited
+from store.lanes.lane import LaneStatus, find_lane, move_lane
 
 _WHY = "by an operator"
 
@@ -101,7 +102,7 @@ def pace(
         raise InputError("Say --rate, --weight, or both")
     store = connect(load_settings())
     lane = lane_called(store, name, sub_account)
-    changed = store.run(pace_lane(lane.id, rate, weight))
+    changed = set_pace(store, lane, rate, weight)
     if changed is None:
         raise InputError(f'"{lane.name}" is no campaign: only campaigns have a pace of their own')
     if as_json:
@@ -134,7 +135,10 @@ def cancel(
 def _move(name: str, sub_account: str | None, action: str, done: str, *, as_json: bool) -> None:
     store = connect(load_settings())
     lane = lane_called(store, name, sub_account)
-    changed, status = store.run(move_lane(lane.id, action, _WHY if action == "pause" else ""))
+    move = move_lane(lane.id, action, _WHY if action == "pause" else "")
+    changed, status = store.run(
+        audited(move, f"campaign.{action}", lane.name, lane.status, lambda moved: moved[1])
+    )
     if not changed and not _is_there(action, status):
         hint = "" if status is not LaneStatus.HALTED else "; `campaign show` says what to do"
         raise InputError(f'"{lane.name}" is {status}: it cannot {action}{hint}')

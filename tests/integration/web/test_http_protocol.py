@@ -408,7 +408,7 @@ async def test_a_refusal_of_a_raw_route_comes_before_the_body() -> None:
 
 
 def _deaf(port: int) -> socket.socket:
-    """A connection of somebody who reads nothing."""
+    """A connection of a client that reads nothing."""
     deaf = socket.socket()
     deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     deaf.setblocking(False)

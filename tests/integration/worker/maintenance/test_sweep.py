@@ -1,4 +1,4 @@
-"""What time brings back: retry batches, leases, in-doubt batches, cancelled lanes."""
+"""The sweep: retry batches, leases, in-doubt batches, cancelled lanes."""
 
 import pytest
 from structlog.typing import EventDict
