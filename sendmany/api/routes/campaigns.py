@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from config.settings import Settings
 from dashboard.schemas import moment_out
 from producer.campaigns.plan import Plan
-from producer.campaigns.schedule import read_time, reschedule
+from producer.campaigns.schedule import read_time, reschedule, set_pace
 from producer.errors import InputError
 from producer.wake import SendWakeUp, call_workers
 from sendmany.api.routes.again import add_again
@@ -80,6 +80,29 @@ class ScheduledOut(BaseModel):
     send_at: str | None
     zone: str | None
     note: str  # what was made of a time that does not exist or exists twice
+
+
+class PaceIn(BaseModel):
+    """The pace of a campaign; what is left out stays."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    rate: Annotated[
+        float | None,
+        Field(ge=0, le=10_000, description="Messages/s at most; 0: as its sub-account."),
+    ] = None
+    weight: Annotated[
+        int | None, Field(ge=1, le=10, description="Its share beside other campaigns.")
+    ] = None
+
+
+class PaceOut(BaseModel):
+    """The pace of a campaign."""
+
+    id: str
+    name: str
+    rate: float
+    weight: int
 
 
 class SettledOut(BaseModel):
@@ -194,6 +217,19 @@ def campaigns_router(
     )
     def unschedule(campaign: NameOrId, caller: Annotated[Token, manage]) -> ScheduledOut:
         return _schedule(blocking, caller, campaign, None, send_wake_up)
+
+    @router.patch(
+        "/{campaign}",
+        operation_id="pace_campaign",
+        summary="Change how fast a campaign goes, or its share beside others",
+        responses=_ANSWERS,
+    )
+    def pace(campaign: NameOrId, body: PaceIn, caller: Annotated[Token, manage]) -> PaceOut:
+        lane = find_lane(blocking, campaign, caller.may_use)
+        changed = set_pace(blocking, lane, body.rate, body.weight)
+        if changed is None:
+            raise HTTPException(404, "There is no such campaign.")
+        return PaceOut(id=lane.id, name=lane.name, rate=changed[0], weight=changed[1])
 
     @router.post(
         "/{campaign}/cancel",

@@ -131,6 +131,10 @@ class CampaignForm(_Exact):
             description="When it starts: RFC 3339 with an offset, or `2026-12-24 09:00 Europe/London`.",
         ),
     ] = None
+    rate: Annotated[
+        float, Field(ge=0, le=10_000, description="Messages/s at most; 0: as its sub-account.")
+    ] = 0
+    weight: Annotated[int, Field(ge=1, le=10, description="Its share beside other campaigns.")] = 1
     send_while_loading: bool = False
     keep: Annotated[
         list[Annotated[str, Field(min_length=1, max_length=1000)]],

@@ -317,6 +317,8 @@ def upload_of(form: CampaignForm, settings: Settings, sub_account: str) -> Uploa
         policies=campaign_policies(settings, **form.policies.model_dump()),
         purpose=Purpose(form.purpose) if form.purpose else None,
         send_while_loading=form.send_while_loading,
+        rate=form.rate,
+        weight=form.weight,
         max_invalid_share=1 if form.accept_invalid else settings.campaigns.max_invalid_share,
         plan=form.plan,
         start=read_time(form.send_at, past=True) if form.send_at else None,

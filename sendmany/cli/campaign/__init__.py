@@ -39,6 +39,10 @@ COMMANDS = {
         "sendmany.cli.campaign.control:unschedule",
         "Take a campaign's time away: it is paused, and goes out when it is resumed.",
     ),
+    "pace": Entry(
+        "sendmany.cli.campaign.control:pace",
+        "Change how fast a campaign goes, or its share beside others, while it runs.",
+    ),
     "cancel": Entry(
         "sendmany.cli.campaign.control:cancel",
         "Cancel all unsent messages. This cannot be undone.",

@@ -29,9 +29,11 @@ from sendmany.cli.options import (
     Encoding,
     Json,
     Map,
+    Rate,
     Region,
     Sheet,
     SubAccount,
+    Weight,
     listed,
     read_options,
 )
@@ -130,6 +132,8 @@ def launch(
             metavar="TIME", help='When it starts, such as "2026-12-24 09:00 Europe/London".'
         ),
     ] = None,
+    rate: Rate = None,
+    weight: Weight = None,
     send_while_loading: Annotated[
         bool, typer.Option("--send-while-loading", help="Do not wait for the end of the file.")
     ] = False,
@@ -247,7 +251,15 @@ def launch(
         keep=keep,
         at=at,
     )
-    prepared = check(replace(options, invalid_rows=invalid_rows, max_invalid_share=most_invalid))
+    prepared = check(
+        replace(
+            options,
+            rate=rate or 0,
+            weight=weight or 1,
+            invalid_rows=invalid_rows,
+            max_invalid_share=most_invalid,
+        )
+    )
     store = connect(settings)
     prepared = leave_out(store, prepared, exclude)
     if not offline:

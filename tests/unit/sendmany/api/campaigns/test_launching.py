@@ -635,3 +635,13 @@ async def test_a_test_goes_to_ones_own_numbers_and_is_no_campaign(door: Door, st
         await send(to=["+447400000099"] * 5)
     assert (await send(to=["+447400000099"] * 5)).status_code == 422
     assert (await send(to=["+447400000099"] * 4)).status_code == 202
+
+
+async def test_a_campaign_has_a_pace_that_can_be_changed(door: Door, store: Store) -> None:
+    launched = await post(door, campaign(rate=50, weight=3), "msisdn,name\n" + people(2))
+    assert launched.status_code == 201
+    assert (find_lane(store, "Spring").rate, find_lane(store, "Spring").weight) == (50, 3)
+    changed = await door.http.patch("/v1/campaigns/Spring", json={"rate": 200})
+    assert (changed.json()["rate"], changed.json()["weight"]) == (200, 3)
+    assert (await door.http.patch("/v1/campaigns/Spring", json={"weight": 11})).status_code == 422
+    assert (await door.http.patch("/v1/campaigns/Autumn", json={"weight": 2})).status_code == 404
