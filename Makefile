@@ -6,7 +6,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Tests start hundreds of processes; without .pyc files each compiles the project anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup page page-test demo test test-fast test-all chaos bench lint format types imports docs check lock clean
+.PHONY: setup page page-test test-browser screenshots demo test test-fast test-all chaos bench lint format types imports docs check lock clean
 
 # Debian has venv in a package of its own; without it half an environment would be left behind.
 venv = $(1)/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(1) >&2 \
@@ -37,6 +37,14 @@ $(PAGE_BUILT): $(PAGE)/package-lock.json $(PAGE)/build.mjs | $(STAMP)
 page-test: $(STAMP)
 	@if ($(WITH_NODE) npm ci --silent) >&2; then $(WITH_NODE) node build.mjs && npm run --silent types && npm test --silent; \
 	else echo "The tests of the page are left out: npm could not fetch its tools." >&2; fi
+
+# The page in Chromium; left out with a sentence where Chromium or Node cannot be had.
+test-browser: page-test
+	$(PYTEST) -n 0 tests/browser
+
+# Pictures of the page for the documentation, of a campaign that goes out meanwhile.
+screenshots: page-test
+	@SENDMANY_SCREENSHOTS=docs/assets $(BIN)/python -m tests.browser.screenshots
 
 demo: $(STAMP)
 	@$(BIN)/sendmany demo $(ARGS)

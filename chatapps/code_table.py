@@ -18,7 +18,7 @@ class CodeClass(StrEnum):
 
 
 class Scope(StrEnum):
-    """What a permanent error affects, and so what must stop."""
+    """The scope that a permanent error affects, and so must stop."""
 
     ACCOUNT = "account"  # credentials, sub-account, IP address, API version
     CHANNEL = "channel"  # a channel the sub-account lacks

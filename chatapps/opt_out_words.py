@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 
 class OptOut(StrEnum):
-    """Whether a message asks for no more messages."""
+    """Verdict whether a message asks for no more messages."""
 
     YES = "yes"  # suppress the person
     MAYBE = "maybe"  # a person should decide

@@ -207,7 +207,7 @@ _SMS: Final = {
     53: _C("an unexpected value", _MESSAGE, _FIX),
     54: _C("an unexpected fault", _TRANSIENT, _LATER),
     55: _C("the network does not find the number", _MESSAGE, _UNREACHABLE),
-    56: _C("what became of it is not known", _MESSAGE, Action.NOTHING),
+    56: _C("its outcome is unknown", _MESSAGE, Action.NOTHING),
     58: _C("the SMS centre is not known", _MESSAGE, _UNREACHABLE),
     59: _C("no such number", _MESSAGE, _UNREACHABLE),
     60: _C("held back for its content", _MESSAGE, _FIX),

@@ -2,7 +2,7 @@
 
     Result
     ├── Answered   a readable 2xx: one item per message (missing, doubled or reordered ones possible)
-    ├── Refused    a status of 300 or more, except 408; a 5xx may have been processed all the same
+    ├── Refused    a status of 300 or more, except 408; a 5xx may have been processed nevertheless
     ├── NotSent    confirmed: the provider did not process the request
     └── NoAnswer   nothing is known: the request may or may not have been processed
 

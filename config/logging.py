@@ -2,10 +2,12 @@
 
 import logging
 import sys
-from typing import Literal
+from collections.abc import MutableMapping
+from typing import Any, Literal
 
 import structlog
 
+from config.safe_text import plain
 from config.settings import Settings
 
 
@@ -52,9 +54,16 @@ def _set_up_libraries(settings: Settings) -> None:
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
 
 
-def _renderer(
-    choice: Literal["auto", "console", "json"],
-) -> structlog.dev.ConsoleRenderer | structlog.processors.JSONRenderer:
+def _renderer(choice: Literal["auto", "console", "json"]) -> structlog.typing.Processor:
     if choice == "console" or (choice == "auto" and sys.stderr.isatty()):
-        return structlog.dev.ConsoleRenderer()
+        return _to_console
     return structlog.processors.JSONRenderer()
+
+
+_console = structlog.dev.ConsoleRenderer()
+
+
+def _to_console(logger: Any, name: str, event: MutableMapping[str, Any]) -> str:
+    """Render with control characters in texts escaped; JSON escapes them anyway."""
+    texts = {key: plain(value) for key, value in event.items() if isinstance(value, str)}
+    return _console(logger, name, {**event, **texts})

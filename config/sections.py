@@ -1,6 +1,7 @@
 """The sections of the settings: one frozen model each, with its defaults."""
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -85,6 +86,11 @@ class SubAccount(Section):
     def burst_messages(self) -> int:
         """Burst size in messages, at least 1."""
         return self.burst or max(1, min(1000, int(self.messages_per_second / 2)))
+
+    @property
+    def place(self) -> str:
+        """The base URL without its password, for people."""
+        return re.sub("//[^/]*@", "//", self.url)
 
     def key(self) -> SecretStr | None:
         """The API key from the environment or the key file, or None.
@@ -232,6 +238,17 @@ def _key_from_file(path: Path) -> SecretStr | None:
             f"api_key_file {path} cannot be read: {type(error).__name__}."
         ) from error
     return SecretStr(lines[0].strip()) if lines and lines[0].strip() else None
+
+
+class Campaigns(Section):
+    """Checks of a launch."""
+
+    max_invalid_share: float = Field(default=0.05, ge=0, le=1)
+    """Greatest share of invalid rows; a launch with more must accept it explicitly."""
+    launch_delay: float = Field(default=10, ge=0, le=3600)
+    """Seconds in which Ctrl-C undoes a launch at a terminal, after its confirmation."""
+    prices: Path | None = None
+    """CSV of prices per message: country, category, price, currency. For estimates."""
 
 
 class Breakers(Section):

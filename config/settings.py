@@ -40,6 +40,7 @@ from config.sections import (
     REPEATED_FOR,
     Batch,
     Breakers,
+    Campaigns,
     Http,
     OptOuts,
     Policies,
@@ -103,6 +104,7 @@ class Settings(BaseSettings):
     retry: Retry = Retry()
     worker: Worker = Worker()
     policies: Policies = Policies()
+    campaigns: Campaigns = Campaigns()
     breakers: Breakers = Breakers()
     webhooks: Webhooks = Webhooks()
     opt_outs: OptOuts = OptOuts()

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from chatapps.codes import CodeClass, Scope, classify_item, meaning, scope
 from chatapps.receipt_codes import Action, receipt_code
@@ -24,7 +25,7 @@ _OPEN = {
     State.IN_DOUBT: "was posted, and no answer came that can be trusted",
 }
 DOUBTS = {
-    Doubt.MAY_HAVE_ARRIVED: "it may have arrived all the same: an attempt was in doubt",
+    Doubt.MAY_HAVE_ARRIVED: "it may have arrived nevertheless: an attempt was in doubt",
     Doubt.MAY_HAVE_TWO: "the person may have got two: an earlier attempt was in doubt",
 }
 _LOCAL = {
@@ -180,7 +181,7 @@ def explain_attempts(entry: str) -> str:
     operator's decision."""
     attempt, origin, code, at, batch = entry.split(" ")
     if (origin, code) == ("local", str(int(LocalReason.OPERATOR))):
-        return f"after attempt {attempt}, at {moment(int(at))}: an operator had it sent again"
+        return f"after attempt {attempt}, at {moment(int(at))}: an operator resent it"
     why = explain_named_code(f"{origin}:{code}") or "it failed"
     shown = f"{code}: " if origin in ("api", "request") else ""
     return f"attempt {attempt} at {moment(int(at))}: {shown}{why} (batch {batch})"
@@ -195,10 +196,22 @@ def explain_lane(report: LaneReport, wait: Waiting) -> list[str]:
         sentences = [f"It is halted: {lane.reason}.", _how_to_accept(lane)]
     elif lane.kind != "campaign" and lane.status is LaneStatus.SENDING:
         sentences = ["It takes messages and sends them."]
+    elif lane.status is LaneStatus.SCHEDULED:
+        sentences = [f"It starts at {starts_at(lane)}."]
     else:
         sentences = [_STATUS[lane.status]]
     sentences += [sentence for sentence in _why_waiting(report, wait) if sentence]
     return sentences + _how_to_go_on_reading(lane)
+
+
+def starts_at(lane: Lane) -> str:
+    """When a scheduled campaign starts, in the zone in which that was said and here."""
+    here = moment(lane.send_at / 1000)
+    try:
+        there = datetime.fromtimestamp(lane.send_at / 1000, ZoneInfo(lane.zone))
+    except (ValueError, OSError):  # an offset
+        return f"{here} here"
+    return f"{there:%Y-%m-%d %H:%M} {lane.zone} ({here} here)"
 
 
 def _how_to_go_on_reading(lane: Lane) -> list[str]:
@@ -395,7 +408,7 @@ def _in_doubt(report: LaneReport) -> list[str]:
     if one:
         sentences.append(
             f"{several(one, 'message')} that {'was' if one == 1 else 'were'} not sent in the end may "
-            "have arrived all the same, since an earlier attempt was in doubt: "
+            "have arrived nevertheless, since an earlier attempt was in doubt: "
             f'`sendmany campaign export "{name}" --doubt may_have_arrived` names them.'
         )
     return sentences
@@ -431,6 +444,7 @@ def lane_figures(report: LaneReport) -> dict[str, Any]:
         "children": list(lane.children),
         "recipients": lane.next_index,
         "duplicates": lane.duplicates,
+        "excluded": lane.excluded,
         "invalid_rows": lane.invalid_rows,
         "funnel": funnel(report),
         "done": report.done,

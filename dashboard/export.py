@@ -1,6 +1,5 @@
 """Exports a lane's messages as rows of CSV or JSON lines, streaming."""
 
-import csv
 import io
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,6 +9,7 @@ from itertools import islice
 from typing import Literal, TextIO
 
 from chatapps.rendering.compiled import CompiledContent
+from config.safe_text import csv_line
 from dashboard.explain import explain_code, iso
 from store.client import Store
 from store.keys import OUTCOMES_PER_KEY
@@ -68,7 +68,7 @@ def row(message: Listed) -> Row:
 
 
 def doubt_of(message: Listed) -> Doubt:
-    """What the person may have received beyond the state; only for ended messages."""
+    """Uncertainty beyond the state of an ended message: the person may have received more."""
     record = message.record
     ended = record is not None and message.state is record.state
     return record.doubt if record and ended else Doubt.NONE
@@ -192,11 +192,11 @@ def write_csv(
     stream: TextIO, sheet: Sheet, messages: Iterable[Listed], *, header: bool = True
 ) -> int:
     """Write a header and a row per message; returns the number of messages."""
-    writer, n = csv.writer(stream, lineterminator="\n"), 0
+    n = 0
     if header:
-        writer.writerow(sheet.names)
+        stream.write(csv_line(sheet.names))
     for message in messages:
-        writer.writerow(["" if value is None else value for value in sheet.values(message)])
+        stream.write(csv_line(sheet.values(message)))
         n += 1
     return n
 

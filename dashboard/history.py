@@ -1,4 +1,4 @@
-"""How a campaign went, as its records tell: for charts."""
+"""History of a campaign from its records, for charts."""
 
 from collections import Counter
 
@@ -15,19 +15,19 @@ _WIDTHS = (5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 43_2
 
 
 class StepOut(BaseModel):
-    """A step of time."""
+    """One interval of time."""
 
-    at: str  # its begin
-    posted: int  # messages whose last attempt was posted in it
-    reached: dict[State, int]  # messages that came to the state in which they are
+    at: str  # its start
+    posted: int  # messages with their last POST in it
+    reached: dict[State, int]  # messages that reached their present state in it
 
 
 class HistoryOut(BaseModel):
-    """How a campaign went, step by step. Steps in which nothing happened are left out."""
+    """History of a campaign by intervals. Empty intervals are left out."""
 
     step_seconds: int
-    messages_per_second: float  # the limit of its sub-account; 0: none
-    sampled: float  # share of the records that were read, 0 to 1; figures are scaled up
+    messages_per_second: float  # the sub-account's limit; 0: none
+    sampled: float  # share of the records read, 0 to 1; figures are scaled up
     steps: list[StepOut]
 
 

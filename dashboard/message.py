@@ -49,7 +49,7 @@ class MessageStatus:
 
     @property
     def doubt(self) -> Doubt:
-        """What the person may have received beyond the state; only for an ended message."""
+        """Uncertainty beyond the state of an ended message: the person may have received more."""
         outcome = self.report.outcome
         return outcome.doubt if outcome and not self.job and self.state else Doubt.NONE
 

@@ -1,4 +1,4 @@
-"""Messages of a campaign, a page at a time: those of some states, of one cause, or with one doubt."""
+"""Pages of a campaign's messages: by state, by cause, or by doubt."""
 
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
@@ -13,22 +13,22 @@ from store.reports.messages import Listed, MessagePlace, messages_after
 from store.states import OPEN_STATES, RECORD_STATES, State
 
 MOST_WAITING: Final = 10_000
-"""Messages that wait are counted from the first one for each page; who wants more exports them."""
+"""Most waiting messages: each page counts them from the first one; an export has all."""
 
 
 @dataclass(frozen=True, slots=True)
 class MessageFilter:
-    """Which messages, and where in their list."""
+    """Filter of messages and position in their list."""
 
-    states: Collection[State] = ()  # none: all
+    states: Collection[State] = ()  # empty: all
     origin: Literal["api", "http", "request", "local", "receipt"] | None = None
     code: int | None = None
     doubt: Literal["may_have_two", "may_have_arrived"] | None = None
-    cursor: str | None = None  # `next` of the page before
+    cursor: str | None = None  # `next` of the last page
     limit: int = 50
 
     def wants(self, message: Listed) -> bool:
-        """Whether a message, whose state is right, is one of them."""
+        """True when a message in one of the states matches."""
         record = message.record
         if self.origin and not (record and record.origin is Origin[self.origin.upper()]):
             return False
@@ -38,7 +38,7 @@ class MessageFilter:
 
 
 class MessageRow(BaseModel):
-    """A message in a list, as the export has it. Times are UTC."""
+    """A message in a list, as in the export. Times are UTC."""
 
     id: str
     index: int
@@ -57,25 +57,31 @@ class MessageRow(BaseModel):
 
 
 class MessagesPage(BaseModel):
-    """Some messages."""
+    """A page of messages."""
 
     items: list[MessageRow]
-    next: str | None  # the cursor of the next page; none: this is the last
+    next: str | None  # cursor of the next page; null on the last one
 
 
 def messages_page(store: Store, lane_id: str, wanted: MessageFilter) -> MessagesPage:
-    """One page of them."""
     counted = [one.state for one in RECORD_STATES if one.counted]
     states = frozenset(wanted.states or (*counted, *OPEN_STATES))
     cursor = wanted.cursor or "0"
     begin = MessagePlace(cursor.startswith("w"), int(cursor.lstrip("w")))
-    page = MessagesPage(items=[], next=None)
+    page, last = MessagesPage(items=[], next=None), begin
     for message, place in messages_after(store, lane_id, states, begin):
-        if message is not None and wanted.wants(message):
-            page.items.append(MessageRow(id=f"{lane_id}.{message.index}", **asdict(row(message))))
-        if place.waiting and place.at >= MOST_WAITING:
+        if message is None or (place.waiting and place.at > MOST_WAITING):
+            page.next = _cursor(place) if message is None else None
             break
-        if message is None or len(page.items) == wanted.limit:
-            page.next = f"{'w' if place.waiting else ''}{place.at}"
+        if not wanted.wants(message):
+            continue
+        if len(page.items) == wanted.limit:  # there is one more: so this is not the last page
+            page.next = _cursor(last)
             break
+        page.items.append(MessageRow(id=f"{lane_id}.{message.index}", **asdict(row(message))))
+        last = place
     return page
+
+
+def _cursor(place: MessagePlace) -> str:
+    return f"{'w' if place.waiting else ''}{place.at}"

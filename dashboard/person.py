@@ -106,7 +106,7 @@ def forget_person(
     while erasing.round() or clock() < begun + NOTICED_SECONDS:
         if erasing.progress.rounds == MOST_ROUNDS:
             return erasing.say(
-                state="incomplete", problem="a message is still in the air: do it again later"
+                state="incomplete", problem="a message is still in flight: repeat it later"
             )
         sleep(ROUND_SECONDS)
     erasing.say(state="rewriting", not_covered=_not_covered(store))

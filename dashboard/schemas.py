@@ -58,6 +58,7 @@ class LaneOut(BaseModel):
     children: list[str]  # ids of the campaigns that retry this one
     recipients: int
     duplicates: int
+    excluded: int  # rows of people whom the launch left out
     invalid_rows: int
     funnel: FunnelOut
     done: int  # messages that have ended
@@ -70,6 +71,8 @@ class LaneOut(BaseModel):
     retried: int
     balanced: bool  # the counts add up to the recipients
     opened_at: str | None
+    send_at: str | None  # a scheduled campaign starts then
+    zone: str | None  # in which that time was said
     started_at: str | None
     finished_at: str | None
 
@@ -84,17 +87,17 @@ class LanePage(BaseModel):
 class CampaignRow(LaneOut):
     """A campaign in a list."""
 
-    progress: float  # share of the messages that have ended, those cancelled left out, 0 to 1
-    messages_per_second: float | None  # ended: of late; on average where the campaign has ended
-    seconds_left: float | None  # at that pace, while it is being sent and nothing holds it up
-    why: list[str]  # how it stands and why it waits, in sentences
+    progress: float  # share of the messages that have ended, cancelled ones left out, 0 to 1
+    messages_per_second: float | None  # ended ones: recent, or the average of an ended campaign
+    seconds_left: float | None  # at that rate, while it is being sent and not held up
+    why: list[str]  # status and reasons for waiting, in sentences
 
 
 class CampaignPage(BaseModel):
-    """Some campaigns, newest first."""
+    """A page of campaigns, newest first."""
 
     items: list[CampaignRow]
-    next: str | None  # the cursor of the next page; none: this is the last
+    next: str | None  # cursor of the next page; null on the last one
 
 
 class BreakerOut(BaseModel):
@@ -119,7 +122,7 @@ class StopOut(BaseModel):
 
 
 class WaitsOut(BaseModel):
-    """What messages of a lane may wait for."""
+    """Reasons why messages of a lane may wait."""
 
     sending_loops: int  # running dispatch loops that serve its priority
     blocked_until: str | None  # until then the provider asked for a pause
@@ -173,7 +176,6 @@ def lane_out(report: LaneReport) -> LaneOut:
 
 
 def campaign_row(report: LaneReport, wait: Waiting) -> CampaignRow:
-    """A campaign in a list."""
     return CampaignRow(
         **_fields(report), **pace_figures(report, wait), why=explain_lane(report, wait)
     )
@@ -237,6 +239,8 @@ def _fields(report: LaneReport) -> dict[str, Any]:
     return {
         **lane_figures(report),
         "opened_at": moment_out(lane.opened_at),
+        "send_at": moment_out(lane.send_at),
+        "zone": lane.zone or None,
         "started_at": moment_out(lane.started_at),
         "finished_at": moment_out(lane.finished_at),
     }

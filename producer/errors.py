@@ -1,6 +1,7 @@
 """Errors of user input.
 
 InputError          the whole input is refused, nothing is launched
+└── NotAgreed       … too many rows are invalid, or the agreed plan has changed
 BadRow              one row of a recipient file is refused, the others go on
 └── BadNumber       … because of its number
 KeyConflict         the idempotency key was used for another message
@@ -17,6 +18,10 @@ FORGOTTEN = "has been forgotten, and wants no such messages: nothing was stored"
 
 class InputError(ReportedError):
     """One sentence about a problem of the input and its remedy."""
+
+
+class NotAgreed(InputError):
+    """The launch does not match its agreement."""
 
 
 class BadRow(Exception):

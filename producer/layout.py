@@ -14,7 +14,7 @@ from producer.column_names import country_rank, number_rank, quoted
 from producer.errors import BadRow, InputError
 from producer.files.csv_reader import BLANK, Record, Source, read_records
 from producer.files.header import Header
-from producer.files.phone_numbers import is_international, is_region, seems_number
+from producer.files.phone_numbers import is_international, is_region, mask, seems_number
 
 SAMPLE_ROWS = 1000
 SAMPLE_BYTES = 512 * 1024
@@ -162,7 +162,7 @@ def _number_column(sample: dict[str, list[str]], wanted: str | None) -> str:
     if not known:
         raise InputError(
             "no column is known to hold the phone number: name it with --map phone=COLUMN, one of "
-            f"{', '.join(sample)}"
+            f"{_names(sample)}"
         )
     filled = [name for name in known if any(map(seems_number, sample[name]))]
     best = (filled or known)[0]
@@ -229,7 +229,10 @@ def _named(sample: dict[str, list[str]], wanted: str, option: str = "") -> str:
     name = find_name(tuple(sample), wanted)
     if name is None:
         what = f" for {option}" if option else ""
-        raise InputError(
-            f'there is no column "{wanted}"{what}: the columns are {", ".join(sample)}'
-        )
+        raise InputError(f'there is no column "{wanted}"{what}: the columns are {_names(sample)}')
     return name
+
+
+def _names(columns: Iterable[str]) -> str:
+    """The columns in a sentence; without a header row their names are phone numbers and are masked."""
+    return ", ".join(mask(name) if sum(map(str.isdigit, name)) > 6 else name for name in columns)

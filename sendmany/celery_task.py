@@ -18,7 +18,7 @@ from chatapps.messages import MessageError
 from config.celery_app import ENQUEUE_TASK
 from config.sections import SettingsError
 from producer import BadPurpose, BadTiming, Enqueued, KeyConflict, Priority, Producer, Purpose
-from sendmany.api.schemas.messages import MessageIn
+from sendmany.api.schemas.messages import MessageIn, path_of
 from store.errors import StoreFull, StoreRefused, StoreUnavailable
 from worker.process.tasks import app
 
@@ -74,9 +74,9 @@ def take(
         return _store(producer, wanted, task, sleep)
     except ValidationError as error:
         log.error("message_refused", task=task, problems=_places(error))
-    except (
-        MessageError, BadTiming, BadPurpose, KeyConflict, SettingsError, StoreRefused,
-    ) as error:  # fmt: skip
+    except SettingsError:  # its text quotes the task's sub-account
+        log.error("message_refused", task=task, problems="sub_account: is not configured")
+    except (MessageError, BadTiming, BadPurpose, KeyConflict, StoreRefused) as error:
         log.error("message_refused", task=task, problems=str(error))
     return None
 
@@ -107,6 +107,6 @@ def _store(
 def _places(error: ValidationError) -> str:
     """The invalid places and their rules, without the values."""
     return "; ".join(
-        f"{'.'.join(map(str, one['loc']))}: {one['msg']}"
+        f"{path_of(one['loc'])}: {one['msg']}"
         for one in error.errors(include_input=False, include_url=False, include_context=False)
     )

@@ -5,7 +5,7 @@ StoreError
 ├── StoreFull           no memory for new jobs: report it to the producer
 ├── StoreRefused        a script refused the call: a bug or a stale caller
 │   └── LaneMismatch    a lane of this name has other content
-├── NewerData           the data were written by a newer version: do not touch them
+├── NewerData           the data were written by a newer version, or another one: do not touch them
 ├── UnknownLane         there is no such lane
 └── SeveralLanes        several sub-accounts have a lane of this name: ask which
 """

@@ -121,6 +121,8 @@ TABLE = (
     Row("sm:forgetting:<id>", "string", "how far an erasure is; no number", "7 days"),
     Row("sm:templates:<sub-account>", "string", "worker: category of each", "the next one"),
     Row("sm:templates:<sub-account>:asked", "string", "worker: whose turn it was", "15 minutes"),
+    Row("sm:{audit}", "stream", "write_audit", "1 year"),
+    Row("sm:{audit}:addresses", "stream", "write_audit", "90 days"),
     Row("sm:{tokens}", "hash", "add_token", "revoke_token"),
     Row("sm:{tokens}:secrets", "hash", "web process: key of cursors", "-"),
     Row("sm:{tokens}:used", "hash", "note_token_use", "revoke_token"),
@@ -152,6 +154,8 @@ SWEPT = "sm:swept"
 INBOXES = "sm:inboxes"
 ASIDE = "sm:aside"
 PEOPLE = "sm:people"
+AUDIT = "sm:{audit}"
+AUDIT_ADDRESSES = "sm:{audit}:addresses"
 TOKENS = "sm:{tokens}"
 TOKENS_USED = "sm:{tokens}:used"
 SECRETS = "sm:{tokens}:secrets"

@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, settings
 
 from tests.examples import examples
 
-# Before anything imports it: what the suites share asserts too.
+# Before any import: shared suites contain asserts, too.
 pytest.register_assert_rewrite("tests.conformance")
 
-# A slow machine is no failure; and a run that must not surprise anybody uses the same examples always.
+# Slow machines need no deadline; a reproducible run uses the same examples each time.
 settings.register_profile(
     "here",
     deadline=None,
@@ -27,7 +27,8 @@ settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 @pytest.fixture(autouse=True)
 def _log_as_before() -> Iterator[None]:
-    """A command that ran in this process has set up logging to a stderr that is closed now."""
+    """Reset logging: a command that ran in this process has set it up for a stderr that is closed
+    now."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield

@@ -1,4 +1,4 @@
-"""How many examples a property is tried with: few for quick runs, all in `make test-all`."""
+"""Number of examples per property: few for quick runs, all in `make test-all`."""
 
 import os
 

@@ -59,7 +59,7 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What follows after a request."""
+    """The decision after a request."""
 
     messages: Verdicts = field(default_factory=Verdicts)  # in no further request
     next: Sequence[Request] = ()

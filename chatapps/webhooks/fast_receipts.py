@@ -68,11 +68,11 @@ class _Payload(_Wire):
     client_message_id: _Word | None = None
     client_batch_id: _Word | None = None
     whatsapp: _WhatsApp | None = None
-    outbound_content: msgspec.Raw = msgspec.Raw()  # most of the body: decoded where it is wanted
+    outbound_content: msgspec.Raw = msgspec.Raw()  # most of the body: decoded on demand
 
 
 class ReceiptBody(_Wire):
-    """A receipt as it was posted. What it tells is not read further than its types go."""
+    """A receipt as posted, with fields checked for their types only."""
 
     event_type: Literal["outbound_message_status_changed"]
     payload: _Payload
@@ -82,7 +82,7 @@ class ReceiptBody(_Wire):
 
     @property
     def person(self) -> Person | None:
-        """Whom it is about; None when it takes patience to say who that is."""
+        """The recipient; None when the tolerant parser has to decide."""
         return _person(self.payload.user, self.version or 0)
 
 
@@ -114,7 +114,7 @@ def read_fast(raw: bytes | str) -> Receipt | None:
 
 
 def decode_receipt(raw: bytes | str) -> ReceiptBody | None:
-    """A receipt whose words are short and printable; None when the tolerant parser has to read it."""
+    """A receipt with short and printable words; None when the tolerant parser has to read it."""
     try:
         envelope = _decode(raw)
     except (ValueError, RecursionError):  # every error of msgspec is a ValueError

@@ -9,6 +9,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from chatapps.templates import RegisteredTemplate
+from producer.campaigns.agreement import RowsSum, digest_of, judge
+from producer.campaigns.exclusions import NOBODY, Exclusions, excluding
 from producer.campaigns.load import add_chunks, end_of_file
 from producer.campaigns.message_file import (
     RULE,
@@ -18,6 +21,7 @@ from producer.campaigns.message_file import (
     load_message_file,
     prepare,
 )
+from producer.campaigns.schedule import StartTime, see_that_it_may_start
 from producer.errors import InputError
 from producer.files.invalid_rows import InvalidRowWriter, see_that_writable
 from producer.files.recipient_file import Position, RecipientFile
@@ -51,7 +55,10 @@ class Launch:
     purpose: Purpose | None = None  # None: that of its template, else marketing
     send_while_loading: bool = False
     invalid_rows: Path | None = None  # default: beside the recipient file
+    max_invalid_share: float = 1  # of the rows; more are refused
+    exclusions: Exclusions = NOBODY
     keep: tuple[str, ...] = ()  # further columns whose cells are kept with the values
+    start: StartTime | None = None  # None: when the file is loaded
 
     @property
     def invalid_rows_file(self) -> Path:
@@ -94,6 +101,8 @@ class Prepared:
     message: CampaignMessage
     source: str  # identifies the recipients: the file, and how it is read
     keep: tuple[str, ...] = ()  # spelled as in the file
+    template: RegisteredTemplate | None = None  # of the message, if looked up
+    digest: str = ""  # of its plan, if any
 
     @property
     def plan(self) -> CampaignPlan:
@@ -104,27 +113,35 @@ class Prepared:
             sub_account=launch.sub_account,
             content=content.dump(),
             content_digest=content.digest,
-            source=self.source,
+            source=self.source + excluding(launch.exclusions),
             priority=launch.priority,
             policies=launch.policies,
             early=launch.send_while_loading,
             keep=self.keep,
+            send_at=launch.start.ms if launch.start else 0,
+            zone=launch.start.zone if launch.start else "",
         )
 
 
-def check(launch: Launch) -> Prepared:
+def check(launch: Launch, *, lists_invalid_rows: bool = True) -> Prepared:
     """Read and check both files.
+
+    Args:
+        lists_invalid_rows: False when no list is written.
 
     Raises:
         InputError: the problem, its place and the remedy.
     """
     _check_name(launch.name)
+    if launch.start and launch.send_while_loading:
+        raise InputError("Say either --at or --send-while-loading")
     message = load_message_file(launch.message)
     file = RecipientFile.open(launch.recipients, launch.reading)
     prepared = prepare(message, file.columns, launch.reading)
     keep = columns_to_keep(launch.keep, file.columns, prepared.content)
     file.see_that_usable(_packer(file, prepared, keep))
-    see_that_writable(launch.invalid_rows_file)
+    if lists_invalid_rows:
+        see_that_writable(launch.invalid_rows_file)
     source = source_of(file, prepared.rules, keep)
     return Prepared(launch, file, prepared, source, keep)
 
@@ -166,6 +183,7 @@ def run(
 
     Raises:
         InputError: the purpose contradicts the template; nothing is stored.
+        NotAgreed: too many rows are invalid; nothing remains of the campaign.
         LaneMismatch: the name belongs to another campaign.
         StoreUnavailable, StoreFull: launch again when Redis works; nothing is added twice.
     """
@@ -174,18 +192,23 @@ def run(
     registry = store.run(read_registry(launch.sub_account))
     purpose = campaign_purpose(registry, template, launch.purpose)
     plan = replace(prepared.plan, purpose=purpose, template=template)
+    see_that_it_may_start(store, plan.name, plan.sub_account, launch.start)
     lane_id, resumed = open_campaign(store, plan)
     lane = find_lane(store, lane_id)
     invalid_rows_file = launch.invalid_rows_file
     if lane.adding and not lane.loaded:
         raise StoreRefused(BEING_ADDED.format(lane.name))
     packer = _packer(prepared.file, prepared.message, prepared.keep)
+    digest, rows_sum = prepared.digest, ""
     if not lane.loaded:
         with InvalidRowWriter(
             invalid_rows_file, prepared.file.layout.header.cells, after_line=lane.line
         ) as writer:
-            _load(store, lane, prepared, packer, writer, send_wake_up, on_progress)
-    lane = end_of_file(store, lane, send_wake_up)
+            rows_sum = _load(store, lane, prepared, packer, writer, send_wake_up, on_progress)
+        if rows_sum and not digest:
+            digest = digest_of(rows_sum, content, launch, prepared.template)
+        judge(store, lane, launch.max_invalid_share)
+    lane = end_of_file(store, lane, send_wake_up, digest, rows_sum)
     return Launched(
         lane,
         recipients=lane.next_index,
@@ -207,11 +230,12 @@ def _load(
     writer: InvalidRowWriter,
     send_wake_up: SendWakeUp,
     on_progress: Callable[[Loading], None],
-) -> None:
-    """Add the remaining rows, chunk by chunk."""
+) -> str:
+    """Add the remaining rows, chunk by chunk; returns the digest of all rows if it read all of them."""
     start = Position(lane.offset, lane.line, lane.row) if lane.offset else None
-    chunks = prepared.file.chunks(packer, start)
-    for at in add_chunks(store, lane, chunks, writer.write):
+    rows_sum = RowsSum()
+    chunks = rows_sum.watch(prepared.file.chunks(packer, start))
+    for at in add_chunks(store, lane, chunks, writer.write, exclusions=prepared.launch.exclusions):
         if prepared.launch.send_while_loading:
             call_workers(store, lane, send_wake_up)
         on_progress(
@@ -225,3 +249,4 @@ def _load(
                 prepared.file.size,
             )
         )
+    return "" if start else rows_sum.value

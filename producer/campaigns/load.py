@@ -5,10 +5,12 @@ from dataclasses import dataclass, replace
 
 from config.settings import load_settings
 from producer.campaigns.deduplication import read_seen
+from producer.campaigns.exclusions import NOBODY, Exclusions
 from producer.files.invalid_rows import InvalidRow
 from producer.files.rows import Chunk
 from producer.forgotten import ForgottenPeople
 from producer.wake import SendWakeUp, call_workers
+from store.access.audit import audited
 from store.client import Store
 from store.errors import StoreRefused
 from store.lanes.lane import Lane, LaneStatus, find_lane, finish_loading, reopen_lane
@@ -16,7 +18,7 @@ from store.plans import carry_out
 from store.queue.enqueue import Place, enqueue_rows
 from store.workers.presence import note_active
 
-_FORGOTTEN = "a row up to this line is of a person who has been forgotten"
+FORGOTTEN = "a row up to this line is of a person who has been forgotten"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,7 @@ def add_chunks(
     keep_invalid_rows: Callable[[list[InvalidRow]], None],
     sum_up: Callable[[Chunk], str] = lambda _: "",
     people: ForgottenPeople | None = None,
+    exclusions: Exclusions = NOBODY,
 ) -> Iterator[Loaded]:
     """Add rows from the lane's position in the file on; yields the progress after each chunk.
 
@@ -44,6 +47,7 @@ def add_chunks(
         keep_invalid_rows: takes the invalid rows of a chunk before the chunk is stored.
         sum_up: digest of all rows up to the end of a chunk; stored with the position.
         people: forgotten people, who are left out.
+        exclusions: others who are left out.
 
     Raises:
         StoreUnavailable, StoreFull: repeat it later; nothing is added twice.
@@ -57,11 +61,12 @@ def add_chunks(
     now = Loaded(lane.row, lane.next_index, lane.duplicates, lane.invalid_rows, lane.offset)
     for chunk in chunks:
         end = Place(chunk.end.offset, chunk.end.line, chunk.end.row)
-        wanted = _without_forgotten(store, people, chunk.lines)
-        gone = [InvalidRow(end.line, None, _FORGOTTEN)] * (len(chunk.lines) - len(wanted))
+        wanted = without_forgotten(store, people, chunk.lines)
+        others = exclusions.kept(wanted)
+        gone = [InvalidRow(end.line, None, FORGOTTEN)] * (len(chunk.lines) - len(wanted))
         invalid_rows = [*chunk.invalid_rows, *gone]
         keep_invalid_rows(invalid_rows)  # first: a counted row must be in the list
-        lines, rows_sum = seen.drop_duplicates(wanted), sum_up(chunk)
+        lines, rows_sum = seen.drop_duplicates(others), sum_up(chunk)
         kept = [line.partition(b"\t")[2] for line in lines] if settings.keep_values else []
         call = enqueue_rows(
             lane.id,
@@ -69,7 +74,8 @@ def add_chunks(
             end,
             [line.rsplit(b"\t", own)[0] for line in lines] if own else lines,
             len(invalid_rows),
-            duplicates=len(wanted) - len(lines),
+            duplicates=len(others) - len(lines),
+            excluded=len(wanted) - len(others),
             rows_sum=rows_sum,
             next_index=next_index,
             kept=kept if any(kept) else (),
@@ -92,7 +98,7 @@ def add_chunks(
         )
 
 
-def _without_forgotten(
+def without_forgotten(
     store: Store, people: ForgottenPeople, lines: Sequence[bytes]
 ) -> Sequence[bytes]:
     if not carry_out(store, people.look()):
@@ -107,7 +113,8 @@ def reopen(store: Store, lane: Lane, source: str) -> None:
     Raises:
         StoreRefused: it is cancelled or halted, or another file is being read.
     """
-    answer = store.run(reopen_lane(lane.id, source))
+    call = reopen_lane(lane.id, source)
+    answer = store.run(audited(call, "campaign.add", lane.name, lane.next_index, lambda _: source))
     if answer == "loading":
         raise StoreRefused(f'another file is being read for "{lane.name}": finish that first')
     if answer != "ok":
@@ -115,11 +122,16 @@ def reopen(store: Store, lane: Lane, source: str) -> None:
     store.run(note_active(lane.id))
 
 
-def end_of_file(store: Store, lane: Lane, send_wake_up: SendWakeUp) -> Lane:
+def end_of_file(
+    store: Store, lane: Lane, send_wake_up: SendWakeUp, plan_digest: str = "", file_sum: str = ""
+) -> Lane:
     """Mark the file as loaded and start sending; returns the lane after that."""
     if not lane.loaded:
-        store.run(finish_loading(lane.id))
+        store.run(finish_loading(lane.id, plan_digest, file_sum))
     lane = find_lane(store, lane.id)
-    if lane.status is LaneStatus.SENDING:
+    if lane.status in (
+        LaneStatus.SENDING,
+        LaneStatus.SCHEDULED,
+    ):  # an idle sweep learns of its time
         call_workers(store, lane, send_wake_up)
     return lane

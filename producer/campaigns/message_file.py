@@ -34,6 +34,7 @@ class CampaignMessage:
 
     content: CompiledContent
     rules: ValueRules  # rules for the values
+    document: Mapping[str, Any]  # as written, with the columns' names
 
 
 def load_message_file(path: Path) -> Mapping[str, Any]:
@@ -88,7 +89,7 @@ def prepare(
     readers = {each.column: each.read for each in numbers}
     if language:
         readers[find_name(columns, language) or language] = _read_language
-    return CampaignMessage(content, ValueRules(folded, readers, defaults))
+    return CampaignMessage(content, ValueRules(folded, readers, defaults), message)
 
 
 def _with_language(

@@ -8,6 +8,7 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from heapq import heappush, heapreplace
 from itertools import islice
 from typing import Any, Final
@@ -106,7 +107,12 @@ def sample_of(
 ) -> Iterator[SampleRow]:
     """The rows to validate, in the order of the file; `columns` are those that the message uses."""
     places = [layout.place(column) for column in columns]
-    for line, cells in choose(records, places, most if columns else 1):
+    return pack_sample(choose(records, places, most if columns else 1), packer)
+
+
+def pack_sample(rows: Iterable[tuple[int, list[str]]], packer: RowPacker) -> Iterator[SampleRow]:
+    """Chosen rows as jobs, without invalid ones."""
+    for line, cells in rows:
         try:
             yield SampleRow(line, packer.pack(cells))
         except BadRow:
@@ -117,32 +123,49 @@ def _sample(prepared: Prepared, most: int) -> Iterator[SampleRow]:
     layout, message = prepared.file.layout, prepared.message
     columns = message.content.columns
     packer = RowPacker(layout, columns, message.rules)
-    yield from sample_of(
-        islice(prepared.file.records(), layout.limit), layout, columns, packer, most
-    )
+    return sample_of(islice(prepared.file.records(), layout.limit), layout, columns, packer, most)
 
 
 def choose(
     records: Iterable[Record], places: Sequence[int], most: int
 ) -> list[tuple[int, list[str]]]:
-    """Line and cells of the first and last rows, and of those with the longest cells at `places`.
+    """The records that a `Sampler` keeps."""
+    sampler = Sampler(places, most)
+    for _ in sampler.watch(records):
+        if most == 1 and sampler.first:
+            break
+    return sampler.rows()
+
+
+class Sampler:
+    """Keeps line and cells of the first and last rows, and of those with the longest cells at `places`.
 
     The columns share half of `most`; the first and the last rows get a quarter each.
     """
-    quarter = max(1, most // 4)
-    first: list[tuple[int, list[str]]] = []
-    last: deque[tuple[int, list[str]]] = deque(maxlen=quarter)
-    longest = _Longest(places, most // 2)
-    for cells, line, _, _ in records:
-        if isinstance(cells, BadRow):
-            continue
-        if len(first) < quarter:
-            first.append((line, cells))
-            if most == 1:
-                break
-        last.append((line, cells))
-        longest.check(line, cells)
-    return sorted(dict([*first, *last, *longest.rows()]).items())[:most]
+
+    def __init__(self, places: Sequence[int], most: int) -> None:
+        self._most = most
+        self._quarter = max(1, most // 4)
+        self.first: list[tuple[int, list[str]]] = []
+        self._last: deque[tuple[int, list[str]]] = deque(maxlen=self._quarter)
+        self._longest = _Longest(places, most // 2)
+
+    def watch(self, records: Iterable[Record]) -> Iterator[Record]:
+        """Sample the records, and pass them on."""
+        first, keep_last, check = self.first, self._last.append, self._longest.check
+        for record in records:
+            cells, line = record[0], record[1]
+            if not isinstance(cells, BadRow):
+                if len(first) < self._quarter:
+                    first.append((line, cells))
+                keep_last((line, cells))
+                check(line, cells)
+            yield record
+
+    def rows(self) -> list[tuple[int, list[str]]]:
+        """The kept rows, in the order of the file."""
+        kept = dict([*self.first, *self._last, *self._longest.rows()])
+        return sorted(kept.items())[: self._most]
 
 
 class _Longest:
@@ -218,8 +241,9 @@ def findings_about(
     try_rows: Callable[[RegisteredTemplate | None], list[Finding]],
     *,
     offline: bool = False,
-) -> list[Finding]:
-    """Compare a message with the registered templates, and validate it with some rows.
+) -> tuple[list[Finding], RegisteredTemplate | None]:
+    """Compare a message with the registered templates, and validate it with some rows; returns the
+    template, too.
 
     The templates are looked up if account and channel are configured, and not `offline`; a failure is
     only a warning. It blocks.
@@ -231,13 +255,27 @@ def findings_about(
         SettingsError: the API key cannot be read.
     """
     if offline or not has_templates(settings, sub_account):
-        return try_rows(None)
+        return try_rows(None), None
     try:
         registered = _registered(settings, sub_account)
     except ProviderError as error:
         words = f"The templates could not be looked up, so the message was not compared. {error}"
-        return [*try_rows(None), Finding(Severity.WARNING, "", words)]
-    return [*compare(message, registered), *try_rows(find_template(message, registered))]
+        return [*try_rows(None), Finding(Severity.WARNING, "", words)], None
+    template = find_template(message, registered)
+    return [*compare(message, registered), *try_rows(template)], template
+
+
+def findings_of(
+    settings: Settings, prepared: Prepared, *, offline: bool
+) -> tuple[list[Finding], RegisteredTemplate | None]:
+    """The same for a launch with checked files, with some of its rows."""
+    return findings_about(
+        settings,
+        prepared.launch.sub_account,
+        prepared.message.document,
+        partial(check_sample, prepared),
+        offline=offline,
+    )
 
 
 def stops(findings: Sequence[Finding]) -> bool:

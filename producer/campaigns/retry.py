@@ -13,11 +13,11 @@ from typing import Final, NamedTuple
 
 from chatapps.rendering.compiled import CompiledContent
 from producer.campaigns.add import packer_for
+from producer.campaigns.agreement import RowsSum
 from producer.campaigns.deduplication import SeenRecipients, read_seen
 from producer.campaigns.launch import options_of
 from producer.campaigns.load import Loaded, add_chunks, end_of_file
 from producer.campaigns.message_file import LONGEST_NAME, RULE, is_name
-from producer.campaigns.upload import RowsSum
 from producer.errors import InputError
 from producer.files.csv_reader import Position
 from producer.files.recipient_file import RecipientFile

@@ -16,10 +16,14 @@ from typing import Any
 from chatapps.preflight import Finding
 from chatapps.rendering.compiled import CompiledContent
 from chatapps.templates import RegisteredTemplate
+from producer.campaigns.agreement import RowsSum, changed, digest_of, judge, too_many_invalid
+from producer.campaigns.exclusions import NOBODY, Exclusions, excluding
 from producer.campaigns.launch import BEING_ADDED, reading_for
 from producer.campaigns.load import add_chunks, end_of_file, reopen
 from producer.campaigns.message_file import CampaignMessage, columns_to_keep, prepare
 from producer.campaigns.preflight import check_rows, sample_of
+from producer.campaigns.schedule import StartTime, see_that_it_may_start
+from producer.errors import InputError, NotAgreed
 from producer.files.convert import convert
 from producer.files.csv_reader import NotUtf8Error, Position, Record, Source, read_records
 from producer.files.header import read_header
@@ -32,17 +36,17 @@ from producer.wake import SendWakeUp, call_workers
 from store.client import Store
 from store.errors import StoreRefused
 from store.lanes.lane import Lane, Policies, Priority, find_lane
-from store.lanes.open import CampaignPlan, open_campaign
+from store.lanes.open import CampaignPlan, find_repeated, open_campaign
 from store.purposes import Purpose
 from store.templates import read_registry
 
 LISTED_INVALID_ROWS = 100
 """Most invalid rows listed in an answer; all are counted."""
 
-_REST_BYTES = 256 * 1024
 TryRows = Callable[[RegisteredTemplate | None], list[Finding]]
-Check = Callable[[CompiledContent, TryRows], None]
-"""Takes the message and a function to validate some rows; raises to stop the launch."""
+Check = Callable[[CompiledContent, TryRows], RegisteredTemplate | None]
+"""Takes the message and a function to validate some rows; raises to stop the launch. Returns the
+template."""
 
 
 class UploadDiffers(Exception):
@@ -61,7 +65,11 @@ class Upload:
     policies: Policies = Policies()
     purpose: Purpose | None = None
     send_while_loading: bool = False
+    max_invalid_share: float = 1  # of the rows; more are refused
+    exclusions: Exclusions = NOBODY
+    plan: str = ""  # digest of the plan that was agreed to
     keep: tuple[str, ...] = ()  # further columns whose cells are kept with the values
+    start: StartTime | None = None  # None: when the file is loaded
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +82,11 @@ class Uploaded:
     layout: Layout
     sentence: str  # how a file that is not UTF-8 text was read
     folded: int  # values changed so that WhatsApp accepts them
+    repeated: str | None = None  # another campaign with this file and message
 
 
 @dataclass(frozen=True, slots=True)
-class _Rows:
+class Rows:
     """A file whose header and first rows were read."""
 
     layout: Layout
@@ -105,22 +114,10 @@ class _Rows:
 
 
 @dataclass(slots=True)
-class RowsSum:
-    """Digest of the rows so far, independent of the chunks; keeps the first invalid rows."""
+class _Sum(RowsSum):
+    """Also keeps the first invalid rows."""
 
     invalid_rows: list[InvalidRow] = field(default_factory=list)
-    _jobs: Any = field(default_factory=hashlib.sha256)
-    _others: Any = field(default_factory=hashlib.sha256)
-
-    def add(self, chunk: Chunk) -> str:
-        """Add the rows of a chunk; returns the digest."""
-        self._jobs.update(b"".join([line + b"\n" for line in chunk.lines]))
-        self._others.update(b"".join([b"%d\n" % reject.line for reject in chunk.invalid_rows]))
-        return self.value
-
-    @property
-    def value(self) -> str:
-        return f"{self._jobs.hexdigest()[:32]}{self._others.hexdigest()[:32]}"
 
     def keep(self, invalid_rows: Sequence[InvalidRow]) -> None:
         """Keep invalid rows up to the limit."""
@@ -135,23 +132,36 @@ def receive(
     Raises:
         InputError: message or file is invalid; nothing is stored, unless the text of a later row is not
             UTF-8.
+        NotAgreed: too many rows are invalid, or the plan has changed; nothing remains of the campaign.
         UploadDiffers: the campaign was started with other rows.
         LaneMismatch: the name belongs to another campaign.
         StoreRefused: the campaign is closed, or another process is loading it.
         StoreUnavailable, StoreFull: send the same again when Redis works; nothing is added twice.
         Also exceptions of `check` and of reading the file; the rows before stay.
     """
-    rows, message = _begin(upload, file)
+    if upload.start and upload.send_while_loading:
+        raise InputError("say either send_at or send_while_loading")
+    see_that_it_may_start(store, upload.name, upload.sub_account, upload.start)
+    rows, message = begin(upload, file)
     content = message.content
     sample = list(sample_of(rows.first, rows.layout, content.columns, rows.packer))
     rows.packer.folded = 0  # of sampled rows, which are read again
-    check(content, lambda template: check_rows(content, sample, template))
-    lane_id, resumed = open_campaign(store, _plan(store, upload, rows, content))
+    template = check(content, lambda template: check_rows(content, sample, template))
+    if upload.send_while_loading:
+        _judge_first(upload, rows)
+    plan = _plan(store, upload, rows, content)
+    lane_id, resumed = open_campaign(store, plan)
     lane = find_lane(store, lane_id)
     if lane.adding and not lane.loaded:
         raise StoreRefused(BEING_ADDED.format(lane.name))
-    early = upload.send_while_loading
-    return _load(store, lane, rows, file, send_wake_up, early=early, resumed=resumed)
+    early, exclusions = upload.send_while_loading, upload.exclusions
+    sum_ = _load(store, lane, rows, file, send_wake_up, exclusions, early=early)
+    digest = digest_of(sum_.value, content, upload, template)
+    if not lane.loaded:
+        judge(store, lane, upload.max_invalid_share, changed(upload.plan, digest))
+    repeated = find_repeated(store, plan, sum_.value)
+    lane = end_of_file(store, lane, send_wake_up, digest, sum_.value)
+    return _uploaded(lane, rows, sum_, resumed, repeated)
 
 
 def receive_more(
@@ -163,38 +173,58 @@ def receive_more(
         upload: how the file is read; its message is that of the campaign.
     """
     reading = reading_for(lane, upload.reading)
-    rows, _ = _begin(replace(upload, reading=reading), file)
+    rows, _ = begin(replace(upload, reading=reading), file)
     reopen(store, lane, rows.source)
     lane = find_lane(store, lane.id)
-    return _load(store, lane, rows, file, send_wake_up, early=True, resumed=lane.offset > 0)
+    sum_ = _load(store, lane, rows, file, send_wake_up, early=True)
+    now = end_of_file(store, lane, send_wake_up)
+    return _uploaded(now, rows, sum_, resumed=lane.offset > 0)
 
 
 def _load(
     store: Store,
     lane: Lane,
-    rows: _Rows,
+    rows: Rows,
     file: ArrivingFile,
     send_wake_up: SendWakeUp,
+    exclusions: Exclusions = NOBODY,
     *,
     early: bool,
-    resumed: bool,
-) -> Uploaded:
-    """Add the remaining rows."""
-    sum_ = RowsSum()
+) -> _Sum:
+    """Add the remaining rows; returns the digest of all."""
+    sum_ = _Sum()
     chunks = rows.chunks(lane.offset)
     _pass_over(lane, chunks, sum_)
-    for _ in add_chunks(store, lane, chunks, sum_.keep, sum_.add):
+    for _ in add_chunks(store, lane, chunks, sum_.keep, sum_.add, exclusions=exclusions):
         if early:
             call_workers(store, lane, send_wake_up)
-    while file.read(_REST_BYTES):  # after `limit` rows
-        pass
-    lane = end_of_file(store, lane, send_wake_up)
+    file.read_rest()
+    return sum_
+
+
+def _uploaded(
+    lane: Lane, rows: Rows, sum_: _Sum, resumed: bool, repeated: str | None = None
+) -> Uploaded:
+    invalid_rows = tuple(sum_.invalid_rows)
     return Uploaded(
-        lane, resumed, tuple(sum_.invalid_rows), rows.layout, rows.sentence, rows.packer.folded
+        lane, resumed, invalid_rows, rows.layout, rows.sentence, rows.packer.folded, repeated
     )
 
 
-def _begin(upload: Upload, file: ArrivingFile) -> tuple[_Rows, CampaignMessage]:
+def _judge_first(upload: Upload, rows: Rows) -> None:
+    """When sending starts before the end of a file, check its first rows instead: raises NotAgreed."""
+    if upload.plan:
+        raise NotAgreed("a plan binds all rows: leave out either plan or send_while_loading")
+    header = rows.layout.header
+    start = Position(header.offset, header.line, 0)
+    chunks = list(cut_chunks(rows.first, rows.packer, start, CHUNK_ROWS))
+    rows.packer.folded = 0
+    invalid, all_rows = (sum(len(c.invalid_rows) for c in chunks), sum(c.rows for c in chunks))
+    if why_not := too_many_invalid(invalid, all_rows, upload.max_invalid_share):
+        raise NotAgreed(f"Nothing was launched: {why_not}")
+
+
+def begin(upload: Upload, file: ArrivingFile) -> tuple[Rows, CampaignMessage]:
     """Read the header and the first rows; raises InputError."""
     encoding, sheet = upload.reading.encoding, upload.reading.sheet
     if converted := convert(file, encoding, sheet):
@@ -208,7 +238,7 @@ def _begin(upload: Upload, file: ArrivingFile) -> tuple[_Rows, CampaignMessage]:
         return _begin_text(upload, converted.stream, converted.sentence)
 
 
-def _begin_text(upload: Upload, text: Source, sentence: str = "") -> tuple[_Rows, CampaignMessage]:
+def _begin_text(upload: Upload, text: Source, sentence: str = "") -> tuple[Rows, CampaignMessage]:
     reading = upload.reading
     header = read_header(text)
     records = read_records(text, header.delimiter, header.offset, header.line)
@@ -221,10 +251,10 @@ def _begin_text(upload: Upload, text: Source, sentence: str = "") -> tuple[_Rows
     first = see_that_some_are_usable(chosen, layout, packer)
     first += take_first(chosen, header)
     defaults = message.rules.defaults
-    return _Rows(layout, sentence, packer, defaults, keep, first, chosen), message
+    return Rows(layout, sentence, packer, defaults, keep, first, chosen), message
 
 
-def _plan(store: Store, upload: Upload, rows: _Rows, content: CompiledContent) -> CampaignPlan:
+def _plan(store: Store, upload: Upload, rows: Rows, content: CompiledContent) -> CampaignPlan:
     """The parameters of opening the campaign; raises InputError for a purpose that contradicts the
     template."""
     template = template_named(content)
@@ -234,17 +264,19 @@ def _plan(store: Store, upload: Upload, rows: _Rows, content: CompiledContent) -
         sub_account=upload.sub_account,
         content=content.dump(),
         content_digest=content.digest,
-        source=rows.source,
+        source=rows.source + excluding(upload.exclusions),
         priority=upload.priority,
         policies=upload.policies,
         early=upload.send_while_loading,
         purpose=campaign_purpose(registry, template, upload.purpose),
         template=template,
         keep=rows.keep,
+        send_at=upload.start.ms if upload.start else 0,
+        zone=upload.start.zone if upload.start else "",
     )
 
 
-def _pass_over(lane: Lane, chunks: Iterator[Chunk], sum_: RowsSum) -> None:
+def _pass_over(lane: Lane, chunks: Iterator[Chunk], sum_: _Sum) -> None:
     """Skip the rows that are in already; raises UploadDiffers if they are others."""
     if not lane.offset:
         return

@@ -8,6 +8,8 @@ from producer.files.csv_reader import LOOKS_BACK
 _LEAST = 16
 """Bytes that a read waits for unless the end is near, so that a byte order mark is never split."""
 
+_REST_BYTES = 256 * 1024
+
 
 class ArrivingFile:
     """Keeps only the last `LOOKS_BACK` bytes, so that memory stays bounded."""
@@ -45,6 +47,11 @@ class ArrivingFile:
             looked_at = self._there
             if 0 <= limit <= looked_at or not self._fill():
                 return self._take(_within(limit, looked_at))
+
+    def read_rest(self) -> None:
+        """Read to the end and drop the rest."""
+        while self.read(_REST_BYTES):
+            pass
 
     @property
     def _there(self) -> int:

@@ -36,6 +36,7 @@ from sendmany.api.routes.message_orders import MOST_BYTES
 from sendmany.api.routes.messages import Door, messages_router
 from sendmany.api.routes.metrics import metrics_router
 from sendmany.api.routes.page import is_of_page, page_router
+from sendmany.api.routes.sending import sending_router
 from sendmany.api.routes.stops import stops_router
 from sendmany.api.sessions import Sessions
 from sendmany.api.status import status_router
@@ -45,12 +46,12 @@ from store.metrics.counters import Tally
 
 OPEN: Final = frozenset({"/healthz", "/readyz"})
 STREAMS: Final = frozenset({"/v1/events"})
-UPLOADS: Final = re.compile("/v1/campaigns(/[^/]+/recipients)?")
+UPLOADS: Final = re.compile("/v1/(campaigns(/[^/]+/recipients)?|plans)")
 """Paths whose bodies are streamed, never buffered."""
 _NO_TELEMETRY: Final[Any] = dict.fromkeys(("tracing", "metrics", "logs", "auto_configure"), False)
 """FastAPI's own telemetry would send paths and queries, which name people, to an address from the
 environment."""
-_DESCRIPTION: Final = "Sends one message to each of very many people, and says what became of each."
+_DESCRIPTION: Final = "Sends one message to each of very many people, and shows the status of each."
 
 
 def create_app(
@@ -92,6 +93,7 @@ def _add_routes(
     app.include_router(campaigns_router(store, settings, needs, send_wake_up))
     app.include_router(status_router(store, settings, needs))
     app.include_router(stops_router(store, settings, needs, send_wake_up))
+    app.include_router(sending_router(store, settings, needs))
     app.state.events = Events(store, sorted(settings.sub_accounts))
     app.include_router(events_router(store, settings, needs, app.state.events))
     app.state.tokens, app.state.sessions = Tokens(store), Sessions(store)

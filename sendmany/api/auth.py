@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from sendmany.api.errors import away, problem
 from sendmany.api.sessions import Sessions, cookie_of
 from store.access import tokens
+from store.access.audit import ACTOR, Actor
 from store.access.tokens import KeptToken, Token, find_token, note_token_use, read_token_text
 from store.client import AsyncStore
 from store.errors import StoreError, StoreUnavailable
@@ -136,7 +137,7 @@ class Guard:
     Args:
         is_open: True for paths that need no token.
         exists: True for existing paths; others get their 404 without a token.
-        sessions: of the page, whose cookie stands for a token; None: it is not served.
+        sessions: of the page, whose cookie replaces a token; None: the page is not served.
     """
 
     def __init__(
@@ -173,8 +174,8 @@ class Guard:
         return await self._app(scope, receive, self._while_good(authorization, send))
 
     def _while_session(self, scope: Scope, receive: Receive) -> Receive:
-        """Tells of a caller who has left as soon as the session has ended: live events end within a
-        second. Only what lasts asks again after its body has come."""
+        """A `receive` that reports a disconnect when the session has ended: live events end within a
+        second. Only long answers receive again after their body."""
         cookie, begun = cookie_of(scope), False
 
         async def receive_while_good() -> Message:
@@ -233,6 +234,8 @@ class Needed(SecurityBase):
                 f"This token has not the scope {self._scope}.",
                 {"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{self._scope}"'},
             )
+        client = request.client
+        ACTOR.set(Actor(f"token:{token.name}", client.host if client else ""))
         return token
 
 

@@ -5,7 +5,6 @@
 Invalid values are named by their path and never repeated: they may be phone numbers or secrets.
 """
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -17,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.routing import Match
 
+from sendmany.api.schemas.messages import path_of
 from store.access.places import NoPlace
 from store.errors import SeveralLanes, StoreError, StoreFull, StoreUnavailable, UnknownLane
 
@@ -26,7 +26,6 @@ AWAY_SECONDS: Final = 2
 FULL_SECONDS: Final = 30
 """Retry-After while Redis is full: memory is freed when lanes expire, or an operator adds some."""
 _METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
-_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,49}")
 
 
 class PathProblem(BaseModel):
@@ -160,13 +159,7 @@ def _path(place: Sequence[str | int]) -> str:
     """Path of a problem: in the body, or with `query`, `path` or `header` first. Names chosen by the
     caller are left out."""
     names = place[1:] if place and place[0] == "body" else place
-    return ".".join(_part(name) for name in names)
-
-
-def _part(name: str | int) -> str:
-    if isinstance(name, int):
-        return str(name)
-    return name if _NAME.fullmatch(name) else "*"
+    return path_of(names)
 
 
 def _message(one: Mapping[str, Any]) -> str:

@@ -89,7 +89,7 @@ def walk_lanes(
 def page_of_lanes(
     store: Store, caller: Token, wanted: Callable[[Lane], bool], cursor: str | None, limit: int
 ) -> tuple[list[LaneReport], str | None]:
-    """A page of the caller's lanes with their figures, and the cursor of the next one."""
+    """A page of the caller's lanes with their figures, and the next cursor."""
     found: list[LaneReport] = []
     cursors = Cursors(store, caller)
     for n, (place, lane) in enumerate(walk_lanes(store, cursors.read(cursor), cursors.key), 1):

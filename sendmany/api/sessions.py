@@ -1,8 +1,8 @@
-"""Sessions of the page: a cookie instead of a token, for requests that come from the page itself.
+"""Sessions of the page: a cookie instead of a token, for requests from the page itself.
 
 The cookie is `__Host-sendmany` (Secure) over https, and `sendmany-session` on this machine over http;
-elsewhere nobody signs in over http. The browser says which of both it is in `Origin`, whatever stands
-between. What comes from another origin is answered as if there were no cookie.
+elsewhere signing in over http is not possible. The browser's `Origin` decides between them, whatever
+proxies are between. For requests of another origin the cookie is ignored.
 """
 
 import time
@@ -20,22 +20,22 @@ from store.client import AsyncStore
 SECURE_COOKIE: Final = "__Host-sendmany"
 LOCAL_COOKIE: Final = "sendmany-session"
 REMEMBERED_SECONDS: Final = 0.9
-"""A session whose token is revoked works so long, in processes that have just seen it."""
+"""Seconds for which a session is cached, and so one with a revoked token may still work."""
 REFRESH: Final = "x-refresh"
-"""A header of requests that the page makes by itself: they do not keep a session from being idle."""
+"""Header of the page's automatic requests, which do not reset the idle time."""
 MOST_REMEMBERED: Final = 4096
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class Cookie(NamedTuple):
-    """What a browser sent."""
+    """A session cookie of a request."""
 
     id: str
     secure: bool
 
 
 class Sessions:
-    """Finds the session of a request, and remembers it for less than a second."""
+    """Looks up sessions of requests; caches each for less than a second."""
 
     def __init__(self, store: AsyncStore, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._store = store
@@ -43,7 +43,7 @@ class Sessions:
         self._known: dict[str, tuple[Session, float]] = {}
 
     async def of(self, scope: Scope) -> Session | None:
-        """The session of a request that comes from our own page. Raises StoreUnavailable."""
+        """The session of a request from our own page. Raises StoreUnavailable."""
         cookie = cookie_of(scope)
         if cookie is None or not is_ours(scope, secure=cookie.secure):
             return None
@@ -64,12 +64,12 @@ class Sessions:
         return found
 
     def forget(self, id: str) -> None:
-        """It was ended here."""
+        """Drop a session that was ended here."""
         self._known.pop(id, None)
 
 
 def cookie_of(scope: Scope) -> Cookie | None:
-    """The cookie of a session; of two the one that only https can set."""
+    """The session cookie; of two the one that only https can set."""
     try:
         found = SimpleCookie(Headers(scope=scope).get("cookie", ""))
     except CookieError:
@@ -81,11 +81,11 @@ def cookie_of(scope: Scope) -> Cookie | None:
 
 
 def is_ours(scope: Scope, *, secure: bool) -> bool:
-    """Whether a request comes from the page of this very host: no other site, name or port."""
+    """True for a request from the page of this very host: no other site, name or port."""
     headers = Headers(scope=scope)
     host = headers.get("host", "")
     if not secure and not is_local(host):
-        return False  # a name of another that leads here
+        return False  # another name that resolves to this host
     if headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
         return False
     if scope["method"] in ("GET", "HEAD"):
@@ -94,7 +94,7 @@ def is_ours(scope: Scope, *, secure: bool) -> bool:
 
 
 def is_local(host: str) -> bool:
-    """Whether a Host names this machine."""
+    """True when a Host names this machine."""
     try:
         return urlsplit(f"//{host}").hostname in _LOOPBACK
     except ValueError:

@@ -3,6 +3,7 @@
 from fastapi import APIRouter, Depends
 
 from config.settings import Settings
+from sendmany.api.routes.audit import add_audit
 from sendmany.api.routes.campaign_status import add_campaigns
 from sendmany.api.routes.exports import add_exports
 from sendmany.api.routes.limits import add_breakers, add_limits
@@ -14,7 +15,8 @@ from store.threads import ThreadStore
 
 
 def status_router(store: AsyncStore, settings: Settings, needs: Needs) -> APIRouter:
-    """The routes: figures require the scope `read`, people `people`, breakers and erasing `manage`.
+    """The routes: figures require the scope `read`, people `people`, breakers and erasing `manage`, the
+    audit trail `admin`.
 
     They read in several steps, written for blocking callers, and so run in threads.
     """
@@ -27,4 +29,5 @@ def status_router(store: AsyncStore, settings: Settings, needs: Needs) -> APIRou
     add_limits(router, here, settings, read)
     add_breakers(router, here, settings, read, manage)
     add_person(router, store, settings, people, manage)
+    add_audit(router, here, Depends(needs(Scope.ADMIN)))
     return router

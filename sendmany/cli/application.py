@@ -8,6 +8,7 @@ from typing import Annotated, TextIO
 import typer
 
 from config.errors import ReportedError
+from config.safe_text import plain
 from sendmany import __version__
 from sendmany.cli.lazy import MARKUP, Entry, lazy
 
@@ -92,6 +93,11 @@ COMMANDS = {
         "Receive receipts and replies: the provider posts them to `/webhooks`.",
         _RUN,
     ),
+    "audit": Entry(
+        "sendmany.cli.operations.audit:audit",
+        "List acts of operators, newest first: who, when, what. Kept for a year.",
+        _RUN,
+    ),
     "stop": Entry(
         "sendmany.cli.operations.stop:stop",
         "Stop sending for all sub-accounts or one, within a second; queued messages are kept.",
@@ -169,7 +175,7 @@ def run() -> int:
 
 
 def _say(text: str) -> None:
-    print(f"sendmany: {text}", file=sys.stderr)
+    print(f"sendmany: {plain(text)}", file=sys.stderr)
 
 
 def _have_outputs() -> None:

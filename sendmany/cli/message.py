@@ -79,7 +79,7 @@ def send(
         print_json({"id": answer.id, "new": answer.taken is Taken.NEW})
     else:
         how = "stored" if answer.taken is Taken.NEW else "known already, by its key"
-        show(f"{answer.id} is {how}.", f"See what becomes of it: sendmany message show {answer.id}")
+        show(f"{answer.id} is {how}.", f"See its status: sendmany message show {answer.id}")
 
 
 @app.command("show")

@@ -1,5 +1,7 @@
 """Options that several commands share."""
 
+from collections.abc import Callable
+from inspect import Parameter, signature
 from typing import Annotated, Any, Literal, TypeAlias
 
 import typer
@@ -24,6 +26,22 @@ def lane_called(store: Store, name: str, sub_account: str | None) -> Lane:
     if sub_account is None:
         return find_lane(store, name)
     return find_lane(store, name, sub_account.__eq__)
+
+
+def takes_options_of(command: Callable[..., None], *without: str) -> Callable[[Any], Any]:
+    """A decorator that gives a command with `**options` the parameters of another one, without those of
+    its own."""
+
+    def decorate(function: Any) -> Any:
+        own, theirs = signature(function).parameters, signature(command).parameters
+        all_ = {name: one for name, one in theirs.items() if name not in without} | dict(own)
+        all_.pop("options")
+        parameters = [one.replace(kind=Parameter.KEYWORD_ONLY) for one in all_.values()]
+        function.__signature__ = signature(function).replace(parameters=parameters)
+        function.__annotations__ = {one.name: one.annotation for one in parameters}
+        return function
+
+    return decorate
 
 
 def listed(words: str | None) -> list[str]:
@@ -60,6 +78,12 @@ Map = Annotated[
         "--map",
         metavar="NAME=COLUMN",
         help="Which column `phone` is, or a {{name}} of the message; may be given again.",
+    ),
+]
+At = Annotated[
+    str,
+    typer.Option(
+        "--at", metavar="TIME", help='When it starts, such as "2026-12-24 09:00 Europe/London".'
     ),
 ]
 Encoding = Annotated[

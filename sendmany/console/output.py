@@ -1,41 +1,66 @@
 """Output of commands: results on stdout, as tables for people or JSON for programs; messages on
 stderr."""
 
+import io
 import json
 import sys
-from collections.abc import Iterable, Sequence
-from typing import Any, Literal
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Literal, TextIO
 
 from rich import box
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from config.safe_text import plain
 from dashboard.explain import iso, lane_figures
 from store.reports.lane_report import LaneReport
 
 
-def print_json(value: object) -> None:
-    """Print a JSON value on one line of stdout."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+class Terminal(Console):
+    """A console that escapes control characters, so that texts cannot move the cursor or set the
+    title."""
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterator[Segment]:
+        """The segments of `renderable`; rich's own control codes stay."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=plain(segment.text))
+
+
+class _Screen(io.StringIO):
+    def write(self, text: str) -> int:
+        return sys.stdout.write(plain(text))
+
+
+def screen() -> TextIO:
+    """stdout; at a terminal with control characters escaped."""
+    return _Screen() if sys.stdout.isatty() else sys.stdout
+
+
+def print_json(value: object, indent: int | None = None) -> None:
+    """Print a JSON value on stdout, on one line unless indented."""
+    sys.stdout.write(plain(json.dumps(value, ensure_ascii=False, indent=indent)) + "\n")
     sys.stdout.flush()
 
 
 def say(sentence: str) -> None:
     """Print a sentence to stderr."""
-    Console(stderr=True, highlight=False, soft_wrap=True, markup=False).print(sentence)
+    Terminal(stderr=True, highlight=False, soft_wrap=True, markup=False).print(sentence)
 
 
 def show(*lines: str) -> None:
     """Print sentences as the result, to stdout."""
-    console = Console(highlight=False, soft_wrap=True, markup=False)
+    console = Terminal(highlight=False, soft_wrap=True, markup=False)
     for line in lines:
         console.print(line)
 
 
 def show_table(table: Table) -> None:
     """Print a table to stdout."""
-    Console(highlight=False).print(table)
+    Terminal(highlight=False).print(table)
 
 
 def pairs_table(rows: Iterable[tuple[str, str]], title: str | None = None) -> Table:
@@ -44,7 +69,7 @@ def pairs_table(rows: Iterable[tuple[str, str]], title: str | None = None) -> Ta
     table.add_column(style="dim")
     table.add_column(overflow="fold")
     for name, value in rows:
-        table.add_row(Text(name), Text(value))
+        table.add_row(Text(plain(name)), Text(plain(value)))  # escaped here, too: widths
     return table
 
 
@@ -57,7 +82,7 @@ def table_of(
         justify: Literal["right", "left"] = "right" if column in numbers else "left"
         table.add_column(column, justify=justify, overflow="fold")
     for row in rows:
-        table.add_row(*map(Text, row))
+        table.add_row(*(Text(plain(cell)) for cell in row))
     return table
 
 
@@ -68,6 +93,8 @@ def as_json(report: LaneReport) -> dict[str, Any]:
         **lane_figures(report),
         "codes": report.codes,
         "opened_at": iso(lane.opened_at / 1000),
+        "send_at": iso(lane.send_at / 1000),
+        "zone": lane.zone,
         "started_at": iso(lane.started_at / 1000),
         "finished_at": iso(lane.finished_at / 1000),
     }

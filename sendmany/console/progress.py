@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 
-from rich.console import Console, ConsoleRenderable, RichCast
+from rich.console import ConsoleRenderable, RichCast
 from rich.progress import (
     BarColumn,
     Progress,
@@ -16,7 +16,7 @@ from rich.progress import (
 from rich.text import Text
 
 from dashboard.explain import pace_figures, percent, several, share
-from sendmany.console.output import say
+from sendmany.console.output import Terminal, say
 from store.lanes.lane import LaneStatus
 from store.reports.lane_report import LaneReport
 from store.reports.waiting import Waiting
@@ -77,7 +77,7 @@ class Meter:
     """
 
     def __init__(self, what: str, seconds: Callable[[], float] = time.monotonic) -> None:
-        console = Console(stderr=True)
+        console = Terminal(stderr=True)
         self._what = what
         self._seconds = seconds
         self._live = console.is_terminal
@@ -139,6 +139,7 @@ class Meter:
 
 _DOING = {
     LaneStatus.LOADING: "Loading",
+    LaneStatus.SCHEDULED: "Scheduled",
     LaneStatus.PAUSED: "Paused",
     LaneStatus.STOPPED: "Stopped",
     LaneStatus.HALTED: "Halted",

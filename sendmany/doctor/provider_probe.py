@@ -46,7 +46,9 @@ def probe(settings: Settings, sub_account: str) -> Finding:
     account = settings.sub_accounts[sub_account]
     if account.key() is None:
         return Finding(None, account.why_no_key(), "workers need it to send")
-    return explain(asyncio.run(_ask(endpoint_of(settings, sub_account))), sub_account, account.url)
+    return explain(
+        asyncio.run(_ask(endpoint_of(settings, sub_account))), sub_account, account.place
+    )
 
 
 async def _ask(endpoint: Endpoint) -> Probe:

@@ -161,8 +161,8 @@ def note(plan: UpPlan, settings: Settings, local: Local) -> dict[str, Any]:
 
 @contextmanager
 def sign_in_link(settings: Settings, web_url: str) -> Iterator[str]:
-    """An address that signs in to the page once, for a terminal and no log; empty if the page is not on
-    this machine alone. What it may do ends with the context."""
+    """A link that signs in to the page once, for a terminal and not for logs; empty unless the page is
+    local to this machine. Its session ends with the context."""
     if not is_local(urlsplit(web_url).netloc):
         yield ""
         return

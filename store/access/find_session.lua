@@ -1,8 +1,8 @@
--- Finds a session of the page. One whose token is revoked or has expired is ended.
+-- Finds a session of the page; ends it if its token is revoked or expired.
 -- KEYS: session, tokens
--- ARGV: 1: it is used by its person, so that its time of idleness begins anew; else 0
+-- ARGV: 1 to reset its idle time, else 0
 -- Returns: {end of the session (ms since 1970), id of its token, record of the token as in add_token};
---          nothing when there is none
+--          nil when there is none
 -- include: clock
 local session, tokens, touch = KEYS[1], KEYS[2], ARGV[1] == '1'
 local value = redis.call('GET', session)

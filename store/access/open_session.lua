@@ -1,6 +1,6 @@
--- Begins a session of the page.
+-- Opens a session of the page.
 -- KEYS: session
--- ARGV: id of its token, ms that it lasts, ms that it may be idle
+-- ARGV: id of its token, lifetime in ms, idle timeout in ms
 -- Returns: nothing
 -- include: clock
 local session, token, lasts, idle = KEYS[1], ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])

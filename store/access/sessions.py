@@ -1,7 +1,7 @@
-"""Sessions of the page: a browser that has signed in acts with the rights of one token.
+"""Sessions of the page: a signed-in browser acts with the rights of one token.
 
-The id of a session is known to its browser only; Redis holds its SHA-256. A session ends with its
-token: both are read by one script.
+Only the browser knows the id of a session; Redis holds its SHA-256. A session ends with its token: one
+script reads both.
 """
 
 import secrets
@@ -13,24 +13,24 @@ from store.keys import TOKENS, session, sign_in_code
 
 SESSION_SECONDS: Final = 12 * 3600
 IDLE_SECONDS: Final = 3600
-"""Of a session that may do more than read."""
+"""Idle timeout of a session that may do more than read."""
 CODE_SECONDS: Final = 60
 
 
 class Session(NamedTuple):
-    """A session that is good at this moment."""
+    """A valid session."""
 
     kept: KeptToken
     ends_at: int  # s since 1970, at the latest
 
 
 def draw_secret() -> str:
-    """A new id of a session, or a new code."""
+    """A new random id of a session, or a new code."""
     return secrets.token_urlsafe(32)
 
 
 def open_session(id: str, token: str, idle_seconds: int) -> Call[None]:
-    """Begin a session of a token, which is named by its id."""
+    """Open a session of the token with this id."""
     argv = (token, SESSION_SECONDS * 1000, idle_seconds * 1000)
     return script_call("open_session", (session(digest(id)),), argv, lambda _: None)
 
@@ -39,7 +39,7 @@ def find_session(id: str, *, touch: bool) -> Call[Session | None]:
     """The session with this id.
 
     Args:
-        touch: the person does something, so that it does not become idle.
+        touch: reset its idle time.
     """
 
     def parse(reply: Any) -> Session | None:
@@ -52,7 +52,7 @@ def find_session(id: str, *, touch: bool) -> Call[Session | None]:
 
 
 def close_session(id: str) -> Call[bool]:
-    """End it; False if there was none."""
+    """End a session; False if there was none."""
     return command("DEL", session(digest(id)), parse=bool)
 
 
@@ -63,5 +63,5 @@ def keep_code(code: str, token: str) -> Call[None]:
 
 
 def take_code(code: str) -> Call[str]:
-    """The id of the token that a code is for; empty if it was used, or is none."""
+    """The id of a code's token; empty for a used or unknown code."""
     return command("GETDEL", sign_in_code(digest(code)), parse=lambda reply: text(reply or b""))

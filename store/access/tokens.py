@@ -31,7 +31,7 @@ class Scope(StrEnum):
     ENQUEUE = "enqueue"  # enqueue messages
     SEND = "send"  # launch campaigns
     MANAGE = "manage"  # pause, resume, cancel; settle messages in doubt; breakers
-    ADMIN = "admin"  # tokens, subscriptions, the audit trail: no route yet
+    ADMIN = "admin"  # the audit trail; no route yet for tokens and subscriptions
 
 
 @dataclass(frozen=True, slots=True)

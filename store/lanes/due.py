@@ -19,6 +19,7 @@ class Look:
     due: bool  # a retry batch, lease or in-doubt batch is due, or a cancelled lane has jobs
     busy: bool  # jobs are queued, or something is due soon
     now_ms: int  # Redis' clock
+    starts_in_ms: int | None = None  # of a scheduled campaign
 
 
 def read_due(lane: str, as_of_ms: int, soon_ms: int = 0) -> Call[Look]:
@@ -34,7 +35,7 @@ def read_due(lane: str, as_of_ms: int, soon_ms: int = 0) -> Call[Look]:
 
 
 def _look(reply: Any) -> Look:
-    status, kind, priority, waiting, due, busy, now = reply
+    status, kind, priority, waiting, due, busy, now, start = reply
     return Look(
         status=LaneStatus(text(status)),
         kind=text(kind),
@@ -43,4 +44,5 @@ def _look(reply: Any) -> Look:
         due=due == 1,
         busy=busy == 1,
         now_ms=int(now),
+        starts_in_ms=int(start) if start >= 0 else None,
     )

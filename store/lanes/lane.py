@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from store.client import Call, Store, best_effort, command, script_call, text
-from store.errors import SeveralLanes, UnknownLane
+from store.errors import NewerData, SeveralLanes, UnknownLane
 from store.keys import LANES, MISSING, READY, lane_keys, lanes_called
 from store.purposes import Purpose
 from store.states import OPEN_STATES, PROVIDER_HAS_IT, State
@@ -33,6 +33,7 @@ class LaneStatus(StrEnum):
     """Status of a lane."""
 
     LOADING = "loading"
+    SCHEDULED = "scheduled"  # loaded; starts at its time
     SENDING = "sending"
     PAUSED = "paused"
     HALTED = "halted"  # Redis was restored from an older copy; an operator decides
@@ -74,8 +75,11 @@ class Lane:
     started_at: int  # ms; 0 = not yet
     finished_at: int  # ms; 0 = not yet
     rows_sum: str = ""  # of an upload: digest of the loaded rows
+    excluded: int = 0  # rows of people whom the launch left out
     window: str = "send"  # auto | skip | send
     purpose: Purpose | None = None  # of a campaign, from its launch; None: not given
+    send_at: int = 0  # ms since 1970 at which a campaign starts; 0: at once
+    zone: str = ""  # in which that time was said
     template: str = ""  # of a campaign, as in the registry; empty: none, or varying
     source: str = ""  # of a campaign: identifies its recipient file and how it is read
     keep: tuple[str, ...] = ()  # further columns of the file whose cells are kept with the values
@@ -109,7 +113,7 @@ def find_lane(
         SeveralLanes: several sub-accounts have a campaign of this name.
     """
     lane = store.run(read_lane(name_or_id))
-    called = store.run(command("HGETALL", lanes_called(name_or_id), parse=_fields))
+    called = store.run(command("HGETALL", lanes_called(name_or_id), parse=parse_fields))
     if lane is not None and may_use(lane.sub_account):
         return lane
     named = [store.run(read_lane(text(id))) for whose, id in called.items() if may_use(whose)]
@@ -188,7 +192,7 @@ def clear_missing(lane: str) -> Call[bool]:
 def move_lane(
     lane: str, action: str, reason: str = "", *, known: int = 0
 ) -> Call[tuple[bool, LaneStatus]]:
-    """Pause, resume, cancel, stop, close or halt a lane, or accept a halt.
+    """Pause, resume, cancel, start, stop, close or halt a lane, or accept a halt.
 
     Args:
         known: for a halt, the revision that a worker has seen; accepting jumps over it.
@@ -200,11 +204,37 @@ def move_lane(
     return script_call("move_lane", (keys.meta, keys.counts), (action, reason, known), _moved)
 
 
-def finish_loading(lane: str) -> Call[LaneStatus]:
-    """Mark the recipient file as read to its end."""
-    keys = lane_keys(lane)
+def schedule_lane(lane: str, send_at: int | None, zone: str) -> Call[tuple[str, LaneStatus]]:
+    """Set, change or remove the time at which a campaign starts, until its first claim.
+
+    Args:
+        send_at: ms since 1970; None removes it and pauses the campaign.
+
+    Returns:
+        `ok`, `past`, `started`, or the status that stands in the way; and the present status.
+    """
+    words = ("" if send_at is None else send_at, zone, "its schedule was removed")
     return script_call(
-        "finish_loading", (keys.meta, keys.counts), (), lambda reply: LaneStatus(text(reply[0]))
+        "schedule_lane",
+        (lane_keys(lane).meta,),
+        words,
+        lambda reply: (text(reply[0]), LaneStatus(text(reply[1]))),
+    )
+
+
+def finish_loading(lane: str, plan_digest: str = "", file_sum: str = "") -> Call[LaneStatus]:
+    """Mark the recipient file as read to its end.
+
+    Args:
+        plan_digest: identifies rows, message and options.
+        file_sum: digest of all rows. Both are empty after an interrupted launch was continued.
+    """
+    keys, digests = lane_keys(lane), (plan_digest, file_sum)
+    return script_call(
+        "finish_loading",
+        (keys.meta, keys.counts),
+        digests,
+        lambda reply: LaneStatus(text(reply[0])),
     )
 
 
@@ -247,7 +277,7 @@ def _moved(reply: Any) -> tuple[bool, LaneStatus]:
 
 def parse_lane(lane: str, reply: Any) -> Lane | None:
     """The lane in a reply of HGETALL; None for an empty one."""
-    is_ = _fields(reply)
+    is_ = parse_fields(reply)
     if not is_:
         return None
     return Lane(
@@ -269,6 +299,7 @@ def parse_lane(lane: str, reply: Any) -> Lane | None:
         row=int(is_.get("row", 0)),
         invalid_rows=int(is_.get("invalid_rows", 0)),
         duplicates=int(is_.get("duplicates", 0)),
+        excluded=int(is_.get("excluded", 0)),
         opened_at=int(is_.get("opened_at", 0)),
         started_at=int(is_.get("started_at", 0)),
         finished_at=int(is_.get("finished_at", 0)),
@@ -276,6 +307,8 @@ def parse_lane(lane: str, reply: Any) -> Lane | None:
         window=text(is_.get("window")) or "send",
         purpose=Purpose(word) if (word := text(is_.get("purpose"))) else None,
         template=text(is_.get("template")),
+        send_at=int(is_.get("send_at") or 0),
+        zone=text(is_.get("zone")),
         source=text(is_.get("source")),
         keep=tuple(json.loads(is_.get("keep") or "[]")),
         parent=text(is_.get("parent")),
@@ -284,7 +317,8 @@ def parse_lane(lane: str, reply: Any) -> Lane | None:
     )
 
 
-def _fields(reply: Any) -> dict[str, bytes]:
+def parse_fields(reply: Any) -> dict[str, bytes]:
+    """The fields in a reply of HGETALL."""
     pairs = (
         reply.items() if isinstance(reply, Mapping) else zip(reply[::2], reply[1::2], strict=True)
     )
@@ -293,12 +327,25 @@ def _fields(reply: Any) -> dict[str, bytes]:
 
 def parse_counts(reply: Any) -> dict[State, int]:
     """The counts in a reply of HGETALL, without the zeros."""
-    return {State(field): int(value) for field, value in _fields(reply).items() if int(value)}
+    return {
+        state_of(field): int(value) for field, value in parse_fields(reply).items() if int(value)
+    }
+
+
+def state_of(word: str) -> State:
+    """The state of this name; raises NewerData for one of another version."""
+    try:
+        return State(word)
+    except ValueError:
+        raise NewerData(
+            f'The data in Redis name a state "{word}", which this version of sendmany does not know: '
+            "use the version that wrote them, or another database or key_prefix."
+        ) from None
 
 
 def parse_numbers(reply: Any) -> dict[str, int]:
     """The numbers in a reply of HGETALL."""
-    return {field: int(value) for field, value in _fields(reply).items()}
+    return {field: int(value) for field, value in parse_fields(reply).items()}
 
 
 def _numbers(reply: Any) -> dict[str, int]:

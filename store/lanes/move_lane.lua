@@ -2,17 +2,19 @@
 -- Accepting a halt resumes the lane with a revision far above that of any worker; a halt for a revision
 -- that the lane has passed since comes late and is ignored.
 -- KEYS: meta, counts
--- ARGV: 'pause' | 'resume' | 'cancel' | 'stop' | 'close' | 'halt' | 'accept', reason, the worker's
+-- ARGV: 'pause' | 'resume' | 'cancel' | 'stop' | 'close' | 'halt' | 'accept' |
+--       'start' (of a scheduled lane whose time has come), reason, the worker's
 --       revision (for a halt)
 -- Returns: {1 if it changed else 0, status}
 -- include: clock, finish_lane
 local meta, counts = KEYS[1], KEYS[2]
 local action, reason, known = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local JUMP = 1000000
-local lane = redis.call('HMGET', meta, 'status', 'loaded', 'early', 'rolling')
+local lane = redis.call('HMGET', meta, 'status', 'loaded', 'early', 'rolling', 'send_at')
 local status = lane[1]
+local early = (tonumber(lane[5] or '') or 0) > now_ms()
 if not status then return { 0, 'gone' } end
-local running = status == 'sending' or status == 'loading'
+local running = status == 'sending' or status == 'loading' or status == 'scheduled'
 local waiting = status == 'paused' or status == 'stopped'
 local to
 if action == 'pause' and running then
@@ -23,7 +25,9 @@ elseif action == 'halt' and (running or waiting) and tonumber(redis.call('HGET',
   to = 'halted'
   redis.call('HSET', meta, 'known', known)
 elseif action == 'resume' and waiting or action == 'accept' and (waiting or status == 'halted') then
-  to = (lane[2] == '1' or lane[3] == '1') and 'sending' or 'loading'
+  to = (lane[2] == '1' or lane[3] == '1') and (early and 'scheduled' or 'sending') or 'loading'
+elseif action == 'start' and status == 'scheduled' and not early then
+  to = 'sending'
 elseif action == 'cancel' and (running or waiting or status == 'halted') then
   to = 'cancelling'
   redis.call('HSET', meta, 'loaded', 1, 'rolling', 0)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from store.access.audit import entry
 from store.client import Call, Store, command, script_call, text
 from store.errors import LaneMismatch
 from store.keys import ACTIVE, LANES, folded_name, lane_keys, lanes_called
@@ -14,7 +15,7 @@ from store.plans import Plan, ask, carry_out
 from store.purposes import Purpose
 from store.records.outcome import VERSION
 
-_TOLD = ("name", "content_digest", "source", "sub_account")
+_TOLD = ("name", "content_digest", "sub_account", "source", "file_sum")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,8 @@ class CampaignPlan:
     early: bool = False  # may be claimed from while the file is being read
     purpose: Purpose | None = None
     template: str = ""  # as in the registry; empty: none, or varying
+    send_at: int = 0  # ms since 1970 at which it starts; 0: when it is loaded
+    zone: str = ""
     keep: tuple[str, ...] = ()  # further columns of the file whose cells are kept with the values
     parent: str = ""  # id of the campaign that this one retries
 
@@ -56,29 +59,38 @@ def open_campaign(store: Store, plan: CampaignPlan) -> tuple[str, bool]:
         "source": plan.source,
         "purpose": plan.purpose or "",
         "template": plan.template,
+        "send_at": plan.send_at or "",
+        "zone": plan.zone,
         "keep": json.dumps(plan.keep),
         "parent": plan.parent,
     }
     fresh, digest, source = store.run(_open(lane, fields))
     if not fresh and (digest, source) != (plan.content_digest, plan.source):
         raise LaneMismatch(_what_differs(plan, digest))
+    if fresh:
+        what = (plan.content_digest, plan.source)
+        store.run(entry(f"campaign.{'retry' if plan.parent else 'launch'}", plan.name, "", what))
     store.run(command("HSETNX", names, account, lane, parse=_nothing))  # if it was just freed
     _register(store, lane)
     return lane, not fresh
 
 
-def find_repeated(store: Store, plan: CampaignPlan, *, newest: int = 100) -> str | None:
+def find_repeated(
+    store: Store, plan: CampaignPlan, file_sum: str = "", *, newest: int = 100
+) -> str | None:
     """The name of another of the newest campaigns with the message and recipient file of this plan, if
-    any: its recipients would get two messages."""
+    any: its recipients would get two messages.
+
+    Args:
+        file_sum: digest of all rows, if known.
+    """
+    ours = [plan.content_digest, plan.sub_account]
     ids = store.run(command("ZREVRANGE", LANES, 0, newest - 1, parse=_texts))
     for lane in ids:
         told = command("HMGET", lane_keys(lane).meta, *_TOLD, parse=_texts)
-        name, *same = store.run(told)
-        if folded_name(name) != folded_name(plan.name) and same == [
-            plan.content_digest,
-            plan.source,
-            plan.sub_account,
-        ]:
+        name, *same, source, rows = store.run(told)
+        is_file = rows == file_sum if file_sum and rows else source == plan.source
+        if same == ours and is_file and folded_name(name) != folded_name(plan.name):
             return name
     return None
 

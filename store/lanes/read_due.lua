@@ -3,13 +3,13 @@
 -- ARGV: time in ms by which leases and in-doubt batches must have run out, from note_sweep; ms that
 --       count as soon
 -- Returns: {status or 'gone', kind, priority, values in the queue, 1 if something is due else 0, 1 if
---          values are queued or something is due soon else 0, now in ms}
+--          values are queued or something is due soon else 0, now in ms, ms until it starts or -1}
 -- include: clock
 local meta, queue, retries, claimed_batches, in_doubt = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local as_of, soon = tonumber(ARGV[1]), tonumber(ARGV[2])
 local now = now_ms()
 
-local lane = redis.call('HMGET', meta, 'status', 'kind', 'priority')
+local lane = redis.call('HMGET', meta, 'status', 'kind', 'priority', 'send_at')
 local cancelling = lane[1] == 'cancelling'
 local waiting = redis.call('LLEN', queue)
 local function first_time(key)
@@ -17,7 +17,9 @@ local function first_time(key)
   return tonumber(first[2]) or math.huge
 end
 local retry, lease, in_doubt_batch = first_time(retries), first_time(claimed_batches), first_time(in_doubt)
-local due = cancelling and (waiting > 0 or retry < math.huge)
+local start = lane[1] == 'scheduled' and tonumber(lane[4] or 0) or math.huge
+local due = start <= now or cancelling and (waiting > 0 or retry < math.huge)
   or retry <= now or lease <= math.min(now, as_of) or in_doubt_batch <= as_of
-local busy = due or waiting > 0 or math.min(retry, lease, in_doubt_batch) <= now + soon
-return { lane[1] or 'gone', lane[2] or '', lane[3] or '', waiting, due and 1 or 0, busy and 1 or 0, now }
+local busy = due or waiting > 0 or math.min(retry, lease, in_doubt_batch, start) <= now + soon
+return { lane[1] or 'gone', lane[2] or '', lane[3] or '', waiting, due and 1 or 0, busy and 1 or 0, now,
+  start < math.huge and math.max(0, start - now) or -1 }

@@ -3,8 +3,8 @@ steps."""
 
 from typing import Any
 
-from store.client import Call, best_effort, command, first, script_call, text
-from store.keys import ENDED, LANES, OUTCOMES_PER_KEY, lane_keys, lanes_called
+from store.client import Call, Store, best_effort, command, first, script_call, text
+from store.keys import ACTIVE, ENDED, LANES, OUTCOMES_PER_KEY, lane_keys, lanes_called
 from store.lanes.lane import Lane
 
 KEYS_A_STEP = 500
@@ -65,6 +65,25 @@ def expire_step(lane: str, *, most: int = KEYS_A_STEP) -> Call[int]:
 
     ask = script_call("expire_lane", fixed, (OUTCOMES_PER_KEY, "", 0), lambda reply: int(reply[0]))
     return first(ask, remove)
+
+
+def discard_campaign(store: Store, lane: Lane) -> bool:
+    """Remove a campaign whose file is not loaded, and free its name; False if messages may have been
+    sent."""
+    keys = lane_keys(lane.id)
+    touched = (keys.meta, keys.counts, keys.queue, keys.expiring)
+    begun = script_call("discard_lane", touched, (OUTCOMES_PER_KEY,), lambda reply: reply[0] == 1)
+    if not store.run(begun):
+        return False
+    store.run(best_effort("ZADD", ENDED, 1, lane.id, parse=_nothing))  # in case of a crash
+    if store.run(holder_of(lane.name, lane.sub_account)) == lane.id:
+        store.run(free_name(lane.name, lane.sub_account))
+    store.run(forget_listed(lane.id))
+    store.run(command("SREM", ACTIVE, lane.id, parse=_nothing))
+    while store.run(expire_step(lane.id)) > 0:
+        pass
+    store.run(forget_ended(lane.id))
+    return True
 
 
 def forget_listed(lane: str) -> Call[None]:

@@ -4,15 +4,17 @@ People without a number, or with one that does not fit, have zeros there and are
 The numbers identify duplicates of a recipient file, and find a message by its recipient.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+import sys
+from array import array
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from store.client import Call, Store, command, script_call
 from store.keys import OUTCOMES_PER_KEY, lane_keys
-from store.lanes.lane import Lane
+from store.lanes.lane import Lane, parse_fields
 from store.records.kept_values import blank_values, unpack_values
-from store.records.outcome import is_number, number_field
+from store.records.outcome import is_number, missed_in, number_field
 
 NUMBER_BYTES = 7
 CHECK = 200
@@ -23,7 +25,7 @@ CHECK = 200
 class Recipients:
     """The recipients of a thousand messages."""
 
-    numbers: list[int]
+    numbers: Sequence[int]
     others: list[bytes]
 
 
@@ -64,6 +66,36 @@ def erase_values(store: Store, lane_id: str, indexes: Collection[int]) -> None:
             if new != blob and not store.run(call):  # another process has written it meanwhile
                 return erase_values(store, lane_id, indexes)
     return None
+
+
+def numbers_in(packed: bytes) -> "array[int]":
+    """The numbers of a string of them, byte by byte for all at once; 0 for people without one."""
+    wide = bytearray(len(packed) // NUMBER_BYTES * 8)
+    for byte in range(NUMBER_BYTES):
+        wide[byte + 1 :: 8] = packed[byte::NUMBER_BYTES]
+    numbers = array("Q", bytes(wide))
+    if sys.byteorder == "little":
+        numbers.byteswap()
+    return numbers
+
+
+def read_reached(store: Store, lane_id: str) -> Iterator[Recipients]:
+    """The people of a campaign who got its message, may have got it, or still wait for it; 0 in place of
+    the numbers of others."""
+    bucket, keys = 0, lane_keys(lane_id)
+    while packed := store.run(command("GET", f"{keys.numbers}{bucket}", parse=_blob)):
+        records = store.run(command("GET", f"{keys.outcomes}{bucket}", parse=_blob))
+        missed, numbers = missed_in(records), numbers_in(packed)
+        others: list[bytes] = []
+        if 0 in numbers:
+            found = store.run(command("HGETALL", f"{keys.ids}{bucket}", parse=parse_fields))
+            others = [
+                who for index, who in found.items() if int(index) % OUTCOMES_PER_KEY not in missed
+            ]
+        for place in missed:
+            numbers[place] = 0
+        yield Recipients(numbers, others)
+        bucket += 1
 
 
 def find_recipient(store: Store, lane: Lane, recipient: str) -> int | None:

@@ -145,6 +145,28 @@ def check_recipients(
     ]  # fmt: skip
 
 
+def find_ineligible(
+    sub_account: str, people: Sequence[bytes], purpose: Purpose, rules: int
+) -> list[Call[Eligible]]:
+    """Those of at most about 1,000 people who would be left out now. For plans: nothing is noted.
+
+    Args:
+        rules: bits as from `read_rules`; if windows count, all messages need an open one.
+    """
+    calls = screen_everywhere(people, (purpose,)) if rules & SUPPRESSED_EVERYWHERE else []
+    if not rules & (SUPPRESSED | WINDOWS):
+        return calls
+    windows_count = int(rules & WINDOWS > 0)
+    return calls + [
+        _check_eligibility(
+            (suppressed(sub_account, shard), windows(sub_account, WHATSAPP, shard)),
+            (windows_count, 0, chosen.count(1) * windows_count),
+            people, chosen, (purpose,),
+        )
+        for shard, chosen in _by_shard(people)
+    ]  # fmt: skip
+
+
 def screen_everywhere(people: Sequence[bytes], purposes: Sequence[Purpose]) -> list[Call[Eligible]]:
     """The same check against suppressions of all sub-accounts only."""
     return [

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from store.access.audit import entry
 from store.client import Argument, Call, Store, command, first, script_call, text
 from store.errors import StoreUnavailable
 from store.keys import OUTCOMES_PER_KEY, lane_keys
@@ -134,6 +135,7 @@ def settle_dead_letters(
     Raises:
         StoreUnavailable: repeat it for the rest; nothing is resent twice by that.
     """
+    store.run(entry(f"campaign.unconfirmed.{word}", lane.name, lane.status, states))
     if word is Word.CLOSE:
         return _settle_all(store, lane, word, states)
     _announce(store, lane)  # for a crash after the first step …

@@ -46,6 +46,7 @@ def enqueue_rows(
     invalid_rows: int,
     *,
     duplicates: int = 0,
+    excluded: int = 0,
     rows_sum: str = "",
     next_index: int | None = None,
     kept: Sequence[bytes] = (),
@@ -57,6 +58,7 @@ def enqueue_rows(
 
     Args:
         duplicates: rows of the chunk left out because their recipients are in the lane.
+        excluded: rows of the chunk left out since the launch excludes their people.
         rows_sum: digest of all rows up to `end`, kept with the position to continue from. A repeat with
             another one is refused.
         next_index: jobs accepted by the lane, as read with `start` or returned by the last chunk. None
@@ -85,7 +87,8 @@ def enqueue_rows(
             places += [f"{keys.values}{at // OUTCOMES_PER_KEY}" for at in thousands]
         args: tuple[Argument, ...] = (
             OUTCOMES_PER_KEY, index, len(thousands), start.offset, end.offset, end.line, end.row,
-            invalid_rows, duplicates, chunk, numbers, rows_sum, len(parts) // 2, *parts, *others,
+            invalid_rows, duplicates, chunk, numbers, rows_sum, excluded, len(parts) // 2, *parts,
+            *others,
         )  # fmt: skip
         touched = (keys.meta, keys.counts, keys.queue, *places)
         return script_call("enqueue_rows", touched, args, _rows_added)

@@ -9,7 +9,7 @@
 -- ARGV: messages a key of them holds; the next index as the caller assumes; thousands; offset the chunk
 --       starts at, offset, line and row it ends at, rejects and duplicates in it, lines, their numbers
 --       (7 bytes each, zeros for a long id), sum of all rows up to its end ('' if the file can be read
---       again), number of parts of kept values, then for each: index of its first message, values; then
+--       again), rows of excluded people, number of parts of kept values, then for each: index of its first message, values; then
 --       for each long id: position in the chunk, id
 -- Returns: {'ok', revision, first index, added, duplicates, next index} or {'repeat', …} or {'gap',
 --          offset} or {status}
@@ -47,7 +47,7 @@ while done < added do
   call('SET', key, before .. string.sub(numbers, done * WIDTH + 1, (done + n) * WIDTH))
   done = done + n
 end
-local FIRST_PART, FIRST_ID = 14, 14 + 2 * tonumber(ARGV[13])
+local FIRST_PART, FIRST_ID = 15, 15 + 2 * tonumber(ARGV[14])
 for i = FIRST_PART, FIRST_ID - 2, 2 do
   call('HSET', KEYS[thousand_of(tonumber(ARGV[i])) + 2 * thousands], ARGV[i], ARGV[i + 1])
 end
@@ -63,6 +63,7 @@ if added > 0 then
 end
 if invalid_rows > 0 then call('HINCRBY', meta, 'invalid_rows', invalid_rows) end
 if duplicates > 0 then call('HINCRBY', meta, 'duplicates', duplicates) end
+if ARGV[13] ~= '0' then call('HINCRBY', meta, 'excluded', ARGV[13]) end
 call('HSET', meta, 'next', first + added, 'offset', to, 'line', line, 'row', row,
   'rows_sum', sum, 'last', cjson.encode({ revision, first, added, duplicates }))
 return { 'ok', revision, first, added, duplicates, first + added }

@@ -63,7 +63,7 @@ def receipt_record(
 def _head(
     state: State, attempt: int, origin: Origin, code: int, at: int, pricing: Pricing
 ) -> bytes:
-    """Cached: most receipts of a second have the same."""
+    """Cached: most receipts of a second share it."""
     origin = Origin.RECEIPT if state is State.UNDELIVERED else origin
     return head(state, attempt, origin, code, 0, at, pricing=pricing)
 
@@ -137,7 +137,7 @@ def _is_proof(record: bytes) -> bool:
 def apply_pairs(
     lane: str, updates: Iterable[tuple[int, bytes]], sub_account: str | None = None
 ) -> Call[Applied]:
-    """As `apply_status_updates`, of pairs of index and record."""
+    """As `apply_status_updates`, for pairs of index and record."""
     keys = lane_keys(lane)
     thousands: dict[int, list[bytes]] = {}
     for at, (index, record) in enumerate(updates):

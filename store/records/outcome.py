@@ -81,7 +81,7 @@ class LocalReason(IntEnum):
 
 
 class Doubt(StrEnum):
-    """What a person may have received beyond the message's state."""
+    """Uncertainty beyond a message's state: the person may have received more."""
 
     NONE = ""
     MAY_HAVE_ARRIVED = "may_have_arrived"  # the state does not say that it arrived
@@ -114,7 +114,7 @@ class Outcome:
 
     @property
     def doubt(self) -> Doubt:
-        """What the person may have received beyond the state."""
+        """Uncertainty beyond the state: the person may have received more."""
         return doubt_in(self.state, other_attempt=self.other_attempt)
 
 
@@ -277,6 +277,23 @@ def read_ended(blob: bytes, first_index: int, marks: bytes) -> Iterator[Ended]:
 
 
 _ORIGINS = dict(enumerate(Origin))
+
+
+_MISSED = frozenset(
+    ord(BY_STATE[state].mark)
+    for state in (
+        State.CANCELLED, State.SKIPPED, State.FAILED, State.REJECTED, State.UNDELIVERED,
+    )
+)  # fmt: skip
+
+
+def missed_in(blob: bytes) -> set[int]:
+    """Places of the records of people who have not got their message, and will not by themselves."""
+    marks, doubts = blob[::RECORD_BYTES], blob[_DOUBT_AT::RECORD_BYTES]
+    if _MISSED.isdisjoint(marks):
+        return set()
+    pairs = zip(marks, doubts, strict=False)
+    return {place for place, (mark, doubt) in enumerate(pairs) if mark in _MISSED and not doubt & 1}
 
 
 def _pricing(number: int) -> Pricing:

@@ -111,6 +111,15 @@ def _blocked_until(sub_account: str) -> Call[int]:
     )
 
 
+def read_memory() -> Call[tuple[int, int]]:
+    """Bytes that Redis uses, and its limit; 0 = unknown, or none."""
+    return ask_server(
+        "INFO",
+        "memory",
+        parse=lambda found: (int(found.get("used_memory", 0)), int(found.get("maxmemory", 0))),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Holdings:
     """Figures of the whole store."""

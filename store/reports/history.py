@@ -1,4 +1,4 @@
-"""When messages of a lane were posted, and when they came to their states: read from their records."""
+"""Times of POSTs and state changes of a lane's messages, read from their records."""
 
 from collections import Counter
 from typing import Final, NamedTuple
@@ -10,7 +10,7 @@ from store.records.outcome import RECORD
 from store.states import BY_MARK, State
 
 MOST_KEYS: Final = 200
-"""Strings of a thousand records that are read; of a larger lane every n-th of them."""
+"""Strings of a thousand records to read; of a larger lane every n-th."""
 
 
 class History(NamedTuple):
@@ -18,7 +18,7 @@ class History(NamedTuple):
 
     posted: Counter[int]
     reached: Counter[tuple[int, State]]
-    sampled: float  # share of the records that were read
+    sampled: float  # share of the records read
 
 
 def read_history(store: Store, lane: Lane) -> History:

@@ -13,6 +13,7 @@ from store.lanes.lane import (
     parse_lane,
     parse_numbers,
     read_lane,
+    state_of,
     still_open,
 )
 from store.people.recipients import number_of
@@ -70,7 +71,7 @@ class LaneReport:
     @property
     def doubts(self) -> dict[State, int]:
         """Messages with another attempt that may have arrived, by state."""
-        return {State(state): n for state, n in _under("doubt:", self.stats).items()}
+        return {state_of(state): n for state, n in _under("doubt:", self.stats).items()}
 
     @property
     def in_doubt(self) -> dict[Doubt, int]:

@@ -43,21 +43,21 @@ def list_messages(store: Store, lane_id: str) -> Iterator[Listed]:
 
 
 class MessagePlace(NamedTuple):
-    """A place in the list of a lane's messages: behind so many of one kind."""
+    """A position in the list of a lane's messages, after so many of one kind."""
 
-    waiting: bool  # among those that wait, which come after those that have ended
-    at: int  # index, or how many waiting ones of the wanted states came before
+    waiting: bool  # among the waiting ones, which come after the ended ones
+    at: int  # index, or number of waiting ones of the wanted states before
 
 
 LOOKED_INTO = 100
-"""Strings of a thousand records that one page looks into."""
+"""Strings of a thousand records searched for one page."""
 
 
 def messages_after(
     store: Store, lane_id: str, states: Collection[State], place: MessagePlace
 ) -> Iterator[tuple[Listed | None, MessagePlace]]:
-    """Messages in these states from a place on, each with the place behind it. None: that was enough
-    for one page."""
+    """Messages in these states from a position on, each with the position after it. None: the limit of
+    one page is reached."""
     open_states = [state for state in OPEN_STATES if state in states]
     if not place.waiting:
         lane, last = store.run(read_lane(lane_id)), place.at + LOOKED_INTO * OUTCOMES_PER_KEY
@@ -77,7 +77,7 @@ def messages_after(
 def _ended_in(
     store: Store, lane_id: str, states: Collection[State], first: int, end: int
 ) -> Iterator[Listed]:
-    """Messages that have ended in these states, by index."""
+    """Ended messages in these states, by index."""
     marks = frozenset(BY_STATE[state].mark.encode() for state in states if state in BY_STATE)
     if not marks:
         return

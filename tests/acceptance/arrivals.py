@@ -1,4 +1,4 @@
-"""How fast messages reached the provider: the seconds that held more than the limit allows."""
+"""Rates at the provider: seconds with more messages than the limit allows."""
 
 from collections import defaultdict
 from collections.abc import Iterable

@@ -1,15 +1,16 @@
-"""`make chaos SECONDS=… SEED=…`: campaigns go out while everything around them is killed and frozen.
+"""`make chaos SECONDS=… SEED=…`: campaigns are sent while all processes around them are killed and
+frozen.
 
     python -m tests.acceptance.chaos --seconds 60 --seed 7
 
-Four campaigns run at a time: one against a provider that fails a lot (`wild`) and one against one that
-also fails after it took messages (`ambiguous`), both with all policies on `hold`; one against the latter
-that resends; and a smaller one that resends where no receipt tells better, against a third provider
-that fails like the second and posts receipts. Beside them an application enqueues single messages with
-keys. Meanwhile trouble strikes (tests.acceptance.trouble). Then all of it settles, and the books are
-compared.
+Four campaigns run at a time: one against a provider with many faults (`wild`) and one against one that
+also fails after accepting messages (`ambiguous`), both with all policies on `hold`; one against the
+latter that resends; and a smaller one that resends without a receipt, against a third provider that
+fails like the second and posts receipts. An application enqueues single messages with keys beside them.
+Meanwhile processes are killed and frozen (tests.acceptance.trouble). Then everything settles, and the
+records are compared.
 
-What happens is told on stderr. The last line on stdout is one JSON object. The exit code is 1 when an
+Events are logged to stderr. The last line on stdout is one JSON object. The exit code is 1 when an
 invariant is broken. The seed decides about strikes, failures and pauses, not about how threads race.
 """
 
@@ -54,7 +55,7 @@ FREEZE = (LEASE * 1.2, LEASE * 2.5)
 SETTLE = 150.0  # s until everything must have ended after the last strike
 RATE = 1000  # messages a second and sub-account
 POSTING = "posting"  # the provider that posts receipts
-SMALLER = 10  # times smaller is what it gets: each message makes some three receipts
+SMALLER = 10  # factor: smaller, since each message causes some three receipts
 HOLD = Policies(on_unconfirmed="hold", on_server_error="hold")
 RESEND = Policies(on_unconfirmed="resend", on_server_error="retry")
 CONFIRMED = Policies(on_unconfirmed="resend", on_server_error="retry", settle_after=8)
@@ -67,7 +68,7 @@ SECRET = "Bearer of receipts"
 
 @dataclass
 class Run:
-    """What a run is made of."""
+    """Parameters and processes of a run."""
 
     seconds: float
     seed: int
@@ -79,29 +80,29 @@ class Run:
     started: float = field(default_factory=time.monotonic)
 
     def say(self, line: str) -> None:
-        """One line for people."""
+        """Log one line."""
         print(f"{time.monotonic() - self.started:7.1f} s  {line}", file=sys.stderr, flush=True)
 
 
 class Application:
-    """What puts jobs in: it asks again until Redis answers, and believes what it was answered."""
+    """Enqueues jobs: retries until Redis answers, and records the answers."""
 
     def __init__(self, run: Run, url: str) -> None:
         self._run = run
         self._store = Store.connect(url)
         self._closing = Event()
         self._lanes: dict[str, Expected] = {}
-        self._messages: set[str] = set()  # ids that were acknowledged
+        self._messages: set[str] = set()  # acknowledged ids
         self._sent = 0
         self._thread = Thread(target=self._work, daemon=True)
         self.broken: list[str] = []
 
     def start(self) -> None:
-        """Begin, beside everything else."""
+        """Start in the background."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Put nothing more in."""
+        """Stop enqueuing."""
         self._closing.set()
         self._thread.join()
         self._insist(lambda: self._store.run(move_lane(NOTIFICATIONS, "close")))
@@ -143,7 +144,7 @@ class Application:
         self._run.say(f"launched {lane}")
 
     def _notify(self) -> None:
-        """Two messages, each with a key of its own."""
+        """Enqueue two messages, each with its own key."""
         messages = [
             NewMessage(
                 b'4477009%05d\t{"type":"text","content":{"text":"Code"}}' % (number % 100000),
@@ -169,7 +170,7 @@ class Application:
 
 
 def run_chaos(run: Run) -> dict[str, Any]:
-    """Run it to its end; the figures, `breaches` among them."""
+    """Run to the end; returns the figures, `breaches` among them."""
     plan = LocalPlan(
         run.home,
         worker_processes=0,
@@ -285,7 +286,7 @@ def _troubled(run: Run, crew: Crew) -> dict[str, Any]:
 
 
 def _settle(run: Run, crew: Crew, store: Store) -> list[str]:
-    """Wait until every lane has ended; gives what is said of those that do not."""
+    """Wait until every lane has ended; returns a sentence about each that does not."""
     end, began = time.monotonic() + SETTLE, time.monotonic()
     open_ = [lane.lane for lane in run.lanes]
     while open_ and time.monotonic() < end:
@@ -298,7 +299,7 @@ def _settle(run: Run, crew: Crew, store: Store) -> list[str]:
 
 
 def _examine(run: Run, store: Store, late: list[str]) -> dict[str, Any]:
-    """The books of all lanes together."""
+    """Recount all lanes."""
     states: Counter[str] = Counter()
     stats: Counter[str] = Counter()
     figures: Counter[str] = Counter()
@@ -350,7 +351,7 @@ def _speed(run: Run, thaws: list[float]) -> dict[str, Any]:
 
 
 def _told(log: Path) -> dict[str, int]:
-    """What the workers say that they met; a line that was being written when they died is left out."""
+    """Counts from the workers' logs; a line cut off by a kill is skipped."""
     told: Counter[str] = Counter()
     for line in log.read_text(errors="replace").splitlines():
         try:

@@ -14,7 +14,7 @@ SENDMANY = Path(sys.executable).with_name("sendmany")
 
 @dataclass(frozen=True)
 class Ran:
-    """What came of a command."""
+    """Result of a command."""
 
     code: int
     out: str
@@ -22,8 +22,8 @@ class Ran:
 
 
 def environment(**settings: str) -> dict[str, str]:
-    """The environment without settings of sendmany, and with these: `redis_url="redis://…"`. Receipts of
-    the sandbox suppress nobody: now and then one tells that a person has blocked us."""
+    """The environment without settings of sendmany, plus these: `redis_url="redis://…"`. Opt-out codes
+    of receipts are disabled, since the sandbox's receipts include some."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("SENDMANY_")}
     ours = {"opt_outs__receipt_codes": "[]", **settings}
     return clean | {f"SENDMANY_{name.upper()}": value for name, value in ours.items()}
@@ -45,7 +45,7 @@ def sendmany(home: Path, *words: object, **settings: str) -> Ran:
 
 @contextmanager
 def running(home: Path, *words: object, **settings: str) -> Iterator["subprocess.Popen[str]"]:
-    """A command that goes on; its output lies in the files `out` and `err`. Stopped in the end."""
+    """A command that keeps running; its output is in the files `out` and `err`. Stopped at the end."""
     with (home / "out").open("w") as out, (home / "err").open("w") as err:
         process = subprocess.Popen(
             [SENDMANY, *map(str, words)],
@@ -64,7 +64,7 @@ def running(home: Path, *words: object, **settings: str) -> Iterator["subprocess
 
 
 def until(process: "subprocess.Popen[str]", true: Callable[[], bool], seconds: float = 120) -> None:
-    """Wait until something is true, while the process goes on."""
+    """Wait until a condition is true, while the process runs."""
     give_up = time.monotonic() + seconds
     while not true():
         try:
@@ -76,7 +76,7 @@ def until(process: "subprocess.Popen[str]", true: Callable[[], bool], seconds: f
 
 
 def family(pid: int) -> set[int]:
-    """The processes that descend from this one."""
+    """All descendants of a process."""
     children: dict[int, list[int]] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdecimal() and (fields := _status(entry)):
@@ -91,7 +91,7 @@ def family(pid: int) -> set[int]:
 
 
 def survivors(pids: set[int]) -> set[int]:
-    """Those that still run; a killed one may take a moment to die."""
+    """Those that still run; a killed process may take a moment to die."""
     give_up = time.monotonic() + 2
     while (left := {pid for pid in pids if _runs(pid)}) and time.monotonic() < give_up:
         pass

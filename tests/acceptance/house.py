@@ -1,4 +1,4 @@
-"""A house for real worker processes: a server, the sandbox, workers; and what tests ask of it."""
+"""A set of real processes: a server, the sandbox, workers; and queries for tests."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -27,14 +27,13 @@ PATIENCE = 40.0  # s; a slow machine is no failure
 SMALL = ("SENDMANY_BATCH__MAX_MESSAGES", "100")
 SHORT_LEASE = ("SENDMANY_WORKER__LEASE_SECONDS", "2")
 NOBODY_BLOCKS = ("SENDMANY_OPT_OUTS__RECEIPT_CODES", "[]")
-"""Receipts of the sandbox tell now and then that somebody has blocked us: no campaign after it would be
-whole."""
+"""Receipts of the sandbox include some opt-outs, which would leave later campaigns incomplete."""
 QUICK_RETRIES = ("SENDMANY_RETRY__BASE_DELAY", "0.5")
 RESEND_AT_ONCE = (
     ("SENDMANY_POLICIES__RESEND_FLOOR", "0"),
     ("SENDMANY_POLICIES__RESEND_PAUSES", "[0]"),
 )
-"""Where the lane resends, doubt lasts for its `settle_after` alone."""
+"""Messages of a resending lane stay in doubt for its `settle_after` only."""
 
 
 @dataclass
@@ -64,12 +63,12 @@ class House:
         self.celery.send_task(DISPATCH_TASK, retry=False)
 
     def ledger(self) -> dict[str, Any]:
-        """What the provider has seen, in numbers."""
+        """Counts of the provider."""
         found: dict[str, Any] = httpx.get(f"{self.local.sandbox_url}/sandbox/ledger").json()
         return found
 
     def report(self, lane: str) -> LaneReport:
-        """The lane's figures, which add up at every moment."""
+        """The lane's figures; asserts that they add up."""
         found = report(self.store, lane)
         assert found.balanced, found
         return found
@@ -79,11 +78,12 @@ class House:
         return self.report(lane).counts.get(state, 0)
 
     def has_ended(self, lane: str) -> bool:
-        """Nothing more will happen in the lane."""
+        """True when the lane has ended."""
         return self.report(lane).lane.status.ended
 
     def check(self, lane: str) -> LaneReport:
-        """Nothing is missing, nothing was sent twice, and who is accepted was taken."""
+        """Assert that no message is missing or sent twice, and that accepted ones reached the
+        provider."""
         counted = recount(self.store, lane)
         assert counted.balanced, counted
         taken = self.taken(lane)
@@ -93,14 +93,14 @@ class House:
         return self.report(lane)
 
     def taken(self, lane: str) -> dict[int, int]:
-        """Index → how often the provider took it."""
+        """Index → how often the provider accepted it."""
         url = f"{self.local.sandbox_url}/sandbox/ledger/messages"
         lines = httpx.get(url, params={"lane": lane}).text.splitlines()
         entries = (line.strip("[]").split(",") for line in lines)
         return {int(stem.strip('"').split(".")[1]): int(times) for stem, times in entries}
 
     def senders(self, lane: str) -> Iterator[int]:
-        """Process ids of those who have batches in the air."""
+        """Process ids with batches in flight."""
         keys = lane_keys(lane)
         for batch in self.store.run(command("ZRANGE", keys.claimed_batches, 0, -1, parse=list)):
             owner = self.store.run(
@@ -114,12 +114,12 @@ class House:
         return list(outcomes(self.store, lane))
 
     def move(self, lane: str, action: str) -> float:
-        """Pause, resume or cancel; returns when (monotonic)."""
+        """Pause, resume or cancel; returns the time (monotonic)."""
         assert self.store.run(move_lane(lane, action))[0]
         return time.monotonic()
 
     def last_request_within(self, start: float, seconds: float) -> float:
-        """Watch the provider for so long; how long after `start` it saw another request."""
+        """Watch the provider for so many seconds; returns the time of its last request after `start`."""
         seen, last = self.ledger()["requests"], 0.0
         while time.monotonic() < start + seconds:
             now = self.ledger()["requests"]
@@ -138,7 +138,7 @@ def open_house(
     fsync: str = "everysec",
     receiver: Receiver | None = None,
 ) -> Iterator[House]:
-    """Start all of it; leave no process behind."""
+    """Start all processes; stop all of them at the end."""
     plan = LocalPlan(
         home,
         receiver=receiver,
@@ -166,13 +166,13 @@ def open_house(
 
 
 def _within_lease(environment: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    """A request must end before its lease does; a short lease takes a shorter deadline."""
+    """A request must end before its lease; a short lease needs a shorter deadline."""
     lease = dict(environment).get(SHORT_LEASE[0])
     return [("SENDMANY_HTTP__DEADLINE", str(float(lease) * 0.8))] if lease else []
 
 
 def until(condition: Callable[[], bool], seconds: float = PATIENCE) -> float:
-    """Wait until something is true; returns the seconds it took."""
+    """Wait until a condition is true; returns the seconds it took."""
     start = time.monotonic()
     while not condition():
         assert time.monotonic() < start + seconds, "it never came true"
@@ -181,7 +181,7 @@ def until(condition: Callable[[], bool], seconds: float = PATIENCE) -> float:
 
 
 def children(pid: int) -> list[int]:
-    """Processes whose parent this is."""
+    """Child processes."""
     try:
         return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     except OSError:
@@ -189,7 +189,7 @@ def children(pid: int) -> list[int]:
 
 
 def runs(pid: int) -> bool:
-    """Whether a process is there, and not only its name on the tombstone."""
+    """True when a process runs; False for a zombie."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:

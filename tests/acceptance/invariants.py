@@ -1,4 +1,4 @@
-"""What must be true of a lane in the end, whatever befell the processes meanwhile."""
+"""Invariants of a lane at the end of a run, whatever happened to the processes."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ class Expected:
 
 @dataclass(frozen=True)
 class Found:
-    """What came of the lane."""
+    """Final figures of a lane."""
 
     states: Counter[State]
     doubled: int  # messages that the provider took more than once

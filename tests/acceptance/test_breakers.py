@@ -102,7 +102,7 @@ def launch(house: House, n: int, name: str = "Shop sale") -> str:
 
 
 def held(house: House) -> list[Breaker]:
-    """What holds up the shop."""
+    """Open breakers of the shop."""
     return house.store.run(read_breakers(SHOP))
 
 

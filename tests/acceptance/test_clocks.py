@@ -1,4 +1,4 @@
-"""Workers whose clocks are wrong by an hour, either way: nobody is lost, or sent to twice."""
+"""Workers whose clocks are wrong by an hour, either way: no message is lost or sent twice."""
 
 import os
 import sys

@@ -94,7 +94,7 @@ def launched(house: House, tmp_path: Path, policies: Policies) -> str:
 
 
 def seen(house: House, lane: str) -> dict[int, int]:
-    """How many messages the provider took how often."""
+    """Numbers of messages by how often the provider accepted them."""
     taken = list(house.taken(lane).values())
     return {times: taken.count(times) for times in set(taken)}
 
@@ -110,7 +110,7 @@ def ended(house: House, lane: str) -> dict[State, int]:
 
 
 def attempt_logs(house: House, lane: str) -> set[int]:
-    """How many earlier attempts are told of messages: of the first, one in the middle, the last."""
+    """Numbers of earlier attempts in the attempt logs of the first, a middle and the last message."""
     return {len(message_report(house.store, f"{lane}.{i}").attempt_log) for i in (0, N // 2, N - 1)}
 
 
@@ -236,7 +236,7 @@ def test_a_process_that_was_frozen_before_its_request_does_not_make_it_any_more(
 def test_an_answer_that_a_frozen_process_holds_is_proof_when_it_thaws(
     house: House, tmp_path: Path, settle_after: float
 ) -> None:
-    """Whether the policy has spoken meanwhile, or the messages are still in doubt."""
+    """True when the policy has been applied, False while the messages are in doubt."""
     with worker_that_stops(house, tmp_path, Point.POSTED, STOP) as (_, stopped):
         lane = launched(house, tmp_path, Policies(on_unconfirmed="hold", settle_after=settle_after))
         victim = stopped()
@@ -249,5 +249,5 @@ def test_an_answer_that_a_frozen_process_holds_is_proof_when_it_thaws(
 
 
 def said(house: House, what: str) -> int:
-    """How often the workers have said this."""
+    """Number of occurrences in the workers' log."""
     return house.local.worker_log.read_text(errors="replace").count(what)

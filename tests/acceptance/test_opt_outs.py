@@ -17,7 +17,7 @@ TEMPLATE = {"type": "template", "content": {"template": {"name": "sale", "langua
 
 
 def stop_from(number: str) -> dict[str, Any]:
-    """What the provider posts when this person writes STOP."""
+    """The webhook of a STOP of this person."""
     return {
         "namespace": "ChatApps",
         "eventType": "inbound_message_received",

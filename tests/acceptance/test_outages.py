@@ -63,7 +63,7 @@ def launch(house: House) -> str:
 
 
 def held(house: House) -> list[Breaker]:
-    """What holds up the shop."""
+    """Open breakers of the shop."""
     return house.store.run(read_breakers(SHOP))
 
 
@@ -73,7 +73,7 @@ def failures(house: House) -> int:
 
 
 def why(house: House, lane: str) -> str:
-    """What `campaign show` says."""
+    """Output of `campaign show`."""
     report = house.report(lane)
     return " ".join(explain_lane(report, waiting(house.store, report.lane)))
 

@@ -28,7 +28,7 @@ SHARED = {"type": "text", "content": {"text": "Hello"}}
 
 @contextmanager
 def open_house(home: Path, **sandbox: Any) -> Iterator[tuple[Local, Store]]:
-    """A server, a web process and a sandbox, and nobody who reads the inbox."""
+    """A server, a web process and a sandbox, without a reader of the inbox."""
     plan = LocalPlan(
         home,
         receiver=Receiver((SECRET,)),
@@ -58,7 +58,7 @@ def send(local: Local, n: int) -> None:
 
 
 def posted(sandbox_url: str) -> dict[str, int]:
-    """What the sandbox says of its posts."""
+    """The sandbox's counts of posts."""
     with httpx.Client(trust_env=False) as http:
         counts: dict[str, int] = http.get(f"{sandbox_url}/sandbox/ledger").json()["webhooks"]
     return counts

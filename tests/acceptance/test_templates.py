@@ -189,5 +189,5 @@ def test_webhooks_are_set_and_shown_without_their_secret(
 
 
 def _flat(shown: str) -> str:
-    """What is in the bubble, without its edges and line breaks."""
+    """Text of the bubble, without its edges and line breaks."""
     return " ".join("".join(char for char in shown if char not in "│┌┐└┘─╭╮╰╯").split())

@@ -55,7 +55,7 @@ def test_an_operator_brings_a_campaign_in_doubt_to_its_end(tmp_path: Path) -> No
         assert all(times <= 1 + asked[index] for index, times in taken.items())
         index, times = max(asked.items(), key=lambda pair: pair[1])
         story = said(home, "message", "show", f"{lane}.{index}")
-        assert story.count("an operator had it sent again") == times
+        assert story.count("an operator resent it") == times
         assert all(f"attempt {n} at" in story for n in range(1, times + 1))
         assert "Balanced" in said(home, "campaign", "verify", "Spring")
         store.close()
@@ -83,7 +83,7 @@ def has_ended(store: Store, lane: str) -> bool:
 
 
 def said(home: Path, *words: str) -> str:
-    """What a command tells a person."""
+    """Output of a command."""
     ran = sendmany(home, *words)
     assert ran.code == 0, ran.err
     return ran.out

@@ -1,4 +1,4 @@
-"""Live events of a web process: it ends at once though somebody listens."""
+"""Live events of a web process: it ends at once despite a listener."""
 
 import json
 import signal

@@ -1,4 +1,4 @@
-"""Real worker processes: stopped, killed, frozen, paused, limited. Nobody is lost or sent to twice."""
+"""Real worker processes: stopped, killed, frozen, paused, limited. No message is lost or sent twice."""
 
 import os
 import pty
@@ -265,7 +265,7 @@ def test_other_applications_are_answered_while_all_processes_send(tmp_path: Path
 
 
 def hand_in(house: House, number: int) -> None:
-    """What another Celery application does."""
+    """A task of another Celery application."""
     user = {"msisdn": f"+447700900{number:03d}"}
     message = {"user": user, "type": "text", "content": {"text": "Your code is 1234"}}
     house.celery.send_task(

@@ -1,7 +1,7 @@
-"""Trouble for the processes of a chaos run: what befalls them, drawn from a seed.
+"""Kills and freezes the processes of a chaos run, at random from a seed.
 
-Everything that is done here is undone in the end: who is frozen thaws, who is dead is replaced. A
-worker that ends though nobody ended it is noted as a fault.
+Everything is undone at the end: frozen processes are thawed, dead ones replaced. A worker that ends by
+itself is recorded as a fault.
 """
 
 import heapq
@@ -22,16 +22,17 @@ from store.client import Store
 from tests.acceptance.house import children
 
 PACE = (0.4, 1.6)
-"""Seconds between two strikes, at random in between."""
+"""Least and greatest seconds between two strikes."""
 READY = '"event": "worker_ready"'
 _PID = re.compile(r'"pid": (\d+)')
 SERVER_REST = 5.0
-"""Seconds that the server is left alone after it came back, so that there is work to be lost."""
+"""Seconds without strikes after a restart of the server, so that there is work to lose."""
 STEP = 0.02
 
 
 def born(pid: int) -> str:
-    """When a process began: tells it from a later one of the same number. Empty: it is gone."""
+    """Start time of a process, which distinguishes it from a later one with the same id. Empty: it is
+    gone."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
     except OSError:
@@ -40,12 +41,12 @@ def born(pid: int) -> str:
 
 @dataclass
 class Crew:
-    """The workers: those that should run, those told to leave, and all there ever were."""
+    """The workers: running ones, stopping ones, and all there ever were."""
 
     local: Local
     size: int
     working: list[Child] = field(default_factory=list)
-    leaving: list[tuple[Child, float]] = field(default_factory=list)  # and when they were told
+    leaving: list[tuple[Child, float]] = field(default_factory=list)  # with the time of SIGTERM
     ever: list[Child] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     slowest_leave: float = 0.0  # s
@@ -59,7 +60,7 @@ class Crew:
             self.ever.append(worker)
 
     def kill(self, worker: Child) -> None:
-        """kill -9 of a main process; its children must see to themselves."""
+        """kill -9 of a main process; its children must end by themselves."""
         worker.signal(signal.SIGKILL)
         worker.wait(5)
         self.working.remove(worker)
@@ -71,7 +72,7 @@ class Crew:
         self.leaving.append((worker, time.monotonic()))
 
     def watch(self) -> None:
-        """Note who ended by himself, and who took his leave."""
+        """Detect workers that ended by themselves, and those that stopped."""
         for worker in [one for one in self.working if one.exit_code() is not None]:
             self._ended(worker)
             self.working.remove(worker)
@@ -83,8 +84,8 @@ class Crew:
                 self._ended(worker)
 
     def _ended(self, worker: Child) -> None:
-        """Nobody ends by himself; who is told to ends with code 0, unless he never was ready: SIGTERM
-        just ends a process that does not listen for it yet."""
+        """A worker must not end by itself; a stopped one ends with code 0, unless it was never ready:
+        SIGTERM kills a process without a handler."""
         told = worker not in self.working
         if told and worker.pid not in self._ready():
             self.ended_while_starting += 1
@@ -93,14 +94,14 @@ class Crew:
             self.faults.append(f"a worker, {how}, ended with code {worker.exit_code()}")
 
     def _ready(self) -> set[int]:
-        """Process ids of the workers that ever said that they are ready."""
+        """Process ids of workers that have logged that they are ready."""
         log = self.local.worker_log.read_text(errors="replace")
         return {
             int(pid) for line in log.splitlines() if READY in line for pid in _PID.findall(line)
         }
 
     def dismiss(self) -> None:
-        """Stop all of them; whatever is left of any of them is killed."""
+        """Stop all of them; kill what is left."""
         for worker in self.working:
             worker.signal(signal.SIGTERM)
         for worker in self.ever:
@@ -108,7 +109,7 @@ class Crew:
 
 
 class Trouble:
-    """Strikes at random, for a time.
+    """Strikes at random for some time.
 
     Args:
         freeze: seconds that a pool child is frozen, at random in between; longer than its lease.
@@ -127,10 +128,10 @@ class Trouble:
         self._freeze = freeze
         self._say = say
         self._later: list[tuple[float, int, Callable[[], None]]] = []
-        self._number = itertools.count()  # of what is due at one moment, the first goes first
+        self._number = itertools.count()  # tie-breaker: first in, first out
         self._server_free = time.monotonic() + SERVER_REST
         self.strikes: Counter[str] = Counter()
-        self.thaws: list[float] = []  # when frozen workers went on, monotonic
+        self.thaws: list[float] = []  # times at which frozen workers were thawed, monotonic
         self._weights: dict[Callable[[], bool], int] = {
             self._kill_child: 6,
             self._kill_main: 2,
@@ -145,7 +146,7 @@ class Trouble:
         }
 
     def run(self, seconds: float, hold: Callable[[], None] = lambda: None) -> None:
-        """Strike for so long. `hold` is called all the time, and may raise."""
+        """Strike for so many seconds. `hold` is called repeatedly, and may raise."""
         end = time.monotonic() + seconds
         following = time.monotonic() + self._rng.uniform(*PACE)
         while time.monotonic() < end:
@@ -158,7 +159,7 @@ class Trouble:
             time.sleep(STEP)
 
     def undo(self) -> None:
-        """Thaw and restart whatever waits for it, now."""
+        """Thaw and restart everything now."""
         while self._later:
             heapq.heappop(self._later)[2]()
         self._crew.hire()
@@ -277,7 +278,7 @@ class Trouble:
         return True
 
     def _server(self) -> Child | None:
-        """The server, if it may be troubled now."""
+        """The server, if it may be struck now."""
         assert self._crew.local.server is not None
         return self._crew.local.server.child if time.monotonic() >= self._server_free else None
 

@@ -44,7 +44,7 @@ def tell(store: Store, lane: str, *updates: StatusUpdate) -> Applied:
 
 
 def outcome(store: Store, lane: str, index: int = 0) -> Outcome:
-    """What the record of a message says."""
+    """The record of a message."""
     found = message_report(store, f"{lane}.{index}").outcome
     assert found is not None
     return found
@@ -113,6 +113,15 @@ class TestStatusUpdatesAfterTheEnd:
         assert (said.state, said.umid, said.number) == (State.DELIVERED, UMID, "447700900000")
         assert said.posted_at == given.NOW
         assert given.balanced(store, lane)
+
+    @pytest.mark.parametrize("later", [State.DELIVERED, State.UNDELIVERED, State.READ])
+    def test_the_umid_stays_known_though_later_news_do_not_name_it(
+        self, store: Store, later: State
+    ) -> None:
+        lane = accepted(store)
+        tell(store, lane, news(State.FORWARDED))
+        tell(store, lane, replace(news(later), umid=None))
+        assert (outcome(store, lane).state, outcome(store, lane).umid) == (later, UMID)
 
     def test_the_same_receipt_twice_is_no_news(self, store: Store) -> None:
         lane = accepted(store)
@@ -289,10 +298,13 @@ class TestStatusUpdatesWhileTheJobExists:
     def test_the_claim_says_that_something_is_known_until_it_counts(self, store: Store) -> None:
         lane = given.loaded(store, 3)
         tell(store, lane, news(State.FORWARDED, 0), news(State.FORWARDED, 1))
+        tell(store, lane, news(State.DELIVERED, 0))  # the same message: counted once
         claim = given.claim(store, lane)
         assert claim.early_updates == 2
         given.settle(store, lane, claim, given.ended(State.ACCEPTED, claim.jobs))
-        assert given.counts(store, lane) == {State.FORWARDED: 2, State.ACCEPTED: 1}
+        assert given.counts(store, lane) == {
+            State.DELIVERED: 1, State.FORWARDED: 1, State.ACCEPTED: 1,
+        }  # fmt: skip
         assert store.client.hget(f"sm:{{{lane}}}:meta", "early_updates") == b"0"
 
     def test_a_job_that_waits_for_a_retry_is_recognised(self, store: Store) -> None:
@@ -330,7 +342,7 @@ class TestStatusUpdatesWhileTheJobExists:
 
 
 def doubt(store: Store, lane: str, index: int = 0) -> Doubt:
-    """What a person may have got beyond what the state says."""
+    """Doubt beyond the state."""
     return outcome(store, lane, index).doubt
 
 
@@ -491,5 +503,5 @@ class TestAnswersThatCameTooLate:
 
 
 def outcome_is_empty(store: Store, lane: str) -> bool:
-    """Whether nothing was written of the first message."""
+    """True when nothing was written for the first message."""
     return message_report(store, f"{lane}.0").outcome is None

@@ -62,7 +62,7 @@ def found(store: Store) -> Breaker:
 
 
 def scopes(store: Store) -> list[str]:
-    """What is open."""
+    """Open breakers."""
     return [one.scope for one in store.run(read_breakers("shop"))]
 
 

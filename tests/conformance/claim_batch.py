@@ -90,6 +90,16 @@ class TestClaimBatch:
         assert [given.indexes(jobs) for jobs in taken] == [[0], [1], [2]]
         assert given.balanced(store, lane)
 
+    def test_a_job_with_which_a_worker_died_joins_no_batch_of_others(self, store: Store) -> None:
+        lane = given.loaded(store, 7)
+        died, others = given.claim(store, lane, most=4), given.claim(store, lane, "b2", most=2)
+        back = Settlement({State.QUEUED: 4}, back=died.jobs, deaths=1)
+        given.settle(store, lane, died, back)
+        given.settle(store, lane, others, Settlement({State.QUEUED: 2}, back=others.jobs), "b2")
+        taken = [given.indexes(given.claim(store, lane, f"c{i}").jobs) for i in range(4)]
+        assert taken == [[4, 5], [0, 1], [2, 3], [6]]
+        assert given.balanced(store, lane)
+
     def test_a_claim_of_nothing_takes_nothing(self, store: Store) -> None:
         lane = given.loaded(store, 3)
         assert given.claim(store, lane, most=0).jobs == []

@@ -1,4 +1,4 @@
-"""Lanes in a known state, and the few moves that every test of the store makes."""
+"""Lanes in a known state, and common operations for tests of the store."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -15,7 +15,7 @@ from store.reports.lane_report import report
 from store.reports.recount import Recount, recount
 from store.states import State
 
-NOW = 1_750_000_000  # s; what a worker believes to be the time
+NOW = 1_750_000_000  # s; the worker's time
 NOTIFICATIONS = "n-a1b2c3-u250615"
 
 
@@ -25,12 +25,12 @@ def numbers(n: int, first: int = 0) -> list[bytes]:
 
 
 def plan(name: str = "Spring", *, early: bool = False) -> CampaignPlan:
-    """What opens a campaign."""
+    """Parameters of a campaign."""
     return CampaignPlan(name, "shop", b"content", "digest", "source", early=early)
 
 
 def campaign(store: Store, name: str = "Spring", *, early: bool = False) -> str:
-    """A campaign whose file is still to be read."""
+    """A campaign whose file is not loaded yet."""
     return open_campaign(store, plan(name, early=early))[0]
 
 
@@ -56,7 +56,7 @@ def notifications(store: Store, lane: str = NOTIFICATIONS) -> str:
 
 
 def message(text: str, key: str = "", body: str = "") -> NewMessage:
-    """A whole message for a notification lane; `body` tells the digest, if it is not the text's."""
+    """A whole message for a notification lane; `body` overrides the text for the digest."""
     line = f'447700900001\t{{"content":{{"text":"{text}"}}}}'.encode()
     return NewMessage(
         line, key.encode().ljust(16, b".") if key else b"", f"{body or text:8.8}".encode()
@@ -73,7 +73,7 @@ def claim(
 
 
 def claimed_batch(store: Store, n: int = 10) -> tuple[str, Claim]:
-    """All of a campaign of n in the air."""
+    """A campaign of n, all in flight."""
     lane = loaded(store, n)
     return lane, claim(store, lane)
 
@@ -81,7 +81,7 @@ def claimed_batch(store: Store, n: int = 10) -> tuple[str, Claim]:
 def records(
     state: State, jobs: Iterable[Job], code: tuple[Origin, int] = (Origin.NONE, 0), **more: Any
 ) -> list[Run]:
-    """Records that say the same of all these jobs."""
+    """Equal records of all these jobs."""
     start = head(state, 1, *code, NOW, NOW, **more)
     return runs((job.index, start + number_field(job.recipient) + NO_UMID) for job in sorted(jobs))
 
@@ -89,7 +89,7 @@ def records(
 def ended(
     state: State, jobs: Sequence[Job], code: tuple[Origin, int] = (Origin.NONE, 0), **more: Any
 ) -> Settlement:
-    """A settlement in which all messages came to the same end."""
+    """A settlement in which all messages end alike."""
     return Settlement(counts={state: len(jobs)}, records=records(state, jobs, code, **more))
 
 
@@ -99,12 +99,12 @@ def settle(store: Store, lane: str, claim_: Claim, what: Settlement, batch: str 
 
 
 def lease_ran_out(store: Store, lane: str, batch: str = "b1") -> None:
-    """Time passes: the lease of this batch is over."""
+    """Expire the lease of this batch."""
     store.run(command("ZADD", lane_keys(lane).claimed_batches, 0, batch, parse=int))
 
 
 def retry_is_due(store: Store, lane: str, retry: str) -> None:
-    """Time passes: this retry batch is due."""
+    """Make this retry batch due."""
     store.run(command("ZADD", lane_keys(lane).retries, 0, retry, parse=int))
 
 
@@ -119,12 +119,12 @@ def counts(store: Store, lane: str) -> dict[State, int]:
 
 
 def codes(store: Store, lane: str) -> dict[str, int]:
-    """Why messages of a lane failed."""
+    """Causes of failures of a lane."""
     return report(store, lane).codes
 
 
 def balanced(store: Store, lane: str) -> bool:
-    """Whether every message is in one place, and the counts say so. Shown in full if not."""
+    """Assert that every message is in one place and the counts agree."""
     found: Recount = recount(store, lane)
     assert found.balanced, found
     return True

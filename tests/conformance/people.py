@@ -53,7 +53,7 @@ def why(store: Store, who: str, scope: str = "shop") -> str:
 
 @dataclass(frozen=True)
 class Eligible:
-    """What came of a batch, as a worker screens it."""
+    """Result of a worker's check of a batch."""
 
     rules: int
     suppressed: list[int]
@@ -157,7 +157,7 @@ class TestSuppressions:
 
 
 def stopped(store: Store, who: str, scope: str = "shop") -> str:
-    """What somebody gets no more."""
+    """Suppressed purposes of a person."""
     found = store.run(read_suppression(scope, who))
     return found.stopped if found else ""
 

@@ -32,7 +32,7 @@ HOUR = 3_600_000
 
 
 def older(store: Store) -> int:
-    """What an older program has left; returns the time."""
+    """Write the data of an older version; returns the time."""
     client, now = store.client, store.run(now_ms())
     tag = "sm:{people}:"
     client.hset(f"{tag}suppressed:shop", mapping=dict.fromkeys([*PEOPLE, CLEO], f"{now - 9}r"))

@@ -49,7 +49,7 @@ def _no_files(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Time:
-    """Passes only when somebody sleeps."""
+    """Advances only by sleeping."""
 
     def __init__(self) -> None:
         self.now = 0.0

@@ -1,4 +1,4 @@
-"""What callers were allowed to send and when, held against a rate."""
+"""Records what callers were allowed to send and when, to compare with a rate."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

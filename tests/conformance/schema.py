@@ -4,9 +4,11 @@ import pytest
 
 from store.client import Store, command
 from store.errors import NewerData, StoreUnavailable
-from store.keys import SCHEMA, SCHEMA_LOCK
+from store.keys import SCHEMA, SCHEMA_LOCK, lane_keys
 from store.migrations import GoOn, Step
 from store.migrations.schema import prepare, read_schema
+from store.reports.lane_report import report
+from tests.conformance import given
 
 
 def number(store: Store) -> bytes | None:
@@ -93,6 +95,15 @@ class TestPrepare:
 
 
 class TestNewerData:
+    @pytest.mark.parametrize("word", ["unknown", "parked"])
+    def test_a_state_of_another_version_is_told_in_a_sentence(
+        self, store: Store, word: str
+    ) -> None:
+        lane = given.loaded(store, 3)
+        store.client.hset(lane_keys(lane).counts, word, 2)
+        with pytest.raises(NewerData, match=f'name a state "{word}", which this version'):
+            report(store, lane)
+
     def test_newer_data_are_refused_in_a_sentence_and_nothing_is_changed(
         self, store: Store
     ) -> None:

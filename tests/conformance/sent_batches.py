@@ -1,4 +1,4 @@
-"""What is kept of a batch of the provider, and how a umid is found in the records."""
+"""Stored batches of the provider, and finding a umid in the records."""
 
 from uuid import UUID
 

@@ -65,7 +65,7 @@ class Shop:
         return self.store.run(call)
 
     def open(self) -> dict[str, int]:
-        """What is open, and how often it has failed."""
+        """Open breakers and their failures."""
         return {one.scope: one.failures for one in self.store.run(read_breakers("shop"))}
 
     def waiting(self) -> int:

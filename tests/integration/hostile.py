@@ -12,7 +12,7 @@ from pathlib import Path
 
 
 class Outage(StrEnum):
-    """How requests fail."""
+    """Ways in which requests fail."""
 
     NONE = "none"
     RESET = "reset"  # the request is read, then the connection is reset

@@ -133,7 +133,7 @@ async def _end(writer: asyncio.StreamWriter) -> None:
 
 
 class _Request:
-    """What a client has asked and was not answered yet: the script it named, if it named one."""
+    """A pending request of a client: the script it named, if any."""
 
     HEAD = 2000  # bytes at the start of a request in which the scripts are named
 

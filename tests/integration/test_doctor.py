@@ -44,7 +44,7 @@ def store(server: EmbeddedServer) -> Iterator[Store]:
 
 @pytest.fixture
 def examine(server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch) -> Examine:
-    """What the doctor finds with these settings, by name; he does not wait long for workers."""
+    """The doctor's findings with these settings, by name; with a short wait for workers."""
     monkeypatch.setattr(checks, "WORKER_SECONDS", 0.05)
 
     def run(**settings: object) -> dict[str, Check]:
@@ -57,7 +57,7 @@ def examine(server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch) -> Examine:
 
 
 def allow(store: Store, *rules: str) -> None:
-    """What the user `limited` may do."""
+    """Permissions of the user `limited`."""
     words = ("ACL", "SETUSER", "limited", "reset", "on", ">pw", *rules)
     store.run(ask_server(*words, parse=lambda _: None))
 

@@ -1,4 +1,4 @@
-"""A small application around the routers under test; the real frame is tested for itself."""
+"""A small application around the routers under test."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -23,14 +23,14 @@ class Wakes:
 
 @dataclass
 class Door:
-    """Who comes in, and the client that comes in by it."""
+    """Token of the caller, and a client that uses it."""
 
     token: Token
     app: FastAPI = field(default_factory=FastAPI)
     http: httpx.AsyncClient = field(default_factory=httpx.AsyncClient)
 
     def needs(self, scope: Scope) -> Callable[[], Token]:
-        """As the frame does it: 403 without the scope."""
+        """As the real dependency: 403 without the scope."""
 
         def caller() -> Token:
             if scope not in self.token.scopes:
@@ -40,7 +40,7 @@ class Door:
         return caller
 
     def comes(self, *scopes: Scope, only: Sequence[str] = ()) -> None:
-        """From now on somebody else comes in."""
+        """Change the caller's token."""
         self.token = Token("t1", "tests", frozenset(scopes), frozenset(only))
 
 

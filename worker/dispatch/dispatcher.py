@@ -233,7 +233,8 @@ def pause_after(
         in_air: this process has batches in flight.
     """
     if swept is None or not swept.more:
-        return max(usual, IDLE_SECONDS) if idle else usual
+        pause = max(usual, IDLE_SECONDS) if idle else usual
+        return pause if swept is None else min(pause, swept.starts_in_ms / 1000)
     return min(usual, took) if in_air else 0
 
 

@@ -5,18 +5,20 @@ resolved by their lane's policy, cancelled lanes are emptied, and hints are corr
 anywhere, at any time, twice at once: every step is an idempotent script.
 """
 
+import math
 import secrets
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import structlog
 
+from store.access.audit import forget_old_entries
 from store.batched import by_hundred
 from store.client import command
 from store.errors import StoreUnavailable
 from store.keys import lane_keys
 from store.lanes.due import Look
-from store.lanes.lane import Lane, LaneStatus, announce, read_lane
+from store.lanes.lane import Lane, LaneStatus, announce, move_lane, read_lane
 from store.queue.settlement import (
     Recovered,
     claim_batch,
@@ -58,6 +60,7 @@ class Swept:
     announced: int = 0  # lanes with something to claim
     more: bool = False  # more is left in the inbox or in doubt: sweep again at once
     applied: int = 0  # receipts and replies applied
+    starts_in_ms: float = math.inf  # until the next scheduled campaign starts
 
     def __add__(self, other: "Swept") -> "Swept":
         more = self.more or other.more
@@ -66,6 +69,7 @@ class Swept:
             self.announced + other.announced,
             more,
             self.applied + other.applied,
+            min(self.starts_in_ms, other.starts_in_ms),
         )
 
 
@@ -83,11 +87,13 @@ async def sweep(tools: Tools) -> Swept | None:
     active = await tools.store.run(active_lanes())
     for lanes in by_hundred(active):
         swept += await _visit_all(tools, lanes, leases)
-    await expire_lanes(tools, await tools.store.run(now_ms()))
+    now = await tools.store.run(now_ms())
+    await expire_lanes(tools, now)
+    await tools.store.run_all(forget_old_entries(now))
     await forget_closed_windows(tools.store)
     await tools.store.run(forget_aside(tools.settings.webhooks.aside_days))
     tools.templates.refresh(tools.store, tools.settings)
-    if swept.more:
+    if swept.more or swept.starts_in_ms < period:
         await tools.store.run(leave_sweep())
     tools.meters.swept(tools.clock() - began)
     return swept
@@ -129,6 +135,8 @@ async def _visit_all(tools: Tools, lanes: Sequence[str], leases: _Leases) -> Swe
     ended: list[str] = []
     swept = Swept()
     for lane, look in looks:
+        if look is not None and look.starts_in_ms is not None:
+            swept += Swept(starts_in_ms=look.starts_in_ms or math.inf)
         if look is not None and look.status.ended:
             ended.append(lane)
         elif look is not None and is_quiet(lane, look):
@@ -159,6 +167,9 @@ async def _visit(tools: Tools, lane_id: str, leases: _Leases) -> Swept:
 async def _tend(tools: Tools, lane: Lane, leases: _Leases) -> Swept:
     """Do everything due in one lane."""
     as_of = await leases.as_of()
+    if lane.status is LaneStatus.SCHEDULED:
+        _, status = await tools.store.run(move_lane(lane.id, "start"))
+        lane = replace(lane, status=status)
     await tools.templates.look(tools.store, lane.sub_account, tools.clock())
     while (await tools.store.run(promote_due(lane.id)))[1] == 0:  # more are due
         await leases.as_of()

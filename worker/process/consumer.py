@@ -1,11 +1,37 @@
 """Celery's consumer, changed to survive any error of closing a lost broker connection."""
 
+import logging
+import re
 from typing import Any
 
 import structlog
-from celery.worker.consumer import Consumer
+from celery.worker.consumer import Consumer, consumer
 
 log = structlog.get_logger(__name__)
+_texts: Any = consumer  # the stubs lack them
+_WITH_CONTENTS = (
+    _texts.UNKNOWN_FORMAT,
+    _texts.UNKNOWN_TASK_ERROR,
+    _texts.INVALID_TASK_ERROR,
+    _texts.MESSAGE_DECODE_ERROR,
+    "Couldn't convert ETA",
+)
+
+
+def _without_contents(record: logging.LogRecord) -> bool:
+    """Shorten log lines in which Celery quotes a whole rejected message, with numbers and texts of
+    people. The name of an unknown task stays."""
+    if str(record.msg).startswith(_WITH_CONTENTS):
+        unknown = record.msg == _texts.UNKNOWN_TASK_ERROR
+        args: Any = record.args
+        name = re.search(r"\b[a-z_.]{1,99}\b", str(args[0])) if unknown else None
+        why = f"there is no task {name[0]}" if name else "it is no task that can be read"
+        record.msg, record.args, record.exc_info = f"a message was discarded: {why}", (), None
+    return True
+
+
+for _name in ("consumer.consumer", "strategy"):
+    logging.getLogger(f"celery.worker.{_name}").addFilter(_without_contents)
 
 
 def _is_watched_no_more(child: Any) -> bool:

@@ -79,14 +79,14 @@ _process = _Process()
 
 
 @app.task(name=DISPATCH_TASK)
-def dispatch() -> None:
+def dispatch(*_: object, **__: object) -> None:
     """Start the dispatcher of this process if needed, and make it look for work now."""
     if engine := _process.get_engine():
         engine.look()
 
 
 @app.task(name=SWEEP_TASK)
-def sweep() -> None:
+def sweep(*_: object, **__: object) -> None:
     """Do everything due in all lanes now; the dispatcher does so by itself every few seconds."""
     dispatch()
 

@@ -217,7 +217,8 @@ def _read(entry: Entry) -> Event | None:
 
 
 def _note_status(sorted_: Sorted, entry: Entry, refusals: Collection[int]) -> bool:
-    """Record what a receipt of the usual form proves, without a `Receipt`; False for any other body."""
+    """Record what a receipt of the usual form proves, without creating a `Receipt`; False for any other
+    body."""
     body = decode_receipt(entry.body)
     if body is None:
         return False

@@ -13,9 +13,16 @@ import { Confirm, Icon, Loading, Notes } from './ui.js';
 /** Screens that are fetched when they are looked at first. @type {Record<string, () => Promise<any>>} */
 const LATER = {
   campaign: async () => (await import('./campaign.js')).Campaign,
+  new: async () => (await import('./launch.js')).Launch,
+  unconfirmed: async () => (await import('./unconfirmed.js')).Unconfirmed,
+  sending: async () => (await import('./sending.js')).Sending,
+  people: async () => (await import('./people.js')).People,
 };
 const SCREENS = [
   { path: 'campaigns', name: 'Campaigns', icon: 'campaigns' },
+  { path: 'unconfirmed', name: 'Unconfirmed', icon: 'unconfirmed' },
+  { path: 'sending', name: 'Sending', icon: 'sending' },
+  { path: 'people', name: 'People', icon: 'people' },
 ];
 /** @type {Record<string, any>} */
 const fetched = {};

@@ -1,23 +1,23 @@
 // One campaign: what limits it now, where its messages are, and who they are.
 import { ask, may } from './api.js';
-import { peopleOf } from './campaigns.js';
+import { People } from './campaigns.js';
 import { useAnswer } from './data.js';
 import { count, duration, large, moment, percent, rate, several, when } from './format.js';
 import { html, useEffect, useState } from './lib.js';
-import { changes, lanes } from './live.js';
+import { changes, newest } from './live.js';
 import { Messages } from './messages.js';
-import { route, to } from './router.js';
+import { go, route, to } from './router.js';
 import { ENDED, GROUPS, STATES, sum } from './states.js';
-import { Empty, Failed, Funnel, Icon, Loading, Sentence, StateName, Status, Tabs, attempt, confirm } from './ui.js';
+import { Dialog, Empty, Failed, Funnel, Icon, Loading, Sentence, StateName, Status, Tabs, attempt, confirm, say } from './ui.js';
 
 /** @typedef {import('./types.js').Campaign} Campaign */
 
 export function Campaign() {
   const [, id, tab = ''] = route.value.path;
   const path = `/v1/campaigns/${encodeURIComponent(id)}`;
-  const answer = useAnswer(path, { after: changes.value, every: 15 });
+  const answer = useAnswer(path, { after: changes.value, every: 5 });
   /** @type {Campaign | null} */
-  const one = answer.data && { ...answer.data, ...lanes.value[answer.data.id], status: (lanes.value[answer.data.id] ?? answer.data).status };
+  const one = answer.data && newest(answer.data, answer.at);
   useEffect(() => {
     if (one) document.title = `${one.name} · sendmany`;
     return () => { document.title = 'sendmany'; };
@@ -33,7 +33,7 @@ export function Campaign() {
         <p class="muted"><${Status} status=${one.status} />  ${one.sub_account} · ${one.purpose ?? 'mixed'} · ${one.priority} · <span title=${moment(one.opened_at)}>created ${when(one.opened_at)}</span></p></div>
     </header>
     <div class="bar">
-      <${Tabs} label="Parts of the campaign" items=${[['', 'Overview'], ['messages', 'Messages'], ['failures', 'Failures']].map(
+      <${Tabs} label="Parts of the campaign" items=${[['', 'Overview'], ...(may('people') ? [['messages', 'Messages']] : []), ['failures', 'Failures']].map(
         ([name, label]) => ({ href: to(['campaigns', id, ...(name ? [name] : [])]), name: label, current: tab === name }))} />
       <${Acts} one=${one} again=${answer.again} />
     </div>
@@ -51,6 +51,8 @@ function Acts({ one, again }) {
   const waits = sum(one, ['queued', 'delayed']);
   const going = ['sending', 'loading'].includes(one.status);
   const held = ['paused', 'stopped'].includes(one.status);
+  const failed = sum(one, ['undelivered', 'rejected', 'failed']);
+  const [retrying, setRetrying] = useState(false);
   const cancel = () => confirm({
     title: `Cancel ${one.name}?`,
     body: html`<p><b>${several(waits, 'person', 'people')}</b> who ${waits === 1 ? 'waits' : 'wait'} will not get this message. What has gone out stays gone out. This cannot be taken back; <b>Pause</b> can.</p>`,
@@ -71,8 +73,40 @@ function Acts({ one, again }) {
       ${can && held && html`<button class="button primary" onClick=${() => attempt(() => act('resume'), `It goes on with ${several(waits, 'message')}.`, () => attempt(() => act('pause'), 'Paused.'))}><${Icon} name="play" />Resume</button>`}
       ${can && one.status === 'halted' && html`<button class="button primary" onClick=${accept}><${Icon} name="play" />Go on …</button>`}
       ${can && !ENDED.includes(one.status) && one.status !== 'cancelling' && html`<button class="button" onClick=${cancel}><${Icon} name="close" />Cancel …</button>`}
+      ${may('send') && failed > 0 && !going && html`<button class="button" onClick=${() => setRetrying(true)}><${Icon} name="retry" />Retry …</button>`}
+      ${retrying && html`<${Retry} one=${one} close=${() => setRetrying(false)} />`}
       ${may('people') && html`<a class="button" href=${`${path}/export?format=csv`} download=${`${one.name}.csv`}><${Icon} name="download" />Export</a>`}
     </div>`;
+}
+
+/** The same message again, to just those whom it did not reach. @param {{ one: Campaign, close: () => void }} props */
+function Retry({ one, close }) {
+  const [plan, set] = useState(/** @type {any} */ (null));
+  const [error, setError] = useState(/** @type {any} */ (null));
+  const ask_ = async (/** @type {boolean} */ dry) => {
+    try {
+      const found = await ask(`/v1/campaigns/${one.id}/retry`, { method: 'POST', body: { dry_run: dry } });
+      if (dry) return set(found);
+      say(`${several(found.people, 'person', 'people')} get it again, as “${found.name}”.`);
+      close();
+      go(to(['campaigns', found.id]));
+    } catch (refused) {
+      setError(refused);
+    }
+    return undefined;
+  };
+  useEffect(() => { ask_(true); }, []);
+  return html`
+    <${Dialog} title="Retry" close=${close}>
+      ${error && html`<${Failed} error=${error} />`}
+      ${!plan && !error && html`<${Loading} rows=${2} />`}
+      ${plan && html`<div class="dialog-body">
+        <p><b>${several(plan.people, 'person', 'people')}</b> whom the message did not reach get it again, as a campaign of its own: “${plan.name}”.</p>
+        ${plan.may_have_arrived > 0 && html`<p>${several(plan.may_have_arrived, 'person', 'people')} of them may have got the first one.</p>`}
+        ${plan.retried_before > 0 && html`<p class="muted">${several(plan.retried_before, 'person', 'people')} are left out: they are in an earlier retry.</p>`}</div>`}
+      <footer><button class="button" onClick=${close}>Leave it</button>
+        <button class="button primary" disabled=${!plan?.people} onClick=${() => ask_(false)}>Send again to ${several(plan?.people ?? 0, 'person', 'people')}</button></footer>
+    <//>`;
 }
 
 /** @param {{ one: Campaign }} props */
@@ -80,16 +114,16 @@ function Overview({ one }) {
   const history = useAnswer(`/v1/campaigns/${one.id}/history`, { every: ENDED.includes(one.status) ? 0 : 10, after: Math.floor(one.done / 1000) });
   const failed = sum(one, ['undelivered', 'rejected', 'failed']);
   const reached = sum(one, ['delivered', 'read']);
-  const sent = sum(one, ['read', 'delivered', 'delivered_to_operator', 'sent', 'accepted']);
+  const sent = sum(one, ['read', 'delivered', 'delivered_to_operator', 'forwarded', 'accepted']);
   const ended = ENDED.includes(one.status);
   return html`
     <div class="stack">
       <${Waits} one=${one} />
       <dl class="card figures">
-        <${Figure} name="Recipients" n=${one.recipients} href=${peopleOf(one.id, [])} note=${one.invalid_rows || one.duplicates ? `${count(one.invalid_rows)} invalid, ${count(one.duplicates)} twice in the file` : 'one message each'} />
-        <${Figure} name="Sent" n=${sent} of=${one.recipients} href=${peopleOf(one.id, ['read', 'delivered', 'delivered_to_operator', 'sent', 'accepted'])} />
-        <${Figure} name="Reached a handset" n=${reached} of=${one.recipients} href=${peopleOf(one.id, ['delivered', 'read'])} />
-        <${Figure} name="Not delivered" n=${failed} of=${one.recipients} href=${peopleOf(one.id, ['undelivered', 'rejected', 'failed'])} />
+        <${Figure} name="Recipients" n=${one.recipients} id=${one.id} states=${[]} note=${one.invalid_rows || one.duplicates ? `${count(one.invalid_rows)} invalid, ${count(one.duplicates)} twice in the file` : 'one message each'} />
+        <${Figure} name="Sent" n=${sent} of=${one.recipients} id=${one.id} states=${['read', 'delivered', 'delivered_to_operator', 'forwarded', 'accepted']} />
+        <${Figure} name="Reached a handset" n=${reached} of=${one.recipients} id=${one.id} states=${['delivered', 'read']} />
+        <${Figure} name="Not delivered" n=${failed} of=${one.recipients} id=${one.id} states=${['undelivered', 'rejected', 'failed']} />
         <div><dt>${ended ? 'Average rate' : 'Rate'}</dt><dd><b>${rate(one.messages_per_second)}</b><small>${ended ? `ended ${when(one.finished_at)}` : one.seconds_left === null ? 'time left is not known' : `${duration(one.seconds_left)} left`}</small></dd></div>
       </dl>
       <${Ledger} one=${one} />
@@ -112,9 +146,9 @@ function Later(props) {
   return Charts ? html`<${Charts} ...${props} />` : html`<${Loading} rows=${3} />`;
 }
 
-/** @param {{ name: string, n: number, of?: number, href: string, note?: string }} props */
-const Figure = ({ name, n, of, href, note }) => html`
-  <a href=${href}><dt>${name}</dt><dd><b>${count(n)}</b><small>${note ?? percent(n, of ?? 0)}</small></dd></a>`;
+/** @param {{ name: string, n: number, of?: number, id: string, states: string[], note?: string }} props */
+const Figure = ({ name, n, of, id, states, note }) => html`
+  <div><dt>${name}</dt><dd><b><${People} id=${id} states=${states}>${count(n)}<//></b><small>${note ?? percent(n, of ?? 0)}</small></dd></div>`;
 
 /** What limits it now, and until when. @param {{ one: Campaign }} props */
 function Waits({ one }) {
@@ -139,8 +173,8 @@ function Waits({ one }) {
           ${one.breakers?.map((breaker) => html`<a href=${to(['sending'])}>breaker ${breaker.scope}${breaker.probe_at ? `, tried again ${when(breaker.probe_at)}` : ''}</a>`)}
         </p>`}
         ${(one.may_have_two > 0 || one.may_have_arrived > 0) && html`<p class="limits">
-          ${one.may_have_two > 0 && html`<a href=${to(['campaigns', one.id, 'messages'], { doubt: 'may_have_two' })}>${several(one.may_have_two, 'person', 'people')} may have got two</a>`}
-          ${one.may_have_arrived > 0 && html`<a href=${to(['campaigns', one.id, 'messages'], { doubt: 'may_have_arrived' })}>${several(one.may_have_arrived, 'message')} may have arrived all the same</a>`}
+          ${one.may_have_two > 0 && html`<${People} id=${one.id} states=${[]} query=${{ doubt: 'may_have_two' }}>${several(one.may_have_two, 'person', 'people')} may have got two<//>`}
+          ${one.may_have_arrived > 0 && html`<${People} id=${one.id} states=${[]} query=${{ doubt: 'may_have_arrived' }}>${several(one.may_have_arrived, 'message')} may have arrived all the same<//>`}
         </p>`}
       </div>
     </section>`;
@@ -162,12 +196,12 @@ function Ledger({ one }) {
             const parts = group.states.filter((state) => one.counts[state]);
             return html`
               <tr class="group" key=${group.key}><td><span class="state"><i class="dot fill-${group.key}"></i>${group.name}</span></td>
-                <td class="num"><a href=${peopleOf(one.id, group.states)}>${count(sum(one, group.states))}</a></td><td class="num">${percent(sum(one, group.states), one.recipients)}</td></tr>
+                <td class="num"><${People} id=${one.id} states=${group.states}>${count(sum(one, group.states))}<//></td><td class="num">${percent(sum(one, group.states), one.recipients)}</td></tr>
               ${group.states.length > 1 && parts.map((state) => html`
                 <tr class="sub" key=${state}><td>${STATES[state][0]} <span class="small">– ${STATES[state][1]}</span></td>
-                  <td class="num"><a href=${peopleOf(one.id, [state])}>${count(one.counts[state] ?? 0)}</a></td><td class="num">${percent(one.counts[state] ?? 0, one.recipients)}</td></tr>`)}`;
+                  <td class="num"><${People} id=${one.id} states=${[state]}>${count(one.counts[state] ?? 0)}<//></td><td class="num">${percent(one.counts[state] ?? 0, one.recipients)}</td></tr>`)}`;
           })}
-          <tr class="total"><td>Recipients</td><td class="num"><a href=${peopleOf(one.id, [])}>${count(one.recipients)}</a></td><td class="num">${percent(all, one.recipients)}</td></tr>
+          <tr class="total"><td>Recipients</td><td class="num"><${People} id=${one.id} states=${[]}>${count(one.recipients)}<//></td><td class="num">${percent(all, one.recipients)}</td></tr>
         </tbody></table>
     </section>`;
 }
@@ -187,7 +221,7 @@ function FailureTable({ one }) {
       <tbody>${items.map((item) => html`
         <tr key=${`${item.state}${item.origin}${item.code}`}><td>${large(item.meaning || 'no reason was given')}</td>
           <td class="mono muted"><code>${item.origin}${item.code ? ` ${item.code}` : ''}</code></td><td><${StateName} state=${item.state} /></td>
-          <td class="num"><a href=${to(['campaigns', one.id, 'messages'], { state: item.state, origin: item.origin === 'none' ? '' : item.origin, code: item.code })}>${count(item.messages)}</a></td></tr>`)}</tbody></table>`}
+          <td class="num"><${People} id=${one.id} states=${[item.state]} query=${{ origin: item.origin === 'none' ? '' : item.origin, code: item.code }}>${count(item.messages)}<//></td></tr>`)}</tbody></table>`}
     ${retries.length > 0 && html`<p class="pad muted small">Tried again ${several(one.retried, 'time')}: ${retries.map((/** @type {any} */ item) => `${count(item.messages)} since ${item.meaning || item.code}`).join('; ')}.</p>`}`;
 }
 

@@ -3,7 +3,7 @@ import { may } from './api.js';
 import { useAnswer } from './data.js';
 import { count, duration, moment, percent, rate, when } from './format.js';
 import { html, useEffect, useRef, useState } from './lib.js';
-import { changes, lanes } from './live.js';
+import { changes, newest } from './live.js';
 import { go, route, to } from './router.js';
 import { BRIEF, ENDED, reason, sum } from './states.js';
 import { Empty, Failed, Funnel, Icon, Loading, Sentence, Status, Tabs } from './ui.js';
@@ -20,17 +20,23 @@ const FILTERS = {
 /** An address of the messages of a campaign in some states. @param {string} id @param {string[]} states */
 export const peopleOf = (id, states) => to(['campaigns', id, 'messages'], { state: states });
 
+/** A count that leads to exactly those people, where the token may see people.
+ * @param {{ id: string, states: string[], class?: string, query?: Record<string, any>, children?: any }} props */
+export const People = ({ id, states, query = {}, children, ...rest }) => (may('people')
+  ? html`<a href=${to(['campaigns', id, 'messages'], { state: states, ...query })} ...${rest}>${children}</a>`
+  : html`<span ...${rest}>${children}</span>`);
+
 /** The counts of a campaign in a few words; each is a link to exactly those people.
  * @param {{ lane: import('./types.js').Lane }} props */
 const Brief = ({ lane }) => html`
   <span class="brief">
     ${BRIEF.map((one) => ({ ...one, n: sum(lane, one.states) })).filter((one) => one.n).map((one) => html`
-      <a key=${one.key} class=${`count text-${one.key}`} href=${peopleOf(lane.id, one.states)}><b>${count(one.n)}</b> ${one.name}</a>`)}
+      <${People} key=${one.key} class=${`count text-${one.key}`} id=${lane.id} states=${one.states}><b>${count(one.n)}</b> ${one.name}<//>`)}
     ${lane.recipients === 0 && html`<span class="muted">No recipients yet</span>`}
   </span>`;
 
-/** The order in which rows stand. While somebody points at the table it stays: nothing moves under a
- * pointer, and what is new waits. @param {string[]} ids @param {boolean} still @param {string[]} before */
+/** The order of rows. It is kept while a pointer is over the table: nothing moves under a
+ * pointer, and new rows wait. @param {string[]} ids @param {boolean} still @param {string[]} before */
 export function orderOf(ids, still, before) {
   if (!still || before.length === 0) return ids;
   const known = new Set(ids);
@@ -49,7 +55,7 @@ export function Campaigns() {
   const words = new URLSearchParams({ limit: '50' });
   if (search) words.set('search', search);
   for (const status of FILTERS[filter] ?? []) words.append('status', status);
-  const first = useAnswer(`/v1/campaigns?${words}`, { after: changes.value });
+  const first = useAnswer(`/v1/campaigns?${words}`, { after: changes.value, every: 15 });
   const next = useAnswer(more && `/v1/campaigns?${words}&cursor=${encodeURIComponent(more)}`);
   const key = words.toString();
 
@@ -63,7 +69,7 @@ export function Campaigns() {
 
   /** @type {Campaign[]} */
   const found = [...(first.data?.items ?? []), ...older];
-  const rows = new Map(found.map((one) => [one.id, { ...one, ...lanes.value[one.id] }]));
+  const rows = new Map(found.map((one) => [one.id, newest(one, first.at)]));
   const ids = orderOf([...rows.keys()], still && order.current.key === key, order.current.ids);
   order.current = { key, ids };
   const held = [...rows.keys()].filter((id) => !ids.includes(id)).length;

@@ -3,11 +3,11 @@ import { ask } from './api.js';
 import { useEffect, useRef, useState } from './lib.js';
 
 /**
- * The answer to a GET. What was answered before stays while it is asked again.
+ * The answer to a GET, and when it was asked for (`at`, ms). What was answered before stays meanwhile.
  * @param {string | null} path null: nothing
  * @param {{ every?: number, after?: number }} [how] every: seconds between two questions; after: a number
  *   that counts changes, after which it is asked again, but not more often than every 2 seconds
- * @returns {{ data: any, error: import('./api.js').ApiError | null, again: () => void, set: (data: any) => void }}
+ * @returns {{ data: any, at: number, error: import('./api.js').ApiError | null, again: () => void, set: (data: any) => void }}
  */
 export function useAnswer(path, { every = 0, after = 0 } = {}) {
   const [found, set] = useState(/** @type {any} */ ({ path: null, data: null, error: null }));
@@ -25,7 +25,7 @@ export function useAnswer(path, { every = 0, after = 0 } = {}) {
       asked.current = { at: Date.now(), path, turn };
       try {
         const data = await ask(path, { refresh: !fresh });
-        if (shown.current === path) set({ path, data, error: null });
+        if (shown.current === path) set({ path, data, error: null, at: asked.current.at });
       } catch (error) {
         if (shown.current !== path) return;
         set((/** @type {any} */ old) => ({ path, data: old.path === path ? old.data : null, error }));
@@ -45,8 +45,9 @@ export function useAnswer(path, { every = 0, after = 0 } = {}) {
   const current = found.path === path;
   return {
     data: current ? found.data : null,
+    at: current ? found.at ?? 0 : 0,
     error: current ? found.error : null,
     again: () => turnTo((n) => n + 1),
-    set: (data) => set({ path, data, error: null }),
+    set: (data) => set({ path, data, error: null, at: Date.now() }),
   };
 }

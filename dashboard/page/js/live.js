@@ -10,6 +10,13 @@ export const lanes = signal({});
 /** Counts up with each change: who shows more than `lanes` holds asks again. */
 export const changes = signal(0);
 
+/** When each was heard of last, ms. @type {Map<string, number>} */
+const heard = new Map();
+
+/** A lane as it was answered, or as it was heard of since. @template {Lane} T @param {T} lane @param {number} at when it was asked for, ms @returns {T} */
+export const newest = (lane, at) =>
+  ((heard.get(lane.id) ?? 0) > at ? { ...lane, ...lanes.value[lane.id] } : lane);
+
 const LOCK = 'sendmany-events';
 /** @type {BroadcastChannel | null} */
 let channel = null;
@@ -23,10 +30,14 @@ export function apply({ kind, data }) {
   batch(() => {
     if (kind === 'snapshot') {
       const next = { ...lanes.value };
-      for (const one of [...data.campaigns, ...data.lanes]) next[one.id] = one;
+      for (const one of [...data.campaigns, ...data.lanes]) {
+        next[one.id] = one;
+        heard.set(one.id, Date.now());
+      }
       lanes.value = next;
     } else if (kind === 'campaign' || kind === 'lane') {
       lanes.value = { ...lanes.value, [data.id]: data };
+      heard.set(data.id, Date.now());
     }
     changes.value += 1;
     trouble.value = '';
@@ -58,9 +69,9 @@ function lead(leave) {
   source = new EventSource('/v1/events');
   for (const kind of ['snapshot', 'campaign', 'lane', 'breakers']) {
     source.addEventListener(kind, (event) => {
-      const heard = { kind, data: JSON.parse(/** @type {MessageEvent} */ (event).data) };
-      apply(heard);
-      channel?.postMessage(heard);
+      const said = { kind, data: JSON.parse(/** @type {MessageEvent} */ (event).data) };
+      apply(said);
+      channel?.postMessage(said);
     });
   }
   source.onerror = () => {

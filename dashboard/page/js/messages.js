@@ -1,5 +1,5 @@
 // The messages of a campaign: those of some states, of one cause, or of one number.
-import { ask } from './api.js';
+import { ask, may } from './api.js';
 import { Search } from './campaigns.js';
 import { useAnswer } from './data.js';
 import { count, large, moment, when } from './format.js';
@@ -12,6 +12,12 @@ import { Dialog, Empty, Failed, Icon, Loading, Sentence, StateName } from './ui.
 
 /** @param {{ one: import('./types.js').Campaign }} props */
 export function Messages({ one }) {
+  if (!may('people')) return html`<${Empty} icon="people" title="Not with this token"><p>To see numbers and messages takes a token with the scope <code>people</code>.</p><//>`;
+  return html`<${List} one=${one} />`;
+}
+
+/** @param {{ one: import('./types.js').Campaign }} props */
+function List({ one }) {
   const { query } = route.value;
   const states = query.getAll('state');
   const kept = Object.fromEntries(['origin', 'code', 'doubt'].map((name) => [name, query.get(name) ?? '']));
@@ -60,7 +66,7 @@ export function Messages({ one }) {
           <tr key=${row.id}><td class="mono"><a href=${address({ message: row.id })}>${row.number || `message ${row.index}`}</a></td>
             <td><${StateName} state=${row.state} /></td><td class="muted wide">${large(row.meaning)}${row.doubt ? ` ${row.doubt === 'may_have_two' ? '(may have got two)' : '(may have arrived)'}` : ''}</td>
             <td class="num">${count(row.attempts)}</td><td class="num muted" title=${moment(row.changed_at)}>${when(row.changed_at)}</td></tr>`)}</tbody></table></div>`}
-    ${answer.data && rows.length === 0 && html`<${Empty} icon="search" title=${answer.data.next ? 'None on this page' : 'Nobody'}><p>${answer.data.next ? 'The next ones may fit.' : 'No message is in this state at the moment.'}</p><//>`}
+    ${answer.data && rows.length === 0 && html`<${Empty} icon="search" title=${answer.data.next ? 'None on this page' : 'No messages'}><p>${answer.data.next ? 'The next ones may fit.' : 'No message is in this state at the moment.'}</p><//>`}
     ${answer.data && (trail.length > 0 || answer.data.next) && html`<div class="more">
       <button class="button" disabled=${trail.length === 0} onClick=${() => setTrail(trail.slice(0, -1))}><${Icon} name="back" size=${15} />Before</button>
       <button class="button" disabled=${!answer.data.next} onClick=${() => setTrail([...trail, answer.data.next])}>Next<${Icon} name="next" size=${15} /></button></div>`}
@@ -92,7 +98,11 @@ export function MessageDialog({ id, close }) {
     <//>`;
 }
 
+const OPEN = ['queued', 'in_flight', 'delayed', 'in_doubt'];
 const BAD = ['undelivered', 'rejected', 'failed', 'unconfirmed', 'missing'];
+
+/** Sentences that the steps and the facts tell already. */
+const TOLD = new RegExp(`^((after )?attempt \\d|(${Object.keys(STATES).join('|')})\\b|(receipt|api|http|request|local)\\b|its purpose|the provider calls it|last posted|it was charged)`);
 
 /** What happened, in its order. @param {import('./types.js').Message} one @returns {{ text: string, at?: string | null, tone?: string }[]} */
 export function steps(one) {
@@ -107,10 +117,11 @@ export function steps(one) {
   if (one.posted_at) found.push({ text: 'Posted to the provider', at: one.posted_at });
   if (one.state) {
     const [name, meaning] = STATES[one.state] ?? [one.state, ''];
-    found.push({ text: `${name}. ${large(one.meaning || meaning)}`, at: one.changed_at, tone: BAD.includes(one.state) ? 'bad' : 'now' });
+    const said = OPEN.includes(one.state) && one.why.find((sentence) => sentence.startsWith(`${one.state}: `));
+    found.push({ text: said ? large(said.slice(one.state.length + 2)) : `${name}. ${large(one.meaning || meaning)}`, at: one.changed_at, tone: BAD.includes(one.state) ? 'bad' : 'now' });
   }
   for (const sentence of one.why) {
-    if (!/^(after )?attempt \d/.test(sentence)) found.push({ text: sentence });
+    if (!TOLD.test(sentence)) found.push({ text: large(sentence) });
   }
   if (one.waits_until) found.push({ text: 'Nothing happens before', at: one.waits_until });
   return found;

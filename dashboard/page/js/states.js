@@ -8,7 +8,7 @@ export const STATES = {
   read: ['Read', 'The person has opened it.'],
   delivered: ['Delivered', 'It is on the handset.'],
   delivered_to_operator: ['With the operator', 'The operator has it; the person may not yet.'],
-  sent: ['On its way', 'The provider gave it to the operator.'],
+  forwarded: ['On its way', 'The provider gave it to the operator.'],
   accepted: ['Taken', 'The provider took it; no receipt has come yet.'],
   undelivered: ['Undelivered', 'The operator says that it did not arrive.'],
   rejected: ['Rejected', 'The provider refused this message.'],
@@ -28,7 +28,7 @@ export const STATES = {
 export const GROUPS = [
   { key: 'read', name: 'Read', states: ['read'] },
   { key: 'delivered', name: 'Delivered', states: ['delivered'] },
-  { key: 'way', name: 'Sent, no receipt yet', states: ['delivered_to_operator', 'sent', 'accepted'] },
+  { key: 'way', name: 'Sent, no receipt yet', states: ['delivered_to_operator', 'forwarded', 'accepted'] },
   { key: 'failed', name: 'Not delivered', states: ['undelivered', 'rejected', 'failed'] },
   { key: 'unconfirmed', name: 'Unconfirmed', states: ['unconfirmed'] },
   { key: 'skipped', name: 'Not sent', states: ['skipped', 'cancelled'] },
@@ -38,7 +38,7 @@ export const GROUPS = [
 /** What one reads beside the bar of a campaign.
  * @type {{ key: string, name: string, states: State[] }[]} */
 export const BRIEF = [
-  { key: 'sent', name: 'sent', states: ['read', 'delivered', 'delivered_to_operator', 'sent', 'accepted'] },
+  { key: 'sent', name: 'sent', states: ['read', 'delivered', 'delivered_to_operator', 'forwarded', 'accepted'] },
   ...GROUPS.slice(3).map((one) => ({ ...one, name: one.name.toLowerCase() })),
 ];
 

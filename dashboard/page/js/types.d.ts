@@ -1,7 +1,7 @@
 /** What the HTTP API answers, as far as the page reads it: see /openapi.json. */
 export type State =
   | 'queued' | 'in_flight' | 'delayed' | 'in_doubt'
-  | 'accepted' | 'sent' | 'delivered_to_operator' | 'delivered' | 'read'
+  | 'accepted' | 'forwarded' | 'delivered_to_operator' | 'delivered' | 'read'
   | 'undelivered' | 'rejected' | 'failed' | 'unconfirmed' | 'skipped' | 'cancelled';
 export type Status =
   | 'loading' | 'sending' | 'paused' | 'halted' | 'stopped' | 'cancelling' | 'cancelled' | 'finished';

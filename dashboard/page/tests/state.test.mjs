@@ -6,7 +6,7 @@ const { parse, to } = await import('../js/router.js');
 const { count, duration, large, offsetName, percent, rate, several } = await import('../js/format.js');
 const { BRIEF, GROUPS, STATES, reason, sum } = await import('../js/states.js');
 const { orderOf, peopleOf } = await import('../js/campaigns.js');
-const { apply, changes, lanes } = await import('../js/live.js');
+const { apply, changes, lanes, newest } = await import('../js/live.js');
 const { ApiError, may, read, session, trouble } = await import('../js/api.js');
 const { steps } = await import('../js/messages.js');
 
@@ -52,7 +52,7 @@ test('durations and rates are short', () => {
   assert.equal(large(''), '');
 });
 
-test('rows stay where they are while somebody points at them', () => {
+test('rows stay where they are while a pointer is over them', () => {
   assert.deepEqual(orderOf(['c', 'b', 'a'], true, ['b', 'a']), ['b', 'a']);
   assert.deepEqual(orderOf(['c', 'a'], true, ['b', 'a']), ['a']);
   assert.deepEqual(orderOf(['c', 'b', 'a'], false, ['b', 'a']), ['c', 'b', 'a']);
@@ -73,6 +73,8 @@ test('what is heard replaces what was known, and counts as a change', () => {
   apply({ kind: 'campaign', data: { id: 'a', done: 2 } });
   assert.equal(lanes.value.a.done, 2);
   assert.equal(changes.value, before + 2);
+  assert.equal(newest({ id: 'a', done: 1, why: [] }, Date.now() - 1000).done, 2);
+  assert.equal(newest({ id: 'a', done: 3 }, Date.now() + 1000).done, 3);
 });
 
 test('an answer that refuses says what is wrong; 401 ends the session, Redis away is told apart', () => {
@@ -99,3 +101,30 @@ test('the life of a message is told in its order', () => {
   ]);
   assert.equal(found.at(-1).tone, 'now');
 });
+
+const { fillIn, firstRows, messageOf } = await import('../js/launch.js');
+const { bytes } = await import('../js/sending.js');
+
+test('the first rows of a file are read with its own delimiter, quotes and line ends', () => {
+  const found = firstRows('\uFEFFnumber;name;note\r\n1;"Doe; ""J""";"two\nlines"\r\n2;b;c\r\n\r\n3;d;e\r\n4;f;g', 3);
+  assert.deepEqual(found.columns, ['number', 'name', 'note']);
+  assert.deepEqual(found.rows, [['1', 'Doe; "J"', 'two\nlines'], ['2', 'b', 'c'], ['3', 'd', 'e']]);
+  assert.deepEqual(firstRows(''), { columns: [], rows: [] });
+});
+
+test('a preview fills in columns, and shows those that are not there', () => {
+  assert.deepEqual(fillIn('Hi {{ name }}, {{x}}', { name: 'Ada' }), [
+    { text: 'Hi ', filled: false }, { text: 'Ada', filled: true }, { text: ', ', filled: false },
+    { text: '{{x}}', filled: true, missing: true },
+  ]);
+});
+
+test('a message is written as the provider takes it', () => {
+  const draft = { kind: 'template', text: '', name: ' offer ', language: 'en_GB', parameters: ['{{name}}'], json: '' };
+  assert.deepEqual(messageOf(draft), { type: 'template', content: { template: { name: 'offer', language: 'en_GB',
+    components: [{ type: 'body', parameters: [{ type: 'text', text: '{{name}}' }] }] } } });
+  assert.deepEqual(messageOf({ ...draft, kind: 'text', text: 'x' }), { type: 'text', content: { text: 'x' } });
+  assert.throws(() => messageOf({ ...draft, kind: 'json', json: '{' }));
+});
+
+test('bytes are short', () => assert.deepEqual([0, 900, 6_500_000, 12 * 2 ** 30].map(bytes), ['0 B', '900 B', '6.2 MiB', '12 GiB']));

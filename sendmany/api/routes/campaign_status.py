@@ -132,8 +132,8 @@ def add_campaigns(
         ] = None,
         limit: Limit = 50,
     ) -> MessagesPage:
-        """Those that have ended come first, by index, those that wait after them. A page may hold fewer
-        than `limit` and not be the last: go on while there is `next`."""
+        """Ended messages come first, by index, waiting ones after them. A page may hold fewer than
+        `limit` and not be the last: continue while there is `next`."""
         lane = find_lane(store, campaign, caller.may_use)
         wanted = MessageFilter(state or (), origin, code, doubt, cursor, limit)
         return messages_page(store, lane.id, wanted)
@@ -146,7 +146,7 @@ def add_campaigns(
         responses=FINDING,
     )
     def show_history(campaign: NameOrId, caller: Annotated[Token, read]) -> HistoryOut:
-        """Read from the records of its messages; of a very large campaign from a part of them."""
+        """Read from the records of its messages; for a very large campaign from a sample."""
         lane = find_lane(store, campaign, caller.may_use)
         account = settings.sub_accounts.get(lane.sub_account)
         return history_out(store, lane, account.messages_per_second if account else 0)

@@ -4,16 +4,22 @@ operator's decision on messages in doubt."""
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, Field
 
 from config.settings import Settings
+from dashboard.schemas import moment_out
+from producer.campaigns.plan import Plan
+from producer.campaigns.schedule import read_time, reschedule
+from producer.errors import InputError
 from producer.wake import SendWakeUp, call_workers
 from sendmany.api.routes.again import add_again
 from sendmany.api.uploads.form import form_schema
-from sendmany.api.uploads.launch import LaunchedOut, launch
+from sendmany.api.uploads.launch import LaunchedOut, launch, plan
+from store.access.audit import audited
 from store.access.places import Places
 from store.access.tokens import Needs, Scope, Token
 from store.client import AsyncStore, Store
+from store.errors import StoreRefused
 from store.lanes.lane import LaneStatus, find_lane, move_lane
 from store.queue.dead_letters import Word, settle_dead_letters
 from store.states import State
@@ -50,6 +56,32 @@ class MovedOut(BaseModel):
     changed: bool  # False: it was in that state already
 
 
+class ScheduleIn(BaseModel):
+    """When a campaign starts."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    send_at: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=100,
+            description="RFC 3339 with an offset, or `2026-12-24 09:00 Europe/London`.",
+        ),
+    ]
+
+
+class ScheduledOut(BaseModel):
+    """A campaign whose start was changed."""
+
+    id: str
+    name: str
+    status: LaneStatus
+    send_at: str | None
+    zone: str | None
+    note: str  # what was made of a time that does not exist or exists twice
+
+
 class SettledOut(BaseModel):
     """Result of a decision on messages in doubt."""
 
@@ -65,8 +97,23 @@ def campaigns_router(
 ) -> APIRouter:
     """The routes: launching requires the scope `send`, the others `manage`."""
     router = APIRouter(prefix="/v1/campaigns", tags=["campaigns"])
+    plans = APIRouter(prefix="/v1/plans", tags=["campaigns"])
     send, manage = Depends(needs(Scope.SEND)), Depends(needs(Scope.MANAGE))
     blocking, uploads = ThreadStore(store), Places(MOST_UPLOADS)
+
+    @plans.post(
+        "",
+        operation_id="plan_campaign",
+        summary="Plan a launch; nothing is stored",
+        responses={422: {"description": "The message or the file cannot be used."}},
+        openapi_extra={"requestBody": _FORM},
+    )
+    async def plan_campaign(request: Request, caller: Annotated[Token, send]) -> Plan:
+        """The form is that of a launch. Returns recipients, invalid rows with reasons, requests,
+        seconds, cost, and previews. The `digest` identifies rows, message, options and template: a
+        launch with it as `plan` is refused if one of them differs."""
+        with uploads.place_for(caller):
+            return await plan(request, store, settings, caller)
 
     @router.post(
         "",
@@ -114,6 +161,26 @@ def campaigns_router(
         return _move(blocking, caller, campaign, "accept" if accept else "resume", send_wake_up)
 
     @router.post(
+        "/{campaign}/schedule",
+        operation_id="schedule_campaign",
+        summary="Set when a campaign starts, before its first claim",
+        responses=_ANSWERS,
+    )
+    def schedule(
+        campaign: NameOrId, body: ScheduleIn, caller: Annotated[Token, manage]
+    ) -> ScheduledOut:
+        return _schedule(blocking, caller, campaign, body.send_at, send_wake_up)
+
+    @router.post(
+        "/{campaign}/unschedule",
+        operation_id="unschedule_campaign",
+        summary="Remove a campaign's start time; it is paused",
+        responses=_ANSWERS,
+    )
+    def unschedule(campaign: NameOrId, caller: Annotated[Token, manage]) -> ScheduledOut:
+        return _schedule(blocking, caller, campaign, None, send_wake_up)
+
+    @router.post(
         "/{campaign}/cancel",
         operation_id="cancel_campaign",
         summary="Cancel all unsent messages; this cannot be undone",
@@ -140,7 +207,10 @@ def campaigns_router(
     def close(campaign: NameOrId, caller: Annotated[Token, manage]) -> SettledOut:
         return _settle(blocking, caller, campaign, Word.CLOSE, send_wake_up)
 
-    return router
+    both = APIRouter()
+    both.include_router(plans)
+    both.include_router(router)
+    return both
 
 
 _ACCEPT: Final = (
@@ -185,12 +255,38 @@ def _move(
 ) -> MovedOut:
     lane = find_lane(store, name, caller.may_use)
     why = f"by {caller.name or 'an operator'}, over HTTP" if action == "pause" else ""
-    changed, status = store.run(move_lane(lane.id, action, why))
+    move = move_lane(lane.id, action, why)
+    changed, status = store.run(
+        audited(move, f"campaign.{action}", lane.name, lane.status, lambda moved: moved[1])
+    )
     if not changed and status not in _THERE[action]:
         raise HTTPException(409, f"The campaign is {status}: it cannot {action}.")
     if changed and action != "pause":
         call_workers(store, lane, send_wake_up)
     return MovedOut(id=lane.id, name=lane.name, status=status, changed=changed)
+
+
+def _schedule(
+    store: Store, caller: Token, name: str, send_at: str | None, send_wake_up: SendWakeUp
+) -> ScheduledOut:
+    lane = find_lane(store, name, caller.may_use)
+    try:
+        time = None if send_at is None else read_time(send_at)
+        reschedule(store, lane, time, send_wake_up)
+    except InputError as error:
+        problem = {"path": "send_at", "message": str(error)}
+        raise HTTPException(422, {"error": str(error), "problems": [problem]}) from error
+    except StoreRefused as error:
+        raise HTTPException(409, str(error)) from error
+    lane = find_lane(store, lane.id)
+    return ScheduledOut(
+        id=lane.id,
+        name=lane.name,
+        status=lane.status,
+        send_at=moment_out(lane.send_at),
+        zone=lane.zone or None,
+        note=time.sentence if time else "",
+    )
 
 
 def _settle(

@@ -9,6 +9,7 @@ from config.sections import SubAccountId
 from config.settings import Settings
 from dashboard.schemas import BreakerOut, breaker_out
 from sendmany.api.schemas.limits import BreakersPage, LimitsPage, limits_out
+from store.access.audit import audited
 from store.access.tokens import Token
 from store.client import Store
 from store.limits.breakers import close_breaker, open_breaker, read_breakers
@@ -90,15 +91,10 @@ def add_breakers(
     )
     def open_(word: OpenWord, caller: Annotated[Token, manage]) -> BreakerMoved:
         _check(settings, caller, word.sub_account)
-        changed = store.run(
-            open_breaker(
-                word.sub_account,
-                word.scope,
-                word.reason,
-                by="operator",
-                probe_after=word.probe_after,
-            )
-        )
+        whose, scope = word.sub_account, word.scope
+        call = open_breaker(whose, scope, word.reason, by="operator", probe_after=word.probe_after)
+        about = f"{scope} of {whose}"
+        changed = store.run(audited(call, "breaker.open", about, "", lambda _: word.reason))
         return _moved(store, word, changed)
 
     @router.post(
@@ -110,7 +106,9 @@ def add_breakers(
     )
     def close(word: BreakerWord, caller: Annotated[Token, manage]) -> BreakerMoved:
         _check(settings, caller, word.sub_account)
-        changed = store.run(close_breaker(word.sub_account, word.scope))
+        call = close_breaker(word.sub_account, word.scope)
+        about = f"{word.scope} of {word.sub_account}"
+        changed = store.run(audited(call, "breaker.close", about))
         return _moved(store, word, changed)
 
 

@@ -1,7 +1,6 @@
 """Turns a caller's JSON into an order for the store, or an error."""
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
@@ -15,7 +14,13 @@ from config.settings import Settings
 from producer.errors import BadPurpose, BadTiming
 from producer.messages.enqueue import Order
 from producer.messages.item import Item, pack_item
-from sendmany.api.schemas.messages import LONGEST_KEY, MessageIn, PriorityName, PurposeName
+from sendmany.api.schemas.messages import (
+    LONGEST_KEY,
+    MessageIn,
+    PriorityName,
+    PurposeName,
+    path_of,
+)
 from store.access.tokens import Token
 from store.lanes.lane import Priority
 from store.purposes import Purpose
@@ -25,7 +30,6 @@ MOST_PROBLEMS: Final = 10
 """Most problems reported per item."""
 MOST_BYTES: Final = 256 * 1024
 """Most bytes of a message; ten times the largest that the provider takes."""
-_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,49}")
 
 Problems = list[dict[str, str]]
 
@@ -83,7 +87,7 @@ def read_item(given: msgspec.Raw) -> Asked:
         return MessageIn.model_validate_json(bytes(given))
     except ValidationError as error:
         details = error.errors(include_url=False, include_context=False, include_input=False)
-        problems = [_problem(_path(one["loc"]), one["msg"]) for one in details[:MOST_PROBLEMS]]
+        problems = [_problem(path_of(one["loc"]), one["msg"]) for one in details[:MOST_PROBLEMS]]
         raise Refused("The request does not fit.", problems) from None
     except (ValueError, RecursionError) as error:
         raise unfit(error) from None
@@ -97,8 +101,8 @@ def unfit(error: Exception) -> Refused:
     steps = place.rstrip("`").lstrip(".").split(".") if place else []
     if said.startswith(_UNKNOWN):
         name = said.removeprefix(_UNKNOWN).rstrip("`")
-        return Refused("The request does not fit.", [_problem(_path([name]), _SURPLUS)])
-    return Refused("The request does not fit.", [_problem(_path(filter(None, steps)), said)])
+        return Refused("The request does not fit.", [_problem(path_of([name]), _SURPLUS)])
+    return Refused("The request does not fit.", [_problem(path_of(filter(None, steps)), said)])
 
 
 def is_timed(given: Asked) -> bool:
@@ -187,13 +191,6 @@ def _inside_message(path: str) -> str:
 
 def _problem(path: str, message: str) -> dict[str, str]:
     return {"path": path, "message": message}
-
-
-def _path(steps: Iterable[str | int]) -> str:
-    """Path of a problem, without names chosen by the caller."""
-    return ".".join(
-        str(step) if isinstance(step, int) or _NAME.fullmatch(step) else "*" for step in steps
-    )
 
 
 def as_result(refused: Refused) -> Mapping[str, Any]:

@@ -1,6 +1,6 @@
-"""The page in a browser: its files under `/ui/`, compressed once at start, and signing in to it.
+"""The page in a browser: its files under `/ui/`, compressed once at start, and signing in.
 
-It does all else over the HTTP API, as any caller: what its token may not do is answered 403.
+Everything else uses the HTTP API like any other client: requests beyond its token get a 403.
 """
 
 import gzip
@@ -46,7 +46,7 @@ POLICY: Final = (
     "form-action 'none'"
 )
 MOST_TRIES: Final = 10
-"""Wrong ones of an address within `TRIES_SECONDS`, for each web process."""
+"""Failed sign-ins per address within `TRIES_SECONDS`, for each web process."""
 TRIES_SECONDS: Final = 60.0
 MOST_ADDRESSES: Final = 10_000
 _TYPES: Final = {
@@ -61,7 +61,7 @@ _LIBRARIES: Final = "vendor/preact.js"
 
 
 class File(NamedTuple):
-    """A file of the page as it is sent."""
+    """A file of the page, ready to send."""
 
     type: str
     plain: bytes
@@ -70,7 +70,7 @@ class File(NamedTuple):
 
 
 class SignIn(BaseModel):
-    """One of both."""
+    """A token or a code."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
     token: str = Field("", max_length=200)
@@ -78,18 +78,18 @@ class SignIn(BaseModel):
 
 
 class SessionOut(BaseModel):
-    """Who has signed in, and what is shown therefore."""
+    """The signed-in token, as far as the page shows it."""
 
     name: str
     scopes: list[Scope]
     sub_accounts: list[str]  # empty: all
     ends_at: str
     version: str
-    utc_offset: int  # minutes, of the times of day in sentences
+    utc_offset: int  # minutes; offset of times of day in sentences
 
 
 class Tries:
-    """Counts wrong tries by address.
+    """Counts failed sign-ins by address.
 
     Args:
         monotonic: seconds.
@@ -100,7 +100,7 @@ class Tries:
         self._wrong: dict[str, deque[float]] = {}
 
     def check(self, address: str) -> None:
-        """Raises HTTPException 429 after too many."""
+        """Raise HTTPException 429 after too many."""
         wrong = self._wrong.get(address, deque())
         while wrong and wrong[0] <= self._monotonic() - TRIES_SECONDS:
             wrong.popleft()
@@ -111,19 +111,19 @@ class Tries:
             )
 
     def count(self, address: str) -> None:
-        """Another wrong one."""
+        """Count a failed sign-in."""
         if len(self._wrong) >= MOST_ADDRESSES:
             self._wrong.clear()
         self._wrong.setdefault(address, deque()).append(self._monotonic())
 
 
 def is_of_page(path: str) -> bool:
-    """Whether a path is open to everybody, since it is of the page, or signs in to it."""
+    """True for paths without a token: files of the page, and signing in."""
     return path in ("/", "/ui") or path.startswith("/ui/")
 
 
 def page_router(store: AsyncStore, tokens: Tokens, sessions: Sessions) -> APIRouter:
-    """The routes. They are not in the OpenAPI document: they are for browsers."""
+    """The routes; they are for browsers and so not in the OpenAPI document."""
     router, tries = APIRouter(include_in_schema=False), Tries()
     found = read_files(files("dashboard") / "page")
     start = found["index.html" if _LIBRARIES in found else _NOT_BUILT]
@@ -135,7 +135,7 @@ def page_router(store: AsyncStore, tokens: Tokens, sessions: Sessions) -> APIRou
 
     @router.get("/ui/session")
     async def show(request: Request) -> SessionOut | None:
-        """None is an answer, too: browsers log a 401 as an error."""
+        """None is a valid answer: browsers log a 401 as an error."""
         session = await sessions.of(request.scope)
         return _out(session) if session else None
 
@@ -192,13 +192,13 @@ def page_router(store: AsyncStore, tokens: Tokens, sessions: Sessions) -> APIRou
 _WRONG_TOKEN: Final = "This token is not good, or not any more."  # noqa: S105
 _WRONG_CODE: Final = "This link was used, or is older than a minute: sign in with a token."
 _PLAIN_HTTP: Final = (
-    "Over plain http nobody signs in but on this machine itself: put a proxy that speaks HTTPS before "
-    "it, or reach it through a tunnel as http://localhost."
+    "Over plain http signing in works on this machine only: put a proxy with HTTPS in front, "
+    "or reach it through a tunnel as http://localhost."
 )
 
 
 def _is_secure(request: Request) -> bool:
-    """Whether the browser speaks https; raises HTTPException where it may not sign in at all."""
+    """True when the browser uses https; raises HTTPException where signing in is not allowed."""
     scheme, _, host = request.headers.get("origin", "").partition("://")
     if host != request.headers.get("host"):
         raise HTTPException(403, "Sign in from the page itself.")
@@ -222,7 +222,7 @@ def _out(session: Session) -> SessionOut:
 
 
 def read_files(folder: Traversable, under: str = "") -> dict[str, File]:
-    """The files of the page by their names below `folder`, ready to be sent."""
+    """The files of the page by their names below `folder`, ready to send."""
     found: dict[str, File] = {}
     for entry in folder.iterdir():
         name = f"{under}{entry.name}"

@@ -16,6 +16,7 @@ from chatapps.person_names import canonical
 from config.sections import SettingsError
 from config.settings import Settings
 from dashboard.person import Progress, forget_person, show_person
+from store.access.audit import entry, masked
 from store.access.tokens import Token
 from store.client import AsyncStore, best_effort, command
 from store.errors import StoreError
@@ -131,6 +132,7 @@ def add_person(
     def show(body: PersonIn, caller: Annotated[Token, people]) -> dict[str, Any]:
         """Data of the caller's sub-accounts. Webhook bodies are shown only to tokens for all of them."""
         person, secret = body.read(), settings.secret_key()
+        here.run(entry("person.show", masked(person.who)))
         return show_person(here, person, settings.sub_accounts, secret, caller.may_use)
 
     @router.post(
@@ -149,7 +151,9 @@ def add_person(
         """Takes from seconds to half a minute: poll the returned id."""
         if caller.sub_accounts:
             raise HTTPException(403, "To forget a person takes a token for all sub-accounts.")
-        return await erasures.start(body.read())
+        person = body.read()
+        await store.run(entry("person.forget", masked(person.who)))
+        return await erasures.start(person)
 
     @router.get(
         "/person/forget/{erasure}",

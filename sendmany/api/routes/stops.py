@@ -20,30 +20,30 @@ _NONE: Final = "No such sub-account is configured, or it is not the caller's."
 
 
 class StopWord(BaseModel):
-    """What is meant."""
+    """The scope of a stop."""
 
     model_config = ConfigDict(extra="forbid")
     what: Stopped
-    sub_account: SubAccountId | None = None  # none: every one
+    sub_account: SubAccountId | None = None  # null: all of them
 
 
 class BeginWord(StopWord):
-    """What is to be stopped, and why."""
+    """The scope of a stop, with its reason."""
 
     reason: Annotated[str, Field(min_length=1, max_length=500, pattern=r"[^\s.]")]
 
 
 class StopsOut(BaseModel):
-    """All stops that hold for sub-accounts of the caller."""
+    """All stops that affect the caller's sub-accounts."""
 
     items: list[StopOut]
-    changed: bool = False  # False: it was so already
+    changed: bool = False  # False: it was in that state already
 
 
 def stops_router(
     loop_store: AsyncStore, settings: Settings, needs: Needs, send_wake_up: SendWakeUp
 ) -> APIRouter:
-    """The routes: seeing needs the scope `read`, stopping `manage`."""
+    """The routes: reading requires the scope `read`, stopping `manage`."""
     router, store = APIRouter(prefix="/v1"), ThreadStore(loop_store)
     read, manage = Depends(needs(Scope.READ)), Depends(needs(Scope.MANAGE))
     answers: dict[int | str, dict[str, Any]] = {

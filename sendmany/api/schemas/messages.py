@@ -1,5 +1,7 @@
 """Models of `/v1/messages` for the OpenAPI document."""
 
+import re
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal
 
@@ -9,6 +11,7 @@ from chatapps.messages.scalar_types import Moment
 
 MOST_ITEMS: Final = 10_000
 LONGEST_KEY: Final = 256
+_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,49}")
 LONGEST_LIFE: Final = 60 * 86_400  # s
 
 _EXAMPLE: Final[dict[str, Any]] = {
@@ -26,6 +29,13 @@ _EXAMPLE: Final[dict[str, Any]] = {
 PriorityName = Literal["urgent", "normal", "bulk"]
 PurposeName = Literal["marketing", "utility", "authentication"]
 Key = Annotated[str, Field(min_length=1, max_length=LONGEST_KEY, examples=["login-7731"])]
+
+
+def path_of(steps: Iterable[str | int]) -> str:
+    """Path of a problem, with `*` for names chosen by the caller, which may be anything."""
+    return ".".join(
+        str(step) if isinstance(step, int) or _NAME.fullmatch(step) else "*" for step in steps
+    )
 
 
 class MessageIn(BaseModel):

@@ -18,6 +18,7 @@ from chatapps.messages import MessageError
 from chatapps.messages.json_parser import parse_object
 from chatapps.messages.problems import Problem
 from config.sections import SubAccountId
+from producer.campaigns.exclusions import MOST_EXCLUSIONS
 from producer.campaigns.message_file import LONGEST_NAME, RULE, is_name
 from sendmany.api.uploads.multipart import FormError, PartBegins, PartEnds, PartEvent
 
@@ -121,12 +122,38 @@ class CampaignForm(_Exact):
             "category of its template, else marketing. That category cannot be lowered."
         ),
     ] = None
+    send_at: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            max_length=100,
+            description="When it starts: RFC 3339 with an offset, or `2026-12-24 09:00 Europe/London`.",
+        ),
+    ] = None
     send_while_loading: bool = False
     keep: Annotated[
         list[Annotated[str, Field(min_length=1, max_length=1000)]],
         Field(max_length=50, description="Further columns to keep for exports and retries."),
     ] = []
     force: Annotated[bool, Field(description="Launch even if messages would be refused.")] = False
+    accept_invalid: Annotated[
+        bool,
+        Field(
+            description="Launch although more rows cannot be used than campaigns.max_invalid_share "
+            "allows."
+        ),
+    ] = False
+    exclude: Annotated[
+        list[Annotated[str, Field(pattern=r"^campaign:.", max_length=200)]],
+        Field(
+            max_length=MOST_EXCLUSIONS,
+            description="Who is left out: `campaign:NAME` (who got its message, may have, or still "
+            "waits), or `campaign:NAME:all`.",
+        ),
+    ] = []
+    plan: Annotated[
+        str, Field(description="Digest of a plan: what differs from it is not launched.")
+    ] = ""
 
 
 def form_schema() -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """One launch over HTTP: from the request's body to the response."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Final, Literal
+from dataclasses import replace
+from typing import Any, Final, Literal, TypeVar
 
 from fastapi import HTTPException, Request
 from fastapi.exceptions import RequestValidationError
@@ -13,13 +14,19 @@ from chatapps.messages import MessageError
 from chatapps.preflight import Finding, Severity
 from chatapps.rendering.compiled import CompiledContent
 from chatapps.rendering.placeholders import BrokenPlaceholder, Placeholder, UnknownColumns
+from chatapps.templates import RegisteredTemplate
 from config.sections import SettingsError
 from config.settings import Settings
+from dashboard.schemas import moment_out
+from producer.campaigns.exclusions import read_exclusions
 from producer.campaigns.message_file import refuse_ours
+from producer.campaigns.plan import Plan, plan_upload, repeated_sentence
 from producer.campaigns.preflight import findings_about, stops, warn_of_windows
+from producer.campaigns.schedule import read_time
 from producer.campaigns.upload import TryRows, Upload, UploadDiffers, Uploaded, receive
-from producer.errors import BadPurpose, InputError
+from producer.errors import BadPurpose, InputError, NotAgreed
 from producer.files.invalid_rows import InvalidRow
+from producer.files.stream import ArrivingFile
 from producer.layout import ReadOptions
 from producer.policies import campaign_policies
 from producer.wake import SendWakeUp
@@ -33,8 +40,10 @@ from store.lanes.lane import LaneStatus, Priority
 from store.purposes import Purpose
 from store.threads import ThreadStore
 
+T = TypeVar("T")
 CLIENT_LEFT: Final = 400
 _MEMBERS: Final = {
+    "--at": "send_at",
     "--map phone=COLUMN": 'map {"phone": COLUMN}',
     "--language-column": "language_column",
     "--encoding": "encoding",
@@ -46,6 +55,7 @@ _MEMBERS: Final = {
     "with --recipients": "at the command line",
     "--as ": "as=",
     "--window ": "policies.window=",
+    "--accept-invalid": "accept_invalid",
 }
 
 
@@ -74,12 +84,15 @@ class LaunchedOut(BaseModel):
     status: LaneStatus
     recipients: int
     duplicates: int
+    excluded: int
     invalid_rows: int
     first_invalid_rows: list[InvalidRowOut]
     number_column: str
     country_column: str | None
     folded: int  # values whose line ends, tabs or long runs of blanks became one blank
     resumed: bool  # an earlier upload is continued
+    send_at: str | None  # it starts then
+    zone: str | None  # in which that was said
     read_as: str  # encoding or sheet of a file that is not UTF-8 text, in words
     findings: list[FindingOut]
 
@@ -102,13 +115,16 @@ class Preflight:
         self._force = force
         self.findings: list[Finding] = []
 
-    def __call__(self, content: CompiledContent, try_rows: TryRows) -> None:
+    def __call__(self, content: CompiledContent, try_rows: TryRows) -> RegisteredTemplate | None:
         """Check the content; raises LaunchStopped."""
         upload = self._upload
-        found = findings_about(self._settings, upload.sub_account, upload.message, try_rows)
+        found, template = findings_about(
+            self._settings, upload.sub_account, upload.message, try_rows
+        )
         self.findings = [*found, *self._of_windows(content)]
         if stops(self.findings) and not self._force:
             raise LaunchStopped(self.findings)
+        return template
 
     def _of_windows(self, content: CompiledContent) -> list[Finding]:
         upload = self._upload
@@ -124,19 +140,50 @@ async def launch(
     caller: Token,
 ) -> LaunchedOut:
     """Stream an upload and launch it row by row; any error is an HTTPException."""
+
+    def load(form: CampaignForm, upload: Upload, file: ArrivingFile) -> LaunchedOut:
+        blocking = ThreadStore(store)
+        preflight = Preflight(blocking, settings, upload, form.force)
+        uploaded = receive(blocking, upload, file, send_wake_up, preflight)
+        if uploaded.repeated:
+            said = repeated_sentence(uploaded.repeated)
+            preflight.findings.append(Finding(Severity.WARNING, "", said))
+        return _answer(uploaded, preflight.findings)
+
+    return await _received(request, store, settings, caller, load)
+
+
+async def plan(request: Request, store: AsyncStore, settings: Settings, caller: Token) -> Plan:
+    """Stream an upload and return the plan of its launch; nothing is stored."""
+
+    def tell(_: CampaignForm, upload: Upload, file: ArrivingFile) -> Plan:
+        return plan_upload(ThreadStore(store), settings, upload, file)
+
+    return await _received(request, store, settings, caller, tell)
+
+
+async def _received(
+    request: Request,
+    store: AsyncStore,
+    settings: Settings,
+    caller: Token,
+    use: Callable[[CampaignForm, Upload, ArrivingFile], T],
+) -> T:
     content_type = request.headers.get("content-type", "")
     with told():
         parts = read_parts(content_type, request.stream())
         form = parse_campaign(await read_campaign(parts))
         _refuse_ours(form)
         sub_account = choose_sub_account(settings, caller, form.sub_account)
-        upload, blocking = upload_of(form, settings, sub_account), ThreadStore(store)
-        preflight = Preflight(blocking, settings, upload, form.force)
-        uploaded = await load_while_receiving(
-            read_recipients(parts),
-            lambda file: receive(blocking, upload, file, send_wake_up, preflight),
-        )
-    return _answer(uploaded, preflight.findings)
+        upload = upload_of(form, settings, sub_account)
+
+        def load(file: ArrivingFile) -> T:
+            exclusions = read_exclusions(
+                ThreadStore(store), form.exclude, sub_account, upload.reading
+            )
+            return use(form, replace(upload, exclusions=exclusions), file)
+
+        return await load_while_receiving(read_recipients(parts), load)
 
 
 @contextmanager
@@ -152,6 +199,9 @@ def told() -> Iterator[None]:
         raise HTTPException(CLIENT_LEFT, str(error) or "the upload was cut") from error
     except MessageError as error:
         raise _unfit("The part campaign cannot be read.", error, "campaign") from error
+    except NotAgreed as error:
+        sentence = _in_our_words(str(error))
+        raise _refused(sentence, [("recipients", sentence)]) from error
     except InputError as error:
         raise _unusable(error) from error
     except LaunchStopped as stopped:
@@ -205,6 +255,9 @@ def upload_of(form: CampaignForm, settings: Settings, sub_account: str) -> Uploa
         policies=campaign_policies(settings, **form.policies.model_dump()),
         purpose=Purpose(form.purpose) if form.purpose else None,
         send_while_loading=form.send_while_loading,
+        max_invalid_share=1 if form.accept_invalid else settings.campaigns.max_invalid_share,
+        plan=form.plan,
+        start=read_time(form.send_at, past=True) if form.send_at else None,
         keep=tuple(form.keep),
     )
 
@@ -218,6 +271,7 @@ def _answer(uploaded: Uploaded, findings: Sequence[Finding]) -> LaunchedOut:
         status=lane.status,
         recipients=lane.next_index,
         duplicates=lane.duplicates,
+        excluded=lane.excluded,
         invalid_rows=lane.invalid_rows,
         first_invalid_rows=invalid_rows_out(uploaded.invalid_rows),
         number_column=uploaded.layout.number_column,
@@ -225,6 +279,8 @@ def _answer(uploaded: Uploaded, findings: Sequence[Finding]) -> LaunchedOut:
         folded=uploaded.folded,
         resumed=uploaded.resumed,
         read_as=uploaded.sentence,
+        send_at=moment_out(lane.send_at),
+        zone=lane.zone or None,
         findings=[
             FindingOut(severity=one.severity.value, path=one.path, message=one.text)
             for one in findings

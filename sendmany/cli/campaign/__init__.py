@@ -5,6 +5,9 @@ import typer
 from sendmany.cli.lazy import Entry, lazy
 
 COMMANDS = {
+    "plan": Entry(
+        "sendmany.cli.campaign.plan:plan", "Show what a launch would do, and store nothing."
+    ),
     "launch": Entry(
         "sendmany.cli.campaign.launch:launch", "Send one message to every recipient in a file."
     ),
@@ -24,6 +27,14 @@ COMMANDS = {
     "resume": Entry(
         "sendmany.cli.campaign.control:resume",
         "Resume a campaign that was paused, has stopped after a failure, or was halted.",
+    ),
+    "reschedule": Entry(
+        "sendmany.cli.campaign.control:reschedule",
+        "Set or change when a campaign starts, as long as nothing of it has gone out.",
+    ),
+    "unschedule": Entry(
+        "sendmany.cli.campaign.control:unschedule",
+        "Take a campaign's time away: it is paused, and goes out when it is resumed.",
     ),
     "cancel": Entry(
         "sendmany.cli.campaign.control:cancel",

@@ -7,12 +7,16 @@ import typer
 
 from config.celery_app import hint_drain
 from config.settings import load_settings
+from dashboard.explain import called, iso, starts_at
+from producer.campaigns.schedule import StartTime, read_time
+from producer.campaigns.schedule import reschedule as set_time
 from producer.errors import InputError
 from producer.wake import call_workers
-from sendmany.cli.options import Json, Name, Whose, lane_called
+from sendmany.cli.options import At, Json, Name, Whose, lane_called
 from sendmany.console.connection import connect
 from sendmany.console.output import print_json, show
-from store.lanes.lane import LaneStatus, move_lane
+from store.access.audit import audited
+from store.lanes.lane import LaneStatus, find_lane, move_lane
 
 _WHY = "by an operator"
 
@@ -45,6 +49,44 @@ def resume(
     _move(name, sub_account, "accept" if accept else "resume", "goes on", as_json=as_json)
 
 
+def reschedule(
+    name: Name,
+    at: At,
+    sub_account: Whose = None,
+    as_json: Json = False,
+) -> None:
+    """Set or change when a campaign starts, as long as nothing of it has gone out.
+
+    Example: `sendmany campaign reschedule "Spring sale" --at "2026-12-24 09:00 Europe/London"`
+    """
+    _schedule(name, sub_account, read_time(at), as_json=as_json)
+
+
+def unschedule(name: Name, sub_account: Whose = None, as_json: Json = False) -> None:
+    """Take a campaign's time away: it is paused, and goes out when it is resumed.
+
+    Example: `sendmany campaign unschedule "Spring sale"`
+    """
+    _schedule(name, sub_account, None, as_json=as_json)
+
+
+def _schedule(name: str, sub_account: str | None, time: StartTime | None, *, as_json: bool) -> None:
+    store = connect(load_settings())
+    lane = lane_called(store, name, sub_account)
+    status = set_time(store, lane, time, hint_drain)
+    lane = find_lane(store, lane.id)
+    if as_json:
+        send_at = iso(lane.send_at / 1000)
+        print_json({"name": lane.name, "id": lane.id, "status": str(status), "send_at": send_at,
+                    "zone": lane.zone})  # fmt: skip
+        return
+    if time is None:
+        resume = f'`sendmany campaign resume "{called(lane)}"`'
+        show(f'"{lane.name}" has no time any more and is paused: {resume} sends it.')
+        return
+    show(f'"{lane.name}" starts at {starts_at(lane)}. {time.sentence}'.rstrip())
+
+
 def cancel(
     name: Name,
     sub_account: Whose = None,
@@ -69,7 +111,10 @@ def cancel(
 def _move(name: str, sub_account: str | None, action: str, done: str, *, as_json: bool) -> None:
     store = connect(load_settings())
     lane = lane_called(store, name, sub_account)
-    changed, status = store.run(move_lane(lane.id, action, _WHY if action == "pause" else ""))
+    move = move_lane(lane.id, action, _WHY if action == "pause" else "")
+    changed, status = store.run(
+        audited(move, f"campaign.{action}", lane.name, lane.status, lambda moved: moved[1])
+    )
     if not changed and not _is_there(action, status):
         hint = "" if status is not LaneStatus.HALTED else "; `campaign show` says what to do"
         raise InputError(f'"{lane.name}" is {status}: it cannot {action}{hint}')

@@ -1,6 +1,5 @@
 """`sendmany campaign export|verify`: the outcome of every message, and a recount."""
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -15,7 +14,7 @@ from producer.errors import InputError
 from sendmany.cli.options import Json, Name, Whose, lane_called, listed
 from sendmany.console.atomic_file import written_whole
 from sendmany.console.connection import connect
-from sendmany.console.output import print_json, say, show, show_table, table_of
+from sendmany.console.output import print_json, say, screen, show, show_table, table_of
 from store.lanes.lane import Lane
 from store.records.outcome import Doubt
 from store.reports.messages import list_messages
@@ -75,7 +74,7 @@ def export(
     messages = filter(wanted.takes, list_messages(store, lane.id))
     write = _WRITERS["jsonl" if as_json else layout]
     if output is None:
-        write(sys.stdout, sheet, messages)
+        write(screen(), sheet, messages)
         return
     with written_whole(output) as stream:
         n = write(stream, sheet, messages)
@@ -98,7 +97,7 @@ def report(
     store = connect(load_settings())
     page = report_page(store, lane_called(store, name, sub_account).id)
     if output is None:
-        sys.stdout.write(page)
+        screen().write(page)
         return
     with written_whole(output) as stream:
         stream.write(page)

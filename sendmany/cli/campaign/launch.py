@@ -1,8 +1,11 @@
 """`sendmany campaign launch`."""
 
+import sys
+import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -10,9 +13,14 @@ from chatapps.preflight import Finding, Severity
 from config.celery_app import hint_drain
 from config.sections import SettingsError
 from config.settings import Settings, load_settings
-from dashboard.explain import several
+from dashboard.explain import iso, several, starts_at
+from producer.campaigns.agreement import changed, too_many_invalid
+from producer.campaigns.exclusions import read_exclusions
 from producer.campaigns.launch import Launch, Launched, Loading, Prepared, check, run
-from producer.campaigns.preflight import stops, warn_of_windows
+from producer.campaigns.plan import Plan, plan_file, repeated_sentence
+from producer.campaigns.preflight import findings_of, stops, warn_of_windows
+from producer.campaigns.schedule import read_time
+from producer.errors import NotAgreed
 from producer.files.recipient_file import RecipientFile
 from producer.policies import campaign_policies
 from sendmany.cli.campaign.show import tell_stops, watch_lane
@@ -28,7 +36,6 @@ from sendmany.cli.options import (
     read_options,
 )
 from sendmany.console.connection import connect
-from sendmany.console.fit import findings_of
 from sendmany.console.output import print_json, say, show
 from sendmany.console.progress import Meter, loading_note
 from sendmany.doctor.provider_probe import probe
@@ -44,15 +51,19 @@ def report(findings: Sequence[Finding], *, force: bool, as_json: bool) -> None:
     stopped = stops(findings) and not force
     if stopped:
         say("sendmany: Nothing was launched: the provider would refuse messages.")
-    for finding in findings:
-        say(_line(finding))
+    tell_findings(findings)
     if not stopped:
         return
     faults = sum(finding.severity is Severity.ERROR for finding in findings)
-    say(f"{several(faults, 'fault')}. Mend the message, or launch all the same with --force.")
+    say(f"{several(faults, 'fault')}. Correct the message, or launch anyway with --force.")
     if as_json:
         print_json({"launched": False, "findings": [_as_json(finding) for finding in findings]})
     raise typer.Exit(1)
+
+
+def tell_findings(findings: Sequence[Finding]) -> None:
+    for finding in findings:
+        say(_line(finding))
 
 
 def _line(finding: Finding) -> str:
@@ -70,6 +81,7 @@ def _as_json(finding: Finding) -> dict[str, str]:
 
 
 _AGAIN = {
+    LaneStatus.SCHEDULED: "is scheduled",
     LaneStatus.PAUSED: "is paused",
     LaneStatus.STOPPED: "has stopped",
     LaneStatus.HALTED: "is halted",
@@ -111,6 +123,12 @@ def launch(
     ] = None,
     limit: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Only the first N of these rows.")
+    ] = None,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME", help='When it starts, such as "2026-12-24 09:00 Europe/London".'
+        ),
     ] = None,
     send_while_loading: Annotated[
         bool, typer.Option("--send-while-loading", help="Do not wait for the end of the file.")
@@ -155,6 +173,26 @@ def launch(
         Path | None,
         typer.Option(metavar="FILE", help="List of unusable rows. Default: beside the recipients."),
     ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask, at a terminal.")] = False,
+    accept_invalid: Annotated[
+        bool,
+        typer.Option(
+            "--accept-invalid",
+            help="Launch although more rows cannot be used than campaigns.max_invalid_share allows.",
+        ),
+    ] = False,
+    plan: Annotated[
+        str | None,
+        typer.Option(metavar="DIGEST", help="Launch only what was planned: see `campaign plan`."),
+    ] = None,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="WHO",
+            help="Leave out people: campaign:NAME (who got it, may have, or still waits), "
+            "campaign:NAME:all, or file:PEOPLE.csv. May be repeated.",
+        ),
+    ] = None,
     keep: Annotated[
         str | None,
         typer.Option(metavar="COLUMN,…", help="Further columns to keep for exports and retries."),
@@ -177,55 +215,56 @@ def launch(
     are used. A repeated number gets one message. If the launch is interrupted, launch the same again: it
     continues, and no recipient gets two.
 
+    At a terminal it prints the number of recipients and asks; for some seconds Ctrl-C still undoes it.
+    With more than 5 % invalid rows (campaigns.max_invalid_share), it requires --accept-invalid.
+
     Example: `sendmany campaign launch "Spring sale" --recipients people.csv --message offer.json
     --region GB --watch`
     """
     settings = load_settings()
+    most_invalid = 1.0 if accept_invalid else settings.campaigns.max_invalid_share
+    options = launch_of(
+        settings,
+        name=name,
+        recipients=recipients,
+        message=message,
+        sub_account=sub_account,
+        names=names,
+        country_column=country_column,
+        language_column=language_column,
+        region=region,
+        encoding=encoding,
+        sheet=sheet,
+        where=where,
+        limit=limit,
+        hold=hold,
+        on_unconfirmed=on_unconfirmed,
+        on_server_error=on_server_error,
+        settle_after=settle_after,
+        window=window,
+        purpose=purpose,
+        send_while_loading=send_while_loading,
+        keep=keep,
+    )
+    start = read_time(at, past=True) if at else None
     prepared = check(
-        Launch(
-            name=name,
-            recipients=recipients,
-            message=message,
-            sub_account=settings.sub_account_id(sub_account),
-            reading=read_options(
-                settings,
-                names,
-                country_column=country_column,
-                language_column=language_column,
-                region=region,
-                encoding=encoding,
-                sheet=sheet,
-                where=tuple(where or ()),
-                limit=limit,
-            ),
-            policies=campaign_policies(
-                settings,
-                hold=hold,
-                on_unconfirmed=on_unconfirmed,
-                on_server_error=on_server_error,
-                settle_after=settle_after,
-                window=window,
-            ),
-            purpose=purpose,
-            send_while_loading=send_while_loading,
-            invalid_rows=invalid_rows,
-            keep=tuple(listed(keep)),
-        )
+        replace(options, start=start, invalid_rows=invalid_rows, max_invalid_share=most_invalid)
     )
     store = connect(settings)
+    prepared = leave_out(store, prepared, exclude)
     if not offline:
         _ask_provider(settings, prepared.launch.sub_account)
-    report(findings_of(settings, prepared, offline=offline), force=force, as_json=as_json)
-    launch = prepared.launch
-    for warning in warn_of_windows(
-        store, prepared.message.content, launch.sub_account, launch.policies
-    ):
-        say(warning)
-    if repeated := find_repeated(store, prepared.plan):
-        say(
-            f'Note: this file and this message were launched as "{repeated}" already: everybody in it '
-            "gets a second message."
-        )
+    asks = not yes and at_terminal()
+    if asks or plan or (send_while_loading and not accept_invalid):
+        planned = plan_file(store, settings, prepared, offline=offline)
+        report(planned.problems, force=force, as_json=as_json)
+        agree(settings, planned, plan, most_invalid, ask=asks)
+        prepared = replace(prepared, digest=planned.digest)
+    else:
+        findings, template = findings_of(settings, prepared, offline=offline)
+        report(findings, force=force, as_json=as_json)
+        warn(store, prepared)
+        prepared = replace(prepared, template=template)
     launched = _load(store, prepared)
     if as_json:
         print_json(_launched_as_json(launched, prepared.file))
@@ -236,6 +275,82 @@ def launch(
         watch_lane(store, launched.lane.id, as_json=as_json)
 
 
+def at_terminal() -> bool:
+    """True when a person can be asked."""
+    return sys.stdin.isatty()
+
+
+def launch_of(settings: Settings, **options: Any) -> Launch:
+    """The launch of a command's options, with defaults from the settings."""
+    policies = ("hold", "on_unconfirmed", "on_server_error", "settle_after", "window")
+    reading = ("country_column", "language_column", "region", "encoding", "sheet", "limit")
+    return Launch(
+        sub_account=settings.sub_account_id(options.pop("sub_account")),
+        reading=read_options(
+            settings,
+            options.pop("names"),
+            where=tuple(options.pop("where") or ()),
+            **{name: options.pop(name) for name in reading},
+        ),
+        policies=campaign_policies(settings, **{name: options.pop(name) for name in policies}),
+        keep=tuple(listed(options.pop("keep"))),
+        **options,
+    )
+
+
+def leave_out(store: Store, prepared: Prepared, exclude: Sequence[str] | None) -> Prepared:
+    """The launch without the people who are excluded."""
+    launch = prepared.launch
+    exclusions = read_exclusions(store, exclude or (), launch.sub_account, launch.reading)
+    return replace(prepared, launch=replace(launch, exclusions=exclusions))
+
+
+def warn(store: Store, prepared: Prepared) -> None:
+    """Print warnings of a launch without a plan."""
+    launch, content = prepared.launch, prepared.message.content
+    for warning in warn_of_windows(store, content, launch.sub_account, launch.policies):
+        say(warning)
+    if repeated := find_repeated(store, prepared.plan):
+        say(f"Note: {repeated_sentence(repeated)}")
+
+
+def agree(
+    settings: Settings, planned: Plan, digest: str | None, most_invalid: float, *, ask: bool
+) -> None:
+    """Check a plan against the options; at a terminal the user confirms it.
+
+    Raises:
+        NotAgreed: it does not match; nothing is stored.
+    """
+    for warning in planned.warnings:
+        say(f"Note: {warning}")
+    invalid = planned.invalid_rows
+    why_not = changed(digest or "", planned.digest) or too_many_invalid(
+        invalid.total, planned.rows, most_invalid
+    )
+    if why_not:
+        raise NotAgreed(f"Nothing was launched: {why_not}")
+    if not ask:
+        return
+    typer.confirm(f"{_who_gets_it(planned)} Launch?", abort=True, err=True)
+    if delay := settings.campaigns.launch_delay:
+        say(f"It is launched in {delay:g} seconds; Ctrl-C undoes it.")
+        try:
+            time.sleep(delay)
+        except KeyboardInterrupt:
+            say("Undone: nothing was launched.")
+            raise typer.Exit(130) from None
+
+
+def _who_gets_it(planned: Plan) -> str:
+    people = f"{planned.messages:,} of {planned.rows:,} people get it"
+    invalid = planned.invalid_rows
+    if not invalid.total:
+        return f"{people}."
+    why = f"most since: {invalid.by_reason[0].reason}"
+    return f"{people}; {several(invalid.total, 'row')} ({invalid.share:.0%}) cannot be used, {why}."
+
+
 def _ask_provider(settings: Settings, sub_account: str) -> None:
     """Refuse a launch that cannot be sent; print doubts."""
     finding = probe(settings, sub_account)
@@ -244,7 +359,7 @@ def _ask_provider(settings: Settings, sub_account: str) -> None:
             f"Nothing was launched: {finding.words}; {finding.remedy} (or use --offline)."
         )
     if not finding.good:
-        say(f"Note: {finding.words}; it is launched all the same. See `sendmany doctor`.")
+        say(f"Note: {finding.words}; it is launched anyway. See `sendmany doctor`.")
 
 
 def _load(store: Store, prepared: Prepared) -> Launched:
@@ -279,6 +394,7 @@ def _launched_as_json(launched: Launched, file: RecipientFile) -> dict[str, obje
         "purpose": lane.purpose or Purpose.MARKETING,
         "recipients": launched.recipients,
         "duplicates": launched.duplicates,
+        "excluded": lane.excluded,
         "invalid_rows": launched.invalid_rows,
         "invalid_rows_file": None if listed is None else str(listed),
         "number_column": layout.number_column,
@@ -286,6 +402,8 @@ def _launched_as_json(launched: Launched, file: RecipientFile) -> dict[str, obje
         "folded": launched.folded,
         "resumed": launched.resumed,
         "read_as": file.text.sentence,
+        "send_at": iso(lane.send_at / 1000),
+        "zone": lane.zone,
     }
 
 
@@ -300,6 +418,8 @@ def _tell_launched(launched: Launched, prepared: Prepared, *, hint: bool) -> Non
         show(f"Its purpose is {lane.purpose}: people who want no marketing get it, too.")
     if launched.duplicates:
         show(f"{several(launched.duplicates, 'duplicate number')} left out.")
+    if lane.excluded:
+        show(f"{several(lane.excluded, 'row')} left out: excluded.")
     if launched.invalid_rows:
         where = f": see {launched.invalid_rows_file}" if launched.invalid_rows_file else ""
         show(f"{several(launched.invalid_rows, 'row')} cannot be used{where}.")
@@ -308,6 +428,9 @@ def _tell_launched(launched: Launched, prepared: Prepared, *, hint: bool) -> Non
         show(
             f"In {values}, line ends, tabs or more than 4 blanks became one blank: templates take none."
         )
+    if lane.status is LaneStatus.SCHEDULED:
+        told = prepared.launch.start.sentence if prepared.launch.start else ""
+        show(f"It starts at {starts_at(lane)}. {told}".rstrip())
     if hint:
         show(_what_next(lane))
 

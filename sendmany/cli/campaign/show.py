@@ -20,6 +20,7 @@ from dashboard.explain import (
     purpose_in,
     remedy,
     share,
+    starts_at,
 )
 from dashboard.schemas import failures_out
 from sendmany.cli.options import Json, Name, Whose, lane_called
@@ -162,6 +163,7 @@ def _tell(now: LaneReport, wait: Waiting) -> None:
         ("retries", lane.parent),
         ("retried by", ", ".join(lane.children)),
         ("opened", moment(lane.opened_at / 1000)),
+        ("scheduled", starts_at(lane) if lane.send_at else ""),
         ("started", moment(lane.started_at / 1000)),
         ("ended", moment(lane.finished_at / 1000)),
     ]

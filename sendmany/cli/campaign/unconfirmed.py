@@ -139,7 +139,7 @@ def _say(store: Store, lane: Lane, word: Word) -> Redriven:
 
 def _tell(lane: Lane, found: list[Listed]) -> None:
     if not found:
-        show(f'No message of "{lane.name}" waits for your word.')
+        show(f'No message of "{lane.name}" needs a decision.')
         return
     reasons = Counter(_reason(one) for one in found)
     columns = ("state", "code", "messages", "meaning")

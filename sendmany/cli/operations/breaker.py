@@ -11,6 +11,7 @@ from producer.errors import InputError
 from sendmany.cli.options import Json, SubAccount
 from sendmany.console.connection import connect
 from sendmany.console.output import print_json, show
+from store.access.audit import audited
 from store.limits.breakers import (
     ACCOUNT,
     BULK,
@@ -75,9 +76,9 @@ def open_(
     name, scope = settings.sub_account_id(sub_account), _scope(template, language, bulk)
     if not reason.strip(" ."):
         raise InputError("Say why with --reason: it is shown where people ask why messages wait")
-    changed = connect(settings).run(
-        open_breaker(name, scope, reason.strip().rstrip("."), by="operator")
-    )
+    call = open_breaker(name, scope, reason.strip().rstrip("."), by="operator")
+    about = f"{scope} of {name}"
+    changed = connect(settings).run(audited(call, "breaker.open", about, "", lambda _: reason))
     if as_json:
         print_json({"sub_account": name, "scope": scope, "changed": changed})
     else:
@@ -100,7 +101,11 @@ def close(
     name, scope = settings.sub_account_id(sub_account), _scope(template, language, bulk)
     store = connect(settings)
     scopes = WHOLE if scope == ACCOUNT else (scope,)
-    closed = [one for one in scopes if store.run(close_breaker(name, one))]
+    closed = [
+        one
+        for one in scopes
+        if store.run(audited(close_breaker(name, one), "breaker.close", f"{one} of {name}"))
+    ]
     if as_json:
         print_json({"sub_account": name, "scope": scope, "changed": bool(closed)})
     else:

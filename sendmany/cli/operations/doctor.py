@@ -4,7 +4,6 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.text import Text
 
 from config.settings import load_settings
@@ -12,7 +11,7 @@ from producer.errors import InputError
 from sendmany.cli.campaign.control import resume
 from sendmany.cli.options import Json
 from sendmany.console.connection import connect
-from sendmany.console.output import print_json, show
+from sendmany.console.output import Terminal, print_json, show
 from sendmany.doctor.checks import examine
 from sendmany.doctor.finding import Check, Verdict
 from store.lanes.lane import clear_missing
@@ -75,4 +74,4 @@ def _show(check: Check) -> None:
     )
     if check.remedy:
         line.append(f" → {check.remedy}", "bold")
-    Console(highlight=False, soft_wrap=True).print(line)
+    Terminal(highlight=False, soft_wrap=True).print(line)

@@ -13,6 +13,7 @@ from producer.wake import wake
 from sendmany.cli.options import Json, SubAccount
 from sendmany.console.connection import connect
 from sendmany.console.output import print_json, show
+from store.access.audit import audited
 from store.client import Store
 from store.lanes.lane import Priority
 from store.limits.stops import Stopped, go_on, read_stops, stop_sending
@@ -44,7 +45,8 @@ def stop(
     settings = load_settings()
     name = settings.sub_account_id(sub_account) if sub_account else ""
     store = connect(settings)
-    changed = store.run(stop_sending(what, name, reason.strip().rstrip(".")))
+    call = stop_sending(what, name, reason.strip().rstrip("."))
+    changed = store.run(audited(call, "stop", f"{what} {name}".strip(), "", lambda _: reason))
     words = "Stopped." if changed else "It was stopped already."
     _tell(store, changed, [words], as_json=as_json)
 
@@ -62,7 +64,11 @@ def go(
     what = _what(everything, marketing)
     store, name = connect(load_settings()), sub_account or ""
     kinds = list(Stopped) if what is None else [what]
-    ended = [one for one in kinds if store.run(go_on(one, name))]
+    ended = [
+        one
+        for one in kinds
+        if store.run(audited(go_on(one, name), "go", f"{one} {name}".strip(), "stopped"))
+    ]
     if ended:
         for priority in Priority:
             wake(store, hint_drain, priority)

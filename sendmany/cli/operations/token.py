@@ -11,6 +11,7 @@ from producer.errors import InputError
 from sendmany.cli.options import Json
 from sendmany.console.connection import connect
 from sendmany.console.output import print_json, say, show, show_table, table_of
+from store.access.audit import audited
 from store.access.tokens import (
     KeptToken,
     Scope,
@@ -57,7 +58,9 @@ def create(
     lives = 0 if expires is None else _seconds(expires)
     store = connect(settings)
     try:
-        kept = store.run(add_token(token, secret, lives=lives))
+        call = add_token(token, secret, lives=lives)
+        facts = (sorted(token.scopes), sorted(for_these))
+        kept = store.run(audited(call, "token.create", f"{token.name} ({id})", "", lambda _: facts))
     finally:
         store.close()
     _show_once(kept, token_text(id, secret), as_json=as_json)
@@ -93,7 +96,7 @@ def revoke(
     """
     store = connect(load_settings())
     try:
-        there = store.run(revoke_token(id))
+        there = store.run(audited(revoke_token(id), "token.revoke", id))
     finally:
         store.close()
     if not there:

@@ -1,6 +1,5 @@
 """`sendmany person …`: shows and erases the data about one person."""
 
-import json
 import sys
 import time
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from sendmany.cli.options import Json, Region
 from sendmany.cli.recipients import recipient_of
 from sendmany.console.connection import connect
 from sendmany.console.output import print_json, say, show
+from store.access.audit import entry, masked
 from store.people.forgotten import read_noted, see_that_secret
 from store.people.person import Person
 
@@ -40,8 +40,9 @@ def show_(number: Number, region: Region = None) -> None:
     settings = load_settings()
     person = Person(recipient_of(number, region or settings.default_region))
     store = connect(settings)
+    store.run(entry("person.show", masked(person.who)))
     found = show_person(store, person, settings.sub_accounts, settings.secret_key())
-    sys.stdout.write(json.dumps(found, ensure_ascii=False, indent=2) + "\n")
+    print_json(found, indent=2)
 
 
 @app.command("forget")
@@ -69,6 +70,7 @@ def forget(
                 "Nothing was erased. Say --yes to erase what is held about this person"
             )
         typer.confirm("Erase all that is held about this person, for ever?", abort=True, err=True)
+    store.run(entry("person.forget", masked(person.who)))
     done = forget_person(store, person, settings.sub_accounts, secret, _teller())
     if as_json:
         print_json(done.as_json())

@@ -1,14 +1,13 @@
 """`sendmany suppress …`: people who must not be written to."""
 
-import csv
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, TextIO
 
 import typer
 
+from config.safe_text import csv_line
 from config.settings import Settings, load_settings
 from dashboard.explain import iso, moment
 from dashboard.export import international
@@ -26,7 +25,8 @@ from sendmany.cli.people.people import (
 from sendmany.cli.recipients import recipient_of
 from sendmany.console.atomic_file import written_whole
 from sendmany.console.connection import connect
-from sendmany.console.output import print_json, say, show
+from sendmany.console.output import print_json, say, screen, show
+from store.access.audit import audited, entry, masked
 from store.client import Store
 from store.people.forgotten import release_forgotten
 from store.people.service_windows import window_end
@@ -93,7 +93,9 @@ def add(
     settings = load_settings()
     scope = _scope(settings, sub_account, everywhere)
     people = people_named(numbers, region or settings.default_region)
-    done = _stop(connect(settings), settings, scope, people, _chosen(purpose), Why.OPERATOR)
+    store = connect(settings)
+    done = _stop(store, settings, scope, people, _chosen(purpose), Why.OPERATOR)
+    store.run(entry("suppress.add", _about(people, scope), "", done))
     if as_json:
         print_json({"scope": scope, "new": done.new, "known": done.known})
     else:
@@ -117,7 +119,8 @@ def remove(
     scope = _scope(settings, sub_account, everywhere)
     people = people_named(numbers, region or settings.default_region)
     store = connect(settings)
-    done = store.run(release(scope, [(who, None) for who in people]))
+    released = release(scope, [(who, None) for who in people])
+    done = store.run(audited(released, "suppress.remove", _about(people, scope)))
     for call in release_forgotten(settings.secret_key(), scope, people):
         store.run(call)
     if as_json:
@@ -168,6 +171,7 @@ def import_(
                 group = who[first : first + AT_ONCE]
                 done = _stop(store, settings, scope, group, purposes, Why.IMPORT)
                 new, known = new + done.new, known + done.known
+    store.run(entry("suppress.import", f"{new + known:,} people of {scope}"))
     if as_json:
         figures = {"new": new, "known": known, "invalid_rows": invalid_rows}
         print_json({"scope": scope, **columns_read(people), **figures})
@@ -193,7 +197,7 @@ def export(
     scope = _scope(settings, sub_account, everywhere)
     store = connect(settings)
     if output is None:
-        _write(sys.stdout, store, scope)
+        _write(screen(), store, scope)
         return
     with written_whole(output) as stream:
         n = _write(stream, store, scope)
@@ -284,17 +288,23 @@ def _stop(
     return store.run(suppress(scope, changes, why, MARKETING, unmarketed))
 
 
+def _about(people: Collection[str], scope: str) -> str:
+    """Description of the people for the audit trail."""
+    who = masked(next(iter(people))) if len(people) == 1 else f"{len(people):,} people"
+    return f"{who} of {scope}"
+
+
 def _named(scope: str) -> str:
     return "any sub-account" if scope == EVERYWHERE else scope
 
 
 def _write(stream: TextIO, store: Store, scope: str) -> int:
-    writer, n = csv.writer(stream), 0
-    writer.writerow(["number", "since", "reason", "purposes"])
+    n = 0
+    stream.write(csv_line(("number", "since", "reason", "purposes")))
     for one in all_suppressions(store, scope):
         # With +, since an import with a region would misread bare digits.
         row = (international(one.who), iso(one.since / 1000), one.reason, one.stopped)
-        writer.writerow(row)
+        stream.write(csv_line(row))
         n += 1
     return n
 

@@ -88,7 +88,7 @@ def up(
         try:
             _run(plan, settings, local, signals)
         except Stopped:
-            _say("Stopping; the worker settles what it has in the air (Ctrl-C again: at once).")
+            _say("Stopping; the worker settles batches in flight (Ctrl-C again: at once).")
         except ProcessError as error:
             stopped = local.stop(3)
             names = f" Stopped the others: {', '.join(stopped)}." if stopped else ""

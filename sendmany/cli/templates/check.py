@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.syntax import Syntax
 
 from chatapps.document_check import Checked, Kind, check_document
 from chatapps.messages import Problem
 from sendmany.cli.options import Json
-from sendmany.console.output import print_json, show
+from sendmany.console.output import Terminal, print_json, show
 
 STDIN = "-"
 _GOOD = {"other": "an event of an unknown type; it is kept as it is"}
@@ -98,7 +97,7 @@ def _list(errors: Iterable[Problem]) -> list[str]:
 
 def _show_object(emitted: dict[str, Any] | None) -> None:
     text = json.dumps(emitted, ensure_ascii=False, indent=2)
-    console = Console(highlight=False)
+    console = Terminal(highlight=False)
     if console.is_terminal:
         console.print(Syntax(text, "json", background_color="default", word_wrap=True))
     else:  # a pipe gets lines unwrapped

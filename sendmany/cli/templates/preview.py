@@ -7,7 +7,7 @@ from typing import Final
 from rich import box
 from rich.align import Align
 from rich.columns import Columns
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.rule import Rule
 from rich.text import Text
@@ -19,6 +19,7 @@ from chatapps.templates import (
     fill,
     part_of,
 )
+from sendmany.console.output import Terminal
 
 WIDTH: Final = 46
 CARD_WIDTH: Final = 26
@@ -57,7 +58,7 @@ _SAMPLE_STYLE: Final = "cyan"
 
 def print_preview(template: RegisteredTemplate) -> None:
     """Show one template on stdout."""
-    console = Console(highlight=False, markup=False)
+    console = Terminal(highlight=False, markup=False)
     console.print(heading(template))
     console.print(preview(template))
 

@@ -13,7 +13,8 @@ from sendmany.api.sockets import listen
 
 @asynccontextmanager
 async def served(app: Any, bounds: Bounds | None = None) -> AsyncIterator[int]:
-    """Serve an application, with the raw routes of its state, as `sendmany web` does; gives the port."""
+    """Serve an application, with the raw routes of its state, as `sendmany web` does; yields the
+    port."""
     state = getattr(app, "state", None)
     raw, shortcuts = getattr(state, "raw_routes", {}), getattr(state, "shortcuts", {})
     async with serving(Server(app, bounds or Bounds(), raw, HEADERS, shortcuts)) as port:
@@ -22,10 +23,10 @@ async def served(app: Any, bounds: Bounds | None = None) -> AsyncIterator[int]:
 
 @asynccontextmanager
 async def serving(server: Server) -> AsyncIterator[int]:
-    """Let a server serve; gives the port."""
+    """Run a server; yields the port."""
     listener, stop = listen("127.0.0.1", 0), False
     task = asyncio.create_task(server.serve(listener, lambda: stop))
-    try:  # who connects before it has started waits in the queue of the socket
+    try:  # early clients wait in the socket's queue
         yield listener.getsockname()[1]
     finally:
         stop = True

@@ -162,7 +162,7 @@ async def test_a_large_upload_and_its_export_stay_within_bounds(server: str, sto
 
 
 async def test_a_slow_store_holds_the_caller_back(server: str, store: Store) -> None:
-    """What is not stored is not taken: the body waits in the caller's hands."""
+    """A body that cannot be stored is not read: it stays with the caller."""
     taken = 0
 
     async def body() -> AsyncIterator[bytes]:

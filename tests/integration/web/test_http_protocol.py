@@ -500,7 +500,7 @@ async def test_a_server_that_stops_waits_for_answers_that_no_task_gives() -> Non
 
 
 def _deaf(port: int) -> socket.socket:
-    """A connection of somebody who reads nothing."""
+    """A connection of a client that reads nothing."""
     deaf = socket.socket()
     deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     deaf.setblocking(False)

@@ -1,4 +1,4 @@
-"""A worker's insides on a real server: lanes to send from, a scripted provider, time in our hands."""
+"""A worker's parts on a real server: lanes to send from, a scripted provider, a controlled clock."""
 
 import asyncio
 import inspect
@@ -44,13 +44,13 @@ from worker.process.engine import TimedProvider
 from worker.revisions import Revisions
 
 T = TypeVar("T")
-PATIENCE = 40.0  # s; how long a condition may take to come true
+PATIENCE = 40.0  # s; timeout of a condition
 MESSAGE = {"type": "text", "content": {"text": "Hello {{name}}"}}
 
 
 @dataclass(frozen=True)
 class Post:
-    """A request as the provider sees it."""
+    """A request as received by the provider."""
 
     sub_account: str
     ids: list[str]
@@ -59,12 +59,12 @@ class Post:
 
     @property
     def indexes(self) -> list[int]:
-        """Which messages it holds."""
+        """Indexes of its messages."""
         return [int(id_.split(".")[1]) for id_ in self.ids]
 
     @property
     def attempts(self) -> set[int]:
-        """Which attempts they are."""
+        """Attempts of its messages."""
         return {int(id_.split(".")[2]) for id_ in self.ids}
 
 
@@ -72,12 +72,12 @@ Step = Result | Callable[[Post], Result] | Callable[[Post], Awaitable[Result]]
 
 
 def taken(post: Post) -> Result:
-    """The provider takes them all."""
+    """The provider accepts all of them."""
     return said({}, post)
 
 
 def said(codes: dict[int, int], post: Post) -> Result:
-    """The provider takes all but those for which it has a code, by index."""
+    """The provider accepts all except those with a code, by index."""
     items = []
     for index, id_ in zip(post.indexes, post.ids, strict=True):
         code = codes.get(index)
@@ -93,7 +93,7 @@ def refuses(codes: dict[int, int]) -> Callable[[Post], Result]:
 
 @dataclass
 class Provider:
-    """Answers by a script, one step a request; then always the same."""
+    """Answers by a script, one step per request; then always the same."""
 
     steps: list[Step] = field(default_factory=list)
     otherwise: Step = taken
@@ -112,14 +112,14 @@ class Provider:
 
 
 class WatchedStore(AsyncStore):
-    """Notes what is run, and fails as the test wants."""
+    """Records calls, and fails on demand."""
 
     def __init__(self, url: str) -> None:
         super().__init__(AsyncStore.connect(url).client)
         self.ran: list[str] = []
         self.ran_together: list[str] = []  # in round trips of `run_all`
-        self.failures: dict[str, list[StoreError]] = {}  # script → what its next calls raise
-        self.after: dict[str, list[StoreError]] = {}  # the same, but the call has had its effect
+        self.failures: dict[str, list[StoreError]] = {}  # script → errors of its next calls
+        self.after: dict[str, list[StoreError]] = {}  # the same, but the call takes effect first
 
     async def run(self, call: Call[T]) -> T:
         name = call.script or str(call.args[0])
@@ -144,7 +144,7 @@ class WatchedStore(AsyncStore):
 
 
 class Rig:
-    """One worker process, taken apart."""
+    """One worker process, in parts."""
 
     def __init__(self, store: Store, url: str, owner: str = "host-1:1:abc") -> None:
         self.store = store
@@ -153,7 +153,7 @@ class Rig:
         self.slept: list[float] = []
         self.on_sleep: Callable[[], None] = lambda: None
         self.really_sleeps = False
-        self.ahead = 0.0  # s; what our clock has been put forward
+        self.ahead = 0.0  # s; offset of our clock
         self.watched = WatchedStore(url)
         self.settings = Settings(sub_accounts={"shop": account(), "bank": account()})
         self.owner = owner
@@ -175,7 +175,7 @@ class Rig:
         self.settings = self.settings.model_copy(update=changes)
 
     def resend_at_once(self) -> None:
-        """What is in doubt is sent again by the next sweep, where its lane resends."""
+        """The next sweep resends messages in doubt in lanes that resend."""
         self.configure(policies={"resend_floor": 0, "resend_pauses": [0]})
 
     @property
@@ -248,7 +248,7 @@ class Rig:
         return batch
 
     async def deliver_with_permits(self, lane: str, most: int = 1000) -> ClaimedBatch:
-        """The same with real permits: they say which breakers are open."""
+        """The same with real permits, which reveal open breakers."""
         batch = await self.claim(lane, most)
         tools, opened = self.tools, batch.lane
         permits = await PermitOffice(tools).reserve(
@@ -261,7 +261,7 @@ class Rig:
     async def claim(
         self, lane: str, most: int = 1000, *, lease_ms: int = 60_000, batch: str = ""
     ) -> ClaimedBatch:
-        """Claim one batch, with permits that nothing is in the way of."""
+        """Claim one batch, with permits and without obstacles."""
         cache = LaneCache(self.watched, self.settings)
         opened = await cache.get(lane)
         assert opened is not None
@@ -277,12 +277,12 @@ class Rig:
         return ClaimedBatch(opened, batch, claim.jobs, permits, claim.now_ms, now)
 
     def delivery(self, backoff: Backoff | None = None) -> Delivery:
-        """What delivers batches."""
+        """A delivery of batches."""
         tools = self.tools
         return Delivery(tools, PermitOffice(tools), backoff or Backoff(tools.clock, tools.rng))
 
     async def sweep(self) -> Swept:
-        """Sweep, whoever swept just now."""
+        """Sweep, ignoring the lock of the last sweep."""
         self.store.run(command("DEL", SWEEP, parse=int))
         swept = await sweep(self.tools)
         assert swept is not None
@@ -290,14 +290,14 @@ class Rig:
 
     @property
     def drain(self) -> Dispatcher:
-        """The dispatcher; made with the settings of its first use."""
+        """The dispatcher; created with the settings at its first use."""
         if self._drain is None:
             self._drain = Dispatcher(self.tools)
         return self._drain
 
     @asynccontextmanager
     async def dispatching(self) -> Any:
-        """A dispatcher that runs meanwhile, and lands at the end."""
+        """Run a dispatcher in the background; waits for its batches at the end."""
         task = asyncio.create_task(self.drain.serve(self.stopping))
         try:
             yield
@@ -308,7 +308,7 @@ class Rig:
             self.stopping = asyncio.Event()
 
     async def drain_until(self, condition: Callable[[], bool]) -> None:
-        """Let the dispatcher run until something is true."""
+        """Run the dispatcher until a condition is true."""
         async with self.dispatching():
             await until(condition)
 
@@ -316,10 +316,10 @@ class Rig:
         """Close the connections."""
         await self.watched.close()
 
-    # What became of it
+    # Results
 
     def report(self, lane: str) -> LaneReport:
-        """The lane's figures, which must add up."""
+        """The lane's figures; asserts that they add up."""
         found = report(self.store, lane)
         assert found.balanced, found
         recounted = recount(self.store, lane)
@@ -335,11 +335,11 @@ class Rig:
         return find_lane(self.store, lane)
 
     def message(self, lane: str, index: int) -> MessageReport:
-        """What became of one message."""
+        """Report of one message."""
         return message_report(self.store, f"{lane}.{index}")
 
     def queue(self, lane: str) -> list[Job]:
-        """The jobs that wait, in their order."""
+        """The queued jobs, in order."""
         return [job for blob in self._list(lane_keys(lane).queue) for job in unpack(blob)]
 
     def dead(self, lane: str) -> list[tuple[bytes, list[Job]]]:
@@ -348,7 +348,7 @@ class Rig:
         return [(reason, unpack(blob)) for reason, blob in parts]
 
     def due(self, lane: str) -> None:
-        """Time passes: retry batches and in-doubt batches are due, leases have run out."""
+        """Make everything due: retry batches, in-doubt batches, leases."""
         keys = lane_keys(lane)
         for key in (keys.retries, keys.in_doubt, keys.claimed_batches):
             for member in self.store.run(command("ZRANGE", key, 0, -1, parse=list)):
@@ -401,13 +401,13 @@ def launch_campaign(
 
 
 def account(**limits: Any) -> SubAccount:
-    """A sub-account, without limits unless told."""
+    """A sub-account, without limits by default."""
     limits = {"messages_per_second": 0, "requests_per_second": 0, **limits}
     return SubAccount(api_key=SecretStr("key"), **limits)
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Wait until something is true."""
+    """Wait until a condition is true."""
     give_up = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < give_up, "it never came true"

@@ -1,4 +1,4 @@
-"""The dispatcher: everything goes out, in the right order, and nobody holds up anybody else."""
+"""The dispatcher: everything is sent, in the right order, and no lane holds up another."""
 
 import asyncio
 import time
@@ -293,7 +293,7 @@ async def test_the_loop_ends_though_a_cancellation_is_lost_in_the_client_of_the_
 
 
 async def seconds_to_next_sweep(rig: Rig) -> float:
-    """What the timer waits after a sweep of now."""
+    """Seconds until the timer fires after a sweep now."""
     rig.store.client.delete(SWEEP)
     return await rig.drain._sweep()
 

@@ -25,7 +25,7 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: "
 
 @pytest.fixture(autouse=True)
 def no_breaker(rig: Rig) -> None:
-    """What is held up by breakers is tested elsewhere."""
+    """Breakers are tested elsewhere."""
     rig.configure(breakers={"server_errors": 1000})
 
 

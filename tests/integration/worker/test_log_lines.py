@@ -1,4 +1,4 @@
-"""What the worker logs: which batch it is about, and never a person or a key."""
+"""Log lines of the worker: they name the batch, and never a person or a key."""
 
 import logging
 import re

@@ -19,7 +19,7 @@ SERVED = {"claim_batch", "mark_posting", "settle_batch"}
 
 @pytest.fixture
 def proxy(embedded: EmbeddedServer, tmp_path: Path) -> Iterator[ReplyDropper]:
-    """What stands between the worker and its server."""
+    """The proxy between the worker and its server."""
     with ReplyDropper(embedded.url, tmp_path) as dropper:
         yield dropper
 

@@ -1,4 +1,4 @@
-"""What a worker counts on its way adds up to what became of the messages."""
+"""A worker's counters add up to the outcomes of its messages."""
 
 import re
 from collections import Counter
@@ -33,7 +33,7 @@ from worker.metrics import Meters, cause, status_of
 
 
 async def shown(rig: Rig, figure: Counted) -> dict[tuple[str, ...], Sums]:
-    """What has come to the store of a figure, by labels."""
+    """Flushed sums of a figure, by labels."""
     await rig.meters.flush(rig.watched)
     fields = rig.store.run(read_counted())
     return {sums.labels: sums for sums in sums_of(figure, fields)}

@@ -20,7 +20,7 @@ READER = Token("abcd", "prometheus", frozenset({Scope.READ}), frozenset())
 
 
 async def scrape(rig: Rig, app: FastAPI | None = None) -> Samples:
-    """What Prometheus gets: samples by name and sorted `label=value`."""
+    """Prometheus samples by name and sorted `label=value`."""
     text = await scrape_text(app or web(rig))
     return {
         (sample.name, *sorted(f"{label}={value}" for label, value in sample.labels.items())): (

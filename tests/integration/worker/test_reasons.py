@@ -17,12 +17,12 @@ TLS = "ConnectError: [SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed"
 
 
 def why(rig: Rig, lane: str) -> str:
-    """What `campaign show` and the status say."""
+    """Sentences of `campaign show` and of the status."""
     return " ".join(explain_lane(rig.report(lane), waiting(rig.store, rig.lane(lane))))
 
 
 def story(rig: Rig, lane: str, index: int = 0) -> str:
-    """What `message show` and the status of the message say."""
+    """Sentences of `message show` and of the message's status."""
     return " ".join(explain(message_status_of(rig.store, f"{lane}.{index}")))
 
 

@@ -44,7 +44,7 @@ def settings() -> Settings:
 
 
 async def refresh(rig: Rig, templates: Templates) -> None:
-    """What a sweep begins, to its end."""
+    """Wait for the tasks that a sweep starts."""
     templates.refresh(rig.watched, settings())
     assert templates._asking is not None
     await asyncio.wait([templates._asking])

@@ -1,4 +1,4 @@
-"""What ends in doubt is kept, and goes out again on an operator's decision and not before."""
+"""Unconfirmed messages are kept, and resent only by an operator's decision."""
 
 import pytest
 

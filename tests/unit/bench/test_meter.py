@@ -1,4 +1,4 @@
-"""What the bench reads of processes."""
+"""The bench's readings of processes."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""What the bench sends."""
+"""The bench's messages."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the tests of messages share: the provider's schema, and a sandbox that takes or refuses."""
+"""Fixtures for tests of messages: the provider's schema, and a sandbox that accepts or refuses."""
 
 import json
 import os
@@ -36,8 +36,8 @@ def samples() -> Path:
 
 @pytest.fixture(scope="session")
 def schema_faults(samples: Path) -> SchemaFaults:
-    """Says what the provider's OpenAPI file (`openapi.json` beside the examples) has against a
-    message, but for what is known to be the file's fault."""
+    """Errors of a message by the provider's OpenAPI file (`openapi.json` beside the examples), without
+    known errors of that file."""
     document = json.loads((samples / ".." / "openapi.json").read_text())
     vendor = Resource.from_contents(document, default_specification=DRAFT7)
     registry: Registry[Any] = Registry().with_resource("urn:openapi", vendor)
@@ -60,7 +60,7 @@ def _faults(validator: Draft7Validator, message: Json) -> Iterator[str]:
 
 @pytest.fixture
 def refusal() -> Refusal:
-    """Sends a message to a sandbox: None when it is queued, else what the sandbox says."""
+    """Sends a message to a sandbox: None when it is queued, else the sandbox's error."""
     app = create_app(SandboxConfig())
 
     async def send(message: Json) -> Json | None:

@@ -1,4 +1,4 @@
-"""What the provider's answers mean, from bytes alone."""
+"""Interpretation of the provider's answers, from bytes alone."""
 
 import gzip
 import json

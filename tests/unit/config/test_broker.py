@@ -18,7 +18,7 @@ SAME = ("host", "port", "db", "path", "username", "password", "ssl_ca_certs")
 
 
 def read_by_celery(url: str) -> dict[str, Any]:
-    """How kombu would connect."""
+    """kombu's connection parameters."""
     channel: Any = Channel.__new__(Channel)
     channel.connection = SimpleNamespace(client=Connection(url), default_port=6379)
     found: dict[str, Any] = channel._connparams()
@@ -26,7 +26,7 @@ def read_by_celery(url: str) -> dict[str, Any]:
 
 
 def read_by_us(url: str) -> dict[str, Any]:
-    """How redis-py would connect."""
+    """redis-py's connection parameters."""
     given = redis.Redis.from_url(url).connection_pool.connection_kwargs
     place = {} if "path" in given else {"port": 6379}
     return {"db": 0, **place, **given}

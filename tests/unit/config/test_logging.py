@@ -2,8 +2,10 @@
 
 import json
 import logging
+from typing import Literal
 
 import pytest
+import structlog
 from kombu.log import get_logger
 
 from config.logging import set_up_logging
@@ -35,3 +37,16 @@ def test_setting_up_twice_does_not_say_things_twice(capsys: pytest.CaptureFixtur
     set_up_logging(Settings(log_format="json"))
     get_logger("kombu").warning("once")
     assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("form", ["console", "json"])
+def test_control_characters_of_texts_are_escaped(
+    capsys: pytest.CaptureFixture[str], form: Literal["console", "json"]
+) -> None:
+    set_up_logging(Settings(log_format=form))
+    structlog.get_logger().error("an\x1b[2Jevent", why="a\x1b]0;title\x07")
+    logging.getLogger("kombu").error("%s", "a\x1b]0;title\x07")
+    shown = capsys.readouterr().err
+    assert "title" in shown
+    assert "\x1b]" not in shown
+    assert "\x1b[2J" not in shown

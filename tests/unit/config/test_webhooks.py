@@ -1,4 +1,4 @@
-"""Whom the receiver of webhooks believes: from the settings, from the environment, or nobody."""
+"""Authorizations of the webhook receiver: from the settings, from the environment, or none."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""What people are told about lanes, states and codes."""
+"""Explanations of lanes, states and codes for people."""
 
 import pytest
 
@@ -59,7 +59,7 @@ def test_a_attempt_log_entry_becomes_a_sentence() -> None:
 def test_what_an_operator_decided_stands_between_the_attempts() -> None:
     text = explain_attempts("2 local 5 1700000000 operator")
     assert text.startswith("after attempt 2, at 2023-11-")
-    assert text.endswith("an operator had it sent again")
+    assert text.endswith("an operator resent it")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What is shown of a lane: the funnel, how far it is, how fast, and how long it takes."""
+"""Figures of a lane: the funnel, progress, rate and remaining time."""
 
 from dataclasses import replace
 from typing import Any

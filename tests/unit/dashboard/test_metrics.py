@@ -1,4 +1,4 @@
-"""What `/metrics` writes is what Prometheus reads, and names nobody."""
+"""`/metrics` is readable for Prometheus, and names no person."""
 
 import re
 from collections.abc import Iterator
@@ -67,7 +67,7 @@ def lane(id_: str, status: LaneStatus = LaneStatus.SENDING, **open_: int) -> Lan
 
 
 def gauges(*lanes: LaneNow, now_ms: int = 0, **more: Any) -> Gauges:
-    """What stands at a moment."""
+    """Gauges at one moment."""
     return Gauges(
         now_ms=now_ms,
         lanes=lanes,
@@ -80,7 +80,7 @@ def gauges(*lanes: LaneNow, now_ms: int = 0, **more: Any) -> Gauges:
 
 
 def standing(found: Gauges, ages: Ages | None = None) -> dict[tuple[str, ...], float]:
-    """What is shown of it."""
+    """Its rendering."""
     return written(standing_families(found, ages or Ages(), ["bank", "shop"]))
 
 
@@ -171,21 +171,21 @@ def test_whatever_stands_in_the_store_can_be_written_and_read(fields: dict[str, 
 
 
 class Away(AsyncStore):
-    """A store that nobody reaches."""
+    """A store that is unreachable."""
 
     async def run(self, call: Call[Any]) -> Any:
         raise StoreUnavailable("away")
 
 
 def caller(*sub_accounts: str) -> Token:
-    """Somebody who may read."""
+    """A caller with the scope `read`."""
     return Token("abcd", "prometheus", frozenset({Scope.READ}), frozenset(sub_accounts))
 
 
 async def scrape(
     token: Token, requests: Tally | None = None, *, away: bool = False
 ) -> httpx.Response:
-    """What this caller gets."""
+    """Answer to this caller."""
     redis = fakeredis.FakeAsyncRedis(server=fakeredis.FakeServer())
     store = (Away if away else AsyncStore)(redis, load_scripts(flags=False))
     app = FastAPI()

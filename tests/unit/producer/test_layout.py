@@ -130,3 +130,10 @@ def test_a_column_without_a_name_is_left_out(tmp_path: Path) -> None:
     assert found.header.columns == ("phone", "name")
     with pytest.raises(InputError, match="one of who, name"):
         layout(tmp_path, ",who,name\n0,+447700900001,Ada\n")
+
+
+def test_a_file_without_a_header_row_is_refused_without_the_numbers_in_it(tmp_path: Path) -> None:
+    for names in ({}, {"phone": "msisdn"}):
+        with pytest.raises(InputError, match=r"Ada, 07\*{3} \*{4}23") as told:
+            layout(tmp_path, "Ada,07700 900123\nBob,07700 900124\n", names=names)
+        assert "900123" not in str(told.value)

@@ -45,7 +45,7 @@ ENDS = (State.ACCEPTED, State.REJECTED, State.FAILED, State.UNCONFIRMED)
 VERDICTS = (*ENDS, State.QUEUED, State.DELAYED, State.IN_DOUBT)
 TOLD = (State.ACCEPTED, State.FORWARDED, State.UNDELIVERED, State.DELIVERED)
 Told = tuple[State, int]
-"""What a receipt says: the state, and the code."""
+"""State and code of a receipt."""
 
 
 class LaneMachine(RuleBasedStateMachine):
@@ -185,7 +185,7 @@ class LaneMachine(RuleBasedStateMachine):
     def take_dead_letters(
         self, states: set[State], entries: int, most: int
     ) -> tuple[Entry, int, int]:
-        """What a word takes from the list, how many have moved on, how many entries it looks at."""
+        """A decision's jobs, the dropped ones, and the number of entries examined."""
         taken, moved_on, looked, seen = Entry(), 0, 0, 0
         for entry in list(self.dead)[:entries]:
             if seen and seen + len(entry) > most:
@@ -404,7 +404,7 @@ def _tried(jobs: Iterable[Job]) -> list[Job]:
 
 
 def says_more(state: State, than: State) -> bool:
-    """Whether news of this state replaces the other."""
+    """True when an update to this state replaces the other."""
     return BY_STATE[state].rank > BY_STATE[than].rank
 
 

@@ -1,4 +1,4 @@
-"""What a message counts as, by the category of its template, what the caller says, and the default."""
+"""The purpose of a message, by the category of its template, the caller's, and the default."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Lanes, jobs and batches as the tests of the worker like them; no server behind them."""
+"""Lanes, jobs and batches for tests of the worker; without a server."""
 
 import random
 from collections.abc import Awaitable, Callable, Sequence
@@ -54,7 +54,7 @@ def lane(kind: str = "campaign", **changes: Any) -> Lane:
 
 
 def job(index: int, attempts: int = 0, recipient: bytes = b"", doubt: int = 0) -> Job:
-    """A job for a person whose number tells the index."""
+    """A job whose recipient's number contains the index."""
     return Job(index, attempts, (recipient or b"%d" % (447700900000 + index)) + b"\tGuest", doubt)
 
 
@@ -64,7 +64,7 @@ def jobs(n: int, attempts: int = 0) -> list[Job]:
 
 
 def named(those: Sequence[Job]) -> list[tuple[Job, str]]:
-    """Jobs with the ids their next attempt travels under."""
+    """Jobs with the ids of their next attempt."""
     return [(job_, message_id(job_.index, job_.attempts + 1)) for job_ in those]
 
 
@@ -76,24 +76,24 @@ def message_id(index: int, attempt: int = 1) -> str:
 def item(
     id_: str | None, state: str = "queued", code: int | None = None, umid: str | None = None
 ) -> AnswerItem:
-    """What an answer says about one message."""
+    """An answer's item about one message."""
     return AnswerItem(ItemStatus(state, code), umid, id_)
 
 
 def answer(*items: AnswerItem) -> BatchAnswer:
-    """An answer that says this; nobody looks at its counts."""
+    """An answer with these items; its counts are not used."""
     return BatchAnswer(0, 0, None, list(items))
 
 
 class NoProvider:
-    """Nobody there."""
+    """A provider that must not be called."""
 
     async def send_many(self, endpoint: Endpoint, body: bytes) -> Result:
         return NotSent("nobody there")
 
 
 class FakeStore(AsyncStore):
-    """Answers each call with the next of the replies, unparsed, and keeps the calls."""
+    """Answers each call with the next reply, unparsed, and records the calls."""
 
     def __init__(self, *replies: Any) -> None:
         self.replies = list(replies)
@@ -108,7 +108,7 @@ class FakeStore(AsyncStore):
 
 
 class Time:
-    """A clock that only sleeping moves."""
+    """A clock that only sleeping advances."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -129,7 +129,7 @@ def tools(
     sleep: Callable[[float], Awaitable[None]] | None = None,
     **retry: Any,
 ) -> Tools:
-    """The worker's tools, with nothing real among them."""
+    """The worker's tools, all fake."""
     time = time or Time()
     return Tools(
         store=store or FakeStore(),
@@ -156,5 +156,5 @@ def batch(those: Sequence[Job], of: Lane = CAMPAIGN) -> ClaimedBatch:
 def outcome(
     those: Sequence[Job], verdicts: Verdicts | None = None, of: Lane = CAMPAIGN
 ) -> BatchOutcome:
-    """What has become of a batch with these jobs, which was posted now."""
+    """The outcome of a batch with these jobs, which was posted now."""
     return BatchOutcome(batch(those, of), verdicts or Verdicts(), posted_ms=NOW * 1000)

@@ -58,6 +58,13 @@ def test_anything_else_in_between_ends_the_row(between: Verdicts) -> None:
     assert said == ["", "", ""]
 
 
+def test_requests_that_are_refused_for_different_causes_are_not_added_up() -> None:
+    streak = RefusalStreaks(20)
+    requests = [refused(15), refused(15, 3006), refused(15), refused(4), refused(1)]
+    stops = [bool(streak.note("a", one, len(one.rejected))) for one in requests]
+    assert stops == [False, False, False, False, True]
+
+
 @pytest.mark.parametrize("code", [NUMBER, UNKNOWN, 0])
 def test_people_who_cannot_be_reached_never_stop_it(code: int) -> None:
     assert not RefusalStreaks(20).note("a", refused(1000, code), 1000)

@@ -1,4 +1,4 @@
-"""What a batch is, and what its requests leave behind."""
+"""Batches, and leftovers of their requests."""
 
 from chatapps.responses import Answered, BatchAnswer, NotSent, Refused, Result
 from store.records.outcome import LocalReason, Origin

@@ -1,4 +1,4 @@
-"""What workers remember of the revisions, in memory and in their file."""
+"""Revisions, in memory and in their file."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What one process knows of the provider's answers."""
+"""Tracking of the provider's answers in one process."""
 
 import pytest
 

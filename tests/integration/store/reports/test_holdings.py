@@ -1,4 +1,4 @@
-"""What Redis holds, counted on real servers."""
+"""Contents of Redis, counted on real servers."""
 
 from store.client import Store
 from store.lanes.lane import find_lane

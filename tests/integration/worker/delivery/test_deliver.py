@@ -65,7 +65,7 @@ async def test_a_429_waits_as_told_within_reason(
 
 
 def blocked_for(rig: Rig, sub_account: str = "shop") -> float:
-    """Seconds for which nobody gets permits."""
+    """Seconds without permits for any worker."""
     limits = Limits(0, 1, 0, 0)
     call = acquire_permits(sub_account, limits, 1, op="probe", urgent=False, horizon=0)
     answer = rig.store.run(call)

@@ -1,4 +1,4 @@
-"""What time brings back: retry batches, leases, in-doubt batches, cancelled lanes."""
+"""The sweep: retry batches, leases, in-doubt batches, cancelled lanes."""
 
 import pytest
 from structlog.typing import EventDict
@@ -8,11 +8,12 @@ from store.batched import AT_ONCE
 from store.client import command
 from store.errors import StoreRefused, StoreUnavailable
 from store.keys import ENDED, LANES, lane_keys
-from store.lanes.lane import LaneStatus, move_lane
+from store.lanes.lane import LaneStatus, move_lane, schedule_lane
 from store.queue.enqueue import NewMessage, enqueue_messages
 from store.queue.settlement import mark_posting
 from store.records.outcome import LocalReason, Origin
 from store.reports.lane_report import long_ids
+from store.reports.waiting import now_ms
 from store.states import State
 from store.workers.presence import active_lanes, ready_lanes
 from tests.integration.worker.rig import Rig, refuses
@@ -355,3 +356,14 @@ async def test_a_job_that_kills_worker_after_worker_once_it_is_posted_is_found_t
     assert (found.origin, found.code) == (Origin.LOCAL, LocalReason.KILLS_WORKERS)
     assert max(posted.count(index) for index in range(8) if index != 5) <= 4
     assert posted.count(5) == 6  # with 7, 3, 1 others, and three times alone
+
+
+async def test_a_scheduled_campaign_starts_within_a_second_of_its_time(rig: Rig) -> None:
+    lane = rig.campaign(3)
+    at = rig.store.run(now_ms()) + 1500
+    assert rig.store.run(schedule_lane(lane, at, "UTC")) == ("ok", LaneStatus.SCHEDULED)
+    await rig.sweep()
+    assert (await rig.sweep()).starts_in_ms <= 1500
+    await rig.drain_until(lambda: rig.lane(lane).started_at > 0)
+    assert at <= rig.lane(lane).started_at <= at + 1000
+    assert rig.counts(lane) == {State.ACCEPTED: 3}

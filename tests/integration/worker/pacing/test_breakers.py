@@ -54,7 +54,7 @@ class Doors:
 
 
 def opened(rig: Rig, sub_account: str = "shop") -> list[Breaker]:
-    """What is open."""
+    """Open breakers."""
     return rig.store.run(read_breakers(sub_account))
 
 

@@ -164,7 +164,7 @@ async def test_what_names_no_message_of_ours_is_kept_aside(rig: Rig) -> None:
 
 
 def reply(text: str, at: str) -> bytes:
-    """What a person writes back, as the provider posts it."""
+    """A reply as the provider posts it."""
     payload = {
         "umid": "5c1a7a4c-0000-4000-9000-000000000001",
         "subAccountId": "shop",
@@ -523,7 +523,7 @@ async def test_one_bad_receipt_of_an_entry_keeps_the_others(
 
 
 async def test_an_entry_is_applied_in_the_order_in_which_its_bodies_came(rig: Rig) -> None:
-    """What was said last counts: later bodies follow earlier ones of the same moment."""
+    """The last reply counts: later bodies follow earlier ones of the same moment."""
     lane = rig.campaign(1)
     await rig.deliver(lane)
     early = {"pricingCategory": "utility"}, {"pricingCategory": "marketing"}

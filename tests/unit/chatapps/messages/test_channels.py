@@ -1,4 +1,4 @@
-"""What the channels of a message ask of it, and where its receipts go."""
+"""Rules of a message's channels, and the address of its receipts."""
 
 from typing import Any
 

@@ -133,7 +133,7 @@ def messages(draw: st.DrawFn) -> Any:
 
 
 def compare(raw: Any) -> bool:
-    """Whether it went the quick way; then the slow one has to agree."""
+    """True when the fast path took it; then the slow one must agree."""
     plain = read_plain(raw)
     if plain is None:
         return False

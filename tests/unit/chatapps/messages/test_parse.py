@@ -1,4 +1,4 @@
-"""What is read although it is not as documented, and what is refused in words."""
+"""Undocumented forms that are accepted, and errors in words."""
 
 import json
 import pickle

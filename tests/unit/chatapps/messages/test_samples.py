@@ -99,7 +99,7 @@ def test_the_examples_are_there() -> None:
 
 
 class Verdict(NamedTuple):
-    """What became of one example."""
+    """Result of one example."""
 
     file: str
     parses: bool

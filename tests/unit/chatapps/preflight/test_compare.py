@@ -1,4 +1,4 @@
-"""A campaign's message against the registered template, in words for whoever wrote it."""
+"""A campaign's message against the registered template, in words for its author."""
 
 from typing import Any
 

@@ -32,7 +32,7 @@ def rendered(content: CompiledContent, *jobs: tuple[int, int, bytes]) -> dict[st
 
 
 def substituted(value: Any, cells: dict[str, str]) -> Any:
-    """What compiling has to amount to: plain substitution in the string values."""
+    """The reference for compiling: plain substitution in the string values."""
     if isinstance(value, str):
         return re.sub(r"\{\{ ?(\w+) ?\}\}", lambda match: cells[match[1]], value)
     if isinstance(value, dict):

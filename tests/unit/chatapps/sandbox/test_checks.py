@@ -1,4 +1,4 @@
-"""What the sandbox refuses by shape alone."""
+"""Structural checks of the sandbox."""
 
 import json
 from typing import Any

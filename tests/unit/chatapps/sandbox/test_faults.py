@@ -1,4 +1,4 @@
-"""How the sandbox decides to fail."""
+"""The sandbox's decisions to fail."""
 
 from random import Random
 

@@ -57,7 +57,7 @@ def carousel(*cards: Json, **members: Any) -> Json:
 
 
 def faults(written: Any) -> list[str]:
-    """What is said against it; nothing when it is read."""
+    """Its problems; none when it is accepted."""
     try:
         read_template(written)
     except MessageError as error:

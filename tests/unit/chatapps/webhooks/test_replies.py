@@ -1,4 +1,4 @@
-"""What people write back, in versions 2 and 3 and in LINE's older form."""
+"""Replies, in versions 2 and 3 and in LINE's older form."""
 
 import json
 from collections.abc import Callable

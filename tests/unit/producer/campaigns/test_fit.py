@@ -1,4 +1,4 @@
-"""The check before a launch: what it asks, and what it says when nobody answers."""
+"""The check before a launch: its questions, and its texts without an answer."""
 
 import json
 from pathlib import Path
@@ -11,9 +11,8 @@ from chatapps.preflight import Finding, Severity
 from config.sections import SettingsError, SubAccount
 from config.settings import Settings
 from producer.campaigns.launch import Launch, Prepared, check
-from producer.campaigns.preflight import stops
+from producer.campaigns.preflight import findings_of, stops
 from sendmany.cli.campaign.launch import report
-from sendmany.console.fit import findings_of
 
 ACCOUNT = "11111111-2222-4333-8444-555555555555"
 NOBODY = "http://127.0.0.1:9"
@@ -34,16 +33,16 @@ def prepared(tmp_path: Path) -> Prepared:
 
 def test_a_provider_that_cannot_be_reached_is_a_warning(prepared: Prepared) -> None:
     configured = settings(account_id=ACCOUNT, channel_id="pier")
-    (found,) = findings_of(configured, prepared, offline=False)
+    (found,), _ = findings_of(configured, prepared, offline=False)
     assert found.severity is Severity.WARNING
     assert "could not be looked up" in found.text
     assert not stops([found])
 
 
 def test_nobody_is_asked_without_account_or_offline(prepared: Prepared) -> None:
-    assert findings_of(settings(), prepared, offline=False) == []
+    assert findings_of(settings(), prepared, offline=False) == ([], None)
     configured = settings(account_id=ACCOUNT, channel_id="pier")
-    assert findings_of(configured, prepared, offline=True) == []
+    assert findings_of(configured, prepared, offline=True) == ([], None)
 
 
 def test_account_and_channel_are_both_needed_for_templates() -> None:

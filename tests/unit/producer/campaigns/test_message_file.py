@@ -181,7 +181,7 @@ def test_a_placeholder_names_its_column_without_case_blanks_and_marks(name: str)
 
 
 def sent(message: dict[str, Any], *rows: tuple[str, ...]) -> list[Any]:
-    """What goes out to people whose columns hold these."""
+    """Messages of people with these columns."""
     columns = ("phone", "a", "b")
     made = prepare(message, columns)
     layout = Layout(Header(columns, ",", 0, 0), "phone", None, None)

@@ -1,4 +1,4 @@
-"""Retries and additions: only those who are meant, with the values that were kept, and nobody twice."""
+"""Retries and additions: only the selected people, with the kept values, and no person twice."""
 
 import csv
 import json

@@ -1,4 +1,4 @@
-"""Two uploads under one name at the same time: nobody's rows are lost without a word."""
+"""Two uploads under one name at the same time: no rows are lost silently."""
 
 from collections.abc import Callable
 

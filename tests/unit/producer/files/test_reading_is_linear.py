@@ -128,7 +128,7 @@ def test_empty_lines_are_passed_over_and_counted() -> None:
     "cell", ["1x" + " " * 200_000 + "a", " " * 200_000 + "a", "1," * 100_000, "+" * 200_000]
 )
 def test_a_cell_of_any_length_is_refused_at_once(cell: str) -> None:
-    """What reads numbers goes back and forth in a text: it would take minutes for these."""
+    """Patterns for numbers backtrack: they would take minutes for these."""
     with pytest.raises(BadNumber, match="not a phone number"):
         normalise(cell, "GB")
     assert not seems_number(cell)

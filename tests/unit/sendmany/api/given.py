@@ -1,4 +1,4 @@
-"""The HTTP API on a store of its own, tokens for it, and a few routes to try it on."""
+"""The HTTP API on a store of its own, tokens for it, and a few test routes."""
 
 from collections.abc import AsyncIterator, Callable
 from typing import Annotated, Any, Literal, TypeVar
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 class Trouble(AsyncStore):
-    """A store that fails when it is told to."""
+    """A store that fails on demand."""
 
     error: StoreError | None = None
 
@@ -94,7 +94,7 @@ def new_app(store: AsyncStore, **web: Any) -> FastAPI:
 
 
 def client(app: Callable[..., Any], token: str = "") -> httpx.AsyncClient:
-    """A caller, with a token or without."""
+    """A client, with a token or without."""
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     transport = httpx.ASGITransport(app, raise_app_exceptions=True)
     return httpx.AsyncClient(transport=transport, base_url="http://api.test", headers=headers)
@@ -114,6 +114,6 @@ async def new_token(
 
 
 async def in_pieces(body: bytes, size: int = 10) -> AsyncIterator[bytes]:
-    """Sent without a Content-Length."""
+    """Chunks without a Content-Length."""
     for start in range(0, len(body), size):
         yield body[start : start + size]

@@ -1,4 +1,4 @@
-"""Tokens: who comes in, who does not, and what somebody without one learns."""
+"""Tokens: who is admitted, who is not, and what a caller without one learns."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -114,7 +114,7 @@ class Both:
         path: str = "/v1/messages",
         method: str = "POST",
     ) -> list[tuple[Any, ...]]:
-        """What each of them answers."""
+        """Answers of both."""
         answers = []
         for app, store in zip(self.apps, self.stores, strict=True):
             trouble, store.error = store.error, None

@@ -26,6 +26,8 @@ from store.access.sessions import (
 from store.access.tokens import Scope, digest, list_tokens, read_token_text, revoke_token
 from store.client import command
 from store.keys import session as session_key
+from store.lanes.lane import LaneStatus
+from store.states import State
 from tests.unit.sendmany.api.given import Trouble, new_token
 
 HERE = "http://127.0.0.1:8080"
@@ -319,3 +321,15 @@ def test_the_lock_has_hashes_and_no_addresses() -> None:
 def test_what_is_sent_compressed_is_what_lies_there() -> None:
     for one in read_files(PAGE).values():
         assert gzip.decompress(one.packed) == one.plain
+
+
+def test_the_page_knows_every_state_and_every_status() -> None:
+    script = (PAGE / "js" / "states.js").read_text("utf-8")
+    states = set(re.findall(r"^  (\w+): \['", script, re.MULTILINE))
+    assert states == {*State, "missing"} - {State.TRIED}
+    grouped = re.findall(
+        r"states: \[([^\]]+)\]", script.partition("GROUPS = [")[2].partition("];")[0]
+    )
+    assert sorted(re.findall(r"\w+", " ".join(grouped))) == sorted(states - {"missing"})
+    statuses = set(re.findall(r"^  (\w+): \{ name", script, re.MULTILINE))
+    assert statuses == set(LaneStatus) - {LaneStatus.GONE}

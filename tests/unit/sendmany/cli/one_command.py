@@ -1,4 +1,4 @@
-"""`sendmany` with a single command, which a test brings."""
+"""Runs `sendmany` with a single command of a test."""
 
 from collections.abc import Callable
 

@@ -116,3 +116,14 @@ def test_bad_input_is_told_in_one_sentence(
     assert err.count("\n") == 1
     assert hint in err
     assert not any(secret in err for secret in ("secret", "900123"))
+
+
+@pytest.mark.parametrize("seconds", ["nan", "inf", "-inf", "-1", "86401"])
+def test_a_time_that_is_none_is_refused(
+    home: Path, seconds: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["sendmany", *launch(settle_after=seconds)])
+    with pytest.raises(SystemExit) as ended:
+        run()
+    assert ended.value.code == 2
+    assert "Invalid value for '--settle-after': Input should be" in capsys.readouterr().err

@@ -40,7 +40,7 @@ SECTIONS = _sections()
 
 
 def _words(command: TyperCommand) -> Iterator[str]:
-    """What a person types for each parameter: `--json`, `NAME`."""
+    """The spelling of each parameter: `--json`, `NAME`."""
     for parameter in command.params:
         if isinstance(parameter, TyperOption):
             yield next(word for word in parameter.opts if word.startswith("--"))

@@ -9,11 +9,13 @@ from typer.testing import CliRunner, Result
 
 from config.sections import SubAccount
 from config.settings import Settings
+from producer.errors import NotAgreed
 from sendmany.cli.application import app
 from sendmany.cli.campaign import launch as launch_command
+from sendmany.cli.campaign import plan as plan_command
 from store.client import Store
 from store.keys import lane_keys
-from store.lanes.lane import LaneStatus, find_lane
+from store.lanes.lane import LaneStatus, find_lane, list_lanes
 
 Launch = Callable[..., Result]
 
@@ -28,11 +30,14 @@ def launch(store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Lau
     settings = Settings(sub_accounts={"shop": SubAccount()})
     monkeypatch.setattr(launch_command, "connect", lambda _: store)
     monkeypatch.setattr(launch_command, "load_settings", lambda: settings)
+    monkeypatch.setattr(plan_command, "connect", lambda _: store)
+    monkeypatch.setattr(plan_command, "load_settings", lambda: settings)
     monkeypatch.setattr(launch_command, "hint_drain", lambda: None)
     files = ("--recipients", "people.csv", "--message", "offer.json", "--offline")
 
-    def run(name: str = "Spring", *options: str) -> Result:
-        return CliRunner().invoke(app, ["campaign", "launch", name, *files, *options])
+    def run(name: str = "Spring", *options: str, answer: str = "") -> Result:
+        words = ["campaign", "launch", name, *files, *options]
+        return CliRunner().invoke(app, words, input=answer)
 
     return run
 
@@ -84,10 +89,63 @@ def test_a_launch_tells_the_columns_the_folded_values_and_what_was_launched_befo
     ]
     again = launch("summer")
     assert again.stderr == (
-        'Note: this file and this message were launched as "Spring" already: everybody in it gets a '
+        'Note: This file and this message were launched as "Spring" already: everybody in it gets a '
         "second message.\n"
     )
     shown = json.loads(launch("Autumn", "--json").stdout)
     assert [shown[key] for key in ("number_column", "country_column", "folded")] == [
         "Mobile phone", "Land", 2
     ]  # fmt: skip
+
+
+def test_at_a_terminal_a_launch_tells_who_gets_it_asks_and_can_be_undone(
+    store: Store, launch: Launch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = "".join(f"+4474000{n:05d},Ada\n" for n in range(30))
+    Path("people.csv").write_text(f"msisdn,name\n{rows}07700900124,Eve\n")
+    monkeypatch.setattr(launch_command, "at_terminal", lambda: True)
+    waited: list[float] = []
+    monkeypatch.setattr("time.sleep", waited.append)
+    refused = launch(answer="n\n")
+    assert (
+        "30 of 31 people get it; 1 row (3%) cannot be used, most since: it has no country code. Launch?"
+    ) in refused.stderr
+    assert (refused.exit_code, waited, list_lanes(store)) == (1, [], [])
+
+    def undo(_: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("time.sleep", undo)
+    undone = launch(answer="y\n")
+    assert (undone.exit_code, list_lanes(store)) == (130, [])
+    assert "Undone: nothing was launched." in undone.stderr
+    monkeypatch.setattr("time.sleep", waited.append)
+    assert '"Spring" is launched: 30 recipients.' in launch(answer="y\n").stdout
+    assert waited == [10]
+    assert "Launch?" not in launch("Summer", "--yes").stderr
+
+
+def test_too_many_invalid_rows_have_to_be_accepted(store: Store, launch: Launch) -> None:
+    Path("people.csv").write_text("msisdn,name\n+447400000001,Ada\n0740000002,Eve\n")
+    for options in ((), ("--yes",), ("--send-while-loading",)):
+        refused = launch("Spring", *options)
+        assert (refused.exit_code, list_lanes(store)) == (1, [])
+        assert isinstance(refused.exception, NotAgreed)
+        assert "1 of 2 rows (50%) cannot be used" in str(refused.exception)
+    assert launch("Spring", "--accept-invalid").exit_code == 0
+
+
+def test_only_what_was_planned_is_launched(store: Store, launch: Launch) -> None:
+    files = ["--recipients", "people.csv", "--message", "offer.json", "--offline", "--json"]
+    planned = CliRunner().invoke(app, ["campaign", "plan", "Spring", *files])
+    digest = json.loads(planned.stdout)["digest"]
+    told = CliRunner().invoke(app, ["campaign", "plan", "Spring", *files[:-1]]).stdout
+    assert "1 of 1 people get it, marketing; nothing is stored yet." in told
+    assert f"--plan {digest}" in told
+    Path("people.csv").write_text("msisdn,name\n+447700900123,Ida\n")
+    changed = launch("Spring", "--plan", digest)
+    assert isinstance(changed.exception, NotAgreed)
+    assert "the plan has changed" in str(changed.exception)
+    assert list_lanes(store) == []
+    Path("people.csv").write_text("msisdn,name\n+447700900123,Ada\n")
+    assert launch("Spring", "--plan", digest).exit_code == 0

@@ -1,4 +1,4 @@
-"""Outputs that are full, closed, or read by nobody: a sentence where one can be said, no traceback."""
+"""Outputs that are full, closed, or unread: a sentence if possible, no traceback."""
 
 import errno
 import io

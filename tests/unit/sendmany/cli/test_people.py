@@ -28,7 +28,7 @@ ANN, ANN_DIGITS = "+44 20 7946 0123", "442079460123"
 
 
 class Desk:
-    """A terminal of somebody who has two sub-accounts."""
+    """A terminal of a user with two sub-accounts."""
 
     def __init__(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
         self.store = store
@@ -55,6 +55,13 @@ class Desk:
 @pytest.fixture
 def desk(store: Store, monkeypatch: pytest.MonkeyPatch) -> Desk:
     return Desk(store, monkeypatch)
+
+
+@pytest.mark.parametrize("why", Why)
+def test_the_reason_of_a_suppression_is_told_as_it_is(desk: Desk, why: Why) -> None:
+    desk.store.run(suppress("shop", [(ANN_DIGITS, None)], why))
+    assert f"({why.name.lower()})" in desk.run("suppress", "check", ANN).stdout
+    assert desk.json("suppress", "check", ANN)["suppressed"][0]["reason"] == why.name.lower()
 
 
 def test_a_number_is_suppressed_however_it_is_written(desk: Desk) -> None:
@@ -246,7 +253,7 @@ def test_an_export_is_a_list_that_can_be_imported(desk: Desk, tmp_path: Path) ->
 
 
 def stopped(desk: Desk, who: str = ANN) -> list[str]:
-    """What a person gets no more, by scope."""
+    """Suppressed purposes of a person, by scope."""
     return [one["purposes"] for one in desk.json("suppress", "check", who)["suppressed"]]
 
 

@@ -1,4 +1,4 @@
-"""What a shell asks of the command: its version, and the words that complete a line."""
+"""The command for shells: its version, and completion."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from sendmany.cli import main
 def output_of(
     words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> str:
-    """What `sendmany` prints, having ended well."""
+    """Output of a successful `sendmany`."""
     monkeypatch.setattr("sys.argv", ["sendmany", *words.split()])
     with pytest.raises(SystemExit) as end:
         main()

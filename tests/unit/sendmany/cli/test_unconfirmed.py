@@ -176,4 +176,4 @@ def test_the_story_of_a_message_tells_who_had_it_sent_again(desk: Desk) -> None:
     desk.json("unconfirmed", "resend", "Spring", "--yes")
     result = CliRunner().invoke(app, ["message", "show", f"{lane}.0"])
     assert "after attempt 1, at " in result.stdout
-    assert "an operator had it sent again" in result.stdout
+    assert "an operator resent it" in result.stdout

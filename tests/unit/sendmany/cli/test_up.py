@@ -20,7 +20,7 @@ Ran = list[tuple[UpPlan, Settings]]
 
 @pytest.fixture
 def ran(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Ran:
-    """What would be run; nothing is."""
+    """The plan that would run; nothing runs."""
     monkeypatch.chdir(tmp_path)
     for name in [name for name in os.environ if name.startswith("SENDMANY_")]:
         monkeypatch.delenv(name)

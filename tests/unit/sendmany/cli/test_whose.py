@@ -50,6 +50,17 @@ def test_each_command_asks_whose_campaign_is_meant(
     assert isinstance(nobodys.exception, UnknownLane)
 
 
+def test_a_name_is_found_without_regard_to_case_and_white_space(
+    both: dict[str, str], store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lane = open_campaign(store, given.plan("Big one"))[0]
+    monkeypatch.setattr("sendmany.cli.campaign.control.hint_drain", lambda: None)
+    for word, status in (("pause", LaneStatus.PAUSED), ("resume", LaneStatus.LOADING)):
+        said = CliRunner().invoke(app, ("campaign", word, "big  ONE"))
+        assert said.exit_code == 0, said.exception
+        assert find_lane(store, lane).status is status
+
+
 def test_what_is_said_about_one_leaves_the_other_alone(both: dict[str, str], store: Store) -> None:
     paused = CliRunner().invoke(app, ("campaign", "pause", "Spring", "--sub-account", "shop"))
     assert paused.exit_code == 0, paused.exception

@@ -1,9 +1,13 @@
-"""What the doctor makes of what a server says."""
+"""The doctor's findings about a server's figures."""
 
 import pytest
 
+from chatapps.client import Probe, ProbeVerdict
+from chatapps.responses import Refused
 from config.sections import SubAccount
+from config.settings import Settings
 from sendmany.doctor.checks import (
+    _account,
     check_breakers,
     check_inbox,
     check_memory,
@@ -11,6 +15,7 @@ from sendmany.doctor.checks import (
     read_due_lanes,
 )
 from sendmany.doctor.finding import Verdict
+from sendmany.doctor.provider_probe import explain
 from sendmany.doctor.redis_checks import check_server
 from store.client import Store
 from store.lanes.lane import find_lane, list_lanes, move_lane
@@ -144,3 +149,36 @@ def test_webhooks_that_nobody_applies_are_a_problem() -> None:
     assert found.verdict is Verdict.PROBLEM
     assert "the oldest for 61 s" in found.finding
     assert "worker" in found.remedy
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("http://user:pa55@proxy.test/8x8", "http://proxy.test/8x8 is without TLS"),
+        ("http://127.0.0.1:8088", None),
+        ("http://localhost:8088", None),
+        ("http://[::1]:8088", None),
+        ("https://proxy.test", None),
+    ],
+)
+def test_a_provider_without_tls_is_told_and_no_password_is_shown(
+    url: str, told: str | None
+) -> None:
+    settings = Settings(sub_accounts={"Shop": {"base_url": url, "api_key": "key"}})
+    account = settings.sub_accounts["Shop"]
+    found = [check.finding for check in _account(settings, "Shop", account, offline=True)]
+    assert [line for line in found if "TLS" in line] == (
+        [f"{told}: the key goes there as it is; use https"] if told else []
+    )
+    assert "pa55" not in account.place
+    asked = explain(Probe(ProbeVerdict.READY, Refused(400)), "Shop", account.place)
+    assert "pa55" not in str((found, asked))
+
+
+def test_the_variable_of_a_key_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SHOP_KEY", raising=False)
+    settings = Settings(sub_accounts={"Shop": {"api_key_env": "SHOP_KEY"}})
+    for offline in (True, False):
+        found = next(_account(settings, "Shop", settings.sub_accounts["Shop"], offline=offline))
+        assert found.verdict is Verdict.PROBLEM
+        assert "api_key_env names SHOP_KEY, which is not set" in found.finding

@@ -1,4 +1,4 @@
-"""What a probe of the provider means for the person who asked."""
+"""The provider's probe, explained to its user."""
 
 import pytest
 

@@ -30,7 +30,7 @@ CODES = {"rejected:api:1002": 2}
 
 
 def nothing() -> None:
-    """Nobody wants to stop."""
+    """No stop is wanted."""
 
 
 def of_ten(balanced: bool = True, missing: int = 0, audit: Audit | None = None) -> Figures:

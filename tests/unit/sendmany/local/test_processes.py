@@ -25,7 +25,7 @@ def run(code: str, log: Path) -> Child:
 
 
 def dies(pid: int) -> bool:
-    """Whether a process is gone within two seconds; a killed one may take a moment."""
+    """True when a process is gone within two seconds; a killed one may take a moment."""
     give_up = time.monotonic() + 2
     while time.monotonic() < give_up:
         try:

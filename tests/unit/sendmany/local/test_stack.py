@@ -1,4 +1,4 @@
-"""What the local processes are told, and where they listen."""
+"""Settings and addresses of the local processes."""
 
 import json
 import tempfile

@@ -1,4 +1,4 @@
-"""What becomes of processes that end by themselves, second by second."""
+"""Restarts of processes that end by themselves, second by second."""
 
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -13,7 +13,7 @@ def token(id: str) -> Token:
 
 
 def take_all(places: Places, id: str, held: ExitStack) -> int:
-    """How many one token can have."""
+    """Number of places that one token can hold."""
     for n in range(1000):
         try:
             held.enter_context(places.place_for(token(id)))

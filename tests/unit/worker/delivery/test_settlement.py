@@ -1,4 +1,4 @@
-"""What settling writes, for any mix of verdicts."""
+"""Settlements of any mix of verdicts."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""How long this process leaves a sub-account alone."""
+"""Pauses of a sub-account in this process."""
 
 import random
 from types import SimpleNamespace

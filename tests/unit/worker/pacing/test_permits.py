@@ -52,6 +52,15 @@ async def test_patience_counts_from_the_first_question() -> None:
     assert time.now == 8
 
 
+async def test_a_batch_that_is_larger_than_the_probe_takes_no_part_in_it() -> None:
+    store = FakeStore(Permits(True, 0, n=10, probes=("account",)), True, 0)
+    office = PermitOffice(tools(store))
+    assert await office.wait_for(LIMITED, 100, urgent=False, patience=30) is None
+    assert [call.script for call in store.calls] == [
+        "acquire_permits", "release_probe", "return_permits",
+    ]  # fmt: skip
+
+
 async def test_each_question_has_an_id_of_its_own() -> None:
     store = FakeStore(Permits(True, 0), Permits(True, 0))
     office = PermitOffice(tools(store))

@@ -8,6 +8,7 @@ from celery.worker.consumer import Consumer
 from structlog.testing import capture_logs
 
 from config.celery_app import create_app
+from config.logging import set_up_logging
 from config.settings import Settings
 from worker.process.consumer import SteadyConsumer
 
@@ -92,3 +93,44 @@ def test_a_pool_without_children_needs_no_care(monkeypatch: pytest.MonkeyPatch) 
     consumer: Any = SteadyConsumer.__new__(SteadyConsumer)
     consumer.pool = SimpleNamespace()
     assert consumer.loop_args() == ("hub",)
+
+
+NUMBER = "447700900123"
+
+
+def message_of(body: bytes, **headers: Any) -> Any:
+    """A message of the broker that nothing takes."""
+    return SimpleNamespace(
+        body=body, headers=headers, content_type="application/json", content_encoding="utf-8",
+        delivery_info={}, properties={}, payload={"id": "1", "task": NUMBER},
+        ack=lambda: None, reject_log_error=lambda *_: None,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("take", "told"),
+    [
+        (lambda it, odd: it.on_unknown_message(odd.body, odd), "no task that can be read"),
+        (lambda it, odd: it.on_unknown_task(None, odd, KeyError("shop.send")), "no task shop.send"),
+        (lambda it, odd: it.on_unknown_task(None, odd, KeyError(NUMBER)), "no task that can"),
+        (lambda it, odd: it.on_invalid_task(odd.body, odd, ValueError(NUMBER)), "no task that can"),
+        (lambda it, odd: it.on_decode_error(odd, ValueError(NUMBER)), "no task that can be read"),
+    ],
+)
+def test_an_odd_message_is_told_without_its_contents(
+    take: Any, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    set_up_logging(Settings(log_format="json"))
+    consumer: Any = SteadyConsumer.__new__(SteadyConsumer)
+    consumer.app = SimpleNamespace(backend=SimpleNamespace(mark_as_failure=lambda *_, **__: None))
+    consumer.event_dispatcher, consumer.connection_errors = None, ()
+    odd = message_of(f'{{"msisdn": "+{NUMBER}", "text": "secret"}}'.encode(), id="1", task=NUMBER)
+    odd.headers["kwargsrepr"] = f"{{'msisdn': '+{NUMBER}'}}"
+    try:
+        raise ValueError(NUMBER)
+    except ValueError:
+        take(consumer, odd)
+    logged = capsys.readouterr().err
+    assert told in logged
+    assert NUMBER not in logged
+    assert "secret" not in logged

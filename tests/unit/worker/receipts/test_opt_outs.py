@@ -1,4 +1,4 @@
-"""What replies mean for the people who wrote them."""
+"""Opt-outs and opt-ins from replies."""
 
 from typing import Any
 

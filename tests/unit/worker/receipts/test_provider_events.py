@@ -1,4 +1,4 @@
-"""What the provider says about templates and accounts, and which breakers that moves."""
+"""The provider's events about templates and accounts, and the breakers they move."""
 
 from typing import Any
 

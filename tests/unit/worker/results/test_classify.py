@@ -1,4 +1,4 @@
-"""What becomes of each message, by answer, attempt and policy."""
+"""Classification of each message, by answer, attempt and policy."""
 
 import random
 from collections import Counter

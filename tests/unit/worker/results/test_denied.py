@@ -1,4 +1,4 @@
-"""What a 403 means for messages that are refused alone."""
+"""A 403 on messages that are refused alone."""
 
 import pytest
 

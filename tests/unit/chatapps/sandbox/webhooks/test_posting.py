@@ -21,7 +21,7 @@ KEY = "Bearer sandbox-key"
 
 
 class Time:
-    """A clock that moves when somebody sleeps."""
+    """A clock that sleeping advances."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -36,7 +36,7 @@ class Time:
 
 
 class Request(NamedTuple):
-    """What was posted."""
+    """Posts so far."""
 
     url: str
     authorization: str | None
@@ -99,7 +99,7 @@ def poster(hook: Hook, style: Style | None = None, **options: Any) -> Poster:
 
 
 async def finished(poster: Poster) -> dict[str, int]:
-    """What was posted, once nothing waits."""
+    """All posts, once nothing waits."""
     await poster.finished()
     assert poster.posted()["waiting"] == 0
     return {name: n for name, n in poster.posted().items() if isinstance(n, int) and n}

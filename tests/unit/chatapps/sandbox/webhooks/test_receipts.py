@@ -1,4 +1,4 @@
-"""What the sandbox posts about a message: whole stories, disturbed ones, and their forms on the wire."""
+"""The sandbox's posts about a message: complete, distorted, and their form on the wire."""
 
 import json
 from collections import Counter

@@ -1,4 +1,4 @@
-"""The routes of the producer behind a door that lets everybody in whom a test says."""
+"""The routes of campaigns, with a client whose token a test sets."""
 
 from collections.abc import AsyncIterator
 from typing import TypeVar
@@ -18,7 +18,7 @@ from tests.unit.web_client import Door, Wakes, web_client
 T = TypeVar("T")
 PIER = SubAccount.model_validate(
     {
-        "base_url": "http://127.0.0.1:9",  # nobody is there
+        "base_url": "http://127.0.0.1:9",  # no server there
         "api_key": "key",
         "account_id": "11111111-2222-4333-8444-555555555555",
         "channel_id": "pier",
@@ -50,7 +50,7 @@ def wakes() -> Wakes:
 
 
 class Trouble(AsyncStore):
-    """Goes away after so many chunks of a file; by default never."""
+    """Fails after so many chunks of a file; by default never."""
 
     chunks_left = 1_000_000
 

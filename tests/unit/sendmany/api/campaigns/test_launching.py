@@ -5,6 +5,7 @@ import gzip
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest.mock import ANY
 
@@ -66,6 +67,7 @@ async def test_an_upload_stores_a_job_for_each_good_row(
         "status": "sending",
         "recipients": 2500,
         "duplicates": 1,
+        "excluded": 0,
         "invalid_rows": 1,
         "first_invalid_rows": [{"line": 2502, "number": "nobody", "reason": "not a phone number"}],
         "number_column": "msisdn",
@@ -73,6 +75,8 @@ async def test_an_upload_stores_a_job_for_each_good_row(
         "folded": 0,
         "resumed": False,
         "read_as": "",
+        "send_at": None,
+        "zone": None,
         "findings": [{"severity": "warning", "path": "", "message": ANY}],
     }
     assert store.run(read_counts(lane.id)) == {State.QUEUED: 2500}
@@ -250,7 +254,8 @@ async def test_a_body_of_another_kind_is_refused(door: Door) -> None:
 
 
 async def test_rejects_are_listed_up_to_a_limit_and_all_counted(door: Door) -> None:
-    answer = await post(door, campaign(), "msisdn,name\n" + "nobody,Ana\n" * 250 + people(1))
+    rows = "msisdn,name\n" + "nobody,Ana\n" * 250 + people(1)
+    answer = await post(door, campaign(accept_invalid=True), rows)
     assert answer.json()["invalid_rows"] == 250
     assert len(answer.json()["first_invalid_rows"]) == LISTED_INVALID_ROWS
 
@@ -305,7 +310,7 @@ async def test_it_is_said_that_whatsapp_refuses_what_is_no_template_outside_the_
     assert "no reply to Shop has been received so far" in found["message"]
     assert "policies.window=skip" in found["message"]
     store.run(open_windows("Shop", [("493023125000000", None)], written=True))
-    (found,) = (await post(door, campaign(name="Autumn"), rows)).json()["findings"]
+    (found,) = (await post(door, campaign(name="Autumn"), rows + people(1, 3))).json()["findings"]
     assert "the others are skipped (policies.window=send sends it to all)" in found["message"]
 
 
@@ -418,7 +423,7 @@ async def test_an_upload_is_read_as_a_file_from_disk_is(door: Door, store: Store
         '+447700900004;Gus";;\r\n5;07700 900005;nan;GB;\r\n;;;\r\n'
     )
     message = {"type": "text", "content": {"text": "Hello {{first_name}}"}}
-    answer = await post(door, campaign(message=message), rows)
+    answer = await post(door, campaign(message=message, accept_invalid=True), rows)
     assert answer.status_code == 201, answer.text
     told = answer.json()
     assert lines_of(store, "Spring") == [b"447700900001\tAda", b"447700900002\tBob"]
@@ -532,3 +537,74 @@ async def test_a_purpose_that_the_registry_denies_is_told_at_its_place(
     answer = await post(door, campaign(purpose="utility"), "msisdn,name\n" + people(2))
     assert answer.status_code == 201
     assert find_lane(store, "Spring").purpose == "utility"
+
+
+async def plan(door: Door, form: object, rows: str) -> Any:
+    return await door.http.post("/v1/plans", content=body(form, rows), headers=FORM)
+
+
+async def test_a_plan_stores_nothing_and_a_launch_may_demand_it(door: Door, store: Store) -> None:
+    rows = "msisdn,name\n" + people(1500)
+    planned = await plan(door, campaign(), rows)
+    assert planned.status_code == 200, planned.text
+    assert (planned.json()["messages"], list_lanes(store)) == (1500, [])
+    digest = planned.json()["digest"]
+    other = await post(door, campaign(plan=digest), rows + people(1, 1500))
+    assert other.status_code == 422
+    assert "the plan has changed" in other.json()["error"]
+    assert list_lanes(store) == []
+    launched = await post(door, campaign(plan=digest), rows)
+    assert (launched.status_code, launched.json()["recipients"]) == (201, 1500)
+
+
+async def test_too_many_invalid_rows_have_to_be_accepted(door: Door, store: Store) -> None:
+    rows = "msisdn,name\n" + people(2) + "nobody,Eve\n"
+    for early in (False, True):
+        refused = await post(door, campaign(send_while_loading=early), rows)
+        assert refused.status_code == 422
+        assert "accept that with accept_invalid" in refused.json()["error"]
+        assert list_lanes(store) == []
+    assert (await post(door, campaign(accept_invalid=True), rows)).status_code == 201
+
+
+async def test_a_file_that_went_out_before_is_told_by_its_rows(door: Door) -> None:
+    rows = "msisdn,name\n" + people(20)
+    await post(door, campaign(), rows)
+    again = await post(door, campaign(name="Again"), rows)
+    assert 'launched as "Spring" already' in again.json()["findings"][-1]["message"]
+    other = await post(door, campaign(name="Other"), rows + people(1, 20))
+    assert "already" not in other.text
+
+
+async def test_people_of_another_campaign_are_left_out(door: Door, store: Store) -> None:
+    await post(door, campaign(), "msisdn,name\n" + people(3))
+    second = campaign(name="Second", exclude=["campaign:Spring"])
+    answer = await post(door, second, "msisdn,name\n" + people(5))
+    assert (answer.json()["recipients"], answer.json()["excluded"]) == (2, 3)
+    for wrong, status in (("file:/etc/passwd", 422), ("campaign:nobody", 404)):
+        third = campaign(name="Third", exclude=[wrong])
+        assert (await post(door, third, "msisdn,name\n" + people(5))).status_code == status
+
+
+async def test_a_campaign_is_scheduled_rescheduled_and_unscheduled(
+    door: Door, store: Store
+) -> None:
+    day = (datetime.now(UTC) + timedelta(days=30)).date()
+    form = campaign(send_at=f"{day} 09:00 Etc/GMT-1")
+    launched = (await post(door, form, "msisdn,name\n" + people(2))).json()
+    assert (launched["status"], launched["send_at"]) == ("scheduled", f"{day}T08:00:00Z")
+    shown = (await post(door, form, "msisdn,name\n" + people(2))).json()
+    assert (shown["resumed"], shown["zone"]) == (True, "Etc/GMT-1")
+    other = await post(door, form | {"send_at": f"{day} 12:00 UTC"}, "msisdn,name\n")
+    assert "was launched with another time" in other.json()["error"]
+    url = "/v1/campaigns/Spring"
+    changed = await door.http.post(f"{url}/schedule", json={"send_at": f"{day}T10:00Z"})
+    assert changed.json()["send_at"] == f"{day}T10:00:00Z"
+    bad = await door.http.post(f"{url}/schedule", json={"send_at": f"{day} 10:00 IST"})
+    assert (bad.status_code, bad.json()["problems"][0]["path"]) == (422, "send_at")
+    assert (await door.http.post(f"{url}/resume")).status_code == 409
+    gone = (await door.http.post(f"{url}/unschedule")).json()
+    assert (gone["status"], gone["send_at"]) == ("paused", None)
+    assert (await door.http.post(f"{url}/resume")).json()["status"] == "sending"
+    past = await post(door, campaign(name="b", send_at="2020-01-01 09:00 UTC"), "msisdn,name\n")
+    assert "is past: name a later time" in past.json()["error"]

@@ -19,7 +19,7 @@ from tests.unit.sendmany.api.given import Trouble, client, new_token
 
 @pytest.fixture(autouse=True)
 def logs() -> Iterator[list[EventDict]]:
-    """What is logged."""
+    """Log entries."""
     with capture_logs() as entries:
         yield entries
 

@@ -49,7 +49,7 @@ async def test_a_body_may_not_be_too_large(
 
 
 class Time:
-    """A clock that somebody else moves."""
+    """A clock that the test moves."""
 
     now = 0.0
 

@@ -1,4 +1,4 @@
-"""The routes of the dashboard behind a door that lets everybody in whom a test says."""
+"""The status routes, with a client whose token a test sets."""
 
 from collections.abc import AsyncIterator
 

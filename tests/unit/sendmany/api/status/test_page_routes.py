@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from config.settings import Settings
+from sendmany.api.routes.sending import sending_router
 from sendmany.api.routes.stops import stops_router
 from sendmany.api.status import status_router
 from store.access.tokens import Scope
@@ -29,6 +30,7 @@ async def door(loop_store: AsyncStore, settings: Settings, wakes: Wakes) -> Any:
         lambda needs: [
             status_router(loop_store, settings, needs),
             stops_router(loop_store, settings, needs, wakes),
+            sending_router(loop_store, settings, needs),
         ],
         Scope.READ,
         Scope.PEOPLE,
@@ -95,6 +97,7 @@ async def test_every_count_leads_to_exactly_those_people(
             )  # fmt: skip
             found += page["items"]
             assert len(page["items"]) <= limit
+            assert page["items"] or not indexes  # no empty page after the last one
             if page["next"] is None:
                 break
         assert [one["index"] for one in found] == indexes
@@ -152,3 +155,18 @@ async def test_who_has_some_sub_accounts_stops_only_those(door: Door, store: Sto
     door.comes(Scope.READ, only=["bank"])
     assert (await get(door, "/v1/stops"))["items"] == []
     assert (await door.http.post("/v1/stops/end", json={"what": "all"})).status_code == 403
+
+
+async def test_sending_is_told_at_a_glance_and_others_are_left_out(
+    door: Door, store: Store
+) -> None:
+    given.loaded(store, 10)
+    found = await get(door, "/v1/sending")
+    assert found["backlog"] == [
+        {"sub_account": "shop", "priority": "bulk", "lanes": 1, "messages": 10}
+    ]
+    assert found["workers"] == [{"serves": "all", "dispatchers": 0}]
+    assert found["receipts"]["waiting"] == 0
+    door.comes(Scope.READ, only=["bank"])
+    found = await get(door, "/v1/sending")
+    assert (found["backlog"], found["receipts"], found["redis"]) == ([], None, None)

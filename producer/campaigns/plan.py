@@ -1,0 +1,497 @@
+"""Plans a launch: reads the rows like a launch, and writes nothing."""
+
+import csv
+import json
+import math
+import re
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from chatapps.preflight import Finding, Severity
+from chatapps.rendering.compiled import CompiledContent
+from chatapps.service_window import content_needs_window
+from chatapps.templates import RegisteredTemplate, fill
+from config.settings import Settings
+from producer.campaigns.agreement import Options, RowsSum, digest_of, too_many_invalid
+from producer.campaigns.deduplication import SeenRecipients
+from producer.campaigns.launch import Prepared
+from producer.campaigns.load import FORGOTTEN, without_forgotten
+from producer.campaigns.message_file import CampaignMessage
+from producer.campaigns.preflight import (
+    MOST_ROWS,
+    Sampler,
+    SampleRow,
+    check_rows,
+    findings_about,
+    pack_sample,
+    warn_of_windows,
+)
+from producer.campaigns.upload import Upload, begin
+from producer.countries import TELLING_DIGITS, country_of_number
+from producer.errors import InputError
+from producer.files.csv_reader import Position, Record, opened
+from producer.files.invalid_rows import InvalidRow
+from producer.files.phone_numbers import mask
+from producer.files.rows import CHUNK_ROWS, Chunk, RowPacker, cut_chunks
+from producer.files.stream import ArrivingFile
+from producer.forgotten import ForgottenPeople
+from producer.layout import Layout
+from producer.policies import campaign_purpose, template_named
+from store.client import Store
+from store.lanes.lane import Priority
+from store.lanes.open import CampaignPlan, find_repeated
+from store.limits.rate_limit import Limits
+from store.people.service_windows import find_ineligible, read_rules, united
+from store.purposes import Purpose
+from store.templates import read_registry
+
+EXAMPLES = 5
+"""Example rows per reason."""
+REASONS = 50
+"""Distinct reasons; the others are summed up."""
+PREVIEWS = 3
+_FIGURES = re.compile(r"\d[\d,]*")
+
+
+class Example(BaseModel):
+    """An invalid row."""
+
+    line: int  # of the file, from 1
+    number: str | None  # the cell with most of its letters and digits masked
+
+
+class InvalidReason(BaseModel):
+    """Invalid rows with the same reason."""
+
+    reason: str
+    rows: int
+    examples: list[Example]
+
+
+class InvalidRows(BaseModel):
+    """All invalid rows."""
+
+    total: int
+    share: float  # of all rows
+    by_reason: list[InvalidReason]  # most frequent first
+
+
+class CountryShare(BaseModel):
+    """Recipients of one country."""
+
+    country: str  # two letters; empty: user ids
+    recipients: int
+    messages: int
+
+
+class Amount(BaseModel):
+    """Cost in one currency."""
+
+    currency: str
+    amount: float
+
+
+class Cost(BaseModel):
+    """An estimate from the operator's prices."""
+
+    amounts: list[Amount]
+    unpriced: int  # messages without a price
+
+
+class LongestValue(BaseModel):
+    """The longest value of a placeholder."""
+
+    column: str
+    line: int
+    length: int
+    value: str
+
+
+class Preview(BaseModel):
+    """A message as displayed."""
+
+    line: int
+    to: str  # most digits masked
+    header: str
+    text: str
+    footer: str
+    buttons: list[str]
+    message: dict[str, Any]  # as it is sent, without the recipient
+
+
+class PlanFinding(BaseModel):
+    """A finding about message and rows."""
+
+    severity: str  # error: a launch needs `force`
+    path: str
+    message: str
+
+
+class Plan(BaseModel):
+    """A planned launch at this moment."""
+
+    digest: str  # of rows, message, options and template: a launch may require it
+    sub_account: str
+    purpose: Purpose
+    rows: int
+    recipients: int
+    duplicates: int
+    excluded: int
+    invalid_rows: InvalidRows
+    opted_out: int  # recipients who opted out of such messages
+    window_closed: int  # recipients with a closed service window, if the message needs one
+    messages: int  # messages to send: recipients without those two
+    requests: int
+    seconds: float  # at the sub-account's limits, without other sending
+    ends_at: str  # if launched now
+    number_column: str
+    country_column: str | None
+    columns: list[str]  # columns of the message
+    countries: list[CountryShare]
+    cost: Cost | None  # null: there are no prices
+    longest: list[LongestValue]
+    previews: list[Preview]
+    findings: list[PlanFinding]
+    warnings: list[str]
+
+    @property
+    def problems(self) -> list[Finding]:
+        return [Finding(Severity(one.severity), one.path, one.message) for one in self.findings]
+
+
+def plan_file(
+    store: Store,
+    settings: Settings,
+    prepared: Prepared,
+    *,
+    offline: bool = False,
+    prices: Path | None = None,
+) -> Plan:
+    """The plan of a launch with checked files; raises InputError."""
+    message, file = prepared.message, prepared.file
+    return plan_rows(
+        store, settings, prepared.launch, message, file.layout, file.records(),
+        prepared.keep, source=prepared.source, offline=offline, prices=prices,
+    )  # fmt: skip
+
+
+def plan_upload(store: Store, settings: Settings, upload: Upload, file: ArrivingFile) -> Plan:
+    """The plan of a launch whose rows are arriving; raises InputError."""
+    rows, message = begin(upload, file)
+    records = chain(rows.first, rows.rest)
+    plan = plan_rows(store, settings, upload, message, rows.layout, records, rows.keep)
+    file.read_rest()
+    return plan
+
+
+def plan_rows(
+    store: Store,
+    settings: Settings,
+    options: Options,
+    message: CampaignMessage,
+    layout: Layout,
+    records: Iterable[Record],
+    keep: Sequence[str] = (),
+    *,
+    source: str = "",
+    offline: bool = False,
+    prices: Path | None = None,
+) -> Plan:
+    """The plan of a launch with these rows; `source` identifies a file that can be read again.
+
+    Raises:
+        InputError: the purpose contradicts the template, or the prices cannot be read.
+        SettingsError: the API key cannot be read.
+    """
+    content, account = message.content, options.sub_account
+    price_list = _read_prices(prices or settings.campaigns.prices)
+    registry, template_name = store.run(read_registry(account)), template_named(content)
+    purpose = campaign_purpose(registry, template_name, options.purpose) or Purpose.MARKETING
+    packer = RowPacker(layout, content.columns, message.rules, keep)
+    sampler = Sampler([layout.place(column) for column in content.columns], MOST_ROWS)
+    tally = _Tally(_Screen(store, settings, options, content, purpose))
+    start = Position(layout.header.offset, layout.header.line, 0)
+    for chunk in cut_chunks(sampler.watch(records), packer, start, CHUNK_ROWS, limit=layout.limit):
+        tally.add(chunk)
+    plain = RowPacker(layout, content.columns, message.rules)
+    sample = list(pack_sample(sampler.rows(), plain))
+    findings, template = findings_about(
+        settings, account, message.document, partial(check_rows, content, sample), offline=offline
+    )
+    messages = tally.recipients - tally.opted_out - tally.window_closed
+    requests, seconds = _pace(settings, options, messages)
+    countries = list(_countries(tally))
+    return Plan(
+        digest=digest_of(tally.sum.value, content, options, template),
+        sub_account=account,
+        purpose=purpose,
+        rows=tally.rows,
+        recipients=tally.recipients,
+        duplicates=tally.duplicates,
+        excluded=tally.excluded,
+        invalid_rows=tally.invalid_rows(),
+        opted_out=tally.opted_out,
+        window_closed=tally.window_closed,
+        messages=messages,
+        requests=requests,
+        seconds=seconds,
+        ends_at=datetime.fromtimestamp(time.time() + seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        number_column=layout.number_column,
+        country_column=layout.country_column,
+        columns=list(content.columns),
+        countries=countries,
+        cost=price_list and _cost(price_list, countries, purpose),
+        longest=list(_longest(content, sample)),
+        previews=list(_previews(content, sample, template)),
+        findings=[PlanFinding(severity=f.severity, path=f.path, message=f.text) for f in findings],
+        warnings=list(_warnings(store, settings, options, content, source, tally)),
+    )
+
+
+@dataclass(slots=True)
+class _Screen:
+    """Finds recipients whom the workers would leave out now."""
+
+    store: Store
+    settings: Settings
+    options: Options
+    content: CompiledContent
+    purpose: Purpose
+    forgotten: ForgottenPeople = field(init=False)
+    _rules: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.forgotten = ForgottenPeople(self.settings)
+        window = self.options.policies.window
+        counts = content_needs_window(self.content) and window != "send"
+        rules = read_rules(self.options.sub_account, window if counts else "")
+        self._rules = self.store.run(rules)
+
+    def left_out(self, people: Sequence[bytes]) -> tuple[set[int], set[int]]:
+        """Positions of opted-out people, and of others with a closed window."""
+        calls = find_ineligible(self.options.sub_account, people, self.purpose, self._rules)
+        found = united(map(self.store.run, calls))
+        opted_out = set(found.suppressed)
+        return opted_out, set(found.closed) - opted_out
+
+
+@dataclass(slots=True)
+class _Tally:
+    """Counts rows."""
+
+    screen: _Screen
+    sum: RowsSum = field(default_factory=RowsSum)
+    seen: SeenRecipients = field(default_factory=SeenRecipients)
+    rows: int = 0
+    recipients: int = 0
+    duplicates: int = 0
+    excluded: int = 0
+    opted_out: int = 0
+    window_closed: int = 0
+    reasons: dict[str, InvalidReason] = field(default_factory=dict)
+    numbers: dict[bytes, bytes] = field(default_factory=dict)  # first digits → one such number
+    countries: Counter[bytes] = field(default_factory=Counter)  # by first digits: recipients …
+    left_out: Counter[bytes] = field(default_factory=Counter)  # … and those left out
+
+    def add(self, chunk: Chunk) -> None:
+        """Count the rows of a chunk."""
+        self.sum.add(chunk)
+        self.rows += chunk.rows
+        wanted = without_forgotten(self.screen.store, self.screen.forgotten, chunk.lines)
+        gone = [InvalidRow(chunk.end.line, None, FORGOTTEN)] * (len(chunk.lines) - len(wanted))
+        for invalid in (*chunk.invalid_rows, *gone):
+            self._count_invalid(invalid)
+        others = self.screen.options.exclusions.kept(wanted)
+        self.excluded += len(wanted) - len(others)
+        lines = self.seen.drop_duplicates(others)
+        self.duplicates += len(others) - len(lines)
+        self.recipients += len(lines)
+        people = [line.partition(b"\t")[0] for line in lines]
+        starts = [person[:TELLING_DIGITS] for person in people]
+        self.numbers.update(zip(starts, people, strict=True))
+        self.countries.update(starts)
+        opted_out, closed = self.screen.left_out(people)
+        self.opted_out += len(opted_out)
+        self.window_closed += len(closed)
+        self.left_out.update(starts[place] for place in opted_out | closed)
+
+    def invalid_rows(self) -> InvalidRows:
+        """The counted invalid rows."""
+        by_reason = sorted(self.reasons.values(), key=lambda one: -one.rows)
+        total = sum(one.rows for one in by_reason)
+        share = round(total / self.rows, 4) if self.rows else 0.0
+        return InvalidRows(total=total, share=share, by_reason=by_reason)
+
+    def _count_invalid(self, invalid: InvalidRow) -> None:
+        reason = _FIGURES.sub("…", invalid.reason.partition(": ")[0])
+        if reason not in self.reasons and len(self.reasons) >= REASONS:
+            reason = "other reasons"
+        one = self.reasons.setdefault(reason, InvalidReason(reason=reason, rows=0, examples=[]))
+        one.rows += 1
+        if len(one.examples) < EXAMPLES:
+            one.examples.append(Example(line=invalid.line, number=invalid.number))
+
+
+def _pace(settings: Settings, options: Options, messages: int) -> tuple[int, float]:
+    """Requests, and their seconds at the limits."""
+    account = settings.sub_accounts[options.sub_account]
+    limits = Limits(
+        account.messages_per_second, account.burst_messages, account.urgent_reserve,
+        account.requests_per_second,
+    )  # fmt: skip
+    urgent = options.priority is Priority.URGENT
+    size = limits.largest_batch(urgent=urgent, cap=settings.batch.max_messages)
+    requests = math.ceil(messages / size)
+    of_messages = messages / account.messages_per_second if account.messages_per_second else 0
+    of_requests = requests / account.requests_per_second if account.requests_per_second else 0
+    return requests, round(max(of_messages, of_requests), 1)
+
+
+def _countries(tally: _Tally) -> Iterator[CountryShare]:
+    recipients, left_out = Counter[str](), Counter[str]()
+    for start, n in tally.countries.items():
+        country = country_of_number(tally.numbers[start].decode()) if start.isdigit() else ""
+        recipients[country] += n
+        left_out[country] += tally.left_out[start]
+    for country, n in recipients.most_common():
+        yield CountryShare(country=country, recipients=n, messages=n - left_out[country])
+
+
+Prices = Mapping[tuple[str, str], tuple[Decimal, str]]
+"""Country (or `*`) and category → price of a message, currency."""
+
+
+def _read_prices(path: Path | None) -> Prices | None:
+    """The operator's prices; raises InputError."""
+    if path is None:
+        return None
+    prices: dict[tuple[str, str], tuple[Decimal, str]] = {}
+    with opened(path) as stream:
+        try:
+            rows = csv.DictReader(stream.read().decode("utf-8-sig").splitlines(), strict=True)
+            for row in rows:
+                country, category, price, currency = (
+                    (row.get(name) or "").strip()
+                    for name in ("country", "category", "price", "currency")
+                )
+                purpose, amount = Purpose(category.lower()), Decimal(price)
+                if not country or not currency or not amount.is_finite() or amount < 0:
+                    raise ValueError
+                prices[country.upper(), purpose] = (amount, currency.upper())
+        except (ValueError, InvalidOperation, csv.Error) as error:
+            raise InputError(
+                f"line {rows.line_num} is no price: a line is country,category,price,currency, such "
+                "as GB,marketing,0.0382,EUR, and the first line names these columns; * is any country"
+            ) from error
+    return prices
+
+
+def _cost(prices: Prices, countries: Iterable[CountryShare], purpose: Purpose) -> Cost:
+    amounts, unpriced = dict[str, Decimal](), 0
+    for share in countries:
+        price = prices.get((share.country, purpose)) or prices.get(("*", purpose))
+        if price is None:
+            unpriced += share.messages
+        else:
+            amounts[price[1]] = amounts.get(price[1], Decimal()) + price[0] * share.messages
+    told = [Amount(currency=one, amount=float(amount)) for one, amount in sorted(amounts.items())]
+    return Cost(amounts=told, unpriced=unpriced)
+
+
+def _values(row: SampleRow) -> list[str]:
+    return [json.loads(b'"%b"' % value) for value in row.job.split(b"\t")[1:]]
+
+
+def _longest(content: CompiledContent, sample: Sequence[SampleRow]) -> Iterator[LongestValue]:
+    found = [(row.line, _values(row)) for row in sample]
+    for place, column in enumerate(content.columns):
+        if found:
+            line, values = max(found, key=lambda one: len(one[1][place]))
+            value = values[place]
+            yield LongestValue(column=column, line=line, length=len(value), value=value)
+
+
+def _previews(
+    content: CompiledContent, sample: Sequence[SampleRow], template: RegisteredTemplate | None
+) -> Iterator[Preview]:
+    """The first row, the one with the longest values, and the last."""
+    if not sample:
+        return
+    longest = max(range(len(sample)), key=lambda place: len(sample[place].job))
+    places = list(dict.fromkeys([0, longest, len(sample) - 1, *range(len(sample))]))[:PREVIEWS]
+    rows = [sample[place] for place in sorted(places)]
+    body = json.loads(
+        content.renderer("plan").render("plan", [(n, 1, r.job) for n, r in enumerate(rows)])
+    )
+    for row, own in zip(rows, body["messages"], strict=True):
+        message = {**body.get("template", {}), **own}
+        del message["user"], message["clientMessageId"]
+        yield Preview(
+            line=row.line,
+            to=mask(row.job.partition(b"\t")[0].decode()),
+            message=message,
+            **_seen(message["content"], template),
+        )
+
+
+def _seen(content: Mapping[str, Any], template: RegisteredTemplate | None) -> dict[str, Any]:
+    """The displayed content: the whole registered template, or the message's text."""
+    if template is None:
+        told = content.get("text") or content.get("caption") or content.get("body", "")
+        text = told.get("text", "") if isinstance(told, Mapping) else str(told)
+        return {"header": "", "text": text, "footer": "", "buttons": []}
+    given = (content.get("template") or {}).get("components") or ()
+    values = {
+        str(part.get("type", "")).upper(): [
+            str(parameter.get("text") or parameter.get("url") or parameter.get("type", ""))
+            for parameter in part.get("parameters") or ()
+        ]
+        for part in given
+    }
+
+    def filled(kind: str) -> str:
+        part = template.part(kind)
+        return fill(part.text or part.format, values.get(kind, ())) if part else ""
+
+    buttons = [button.text or button.type for button in template.buttons]
+    return {
+        "header": filled("HEADER"),
+        "text": filled("BODY"),
+        "footer": filled("FOOTER"),
+        "buttons": buttons,
+    }
+
+
+def _warnings(
+    store: Store,
+    settings: Settings,
+    options: Options,
+    content: CompiledContent,
+    source: str,
+    tally: _Tally,
+) -> Iterator[str]:
+    plan = CampaignPlan(options.name, options.sub_account, b"", content.digest, source)
+    if repeated := find_repeated(store, plan, tally.sum.value):
+        yield repeated_sentence(repeated)
+    yield from warn_of_windows(store, content, options.sub_account, options.policies)
+    invalid = sum(one.rows for one in tally.reasons.values())
+    if why := too_many_invalid(invalid, tally.rows, settings.campaigns.max_invalid_share):
+        yield f"{why}."
+
+
+def repeated_sentence(campaign: str) -> str:
+    """Note on a file and a message that were sent before."""
+    return (
+        f'This file and this message were launched as "{campaign}" already: everybody in it gets a '
+        "second message."
+    )

@@ -1,0 +1,148 @@
+"""When a campaign starts: a time as people write it, to the moment that it means."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from zoneinfo import ZoneInfo, available_timezones
+
+from producer.errors import InputError
+from producer.wake import SendWakeUp, call_workers
+from store.client import Store
+from store.errors import StoreRefused, UnknownLane
+from store.lanes.lane import Lane, LaneStatus, find_lane, schedule_lane
+
+MOST_DAYS = 366
+_WRITTEN = re.compile(r"(\d{4}-\d\d-\d\d)[T ]+(\d\d?:\d\d(?::\d\d)?)\s*(.*)")
+_OFFSET = re.compile(r"Z|z|[+-]\d\d:?\d\d")
+_HOW = 'write it as "2026-12-24 09:00 Europe/London", or as 2026-12-24T09:00:00+01:00'
+
+
+@dataclass(frozen=True, slots=True)
+class StartTime:
+    """A moment, and the zone in which it was said."""
+
+    ms: int  # since 1970
+    zone: str  # of the IANA database, or an offset
+    sentence: str = ""  # what was made of a time that does not exist or exists twice, for people
+    text: str = ""  # as it was written
+
+
+def read_time(text: str, now: datetime | None = None, *, past: bool = False) -> StartTime:
+    """The moment that a text means: a local time with its zone, or RFC 3339 with an offset.
+
+    A wall time that clocks skip moves forward to the next one that exists, one that exists twice is the
+    first.
+
+    Args:
+        past: one that is past is taken, too: a launch that is repeated had its time.
+
+    Raises:
+        InputError: it is no time, its zone is missing or ambiguous, or it is past or too far ahead.
+    """
+    written = _WRITTEN.fullmatch(text.strip())
+    if written is None:
+        raise InputError(f'"{text}" is no time: {_HOW}')
+    day, hour, zone = written.groups()
+    try:
+        wall = datetime.fromisoformat(f"{day}T{hour.zfill(2 + 3 * hour.count(':'))}")
+        if _OFFSET.fullmatch(zone):
+            moment, sentence = datetime.fromisoformat(f"{wall.isoformat()}{zone.upper()}"), ""
+        else:
+            zone = _zone_named(zone)
+            moment, sentence = _moment(wall, ZoneInfo(zone))
+    except (ValueError, OverflowError) as error:
+        raise InputError(f'"{text}" is no time: {_HOW}') from error
+    now = now or datetime.now(UTC)
+    if moment <= now and not past:
+        raise InputError(_past(text))
+    if moment > now + timedelta(days=MOST_DAYS):
+        raise InputError(f'"{text}" is more than {MOST_DAYS} days ahead: name an earlier time')
+    return StartTime(int(moment.timestamp() * 1000), zone, sentence, text)
+
+
+def see_that_it_may_start(
+    store: Store, name: str, sub_account: str, time: StartTime | None
+) -> None:
+    """Check the time of a launch.
+
+    Raises:
+        InputError: it is past, and the campaign is a new one; or an earlier launch had another time.
+    """
+    if time is None:
+        return
+    try:
+        lane = find_lane(store, name, sub_account.__eq__)
+    except UnknownLane:
+        if time.ms <= datetime.now(UTC).timestamp() * 1000:
+            raise InputError(_past(time.text)) from None
+        return
+    if lane.send_at != time.ms:
+        raise InputError(
+            f'"{lane.name}" was launched with another time or none: change it with '
+            f'`sendmany campaign reschedule "{lane.name}" --at TIME`, or launch without --at'
+        )
+
+
+def _past(text: str) -> str:
+    return f'"{text}" is past: name a later time'
+
+
+def reschedule(
+    store: Store, lane: Lane, time: StartTime | None, send_wake_up: SendWakeUp
+) -> LaneStatus:
+    """Set or change when a campaign starts; None removes the time, and the campaign is paused.
+
+    Raises:
+        InputError: the time is past by Redis' clock.
+        StoreRefused: it has begun, or has ended.
+    """
+    call = schedule_lane(lane.id, time.ms if time else None, time.zone if time else "")
+    answer, status = store.run(call)
+    if answer == "past":
+        raise InputError("the time is past: name a later one")
+    if answer == "started":
+        raise StoreRefused(
+            f'"{lane.name}" has begun to go out: its time cannot be changed; pause it'
+        )
+    if answer != "ok":
+        raise StoreRefused(f'"{lane.name}" is {status}: its time cannot be changed')
+    if time is not None:  # an idle sweep learns of its time
+        call_workers(store, lane, send_wake_up)
+    return status
+
+
+@cache
+def _zones() -> dict[str, str]:
+    return {name.casefold(): name for name in available_timezones() if "/" in name or name == "UTC"}
+
+
+def _zone_named(text: str) -> str:
+    if not text:
+        raise InputError(f"a time needs its zone: {_HOW}")
+    if zone := _zones().get(text.replace(" ", "_").casefold()):
+        return zone
+    if text.isalpha() and len(text) <= 5:
+        raise InputError(
+            f'"{text}" may be several zones: name one by its place, such as Europe/London'
+        )
+    raise InputError(f'there is no zone "{text}": name one by its place, such as Europe/London')
+
+
+def _moment(wall: datetime, zone: ZoneInfo) -> tuple[datetime, str]:
+    first, second = (wall.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
+    if first < second:
+        return first, "That time comes twice there, since clocks go back: it is the first."
+    if first == second:
+        return first, ""
+    early, late = int(second.timestamp()), int(first.timestamp())  # clocks go forward in between
+    before = datetime.fromtimestamp(early, zone).utcoffset()
+    while late - early > 1:
+        middle = (early + late) // 2
+        if datetime.fromtimestamp(middle, zone).utcoffset() == before:
+            early = middle
+        else:
+            late = middle
+    moment = datetime.fromtimestamp(late, UTC)
+    then = moment.astimezone(zone)
+    return moment, f"That time does not exist there, since clocks go forward: it is {then:%H:%M}."

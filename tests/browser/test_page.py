@@ -1,0 +1,32 @@
+"""The page in a real browser: tests/browser/page.mjs drives Chromium against `sendmany up`.
+
+Left out with a sentence where Chromium, Node, or what `make page-test` fetches cannot be had.
+"""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from sendmany.local.stack import Sandbox
+from tests.browser.stack import ROOT, page_stack, why_not
+
+pytestmark = [pytest.mark.server, pytest.mark.long]
+PEOPLE = 400
+
+
+@pytest.mark.skipif(bool(why_not()), reason=why_not())
+def test_the_page_does_what_it_says(tmp_path: Path) -> None:
+    file = tmp_path / "Winter sale.csv"
+    lines = [f"+44771{n:07d},{'Ada' if n % 2 else 'Zoë'}" for n in range(PEOPLE)]
+    file.write_text("\n".join(["number,name", *lines, "12,nobody", lines[0], ""]), "utf-8")
+    with page_stack(tmp_path / "home", per_second=50, sandbox=Sandbox()) as told:
+        done = subprocess.run(
+            ("node", str(ROOT / "tests/browser/page.mjs")),
+            input=json.dumps({**told, "file": str(file), "people": PEOPLE}),
+            capture_output=True,
+            text=True,
+            timeout=290,
+        )
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -1,0 +1,190 @@
+"""A plan says what a launch comes to, and writes nothing."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chatapps.templates import read_registered
+from config.sections import SubAccount
+from config.settings import Settings
+from producer.campaigns import preflight
+from producer.campaigns.launch import Launch, check, run
+from producer.campaigns.plan import Plan, plan_file, plan_upload
+from producer.campaigns.upload import Upload
+from producer.errors import InputError, NotAgreed
+from producer.files.stream import ArrivingFile
+from producer.layout import ReadOptions
+from store.client import Store
+from store.errors import UnknownLane
+from store.lanes.lane import Policies, find_lane, list_lanes
+from store.people.service_windows import open_windows
+from store.people.suppressions import Why, suppress
+from store.purposes import Purpose
+
+SETTINGS = Settings(sub_accounts={"Shop": SubAccount(messages_per_second=100)})
+TEXT = {"type": "text", "content": {"text": "Ahoy {{name}}"}}
+ROWS = (
+    "msisdn,name\n+447400000001,Ann\n+447400000002,Bob\n+493023125000001,Maximilian\n"
+    "+15062345678,Cid\n+447400000001,Ann\n07400000009,Eve\nnobody,Eve\n0740000010,Eve\n"
+)
+
+
+@pytest.fixture
+def launch(tmp_path: Path) -> Launch:
+    people, message = tmp_path / "people.csv", tmp_path / "message.json"
+    people.write_text(ROWS)
+    message.write_text(json.dumps(TEXT))
+    return Launch("Spring", people, message, "Shop")
+
+
+def plan(store: Store, launch: Launch, settings: Settings = SETTINGS, **options: Any) -> Plan:
+    return plan_file(store, settings, check(launch), offline=True, **options)
+
+
+def test_a_plan_counts_what_the_launch_then_does_and_writes_nothing(
+    store: Store, launch: Launch
+) -> None:
+    planned = plan(store, launch)
+    assert (store.client.keys(), list_lanes(store)) == ([], [])
+    assert (planned.rows, planned.recipients, planned.duplicates) == (8, 4, 1)
+    assert (planned.messages, planned.requests, planned.seconds) == (4, 1, 0.0)
+    assert [(one.country, one.recipients) for one in planned.countries] == [
+        ("GB", 2), ("DE", 1), ("CA", 1)
+    ]  # fmt: skip
+    invalid = planned.invalid_rows
+    assert (invalid.total, invalid.share) == (3, 0.375)
+    assert [(one.reason, one.rows) for one in invalid.by_reason] == [
+        ("it has no country code", 2), ("not a phone number", 1)
+    ]  # fmt: skip
+    assert [one.line for one in invalid.by_reason[0].examples] == [7, 9]
+    assert "40000" not in planned.model_dump_json()
+    launched = run(store, check(launch), lambda: None)
+    assert launched.recipients == planned.recipients
+    kept = store.client.hget(f"sm:{{{launched.lane.id}}}:meta", "plan_digest")
+    assert kept == planned.digest.encode()
+
+
+def test_a_plan_of_an_upload_is_that_of_the_file(store: Store, launch: Launch) -> None:
+    pieces = iter([ROWS.encode()[:40], ROWS.encode()[40:], b""])
+    upload = Upload("Other", "Shop", TEXT)
+    uploaded = plan_upload(store, SETTINGS, upload, ArrivingFile(lambda: next(pieces)))
+    same = plan(store, launch).model_dump() | {"ends_at": uploaded.ends_at}
+    assert uploaded.model_dump() == same
+
+
+def test_the_digest_binds_rows_message_and_options_and_nothing_else(
+    store: Store, launch: Launch
+) -> None:
+    first = plan(store, launch).digest
+    store.run(suppress("Shop", [("447400000001", None)], Why.OPERATOR))
+    faster = Settings(sub_accounts={"Shop": SubAccount()})
+    assert plan(store, replace(launch, name="Other"), faster).digest == first
+    others = [
+        replace(launch, purpose=Purpose.UTILITY),
+        replace(launch, policies=Policies("resend")),
+        replace(launch, reading=ReadOptions(region="GB")),
+    ]
+    launch.recipients.write_text(ROWS + "+447400000077,Zoe\n")
+    others.append(launch)
+    assert len({first, *(plan(store, one).digest for one in others[3:])}) == 2
+    launch.recipients.write_text(ROWS)
+    assert len({first, *(plan(store, one).digest for one in others[:3])}) == 4
+
+
+def test_people_who_opted_out_or_have_not_written_are_told_and_left_out(
+    store: Store, launch: Launch
+) -> None:
+    store.run(suppress("Shop", [("447400000001", None)], Why.OPERATOR))
+    store.run(suppress("*", [("493023125000001", None)], Why.OPERATOR))
+    before = sorted(store.client.keys())
+    planned = plan(store, launch)
+    assert (planned.opted_out, planned.messages) == (2, 2)
+    assert [one.messages for one in planned.countries] == [1, 0, 1]
+    assert sorted(store.client.keys()) == before
+    store.run(open_windows("Shop", [("447400000002", None)], written=True))
+    planned = plan(store, launch)
+    assert (planned.opted_out, planned.window_closed, planned.messages) == (2, 1, 1)
+
+
+def test_a_plan_shows_the_messages_with_the_longest_values(store: Store, launch: Launch) -> None:
+    planned = plan(store, launch)
+    (longest,) = planned.longest
+    assert (longest.column, longest.line, longest.length) == ("name", 4, 10)
+    assert [one.text for one in planned.previews] == ["Ahoy Ann", "Ahoy Maximilian", "Ahoy Ann"]
+    assert planned.previews[1].message == {
+        "type": "text", "content": {"text": "Ahoy Maximilian"}
+    }  # fmt: skip
+
+
+def test_a_registered_template_is_shown_as_the_person_sees_it(
+    store: Store, launch: Launch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = {"type": "body", "parameters": [{"type": "text", "text": "{{name}}"}]}
+    template = {"name": "boats", "language": "en", "components": [body]}
+    launch.message.write_text(json.dumps({"type": "template", "content": {"template": template}}))
+    parts: list[dict[str, Any]] = [
+        {"type": "HEADER", "format": "TEXT", "text": "News"},
+        {"type": "BODY", "text": "Ahoy {{1}}!"},
+        {"type": "BUTTONS", "buttons": [{"type": "QUICK_REPLY", "text": "Stop"}]},
+    ]
+    entry = {"templateName": "boats", "language": "en", "components": parts}
+    account = "11111111-2222-4333-8444-555555555555"
+    registered = [read_registered(entry)]
+    monkeypatch.setattr(preflight, "_registered", lambda *_: registered)
+    shop = SubAccount(account_id=account, channel_id="pier", api_key="key")
+    settings = Settings(sub_accounts={"Shop": shop})
+    planned = plan_file(store, settings, check(launch))
+    shown = planned.previews[0]
+    assert (shown.header, shown.text, shown.buttons) == ("News", "Ahoy Ann!", ["Stop"])
+    parts[1]["text"] = "Ahoy, {{1}}!"
+    registered[:] = [read_registered(entry)]
+    assert plan_file(store, settings, check(launch)).digest != planned.digest
+
+
+def test_the_cost_is_estimated_with_the_operators_prices(
+    store: Store, launch: Launch, tmp_path: Path
+) -> None:
+    prices = tmp_path / "prices.csv"
+    prices.write_text(
+        "country,category,price,currency\nGB,marketing,0.04,EUR\n*,marketing,0.1,usd\nDE,utility,1,EUR\n"
+    )
+    cost = plan(store, launch, prices=prices).cost
+    assert cost is not None
+    assert [(one.currency, one.amount) for one in cost.amounts] == [("EUR", 0.08), ("USD", 0.2)]
+    prices.write_text("country,category,price,currency\nGB,marketing,0.04,EUR\n")
+    cost = plan(store, launch, prices=prices).cost
+    assert cost is not None
+    assert cost.unpriced == 2
+    for bad in (
+        "GB,marketing,x,EUR",
+        "GB,adverts,1,EUR",
+        "GB,marketing,-1,EUR",
+        ",marketing,1,EUR",
+    ):
+        prices.write_text(f"country,category,price,currency\n{bad}\n")
+        with pytest.raises(
+            InputError, match=r"prices\.csv: line 2 is no price: a line is country,"
+        ):
+            plan(store, launch, prices=prices)
+
+
+def test_what_went_out_before_is_warned_of_by_its_rows(store: Store, launch: Launch) -> None:
+    run(store, check(launch), lambda: None)
+    warnings = plan(store, replace(launch, name="Again")).warnings
+    assert any('launched as "Spring" already' in one for one in warnings)
+    assert any("cannot be used, more than max_invalid_share" in one for one in warnings)
+
+
+def test_a_launch_with_too_many_invalid_rows_leaves_nothing(store: Store, launch: Launch) -> None:
+    strict = replace(launch, max_invalid_share=0.3)
+    with pytest.raises(NotAgreed, match=r"3 of 8 rows \(38%\) cannot be used") as refused:
+        run(store, check(strict), lambda: None)
+    assert "--accept-invalid" in str(refused.value)
+    with pytest.raises(UnknownLane):
+        find_lane(store, "Spring")
+    left = store.client.keys()
+    assert [key for key in left if b"{people" not in key] == []
+    assert run(store, check(replace(strict, max_invalid_share=0.4)), lambda: None).recipients == 4

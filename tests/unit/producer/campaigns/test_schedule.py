@@ -1,0 +1,55 @@
+"""The time at which a campaign starts, as people write it."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from producer.campaigns.schedule import read_time
+from producer.errors import InputError
+
+NOW = datetime(2026, 2, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "moment", "zone", "told"),
+    [
+        ("2026-12-24 09:00 Europe/London", "2026-12-24T09:00", "Europe/London", ""),
+        ("2026-06-24 9:00 europe/london", "2026-06-24T08:00", "Europe/London", ""),
+        ("2026-06-24T09:00:30 America/New York", "2026-06-24T13:00:30", "America/New_York", ""),
+        ("2026-06-24T09:00:00+05:30", "2026-06-24T03:30", "+05:30", ""),
+        ("2026-06-24T09:00Z", "2026-06-24T09:00", "Z", ""),
+        ("2026-06-24 09:00 utc", "2026-06-24T09:00", "UTC", ""),
+        ("2026-03-29 02:30 Europe/Paris", "2026-03-29T01:00", "Europe/Paris", "it is 03:00."),
+        ("2026-04-05 02:10 Australia/Lord_Howe", "2026-04-04T15:40", "Australia/Lord_Howe", ""),
+        ("2026-10-04 02:10 Australia/Lord_Howe", "2026-10-03T15:30", "Australia/Lord_Howe", "02:30."),
+        ("2026-10-25 02:30 Europe/Paris", "2026-10-25T00:30", "Europe/Paris", "it is the first."),
+    ],
+)  # fmt: skip
+def test_a_time_means_one_moment(text: str, moment: str, zone: str, told: str) -> None:
+    found = read_time(text, NOW)
+    assert found.ms == datetime.fromisoformat(f"{moment}+00:00").timestamp() * 1000
+    assert found.zone == zone
+    assert found.sentence.endswith(told)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("tomorrow", '"tomorrow" is no time: write it as "2026-12-24 09:00 Europe/London"'),
+        ("2026-02-30 09:00 UTC", "is no time"),
+        ("2026-12-24 25:00 UTC", "is no time"),
+        ("2026-12-24 09:00", "a time needs its zone"),
+        ("2026-12-24 09:00 IST", '"IST" may be several zones: name one by its place'),
+        ("2026-12-24 09:00 CET", '"CET" may be several zones'),
+        ("2026-12-24 09:00 Mars/Olympus", 'there is no zone "Mars/Olympus"'),
+        ("2026-01-24 09:00 UTC", "is past: name a later time"),
+        ("2027-12-24 09:00 UTC", "more than 366 days ahead"),
+        ("2026-12-24 09:00 ../../etc/passwd", "there is no zone"),
+        ("2026-12-24T09:00+99:00", "is no time"),
+    ],
+)
+def test_a_time_that_is_none_is_told_in_one_sentence(text: str, sentence: str) -> None:
+    with pytest.raises(InputError) as caught:
+        read_time(text, NOW)
+    assert sentence in str(caught.value)
+    assert "\n" not in str(caught.value)
