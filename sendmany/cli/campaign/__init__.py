@@ -6,7 +6,7 @@ from sendmany.cli.lazy import Entry, lazy
 
 COMMANDS = {
     "plan": Entry(
-        "sendmany.cli.campaign.plan:plan", "Say what a launch would come to, and store nothing."
+        "sendmany.cli.campaign.plan:plan", "Show what a launch would do, and store nothing."
     ),
     "launch": Entry(
         "sendmany.cli.campaign.launch:launch", "Send one message to every recipient in a file."
