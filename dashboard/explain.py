@@ -204,6 +204,12 @@ def explain_lane(report: LaneReport, wait: Waiting) -> list[str]:
     return sentences + _how_to_go_on_reading(lane)
 
 
+def pace_words(rate: float, weight: int) -> str:
+    """The pace of a campaign, for people."""
+    own = f"at most at {rate:g} messages/s" if rate else "as fast as its sub-account may"
+    return f"{own}, with weight {weight} beside others"
+
+
 def starts_at(lane: Lane) -> str:
     """When a scheduled campaign starts, in the zone in which that was said and here."""
     here = moment(lane.send_at / 1000)

@@ -73,6 +73,8 @@ class LaneOut(BaseModel):
     opened_at: str | None
     send_at: str | None  # a scheduled campaign starts then
     zone: str | None  # in which that time was said
+    rate: float  # messages/s of a campaign; 0: that of its sub-account
+    weight: int  # of a campaign beside others
     started_at: str | None
     finished_at: str | None
 
@@ -241,6 +243,8 @@ def _fields(report: LaneReport) -> dict[str, Any]:
         "opened_at": moment_out(lane.opened_at),
         "send_at": moment_out(lane.send_at),
         "zone": lane.zone or None,
+        "rate": lane.rate,
+        "weight": lane.weight,
         "started_at": moment_out(lane.started_at),
         "finished_at": moment_out(lane.finished_at),
     }

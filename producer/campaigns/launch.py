@@ -59,6 +59,8 @@ class Launch:
     exclusions: Exclusions = NOBODY
     keep: tuple[str, ...] = ()  # further columns whose cells are kept with the values
     start: StartTime | None = None  # None: when the file is loaded
+    rate: float = 0  # messages/s; 0: that of its sub-account
+    weight: int = 1  # beside other campaigns
 
     @property
     def invalid_rows_file(self) -> Path:
@@ -120,6 +122,8 @@ class Prepared:
             keep=self.keep,
             send_at=launch.start.ms if launch.start else 0,
             zone=launch.start.zone if launch.start else "",
+            rate=launch.rate,
+            weight=launch.weight,
         )
 
 

@@ -1,4 +1,4 @@
-"""When a campaign starts: a time as people write it, to the moment that it means."""
+"""When a campaign starts, as people write it, and how fast it goes."""
 
 import re
 from dataclasses import dataclass
@@ -8,9 +8,10 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from producer.errors import InputError
 from producer.wake import SendWakeUp, call_workers
+from store.access.audit import audited
 from store.client import Store
 from store.errors import StoreRefused, UnknownLane
-from store.lanes.lane import Lane, LaneStatus, find_lane, schedule_lane
+from store.lanes.lane import Lane, LaneStatus, find_lane, pace_lane, schedule_lane
 
 MOST_DAYS = 366
 _WRITTEN = re.compile(r"(\d{4}-\d\d-\d\d)[T ]+(\d\d?:\d\d(?::\d\d)?)\s*(.*)")
@@ -88,6 +89,18 @@ def _past(text: str) -> str:
     return f'"{text}" is past: name a later time'
 
 
+def set_pace(
+    store: Store, lane: Lane, rate: float | None, weight: int | None
+) -> tuple[float, int] | None:
+    """Change the rate (messages/s, 0: none of its own) and the weight of a campaign; None keeps one.
+
+    Returns:
+        Rate and weight; None if it is no campaign.
+    """
+    call = pace_lane(lane.id, rate, weight)
+    return store.run(audited(call, "campaign.pace", lane.name, (lane.rate, lane.weight)))
+
+
 def reschedule(
     store: Store, lane: Lane, time: StartTime | None, send_wake_up: SendWakeUp
 ) -> LaneStatus:
@@ -98,7 +111,10 @@ def reschedule(
         StoreRefused: it has begun, or has ended.
     """
     call = schedule_lane(lane.id, time.ms if time else None, time.zone if time else "")
-    answer, status = store.run(call)
+    act = "campaign.schedule" if time else "campaign.unschedule"
+    answer, status = store.run(
+        audited(call, act, lane.name, lane.send_at, lambda said: time.ms if time else said[1])
+    )
     if answer == "past":
         raise InputError("the time is past: name a later one")
     if answer == "started":

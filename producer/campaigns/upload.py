@@ -70,6 +70,8 @@ class Upload:
     plan: str = ""  # digest of the plan that was agreed to
     keep: tuple[str, ...] = ()  # further columns whose cells are kept with the values
     start: StartTime | None = None  # None: when the file is loaded
+    rate: float = 0  # messages/s; 0: that of its sub-account
+    weight: int = 1  # beside other campaigns
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,6 +275,8 @@ def _plan(store: Store, upload: Upload, rows: Rows, content: CompiledContent) ->
         keep=rows.keep,
         send_at=upload.start.ms if upload.start else 0,
         zone=upload.start.zone if upload.start else "",
+        rate=upload.rate,
+        weight=upload.weight,
     )
 
 

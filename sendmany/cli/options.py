@@ -86,6 +86,14 @@ At = Annotated[
         "--at", metavar="TIME", help='When it starts, such as "2026-12-24 09:00 Europe/London".'
     ),
 ]
+Rate = Annotated[
+    float | None,
+    typer.Option(min=0, max=10_000, metavar="N", help="Messages/s at most; 0: as its sub-account."),
+]
+Weight = Annotated[
+    int | None,
+    typer.Option(min=1, max=10, metavar="1..10", help="Its share beside other campaigns."),
+]
 Encoding = Annotated[
     str | None,
     typer.Option(metavar="NAME", help="Of a text that is not UTF-8, such as windows-1252."),

@@ -95,6 +95,8 @@ def as_json(report: LaneReport) -> dict[str, Any]:
         "opened_at": iso(lane.opened_at / 1000),
         "send_at": iso(lane.send_at / 1000),
         "zone": lane.zone,
+        "rate": lane.rate,
+        "weight": lane.weight,
         "started_at": iso(lane.started_at / 1000),
         "finished_at": iso(lane.finished_at / 1000),
     }

@@ -80,6 +80,8 @@ class Lane:
     purpose: Purpose | None = None  # of a campaign, from its launch; None: not given
     send_at: int = 0  # ms since 1970 at which a campaign starts; 0: at once
     zone: str = ""  # in which that time was said
+    rate: float = 0  # messages/s of a campaign; 0: that of its sub-account
+    weight: int = 1  # of a campaign beside others of its priority
     template: str = ""  # of a campaign, as in the registry; empty: none, or varying
     source: str = ""  # of a campaign: identifies its recipient file and how it is read
     keep: tuple[str, ...] = ()  # further columns of the file whose cells are kept with the values
@@ -222,6 +224,21 @@ def schedule_lane(lane: str, send_at: int | None, zone: str) -> Call[tuple[str, 
     )
 
 
+def pace_lane(lane: str, rate: float | None, weight: int | None) -> Call[tuple[float, int] | None]:
+    """Change the rate (messages/s, 0: none of its own) and the weight of a campaign; None keeps one.
+
+    Returns:
+        Rate and weight; None if there is no such campaign.
+    """
+    words = ("" if rate is None else rate, "" if weight is None else weight)
+    return script_call(
+        "pace_lane",
+        (lane_keys(lane).meta,),
+        words,
+        lambda reply: (float(reply[1]), int(reply[2])) if reply[0] else None,
+    )
+
+
 def finish_loading(lane: str, plan_digest: str = "", file_sum: str = "") -> Call[LaneStatus]:
     """Mark the recipient file as read to its end.
 
@@ -309,6 +326,8 @@ def parse_lane(lane: str, reply: Any) -> Lane | None:
         template=text(is_.get("template")),
         send_at=int(is_.get("send_at") or 0),
         zone=text(is_.get("zone")),
+        rate=float(is_.get("rate") or 0),
+        weight=int(is_.get("weight") or 1),
         source=text(is_.get("source")),
         keep=tuple(json.loads(is_.get("keep") or "[]")),
         parent=text(is_.get("parent")),

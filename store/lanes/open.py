@@ -34,6 +34,8 @@ class CampaignPlan:
     template: str = ""  # as in the registry; empty: none, or varying
     send_at: int = 0  # ms since 1970 at which it starts; 0: when it is loaded
     zone: str = ""
+    rate: float = 0  # messages/s; 0: that of its sub-account
+    weight: int = 1  # beside other lanes of its priority
     keep: tuple[str, ...] = ()  # further columns of the file whose cells are kept with the values
     parent: str = ""  # id of the campaign that this one retries
 
@@ -61,6 +63,8 @@ def open_campaign(store: Store, plan: CampaignPlan) -> tuple[str, bool]:
         "template": plan.template,
         "send_at": plan.send_at or "",
         "zone": plan.zone,
+        "rate": plan.rate,
+        "weight": plan.weight,
         "keep": json.dumps(plan.keep),
         "parent": plan.parent,
     }

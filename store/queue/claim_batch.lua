@@ -3,7 +3,8 @@
 -- KEYS: meta, counts, queue, batches, batch
 -- ARGV: batch id, owner, most jobs, most bytes, lease in ms, status the lane must be in
 -- Returns: {status, revision, now in ms, number of jobs, queue elements left, jobs,
---           messages of the lane with an early status update}
+--           messages of the lane with an early status update, ms until the lane's own rate allows the
+--           next batch, weight of the lane, messages/s of the lane}
 -- include: clock, job_sections
 local meta, counts, queue, claimed_batches, claimed_batch = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local batch, owner, most, most_bytes, lease, wanted =
@@ -11,13 +12,24 @@ local batch, owner, most, most_bytes, lease, wanted =
 local now = now_ms()
 
 local before = redis.call('HMGET', claimed_batch, 'jobs', 'n')
-local lane = redis.call('HMGET', meta, 'status', 'revision', 'early_updates')
-local early = tonumber(lane[3] or 0)
+local lane = redis.call('HMGET', meta, 'status', 'revision', 'early_updates', 'rate', 'weight', 'turn')
+local early, weight, rate = tonumber(lane[3] or 0), tonumber(lane[5] or 1), tonumber(lane[4] or 0)
 if before[1] then
   return { wanted, tonumber(lane[2]), now, tonumber(before[2]), redis.call('LLEN', queue), before[1],
-    early }
+    early, 0, weight, tostring(rate) }
 end
-if lane[1] ~= wanted then return { lane[1] or 'gone', tonumber(lane[2] or 0), now, 0, 0, '', 0 } end
+if lane[1] ~= wanted then return { lane[1] or 'gone', tonumber(lane[2] or 0), now, 0, 0, '', 0, 0, weight, tostring(rate) } end
+
+-- The lane's own rate: GCRA with a burst of half a second's worth, which is claimed at once.
+local gap, turn, wait = 0, 0, 0
+if rate > 0 and wanted == 'sending' then
+  gap = 1000 / rate
+  local size = math.max(1, math.floor(rate / 2))
+  most = math.min(most, size)
+  turn = math.max(now, tonumber(lane[6] or 0))
+  wait = math.ceil(turn + (most - size) * gap - now)
+  if wait > 0 then return { wanted, tonumber(lane[2]), now, 0, 1, '', 0, wait, weight, tostring(rate) } end
+end
 
 -- Number of lines of a section that fit, and the end of the last of them. The first job of a batch fits
 -- whatever its size.
@@ -56,7 +68,7 @@ while not full do
   end
   if position <= #blob then redis.call('LPUSH', queue, string.sub(blob, position)) end
 end
-if taken == 0 then return { wanted, tonumber(lane[2]), now, 0, 0, '', 0 } end
+if taken == 0 then return { wanted, tonumber(lane[2]), now, 0, 0, '', 0, 0, weight, tostring(rate) } end
 
 local jobs = table.concat(parts)
 redis.call('HSET', claimed_batch, 'jobs', jobs, 'n', taken, 'owner', owner, 'phase', 'claimed', 'tries', 0)
@@ -64,5 +76,10 @@ redis.call('ZADD', claimed_batches, now + lease, batch)
 redis.call('HINCRBY', counts, 'queued', -taken)
 redis.call('HINCRBY', counts, 'in_flight', taken)
 local revision = redis.call('HINCRBY', meta, 'revision', 1)
+if gap > 0 then
+  redis.call('HSET', meta, 'turn', turn + taken * gap)
+  wait = math.ceil(turn + taken * gap - now)
+end
 if wanted == 'sending' then redis.call('HSETNX', meta, 'started_at', now) end
-return { wanted, revision, now, taken, redis.call('LLEN', queue), jobs, early }
+return { wanted, revision, now, taken, redis.call('LLEN', queue), jobs, early,
+  wait, weight, tostring(rate) }

@@ -28,6 +28,9 @@ class Claim:
     waiting: int  # queue elements left behind, 0 = the queue is empty
     jobs: list[Job]
     early_updates: int = 0  # messages of the lane with an early status update
+    wait_ms: int = 0  # until the lane's own rate allows the next batch
+    weight: int = 1
+    rate: float = 0  # messages/s of the lane; 0 = no rate of its own
 
 
 def claim_batch(
@@ -408,6 +411,15 @@ def _texts(reply: Any) -> list[str]:
 
 
 def _claim(reply: Any) -> Claim:
-    status, revision, now, n, waiting, blob, early = reply
-    jobs = unpack(blob) if int(n) else []
-    return Claim(LaneStatus(text(status)), int(revision), int(now), int(waiting), jobs, int(early))
+    status, revision, now, n, waiting, blob, early, wait, weight, rate = reply
+    return Claim(
+        LaneStatus(text(status)),
+        int(revision),
+        int(now),
+        int(waiting),
+        unpack(blob) if int(n) else [],
+        int(early),
+        int(wait),
+        int(weight),
+        float(rate),
+    )

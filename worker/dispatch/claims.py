@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from typing import Any
 
 import structlog
@@ -51,6 +51,7 @@ class Claims:
         self._backoff = backoff
         self._cache = LaneCache(tools.store, tools.settings)
         self._turns = Turns()
+        self._paces: dict[str, tuple[float, int]] = {}  # lane → messages/s and weight, if not usual
         self._ready: list[tuple[str, int]] = []
         self._looked_at = NEVER
         self._stalled: set[str] = set()  # sub-accounts whose stall was logged
@@ -59,7 +60,9 @@ class Claims:
             str, float
         ] = {}  # lanes that cannot be sent from here → next try, our clock
 
-    async def choose(self, has_room: Callable[[OpenLane], bool]) -> OpenLane | None:
+    async def choose(
+        self, has_room: Callable[[OpenLane], bool], claiming: Container[str] = ()
+    ) -> OpenLane | None:
         """Step 1: the most urgent lane that may be sent from now, or None."""
 
         def may_send(lane_id: str) -> bool:
@@ -76,7 +79,21 @@ class Claims:
         if chosen is None:
             await self._look()
             chosen = self._turns.choose(self._ready, may_send)
-        return None if chosen is None else self._cache.known(chosen)
+        if chosen is None or (self._paces and self._waits_for_another(chosen, claiming)):
+            return None
+        return self._cache.known(chosen)
+
+    def _waits_for_another(self, chosen: str, claiming: Container[str]) -> bool:
+        """True when an equal lane of the sub-account is to go first, and is just claiming: with weights,
+        its turn is not given to others meanwhile."""
+        urgency = dict(self._ready)
+        lane = self._cache.known(chosen)
+        return lane is not None and any(
+            one in claiming
+            and urgency.get(one) == urgency.get(chosen)
+            and self._turns.is_due_before(one, chosen)
+            for one in self._ready_of(lane.sender.id)
+        )
 
     def look_again(self) -> None:
         """Invalidate the list of ready lanes."""
@@ -100,11 +117,15 @@ class Claims:
             await self._forget(lane)
             return None
         cap = self._tools.settings.batch.max_messages
+        rate, weight = self._paces.get(lane.lane.id, (lane.lane.rate, lane.lane.weight))
+        if rate > 0:
+            cap = max(1, min(cap, int(rate / 2)))
         most = lane.sender.limits.largest_batch(urgent=lane.urgent, cap=cap)
         reservation = await self._permits.reserve(
             lane.sender, min(queued, most), urgent=lane.urgent, scopes=lane.scopes
         )
         if reservation.granted:
+            self._turns.charge(lane.lane.id, reservation.n, weight)
             if STALL not in reservation.permits.probes:
                 self._stalled.discard(lane.sender.id)
             if ACCOUNT not in reservation.permits.probes:
@@ -141,6 +162,7 @@ class Claims:
         known = self._tools.revisions.known(lane.lane.id)
         claim = await self._claim(self._claim_call(lane, batch, reservation.n))
         self._tools.pass_by(Point.CLAIMED)
+        self._note_pace(lane.lane.id, claim)
         now = self._tools.clock()
         if claim.status is not LaneStatus.GONE:  # if it halts, marking returns the jobs
             await check_revision(self._tools, lane.lane.id, known=known, revision=claim.revision)
@@ -177,9 +199,16 @@ class Claims:
             lease_ms=int(settings.worker.lease_seconds * 1000),
         )
 
+    def _note_pace(self, lane_id: str, claim: Claim) -> None:
+        """Remember the pace of the lane, and wait for its own rate."""
+        if (claim.rate, claim.weight) != (0, 1) or lane_id in self._paces:
+            self._paces[lane_id] = (claim.rate, claim.weight)
+        if claim.wait_ms > 0:
+            self._backoff.hold_lane(lane_id, min(claim.wait_ms / 1000, LONGEST_PAUSE))
+
     async def _tidy_up(self, lane: OpenLane, reservation: Reservation, claim: Claim) -> None:
         await self._permits.give_back(lane.sender, reservation, reservation.n - len(claim.jobs))
-        if not claim.jobs:
+        if not claim.jobs and not claim.wait_ms:
             await self._forget(lane)
 
     def renew_key(self, sender: Sender) -> bool:
@@ -250,3 +279,4 @@ class Claims:
         if status.ended:
             self._cache.forget(lane_id)
             self._turns.forget(lane_id)
+            self._paces.pop(lane_id, None)

@@ -101,7 +101,7 @@ class Dispatcher:
 
     async def _launch_next(self, stopping: asyncio.Event) -> bool:
         """Start one more batch; False if nothing can be sent now."""
-        lane = await self._claims.choose(self._has_room)
+        lane = await self._claims.choose(self._has_room, self._claiming)
         if lane is None:
             return False
         reservation = await self._claims.reserve(lane)

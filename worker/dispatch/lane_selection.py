@@ -1,4 +1,7 @@
-"""Selects the next lane: the most urgent first, round-robin among equals.
+"""Selects the next lane: the most urgent first; equals share by weight, in messages.
+
+Start-time fair queueing: each lane has a virtual time that advances by messages / weight; the lane with
+the smallest is served. One that was idle starts at the time of the others and makes up for nothing.
 
 Pure. A lane is skipped while its sub-account is paused or has its share in flight, so that a slow
 sub-account never delays another.
@@ -13,10 +16,10 @@ REMEMBERED = 1024
 
 @dataclass(slots=True)
 class Turns:
-    """Remembers when each lane was served."""
+    """The virtual time of each lane."""
 
-    _served: dict[str, int] = field(default_factory=dict)
-    _turn: int = 0
+    _served: dict[str, float] = field(default_factory=dict)
+    _now: float = 0.0  # virtual time at which the last one was served
 
     def choose(
         self, ready: Iterable[tuple[str, int]], may_send: Callable[[str], bool]
@@ -30,20 +33,29 @@ class Turns:
         waiting = list(ready)
         chosen = self._first(waiting, may_send)
         if chosen is not None:
-            self._turn += 1
-            self._served[chosen] = self._turn
+            # a lane that gets no permits gives way to its equals
+            self._served[chosen] = self._served.get(chosen, 0.0) + 0.001
             if len(self._served) > REMEMBERED:
                 self._forget_all_but({lane for lane, _ in waiting})
         return chosen
 
     def _first(self, waiting: list[tuple[str, int]], may_send: Callable[[str], bool]) -> str | None:
         """One pass, without sorting: there may be a thousand lanes, and this runs for each batch."""
-        first, rank, served = None, (0, 0), self._served
+        first, rank, served = None, (0, 0.0), self._served
         for lane, urgency in waiting:
-            own = (urgency, served.get(lane, 0))
+            own = (urgency, served.get(lane, 0.0))
             if (first is None or own < rank) and may_send(lane):
                 first, rank = lane, own
         return first
+
+    def charge(self, lane: str, messages: float, weight: int = 1) -> None:
+        """Note that a lane takes so many messages."""
+        self._now = max(self._served.get(lane, 0.0), self._now)
+        self._served[lane] = self._now + messages / weight
+
+    def is_due_before(self, lane: str, other: str) -> bool:
+        """True when a lane's turn comes before that of another one."""
+        return self._served.get(lane, 0.0) < self._served.get(other, 0.0)
 
     def forget(self, lane: str) -> None:
         """Drop an ended lane."""

@@ -9,12 +9,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from config.settings import Settings
 from dashboard.schemas import moment_out
 from producer.campaigns.plan import Plan
-from producer.campaigns.schedule import read_time, reschedule
+from producer.campaigns.schedule import read_time, reschedule, set_pace
 from producer.errors import InputError
 from producer.wake import SendWakeUp, call_workers
 from sendmany.api.routes.again import add_again
-from sendmany.api.uploads.form import form_schema
-from sendmany.api.uploads.launch import LaunchedOut, launch, plan
+from sendmany.api.uploads.form import CampaignForm, TestForm, form_schema
+from sendmany.api.uploads.launch import LaunchedOut, TestOut, launch, plan, send_test
 from store.access.audit import audited
 from store.access.places import Places
 from store.access.tokens import Needs, Scope, Token
@@ -82,6 +82,29 @@ class ScheduledOut(BaseModel):
     note: str  # what was made of a time that does not exist or exists twice
 
 
+class PaceIn(BaseModel):
+    """The pace of a campaign; what is left out stays."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    rate: Annotated[
+        float | None,
+        Field(ge=0, le=10_000, description="Messages/s at most; 0: as its sub-account."),
+    ] = None
+    weight: Annotated[
+        int | None, Field(ge=1, le=10, description="Its share beside other campaigns.")
+    ] = None
+
+
+class PaceOut(BaseModel):
+    """The pace of a campaign."""
+
+    id: str
+    name: str
+    rate: float
+    weight: int
+
+
 class SettledOut(BaseModel):
     """Result of a decision on messages in doubt."""
 
@@ -97,16 +120,31 @@ def campaigns_router(
 ) -> APIRouter:
     """The routes: launching requires the scope `send`, the others `manage`."""
     router = APIRouter(prefix="/v1/campaigns", tags=["campaigns"])
-    plans = APIRouter(prefix="/v1/plans", tags=["campaigns"])
+    plans = APIRouter(prefix="/v1", tags=["campaigns"])
     send, manage = Depends(needs(Scope.SEND)), Depends(needs(Scope.MANAGE))
     blocking, uploads = ThreadStore(store), Places(MOST_UPLOADS)
 
     @plans.post(
-        "",
+        "/tests",
+        status_code=202,
+        operation_id="test_campaign",
+        summary="Send a campaign's message to yourself first",
+        responses={422: {"description": "It cannot be sent; nothing was."}},
+        openapi_extra={"requestBody": _form(TestForm)},
+    )
+    async def test_campaign(request: Request, caller: Annotated[Token, send]) -> list[TestOut]:
+        """The form of a launch, with `to` (up to five numbers) and `row` (the line of the file whose
+        values are filled in). It goes out at once and is not part of a campaign; 20 an hour a token.
+        """
+        with uploads.place_for(caller):
+            return await send_test(request, store, settings, send_wake_up, caller)
+
+    @plans.post(
+        "/plans",
         operation_id="plan_campaign",
         summary="Plan a launch; nothing is stored",
         responses={422: {"description": "The message or the file cannot be used."}},
-        openapi_extra={"requestBody": _FORM},
+        openapi_extra={"requestBody": _form(CampaignForm)},
     )
     async def plan_campaign(request: Request, caller: Annotated[Token, send]) -> Plan:
         """The form is that of a launch. Returns recipients, invalid rows with reasons, requests,
@@ -121,7 +159,7 @@ def campaigns_router(
         operation_id="launch_campaign",
         summary="Launch a campaign; its recipients are stored during the upload",
         responses=_LAUNCH_ANSWERS,
-        openapi_extra={"requestBody": _FORM},
+        openapi_extra={"requestBody": _form(CampaignForm)},
     )
     async def launch_campaign(
         request: Request, response: Response, caller: Annotated[Token, send]
@@ -180,6 +218,19 @@ def campaigns_router(
     def unschedule(campaign: NameOrId, caller: Annotated[Token, manage]) -> ScheduledOut:
         return _schedule(blocking, caller, campaign, None, send_wake_up)
 
+    @router.patch(
+        "/{campaign}",
+        operation_id="pace_campaign",
+        summary="Change how fast a campaign goes, or its share beside others",
+        responses=_ANSWERS,
+    )
+    def pace(campaign: NameOrId, body: PaceIn, caller: Annotated[Token, manage]) -> PaceOut:
+        lane = find_lane(blocking, campaign, caller.may_use)
+        changed = set_pace(blocking, lane, body.rate, body.weight)
+        if changed is None:
+            raise HTTPException(404, "There is no such campaign.")
+        return PaceOut(id=lane.id, name=lane.name, rate=changed[0], weight=changed[1])
+
     @router.post(
         "/{campaign}/cancel",
         operation_id="cancel_campaign",
@@ -217,25 +268,30 @@ _ACCEPT: Final = (
     "Also if it was halted since Redis came back from an older copy: what went out after that copy "
     "may go out again."
 )
-_FORM: Final[dict[str, Any]] = {
-    "required": True,
-    "content": {
-        "multipart/form-data": {
-            "schema": {
-                "type": "object",
-                "required": ["campaign", "recipients"],
-                "properties": {
-                    "campaign": form_schema(),
-                    "recipients": {"type": "string", "format": "binary"},
+
+
+def _form(of: type[CampaignForm]) -> dict[str, Any]:
+    return {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["campaign", "recipients"],
+                    "properties": {
+                        "campaign": form_schema(of),
+                        "recipients": {"type": "string", "format": "binary"},
+                    },
                 },
-            },
-            "encoding": {
-                "campaign": {"contentType": "application/json"},
-                "recipients": {"contentType": "text/csv"},
-            },
-        }
-    },
-}
+                "encoding": {
+                    "campaign": {"contentType": "application/json"},
+                    "recipients": {"contentType": "text/csv"},
+                },
+            }
+        },
+    }
+
+
 _UNUSABLE: Final = (
     "The message or the file cannot be used. Nothing is stored, unless it is for a later line that is "
     "not UTF-8."

@@ -5,6 +5,9 @@ import typer
 from sendmany.cli.lazy import Entry, lazy
 
 COMMANDS = {
+    "test": Entry(
+        "sendmany.cli.campaign.trial:trial", "Send a campaign's message to yourself first."
+    ),
     "plan": Entry(
         "sendmany.cli.campaign.plan:plan", "Show what a launch would do, and store nothing."
     ),
@@ -35,6 +38,10 @@ COMMANDS = {
     "unschedule": Entry(
         "sendmany.cli.campaign.control:unschedule",
         "Take a campaign's time away: it is paused, and goes out when it is resumed.",
+    ),
+    "pace": Entry(
+        "sendmany.cli.campaign.control:pace",
+        "Change how fast a campaign goes, or its share beside others, while it runs.",
     ),
     "cancel": Entry(
         "sendmany.cli.campaign.control:cancel",

@@ -7,12 +7,12 @@ import typer
 
 from config.celery_app import hint_drain
 from config.settings import load_settings
-from dashboard.explain import called, iso, starts_at
-from producer.campaigns.schedule import StartTime, read_time
+from dashboard.explain import called, iso, pace_words, starts_at
+from producer.campaigns.schedule import StartTime, read_time, set_pace
 from producer.campaigns.schedule import reschedule as set_time
 from producer.errors import InputError
 from producer.wake import call_workers
-from sendmany.cli.options import At, Json, Name, Whose, lane_called
+from sendmany.cli.options import At, Json, Name, Rate, Weight, Whose, lane_called
 from sendmany.console.connection import connect
 from sendmany.console.output import print_json, show
 from store.access.audit import audited
@@ -85,6 +85,30 @@ def _schedule(name: str, sub_account: str | None, time: StartTime | None, *, as_
         show(f'"{lane.name}" has no time any more and is paused: {resume} sends it.')
         return
     show(f'"{lane.name}" starts at {starts_at(lane)}. {time.sentence}'.rstrip())
+
+
+def pace(
+    name: Name,
+    rate: Rate = None,
+    weight: Weight = None,
+    sub_account: Whose = None,
+    as_json: Json = False,
+) -> None:
+    """Change how fast a campaign goes, or its share beside others, while it runs.
+
+    Example: `sendmany campaign pace "Spring sale" --rate 50 --weight 3`
+    """
+    if rate is None and weight is None:
+        raise InputError("Say --rate, --weight, or both")
+    store = connect(load_settings())
+    lane = lane_called(store, name, sub_account)
+    changed = set_pace(store, lane, rate, weight)
+    if changed is None:
+        raise InputError(f'"{lane.name}" is no campaign: only campaigns have a pace of their own')
+    if as_json:
+        print_json({"name": lane.name, "id": lane.id, "rate": changed[0], "weight": changed[1]})
+        return
+    show(f'"{lane.name}" goes {pace_words(*changed)}, within a second on all workers.')
 
 
 def cancel(

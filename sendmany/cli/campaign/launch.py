@@ -29,9 +29,11 @@ from sendmany.cli.options import (
     Encoding,
     Json,
     Map,
+    Rate,
     Region,
     Sheet,
     SubAccount,
+    Weight,
     listed,
     read_options,
 )
@@ -130,6 +132,8 @@ def launch(
             metavar="TIME", help='When it starts, such as "2026-12-24 09:00 Europe/London".'
         ),
     ] = None,
+    rate: Rate = None,
+    weight: Weight = None,
     send_while_loading: Annotated[
         bool, typer.Option("--send-while-loading", help="Do not wait for the end of the file.")
     ] = False,
@@ -245,10 +249,16 @@ def launch(
         purpose=purpose,
         send_while_loading=send_while_loading,
         keep=keep,
+        at=at,
     )
-    start = read_time(at, past=True) if at else None
     prepared = check(
-        replace(options, start=start, invalid_rows=invalid_rows, max_invalid_share=most_invalid)
+        replace(
+            options,
+            rate=rate or 0,
+            weight=weight or 1,
+            invalid_rows=invalid_rows,
+            max_invalid_share=most_invalid,
+        )
     )
     store = connect(settings)
     prepared = leave_out(store, prepared, exclude)
@@ -284,8 +294,10 @@ def launch_of(settings: Settings, **options: Any) -> Launch:
     """The launch of a command's options, with defaults from the settings."""
     policies = ("hold", "on_unconfirmed", "on_server_error", "settle_after", "window")
     reading = ("country_column", "language_column", "region", "encoding", "sheet", "limit")
+    at = options.pop("at")
     return Launch(
         sub_account=settings.sub_account_id(options.pop("sub_account")),
+        start=read_time(at, past=True) if at else None,
         reading=read_options(
             settings,
             options.pop("names"),

@@ -13,7 +13,7 @@ from config.sections import SubAccount
 from store.client import Call, command
 from store.errors import StoreError, StoreRefused, StoreUnavailable
 from store.keys import CALLING, SWEEP, dispatchers, lane_keys
-from store.lanes.lane import LaneStatus, Priority, move_lane
+from store.lanes.lane import LaneStatus, Priority, move_lane, pace_lane
 from store.limits.rate_limit import pause_sub_account
 from store.limits.stops import Stopped, go_on, stop_sending
 from store.reports.waiting import now_ms
@@ -449,3 +449,36 @@ async def test_a_loop_that_only_waits_looks_again_when_a_pause_ends(rig: Rig) ->
 
 async def test_the_drain_of_a_fresh_process_has_nothing_in_the_air(rig: Rig) -> None:
     await asyncio.wait_for(Dispatcher(rig.tools).land(), 1)
+
+
+@pytest.mark.timing
+@pytest.mark.parametrize(("weight", "others"), [(1, 5000), (3, 1000)])
+async def test_two_campaigns_of_one_sub_account_share_its_limit_by_weight(
+    rig: Rig, weight: int, others: int
+) -> None:
+    rig.configure(
+        sub_accounts={"shop": account(messages_per_second=500, burst=20, urgent_reserve=0)}
+    )
+    lanes = rig.campaign(5000), rig.campaign(others, "Other")
+    rig.store.run(pace_lane(lanes[0], None, weight))
+    rig.really_sleeps = True
+
+    def sent() -> list[int]:
+        ids = [id_ for post in rig.provider.posts for id_ in post.ids]
+        return [sum(id_.startswith(f"{lane}.") for id_ in ids) for lane in lanes]
+
+    async with rig.dispatching():
+        await until(lambda: min(sent()) >= 40)
+        before = sent()
+        await until(lambda: sum(sent()) >= sum(before) + 1600)
+        mine, its = (n - earlier for n, earlier in zip(sent(), before, strict=True))
+    assert mine / its == pytest.approx(weight, rel=0.1)
+
+
+async def test_a_campaign_keeps_to_its_own_rate(rig: Rig) -> None:
+    lane = rig.campaign(300)
+    rig.store.run(pace_lane(lane, 100, None))
+    rig.really_sleeps = True
+    started = time.monotonic()
+    await rig.drain_until(lambda: rig.report(lane).done >= 200)
+    assert time.monotonic() - started > 1.3  # 50 at once, then 100 a second

@@ -89,6 +89,7 @@ def _requests(route: Route, house: House) -> list[dict[str, Any]]:
             "json": {"messages": [{"message": MESSAGE, "sub_account": THEIRS}]}
         },
         ("POST", "/v1/campaigns"): _upload({**FORM, "sub_account": THEIRS}),
+        ("POST", "/v1/tests"): _upload({**FORM, "sub_account": THEIRS, "to": [f"+{NUMBER}"]}),
         ("POST", "/v1/plans"): _upload({**FORM, "sub_account": THEIRS}),
         ("POST", "/v1/breakers/open"): {"json": {"sub_account": THEIRS, "reason": "mine"}},
         ("POST", "/v1/breakers/close"): {"json": {"sub_account": THEIRS}},

@@ -45,6 +45,8 @@ ACTS = {
     "campaign.pause": "campaign pause Spring",
     "campaign.resume": "campaign resume Spring",
     "campaign.cancel": "campaign cancel Spring",
+    "campaign.unschedule": "campaign unschedule Spring",
+    "campaign.pace": "campaign pace Spring --rate 5",
     "campaign.unconfirmed.close": "campaign unconfirmed close Spring",
     "suppress.add": f"suppress add {WHO}",
     "suppress.remove": f"suppress remove {WHO}",

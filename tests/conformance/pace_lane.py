@@ -1,0 +1,55 @@
+"""pace_lane and claim_batch: a campaign keeps to its own rate, which changes while it runs."""
+
+from store.client import Store
+from store.keys import lane_keys
+from store.lanes.lane import find_lane, pace_lane
+from store.reports.waiting import now_ms
+from tests.conformance import given
+
+
+def later(store: Store, lane: str, ms: int) -> None:
+    """Let time pass for the rate of a lane."""
+    key = lane_keys(lane).meta
+    turn = float(store.client.hget(key, "turn") or 0)
+    store.client.hset(key, "turn", turn - ms)
+
+
+class TestPaceLane:
+    def test_a_rate_bounds_what_is_claimed_and_says_when_more_may_be(self, store: Store) -> None:
+        lane = given.loaded(store, 500)
+        assert store.run(pace_lane(lane, 100, None)) == (100, 1)
+        first = given.claim(store, lane)
+        assert len(first.jobs) == 50  # half a second's worth
+        assert (first.rate, first.weight) == (100, 1)
+        assert 400 < first.wait_ms <= 500
+        none = given.claim(store, lane, "x1")
+        assert none.jobs == []
+        assert 0 < none.wait_ms <= 500
+        later(store, lane, 500)
+        assert len(given.claim(store, lane, "x2").jobs) == 50
+        assert store.run(pace_lane(lane, 0, 7)) == (0, 7)
+        free = given.claim(store, lane, "x3")
+        assert (len(free.jobs), free.wait_ms, free.weight) == (400, 0, 7)
+        assert given.balanced(store, lane)
+
+    def test_an_idle_lane_saves_up_no_more_than_half_a_second(self, store: Store) -> None:
+        lane = given.loaded(store, 500)
+        store.run(pace_lane(lane, 100, None))
+        given.claim(store, lane)
+        store.client.hset(lane_keys(lane).meta, "turn", store.run(now_ms()) - 3_600_000)
+        assert len(given.claim(store, lane, "x1").jobs) == 50
+        assert given.claim(store, lane, "x2").jobs == []
+
+    def test_a_slow_rate_is_a_message_at_a_time(self, store: Store) -> None:
+        lane = given.loaded(store, 5)
+        store.run(pace_lane(lane, 0.5, None))
+        assert len(given.claim(store, lane).jobs) == 1
+        assert given.claim(store, lane, "x1").wait_ms > 1000
+        later(store, lane, 2000)
+        assert len(given.claim(store, lane, "x2").jobs) == 1
+
+    def test_what_is_no_campaign_has_no_pace(self, store: Store) -> None:
+        assert store.run(pace_lane("nobody", 5, None)) is None
+        assert store.run(pace_lane(given.notifications(store), 5, None)) is None
+        lane = given.loaded(store, 1)
+        assert (find_lane(store, lane).rate, find_lane(store, lane).weight) == (0, 1)
