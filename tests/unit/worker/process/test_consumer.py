@@ -8,7 +8,6 @@ from celery.worker.consumer import Consumer
 from structlog.testing import capture_logs
 
 from config.celery_app import create_app
-from config.logging import set_up_logging
 from config.settings import Settings
 from worker.process.consumer import SteadyConsumer
 
@@ -118,9 +117,8 @@ def message_of(body: bytes, **headers: Any) -> Any:
     ],
 )
 def test_an_odd_message_is_told_without_its_contents(
-    take: Any, told: str, capsys: pytest.CaptureFixture[str]
+    take: Any, told: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    set_up_logging(Settings(log_format="json"))
     consumer: Any = SteadyConsumer.__new__(SteadyConsumer)
     consumer.app = SimpleNamespace(backend=SimpleNamespace(mark_as_failure=lambda *_, **__: None))
     consumer.event_dispatcher, consumer.connection_errors = None, ()
@@ -130,7 +128,7 @@ def test_an_odd_message_is_told_without_its_contents(
         raise ValueError(NUMBER)
     except ValueError:
         take(consumer, odd)
-    logged = capsys.readouterr().err
+    logged = caplog.text
     assert told in logged
     assert NUMBER not in logged
     assert "secret" not in logged
