@@ -49,7 +49,7 @@ function Acts({ one, again }) {
   const act = async (/** @type {string} */ word) => { await ask(`${path}/${word}`, { method: 'POST' }); again(); };
   const can = may('manage');
   const waits = sum(one, ['queued', 'delayed']);
-  const going = ['sending', 'loading'].includes(one.status);
+  const going = ['sending', 'loading', 'scheduled'].includes(one.status);
   const held = ['paused', 'stopped'].includes(one.status);
   const failed = sum(one, ['undelivered', 'rejected', 'failed']);
   const [retrying, setRetrying] = useState(false);

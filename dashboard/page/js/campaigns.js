@@ -12,7 +12,7 @@ import { Empty, Failed, Funnel, Icon, Loading, Sentence, Status, Tabs } from './
 
 /** @type {Record<string, string[]>} */
 const FILTERS = {
-  running: ['loading', 'sending', 'cancelling'],
+  running: ['loading', 'scheduled', 'sending', 'cancelling'],
   held: ['paused', 'stopped', 'halted'],
   ended: ENDED,
 };

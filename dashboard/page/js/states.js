@@ -49,6 +49,7 @@ export const sum = (lane, states) =>
 /** @type {Record<string, { name: string, tone: string }>} */
 export const STATUSES = {
   loading: { name: 'Loading', tone: 'calm' },
+  scheduled: { name: 'Scheduled', tone: 'calm' },
   sending: { name: 'Sending', tone: 'live' },
   paused: { name: 'Paused', tone: 'hold' },
   halted: { name: 'Halted', tone: 'bad' },
