@@ -6,10 +6,12 @@ from sendmany.cli.lazy import Entry, lazy
 
 COMMANDS = {
     "test": Entry(
-        "sendmany.cli.campaign.trial:trial", "Send a campaign's message to yourself first."
+        "sendmany.cli.campaign.trial:trial",
+        "Send a campaign's message to yourself first, with the values of one row, and wait for the "
+        "outcome.",
     ),
     "plan": Entry(
-        "sendmany.cli.campaign.plan:plan", "Say what a launch would come to, and store nothing."
+        "sendmany.cli.campaign.plan:plan", "Show what a launch would do, and store nothing."
     ),
     "launch": Entry(
         "sendmany.cli.campaign.launch:launch", "Send one message to every recipient in a file."
