@@ -26,6 +26,8 @@ CALLER = "command-line"
     "exclude", "keep", "hold", "on_unconfirmed", "on_server_error", "settle_after", "window",
     "send_while_loading",
     "at",
+    "rate",
+    "weight",
 )  # fmt: skip
 def trial(
     to: Annotated[
