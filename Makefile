@@ -44,7 +44,7 @@ test-browser: page-test
 
 # Pictures of the page for the documentation, of a campaign that goes out meanwhile.
 screenshots: page-test
-	@SENDMANY_SCREENSHOTS=docs/assets $(BIN)/python -m tests.browser.screenshots
+	@$(BIN)/python -m tests.browser.screenshots docs/assets
 
 demo: $(STAMP)
 	@$(BIN)/sendmany demo $(ARGS)

@@ -71,6 +71,11 @@ def command(*words: Argument, parse: Callable[[Any], T]) -> Call[T]:
     return Call(None, keys, words, parse)
 
 
+def command_of_keys(name: str, keys: Sequence[str], parse: Callable[[Any], T]) -> Call[T]:
+    """A call of one plain Redis command on several keys of a slot: MGET, EXISTS."""
+    return Call(None, tuple(keys), (name, *keys), parse)
+
+
 def ask_server(*words: Argument, parse: Callable[[Any], T]) -> Call[T]:
     """A call of one plain Redis command without keys: INFO, CONFIG GET …"""
     return Call(None, (), words, parse)
@@ -273,7 +278,8 @@ def _words(call: Call[Any], prefix: str) -> tuple[Argument, ...]:
     and an EVALSHA it might be flushed."""
     if call.script is None:
         if prefix and call.keys:
-            return (call.args[0], prefix + call.keys[0], *call.args[2:])
+            named = [prefix + key for key in call.keys]
+            return (call.args[0], *named, *call.args[1 + len(named) :])
         return call.args
     keys = [prefix + key for key in call.keys] if prefix else call.keys
     return (len(keys), *keys, *call.args)

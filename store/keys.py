@@ -123,6 +123,7 @@ TABLE = (
     Row("sm:templates:<sub-account>:asked", "string", "worker: whose turn it was", "15 minutes"),
     Row("sm:{audit}", "stream", "write_audit", "1 year"),
     Row("sm:{audit}:addresses", "stream", "write_audit", "90 days"),
+    Row("sm:tests:<caller>:<hour>", "string", "campaign test: how many were sent", "1 hour"),
     Row("sm:{tokens}", "hash", "add_token", "revoke_token"),
     Row("sm:{tokens}:secrets", "hash", "web process: key of cursors", "-"),
     Row("sm:{tokens}:used", "hash", "note_token_use", "revoke_token"),
@@ -271,6 +272,11 @@ def templates(sub_account: str) -> str:
 def templates_asked(sub_account: str) -> str:
     """Exists while the registry of templates is fresh."""
     return f"sm:templates:{sub_account}:asked"
+
+
+def tests_sent(caller: str, hour: int) -> str:
+    """How many test messages a caller has sent in an hour since 1970."""
+    return f"sm:tests:{caller}:{hour}"
 
 
 def limiter(sub_account: str) -> str:

@@ -25,6 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         account_id=options.account_id,
         channel_id=options.channel_id,
         approve_after=options.approve_after,
+        templates=options.templates,
         check_templates=options.check_templates,
         receipts=options.receipts or ("plain" if options.webhook_url else "none"),
         receipt_version=options.receipt_version,
@@ -67,6 +68,9 @@ def _parser() -> argparse.ArgumentParser:
         default=SandboxConfig().approve_after,
         metavar="SECONDS",
         help="time from PENDING to APPROVED; default: %(default)g",
+    )
+    templates.add_argument(
+        "--templates", action="store_true", help="begin with three approved templates"
     )
     templates.add_argument(
         "--check-templates",

@@ -21,6 +21,7 @@ class SandboxConfig:
     account_id: str = ACCOUNT_ID
     channel_id: str = CHANNEL_ID  # its only WhatsApp number
     approve_after: float = 2.0  # seconds that the review of a template takes
+    templates: bool = False  # begins with three approved templates
     check_templates: bool = (
         False  # refuse messages whose template is not registered, or does not fit
     )

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from chatapps.rendering.compiled import CompiledContent
 from chatapps.templates import RegisteredTemplate
 from producer.campaigns.exclusions import Exclusions
+from producer.campaigns.schedule import StartTime
 from producer.errors import NotAgreed
 from producer.files.rows import Chunk
 from store.client import Store
@@ -33,6 +34,8 @@ class Options(Protocol):
     @property
     def send_while_loading(self) -> bool: ...
     @property
+    def start(self) -> StartTime | None: ...
+    @property
     def exclusions(self) -> Exclusions: ...
 
 
@@ -56,7 +59,7 @@ def digest_of(
         "template": registered,
         "options": [
             options.sub_account, options.priority, asdict(options.policies), options.purpose,
-            options.send_while_loading, options.exclusions.names,
+            options.send_while_loading, options.exclusions.names, options.start and options.start.ms,
         ],
     }  # fmt: skip
     return sha256(json.dumps(bound, sort_keys=True, default=str).encode()).hexdigest()

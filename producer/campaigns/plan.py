@@ -245,7 +245,7 @@ def plan_rows(
         messages=messages,
         requests=requests,
         seconds=seconds,
-        ends_at=datetime.fromtimestamp(time.time() + seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        ends_at=_ends_at(options, seconds),
         number_column=layout.number_column,
         country_column=layout.country_column,
         columns=list(content.columns),
@@ -357,6 +357,12 @@ def _pace(settings: Settings, options: Options, messages: int) -> tuple[int, flo
     return requests, round(max(of_messages, of_requests), 1)
 
 
+def _ends_at(options: Options, seconds: float) -> str:
+    """When the last message goes out, if it is launched now."""
+    start = max(time.time(), options.start.ms / 1000 if options.start else 0)
+    return datetime.fromtimestamp(start + seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def _countries(tally: _Tally) -> Iterator[CountryShare]:
     recipients, left_out = Counter[str](), Counter[str]()
     for start, n in tally.countries.items():
@@ -421,6 +427,18 @@ def _longest(content: CompiledContent, sample: Sequence[SampleRow]) -> Iterator[
             yield LongestValue(column=column, line=line, length=len(value), value=value)
 
 
+def rendered(content: CompiledContent, jobs: Sequence[bytes]) -> list[dict[str, Any]]:
+    """The messages of jobs as they are sent, without their people."""
+    body = json.loads(
+        content.renderer("plan").render("plan", [(n, 1, job) for n, job in enumerate(jobs)])
+    )
+    own = ("user", "clientMessageId")
+    return [
+        {**body.get("template", {}), **{k: v for k, v in message.items() if k not in own}}
+        for message in body["messages"]
+    ]
+
+
 def _previews(
     content: CompiledContent, sample: Sequence[SampleRow], template: RegisteredTemplate | None
 ) -> Iterator[Preview]:
@@ -430,12 +448,7 @@ def _previews(
     longest = max(range(len(sample)), key=lambda place: len(sample[place].job))
     places = list(dict.fromkeys([0, longest, len(sample) - 1, *range(len(sample))]))[:PREVIEWS]
     rows = [sample[place] for place in sorted(places)]
-    body = json.loads(
-        content.renderer("plan").render("plan", [(n, 1, r.job) for n, r in enumerate(rows)])
-    )
-    for row, own in zip(rows, body["messages"], strict=True):
-        message = {**body.get("template", {}), **own}
-        del message["user"], message["clientMessageId"]
+    for row, message in zip(rows, rendered(content, [row.job for row in rows]), strict=True):
         yield Preview(
             line=row.line,
             to=mask(row.job.partition(b"\t")[0].decode()),

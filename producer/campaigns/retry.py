@@ -5,7 +5,7 @@ at a time, so that an interrupted one can continue. People in another retry of t
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -21,14 +21,15 @@ from producer.campaigns.message_file import LONGEST_NAME, RULE, is_name
 from producer.errors import InputError
 from producer.files.csv_reader import Position
 from producer.files.recipient_file import RecipientFile
-from producer.files.rows import Chunk
+from producer.files.rows import CHUNK_ROWS, Chunk
 from producer.wake import SendWakeUp, call_workers
-from store.client import Store, command
+from store.batched import by_hundred
+from store.client import Store, command_of_keys
 from store.errors import StoreRefused
-from store.keys import OUTCOMES_PER_KEY, lane_keys
+from store.keys import OUTCOMES_PER_KEY, LaneKeys, lane_keys
 from store.lanes.lane import Lane, Policies, find_lane, link_child, read_lane
 from store.lanes.open import CampaignPlan, open_campaign
-from store.people.recipients import has_values, read_values
+from store.people.recipients import have_values, read_values
 from store.queue.dead_letters import Word, settle_dead_letters
 from store.records.outcome import Ended, code_name, code_written, read_ended
 from store.reports.lane_report import long_ids
@@ -42,6 +43,8 @@ NOT_READ_FOR: Final = "48h"
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _GOT: Final = frozenset(PROVIDER_HAS_IT) - {State.UNDELIVERED} | {State.UNCONFIRMED}
 """States in which a person has received the message, or may have."""
+_THOUSANDS: Final = 20
+"""Of messages, whose records are read in one round trip: 800 KB."""
 _NO_VALUES: Final = (
     "the values of {:,} of these messages are not kept (keep_values): give the file that the campaign "
     "was launched with, with --recipients"
@@ -153,16 +156,16 @@ def look_at_retry(
             child = one.id
     found = _Found(store, parent, selected, _others(store, parent, child))
     needed = _needs_values(parent) and recipients is None
-    people = got = bare = 0
+    people = got = 0
+    sizes: dict[int, int] = {}  # by thousand
     wanted: set[bytes] = set()
     for thousand, messages in found.thousands():
         people += len(messages)
         got += sum(one.got for one in messages)
-        if needed and not store.run(has_values(parent.id, thousand)):
-            bare += len(messages)
+        sizes[thousand] = len(messages)
         if recipients is not None:
             wanted.update(one.recipient for one in messages)
-    if bare:
+    if needed and (bare := _without_values(store, parent, sizes)):
         raise InputError(_NO_VALUES.format(bare))
     values = None if recipients is None else _values_in(recipients, parent, wanted)
     if values is not None and len(values) < len(wanted):
@@ -273,6 +276,21 @@ def _others(store: Store, parent: Lane, child: str) -> SeenRecipients | None:
     return seen
 
 
+def _without_values(store: Store, parent: Lane, sizes: Mapping[int, int]) -> int:
+    """Messages of thousands whose values are not kept.
+
+    Args:
+        sizes: messages by thousand.
+    """
+    return sum(
+        sizes[one]
+        for part in by_hundred([*sizes])
+        if store.run(have_values(parent.id, part)) < len(part)
+        for one in part
+        if not store.run(have_values(parent.id, [one]))
+    )
+
+
 def _needs_values(parent: Lane) -> bool:
     return bool(CompiledContent.load(parent.content).columns)
 
@@ -300,11 +318,10 @@ class _Found:
 
     def thousands(self, first: int = 0) -> Iterator[tuple[int, list[_Message]]]:
         """The selected messages of each thousand that has some."""
-        keys, run, takes = lane_keys(self.parent.id), self.store.run, self.selected.takes
+        keys, takes = lane_keys(self.parent.id), self.selected.takes
         marks = "".join(BY_STATE[state].mark for state in self.selected.states).encode()
-        for thousand in range(first, -(-self.parent.next_index // OUTCOMES_PER_KEY)):
+        for thousand, blob in self._blobs(keys, first):
             start = thousand * OUTCOMES_PER_KEY
-            blob: bytes = run(command("GET", keys.outcome(start), parse=lambda reply: reply or b""))
             records = [one for one in read_ended(blob, start, marks) if takes(one, self.now)]
             if not all(one.number for one in records):
                 names = long_ids(self.store, self.parent.id, start)
@@ -314,6 +331,15 @@ class _Found:
                 ]
             if messages := self._wanted(records):
                 yield thousand, messages
+
+    def _blobs(self, keys: LaneKeys, first: int) -> Iterator[tuple[int, bytes]]:
+        """The records of each thousand, some in a round trip."""
+        thousands = range(first, -(-self.parent.next_index // OUTCOMES_PER_KEY))
+        for at in range(0, len(thousands), _THOUSANDS):
+            part = thousands[at : at + _THOUSANDS]
+            names = [f"{keys.outcomes}{one}" for one in part]
+            blobs: list[bytes | None] = self.store.run(command_of_keys("MGET", names, list))
+            yield from ((one, blob or b"") for one, blob in zip(part, blobs, strict=True))
 
     def _wanted(self, records: list[Ended]) -> list[_Message]:
         """Without recipients of other retries and forgotten people."""
@@ -330,8 +356,9 @@ class _Found:
 
 
 def _chunks(found: _Found, retry: Retry, first: int) -> Iterator[Chunk]:
-    """The recipients of each thousand as rows; the position in the file is the thousand."""
-    parent, file, row = retry.parent, retry.values, 0
+    """The recipients as rows, whole thousands to a chunk; the position in the file is the thousand."""
+    parent, file, end = retry.parent, retry.values, Position(first, first, 0)
+    gathered: list[bytes] = []
     needed, empty = _needs_values(parent), b"\t" * max(0, len(parent.keep) - 1)
     lines: list[bytes]
     for thousand, messages in found.thousands(first):
@@ -349,8 +376,13 @@ def _chunks(found: _Found, retry: Retry, first: int) -> Iterator[Chunk]:
             lines = [
                 b"%b\t%b" % (one.recipient, empty if text is None else text) for one, text in pairs
             ]
-        row += len(messages)
-        yield Chunk(lines, [], Position(thousand + 1, thousand + 1, row))
+        if gathered and len(gathered) + len(lines) > CHUNK_ROWS:
+            yield Chunk(gathered, [], end)
+            gathered = []
+        gathered += lines
+        end = Position(thousand + 1, thousand + 1, end.row + len(lines))
+    if gathered:
+        yield Chunk(gathered, [], end)
 
 
 def _values_in(path: Path, parent: Lane, wanted: set[bytes]) -> dict[bytes, bytes]:

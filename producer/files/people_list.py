@@ -5,10 +5,11 @@ are used.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from producer.errors import BadRow, InputError
 from producer.files.convert import TextFile
@@ -93,6 +94,12 @@ def read_person(text: str, region: str | None) -> str:
     if USER_ID.fullmatch(text) or _LINE_ID.fullmatch(text):
         return text
     return normalise(text, region, in_use=False)
+
+
+def addressed(person: str, message: Mapping[str, Any]) -> dict[str, Any]:
+    """A message to a person as `read_person` returns them."""
+    user = {"msisdn": f"+{person}"} if person.isdecimal() else {"channelUserId": person}
+    return {"user": user, **message}
 
 
 def _people(file: PeopleFile) -> Iterator[tuple[str, Purposes | None] | InvalidRow]:

@@ -4,7 +4,7 @@ A write takes three round trips, which would cost more than the HTTP request.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 
@@ -15,7 +15,7 @@ from store.errors import StoreUnavailable
 from store.lanes.lane import Priority
 from store.plans import carry_out_async
 from store.queue.enqueue import NewMessage
-from store.write_coalescer import WriteCoalescer
+from store.write_coalescer import Waiting, WriteCoalescer
 
 PATIENCE = 10.0
 """Seconds until a message counts as not stored."""
@@ -51,14 +51,24 @@ class MessageWrites:
         Raises:
             StoreError: of the store; StoreUnavailable also on a timeout, or when too many bytes wait.
         """
-        if sum(writer.bytes for writer in self._writers.values()) > self._most_waiting:
-            raise StoreUnavailable("Redis is slow: too many messages wait to be stored.")
         stored: asyncio.Future[Enqueued] = asyncio.get_running_loop().create_future()
-        waiting = self._writer(account, priority).add(message, partial(_tell, stored))
+        waiting = self.put(message, account, priority, partial(_tell, stored))
         try:
             return await stored
         finally:
             waiting.told = None  # a caller that has gone needs nothing stored
+
+    def put(
+        self,
+        message: NewMessage,
+        account: str,
+        priority: Priority,
+        told: Callable[[Enqueued | Exception], None],
+    ) -> Waiting[NewMessage, Enqueued]:
+        """As `add`, telling instead of returning. Raises StoreUnavailable when too much waits."""
+        if sum(writer.bytes for writer in self._writers.values()) > self._most_waiting:
+            raise StoreUnavailable("Redis is slow: too many messages wait to be stored.")
+        return self._writer(account, priority).add(message, told)
 
     def _writer(self, account: str, priority: Priority) -> WriteCoalescer[NewMessage, Enqueued]:
         writer = self._writers.get((account, priority))

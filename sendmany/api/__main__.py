@@ -34,6 +34,7 @@ def serve_web(settings: Settings, listener: socket.socket) -> None:
         bounds=Bounds(settings.web.max_connections),
         raw_routes=app.state.raw_routes,
         raw_headers=HEADERS,
+        shortcuts=app.state.shortcuts,
         when_told=app.state.events.close,
     )
 

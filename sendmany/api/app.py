@@ -1,11 +1,11 @@
 """The HTTP API as an ASGI application: routes behind one stack of middleware.
 
-    Watched ─► SecurityHeaders ─► LastResort ─► Crowd ─► Guard ─► Bodies ─► FastEnqueue ─► routes
-     counts     on every answer    500           503      401      413, 408                 403, 404, 422
+    Watched ─► SecurityHeaders ─► LastResort ─► Crowd ─► Guard ─► Bodies ─► routes
+     counts     on every answer    500           503      401      413, 408    403, 404, 422
 
 `/healthz` and `/readyz` need no token. Webhooks have an Authorization of their own and bypass the
 application: they are a raw route of the server (`app.state.raw_routes`), and so is `/healthz` if
-enabled.
+enabled. Usual single messages take a shortcut (`app.state.shortcuts`).
 """
 
 import re
@@ -14,7 +14,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Final
 
 from fastapi import Depends, FastAPI
-from starlette.routing import Match, Route
+from starlette.routing import Match
 from starlette.types import Scope
 
 from config.celery_app import hint_drain
@@ -24,8 +24,8 @@ from producer.wake import SendWakeUp
 from sendmany import __version__
 from sendmany.api.auth import Guard, Tokens, needs
 from sendmany.api.errors import handle_errors, only_known_query
+from sendmany.api.fast_enqueue import PATH, FastEnqueue
 from sendmany.api.middleware.access_log import Watched
-from sendmany.api.middleware.fast_enqueue import FastEnqueue, Way
 from sendmany.api.middleware.limits import Bodies, Crowd
 from sendmany.api.middleware.security import LastResort, SecurityHeaders
 from sendmany.api.openapi import complete
@@ -41,13 +41,12 @@ from sendmany.api.routes.stops import stops_router
 from sendmany.api.sessions import Sessions
 from sendmany.api.status import status_router
 from sendmany.api.webhooks.receiver import WEBHOOKS, Receiver
-from store.access.tokens import Scope as TokenScope
 from store.client import AsyncStore
 from store.metrics.counters import Tally
 
 OPEN: Final = frozenset({"/healthz", "/readyz"})
 STREAMS: Final = frozenset({"/v1/events"})
-UPLOADS: Final = re.compile("/v1/(campaigns(/[^/]+/recipients)?|plans)")
+UPLOADS: Final = re.compile("/v1/(campaigns(/[^/]+/recipients)?|plans|tests)")
 """Paths whose bodies are streamed, never buffered."""
 _NO_TELEMETRY: Final[Any] = dict.fromkeys(("tracing", "metrics", "logs", "auto_configure"), False)
 """FastAPI's own telemetry would send paths and queries, which name people, to an address from the
@@ -89,9 +88,8 @@ def _add_routes(
     app: FastAPI, settings: Settings, store: AsyncStore, send_wake_up: SendWakeUp
 ) -> None:
     app.include_router(health_router(store))
-    door = Door(store, settings, send_wake_up)
+    app.state.door = door = Door(store, settings, send_wake_up)
     app.include_router(messages_router(store, settings, needs, send_wake_up, door))
-    app.add_middleware(FastEnqueue, ways=_ways(door))
     app.include_router(campaigns_router(store, settings, needs, send_wake_up))
     app.include_router(status_router(store, settings, needs))
     app.include_router(stops_router(store, settings, needs, send_wake_up))
@@ -100,13 +98,6 @@ def _add_routes(
     app.include_router(events_router(store, settings, needs, app.state.events))
     app.state.tokens, app.state.sessions = Tokens(store), Sessions(store)
     app.include_router(page_router(store, app.state.tokens, app.state.sessions))
-
-
-def _ways(door: Door) -> dict[str, Way]:
-    """Fast paths of single messages; their routes remain for the OpenAPI document and for error
-    texts."""
-    route = Route("/v1/messages", door.take_one, methods=["POST"])
-    return {route.path: Way(route, TokenScope.ENQUEUE, door.take_one)}
 
 
 def _surround(app: FastAPI, settings: Settings, store: AsyncStore) -> None:
@@ -136,6 +127,8 @@ def _watch(app: FastAPI, settings: Settings, store: AsyncStore) -> None:
     if settings.webhooks.wanted:
         secrets = settings.webhooks.secrets()
         app.state.raw_routes[WEBHOOKS] = Receiver(store, secrets, tally=requests)
+    fast = FastEnqueue(app.state.door, app.state.tokens, settings.web, requests)
+    app.state.shortcuts = {PATH: fast}
     app.include_router(metrics_router(store, settings, needs, requests))
     app.add_middleware(Watched, tally=requests, routes=app.router.routes)
 

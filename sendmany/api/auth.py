@@ -6,7 +6,7 @@ token's scope with `needs`.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import cache
 from typing import Any, Final, NamedTuple
@@ -67,8 +67,7 @@ class Tokens:
         Raises:
             StoreUnavailable: it cannot be looked up and is not cached.
         """
-        scheme, _, given = authorization.partition(" ")
-        parts = read_token_text(given.strip(" ")) if scheme.lower() == "bearer" else None
+        parts = _parts_of(authorization)
         if parts is None:
             return None
         id, secret = parts
@@ -77,6 +76,14 @@ class Tokens:
             return None
         await self._note_use(id)
         return kept.token
+
+    def known(self, authorization: str) -> Token | None:
+        """As `of`, of a token that was looked up within the last seconds; None for any other."""
+        id, secret = _parts_of(authorization) or ("", "")
+        known = self._known.get(id)
+        if known is None or self.monotonic() >= known.good_until or not known.kept.proves(secret):
+            return None
+        return known.kept.token
 
     async def still(self, authorization: str) -> bool:
         """True while the token is valid, as far as known."""
@@ -150,7 +157,7 @@ class Guard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or self._is_open(scope["path"]):
             return await self._app(scope, receive, send)
-        authorization = _authorization(scope)
+        authorization = authorization_in(scope["headers"])
         try:
             token = await self._tokens.of(authorization)
             session = (
@@ -238,11 +245,16 @@ def needs(scope: tokens.Scope) -> Needed:
     return Needed(scope)
 
 
-def _authorization(scope: Scope) -> str:
-    """The value of the only Authorization header; with two it is unclear which one a proxy has
-    checked."""
-    found = [value for name, value in scope["headers"] if name == b"authorization"]
+def authorization_in(headers: Iterable[tuple[bytes, bytes]]) -> str:
+    """The value of the Authorization header; '' unless there is exactly one: a proxy may have checked
+    either of two."""
+    found = [value for name, value in headers if name == b"authorization"]
     return found[0].decode("latin-1") if len(found) == 1 else ""
+
+
+def _parts_of(authorization: str) -> tuple[str, str] | None:
+    scheme, _, given = authorization.partition(" ")
+    return read_token_text(given.strip(" ")) if scheme.lower() == "bearer" else None
 
 
 def _no_token() -> ASGIApp:

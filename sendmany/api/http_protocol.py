@@ -38,6 +38,8 @@ HEADER_BYTES: Final = 64 * 1024
 BODY_AHEAD_BYTES: Final = 64 * 1024
 """Buffered bytes of a body that the application has not read yet."""
 MOST_WAITING: Final = 16
+SHORTCUT_SECONDS: Final = 0.1
+"""How long a request waits for its body before the application begins."""
 _PIECE: Final = 128
 """Bytes of a piece to parse; it holds fewer than `MOST_WAITING` requests, of at least 18 bytes."""
 _MARK: Final = b"HTTP/1"
@@ -87,11 +89,26 @@ class RawRoute(Protocol):
         """Called when a request was answered."""
 
 
+ShortcutReply = Callable[[int, bytes, RawHeaders], None]
+"""Answers with a status, a body of JSON, and headers beside those of all raw answers."""
+
+
+class Shortcut(Protocol):
+    """Answers usual POST requests of one path without ASGI; the application answers the others."""
+
+    def wants(self, headers: RawHeaders) -> bool:
+        """False when the application is to begin before the body is here."""
+
+    def take(self, headers: RawHeaders, body: bytes, reply: ShortcutReply) -> bool:
+        """Answer a complete request, now or later; False: the application answers it."""
+
+
 class Host(Protocol):
     """The server, as seen by its connections."""
 
     app: ASGIApp
     raw_routes: dict[bytes, RawRoute]
+    shortcuts: dict[bytes, Shortcut]
     raw_head: bytes  # header lines of raw answers
     bounds: Bounds
     loop: asyncio.AbstractEventLoop
@@ -270,6 +287,11 @@ class Connection(asyncio.BufferedProtocol):
         """Accept no more requests; close after the pending answers."""
         if not self._exchanges:
             self._close()
+
+    @property
+    def is_answering(self) -> bool:
+        """True while a complete request waits for its answer."""
+        return bool(self._exchanges) and self._exchanges[0].started and self._exchanges[0].complete
 
     @property
     def is_quiet(self) -> bool:
@@ -542,13 +564,29 @@ class _AsgiExchange(_Exchange):
         self._start_message: Message | None = None
         self._waiting: asyncio.Future[None] | None = None
         self._continued = False
+        self._shortcut: Shortcut | None = None
+        self._held_up = False  # until its body is here, or late
 
     def start(self) -> None:
-        """Start the application's task."""
-        self.connection.host.take_turn(self._begin)
+        """Start the application's task, unless a shortcut may take the request once its body is here."""
+        host = self.connection.host
+        self._shortcut = host.shortcuts.get(self._url) if self.method == b"POST" else None
+        if self._shortcut is None or self.complete or not self._shortcut.wants(self._headers):
+            host.take_turn(self._begin)
+        else:
+            self._held_up = True
+            self.connection.deadline = self.connection.time() + SHORTCUT_SECONDS
+
+    def expire(self) -> None:
+        """The body takes its time: the application waits for it."""
+        if self._held_up:
+            self._held_up, self.connection.deadline = False, _FOR_EVER
+            self.connection.host.take_turn(self._begin)
 
     def body_came(self) -> None:
         """Wake a waiting `receive`."""
+        if self.complete:
+            self.expire()
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(None)
 
@@ -559,8 +597,23 @@ class _AsgiExchange(_Exchange):
 
     def _begin(self) -> None:
         host = self.connection.host
-        if not self._gone:
-            host.keep(host.loop.create_task(self._run(host.app)))
+        if self._gone or (
+            self._shortcut is not None
+            and self.complete
+            and self._shortcut.take(self._headers, bytes(self.body), self._reply)
+        ):
+            return
+        host.keep(host.loop.create_task(self._run(host.app)))
+
+    def _reply(self, status: int, body: bytes, headers: RawHeaders) -> None:
+        """The answer of a shortcut."""
+        if self._gone:
+            return
+        host, self._ended = self.connection.host, True
+        lines = (b"%b: %b\r\n" % pair for pair in headers)
+        close = not self.keep_alive or host.stopping
+        self.connection.write(_answer(status, b"".join((host.raw_head, *lines)), body, close))
+        self.connection.answered(self)
 
     async def _run(self, app: ASGIApp) -> None:
         try:

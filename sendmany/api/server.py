@@ -14,12 +14,14 @@ import uvloop
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
-from sendmany.api.http_protocol import Bounds, Connection, RawRoute
+from sendmany.api.http_protocol import Bounds, Connection, RawRoute, Shortcut
 
 GRACE_SECONDS: Final = 10.0
 """Seconds for running requests after a stop."""
 LOOK_SECONDS: Final = 0.1
 """Interval of checking deadlines and the stop."""
+END_SECONDS: Final = 0.01
+"""Interval of looking whether all have their answers, at the end."""
 AT_ONCE: Final = 16
 """Turns per round of the loop."""
 _READ_BYTES: Final = 64 * 1024
@@ -40,10 +42,12 @@ class Server:
         bounds: Bounds = Bounds(),  # noqa: B008 (it cannot change)
         raw_routes: Mapping[str, RawRoute] | None = None,
         raw_headers: Mapping[str, str] | None = None,
+        shortcuts: Mapping[str, Shortcut] | None = None,
     ) -> None:
         self.app = app
         self.bounds = bounds
         self.raw_routes = {path.encode(): raw for path, raw in (raw_routes or {}).items()}
+        self.shortcuts = {path.encode(): one for path, one in (shortcuts or {}).items()}
         self.raw_head = self._raw_headers = b"".join(
             f"{name.lower()}: {value}\r\n".encode() for name, value in (raw_headers or {}).items()
         )
@@ -112,8 +116,8 @@ class Server:
             connection.stop()
         with suppress(TimeoutError):
             async with asyncio.timeout(GRACE_SECONDS):
-                while self._turns or self._tasks:
-                    await (asyncio.wait(self._tasks) if self._tasks else asyncio.sleep(0))
+                while self._tasks or any(one.is_answering for one in self._connections):  # noqa: ASYNC110
+                    await asyncio.sleep(END_SECONDS)
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -129,6 +133,7 @@ def serve(
     bounds: Bounds = Bounds(),  # noqa: B008 (it cannot change)
     raw_routes: Mapping[str, RawRoute] | None = None,
     raw_headers: Mapping[str, str] | None = None,
+    shortcuts: Mapping[str, Shortcut] | None = None,
     when_told: Callable[[], None] = lambda: None,
 ) -> None:
     """Serve until SIGTERM or SIGINT, then finish running requests. For the main thread.
@@ -152,7 +157,7 @@ def serve(
 
     async def run() -> None:
         async with app.router.lifespan_context(app):
-            await Server(app, bounds, raw_routes, raw_headers).serve(listener, stop)
+            await Server(app, bounds, raw_routes, raw_headers, shortcuts).serve(listener, stop)
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(run())

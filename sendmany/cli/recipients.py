@@ -9,7 +9,7 @@ from chatapps.rendering.placeholders import find_placeholders
 from dashboard.message import is_final
 from producer.campaigns.message_file import load_message_file
 from producer.errors import BadRow, InputError
-from producer.files.people_list import read_person
+from producer.files.people_list import addressed, read_person
 from producer.files.phone_numbers import mask
 from store.client import Store
 from store.lanes.lane import Lane
@@ -30,14 +30,13 @@ def message_for(recipient: str, text: str | None, file: Path | None) -> dict[str
     """
     if (text is None) == (file is None):
         raise InputError("Say what to send: either --text or --message")
-    user = {"msisdn": f"+{recipient}"} if recipient.isdecimal() else {"channelUserId": recipient}
     if text is not None:
         message: Mapping[str, Any] = {"type": "text", "content": {"text": text}}
     else:
         assert file is not None
         message = load_message_file(file)
     _refuse_columns(message)
-    return {"user": user, **message}
+    return addressed(recipient, message)
 
 
 def _refuse_columns(message: Mapping[str, Any]) -> None:

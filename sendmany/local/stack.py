@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
 
+from chatapps.sandbox.config import ACCOUNT_ID, CHANNEL_ID
 from config.settings import Settings, load_settings
 from sendmany.api.sockets import address, listen, listen_or_anywhere
 from sendmany.errors import ProcessError
@@ -48,6 +49,7 @@ class Sandbox:
     receipts: str = "plain"
     reply_share: float = 0
     webhook_patience: float = 1  # factor of all delays between posts
+    templates: bool = False  # it begins with three, and the sub-account is configured for them
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,7 +283,9 @@ class Local:
                 "webhook-patience": sandbox.webhook_patience,
             }
             secrets["SANDBOX_WEBHOOK_AUTHORIZATION"] = self._plan.receiver.authorizations[0]
-        command = python("chatapps.sandbox", *(f"--{name}={words[name]}" for name in words))
+        flags = ["--templates"] if sandbox.templates else []
+        options = [f"--{name}={words[name]}" for name in words]
+        command = python("chatapps.sandbox", *options, *flags)
         self.sandbox = start(
             command, self._log("sandbox"), env={**os.environ, **secrets}, read_stdout=True
         )
@@ -300,8 +304,10 @@ class Local:
     def _use_sandbox(self) -> None:
         text = self.environment.get(SUB_ACCOUNTS) or os.environ.get(SUB_ACCOUNTS) or "{}"
         given: dict[str, Any] = json.loads(text)
+        templates = self._plan.sandbox is not None and self._plan.sandbox.templates
         account = {
             **NO_LIMITS,
+            **({"account_id": ACCOUNT_ID, "channel_id": CHANNEL_ID} if templates else {}),
             **given.get(SANDBOX_ID, {}),
             "base_url": self.sandbox_url,
             "api_key": SANDBOX_KEY,

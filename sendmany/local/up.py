@@ -141,10 +141,10 @@ def note(plan: UpPlan, settings: Settings, local: Local) -> dict[str, Any]:
         offered["redis_url"] = settings.redis_url
     if plan.sandbox:
         account = settings.sub_accounts[SANDBOX_ID]
-        key = account.key()
+        key, told = account.key(), {"base_url", "account_id", "channel_id", *NO_LIMITS}
         offered["sub_accounts"] = {
             SANDBOX_ID: {
-                **account.model_dump(mode="json", include={"base_url", *NO_LIMITS}),
+                **account.model_dump(mode="json", include=told),
                 "api_key": key.get_secret_value() if key else None,
             }
         }

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from store.client import Call, Store, command, script_call
+from store.client import Call, Store, command, command_of_keys, script_call
 from store.keys import OUTCOMES_PER_KEY, lane_keys
 from store.lanes.lane import Lane, parse_fields
 from store.records.kept_values import blank_values, unpack_values
@@ -51,9 +51,10 @@ def read_values(lane_id: str, thousand: int) -> Call[dict[int, bytes]]:
     return command("HGETALL", key, parse=lambda reply: unpack_values(_fields(reply)))
 
 
-def has_values(lane_id: str, thousand: int) -> Call[bool]:
-    """True when values of a thousand messages are kept."""
-    return command("EXISTS", f"{lane_keys(lane_id).values}{thousand}", parse=bool)
+def have_values(lane_id: str, thousands: Sequence[int]) -> Call[int]:
+    """Of how many of these thousands of messages values are kept."""
+    prefix = lane_keys(lane_id).values
+    return command_of_keys("EXISTS", [f"{prefix}{one}" for one in thousands], int)
 
 
 def erase_values(store: Store, lane_id: str, indexes: Collection[int]) -> None:

@@ -67,7 +67,7 @@ def api(tmp_path: Path) -> Iterator[Api]:
         store.close()
         scopes = [
             word
-            for scope in ("read", "people", "enqueue", "send", "manage")
+            for scope in ("read", "people", "enqueue", "send", "manage", "admin")
             for word in ("--scope", scope)
         ]
         made = sendmany(tmp_path, "token", "create", "schemathesis", *scopes, **settings)

@@ -80,7 +80,8 @@ const tests = {
     await accessible(page, 'launching');
     await page.click('text="Check"');
     await page.waitForSelector('.launch-line:has-text("goes to")');
-    if (await page.locator('text=What it comes to').count()) await page.waitForSelector(`.launch-line:has-text("${people} people")`);
+    await page.waitForSelector('text=What it comes to');
+    await page.waitForSelector('.ledger:has-text("rows that cannot be used")');
     await page.click('button:has-text("Launch to")');
     await page.waitForSelector('h1:text-is("Winter sale")');
     await page.waitForSelector('text=adds up to all recipients');
@@ -145,6 +146,15 @@ const tests = {
     await accessible(page, 'sending');
     await page.click('.banner >> text="Go on"');
     await page.waitForSelector('.switch-corner >> text="Sending is on"');
+    await page.context().close();
+  },
+
+  async 'what was done is in the trail'() {
+    const page = await open();
+    await signIn(page, given.all);
+    await page.click('nav a:text-is("Audit")');
+    await page.waitForSelector('tr:has-text("stop") >> text=token:Ada');
+    await accessible(page, 'the trail');
     await page.context().close();
   },
 

@@ -37,6 +37,7 @@ async function open(how) {
 const look = async (page, hash, name, wait) => {
   await page.evaluate((to) => { location.hash = to; }, hash);
   await page.waitForSelector(wait);
+  await page.mouse.move(0, 0);
   await page.waitForTimeout(2500);
   await page.screenshot({ path: `${given.where}/${name}.png` });
 };
@@ -63,6 +64,10 @@ await light.waitForSelector('input[type=file]');
 await light.setInputFiles('input[type=file]', opening);
 await light.click('button:text-is("Text")');
 await light.fill('textarea', message.content.text);
-await light.waitForSelector('.bubble mark');
+await light.fill('input[placeholder="Spring sale"]', 'Opening in York: second invitation');
+await light.click('text="Check"');
+await light.waitForSelector('.launch-line:has-text("goes to")');
+await light.waitForSelector('text=What it comes to');
+await light.locator('.launch-line').scrollIntoViewIfNeeded();
 await light.screenshot({ path: `${given.where}/page-launch.png` });
 await browser.close();

@@ -1,7 +1,6 @@
 """`make screenshots`: pictures of the page for the documentation."""
 
 import json
-import os
 import random
 import subprocess
 import sys
@@ -34,7 +33,7 @@ def main() -> int:
             path.write_text("\n".join(["number,name,city", *rows, ""]), "utf-8")
             files.append(str(path))
         with page_stack(Path(folder) / "home", per_second=90, sandbox=sandbox) as told:
-            where = str(ROOT / os.environ.get("SENDMANY_SCREENSHOTS", "docs/assets"))
+            where = str(ROOT / sys.argv[1])
             done = subprocess.run(
                 ("node", str(ROOT / "tests/browser/screenshots.mjs")),
                 input=json.dumps({**told, "files": files, "where": where}),

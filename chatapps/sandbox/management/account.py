@@ -14,6 +14,7 @@ from chatapps.management.webhook_settings import (
 from chatapps.messages.problems import MessageError
 from chatapps.sandbox.access import AccountCall, is_key
 from chatapps.sandbox.config import SandboxConfig
+from chatapps.sandbox.management.samples import SAMPLES
 from chatapps.sandbox.management.templates import NAME_BLOCKED, TemplateBook, TemplateRefused
 from chatapps.sandbox.responses import Answer, error_answer
 
@@ -66,6 +67,8 @@ class AccountDesk:
         self._config = config
         self._clock = clock
         self.templates = TemplateBook(config.channel_id, config.approve_after, clock)
+        for sample in SAMPLES if config.templates else ():
+            self.templates.add(sample, approved=True)
         self.webhooks = WebhookBook()
 
     def add_template(self, call: AccountCall) -> Answer:

@@ -56,8 +56,8 @@ class TemplateBook:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def add(self, body: bytes) -> None:
-        """Accept a template for review; raises TemplateRefused."""
+    def add(self, body: bytes, *, approved: bool = False) -> None:
+        """Accept a template for review, or without one; raises TemplateRefused."""
         try:
             draft = read_template(body)
         except MessageError as error:
@@ -68,7 +68,9 @@ class TemplateBook:
         if key in self._entries:
             raise TemplateRefused(1000, "name: is registered in this language already")
         shape = read_registered(SnakeWire.emit(draft))  # accepts labels of 25 characters
-        self._entries[key] = _Entry(draft, shape, self._clock())
+        self._entries[key] = _Entry(
+            draft, shape, self._clock() - (self._approve_after if approved else 0)
+        )
 
     def delete(self, name: str) -> bool:
         """Delete a template in all languages; False when there is none."""

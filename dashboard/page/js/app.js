@@ -1,5 +1,5 @@
 // The frame around all screens.
-import { ask, heardAt, session, trouble } from './api.js';
+import { ask, heardAt, may, session, trouble } from './api.js';
 import { Campaigns } from './campaigns.js';
 import { moment, offsetName, otherZone, when, zone } from './format.js';
 import { html, render, signal, useEffect, useState } from './lib.js';
@@ -16,13 +16,15 @@ const LATER = {
   new: async () => (await import('./launch.js')).Launch,
   unconfirmed: async () => (await import('./unconfirmed.js')).Unconfirmed,
   sending: async () => (await import('./sending.js')).Sending,
+  audit: async () => (await import('./audit.js')).Audit,
   people: async () => (await import('./people.js')).People,
 };
 const SCREENS = [
-  { path: 'campaigns', name: 'Campaigns', icon: 'campaigns' },
-  { path: 'unconfirmed', name: 'Unconfirmed', icon: 'unconfirmed' },
-  { path: 'sending', name: 'Sending', icon: 'sending' },
-  { path: 'people', name: 'People', icon: 'people' },
+  { path: 'campaigns', name: 'Campaigns', icon: 'campaigns', scope: '' },
+  { path: 'unconfirmed', name: 'Unconfirmed', icon: 'unconfirmed', scope: '' },
+  { path: 'sending', name: 'Sending', icon: 'sending', scope: '' },
+  { path: 'people', name: 'People', icon: 'people', scope: 'people' },
+  { path: 'audit', name: 'Audit', icon: 'audit', scope: 'admin' },
 ];
 /** @type {Record<string, any>} */
 const fetched = {};
@@ -72,7 +74,7 @@ function Side() {
   return html`
     <nav class=${`side${menu.value ? ' open' : ''}`} aria-label="Main">
       <a class="brand" href=${to(['campaigns'])}><${Mark} /><span>sendmany</span></a>
-      <ul>${SCREENS.map((one) => html`<li key=${one.path}><a href=${to([one.path])} aria-current=${current === one.path ? 'page' : null}>
+      <ul>${SCREENS.filter((one) => !one.scope || may(one.scope)).map((one) => html`<li key=${one.path}><a href=${to([one.path])} aria-current=${current === one.path ? 'page' : null}>
         <${Icon} name=${one.icon} />${one.name}</a></li>`)}</ul>
       <div class="side-foot">
         <div class="who"><b>${who?.name}</b><span class="muted small">${who?.sub_accounts.length ? who.sub_accounts.join(', ') : 'all sub-accounts'}<br />${who?.scopes.join(', ')}</span></div>

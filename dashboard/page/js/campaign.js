@@ -166,7 +166,7 @@ function Waits({ one }) {
         <h2><${Sentence} text=${lead} /></h2>
         ${rest.length > 0 && html`<ul>${rest.map((sentence) => html`<li key=${sentence}><${Sentence} text=${sentence} /></li>`)}</ul>`}
         ${w && !ENDED.includes(one.status) && html`<p class="limits">
-          <span>${several(w.sending_loops, 'sending loop')}</span>
+          <span>${w.sending_loops ? several(w.sending_loops, 'dispatcher') : 'no dispatcher'} of workers ${w.sending_loops === 1 ? 'serves' : 'serve'} it</span>
           ${w.blocked_until && html`<span>provider pauses until <time title=${moment(w.blocked_until)}>${when(w.blocked_until)}</time></span>`}
           ${w.next_retry && html`<span>next retry <time title=${moment(w.next_retry)}>${when(w.next_retry)}</time></span>`}
           ${w.next_decision && html`<span>next decision about doubts <time title=${moment(w.next_decision)}>${when(w.next_decision)}</time></span>`}

@@ -49,18 +49,6 @@ export function fillIn(text, row) {
   });
 }
 
-/** Rows of a text file, its header left out; read piece by piece. @param {File} file */
-async function countRows(file) {
-  let lines = 0;
-  let last = '';
-  const reader = file.stream().pipeThrough(new TextDecoderStream()).getReader();
-  for (let piece = await reader.read(); !piece.done; piece = await reader.read()) {
-    lines += piece.value.split('\n').length - 1;
-    last = piece.value;
-  }
-  return Math.max(0, lines - (last.endsWith('\n') ? 1 : 0));
-}
-
 /** @typedef {{ kind: 'text' | 'template' | 'json', text: string, name: string, language: string, parameters: string[], json: string }} Draft */
 
 /** The message as the provider takes it; an Error says what is wrong. @param {Draft} draft */
@@ -104,7 +92,6 @@ export function Launch() {
   const [busy, setBusy] = useState('');
   const [share, setShare] = useState(0);
   const [at, setAt] = useState(0);
-  const planned = Boolean(useAnswer('/openapi.json').data?.paths['/v1/plans']);
   const limits = useAnswer('/v1/limits');
   const accounts = (limits.data?.items ?? []).map((/** @type {any} */ one) => one.sub_account);
   const chosen = account || accounts[0] || '';
@@ -139,7 +126,7 @@ export function Launch() {
       setBusy('');
     }
   };
-  const check = async () => setPlan(planned ? await send('/v1/plans', 'check', {}) : { rough: true, messages: await countRows(/** @type {File} */ (file)) });
+  const check = async () => setPlan(await send('/v1/plans', 'check', {}));
   const launch = async () => {
     const done = await send('/v1/campaigns', 'launch', plan?.digest ? { plan: plan.digest } : {});
     if (!done) return;
@@ -184,12 +171,12 @@ export function Launch() {
           <label class="field">What it is for <select value=${purpose} onChange=${(/** @type {any} */ e) => setPurpose(e.target.value)}><option value="">as its template says, else marketing</option><option>marketing</option><option>utility</option></select></label></div></section>
       ${error && html`<${Failed} error=${error} />`}
       ${busy && html`<div class="card pad"><label class="field">${busy === 'check' ? 'Reading the file; nothing is stored …' : 'Launching …'} <progress max="1" value=${share || undefined}></progress></label></div>`}
-      ${plan && !plan.rough && html`<${Plan} plan=${plan} />`}
+      ${plan && html`<${Plan} plan=${plan} />`}
       <section class="card launch-line">
-        ${plan ? html`<p>“${name.trim()}” goes to <b>${several(plan.messages, 'person', 'people')}</b>${chosen && html` from ${chosen}`}${plan.rough ? '; rows that cannot be used, and people who have opted out, are left out.' : html`, as ${plan.purpose}; done in about ${duration(plan.seconds)}.`}</p>
+        ${plan ? html`<p>“${name.trim()}” goes to <b>${several(plan.messages, 'person', 'people')}</b>${chosen && html` from ${chosen}`}, as ${plan.purpose}; done in about ${duration(plan.seconds)}.</p>
             <button class="button primary large" disabled=${Boolean(busy) || !plan.messages} onClick=${launch}>Launch to ${several(plan.messages, 'person', 'people')}</button>`
           : html`<p class="muted">${ready ? 'The file is read, checked and counted before anything is stored.' : 'A file, a message and a name are needed.'}</p>
-            <button class="button primary large" disabled=${!ready || Boolean(busy)} onClick=${check}>Check</button>`}
+            <button class="button primary large" disabled=${!ready || !chosen || Boolean(busy)} onClick=${check}>Check</button>`}
       </section>
     </div>
     <aside class="phone" aria-label="Preview">

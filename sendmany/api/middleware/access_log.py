@@ -65,19 +65,25 @@ class Watched:
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
         method = scope["method"] if scope["method"] in METHODS else "other"
         route = route_of(scope, self._plain)
-        self._tally.observe(HTTP_REQUESTS, seconds, method, route, str(status))
-        if route in OFTEN and status < 300:
-            return
-        token: Token | None = scope.get(CALLER)
-        say = log.warning if status >= 500 else log.info
-        say(
-            "request",
-            method=method,
-            route=route,
-            status=status,
-            ms=round(seconds * 1000, 1),
-            token=token.id if token else None,
-        )
+        note_answer(self._tally, method, route, status, seconds, scope.get(CALLER))
+
+
+def note_answer(
+    tally: Tally, method: str, route: str, status: int, seconds: float, token: Token | None
+) -> None:
+    """Count an answer and log it."""
+    tally.observe(HTTP_REQUESTS, seconds, method, route, str(status))
+    if route in OFTEN and status < 300:
+        return
+    say = log.warning if status >= 500 else log.info
+    say(
+        "request",
+        method=method,
+        route=route,
+        status=status,
+        ms=round(seconds * 1000, 1),
+        token=token.id if token else None,
+    )
 
 
 def route_of(scope: Scope, plain: Container[str]) -> str:

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import structlog
 from starlette.requests import ClientDisconnect
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sendmany.api.errors import problem
@@ -62,9 +63,15 @@ class LastResort:
         except Exception as error:
             if scope["type"] != "http":
                 raise
-            log.error("request_failed", method=scope["method"], **_told(error))
+            response = unexpected(scope["method"], error)
             if not started:  # else the connection is cut, which the client notices
-                await problem(500, "This went wrong on our side.")(scope, receive, send)
+                await response(scope, receive, send)
+
+
+def unexpected(method: str, error: Exception) -> Response:
+    """Log an unexpected error; returns the 500."""
+    log.error("request_failed", method=method, **_told(error))
+    return problem(500, "This went wrong on our side.")
 
 
 def _told(error: BaseException) -> dict[str, Any]:

@@ -53,7 +53,9 @@ def add_audit(router: APIRouter, store: Store, admin: Any) -> None:
         about: _Text = "",
         cursor: Annotated[
             str | None,
-            Query(pattern=r"^\d{1,15}-\d{1,15}$", description="`next` of the page before."),
+            Query(
+                pattern="^[1-9][0-9]{0,14}-[0-9]{1,15}$", description="`next` of the page before."
+            ),
         ] = None,
         limit: Limit = 50,
     ) -> AuditPage:

@@ -13,8 +13,8 @@ from producer.campaigns.schedule import read_time, reschedule, set_pace
 from producer.errors import InputError
 from producer.wake import SendWakeUp, call_workers
 from sendmany.api.routes.again import add_again
-from sendmany.api.uploads.form import form_schema
-from sendmany.api.uploads.launch import LaunchedOut, launch, plan
+from sendmany.api.uploads.form import CampaignForm, TestForm, form_schema
+from sendmany.api.uploads.launch import LaunchedOut, TestOut, launch, plan, send_test
 from store.access.audit import audited
 from store.access.places import Places
 from store.access.tokens import Needs, Scope, Token
@@ -120,16 +120,31 @@ def campaigns_router(
 ) -> APIRouter:
     """The routes: launching requires the scope `send`, the others `manage`."""
     router = APIRouter(prefix="/v1/campaigns", tags=["campaigns"])
-    plans = APIRouter(prefix="/v1/plans", tags=["campaigns"])
+    plans = APIRouter(prefix="/v1", tags=["campaigns"])
     send, manage = Depends(needs(Scope.SEND)), Depends(needs(Scope.MANAGE))
     blocking, uploads = ThreadStore(store), Places(MOST_UPLOADS)
 
     @plans.post(
-        "",
+        "/tests",
+        status_code=202,
+        operation_id="test_campaign",
+        summary="Send a campaign's message to yourself first",
+        responses={422: {"description": "It cannot be sent; nothing was."}},
+        openapi_extra={"requestBody": _form(TestForm)},
+    )
+    async def test_campaign(request: Request, caller: Annotated[Token, send]) -> list[TestOut]:
+        """The form of a launch, with `to` (up to five numbers) and `row` (the line of the file whose
+        values are filled in). It goes out at once and is not part of a campaign; 20 an hour a token.
+        """
+        with uploads.place_for(caller):
+            return await send_test(request, store, settings, send_wake_up, caller)
+
+    @plans.post(
+        "/plans",
         operation_id="plan_campaign",
         summary="Plan a launch; nothing is stored",
         responses={422: {"description": "The message or the file cannot be used."}},
-        openapi_extra={"requestBody": _FORM},
+        openapi_extra={"requestBody": _form(CampaignForm)},
     )
     async def plan_campaign(request: Request, caller: Annotated[Token, send]) -> Plan:
         """The form is that of a launch. Returns recipients, invalid rows with reasons, requests,
@@ -144,7 +159,7 @@ def campaigns_router(
         operation_id="launch_campaign",
         summary="Launch a campaign; its recipients are stored during the upload",
         responses=_LAUNCH_ANSWERS,
-        openapi_extra={"requestBody": _FORM},
+        openapi_extra={"requestBody": _form(CampaignForm)},
     )
     async def launch_campaign(
         request: Request, response: Response, caller: Annotated[Token, send]
@@ -253,25 +268,30 @@ _ACCEPT: Final = (
     "Also if it was halted since Redis came back from an older copy: what went out after that copy "
     "may go out again."
 )
-_FORM: Final[dict[str, Any]] = {
-    "required": True,
-    "content": {
-        "multipart/form-data": {
-            "schema": {
-                "type": "object",
-                "required": ["campaign", "recipients"],
-                "properties": {
-                    "campaign": form_schema(),
-                    "recipients": {"type": "string", "format": "binary"},
+
+
+def _form(of: type[CampaignForm]) -> dict[str, Any]:
+    return {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["campaign", "recipients"],
+                    "properties": {
+                        "campaign": form_schema(of),
+                        "recipients": {"type": "string", "format": "binary"},
+                    },
                 },
-            },
-            "encoding": {
-                "campaign": {"contentType": "application/json"},
-                "recipients": {"contentType": "text/csv"},
-            },
-        }
-    },
-}
+                "encoding": {
+                    "campaign": {"contentType": "application/json"},
+                    "recipients": {"contentType": "text/csv"},
+                },
+            }
+        },
+    }
+
+
 _UNUSABLE: Final = (
     "The message or the file cannot be used. Nothing is stored, unless it is for a later line that is "
     "not UTF-8."

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter as Tally
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
@@ -162,14 +162,32 @@ class Door:
         except Refused as refused:
             raise refused.answer() from None
         try:
-            answer = await self._writes.add(*wanted)
+            stored: Enqueued | StoreRefused = await self._writes.add(*wanted)
         except StoreRefused as error:
-            raise HTTPException(409, _no_lane(wanted.priority)) from error
-        if answer.taken is Taken.CONFLICT:
-            raise HTTPException(409, f"The key was used for another message, {answer.id}")
-        if answer.taken is Taken.FORGOTTEN:
+            stored = error
+        return self.answer(stored, wanted.priority)
+
+    def order_at_once(self, body: bytes, headers: RawHeaders, caller: Token) -> Order | None:
+        """As `take_one` reads a message; None for one that needs Redis to be read. Raises Refused."""
+        given = read_item(msgspec.Raw(body))
+        if is_timed(given) or given.purpose == "authentication":
+            return None
+        account = account_of(given, caller, self._settings)
+        return order(given, key_of(headers), account, 0, NO_TEMPLATES)
+
+    def put(self, wanted: Order, told: Callable[[Enqueued | Exception], None]) -> None:
+        """Store a message, and tell what became of it. Raises StoreUnavailable."""
+        self._writes.put(*wanted, told)
+
+    def answer(self, stored: Enqueued | StoreRefused, priority: Priority) -> Response:
+        """The answer to one message; raises HTTPException."""
+        if isinstance(stored, StoreRefused):
+            raise HTTPException(409, _no_lane(priority)) from stored
+        if stored.taken is Taken.CONFLICT:
+            raise HTTPException(409, f"The key was used for another message, {stored.id}")
+        if stored.taken is Taken.FORGOTTEN:
             raise HTTPException(422, f"The person {FORGOTTEN}.")
-        return _accepted({"id": answer.id, "status": _OUTCOMES[answer.taken]})
+        return _accepted({"id": stored.id, "status": _OUTCOMES[stored.taken]})
 
     async def take_many(self, items: Sequence[msgspec.Raw], caller: Token) -> Response:
         """Store the valid items; a result for each item."""

@@ -9,6 +9,7 @@ from config.sections import SubAccountId
 from config.settings import Settings
 from dashboard.schemas import StopOut, stop_out
 from producer.wake import SendWakeUp, wake
+from store.access.audit import audited
 from store.access.tokens import Needs, Scope, Token
 from store.client import AsyncStore, Store
 from store.lanes.lane import Priority
@@ -66,7 +67,10 @@ def stops_router(
     )
     def begin(word: BeginWord, caller: Annotated[Token, manage]) -> StopsOut:
         name = _name(settings, caller, word)
-        changed = store.run(stop_sending(word.what, name, word.reason.strip().rstrip(".")))
+        reason = word.reason.strip().rstrip(".")
+        call = stop_sending(word.what, name, reason)
+        about = f"{word.what} {name}".strip()
+        changed = store.run(audited(call, "stop", about, "", lambda _: reason))
         return _stops(store, caller, changed=changed)
 
     @router.post(
@@ -77,7 +81,9 @@ def stops_router(
         responses=answers,
     )
     def end(word: StopWord, caller: Annotated[Token, manage]) -> StopsOut:
-        changed = store.run(go_on(word.what, _name(settings, caller, word)))
+        name = _name(settings, caller, word)
+        call, about = go_on(word.what, name), f"{word.what} {name}".strip()
+        changed = store.run(audited(call, "go", about, "stopped"))
         if changed:
             for priority in Priority:
                 wake(store, send_wake_up, priority)

@@ -3,7 +3,7 @@
 import json
 from collections.abc import AsyncIterator
 from itertools import islice
-from typing import Annotated, Any, Final, Literal, cast
+from typing import Annotated, Any, Final, Literal, TypeVar, cast
 
 from pydantic import (
     AfterValidator,
@@ -20,6 +20,7 @@ from chatapps.messages.problems import Problem
 from config.sections import SubAccountId
 from producer.campaigns.exclusions import MOST_EXCLUSIONS
 from producer.campaigns.message_file import LONGEST_NAME, RULE, is_name
+from producer.campaigns.trial import MOST_NUMBERS
 from sendmany.api.uploads.multipart import FormError, PartBegins, PartEnds, PartEvent
 
 MOST_FORM_BYTES: Final = 256 * 1024
@@ -160,9 +161,26 @@ class CampaignForm(_Exact):
     ] = ""
 
 
-def form_schema() -> dict[str, Any]:
+class TestForm(CampaignForm):
+    """The part `campaign` of a test."""
+
+    __test__ = False  # nothing of pytest's
+
+    to: Annotated[
+        list[Annotated[str, Field(max_length=200)]],
+        Field(min_length=1, max_length=MOST_NUMBERS, description="Numbers with `+`, or user ids."),
+    ]
+    row: Annotated[
+        int | None, Field(ge=2, description="Line of the file. Default: the first valid row.")
+    ] = None
+
+
+F = TypeVar("F", bound=CampaignForm)
+
+
+def form_schema(form: type[CampaignForm] = CampaignForm) -> dict[str, Any]:
     """The JSON schema of the part `campaign`, self-contained, since it is nested in another document."""
-    schema = CampaignForm.model_json_schema()
+    schema = form.model_json_schema()
     parts = schema.pop("$defs", {})
 
     def whole(value: Any) -> Any:
@@ -176,7 +194,7 @@ def form_schema() -> dict[str, Any]:
     return cast(dict[str, Any], whole(schema))
 
 
-def parse_campaign(raw: bytes) -> CampaignForm:
+def parse_campaign(raw: bytes, of: type[F]) -> F:
     """Parse the part `campaign`.
 
     Raises:
@@ -188,7 +206,7 @@ def parse_campaign(raw: bytes) -> CampaignForm:
         json.dumps(form, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
         raise MessageError(Problem("", "half of a surrogate pair is no text")) from error
-    return CampaignForm.model_validate(form)
+    return of.model_validate(form)
 
 
 async def read_campaign(events: AsyncIterator[PartEvent]) -> bytes:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import chain
 from typing import Any, Final, Literal, TypeVar
 
 from fastapi import HTTPException, Request
@@ -18,19 +19,30 @@ from chatapps.templates import RegisteredTemplate
 from config.sections import SettingsError
 from config.settings import Settings
 from dashboard.schemas import moment_out
+from producer import Producer
 from producer.campaigns.exclusions import read_exclusions
 from producer.campaigns.message_file import refuse_ours
 from producer.campaigns.plan import Plan, plan_upload, repeated_sentence
 from producer.campaigns.preflight import findings_about, stops, warn_of_windows
 from producer.campaigns.schedule import read_time
-from producer.campaigns.upload import TryRows, Upload, UploadDiffers, Uploaded, receive
-from producer.errors import BadPurpose, InputError, NotAgreed
+from producer.campaigns.trial import message_of_row, take_tests
+from producer.campaigns.upload import TryRows, Upload, UploadDiffers, Uploaded, begin, receive
+from producer.errors import BadPurpose, BadRow, InputError, NotAgreed
 from producer.files.invalid_rows import InvalidRow
+from producer.files.people_list import addressed, read_person
+from producer.files.phone_numbers import mask
 from producer.files.stream import ArrivingFile
 from producer.layout import ReadOptions
 from producer.policies import campaign_policies
 from producer.wake import SendWakeUp
-from sendmany.api.uploads.form import CampaignForm, parse_campaign, read_campaign, read_recipients
+from sendmany.api.uploads.form import (
+    CampaignForm,
+    F,
+    TestForm,
+    parse_campaign,
+    read_campaign,
+    read_recipients,
+)
 from sendmany.api.uploads.loader import load_while_receiving
 from sendmany.api.uploads.multipart import FormError, read_parts
 from store.access.tokens import Token
@@ -150,7 +162,7 @@ async def launch(
             preflight.findings.append(Finding(Severity.WARNING, "", said))
         return _answer(uploaded, preflight.findings)
 
-    return await _received(request, store, settings, caller, load)
+    return await _received(request, store, settings, caller, load, CampaignForm)
 
 
 async def plan(request: Request, store: AsyncStore, settings: Settings, caller: Token) -> Plan:
@@ -159,7 +171,56 @@ async def plan(request: Request, store: AsyncStore, settings: Settings, caller: 
     def tell(_: CampaignForm, upload: Upload, file: ArrivingFile) -> Plan:
         return plan_upload(ThreadStore(store), settings, upload, file)
 
-    return await _received(request, store, settings, caller, tell)
+    return await _received(request, store, settings, caller, tell, CampaignForm)
+
+
+class TestOut(BaseModel):
+    """A test message that is on its way."""
+
+    __test__ = False  # nothing of pytest's
+
+    id: str  # `GET /v1/messages/{id}` tells its outcome
+    to: str  # masked
+
+
+async def send_test(
+    request: Request,
+    store: AsyncStore,
+    settings: Settings,
+    send_wake_up: SendWakeUp,
+    caller: Token,
+) -> list[TestOut]:
+    """Read an upload up to the row, and send its message to some numbers."""
+
+    def send(form: TestForm, upload: Upload, file: ArrivingFile) -> list[TestOut]:
+        people = [_person(one, upload.reading.region) for one in form.to]
+        rows, message = begin(upload, file)
+        body = message_of_row(rows.layout, message, chain(rows.first, rows.rest), form.row)
+        file.read_rest()
+        blocking = ThreadStore(store)
+        take_tests(blocking, caller.id, len(people))
+        producer = Producer(blocking, settings, send_wake_up)
+        sent = [
+            producer.enqueue(
+                addressed(one, body),
+                sub_account=upload.sub_account,
+                priority=Priority.URGENT,
+                purpose=upload.purpose,
+            ).id
+            for one in people
+        ]
+        return [TestOut(id=id_, to=mask(one)) for id_, one in zip(sent, people, strict=True)]
+
+    return await _received(request, store, settings, caller, send, TestForm)
+
+
+def _person(text: str, region: str | None) -> str:
+    try:
+        return read_person(text, region)
+    except BadRow as bad:
+        raise _refused(
+            f"{mask(text)} is no number: {bad.reason}", [("campaign.to", bad.reason)]
+        ) from bad
 
 
 async def _received(
@@ -167,12 +228,13 @@ async def _received(
     store: AsyncStore,
     settings: Settings,
     caller: Token,
-    use: Callable[[CampaignForm, Upload, ArrivingFile], T],
+    use: Callable[[F, Upload, ArrivingFile], T],
+    form_of: type[F],
 ) -> T:
     content_type = request.headers.get("content-type", "")
     with told():
         parts = read_parts(content_type, request.stream())
-        form = parse_campaign(await read_campaign(parts))
+        form = parse_campaign(await read_campaign(parts), form_of)
         _refuse_ours(form)
         sub_account = choose_sub_account(settings, caller, form.sub_account)
         upload = upload_of(form, settings, sub_account)

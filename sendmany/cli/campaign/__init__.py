@@ -5,6 +5,11 @@ import typer
 from sendmany.cli.lazy import Entry, lazy
 
 COMMANDS = {
+    "test": Entry(
+        "sendmany.cli.campaign.trial:trial",
+        "Send a campaign's message to yourself first, with the values of one row, and wait for the "
+        "outcome.",
+    ),
     "plan": Entry(
         "sendmany.cli.campaign.plan:plan", "Show what a launch would do, and store nothing."
     ),

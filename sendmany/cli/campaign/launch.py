@@ -249,12 +249,11 @@ def launch(
         purpose=purpose,
         send_while_loading=send_while_loading,
         keep=keep,
+        at=at,
     )
-    start = read_time(at, past=True) if at else None
     prepared = check(
         replace(
             options,
-            start=start,
             rate=rate or 0,
             weight=weight or 1,
             invalid_rows=invalid_rows,
@@ -295,8 +294,10 @@ def launch_of(settings: Settings, **options: Any) -> Launch:
     """The launch of a command's options, with defaults from the settings."""
     policies = ("hold", "on_unconfirmed", "on_server_error", "settle_after", "window")
     reading = ("country_column", "language_column", "region", "encoding", "sheet", "limit")
+    at = options.pop("at")
     return Launch(
         sub_account=settings.sub_account_id(options.pop("sub_account")),
+        start=read_time(at, past=True) if at else None,
         reading=read_options(
             settings,
             options.pop("names"),

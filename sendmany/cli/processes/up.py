@@ -79,7 +79,7 @@ def up(
         os.environ[STATE_DIR] = str(home.absolute())
         load_settings.cache_clear()
     settings, signals = load_settings(), Signals()
-    like = Sandbox(faults, seed, latency_ms, sandbox_port, receipts, reply_share)
+    like = Sandbox(faults, seed, latency_ms, sandbox_port, receipts, reply_share, templates=True)
     chosen = like if sandbox else None
     plan = UpPlan(settings.state_dir.absolute(), chosen, workers, webhooks, found_here)
     with signals.caught(), claimed(plan.home):

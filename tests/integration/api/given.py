@@ -15,8 +15,9 @@ from sendmany.api.sockets import listen
 async def served(app: Any, bounds: Bounds | None = None) -> AsyncIterator[int]:
     """Serve an application, with the raw routes of its state, as `sendmany web` does; yields the
     port."""
-    raw = getattr(getattr(app, "state", None), "raw_routes", {})
-    async with serving(Server(app, bounds or Bounds(), raw, HEADERS)) as port:
+    state = getattr(app, "state", None)
+    raw, shortcuts = getattr(state, "raw_routes", {}), getattr(state, "shortcuts", {})
+    async with serving(Server(app, bounds or Bounds(), raw, HEADERS, shortcuts)) as port:
         yield port
 
 

@@ -32,7 +32,16 @@ from store.keys import (
     unmarketed,
     windows,
 )
-from store.lanes.lane import Priority, announce, find_lane, finish_loading, move_lane, note_missing
+from store.lanes.lane import (
+    Priority,
+    announce,
+    find_lane,
+    finish_loading,
+    link_child,
+    move_lane,
+    note_missing,
+    reopen_lane,
+)
 from store.lanes.open import open_campaign
 from store.lanes.retention import expire_step
 from store.limits.breakers import (
@@ -126,6 +135,7 @@ NOT_TWICE_THE_SAME = {
     "widen_records": "a step of a migration, repeated in tests/conformance/widen_records.py",
     "take_inbox": "a process that hears nothing takes another one; the first is free in a minute",
     "list_tokens": "reads",
+    "write_audit": "an act that was asked for twice is told twice",
 }
 
 
@@ -181,6 +191,23 @@ def _(store: Store) -> AnyCall:
     lane = given.campaign(store)
     given.add(store, lane, given.numbers(3), 0, 30)
     return finish_loading(lane)
+
+
+@case("reopen_lane", "people are to be added")
+def _(store: Store) -> AnyCall:
+    return reopen_lane(given.loaded(store, 3), "a further file")
+
+
+@case("link_child", "a campaign is retried")
+def _(store: Store) -> AnyCall:
+    return link_child(given.loaded(store, 3), "child-1")
+
+
+@case("replace_values", "kept values of a person are erased")
+def _(store: Store) -> AnyCall:
+    key = f"{lane_keys(given.loaded(store, 3)).values}0"
+    store.run(command("HSET", key, "0", "old", parse=int))
+    return script_call("replace_values", (key,), ("0", "old", "new"), int)
 
 
 @case("enqueue_messages", "messages with keys")

@@ -48,6 +48,27 @@ class Hook:
         self.statuses.append(status)
 
 
+class Way:
+    """A shortcut that leaves bodies with an `o` to the application, and answers others when told to."""
+
+    def __init__(self) -> None:
+        self.taken: list[bytes] = []
+        self.replies: list[Callable[[int, bytes, list[tuple[bytes, bytes]]], None]] = []
+        self.at_once = True
+
+    def wants(self, headers: list[tuple[bytes, bytes]]) -> bool:
+        return (b"expect", b"100-continue") not in headers
+
+    def take(self, headers: list[tuple[bytes, bytes]], body: bytes, reply: Any) -> bool:
+        if b"o" in body:
+            return False
+        self.taken.append(body)
+        self.replies.append(reply)
+        if self.at_once:
+            reply(202, b'{"id":1}', [(b"x-more", b"a")])
+        return True
+
+
 class App:
     """An ASGI application with one behaviour a path."""
 
@@ -126,8 +147,9 @@ class Stage:
     """A server, what it serves, and connections to it."""
 
     def __init__(self, bounds: Bounds) -> None:
-        self.app, self.hook = App(), Hook()
-        self.server = Server(self.app, bounds, {"/hook": self.hook}, {"X-Kept": "yes"})
+        self.app, self.hook, self.way = App(), Hook(), Way()
+        raw, short = {"/hook": self.hook}, {"/echo/short": self.way}
+        self.server = Server(self.app, bounds, raw, {"X-Kept": "yes"}, short)
         self.port = 0
 
     async def ask(self, *pieces: bytes) -> bytes:
@@ -402,6 +424,76 @@ async def test_a_refusal_of_a_raw_route_comes_before_the_body() -> None:
     async with stage() as there:
         answered = await there.ask(request("/hook", "Content-Length: 900", method="POST"))
     assert [one[0] for one in split(answered)] == [401]
+
+
+# Shortcuts
+
+
+def echo(size: int, *headers: str) -> bytes:
+    return request("/echo/short", f"Content-Length: {size}", *headers, method="POST")
+
+
+@pytest.mark.parametrize("apart", [False, True])
+async def test_a_shortcut_answers_what_it_takes_and_the_application_the_rest(apart: bool) -> None:
+    async with stage() as there:
+        pieces = [echo(3), b"abc", echo(3), b"foo", echo(1), b"x", request("/y", LAST)]
+        answers = split(await there.ask(*(pieces if apart else [b"".join(pieces)])))
+    assert [(one[0], one[2]) for one in answers[:3]] == [
+        (202, b'{"id":1}'), (200, b"foo"), (202, b'{"id":1}'),
+    ]  # fmt: skip
+    assert (answers[0][1][b"x-kept"], answers[0][1][b"x-more"]) == (b"yes", b"a")
+    assert (answers[3][0], there.way.taken) == (200, [b"abc", b"x"])
+    assert there.app.started == ["/echo/short", "/y"]
+
+
+@pytest.mark.parametrize("target", ["/echo/short?a=b", "/echo/shor%74", "/echo/short/"])
+async def test_only_the_very_path_is_a_shortcut(target: str) -> None:
+    async with stage() as there:
+        head = request(target, "Content-Length: 1", LAST, method="POST")
+        assert split(await there.ask(head + b"x"))[0][0] == 200
+    assert there.way.taken == []
+
+
+async def test_the_application_waits_for_a_body_that_takes_its_time() -> None:
+    async with stage() as there:
+        reader, writer = await asyncio.open_connection("127.0.0.1", there.port)
+        for head in (echo(2), echo(2, "Expect: 100-continue")):
+            writer.write(head)
+            await there.until(lambda: len(there.app.started) > len(there.app.ended))
+            writer.write(b"ab")
+            await there.until(lambda: len(there.app.started) == len(there.app.ended))
+        writer.close()
+        assert (await reader.read()).count(b"ab") == 2
+    assert there.way.taken == []
+
+
+async def test_a_shortcut_that_answers_whom_has_left_harms_nothing() -> None:
+    async with stage() as there:
+        there.way.at_once = False
+        _, writer = await asyncio.open_connection("127.0.0.1", there.port)
+        writer.write(echo(1) + b"x")
+        await there.until(lambda: len(there.way.replies) == 1)
+        writer.close()
+        await there.until(lambda: not there.connections)
+        there.way.replies[0](202, b"{}", [])
+        assert split(await there.ask(request("/y", LAST)))[0][0] == 200
+
+
+async def test_a_server_that_stops_waits_for_answers_that_no_task_gives() -> None:
+    there = Stage(Bounds())
+    there.way.at_once = there.hook.at_once = False
+    async with serving(there.server) as there.port:
+        asked = [echo(1) + b"x", request("/hook", "Authorization: yes", method="POST")]
+        asking = [asyncio.create_task(there.ask(one)) for one in asked]
+        await there.until(lambda: len(there.way.replies) + len(there.hook.replies) == 2)
+
+        def reply() -> None:
+            there.way.replies[0](202, b"{}", [])
+            there.hook.replies[0](200, b"")
+
+        asyncio.get_running_loop().call_later(0.3, reply)
+    answers = [split(await one)[0] for one in asking]
+    assert [one[0] for one in answers] == [202, 200]
 
 
 # Callers that mean no good

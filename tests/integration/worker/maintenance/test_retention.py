@@ -51,13 +51,13 @@ async def test_a_large_lane_goes_in_several_sweeps(rig: Rig) -> None:
     lane = rig.campaign(30)
     await rig.deliver(lane)
     await rig.sweep()
-    rig.store.client.hset(f"sm:{{{lane}}}:meta", "next", 6_250_000)  # 4 keys a thousand
+    rig.store.client.hset(f"sm:{{{lane}}}:meta", "next", 6_250_000)  # 5 keys a thousand
     passed(rig, lane, 31)
     sweeps = 0
     while rig.store.client.exists(ENDED):
         await rig.sweep()
         sweeps += 1
-    assert sweeps == 3  # 20 steps of 500 keys each
+    assert sweeps == 4  # 20 steps of 500 keys each
     assert not rig.store.client.exists(f"sm:{{{lane}}}:expiring")
 
 
@@ -126,3 +126,15 @@ async def test_nor_a_lane_that_an_operator_wakes_up_meanwhile(
         await rig.sweep()
     assert rig.counts(lane) == {State.QUEUED: 3}
     assert rig.store.client.smembers(ACTIVE) == {lane.encode()}
+
+
+async def test_kept_values_go_by_themselves_after_the_end(rig: Rig) -> None:
+    rig.settings = rig.settings.model_copy(update={"keep_values": 2})
+    lane = rig.campaign(3)
+    values = f"sm:{{{lane}}}:v:0"
+    rig.store.client.hset(values, "0", "packed")
+    await rig.sweep()
+    assert rig.store.client.ttl(values) == -1  # the campaign goes on
+    await rig.deliver(lane)
+    await rig.sweep()
+    assert 2 * 86_400 - 60 < rig.store.client.ttl(values) <= 2 * 86_400

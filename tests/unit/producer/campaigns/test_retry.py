@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import fakeredis
 import pytest
 
 from chatapps.rendering.compiled import CompiledContent, message_of
@@ -31,6 +32,7 @@ from store.queue.settlement import Settlement
 from store.records.job_section import Job
 from store.records.outcome import Origin
 from store.reports.lane_report import waiting_jobs
+from store.scripts import load_scripts
 from store.states import State
 from tests.conformance import given
 from tests.unit.producer.campaigns.test_launch import KilledError
@@ -163,6 +165,13 @@ def test_people_are_in_one_retry_only(store: Store, parent: Lane) -> None:
     assert third.parent == second.id
 
 
+@pytest.fixture
+def _short_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each thousand of the parent is a chunk of its own."""
+    monkeypatch.setattr("producer.campaigns.retry.CHUNK_ROWS", 500)
+
+
+@pytest.mark.usefixtures("_short_chunks")
 def test_a_retry_that_was_killed_goes_on_and_nobody_is_in_it_twice(
     store: Store, parent: Lane
 ) -> None:
@@ -182,6 +191,7 @@ def test_a_retry_that_was_killed_goes_on_and_nobody_is_in_it_twice(
     )  # once more: it is there
 
 
+@pytest.mark.usefixtures("_short_chunks")
 def test_a_retry_that_was_given_up_makes_room_for_another(store: Store, parent: Lane) -> None:
     with pytest.raises(KilledError):
         run_retry(store, look_at_retry(store, parent, Selection()), wake, _die)
@@ -348,3 +358,11 @@ def test_nobody_is_added_to_a_campaign_that_was_cancelled(
     store.run(move_lane(lane.id, "cancel"))
     with pytest.raises(StoreRefused, match="cancelling"):
         added(store, lane, tmp_path / "more.csv", HEAD + "+493023125900000,Ida,Bonn,x\n")
+
+
+def test_a_retry_finds_its_keys_behind_a_prefix(launch: Launch) -> None:
+    client = fakeredis.FakeRedis()
+    store = Store(client, load_scripts(flags=False), key_prefix="second:")
+    parent = sent(store, run(store, check(launch), wake).lane.id)
+    assert again(store, parent).next_index == 1000
+    assert all(key.startswith(b"second:") for key in client.scan_iter())

@@ -89,7 +89,13 @@ def _requests(route: Route, house: House) -> list[dict[str, Any]]:
             "json": {"messages": [{"message": MESSAGE, "sub_account": THEIRS}]}
         },
         ("POST", "/v1/campaigns"): _upload({**FORM, "sub_account": THEIRS}),
+        ("POST", "/v1/tests"): _upload({**FORM, "sub_account": THEIRS, "to": [f"+{NUMBER}"]}),
         ("POST", "/v1/plans"): _upload({**FORM, "sub_account": THEIRS}),
+        ("POST", "/v1/campaigns/{campaign}/retry"): {"json": {}},
+        ("POST", "/v1/campaigns/{campaign}/recipients"): {
+            "content": b"phone\n+447700900123\n",
+            "headers": {"Content-Type": "text/csv"},
+        },
         ("POST", "/v1/breakers/open"): {"json": {"sub_account": THEIRS, "reason": "mine"}},
         ("POST", "/v1/breakers/close"): {"json": {"sub_account": THEIRS}},
         ("POST", "/v1/stops/begin"): {

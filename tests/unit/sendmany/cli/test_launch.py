@@ -140,6 +140,11 @@ def test_only_what_was_planned_is_launched(store: Store, launch: Launch) -> None
     files = ["--recipients", "people.csv", "--message", "offer.json", "--offline", "--json"]
     planned = CliRunner().invoke(app, ["campaign", "plan", "Spring", *files])
     digest = json.loads(planned.stdout)["digest"]
+    start = (datetime.now(UTC) + timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    later = [*files, "--at", start]
+    told_later = json.loads(CliRunner().invoke(app, ["campaign", "plan", "Spring", *later]).stdout)
+    assert told_later["ends_at"] == start
+    assert told_later["digest"] != digest
     told = CliRunner().invoke(app, ["campaign", "plan", "Spring", *files[:-1]]).stdout
     assert "1 of 1 people get it, marketing; nothing is stored yet." in told
     assert f"--plan {digest}" in told

@@ -610,6 +610,33 @@ async def test_a_campaign_is_scheduled_rescheduled_and_unscheduled(
     assert "is past: name a later time" in past.json()["error"]
 
 
+async def test_a_test_goes_to_ones_own_numbers_and_is_no_campaign(door: Door, store: Store) -> None:
+    rows = "msisdn,name\n" + people(5)
+
+    async def send(**changes: Any) -> Any:
+        form = campaign(to=["+447400000099"]) | changes
+        return await door.http.post("/v1/tests", content=body(form, rows), headers=FORM)
+
+    answer = await send(row=4)
+    assert answer.status_code == 202, answer.text
+    (sent,) = answer.json()
+    assert sent["to"] == "44********99"
+    (lane,) = list_lanes(store)
+    assert (lane.kind, lane.priority) == ("notifications", "urgent")
+    (job,) = [job.line for _, job in waiting_jobs(store, lane.id)]
+    assert b"447400000099" in job
+    assert b"Hello Name 2" in job
+    for wrong, why in (
+        ({"to": []}, "at least 1"), ({"to": ["nobody"]}, "is no number"), ({"row": 99}, "no row starts"),
+    ):  # fmt: skip
+        refused = await send(**wrong)
+        assert (refused.status_code, why in refused.text) == (422, True), refused.text
+    for _ in range(3):
+        await send(to=["+447400000099"] * 5)
+    assert (await send(to=["+447400000099"] * 5)).status_code == 422
+    assert (await send(to=["+447400000099"] * 4)).status_code == 202
+
+
 async def test_a_campaign_has_a_pace_that_can_be_changed(door: Door, store: Store) -> None:
     launched = await post(door, campaign(rate=50, weight=3), "msisdn,name\n" + people(2))
     assert launched.status_code == 201

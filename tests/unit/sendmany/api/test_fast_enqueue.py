@@ -1,19 +1,21 @@
 """The straight way of single messages answers what their route answers, to everything."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
+from starlette.responses import Response
 from starlette.types import Message, Receive, Send
 from starlette.types import Scope as AsgiScope
 from structlog.testing import capture_logs
 
 from config.settings import Settings
-from sendmany.api import app as app_module
 from sendmany.api.app import create_app
-from sendmany.api.middleware.fast_enqueue import FastEnqueue
+from sendmany.api.http_protocol import RawHeaders, Shortcut
+from sendmany.api.middleware.security import HEADERS
 from store.access.tokens import Scope
 from store.errors import StoreError, StoreFull, StoreRefused, StoreUnavailable
 from tests.unit.sendmany.api.given import client, in_pieces, new_store, new_token
@@ -52,26 +54,56 @@ CASES: dict[str, list[tuple[bytes, Headers]]] = {
 }
 
 
-class Past:
-    """In the place of the straight way: nothing goes it."""
+class Front:
+    """An application behind its shortcuts, which get whole POST requests as they do in a server."""
 
-    def __init__(self, app: Any, ways: object) -> None:
+    def __init__(self, app: FastAPI) -> None:
         self._app = app
+        self.passed: list[str] = []  # paths of what the application answered
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
-        await self._app(scope, receive, send)
+        shortcut = self._app.state.shortcuts.get((scope["raw_path"] + query(scope)).decode())
+        pieces: list[Message] = []
+        if shortcut and scope["method"] == "POST":
+            while not pieces or pieces[-1].get("more_body"):
+                pieces.append(await receive())
+            answer = None
+            if len(pieces) <= 2:  # the last one is empty
+                body = b"".join(piece.get("body", b"") for piece in pieces)
+                answer = await ask(shortcut, scope["headers"], body)
+            if answer is not None:
+                return await answer(scope, receive, send)
+        self.passed.append(scope["path"])
+
+        async def replay() -> Message:
+            return pieces.pop(0) if pieces else await receive()
+
+        return await self._app(scope, replay, send)
+
+
+def query(scope: AsgiScope) -> bytes:
+    return b"?" + scope["query_string"] if scope["query_string"] else b""
+
+
+async def ask(shortcut: Shortcut, headers: RawHeaders, body: bytes) -> Response | None:
+    """What a shortcut answers, with the headers that the server adds; None: nothing."""
+    told: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
+
+    def reply(status: int, body: bytes, headers: RawHeaders) -> None:
+        more = {name.decode(): value.decode() for name, value in headers}
+        told.set_result(Response(body, status, {**HEADERS, **more}, "application/json"))
+
+    return await told if shortcut.take(headers, body, reply) else None
 
 
 class Both:
     """The same application twice, each with a store of its own: once with the straight way."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self) -> None:
         self.stores = [new_store(), new_store()]
-        self.apps: list[FastAPI] = []
-        for way, store in zip((FastEnqueue, Past), self.stores, strict=True):
-            monkeypatch.setattr(app_module, "FastEnqueue", way)
-            settings = Settings(sub_accounts=ACCOUNTS, web={"max_body_bytes": 4096})
-            self.apps.append(create_app(settings, store, lambda: None))
+        settings = Settings(sub_accounts=ACCOUNTS, web={"max_body_bytes": 4096})
+        self.frames = [create_app(settings, store, lambda: None) for store in self.stores]
+        self.apps: list[Any] = [Front(self.frames[0]), self.frames[1]]
 
     async def post(
         self,
@@ -92,13 +124,15 @@ class Both:
                 store.error = trouble
                 sent = in_pieces(body, 100) if pieces else body
                 answer = await http.request(method, path, content=sent, headers=headers)
-            answers.append((answer.status_code, answer.content, answer.headers.multi_items()))
+            answers.append(
+                (answer.status_code, answer.content, sorted(answer.headers.multi_items()))
+            )
         return answers
 
 
 @pytest.fixture
-async def both(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Both]:
-    both = Both(monkeypatch)
+async def both() -> AsyncIterator[Both]:
+    both = Both()
     yield both
     for store in both.stores:
         store.error = None
@@ -112,6 +146,20 @@ async def test_it_answers_as_the_route_does(both: Both, case: str, pieces: bool)
         sent = [(name.encode(), value.encode("latin-1")) for name, value in headers]
         fast_enqueue, route = await both.post(body, sent, Scope.ENQUEUE, pieces=pieces)  # type: ignore[arg-type]
         assert fast_enqueue == route
+
+
+async def test_only_a_token_that_is_known_waits_for_its_body(both: Both) -> None:
+    shortcut = both.frames[0].state.shortcuts["/v1/messages"]
+    token = await new_token(both.stores[0], Scope.ENQUEUE, sub_accounts=frozenset({"ours"}))
+    headers = [(b"authorization", f"Bearer {token}".encode())]
+    assert not shortcut.wants(headers)
+    assert not shortcut.take(headers, SOUND, None)
+    async with client(both.frames[0], token) as http:
+        await http.get("/v1/limits")
+    assert shortcut.wants(headers)
+    assert not shortcut.wants([*headers, (b"expect", b"100-continue")])
+    assert not shortcut.wants(headers * 2)
+    assert not shortcut.wants([(b"authorization", f"Bearer {token[:-1]}x".encode())])
 
 
 async def test_a_key_in_utf8_is_the_same_in_header_and_body(both: Both) -> None:
@@ -168,34 +216,20 @@ async def test_who_may_not_and_other_paths_are_left_to_the_routes(
     assert fast_enqueue == route
 
 
-async def test_what_is_sound_does_not_meet_the_routes(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_is_sound_does_not_meet_the_routes(both: Both) -> None:
     """Else the tests above would hold one route against itself."""
-    met = []
-
-    class Watching(FastEnqueue):
-        def __init__(self, app: Any, ways: Any) -> None:
-            async def inner(scope: AsgiScope, receive: Receive, send: Send) -> None:
-                met.append(scope["path"])
-                await app(scope, receive, send)
-
-            super().__init__(inner, ways)
-
-    monkeypatch.setattr(app_module, "FastEnqueue", Watching)
-    store = new_store()
-    app = create_app(Settings(sub_accounts=ACCOUNTS), store, lambda: None)
-    token = await new_token(store, Scope.ENQUEUE, sub_accounts=frozenset({"ours"}))
+    front = both.apps[0]
     with capture_logs() as logs:
-        async with client(app, token) as http:
-            for path in ("/v1/messages", "/v1/messages/batch"):
-                await http.post(path, content=SOUND)
-    assert met == ["/v1/messages/batch"]
-    assert [line["route"] for line in logs] == ["/v1/messages", "/v1/messages/batch"]
-    await store.close()
+        await both.post(SOUND, [], Scope.ENQUEUE)
+        await both.post(SOUND, [], Scope.ENQUEUE, path="/v1/messages/batch")
+    assert front.passed == ["/v1/limits", "/v1/limits", "/v1/messages/batch"]
+    fields = [{**line, "ms": 0, "token": ""} for line in logs if "messages" in line["route"]]
+    assert fields[0] == fields[1]  # as the application logs it
 
 
 async def test_a_caller_who_leaves_before_the_body_is_here_stores_nothing(both: Both) -> None:
     await both.post(SOUND, [], Scope.ENQUEUE)
-    store, app = both.stores[0], both.apps[0]
+    store, app = both.stores[0], both.frames[0]
     token = await new_token(store, Scope.ENQUEUE, sub_accounts=frozenset({"ours"}))
     messages: list[Message] = [
         {"type": "http.request", "body": SOUND, "more_body": True},
@@ -225,8 +259,8 @@ async def test_a_caller_who_leaves_before_the_body_is_here_stores_nothing(both: 
 def test_nothing_is_sent_to_where_the_environment_says(both: Both) -> None:
     """FastAPI's own telemetry would tell paths and queries, which name people."""
     for name in ("tracing", "metrics", "logs", "auto_configure"):
-        assert both.apps[0]._telemetry[name] is False
-    assert not both.apps[0]._native_telemetry.enabled()
+        assert both.frames[0]._telemetry[name] is False
+    assert not both.frames[0]._native_telemetry.enabled()
 
 
 async def test_a_parameter_is_not_passed_over_either() -> None:
