@@ -294,7 +294,7 @@ def launch_of(settings: Settings, **options: Any) -> Launch:
     """The launch of a command's options, with defaults from the settings."""
     policies = ("hold", "on_unconfirmed", "on_server_error", "settle_after", "window")
     reading = ("country_column", "language_column", "region", "encoding", "sheet", "limit")
-    at = options.pop("at", None)
+    at = options.pop("at")
     return Launch(
         sub_account=settings.sub_account_id(options.pop("sub_account")),
         start=read_time(at, past=True) if at else None,

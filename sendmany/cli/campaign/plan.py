@@ -28,7 +28,7 @@ Prices = Annotated[
 @takes_options_of(
     launch,
     *("yes", "accept_invalid", "plan", "watch", "force", "invalid_rows", "as_json"),
-    *("at", "rate", "weight"),  # they change nothing of what a digest stands for
+    *("rate", "weight"),  # they change nothing of what a digest stands for
 )
 def plan(prices: Prices = None, as_json: Json = False, **options: Any) -> None:
     """Show what a launch would do, and store nothing.
