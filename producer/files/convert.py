@@ -324,6 +324,7 @@ def _read_sheet(whole: BinaryIO, sheet: str | None) -> Converted:
             stdout=output,
             stderr=subprocess.PIPE,
             timeout=_WORKBOOK_SECONDS,
+            env={"LANG": "C.UTF-8"},  # no secret of ours
             check=False,
         )
         told = json.loads(done.stderr.splitlines()[-1])

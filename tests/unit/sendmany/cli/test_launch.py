@@ -155,3 +155,21 @@ def test_only_what_was_planned_is_launched(store: Store, launch: Launch) -> None
     assert list_lanes(store) == []
     Path("people.csv").write_text("msisdn,name\n+447700900123,Ada\n")
     assert launch("Spring", "--plan", digest).exit_code == 0
+
+
+def test_a_launch_tells_when_it_starts_and_what_it_was_read_from(launch: Launch) -> None:
+    at = datetime.now(UTC) + timedelta(days=20)
+    Path("people.csv").write_text("msisdn,name\n+447700900123,Zoë Müller\n", encoding="cp1252")
+    told = launch("Spring", "--at", f"{at:%Y-%m-%d} 09:00 UTC", "--rate", "5")
+    assert told.stdout.splitlines()[:4] == [
+        '"Spring" is launched: 1 recipient.',
+        "The file is read as windows-1252.",
+        'The numbers are read from the column "msisdn".',
+        f"It starts at {at:%Y-%m-%d} 09:00 UTC ({at:%Y-%m-%d} 09:00:00 here).",
+    ]
+    again = launch("Spring", "--at", f"{at:%Y-%m-%d} 10:00 UTC", "--rate", "5")
+    assert "was launched with another time or none" in str(again.exception)
+    late = launch("Late", "--at", "2020-01-01 09:00 UTC")
+    assert "is past: name a later time" in str(late.exception)
+    both = launch("Both", "--at", f"{at:%Y-%m-%d} 09:00 UTC", "--send-while-loading")
+    assert "Say either --at or --send-while-loading" in str(both.exception)
