@@ -134,10 +134,10 @@ def first_rows(stream: Source, header: Header) -> list[Record]:
     return take_first(records, header)
 
 
-def take_first(records: Iterator[Record], header: Header) -> list[Record]:
-    """Read the rows to examine, and leave the others."""
+def take_first(records: Iterator[Record], header: Header, have: int = 0) -> list[Record]:
+    """Read the rows to examine, and leave the others; `have` of them were read before."""
     first: list[Record] = []
-    for record in islice(records, SAMPLE_ROWS):
+    for record in islice(records, max(0, SAMPLE_ROWS - have)):
         first.append(record)
         if record[2] - header.offset > SAMPLE_BYTES:
             break

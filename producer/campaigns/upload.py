@@ -251,7 +251,7 @@ def _begin_text(upload: Upload, text: Source, sentence: str = "") -> tuple[Rows,
     packer = RowPacker(layout, message.content.columns, message.rules, keep)
     chosen = layout.chosen(chain(first, records))
     first = see_that_some_are_usable(chosen, layout, packer)
-    first += take_first(chosen, header)
+    first += take_first(chosen, header, len(first))
     defaults = message.rules.defaults
     return Rows(layout, sentence, packer, defaults, keep, first, chosen), message
 

@@ -60,8 +60,8 @@ class TestExpireLane:
 
     def test_a_step_removes_no_more_than_it_may(self, store: Store) -> None:
         lane = finished(store, 9500)
-        assert store.run(expire_step(lane, most=12)) == 4 * 7
-        assert store.run(expire_step(lane, most=12)) == 4 * 4
+        assert store.run(expire_step(lane, most=12)) == 5 * 8
+        assert store.run(expire_step(lane, most=12)) == 5 * 6
         assert store.run(expire_step(lane, most=500)) == 0
 
     def test_a_lane_that_has_not_ended_stays(self, store: Store) -> None:

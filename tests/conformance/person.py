@@ -307,7 +307,7 @@ class TestForgetting:
     def test_what_stays_in_the_air_for_ever_is_told(self, store: Store) -> None:
         given.claimed_batch(store, 8)
         done = forget(store)
-        assert (done.state, "still in the air" in done.problem) == ("incomplete", True)
+        assert (done.state, "still in flight" in done.problem) == ("incomplete", True)
 
     def test_a_receipt_that_comes_late_brings_nothing_back(self, store: Store) -> None:
         lane = at(store, accepted)

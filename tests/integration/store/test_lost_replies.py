@@ -41,6 +41,7 @@ from store.lanes.lane import (
     move_lane,
     note_missing,
     reopen_lane,
+    schedule_lane,
 )
 from store.lanes.open import open_campaign
 from store.lanes.retention import expire_step
@@ -247,6 +248,19 @@ for action, before in {"pause": (), "stop": (), "cancel": (), "resume": ("pause"
 @case("move_lane", "close")
 def _(store: Store) -> AnyCall:
     return move_lane(given.notifications(store), "close")
+
+
+@case("schedule_lane", "a time")
+def _(store: Store) -> AnyCall:
+    in_an_hour = int(time.time() * 1000) + 3_600_000
+    return schedule_lane(given.loaded(store, 3), in_an_hour, "UTC")
+
+
+@case("schedule_lane", "no time any more")
+def _(store: Store) -> AnyCall:
+    lane = given.loaded(store, 3)
+    store.run(schedule_lane(lane, int(time.time() * 1000) + 3_600_000, "UTC"))
+    return schedule_lane(lane, None, "")
 
 
 @case("expire_lane", "all of a lane without messages")

@@ -27,7 +27,7 @@ def test_the_version_is_printed(
     ("line", "completed"),
     [
         ("sendmany camp", ["campaign"]),
-        ("sendmany campaign pa", ["pause"]),
+        ("sendmany campaign pau", ["pause"]),
         ("sendmany campaign launch --mess", ["--message"]),
         ("sendmany --vers", ["--version"]),
     ],

@@ -147,8 +147,9 @@ def test_a_port_that_was_taken_is_told_beside_the_one_that_was_found(tmp_path: P
         local = Local(LocalPlan(tmp_path))
         local._listen(WebPlan(port=port, or_any_port=True))
         web = dict(describe(plan, Settings(), local))["web"]
-        assert web == f"{local.web_url} (port {port} was taken)"
+        assert web == f"{local.web_url} (port {port} was taken), the page under /ui/"
         local.stop()
     local._listen(WebPlan(port=port, or_any_port=True))
-    assert dict(describe(plan, Settings(), local))["web"] == f"http://127.0.0.1:{port}"
+    web = dict(describe(plan, Settings(), local))["web"]
+    assert web == f"http://127.0.0.1:{port}, the page under /ui/"
     local.stop()
