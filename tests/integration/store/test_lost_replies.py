@@ -40,6 +40,7 @@ from store.lanes.lane import (
     link_child,
     move_lane,
     note_missing,
+    pace_lane,
     reopen_lane,
     schedule_lane,
 )
@@ -122,6 +123,9 @@ NOT_TWICE_THE_SAME = {
     "read_inbox": "what was handed out and never arrived is reclaimed by another consumer",
     "reclaim_inbox": "as read_inbox",
     "note_sweep": "notes the time, as every sweep does",
+    "open_session": "a repeat ends as much later as it came later; its id is told only once",
+    "find_session": "reads; a repeat resets the idle time again",
+    "discard_lane": "a repeat finds no lane; what is left of it expires step by step",
     "read_lane_report": "reads",
     "read_due": "reads",
     "read_rules": "reads",
@@ -261,6 +265,11 @@ def _(store: Store) -> AnyCall:
     lane = given.loaded(store, 3)
     store.run(schedule_lane(lane, int(time.time() * 1000) + 3_600_000, "UTC"))
     return schedule_lane(lane, None, "")
+
+
+@case("pace_lane", "rate and weight")
+def _(store: Store) -> AnyCall:
+    return pace_lane(given.loaded(store, 3), 50.0, 3)
 
 
 @case("expire_lane", "all of a lane without messages")
