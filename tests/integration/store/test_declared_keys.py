@@ -20,9 +20,7 @@ def with_script(store: DeclaredKeysStore) -> Store:
 
 def test_a_script_that_touches_a_key_it_has_not_declared_is_refused(with_script: Store) -> None:
     assert with_script.run(script_call("touch", (inbox(0),), (inbox(0),), int)) == 0
-    with pytest.raises(
-        StoreRefused, match="permissions to access a key|can't access at least one of the keys"
-    ):
+    with pytest.raises(StoreRefused, match=r"access (a key|at least one of the keys)"):
         with_script.run(script_call("touch", (inbox(0),), (inbox_figures(0),), int))
 
 
