@@ -17,7 +17,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("home")
     files = {
         "people.csv": b"msisdn,name\n+447700900123,Ada\n",
-        "latin.csv": b"msisdn,name\n+447700900123,J\xfcrgen\n",
+        "noise.csv": b"msisdn,name\n+447700900123,\xff\xfeAda\n",
         "offer.json": b'{"type": "text", "content": {"text": "Hello {{name}}"}}',
         "typo.json": b'{"type": "text", "content": {"text": "Hello {{nmae}}"}}',
         "broken.json": b'{"type": "text", ',
@@ -39,7 +39,7 @@ def launch(**changes: str) -> list[str]:
     ("words", "settings", "hint"),
     [
         (launch(recipients="nobody.csv"), {}, "nobody.csv: there is no such file"),
-        (launch(recipients="latin.csv"), {}, "line 2 is not UTF-8"),
+        (launch(recipients="noise.csv"), {}, "line 2 is not UTF-8"),
         (launch(message="typo.json"), {}, 'unknown column "nmae" (did you mean "name"?)'),
         (launch(message="broken.json"), {}, "not JSON at line 1"),
         (launch(sub_account="Other"), {}, "'Other' is not configured (configured: Shop)"),
