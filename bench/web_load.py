@@ -93,8 +93,8 @@ class Caller(asyncio.Protocol):
 class Tally:
     """Counts answers, from the end of the warm-up until the time is over."""
 
-    def __init__(self, seconds: float) -> None:
-        self.begin = time.perf_counter() + WARM_UP
+    def __init__(self, seconds: float, warm_up: float = WARM_UP) -> None:
+        self.begin = time.perf_counter() + warm_up
         self.end = self.begin + seconds
         self.statuses: Counter[int] = Counter()
         self.took: list[float] = []
@@ -110,7 +110,8 @@ class Tally:
 
 async def call(load: Load) -> Answered:
     """Send requests and count the answers."""
-    requests, tally = islice(_requests(load), load.most), Tally(load.seconds)
+    requests = islice(_requests(load), load.most)
+    tally = Tally(load.seconds, 0 if load.most else WARM_UP)
     loop = asyncio.get_running_loop()
     callers = [
         (

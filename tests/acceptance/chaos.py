@@ -241,7 +241,6 @@ def _environment() -> tuple[tuple[str, str], ...]:
         "HTTP__DEADLINE": DEADLINE,
         "HTTP__READ_TIMEOUT": DEADLINE,
         "WORKER__LEASE_SECONDS": LEASE,
-        "WORKER__SLICE_SECONDS": 2,
         "WORKER__SWEEP_SECONDS": 0.5,
         "RETRY__QUICK_BASE": 0.1,
         "RETRY__BASE_DELAY": 0.3,
