@@ -39,12 +39,12 @@ class Exclusions:
         ]
 
 
-NOBODY: Final = Exclusions()
-"""Nobody is left out."""
+NO_EXCLUSIONS: Final = Exclusions()
+"""No person is left out."""
 
 
 def excluding(exclusions: Exclusions) -> str:
-    """What follows the source of a campaign's rows: a launch with others does not go on with it."""
+    """Suffix of a campaign's source: a launch with other exclusions does not continue the campaign."""
     return f"\t{json.dumps({'exclude': exclusions.names})}" if exclusions.names else ""
 
 
@@ -90,12 +90,12 @@ def _add_campaign(store: Store, found: Exclusions, name: str, sub_account: str) 
 
 
 def _add_file(found: Exclusions, path: Path, reading: ReadOptions) -> str:
-    """Everybody in a list; raises InputError where a line names nobody: they would get the message."""
+    """Add the people of a list; raises InputError for a line that names no person."""
     file = PeopleFile.open(path, ReadOptions(region=reading.region))
     for chunk in file.read():
         if bad := chunk.invalid_rows:
             raise InputError(
-                f"{path}: line {bad[0].line} names nobody who could be excluded: {bad[0].reason}"
+                f"{path}: line {bad[0].line} names no person to exclude: {bad[0].reason}"
             )
         found.numbers.update(int(one) for one in chunk.who if one.isdigit())
         found.others.update(one.encode() for one in chunk.who if not one.isdigit())

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from chatapps.templates import RegisteredTemplate
 from producer.campaigns.agreement import RowsSum, digest_of, judge
-from producer.campaigns.exclusions import NOBODY, Exclusions, excluding
+from producer.campaigns.exclusions import NO_EXCLUSIONS, Exclusions, excluding
 from producer.campaigns.load import add_chunks, end_of_file
 from producer.campaigns.message_file import (
     RULE,
@@ -56,7 +56,7 @@ class Launch:
     send_while_loading: bool = False
     invalid_rows: Path | None = None  # default: beside the recipient file
     max_invalid_share: float = 1  # of the rows; more are refused
-    exclusions: Exclusions = NOBODY
+    exclusions: Exclusions = NO_EXCLUSIONS
     keep: tuple[str, ...] = ()  # further columns whose cells are kept with the values
     start: StartTime | None = None  # None: when the file is loaded
     rate: float = 0  # messages/s; 0: that of its sub-account

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from config.settings import load_settings
 from producer.campaigns.deduplication import read_seen
-from producer.campaigns.exclusions import NOBODY, Exclusions
+from producer.campaigns.exclusions import NO_EXCLUSIONS, Exclusions
 from producer.files.invalid_rows import InvalidRow
 from producer.files.rows import Chunk
 from producer.forgotten import ForgottenPeople
@@ -39,7 +39,7 @@ def add_chunks(
     keep_invalid_rows: Callable[[list[InvalidRow]], None],
     sum_up: Callable[[Chunk], str] = lambda _: "",
     people: ForgottenPeople | None = None,
-    exclusions: Exclusions = NOBODY,
+    exclusions: Exclusions = NO_EXCLUSIONS,
 ) -> Iterator[Loaded]:
     """Add rows from the lane's position in the file on; yields the progress after each chunk.
 

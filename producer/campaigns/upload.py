@@ -17,7 +17,7 @@ from chatapps.preflight import Finding
 from chatapps.rendering.compiled import CompiledContent
 from chatapps.templates import RegisteredTemplate
 from producer.campaigns.agreement import RowsSum, changed, digest_of, judge, too_many_invalid
-from producer.campaigns.exclusions import NOBODY, Exclusions, excluding
+from producer.campaigns.exclusions import NO_EXCLUSIONS, Exclusions, excluding
 from producer.campaigns.launch import BEING_ADDED, reading_for
 from producer.campaigns.load import add_chunks, end_of_file, reopen
 from producer.campaigns.message_file import CampaignMessage, columns_to_keep, prepare
@@ -66,7 +66,7 @@ class Upload:
     purpose: Purpose | None = None
     send_while_loading: bool = False
     max_invalid_share: float = 1  # of the rows; more are refused
-    exclusions: Exclusions = NOBODY
+    exclusions: Exclusions = NO_EXCLUSIONS
     plan: str = ""  # digest of the plan that was agreed to
     keep: tuple[str, ...] = ()  # further columns whose cells are kept with the values
     start: StartTime | None = None  # None: when the file is loaded
@@ -189,7 +189,7 @@ def _load(
     rows: Rows,
     file: ArrivingFile,
     send_wake_up: SendWakeUp,
-    exclusions: Exclusions = NOBODY,
+    exclusions: Exclusions = NO_EXCLUSIONS,
     *,
     early: bool,
 ) -> _Sum:

@@ -81,7 +81,7 @@ def test_people_of_a_file_are_left_out(store: Store, launch: Launch, tmp_path: P
     lines = left(store, launch, f"file:{staff}")
     assert lines == [b"00", b"01", *(f"0{n}".encode() for n in range(3, 10))]
     staff.write_text("Name,Mobile\nAnn,07400000002\n")
-    with pytest.raises(InputError, match=r"staff\.csv: line 2 names nobody who could be excluded"):
+    with pytest.raises(InputError, match=r"staff\.csv: line 2 names no person to exclude"):
         read_exclusions(store, [f"file:{staff}"], "Shop", ReadOptions())
     assert read_exclusions(store, [f"file:{staff}"], "Shop", ReadOptions(region="GB")).names
 
