@@ -113,7 +113,7 @@ class RowsSum:
     def add(self, chunk: Chunk) -> str:
         """Add the rows of a chunk; returns the digest."""
         self._jobs.update(b"".join([line + b"\n" for line in chunk.lines]))
-        self._others.update(b"".join([b"%d\n" % reject.line for reject in chunk.invalid_rows]))
+        self._others.update(b"".join([b"%d\n" % row.line for row in chunk.invalid_rows]))
         return self.value
 
     def watch(self, chunks: Iterable[Chunk]) -> Iterator[Chunk]:

@@ -65,7 +65,7 @@ class Launch:
     @property
     def invalid_rows_file(self) -> Path:
         """The file that lists invalid rows."""
-        return self.invalid_rows or self.recipients.with_suffix(".rejects.csv")
+        return self.invalid_rows or self.recipients.with_suffix(".invalid.csv")
 
 
 @dataclass(frozen=True, slots=True)

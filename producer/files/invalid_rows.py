@@ -67,7 +67,7 @@ class InvalidRowWriter:
 
     def write(self, invalid_rows: Iterable[InvalidRow]) -> None:
         """Append and fsync. Raises InputError."""
-        rows = [self._row(reject) for reject in invalid_rows]
+        rows = [self._row(row) for row in invalid_rows]
         if not rows:
             return
         with _told(self.path):
@@ -76,10 +76,10 @@ class InvalidRowWriter:
             stream.flush()
         self.count += len(rows)
 
-    def _row(self, reject: InvalidRow) -> list[str]:
-        cells = dict(enumerate(reject.cells))
+    def _row(self, row: InvalidRow) -> list[str]:
+        cells = dict(enumerate(row.cells))
         kept = [cells.get(place, "") for place in self._kept] if cells else []
-        return [str(reject.line), reject.reason, *kept, *reject.cells[self._width :]]
+        return [str(row.line), row.reason, *kept, *row.cells[self._width :]]
 
     def close(self) -> None:
         if self._stream is not None:
@@ -126,7 +126,7 @@ def _is_ours(path: Path) -> bool:
         stream = os.fdopen(open_private(path, os.O_RDONLY), "rb")
     except PlantedError as error:
         raise InputError(
-            f"{path} cannot hold rejects: {error.strerror}; name another file with --invalid-rows"
+            f"{path} cannot hold invalid rows: {error.strerror}; name another file with --invalid-rows"
         ) from error
     with stream:
         first = stream.read(len(_OURS))
@@ -185,4 +185,4 @@ def _read(path: Path) -> Iterator[list[str]]:
 
 
 def _not_ours(path: Path) -> InputError:
-    return InputError(f"{path} is not a list of rejects and is not overwritten: move it away")
+    return InputError(f"{path} is not a list of invalid rows and is not overwritten: move it away")

@@ -174,4 +174,4 @@ def sending_note(report: LaneReport) -> str:
 
 def loading_note(duplicates: int, invalid_rows: int) -> str:
     """Omitted rows of a recipient file so far, in one line."""
-    return f"{several(duplicates, 'duplicate')}, {several(invalid_rows, 'reject')}"
+    return f"{several(duplicates, 'duplicate')}, {several(invalid_rows, 'invalid row')}"

@@ -1,7 +1,7 @@
 -- Marks the recipient file as read to its end: the lane may be claimed from, at its time if it has one.
 -- KEYS: meta, counts
 -- ARGV: digest of the plan, sum of the rows ('' where they are not known)
--- Returns: {status, jobs in the lane, duplicates, rejects}
+-- Returns: {status, jobs in the lane, duplicates, invalid rows}
 -- include: clock, finish_lane
 local meta, counts = KEYS[1], KEYS[2]
 if redis.call('EXISTS', meta) == 0 then return { 'gone', 0, 0, 0 } end

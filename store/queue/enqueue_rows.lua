@@ -7,7 +7,7 @@
 -- KEYS: meta, counts, queue, the strings of numbers for the thousands from the next index on, then as
 --       many hashes of long ids, and of kept values if there are any
 -- ARGV: messages a key of them holds; the next index as the caller assumes; thousands; offset the chunk
---       starts at, offset, line and row it ends at, rejects and duplicates in it, lines, their numbers
+--       starts at, offset, line and row it ends at, invalid rows and duplicates in it, lines, their numbers
 --       (7 bytes each, zeros for a long id), sum of all rows up to its end ('' if the file can be read
 --       again), rows of excluded people, number of parts of kept values, then for each: index of its first message, values; then
 --       for each long id: position in the chunk, id

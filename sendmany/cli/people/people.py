@@ -30,9 +30,9 @@ def people_in(file: PeopleFile) -> Iterator[People]:
     """The people in a file, chunk by chunk; invalid lines are reported as they come."""
     told = 0
     for chunk in file.read():
-        for reject in chunk.invalid_rows[: max(0, MOST_TOLD - told)]:
-            number = f" ({reject.number})" if reject.number else ""
-            say(f"Line {reject.line}{number}: {reject.reason}.")
+        for row in chunk.invalid_rows[: max(0, MOST_TOLD - told)]:
+            number = f" ({row.number})" if row.number else ""
+            say(f"Line {row.line}{number}: {row.reason}.")
         told += len(chunk.invalid_rows)
         yield chunk
     if told > MOST_TOLD:

@@ -226,7 +226,7 @@ def test_a_list_of_rejects_that_cannot_be_written_is_told_before_anything_is_sto
     store: Store, launch: Launch, tmp_path: Path
 ) -> None:
     with pytest.raises(InputError, match="launch again with --invalid-rows FILE"):
-        check(replace(launch, invalid_rows=tmp_path / "no" / "rejects.csv"))
+        check(replace(launch, invalid_rows=tmp_path / "no" / "invalid.csv"))
     assert list_lanes(store) == []
     assert sorted(file.name for file in tmp_path.iterdir()) == ["message.json", "people.csv"]
 

@@ -21,7 +21,7 @@ THIRD = InvalidRow(9, None, "column 'name' is empty")
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     (tmp_path / "out").mkdir()
-    return tmp_path / "out" / "people.rejects.csv"
+    return tmp_path / "out" / "people.invalid.csv"
 
 
 def written(path: Path, invalid_rows: list[InvalidRow], after_line: int = 0) -> list[str]:
@@ -86,9 +86,9 @@ def test_a_file_of_somebody_else_is_not_overwritten(path: Path, content: bytes) 
 @pytest.mark.parametrize(
     ("place", "why"),
     [
-        ("/dev/full", "/dev/full cannot hold rejects: it is no regular file; name another"),
+        ("/dev/full", "/dev/full cannot hold invalid rows: it is no regular file; name another"),
         ("/dev/zero", "is no regular file"),
-        (".", "cannot hold rejects: it is no regular file"),
+        (".", "cannot hold invalid rows: it is no regular file"),
     ],
 )
 def test_what_is_no_file_is_refused_unread(look: Look, place: str, why: str, path: Path) -> None:
@@ -96,7 +96,7 @@ def test_what_is_no_file_is_refused_unread(look: Look, place: str, why: str, pat
         look(path.parent / place)
 
 
-@pytest.mark.parametrize("name", ["no/people.rejects.csv", "/sys/people.rejects.csv"])
+@pytest.mark.parametrize("name", ["no/people.invalid.csv", "/sys/people.invalid.csv"])
 def test_a_place_that_takes_no_file_is_told_beforehand(path: Path, name: str) -> None:
     told = r"cannot be written: (No such file|Permission|Operation|Read-only).*--invalid-rows FILE$"
     with pytest.raises(InputError, match=told):
