@@ -120,6 +120,7 @@ def test_a_worker_whose_terminal_is_closed_settles_what_is_in_the_air(tmp_path: 
         worker_of(house).stop(10)
         pid, terminal = pty.fork()
         if pid == 0:
+            signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it would be ignored, rightly
             os.environ.update(house.local.environment)
             words = python("sendmany.worker_process", "--concurrency", "2")
             os.execv(words[0], words)  # noqa: S606
