@@ -205,7 +205,7 @@ class Events:
 
     async def _keep_looking(self) -> None:
         away = False
-        while True:
+        while self._task is asyncio.current_task():  # a library may swallow the cancellation
             try:
                 await self._look()
                 away = False
