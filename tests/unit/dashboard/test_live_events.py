@@ -294,3 +294,24 @@ async def test_nobody_begins_to_listen_while_redis_is_away(looked_at: Counting) 
     looked_at.away = True
     with pytest.raises(StoreUnavailable):
         await events_of(looked_at, DueLanes()).begin()
+
+
+async def test_polling_ends_though_its_cancellation_was_swallowed(looked_at: Counting) -> None:
+    asleep, swallowed = asyncio.Event(), asyncio.Event()
+
+    async def sleep(seconds: float) -> None:
+        asleep.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            swallowed.set()
+
+    events = Events(looked_at, ["shop"], boot="b", sleep=sleep)
+    async with aclosing(await following(events)) as stream:
+        await anext(stream)
+        task = events._task
+        assert task is not None
+        await asleep.wait()
+    events.close()
+    await asyncio.wait_for(task, 10)
+    assert swallowed.is_set()
