@@ -315,7 +315,7 @@ def test_the_lock_has_hashes_and_no_addresses() -> None:
     packages = {name: one for name, one in lock["packages"].items() if name}
     assert packages
     assert all(one["integrity"].startswith("sha512-") for one in packages.values())
-    assert "http" not in re.sub(r'"(funding|url)": .*', "", json.dumps(packages, indent=1))
+    assert "://" not in json.dumps(lock)
 
 
 def test_what_is_sent_compressed_is_what_lies_there() -> None:
