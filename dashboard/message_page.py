@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 from pydantic import BaseModel
 
-from dashboard.export import doubt_of, row
+from dashboard.export import Row, doubt_of, row
 from store.client import Store
 from store.records.outcome import Origin
 from store.reports.messages import Listed, MessagePlace, messages_after
@@ -37,23 +37,11 @@ class MessageFilter:
         return self.doubt is None or doubt_of(message) == self.doubt
 
 
-class MessageRow(BaseModel):
-    """A message in a list, as in the export. Times are UTC."""
+@dataclass(frozen=True, slots=True)
+class MessageRow(Row):
+    """A message in a list: its row in the export and its id. Times are UTC."""
 
     id: str
-    index: int
-    number: str
-    state: str
-    attempts: int
-    code: int | None
-    origin: str
-    meaning: str
-    umid: str
-    posted_at: str
-    changed_at: str
-    purpose: str
-    pricing: str
-    doubt: str
 
 
 class MessagesPage(BaseModel):
