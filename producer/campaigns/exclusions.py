@@ -1,4 +1,4 @@
-"""Who is left out of a launch: people of other campaigns, and people in files. Fixed at the launch."""
+"""Exclusions of a launch: people of other campaigns, and of files. They are fixed at the launch."""
 
 import json
 from collections.abc import Sequence

@@ -20,7 +20,7 @@ PEOPLE = 400
 def test_the_page_does_what_it_says(tmp_path: Path) -> None:
     file = tmp_path / "Winter sale.csv"
     lines = [f"+44771{n:07d},{'Ada' if n % 2 else 'Zoë'}" for n in range(PEOPLE)]
-    file.write_text("\n".join(["number,name", *lines, "12,nobody", lines[0], ""]), "utf-8")
+    file.write_text("\n".join(["number,name", *lines, "12,Eve", lines[0], ""]), "utf-8")
     with page_stack(tmp_path / "home", per_second=50, sandbox=Sandbox()) as told:
         done = subprocess.run(
             ("node", str(ROOT / "tests/browser/page.mjs")),

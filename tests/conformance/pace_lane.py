@@ -49,7 +49,7 @@ class TestPaceLane:
         assert len(given.claim(store, lane, "x2").jobs) == 1
 
     def test_what_is_no_campaign_has_no_pace(self, store: Store) -> None:
-        assert store.run(pace_lane("nobody", 5, None)) is None
+        assert store.run(pace_lane("unknown-lane", 5, None)) is None
         assert store.run(pace_lane(given.notifications(store), 5, None)) is None
         lane = given.loaded(store, 1)
         assert (find_lane(store, lane).rate, find_lane(store, lane).weight) == (0, 1)

@@ -65,6 +65,6 @@ class TestScheduleLane:
         assert store.run(schedule_lane(lane, in_an_hour(store), "UTC"))[0] == "cancelling"
 
     def test_what_is_no_campaign_has_no_time(self, store: Store) -> None:
-        assert store.run(schedule_lane("nobody", in_an_hour(store), "UTC"))[0] == "gone"
+        assert store.run(schedule_lane("unknown-lane", in_an_hour(store), "UTC"))[0] == "gone"
         notes = given.notifications(store)
         assert store.run(schedule_lane(notes, in_an_hour(store), "UTC"))[0] == "gone"

@@ -55,7 +55,7 @@ export function People() {
       <section class="card table-card"><h2>Messages of campaigns</h2>
         ${found.messages.length ? html`<table class="rows"><thead><tr><th>Campaign</th><th>Sub-account</th><th class="num">Message</th></tr></thead>
           <tbody>${found.messages.map((/** @type {any} */ one) => html`<tr key=${one.id}><td><a href=${to(['campaigns', one.lane])}>${one.campaign}</a></td><td class="muted">${one.sub_account}</td>
-            <td class="num"><button class="button small" onClick=${() => show(one.id)}>What became of it</button></td></tr>`)}</tbody></table>`
+            <td class="num"><button class="button small" onClick=${() => show(one.id)}>Show status</button></td></tr>`)}</tbody></table>`
           : html`<p class="pad muted">No campaign has a message for ${found.word}.</p>`}</section>
       <section class="card pad"><h2>What is held</h2><${Held} of=${found.held} /></section>
       ${may('manage') && html`<p class="muted small">To erase all of it: <code>sendmany person forget ${found.word}</code> <button class="button small ghost" onClick=${() => navigator.clipboard?.writeText(`sendmany person forget ${found.word}`).then(() => say('Copied.'))}><${Icon} name="copy" size=${14} />Copy</button></p>`}

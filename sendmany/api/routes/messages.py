@@ -176,7 +176,7 @@ class Door:
         return order(given, key_of(headers), account, 0, NO_TEMPLATES)
 
     def put(self, wanted: Order, told: Callable[[Enqueued | Exception], None]) -> None:
-        """Store a message, and tell what became of it. Raises StoreUnavailable."""
+        """Store a message and return its answer; raises StoreUnavailable."""
         self._writes.put(*wanted, told)
 
     def answer(self, stored: Enqueued | StoreRefused, priority: Priority) -> Response:

@@ -62,7 +62,7 @@ def add(
         hints = [str(hint) for hint in advice(draft)]
         print_json({"template": draft.emit(), "added": not dry_run, "advice": hints})
     elif not dry_run:
-        show(f'"{draft.name}" ({draft.language}) is handed in. What became of it:')
+        show(f'"{draft.name}" ({draft.language}) is submitted for review. Its status:')
         show(f"  sendmany templates show {draft.name}")
 
 

@@ -1,4 +1,4 @@
-"""Who is left out of a launch: people of campaigns, by what became of their message, and of files."""
+"""Exclusions of a launch: people of other campaigns, by the state of their message, and of files."""
 
 import json
 from dataclasses import replace
@@ -107,10 +107,10 @@ def test_exclusions_are_bound_by_the_digest(store: Store, launch: Launch, first:
 def test_what_cannot_be_excluded_is_told(store: Store, tmp_path: Path) -> None:
     for asked, sentence in (
         (["employees.csv"], '"employees.csv" cannot be excluded: say campaign:NAME'),
-        (["file:nobody.csv"], "there is no such file"),
+        (["file:absent.csv"], "there is no such file"),
         (["campaign:x"] * (MOST_EXCLUSIONS + 1), "at most 20 exclusions are taken, got 21"),
     ):
         with pytest.raises(InputError, match=sentence):
             read_exclusions(store, asked, "Shop", ReadOptions())
     with pytest.raises(UnknownLane):
-        read_exclusions(store, ["campaign:nobody"], "Shop", ReadOptions())
+        read_exclusions(store, ["campaign:absent"], "Shop", ReadOptions())
