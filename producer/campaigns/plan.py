@@ -152,7 +152,7 @@ class Plan(BaseModel):
     window_closed: int  # recipients with a closed service window, if the message needs one
     messages: int  # messages to send: recipients without those two
     requests: int
-    seconds: float  # at the sub-account's limits, without other sending
+    seconds: float  # at the sub-account's limits and the campaign's rate, without other sending
     ends_at: str  # if launched now
     number_column: str
     country_column: str | None
@@ -352,7 +352,8 @@ def _pace(settings: Settings, options: Options, messages: int) -> tuple[int, flo
     urgent = options.priority is Priority.URGENT
     size = limits.largest_batch(urgent=urgent, cap=settings.batch.max_messages)
     requests = math.ceil(messages / size)
-    of_messages = messages / account.messages_per_second if account.messages_per_second else 0
+    rates = [rate for rate in (account.messages_per_second, options.rate) if rate]
+    of_messages = messages / min(rates) if rates else 0
     of_requests = requests / account.requests_per_second if account.requests_per_second else 0
     return requests, round(max(of_messages, of_requests), 1)
 

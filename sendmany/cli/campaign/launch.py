@@ -250,16 +250,10 @@ def launch(
         send_while_loading=send_while_loading,
         keep=keep,
         at=at,
+        rate=rate,
+        weight=weight,
     )
-    prepared = check(
-        replace(
-            options,
-            rate=rate or 0,
-            weight=weight or 1,
-            invalid_rows=invalid_rows,
-            max_invalid_share=most_invalid,
-        )
-    )
+    prepared = check(replace(options, invalid_rows=invalid_rows, max_invalid_share=most_invalid))
     store = connect(settings)
     prepared = leave_out(store, prepared, exclude)
     if not offline:
@@ -306,6 +300,8 @@ def launch_of(settings: Settings, **options: Any) -> Launch:
         ),
         policies=campaign_policies(settings, **{name: options.pop(name) for name in policies}),
         keep=tuple(listed(options.pop("keep"))),
+        rate=options.pop("rate", None) or 0,
+        weight=options.pop("weight", None) or 1,
         **options,
     )
 

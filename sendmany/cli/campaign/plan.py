@@ -28,7 +28,7 @@ Prices = Annotated[
 @takes_options_of(
     launch,
     *("yes", "accept_invalid", "plan", "watch", "force", "invalid_rows", "as_json"),
-    *("rate", "weight"),  # they change nothing of what a digest stands for
+    "weight",  # a share beside campaigns of which a plan knows nothing
 )
 def plan(prices: Prices = None, as_json: Json = False, **options: Any) -> None:
     """Show what a launch would do, and store nothing.

@@ -44,6 +44,13 @@ def plan(store: Store, launch: Launch, settings: Settings = SETTINGS, **options:
     return plan_file(store, settings, check(launch), offline=True, **options)
 
 
+def test_a_plan_knows_the_rate_of_its_campaign(store: Store, launch: Launch) -> None:
+    slow = plan(store, replace(launch, rate=2))
+    assert slow.seconds == 2.0  # four messages
+    assert slow.digest == plan(store, launch).digest
+    assert plan(store, replace(launch, rate=1000)).seconds == 0.0  # the limit of 100/s holds
+
+
 def test_a_plan_counts_what_the_launch_then_does_and_writes_nothing(
     store: Store, launch: Launch
 ) -> None:
