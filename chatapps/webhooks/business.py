@@ -35,11 +35,6 @@ class BusinessEvent(WebhookEvent, frozen=True, gc=False, kw_only=True):
     def kind(self) -> str:
         return "business"
 
-    @property
-    def dedupe_key(self) -> tuple[str | int | None, ...]:
-        """Identity of the event: webhooks are repeated."""
-        return (self.event_id,) if self.event_id else (self.event_type, self.timestamp)
-
 
 class TemplateChange(BusinessEvent, frozen=True, gc=False, kw_only=True):
     """A template was approved, paused, rated or moved; only changed members are set, in capitals."""

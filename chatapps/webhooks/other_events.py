@@ -25,11 +25,6 @@ class OtherEvent(WebhookEvent, frozen=True, gc=False, kw_only=True):
     def kind(self) -> str:
         return self.webhook
 
-    @property
-    def dedupe_key(self) -> tuple[str | int | None, ...]:
-        """Identity of the event, if it has an id: webhooks are repeated."""
-        return (self.event_id,) if self.event_id else (self.event_type, self.timestamp)
-
 
 class ExternalMessage(OtherEvent, frozen=True, gc=False, kw_only=True):
     """A message that staff typed in the WhatsApp app. It has no status and is not one of ours."""

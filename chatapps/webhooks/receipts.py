@@ -63,11 +63,6 @@ class Receipt(WebhookEvent, frozen=True, gc=False, kw_only=True):
         return rank_of(self.state, self.detail)
 
     @property
-    def dedupe_key(self) -> tuple[str, str, str, str | None, int | None]:
-        """Identity of the receipt, which has no id of its own: webhooks are repeated."""
-        return (self.umid, self.channel, self.state, self.detail, self.timestamp)
-
-    @property
     def fault(self) -> ReceiptCode | None:
         """The table's entry for the code; None without a code."""
         if self.code is None and self.provider_code is None:

@@ -87,11 +87,6 @@ class Reply(WebhookEvent, frozen=True, gc=False, kw_only=True):
     def kind(self) -> str:
         return "reply"
 
-    @property
-    def dedupe_key(self) -> tuple[str]:
-        """Identity of the reply: webhooks are repeated."""
-        return (self.umid,)
-
 
 _TYPES: Final = {"document": ReplyType.FILE} | {name.value: name for name in ReplyType}
 _INTERACTIVE: Final = {

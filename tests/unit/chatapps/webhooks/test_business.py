@@ -34,7 +34,6 @@ def test_a_documented_event_is_understood_whole(path: Path) -> None:
     assert event.kind == "business"
     assert event.extra == {}
     assert event.timestamp == 1_777_939_201_500
-    assert event.dedupe_key == ("e0c1f2a3-0000-4000-9000-000000000001",)
 
 
 def test_a_template_change_has_one_form(body: Body) -> None:

@@ -287,16 +287,6 @@ def test_neither_repr_nor_errors_show_who_it_is(body: Body) -> None:
     assert "Hello Jo" not in shown
 
 
-def test_receipts_that_say_the_same_share_a_key(body: Body) -> None:
-    plain = body("receipt-v9-read")
-    repeated = put(body("receipt-v9-read"), "payload.channel", "WhatsApp")
-    elsewhere = put(body("receipt-v9-read"), "payload.channel", "sms")
-
-    assert read(plain).dedupe_key == read(repeated).dedupe_key
-    assert read(plain).dedupe_key != read(elsewhere).dedupe_key
-    assert read(plain).dedupe_key != read(body("receipt-v9-sent")).dedupe_key
-
-
 def test_deep_content_does_not_slip_past_on_the_short_way(body: Body) -> None:
     deep: list[Any] = []
     for _ in range(200):
