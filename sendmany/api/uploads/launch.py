@@ -169,7 +169,10 @@ async def plan(request: Request, store: AsyncStore, settings: Settings, caller: 
     """Stream an upload and return the plan of its launch; nothing is stored."""
 
     def tell(_: CampaignForm, upload: Upload, file: ArrivingFile) -> Plan:
-        return plan_upload(ThreadStore(store), settings, upload, file)
+        planned = plan_upload(ThreadStore(store), settings, upload, file)
+        return planned.model_copy(
+            update={"warnings": [_in_our_words(warning) for warning in planned.warnings]}
+        )
 
     return await _received(request, store, settings, caller, tell, CampaignForm)
 

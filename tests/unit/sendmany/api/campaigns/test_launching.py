@@ -305,7 +305,9 @@ async def test_it_is_said_that_whatsapp_refuses_what_is_no_template_outside_the_
     door: Door, store: Store
 ) -> None:
     rows = "msisdn,name\n" + people(3)
+    planned = (await plan(door, campaign(), rows)).json()["warnings"]
     (found,) = (await post(door, campaign(), rows)).json()["findings"]
+    assert planned == [found["message"]]
     assert (found["severity"], found["path"]) == ("warning", "")
     assert "no reply to Shop has been received so far" in found["message"]
     assert "policies.window=skip" in found["message"]
