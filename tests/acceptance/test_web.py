@@ -151,11 +151,11 @@ def test_a_port_that_is_taken_is_told_in_a_sentence(tmp_path: Path) -> None:
 
 def test_up_serves_the_api_and_says_where(tmp_path: Path) -> None:
     with running(tmp_path, "up", "--sandbox", "--workers", "1") as up:
-        until(up, lambda: "It is up" in (tmp_path / "out").read_text())
+        until(up, lambda: "sendmany token create" in (tmp_path / "out").read_text())
         url = json.loads((tmp_path / ".sendmany/up.json").read_text())["web_url"]
         said = (tmp_path / "out").read_text()
+        assert "It is up" in said
         assert f"web      {url}" in said
-        assert "sendmany token create" in said
         made = sendmany(tmp_path, "token", "create", "me", "--scope", "read")
         caller = {"Authorization": f"Bearer {made.out.strip()}"}
         with httpx.Client(base_url=url, trust_env=False) as http:

@@ -1,6 +1,7 @@
 """Much in the inbox: sweep follows sweep until all of it is applied, and what is to be sent is sent."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -108,22 +109,31 @@ def test_an_idle_process_does_not_sweep_more_often_than_it_is_told_to() -> None:
 
 
 @pytest.fixture
-def engine(rig: Rig, tmp_path: Path) -> Iterator[Engine]:
+def start_engine(rig: Rig, tmp_path: Path) -> Iterator[Callable[[], Engine]]:
+    """Starts an engine, whose dispatcher takes every batch it finds from then on."""
     update = {"redis_url": rig.url, "state_dir": tmp_path}
-    made = Engine(rig.settings.model_copy(update=update), None)
-    yield made
-    made.close()
+    with ExitStack() as started:
+
+        def start() -> Engine:
+            engine = Engine(rig.settings.model_copy(update=update), None)
+            started.callback(engine.close)
+            return engine
+
+        yield start
 
 
-async def test_an_engine_catches_up_by_itself(rig: Rig, engine: Engine) -> None:
+async def test_an_engine_catches_up_by_itself(rig: Rig, start_engine: Callable[[], Engine]) -> None:
     lane = await told(rig, 50)
-    engine.look()
+    start_engine().look()
     await until(lambda: waiting(rig) == 0)
     assert rig.counts(lane) == {State.FORWARDED: 50}
 
 
-async def test_an_engine_that_is_closed_ends_its_catching_up(rig: Rig, engine: Engine) -> None:
+async def test_an_engine_that_is_closed_ends_its_catching_up(
+    rig: Rig, start_engine: Callable[[], Engine]
+) -> None:
     lane = await told(rig, 200)
+    engine = start_engine()
     engine.look()
     engine.close()
     rig.store.client.delete(SWEEP)
