@@ -32,6 +32,7 @@ class Priority(StrEnum):
 class LaneStatus(StrEnum):
     """Status of a lane."""
 
+    DRAFT = "draft"  # recipients and options are kept, and can be changed
     LOADING = "loading"
     SCHEDULED = "scheduled"  # loaded; starts at its time
     SENDING = "sending"
@@ -88,6 +89,9 @@ class Lane:
     parent: str = ""  # id of the campaign that this one retries
     children: tuple[str, ...] = ()  # ids of the campaigns that retry this one, oldest first
     adding: str = ""  # identifies the file that is being, or was last, added
+    draft: str = ""  # of a draft until it is loaded: its options and kept files, JSON
+    revision: int = 0  # grows with each change
+    touched_at: int = 0  # ms; when a draft was changed last
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,6 +337,9 @@ def parse_lane(lane: str, reply: Any) -> Lane | None:
         parent=text(is_.get("parent")),
         children=tuple(json.loads(is_.get("children") or "[]")),
         adding=text(is_.get("adding")),
+        draft=text(is_.get("draft")),
+        revision=int(is_.get("revision", 0)),
+        touched_at=int(is_.get("touched_at", 0)),
     )
 
 

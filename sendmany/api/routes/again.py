@@ -8,12 +8,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from chatapps.rendering.compiled import CompiledContent, message_of
 from config.settings import Settings
+from producer.campaigns.form import CampaignName
 from producer.campaigns.retry import look_at_retry, run_retry, selection
 from producer.campaigns.upload import Upload, receive_more
 from producer.layout import ReadOptions, read_map
 from producer.wake import SendWakeUp
 from sendmany.api.pagination import NameOrId
-from sendmany.api.uploads.form import CampaignName
 from sendmany.api.uploads.launch import InvalidRowOut, invalid_rows_out, told
 from sendmany.api.uploads.loader import load_while_receiving
 from store.access.places import Places

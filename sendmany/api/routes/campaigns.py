@@ -8,12 +8,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from config.settings import Settings
 from dashboard.schemas import moment_out
+from producer.campaigns.form import CampaignForm
 from producer.campaigns.plan import Plan
 from producer.campaigns.schedule import read_time, reschedule, set_pace
 from producer.errors import InputError
 from producer.wake import SendWakeUp, call_workers
 from sendmany.api.routes.again import add_again
-from sendmany.api.uploads.form import CampaignForm, TestForm, form_schema
+from sendmany.api.uploads.form import TestForm, form_schema
 from sendmany.api.uploads.launch import LaunchedOut, TestOut, launch, plan, send_test
 from store.access.audit import audited
 from store.access.places import Places

@@ -21,10 +21,10 @@ from config.settings import Settings
 from dashboard.schemas import moment_out
 from producer import Producer
 from producer.campaigns.exclusions import read_exclusions
+from producer.campaigns.form import CampaignForm, upload_of
 from producer.campaigns.message_file import refuse_ours
 from producer.campaigns.plan import Plan, plan_upload, repeated_sentence
 from producer.campaigns.preflight import findings_about, stops, warn_of_windows
-from producer.campaigns.schedule import read_time
 from producer.campaigns.trial import message_of_row, take_tests
 from producer.campaigns.upload import TryRows, Upload, UploadDiffers, Uploaded, begin, receive
 from producer.errors import BadPurpose, BadRow, InputError, NotAgreed
@@ -32,11 +32,8 @@ from producer.files.invalid_rows import InvalidRow
 from producer.files.people_list import addressed, read_person
 from producer.files.phone_numbers import mask
 from producer.files.stream import ArrivingFile
-from producer.layout import ReadOptions
-from producer.policies import campaign_policies
 from producer.wake import SendWakeUp
 from sendmany.api.uploads.form import (
-    CampaignForm,
     F,
     TestForm,
     parse_campaign,
@@ -49,7 +46,6 @@ from store.access.tokens import Token
 from store.client import AsyncStore, Store
 from store.errors import StoreRefused
 from store.lanes.lane import LaneStatus, Priority
-from store.purposes import Purpose
 from store.threads import ThreadStore
 
 T = TypeVar("T")
@@ -298,35 +294,6 @@ def choose_sub_account(settings: Settings, caller: Token, wanted: str | None) ->
     if not caller.may_use(chosen):
         raise HTTPException(403, "This token is not for that sub-account.")
     return chosen
-
-
-def upload_of(form: CampaignForm, settings: Settings, sub_account: str) -> Upload:
-    """The upload's options, with defaults from the settings."""
-    return Upload(
-        name=form.name,
-        sub_account=sub_account,
-        message=form.message,
-        reading=ReadOptions(
-            names=form.map,
-            country_column=form.country_column,
-            language_column=form.language_column,
-            region=form.default_region or settings.default_region,
-            encoding=form.encoding,
-            sheet=form.sheet,
-            where=form.where,
-            limit=form.limit,
-        ),
-        priority=Priority(form.priority),
-        policies=campaign_policies(settings, **form.policies.model_dump()),
-        purpose=Purpose(form.purpose) if form.purpose else None,
-        send_while_loading=form.send_while_loading,
-        rate=form.rate,
-        weight=form.weight,
-        max_invalid_share=1 if form.accept_invalid else settings.campaigns.max_invalid_share,
-        plan=form.plan,
-        start=read_time(form.send_at, past=True) if form.send_at else None,
-        keep=tuple(form.keep),
-    )
 
 
 def _answer(uploaded: Uploaded, findings: Sequence[Finding]) -> LaunchedOut:
