@@ -195,6 +195,8 @@ def prepared_draft(
         StoreRefused: the recipients are not kept.
     """
     options = {**Draft.of(lane).options, "name": lane.name}
+    if lane.status is LaneStatus.HALTED and not lane.content:
+        raise StoreRefused(f'"{lane.name}" is halted: `sendmany campaign show` says what to do')
     if lane.status is not LaneStatus.DRAFT:
         options.pop("send_at", None)  # a launch has set it
     elif send_at:

@@ -138,6 +138,12 @@ def read_part(lane: str, file: str, number: int) -> Call[bytes | None]:
     return command("HGET", f"{lane_keys(lane).cells}{file}", number, parse=lambda reply: reply)
 
 
+def keep_part(lane: str, file: str, number: int, blob: bytes) -> Call[None]:
+    """Keep a part of a file, compressed."""
+    key = f"{lane_keys(lane).cells}{file}"
+    return script_call("keep_cells", (key,), (number, blob, WRITING_SECONDS), _nothing)
+
+
 def open_text(store: Store, lane: Lane) -> io.BufferedReader:
     """The recipients of a draft, to be read like a file on disk."""
     return io.BufferedReader(KeptText(store, lane.id, Draft.of(lane).files))
@@ -159,7 +165,7 @@ def write_file(
         StoreRefused: it is too large, or the sub-account has too many drafts.
         Also what reading the blocks raises; nothing is kept then.
     """
-    key, digest = f"{lane_keys(lane).cells}{(file := secrets.token_hex(6))}", hashlib.sha256()
+    file, digest = secrets.token_hex(6), hashlib.sha256()
     size = stored = number = 0
     try:
         for number, part in enumerate(_parts(blocks)):
@@ -173,7 +179,7 @@ def write_file(
                 )
             now = KeptFile(file, size, stored, "")
             _reserve(store, lane, sub_account, [now], WRITING_SECONDS)
-            store.run(script_call("keep_cells", (key,), (number, blob, WRITING_SECONDS), _nothing))
+            store.run(keep_part(lane, file, number, blob))
     except BaseException:
         drop_files(store, lane, sub_account, [KeptFile(file, 0, 0, "")])
         raise
@@ -243,30 +249,28 @@ def edit_draft(store: Store, lane: Lane, draft: Draft, name: str = "") -> Lane:
         StoreRefused: it is no draft any more, or was changed meanwhile.
     """
     name, account = name or lane.name, lane.sub_account
-    if lanes_called(name) != lanes_called(lane.name):
-        take = command("HSETNX", lanes_called(name), account, lane.id, parse=_nothing)
-        store.run(take)
-        if (other := store.run(holder_of(name, account))) != lane.id:
-            if store.run(read_lane(other)) is not None:
-                raise _taken(name)
-            store.run(free_name(name, account))
-            store.run(take)
+    before, renamed = Draft.of(lane).files, lanes_called(name) != lanes_called(lane.name)
     fields = {
         "draft": draft.dump(),
         "name": name,
         "content_digest": _digest(json.dumps(draft.options, sort_keys=True)),
         "source": draft.digest,
     }
-    now = _reserve(store, lane.id, account, draft.files, FILES_SECONDS)
-    answer = store.run(_change(lane, draft, fields))
-    _see_that_changed(lane, answer)
+    try:
+        if renamed:
+            _take_name(store, lane, name)
+        now = _reserve(store, lane.id, account, draft.files, FILES_SECONDS)
+        _see_that_changed(lane, store.run(change_draft(lane, draft, fields)))
+    except StoreRefused:
+        drop_files(store, lane.id, account, [one for one in draft.files if one not in before])
+        if renamed and store.run(holder_of(name, account)) == lane.id:
+            store.run(free_name(name, account))
+        raise
     store.run(entry("campaign.edit", lane.name, lane.draft, tuple(fields.values())))
     _list(store, lane.id, now)
-    if name != lane.name and lanes_called(name) != lanes_called(lane.name):
+    if renamed:
         store.run(free_name(lane.name, account))
-    drop_files(
-        store, lane.id, account, [one for one in Draft.of(lane).files if one not in draft.files]
-    )
+    drop_files(store, lane.id, account, [one for one in before if one not in draft.files])
     return find_lane(store, lane.id)
 
 
@@ -276,13 +280,23 @@ def begin_launch(store: Store, lane: Lane, plan: CampaignPlan) -> None:
     Raises:
         StoreRefused: it is no draft any more, or was changed meanwhile.
     """
-    answer = store.run(_change(lane, Draft.of(lane), campaign_fields(lane.id, plan)))
+    answer = store.run(change_draft(lane, Draft.of(lane), campaign_fields(lane.id, plan)))
     _see_that_changed(lane, answer)
     what = (plan.content_digest, plan.source)
     store.run(entry("campaign.launch", plan.name, lane.draft, what))
 
 
-def _change(lane: Lane, draft: Draft, fields: Mapping[str, str | int | float | bytes]) -> Call[str]:
+def change_draft(
+    lane: Lane, draft: Draft, fields: Mapping[str, str | int | float | bytes]
+) -> Call[str]:
+    """Set fields of a draft, as it was read; with the status `loading` its launch begins.
+
+    Args:
+        draft: whose files are to be kept from now on.
+
+    Returns (when run):
+        `ok`, or what stands in the way.
+    """
     words = (word for pair in fields.items() for word in pair)
     return script_call(
         "edit_draft",
@@ -339,6 +353,15 @@ def untouched_since(time_ms: int, *, most: int = 10) -> Call[list[str]]:
 def unlist_draft(lane: str) -> Call[None]:
     """Remove a lane from the index of drafts."""
     return command("ZREM", DRAFTS, lane, parse=_nothing)
+
+
+def _take_name(store: Store, lane: Lane, name: str) -> None:
+    holder = lane_for_name(store, name, lane.sub_account, lane.id)
+    if holder != lane.id and store.run(read_lane(holder)) is None:  # it died as it was created
+        store.run(free_name(name, lane.sub_account))
+        holder = lane_for_name(store, name, lane.sub_account, lane.id)
+    if holder != lane.id:
+        raise _taken(name)
 
 
 def _list(store: Store, lane: str, now: int) -> None:

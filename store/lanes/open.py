@@ -139,9 +139,9 @@ def notification_lane(sub_account_digest: str, priority: Priority, day: str) -> 
     return f"n-{sub_account_digest}-{priority[0]}{day}"
 
 
-def lane_for_name(store: Store, name: str, sub_account: str) -> str:
-    """The id of the campaign with this name, or of the one that takes it now."""
-    names, fresh = lanes_called(name), f"{_slug(name)}-{secrets.token_hex(3)}"
+def lane_for_name(store: Store, name: str, sub_account: str, wanted: str = "") -> str:
+    """The id of the campaign with this name, or of the one that takes it now: `wanted`, or a new one."""
+    names, fresh = lanes_called(name), wanted or f"{_slug(name)}-{secrets.token_hex(3)}"
     store.run(command("HSETNX", names, sub_account, fresh, parse=_nothing))
     return store.run(command("HGET", names, sub_account, parse=text))
 
