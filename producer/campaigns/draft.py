@@ -9,7 +9,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -46,7 +46,7 @@ from store.lanes.drafts import (
 )
 from store.lanes.lane import Lane, LaneStatus
 
-_OF_THE_LAUNCH: Final = {
+OF_THE_LAUNCH: Final = {
     "name", "sub_account", "encoding", "sheet", "plan", "force", "accept_invalid", "launch"
 }  # fmt: skip
 """Members of the form that a draft does not keep."""
@@ -138,13 +138,20 @@ def edit(
     return edit_draft(store, lane, Draft(options, files), form.name)
 
 
+@dataclass(frozen=True, slots=True)
+class RowsAdded:
+    """Result of adding rows to a draft."""
+
+    lane: Lane
+    rows: int
+    unreadable: list[InvalidRow]  # rows that cannot be split into cells; they are left out
+    layout: Layout  # of the file
+
+
 def add_rows(
     store: Store, settings: Settings, lane: Lane, source: Source, reading: ReadOptions
-) -> tuple[Lane, int, list[InvalidRow]]:
+) -> RowsAdded:
     """Add the rows of a further file to a draft, by the names of its columns.
-
-    Returns:
-        The draft, the number of rows added, and the rows that cannot be split into cells.
 
     Raises:
         InputError: the file lacks a column that the draft uses, or the draft could not be launched.
@@ -157,7 +164,8 @@ def add_rows(
     bad: list[InvalidRow] = []
     counted = _Rows(text, layout, prepared.file.layout, places, bad)
     file = write_file(store, lane.id, lane.sub_account, counted.blocks(), draft.files)
-    return edit_draft(store, lane, replace(draft, files=(*draft.files, file))), counted.rows, bad
+    after = edit_draft(store, lane, replace(draft, files=(*draft.files, file)))
+    return RowsAdded(after, counted.rows, bad, layout)
 
 
 def clone(store: Store, settings: Settings, lane: Lane, name: str) -> Lane:
@@ -221,7 +229,7 @@ def _options(form: CampaignForm, settings: Settings, sub_account: str) -> dict[s
     """What a draft keeps of a form; raises InputError for what no launch would take."""
     refuse_ours(form.message)
     upload_of(form, settings, sub_account)
-    return form.model_dump(mode="json", exclude_unset=True, exclude=_OF_THE_LAUNCH)
+    return form.model_dump(mode="json", exclude_unset=True, exclude=OF_THE_LAUNCH)
 
 
 def _set(options: Mapping[str, Any]) -> dict[str, Any]:

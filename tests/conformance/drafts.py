@@ -2,6 +2,7 @@
 
 import threading
 import zlib
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -94,10 +95,8 @@ class TestWhole:
             return original(call)
 
         monkeypatch.setattr(store, "run", dying)
-        try:
+        with suppress(KeyboardInterrupt):
             given.draft(store, TEXT)
-        except KeyboardInterrupt:
-            pass
         monkeypatch.setattr(store, "run", original)
         found = [lane for lane in list_lanes(store) if lane.name == "Draft"]
         for lane in found:

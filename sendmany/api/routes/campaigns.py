@@ -8,12 +8,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from config.settings import Settings
 from dashboard.schemas import moment_out
+from producer.campaigns.draft import DraftOut
 from producer.campaigns.form import CampaignForm
 from producer.campaigns.plan import Plan
-from producer.campaigns.schedule import read_time, reschedule, set_pace
+from producer.campaigns.schedule import read_time, reschedule
 from producer.errors import InputError
 from producer.wake import SendWakeUp, call_workers
 from sendmany.api.routes.again import add_again
+from sendmany.api.routes.drafts import add_drafts
 from sendmany.api.uploads.form import TestForm, form_schema
 from sendmany.api.uploads.launch import LaunchedOut, TestOut, launch, plan, send_test
 from store.access.audit import audited
@@ -83,29 +85,6 @@ class ScheduledOut(BaseModel):
     note: str  # what was made of a time that does not exist or exists twice
 
 
-class PaceIn(BaseModel):
-    """The pace of a campaign; what is left out stays."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    rate: Annotated[
-        float | None,
-        Field(ge=0, le=10_000, description="Messages/s at most; 0: as its sub-account."),
-    ] = None
-    weight: Annotated[
-        int | None, Field(ge=1, le=10, description="Its share beside other campaigns.")
-    ] = None
-
-
-class PaceOut(BaseModel):
-    """The pace of a campaign."""
-
-    id: str
-    name: str
-    rate: float
-    weight: int
-
-
 class SettledOut(BaseModel):
     """Result of a decision on messages in doubt."""
 
@@ -164,18 +143,21 @@ def campaigns_router(
     )
     async def launch_campaign(
         request: Request, response: Response, caller: Annotated[Token, send]
-    ) -> LaunchedOut:
+    ) -> LaunchedOut | DraftOut:
         """A form of two parts, in this order: `campaign` (JSON) and `recipients` (CSV with a header).
 
         The rows are stored as they arrive. After an interrupted upload, send the same file again from
-        its start: stored rows are skipped, and no recipient gets two messages.
+        its start: stored rows are skipped, and no recipient gets two messages. With `launch: false` it
+        is kept as a draft, and nothing is sent.
         """
         with uploads.place_for(caller):
             launched = await launch(request, store, settings, send_wake_up, caller)
-        response.status_code = 200 if launched.resumed else 201
+        if isinstance(launched, LaunchedOut) and launched.resumed:
+            response.status_code = 200
         return launched
 
     add_again(router, blocking, settings, send, uploads, send_wake_up)
+    add_drafts(router, blocking, settings, send, manage, uploads, send_wake_up)
 
     @router.post(
         "/{campaign}/pause",
@@ -218,19 +200,6 @@ def campaigns_router(
     )
     def unschedule(campaign: NameOrId, caller: Annotated[Token, manage]) -> ScheduledOut:
         return _schedule(blocking, caller, campaign, None, send_wake_up)
-
-    @router.patch(
-        "/{campaign}",
-        operation_id="pace_campaign",
-        summary="Change how fast a campaign goes, or its share beside others",
-        responses=_ANSWERS,
-    )
-    def pace(campaign: NameOrId, body: PaceIn, caller: Annotated[Token, manage]) -> PaceOut:
-        lane = find_lane(blocking, campaign, caller.may_use)
-        changed = set_pace(blocking, lane, body.rate, body.weight)
-        if changed is None:
-            raise HTTPException(404, "There is no such campaign.")
-        return PaceOut(id=lane.id, name=lane.name, rate=changed[0], weight=changed[1])
 
     @router.post(
         "/{campaign}/cancel",

@@ -16,18 +16,22 @@ from sendmany.api.uploads.multipart import FormError, PartBegins, PartEnds, Part
 MOST_FORM_BYTES: Final = 256 * 1024
 
 
+To = Annotated[
+    list[Annotated[str, Field(max_length=200)]],
+    Field(min_length=1, max_length=MOST_NUMBERS, description="Numbers with `+`, or user ids."),
+]
+Row = Annotated[
+    int | None, Field(ge=2, description="Line of the file. Default: the first valid row.")
+]
+
+
 class TestForm(CampaignForm):
     """The part `campaign` of a test."""
 
     __test__ = False  # nothing of pytest's
 
-    to: Annotated[
-        list[Annotated[str, Field(max_length=200)]],
-        Field(min_length=1, max_length=MOST_NUMBERS, description="Numbers with `+`, or user ids."),
-    ]
-    row: Annotated[
-        int | None, Field(ge=2, description="Line of the file. Default: the first valid row.")
-    ] = None
+    to: To
+    row: Row = None
 
 
 F = TypeVar("F", bound=CampaignForm)

@@ -146,8 +146,9 @@ def add(
         text = TextFile.open(file, encoding, sheet)
         with text.opened() as stream:
             reading = replace(options, encoding=None, sheet=None)
-            lane, rows, bad = add_rows(store, settings, lane, stream, reading)
-        _tell_added(lane, Added(lane, rows, 0, len(bad), None), as_json=as_json)
+            more = add_rows(store, settings, lane, stream, reading)
+        added = Added(more.lane, more.rows, 0, len(more.unreadable), None)
+        _tell_added(lane, added, as_json=as_json)
         return
     recipients = RecipientFile.open(file, options)
     with Meter("Loading") as meter:

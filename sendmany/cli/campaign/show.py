@@ -97,8 +97,8 @@ def show_campaign(name: Name, sub_account: Whose = None, as_json: Json = False) 
     wait = waiting(store, now.lane)
     draft = draft_out(store, settings, now.lane) if now.lane.status is LaneStatus.DRAFT else None
     if as_json:
-        kept = {"draft": draft.model_dump(mode="json")} if draft else {}
-        print_json({**_figures(now, wait), "explanation": explain_lane(now, wait), **kept})
+        kept = draft and draft.model_dump(mode="json")
+        print_json({**_figures(now, wait), "explanation": explain_lane(now, wait), "draft": kept})
     elif draft:
         show(
             f"{draft.name} ({draft.id}, sub-account {draft.sub_account})", *explain_lane(now, wait)

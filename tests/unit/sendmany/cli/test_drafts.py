@@ -17,6 +17,7 @@ from store.client import Store
 from store.errors import LaneMismatch, StoreRefused, UnknownLane
 from store.lanes.lane import LaneStatus, find_lane, list_lanes
 from store.reports.lane_report import report
+from store.states import State
 from tests.conformance import given
 
 ROWS = "Mobile,name,city\n+447700900001,Ada,Bath\n+447700900002,Bo,York\n+447700900001,Ada,Bath\n"
@@ -53,7 +54,7 @@ def answer(result: Result) -> Any:
 
 def keys(store: Store) -> list[str]:
     """All keys but those of the audit trail."""
-    return sorted(key.decode() for key in store.client.keys() if b"audit" not in key)
+    return sorted(key.decode() for key in store.client.scan_iter() if b"audit" not in key)
 
 
 def test_a_draft_is_kept_shown_planned_and_launched(store: Store, campaign: Run) -> None:
@@ -197,7 +198,7 @@ def test_an_ended_campaign_is_cloned_with_its_kept_values(store: Store, campaign
     launched = answer(campaign("launch", "Spring", "--offline", "--json"))
     assert isinstance(campaign("clone", "Spring", "--as", "Again").exception, StoreRefused)
     claim = given.claim(store, launched["id"])
-    given.settle(store, launched["id"], claim, given.ended("delivered", claim.jobs))
+    given.settle(store, launched["id"], claim, given.ended(State.DELIVERED, claim.jobs))
     assert find_lane(store, "Spring").status is LaneStatus.FINISHED
     twin = answer(campaign("clone", "Spring", "--as", "Again", "--json"))
     assert twin["columns"] == ["Mobile", "name", "city"]
