@@ -109,7 +109,7 @@ def end_jobs(keys: LaneKeys, held: Held, now: int) -> Call[bool]:
     index = {Place.WAVE: keys.retries, Place.PARK: keys.in_doubt}.get(held.place, held.key)
     value = new and reason + (b"\n" if reason else b"") + new
     args = (held.place, held.id, state, held.value, value, count(new), *records)
-    fixed = (keys.meta, keys.counts, keys.codes, keys.stats, held.key, index)
+    fixed = (keys.meta, keys.counts, keys.codes, keys.stats, held.key, index, keys.outbox)
     return script_call("end_jobs", (*fixed, *touched), args, bool)
 
 
