@@ -2,8 +2,8 @@
 -- event if the lane's status is another than the last one. Removes the oldest entries of the stream that
 -- are too old, or too many bytes.
 -- KEYS: stream, figures, lanes (lane → id of its last entry, status)
--- ARGV: ms for which entries are kept, most bytes, lane ('' = an event of no lane), its status, the event
---       ('' = none), then the entries: id, changes
+-- ARGV: ms for which entries are kept, most bytes, lane ('' = an event of no lane), its status ('' = as
+--       it was), the event ('' = none), then the entries: id, changes
 -- Returns: number of entries appended
 -- include: clock
 local stream, figures, lanes = KEYS[1], KEYS[2], KEYS[3]
@@ -29,6 +29,7 @@ for i = FIRST, #ARGV, 2 do
     last, last_ms, last_seq = ARGV[i], ms, seq
   end
 end
+if status == '' then status = told end
 if event ~= '' and (lane == '' or told ~= status) then append('e', lane, event) end
 if lane ~= '' then call('HSET', lanes, lane, last .. ' ' .. status) end
 

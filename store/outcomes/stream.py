@@ -28,6 +28,7 @@ WANTED_SECONDS: Final = 7 * 86400
 RENEWED_SECONDS: Final = 3600
 AT_ONCE: Final = 50
 """Entries of an outbox that one call moves."""
+CURSOR: Final = r"^[0-9]{1,15}-[0-9]{1,10}(\.[0-9]{1,6})?$"
 _CHANGE: Final = Struct(">cBHII")
 _RUN: Final = Struct(">H")
 _HALF: Final = 16
@@ -53,8 +54,17 @@ class Change(NamedTuple):
 class Position(NamedTuple):
     """A position in a stream: behind so many changes of an entry."""
 
-    entry: str  # id of the entry; as stream ids compare
+    entry: str
     read: int = -1  # changes of it that were read; -1: all
+
+    @classmethod
+    def parse(cls, cursor: str) -> "Position":
+        """The position of a cursor, which fits `CURSOR`."""
+        entry, _, n = cursor.partition(".")
+        return cls(entry, int(n) if n else -1)
+
+    def __str__(self) -> str:
+        return self.entry if self.read < 0 else f"{self.entry}.{self.read}"
 
     @property
     def order(self) -> tuple[int, int]:
@@ -69,7 +79,7 @@ class Entry:
 
     id: str
     lane: str  # empty: an event of no lane
-    changes: Sequence[Change] = ()
+    packed: bytes = b""
     event: Mapping[str, Any] | None = None  # its `type`, and what belongs to it
 
 
@@ -133,7 +143,7 @@ def want_outcomes(store: Store, sub_account: str, seconds: int = WANTED_SECONDS)
         facts = store.run(read_facts(lane))
         if facts.sub_account == sub_account:
             store.run(follow_lane(lane, wanted=True))
-            store.run(collect(facts, (), keep_ms=seconds * 1000, most_bytes=1 << 40, tells=False))
+            store.run(collect(facts, (), keep_ms=seconds * 1000, most_bytes=1 << 40, event=""))
 
 
 def listed_lanes() -> Call[list[str]]:
@@ -200,15 +210,15 @@ def collect(
     *,
     keep_ms: int,
     most_bytes: int,
-    tells: bool = True,
+    event: str | None = None,
 ) -> Call[int]:
-    """Move entries of an outbox into the stream, and tell of a new status; a repeat does nothing.
+    """Move entries of an outbox into the stream, and tell of a new status. A repeat does nothing.
 
     Args:
-        tells: False: the status was so before, and only its changes will be told.
+        event: told if the status is new; empty: only the status is noted; None: neither.
     """
-    words: list[Argument] = [keep_ms, most_bytes, facts.lane, facts.status]
-    words.append(facts.event if tells else "")
+    status = "" if event is None else facts.status
+    words: list[Argument] = [keep_ms, most_bytes, facts.lane, status, event or ""]
     moved = script_call(
         "collect_outcomes",
         outcome_stream(facts.sub_account),
@@ -248,15 +258,20 @@ def read_stream(sub_account: str, after: Position, most: int) -> Call[Read]:
     return first(read, then)
 
 
+def begin_of_stream(sub_account: str) -> Call[Position]:
+    """The position before the oldest entry that is kept."""
+    _, figures, _ = outcome_stream(sub_account)
+    return command("HGET", figures, "gone", parse=lambda reply: Position(text(reply) or "0-0"))
+
+
 def end_of_stream(sub_account: str) -> Call[Position]:
     """The position behind the newest entry."""
-    stream, figures, _ = outcome_stream(sub_account)
+    stream, _, _ = outcome_stream(sub_account)
 
     def parse(reply: Any) -> Call[Position] | Position:
         if reply:
             return Position(text(reply[0][0]))
-        gone = command("HGET", figures, "gone", parse=lambda at: Position(text(at) or "0-0"))
-        return gone
+        return begin_of_stream(sub_account)
 
     newest = command("XREVRANGE", stream, "+", "-", "COUNT", 1, parse=lambda reply: reply)
     return first(newest, parse)
@@ -266,7 +281,7 @@ def _entry(id: bytes, fields: Any) -> Entry:
     named = _fields(fields)
     if "e" in named:
         return Entry(text(id), text(named["e"]), event=json.loads(named["v"]))
-    return Entry(text(id), text(named["l"]), tuple(unpack_changes(named["v"])))
+    return Entry(text(id), text(named["l"]), named["v"])
 
 
 def _fields(fields: Any) -> dict[str, bytes]:

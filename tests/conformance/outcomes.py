@@ -2,8 +2,8 @@
 
 import pytest
 
-from store.client import Store, command
-from store.keys import OUTCOMES, lane_keys, outcome_stream
+from store.client import Store, command, text
+from store.keys import lane_keys, outcome_stream
 from store.lanes.lane import move_lane
 from store.outcomes.stream import (
     Entry,
@@ -20,7 +20,7 @@ from store.outcomes.stream import (
     want_outcomes,
 )
 from store.queue.dead_letters import DeadLetters, Word, retry_dead_letters
-from store.queue.settlement import Settlement
+from store.queue.settlement import Claim
 from store.receipts.status_updates import StatusUpdate, apply_status_updates
 from store.records.outcome import LocalReason, Origin
 from store.states import State
@@ -37,7 +37,7 @@ def outbox(store: Store, lane: str) -> list[list[tuple[int, State]]]:
     return [[(one.place, one.state) for one in unpack_changes(blob)] for _, blob in entries]
 
 
-def wanted_batch(store: Store, n: int = 10) -> tuple[str, given.Claim]:
+def wanted_batch(store: Store, n: int = 10) -> tuple[str, Claim]:
     """A campaign in flight of a sub-account whose changes are wanted."""
     want_outcomes(store, "shop")
     return given.claimed_batch(store, n)
@@ -46,10 +46,11 @@ def wanted_batch(store: Store, n: int = 10) -> tuple[str, given.Claim]:
 def collected(store: Store, lane: str, *, most_bytes: int = 1 << 30, keep_ms: int = WEEK_MS) -> int:
     """Move the outbox of a lane."""
     facts, entries = store.run(read_facts(lane)), store.run(read_outbox(lane))
-    return store.run(collect(facts, entries, keep_ms=keep_ms, most_bytes=most_bytes))
+    limits = {"keep_ms": keep_ms, "most_bytes": most_bytes}
+    return store.run(collect(facts, entries, **limits, event=facts.event))
 
 
-def stream(store: Store, after: Position = Position("0-1")) -> Read:
+def stream(store: Store, after: Position) -> Read:
     """All that is behind a position."""
     return store.run(read_stream("shop", after, 1000))
 
@@ -60,7 +61,11 @@ def shown(entries: object) -> list[object]:
     found: list[object] = []
     for one in entries:
         assert isinstance(one, Entry)
-        found += [one.event["type"]] if one.event else [(c.place, c.state) for c in one.changes]
+        found += (
+            [one.event["type"]]
+            if one.event
+            else [(c.place, c.state) for c in unpack_changes(one.packed)]
+        )
     return found
 
 
@@ -150,8 +155,9 @@ class TestStream:
         lane, claim = wanted_batch(store, 2)
         given.settle(store, lane, claim, given.ended(State.ACCEPTED, claim.jobs))
         facts, entries = store.run(read_facts(lane)), store.run(read_outbox(lane))
-        again = [collect(facts, entries, keep_ms=WEEK_MS, most_bytes=1 << 30) for _ in range(2)]
-        assert [store.run(call) for call in again] == [2, 0]  # and that the campaign has finished
+        limits = {"keep_ms": WEEK_MS, "most_bytes": 1 << 30}
+        again = collect(facts, entries, **limits, event=facts.event)
+        assert [store.run(again) for _ in range(2)] == [2, 0]  # and that the campaign has finished
         told = [(0, State.ACCEPTED), (1, State.ACCEPTED), "campaign.finished"]
         assert shown(stream(store, Position(f"{facts_gone(store)}")).entries) == told
         assert outbox(store, lane) == []
@@ -225,4 +231,4 @@ class TestStream:
 def facts_gone(store: Store) -> str:
     """The id behind which a stream is whole."""
     figures = outcome_stream("shop")[1]
-    return store.run(command("HGET", figures, "gone", parse=lambda reply: reply.decode()))
+    return store.run(command("HGET", figures, "gone", parse=text))
