@@ -138,6 +138,7 @@ NOT_TWICE_THE_SAME = {
     "find_unmarketed": "reads",
     "find_token": "reads",
     "widen_records": "a step of a migration, repeated in tests/conformance/widen_records.py",
+    "rename_key": "a step of a migration, repeated in tests/conformance/key_names.py",
     "take_inbox": "a process that hears nothing takes another one; the first is free in a minute",
     "list_tokens": "reads",
     "write_audit": "an act that was asked for twice is told twice",
