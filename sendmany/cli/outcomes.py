@@ -2,12 +2,13 @@
 
 import re
 import time
+from dataclasses import asdict
 from typing import Annotated, Final
 
 import typer
 
 from config.settings import load_settings
-from dashboard.outcomes import GAP, OutcomeOut, outcomes_after
+from dashboard.explain import explain_named_code
 from producer.errors import InputError
 from sendmany.cli.options import Json, SubAccount
 from sendmany.console.connection import connect
@@ -20,6 +21,7 @@ from store.outcomes.stream import (
     want_outcomes,
 )
 from store.plans import carry_out
+from store.reports.outcomes import GAP, News, outcomes_after
 
 AT_ONCE: Final = 1000
 FOLLOWED_SECONDS: Final = 1.0
@@ -73,9 +75,10 @@ def outcomes(
         say(f"Go on with: sendmany outcomes --after {position}")
 
 
-def _show(item: OutcomeOut, *, as_json: bool) -> None:
+def _show(item: News, *, as_json: bool) -> None:
     if as_json:
-        print_json(item.model_dump(mode="json"))
+        print_json(asdict(item))
         return
-    why = item.reason or (f"{item.origin} {item.code}: {item.meaning}" if item.origin else "")
+    named = f"{item.origin}:{item.code or 0}"
+    why = item.reason or (f"{named}: {explain_named_code(named)}" if item.origin else "")
     show("  ".join(part for part in (item.at, item.type, item.id, item.number, why) if part))

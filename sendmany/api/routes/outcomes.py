@@ -8,10 +8,11 @@ from typing import Annotated, Any, Final
 from anyio import to_thread
 from fastapi import APIRouter, Depends, Header, HTTPException, Query
 from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
+from pydantic import BaseModel
+from pydantic_core import to_json
 
 from config.settings import Settings
 from dashboard.live_events import BEAT_SECONDS, LONGEST_SECONDS, Events
-from dashboard.outcomes import GAP, OutcomesPage, outcomes_after
 from sendmany.api.routes.events import RETRY_MS, EventStream
 from sendmany.api.uploads.launch import choose_sub_account
 from store.access.places import Places
@@ -25,6 +26,7 @@ from store.outcomes.stream import (
     want_outcomes,
 )
 from store.plans import carry_out, carry_out_async
+from store.reports.outcomes import GAP, News, outcomes_after
 from store.threads import ThreadStore
 
 LISTENED_SECONDS: Final = 1.0
@@ -43,6 +45,13 @@ _STREAM: Final[dict[int | str, dict[str, Any]]] = {
         "content": {"text/event-stream": {"schema": {"type": "string"}}},
     },
 }
+
+
+class OutcomesPage(BaseModel):
+    """A page of changes, oldest first."""
+
+    items: list[News]
+    next: str  # cursor behind them, for the next call: at once, or later
 
 
 def outcomes_router(
@@ -129,7 +138,7 @@ async def _followed(
             return
         for position, item in found.items:
             yield format_sse_event(
-                data_str=item.model_dump_json(), event="outcome", id=str(position)
+                data_str=to_json(item).decode(), event="outcome", id=str(position)
             )
         if found.items:
             quiet_since = clock()

@@ -1,13 +1,10 @@
 """Changes of messages and campaigns, as programs read them: from the outcome stream and the records."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
-from pydantic import BaseModel
-
-from dashboard.explain import explain_code, iso
-from dashboard.export import international
 from store.client import Call, command, text
 from store.keys import OUTCOMES_PER_KEY, lane_keys
 from store.outcomes.stream import (
@@ -20,6 +17,7 @@ from store.outcomes.stream import (
     unpack_changes,
 )
 from store.plans import Plan, ask
+from store.records.job_section import international
 from store.records.outcome import RECORD_BYTES, Origin, Outcome, read_record
 from store.states import State
 
@@ -31,7 +29,8 @@ GAP: Final = (
 )
 
 
-class OutcomeOut(BaseModel):
+@dataclass(frozen=True, slots=True)
+class News:
     """A change of a message, or of a campaign. Times are UTC.
 
     Number, attempts and the provider's id are those of the moment at which it is read.
@@ -47,25 +46,17 @@ class OutcomeOut(BaseModel):
     state: State | None = None
     code: int | None = None
     origin: str = ""
-    meaning: str = ""
     reason: str = ""  # of a campaign that does not go on
     attempts: int | None = None
     umid: str | None = None  # the provider's id
     number: str | None = None  # with `+`, or a user id; null: not for this reader, or forgotten
 
 
-class OutcomesPage(BaseModel):
-    """A page of changes, oldest first."""
-
-    items: list[OutcomeOut]
-    next: str  # cursor behind them, for the next call: at once, or later
-
-
 @dataclass(frozen=True, slots=True)
 class Outcomes:
     """Changes behind a position, each with the position behind it."""
 
-    items: list[tuple[Position, OutcomeOut]]
+    items: list[tuple[Position, News]]
     gap: bool = False  # some behind the position are no longer kept
 
 
@@ -83,13 +74,13 @@ def outcomes_after(
     records = yield from _records(
         {(one.entry.lane, one.change.place) for one in chosen if one.change}
     )
-    items: list[tuple[Position, OutcomeOut]] = []
+    items: list[tuple[Position, News]] = []
     for one in chosen:
         record = records.get((one.entry.lane, one.change.place)) if one.change else None
         item = _out(one, facts[one.entry.lane], record, sub_account)
         if with_numbers and record is not None:
             number = record.number or (yield from ask(_long_id(one.entry.lane, record.index)))
-            item.number = international(number) if number else None
+            item = replace(item, number=international(number) if number else None)
         items.append((one.position, item))
     return Outcomes(items)
 
@@ -145,23 +136,27 @@ def _long_id(lane: str, index: int) -> Call[str]:
     return command("HGET", lane_keys(lane).long_ids(index), index, parse=text)
 
 
-def _out(one: _Chosen, lane: LaneFacts, record: Outcome | None, sub_account: str) -> OutcomeOut:
+def _out(one: _Chosen, lane: LaneFacts, record: Outcome | None, sub_account: str) -> News:
     (ms, seq), change, event = one.position.order, one.change, one.entry.event or {}
     origin, code = (change.origin, change.code) if change else (Origin.NONE, 0)
     is_coded = origin is not Origin.NONE and (code or origin is not Origin.RECEIPT)
-    return OutcomeOut(
+    return News(
         type=f"message.{change.state}" if change else event["type"],
         id=f"{lane.lane}.{change.place}" if change else lane.lane,
         seq=f"{ms:013d}{seq:04d}{one.n:06d}",
-        at=iso(change.at if change else ms // 1000) or None,
+        at=_iso(change.at if change else ms // 1000),
         sub_account=sub_account,
         lane=lane.lane,
         campaign=(lane.name if lane.kind == "campaign" else None) or event.get("campaign"),
         state=change.state if change else None,
         code=code if is_coded else None,
         origin="" if origin is Origin.NONE else origin.name.lower(),
-        meaning=explain_code(origin, code) if is_coded else "",
         reason=event.get("reason", ""),
         attempts=record.attempts if record else None,
         umid=record.umid if record else None,
     )
+
+
+def _iso(seconds: int) -> str | None:
+    moment = datetime.fromtimestamp(seconds, UTC)
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ") if seconds else None
