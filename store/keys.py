@@ -86,6 +86,7 @@ TABLE = (
     Row(f"{_LANE}:v:<n>", "hash", "enqueue_rows", "keep_values, retention", People.VALUES),
     Row(f"{_LANE}:c:<file>", "hash", "keep_cells", "its launch, 8 days untouched", People.CELLS),
     Row(f"{_LANE}:dead", "list", "settle_batch", "retry_dead_letters, retention", People.JOBS),
+    Row(f"{_LANE}:outbox", "stream", "settle_batch, apply_status_updates", "collect_outcomes"),
     Row(f"{_LANE}:expiring", "string", "expire_lane", "its last step"),
     Row("sm:{<family>}:seen:<day>:<n>", "hash", "enqueue_messages: digests, ids", "2 days"),
     Row("sm:schema", "string", "raise_schema: number of the layout", "never"),
@@ -95,6 +96,10 @@ TABLE = (
     Row("sm:active", "set", "producer, sweep: lanes that have not ended", "the lane's end"),
     Row("sm:drafts", "zset", "create, edit: draft → when it was touched", "its launch, 7 days"),
     Row("sm:drafts:{<sub-account>}", "hash", "reserve_cells: file → draft, bytes", "its launch"),
+    Row("sm:outcomes", "zset", "want_outcomes: sub-account → until when", "then"),
+    Row("sm:{outcomes-<sub-account>}", "stream", "collect_outcomes", "7 days, or too large"),
+    Row("sm:{outcomes-<sub-account>}:figures", "hash", "collect_outcomes", "nothing is wanted"),
+    Row("sm:{outcomes-<sub-account>}:lanes", "hash", "collect_outcomes", "nothing is wanted"),
     Row("sm:missing", "hash", "note_missing: lane → sent", "clear_missing, 7 days"),
     Row("sm:ended", "zset", "sweep: lane → end time", "retention"),
     Row("sm:stops", "hash", "stop_sending: what, of whom", "go_on"),
@@ -151,6 +156,7 @@ ACTIVE = "sm:active"
 ENDED = "sm:ended"
 DRAFTS = "sm:drafts"
 MISSING = "sm:missing"
+OUTCOMES = "sm:outcomes"
 STOPS = "sm:stops"
 READY = "sm:ready"
 WORKERS = "sm:{workers}"
@@ -289,6 +295,12 @@ def tests_sent(caller: str, hour: int) -> str:
     return f"sm:tests:{caller}:{hour}"
 
 
+def outcome_stream(sub_account: str) -> tuple[str, str, str]:
+    """Changes of the messages of a sub-account, their figures, and how far each lane was collected."""
+    stream = f"sm:{{outcomes-{sub_account}}}"
+    return stream, f"{stream}:figures", f"{stream}:lanes"
+
+
 def limiter(sub_account: str) -> str:
     """Arrival times and pause of one sub-account."""
     return f"sm:limit:{{{sub_account}}}"
@@ -335,6 +347,7 @@ class LaneKeys:
     in_doubt: str
     dead: str
     expiring: str
+    outbox: str
     outcomes: str  # prefix; + number of the bucket
     attempt_logs: str  # prefix; + number of the bucket
     ids: str  # prefix; + number of the bucket
@@ -399,6 +412,7 @@ def lane_keys(lane: str) -> LaneKeys:
         in_doubt=f"{base}:in_doubt",
         dead=f"{base}:dead",
         expiring=f"{base}:expiring",
+        outbox=f"{base}:outbox",
         outcomes=f"{base}:o:",
         attempt_logs=f"{base}:t:",
         ids=f"{base}:id:",

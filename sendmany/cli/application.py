@@ -34,7 +34,12 @@ COMMANDS = {
     ),
     "message": Entry(
         "sendmany.cli.message:app",
-        "Send a single message; show the status of one.",
+        "Send a single message; show the status of one; cancel one that still waits.",
+        _SEND,
+    ),
+    "outcomes": Entry(
+        "sendmany.cli.outcomes:outcomes",
+        "Show changes of messages and campaigns, oldest first, and the cursor behind them.",
         _SEND,
     ),
     "templates": Entry(

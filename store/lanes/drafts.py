@@ -26,6 +26,7 @@ from store.lanes.open import (
     common_fields,
     lane_for_name,
     open_lane,
+    wants_outcomes,
 )
 from store.lanes.retention import discarding, free_name, holder_of
 from store.plans import Plan, ask, carry_out
@@ -280,7 +281,10 @@ def begin_launch(store: Store, lane: Lane, plan: CampaignPlan) -> None:
     Raises:
         StoreRefused: it is no draft any more, or was changed meanwhile.
     """
-    answer = store.run(change_draft(lane, Draft.of(lane), campaign_fields(lane.id, plan)))
+    fields = campaign_fields(lane.id, plan)
+    if store.run(wants_outcomes(lane.sub_account)):
+        fields["outcomes"] = 1
+    answer = store.run(change_draft(lane, Draft.of(lane), fields))
     _see_that_changed(lane, answer)
     what = (plan.content_digest, plan.source)
     store.run(entry("campaign.launch", plan.name, lane.draft, what))

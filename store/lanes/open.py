@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from store.access.audit import entry
-from store.client import Call, Store, command, script_call, text
+from store.client import Call, Store, command, first, script_call, text
 from store.errors import LaneMismatch
-from store.keys import ACTIVE, LANES, folded_name, lane_keys, lanes_called
+from store.keys import ACTIVE, LANES, OUTCOMES, folded_name, lane_keys, lanes_called
 from store.lanes.lane import LaneStatus, Policies, Priority
 from store.plans import Plan, ask, carry_out
 from store.purposes import Purpose
@@ -193,7 +193,17 @@ def open_lane(
     """
     words = [word for pair in fields.items() for word in pair]
     keys = (lane_keys(lane).meta, lane_keys(lane).expiring, *files)
-    return script_call("open_lane", keys, (FILES_SECONDS, *words), _opened)
+
+    def open_(wanted: bool) -> Call[tuple[bool, str, str, str]]:
+        args = (FILES_SECONDS, *words, *(("outcomes", 1) if wanted else ()))
+        return script_call("open_lane", keys, args, _opened)
+
+    return first(wants_outcomes(str(fields["sub_account"])), open_)
+
+
+def wants_outcomes(sub_account: str) -> Call[bool]:
+    """True while a stream of the sub-account's outcomes is wanted."""
+    return command("ZSCORE", OUTCOMES, sub_account, parse=bool)
 
 
 def _opened(reply: Any) -> tuple[bool, str, str, str]:
