@@ -3,11 +3,11 @@
 import time
 from collections.abc import Callable, Iterator
 from itertools import starmap
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from config.settings import load_settings
+from config.settings import Settings, load_settings
 from dashboard.explain import (
     count,
     ended_share,
@@ -24,7 +24,6 @@ from dashboard.explain import (
     starts_at,
 )
 from dashboard.schemas import failures_out
-from producer.campaigns.draft import DraftOut, draft_out
 from producer.errors import InputError
 from sendmany.cli.options import Json, Name, Whose, lane_called
 from sendmany.console.connection import connect
@@ -38,6 +37,9 @@ from store.records.outcome import code_named
 from store.reports.lane_report import LaneReport, report
 from store.reports.waiting import Waiting, waiting
 from store.states import FUNNEL, Stage
+
+if TYPE_CHECKING:
+    from producer.campaigns.draft import DraftOut
 
 STEP_SECONDS = 0.25
 
@@ -95,7 +97,7 @@ def show_campaign(name: Name, sub_account: Whose = None, as_json: Json = False) 
     store = connect(settings)
     now = report(store, lane_called(store, name, sub_account).id)
     wait = waiting(store, now.lane)
-    draft = draft_out(store, settings, now.lane) if now.lane.status is LaneStatus.DRAFT else None
+    draft = _draft(store, settings, now.lane)
     if as_json:
         kept = draft and draft.model_dump(mode="json")
         print_json({**_figures(now, wait), "explanation": explain_lane(now, wait), "draft": kept})
@@ -124,7 +126,15 @@ def watch_campaign(name: Name, sub_account: Whose = None, as_json: Json = False)
     watch_lane(store, lane.id, as_json=as_json)
 
 
-def _tell_draft(draft: DraftOut) -> None:
+def _draft(store: Store, settings: Settings, lane: Lane) -> "DraftOut | None":
+    if lane.status is not LaneStatus.DRAFT:
+        return None
+    from producer.campaigns.draft import draft_out  # noqa: PLC0415 — half a second, for drafts alone
+
+    return draft_out(store, settings, lane)
+
+
+def _tell_draft(draft: "DraftOut") -> None:
     """Print what a draft keeps."""
     rows = [("columns", ", ".join(draft.columns)), ("kept until", draft.kept_until)]
     rows += [(name, str(value)) for name, value in draft.options.items()]
