@@ -341,9 +341,17 @@ def delete_draft(store: Store, lane: Lane) -> None:
 
 def forget_draft(store: Store, lane: Lane) -> None:
     """Remove the kept files of a draft whose launch has loaded them."""
-    drop_files(store, lane.id, lane.sub_account, Draft.of(lane).files)
-    store.run(command("HDEL", lane_keys(lane.id).meta, "draft", parse=_nothing))
+    files = Draft.of(lane).files
+    store.run(remove_files(lane, files))
+    for one in files:
+        store.run(command("HDEL", kept_bytes(lane.sub_account), one.id, parse=_nothing))
     store.run(unlist_draft(lane.id))
+
+
+def remove_files(lane: Lane, files: Sequence[KeptFile]) -> Call[int]:
+    """Remove the files of a lane, which is no draft after that; returns what was removed."""
+    keys = (lane_keys(lane.id).meta, *_keys(lane.id, files))
+    return script_call("forget_draft", keys, (), int)
 
 
 def untouched_since(time_ms: int, *, most: int = 10) -> Call[list[str]]:

@@ -33,7 +33,7 @@ from store.keys import (
     unmarketed,
     windows,
 )
-from store.lanes.drafts import Draft, change_draft, keep_part
+from store.lanes.drafts import Draft, change_draft, keep_part, remove_files
 from store.lanes.held_jobs import EndedJob, end_jobs
 from store.lanes.lane import (
     Priority,
@@ -192,6 +192,12 @@ def _(_: Store) -> AnyCall:
 def _(store: Store) -> AnyCall:
     lane = given.draft(store, b"phone\n+447700900001\n")
     return change_draft(lane, Draft.of(lane), {"status": "loading"})
+
+
+@case("forget_draft", "a launch has loaded its files")
+def _(store: Store) -> AnyCall:
+    lane = given.draft(store, b"phone\n+447700900001\n")
+    return remove_files(lane, Draft.of(lane).files)
 
 
 @case("enqueue_rows", "a chunk of a file")
