@@ -69,10 +69,8 @@ TABLE = (
     Row(f"{_LANE}:codes", "hash", "settle_batch, apply_status_updates", "retention"),
     Row(f"{_LANE}:stats", "hash", "mark_posting, settle_batch", "retention"),
     Row(f"{_LANE}:queue", "list", "enqueue_*, settle, recover", "the last claim", People.JOBS),
-    Row(f"{_LANE}:waves", "zset", "settle_batch, enqueue_messages", "promote_due"),
-    Row(
-        f"{_LANE}:w:<wave>", "string", "settle_batch, enqueue_messages", "promote_due", People.JOBS
-    ),
+    Row(f"{_LANE}:waves", "zset", "settle_batch, enqueue_*", "promote_due"),
+    Row(f"{_LANE}:w:<wave>", "string", "settle_batch, enqueue_*", "promote_due", People.JOBS),
     Row(f"{_LANE}:flights", "zset", "claim_batch, mark_posting", "settle, recover"),
     Row(f"{_LANE}:f:<batch>", "hash", "claim_batch, mark_posting", "settle, recover", People.JOBS),
     Row(f"{_LANE}:parked", "zset", "settle_batch, recover_expired", "settle_batch"),
