@@ -69,10 +69,8 @@ TABLE = (
     Row(f"{_LANE}:codes", "hash", "settle_batch, apply_status_updates", "retention"),
     Row(f"{_LANE}:stats", "hash", "mark_posting, settle_batch", "retention"),
     Row(f"{_LANE}:queue", "list", "enqueue_*, settle, recover", "the last claim", People.JOBS),
-    Row(f"{_LANE}:retries", "zset", "settle_batch, enqueue_messages", "promote_due"),
-    Row(
-        f"{_LANE}:r:<batch>", "string", "settle_batch, enqueue_messages", "promote_due", People.JOBS
-    ),
+    Row(f"{_LANE}:retries", "zset", "settle_batch, enqueue_*", "promote_due"),
+    Row(f"{_LANE}:r:<batch>", "string", "settle_batch, enqueue_*", "promote_due", People.JOBS),
     Row(f"{_LANE}:claimed", "zset", "claim_batch, mark_posting", "settle, recover"),
     Row(f"{_LANE}:b:<batch>", "hash", "claim_batch, mark_posting", "settle, recover", People.JOBS),
     Row(f"{_LANE}:in_doubt", "zset", "settle_batch, recover_expired", "settle_batch"),

@@ -39,6 +39,7 @@ from store.workers.presence import (
 from worker.batch import Tools
 from worker.delivery.eligibility import forget_closed_windows
 from worker.delivery.write_settlement import closing, write_down
+from worker.maintenance.canary import tend_canary
 from worker.maintenance.due_lanes import announce_waiting, check, is_quiet, retire
 from worker.maintenance.in_doubt import resolve_due
 from worker.maintenance.retention import close_if_over, expire_lanes
@@ -172,6 +173,8 @@ async def _tend(tools: Tools, lane: Lane, leases: _Leases) -> Swept:
         _, status = await tools.store.run(move_lane(lane.id, "start"))
         lane = replace(lane, status=status)
     await tools.templates.look(tools.store, lane.sub_account, tools.clock())
+    if lane.canary:
+        await tend_canary(tools, lane, await tools.store.run(now_ms()))
     while (await tools.store.run(promote_due(lane.id)))[1] == 0:  # more are due
         await leases.as_of()
     await _recover(tools, lane, as_of, leases)

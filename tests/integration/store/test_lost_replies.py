@@ -141,6 +141,7 @@ NOT_TWICE_THE_SAME = {
     "find_unmarketed": "reads",
     "find_token": "reads",
     "widen_records": "a step of a migration, repeated in tests/conformance/widen_records.py",
+    "choose_canary": "a repeat finds the canary chosen, and says so",
     "collect_outcomes": "each entry once, by its id: tests/conformance/outcomes.py",
     "follow_lane": "sets a flag of the lane, or takes it away",
     "rename_key": "a step of a migration, repeated in tests/conformance/key_names.py",
