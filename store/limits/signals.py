@@ -15,7 +15,9 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from store.client import text
+from store.client import Argument, Call, script_call, text
+from store.keys import signals as signals_key
+from store.keys import signals_flushed
 
 BETWEEN = "|"
 SLOT_SECONDS = 10
@@ -68,6 +70,15 @@ def _rounded(lag: int) -> int:
     """A lag with four significant bits, so that there are few different ones."""
     lag = max(0, min(lag, LONGEST_LAG))
     return lag if lag < 16 else lag - lag % (1 << lag.bit_length() - 4)
+
+
+def flush_signals(
+    sub_account: str, process: str, number: int, counts: Mapping[str, int]
+) -> Call[bool]:
+    """Add the counts of a process, once; as `store.metrics.counters.flush_metrics`."""
+    words: list[Argument] = [word for pair in counts.items() for word in pair]
+    keys = (signals_key(sub_account), signals_flushed(sub_account, process))
+    return script_call("flush_metrics", keys, (number, *words), bool)
 
 
 def read_fields(fields: Mapping[str, int], now: int) -> Signals:

@@ -53,6 +53,9 @@ async def settle(outcome: BatchOutcome, tools: Tools) -> None:
             await _write(batch, tools, apply_records(batch.lane_id, what.records))
         if not settled.lost:
             tools.meters.settled(batch.lane.sender.id, what)
+        taken, tally = len(outcome.verdicts.accepted), tools.meters.signals_of(batch.lane.sender.id)
+        if taken and tally is not None:
+            tally.accepted(outcome.posted_at, taken)
         _note_batch(outcome, tools)
         if settled.verdict == "ok":
             ended, revision = settled.status.ended, settled.revision

@@ -15,14 +15,16 @@ before a change of the rate do not count against the new one.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from enum import StrEnum
-from typing import Any
+from dataclasses import replace
 
+from chatapps.receipt_codes import RECEIPT_CODES, Action
+from store.limits.learned import FIRST_RATE, FIRST_STEP, Cause, Learned
 from store.limits.signals import SLOT_SECONDS, Signals
 
-FIRST_RATE = 80.0
-"""Messages per second before anything is learned: what WhatsApp gives a number at first."""
+THROTTLE_CODES = frozenset(
+    code for (_, code), row in RECEIPT_CODES.items() if row.action is Action.SLOW_DOWN
+) - {1038}
+"""Receipt codes of a sender or an account that is too fast; 1038 is about a flow."""
 FORGET_AFTER = 86_400
 """Seconds without messages after which the rate is learned again."""
 THROTTLED_SHARE, THROTTLED_LEAST = 0.005, 5
@@ -33,15 +35,15 @@ RAW_SHARE, RAW_LEAST = 0.1, 50
 CUT, CUT_429, AFTER_DRAIN = 0.95, 0.7, 0.97
 GLUT_SHARE = 0.1
 """Share of throttled messages that is acted on before the receipts are complete."""
-FASTER, FIRST_STEP, PROBE_STEP, LARGEST_STEP, STEP_GROWS = 1.25, 0.02, 0.01, 0.25, 1.5
+FASTER, PROBE_STEP, LARGEST_STEP, STEP_GROWS = 1.25, 0.01, 0.25, 1.5
 NEAR = 0.98
 """Share of the measured capacity from which on steps are small again."""
 CLEAN_SECONDS = 60
 SLOW_START_SECONDS = (10, 30)
 USED_SHARE = 0.8
 """A rate is raised only if so much of it was used."""
-LATE, LATE_SECONDS, IN_TIME, IN_TIME_SECONDS, RISING, RISING_SECONDS = 1.5, 10, 1.25, 5, 1.2, 3
-"""Lags, as multiples of the usual one and as seconds more: a queue, an empty queue, one that grows."""
+LATE, LATE_SECONDS, IN_TIME, IN_TIME_SECONDS = 1.5, 10, 1.25, 5
+"""Lags, as multiples of the usual one and as seconds more: above them a queue, below them none."""
 LEAST_RECEIPTS = 20
 """Receipts of a slot whose median counts."""
 DRAIN_SECONDS = 60
@@ -51,61 +53,12 @@ BASE_SECONDS = 1800
 """The usual lag is the least median of this period and the one before."""
 
 
-class Cause(StrEnum):
-    """Why the rate is what it is."""
-
-    START = "start"
-    SLOW_START = "slow_start"
-    RECOVERY = "recovery"
-    THROTTLED = "throttled"
-    QUEUEING = "queueing"
-    DRAINED = "drained"
-    REFUSED = "refused"
-    PINNED = "pinned"
-    CEILING = "ceiling"
-
-
-@dataclass(frozen=True, slots=True)
-class Learned:
-    """The learned rate of a sub-account, with what the next decision needs. Times are s since 1970."""
-
-    rate: float  # messages per second
-    cause: Cause = Cause.START
-    since: int = 0  # last change
-    cut_at: int = 0  # last cut, or the start; messages posted since then count
-    cut_before: int = 0  # the cut before it
-    used_at: int = 0  # last message
-    estimate: float = 0.0  # capacity as measured at the last limit; 0 = none met
-    step: float = FIRST_STEP
-    is_draining: bool = False
-    bases: tuple[tuple[int, int], ...] = ()  # period, least median lag
-    share: float = 0.0  # of throttled messages, at the last cut
-    lag: int = -1  # last median, s; -1 = unknown
-    pinned: float = 0.0  # by an operator; 0 = not
-
-    @property
-    def base(self) -> int | None:
-        """The usual lag in seconds."""
-        return min((lag for _, lag in self.bases), default=None)
-
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-
-def from_json(found: Mapping[str, Any]) -> Learned:
-    """The state as it was kept."""
-    bases = tuple((int(period), int(lag)) for period, lag in found.get("bases", ()))
-    return Learned(**{**found, "cause": Cause(found["cause"]), "bases": bases})
-
-
 def start(now: int, ceiling: float, first: float = FIRST_RATE) -> Learned:
     """The state before anything is learned."""
     return Learned(min(ceiling, first), since=now, cut_at=now, cut_before=now, used_at=now)
 
 
-def decide(
-    old: Learned, signals: Signals, ceiling: float, throttle_codes: frozenset[int]
-) -> Learned:
+def decide(old: Learned, signals: Signals, ceiling: float) -> Learned:
     """The rate from now on.
 
     Args:
@@ -117,7 +70,7 @@ def decide(
     old = _note_lag(replace(old, used_at=max([old.used_at, *signals.posted])), signals)
     if old.pinned:
         return _moved(old, now, min(old.pinned, ceiling), Cause.PINNED)
-    evidence = _Evidence(old, signals, signals.throttled(throttle_codes))
+    evidence = _Evidence(old, signals, signals.throttled(THROTTLE_CODES))
     new = (
         _throttled(old, evidence)
         or _refused(old, evidence)
@@ -234,7 +187,7 @@ def _leaving(evidence: _Evidence) -> float:
 
 def _raised(old: Learned, evidence: _Evidence, ceiling: float) -> Learned | None:
     now, signals = evidence.now, evidence.signals
-    if old.rate >= ceiling or old.is_draining or _is_late(old, RISING, RISING_SECONDS):
+    if old.rate >= ceiling or old.is_draining or _is_late(old, IN_TIME, IN_TIME_SECONDS):
         return None
     is_first = not old.estimate and old.cause in (Cause.START, Cause.SLOW_START, Cause.CEILING)
     least, most = SLOW_START_SECONDS

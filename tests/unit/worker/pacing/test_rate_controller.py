@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from bench.limits import CODES, Scene, figures, run
+from bench.limits import Scene, figures, run
 from chatapps.sandbox.phone_number import Capacity, NumberMode, PhoneNumber
+from store.limits.learned import Cause, Learned
 from store.limits.signals import Signals, Tally, old_fields, read_fields
-from worker.pacing.rate_controller import Cause, Learned, decide, from_json, start
+from worker.pacing.rate_controller import decide
 
 NOW = 1_000_000
 
@@ -56,7 +57,7 @@ def test_a_capacity_that_changes_is_followed() -> None:
 
 
 def test_throttled_messages_cut_the_rate_to_what_went_through() -> None:
-    new = decide(_learned(120), _signals(120, throttled=20), 1000, CODES)
+    new = decide(_learned(120), _signals(120, throttled=20), 1000)
     assert new.cause is Cause.THROTTLED
     assert new.rate == pytest.approx(95)
     assert new.estimate == pytest.approx(100)
@@ -64,71 +65,65 @@ def test_throttled_messages_cut_the_rate_to_what_went_through() -> None:
 
 def test_messages_posted_before_a_cut_do_not_count_against_the_new_rate() -> None:
     cut = replace(_learned(95, Cause.THROTTLED), since=NOW, cut_at=NOW, cut_before=NOW)
-    assert decide(cut, _signals(120, throttled=20), 1000, CODES).rate == 95
+    assert decide(cut, _signals(120, throttled=20), 1000).rate == 95
 
 
 def test_few_throttled_messages_change_nothing() -> None:
     signals = replace(_signals(100), codes={NOW - 9: {1009: 4}})
-    assert decide(replace(_learned(100), since=NOW), signals, 1000, CODES).rate == 100
+    assert decide(replace(_learned(100), since=NOW), signals, 1000).rate == 100
 
 
 def test_other_receipt_codes_change_nothing() -> None:
     signals = replace(_signals(100), codes={NOW - 9: {1018: 90}})
-    assert decide(replace(_learned(100), since=NOW), signals, 1000, CODES).rate == 100
+    assert decide(replace(_learned(100), since=NOW), signals, 1000).rate == 100
 
 
 def test_a_rate_that_is_not_used_is_not_raised() -> None:
-    assert decide(_learned(100), _signals(70), 1000, CODES).rate == 100
-    assert decide(_learned(100), _signals(95), 1000, CODES).cause is Cause.RECOVERY
+    assert decide(_learned(100), _signals(70), 1000).rate == 100
+    assert decide(_learned(100), _signals(95), 1000).cause is Cause.RECOVERY
 
 
 def test_the_ceiling_and_the_floor_hold() -> None:
-    assert decide(_learned(100), _signals(100), 101, CODES).rate <= 101
-    lowered = decide(_learned(500), _signals(500), 80, CODES)
+    assert decide(_learned(100), _signals(100), 101).rate <= 101
+    lowered = decide(_learned(500), _signals(500), 80)
     assert (lowered.rate, lowered.cause) == (80, Cause.CEILING)
-    assert decide(_learned(100), _signals(100, throttled=100), 1000, CODES).rate == 10
+    assert decide(_learned(100), _signals(100, throttled=100), 1000).rate == 10
 
 
 def test_a_429_cuts_the_rate_once_in_ten_seconds() -> None:
     signals = replace(_signals(60), refused={NOW - 1: 3})
-    cut = decide(_learned(100), signals, 1000, CODES)
+    cut = decide(_learned(100), signals, 1000)
     assert (cut.cause, cut.rate) == (Cause.REFUSED, 70)
     again = replace(signals, now=NOW + 5, refused={NOW + 2: 1})
-    assert decide(cut, again, 1000, CODES).rate == 70
+    assert decide(cut, again, 1000).rate == 70
 
 
 def test_a_server_error_stops_the_rise() -> None:
     signals = replace(_signals(100), failed={NOW - 5: 1})
-    assert decide(_learned(100), signals, 1000, CODES).rate == 100
+    assert decide(_learned(100), signals, 1000).rate == 100
 
 
 def test_late_receipts_mean_a_queue_which_is_emptied_and_then_left_empty() -> None:
     usual = replace(_learned(100), bases=((NOW // 1800, 3),))
-    queueing = decide(usual, _signals(80, lag=30), 1000, CODES)
+    queueing = decide(usual, _signals(80, lag=30), 1000)
     assert (queueing.cause, queueing.estimate) == (Cause.QUEUEING, 80)
     assert queueing.rate < 0.6 * 80
-    drained = decide(queueing, _signals(40, lag=3), 1000, CODES)
+    drained = decide(queueing, _signals(40, lag=3), 1000)
     assert drained.cause is Cause.DRAINED
     assert drained.rate == pytest.approx(0.97 * 80)
 
 
 def test_a_pinned_rate_stays() -> None:
     pinned = replace(_learned(100), pinned=42)
-    new = decide(pinned, _signals(100, throttled=50), 1000, CODES)
+    new = decide(pinned, _signals(100, throttled=50), 1000)
     assert (new.rate, new.cause) == (42, Cause.PINNED)
-    assert decide(new, _signals(42), 1000, CODES) == new
+    assert decide(new, _signals(42), 1000) == new
 
 
 def test_what_was_learned_is_forgotten_after_a_day_without_messages() -> None:
     old = replace(_learned(30), used_at=NOW - 90_000)
-    assert decide(old, Signals(NOW), 1000, CODES).rate == 80
-    assert decide(replace(old, used_at=NOW - 80_000), Signals(NOW), 1000, CODES).rate == 30
-
-
-def test_the_state_comes_back_from_json() -> None:
-    state = replace(_learned(55.5), bases=((1, 3), (2, 4)))
-    assert from_json(state.as_json()) == state
-    assert from_json(start(5, 1000).as_json()) == start(5, 1000)
+    assert decide(old, Signals(NOW), 1000).rate == 80
+    assert decide(replace(old, used_at=NOW - 80_000), Signals(NOW), 1000).rate == 30
 
 
 def test_signals_are_few_and_old_ones_go() -> None:
