@@ -69,14 +69,14 @@ TABLE = (
     Row(f"{_LANE}:codes", "hash", "settle_batch, apply_status_updates", "retention"),
     Row(f"{_LANE}:stats", "hash", "mark_posting, settle_batch", "retention"),
     Row(f"{_LANE}:queue", "list", "enqueue_*, settle, recover", "the last claim", People.JOBS),
-    Row(f"{_LANE}:waves", "zset", "settle_batch, enqueue_messages", "promote_due"),
+    Row(f"{_LANE}:retries", "zset", "settle_batch, enqueue_messages", "promote_due"),
     Row(
-        f"{_LANE}:w:<wave>", "string", "settle_batch, enqueue_messages", "promote_due", People.JOBS
+        f"{_LANE}:r:<batch>", "string", "settle_batch, enqueue_messages", "promote_due", People.JOBS
     ),
-    Row(f"{_LANE}:flights", "zset", "claim_batch, mark_posting", "settle, recover"),
-    Row(f"{_LANE}:f:<batch>", "hash", "claim_batch, mark_posting", "settle, recover", People.JOBS),
-    Row(f"{_LANE}:parked", "zset", "settle_batch, recover_expired", "settle_batch"),
-    Row(f"{_LANE}:p:<park>", "hash", "settle_batch, recover_expired", "settle_batch", People.JOBS),
+    Row(f"{_LANE}:claimed", "zset", "claim_batch, mark_posting", "settle, recover"),
+    Row(f"{_LANE}:b:<batch>", "hash", "claim_batch, mark_posting", "settle, recover", People.JOBS),
+    Row(f"{_LANE}:in_doubt", "zset", "settle_batch, recover_expired", "settle_batch"),
+    Row(f"{_LANE}:d:<batch>", "hash", "settle_batch, recover_expired", "settle_batch", People.JOBS),
     Row(f"{_LANE}:done:<what>:<batch>", "string", "settle_batch, retry_dead_letters", "10 minutes"),
     Row(f"{_LANE}:o:<n>", "string", "settle_batch", "retention", People.RECORDS),
     Row(f"{_LANE}:t:<n>", "list", "settle_batch, retry_dead_letters", "retention"),
@@ -104,12 +104,12 @@ TABLE = (
     Row("sm:requests:{<sub-account>}", "zset", "begin_request: request → time", "note_ended"),
     Row("sm:unreached:{<sub-account>}", "hash", "workers: host → what keeps it away", "it answers"),
     Row("sm:breakers:{<sub-account>}", "hash", "open_breaker, acquire_permits", "close_breaker"),
-    Row("sm:breakers:{<sub-account>}:told", "hash", "open_breaker, close_breaker", "never"),
-    Row("sm:{drains}", "zset", "register_worker", "unregister_worker, its lease"),
-    Row("sm:{drains}:wake", "list", "wake_workers", "a drain loop takes it"),
-    Row("sm:{drains}:calling", "string", "wake_workers", "register_worker, 1 hour"),
-    Row("sm:{drains}:<served>", "zset", "register_worker, of dedicated workers", "its lease"),
-    Row("sm:{drains}:<served>:wake", "list", "wake_workers", "such a loop takes it"),
+    Row("sm:breakers:{<sub-account>}:events", "hash", "open_breaker, close_breaker", "never"),
+    Row("sm:{workers}", "zset", "register_worker", "unregister_worker, its lease"),
+    Row("sm:{workers}:wake", "list", "wake_workers", "a dispatcher takes it"),
+    Row("sm:{workers}:calling", "string", "wake_workers", "register_worker, 1 hour"),
+    Row("sm:{workers}:<served>", "zset", "register_worker, of dedicated workers", "its lease"),
+    Row("sm:{workers}:<served>:wake", "list", "wake_workers", "such a dispatcher takes it"),
     Row("sm:sweep", "string", "one sweeper at a time", "its lease"),
     Row("sm:swept", "hash", "note_sweep", "never"),
     Row("sm:inboxes", "zset", "take_inbox: number of an inbox → end of lease", "never"),
@@ -152,8 +152,8 @@ ENDED = "sm:ended"
 MISSING = "sm:missing"
 STOPS = "sm:stops"
 READY = "sm:ready"
-WORKERS = "sm:{drains}"
-CALLING = "sm:{drains}:calling"
+WORKERS = "sm:{workers}"
+CALLING = "sm:{workers}:calling"
 SWEEP = "sm:sweep"
 SWEPT = "sm:swept"
 INBOXES = "sm:inboxes"
@@ -328,9 +328,9 @@ def breakers(sub_account: str) -> str:
     return f"sm:breakers:{{{sub_account}}}"
 
 
-def told_of_breakers(sub_account: str) -> str:
+def breaker_events(sub_account: str) -> str:
     """Scope → time of the last event that opened or closed its breaker."""
-    return f"sm:breakers:{{{sub_account}}}:told"
+    return f"sm:breakers:{{{sub_account}}}:events"
 
 
 @dataclass(frozen=True, slots=True)
@@ -355,10 +355,11 @@ class LaneKeys:
     numbers: str  # prefix; + number of the bucket
     values: str  # prefix; + number of the bucket
     retry_prefix: str  # + retry batch id
+    claimed_prefix: str  # + batch id
     in_doubt_prefix: str  # + in-doubt batch id
 
     def claimed_batch(self, batch: str) -> str:
-        return f"{self.base}:f:{batch}"
+        return f"{self.claimed_prefix}{batch}"
 
     def in_doubt_batch(self, in_doubt_batch: str) -> str:
         return f"{self.in_doubt_prefix}{in_doubt_batch}"
@@ -406,9 +407,9 @@ def lane_keys(lane: str) -> LaneKeys:
         codes=f"{base}:codes",
         stats=f"{base}:stats",
         queue=f"{base}:queue",
-        retries=f"{base}:waves",
-        claimed_batches=f"{base}:flights",
-        in_doubt=f"{base}:parked",
+        retries=f"{base}:retries",
+        claimed_batches=f"{base}:claimed",
+        in_doubt=f"{base}:in_doubt",
         dead=f"{base}:dead",
         expiring=f"{base}:expiring",
         outcomes=f"{base}:o:",
@@ -416,6 +417,7 @@ def lane_keys(lane: str) -> LaneKeys:
         ids=f"{base}:id:",
         numbers=f"{base}:s:",
         values=f"{base}:v:",
-        retry_prefix=f"{base}:w:",
-        in_doubt_prefix=f"{base}:p:",
+        retry_prefix=f"{base}:r:",
+        claimed_prefix=f"{base}:b:",
+        in_doubt_prefix=f"{base}:d:",
     )

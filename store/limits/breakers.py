@@ -22,7 +22,7 @@ from typing import Any, Literal
 
 from chatapps.rendering.compiled import CompiledContent, template_of
 from store.client import Call, command, script_call, text
-from store.keys import breakers, limiter, requests, told_of_breakers
+from store.keys import breaker_events, breakers, limiter, requests
 from store.lanes.lane import Lane, Priority
 
 ACCOUNT = "account"
@@ -104,7 +104,7 @@ def open_breaker(
     probe_after: float | None = None,
     longest: float | None = None,
     op: str = "",
-    told_ms: int | None = None,
+    event_ms: int | None = None,
 ) -> Call[bool]:
     """Open a breaker, or report a failed probe.
 
@@ -114,7 +114,7 @@ def open_breaker(
             an operator, else the default of the scope.
         longest: seconds to which the wait between probes grows; None: the default of the scope.
         op: the request that failed; the failure of a probe makes the next one wait longer.
-        told_ms: time of the event that reports it, ms since 1970; after a later event of this scope it
+        event_ms: time of the event that reports it, ms since 1970; after a later event of this scope it
             changes nothing.
 
     Returns (when run):
@@ -126,8 +126,8 @@ def open_breaker(
     cap = max(probe_after, usual.longest if longest is None else longest)
     return script_call(
         "open_breaker",
-        (breakers(sub_account), told_of_breakers(sub_account)),
-        (scope, reason, by, _ms(probe_after), _ms(cap), op, MOST, _moment(told_ms)),
+        (breakers(sub_account), breaker_events(sub_account)),
+        (scope, reason, by, _ms(probe_after), _ms(cap), op, MOST, _moment(event_ms)),
         bool,
     )
 
@@ -138,7 +138,7 @@ def close_breaker(
     *,
     by: By = "operator",
     op: str = "",
-    told_ms: int | None = None,
+    event_ms: int | None = None,
 ) -> Call[bool]:
     """Close a breaker; True if it was open and is closed.
 
@@ -146,10 +146,10 @@ def close_breaker(
         by: an operator closes any, the provider all but an operator's. A worker's success closes
             `server`, and anything else, or an operator's, only if the request was its probe.
         op: the request that succeeded.
-        told_ms: as for `open_breaker`.
+        event_ms: as for `open_breaker`.
     """
-    places = (breakers(sub_account), told_of_breakers(sub_account))
-    return script_call("close_breaker", places, (scope, by, op, _moment(told_ms)), bool)
+    places = (breakers(sub_account), breaker_events(sub_account))
+    return script_call("close_breaker", places, (scope, by, op, _moment(event_ms)), bool)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@
 --       it ('' = none); an event older than the last one changes nothing
 -- Returns: 1 if it was open and is closed, else 0
 -- include: breaker
-local breakers, told, scope, by, op, at = KEYS[1], KEYS[2], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-if not is_news(told, scope, at) then return 0 end
+local breakers, events, scope, by, op, at = KEYS[1], KEYS[2], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+if not is_news(events, scope, at) then return 0 end
 if scope == 'server' then redis.call('HDEL', breakers, 'failing') end
 local is = breaker_of(breakers, scope)
 if not is or (is.by == 'operator' and by == 'provider') then return 0 end

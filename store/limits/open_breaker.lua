@@ -8,13 +8,13 @@
 --       nothing
 -- Returns: 1 if it was opened, or taken over by a stronger source, else 0
 -- include: breaker, clock
-local breakers, told = KEYS[1], KEYS[2]
+local breakers, events = KEYS[1], KEYS[2]
 local scope, reason, by, first, cap, op, most, at =
   ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6], tonumber(ARGV[7]), ARGV[8]
 local STRENGTH = { worker = 1, provider = 2, operator = 3 }
 local now = now_ms()
 
-if not is_news(told, scope, at) then return 0 end
+if not is_news(events, scope, at) then return 0 end
 local is = breaker_of(breakers, scope)
 if is and op ~= '' and is.probe == op then
   renew(breakers, scope, is, reason, now)

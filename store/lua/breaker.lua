@@ -23,10 +23,10 @@ local function new_breaker(reason, by, first, cap, now)
     failures = 1, every = first, cap = math.max(first, cap), probe = '', leased_until = 0 }
 end
 -- True unless an event about a scope is older than the last one; records its time. '' is no event.
-local function is_news(told, scope, at)
+local function is_news(events, scope, at)
   if at == '' then return true end
-  if tonumber(redis.call('HGET', told, scope) or 0) > tonumber(at) then return false end
-  redis.call('HSET', told, scope, at)
+  if tonumber(redis.call('HGET', events, scope) or 0) > tonumber(at) then return false end
+  redis.call('HSET', events, scope, at)
   return true
 end
 local function breaker_of(breakers, scope)

@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from store.client import Store
+from store.migrations.key_names import rename_keys
 from store.migrations.outcome_records import widen_records
 from store.migrations.people_and_inboxes import spread_people_and_inboxes
 
@@ -33,4 +34,5 @@ class Step(NamedTuple):
 STEPS: Sequence[Step] = (
     Step("outcome records with purpose and doubt", widen_records),
     Step("people by shard, an inbox for each receiver", spread_people_and_inboxes),
+    Step("keys named after what they hold", rename_keys),
 )

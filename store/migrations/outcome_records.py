@@ -2,18 +2,16 @@
 
 from collections.abc import Callable
 
-from store.client import Call, Store, command, first, script_call, text
-from store.keys import ACTIVE, ENDED, LANES, OUTCOMES_PER_KEY, lane_keys
+from store.client import Call, Store, command, first, script_call
+from store.keys import OUTCOMES_PER_KEY, lane_keys
+from store.migrations.scan import every_lane
 
 STRINGS_AT_ONCE = 20
 """Strings of a thousand records per call: about 20 ms of server time."""
 
 
 def widen_records(store: Store, go_on: Callable[[], None]) -> None:
-    lanes: set[str] = set()
-    for words in (("ZRANGE", LANES, 0, -1), ("ZRANGE", ENDED, 0, -1), ("SMEMBERS", ACTIVE)):
-        lanes |= store.run(command(*words, parse=lambda reply: {text(lane) for lane in reply}))
-    for lane in sorted(lanes):
+    for lane in every_lane(store):
         while store.run(_widen(lane)):
             go_on()
         go_on()

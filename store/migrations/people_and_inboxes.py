@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-from store.client import Argument, Call, Store, ask_server, command, script_call, text
+from store.client import Argument, Call, Store, command, script_call, text
 from store.keys import (
     ASIDE,
     PEOPLE,
@@ -22,6 +22,7 @@ from store.keys import (
     unmarketed,
     windows,
 )
+from store.migrations.scan import names_like, page_of_scan
 
 _AT_ONCE = 1000
 _PEOPLE = "sm:{people}:"
@@ -30,7 +31,7 @@ _INBOX = "sm:{inbox}"
 
 def spread_people_and_inboxes(store: Store, go_on: Callable[[], None]) -> None:
     """Move the data under the old keys."""
-    for key in _found(store, f"{_PEOPLE}*"):
+    for key in names_like(store, f"{_PEOPLE}*"):
         kind, _, rest = key.removeprefix(_PEOPLE).partition(":")
         if kind == "replies":
             _move_replies(store)
@@ -49,18 +50,6 @@ def spread_people_and_inboxes(store: Store, go_on: Callable[[], None]) -> None:
     if figures:
         store.run(_adopt(inbox_figures(0), "hash", _flat(figures.items())))
         store.run(command("UNLINK", f"{_INBOX}:figures", parse=int))
-
-
-def _found(store: Store, pattern: str) -> Iterator[str]:
-    """Names of existing keys of old data, which had no prefix."""
-    cursor = 0
-    while True:
-        cursor, names = store.run(
-            ask_server("SCAN", cursor, "MATCH", pattern, "COUNT", _AT_ONCE, parse=_page)
-        )
-        yield from map(text, names)
-        if not cursor:
-            return
 
 
 def _keep(store: Store, kind: str, rest: str, part: Sequence[tuple[str, Any]]) -> None:
@@ -115,16 +104,12 @@ def _scanned(
     """The content of a key, part by part."""
     cursor = 0
     while True:
-        cursor, found = store.run(command(verb, key, cursor, "COUNT", _AT_ONCE, parse=_page))
+        cursor, found = store.run(command(verb, key, cursor, "COUNT", _AT_ONCE, parse=page_of_scan))
         people = iter(read(found))
         while part := list(islice(people, _AT_ONCE)):  # a small key comes whole
             yield part
         if not cursor:
             return
-
-
-def _page(reply: Any) -> tuple[int, Any]:
-    return int(reply[0]), reply[1]
 
 
 def _pairs(found: Any) -> list[tuple[str, Any]]:

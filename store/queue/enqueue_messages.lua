@@ -38,8 +38,8 @@ local due = {} -- position of a message → due second, and the first of its ret
 for i = FIRST_DELAYED, #ARGV, 3 do
   local at, place = tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2])
   if at > now then
-    local waves_at = FIRST_BUCKET + 2 * buckets + place * stretches
-    due[tonumber(ARGV[i])] = { second = math.ceil(at / 1000), first = waves_at }
+    local retries_at = FIRST_BUCKET + 2 * buckets + place * stretches
+    due[tonumber(ARGV[i])] = { second = math.ceil(at / 1000), first = retries_at }
   end
 end
 

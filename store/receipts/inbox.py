@@ -44,12 +44,12 @@ class Entry(NamedTuple):
         """Time at which it was stored, ms since 1970 by Redis' clock."""
         return stored_at(self.id)
 
-    def moment(self, told_ms: int | None) -> int:
+    def moment(self, event_ms: int | None) -> int:
         """Time of an event in it, ms since 1970: the event's own unless implausible. A sender's clock
         may be ahead of Redis', and some senders give unset times as the year 1."""
-        if told_ms is None or not 0 < told_ms <= self.came_ms:
+        if event_ms is None or not 0 < event_ms <= self.came_ms:
             return self.came_ms
-        return told_ms
+        return event_ms
 
 
 def take_inbox(number: int | None = None) -> Call[int]:

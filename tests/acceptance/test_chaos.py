@@ -23,6 +23,7 @@ def test_a_second_that_holds_too_much_is_found_unless_a_worker_thawed_in_it() ->
     assert busiest_second(requests) == 1500
 
 
+@pytest.mark.timing
 @pytest.mark.long
 @pytest.mark.timeout(900)
 def test_no_invariant_breaks_whatever_is_killed_and_frozen() -> None:

@@ -230,8 +230,8 @@ class TestEvents:
     def test_an_older_event_about_the_same_changes_nothing(self, store: Store) -> None:
         def tell(at: int, *, well: bool) -> bool:
             if well:
-                return store.run(close_breaker("shop", TEMPLATE, by="provider", told_ms=at))
-            call = open_breaker("shop", TEMPLATE, "paused", by="provider", told_ms=at)
+                return store.run(close_breaker("shop", TEMPLATE, by="provider", event_ms=at))
+            call = open_breaker("shop", TEMPLATE, "paused", by="provider", event_ms=at)
             return store.run(call)
 
         assert not tell(7, well=True)
@@ -244,10 +244,10 @@ class TestEvents:
     def test_events_about_others_and_other_words_are_not_held_against_it(
         self, store: Store
     ) -> None:
-        store.run(close_breaker("shop", TEMPLATE, by="provider", told_ms=9))
-        assert store.run(open_breaker("shop", ACCOUNT, "x", by="provider", told_ms=1))
+        store.run(close_breaker("shop", TEMPLATE, by="provider", event_ms=9))
+        assert store.run(open_breaker("shop", ACCOUNT, "x", by="provider", event_ms=1))
         assert store.run(open_breaker("shop", TEMPLATE, "x", by="operator"))
-        assert store.run(open_breaker("bank", TEMPLATE, "x", by="provider", told_ms=1))
+        assert store.run(open_breaker("bank", TEMPLATE, "x", by="provider", event_ms=1))
 
 
 class TestCloseBreaker:

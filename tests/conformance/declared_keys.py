@@ -10,8 +10,10 @@ from store.client import Call, Store
 from store.keys import row_of
 
 USER = "declared"
-OLD = ("sm:{people}:", "sm:{inbox}")
-"""Keys of layout 1, which a step of store.migrations reads."""
+OLD = re.compile(
+    r"sm:(\{people\}:|\{inbox\}|\{drains\}|\{.+\}:(waves|flights|parked|[wfp]:.+)$|breakers:.+:told)"
+)
+"""Keys of older layouts, which the steps of store.migrations read."""
 GLOB = re.compile(r"[*?\[\]\\]")
 
 
@@ -32,7 +34,7 @@ class DeclaredKeysStore(Store):
     def _send(self, call: Call[Any]) -> Any:
         assert len({key_slot(key.encode()) for key in call.keys}) <= 1, (call.script, call.keys)
         for key in call.keys:
-            is_known = row_of(key) or "*" in key or key.startswith(OLD)
+            is_known = row_of(key) or "*" in key or OLD.match(key)
             assert is_known, f"{key} is not in store.keys.TABLE"
         if call.script is None:
             return super()._send(call)

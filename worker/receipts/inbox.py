@@ -224,8 +224,8 @@ def _note_status(sorted_: Sorted, entry: Entry, refusals: Collection[int]) -> bo
         return False
     payload, status, person = body.payload, body.payload.status, body.person
     name = _MESSAGE_ID.fullmatch(payload.client_message_id or "")
-    state, told_ms = _state_of(status.state, status.detail), read_moment(status.timestamp)
-    if not (name and state and told_ms and person and payload.umid):
+    state, event_ms = _state_of(status.state, status.detail), read_moment(status.timestamp)
+    if not (name and state and event_ms and person and payload.umid):
         return False
     if status.error_code in refusals:
         return False
@@ -234,7 +234,7 @@ def _note_status(sorted_: Sorted, entry: Entry, refusals: Collection[int]) -> bo
     record = receipt_record(
         state,
         int(attempt),
-        entry.moment(told_ms) // 1000,
+        entry.moment(event_ms) // 1000,
         status.error_code or 0,
         pricing,
         person.msisdn,

@@ -103,20 +103,20 @@ async def act_on(
 
 
 async def _move(
-    store: AsyncStore, sub_account: str, news: ProviderEvent, told_ms: int, came_ms: int
+    store: AsyncStore, sub_account: str, news: ProviderEvent, event_ms: int, came_ms: int
 ) -> None:
     """Open or close a breaker. The provider's breaker is never probed before its end: messages of a
     paused template or a restricted account are accepted nevertheless, and reported as undelivered
     later."""
     fields = {"sub_account": sub_account, "scope": news.scope}
     if news.closed:
-        call = close_breaker(sub_account, news.scope, by="provider", told_ms=told_ms)
+        call = close_breaker(sub_account, news.scope, by="provider", event_ms=event_ms)
         if await store.run(call):
             log.info("breaker_closed", **fields)
         return
     probe = 0.0 if news.ends is None else max(1.0, (news.ends - came_ms) / 1000)
     call = open_breaker(
-        sub_account, news.scope, news.reason, by="provider", probe_after=probe, told_ms=told_ms
+        sub_account, news.scope, news.reason, by="provider", probe_after=probe, event_ms=event_ms
     )
     if await store.run(call):
         log.warning("breaker_opened", **fields, reason=news.reason)

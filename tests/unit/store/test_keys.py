@@ -139,6 +139,7 @@ PREFIXES = (
     "values",
     "retry_prefix",
     "in_doubt_prefix",
+    "claimed_prefix",
 )
 
 
@@ -160,7 +161,7 @@ def everything_that_can_be_built() -> Iterator[str]:
             keys.claimed_batch("b"),
             keys.in_doubt_batch("b"),
             keys.retry("b"),
-            keys.done("parked:b"),
+            keys.done("in_doubt:b"),
         )
         yield from (keys.outcome(1), keys.attempt_log(1), keys.long_ids(1), keys.numbers_of(1))
         yield f"{keys.values}0"
