@@ -33,7 +33,7 @@ async def decide_rates(tools: Tools) -> None:
 
 async def _decide(tools: Tools, name: str, known: Known, now: int) -> None:
     account, fields = tools.settings.sub_accounts[name], await tools.store.run(read_signals(name))
-    if known.learned is not None and not fields:
+    if not fields:
         return  # nothing was sent
     old = known.learned or start(now, account.ceiling)
     new = decide(old, read_fields(fields, now), account.ceiling)

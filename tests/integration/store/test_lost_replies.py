@@ -54,6 +54,7 @@ from store.limits.breakers import (
     release_probe,
     take_probe,
 )
+from store.limits.learned import Cause, Learned, keep_learned, read_learned
 from store.limits.rate_limit import (
     Limits,
     acquire_permits,
@@ -389,6 +390,11 @@ def _(store: Store) -> AnyCall:
 def _(store: Store) -> AnyCall:
     store.run(acquire_permits("shop", LIMITS, 5, op="op", urgent=False, horizon=60))
     return return_permits("shop", LIMITS, 2, op="op")
+
+
+@case("keep_learned", "a rate is cut")
+def _(store: Store) -> AnyCall:
+    return keep_learned("shop", store.run(read_learned("shop")), Learned(40, Cause.THROTTLED))
 
 
 @case("pause_sub_account", "for a minute")

@@ -93,6 +93,8 @@ async def test_a_429_and_a_failure_of_the_provider_are_signals(rig: Rig) -> None
 
 async def test_an_observed_rate_is_learned_but_not_used(rig: Rig) -> None:
     learn(rig, "observe", 1000)
+    await rig.deliver(rig.campaign(3))
+    await rig.meters.flush(rig.watched)
     await rig.sweep()
     assert known(rig).rate == 80
     assert limits_of(rig.settings.sub_accounts["shop"]).first_rate == 0
