@@ -99,6 +99,10 @@ TABLE = (
     Row("sm:stops", "hash", "stop_sending: what, of whom", "go_on"),
     Row("sm:ready", "zset", "producer, worker: lane → urgency; a hint", "the sweep rebuilds it"),
     Row("sm:limit:{<sub-account>}", "hash", "acquire_permits, pause_sub_account", "1 hour idle"),
+    Row("sm:learned:{<sub-account>}", "hash", "keep_learned: rate, state", "limits forget"),
+    Row("sm:learned:{<sub-account>}:history", "stream", "keep_learned", "30 days"),
+    Row("sm:signals:{<sub-account>}", "hash", "flush_metrics", "keep_learned, 3 minutes"),
+    Row("sm:signals:{<sub-account>}:flushed:<process>", "string", "flush_metrics", "1 day"),
     Row("sm:permit:{<sub-account>}:<op>", "string", "acquire_permits", "10 seconds"),
     Row("sm:requests:{<sub-account>}", "zset", "begin_request: request → time", "note_ended"),
     Row("sm:unreached:{<sub-account>}", "hash", "workers: host → what keeps it away", "it answers"),
@@ -292,6 +296,26 @@ def outcome_stream(sub_account: str) -> tuple[str, str, str]:
 def limiter(sub_account: str) -> str:
     """Arrival times and pause of one sub-account."""
     return f"sm:limit:{{{sub_account}}}"
+
+
+def learned_rate(sub_account: str) -> str:
+    """The learned rate of a sub-account, and the state it was learned with."""
+    return f"sm:learned:{{{sub_account}}}"
+
+
+def rate_history(sub_account: str) -> str:
+    """Changes of the learned rate."""
+    return f"{learned_rate(sub_account)}:history"
+
+
+def signals(sub_account: str) -> str:
+    """Counts by second from which the rate is learned."""
+    return f"sm:signals:{{{sub_account}}}"
+
+
+def signals_flushed(sub_account: str, process: str) -> str:
+    """Number of the last flush of signals of a process."""
+    return f"{signals(sub_account)}:flushed:{process}"
 
 
 def permit(sub_account: str, op: str) -> str:

@@ -42,6 +42,7 @@ from worker.delivery.write_settlement import closing, write_down
 from worker.maintenance.canary import tend_canary
 from worker.maintenance.due_lanes import announce_waiting, check, is_quiet, retire
 from worker.maintenance.in_doubt import resolve_due
+from worker.maintenance.learned_rates import decide_rates
 from worker.maintenance.retention import close_if_over, expire_lanes
 from worker.receipts.inbox import apply_inbox, is_all
 from worker.results.classify import seconds_in_doubt
@@ -85,6 +86,7 @@ async def sweep(tools: Tools) -> Swept | None:
     # The inbox first: status updates decide about in-doubt batches.
     applied = await apply_inbox(tools, leases.as_of)
     swept = Swept(more=not is_all(applied), applied=applied)
+    await decide_rates(tools)
     active = await tools.store.run(active_lanes())
     for lanes in by_hundred(active):
         swept += await _visit_all(tools, lanes, leases)
