@@ -14,6 +14,7 @@ from pydantic import (
 
 from config.sections import SubAccountId
 from config.settings import Settings
+from producer.campaigns.canary import read_canary
 from producer.campaigns.exclusions import MOST_EXCLUSIONS
 from producer.campaigns.message_file import LONGEST_NAME, RULE, is_name
 from producer.campaigns.schedule import read_time
@@ -134,6 +135,13 @@ class CampaignForm(_Exact):
         float, Field(ge=0, le=10_000, description="Messages/s at most; 0: as its sub-account.")
     ] = 0
     weight: Annotated[int, Field(ge=1, le=10, description="Its share beside other campaigns.")] = 1
+    canary: Annotated[
+        str | None,
+        Field(
+            max_length=20,
+            description="`500` or `5%`: so many of the people first; the others when these fared well.",
+        ),
+    ] = None
     send_while_loading: bool = False
     keep: Annotated[
         list[Annotated[str, Field(min_length=1, max_length=1000)]],
@@ -189,4 +197,5 @@ def upload_of(form: CampaignForm, settings: Settings, sub_account: str) -> Uploa
         plan=form.plan,
         start=read_time(form.send_at, past=True) if form.send_at else None,
         keep=tuple(form.keep),
+        canary=read_canary(settings, form.canary, early=form.send_while_loading),
     )

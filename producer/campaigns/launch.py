@@ -66,6 +66,7 @@ class Launch:
     start: StartTime | None = None  # None: when the file is loaded
     rate: float = 0  # messages/s; 0: that of its sub-account
     weight: int = 1  # beside other campaigns
+    canary: str = ""  # `500` or `5%` of the people go first; empty: all
 
     @property
     def invalid_rows_file(self) -> Path:
@@ -130,6 +131,7 @@ class Prepared:
             zone=launch.start.zone if launch.start else "",
             rate=launch.rate,
             weight=launch.weight,
+            canary=launch.canary,
         )
 
 
@@ -212,7 +214,7 @@ def run(
     registry = store.run(read_registry(launch.sub_account))
     purpose = campaign_purpose(registry, template, launch.purpose)
     plan = replace(prepared.plan, purpose=purpose, template=template)
-    see_that_it_may_start(store, plan.name, plan.sub_account, launch.start)
+    see_that_it_may_start(store, plan.name, plan.sub_account, launch.start, launch.canary)
     if begun := prepared.draft is not None and prepared.draft.status is LaneStatus.DRAFT:
         begin_launch(store, prepared.draft, plan)
     lane_id, resumed = open_campaign(store, plan)

@@ -54,6 +54,8 @@ T = TypeVar("T")
 CLIENT_LEFT: Final = 400
 _MEMBERS: Final = {
     "--at": "send_at",
+    "--canary": "canary",
+    "--send-while-loading": "send_while_loading",
     "--map phone=COLUMN": 'map {"phone": COLUMN}',
     "--language-column": "language_column",
     "--encoding": "encoding",

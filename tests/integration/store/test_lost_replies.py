@@ -56,6 +56,7 @@ from store.limits.breakers import (
     release_probe,
     take_probe,
 )
+from store.limits.learned import Cause, Learned, keep_learned, read_learned
 from store.limits.rate_limit import (
     Limits,
     acquire_permits,
@@ -142,6 +143,7 @@ NOT_TWICE_THE_SAME = {
     "find_unmarketed": "reads",
     "find_token": "reads",
     "widen_records": "a step of a migration, repeated in tests/conformance/widen_records.py",
+    "choose_canary": "a repeat finds the batch shorter, and moves nothing",
     "collect_outcomes": "each entry once, by its id: tests/conformance/outcomes.py",
     "follow_lane": "sets a flag of the lane, or takes it away",
     "rename_key": "a step of a migration, repeated in tests/conformance/key_names.py",
@@ -412,6 +414,11 @@ def _(store: Store) -> AnyCall:
 def _(store: Store) -> AnyCall:
     store.run(acquire_permits("shop", LIMITS, 5, op="op", urgent=False, horizon=60))
     return return_permits("shop", LIMITS, 2, op="op")
+
+
+@case("keep_learned", "a rate is cut")
+def _(store: Store) -> AnyCall:
+    return keep_learned("shop", store.run(read_learned("shop")), Learned(40, Cause.THROTTLED))
 
 
 @case("pause_sub_account", "for a minute")
