@@ -41,6 +41,7 @@ _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
         "campaign of this name."
     },
 }
+_NO_EXCLUDED: Final = {"description": "A campaign to exclude does not exist."}
 _THERE: Final = {
     "pause": (LaneStatus.PAUSED,),
     "resume": (LaneStatus.SENDING, LaneStatus.LOADING),
@@ -109,7 +110,7 @@ def campaigns_router(
         status_code=202,
         operation_id="test_campaign",
         summary="Send a campaign's message to yourself first",
-        responses={422: {"description": "It cannot be sent; nothing was."}},
+        responses={404: _NO_EXCLUDED, 422: {"description": "It cannot be sent; nothing was."}},
         openapi_extra={"requestBody": _form(TestForm)},
     )
     async def test_campaign(request: Request, caller: Annotated[Token, send]) -> list[TestOut]:
@@ -123,7 +124,10 @@ def campaigns_router(
         "/plans",
         operation_id="plan_campaign",
         summary="Plan a launch; nothing is stored",
-        responses={422: {"description": "The message or the file cannot be used."}},
+        responses={
+            404: _NO_EXCLUDED,
+            422: {"description": "The message or the file cannot be used."},
+        },
         openapi_extra={"requestBody": _form(CampaignForm)},
     )
     async def plan_campaign(request: Request, caller: Annotated[Token, send]) -> Plan:
@@ -271,6 +275,7 @@ _LAUNCH_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
         "model": LaunchedOut,
         "description": "An earlier upload had begun it; it is complete now.",
     },
+    404: _NO_EXCLUDED,
     409: {"description": "The name is taken by something else, or the campaign takes no more."},
     422: {"description": _UNUSABLE},
 }

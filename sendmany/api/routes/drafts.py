@@ -60,7 +60,7 @@ _CSV: Final[dict[str, Any]] = {
 _Column = Annotated[str | None, Query(min_length=1, max_length=1000)]
 _CHANGES: Any = {
     name: (
-        Annotated[one.annotation | None, *one.metadata, Field(description=one.description)],  # type: ignore[operator]
+        Annotated[one.annotation, *one.metadata, Field(description=one.description)] | None,
         None,
     )
     for name, one in CampaignForm.model_fields.items()

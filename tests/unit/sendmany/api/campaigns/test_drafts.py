@@ -80,7 +80,8 @@ async def test_members_of_a_draft_are_changed_and_reset(door: Door, store: Store
     for wrong, status in (
         ({"rate": -1}, 422), ({"limit": 0}, 422), ({"force": True}, 422), ({"send_at": "noon"}, 422),
         ({"policies": {"on_unconfirmed": "resend"}}, 422), ({"exclude": ["file:x.csv"]}, 422),
-        ({"message": {"user": 1}}, 422), ({"map": {"phone": 3}}, 422),
+        ({"message": {"user": 1}}, 422), ({"message": None}, 422), ({"name": None}, 422),
+        ({"map": {"phone": 3}}, 422),
     ):  # fmt: skip
         answer = await door.http.patch("/v1/campaigns/Summer", json=wrong)
         assert answer.status_code == status, (wrong, answer.text)
