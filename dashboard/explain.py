@@ -47,6 +47,7 @@ _LOCAL = {
     LocalReason.FORGOTTEN: "the person was forgotten",
 }
 _STATUS = {
+    LaneStatus.DRAFT: "It is a draft: nothing of it goes out before it is launched.",
     LaneStatus.LOADING: "The recipients are being read; nothing is sent before the file is in.",
     LaneStatus.SENDING: "It is being sent.",
     LaneStatus.PAUSED: "It is paused: nothing is sent until it is resumed.",

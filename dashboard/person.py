@@ -16,6 +16,7 @@ from store.client import Store
 from store.errors import StoreRefused
 from store.keys import ASIDE
 from store.lanes.lane import Lane
+from store.people.drafts import erase_rows, find_rows
 from store.people.erase import erase_body, erase_in_lane, forget_in_scope, scopes_of_people
 from store.people.find import Body, Found, all_lanes, find_bodies, find_in_lane
 from store.people.forgotten import digest_of, is_forgotten, note_forgotten
@@ -56,12 +57,17 @@ def show_person(
     scopes = scopes_of_people(store, sub_accounts)
     visible = [scope for scope in scopes if scope == EVERYWHERE or may_see(scope)]
     all_of_it = len(visible) == len(scopes)
-    lanes = (lane for lane in all_lanes(store) if may_see(lane.sub_account))
+    lanes = [lane for lane in all_lanes(store) if may_see(lane.sub_account)]
     kept = store.run(is_forgotten(digest_of(person.who, secret))) if secret else None
     return {
         "person": international(person.who),
         "forgotten_at": iso(kept.since / _THOUSAND) if kept else None,
         "messages": [one for lane in lanes for one in _messages(store, lane, person)],
+        "drafts": [
+            {"id": lane.id, "name": lane.name, "row": row.text.decode("utf-8", "replace").strip()}
+            for lane in lanes
+            for row in find_rows(store, lane, person)
+        ],
         **_known(store, person, visible),
         "webhooks": [_body(body) for body in find_bodies(store, person)] if all_of_it else [],
         "not_covered": [BACKUPS, *([] if all_of_it else ["what other sub-accounts hold"])],
@@ -77,7 +83,7 @@ class Progress:
     messages: int = 0  # messages in all
     rounds: int = 0
     erased: dict[str, int] = field(
-        default_factory=lambda: dict.fromkeys(("messages", "webhooks", "lists"), 0)
+        default_factory=lambda: dict.fromkeys(("messages", "webhooks", "lists", "drafts"), 0)
     )
     not_covered: tuple[str, ...] = ()
     problem: str = ""  # remaining work for an operator
@@ -159,10 +165,11 @@ class _Erasing:
         deleted, waiting = self._erase_bodies(delete=rounds > INBOX_ROUNDS)
         erased = dict(self.progress.erased)
         erased["messages"] = sum(map(len, self._messages.values()))
+        erased["drafts"] += (rows := sum(self._erase_rows(lane) for lane in lanes))
         erased["webhooks"] += deleted
         erased["lists"] += lists
         self.say(erased=erased)
-        return any(found) or lists + deleted + waiting > 0
+        return any(found) or lists + deleted + waiting + rows > 0
 
     def _scopes(self) -> list[str]:
         return scopes_of_people(self._store, self._sub_accounts)
@@ -182,6 +189,11 @@ class _Erasing:
         self._messages.setdefault(lane.id, set()).update(indexes)
         erase_in_lane(self._store, lane.id, found, self._store.run(now_ms()) // _THOUSAND)
         return True
+
+    def _erase_rows(self, lane: Lane) -> int:
+        rows = list(find_rows(self._store, lane, self._person))
+        erase_rows(self._store, lane, rows)
+        return len(rows)
 
     def _erase_bodies(self, *, delete: bool) -> tuple[int, int]:
         """Bodies deleted, and bodies that workers still have to apply."""

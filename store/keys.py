@@ -27,6 +27,7 @@ class People(StrEnum):
     LONG_IDS = "long ids"  # hash: index → recipient
     JOBS = "jobs"  # packed jobs: recipient, values
     VALUES = "values"  # hash: index → compressed values of messages
+    CELLS = "cells"  # hash: number of a part → compressed text of a recipient file
     BODIES = "bodies"  # stream: webhook bodies
     NAMES = "names"  # hash, zset or set by person
 
@@ -81,6 +82,7 @@ TABLE = (
     Row(f"{_LANE}:id:<n>", "hash", "settle_batch, enqueue_rows", "retention", People.LONG_IDS),
     Row(f"{_LANE}:s:<n>", "string", "enqueue_rows", "retention", People.NUMBERS),
     Row(f"{_LANE}:v:<n>", "hash", "enqueue_rows", "keep_values, retention", People.VALUES),
+    Row(f"{_LANE}:c:<file>", "hash", "keep_cells", "its launch, 8 days untouched", People.CELLS),
     Row(f"{_LANE}:dead", "list", "settle_batch", "retry_dead_letters, retention", People.JOBS),
     Row(f"{_LANE}:outbox", "stream", "settle_batch, apply_status_updates", "collect_outcomes"),
     Row(f"{_LANE}:expiring", "string", "expire_lane", "its last step"),
@@ -90,6 +92,8 @@ TABLE = (
     Row("sm:names:<name>", "hash", "producer: sub-account → lane", "retention"),
     Row("sm:lanes", "zset", "producer: lane → opening time", "retention"),
     Row("sm:active", "set", "producer, sweep: lanes that have not ended", "the lane's end"),
+    Row("sm:drafts", "zset", "create, edit: draft → when it was touched", "its launch, 7 days"),
+    Row("sm:drafts:{<sub-account>}", "hash", "reserve_cells: file → draft, bytes", "its launch"),
     Row("sm:outcomes", "zset", "want_outcomes: sub-account → until when", "then"),
     Row("sm:{outcomes-<sub-account>}", "stream", "collect_outcomes", "7 days, or too large"),
     Row("sm:{outcomes-<sub-account>}:figures", "hash", "collect_outcomes", "nothing is wanted"),
@@ -152,6 +156,7 @@ SCHEMA_LOCK = "sm:schema:lock"
 LANES = "sm:lanes"
 ACTIVE = "sm:active"
 ENDED = "sm:ended"
+DRAFTS = "sm:drafts"
 MISSING = "sm:missing"
 OUTCOMES = "sm:outcomes"
 STOPS = "sm:stops"
@@ -272,6 +277,11 @@ def forgetting(number: str) -> str:
     return f"sm:forgetting:{number}"
 
 
+def kept_bytes(sub_account: str) -> str:
+    """The files of a sub-account's drafts: draft, bytes, and the time at which the entry lapses."""
+    return f"sm:drafts:{{{sub_account}}}"
+
+
 def templates(sub_account: str) -> str:
     """The category of each registered template of a sub-account."""
     return f"sm:templates:{sub_account}"
@@ -365,6 +375,7 @@ class LaneKeys:
     ids: str  # prefix; + number of the bucket
     numbers: str  # prefix; + number of the bucket
     values: str  # prefix; + number of the bucket
+    cells: str  # prefix; + id of a kept file
     retry_prefix: str  # + retry batch id
     claimed_prefix: str  # + batch id
     in_doubt_prefix: str  # + in-doubt batch id
@@ -429,6 +440,7 @@ def lane_keys(lane: str) -> LaneKeys:
         ids=f"{base}:id:",
         numbers=f"{base}:s:",
         values=f"{base}:v:",
+        cells=f"{base}:c:",
         retry_prefix=f"{base}:r:",
         claimed_prefix=f"{base}:b:",
         in_doubt_prefix=f"{base}:d:",

@@ -16,7 +16,9 @@ from importlib.resources.abc import Traversable
 from store import states
 from store.records import outcome
 
-INTAKE = frozenset({"open_lane", "enqueue_rows", "enqueue_messages", "add_to_inbox"})
+INTAKE = frozenset(
+    {"open_lane", "enqueue_rows", "enqueue_messages", "add_to_inbox", "keep_cells", "edit_draft"}
+)
 """Scripts that a full Redis may refuse; all others still run."""
 
 _INCLUDE = re.compile(r"^-- include: (.+)$", re.MULTILINE)

@@ -5,9 +5,11 @@ the store keeps the position in the file, updated in the same step that adds the
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from chatapps.templates import RegisteredTemplate
 from producer.campaigns.agreement import RowsSum, digest_of, judge
@@ -23,7 +25,7 @@ from producer.campaigns.message_file import (
 )
 from producer.campaigns.schedule import StartTime, see_that_it_may_start
 from producer.errors import InputError
-from producer.files.invalid_rows import InvalidRowWriter, see_that_writable
+from producer.files.invalid_rows import InvalidRow, InvalidRowWriter, see_that_writable
 from producer.files.recipient_file import Position, RecipientFile
 from producer.files.rows import RowPacker, ValueRules
 from producer.layout import ReadOptions
@@ -31,11 +33,14 @@ from producer.policies import campaign_purpose, template_named
 from producer.wake import SendWakeUp, call_workers
 from store.client import Store
 from store.errors import StoreRefused
-from store.lanes.lane import Lane, Policies, Priority, find_lane
+from store.lanes.drafts import begin_launch, forget_draft
+from store.lanes.lane import Lane, LaneStatus, Policies, Priority, find_lane
 from store.lanes.open import CampaignPlan, open_campaign
 from store.purposes import Purpose
 from store.templates import read_registry
 
+LISTED_INVALID_ROWS = 100
+"""Most invalid rows listed in an answer; all are counted."""
 BEING_ADDED = (
     'people of another file are being added to "{}": finish that first, by the same `campaign add`'
 )
@@ -106,6 +111,7 @@ class Prepared:
     keep: tuple[str, ...] = ()  # spelled as in the file
     template: RegisteredTemplate | None = None  # of the message, if looked up
     digest: str = ""  # of its plan, if any
+    draft: Lane | None = None  # the draft that is launched, as it was read
 
     @property
     def plan(self) -> CampaignPlan:
@@ -139,15 +145,21 @@ def check(launch: Launch, *, lists_invalid_rows: bool = True) -> Prepared:
         InputError: the problem, its place and the remedy.
     """
     _check_name(launch.name)
-    if launch.start and launch.send_while_loading:
-        raise InputError("Say either --at or --send-while-loading")
     message = load_message_file(launch.message)
     file = RecipientFile.open(launch.recipients, launch.reading)
+    prepared = put_together(launch, message, file)
+    if lists_invalid_rows:
+        see_that_writable(launch.invalid_rows_file)
+    return prepared
+
+
+def put_together(launch: Launch, message: Mapping[str, Any], file: RecipientFile) -> Prepared:
+    """Check that message and recipients fit each other; raises InputError."""
+    if launch.start and launch.send_while_loading:
+        raise InputError("Say either --at or --send-while-loading")
     prepared = prepare(message, file.columns, launch.reading)
     keep = columns_to_keep(launch.keep, file.columns, prepared.content)
     file.see_that_usable(_packer(file, prepared, keep))
-    if lists_invalid_rows:
-        see_that_writable(launch.invalid_rows_file)
     source = source_of(file, prepared.rules, keep)
     return Prepared(launch, file, prepared, source, keep)
 
@@ -184,8 +196,12 @@ def run(
     prepared: Prepared,
     send_wake_up: SendWakeUp,
     on_progress: Callable[[Loading], None] = lambda _: None,
+    listed: list[InvalidRow] | None = None,
 ) -> Launched:
     """Store the campaign and its jobs, and wake the workers.
+
+    Args:
+        listed: takes the first invalid rows; without it a file beside the recipients lists all.
 
     Raises:
         InputError: the purpose contradicts the template; nothing is stored.
@@ -199,6 +215,8 @@ def run(
     purpose = campaign_purpose(registry, template, launch.purpose)
     plan = replace(prepared.plan, purpose=purpose, template=template)
     see_that_it_may_start(store, plan.name, plan.sub_account, launch.start, launch.canary)
+    if begun := prepared.draft is not None and prepared.draft.status is LaneStatus.DRAFT:
+        begin_launch(store, prepared.draft, plan)
     lane_id, resumed = open_campaign(store, plan)
     lane = find_lane(store, lane_id)
     invalid_rows_file = launch.invalid_rows_file
@@ -207,24 +225,30 @@ def run(
     packer = _packer(prepared.file, prepared.message, prepared.keep)
     digest, rows_sum = prepared.digest, ""
     if not lane.loaded:
-        with InvalidRowWriter(
-            invalid_rows_file, prepared.file.layout.header.cells, after_line=lane.line
-        ) as writer:
-            rows_sum = _load(store, lane, prepared, packer, writer, send_wake_up, on_progress)
+        with ExitStack() as stack:
+            columns = prepared.file.layout.header.cells
+            write = (
+                stack.enter_context(InvalidRowWriter(invalid_rows_file, columns, lane.line)).write
+                if listed is None
+                else lambda rows: listed.extend(rows[: LISTED_INVALID_ROWS - len(listed)])
+            )
+            rows_sum = _load(store, lane, prepared, packer, write, send_wake_up, on_progress)
         if rows_sum and not digest:
             digest = digest_of(rows_sum, content, launch, prepared.template)
         judge(store, lane, launch.max_invalid_share)
     lane = end_of_file(store, lane, send_wake_up, digest, rows_sum)
+    if lane.draft:
+        forget_draft(store, lane)
     return Launched(
         lane,
         recipients=lane.next_index,
         duplicates=lane.duplicates,
         invalid_rows=lane.invalid_rows,
         invalid_rows_file=invalid_rows_file
-        if lane.invalid_rows and invalid_rows_file.exists()
+        if listed is None and lane.invalid_rows and invalid_rows_file.exists()
         else None,
         folded=packer.folded,
-        resumed=resumed,
+        resumed=resumed and not begun,
     )
 
 
@@ -233,7 +257,7 @@ def _load(
     lane: Lane,
     prepared: Prepared,
     packer: RowPacker,
-    writer: InvalidRowWriter,
+    write: Callable[[list[InvalidRow]], None],
     send_wake_up: SendWakeUp,
     on_progress: Callable[[Loading], None],
 ) -> str:
@@ -241,7 +265,7 @@ def _load(
     start = Position(lane.offset, lane.line, lane.row) if lane.offset else None
     rows_sum = RowsSum()
     chunks = rows_sum.watch(prepared.file.chunks(packer, start))
-    for at in add_chunks(store, lane, chunks, writer.write, exclusions=prepared.launch.exclusions):
+    for at in add_chunks(store, lane, chunks, write, exclusions=prepared.launch.exclusions):
         if prepared.launch.send_while_loading:
             call_workers(store, lane, send_wake_up)
         on_progress(

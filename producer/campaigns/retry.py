@@ -35,7 +35,7 @@ from store.records.outcome import Ended, code_name, code_written, read_ended
 from store.reports.lane_report import long_ids
 from store.reports.messages import list_dead_letters
 from store.reports.waiting import now_ms
-from store.states import BY_STATE, PROVIDER_HAS_IT, State
+from store.states import BY_STATE, PROVIDER_HAS_IT, RECORD_STATES, State
 
 USUAL: Final = (State.UNDELIVERED, State.FAILED, State.REJECTED)
 """States of messages that are retried by default."""
@@ -210,6 +210,15 @@ def run_retry(
         if State.UNCONFIRMED in retry.selection.states:  # else they could be resent there, too
             settle_dead_letters(store, parent, Word.CLOSE, (State.UNCONFIRMED,))
     return end_of_file(store, lane, send_wake_up)
+
+
+def kept_rows(store: Store, lane: Lane) -> Iterator[list[bytes]]:
+    """All recipients of a campaign that has ended as job lines, a thousand at a time; raises InputError
+    when their values are not kept."""
+    everyone = Selection(tuple(row.state for row in RECORD_STATES if row.counted))
+    found = _Found(store, lane, everyone, None)
+    for chunk in _chunks(found, Retry(lane, everyone, "", "", 0, 0, 0, 0), 0):
+        yield chunk.lines
 
 
 def _failed_singles(store: Store, lane: Lane, selected: Selection) -> Retry:

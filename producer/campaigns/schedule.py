@@ -74,10 +74,12 @@ def see_that_it_may_start(
     if time is None and not canary:
         return
     try:
-        lane = find_lane(store, name, sub_account.__eq__)
+        lane: Lane | None = find_lane(store, name, sub_account.__eq__)
     except UnknownLane:
+        lane = None
+    if lane is None or lane.status is LaneStatus.DRAFT:
         if time is not None and time.ms <= datetime.now(UTC).timestamp() * 1000:
-            raise InputError(_past(time.text)) from None
+            raise InputError(_past(time.text))
         return
     if canary and lane.canary != canary:
         raise InputError(
@@ -103,6 +105,8 @@ def set_pace(
     Returns:
         Rate and weight; None if it is no campaign.
     """
+    if lane.status is LaneStatus.DRAFT:
+        raise StoreRefused(f'"{lane.name}" is a draft: change it with `campaign edit`')
     call = pace_lane(lane.id, rate, weight)
     return store.run(audited(call, "campaign.pace", lane.name, (lane.rate, lane.weight)))
 
@@ -123,6 +127,8 @@ def reschedule(
     )
     if answer == "past":
         raise InputError("the time is past: name a later one")
+    if status is LaneStatus.DRAFT:
+        raise StoreRefused(f'"{lane.name}" is a draft: say when it starts as you launch it')
     if answer == "started":
         raise StoreRefused(
             f'"{lane.name}" has begun to go out: its time cannot be changed; pause it'

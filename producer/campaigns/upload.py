@@ -18,7 +18,7 @@ from chatapps.rendering.compiled import CompiledContent
 from chatapps.templates import RegisteredTemplate
 from producer.campaigns.agreement import RowsSum, changed, digest_of, judge, too_many_invalid
 from producer.campaigns.exclusions import NO_EXCLUSIONS, Exclusions, excluding
-from producer.campaigns.launch import BEING_ADDED, reading_for
+from producer.campaigns.launch import BEING_ADDED, LISTED_INVALID_ROWS, reading_for
 from producer.campaigns.load import add_chunks, end_of_file, reopen
 from producer.campaigns.message_file import CampaignMessage, columns_to_keep, prepare
 from producer.campaigns.preflight import check_rows, sample_of
@@ -39,9 +39,6 @@ from store.lanes.lane import Lane, Policies, Priority, find_lane
 from store.lanes.open import CampaignPlan, find_repeated, open_campaign
 from store.purposes import Purpose
 from store.templates import read_registry
-
-LISTED_INVALID_ROWS = 100
-"""Most invalid rows listed in an answer; all are counted."""
 
 TryRows = Callable[[RegisteredTemplate | None], list[Finding]]
 Check = Callable[[CompiledContent, TryRows], RegisteredTemplate | None]

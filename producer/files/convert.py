@@ -224,17 +224,24 @@ def _seems_utf8(begin: bytes, encoding: str | None) -> bool:
 
 def _check(stream: BinaryIO) -> str:
     """The SHA-256 of a text in hex; raises NotUtf8Error at the first line that is not UTF-8."""
-    digest, decoder, lines = hashlib.sha256(), codecs.getincrementaldecoder("utf-8")(), 0
-    for block in chain(_blocks(stream), [b""]):
+    digest = hashlib.sha256()
+    for block in text_blocks(stream):
         digest.update(block)
+    stream.seek(0)
+    return digest.hexdigest()
+
+
+def text_blocks(stream: Source) -> Iterator[bytes]:
+    """The blocks of a text from its start; raises NotUtf8Error at the first line that is not UTF-8."""
+    decoder, lines = codecs.getincrementaldecoder("utf-8")(), 0
+    for block in chain(_blocks(stream), [b""]):
         try:
             decoder.decode(block, not block)
         except UnicodeDecodeError as error:
             bad = lines + error.object.count(b"\n", 0, error.start) + 1
             raise NotUtf8Error(bad) from error
         lines += block.count(b"\n")
-    stream.seek(0)
-    return digest.hexdigest()
+        yield block
 
 
 class _Descriptor(io.FileIO):

@@ -1,8 +1,10 @@
 """Recipient files: CSV, read in constant memory, resumable at any record."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from producer.errors import InputError
 from producer.files.convert import TextFile
@@ -18,17 +20,31 @@ _SAMPLE_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
+class KeptFile:
+    """The recipients of a draft, to be read like a file on disk."""
+
+    path: Path  # a name for messages
+    digest: str
+    opened: Callable[[], AbstractContextManager[BinaryIO]]
+    sentence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class RecipientFile:
     """A table with a header and a row per recipient; made by `open`."""
 
-    text: TextFile
+    text: TextFile | KeptFile
     layout: Layout
     size: int  # bytes of the text
 
     @classmethod
     def open(cls, path: Path, options: ReadOptions = ReadOptions()) -> "RecipientFile":
         """Read the header and the first rows; raises InputError when the file cannot be launched."""
-        text = TextFile.open(path, options.encoding, options.sheet)
+        return cls.of(TextFile.open(path, options.encoding, options.sheet), options)
+
+    @classmethod
+    def of(cls, text: "TextFile | KeptFile", options: ReadOptions) -> "RecipientFile":
+        """The same of a text that can be read again and again."""
         with text.opened() as stream:
             header = read_header(stream)
             rows = first_rows(stream, header)

@@ -41,6 +41,7 @@ from sendmany.api.routes.sending import sending_router
 from sendmany.api.routes.stops import stops_router
 from sendmany.api.sessions import Sessions
 from sendmany.api.status import status_router
+from sendmany.api.uploads.form import MOST_FORM_BYTES
 from sendmany.api.webhooks.receiver import WEBHOOKS, Receiver
 from store.client import AsyncStore
 from store.metrics.counters import Tally
@@ -107,6 +108,7 @@ def _surround(app: FastAPI, settings: Settings, store: AsyncStore) -> None:
     free = OPEN  # overload is no reason to restart the process
     web = settings.web
     large = {"/v1/messages": MOST_BYTES, "/v1/messages/batch": web.max_body_bytes}
+    large["PATCH"] = MOST_FORM_BYTES  # of a draft
     app.add_middleware(Bodies, limits=web, large=large, uploads=UPLOADS, free=free)
     app.add_middleware(
         Guard,

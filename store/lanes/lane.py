@@ -32,6 +32,7 @@ class Priority(StrEnum):
 class LaneStatus(StrEnum):
     """Status of a lane."""
 
+    DRAFT = "draft"  # recipients and options are kept, and can be changed
     LOADING = "loading"
     SCHEDULED = "scheduled"  # loaded; starts at its time
     SENDING = "sending"
@@ -108,6 +109,9 @@ class Lane:
     parent: str = ""  # id of the campaign that this one retries
     children: tuple[str, ...] = ()  # ids of the campaigns that retry this one, oldest first
     adding: str = ""  # identifies the file that is being, or was last, added
+    draft: str = ""  # of a draft until it is loaded: its options and kept files, JSON
+    revision: int = 0  # grows with each change
+    touched_at: int = 0  # ms; when a draft was changed last
     canary: str = ""  # of a campaign, as asked for: `500` or `5%`; empty: none
     canary_state: Canary = Canary.NONE
     canary_size: int = 0  # messages of it, once chosen
@@ -363,6 +367,9 @@ def parse_lane(lane: str, reply: Any) -> Lane | None:
         parent=text(is_.get("parent")),
         children=tuple(json.loads(is_.get("children") or "[]")),
         adding=text(is_.get("adding")),
+        draft=text(is_.get("draft")),
+        revision=int(is_.get("revision", 0)),
+        touched_at=int(is_.get("touched_at", 0)),
         canary=text(is_.get("canary")),
         canary_state=Canary(text(is_.get("canary_state"))),
         canary_size=int(is_.get("canary_size") or 0),

@@ -1,6 +1,7 @@
 -- Pauses, resumes, cancels, stops, closes or halts a lane; a move that is not allowed changes nothing.
 -- Accepting a halt resumes the lane with a revision far above that of any worker; a halt for a revision
--- that the lane has passed since comes late and is ignored.
+-- that the lane has passed since comes late and is ignored. A draft halts when workers know it as a
+-- campaign that went out; accepted, it is a draft again.
 -- A canary is watched from its end on; then it passes, which lets the rest of the campaign go, or fails,
 -- which pauses the campaign. Resuming lets the rest go, too, unless an operator had paused it.
 -- KEYS: meta, counts, retry batches
@@ -43,11 +44,13 @@ if action == 'pause' and running then
   to = 'paused'
 elseif action == 'stop' and running then
   to = 'stopped'
-elseif action == 'halt' and (running or waiting) and tonumber(redis.call('HGET', meta, 'revision') or 0) < known then
+elseif action == 'halt' and (running or waiting or status == 'draft') and tonumber(redis.call('HGET', meta, 'revision') or 0) < known then
   to = 'halted'
   redis.call('HSET', meta, 'known', known)
 elseif action == 'resume' and waiting or action == 'accept' and (waiting or status == 'halted') then
   to = (lane[2] == '1' or lane[3] == '1') and (early and 'scheduled' or 'sending') or 'loading'
+  local unlaunched = redis.call('HEXISTS', meta, 'draft') == 1 and redis.call('HEXISTS', meta, 'content') == 0
+  if unlaunched then to = 'draft' end
 elseif action == 'start' and status == 'scheduled' and not early then
   to = 'sending'
 elseif action == 'cancel' and (running or waiting or status == 'halted') then

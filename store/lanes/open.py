@@ -2,7 +2,7 @@
 
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,8 @@ from store.plans import Plan, ask, carry_out
 from store.purposes import Purpose
 from store.records.outcome import VERSION
 
+FILES_SECONDS = 8 * 86_400
+"""How long the files of an untouched draft are kept; the sweep removes drafts before."""
 _TOLD = ("name", "content_digest", "sub_account", "source", "file_sum")
 
 
@@ -51,9 +53,24 @@ def open_campaign(store: Store, plan: CampaignPlan) -> tuple[str, bool]:
         LaneMismatch: the sub-account has a campaign of this name with another message or file.
     """
     names, account = lanes_called(plan.name), plan.sub_account
-    lane = _lane_for_name(store, plan.name, account)
-    fields = {
-        **_common(lane, plan.name, "campaign", plan.sub_account, plan.priority, plan.policies),
+    lane = lane_for_name(store, plan.name, account)
+    fresh, status, digest, source = store.run(open_lane(lane, campaign_fields(lane, plan)))
+    if not fresh and (digest, source) != (plan.content_digest, plan.source):
+        raise LaneMismatch(_what_differs(plan, digest, status))
+    if fresh:
+        what = (plan.content_digest, plan.source)
+        store.run(entry(f"campaign.{'retry' if plan.parent else 'launch'}", plan.name, "", what))
+    store.run(command("HSETNX", names, account, lane, parse=_nothing))  # if it was just freed
+    _register(store, lane)
+    return lane, not fresh
+
+
+def campaign_fields(lane: str, plan: CampaignPlan) -> dict[str, str | int | float | bytes]:
+    """The properties of a campaign when it is opened."""
+    return {
+        **common_fields(
+            lane, plan.name, "campaign", plan.sub_account, plan.priority, plan.policies
+        ),
         "status": LaneStatus.SENDING if plan.early else LaneStatus.LOADING,
         "early": int(plan.early),
         "loaded": 0,
@@ -71,15 +88,6 @@ def open_campaign(store: Store, plan: CampaignPlan) -> tuple[str, bool]:
         "canary": plan.canary,
         "canary_state": Canary.LOADING if plan.canary else "",
     }
-    fresh, digest, source = store.run(_open(lane, fields))
-    if not fresh and (digest, source) != (plan.content_digest, plan.source):
-        raise LaneMismatch(_what_differs(plan, digest))
-    if fresh:
-        what = (plan.content_digest, plan.source)
-        store.run(entry(f"campaign.{'retry' if plan.parent else 'launch'}", plan.name, "", what))
-    store.run(command("HSETNX", names, account, lane, parse=_nothing))  # if it was just freed
-    _register(store, lane)
-    return lane, not fresh
 
 
 def find_repeated(
@@ -115,12 +123,12 @@ def opened_notifications(
     """The steps of `open_notifications`."""
     name = f"{sub_account} {priority} notifications"
     fields = {
-        **_common(lane, name, "notifications", sub_account, priority, policies),
+        **common_fields(lane, name, "notifications", sub_account, priority, policies),
         "status": LaneStatus.SENDING,
         "loaded": 1,
         "rolling": 1,
     }
-    yield from ask(_open(lane, fields))
+    yield from ask(open_lane(lane, fields))
     yield from _registered(lane)
 
 
@@ -134,8 +142,9 @@ def notification_lane(sub_account_digest: str, priority: Priority, day: str) -> 
     return f"n-{sub_account_digest}-{priority[0]}{day}"
 
 
-def _lane_for_name(store: Store, name: str, sub_account: str) -> str:
-    names, fresh = lanes_called(name), f"{_slug(name)}-{secrets.token_hex(3)}"
+def lane_for_name(store: Store, name: str, sub_account: str, wanted: str = "") -> str:
+    """The id of the campaign with this name, or of the one that takes it now: `wanted`, or a new one."""
+    names, fresh = lanes_called(name), wanted or f"{_slug(name)}-{secrets.token_hex(3)}"
     store.run(command("HSETNX", names, sub_account, fresh, parse=_nothing))
     return store.run(command("HGET", names, sub_account, parse=text))
 
@@ -156,9 +165,10 @@ def _registered(lane: str) -> Plan[None]:
     yield from ask(command("ZADD", LANES, "NX", opened_at or "0", lane, parse=_nothing))
 
 
-def _common(
+def common_fields(
     lane: str, name: str, kind: str, sub_account: str, priority: Priority, policies: Policies
 ) -> dict[str, str | int | float | bytes]:
+    """The properties that all lanes have."""
     return {
         "id": lane,
         "layout": VERSION,
@@ -173,24 +183,42 @@ def _common(
     }
 
 
-def _open(
-    lane: str, fields: Mapping[str, str | int | float | bytes]
-) -> Call[tuple[bool, str, str]]:
+def open_lane(
+    lane: str, fields: Mapping[str, str | int | float | bytes], files: Sequence[str] = ()
+) -> Call[tuple[bool, str, str, str]]:
+    """Open a lane, once.
+
+    Args:
+        files: keys of the kept files of a draft.
+
+    Returns (when run):
+        True if it was opened now; status and digests of content and source of the lane there is.
+    """
     words = [word for pair in fields.items() for word in pair]
-    keys = lane_keys(lane)
+    keys = (lane_keys(lane).meta, lane_keys(lane).expiring, *files)
 
-    def open_(until: str) -> Call[tuple[bool, str, str]]:
-        wanted = ("outcomes", 1) if until else ()
-        return script_call("open_lane", (keys.meta, keys.expiring), (*words, *wanted), _opened)
+    def open_(wanted: bool) -> Call[tuple[bool, str, str, str]]:
+        args = (FILES_SECONDS, *words, *(("outcomes", 1) if wanted else ()))
+        return script_call("open_lane", keys, args, _opened)
 
-    return first(command("ZSCORE", OUTCOMES, str(fields["sub_account"]), parse=text), open_)
-
-
-def _opened(reply: Any) -> tuple[bool, str, str]:
-    return bool(reply[0]), text(reply[2]), text(reply[3])
+    return first(wants_outcomes(str(fields["sub_account"])), open_)
 
 
-def _what_differs(plan: CampaignPlan, digest: str) -> str:
+def wants_outcomes(sub_account: str) -> Call[bool]:
+    """True while a stream of the sub-account's outcomes is wanted."""
+    return command("ZSCORE", OUTCOMES, sub_account, parse=bool)
+
+
+def _opened(reply: Any) -> tuple[bool, str, str, str]:
+    return bool(reply[0]), text(reply[1]), text(reply[2]), text(reply[3])
+
+
+def _what_differs(plan: CampaignPlan, digest: str, status: str) -> str:
+    if status == LaneStatus.DRAFT:
+        return (
+            f"There is a draft {plan.name!r}: launch it without a file, delete it, or choose another "
+            "name."
+        )
     same = digest == plan.content_digest
     what = "recipient file, number column or region" if same else "message"
     return (

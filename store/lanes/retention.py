@@ -1,11 +1,13 @@
 """Retention of ended lanes: an index by the time of their end, and removal with all keys in small
 steps."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from store.client import Call, Store, best_effort, command, first, script_call, text
 from store.keys import ACTIVE, ENDED, LANES, OUTCOMES_PER_KEY, lane_keys, lanes_called
-from store.lanes.lane import Lane
+from store.lanes.lane import Lane, LaneStatus
+from store.plans import Plan, ask, carry_out
 
 KEYS_A_STEP = 500
 """Most keys that one step removes, so that a step stays short."""
@@ -70,19 +72,27 @@ def expire_step(lane: str, *, most: int = KEYS_A_STEP) -> Call[int]:
 def discard_campaign(store: Store, lane: Lane) -> bool:
     """Remove a campaign whose file is not loaded, and free its name; False if messages may have been
     sent."""
+    return carry_out(store, discarding(lane))
+
+
+def discarding(lane: Lane, files: Sequence[str] = ()) -> Plan[bool]:
+    """The steps of `discard_campaign`; of a draft with the keys of its kept files."""
     keys = lane_keys(lane.id)
-    touched = (keys.meta, keys.counts, keys.queue, keys.expiring)
-    begun = script_call("discard_lane", touched, (OUTCOMES_PER_KEY,), lambda reply: reply[0] == 1)
-    if not store.run(begun):
+    touched = (keys.meta, keys.counts, keys.queue, keys.expiring, *files)
+    args = (OUTCOMES_PER_KEY, "draft" if lane.status is LaneStatus.DRAFT else "")
+    if not (
+        yield from ask(script_call("discard_lane", touched, args, lambda reply: reply[0] == 1))
+    ):
         return False
-    store.run(best_effort("ZADD", ENDED, 1, lane.id, parse=_nothing))  # in case of a crash
-    if store.run(holder_of(lane.name, lane.sub_account)) == lane.id:
-        store.run(free_name(lane.name, lane.sub_account))
-    store.run(forget_listed(lane.id))
-    store.run(command("SREM", ACTIVE, lane.id, parse=_nothing))
-    while store.run(expire_step(lane.id)) > 0:
+    # in case of a crash
+    yield from ask(best_effort("ZADD", ENDED, 1, lane.id, parse=_nothing))
+    if (yield from ask(holder_of(lane.name, lane.sub_account))) == lane.id:
+        yield from ask(free_name(lane.name, lane.sub_account))
+    yield from ask(forget_listed(lane.id))
+    yield from ask(command("SREM", ACTIVE, lane.id, parse=_nothing))
+    while (yield from ask(expire_step(lane.id))) > 0:
         pass
-    store.run(forget_ended(lane.id))
+    yield from ask(forget_ended(lane.id))
     return True
 
 

@@ -8,6 +8,10 @@ from store.records.outcome import is_number, number_field
 
 _SUFFIX = 7
 """Last digits of a number, which all its spellings share."""
+_CODE = re.compile(r"1|7|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|\d{3}", re.ASCII)
+"""A country code at the start of a number (ITU-T E.164)."""
+_BETWEEN = r"[^\d\n]{0,2}(?:\(0\))?[^\d\n]?"
+"""What people write between digits, as in `+44 (0)7700-900 123`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,18 @@ class Person:
         if self.is_recipient(line.partition(b"\t")[0]):
             return True
         return not self.number and b'"channelUserId":"%b"' % self.who.encode() in line
+
+    @property
+    def cell_pattern(self) -> re.Pattern[str]:
+        """Matches a row of a table with this person in any spelling, also without the country code."""
+        code = _CODE.match(self.who) if self.number else None
+        if code is None:
+            return re.compile(rf"(?<![0-9A-Za-z]){re.escape(self.who)}(?![0-9A-Za-z])")
+        own = _BETWEEN.join(self.who[code.end() :])
+        number = rf"(?:{_BETWEEN.join(code[0])}{_BETWEEN})?{own}"
+        exact = self.who.rstrip("0")  # as spreadsheets shorten it: 4.477009E+11
+        short = rf"{exact[0]}[.,]{exact[1:]}0*E\+?{len(self.who) - 1}"
+        return re.compile(rf"(?<!\d)(?:0{{0,3}}{number}(?:[.,]0+)?|{short})(?!\d)", re.IGNORECASE)
 
     def is_in(self, body: bytes) -> bool:
         """True when a webhook body names this person."""

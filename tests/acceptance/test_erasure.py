@@ -51,7 +51,7 @@ def test_nothing_is_left_of_a_person_in_redis_nor_in_its_files(home: tuple[Path,
     )
     assert done.code == 0, done.err
     found = json.loads(done.out)
-    assert found["erased"] == {"messages": 4, "webhooks": 1, "lists": 1}
+    assert found["erased"] == {"messages": 4, "webhooks": 1, "lists": 1, "drafts": 0}
     assert files_with(folder / "redis" / "appendonlydir", ADA) == []
     shown = sendmany(folder, "person", "show", f"+{ADA}", redis_url=url, **SETTINGS)
     document = json.loads(shown.out)

@@ -103,7 +103,7 @@ class TestExpireLane:
     ) -> None:
         lane = given.campaign(store)
         store.client.delete(lanes_called("Spring"), lane_keys(lane).meta)
-        monkeypatch.setattr("store.lanes.open._lane_for_name", lambda *_: lane)
+        monkeypatch.setattr("store.lanes.open.lane_for_name", lambda *_: lane)
         assert given.campaign(store) == lane
         assert store.run(holder_of("Spring", "shop")) == lane
 

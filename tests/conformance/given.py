@@ -5,7 +5,8 @@ from typing import Any
 
 from store.client import Store, command
 from store.keys import lane_keys
-from store.lanes.lane import Policies, Priority, finish_loading
+from store.lanes.drafts import Draft, create_draft, new_draft, write_file
+from store.lanes.lane import Lane, Policies, Priority, finish_loading
 from store.lanes.open import CampaignPlan, open_campaign, open_notifications
 from store.queue.enqueue import NewMessage, Place, RowsAdded, enqueue_rows
 from store.queue.settlement import Claim, Settled, Settlement, claim_batch, settle_batch
@@ -47,6 +48,13 @@ def loaded(store: Store, n: int, *, chunk: int = 1000) -> str:
         add(store, lane, numbers(last - first, first), first, last)
     store.run(finish_loading(lane))
     return lane
+
+
+def draft(store: Store, text: bytes, name: str = "Draft", **options: Any) -> Lane:
+    """A draft with these recipients."""
+    lane = new_draft(store, name, "shop")
+    file = write_file(store, lane, "shop", [text])
+    return create_draft(store, lane, name, "shop", Draft(options, (file,)))
 
 
 def notifications(store: Store, lane: str = NOTIFICATIONS) -> str:

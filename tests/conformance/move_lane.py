@@ -129,6 +129,15 @@ class TestMoveLane:
             HALTED,
         )
 
+    def test_a_draft_that_went_out_after_the_copy_halts_and_is_a_draft_again(
+        self, store: Store
+    ) -> None:
+        lane = given.draft(store, b"phone\n+447700900001\n")
+        assert store.run(move_lane(lane.id, "halt", "older copy", known=4)) == (True, HALTED)
+        assert store.run(move_lane(lane.id, "resume")) == (False, HALTED)
+        assert store.run(move_lane(lane.id, "accept")) == (True, LaneStatus.DRAFT)
+        assert store.run(read_revision(lane.id))[1] > 1_000_000
+
     @pytest.mark.parametrize("known", [30, 500])
     def test_accepting_a_halt_puts_the_revision_far_above_what_is_known(
         self, store: Store, known: int

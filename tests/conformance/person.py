@@ -9,6 +9,7 @@ import pytest
 from dashboard.person import Progress, forget_person, show_person
 from store.client import Store
 from store.keys import TABLE, People, lane_keys, row_of
+from store.lanes.drafts import open_text
 from store.lanes.held_jobs import Place
 from store.lanes.lane import LaneStatus, find_lane, finish_loading
 from store.people import rewrite
@@ -96,7 +97,7 @@ def content(store: Store) -> Iterator[tuple[str, bytes]]:
     }
     for key in store.client.scan_iter():
         value = reads[store.client.type(key)](key)  # type: ignore[index]
-        if b":v:" in key:
+        if b":v:" in key or b":c:" in key:
             value = [zlib.decompress(blob) for blob in value.values()]
         yield key.decode(), b"".join(_bytes(value))
 
@@ -365,7 +366,7 @@ class TestForgetting:
     def test_forgetting_again_keeps_the_suppression(self, store: Store) -> None:
         store.run(suppress("shop", [(ANN.who, None)], Why.OPERATOR))
         forget(store)
-        assert forget(store).erased == {"messages": 0, "webhooks": 0, "lists": 0}
+        assert forget(store).erased == {"messages": 0, "webhooks": 0, "lists": 0, "drafts": 0}
         kept = store.run(is_forgotten(digest_of(ANN.who, SECRET), "shop"))
         assert kept is not None
         assert kept.stops(Purpose.AUTHENTICATION)
@@ -405,6 +406,54 @@ class TestForgetting:
         assert time.now >= 6
 
 
+class TestDrafts:
+    @pytest.mark.parametrize(
+        "cell",
+        ["447700900005", "+44 (0)7700 900 005", "07700-900005", "0044 7700/900005", "4,7700900005",
+         "447700900005.0", "4.47700900005E+11", "7700900005"],
+    )  # fmt: skip
+    def test_every_spelling_is_erased_from_a_draft_and_nothing_else(
+        self, store: Store, cell: str
+    ) -> None:
+        others = "+4477009000051,Bo\n447700900006;x\n61700900005,Cy\n"
+        text = f'phone,name\n{others}{cell},"Ann\nof ""Bath"""\n+447700900006,Di\n'.encode()
+        lane = given.draft(store, text)
+        (row,) = shown(store)["drafts"]
+        assert row == {"id": lane.id, "name": "Draft", "row": f'{cell},"Ann\nof ""Bath"""'}
+        assert forget(store).erased["drafts"] == 1
+        with open_text(store, lane) as kept:
+            now = kept.read()
+        assert (len(now), now.count(b"\n")) == (len(text), text.count(b"\n"))
+        assert b"Ann" not in now
+        assert [line for line in now.splitlines() if line.strip(b' "')] == [
+            line for line in text.splitlines() if line.split(b",")[0] != cell.encode()
+            and b"Bath" not in line and b"Ann" not in line
+        ]  # fmt: skip
+
+    def test_a_stray_quote_costs_no_row_of_others(self, store: Store) -> None:
+        others = b"".join(b"+44770090%04d,Bo\n" % n for n in range(1000, 1100))
+        text = b'phone,name\n+447700900006,5" Di\n' + others + b"+447700900005,Ann\n"
+        lane = given.draft(store, text)
+        assert forget(store).erased["drafts"] == 1
+        with open_text(store, lane) as kept:
+            assert kept.read().split() == text.split()[:-1]
+
+    def test_a_row_across_two_parts_is_erased(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for module in ("store.lanes.drafts", "store.people.drafts"):
+            monkeypatch.setattr(f"{module}.PART_BYTES", 16)
+        lane = given.draft(store, b"phone,name\n+447700900005,Ann\n+447700900006,Bo\n")
+        assert forget(store).erased["drafts"] == 1
+        with open_text(store, lane) as kept:
+            assert kept.read().split() == [b"phone,name", b"+447700900006,Bo"]
+
+    def test_someone_with_an_id_is_erased_from_a_draft(self, store: Store) -> None:
+        given.draft(store, b"phone,name\nGB.1349120865530274,Ida\nGB.13491208655302741,Joe\n")
+        assert forget(store, IDA).erased["drafts"] == 1
+        assert len(traces(store, IDA)) == 1  # Joe's id begins with hers
+
+
 class TestTheTable:
     """Every kind of key that holds people is one that forgetting empties."""
 
@@ -428,6 +477,7 @@ class TestTheTable:
             store.run(finish_loading(lane))
             claim = given.claim(store, lane, "b")
             given.settle(store, lane, claim, how(claim.jobs[0]), "b")
+        given.draft(store, b"phone,name\n+447700900005,Ann\n")
         single = given.notifications(store)
         lines = [b"GB:07700900005\t{}", b"447700900005\t{}", b"447700900005\t{}"]
         store.run(enqueue_messages(single, [NewMessage(line, b"", b"") for line in lines]))

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
+from store.lanes.drafts import KEPT_MS, deleting, unlist_draft, untouched_since
 from store.lanes.lane import Lane, LaneStatus, move_lane, read_lane
 from store.lanes.retention import (
     ended_before,
@@ -13,6 +14,7 @@ from store.lanes.retention import (
     free_name,
     holder_of,
 )
+from store.plans import carry_out_async
 from worker.batch import Tools
 
 log = structlog.get_logger(__name__)
@@ -56,6 +58,18 @@ async def expire_lanes(tools: Tools, now_ms: int) -> None:
             await tools.store.run(forget_ended(lane_id))
         if left == 0:
             log.info("lane_expired", lane=lane_id)
+
+
+async def expire_drafts(tools: Tools, now_ms: int) -> None:
+    """Remove drafts that were not touched for a week."""
+    for lane_id in await tools.store.run(untouched_since(now_ms - KEPT_MS)):
+        lane = await tools.store.run(read_lane(lane_id))
+        if lane is None:  # it was never whole
+            await tools.store.run(forget_listed(lane_id))
+        elif lane.status is LaneStatus.DRAFT:
+            await carry_out_async(tools.store, deleting(lane))
+            log.info("draft_expired", lane=lane_id)
+        await tools.store.run(unlist_draft(lane_id))
 
 
 async def _unlist(tools: Tools, lane_id: str) -> None:

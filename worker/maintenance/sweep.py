@@ -43,7 +43,7 @@ from worker.maintenance.canary import tend_canary
 from worker.maintenance.due_lanes import announce_waiting, check, is_quiet, retire
 from worker.maintenance.in_doubt import resolve_due
 from worker.maintenance.learned_rates import decide_rates
-from worker.maintenance.retention import close_if_over, expire_lanes
+from worker.maintenance.retention import close_if_over, expire_drafts, expire_lanes
 from worker.receipts.inbox import apply_inbox, is_all
 from worker.results.classify import seconds_in_doubt
 
@@ -92,6 +92,7 @@ async def sweep(tools: Tools) -> Swept | None:
         swept += await _visit_all(tools, lanes, leases)
     now = await tools.store.run(now_ms())
     await expire_lanes(tools, now)
+    await expire_drafts(tools, now)
     await tools.store.run_all(forget_old_entries(now))
     await forget_closed_windows(tools.store)
     await tools.store.run(forget_aside(tools.settings.webhooks.aside_days))

@@ -48,6 +48,7 @@ export const sum = (lane, states) =>
 
 /** @type {Record<string, { name: string, tone: string }>} */
 export const STATUSES = {
+  draft: { name: 'Draft', tone: 'calm' },
   loading: { name: 'Loading', tone: 'calm' },
   scheduled: { name: 'Scheduled', tone: 'calm' },
   sending: { name: 'Sending', tone: 'live' },

@@ -4,7 +4,7 @@ export type State =
   | 'accepted' | 'forwarded' | 'delivered_to_operator' | 'delivered' | 'read'
   | 'undelivered' | 'rejected' | 'failed' | 'unconfirmed' | 'skipped' | 'cancelled';
 export type Status =
-  | 'loading' | 'scheduled' | 'sending' | 'paused' | 'halted' | 'stopped' | 'cancelling' | 'cancelled' | 'finished';
+  | 'draft' | 'loading' | 'scheduled' | 'sending' | 'paused' | 'halted' | 'stopped' | 'cancelling' | 'cancelled' | 'finished';
 export interface Stop { what: 'all' | 'marketing'; sub_account: string | null; reason: string; since: string | null }
 export interface Breaker {
   sub_account: string; scope: string; reason: string; by: string;

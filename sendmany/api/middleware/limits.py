@@ -110,7 +110,8 @@ class Bodies:
         if scope["type"] != "http" or scope["path"] in self._free:
             return await self._app(scope, receive, send)
         streamed = self._uploads.fullmatch(scope["path"]) is not None
-        limit = self._upload if streamed else self._limits.get(scope["path"], self._small)
+        own = self._limits.get(scope["path"]) or self._limits.get(scope["method"], self._small)
+        limit = self._upload if streamed else own
         if int(Headers(scope=scope).get("content-length", 0)) > limit.most:
             large = problem(413, _too_large(limit), headers=_CLOSE)
             return await large(scope, receive, send)

@@ -1,5 +1,6 @@
 """`POST /v1/campaigns/…/retry` and `…/recipients`: retries a campaign, and adds recipients."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Final, Literal
 
 from anyio import to_thread
@@ -8,18 +9,21 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from chatapps.rendering.compiled import CompiledContent, message_of
 from config.settings import Settings
+from producer.campaigns.draft import add_rows
+from producer.campaigns.form import CampaignName
+from producer.campaigns.launch import LISTED_INVALID_ROWS
 from producer.campaigns.retry import look_at_retry, run_retry, selection
 from producer.campaigns.upload import Upload, receive_more
-from producer.layout import ReadOptions, read_map
+from producer.files.invalid_rows import InvalidRow
+from producer.layout import Layout, ReadOptions, read_map
 from producer.wake import SendWakeUp
 from sendmany.api.pagination import NameOrId
-from sendmany.api.uploads.form import CampaignName
 from sendmany.api.uploads.launch import InvalidRowOut, invalid_rows_out, told
 from sendmany.api.uploads.loader import load_while_receiving
 from store.access.places import Places
 from store.access.tokens import Token
 from store.client import Store
-from store.lanes.lane import LaneStatus, find_lane
+from store.lanes.lane import Lane, LaneStatus, find_lane
 from store.states import RECORD_STATES
 
 _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
@@ -146,39 +150,48 @@ def add_again(
         default_region: Annotated[str | None, Query(pattern=r"^[A-Z]{2}$")] = None,
     ) -> AddedOut:
         """The body is a CSV file with a header. People in the campaign already are left out. After an
-        interrupted upload, send the same file again: it continues."""
+        interrupted upload, send the same file again: it continues. To a draft all rows are added, once
+        the body is there; its plan tells which are used."""
         lane = await to_thread.run_sync(find_lane, store, campaign, caller.may_use)
         if lane.kind != "campaign":
             raise HTTPException(404, "There is no such campaign.")
         with told():
             names = read_map(map or ())
-        upload = Upload(
-            lane.name,
-            lane.sub_account,
-            message_of(CompiledContent.load(lane.content)),
-            ReadOptions(
-                names,
-                country_column=country_column,
-                region=default_region or settings.default_region,
-                encoding=encoding,
-                sheet=sheet,
-            ),
-            keep=lane.keep,
+        reading = ReadOptions(
+            names,
+            country_column=country_column,
+            region=default_region or settings.default_region,
+            encoding=encoding,
+            sheet=sheet,
         )
+        if lane.status is LaneStatus.DRAFT:
+            with uploads.place_for(caller), told():
+                more = await load_while_receiving(
+                    request.stream(), lambda file: add_rows(store, settings, lane, file, reading)
+                )
+            return _added(more.lane, more.lane, more.unreadable, more.layout, rows=more.rows)
+        message = message_of(CompiledContent.load(lane.content))
+        upload = Upload(lane.name, lane.sub_account, message, reading, keep=lane.keep)
         with uploads.place_for(caller), told():
             done = await load_while_receiving(
                 request.stream(), lambda file: receive_more(store, lane, upload, file, wake)
             )
-        after = done.lane
-        return AddedOut(
-            id=after.id,
-            name=after.name,
-            status=after.status,
-            recipients=after.next_index,
-            added=after.next_index - lane.next_index,
-            already_in=after.duplicates - lane.duplicates,
-            invalid_rows=after.invalid_rows - lane.invalid_rows,
-            first_invalid_rows=invalid_rows_out(done.invalid_rows),
-            number_column=done.layout.number_column,
-            country_column=done.layout.country_column,
-        )
+        return _added(lane, done.lane, done.invalid_rows, done.layout)
+
+
+def _added(
+    before: Lane, after: Lane, listed: Sequence[InvalidRow], layout: Layout, rows: int = 0
+) -> AddedOut:
+    draft = after.status is LaneStatus.DRAFT
+    return AddedOut(
+        id=after.id,
+        name=after.name,
+        status=after.status,
+        recipients=after.next_index,
+        added=rows if draft else after.next_index - before.next_index,
+        already_in=after.duplicates - before.duplicates,
+        invalid_rows=len(listed) if draft else after.invalid_rows - before.invalid_rows,
+        first_invalid_rows=invalid_rows_out(listed[:LISTED_INVALID_ROWS]),
+        number_column=layout.number_column,
+        country_column=layout.country_column,
+    )

@@ -17,14 +17,23 @@ from dashboard.schemas import (
     failures_out,
     lane_out,
 )
+from producer.campaigns.draft import DraftOut
 from sendmany.api.pagination import FINDING, Cursor, Limit, NameOrId, page_of_lanes
 from sendmany.api.routes.exports import States
+from sendmany.api.uploads.launch import told_draft
 from store.access.tokens import Token
 from store.client import Store
 from store.lanes.lane import Lane, LaneStatus, find_lane
 from store.limits.breakers import read_breakers
 from store.reports.lane_report import report
 from store.reports.waiting import waiting
+
+
+class ShownOut(CampaignOut):
+    """One campaign in full; of a draft also what it keeps."""
+
+    draft: DraftOut | None
+
 
 Statuses = Annotated[
     list[LaneStatus] | None,
@@ -88,11 +97,14 @@ def add_campaigns(
         summary="Status of a campaign, with what it waits for",
         responses=FINDING,
     )
-    def show_campaign(campaign: NameOrId, caller: Annotated[Token, read]) -> CampaignOut:
+    def show_campaign(campaign: NameOrId, caller: Annotated[Token, read]) -> ShownOut:
         lane = find_lane(store, campaign, caller.may_use)
         now = report(store, lane.id)
         breakers = store.run(read_breakers(lane.sub_account))
-        return campaign_out(now, waiting(store, now.lane), breakers)
+        shown = campaign_out(now, waiting(store, now.lane), breakers)
+        is_draft = now.lane.status is LaneStatus.DRAFT
+        draft = told_draft(store, settings, now.lane) if is_draft else None
+        return ShownOut(**dict(shown), draft=draft)
 
     @router.get(
         "/campaigns/{campaign}/failures",

@@ -8,12 +8,15 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from config.settings import Settings
 from dashboard.schemas import moment_out
+from producer.campaigns.draft import DraftOut
+from producer.campaigns.form import CampaignForm
 from producer.campaigns.plan import Plan
-from producer.campaigns.schedule import read_time, reschedule, set_pace
+from producer.campaigns.schedule import read_time, reschedule
 from producer.errors import InputError
 from producer.wake import SendWakeUp, call_workers
 from sendmany.api.routes.again import add_again
-from sendmany.api.uploads.form import CampaignForm, TestForm, form_schema
+from sendmany.api.routes.drafts import add_drafts
+from sendmany.api.uploads.form import TestForm, form_schema
 from sendmany.api.uploads.launch import LaunchedOut, TestOut, launch, plan, send_test
 from store.access.audit import audited
 from store.access.places import Places
@@ -38,6 +41,7 @@ _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
         "campaign of this name."
     },
 }
+_NO_EXCLUDED: Final = {"description": "A campaign to exclude does not exist."}
 _THERE: Final = {
     "pause": (LaneStatus.PAUSED,),
     "resume": (LaneStatus.SENDING, LaneStatus.LOADING),
@@ -82,29 +86,6 @@ class ScheduledOut(BaseModel):
     note: str  # what was made of a time that does not exist or exists twice
 
 
-class PaceIn(BaseModel):
-    """The pace of a campaign; what is left out stays."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    rate: Annotated[
-        float | None,
-        Field(ge=0, le=10_000, description="Messages/s at most; 0: as its sub-account."),
-    ] = None
-    weight: Annotated[
-        int | None, Field(ge=1, le=10, description="Its share beside other campaigns.")
-    ] = None
-
-
-class PaceOut(BaseModel):
-    """The pace of a campaign."""
-
-    id: str
-    name: str
-    rate: float
-    weight: int
-
-
 class SettledOut(BaseModel):
     """Result of a decision on messages in doubt."""
 
@@ -129,7 +110,7 @@ def campaigns_router(
         status_code=202,
         operation_id="test_campaign",
         summary="Send a campaign's message to yourself first",
-        responses={422: {"description": "It cannot be sent; nothing was."}},
+        responses={404: _NO_EXCLUDED, 422: {"description": "It cannot be sent; nothing was."}},
         openapi_extra={"requestBody": _form(TestForm)},
     )
     async def test_campaign(request: Request, caller: Annotated[Token, send]) -> list[TestOut]:
@@ -143,7 +124,10 @@ def campaigns_router(
         "/plans",
         operation_id="plan_campaign",
         summary="Plan a launch; nothing is stored",
-        responses={422: {"description": "The message or the file cannot be used."}},
+        responses={
+            404: _NO_EXCLUDED,
+            422: {"description": "The message or the file cannot be used."},
+        },
         openapi_extra={"requestBody": _form(CampaignForm)},
     )
     async def plan_campaign(request: Request, caller: Annotated[Token, send]) -> Plan:
@@ -163,18 +147,21 @@ def campaigns_router(
     )
     async def launch_campaign(
         request: Request, response: Response, caller: Annotated[Token, send]
-    ) -> LaunchedOut:
+    ) -> LaunchedOut | DraftOut:
         """A form of two parts, in this order: `campaign` (JSON) and `recipients` (CSV with a header).
 
         The rows are stored as they arrive. After an interrupted upload, send the same file again from
-        its start: stored rows are skipped, and no recipient gets two messages.
+        its start: stored rows are skipped, and no recipient gets two messages. With `launch: false` it
+        is kept as a draft, and nothing is sent.
         """
         with uploads.place_for(caller):
             launched = await launch(request, store, settings, send_wake_up, caller)
-        response.status_code = 200 if launched.resumed else 201
+        if isinstance(launched, LaunchedOut) and launched.resumed:
+            response.status_code = 200
         return launched
 
     add_again(router, blocking, settings, send, uploads, send_wake_up)
+    add_drafts(router, blocking, settings, send, manage, uploads, send_wake_up)
 
     @router.post(
         "/{campaign}/pause",
@@ -217,19 +204,6 @@ def campaigns_router(
     )
     def unschedule(campaign: NameOrId, caller: Annotated[Token, manage]) -> ScheduledOut:
         return _schedule(blocking, caller, campaign, None, send_wake_up)
-
-    @router.patch(
-        "/{campaign}",
-        operation_id="pace_campaign",
-        summary="Change how fast a campaign goes, or its share beside others",
-        responses=_ANSWERS,
-    )
-    def pace(campaign: NameOrId, body: PaceIn, caller: Annotated[Token, manage]) -> PaceOut:
-        lane = find_lane(blocking, campaign, caller.may_use)
-        changed = set_pace(blocking, lane, body.rate, body.weight)
-        if changed is None:
-            raise HTTPException(404, "There is no such campaign.")
-        return PaceOut(id=lane.id, name=lane.name, rate=changed[0], weight=changed[1])
 
     @router.post(
         "/{campaign}/cancel",
@@ -301,6 +275,7 @@ _LAUNCH_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
         "model": LaunchedOut,
         "description": "An earlier upload had begun it; it is complete now.",
     },
+    404: _NO_EXCLUDED,
     409: {"description": "The name is taken by something else, or the campaign takes no more."},
     422: {"description": _UNUSABLE},
 }

@@ -20,12 +20,13 @@ from config.sections import SettingsError
 from config.settings import Settings
 from dashboard.schemas import moment_out
 from producer import Producer
-from producer.campaigns.canary import read_canary
+from producer.campaigns.draft import DraftOut, create, draft_out
 from producer.campaigns.exclusions import read_exclusions
+from producer.campaigns.form import CampaignForm, upload_of
+from producer.campaigns.launch import Launch
 from producer.campaigns.message_file import refuse_ours
 from producer.campaigns.plan import Plan, plan_upload, repeated_sentence
 from producer.campaigns.preflight import findings_about, stops, warn_of_windows
-from producer.campaigns.schedule import read_time
 from producer.campaigns.trial import message_of_row, take_tests
 from producer.campaigns.upload import TryRows, Upload, UploadDiffers, Uploaded, begin, receive
 from producer.errors import BadPurpose, BadRow, InputError, NotAgreed
@@ -33,11 +34,8 @@ from producer.files.invalid_rows import InvalidRow
 from producer.files.people_list import addressed, read_person
 from producer.files.phone_numbers import mask
 from producer.files.stream import ArrivingFile
-from producer.layout import ReadOptions
-from producer.policies import campaign_policies
 from producer.wake import SendWakeUp
 from sendmany.api.uploads.form import (
-    CampaignForm,
     F,
     TestForm,
     parse_campaign,
@@ -49,8 +47,7 @@ from sendmany.api.uploads.multipart import FormError, read_parts
 from store.access.tokens import Token
 from store.client import AsyncStore, Store
 from store.errors import StoreRefused
-from store.lanes.lane import LaneStatus, Priority
-from store.purposes import Purpose
+from store.lanes.lane import Lane, LaneStatus, Priority
 from store.threads import ThreadStore
 
 T = TypeVar("T")
@@ -144,7 +141,7 @@ class Preflight:
     def _of_windows(self, content: CompiledContent) -> list[Finding]:
         upload = self._upload
         told = warn_of_windows(self._store, content, upload.sub_account, upload.policies)
-        return [Finding(Severity.WARNING, "", _in_our_words(sentence)) for sentence in told]
+        return [Finding(Severity.WARNING, "", in_our_words(sentence)) for sentence in told]
 
 
 async def launch(
@@ -153,17 +150,21 @@ async def launch(
     settings: Settings,
     send_wake_up: SendWakeUp,
     caller: Token,
-) -> LaunchedOut:
-    """Stream an upload and launch it row by row; any error is an HTTPException."""
+) -> LaunchedOut | DraftOut:
+    """Stream an upload and launch it row by row, or keep it as a draft; any error is an
+    HTTPException."""
 
-    def load(form: CampaignForm, upload: Upload, file: ArrivingFile) -> LaunchedOut:
+    def load(form: CampaignForm, upload: Upload, file: ArrivingFile) -> LaunchedOut | DraftOut:
         blocking = ThreadStore(store)
+        if not form.launch:
+            draft = create(blocking, settings, form, upload.sub_account, file)
+            return told_draft(blocking, settings, draft)
         preflight = Preflight(blocking, settings, upload, form.force)
         uploaded = receive(blocking, upload, file, send_wake_up, preflight)
         if uploaded.repeated:
             said = repeated_sentence(uploaded.repeated)
             preflight.findings.append(Finding(Severity.WARNING, "", said))
-        return _answer(uploaded, preflight.findings)
+        return launched_out(uploaded, preflight.findings)
 
     return await _received(request, store, settings, caller, load, CampaignForm)
 
@@ -172,12 +173,20 @@ async def plan(request: Request, store: AsyncStore, settings: Settings, caller: 
     """Stream an upload and return the plan of its launch; nothing is stored."""
 
     def tell(_: CampaignForm, upload: Upload, file: ArrivingFile) -> Plan:
-        planned = plan_upload(ThreadStore(store), settings, upload, file)
-        return planned.model_copy(
-            update={"warnings": [_in_our_words(warning) for warning in planned.warnings]}
-        )
+        return told_plan(plan_upload(ThreadStore(store), settings, upload, file))
 
     return await _received(request, store, settings, caller, tell, CampaignForm)
+
+
+def told_plan(planned: Plan) -> Plan:
+    """A plan whose warnings name members of the form, not options of the command."""
+    return planned.model_copy(update={"warnings": [*map(in_our_words, planned.warnings)]})
+
+
+def told_draft(store: Store, settings: Settings, lane: Lane) -> DraftOut:
+    """What a draft keeps, its problem in the words of the form."""
+    draft = draft_out(store, settings, lane)
+    return draft.model_copy(update={"problem": draft.problem and in_our_words(draft.problem)})
 
 
 class TestOut(BaseModel):
@@ -199,25 +208,37 @@ async def send_test(
     """Read an upload up to the row, and send its message to some numbers."""
 
     def send(form: TestForm, upload: Upload, file: ArrivingFile) -> list[TestOut]:
-        people = [_person(one, upload.reading.region) for one in form.to]
         rows, message = begin(upload, file)
         body = message_of_row(rows.layout, message, chain(rows.first, rows.rest), form.row)
         file.read_rest()
-        blocking = ThreadStore(store)
-        take_tests(blocking, caller.id, len(people))
-        producer = Producer(blocking, settings, send_wake_up)
-        sent = [
-            producer.enqueue(
-                addressed(one, body),
-                sub_account=upload.sub_account,
-                priority=Priority.URGENT,
-                purpose=upload.purpose,
-            ).id
-            for one in people
-        ]
-        return [TestOut(id=id_, to=mask(one)) for id_, one in zip(sent, people, strict=True)]
+        return send_tests(ThreadStore(store), settings, send_wake_up, caller, form.to, upload, body)
 
     return await _received(request, store, settings, caller, send, TestForm)
+
+
+def send_tests(
+    store: Store,
+    settings: Settings,
+    send_wake_up: SendWakeUp,
+    caller: Token,
+    to: Sequence[str],
+    launch: Upload | Launch,
+    body: dict[str, Any],
+) -> list[TestOut]:
+    """Send the filled message of a launch to some numbers."""
+    people = [_person(one, launch.reading.region) for one in to]
+    take_tests(store, caller.id, len(people))
+    producer = Producer(store, settings, send_wake_up)
+    sent = [
+        producer.enqueue(
+            addressed(one, body),
+            sub_account=launch.sub_account,
+            priority=Priority.URGENT,
+            purpose=launch.purpose,
+        ).id
+        for one in people
+    ]
+    return [TestOut(id=id_, to=mask(one)) for id_, one in zip(sent, people, strict=True)]
 
 
 def _person(text: str, region: str | None) -> str:
@@ -268,14 +289,14 @@ def told() -> Iterator[None]:
     except MessageError as error:
         raise _unfit("The part campaign cannot be read.", error, "campaign") from error
     except NotAgreed as error:
-        sentence = _in_our_words(str(error))
+        sentence = in_our_words(str(error))
         raise _refused(sentence, [("recipients", sentence)]) from error
     except InputError as error:
         raise _unusable(error) from error
     except LaunchStopped as stopped:
         raise _stopped(stopped) from stopped
     except (StoreRefused, UploadDiffers) as error:
-        raise HTTPException(409, _in_our_words(str(error))) from error
+        raise HTTPException(409, in_our_words(str(error))) from error
 
 
 def _refuse_ours(form: CampaignForm) -> None:
@@ -305,37 +326,8 @@ def choose_sub_account(
     return chosen
 
 
-def upload_of(form: CampaignForm, settings: Settings, sub_account: str) -> Upload:
-    """The upload's options, with defaults from the settings."""
-    return Upload(
-        name=form.name,
-        sub_account=sub_account,
-        message=form.message,
-        reading=ReadOptions(
-            names=form.map,
-            country_column=form.country_column,
-            language_column=form.language_column,
-            region=form.default_region or settings.default_region,
-            encoding=form.encoding,
-            sheet=form.sheet,
-            where=form.where,
-            limit=form.limit,
-        ),
-        priority=Priority(form.priority),
-        policies=campaign_policies(settings, **form.policies.model_dump()),
-        purpose=Purpose(form.purpose) if form.purpose else None,
-        send_while_loading=form.send_while_loading,
-        rate=form.rate,
-        weight=form.weight,
-        max_invalid_share=1 if form.accept_invalid else settings.campaigns.max_invalid_share,
-        plan=form.plan,
-        start=read_time(form.send_at, past=True) if form.send_at else None,
-        keep=tuple(form.keep),
-        canary=read_canary(settings, form.canary, early=form.send_while_loading),
-    )
-
-
-def _answer(uploaded: Uploaded, findings: Sequence[Finding]) -> LaunchedOut:
+def launched_out(uploaded: Uploaded, findings: Sequence[Finding]) -> LaunchedOut:
+    """The answer of a launch."""
     lane = uploaded.lane
     return LaunchedOut(
         id=lane.id,
@@ -364,7 +356,7 @@ def _answer(uploaded: Uploaded, findings: Sequence[Finding]) -> LaunchedOut:
 def invalid_rows_out(rows: Sequence[InvalidRow]) -> list[InvalidRowOut]:
     """Invalid rows in the form of the response."""
     return [
-        InvalidRowOut(line=one.line, number=one.number, reason=_in_our_words(one.reason))
+        InvalidRowOut(line=one.line, number=one.number, reason=in_our_words(one.reason))
         for one in rows
     ]
 
@@ -378,7 +370,7 @@ def _unusable(error: InputError) -> HTTPException:
             for one in error.__cause__.unknown
         ]
         return _refused(str(error), unknown)
-    sentence = _in_our_words(str(error))
+    sentence = in_our_words(str(error))
     if isinstance(error.__cause__, BrokenPlaceholder):
         return _refused(sentence, [(_under("campaign.message", error.__cause__.path), sentence)])
     if isinstance(error.__cause__, BadPurpose):
@@ -386,7 +378,7 @@ def _unusable(error: InputError) -> HTTPException:
     return _refused(sentence, [("recipients", sentence)])
 
 
-def _in_our_words(sentence: str) -> str:
+def in_our_words(sentence: str) -> str:
     """Replace options of the command by members of the form in an error text."""
     for option, member in _MEMBERS.items():
         sentence = sentence.replace(option, member)

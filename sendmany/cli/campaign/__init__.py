@@ -13,6 +13,23 @@ COMMANDS = {
     "plan": Entry(
         "sendmany.cli.campaign.plan:plan", "Show what a launch would do, and store nothing."
     ),
+    "create": Entry(
+        "sendmany.cli.campaign.draft:create_campaign",
+        "Keep a campaign as a draft: its recipients are stored, and nothing is sent.",
+    ),
+    "edit": Entry(
+        "sendmany.cli.campaign.draft:edit_campaign",
+        "Change the message, the columns, the options or the recipients of a draft.",
+    ),
+    "delete": Entry(
+        "sendmany.cli.campaign.draft:delete",
+        "Delete a draft and its recipients; its name is free then.",
+    ),
+    "clone": Entry(
+        "sendmany.cli.campaign.draft:clone",
+        "Make a draft with the message, options and recipients of a draft, or of a campaign that has "
+        "ended.",
+    ),
     "launch": Entry(
         "sendmany.cli.campaign.launch:launch", "Send one message to every recipient in a file."
     ),

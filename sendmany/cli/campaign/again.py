@@ -1,6 +1,7 @@
 """`sendmany campaign retry|add`: retries a campaign, and adds recipients."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -9,10 +10,12 @@ import typer
 from config.celery_app import hint_drain
 from config.settings import load_settings
 from dashboard.explain import called, several
-from producer.campaigns.add import add_people
+from producer.campaigns.add import Added, add_people
+from producer.campaigns.draft import add_rows
 from producer.campaigns.load import Loaded
 from producer.campaigns.retry import Retry, look_at_retry, run_retry, selection
 from producer.errors import InputError
+from producer.files.convert import TextFile
 from producer.files.recipient_file import RecipientFile
 from sendmany.cli.options import (
     CountryColumn,
@@ -30,7 +33,7 @@ from sendmany.cli.options import (
 from sendmany.console.connection import connect
 from sendmany.console.output import print_json, say, show
 from sendmany.console.progress import Meter, loading_note
-from store.lanes.lane import LaneStatus
+from store.lanes.lane import Lane, LaneStatus
 
 
 def retry(
@@ -121,7 +124,7 @@ def add(
     sheet: Sheet = None,
     as_json: Json = False,
 ) -> None:
-    """Add people to a campaign that is being sent or was finished.
+    """Add people to a campaign that is being sent or was finished, or to a draft.
 
     People in it already are left out. Invalid rows are written whole to a file beside: correct them
     there, and add that file. If it is interrupted, the same command continues.
@@ -139,6 +142,14 @@ def add(
         encoding=encoding,
         sheet=sheet,
     )
+    if lane.status is LaneStatus.DRAFT:
+        text = TextFile.open(file, encoding, sheet)
+        with text.opened() as stream:
+            reading = replace(options, encoding=None, sheet=None)
+            more = add_rows(store, settings, lane, stream, reading)
+        added = Added(more.lane, more.rows, 0, len(more.unreadable), None)
+        _tell_added(lane, added, as_json=as_json)
+        return
     recipients = RecipientFile.open(file, options)
     with Meter("Loading") as meter:
 
@@ -146,6 +157,11 @@ def add(
             meter.show(at.rows, at.rows, loading_note(at.duplicates, at.invalid_rows))
 
         done = add_people(store, lane, recipients, hint_drain, progress, options)
+    _tell_added(lane, done, as_json=as_json, columns=recipients.layout.sentence)
+
+
+def _tell_added(lane: Lane, done: Added, *, as_json: bool, columns: str = "") -> None:
+    listed = done.invalid_rows_file
     if as_json:
         print_json(
             {
@@ -156,17 +172,20 @@ def add(
                 "added": done.added,
                 "already_in": done.already_in,
                 "invalid_rows": done.invalid_rows,
-                "invalid_rows_file": str(done.invalid_rows_file)
-                if done.invalid_rows_file
-                else None,
+                "invalid_rows_file": None if listed is None else str(listed),
             }
         )
         return
+    rows = several(done.invalid_rows, "row")
+    if done.lane.status is LaneStatus.DRAFT:
+        show(f'{several(done.added, "row")} added to the draft "{lane.name}".')
+        if done.invalid_rows:
+            show(f"{rows} cannot be read, and were left out.")
+        return
     show(f'{_people(done.added)} added to "{lane.name}", {done.already_in:,} were in it already.')
-    show(recipients.layout.sentence)
-    if done.invalid_rows_file:
-        rows = several(done.invalid_rows, "row")
-        show(f"{rows} cannot be used: mend them in {done.invalid_rows_file}, and add that file.")
+    show(columns)
+    if listed:
+        show(f"{rows} cannot be used: mend them in {listed}, and add that file.")
     if done.lane.status is LaneStatus.PAUSED:
         show("It is paused: nothing is sent until it is resumed.")
 

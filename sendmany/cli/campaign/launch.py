@@ -16,12 +16,14 @@ from config.settings import Settings, load_settings
 from dashboard.explain import explain_canary, iso, several, starts_at
 from producer.campaigns.agreement import changed, too_many_invalid
 from producer.campaigns.canary import read_canary
+from producer.campaigns.draft import prepared_draft
 from producer.campaigns.exclusions import read_exclusions
 from producer.campaigns.launch import Launch, Launched, Loading, Prepared, check, run
 from producer.campaigns.plan import Plan, plan_file, repeated_sentence
 from producer.campaigns.preflight import findings_of, stops, warn_of_windows
 from producer.campaigns.schedule import read_time
-from producer.errors import NotAgreed
+from producer.errors import InputError, NotAgreed
+from producer.files.invalid_rows import see_that_writable
 from producer.files.recipient_file import RecipientFile
 from producer.policies import campaign_policies
 from sendmany.cli.campaign.show import tell_stops, watch_lane
@@ -35,6 +37,7 @@ from sendmany.cli.options import (
     Sheet,
     SubAccount,
     Weight,
+    lane_called,
     listed,
     read_options,
 )
@@ -97,17 +100,17 @@ _AGAIN = {
 def launch(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the campaign.")],
     recipients: Annotated[
-        Path,
+        Path | None,
         typer.Option(
             metavar="FILE", help="A header row, then a row for each person: CSV or a workbook."
         ),
-    ],
+    ] = None,
     message: Annotated[
-        Path,
+        Path | None,
         typer.Option(
             metavar="FILE.json", help="The message without `user`; {{column}} is filled in."
         ),
-    ],
+    ] = None,
     sub_account: SubAccount = None,
     names: Map = None,
     country_column: CountryColumn = None,
@@ -229,45 +232,49 @@ def launch(
     At a terminal it prints the number of recipients and asks; for some seconds Ctrl-C still undoes it.
     With more than 5 % invalid rows (campaigns.max_invalid_share), it requires --accept-invalid.
 
+    Without --recipients and --message the draft of this name is launched, as it is.
+
     Example: `sendmany campaign launch "Spring sale" --recipients people.csv --message offer.json
     --region GB --watch`
     """
     settings = load_settings()
     most_invalid = 1.0 if accept_invalid else settings.campaigns.max_invalid_share
-    options = launch_of(
-        settings,
-        name=name,
-        recipients=recipients,
-        message=message,
-        sub_account=sub_account,
-        names=names,
-        country_column=country_column,
-        language_column=language_column,
-        region=region,
-        encoding=encoding,
-        sheet=sheet,
-        where=where,
-        limit=limit,
-        hold=hold,
-        on_unconfirmed=on_unconfirmed,
-        on_server_error=on_server_error,
-        settle_after=settle_after,
-        window=window,
-        purpose=purpose,
-        send_while_loading=send_while_loading,
-        keep=keep,
-        at=at,
-        rate=rate,
-        weight=weight,
-        canary=canary,
+    options = {
+        "name": name,
+        "recipients": recipients,
+        "message": message,
+        "sub_account": sub_account,
+        "names": names,
+        "country_column": country_column,
+        "language_column": language_column,
+        "region": region,
+        "encoding": encoding,
+        "sheet": sheet,
+        "where": where,
+        "limit": limit,
+        "hold": hold,
+        "on_unconfirmed": on_unconfirmed,
+        "on_server_error": on_server_error,
+        "settle_after": settle_after,
+        "window": window,
+        "purpose": purpose,
+        "send_while_loading": send_while_loading,
+        "keep": keep,
+        "at": at,
+        "rate": rate,
+        "weight": weight,
+        "canary": canary,
+        "exclude": exclude,
+    }
+    store, prepared = prepared_of(
+        settings, options, invalid_rows=invalid_rows, max_invalid_share=most_invalid
     )
-    prepared = check(replace(options, invalid_rows=invalid_rows, max_invalid_share=most_invalid))
-    store = connect(settings)
-    prepared = leave_out(store, prepared, exclude)
     if not offline:
         _ask_provider(settings, prepared.launch.sub_account)
     asks = not yes and at_terminal()
-    if asks or plan or (send_while_loading and not accept_invalid):
+    if prepared.draft and prepared.draft.status is not LaneStatus.DRAFT:
+        pass  # its launch was interrupted, and goes on
+    elif asks or plan or prepared.draft or (send_while_loading and not accept_invalid):
         planned = plan_file(store, settings, prepared, offline=offline)
         report(planned.problems, force=force, as_json=as_json)
         agree(settings, planned, plan, most_invalid, ask=asks)
@@ -317,11 +324,48 @@ def launch_of(settings: Settings, **options: Any) -> Launch:
     )
 
 
-def leave_out(store: Store, prepared: Prepared, exclude: Sequence[str] | None) -> Prepared:
-    """The launch without the people who are excluded."""
-    launch = prepared.launch
+def prepared_of(
+    settings: Settings,
+    options: dict[str, Any],
+    *,
+    lists_invalid_rows: bool = True,
+    **launch_options: Any,
+) -> tuple[Store, Prepared]:
+    """The launch of files, or of the draft of this name; raises InputError."""
+    if options["recipients"] is None and options["message"] is None:
+        return _prepared_draft(settings, options, lists_invalid_rows, **launch_options)
+    if options["recipients"] is None or options["message"] is None:
+        raise InputError("Give both --recipients and --message; a draft is launched without them")
+    exclude = options.pop("exclude", None)
+    launch = replace(launch_of(settings, **options), **launch_options)
+    prepared = check(launch, lists_invalid_rows=lists_invalid_rows)
+    store = connect(settings)
     exclusions = read_exclusions(store, exclude or (), launch.sub_account, launch.reading)
-    return replace(prepared, launch=replace(launch, exclusions=exclusions))
+    return store, replace(prepared, launch=replace(prepared.launch, exclusions=exclusions))
+
+
+def _prepared_draft(
+    settings: Settings,
+    options: dict[str, Any],
+    lists_invalid_rows: bool,
+    invalid_rows: Path | None = None,
+    **_: Any,
+) -> tuple[Store, Prepared]:
+    others = {"name", "sub_account", "at"}
+    if said := [
+        one for one, value in options.items() if value not in (None, False) and one not in others
+    ]:
+        option = {"names": "map"}.get(said[0], said[0]).replace("_", "-")
+        raise InputError(
+            f"--{option} is kept in the draft: change it with `sendmany campaign edit`"
+        )
+    store = connect(settings)
+    lane = lane_called(store, options["name"], options["sub_account"])
+    prepared = prepared_draft(store, settings, lane, options.get("at"))
+    launch = replace(prepared.launch, invalid_rows=invalid_rows)
+    if lists_invalid_rows:
+        see_that_writable(launch.invalid_rows_file)
+    return store, replace(prepared, launch=launch)
 
 
 def warn(store: Store, prepared: Prepared) -> None:

@@ -8,11 +8,9 @@ import typer
 
 from config.settings import load_settings
 from dashboard.explain import several
-from producer.campaigns.launch import check
 from producer.campaigns.plan import Plan, plan_file
-from sendmany.cli.campaign.launch import launch, launch_of, leave_out, tell_findings
+from sendmany.cli.campaign.launch import launch, prepared_of, tell_findings
 from sendmany.cli.options import Json, takes_options_of
-from sendmany.console.connection import connect
 from sendmany.console.output import pairs_table, print_json, say, show, show_table
 
 _LONGEST_SHOWN = 60
@@ -37,13 +35,12 @@ def plan(prices: Prices = None, as_json: Json = False, **options: Any) -> None:
     requests, seconds, cost, and previews. The digest identifies rows, message, options and template:
     `launch --plan DIGEST` refuses any other.
 
+    Without --recipients and --message it is the plan of the draft of this name.
+
     Example: `sendmany campaign plan "Spring sale" --recipients people.csv --message offer.json`
     """
     settings, offline = load_settings(), options.pop("offline")
-    exclude = options.pop("exclude")
-    prepared = check(launch_of(settings, **options), lists_invalid_rows=False)
-    store = connect(settings)
-    prepared = leave_out(store, prepared, exclude)
+    store, prepared = prepared_of(settings, options, lists_invalid_rows=False)
     planned = plan_file(store, settings, prepared, offline=offline, prices=prices)
     if as_json:
         print_json(planned.model_dump(mode="json"))

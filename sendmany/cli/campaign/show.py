@@ -3,11 +3,11 @@
 import time
 from collections.abc import Callable, Iterator
 from itertools import starmap
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from config.settings import load_settings
+from config.settings import Settings, load_settings
 from dashboard.explain import (
     count,
     ended_share,
@@ -24,18 +24,22 @@ from dashboard.explain import (
     starts_at,
 )
 from dashboard.schemas import failures_out
+from producer.errors import InputError
 from sendmany.cli.options import Json, Name, Whose, lane_called
 from sendmany.console.connection import connect
 from sendmany.console.output import as_json as report_as_json
 from sendmany.console.output import pairs_table, print_json, say, show, show_table, table_of
 from sendmany.console.progress import Meter, loading_note, show_sending
 from store.client import Store
-from store.lanes.lane import Lane, list_lanes
+from store.lanes.lane import Lane, LaneStatus, list_lanes
 from store.limits.stops import read_stops, stop_of
 from store.records.outcome import code_named
 from store.reports.lane_report import LaneReport, report
 from store.reports.waiting import Waiting, waiting
 from store.states import FUNNEL, Stage
+
+if TYPE_CHECKING:
+    from producer.campaigns.draft import DraftOut
 
 STEP_SECONDS = 0.25
 
@@ -89,11 +93,19 @@ def show_campaign(name: Name, sub_account: Whose = None, as_json: Json = False) 
 
     Example: `sendmany campaign show "Spring sale"`
     """
-    store = connect(load_settings())
+    settings = load_settings()
+    store = connect(settings)
     now = report(store, lane_called(store, name, sub_account).id)
     wait = waiting(store, now.lane)
+    draft = _draft(store, settings, now.lane)
     if as_json:
-        print_json({**_figures(now, wait), "explanation": explain_lane(now, wait)})
+        kept = draft and draft.model_dump(mode="json")
+        print_json({**_figures(now, wait), "explanation": explain_lane(now, wait), "draft": kept})
+    elif draft:
+        show(
+            f"{draft.name} ({draft.id}, sub-account {draft.sub_account})", *explain_lane(now, wait)
+        )
+        _tell_draft(draft)
     else:
         _tell(now, wait)
 
@@ -106,7 +118,29 @@ def watch_campaign(name: Name, sub_account: Whose = None, as_json: Json = False)
     Example: `sendmany campaign watch "Spring sale"`
     """
     store = connect(load_settings())
-    watch_lane(store, lane_called(store, name, sub_account).id, as_json=as_json)
+    lane = lane_called(store, name, sub_account)
+    if lane.status is LaneStatus.DRAFT:
+        raise InputError(
+            f'"{lane.name}" is a draft: there is nothing to watch before it is launched'
+        )
+    watch_lane(store, lane.id, as_json=as_json)
+
+
+def _draft(store: Store, settings: Settings, lane: Lane) -> "DraftOut | None":
+    if lane.status is not LaneStatus.DRAFT:
+        return None
+    from producer.campaigns.draft import draft_out  # noqa: PLC0415 — half a second, for drafts alone
+
+    return draft_out(store, settings, lane)
+
+
+def _tell_draft(draft: "DraftOut") -> None:
+    """Print what a draft keeps."""
+    rows = [("columns", ", ".join(draft.columns)), ("kept until", draft.kept_until)]
+    rows += [(name, str(value)) for name, value in draft.options.items()]
+    show_table(pairs_table(rows))
+    if draft.problem:
+        show(f"It cannot be launched yet: {draft.problem}.")
 
 
 def watch_lane(store: Store, lane_id: str, *, as_json: bool) -> None:

@@ -8,13 +8,11 @@ from config.settings import load_settings
 from dashboard.message import as_json as message_status_as_json
 from dashboard.message import explain, message_status_of
 from producer import Priority, Producer
-from producer.campaigns.launch import check
 from producer.campaigns.trial import message_of_row, take_tests
 from producer.files.people_list import addressed
-from sendmany.cli.campaign.launch import launch, launch_of
+from sendmany.cli.campaign.launch import launch, prepared_of
 from sendmany.cli.options import Json, takes_options_of
 from sendmany.cli.recipients import recipient_of, wait_for_end
-from sendmany.console.connection import connect
 from sendmany.console.output import print_json, say, show
 from store.states import PROVIDER_HAS_IT
 
@@ -53,11 +51,10 @@ def trial(
     rest = dict.fromkeys(
         ("hold", "on_unconfirmed", "on_server_error", "settle_after", "window", "keep", "at")
     )
-    prepared = check(launch_of(settings, **options, **rest), lists_invalid_rows=False)
+    store, prepared = prepared_of(settings, {**options, **rest}, lists_invalid_rows=False)
     launch, file = prepared.launch, prepared.file
     people = [recipient_of(one, launch.reading.region) for one in to]
     message = message_of_row(file.layout, prepared.message, file.records(), row)
-    store = connect(settings)
     take_tests(store, CALLER, len(people))
     producer = Producer(store, settings)
     ids = [

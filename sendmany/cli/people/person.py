@@ -101,6 +101,7 @@ def _sentences(done: Progress) -> list[str]:
         several(erased["messages"], "message"),
         several(erased["webhooks"], "webhook"),
         several(erased["lists"], "entry", "entries") + " of lists",
+        several(erased["drafts"], "row") + " of drafts",
     ]
     lines = [f"Erased: {', '.join(found)}."]
     lines += (

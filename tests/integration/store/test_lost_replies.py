@@ -33,6 +33,7 @@ from store.keys import (
     unmarketed,
     windows,
 )
+from store.lanes.drafts import Draft, change_draft, keep_part, remove_files
 from store.lanes.held_jobs import EndedJob, end_jobs
 from store.lanes.lane import (
     Priority,
@@ -148,6 +149,7 @@ NOT_TWICE_THE_SAME = {
     "rename_key": "a step of a migration, repeated in tests/conformance/key_names.py",
     "take_inbox": "a process that hears nothing takes another one; the first is free in a minute",
     "list_tokens": "reads",
+    "reserve_cells": "a repeat counts the same bytes, for a moment longer",
     "write_audit": "an act that was asked for twice is told twice",
 }
 
@@ -181,6 +183,23 @@ def _(store: Store) -> AnyCall:
     store.run = original  # type: ignore[method-assign]
     store.client.flushall()
     return next(call for call in calls if call.script == "open_lane")
+
+
+@case("keep_cells", "a part of a draft's file")
+def _(_: Store) -> AnyCall:
+    return keep_part("spring-a1b2c3", "5f0a", 0, b"compressed")
+
+
+@case("edit_draft", "a draft is launched")
+def _(store: Store) -> AnyCall:
+    lane = given.draft(store, b"phone\n+447700900001\n")
+    return change_draft(lane, Draft.of(lane), {"status": "loading"})
+
+
+@case("forget_draft", "a launch has loaded its files")
+def _(store: Store) -> AnyCall:
+    lane = given.draft(store, b"phone\n+447700900001\n")
+    return remove_files(lane, Draft.of(lane).files)
 
 
 @case("enqueue_rows", "a chunk of a file")

@@ -48,6 +48,7 @@ def every_key(keys: LaneKeys) -> list[str]:
         keys.long_ids(5000),
         keys.numbers_of(5000),
         f"{keys.values}5",
+        f"{keys.cells}5f0a",
     ]
     return [*astuple(keys), *named, *numbered, *keys.seen(20254, [0xABC])]
 
@@ -137,6 +138,7 @@ PREFIXES = (
     "ids",
     "numbers",
     "values",
+    "cells",
     "retry_prefix",
     "in_doubt_prefix",
     "claimed_prefix",
@@ -164,7 +166,7 @@ def everything_that_can_be_built() -> Iterator[str]:
             keys.done("in_doubt:b"),
         )
         yield from (keys.outcome(1), keys.attempt_log(1), keys.long_ids(1), keys.numbers_of(1))
-        yield f"{keys.values}0"
+        yield from (f"{keys.values}0", f"{keys.cells}5f0a")
         yield from keys.seen(20254, [0xABC])
 
 
@@ -194,6 +196,7 @@ def test_what_holds_people_is_known_to_hold_them() -> None:
         jobs.numbers_of(0): People.NUMBERS,
         jobs.long_ids(0): People.LONG_IDS,
         f"{jobs.values}0": People.VALUES,
+        f"{jobs.cells}5f0a": People.CELLS,
         jobs.meta: People.NONE,
         module.inbox(0): People.BODIES,
         suppressed("shop", 1): People.NAMES,

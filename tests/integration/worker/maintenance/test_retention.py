@@ -7,10 +7,11 @@ import pytest
 
 from chatapps.responses import Refused
 from store.errors import StoreUnavailable
-from store.keys import ACTIVE, ENDED, LANES, lanes_called
+from store.keys import ACTIVE, DRAFTS, ENDED, LANES, kept_bytes, lanes_called
 from store.lanes.lane import LaneStatus
 from store.queue.dead_letters import Word, settle_dead_letters
 from store.states import State
+from tests.conformance import given
 from tests.integration.worker.rig import Rig
 from worker.batch import Tools
 from worker.maintenance.due_lanes import retire
@@ -138,3 +139,20 @@ async def test_kept_values_go_by_themselves_after_the_end(rig: Rig) -> None:
     await rig.deliver(lane)
     await rig.sweep()
     assert 2 * 86_400 - 60 < rig.store.client.ttl(values) <= 2 * 86_400
+
+
+async def test_a_draft_that_is_not_touched_for_a_week_is_gone(rig: Rig) -> None:
+    """Also what a process left that died as it created one; a launched one only leaves the index."""
+    lane = given.draft(rig.store, b"phone\n+447700900001\n")
+    launched = rig.campaign(3)
+    rig.store.client.zadd(DRAFTS, {launched: 1, "dead-a1b2c3": 1})
+    rig.store.client.zadd(LANES, {"dead-a1b2c3": 1})
+    await rig.sweep()
+    assert rig.lane(lane.id).status is LaneStatus.DRAFT
+    rig.store.client.zadd(DRAFTS, {lane.id: lane.touched_at - int(7.1 * DAY_MS)})
+    await rig.sweep()
+    left = [key for key in rig.store.client.keys("*") if lane.id.encode() in key]
+    assert left == []
+    assert not rig.store.client.exists(DRAFTS, kept_bytes("shop"), lanes_called("Draft"))
+    assert rig.store.client.zrange(LANES, 0, -1) == [launched.encode()]
+    assert rig.counts(launched) == {State.QUEUED: 3}

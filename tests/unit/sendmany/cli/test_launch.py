@@ -31,7 +31,6 @@ def launch(store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Lau
     settings = Settings(sub_accounts={"shop": SubAccount()})
     monkeypatch.setattr(launch_command, "connect", lambda _: store)
     monkeypatch.setattr(launch_command, "load_settings", lambda: settings)
-    monkeypatch.setattr(plan_command, "connect", lambda _: store)
     monkeypatch.setattr(plan_command, "load_settings", lambda: settings)
     monkeypatch.setattr(launch_command, "hint_drain", lambda: None)
     files = ("--recipients", "people.csv", "--message", "offer.json", "--offline")

@@ -11,7 +11,7 @@ from unittest.mock import ANY
 
 import pytest
 
-from producer.campaigns.upload import LISTED_INVALID_ROWS
+from producer.campaigns.launch import LISTED_INVALID_ROWS
 from sendmany.api.routes.campaigns import MOST_UPLOADS
 from store.access.tokens import Scope
 from store.client import Store

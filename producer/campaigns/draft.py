@@ -1,0 +1,368 @@
+"""Drafts: a campaign whose recipients are kept, so that its message, its columns and its options can be
+corrected before the launch.
+
+A draft keeps the text of the recipient file and the form of a launch. Planned or launched, it is read
+like a launch of these files from disk, by the same steps.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import BaseModel
+
+from chatapps.rendering.compiled import CompiledContent, message_of
+from chatapps.rendering.placeholders import find_name
+from config.settings import Settings
+from producer.campaigns.exclusions import read_exclusions
+from producer.campaigns.form import CampaignForm, upload_of
+from producer.campaigns.launch import Launch, Prepared, options_of, put_together
+from producer.campaigns.message_file import refuse_ours
+from producer.campaigns.retry import kept_rows
+from producer.errors import BadRow, InputError
+from producer.files.convert import convert, text_blocks
+from producer.files.csv_reader import NotUtf8Error, Source, read_records
+from producer.files.header import Header, read_header
+from producer.files.invalid_rows import InvalidRow
+from producer.files.recipient_file import KeptFile, RecipientFile
+from producer.files.rows import PersonReader
+from producer.layout import NO_ROWS, PHONE, Layout, ReadOptions, first_rows
+from store.client import Store
+from store.errors import StoreRefused
+from store.lanes.drafts import (
+    KEPT_MS,
+    Draft,
+    create_draft,
+    edit_draft,
+    new_draft,
+    open_text,
+    write_file,
+)
+from store.lanes.lane import Lane, LaneStatus
+
+OF_THE_LAUNCH: Final = {
+    "name", "sub_account", "encoding", "sheet", "plan", "force", "accept_invalid", "launch"
+}  # fmt: skip
+"""Members of the form that a draft does not keep."""
+_BLOCK_BYTES: Final = 256 * 1024
+
+
+class DraftOut(BaseModel):
+    """A draft."""
+
+    id: str
+    name: str
+    sub_account: str
+    status: LaneStatus
+    options: dict[str, Any]  # as the form of a launch has them
+    columns: list[str]  # of the recipients
+    stored_bytes: int
+    kept_until: str  # unless it is changed before
+    problem: str | None  # why it cannot be launched as it is
+
+
+def draft_out(store: Store, settings: Settings, lane: Lane) -> DraftOut:
+    """A draft with the reason why it cannot be launched, if any."""
+    draft, problem = Draft.of(lane), None
+    try:
+        prepared_draft(store, settings, lane)
+    except InputError as error:
+        problem = str(error)
+    with open_text(store, lane) as text:
+        columns = read_header(text).columns
+    until = datetime.fromtimestamp((lane.touched_at + KEPT_MS) // 1000, UTC)
+    return DraftOut(
+        id=lane.id,
+        name=lane.name,
+        sub_account=lane.sub_account,
+        status=lane.status,
+        options=dict(draft.options),
+        columns=list(columns),
+        stored_bytes=draft.stored,
+        kept_until=f"{until:%Y-%m-%dT%H:%M:%SZ}",
+        problem=problem,
+    )
+
+
+def create(
+    store: Store, settings: Settings, form: CampaignForm, sub_account: str, source: Source
+) -> Lane:
+    """Keep a form and a recipient file as a draft. The same again changes nothing.
+
+    Raises:
+        InputError: the file is no table, or an option is wrong; nothing is kept.
+        StoreRefused: the name is taken, or the drafts are too large.
+    """
+    options = _options(form, settings, sub_account)
+    lane = new_draft(store, form.name, sub_account)
+    blocks = text_blocks(_text(source, form.encoding, form.sheet))
+    file = write_file(store, lane, sub_account, blocks)
+    return create_draft(store, lane, form.name, sub_account, Draft(options, (file,)))
+
+
+def edit(
+    store: Store,
+    settings: Settings,
+    lane: Lane,
+    changes: Mapping[str, Any],
+    source: Source | None = None,
+) -> Lane:
+    """Change members of a draft's form, and its recipients.
+
+    Args:
+        changes: None resets a member.
+        source: another recipient file, in place of the one that is kept.
+
+    Raises:
+        pydantic.ValidationError, InputError: a change is wrong; nothing is changed.
+        StoreRefused: it is no draft any more, was changed meanwhile, or its new name is taken.
+    """
+    draft = Draft.of(lane)
+    both = {**draft.options, "name": lane.name, **changes}
+    both["policies"] = _set(
+        {**draft.options.get("policies", {}), **(changes.get("policies") or {})}
+    )
+    if "policies" in changes and changes["policies"] is None:
+        both["policies"] = {}
+    form = CampaignForm.model_validate(_set(both))
+    options, files = _options(form, settings, lane.sub_account), draft.files
+    if source is not None:
+        blocks = text_blocks(_text(source, form.encoding, form.sheet))
+        files = (write_file(store, lane.id, lane.sub_account, blocks),)
+    return edit_draft(store, lane, Draft(options, files), form.name)
+
+
+@dataclass(frozen=True, slots=True)
+class RowsAdded:
+    """Result of adding rows to a draft."""
+
+    lane: Lane
+    rows: int
+    unreadable: list[InvalidRow]  # rows that cannot be split into cells; they are left out
+    layout: Layout  # of the file
+
+
+def add_rows(
+    store: Store, settings: Settings, lane: Lane, source: Source, reading: ReadOptions
+) -> RowsAdded:
+    """Add the rows of a further file to a draft, by the names of its columns.
+
+    Raises:
+        InputError: the file lacks a column that the draft uses, or the draft could not be launched.
+    """
+    draft, prepared = Draft.of(lane), prepared_draft(store, settings, lane)
+    text = _text(source, reading.encoding, reading.sheet)
+    header = read_header(text)
+    layout = Layout.find(header, first_rows(text, header), reading)
+    places = _places(prepared, header, layout)
+    bad: list[InvalidRow] = []
+    counted = _Rows(text, layout, prepared.file.layout, places, bad)
+    file = write_file(store, lane.id, lane.sub_account, counted.blocks(), draft.files)
+    after = edit_draft(store, lane, replace(draft, files=(*draft.files, file)))
+    return RowsAdded(after, counted.rows, bad, layout)
+
+
+def clone(store: Store, settings: Settings, lane: Lane, name: str) -> Lane:
+    """A new draft with the options and recipients of a draft, or of a campaign that has ended.
+
+    Raises:
+        InputError: the values of the campaign are not kept.
+        StoreRefused: the campaign has not ended, or the name is taken.
+    """
+    if lane.draft:
+        options: Mapping[str, Any] = Draft.of(lane).options
+        blocks = iter(partial(open_text(store, lane).read, _BLOCK_BYTES), b"")
+    elif lane.kind == "campaign" and lane.status.ended:
+        column = _number_column(lane)
+        options, blocks = _options_of_campaign(lane, column), _text_of_campaign(store, lane, column)
+    else:
+        raise StoreRefused(f'"{lane.name}" is {lane.status}: a draft, or what has ended, is cloned')
+    form = CampaignForm.model_validate({**options, "name": name})
+    options = _options(form, settings, lane.sub_account)
+    new = new_draft(store, form.name, lane.sub_account)
+    file = write_file(store, new, lane.sub_account, blocks)
+    return create_draft(store, new, form.name, lane.sub_account, Draft(options, (file,)))
+
+
+def prepared_draft(
+    store: Store, settings: Settings, lane: Lane, send_at: str | None = None
+) -> Prepared:
+    """The launch of a draft, or of one whose launch was interrupted.
+
+    Args:
+        send_at: when it starts, in place of the draft's own.
+
+    Raises:
+        InputError: message and recipients do not fit each other, or the time is past.
+        StoreRefused: the recipients are not kept.
+    """
+    options = {**Draft.of(lane).options, "name": lane.name}
+    if lane.status is LaneStatus.HALTED and not lane.content:
+        raise StoreRefused(f'"{lane.name}" is halted: `sendmany campaign show` says what to do')
+    if lane.status is not LaneStatus.DRAFT:
+        options.pop("send_at", None)  # a launch has set it
+    elif send_at:
+        options["send_at"] = send_at
+    upload = upload_of(CampaignForm.model_validate(options), settings, lane.sub_account)
+    excluded = options.get("exclude", ())
+    exclusions = read_exclusions(store, excluded, lane.sub_account, upload.reading)
+    shared = {
+        one.name: getattr(upload, one.name) for one in fields(Launch) if hasattr(upload, one.name)
+    }
+    path = Path(f"{lane.id}.csv")
+    launch = Launch(
+        **{**shared, "exclusions": exclusions, "max_invalid_share": 1, "message": path},
+        recipients=path,
+    )
+    text = KeptFile(path, Draft.of(lane).digest, partial(open_text, store, lane))
+    file = RecipientFile.of(text, upload.reading)
+    return replace(put_together(launch, upload.message, file), draft=lane)
+
+
+def _options(form: CampaignForm, settings: Settings, sub_account: str) -> dict[str, Any]:
+    """What a draft keeps of a form; raises InputError for what no launch would take."""
+    refuse_ours(form.message)
+    upload_of(form, settings, sub_account)
+    return form.model_dump(mode="json", exclude_unset=True, exclude=OF_THE_LAUNCH)
+
+
+def _set(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _text(source: Source, encoding: str | None, sheet: str | None) -> Source:
+    """A recipient file as UTF-8 CSV, at its start; raises InputError when it is no table with rows."""
+    if converted := convert(source, encoding, sheet):
+        return _with_rows(converted.stream)
+    try:
+        return _with_rows(source)
+    except NotUtf8Error:
+        source.seek(0)
+        converted = convert(source, encoding, sheet, is_other=True)
+        assert converted is not None
+        return _with_rows(converted.stream)
+
+
+def _with_rows(text: Source) -> Source:
+    if not first_rows(text, read_header(text)):
+        raise InputError(NO_ROWS)
+    text.seek(0)
+    return text
+
+
+def _places(prepared: Prepared, header: Header, layout: Layout) -> list[int | None]:
+    """Where a further file has each column of a draft."""
+    ours, message = prepared.file.layout, prepared.message
+    names = {
+        **layout.options.names,
+        ours.number_column: layout.number_column,
+        **({ours.country_column: layout.country_column} if ours.country_column else {}),
+    }
+    found = [find_name(header.columns, names.get(one) or one) for one in ours.header.cells]
+    needed = {ours.number_column, *message.content.columns, *prepared.keep}
+    needed |= {ours.header.cells[place] for place in ours.where}
+    for one, name in zip(ours.header.cells, found, strict=True):
+        if name is None and one in needed:
+            raise InputError(f'the file has no column "{one}", which the draft uses')
+    return [None if name is None else header.cells.index(name) for name in found]
+
+
+class _Rows:
+    """Rows of a further file, with the columns of a draft."""
+
+    def __init__(
+        self,
+        text: Source,
+        layout: Layout,
+        ours: Layout,
+        places: list[int | None],
+        bad: list[InvalidRow],
+    ) -> None:
+        self._text = text
+        self._layout = layout
+        self._ours = ours
+        self._places = places
+        self._bad = bad
+        self._read = PersonReader(layout).read
+        self.rows = 0
+
+    def blocks(self) -> Iterator[bytes]:
+        """Their text, which begins with the end of the line before."""
+        header, output = self._layout.header, io.StringIO("\n")
+        output.seek(1)
+        writer = csv.writer(output, delimiter=self._ours.header.delimiter, lineterminator="\n")
+        for cells, line, *_ in read_records(
+            self._text, header.delimiter, header.offset, header.line
+        ):
+            if isinstance(cells, BadRow):
+                self._bad.append(InvalidRow(line, cells.number, cells.reason, cells.cells))
+                continue
+            writer.writerow(self._ours_of(cells))
+            self.rows += 1
+            if output.tell() > _BLOCK_BYTES:
+                yield output.getvalue().encode()
+                output.seek(0)
+                output.truncate()
+        yield output.getvalue().encode()
+
+    def _ours_of(self, cells: list[str]) -> list[str]:
+        row = [
+            "" if place is None or place >= len(cells) else cells[place] for place in self._places
+        ]
+        try:
+            who = self._read(cells)
+        except (BadRow, IndexError):  # the plan tells
+            return row
+        number = self._ours.place(self._ours.number_column)
+        row[number] = f"+{who}" if who.isdigit() else who
+        return row
+
+
+def _number_column(lane: Lane) -> str:
+    """A name for the column of the numbers that is none of the others'."""
+    others = {*CompiledContent.load(lane.content).columns, *lane.keep}
+    name = options_of(lane).names.get(PHONE, PHONE)
+    while name in others:
+        name = f"number of {name}"
+    return name
+
+
+def _options_of_campaign(lane: Lane, number: str) -> dict[str, Any]:
+    return _set(
+        {
+            "message": message_of(CompiledContent.load(lane.content)),
+            "map": {PHONE: number},
+            "priority": str(lane.priority),
+            "policies": {
+                "on_unconfirmed": lane.on_unconfirmed,
+                "on_server_error": lane.on_server_error,
+                "settle_after": lane.settle_after,
+                "window": lane.window,
+            },
+            "purpose": lane.purpose and str(lane.purpose),
+            "rate": lane.rate,
+            "weight": lane.weight,
+            "keep": list(lane.keep),
+        }
+    )
+
+
+def _text_of_campaign(store: Store, lane: Lane, number: str) -> Iterator[bytes]:
+    columns = (number, *CompiledContent.load(lane.content).columns, *lane.keep)
+    output = io.StringIO()
+    writer = csv.writer(output, lineterminator="\n")
+    writer.writerow(columns)
+    for lines in kept_rows(store, lane):
+        for recipient, *values in (line.split(b"\t") for line in lines):
+            who = recipient.decode()
+            told = [json.loads(b'"%b"' % value) for value in values]
+            writer.writerow([f"+{who}" if who.isdigit() else who, *told])
+        yield output.getvalue().encode()
+        output.seek(0)
+        output.truncate()

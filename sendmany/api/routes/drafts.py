@@ -1,0 +1,300 @@
+"""`/v1/campaigns/…` of drafts: change, replace, plan, test, launch, clone, delete."""
+
+from dataclasses import replace
+from functools import partial
+from typing import Annotated, Any, Final
+
+from anyio import to_thread
+from fastapi import APIRouter, HTTPException, Query, Request
+from pydantic import BaseModel, ConfigDict, Field, create_model
+
+from chatapps.preflight import Finding, Severity
+from config.settings import Settings
+from producer.campaigns.agreement import changed, too_many_invalid
+from producer.campaigns.draft import (
+    OF_THE_LAUNCH,
+    DraftOut,
+    clone,
+    edit,
+    prepared_draft,
+)
+from producer.campaigns.form import CampaignForm, CampaignName
+from producer.campaigns.launch import run
+from producer.campaigns.plan import Plan, plan_file
+from producer.campaigns.preflight import stops
+from producer.campaigns.schedule import set_pace
+from producer.campaigns.trial import message_of_row
+from producer.campaigns.upload import Uploaded
+from producer.errors import NotAgreed
+from producer.files.invalid_rows import InvalidRow
+from producer.wake import SendWakeUp
+from sendmany.api.pagination import NameOrId
+from sendmany.api.uploads.form import Row, To
+from sendmany.api.uploads.launch import (
+    LaunchedOut,
+    LaunchStopped,
+    TestOut,
+    in_our_words,
+    launched_out,
+    send_tests,
+    told,
+    told_draft,
+    told_plan,
+)
+from sendmany.api.uploads.loader import load_while_receiving
+from store.access.places import Places
+from store.access.tokens import Token
+from store.client import Store
+from store.lanes.drafts import delete_draft
+from store.lanes.lane import Lane, LaneStatus, find_lane
+
+_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
+    404: {"description": "There is no such campaign, or it is not the caller's."},
+    409: {"description": "It is no draft, was changed meanwhile, or the name is taken."},
+    422: {"description": "It does not fit; nothing is changed."},
+}
+_CSV: Final[dict[str, Any]] = {
+    "required": True,
+    "content": {"text/csv": {"schema": {"type": "string", "format": "binary"}}},
+}
+_Column = Annotated[str | None, Query(min_length=1, max_length=1000)]
+_CHANGES: Any = {
+    name: (
+        Annotated[one.annotation, *one.metadata, Field(description=one.description)] | None,
+        None,
+    )
+    for name, one in CampaignForm.model_fields.items()
+    if name == "name" or name not in OF_THE_LAUNCH
+}
+ChangesIn = create_model(
+    "ChangesIn",
+    __config__=ConfigDict(extra="forbid", strict=True),
+    __doc__="Changes of a draft's form; null resets a member. Of other campaigns: rate and weight.",
+    **_CHANGES,
+)
+
+
+class PaceOut(BaseModel):
+    """The pace of a campaign."""
+
+    id: str
+    name: str
+    rate: float
+    weight: int
+
+
+class LaunchIn(BaseModel):
+    """How a draft is launched."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    plan: Annotated[
+        str, Field(description="Digest of a plan: what differs from it is not launched.")
+    ] = ""
+    send_at: Annotated[
+        str | None,
+        Field(min_length=1, max_length=100, description="When it starts, instead of the draft's."),
+    ] = None
+    force: Annotated[bool, Field(description="Launch even if messages would be refused.")] = False
+    accept_invalid: Annotated[
+        bool, Field(description="Launch although too many rows cannot be used.")
+    ] = False
+
+
+class TestIn(BaseModel):
+    """A test of a draft."""
+
+    __test__ = False  # nothing of pytest's
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    to: To
+    row: Row = None
+
+
+class CloneIn(BaseModel):
+    """A clone."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    name: Annotated[CampaignName, Field(alias="as", description="Of the new draft.")]
+
+
+class DeletedOut(BaseModel):
+    """A draft that is gone."""
+
+    id: str
+    name: str
+    deleted: bool
+
+
+def add_drafts(
+    router: APIRouter,
+    store: Store,
+    settings: Settings,
+    send: Any,
+    manage: Any,
+    uploads: Places,
+    wake: SendWakeUp,
+) -> None:
+    """Add the routes.
+
+    Args:
+        send, manage: the dependencies for the caller's token.
+        uploads: limits concurrent readers of recipients.
+    """
+
+    def out(lane: Lane) -> DraftOut:
+        return told_draft(store, settings, lane)
+
+    async def in_thread(caller: Token, campaign: str, use: Any) -> Any:
+        def found() -> Any:
+            return use(find_lane(store, campaign, caller.may_use))
+
+        with uploads.place_for(caller), told():
+            return await to_thread.run_sync(found)
+
+    @router.patch(
+        "/{campaign}",
+        operation_id="change_campaign",
+        summary="Change a draft; of another campaign how fast it goes, or its share beside others",
+        responses=_ANSWERS,
+    )
+    def change(
+        campaign: NameOrId,
+        body: ChangesIn,
+        caller: Annotated[Token, manage],
+    ) -> DraftOut | PaceOut:
+        changes = body.model_dump(mode="json", exclude_unset=True)
+        lane = find_lane(store, campaign, caller.may_use)
+        with told():
+            if lane.status is LaneStatus.DRAFT:
+                return out(edit(store, settings, lane, changes))
+        if lane.kind != "campaign":
+            raise HTTPException(404, "There is no such campaign.")
+        if changes.keys() - {"rate", "weight"}:
+            raise HTTPException(409, f"It is {lane.status}: only rate and weight can be changed.")
+        paced = set_pace(store, lane, changes.get("rate"), changes.get("weight"))
+        if paced is None:
+            raise HTTPException(404, "There is no such campaign.")
+        return PaceOut(id=lane.id, name=lane.name, rate=paced[0], weight=paced[1])
+
+    @router.delete(
+        "/{campaign}",
+        operation_id="delete_draft",
+        summary="Delete a draft and its recipients; its name is free then",
+        responses=_ANSWERS,
+    )
+    def delete(campaign: NameOrId, caller: Annotated[Token, manage]) -> DeletedOut:
+        lane = find_lane(store, campaign, caller.may_use)
+        with told():
+            delete_draft(store, lane)
+        return DeletedOut(id=lane.id, name=lane.name, deleted=True)
+
+    @router.put(
+        "/{campaign}/recipients",
+        operation_id="replace_recipients",
+        summary="Replace the recipients of a draft",
+        responses=_ANSWERS,
+        openapi_extra={"requestBody": _CSV},
+    )
+    async def recipients(
+        campaign: NameOrId,
+        request: Request,
+        caller: Annotated[Token, send],
+        encoding: _Column = None,
+        sheet: _Column = None,
+    ) -> DraftOut:
+        """The body is a CSV file with a header, or a workbook. Until it has come whole, the draft stays
+        as it was."""
+        lane = await to_thread.run_sync(find_lane, store, campaign, caller.may_use)
+        changes = {"encoding": encoding, "sheet": sheet}
+        with uploads.place_for(caller), told():
+            return await load_while_receiving(
+                request.stream(), lambda file: out(edit(store, settings, lane, changes, file))
+            )
+
+    @router.get(
+        "/{campaign}/plan",
+        operation_id="plan_draft",
+        summary="Plan the launch of a draft; nothing is sent",
+        responses=_ANSWERS,
+    )
+    async def plan(campaign: NameOrId, caller: Annotated[Token, send]) -> Plan:
+        def planned(lane: Lane) -> Plan:
+            return told_plan(plan_file(store, settings, prepared_draft(store, settings, lane)))
+
+        found: Plan = await in_thread(caller, campaign, planned)
+        return found
+
+    @router.post(
+        "/{campaign}/launch",
+        operation_id="launch_draft",
+        summary="Launch a draft",
+        responses=_ANSWERS,
+    )
+    async def launch(
+        campaign: NameOrId, body: LaunchIn, caller: Annotated[Token, send]
+    ) -> LaunchedOut:
+        """Without an answer, repeat the request: an interrupted launch continues, and no recipient is
+        added twice."""
+        launched: LaunchedOut = await in_thread(
+            caller, campaign, partial(_launch, store, settings, body, wake)
+        )
+        return launched
+
+    @router.post(
+        "/{campaign}/test",
+        status_code=202,
+        operation_id="test_draft",
+        summary="Send the message of a draft to yourself first",
+        responses=_ANSWERS,
+    )
+    async def test(
+        campaign: NameOrId, body: TestIn, caller: Annotated[Token, send]
+    ) -> list[TestOut]:
+        def sent(lane: Lane) -> list[TestOut]:
+            prepared = prepared_draft(store, settings, lane)
+            file, launch = prepared.file, prepared.launch
+            filled = message_of_row(file.layout, prepared.message, file.records(), body.row)
+            return send_tests(store, settings, wake, caller, body.to, launch, filled)
+
+        found: list[TestOut] = await in_thread(caller, campaign, sent)
+        return found
+
+    @router.post(
+        "/{campaign}/clone",
+        status_code=201,
+        operation_id="clone_campaign",
+        summary="Make a draft of a draft, or of a campaign that has ended",
+        responses=_ANSWERS,
+    )
+    async def clone_(campaign: NameOrId, body: CloneIn, caller: Annotated[Token, send]) -> DraftOut:
+        found: DraftOut = await in_thread(
+            caller, campaign, lambda lane: out(clone(store, settings, lane, body.name))
+        )
+        return found
+
+
+def _launch(
+    store: Store, settings: Settings, body: LaunchIn, wake: SendWakeUp, lane: Lane
+) -> LaunchedOut:
+    prepared = prepared_draft(store, settings, lane, body.send_at)
+    findings: list[Finding] = []
+    if lane.status is LaneStatus.DRAFT:
+        planned = plan_file(store, settings, prepared)
+        if stops(planned.problems) and not body.force:
+            raise LaunchStopped(planned.problems)
+        most = 1 if body.accept_invalid else settings.campaigns.max_invalid_share
+        if why_not := changed(body.plan, planned.digest) or too_many_invalid(
+            planned.invalid_rows.total, planned.rows, most
+        ):
+            raise NotAgreed(f"Nothing was launched: {why_not}")
+        warnings = [Finding(Severity.WARNING, "", in_our_words(one)) for one in planned.warnings]
+        findings = [*planned.problems, *warnings]
+        prepared = replace(prepared, digest=planned.digest)
+    listed: list[InvalidRow] = []
+    done = run(store, prepared, wake, listed=listed)
+    layout = prepared.file.layout
+    return launched_out(
+        Uploaded(done.lane, done.resumed, listed, layout, "", done.folded), findings
+    )
