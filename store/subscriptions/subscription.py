@@ -11,9 +11,12 @@ import hashlib
 import hmac
 import json
 import secrets
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
+from config.sections import SettingsError
+from config.settings import Settings
 from store.access.audit import entry
 from store.client import Call, Store, command, first, script_call, text
 from store.errors import StoreRefused
@@ -108,6 +111,31 @@ def sign(signers: list[bytes], id: str, timestamp: int, body: bytes) -> str:
     content = b"%b.%d.%b" % (id.encode(), timestamp, body)
     macs = (hmac.digest(secret, content, hashlib.sha256) for secret in signers)
     return " ".join(f"v1,{base64.b64encode(mac).decode()}" for mac in macs)
+
+
+def check_types(types: Sequence[str]) -> tuple[str, ...]:
+    """Types of events without repetitions; raises ValueError with the known ones."""
+    known = (*WILDCARDS, *TYPES)
+    unknown = [one for one in types if one not in known]
+    if unknown or not types:
+        which = f'"{unknown[0]}" is no type of event' if unknown else "no type of event is named"
+        raise ValueError(f"{which}: there are {', '.join(known)}")
+    return tuple(dict.fromkeys(types))
+
+
+def key_of(settings: Settings) -> bytes:
+    """The secret of the settings, which the secrets of subscriptions are derived from.
+
+    Raises:
+        SettingsError: there is none.
+    """
+    key = settings.secret_key()
+    if key is None:
+        raise SettingsError(
+            "Subscriptions are signed with secrets that are not in Redis: set SENDMANY_SECRET, or "
+            "secret_file, for all processes"
+        )
+    return key
 
 
 def add_subscription(
