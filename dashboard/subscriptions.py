@@ -30,13 +30,13 @@ class SubscriptionOut(BaseModel):
     dead: int  # batches that were given up
 
 
-class AddedOut(SubscriptionOut):
+class SubscriptionAddedOut(SubscriptionOut):
     """A new subscription."""
 
     secret: str  # shown once
 
 
-class ShownOut(SubscriptionOut):
+class SubscriptionShownOut(SubscriptionOut):
     """A subscription with its newest dead letters."""
 
     dead_letters: list[dict[str, Any]]  # after, to: positions; events, why
@@ -64,6 +64,6 @@ def facts_of(store: Store, one: Subscription) -> dict[str, Any]:
     }
 
 
-def shown(store: Store, one: Subscription) -> ShownOut:
+def shown(store: Store, one: Subscription) -> SubscriptionShownOut:
     """A subscription with its newest dead letters."""
-    return ShownOut(**facts_of(store, one), dead_letters=store.run(read_dead(one.id)))
+    return SubscriptionShownOut(**facts_of(store, one), dead_letters=store.run(read_dead(one.id)))

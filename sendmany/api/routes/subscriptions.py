@@ -10,7 +10,13 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from config.sections import SettingsError, SubAccountId
 from config.settings import Settings
-from dashboard.subscriptions import AddedOut, ShownOut, SubscriptionOut, facts_of, shown
+from dashboard.subscriptions import (
+    SubscriptionAddedOut,
+    SubscriptionOut,
+    SubscriptionShownOut,
+    facts_of,
+    shown,
+)
 from sendmany.api.uploads.launch import choose_sub_account
 from store.access.tokens import Needs, Scope, Token
 from store.client import AsyncStore
@@ -112,7 +118,7 @@ def subscriptions_router(loop_store: AsyncStore, settings: Settings, needs: Need
         summary="Send changes from now on to an endpoint; its secret is shown once",
         responses={409: _ANSWERS[409]},
     )
-    def add(word: SubscriptionIn, caller: Annotated[Token, admin]) -> AddedOut:
+    def add(word: SubscriptionIn, caller: Annotated[Token, admin]) -> SubscriptionAddedOut:
         name = choose_sub_account(settings, caller, word.sub_account, "sub_account")
         if word.with_numbers and Scope.PEOPLE not in caller.scopes:
             raise HTTPException(403, "with_numbers takes a token with the scope people, too.")
@@ -133,7 +139,7 @@ def subscriptions_router(loop_store: AsyncStore, settings: Settings, needs: Need
             )
         except StoreRefused as error:
             raise HTTPException(409, str(error)) from error
-        return AddedOut(**facts_of(store, one), secret=secret)
+        return SubscriptionAddedOut(**facts_of(store, one), secret=secret)
 
     @router.get(
         "/subscriptions/{subscription}",
@@ -141,7 +147,7 @@ def subscriptions_router(loop_store: AsyncStore, settings: Settings, needs: Need
         summary="A subscription, with what its endpoint did not take",
         responses={404: _ANSWERS[404]},
     )
-    def show(subscription: SubscriptionId, caller: Annotated[Token, admin]) -> ShownOut:
+    def show(subscription: SubscriptionId, caller: Annotated[Token, admin]) -> SubscriptionShownOut:
         return shown(store, found(subscription, caller))
 
     @router.delete(
@@ -173,7 +179,7 @@ def subscriptions_router(loop_store: AsyncStore, settings: Settings, needs: Need
     )
     def replay_(
         subscription: SubscriptionId, word: ReplayIn, caller: Annotated[Token, admin]
-    ) -> ShownOut:
+    ) -> SubscriptionShownOut:
         since_ms = ms_of(word.since)
         _changed(lambda: replay(store, found(subscription, caller), since_ms))
         return shown(store, found(subscription, caller))
