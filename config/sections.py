@@ -33,6 +33,9 @@ REPEATED_FOR = 180.0
 webhooks)."""
 MOST_SECRETS = 2
 """Webhook authorizations accepted at the same time."""
+LOOPBACK = re.compile(r"localhost|127(\.\d+){3}|\[::1\]")
+HIGHEST_RATE = 1000.0
+"""Messages per second that WhatsApp gives a number at most."""
 LongWait = Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)]
 """Seconds, a day at most."""
 SubAccountId = Annotated[str, Field(pattern=r"^[A-Za-z0-9\-._&]{3,50}$")]
@@ -74,6 +77,9 @@ class SubAccount(Section):
     """Most messages sent at once after a pause. Default: half a second's worth, at most 1,000."""
     urgent_reserve: int = Field(default=0, ge=0)
     """Part of the burst that only urgent lanes may use."""
+    learn_rate: Literal["off", "observe", "on"] | None = None
+    """Whether the rate is learned from throttles and late receipts, below `messages_per_second`;
+    `observe` only shows it. None: on, `observe` where a rate is configured, off for loopback."""
     max_in_air: PositiveInt = 32
     """Batches of this sub-account in flight per worker process."""
 
@@ -81,6 +87,20 @@ class SubAccount(Section):
     def url(self) -> str:
         """Base URL without a trailing slash."""
         return str(self.base_url).rstrip("/") if self.base_url else REGIONS[self.region]
+
+    @property
+    def learn_mode(self) -> Literal["off", "observe", "on"]:
+        """Whether the rate is learned, and whether the learned one is used."""
+        if self.learn_rate is not None:
+            return self.learn_rate
+        if self.base_url is not None and LOOPBACK.fullmatch(self.base_url.host or ""):
+            return "off"
+        return "observe" if "messages_per_second" in self.model_fields_set else "on"
+
+    @property
+    def ceiling(self) -> float:
+        """Messages per second that a learned rate never exceeds."""
+        return self.messages_per_second or HIGHEST_RATE
 
     @property
     def burst_messages(self) -> int:
@@ -249,6 +269,12 @@ class Campaigns(Section):
     """Seconds in which Ctrl-C undoes a launch at a terminal, after its confirmation."""
     prices: Path | None = None
     """CSV of prices per message: country, category, price, currency. For estimates."""
+    canary_seconds: float = Field(default=1800, gt=0, le=7 * 86_400)
+    """Time between the end of a canary and the decision about the rest of its campaign."""
+    canary_failed: float = Field(default=0.02, gt=0, le=1)
+    """Share of a canary from which on it does not pass: failed, or with an unknown outcome."""
+    canary_opted_out: float = Field(default=0.01, gt=0, le=1)
+    """The same of its people who opted out since."""
 
 
 class Breakers(Section):

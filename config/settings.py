@@ -160,6 +160,12 @@ class Settings(BaseSettings):
             return REPEATED_FOR
         return self.policies.resend_floor
 
+    @property
+    def learning(self) -> tuple[str, ...]:
+        """Sub-accounts whose rate is learned."""
+        accounts = self.sub_accounts.items()
+        return tuple(name for name, account in accounts if account.learn_mode != "off")
+
     def secret_key(self) -> bytes | None:
         """The secret, or None.
 

@@ -69,10 +69,8 @@ TABLE = (
     Row(f"{_LANE}:codes", "hash", "settle_batch, apply_status_updates", "retention"),
     Row(f"{_LANE}:stats", "hash", "mark_posting, settle_batch", "retention"),
     Row(f"{_LANE}:queue", "list", "enqueue_*, settle, recover", "the last claim", People.JOBS),
-    Row(f"{_LANE}:retries", "zset", "settle_batch, enqueue_messages", "promote_due"),
-    Row(
-        f"{_LANE}:r:<batch>", "string", "settle_batch, enqueue_messages", "promote_due", People.JOBS
-    ),
+    Row(f"{_LANE}:retries", "zset", "settle_batch, enqueue_*", "promote_due"),
+    Row(f"{_LANE}:r:<batch>", "string", "settle_batch, enqueue_*", "promote_due", People.JOBS),
     Row(f"{_LANE}:claimed", "zset", "claim_batch, mark_posting", "settle, recover"),
     Row(f"{_LANE}:b:<batch>", "hash", "claim_batch, mark_posting", "settle, recover", People.JOBS),
     Row(f"{_LANE}:in_doubt", "zset", "settle_batch, recover_expired", "settle_batch"),
@@ -101,6 +99,10 @@ TABLE = (
     Row("sm:stops", "hash", "stop_sending: what, of whom", "go_on"),
     Row("sm:ready", "zset", "producer, worker: lane → urgency; a hint", "the sweep rebuilds it"),
     Row("sm:limit:{<sub-account>}", "hash", "acquire_permits, pause_sub_account", "1 hour idle"),
+    Row("sm:learned:{<sub-account>}", "hash", "keep_learned: rate, state", "limits forget"),
+    Row("sm:learned:{<sub-account>}:history", "stream", "keep_learned", "30 days"),
+    Row("sm:signals:{<sub-account>}", "hash", "flush_metrics", "keep_learned, 3 minutes"),
+    Row("sm:signals:{<sub-account>}:flushed:<process>", "string", "flush_metrics", "1 day"),
     Row("sm:permit:{<sub-account>}:<op>", "string", "acquire_permits", "10 seconds"),
     Row("sm:requests:{<sub-account>}", "zset", "begin_request: request → time", "note_ended"),
     Row("sm:unreached:{<sub-account>}", "hash", "workers: host → what keeps it away", "it answers"),
@@ -303,6 +305,26 @@ def subscription(id: str) -> tuple[str, str]:
 def limiter(sub_account: str) -> str:
     """Arrival times and pause of one sub-account."""
     return f"sm:limit:{{{sub_account}}}"
+
+
+def learned_rate(sub_account: str) -> str:
+    """The learned rate of a sub-account, and the state it was learned with."""
+    return f"sm:learned:{{{sub_account}}}"
+
+
+def rate_history(sub_account: str) -> str:
+    """Changes of the learned rate."""
+    return f"{learned_rate(sub_account)}:history"
+
+
+def signals(sub_account: str) -> str:
+    """Counts by second from which the rate is learned."""
+    return f"sm:signals:{{{sub_account}}}"
+
+
+def signals_flushed(sub_account: str, process: str) -> str:
+    """Number of the last flush of signals of a process."""
+    return f"{signals(sub_account)}:flushed:{process}"
 
 
 def permit(sub_account: str, op: str) -> str:

@@ -7,6 +7,7 @@ repeated with its number until it is answered; counts since then go with the nex
 import asyncio
 import secrets
 from collections import Counter
+from collections.abc import Collection
 from functools import lru_cache
 
 import structlog
@@ -16,7 +17,9 @@ from chatapps.responses import Answered, NoAnswer, NotSent, Refused, Result
 from store.client import AsyncStore
 from store.errors import StoreError
 from store.lanes.lane import Priority
+from store.limits import signals
 from store.limits.rate_limit import Permits
+from store.limits.signals import flush_signals
 from store.metrics import counters
 from store.metrics.counters import Tally, flush_metrics
 from store.queue.settlement import Recovered, Settlement
@@ -36,12 +39,19 @@ _LOCAL = {reason.value: reason.name.lower() for reason in LocalReason}
 
 
 class Meters(Tally):
-    """The counts of one process."""
+    """The counts of one process.
 
-    def __init__(self) -> None:
+    Args:
+        learning: sub-accounts whose rate is learned.
+    """
+
+    def __init__(self, learning: Collection[str] = ()) -> None:
         super().__init__()
         self._process = secrets.token_hex(8)
-        self._flying: Counter[str] = Counter()  # posted and not answered yet
+        self._learning = frozenset(learning)
+        self._signals: dict[str, signals.Tally] = {}  # by sub-account
+        self._flying: dict[str, Counter[str]] = {}  # posted and not answered yet: signals by
+        # sub-account, and the sums of /metrics under ''
         self._number = 0  # number of the current or last flush
         self._flushing = asyncio.Lock()
 
@@ -49,18 +59,24 @@ class Meters(Tally):
         """Write the counts to the store; kept for later if it is away."""
         async with self._flushing:
             if not self._flying:
-                self._flying = self.take()
+                self._flying = {"": self.take(), **self._signals}
+                self._flying = {name: counts for name, counts in self._flying.items() if counts}
+                self._signals = {}
                 self._number += 1
             if not self._flying:
                 return
-            call = flush_metrics(self._process, self._number, self._flying)
+            by = (self._process, self._number)
+            calls = [
+                flush_signals(name, *by, counts) if name else flush_metrics(*by, counts)
+                for name, counts in self._flying.items()
+            ]
             try:
                 async with asyncio.timeout(FLUSH_SECONDS):
-                    await store.run(call)
+                    await store.run_all(calls)
             except (StoreError, TimeoutError) as error:
                 log.debug("metrics_flush_failed", error=type(error).__name__)
             else:
-                self._flying = Counter()
+                self._flying = {}
 
     # Called by the steps of a batch.
 
@@ -95,6 +111,17 @@ class Meters(Tally):
         if retried := what.stats.get("retried", 0):
             self.add(counters.RETRIES, retried, sub_account)
 
+    def signals_of(self, sub_account: str) -> signals.Tally | None:
+        """The signals to count for a sub-account; None if its rate is not learned."""
+        if sub_account not in self._learning:
+            return None
+        return self._signals.setdefault(sub_account, signals.Tally())
+
+    @property
+    def learns(self) -> bool:
+        """True when the rate of any sub-account is learned."""
+        return bool(self._learning)
+
     def recovered(self, sub_account: str, what: Recovered) -> None:
         """Batches of lost workers were recovered."""
         for to, n in (("queue", what.back), ("in_doubt", what.in_doubt), ("aside", what.aside)):
@@ -114,6 +141,10 @@ class Meters(Tally):
         ):
             if n:
                 self.add(counters.RECEIPTS, n, result)
+        tally = self.signals_of(applied.sub_account) if applied.signals else None
+        if tally is not None:
+            for posted, at, code, is_first, n in applied.signals:
+                tally.receipts(posted, at, code, n, is_first=is_first)
 
     def swept(self, seconds: float) -> None:
         """A sweep has ended."""

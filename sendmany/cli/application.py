@@ -34,7 +34,7 @@ COMMANDS = {
     ),
     "message": Entry(
         "sendmany.cli.message:app",
-        "Send a single message; show the status of one.",
+        "Send a single message; show the status of one; cancel one that still waits.",
         _SEND,
     ),
     "outcomes": Entry(

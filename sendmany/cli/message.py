@@ -1,5 +1,6 @@
-"""`sendmany message send|show`: one message for one person."""
+"""`sendmany message send|show|cancel`: one message for one person."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -9,17 +10,20 @@ from config.settings import load_settings
 from dashboard.message import as_json as message_status_as_json
 from dashboard.message import explain, message_status_of
 from producer import BadPurpose, Priority, Producer, Purpose
-from producer.errors import InputError
+from producer.campaigns.schedule import read_time
+from producer.errors import BadTiming, InputError
 from sendmany.cli.options import Json, Region, SubAccount, Whose, lane_called
 from sendmany.cli.recipients import find_message, message_for, recipient_of, wait_for_end
 from sendmany.console.connection import connect
 from sendmany.console.output import print_json, say, show
 from store.client import Store
+from store.lanes.held_jobs import cancel_job
 from store.queue.enqueue import Taken
+from store.reports.waiting import now_ms
 from store.states import PROVIDER_HAS_IT
 
 app = typer.Typer(
-    help="Send a single message; show the status of one.",
+    help="Send a single message; show the status of one; cancel one that still waits.",
     no_args_is_help=True,
 )
 
@@ -47,6 +51,13 @@ def send(
             help="What it is for. Default: the registered category of its template, else utility."
         ),
     ] = None,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help='Not before, such as "2026-12-24 09:00 Europe/London"; 30 days ahead at most.',
+        ),
+    ] = None,
     sub_account: SubAccount = None,
     region: Region = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the outcome.")] = False,
@@ -69,9 +80,14 @@ def send(
     store = connect(settings)
     try:
         answer = Producer(store, settings).enqueue(
-            body, key=key, sub_account=sub_account, priority=priority, purpose=purpose
+            body,
+            key=key,
+            sub_account=sub_account,
+            priority=priority,
+            purpose=purpose,
+            send_at=datetime.fromtimestamp(read_time(at).ms / 1000, UTC) if at else None,
         )
-    except BadPurpose as error:
+    except (BadPurpose, BadTiming) as error:
         raise InputError(f"Nothing was sent: {error.rule}") from error
     if wait:
         _wait(store, answer.id, timeout, as_json=as_json)
@@ -109,6 +125,25 @@ def show_message(
         recipient = recipient_of(to, region or settings.default_region)
         message_id = find_message(store, lane_called(store, campaign, sub_account), recipient)
     _tell(store, message_id or "", as_json=as_json)
+
+
+@app.command("cancel")
+def cancel_message(
+    message_id: Annotated[str, typer.Argument(metavar="ID", help="As `message send` printed it.")],
+    as_json: Json = False,
+) -> None:
+    """Cancel a message that still waits: in the queue, for a retry, or for the time that it was given.
+
+    Its idempotency key stays used.
+
+    Example: `sendmany message cancel n-a773e6-u261122.0`
+    """
+    store = connect(load_settings())
+    report = message_status_of(store, message_id).report
+    if not cancel_job(store, report.lane.id, report.index, store.run(now_ms()) // 1000):
+        now = explain(message_status_of(store, message_id))[1]
+        raise InputError(f"{message_id} cannot be cancelled any more: {now}")
+    _tell(store, message_id, as_json=as_json)
 
 
 def _tell(store: Store, message_id: str, *, as_json: bool) -> None:

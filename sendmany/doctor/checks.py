@@ -1,13 +1,12 @@
 """The checks of `sendmany doctor`: one finding per line, each with its remedy."""
 
-import re
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ParamSpec
 
 from config.celery_app import create_app, send_wake_up
-from config.sections import SettingsError, SubAccount
+from config.sections import LOOPBACK, SettingsError, SubAccount
 from config.settings import Settings, config_file, load_settings
 from dashboard.explain import (
     called,
@@ -41,7 +40,6 @@ TELLING = 200_000
 """Messages from which on memory per message is meaningful: the server itself takes 2 MB."""
 _MB = 1_000_000
 _NEARLY_FULL = 0.9
-_LOOPBACK = re.compile(r"localhost|127(\.\d+){3}|\[::1\]")
 
 
 def examine(*, offline: bool) -> Iterator[Check]:
@@ -303,7 +301,7 @@ def _account(
     except SettingsError as error:
         yield problem(label, str(error), "mend the key")
     url = account.base_url
-    if url is not None and url.scheme == "http" and not _LOOPBACK.fullmatch(url.host or ""):
+    if url is not None and url.scheme == "http" and not LOOPBACK.fullmatch(url.host or ""):
         yield note(label, f"{account.place} is without TLS: the key goes there as it is; use https")
     yield ok(f"limits of {name}", limits(account))
 

@@ -1,19 +1,22 @@
 -- Takes permits for n messages and one request of a sub-account, or returns the time to wait. GCRA: each
 -- limit is one theoretical arrival time. Permits may be reserved up to a horizon ahead, so that a batch
 -- is posted exactly when its turn comes. An idle or lost limiter starts empty. While a breaker holds up
--- the sub-account or the lane, only a probe that is due gets permits.
+-- the sub-account or the lane, only a probe that is due gets permits. Where the rate is learned, the
+-- learned one applies if it is lower.
 -- KEYS: limiter, permit (the result of this operation, for a repeat, and its arrival time), breakers,
---       requests
+--       requests, learned rate
 -- ARGV: messages, messages/s, burst, part of the burst kept for urgent lanes (0 when urgent),
 --       requests/s, horizon in ms, op, most messages of a probe, lease of a probe in ms, ends of
 --       requests, ms without an answer that are a stall, most messages that may wait for an answer,
+--       messages/s before any are learned ('' = they are not),
 --       scopes of breakers of the lane besides those of the sub-account ...
 -- Returns: {1, ms to wait before use, messages, 1 if the breakers need to learn a success or failure,
---           breakers of templates that are open, scopes that this is a probe of ...} or
+--           breakers of templates that are open, learned messages/s or '', scopes that this is a probe
+--           of ...} or
 --          {0, ms to wait before asking again, 1 if blocked else 0, scope of the breaker that refuses or
---          ''}
+--          '', learned messages/s or ''}
 -- include: breaker, clock, requests
-local limiter, permit, breakers, requests = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local limiter, permit, breakers, requests, learned_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local n, rate, burst, kept, request_rate, horizon = tonumber(ARGV[1]), tonumber(ARGV[2]),
   tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]) * 1000
 local op, most_probed, probe_lease = ARGV[7], tonumber(ARGV[8]), tonumber(ARGV[9])
@@ -28,12 +31,19 @@ if before then return cjson.decode(before).answer end
 local cold = look_for_stall(limiter, requests, breakers, patience, probe_lease, ms)
 local is = redis.call('HMGET', limiter, 'messages', 'requests', 'blocked_until')
 local blocked = tonumber(is[3] or 0) - now
-if blocked > 0 then return { 0, math.ceil(blocked / 1000), 1, '' } end
+local learned = ''
+if ARGV[13] ~= '' then
+  learned = redis.call('HGET', learned_key, 'rate') or ARGV[13]
+  if rate <= 0 or tonumber(learned) < rate then rate = tonumber(learned) end
+  n = math.min(n, math.max(1, math.floor(rate / 2)))
+  burst = math.min(burst, math.max(1, math.floor(rate / 2)))
+end
+if blocked > 0 then return { 0, math.ceil(blocked / 1000), 1, '', learned } end
 
 local fields = redis.call('HLEN', breakers) -- usually there are none
 local held, held_for, probed, told, others = '', 0, {}, 0, 0
 local scopes = { 'account', 'server', 'stall' }
-for i = 13, #ARGV do scopes[#scopes + 1] = ARGV[i] end
+for i = 14, #ARGV do scopes[#scopes + 1] = ARGV[i] end
 local noted = fields > 0 and redis.call('HMGET', breakers, unpack(scopes)) or {}
 for i, scope in ipairs(scopes) do
   local breaker = noted[i] and cjson.decode(noted[i])
@@ -46,9 +56,9 @@ for i, scope in ipairs(scopes) do
     held, held_for = scope, wait
   end
 end
-if held ~= '' then return { 0, held_for, 0, held } end
+if held ~= '' then return { 0, held_for, 0, held, learned } end
 if (rate > 0 or cold) and #probed == 0 and too_many_wait(requests, n, most_waiting) then
-  return { 0, CROWDED_MS, 0, '' }
+  return { 0, CROWDED_MS, 0, '', learned }
 end
 if fields > 0 then
   local known = redis.call('HMGET', breakers, 'account', 'server', 'failing', 'bulk', 'stall')
@@ -79,7 +89,7 @@ local at_once = math.max(1, request_rate / 10)
 local requests = limit('requests', is[2], 1, request_rate, at_once, at_once)
 local at = math.max(now, messages.at, requests.at)
 local wait = at - now
-if wait > horizon then return { 0, math.ceil((wait - horizon) / 1000) + 1, 0, '' } end
+if wait > horizon then return { 0, math.ceil((wait - horizon) / 1000) + 1, 0, '', learned } end
 
 spend(messages, at)
 spend(requests, at)
@@ -87,7 +97,7 @@ spend(requests, at)
 if messages.field then redis.call('HSET', limiter, 'given', string.format('%.0f', at + messages.cost)) end
 redis.call('PEXPIRE', limiter, IDLE_MS)
 local wait_ms = math.ceil(wait / 1000)
-local answer = { 1, wait_ms, n, told > 0 and 1 or 0, others }
+local answer = { 1, wait_ms, n, told > 0 and 1 or 0, others, learned }
 for _, one in ipairs(probed) do
   take_probe(breakers, one[1], one[2], op, ms + wait_ms + probe_lease)
   answer[#answer + 1] = one[1]

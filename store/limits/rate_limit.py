@@ -1,11 +1,12 @@
 """Rate limits of a sub-account, shared by all workers: permits, and the pause after a 429."""
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from store.client import Call, command, script_call, text
-from store.keys import breakers, limiter, permit, requests
+from store.keys import breakers, learned_rate, limiter, permit, requests
 
 MOST_PROBED = 10
 PROBE_LEASE = 60.0
@@ -24,6 +25,15 @@ class Limits:
     burst: int
     urgent_reserve: int
     requests_per_second: float
+    first_rate: float = 0.0  # messages per second before any are learned; 0 = they are not learned
+
+    def learned(self, rate: float) -> "Limits":
+        """The limits with a learned rate, if it is lower. A tenth of its burst is for urgent lanes."""
+        if not 0 < rate < (self.messages_per_second or math.inf):
+            return self
+        burst = min(self.burst, max(1, int(rate / 2)))
+        reserve = min(burst - 1, max(self.urgent_reserve, burst // 10, 1))
+        return replace(self, messages_per_second=rate, burst=burst, urgent_reserve=reserve)
 
     def largest_batch(self, *, urgent: bool, cap: int = 1000) -> int:
         """Most messages of one claim: half a second's worth, within the burst."""
@@ -57,6 +67,7 @@ class Permits:
     probes: tuple[str, ...] = ()  # breakers of which this request is the probe
     news: bool = False  # the breakers need to learn this request's result
     templates: int = 0  # templates whose breaker is open
+    learned: float = 0.0  # messages per second; 0 = they are not learned
 
 
 def acquire_permits(
@@ -94,6 +105,7 @@ def acquire_permits(
             permit(sub_account, op),
             breakers(sub_account),
             requests(sub_account),
+            learned_rate(sub_account),
         ),
         (
             n,
@@ -108,6 +120,7 @@ def acquire_permits(
             ended,
             int(patience * 1000),
             limits.most_waiting(patience, urgent=urgent, cap=batch),
+            limits.first_rate or "",
             *scopes,
         ),
         lambda reply: _permits(n, reply),
@@ -176,15 +189,17 @@ def pause_sub_account(sub_account: str, seconds: float) -> Call[float]:
 def _permits(asked: int, reply: Any) -> Permits:
     wait = int(reply[1]) / 1000
     if int(reply[0]) != 1:
-        return Permits(False, wait, blocked=int(reply[2]) == 1, held_by=text(reply[3]))
+        blocked, held_by, learned = int(reply[2]) == 1, text(reply[3]), float(reply[4] or 0)
+        return Permits(False, wait, blocked, held_by, learned=learned)
     n = int(reply[2])
     return Permits(
         True,
         wait,
         n=n if n < asked else 0,
-        probes=tuple(text(scope) for scope in reply[5:]),
+        probes=tuple(text(scope) for scope in reply[6:]),
         news=int(reply[3]) == 1,
         templates=int(reply[4]),
+        learned=float(reply[5] or 0),
     )
 
 

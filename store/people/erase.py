@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from itertools import groupby
 
-from store.client import Argument, Call, Store, command, script_call, text
+from store.client import Call, Store, command, script_call, text
 from store.keys import (
     ASIDE,
     OUTCOMES_PER_KEY,
@@ -16,23 +16,23 @@ from store.keys import (
     unmarketed,
     windows,
 )
-from store.people.find import Body, Found, Held, Place
+from store.lanes.held_jobs import EndedJob, Held, Place, end_jobs
+from store.people.find import Body, Found
 from store.people.forgotten import keep_forgotten
 from store.people.person import Person
 from store.people.recipients import erase_values
 from store.people.service_windows import WHATSAPP
 from store.people.suppressions import EVERYWHERE
-from store.records.job_section import Job, count, without
 from store.records.outcome import FORGOTTEN_AT, LocalReason, Origin, forgotten, head
 from store.states import State
 
-_STATES = {
-    Place.QUEUE: (State.QUEUED, State.SKIPPED),
-    Place.WAVE: (State.DELAYED, State.SKIPPED),
-    Place.PARK: (State.IN_DOUBT, State.UNCONFIRMED),
-    Place.DEAD: (State.UNCONFIRMED, State.UNCONFIRMED),  # copies: nothing is counted
+_ENDS = {
+    Place.QUEUE: State.SKIPPED,
+    Place.RETRY: State.SKIPPED,
+    Place.IN_DOUBT: State.UNCONFIRMED,
+    Place.DEAD: State.UNCONFIRMED,
 }
-"""State of jobs by their place, and the state their messages end in."""
+"""The state that messages end in, by the place of their jobs."""
 
 
 def erase_in_lane(store: Store, lane: str, found: Found, now: int) -> int:
@@ -43,9 +43,9 @@ def erase_in_lane(store: Store, lane: str, found: Found, now: int) -> int:
         now: s since 1970, the end of messages that it ends.
     """
     keys, left = lane_keys(lane), 0
-    in_air = {job.index for held in found.held if held.place is Place.FLIGHT for job in held.jobs}
+    in_air = {job.index for held in found.held if held.place is Place.CLAIMED for job in held.jobs}
     for held in found.held:
-        if held.place is Place.FLIGHT or not store.run(end_jobs(keys, held, now)):
+        if held.place is Place.CLAIMED or not store.run(end_jobs(keys, held, _ended(held, now))):
             left += len(held.jobs)
     everywhere = found.indexes | {job.index for held in found.held for job in held.jobs}
     erase_values(store, lane, everywhere)  # first: later their location is unknown
@@ -92,30 +92,15 @@ def forget_in_scope(store: Store, person: Person, digest: str, scope: str) -> in
     return there
 
 
-def end_jobs(keys: LaneKeys, held: Held, now: int) -> Call[bool]:
-    """Remove the person's jobs from a packed value and write their messages' records."""
-    state, ended = _STATES[held.place]
-    indexes = {job.index for job in held.jobs}
-    reason, packed = b"", held.value
-    if held.place is Place.DEAD:
-        reason, _, packed = held.value.partition(b"\n")
-    new = without(packed, indexes)
-    records: list[Argument] = []
-    touched = []
-    if held.place is not Place.DEAD:
-        for job in held.jobs:
-            records += (job.index % OUTCOMES_PER_KEY, _record(job, ended, now))
-            touched.append(keys.outcome(job.index))
-    index = {Place.WAVE: keys.retries, Place.PARK: keys.in_doubt}.get(held.place, held.key)
-    value = new and reason + (b"\n" if reason else b"") + new
-    args = (held.place, held.id, state, held.value, value, count(new), *records)
-    fixed = (keys.meta, keys.counts, keys.codes, keys.stats, held.key, index, keys.outbox)
-    return script_call("end_jobs", (*fixed, *touched), args, bool)
-
-
-def _record(job: Job, state: State, now: int) -> bytes:
-    code = (Origin.LOCAL, LocalReason.FORGOTTEN)
-    return forgotten(head(state, job.attempts, *code, 0, now, other_attempt=job.doubt > 0))
+def _ended(held: Held, now: int) -> list[EndedJob]:
+    """The person's jobs, with records that hold no recipient."""
+    state, code = _ENDS[held.place], (Origin.LOCAL, LocalReason.FORGOTTEN)
+    return [
+        EndedJob(
+            job, forgotten(head(state, job.attempts, *code, 0, now, other_attempt=job.doubt > 0))
+        )
+        for job in held.jobs
+    ]
 
 
 def erase_records(

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 
 from store.client import Call, Store, command, script_call, text
@@ -16,10 +15,11 @@ from store.keys import (
     inbox,
     lane_keys,
 )
+from store.lanes.held_jobs import Held, Place
 from store.lanes.lane import Lane, read_lane
 from store.people.person import Person
 from store.receipts.inbox import inbox_numbers, split_bodies
-from store.records.job_section import Job, unpack
+from store.records.job_section import unpack
 from store.records.outcome import NUMBER_AT
 
 THOUSANDS = 50
@@ -31,27 +31,6 @@ ENTRIES = 50
 
 GoOn = Callable[[int], None]
 """Called with the number of thousands of messages searched."""
-
-
-class Place(StrEnum):
-    """Place of jobs; the values are those of `end_jobs`."""
-
-    QUEUE = "queue"
-    WAVE = "wave"
-    PARK = "in_doubt"
-    FLIGHT = "claimed_batch"
-    DEAD = "dead"
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """A packed value with jobs of the person."""
-
-    place: Place
-    id: str  # of the retry batch, in-doubt batch or batch
-    key: str
-    value: bytes
-    jobs: Sequence[Job]  # the person's
 
 
 @dataclass(slots=True)
@@ -150,9 +129,9 @@ def _values(
             for _, value in store.run(script_call("find_jobs", (key,), args, _numbered)):
                 yield place, "", key, value
     for place, index, name, kind in (
-        (Place.WAVE, keys.retries, keys.retry, "string"),
-        (Place.PARK, keys.in_doubt, keys.in_doubt_batch, "hash"),
-        (Place.FLIGHT, keys.claimed_batches, keys.claimed_batch, "hash"),
+        (Place.RETRY, keys.retries, keys.retry, "string"),
+        (Place.IN_DOUBT, keys.in_doubt, keys.in_doubt_batch, "hash"),
+        (Place.CLAIMED, keys.claimed_batches, keys.claimed_batch, "hash"),
     ):
         ids = store.run(command("ZRANGE", index, 0, -1, parse=_texts))
         for begin in range(0, len(ids), VALUES):

@@ -10,7 +10,7 @@ from functools import lru_cache
 from struct import Struct
 from typing import Any
 
-from store.client import Argument, Call, command, script_call
+from store.client import Argument, Call, command, script_call, text
 from store.keys import OUTCOMES_PER_KEY, lane_keys
 from store.purposes import Pricing
 from store.records.job_section import Job
@@ -28,6 +28,7 @@ from store.states import PROVIDER_HAS_IT, State
 AT_ONCE = 1000
 """Status updates per call."""
 _PLACES = Struct(">HH")  # position in the call, place in the string of records
+_TOLD = Struct(">IIHB")  # posting time, time, code, whether it is the first update
 _NO_NUMBER = bytes(7)
 
 
@@ -82,6 +83,10 @@ class Applied:
     unknown: int = 0  # the lane has no such message
     foreign: int = 0  # of another sub-account, or about another person
     refused: tuple[int, ...] = field(default=(), compare=False)  # positions of the last two kinds
+    sub_account: str = field(default="", compare=False)  # of the lane, if signals were asked for
+    signals: Sequence[tuple[int, int, int, bool, int]] = field(default=(), compare=False)
+    """Posting time and time of updates in s, code, whether they are the first ones after acceptance, and
+    their number."""
 
 
 def apply_status_updates(
@@ -135,7 +140,11 @@ def _is_proof(record: bytes) -> bool:
 
 
 def apply_pairs(
-    lane: str, updates: Iterable[tuple[int, bytes]], sub_account: str | None = None
+    lane: str,
+    updates: Iterable[tuple[int, bytes]],
+    sub_account: str | None = None,
+    *,
+    with_signals: bool = False,
 ) -> Call[Applied]:
     """As `apply_status_updates`, for pairs of index and record."""
     keys = lane_keys(lane)
@@ -144,7 +153,7 @@ def apply_pairs(
         thousand, place = divmod(index, OUTCOMES_PER_KEY)
         thousands.setdefault(thousand, []).append(_PLACES.pack(at, place) + record)
     strings = [f"{of}{thousand}" for thousand in thousands for of in (keys.outcomes, keys.numbers)]
-    args: list[Argument] = [OUTCOMES_PER_KEY, sub_account or ""]
+    args: list[Argument] = [OUTCOMES_PER_KEY, sub_account or "", int(with_signals)]
     for thousand, some in thousands.items():
         args += (thousand, b"".join(some))
     touched = (keys.meta, keys.counts, keys.codes, keys.stats, keys.outbox, *strings)
@@ -153,4 +162,10 @@ def apply_pairs(
 
 def _applied(reply: Any) -> Applied:
     counted, early, stale, unknown, foreign = map(int, reply[:5])
-    return Applied(counted, early, stale, unknown, foreign, tuple(map(int, reply[5])))
+    refused, whose, told = tuple(map(int, reply[5])), text(reply[6]), reply[7]
+    signals = [
+        (posted or at, at, code, bool(is_first), int(n))
+        for what, n in zip(told[::2], told[1::2], strict=True)
+        for posted, at, code, is_first in (_TOLD.unpack(what),)
+    ]
+    return Applied(counted, early, stale, unknown, foreign, refused, whose, signals)

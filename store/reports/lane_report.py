@@ -7,6 +7,7 @@ from typing import Any
 from store.client import Call, Store, command, script_call, text
 from store.errors import UnknownLane
 from store.keys import OUTCOMES_PER_KEY, lane_keys
+from store.lanes.held_jobs import STATES, held_values
 from store.lanes.lane import (
     Lane,
     parse_counts,
@@ -154,21 +155,8 @@ def long_ids(store: Store, lane_id: str, index: int) -> dict[int, str]:
 
 def waiting_jobs(store: Store, lane_id: str) -> Iterator[tuple[State, Job]]:
     """Every existing job with its state. Not atomic: the lane may change meanwhile."""
-    for state, blob in waiting_values(store, lane_id):
-        yield from ((state, job) for job in unpack(blob))
-
-
-def waiting_values(store: Store, lane_id: str) -> Iterator[tuple[State, bytes]]:
-    """The same as packed values (store/records/job_section.py)."""
-    keys = lane_keys(lane_id)
-    for position in range(store.run(command("LLEN", keys.queue, parse=int))):
-        yield State.QUEUED, store.run(command("LINDEX", keys.queue, position, parse=_blob))
-    for retry in store.run(_members(keys.retries)):
-        yield State.DELAYED, store.run(command("GET", keys.retry(retry), parse=_blob))
-    for batch in store.run(_members(keys.claimed_batches)):
-        yield State.IN_FLIGHT, store.run(_jobs_of(keys.claimed_batch(batch)))
-    for in_doubt_batch in store.run(_members(keys.in_doubt)):
-        yield State.IN_DOUBT, store.run(_jobs_of(keys.in_doubt_batch(in_doubt_batch)))
+    for held in held_values(store, lane_id):
+        yield from ((STATES[held.place], job) for job in unpack(held.value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,14 +220,6 @@ def _within(index: int, ranges: str) -> bool:
         if int(first) <= index <= int(last or first):
             return True
     return False
-
-
-def _members(zset: str) -> Call[list[str]]:
-    return command("ZRANGE", zset, 0, -1, parse=_names)
-
-
-def _jobs_of(key: str) -> Call[bytes]:
-    return command("HGET", key, "jobs", parse=_blob)
 
 
 def _flat(reply: Any) -> list[bytes]:

@@ -7,11 +7,12 @@ from typing import NamedTuple
 
 from store.client import Store, command
 from store.keys import OUTCOMES_PER_KEY, lane_keys
+from store.lanes.held_jobs import STATES, find_job
 from store.lanes.lane import read_lane
 from store.queue.dead_letters import read_dead_letters
-from store.records.job_section import Job, sections, unpack
+from store.records.job_section import Job
 from store.records.outcome import RECORD_BYTES, Outcome, read_record
-from store.reports.lane_report import long_ids, outcomes, waiting_jobs, waiting_values
+from store.reports.lane_report import long_ids, outcomes, waiting_jobs
 from store.states import BY_STATE, OPEN_STATES, State
 
 ROUNDS = 5
@@ -100,35 +101,10 @@ def find_waiting(
     """The job of a waiting message, and its state.
 
     Args:
-        most: packed values to search at most, of the queue, then of the others.
+        most: packed values to search at most, where the queue is not in the order of indexes.
     """
-    job = _find_in_order(store, lane_id, index)
-    if job is not None:
-        return State.QUEUED, job
-    for state, blob in islice(waiting_values(store, lane_id), most):
-        if found := _job_in(blob, index):
-            return state, found
-    return None
-
-
-def _find_in_order(store: Store, lane_id: str, index: int) -> Job | None:
-    """Searches a queue whose values are in order of index, as a new campaign's are."""
-    queue = lane_keys(lane_id).queue
-    low, high = 0, store.run(command("LLEN", queue, parse=int))
-    while low < high:
-        middle = (low + high) // 2
-        blob = store.run(command("LINDEX", queue, middle, parse=lambda reply: reply or b""))
-        header = next((header for header, _ in sections(blob)), None)
-        if header is None or header.base == b"x":
-            return None
-        if int(header.base) <= index < int(header.base) + header.n:
-            return _job_in(blob, index)
-        low, high = (low, middle) if index < int(header.base) else (middle + 1, high)
-    return None
-
-
-def _job_in(blob: bytes, index: int) -> Job | None:
-    return next((job for job in unpack(blob) if job.index == index), None)
+    held = find_job(store, lane_id, index, most)
+    return None if held is None else (STATES[held.place], held.jobs[0])
 
 
 def list_dead_letters(store: Store, lane_id: str, states: Collection[State]) -> Iterator[Listed]:

@@ -8,6 +8,7 @@ import pytest
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the bench reads /proc")
+@pytest.mark.timing
 @pytest.mark.long
 @pytest.mark.timeout(900)
 def test_a_small_bench_balances() -> None:
@@ -31,6 +32,7 @@ def test_a_small_bench_balances() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the bench reads /proc")
+@pytest.mark.timing
 @pytest.mark.long
 @pytest.mark.timeout(900)
 def test_a_short_bench_of_the_web_process_tells_every_figure() -> None:

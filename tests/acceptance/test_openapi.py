@@ -77,6 +77,7 @@ def api(tmp_path: Path) -> Iterator[Api]:
             yield Api(listening, made.out.strip(), lane)
 
 
+@pytest.mark.timing
 @pytest.mark.long
 @pytest.mark.timeout(900)
 def test_no_answer_surprises_whoever_has_read_the_document(api: Api, tmp_path: Path) -> None:

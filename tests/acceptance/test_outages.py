@@ -78,7 +78,13 @@ def why(house: House, lane: str) -> str:
     return " ".join(explain_lane(report, waiting(house.store, report.lane)))
 
 
-@pytest.mark.parametrize("warm", [True, False], ids=["midway", "from the start"])
+@pytest.mark.parametrize(
+    "warm",
+    [
+        pytest.param(True, id="midway"),
+        pytest.param(False, id="from the start", marks=pytest.mark.long),
+    ],
+)
 @pytest.mark.parametrize("outage", SILENT)
 def test_an_outage_without_answers_leaves_few_in_doubt(
     tmp_path: Path, outage: Outage, warm: bool

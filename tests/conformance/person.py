@@ -9,9 +9,10 @@ import pytest
 from dashboard.person import Progress, forget_person, show_person
 from store.client import Store
 from store.keys import TABLE, People, lane_keys, row_of
+from store.lanes.held_jobs import Place
 from store.lanes.lane import LaneStatus, find_lane, finish_loading
 from store.people import rewrite
-from store.people.find import Place, all_lanes, find_in_lane
+from store.people.find import all_lanes, find_in_lane
 from store.people.forgotten import (
     all_forgotten,
     digest_of,
@@ -153,8 +154,8 @@ class TestFinding:
         lane = given.loaded(store, 8)
         for how, place in (
             (None, Place.QUEUE),
-            (delayed, Place.WAVE),
-            (in_doubt, Place.PARK),
+            (delayed, Place.RETRY),
+            (in_doubt, Place.IN_DOUBT),
             (unknown, Place.DEAD),
         ):
             store.client.flushall()

@@ -54,6 +54,9 @@ async def settle(outcome: BatchOutcome, tools: Tools) -> None:
         tools.outcomes.note(batch.lane_id)
         if not settled.lost:
             tools.meters.settled(batch.lane.sender.id, what)
+        taken, tally = len(outcome.verdicts.accepted), tools.meters.signals_of(batch.lane.sender.id)
+        if taken and tally is not None:
+            tally.accepted(outcome.posted_at, taken)
         _note_batch(outcome, tools)
         if settled.verdict == "ok":
             ended, revision = settled.status.ended, settled.revision

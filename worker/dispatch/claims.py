@@ -120,7 +120,7 @@ class Claims:
         rate, weight = self._paces.get(lane.lane.id, (lane.lane.rate, lane.lane.weight))
         if rate > 0:
             cap = max(1, min(cap, int(rate / 2)))
-        most = lane.sender.limits.largest_batch(urgent=lane.urgent, cap=cap)
+        most = self._permits.limits(lane.sender).largest_batch(urgent=lane.urgent, cap=cap)
         reservation = await self._permits.reserve(
             lane.sender, min(queued, most), urgent=lane.urgent, scopes=lane.scopes
         )

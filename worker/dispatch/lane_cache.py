@@ -10,6 +10,7 @@ from store.client import AsyncStore, Call, best_effort
 from store.keys import lane_keys
 from store.lanes.lane import Lane, read_lane
 from store.limits.breakers import scopes_of
+from store.limits.learned import FIRST_RATE
 from store.limits.rate_limit import Limits
 from worker.batch import OpenLane, Sender
 
@@ -94,6 +95,7 @@ def limits_of(sub_account: SubAccount) -> Limits:
         burst=sub_account.burst_messages,
         urgent_reserve=sub_account.urgent_reserve,
         requests_per_second=sub_account.requests_per_second,
+        first_rate=min(FIRST_RATE, sub_account.ceiling) if sub_account.learn_mode == "on" else 0,
     )
 
 

@@ -39,8 +39,10 @@ from store.workers.presence import (
 from worker.batch import Tools
 from worker.delivery.eligibility import forget_closed_windows
 from worker.delivery.write_settlement import closing, write_down
+from worker.maintenance.canary import tend_canary
 from worker.maintenance.due_lanes import announce_waiting, check, is_quiet, retire
 from worker.maintenance.in_doubt import resolve_due
+from worker.maintenance.learned_rates import decide_rates
 from worker.maintenance.retention import close_if_over, expire_lanes
 from worker.receipts.inbox import apply_inbox, is_all
 from worker.results.classify import seconds_in_doubt
@@ -84,6 +86,7 @@ async def sweep(tools: Tools) -> Swept | None:
     # The inbox first: status updates decide about in-doubt batches.
     applied = await apply_inbox(tools, leases.as_of)
     swept = Swept(more=not is_all(applied), applied=applied)
+    await decide_rates(tools)
     active = await tools.store.run(active_lanes())
     for lanes in by_hundred(active):
         swept += await _visit_all(tools, lanes, leases)
@@ -172,6 +175,8 @@ async def _tend(tools: Tools, lane: Lane, leases: _Leases) -> Swept:
         _, status = await tools.store.run(move_lane(lane.id, "start"))
         lane = replace(lane, status=status)
     await tools.templates.look(tools.store, lane.sub_account, tools.clock())
+    if lane.canary:
+        await tend_canary(tools, lane, await tools.store.run(now_ms()))
     while (await tools.store.run(promote_due(lane.id)))[1] == 0:  # more are due
         await leases.as_of()
     await _recover(tools, lane, as_of, leases)

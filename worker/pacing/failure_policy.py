@@ -171,6 +171,11 @@ class FailurePolicy:
         assert isinstance(refused, Refused)
         assert permits is not None
         fields, sender = request.fields(batch), batch.lane.sender
+        throttled = classify_request(refused.status, refused.code) is CodeClass.THROTTLE
+        tally = self._tools.meters.signals_of(sender.id)
+        if tally is not None and (throttled or is_server_error(refused)):
+            posted = batch.now(self._tools.clock() - response.took)
+            tally.refused(posted, throttled=throttled)
         again = not server_is_open and self._is_worth_another(batch, request, refused)
         log.warning(
             "request_refused", **fields, status=refused.status, code=refused.code, again=again
@@ -188,7 +193,7 @@ class FailurePolicy:
             await self._hold_up(batch, permits, verdict.messages.account[0])
         elif scope is FailureScope.DENIED:
             is_told = False  # decided at the end of the batch
-        elif classify_request(refused.status, refused.code) is CodeClass.THROTTLE:
+        elif throttled:
             await self._breakers.release(batch, permits, later=False)
         elif not is_server_error(refused):
             await self._breakers.well(batch, permits)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from store.client import Call
 from store.limits.breakers import release_probe
 from store.limits.rate_limit import (
+    Limits,
     acquire_permits,
     begin_request,
     pause_sub_account,
@@ -26,6 +27,12 @@ class PermitOffice:
 
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
+        self._learned: dict[str, float] = {}  # sub-account → rate as of the last permits
+
+    def limits(self, sender: Sender) -> Limits:
+        """The limits that apply now: the configured ones, or a lower learned rate."""
+        known = self._learned.get(sender.id, sender.limits.first_rate)
+        return sender.limits.learned(known)
 
     async def reserve(
         self, sender: Sender, n: int, *, urgent: bool, scopes: Sequence[str] = ()
@@ -40,7 +47,7 @@ class PermitOffice:
         ended = answers.untold(sender.id)
         call = acquire_permits(
             sender.id,
-            sender.limits,
+            self.limits(sender),
             n,
             op=op,
             urgent=urgent,
@@ -54,6 +61,7 @@ class PermitOffice:
         )
         permits = await self._tools.store.run(call)
         answers.told(sender.id, ended)
+        self._learned[sender.id] = permits.learned
         self._tools.meters.permits(sender.id, permits)
         return Reservation(op, permits.n or n, permits, asked + permits.wait)
 
@@ -65,7 +73,7 @@ class PermitOffice:
         """
         return begin_request(
             sender.id,
-            sender.limits,
+            self.limits(sender),
             n,
             op=op,
             urgent=urgent,
@@ -114,9 +122,10 @@ class PermitOffice:
         """Return unused permits, and the probe if nothing was sent."""
         if unused >= reservation.n:
             await self.let_go(sender, reservation)
-        if unused > 0 and sender.limits.messages_per_second > 0:
+        limits = self.limits(sender)
+        if unused > 0 and limits.messages_per_second > 0:
             await self._tools.store.run(
-                return_permits(sender.id, sender.limits, unused, op=reservation.op)
+                return_permits(sender.id, limits, unused, op=reservation.op)
             )
 
     async def let_go(self, sender: Sender, reservation: Reservation) -> None:

@@ -121,8 +121,8 @@ class Engine:
         )
         in_air = self._settings.worker.max_in_air
         self._http = open_client(timeouts, connections=in_air)
-        meters = Meters()
         settings = self._settings
+        meters = Meters(settings.learning)
         client = ChatAppsClient(
             self._http,
             total_timeout=http.deadline,

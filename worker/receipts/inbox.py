@@ -360,7 +360,8 @@ async def _write_updates(tools: Tools, sorted_: Sorted) -> None:
     person."""
     for (lane, sub_account), proofs in sorted_.updates.items():
         for group in _groups(proofs):
-            call = apply_pairs(lane, [proof[:2] for proof in group], sub_account)
+            pairs, learns = [proof[:2] for proof in group], tools.meters.learns
+            call = apply_pairs(lane, pairs, sub_account, with_signals=learns)
             applied: Applied = await tools.store.run(call)
             tools.meters.receipts(applied)
             tools.outcomes.note(lane)

@@ -1,10 +1,10 @@
-"""`GET /v1/messages…`: status of single messages."""
+"""`GET|DELETE /v1/messages…`: status of single messages, and the end of those that still wait."""
 
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, HTTPException, Query
 
-from dashboard.message import message_status_of
+from dashboard.message import MessageStatus, explain, message_status_of
 from sendmany.api.pagination import FINDING, LOOKED_AT, Cursor, Cursors, Limit, walk_lanes
 from sendmany.api.schemas.message_status import (
     FoundOut,
@@ -17,8 +17,10 @@ from sendmany.api.schemas.message_status import (
 from store.access.tokens import Scope, Token
 from store.client import Store
 from store.errors import UnknownLane
+from store.lanes.held_jobs import cancel_job
 from store.lanes.lane import Lane, find_lane
 from store.people.recipients import find_recipient
+from store.reports.waiting import now_ms
 
 LOOKED_INTO: Final = 256
 """Packed values searched for the job of a message."""
@@ -27,8 +29,18 @@ Campaign = Annotated[
 ]
 
 
-def add_messages(router: APIRouter, store: Store, read: Any, people: Any) -> None:
-    """Add the routes; `read` and `people` are the dependencies for the caller's token."""
+_UNKNOWN: Final[dict[int | str, dict[str, Any]]] = {
+    404: {"description": "There is no such message, or it is not the caller's."}
+}
+_TOO_LATE: Final[dict[int | str, dict[str, Any]]] = {
+    409: {
+        "description": "It is being sent, waits for a decision, or has ended: nothing was changed."
+    }
+}
+
+
+def add_messages(router: APIRouter, store: Store, read: Any, people: Any, enqueue: Any) -> None:
+    """Add the routes; `read`, `people` and `enqueue` are the dependencies for the caller's token."""
 
     @router.get(
         "/messages",
@@ -59,17 +71,39 @@ def add_messages(router: APIRouter, store: Store, read: Any, people: Any) -> Non
         tags=["messages"],
         operation_id="show_message",
         summary="Status of a message, or why it waits and until when",
-        responses={404: {"description": "There is no such message, or it is not the caller's."}},
+        responses=_UNKNOWN,
     )
     def show_message(message: MessageId, caller: Annotated[Token, read]) -> MessageOut:
         """The recipient is shown only to tokens with the scope `people`."""
+        return message_out(_status(message, caller), with_number=Scope.PEOPLE in caller.scopes)
+
+    @router.delete(
+        "/messages/{message}",
+        tags=["messages"],
+        operation_id="cancel_message",
+        summary="Cancel a message that still waits",
+        responses=_UNKNOWN | _TOO_LATE,
+    )
+    def cancel_message(message: MessageId, caller: Annotated[Token, enqueue]) -> MessageOut:
+        """It ends as `cancelled`, and its key stays used. A message of a campaign also needs the scope
+        `manage`."""
+        status = _status(message, caller)
+        lane = status.report.lane
+        if lane.kind == "campaign" and Scope.MANAGE not in caller.scopes:
+            raise HTTPException(403, "A message of a campaign needs a token with the scope manage.")
+        if not cancel_job(store, lane.id, status.report.index, store.run(now_ms()) // 1000):
+            now = _status(message, caller)
+            raise HTTPException(409, f"It cannot be cancelled any more: {explain(now)[1]}.")
+        return message_out(_status(message, caller), with_number=Scope.PEOPLE in caller.scopes)
+
+    def _status(message: str, caller: Token) -> MessageStatus:
         try:
             status = message_status_of(store, message, most=LOOKED_INTO)
         except UnknownLane:
             status = None
         if status is None or not caller.may_use(status.report.lane.sub_account):
             raise HTTPException(404, "There is no such message.")
-        return message_out(status, with_number=Scope.PEOPLE in caller.scopes)
+        return status
 
 
 def _everywhere(

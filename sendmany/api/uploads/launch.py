@@ -20,6 +20,7 @@ from config.sections import SettingsError
 from config.settings import Settings
 from dashboard.schemas import moment_out
 from producer import Producer
+from producer.campaigns.canary import read_canary
 from producer.campaigns.exclusions import read_exclusions
 from producer.campaigns.message_file import refuse_ours
 from producer.campaigns.plan import Plan, plan_upload, repeated_sentence
@@ -56,6 +57,8 @@ T = TypeVar("T")
 CLIENT_LEFT: Final = 400
 _MEMBERS: Final = {
     "--at": "send_at",
+    "--canary": "canary",
+    "--send-while-loading": "send_while_loading",
     "--map phone=COLUMN": 'map {"phone": COLUMN}',
     "--language-column": "language_column",
     "--encoding": "encoding",
@@ -328,6 +331,7 @@ def upload_of(form: CampaignForm, settings: Settings, sub_account: str) -> Uploa
         plan=form.plan,
         start=read_time(form.send_at, past=True) if form.send_at else None,
         keep=tuple(form.keep),
+        canary=read_canary(settings, form.canary, early=form.send_while_loading),
     )
 
 

@@ -24,6 +24,7 @@ from store.client import Call, Store, command, script_call, text
 from store.errors import StoreUnavailable
 from store.keys import (
     ASIDE,
+    OUTCOMES,
     inbox,
     lane_keys,
     lifted,
@@ -32,6 +33,7 @@ from store.keys import (
     unmarketed,
     windows,
 )
+from store.lanes.held_jobs import EndedJob, end_jobs
 from store.lanes.lane import (
     Priority,
     announce,
@@ -53,6 +55,7 @@ from store.limits.breakers import (
     release_probe,
     take_probe,
 )
+from store.limits.learned import Cause, Learned, keep_learned, read_learned
 from store.limits.rate_limit import (
     Limits,
     acquire_permits,
@@ -64,7 +67,7 @@ from store.limits.rate_limit import (
 from store.limits.stops import Stopped, stop_sending
 from store.metrics.counters import flush_metrics
 from store.migrations.schema import raise_schema
-from store.people.erase import end_jobs, erase_body, erase_records
+from store.people.erase import erase_body, erase_records
 from store.people.find import Body, find_in_lane
 from store.people.forgotten import keep_forgotten
 from store.people.person import Person
@@ -93,6 +96,7 @@ from store.receipts.inbox import (
 )
 from store.receipts.sent_batches import hold_batch
 from store.receipts.status_updates import StatusUpdate, apply_status_updates
+from store.records.outcome import Origin, forgotten, head
 from store.scripts import load_scripts
 from store.states import State
 from store.workers.presence import register_worker, wake_workers
@@ -138,6 +142,9 @@ NOT_TWICE_THE_SAME = {
     "find_unmarketed": "reads",
     "find_token": "reads",
     "widen_records": "a step of a migration, repeated in tests/conformance/widen_records.py",
+    "choose_canary": "a repeat finds the batch shorter, and moves nothing",
+    "collect_outcomes": "each entry once, by its id: tests/conformance/outcomes.py",
+    "follow_lane": "sets a flag of the lane, or takes it away",
     "rename_key": "a step of a migration, repeated in tests/conformance/key_names.py",
     "take_inbox": "a process that hears nothing takes another one; the first is free in a minute",
     "list_tokens": "reads",
@@ -165,7 +172,8 @@ def _(store: Store) -> AnyCall:
     original = store.run
 
     def noting(call: AnyCall) -> Any:
-        calls.append(call)
+        following = call.parse(None) if call.args[:2] == ("ZSCORE", OUTCOMES) else call
+        calls.append(following)
         return original(call)
 
     store.run = noting  # type: ignore[method-assign]
@@ -389,6 +397,11 @@ def _(store: Store) -> AnyCall:
     return return_permits("shop", LIMITS, 2, op="op")
 
 
+@case("keep_learned", "a rate is cut")
+def _(store: Store) -> AnyCall:
+    return keep_learned("shop", store.run(read_learned("shop")), Learned(40, Cause.THROTTLED))
+
+
 @case("pause_sub_account", "for a minute")
 def _(store: Store) -> AnyCall:
     return pause_sub_account("shop", 60)
@@ -512,7 +525,9 @@ def _(store: Store) -> AnyCall:
 def _(store: Store) -> AnyCall:
     lane = given.loaded(store, 3)
     found = find_in_lane(store, find_lane(store, lane), Person("447700900001"), lambda _: None)
-    return end_jobs(lane_keys(lane), found.held[0], given.NOW)
+    held = found.held[0]
+    record = forgotten(head(State.SKIPPED, 0, Origin.NONE, 0, 0, given.NOW))
+    return end_jobs(lane_keys(lane), held, [EndedJob(job, record) for job in held.jobs])
 
 
 @case("erase_records", "of a person who is forgotten")

@@ -123,7 +123,7 @@ async def test_a_flush_whose_reply_is_lost_is_not_counted_twice(rig: Rig) -> Non
     for _ in range(3):  # the first again, then what came since, then nothing
         await rig.meters.flush(rig.watched)
     assert (await counted(rig, OUTCOMES))["shop", "accepted", "none"] == 8
-    assert rig.watched.ran.count("flush_metrics") == 3
+    assert rig.watched.ran_together.count("flush_metrics") == 3
 
 
 async def test_what_a_store_that_is_away_does_not_take_comes_with_a_later_flush(rig: Rig) -> None:

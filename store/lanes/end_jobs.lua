@@ -1,10 +1,11 @@
 -- Ends jobs in one place of a lane for good: removes them from their packed value and writes their
 -- messages' records. From the dead letters, which are copies, they are only removed.
 -- KEYS: meta, counts, codes, stats, value, index of the place (retry batches, in doubt; else the value
---       once more), outbox, then the strings of records, in the order of the jobs
+--       once more), outbox, then for each job: string of records, long ids
 -- ARGV: place (queue, retry batch, in-doubt batch or dead letters), id of the retry batch or in-doubt
 --       batch, state of the jobs, the value as it was read, the value without them ('' = nothing is
---       left), jobs that are left, then for each job: offset, record
+--       left), jobs that are left, then for each job: offset, record, index, recipient who is not a
+--       number ('' = not to be kept)
 -- Returns: 1; 0 if the value has changed: read it again
 -- include: clock, finish_lane, argv_reader, records, changes
 local meta, counts, codes, stats, value, index = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
@@ -21,12 +22,12 @@ local function replace_in_list()
   return true
 end
 local function replace_in_place()
-  local is = place == 'wave' and call('GET', value) or place == 'in_doubt' and call('HGET', value, 'jobs')
+  local is = place == 'retry' and call('GET', value) or place == 'in_doubt' and call('HGET', value, 'jobs')
   if is ~= old then return false end
   if new == '' then
     call('DEL', value)
     call('ZREM', index, id)
-  elseif place == 'wave' then
+  elseif place == 'retry' then
     call('SET', value, new)
   else
     call('HSET', value, 'jobs', new, 'n', left)
@@ -38,9 +39,11 @@ if not done then return 0 end
 if place == 'dead' then return 1 end
 
 local take, take_key = reader(ARGV, FIRST), reader(KEYS, FIRST_RECORDS)
-local moves, n, known_now = {}, (#ARGV - FIRST + 1) / 2, 0
+local moves, n, known_now = {}, (#ARGV - FIRST + 1) / 4, 0
 for _ = 1, n do
-  local key, offset, record = take_key(), tonumber(take()) * WIDTH, take()
+  local key, ids, offset, record = take_key(), take_key(), tonumber(take()) * WIDTH, take()
+  local index_of_job, long_id = take(), take()
+  if long_id ~= '' then call('HSET', ids, index_of_job, long_id) end
   local ended = NAME[string.byte(record)]
   moves[ended] = (moves[ended] or 0) + 1
   note(record, 1)
