@@ -324,6 +324,13 @@ class Stream(Section):
     """Of each sub-account; the oldest entries go."""
 
 
+class Subscriptions(Section):
+    """Endpoints that are sent news of messages."""
+
+    trusted: list[Annotated[str, Field(pattern=r"^[^/@\s:]+:[0-9]{1,5}$")]] = []
+    """`host:port` of endpoints that may have http, another port, and a private address."""
+
+
 class Web(Section):
     """Address and limits of the HTTP API."""
 

@@ -50,6 +50,7 @@ from config.sections import (
     Stream,
     SubAccount,
     SubAccountId,
+    Subscriptions,
     Web,
     Webhooks,
     Worker,
@@ -110,6 +111,7 @@ class Settings(BaseSettings):
     webhooks: Webhooks = Webhooks()
     opt_outs: OptOuts = OptOuts()
     stream: Stream = Stream()
+    subscriptions: Subscriptions = Subscriptions()
     web: Web = Web()
 
     @field_validator("default_region")

@@ -132,6 +132,9 @@ TABLE = (
     Row("sm:forgetting:<id>", "string", "how far an erasure is; no number", "7 days"),
     Row("sm:templates:<sub-account>", "string", "worker: category of each", "the next one"),
     Row("sm:templates:<sub-account>:asked", "string", "worker: whose turn it was", "15 minutes"),
+    Row("sm:{subscriptions}", "hash", "keep_subscription", "removed"),
+    Row("sm:{subscriptions}:<id>", "hash", "note_delivery", "removed"),
+    Row("sm:{subscriptions}:<id>:dead", "list", "note_delivery", "1,000 newer ones"),
     Row("sm:{audit}", "stream", "write_audit", "1 year"),
     Row("sm:{audit}:addresses", "stream", "write_audit", "90 days"),
     Row("sm:tests:<caller>:<hour>", "string", "campaign test: how many were sent", "1 hour"),
@@ -170,6 +173,7 @@ ASIDE = "sm:aside"
 PEOPLE = "sm:people"
 AUDIT = "sm:{audit}"
 AUDIT_ADDRESSES = "sm:{audit}:addresses"
+SUBSCRIPTIONS = "sm:{subscriptions}"
 TOKENS = "sm:{tokens}"
 TOKENS_USED = "sm:{tokens}:used"
 SECRETS = "sm:{tokens}:secrets"
@@ -301,6 +305,11 @@ def outcome_stream(sub_account: str) -> tuple[str, str, str]:
     """Changes of the messages of a sub-account, their figures, and how far each lane was collected."""
     stream = f"sm:{{outcomes-{sub_account}}}"
     return stream, f"{stream}:figures", f"{stream}:lanes"
+
+
+def subscription(id: str) -> tuple[str, str]:
+    """How far a subscription is, and its dead letters."""
+    return f"{SUBSCRIPTIONS}:{id}", f"{SUBSCRIPTIONS}:{id}:dead"
 
 
 def limiter(sub_account: str) -> str:

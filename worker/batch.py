@@ -21,6 +21,7 @@ from worker.revisions import Revisions
 from worker.sent_batches import SentBatches
 from worker.stall_gate import Answers
 from worker.stops import Stops
+from worker.subscriptions import Subscriptions
 from worker.template_registry import Templates
 
 CACHE_SECONDS = 0.1
@@ -80,6 +81,7 @@ class Tools:
     sent_batches: SentBatches = field(default_factory=SentBatches)
     stops: Stops = field(default_factory=Stops)
     outcomes: Outcomes = field(default_factory=Outcomes)
+    subscriptions: Subscriptions = field(default_factory=Subscriptions)
     applying: asyncio.Lock = field(default_factory=asyncio.Lock)  # one inbox round at a time
     pass_by: PassBy = go_on  # called at the failpoints of a delivery, for tests
 

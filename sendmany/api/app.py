@@ -39,6 +39,7 @@ from sendmany.api.routes.outcomes import outcomes_router
 from sendmany.api.routes.page import is_of_page, page_router
 from sendmany.api.routes.sending import sending_router
 from sendmany.api.routes.stops import stops_router
+from sendmany.api.routes.subscriptions import subscriptions_router
 from sendmany.api.sessions import Sessions
 from sendmany.api.status import status_router
 from sendmany.api.uploads.form import MOST_FORM_BYTES
@@ -95,6 +96,7 @@ def _add_routes(
     app.include_router(campaigns_router(store, settings, needs, send_wake_up))
     app.include_router(status_router(store, settings, needs))
     app.include_router(stops_router(store, settings, needs, send_wake_up))
+    app.include_router(subscriptions_router(store, settings, needs))
     app.include_router(sending_router(store, settings, needs))
     app.state.events = Events(store, sorted(settings.sub_accounts))
     app.include_router(events_router(store, settings, needs, app.state.events))

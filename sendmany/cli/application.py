@@ -93,6 +93,11 @@ COMMANDS = {
         "Create, list and revoke tokens for the HTTP API.",
         _RUN,
     ),
+    "subscription": Entry(
+        "sendmany.cli.operations.subscription:app",
+        "Send news of messages and campaigns to endpoints of your services.",
+        _RUN,
+    ),
     "receiver": Entry(
         "sendmany.cli.processes.receiver:receiver",
         "Receive receipts and replies: the provider posts them to `/webhooks`.",

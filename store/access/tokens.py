@@ -31,7 +31,7 @@ class Scope(StrEnum):
     ENQUEUE = "enqueue"  # enqueue messages
     SEND = "send"  # launch campaigns
     MANAGE = "manage"  # pause, resume, cancel; settle messages in doubt; breakers
-    ADMIN = "admin"  # the audit trail; no route yet for tokens and subscriptions
+    ADMIN = "admin"  # the audit trail, subscriptions; no route yet for tokens
 
 
 @dataclass(frozen=True, slots=True)

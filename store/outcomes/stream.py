@@ -32,7 +32,7 @@ CURSOR: Final = r"^[0-9]{1,15}-[0-9]{1,10}(\.[0-9]{1,6})?$"
 _CHANGE: Final = Struct(">cBHII")
 _RUN: Final = Struct(">H")
 _HALF: Final = 16
-_STATUS_EVENTS: Final = {
+STATUS_EVENTS: Final = {
     LaneStatus.FINISHED: "campaign.finished",
     LaneStatus.CANCELLED: "campaign.cancelled",
     LaneStatus.PAUSED: "campaign.paused",
@@ -123,9 +123,14 @@ def all_wanted() -> Call[dict[str, int]]:
     return command("ZRANGE", OUTCOMES, 0, -1, "WITHSCORES", parse=parse)
 
 
-def renew(sub_account: str, until_ms: int) -> Call[None]:
-    """Let a stream be written until then, at least."""
-    return best_effort("ZADD", OUTCOMES, "GT", until_ms, sub_account, parse=_nothing)
+def renewal(sub_account: str, now: int, seconds: int = WANTED_SECONDS) -> list[Call[None]]:
+    """Let a stream be written for so long, at least; `now` is Redis' clock, ms."""
+    _, figures, _ = outcome_stream(sub_account)
+    until = now + seconds * 1000
+    return [
+        best_effort("HSETNX", figures, "gone", f"{now}-0", parse=_nothing),
+        best_effort("ZADD", OUTCOMES, "GT", until, sub_account, parse=_nothing),
+    ]
 
 
 def want_outcomes(store: Store, sub_account: str, seconds: int = WANTED_SECONDS) -> None:
@@ -134,9 +139,8 @@ def want_outcomes(store: Store, sub_account: str, seconds: int = WANTED_SECONDS)
     now, until = store.run(now_ms()), store.run(wanted_until(sub_account))
     if until > now + (seconds - RENEWED_SECONDS) * 1000:
         return
-    _, figures, _ = outcome_stream(sub_account)
-    store.run(best_effort("HSETNX", figures, "gone", f"{now}-0", parse=_nothing))
-    store.run(renew(sub_account, now + seconds * 1000))
+    for call in renewal(sub_account, now, seconds):
+        store.run(call)
     if until:
         return
     for lane in store.run(listed_lanes()):
@@ -172,7 +176,7 @@ class LaneFacts:
     @property
     def event(self) -> str:
         """The event of its present status; empty for none."""
-        kind = _STATUS_EVENTS.get(self.status) if self.kind == "campaign" else None
+        kind = STATUS_EVENTS.get(self.status) if self.kind == "campaign" else None
         if kind is None:
             return ""
         told = {"type": kind, "lane": self.lane, "campaign": self.name, "reason": self.reason}

@@ -34,6 +34,7 @@ from worker.failpoints import read_failpoint
 from worker.metrics import Meters
 from worker.outcomes import Outcomes
 from worker.revisions import open_revisions
+from worker.subscriptions import Subscriptions
 from worker.template_registry import Templates
 
 
@@ -131,6 +132,7 @@ class Engine:
             anyio.lowlevel.checkpoint()
         )  # loads modules that httpx would load late, with its first request
         codecs.lookup("idna")
+        owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
         tools = Tools(
             store=AsyncStore.connect(
                 self._settings.redis_url,
@@ -139,7 +141,7 @@ class Engine:
             ),
             client=TimedProvider(client, meters, time.monotonic),
             settings=self._settings,
-            owner=f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}",
+            owner=owner,
             rng=random.Random(),
             clock=time.monotonic,
             sleep=asyncio.sleep,
@@ -147,6 +149,7 @@ class Engine:
             meters=meters,
             templates=Templates(lambda name: _list_templates(client, settings, name)),
             outcomes=Outcomes(settings.stream.keep_days, settings.stream.max_bytes),
+            subscriptions=Subscriptions(settings, owner),
             pass_by=read_failpoint(os.environ),
         )
         if self._stop_signal is not None:
@@ -163,6 +166,7 @@ class Engine:
         self._stopping.set()
         await asyncio.wrap_future(self._serving)
         await self._tools.templates.close()
+        await self._tools.subscriptions.close()
         await self._tools.sent_batches.written()
         self._tools.revisions.save()
         await self._tools.meters.flush(self._tools.store)

@@ -126,6 +126,7 @@ def test_a_name_in_bytes_lies_where_it_lies_as_text(who: str) -> None:
 PAGE = Path(__file__).parents[3] / "docs/reference/redis-keys.md"
 SAMPLES = {
     "caller": "command-line",
+    "id": "0f8d1c",
     "hour": 490000,
     "served": "urgent", "batch_id": "ab-cd", "process": "host:1", "number": 3, "scope": "*", "shard": 2,
     "sub_account": "My&Shop.1", "channel": "whatsapp", "op": "op", "digest": "0f8d",

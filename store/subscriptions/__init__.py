@@ -1,0 +1,1 @@
+"""Subscriptions: endpoints that are sent changes of messages and campaigns."""
