@@ -191,7 +191,8 @@ def _raised(old: Learned, evidence: _Evidence, ceiling: float) -> Learned | None
         return None
     is_first = not old.estimate and old.cause in (Cause.START, Cause.SLOW_START, Cause.CEILING)
     least, most = SLOW_START_SECONDS
-    wait = min(most, max(least, 5 + 2 * max(0, old.lag))) if is_first else CLEAN_SECONDS
+    told = min(most, max(least, 5 + 2 * old.lag)) if old.lag >= 0 else most
+    wait = told if is_first else CLEAN_SECONDS
     since = max(old.since, now - wait)
     if now < old.since + wait or evidence.used(since) < USED_SHARE * old.rate:
         return None
