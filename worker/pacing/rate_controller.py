@@ -39,7 +39,7 @@ GLUT_SHARE = 0.1
 FASTER, PROBE_STEP, LARGEST_STEP, STEP_GROWS = 1.25, 0.01, 0.25, 1.5
 NEAR = 0.98
 """Share of the measured capacity from which on steps are small again."""
-SLOW_START_SECONDS = (10, 30)
+SLOW_START_SECONDS, SLOW_START_LAG = (10, 30), 5
 USED_SHARE = 0.8
 """A rate is raised only if so much of it was used."""
 LATE, LATE_SECONDS, IN_TIME, IN_TIME_SECONDS = 1.5, 10, 1.25, 5
@@ -122,7 +122,10 @@ class _Evidence:
         if total < least or total <= share * seen:
             return None
         span = [at for at in seconds if bad[0] <= at <= bad[-1]]
-        idle = sum(not self.signals.posted.get(at) for at in range(bad[0], bad[-1] + 1))
+        span = (
+            span[1:] if len(span) > 2 else span
+        )  # what had gathered goes through in the first one
+        idle = sum(not self.signals.posted.get(at) for at in range(span[0], bad[-1] + 1))
         through = sum(
             self.signals.posted.get(at, 0)
             * (1 - min(1.0, self.throttled.get(at, 0) / self.signals.seen[at]))
@@ -199,8 +202,8 @@ def _raised(old: Learned, evidence: _Evidence, ceiling: float) -> Learned | None
         return None
     is_first = not old.estimate and old.cause in (Cause.START, Cause.SLOW_START, Cause.CEILING)
     least, most = SLOW_START_SECONDS
-    told = min(most, max(least, 5 + 2 * old.lag)) if old.lag >= 0 else most
-    wait = told if is_first else CLEAN_SECONDS
+    lag = old.lag if old.lag >= 0 else SLOW_START_LAG
+    wait = min(most, max(least, 5 + 2 * lag)) if is_first else CLEAN_SECONDS
     since = max(old.since, now - wait)
     if now < old.since + wait or evidence.used(since) < USED_SHARE * old.rate:
         return None
