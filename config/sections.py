@@ -279,6 +279,12 @@ class Campaigns(Section):
     """Seconds in which Ctrl-C undoes a launch at a terminal, after its confirmation."""
     prices: Path | None = None
     """CSV of prices per message: country, category, price, currency. For estimates."""
+    canary_seconds: float = Field(default=1800, gt=0, le=7 * 86_400)
+    """Time between the end of a canary and the decision about the rest of its campaign."""
+    canary_failed: float = Field(default=0.02, gt=0, le=1)
+    """Share of a canary from which on it does not pass: failed, or with an unknown outcome."""
+    canary_opted_out: float = Field(default=0.01, gt=0, le=1)
+    """The same of its people who opted out since."""
 
 
 class Breakers(Section):
@@ -318,6 +324,14 @@ class OptOuts(Section):
     (Viber)."""
     scope: Literal["sub-account", "global"] = "sub-account"
     """Scope of an opt-out: the sub-account that it was sent to, or all of them."""
+
+
+class Stream(Section):
+    """The outcome stream of a sub-account, while something reads it."""
+
+    keep_days: float = Field(default=7, gt=0, le=7)
+    max_bytes: PositiveInt = 1024 * 1024 * 1024
+    """Of each sub-account; the oldest entries go."""
 
 
 class Web(Section):

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from chatapps.codes import CodeClass, Scope, classify_item, meaning, scope
 from chatapps.receipt_codes import Action, receipt_code
-from store.lanes.lane import Lane, LaneStatus
+from store.lanes.lane import Canary, Lane, LaneStatus
 from store.limits.breakers import BULK, SERVER, STALL, Breaker
 from store.limits.learned import Cause, Learned
 from store.limits.stops import Stop, Stopped
@@ -199,10 +199,43 @@ def explain_lane(report: LaneReport, wait: Waiting) -> list[str]:
         sentences = ["It takes messages and sends them."]
     elif lane.status is LaneStatus.SCHEDULED:
         sentences = [f"It starts at {starts_at(lane)}."]
+    elif lane.canary_state is Canary.FAILED and lane.status is LaneStatus.PAUSED:
+        sentences = [f"It is paused: {lane.reason}.", _how_to_go_on(lane)]
     else:
         sentences = [_STATUS[lane.status]]
+    is_held = lane.canary_state.holds_back and not lane.status.ended
+    sentences += [explain_canary(lane)] if is_held else []
     sentences += [sentence for sentence in _why_waiting(report, wait) if sentence]
     return sentences + _how_to_go_on_reading(lane)
+
+
+def explain_canary(lane: Lane) -> str:
+    """The canary of a campaign: who goes first, and when the rest follows."""
+    size, resume = (
+        several(lane.canary_size, "message"),
+        f'`sendmany campaign resume "{called(lane)}"`',
+    )
+    match lane.canary_state:
+        case Canary.LOADING:
+            return f"Its canary ({lane.canary}) goes first, once its file is read."
+        case Canary.SENDING:
+            return f"Its canary of {size} goes first; the rest waits for the outcome."
+        case Canary.WATCHED:
+            until = clock(lane.canary_until)
+            return (
+                f"Its canary of {size} has gone out; the rest follows at {until}, unless too many "
+                f"failed or opted out. {resume} lets it go now."
+            )
+        case Canary.FAILED:
+            return f"Its canary of {size} did not pass: the rest waits for a decision."
+        case _:
+            return f"Its canary of {size} went first; the rest was let go."
+
+
+def held_back(report: LaneReport) -> int:
+    """Messages of a campaign that wait for its canary."""
+    lane, delayed = report.lane, report.counts.get(State.DELAYED, 0)
+    return min(delayed, lane.next_index - lane.canary_size) if lane.canary_state.holds_back else 0
 
 
 def pace_words(rate: float, weight: int) -> str:
@@ -251,7 +284,7 @@ def _why_waiting(report: LaneReport, wait: Waiting) -> list[str]:
         _queued(report, wait),
         *_held_templates(report, wait),
         _on_their_way(counts.get(State.IN_FLIGHT, 0)),
-        _delayed(counts.get(State.DELAYED, 0), lane, wait),
+        _delayed(counts.get(State.DELAYED, 0) - held_back(report), lane, wait),
         _explain_in_doubt(counts.get(State.IN_DOUBT, 0), lane, wait),
         _unconfirmed(counts.get(State.UNCONFIRMED, 0)),
         _decidable(report, wait),
@@ -474,6 +507,7 @@ def lane_figures(report: LaneReport) -> dict[str, Any]:
         "status": str(lane.status),
         "reason": lane.reason,
         "loaded": lane.loaded,
+        "canary": canary_figures(lane),
         "parent": lane.parent or None,
         "children": list(lane.children),
         "recipients": lane.next_index,
@@ -489,6 +523,19 @@ def lane_figures(report: LaneReport) -> dict[str, Any]:
         "mean_batch": round(report.mean_batch, 1),
         "retried": report.stats.get("retried", 0),
         "balanced": report.balanced,
+    }
+
+
+def canary_figures(lane: Lane) -> dict[str, Any] | None:
+    """The canary of a campaign; None for none."""
+    if not lane.canary:
+        return None
+    decides_at = iso(lane.canary_until / 1000) or None
+    return {
+        "given": lane.canary,
+        "state": str(lane.canary_state),
+        "messages": lane.canary_size,
+        "decides_at": decides_at,
     }
 
 
@@ -548,7 +595,8 @@ def seconds_left(report: LaneReport, wait: Waiting) -> float | None:
     """Seconds until no message waits at the recent rate; None if the lane is not being sent, is held up,
     or its rate is unknown."""
     counts = report.counts
-    if report.lane.status is not LaneStatus.SENDING or wait.held_by:
+    is_held = wait.held_by or report.lane.canary_state.holds_back
+    if report.lane.status is not LaneStatus.SENDING or is_held:
         return None
     moving = counts.get(State.QUEUED, 0) + counts.get(State.IN_FLIGHT, 0)
     pace = messages_per_second(report, wait.now)

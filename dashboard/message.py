@@ -16,10 +16,9 @@ from dashboard.explain import (
     iso,
     moment,
 )
-from dashboard.export import international
 from store.client import Store
 from store.lanes.lane import Lane
-from store.records.job_section import Job
+from store.records.job_section import Job, international
 from store.records.outcome import Doubt, Origin
 from store.reports.lane_report import MessageReport, message_report
 from store.reports.messages import find_waiting
@@ -93,6 +92,7 @@ def explain(status: MessageStatus) -> list[str]:
     ]
     state = explain_state(status.state) if status.state else "it is just being moved; ask again"
     state = "waits for the time that it was given" if status.scheduled_for else state
+    state = "waits for the outcome of the canary" if is_held_back(status) else state
     lines.append(f"{status.state or 'moving'}: {state}{_when(status)}")
     if outcome and outcome.origin is not Origin.NONE:
         why = explain_code(outcome.origin, outcome.code)
@@ -106,6 +106,12 @@ def explain(status: MessageStatus) -> list[str]:
     if outcome and outcome.posted_at:
         lines.append(f"last posted at {moment(outcome.posted_at)}, attempt {outcome.attempts}")
     return lines + [explain_attempts(entry) for entry in report.attempt_log]
+
+
+def is_held_back(status: MessageStatus) -> bool:
+    """True when it waits for the canary of its campaign."""
+    waits = status.state is State.DELAYED and status.job is not None and not status.job.attempts
+    return waits and status.report.lane.canary_state.holds_back
 
 
 def as_json(status: MessageStatus) -> Mapping[str, Any]:
@@ -142,6 +148,8 @@ def waits_until(status: MessageStatus) -> int | None:
     if status.state is State.QUEUED:
         breaker = status.wait.held_by
         return (breaker.probe_at or None) if breaker else status.wait.blocked_until
+    if is_held_back(status):
+        return status.report.lane.canary_until or None
     if status.state is State.DELAYED:
         return status.scheduled_for or status.wait.next_retry
     return status.wait.next_decision if status.state is State.IN_DOUBT else None
@@ -164,6 +172,8 @@ def _when(status: MessageStatus) -> str:
         return " (no worker is sending at the moment; see `sendmany doctor`)"
     if status.scheduled_for:
         return f" (scheduled for {moment(status.scheduled_for // 1000)})"
+    if is_held_back(status):
+        return f" (decided at {clock(lane.canary_until)})" if lane.canary_until else ""
     if status.state is State.DELAYED and wait.next_retry:
         return f" (not before {clock(wait.next_retry)})"
     if status.state is State.IN_DOUBT and wait.next_decision:

@@ -14,7 +14,7 @@ from dashboard.explain import (
     pace_figures,
     remedy,
 )
-from store.lanes.lane import LaneStatus, Priority
+from store.lanes.lane import Canary, LaneStatus, Priority
 from store.limits.breakers import Breaker
 from store.limits.stops import Stop, Stopped
 from store.purposes import Purpose
@@ -42,6 +42,15 @@ class FunnelOut(BaseModel):
     cancelled: StageOut
 
 
+class CanaryOut(BaseModel):
+    """The part of a campaign that goes first."""
+
+    given: str  # `500` or `5%`
+    state: Canary
+    messages: int  # 0: not chosen yet
+    decides_at: str | None
+
+
 class LaneOut(BaseModel):
     """A campaign, or a lane of single messages, and its figures at one moment. Times are UTC."""
 
@@ -54,6 +63,7 @@ class LaneOut(BaseModel):
     status: LaneStatus
     reason: str  # why it stopped
     loaded: bool  # False: recipients are still coming, or were cut off
+    canary: CanaryOut | None  # null: all go at once
     parent: str | None  # id of the campaign that this one retries
     children: list[str]  # ids of the campaigns that retry this one
     recipients: int

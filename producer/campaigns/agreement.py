@@ -36,6 +36,8 @@ class Options(Protocol):
     @property
     def rate(self) -> float: ...
     @property
+    def canary(self) -> str: ...
+    @property
     def start(self) -> StartTime | None: ...
     @property
     def exclusions(self) -> Exclusions: ...
@@ -62,6 +64,7 @@ def digest_of(
         "options": [
             options.sub_account, options.priority, asdict(options.policies), options.purpose,
             options.send_while_loading, options.exclusions.names, options.start and options.start.ms,
+            options.canary,
         ],
     }  # fmt: skip
     return sha256(json.dumps(bound, sort_keys=True, default=str).encode()).hexdigest()

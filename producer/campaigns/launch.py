@@ -61,6 +61,7 @@ class Launch:
     start: StartTime | None = None  # None: when the file is loaded
     rate: float = 0  # messages/s; 0: that of its sub-account
     weight: int = 1  # beside other campaigns
+    canary: str = ""  # `500` or `5%` of the people go first; empty: all
 
     @property
     def invalid_rows_file(self) -> Path:
@@ -124,6 +125,7 @@ class Prepared:
             zone=launch.start.zone if launch.start else "",
             rate=launch.rate,
             weight=launch.weight,
+            canary=launch.canary,
         )
 
 
@@ -196,7 +198,7 @@ def run(
     registry = store.run(read_registry(launch.sub_account))
     purpose = campaign_purpose(registry, template, launch.purpose)
     plan = replace(prepared.plan, purpose=purpose, template=template)
-    see_that_it_may_start(store, plan.name, plan.sub_account, launch.start)
+    see_that_it_may_start(store, plan.name, plan.sub_account, launch.start, launch.canary)
     lane_id, resumed = open_campaign(store, plan)
     lane = find_lane(store, lane_id)
     invalid_rows_file = launch.invalid_rows_file

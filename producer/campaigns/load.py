@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from config.settings import load_settings
+from producer.campaigns.canary import choose_canary
 from producer.campaigns.deduplication import read_seen
 from producer.campaigns.exclusions import NO_EXCLUSIONS, Exclusions
 from producer.files.invalid_rows import InvalidRow
@@ -127,7 +128,8 @@ def end_of_file(
 ) -> Lane:
     """Mark the file as loaded and start sending; returns the lane after that."""
     if not lane.loaded:
-        store.run(finish_loading(lane.id, plan_digest, file_sum))
+        canary = choose_canary(store, find_lane(store, lane.id))
+        store.run(finish_loading(lane.id, plan_digest, file_sum, canary))
     lane = find_lane(store, lane.id)
     if lane.status in (
         LaneStatus.SENDING,

@@ -23,6 +23,7 @@ from chatapps.service_window import content_needs_window
 from chatapps.templates import RegisteredTemplate, fill
 from config.settings import Settings
 from producer.campaigns.agreement import Options, RowsSum, digest_of, too_many_invalid
+from producer.campaigns.canary import canary_size
 from producer.campaigns.deduplication import SeenRecipients
 from producer.campaigns.launch import Prepared
 from producer.campaigns.load import FORGOTTEN, without_forgotten
@@ -151,6 +152,7 @@ class Plan(BaseModel):
     opted_out: int  # recipients who opted out of such messages
     window_closed: int  # recipients with a closed service window, if the message needs one
     messages: int  # messages to send: recipients without those two
+    canary: int  # of the recipients, who go first; 0: all at once
     requests: int
     seconds: float  # at the sub-account's limits and the campaign's rate, without other sending
     ends_at: str  # if launched now
@@ -230,6 +232,7 @@ def plan_rows(
     )
     messages = tally.recipients - tally.opted_out - tally.window_closed
     requests, seconds = _pace(settings, options, messages)
+    seconds += settings.campaigns.canary_seconds if options.canary else 0
     countries = list(_countries(tally))
     return Plan(
         digest=digest_of(tally.sum.value, content, options, template),
@@ -243,6 +246,7 @@ def plan_rows(
         opted_out=tally.opted_out,
         window_closed=tally.window_closed,
         messages=messages,
+        canary=canary_size(options.canary, tally.recipients) if options.canary else 0,
         requests=requests,
         seconds=seconds,
         ends_at=_ends_at(options, seconds),

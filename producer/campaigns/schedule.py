@@ -63,22 +63,28 @@ def read_time(text: str, now: datetime | None = None, *, past: bool = False) -> 
 
 
 def see_that_it_may_start(
-    store: Store, name: str, sub_account: str, time: StartTime | None
+    store: Store, name: str, sub_account: str, time: StartTime | None, canary: str = ""
 ) -> None:
-    """Check the time of a launch.
+    """Check the time and the canary of a launch.
 
     Raises:
-        InputError: it is past, and the campaign is a new one; or an earlier launch had another time.
+        InputError: it is past, and the campaign is a new one; or an earlier launch had another time or
+            canary.
     """
-    if time is None:
+    if time is None and not canary:
         return
     try:
         lane = find_lane(store, name, sub_account.__eq__)
     except UnknownLane:
-        if time.ms <= datetime.now(UTC).timestamp() * 1000:
+        if time is not None and time.ms <= datetime.now(UTC).timestamp() * 1000:
             raise InputError(_past(time.text)) from None
         return
-    if lane.send_at != time.ms:
+    if canary and lane.canary != canary:
+        raise InputError(
+            f'"{lane.name}" was launched with another canary or none: launch without --canary, or '
+            "under another name"
+        )
+    if time is not None and lane.send_at != time.ms:
         raise InputError(
             f'"{lane.name}" was launched with another time or none: change it with '
             f'`sendmany campaign reschedule "{lane.name}" --at TIME`, or launch without --at'

@@ -72,6 +72,7 @@ class Upload:
     start: StartTime | None = None  # None: when the file is loaded
     rate: float = 0  # messages/s; 0: that of its sub-account
     weight: int = 1  # beside other campaigns
+    canary: str = ""  # `500` or `5%` of the people go first; empty: all
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +144,7 @@ def receive(
     """
     if upload.start and upload.send_while_loading:
         raise InputError("say either send_at or send_while_loading")
-    see_that_it_may_start(store, upload.name, upload.sub_account, upload.start)
+    see_that_it_may_start(store, upload.name, upload.sub_account, upload.start, upload.canary)
     rows, message = begin(upload, file)
     content = message.content
     sample = list(sample_of(rows.first, rows.layout, content.columns, rows.packer))
@@ -277,6 +278,7 @@ def _plan(store: Store, upload: Upload, rows: Rows, content: CompiledContent) ->
         zone=upload.start.zone if upload.start else "",
         rate=upload.rate,
         weight=upload.weight,
+        canary=upload.canary,
     )
 
 

@@ -49,6 +49,26 @@ class LaneStatus(StrEnum):
         return self in (LaneStatus.CANCELLED, LaneStatus.FINISHED, LaneStatus.GONE)
 
 
+class Canary(StrEnum):
+    """State of the canary of a campaign: the part that goes first, before the rest is let go."""
+
+    NONE = ""
+    LOADING = "loading"  # not chosen yet
+    SENDING = "sending"
+    WATCHED = "watched"  # it has gone out; receipts and opt-outs are awaited
+    FAILED = "failed"  # the campaign is paused
+    PASSED = "passed"  # the rest was let go
+
+    @property
+    def holds_back(self) -> bool:
+        """True while the rest of the campaign waits."""
+        return self not in (Canary.NONE, Canary.PASSED)
+
+
+HELD_UNTIL_MS = 4_102_444_800_000
+"""Due time of the retry batches of what waits for a canary: the year 2100 (store/lua/canary.lua)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Lane:
     """Properties of a lane; constant except for `status` and `reason`."""
@@ -88,6 +108,10 @@ class Lane:
     parent: str = ""  # id of the campaign that this one retries
     children: tuple[str, ...] = ()  # ids of the campaigns that retry this one, oldest first
     adding: str = ""  # identifies the file that is being, or was last, added
+    canary: str = ""  # of a campaign, as asked for: `500` or `5%`; empty: none
+    canary_state: Canary = Canary.NONE
+    canary_size: int = 0  # messages of it, once chosen
+    canary_until: int = 0  # ms since 1970 until which it is watched
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,16 +218,19 @@ def clear_missing(lane: str) -> Call[bool]:
 def move_lane(
     lane: str, action: str, reason: str = "", *, known: int = 0
 ) -> Call[tuple[bool, LaneStatus]]:
-    """Pause, resume, cancel, start, stop, close or halt a lane, or accept a halt.
+    """Pause, resume, cancel, start, stop, close or halt a lane, or accept a halt; watch, pass or fail
+    its canary.
 
     Args:
-        known: for a halt, the revision that a worker has seen; accepting jumps over it.
+        known: for a halt, the revision that a worker has seen; accepting jumps over it. For `watch`, ms.
 
     Returns:
         True if it changed, and its present status.
     """
     keys = lane_keys(lane)
-    return script_call("move_lane", (keys.meta, keys.counts), (action, reason, known), _moved)
+    return script_call(
+        "move_lane", (keys.meta, keys.counts, keys.retries), (action, reason, known), _moved
+    )
 
 
 def schedule_lane(lane: str, send_at: int | None, zone: str) -> Call[tuple[str, LaneStatus]]:
@@ -239,18 +266,21 @@ def pace_lane(lane: str, rate: float | None, weight: int | None) -> Call[tuple[f
     )
 
 
-def finish_loading(lane: str, plan_digest: str = "", file_sum: str = "") -> Call[LaneStatus]:
+def finish_loading(
+    lane: str, plan_digest: str = "", file_sum: str = "", canary: int = 0
+) -> Call[LaneStatus]:
     """Mark the recipient file as read to its end.
 
     Args:
+        canary: messages of the canary, which are queued.
         plan_digest: identifies rows, message and options.
         file_sum: digest of all rows. Both are empty after an interrupted launch was continued.
     """
-    keys, digests = lane_keys(lane), (plan_digest, file_sum)
+    keys, words = lane_keys(lane), (plan_digest, file_sum, canary)
     return script_call(
         "finish_loading",
         (keys.meta, keys.counts),
-        digests,
+        words,
         lambda reply: LaneStatus(text(reply[0])),
     )
 
@@ -333,6 +363,10 @@ def parse_lane(lane: str, reply: Any) -> Lane | None:
         parent=text(is_.get("parent")),
         children=tuple(json.loads(is_.get("children") or "[]")),
         adding=text(is_.get("adding")),
+        canary=text(is_.get("canary")),
+        canary_state=Canary(text(is_.get("canary_state"))),
+        canary_size=int(is_.get("canary_size") or 0),
+        canary_until=int(is_.get("canary_until") or 0),
     )
 
 

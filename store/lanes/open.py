@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from store.access.audit import entry
-from store.client import Call, Store, command, script_call, text
+from store.client import Call, Store, command, first, script_call, text
 from store.errors import LaneMismatch
-from store.keys import ACTIVE, LANES, folded_name, lane_keys, lanes_called
-from store.lanes.lane import LaneStatus, Policies, Priority
+from store.keys import ACTIVE, LANES, OUTCOMES, folded_name, lane_keys, lanes_called
+from store.lanes.lane import Canary, LaneStatus, Policies, Priority
 from store.plans import Plan, ask, carry_out
 from store.purposes import Purpose
 from store.records.outcome import VERSION
@@ -38,6 +38,7 @@ class CampaignPlan:
     weight: int = 1  # beside other lanes of its priority
     keep: tuple[str, ...] = ()  # further columns of the file whose cells are kept with the values
     parent: str = ""  # id of the campaign that this one retries
+    canary: str = ""  # `500` or `5%` go first; empty: all
 
 
 def open_campaign(store: Store, plan: CampaignPlan) -> tuple[str, bool]:
@@ -67,6 +68,8 @@ def open_campaign(store: Store, plan: CampaignPlan) -> tuple[str, bool]:
         "weight": plan.weight,
         "keep": json.dumps(plan.keep),
         "parent": plan.parent,
+        "canary": plan.canary,
+        "canary_state": Canary.LOADING if plan.canary else "",
     }
     fresh, digest, source = store.run(_open(lane, fields))
     if not fresh and (digest, source) != (plan.content_digest, plan.source):
@@ -175,7 +178,12 @@ def _open(
 ) -> Call[tuple[bool, str, str]]:
     words = [word for pair in fields.items() for word in pair]
     keys = lane_keys(lane)
-    return script_call("open_lane", (keys.meta, keys.expiring), words, _opened)
+
+    def open_(until: str) -> Call[tuple[bool, str, str]]:
+        wanted = ("outcomes", 1) if until else ()
+        return script_call("open_lane", (keys.meta, keys.expiring), (*words, *wanted), _opened)
+
+    return first(command("ZSCORE", OUTCOMES, str(fields["sub_account"]), parse=text), open_)
 
 
 def _opened(reply: Any) -> tuple[bool, str, str]:

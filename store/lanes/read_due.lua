@@ -9,7 +9,8 @@ local meta, queue, retries, claimed_batches, in_doubt = KEYS[1], KEYS[2], KEYS[3
 local as_of, soon = tonumber(ARGV[1]), tonumber(ARGV[2])
 local now = now_ms()
 
-local lane = redis.call('HMGET', meta, 'status', 'kind', 'priority', 'send_at')
+local lane = redis.call('HMGET', meta, 'status', 'kind', 'priority', 'send_at', 'canary_state',
+  'canary_until')
 local cancelling = lane[1] == 'cancelling'
 local waiting = redis.call('LLEN', queue)
 local function first_time(key)
@@ -18,7 +19,9 @@ local function first_time(key)
 end
 local retry, lease, in_doubt_batch = first_time(retries), first_time(claimed_batches), first_time(in_doubt)
 local start = lane[1] == 'scheduled' and tonumber(lane[4] or 0) or math.huge
-local due = start <= now or cancelling and (waiting > 0 or retry < math.huge)
+local canary = lane[1] == 'sending' and (lane[5] == 'sending' and waiting == 0 and lease == math.huge
+  or lane[5] == 'watched' and tonumber(lane[6]) <= now)
+local due = canary or start <= now or cancelling and (waiting > 0 or retry < math.huge)
   or retry <= now or lease <= math.min(now, as_of) or in_doubt_batch <= as_of
 local busy = due or waiting > 0 or math.min(retry, lease, in_doubt_batch, start) <= now + soon
 return { lane[1] or 'gone', lane[2] or '', lane[3] or '', waiting, due and 1 or 0, busy and 1 or 0, now,

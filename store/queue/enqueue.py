@@ -90,7 +90,8 @@ def enqueue_rows(
             invalid_rows, duplicates, chunk, numbers, rows_sum, excluded, len(parts) // 2, *parts,
             *others,
         )  # fmt: skip
-        touched = (keys.meta, keys.counts, keys.queue, *places)
+        held = keys.retry(f"c{index}")
+        touched = (keys.meta, keys.counts, keys.queue, keys.retries, held, *places)
         return script_call("enqueue_rows", touched, args, _rows_added)
 
     if next_index is not None:

@@ -4,7 +4,8 @@
 -- id: a repeat of the last chunk returns the first result, one of an earlier chunk zeros. For an upload,
 -- which cannot be read again, the position does not identify the file: a repeat of the last chunk must
 -- have the same sum, too.
--- KEYS: meta, counts, queue, the strings of numbers for the thousands from the next index on, then as
+-- While a canary holds back the others, they are delayed.
+-- KEYS: meta, counts, queue, retry batches, the retry batch of what is held back, the strings of numbers for the thousands from the next index on, then as
 --       many hashes of long ids, and of kept values if there are any
 -- ARGV: messages a key of them holds; the next index as the caller assumes; thousands; offset the chunk
 --       starts at, offset, line and row it ends at, invalid rows and duplicates in it, lines, their numbers
@@ -13,17 +14,17 @@
 --       for each long id: position in the chunk, id
 -- Returns: {'ok', revision, first index, added, duplicates, next index} or {'repeat', …} or {'gap',
 --          offset} or {status}
--- include: job_sections
-local meta, counts, queue = KEYS[1], KEYS[2], KEYS[3]
+-- include: job_sections, canary
+local meta, counts, queue, retries, held = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local per_key, believed, thousands = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local FIRST_THOUSAND = 4
+local FIRST_THOUSAND = 6
 local from, to, line, row, invalid_rows, duplicates, lines, numbers, sum =
   tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6], ARGV[7], tonumber(ARGV[8]), tonumber(ARGV[9]),
   ARGV[10], ARGV[11], ARGV[12]
 local WIDTH = 7
 local call = redis.call
 
-local lane = call('HMGET', meta, 'status', 'loaded', 'offset', 'next', 'last', 'rows_sum')
+local lane = call('HMGET', meta, 'status', 'loaded', 'offset', 'next', 'last', 'rows_sum', 'canary_state')
 if not lane[1] then return { 'gone' } end
 if lane[1] == 'cancelling' or lane[1] == 'cancelled' then return { lane[1] } end
 local offset = tonumber(lane[3] or 0)
@@ -58,8 +59,14 @@ end
 
 local revision = call('HINCRBY', meta, 'revision', 1)
 if added > 0 then
-  call('RPUSH', queue, section(added, 0, first, lines))
-  call('HINCRBY', counts, 'queued', added)
+  local jobs, is_held = section(added, 0, first, lines), holds_back(lane[7])
+  if is_held then
+    call('SET', held, jobs)
+    call('ZADD', retries, HELD_UNTIL, 'c' .. first)
+  else
+    call('RPUSH', queue, jobs)
+  end
+  call('HINCRBY', counts, is_held and 'delayed' or 'queued', added)
 end
 if invalid_rows > 0 then call('HINCRBY', meta, 'invalid_rows', invalid_rows) end
 if duplicates > 0 then call('HINCRBY', meta, 'duplicates', duplicates) end

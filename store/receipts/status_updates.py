@@ -156,7 +156,7 @@ def apply_pairs(
     args: list[Argument] = [OUTCOMES_PER_KEY, sub_account or "", int(with_signals)]
     for thousand, some in thousands.items():
         args += (thousand, b"".join(some))
-    touched = (keys.meta, keys.counts, keys.codes, keys.stats, *strings)
+    touched = (keys.meta, keys.counts, keys.codes, keys.stats, keys.outbox, *strings)
     return script_call("apply_status_updates", touched, args, _applied)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from store.client import Call, Store, command, text
 from store.keys import lane_keys, limiter
-from store.lanes.lane import Lane
+from store.lanes.lane import HELD_UNTIL_MS, Lane
 from store.limits.breakers import WHOLE, Breaker, read_breakers, scopes_of
 from store.limits.learned import Learned, read_learned
 from store.limits.stops import Stop, read_stops, stop_of
@@ -44,12 +44,12 @@ def waiting(store: Store, lane: Lane) -> Waiting:
     """Read the reasons why a lane waits."""
     keys, now = lane_keys(lane.id), store.run(now_ms())
     blocked = store.run(_blocked_until(lane.sub_account))
-    held = store.run(read_breakers(lane.sub_account))
+    held, retry = store.run(read_breakers(lane.sub_account)), store.run(_first(keys.retries))
     return Waiting(
         now=now,
         loops=sum(store.run(loops) for loops in running_loops(now, serve=lane.priority)),
         blocked_until=blocked if blocked > now else None,
-        next_retry=store.run(_first(keys.retries)),
+        next_retry=retry if retry and retry < HELD_UNTIL_MS else None,
         next_decision=store.run(_first(keys.in_doubt)),
         kept=store.run(count_entries(lane.id)) > 0,
         unreached=store.run(read_unreached(lane.sub_account, now // 1000)),

@@ -39,6 +39,7 @@ from store.workers.presence import (
 from worker.batch import Tools
 from worker.delivery.eligibility import forget_closed_windows
 from worker.delivery.write_settlement import closing, write_down
+from worker.maintenance.canary import tend_canary
 from worker.maintenance.due_lanes import announce_waiting, check, is_quiet, retire
 from worker.maintenance.in_doubt import resolve_due
 from worker.maintenance.learned_rates import decide_rates
@@ -94,6 +95,7 @@ async def sweep(tools: Tools) -> Swept | None:
     await tools.store.run_all(forget_old_entries(now))
     await forget_closed_windows(tools.store)
     await tools.store.run(forget_aside(tools.settings.webhooks.aside_days))
+    await tools.outcomes.survey(tools.store, tools.clock())
     tools.templates.refresh(tools.store, tools.settings)
     if swept.more or swept.starts_in_ms < period:
         await tools.store.run(leave_sweep())
@@ -173,6 +175,8 @@ async def _tend(tools: Tools, lane: Lane, leases: _Leases) -> Swept:
         _, status = await tools.store.run(move_lane(lane.id, "start"))
         lane = replace(lane, status=status)
     await tools.templates.look(tools.store, lane.sub_account, tools.clock())
+    if lane.canary:
+        await tend_canary(tools, lane, await tools.store.run(now_ms()))
     while (await tools.store.run(promote_due(lane.id)))[1] == 0:  # more are due
         await leases.as_of()
     await _recover(tools, lane, as_of, leases)

@@ -364,6 +364,7 @@ async def _write_updates(tools: Tools, sorted_: Sorted) -> None:
             call = apply_pairs(lane, pairs, sub_account, with_signals=learns)
             applied: Applied = await tools.store.run(call)
             tools.meters.receipts(applied)
+            tools.outcomes.note(lane)
             sorted_.figures["applied"] += len(group) - len(applied.refused)
             sorted_.figures["unmatched:no_such_message"] += applied.unknown
             sorted_.figures["unmatched:not_theirs"] += applied.foreign

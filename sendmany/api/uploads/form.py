@@ -135,6 +135,13 @@ class CampaignForm(_Exact):
         float, Field(ge=0, le=10_000, description="Messages/s at most; 0: as its sub-account.")
     ] = 0
     weight: Annotated[int, Field(ge=1, le=10, description="Its share beside other campaigns.")] = 1
+    canary: Annotated[
+        str | None,
+        Field(
+            max_length=20,
+            description="`500` or `5%`: so many of the people first; the others when these fared well.",
+        ),
+    ] = None
     send_while_loading: bool = False
     keep: Annotated[
         list[Annotated[str, Field(min_length=1, max_length=1000)]],

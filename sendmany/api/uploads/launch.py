@@ -20,6 +20,7 @@ from config.sections import SettingsError
 from config.settings import Settings
 from dashboard.schemas import moment_out
 from producer import Producer
+from producer.campaigns.canary import read_canary
 from producer.campaigns.exclusions import read_exclusions
 from producer.campaigns.message_file import refuse_ours
 from producer.campaigns.plan import Plan, plan_upload, repeated_sentence
@@ -56,6 +57,8 @@ T = TypeVar("T")
 CLIENT_LEFT: Final = 400
 _MEMBERS: Final = {
     "--at": "send_at",
+    "--canary": "canary",
+    "--send-while-loading": "send_while_loading",
     "--map phone=COLUMN": 'map {"phone": COLUMN}',
     "--language-column": "language_column",
     "--encoding": "encoding",
@@ -282,8 +285,10 @@ def _refuse_ours(form: CampaignForm) -> None:
         raise _refused("The message cannot be used.", [("campaign.message", str(error))]) from error
 
 
-def choose_sub_account(settings: Settings, caller: Token, wanted: str | None) -> str:
-    """The sub-account of the launch; raises HTTPException if it is ambiguous, or not the caller's."""
+def choose_sub_account(
+    settings: Settings, caller: Token, wanted: str | None, path: str = "campaign.sub_account"
+) -> str:
+    """The sub-account of a request; raises HTTPException if it is ambiguous, or not the caller's."""
     if wanted is None and len(caller.sub_accounts) == 1:
         wanted = next(iter(caller.sub_accounts))
     if wanted is not None and not caller.may_use(wanted):
@@ -291,7 +296,7 @@ def choose_sub_account(settings: Settings, caller: Token, wanted: str | None) ->
     try:
         chosen = settings.sub_account_id(wanted)
     except SettingsError as error:
-        problem = {"path": "campaign.sub_account", "message": "name one that is configured"}
+        problem = {"path": path, "message": "name one that is configured"}
         raise HTTPException(
             422, {"error": "It is not clear which sub-account is meant.", "problems": [problem]}
         ) from error
@@ -326,6 +331,7 @@ def upload_of(form: CampaignForm, settings: Settings, sub_account: str) -> Uploa
         plan=form.plan,
         start=read_time(form.send_at, past=True) if form.send_at else None,
         keep=tuple(form.keep),
+        canary=read_canary(settings, form.canary, early=form.send_while_loading),
     )
 
 

@@ -13,8 +13,9 @@ from chatapps.preflight import Finding, Severity
 from config.celery_app import hint_drain
 from config.sections import SettingsError
 from config.settings import Settings, load_settings
-from dashboard.explain import iso, several, starts_at
+from dashboard.explain import explain_canary, iso, several, starts_at
 from producer.campaigns.agreement import changed, too_many_invalid
+from producer.campaigns.canary import read_canary
 from producer.campaigns.exclusions import read_exclusions
 from producer.campaigns.launch import Launch, Launched, Loading, Prepared, check, run
 from producer.campaigns.plan import Plan, plan_file, repeated_sentence
@@ -134,6 +135,12 @@ def launch(
     ] = None,
     rate: Rate = None,
     weight: Weight = None,
+    canary: Annotated[
+        str | None,
+        typer.Option(
+            metavar="500|5%", help="So many of the people first; the others when these fared well."
+        ),
+    ] = None,
     send_while_loading: Annotated[
         bool, typer.Option("--send-while-loading", help="Do not wait for the end of the file.")
     ] = False,
@@ -252,6 +259,7 @@ def launch(
         at=at,
         rate=rate,
         weight=weight,
+        canary=canary,
     )
     prepared = check(replace(options, invalid_rows=invalid_rows, max_invalid_share=most_invalid))
     store = connect(settings)
@@ -302,6 +310,9 @@ def launch_of(settings: Settings, **options: Any) -> Launch:
         keep=tuple(listed(options.pop("keep"))),
         rate=options.pop("rate", None) or 0,
         weight=options.pop("weight", None) or 1,
+        canary=read_canary(
+            settings, options.pop("canary", None), early=options.get("send_while_loading", False)
+        ),
         **options,
     )
 
@@ -439,6 +450,8 @@ def _tell_launched(launched: Launched, prepared: Prepared, *, hint: bool) -> Non
     if lane.status is LaneStatus.SCHEDULED:
         told = prepared.launch.start.sentence if prepared.launch.start else ""
         show(f"It starts at {starts_at(lane)}. {told}".rstrip())
+    if lane.canary:
+        show(explain_canary(lane))
     if hint:
         show(_what_next(lane))
 

@@ -76,6 +76,7 @@ def _figures(plan: Plan) -> Iterator[tuple[str, str]]:
     yield "number", f"{plan.number_column}{country}"
     yield "recipients", f"{plan.recipients:,}"
     for name, n in (
+        ("canary, first", plan.canary),
         ("opted out", plan.opted_out),
         ("window closed", plan.window_closed),
         ("duplicates", plan.duplicates),

@@ -165,6 +165,7 @@ def _tell(now: LaneReport, wait: Waiting) -> None:
         ("retried by", ", ".join(lane.children)),
         ("opened", moment(lane.opened_at / 1000)),
         ("pace", pace_words(lane.rate, lane.weight) if (lane.rate, lane.weight) != (0, 1) else ""),
+        ("canary", f"{lane.canary}: {lane.canary_state}" if lane.canary else ""),
         ("scheduled", starts_at(lane) if lane.send_at else ""),
         ("started", moment(lane.started_at / 1000)),
         ("ended", moment(lane.finished_at / 1000)),

@@ -1,0 +1,155 @@
+"""A canary goes first; the rest follows if it fared well, and else the campaign is paused."""
+
+import pytest
+
+from chatapps.rendering.compiled import compile_content
+from dashboard.explain import explain_lane
+from dashboard.message import explain, message_status_of
+from producer.campaigns.load import end_of_file
+from store.access.audit import read_audit
+from store.lanes.lane import Canary, LaneStatus, find_lane, move_lane, reopen_lane
+from store.lanes.open import CampaignPlan, open_campaign
+from store.people.suppressions import MARKETING, Why, suppress
+from store.queue.enqueue import Place, enqueue_rows
+from store.receipts.status_updates import StatusUpdate, apply_status_updates
+from store.reports.waiting import waiting
+from store.states import State
+from tests.integration.worker.rig import MESSAGE, Rig, refuses
+
+N, SIZE = 300, 100
+
+
+def campaign(rig: Rig) -> str:
+    """A campaign of 300 people with a canary of 100."""
+    content = compile_content(MESSAGE, ["name"])
+    plan = CampaignPlan("Spring", "shop", content.dump(), content.digest, "file", canary=f"{SIZE}")
+    lane, _ = open_campaign(rig.store, plan)
+    rows = [b"%d\tGuest %d" % (447700900000 + i, i) for i in range(N)]
+    rig.store.run(enqueue_rows(lane, Place(0), Place(N, N, N), rows, 0))
+    end_of_file(rig.store, find_lane(rig.store, lane), lambda: None)
+    return lane
+
+
+def receipts(rig: Rig, lane: str, failed: int = 0) -> list[int]:
+    """Receipts of all that went out; returns the indexes."""
+    sent = sorted(index for post in rig.provider.posts for index in post.indexes)
+    updates = [
+        StatusUpdate(
+            index, 1, State.UNDELIVERED if place < failed else State.DELIVERED, 1_750_000_000
+        )
+        for place, index in enumerate(sent)
+    ]
+    rig.store.run(apply_status_updates(lane, updates))
+    return sent
+
+
+def time_is_over(rig: Rig, lane: str) -> None:
+    rig.store.client.hset(f"sm:{{{lane}}}:meta", "canary_until", 1)
+
+
+async def watched(rig: Rig) -> str:
+    """A campaign whose canary has gone out."""
+    lane = campaign(rig)
+    await rig.deliver(lane)
+    await rig.sweep()
+    assert rig.lane(lane).canary_state is Canary.WATCHED
+    return lane
+
+
+class TestCanary:
+    async def test_the_rest_follows_when_it_fared_well(self, rig: Rig) -> None:
+        lane = await watched(rig)
+        assert rig.counts(lane) == {State.ACCEPTED: SIZE, State.DELAYED: N - SIZE}
+        sent = receipts(rig, lane, failed=1)
+        await rig.sweep()
+        assert rig.lane(lane).canary_state is Canary.WATCHED  # its time is not over
+        time_is_over(rig, lane)
+        await rig.sweep()
+        assert rig.lane(lane).canary_state is Canary.PASSED
+        assert sorted(job.index for job in rig.queue(lane)) == sorted({*range(N)} - {*sent})
+        await rig.deliver(lane)
+        assert rig.lane(lane).status is LaneStatus.FINISHED
+        assert rig.counts(lane)[State.ACCEPTED] == N - SIZE
+        entry = next(read_audit(rig.store))
+        assert (entry.who, entry.act, entry.object) == ("worker", "campaign.canary_pass", "Spring")
+
+    async def test_it_pauses_with_the_reason_when_too_many_failed(self, rig: Rig) -> None:
+        lane = await watched(rig)
+        receipts(rig, lane, failed=2)
+        time_is_over(rig, lane)
+        await rig.sweep()
+        is_ = rig.lane(lane)
+        assert (is_.status, is_.canary_state) == (LaneStatus.PAUSED, Canary.FAILED)
+        assert is_.reason.startswith("2 of 100 messages of its canary failed (2.0%)")
+        told = " ".join(explain_lane(rig.report(lane), waiting(rig.store, is_)))
+        assert is_.reason in told
+        assert "campaign resume" in told
+
+    async def test_what_is_refused_or_in_doubt_counts_as_failed(self, rig: Rig) -> None:
+        rig.provider.otherwise = refuses(dict.fromkeys(range(N), 1002))
+        lane = await watched(rig)
+        time_is_over(rig, lane)
+        await rig.sweep()
+        assert "100 of 100" in rig.lane(lane).reason
+
+    async def test_it_pauses_when_people_opted_out(self, rig: Rig) -> None:
+        lane = await watched(rig)
+        who = f"{447700900000 + receipts(rig, lane)[3]}"
+        rig.store.run(suppress("shop", [(who, None)], why=Why.REPLY, purposes=MARKETING))
+        time_is_over(rig, lane)
+        await rig.sweep()
+        assert rig.lane(lane).reason.startswith("1 of 100 people of its canary opted out")
+
+    async def test_it_pauses_when_no_receipt_came(self, rig: Rig) -> None:
+        lane = await watched(rig)
+        time_is_over(rig, lane)
+        await rig.sweep()
+        assert rig.lane(lane).reason.startswith("no receipt has come")
+
+    async def test_a_person_lets_the_rest_go_or_cancels_it(self, rig: Rig) -> None:
+        lane = await watched(rig)
+        time_is_over(rig, lane)
+        await rig.sweep()
+        assert rig.store.run(move_lane(lane, "resume")) == (True, LaneStatus.SENDING)
+        await rig.sweep()
+        assert len(rig.queue(lane)) == N - SIZE
+        rig.store.run(move_lane(lane, "cancel"))
+        await rig.sweep()
+        assert rig.counts(lane) == {State.ACCEPTED: SIZE, State.CANCELLED: N - SIZE}
+
+    async def test_cancelling_a_held_campaign_ends_all_of_it(self, rig: Rig) -> None:
+        lane = await watched(rig)
+        rig.store.run(move_lane(lane, "cancel"))
+        await rig.sweep()
+        assert rig.counts(lane) == {State.ACCEPTED: SIZE, State.CANCELLED: N - SIZE}
+        assert rig.lane(lane).status is LaneStatus.CANCELLED
+
+    async def test_a_pause_of_a_person_neither_judges_nor_skips_it(self, rig: Rig) -> None:
+        lane = await watched(rig)
+        receipts(rig, lane)
+        rig.store.run(move_lane(lane, "pause", "by an operator"))
+        time_is_over(rig, lane)
+        await rig.sweep()
+        assert rig.lane(lane).canary_state is Canary.WATCHED
+        rig.store.run(move_lane(lane, "resume"))
+        assert rig.lane(lane).canary_state is Canary.WATCHED
+        assert rig.store.run(move_lane(lane, "resume")) == (True, LaneStatus.SENDING)
+        assert rig.lane(lane).canary_state is Canary.PASSED
+
+    async def test_a_waiting_message_tells_until_when(self, rig: Rig) -> None:
+        lane = await watched(rig)
+        waits = next(i for i in range(N) if i not in rig.provider.posts[0].indexes)
+        told = " ".join(explain(message_status_of(rig.store, f"{lane}.{waits}")))
+        assert "waits for the outcome of the canary (decided at " in told
+        assert "2100" not in " ".join(
+            explain_lane(rig.report(lane), waiting(rig.store, rig.lane(lane)))
+        )
+
+    @pytest.mark.parametrize("passed", [False, True])
+    async def test_people_who_are_added_wait_with_the_rest(self, rig: Rig, passed: bool) -> None:
+        lane = await watched(rig)
+        if passed:
+            rig.store.run(move_lane(lane, "resume"))
+        assert rig.store.run(reopen_lane(lane, "more")) == "ok"
+        rig.store.run(enqueue_rows(lane, Place(), Place(1, 1, 1), [b"447700990000\tX"], 0))
+        assert len(rig.queue(lane)) == passed
