@@ -312,7 +312,7 @@ def _queued(report: LaneReport, wait: Waiting) -> str:
     if not wait.loops:
         return f"{start}, and no worker is sending: is one running? See `sendmany doctor`."
     if wait.learned and wait.learned.in_force:
-        return f"{start}: {explain_rate(wait.learned)}"
+        return f"{start}: {explain_rate(wait.learned, wait.now // 1000)}"
     return f"{start} for their turn." if n > 1 else f"{start} for its turn."
 
 
@@ -328,8 +328,12 @@ _RATES = {
 }
 
 
-def explain_rate(learned: Learned) -> str:
-    """A learned rate: figure, cause and next rise. Starts in lower case."""
+def explain_rate(learned: Learned, now: int) -> str:
+    """A learned rate: figure, cause and next rise. Starts in lower case.
+
+    Args:
+        now: s since 1970.
+    """
     why = _RATES.get(learned.cause, "").format(lag=learned.lag)
     if learned.cause is Cause.THROTTLED:
         what = explain_code(Origin.RECEIPT, learned.code) if learned.code else "throttled"
@@ -337,7 +341,8 @@ def explain_rate(learned: Learned) -> str:
             f"{learned.share:.1%} of the messages came back with receipt code {learned.code}, {what}; "
             f"{learned.estimate:,.0f}/s went through"
         )
-    until = f"; it rises at {clock(learned.until * 1000)} at the earliest" if learned.until else ""
+    at = learned.until(now)
+    until = f"; it rises at {clock(at * 1000)} at the earliest" if at else ""
     return f"the learned limit is {learned.rate:,.0f} messages/s ({why}{until})."
 
 

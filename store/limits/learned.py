@@ -61,10 +61,10 @@ class Learned:
     decided_at: int = 0
     in_force: bool = False  # False: it is only observed
 
-    @property
-    def until(self) -> int | None:
-        """The earliest time of the next rise; None if it depends on other things."""
-        return self.since + CLEAN_SECONDS if self.cause in _RISES_LATER else None
+    def until(self, now: int) -> int | None:
+        """The earliest time of the next rise, if only time is missing; None if it is over."""
+        at = self.since + CLEAN_SECONDS
+        return at if self.cause in _RISES_LATER and at > now else None
 
     @property
     def base(self) -> int | None:
@@ -160,8 +160,9 @@ def _known(reply: Any) -> Known:
 
 
 def _learned(found: Mapping[str, Any]) -> Learned:
+    known = {name: value for name, value in found.items() if name in Learned.__slots__}
     bases = tuple((int(period), int(lag)) for period, lag in found["bases"])
-    return Learned(**{**found, "cause": Cause(found["cause"]), "bases": bases})
+    return Learned(**{**known, "cause": Cause(found["cause"]), "bases": bases})
 
 
 def _changes(reply: Any) -> list[RateChange]:

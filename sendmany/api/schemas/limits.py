@@ -79,7 +79,7 @@ class LimitsPage(BaseModel):
     items: list[LimitsOut]
 
 
-def learned_out(known: Learned | None) -> LearnedOut | None:
+def learned_out(known: Learned | None, now: int) -> LearnedOut | None:
     """The learned rate for programs."""
     if known is None:
         return None
@@ -88,13 +88,13 @@ def learned_out(known: Learned | None) -> LearnedOut | None:
         cause=known.cause,
         in_force=known.in_force,
         since=moment_out(known.since * 1000),
-        until=moment_out(known.until * 1000) if known.until else None,
+        until=moment_out((known.until(now) or 0) * 1000),
         estimate=round(known.estimate, 1),
         throttled_share=known.share,
         lag=None if known.lag < 0 else known.lag,
         usual_lag=known.base,
         pinned=known.pinned > 0,
-        explanation=explain_rate(known),
+        explanation=explain_rate(known, now),
     )
 
 
@@ -139,7 +139,7 @@ def limits_out(store: Store, name: str, account: SubAccount) -> LimitsOut:
         urgent_reserve=limits.urgent_reserve,
         max_in_air=account.max_in_air,
         learn_rate=account.learn_mode,
-        learned=learned_out(known),
+        learned=learned_out(known, now // 1000),
         free=limiter.free(
             limits.learned(known.rate if known and known.in_force else 0), now * 1000
         ),
