@@ -97,6 +97,16 @@ class SubAccount(Section):
             return "off"
         return "observe" if "messages_per_second" in self.model_fields_set else "on"
 
+    def why_no_pin(self, rate: float) -> str:
+        """The reason why this rate cannot be pinned; empty if it can."""
+        if self.learn_mode != "on":
+            return (
+                f'its rate is not learned (learn_rate is {self.learn_mode}): set learn_rate = "on", or '
+                "give the rate as messages_per_second"
+            )
+        above = rate > self.ceiling
+        return f"{rate:g} is above its limit of {self.ceiling:g} messages/s" if above else ""
+
     @property
     def ceiling(self) -> float:
         """Messages per second that a learned rate never exceeds."""

@@ -10,6 +10,7 @@ from chatapps.codes import CodeClass, Scope, classify_item, meaning, scope
 from chatapps.receipt_codes import Action, receipt_code
 from store.lanes.lane import Canary, Lane, LaneStatus
 from store.limits.breakers import BULK, SERVER, STALL, Breaker
+from store.limits.learned import Cause, Learned
 from store.limits.stops import Stop, Stopped
 from store.limits.unreached import Unreached
 from store.purposes import Purpose
@@ -311,7 +312,39 @@ def _queued(report: LaneReport, wait: Waiting) -> str:
         return f"{start}: {explain_unreached(wait.unreached[0])}."
     if not wait.loops:
         return f"{start}, and no worker is sending: is one running? See `sendmany doctor`."
+    if wait.learned and wait.learned.in_force:
+        return f"{start}: {explain_rate(wait.learned, wait.now // 1000)}"
     return f"{start} for their turn." if n > 1 else f"{start} for its turn."
+
+
+_RATES = {
+    Cause.START: "nothing is learned yet",
+    Cause.SLOW_START: "it rises until a limit shows",
+    Cause.RECOVERY: "it rises by steps since the last limit",
+    Cause.QUEUEING: "receipts come {lag} s late, so the provider queues; it stays low until they do not",
+    Cause.DRAINED: "what left the provider's queue, which is empty again",
+    Cause.REFUSED: "the provider answered 429",
+    Cause.PINNED: "an operator has pinned it; `sendmany limits forget` ends that",
+    Cause.CEILING: "the configured rate",
+}
+
+
+def explain_rate(learned: Learned, now: int) -> str:
+    """A learned rate: figure, cause and next rise. Starts in lower case.
+
+    Args:
+        now: s since 1970.
+    """
+    why = _RATES.get(learned.cause, "").format(lag=learned.lag)
+    if learned.cause is Cause.THROTTLED:
+        what = explain_code(Origin.RECEIPT, learned.code) if learned.code else "throttled"
+        why = (
+            f"{learned.share:.1%} of the messages came back with receipt code {learned.code}, {what}; "
+            f"{learned.estimate:,.0f}/s went through"
+        )
+    at = learned.until(now)
+    until = f"; it rises at {clock(at * 1000)} at the earliest" if at else ""
+    return f"the learned limit is {learned.rate:,.0f} messages/s ({why}{until})."
 
 
 def explain_unreached(one: Unreached) -> str:

@@ -92,6 +92,11 @@ BLOCKED = Standing(
     "How long all workers still leave the sub-account alone because the provider asked for it.",
     ("sub_account",),
 )
+LEARNED = Standing(
+    "sendmany_learned_rate",
+    "Messages a second that a sub-account is known to take; `used` is no if that is only observed.",
+    ("sub_account", "used"),
+)
 BREAKERS = Standing(
     "sendmany_breakers_open",
     "Breakers that are open: what is stopped because its cause concerns more than a message.",
@@ -116,7 +121,7 @@ OPT_WORDS = Standing(
     is_sum=True,
 )
 STANDING = (
-    REDIS_UP, MESSAGES, OLDEST, LANES, LOOPS, BLOCKED, BREAKERS, STOPS, INBOX, INBOX_OLDEST,
+    REDIS_UP, MESSAGES, OLDEST, LANES, LOOPS, BLOCKED, LEARNED, BREAKERS, STOPS, INBOX, INBOX_OLDEST,
     WEBHOOKS, OPT_WORDS,
 )  # fmt: skip
 
@@ -178,6 +183,9 @@ def standing_families(gauges: Gauges, ages: Ages, sub_accounts: Sequence[str]) -
     yield _family(LOOPS, loops)
     backoff = gauges.blocked_until_ms.items()
     yield _family(BLOCKED, [((name,), max(0, until - now) / 1000) for name, until in backoff])
+    learned = gauges.learned.items()
+    used = [((name, "yes" if of.in_force else "no"), of.rate) for name, of in learned]
+    yield _family(LEARNED, used)
     yield _family(BREAKERS, _breakers(gauges.breakers, sub_accounts))
     stopped = {(str(stop.what), stop.sub_account): 1.0 for stop in gauges.stops}
     yield _family(STOPS, (dict.fromkeys([(what, "") for what in Stopped], 0.0) | stopped).items())

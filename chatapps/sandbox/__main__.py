@@ -7,9 +7,11 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from typing import get_args
 
 from chatapps.sandbox.config import ACCOUNT_ID, CHANNEL_ID, SandboxConfig
 from chatapps.sandbox.faults import FAULT_MODES
+from chatapps.sandbox.phone_number import Capacity, NumberMode
 from chatapps.sandbox.server import serve
 from chatapps.sandbox.webhooks.receipts import RECEIPT_MODES
 
@@ -30,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         receipts=options.receipts or ("plain" if options.webhook_url else "none"),
         receipt_version=options.receipt_version,
         reply_share=options.reply_share,
+        capacity=Capacity(options.capacity, options.capacity_mode) if options.capacity else None,
         webhook_url=options.webhook_url,
         webhook_authorization=options.webhook_authorization
         or os.environ.get("SANDBOX_WEBHOOK_AUTHORIZATION"),
@@ -95,6 +98,19 @@ def _add_receipts(parser: argparse.ArgumentParser) -> None:
         choices=RECEIPT_MODES,
         help="wild: late, doubled, reordered, dropped, forged, without ids; "
         "default: plain with --webhook-url, else none",
+    )
+    receipts.add_argument(
+        "--capacity",
+        type=float,
+        default=0.0,
+        metavar="N",
+        help="messages a second that the number sends; receipts come 3 s late or more; default: any",
+    )
+    receipts.add_argument(
+        "--capacity-mode",
+        choices=get_args(NumberMode),
+        default="reject",
+        help="what exceeds it is refused with 1009 by receipt, or waits; default: reject",
     )
     receipts.add_argument("--receipt-version", type=int, choices=(8, 9), default=9)
     receipts.add_argument(

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from chatapps.sandbox.faults import FaultMode
+from chatapps.sandbox.phone_number import Capacity
 from chatapps.sandbox.webhooks.receipts import ReceiptMode, ReceiptVersion
 
 ACCOUNT_ID = "5a4d0b0a-0000-4000-8000-000000000000"
@@ -28,6 +29,7 @@ class SandboxConfig:
     receipts: ReceiptMode = "none"  # whether and how it posts receipts and replies
     receipt_version: ReceiptVersion = 9
     reply_share: float = 0.0  # share of the people reached who reply
+    capacity: Capacity | None = None  # of its number, with late receipts; None: it takes everything
     webhook_url: str | None = None  # used unless a webhook is set over the API
     webhook_authorization: str | None = field(default=None, repr=False)  # the header, whole
     webhook_patience: float = 1.0  # factor of all delays between posts

@@ -51,6 +51,7 @@ from producer.policies import campaign_purpose, template_named
 from store.client import Store
 from store.lanes.lane import Priority
 from store.lanes.open import CampaignPlan, find_repeated
+from store.limits.learned import read_learned
 from store.limits.rate_limit import Limits
 from store.people.service_windows import find_ineligible, read_rules, united
 from store.purposes import Purpose
@@ -231,7 +232,9 @@ def plan_rows(
         settings, account, message.document, partial(check_rows, content, sample), offline=offline
     )
     messages = tally.recipients - tally.opted_out - tally.window_closed
-    requests, seconds = _pace(settings, options, messages)
+    learned = store.run(read_learned(account)).learned
+    rate = learned.rate if learned and learned.in_force else 0
+    requests, seconds = _pace(settings, options, messages, rate)
     seconds += settings.campaigns.canary_seconds if options.canary else 0
     countries = list(_countries(tally))
     return Plan(
@@ -346,17 +349,17 @@ class _Tally:
             one.examples.append(Example(line=invalid.line, number=invalid.number))
 
 
-def _pace(settings: Settings, options: Options, messages: int) -> tuple[int, float]:
-    """Requests, and their seconds at the limits."""
+def _pace(settings: Settings, options: Options, messages: int, learned: float) -> tuple[int, float]:
+    """Requests, and their seconds at the limits; `learned` is in messages per second, 0 = none."""
     account = settings.sub_accounts[options.sub_account]
     limits = Limits(
         account.messages_per_second, account.burst_messages, account.urgent_reserve,
         account.requests_per_second,
-    )  # fmt: skip
+    ).learned(learned)  # fmt: skip
     urgent = options.priority is Priority.URGENT
     size = limits.largest_batch(urgent=urgent, cap=settings.batch.max_messages)
     requests = math.ceil(messages / size)
-    rates = [rate for rate in (account.messages_per_second, options.rate) if rate]
+    rates = [rate for rate in (limits.messages_per_second, options.rate) if rate]
     of_messages = messages / min(rates) if rates else 0
     of_requests = requests / account.requests_per_second if account.requests_per_second else 0
     return requests, round(max(of_messages, of_requests), 1)

@@ -124,6 +124,11 @@ COMMANDS = {
         "List open breakers; open and close breakers of a sub-account or a template by hand.",
         _RUN,
     ),
+    "limits": Entry(
+        "sendmany.cli.operations.limits:app",
+        "Limits of sub-accounts: what is configured, what is learned and why; pin or forget a rate.",
+        _RUN,
+    ),
     "doctor": Entry(
         "sendmany.cli.operations.doctor:doctor",
         "Check everything that sending needs: one line each, with a remedy for each problem.",

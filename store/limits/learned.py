@@ -17,6 +17,8 @@ from store.limits.signals import numbers
 FIRST_RATE = 80.0
 """Messages per second before anything is learned: what WhatsApp gives a number at first."""
 FIRST_STEP = 0.02
+CLEAN_SECONDS = 60
+"""Least seconds from one step up to the next, once a limit was met."""
 HISTORY_MS = 30 * 86_400_000
 MOST_CHANGES = 10_000
 
@@ -35,6 +37,9 @@ class Cause(StrEnum):
     CEILING = "ceiling"
 
 
+_RISES_LATER = (Cause.RECOVERY, Cause.THROTTLED, Cause.DRAINED, Cause.REFUSED)
+
+
 @dataclass(frozen=True, slots=True)
 class Learned:
     """The learned rate of a sub-account, with what the next decision needs. Times are s since 1970."""
@@ -50,9 +55,16 @@ class Learned:
     is_draining: bool = False
     bases: tuple[tuple[int, int], ...] = ()  # period, least median lag
     share: float = 0.0  # of throttled messages, at the last cut
+    code: int = 0  # of most of them
     lag: int = -1  # last median, s; -1 = unknown
     pinned: float = 0.0  # by an operator; 0 = not
     decided_at: int = 0
+    in_force: bool = False  # False: it is only observed
+
+    def until(self, now: int) -> int | None:
+        """The earliest time of the next rise, if only time is missing; None if it is over."""
+        at = self.since + CLEAN_SECONDS
+        return at if self.cause in _RISES_LATER and at > now else None
 
     @property
     def base(self) -> int | None:
@@ -118,12 +130,12 @@ def keep_learned(
     return script_call("keep_learned", keys, words, bool)
 
 
-def pin_rate(sub_account: str, rate: float, now: int) -> Call[bool]:
+def pin_rate(sub_account: str, rate: float, now: int, *, in_force: bool = True) -> Call[bool]:
     """Fix the rate until it is forgotten; False if a decision came first."""
 
     def then(known: Known) -> Call[bool]:
         old = known.learned or Learned(rate, used_at=now)
-        new = replace(old, rate=rate, cause=Cause.PINNED, since=now, pinned=rate)
+        new = replace(old, rate=rate, cause=Cause.PINNED, since=now, pinned=rate, in_force=in_force)
         return keep_learned(sub_account, known, new)
 
     return first(read_learned(sub_account), then)
@@ -148,8 +160,9 @@ def _known(reply: Any) -> Known:
 
 
 def _learned(found: Mapping[str, Any]) -> Learned:
+    known = {name: value for name, value in found.items() if name in Learned.__slots__}
     bases = tuple((int(period), int(lag)) for period, lag in found["bases"])
-    return Learned(**{**found, "cause": Cause(found["cause"]), "bases": bases})
+    return Learned(**{**known, "cause": Cause(found["cause"]), "bases": bases})
 
 
 def _changes(reply: Any) -> list[RateChange]:

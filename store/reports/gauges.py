@@ -14,6 +14,7 @@ from store.errors import StoreRefused
 from store.keys import ACTIVE, ENDED, LANES, lane_keys, limiter
 from store.lanes.lane import LaneStatus, Priority, read_counts, still_open
 from store.limits.breakers import Breaker, read_breakers
+from store.limits.learned import Learned, read_learned
 from store.limits.stops import Stop, read_stops
 from store.receipts.inbox import InboxFigures, read_inbox_figures
 from store.reports.waiting import now_ms
@@ -49,6 +50,7 @@ class Gauges:
     lanes: Sequence[LaneNow]
     loops: dict[str, int]  # kind of dispatcher → number running; `` serves all priorities
     blocked_until_ms: dict[str, int]  # sub-account → end of the pause after a 429
+    learned: dict[str, Learned]  # sub-account → rate, where it is learned
     breakers: Sequence[Breaker]
     stops: Sequence[Stop]
     inbox: InboxFigures
@@ -65,11 +67,15 @@ async def read_gauges(store: AsyncStore, sub_accounts: Iterable[str]) -> Gauges:
     loops = await store.run_all(list(kinds.values()))
     blocked = await store.run_all([_blocked_until(name) for name in names])
     breakers = await store.run_all([read_breakers(name) for name in names])
+    learned = await store.run_all([read_learned(name) for name in names])
     return Gauges(
         now_ms=now,
         lanes=await _read_lanes(store),
         loops=dict(zip(kinds, loops, strict=True)),
         blocked_until_ms=dict(zip(names, blocked, strict=True)),
+        learned={
+            name: known.learned for name, known in zip(names, learned, strict=True) if known.learned
+        },
         breakers=list(chain.from_iterable(breakers)),
         stops=await store.run(read_stops()),
         inbox=await store.run(read_inbox_figures()),

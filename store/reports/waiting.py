@@ -8,6 +8,7 @@ from store.client import Call, Store, command, text
 from store.keys import lane_keys, limiter
 from store.lanes.lane import HELD_UNTIL_MS, Lane
 from store.limits.breakers import WHOLE, Breaker, read_breakers, scopes_of
+from store.limits.learned import Learned, read_learned
 from store.limits.stops import Stop, read_stops, stop_of
 from store.limits.unreached import Unreached, read_unreached
 from store.queue.dead_letters import count_entries
@@ -30,6 +31,7 @@ class Waiting:
     breakers: tuple[Breaker, ...] = ()  # open breakers of its sub-account
     scopes: tuple[str, ...] = ()  # breakers that hold up all of the lane besides the sub-account's
     stop: Stop | None = None  # an operator's stop that covers this lane
+    learned: Learned | None = None  # the learned rate of its sub-account
 
     @property
     def held_by(self) -> Breaker | None:
@@ -54,6 +56,7 @@ def waiting(store: Store, lane: Lane) -> Waiting:
         breakers=tuple(held),
         scopes=scopes_of(lane),
         stop=stop_of(store.run(read_stops()), lane),
+        learned=store.run(read_learned(lane.sub_account)).learned,
     )
 
 

@@ -37,9 +37,8 @@ async def _decide(tools: Tools, name: str, known: Known, now: int) -> None:
         return  # nothing was sent
     old = known.learned or start(now, account.ceiling)
     new = decide(old, read_fields(fields, now), account.ceiling)
-    kept = await tools.store.run(
-        keep_learned(name, known, replace(new, decided_at=now), old_fields(fields, now))
-    )
+    new = replace(new, decided_at=now, in_force=account.learn_mode == "on")
+    kept = await tools.store.run(keep_learned(name, known, new, old_fields(fields, now)))
     if kept and (new.rate, new.cause) != (old.rate, old.cause):
         figures = {"was": round(old.rate, 1), "share": new.share, "lag": new.lag}
         mode = account.learn_mode

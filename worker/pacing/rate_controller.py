@@ -14,11 +14,12 @@ before a change of the rate do not count against the new one.
                  through is reached
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from chatapps.receipt_codes import RECEIPT_CODES, Action
-from store.limits.learned import FIRST_RATE, FIRST_STEP, Cause, Learned
+from store.limits.learned import CLEAN_SECONDS, FIRST_RATE, FIRST_STEP, Cause, Learned
 from store.limits.signals import SLOT_SECONDS, Signals
 
 THROTTLE_CODES = frozenset(
@@ -38,8 +39,7 @@ GLUT_SHARE = 0.1
 FASTER, PROBE_STEP, LARGEST_STEP, STEP_GROWS = 1.25, 0.01, 0.25, 1.5
 NEAR = 0.98
 """Share of the measured capacity from which on steps are small again."""
-CLEAN_SECONDS = 60
-SLOW_START_SECONDS = (10, 30)
+SLOW_START_SECONDS, SLOW_START_LAG = (10, 30), 5
 USED_SHARE = 0.8
 """A rate is raised only if so much of it was used."""
 LATE, LATE_SECONDS, IN_TIME, IN_TIME_SECONDS = 1.5, 10, 1.25, 5
@@ -122,13 +122,23 @@ class _Evidence:
         if total < least or total <= share * seen:
             return None
         span = [at for at in seconds if bad[0] <= at <= bad[-1]]
-        idle = sum(not self.signals.posted.get(at) for at in range(bad[0], bad[-1] + 1))
+        span = (
+            span[1:] if len(span) > 2 else span
+        )  # what had gathered goes through in the first one
+        idle = sum(not self.signals.posted.get(at) for at in range(span[0], bad[-1] + 1))
         through = sum(
             self.signals.posted.get(at, 0)
             * (1 - min(1.0, self.throttled.get(at, 0) / self.signals.seen[at]))
             for at in span
         )
         return through / (len(span) + idle), total / seen
+
+    def main_code(self) -> int:
+        """The most frequent code of throttled messages."""
+        sums = Counter[int]()
+        for codes in self.signals.codes.values():
+            sums.update({code: n for code, n in codes.items() if code in THROTTLE_CODES})
+        return sums.most_common(1)[0][0] if sums else 0
 
     def used(self, since: int) -> float:
         """Messages per second since then."""
@@ -140,7 +150,8 @@ def _throttled(old: Learned, evidence: _Evidence) -> Learned | None:
     found = evidence.through(max(old.cut_at, now - CLEAN_SECONDS - 2 * max(0, old.lag)), now)
     if found is not None and CUT * found[0] < old.rate:
         cut = _cut(old, now, CUT * found[0], Cause.THROTTLED)
-        return replace(cut, estimate=found[0], share=round(found[1], 4))
+        share, code = round(found[1], 4), evidence.main_code()
+        return replace(cut, estimate=found[0], share=share, code=code)
     if old.cause is Cause.THROTTLED and now < old.cut_at + CLEAN_SECONDS:
         late = evidence.through(old.cut_before, old.cut_at)
         if late is not None and abs(CUT * late[0] / old.rate - 1) > 1 - NEAR:
@@ -191,7 +202,8 @@ def _raised(old: Learned, evidence: _Evidence, ceiling: float) -> Learned | None
         return None
     is_first = not old.estimate and old.cause in (Cause.START, Cause.SLOW_START, Cause.CEILING)
     least, most = SLOW_START_SECONDS
-    wait = min(most, max(least, 5 + 2 * max(0, old.lag))) if is_first else CLEAN_SECONDS
+    lag = old.lag if old.lag >= 0 else SLOW_START_LAG
+    wait = min(most, max(least, 5 + 2 * lag)) if is_first else CLEAN_SECONDS
     since = max(old.since, now - wait)
     if now < old.since + wait or evidence.used(since) < USED_SHARE * old.rate:
         return None

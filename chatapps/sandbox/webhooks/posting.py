@@ -14,10 +14,19 @@ from itertools import islice
 from typing import Final, NamedTuple, TypedDict
 
 from chatapps.sandbox.config import SandboxConfig
+from chatapps.sandbox.phone_number import PhoneNumber
 from chatapps.sandbox.provider import Provider
 from chatapps.sandbox.webhooks.http_post import HttpPost
 from chatapps.sandbox.webhooks.receipt_bodies import body
-from chatapps.sandbox.webhooks.receipts import Post, Sent, Style, Taken, messages_of, plan
+from chatapps.sandbox.webhooks.receipts import (
+    Post,
+    Sent,
+    Style,
+    Taken,
+    after_number,
+    messages_of,
+    plan,
+)
 
 REPEAT_AFTER: Final = (1.0, 10.0, 30.0, 90.0)  # s
 AT_ONCE: Final = 16  # concurrent posts
@@ -89,6 +98,7 @@ class Poster:
         self._style = style
         self._find_target = find_target
         self._patience = patience
+        self._number = PhoneNumber(style.capacity, style.seed) if style.capacity else None
         self._send = send
         self._monotonic = monotonic
         self._sleep = sleep
@@ -162,7 +172,10 @@ class Poster:
             self._fresh.popleft()
         self._unplanned -= len(some)
         for sent in filter(None, some):
-            for post in plan(sent, self._style):
+            posts = plan(sent, self._style)
+            if self._number is not None:
+                posts = after_number(posts, self._number.take(since, sent.user.msisdn or ""))
+            for post in posts:
                 self._counts["planned"] += not post.forged
                 self._wait(_Due(since + post.after * self._patience, 0, sent, post))
 
@@ -221,6 +234,7 @@ def poster_for(config: SandboxConfig, provider: Provider, send: Send | None = No
         config.seed,
         config.reply_share,
         config.channel_id,
+        config.capacity,
     )
 
     def find_target(sub_account_id: str, kind: str) -> Target | None:

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final, Literal, NamedTuple, TypeAlias, get_args
 
+from chatapps.sandbox.phone_number import TOO_FAST, Capacity, Fate
 from chatapps.sandbox.wire import Message, MessageAnswer, User
 
 ReceiptMode: TypeAlias = Literal["none", "plain", "wild"]
@@ -61,6 +62,9 @@ FAILURES: Final = (
     Status("undelivered", "rejected_by_operator", 1028, "131056", "Too many to this person"),
     Status("undelivered", "undelivered_to_recipient", 46, None, "Not reachable at the moment"),
 )
+_REFUSED_BY_NUMBER: Final = {
+    TOO_FAST: Status("undelivered", "rejected_by_operator", TOO_FAST, "130429", "Too fast")
+}
 TEXTS: Final = (
     "Thank you!",
     "Yes please",
@@ -81,6 +85,7 @@ class Style:
     seed: int = 0
     reply_share: float = 0.0  # share of the people reached who reply
     channel_id: str = ""  # sender of the messages, for replies
+    capacity: Capacity | None = None  # of the sender
 
 
 class Taken(NamedTuple):
@@ -154,6 +159,17 @@ def plan(sent: Sent, style: Style) -> list[Post]:
     if style.mode == "wild":
         posts = list(_disturbed(posts, random))
     return sorted(posts, key=lambda post: post.after)
+
+
+def after_number(posts: Sequence[Post], fate: Fate) -> list[Post]:
+    """The posts about a message when the sender's number has a capacity: later, or a refusal."""
+    late = fate.told_after
+    if not fate.code:
+        return [
+            post._replace(after=post.after + late, observed=post.observed + late) for post in posts
+        ]
+    refusal = _REFUSED_BY_NUMBER.get(fate.code, FAILURES[3])
+    return [Post(late, late, refusal, posts[0].channel)] if posts else []
 
 
 def _named(channel: str) -> str:

@@ -1,18 +1,26 @@
-"""`/v1/limits` and `/v1/breakers`."""
+"""`/v1/limits…` and `/v1/breakers…`."""
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, HTTPException
+from fastapi import APIRouter, HTTPException, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from config.sections import SubAccountId
 from config.settings import Settings
 from dashboard.schemas import BreakerOut, breaker_out
-from sendmany.api.schemas.limits import BreakersPage, LimitsPage, limits_out
+from sendmany.api.schemas.limits import (
+    BreakersPage,
+    LimitsPage,
+    RateHistory,
+    history_of,
+    limits_out,
+)
 from store.access.audit import audited
 from store.access.tokens import Token
 from store.client import Store
 from store.limits.breakers import close_breaker, open_breaker, read_breakers
+from store.limits.learned import forget_rate, pin_rate
+from store.reports.waiting import now_ms
 
 Scope = Annotated[
     str,
@@ -49,8 +57,29 @@ class BreakerMoved(BaseModel):
     breaker: BreakerOut | None  # null: it is closed
 
 
-def add_limits(router: APIRouter, store: Store, settings: Settings, read: Any) -> None:
-    """Add the route; `read` is the dependency for the caller's token."""
+class LimitsWord(BaseModel):
+    """A sub-account whose learned rate is forgotten."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    sub_account: SubAccountId
+
+
+class PinWord(LimitsWord):
+    """A rate in messages a second, for a sub-account."""
+
+    rate: Annotated[float, Field(ge=0.1, le=1_000_000, allow_inf_nan=False)]
+
+
+class LimitsMoved(BaseModel):
+    """A learned rate after an action."""
+
+    sub_account: str
+    changed: bool  # False: nothing was learned, or another decision came first
+
+
+def add_limits(router: APIRouter, store: Store, settings: Settings, read: Any, manage: Any) -> None:
+    """Add the routes; the dependencies give the caller's token."""
 
     @router.get(
         "/limits",
@@ -65,6 +94,48 @@ def add_limits(router: APIRouter, store: Store, settings: Settings, read: Any) -
                 for name in _names(settings, caller)
             ]
         )
+
+    @router.get(
+        "/limits/history",
+        tags=["limits"],
+        operation_id="list_rate_changes",
+        summary="Changes of a learned rate, newest first",
+        responses={404: _NOT_THEIRS},
+    )
+    def list_rate_changes(
+        sub_account: SubAccountId,
+        caller: Annotated[Token, read],
+        limit: Annotated[int, Query(ge=1, le=10_000)] = 50,
+    ) -> RateHistory:
+        _check(settings, caller, sub_account)
+        return history_of(store, sub_account, limit)
+
+    @router.post(
+        "/limits/pin",
+        tags=["limits"],
+        operation_id="pin_rate",
+        summary="Fix the rate of a sub-account until it is forgotten",
+        responses={404: _NOT_THEIRS, 409: {"description": "The rate cannot be pinned; says why"}},
+    )
+    def pin(word: PinWord, caller: Annotated[Token, manage]) -> LimitsMoved:
+        _check(settings, caller, word.sub_account)
+        if refusal := settings.sub_accounts[word.sub_account].why_no_pin(word.rate):
+            raise HTTPException(409, f"{word.sub_account}: {refusal}.")
+        call = pin_rate(word.sub_account, word.rate, store.run(now_ms()) // 1000)
+        changed = store.run(audited(call, "limits.pin", word.sub_account, "", lambda _: word.rate))
+        return LimitsMoved(sub_account=word.sub_account, changed=changed)
+
+    @router.post(
+        "/limits/forget",
+        tags=["limits"],
+        operation_id="forget_rate",
+        summary="Forget the learned rate of a sub-account, and a pinned one",
+        responses={404: _NOT_THEIRS},
+    )
+    def forget(word: LimitsWord, caller: Annotated[Token, manage]) -> LimitsMoved:
+        _check(settings, caller, word.sub_account)
+        call = audited(forget_rate(word.sub_account), "limits.forget", word.sub_account)
+        return LimitsMoved(sub_account=word.sub_account, changed=store.run(call))
 
 
 def add_breakers(

@@ -1,8 +1,11 @@
 """Response models of limits."""
 
+from typing import Literal
+
 from pydantic import BaseModel
 
 from config.sections import SubAccount
+from dashboard.explain import explain_rate
 from dashboard.schemas import (
     BreakerOut,
     StopOut,
@@ -12,9 +15,45 @@ from dashboard.schemas import (
 )
 from store.client import Store
 from store.limits.breakers import read_breakers
+from store.limits.learned import Cause, Learned, read_changes, read_learned
 from store.limits.rate_limit import Limits, read_limiter
 from store.limits.stops import read_stops
 from store.reports.waiting import now_ms
+
+
+class LearnedOut(BaseModel):
+    """The learned rate of a sub-account: messages a second, cause, and the figures behind it."""
+
+    rate: float
+    cause: Cause
+    in_force: bool  # false: it is only observed
+    since: str | None
+    until: str | None  # the earliest next rise; null: none is due by time
+    estimate: float  # messages a second that went through at the last limit; 0: none was met
+    throttled_share: float  # at the last cut
+    lag: int | None  # median seconds from posting to the first receipt; null: unknown
+    usual_lag: int | None
+    pinned: bool
+    explanation: str
+
+
+class RateChangeOut(BaseModel):
+    """A change of the learned rate."""
+
+    at: str | None
+    rate: float
+    was: float  # 0: nothing was learned before
+    cause: Cause
+    estimate: float
+    throttled_share: float
+    lag: int | None
+
+
+class RateHistory(BaseModel):
+    """Changes of the learned rate of a sub-account, newest first; kept for 30 days."""
+
+    sub_account: str
+    items: list[RateChangeOut]
 
 
 class LimitsOut(BaseModel):
@@ -26,6 +65,8 @@ class LimitsOut(BaseModel):
     burst: int
     urgent_reserve: int
     max_in_air: int  # requests per worker process
+    learn_rate: Literal["off", "observe", "on"]
+    learned: LearnedOut | None  # null: nothing is learned yet
     free: int | None  # messages that may be sent at once; null: no limit, or no recent sending
     blocked_until: str | None  # until then the provider asked for a pause
     breakers: list[BreakerOut]
@@ -36,6 +77,42 @@ class LimitsPage(BaseModel):
     """All sub-accounts of the caller, by name."""
 
     items: list[LimitsOut]
+
+
+def learned_out(known: Learned | None, now: int) -> LearnedOut | None:
+    """The learned rate for programs."""
+    if known is None:
+        return None
+    return LearnedOut(
+        rate=round(known.rate, 1),
+        cause=known.cause,
+        in_force=known.in_force,
+        since=moment_out(known.since * 1000),
+        until=moment_out((known.until(now) or 0) * 1000),
+        estimate=round(known.estimate, 1),
+        throttled_share=known.share,
+        lag=None if known.lag < 0 else known.lag,
+        usual_lag=known.base,
+        pinned=known.pinned > 0,
+        explanation=explain_rate(known, now),
+    )
+
+
+def history_of(store: Store, name: str, most: int) -> RateHistory:
+    """The latest changes of the learned rate."""
+    items = [
+        RateChangeOut(
+            at=moment_out(one.at * 1000),
+            rate=round(one.rate, 1),
+            was=round(one.was, 1),
+            cause=one.cause,
+            estimate=round(one.estimate, 1),
+            throttled_share=one.share,
+            lag=None if one.lag < 0 else one.lag,
+        )
+        for one in store.run(read_changes(name, most))
+    ]
+    return RateHistory(sub_account=name, items=items)
 
 
 class BreakersPage(BaseModel):
@@ -53,7 +130,7 @@ def limits_out(store: Store, name: str, account: SubAccount) -> LimitsOut:
         account.urgent_reserve,
         account.requests_per_second,
     )
-    blocked = limiter.blocked_until // 1000
+    blocked, known = limiter.blocked_until // 1000, store.run(read_learned(name)).learned
     return LimitsOut(
         sub_account=name,
         messages_per_second=limits.messages_per_second,
@@ -61,7 +138,11 @@ def limits_out(store: Store, name: str, account: SubAccount) -> LimitsOut:
         burst=limits.burst,
         urgent_reserve=limits.urgent_reserve,
         max_in_air=account.max_in_air,
-        free=limiter.free(limits, now * 1000),
+        learn_rate=account.learn_mode,
+        learned=learned_out(known, now // 1000),
+        free=limiter.free(
+            limits.learned(known.rate if known and known.in_force else 0), now * 1000
+        ),
         blocked_until=moment_out(blocked) if blocked > now else None,
         breakers=[breaker_out(breaker) for breaker in store.run(read_breakers(name))],
         stops=[

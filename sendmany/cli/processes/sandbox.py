@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from chatapps.sandbox import SandboxConfig, serve
+from chatapps.sandbox.phone_number import Capacity, NumberMode
 from sendmany.cli.options import Faults, Receipts
 from sendmany.local.stack import SANDBOX_ID
 
@@ -43,6 +44,18 @@ def sandbox(
     reply_share: Annotated[
         float, typer.Option(min=0, max=1, help="Share of the recipients who reply.")
     ] = 0,
+    capacity: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            help="Messages a second that its number sends; then receipts come 3 seconds late or more. "
+            "0 is any.",
+        ),
+    ] = 0,
+    capacity_mode: Annotated[
+        NumberMode,
+        typer.Option(help="What exceeds it is refused with 1009 by receipt, or waits."),
+    ] = "reject",
     webhook_patience: Annotated[
         float, typer.Option(min=0, help="Factor of all delays between posts.")
     ] = 1,
@@ -73,6 +86,7 @@ def sandbox(
         receipts=receipts or ("plain" if webhook_url else "none"),
         receipt_version=8 if receipt_version == 8 else 9,
         reply_share=reply_share,
+        capacity=Capacity(capacity, capacity_mode) if capacity else None,
         webhook_url=webhook_url,
         webhook_authorization=webhook_authorization,
         webhook_patience=webhook_patience,

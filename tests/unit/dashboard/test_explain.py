@@ -1,5 +1,7 @@
 """Explanations of lanes, states and codes for people."""
 
+from dataclasses import replace
+
 import pytest
 
 from chatapps.receipt_codes import RECEIPT_CODES, Family
@@ -16,6 +18,7 @@ from dashboard.explain import (
 )
 from store.lanes.lane import LaneStatus
 from store.limits.breakers import Breaker
+from store.limits.learned import Cause, Learned
 from store.records.outcome import LocalReason, Origin
 from store.states import State
 from tests.unit.sendmany.given import report, wait
@@ -174,3 +177,12 @@ def test_never_is_an_empty_time() -> None:
 def test_one_thing_is_not_many() -> None:
     assert several(1, "reject") == "1 reject"
     assert several(2000, "reject") == "2,000 rejects"
+
+
+def test_messages_that_wait_for_the_learned_limit_name_its_cause_and_its_next_rise() -> None:
+    now = report({State.QUEUED: 400})
+    learned = Learned(78.2, Cause.THROTTLED, since=0, estimate=82.3, share=0.042, code=1009)
+    text = " ".join(explain_lane(now, wait(learned=replace(learned, in_force=True))))
+    assert "the learned limit is 78 messages/s (4.2% of the messages came back with receipt" in text
+    assert "code 1009, the sender number sends too fast; 82/s went through; it rises at" in text
+    assert "learned" not in " ".join(explain_lane(now, wait(learned=learned)))  # only observed

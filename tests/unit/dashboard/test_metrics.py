@@ -31,6 +31,7 @@ from store.client import AsyncStore, Call
 from store.errors import StoreUnavailable
 from store.lanes.lane import LaneStatus, Priority
 from store.limits.breakers import Breaker
+from store.limits.learned import Learned
 from store.limits.stops import Stop, Stopped
 from store.metrics.counters import COUNTED, OUTCOMES, REQUESTS, Tally
 from store.receipts.inbox import InboxFigures
@@ -69,6 +70,7 @@ def lane(id_: str, status: LaneStatus = LaneStatus.SENDING, **open_: int) -> Lan
 def gauges(*lanes: LaneNow, now_ms: int = 0, **more: Any) -> Gauges:
     """Gauges at one moment."""
     return Gauges(
+        learned={"shop": Learned(78.5, in_force=True)},
         now_ms=now_ms,
         lanes=lanes,
         loops=more.get("loops", {"": 2, "urgent": 1, "bulk": 0}),

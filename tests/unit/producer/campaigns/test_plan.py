@@ -20,6 +20,7 @@ from producer.layout import ReadOptions
 from store.client import Store
 from store.errors import UnknownLane
 from store.lanes.lane import Policies, find_lane, list_lanes
+from store.limits.learned import Learned, keep_learned, read_learned
 from store.people.service_windows import open_windows
 from store.people.suppressions import Why, suppress
 from store.purposes import Purpose
@@ -49,6 +50,12 @@ def test_a_plan_knows_the_rate_of_its_campaign(store: Store, launch: Launch) -> 
     assert slow.seconds == 2.0  # four messages
     assert slow.digest == plan(store, launch).digest
     assert plan(store, replace(launch, rate=1000)).seconds == 0.0  # the limit of 100/s holds
+
+
+def test_a_plan_knows_the_learned_rate(store: Store, launch: Launch) -> None:
+    for learned, seconds in ((Learned(2), 0.0), (Learned(2, in_force=True), 2.0)):
+        store.run(keep_learned("Shop", store.run(read_learned("Shop")), learned))
+        assert plan(store, launch).seconds == seconds
 
 
 def test_a_plan_counts_what_the_launch_then_does_and_writes_nothing(

@@ -133,6 +133,8 @@ def _requests(route: Route, house: House) -> list[dict[str, Any]]:
         ("PATCH", "/v1/campaigns/{campaign}"): {"json": {"weight": 2}},
         ("POST", "/v1/breakers/open"): {"json": {"sub_account": THEIRS, "reason": "mine"}},
         ("POST", "/v1/breakers/close"): {"json": {"sub_account": THEIRS}},
+        ("POST", "/v1/limits/pin"): {"json": {"sub_account": THEIRS, "rate": 5}},
+        ("POST", "/v1/limits/forget"): {"json": {"sub_account": THEIRS}},
         ("POST", "/v1/stops/begin"): {
             "json": {"what": "all", "reason": "mine", "sub_account": THEIRS}
         },
@@ -146,6 +148,7 @@ def _requests(route: Route, house: House) -> list[dict[str, Any]]:
             {"params": {"number": NUMBER, "campaign": NAME}},
             {"params": {"number": NUMBER, "campaign": house.campaign}},
         ],
+        ("GET", "/v1/limits/history"): [{"params": {"sub_account": THEIRS}}],
         ENDLESS: [{"params": {"campaign": NAME}}, {"params": {"campaign": house.campaign}}],
     }
     asked = queries.get(route, [bodies.get(route, {})])
@@ -220,7 +223,7 @@ async def test_a_token_of_another_sub_account_sees_and_changes_nothing(
 
 def _is_list(route: Route, request: dict[str, Any]) -> bool:
     """Lists are answered, without what is another's."""
-    named = "campaign" in request.get("params", {})
+    named = {"campaign", "sub_account"} & set(request.get("params", {}))
     return route == SHOW_PERSON or (route[0] == "GET" and not named and route[1] != "/metrics")
 
 

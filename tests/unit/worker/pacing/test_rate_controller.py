@@ -40,7 +40,7 @@ def test_from_20_a_capacity_of_80_is_found_in_three_minutes(mode: NumberMode) ->
 
 @pytest.mark.parametrize("mode", ["reject", "queue"])
 def test_receipts_that_are_30_seconds_late_cost_little(mode: NumberMode) -> None:
-    scene = Scene("late", Capacity(80, mode, lag=30), seconds=1200)
+    scene = Scene("late", Capacity(80, mode, lag=30), seconds=1800)
     assert figures(scene, run(scene, seed=2)).used_share >= 0.9
 
 

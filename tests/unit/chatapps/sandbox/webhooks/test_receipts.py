@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from chatapps.sandbox.phone_number import Fate
 from chatapps.sandbox.webhooks.receipt_bodies import body, bsuid
 from chatapps.sandbox.webhooks.receipts import (
     FAILURES,
@@ -20,6 +21,7 @@ from chatapps.sandbox.webhooks.receipts import (
     Status,
     Style,
     Taken,
+    after_number,
     messages_of,
     plan,
 )
@@ -80,6 +82,14 @@ def test_the_same_seed_tells_the_same(mode: ReceiptMode) -> None:
     one, again, other = Style(mode, seed=7), Style(mode, seed=7), Style(mode, seed=8)
     assert [p for _, p in plans(one)] == [p for _, p in plans(again)]
     assert [p for _, p in plans(one)] != [p for _, p in plans(other)]
+
+
+def test_the_number_delays_what_it_takes_and_refuses_the_rest() -> None:
+    posts = plan(message(1), PLAIN)
+    late = after_number(posts, Fate(2, 9))
+    assert late[0].after == pytest.approx(posts[0].after + 9)
+    (refusal,) = after_number(posts, Fate(0, 4, 1009))
+    assert (refusal.after, receipts([refusal])[0].code) == (4, 1009)
 
 
 def test_a_message_that_is_sent_again_has_the_fate_of_its_id_whatever_its_umid() -> None:

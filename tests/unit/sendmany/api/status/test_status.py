@@ -13,6 +13,7 @@ from store.client import Store
 from store.lanes.lane import find_lane, finish_loading, move_lane
 from store.lanes.open import CampaignPlan, open_campaign
 from store.limits.breakers import open_breaker, read_breakers
+from store.limits.learned import Cause, Learned, keep_learned, read_learned
 from store.limits.rate_limit import Limits, acquire_permits, pause_sub_account
 from store.limits.stops import Stopped, stop_sending
 from store.queue.dead_letters import DeadLetters
@@ -261,6 +262,30 @@ async def test_limits_tell_what_is_free_and_what_is_blocked(door: Door, store: S
     store.run(pause_sub_account("shop", 60))
     shop = (await get(door, "/v1/limits"))["items"][1]
     assert (shop["free"], shop["blocked_until"] is None) == (0, False)
+
+
+async def test_a_learned_rate_is_told_pinned_and_forgotten(door: Door, store: Store) -> None:
+    learned = Learned(78.26, Cause.THROTTLED, 1_700_000_000, share=0.04, code=1009, lag=5)
+    store.run(keep_learned("shop", store.run(read_learned("shop")), learned))
+    door.comes(Scope.READ, Scope.MANAGE)
+    shop = (await get(door, "/v1/limits"))["items"][1]["learned"]
+    assert (shop["rate"], shop["cause"], shop["lag"], shop["in_force"]) == (
+        78.3,
+        "throttled",
+        5,
+        False,
+    )
+    assert "receipt code 1009" in shop["explanation"]
+    of_shop = {"sub_account": "shop"}
+    changes = (await door.http.get("/v1/limits/history", params=of_shop)).json()["items"]
+    assert [(one["was"], one["rate"]) for one in changes] == [(0, 78.3)]
+    word = {"sub_account": "shop", "rate": 40}
+    answer = await door.http.post("/v1/limits/pin", json=word)
+    assert answer.status_code == 409
+    assert "its rate is not learned (learn_rate is observe)" in answer.text
+    answer = await door.http.post("/v1/limits/forget", json={"sub_account": "shop"})
+    assert answer.json() == {"sub_account": "shop", "changed": True}
+    assert (await get(door, "/v1/limits"))["items"][1]["learned"] is None
 
 
 async def test_breakers_are_opened_and_closed_by_hand(door: Door, store: Store) -> None:
