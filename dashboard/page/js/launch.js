@@ -3,41 +3,9 @@ import { ApiError, may, read } from './api.js';
 import { useAnswer } from './data.js';
 import { count, duration, large, rate, several, when } from './format.js';
 import { html, useEffect, useRef, useState } from './lib.js';
+import { NUMBER_COLUMN, firstRows } from './lists.js';
 import { go, to } from './router.js';
 import { Empty, Failed, Icon, say } from './ui.js';
-
-/** The first rows of a CSV file, by its header. A delimiter is the one that the header has most of.
- * @param {string} text @param {number} most */
-export function firstRows(text, most = 3) {
-  const head = text.replace(/^\uFEFF/, '').split(/\r?\n/, 1)[0] ?? '';
-  const delimiter = [',', ';', '\t'].map((one) => ({ one, n: head.split(one).length })).toSorted((a, b) => b.n - a.n)[0].one;
-  /** @type {string[][]} */
-  const rows = [];
-  /** @type {string[]} */
-  let row = [];
-  let cell = '';
-  let quoted = false;
-  const body = text.replace(/^\uFEFF/, '');
-  for (let at = 0; at < body.length && rows.length <= most; at += 1) {
-    const letter = body[at];
-    if (quoted) {
-      if (letter === '"' && body[at + 1] === '"') { cell += '"'; at += 1; }
-      else if (letter === '"') quoted = false;
-      else cell += letter;
-    } else if (letter === '"' && cell === '') quoted = true;
-    else if (letter === delimiter) { row.push(cell); cell = ''; }
-    else if (letter === '\n' || letter === '\r') {
-      if (letter === '\r' && body[at + 1] === '\n') at += 1;
-      row.push(cell);
-      if (row.some((one) => one !== '')) rows.push(row);
-      row = [];
-      cell = '';
-    } else cell += letter;
-  }
-  if (rows.length <= most && (cell || row.length)) rows.push([...row, cell]);
-  const [columns = [], ...values] = rows;
-  return { columns: columns.map((one) => one.trim()), rows: values.slice(0, most) };
-}
 
 /** What a text becomes for a row; parts that were filled in are told apart.
  * @param {string} text @param {Record<string, string>} row @returns {{ text: string, filled: boolean, missing?: boolean }[]} */
@@ -105,7 +73,7 @@ export function Launch() {
     const found = firstRows(text);
     setFile(one);
     setHead(found);
-    setColumn(found.columns.find((c) => /^(msisdn|number|phone|mobile|telephone|to)$/i.test(c)) ?? '');
+    setColumn(found.columns.find((c) => NUMBER_COLUMN.test(c)) ?? '');
     if (!name) setName(one.name.replace(/\.[^.]+$/, ''));
   };
   const form = () => ({
