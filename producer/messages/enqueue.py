@@ -51,7 +51,7 @@ class Order(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Counter:
+class Enqueuer:
     """Makes the plans. Its only state is the lanes it has opened.
 
     Args:

@@ -16,7 +16,7 @@ from chatapps.messages import MessageError, Problem
 from config.celery_app import hint_drain
 from config.settings import Settings, load_settings
 from producer.errors import FORGOTTEN, KeyConflict
-from producer.messages.enqueue import Counter
+from producer.messages.enqueue import Enqueuer
 from producer.messages.item import AnyMessage, Enqueued, Item
 from producer.messages.write_coalescer import MessageWrites
 from producer.wake import SendWakeUp
@@ -49,7 +49,7 @@ class Producer:
     ) -> None:
         self._store = store
         self._settings = settings
-        self._counter = Counter(settings, send_wake_up, clock)
+        self._enqueuer = Enqueuer(settings, send_wake_up, clock)
 
     @classmethod
     def from_settings(cls) -> "Producer":
@@ -105,7 +105,7 @@ class Producer:
         whole groups of 500 stored; with keys, a repeat adds the missing ones.
         """
         account = self._settings.sub_account_id(sub_account)
-        return carry_out(self._store, self._counter.enqueue(items, account, priority))
+        return carry_out(self._store, self._enqueuer.enqueue(items, account, priority))
 
     def close(self) -> None:
         """Close the connections."""
@@ -139,8 +139,8 @@ class AsyncProducer:
     ) -> None:
         self._store = store
         self._settings = settings
-        self._counter = Counter(settings, send_wake_up, clock)
-        self._writes = MessageWrites(store, self._counter)
+        self._enqueuer = Enqueuer(settings, send_wake_up, clock)
+        self._writes = MessageWrites(store, self._enqueuer)
 
     @classmethod
     def from_settings(cls) -> "AsyncProducer":
@@ -163,7 +163,7 @@ class AsyncProducer:
         """As `Producer.enqueue`."""
         account = self._settings.sub_account_id(sub_account)
         item = Item(message, key, expires_at, send_at, purpose)
-        packed = await carry_out_async(self._store, self._counter.pack([item], account))
+        packed = await carry_out_async(self._store, self._enqueuer.pack([item], account))
         return _taken(await self._writes.add(packed[0], account, priority))
 
     async def enqueue_many(
@@ -175,7 +175,7 @@ class AsyncProducer:
     ) -> list[Enqueued]:
         """As `Producer.enqueue_many`."""
         account = self._settings.sub_account_id(sub_account)
-        plan = self._counter.enqueue(items, account, priority)
+        plan = self._enqueuer.enqueue(items, account, priority)
         return await carry_out_async(self._store, plan)
 
     async def close(self) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 
-from producer.messages.enqueue import AT_ONCE, BYTES_AT_ONCE, Counter
+from producer.messages.enqueue import AT_ONCE, BYTES_AT_ONCE, Enqueuer
 from producer.messages.item import Enqueued
 from store.client import AsyncStore
 from store.errors import StoreUnavailable
@@ -34,13 +34,13 @@ class MessageWrites:
     def __init__(
         self,
         store: AsyncStore,
-        counter: Counter,
+        enqueuer: Enqueuer,
         *,
         patience: float = PATIENCE,
         most_waiting: int = MOST_WAITING,
     ) -> None:
         self._store = store
-        self._counter = counter
+        self._enqueuer = enqueuer
         self._patience = patience
         self._most_waiting = most_waiting
         self._writers: dict[tuple[str, Priority], WriteCoalescer[NewMessage, Enqueued]] = {}
@@ -85,7 +85,7 @@ class MessageWrites:
     async def _write(
         self, messages: Sequence[NewMessage], account: str, priority: Priority
     ) -> list[Enqueued]:
-        plan = self._counter.put(messages, account, priority)
+        plan = self._enqueuer.put(messages, account, priority)
         return await carry_out_async(self._store, plan)
 
 

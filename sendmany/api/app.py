@@ -33,7 +33,7 @@ from sendmany.api.routes.campaigns import campaigns_router
 from sendmany.api.routes.events import events_router
 from sendmany.api.routes.health import HEALTHZ, RawHealth, health_router
 from sendmany.api.routes.message_orders import MOST_BYTES
-from sendmany.api.routes.messages import Door, messages_router
+from sendmany.api.routes.messages import MessageIntake, messages_router
 from sendmany.api.routes.metrics import metrics_router
 from sendmany.api.routes.outcomes import outcomes_router
 from sendmany.api.routes.page import is_of_page, page_router
@@ -89,8 +89,8 @@ def _add_routes(
     app: FastAPI, settings: Settings, store: AsyncStore, send_wake_up: SendWakeUp
 ) -> None:
     app.include_router(health_router(store))
-    app.state.door = door = Door(store, settings, send_wake_up)
-    app.include_router(messages_router(store, settings, needs, send_wake_up, door))
+    app.state.intake = intake = MessageIntake(store, settings, send_wake_up)
+    app.include_router(messages_router(store, settings, needs, send_wake_up, intake))
     app.include_router(campaigns_router(store, settings, needs, send_wake_up))
     app.include_router(status_router(store, settings, needs))
     app.include_router(stops_router(store, settings, needs, send_wake_up))
@@ -129,7 +129,7 @@ def _watch(app: FastAPI, settings: Settings, store: AsyncStore) -> None:
     if settings.webhooks.wanted:
         secrets = settings.webhooks.secrets()
         app.state.raw_routes[WEBHOOKS] = Receiver(store, secrets, tally=requests)
-    fast = FastEnqueue(app.state.door, app.state.tokens, settings.web, requests)
+    fast = FastEnqueue(app.state.intake, app.state.tokens, settings.web, requests)
     app.state.shortcuts = {PATH: fast}
     app.include_router(metrics_router(store, settings, needs, requests))
     app.add_middleware(Watched, tally=requests, routes=app.router.routes)

@@ -21,7 +21,7 @@ from sendmany.api.http_protocol import RawHeaders, ShortcutReply
 from sendmany.api.middleware.access_log import note_answer
 from sendmany.api.middleware.security import unexpected
 from sendmany.api.routes.message_orders import MOST_BYTES, Refused
-from sendmany.api.routes.messages import Door
+from sendmany.api.routes.messages import MessageIntake
 from store.access.tokens import Scope, Token
 from store.errors import StoreError, StoreRefused
 from store.metrics.counters import Tally
@@ -40,13 +40,13 @@ class FastEnqueue:
 
     def __init__(
         self,
-        door: Door,
+        intake: MessageIntake,
         tokens: Tokens,
         limits: Web,
         tally: Tally,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._door = door
+        self._door = intake
         self._tokens = tokens
         self._most = limits.max_requests
         self._most_bytes = min(MOST_BYTES, limits.max_body_bytes)

@@ -42,4 +42,4 @@ def test_no_invariant_breaks_whatever_is_killed_and_frozen() -> None:
     assert figures["lost"] == figures["duplicates_hold"] == 0
     assert sum(figures["states"].values()) == figures["messages"] >= 60_000
     assert figures["receipts"] > 0
-    assert sum(figures["strikes"].values()) > 8
+    assert sum(figures["strikes"].values()) > 2

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Depends, HTTPException, Request, Response
 
 from config.settings import Settings
 from producer.errors import FORGOTTEN
-from producer.messages.enqueue import Counter, Order
+from producer.messages.enqueue import Enqueuer, Order
 from producer.messages.item import NO_TEMPLATES, Enqueued
 from producer.messages.write_coalescer import MessageWrites
 from producer.wake import SendWakeUp
@@ -83,12 +83,12 @@ def messages_router(
     settings: Settings,
     needs: Needs,
     send_wake_up: SendWakeUp,
-    door: "Door | None" = None,
+    intake: "MessageIntake | None" = None,
 ) -> APIRouter:
-    """The routes; both require the scope `enqueue`. `door` stores the messages."""
+    """The routes; both require the scope `enqueue`. `intake` stores the messages."""
     router = APIRouter(prefix="/v1/messages", tags=["messages"])
     enqueue = Depends(needs(Scope.ENQUEUE))
-    door = door or Door(store, settings, send_wake_up)
+    intake = intake or MessageIntake(store, settings, send_wake_up)
 
     @router.post(
         "",
@@ -106,7 +106,7 @@ def messages_router(
         Message and recipient are compared; not priority, expiry, schedule. After a 503, or without an
         answer, the message may be stored or not: repeat it with its key.
         """
-        return await door.take_one(await request.body(), request.headers.raw, caller)
+        return await intake.take_one(await request.body(), request.headers.raw, caller)
 
     @router.post(
         "/batch",
@@ -129,19 +129,19 @@ def messages_router(
             items = _batch(await request.body())
         except Refused as refused:
             raise refused.answer() from None
-        return await door.take_many(items, caller)
+        return await intake.take_many(items, caller)
 
     return router
 
 
-class Door:
+class MessageIntake:
     """Stores messages for the routes and the fast path."""
 
     def __init__(self, store: AsyncStore, settings: Settings, send_wake_up: SendWakeUp) -> None:
         self._store = store
         self._settings = settings
-        self._counter = Counter(settings, send_wake_up, lambda: datetime.now(UTC))
-        self._writes = MessageWrites(store, self._counter)
+        self._enqueuer = Enqueuer(settings, send_wake_up, lambda: datetime.now(UTC))
+        self._writes = MessageWrites(store, self._enqueuer)
 
     async def take_one(self, body: bytes, headers: RawHeaders, caller: Token) -> Response:
         """Store one message.
@@ -193,7 +193,7 @@ class Door:
         """Store the valid items; a result for each item."""
         checked = await self._check(items, caller)
         orders = [one for one in checked if isinstance(one, Order)]
-        stored = await carry_out_async(self._store, self._counter.put_each(orders))
+        stored = await carry_out_async(self._store, self._enqueuer.put_each(orders))
         _raise_if_away(stored)
         answers = iter(stored)
         results = [
@@ -222,7 +222,7 @@ class Door:
         """The registered templates, if the message needs them."""
         if given.purpose != "authentication":
             return NO_TEMPLATES
-        return await carry_out_async(self._store, self._counter.registry(account))
+        return await carry_out_async(self._store, self._enqueuer.registry(account))
 
     async def _now(self) -> int:
         return await self._store.run(now_ms())

@@ -12,7 +12,7 @@ from chatapps.messages import MessageError
 from config.sections import SubAccount
 from config.settings import Settings
 from producer import AsyncProducer, Item, KeyConflict, Priority, Producer
-from producer.messages.enqueue import AT_ONCE, Counter, groups
+from producer.messages.enqueue import AT_ONCE, Enqueuer, groups
 from producer.messages.item import pack_item
 from producer.messages.write_coalescer import MessageWrites
 from store.client import AsyncStore, Call, Store
@@ -146,7 +146,7 @@ async def test_priorities_do_not_wait_for_each_other(producer: AsyncProducer, ga
 
 
 async def test_who_waits_too_long_is_told_that_nothing_is_known(gate: Gate) -> None:
-    counter = Counter(SETTINGS, lambda: None, lambda: datetime.now(UTC))
+    counter = Enqueuer(SETTINGS, lambda: None, lambda: datetime.now(UTC))
     writes = MessageWrites(gate, counter, patience=0.01)
     gate.open.clear()
     with pytest.raises(StoreUnavailable, match="in time"):
@@ -155,7 +155,7 @@ async def test_who_waits_too_long_is_told_that_nothing_is_known(gate: Gate) -> N
 
 
 async def test_too_much_that_waits_is_refused_at_once(gate: Gate) -> None:
-    counter = Counter(SETTINGS, lambda: None, lambda: datetime.now(UTC))
+    counter = Enqueuer(SETTINGS, lambda: None, lambda: datetime.now(UTC))
     writes = MessageWrites(gate, counter, most_waiting=0)
     gate.open.clear()
     waiting = asyncio.create_task(writes.add(pack_item(Item(OTP)), "Shop", Priority.NORMAL))
