@@ -47,7 +47,7 @@ export function OptOuts() {
       <thead><tr><th>Person</th><th>Gets no more</th><th>By</th><th class="num">Since</th><th><span class="sr">Actions</span></th></tr></thead>
       <tbody>${items.map((one) => html`<tr key=${one.number}><td class="mono">${one.number}</td><td>${stopped(one.purposes)}</td><td class="muted">${/** @type {any} */ (REASONS)[one.reason] ?? one.reason}</td>
         <td class="num muted" title=${moment(one.since)}>${when(one.since)}</td>
-        <td class="num">${may('manage') && html`<button class="button small" onClick=${() => remove(one.number)}>Remove …</button>`}</td></tr>`)}</tbody></table></div>`}
+        <td class="num wide">${may('manage') && html`<button class="button small" onClick=${() => remove(one.number)}>Remove …</button>`}</td></tr>`)}</tbody></table></div>`}
     ${(trail.length > 0 || answer.data?.next) && html`<div class="more">
       <button class="button" disabled=${!trail.length} onClick=${() => setTrail(trail.slice(0, -1))}><${Icon} name="back" size=${15} />Before</button>
       <button class="button" disabled=${!answer.data?.next} onClick=${() => setTrail([...trail, answer.data.next])}>Next<${Icon} name="next" size=${15} /></button></div>`}

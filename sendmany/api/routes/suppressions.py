@@ -63,9 +63,7 @@ class SuppressIn(PeopleIn):
         max_length=8,
         description="Default: marketing, and everything for those whose last message was not marketing.",
     )
-    source: Literal["operator", "import"] = Field(
-        "operator", description="A person's own opt-in lifts an `import`, but not an `operator`'s."
-    )
+    source: Literal["operator", "import"] = Field("operator", description="Shown as the reason.")
 
 
 class CheckIn(BaseModel):
