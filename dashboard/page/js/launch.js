@@ -1,8 +1,9 @@
 // A new campaign: a file, its columns, a message, a look at what it comes to, and then the launch.
 import { ApiError, may, read } from './api.js';
 import { useAnswer } from './data.js';
-import { count, duration, large, rate, several, when } from './format.js';
+import { count, duration, large, moment, rate, several, when } from './format.js';
 import { html, useEffect, useRef, useState } from './lib.js';
+import { Pace, paceOf } from './pace.js';
 import { NUMBER_COLUMN, firstRows } from './lists.js';
 import { go, to } from './router.js';
 import { Empty, Failed, Icon, say } from './ui.js';
@@ -54,6 +55,7 @@ export function Launch() {
   const [name, setName] = useState('');
   const [account, setAccount] = useState('');
   const [purpose, setPurpose] = useState('');
+  const [pace, setPace] = useState({ at: '', rate: '', weight: '1', canary: '' });
   const [draft, setDraft] = useState(/** @type {Draft} */ ({ kind: 'template', text: '', name: '', language: 'en_GB', parameters: [], json: '' }));
   const [plan, setPlan] = useState(/** @type {any} */ (null));
   const [error, setError] = useState(/** @type {any} */ (null));
@@ -64,7 +66,7 @@ export function Launch() {
   const accounts = (limits.data?.items ?? []).map((/** @type {any} */ one) => one.sub_account);
   const chosen = account || accounts[0] || '';
   const change = (/** @type {Partial<Draft>} */ some) => { setDraft({ ...draft, ...some }); setPlan(null); };
-  useEffect(() => setPlan(null), [file, column, region, name, account, purpose]);
+  useEffect(() => setPlan(null), [file, column, region, name, account, purpose, pace]);
 
   const take = async (/** @type {File | undefined} */ one) => {
     if (!one) return;
@@ -79,7 +81,7 @@ export function Launch() {
   const form = () => ({
     name: name.trim(), message: messageOf(draft),
     ...(chosen && { sub_account: chosen }), ...(column && { map: { phone: column } }),
-    ...(region && { default_region: region.toUpperCase() }), ...(purpose && { purpose }),
+    ...(region && { default_region: region.toUpperCase() }), ...(purpose && { purpose }), ...paceOf(pace),
   });
   const send = async (/** @type {string} */ path, /** @type {string} */ word, /** @type {any} */ more) => {
     setBusy(word);
@@ -98,7 +100,7 @@ export function Launch() {
   const launch = async () => {
     const done = await send('/v1/campaigns', 'launch', plan?.digest ? { plan: plan.digest } : {});
     if (!done) return;
-    say(`Launched: ${several(done.recipients, 'person', 'people')}.`);
+    say(`${pace.at ? 'Scheduled' : 'Launched'}: ${several(done.recipients, 'person', 'people')}.`);
     go(to(['campaigns', done.id]));
   };
   const rowOf = (/** @type {number} */ n) => Object.fromEntries(head.columns.map((c, k) => [c, head.rows[n]?.[k] ?? '']));
@@ -136,12 +138,15 @@ export function Launch() {
       <section class=${`card step${name.trim() ? ' done' : ''}`}><header><span class="step-n">${name.trim() ? html`<${Icon} name="check" size=${15} />` : 3}</span><h2>How it is called, and sent</h2></header>
         <div class="grid2"><label class="field">Name <input maxlength="100" placeholder="Spring sale" value=${name} onInput=${(/** @type {any} */ e) => setName(e.target.value)} /></label>
           <label class="field">Sub-account <select value=${chosen} onChange=${(/** @type {any} */ e) => setAccount(e.target.value)}>${accounts.map((/** @type {string} */ one) => html`<option value=${one}>${one}</option>`)}</select></label>
-          <label class="field">What it is for <select value=${purpose} onChange=${(/** @type {any} */ e) => setPurpose(e.target.value)}><option value="">as its template says, else marketing</option><option>marketing</option><option>utility</option></select></label></div></section>
+          <label class="field">What it is for <select value=${purpose} onChange=${(/** @type {any} */ e) => setPurpose(e.target.value)}><option value="">as its template says, else marketing</option><option>marketing</option><option>utility</option></select></label></div>
+        <${Pace} pace=${pace} set=${setPace} />
+        <label class="field">First to a part only <input maxlength="20" placeholder="500 or 5%" value=${pace.canary} onInput=${(/** @type {any} */ e) => setPace({ ...pace, canary: e.target.value.trim() })} />
+          <small class="muted">The others follow when these fared well.</small></label></section>
       ${error && html`<${Failed} error=${error} />`}
       ${busy && html`<div class="card pad"><label class="field">${busy === 'check' ? 'Reading the file; nothing is stored …' : 'Launching …'} <progress max="1" value=${share || undefined}></progress></label></div>`}
       ${plan && html`<${Plan} plan=${plan} />`}
       <section class="card launch-line">
-        ${plan ? html`<p>“${name.trim()}” goes to <b>${several(plan.messages, 'person', 'people')}</b>${chosen && html` from ${chosen}`}, as ${plan.purpose}; done in about ${duration(plan.seconds)}.</p>
+        ${plan ? html`<p>“${name.trim()}” goes to <b>${several(plan.messages, 'person', 'people')}</b>${chosen && html` from ${chosen}`}, as ${plan.purpose}; done in about ${duration(plan.seconds)}${pace.at && html`, from <b>${moment(new Date(pace.at).toISOString())}</b> on`}.</p>
             <button class="button primary large" disabled=${Boolean(busy) || !plan.messages} onClick=${launch}>Launch to ${several(plan.messages, 'person', 'people')}</button>`
           : html`<p class="muted">${ready ? 'The file is read, checked and counted before anything is stored.' : 'A file, a message and a name are needed.'}</p>
             <button class="button primary large" disabled=${!ready || !chosen || Boolean(busy)} onClick=${check}>Check</button>`}

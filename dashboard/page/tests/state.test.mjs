@@ -119,6 +119,13 @@ test('a list is read with a header or without, and names each person once', () =
   assert.deepEqual(peopleIn(''), []);
 });
 
+test('start and pace are sent only where they were set, the start with its zone', async () => {
+  const { paceOf } = await import('../js/pace.js');
+  assert.deepEqual(paceOf({ at: '', rate: '', weight: '1', canary: '' }), {});
+  const at = new Date('2026-12-24T09:00').toISOString().replace('.000', '');
+  assert.deepEqual(paceOf({ at: '2026-12-24T09:00', rate: '20', weight: '3', canary: '5%' }), { send_at: at, rate: 20, weight: 3, canary: '5%' });
+});
+
 test('a preview fills in columns, and shows those that are not there', () => {
   assert.deepEqual(fillIn('Hi {{ name }}, {{x}}', { name: 'Ada' }), [
     { text: 'Hi ', filled: false }, { text: 'Ada', filled: true }, { text: ', ', filled: false },
