@@ -1,5 +1,8 @@
 """Explanations of lanes, states and codes for people."""
 
+from types import SimpleNamespace
+from typing import cast
+
 import pytest
 
 from chatapps.receipt_codes import RECEIPT_CODES, Family
@@ -13,8 +16,9 @@ from dashboard.explain import (
     in_doubt,
     iso,
     several,
+    starts_at,
 )
-from store.lanes.lane import LaneStatus
+from store.lanes.lane import Lane, LaneStatus
 from store.limits.breakers import Breaker
 from store.records.outcome import LocalReason, Origin
 from store.states import State
@@ -174,3 +178,8 @@ def test_never_is_an_empty_time() -> None:
 def test_one_thing_is_not_many() -> None:
     assert several(1, "reject") == "1 reject"
     assert several(2000, "reject") == "2,000 rejects"
+
+
+def test_a_start_that_was_said_with_an_offset_is_told_without_a_zone() -> None:
+    lane = cast(Lane, SimpleNamespace(send_at=1_798_102_800_000, zone="Z"))
+    assert starts_at(lane).endswith(" here")
