@@ -250,7 +250,7 @@ def starts_at(lane: Lane) -> str:
     here = moment(lane.send_at / 1000)
     try:
         there = datetime.fromtimestamp(lane.send_at / 1000, ZoneInfo(lane.zone))
-    except (ValueError, OSError):  # an offset
+    except (KeyError, ValueError, OSError):  # an offset, such as Z
         return f"{here} here"
     return f"{there:%Y-%m-%d %H:%M} {lane.zone} ({here} here)"
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final
 
 from fastapi import HTTPException, Path, Query
 
+from config.settings import Settings
 from store.access.tokens import Token, cursor_key
 from store.client import Store
 from store.lanes.lane import Lane, read_lane
@@ -22,6 +23,21 @@ Cursor = Annotated[
     Query(max_length=200, description="`next` of the page before; none for the first page."),
 ]
 Limit = Annotated[int, Query(ge=1, le=MOST_ITEMS, description="Items of a page at most.")]
+
+
+ALL_NEEDED: Final = "For every sub-account at once it takes a token for all of them."
+NO_SUB_ACCOUNT: Final = "No such sub-account is configured, or it is not the caller's."
+
+
+def sub_account_or_all(settings: Settings, caller: Token, sub_account: str | None) -> str:
+    """A sub-account of the caller; empty for all of them (None). Raises HTTPException 403 or 404."""
+    if sub_account is None:
+        if caller.sub_accounts:
+            raise HTTPException(403, ALL_NEEDED)
+        return ""
+    if sub_account not in settings.sub_accounts or not caller.may_use(sub_account):
+        raise HTTPException(404, "There is no such sub-account.")
+    return sub_account
 
 
 class Cursors:

@@ -9,6 +9,7 @@ from sendmany.api.routes.exports import add_exports
 from sendmany.api.routes.limits import add_breakers, add_limits
 from sendmany.api.routes.message_status import add_messages
 from sendmany.api.routes.person import add_person
+from sendmany.api.routes.suppressions import add_suppressions
 from store.access.tokens import Needs, Scope
 from store.client import AsyncStore
 from store.threads import ThreadStore
@@ -29,5 +30,6 @@ def status_router(store: AsyncStore, settings: Settings, needs: Needs) -> APIRou
     add_limits(router, here, settings, read, manage)
     add_breakers(router, here, settings, read, manage)
     add_person(router, store, settings, people, manage)
+    add_suppressions(router, here, settings, people, manage)
     add_audit(router, here, Depends(needs(Scope.ADMIN)))
     return router

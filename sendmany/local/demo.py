@@ -16,7 +16,15 @@ from sendmany.errors import ProcessError
 from sendmany.local.demo_files import write_files
 from sendmany.local.processes import Wait
 from sendmany.local.sandbox_check import Audit, LedgerSummary, compare, read_summary, read_taken
-from sendmany.local.stack import SANDBOX_ID, SUB_ACCOUNTS, Local, LocalPlan, Sandbox, wait_for_loops
+from sendmany.local.stack import (
+    SANDBOX_ID,
+    SUB_ACCOUNTS,
+    Local,
+    LocalPlan,
+    Sandbox,
+    WebPlan,
+    wait_for_loops,
+)
 from store.client import Store
 from store.lanes.lane import LaneStatus
 from store.records.outcome import Outcome
@@ -87,7 +95,7 @@ def forget_settings() -> None:
             del os.environ[name]
 
 
-def local_plan(plan: DemoPlan, home: Path) -> LocalPlan:
+def local_plan(plan: DemoPlan, home: Path, *, page: bool = False) -> LocalPlan:
     """The processes of a demo. Its settings are its own, whatever settings file exists."""
     config = home / "sendmany.toml"
     config.touch()
@@ -103,6 +111,7 @@ def local_plan(plan: DemoPlan, home: Path) -> LocalPlan:
         home,
         sandbox=Sandbox(faults=plan.faults, seed=plan.seed, latency_ms=LATENCY_MS),
         worker_processes=WORKER_PROCESSES,
+        web=WebPlan() if page else None,
         environment=tuple({**environment, **kept}.items()),
     )
 

@@ -8,7 +8,7 @@ import getpass
 import hashlib
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, TypeVar
@@ -77,6 +77,12 @@ def audited(
 def masked(who: str) -> str:
     """A person, unrecognisable: `44…01`."""
     return f"{who[:_SHOWN]}…{who[-_SHOWN:]}" if len(who) > 3 * _SHOWN else "…"
+
+
+def about_people(people: Collection[str], scope: str) -> str:
+    """Description of people of a scope as the object of an action."""
+    who = masked(next(iter(people))) if len(people) == 1 else f"{len(people):,} people"
+    return f"{who} of {scope}"
 
 
 def read_audit(

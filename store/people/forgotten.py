@@ -5,14 +5,22 @@ found out by trying all numbers. It keeps them out of recipient files.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from config.sections import SettingsError
+from store.access.audit import about_people, audited
 from store.client import Call, best_effort, command, first, in_turn, script_call, text
 from store.keys import PEOPLE, PEOPLE_SHARDS, forgotten, shard_of
-from store.people.suppressions import EVERYWHERE, Purposes, note_people, purposes_in
+from store.people.suppressions import (
+    EVERYWHERE,
+    Purposes,
+    Released,
+    note_people,
+    purposes_in,
+    release,
+)
 from store.purposes import Purpose
 
 DIGEST_BYTES = 16
@@ -56,6 +64,14 @@ def release_forgotten(secret: bytes | None, scope: str, people: Iterable[str]) -
     return [
         keep_forgotten(digest_of(who, secret), scope, "", changes=True) for who in people if secret
     ]
+
+
+def release_people(secret: bytes | None, scope: str, people: Collection[str]) -> Call[Released]:
+    """Release at most `AT_ONCE` people on an operator's word, forgotten ones too."""
+    released = release(scope, [(who, None) for who in people])
+    noted = audited(released, "suppress.remove", about_people(people, scope))
+    also = release_forgotten(secret, scope, people)
+    return first(noted, lambda done: in_turn(also, lambda _: done) if also else done)
 
 
 def fingerprint(secret: bytes) -> str:

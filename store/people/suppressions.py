@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from store.client import Call, Store, command, in_turn, script_call, text
+from store.client import Call, Store, command, first, in_turn, script_call, text
 from store.keys import PEOPLE, PEOPLE_SHARDS, lifted, shard_of, suppressed, unmarketed
 from store.purposes import BY_LETTER, Purpose
 
@@ -133,6 +133,30 @@ def suppress(
     return in_turn([begin, *calls], lambda found: sum(found, Suppressed()))
 
 
+def opt_out(
+    scope: str,
+    changes: Sequence[ConsentChange],
+    why: Why,
+    purposes: Purposes | None = None,
+    *,
+    asked: Collection[str],
+) -> Call[Suppressed]:
+    """Suppress at most `AT_ONCE` people.
+
+    Args:
+        purposes: None: as their own opt-out: marketing, and everything for those whose last message was
+            not marketing.
+        asked: sub-accounts whose last message to them counts then.
+    """
+    if purposes or not asked:
+        return suppress(scope, changes, why, purposes or MARKETING)
+    people = [who for who, _ in changes]
+    found = in_turn(
+        [find_unmarketed(name, people) for name in asked], lambda some: set[str]().union(*some)
+    )
+    return first(found, lambda those: suppress(scope, changes, why, MARKETING, those))
+
+
 def note_people(what: str, at: int | None = None, *, parse: Callable[[Any], T]) -> Call[T]:
     """Note that a scope has some data about people; before they are written."""
     return script_call("note_people", (PEOPLE,), (what, "" if at is None else at), parse)
@@ -214,24 +238,32 @@ def all_suppressions(store: Store, scope: str) -> Iterator[Suppression]:
     for shard in range(PEOPLE_SHARDS):
         cursor, seen = 0, set[str]()
         while True:
-            cursor, pairs = store.run(_some(scope, shard, cursor))
-            for who, value in pairs:
-                if who not in seen:  # HSCAN repeats entries when a hash is resized
-                    seen.add(who)
-                    yield _suppression(scope, who, value)
+            cursor, some = store.run(scan_suppressions(scope, shard, cursor))
+            for one in some:
+                if one.who not in seen:  # HSCAN repeats entries when a hash is resized
+                    seen.add(one.who)
+                    yield one
             if not cursor:
                 break
 
 
-def _some(scope: str, shard: int, cursor: int) -> Call[tuple[int, list[tuple[str, bytes]]]]:
-    def parse(reply: Any) -> tuple[int, list[tuple[str, bytes]]]:
+def scan_suppressions(
+    scope: str, shard: int, cursor: int, most: int = 1000
+) -> Call[tuple[int, list[Suppression]]]:
+    """Some suppressed people of a shard, and the next cursor; 0 after the last ones.
+
+    Args:
+        most: about so many; Redis returns small hashes as a whole.
+    """
+
+    def parse(reply: Any) -> tuple[int, list[Suppression]]:
         next_, found = reply
         pairs = (
             found.items() if isinstance(found, dict) else zip(found[::2], found[1::2], strict=True)
         )
-        return int(next_), [(text(who), value) for who, value in pairs]
+        return int(next_), [_suppression(scope, text(who), value) for who, value in pairs]
 
-    return command("HSCAN", suppressed(scope, shard), cursor, "COUNT", 1000, parse=parse)
+    return command("HSCAN", suppressed(scope, shard), cursor, "COUNT", most, parse=parse)
 
 
 def _suppression(scope: str, who: str, value: bytes) -> Suppression:

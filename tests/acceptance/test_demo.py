@@ -8,6 +8,7 @@ import subprocess
 import time
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.acceptance.command import family, running, sendmany, survivors, until
@@ -71,6 +72,17 @@ def test_ctrl_c_while_it_sends_leaves_nothing_behind(tmp_path: Path) -> None:
         until(demo, lambda: "Sending" in (tmp_path / "err").read_text())
         stop_and_look(demo, signal.SIGINT, tmp_path, twice=True)
     assert "Stopped: worker, sandbox, server.\n" in (tmp_path / "err").read_text()
+
+
+def test_open_serves_the_finished_campaign_on_the_page_until_ctrl_c(tmp_path: Path) -> None:
+    with running(tmp_path, "demo", "--recipients", "100", "--open") as demo:
+        until(demo, lambda: "Ctrl-C ends the demo." in (tmp_path / "err").read_text())
+        said = (tmp_path / "err").read_text()
+        assert "#code=" not in said  # it is no terminal
+        address = re.findall(r"page +(http://127\.0\.0\.1:\d+)$", said, re.MULTILINE)[0]
+        assert httpx.get(f"{address}/readyz").status_code == 200
+        stop_and_look(demo, signal.SIGINT, tmp_path, twice=False)
+    assert "ledger balanced" in (tmp_path / "out").read_text()
 
 
 def test_ctrl_c_before_anything_has_begun_says_so_in_a_line(tmp_path: Path) -> None:

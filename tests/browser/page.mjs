@@ -88,6 +88,28 @@ const tests = {
     await page.context().close();
   },
 
+  async 'people are kept from messages, looked up, and let go after a question'() {
+    const page = await open({ viewport: { width: 390, height: 780 } });
+    await signIn(page, given.all);
+    await page.evaluate(() => { location.hash = '#/optouts'; });
+    await page.waitForSelector('text=No opt-outs here');
+    await page.click('text="Add people"');
+    await page.fill('dialog textarea', '+447700900910\n+44 12\n');
+    await page.click('button:text-is("Add 2 people")');
+    await page.waitForSelector('dialog .notice:has-text("1 cannot be read")');
+    await accessible(page, 'adding opt-outs');
+    await page.click('dialog >> text="Close"');
+    await page.waitForSelector('td:text-is("+447700900910")');
+    await accessible(page, 'opt-outs');
+    await fits(page, 'opt-outs');
+    await page.fill('input[type=search]', '+447700900910');
+    await page.click('text="Look up"');
+    await page.click('.notice:has-text("since") button');
+    await page.click('dialog button.danger');
+    await page.waitForSelector('text=No opt-outs here');
+    await page.context().close();
+  },
+
   async 'every count leads to exactly those people'() {
     const page = await open();
     await signIn(page, given.all);

@@ -24,9 +24,8 @@ from store.people.suppressions import (
     ConsentChange,
     Purposes,
     Why,
-    find_unmarketed,
+    opt_out,
     release,
-    suppress,
 )
 from store.receipts.inbox import Entry
 
@@ -127,24 +126,14 @@ async def fulfil(store: AsyncStore, changes: ConsentChanges, settings: Settings)
             await store.run(open_windows(sub_account, group, written=True))
     for stop, people in changes.stops.items():
         for group in _groups(people):
-            await _stop(store, stop, group, settings)
+            asked = [stop.sub_account] if stop.sub_account else settings.sub_accounts
+            purposes = EVERYTHING if stop.purposes == EVERYTHING else None
+            await store.run(opt_out(stop.scope, group, stop.why, purposes, asked=asked))
     for scope, people in changes.starts.items():
         for group in _groups(people):
             await store.run(release(scope, group, replied=True))
             names = [who for who, _ in group]
             await store.run_all(release_forgotten(settings.secret_key(), scope, names))
-
-
-async def _stop(
-    store: AsyncStore, stop: Stop, changes: Sequence[ConsentChange], settings: Settings
-) -> None:
-    unmarketed: set[str] = set()
-    if stop.purposes != EVERYTHING:
-        asked = [stop.sub_account] if stop.sub_account else settings.sub_accounts
-        people = [who for who, _ in changes]
-        calls = [find_unmarketed(name, people) for name in asked]
-        unmarketed = set().union(*await store.run_all(calls))
-    await store.run(suppress(stop.scope, changes, stop.why, stop.purposes, unmarketed))
 
 
 def _scope(sub_account: str | None, settings: Settings) -> str:

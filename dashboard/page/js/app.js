@@ -17,6 +17,7 @@ const LATER = {
   unconfirmed: async () => (await import('./unconfirmed.js')).Unconfirmed,
   sending: async () => (await import('./sending.js')).Sending,
   audit: async () => (await import('./audit.js')).Audit,
+  optouts: async () => (await import('./optouts.js')).OptOuts,
   people: async () => (await import('./people.js')).People,
 };
 const SCREENS = [
@@ -24,6 +25,7 @@ const SCREENS = [
   { path: 'unconfirmed', name: 'Unconfirmed', icon: 'unconfirmed', scope: '' },
   { path: 'sending', name: 'Sending', icon: 'sending', scope: '' },
   { path: 'people', name: 'People', icon: 'people', scope: 'people' },
+  { path: 'optouts', name: 'Opt-outs', icon: 'optouts', scope: 'people' },
   { path: 'audit', name: 'Audit', icon: 'audit', scope: 'admin' },
 ];
 /** @type {Record<string, any>} */

@@ -6,6 +6,7 @@ import { count, duration, large, moment, percent, rate, several, when } from './
 import { html, useEffect, useState } from './lib.js';
 import { changes, newest } from './live.js';
 import { Messages } from './messages.js';
+import { Repace } from './pace.js';
 import { go, route, to } from './router.js';
 import { ENDED, GROUPS, STATES, sum } from './states.js';
 import { Dialog, Empty, Failed, Funnel, Icon, Loading, Sentence, StateName, Status, Tabs, attempt, confirm, say } from './ui.js';
@@ -53,6 +54,7 @@ function Acts({ one, again }) {
   const held = ['paused', 'stopped'].includes(one.status);
   const failed = sum(one, ['undelivered', 'rejected', 'failed']);
   const [retrying, setRetrying] = useState(false);
+  const [pacing, setPacing] = useState(false);
   const cancel = () => confirm({
     title: `Cancel ${one.name}?`,
     body: html`<p><b>${several(waits, 'person', 'people')}</b> who ${waits === 1 ? 'waits' : 'wait'} will not get this message. What has gone out stays gone out. This cannot be taken back; <b>Pause</b> can.</p>`,
@@ -72,8 +74,10 @@ function Acts({ one, again }) {
       ${can && going && html`<button class="button" onClick=${() => attempt(() => act('pause'), `Paused: ${several(waits, 'message')} ${waits === 1 ? 'waits' : 'wait'}.`, () => attempt(() => act('resume'), 'It goes on.'))}><${Icon} name="pause" />Pause</button>`}
       ${can && held && html`<button class="button primary" onClick=${() => attempt(() => act('resume'), `It goes on with ${several(waits, 'message')}.`, () => attempt(() => act('pause'), 'Paused.'))}><${Icon} name="play" />Resume</button>`}
       ${can && one.status === 'halted' && html`<button class="button primary" onClick=${accept}><${Icon} name="play" />Go on …</button>`}
-      ${can && !ENDED.includes(one.status) && one.status !== 'cancelling' && html`<button class="button" onClick=${cancel}><${Icon} name="close" />Cancel …</button>`}
+      ${can && !ENDED.includes(one.status) && one.status !== 'cancelling' && html`<button class="button" onClick=${() => setPacing(true)}>${one.status === 'scheduled' ? 'Start and pace' : 'Pace'} …</button>
+        <button class="button" onClick=${cancel}><${Icon} name="close" />Cancel …</button>`}
       ${may('send') && failed > 0 && !going && html`<button class="button" onClick=${() => setRetrying(true)}><${Icon} name="retry" />Retry …</button>`}
+      ${pacing && html`<${Repace} one=${one} close=${() => { setPacing(false); again(); }} />`}
       ${retrying && html`<${Retry} one=${one} close=${() => setRetrying(false)} />`}
       ${may('people') && html`<a class="button" href=${`${path}/export?format=csv`} download=${`${one.name}.csv`}><${Icon} name="download" />Export</a>`}
     </div>`;

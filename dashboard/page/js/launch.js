@@ -1,43 +1,12 @@
 // A new campaign: a file, its columns, a message, a look at what it comes to, and then the launch.
 import { ApiError, may, read } from './api.js';
 import { useAnswer } from './data.js';
-import { count, duration, large, rate, several, when } from './format.js';
+import { count, duration, large, moment, rate, several, when } from './format.js';
 import { html, useEffect, useRef, useState } from './lib.js';
+import { Pace, paceOf } from './pace.js';
+import { NUMBER_COLUMN, firstRows } from './lists.js';
 import { go, to } from './router.js';
 import { Empty, Failed, Icon, say } from './ui.js';
-
-/** The first rows of a CSV file, by its header. A delimiter is the one that the header has most of.
- * @param {string} text @param {number} most */
-export function firstRows(text, most = 3) {
-  const head = text.replace(/^\uFEFF/, '').split(/\r?\n/, 1)[0] ?? '';
-  const delimiter = [',', ';', '\t'].map((one) => ({ one, n: head.split(one).length })).toSorted((a, b) => b.n - a.n)[0].one;
-  /** @type {string[][]} */
-  const rows = [];
-  /** @type {string[]} */
-  let row = [];
-  let cell = '';
-  let quoted = false;
-  const body = text.replace(/^\uFEFF/, '');
-  for (let at = 0; at < body.length && rows.length <= most; at += 1) {
-    const letter = body[at];
-    if (quoted) {
-      if (letter === '"' && body[at + 1] === '"') { cell += '"'; at += 1; }
-      else if (letter === '"') quoted = false;
-      else cell += letter;
-    } else if (letter === '"' && cell === '') quoted = true;
-    else if (letter === delimiter) { row.push(cell); cell = ''; }
-    else if (letter === '\n' || letter === '\r') {
-      if (letter === '\r' && body[at + 1] === '\n') at += 1;
-      row.push(cell);
-      if (row.some((one) => one !== '')) rows.push(row);
-      row = [];
-      cell = '';
-    } else cell += letter;
-  }
-  if (rows.length <= most && (cell || row.length)) rows.push([...row, cell]);
-  const [columns = [], ...values] = rows;
-  return { columns: columns.map((one) => one.trim()), rows: values.slice(0, most) };
-}
 
 /** What a text becomes for a row; parts that were filled in are told apart.
  * @param {string} text @param {Record<string, string>} row @returns {{ text: string, filled: boolean, missing?: boolean }[]} */
@@ -86,6 +55,7 @@ export function Launch() {
   const [name, setName] = useState('');
   const [account, setAccount] = useState('');
   const [purpose, setPurpose] = useState('');
+  const [pace, setPace] = useState({ at: '', rate: '', weight: '1', canary: '' });
   const [draft, setDraft] = useState(/** @type {Draft} */ ({ kind: 'template', text: '', name: '', language: 'en_GB', parameters: [], json: '' }));
   const [plan, setPlan] = useState(/** @type {any} */ (null));
   const [error, setError] = useState(/** @type {any} */ (null));
@@ -96,7 +66,7 @@ export function Launch() {
   const accounts = (limits.data?.items ?? []).map((/** @type {any} */ one) => one.sub_account);
   const chosen = account || accounts[0] || '';
   const change = (/** @type {Partial<Draft>} */ some) => { setDraft({ ...draft, ...some }); setPlan(null); };
-  useEffect(() => setPlan(null), [file, column, region, name, account, purpose]);
+  useEffect(() => setPlan(null), [file, column, region, name, account, purpose, pace]);
 
   const take = async (/** @type {File | undefined} */ one) => {
     if (!one) return;
@@ -105,13 +75,13 @@ export function Launch() {
     const found = firstRows(text);
     setFile(one);
     setHead(found);
-    setColumn(found.columns.find((c) => /^(msisdn|number|phone|mobile|telephone|to)$/i.test(c)) ?? '');
+    setColumn(found.columns.find((c) => NUMBER_COLUMN.test(c)) ?? '');
     if (!name) setName(one.name.replace(/\.[^.]+$/, ''));
   };
   const form = () => ({
     name: name.trim(), message: messageOf(draft),
     ...(chosen && { sub_account: chosen }), ...(column && { map: { phone: column } }),
-    ...(region && { default_region: region.toUpperCase() }), ...(purpose && { purpose }),
+    ...(region && { default_region: region.toUpperCase() }), ...(purpose && { purpose }), ...paceOf(pace),
   });
   const send = async (/** @type {string} */ path, /** @type {string} */ word, /** @type {any} */ more) => {
     setBusy(word);
@@ -130,7 +100,7 @@ export function Launch() {
   const launch = async () => {
     const done = await send('/v1/campaigns', 'launch', plan?.digest ? { plan: plan.digest } : {});
     if (!done) return;
-    say(`Launched: ${several(done.recipients, 'person', 'people')}.`);
+    say(`${pace.at ? 'Scheduled' : 'Launched'}: ${several(done.recipients, 'person', 'people')}.`);
     go(to(['campaigns', done.id]));
   };
   const rowOf = (/** @type {number} */ n) => Object.fromEntries(head.columns.map((c, k) => [c, head.rows[n]?.[k] ?? '']));
@@ -168,12 +138,15 @@ export function Launch() {
       <section class=${`card step${name.trim() ? ' done' : ''}`}><header><span class="step-n">${name.trim() ? html`<${Icon} name="check" size=${15} />` : 3}</span><h2>How it is called, and sent</h2></header>
         <div class="grid2"><label class="field">Name <input maxlength="100" placeholder="Spring sale" value=${name} onInput=${(/** @type {any} */ e) => setName(e.target.value)} /></label>
           <label class="field">Sub-account <select value=${chosen} onChange=${(/** @type {any} */ e) => setAccount(e.target.value)}>${accounts.map((/** @type {string} */ one) => html`<option value=${one}>${one}</option>`)}</select></label>
-          <label class="field">What it is for <select value=${purpose} onChange=${(/** @type {any} */ e) => setPurpose(e.target.value)}><option value="">as its template says, else marketing</option><option>marketing</option><option>utility</option></select></label></div></section>
+          <label class="field">What it is for <select value=${purpose} onChange=${(/** @type {any} */ e) => setPurpose(e.target.value)}><option value="">as its template says, else marketing</option><option>marketing</option><option>utility</option></select></label></div>
+        <${Pace} pace=${pace} set=${setPace} />
+        <label class="field">First to a part only <input maxlength="20" placeholder="500 or 5%" value=${pace.canary} onInput=${(/** @type {any} */ e) => setPace({ ...pace, canary: e.target.value.trim() })} />
+          <small class="muted">The others follow when these fared well.</small></label></section>
       ${error && html`<${Failed} error=${error} />`}
       ${busy && html`<div class="card pad"><label class="field">${busy === 'check' ? 'Reading the file; nothing is stored …' : 'Launching …'} <progress max="1" value=${share || undefined}></progress></label></div>`}
       ${plan && html`<${Plan} plan=${plan} />`}
       <section class="card launch-line">
-        ${plan ? html`<p>“${name.trim()}” goes to <b>${several(plan.messages, 'person', 'people')}</b>${chosen && html` from ${chosen}`}, as ${plan.purpose}; done in about ${duration(plan.seconds)}.</p>
+        ${plan ? html`<p>“${name.trim()}” goes to <b>${several(plan.messages, 'person', 'people')}</b>${chosen && html` from ${chosen}`}, as ${plan.purpose}; done in about ${duration(plan.seconds)}${pace.at && html`, from <b>${moment(new Date(pace.at).toISOString())}</b> on`}.</p>
             <button class="button primary large" disabled=${Boolean(busy) || !plan.messages} onClick=${launch}>Launch to ${several(plan.messages, 'person', 'people')}</button>`
           : html`<p class="muted">${ready ? 'The file is read, checked and counted before anything is stored.' : 'A file, a message and a name are needed.'}</p>
             <button class="button primary large" disabled=${!ready || !chosen || Boolean(busy)} onClick=${check}>Check</button>`}

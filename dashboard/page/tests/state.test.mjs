@@ -102,7 +102,8 @@ test('the life of a message is told in its order', () => {
   assert.equal(found.at(-1).tone, 'now');
 });
 
-const { fillIn, firstRows, messageOf } = await import('../js/launch.js');
+const { fillIn, messageOf } = await import('../js/launch.js');
+const { firstRows, peopleIn } = await import('../js/lists.js');
 const { bytes } = await import('../js/sending.js');
 
 test('the first rows of a file are read with its own delimiter, quotes and line ends', () => {
@@ -110,6 +111,19 @@ test('the first rows of a file are read with its own delimiter, quotes and line 
   assert.deepEqual(found.columns, ['number', 'name', 'note']);
   assert.deepEqual(found.rows, [['1', 'Doe; "J"', 'two\nlines'], ['2', 'b', 'c'], ['3', 'd', 'e']]);
   assert.deepEqual(firstRows(''), { columns: [], rows: [] });
+});
+
+test('a list is read with a header or without, and names each person once', () => {
+  assert.deepEqual(peopleIn('+447700900001\n+447700900002\r\n\n+447700900001\n'), ['+447700900001', '+447700900002']);
+  assert.deepEqual(peopleIn('name,Number\nAda,+447700900001\n"Lin, J",U1'), ['+447700900001', 'U1']);
+  assert.deepEqual(peopleIn(''), []);
+});
+
+test('start and pace are sent only where they were set, the start with its zone', async () => {
+  const { paceOf } = await import('../js/pace.js');
+  assert.deepEqual(paceOf({ at: '', rate: '', weight: '1', canary: '' }), {});
+  const at = new Date('2026-12-24T09:00').toISOString().replace('.000', '');
+  assert.deepEqual(paceOf({ at: '2026-12-24T09:00', rate: '20', weight: '3', canary: '5%' }), { send_at: at, rate: 20, weight: 3, canary: '5%' });
 });
 
 test('a preview fills in columns, and shows those that are not there', () => {

@@ -1,23 +1,21 @@
 """`/v1/stops`: an operator's stop of all sending, or of marketing."""
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, HTTPException
+from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field
 
 from config.sections import SubAccountId
 from config.settings import Settings
 from dashboard.schemas import StopOut, stop_out
 from producer.wake import SendWakeUp, wake
+from sendmany.api.pagination import ALL_NEEDED, NO_SUB_ACCOUNT, sub_account_or_all
 from store.access.audit import audited
 from store.access.tokens import Needs, Scope, Token
 from store.client import AsyncStore, Store
 from store.lanes.lane import Priority
 from store.limits.stops import Stopped, go_on, read_stops, stop_sending
 from store.threads import ThreadStore
-
-_ALL: Final = "To stop every sub-account takes a token for all of them."
-_NONE: Final = "No such sub-account is configured, or it is not the caller's."
 
 
 class StopWord(BaseModel):
@@ -48,8 +46,8 @@ def stops_router(
     router, store = APIRouter(prefix="/v1"), ThreadStore(loop_store)
     read, manage = Depends(needs(Scope.READ)), Depends(needs(Scope.MANAGE))
     answers: dict[int | str, dict[str, Any]] = {
-        403: {"description": _ALL},
-        404: {"description": _NONE},
+        403: {"description": ALL_NEEDED},
+        404: {"description": NO_SUB_ACCOUNT},
     }
 
     @router.get(
@@ -66,7 +64,7 @@ def stops_router(
         responses=answers,
     )
     def begin(word: BeginWord, caller: Annotated[Token, manage]) -> StopsOut:
-        name = _name(settings, caller, word)
+        name = sub_account_or_all(settings, caller, word.sub_account)
         reason = word.reason.strip().rstrip(".")
         call = stop_sending(word.what, name, reason)
         about = f"{word.what} {name}".strip()
@@ -81,7 +79,7 @@ def stops_router(
         responses=answers,
     )
     def end(word: StopWord, caller: Annotated[Token, manage]) -> StopsOut:
-        name = _name(settings, caller, word)
+        name = sub_account_or_all(settings, caller, word.sub_account)
         call, about = go_on(word.what, name), f"{word.what} {name}".strip()
         changed = store.run(audited(call, "go", about, "stopped"))
         if changed:
@@ -90,16 +88,6 @@ def stops_router(
         return _stops(store, caller, changed=changed)
 
     return router
-
-
-def _name(settings: Settings, caller: Token, word: StopWord) -> str:
-    if word.sub_account is None:
-        if caller.sub_accounts:
-            raise HTTPException(403, _ALL)
-        return ""
-    if word.sub_account not in settings.sub_accounts or not caller.may_use(word.sub_account):
-        raise HTTPException(404, "There is no such sub-account.")
-    return word.sub_account
 
 
 def _stops(store: Store, caller: Token, *, changed: bool = False) -> StopsOut:

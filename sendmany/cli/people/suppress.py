@@ -1,6 +1,6 @@
 """`sendmany suppress …`: people who must not be written to."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, TextIO
@@ -25,24 +25,20 @@ from sendmany.cli.recipients import recipient_of
 from sendmany.console.atomic_file import written_whole
 from sendmany.console.connection import connect
 from sendmany.console.output import print_json, say, screen, show
-from store.access.audit import audited, entry, masked
+from store.access.audit import about_people, audited, entry
 from store.client import Store
-from store.people.forgotten import release_forgotten
+from store.people.forgotten import release_people
 from store.people.service_windows import window_end
 from store.people.suppressions import (
     AT_ONCE,
     EVERYTHING,
     EVERYWHERE,
-    MARKETING,
     Purposes,
-    Suppressed,
     Suppression,
     Why,
     all_suppressions,
-    find_unmarketed,
+    opt_out,
     read_suppression,
-    release,
-    suppress,
 )
 from store.purposes import Purpose
 from store.records.job_section import international
@@ -94,8 +90,9 @@ def add(
     scope = _scope(settings, sub_account, everywhere)
     people = people_named(numbers, region or settings.default_region)
     store = connect(settings)
-    done = _stop(store, settings, scope, people, _chosen(purpose), Why.OPERATOR)
-    store.run(entry("suppress.add", _about(people, scope), "", done))
+    changes, asked = [(who, None) for who in people], _asked(settings, scope)
+    stopped = opt_out(scope, changes, Why.OPERATOR, _chosen(purpose), asked=asked)
+    done = store.run(audited(stopped, "suppress.add", about_people(people, scope)))
     if as_json:
         print_json({"scope": scope, "new": done.new, "known": done.known})
     else:
@@ -119,10 +116,7 @@ def remove(
     scope = _scope(settings, sub_account, everywhere)
     people = people_named(numbers, region or settings.default_region)
     store = connect(settings)
-    released = release(scope, [(who, None) for who in people])
-    done = store.run(audited(released, "suppress.remove", _about(people, scope)))
-    for call in release_forgotten(settings.secret_key(), scope, people):
-        store.run(call)
+    done = store.run(release_people(settings.secret_key(), scope, people))
     if as_json:
         print_json({"scope": scope, "released": done.released, "not_suppressed": done.none})
     else:
@@ -162,14 +156,14 @@ def import_(
         sheet=sheet,
     )
     people = PeopleFile.open(file, options)
-    store = connect(settings)
+    store, asked = connect(settings), _asked(settings, scope)
     new = known = invalid_rows = 0
     for chunk in people_in(people):
         invalid_rows += len(chunk.invalid_rows)
         for purposes, who in _by_purposes(chunk, purpose):
             for first in range(0, len(who), AT_ONCE):
-                group = who[first : first + AT_ONCE]
-                done = _stop(store, settings, scope, group, purposes, Why.IMPORT)
+                group = [(one, None) for one in who[first : first + AT_ONCE]]
+                done = store.run(opt_out(scope, group, Why.IMPORT, purposes, asked=asked))
                 new, known = new + done.new, known + done.known
     store.run(entry("suppress.import", f"{new + known:,} people of {scope}"))
     if as_json:
@@ -271,27 +265,8 @@ def _by_purposes(
     yield from groups.items()
 
 
-def _stop(
-    store: Store,
-    settings: Settings,
-    scope: str,
-    people: Sequence[str],
-    purposes: Purposes | None,
-    why: Why,
-) -> Suppressed:
-    """Suppress people for these purposes; None: like their own opt-out."""
-    changes = [(who, None) for who in people]
-    if purposes:
-        return store.run(suppress(scope, changes, why, purposes))
-    asked = settings.sub_accounts if scope == EVERYWHERE else [scope]
-    unmarketed = set().union(*(store.run(find_unmarketed(name, people)) for name in asked))
-    return store.run(suppress(scope, changes, why, MARKETING, unmarketed))
-
-
-def _about(people: Collection[str], scope: str) -> str:
-    """Description of the people for the audit trail."""
-    who = masked(next(iter(people))) if len(people) == 1 else f"{len(people):,} people"
-    return f"{who} of {scope}"
+def _asked(settings: Settings, scope: str) -> list[str]:
+    return list(settings.sub_accounts) if scope == EVERYWHERE else [scope]
 
 
 def _named(scope: str) -> str:

@@ -2,6 +2,7 @@
 
 import contextlib
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 from typing import Annotated, Literal
@@ -24,6 +25,7 @@ from sendmany.local.demo import (
 from sendmany.local.demo_files import MOST_RECIPIENTS
 from sendmany.local.signals import Signals, Stopped
 from sendmany.local.stack import Local
+from sendmany.local.up import sign_in_link, stay
 
 _NOTHING_IN_THE_AIR = 0.3
 """Seconds for the worker to end: its data is discarded, so nothing needs to be settled."""
@@ -44,6 +46,10 @@ def demo(
     keep: Annotated[
         bool, typer.Option("--keep", help="Keep the files, the logs and the data.")
     ] = False,
+    open_: Annotated[
+        bool,
+        typer.Option("--open", help="Then show the campaign on the page, until Ctrl-C."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Run a campaign from its file to the last outcome, on this machine.
@@ -60,7 +66,7 @@ def demo(
     with signals.caught():
         home = Path(tempfile.mkdtemp(prefix="sendmany-demo-"))
         forget_settings()
-        local = Local(local_plan(plan, home), signals.check)
+        local = Local(local_plan(plan, home, page=open_), signals.check)
         finished = False
         try:
             say("Starting a server, a provider sandbox and a worker …")
@@ -68,12 +74,24 @@ def demo(
             figures = play(plan, local, home, signals.check)
             _show(figures, plan, as_json)
             finished = True
+            if open_:
+                _stay_open(local, signals)
         except Stopped:
             finished = True
         finally:
             stopped = local.stop(None if keep else _NOTHING_IN_THE_AIR)
             _clear_away(home, keep=keep or not finished)
     _leave(signals, stopped, figures)
+
+
+def _stay_open(local: Local, signals: Signals) -> None:
+    """Serve the page until a signal; the link that signs in is for terminals only."""
+    with sign_in_link(local.settings(), local.web_url) as link:
+        shown = (
+            f"{link}   (signs in once, within a minute)" if sys.stderr.isatty() else local.web_url
+        )
+        say(f"  page     {shown}\nCtrl-C ends the demo.")
+        stay(local, signals.check, say)
 
 
 def _leave(signals: Signals, stopped: list[str], figures: Figures | None) -> None:

@@ -1,6 +1,8 @@
 """Explanations of lanes, states and codes for people."""
 
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
@@ -15,8 +17,9 @@ from dashboard.explain import (
     in_doubt,
     iso,
     several,
+    starts_at,
 )
-from store.lanes.lane import LaneStatus
+from store.lanes.lane import Lane, LaneStatus
 from store.limits.breakers import Breaker
 from store.limits.learned import Cause, Learned
 from store.records.outcome import LocalReason, Origin
@@ -186,3 +189,8 @@ def test_messages_that_wait_for_the_learned_limit_name_its_cause_and_its_next_ri
     assert "the learned limit is 78 messages/s (4.2% of the messages came back with receipt" in text
     assert "code 1009, the sender number sends too fast; 82/s went through; it rises at" in text
     assert "learned" not in " ".join(explain_lane(now, wait(learned=learned)))  # only observed
+
+
+def test_a_start_that_was_said_with_an_offset_is_told_without_a_zone() -> None:
+    lane = cast(Lane, SimpleNamespace(send_at=1_798_102_800_000, zone="Z"))
+    assert starts_at(lane).endswith(" here")

@@ -85,6 +85,7 @@ ROUTES: dict[Route, str] = {
 CLOSED = {route: Scope(scope) for route, scope in ROUTES.items() if scope}
 ENDLESS = ("GET", "/v1/events")
 SHOW_PERSON = ("POST", "/v1/person/show")
+SUPPRESSIONS = ("GET", "/v1/suppressions")
 AUDIT = ("GET", "/v1/audit")
 OF_CAMPAIGNS = {
     ("POST", "/v1/campaigns/{campaign}/recipients"),
@@ -139,10 +140,18 @@ def _requests(route: Route, house: House) -> list[dict[str, Any]]:
             "json": {"what": "all", "reason": "mine", "sub_account": THEIRS}
         },
         ("POST", "/v1/stops/end"): {"json": {"what": "all", "sub_account": THEIRS}},
+        ("POST", "/v1/suppressions"): {"json": {"people": [f"+{NUMBER}"], "sub_account": THEIRS}},
+        ("POST", "/v1/suppressions/remove"): {
+            "json": {"people": [f"+{NUMBER}"], "sub_account": THEIRS}
+        },
+        ("POST", "/v1/suppressions/check"): {
+            "json": {"person": f"+{NUMBER}", "sub_account": THEIRS}
+        },
         SHOW_PERSON: {"json": {"person": f"+{NUMBER}"}},
         ("POST", "/v1/person/forget"): {"json": {"person": f"+{NUMBER}"}},
     }
     queries: dict[Route, list[dict[str, Any]]] = {
+        SUPPRESSIONS: [{"params": {"sub_account": THEIRS}}],
         ("GET", "/v1/messages"): [
             {"params": {"number": f"+{NUMBER}"}},
             {"params": {"number": NUMBER, "campaign": NAME}},
@@ -223,7 +232,7 @@ async def test_a_token_of_another_sub_account_sees_and_changes_nothing(
 
 def _is_list(route: Route, request: dict[str, Any]) -> bool:
     """Lists are answered, without what is another's."""
-    named = {"campaign", "sub_account"} & set(request.get("params", {}))
+    named = {"campaign", "sub_account"} & request.get("params", {}).keys()
     return route == SHOW_PERSON or (route[0] == "GET" and not named and route[1] != "/metrics")
 
 
