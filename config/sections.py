@@ -299,6 +299,14 @@ class OptOuts(Section):
     """Scope of an opt-out: the sub-account that it was sent to, or all of them."""
 
 
+class Stream(Section):
+    """The outcome stream of a sub-account, while something reads it."""
+
+    keep_days: float = Field(default=7, gt=0, le=7)
+    max_bytes: PositiveInt = 1024 * 1024 * 1024
+    """Of each sub-account; the oldest entries go."""
+
+
 class Web(Section):
     """Address and limits of the HTTP API."""
 

@@ -47,6 +47,7 @@ from config.sections import (
     Retry,
     Section,
     SettingsError,
+    Stream,
     SubAccount,
     SubAccountId,
     Web,
@@ -108,6 +109,7 @@ class Settings(BaseSettings):
     breakers: Breakers = Breakers()
     webhooks: Webhooks = Webhooks()
     opt_outs: OptOuts = OptOuts()
+    stream: Stream = Stream()
     web: Web = Web()
 
     @field_validator("default_region")

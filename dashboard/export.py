@@ -15,6 +15,7 @@ from store.client import Store
 from store.keys import OUTCOMES_PER_KEY
 from store.lanes.lane import Lane
 from store.people.recipients import read_values
+from store.records.job_section import international
 from store.records.outcome import Doubt, Origin, code_name, code_written
 from store.reports.messages import Listed
 from store.states import State
@@ -157,16 +158,6 @@ class Sheet:
 def _header(name: str) -> str:
     """The name of a column of the recipient file, made unique."""
     return f"{name} (file)" if name in (*COLUMNS, "campaign") else name
-
-
-def international(recipient: str) -> str:
-    """A recipient as people write it: a number with `+`, another id unchanged."""
-    if recipient.isdecimal():
-        return f"+{recipient}"
-    try:
-        return str(json.loads(f'"{recipient}"'))  # jobs hold other ids escaped as JSON
-    except ValueError:
-        return recipient
 
 
 def export_blocks(

@@ -132,6 +132,11 @@ class Events:
         finally:
             self._leave()
 
+    @property
+    def closed(self) -> bool:
+        """True when all streams should end."""
+        return self._closed
+
     def close(self) -> None:
         """End all streams for good. Call it in the event loop."""
         self._closed = True

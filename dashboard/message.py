@@ -16,10 +16,9 @@ from dashboard.explain import (
     iso,
     moment,
 )
-from dashboard.export import international
 from store.client import Store
 from store.lanes.lane import Lane
-from store.records.job_section import Job
+from store.records.job_section import Job, international
 from store.records.outcome import Doubt, Origin
 from store.reports.lane_report import MessageReport, message_report
 from store.reports.messages import find_waiting

@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
 from dashboard.explain import iso
-from dashboard.export import international
 from dashboard.message import as_json, message_status_of
 from store.client import Store
 from store.errors import StoreRefused
@@ -27,6 +26,7 @@ from store.people.rewrite import replicas, rewrite_files
 from store.people.service_windows import window_end
 from store.people.suppressions import EVERYWHERE, find_unmarketed, read_released, read_suppression
 from store.receipts.inbox import stored_at
+from store.records.job_section import international
 from store.reports.waiting import now_ms
 
 BACKUPS: Final = "backups, and files that were exported or given to a launch"

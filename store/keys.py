@@ -82,6 +82,7 @@ TABLE = (
     Row(f"{_LANE}:s:<n>", "string", "enqueue_rows", "retention", People.NUMBERS),
     Row(f"{_LANE}:v:<n>", "hash", "enqueue_rows", "keep_values, retention", People.VALUES),
     Row(f"{_LANE}:dead", "list", "settle_batch", "retry_dead_letters, retention", People.JOBS),
+    Row(f"{_LANE}:outbox", "stream", "settle_batch, apply_status_updates", "collect_outcomes"),
     Row(f"{_LANE}:expiring", "string", "expire_lane", "its last step"),
     Row("sm:{<family>}:seen:<day>:<n>", "hash", "enqueue_messages: digests, ids", "2 days"),
     Row("sm:schema", "string", "raise_schema: number of the layout", "never"),
@@ -89,6 +90,10 @@ TABLE = (
     Row("sm:names:<name>", "hash", "producer: sub-account → lane", "retention"),
     Row("sm:lanes", "zset", "producer: lane → opening time", "retention"),
     Row("sm:active", "set", "producer, sweep: lanes that have not ended", "the lane's end"),
+    Row("sm:outcomes", "zset", "want_outcomes: sub-account → until when", "then"),
+    Row("sm:{outcomes-<sub-account>}", "stream", "collect_outcomes", "7 days, or too large"),
+    Row("sm:{outcomes-<sub-account>}:figures", "hash", "collect_outcomes", "nothing is wanted"),
+    Row("sm:{outcomes-<sub-account>}:lanes", "hash", "collect_outcomes", "nothing is wanted"),
     Row("sm:missing", "hash", "note_missing: lane → sent", "clear_missing, 7 days"),
     Row("sm:ended", "zset", "sweep: lane → end time", "retention"),
     Row("sm:stops", "hash", "stop_sending: what, of whom", "go_on"),
@@ -145,6 +150,7 @@ LANES = "sm:lanes"
 ACTIVE = "sm:active"
 ENDED = "sm:ended"
 MISSING = "sm:missing"
+OUTCOMES = "sm:outcomes"
 STOPS = "sm:stops"
 READY = "sm:ready"
 WORKERS = "sm:{workers}"
@@ -284,6 +290,12 @@ def tests_sent(caller: str, hour: int) -> str:
     return f"sm:tests:{caller}:{hour}"
 
 
+def outcome_stream(sub_account: str) -> tuple[str, str, str]:
+    """Changes of the messages of a sub-account, their figures, and how far each lane was collected."""
+    stream = f"sm:{{outcomes-{sub_account}}}"
+    return stream, f"{stream}:figures", f"{stream}:lanes"
+
+
 def limiter(sub_account: str) -> str:
     """Arrival times and pause of one sub-account."""
     return f"sm:limit:{{{sub_account}}}"
@@ -330,6 +342,7 @@ class LaneKeys:
     in_doubt: str
     dead: str
     expiring: str
+    outbox: str
     outcomes: str  # prefix; + number of the bucket
     attempt_logs: str  # prefix; + number of the bucket
     ids: str  # prefix; + number of the bucket
@@ -393,6 +406,7 @@ def lane_keys(lane: str) -> LaneKeys:
         in_doubt=f"{base}:in_doubt",
         dead=f"{base}:dead",
         expiring=f"{base}:expiring",
+        outbox=f"{base}:outbox",
         outcomes=f"{base}:o:",
         attempt_logs=f"{base}:t:",
         ids=f"{base}:id:",

@@ -16,6 +16,7 @@ from store.limits.rate_limit import Limits, Permits
 from store.records.job_section import Job
 from worker.failpoints import PassBy, go_on
 from worker.metrics import Meters
+from worker.outcomes import Outcomes
 from worker.revisions import Revisions
 from worker.sent_batches import SentBatches
 from worker.stall_gate import Answers
@@ -78,6 +79,7 @@ class Tools:
     answers: Answers = field(default_factory=Answers)
     sent_batches: SentBatches = field(default_factory=SentBatches)
     stops: Stops = field(default_factory=Stops)
+    outcomes: Outcomes = field(default_factory=Outcomes)
     applying: asyncio.Lock = field(default_factory=asyncio.Lock)  # one inbox round at a time
     pass_by: PassBy = go_on  # called at the failpoints of a delivery, for tests
 

@@ -35,6 +35,7 @@ from sendmany.api.routes.health import HEALTHZ, RawHealth, health_router
 from sendmany.api.routes.message_orders import MOST_BYTES
 from sendmany.api.routes.messages import Door, messages_router
 from sendmany.api.routes.metrics import metrics_router
+from sendmany.api.routes.outcomes import outcomes_router
 from sendmany.api.routes.page import is_of_page, page_router
 from sendmany.api.routes.sending import sending_router
 from sendmany.api.routes.stops import stops_router
@@ -45,7 +46,7 @@ from store.client import AsyncStore
 from store.metrics.counters import Tally
 
 OPEN: Final = frozenset({"/healthz", "/readyz"})
-STREAMS: Final = frozenset({"/v1/events"})
+STREAMS: Final = frozenset({"/v1/events", "/v1/outcomes/events"})
 UPLOADS: Final = re.compile("/v1/(campaigns(/[^/]+/recipients)?|plans|tests)")
 """Paths whose bodies are streamed, never buffered."""
 _NO_TELEMETRY: Final[Any] = dict.fromkeys(("tracing", "metrics", "logs", "auto_configure"), False)
@@ -96,6 +97,7 @@ def _add_routes(
     app.include_router(sending_router(store, settings, needs))
     app.state.events = Events(store, sorted(settings.sub_accounts))
     app.include_router(events_router(store, settings, needs, app.state.events))
+    app.include_router(outcomes_router(store, settings, needs, app.state.events))
     app.state.tokens, app.state.sessions = Tokens(store), Sessions(store)
     app.include_router(page_router(store, app.state.tokens, app.state.sessions))
 

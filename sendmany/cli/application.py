@@ -37,6 +37,11 @@ COMMANDS = {
         "Send a single message; show the status of one; cancel one that still waits.",
         _SEND,
     ),
+    "outcomes": Entry(
+        "sendmany.cli.outcomes:outcomes",
+        "Show changes of messages and campaigns, oldest first, and the cursor behind them.",
+        _SEND,
+    ),
     "templates": Entry(
         "sendmany.cli.templates.templates:app",
         "Submit WhatsApp templates for review, preview them and show their status.",

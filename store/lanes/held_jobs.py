@@ -165,5 +165,5 @@ def end_jobs(keys: LaneKeys, held: Held, ended: Sequence[EndedJob]) -> Call[bool
     index = {Place.RETRY: keys.retries, Place.IN_DOUBT: keys.in_doubt}.get(held.place, held.key)
     value = new and reason + (b"\n" if reason else b"") + new
     args = (held.place, held.id, STATES[held.place], held.value, value, count(new), *records)
-    fixed = (keys.meta, keys.counts, keys.codes, keys.stats, held.key, index)
+    fixed = (keys.meta, keys.counts, keys.codes, keys.stats, held.key, index, keys.outbox)
     return script_call("end_jobs", (*fixed, *touched), args, bool)

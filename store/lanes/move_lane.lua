@@ -55,7 +55,7 @@ elseif action == 'cancel' and (running or waiting or status == 'halted') then
   redis.call('HSET', meta, 'loaded', 1, 'rolling', 0)
 elseif action == 'close' and lane[4] == '1' then
   redis.call('HSET', meta, 'rolling', 0)
-  return { 1, finish_if_done(meta, counts) }
+  return { 1, (finish_if_done(meta, counts)) }
 end
 if not to then return { 0, status } end
 redis.call('HSET', meta, 'status', to, 'reason', reason)
@@ -64,4 +64,4 @@ if status == 'halted' then
   redis.call('HSET', meta, 'revision', math.max(tonumber(numbers[1]), tonumber(numbers[2])) + JUMP)
 end
 redis.call('HINCRBY', meta, 'revision', 1)
-return { 1, finish_if_done(meta, counts) }
+return { 1, (finish_if_done(meta, counts)) }

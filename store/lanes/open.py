@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from store.access.audit import entry
-from store.client import Call, Store, command, script_call, text
+from store.client import Call, Store, command, first, script_call, text
 from store.errors import LaneMismatch
-from store.keys import ACTIVE, LANES, folded_name, lane_keys, lanes_called
+from store.keys import ACTIVE, LANES, OUTCOMES, folded_name, lane_keys, lanes_called
 from store.lanes.lane import Canary, LaneStatus, Policies, Priority
 from store.plans import Plan, ask, carry_out
 from store.purposes import Purpose
@@ -178,7 +178,12 @@ def _open(
 ) -> Call[tuple[bool, str, str]]:
     words = [word for pair in fields.items() for word in pair]
     keys = lane_keys(lane)
-    return script_call("open_lane", (keys.meta, keys.expiring), words, _opened)
+
+    def open_(until: str) -> Call[tuple[bool, str, str]]:
+        wanted = ("outcomes", 1) if until else ()
+        return script_call("open_lane", (keys.meta, keys.expiring), (*words, *wanted), _opened)
+
+    return first(command("ZSCORE", OUTCOMES, str(fields["sub_account"]), parse=text), open_)
 
 
 def _opened(reply: Any) -> tuple[bool, str, str]:

@@ -48,7 +48,7 @@ def expire_step(lane: str, *, most: int = KEYS_A_STEP) -> Call[int]:
     """
     keys = lane_keys(lane)
     prefixes = (keys.outcomes, keys.attempt_logs, keys.ids, keys.numbers, keys.values)
-    fixed = (keys.meta, keys.counts, keys.codes, keys.stats, keys.dead, keys.expiring)
+    fixed = (keys.meta, keys.counts, keys.codes, keys.stats, keys.dead, keys.expiring, keys.outbox)
 
     def remove(left: int) -> Call[int] | int:
         if left <= 0:

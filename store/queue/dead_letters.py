@@ -77,7 +77,7 @@ def retry_dead_letters(
     keys = lane_keys(lane)
     fixed = (
         keys.meta, keys.counts, keys.codes, keys.stats, keys.queue, keys.dead,
-        keys.done(f"revive:{op}"),
+        keys.done(f"revive:{op}"), keys.outbox,
     )  # fmt: skip
     most_entries = min(entries, CHECK)
     look = command("LRANGE", keys.dead, 0, CHECK - 1, parse=lambda reply: reply[:most_entries])

@@ -2,19 +2,19 @@
 -- their jobs, or closes them. A job whose message a status update has changed since is dropped; one in
 -- another state than those meant goes to the end of the list. A finished lane sends again. The operation
 -- id names `done`: a repeat returns the first result.
--- KEYS: meta, counts, codes, stats, queue, dead letters, done, then for each thousand of the first
+-- KEYS: meta, counts, codes, stats, queue, dead letters, done, outbox, then for each thousand of the first
 --       entries' messages: its records, its attempt log
 -- ARGV: 'resend' or 'close', most jobs (of more than one entry), messages a string holds, reason for the
 --       attempt log; then lists, each led by its length: the states meant, the thousands, the sizes of
 --       the first entries, as they were when their thousands were read
 -- Returns: {'ok' or 'refused' or 'again' (others come first now), status of the lane, entries taken,
 --          jobs resent or closed, jobs dropped}
--- include: clock, argv_reader, records, job_sections, attempt_log
+-- include: clock, argv_reader, records, job_sections, attempt_log, changes
 local meta, counts, codes, stats, queue, dead, done =
   KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
 local resend, most, per_key, reason = ARGV[1] == 'resend', tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
 local call, DONE_MS = redis.call, 600000
-local take, take_key = reader(ARGV, 5), reader(KEYS, 8)
+local take, take_key = reader(ARGV, 5), reader(KEYS, 9)
 local meant, outcomes, attempt_logs, sizes = {}, {}, {}, {}
 for _ = 1, tonumber(take()) do meant[take()] = true end
 for _ = 1, tonumber(take()) do
@@ -25,11 +25,13 @@ for i = 1, tonumber(take()) do sizes[i] = tonumber(take()) end
 
 local before = call('GET', done)
 if before then return cjson.decode(before) end
-local status = call('HGET', meta, 'status') or 'gone'
+local status, wanted = unpack(call('HMGET', meta, 'status', 'outcomes'))
+status = status or 'gone'
 if status == 'gone' or (resend and (status == 'cancelling' or status == 'cancelled')) then
   return { 'refused', status, 0, 0, 0 }
 end
 
+local queued_now = 't\0\0\0' .. four_bytes(math.floor(now_ms() / 1000))
 local line_end = ' local ' .. reason .. ' ' .. math.floor(now_ms() / 1000) .. ' operator'
 local moves, taken, dropped = {}, 0, 0
 
@@ -45,6 +47,7 @@ local function judge(index)
     moves[state] = (moves[state] or 0) + 1
     if resend then
       note(record, -1)
+      if wanted then note_change(index, queued_now) end
       call('SETRANGE', key, offset, 't')
       if state == 'unconfirmed' then call('SETRANGE', key, offset + DOUBT - 1, '\1') end
     end
@@ -97,6 +100,7 @@ if resend and taken > 0 then
   call('HINCRBY', stats, 'retried', taken)
   call('HINCRBY', stats, 'retried:local:' .. reason, taken)
   write_noted(codes, stats)
+  if wanted then write_changes(KEYS[8]) end
   call('HINCRBY', meta, 'revision', 1)
   if status == 'finished' then
     status = 'sending'

@@ -2,8 +2,8 @@
 -- unfinished jobs, delays them or puts them in doubt, and deletes the batch. Atomic; a repeat returns
 -- the first result, another settlement of the same batch gets 'lost'. A record is never replaced by one
 -- of a lower rank: an earlier status update stays.
--- KEYS: meta, counts, codes, stats, queue, retry batches, batches, in doubt, dead letters, source, done
---       (source: the batch or the in-doubt batch that ends), then those of the lists below, in their
+-- KEYS: meta, counts, codes, stats, queue, retry batches, batches, in doubt, dead letters, source, done,
+--       outbox (source: the batch or the in-doubt batch that ends), then those of the lists below, in their
 --       order: a string of records, a retry batch and the in-doubt batch that it becomes if the batch is
 --       held, an in-doubt batch, an attempt log, a hash of long ids
 -- ARGV: id, owner ('' = an in-doubt batch), state of the messages, their number, digest of what follows
@@ -13,7 +13,7 @@
 --       delay in ms, n, code, blob), dead letters (blob), codes (name, n), stats (name, n), attempt logs
 --       (entry), long ids (index, id)
 -- Returns: {'ok' or 'repeat' or 'lost' or 'held', revision, status of the lane}
--- include: clock, finish_lane, argv_reader, records, job_sections, hold_retry_batch, pace
+-- include: clock, finish_lane, argv_reader, records, job_sections, hold_retry_batch, pace, changes
 local meta, counts, codes, stats, queue, retries, claimed_batches, in_doubt, dead, source, done =
   KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11]
 local id, owner, from, n, digest, stop =
@@ -29,7 +29,7 @@ if not is[2] or (owner ~= '' and is[1] ~= owner) then
   return { 'lost', 0, call('HGET', meta, 'status') or 'gone' }
 end
 
-local take, take_key = reader(ARGV, 8), reader(KEYS, 12)
+local take, take_key = reader(ARGV, 8), reader(KEYS, 13)
 local function list() return tonumber(take()) end
 local moves, sum, least = {}, 0, 0
 for _ = 1, list() do
@@ -46,7 +46,7 @@ if is[3] and unless_held and (moves.queued or 0) > 0 then
 end
 
 -- Records that meet existing ones: the one that stays decides the count.
-local known_now = 0
+local known_now, written = 0, {}
 local function merge(key, offset, blob, old)
   local records = {}
   for at = 1, #blob, WIDTH do
@@ -55,16 +55,19 @@ local function merge(key, offset, blob, old)
     records[#records + 1] = record
     if was_early then known_now = known_now + 1 end
   end
-  call('SETRANGE', key, offset, table.concat(records))
+  local blob = table.concat(records)
+  call('SETRANGE', key, offset, blob)
+  return blob
 end
 for _ = 1, list() do
   local key, offset, blob = take_key(), tonumber(take()), take()
   local old = call('GETRANGE', key, offset, offset + #blob - 1)
   if string.find(old, '[^%z]') then
-    merge(key, offset, blob, old)
+    blob = merge(key, offset, blob, old)
   else
     call('SETRANGE', key, offset, blob)
   end
+  written[#written + 1] = { key, offset, blob }
 end
 for _ = 1, list() do call('LPUSH', queue, take()) end
 for _ = 1, list() do
@@ -101,6 +104,12 @@ if stop ~= '' and call('HGET', meta, 'status') == 'sending' then
   call('HSET', meta, 'status', 'stopped', 'reason', stop)
 end
 local revision = call('HINCRBY', meta, 'revision', 1)
-local status = finish_if_done(meta, counts)
+local status, wanted = finish_if_done(meta, counts)
+if wanted then
+  for _, one in ipairs(written) do
+    note_records(string.match(one[1], '%d+$') * PER_KEY + one[2] / WIDTH, one[3])
+  end
+  write_changes(KEYS[12])
+end
 call('SET', done, cjson.encode({ revision, status, digest }), 'PX', DONE_MS)
 return { 'ok', revision, status }

@@ -339,7 +339,7 @@ def _settle(
         (
             keys.meta, keys.counts, keys.codes, keys.stats, keys.queue, keys.retries,
             keys.claimed_batches,
-            keys.in_doubt, keys.dead, source, keys.done(f"{from_}:{id_}"), *listed,
+            keys.in_doubt, keys.dead, source, keys.done(f"{from_}:{id_}"), keys.outbox, *listed,
         ),
         (
             id_, owner, from_, n, _digest([*listed, *lists]), what.stop,

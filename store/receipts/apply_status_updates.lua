@@ -2,20 +2,20 @@
 -- forward along its rank, so updates may come late, twice and in any order. While the job still exists
 -- an update is stored with a capital mark, and the job is not sent again. An update of another
 -- sub-account, or about another person than the message's, is refused.
--- KEYS: meta, counts, codes, stats, then for each string of records: the string, the string of the numbers
+-- KEYS: meta, counts, codes, stats, outbox, then for each string of records: the string, the string of the numbers
 --       of a campaign
 -- ARGV: messages a string holds, sub-account or '', then for each string of records: which one it is, and
 --       its updates: two bytes of the position here, from 0, two of the place in the string, the record;
 --       its number is the update's, 0 = none
 -- Returns: {counted now, stored for a job that still exists, nothing new, no such message, foreign, list
 --          of the positions, from 0, that were refused for one of the last two causes}
--- include: records
+-- include: records, changes
 local meta, counts, codes, stats = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local per_key, sub_account = tonumber(ARGV[1]), ARGV[2]
 local PIECE = 4 + WIDTH
 local call = redis.call
 
-local next_index, whose = unpack(call('HMGET', meta, 'next', 'sub_account'))
+local next_index, whose, wanted = unpack(call('HMGET', meta, 'next', 'sub_account', 'outcomes'))
 local size = tonumber(next_index or 0)
 local counted, early, stale, unknown, foreign = 0, 0, 0, 0, 0
 local all_foreign = sub_account ~= '' and string.lower(sub_account) ~= string.lower(whose or '')
@@ -88,6 +88,7 @@ local function apply(thousand, pieces, key, numbers)
     end
     if record then
       if not changed[place] then n = n + 1 end
+      if wanted and string.byte(record) ~= string.byte(old) then note_records(thousand * per_key + place, record) end
       changed[place] = record
     end
   end
@@ -103,10 +104,11 @@ local function apply(thousand, pieces, key, numbers)
   end
   call('SETRANGE', key, first * WIDTH, table.concat(records))
 end
-for i = 3, #ARGV, 2 do apply(tonumber(ARGV[i]), ARGV[i + 1], KEYS[i + 2], KEYS[i + 3]) end
+for i = 3, #ARGV, 2 do apply(tonumber(ARGV[i]), ARGV[i + 1], KEYS[i + 3], KEYS[i + 4]) end
 for state, n in pairs(moves) do
   if n ~= 0 then call('HINCRBY', counts, state, n) end
 end
 write_noted(codes, stats)
+if wanted then write_changes(KEYS[5]) end
 if first_news > 0 then call('HINCRBY', meta, 'early_updates', first_news) end
 return { counted, early, stale, unknown, foreign, refused }

@@ -147,7 +147,7 @@ def apply_pairs(
     args: list[Argument] = [OUTCOMES_PER_KEY, sub_account or ""]
     for thousand, some in thousands.items():
         args += (thousand, b"".join(some))
-    touched = (keys.meta, keys.counts, keys.codes, keys.stats, *strings)
+    touched = (keys.meta, keys.counts, keys.codes, keys.stats, keys.outbox, *strings)
     return script_call("apply_status_updates", touched, args, _applied)
 
 

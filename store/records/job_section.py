@@ -11,6 +11,7 @@ Lines hold raw tabs and newlines only as separators: values are JSON-escaped bef
 section of up to 1,000 jobs is one Redis value, which makes a claim 0.1 µs a message instead of 0.9.
 """
 
+import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import groupby, repeat
 from operator import attrgetter
@@ -160,3 +161,13 @@ def _explicit(lines: list[bytes], attempts: int, doubt: int) -> Iterator[Job]:
     for line in lines:
         index, _, rest = line.partition(b"\t")
         yield Job(int(index), attempts, rest, doubt)
+
+
+def international(recipient: str) -> str:
+    """A recipient as people write it: a number with `+`, another id unchanged."""
+    if recipient.isdecimal():
+        return f"+{recipient}"
+    try:
+        return str(json.loads(f'"{recipient}"'))  # jobs hold other ids escaped as JSON
+    except ValueError:
+        return recipient

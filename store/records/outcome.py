@@ -358,10 +358,11 @@ _UNCODED = bytes(
 
 
 def lua_prelude() -> str:
-    """The layout as Lua, prepended to every script: `WIDTH`, `DOUBT` (position of a byte, from 1) and
-    `ORIGIN[number]`."""
+    """The layout as Lua, prepended to every script: `WIDTH`, `PER_KEY`, `DOUBT` (position of a byte,
+    from 1) and `ORIGIN[number]`."""
     origins = ",".join(f"[{int(origin)}]='{origin.name.lower()}'" for origin in Origin)
-    return f"local WIDTH,DOUBT={RECORD_BYTES},{_DOUBT_AT + 1} local ORIGIN={{{origins}}}\n"
+    sizes = f"{RECORD_BYTES},{OUTCOMES_PER_KEY},{_DOUBT_AT + 1}"
+    return f"local WIDTH,PER_KEY,DOUBT={sizes} local ORIGIN={{{origins}}}\n"
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,7 @@ async def settle(outcome: BatchOutcome, tools: Tools) -> None:
             log.warning("lease_lost", **batch.fields, in_doubt_batch=settled.verdict)
         if settled.lost:  # it was resolved meanwhile: the answer still is proof
             await _write(batch, tools, apply_records(batch.lane_id, what.records))
+        tools.outcomes.note(batch.lane_id)
         if not settled.lost:
             tools.meters.settled(batch.lane.sender.id, what)
         _note_batch(outcome, tools)
@@ -149,6 +150,7 @@ def add_ended(
 async def write_down(tools: Tools, lane: Lane, call: Call[Settled], what: Settlement) -> str:
     """Settle, and count it unless another process has done so; returns the verdict."""
     settled = await tools.store.run(call)
+    tools.outcomes.note(lane.id)
     if settled.verdict == "ok":
         tools.meters.settled(lane.sub_account, what)
     return settled.verdict

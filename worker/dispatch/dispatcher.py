@@ -184,6 +184,7 @@ class Dispatcher:
                 )
                 await watch_lanes(self._tools)
                 pause = await self._sweep()
+                await self._tools.outcomes.collect_written(self._tools.store)
             except StoreError as error:
                 log.warning("sweep_waits_for_store", error=str(error))
             except Exception:  # the timer must go on: it renews the registration

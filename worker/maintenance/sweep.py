@@ -93,6 +93,7 @@ async def sweep(tools: Tools) -> Swept | None:
     await tools.store.run_all(forget_old_entries(now))
     await forget_closed_windows(tools.store)
     await tools.store.run(forget_aside(tools.settings.webhooks.aside_days))
+    await tools.outcomes.survey(tools.store, tools.clock())
     tools.templates.refresh(tools.store, tools.settings)
     if swept.more or swept.starts_in_ms < period:
         await tools.store.run(leave_sweep())

@@ -32,6 +32,7 @@ from worker.batch import Provider, Tools
 from worker.dispatch.dispatcher import STORE_RETRY_SECONDS, Dispatcher
 from worker.failpoints import read_failpoint
 from worker.metrics import Meters
+from worker.outcomes import Outcomes
 from worker.revisions import open_revisions
 from worker.template_registry import Templates
 
@@ -145,6 +146,7 @@ class Engine:
             revisions=open_revisions(self._settings),
             meters=meters,
             templates=Templates(lambda name: _list_templates(client, settings, name)),
+            outcomes=Outcomes(settings.stream.keep_days, settings.stream.max_bytes),
             pass_by=read_failpoint(os.environ),
         )
         if self._stop_signal is not None:

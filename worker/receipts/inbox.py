@@ -363,6 +363,7 @@ async def _write_updates(tools: Tools, sorted_: Sorted) -> None:
             call = apply_pairs(lane, [proof[:2] for proof in group], sub_account)
             applied: Applied = await tools.store.run(call)
             tools.meters.receipts(applied)
+            tools.outcomes.note(lane)
             sorted_.figures["applied"] += len(group) - len(applied.refused)
             sorted_.figures["unmatched:no_such_message"] += applied.unknown
             sorted_.figures["unmatched:not_theirs"] += applied.foreign

@@ -285,8 +285,10 @@ def _refuse_ours(form: CampaignForm) -> None:
         raise _refused("The message cannot be used.", [("campaign.message", str(error))]) from error
 
 
-def choose_sub_account(settings: Settings, caller: Token, wanted: str | None) -> str:
-    """The sub-account of the launch; raises HTTPException if it is ambiguous, or not the caller's."""
+def choose_sub_account(
+    settings: Settings, caller: Token, wanted: str | None, path: str = "campaign.sub_account"
+) -> str:
+    """The sub-account of a request; raises HTTPException if it is ambiguous, or not the caller's."""
     if wanted is None and len(caller.sub_accounts) == 1:
         wanted = next(iter(caller.sub_accounts))
     if wanted is not None and not caller.may_use(wanted):
@@ -294,7 +296,7 @@ def choose_sub_account(settings: Settings, caller: Token, wanted: str | None) ->
     try:
         chosen = settings.sub_account_id(wanted)
     except SettingsError as error:
-        problem = {"path": "campaign.sub_account", "message": "name one that is configured"}
+        problem = {"path": path, "message": "name one that is configured"}
         raise HTTPException(
             422, {"error": "It is not clear which sub-account is meant.", "problems": [problem]}
         ) from error

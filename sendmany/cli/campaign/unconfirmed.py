@@ -10,7 +10,7 @@ import typer
 from config.celery_app import hint_drain
 from config.settings import load_settings
 from dashboard.explain import called, count, explain_code, in_doubt, moment, several
-from dashboard.export import doubt_of, international, row
+from dashboard.export import doubt_of, row
 from producer.errors import InputError
 from producer.wake import call_workers
 from sendmany.cli.options import Json, Name, Whose, lane_called
@@ -20,6 +20,7 @@ from store.client import Store
 from store.errors import StoreUnavailable
 from store.lanes.lane import Lane, LaneStatus
 from store.queue.dead_letters import Redriven, Word, settle_dead_letters
+from store.records.job_section import international
 from store.records.outcome import Doubt
 from store.reports.messages import Listed, list_dead_letters
 from store.states import State

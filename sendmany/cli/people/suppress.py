@@ -10,7 +10,6 @@ import typer
 from config.safe_text import csv_line
 from config.settings import Settings, load_settings
 from dashboard.explain import iso, moment
-from dashboard.export import international
 from producer.errors import InputError
 from producer.files.people_list import People, PeopleFile
 from sendmany.cli.options import CountryColumn, Encoding, Json, Map, Region, Sheet, read_options
@@ -46,6 +45,7 @@ from store.people.suppressions import (
     suppress,
 )
 from store.purposes import Purpose
+from store.records.job_section import international
 
 app = typer.Typer(
     help="Suppress people, for one sub-account or for all; list and check suppressions.",

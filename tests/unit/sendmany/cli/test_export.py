@@ -11,7 +11,6 @@ from dashboard.export import (
     COLUMNS,
     Sheet,
     filter_of,
-    international,
     row,
     write_csv,
     write_json_lines,
@@ -22,6 +21,7 @@ from store.lanes.lane import find_lane
 from store.lanes.open import CampaignPlan, open_campaign
 from store.purposes import Pricing, Purpose
 from store.queue.enqueue import Place, enqueue_rows
+from store.records.job_section import international
 from store.records.outcome import Origin, Outcome
 from store.reports.messages import Listed, list_messages
 from store.states import State
