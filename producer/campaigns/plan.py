@@ -290,10 +290,10 @@ class _Screen:
         found = united(map(self.store.run, calls))
         opted_out = set(found.suppressed)
         closed = set(found.closed) - opted_out
-        cap, over = cap_of(self.settings.campaigns, self.purpose), set[int]()
-        for look in find_capped(self.options.sub_account, cap, people) if cap else ():
-            over.update(self.store.run(look))
-        return opted_out, closed, over - opted_out - closed
+        cap = cap_of(self.settings.campaigns, self.purpose)
+        looks = find_capped(self.options.sub_account, cap, people) if cap else []
+        places = [self.store.run(look) for look in looks]
+        return opted_out, closed, set(chain.from_iterable(places)) - opted_out - closed
 
 
 @dataclass(slots=True)

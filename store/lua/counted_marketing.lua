@@ -3,7 +3,8 @@
 -- Returns the number of others than `own` since a minute, the value without `own`, and whether it was in.
 local function others_in(value, own, since)
   local n, kept, is_in = 0, '', false
-  for minute, message in string.gmatch(value or '', '(%d+):(%S+)') do
+  if not value then return n, kept, is_in end
+  for minute, message in string.gmatch(value, '(%d+):(%S+)') do
     if message == own then
       is_in = true
     elseif tonumber(minute) > since then

@@ -5,7 +5,7 @@ from itertools import chain
 
 import pytest
 
-from store.client import Store
+from store.client import Store, text
 from store.keys import counted_marketing, shard_of
 from store.lanes.lane import Lane, find_lane
 from store.people.marketing_cap import Cap, find_capped, read_counted, release, reserve
@@ -44,7 +44,7 @@ def age(store: Store, who: str, minutes: int) -> None:
     for key in counted_marketing("shop", shard_of(who)):
         value = store.client.hget(key, who)
         if value:
-            at, rest = value.decode().split(":", 1)
+            at, rest = text(value).split(":", 1)
             store.client.hset(key, who, f"{int(at) - minutes}:{rest}")
 
 
