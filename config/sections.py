@@ -279,6 +279,9 @@ class Campaigns(Section):
     """Seconds in which Ctrl-C undoes a launch at a terminal, after its confirmation."""
     prices: Path | None = None
     """CSV of prices per message: country, category, price, currency. For estimates."""
+    cap_messages: int = Field(default=0, ge=0, le=50)
+    """Most marketing messages of campaigns of a sub-account to a person in `cap_days`; 0 = no cap."""
+    cap_days: float = Field(default=7, ge=1, le=90)
     canary_seconds: float = Field(default=1800, gt=0, le=7 * 86_400)
     """Time between the end of a canary and the decision about the rest of its campaign."""
     canary_failed: float = Field(default=0.02, gt=0, le=1)

@@ -45,6 +45,7 @@ _LOCAL = {
     LocalReason.CONNECTION_LOST: "the connection broke before an answer came (reset, or closed)",
     LocalReason.TLS_FAILED: "the encryption (TLS) of the connection broke before an answer came",
     LocalReason.CUT_OFF: "the answer began, and was cut off",
+    LocalReason.CAPPED: "over the cap: the person has had enough marketing in these days",
     LocalReason.FORGOTTEN: "the person was forgotten",
 }
 _STATUS = {
@@ -143,6 +144,7 @@ _BAD_NUMBER = 1002
 _MENDED = {LocalReason.WINDOW, LocalReason.BREAKER, LocalReason.BROKEN_JOB}
 _INTENDED = {
     LocalReason.SUPPRESSED, LocalReason.FORGOTTEN, LocalReason.OPERATOR, LocalReason.EXPIRED,
+    LocalReason.CAPPED,
 }  # fmt: skip
 
 

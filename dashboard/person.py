@@ -20,6 +20,7 @@ from store.people.drafts import erase_rows, find_rows
 from store.people.erase import erase_body, erase_in_lane, forget_in_scope, scopes_of_people
 from store.people.find import Body, Found, all_lanes, find_bodies, find_in_lane
 from store.people.forgotten import digest_of, is_forgotten, note_forgotten
+from store.people.marketing_cap import read_counted
 from store.people.person import Person
 from store.people.recipients import read_values
 from store.people.rewrite import replicas, rewrite_files
@@ -220,7 +221,7 @@ def _messages(store: Store, lane: Lane, person: Person) -> Iterable[dict[str, An
 
 def _known(store: Store, person: Person, scopes: Iterable[str]) -> dict[str, Any]:
     """The data about the person in these scopes."""
-    suppressions, windows, releases, unmarketed = [], [], [], []
+    suppressions, windows, releases, unmarketed, marketing = [], [], [], [], []
     for scope in scopes:
         suppression = store.run(read_suppression(scope, person.who))
         if suppression is not None:
@@ -235,11 +236,14 @@ def _known(store: Store, person: Person, scopes: Iterable[str]) -> dict[str, Any
             releases.append({"scope": scope, "at": iso(released / _THOUSAND)})
         if store.run(find_unmarketed(scope, [person.who])):
             unmarketed.append(scope)
+        counted = sorted(at for call in read_counted(scope, person.who) for at in store.run(call))
+        marketing += [{"sub_account": scope, "at": iso(at)} for at in counted]
     return {
         "suppressions": suppressions,
         "windows": windows,
         "releases": releases,
         "last_message_was_not_marketing": unmarketed,
+        "counted_marketing": marketing,
     }
 
 

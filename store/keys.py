@@ -128,6 +128,7 @@ TABLE = (
     Row(f"{_PERSON}:lifted", "zset", "unsuppress", "7 days", People.NAMES),
     Row(f"{_PERSON}:windows:<channel>", "zset", "open_windows", "forget_windows", People.NAMES),
     Row(f"{_PERSON}:unmarketed:<period>", "set", "check_recipients", "7 to 14 days", People.NAMES),
+    Row(f"{_PERSON}:marketing:<period>", "hash", "reserve_marketing", "cap_days", People.NAMES),
     Row(f"{_PERSON}:forgotten", "hash", "keep_forgotten: digest → suppression", "never"),
     Row("sm:forgetting:<id>", "string", "how far an erasure is; no number", "7 days"),
     Row("sm:templates:<sub-account>", "string", "worker: category of each", "the next one"),
@@ -268,6 +269,12 @@ def windows(sub_account: str, channel: str, shard: int) -> str:
 def unmarketed(sub_account: str, shard: int) -> tuple[str, str]:
     """People whose last message was not marketing, by even and odd periods."""
     base = f"sm:{{people-{sub_account}-{shard}}}:unmarketed"
+    return f"{base}:0", f"{base}:1"
+
+
+def counted_marketing(sub_account: str, shard: int) -> tuple[str, str]:
+    """Marketing messages that count against the cap, by person and even and odd periods."""
+    base = f"sm:{{people-{sub_account}-{shard}}}:marketing"
     return f"{base}:0", f"{base}:1"
 
 

@@ -53,6 +53,7 @@ from store.lanes.lane import Priority
 from store.lanes.open import CampaignPlan, find_repeated
 from store.limits.learned import read_learned
 from store.limits.rate_limit import Limits
+from store.people.marketing_cap import cap_of, find_capped
 from store.people.service_windows import find_ineligible, read_rules, united
 from store.purposes import Purpose
 from store.templates import read_registry
@@ -152,7 +153,8 @@ class Plan(BaseModel):
     invalid_rows: InvalidRows
     opted_out: int  # recipients who opted out of such messages
     window_closed: int  # recipients with a closed service window, if the message needs one
-    messages: int  # messages to send: recipients without those two
+    over_cap: int  # recipients who have had enough marketing in these days, without those two
+    messages: int  # messages to send: recipients without those three
     canary: int  # of the recipients, who go first; 0: all at once
     requests: int
     seconds: float  # at the sub-account's limits and the campaign's rate, without other sending
@@ -231,7 +233,7 @@ def plan_rows(
     findings, template = findings_about(
         settings, account, message.document, partial(check_rows, content, sample), offline=offline
     )
-    messages = tally.recipients - tally.opted_out - tally.window_closed
+    messages = tally.recipients - tally.opted_out - tally.window_closed - tally.over_cap
     learned = store.run(read_learned(account)).learned
     rate = learned.rate if learned and learned.in_force else 0
     requests, seconds = _pace(settings, options, messages, rate)
@@ -248,6 +250,7 @@ def plan_rows(
         invalid_rows=tally.invalid_rows(),
         opted_out=tally.opted_out,
         window_closed=tally.window_closed,
+        over_cap=tally.over_cap,
         messages=messages,
         canary=canary_size(options.canary, tally.recipients) if options.canary else 0,
         requests=requests,
@@ -284,12 +287,16 @@ class _Screen:
         rules = read_rules(self.options.sub_account, window if counts else "")
         self._rules = self.store.run(rules)
 
-    def left_out(self, people: Sequence[bytes]) -> tuple[set[int], set[int]]:
-        """Positions of opted-out people, and of others with a closed window."""
+    def left_out(self, people: Sequence[bytes]) -> tuple[set[int], set[int], set[int]]:
+        """Positions of opted-out people, of others with a closed window, and of others over the cap."""
         calls = find_ineligible(self.options.sub_account, people, self.purpose, self._rules)
         found = united(map(self.store.run, calls))
         opted_out = set(found.suppressed)
-        return opted_out, set(found.closed) - opted_out
+        closed = set(found.closed) - opted_out
+        cap = cap_of(self.settings.campaigns, self.purpose)
+        looks = find_capped(self.options.sub_account, cap, people) if cap else []
+        places = [self.store.run(look) for look in looks]
+        return opted_out, closed, set(chain.from_iterable(places)) - opted_out - closed
 
 
 @dataclass(slots=True)
@@ -305,6 +312,7 @@ class _Tally:
     excluded: int = 0
     opted_out: int = 0
     window_closed: int = 0
+    over_cap: int = 0
     reasons: dict[str, InvalidReason] = field(default_factory=dict)
     numbers: dict[bytes, bytes] = field(default_factory=dict)  # first digits → one such number
     countries: Counter[bytes] = field(default_factory=Counter)  # by first digits: recipients …
@@ -327,10 +335,11 @@ class _Tally:
         starts = [person[:TELLING_DIGITS] for person in people]
         self.numbers.update(zip(starts, people, strict=True))
         self.countries.update(starts)
-        opted_out, closed = self.screen.left_out(people)
+        opted_out, closed, over = self.screen.left_out(people)
         self.opted_out += len(opted_out)
         self.window_closed += len(closed)
-        self.left_out.update(starts[place] for place in opted_out | closed)
+        self.over_cap += len(over)
+        self.left_out.update(starts[place] for place in opted_out | closed | over)
 
     def invalid_rows(self) -> InvalidRows:
         """The counted invalid rows."""

@@ -9,6 +9,7 @@ from store.keys import (
     OUTCOMES_PER_KEY,
     PEOPLE,
     LaneKeys,
+    counted_marketing,
     lane_keys,
     lifted,
     shard_of,
@@ -83,6 +84,7 @@ def forget_in_scope(store: Store, person: Person, digest: str, scope: str) -> in
         lifted(scope, shard),
         windows(scope, WHATSAPP, shard),
         *unmarketed(scope, shard),
+        *counted_marketing(scope, shard),
     )
     while there < 0:
         value = store.run(read_suppressed(person, scope))

@@ -141,7 +141,7 @@ def check_recipients(
              *unmarketed(sub_account, shard)),
             (*bits, chosen.count(1, 0, subject)), people, chosen, purposes,
         )
-        for shard, chosen in _by_shard(people)
+        for shard, chosen in shards_of(people)
     ]  # fmt: skip
 
 
@@ -163,7 +163,7 @@ def find_ineligible(
             (windows_count, 0, chosen.count(1) * windows_count),
             people, chosen, (purpose,),
         )
-        for shard, chosen in _by_shard(people)
+        for shard, chosen in shards_of(people)
     ]  # fmt: skip
 
 
@@ -171,7 +171,7 @@ def screen_everywhere(people: Sequence[bytes], purposes: Sequence[Purpose]) -> l
     """The same check against suppressions of all sub-accounts only."""
     return [
         _check_eligibility((suppressed(EVERYWHERE, shard),), (0, 0, 0), people, chosen, purposes)
-        for shard, chosen in _by_shard(people)
+        for shard, chosen in shards_of(people)
     ]
 
 
@@ -196,7 +196,7 @@ _CHOOSES = [
 """For each shard: 1 for each last byte that leads to it. Byte 0 stands for no person."""
 
 
-def _by_shard(people: Sequence[bytes]) -> list[tuple[int, bytes]]:
+def shards_of(people: Sequence[bytes]) -> list[tuple[int, bytes]]:
     """For each shard with some of the people: 1 at each one's position. Same as `shard_of`, a thousand
     calls of which would cost a worker a tenth of its CPU time."""
     lasts = bytes([who[-1] if who else 0 for who in people])

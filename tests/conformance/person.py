@@ -20,6 +20,7 @@ from store.people.forgotten import (
     is_forgotten,
     release_forgotten,
 )
+from store.people.marketing_cap import Cap, reserve
 from store.people.person import Person
 from store.people.service_windows import UNMARKETED, check_recipients, note_unmarketed, open_windows
 from store.people.suppressions import EVERYWHERE, MARKETING, Why, release, suppress
@@ -476,6 +477,8 @@ class TestTheTable:
             store.run(enqueue_rows(lane, FilePlace(0), FilePlace(1, 1, 1), [line], 0, kept=[kept]))
             store.run(finish_loading(lane))
             claim = given.claim(store, lane, "b")
+            for place in reserve(find_lane(store, lane), Cap(2, 1440), claim.jobs):
+                store.run(place)
             given.settle(store, lane, claim, how(claim.jobs[0]), "b")
         given.draft(store, b"phone,name\n+447700900005,Ann\n")
         single = given.notifications(store)

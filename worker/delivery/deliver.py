@@ -43,7 +43,9 @@ class Delivery:
         renew_key: Callable[[Sender], bool] = lambda _: False,
     ) -> None:
         self._tools = tools
-        self._check_eligibility = Eligibility(tools.store, tools.templates)
+        self._check_eligibility = Eligibility(
+            tools.store, tools.templates, tools.settings.campaigns
+        )
         self._posting = Posting(tools, permits)
         self._failures = FailurePolicy(tools, permits, backoff, renew_key)
 

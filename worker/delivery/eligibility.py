@@ -4,24 +4,27 @@ A status update may have come while the job still existed. The provider has had 
 settled by the update, and never posted again.
 
 Others are `skipped`: the person is suppressed, the service window is closed and the message is not a
-template, or the message has expired. Every batch is checked after its claim, so that opt-outs during a
-campaign count; retries and resends are checked, too, since they are claimed again. A check takes one
-round trip per batch, with a call for each shard of people; without suppressions and windows the call
-names no person. With suppressions of all sub-accounts it takes two.
+template, the message has expired, or the person is over the cap on marketing. Every batch is checked
+after its claim, so that opt-outs during a campaign count; retries and resends are checked, too, since
+they are claimed again. A check takes one round trip per batch, with a call for each shard of people;
+without suppressions, windows and cap the call names no person. With suppressions of all sub-accounts it
+takes two.
 """
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import chain, groupby
 from typing import Any
 
 from chatapps.person_names import canonical
 from chatapps.rendering.job_line import expiry_of
 from chatapps.service_window import line_needs_window
+from config.sections import Campaigns
 from store.client import AsyncStore, Call
 from store.keys import OUTCOMES_PER_KEY, PEOPLE_SHARDS
 from store.lanes.lane import Lane
+from store.people.marketing_cap import cap_of, reserve
 from store.people.service_windows import (
     SUPPRESSED_EVERYWHERE,
     WINDOWS,
@@ -39,6 +42,7 @@ from store.receipts.status_updates import confirmed, read_records_of
 from store.records.job_section import Job
 from store.records.outcome import LocalReason, Origin
 from worker.batch import ClaimedBatch, OpenLane
+from worker.delivery.write_settlement import CAPPED
 from worker.results.classify import Code
 from worker.template_registry import LanePurposes, Templates
 
@@ -57,9 +61,10 @@ class Eligibility:
     A new rule is detected by it and checked in a second one.
     """
 
-    def __init__(self, store: AsyncStore, templates: Templates) -> None:
+    def __init__(self, store: AsyncStore, templates: Templates, settings: Campaigns) -> None:
         self._store = store
         self._templates = templates
+        self._settings = settings
         self._rules: dict[tuple[str, str], int] = {}  # sub-account, policy → bits
         self._noted: dict[
             str, float
@@ -86,6 +91,8 @@ class Eligibility:
         sub_account, policy = lane.lane.sub_account, _policy(lane)
         purposes = self._templates.purposes(lane.lane)
         place = (sub_account, policy)
+        cap = cap_of(self._settings, purposes.of_all)
+        places = reserve(lane.lane, cap, jobs) if cap else []
         if place not in self._rules:
             self._rules[place] = await self._store.run(read_rules(sub_account, policy))
         asked = self._rules[place]
@@ -93,17 +100,26 @@ class Eligibility:
             question = _ask(lane.lane.kind, jobs, asked, purposes)
             if purposes.of_all is not Purpose.MARKETING:
                 await self._note_unmarketed(sub_account, clock)
-            rules, answer = await self._answer(question, sub_account, policy, asked)
+            rules, answer, over = await self._answer(question, sub_account, policy, asked, places)
             self._rules[place] = rules
             if not rules & ~asked:
-                return question.skipped(answer)
+                skipped = question.skipped(answer)
+                left_out = {job.index for job, _ in skipped} if over else ()
+                capped = [(jobs[at], CAPPED) for at in over if jobs[at].index not in left_out]
+                return [*skipped, *capped]
             asked |= rules
 
     async def _answer(
-        self, question: "_Question", sub_account: str, policy: str, rules: int
-    ) -> tuple[int, Eligible]:
-        """The current rules, and the people excluded by the assumed ones. People excluded everywhere are
-        left out of the second call, which would note that they get a message."""
+        self,
+        question: "_Question",
+        sub_account: str,
+        policy: str,
+        rules: int,
+        places: Sequence[Call[list[int]]],
+    ) -> tuple[int, Eligible, list[int]]:
+        """The current rules, the people excluded by the assumed ones, and positions of those over the
+        cap, by the calls `places`. People excluded everywhere are left out of the second call, which
+        would note that they get a message."""
         look: list[Call[Any]] = [read_rules(sub_account, policy)]
         people, purposes = question.people(), question.all_purposes()
         gone: list[int] = []
@@ -116,11 +132,12 @@ class Eligibility:
         calls = check_recipients(
             sub_account, people, purposes, rules=rules, subject=question.subject
         )
-        found = await self._store.run_all([*look, *calls])
+        found = await self._store.run_all([*look, *calls, *places])
         if look:
             rules_now, *found = found
-        suppressed, closed = united(found)
-        return rules_now, Eligible([*gone, *suppressed], closed)
+        over = sorted(chain.from_iterable(found[len(calls) :]))
+        suppressed, closed = united(found[: len(calls)])
+        return rules_now, Eligible([*gone, *suppressed], closed), over
 
     async def _note_unmarketed(self, sub_account: str, clock: float) -> None:
         if clock >= self._noted.get(sub_account, float("-inf")) + DAY:

@@ -11,12 +11,13 @@ from store.client import Call
 from store.errors import StoreError, StoreUnavailable
 from store.lanes.lane import Lane, announce
 from store.limits.rate_limit import note_ended
+from store.people.marketing_cap import cap_of, release
 from store.queue.dead_letters import DeadLetters
 from store.queue.settlement import Settled, Settlement, settle_batch, settle_in_doubt
 from store.receipts.sent_batches import SentBatch, thousands_of
 from store.receipts.status_updates import apply_records
 from store.records.job_section import Job
-from store.records.outcome import code_name, runs
+from store.records.outcome import LocalReason, Origin, code_name, runs
 from store.states import State
 from worker.batch import ClaimedBatch, Tools
 from worker.delivery.settlement import ended_record, long_ids, settlement_of
@@ -30,6 +31,7 @@ from worker.template_registry import LanePurposes
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
+CAPPED: Code = (Origin.LOCAL, LocalReason.CAPPED)
 LONGEST_WAIT = 5.0
 """Most seconds between two tries; less with short leases: one lease after the store is back, others
 recover the batch."""
@@ -64,10 +66,21 @@ async def settle(outcome: BatchOutcome, tools: Tools) -> None:
     except StoreError:
         log.exception("settlement_failed", **batch.fields)
         return
+    verdicts = outcome.verdicts
+    await release_places(tools, batch.lane.lane, [*verdicts.rejected, *verdicts.skipped])
     if what.stop and not settled.lost:
         log.error("lane_stopped", **batch.fields, reason=what.stop)
     elif what.back and not settled.lost:
         await _announce(batch, tools)
+
+
+async def release_places(tools: Tools, lane: Lane, ended: Sequence[tuple[Job, Code]]) -> None:
+    """Release the places under the cap on marketing of messages that people do not get. If the store is
+    away, the places stay taken: a person rather gets a message less."""
+    jobs = [job for job, code in ended if code != CAPPED]
+    if jobs and cap_of(tools.settings.campaigns, tools.templates.purposes(lane).of_all):
+        with contextlib.suppress(StoreError):
+            await tools.store.run_all(release(lane, jobs))
 
 
 async def _announce(batch: ClaimedBatch, tools: Tools) -> None:

@@ -38,7 +38,7 @@ from store.workers.presence import (
 )
 from worker.batch import Tools
 from worker.delivery.eligibility import forget_closed_windows
-from worker.delivery.write_settlement import closing, write_down
+from worker.delivery.write_settlement import closing, release_places, write_down
 from worker.maintenance.canary import tend_canary
 from worker.maintenance.due_lanes import announce_waiting, check, is_quiet, retire
 from worker.maintenance.in_doubt import resolve_due
@@ -225,4 +225,5 @@ async def _cancel_jobs(tools: Tools, lane: Lane, leases: _Leases) -> None:
         what = closing(State.CANCELLED, claim.jobs, OPERATOR, now, purposes)
         call = settle_batch(lane.id, batch, len(claim.jobs), tools.owner, what)
         await write_down(tools, lane, call, what)
+        await release_places(tools, lane, [(job, OPERATOR) for job in claim.jobs])
         await leases.as_of()

@@ -76,6 +76,7 @@ def _figures(plan: Plan) -> Iterator[tuple[str, str]]:
         ("canary, first", plan.canary),
         ("opted out", plan.opted_out),
         ("window closed", plan.window_closed),
+        ("over the cap", plan.over_cap),
         ("duplicates", plan.duplicates),
         ("excluded", plan.excluded),
     ):

@@ -137,6 +137,8 @@ NOT_TWICE_THE_SAME = {
     "find_recipient": "reads",
     "read_inbox_figures": "reads",
     "check_recipients": "reads, and notes whose last message was not marketing: a repeat notes the same",
+    "reserve_marketing": "a message that has its place keeps it",
+    "release_marketing": "a repeat finds no place of the message",
     "find_bodies": "reads",
     "find_jobs": "reads",
     "find_person": "reads",

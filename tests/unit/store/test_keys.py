@@ -19,6 +19,7 @@ from store.keys import (
     TABLE,
     LaneKeys,
     People,
+    counted_marketing,
     dispatchers,
     lane_keys,
     lanes_called,
@@ -106,6 +107,7 @@ def test_all_that_a_sub_account_knows_of_people_of_a_shard_is_in_one_slot(shard:
         lifted("shop", shard),
         windows("shop", "whatsapp", shard),
         *unmarketed("shop", shard),
+        *counted_marketing("shop", shard),
     ]
     assert len(set(keys)) == len(keys)
     assert len({key_slot(key.encode()) for key in keys}) == 1
