@@ -13,9 +13,9 @@ PAGE = (Path(__file__).parents[2] / "docs/how-to/before.md").read_text("utf-8")
 
 @pytest.mark.long
 def test_the_session_of_the_page_works_as_it_stands(tmp_path: Path) -> None:
-    for name, text in re.findall(r"```\w+ file=(\S+)\n(.*?)```", PAGE, re.DOTALL):
+    for name, text in re.findall(r'```\w+ title="(\S+\.\w+)"\n(.*?)```', PAGE, re.DOTALL):
         (tmp_path / name).write_text(text)
-    (session,) = re.findall(r"```sh session\n(.*?)```", PAGE, re.DOTALL)
+    (session,) = re.findall(r'```sh title="in another terminal"\n(.*?)```', PAGE, re.DOTALL)
     with running(tmp_path, "up", "--sandbox", "--workers", 1) as up:
         until(up, lambda: "It is up" in (tmp_path / "out").read_text())
         said = [sendmany(tmp_path, *shlex.split(line)[1:]) for line in session.splitlines()]
