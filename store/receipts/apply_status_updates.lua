@@ -2,15 +2,15 @@
 -- forward along its rank, so updates may come late, twice and in any order. While the job still exists
 -- an update is stored with a capital mark, and the job is not sent again. An update of another
 -- sub-account, or about another person than the message's, is refused.
--- KEYS: meta, counts, codes, stats, outbox, then for each string of records: the string, the string of the numbers
---       of a campaign
--- ARGV: messages a string holds, sub-account or '', 1 to count signals, then for each string of records: which one it is, and
---       its updates: two bytes of the position here, from 0, two of the place in the string, the record;
---       its number is the update's, 0 = none
+-- KEYS: meta, counts, codes, stats, outbox, then for each string of records: the string, the string of the
+--       numbers of a campaign
+-- ARGV: messages a string holds, sub-account or '', 1 to count signals, then for each string of records:
+--       which one it is, and its updates: two bytes of the position here, from 0, two of the place in the
+--       string, the record; its number is the update's, 0 = none
 -- Returns: {counted now, stored for a job that still exists, nothing new, no such message, foreign, list
 --          of the positions, from 0, that were refused for one of the last two causes, sub-account of the
---          lane or '', signals: a key (see below), their number ...}
--- include: records, changes
+--          lane or '', signals: a key (store/lua/signals.lua), their number ...}
+-- include: records, changes, signals
 local meta, counts, codes, stats = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local per_key, sub_account, with_signals = tonumber(ARGV[1]), ARGV[2], ARGV[3] == '1'
 local PIECE = 4 + WIDTH
@@ -30,18 +30,6 @@ local function is_for(new, old, place, numbers)
   local known = number_in(old)
   if known == NO_NUMBER or known == '' then known = call('GETRANGE', numbers, place * 7, place * 7 + 6) end
   return known == '' or known == NO_NUMBER or same_person(known, told)
-end
-
--- Signals of a sub-account (store/limits/signals.py): updates by posting time, time, code, and whether they
--- are the first ones since the provider accepted the message.
-local SENT, signals = RANK[string.byte('s')], {}
-local function note_signal(new, old, mark, was)
-  local posted, is_first = string.sub(old, 6, 9), RANK[was] < SENT and RANK[mark] >= SENT
-  local code = string.sub(new, 4, 5)
-  if not is_first and code == '\0\0' then return end
-  if posted == '' then posted = '\0\0\0\0' end
-  local what = posted .. string.sub(new, 10, 13) .. code .. (is_first and '\1' or '\0')
-  signals[what] = (signals[what] or 0) + 1
 end
 
 -- The record to write, or nil if nothing is new. Pricing may come later than an update of a higher rank.
@@ -125,8 +113,4 @@ end
 write_noted(codes, stats)
 if wanted then write_changes(KEYS[5]) end
 if first_news > 0 then call('HINCRBY', meta, 'early_updates', first_news) end
-local told = {}
-for what, n in pairs(signals) do
-  told[#told + 1], told[#told + 2] = what, n
-end
-return { counted, early, stale, unknown, foreign, refused, whose or '', told }
+return { counted, early, stale, unknown, foreign, refused, whose or '', signals_noted() }
