@@ -37,6 +37,11 @@ include-path = "/v1/events"
 max-stream-events = 1
 checks.response_schema_conformance.enabled = false
 
+[[operations]]  # likewise: tests/integration/api/test_outcomes.py
+include-path = "/v1/outcomes/events"
+max-stream-events = 1
+checks.response_schema_conformance.enabled = false
+
 [[operations]]  # its path is also that of a message with an odd id
 include-path = "/v1/messages/batch"
 checks.unsupported_method.enabled = false
