@@ -7,6 +7,8 @@ them.
 import signal
 import sys
 from importlib import import_module
+from threading import current_thread, main_thread
+from typing import Any
 
 INTERRUPTED = 128 + signal.SIGINT
 
@@ -14,7 +16,7 @@ INTERRUPTED = 128 + signal.SIGINT
 def main() -> int:
     """Run the command line. Returns the exit code: 0, 1 for a reported failure, 2 for wrong usage."""
     try:
-        code: int = import_module("sendmany.cli.application").run()
+        code: int = load("sendmany.cli.application").run()
     except BaseException as error:
         if not was_interrupted(error):
             raise
@@ -22,6 +24,28 @@ def main() -> int:
         print("Stopped.", file=sys.stderr)
         return INTERRUPTED
     return code
+
+
+def load(module: str) -> Any:
+    """Import a module. Ctrl-C meanwhile ends the command, also where a library swallows the exception,
+    such as one that comes in a finalizer."""
+    before, came = signal.getsignal(signal.SIGINT), False
+
+    def interrupt(*_: object) -> None:
+        nonlocal came
+        came = True
+        raise KeyboardInterrupt
+
+    if before is not signal.default_int_handler or current_thread() is not main_thread():
+        return import_module(module)
+    signal.signal(signal.SIGINT, interrupt)
+    try:
+        found = import_module(module)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if came:
+        raise KeyboardInterrupt
+    return found
 
 
 def was_interrupted(error: BaseException) -> bool:

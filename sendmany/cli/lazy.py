@@ -1,13 +1,14 @@
 """Groups of commands that are imported when they are called."""
 
 from collections.abc import Mapping
-from importlib import import_module
 from typing import Any, ClassVar, Final, NamedTuple
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command_from_info, get_group_from_info
 from typer.models import CommandInfo, TyperInfo
+
+from sendmany.cli import load
 
 MARKUP: Final = "markdown"
 
@@ -42,7 +43,7 @@ class LazyGroup(TyperGroup):
         """Import a command or a group."""
         entry = self.table[name]
         module, _, attribute = entry.place.partition(":")
-        found = getattr(import_module(module), attribute)
+        found = getattr(load(module), attribute)
         if isinstance(found, typer.Typer):
             info = TyperInfo(found, name=name, rich_help_panel=entry.panel)
             return get_group_from_info(

@@ -77,8 +77,8 @@ class LocalReason(IntEnum):
     CONNECTION_LOST = 13  # reset, or closed before an answer came
     TLS_FAILED = 14  # TLS failed after the connection was made
     CUT_OFF = 15  # the answer was incomplete
-    CAPPED = 17  # the person has got as much marketing as the cap allows
     FORGOTTEN = 16  # the person was forgotten before it was sent, or while it was in doubt
+    CAPPED = 17  # the person has got as much marketing as the cap allows
 
 
 class Doubt(StrEnum):

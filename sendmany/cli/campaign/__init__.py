@@ -72,7 +72,7 @@ COMMANDS = {
     ),
     "add": Entry(
         "sendmany.cli.campaign.again:add",
-        "Add people to a campaign that is being sent or was finished.",
+        "Add people to a campaign that is being sent or was finished, or to a draft.",
     ),
     "export": Entry(
         "sendmany.cli.campaign.export:export",

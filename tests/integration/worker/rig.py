@@ -47,6 +47,8 @@ T = TypeVar("T")
 PATIENCE = 40.0  # s; timeout of a condition
 MESSAGE = {"type": "text", "content": {"text": "Hello {{name}}"}}
 
+RECOUNTS = 20
+
 
 @dataclass(frozen=True)
 class Post:
@@ -323,6 +325,10 @@ class Rig:
         found = report(self.store, lane)
         assert found.balanced, found
         recounted = recount(self.store, lane)
+        for _ in range(RECOUNTS):  # what is under way may change between two reads
+            if recounted.balanced:
+                break
+            recounted = recount(self.store, lane)
         assert recounted.balanced, recounted
         return found
 

@@ -2,11 +2,13 @@
 
 import signal
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 import typer
 from pydantic_core import SchemaError
 
+from sendmany.cli import load
 from tests.unit.sendmany.cli.one_command import run
 
 
@@ -49,6 +51,21 @@ def test_a_command_that_has_told_it_itself_is_left_alone(
 
     assert run(command, monkeypatch) == 130
     assert capsys.readouterr().err == ""
+
+
+def test_ctrl_c_that_a_library_swallows_while_it_is_imported_still_ends_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "swallows.py").write_text(
+        "import os, signal\n"
+        "try:\n    os.kill(os.getpid(), signal.SIGINT)\n"
+        "except KeyboardInterrupt:\n    pass\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        load("swallows")
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert load("swallows").os
 
 
 def test_other_faults_stay_what_they_are(monkeypatch: pytest.MonkeyPatch) -> None:

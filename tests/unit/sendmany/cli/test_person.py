@@ -64,7 +64,7 @@ def test_a_person_is_forgotten_and_that_is_told(desk: Desk) -> None:
     done = desk.run("forget", ADA, "--yes")
     assert done.exit_code == 0
     assert done.stdout.splitlines() == [
-        "Erased: 1 message, 0 webhooks, 1 entry of lists.",
+        "Erased: 1 message, 0 webhooks, 1 entry of lists, 0 rows of drafts.",
         "Redis has written its files anew.",
         "Not covered: backups, and files that were exported or given to a launch.",
     ]
