@@ -6,10 +6,11 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from config.sections import SubAccount
 from config.settings import Settings
 from dashboard.schemas import moment_out
 from producer.campaigns.plan import Plan
-from producer.campaigns.schedule import read_time, reschedule, set_pace
+from producer.campaigns.schedule import read_finish, read_time, reschedule, set_pace, why_late
 from producer.errors import InputError
 from producer.wake import SendWakeUp, call_workers
 from sendmany.api.routes.again import add_again
@@ -20,7 +21,7 @@ from store.access.places import Places
 from store.access.tokens import Needs, Scope, Token
 from store.client import AsyncStore, Store
 from store.errors import StoreRefused
-from store.lanes.lane import LaneStatus, find_lane, move_lane
+from store.lanes.lane import LaneStatus, find_lane, move_lane, read_counts, still_open
 from store.queue.dead_letters import Word, settle_dead_letters
 from store.states import State
 from store.threads import ThreadStore
@@ -94,6 +95,15 @@ class PaceIn(BaseModel):
     weight: Annotated[
         int | None, Field(ge=1, le=10, description="Its share beside other campaigns.")
     ] = None
+    finish_by: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            max_length=100,
+            description="When it is to be finished: `18:00 Europe/London`, or as `send_at`; not with "
+            "`rate`, which follows from it.",
+        ),
+    ] = None
 
 
 class PaceOut(BaseModel):
@@ -103,6 +113,9 @@ class PaceOut(BaseModel):
     name: str
     rate: float
     weight: int
+    finish_by: str | None
+    zone: str | None
+    warning: str  # why it cannot be finished by then
 
 
 class SettledOut(BaseModel):
@@ -226,10 +239,26 @@ def campaigns_router(
     )
     def pace(campaign: NameOrId, body: PaceIn, caller: Annotated[Token, manage]) -> PaceOut:
         lane = find_lane(blocking, campaign, caller.may_use)
-        changed = set_pace(blocking, lane, body.rate, body.weight)
+        try:
+            finish = read_finish(body.finish_by, rate=body.rate)
+            changed = set_pace(blocking, lane, body.rate, body.weight, finish)
+        except InputError as error:
+            raise _bad("finish_by", error) from error
         if changed is None:
             raise HTTPException(404, "There is no such campaign.")
-        return PaceOut(id=lane.id, name=lane.name, rate=changed[0], weight=changed[1])
+        account = settings.sub_accounts.get(lane.sub_account, SubAccount())
+        counts = blocking.run(read_counts(lane.id))
+        return PaceOut(
+            id=lane.id,
+            name=lane.name,
+            rate=changed.rate,
+            weight=changed.weight,
+            finish_by=moment_out(changed.finish_by),
+            zone=changed.zone or None,
+            warning=why_late(account, still_open(counts), finish.ms, lane.send_at)
+            if finish
+            else "",
+        )
 
     @router.post(
         "/{campaign}/cancel",
@@ -330,8 +359,7 @@ def _schedule(
         time = None if send_at is None else read_time(send_at)
         reschedule(store, lane, time, send_wake_up)
     except InputError as error:
-        problem = {"path": "send_at", "message": str(error)}
-        raise HTTPException(422, {"error": str(error), "problems": [problem]}) from error
+        raise _bad("send_at", error) from error
     except StoreRefused as error:
         raise HTTPException(409, str(error)) from error
     lane = find_lane(store, lane.id)
@@ -343,6 +371,11 @@ def _schedule(
         zone=lane.zone or None,
         note=time.sentence if time else "",
     )
+
+
+def _bad(member: str, error: InputError) -> HTTPException:
+    problem = {"path": member, "message": str(error)}
+    return HTTPException(422, {"error": str(error), "problems": [problem]})
 
 
 def _settle(

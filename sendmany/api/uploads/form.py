@@ -135,6 +135,15 @@ class CampaignForm(_Exact):
         float, Field(ge=0, le=10_000, description="Messages/s at most; 0: as its sub-account.")
     ] = 0
     weight: Annotated[int, Field(ge=1, le=10, description="Its share beside other campaigns.")] = 1
+    finish_by: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            max_length=100,
+            description="When it is to be finished, as `send_at`, or `18:00 Europe/London`; not with "
+            "`rate`, which follows from it.",
+        ),
+    ] = None
     canary: Annotated[
         str | None,
         Field(

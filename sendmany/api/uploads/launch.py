@@ -25,7 +25,7 @@ from producer.campaigns.exclusions import read_exclusions
 from producer.campaigns.message_file import refuse_ours
 from producer.campaigns.plan import Plan, plan_upload, repeated_sentence
 from producer.campaigns.preflight import findings_about, stops, warn_of_windows
-from producer.campaigns.schedule import read_time
+from producer.campaigns.schedule import read_finish, read_time, why_late
 from producer.campaigns.trial import message_of_row, take_tests
 from producer.campaigns.upload import TryRows, Upload, UploadDiffers, Uploaded, begin, receive
 from producer.errors import BadPurpose, BadRow, InputError, NotAgreed
@@ -163,6 +163,11 @@ async def launch(
         if uploaded.repeated:
             said = repeated_sentence(uploaded.repeated)
             preflight.findings.append(Finding(Severity.WARNING, "", said))
+        account, lane = settings.sub_accounts[upload.sub_account], uploaded.lane
+        if upload.finish and (
+            late := why_late(account, lane.next_index, upload.finish.ms, lane.send_at)
+        ):
+            preflight.findings.append(Finding(Severity.WARNING, "finish_by", late))
         return _answer(uploaded, preflight.findings)
 
     return await _received(request, store, settings, caller, load, CampaignForm)
@@ -307,6 +312,7 @@ def choose_sub_account(
 
 def upload_of(form: CampaignForm, settings: Settings, sub_account: str) -> Upload:
     """The upload's options, with defaults from the settings."""
+    start = read_time(form.send_at, past=True) if form.send_at else None
     return Upload(
         name=form.name,
         sub_account=sub_account,
@@ -329,8 +335,9 @@ def upload_of(form: CampaignForm, settings: Settings, sub_account: str) -> Uploa
         weight=form.weight,
         max_invalid_share=1 if form.accept_invalid else settings.campaigns.max_invalid_share,
         plan=form.plan,
-        start=read_time(form.send_at, past=True) if form.send_at else None,
+        start=start,
         keep=tuple(form.keep),
+        finish=read_finish(form.finish_by, rate=form.rate, start=start),
         canary=read_canary(settings, form.canary, early=form.send_while_loading),
     )
 
