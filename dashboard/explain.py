@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from chatapps.codes import CodeClass, Scope, classify_item, meaning, scope
 from chatapps.receipt_codes import Action, receipt_code
-from store.lanes.lane import Canary, Lane, LaneStatus
+from store.lanes.lane import Canary, Lane, LaneStatus, Pace
 from store.limits.breakers import BULK, SERVER, STALL, Breaker
 from store.limits.learned import Cause, Learned
 from store.limits.stops import Stop, Stopped
@@ -241,20 +241,46 @@ def held_back(report: LaneReport) -> int:
     return min(delayed, lane.next_index - lane.canary_size) if lane.canary_state.holds_back else 0
 
 
-def pace_words(rate: float, weight: int) -> str:
+def pace_words(pace: Pace) -> str:
     """The pace of a campaign, for people."""
-    own = f"at most at {rate:g} messages/s" if rate else "as fast as its sub-account may"
-    return f"{own}, with weight {weight} beside others"
+    own = f"at most at {pace.rate:g} messages/s" if pace.rate else "as fast as its sub-account may"
+    if pace.finish_by:
+        own = f"so that it is finished by {in_zone(pace.finish_by, pace.zone)}"
+    return f"{own}, with weight {pace.weight} beside others"
+
+
+def pace_of(lane: Lane) -> Pace:
+    return Pace(lane.rate, lane.weight, lane.finish_by, lane.finish_zone)
 
 
 def starts_at(lane: Lane) -> str:
     """When a scheduled campaign starts, in the zone in which that was said and here."""
-    here = moment(lane.send_at / 1000)
+    return in_zone(lane.send_at, lane.zone)
+
+
+def in_zone(ms: int, zone: str) -> str:
+    """A moment in the zone in which it was said, and here."""
+    here = moment(ms / 1000)
     try:
-        there = datetime.fromtimestamp(lane.send_at / 1000, ZoneInfo(lane.zone))
+        there = datetime.fromtimestamp(ms / 1000, ZoneInfo(zone))
     except (KeyError, ValueError, OSError):  # an offset, such as Z
         return f"{here} here"
-    return f"{there:%Y-%m-%d %H:%M} {lane.zone} ({here} here)"
+    return f"{there:%Y-%m-%d %H:%M} {zone} ({here} here)"
+
+
+def _explain_finish(report: LaneReport, wait: Waiting) -> str:
+    """Whether a campaign that is being sent is finished by the time that was set."""
+    lane = report.lane
+    if not lane.finish_by or lane.status is not LaneStatus.SENDING or not report.open:
+        return ""
+    by, left = in_zone(lane.finish_by, lane.finish_zone), seconds_left(report, wait)
+    if wait.now >= lane.finish_by:
+        n = several(report.open, "message")
+        return f"It was to be finished by {by}; {n} are left, and go as fast as they may."
+    if left is not None and wait.now + left * 1000 > lane.finish_by:
+        at = moment(wait.now / 1000 + left)
+        return f"It is not finished by {by}: at the present rate it takes until {at} here."
+    return f"It goes at the rate at which it is finished by {by}."
 
 
 def _how_to_go_on_reading(lane: Lane) -> list[str]:
@@ -284,6 +310,7 @@ def _why_waiting(report: LaneReport, wait: Waiting) -> list[str]:
     lane, counts = report.lane, report.counts
     return [
         lane.reason if lane.status is LaneStatus.SENDING and report.open else "",
+        _explain_finish(report, wait),
         _queued(report, wait),
         *_held_templates(report, wait),
         _on_their_way(counts.get(State.IN_FLIGHT, 0)),

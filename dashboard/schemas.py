@@ -85,6 +85,8 @@ class LaneOut(BaseModel):
     zone: str | None  # in which that time was said
     rate: float  # messages/s of a campaign; 0: that of its sub-account
     weight: int  # of a campaign beside others
+    finish_by: str | None  # the rate follows from it
+    finish_zone: str | None  # in which that time was said
     started_at: str | None
     finished_at: str | None
 
@@ -255,6 +257,8 @@ def _fields(report: LaneReport) -> dict[str, Any]:
         "zone": lane.zone or None,
         "rate": lane.rate,
         "weight": lane.weight,
+        "finish_by": moment_out(lane.finish_by),
+        "finish_zone": lane.finish_zone or None,
         "started_at": moment_out(lane.started_at),
         "finished_at": moment_out(lane.finished_at),
     }

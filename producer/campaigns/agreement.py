@@ -38,6 +38,8 @@ class Options(Protocol):
     @property
     def canary(self) -> str: ...
     @property
+    def finish(self) -> StartTime | None: ...
+    @property
     def start(self) -> StartTime | None: ...
     @property
     def exclusions(self) -> Exclusions: ...
@@ -64,7 +66,7 @@ def digest_of(
         "options": [
             options.sub_account, options.priority, asdict(options.policies), options.purpose,
             options.send_while_loading, options.exclusions.names, options.start and options.start.ms,
-            options.canary,
+            options.canary, options.finish and options.finish.ms,
         ],
     }  # fmt: skip
     return sha256(json.dumps(bound, sort_keys=True, default=str).encode()).hexdigest()

@@ -17,7 +17,7 @@ from config.settings import Settings
 from producer.campaigns.canary import read_canary
 from producer.campaigns.exclusions import MOST_EXCLUSIONS
 from producer.campaigns.message_file import LONGEST_NAME, RULE, is_name
-from producer.campaigns.schedule import read_time
+from producer.campaigns.schedule import read_finish, read_time
 from producer.campaigns.upload import Upload
 from producer.layout import ReadOptions
 from producer.policies import campaign_policies
@@ -135,6 +135,15 @@ class CampaignForm(_Exact):
         float, Field(ge=0, le=10_000, description="Messages/s at most; 0: as its sub-account.")
     ] = 0
     weight: Annotated[int, Field(ge=1, le=10, description="Its share beside other campaigns.")] = 1
+    finish_by: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            max_length=100,
+            description="When it is to be finished, as `send_at`, or `18:00 Europe/London`; not with "
+            "`rate`, which follows from it.",
+        ),
+    ] = None
     canary: Annotated[
         str | None,
         Field(
@@ -173,6 +182,7 @@ class CampaignForm(_Exact):
 
 def upload_of(form: CampaignForm, settings: Settings, sub_account: str) -> Upload:
     """The upload's options, with defaults from the settings."""
+    start = read_time(form.send_at, past=True) if form.send_at else None
     return Upload(
         name=form.name,
         sub_account=sub_account,
@@ -195,7 +205,8 @@ def upload_of(form: CampaignForm, settings: Settings, sub_account: str) -> Uploa
         weight=form.weight,
         max_invalid_share=1 if form.accept_invalid else settings.campaigns.max_invalid_share,
         plan=form.plan,
-        start=read_time(form.send_at, past=True) if form.send_at else None,
+        start=start,
+        finish=read_finish(form.finish_by, rate=form.rate, start=start),
         keep=tuple(form.keep),
         canary=read_canary(settings, form.canary, early=form.send_while_loading),
     )

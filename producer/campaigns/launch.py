@@ -66,6 +66,7 @@ class Launch:
     start: StartTime | None = None  # None: when the file is loaded
     rate: float = 0  # messages/s; 0: that of its sub-account
     weight: int = 1  # beside other campaigns
+    finish: StartTime | None = None  # when it is to be finished
     canary: str = ""  # `500` or `5%` of the people go first; empty: all
 
     @property
@@ -131,6 +132,8 @@ class Prepared:
             zone=launch.start.zone if launch.start else "",
             rate=launch.rate,
             weight=launch.weight,
+            finish_by=launch.finish.ms if launch.finish else 0,
+            finish_zone=launch.finish.zone if launch.finish else "",
             canary=launch.canary,
         )
 

@@ -37,6 +37,7 @@ from producer.campaigns.preflight import (
     pack_sample,
     warn_of_windows,
 )
+from producer.campaigns.schedule import why_late
 from producer.campaigns.upload import Upload, begin
 from producer.countries import TELLING_DIGITS, country_of_number
 from producer.errors import InputError
@@ -238,6 +239,8 @@ def plan_rows(
     rate = learned.rate if learned and learned.in_force else 0
     requests, seconds = _pace(settings, options, messages, rate)
     seconds += settings.campaigns.canary_seconds if options.canary else 0
+    if options.finish:
+        seconds = max(seconds, round(options.finish.ms / 1000 - _starts_at(options), 1))
     countries = list(_countries(tally))
     return Plan(
         digest=digest_of(tally.sum.value, content, options, template),
@@ -376,8 +379,11 @@ def _pace(settings: Settings, options: Options, messages: int, learned: float) -
 
 def _ends_at(options: Options, seconds: float) -> str:
     """When the last message goes out, if it is launched now."""
-    start = max(time.time(), options.start.ms / 1000 if options.start else 0)
-    return datetime.fromtimestamp(start + seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.fromtimestamp(_starts_at(options) + seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _starts_at(options: Options) -> float:
+    return max(time.time(), options.start.ms / 1000 if options.start else 0)
 
 
 def _countries(tally: _Tally) -> Iterator[CountryShare]:
@@ -513,6 +519,11 @@ def _warnings(
     plan = CampaignPlan(options.name, options.sub_account, b"", content.digest, source)
     if repeated := find_repeated(store, plan, tally.sum.value):
         yield repeated_sentence(repeated)
+    if options.finish and (late := why_late(
+        settings.sub_accounts[options.sub_account], tally.recipients, options.finish.ms,
+        options.start.ms if options.start else 0,
+    )):  # fmt: skip
+        yield late
     yield from warn_of_windows(store, content, options.sub_account, options.policies)
     invalid = sum(one.rows for one in tally.reasons.values())
     if why := too_many_invalid(invalid, tally.rows, settings.campaigns.max_invalid_share):

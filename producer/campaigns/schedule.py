@@ -6,12 +6,13 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
+from config.sections import SubAccount
 from producer.errors import InputError
 from producer.wake import SendWakeUp, call_workers
 from store.access.audit import audited
 from store.client import Store
 from store.errors import StoreRefused, UnknownLane
-from store.lanes.lane import Lane, LaneStatus, find_lane, pace_lane, schedule_lane
+from store.lanes.lane import Lane, LaneStatus, Pace, find_lane, pace_lane, schedule_lane
 
 MOST_DAYS = 366
 _WRITTEN = re.compile(r"(\d{4}-\d\d-\d\d)[T ]+(\d\d?:\d\d(?::\d\d)?)\s*(.*)")
@@ -62,6 +63,57 @@ def read_time(text: str, now: datetime | None = None, *, past: bool = False) -> 
     return StartTime(int(moment.timestamp() * 1000), zone, sentence, text)
 
 
+def read_finish(
+    text: str | None, *, rate: float | None = None, start: StartTime | None = None
+) -> StartTime | None:
+    """When a campaign is to be finished, as `read_time`; `18:00 Europe/London` is the next such time
+    there.
+
+    Raises:
+        InputError: it is no time, or not after the start, or a rate is given as well.
+    """
+    if text is None:
+        return None
+    if rate:
+        raise InputError(
+            "Say either a rate or when it is to be finished: then the rate follows from that"
+        )
+    time = _next_time(text) or read_time(text)
+    if start is not None and time.ms <= start.ms:
+        raise InputError(f'"{text}" is not after the start: name a later time')
+    return time
+
+
+def _next_time(text: str) -> StartTime | None:
+    """The next moment of a time of day in a zone; None: it is written in another form."""
+    written = re.fullmatch(r"(\d\d?:\d\d)\s*(\D.*)?", text.strip())
+    if written is None:
+        return None
+    hour, zone = written[1], _zone_named(written[2] or "")
+    now = datetime.now(ZoneInfo(zone))
+    time = read_time(f"{now:%Y-%m-%d} {hour} {zone}", past=True)
+    if time.ms <= now.timestamp() * 1000:
+        time = read_time(f"{now + timedelta(days=1):%Y-%m-%d} {hour} {zone}")
+    return time
+
+
+def why_late(account: SubAccount, messages: int, finish_by: int, start: int = 0) -> str:
+    """A sentence if so many messages cannot go out in time at the limit of a sub-account; else empty.
+
+    Args:
+        finish_by: ms since 1970, as `start`.
+    """
+    begin = max(start, datetime.now(UTC).timestamp() * 1000)
+    needed, limit = (finish_by - begin) / 1000, account.messages_per_second
+    if not finish_by or not limit or messages <= limit * needed:
+        return ""
+    end = datetime.fromtimestamp(begin / 1000 + messages / limit, UTC)
+    return (
+        f"{messages:,} messages are not finished by then: at {limit:g} messages/s, the limit of the "
+        f"sub-account, they take until {end:%Y-%m-%d %H:%M} UTC."
+    )
+
+
 def see_that_it_may_start(
     store: Store, name: str, sub_account: str, time: StartTime | None, canary: str = ""
 ) -> None:
@@ -98,17 +150,29 @@ def _past(text: str) -> str:
 
 
 def set_pace(
-    store: Store, lane: Lane, rate: float | None, weight: int | None
-) -> tuple[float, int] | None:
-    """Change the rate (messages/s, 0: none of its own) and the weight of a campaign; None keeps one.
+    store: Store,
+    lane: Lane,
+    rate: float | None,
+    weight: int | None,
+    finish: StartTime | None = None,
+) -> Pace | None:
+    """Change the rate (messages/s, 0: none of its own), the weight, or the end of a campaign; None keeps
+    one.
 
     Returns:
-        Rate and weight; None if it is no campaign.
+        Its pace; None if it is no campaign.
+
+    Raises:
+        InputError: it would be finished before it starts.
     """
     if lane.status is LaneStatus.DRAFT:
         raise StoreRefused(f'"{lane.name}" is a draft: change it with `campaign edit`')
-    call = pace_lane(lane.id, rate, weight)
-    return store.run(audited(call, "campaign.pace", lane.name, (lane.rate, lane.weight)))
+    if finish is not None and finish.ms <= lane.send_at:
+        raise InputError(f'"{finish.text}" is not after its start: name a later time')
+    end = (finish.ms, finish.zone) if finish else (None, "")
+    call = pace_lane(lane.id, rate, weight, *end)
+    before = Pace(lane.rate, lane.weight, lane.finish_by, lane.finish_zone)
+    return store.run(audited(call, "campaign.pace", lane.name, before))
 
 
 def reschedule(

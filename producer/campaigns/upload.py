@@ -69,6 +69,7 @@ class Upload:
     start: StartTime | None = None  # None: when the file is loaded
     rate: float = 0  # messages/s; 0: that of its sub-account
     weight: int = 1  # beside other campaigns
+    finish: StartTime | None = None  # when it is to be finished
     canary: str = ""  # `500` or `5%` of the people go first; empty: all
 
 
@@ -275,6 +276,8 @@ def _plan(store: Store, upload: Upload, rows: Rows, content: CompiledContent) ->
         zone=upload.start.zone if upload.start else "",
         rate=upload.rate,
         weight=upload.weight,
+        finish_by=upload.finish.ms if upload.finish else 0,
+        finish_zone=upload.finish.zone if upload.finish else "",
         canary=upload.canary,
     )
 

@@ -94,6 +94,12 @@ Weight = Annotated[
     int | None,
     typer.Option(min=1, max=10, metavar="1..10", help="Its share beside other campaigns."),
 ]
+FinishBy = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TIME", help='By when it is finished, such as "18:00 Europe/London": sets the rate.'
+    ),
+]
 Encoding = Annotated[
     str | None,
     typer.Option(metavar="NAME", help="Of a text that is not UTF-8, such as windows-1252."),

@@ -97,6 +97,8 @@ def as_json(report: LaneReport) -> dict[str, Any]:
         "zone": lane.zone,
         "rate": lane.rate,
         "weight": lane.weight,
+        "finish_by": iso(lane.finish_by / 1000),
+        "finish_zone": lane.finish_zone,
         "started_at": iso(lane.started_at / 1000),
         "finished_at": iso(lane.finished_at / 1000),
     }

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from store.client import Call, Store, best_effort, command, script_call, text
 from store.errors import NewerData, SeveralLanes, UnknownLane
@@ -103,6 +103,8 @@ class Lane:
     zone: str = ""  # in which that time was said
     rate: float = 0  # messages/s of a campaign; 0: that of its sub-account
     weight: int = 1  # of a campaign beside others of its priority
+    finish_by: int = 0  # ms since 1970 by which a campaign is to be finished; 0: no such time
+    finish_zone: str = ""  # in which that time was said
     template: str = ""  # of a campaign, as in the registry; empty: none, or varying
     source: str = ""  # of a campaign: identifies its recipient file and how it is read
     keep: tuple[str, ...] = ()  # further columns of the file whose cells are kept with the values
@@ -255,18 +257,33 @@ def schedule_lane(lane: str, send_at: int | None, zone: str) -> Call[tuple[str, 
     )
 
 
-def pace_lane(lane: str, rate: float | None, weight: int | None) -> Call[tuple[float, int] | None]:
-    """Change the rate (messages/s, 0: none of its own) and the weight of a campaign; None keeps one.
+class Pace(NamedTuple):
+    """The pace of a campaign: its rate, its weight beside others, and when it is to be finished."""
+
+    rate: float  # messages/s; 0: that of its sub-account
+    weight: int
+    finish_by: int = 0  # ms since 1970; 0: no such time
+    zone: str = ""  # in which that time was said
+
+
+def pace_lane(
+    lane: str, rate: float | None, weight: int | None, finish_by: int | None = None, zone: str = ""
+) -> Call[Pace | None]:
+    """Change the pace of a campaign; None keeps a part. A rate takes `finish_by` away, and that a rate.
 
     Returns:
-        Rate and weight; None if there is no such campaign.
+        The pace; None if there is no such campaign.
     """
-    words = ("" if rate is None else rate, "" if weight is None else weight)
+    words = ["" if one is None else one for one in (rate, weight, finish_by)]
     return script_call(
         "pace_lane",
         (lane_keys(lane).meta,),
-        words,
-        lambda reply: (float(reply[1]), int(reply[2])) if reply[0] else None,
+        (*words, zone),
+        lambda reply: (
+            Pace(float(reply[1]), int(reply[2]), int(reply[3]), text(reply[4]))
+            if reply[0]
+            else None
+        ),
     )
 
 
@@ -362,6 +379,8 @@ def parse_lane(lane: str, reply: Any) -> Lane | None:
         zone=text(is_.get("zone")),
         rate=float(is_.get("rate") or 0),
         weight=int(is_.get("weight") or 1),
+        finish_by=int(is_.get("finish_by") or 0),
+        finish_zone=text(is_.get("finish_zone")),
         source=text(is_.get("source")),
         keep=tuple(json.loads(is_.get("keep") or "[]")),
         parent=text(is_.get("parent")),

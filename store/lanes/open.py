@@ -40,6 +40,8 @@ class CampaignPlan:
     weight: int = 1  # beside other lanes of its priority
     keep: tuple[str, ...] = ()  # further columns of the file whose cells are kept with the values
     parent: str = ""  # id of the campaign that this one retries
+    finish_by: int = 0  # ms since 1970; 0: no such time
+    finish_zone: str = ""
     canary: str = ""  # `500` or `5%` go first; empty: all
 
 
@@ -85,6 +87,8 @@ def campaign_fields(lane: str, plan: CampaignPlan) -> dict[str, str | int | floa
         "weight": plan.weight,
         "keep": json.dumps(plan.keep),
         "parent": plan.parent,
+        "finish_by": plan.finish_by,
+        "finish_zone": plan.finish_zone,
         "canary": plan.canary,
         "canary_state": Canary.LOADING if plan.canary else "",
     }

@@ -12,13 +12,21 @@ local batch, owner, most, most_bytes, lease, wanted =
 local now = now_ms()
 
 local before = redis.call('HMGET', claimed_batch, 'jobs', 'n')
-local lane = redis.call('HMGET', meta, 'status', 'revision', 'early_updates', 'rate', 'weight', 'turn')
+local lane = redis.call('HMGET', meta, 'status', 'revision', 'early_updates', 'rate', 'weight', 'turn',
+  'finish_by')
 local early, weight, rate = tonumber(lane[3] or 0), tonumber(lane[5] or 1), tonumber(lane[4] or 0)
 if before[1] then
   return { wanted, tonumber(lane[2]), now, tonumber(before[2]), redis.call('LLEN', queue), before[1],
     early, 0, weight, tostring(rate) }
 end
 if lane[1] ~= wanted then return { lane[1] or 'gone', tonumber(lane[2] or 0), now, 0, 0, '', 0, 0, weight, tostring(rate) } end
+
+-- A time by which it is to be finished: what is left, in 95 % of the time that is left.
+local left = (tonumber(lane[7] or 0) - now) / 1000
+if left > 0 then
+  local open = redis.call('HMGET', counts, 'queued', 'delayed')
+  rate = math.max((tonumber(open[1] or 0) + tonumber(open[2] or 0)) / (left * 0.95), 0.001)
+end
 
 -- The lane's own rate: GCRA with a burst of half a second's worth, which is claimed at once.
 local gap, turn, wait = 0, 0, 0

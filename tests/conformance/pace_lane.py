@@ -2,7 +2,7 @@
 
 from store.client import Store
 from store.keys import lane_keys
-from store.lanes.lane import find_lane, pace_lane
+from store.lanes.lane import Pace, find_lane, pace_lane
 from store.reports.waiting import now_ms
 from tests.conformance import given
 
@@ -17,7 +17,7 @@ def later(store: Store, lane: str, ms: int) -> None:
 class TestPaceLane:
     def test_a_rate_bounds_what_is_claimed_and_says_when_more_may_be(self, store: Store) -> None:
         lane = given.loaded(store, 500)
-        assert store.run(pace_lane(lane, 100, None)) == (100, 1)
+        assert store.run(pace_lane(lane, 100, None)) == Pace(100, 1)
         first = given.claim(store, lane)
         assert len(first.jobs) == 50  # half a second's worth
         assert (first.rate, first.weight) == (100, 1)
@@ -27,7 +27,7 @@ class TestPaceLane:
         assert 0 < none.wait_ms <= 500
         later(store, lane, 500)
         assert len(given.claim(store, lane, "x2").jobs) == 50
-        assert store.run(pace_lane(lane, 0, 7)) == (0, 7)
+        assert store.run(pace_lane(lane, 0, 7)) == Pace(0, 7)
         free = given.claim(store, lane, "x3")
         assert (len(free.jobs), free.wait_ms, free.weight) == (400, 0, 7)
         assert given.balanced(store, lane)
@@ -53,3 +53,29 @@ class TestPaceLane:
         assert store.run(pace_lane(given.notifications(store), 5, None)) is None
         lane = given.loaded(store, 1)
         assert (find_lane(store, lane).rate, find_lane(store, lane).weight) == (0, 1)
+
+    def test_a_time_to_finish_sets_the_rate_from_what_is_left(self, store: Store) -> None:
+        lane = given.loaded(store, 950)
+        end = store.run(now_ms()) + 10_000
+        assert store.run(pace_lane(lane, None, None, end, "Europe/London")) == Pace(
+            0, 1, end, "Europe/London"
+        )
+        first = given.claim(store, lane)
+        assert 99 < first.rate < 103  # 950 in 95 % of 10 s
+        assert len(first.jobs) == 50
+        later(store, lane, 5000)
+        store.client.hset(lane_keys(lane).meta, "finish_by", store.run(now_ms()) + 2000)
+        assert given.claim(store, lane, "x1").rate > 450  # it is late
+
+    def test_after_that_time_it_goes_as_fast_as_it_may(self, store: Store) -> None:
+        lane = given.loaded(store, 500)
+        store.run(pace_lane(lane, None, None, store.run(now_ms()) - 1, ""))
+        claim = given.claim(store, lane)
+        assert (len(claim.jobs), claim.rate) == (500, 0)
+
+    def test_a_rate_and_a_time_replace_each_other(self, store: Store) -> None:
+        lane, end = given.loaded(store, 5), store.run(now_ms()) + 60_000
+        store.run(pace_lane(lane, 50, 3))
+        assert store.run(pace_lane(lane, None, None, end, "UTC")) == Pace(0, 3, end, "UTC")
+        assert find_lane(store, lane).finish_by == end
+        assert store.run(pace_lane(lane, 0, None)) == Pace(0, 3)

@@ -305,8 +305,7 @@ def _schedule(
         time = None if send_at is None else read_time(send_at)
         reschedule(store, lane, time, send_wake_up)
     except InputError as error:
-        problem = {"path": "send_at", "message": str(error)}
-        raise HTTPException(422, {"error": str(error), "problems": [problem]}) from error
+        raise _bad("send_at", error) from error
     except StoreRefused as error:
         raise HTTPException(409, str(error)) from error
     lane = find_lane(store, lane.id)
@@ -318,6 +317,11 @@ def _schedule(
         zone=lane.zone or None,
         note=time.sentence if time else "",
     )
+
+
+def _bad(member: str, error: InputError) -> HTTPException:
+    problem = {"path": member, "message": str(error)}
+    return HTTPException(422, {"error": str(error), "problems": [problem]})
 
 
 def _settle(

@@ -9,7 +9,9 @@ from fastapi import APIRouter, HTTPException, Query, Request
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from chatapps.preflight import Finding, Severity
+from config.sections import SubAccount
 from config.settings import Settings
+from dashboard.schemas import moment_out
 from producer.campaigns.agreement import changed, too_many_invalid
 from producer.campaigns.draft import (
     OF_THE_LAUNCH,
@@ -22,7 +24,7 @@ from producer.campaigns.form import CampaignForm, CampaignName
 from producer.campaigns.launch import run
 from producer.campaigns.plan import Plan, plan_file
 from producer.campaigns.preflight import stops
-from producer.campaigns.schedule import set_pace
+from producer.campaigns.schedule import read_finish, set_pace, why_late
 from producer.campaigns.trial import message_of_row
 from producer.campaigns.upload import Uploaded
 from producer.errors import NotAgreed
@@ -46,7 +48,7 @@ from store.access.places import Places
 from store.access.tokens import Token
 from store.client import Store
 from store.lanes.drafts import delete_draft
-from store.lanes.lane import Lane, LaneStatus, find_lane
+from store.lanes.lane import Lane, LaneStatus, Pace, find_lane, read_counts, still_open
 
 _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
     404: {"description": "There is no such campaign, or it is not the caller's."},
@@ -69,7 +71,7 @@ _CHANGES: Any = {
 ChangesIn = create_model(
     "ChangesIn",
     __config__=ConfigDict(extra="forbid", strict=True),
-    __doc__="Changes of a draft's form; null resets a member. Of other campaigns: rate and weight.",
+    __doc__="Changes of a draft's form; null resets a member. Else: rate, weight, finish_by.",
     **_CHANGES,
 )
 
@@ -81,6 +83,9 @@ class PaceOut(BaseModel):
     name: str
     rate: float
     weight: int
+    finish_by: str | None
+    zone: str | None
+    warning: str  # why it cannot be finished by then
 
 
 class LaunchIn(BaseModel):
@@ -127,6 +132,20 @@ class DeletedOut(BaseModel):
     deleted: bool
 
 
+def _paced(store: Store, settings: Settings, lane: Lane, pace: Pace) -> PaceOut:
+    account = settings.sub_accounts.get(lane.sub_account, SubAccount())
+    counts = store.run(read_counts(lane.id))
+    return PaceOut(
+        id=lane.id,
+        name=lane.name,
+        rate=pace.rate,
+        weight=pace.weight,
+        finish_by=moment_out(pace.finish_by),
+        zone=pace.zone or None,
+        warning=why_late(account, still_open(counts), pace.finish_by, lane.send_at),
+    )
+
+
 def add_drafts(
     router: APIRouter,
     store: Store,
@@ -171,12 +190,16 @@ def add_drafts(
                 return out(edit(store, settings, lane, changes))
         if lane.kind != "campaign":
             raise HTTPException(404, "There is no such campaign.")
-        if changes.keys() - {"rate", "weight"}:
-            raise HTTPException(409, f"It is {lane.status}: only rate and weight can be changed.")
-        paced = set_pace(store, lane, changes.get("rate"), changes.get("weight"))
+        if changes.keys() - {"rate", "weight", "finish_by"}:
+            raise HTTPException(
+                409, f"It is {lane.status}: only rate, weight and finish_by can be changed."
+            )
+        with told():
+            finish = read_finish(changes.get("finish_by"), rate=changes.get("rate"))
+            paced = set_pace(store, lane, changes.get("rate"), changes.get("weight"), finish)
         if paced is None:
             raise HTTPException(404, "There is no such campaign.")
-        return PaceOut(id=lane.id, name=lane.name, rate=paced[0], weight=paced[1])
+        return _paced(store, settings, lane, paced)
 
     @router.delete(
         "/{campaign}",

@@ -27,6 +27,7 @@ from producer.campaigns.launch import Launch
 from producer.campaigns.message_file import refuse_ours
 from producer.campaigns.plan import Plan, plan_upload, repeated_sentence
 from producer.campaigns.preflight import findings_about, stops, warn_of_windows
+from producer.campaigns.schedule import why_late
 from producer.campaigns.trial import message_of_row, take_tests
 from producer.campaigns.upload import TryRows, Upload, UploadDiffers, Uploaded, begin, receive
 from producer.errors import BadPurpose, BadRow, InputError, NotAgreed
@@ -164,6 +165,11 @@ async def launch(
         if uploaded.repeated:
             said = repeated_sentence(uploaded.repeated)
             preflight.findings.append(Finding(Severity.WARNING, "", said))
+        account, lane = settings.sub_accounts[upload.sub_account], uploaded.lane
+        if upload.finish and (
+            late := why_late(account, lane.next_index, upload.finish.ms, lane.send_at)
+        ):
+            preflight.findings.append(Finding(Severity.WARNING, "finish_by", late))
         return launched_out(uploaded, preflight.findings)
 
     return await _received(request, store, settings, caller, load, CampaignForm)

@@ -6,17 +6,18 @@ from typing import Annotated
 import typer
 
 from config.celery_app import hint_drain
+from config.sections import SubAccount
 from config.settings import load_settings
 from dashboard.explain import called, iso, pace_words, starts_at
-from producer.campaigns.schedule import StartTime, read_time, set_pace
+from producer.campaigns.schedule import StartTime, read_finish, read_time, set_pace, why_late
 from producer.campaigns.schedule import reschedule as set_time
 from producer.errors import InputError
 from producer.wake import call_workers
-from sendmany.cli.options import At, Json, Name, Rate, Weight, Whose, lane_called
+from sendmany.cli.options import At, FinishBy, Json, Name, Rate, Weight, Whose, lane_called
 from sendmany.console.connection import connect
-from sendmany.console.output import print_json, show
+from sendmany.console.output import print_json, say, show
 from store.access.audit import audited
-from store.lanes.lane import LaneStatus, find_lane, move_lane
+from store.lanes.lane import LaneStatus, find_lane, move_lane, read_counts, still_open
 
 _WHY = "by an operator"
 
@@ -91,24 +92,31 @@ def pace(
     name: Name,
     rate: Rate = None,
     weight: Weight = None,
+    finish_by: FinishBy = None,
     sub_account: Whose = None,
     as_json: Json = False,
 ) -> None:
-    """Change how fast a campaign goes, or its share beside others, while it runs.
+    """Change how fast a campaign goes, when it is finished, or its share beside others, while it runs.
 
     Example: `sendmany campaign pace "Spring sale" --rate 50 --weight 3`
     """
-    if rate is None and weight is None:
-        raise InputError("Say --rate, --weight, or both")
-    store = connect(load_settings())
+    if rate is None and weight is None and finish_by is None:
+        raise InputError("Say --rate or --finish-by, --weight, or both")
+    settings, finish = load_settings(), read_finish(finish_by, rate=rate)
+    store = connect(settings)
     lane = lane_called(store, name, sub_account)
-    changed = set_pace(store, lane, rate, weight)
+    changed = set_pace(store, lane, rate, weight, finish)
     if changed is None:
         raise InputError(f'"{lane.name}" is no campaign: only campaigns have a pace of their own')
     if as_json:
-        print_json({"name": lane.name, "id": lane.id, "rate": changed[0], "weight": changed[1]})
+        print_json({"name": lane.name, "id": lane.id, "rate": changed.rate, "weight": changed.weight,
+                    "finish_by": iso(changed.finish_by / 1000), "zone": changed.zone})  # fmt: skip
         return
-    show(f'"{lane.name}" goes {pace_words(*changed)}, within a second on all workers.')
+    show(f'"{lane.name}" goes {pace_words(changed)}, within a second on all workers.')
+    account = settings.sub_accounts.get(lane.sub_account, SubAccount())
+    counts = store.run(read_counts(lane.id))
+    if finish and (late := why_late(account, still_open(counts), finish.ms, lane.send_at)):
+        say(f"Note: {late}")
 
 
 def cancel(

@@ -13,7 +13,7 @@ from chatapps.preflight import Finding, Severity
 from config.celery_app import hint_drain
 from config.sections import SettingsError
 from config.settings import Settings, load_settings
-from dashboard.explain import explain_canary, iso, several, starts_at
+from dashboard.explain import explain_canary, iso, pace_of, pace_words, several, starts_at
 from producer.campaigns.agreement import changed, too_many_invalid
 from producer.campaigns.canary import read_canary
 from producer.campaigns.draft import prepared_draft
@@ -21,7 +21,7 @@ from producer.campaigns.exclusions import read_exclusions
 from producer.campaigns.launch import Launch, Launched, Loading, Prepared, check, run
 from producer.campaigns.plan import Plan, plan_file, repeated_sentence
 from producer.campaigns.preflight import findings_of, stops, warn_of_windows
-from producer.campaigns.schedule import read_time
+from producer.campaigns.schedule import read_finish, read_time, why_late
 from producer.errors import InputError, NotAgreed
 from producer.files.invalid_rows import see_that_writable
 from producer.files.recipient_file import RecipientFile
@@ -30,6 +30,7 @@ from sendmany.cli.campaign.show import tell_stops, watch_lane
 from sendmany.cli.options import (
     CountryColumn,
     Encoding,
+    FinishBy,
     Json,
     Map,
     Rate,
@@ -138,6 +139,7 @@ def launch(
     ] = None,
     rate: Rate = None,
     weight: Weight = None,
+    finish_by: FinishBy = None,
     canary: Annotated[
         str | None,
         typer.Option(
@@ -264,6 +266,7 @@ def launch(
         "rate": rate,
         "weight": weight,
         "canary": canary,
+        "finish_by": finish_by,
         "exclude": exclude,
     }
     store, prepared = prepared_of(
@@ -303,10 +306,12 @@ def launch_of(settings: Settings, **options: Any) -> Launch:
     """The launch of a command's options, with defaults from the settings."""
     policies = ("hold", "on_unconfirmed", "on_server_error", "settle_after", "window")
     reading = ("country_column", "language_column", "region", "encoding", "sheet", "limit")
-    at = options.pop("at", None)
+    at, rate = options.pop("at", None), options.pop("rate", None) or 0
+    start = read_time(at, past=True) if at else None
     return Launch(
         sub_account=settings.sub_account_id(options.pop("sub_account")),
-        start=read_time(at, past=True) if at else None,
+        start=start,
+        finish=read_finish(options.pop("finish_by", None), rate=rate, start=start),
         reading=read_options(
             settings,
             options.pop("names"),
@@ -315,7 +320,7 @@ def launch_of(settings: Settings, **options: Any) -> Launch:
         ),
         policies=campaign_policies(settings, **{name: options.pop(name) for name in policies}),
         keep=tuple(listed(options.pop("keep"))),
-        rate=options.pop("rate", None) or 0,
+        rate=rate,
         weight=options.pop("weight", None) or 1,
         canary=read_canary(
             settings, options.pop("canary", None), early=options.get("send_while_loading", False)
@@ -373,6 +378,11 @@ def warn(store: Store, prepared: Prepared) -> None:
     launch, content = prepared.launch, prepared.message.content
     for warning in warn_of_windows(store, content, launch.sub_account, launch.policies):
         say(warning)
+    if launch.finish:
+        account = load_settings().sub_accounts[launch.sub_account]
+        start = launch.start.ms if launch.start else 0
+        late = why_late(account, prepared.file.estimated_rows(), launch.finish.ms, start)
+        say(f"Note: about {late}") if late else None
     if repeated := find_repeated(store, prepared.plan):
         say(f"Note: {repeated_sentence(repeated)}")
 
@@ -496,6 +506,8 @@ def _tell_launched(launched: Launched, prepared: Prepared, *, hint: bool) -> Non
         show(f"It starts at {starts_at(lane)}. {told}".rstrip())
     if lane.canary:
         show(explain_canary(lane))
+    if prepared.launch.finish and not launched.resumed:
+        show(f"It goes {pace_words(pace_of(lane))}.")
     if hint:
         show(_what_next(lane))
 

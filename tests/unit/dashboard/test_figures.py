@@ -7,6 +7,7 @@ import pytest
 
 from dashboard.explain import (
     ended_share,
+    explain_lane,
     funnel,
     lane_figures,
     messages_per_second,
@@ -138,3 +139,22 @@ class TestPace:
         breaker = Breaker("shop", "account", "no key", "worker", NOW, 0, 1)
         now = report({State.QUEUED: 100}, **at_pace(10))
         assert seconds_left(now, wait(breakers=(breaker,))) is None
+
+
+class TestFinish:
+    """A campaign with a time by which it is to be finished says how that stands."""
+
+    @pytest.mark.parametrize(
+        ("by", "per_second", "words"),
+        [
+            (NOW + 60_000, 10, "It goes at the rate at which it is finished by"),
+            (NOW + 10_000, 10, "at the present rate it takes until"),
+            (NOW - 1, 10, "It was to be finished by"),
+        ],
+    )
+    def test_it_says_whether_it_is_in_time(self, by: int, per_second: int, words: str) -> None:
+        lane = replace(SENDING, finish_by=by, finish_zone="Europe/London")
+        counts = {State.QUEUED: 400, State.ACCEPTED: 600}
+        told = " ".join(explain_lane(report(counts, lane, **at_pace(per_second)), wait()))
+        assert words in told
+        assert "Europe/London" in told

@@ -1,10 +1,12 @@
 """The time at which a campaign starts, as people write it."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from producer.campaigns.schedule import read_time
+from config.sections import SubAccount
+from producer.campaigns.schedule import StartTime, read_finish, read_time, why_late
 from producer.errors import InputError
 
 NOW = datetime(2026, 2, 1, tzinfo=UTC)
@@ -53,3 +55,52 @@ def test_a_time_that_is_none_is_told_in_one_sentence(text: str, sentence: str) -
         read_time(text, NOW)
     assert sentence in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+class TestFinish:
+    def test_a_time_of_day_is_the_next_one_in_its_zone(self) -> None:
+        now = datetime.now(ZoneInfo("Asia/Tokyo"))
+        for moment in (now - timedelta(hours=2), now + timedelta(hours=2)):
+            found = read_finish(f"{moment:%H:%M} Asia/Tokyo")
+            assert found is not None
+            assert 0 < found.ms / 1000 - now.timestamp() < 86_400 + 60
+            at = datetime.fromtimestamp(found.ms / 1000, ZoneInfo("Asia/Tokyo"))
+            assert f"{at:%H:%M}" == f"{moment:%H:%M}"
+
+    def test_a_whole_time_is_taken_and_none_is_none(self) -> None:
+        year = datetime.now(UTC).year + 1
+        at = datetime.now(UTC) + timedelta(days=30)
+        found = read_finish(f"{at:%Y-%m-%d} 09:00 Europe/London")
+        assert found is not None
+        assert found.zone == "Europe/London"
+        assert read_finish(None) is None
+        with pytest.raises(InputError, match="366 days"):
+            read_finish(f"{year + 1}-12-31 09:00 Europe/London")
+
+    @pytest.mark.parametrize(
+        ("text", "sentence"),
+        [
+            ("18:00", "needs its zone"),
+            ("18:00 CET", "may be several zones"),
+            ("25:00 Europe/Paris", "no time"),
+            ("soon", "no time"),
+            ("2020-01-01 09:00 UTC", "is past"),
+        ],
+    )
+    def test_what_is_none_is_told(self, text: str, sentence: str) -> None:
+        with pytest.raises(InputError, match=sentence):
+            read_finish(text)
+
+    def test_it_excludes_a_rate_and_comes_after_the_start(self) -> None:
+        with pytest.raises(InputError, match="either a rate"):
+            read_finish("18:00 UTC", rate=5)
+        with pytest.raises(InputError, match="not after the start"):
+            read_finish("18:00 UTC", start=StartTime(1 << 50, "UTC"))
+
+    def test_too_many_messages_for_the_limit_are_told_with_the_real_end(self) -> None:
+        end = int(datetime.now(UTC).timestamp() * 1000) + 100_000
+        account = SubAccount(messages_per_second=10)
+        assert why_late(account, 900, end) == ""
+        assert "at 10 messages/s" in why_late(account, 1100, end)
+        assert why_late(account, 900, end, end - 50_000) != ""
+        assert why_late(SubAccount(messages_per_second=0), 10**9, end) == ""
