@@ -36,6 +36,8 @@ _Person = Annotated[str, StringConstraints(min_length=1, max_length=140)]
 _Region = Annotated[str | None, Field(pattern="^[A-Za-z]{2}$", description="Of numbers without +.")]
 _Whose = Annotated[SubAccountId | None, Field(description="null: every sub-account.")]
 MOST_PEOPLE: Final = 500
+MOST_LIST_BYTES: Final = 128 * 1024
+"""A body with so many people, each as long as may be, and no more."""
 _SOURCES: Final = {"operator": Why.OPERATOR, "import": Why.IMPORT}
 _REFUSED: Final[dict[int | str, dict[str, Any]]] = {
     403: {"description": ALL_NEEDED},

@@ -60,7 +60,8 @@ COMMANDS = {
     ),
     "pace": Entry(
         "sendmany.cli.campaign.control:pace",
-        "Change how fast a campaign goes, or its share beside others, while it runs.",
+        "Change how fast a campaign goes, when it is finished, or its share beside others, while it "
+        "runs.",
     ),
     "cancel": Entry(
         "sendmany.cli.campaign.control:cancel",
