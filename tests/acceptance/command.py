@@ -1,6 +1,7 @@
 """The real `sendmany`, run as a person or a program would, in a directory of its own."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -43,6 +44,11 @@ def sendmany(home: Path, *words: object, **settings: str) -> Ran:
     return Ran(done.returncode, done.stdout, done.stderr)
 
 
+def _hear_interrupts() -> None:
+    """A run in the background ignores Ctrl-C, and so would the commands that it starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @contextmanager
 def running(home: Path, *words: object, **settings: str) -> Iterator["subprocess.Popen[str]"]:
     """A command that keeps running; its output is in the files `out` and `err`. Stopped at the end."""
@@ -55,6 +61,7 @@ def running(home: Path, *words: object, **settings: str) -> Iterator["subprocess
             stdout=out,
             stderr=err,
             text=True,
+            preexec_fn=_hear_interrupts,
         )
         try:
             yield process

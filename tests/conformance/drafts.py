@@ -168,10 +168,11 @@ class TestChanges:
     def test_many_who_launch_begin_it_once(self, store: Store) -> None:
         lane = given.draft(store, TEXT)
         outcomes: list[str] = []
+        shared = Store(store.client, store._scripts)  # that of the fixture changes its user
 
         def launch(n: int) -> None:
             try:
-                begin_launch(store, lane, replace(given.plan("Draft"), rate=n))
+                begin_launch(shared, lane, replace(given.plan("Draft"), rate=n))
                 outcomes.append("begun")
             except StoreRefused:
                 outcomes.append("refused")
