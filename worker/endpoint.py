@@ -25,7 +25,10 @@ TOTAL_SECONDS: Final = 20.0
 MOST_URL: Final = 500
 MOST_ADDRESSES: Final = 4
 MOST_DIGITS: Final = 8
-_NAT64: Final = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/48")))
+_UNICAST: Final = ipaddress.IPv6Network("2000::/3")
+"""All global unicast addresses. Outside are NAT64, site-local and IPv4-compatible addresses, some of which
+Python takes for global ones."""
+_PROTOCOLS: Final = ipaddress.IPv4Network("192.0.0.0/24")
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
@@ -80,9 +83,9 @@ def is_public(address: Address) -> bool:
         embedded = address.ipv4_mapped
         if embedded is not None:
             return is_public(embedded)
-        if address.sixtofour or address.teredo or any(address in one for one in _NAT64):
+        if address.sixtofour or address.teredo or address not in _UNICAST:
             return False
-    return address.is_global and not address.is_multicast
+    return address.is_global and not address.is_multicast and address not in _PROTOCOLS
 
 
 async def post(
