@@ -26,8 +26,8 @@ MOST_URL: Final = 500
 MOST_ADDRESSES: Final = 4
 MOST_DIGITS: Final = 8
 _UNICAST: Final = ipaddress.IPv6Network("2000::/3")
-"""All global unicast addresses. Outside are NAT64, site-local and IPv4-compatible addresses, some of which
-Python takes for global ones."""
+"""All global unicast addresses. Outside are NAT64, site-local and IPv4-compatible ones, some of which
+Python takes for global."""
 _PROTOCOLS: Final = ipaddress.IPv4Network("192.0.0.0/24")
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 

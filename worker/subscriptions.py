@@ -23,7 +23,7 @@ from store.client import AsyncStore
 from store.errors import StoreError
 from store.outcomes.stream import Position, begin_of_stream, renewal
 from store.plans import carry_out_async
-from store.reports.outcomes import News, outcomes_after
+from store.reports.outcomes import OutcomeEvent, outcomes_after
 from store.subscriptions.subscription import (
     Subscription,
     Taken,
@@ -194,7 +194,9 @@ class _Service:
         return await self.store.run(call)
 
 
-def batch_of(one: Subscription, items: Sequence[tuple[Position, News]]) -> tuple[list[bytes], int]:
+def batch_of(
+    one: Subscription, items: Sequence[tuple[Position, OutcomeEvent]]
+) -> tuple[list[bytes], int]:
     """The next events of a batch, and the number of items that they cover, at least 1."""
     events: list[bytes] = []
     size = n = 0

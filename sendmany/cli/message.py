@@ -17,7 +17,7 @@ from sendmany.cli.recipients import find_message, message_for, recipient_of, wai
 from sendmany.console.connection import connect
 from sendmany.console.output import print_json, say, show
 from store.client import Store
-from store.lanes.held_jobs import cancel_job
+from store.queue.cancel import cancel_message
 from store.queue.enqueue import Taken
 from store.reports.waiting import now_ms
 from store.states import PROVIDER_HAS_IT
@@ -128,7 +128,7 @@ def show_message(
 
 
 @app.command("cancel")
-def cancel_message(
+def cancel(
     message_id: Annotated[str, typer.Argument(metavar="ID", help="As `message send` printed it.")],
     as_json: Json = False,
 ) -> None:
@@ -140,7 +140,7 @@ def cancel_message(
     """
     store = connect(load_settings())
     report = message_status_of(store, message_id).report
-    if not cancel_job(store, report.lane.id, report.index, store.run(now_ms()) // 1000):
+    if not cancel_message(store, report.lane, report.index, store.run(now_ms()) // 1000):
         now = explain(message_status_of(store, message_id))[1]
         raise InputError(f"{message_id} cannot be cancelled any more: {now}")
     _tell(store, message_id, as_json=as_json)

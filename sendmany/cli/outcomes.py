@@ -21,7 +21,7 @@ from store.outcomes.stream import (
     want_outcomes,
 )
 from store.plans import carry_out
-from store.reports.outcomes import GAP, News, outcomes_after
+from store.reports.outcomes import GAP, OutcomeEvent, outcomes_after
 
 AT_ONCE: Final = 1000
 FOLLOWED_SECONDS: Final = 1.0
@@ -75,7 +75,7 @@ def outcomes(
         say(f"Go on with: sendmany outcomes --after {position}")
 
 
-def _show(item: News, *, as_json: bool) -> None:
+def _show(item: OutcomeEvent, *, as_json: bool) -> None:
     if as_json:
         print_json(asdict(item))
         return

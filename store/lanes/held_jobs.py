@@ -9,15 +9,7 @@ from typing import Any, NamedTuple
 from store.client import Argument, Call, Store, command, script_call, text
 from store.keys import OUTCOMES_PER_KEY, LaneKeys, lane_keys
 from store.records.job_section import Job, count, sections, unpack, without
-from store.records.outcome import (
-    FORGOTTEN_AT,
-    NO_UMID,
-    LocalReason,
-    Origin,
-    head,
-    is_number,
-    number_field,
-)
+from store.records.outcome import FORGOTTEN_AT, is_number
 from store.states import State
 
 
@@ -41,10 +33,6 @@ STATES = {
 """State of jobs by their place."""
 VALUES_AT_ONCE = 50
 """Packed values of the queue that one call reads, each of up to 1,000 jobs."""
-MOST_VALUES = 10_000
-"""Packed values searched for a message that is to be cancelled."""
-CANCEL_TRIES = 10
-"""Tries to take a job out of a value that changes meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,28 +83,6 @@ def find_job(store: Store, lane_id: str, index: int, most: int | None = None) ->
         return ordered
     found = (_with_job(held, index) for held in islice(held_values(store, lane_id), most))
     return next(filter(None, found), None)
-
-
-def cancel_job(store: Store, lane_id: str, index: int, now: int) -> bool:
-    """End a message that waits in the queue, for a retry or for its time: its state is `cancelled`.
-
-    Args:
-        now: s since 1970.
-
-    Returns:
-        False when it is being sent, is in doubt or has ended: nothing was changed.
-    """
-    keys = lane_keys(lane_id)
-    for _ in range(CANCEL_TRIES):
-        held = find_job(store, lane_id, index, MOST_VALUES)
-        if held is None or held.place not in (Place.QUEUE, Place.RETRY):
-            return False
-        job, reason = held.jobs[0], (Origin.LOCAL, LocalReason.OPERATOR)
-        start = head(State.CANCELLED, job.attempts, *reason, 0, now, other_attempt=job.doubt > 0)
-        ended = EndedJob(job, start + number_field(job.recipient) + NO_UMID)
-        if store.run(end_jobs(keys, held, [ended])):
-            return True
-    return False
 
 
 def _find_in_order(store: Store, lane_id: str, index: int) -> Held | None:

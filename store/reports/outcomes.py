@@ -30,7 +30,7 @@ GAP: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class News:
+class OutcomeEvent:
     """A change of a message, or of a campaign. Times are UTC.
 
     Number, attempts and the provider's id are those of the moment at which it is read.
@@ -56,7 +56,7 @@ class News:
 class Outcomes:
     """Changes behind a position, each with the position behind it."""
 
-    items: list[tuple[Position, News]]
+    items: list[tuple[Position, OutcomeEvent]]
     gap: bool = False  # some behind the position are no longer kept
 
 
@@ -74,7 +74,7 @@ def outcomes_after(
     records = yield from _records(
         {(one.entry.lane, one.change.place) for one in chosen if one.change}
     )
-    items: list[tuple[Position, News]] = []
+    items: list[tuple[Position, OutcomeEvent]] = []
     for one in chosen:
         record = records.get((one.entry.lane, one.change.place)) if one.change else None
         item = _out(one, facts[one.entry.lane], record, sub_account)
@@ -136,11 +136,11 @@ def _long_id(lane: str, index: int) -> Call[str]:
     return command("HGET", lane_keys(lane).long_ids(index), index, parse=text)
 
 
-def _out(one: _Chosen, lane: LaneFacts, record: Outcome | None, sub_account: str) -> News:
+def _out(one: _Chosen, lane: LaneFacts, record: Outcome | None, sub_account: str) -> OutcomeEvent:
     (ms, seq), change, event = one.position.order, one.change, one.entry.event or {}
     origin, code = (change.origin, change.code) if change else (Origin.NONE, 0)
     is_coded = origin is not Origin.NONE and (code or origin is not Origin.RECEIPT)
-    return News(
+    return OutcomeEvent(
         type=f"message.{change.state}" if change else event["type"],
         id=f"{lane.lane}.{change.place}" if change else lane.lane,
         seq=f"{ms:013d}{seq:04d}{one.n:06d}",

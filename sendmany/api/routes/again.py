@@ -18,7 +18,7 @@ from producer.files.invalid_rows import InvalidRow
 from producer.layout import Layout, ReadOptions, read_map
 from producer.wake import SendWakeUp
 from sendmany.api.pagination import NameOrId
-from sendmany.api.uploads.launch import InvalidRowOut, invalid_rows_out, told
+from sendmany.api.uploads.launch import InvalidRowOut, http_errors, invalid_rows_out
 from sendmany.api.uploads.loader import load_while_receiving
 from store.access.places import Places
 from store.access.tokens import Token
@@ -121,7 +121,7 @@ def add_again(
         """The same message and values, as a campaign of its own. Without an answer, repeat the request:
         it continues, and no recipient is added twice."""
         lane, status = find_lane(store, campaign, caller.may_use), None
-        with told():
+        with http_errors():
             selected = selection(body.state, body.code, body.older or "", not_read=body.not_read)
             found = look_at_retry(store, lane, selected, body.name or "")
             id_, recipients = found.child or None, None
@@ -155,7 +155,7 @@ def add_again(
         lane = await to_thread.run_sync(find_lane, store, campaign, caller.may_use)
         if lane.kind != "campaign":
             raise HTTPException(404, "There is no such campaign.")
-        with told():
+        with http_errors():
             names = read_map(map or ())
         reading = ReadOptions(
             names,
@@ -165,14 +165,14 @@ def add_again(
             sheet=sheet,
         )
         if lane.status is LaneStatus.DRAFT:
-            with uploads.place_for(caller), told():
+            with uploads.place_for(caller), http_errors():
                 more = await load_while_receiving(
                     request.stream(), lambda file: add_rows(store, settings, lane, file, reading)
                 )
             return _added(more.lane, more.lane, more.unreadable, more.layout, rows=more.rows)
         message = message_of(CompiledContent.load(lane.content))
         upload = Upload(lane.name, lane.sub_account, message, reading, keep=lane.keep)
-        with uploads.place_for(caller), told():
+        with uploads.place_for(caller), http_errors():
             done = await load_while_receiving(
                 request.stream(), lambda file: receive_more(store, lane, upload, file, wake)
             )

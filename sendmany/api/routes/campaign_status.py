@@ -20,7 +20,7 @@ from dashboard.schemas import (
 from producer.campaigns.draft import DraftOut
 from sendmany.api.pagination import FINDING, Cursor, Limit, NameOrId, page_of_lanes
 from sendmany.api.routes.exports import States
-from sendmany.api.uploads.launch import told_draft
+from sendmany.api.uploads.launch import draft_answer
 from store.access.tokens import Token
 from store.client import Store
 from store.lanes.lane import Lane, LaneStatus, find_lane
@@ -103,7 +103,7 @@ def add_campaigns(
         breakers = store.run(read_breakers(lane.sub_account))
         shown = campaign_out(now, waiting(store, now.lane), breakers)
         is_draft = now.lane.status is LaneStatus.DRAFT
-        draft = told_draft(store, settings, now.lane) if is_draft else None
+        draft = draft_answer(store, settings, now.lane) if is_draft else None
         return ShownOut(**dict(shown), draft=draft)
 
     @router.get(

@@ -36,12 +36,12 @@ from sendmany.api.uploads.launch import (
     LaunchedOut,
     LaunchStopped,
     TestOut,
+    draft_answer,
+    http_errors,
     in_our_words,
     launched_out,
+    plan_answer,
     send_tests,
-    told,
-    told_draft,
-    told_plan,
 )
 from sendmany.api.uploads.loader import load_while_receiving
 from store.access.places import Places
@@ -163,13 +163,13 @@ def add_drafts(
     """
 
     def out(lane: Lane) -> DraftOut:
-        return told_draft(store, settings, lane)
+        return draft_answer(store, settings, lane)
 
     async def in_thread(caller: Token, campaign: str, use: Any) -> Any:
         def found() -> Any:
             return use(find_lane(store, campaign, caller.may_use))
 
-        with uploads.place_for(caller), told():
+        with uploads.place_for(caller), http_errors():
             return await to_thread.run_sync(found)
 
     @router.patch(
@@ -185,7 +185,7 @@ def add_drafts(
     ) -> DraftOut | PaceOut:
         changes = body.model_dump(mode="json", exclude_unset=True)
         lane = find_lane(store, campaign, caller.may_use)
-        with told():
+        with http_errors():
             if lane.status is LaneStatus.DRAFT:
                 return out(edit(store, settings, lane, changes))
         if lane.kind != "campaign":
@@ -194,7 +194,7 @@ def add_drafts(
             raise HTTPException(
                 409, f"It is {lane.status}: only rate, weight and finish_by can be changed."
             )
-        with told():
+        with http_errors():
             finish = read_finish(changes.get("finish_by"), rate=changes.get("rate"))
             paced = set_pace(store, lane, changes.get("rate"), changes.get("weight"), finish)
         if paced is None:
@@ -209,7 +209,7 @@ def add_drafts(
     )
     def delete(campaign: NameOrId, caller: Annotated[Token, manage]) -> DeletedOut:
         lane = find_lane(store, campaign, caller.may_use)
-        with told():
+        with http_errors():
             delete_draft(store, lane)
         return DeletedOut(id=lane.id, name=lane.name, deleted=True)
 
@@ -231,7 +231,7 @@ def add_drafts(
         as it was."""
         lane = await to_thread.run_sync(find_lane, store, campaign, caller.may_use)
         changes = {"encoding": encoding, "sheet": sheet}
-        with uploads.place_for(caller), told():
+        with uploads.place_for(caller), http_errors():
             return await load_while_receiving(
                 request.stream(), lambda file: out(edit(store, settings, lane, changes, file))
             )
@@ -244,7 +244,7 @@ def add_drafts(
     )
     async def plan(campaign: NameOrId, caller: Annotated[Token, send]) -> Plan:
         def planned(lane: Lane) -> Plan:
-            return told_plan(plan_file(store, settings, prepared_draft(store, settings, lane)))
+            return plan_answer(plan_file(store, settings, prepared_draft(store, settings, lane)))
 
         found: Plan = await in_thread(caller, campaign, planned)
         return found

@@ -17,9 +17,9 @@ from sendmany.api.schemas.message_status import (
 from store.access.tokens import Scope, Token
 from store.client import Store
 from store.errors import UnknownLane
-from store.lanes.held_jobs import cancel_job
 from store.lanes.lane import Lane, find_lane
 from store.people.recipients import find_recipient
+from store.queue.cancel import cancel_message as cancel_waiting
 from store.reports.waiting import now_ms
 
 LOOKED_INTO: Final = 256
@@ -91,7 +91,7 @@ def add_messages(router: APIRouter, store: Store, read: Any, people: Any, enqueu
         lane = status.report.lane
         if lane.kind == "campaign" and Scope.MANAGE not in caller.scopes:
             raise HTTPException(403, "A message of a campaign needs a token with the scope manage.")
-        if not cancel_job(store, lane.id, status.report.index, store.run(now_ms()) // 1000):
+        if not cancel_waiting(store, lane, status.report.index, store.run(now_ms()) // 1000):
             now = _status(message, caller)
             raise HTTPException(409, f"It cannot be cancelled any more: {explain(now)[1]}.")
         return message_out(_status(message, caller), with_number=Scope.PEOPLE in caller.scopes)

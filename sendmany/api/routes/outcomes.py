@@ -26,7 +26,7 @@ from store.outcomes.stream import (
     want_outcomes,
 )
 from store.plans import carry_out, carry_out_async
-from store.reports.outcomes import GAP, News, outcomes_after
+from store.reports.outcomes import GAP, OutcomeEvent, outcomes_after
 from store.threads import ThreadStore
 
 LISTENED_SECONDS: Final = 1.0
@@ -50,7 +50,7 @@ _STREAM: Final[dict[int | str, dict[str, Any]]] = {
 class OutcomesPage(BaseModel):
     """A page of changes, oldest first."""
 
-    items: list[News]
+    items: list[OutcomeEvent]
     next: str  # cursor behind them, for the next call: at once, or later
 
 

@@ -159,7 +159,7 @@ async def launch(
         blocking = ThreadStore(store)
         if not form.launch:
             draft = create(blocking, settings, form, upload.sub_account, file)
-            return told_draft(blocking, settings, draft)
+            return draft_answer(blocking, settings, draft)
         preflight = Preflight(blocking, settings, upload, form.force)
         uploaded = receive(blocking, upload, file, send_wake_up, preflight)
         if uploaded.repeated:
@@ -179,17 +179,17 @@ async def plan(request: Request, store: AsyncStore, settings: Settings, caller: 
     """Stream an upload and return the plan of its launch; nothing is stored."""
 
     def tell(_: CampaignForm, upload: Upload, file: ArrivingFile) -> Plan:
-        return told_plan(plan_upload(ThreadStore(store), settings, upload, file))
+        return plan_answer(plan_upload(ThreadStore(store), settings, upload, file))
 
     return await _received(request, store, settings, caller, tell, CampaignForm)
 
 
-def told_plan(planned: Plan) -> Plan:
+def plan_answer(planned: Plan) -> Plan:
     """A plan whose warnings name members of the form, not options of the command."""
     return planned.model_copy(update={"warnings": [*map(in_our_words, planned.warnings)]})
 
 
-def told_draft(store: Store, settings: Settings, lane: Lane) -> DraftOut:
+def draft_answer(store: Store, settings: Settings, lane: Lane) -> DraftOut:
     """What a draft keeps, its problem in the words of the form."""
     draft = draft_out(store, settings, lane)
     return draft.model_copy(update={"problem": draft.problem and in_our_words(draft.problem)})
@@ -265,7 +265,7 @@ async def _received(
     form_of: type[F],
 ) -> T:
     content_type = request.headers.get("content-type", "")
-    with told():
+    with http_errors():
         parts = read_parts(content_type, request.stream())
         form = parse_campaign(await read_campaign(parts), form_of)
         _refuse_ours(form)
@@ -282,7 +282,7 @@ async def _received(
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def http_errors() -> Iterator[None]:
     """Turn errors of an upload, or of a request about a campaign, into an HTTPException."""
     try:
         yield

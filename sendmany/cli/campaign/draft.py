@@ -58,7 +58,7 @@ def create_campaign(
     account = settings.sub_account_id(options.pop("sub_account"))
     text = TextFile.open(recipients, options.pop("encoding"), options.pop("sheet"))
     members = _form_of({**options, "message": message})
-    with _told():
+    with _option_errors():
         form = CampaignForm.model_validate({**members, "name": options["name"]})
     store = connect(settings)
     with text.opened() as stream:
@@ -92,7 +92,7 @@ def edit_campaign(
     changes = {**_form_of({**options, "message": message}), **dict.fromkeys(unset or ())}
     store = connect(settings)
     lane = lane_called(store, name, sub_account)
-    with _told():
+    with _option_errors():
         if rename:
             changes["name"] = rename
         if text is None:
@@ -137,13 +137,13 @@ def clone(
     settings = load_settings()
     store = connect(settings)
     lane = lane_called(store, name, sub_account)
-    with _told():
+    with _option_errors():
         lane = clone_draft(store, settings, lane, new_name)
     _tell(store, settings, lane, "is a draft", as_json=as_json)
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _option_errors() -> Iterator[None]:
     """Turns a validation error into a sentence."""
     try:
         yield

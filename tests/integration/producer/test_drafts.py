@@ -1,4 +1,5 @@
-"""kill -9 at every point of creating, changing, launching a draft: nothing is lost, nobody twice."""
+"""kill -9 at every step of creating, changing and launching a draft loses no recipient and adds none
+twice."""
 
 import multiprocessing
 import os
@@ -127,7 +128,7 @@ def test_whenever_a_change_is_killed_it_is_done_or_not_done(
     assert len(seen) == 2
 
 
-def test_whenever_a_launch_is_killed_it_goes_on_and_nobody_is_in_it_twice(
+def test_whenever_a_launch_is_killed_it_goes_on_and_holds_each_person_once(
     store: Store, server: str
 ) -> None:
     calls = 0

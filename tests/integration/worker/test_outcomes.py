@@ -6,15 +6,15 @@ from store.lanes.lane import move_lane
 from store.outcomes.stream import Position, begin_of_stream, end_of_stream, want_outcomes
 from store.plans import carry_out
 from store.receipts.status_updates import StatusUpdate, apply_status_updates
-from store.reports.outcomes import News, outcomes_after
+from store.reports.outcomes import OutcomeEvent, outcomes_after
 from store.states import State
 from tests.integration.worker.rig import Rig, refuses, until
 from worker.outcomes import SURVEY_SECONDS, Outcomes
 
 
-def news(rig: Rig, most: int = 10_000, after: Position | None = None) -> list[News]:
+def news(rig: Rig, most: int = 10_000, after: Position | None = None) -> list[OutcomeEvent]:
     """All changes that are kept, read so many at a time."""
-    position, found = after or rig.store.run(begin_of_stream("shop")), list[News]()
+    position, found = after or rig.store.run(begin_of_stream("shop")), list[OutcomeEvent]()
     while True:
         plan = outcomes_after("shop", position, most, with_numbers=True)
         page = carry_out(rig.store, plan)
@@ -25,7 +25,7 @@ def news(rig: Rig, most: int = 10_000, after: Position | None = None) -> list[Ne
         found += [item for _, item in page.items]
 
 
-def told(items: list[News]) -> list[tuple[str, str]]:
+def told(items: list[OutcomeEvent]) -> list[tuple[str, str]]:
     """Type and id of changes."""
     return [(item.type, item.id) for item in items]
 

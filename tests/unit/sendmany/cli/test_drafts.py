@@ -104,14 +104,14 @@ def test_a_launch_that_does_not_match_leaves_the_draft(store: Store, campaign: R
     answer(campaign("edit", "Spring", "--message", "offer.json", "--json"))
     refused = campaign("launch", "Spring", "--offline", "--plan", digest)
     assert isinstance(refused.exception, NotAgreed)
-    Path("bad.csv").write_text("Mobile,name\n+447700900001,Ada\nnobody,Bo\n")
+    Path("bad.csv").write_text("Mobile,name\n+447700900001,Ada\nabsent,Bo\n")
     answer(campaign("edit", "Spring", "--recipients", "bad.csv", "--json"))
     refused = campaign("launch", "Spring", "--offline")
     assert isinstance(refused.exception, NotAgreed)
     assert find_lane(store, "Spring").status is LaneStatus.DRAFT
     done = answer(campaign("launch", "Spring", "--offline", "--accept-invalid", "--json"))
     assert (done["recipients"], done["invalid_rows"]) == (1, 1)
-    assert "nobody,Bo" in Path(done["invalid_rows_file"]).read_text()
+    assert "absent,Bo" in Path(done["invalid_rows_file"]).read_text()
 
 
 def test_a_deleted_draft_leaves_nothing_and_frees_its_name(store: Store, campaign: Run) -> None:

@@ -17,7 +17,7 @@ from tests.conformance import given
 from tests.unit.sendmany.api.campaigns.test_launching import FORM, body, campaign, people
 from tests.unit.web_client import Door, Wakes
 
-ROWS = "msisdn,name\n" + people(1500) + "nobody,Ana\n" + people(1)
+ROWS = "msisdn,name\n" + people(1500) + "absent,Ana\n" + people(1)
 PATH = "/v1/campaigns/Spring"
 CSV = {"Content-Type": "text/csv"}
 
@@ -46,7 +46,7 @@ async def test_an_upload_becomes_a_draft_and_then_a_campaign(
     assert (said["id"], said["status"], said["recipients"]) == (lane.id, "sending", 1500)
     assert (said["resumed"], said["invalid_rows"], said["number_column"]) == (False, 1, "msisdn")
     assert said["first_invalid_rows"] == [
-        {"line": 1502, "number": "nobody", "reason": "not a phone number"}
+        {"line": 1502, "number": "absent", "reason": "not a phone number"}
     ]
     assert wakes.sent == 1
     assert report(store, lane.id).balanced
@@ -122,7 +122,7 @@ async def test_recipients_are_replaced_and_added(door: Door, store: Store) -> No
 
 
 async def test_a_launch_that_does_not_match_leaves_the_draft(door: Door, store: Store) -> None:
-    await create(door, "msisdn,name\n+447400000001,Ann\nnobody,Bo\n")
+    await create(door, "msisdn,name\n+447400000001,Ann\nabsent,Bo\n")
     for asked, word in (({}, "accept_invalid"), ({"plan": "ab" * 32}, "plan has changed")):
         refused = await door.http.post(f"{PATH}/launch", json=asked)
         assert (refused.status_code, word in refused.json()["error"]) == (422, True), refused.text
