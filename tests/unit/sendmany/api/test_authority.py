@@ -7,6 +7,7 @@ import base64
 import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any, NamedTuple
 
 import fakeredis
@@ -44,6 +45,7 @@ SETTINGS = Settings(
     secret="a secret of the settings, for tests",
     subscriptions={"trusted": [ENDPOINT]},
 )
+SCRIPTS = load_scripts(flags=False)
 HOOK = {"url": f"http://{ENDPOINT}/in", "types": ["message.delivered"]}
 MESSAGE = {"user": {"msisdn": "+447700900123"}, "type": "text", "content": {"text": "Hello"}}
 FORM = {"name": NAME, "message": {"type": "text", "content": {"text": "Hello"}}}
@@ -60,11 +62,20 @@ class House(NamedTuple):
     subscription: str
 
 
+@cache
+def shared_app() -> tuple[FastAPI, AsyncStore]:
+    """The application of all tests here, since building it takes longer than a test; each test gives its
+    store another server."""
+    store = AsyncStore(fakeredis.FakeAsyncRedis(), SCRIPTS)
+    return create_app(SETTINGS, store, lambda: None), store
+
+
 @pytest.fixture
 async def house() -> AsyncIterator[House]:
     server = fakeredis.FakeServer()
-    here = Store(fakeredis.FakeRedis(server=server), load_scripts(flags=False))
-    store = AsyncStore(fakeredis.FakeAsyncRedis(server=server), load_scripts(flags=False))
+    here = Store(fakeredis.FakeRedis(server=server), SCRIPTS)
+    app, store = shared_app()
+    store.client = fakeredis.FakeAsyncRedis(server=server)
     content = compile_content({"type": "text", "content": {"text": "Hello"}}, ()).dump()
     lane = open_campaign(here, CampaignPlan(NAME, THEIRS, content, "digest", "source"))[0]
     given.add(here, lane, given.numbers(3), 0, 3)
@@ -79,7 +90,6 @@ async def house() -> AsyncIterator[House]:
     here.client.set(forgetting(ERASURE), json.dumps({**erasure, "heard_at": 0.0}))
     types, url = check_types(["message.delivered"]), f"http://{ENDPOINT}/"
     hook, _ = add_subscription(here, key_of(SETTINGS), 1, url, types, THEIRS, with_numbers=False)
-    app = create_app(SETTINGS, store, lambda: None)
     yield House(app, store, here, lane, given.NOTIFICATIONS, hook.id)
     await store.close()
 

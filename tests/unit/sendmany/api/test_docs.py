@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 from unittest.mock import ANY
@@ -22,6 +23,7 @@ PAGE = (Path(__file__).parents[4] / "docs/reference/http.md").read_text("utf-8")
 METHODS = {"get", "post", "put", "patch", "delete"}
 
 
+@cache
 def _document() -> dict[str, Any]:
     return create_app(Settings(redis_url="redis://127.0.0.1:1")).openapi()
 
