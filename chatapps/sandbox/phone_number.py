@@ -30,7 +30,7 @@ class Capacity:
 
 
 class Fate(NamedTuple):
-    """What a number does with a message."""
+    """When a number sends a message, or that it refuses it."""
 
     sent_after: float  # s from the message to its sending; 0 if it is refused
     told_after: float  # s from the message to its first receipt

@@ -226,7 +226,7 @@ def prepared_draft(
 
 
 def _options(form: CampaignForm, settings: Settings, sub_account: str) -> dict[str, Any]:
-    """What a draft keeps of a form; raises InputError for what no launch would take."""
+    """The members of a form that a draft keeps; raises InputError for what no launch would take."""
     refuse_ours(form.message)
     upload_of(form, settings, sub_account)
     return form.model_dump(mode="json", exclude_unset=True, exclude=OF_THE_LAUNCH)

@@ -87,7 +87,7 @@ class RateChange:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is stored about the rate of a sub-account."""
+    """The stored facts about the rate of a sub-account."""
 
     learned: Learned | None
     stored: str = ""  # the state as it is stored

@@ -11,7 +11,7 @@ _SUFFIX = 7
 _CODE = re.compile(r"1|7|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|\d{3}", re.ASCII)
 """A country code at the start of a number (ITU-T E.164)."""
 _BETWEEN = r"[^\d\n]{0,2}(?:\(0\))?[^\d\n]?"
-"""What people write between digits, as in `+44 (0)7700-900 123`."""
+"""Signs that people write between digits, as in `+44 (0)7700-900 123`."""
 
 
 @dataclass(frozen=True, slots=True)

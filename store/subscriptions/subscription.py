@@ -39,7 +39,7 @@ WILDCARDS: Final = ("message.*", "campaign.*")
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """What an endpoint wants."""
+    """An endpoint, and the events it wants."""
 
     id: str
     url: str

@@ -44,7 +44,7 @@ _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
 
 
 class SubscriptionIn(BaseModel):
-    """What an endpoint wants."""
+    """An endpoint, and the events it wants."""
 
     model_config = ConfigDict(extra="forbid")
     url: Annotated[str, Field(min_length=8, max_length=MOST_URL)]

@@ -190,7 +190,7 @@ def plan_answer(planned: Plan) -> Plan:
 
 
 def draft_answer(store: Store, settings: Settings, lane: Lane) -> DraftOut:
-    """What a draft keeps, its problem in the words of the form."""
+    """A draft as it is kept, its problem in the words of the form."""
     draft = draft_out(store, settings, lane)
     return draft.model_copy(update={"problem": draft.problem and in_our_words(draft.problem)})
 
