@@ -115,7 +115,7 @@ class _Evidence:
     def _measure(
         self, seconds: Sequence[int], share: float, least: int
     ) -> tuple[float, float] | None:
-        """Messages/s that went through in these seconds, from the first to the last with throttled messages."""
+        """Messages/s that went through, from the first to the last second with throttled messages."""
         bad = [at for at in seconds if self.throttled.get(at)]
         total = sum(self.throttled[at] for at in bad)
         seen = sum(self.signals.seen[at] for at in seconds)
