@@ -3,16 +3,19 @@ learns of it.
 
 It speaks unix sockets and knows of the protocol only what it needs: a request that names the script to
 be struck, and that each request has one reply. Of scripts that are sent together the last one counts.
+The server is given all scripts first, so that each call names its script and is run the first time.
 """
 
 import asyncio
 import contextlib
 import random
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from threading import Thread
 from types import TracebackType
 
+from store.client import Store
 from store.scripts import load_scripts
 
 CHUNK = 1 << 16
@@ -33,7 +36,7 @@ class ReplyDropper:
         self._thread = Thread(target=self._loop.run_forever, daemon=True)
         self._names = {script.sha.encode(): name for name, script in load_scripts().items()}
         self._strikes: Callable[[str], bool] = lambda _: False
-        self._open: set[asyncio.Task[None]] = set()
+        self._open: dict[asyncio.StreamWriter, asyncio.Task[None]] = {}  # of clients
         self.dropped: list[str] = []  # scripts whose replies were lost
 
     @property
@@ -63,8 +66,10 @@ class ReplyDropper:
         self._strikes = lambda _: False
 
     def __enter__(self) -> "ReplyDropper":
+        with closing(Store.connect(f"unix://{self._server}")) as store:
+            store.load()
         self._thread.start()
-        listening = asyncio.start_unix_server(self._serve, str(self._socket))
+        listening = asyncio.start_unix_server(self._accept, str(self._socket))
         self._listening = asyncio.run_coroutine_threadsafe(listening, self._loop).result(5)
         return self
 
@@ -79,16 +84,15 @@ class ReplyDropper:
         self._thread.join(5)
         self._loop.close()
 
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._open[writer] = asyncio.create_task(self._serve(reader, writer))
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._open.add(task)
         try:
-            await self._pass_on(reader, writer)
-        except (OSError, asyncio.CancelledError):
-            pass
+            with contextlib.suppress(OSError):
+                await self._pass_on(reader, writer)
         finally:
-            self._open.discard(task)
+            del self._open[writer]
             await _end(writer)
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -119,11 +123,13 @@ class ReplyDropper:
         writer.close()
 
     async def _close(self) -> None:
+        """End every connection, also those that are not served yet. Tasks are not cancelled: one that
+        opens a connection at that moment would leave it open."""
         self._listening.close()
-        for task in list(self._open):
-            task.cancel()
-        await asyncio.gather(*self._open, return_exceptions=True)
-        await self._listening.wait_closed()
+        while rest := asyncio.all_tasks() - {asyncio.current_task()}:
+            for writer in self._open:
+                writer.close()
+            await asyncio.wait(rest, return_when=asyncio.FIRST_COMPLETED)
 
 
 async def _end(writer: asyncio.StreamWriter) -> None:
