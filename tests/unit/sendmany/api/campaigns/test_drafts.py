@@ -214,3 +214,17 @@ async def test_a_schedule_is_said_as_a_draft_is_launched(door: Door, store: Stor
     done = await door.http.post(f"{PATH}/launch", json={"send_at": "2027-01-01T09:00:00Z"})
     assert (done.json()["status"], done.json()["send_at"]) == ("scheduled", "2027-01-01T09:00:00Z")
     assert given.balanced(store, find_lane(store, "Spring").id)
+
+
+async def test_the_first_recipients_are_shown_as_the_file_is_read(door: Door) -> None:
+    await create(door, "Tel;Handy;name\n+447700900001;+447700900002;Ana\n;;\n+447700900003;;Bo\n")
+    shown = await door.http.get(f"{PATH}/recipients", params={"limit": 1})
+    first = ["+447700900001", "+447700900002", "Ana"]
+    columns = ["Tel", "Handy", "name"]
+    assert shown.json() == {"columns": columns, "number_column": None, "rows": [first]}
+    await door.http.patch(PATH, json={"map": {"phone": "Handy"}})
+    shown = await door.http.get(f"{PATH}/recipients")
+    assert (shown.json()["number_column"], len(shown.json()["rows"])) == ("Handy", 2)
+    await door.http.patch(PATH, json={"default_region": "GB", "map": {"phone": "Tel"}})
+    await door.http.post(f"{PATH}/launch", json={"accept_invalid": True})
+    assert (await door.http.get(f"{PATH}/recipients")).status_code == 409
