@@ -9,6 +9,13 @@ import { Dialog, Failed, say } from './ui.js';
 /** A time as typed, in the browser's zone, as the API takes it. @param {string} at */
 const instant = (at) => `${new Date(at).toISOString().slice(0, 19)}Z`;
 
+/** A time of the API as a field has it; empty if it is in words of another zone. @param {string} at */
+export function localTime(at) {
+  const time = new Date(at);
+  if (!/^\d{4}-\d\d-\d\dT/.test(at) || Number.isNaN(time.getTime())) return '';
+  return new Date(time.getTime() - time.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+}
+
 /** The members of a form of a campaign; empty ones are left out. @param {PaceFields} pace */
 export const paceOf = ({ at, rate, weight, canary }) => ({
   ...(at && { send_at: instant(at) }), ...(rate && { rate: Number(rate) }),

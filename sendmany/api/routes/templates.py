@@ -19,6 +19,7 @@ from chatapps.messages import MessageError
 from chatapps.templates import advice, read_template
 from config.sections import SettingsError, SubAccountId
 from config.settings import Settings
+from sendmany.api.errors import PathProblem
 from sendmany.api.uploads.launch import choose_sub_account
 from store.access.audit import entry
 from store.access.places import Places
@@ -51,9 +52,10 @@ class TemplatesOut(BaseModel):
 class TemplateAdded(BaseModel):
     """A template that was checked, and submitted for review unless it was a dry run."""
 
-    template: dict[str, Any]  # as the provider takes it
+    template: dict[str, Any] | None  # as the provider takes it; null: there are problems
     added: bool
     advice: list[str]  # what is allowed, and often rejected
+    problems: list[PathProblem]  # of a dry run; otherwise they are refused with 422
 
 
 class TemplateDeleted(BaseModel):
@@ -90,9 +92,14 @@ def templates_router(store: Store, settings: Settings, needs: Needs) -> APIRoute
         """The review takes minutes to a day. A template cannot be changed afterwards, and the name of a
         deleted one is blocked for about 30 days."""
         whose = choose_sub_account(settings, caller, sub_account, "sub_account")
-        with _http_errors():
+        try:
             draft = read_template(template)
             emitted = draft.emit()
+        except MessageError as error:
+            problems = [PathProblem(path=one.path, message=one.rule) for one in error.problems]
+            if dry_run:
+                return TemplateAdded(template=None, added=False, advice=[], problems=problems)
+            raise _unfit(problems) from error
         if not dry_run:
             with places.place_for(caller), _http_errors():
                 account = template_account(settings, whose)
@@ -100,7 +107,7 @@ def templates_router(store: Store, settings: Settings, needs: Needs) -> APIRoute
             about = f"{draft.name} ({draft.language}) of {whose}"
             store.run(entry("template.add", about, after=emitted))
         hints = [str(hint) for hint in advice(draft)]
-        return TemplateAdded(template=emitted, added=not dry_run, advice=hints)
+        return TemplateAdded(template=emitted, added=not dry_run, advice=hints, problems=[])
 
     @router.delete(
         "/{name}",
@@ -109,7 +116,7 @@ def templates_router(store: Store, settings: Settings, needs: Needs) -> APIRoute
         responses={404: {"description": "The provider has no such template"}},
     )
     def delete_template(
-        name: Annotated[str, Path(min_length=1, max_length=512)],
+        name: Annotated[str, Path(pattern=r"^[A-Za-z0-9_]{1,512}$")],
         caller: Annotated[Token, manage],
         sub_account: Whose = None,
     ) -> TemplateDeleted:
@@ -124,15 +131,16 @@ def templates_router(store: Store, settings: Settings, needs: Needs) -> APIRoute
     return router
 
 
+def _unfit(problems: list[PathProblem]) -> HTTPException:
+    error = "The provider would refuse this template."
+    return HTTPException(422, {"error": error, "problems": [one.model_dump() for one in problems]})
+
+
 @contextmanager
 def _http_errors() -> Iterator[None]:
-    """Turn errors of the provider, and rules that a template breaks, into an HTTPException."""
+    """Turn errors of the provider into an HTTPException."""
     try:
         yield
-    except MessageError as error:
-        problems = [{"path": one.path, "message": one.rule} for one in error.problems]
-        sentence = "The provider would refuse this template."
-        raise HTTPException(422, {"error": sentence, "problems": problems}) from error
     except (SettingsError, TemplateNameBlocked) as error:
         raise HTTPException(409, str(error)) from error
     except TooFast as error:

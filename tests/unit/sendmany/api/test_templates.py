@@ -89,11 +89,13 @@ async def test_a_template_is_checked_added_listed_and_deleted(
 
 async def test_broken_rules_are_told_by_their_places_and_nothing_is_sent(door: Door) -> None:
     wrong = {**BOATS, "name": "no boats", "components": [{"type": "BODY", "text": "{{1}} hi"}]}
-    for params in ({"dry_run": True}, {}):
-        refused = await door.http.post(PATH, params=params, json=wrong)
-        assert refused.status_code == 422
-        paths = {one["path"] for one in refused.json()["problems"]}
-        assert paths == {"name", "components[0].text"}
+    places = {"name", "components[0].text"}
+    dry = await door.http.post(PATH, params={"dry_run": True}, json=wrong)
+    assert (dry.status_code, dry.json()["template"], dry.json()["added"]) == (200, None, False)
+    refused = await door.http.post(PATH, json=wrong)
+    assert refused.status_code == 422
+    for answer in (dry, refused):
+        assert {one["path"] for one in answer.json()["problems"]} == places
     assert (await door.http.get(PATH)).json()["items"] == []
 
 
