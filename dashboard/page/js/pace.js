@@ -1,6 +1,6 @@
 // When a campaign starts, and how fast it goes.
 import { ask } from './api.js';
-import { zone } from './format.js';
+import { rate as perSecond, zone } from './format.js';
 import { html, useState } from './lib.js';
 import { Dialog, Failed, say } from './ui.js';
 
@@ -50,7 +50,7 @@ export function Repace({ one, close }) {
     }
   };
   return html`<${Dialog} title="Start and pace" close=${close}><form class="dialog-body" onSubmit=${submit}>
-    <p class="muted">What is left empty stays as it is. A rate of 0 is that of its sub-account.</p>
+    <p class="muted">Now ${one.rate ? `${perSecond(one.rate)} at most` : 'as fast as its sub-account'}, share ${one.weight}. What is left empty stays as it is. A rate of 0 is that of its sub-account.</p>
     <${Pace} pace=${pace} set=${set} start=${!begun} />
     ${error && html`<${Failed} error=${error} />`}
     <footer><button type="button" class="button" onClick=${close}>Leave it</button><button class="button primary" disabled=${!pace.at && !pace.rate && !pace.weight}>Change</button></footer>

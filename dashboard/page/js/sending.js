@@ -24,10 +24,10 @@ export function Sending() {
     <header class="head"><div><h1>Sending</h1><p class="muted">What each sub-account may send, and whether anything is sent at all.</p></div></header>
     ${now.error && html`<${Failed} error=${now.error} again=${now.again} />`}
     ${now.data ? html`<${Vitals} now=${now.data} />` : !now.error && html`<${Loading} rows=${1} />`}
+    ${!session.value?.sub_accounts.length && html`<${Doctor} />`}
     ${limits.error && html`<${Failed} error=${limits.error} again=${limits.again} />`}
     ${limits.data && accounts.length === 0 && html`<${Empty} icon="sending" title="No sub-account is configured"><p>Settings name the sub-accounts of the provider: see <code>config/sendmany.example.toml</code>.</p><//>`}
-    <div class="tiles sending-tiles">${accounts.map((one) => html`<${Account} key=${one.sub_account} one=${one} backlog=${(now.data?.backlog ?? []).filter((/** @type {any} */ b) => b.sub_account === one.sub_account)} again=${limits.again} />`)}</div>
-    ${!session.value?.sub_accounts.length && html`<${Doctor} />`}`;
+    <div class="tiles sending-tiles">${accounts.map((one) => html`<${Account} key=${one.sub_account} one=${one} backlog=${(now.data?.backlog ?? []).filter((/** @type {any} */ b) => b.sub_account === one.sub_account)} again=${limits.again} />`)}</div>`;
 }
 
 const VERDICTS = /** @type {Record<string, [string, string]>} */ ({ ok: ['good', 'Good'], problem: ['bad', 'Problem'], note: ['hold', 'Not known'] });
