@@ -16,6 +16,7 @@ pytestmark = [pytest.mark.server, pytest.mark.long]
 PEOPLE = 400
 
 
+@pytest.mark.timeout(480)
 @pytest.mark.skipif(bool(why_not()), reason=why_not())
 def test_the_page_does_what_it_says(tmp_path: Path) -> None:
     hostile = tmp_path / "hostile.csv"
@@ -33,6 +34,6 @@ def test_the_page_does_what_it_says(tmp_path: Path) -> None:
             ),
             capture_output=True,
             text=True,
-            timeout=290,
+            timeout=450,
         )
     assert done.returncode == 0, done.stdout + done.stderr

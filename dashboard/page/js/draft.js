@@ -76,15 +76,11 @@ export function uploadForm(path, campaign, file, tell) {
 /** Keep a new draft; a name that is taken gets a number.
  * @param {any} campaign @param {File} file @param {(share: number) => void} tell @returns {Promise<Kept>} */
 async function create(campaign, file, tell) {
-  for (let n = 1; ; n += 1) {
-    try {
-      const name = n === 1 ? campaign.name : `${campaign.name.slice(0, 90)} ${n}`;
-      return await uploadForm('/v1/campaigns', { ...campaign, name, launch: false }, file, tell);
-    } catch (error) {
-      const taken = error instanceof ApiError && error.status === 409 && /already a campaign/i.test(error.message);
-      if (!taken || n > 20) throw error;
-    }
-  }
+  const there = may('read') ? (await ask(`/v1/campaigns?${new URLSearchParams({ search: campaign.name.slice(0, 90), limit: '100' })}`)).items : [];
+  const taken = new Set(there.map((/** @type {any} */ one) => one.name));
+  let name = campaign.name;
+  for (let n = 2; taken.has(name); n += 1) name = `${campaign.name.slice(0, 90)} ${n}`;
+  return uploadForm('/v1/campaigns', { ...campaign, name, launch: false }, file, tell);
 }
 
 /**

@@ -263,7 +263,7 @@ function Try({ id, line }) {
       if ((left -= 1) < 0) return clearInterval(timer);
       const found = await Promise.all(sent.map(async (one) => {
         const is = await ask(`/v1/messages/${one.id}`, { refresh: true }).catch(() => null);
-        return is ? { ...one, state: is.state, why: is.meaning || (is.why ?? [])[0] || '' } : one;
+        return is ? { ...one, state: is.state, why: is.meaning || (is.state === 'skipped' ? (is.why ?? [])[0] ?? '' : '') } : one;
       }));
       return setSent(found);
     }, 2000);
@@ -287,7 +287,7 @@ function Try({ id, line }) {
       <button class="button" disabled=${!to_.trim() || busy}>Send a test</button></span>
       <small class="muted">It goes out at once, with the values of ${line ? `line ${line}` : 'the first row'}; it is no part of the campaign.</small></label>
     ${error && html`<${Failed} error=${error} />`}
-    ${sent.length > 0 && html`<ul class="pick" role="status">${sent.map((one) => html`<li key=${one.id}><span class="mono">${one.to}</span><span>${one.state ? STATES[one.state]?.[0] ?? one.state : 'Handed in'}${one.why && html` <span class="muted">${one.why}</span>`}</span></li>`)}</ul>`}</form>`;
+    ${sent.length > 0 && html`<div role="status"><ul class="pick">${sent.map((one) => html`<li key=${one.id}><span class="mono">${one.to}</span><span>${one.state ? STATES[one.state]?.[0] ?? one.state : 'Handed in'}${one.why && html` <span class="muted">${one.why}</span>`}</span></li>`)}</ul></div>`}</form>`;
 }
 
 /** @param {{ file: File | null, kept: Kept | null, take: (file?: File) => void }} props */
