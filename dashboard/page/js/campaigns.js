@@ -139,7 +139,7 @@ const DraftRow = ({ one }) => html`
       <td class="name"><a class="row-link" href=${may('send') ? to(['new', one.id]) : to(['campaigns', one.id])}>${one.name}</a>
         <span class="muted small" title=${moment(one.opened_at)}>${one.sub_account} · ${when(one.opened_at)}</span></td>
       <td><${Status} status=${one.status} /></td>
-      <td class="wide-col muted">Nothing of it is sent</td><td class="num"></td><td class="num"></td>
+      <td class="wide-col"></td><td class="num"></td><td class="num"></td>
       <td class="wide-col why"><${Sentence} text=${reason(one)} /></td>
     </tr>`;
 

@@ -134,11 +134,14 @@ export function fieldsOf(one) {
   return found;
 }
 
+/** @param {string} text */
+const cut = (text) => (text.length > 20 ? text.slice(0, 20).replace(/\s\S*$/, ' …') : text);
+
 /** A place of a text with the words around it. @param {string} text @param {number} n */
 export function around(text, n) {
   const [before, after = ''] = text.split(`{{${n + 1}}}`, 2);
   const near = (/** @type {string} */ some) => some.replace(/\{\{\s*\d+\s*\}\}/g, '…');
-  return `${near(before).split(/\n/).at(-1)?.slice(-22).replace(/^\S*\s(?=\S)/, '… ') ?? ''}▢${near(after).split(/\n/)[0].slice(0, 18)}`;
+  return `${near(before).split(/\n/).at(-1)?.slice(-22).replace(/^\S*\s(?=\S)/, '… ') ?? ''}▢${cut(near(after).split(/\n/)[0])}`;
 }
 
 /** The message of a template, with values for the places or the samples. @param {Template} one @param {Record<string, string>} values @param {Record<string, string> | null} row null: with its samples @returns {Parts} */

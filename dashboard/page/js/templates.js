@@ -50,7 +50,7 @@ export function Templates() {
       <tbody>${items.map((one) => html`<tr key=${`${one.name} ${one.language}`}>
         <td class="name"><button class="link" onClick=${() => setShown(one)}>${one.name}</button> <span class="muted">${one.language}</span></td>
         <td>${held(one) ? html`<${Pill} word="RED" name="Held up" />` : html`<${Pill} word=${one.status} />`}</td>
-        <td>${one.quality in QUALITY ? html`<${Pill} word=${one.quality} name=${QUALITY[one.quality]} />` : html`<span class="muted">–</span>`}</td>
+        <td class=${one.quality in QUALITY ? '' : 'none'}>${one.quality in QUALITY ? html`<${Pill} word=${one.quality} name=${QUALITY[one.quality]} />` : html`<span class="muted">–</span>`}</td>
         <td class="muted">${small(one.category)}</td><td class="num muted" title=${moment(one.updated)}>${when(one.updated)}</td></tr>`)}</tbody></table></div>`}
     ${shown && html`<${Show} one=${shown} held=${held(shown)} account=${account} languages=${all.filter((one) => one.name === shown.name).length} close=${() => setShown(null)} again=${answer.again} />`}
     ${adding && html`<${Add} account=${account} close=${() => { setAdding(false); answer.again(); }} />`}`;
