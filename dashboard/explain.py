@@ -437,6 +437,15 @@ def _on_their_way(n: int) -> str:
 def _delayed(n: int, lane: Lane, wait: Waiting) -> str:
     if not n:
         return ""
+    if wait.hours:
+        first, last = (moment(at // 1000) for at in wait.hours)
+        until = (
+            f"until {first}" if first == last else f"the first until {first}, the last until {last}"
+        )
+        return (
+            f"{several(n, 'message')} {'waits' if n == 1 else 'wait'} for the hours of their people, or "
+            f"to be tried again: {until}."
+        )
     when = f", the first at {clock(wait.next_retry)}" if wait.next_retry else ""
     if lane.kind == "notifications":  # counts of scheduled messages are among the failed ones
         verb = "waits" if n == 1 else "wait"
@@ -641,6 +650,7 @@ def seconds_left(report: LaneReport, wait: Waiting) -> float | None:
     if counts.get(State.IN_DOUBT) and wait.next_decision:
         times.append((wait.next_decision - wait.now) / 1000)
     if counts.get(State.DELAYED) and wait.next_retry:
-        times.append((wait.next_retry - wait.now) / 1000)
+        last = wait.hours[1] if wait.hours else wait.next_retry
+        times.append((last - wait.now) / 1000)
     blocked = max(0, (wait.blocked_until or 0) - wait.now) / 1000
     return max(0.0, *times) + (blocked if moving else 0)

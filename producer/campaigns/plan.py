@@ -39,7 +39,6 @@ from producer.campaigns.preflight import (
 )
 from producer.campaigns.schedule import why_late
 from producer.campaigns.upload import Upload, begin
-from producer.countries import TELLING_DIGITS, country_of_number
 from producer.errors import InputError
 from producer.files.csv_reader import Position, Record, opened
 from producer.files.invalid_rows import InvalidRow
@@ -54,6 +53,7 @@ from store.lanes.lane import Priority
 from store.lanes.open import CampaignPlan, find_repeated
 from store.limits.learned import read_learned
 from store.limits.rate_limit import Limits
+from store.people.local_time import TELLING_DIGITS, country_of_number
 from store.people.marketing_cap import cap_of, find_capped
 from store.people.service_windows import find_ineligible, read_rules, united
 from store.purposes import Purpose

@@ -1,18 +1,21 @@
 """When a campaign starts, as people write it, and how fast it goes."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cache
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
+from config.quiet_hours import read_week, see_that_place
 from config.sections import SubAccount
 from producer.errors import InputError
-from producer.wake import SendWakeUp, call_workers
+from producer.wake import SendWakeUp, call_workers, wake
 from store.access.audit import audited
 from store.client import Store
 from store.errors import StoreRefused, UnknownLane
-from store.lanes.lane import Lane, LaneStatus, Pace, find_lane, pace_lane, schedule_lane
+from store.lanes.lane import Lane, LaneStatus, Pace, Priority, find_lane, pace_lane, schedule_lane
+from store.people.local_time import moment_of, zone_named
+from store.people.quiet_hours import LiveHours, change_quiet_hours, read_live_hours
 
 MOST_DAYS = 366
 _WRITTEN = re.compile(r"(\d{4}-\d\d-\d\d)[T ]+(\d\d?:\d\d(?::\d\d)?)\s*(.*)")
@@ -204,15 +207,43 @@ def reschedule(
     return status
 
 
-@cache
-def _zones() -> dict[str, str]:
-    return {name.casefold(): name for name in available_timezones() if "/" in name or name == "UTC"}
+def set_quiet_hours(
+    store: Store,
+    hours: Mapping[str, str | None],
+    send_wake_up: SendWakeUp,
+    on: bool | None = None,
+    *,
+    keep_switch: bool = True,
+) -> LiveHours:
+    """Change hours for marketing, and whether they are heeded, on all workers; messages that wait by the
+    earlier ones are looked at anew.
+
+    Args:
+        hours: place → hours; None: those of the settings, or the shipped ones.
+        on: the switch; None: that of the settings.
+        keep_switch: leave the switch as it is.
+
+    Raises:
+        InputError: there is no such place, or its hours cannot be read.
+    """
+    for place, said in hours.items():
+        try:
+            see_that_place(place)
+            read_week(said or "always")
+        except ValueError as error:
+            raise InputError(str(error)) from error
+    before = store.run(read_live_hours())
+    call = change_quiet_hours(on, hours, keep_switch=keep_switch)
+    live = store.run(audited(call, "quiet_hours", ", ".join(hours) or "all", before))
+    for priority in Priority:  # an idle sweep looks at what waits
+        wake(store, send_wake_up, priority)
+    return live
 
 
 def _zone_named(text: str) -> str:
     if not text:
         raise InputError(f"a time needs its zone: {_HOW}")
-    if zone := _zones().get(text.replace(" ", "_").casefold()):
+    if zone := zone_named(text):
         return zone
     if text.isalpha() and len(text) <= 5:
         raise InputError(
@@ -222,19 +253,13 @@ def _zone_named(text: str) -> str:
 
 
 def _moment(wall: datetime, zone: ZoneInfo) -> tuple[datetime, str]:
-    first, second = (wall.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
-    if first < second:
-        return first, "That time comes twice there, since clocks go back: it is the first."
-    if first == second:
-        return first, ""
-    early, late = int(second.timestamp()), int(first.timestamp())  # clocks go forward in between
-    before = datetime.fromtimestamp(early, zone).utcoffset()
-    while late - early > 1:
-        middle = (early + late) // 2
-        if datetime.fromtimestamp(middle, zone).utcoffset() == before:
-            early = middle
-        else:
-            late = middle
-    moment = datetime.fromtimestamp(late, UTC)
-    then = moment.astimezone(zone)
-    return moment, f"That time does not exist there, since clocks go forward: it is {then:%H:%M}."
+    moment = moment_of(wall, zone)
+    shown = moment.astimezone(zone)
+    if shown.replace(tzinfo=None) != wall:
+        return (
+            moment,
+            f"That time does not exist there, since clocks go forward: it is {shown:%H:%M}.",
+        )
+    if moment != wall.replace(tzinfo=zone, fold=1).astimezone(UTC):
+        return moment, "That time comes twice there, since clocks go back: it is the first."
+    return moment, ""
