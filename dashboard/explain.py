@@ -13,6 +13,7 @@ from store.limits.breakers import BULK, SERVER, STALL, Breaker
 from store.limits.learned import Cause, Learned
 from store.limits.stops import Stop, Stopped
 from store.limits.unreached import Unreached
+from store.people.quiet_hours import LocalStart
 from store.purposes import Purpose
 from store.records.outcome import Doubt, LocalReason, Origin
 from store.reports.lane_report import PACE_GAP_MS, LaneReport
@@ -255,7 +256,15 @@ def pace_of(lane: Lane) -> Pace:
 
 def starts_at(lane: Lane) -> str:
     """When a scheduled campaign starts, in the zone in which that was said and here."""
+    if start := LocalStart.load(lane.local_start):
+        return f"{start.wall:%Y-%m-%d %H:%M} by the local time of each person"
     return in_zone(lane.send_at, lane.zone)
+
+
+def local_start(lane: Lane) -> str | None:
+    """The local time at which people get a campaign, ISO 8601; None for none."""
+    start = LocalStart.load(lane.local_start)
+    return start and f"{start.wall:%Y-%m-%dT%H:%M}"
 
 
 def in_zone(ms: int, zone: str) -> str:

@@ -13,6 +13,7 @@ from dashboard.explain import (
     explain_named_code,
     iso,
     lane_figures,
+    local_start,
     pace_figures,
     remedy,
 )
@@ -86,6 +87,7 @@ class LaneOut(BaseModel):
     opened_at: str | None
     send_at: str | None  # a scheduled campaign starts then
     zone: str | None  # in which that time was said
+    local_start: str | None  # time at which people get it, by their own clocks; null: at once
     rate: float  # messages/s of a campaign; 0: that of its sub-account
     weight: int  # of a campaign beside others
     finish_by: str | None  # the rate follows from it
@@ -300,6 +302,7 @@ def _fields(report: LaneReport) -> dict[str, Any]:
         **lane_figures(report),
         "opened_at": moment_out(lane.opened_at),
         "send_at": moment_out(lane.send_at),
+        "local_start": local_start(lane),
         "zone": lane.zone or None,
         "rate": lane.rate,
         "weight": lane.weight,

@@ -205,10 +205,11 @@ def prepared_draft(
     options = {**Draft.of(lane).options, "name": lane.name}
     if lane.status is LaneStatus.HALTED and not lane.content:
         raise StoreRefused(f'"{lane.name}" is halted: `sendmany campaign show` says what to do')
-    if lane.status is not LaneStatus.DRAFT:
-        options.pop("send_at", None)  # a launch has set it
-    elif send_at:
-        options["send_at"] = send_at
+    if send_at or lane.status is not LaneStatus.DRAFT:  # a launch has set it
+        for name in ("send_at", "at_local", "on"):
+            options.pop(name, None)
+        if send_at and lane.status is LaneStatus.DRAFT:
+            options["send_at"] = send_at
     upload = upload_of(CampaignForm.model_validate(options), settings, lane.sub_account)
     excluded = options.get("exclude", ())
     exclusions = read_exclusions(store, excluded, lane.sub_account, upload.reading)

@@ -15,9 +15,11 @@ from config.quiet_hours import ALWAYS, ANYWHERE, Week, read_week, shipped_hours
 from config.sections import QuietHours
 from store.client import Call, command, script_call, text
 from store.keys import QUIET_HOURS
-from store.lanes.lane import Lane, parse_fields
+from store.lanes.lane import parse_fields
 from store.people.local_time import country_of, local_moment, moment_of, zone_named, zones_of
 
+Kind = tuple[tuple[str, ...], Week | None]
+"""Zones in which a person may be, and the hours there; None: always."""
 MOST_DAYS = 15
 """Days ahead in which an opening is looked for."""
 _SWITCH, _REVISION = "on", "revision"
@@ -121,27 +123,29 @@ class LocalHours:
         self._in_force = in_force
         self._start = start
         self._zone_place = zone_place
-        self._unknown = ((start.zone if start else "") or zone,)
-        self._openings: dict[tuple[tuple[str, ...], Week | None], Opening] = {}
+        own = (start.zone if start else "") or zone
+        self.unknown = (own,)  # the zones of people whose own is not known
+        self._openings: dict[Kind, Opening] = {}
 
     @classmethod
-    def of(cls, lane: Lane, in_force: HoursInForce, *, marketing: bool) -> "LocalHours | None":
-        """The hours of a lane; None: its messages go at once."""
-        start = LocalStart.load(lane.local_start)
-        if start is None and not (in_force.on and marketing):
-            return None
+    def of(
+        cls, in_force: HoursInForce, start: LocalStart | None, zone_place: int, *, marketing: bool
+    ) -> "LocalHours | None":
+        """The hours of messages; None: they go at once."""
         heeded = in_force if in_force.on and marketing else None
-        return cls(heeded, start, lane.zone_place, in_force.timezone)
+        if start is None and heeded is None:
+            return None
+        return cls(heeded, start, zone_place, in_force.timezone)
 
-    def kind_of(self, line: bytes) -> tuple[tuple[str, ...], Week | None]:
+    def kind_of(self, line: bytes) -> Kind:
         """The zones and hours of the person of a job line: people of one kind get it together."""
         person, *values = line.split(b"\t", self._zone_place + 1)
         who = person.decode()
         own = zone_named(values[self._zone_place - 1].decode()) if self._zone_place else None
-        zones = (own,) if own else zones_of(who) or self._unknown
+        zones = (own,) if own else zones_of(who) or self.unknown
         return zones, self._in_force.week_of(who) if self._in_force else None
 
-    def opening(self, kind: tuple[tuple[str, ...], Week | None], now: float) -> Opening:
+    def opening(self, kind: Kind, now: float) -> Opening:
         """When the message may go to people of a kind: the span of now, or the next one."""
         found = self._openings.get(kind)
         if found is None or found.closes <= now:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from store.people.quiet_hours import HoursInForce, LocalHours
+from store.people.quiet_hours import HoursInForce, LocalHours, LocalStart
 from store.purposes import Purpose
 from store.records.job_section import Job
 from worker.batch import OpenLane, Tools
@@ -51,7 +51,10 @@ class LaneHours:
         if place not in self._of:
             if len(self._of) >= MOST_LANES:
                 self._of.clear()
-            self._of[place] = LocalHours.of(lane.lane, self._in_force, marketing=marketing)
+            start = LocalStart.load(lane.lane.local_start)
+            self._of[place] = LocalHours.of(
+                self._in_force, start, lane.lane.zone_place, marketing=marketing
+            )
         return self._of[place]
 
 
