@@ -335,9 +335,11 @@ def _number_column(lane: Lane) -> str:
 
 
 def _options_of_campaign(lane: Lane, number: str) -> dict[str, Any]:
+    content = CompiledContent.load(lane.content)
     return _set(
         {
-            "message": message_of(CompiledContent.load(lane.content)),
+            "message": message_of(content),
+            "timezone_column": content.columns[lane.zone_place - 1] if lane.zone_place else None,
             "map": {PHONE: number},
             "priority": str(lane.priority),
             "policies": {

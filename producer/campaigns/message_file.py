@@ -73,13 +73,17 @@ def prepare(
     try:
         message, language = _with_language(message, reading.language_column)
         message, defaults = resolve_columns(message, columns, reading.names)
-        defaults = {**reading.defaults, **defaults}
+        kept = ((find_name(columns, one), text) for one, text in reading.defaults.items())
+        defaults = {**{name: text for name, text in kept if name}, **defaults}
         see_that_whole(message, columns)
         body = read_message_body(fill_with_sample_values(message))
         written = with_placeholders(body.emit(), message)
         numbers = list(number_fields(body, message))
         paths, zone = frozenset(each.path for each in numbers), reading.timezone_column
-        zone = zone and (find_name(columns, zone) or zone)
+        if zone and (zone := find_name(columns, zone)) is None:
+            raise InputError(
+                f'the recipients have no column "{reading.timezone_column}", which names their zones'
+            )
         content = compile_content(written, columns, paths, [zone] if zone else ())
     except (UnknownColumns, BrokenPlaceholder) as error:
         raise InputError(f"the message cannot be filled in: {error}") from error

@@ -14,12 +14,15 @@ from chatapps.templates import read_registered
 from config.sections import QuietHours, SubAccount
 from config.settings import Settings
 from producer.campaigns import preflight
+from producer.campaigns.add import add_people
+from producer.campaigns.draft import _options_of_campaign
 from producer.campaigns.launch import Launch, check, run
 from producer.campaigns.plan import Plan, plan_file, plan_upload
 from producer.campaigns.schedule import read_start
 from producer.campaigns.upload import Upload
 from producer.errors import InputError, NotAgreed
 from producer.files.invalid_rows import InvalidRow
+from producer.files.recipient_file import RecipientFile
 from producer.files.stream import ArrivingFile
 from producer.layout import ReadOptions
 from store.client import Store
@@ -280,3 +283,21 @@ def test_an_unknown_zone_is_an_invalid_row_with_its_reason(store: Store, launch:
 def test_a_column_of_zones_that_is_missing_is_refused(launch: Launch) -> None:
     with pytest.raises(InputError, match='no column "tz" for --timezone-column'):
         check(replace(launch, reading=ReadOptions(timezone_column="tz")))
+
+
+def test_people_are_added_with_their_zones_and_a_file_without_that_column_is_refused(
+    store: Store, launch: Launch, tmp_path: Path
+) -> None:
+    launch.recipients.write_text("msisdn,name,zone\n+447400000001,Ann,Europe/Paris\n")
+    launch = replace(launch, reading=ReadOptions(timezone_column="zone"))
+    lane = run(store, check(launch), lambda: None).lane
+    more = tmp_path / "more.csv"
+    more.write_text("msisdn,name\n+447400000002,Bob\n")
+    with pytest.raises(InputError, match='no column "zone", which names their zones'):
+        add_people(store, lane, RecipientFile.open(more), lambda: None)
+    more.write_text("msisdn,name,Zone\n+447400000002,Bob,asia/tokyo\n")
+    assert add_people(store, lane, RecipientFile.open(more), lambda: None).added == 1
+    blobs = store.client.lrange(lane_keys(lane.id).queue, 0, -1)
+    assert [job.line for job in unpack(b"".join(blobs))][1].endswith(b"\tAsia/Tokyo")  # type: ignore[arg-type]
+    options = _options_of_campaign(find_lane(store, lane.id), "phone")
+    assert options["timezone_column"] == "zone"
