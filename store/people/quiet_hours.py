@@ -2,7 +2,7 @@
 
 The hours of countries and states are shipped with their sources; settings replace some, and an operator
 others while workers run. All of that is off unless it is switched on. A campaign may name a
-local time besides, before which nobody gets its message.
+local time besides: no message goes out before it.
 """
 
 from collections.abc import Mapping, Sequence
