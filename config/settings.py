@@ -44,6 +44,7 @@ from config.sections import (
     Http,
     OptOuts,
     Policies,
+    QuietHours,
     Retry,
     Section,
     SettingsError,
@@ -108,6 +109,7 @@ class Settings(BaseSettings):
     worker: Worker = Worker()
     policies: Policies = Policies()
     campaigns: Campaigns = Campaigns()
+    quiet_hours: QuietHours = QuietHours()
     breakers: Breakers = Breakers()
     webhooks: Webhooks = Webhooks()
     opt_outs: OptOuts = OptOuts()

@@ -227,13 +227,14 @@ def prepared_draft(
         InputError: message and recipients do not fit each other, or the time is past.
         StoreRefused: the recipients are not kept.
     """
-    options = {**Draft.of(lane).options}
+    options = dict(Draft.of(lane).options)
     if lane.status is LaneStatus.HALTED and not lane.content:
         raise StoreRefused(f'"{lane.name}" is halted: `sendmany campaign show` says what to do')
-    if lane.status is not LaneStatus.DRAFT:
-        options.pop("send_at", None)  # a launch has set it
-    elif send_at:
-        options["send_at"] = send_at
+    if send_at or lane.status is not LaneStatus.DRAFT:  # a launch has set it
+        for name in ("send_at", "at_local", "on"):
+            options.pop(name, None)
+        if send_at and lane.status is LaneStatus.DRAFT:
+            options["send_at"] = send_at
     upload = _upload(settings, lane, options)
     excluded = options.get("exclude", ())
     exclusions = read_exclusions(store, excluded, lane.sub_account, upload.reading)
@@ -364,9 +365,11 @@ def _number_column(lane: Lane) -> str:
 
 
 def _options_of_campaign(lane: Lane, number: str) -> dict[str, Any]:
+    content = CompiledContent.load(lane.content)
     return _set(
         {
-            "message": message_of(CompiledContent.load(lane.content)),
+            "message": message_of(content),
+            "timezone_column": content.columns[lane.zone_place - 1] if lane.zone_place else None,
             "map": {PHONE: number},
             "priority": str(lane.priority),
             "policies": {

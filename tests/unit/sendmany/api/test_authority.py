@@ -170,6 +170,7 @@ def _requests(route: Route, house: House) -> list[dict[str, Any]]:
         ("POST", "/v1/stops/begin"): {
             "json": {"what": "all", "reason": "mine", "sub_account": THEIRS}
         },
+        ("PATCH", "/v1/quiet-hours"): {"json": {"on": True}},
         ("POST", "/v1/stops/end"): {"json": {"what": "all", "sub_account": THEIRS}},
         ("POST", "/v1/suppressions"): {"json": {"people": [f"+{NUMBER}"], "sub_account": THEIRS}},
         ("POST", "/v1/suppressions/remove"): {

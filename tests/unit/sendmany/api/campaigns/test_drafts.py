@@ -1,6 +1,7 @@
 """Drafts over HTTP: kept, changed, planned, tested, launched, cloned and deleted."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -62,6 +63,20 @@ async def test_a_draft_that_is_launched_twice_at_once_goes_out_once(
     assert (first.status_code, again.status_code) == (200, 409)
     assert "no draft" in again.json()["error"]
     assert len(list(waiting_jobs(store, find_lane(store, "Spring").id))) == 1500
+
+
+async def test_a_draft_goes_by_local_time_unless_another_time_is_said(
+    door: Door, store: Store
+) -> None:
+    await create(door, at_local="10:00", on=f"{datetime.now(UTC) + timedelta(days=3):%Y-%m-%d}")
+    assert (await door.http.get(f"{PATH}/plan")).json()["later"]
+    done = await door.http.post(f"{PATH}/launch", json={})
+    assert done.json()["status"] == "scheduled"
+    assert find_lane(store, "Spring").local_start
+    await create(door, name="Other", at_local="10:00", on="2026-12-24")
+    at = f"{datetime.now(UTC) + timedelta(days=3):%Y-%m-%dT%H:%MZ}"
+    await door.http.post("/v1/campaigns/Other/launch", json={"send_at": at})
+    assert not find_lane(store, "Other").local_start
 
 
 async def test_members_of_a_draft_are_changed_and_reset(door: Door, store: Store) -> None:

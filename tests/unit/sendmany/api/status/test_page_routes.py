@@ -190,3 +190,18 @@ async def test_doctor_tells_what_its_command_tells_but_not_to_some_sub_accounts(
     assert asked == [((settings,), {"offline": True})]
     door.comes(Scope.READ, only=["shop"])
     assert (await door.http.get("/v1/doctor")).status_code == 403
+
+
+async def test_quiet_hours_are_read_and_changed_and_workers_woken(door: Door, wakes: Wakes) -> None:
+    door.comes(Scope.READ, Scope.MANAGE)
+    assert (await get(door, "/v1/quiet-hours"))["on"] is False
+    word = {"on": True, "hours": {"GB": "10:00-12:00"}}
+    told = (await door.http.patch("/v1/quiet-hours", json=word)).json()
+    assert (told["on"], wakes.sent > 0) == (True, True)
+    assert (await get(door, "/v1/quiet-hours")) == told
+    told = (await door.http.patch("/v1/quiet-hours", json={"hours": {"GB": None}})).json()
+    assert (told["on"], [one for one in told["places"] if one["place"] == "GB"]) == (True, [])
+    bad = await door.http.patch("/v1/quiet-hours", json={"hours": {"GB": "20-8"}})
+    assert (bad.status_code, "is no hours" in bad.text) == (422, True)
+    door.comes(Scope.READ, Scope.MANAGE, only=["shop"])
+    assert (await door.http.patch("/v1/quiet-hours", json=word)).status_code == 403
