@@ -14,7 +14,10 @@ from sendmany.console.connection import connect
 from sendmany.console.output import print_json, show, show_table, table_of
 from store.people.quiet_hours import LiveHours, read_live_hours
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(
+    help="When marketing may go to people, by their local time: show the hours, change them.",
+    no_args_is_help=True,
+)
 
 
 @app.command("show")
