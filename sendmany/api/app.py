@@ -29,18 +29,18 @@ from sendmany.api.middleware.access_log import Watched
 from sendmany.api.middleware.limits import Bodies, Crowd
 from sendmany.api.middleware.security import LastResort, SecurityHeaders
 from sendmany.api.openapi import complete
-from sendmany.api.routes.campaigns import campaigns_router
+from sendmany.api.routes.campaigns.campaigns import campaigns_router
 from sendmany.api.routes.events import events_router
 from sendmany.api.routes.health import HEALTHZ, RawHealth, health_router
-from sendmany.api.routes.message_orders import MOST_BYTES
-from sendmany.api.routes.messages import MessageIntake, messages_router
+from sendmany.api.routes.messages.message_orders import MOST_BYTES
+from sendmany.api.routes.messages.messages import MessageIntake, messages_router
+from sendmany.api.routes.messages.outcomes import outcomes_router
 from sendmany.api.routes.metrics import metrics_router
-from sendmany.api.routes.outcomes import outcomes_router
 from sendmany.api.routes.page import is_of_page, page_router
+from sendmany.api.routes.people.suppressions import MOST_LIST_BYTES
 from sendmany.api.routes.sending import sending_router
 from sendmany.api.routes.stops import stops_router
 from sendmany.api.routes.subscriptions import subscriptions_router
-from sendmany.api.routes.suppressions import MOST_LIST_BYTES
 from sendmany.api.routes.templates import templates_router
 from sendmany.api.sessions import Sessions
 from sendmany.api.status import status_router

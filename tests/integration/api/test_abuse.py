@@ -12,8 +12,8 @@ from structlog.testing import capture_logs
 
 from config.settings import Settings
 from sendmany.api.app import create_app
-from sendmany.api.routes import exports
-from sendmany.api.routes.campaigns import MOST_UPLOADS
+from sendmany.api.routes.campaigns import exports
+from sendmany.api.routes.campaigns.campaigns import MOST_UPLOADS
 from store.access.tokens import Scope, Token, add_token, draw_token, token_text
 from store.client import AsyncStore, Store
 from store.errors import StoreUnavailable

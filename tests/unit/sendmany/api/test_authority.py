@@ -20,7 +20,7 @@ from config.settings import Settings
 from dashboard.person import Progress
 from sendmany.api import pagination
 from sendmany.api.app import create_app
-from sendmany.api.routes import message_status
+from sendmany.api.routes.messages import message_status
 from store.access.tokens import Scope
 from store.client import AsyncStore, Store
 from store.keys import forgetting

@@ -15,7 +15,7 @@ from sendmany.api.auth import HONOURED_SECONDS, REMEMBERED_SECONDS
 from sendmany.api.http_protocol import HEADER_BYTES, MOST_WAITING, Bounds
 from sendmany.api.middleware.limits import BODIES_AT_ONCE, SLOWEST_UPLOAD, SMALL_BODY_BYTES
 from sendmany.api.middleware.security import HEADERS
-from sendmany.api.routes.message_orders import MOST_BYTES
+from sendmany.api.routes.messages.message_orders import MOST_BYTES
 from sendmany.api.uploads.form import MOST_FORM_BYTES
 from sendmany.api.webhooks.receiver import ROOM_BYTES
 

@@ -8,7 +8,7 @@ import pytest
 
 from config.sections import SubAccount
 from config.settings import Settings
-from sendmany.api.routes.campaigns import campaigns_router
+from sendmany.api.routes.campaigns.campaigns import campaigns_router
 from store.access.tokens import Scope
 from store.client import AsyncStore, Call, Store
 from store.errors import StoreUnavailable

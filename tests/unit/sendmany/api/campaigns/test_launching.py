@@ -12,7 +12,7 @@ from unittest.mock import ANY
 import pytest
 
 from producer.campaigns.launch import LISTED_INVALID_ROWS
-from sendmany.api.routes.campaigns import MOST_UPLOADS
+from sendmany.api.routes.campaigns.campaigns import MOST_UPLOADS
 from store.access.tokens import Scope
 from store.client import Store
 from store.lanes.lane import LaneStatus, find_lane, list_lanes, move_lane, read_counts

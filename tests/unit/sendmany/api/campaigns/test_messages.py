@@ -16,8 +16,8 @@ from config import celery_app
 from config.celery_app import create_app, hint_drain
 from config.sections import SubAccount
 from config.settings import Settings
-from sendmany.api.routes.message_orders import MOST_BYTES, CommonIn
-from sendmany.api.routes.messages import messages_router
+from sendmany.api.routes.messages.message_orders import MOST_BYTES, CommonIn
+from sendmany.api.routes.messages.messages import messages_router
 from sendmany.api.schemas.messages import BatchOut, MessageIn
 from store.access.tokens import Scope
 from store.client import AsyncStore, Call, Store, command

@@ -14,8 +14,8 @@ from producer.campaigns.plan import Plan
 from producer.campaigns.schedule import read_time, reschedule
 from producer.errors import InputError
 from producer.wake import SendWakeUp, call_workers
-from sendmany.api.routes.again import add_again
-from sendmany.api.routes.drafts import add_drafts
+from sendmany.api.routes.campaigns.again import add_again
+from sendmany.api.routes.campaigns.drafts import add_drafts
 from sendmany.api.uploads.form import TestForm, form_schema
 from sendmany.api.uploads.launch import LaunchedOut, TestOut, launch, plan, send_test
 from store.access.audit import audited
