@@ -11,7 +11,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
-from typing import IO, Final, NamedTuple
+from typing import IO, Any, Final, NamedTuple
 
 from chatapps.management.errors import ProviderUnavailable
 
@@ -61,11 +61,11 @@ class LogRow(NamedTuple):
     number: str  # mostly masked: `+63922110xxxx`
 
 
-def read_log(file: IO[bytes], columns: Mapping[Column, str]) -> Iterator[LogRow]:
+def read_log(file: IO[bytes], columns: Mapping[Any, str]) -> Iterator[LogRow]:
     """The rows of a file.
 
     Args:
-        columns: names of the file's columns, where they are not the usual ones.
+        columns: names of the file's columns by `Column`, where they are not the usual ones.
 
     Raises:
         ProviderUnavailable: the file is broken, too large, or lacks a column.
@@ -108,7 +108,7 @@ def _lines(text: io.TextIOWrapper) -> Iterator[str]:
         yield line
 
 
-def _places(header: list[str], columns: Mapping[Column, str]) -> list[int]:
+def _places(header: list[str], columns: Mapping[Any, str]) -> list[int]:
     """The place of each column; -1 where there is none."""
     known = {_bare(name): at for at, name in reversed(list(enumerate(header)))}
 

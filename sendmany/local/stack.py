@@ -30,6 +30,8 @@ from store.workers.presence import call_drain, is_called, loops_by_kind, running
 
 SANDBOX_ID = "sandbox"
 SANDBOX_KEY = "sandbox-key"
+LOG_COLUMNS = {"client_message_id": "clientMessageId"}
+"""Of the sandbox's log."""
 NO_LIMITS = {"messages_per_second": 0, "requests_per_second": 0}
 START_SECONDS = 20.0
 LONGEST_HOME = 50
@@ -313,6 +315,7 @@ class Local:
             "api_key": SANDBOX_KEY,
         }
         self.environment[SUB_ACCOUNTS] = json.dumps({**given, SANDBOX_ID: account})
+        self.environment.setdefault("SENDMANY_BACKFILL__COLUMNS", json.dumps(LOG_COLUMNS))
 
     def log_of(self, name: str) -> Path:
         """A process's log file."""
