@@ -4,6 +4,7 @@ import os
 import re
 from pathlib import Path
 from typing import Annotated, Literal
+from zoneinfo import available_timezones
 
 from pydantic import (
     AnyHttpUrl,
@@ -14,10 +15,12 @@ from pydantic import (
     PositiveFloat,
     PositiveInt,
     SecretStr,
+    field_validator,
     model_validator,
 )
 
 from config.errors import ReportedError
+from config.quiet_hours import read_week, see_that_place
 
 REGIONS: dict[str, str] = {
     "apac": "https://chatapps.8x8.com",
@@ -288,6 +291,31 @@ class Campaigns(Section):
     """Share of a canary from which on it does not pass: failed, or with an unknown outcome."""
     canary_opted_out: float = Field(default=0.01, gt=0, le=1)
     """The same of its people who opted out since."""
+
+
+class QuietHours(Section):
+    """Hours in which marketing may go to people, by their local time. No legal advice."""
+
+    enabled: bool = False
+    timezone: str = "UTC"
+    """Zone of people whose own is unknown."""
+    hours: dict[str, str] = {}
+    """Hours of countries (`FR`), states (`US-FL`) and all others (`*`), instead of the shipped ones."""
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone_exists(cls, zone: str) -> str:
+        if zone in available_timezones():
+            return zone
+        raise ValueError("there is no such zone: name one by its place, such as Europe/London")
+
+    @field_validator("hours")
+    @classmethod
+    def _are_readable(cls, hours: dict[str, str]) -> dict[str, str]:
+        for place, said in hours.items():
+            see_that_place(place)
+            read_week(said)
+        return hours
 
 
 class Breakers(Section):

@@ -101,6 +101,7 @@ TABLE = (
     Row("sm:missing", "hash", "note_missing: lane → sent", "clear_missing, 7 days"),
     Row("sm:ended", "zset", "sweep: lane → end time", "retention"),
     Row("sm:stops", "hash", "stop_sending: what, of whom", "go_on"),
+    Row("sm:quiet_hours", "hash", "change_quiet_hours", "never"),
     Row("sm:ready", "zset", "producer, worker: lane → urgency; a hint", "the sweep rebuilds it"),
     Row("sm:limit:{<sub-account>}", "hash", "acquire_permits, pause_sub_account", "1 hour idle"),
     Row("sm:learned:{<sub-account>}", "hash", "keep_learned: rate, state", "limits forget"),
@@ -168,6 +169,7 @@ DRAFTS = "sm:drafts"
 MISSING = "sm:missing"
 OUTCOMES = "sm:outcomes"
 STOPS = "sm:stops"
+QUIET_HOURS = "sm:quiet_hours"
 READY = "sm:ready"
 WORKERS = "sm:{workers}"
 CALLING = "sm:{workers}:calling"

@@ -124,6 +124,11 @@ COMMANDS = {
         "both.",
         _RUN,
     ),
+    "quiet-hours": Entry(
+        "sendmany.cli.operations.quiet_hours:app",
+        "When marketing may go to people, by their local time: show the hours, change them.",
+        _RUN,
+    ),
     "breaker": Entry(
         "sendmany.cli.operations.breaker:app",
         "List open breakers; open and close breakers of a sub-account or a template by hand.",

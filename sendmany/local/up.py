@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from config.settings import Settings
 from sendmany.api.sessions import is_local
 from sendmany.console.connection import connect, place
+from sendmany.doctor.workers import wait_for_loops
 from sendmany.errors import ProcessError
 from sendmany.local.processes import Wait
 from sendmany.local.stack import (
@@ -26,7 +27,6 @@ from sendmany.local.stack import (
     Receiver,
     Sandbox,
     WebPlan,
-    wait_for_loops,
 )
 from sendmany.local.supervisor import Supervisor
 from store.access.sessions import SESSION_SECONDS, draw_secret, keep_code

@@ -161,7 +161,8 @@ def campaigns_router(
         return launched
 
     add_again(router, blocking, settings, send, uploads, send_wake_up)
-    add_drafts(router, blocking, settings, send, manage, uploads, send_wake_up)
+    people = Depends(needs(Scope.PEOPLE))
+    add_drafts(router, blocking, settings, send, manage, people, uploads, send_wake_up)
 
     @router.post(
         "/{campaign}/pause",

@@ -54,11 +54,14 @@ from store.threads import ThreadStore
 T = TypeVar("T")
 CLIENT_LEFT: Final = 400
 _MEMBERS: Final = {
+    "--at-local": "at_local",
+    "--on ": "on ",
     "--at": "send_at",
     "--canary": "canary",
     "--send-while-loading": "send_while_loading",
     "--map phone=COLUMN": 'map {"phone": COLUMN}',
     "--language-column": "language_column",
+    "--timezone-column": "timezone_column",
     "--encoding": "encoding",
     "--sheet": "sheet",
     "--where": "where",

@@ -72,6 +72,7 @@ async def trouble(server: fakeredis.FakeServer) -> AsyncIterator[Trouble]:
 @pytest.fixture
 async def door(trouble: Trouble, settings: Settings, wakes: Wakes) -> AsyncIterator[Door]:
     async with web_client(
-        lambda needs: [campaigns_router(trouble, settings, needs, wakes)], Scope.SEND, Scope.MANAGE
+        lambda needs: [campaigns_router(trouble, settings, needs, wakes)],
+        *(Scope.SEND, Scope.MANAGE, Scope.PEOPLE),
     ) as door:
         yield door

@@ -1,6 +1,7 @@
 """Drafts over HTTP: kept, changed, planned, tested, launched, cloned and deleted."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -62,6 +63,20 @@ async def test_a_draft_that_is_launched_twice_at_once_goes_out_once(
     assert (first.status_code, again.status_code) == (200, 409)
     assert "no draft" in again.json()["error"]
     assert len(list(waiting_jobs(store, find_lane(store, "Spring").id))) == 1500
+
+
+async def test_a_draft_goes_by_local_time_unless_another_time_is_said(
+    door: Door, store: Store
+) -> None:
+    await create(door, at_local="10:00", on=f"{datetime.now(UTC) + timedelta(days=3):%Y-%m-%d}")
+    assert (await door.http.get(f"{PATH}/plan")).json()["later"]
+    done = await door.http.post(f"{PATH}/launch", json={})
+    assert done.json()["status"] == "scheduled"
+    assert find_lane(store, "Spring").local_start
+    await create(door, name="Other", at_local="10:00", on="2026-12-24")
+    at = f"{datetime.now(UTC) + timedelta(days=3):%Y-%m-%dT%H:%MZ}"
+    await door.http.post("/v1/campaigns/Other/launch", json={"send_at": at})
+    assert not find_lane(store, "Other").local_start
 
 
 async def test_members_of_a_draft_are_changed_and_reset(door: Door, store: Store) -> None:
@@ -214,3 +229,17 @@ async def test_a_schedule_is_said_as_a_draft_is_launched(door: Door, store: Stor
     done = await door.http.post(f"{PATH}/launch", json={"send_at": "2027-01-01T09:00:00Z"})
     assert (done.json()["status"], done.json()["send_at"]) == ("scheduled", "2027-01-01T09:00:00Z")
     assert given.balanced(store, find_lane(store, "Spring").id)
+
+
+async def test_the_first_recipients_are_shown_as_the_file_is_read(door: Door) -> None:
+    await create(door, "Tel;Handy;name\n+447700900001;+447700900002;Ana\n;;\n+447700900003;;Bo\n")
+    shown = await door.http.get(f"{PATH}/recipients", params={"limit": 1})
+    first = ["+447700900001", "+447700900002", "Ana"]
+    columns = ["Tel", "Handy", "name"]
+    assert shown.json() == {"columns": columns, "number_column": None, "rows": [first]}
+    await door.http.patch(PATH, json={"map": {"phone": "Handy"}})
+    shown = await door.http.get(f"{PATH}/recipients")
+    assert (shown.json()["number_column"], len(shown.json()["rows"])) == ("Handy", 2)
+    await door.http.patch(PATH, json={"default_region": "GB", "map": {"phone": "Tel"}})
+    await door.http.post(f"{PATH}/launch", json={"accept_invalid": True})
+    assert (await door.http.get(f"{PATH}/recipients")).status_code == 409

@@ -612,6 +612,28 @@ async def test_a_campaign_is_scheduled_rescheduled_and_unscheduled(
     assert "is past: name a later time" in past.json()["error"]
 
 
+async def test_a_campaign_goes_by_local_time_with_a_zone_for_each_row(
+    door: Door, store: Store
+) -> None:
+    day = str((datetime.now(UTC) + timedelta(days=30)).date())
+    form = campaign(
+        at_local="10:00 Europe/Paris", on=day, timezone_column="zone", accept_invalid=True
+    )
+    rows = "msisdn,name,zone\n+447400000001,Ann,Asia/Tokyo\n+447400000002,Bob,Mars\n"
+    launched = (await post(door, form, rows)).json()
+    assert (launched["status"], launched["recipients"]) == ("scheduled", 1)
+    assert "there is no such zone" in launched["first_invalid_rows"][0]["reason"]
+    lane = find_lane(store, "Spring")
+    assert (lane.zone_place, lane.local_start[-12:]) == (2, "Europe/Paris")
+    for more, why in (
+        ({"send_at": f"{day} 09:00 UTC"}, "Say either send_at or at_local"),
+        ({"on": None}, "no local time: write it as at_local 10:00 on 2026-12-06"),
+        ({"timezone_column": "tz"}, "for timezone_column"),
+    ):
+        bad = await post(door, form | {"name": "b"} | more, rows)
+        assert (bad.status_code, why in bad.text) == (422, True), bad.text
+
+
 async def test_a_test_goes_to_ones_own_numbers_and_is_no_campaign(door: Door, store: Store) -> None:
     rows = "msisdn,name\n" + people(5)
 
