@@ -178,7 +178,6 @@ async def _carry_out(
         await store.run(entry("receipts.backfill", name, "", sorted(facts.items())))
         if tally.counts:
             await store.run(flush_metrics(secrets.token_hex(8), 1, tally.take()))
-        log.info("receipts_backfilled", sub_account=name, **facts)
     return found
 
 
@@ -425,11 +424,14 @@ async def look_for_lost(desk: Desk) -> Asked:
     await store.run(note_backfill(name, {"tried": now}))
     asked = await find_lost(desk, last.looked, now)
     if asked.n and rules.possible and (asked.n > MOST_DETAILS or len(asked.rows) < asked.n):
-        await backfill(desk, asked.first - MARGIN_SECONDS, min(now, asked.last + MARGIN_SECONDS))
+        until = min(now, asked.last + MARGIN_SECONDS)
+        found = await backfill(desk, asked.first - MARGIN_SECONDS, until)
+        log.info("receipts_backfilled", sub_account=name, asked=asked.n, **found)
     elif bool(asked.rows) and await store.run(take_backfill(name, secrets.token_hex(4))):
         some = random.sample(asked.rows, min(MOST_DETAILS, len(asked.rows)))
         try:
-            await _carry_out(desk, _ask_details(desk, some), {"since": 0, "until": 0})
+            found = await _carry_out(desk, _ask_details(desk, some), {"since": 0, "until": 0})
+            log.info("receipts_asked_for", sub_account=name, asked=len(some), **found)
         finally:
             await store.run(leave_backfill(name))
     if rules.possible or len(asked.rows) <= MOST_DETAILS:  # else the rest follows next time
