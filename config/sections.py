@@ -357,6 +357,25 @@ class OptOuts(Section):
     """Scope of an opt-out: the sub-account that it was sent to, or all of them."""
 
 
+class Backfill(Section):
+    """Lost receipts are fetched from the provider's log."""
+
+    columns: dict[
+        Literal["client_message_id", "umid", "status", "detail", "code", "at", "channel", "number"],
+        str,
+    ] = {}
+    """Names of the log's columns. Without that of `client_message_id` messages cannot be matched."""
+    automatic: bool = True
+    """Workers ask about unconfirmed messages, and about accepted ones without a receipt."""
+    after: Annotated[float, Field(gt=0, le=86_400)] = 600
+    """Seconds from posting a message until they ask first; then after 6, 36, 144 and 432 times that."""
+
+    @property
+    def possible(self) -> bool:
+        """True when the log can be matched with messages."""
+        return bool(self.columns.get("client_message_id"))
+
+
 class Stream(Section):
     """The outcome stream of a sub-account, while something reads it."""
 

@@ -38,6 +38,7 @@ from pydantic_settings import SettingsError as SourceError
 from config.running_instance import read_note
 from config.sections import (
     REPEATED_FOR,
+    Backfill,
     Batch,
     Breakers,
     Campaigns,
@@ -113,6 +114,7 @@ class Settings(BaseSettings):
     breakers: Breakers = Breakers()
     webhooks: Webhooks = Webhooks()
     opt_outs: OptOuts = OptOuts()
+    backfill: Backfill = Backfill()
     stream: Stream = Stream()
     subscriptions: Subscriptions = Subscriptions()
     web: Web = Web()

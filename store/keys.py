@@ -132,6 +132,10 @@ TABLE = (
     Row(f"{_PERSON}:marketing:<period>", "hash", "reserve_marketing", "cap_days", People.NAMES),
     Row(f"{_PERSON}:forgotten", "hash", "keep_forgotten: digest → suppression", "never"),
     Row("sm:forgetting:<id>", "string", "how far an erasure is; no number", "7 days"),
+    Row("sm:backfill:<sub-account>", "hash", "worker, cli: what the last one found", "never"),
+    Row(
+        "sm:backfill:<sub-account>:lease", "string", "one backfill at a time", "its end, 2 minutes"
+    ),
     Row("sm:templates:<sub-account>", "string", "worker: category of each", "the next one"),
     Row("sm:templates:<sub-account>:asked", "string", "worker: whose turn it was", "15 minutes"),
     Row("sm:{subscriptions}", "hash", "keep_subscription", "removed"),
@@ -303,6 +307,16 @@ def templates(sub_account: str) -> str:
 def templates_asked(sub_account: str) -> str:
     """Exists while the registry of templates is fresh."""
     return f"sm:templates:{sub_account}:asked"
+
+
+def backfill(sub_account: str) -> str:
+    """The last backfill of a sub-account."""
+    return f"sm:backfill:{sub_account}"
+
+
+def backfill_lease(sub_account: str) -> str:
+    """Exists while a backfill of a sub-account runs."""
+    return f"sm:backfill:{sub_account}:lease"
 
 
 def tests_sent(caller: str, hour: int) -> str:

@@ -82,6 +82,7 @@ class Tools:
     stops: Stops = field(default_factory=Stops)
     outcomes: Outcomes = field(default_factory=Outcomes)
     subscriptions: Subscriptions = field(default_factory=Subscriptions)
+    look_for_lost: Callable[[], None] = lambda: None  # starts a backfill, if due
     applying: asyncio.Lock = field(default_factory=asyncio.Lock)  # one inbox round at a time
     pass_by: PassBy = go_on  # called at the failpoints of a delivery, for tests
 

@@ -103,6 +103,11 @@ COMMANDS = {
         "Receive receipts and replies: the provider posts them to `/webhooks`.",
         _RUN,
     ),
+    "receipts": Entry(
+        "sendmany.cli.operations.receipts:app",
+        "Fetch receipts that were lost from the provider's log.",
+        _RUN,
+    ),
     "audit": Entry(
         "sendmany.cli.operations.audit:audit",
         "List acts of operators, newest first: who, when, what. Kept for a year.",

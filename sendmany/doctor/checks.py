@@ -13,6 +13,7 @@ from dashboard.explain import (
     explain_breaker,
     explain_stop,
     explain_unreached,
+    moment,
     several,
     stopped_words,
 )
@@ -27,6 +28,7 @@ from store.lanes.lane import Lane, LaneStatus, list_lanes, missing_lanes
 from store.limits.breakers import Breaker, read_breakers
 from store.limits.stops import read_stops
 from store.limits.unreached import Unreached, read_unreached
+from store.receipts.backfill import LastBackfill, read_backfill
 from store.receipts.inbox import InboxFigures, read_inbox_figures
 from store.reports.gauges import Holdings, holdings
 from store.reports.waiting import now_ms
@@ -112,6 +114,8 @@ def _redis(settings: Settings) -> Iterator[Check]:
         for sub_account in settings.sub_accounts:
             yield from _guarded(f"breakers of {sub_account}", _breakers, store, sub_account)
             yield from _guarded(f"provider for {sub_account}", _unreached, store, sub_account)
+            label = f"backfill of {sub_account}"
+            yield from _guarded(label, _backfill, store, settings, label, sub_account)
         yield from _guarded("workers", _broker_and_workers, store, settings)
     except StoreUnavailable as error:
         yield problem("redis", str(error), "mend that and look again")
@@ -152,6 +156,11 @@ def _unreached(store: Store, sub_account: str) -> Iterator[Check]:
     now = store.run(now_ms()) // 1000
     found = store.run(read_unreached(sub_account, now))
     yield from look_at_unreached(found)
+
+
+def _backfill(store: Store, settings: Settings, label: str, name: str) -> Iterator[Check]:
+    last = store.run(read_backfill(name))
+    yield check_backfill(label, last, possible=settings.backfill.possible)
 
 
 def _broker_and_workers(store: Store, settings: Settings) -> Iterator[Check]:
@@ -225,6 +234,23 @@ def check_breakers(found: Sequence[Breaker]) -> Iterator[Check]:
         label = f"breaker {one.scope} of {one.sub_account}"
         remedy = "mend the cause" if one.probe_at else "end it when the time has come"
         yield problem(label, explain_breaker(one), remedy)
+
+
+def check_backfill(label: str, last: LastBackfill, *, possible: bool) -> Check:
+    """Whether lost receipts can be fetched from the provider's log, and when. Pure."""
+    if last.error:
+        why = f"at {moment(last.at)} lost receipts could not be fetched: {last.error}"
+        return problem(label, why, "mend that; then `sendmany receipts backfill --since …`")
+    found = f"{several(last.lost, 'lost receipt')} found"
+    span = f" in the log from {moment(last.since)} to {moment(last.until)}" if last.since else ""
+    words = f"at {moment(last.at)} {found}{span}" if last.at else "no receipt was missed so far"
+    if possible:
+        return ok(label, words)
+    return note(
+        label,
+        f"{words}; lost receipts cannot be fetched from the provider's log: set "
+        "backfill.columns.client_message_id to the name of its column with clientMessageId",
+    )
 
 
 def look_at_unreached(found: Sequence[Unreached]) -> Iterator[Check]:

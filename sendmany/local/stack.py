@@ -26,6 +26,8 @@ from sendmany.local.processes import Child, Wait, last_line, make_directory, pyt
 
 SANDBOX_ID = "sandbox"
 SANDBOX_KEY = "sandbox-key"
+LOG_COLUMNS = {"client_message_id": "clientMessageId"}
+"""Of the sandbox's log."""
 NO_LIMITS = {"messages_per_second": 0, "requests_per_second": 0}
 START_SECONDS = 20.0
 LONGEST_HOME = 50
@@ -309,6 +311,7 @@ class Local:
             "api_key": SANDBOX_KEY,
         }
         self.environment[SUB_ACCOUNTS] = json.dumps({**given, SANDBOX_ID: account})
+        self.environment.setdefault("SENDMANY_BACKFILL__COLUMNS", json.dumps(LOG_COLUMNS))
 
     def log_of(self, name: str) -> Path:
         """A process's log file."""

@@ -18,6 +18,7 @@ from sendmany.doctor.workers import wait_for_loops
 from sendmany.errors import ProcessError
 from sendmany.local.processes import Wait
 from sendmany.local.stack import (
+    LOG_COLUMNS,
     NO_LIMITS,
     SANDBOX_ID,
     SUB_ACCOUNTS,
@@ -148,6 +149,7 @@ def note(plan: UpPlan, settings: Settings, local: Local) -> dict[str, Any]:
                 "api_key": key.get_secret_value() if key else None,
             }
         }
+        offered["backfill"] = {"columns": LOG_COLUMNS}
     if local.receiver_url:
         offered["webhooks"] = {"received": True}
     return {

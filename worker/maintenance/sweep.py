@@ -100,6 +100,7 @@ async def sweep(tools: Tools) -> Swept | None:
     await tools.store.run(forget_aside(tools.settings.webhooks.aside_days))
     await tools.outcomes.survey(tools.store, tools.clock())
     tools.templates.refresh(tools.store, tools.settings)
+    tools.look_for_lost()
     if swept.more or swept.starts_in_ms < period:
         await tools.store.run(leave_sweep())
     tools.meters.swept(tools.clock() - began)
