@@ -51,16 +51,16 @@ export function read(status, text) {
     heardAt.value = new Date().toISOString();
     return text ? JSON.parse(text) : null;
   }
-  /** @type {{ error: string, problems?: { path: string, message: string }[] }} */
-  let said = { error: 'Something went wrong between here and sendmany.' };
+  /** @type {{ detail: string, problems?: { path: string, message: string }[] }} */
+  let said = { detail: 'Something went wrong between here and sendmany.' };
   try {
     said = JSON.parse(text);
   } catch {
     // a proxy answered in words of its own
   }
   if (status === 401) session.value = null;
-  if (status === 503 && said.error.startsWith('Redis')) trouble.value = 'redis';
-  throw new ApiError(status, said.error, said.problems);
+  if (status === 503 && said.detail.startsWith('Redis')) trouble.value = 'redis';
+  throw new ApiError(status, said.detail, said.problems);
 }
 
 /** Whether the token of the session has a scope. @param {...string} scopes any of them */

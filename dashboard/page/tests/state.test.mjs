@@ -81,12 +81,12 @@ test('an answer that refuses says what is wrong; 401 ends the session, Redis awa
   session.value = { scopes: ['read'] };
   assert.equal(may('manage', 'send'), false);
   assert.equal(may('read'), true);
-  assert.throws(() => read(503, '{"error":"Redis does not answer at the moment: try again."}'), ApiError);
+  assert.throws(() => read(503, '{"detail":"Redis does not answer at the moment: try again."}'), ApiError);
   assert.equal(trouble.value, 'redis');
   assert.deepEqual(read(200, '{"a":1}'), { a: 1 });
   assert.equal(trouble.value, '');
   assert.throws(() => read(502, '<html>'), /between here and sendmany/);
-  assert.throws(() => read(401, '{"error":"x"}'), { status: 401 });
+  assert.throws(() => read(401, '{"detail":"x"}'), { status: 401 });
   assert.equal(session.value, null);
 });
 

@@ -322,7 +322,7 @@ def _schedule(
 
 def _bad(member: str, error: InputError) -> HTTPException:
     problem = {"path": member, "message": str(error)}
-    return HTTPException(422, {"error": str(error), "problems": [problem]})
+    return HTTPException(422, {"detail": str(error), "problems": [problem]})
 
 
 def _settle(

@@ -92,7 +92,7 @@ def test_every_error_of_the_document_has_the_one_shape() -> None:
             for status, response in operation["responses"].items():
                 if status < "400" or path == "/readyz":
                     continue
-                schema = response["content"]["application/json"]["schema"]
+                schema = response["content"]["application/problem+json"]["schema"]
                 assert schema == {"$ref": "#/components/schemas/Problem"}, (path, status)
 
 

@@ -61,7 +61,7 @@ async def test_a_draft_that_is_launched_twice_at_once_goes_out_once(
     first = await door.http.post(f"{PATH}/launch", json={})
     again = await door.http.post(f"{PATH}/launch", json={})
     assert (first.status_code, again.status_code) == (200, 409)
-    assert "no draft" in again.json()["error"]
+    assert "no draft" in again.json()["detail"]
     assert len(list(waiting_jobs(store, find_lane(store, "Spring").id))) == 1500
 
 
@@ -131,7 +131,7 @@ async def test_recipients_are_replaced_and_added(door: Door, store: Store) -> No
     )  # fmt: skip
     assert (await door.http.get(f"{PATH}/plan")).json()["recipients"] == 2
     bad = await door.http.put(f"{PATH}/recipients", content="phone,name\n", headers=CSV)
-    assert (bad.status_code, "no rows" in bad.json()["error"]) == (422, True)
+    assert (bad.status_code, "no rows" in bad.json()["detail"]) == (422, True)
     assert (await door.http.get(f"{PATH}/plan")).json()["recipients"] == 2
     assert len(list(store.client.scan_iter("*:c:*"))) == 2
 
@@ -140,7 +140,7 @@ async def test_a_launch_that_does_not_match_leaves_the_draft(door: Door, store: 
     await create(door, "msisdn,name\n+447400000001,Ann\nabsent,Bo\n")
     for asked, word in (({}, "accept_invalid"), ({"plan": "ab" * 32}, "plan has changed")):
         refused = await door.http.post(f"{PATH}/launch", json=asked)
-        assert (refused.status_code, word in refused.json()["error"]) == (422, True), refused.text
+        assert (refused.status_code, word in refused.json()["detail"]) == (422, True), refused.text
         assert find_lane(store, "Spring").status is LaneStatus.DRAFT
     past = await door.http.post(
         f"{PATH}/launch", json={"send_at": "2020-01-01T09:00:00Z", "accept_invalid": True}
@@ -178,7 +178,7 @@ async def test_a_draft_and_an_ended_campaign_are_cloned(door: Door, store: Store
     values = f"sm:{{{lane}}}:v:0"
     store.client.delete(values)
     gone = await door.http.post("/v1/campaigns/Twin/clone", json={"as": "X"})
-    assert (gone.status_code, "not kept" in gone.json()["error"]) == (422, True)
+    assert (gone.status_code, "not kept" in gone.json()["detail"]) == (422, True)
     assert sorted(one.name for one in list_lanes(store)) == ["Again", "Spring", "Twin"]
 
 
@@ -207,7 +207,7 @@ async def test_a_draft_that_is_too_large_is_refused_in_a_sentence(
 ) -> None:
     monkeypatch.setattr(drafts, "MOST_DRAFT_BYTES", 1000)
     answer = await create(door)
-    assert (answer.status_code, "launch this file directly" in answer.json()["error"]) == (
+    assert (answer.status_code, "launch this file directly" in answer.json()["detail"]) == (
         409,
         True,
     )
@@ -225,7 +225,7 @@ async def test_a_workbook_or_other_text_is_kept_as_text(door: Door, store: Store
 async def test_a_schedule_is_said_as_a_draft_is_launched(door: Door, store: Store) -> None:
     await create(door)
     answer = await door.http.post(f"{PATH}/schedule", json={"send_at": "2027-01-01T09:00:00Z"})
-    assert (answer.status_code, "as you launch it" in answer.json()["error"]) == (409, True)
+    assert (answer.status_code, "as you launch it" in answer.json()["detail"]) == (409, True)
     done = await door.http.post(f"{PATH}/launch", json={"send_at": "2027-01-01T09:00:00Z"})
     assert (done.json()["status"], done.json()["send_at"]) == ("scheduled", "2027-01-01T09:00:00Z")
     assert given.balanced(store, find_lane(store, "Spring").id)
