@@ -133,7 +133,7 @@ def templates_router(store: Store, settings: Settings, needs: Needs) -> APIRoute
 
 def _unfit(problems: list[PathProblem]) -> HTTPException:
     error = "The provider would refuse this template."
-    return HTTPException(422, {"error": error, "problems": [one.model_dump() for one in problems]})
+    return HTTPException(422, {"detail": error, "problems": [one.model_dump() for one in problems]})
 
 
 @contextmanager

@@ -78,7 +78,7 @@ async def test_a_template_is_checked_added_listed_and_deleted(
     gone = await door.http.delete(f"{PATH}/boats")
     assert gone.json() == {"name": "boats", "deleted": True}
     again = await door.http.post(PATH, json=BOATS)
-    assert (again.status_code, "30 days" in again.json()["error"]) == (409, True)
+    assert (again.status_code, "30 days" in again.json()["detail"]) == (409, True)
     assert (await door.http.delete(f"{PATH}/boats")).status_code in (404, 422)
     trail = read_audit(Store(fakeredis.FakeRedis(server=server), load_scripts(flags=False)))
     assert [(one.act, one.object) for one in trail] == [
@@ -104,10 +104,10 @@ async def test_a_sub_account_without_a_channel_says_so(door: Door) -> None:
     listed = (await door.http.get(PATH, params=plain)).json()
     assert (listed["configured"], listed["items"]) == (False, [])
     refused = await door.http.post(PATH, params=plain, json=BOATS)
-    assert (refused.status_code, "channel_id" in refused.json()["error"]) == (409, True)
+    assert (refused.status_code, "channel_id" in refused.json()["detail"]) == (409, True)
 
 
 async def test_a_provider_that_is_away_is_told(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(from_settings, "open_client", lambda *_, **__: httpx.AsyncClient())
     answer = await door.http.get(PATH, params={"sub_account": "gone"})
-    assert (answer.status_code, "could not be reached" in answer.json()["error"]) == (502, True)
+    assert (answer.status_code, "could not be reached" in answer.json()["detail"]) == (502, True)
