@@ -6,10 +6,12 @@ the `AsyncStore` of workers both run it. Errors of redis-py become errors of the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
+from urllib.parse import urlsplit
 
 import redis
 import redis.asyncio
@@ -135,7 +137,7 @@ class Store:
     @classmethod
     def connect(cls, url: str, *, key_prefix: str = "") -> Store:
         """Connect lazily; nothing is sent yet. Raises SettingsError if the URL is invalid."""
-        with _readable():
+        with _readable(url):
             client = redis.Redis.from_url(
                 url,
                 socket_timeout=SOCKET_TIMEOUT,
@@ -201,7 +203,7 @@ class AsyncStore:
     @classmethod
     def connect(cls, url: str, *, key_prefix: str = "", max_connections: int = 64) -> AsyncStore:
         """Connect lazily; nothing is sent yet. Raises SettingsError if the URL is invalid."""
-        with _readable():
+        with _readable(url):
             client = redis.asyncio.Redis.from_url(
                 url,
                 socket_timeout=SOCKET_TIMEOUT,
@@ -286,9 +288,12 @@ def _words(call: Call[Any], prefix: str) -> tuple[Argument, ...]:
 
 
 @contextmanager
-def _readable() -> Iterator[None]:
+def _readable(url: str) -> Iterator[None]:
     """Turn a ValueError about the URL into SettingsError; its text may hold a part of the password."""
     try:
+        parts = urlsplit(url)
+        if parts.scheme != "unix" and not re.fullmatch(r"/?[0-9]*", parts.path):
+            raise ValueError("not the number of a database")  # redis-py would take number 0
         yield
     except ValueError as error:
         raise SettingsError(
