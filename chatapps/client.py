@@ -18,6 +18,7 @@ import uuid
 from collections.abc import AsyncIterable, Callable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import IO
 from urllib.parse import quote
 
 import httpx
@@ -148,6 +149,16 @@ class ChatAppsClient:
             return raw
         return judge_transfer(raw, now=self._clock(), max_bytes=self._max_answer_bytes)
 
+    async def download(
+        self, endpoint: Endpoint, url: str, into: IO[bytes], *, max_bytes: int, seconds: float
+    ) -> Received | Refused | NotSent | NoAnswer:
+        """GET a file with the endpoint's key, and write its bytes to `into`; the result has no body."""
+        arrival = _Arrival(max_bytes, into=into)
+        raw = await self._transfer(endpoint, "GET", url, None, arrival, seconds)
+        if not isinstance(raw, RawAnswer):
+            return raw
+        return judge_transfer(raw, now=self._clock(), max_bytes=self._max_answer_bytes)
+
     async def _exchange(
         self, endpoint: Endpoint, method: str, url: str, body: bytes | None
     ) -> Result:
@@ -157,15 +168,23 @@ class ChatAppsClient:
         return judge_answer(raw, now=self._clock(), max_bytes=self._max_answer_bytes)
 
     async def _transfer(
-        self, endpoint: Endpoint, method: str, url: str, body: bytes | None
+        self,
+        endpoint: Endpoint,
+        method: str,
+        url: str,
+        body: bytes | None,
+        arrival: "_Arrival | None" = None,
+        seconds: float | None = None,
     ) -> RawAnswer | NotSent | NoAnswer:
         try:
             request = self._build(endpoint, method, url, body)
+            if arrival is not None:
+                request.headers["Accept-Encoding"] = "identity"  # a file is written as it comes
         except (httpx.InvalidURL, UnicodeError):
             return NotSent("InvalidURL")  # its text repeats the address, with credentials
-        arrival = _Arrival(self._max_answer_bytes)
+        arrival = arrival or _Arrival(self._max_answer_bytes)
         try:
-            async with asyncio.timeout(self._total_timeout):
+            async with asyncio.timeout(seconds or self._total_timeout):
                 await self._receive(request, arrival)
         except Exception as exc:  # TLS and socket errors are not always wrapped by httpx
             if not arrival.status:
@@ -198,6 +217,8 @@ class _Arrival:
     """The answer while it arrives. A failure half-way keeps what has arrived so far."""
 
     max_bytes: int
+    into: IO[bytes] | None = None  # takes the body of a successful answer
+    size: int = 0
     status: int = 0
     headers: dict[str, str] = field(default_factory=dict)
     body: bytearray = field(default_factory=bytearray)
@@ -208,12 +229,18 @@ class _Arrival:
         """Read the answer's bytes undecoded; stop when they exceed the limit."""
         self.status = response.status_code
         self.headers = dict(response.headers)
+        if self.into is not None and self.status < 300:
+            self.headers.pop("content-encoding", None)  # the reader of the file finds out
         assert isinstance(response.stream, AsyncIterable)
         async for chunk in response.stream:
-            if len(self.body) + len(chunk) > self.max_bytes:
+            self.size += len(chunk)
+            if self.size > self.max_bytes:
                 self.flaw = f"more than {self.max_bytes} bytes"
                 return
-            self.body += chunk
+            if self.into is not None and self.status < 300:
+                self.into.write(chunk)
+            else:
+                self.body += chunk
         self.whole = True
 
     def raw(self) -> RawAnswer:

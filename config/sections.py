@@ -4,6 +4,7 @@ import os
 import re
 from pathlib import Path
 from typing import Annotated, Literal
+from zoneinfo import available_timezones
 
 from pydantic import (
     AnyHttpUrl,
@@ -14,10 +15,12 @@ from pydantic import (
     PositiveFloat,
     PositiveInt,
     SecretStr,
+    field_validator,
     model_validator,
 )
 
 from config.errors import ReportedError
+from config.quiet_hours import read_week, see_that_place
 
 REGIONS: dict[str, str] = {
     "apac": "https://chatapps.8x8.com",
@@ -290,6 +293,31 @@ class Campaigns(Section):
     """The same of its people who opted out since."""
 
 
+class QuietHours(Section):
+    """Hours in which marketing may go to people, by their local time. No legal advice."""
+
+    enabled: bool = False
+    timezone: str = "UTC"
+    """Zone of people whose own is unknown."""
+    hours: dict[str, str] = {}
+    """Hours of countries (`FR`), states (`US-FL`) and all others (`*`), instead of the shipped ones."""
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone_exists(cls, zone: str) -> str:
+        if zone in available_timezones():
+            return zone
+        raise ValueError("there is no such zone: name one by its place, such as Europe/London")
+
+    @field_validator("hours")
+    @classmethod
+    def _are_readable(cls, hours: dict[str, str]) -> dict[str, str]:
+        for place, said in hours.items():
+            see_that_place(place)
+            read_week(said)
+        return hours
+
+
 class Breakers(Section):
     """Thresholds and intervals of breakers; seconds unless stated otherwise."""
 
@@ -327,6 +355,25 @@ class OptOuts(Section):
     (Viber)."""
     scope: Literal["sub-account", "global"] = "sub-account"
     """Scope of an opt-out: the sub-account that it was sent to, or all of them."""
+
+
+class Backfill(Section):
+    """Lost receipts are fetched from the provider's log."""
+
+    columns: dict[
+        Literal["client_message_id", "umid", "status", "detail", "code", "at", "channel", "number"],
+        str,
+    ] = {}
+    """Names of the log's columns. Without that of `client_message_id` messages cannot be matched."""
+    automatic: bool = True
+    """Workers ask about unconfirmed messages, and about accepted ones without a receipt."""
+    after: Annotated[float, Field(gt=0, le=86_400)] = 600
+    """Seconds from posting a message until they ask first; then after 6, 36, 144 and 432 times that."""
+
+    @property
+    def possible(self) -> bool:
+        """True when the log can be matched with messages."""
+        return bool(self.columns.get("client_message_id"))
 
 
 class Stream(Section):

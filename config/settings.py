@@ -38,12 +38,14 @@ from pydantic_settings import SettingsError as SourceError
 from config.running_instance import read_note
 from config.sections import (
     REPEATED_FOR,
+    Backfill,
     Batch,
     Breakers,
     Campaigns,
     Http,
     OptOuts,
     Policies,
+    QuietHours,
     Retry,
     Section,
     SettingsError,
@@ -55,6 +57,7 @@ from config.sections import (
     Webhooks,
     Worker,
 )
+from config.sentinel import parse_sentinels
 
 _UNKNOWN = "extra_forbidden"
 LEAST_SECRET, MOST_SECRET = 16, 64
@@ -107,9 +110,11 @@ class Settings(BaseSettings):
     worker: Worker = Worker()
     policies: Policies = Policies()
     campaigns: Campaigns = Campaigns()
+    quiet_hours: QuietHours = QuietHours()
     breakers: Breakers = Breakers()
     webhooks: Webhooks = Webhooks()
     opt_outs: OptOuts = OptOuts()
+    backfill: Backfill = Backfill()
     stream: Stream = Stream()
     subscriptions: Subscriptions = Subscriptions()
     web: Web = Web()
@@ -120,6 +125,12 @@ class Settings(BaseSettings):
         if region is None or region.upper() in SUPPORTED_REGIONS:
             return region and region.upper()
         raise ValueError(f"{region!r} is no region: give two letters such as GB")
+
+    @field_validator("redis_url", "broker_url")
+    @classmethod
+    def _sentinels_are_named(cls, url: str | None) -> str | None:
+        parse_sentinels(url or "")
+        return url
 
     @field_validator("key_prefix")
     @classmethod
@@ -149,6 +160,12 @@ class Settings(BaseSettings):
     def broker(self) -> str:
         """URL of the broker in Celery's form."""
         return _as_celery_spells_it(self.broker_url or self.redis_url)
+
+    @property
+    def broker_options(self) -> dict[str, Any]:
+        """Transport options that the broker's address stands for."""
+        found = parse_sentinels(self.broker_url or self.redis_url)
+        return {} if found is None else {"master_name": found.master, "sentinel_kwargs": found.own}
 
     @property
     def settle_after(self) -> float:
@@ -220,9 +237,11 @@ def _as_celery_spells_it(url: str) -> str:
     `?virtual_host=` of a socket, else from the path, and fails on options other than those of TLS.
     """
     try:
-        parts = urlsplit(url)
+        sentinels, parts = parse_sentinels(url), urlsplit(url)
     except ValueError:  # not a URL: connecting reports it
         return url
+    if sentinels is not None:
+        return sentinels.for_celery
     if parts.scheme not in ("unix", "redis", "rediss"):
         return url
     options = dict(parse_qsl(parts.query))

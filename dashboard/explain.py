@@ -13,6 +13,7 @@ from store.limits.breakers import BULK, SERVER, STALL, Breaker
 from store.limits.learned import Cause, Learned
 from store.limits.stops import Stop, Stopped
 from store.limits.unreached import Unreached
+from store.people.quiet_hours import LocalStart
 from store.purposes import Purpose
 from store.records.outcome import Doubt, LocalReason, Origin
 from store.reports.lane_report import PACE_GAP_MS, LaneReport
@@ -255,7 +256,15 @@ def pace_of(lane: Lane) -> Pace:
 
 def starts_at(lane: Lane) -> str:
     """When a scheduled campaign starts, in the zone in which that was said and here."""
+    if start := LocalStart.load(lane.local_start):
+        return f"{start.wall:%Y-%m-%d %H:%M} by the local time of each person"
     return in_zone(lane.send_at, lane.zone)
+
+
+def local_start(lane: Lane) -> str | None:
+    """The local time at which people get a campaign, ISO 8601; None for none."""
+    start = LocalStart.load(lane.local_start)
+    return start and f"{start.wall:%Y-%m-%dT%H:%M}"
 
 
 def in_zone(ms: int, zone: str) -> str:
@@ -437,6 +446,15 @@ def _on_their_way(n: int) -> str:
 def _delayed(n: int, lane: Lane, wait: Waiting) -> str:
     if not n:
         return ""
+    if wait.hours:
+        first, last = (moment(at // 1000) for at in wait.hours)
+        until = (
+            f"until {first}" if first == last else f"the first until {first}, the last until {last}"
+        )
+        return (
+            f"{several(n, 'message')} {'waits' if n == 1 else 'wait'} for the hours of their people, or "
+            f"to be tried again: {until}."
+        )
     when = f", the first at {clock(wait.next_retry)}" if wait.next_retry else ""
     if lane.kind == "notifications":  # counts of scheduled messages are among the failed ones
         verb = "waits" if n == 1 else "wait"
@@ -641,6 +659,7 @@ def seconds_left(report: LaneReport, wait: Waiting) -> float | None:
     if counts.get(State.IN_DOUBT) and wait.next_decision:
         times.append((wait.next_decision - wait.now) / 1000)
     if counts.get(State.DELAYED) and wait.next_retry:
-        times.append((wait.next_retry - wait.now) / 1000)
+        last = wait.hours[1] if wait.hours else wait.next_retry
+        times.append((last - wait.now) / 1000)
     blocked = max(0, (wait.blocked_until or 0) - wait.now) / 1000
     return max(0.0, *times) + (blocked if moving else 0)

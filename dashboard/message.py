@@ -22,7 +22,7 @@ from store.records.job_section import Job, international
 from store.records.outcome import Doubt, Origin
 from store.reports.lane_report import MessageReport, message_report
 from store.reports.messages import find_waiting
-from store.reports.waiting import Waiting, scheduled_for, waiting
+from store.reports.waiting import Scheduled, Waiting, scheduled_for, waiting
 from store.states import BY_STATE, State
 
 
@@ -34,7 +34,7 @@ class MessageStatus:
     state: State | None  # None: it is moving between two states
     job: Job | None  # while it can still be sent
     wait: Waiting
-    scheduled_for: int | None = None  # ms since 1970
+    scheduled: Scheduled | None = None  # the time at which it goes, if it waits for one
 
     @property
     def id(self) -> str:
@@ -74,8 +74,7 @@ def message_status_of(store: Store, message_id: str, *, most: int | None = None)
         return MessageStatus(found, found.outcome.state, None, wait)
     place = find_waiting(store, found.lane.id, found.index, most)
     state, job = place or (None, None)
-    waits = state is State.DELAYED and job is not None and not job.attempts
-    due = scheduled_for(store, found.lane.id, found.index) if waits else None
+    due = scheduled_for(store, found.lane.id, found.index) if state is State.DELAYED else None
     return MessageStatus(found, state, job, wait, due)
 
 
@@ -91,7 +90,9 @@ def explain(status: MessageStatus) -> list[str]:
         f"{status.id} to {status.recipient or 'an unknown recipient'}, {_lane_words(report.lane)}"
     ]
     state = explain_state(status.state) if status.state else "it is just being moved; ask again"
-    state = "waits for the time that it was given" if status.scheduled_for else state
+    if status.scheduled:
+        what = "hours of its recipient" if status.scheduled.by_hours else "time that it was given"
+        state = f"waits for the {what}"
     state = "waits for the outcome of the canary" if is_held_back(status) else state
     lines.append(f"{status.state or 'moving'}: {state}{_when(status)}")
     if outcome and outcome.origin is not Origin.NONE:
@@ -111,7 +112,7 @@ def explain(status: MessageStatus) -> list[str]:
 def is_held_back(status: MessageStatus) -> bool:
     """True when it waits for the canary of its campaign."""
     waits = status.state is State.DELAYED and status.job is not None and not status.job.attempts
-    return waits and status.report.lane.canary_state.holds_back
+    return waits and not status.scheduled and status.report.lane.canary_state.holds_back
 
 
 def as_json(status: MessageStatus) -> Mapping[str, Any]:
@@ -151,7 +152,7 @@ def waits_until(status: MessageStatus) -> int | None:
     if is_held_back(status):
         return status.report.lane.canary_until or None
     if status.state is State.DELAYED:
-        return status.scheduled_for or status.wait.next_retry
+        return status.scheduled.at if status.scheduled else status.wait.next_retry
     return status.wait.next_decision if status.state is State.IN_DOUBT else None
 
 
@@ -170,8 +171,9 @@ def _when(status: MessageStatus) -> str:
         return f" ({explain_unreached(wait.unreached[0])})"
     if status.state is State.QUEUED and not wait.loops:
         return " (no worker is sending at the moment; see `sendmany doctor`)"
-    if status.scheduled_for:
-        return f" (scheduled for {moment(status.scheduled_for // 1000)})"
+    if status.scheduled:
+        verb = "until" if status.scheduled.by_hours else "scheduled for"
+        return f" ({verb} {moment(status.scheduled.at // 1000)})"
     if is_held_back(status):
         return f" (decided at {clock(lane.canary_until)})" if lane.canary_until else ""
     if status.state is State.DELAYED and wait.next_retry:

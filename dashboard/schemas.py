@@ -5,18 +5,22 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
+from config.quiet_hours import shipped_hours
+from config.sections import QuietHours
 from dashboard.explain import (
     Remedy,
     explain_lane,
     explain_named_code,
     iso,
     lane_figures,
+    local_start,
     pace_figures,
     remedy,
 )
 from store.lanes.lane import Canary, LaneStatus, Priority
 from store.limits.breakers import Breaker
 from store.limits.stops import Stop, Stopped
+from store.people.quiet_hours import HoursInForce, LiveHours
 from store.purposes import Purpose
 from store.records.outcome import code_named
 from store.reports.lane_report import LaneReport
@@ -83,6 +87,7 @@ class LaneOut(BaseModel):
     opened_at: str | None
     send_at: str | None  # a scheduled campaign starts then
     zone: str | None  # in which that time was said
+    local_start: str | None  # time at which people get it, by their own clocks; null: at once
     rate: float  # messages/s of a campaign; 0: that of its sub-account
     weight: int  # of a campaign beside others
     finish_by: str | None  # the rate follows from it
@@ -135,6 +140,13 @@ class StopOut(BaseModel):
     since: str | None
 
 
+class HoursOut(BaseModel):
+    """When messages go that wait for the hours of their people."""
+
+    first: str | None
+    last: str | None
+
+
 class WaitsOut(BaseModel):
     """Reasons why messages of a lane may wait."""
 
@@ -142,6 +154,7 @@ class WaitsOut(BaseModel):
     blocked_until: str | None  # until then the provider asked for a pause
     next_retry: str | None
     next_decision: str | None  # about messages that were posted without a trustworthy answer
+    hours: HoursOut | None  # null: none waits for the hours of its recipient
     stopped: StopOut | None  # an operator has stopped sending
 
 
@@ -185,6 +198,39 @@ class FailuresOut(BaseModel):
     retries: list[CauseOut]  # attempts followed by another one
 
 
+class PlaceHours(BaseModel):
+    """Hours for marketing at a place, by local time."""
+
+    place: str  # two letters of a country, with a state `US-FL`; `*`: all others
+    hours: str
+    origin: Literal["shipped", "settings", "changed"]  # changed: by an operator, while it runs
+    checked: str | None  # day on which the source of shipped hours was read
+    source: str | None
+
+
+class QuietHoursOut(BaseModel):
+    """Hours for marketing. No legal advice."""
+
+    on: bool  # False: marketing goes at any time
+    timezone: str  # of people whose own is unknown
+    places: list[PlaceHours]
+
+
+def quiet_hours_out(settings: QuietHours, live: LiveHours) -> QuietHoursOut:
+    shipped = [one._asdict() | {"origin": "shipped"} for one in shipped_hours()[0].values()]
+    others = [
+        {"place": place, "hours": said, "origin": origin, "checked": None, "source": None}
+        for origin, hours in (("settings", settings.hours), ("changed", live.hours))
+        for place, said in hours.items()
+    ]
+    places = {one["place"]: PlaceHours(**one) for one in (*shipped, *others)}
+    return QuietHoursOut(
+        on=HoursInForce(settings, live).on,
+        timezone=settings.timezone,
+        places=[places[place] for place in sorted(places)],
+    )
+
+
 def lane_out(report: LaneReport) -> LaneOut:
     return LaneOut(**_fields(report))
 
@@ -207,6 +253,8 @@ def campaign_out(report: LaneReport, wait: Waiting, breakers: Sequence[Breaker])
             blocked_until=moment_out(wait.blocked_until),
             next_retry=moment_out(wait.next_retry),
             next_decision=moment_out(wait.next_decision),
+            hours=wait.hours
+            and HoursOut(first=moment_out(wait.hours[0]), last=moment_out(wait.hours[1])),
             stopped=stop_out(wait.stop) if wait.stop else None,
         ),
         why=explain_lane(report, wait),
@@ -254,6 +302,7 @@ def _fields(report: LaneReport) -> dict[str, Any]:
         **lane_figures(report),
         "opened_at": moment_out(lane.opened_at),
         "send_at": moment_out(lane.send_at),
+        "local_start": local_start(lane),
         "zone": lane.zone or None,
         "rate": lane.rate,
         "weight": lane.weight,

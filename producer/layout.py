@@ -31,6 +31,7 @@ class ReadOptions:
     names: Mapping[str, str] = field(default_factory=dict)  # of placeholders, and `phone`: column
     country_column: str | None = None
     language_column: str | None = None  # of the template's language
+    timezone_column: str | None = None  # of the zone of each person
     region: str | None = None  # of numbers without a country code
     encoding: str | None = None
     sheet: str | None = None  # of a workbook
@@ -93,8 +94,12 @@ class Layout:
         sample = _sample(header, rows)
         number = _number_column(sample, options.names.get(PHONE))
         country = _country_column(sample, options.country_column, number)
-        language = options.language_column and _named(
-            sample, options.language_column, "--language-column"
+        language, zone = (
+            column and _named(sample, column, f"--{name}-column")
+            for name, column in (
+                ("language", options.language_column),
+                ("timezone", options.timezone_column),
+            )
         )
         where = _where(sample, header, options.where)
         chosen = replace(
@@ -102,6 +107,7 @@ class Layout:
             names={PHONE: number},
             country_column=country,
             language_column=language,
+            timezone_column=zone,
             region=region or None,
         )
         return cls(header, number, country, region or None, where, chosen)

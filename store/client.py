@@ -15,7 +15,9 @@ from urllib.parse import urlsplit
 
 import redis
 import redis.asyncio
+from redis.asyncio.sentinel import Sentinel as AsyncSentinel
 from redis.backoff import NoBackoff
+from redis.connection import parse_url
 from redis.exceptions import (
     AuthenticationError,
     BusyLoadingError,
@@ -30,8 +32,10 @@ from redis.exceptions import (
     TryAgainError,
 )
 from redis.retry import Retry
+from redis.sentinel import Sentinel
 
 from config.sections import SettingsError
+from config.sentinel import parse_sentinels
 from store.errors import StoreError, StoreFull, StoreRefused, StoreUnavailable
 from store.scripts import Script, load_scripts
 
@@ -40,6 +44,12 @@ K = TypeVar("K")
 Argument = str | bytes | int | float
 SOCKET_TIMEOUT = 15.0
 CONNECT_TIMEOUT = 5.0
+_TIMEOUTS: dict[str, Any] = {
+    "socket_timeout": SOCKET_TIMEOUT,
+    "socket_connect_timeout": CONNECT_TIMEOUT,
+}
+_ASKING: dict[str, Any] = {"socket_timeout": 2.0, "socket_connect_timeout": 2.0}
+"""Timeouts, s, of asking a sentinel; then the next one is asked."""
 _AWAY = (
     ConnectionError, TimeoutError, BusyLoadingError, ReadOnlyError, ClusterDownError, TryAgainError,
 )  # fmt: skip
@@ -137,13 +147,8 @@ class Store:
     @classmethod
     def connect(cls, url: str, *, key_prefix: str = "") -> Store:
         """Connect lazily; nothing is sent yet. Raises SettingsError if the URL is invalid."""
-        with _readable(url):
-            client = redis.Redis.from_url(
-                url,
-                socket_timeout=SOCKET_TIMEOUT,
-                socket_connect_timeout=CONNECT_TIMEOUT,
-                retry=Retry(NoBackoff(), 0),
-            )
+        retry = Retry(NoBackoff(), 0)
+        client = _client(redis.Redis, Sentinel, url, {**_TIMEOUTS, "retry": retry})
         return cls(client, key_prefix=key_prefix)
 
     def run(self, call: Call[T]) -> T:
@@ -203,14 +208,9 @@ class AsyncStore:
     @classmethod
     def connect(cls, url: str, *, key_prefix: str = "", max_connections: int = 64) -> AsyncStore:
         """Connect lazily; nothing is sent yet. Raises SettingsError if the URL is invalid."""
-        with _readable(url):
-            client = redis.asyncio.Redis.from_url(
-                url,
-                socket_timeout=SOCKET_TIMEOUT,
-                socket_connect_timeout=CONNECT_TIMEOUT,
-                max_connections=max_connections,
-                retry=redis.asyncio.retry.Retry(NoBackoff(), 0),
-            )
+        retry = redis.asyncio.retry.Retry(NoBackoff(), 0)
+        options = {**_TIMEOUTS, "retry": retry, "max_connections": max_connections}
+        client = _client(redis.asyncio.Redis, AsyncSentinel, url, options)
         return cls(client, key_prefix=key_prefix)
 
     async def run(self, call: Call[T]) -> T:
@@ -287,18 +287,32 @@ def _words(call: Call[Any], prefix: str) -> tuple[Argument, ...]:
     return (len(keys), *keys, *call.args)
 
 
-@contextmanager
-def _readable(url: str) -> Iterator[None]:
-    """Turn a ValueError about the URL into SettingsError; its text may hold a part of the password."""
-    try:
-        parts = urlsplit(url)
+def _client(kind: Any, sentinel: Any, url: str, options: dict[str, Any]) -> Any:
+    """A client of a server, or of the master that sentinels name: each new connection asks them. Options
+    in the URL win."""
+    with _readable():
+        address = parse_sentinels(url)
+        parts = urlsplit(address.server if address else url)
         if parts.scheme != "unix" and not re.fullmatch(r"/?[0-9]*", parts.path):
             raise ValueError("not the number of a database")  # redis-py would take number 0
+        if address is None:
+            return kind.from_url(url, **options)
+        given = parse_url(address.server)  # type: ignore[no-untyped-call]
+    of_master = {name: value for name, value in given.items() if name not in ("host", "port")}
+    asked = sentinel(address.sentinels, sentinel_kwargs={**_ASKING, **address.own})
+    return asked.master_for(address.master, kind, **options | of_master)
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    """Turn a ValueError about the URL into SettingsError; its text may hold a part of the password."""
+    try:
         yield
     except ValueError as error:
         raise SettingsError(
             "redis_url is no address of a Redis server: it looks like redis://HOST:PORT/NUMBER, "
-            "rediss://… or unix:///PATH, and special characters of a password are written as %XX."
+            "rediss://…, unix:///PATH or redis+sentinel://HOST:PORT,HOST:PORT/MASTER/NUMBER, and "
+            "special characters of a password are written as %XX."
         ) from error
 
 

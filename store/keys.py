@@ -101,6 +101,7 @@ TABLE = (
     Row("sm:missing", "hash", "note_missing: lane → sent", "clear_missing, 7 days"),
     Row("sm:ended", "zset", "sweep: lane → end time", "retention"),
     Row("sm:stops", "hash", "stop_sending: what, of whom", "go_on"),
+    Row("sm:quiet_hours", "hash", "change_quiet_hours", "never"),
     Row("sm:ready", "zset", "producer, worker: lane → urgency; a hint", "the sweep rebuilds it"),
     Row("sm:limit:{<sub-account>}", "hash", "acquire_permits, pause_sub_account", "1 hour idle"),
     Row("sm:learned:{<sub-account>}", "hash", "keep_learned: rate, state", "limits forget"),
@@ -131,6 +132,10 @@ TABLE = (
     Row(f"{_PERSON}:marketing:<period>", "hash", "reserve_marketing", "cap_days", People.NAMES),
     Row(f"{_PERSON}:forgotten", "hash", "keep_forgotten: digest → suppression", "never"),
     Row("sm:forgetting:<id>", "string", "how far an erasure is; no number", "7 days"),
+    Row("sm:backfill:<sub-account>", "hash", "worker, cli: what the last one found", "never"),
+    Row(
+        "sm:backfill:<sub-account>:lease", "string", "one backfill at a time", "its end, 2 minutes"
+    ),
     Row("sm:templates:<sub-account>", "string", "worker: category of each", "the next one"),
     Row("sm:templates:<sub-account>:asked", "string", "worker: whose turn it was", "15 minutes"),
     Row("sm:{subscriptions}", "hash", "keep_subscription", "removed"),
@@ -164,6 +169,7 @@ DRAFTS = "sm:drafts"
 MISSING = "sm:missing"
 OUTCOMES = "sm:outcomes"
 STOPS = "sm:stops"
+QUIET_HOURS = "sm:quiet_hours"
 READY = "sm:ready"
 WORKERS = "sm:{workers}"
 CALLING = "sm:{workers}:calling"
@@ -301,6 +307,16 @@ def templates(sub_account: str) -> str:
 def templates_asked(sub_account: str) -> str:
     """Exists while the registry of templates is fresh."""
     return f"sm:templates:{sub_account}:asked"
+
+
+def backfill(sub_account: str) -> str:
+    """The last backfill of a sub-account."""
+    return f"sm:backfill:{sub_account}"
+
+
+def backfill_lease(sub_account: str) -> str:
+    """Exists while a backfill of a sub-account runs."""
+    return f"sm:backfill:{sub_account}:lease"
 
 
 def tests_sent(caller: str, hour: int) -> str:

@@ -82,6 +82,7 @@ class Tools:
     stops: Stops = field(default_factory=Stops)
     outcomes: Outcomes = field(default_factory=Outcomes)
     subscriptions: Subscriptions = field(default_factory=Subscriptions)
+    look_for_lost: Callable[[], None] = lambda: None  # starts a backfill, if due
     applying: asyncio.Lock = field(default_factory=asyncio.Lock)  # one inbox round at a time
     pass_by: PassBy = go_on  # called at the failpoints of a delivery, for tests
 
@@ -116,6 +117,13 @@ class ClaimedBatch:
     now_ms: int  # Redis' clock at the claim
     told_at: float  # our clock at that moment
     early_updates: int = 0  # messages of the lane with an early status update
+    put_off: Sequence[tuple[Job, int]] = ()  # others that wait until then, s since 1970
+    hours: int = 0  # revision of the quiet hours
+
+    @property
+    def size(self) -> int:
+        """All messages of the claim."""
+        return len(self.jobs) + len(self.put_off)
 
     @property
     def lane_id(self) -> str:
@@ -124,7 +132,8 @@ class ClaimedBatch:
     @property
     def fields(self) -> dict[str, str | int]:
         """Log fields of the batch; the attempt is that of its first message."""
-        return {"lane": self.lane_id, "batch": self.id, "attempt": self.jobs[0].attempts + 1}
+        first = self.jobs[0] if self.jobs else self.put_off[0][0]
+        return {"lane": self.lane_id, "batch": self.id, "attempt": first.attempts + 1}
 
     @property
     def client_batch_id(self) -> str:

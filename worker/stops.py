@@ -1,10 +1,12 @@
-"""An operator's stops, cached by a worker process."""
+"""An operator's stops and changes of quiet hours, cached by a worker process."""
 
 from collections.abc import Sequence
+from typing import Any
 
-from store.client import AsyncStore
+from store.client import AsyncStore, Call
 from store.lanes.lane import Lane
 from store.limits.stops import Stop, read_stops, stop_of
+from store.people.quiet_hours import LiveHours, read_live_hours
 
 REFRESH_SECONDS = 0.25
 """Most age of the cache: a stop takes effect on all workers within a second."""
@@ -14,6 +16,7 @@ class Stops:
     """Read from the store before anything is claimed or posted, at most every `REFRESH_SECONDS`."""
 
     def __init__(self) -> None:
+        self.live_hours = LiveHours()
         self._found: Sequence[Stop] = ()
         self._read_at = float("-inf")
 
@@ -27,7 +30,8 @@ class Stops:
             StoreError: they cannot be read, so nothing may be posted.
         """
         if now >= self._read_at + REFRESH_SECONDS:
-            self._found = await store.run(read_stops())
+            calls: list[Call[Any]] = [read_stops(), read_live_hours()]
+            self._found, self.live_hours = await store.run_all(calls)
             self._read_at = now
 
     def holds(self, lane: Lane) -> bool:

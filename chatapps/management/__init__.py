@@ -1,4 +1,4 @@
-"""Calls to the provider's management API: templates, webhooks, single messages.
+"""Calls to the provider's management API: templates, webhooks, the status of messages.
 
 calls = AccountCalls(client, Account(endpoint, account_id, channel_id))
 await calls.add_template(read_template(raw))
@@ -20,7 +20,8 @@ from chatapps.management.errors import (
     UnknownAccount,
     WrongKey,
 )
-from chatapps.management.messages import ChannelStep, MessageCalls, SentMessage
+from chatapps.management.log_file import Column, LogRow, read_log
+from chatapps.management.messages import ChannelStep, ExportState, MessageCalls
 from chatapps.management.rate_limit import Pacer
 from chatapps.management.webhook_settings import (
     ConfiguredWebhook,
@@ -37,7 +38,10 @@ __all__ = [
     "AccountCalls",
     "CallRefused",
     "ChannelStep",
+    "Column",
     "ConfiguredWebhook",
+    "ExportState",
+    "LogRow",
     "MessageCalls",
     "NotAllowed",
     "NotFound",
@@ -45,13 +49,13 @@ __all__ = [
     "Pacer",
     "ProviderError",
     "ProviderUnavailable",
-    "SentMessage",
     "TemplateNameBlocked",
     "TooFast",
     "UnknownAccount",
     "Webhook",
     "WebhookKey",
     "WrongKey",
+    "read_log",
     "read_webhook_keys",
     "read_webhook_list",
     "read_webhooks",

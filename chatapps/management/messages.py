@@ -1,30 +1,39 @@
-"""Single messages: send one, cancel scheduled ones, look up the status of one (provider docs, messages
-API).
+"""The status of messages at the provider: details of one, and exports of the log (provider docs,
+reporting API).
 
-The worker does not use this: it sends batches and gets outcomes from receipts.
+Both mask numbers and content. That a message is missing in them proves nothing: the log may be late, and
+an unanswered request may still be under way.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import IO, Any, Final
+from urllib.parse import urlsplit
 
 from chatapps.client import ChatAppsClient, Endpoint
 from chatapps.management.accounts import segment
-from chatapps.management.errors import body_of, unreadable
+from chatapps.management.errors import ProviderUnavailable, body_of, unreadable
 from chatapps.management.rate_limit import Pacer
-from chatapps.messages.message import Message
+
+MOST_LOG_BYTES: Final = 1024 * 1024 * 1024
+"""Most bytes of one file of an export, as downloaded."""
+DOWNLOAD_SECONDS: Final = 900.0
+_PORTS: Final = {"http": 80, "https": 443}
 
 
-@dataclass(frozen=True, slots=True)
-class SentMessage:
-    """The provider's answer to one message. Only `state` says whether it was accepted; a refused message
-    has a umid, too."""
+class ExportState(StrEnum):
+    """State of an export."""
 
-    umid: str
-    state: str  # lower case: `queued`, `rejected`, …
-    error_code: int | None = None
-    client_message_id: str = ""
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    EMPTY = "empty"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    ERROR = "error"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +46,12 @@ class ChannelStep:
     detail: str = ""
     error_code: int | None = None
     at: str = ""  # ISO 8601: when the state was observed
-    content_type: str = ""
-    created_at: str = ""
+    client_message_id: str = ""
     members: Mapping[str, Any] = field(default_factory=dict, repr=False)  # masked by the provider
 
 
 class MessageCalls:
-    """Single messages of one sub-account. Every call raises a `ProviderError` when it fails.
+    """Messages of one sub-account. Every call raises a `ProviderError` when it fails.
 
     Args:
         pacer: share one among all callers of `details`: the provider allows one a second.
@@ -55,28 +63,7 @@ class MessageCalls:
         self._client = client
         self._endpoint = endpoint
         self._pacer = pacer or Pacer()
-
-    async def send(self, message: Message) -> SentMessage:
-        """Send one message.
-
-        Raises:
-            ProviderUnavailable: unless it says `not_processed`, the message may be on its way.
-        """
-        body = await self._call("POST", self._endpoint.messages_url, message.emit_json())
-        answer = _object(body)
-        state, code = _status(answer)
-        return SentMessage(
-            _text(answer, "umid"), state or "unknown", code, _text(answer, "clientMessageId")
-        )
-
-    async def cancel(self, umid: str) -> int:
-        """Cancel a scheduled message; returns how many were cancelled. `NotFound` if there is none."""
-        return await self._cancel(f"{self._endpoint.messages_url}/{segment(umid)}")
-
-    async def cancel_batch(self, batch_id: str) -> int:
-        """Cancel the messages of a scheduled batch that are not sent yet; returns how many were
-        cancelled."""
-        return await self._cancel(f"{self._endpoint.messages_url}/batch/{segment(batch_id)}")
+        self._exports_url = f"{endpoint.messages_url}/exports"
 
     async def details(self, umid: str) -> tuple[ChannelStep, ...]:
         """The status of a message on each channel. Waits for its turn: one look-up a second."""
@@ -87,40 +74,83 @@ class MessageCalls:
             raise unreadable("no list of steps")
         return tuple(_step(entry) for entry in steps if isinstance(entry, dict))
 
-    async def _cancel(self, url: str) -> int:
-        count = _object(await self._call("DELETE", url)).get("cancelledCount")
-        if not isinstance(count, int):
-            raise unreadable("no cancelledCount")
-        return count
+    async def start_export(self, since: float, until: float) -> str:
+        """Start an export of the messages sent in a time, epoch seconds; returns the job's id."""
+        asked = {"from": _utc(since), "to": _utc(until), "limit": 0}
+        body = await self._call("POST", self._exports_url, json.dumps(asked).encode())
+        job_id = _text(_object(body), "jobId")
+        if not job_id:
+            raise unreadable("no jobId")
+        return job_id
+
+    async def export_state(self, job_id: str) -> tuple[ExportState, Sequence[str]]:
+        """The state of an export, and the links to its files once it has succeeded."""
+        answer = _object(await self._call("GET", self._export_url(job_id)))
+        try:
+            state = ExportState(_text(answer, "status").lower())
+        except ValueError as error:
+            raise unreadable("an unknown state of the export") from error
+        links = answer.get("data")
+        found = [one for one in links if isinstance(one, str)] if isinstance(links, list) else []
+        if state is ExportState.SUCCEEDED and not found:
+            raise unreadable("no link to the file of the export")
+        return state, found
+
+    async def cancel_export(self, job_id: str) -> None:
+        """Cancel an export, or delete its result."""
+        await self._call("DELETE", self._export_url(job_id))
+
+    async def download(self, link: str, into: IO[bytes]) -> None:
+        """Write the file of an export to `into`. A link to another host than the API's is refused: it
+        would be given the key, and could lead into our own network."""
+        if _origin(link) != _origin(self._endpoint.base_url):
+            raise ProviderUnavailable(
+                f"The provider's log lies at {_host(link)} and not at the host of its API: it is not "
+                "fetched"
+            )
+        answer = await self._client.download(
+            self._endpoint, link, into, max_bytes=MOST_LOG_BYTES, seconds=DOWNLOAD_SECONDS
+        )
+        body_of(answer)
+
+    def _export_url(self, job_id: str) -> str:
+        return f"{self._exports_url}/{segment(job_id)}"
 
     async def _call(self, method: str, url: str, body: bytes | None = None) -> bytes:
         return body_of(await self._client.fetch(self._endpoint, method, url, body))
 
 
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    """Scheme, host and port; nothing that equals another one for a URL that cannot be parsed."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme, parts.hostname, parts.port or _PORTS.get(parts.scheme)
+    except ValueError:
+        return url, None, None
+
+
+def _host(url: str) -> str:
+    return _origin(url)[1] or "an address that cannot be read"
+
+
+def _utc(moment: float) -> str:
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def _step(entry: dict[str, Any]) -> ChannelStep:
-    state, code = _status(entry)
-    status = entry.get("status")
+    status, step = entry.get("status"), entry.get("step")
     told = status if isinstance(status, dict) else {}
-    step = entry.get("step")
+    code = told.get("errorCode")
     return ChannelStep(
         step=step if isinstance(step, int) else 1,
         channel=_text(entry, "channel"),
-        state=state,
+        state=_text(told, "state").lower(),
         detail=_text(told, "detail"),
-        error_code=code,
+        error_code=code if isinstance(code, int) else None,
         at=_text(told, "timestamp"),
-        content_type=_text(entry, "contentType"),
-        created_at=_text(entry, "createdAt"),
+        client_message_id=_text(entry, "clientMessageId"),
         members=entry,
     )
-
-
-def _status(entry: dict[str, Any]) -> tuple[str, int | None]:
-    status = entry.get("status")
-    if not isinstance(status, dict):
-        return "", None
-    code = status.get("errorCode")
-    return _text(status, "state").lower(), code if isinstance(code, int) else None
 
 
 def _object(body: bytes) -> dict[str, Any]:

@@ -48,7 +48,7 @@ class CompiledContent:
 
     def renderer(self, lane: str) -> ContentRenderer:
         """A renderer of this content for `lane`; make it once per process and lane."""
-        return ContentRenderer(lane, self.shared, self.segments, self.slots)
+        return ContentRenderer(lane, self.shared, self.segments, self.slots, len(self.columns))
 
     def dump(self) -> bytes:
         """The content as JSON, stored once in the lane."""
@@ -77,18 +77,23 @@ class CompiledContent:
 
 
 def compile_content(
-    message: Mapping[str, Any], columns: Sequence[str], numbers: Collection[str] = ()
+    message: Mapping[str, Any],
+    columns: Sequence[str],
+    numbers: Collection[str] = (),
+    extra: Sequence[str] = (),
 ) -> CompiledContent:
     """Compile a message without `user` and with `{{column}}` in any of its string values.
 
     `columns` are the columns that recipients have; `numbers` are the paths of placeholders whose values
-    are JSON numbers, which get no quotes. Raises UnknownColumns for a placeholder without a column,
+    are JSON numbers, which get no quotes; `extra` are columns whose values a
+    job line holds besides. Raises UnknownColumns for a placeholder without a column,
     ValueError for `user`, `clientMessageId` or text that JSON cannot carry.
     """
     for name in RESERVED:
         if name in message:
             raise ValueError(f'"{name}" is written for each recipient and cannot be in the content')
     used = check_columns(message, columns)
+    used += tuple(column for column in extra if column not in used)
     shared = {name: message[name] for name in BATCH_LEVEL if _is_shared(message, name)}
     own = {name: value for name, value in message.items() if name not in shared}
     (common, *_), _ = _split_at_slots(_pieces(shared))

@@ -2,7 +2,7 @@
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from operator import itemgetter
 
 from chatapps.rendering.job_line import escape_value
@@ -54,13 +54,20 @@ class ContentRenderer(Renderer):
     """Renders the jobs of a campaign; made by `CompiledContent.renderer`."""
 
     def __init__(
-        self, lane: str, shared: bytes | None, segments: Sequence[bytes], slots: Sequence[int]
+        self,
+        lane: str,
+        shared: bytes | None,
+        segments: Sequence[bytes],
+        slots: Sequence[int],
+        columns: int,
     ) -> None:
         super().__init__(lane, shared)
         self._to_number = _message_format(lane, b'"msisdn":"+%b"', segments)
         self._to_user_id = _message_format(lane, b'"channelUserId":"%b"', segments)
-        in_order = tuple(slots) == tuple(range(len(slots)))
-        self._pick = None if in_order else itemgetter(0, *(slot + 1 for slot in slots))
+        places = [0, *(slot + 1 for slot in slots)]
+        self._pick: Callable[[list[bytes]], Sequence[bytes]] | None = None
+        if places != list(range(columns + 1)):
+            self._pick = itemgetter(*places) if slots else itemgetter(slice(1))
 
     def messages(self, jobs: Sequence[Job]) -> list[bytes]:
         try:

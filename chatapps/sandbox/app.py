@@ -3,6 +3,8 @@
     POST /api/v1/subaccounts/{id}/messages/batch    send message many
     POST /api/v1/subaccounts/{id}/messages          send message
     GET  /api/v1/subaccounts/{id}/messages/{umid}   message details, once a second
+    POST …/messages/exports; GET, DELETE …/exports/{job id}; GET …/messages/download/{job id}
+                                                    log export: messages with receipts, masked
     DELETE …/messages/{umid}, …/messages/batch/{id} cancel scheduled messages
     /api/v1/accounts/{id}/…                         templates, webhooks: see `management`
     GET  /sandbox/ledger                            counts of messages accepted and webhooks posted
@@ -56,6 +58,10 @@ def create_app(
         routes=[
             Route(_MESSAGES + "/batch", endpoints.send_many, methods=["POST"]),
             Route(_MESSAGES, endpoints.send_one, methods=["POST"]),
+            Route(_MESSAGES + "/exports", endpoints.start_export, methods=["POST"]),
+            Route(_MESSAGES + "/exports/{job_id}", endpoints.export_status, methods=["GET"]),
+            Route(_MESSAGES + "/exports/{job_id}", endpoints.cancel_export, methods=["DELETE"]),
+            Route(_MESSAGES + "/download/{job_id}", endpoints.download, methods=["GET"]),
             Route(_MESSAGES + "/batch/{batch_id}", endpoints.cancel_batch, methods=["DELETE"]),
             Route(_MESSAGES + "/{umid}", endpoints.details, methods=["GET"]),
             Route(_MESSAGES + "/{umid}", endpoints.cancel, methods=["DELETE"]),
@@ -94,6 +100,32 @@ class _Endpoints:
     async def details(self, request: Request) -> Response:
         call = await self._call(request)
         return await self._respond(self._provider.details(call, request.path_params["umid"]))
+
+    async def start_export(self, request: Request) -> Response:
+        return await self._respond(self._provider.start_export(await self._call(request)))
+
+    async def export_status(self, request: Request) -> Response:
+        call, job_id = await self._call(request), request.path_params["job_id"]
+        found = self._provider.export_status(call, job_id, str(request.base_url))
+        return await self._respond(found)
+
+    async def cancel_export(self, request: Request) -> Response:
+        call, job_id = await self._call(request), request.path_params["job_id"]
+        return await self._respond(self._provider.cancel_export(call, job_id))
+
+    async def download(self, request: Request) -> Response:
+        parts = self._provider.export(await self._call(request), request.path_params["job_id"])
+        first = next(parts, None)
+        if first is None:
+            return Response(status_code=404)
+        return StreamingResponse(self._slowly(first, parts), media_type="application/gzip")
+
+    async def _slowly(self, first: bytes, parts: Iterator[bytes]) -> AsyncIterator[bytes]:
+        """Part by part, so that other requests are answered meanwhile."""
+        yield first
+        for part in parts:
+            yield part
+            await self._sleep(0)
 
     async def cancel(self, request: Request) -> Response:
         call = await self._call(request)

@@ -5,11 +5,11 @@ caller waits for the latency afterwards.
 """
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -18,6 +18,7 @@ from chatapps.sandbox.checks import Checker
 from chatapps.sandbox.config import SandboxConfig
 from chatapps.sandbox.faults import PROFILES, TRANSIENT_CODE, Fault, FaultSource, RequestFaults
 from chatapps.sandbox.ledger import Ledger, Schedule
+from chatapps.sandbox.message_log import MessageLog, epoch_of
 from chatapps.sandbox.responses import Answer, disturb, error_answer, message_status, timestamp
 from chatapps.sandbox.umids import UmidMint
 from chatapps.sandbox.webhooks.receipts import Taken
@@ -41,7 +42,21 @@ BATCH_LIMIT = 1000
 CLIENT_BATCH_ID_LIMIT = 100
 DETAILS_EVERY = 1.0
 """Least seconds between two look-ups of message details of a sub-account."""
+EXPORT_SECONDS = 0.3
+"""Time that an export takes; two thirds of it it waits in the queue."""
+EXPORT_DAYS = 7
+"""Reach of an export without `from`."""
 _NOBODY = User()
+
+
+@dataclass(frozen=True, slots=True)
+class _Export:
+    """A job that exports the log. Times in epoch seconds."""
+
+    sub_account_id: str
+    since: float
+    until: float
+    started: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +84,8 @@ class Provider:
         self._mint = UmidMint(uuid.uuid4().hex[:8])
         self._faults = FaultSource(PROFILES[config.faults], config.seed)
         self.on_taken: Callable[[Taken], None] | None = None  # posts receipts
+        self.log: MessageLog | None = None  # of messages with receipts
+        self._exports: dict[str, _Export] = {}
         self.reset(started)
 
     def reset(self, started: float) -> None:
@@ -76,6 +93,9 @@ class Provider:
 
         Templates and webhooks stay.
         """
+        if self.log is not None:
+            self.log.reset()
+        self._exports.clear()
         self.ledger = Ledger()
         self._schedule = Schedule()
         self._looked_up: dict[str, float] = {}
@@ -104,7 +124,7 @@ class Provider:
         return self._note(call, *self._answer_single(call))
 
     def details(self, call: Call, umid: str) -> Answer:
-        """`get message details`: one step, without content."""
+        """`get message details`: a step for each channel, without content."""
         refusal = self._refuse_access(call) or self._refuse_haste(call)
         if refusal is not None:
             return refusal
@@ -114,6 +134,9 @@ class Provider:
             return self._error(400, 1000)
         if fate is None:
             return self._error(404, 1300)
+        steps = self.log.steps(umid, self._clock()) if self.log else []
+        if steps:
+            return Answer(200, msgspec.json.encode({"data": steps}))
         at = timestamp(self._born + fate.second)
         detail = Detail(
             umid=umid,
@@ -127,6 +150,64 @@ class Provider:
             step=1,
         )
         return Answer(200, msgspec.json.encode({"data": [detail]}))
+
+    def start_export(self, call: Call) -> Answer:
+        """`start log export job`: of the messages of a time; other filters are ignored."""
+        refusal = self._refuse_access(call)
+        if refusal is not None:
+            return refusal
+        now = self._clock()
+        try:
+            asked = msgspec.json.decode(call.body, type=dict[str, Any])
+            since = epoch_of(asked["from"]) if "from" in asked else now - EXPORT_DAYS * 86_400
+            until = epoch_of(asked["to"]) if "to" in asked else now
+        except (ValueError, TypeError):
+            return self._error(400, 1000)
+        if since >= until:
+            return self._error(400, 1000)
+        job_id = uuid.uuid4().hex
+        self._exports[job_id] = _Export(call.sub_account_id, since, until, now)
+        return Answer(202, msgspec.json.encode({"jobId": job_id}))
+
+    def export_status(self, call: Call, job_id: str, base_url: str) -> Answer:
+        """`get log export job result`: links to the file, once it is there."""
+        refusal = self._refuse_access(call)
+        if refusal is not None:
+            return refusal
+        job = self._export_of(call, job_id)
+        if job is None:
+            return self._error(404, 4018)
+        now, status = self._clock(), "succeeded"
+        if now < job.started + EXPORT_SECONDS:
+            status = "running" if now > job.started + EXPORT_SECONDS * 2 / 3 else "queued"
+        elif not any(self.export(call, job_id)):
+            status = "empty"
+        found: dict[str, object] = {"status": status}
+        if status == "succeeded":
+            place = f"{base_url}api/v1/subaccounts/{job.sub_account_id}/messages/download/{job_id}"
+            found |= {"data": [place], "expires": timestamp(now + 30 * 86_400)}
+        return Answer(200, msgspec.json.encode(found))
+
+    def export(self, call: Call, job_id: str) -> Iterator[bytes]:
+        """The file of an export; nothing without the right to it."""
+        job = self._export_of(call, job_id)
+        if self.log is None or job is None or self._refuse_access(call) is not None:
+            return iter(())
+        return self.log.export(job.sub_account_id, job.since, job.until, self._clock())
+
+    def cancel_export(self, call: Call, job_id: str) -> Answer:
+        """`cancel the log export job`."""
+        refusal = self._refuse_access(call)
+        if refusal is not None:
+            return refusal
+        if self._export_of(call, job_id) is None:
+            return self._error(404, 4018)
+        del self._exports[job_id]
+        return Answer(204, b"")
+
+    def _export_of(self, call: Call, job_id: str) -> _Export | None:
+        job = self._exports.get(job_id)
+        return job if job and job.sub_account_id == call.sub_account_id else None
 
     def cancel(self, call: Call, umid: str) -> Answer:
         """`cancel a scheduled message`: a sent one gives not found."""

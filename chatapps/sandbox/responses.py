@@ -20,6 +20,7 @@ _TEXTS = {
     3012: "The batch holds no messages",
     3013: "The batch holds too many messages",
     3014: "clientBatchId is too long",
+    4018: "There is no such export job",
 }
 
 

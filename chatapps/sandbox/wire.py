@@ -106,6 +106,7 @@ class Status(_Record):
     timestamp: str
     error_code: int | None = None
     error_message: str | None = None
+    detail: str | None = None
 
 
 class MessageAnswer(_Record):
@@ -140,6 +141,11 @@ class Detail(_Record):
     content_type: str
     created_at: str
     step: int
+    user: User | None = None
+    content: str | None = None
+    client_message_id: str | None = None
+    client_batch_id: str | None = None
+    batch_id: str | None = None
 
 
 _BATCH = msgspec.json.Decoder(Batch)

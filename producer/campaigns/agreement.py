@@ -67,6 +67,7 @@ def digest_of(
             options.sub_account, options.priority, asdict(options.policies), options.purpose,
             options.send_while_loading, options.exclusions.names, options.start and options.start.ms,
             options.canary, options.finish and options.finish.ms,
+            options.start and options.start.text if options.start and options.start.local else None,
         ],
     }  # fmt: skip
     return sha256(json.dumps(bound, sort_keys=True, default=str).encode()).hexdigest()

@@ -25,6 +25,7 @@ from producer.campaigns.form import CampaignForm, upload_of
 from producer.campaigns.launch import Launch, Prepared, options_of, put_together
 from producer.campaigns.message_file import refuse_ours
 from producer.campaigns.retry import kept_rows
+from producer.campaigns.upload import Upload
 from producer.errors import BadRow, InputError
 from producer.files.convert import convert, text_blocks
 from producer.files.csv_reader import NotUtf8Error, Source, read_records
@@ -65,6 +66,30 @@ class DraftOut(BaseModel):
     stored_bytes: int
     kept_until: str  # unless it is changed before
     problem: str | None  # why it cannot be launched as it is
+
+
+class RecipientsOut(BaseModel):
+    """The first recipients of a draft."""
+
+    columns: list[str]  # names of the cells; empty: the column has none
+    number_column: str | None  # null: no column is known to hold the number
+    rows: list[list[str]]
+
+
+def first_recipients(store: Store, settings: Settings, lane: Lane, most: int) -> RecipientsOut:
+    """The first readable rows of a draft; raises StoreRefused for what is no draft."""
+    if lane.status is not LaneStatus.DRAFT:
+        raise StoreRefused(f'"{lane.name}" is {lane.status}: it is no draft')
+    with open_text(store, lane) as text:
+        header = read_header(text)
+        rows = first_rows(text, header)
+    try:
+        reading = _upload(settings, lane, Draft.of(lane).options).reading
+        number = Layout.find(header, rows, reading).number_column
+    except InputError:
+        number = None
+    cells = [row for row, *_ in rows if not isinstance(row, BadRow)]
+    return RecipientsOut(columns=list(header.cells), number_column=number, rows=cells[:most])
 
 
 def draft_out(store: Store, settings: Settings, lane: Lane) -> DraftOut:
@@ -202,14 +227,15 @@ def prepared_draft(
         InputError: message and recipients do not fit each other, or the time is past.
         StoreRefused: the recipients are not kept.
     """
-    options = {**Draft.of(lane).options, "name": lane.name}
+    options = dict(Draft.of(lane).options)
     if lane.status is LaneStatus.HALTED and not lane.content:
         raise StoreRefused(f'"{lane.name}" is halted: `sendmany campaign show` says what to do')
-    if lane.status is not LaneStatus.DRAFT:
-        options.pop("send_at", None)  # a launch has set it
-    elif send_at:
-        options["send_at"] = send_at
-    upload = upload_of(CampaignForm.model_validate(options), settings, lane.sub_account)
+    if send_at or lane.status is not LaneStatus.DRAFT:  # a launch has set it
+        for name in ("send_at", "at_local", "on"):
+            options.pop(name, None)
+        if send_at and lane.status is LaneStatus.DRAFT:
+            options["send_at"] = send_at
+    upload = _upload(settings, lane, options)
     excluded = options.get("exclude", ())
     exclusions = read_exclusions(store, excluded, lane.sub_account, upload.reading)
     shared = {
@@ -223,6 +249,11 @@ def prepared_draft(
     text = KeptFile(path, Draft.of(lane).digest, partial(open_text, store, lane))
     file = RecipientFile.of(text, upload.reading)
     return replace(put_together(launch, upload.message, file), draft=lane)
+
+
+def _upload(settings: Settings, lane: Lane, options: Mapping[str, Any]) -> Upload:
+    form = CampaignForm.model_validate({**options, "name": lane.name})
+    return upload_of(form, settings, lane.sub_account)
 
 
 def _options(form: CampaignForm, settings: Settings, sub_account: str) -> dict[str, Any]:
@@ -334,9 +365,11 @@ def _number_column(lane: Lane) -> str:
 
 
 def _options_of_campaign(lane: Lane, number: str) -> dict[str, Any]:
+    content = CompiledContent.load(lane.content)
     return _set(
         {
-            "message": message_of(CompiledContent.load(lane.content)),
+            "message": message_of(content),
+            "timezone_column": content.columns[lane.zone_place - 1] if lane.zone_place else None,
             "map": {PHONE: number},
             "priority": str(lane.priority),
             "policies": {

@@ -17,7 +17,7 @@ from config.settings import Settings
 from producer.campaigns.canary import read_canary
 from producer.campaigns.exclusions import MOST_EXCLUSIONS
 from producer.campaigns.message_file import LONGEST_NAME, RULE, is_name
-from producer.campaigns.schedule import read_finish, read_time
+from producer.campaigns.schedule import read_finish, read_start
 from producer.campaigns.upload import Upload
 from producer.layout import ReadOptions
 from producer.policies import campaign_policies
@@ -102,6 +102,10 @@ class CampaignForm(_Exact):
     language_column: Annotated[
         ColumnName | None, Field(description="Of the language in which the template goes out.")
     ] = None
+    timezone_column: Annotated[
+        ColumnName | None,
+        Field(description="Of the zone of each person, `Europe/London`; else by the number."),
+    ] = None
     encoding: Annotated[
         ColumnName | None, Field(description="Of a text that is not UTF-8: windows-1252, …")
     ] = None
@@ -130,6 +134,18 @@ class CampaignForm(_Exact):
             max_length=100,
             description="When it starts: RFC 3339 with an offset, or `2026-12-24 09:00 Europe/London`.",
         ),
+    ] = None
+    at_local: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            max_length=100,
+            description="Instead: `10:00`, by each person's local time. With a zone, `10:00 "
+            "Europe/London`, people whose own is unknown count as there.",
+        ),
+    ] = None
+    on: Annotated[
+        str | None, Field(pattern=r"^\d{4}-\d\d-\d\d$", description="The day of `at_local`.")
     ] = None
     rate: Annotated[
         float, Field(ge=0, le=10_000, description="Messages/s at most; 0: as its sub-account.")
@@ -182,7 +198,7 @@ class CampaignForm(_Exact):
 
 def upload_of(form: CampaignForm, settings: Settings, sub_account: str) -> Upload:
     """The upload's options, with defaults from the settings."""
-    start = read_time(form.send_at, past=True) if form.send_at else None
+    start = read_start(form.send_at, form.at_local, form.on)
     return Upload(
         name=form.name,
         sub_account=sub_account,
@@ -191,6 +207,7 @@ def upload_of(form: CampaignForm, settings: Settings, sub_account: str) -> Uploa
             names=form.map,
             country_column=form.country_column,
             language_column=form.language_column,
+            timezone_column=form.timezone_column,
             region=form.default_region or settings.default_region,
             encoding=form.encoding,
             sheet=form.sheet,

@@ -135,6 +135,8 @@ class Prepared:
             finish_by=launch.finish.ms if launch.finish else 0,
             finish_zone=launch.finish.zone if launch.finish else "",
             canary=launch.canary,
+            local_start=launch.start.local_start if launch.start else "",
+            zone_place=self.message.zone_place,
         )
 
 
@@ -176,7 +178,12 @@ def source_of(file: RecipientFile, rules: ValueRules, keep: Sequence[str] = ()) 
 def reading_for(lane: Lane, reading: ReadOptions) -> ReadOptions:
     """Options for a further file of a campaign, with the campaign's own as defaults."""
     launched = options_of(lane)
-    return replace(reading, defaults=launched.defaults, language_column=launched.language_column)
+    return replace(
+        reading,
+        defaults=launched.defaults,
+        language_column=launched.language_column,
+        timezone_column=launched.timezone_column,
+    )
 
 
 def options_of(lane: Lane) -> ReadOptions:

@@ -23,6 +23,7 @@ from config.settings import load_settings
 from producer.errors import InputError
 from producer.files.rows import MOST_BLANKS, ValueRules
 from producer.layout import ReadOptions
+from store.people.local_time import zone_named
 
 _REFUSED_IN_PARAMETERS = re.compile(rf"[\n\r\t]| {{{MOST_BLANKS + 1},}}")
 _LANGUAGE = re.compile(r"([A-Za-z]{2,3})(?:[-_]([A-Za-z]{2,4}))?")
@@ -35,6 +36,7 @@ class CampaignMessage:
     content: CompiledContent
     rules: ValueRules  # rules for the values
     document: Mapping[str, Any]  # as written, with the columns' names
+    zone_place: int = 0  # the value of a job line that names the person's zone; 0: none does
 
 
 def load_message_file(path: Path) -> Mapping[str, Any]:
@@ -71,12 +73,18 @@ def prepare(
     try:
         message, language = _with_language(message, reading.language_column)
         message, defaults = resolve_columns(message, columns, reading.names)
-        defaults = {**reading.defaults, **defaults}
+        kept = ((find_name(columns, one), text) for one, text in reading.defaults.items())
+        defaults = {**{name: text for name, text in kept if name}, **defaults}
         see_that_whole(message, columns)
         body = read_message_body(fill_with_sample_values(message))
         written = with_placeholders(body.emit(), message)
         numbers = list(number_fields(body, message))
-        content = compile_content(written, columns, frozenset(each.path for each in numbers))
+        paths, zone = frozenset(each.path for each in numbers), reading.timezone_column
+        if zone and (zone := find_name(columns, zone)) is None:
+            raise InputError(
+                f'the recipients have no column "{reading.timezone_column}", which names their zones'
+            )
+        content = compile_content(written, columns, paths, [zone] if zone else ())
     except (UnknownColumns, BrokenPlaceholder) as error:
         raise InputError(f"the message cannot be filled in: {error}") from error
     except MessageError as error:
@@ -89,7 +97,10 @@ def prepare(
     readers = {each.column: each.read for each in numbers}
     if language:
         readers[find_name(columns, language) or language] = _read_language
-    return CampaignMessage(content, ValueRules(folded, readers, defaults), message)
+    if zone:
+        readers[zone], defaults[zone] = _read_zone, ""
+    place = content.columns.index(zone) + 1 if zone else 0
+    return CampaignMessage(content, ValueRules(folded, readers, defaults), message, place)
 
 
 def _with_language(
@@ -111,6 +122,14 @@ def _read_language(text: str) -> str:
     if (code := _LANGUAGE.fullmatch(text)) is None:
         raise ValueError("write the language as in the template, such as en or pt_BR")
     return code[1].lower() + (f"_{code[2].upper()}" if code[2] else "")
+
+
+def _read_zone(text: str) -> str:
+    """The zone of a cell, or nothing for an empty one; raises ValueError."""
+    zone = zone_named(text) if text else ""
+    if zone is None:
+        raise ValueError("there is no such zone: write it by its place, such as Europe/London")
+    return zone
 
 
 def _parameter_texts(value: Any) -> Iterator[str]:

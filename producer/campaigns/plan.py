@@ -39,7 +39,6 @@ from producer.campaigns.preflight import (
 )
 from producer.campaigns.schedule import why_late
 from producer.campaigns.upload import Upload, begin
-from producer.countries import TELLING_DIGITS, country_of_number
 from producer.errors import InputError
 from producer.files.csv_reader import Position, Record, opened
 from producer.files.invalid_rows import InvalidRow
@@ -54,7 +53,9 @@ from store.lanes.lane import Priority
 from store.lanes.open import CampaignPlan, find_repeated
 from store.limits.learned import read_learned
 from store.limits.rate_limit import Limits
+from store.people.local_time import TELLING_DIGITS, country_of_number
 from store.people.marketing_cap import cap_of, find_capped
+from store.people.quiet_hours import HoursInForce, Kind, LocalHours, read_live_hours
 from store.people.service_windows import find_ineligible, read_rules, united
 from store.purposes import Purpose
 from store.templates import read_registry
@@ -133,6 +134,13 @@ class Preview(BaseModel):
     message: dict[str, Any]  # as it is sent, without the recipient
 
 
+class Later(BaseModel):
+    """Messages that wait for the hours of their people, or for their local time."""
+
+    until: str
+    messages: int
+
+
 class PlanFinding(BaseModel):
     """A finding about message and rows."""
 
@@ -160,6 +168,7 @@ class Plan(BaseModel):
     requests: int
     seconds: float  # at the sub-account's limits and the campaign's rate, without other sending
     ends_at: str  # if launched now
+    later: list[Later]  # in order of time; the others go when it starts
     number_column: str
     country_column: str | None
     columns: list[str]  # columns of the message
@@ -225,7 +234,8 @@ def plan_rows(
     purpose = campaign_purpose(registry, template_name, options.purpose) or Purpose.MARKETING
     packer = RowPacker(layout, content.columns, message.rules, keep)
     sampler = Sampler([layout.place(column) for column in content.columns], MOST_ROWS)
-    tally = _Tally(_Screen(store, settings, options, content, purpose))
+    hours = _hours(store, settings, options, purpose, message.zone_place)
+    tally = _Tally(_Screen(store, settings, options, content, purpose), hours)
     start = Position(layout.header.offset, layout.header.line, 0)
     for chunk in cut_chunks(sampler.watch(records), packer, start, CHUNK_ROWS, limit=layout.limit):
         tally.add(chunk)
@@ -238,10 +248,12 @@ def plan_rows(
     learned = store.run(read_learned(account)).learned
     rate = learned.rate if learned and learned.in_force else 0
     requests, seconds = _pace(settings, options, messages, rate)
+    each = seconds / max(1, messages)
     seconds += settings.campaigns.canary_seconds if options.canary else 0
     if options.finish:
         seconds = max(seconds, round(options.finish.ms / 1000 - _starts_at(options), 1))
-    countries = list(_countries(tally))
+    countries, starts = list(_countries(tally)), _starts_at(options)
+    later = list(_later(tally, starts))
     return Plan(
         digest=digest_of(tally.sum.value, content, options, template),
         sub_account=account,
@@ -258,7 +270,8 @@ def plan_rows(
         canary=canary_size(options.canary, tally.recipients) if options.canary else 0,
         requests=requests,
         seconds=seconds,
-        ends_at=_ends_at(options, seconds),
+        ends_at=_iso(max(starts + seconds, _last_of(tally, starts, each))),
+        later=later,
         number_column=layout.number_column,
         country_column=layout.country_column,
         columns=list(content.columns),
@@ -307,6 +320,7 @@ class _Tally:
     """Counts rows."""
 
     screen: _Screen
+    hours: LocalHours | None
     sum: RowsSum = field(default_factory=RowsSum)
     seen: SeenRecipients = field(default_factory=SeenRecipients)
     rows: int = 0
@@ -320,6 +334,12 @@ class _Tally:
     numbers: dict[bytes, bytes] = field(default_factory=dict)  # first digits → one such number
     countries: Counter[bytes] = field(default_factory=Counter)  # by first digits: recipients …
     left_out: Counter[bytes] = field(default_factory=Counter)  # … and those left out
+    kinds: Counter[Kind] = field(default_factory=Counter)  # messages that wait for the same hours
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """The zone of people whose own is unknown."""
+        return self.hours.unknown if self.hours else ()
 
     def add(self, chunk: Chunk) -> None:
         """Count the rows of a chunk."""
@@ -343,6 +363,13 @@ class _Tally:
         self.window_closed += len(closed)
         self.over_cap += len(over)
         self.left_out.update(starts[place] for place in opted_out | closed | over)
+        if self.hours is not None:
+            left_out = opted_out | closed | over
+            self.kinds.update(
+                self.hours.kind_of(line)
+                for place, line in enumerate(lines)
+                if place not in left_out
+            )
 
     def invalid_rows(self) -> InvalidRows:
         """The counted invalid rows."""
@@ -377,9 +404,47 @@ def _pace(settings: Settings, options: Options, messages: int, learned: float) -
     return requests, round(max(of_messages, of_requests), 1)
 
 
-def _ends_at(options: Options, seconds: float) -> str:
-    """When the last message goes out, if it is launched now."""
-    return datetime.fromtimestamp(_starts_at(options) + seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def _iso(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _hours(
+    store: Store, settings: Settings, options: Options, purpose: Purpose, zone_place: int
+) -> LocalHours | None:
+    """The hours that its messages wait for; None: none."""
+    in_force = HoursInForce(settings.quiet_hours, store.run(read_live_hours()))
+    marketing = purpose is Purpose.MARKETING and options.priority is not Priority.URGENT
+    start = options.start.local if options.start else None
+    return LocalHours.of(in_force, start, zone_place, marketing=marketing)
+
+
+def _later(tally: _Tally, starts: float) -> Iterator[Later]:
+    found = Counter[float]()
+    for kind, n in tally.kinds.items():
+        assert tally.hours is not None
+        found[tally.hours.opening(kind, starts).opens] += n
+    for opens, n in sorted(found.items()):
+        if opens > starts:
+            yield Later(until=_iso(opens), messages=n)
+
+
+def _last_of(tally: _Tally, starts: float, each: float) -> float:
+    """When the last message goes by the hours of its person, one kind of people after the other.
+
+    Args:
+        each: seconds a message takes.
+    """
+    at, hours = starts, tally.hours
+    if hours is None:
+        return at
+    for kind, n in sorted(tally.kinds.items(), key=lambda one: hours.opening(one[0], starts).opens):
+        left = n
+        while left > 0:
+            opens, closes = hours.opening(kind, at)
+            at = max(at, opens)
+            fit = left if at + left * each <= closes else max(1, int((closes - at) / each))
+            at, left = at + fit * each, left - fit
+    return at
 
 
 def _starts_at(options: Options) -> float:
@@ -524,6 +589,8 @@ def _warnings(
         options.start.ms if options.start else 0,
     )):  # fmt: skip
         yield late
+    if unknown := sum(n for kind, n in tally.kinds.items() if kind[0] is tally.unknown):
+        yield f"People whose zone is unknown count as in {tally.unknown[0]}: {unknown:,}."
     yield from warn_of_windows(store, content, options.sub_account, options.policies)
     invalid = sum(one.rows for one in tally.reasons.values())
     if why := too_many_invalid(invalid, tally.rows, settings.campaigns.max_invalid_share):

@@ -256,6 +256,7 @@ def _plan(retry: Retry) -> CampaignPlan:
         template=parent.template,
         keep=parent.keep,
         parent=parent.id,
+        zone_place=parent.zone_place,
     )
 
 

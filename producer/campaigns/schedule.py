@@ -1,20 +1,26 @@
 """When a campaign starts, as people write it, and how fast it goes."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cache
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
+from config.quiet_hours import read_week, see_that_place
 from config.sections import SubAccount
 from producer.errors import InputError
-from producer.wake import SendWakeUp, call_workers
+from producer.wake import SendWakeUp, call_workers, wake
 from store.access.audit import audited
 from store.client import Store
 from store.errors import StoreRefused, UnknownLane
-from store.lanes.lane import Lane, LaneStatus, Pace, find_lane, pace_lane, schedule_lane
+from store.lanes.lane import Lane, LaneStatus, Pace, Priority, find_lane, pace_lane, schedule_lane
+from store.people.local_time import moment_of, zone_named
+from store.people.quiet_hours import LiveHours, LocalStart, change_quiet_hours, read_live_hours
 
 MOST_DAYS = 366
+_MOST_APART_MS = 26 * 3_600_000
+"""Between the first zone and the last."""
+_FIRST_ZONE = ZoneInfo("Pacific/Kiritimati")
 _WRITTEN = re.compile(r"(\d{4}-\d\d-\d\d)[T ]+(\d\d?:\d\d(?::\d\d)?)\s*(.*)")
 _OFFSET = re.compile(r"Z|z|[+-]\d\d:?\d\d")
 _HOW = 'write it as "2026-12-24 09:00 Europe/London", or as 2026-12-24T09:00:00+01:00'
@@ -28,6 +34,17 @@ class StartTime:
     zone: str  # of the IANA database, or an offset
     sentence: str = ""  # what was made of a time that does not exist or exists twice, for people
     text: str = ""  # as it was written
+    local: LocalStart | None = None  # it is each person's local time; `ms` is the first of them
+
+    @property
+    def local_start(self) -> str:
+        """The local time as a campaign keeps it; empty for none."""
+        return self.local.dump() if self.local else ""
+
+    @property
+    def last_ms(self) -> int:
+        """When the last people get it, unless it was past in their zone."""
+        return self.ms + (_MOST_APART_MS if self.local else 0)
 
 
 def read_time(text: str, now: datetime | None = None, *, past: bool = False) -> StartTime:
@@ -61,6 +78,41 @@ def read_time(text: str, now: datetime | None = None, *, past: bool = False) -> 
     if moment > now + timedelta(days=MOST_DAYS):
         raise InputError(f'"{text}" is more than {MOST_DAYS} days ahead: name an earlier time')
     return StartTime(int(moment.timestamp() * 1000), zone, sentence, text)
+
+
+def read_start(at: str | None, at_local: str | None, on: str | None) -> StartTime | None:
+    """When a campaign starts: a moment as `read_time`, past ones too; or `10:00` on `2026-12-06` by each
+    person's local time, with the zone of people whose own is unknown, if need be; None: at once.
+
+    Raises:
+        InputError: it is no time, or both.
+    """
+    if not at_local and not on:
+        return read_time(at, past=True) if at else None
+    if at:
+        raise InputError("Say either --at or --at-local")
+    hour, zone = f"{at_local or ''} ".split(" ", 1)
+    try:
+        wall = datetime.fromisoformat(f"{on}T{hour.zfill(5)}")
+        if len(hour) > 5 or len(on or "") != 10:
+            raise ValueError
+    except ValueError as error:
+        raise InputError(
+            f'"{at_local or ""}" on "{on or ""}" is no local time: write it as --at-local 10:00 --on '
+            "2026-12-06"
+        ) from error
+    now, first = datetime.now(UTC), moment_of(wall, _FIRST_ZONE)
+    if first > now + timedelta(days=MOST_DAYS):
+        raise InputError(f'"{on}" is more than {MOST_DAYS} days ahead: name an earlier day')
+    local = LocalStart(wall, _zone_named(zone.strip()) if zone.strip() else "", now.timestamp())
+    sentence = "Where it is later already, people get it at that time of the next day."
+    return StartTime(
+        int(first.timestamp() * 1000),
+        "UTC",
+        sentence if first <= now else "",
+        f"{at_local} on {on}",
+        local,
+    )
 
 
 def read_finish(
@@ -130,7 +182,7 @@ def see_that_it_may_start(
     except UnknownLane:
         lane = None
     if lane is None or lane.status is LaneStatus.DRAFT:
-        if time is not None and time.ms <= datetime.now(UTC).timestamp() * 1000:
+        if time is not None and time.last_ms <= datetime.now(UTC).timestamp() * 1000:
             raise InputError(_past(time.text))
         return
     if canary and lane.canary != canary:
@@ -184,6 +236,11 @@ def reschedule(
         InputError: the time is past by Redis' clock.
         StoreRefused: it has begun, or has ended.
     """
+    if time is not None and lane.local_start:
+        raise StoreRefused(
+            f'"{lane.name}" goes by the local time of each person, which stays: cancel it and launch it '
+            "under another name"
+        )
     call = schedule_lane(lane.id, time.ms if time else None, time.zone if time else "")
     act = "campaign.schedule" if time else "campaign.unschedule"
     answer, status = store.run(
@@ -204,15 +261,43 @@ def reschedule(
     return status
 
 
-@cache
-def _zones() -> dict[str, str]:
-    return {name.casefold(): name for name in available_timezones() if "/" in name or name == "UTC"}
+def set_quiet_hours(
+    store: Store,
+    hours: Mapping[str, str | None],
+    send_wake_up: SendWakeUp,
+    on: bool | None = None,
+    *,
+    keep_switch: bool = True,
+) -> LiveHours:
+    """Change hours for marketing, and whether they are heeded, on all workers; messages that wait by the
+    earlier ones are looked at anew.
+
+    Args:
+        hours: place → hours; None: those of the settings, or the shipped ones.
+        on: the switch; None: that of the settings.
+        keep_switch: leave the switch as it is.
+
+    Raises:
+        InputError: there is no such place, or its hours cannot be read.
+    """
+    for place, said in hours.items():
+        try:
+            see_that_place(place)
+            read_week(said or "always")
+        except ValueError as error:
+            raise InputError(str(error)) from error
+    before = store.run(read_live_hours())
+    call = change_quiet_hours(on, hours, keep_switch=keep_switch)
+    live = store.run(audited(call, "quiet_hours", ", ".join(hours) or "all", before))
+    for priority in Priority:  # an idle sweep looks at what waits
+        wake(store, send_wake_up, priority)
+    return live
 
 
 def _zone_named(text: str) -> str:
     if not text:
         raise InputError(f"a time needs its zone: {_HOW}")
-    if zone := _zones().get(text.replace(" ", "_").casefold()):
+    if zone := zone_named(text):
         return zone
     if text.isalpha() and len(text) <= 5:
         raise InputError(
@@ -222,19 +307,13 @@ def _zone_named(text: str) -> str:
 
 
 def _moment(wall: datetime, zone: ZoneInfo) -> tuple[datetime, str]:
-    first, second = (wall.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
-    if first < second:
-        return first, "That time comes twice there, since clocks go back: it is the first."
-    if first == second:
-        return first, ""
-    early, late = int(second.timestamp()), int(first.timestamp())  # clocks go forward in between
-    before = datetime.fromtimestamp(early, zone).utcoffset()
-    while late - early > 1:
-        middle = (early + late) // 2
-        if datetime.fromtimestamp(middle, zone).utcoffset() == before:
-            early = middle
-        else:
-            late = middle
-    moment = datetime.fromtimestamp(late, UTC)
-    then = moment.astimezone(zone)
-    return moment, f"That time does not exist there, since clocks go forward: it is {then:%H:%M}."
+    moment = moment_of(wall, zone)
+    shown = moment.astimezone(zone)
+    if shown.replace(tzinfo=None) != wall:
+        return (
+            moment,
+            f"That time does not exist there, since clocks go forward: it is {shown:%H:%M}.",
+        )
+    if moment != wall.replace(tzinfo=zone, fold=1).astimezone(UTC):
+        return moment, "That time comes twice there, since clocks go back: it is the first."
+    return moment, ""

@@ -150,7 +150,7 @@ def receive(
     template = check(content, lambda template: check_rows(content, sample, template))
     if upload.send_while_loading:
         _judge_first(upload, rows)
-    plan = _plan(store, upload, rows, content)
+    plan = _plan(store, upload, rows, message)
     lane_id, resumed = open_campaign(store, plan)
     lane = find_lane(store, lane_id)
     if lane.adding and not lane.loaded:
@@ -255,9 +255,10 @@ def _begin_text(upload: Upload, text: Source, sentence: str = "") -> tuple[Rows,
     return Rows(layout, sentence, packer, defaults, keep, first, chosen), message
 
 
-def _plan(store: Store, upload: Upload, rows: Rows, content: CompiledContent) -> CampaignPlan:
+def _plan(store: Store, upload: Upload, rows: Rows, message: CampaignMessage) -> CampaignPlan:
     """The parameters of opening the campaign; raises InputError for a purpose that contradicts the
     template."""
+    content = message.content
     template = template_named(content)
     registry = store.run(read_registry(upload.sub_account))
     return CampaignPlan(
@@ -279,6 +280,8 @@ def _plan(store: Store, upload: Upload, rows: Rows, content: CompiledContent) ->
         finish_by=upload.finish.ms if upload.finish else 0,
         finish_zone=upload.finish.zone if upload.finish else "",
         canary=upload.canary,
+        local_start=upload.start.local_start if upload.start else "",
+        zone_place=message.zone_place,
     )
 
 

@@ -29,24 +29,26 @@ from sendmany.api.middleware.access_log import Watched
 from sendmany.api.middleware.limits import Bodies, Crowd
 from sendmany.api.middleware.security import LastResort, SecurityHeaders
 from sendmany.api.openapi import complete
-from sendmany.api.routes.campaigns import campaigns_router
+from sendmany.api.routes.campaigns.campaigns import campaigns_router
 from sendmany.api.routes.events import events_router
 from sendmany.api.routes.health import HEALTHZ, RawHealth, health_router
-from sendmany.api.routes.message_orders import MOST_BYTES
-from sendmany.api.routes.messages import MessageIntake, messages_router
+from sendmany.api.routes.messages.message_orders import MOST_BYTES
+from sendmany.api.routes.messages.messages import MessageIntake, messages_router
+from sendmany.api.routes.messages.outcomes import outcomes_router
 from sendmany.api.routes.metrics import metrics_router
-from sendmany.api.routes.outcomes import outcomes_router
 from sendmany.api.routes.page import is_of_page, page_router
+from sendmany.api.routes.people.suppressions import MOST_LIST_BYTES
 from sendmany.api.routes.sending import sending_router
 from sendmany.api.routes.stops import stops_router
 from sendmany.api.routes.subscriptions import subscriptions_router
-from sendmany.api.routes.suppressions import MOST_LIST_BYTES
+from sendmany.api.routes.templates import templates_router
 from sendmany.api.sessions import Sessions
 from sendmany.api.status import status_router
 from sendmany.api.uploads.form import MOST_FORM_BYTES
 from sendmany.api.webhooks.receiver import WEBHOOKS, Receiver
 from store.client import AsyncStore
 from store.metrics.counters import Tally
+from store.threads import ThreadStore
 
 OPEN: Final = frozenset({"/healthz", "/readyz"})
 STREAMS: Final = frozenset({"/v1/events", "/v1/outcomes/events"})
@@ -99,6 +101,7 @@ def _add_routes(
     app.include_router(stops_router(store, settings, needs, send_wake_up))
     app.include_router(subscriptions_router(store, settings, needs))
     app.include_router(sending_router(store, settings, needs))
+    app.include_router(templates_router(ThreadStore(store), settings, needs))
     app.state.events = Events(store, sorted(settings.sub_accounts))
     app.include_router(events_router(store, settings, needs, app.state.events))
     app.include_router(outcomes_router(store, settings, needs, app.state.events))

@@ -1,6 +1,9 @@
 """Errors over HTTP: one shape for all, without any internal information.
 
-    {"error": "one sentence", "problems": [{"path": "content.template.name", "message": "…"}]}
+    {"title": "Unprocessable Content", "status": 422, "detail": "one sentence",
+     "problems": [{"path": "content.template.name", "message": "…"}]}
+
+It is that of RFC 9457, with `problems` as an extension.
 
 Invalid values are named by their path and never repeated: they may be phone numbers or secrets.
 """
@@ -13,9 +16,10 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse
+from starlette.responses import Response
 from starlette.routing import Match
 
+from sendmany.api.http_protocol import PROBLEM_JSON, problem_json
 from sendmany.api.schemas.messages import path_of
 from store.access.places import NoPlace
 from store.errors import SeveralLanes, StoreError, StoreFull, StoreUnavailable, UnknownLane
@@ -36,24 +40,26 @@ class PathProblem(BaseModel):
 
 
 class Problem(BaseModel):
-    """Body of every error response."""
+    """Body of every error response, as in RFC 9457."""
 
-    error: str
+    title: str  # of the status
+    status: int
+    detail: str  # one sentence
     problems: list[PathProblem] = []
 
 
 def problem(
     status: int,
-    error: str,
+    detail: str,
     problems: Sequence[Mapping[str, str]] = (),
     headers: Mapping[str, str] | None = None,
-) -> JSONResponse:
+) -> Response:
     """An error response in that shape."""
-    content = {"error": error, "problems": [dict(one) for one in problems[:MOST_PROBLEMS]]}
-    return JSONResponse(content, status, headers)
+    body = problem_json(status, detail, problems[:MOST_PROBLEMS])
+    return Response(body, status, headers, PROBLEM_JSON)
 
 
-def away() -> JSONResponse:
+def away() -> Response:
     """Redis is unavailable."""
     return problem(
         503,
@@ -62,7 +68,7 @@ def away() -> JSONResponse:
     )
 
 
-def answer_to(error: Exception) -> JSONResponse | None:
+def answer_to(error: Exception) -> Response | None:
     """The response for an expected error; None for others."""
     match error:
         case HTTPException():
@@ -104,7 +110,7 @@ def only_known_query(request: Request) -> None:
         )
 
 
-async def _handle(request: Request, error: Exception) -> JSONResponse:
+async def _handle(request: Request, error: Exception) -> Response:
     if isinstance(error, HTTPException) and error.status_code == 405:
         return problem(405, "The path has not this method.", headers={"Allow": _allowed(request)})
     answer = answer_to(error)
@@ -113,15 +119,15 @@ async def _handle(request: Request, error: Exception) -> JSONResponse:
     return answer
 
 
-def _refused(error: HTTPException) -> JSONResponse:
+def _refused(error: HTTPException) -> Response:
     detail: Any = error.detail
     if isinstance(detail, dict):
         problems = detail.get("problems", ())
-        return problem(error.status_code, detail["error"], problems, error.headers)
+        return problem(error.status_code, detail["detail"], problems, error.headers)
     return problem(error.status_code, _sentence(str(detail)), headers=error.headers)
 
 
-def _several(error: SeveralLanes) -> JSONResponse:
+def _several(error: SeveralLanes) -> Response:
     found = [
         {"path": "", "message": f"{lane} (sub-account {whose})"}
         for lane, whose in error.lanes.items()
@@ -131,7 +137,7 @@ def _several(error: SeveralLanes) -> JSONResponse:
     )
 
 
-def _full() -> JSONResponse:
+def _full() -> Response:
     return problem(
         503,
         "Redis is full and takes nothing new; what waits goes on being sent. Try again later.",

@@ -20,8 +20,8 @@ from sendmany.api.errors import answer_to
 from sendmany.api.http_protocol import RawHeaders, ShortcutReply
 from sendmany.api.middleware.access_log import note_answer
 from sendmany.api.middleware.security import unexpected
-from sendmany.api.routes.message_orders import MOST_BYTES, Refused
-from sendmany.api.routes.messages import MessageIntake
+from sendmany.api.routes.messages.message_orders import MOST_BYTES, Refused
+from sendmany.api.routes.messages.messages import MessageIntake
 from store.access.tokens import Scope, Token
 from store.errors import StoreError, StoreRefused
 from store.metrics.counters import Tally

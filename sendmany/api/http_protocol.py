@@ -21,13 +21,14 @@ take turns (`Host.take_turn`), so that many of them do not starve a new one.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from http import HTTPStatus
 from typing import Any, Final, NamedTuple, Protocol, cast
 from urllib.parse import unquote
 
 import httptools
+import msgspec
 import structlog
 from starlette.types import ASGIApp, Message
 
@@ -129,15 +130,33 @@ class Host(Protocol):
         """Keep a reference to a running request."""
 
 
+JSON: Final = "application/json"
+PROBLEM_JSON: Final = "application/problem+json"
+
+
+def problem_json(status: int, detail: str, problems: Sequence[Mapping[str, str]] = ()) -> bytes:
+    """The body of an error response, as in RFC 9457.
+
+    Args:
+        detail: one sentence.
+        problems: path and message of each place that does not fit.
+    """
+    title = HTTPStatus(status).phrase
+    content = {"title": title, "status": status, "detail": detail, "problems": problems}
+    return msgspec.json.encode(content)
+
+
 def _answer(status: int, headers: bytes, body: bytes, close: bool) -> bytes:
-    kind = b"content-type: application/json\r\n" if body else b""
+    kind = (
+        b"content-type: %b\r\n" % (JSON if status < 400 else PROBLEM_JSON).encode() if body else b""
+    )
     end = b"connection: close\r\n\r\n" if close else b"\r\n"
     length = b"content-length: %d\r\n" % len(body)
     return b"".join((_STATUS_LINES[status], headers, kind, length, end, body))
 
 
 def _refusal(status: int, sentence: str) -> bytes:
-    return _answer(status, b"", b'{"error":"%b","problems":[]}' % sentence.encode(), close=True)
+    return _answer(status, b"", problem_json(status, sentence), close=True)
 
 
 _TOO_LARGE: Final = _refusal(

@@ -7,8 +7,9 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from sendmany.api.errors import Problem
+from sendmany.api.http_protocol import PROBLEM_JSON
 
-_PROBLEM: Final = {"application/json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+_PROBLEM: Final = {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}}
 _SERVERS: Final = [{"url": "/", "description": "The host that serves this document."}]
 _EVERYWHERE: Final = {
     "422": "A parameter does not fit, or there is none of this name.",

@@ -68,7 +68,7 @@ class Cursors:
         signature, raw = whole[:SIGNATURE_BYTES], whole[SIGNATURE_BYTES:]
         if not hmac.compare_digest(signature, self._sign(raw)):
             problem = {"path": "query.cursor", "message": "This is not the `next` of a page."}
-            raise HTTPException(422, {"error": "The request does not fit.", "problems": [problem]})
+            raise HTTPException(422, {"detail": "The request does not fit.", "problems": [problem]})
         opened_at, _, lane = raw.decode().partition(":")
         return LanePlace(int(opened_at), lane)
 

@@ -4,12 +4,12 @@ from fastapi import APIRouter, Depends
 
 from config.settings import Settings
 from sendmany.api.routes.audit import add_audit
-from sendmany.api.routes.campaign_status import add_campaigns
-from sendmany.api.routes.exports import add_exports
+from sendmany.api.routes.campaigns.campaign_status import add_campaigns
+from sendmany.api.routes.campaigns.exports import add_exports
 from sendmany.api.routes.limits import add_breakers, add_limits
-from sendmany.api.routes.message_status import add_messages
-from sendmany.api.routes.person import add_person
-from sendmany.api.routes.suppressions import add_suppressions
+from sendmany.api.routes.messages.message_status import add_messages
+from sendmany.api.routes.people.person import add_person
+from sendmany.api.routes.people.suppressions import add_suppressions
 from store.access.tokens import Needs, Scope
 from store.client import AsyncStore
 from store.threads import ThreadStore

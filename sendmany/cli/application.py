@@ -103,6 +103,11 @@ COMMANDS = {
         "Receive receipts and replies: the provider posts them to `/webhooks`.",
         _RUN,
     ),
+    "receipts": Entry(
+        "sendmany.cli.operations.receipts:app",
+        "Fetch receipts that were lost from the provider's log.",
+        _RUN,
+    ),
     "audit": Entry(
         "sendmany.cli.operations.audit:audit",
         "List acts of operators, newest first: who, when, what. Kept for a year.",
@@ -117,6 +122,11 @@ COMMANDS = {
         "sendmany.cli.operations.stop:go",
         "End a stop that `sendmany stop` with the same options began; without --all or --marketing, "
         "both.",
+        _RUN,
+    ),
+    "quiet-hours": Entry(
+        "sendmany.cli.operations.quiet_hours:app",
+        "When marketing may go to people, by their local time: show the hours, change them.",
         _RUN,
     ),
     "breaker": Entry(

@@ -10,7 +10,8 @@ from typer.models import CommandInfo, TyperInfo
 
 from sendmany.cli import load
 
-MARKUP: Final = "markdown"
+MARKUP: Final = None
+"""Help is plain text: to draw it with rich takes three quarters of the time of `sendmany --help`."""
 
 
 class Entry(NamedTuple):
@@ -33,6 +34,15 @@ class LazyGroup(TyperGroup):
             name: TyperCommand(name, help=entry.help, rich_help_panel=entry.panel)
             for name, entry in self.table.items()
         }
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """List the commands by panel, each with its whole first paragraph."""
+        panels: dict[str, list[tuple[str, str]]] = {}
+        for name, entry in self.table.items():
+            panels.setdefault(entry.panel or "Commands", []).append((name, entry.help))
+        for panel, rows in panels.items():
+            with formatter.section(panel):
+                formatter.write_dl(rows)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Resolve the command of the arguments, and import it."""

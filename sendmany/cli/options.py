@@ -1,6 +1,7 @@
 """Options that several commands share."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from inspect import Parameter, signature
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -26,6 +27,15 @@ def lane_called(store: Store, name: str, sub_account: str | None) -> Lane:
     if sub_account is None:
         return find_lane(store, name)
     return find_lane(store, name, sub_account.__eq__)
+
+
+def read_time(text: str) -> float | None:
+    """A time as epoch seconds, UTC unless it names a zone; None for an empty text."""
+    try:
+        at = datetime.fromisoformat(text) if text else None
+    except ValueError as error:
+        raise InputError(f'"{text}" is no time: write 2026-12-01 or 2026-12-01T10:00Z') from error
+    return None if at is None else (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
 
 
 def takes_options_of(command: Callable[..., None], *without: str) -> Callable[[Any], Any]:

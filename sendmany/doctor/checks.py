@@ -13,6 +13,7 @@ from dashboard.explain import (
     explain_breaker,
     explain_stop,
     explain_unreached,
+    moment,
     several,
     stopped_words,
 )
@@ -20,20 +21,20 @@ from sendmany.console.connection import connect, place, why_it_refuses
 from sendmany.doctor.finding import Check, Verdict, note, ok, problem
 from sendmany.doctor.provider_probe import probe
 from sendmany.doctor.redis_checks import check_server
-from sendmany.local.stack import broker_delivers, dedicated_loops, wait_for_loops
+from sendmany.doctor.workers import check_workers
 from store.client import Store, ask_server
 from store.errors import StoreError, StoreRefused, StoreUnavailable
-from store.lanes.lane import Lane, LaneStatus, Priority, list_lanes, missing_lanes
+from store.lanes.lane import Lane, LaneStatus, list_lanes, missing_lanes
 from store.limits.breakers import Breaker, read_breakers
 from store.limits.stops import read_stops
 from store.limits.unreached import Unreached, read_unreached
+from store.receipts.backfill import LastBackfill, read_backfill
 from store.receipts.inbox import InboxFigures, read_inbox_figures
 from store.reports.gauges import Holdings, holdings
 from store.reports.waiting import now_ms
 
 P = ParamSpec("P")
 INFO = ("server", "persistence", "memory")
-WORKER_SECONDS = 4.0
 INBOX_SECONDS = 60.0
 """A running worker applies a webhook within a second or two."""
 TELLING = 200_000
@@ -43,12 +44,17 @@ _NEARLY_FULL = 0.9
 
 
 def examine(*, offline: bool) -> Iterator[Check]:
-    """Run all checks in order. A failed check gives a line, too."""
+    """Read the settings and run all checks. A failed check gives a line, too."""
     try:
         settings = load_settings()
     except SettingsError as error:
         yield problem("settings", str(error), "mend them; the rest cannot be looked at before")
         return
+    yield from examine_with(settings, offline=offline)
+
+
+def examine_with(settings: Settings, *, offline: bool) -> Iterator[Check]:
+    """Run all checks in order, from this process and its host."""
     yield ok("settings", f"{config_file() or 'no file: environment and defaults'}")
     yield from _redis(settings)
     if not settings.sub_accounts:
@@ -108,6 +114,8 @@ def _redis(settings: Settings) -> Iterator[Check]:
         for sub_account in settings.sub_accounts:
             yield from _guarded(f"breakers of {sub_account}", _breakers, store, sub_account)
             yield from _guarded(f"provider for {sub_account}", _unreached, store, sub_account)
+            label = f"backfill of {sub_account}"
+            yield from _guarded(label, _backfill, store, settings, label, sub_account)
         yield from _guarded("workers", _broker_and_workers, store, settings)
     except StoreUnavailable as error:
         yield problem("redis", str(error), "mend that and look again")
@@ -150,10 +158,15 @@ def _unreached(store: Store, sub_account: str) -> Iterator[Check]:
     yield from look_at_unreached(found)
 
 
+def _backfill(store: Store, settings: Settings, label: str, name: str) -> Iterator[Check]:
+    last = store.run(read_backfill(name))
+    yield check_backfill(label, last, possible=settings.backfill.possible)
+
+
 def _broker_and_workers(store: Store, settings: Settings) -> Iterator[Check]:
     broker = _broker(settings)
     yield broker
-    yield _workers(store, broker_answers=broker.verdict is Verdict.OK)
+    yield check_workers(store, send_wake_up, broker_answers=broker.verdict is Verdict.OK)
 
 
 def check_memory(held: Holdings, retention_days: float) -> Check:
@@ -223,6 +236,23 @@ def check_breakers(found: Sequence[Breaker]) -> Iterator[Check]:
         yield problem(label, explain_breaker(one), remedy)
 
 
+def check_backfill(label: str, last: LastBackfill, *, possible: bool) -> Check:
+    """Whether lost receipts can be fetched from the provider's log, and when. Pure."""
+    if last.error:
+        why = f"at {moment(last.at)} lost receipts could not be fetched: {last.error}"
+        return problem(label, why, "mend that; then `sendmany receipts backfill --since …`")
+    found = f"{several(last.lost, 'lost receipt')} found"
+    span = f" in the log from {moment(last.since)} to {moment(last.until)}" if last.since else ""
+    words = f"at {moment(last.at)} {found}{span}" if last.at else "no receipt was missed so far"
+    if possible:
+        return ok(label, words)
+    return note(
+        label,
+        f"{words}; lost receipts cannot be fetched from the provider's log: set "
+        "backfill.columns.client_message_id to the name of its column with clientMessageId",
+    )
+
+
 def look_at_unreached(found: Sequence[Unreached]) -> Iterator[Check]:
     """Hosts that do not reach the provider. Pure; no finding without any."""
     for one in found:
@@ -243,53 +273,6 @@ def _broker(settings: Settings) -> Check:
         finding = f"{where} cannot be used ({why_it_refuses(error)})"
         return problem("broker", finding, "check broker_url" if not same else "check redis_url")
     return ok("broker", where)
-
-
-def _workers(store: Store, *, broker_answers: bool) -> Check:
-    """Running workers, and whether a task sent now reaches one of them."""
-    running = wait_for_loops(store, 1, WORKER_SECONDS)
-    dedicated = dedicated_loops(store)
-    extra = "".join(f", {n} serving {served} only" for served, n in dedicated.items())
-    served = {one for kind in dedicated for one in kind.split("-")}
-    missing = [one for one in Priority if one not in served]
-    if not running:
-        return (
-            _no_common_worker(missing, extra)
-            if missing or not dedicated
-            else ok("workers", extra.removeprefix(", "))
-        )
-    words = f"{running} sending or ready to send{extra}"
-    try:
-        delivered = not broker_answers or broker_delivers(store, send_wake_up, WORKER_SECONDS)
-    except StoreError:
-        raise
-    except Exception as error:
-        return problem(
-            "workers",
-            f"{words}, but no task can be sent ({why_it_refuses(error)})",
-            "check broker_url",
-        )
-    if delivered:
-        return ok("workers", words)
-    return problem(
-        "workers",
-        f"{words}, but none has taken a task from the broker within {WORKER_SECONDS:.0f} seconds",
-        "see that their broker_url is the one of this command; until then messages that other Celery"
-        " applications hand in wait",
-    )
-
-
-def _no_common_worker(missing: Sequence[Priority], extra: str) -> Check:
-    """The finding without a worker that serves all priorities, or several that do so together."""
-    if extra:
-        what = " and ".join(missing)
-        finding = f"none for {what} has answered within {WORKER_SECONDS:.0f} seconds{extra}"
-        return problem("workers", finding, f"start one that serves {what}, too")
-    return problem(
-        "workers",
-        f"none has answered within {WORKER_SECONDS:.0f} seconds",
-        "start one: `sendmany worker` or `sendmany up`",
-    )
 
 
 def _account(

@@ -12,6 +12,7 @@ from config.celery_app import hint_drain
 from producer.campaigns.launch import Launch, Loading, check, run
 from sendmany.console.connection import connect
 from sendmany.console.progress import Meter, loading_note, show_sending
+from sendmany.doctor.workers import wait_for_loops
 from sendmany.errors import ProcessError
 from sendmany.local.demo_files import write_files
 from sendmany.local.processes import Wait
@@ -23,7 +24,6 @@ from sendmany.local.stack import (
     LocalPlan,
     Sandbox,
     WebPlan,
-    wait_for_loops,
 )
 from store.client import Store
 from store.lanes.lane import LaneStatus

@@ -10,7 +10,6 @@ import os
 import shutil
 import socket
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -24,12 +23,11 @@ from sendmany.api.sockets import address, listen, listen_or_anywhere
 from sendmany.errors import ProcessError
 from sendmany.local.embedded_redis import EmbeddedServer
 from sendmany.local.processes import Child, Wait, last_line, make_directory, python, start
-from store.client import Store
-from store.reports.waiting import now_ms
-from store.workers.presence import call_drain, is_called, loops_by_kind, running_loops
 
 SANDBOX_ID = "sandbox"
 SANDBOX_KEY = "sandbox-key"
+LOG_COLUMNS = {"client_message_id": "clientMessageId"}
+"""Of the sandbox's log."""
 NO_LIMITS = {"messages_per_second": 0, "requests_per_second": 0}
 START_SECONDS = 20.0
 LONGEST_HOME = 50
@@ -313,6 +311,7 @@ class Local:
             "api_key": SANDBOX_KEY,
         }
         self.environment[SUB_ACCOUNTS] = json.dumps({**given, SANDBOX_ID: account})
+        self.environment.setdefault("SENDMANY_BACKFILL__COLUMNS", json.dumps(LOG_COLUMNS))
 
     def log_of(self, name: str) -> Path:
         """A process's log file."""
@@ -326,40 +325,3 @@ class Local:
 
     def _log(self, name: str) -> Path:
         return self._plan.home / "logs" / f"{name}.log"
-
-
-_STEP_SECONDS = 0.02
-
-
-def wait_for_loops(store: Store, wanted: int, seconds: float, on_wait: Wait = lambda: None) -> int:
-    """Wait until `wanted` dispatchers of common workers run, or the time is over; returns their
-    number."""
-    _wait(lambda: count_loops(store) >= wanted, seconds, on_wait)
-    return count_loops(store)
-
-
-def broker_delivers(store: Store, send_wake_up: Callable[[], None], seconds: float) -> bool:
-    """True when a task sent now reaches a common worker within so many seconds."""
-    store.run(call_drain())
-    send_wake_up()
-    return _wait(lambda: not store.run(is_called()), seconds)
-
-
-def _wait(condition: Callable[[], bool], seconds: float, on_wait: Wait = lambda: None) -> bool:
-    give_up = time.monotonic() + seconds
-    while not (met := condition()) and time.monotonic() < give_up:
-        on_wait()
-        time.sleep(_STEP_SECONDS)
-    return met
-
-
-def count_loops(store: Store) -> int:
-    """Number of running dispatchers of common workers."""
-    return store.run(running_loops(store.run(now_ms()))[0])
-
-
-def dedicated_loops(store: Store) -> dict[str, int]:
-    """Running dispatchers of dedicated workers, by their priorities (`urgent`, `normal-bulk`)."""
-    kinds = loops_by_kind(store.run(now_ms()))
-    found = {served: store.run(loops) for served, loops in kinds.items() if served}
-    return {served: n for served, n in found.items() if n}

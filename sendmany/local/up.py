@@ -14,9 +14,11 @@ from urllib.parse import urlsplit
 from config.settings import Settings
 from sendmany.api.sessions import is_local
 from sendmany.console.connection import connect, place
+from sendmany.doctor.workers import wait_for_loops
 from sendmany.errors import ProcessError
 from sendmany.local.processes import Wait
 from sendmany.local.stack import (
+    LOG_COLUMNS,
     NO_LIMITS,
     SANDBOX_ID,
     SUB_ACCOUNTS,
@@ -25,7 +27,6 @@ from sendmany.local.stack import (
     Receiver,
     Sandbox,
     WebPlan,
-    wait_for_loops,
 )
 from sendmany.local.supervisor import Supervisor
 from store.access.sessions import SESSION_SECONDS, draw_secret, keep_code
@@ -148,6 +149,7 @@ def note(plan: UpPlan, settings: Settings, local: Local) -> dict[str, Any]:
                 "api_key": key.get_secret_value() if key else None,
             }
         }
+        offered["backfill"] = {"columns": LOG_COLUMNS}
     if local.receiver_url:
         offered["webhooks"] = {"received": True}
     return {

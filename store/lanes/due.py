@@ -16,22 +16,23 @@ class Look:
     kind: str  # campaign | notifications; empty if the lane is gone
     priority: Priority
     waiting: int  # values in the queue
-    due: bool  # a retry batch, lease or in-doubt batch is due, or a cancelled lane has jobs
+    due: bool  # a retry batch, lease or in-doubt batch is due, the quiet hours have changed, …
     busy: bool  # jobs are queued, or something is due soon
     now_ms: int  # Redis' clock
     starts_in_ms: int | None = None  # of a scheduled campaign
 
 
-def read_due(lane: str, as_of_ms: int, soon_ms: int = 0) -> Call[Look]:
+def read_due(lane: str, as_of_ms: int, soon_ms: int = 0, hours: int = 0) -> Call[Look]:
     """Check whether a sweep has work in a lane.
 
     Args:
         as_of_ms: leases and in-doubt batches that ended by then count, by Redis' clock.
         soon_ms: anything due within so many ms from now makes the lane busy.
+        hours: revision of the quiet hours; messages that wait by an earlier one are due.
     """
     keys = lane_keys(lane)
     places = (keys.meta, keys.queue, keys.retries, keys.claimed_batches, keys.in_doubt)
-    return script_call("read_due", places, (as_of_ms, soon_ms), _look)
+    return script_call("read_due", places, (as_of_ms, soon_ms, hours), _look)
 
 
 def _look(reply: Any) -> Look:

@@ -118,6 +118,11 @@ class Lane:
     canary_state: Canary = Canary.NONE
     canary_size: int = 0  # messages of it, once chosen
     canary_until: int = 0  # ms since 1970 until which it is watched
+    local_start: str = (
+        ""  # when people get it by their local time, a dumped `LocalStart`; empty: at once
+    )
+    zone_place: int = 0  # the value of its job lines that names the person's zone; 0: none does
+    hours_revision: str = ""  # of the quiet hours by which messages wait; empty: none do
 
 
 @dataclass(frozen=True, slots=True)
@@ -393,6 +398,9 @@ def parse_lane(lane: str, reply: Any) -> Lane | None:
         canary_state=Canary(text(is_.get("canary_state"))),
         canary_size=int(is_.get("canary_size") or 0),
         canary_until=int(is_.get("canary_until") or 0),
+        local_start=text(is_.get("local_start")),
+        zone_place=int(is_.get("zone_place") or 0),
+        hours_revision=text(is_.get("hours_revision")),
     )
 
 

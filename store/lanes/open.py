@@ -43,6 +43,8 @@ class CampaignPlan:
     finish_by: int = 0  # ms since 1970; 0: no such time
     finish_zone: str = ""
     canary: str = ""  # `500` or `5%` go first; empty: all
+    local_start: str = ""  # a dumped `LocalStart`; empty: none
+    zone_place: int = 0  # the value of the job lines that names the person's zone; 0: none does
 
 
 def open_campaign(store: Store, plan: CampaignPlan) -> tuple[str, bool]:
@@ -91,6 +93,8 @@ def campaign_fields(lane: str, plan: CampaignPlan) -> dict[str, str | int | floa
         "finish_zone": plan.finish_zone,
         "canary": plan.canary,
         "canary_state": Canary.LOADING if plan.canary else "",
+        "local_start": plan.local_start,
+        "zone_place": plan.zone_place or "",
     }
 
 

@@ -111,10 +111,16 @@ RECOVERED = Counted(
     "Messages of batches whose worker was lost, by where they went.",
     ("to",),
 )
+BACKFILLED = Counted(
+    "sendmany_backfill_statuses",
+    "Statuses in the provider's log: `lost` receipts that were found there, `known` ones, `foreign` ones"
+    " that contradict their message, and `other` ones of no message of ours.",
+    ("sub_account", "result"),
+)
 
 COUNTED = (
     BATCHES, REQUESTS, OUTCOMES, RETRIES, IN_DOUBT, PERMIT_WAITS, PERMITS_REFUSED, RECEIPTS, SWEEPS,
-    RECOVERED,
+    RECOVERED, BACKFILLED,
 )  # fmt: skip
 """The catalogue."""
 

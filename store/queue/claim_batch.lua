@@ -1,7 +1,8 @@
 -- Moves up to n jobs from the front of a lane's queue into a batch with a lease. The batch id is the
 -- operation id: a repeat returns the same jobs.
 -- KEYS: meta, counts, queue, batches, batch
--- ARGV: batch id, owner, most jobs, most bytes, lease in ms, status the lane must be in
+-- ARGV: batch id, owner, most jobs, most bytes, lease in ms, status the lane must be in,
+--       1 to claim at any rate
 -- Returns: {status, revision, now in ms, number of jobs, queue elements left, jobs,
 --           messages of the lane with an early status update, ms until the lane's own rate allows the
 --           next batch, weight of the lane, messages/s of the lane}
@@ -30,7 +31,7 @@ end
 
 -- The lane's own rate: GCRA with a burst of half a second's worth, which is claimed at once.
 local gap, turn, wait = 0, 0, 0
-if rate > 0 and wanted == 'sending' then
+if rate > 0 and wanted == 'sending' and ARGV[7] ~= '1' then
   gap = 1000 / rate
   local size = math.max(1, math.floor(rate / 2))
   most = math.min(most, size)

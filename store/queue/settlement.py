@@ -18,6 +18,10 @@ MOST_DEATHS = 3
 """Most deaths of workers while holding a single job."""
 
 
+PUT_OFF = "q"
+"""First letter of the ids of retry batches that wait for the hours of their people."""
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """Result of a claim."""
@@ -42,14 +46,18 @@ def claim_batch(
     most_bytes: int,
     lease_ms: int,
     status: LaneStatus = LaneStatus.SENDING,
+    at_any_rate: bool = False,
 ) -> Call[Claim]:
-    """Move up to `most` jobs into a batch; `batch` is the operation id, a repeat returns the same
-    jobs."""
+    """Move up to `most` jobs into a batch; `batch` is the operation id, a repeat returns the same jobs.
+
+    Args:
+        at_any_rate: not at the lane's own rate, since they are not sent.
+    """
     keys = lane_keys(lane)
     return script_call(
         "claim_batch",
         (keys.meta, keys.counts, keys.queue, keys.claimed_batches, keys.claimed_batch(batch)),
-        (batch, owner, most, most_bytes, lease_ms, status),
+        (batch, owner, most, most_bytes, lease_ms, status, int(at_any_rate)),
         _claim,
     )
 
@@ -98,7 +106,7 @@ class RetryBatch:
     """Jobs that are retried together."""
 
     id: str
-    delay_ms: int
+    delay_ms: int  # of one that was put off the id tells the time
     jobs: Sequence[Job]
 
 
@@ -221,6 +229,25 @@ def read_in_doubt(lane: str, in_doubt_batch: str) -> Call[InDoubt | None]:
 
     fields = ("tries", "jobs", "poison", "posted_at", "held", "code")
     return command("HMGET", lane_keys(lane).in_doubt_batch(in_doubt_batch), *fields, parse=parse)
+
+
+def put_off(jobs: Iterable[tuple[Job, int]], hours: int) -> list[RetryBatch]:
+    """Retry batches of jobs that wait for the hours of their people, each with its due time in s since
+    1970.
+
+    Args:
+        hours: revision of the quiet hours.
+    """
+    found: dict[str, list[Job]] = {}
+    for job, due in jobs:
+        found.setdefault(f"{PUT_OFF}{due}-{hours}-{job.index // OUTCOMES_PER_KEY}", []).append(job)
+    return [RetryBatch(retry, 0, sorted(group)) for retry, group in found.items()]
+
+
+def release_put_off(lane: str, hours: int) -> Call[int]:
+    """Make the jobs due that were put off by other quiet hours than those of this revision."""
+    keys = lane_keys(lane)
+    return script_call("release_put_off", (keys.meta, keys.retries), (hours,), int)
 
 
 def promote_due(lane: str, *, most: int = 20) -> Call[tuple[int, int]]:

@@ -2,17 +2,17 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from store.client import Call, Store, command, text
-from store.keys import lane_keys, limiter
+from store.keys import OUTCOMES_PER_KEY, lane_keys, limiter
 from store.lanes.lane import HELD_UNTIL_MS, Lane
 from store.limits.breakers import WHOLE, Breaker, read_breakers, scopes_of
 from store.limits.learned import Learned, read_learned
 from store.limits.stops import Stop, read_stops, stop_of
 from store.limits.unreached import Unreached, read_unreached
 from store.queue.dead_letters import count_entries
-from store.queue.enqueue import STRETCH
+from store.queue.settlement import PUT_OFF
 from store.records.job_section import unpack
 from store.workers.presence import running_loops
 
@@ -32,6 +32,9 @@ class Waiting:
     scopes: tuple[str, ...] = ()  # breakers that hold up all of the lane besides the sub-account's
     stop: Stop | None = None  # an operator's stop that covers this lane
     learned: Learned | None = None  # the learned rate of its sub-account
+    hours: tuple[int, int] | None = (
+        None  # when the first and the last go that wait for hours of people
+    )
 
     @property
     def held_by(self) -> Breaker | None:
@@ -57,6 +60,7 @@ def waiting(store: Store, lane: Lane) -> Waiting:
         scopes=scopes_of(lane),
         stop=stop_of(store.run(read_stops()), lane),
         learned=store.run(read_learned(lane.sub_account)).learned,
+        hours=store.run(put_off_until(lane.id)) if lane.hours_revision else None,
     )
 
 
@@ -82,16 +86,38 @@ def _score(reply: Any) -> int | None:
     return int(float(pair[1]))
 
 
-def scheduled_for(store: Store, lane: str, index: int) -> int | None:
-    """Due time of a scheduled message, ms since 1970; None if it is in no such retry batch."""
+class Scheduled(NamedTuple):
+    """The time at which a message goes, ms since 1970."""
+
+    at: int
+    by_hours: bool  # it waits for the hours of its recipient; else the time was given
+
+
+def scheduled_for(store: Store, lane: str, index: int) -> Scheduled | None:
+    """Due time of a message that waits for a time; None if it is in no such retry batch."""
     keys = lane_keys(lane)
-    ending = f"-{index // STRETCH}"
+    ending = f"-{index // OUTCOMES_PER_KEY}"
     for retry in store.run(command("ZRANGE", keys.retries, 0, -1, parse=_texts)):
         if retry.endswith(ending):
             blob = store.run(command("GET", keys.retry(retry), parse=lambda reply: reply or b""))
             if any(job.index == index for job in unpack(blob)):
-                return int(retry.split("-")[0]) * 1000
+                return Scheduled(_due(retry), retry.startswith(PUT_OFF))
     return None
+
+
+def put_off_until(lane: str) -> Call[tuple[int, int] | None]:
+    """When the first and the last messages go that wait for the hours of their people, ms since 1970;
+    None if none do."""
+
+    def parse(reply: Any) -> tuple[int, int] | None:
+        due = [_due(retry) for retry in _texts(reply) if retry.startswith(PUT_OFF)]
+        return (min(due), max(due)) if due else None
+
+    return command("ZRANGE", lane_keys(lane).retries, 0, -1, parse=parse)
+
+
+def _due(retry: str) -> int:
+    return int(retry.removeprefix(PUT_OFF).split("-")[0]) * 1000
 
 
 def _texts(reply: Any) -> list[str]:

@@ -137,10 +137,12 @@ def open_house(
     workers: int = 1,
     fsync: str = "everysec",
     receiver: Receiver | None = None,
+    redis_url: str = "",
 ) -> Iterator[House]:
-    """Start all processes; stop all of them at the end."""
+    """Start all processes, with a server of their own if none is given; stop all of them at the end."""
     plan = LocalPlan(
         home,
+        embedded=not redis_url,
         receiver=receiver,
         sandbox=sandbox,
         environment=(
@@ -149,6 +151,7 @@ def open_house(
             *RESEND_AT_ONCE,
             *_within_lease(environment),
             *environment,
+            *([("SENDMANY_REDIS_URL", redis_url)] if redis_url else []),
         ),
         fsync=fsync,
     )

@@ -13,6 +13,7 @@ from store.client import Store
 from store.people.suppressions import Why, suppress
 from store.receipts.inbox import keep_unmatched
 from tests.acceptance.command import sendmany
+from tests.acceptance.house import until
 from tests.conformance import given
 from tests.integration import servers
 
@@ -45,6 +46,7 @@ def test_nothing_is_left_of_a_person_in_redis_nor_in_its_files(home: tuple[Path,
     store.run(suppress("shop", [(ADA, None)], Why.REPLY))
     store.run(keep_unmatched([f'{{"from":"{ADA}"}}'.encode()]))
     store.client.bgsave()
+    until(lambda: not store.client.info("persistence")["rdb_bgsave_in_progress"])
     assert files_with(folder / "redis", ADA) != []
     done = sendmany(
         folder, "person", "forget", f"+{ADA}", "--yes", "--json", redis_url=url, **SETTINGS

@@ -140,7 +140,7 @@ def test_a_template_from_its_draft_to_its_deletion(
     assert (added.code, added.err) == (0, "")
     assert "Dear Ana, the Seagull is back & sails in April." in _flat(added.out)
     assert "↗ See it" in added.out
-    assert status() == "PENDING"
+    assert "is submitted for review" in _flat(added.out)
 
     until(process, lambda: status() == "APPROVED")
     shown = run("templates", "show", "boat_is_back")

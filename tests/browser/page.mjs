@@ -88,6 +88,142 @@ const tests = {
     await page.context().close();
   },
 
+  async 'a closed tab loses nothing: what was done to a new campaign is a draft'() {
+    const page = await open();
+    await signIn(page, given.all);
+    await page.click('text="New campaign"');
+    await page.setInputFiles('input[type=file]', given.file);
+    await page.waitForSelector('text=Saved: this tab can be closed');
+    assert.equal(await page.inputValue('input[placeholder="Spring sale"]'), 'Winter sale 2'); // the name was taken
+    await page.selectOption('.step:has-text("What they get") label select', 'spring_offer en');
+    const fields = page.locator('.step:has-text("What they get") .filled input');
+    await fields.nth(0).focus();
+    await page.locator('.step:has-text("What they get") .filled').nth(0).locator('button.chip:text-is("name")').click();
+    await fields.nth(1).fill('20 %');
+    await page.fill('input[placeholder="as its sub-account"]', '5');
+    await page.waitForSelector('.bubble:has-text("Zoë")');
+    await page.click('text="People of another campaign"');
+    await page.locator('dialog li:has(b:text-is("Winter sale")) >> text="Who got it"').click();
+    await page.waitForSelector('.chip:has-text("who got Winter sale")');
+    await accessible(page, 'a draft');
+    await page.close({ runBeforeUnload: true }); // at once: what is not saved yet is sent as the tab goes
+    const again = await page.context().newPage();
+    again.expected = [];
+    await again.goto(`${url}/ui/#/campaigns?show=drafts`);
+    await again.click('a:text-is("Winter sale 2")');
+    await again.waitForSelector('.bubble:has-text("Zoë")');
+    assert.deepEqual(
+      [await again.inputValue('.step:has-text("What they get") .filled input >> nth=0'), await again.inputValue('input[placeholder="as its sub-account"]')],
+      ['{{name}}', '5'],
+    );
+    await again.waitForSelector('.chip:has-text("who got Winter sale")');
+    await again.click('button[aria-label="Do not leave out who got Winter sale"]');
+    await again.click('text="Check"');
+    await again.waitForSelector('.launch-line:has-text("goes to 3"), .launch-line:has-text("goes to 400")');
+    await again.fill('input[placeholder="+44 7700 900123"]', '+447700900777');
+    await again.click('text="Send a test"');
+    await again.waitForSelector('.pick li:has-text("With the"), .pick li:has-text("Delivered"), .pick li:has-text("Taken"), .pick li:has-text("Read"), .pick li:has-text("On its way")');
+    await accessible(again, 'a checked draft');
+    await again.click('text="Clone …"');
+    await again.fill('dialog input[required]', 'Copy');
+    await again.click('dialog >> text="Clone"');
+    await again.waitForSelector('h1:text-is("Copy")');
+    await again.waitForSelector('.bubble:has-text("Zoë")');
+    await again.click('text="Delete …"');
+    await again.click('dialog button.danger');
+    await again.waitForSelector('table.campaigns');
+    assert.equal(await again.locator('a:text-is("Copy")').count(), 0);
+    await again.click('a:text-is("Winter sale 2")');
+    await again.click('text="Check"');
+    await again.click('button:has-text("Launch to")');
+    await again.waitForSelector('h1:text-is("Winter sale 2")');
+    await again.waitForSelector('text=adds up to all recipients');
+    await page.context().close();
+  },
+
+  async 'a pace that is changed while it runs takes effect'() {
+    const page = await open();
+    await signIn(page, given.all);
+    await page.click('a:text-is("Winter sale 2")');
+    const seen = () => page.evaluate(async () => {
+      const { rate, weight, status } = await (await fetch('/v1/campaigns/Winter%20sale%202')).json();
+      return { rate, weight, status };
+    });
+    assert.deepEqual(await seen(), { rate: 5, weight: 1, status: 'sending' });
+    await page.click('text="Pace …"');
+    await page.waitForSelector('dialog:has-text("5/s at most, share 1")');
+    await page.fill('dialog input[placeholder="as its sub-account"]', '30');
+    await page.fill('dialog label:has-text("Share") input', '4');
+    await page.click('dialog >> text="Change"');
+    await page.waitForSelector('dialog', { state: 'detached' });
+    assert.deepEqual(await seen(), { rate: 30, weight: 4, status: 'sending' });
+    const done = () => page.evaluate(async () => (await (await fetch('/v1/campaigns/Winter%20sale%202')).json()).done);
+    const [before, at] = [await done(), Date.now()];
+    while (await done() < before + 60) {
+      assert.ok(Date.now() - at < 12_000, 'at 5/s these 60 messages would take 12 seconds');
+      await page.waitForTimeout(200);
+    }
+    await page.context().close();
+  },
+
+  async 'what a file holds is shown as text, however hostile'() {
+    const page = await open();
+    await signIn(page, given.all);
+    await page.click('text="New campaign"');
+    await page.setInputFiles('input[type=file]', given.hostile);
+    await page.waitForSelector('td:text-is("<img src=x onerror=alert(1)>")');
+    await page.click('button:text-is("Text")');
+    await page.click('button.chip:text-is("<b>name</b>")');
+    await page.waitForSelector('.bubble mark:text-is("<img src=x onerror=alert(1)>")');
+    await page.click('button[aria-label="Next row"]');
+    await page.click('button[aria-label="Next row"]');
+    await page.waitForSelector('.bubble:has-text("xxxxxxxxxx")');
+    await fits(page, 'a hostile file');
+    await page.click('text="Delete …"');
+    await page.click('dialog button.danger');
+    await page.waitForSelector('h1:text-is("Campaigns")');
+    await page.context().close();
+  },
+
+  async 'a template is written with the rules in sight, reviewed, looked at, and deleted'() {
+    const page = await open();
+    await signIn(page, given.all);
+    await page.click('nav a:text-is("Templates")');
+    await page.waitForSelector('tr:has-text("spring_offer") >> text=Approved');
+    await accessible(page, 'templates');
+    await page.click('text="New template"');
+    await page.fill('dialog input[placeholder="spring_offer"]', 'Summer sale');
+    await page.fill('dialog textarea', 'Hello {{1}}, our *sale* begins.');
+    await page.waitForSelector('dialog .is-bad:has-text("lower-case letters")');
+    await page.waitForSelector('dialog .is-bad:has-text("sample")');
+    await page.waitForSelector('dialog .bubble b:text-is("sale")');
+    await accessible(page, 'a new template');
+    await page.fill('dialog input[placeholder="spring_offer"]', 'summer_sale');
+    await page.fill('dialog label:has-text("A sample for {{1}}") input', 'Ada');
+    await page.waitForFunction(() => !document.querySelector('dialog .is-bad'));
+    await page.click('dialog >> text="Hand it in"');
+    await page.click('button.link:text-is("summer_sale")');
+    await page.waitForSelector('dialog .bubble:has-text("Hello Ada")');
+    await accessible(page, 'a template');
+    await page.click('dialog >> text="Delete …"');
+    await page.click('dialog button.danger');
+    await page.waitForSelector('button.link:text-is("summer_sale")', { state: 'detached' });
+    await page.context().close();
+  },
+
+  async 'doctor is on the screen for on-call, and asks the provider on demand'() {
+    const page = await open();
+    await signIn(page, given.all);
+    await page.click('nav a:text-is("Sending")');
+    await page.waitForSelector('.doctor >> text=No problem');
+    await page.click('.doctor >> text="Show all"');
+    await page.waitForSelector('.checks li:has-text("the provider was not asked")');
+    await accessible(page, 'doctor');
+    await page.click('text="Ask the provider, too"');
+    await page.waitForSelector('.checks li:has-text("takes the key")');
+    await page.context().close();
+  },
+
   async 'people are kept from messages, looked up, and let go after a question'() {
     const page = await open({ viewport: { width: 390, height: 780 } });
     await signIn(page, given.all);
@@ -231,7 +367,7 @@ const tests = {
       await page.keyboard.press('Tab');
       assert.equal(await page.evaluate(() => document.activeElement?.textContent), 'Skip to the content');
       await page.evaluate(() => document.activeElement?.blur());
-      for (const hash of ['#/campaigns', '#/campaigns/Winter%20sale', '#/campaigns/Winter%20sale/messages', '#/new', '#/unconfirmed', '#/sending', '#/people']) {
+      for (const hash of ['#/campaigns', '#/campaigns/Winter%20sale', '#/campaigns/Winter%20sale/messages', '#/new', '#/unconfirmed', '#/sending', '#/templates', '#/people']) {
         await page.evaluate((to) => { location.hash = to; }, hash);
         await page.waitForSelector('main h1');
         await page.waitForLoadState('networkidle').catch(() => {});

@@ -23,7 +23,7 @@ def main() -> int:
     if why_not():
         print(f"No pictures are taken. {why_not()}", file=sys.stderr)
         return 0
-    draw, sandbox = random.Random(1), Sandbox(faults="mild", latency_ms=40)
+    draw, sandbox = random.Random(1), Sandbox(faults="mild", latency_ms=40, templates=True)
     with tempfile.TemporaryDirectory() as folder:
         files = []
         for n, (name, people) in enumerate(CAMPAIGNS.items(), 10):

@@ -9,6 +9,7 @@ The server is given all scripts first, so that each call names its script and is
 import asyncio
 import contextlib
 import random
+from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -57,9 +58,16 @@ class ReplyDropper:
 
     def drop_some(self, share: float, seed: int) -> None:
         """Lose this share of the replies of whatever scripts, at random: a fixed turn might hit the same
-        script of a loop each time."""
-        rng = random.Random(seed)
-        self._strikes = lambda _: rng.random() < share
+        script of a loop each time. A script loses at most two in a row: a claim that loses more waits
+        for its lease."""
+        rng, in_a_row = random.Random(seed), Counter[str]()
+
+        def strikes(name: str) -> bool:
+            struck = in_a_row[name] < 2 and rng.random() < share
+            in_a_row[name] = in_a_row[name] + 1 if struck else 0
+            return struck
+
+        self._strikes = strikes
 
     def drop_nothing(self) -> None:
         """Let everything through."""

@@ -15,7 +15,7 @@ import pytest
 from config.celery_app import create_app
 from config.sections import SubAccount
 from config.settings import Settings
-from sendmany.doctor import checks
+from sendmany.doctor import checks, workers
 from sendmany.doctor.finding import Check, Verdict
 from sendmany.local.embedded_redis import EmbeddedServer
 from store.client import Store, ask_server
@@ -45,7 +45,7 @@ def store(server: EmbeddedServer) -> Iterator[Store]:
 @pytest.fixture
 def examine(server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch) -> Examine:
     """The doctor's findings with these settings, by name; with a short wait for workers."""
-    monkeypatch.setattr(checks, "WORKER_SECONDS", 0.05)
+    monkeypatch.setattr(workers, "WORKER_SECONDS", 0.05)
 
     def run(**settings: object) -> dict[str, Check]:
         found = Settings.model_validate({"redis_url": server.url, **settings})

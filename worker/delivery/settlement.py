@@ -10,7 +10,7 @@ from functools import cache
 
 from store.purposes import Purpose
 from store.queue.dead_letters import DeadLetters
-from store.queue.settlement import InDoubtBatch, RetryBatch, Settlement
+from store.queue.settlement import InDoubtBatch, RetryBatch, Settlement, put_off
 from store.records.job_section import Job
 from store.records.outcome import (
     NO_UMID,
@@ -82,13 +82,14 @@ def settlement_of(outcome: BatchOutcome, tools: Tools) -> Settlement:
     what.add(State.UNCONFIRMED, len(verdicts.held))
     what.add(State.SKIPPED, len(verdicts.skipped))
     what.add(State.FAILED, len(exhausted) + len(verdicts.failed))
-    what.add(State.DELAYED, len(again))
+    what.add(State.DELAYED, len(again) + len(batch.put_off))
     what.add(State.IN_DOUBT, len(verdicts.doubtful))
     what.add(State.QUEUED, len(verdicts.back))
     what.back = sorted(verdicts.back)
     if again:
         delay = retry_delay(max(job.attempts + 1 for job, _ in again), retry, tools.rng)
         what.retries.append(RetryBatch(batch.id, int(delay * 1000), _tried(again)))
+    what.retries += put_off(batch.put_off, batch.hours)
     if verdicts.doubtful:
         what.in_doubt_batches.append(_park(batch, verdicts.doubtful, tools))
     what.dead = [

@@ -40,7 +40,7 @@ recover the batch."""
 async def settle(outcome: BatchOutcome, tools: Tools) -> None:
     """Write the outcome of every message; an answer is kept until Redis accepts it."""
     batch = outcome.batch
-    what, n = settlement_of(outcome, tools), len(batch.jobs)
+    what, n = settlement_of(outcome, tools), batch.size
     known = tools.revisions.known(batch.lane_id)
     tools.pass_by(Point.BEFORE_SETTLE)
     try:

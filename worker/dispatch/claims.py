@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import secrets
 from collections.abc import Callable, Container, Iterator
+from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -19,11 +20,14 @@ from store.queue.settlement import Claim, claim_batch
 from store.states import State
 from store.workers.presence import forget_ready, ready_lanes, wake_workers
 from worker.batch import ClaimedBatch, OpenLane, Reservation, Sender, Tools
+from worker.delivery.write_settlement import settle
 from worker.dispatch.lane_cache import LaneCache, note_trouble
+from worker.dispatch.lane_hours import LaneHours
 from worker.dispatch.lane_selection import Turns
 from worker.failpoints import Point
 from worker.pacing.backoff import Backoff, full_jitter
 from worker.pacing.permits import PermitOffice
+from worker.requests import BatchOutcome
 from worker.revision_check import check_revision
 
 log = structlog.get_logger(__name__)
@@ -39,6 +43,8 @@ CALL_EVERY = 0.05
 NEVER = float("-inf")
 LOOK_AGAIN = 30.0
 """Seconds before a lane that this worker cannot send from is tried again."""
+SORTING_SECONDS = 0.5
+"""Seconds after which a claim ends that finds only messages outside the hours of their people."""
 TRIES = 5
 
 
@@ -49,6 +55,7 @@ class Claims:
         self._tools = tools
         self._permits = permits
         self._backoff = backoff
+        self._hours = LaneHours(tools)
         self._cache = LaneCache(tools.store, tools.settings)
         self._turns = Turns()
         self._paces: dict[str, tuple[float, int]] = {}  # lane → messages/s and weight, if not usual
@@ -158,22 +165,45 @@ class Claims:
         if stopping.is_set():
             await self._permits.give_back(lane.sender, reservation, reservation.n)
             return None
-        batch = secrets.token_hex(6)
         known = self._tools.revisions.known(lane.lane.id)
-        claim = await self._claim(self._claim_call(lane, batch, reservation.n))
-        self._tools.pass_by(Point.CLAIMED)
+        batch, claim = await self._claim_open(lane, reservation, stopping)
         self._note_pace(lane.lane.id, claim)
-        now = self._tools.clock()
         if claim.status is not LaneStatus.GONE:  # if it halts, marking returns the jobs
             await check_revision(self._tools, lane.lane.id, known=known, revision=claim.revision)
         with contextlib.suppress(StoreError):  # the jobs are claimed already
-            await self._tidy_up(lane, reservation, claim)
-        if not claim.jobs:
+            await self._tidy_up(lane, reservation, claim, len(batch.jobs))
+        if not batch.jobs:
             return None
-        self._tools.meters.claimed(lane.lane.priority, len(claim.jobs))
-        return ClaimedBatch(
-            lane, batch, claim.jobs, reservation, claim.now_ms, now, claim.early_updates
-        )
+        self._tools.meters.claimed(lane.lane.priority, len(batch.jobs))
+        return batch
+
+    async def _claim_open(
+        self, lane: OpenLane, reservation: Reservation, stopping: asyncio.Event
+    ) -> tuple[ClaimedBatch, Claim]:
+        """Claim jobs for the permits that may go now by the hours of their people.
+
+        Where most may not, they are put off, and the others go back to the front of the queue, until
+        most of the next ones may: so permits, which are few, are not spent on those that wait.
+        """
+        n = most = reservation.n
+        began = self._tools.clock()
+        while True:
+            id_ = secrets.token_hex(6)
+            claim = await self._claim(self._claim_call(lane, id_, most, at_any_rate=most > n))
+            self._tools.pass_by(Point.CLAIMED)
+            open_, later = await self._hours.split(lane, claim.jobs, claim.now_ms)
+            batch = ClaimedBatch(
+                lane, id_, open_, reservation, claim.now_ms, self._tools.clock(),
+                claim.early_updates, later, self._hours.revision,
+            )  # fmt: skip
+            if len(claim.jobs) <= n and 2 * len(open_) >= len(claim.jobs):
+                return batch, claim
+            outcome = BatchOutcome(batch)
+            outcome.verdicts.back.extend(open_)
+            await asyncio.shield(settle(outcome, self._tools))
+            if stopping.is_set() or self._tools.clock() > began + SORTING_SECONDS:
+                return replace(batch, jobs=(), put_off=()), claim
+            most = n if open_ else self._tools.settings.batch.max_messages
 
     async def _claim(self, call: Call[Claim]) -> Claim:
         """Run the claim; after a lost reply it is repeated with the same result."""
@@ -188,7 +218,9 @@ class Claims:
         claim: Claim = await retrying(self._tools.store.run, call)
         return claim
 
-    def _claim_call(self, lane: OpenLane, batch: str, most: int) -> Call[Claim]:
+    def _claim_call(
+        self, lane: OpenLane, batch: str, most: int, *, at_any_rate: bool
+    ) -> Call[Claim]:
         settings = self._tools.settings
         return claim_batch(
             lane.lane.id,
@@ -197,6 +229,7 @@ class Claims:
             most=most,
             most_bytes=settings.batch.max_bytes,
             lease_ms=int(settings.worker.lease_seconds * 1000),
+            at_any_rate=at_any_rate,
         )
 
     def _note_pace(self, lane_id: str, claim: Claim) -> None:
@@ -206,8 +239,10 @@ class Claims:
         if claim.wait_ms > 0:
             self._backoff.hold_lane(lane_id, min(claim.wait_ms / 1000, LONGEST_PAUSE))
 
-    async def _tidy_up(self, lane: OpenLane, reservation: Reservation, claim: Claim) -> None:
-        await self._permits.give_back(lane.sender, reservation, reservation.n - len(claim.jobs))
+    async def _tidy_up(
+        self, lane: OpenLane, reservation: Reservation, claim: Claim, used: int
+    ) -> None:
+        await self._permits.give_back(lane.sender, reservation, reservation.n - used)
         if not claim.jobs and not claim.wait_ms:
             await self._forget(lane)
 

@@ -15,6 +15,7 @@ from store.people.service_windows import find_ineligible, read_rules, united
 from store.purposes import Purpose
 from store.records.outcome import read_records
 from store.reports.lane_report import LaneReport, read_lane_report
+from store.reports.waiting import put_off_until
 from store.states import PROVIDER_HAS_IT, State
 from worker.batch import Tools
 
@@ -30,7 +31,7 @@ async def tend_canary(tools: Tools, lane: Lane, now_ms: int) -> None:
         keys, seconds = lane_keys(lane.id), tools.settings.campaigns.canary_seconds
         waiting = await tools.store.run(command("LLEN", keys.queue, parse=int))
         waiting += await tools.store.run(command("ZCARD", keys.claimed_batches, parse=int))
-        if not waiting:
+        if not waiting and not await tools.store.run(put_off_until(lane.id)):
             await tools.store.run(move_lane(lane.id, "watch", known=int(seconds * 1000)))
     elif lane.canary_state is Canary.WATCHED and lane.canary_until <= now_ms:
         report = await tools.store.run(read_lane_report(lane.id))

@@ -24,6 +24,7 @@ from store.queue.settlement import (
     claim_batch,
     promote_due,
     recover_expired,
+    release_put_off,
     settle_batch,
 )
 from store.receipts.inbox import forget_aside
@@ -87,6 +88,7 @@ async def sweep(tools: Tools) -> Swept | None:
     applied = await apply_inbox(tools, leases.as_of)
     swept = Swept(more=not is_all(applied), applied=applied)
     await decide_rates(tools)
+    await tools.stops.refresh(tools.store, tools.clock())
     active = await tools.store.run(active_lanes())
     for lanes in by_hundred(active):
         swept += await _visit_all(tools, lanes, leases)
@@ -98,6 +100,7 @@ async def sweep(tools: Tools) -> Swept | None:
     await tools.store.run(forget_aside(tools.settings.webhooks.aside_days))
     await tools.outcomes.survey(tools.store, tools.clock())
     tools.templates.refresh(tools.store, tools.settings)
+    tools.look_for_lost()
     if swept.more or swept.starts_in_ms < period:
         await tools.store.run(leave_sweep())
     tools.meters.swept(tools.clock() - began)
@@ -178,6 +181,8 @@ async def _tend(tools: Tools, lane: Lane, leases: _Leases) -> Swept:
     await tools.templates.look(tools.store, lane.sub_account, tools.clock())
     if lane.canary:
         await tend_canary(tools, lane, await tools.store.run(now_ms()))
+    if lane.hours_revision not in ("", str(hours := tools.stops.live_hours.revision)):
+        await tools.store.run(release_put_off(lane.id, hours))
     while (await tools.store.run(promote_due(lane.id)))[1] == 0:  # more are due
         await leases.as_of()
     await _recover(tools, lane, as_of, leases)

@@ -33,6 +33,7 @@ from worker.dispatch.dispatcher import STORE_RETRY_SECONDS, Dispatcher
 from worker.failpoints import read_failpoint
 from worker.metrics import Meters
 from worker.outcomes import Outcomes
+from worker.receipts.backfill import Backfills
 from worker.revisions import open_revisions
 from worker.subscriptions import Subscriptions
 from worker.template_registry import Templates
@@ -133,12 +134,14 @@ class Engine:
         )  # loads modules that httpx would load late, with its first request
         codecs.lookup("idna")
         owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
+        store = AsyncStore.connect(
+            settings.redis_url,
+            key_prefix=settings.key_prefix,
+            max_connections=in_air + SPARE_CONNECTIONS,
+        )
+        self._backfills = Backfills(store, settings, client)
         tools = Tools(
-            store=AsyncStore.connect(
-                self._settings.redis_url,
-                key_prefix=self._settings.key_prefix,
-                max_connections=in_air + SPARE_CONNECTIONS,
-            ),
+            store=store,
             client=TimedProvider(client, meters, time.monotonic),
             settings=self._settings,
             owner=owner,
@@ -150,6 +153,7 @@ class Engine:
             templates=Templates(lambda name: _list_templates(client, settings, name)),
             outcomes=Outcomes(settings.stream.keep_days, settings.stream.max_bytes),
             subscriptions=Subscriptions(settings, owner),
+            look_for_lost=self._backfills.look,
             pass_by=read_failpoint(os.environ),
         )
         if self._stop_signal is not None:
@@ -165,6 +169,7 @@ class Engine:
     async def _close(self) -> None:
         self._stopping.set()
         await asyncio.wrap_future(self._serving)
+        await self._backfills.close()
         await self._tools.templates.close()
         await self._tools.subscriptions.close()
         await self._tools.sent_batches.written()

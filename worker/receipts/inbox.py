@@ -83,7 +83,8 @@ STATES = {
 }
 """The state that a receipt's rank leads to. A rank that is missing here proves nothing."""
 
-_MESSAGE_ID = re.compile(r"([a-z0-9-]{1,24})\.(\d{1,12})\.(\d{1,4})")
+MESSAGE_ID = re.compile(r"([a-z0-9-]{1,24})\.(\d{1,12})\.(\d{1,4})")
+"""A `clientMessageId` of ours: lane, index, attempt."""
 
 
 Proof = tuple[int, bytes, Receipt | None, Entry]
@@ -223,7 +224,7 @@ def _note_status(sorted_: Sorted, entry: Entry, refusals: Collection[int]) -> bo
     if body is None:
         return False
     payload, status, person = body.payload, body.payload.status, body.person
-    name = _MESSAGE_ID.fullmatch(payload.client_message_id or "")
+    name = MESSAGE_ID.fullmatch(payload.client_message_id or "")
     state, event_ms = _state_of(status.state, status.detail), read_moment(status.timestamp)
     if not (name and state and event_ms and person and payload.umid):
         return False
@@ -257,7 +258,7 @@ def _pricing_of(word: str | None) -> Pricing:
 
 def _note_receipt(sorted_: Sorted, receipt: Receipt, entry: Entry) -> bool:
     """Record what a receipt proves; False if it names no message of ours, or proves nothing."""
-    name = _MESSAGE_ID.fullmatch(receipt.client_message_id or "")
+    name = MESSAGE_ID.fullmatch(receipt.client_message_id or "")
     if name is None or receipt.rank not in STATES:
         return False
     _note_proof(sorted_, name[1], int(name[2]), int(name[3]), receipt, entry)

@@ -14,6 +14,7 @@ from itertools import islice
 from typing import Final, NamedTuple, TypedDict
 
 from chatapps.sandbox.config import SandboxConfig
+from chatapps.sandbox.message_log import MessageLog
 from chatapps.sandbox.phone_number import PhoneNumber
 from chatapps.sandbox.provider import Provider
 from chatapps.sandbox.webhooks.http_post import HttpPost
@@ -82,6 +83,7 @@ class Poster:
         find_target: called before each post, so that the target may change.
         patience: factor of all delays; 0.01 turns a minute into 0.6 s.
         send: posts once.
+        log: keeps the messages for exports.
         monotonic: seconds.
     """
 
@@ -91,6 +93,7 @@ class Poster:
         find_target: FindTarget,
         *,
         send: Send,
+        log: MessageLog | None = None,
         patience: float = 1.0,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Sleep = asyncio.sleep,
@@ -100,6 +103,7 @@ class Poster:
         self._patience = patience
         self._number = PhoneNumber(style.capacity, style.seed) if style.capacity else None
         self._send = send
+        self._log = log
         self._monotonic = monotonic
         self._sleep = sleep
         self._runner: asyncio.Task[None] | None = None
@@ -172,9 +176,12 @@ class Poster:
             self._fresh.popleft()
         self._unplanned -= len(some)
         for sent in filter(None, some):
-            posts = plan(sent, self._style)
+            posts, fate = plan(sent, self._style), None
             if self._number is not None:
-                posts = after_number(posts, self._number.take(since, sent.user.msisdn or ""))
+                fate = self._number.take(since, sent.user.msisdn or "")
+                posts = after_number(posts, fate)
+            if self._log is not None:
+                self._log.add(sent, fate)
             for post in posts:
                 self._counts["planned"] += not post.forged
                 self._wait(_Due(since + post.after * self._patience, 0, sent, post))
@@ -247,7 +254,10 @@ def poster_for(config: SandboxConfig, provider: Provider, send: Send | None = No
         return Target(webhook.url, webhook.http_authorization)
 
     patience = config.webhook_patience
-    poster = Poster(style, find_target, send=send or HttpPost(), patience=patience)
+    provider.log = MessageLog(style, patience)
+    poster = Poster(
+        style, find_target, send=send or HttpPost(), log=provider.log, patience=patience
+    )
     provider.on_taken = poster.take
     return poster
 

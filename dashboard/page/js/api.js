@@ -20,19 +20,21 @@ export class ApiError extends Error {
 
 /**
  * @param {string} path
- * @param {{ method?: string, body?: unknown, refresh?: boolean, signal?: AbortSignal }} [how]
- *   refresh: the page asks by itself, which does not keep a session from being idle
+ * @param {{ method?: string, body?: unknown, refresh?: boolean, signal?: AbortSignal, last?: boolean }} [how]
+ *   refresh: the page asks by itself, which does not keep a session from being idle; last: it is sent even if
+ *   the page is closed meanwhile
  * @returns {Promise<any>}
  */
-export async function ask(path, { method = 'GET', body, refresh = false, signal } = {}) {
+export async function ask(path, { method = 'GET', body, refresh = false, signal, last = false } = {}) {
   /** @type {Record<string, string>} */
   const headers = refresh ? { 'X-Refresh': '1' } : {};
   if (body !== undefined) headers['Content-Type'] = 'application/json';
+  const text = body === undefined ? undefined : JSON.stringify(body);
   let answer;
   try {
     answer = await fetch(path, {
       method, headers, signal, credentials: 'same-origin',
-      body: body === undefined ? undefined : JSON.stringify(body),
+      body: text, keepalive: last && (text?.length ?? 0) < 20_000,
     });
   } catch (error) {
     if (/** @type {Error} */ (error).name === 'AbortError') throw error;
@@ -49,16 +51,16 @@ export function read(status, text) {
     heardAt.value = new Date().toISOString();
     return text ? JSON.parse(text) : null;
   }
-  /** @type {{ error: string, problems?: { path: string, message: string }[] }} */
-  let said = { error: 'Something went wrong between here and sendmany.' };
+  /** @type {{ detail: string, problems?: { path: string, message: string }[] }} */
+  let said = { detail: 'Something went wrong between here and sendmany.' };
   try {
     said = JSON.parse(text);
   } catch {
     // a proxy answered in words of its own
   }
   if (status === 401) session.value = null;
-  if (status === 503 && said.error.startsWith('Redis')) trouble.value = 'redis';
-  throw new ApiError(status, said.error, said.problems);
+  if (status === 503 && said.detail.startsWith('Redis')) trouble.value = 'redis';
+  throw new ApiError(status, said.detail, said.problems);
 }
 
 /** Whether the token of the session has a scope. @param {...string} scopes any of them */

@@ -18,12 +18,14 @@ const LATER = {
   sending: async () => (await import('./sending.js')).Sending,
   audit: async () => (await import('./audit.js')).Audit,
   optouts: async () => (await import('./optouts.js')).OptOuts,
+  templates: async () => (await import('./templates.js')).Templates,
   people: async () => (await import('./people.js')).People,
 };
 const SCREENS = [
   { path: 'campaigns', name: 'Campaigns', icon: 'campaigns', scope: '' },
   { path: 'unconfirmed', name: 'Unconfirmed', icon: 'unconfirmed', scope: '' },
   { path: 'sending', name: 'Sending', icon: 'sending', scope: '' },
+  { path: 'templates', name: 'Templates', icon: 'templates', scope: '' },
   { path: 'people', name: 'People', icon: 'people', scope: 'people' },
   { path: 'optouts', name: 'Opt-outs', icon: 'optouts', scope: 'people' },
   { path: 'audit', name: 'Audit', icon: 'audit', scope: 'admin' },

@@ -4,6 +4,7 @@ import { People } from './campaigns.js';
 import { useAnswer } from './data.js';
 import { count, duration, large, moment, percent, rate, several, when } from './format.js';
 import { html, useEffect, useState } from './lib.js';
+import { Clone } from './launch.js';
 import { changes, newest } from './live.js';
 import { Messages } from './messages.js';
 import { Repace } from './pace.js';
@@ -23,6 +24,9 @@ export function Campaign() {
     if (one) document.title = `${one.name} · sendmany`;
     return () => { document.title = 'sendmany'; };
   }, [one?.name]);
+  useEffect(() => {
+    if (one?.status === 'draft' && may('send')) go(to(['new', one.id]), { replace: true });
+  }, [one?.status]);
   if (answer.error?.status === 404) {
     return html`<${Empty} title="There is no such campaign"><p>It was kept for its time, or belongs to another sub-account. <a href=${to(['campaigns'])}>All campaigns</a></p><//>`;
   }
@@ -77,6 +81,7 @@ function Acts({ one, again }) {
       ${can && !ENDED.includes(one.status) && one.status !== 'cancelling' && html`<button class="button" onClick=${() => setPacing(true)}>${one.status === 'scheduled' ? 'Start and pace' : 'Pace'} …</button>
         <button class="button" onClick=${cancel}><${Icon} name="close" />Cancel …</button>`}
       ${may('send') && failed > 0 && !going && html`<button class="button" onClick=${() => setRetrying(true)}><${Icon} name="retry" />Retry …</button>`}
+      ${may('send') && ENDED.includes(one.status) && html`<${Clone} id=${one.id} name=${one.name} />`}
       ${pacing && html`<${Repace} one=${one} close=${() => { setPacing(false); again(); }} />`}
       ${retrying && html`<${Retry} one=${one} close=${() => setRetrying(false)} />`}
       ${may('people') && html`<a class="button" href=${`${path}/export?format=csv`} download=${`${one.name}.csv`}><${Icon} name="download" />Export</a>`}

@@ -15,6 +15,7 @@ const FILTERS = {
   running: ['loading', 'scheduled', 'sending', 'cancelling'],
   held: ['paused', 'stopped', 'halted'],
   ended: ENDED,
+  drafts: ['draft'],
 };
 
 /** An address of the messages of a campaign in some states. @param {string} id @param {string[]} states */
@@ -84,7 +85,7 @@ export function Campaigns() {
       ${may('send') && html`<a class="button primary" href=${to(['new'])}><${Icon} name="plus" />New campaign</a>`}
     </header>
     <div class="bar">
-      <${Tabs} label="Which campaigns" items=${[['all', 'All'], ['running', 'Running'], ['held', 'Held up'], ['ended', 'Ended']].map(
+      <${Tabs} label="Which campaigns" items=${[['all', 'All'], ['running', 'Running'], ['held', 'Held up'], ['ended', 'Ended'], ['drafts', 'Drafts']].map(
         ([name, label]) => ({ href: to(['campaigns'], { show: name === 'all' ? '' : name, search }), name: label, current: filter === name }),
       )} />
       <${Search} value=${search} label="Search by name" set=${(/** @type {string} */ word) =>
@@ -111,6 +112,7 @@ export function Campaigns() {
 
 /** @param {{ one: Campaign }} props */
 function CampaignRow({ one }) {
+  if (one.status === 'draft') return html`<${DraftRow} one=${one} />`;
   const path = to(['campaigns', one.id]);
   const ended = ENDED.includes(one.status);
   const lasted = ended && one.started_at && one.finished_at
@@ -130,6 +132,16 @@ function CampaignRow({ one }) {
         ? html`<a class="count" href=${to(['unconfirmed'])}>${reason(one)}</a>` : html`<${Sentence} text=${reason(one)} />`}</td>
     </tr>`;
 }
+
+/** @param {{ one: Campaign }} props */
+const DraftRow = ({ one }) => html`
+    <tr class="row-draft">
+      <td class="name"><a class="row-link" href=${may('send') ? to(['new', one.id]) : to(['campaigns', one.id])}>${one.name}</a>
+        <span class="muted small" title=${moment(one.opened_at)}>${one.sub_account} · ${when(one.opened_at)}</span></td>
+      <td><${Status} status=${one.status} /></td>
+      <td class="wide-col"></td><td class="num"></td><td class="num"></td>
+      <td class="wide-col why"><${Sentence} text=${reason(one)} /></td>
+    </tr>`;
 
 /** A search that waits until the word is written. @param {{ value: string, label: string, set: (word: string) => void, mode?: string }} props */
 export function Search({ value, label, set, mode = 'search' }) {

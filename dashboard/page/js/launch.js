@@ -1,197 +1,308 @@
-// A new campaign: a file, its columns, a message, a look at what it comes to, and then the launch.
-import { ApiError, may, read } from './api.js';
+// A new campaign: a file, its columns, a message, a look at what it comes to, a test to oneself, and then the launch.
+import { ApiError, ask, may } from './api.js';
 import { useAnswer } from './data.js';
+import { changesOf, keeps, made, setOnly, uploadForm, useDraft } from './draft.js';
 import { count, duration, large, moment, rate, several, when } from './format.js';
 import { html, useEffect, useRef, useState } from './lib.js';
-import { Pace, paceOf } from './pace.js';
-import { NUMBER_COLUMN, firstRows } from './lists.js';
-import { go, to } from './router.js';
-import { Empty, Failed, Icon, say } from './ui.js';
+import { Bubble, fieldsOf, previewOf, templateOf } from './message.js';
+import { Pace } from './pace.js';
+import { go, route, to } from './router.js';
+import { STATES } from './states.js';
+import { Dialog, Empty, Failed, Icon, Loading, attempt, confirm, say } from './ui.js';
 
-/** What a text becomes for a row; parts that were filled in are told apart.
- * @param {string} text @param {Record<string, string>} row @returns {{ text: string, filled: boolean, missing?: boolean }[]} */
-export function fillIn(text, row) {
-  return text.split(/(\{\{[^{}]+\}\})/).filter(Boolean).map((part) => {
-    const name = /^\{\{\s*(.+?)\s*\}\}$/.exec(part)?.[1];
-    if (name === undefined) return { text: part, filled: false };
-    return name in row ? { text: row[name], filled: true } : { text: part, filled: true, missing: true };
-  });
-}
-
-/** @typedef {{ kind: 'text' | 'template' | 'json', text: string, name: string, language: string, parameters: string[], json: string }} Draft */
-
-/** The message as the provider takes it; an Error says what is wrong. @param {Draft} draft */
-export function messageOf(draft) {
-  if (draft.kind === 'json') return JSON.parse(draft.json);
-  if (draft.kind === 'text') return { type: 'text', content: { text: draft.text } };
-  const parameters = draft.parameters.map((text) => ({ type: 'text', text }));
-  return { type: 'template', content: { template: { name: draft.name.trim(), language: draft.language.trim(),
-    ...(parameters.length && { components: [{ type: 'body', parameters }] }) } } };
-}
-
-/** Send a form of a campaign and its file; progress is told while it goes.
- * @param {string} path @param {any} campaign @param {File} file @param {(share: number) => void} tell @returns {Promise<any>} */
-function upload(path, campaign, file, tell) {
-  return new Promise((resolve, reject) => {
-    const request = new XMLHttpRequest();
-    const form = new FormData();
-    form.append('campaign', JSON.stringify(campaign));
-    form.append('recipients', file);
-    request.open('POST', path);
-    request.upload.onprogress = (event) => tell(event.total ? event.loaded / event.total : 0);
-    request.onload = () => {
-      try { resolve(read(request.status, request.responseText)); } catch (error) { reject(error); }
-    };
-    request.onerror = () => reject(new ApiError(0, 'The upload was interrupted. Send it again: stored rows are skipped, and no recipient gets two.'));
-    request.send(form);
-  });
-}
+/** @typedef {import('./draft.js').Kept} Kept */
+/** @typedef {import('./message.js').Written} Written */
+/** @typedef {import('./message.js').Template} Template */
 
 export function Launch() {
-  const [file, setFile] = useState(/** @type {File | null} */ (null));
-  const [head, setHead] = useState({ columns: /** @type {string[]} */ ([]), rows: /** @type {string[][]} */ ([]) });
-  const [column, setColumn] = useState('');
-  const [region, setRegion] = useState('');
-  const [name, setName] = useState('');
-  const [account, setAccount] = useState('');
-  const [purpose, setPurpose] = useState('');
-  const [pace, setPace] = useState({ at: '', rate: '', weight: '1', canary: '' });
-  const [draft, setDraft] = useState(/** @type {Draft} */ ({ kind: 'template', text: '', name: '', language: 'en_GB', parameters: [], json: '' }));
+  const id = route.value.path[1] ?? '';
+  const own = id === made.value;
+  const answer = useAnswer(id && !own ? `/v1/campaigns/${encodeURIComponent(id)}` : null);
+  const draft = answer.data?.draft;
+  const fresh = useRef({ id, n: 0 });
+  if (fresh.current.id && !id) fresh.current.n += 1; // another new one
+  fresh.current.id = id;
+  useEffect(() => { if (id !== made.value) made.value = ''; }, [id]);
+  useEffect(() => () => { made.value = ''; }, []);
+  useEffect(() => {
+    if (answer.data && !draft) go(to(['campaigns', id]), { replace: true });
+  }, [answer.data]);
+  if (!may('send')) return html`<h1>New campaign</h1><${Empty} icon="plus" title="Not with this token"><p>To launch takes a token with the scope <code>send</code>.</p><//>`;
+  if (answer.error) {
+    return answer.error.status === 404
+      ? html`<${Empty} title="There is no such draft"><p>It was launched, deleted, or not touched for 7 days. <a href=${to(['campaigns'], { show: 'drafts' })}>All drafts</a></p><//>`
+      : html`<${Failed} error=${answer.error} again=${answer.again} />`;
+  }
+  if (id && !own && !draft) return html`<${Loading} rows=${5} />`;
+  return html`<${Editor} key=${own || !id ? `new ${fresh.current.n}` : id} given=${own || !id ? null : draft} />`;
+}
+
+/** Step `n`, done or not. @param {{ n: number, done: any, title: string, children?: any }} props */
+const Step = ({ n, done, title, children }) => html`
+  <section class=${`card step${done ? ' done' : ''}`}><header><span class="step-n">${done ? html`<${Icon} name="check" size=${15} />` : n}</span><h2>${title}</h2></header>${children}</section>`;
+
+/** @param {{ given: Kept | null }} props */
+function Editor({ given }) {
+  const { kept, form, setForm, file, head, state, error, setError, share, setShare, save, put, reading, setReading } = useDraft(given);
+  const { name, column, region, purpose, pace, written, exclude } = form;
+  const [account, setAccount] = useState(given?.sub_account ?? '');
   const [plan, setPlan] = useState(/** @type {any} */ (null));
-  const [error, setError] = useState(/** @type {any} */ (null));
   const [busy, setBusy] = useState('');
-  const [share, setShare] = useState(0);
+  const [anyway, setAnyway] = useState({ force: false, accept_invalid: false });
   const [at, setAt] = useState(0);
   const limits = useAnswer('/v1/limits');
   const accounts = (limits.data?.items ?? []).map((/** @type {any} */ one) => one.sub_account);
-  const chosen = account || accounts[0] || '';
-  const change = (/** @type {Partial<Draft>} */ some) => { setDraft({ ...draft, ...some }); setPlan(null); };
-  useEffect(() => setPlan(null), [file, column, region, name, account, purpose, pace]);
+  const chosen = kept?.sub_account || account || accounts[0] || '';
+  const listed = useAnswer(chosen && may('read') ? `/v1/templates?sub_account=${encodeURIComponent(chosen)}` : null);
+  /** @type {Template[]} */
+  const templates = (listed.data?.items ?? []).map(templateOf);
+  const template = templates.find((one) => one.name === written.name && one.language === written.language);
+  const columns = head.columns.filter(Boolean);
+  const put_ = (/** @type {string} */ member) => (/** @type {any} */ value) => setForm({ ...form, [member]: value });
+  const write = (/** @type {Partial<Written>} */ some) => setForm({ ...form, written: { ...written, ...some } });
+  useEffect(() => { setPlan(null); setAnyway({ force: false, accept_invalid: false }); }, [JSON.stringify(form), file]);
+  useEffect(() => setAt(0), [plan]);
+  useEffect(() => { document.title = `${name || 'New campaign'} · sendmany`; return () => { document.title = 'sendmany'; }; }, [name]);
 
-  const take = async (/** @type {File | undefined} */ one) => {
-    if (!one) return;
-    setError(null);
-    const text = /\.(xlsx?|ods|zip|gz)$/i.test(one.name) ? '' : await one.slice(0, 65_536).text();
-    const found = firstRows(text);
-    setFile(one);
-    setHead(found);
-    setColumn(found.columns.find((c) => NUMBER_COLUMN.test(c)) ?? '');
-    if (!name) setName(one.name.replace(/\.[^.]+$/, ''));
-  };
-  const form = () => ({
-    name: name.trim(), message: messageOf(draft),
-    ...(chosen && { sub_account: chosen }), ...(column && { map: { phone: column } }),
-    ...(region && { default_region: region.toUpperCase() }), ...(purpose && { purpose }), ...paceOf(pace),
-  });
-  const send = async (/** @type {string} */ path, /** @type {string} */ word, /** @type {any} */ more) => {
+  /** @param {string} word @param {() => Promise<any>} act */
+  const during = async (word, act) => {
     setBusy(word);
-    setShare(0);
     setError(null);
     try {
-      return await upload(path, { ...form(), ...more }, /** @type {File} */ (file), setShare);
+      return await act();
     } catch (refused) {
       setError(refused instanceof ApiError ? refused : new ApiError(0, `The message is no JSON: ${/** @type {Error} */ (refused).message}`));
       return null;
     } finally {
       setBusy('');
+      setShare(null);
     }
   };
-  const check = async () => setPlan(await send('/v1/plans', 'check', {}));
-  const launch = async () => {
-    const done = await send('/v1/campaigns', 'launch', plan?.digest ? { plan: plan.digest } : {});
-    if (!done) return;
+  const whole = () => ({ ...setOnly(changesOf(form, {})), ...(chosen && { sub_account: chosen }) });
+  const check = () => during('check', async () => {
+    if (written.kind === 'json') JSON.parse(written.json);
+    if (kept) { await save(); setPlan(await ask(`/v1/campaigns/${kept.id}/plan`)); } else { setShare(0); setPlan(await uploadForm('/v1/plans', whole(), /** @type {File} */ (file), setShare)); }
+  });
+  const launch = () => during('launch', async () => {
+    const body = { plan: plan.digest, ...anyway };
+    const done = kept ? await ask(`/v1/campaigns/${kept.id}/launch`, { method: 'POST', body })
+      : await uploadForm('/v1/campaigns', { ...whole(), ...body }, /** @type {File} */ (file), setShare);
     say(`${pace.at ? 'Scheduled' : 'Launched'}: ${several(done.recipients, 'person', 'people')}.`);
     go(to(['campaigns', done.id]));
-  };
+  });
+  const remove = () => confirm({
+    title: `Delete ${kept?.name}?`, yes: 'Delete the draft', danger: true, body: html`<p>The draft and its recipients are gone then. Nothing of it was sent.</p>`,
+    act: async () => { await ask(`/v1/campaigns/${kept?.id}`, { method: 'DELETE' }); say('Deleted.'); go(to(['campaigns'], { show: 'drafts' })); },
+  });
+  const fits = written.kind === 'text' ? written.text.trim() : written.kind === 'template' ? written.name.trim() && written.language.trim() && Object.values(written.values).every(Boolean) : written.json.trim();
+  const people = kept || file;
+  const missing = [[people, 'a file'], [fits, written.kind === 'template' && written.name ? 'every value of the template' : 'a message'], [name.trim(), 'a name'], [chosen, 'a sub-account']].filter(([is]) => !is).map(([, word]) => word);
+  const ready = missing.length === 0;
   const rowOf = (/** @type {number} */ n) => Object.fromEntries(head.columns.map((c, k) => [c, head.rows[n]?.[k] ?? '']));
-  const written = draft.kind === 'text' ? draft.text.trim() : draft.kind === 'template' ? draft.name.trim() && draft.language.trim() : draft.json.trim();
-  const ready = file && name.trim() && written;
-  if (!may('send')) return html`<h1>New campaign</h1><${Empty} icon="plus" title="Not with this token"><p>To launch takes a token with the scope <code>send</code>.</p><//>`;
+  const shown = plan?.previews?.length ? plan.previews : head.rows;
+  const wrong = plan?.findings.some((/** @type {any} */ one) => one.severity === 'error');
+  const asksHow = error && /\b(sheet|encoding)\b/i.test(error.message);
   return html`
-    <a class="crumb" href=${to(['campaigns'])}><${Icon} name="back" size=${14} />Campaigns</a>
-    <header class="head"><div><h1>New campaign</h1><p class="muted">One message to every row of a file. Nothing goes out before the last step.</p></div></header>
+    <a class="crumb" href=${to(['campaigns'], { show: kept ? 'drafts' : '' })}><${Icon} name="back" size=${14} />${kept ? 'Drafts' : 'Campaigns'}</a>
+    <header class="head"><div><h1>${kept ? name || kept.name : 'New campaign'}</h1><p class="muted">${kept ? html`<${Saved} state=${state} until=${kept.kept_until} />` : 'One message to every row of a file. Nothing goes out before the last step.'}</p></div></header>
+    ${kept && html`<div class="bar"><span></span><div class="acts chips"><${Clone} id=${kept.id} name=${name} before=${save} />
+      ${may('manage') && html`<button class="button" onClick=${remove}><${Icon} name="close" />Delete …</button>`}</div></div>`}
+    ${!keeps() && html`<div class="notice hold"><${Icon} name="warn" /><div>Drafts take a token with the scope <code>manage</code>, too: what is done here is lost with this tab.</div></div>`}
     <div class="launch"><div class="stack">
-      <section class=${`card step${file ? ' done' : ''}`}><header><span class="step-n">${file ? html`<${Icon} name="check" size=${15} />` : 1}</span><h2>Who gets it</h2></header>
-        <${Drop} file=${file} take=${take} />
-        ${file && html`<div class="grid2">
-          <label class="field">Column with the number <select value=${column} onChange=${(/** @type {any} */ e) => setColumn(e.target.value)}>
-            <option value="">found by itself</option>${head.columns.map((c) => html`<option value=${c}>${c}</option>`)}</select></label>
-          <label class="field">Country of numbers without + <input maxlength="2" placeholder="GB" value=${region} onInput=${(/** @type {any} */ e) => setRegion(e.target.value.replace(/[^a-z]/gi, ''))} /></label></div>
-          ${head.columns.length > 0 && html`<div class="table-card"><table class="sample"><caption class="sr">First rows of the file</caption><thead><tr>${head.columns.map((c) => html`<th>${c}${c === column && html` <span class="pill tone-live">number</span>`}</th>`)}</tr></thead>
-            <tbody>${head.rows.map((row) => html`<tr>${head.columns.map((_, k) => html`<td>${row[k] ?? ''}</td>`)}</tr>`)}</tbody></table></div>`}`}
-      </section>
-      <section class=${`card step${written ? ' done' : ''}`}><header><span class="step-n">${written ? html`<${Icon} name="check" size=${15} />` : 2}</span><h2>What they get</h2></header>
+      <${Step} n=${1} done=${people && !share} title="Who gets it">
+        ${accounts.length > 1 && html`<label class="field">Sub-account <select value=${chosen} disabled=${Boolean(kept)} onChange=${(/** @type {any} */ e) => setAccount(e.target.value)}>${accounts.map((/** @type {string} */ one) => html`<option value=${one}>${one}</option>`)}</select>
+          ${kept && html`<small class="muted">A draft stays with its sub-account.</small>`}</label>`}
+        <${Drop} file=${file} kept=${kept} take=${(/** @type {File | undefined} */ one) => put(one, chosen)} />
+        ${share !== null && html`<label class="field">${share < 1 ? 'The file is sent …' : 'The file is read …'} <progress max="1" value=${share < 1 ? share : undefined}></progress></label>`}
+        ${(asksHow || reading.sheet || reading.encoding) && html`<div class="grid2">
+          <label class="field">Sheet of the workbook <input maxlength="1000" value=${reading.sheet} onInput=${(/** @type {any} */ e) => setReading({ ...reading, sheet: e.target.value })} /></label>
+          <label class="field">Encoding of the text <input maxlength="100" placeholder="windows-1252" value=${reading.encoding} onInput=${(/** @type {any} */ e) => setReading({ ...reading, encoding: e.target.value })} /></label></div>
+          <p class="muted small">Then choose the file again.</p>`}
+        ${people && html`<div class="grid2">
+          <label class="field">Column with the number <select value=${column} onChange=${(/** @type {any} */ e) => put_('column')(e.target.value)}>
+            <option value="">${head.number && !column ? `${head.number} (found by itself)` : 'found by itself'}</option>${columns.map((c) => html`<option value=${c}>${c}</option>`)}</select></label>
+          <label class="field">Country of numbers without + <input maxlength="2" placeholder="GB" value=${region} onInput=${(/** @type {any} */ e) => put_('region')(e.target.value.replace(/[^a-z]/gi, '').toUpperCase())} /></label></div>
+          ${head.rows.length > 0 ? html`<${Sample} head=${head} number=${column || head.number} />` : columns.length > 0 && html`<p class="chips">${columns.map((c) => html`<span class="chip">${c}</span>`)}</p>`}
+          <${Exclusions} exclude=${exclude} set=${put_('exclude')} account=${chosen} own=${kept?.id ?? ''} />`}
+      <//>
+      <${Step} n=${2} done=${fits} title="What they get">
         <div class="tabs" role="radiogroup" aria-label="Kind of message">${[['template', 'Template'], ['text', 'Text'], ['json', 'JSON']].map(([kind, label]) => html`
-          <button role="radio" aria-checked=${draft.kind === kind} onClick=${() => change({ kind: /** @type {any} */ (kind) })}>${label}</button>`)}</div>
-        ${draft.kind === 'template' && html`<div class="grid2">
-            <label class="field">Name of the template <input placeholder="spring_offer" value=${draft.name} onInput=${(/** @type {any} */ e) => change({ name: e.target.value })} /></label>
-            <label class="field">Language <input placeholder="en_GB" value=${draft.language} onInput=${(/** @type {any} */ e) => change({ language: e.target.value })} /></label></div>
-          ${draft.parameters.map((text, n) => html`<label class="field" key=${n}>Parameter ${n + 1} of the body
-            <span class="with-button"><${Filled} columns=${head.columns} value=${text} set=${(/** @type {string} */ value) => change({ parameters: draft.parameters.map((one, k) => (k === n ? value : one)) })} />
-              <button class="button icon-only ghost" aria-label=${`Remove parameter ${n + 1}`} onClick=${() => change({ parameters: draft.parameters.filter((_, k) => k !== n) })}><${Icon} name="close" size=${15} /></button></span></label>`)}
-          <div><button class="button small" onClick=${() => change({ parameters: [...draft.parameters, ''] })}><${Icon} name="plus" size=${15} />Parameter</button></div>`}
-        ${draft.kind === 'text' && html`<label class="field">Text <small class="muted">Without a template it reaches only people who have written within 24 hours.</small>
-          <${Filled} columns=${head.columns} value=${draft.text} area=${true} set=${(/** @type {string} */ text) => change({ text })} /></label>`}
-        ${draft.kind === 'json' && html`<label class="field">Message, as the provider takes it, without <code>user</code>
-          <textarea rows="9" spellcheck="false" class="code" value=${draft.json} onInput=${(/** @type {any} */ e) => change({ json: e.target.value })}></textarea></label>`}
-      </section>
-      <section class=${`card step${name.trim() ? ' done' : ''}`}><header><span class="step-n">${name.trim() ? html`<${Icon} name="check" size=${15} />` : 3}</span><h2>How it is called, and sent</h2></header>
-        <div class="grid2"><label class="field">Name <input maxlength="100" placeholder="Spring sale" value=${name} onInput=${(/** @type {any} */ e) => setName(e.target.value)} /></label>
-          <label class="field">Sub-account <select value=${chosen} onChange=${(/** @type {any} */ e) => setAccount(e.target.value)}>${accounts.map((/** @type {string} */ one) => html`<option value=${one}>${one}</option>`)}</select></label>
-          <label class="field">What it is for <select value=${purpose} onChange=${(/** @type {any} */ e) => setPurpose(e.target.value)}><option value="">as its template says, else marketing</option><option>marketing</option><option>utility</option></select></label></div>
-        <${Pace} pace=${pace} set=${setPace} />
-        <label class="field">First to a part only <input maxlength="20" placeholder="500 or 5%" value=${pace.canary} onInput=${(/** @type {any} */ e) => setPace({ ...pace, canary: e.target.value.trim() })} />
-          <small class="muted">The others follow when these fared well.</small></label></section>
+          <button role="radio" aria-checked=${written.kind === kind} onClick=${() => write({ kind: /** @type {any} */ (kind) })}>${label}</button>`)}</div>
+        ${written.kind === 'template' && html`<${OfTemplate} written=${written} write=${write} columns=${columns} templates=${templates} template=${template} listed=${listed} />`}
+        ${written.kind === 'text' && html`<label class="field">Text <small class="muted">Without a template it reaches only people who have written within 24 hours.</small>
+          <${Filled} columns=${columns} value=${written.text} area=${true} set=${(/** @type {string} */ text) => write({ text })} /></label>`}
+        ${written.kind === 'json' && html`<label class="field">Message, as the provider takes it, without <code>user</code>
+          <textarea rows="9" spellcheck="false" class="code" value=${written.json} onInput=${(/** @type {any} */ e) => write({ json: e.target.value })}></textarea></label>`}
+      <//>
+      <${Step} n=${3} done=${name.trim()} title="How it is called, and sent">
+        <div class="grid2"><label class="field">Name <input maxlength="100" placeholder="Spring sale" value=${name} onInput=${(/** @type {any} */ e) => put_('name')(e.target.value)} /></label>
+          <label class="field">What it is for <select value=${purpose} onChange=${(/** @type {any} */ e) => put_('purpose')(e.target.value)}><option value="">as its template says, else marketing</option><option>marketing</option><option>utility</option><option>authentication</option></select></label></div>
+        <${Pace} pace=${pace} set=${put_('pace')} />
+        <label class="field">First to a part only <input maxlength="20" placeholder="500 or 5%" value=${pace.canary} onInput=${(/** @type {any} */ e) => put_('pace')({ ...pace, canary: e.target.value.trim() })} />
+          <small class="muted">The others follow when these fared well.</small></label><//>
       ${error && html`<${Failed} error=${error} />`}
-      ${busy && html`<div class="card pad"><label class="field">${busy === 'check' ? 'Reading the file; nothing is stored …' : 'Launching …'} <progress max="1" value=${share || undefined}></progress></label></div>`}
+      ${!error && kept?.problem && ready && html`<div class="notice hold"><${Icon} name="warn" /><div>It cannot be launched yet: ${kept.problem}.</div></div>`}
+      ${busy && html`<div class="card pad"><label class="field">${busy === 'check' ? 'Rows are read; nothing is sent …' : 'Launching …'} <progress max="1" value=${share || undefined}></progress></label></div>`}
       ${plan && html`<${Plan} plan=${plan} />`}
+      ${plan && kept && html`<${Try} id=${kept.id} line=${plan.previews[at]?.line ?? null} />`}
       <section class="card launch-line">
-        ${plan ? html`<p>“${name.trim()}” goes to <b>${several(plan.messages, 'person', 'people')}</b>${chosen && html` from ${chosen}`}, as ${plan.purpose}; done in about ${duration(plan.seconds)}${pace.at && html`, from <b>${moment(new Date(pace.at).toISOString())}</b> on`}.</p>
-            <button class="button primary large" disabled=${Boolean(busy) || !plan.messages} onClick=${launch}>Launch to ${several(plan.messages, 'person', 'people')}</button>`
-          : html`<p class="muted">${ready ? 'The file is read, checked and counted before anything is stored.' : 'A file, a message and a name are needed.'}</p>
-            <button class="button primary large" disabled=${!ready || !chosen || Boolean(busy)} onClick=${check}>Check</button>`}
+        ${plan ? html`<div class="stack-s"><p>“${name.trim()}” goes to <b>${several(plan.messages, 'person', 'people')}</b>${chosen && html` from ${chosen}`}, as ${plan.purpose}; done in about ${duration(plan.seconds)}${pace.at && html`, from <b>${moment(new Date(pace.at).toISOString())}</b> on`}.</p>
+            ${wrong && html`<label class="tick"><input type="checkbox" checked=${anyway.force} onChange=${(/** @type {any} */ e) => setAnyway({ ...anyway, force: e.target.checked })} />Launch it although the provider would refuse messages</label>`}
+            ${plan.invalid_rows.share > 0 && html`<label class="tick"><input type="checkbox" checked=${anyway.accept_invalid} onChange=${(/** @type {any} */ e) => setAnyway({ ...anyway, accept_invalid: e.target.checked })} />It is fine that ${several(plan.invalid_rows.total, 'row')} cannot be used</label>`}</div>
+            <button class="button primary large" disabled=${Boolean(busy) || !plan.messages || (wrong && !anyway.force)} onClick=${launch}>Launch to ${several(plan.messages, 'person', 'people')}</button>`
+          : html`<p class="muted">${ready ? 'The rows are read, checked and counted before anything is sent.' : `Still needed: ${missing.join(', ')}.`}</p>
+            <button class="button primary large" disabled=${!ready || Boolean(busy)} onClick=${check}>Check</button>`}
       </section>
     </div>
     <aside class="phone" aria-label="Preview">
-      <header><span>Preview</span>${head.rows.length > 1 && html`<span class="chips"><button class="button icon-only ghost small" aria-label="Row before" disabled=${at === 0} onClick=${() => setAt(at - 1)}><${Icon} name="back" size=${15} /></button>
-        <button class="button icon-only ghost small" aria-label="Next row" disabled=${at >= head.rows.length - 1} onClick=${() => setAt(at + 1)}><${Icon} name="next" size=${15} /></button></span>`}</header>
-      <div class="chat">${plan?.previews?.[at] ? html`<${Bubble} parts=${{ header: plan.previews[at].header, text: [{ text: plan.previews[at].text, filled: false }], footer: plan.previews[at].footer, buttons: plan.previews[at].buttons }} />`
-        : html`<${Bubble} parts=${previewOf(draft, rowOf(at))} />`}</div>
+      <header><span>Preview${plan?.previews[at] && html` <small class="muted">line ${plan.previews[at].line}</small>`}</span>${shown.length > 1 && html`<span class="chips"><button class="button icon-only ghost small" aria-label="Row before" disabled=${at === 0} onClick=${() => setAt(at - 1)}><${Icon} name="back" size=${15} /></button>
+        <button class="button icon-only ghost small" aria-label="Next row" disabled=${at >= shown.length - 1} onClick=${() => setAt(at + 1)}><${Icon} name="next" size=${15} /></button></span>`}</header>
+      <div class="chat">${!template && plan?.previews?.[at] ? html`<${Bubble} parts=${{ header: [{ text: plan.previews[at].header, filled: false }], text: [{ text: plan.previews[at].text, filled: false }], footer: plan.previews[at].footer, buttons: plan.previews[at].buttons }} />`
+        : html`<${Bubble} parts=${previewOf(written, rowOf(at), template)} />`}</div>
     </aside></div>`;
 }
 
-/** @param {Draft} draft @param {Record<string, string>} row */
-function previewOf(draft, row) {
-  if (draft.kind === 'text') return { text: fillIn(draft.text || 'Your text is shown here.', row) };
-  if (draft.kind === 'template') {
-    const lines = draft.parameters.flatMap((text, n) => [{ text: `${n ? '\n' : ''}${n + 1}: `, filled: false }, ...fillIn(text || '…', row)]);
-    return { header: draft.name || 'Template', text: lines.length ? lines : [{ text: 'Its text is shown once it was checked.', filled: false }], footer: draft.language };
-  }
-  try {
-    const message = JSON.parse(draft.json);
-    return { text: fillIn(message.content?.text ?? message.content?.template?.name ?? JSON.stringify(message.content, null, 1), row) };
-  } catch {
-    return { text: [{ text: 'A message in JSON is shown here.', filled: false }] };
-  }
+/** @param {{ state: string, until: string }} props */
+const Saved = ({ state, until }) => html`<span class="pill tone-calm"><i aria-hidden="true"></i>Draft</span><span role="status">${state === 'saving' ? 'Being saved …' : state === 'not' ? 'The last change is not saved.'
+  : html`Saved: this tab can be closed. Kept until ${when(until)}, unless it is changed.`}</span>`;
+
+/** The first rows, as the file is read. @param {{ head: { columns: string[], rows: string[][] }, number: string }} props */
+const Sample = ({ head, number }) => html`
+  <div class="table-card"><table class="sample"><caption class="sr">First rows of the file</caption><thead><tr>${head.columns.map((c) => html`<th>${c || '–'}${c === number && html` <span class="pill tone-live">number</span>`}</th>`)}</tr></thead>
+    <tbody>${head.rows.slice(0, 3).map((row) => html`<tr>${head.columns.map((_, k) => html`<td>${(row[k] ?? '').slice(0, 80)}</td>`)}</tr>`)}</tbody></table></div>`;
+
+/** A registered template and where its values come from.
+ * @param {{ written: Written, write: (some: Partial<Written>) => void, columns: string[], templates: Template[], template: Template | undefined, listed: any }} props */
+function OfTemplate({ written, write, columns, templates, template, listed }) {
+  const key = (/** @type {Template} */ one) => `${one.name} ${one.language}`;
+  const pick = (/** @type {string} */ chosen) => {
+    const one = templates.find((some) => key(some) === chosen);
+    if (!one) return;
+    const fields = fieldsOf(one);
+    const values = Object.fromEntries((fields ?? []).map(({ place }) => [place, written.values[place] ?? '']));
+    const name = { name: one.name, language: one.language };
+    if (fields) write({ ...name, values });
+    else write({ kind: 'json', json: JSON.stringify({ type: 'template', content: { template: { ...name, components: [] } } }, null, 2) });
+  };
+  const set = (/** @type {string} */ place, /** @type {string} */ value) => write({ values: { ...written.values, [place]: value } });
+  const fields = template && fieldsOf(template);
+  const approved = templates.filter((one) => one.status === 'APPROVED');
+  const free = Object.keys(written.values);
+  return html`
+    ${listed.error && html`<div class="notice hold"><${Icon} name="warn" /><div>The templates cannot be listed: ${listed.error.message} Name one.</div></div>`}
+    ${approved.length > 0 && html`<label class="field">Template <select value=${template ? key(template) : ''} onChange=${(/** @type {any} */ e) => pick(e.target.value)}>
+      ${!template && html`<option value="">${written.name ? `${written.name} (${written.language}), which is not registered` : 'Choose one'}</option>`}
+      ${templates.map((one) => html`<option value=${key(one)} disabled=${one.status !== 'APPROVED'}>${one.name} · ${one.language} · ${one.category.toLowerCase()}${one.status !== 'APPROVED' ? ` · ${one.status.toLowerCase()}` : ''}</option>`)}</select></label>`}
+    ${template && template.status !== 'APPROVED' && html`<div class="notice bad"><${Icon} name="warn" /><div>It is ${template.status.toLowerCase()}: the provider refuses messages with it.</div></div>`}
+    ${fields?.map((one) => html`<label class="field" key=${one.place}>${one.label}${one.sample && html` <small class="muted">such as ${one.sample}</small>`}
+      <${Filled} columns=${columns} value=${written.values[one.place] ?? ''} set=${(/** @type {string} */ value) => set(one.place, value)} /></label>`)}
+    ${fields?.length === 0 && html`<p class="muted">It needs no values.</p>`}
+    ${!template && !approved.length && html`<div class="grid2">
+        <label class="field">Name of the template <input placeholder="spring_offer" value=${written.name} onInput=${(/** @type {any} */ e) => write({ name: e.target.value })} /></label>
+        <label class="field">Language <input placeholder="en_GB" value=${written.language} onInput=${(/** @type {any} */ e) => write({ language: e.target.value })} /></label></div>
+      ${listed.data && !listed.data.configured && html`<p class="muted small">With <code>account_id</code> and <code>channel_id</code> of the sub-account in the settings, registered templates can be chosen here.</p>`}
+      ${free.map((place, n) => html`<label class="field" key=${place}>${place.startsWith('body.') ? `Parameter ${n + 1} of the body` : place}
+        <span class="with-button"><${Filled} columns=${columns} value=${written.values[place]} set=${(/** @type {string} */ value) => set(place, value)} />
+          ${n === free.length - 1 && html`<button class="button icon-only ghost" aria-label=${`Remove parameter ${n + 1}`} onClick=${() => write({ values: Object.fromEntries(Object.entries(written.values).slice(0, -1)) })}><${Icon} name="close" size=${15} /></button>`}</span></label>`)}
+      <div><button class="button small" onClick=${() => set(`body.${free.filter((one) => one.startsWith('body.')).length}`, '')}><${Icon} name="plus" size=${15} />Parameter</button></div>`}`;
 }
 
-/** A message as a phone shows it. @param {{ parts: { header?: string, text: { text: string, filled: boolean, missing?: boolean }[], footer?: string, buttons?: string[] } }} props */
-export const Bubble = ({ parts }) => html`
-  <div class="bubble">${parts.header && html`<h4>${parts.header}</h4>`}${parts.text.map((one) => (one.filled ? html`<mark class=${one.missing ? 'is-missing' : ''}>${one.text}</mark>` : one.text))}
-    <span class="at">12:00</span>${parts.footer && html`<footer>${parts.footer}</footer>`}</div>
-  ${(parts.buttons ?? []).map((one) => html`<div class="bubble-button">${one}</div>`)}`;
+/** People of other campaigns who are left out. @param {{ exclude: string[], set: (some: string[]) => void, account: string, own: string }} props */
+function Exclusions({ exclude, set, account, own }) {
+  const [open, setOpen] = useState(false);
+  const found = useAnswer(open ? '/v1/campaigns?limit=100' : null);
+  const words = (/** @type {string} */ one) => (one.endsWith(':all') ? `all of ${one.slice(9, -4)}` : `who got ${one.slice(9)}`);
+  /** @type {any[]} */
+  const others = (found.data?.items ?? []).filter((/** @type {any} */ one) => one.sub_account === account && one.status !== 'draft' && one.id !== own);
+  return html`<div class="field"><span>Left out</span>
+    <span class="chips">${exclude.map((one) => html`<button class="chip" aria-label=${`Do not leave out ${words(one)}`} onClick=${() => set(exclude.filter((some) => some !== one))}>${words(one)}<${Icon} name="close" size=${13} /></button>`)}
+      <button class="chip" onClick=${() => setOpen(true)}><${Icon} name="plus" size=${13} />People of another campaign</button></span>
+    ${open && html`<${Dialog} title="Leave people out" close=${() => setOpen(false)}><div class="dialog-body">
+      ${found.error && html`<${Failed} error=${found.error} />`}${!found.data && !found.error && html`<${Loading} rows=${2} />`}
+      ${found.data && others.length === 0 && html`<p class="muted">This sub-account has no other campaign.</p>`}
+      <ul class="pick">${others.map((one) => html`<li key=${one.id}><b>${one.name}</b><span class="chips">
+        ${[['', 'Who got it'], [':all', 'All of it']].map(([end, label]) => html`<button class="button small" disabled=${exclude.includes(`campaign:${one.name}${end}`)} onClick=${() => { set([...exclude, `campaign:${one.name}${end}`]); setOpen(false); }}>${label}</button>`)}</span></li>`)}</ul>
+      <p class="muted small">“Who got it” are also those who may have, or still wait for it. They are fixed at the launch.</p></div><//>`}</div>`;
+}
 
-/** @param {{ file: File | null, take: (file?: File) => void }} props */
-function Drop({ file, take }) {
+/** The same as a new draft. @param {{ id: string, name: string, before?: () => Promise<any> }} props */
+export function Clone({ id, name, before }) {
+  const [as, setAs] = useState(/** @type {string | null} */ (null));
+  const [error, setError] = useState(/** @type {any} */ (null));
+  const submit = async (/** @type {Event} */ event) => {
+    event.preventDefault();
+    try {
+      await before?.();
+      const draft = await ask(`/v1/campaigns/${id}/clone`, { method: 'POST', body: { as } });
+      setAs(null);
+      say(`“${draft.name}” is a draft.`);
+      go(to(['new', draft.id]));
+    } catch (refused) {
+      setError(refused);
+    }
+  };
+  return html`<button class="button" onClick=${() => { setError(null); setAs(`${name.slice(0, 95)} copy`); }}><${Icon} name="copy" />Clone …</button>
+    ${as !== null && html`<${Dialog} title=${`Clone ${name}`} close=${() => setAs(null)}><form class="dialog-body" onSubmit=${submit}>
+      <p>The same message, recipients and options, as a draft. Nothing is sent.</p>
+      <label class="field">Its name <input required maxlength="100" value=${as} onInput=${(/** @type {any} */ e) => setAs(e.target.value)} /></label>
+      ${error && html`<${Failed} error=${error} />`}
+      <footer><button type="button" class="button" onClick=${() => setAs(null)}>Leave it</button><button class="button primary" disabled=${!as.trim()}>Clone</button></footer></form><//>`}`;
+}
+
+/** The message to oneself, and what became of it. @param {{ id: string, line: number | null }} props */
+function Try({ id, line }) {
+  const [to_, setTo] = useState('');
+  const [sent, setSent] = useState(/** @type {{ id: string, to: string, state: string, why: string }[]} */ ([]));
+  const [error, setError] = useState(/** @type {any} */ (null));
+  const [busy, setBusy] = useState(false);
+  const waits = sent.filter((one) => ['', 'queued', 'in_flight', 'delayed', 'accepted', 'forwarded'].includes(one.state)).map((one) => one.id).join();
+  useEffect(() => {
+    if (!waits || !may('read')) return undefined;
+    let left = 30;
+    const timer = setInterval(async () => {
+      if ((left -= 1) < 0) return clearInterval(timer);
+      const found = await Promise.all(sent.map(async (one) => {
+        const is = await ask(`/v1/messages/${one.id}`, { refresh: true }).catch(() => null);
+        return is ? { ...one, state: is.state, why: is.meaning || (is.state === 'skipped' ? (is.why ?? [])[0] ?? '' : '') } : one;
+      }));
+      return setSent(found);
+    }, 2000);
+    return () => clearInterval(timer);
+  }, [waits]);
+  const submit = async (/** @type {Event} */ event) => {
+    event.preventDefault();
+    setBusy(true);
+    setError(null);
+    try {
+      const done = await ask(`/v1/campaigns/${id}/test`, { method: 'POST', body: { to: to_.split(/[,;\s]+(?=[+A-Za-z])|[,;]+/).map((one) => one.trim()).filter(Boolean), ...(line && { row: line }) } });
+      setSent(done.map((/** @type {any} */ one) => ({ ...one, state: '', why: '' })));
+    } catch (refused) {
+      setError(refused);
+    } finally {
+      setBusy(false);
+    }
+  };
+  return html`<form class="card step" onSubmit=${submit}><header><span class="step-n"><${Icon} name="sending" size=${15} /></span><h2>To yourself first</h2></header>
+    <label class="field">Your number, or up to five <span class="with-button"><input inputmode="tel" autocomplete="off" placeholder="+44 7700 900123" value=${to_} onInput=${(/** @type {any} */ e) => setTo(e.target.value)} />
+      <button class="button" disabled=${!to_.trim() || busy}>Send a test</button></span>
+      <small class="muted">It goes out at once, with the values of ${line ? `line ${line}` : 'the first row'}; it is no part of the campaign.</small></label>
+    ${error && html`<${Failed} error=${error} />`}
+    ${sent.length > 0 && html`<div role="status"><ul class="pick">${sent.map((one) => html`<li key=${one.id}><span class="mono">${one.to}</span><span>${one.state ? STATES[one.state]?.[0] ?? one.state : 'Handed in'}${one.why && html` <span class="muted">${one.why}</span>`}</span></li>`)}</ul></div>`}</form>`;
+}
+
+/** @param {{ file: File | null, kept: Kept | null, take: (file?: File) => void }} props */
+function Drop({ file, kept, take }) {
   const [over, setOver] = useState(false);
-  return html`<label class=${`drop${over ? ' over' : ''}`} onDragOver=${(/** @type {Event} */ e) => { e.preventDefault(); setOver(true); }} onDragLeave=${() => setOver(false)}
+  const there = file || kept;
+  return html`<label class=${`drop${over ? ' over' : ''}${there ? ' small' : ''}`} onDragOver=${(/** @type {Event} */ e) => { e.preventDefault(); setOver(true); }} onDragLeave=${() => setOver(false)}
       onDrop=${(/** @type {DragEvent} */ e) => { e.preventDefault(); setOver(false); take(e.dataTransfer?.files[0]); }}>
-    <input type="file" accept=".csv,.txt,.tsv,.xlsx,.xls,.ods,.zip,.gz" aria-label="Recipient file" onChange=${(/** @type {any} */ e) => take(e.target.files[0])} />
-    <${Icon} name="file" size=${26} />${file ? html`<b>${file.name}</b><span>${count(Math.ceil(file.size / 1024))} KiB. Choose another</span>` : html`<b>Choose a file, or drop it here</b><span>CSV or a workbook, with a header. Each row is one person.</span>`}</label>`;
+    <input type="file" accept=".csv,.txt,.tsv,.xlsx,.xls,.ods,.zip,.gz" aria-label="Recipient file" onChange=${(/** @type {any} */ e) => { take(e.target.files[0]); e.target.value = ''; }} />
+    <${Icon} name="file" size=${26} />${file ? html`<b>${file.name}</b><span>${count(Math.ceil(file.size / 1024))} KiB. Choose another</span>`
+      : kept ? html`<b>The recipients are kept</b><span>Choose another file to replace them</span>` : html`<b>Choose a file, or drop it here</b><span>CSV or a workbook, with a header. Each row is one person.</span>`}</label>`;
 }
 
 /** A field that columns can be put into. @param {{ columns: string[], value: string, set: (value: string) => void, area?: boolean }} props */
-function Filled({ columns, value, set, area = false }) {
+export function Filled({ columns, value, set, area = false }) {
   const field = useRef(/** @type {any} */ (null));
   const put = (/** @type {string} */ column) => {
     const from = field.current?.selectionStart ?? value.length;
@@ -216,7 +327,8 @@ const Plan = ({ plan }) => html`
       <tr class="group"><td>Recipients</td><td class="num">${count(plan.recipients)}</td></tr>
       ${plan.opted_out > 0 && html`<tr><td>− want no such messages</td><td class="num">${count(plan.opted_out)}</td></tr>`}
       ${plan.window_closed > 0 && html`<tr><td>− have not written for 24 hours, which this message needs</td><td class="num">${count(plan.window_closed)}</td></tr>`}
-      <tr class="total"><td>Messages</td><td class="num">${count(plan.messages)}</td></tr></tbody></table>
+      ${plan.over_cap > 0 && html`<tr><td>− have had enough marketing for now</td><td class="num">${count(plan.over_cap)}</td></tr>`}
+      <tr class="total"><td>Messages${plan.canary > 0 && html` <span class="muted">, ${count(plan.canary)} of them first</span>`}</td><td class="num">${count(plan.messages)}</td></tr></tbody></table>
     <dl class="facts"><dt>Ends about</dt><dd>${when(plan.ends_at)}, in ${duration(plan.seconds)} (${several(plan.requests, 'request')}${plan.seconds ? `, ${rate(plan.messages / plan.seconds)}` : ''})</dd>
       ${plan.cost && html`<dt>Cost</dt><dd>${plan.cost.amounts.map((/** @type {any} */ one) => `${one.amount.toLocaleString()} ${one.currency}`).join(', ')}${plan.cost.unpriced ? `, without ${count(plan.cost.unpriced)} that have no price` : ''}</dd>`}
       <dt>Countries</dt><dd>${plan.countries.slice(0, 8).map((/** @type {any} */ one) => `${one.country || 'user ids'} ${count(one.recipients)}`).join(', ')}</dd></dl>

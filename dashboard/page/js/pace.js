@@ -1,6 +1,6 @@
 // When a campaign starts, and how fast it goes.
 import { ask } from './api.js';
-import { zone } from './format.js';
+import { rate as perSecond, zone } from './format.js';
 import { html, useState } from './lib.js';
 import { Dialog, Failed, say } from './ui.js';
 
@@ -8,6 +8,13 @@ import { Dialog, Failed, say } from './ui.js';
 
 /** A time as typed, in the browser's zone, as the API takes it. @param {string} at */
 const instant = (at) => `${new Date(at).toISOString().slice(0, 19)}Z`;
+
+/** A time of the API as a field has it; empty if it is in words of another zone. @param {string} at */
+export function localTime(at) {
+  const time = new Date(at);
+  if (!/^\d{4}-\d\d-\d\dT/.test(at) || Number.isNaN(time.getTime())) return '';
+  return new Date(time.getTime() - time.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+}
 
 /** The members of a form of a campaign; empty ones are left out. @param {PaceFields} pace */
 export const paceOf = ({ at, rate, weight, canary }) => ({
@@ -43,7 +50,7 @@ export function Repace({ one, close }) {
     }
   };
   return html`<${Dialog} title="Start and pace" close=${close}><form class="dialog-body" onSubmit=${submit}>
-    <p class="muted">What is left empty stays as it is. A rate of 0 is that of its sub-account.</p>
+    <p class="muted">Now ${one.rate ? `${perSecond(one.rate)} at most` : 'as fast as its sub-account'}, share ${one.weight}. What is left empty stays as it is. A rate of 0 is that of its sub-account.</p>
     <${Pace} pace=${pace} set=${set} start=${!begun} />
     ${error && html`<${Failed} error=${error} />`}
     <footer><button type="button" class="button" onClick=${close}>Leave it</button><button class="button primary" disabled=${!pace.at && !pace.rate && !pace.weight}>Change</button></footer>

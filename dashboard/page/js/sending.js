@@ -1,10 +1,10 @@
 // For operators on call: limits of each sub-account, what holds it up, and the overall state of sending.
-import { ask, may } from './api.js';
+import { ask, may, session } from './api.js';
 import { useAnswer } from './data.js';
-import { count, duration, moment, rate, several, when } from './format.js';
+import { count, duration, large, moment, rate, several, when } from './format.js';
 import { html, useState } from './lib.js';
 import { changes } from './live.js';
-import { Dialog, Empty, Failed, Icon, Loading, attempt } from './ui.js';
+import { Dialog, Empty, Failed, Icon, Loading, Sentence, attempt } from './ui.js';
 
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
 /** @param {number} n */
@@ -24,10 +24,33 @@ export function Sending() {
     <header class="head"><div><h1>Sending</h1><p class="muted">What each sub-account may send, and whether anything is sent at all.</p></div></header>
     ${now.error && html`<${Failed} error=${now.error} again=${now.again} />`}
     ${now.data ? html`<${Vitals} now=${now.data} />` : !now.error && html`<${Loading} rows=${1} />`}
+    ${!session.value?.sub_accounts.length && html`<${Doctor} />`}
     ${limits.error && html`<${Failed} error=${limits.error} again=${limits.again} />`}
     ${limits.data && accounts.length === 0 && html`<${Empty} icon="sending" title="No sub-account is configured"><p>Settings name the sub-accounts of the provider: see <code>config/sendmany.example.toml</code>.</p><//>`}
-    <div class="tiles sending-tiles">${accounts.map((one) => html`<${Account} key=${one.sub_account} one=${one} backlog=${(now.data?.backlog ?? []).filter((/** @type {any} */ b) => b.sub_account === one.sub_account)} again=${limits.again} />`)}</div>
-    <p class="muted small sending-foot"><code>sendmany doctor</code> checks all that sending needs, the provider and the broker too, with a remedy for each problem.</p>`;
+    <div class="tiles sending-tiles">${accounts.map((one) => html`<${Account} key=${one.sub_account} one=${one} backlog=${(now.data?.backlog ?? []).filter((/** @type {any} */ b) => b.sub_account === one.sub_account)} again=${limits.again} />`)}</div>`;
+}
+
+const VERDICTS = /** @type {Record<string, [string, string]>} */ ({ ok: ['good', 'Good'], problem: ['bad', 'Problem'], note: ['hold', 'Not known'] });
+
+/** Everything that sending needs, as `sendmany doctor` says it; the provider is asked on demand. */
+function Doctor() {
+  const [provider, setProvider] = useState(false);
+  const [all, setAll] = useState(false);
+  const answer = useAnswer(provider ? '/v1/doctor' : '/v1/doctor?offline=true');
+  /** @type {{ name: string, verdict: string, finding: string, remedy: string }[]} */
+  const checks = answer.data ?? [];
+  const bad = checks.filter((one) => one.verdict === 'problem');
+  const shown = all ? checks : checks.filter((one) => one.verdict !== 'ok');
+  return html`<section class="card doctor">
+    <header><div><h2>Doctor</h2><p class="muted small">Everything that sending needs, as this web process finds it${provider ? '; the provider was asked, too' : ''}.</p></div>
+      <span class="chips"><button class="button small" onClick=${() => (provider ? answer.again() : setProvider(true))} disabled=${provider && !answer.data && !answer.error}><${Icon} name="retry" size=${15} />${provider ? 'Look again' : 'Ask the provider, too'}</button></span></header>
+    ${answer.error && html`<${Failed} error=${answer.error} again=${answer.again} />`}
+    ${!answer.data && !answer.error && html`<${Loading} rows=${2} />`}
+    ${answer.data && html`<p><b class=${bad.length ? 'is-bad' : ''}>${bad.length ? several(bad.length, 'problem') : 'No problem'}</b> in ${several(checks.length, 'check')}.
+      ${checks.length > shown.length || all ? html` <button class="link" aria-expanded=${all} onClick=${() => setAll(!all)}>${all ? 'Only what is not good' : 'Show all'}</button>` : ''}</p>
+      ${shown.length > 0 && html`<ul class="checks">${shown.map((one) => html`<li key=${one.name}><span class=${`pill tone-${VERDICTS[one.verdict]?.[0]}`}><i aria-hidden="true"></i>${VERDICTS[one.verdict]?.[1] ?? one.verdict}</span>
+        <div><b>${large(one.name)}</b> <${Sentence} text=${one.finding} />${one.remedy && html`<p class="muted">→ <${Sentence} text=${one.remedy} /></p>`}</div></li>`)}</ul>`}`}
+  </section>`;
 }
 
 /** @param {{ now: any }} props */

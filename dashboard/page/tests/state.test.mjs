@@ -81,12 +81,12 @@ test('an answer that refuses says what is wrong; 401 ends the session, Redis awa
   session.value = { scopes: ['read'] };
   assert.equal(may('manage', 'send'), false);
   assert.equal(may('read'), true);
-  assert.throws(() => read(503, '{"error":"Redis does not answer at the moment: try again."}'), ApiError);
+  assert.throws(() => read(503, '{"detail":"Redis does not answer at the moment: try again."}'), ApiError);
   assert.equal(trouble.value, 'redis');
   assert.deepEqual(read(200, '{"a":1}'), { a: 1 });
   assert.equal(trouble.value, '');
   assert.throws(() => read(502, '<html>'), /between here and sendmany/);
-  assert.throws(() => read(401, '{"error":"x"}'), { status: 401 });
+  assert.throws(() => read(401, '{"detail":"x"}'), { status: 401 });
   assert.equal(session.value, null);
 });
 
@@ -102,7 +102,8 @@ test('the life of a message is told in its order', () => {
   assert.equal(found.at(-1).tone, 'now');
 });
 
-const { fillIn, messageOf } = await import('../js/launch.js');
+const { NOTHING, around, fieldsOf, fillIn, messageOf, partsOf, templateOf, writtenOf } = await import('../js/message.js');
+const { changesOf, differing, formOf, setOnly } = await import('../js/draft.js');
 const { firstRows, peopleIn } = await import('../js/lists.js');
 const { bytes } = await import('../js/sending.js');
 
@@ -134,11 +135,57 @@ test('a preview fills in columns, and shows those that are not there', () => {
 });
 
 test('a message is written as the provider takes it', () => {
-  const draft = { kind: 'template', text: '', name: ' offer ', language: 'en_GB', parameters: ['{{name}}'], json: '' };
-  assert.deepEqual(messageOf(draft), { type: 'template', content: { template: { name: 'offer', language: 'en_GB',
+  const written = { ...NOTHING, name: ' offer ', values: { 'body.0': '{{name}}' } };
+  assert.deepEqual(messageOf(written), { type: 'template', content: { template: { name: 'offer', language: 'en_GB',
     components: [{ type: 'body', parameters: [{ type: 'text', text: '{{name}}' }] }] } } });
-  assert.deepEqual(messageOf({ ...draft, kind: 'text', text: 'x' }), { type: 'text', content: { text: 'x' } });
-  assert.throws(() => messageOf({ ...draft, kind: 'json', json: '{' }));
+  assert.deepEqual(messageOf({ ...NOTHING, kind: 'text', text: 'x' }), { type: 'text', content: { text: 'x' } });
+  assert.throws(() => messageOf({ ...NOTHING, kind: 'json', json: '{' }));
 });
 
 test('bytes are short', () => assert.deepEqual([0, 900, 6_500_000, 12 * 2 ** 30].map(bytes), ['0 B', '900 B', '6.2 MiB', '12 GiB']));
+
+const LISTED = {
+  templateName: 'boats', language: 'en_GB', category: 'MARKETING', status: 'APPROVED', quality: 'Green',
+  components: [
+    { type: 'header', format: 'Image', example: { headerHandle: ['https://m/1.png'] } },
+    { type: 'body', text: 'Dear {{1}}, the *{{2}}* is back &amp; sails.', example: { bodyText: [['Ana', 'Seagull']] } },
+    { type: 'footer', text: 'Pier 4' },
+    { type: 'buttons', buttons: [{ type: 'quick_reply', text: 'Yes' }, { type: 'url', text: 'See', url: 'https://b/{{1}}', example: ['x'] }] },
+  ],
+};
+
+test('a registered template names its values, and its message is read back as it was written', () => {
+  const one = templateOf(LISTED);
+  assert.deepEqual([one.name, one.status, one.quality, one.body], ['boats', 'APPROVED', 'GREEN', 'Dear {{1}}, the *{{2}}* is back & sails.']);
+  assert.deepEqual(fieldsOf(one).map(({ place, sample }) => [place, sample]), [['header.image', 'https://m/1.png'], ['body.0', 'Ana'], ['body.1', 'Seagull'], ['button.1.url', 'x']]);
+  const values = { 'header.image': '{{pic}}', 'body.0': '{{name}}', 'body.1': 'Gull', 'button.1.url': 'a{{id}}' };
+  const written = { ...NOTHING, name: 'boats', values };
+  const message = messageOf(written);
+  assert.deepEqual(message.content.template.components.map((part) => [part.type, part.subType, part.index, part.parameters.length]),
+    [['header', undefined, undefined, 1], ['body', undefined, undefined, 2], ['button', 'Url', 1, 1]]);
+  assert.deepEqual(writtenOf(message), written);
+  const text = partsOf(one, values, { name: 'Zoë' }).text.map((piece) => piece.text).join('');
+  assert.equal(text, 'Dear Zoë, the *Gull* is back & sails.');
+  assert.equal(partsOf(one, {}, null).text[1].text, 'Ana');
+  assert.equal(around('Hello dear {{1}}, the {{2}}', 0), '… dear ▢, the …');
+  assert.equal(fieldsOf(templateOf({ ...LISTED, components: [{ type: 'carousel', cards: [{}] }] })), null);
+});
+
+test('a message that the fields cannot show is kept as JSON', () => {
+  const odd = { type: 'template', content: { template: { name: 'a', language: 'en', components: [{ type: 'button', subType: 'QuickReply', index: 0, parameters: [{ type: 'payload', payload: 'x' }] }] } } };
+  const written = writtenOf(odd);
+  assert.equal(written.kind, 'json');
+  assert.deepEqual(messageOf(written), odd);
+  assert.deepEqual(messageOf(writtenOf({ type: 'text', content: { text: 'Hi' } })), { type: 'text', content: { text: 'Hi' } });
+});
+
+test('a draft that is opened is not changed by that, and only what was changed is sent', () => {
+  const options = { message: { type: 'text', content: { text: 'Hi' } }, map: { phone: 'Tel', x: 'y' }, rate: 5, send_at: '2026-12-24 09:00 Europe/London', keep: ['z'] };
+  const kept = { id: 'c', name: 'Spring', sub_account: 's', options, columns: [], problem: null, kept_until: '' };
+  const was = changesOf(formOf(kept), options);
+  assert.deepEqual(differing(was, was), {});
+  assert.deepEqual([was.map, was.rate], [{ x: 'y', phone: 'Tel' }, 5]);
+  const is = changesOf({ ...formOf(kept), name: ' ', column: '', region: 'gb', written: { ...NOTHING, kind: 'json', json: '{' } }, options);
+  assert.deepEqual(differing(is, was), { map: { x: 'y' }, default_region: 'GB' });
+  assert.deepEqual(setOnly({ a: null, b: 0 }), { b: 0 });
+});

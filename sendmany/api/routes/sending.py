@@ -1,18 +1,25 @@
-"""`GET /v1/sending`: overall state of sending: workers, backlog, receipts, Redis."""
+"""`GET /v1/sending` and `GET /v1/doctor`: overall state of sending, and checks with remedies."""
 
 from collections import Counter
 from contextlib import suppress
-from typing import Annotated
+from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends
+from anyio import to_thread
+from fastapi import APIRouter, Depends, HTTPException, Query
 from pydantic import BaseModel
 
 from config.settings import Settings
+from sendmany.doctor.checks import examine_with
+from sendmany.doctor.finding import Check
+from store.access.places import Places
 from store.access.tokens import Needs, Scope, Token
 from store.client import AsyncStore
 from store.errors import StoreRefused
 from store.lanes.lane import Priority
 from store.reports.gauges import read_gauges, read_memory
+
+MOST_DOCTORS: Final = 4
+"""Examinations at a time; each holds a thread for up to some seconds a sub-account."""
 
 
 class WorkersOut(BaseModel):
@@ -57,15 +64,16 @@ class SendingOut(BaseModel):
 
 
 def sending_router(store: AsyncStore, settings: Settings, needs: Needs) -> APIRouter:
-    """The route; it requires the scope `read`."""
+    """The routes; they require the scope `read`."""
     router = APIRouter(prefix="/v1", tags=["limits"])
+    read, doctors = Depends(needs(Scope.READ)), Places(MOST_DOCTORS)
 
     @router.get(
         "/sending",
         operation_id="show_sending",
         summary="Workers, what waits, receipts and Redis, at a glance",
     )
-    async def show_sending(caller: Annotated[Token, Depends(needs(Scope.READ))]) -> SendingOut:
+    async def show_sending(caller: Annotated[Token, read]) -> SendingOut:
         found = await read_gauges(store, sorted(filter(caller.may_use, settings.sub_accounts)))
         lanes: Counter[tuple[str, Priority]] = Counter()
         waiting: Counter[tuple[str, Priority]] = Counter()
@@ -98,5 +106,24 @@ def sending_router(store: AsyncStore, settings: Settings, needs: Needs) -> APIRo
             else None,
             redis=RedisOut(used_bytes=used, limit_bytes=limit) if everything else None,
         )
+
+    @router.get(
+        "/doctor",
+        operation_id="doctor",
+        summary="Check everything that sending needs, with a remedy for each problem",
+        responses={403: {"description": "The token is for some sub-accounts only"}},
+    )
+    async def doctor(
+        caller: Annotated[Token, read],
+        offline: Annotated[bool, Query(description="Do not contact the provider.")] = False,
+    ) -> list[Check]:
+        """The checks of `sendmany doctor`, with the settings of this web process and from its host:
+        workers on other hosts may have other keys, and reach the provider or not."""
+        if caller.sub_accounts:
+            raise HTTPException(
+                403, "Doctor looks at every sub-account: use a token that is good for all."
+            )
+        with doctors.place_for(caller):
+            return await to_thread.run_sync(lambda: list(examine_with(settings, offline=offline)))
 
     return router

@@ -130,7 +130,7 @@ def subscriptions_router(loop_store: AsyncStore, settings: Settings, needs: Need
         except (BadEndpoint, ValueError) as error:
             rule = "is not known" if path == "types" else str(error)
             problem = {"path": path, "message": rule}
-            text = {"error": "The request does not fit.", "problems": [problem]}
+            text = {"detail": "The request does not fit.", "problems": [problem]}
             raise HTTPException(422, text) from error
         secret_key, now = key(), int(time.time())
         try:

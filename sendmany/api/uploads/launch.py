@@ -54,11 +54,14 @@ from store.threads import ThreadStore
 T = TypeVar("T")
 CLIENT_LEFT: Final = 400
 _MEMBERS: Final = {
+    "--at-local": "at_local",
+    "--on ": "on ",
     "--at": "send_at",
     "--canary": "canary",
     "--send-while-loading": "send_while_loading",
     "--map phone=COLUMN": 'map {"phone": COLUMN}',
     "--language-column": "language_column",
+    "--timezone-column": "timezone_column",
     "--encoding": "encoding",
     "--sheet": "sheet",
     "--where": "where",
@@ -325,7 +328,7 @@ def choose_sub_account(
     except SettingsError as error:
         problem = {"path": path, "message": "name one that is configured"}
         raise HTTPException(
-            422, {"error": "It is not clear which sub-account is meant.", "problems": [problem]}
+            422, {"detail": "It is not clear which sub-account is meant.", "problems": [problem]}
         ) from error
     if not caller.may_use(chosen):
         raise HTTPException(403, "This token is not for that sub-account.")
@@ -412,4 +415,4 @@ def _under(above: str, path: str) -> str:
 
 def _refused(sentence: str, problems: Sequence[tuple[str, str]]) -> HTTPException:
     found: list[dict[str, Any]] = [{"path": path, "message": text} for path, text in problems]
-    return HTTPException(422, {"error": sentence, "problems": found})
+    return HTTPException(422, {"detail": sentence, "problems": found})

@@ -33,6 +33,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from dashboard.metrics import HTTP_REQUESTS
+from sendmany.api.http_protocol import problem_json
 from store.client import AsyncStore, command
 from store.errors import StoreError, StoreFull
 from store.metrics.counters import Tally
@@ -172,7 +173,7 @@ class Receiver:
 
     def _refusal(self, status: int, reason: str) -> bytes:
         self._refusals.note(reason, status)
-        return msgspec.json.encode({"error": f"Refused: {reason}.", "problems": []})
+        return problem_json(status, f"Refused: {reason}.")
 
 
 class InboxWriter:

@@ -13,7 +13,15 @@ from chatapps.preflight import Finding, Severity
 from config.celery_app import hint_drain
 from config.sections import SettingsError
 from config.settings import Settings, load_settings
-from dashboard.explain import explain_canary, iso, pace_of, pace_words, several, starts_at
+from dashboard.explain import (
+    explain_canary,
+    iso,
+    local_start,
+    pace_of,
+    pace_words,
+    several,
+    starts_at,
+)
 from producer.campaigns.agreement import changed, too_many_invalid
 from producer.campaigns.canary import read_canary
 from producer.campaigns.draft import prepared_draft
@@ -21,7 +29,7 @@ from producer.campaigns.exclusions import read_exclusions
 from producer.campaigns.launch import Launch, Launched, Loading, Prepared, check, run
 from producer.campaigns.plan import Plan, plan_file, repeated_sentence
 from producer.campaigns.preflight import findings_of, stops, warn_of_windows
-from producer.campaigns.schedule import read_finish, read_time, why_late
+from producer.campaigns.schedule import read_finish, read_start, why_late
 from producer.errors import InputError, NotAgreed
 from producer.files.invalid_rows import see_that_writable
 from producer.files.recipient_file import RecipientFile
@@ -121,6 +129,13 @@ def launch(
             metavar="COLUMN", help="Column of the language in which the template goes out."
         ),
     ] = None,
+    timezone_column: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN",
+            help="Column of each person's zone, Europe/London; else by the number.",
+        ),
+    ] = None,
     region: Region = None,
     encoding: Encoding = None,
     sheet: Sheet = None,
@@ -137,6 +152,13 @@ def launch(
             metavar="TIME", help='When it starts, such as "2026-12-24 09:00 Europe/London".'
         ),
     ] = None,
+    at_local: Annotated[
+        str | None,
+        typer.Option(
+            metavar="10:00", help="Instead: at this time where each person is, on the day of --on."
+        ),
+    ] = None,
+    on: Annotated[str | None, typer.Option(metavar="DAY", help="Such as 2026-12-06.")] = None,
     rate: Rate = None,
     weight: Weight = None,
     finish_by: FinishBy = None,
@@ -249,6 +271,7 @@ def launch(
         "names": names,
         "country_column": country_column,
         "language_column": language_column,
+        "timezone_column": timezone_column,
         "region": region,
         "encoding": encoding,
         "sheet": sheet,
@@ -263,6 +286,8 @@ def launch(
         "send_while_loading": send_while_loading,
         "keep": keep,
         "at": at,
+        "at_local": at_local,
+        "on": on,
         "rate": rate,
         "weight": weight,
         "canary": canary,
@@ -305,9 +330,10 @@ def at_terminal() -> bool:
 def launch_of(settings: Settings, **options: Any) -> Launch:
     """The launch of a command's options, with defaults from the settings."""
     policies = ("hold", "on_unconfirmed", "on_server_error", "settle_after", "window")
-    reading = ("country_column", "language_column", "region", "encoding", "sheet", "limit")
-    at, rate = options.pop("at", None), options.pop("rate", None) or 0
-    start = read_time(at, past=True) if at else None
+    columns = ("country_column", "language_column", "timezone_column")
+    reading = (*columns, "region", "encoding", "sheet", "limit")
+    rate = options.pop("rate", None) or 0
+    start = read_start(*(options.pop(name, None) for name in ("at", "at_local", "on")))
     return Launch(
         sub_account=settings.sub_account_id(options.pop("sub_account")),
         start=start,
@@ -476,6 +502,7 @@ def _launched_as_json(launched: Launched, file: RecipientFile) -> dict[str, obje
         "resumed": launched.resumed,
         "read_as": file.text.sentence,
         "send_at": iso(lane.send_at / 1000),
+        "local_start": local_start(lane),
         "zone": lane.zone,
     }
 
@@ -501,7 +528,7 @@ def _tell_launched(launched: Launched, prepared: Prepared, *, hint: bool) -> Non
         show(
             f"In {values}, line ends, tabs or more than 4 blanks became one blank: templates take none."
         )
-    if lane.status is LaneStatus.SCHEDULED:
+    if lane.status is LaneStatus.SCHEDULED or lane.local_start:
         told = prepared.launch.start.sentence if prepared.launch.start else ""
         show(f"It starts at {starts_at(lane)}. {told}".rstrip())
     if lane.canary:

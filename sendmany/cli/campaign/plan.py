@@ -14,6 +14,7 @@ from sendmany.cli.options import Json, takes_options_of
 from sendmany.console.output import pairs_table, print_json, say, show, show_table
 
 _LONGEST_SHOWN = 60
+_MOST_TIMES = 10
 Prices = Annotated[
     Path | None,
     typer.Option(
@@ -85,6 +86,10 @@ def _figures(plan: Plan) -> Iterator[tuple[str, str]]:
     if invalid.total:
         yield "cannot be used", f"{several(invalid.total, 'row')} ({invalid.share:.0%})"
     yield "requests", f"{plan.requests:,} in {plan.seconds:,.0f} s, until {plan.ends_at}"
+    for wait in plan.later[:_MOST_TIMES]:
+        yield f"wait until {wait.until}", f"{wait.messages:,}"
+    if more := sum(one.messages for one in plan.later[_MOST_TIMES:]):
+        yield "wait longer", f"{more:,}"
     yield "countries", ", ".join(f"{c.country or '?'} {c.messages:,}" for c in plan.countries[:10])
     if plan.cost:
         amounts = [f"{one.amount:,.2f} {one.currency}" for one in plan.cost.amounts]

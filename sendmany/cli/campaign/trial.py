@@ -22,7 +22,7 @@ CALLER = "command-line"
 @takes_options_of(
     launch, "yes", "accept_invalid", "plan", "watch", "force", "invalid_rows", "as_json", "offline",
     "exclude", "keep", "hold", "on_unconfirmed", "on_server_error", "settle_after", "window",
-    "send_while_loading", "at", "rate", "weight", "canary", "finish_by",
+    "send_while_loading", "at", "at_local", "on", "rate", "weight", "canary", "finish_by",
 )  # fmt: skip
 def trial(
     to: Annotated[

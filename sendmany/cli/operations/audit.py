@@ -1,7 +1,6 @@
 """`sendmany audit`: the audit trail."""
 
 from dataclasses import asdict
-from datetime import UTC, datetime
 from itertools import islice
 from typing import Annotated
 
@@ -9,8 +8,7 @@ import typer
 
 from config.settings import load_settings
 from dashboard.explain import iso, moment
-from producer.errors import InputError
-from sendmany.cli.options import Json
+from sendmany.cli.options import Json, read_time
 from sendmany.console.connection import connect
 from sendmany.console.output import print_json, show, show_table, table_of
 from store.access.audit import Entry, read_audit
@@ -35,11 +33,7 @@ def audit(
 
     Example: `sendmany audit --act campaign --since 2026-12-01`
     """
-    try:
-        at = datetime.fromisoformat(since) if since else None
-    except ValueError as error:
-        raise InputError(f'"{since}" is no time: write 2026-12-01 or 2026-12-01T10:00Z') from error
-    start = 0.0 if at is None else (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000
+    start = (read_time(since) or 0.0) * 1000
 
     def takes(one: Entry) -> bool:
         return (

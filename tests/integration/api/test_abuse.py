@@ -12,8 +12,8 @@ from structlog.testing import capture_logs
 
 from config.settings import Settings
 from sendmany.api.app import create_app
-from sendmany.api.routes import exports
-from sendmany.api.routes.campaigns import MOST_UPLOADS
+from sendmany.api.routes.campaigns import exports
+from sendmany.api.routes.campaigns.campaigns import MOST_UPLOADS
 from store.access.tokens import Scope, Token, add_token, draw_token, token_text
 from store.client import AsyncStore, Store
 from store.errors import StoreUnavailable
@@ -109,7 +109,7 @@ async def test_so_many_listen_at_once_and_the_next_is_told_to_come_again(
             assert answer.status_code == 200
         refused = await http.get("/v1/events")
         assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
-        assert refused.json() == {"error": "Too many at once for this token.", "problems": []}
+        assert refused.json()["detail"] == "Too many at once for this token."
         another = {"Authorization": f"Bearer {new_token(store)}"}
         async with http.stream("GET", "/v1/events", headers=another) as theirs:
             assert theirs.status_code == 200  # there is room for others

@@ -9,7 +9,7 @@ from config.sections import SubAccount
 from config.settings import Settings
 from dashboard.live_events import Events
 from sendmany.api.errors import handle_errors
-from sendmany.api.routes.outcomes import outcomes_router
+from sendmany.api.routes.messages.outcomes import outcomes_router
 from store.access.tokens import Scope, Token
 from store.client import AsyncStore, Store
 from store.outcomes.stream import collect, read_facts, read_outbox

@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from config.sections import SubAccount
 from config.settings import Settings
 from sendmany.api.errors import handle_errors
-from sendmany.api.routes.campaigns import campaigns_router
+from sendmany.api.routes.campaigns.campaigns import campaigns_router
 from sendmany.api.status import status_router
 from store.access.tokens import Scope, Token
 from store.client import AsyncStore, Store

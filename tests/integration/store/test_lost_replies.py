@@ -156,6 +156,8 @@ NOT_TWICE_THE_SAME = {
     "take_inbox": "a process that hears nothing takes another one; the first is free in a minute",
     "list_tokens": "reads",
     "reserve_cells": "a repeat counts the same bytes, for a moment longer",
+    "change_quiet_hours": "a repeat sets the same hours; the messages that wait are looked at twice",
+    "release_put_off": "a repeat makes the same batches due a moment later",
     "write_audit": "an act that was asked for twice is told twice",
 }
 

@@ -209,6 +209,7 @@ class Rig:
         message: dict[str, Any] | None = None,
         purpose: Purpose | None = None,
         template: str = "",
+        extra: Sequence[str] = (),
         **policies: Any,
     ) -> str:
         """A campaign of n people, ready to be sent."""
@@ -223,6 +224,7 @@ class Rig:
             message=message or MESSAGE,
             purpose=purpose,
             template=template,
+            extra=extra,
         )
 
     def notifications(self, lane: str, texts: Iterable[str], **policies: Any) -> str:
@@ -381,9 +383,10 @@ def launch_campaign(
     message: dict[str, Any] = MESSAGE,
     purpose: Purpose | None = None,
     template: str = "",
+    extra: Sequence[str] = (),
 ) -> str:
     """Store a campaign of n people, as the producer does."""
-    content = compile_content(message, ["name"])
+    content = compile_content(message, ["name", *extra], extra=extra)
     plan = CampaignPlan(
         name=name,
         sub_account=sub_account,

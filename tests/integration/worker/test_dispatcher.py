@@ -211,7 +211,7 @@ async def test_a_stop_holds_back_what_was_claimed_and_all_that_waits(rig: Rig) -
         rig.ahead += 1  # long enough for any process to have heard of it
         urgent = rig.notifications("n-a1b2c3-u681231", ["code"])
         rig.store.run(wake_workers())
-        await until(lambda: rig.watched.ran.count("HGETALL") > 5)
+        await until(lambda: rig.watched.ran_together.count("HGETALL") > 5)
         assert len(rig.provider.posts) == posts
         assert rig.counts(urgent) == {State.QUEUED: 1}
         rig.store.run(go_on(Stopped.ALL, ""))

@@ -192,5 +192,5 @@ def test_messages_that_wait_for_the_learned_limit_name_its_cause_and_its_next_ri
 
 
 def test_a_start_that_was_said_with_an_offset_is_told_without_a_zone() -> None:
-    lane = cast(Lane, SimpleNamespace(send_at=1_798_102_800_000, zone="Z"))
+    lane = cast(Lane, SimpleNamespace(send_at=1_798_102_800_000, zone="Z", local_start=""))
     assert starts_at(lane).endswith(" here")

@@ -1,5 +1,7 @@
 """A canary goes first; the rest follows if it fared well, and else the campaign is paused."""
 
+from dataclasses import replace
+
 import pytest
 
 from chatapps.rendering.compiled import compile_content
@@ -153,3 +155,19 @@ class TestCanary:
         assert rig.store.run(reopen_lane(lane, "more")) == "ok"
         rig.store.run(enqueue_rows(lane, Place(), Place(1, 1, 1), [b"447700990000\tX"], 0))
         assert len(rig.queue(lane)) == passed
+
+    async def test_it_is_not_watched_while_people_of_it_wait_for_their_hours(
+        self, rig: Rig
+    ) -> None:
+        lane = campaign(rig)
+        batch = await rig.claim(lane)
+        waits = [(job, 4_000_000_000) for job in batch.jobs[:10]]
+        await rig.delivery().deliver(replace(batch, jobs=batch.jobs[10:], put_off=waits))
+        await rig.sweep()
+        assert rig.counts(lane)[State.ACCEPTED] == SIZE - 10
+        assert rig.lane(lane).canary_state is Canary.SENDING
+        rig.store.client.zadd(f"sm:{{{lane}}}:retries", {"q4000000000-0-0": 0})
+        await rig.sweep()
+        await rig.deliver(lane)
+        await rig.sweep()
+        assert rig.lane(lane).canary_state is Canary.WATCHED

@@ -2,28 +2,38 @@
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from chatapps.rendering.compiled import CompiledContent
 from chatapps.templates import read_registered
-from config.sections import SubAccount
+from config.sections import QuietHours, SubAccount
 from config.settings import Settings
 from producer.campaigns import preflight
+from producer.campaigns.add import add_people
+from producer.campaigns.draft import _options_of_campaign
 from producer.campaigns.launch import Launch, check, run
 from producer.campaigns.plan import Plan, plan_file, plan_upload
+from producer.campaigns.schedule import read_start
 from producer.campaigns.upload import Upload
 from producer.errors import InputError, NotAgreed
+from producer.files.invalid_rows import InvalidRow
+from producer.files.recipient_file import RecipientFile
 from producer.files.stream import ArrivingFile
 from producer.layout import ReadOptions
 from store.client import Store
 from store.errors import UnknownLane
-from store.lanes.lane import Policies, find_lane, list_lanes
+from store.keys import lane_keys
+from store.lanes.lane import Policies, Priority, find_lane, list_lanes
 from store.limits.learned import Learned, keep_learned, read_learned
 from store.people.service_windows import open_windows
 from store.people.suppressions import Why, suppress
 from store.purposes import Purpose
+from store.records.job_section import unpack
 
 SETTINGS = Settings(sub_accounts={"Shop": SubAccount(messages_per_second=100)})
 TEXT = {"type": "text", "content": {"text": "Ahoy {{name}}"}}
@@ -202,3 +212,92 @@ def test_a_launch_with_too_many_invalid_rows_leaves_nothing(store: Store, launch
     left = store.client.keys()
     assert [key for key in left if b"{people" not in key and b"{audit" not in key] == []
     assert run(store, check(replace(strict, max_invalid_share=0.4)), lambda: None).recipients == 4
+
+
+def test_a_plan_tells_who_waits_for_their_local_time_and_when_it_ends(
+    store: Store, launch: Launch
+) -> None:
+    day = f"{datetime.now(UTC) + timedelta(days=3):%Y-%m-%d}"
+    start = read_start(None, "10:00", day)
+    planned = plan(store, replace(launch, start=start, rate=1))
+    hours = ["10:00", "09:00", "14:00"]  # London, Berlin, Moncton; in winter
+    if datetime.now(ZoneInfo("Europe/London")).dst():
+        hours = ["09:00", "08:00", "13:00"]
+    found = {one.until[11:16]: one.messages for one in planned.later}
+    assert found == dict(zip(hours, (2, 1, 1), strict=True))
+    assert planned.ends_at == f"{day}T{hours[2]}:01Z"
+    assert planned.digest != plan(store, launch).digest
+    assert planned.digest == plan(store, replace(launch, start=start)).digest
+    assert not any("unknown" in one for one in planned.warnings)
+
+
+def test_a_plan_heeds_the_quiet_hours_of_marketing_only(store: Store, launch: Launch) -> None:
+    hours = {"*": "always", "GB": "Mon 10:00-10:01"}
+    settings = SETTINGS.model_copy(update={"quiet_hours": QuietHours(enabled=True, hours=hours)})
+    planned = plan(store, replace(launch, rate=0.01), settings)
+    ((one),) = planned.later
+    assert one.messages == 2
+    end, opens = (datetime.fromisoformat(text) for text in (planned.ends_at, one.until))
+    assert opens.astimezone(ZoneInfo("Europe/London")).weekday() == 0
+    assert end - opens > timedelta(days=6)  # a message a week: each takes longer than the hours
+    assert plan(store, replace(launch, purpose=Purpose.UTILITY), settings).later == []
+    assert plan(store, replace(launch, priority=Priority.URGENT), settings).later == []
+
+
+def test_a_plan_tells_of_people_whose_zone_is_unknown(store: Store, launch: Launch) -> None:
+    launch.recipients.write_text(
+        "msisdn,name,zone\n+870773111632,Ann,\n+870773111633,Ann,Asia/Tokyo\n"
+    )
+    start = read_start(
+        None, "10:00 Europe/Paris", f"{datetime.now(UTC) + timedelta(days=3):%Y-%m-%d}"
+    )
+    reading = ReadOptions(timezone_column="Zone")
+    planned = plan(store, replace(launch, start=start, reading=reading))
+    assert [one.messages for one in planned.later] == [1, 1]
+    assert "People whose zone is unknown count as in Europe/Paris: 1." in planned.warnings
+
+
+def test_an_unknown_zone_is_an_invalid_row_with_its_reason(store: Store, launch: Launch) -> None:
+    launch.recipients.write_text(
+        "msisdn,name,zone\n+447400000001,Ann,europe/paris\n+447400000002,Bob,CET\n"
+        "+447400000003,Cid,\n+447400000004,Dan,N/A\n"
+    )
+    launch = replace(launch, reading=ReadOptions(timezone_column="zone"))
+    planned = plan(store, launch)
+    assert planned.invalid_rows.total == 1
+    listed: list[InvalidRow] = []
+    done = run(store, check(launch), lambda: None, listed=listed)
+    assert "holds CET: there is no such zone: write it by its place" in listed[0].reason
+    assert (done.lane.zone_place, done.lane.next_index) == (2, 3)
+    (blob,) = store.client.lrange(lane_keys(done.lane.id).queue, 0, -1)
+    assert isinstance(blob, bytes)
+    lines = [job.line for job in unpack(blob)]
+    assert lines[0] == b"447400000001\tAnn\tEurope/Paris"
+    assert lines[1] == b"447400000003\tCid\t"
+    content = CompiledContent.load(done.lane.content)
+    body = content.renderer("spring").render("b", [(0, 1, lines[0]), (1, 1, lines[1])])
+    assert b"Ahoy Ann" in body
+    assert b"Paris" not in body
+
+
+def test_a_column_of_zones_that_is_missing_is_refused(launch: Launch) -> None:
+    with pytest.raises(InputError, match='no column "tz" for --timezone-column'):
+        check(replace(launch, reading=ReadOptions(timezone_column="tz")))
+
+
+def test_people_are_added_with_their_zones_and_a_file_without_that_column_is_refused(
+    store: Store, launch: Launch, tmp_path: Path
+) -> None:
+    launch.recipients.write_text("msisdn,name,zone\n+447400000001,Ann,Europe/Paris\n")
+    launch = replace(launch, reading=ReadOptions(timezone_column="zone"))
+    lane = run(store, check(launch), lambda: None).lane
+    more = tmp_path / "more.csv"
+    more.write_text("msisdn,name\n+447400000002,Bob\n")
+    with pytest.raises(InputError, match='no column "zone", which names their zones'):
+        add_people(store, lane, RecipientFile.open(more), lambda: None)
+    more.write_text("msisdn,name,Zone\n+447400000002,Bob,asia/tokyo\n")
+    assert add_people(store, lane, RecipientFile.open(more), lambda: None).added == 1
+    blobs = store.client.lrange(lane_keys(lane.id).queue, 0, -1)
+    assert [job.line for job in unpack(b"".join(blobs))][1].endswith(b"\tAsia/Tokyo")  # type: ignore[arg-type]
+    options = _options_of_campaign(find_lane(store, lane.id), "phone")
+    assert options["timezone_column"] == "zone"

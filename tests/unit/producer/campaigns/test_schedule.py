@@ -1,13 +1,26 @@
 """The time at which a campaign starts, as people write it."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from config.sections import SubAccount
-from producer.campaigns.schedule import StartTime, read_finish, read_time, why_late
+from producer.campaigns.schedule import (
+    StartTime,
+    read_finish,
+    read_start,
+    read_time,
+    reschedule,
+    see_that_it_may_start,
+    why_late,
+)
 from producer.errors import InputError
+from store.client import Store
+from store.errors import StoreRefused
+from store.lanes.lane import LaneStatus, find_lane
+from tests.conformance import given
 
 NOW = datetime(2026, 2, 1, tzinfo=UTC)
 
@@ -104,3 +117,61 @@ class TestFinish:
         assert "at 10 messages/s" in why_late(account, 1100, end)
         assert why_late(account, 900, end, end - 50_000) != ""
         assert why_late(SubAccount(messages_per_second=0), 10**9, end) == ""
+
+
+def day(ahead: int) -> str:
+    return f"{datetime.now(UTC) + timedelta(days=ahead):%Y-%m-%d}"
+
+
+def test_a_local_time_starts_in_the_first_zone_of_all() -> None:
+    start = read_start(None, "10:00 europe/london", day(3))
+    assert start is not None
+    assert start.local is not None
+    assert (start.local.zone, f"{start.local.wall:%H:%M}") == ("Europe/London", "10:00")
+    first = datetime.fromtimestamp(start.ms / 1000, ZoneInfo("Pacific/Kiritimati"))
+    assert (f"{first:%Y-%m-%d %H:%M}", start.sentence) == (f"{day(3)} 10:00", "")
+    assert read_start(None, None, None) is None
+
+
+def test_where_a_local_time_is_past_already_it_is_said() -> None:
+    start = read_start(None, "0:00", day(0))
+    assert start is not None
+    assert start.sentence.startswith("Where it is later already")
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ((None, "10:00", None), "is no local time"),
+        ((None, None, "2026-12-06"), "is no local time"),
+        ((None, "25:00", "2026-12-06"), "is no local time"),
+        ((None, "10:00:30", "2026-12-06"), "is no local time"),
+        ((None, "10", "2026-12-06"), "is no local time"),
+        ((None, "10:00", "2026-02-30"), "is no local time"),
+        ((None, "10:00", "20261206"), "is no local time"),
+        ((None, "10:00 Mars/Base", "2026-12-06"), "there is no zone"),
+        ((None, "10:00", "2099-12-06"), "days ahead"),
+        (("2026-12-06 10:00 UTC", "10:00", "2026-12-06"), "Say either --at or --at-local"),
+    ],
+)
+def test_a_local_time_that_is_none_is_told_in_one_sentence(
+    words: tuple[str | None, str | None, str | None], sentence: str
+) -> None:
+    with pytest.raises(InputError, match=sentence):
+        read_start(*words)
+
+
+def test_a_local_time_that_is_past_everywhere_is_refused(store: Store) -> None:
+    with pytest.raises(InputError, match="is past: name a later time"):
+        see_that_it_may_start(store, "Spring", "shop", read_start(None, "10:00", day(-2)))
+    see_that_it_may_start(store, "Spring", "shop", read_start(None, "0:00", day(0)))
+
+
+def test_a_campaign_by_local_time_cannot_be_given_another_time(store: Store) -> None:
+    lane = find_lane(store, given.campaign(store))
+    start = read_start(None, "10:00", day(3))
+    assert start is not None
+    local = replace(lane, local_start=start.local_start)
+    with pytest.raises(StoreRefused, match="by the local time of each person"):
+        reschedule(store, local, start, lambda: None)
+    assert reschedule(store, local, None, lambda: None) is LaneStatus.PAUSED

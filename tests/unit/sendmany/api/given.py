@@ -70,7 +70,7 @@ def _routes(store: AsyncStore) -> APIRouter:
     @router.get("/v1/refused")
     async def refused(caller: ReadCaller) -> str:
         problems = [{"path": "content.template.name", "message": "There is none."}]
-        raise HTTPException(409, {"error": "Not like this.", "problems": problems})
+        raise HTTPException(409, {"detail": "Not like this.", "problems": problems})
 
     @router.get("/v1/away")
     async def away(caller: ReadCaller) -> str:

@@ -36,7 +36,7 @@ async def test_without_a_token_everything_is_closed(stranger: httpx.AsyncClient,
     answer = await stranger.get(path)
     assert answer.status_code == 401
     assert answer.headers["WWW-Authenticate"] == "Bearer"
-    assert set(answer.json()) == {"error", "problems"}
+    assert set(answer.json()) == {"title", "status", "detail", "problems"}
 
 
 async def test_every_route_of_the_application_is_closed_but_health(
@@ -86,7 +86,7 @@ async def test_a_token_without_the_scope_is_refused(app: FastAPI, store: Trouble
         answer = await http.get("/v1/try")
     assert answer.status_code == 403
     assert answer.headers["WWW-Authenticate"] == 'Bearer error="insufficient_scope", scope="read"'
-    assert answer.json()["error"] == "This token has not the scope read."
+    assert answer.json()["detail"] == "This token has not the scope read."
 
 
 async def test_a_stranger_is_refused_before_the_body_is_read(stranger: httpx.AsyncClient) -> None:
@@ -102,7 +102,10 @@ async def test_a_stranger_is_refused_before_the_body_is_read(stranger: httpx.Asy
 
 async def test_what_does_not_exist_says_so_and_nothing_else(stranger: httpx.AsyncClient) -> None:
     answer = await stranger.get("/v1/secret-plans")
-    assert (answer.status_code, answer.json()) == (404, {"error": "Not Found.", "problems": []})
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.json() == {
+        "title": "Not Found", "status": 404, "detail": "Not Found.", "problems": [],
+    }  # fmt: skip
 
 
 async def test_a_stranger_does_not_learn_which_methods_there_are(
@@ -111,7 +114,7 @@ async def test_a_stranger_does_not_learn_which_methods_there_are(
     assert (await stranger.delete("/v1/try")).status_code == 401
     known = await reader.delete("/v1/try")
     assert (known.status_code, known.headers["Allow"]) == (405, "GET")
-    assert set(known.json()) == {"error", "problems"}
+    assert set(known.json()) == {"title", "status", "detail", "problems"}
 
 
 async def test_a_token_is_for_its_sub_accounts_only() -> None:

@@ -20,7 +20,7 @@ from config.settings import Settings
 from dashboard.person import Progress
 from sendmany.api import pagination
 from sendmany.api.app import create_app
-from sendmany.api.routes import message_status
+from sendmany.api.routes.messages import message_status
 from store.access.tokens import Scope
 from store.client import AsyncStore, Store
 from store.keys import forgetting
@@ -48,6 +48,12 @@ SETTINGS = Settings(
 SCRIPTS = load_scripts(flags=False)
 HOOK = {"url": f"http://{ENDPOINT}/in", "types": ["message.delivered"]}
 MESSAGE = {"user": {"msisdn": "+447700900123"}, "type": "text", "content": {"text": "Hello"}}
+TEMPLATE = {
+    "name": "spring_offer",
+    "language": "en_GB",
+    "category": "MARKETING",
+    "components": [{"type": "BODY", "text": "Hello"}],
+}
 FORM = {"name": NAME, "message": {"type": "text", "content": {"text": "Hello"}}}
 
 
@@ -119,12 +125,15 @@ OF_CAMPAIGNS = {
 OF_DRAFTS = {
     ("DELETE", "/v1/campaigns/{campaign}"),
     ("PUT", "/v1/campaigns/{campaign}/recipients"),
+    ("GET", "/v1/campaigns/{campaign}/recipients"),
     ("GET", "/v1/campaigns/{campaign}/plan"),
     ("POST", "/v1/campaigns/{campaign}/launch"),
     ("POST", "/v1/campaigns/{campaign}/test"),
     ("POST", "/v1/campaigns/{campaign}/clone"),
 }
 """Asked for a draft."""
+OF_ALL = {"/metrics", "/v1/doctor"}
+"""About all sub-accounts: not for a token of some."""
 DRAFT = "Their secret draft"
 ERASURE = "ab" * 8
 
@@ -161,6 +170,7 @@ def _requests(route: Route, house: House) -> list[dict[str, Any]]:
         ("POST", "/v1/stops/begin"): {
             "json": {"what": "all", "reason": "mine", "sub_account": THEIRS}
         },
+        ("PATCH", "/v1/quiet-hours"): {"json": {"on": True}},
         ("POST", "/v1/stops/end"): {"json": {"what": "all", "sub_account": THEIRS}},
         ("POST", "/v1/suppressions"): {"json": {"people": [f"+{NUMBER}"], "sub_account": THEIRS}},
         ("POST", "/v1/suppressions/remove"): {
@@ -186,10 +196,15 @@ def _requests(route: Route, house: House) -> list[dict[str, Any]]:
         ("GET", "/v1/outcomes"): [{"params": {"sub_account": THEIRS}}],
         ENDLESS_OUTCOMES: [{"params": {"sub_account": THEIRS}}],
         ("GET", "/v1/limits/history"): [{"params": {"sub_account": THEIRS}}],
+        ("GET", "/v1/templates"): [{"params": {"sub_account": THEIRS}}],
+        ("POST", "/v1/templates"): [{"params": {"sub_account": THEIRS}, "json": TEMPLATE}],
+        ("DELETE", "/v1/templates/{name}"): [{"params": {"sub_account": THEIRS}}],
+        ("GET", "/v1/doctor"): [{"params": {"offline": "true"}}],
         ENDLESS: [{"params": {"campaign": NAME}}, {"params": {"campaign": house.campaign}}],
     }
     asked = queries.get(route, [bodies.get(route, {})])
     paths = [path.replace("{erasure}", ERASURE).replace("{subscription}", house.subscription)]
+    paths = [one.replace("{name}", "spring_offer") for one in paths]
     if "{campaign}" in path:
         names = [NAME, house.campaign, house.notifications]
         if route in OF_CAMPAIGNS:
@@ -261,7 +276,7 @@ async def test_a_token_of_another_sub_account_sees_and_changes_nothing(
 def _is_list(route: Route, request: dict[str, Any]) -> bool:
     """Lists are answered, without what is another's."""
     named = {"campaign", "sub_account"} & request.get("params", {}).keys()
-    return route == SHOW_PERSON or (route[0] == "GET" and not named and route[1] != "/metrics")
+    return route == SHOW_PERSON or (route[0] == "GET" and not named and route[1] not in OF_ALL)
 
 
 def _says_nothing(answer: httpx.Response, house: House) -> None:

@@ -15,7 +15,7 @@ from sendmany.api.auth import HONOURED_SECONDS, REMEMBERED_SECONDS
 from sendmany.api.http_protocol import HEADER_BYTES, MOST_WAITING, Bounds
 from sendmany.api.middleware.limits import BODIES_AT_ONCE, SLOWEST_UPLOAD, SMALL_BODY_BYTES
 from sendmany.api.middleware.security import HEADERS
-from sendmany.api.routes.message_orders import MOST_BYTES
+from sendmany.api.routes.messages.message_orders import MOST_BYTES
 from sendmany.api.uploads.form import MOST_FORM_BYTES
 from sendmany.api.webhooks.receiver import ROOM_BYTES
 
@@ -92,7 +92,7 @@ def test_every_error_of_the_document_has_the_one_shape() -> None:
             for status, response in operation["responses"].items():
                 if status < "400" or path == "/readyz":
                     continue
-                schema = response["content"]["application/json"]["schema"]
+                schema = response["content"]["application/problem+json"]["schema"]
                 assert schema == {"$ref": "#/components/schemas/Problem"}, (path, status)
 
 

@@ -1,5 +1,6 @@
 """Errors over HTTP: one shape, places and never words of the caller, headers on every answer."""
 
+from http import HTTPStatus
 from typing import Any
 
 import httpx
@@ -19,7 +20,9 @@ async def test_what_does_not_fit_is_told_by_its_place(reader: httpx.AsyncClient)
     answer = await reader.post("/v1/orders", json=[order, {"kind": "video", "phone": "x"}])
     assert answer.status_code == 422
     assert answer.json() == {
-        "error": "The request does not fit.",
+        "title": HTTPStatus(422).phrase,
+        "status": 422,
+        "detail": "The request does not fit.",
         "problems": [
             {"path": "1.kind", "message": "Input should be 'text' or 'image'"},
             {"path": "1.phone", "message": "String should match pattern '^\\+\\d+$'"},
@@ -60,7 +63,7 @@ async def test_what_cannot_be_read_at_all_is_a_bad_request(
     headers = {"Content-Type": "application/json"}
     answer = await reader.post("/v1/orders", content=body, headers=headers)
     assert answer.status_code in {400, 422}
-    assert set(answer.json()) == {"error", "problems"}
+    assert set(answer.json()) == {"title", "status", "detail", "problems"}
 
 
 async def test_not_more_problems_are_told_than_help(reader: httpx.AsyncClient) -> None:
@@ -73,7 +76,9 @@ async def test_a_route_may_tell_several_problems(reader: httpx.AsyncClient) -> N
     assert (answer.status_code, answer.json()) == (
         409,
         {
-            "error": "Not like this.",
+            "title": "Conflict",
+            "status": 409,
+            "detail": "Not like this.",
             "problems": [{"path": "content.template.name", "message": "There is none."}],
         },
     )
@@ -84,10 +89,7 @@ async def test_an_error_nobody_expected_tells_its_place_to_the_log_and_nothing_t
 ) -> None:
     with capture_logs() as logs:
         answer = await reader.get("/v1/faulty")
-    assert (answer.status_code, answer.json()) == (
-        500,
-        {"error": "This went wrong on our side.", "problems": []},
-    )
+    assert (answer.status_code, answer.json()["detail"]) == (500, "This went wrong on our side.")
     (line,) = [line for line in logs if line["event"] != "request"]
     assert (line["event"], line["error"]) == ("request_failed", "ValueError")
     assert line["at"][-1].startswith("given.py:")

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 
 from config.settings import Settings
 from sendmany.api.app import create_app
-from sendmany.api.http_protocol import RawHeaders, Shortcut
+from sendmany.api.http_protocol import JSON, PROBLEM_JSON, RawHeaders, Shortcut
 from sendmany.api.middleware.security import HEADERS
 from store.access.tokens import Scope
 from store.errors import StoreError, StoreFull, StoreRefused, StoreUnavailable
@@ -91,7 +91,8 @@ async def ask(shortcut: Shortcut, headers: RawHeaders, body: bytes) -> Response 
 
     def reply(status: int, body: bytes, headers: RawHeaders) -> None:
         more = {name.decode(): value.decode() for name, value in headers}
-        told.set_result(Response(body, status, {**HEADERS, **more}, "application/json"))
+        kind = JSON if status < 400 else PROBLEM_JSON
+        told.set_result(Response(body, status, {**HEADERS, **more}, kind))
 
     return await told if shortcut.take(headers, body, reply) else None
 
@@ -103,6 +104,10 @@ class Both:
         self.stores = [new_store(), new_store()]
         settings = Settings(sub_accounts=ACCOUNTS, web={"max_body_bytes": 4096})
         self.frames = [create_app(settings, store, lambda: None) for store in self.stores]
+        for app in self.frames:
+            app.state.tokens.monotonic = lambda: (
+                0.0
+            )  # a token stays known, however slow the machine
         self.apps: list[Any] = [Front(self.frames[0]), self.frames[1]]
 
     async def post(

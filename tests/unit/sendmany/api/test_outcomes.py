@@ -69,7 +69,7 @@ async def test_a_gap_is_answered_410_with_what_to_do(store: Trouble) -> None:
         await sent(store, 5, most_bytes=1)
         answer = await reader.get("/v1/outcomes", params={**SHOP, "after": begin["next"]})
         assert answer.status_code == 410
-        assert "go on without a cursor" in answer.json()["error"]
+        assert "go on without a cursor" in answer.json()["detail"]
         assert (await reader.get("/v1/outcomes", params=SHOP)).status_code == 200
 
 

@@ -54,7 +54,7 @@ async def test_who_signs_in_acts_with_the_rights_of_the_token(
     assert (answer.status_code, answer.json()["scopes"]) == (200, ["read"])
     assert (await browser.get("/v1/try")).json() == "shop"
     refused = await browser.post("/v1/campaigns/x/pause", headers=ORIGIN)
-    assert (refused.status_code, refused.json()["error"]) == (
+    assert (refused.status_code, refused.json()["detail"]) == (
         403,
         "This token has not the scope manage.",
     )
@@ -88,7 +88,7 @@ async def test_over_plain_http_nobody_signs_in_from_elsewhere(
         "http://shop.test/ui/session", json={"token": token}, headers={"Origin": "http://shop.test"}
     )
     assert answer.status_code == 403
-    assert "HTTPS" in answer.json()["error"]
+    assert "HTTPS" in answer.json()["detail"]
     assert "set-cookie" not in answer.headers
 
 
@@ -249,7 +249,7 @@ async def test_a_code_signs_in_once_and_only_on_this_machine(
     assert elsewhere.status_code == 401
     assert (await _sign_in(browser, code=code)).status_code == 200
     again = await _sign_in(browser, code=code)
-    assert (again.status_code, "was used" in again.json()["error"]) == (401, True)
+    assert (again.status_code, "was used" in again.json()["detail"]) == (401, True)
 
 
 async def test_wrong_tries_have_an_end(browser: httpx.AsyncClient, store: Trouble) -> None:

@@ -85,7 +85,7 @@ async def test_without_a_secret_in_the_settings_it_says_what_to_set(store: Troub
     async with client(app, await new_token(store, Scope.ADMIN)) as admin:
         answer = await admin.post(PATH, json=HOOK)
         assert answer.status_code == 409
-        assert "SENDMANY_SECRET" in answer.json()["error"]
+        assert "SENDMANY_SECRET" in answer.json()["detail"]
 
 
 async def test_an_endpoint_that_is_away_is_told_by_a_test(store: Trouble) -> None:

@@ -172,3 +172,15 @@ def test_a_launch_tells_when_it_starts_and_what_it_was_read_from(launch: Launch)
     assert "is past: name a later time" in str(late.exception)
     both = launch("Both", "--at", f"{at:%Y-%m-%d} 09:00 UTC", "--send-while-loading")
     assert "Say either --at or --send-while-loading" in str(both.exception)
+
+
+def test_a_launch_by_local_time_says_so_and_is_scheduled(launch: Launch, store: Store) -> None:
+    day = f"{datetime.now(UTC) + timedelta(days=3):%Y-%m-%d}"
+    told = launch("Spring", "--at-local", "10:00", "--on", day).stdout
+    assert f"It starts at {day} 10:00 by the local time of each person." in told
+    lane = find_lane(store, "Spring")
+    assert (lane.status, lane.local_start[:16]) == (LaneStatus.SCHEDULED, f"{day}T10:00")
+    again = json.loads(launch("Spring", "--at-local", "10:00", "--on", day, "--json").stdout)
+    assert (again["resumed"], again["local_start"]) == (True, f"{day}T10:00")
+    other = launch("Spring", "--at-local", "11:00", "--on", day)
+    assert "launched with another time" in str(other.exception)

@@ -64,9 +64,9 @@ def test_a_scheduled_message_says_what_it_waits_for(store: Store) -> None:
     first, second = [producer.enqueue(body, send_at=start).id for start in starts]
     status = message_status_of(store, second)
     assert (status.state, status.attempts) == (State.DELAYED, 0)
-    assert status.scheduled_for is not None
-    assert 0 <= status.scheduled_for / 1000 - starts[1].timestamp() < 2
-    assert waits_until(status) == status.scheduled_for
+    assert status.scheduled is not None
+    assert 0 <= status.scheduled.at / 1000 - starts[1].timestamp() < 2
+    assert waits_until(status) == status.scheduled.at
     assert f"scheduled for {starts[0]:%Y-%m-%d}" in explain(message_status_of(store, first))[1]
     assert "waits for the time" in explain(status)[1]
 

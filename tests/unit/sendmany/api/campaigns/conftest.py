@@ -8,7 +8,7 @@ import pytest
 
 from config.sections import SubAccount
 from config.settings import Settings
-from sendmany.api.routes.campaigns import campaigns_router
+from sendmany.api.routes.campaigns.campaigns import campaigns_router
 from store.access.tokens import Scope
 from store.client import AsyncStore, Call, Store
 from store.errors import StoreUnavailable
@@ -72,6 +72,7 @@ async def trouble(server: fakeredis.FakeServer) -> AsyncIterator[Trouble]:
 @pytest.fixture
 async def door(trouble: Trouble, settings: Settings, wakes: Wakes) -> AsyncIterator[Door]:
     async with web_client(
-        lambda needs: [campaigns_router(trouble, settings, needs, wakes)], Scope.SEND, Scope.MANAGE
+        lambda needs: [campaigns_router(trouble, settings, needs, wakes)],
+        *(Scope.SEND, Scope.MANAGE, Scope.PEOPLE),
     ) as door:
         yield door

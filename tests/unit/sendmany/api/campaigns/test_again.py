@@ -68,7 +68,7 @@ async def test_what_cannot_be_retried_stores_nothing(
     door: Door, store: Store, lane: Lane, body: dict[str, Any], status: int
 ) -> None:
     answer = await retry(door, lane, **body)
-    assert (answer.status_code, bool(answer.json()["error"])) == (status, True)
+    assert (answer.status_code, bool(answer.json()["detail"])) == (status, True)
     assert find_lane(store, lane.id).children == ()
 
 
@@ -115,5 +115,5 @@ async def test_a_file_without_the_columns_is_refused(door: Door, store: Store, l
     answer = await door.http.post(
         f"/v1/campaigns/{lane.id}/recipients", content=b"msisdn,town\n+493023125999999,Ulm\n"
     )
-    assert (answer.status_code, "name" in answer.json()["error"]) == (422, True)
+    assert (answer.status_code, "name" in answer.json()["detail"]) == (422, True)
     assert find_lane(store, lane.id) == lane

@@ -51,7 +51,7 @@ async def test_what_its_status_does_not_allow_is_a_conflict(
     assert accepted.json()["status"] == "sending"
     await door.http.post(f"/v1/campaigns/{lane.id}/cancel")
     refused = await door.http.post(f"/v1/campaigns/{lane.id}/pause")
-    assert (refused.status_code, "cancel" in refused.json()["error"]) == (409, True)
+    assert (refused.status_code, "cancel" in refused.json()["detail"]) == (409, True)
 
 
 @pytest.mark.parametrize(

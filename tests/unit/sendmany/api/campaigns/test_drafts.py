@@ -1,6 +1,7 @@
 """Drafts over HTTP: kept, changed, planned, tested, launched, cloned and deleted."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -60,8 +61,22 @@ async def test_a_draft_that_is_launched_twice_at_once_goes_out_once(
     first = await door.http.post(f"{PATH}/launch", json={})
     again = await door.http.post(f"{PATH}/launch", json={})
     assert (first.status_code, again.status_code) == (200, 409)
-    assert "no draft" in again.json()["error"]
+    assert "no draft" in again.json()["detail"]
     assert len(list(waiting_jobs(store, find_lane(store, "Spring").id))) == 1500
+
+
+async def test_a_draft_goes_by_local_time_unless_another_time_is_said(
+    door: Door, store: Store
+) -> None:
+    await create(door, at_local="10:00", on=f"{datetime.now(UTC) + timedelta(days=3):%Y-%m-%d}")
+    assert (await door.http.get(f"{PATH}/plan")).json()["later"]
+    done = await door.http.post(f"{PATH}/launch", json={})
+    assert done.json()["status"] == "scheduled"
+    assert find_lane(store, "Spring").local_start
+    await create(door, name="Other", at_local="10:00", on="2026-12-24")
+    at = f"{datetime.now(UTC) + timedelta(days=3):%Y-%m-%dT%H:%MZ}"
+    await door.http.post("/v1/campaigns/Other/launch", json={"send_at": at})
+    assert not find_lane(store, "Other").local_start
 
 
 async def test_members_of_a_draft_are_changed_and_reset(door: Door, store: Store) -> None:
@@ -116,7 +131,7 @@ async def test_recipients_are_replaced_and_added(door: Door, store: Store) -> No
     )  # fmt: skip
     assert (await door.http.get(f"{PATH}/plan")).json()["recipients"] == 2
     bad = await door.http.put(f"{PATH}/recipients", content="phone,name\n", headers=CSV)
-    assert (bad.status_code, "no rows" in bad.json()["error"]) == (422, True)
+    assert (bad.status_code, "no rows" in bad.json()["detail"]) == (422, True)
     assert (await door.http.get(f"{PATH}/plan")).json()["recipients"] == 2
     assert len(list(store.client.scan_iter("*:c:*"))) == 2
 
@@ -125,7 +140,7 @@ async def test_a_launch_that_does_not_match_leaves_the_draft(door: Door, store: 
     await create(door, "msisdn,name\n+447400000001,Ann\nabsent,Bo\n")
     for asked, word in (({}, "accept_invalid"), ({"plan": "ab" * 32}, "plan has changed")):
         refused = await door.http.post(f"{PATH}/launch", json=asked)
-        assert (refused.status_code, word in refused.json()["error"]) == (422, True), refused.text
+        assert (refused.status_code, word in refused.json()["detail"]) == (422, True), refused.text
         assert find_lane(store, "Spring").status is LaneStatus.DRAFT
     past = await door.http.post(
         f"{PATH}/launch", json={"send_at": "2020-01-01T09:00:00Z", "accept_invalid": True}
@@ -163,7 +178,7 @@ async def test_a_draft_and_an_ended_campaign_are_cloned(door: Door, store: Store
     values = f"sm:{{{lane}}}:v:0"
     store.client.delete(values)
     gone = await door.http.post("/v1/campaigns/Twin/clone", json={"as": "X"})
-    assert (gone.status_code, "not kept" in gone.json()["error"]) == (422, True)
+    assert (gone.status_code, "not kept" in gone.json()["detail"]) == (422, True)
     assert sorted(one.name for one in list_lanes(store)) == ["Again", "Spring", "Twin"]
 
 
@@ -192,7 +207,7 @@ async def test_a_draft_that_is_too_large_is_refused_in_a_sentence(
 ) -> None:
     monkeypatch.setattr(drafts, "MOST_DRAFT_BYTES", 1000)
     answer = await create(door)
-    assert (answer.status_code, "launch this file directly" in answer.json()["error"]) == (
+    assert (answer.status_code, "launch this file directly" in answer.json()["detail"]) == (
         409,
         True,
     )
@@ -210,7 +225,21 @@ async def test_a_workbook_or_other_text_is_kept_as_text(door: Door, store: Store
 async def test_a_schedule_is_said_as_a_draft_is_launched(door: Door, store: Store) -> None:
     await create(door)
     answer = await door.http.post(f"{PATH}/schedule", json={"send_at": "2027-01-01T09:00:00Z"})
-    assert (answer.status_code, "as you launch it" in answer.json()["error"]) == (409, True)
+    assert (answer.status_code, "as you launch it" in answer.json()["detail"]) == (409, True)
     done = await door.http.post(f"{PATH}/launch", json={"send_at": "2027-01-01T09:00:00Z"})
     assert (done.json()["status"], done.json()["send_at"]) == ("scheduled", "2027-01-01T09:00:00Z")
     assert given.balanced(store, find_lane(store, "Spring").id)
+
+
+async def test_the_first_recipients_are_shown_as_the_file_is_read(door: Door) -> None:
+    await create(door, "Tel;Handy;name\n+447700900001;+447700900002;Ana\n;;\n+447700900003;;Bo\n")
+    shown = await door.http.get(f"{PATH}/recipients", params={"limit": 1})
+    first = ["+447700900001", "+447700900002", "Ana"]
+    columns = ["Tel", "Handy", "name"]
+    assert shown.json() == {"columns": columns, "number_column": None, "rows": [first]}
+    await door.http.patch(PATH, json={"map": {"phone": "Handy"}})
+    shown = await door.http.get(f"{PATH}/recipients")
+    assert (shown.json()["number_column"], len(shown.json()["rows"])) == ("Handy", 2)
+    await door.http.patch(PATH, json={"default_region": "GB", "map": {"phone": "Tel"}})
+    await door.http.post(f"{PATH}/launch", json={"accept_invalid": True})
+    assert (await door.http.get(f"{PATH}/recipients")).status_code == 409

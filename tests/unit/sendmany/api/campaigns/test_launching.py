@@ -12,7 +12,7 @@ from unittest.mock import ANY
 import pytest
 
 from producer.campaigns.launch import LISTED_INVALID_ROWS
-from sendmany.api.routes.campaigns import MOST_UPLOADS
+from sendmany.api.routes.campaigns.campaigns import MOST_UPLOADS
 from store.access.tokens import Scope
 from store.client import Store
 from store.lanes.lane import LaneStatus, find_lane, list_lanes, move_lane, read_counts
@@ -125,7 +125,7 @@ async def test_a_cut_upload_leaves_the_campaign_loading_and_goes_on(
     rows = "msisdn,name\n" + people(1200) + "nobody,Ana\n" + people(2300, 1000)
     cut = await post(door, campaign(), rows[:-20000], end=False)
     assert cut.status_code == 400
-    assert "cut" in cut.json()["error"]
+    assert "cut" in cut.json()["detail"]
     lane = find_lane(store, "Spring")
     assert lane.status is LaneStatus.LOADING
     assert 0 < lane.next_index < 3300
@@ -153,7 +153,7 @@ async def test_other_rows_before_the_cut_are_refused(door: Door, store: Store) -
     other = await post(door, campaign(), rows.replace("Name 7\n", "Nemo 7\n"))
     short = await post(door, campaign(), "msisdn,name\n" + people(20))
     assert (other.status_code, short.status_code) == (409, 409)
-    assert "another file" in other.json()["error"]
+    assert "another file" in other.json()["detail"]
     assert find_lane(store, "Spring") == before
 
 
@@ -265,7 +265,7 @@ async def test_a_line_that_is_not_text_keeps_the_rows_before_it(door: Door, stor
     raw = rows.replace(b"\x00", b"\xff")
     answer = await door.http.post("/v1/campaigns", content=raw, headers=FORM)
     assert answer.status_code == 422
-    assert "line 2002" in answer.json()["error"]
+    assert "line 2002" in answer.json()["detail"]
     lane = find_lane(store, "Spring")
     assert (lane.status, lane.next_index) == (LaneStatus.LOADING, 1000)
     mended = await post(door, campaign(), "msisdn,name\n" + people(2001))
@@ -278,7 +278,7 @@ async def test_a_cancelled_campaign_takes_no_more(door: Door, store: Store) -> N
     store.run(move_lane(find_lane(store, "Spring").id, "cancel"))
     answer = await post(door, campaign(), rows)
     assert answer.status_code == 409
-    assert "cancel" in answer.json()["error"]
+    assert "cancel" in answer.json()["detail"]
 
 
 async def test_a_token_for_one_sub_account_launches_for_that_one_only(door: Door) -> None:
@@ -443,13 +443,13 @@ async def test_what_has_to_be_said_about_columns_is_told_by_the_members_of_the_f
     rows = "Phone,Mobile,name\n+442079460123,+447700900001,Ada\n"
     answer = await post(door, campaign(), rows)
     assert answer.status_code == 422
-    assert 'columns "Phone" and "Mobile" may all hold' in answer.json()["error"]
-    assert 'with map {"phone": COLUMN}' in answer.json()["error"]
+    assert 'columns "Phone" and "Mobile" may all hold' in answer.json()["detail"]
+    assert 'with map {"phone": COLUMN}' in answer.json()["detail"]
     named = await post(door, campaign(map={"phone": "mobile"}), rows)
     assert named.json()["number_column"] == "Mobile"
     countries = "Phone,Country,Billing country,name\n07700 900001,GB,DE,Ada\n"
     answer = await post(door, campaign(name="b"), countries)
-    assert "with country_column" in answer.json()["error"]
+    assert "with country_column" in answer.json()["detail"]
     named = await post(door, campaign(name="b", country_column="Country"), countries)
     assert (named.status_code, named.json()["country_column"]) == (201, "Country")
     assert len(list_lanes(store)) == 2
@@ -481,7 +481,7 @@ async def test_a_workbook_that_cannot_be_read_leaves_nothing(door: Door, store: 
     raw = body(campaign(), "@@").replace(b"@@", b"PK\x03\x04\x14\0\x06\0" + b"xl/workbook.xml" * 50)
     answer = await door.http.post("/v1/campaigns", content=raw, headers=FORM)
     assert answer.status_code == 422
-    assert answer.json()["error"].startswith("the archive is damaged or was cut")
+    assert answer.json()["detail"].startswith("the archive is damaged or was cut")
     assert list_lanes(store) == []
 
 
@@ -514,7 +514,7 @@ async def test_an_upload_without_a_usable_row_is_refused_and_its_name_is_free(
     rows = "phone,name\n" + "07700 900001,Ada\n" * 20
     answer = await post(door, campaign(), rows)
     assert answer.status_code == 422
-    error = answer.json()["error"]
+    error = answer.json()["detail"]
     assert error.startswith(
         'none of the first 20 rows can be used (line 2 "07*** ****01": it has no'
     )
@@ -553,7 +553,7 @@ async def test_a_plan_stores_nothing_and_a_launch_may_demand_it(door: Door, stor
     digest = planned.json()["digest"]
     other = await post(door, campaign(plan=digest), rows + people(1, 1500))
     assert other.status_code == 422
-    assert "the plan has changed" in other.json()["error"]
+    assert "the plan has changed" in other.json()["detail"]
     assert list_lanes(store) == []
     launched = await post(door, campaign(plan=digest), rows)
     assert (launched.status_code, launched.json()["recipients"]) == (201, 1500)
@@ -564,7 +564,7 @@ async def test_too_many_invalid_rows_have_to_be_accepted(door: Door, store: Stor
     for early in (False, True):
         refused = await post(door, campaign(send_while_loading=early), rows)
         assert refused.status_code == 422
-        assert "accept that with accept_invalid" in refused.json()["error"]
+        assert "accept that with accept_invalid" in refused.json()["detail"]
         assert list_lanes(store) == []
     assert (await post(door, campaign(accept_invalid=True), rows)).status_code == 201
 
@@ -598,7 +598,7 @@ async def test_a_campaign_is_scheduled_rescheduled_and_unscheduled(
     shown = (await post(door, form, "msisdn,name\n" + people(2))).json()
     assert (shown["resumed"], shown["zone"]) == (True, "Etc/GMT-1")
     other = await post(door, form | {"send_at": f"{day} 12:00 UTC"}, "msisdn,name\n")
-    assert "was launched with another time" in other.json()["error"]
+    assert "was launched with another time" in other.json()["detail"]
     url = "/v1/campaigns/Spring"
     changed = await door.http.post(f"{url}/schedule", json={"send_at": f"{day}T10:00Z"})
     assert changed.json()["send_at"] == f"{day}T10:00:00Z"
@@ -609,7 +609,29 @@ async def test_a_campaign_is_scheduled_rescheduled_and_unscheduled(
     assert (gone["status"], gone["send_at"]) == ("paused", None)
     assert (await door.http.post(f"{url}/resume")).json()["status"] == "sending"
     past = await post(door, campaign(name="b", send_at="2020-01-01 09:00 UTC"), "msisdn,name\n")
-    assert "is past: name a later time" in past.json()["error"]
+    assert "is past: name a later time" in past.json()["detail"]
+
+
+async def test_a_campaign_goes_by_local_time_with_a_zone_for_each_row(
+    door: Door, store: Store
+) -> None:
+    day = str((datetime.now(UTC) + timedelta(days=30)).date())
+    form = campaign(
+        at_local="10:00 Europe/Paris", on=day, timezone_column="zone", accept_invalid=True
+    )
+    rows = "msisdn,name,zone\n+447400000001,Ann,Asia/Tokyo\n+447400000002,Bob,Mars\n"
+    launched = (await post(door, form, rows)).json()
+    assert (launched["status"], launched["recipients"]) == ("scheduled", 1)
+    assert "there is no such zone" in launched["first_invalid_rows"][0]["reason"]
+    lane = find_lane(store, "Spring")
+    assert (lane.zone_place, lane.local_start[-12:]) == (2, "Europe/Paris")
+    for more, why in (
+        ({"send_at": f"{day} 09:00 UTC"}, "Say either send_at or at_local"),
+        ({"on": None}, "no local time: write it as at_local 10:00 on 2026-12-06"),
+        ({"timezone_column": "tz"}, "for timezone_column"),
+    ):
+        bad = await post(door, form | {"name": "b"} | more, rows)
+        assert (bad.status_code, why in bad.text) == (422, True), bad.text
 
 
 async def test_a_test_goes_to_ones_own_numbers_and_is_no_campaign(door: Door, store: Store) -> None:

@@ -16,8 +16,8 @@ from config import celery_app
 from config.celery_app import create_app, hint_drain
 from config.sections import SubAccount
 from config.settings import Settings
-from sendmany.api.routes.message_orders import MOST_BYTES, CommonIn
-from sendmany.api.routes.messages import messages_router
+from sendmany.api.routes.messages.message_orders import MOST_BYTES, CommonIn
+from sendmany.api.routes.messages.messages import messages_router
 from sendmany.api.schemas.messages import BatchOut, MessageIn
 from store.access.tokens import Scope
 from store.client import AsyncStore, Call, Store, command
@@ -151,7 +151,7 @@ class TestOne:
         first = await house.post(message=OTP, key="login-1")
         other = await house.post(message=OTHER, key="login-1")
         assert other.status_code == 409
-        assert first.json()["id"] in other.json()["error"]
+        assert first.json()["id"] in other.json()["detail"]
 
     async def test_a_key_with_another_person_is_a_conflict(self, house: House) -> None:
         await house.post(message=OTP, key="login-1")
@@ -206,7 +206,7 @@ class TestOne:
         headers = [(b"Idempotency-Key", value) for value in values]
         answer = await house.post(message=OTP, headers=headers)
         assert answer.status_code == 422
-        assert words in answer.json()["error"]
+        assert words in answer.json()["detail"]
         assert answer.json()["problems"][0]["path"] == "header.idempotency-key"
         assert house.counts() == {}
 
@@ -374,7 +374,7 @@ class TestOne:
         house.store.run(move_lane(list_lanes(house.store)[0].id, "cancel"))
         answer = await house.post(message=OTP)
         assert answer.status_code == 409
-        assert "cancelled" in answer.json()["error"]
+        assert "cancelled" in answer.json()["detail"]
 
     async def test_those_who_come_at_once_share_a_write(self, house: House) -> None:
         await house.post(message=OTP)
@@ -499,7 +499,7 @@ class TestBatch:
         assert answer.status_code == 422
         (problem,) = answer.json()["problems"]
         assert problem["path"] == "header.idempotency-key"
-        assert "each item carries its own `key`" in answer.json()["error"]
+        assert "each item carries its own `key`" in answer.json()["detail"]
         assert house.counts() == {}
 
     async def test_a_batch_without_a_sound_item_stores_nothing(self, house: House) -> None:

@@ -44,7 +44,7 @@ async def test_a_body_may_not_be_too_large(
     answer = await small.post(path, content=send(body), headers=headers)
     assert answer.status_code == status
     if status == 413:
-        assert answer.json()["error"].startswith("The body is too large: at most ")
+        assert answer.json()["detail"].startswith("The body is too large: at most ")
         assert answer.headers["Connection"] == "close"
 
 
@@ -108,7 +108,7 @@ async def test_a_body_that_stops_coming_is_cut_off(store: Trouble) -> None:
             answer = await http.post(path, content=never())
             assert answer.status_code == 408
             assert answer.headers["Connection"] == "close"
-            assert answer.json()["error"] == "The body did not come in time."
+            assert answer.json()["detail"] == "The body did not come in time."
 
 
 async def test_an_upload_has_time_as_long_as_it_keeps_coming() -> None:

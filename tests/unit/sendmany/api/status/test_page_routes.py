@@ -1,13 +1,16 @@
 """What the page asks beside the rest: a list with reasons, messages a page at a time, history, stops."""
 
+from dataclasses import asdict
 from typing import Any
 
 import pytest
 
 from config.settings import Settings
+from sendmany.api.routes import sending
 from sendmany.api.routes.sending import sending_router
 from sendmany.api.routes.stops import stops_router
 from sendmany.api.status import status_router
+from sendmany.doctor.finding import Check, ok, problem
 from store.access.tokens import Scope
 from store.client import AsyncStore, Store
 from store.limits.stops import read_stops
@@ -170,3 +173,35 @@ async def test_sending_is_told_at_a_glance_and_others_are_left_out(
     door.comes(Scope.READ, only=["bank"])
     found = await get(door, "/v1/sending")
     assert (found["backlog"], found["receipts"], found["redis"]) == ([], None, None)
+
+
+async def test_doctor_tells_what_its_command_tells_but_not_to_some_sub_accounts(
+    door: Door, monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    found = [ok("redis", "Valkey 8.1"), problem("workers", "none has answered", "start one")]
+    asked: list[Any] = []
+
+    def examine(*given: Any, **how: Any) -> list[Check]:
+        asked.append((given, how))
+        return found
+
+    monkeypatch.setattr(sending, "examine_with", examine)
+    assert await get(door, "/v1/doctor", offline=True) == [asdict(one) for one in found]
+    assert asked == [((settings,), {"offline": True})]
+    door.comes(Scope.READ, only=["shop"])
+    assert (await door.http.get("/v1/doctor")).status_code == 403
+
+
+async def test_quiet_hours_are_read_and_changed_and_workers_woken(door: Door, wakes: Wakes) -> None:
+    door.comes(Scope.READ, Scope.MANAGE)
+    assert (await get(door, "/v1/quiet-hours"))["on"] is False
+    word = {"on": True, "hours": {"GB": "10:00-12:00"}}
+    told = (await door.http.patch("/v1/quiet-hours", json=word)).json()
+    assert (told["on"], wakes.sent > 0) == (True, True)
+    assert (await get(door, "/v1/quiet-hours")) == told
+    told = (await door.http.patch("/v1/quiet-hours", json={"hours": {"GB": None}})).json()
+    assert (told["on"], [one for one in told["places"] if one["place"] == "GB"]) == (True, [])
+    bad = await door.http.patch("/v1/quiet-hours", json={"hours": {"GB": "20-8"}})
+    assert (bad.status_code, "is no hours" in bad.text) == (422, True)
+    door.comes(Scope.READ, Scope.MANAGE, only=["shop"])
+    assert (await door.http.patch("/v1/quiet-hours", json=word)).status_code == 403

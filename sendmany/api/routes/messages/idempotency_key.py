@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, Final
 
-from sendmany.api.routes.message_orders import Refused
+from sendmany.api.routes.messages.message_orders import Refused
 from sendmany.api.schemas.messages import LONGEST_KEY
 
 RawHeaders = Iterable[tuple[bytes, bytes]]

@@ -16,8 +16,8 @@ from producer.messages.enqueue import Enqueuer, Order
 from producer.messages.item import NO_TEMPLATES, Enqueued
 from producer.messages.write_coalescer import MessageWrites
 from producer.wake import SendWakeUp
-from sendmany.api.routes.idempotency_key import KEY_HEADER, RawHeaders, key_of, refuse_key
-from sendmany.api.routes.message_orders import (
+from sendmany.api.routes.messages.idempotency_key import KEY_HEADER, RawHeaders, key_of, refuse_key
+from sendmany.api.routes.messages.message_orders import (
     Asked,
     Refused,
     account_of,

@@ -233,7 +233,7 @@ def _people(
             invalid.append(PathProblem(path=f"people.{n}", message=bad.reason))
     if invalid and not skip:
         problems = [one.model_dump() for one in islice(invalid, MOST_PROBLEMS)]
-        raise HTTPException(422, {"error": "The request does not fit.", "problems": problems})
+        raise HTTPException(422, {"detail": "The request does not fit.", "problems": problems})
     return list(found), invalid
 
 

@@ -14,8 +14,8 @@ from producer.campaigns.plan import Plan
 from producer.campaigns.schedule import read_time, reschedule
 from producer.errors import InputError
 from producer.wake import SendWakeUp, call_workers
-from sendmany.api.routes.again import add_again
-from sendmany.api.routes.drafts import add_drafts
+from sendmany.api.routes.campaigns.again import add_again
+from sendmany.api.routes.campaigns.drafts import add_drafts
 from sendmany.api.uploads.form import TestForm, form_schema
 from sendmany.api.uploads.launch import LaunchedOut, TestOut, launch, plan, send_test
 from store.access.audit import audited
@@ -161,7 +161,8 @@ def campaigns_router(
         return launched
 
     add_again(router, blocking, settings, send, uploads, send_wake_up)
-    add_drafts(router, blocking, settings, send, manage, uploads, send_wake_up)
+    people = Depends(needs(Scope.PEOPLE))
+    add_drafts(router, blocking, settings, send, manage, people, uploads, send_wake_up)
 
     @router.post(
         "/{campaign}/pause",
@@ -321,7 +322,7 @@ def _schedule(
 
 def _bad(member: str, error: InputError) -> HTTPException:
     problem = {"path": member, "message": str(error)}
-    return HTTPException(422, {"error": str(error), "problems": [problem]})
+    return HTTPException(422, {"detail": str(error), "problems": [problem]})
 
 
 def _settle(

@@ -19,7 +19,7 @@ from dashboard.schemas import (
 )
 from producer.campaigns.draft import DraftOut
 from sendmany.api.pagination import FINDING, Cursor, Limit, NameOrId, page_of_lanes
-from sendmany.api.routes.exports import States
+from sendmany.api.routes.campaigns.exports import States
 from sendmany.api.uploads.launch import draft_answer
 from store.access.tokens import Token
 from store.client import Store

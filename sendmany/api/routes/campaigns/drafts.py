@@ -16,8 +16,10 @@ from producer.campaigns.agreement import changed, too_many_invalid
 from producer.campaigns.draft import (
     OF_THE_LAUNCH,
     DraftOut,
+    RecipientsOut,
     clone,
     edit,
+    first_recipients,
     prepared_draft,
 )
 from producer.campaigns.form import CampaignForm, CampaignName
@@ -152,13 +154,14 @@ def add_drafts(
     settings: Settings,
     send: Any,
     manage: Any,
+    people: Any,
     uploads: Places,
     wake: SendWakeUp,
 ) -> None:
     """Add the routes.
 
     Args:
-        send, manage: the dependencies for the caller's token.
+        send, manage, people: the dependencies for the caller's token.
         uploads: limits concurrent readers of recipients.
     """
 
@@ -235,6 +238,22 @@ def add_drafts(
             return await load_while_receiving(
                 request.stream(), lambda file: out(edit(store, settings, lane, changes, file))
             )
+
+    @router.get(
+        "/{campaign}/recipients",
+        operation_id="show_recipients",
+        summary="The first recipients of a draft, as its file is read",
+        responses=_ANSWERS,
+    )
+    async def show_recipients(
+        campaign: NameOrId,
+        caller: Annotated[Token, people],
+        limit: Annotated[int, Query(ge=1, le=100)] = 5,
+    ) -> RecipientsOut:
+        found: RecipientsOut = await in_thread(
+            caller, campaign, lambda lane: first_recipients(store, settings, lane, limit)
+        )
+        return found
 
     @router.get(
         "/{campaign}/plan",

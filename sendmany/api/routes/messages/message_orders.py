@@ -68,7 +68,7 @@ class Refused(Exception):
 
     def answer(self) -> HTTPException:
         """The response for a request with one message."""
-        return HTTPException(self.status, {"error": self.error, "problems": self.problems})
+        return HTTPException(self.status, {"detail": self.error, "problems": self.problems})
 
 
 def read_item(given: msgspec.Raw) -> Asked:

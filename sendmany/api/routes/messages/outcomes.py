@@ -134,7 +134,7 @@ async def _followed(
         plan = outcomes_after(name, position, MOST_ITEMS, with_numbers=with_numbers)
         found = await carry_out_async(store, plan)
         if found.gap:
-            yield format_sse_event(data_str=f'{{"error":"{GAP}"}}', event="gap")
+            yield format_sse_event(data_str=f'{{"detail":"{GAP}"}}', event="gap")
             return
         for position, item in found.items:
             yield format_sse_event(

@@ -1,0 +1,1 @@
+"""Routes of campaigns: drafts, launch, status, recipients again, exports."""

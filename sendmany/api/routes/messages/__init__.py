@@ -1,0 +1,1 @@
+"""Routes of messages: take them in, show their status, stream their outcomes."""

@@ -1,0 +1,1 @@
+"""Routes about one person, and about suppressions."""

@@ -1,0 +1,70 @@
+"""Addresses of a Redis that sentinels name."""
+
+from typing import Any
+
+import pytest
+
+from config.celery_app import celery_settings
+from config.sentinel import parse_sentinels
+from config.settings import Settings
+from sendmany.console.connection import place
+from store.client import AsyncStore, Store
+
+URL = "redis+sentinel://ann:se%40cret@a:1,[::1]:2,b/shop/3?sentinel_password=other&socket_timeout=4"
+
+
+def test_the_parts_of_an_address() -> None:
+    found = parse_sentinels(URL)
+    assert found is not None
+    assert found.sentinels == (("a", 1), ("::1", 2), ("b", 26379))
+    assert (found.master, found.database, found.own) == ("shop", 3, {"password": "other"})
+    assert str(found) == '"shop" of the sentinels a:1, [::1]:2, b:26379'
+
+
+def test_other_addresses_are_none() -> None:
+    assert parse_sentinels("redis://a:1/0") is None
+
+
+@pytest.mark.parametrize("connect", [Store.connect, AsyncStore.connect])
+def test_the_store_asks_the_sentinels_for_the_master(connect: Any) -> None:
+    pool = connect(URL).client.connection_pool
+    assert pool.service_name == "shop"
+    assert pool.connection_kwargs["password"] == "se@cret"
+    assert pool.connection_kwargs["username"] == "ann"
+    assert (pool.connection_kwargs["db"], pool.connection_kwargs["socket_timeout"]) == (3, 4)
+    asked = pool.sentinel_manager.sentinels[1].connection_pool.connection_kwargs
+    assert (asked["host"], asked["port"], asked["password"]) == ("::1", 2, "other")
+
+
+def test_celery_asks_the_same_sentinels() -> None:
+    settings = Settings(redis_url=URL)
+    login = "ann:se%40cret@"
+    assert settings.broker == ";".join(
+        f"sentinel://{login}{one}/3" for one in ("a:1", "[::1]:2", "b:26379")
+    )
+    options = celery_settings(settings)["broker_transport_options"]
+    assert options["master_name"] == "shop"
+    assert options["sentinel_kwargs"] == {"password": "other"}
+
+
+def test_people_are_not_shown_the_login() -> None:
+    assert "se" not in place(URL).replace("sentinels", "")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis+sentinel://a:1",
+        "redis+sentinel:///shop",
+        "redis+sentinel://a:1/shop/x",
+        "redis+sentinel://a:1,/shop",
+        "redis+sentinel://a:port/shop",
+        "redis+sentinel://ann:port/word@a:1/shop",
+    ],
+)
+@pytest.mark.parametrize("name", ["redis_url", "broker_url"])
+def test_an_incomplete_address_is_refused_with_its_form(name: str, url: str) -> None:
+    given: dict[str, Any] = {name: url}
+    with pytest.raises(ValueError, match=r"the form is redis\+sentinel://HOST") as refused:
+        Settings(**given)
+    assert "port" not in str(refused.value)
