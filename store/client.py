@@ -293,7 +293,7 @@ def _client(kind: Any, sentinel: Any, url: str, options: dict[str, Any]) -> Any:
     with _readable():
         address = parse_sentinels(url)
         parts = urlsplit(address.server if address else url)
-        if parts.scheme != "unix" and not re.fullmatch(r"/?[0-9]*", parts.path):
+        if parts.scheme != "unix" and not re.fullmatch(r"/?[0-9]*/?", parts.path):
             raise ValueError("not the number of a database")  # redis-py would take number 0
         if address is None:
             return kind.from_url(url, **options)
