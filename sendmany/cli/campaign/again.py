@@ -95,6 +95,8 @@ def retry(
             print_json({**found.figures(), "id": found.child or None, "dry_run": True})
         return
     if not yes:
+        if not found.people and not found.child:
+            raise InputError(f'No message of "{lane.name}" is to be sent again')
         if not _at_terminal():
             raise InputError(f"Nothing was sent to {_people(found.people)}. Say --yes to send")
         typer.confirm(f'Send "{found.name}"?', abort=True, err=True)

@@ -1,5 +1,6 @@
 """`sendmany campaign list|show|watch`: status of campaigns."""
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from itertools import starmap
@@ -138,7 +139,11 @@ def _draft(store: Store, settings: Settings, lane: Lane) -> "DraftOut | None":
 def _tell_draft(draft: "DraftOut") -> None:
     """Print what a draft keeps."""
     rows = [("columns", ", ".join(draft.columns)), ("kept until", draft.kept_until)]
-    rows += [(name, str(value)) for name, value in draft.options.items()]
+    rows += [
+        (name, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+        for name, value in draft.options.items()
+        if value != {}
+    ]
     show_table(pairs_table(rows))
     if draft.problem:
         show(f"It cannot be launched yet: {draft.problem}.")

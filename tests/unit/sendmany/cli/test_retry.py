@@ -71,6 +71,11 @@ def test_a_program_has_to_say_yes_and_a_person_is_asked(
     assert find_lane(store, "Again").parent == lane.id
 
 
+def test_a_retry_without_people_says_so_and_asks_for_no_yes(store: Store, lane: Lane) -> None:
+    refused = campaign("retry", "Spring", "--code", "receipt.1")
+    assert str(refused.exception) == 'No message of "Spring" is to be sent again'
+
+
 def test_a_retry_and_its_parent_name_each_other(store: Store, lane: Lane) -> None:
     done = answer("retry", "Spring", "--yes")
     assert (done["name"], done["recipients"], done["parent"]) == ("Spring (retry 1)", 2, lane.id)
