@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from chatapps.rendering.compiled import CompiledContent
+from chatapps.rendering.compiled import CompiledContent, message_of
 
 FREE_FORM: Final = frozenset({"text", "image", "audio", "video", "file", "location", "interactive"})
 """Kinds of content that are not templates, as the models spell them."""
@@ -42,15 +42,7 @@ _decode: Final = msgspec.json.Decoder(_Message).decode
 
 def content_needs_window(content: CompiledContent) -> bool:
     """True when a campaign's message is delivered only within the window."""
-    shared = _decode(content.shared or b"{}")
-    own = _decode(b"{%b}" % b"x".join(content.segments).removeprefix(b","))
-    return _needs_window(
-        _Message(
-            shared.type or own.type,
-            own.channels if shared.channels is None else shared.channels,
-            own.content if shared.content is None else shared.content,
-        )
-    )
+    return _needs_window(msgspec.convert(message_of(content), _Message))
 
 
 def line_needs_window(line: bytes) -> bool:

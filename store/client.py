@@ -6,11 +6,12 @@ the `AsyncStore` of workers both run it. Errors of redis-py become errors of the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import redis
 import redis.asyncio
@@ -291,6 +292,9 @@ def _client(kind: Any, sentinel: Any, url: str, options: dict[str, Any]) -> Any:
     in the URL win."""
     with _readable():
         address = parse_sentinels(url)
+        parts = urlsplit(address.server if address else url)
+        if parts.scheme != "unix" and not re.fullmatch(r"/?[0-9]*/?", parts.path):
+            raise ValueError("not the number of a database")  # redis-py would take number 0
         if address is None:
             client = kind.from_url(url, **options)
         else:

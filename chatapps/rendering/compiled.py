@@ -30,8 +30,6 @@ RESERVED = ("user", "clientMessageId")  # written by the renderer, one each mess
 
 _FORMAT = 1
 _ESCAPED = re.compile(r"\\.")
-_ANY = "{{}}"
-"""Placeholder for a recipient's value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,13 +122,12 @@ def message_of(content: CompiledContent) -> dict[str, Any]:
 def template_of(content: CompiledContent) -> tuple[str, str] | None:
     """Name and language of the message's template; None without a template, or when they vary by
     recipient."""
-    own = json.loads(b"{%b}" % _ANY.encode().join(content.segments).removeprefix(b","))
     try:
-        template = {**own, **json.loads(content.shared or b"{}")}["content"]["template"]
+        template = message_of(content)["content"]["template"]
         name, language = str(template["name"]), str(template["language"])
     except (LookupError, TypeError):
         return None
-    return None if _ANY in name or _ANY in language else (name, language)
+    return None if PLACEHOLDER.search(f"{name} {language}") else (name, language)
 
 
 @dataclass(frozen=True, slots=True)

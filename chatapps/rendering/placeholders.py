@@ -11,15 +11,21 @@ from typing import Any
 PLACEHOLDER = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
 _LONE = re.compile(r"\{\{|\{\s*[\w .-]{1,60}\s*\}\}")
 """Matches what looks like a mistyped placeholder. Other braces, such as JSON in a string, may stay."""
+_TRIPLE = re.compile(r"\{(?=\{\{[^{}\n]{1,80}\}\}\})")
+"""Three braces, which in other tools keep a value from being escaped."""
 _AROUND = 20  # characters
-_OTHER_TOOLS = tuple(
-    re.compile(rf"{start}(?=([^\n{re.escape(end)}]{{1,80}}){end})")
-    for start, end in (
-        *(("\\{", "\\}"), (r"\*\|", r"\|\*"), ("%", "%"), (r"\[", r"\]"), ("<", ">"), ("«", "»")),
-        (r"%\(", r"\)s"),
-    )
+_OTHER_TOOLS = (
+    *(
+        re.compile(rf"{start}(?=([^\n{re.escape(end)}]{{1,80}}){end})")
+        for start, end in (
+            *(("\\{", "\\}"), (r"\*\|", r"\|\*"), ("%", "%"), (r"\[", r"\]"), ("<", ">")),
+            *(("«", "»"), (r"%\(", r"\)s"), ("#", "#"), ("@", "@")),
+        )
+    ),
+    re.compile(r"\$(?=(\w{1,80}))"),
+    re.compile(r"__(?=(\w{1,80}?)__)"),
 )
-"""Placeholders of other tools: `{x}`, `${x}`, `*|X|*`, `%x%`, `[x]`, `<<x>>`, …"""
+"""Placeholders of other tools: `{x}`, `${x}`, `*|X|*`, `%x%`, `[x]`, `<<x>>`, `$x`, …"""
 _DEFAULT = re.compile(r"[|:;,=].*", re.DOTALL)  # other tools' suffix of a name
 _OF_SOMETHING = re.compile(r"^[\s$<]*(?:\w+\.)?")  # and their prefix: `contact.name`, `$name`
 _NOT_TAKEN_APART = str.maketrans({"ı": "i", "ł": "l", "đ": "d", "ø": "o"})  # noqa: RUF001
@@ -115,7 +121,7 @@ def see_that_whole(message: Mapping[str, Any], columns: Sequence[str]) -> None:
     names = {fold_name(column): column for column in columns}
     for path, text in _texts(message):
         rest = PLACEHOLDER.sub(lambda match: " " * len(match[0]), text)
-        if lone := _LONE.search(rest):
+        if lone := _TRIPLE.search(text) or _LONE.search(rest):
             excerpt = _excerpt(text, lone.start())
             rule = f'has a placeholder that is not whole, at "{excerpt}": write {{{{column}}}}'
             raise BrokenPlaceholder(path, rule)

@@ -52,7 +52,13 @@ _KINDS = (
     (b"{\\rtf", "this is an RTF document: export the recipients as CSV (UTF-8)"),
 )
 """Signatures of files that are not tables, and the remedy."""
-_MARKUP = re.compile(rb"\s*<(?:!doctype|html|table|\?xml|meta|head|body)", re.IGNORECASE)
+_TEXTS = (
+    (r"<(?:!doctype|html|table|\?xml|meta|head|body)", "a web page or XML",
+     "open it in a spreadsheet and save it as CSV (UTF-8)"),
+    (r"BEGIN:(?:VCARD|VCALENDAR)\b", "a vCard or calendar", "export the contacts as CSV (UTF-8)"),
+    (r'\{\s*(?:["}]|$)|\[\s*(?:[\[{"\]]|$)', "JSON", "export the recipients as CSV (UTF-8)"),
+)  # fmt: skip
+"""Beginnings of texts that are not tables, what they are, and the remedy."""
 _NOT_MEANT: Final = re.compile(r"/$|^__MACOSX/|(?:^|/)(?:\.DS_Store|Thumbs\.db|desktop\.ini)$")
 _DOCUMENTS: Final = {
     "word/": "this is a Word document: export the recipients as CSV (UTF-8)",
@@ -160,11 +166,9 @@ def _refuse_others(begin: bytes) -> None:
     for mark, sentence in _KINDS:
         if begin.startswith(mark):
             raise InputError(sentence)
-    if _MARKUP.match(begin):
-        raise InputError(
-            "this is a web page or XML, whatever its name says: open it in a spreadsheet and "
-            "save it as CSV (UTF-8)"
-        )
+    for start, kind, remedy in _TEXTS:
+        if re.match(rb"(?:\xef\xbb\xbf)?\s*(?:%b)" % start.encode(), begin, re.IGNORECASE):
+            raise InputError(f"this is {kind}, whatever its name says: {remedy}")
     if b"\0" in begin[:4] and by_marks(begin) is None:
         raise InputError("the file is no text, but binary: export the recipients as CSV (UTF-8)")
 

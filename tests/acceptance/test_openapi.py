@@ -94,7 +94,7 @@ def test_no_answer_surprises_whoever_has_read_the_document(api: Api, tmp_path: P
         "--generation-deterministic", "--continue-on-failure",
     ]  # fmt: skip
     ran = subprocess.run(
-        command, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=240
+        command, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=480
     )
     print(ran.stdout)
     assert ran.returncode == 0, ran.stdout[-20_000:] + ran.stderr

@@ -33,7 +33,7 @@ from worker.dispatch.dispatcher import STORE_RETRY_SECONDS, Dispatcher
 from worker.failpoints import read_failpoint
 from worker.metrics import Meters
 from worker.outcomes import Outcomes
-from worker.receipts.backfill import Backfills
+from worker.receipts.missing_receipts import Backfills
 from worker.revisions import open_revisions
 from worker.subscriptions import Subscriptions
 from worker.template_registry import Templates

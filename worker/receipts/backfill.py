@@ -5,20 +5,15 @@ status in the log that is news for its message is put into the inbox as a receip
 that was posted. Messages are matched by `clientMessageId` alone, since the log masks numbers. A row that
 contradicts its message, by the provider message id of that attempt or by the digits that are not masked,
 is of another installation that uses the same sub-account, and is left out.
-
-Workers also ask by themselves: about messages that are unconfirmed, or accepted without any receipt, at
-some ages since their posting. That finds a gap in the receipts, whatever made it. Absence in the log
-proves nothing, so nothing follows from it.
 """
 
 import asyncio
 import contextlib
-import random
 import secrets
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from tempfile import TemporaryFile
 from typing import Any, Final
 
@@ -30,7 +25,6 @@ from chatapps.management import (
     ExportState,
     LogRow,
     MessageCalls,
-    NotFound,
     Pacer,
     ProviderError,
     ProviderUnavailable,
@@ -39,25 +33,22 @@ from chatapps.management import (
 from chatapps.webhooks import Rank, rank_of, read_moment
 from config.errors import ReportedError
 from config.settings import Settings
-from store.access.audit import ACTOR, Actor, entry
+from store.access.audit import entry
 from store.batched import by_hundred
 from store.client import AsyncStore, Call, command
-from store.errors import StoreError
 from store.keys import OUTCOMES_PER_KEY, lane_keys
-from store.lanes.lane import Lane, newest_lanes, read_counts, read_lane
+from store.lanes.lane import Lane, read_lane
 from store.metrics.counters import BACKFILLED, Tally, flush_metrics
 from store.receipts.backfill import (
-    LastBackfill,
     leave_backfill,
     note_backfill,
-    read_backfill,
     renew_backfill,
     take_backfill,
 )
 from store.receipts.inbox import add_to_inbox, inbox_length
 from store.records.outcome import RECORD_BYTES, Outcome, read_record
 from store.reports.waiting import now_ms
-from store.states import BY_STATE, State
+from store.states import BY_STATE
 from worker.receipts.inbox import MESSAGE_ID, STATES
 
 log = structlog.get_logger(__name__)
@@ -74,36 +65,14 @@ EXPORT_SECONDS: Final = 1800.0
 POLL_SECONDS: Final = (0.5, 1, 2, 4, 8, 15)
 FAILED_POLLS: Final = 5
 """Consecutive polls without an answer that end the wait."""
-MOST_DETAILS: Final = 60
-"""Most messages asked about one by one in a turn; the provider allows one a second."""
-AGES: Final = (1, 6, 36, 144, 432)
-"""Ages of a message at which it is asked about, in units of `backfill.after`; 10 min to 3 days."""
-MARGIN_SECONDS: Final = 600
-"""The log is read from so long before the oldest message asked about: later receipts of earlier messages
-were lost with its own."""
-LOOK_SECONDS: Final = 300.0
-NEWEST_LANES: Final = 1000
-STRINGS_AT_ONCE: Final = 10
-REMEMBERED: Final = 10_000
 _CALLING_CODE: Final = 2
 """Digits that no channel rewrites: those of Brazil, Mexico and Argentina begin to differ behind them."""
-_MARKS: Final = {State.UNCONFIRMED: ord("u"), State.ACCEPTED: ord("a")}
 
 Sleep = Callable[[float], Awaitable[None]]
 
 
 class BackfillError(ReportedError):
     """A backfill cannot run; the text says what to do."""
-
-
-@dataclass(slots=True)
-class Asked:
-    """Messages to ask about."""
-
-    n: int = 0
-    first: int = 0  # time of the earliest posting, epoch seconds
-    last: int = 0
-    rows: list[LogRow] = field(default_factory=list)  # those with a provider message id, no status
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,12 +116,12 @@ async def backfill(desk: Desk, since: float, until: float) -> Counter[str]:
         )
     try:
         rows = _read_log(desk, since, until)
-        return await _carry_out(desk, rows, {"since": int(since), "until": int(until)})
+        return await carry_out(desk, rows, {"since": int(since), "until": int(until)})
     finally:
         await desk.store.run(leave_backfill(desk.sub_account))
 
 
-async def _carry_out(
+async def carry_out(
     desk: Desk, parts: AsyncGenerator[Sequence[LogRow]], about: Mapping[str, int]
 ) -> Counter[str]:
     """Apply all parts; then write the audit entry, the counts and the result."""
@@ -239,28 +208,6 @@ async def _finished(desk: Desk, job: str) -> tuple[ExportState, Sequence[str]]:
     )
 
 
-async def _ask_details(desk: Desk, asked: Sequence[LogRow]) -> AsyncGenerator[Sequence[LogRow]]:
-    """The statuses of messages, one message a second. One that is not found proves nothing."""
-    for one in asked:
-        try:
-            steps = await desk.calls.details(one.umid)
-        except NotFound:
-            continue
-        rows = []
-        for step in steps:
-            user = step.members.get("user")
-            number = user.get("msisdn") if isinstance(user, dict) else None
-            code = "" if step.error_code is None else str(step.error_code)
-            row = LogRow(
-                step.client_message_id or one.client_message_id,
-                one.umid,
-                *(step.state, step.detail, code, step.at, step.channel),
-                number if isinstance(number, str) else "",
-            )
-            rows.append(row)
-        yield [row for row in rows if row.client_message_id == one.client_message_id]
-
-
 # From rows to receipts.
 
 
@@ -282,7 +229,7 @@ async def _tell(desk: Desk, rows: Sequence[LogRow]) -> Counter[str]:
     )
     bodies: list[bytes] = []
     for places in by_hundred([*named]):
-        blobs = await desk.store.run_all([_records(*place) for place in places])
+        blobs = await desk.store.run_all([read_records(*place) for place in places])
         for (lane_id, thousand), blob in zip(places, blobs, strict=True):
             lane = lanes[lane_id]
             for place, attempt, rank, row in named[lane_id, thousand]:
@@ -298,7 +245,7 @@ async def _tell(desk: Desk, rows: Sequence[LogRow]) -> Counter[str]:
     return found
 
 
-def _records(lane: str, thousand: int) -> Call[bytes]:
+def read_records(lane: str, thousand: int) -> Call[bytes]:
     key = lane_keys(lane).outcome(thousand * OUTCOMES_PER_KEY)
     return command("GET", key, parse=lambda reply: reply or b"")
 
@@ -364,132 +311,3 @@ async def _wait_for_room(desk: Desk) -> None:
             )
         await desk.store.run(renew_backfill(desk.sub_account))
         await desk.sleep(0.2)
-
-
-# What workers ask about by themselves.
-
-
-class Backfills:
-    """Asks about messages whose receipts are missing. One object per process.
-
-    Args:
-        client: of the provider; its requests are few.
-    """
-
-    def __init__(self, store: AsyncStore, settings: Settings, client: ChatAppsClient) -> None:
-        self._store, self._settings, self._client = store, settings, client
-        self._pacer = Pacer()
-        self._next = 0.0
-        self._task: asyncio.Task[None] | None = None
-
-    def look(self) -> None:
-        """Start to look for such messages if due, unless this process does so; called by each sweep."""
-        rules, now = self._settings.backfill, time.monotonic()
-        if rules.automatic and now >= self._next and (self._task is None or self._task.done()):
-            self._next = now + period(rules.after)
-            self._task = asyncio.create_task(self._look(), name="backfill")
-
-    async def close(self) -> None:
-        """Stop; another worker looks later."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-
-    async def _look(self) -> None:
-        ACTOR.set(Actor("worker"))
-        for name in self._settings.sub_accounts:
-            try:
-                desk = open_desk(self._store, self._settings, self._client, name, self._pacer)
-                await look_for_lost(desk)
-            except (ReportedError, StoreError) as error:
-                log.warning("backfill_failed", sub_account=name, error=str(error))
-            except Exception:
-                log.exception("backfill_failed", sub_account=name)
-
-
-def period(after: float) -> float:
-    """Seconds between two looks."""
-    return min(LOOK_SECONDS, after / 2)
-
-
-async def look_for_lost(desk: Desk) -> Asked:
-    """Ask about the messages of a sub-account that have come of age since the last time; returns
-    them. Many, or those without a provider message id, are looked up in the log; a few are asked about
-    one by one."""
-    store, name, rules = desk.store, desk.sub_account, desk.settings.backfill
-    now = await store.run(now_ms()) // 1000
-    last: LastBackfill = await store.run(read_backfill(name))
-    if now < last.tried + period(rules.after):
-        return Asked()
-    await store.run(note_backfill(name, {"tried": now}))
-    asked = await find_lost(desk, last.looked, now)
-    if asked.n and rules.possible and (asked.n > MOST_DETAILS or len(asked.rows) < asked.n):
-        until = min(now, asked.last + MARGIN_SECONDS)
-        found = await backfill(desk, asked.first - MARGIN_SECONDS, until)
-        log.info("receipts_backfilled", sub_account=name, asked=asked.n, **found)
-    elif bool(asked.rows) and await store.run(take_backfill(name, secrets.token_hex(4))):
-        some = random.sample(asked.rows, min(MOST_DETAILS, len(asked.rows)))
-        try:
-            found = await _carry_out(desk, _ask_details(desk, some), {"since": 0, "until": 0})
-            log.info("receipts_asked_for", sub_account=name, asked=len(some), **found)
-        finally:
-            await store.run(leave_backfill(name))
-    if rules.possible or len(asked.rows) <= MOST_DETAILS:  # else the rest follows next time
-        await store.run(note_backfill(name, {"looked": now}))
-    return asked
-
-
-async def find_lost(desk: Desk, looked: int, now: int) -> Asked:
-    """Messages that are unconfirmed, or accepted without a receipt, and have come of age since
-    `looked`."""
-    rules, hooks = desk.settings.backfill, desk.settings.webhooks
-    receives = hooks.received or hooks.wanted
-    wanted = [State.UNCONFIRMED, State.ACCEPTED] if receives else [State.UNCONFIRMED]
-    ages = [age * rules.after for age in AGES]
-    looked = max(looked, int(now - ages[-1]))
-    asked = Asked()
-    newest = await desk.store.run(newest_lanes(NEWEST_LANES))
-    for some in by_hundred(newest):
-        lanes = await desk.store.run_all([read_lane(one) for one in some])
-        counts = await desk.store.run_all([read_counts(one) for one in some])
-        for lane, has in zip(lanes, counts, strict=True):
-            if lane is None or lane.sub_account != desk.sub_account:
-                continue
-            if lane.finished_at and lane.finished_at / 1000 + ages[-1] < looked:
-                continue
-            marks = bytes(_MARKS[state] for state in wanted if has.get(state))
-            if marks:
-                await _find_in(desk, lane, marks, (ages, looked, now), asked)
-    return asked
-
-
-async def _find_in(
-    desk: Desk,
-    lane: Lane,
-    marks: bytes,
-    due: tuple[Sequence[float], int, int],
-    asked: Asked,
-) -> None:
-    ages, looked, now = due
-    thousands = range((lane.next_index + OUTCOMES_PER_KEY - 1) // OUTCOMES_PER_KEY)
-    for first in range(0, len(thousands), STRINGS_AT_ONCE):
-        some = thousands[first : first + STRINGS_AT_ONCE]
-        blobs = await desk.store.run_all([_records(lane.id, one) for one in some])
-        for thousand, blob in zip(some, blobs, strict=True):
-            for place, mark in enumerate(blob[::RECORD_BYTES]):
-                if mark not in marks:
-                    continue
-                at = place * RECORD_BYTES
-                times = blob[at + 5 : at + 13]
-                posted = int.from_bytes(times[:4], "big") or int.from_bytes(times[4:], "big")
-                if not any(looked < posted + age <= now for age in ages):
-                    continue
-                asked.n += 1
-                asked.first = min(asked.first or posted, posted)
-                asked.last = max(asked.last, posted)
-                if len(asked.rows) < REMEMBERED:
-                    index = thousand * OUTCOMES_PER_KEY + place
-                    found = read_record(blob[at : at + RECORD_BYTES], index)
-                    if found and found.umid:
-                        name = f"{lane.id}.{index}.{found.attempts}"
-                        asked.rows.append(LogRow(name, found.umid, *[""] * 6))

@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, HTTPException
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from config.sections import SubAccountId
 from config.settings import Settings
@@ -46,7 +46,7 @@ class HoursWord(BaseModel):
     """Changes of the hours for marketing."""
 
     model_config = ConfigDict(extra="forbid")
-    on: bool | None = None  # null: as the settings say; left out: as it is
+    on: StrictBool | None = None  # null: as the settings say; left out: as it is
     hours: Annotated[
         dict[str, Annotated[str, Field(max_length=200)] | None],
         Field(

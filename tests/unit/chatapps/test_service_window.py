@@ -61,3 +61,10 @@ def test_placeholders_in_the_channels_or_the_type_do_not_hide_them() -> None:
 @pytest.mark.parametrize("line", [b"447700900123", b"447700900123\t{", b"447700900123\t[1]", b""])
 def test_a_line_that_cannot_be_read_needs_none(line: bytes) -> None:
     assert not line_needs_window(line)
+
+
+def test_a_location_whose_numbers_are_columns_needs_it() -> None:
+    place = {"latitude": "{{lat}}", "longitude": "{{lon}}", "name": "{{name}}"}
+    message = {"type": "location", "content": {"location": place}}
+    numbers = ("content.location.latitude", "content.location.longitude")
+    assert content_needs_window(compile_content(message, ["lat", "lon", "name"], numbers))

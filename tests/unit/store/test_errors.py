@@ -18,6 +18,7 @@ from redis.exceptions import (
     TryAgainError,
 )
 
+from config.sections import SettingsError
 from store.client import AsyncStore, Store, text, translated
 from store.errors import StoreError, StoreFull, StoreRefused, StoreUnavailable
 from store.lanes.lane import read_status
@@ -90,3 +91,19 @@ def test_a_server_that_hangs_up_is_away() -> None:
 
 def test_nothing_is_the_empty_text() -> None:
     assert [text(value) for value in (None, b"a", "a")] == ["", "a", "a"]
+
+
+@pytest.mark.parametrize(
+    "url", ["redis://h:1/abc", "rediss://h/0x1", "redis://h/1/2", "redis://h/-1"]
+)
+@pytest.mark.parametrize("kind", [Store, AsyncStore])
+def test_an_address_that_names_no_database_is_refused_and_not_read_as_number_0(
+    kind: type[Store | AsyncStore], url: str
+) -> None:
+    with pytest.raises(SettingsError, match="redis://HOST:PORT/NUMBER"):
+        kind.connect(url)
+
+
+@pytest.mark.parametrize("url", ["redis://h", "redis://h/", "redis://h/2", "unix:///a/b.sock?db=2"])
+def test_an_address_with_and_without_a_database_is_taken(url: str) -> None:
+    Store.connect(url).close()

@@ -7,8 +7,9 @@ from store.reports.lane_report import report
 from store.reports.waiting import now_ms
 from store.states import State
 from tests.integration.worker.rig import Rig
-from worker.receipts.backfill import Desk, _ask_details, _carry_out, find_lost
+from worker.receipts.backfill import Desk, carry_out
 from worker.receipts.inbox import apply_inbox
+from worker.receipts.missing_receipts import _ask_details, find_lost
 
 
 class Details:
@@ -36,7 +37,7 @@ async def test_accepted_messages_are_asked_about_and_a_404_proves_nothing(rig: R
     asked = await find_lost(desk, 0, now + 5)
     assert asked.n == len(asked.rows) == 3
     assert (await find_lost(desk, now + 3, now + 4)).n == 0
-    found = await _carry_out(desk, _ask_details(desk, asked.rows), {"since": 0, "until": 0})
+    found = await carry_out(desk, _ask_details(desk, asked.rows), {"since": 0, "until": 0})
     await apply_inbox(rig.tools)
     seen = report(rig.store, lane)
     assert (found, len(details.asked)) == ({"lost": 1}, 3)

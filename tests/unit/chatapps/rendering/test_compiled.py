@@ -13,6 +13,7 @@ from chatapps.rendering.compiled import (
     UnknownColumns,
     compile_content,
     escape_value,
+    template_of,
 )
 from chatapps.rendering.job_line import pack_line
 from chatapps.rendering.renderer import BrokenJob, MessageRenderer
@@ -201,3 +202,23 @@ def test_when_a_message_expires_is_for_us_and_does_not_travel() -> None:
 def test_a_line_without_a_message_is_named() -> None:
     with pytest.raises(BrokenJob, match=r"otp-1\.3"):
         MessageRenderer("otp-1").messages([(3, 1, b"447700900123\t{}")])
+
+
+@pytest.mark.parametrize(
+    ("name", "found"), [("sale", ("sale", "en")), ("sale_{{name}}", None), ("{{name}}", None)]
+)
+def test_the_template_is_found_beside_numbers_from_columns(
+    name: str, found: tuple[str, str] | None
+) -> None:
+    place = {"type": "location", "location": {"latitude": "{{lat}}", "longitude": 2}}
+    header = {"type": "header", "parameters": [place]}
+    template = {"name": name, "language": "en", "components": [header]}
+    message = {"type": "template", "content": {"template": template}}
+    path = "content.template.components[0].parameters[0].location.latitude"
+    assert template_of(compile_content(message, ["lat", "name"], [path])) == found
+
+
+def test_content_with_numbers_from_columns_and_no_template_has_none() -> None:
+    message = {"type": "location", "content": {"location": {"latitude": "{{lat}}", "longitude": 2}}}
+    content = compile_content(message, ["lat"], ["content.location.latitude"])
+    assert template_of(content) is None

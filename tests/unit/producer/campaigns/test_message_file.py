@@ -95,7 +95,7 @@ def test_a_placeholder_that_is_not_whole_stops_the_launch(text: str) -> None:
 
 
 def test_single_braces_are_text() -> None:
-    message = {"type": "text", "content": {"text": "{a} {{{name}}} }{ {"}}
+    message = {"type": "text", "content": {"text": "{a} {b{{name}}} }{ {"}}
     assert prepare(message, COLUMNS).content.columns == ("name",)
     for text in ('{"a":{"b":1}}', "function () { if (a) { b() }}", ":-}}"):
         prepare({"type": "text", "content": {"text": text}}, COLUMNS)
@@ -149,7 +149,7 @@ def test_every_sample_of_a_single_message_can_be_a_campaign(path: Path) -> None:
     ["Hi {name}", "Hi ${name}", "Hi { Name }", "Hi *|NAME|*", "Hi *|NAME:there|*", "Hi %name%",
      "20% off, %NAME%", "Hi %%name%%", "Hi [name]", "Hi [[name]]", "Hi [Name|there]", "Hi <<name>>",
      "Hi <name>", "Hi «name»", "Hi {contact.name}", "Hi {$name}", "Hi {%name%}", "Hi %(name)s",
-     "https://example.com/?n=[NAME]"],
+     "https://example.com/?n=[NAME]", "Hi #name#", "Hi @Name@", "Hi __NAME__", "Hi $name,", "Hi $NAME"],
 )  # fmt: skip
 def test_a_placeholder_of_another_tool_stops_the_launch_with_a_hint(text: str) -> None:
     message = {"type": "text", "content": {"text": text}}
@@ -160,9 +160,25 @@ def test_a_placeholder_of_another_tool_stops_the_launch_with_a_hint(text: str) -
     assert "write {{name}}" in str(c.value)
 
 
+@pytest.mark.parametrize("text", ["Hi {{{name}}}", 'Hi "{{{ name|there }}}"'])
+def test_three_braces_of_another_tool_stop_the_launch(text: str) -> None:
+    message = {"type": "text", "content": {"text": text}}
+    with pytest.raises(InputError, match=r"has a placeholder that is not whole, at .*: write \{\{"):
+        prepare(message, COLUMNS)
+
+
 @pytest.mark.parametrize(
     "text",
-    ["20% off today, 30% tomorrow", "[1] {a} <b> %x% *|Y|*", "{{name}} (name) #name", "a < b > c"],
+    [
+        "20% off today, 30% tomorrow",
+        "[1] {a} <b> %x% *|Y|*",
+        "{{name}} (name) #name",
+        "a < b > c",
+        "me@name.org",
+        "$5",
+        "{ {{name}} }",
+        "[{{name}}]",
+    ],
 )
 def test_what_names_no_column_is_text(text: str) -> None:
     prepare({"type": "text", "content": {"text": text}}, COLUMNS)

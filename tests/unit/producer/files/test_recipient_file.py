@@ -399,6 +399,10 @@ def test_any_delimiter_may_be_told(write: Writer, delimiter: str) -> None:
         (b"%PDF-1.7\n", "this is a PDF document"),
         (b"PAR1\x15\x04", "this is a Parquet file"),
         (b"\n<html><table><tr><td>phone</td></tr></table>", "this is a web page or XML"),
+        (b"\xef\xbb\xbfbegin:vcard\r\nVERSION:3.0\r\nTEL:+447700900001\r\n", "this is a vCard"),
+        (b'[{"phone": "+447700900001"}]\n', "this is JSON"),
+        (b'{"phone":"+447700900001"}\n{"phone":"+447700900002"}\n', "this is JSON"),
+        (b'{\n  "people": []\n}\n', "this is JSON"),
         (b"\0\1\2\3binary", "the file is no text, but binary"),
     ],
 )  # fmt: skip
