@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import redis
 import redis.asyncio
@@ -296,23 +296,36 @@ def _client(kind: Any, sentinel: Any, url: str, options: dict[str, Any]) -> Any:
         if parts.scheme != "unix" and not re.fullmatch(r"/?[0-9]*/?", parts.path):
             raise ValueError("not the number of a database")  # redis-py would take number 0
         if address is None:
-            return kind.from_url(url, **options)
-        given = parse_url(address.server)  # type: ignore[no-untyped-call]
-    of_master = {name: value for name, value in given.items() if name not in ("host", "port")}
-    asked = sentinel(address.sentinels, sentinel_kwargs={**_ASKING, **address.own})
-    return asked.master_for(address.master, kind, **options | of_master)
+            client = kind.from_url(url, **options)
+        else:
+            own = urlencode(address.own)
+            asked = sentinel(
+                address.sentinels, sentinel_kwargs=_ASKING | _options(f"redis://?{own}")
+            )
+            of_master = _options(address.server)
+            client = asked.master_for(address.master, kind, **options | of_master)
+        pool = client.connection_pool
+        pool.connection_class(**pool.connection_kwargs)  # an unknown option is seen here, not later
+        return client
+
+
+def _options(url: str) -> dict[str, Any]:
+    """The options in a URL, as redis-py reads them."""
+    given = parse_url(url)  # type: ignore[no-untyped-call]
+    return {name: value for name, value in given.items() if name not in ("host", "port")}
 
 
 @contextmanager
 def _readable() -> Iterator[None]:
-    """Turn a ValueError about the URL into SettingsError; its text may hold a part of the password."""
+    """Turn an error about the URL into SettingsError; its text may hold a part of the password."""
     try:
         yield
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise SettingsError(
             "redis_url is no address of a Redis server: it looks like redis://HOST:PORT/NUMBER, "
             "rediss://…, unix:///PATH or redis+sentinel://HOST:PORT,HOST:PORT/MASTER/NUMBER, and "
-            "special characters of a password are written as %XX."
+            "special characters of a password are written as %XX. What follows a ? are options that "
+            "redis-py knows."
         ) from error
 
 

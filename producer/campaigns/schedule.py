@@ -278,8 +278,10 @@ def set_quiet_hours(
         keep_switch: leave the switch as it is.
 
     Raises:
-        InputError: there is no such place, or its hours cannot be read.
+        InputError: nothing is to be changed, there is no such place, or its hours cannot be read.
     """
+    if not hours and keep_switch:
+        raise InputError('Say what to change: on or off, or hours such as "FR=Mon-Fri 09:00-19:00"')
     for place, said in hours.items():
         try:
             see_that_place(place)

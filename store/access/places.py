@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Lock
 
 from store.access.tokens import Token
 
@@ -13,7 +14,7 @@ class NoPlace(Exception):
 
 class Places:
     """A token may hold as many places as it leaves free: alone it gets half of them, so that others
-    always find some.
+    always find some. Threads may share it.
 
     Args:
         most: places in all.
@@ -22,17 +23,20 @@ class Places:
     def __init__(self, most: int) -> None:
         self._free = most
         self._taken: Counter[str] = Counter()
+        self._lock = Lock()
 
     @contextmanager
     def place_for(self, token: Token) -> Iterator[None]:
         """Hold a place inside the context; raises NoPlace."""
-        if self._taken[token.id] >= self._free:
-            raise NoPlace
-        self._free -= 1
-        self._taken[token.id] += 1
+        with self._lock:
+            if self._taken[token.id] >= self._free:
+                raise NoPlace
+            self._free -= 1
+            self._taken[token.id] += 1
         try:
             yield
         finally:
-            self._free += 1
-            self._taken[token.id] -= 1
-            self._taken += Counter()  # drops zero counts
+            with self._lock:
+                self._free += 1
+                self._taken[token.id] -= 1
+                self._taken += Counter()  # drops zero counts

@@ -34,7 +34,10 @@ def country_of_number(digits: str) -> str:
     start = digits[: _TELLING.get(code, TELLING_DIGITS)]
     if start not in _known:
         number = PhoneNumber(code, int(digits[len(str(code)) :]))
-        _known[start] = region_code_for_number(number) or regions[0]
+        region = region_code_for_number(number)
+        if region is None:  # no number of any: the next one with these digits may be
+            return regions[0]
+        _known[start] = region
     return _known[start]
 
 

@@ -164,7 +164,7 @@ class LocalHours:
 
 def _opening(zones: Sequence[str], week: Week, at: float) -> Opening:
     """The first span from a moment on that is open in all zones. If there is none for `MOST_DAYS`, the
-    latest of the zones decides."""
+    zone decides in which it is earliest: the same one whenever and wherever that is asked."""
     now, end = at, at + MOST_DAYS * 86_400
     while now < end:
         spans = [open_span(ZoneInfo(zone), week, now) for zone in zones]
@@ -172,7 +172,8 @@ def _opening(zones: Sequence[str], week: Week, at: float) -> Opening:
         if opens <= now:
             return Opening(now, min(span.closes for span in spans))
         now = opens
-    return max(open_span(ZoneInfo(zone), week, at) for zone in zones)
+    west = min(map(ZoneInfo, zones), key=lambda zone: datetime.fromtimestamp(at, zone).isoformat())
+    return open_span(west, week, at)
 
 
 def open_span(zone: ZoneInfo, week: Week, at: float) -> Opening:

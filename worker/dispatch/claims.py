@@ -182,21 +182,23 @@ class Claims:
     ) -> tuple[ClaimedBatch, Claim]:
         """Claim jobs for the permits that may go now by the hours of their people.
 
-        Where most may not, they are put off, and the others go back to the front of the queue, until
-        most of the next ones may: so permits, which are few, are not spent on those that wait.
+        Those that may not are put off at once: a crash of a later request leaves only its own in doubt.
+        The others go back to the front of the queue and are claimed again, with further ones where they
+        are few: so permits, and turns of the lane's rate, are not spent on those that wait.
         """
         n = most = reservation.n
-        began = self._tools.clock()
+        began, paid = self._tools.clock(), False
         while True:
             id_ = secrets.token_hex(6)
-            claim = await self._claim(self._claim_call(lane, id_, most, at_any_rate=most > n))
+            claim = await self._claim(self._claim_call(lane, id_, most, at_any_rate=paid))
+            paid = True
             self._tools.pass_by(Point.CLAIMED)
             open_, later = await self._hours.split(lane, claim.jobs, claim.now_ms)
             batch = ClaimedBatch(
                 lane, id_, open_, reservation, claim.now_ms, self._tools.clock(),
                 claim.early_updates, later, self._hours.revision,
             )  # fmt: skip
-            if len(claim.jobs) <= n and 2 * len(open_) >= len(claim.jobs):
+            if len(claim.jobs) <= n and not later:
                 return batch, claim
             outcome = BatchOutcome(batch)
             outcome.verdicts.back.extend(open_)
@@ -204,6 +206,8 @@ class Claims:
             if stopping.is_set() or self._tools.clock() > began + SORTING_SECONDS:
                 return replace(batch, jobs=(), put_off=()), claim
             most = n if open_ else self._tools.settings.batch.max_messages
+            if n <= 2 * len(open_):
+                most = min(n, len(open_))
 
     async def _claim(self, call: Call[Claim]) -> Claim:
         """Run the claim; after a lost reply it is repeated with the same result."""

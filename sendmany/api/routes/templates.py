@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import ceil
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Body, Depends, HTTPException, Path, Query
@@ -144,7 +145,7 @@ def _http_errors() -> Iterator[None]:
     except (SettingsError, TemplateNameBlocked) as error:
         raise HTTPException(409, str(error)) from error
     except TooFast as error:
-        wait = str(int(error.retry_after or AGAIN_SECONDS))
+        wait = str(ceil(error.retry_after or AGAIN_SECONDS))
         raise HTTPException(503, str(error), {"Retry-After": wait}) from error
     except NotFound as error:
         raise HTTPException(404, str(error)) from error

@@ -55,10 +55,6 @@ def set_hours(
     """
     if on is not None and as_configured:
         raise InputError("Say either --on, --off or --as-configured")
-    if not hours and on is None and not as_configured:
-        raise InputError(
-            'Say what to change: --on, --off, or hours such as "FR=Mon-Fri 09:00-19:00"'
-        )
     changes: dict[str, str | None] = {}
     for text in hours or ():
         place, equals, said = (part.strip() for part in text.partition("="))

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from config.celery_app import celery_settings
+from config.sections import SettingsError
 from config.sentinel import parse_sentinels
 from config.settings import Settings
 from sendmany.console.connection import place
@@ -68,3 +69,27 @@ def test_an_incomplete_address_is_refused_with_its_form(name: str, url: str) -> 
     with pytest.raises(ValueError, match=r"the form is redis\+sentinel://HOST") as refused:
         Settings(**given)
     assert "port" not in str(refused.value)
+
+
+@pytest.mark.parametrize("connect", [Store.connect, AsyncStore.connect])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://a/0?no_such_option=1",
+        "redis+sentinel://a/shop/0?no_such_option=1",
+        "redis+sentinel://a/shop/0?sentinel_no_such_option=1",
+        "redis+sentinel://a/shop/0?sentinel_socket_timeout=soon",
+    ],
+)
+def test_an_option_that_cannot_be_used_is_refused_before_anything_is_sent(
+    connect: Any, url: str
+) -> None:
+    with pytest.raises(SettingsError, match="options that redis-py knows"):
+        connect(url)
+
+
+def test_options_of_the_sentinels_are_read_like_those_of_the_server() -> None:
+    url = "redis+sentinel://a/shop/0?sentinel_socket_timeout=3&sentinel_password=5%2541%25"
+    pool: Any = Store.connect(url).client.connection_pool
+    found = pool.sentinel_manager.sentinels[0].connection_pool.connection_kwargs
+    assert (found["socket_timeout"], found["password"]) == (3.0, "5%41%")

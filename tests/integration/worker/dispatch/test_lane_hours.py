@@ -1,10 +1,12 @@
 """Marketing waits for the hours of its people, and costs nothing where no hours are configured."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from chatapps.responses import Result
 from store.client import command
 from store.keys import lane_keys
 from store.lanes.lane import LaneStatus, Priority, move_lane
@@ -12,7 +14,7 @@ from store.people.quiet_hours import LocalStart, change_quiet_hours
 from store.purposes import Purpose
 from store.states import State
 from store.templates import keep_registry
-from tests.integration.worker.rig import Rig, account, until
+from tests.integration.worker.rig import Post, Rig, account, taken, until
 
 LONDON, NEW_YORK = 447700900000, 12125550000
 
@@ -174,6 +176,36 @@ async def test_nor_for_the_rate_of_the_campaign(rig: Rig) -> None:
     rig.store.client.hset(lane_keys(lane).meta, "rate", 20)
     await rig.drain_until(lambda: rig.counts(lane).get(State.ACCEPTED) == 10)
     assert rig.watched.ran.count("claim_batch") < 20
+
+
+async def test_open_people_among_shut_ones_do_not_lose_the_turns_of_its_rate(rig: Rig) -> None:
+    configure(rig, US=shut())
+    groups = [people(4, NEW_YORK + 4 * i) + people(1, LONDON + i) for i in range(10)]
+    lane = rig.campaign(0, lines=list(chain.from_iterable(groups)))
+    rig.store.client.hset(lane_keys(lane).meta, "rate", 10)
+    await rig.drain_until(lambda: rig.counts(lane).get(State.ACCEPTED) == 10)
+    begun, turn = (
+        rig.store.run(command("HGET", lane_keys(lane).meta, name, parse=float))
+        for name in ("started_at", "turn")
+    )
+    assert turn - begun < 2500  # ms; 1000 at 10 messages/s, 5000 if the others had turns, too
+    assert rig.counts(lane) == {State.ACCEPTED: 10, State.DELAYED: 40}
+
+
+async def test_a_request_is_made_when_those_who_wait_are_put_off_and_no_longer_in_its_batch(
+    rig: Rig,
+) -> None:
+    configure(rig, US=shut())
+    lane = rig.campaign(0, lines=people(10, NEW_YORK) + people(20, LONDON))
+    seen: list[dict[State, int]] = []
+
+    def answer(post: Post) -> Result:
+        seen.append(rig.counts(lane))
+        return taken(post)
+
+    rig.provider.steps = [answer]
+    await rig.drain_until(lambda: rig.counts(lane).get(State.ACCEPTED) == 20)
+    assert seen == [{State.IN_FLIGHT: 20, State.DELAYED: 10}]
 
 
 async def test_without_hours_nothing_is_asked_or_put_off(rig: Rig) -> None:

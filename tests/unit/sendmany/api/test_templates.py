@@ -111,3 +111,14 @@ async def test_a_provider_that_is_away_is_told(door: Door, monkeypatch: pytest.M
     monkeypatch.setattr(from_settings, "open_client", lambda *_, **__: httpx.AsyncClient())
     answer = await door.http.get(PATH, params={"sub_account": "gone"})
     assert (answer.status_code, "could not be reached" in answer.json()["detail"]) == (502, True)
+
+
+@pytest.mark.parametrize(("told", "seconds"), [("0.3", "1"), ("7", "7"), ("soon", "2")])
+async def test_a_provider_that_is_asked_too_often_says_when_to_come_again(
+    door: Door, monkeypatch: pytest.MonkeyPatch, told: str, seconds: str
+) -> None:
+    too_fast = httpx.MockTransport(lambda _: httpx.Response(429, headers={"Retry-After": told}))
+    client = lambda *_, **__: httpx.AsyncClient(transport=too_fast)  # noqa: E731
+    monkeypatch.setattr(from_settings, "open_client", client)
+    answer = await door.http.get(PATH)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, seconds)

@@ -1,5 +1,7 @@
 """Places that tokens share."""
 
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 import pytest
@@ -31,3 +33,20 @@ def test_each_token_may_have_as_many_as_it_leaves_free(most: int, each: list[int
         assert [take_all(places, str(n), held) for n in range(len(each))] == each
     with ExitStack() as held:  # all are given back
         assert take_all(places, "another", held) == each[0]
+
+
+def test_threads_may_share_them() -> None:
+    places, before = Places(1000), sys.getswitchinterval()
+
+    def take_often(who: int) -> None:
+        for _ in range(3000):
+            with places.place_for(token(f"t{who}")):
+                pass
+
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(8) as threads:
+            list(threads.map(take_often, range(8)))
+    finally:
+        sys.setswitchinterval(before)
+    assert (places._free, places._taken) == (1000, {})

@@ -9,8 +9,10 @@ import pytest
 from phonenumbers.tzdata import TIMEZONE_DATA
 
 from config.quiet_hours import read_week
+from store.people import local_time
 from store.people.local_time import (
     country_of,
+    country_of_number,
     local_moment,
     moment_of,
     zone_named,
@@ -136,3 +138,9 @@ def test_zones_are_named_by_their_place_in_any_case() -> None:
     assert zone_named("europe/london") == "Europe/London"
     assert zone_named("America/New York") == "America/New_York"
     assert (zone_named("IST"), zone_named("Mars/Base"), zone_named("UTC")) == (None, None, "UTC")
+
+
+def test_a_number_of_no_country_does_not_decide_for_those_with_the_same_first_digits() -> None:
+    local_time._known.clear()
+    assert country_of_number("14160000000") == "US"
+    assert country_of_number("14162345678") == "CA"

@@ -117,6 +117,14 @@ def test_without_a_common_moment_the_latest_zone_decides() -> None:
     assert local({"CD": "09:00-10:00"}).due(CONGO, at("2026-12-04T05:00")) == at("2026-12-04T08:00")
 
 
+@pytest.mark.parametrize("now", ["2026-12-04T05:00", "2026-12-04T07:30", "2026-12-04T08:30"])
+def test_another_process_agrees_that_the_moment_of_the_latest_zone_has_come(now: str) -> None:
+    said = {"CD": "09:00-10:00"}
+    due = local(said).due(CONGO, at(now))
+    assert due > at(now) or now.endswith("08:30")
+    assert local(said).due(CONGO, max(due, at(now)) + 5) == 0
+
+
 def test_the_zone_of_the_row_comes_before_that_of_the_number_unless_it_is_empty() -> None:
     found = local({"GB": "09:00-10:00"}, zone_place=2)
     now = at("2026-12-04T14:30")

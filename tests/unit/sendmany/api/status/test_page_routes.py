@@ -203,5 +203,7 @@ async def test_quiet_hours_are_read_and_changed_and_workers_woken(door: Door, wa
     assert (told["on"], [one for one in told["places"] if one["place"] == "GB"]) == (True, [])
     bad = await door.http.patch("/v1/quiet-hours", json={"hours": {"GB": "20-8"}})
     assert (bad.status_code, "is no hours" in bad.text) == (422, True)
+    nothing = await door.http.patch("/v1/quiet-hours", json={"hours": {}})
+    assert (nothing.status_code, "Say what to change" in nothing.text) == (422, True)
     door.comes(Scope.READ, Scope.MANAGE, only=["shop"])
     assert (await door.http.patch("/v1/quiet-hours", json=word)).status_code == 403
