@@ -27,7 +27,7 @@ def campaign_policies(
     """
     policies = settings.policies
     if hold:
-        for name, value in (("unknown", on_unconfirmed), ("server-error", on_server_error)):
+        for name, value in (("unconfirmed", on_unconfirmed), ("server-error", on_server_error)):
             if value not in (None, "hold"):
                 raise InputError(f"Say either --hold or --on-{name} {value}")
         on_unconfirmed = on_server_error = "hold"

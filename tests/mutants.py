@@ -256,7 +256,10 @@ def mutate(given: argparse.Namespace, home: Path, record: Path) -> int:
         path, tests, run = Path(mutant.file), tests_of(mutant, recorded), run + 1
         before = path.read_text()
         path.write_text(mutant.text)
-        if not tests or run_tests(tests, log, MUTANT_SECONDS) == 0:
+        code = run_tests(tests, log, MUTANT_SECONDS) if tests else 0
+        if code > pytest.ExitCode.INTERRUPTED:  # no verdict: the run itself is broken
+            raise SystemExit(f"pytest ended with {code}: {log.read_text()[-2000:]}")
+        if code == 0:
             survived += 1
             shown = " ".join(mutant.change.split())
             print(

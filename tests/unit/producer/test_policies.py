@@ -115,3 +115,20 @@ def test_it_is_told_why_something_is_no_authentication(template: str, why: str) 
     with pytest.raises(BadPurpose, match=why):
         see_that_authentication(REGISTRY, template)
     see_that_authentication(REGISTRY, "otp:en")
+
+
+@pytest.mark.parametrize(
+    ("other", "option"),
+    [
+        ("on_unconfirmed", "--on-unconfirmed resend"),
+        ("on_server_error", "--on-server-error resend"),
+    ],
+)
+def test_hold_beside_its_opposite_is_refused_by_the_names_of_the_options(
+    other: str, option: str
+) -> None:
+    options: dict[str, Any] = {other: "resend"}
+    same: dict[str, Any] = {other: "hold"}
+    with pytest.raises(InputError, match=f"either --hold or {option}"):
+        campaign_policies(Settings(), hold=True, **options)
+    campaign_policies(Settings(), hold=True, **same)
