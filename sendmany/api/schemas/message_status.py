@@ -1,9 +1,9 @@
 """Response models of single messages."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import Path, Query
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from dashboard.explain import explain_code, iso
 from dashboard.message import MessageStatus, explain, waits_until
@@ -12,10 +12,11 @@ from store.purposes import Purpose
 from store.records.outcome import Doubt, Origin
 from store.states import State
 
+MESSAGE_ID: Final = r"^[a-z0-9-]{1,40}\.[0-9]{1,10}(\.[0-9]{1,3})?$"
 MessageId = Annotated[
     str,
     Path(
-        pattern=r"^[a-z0-9-]{1,40}\.[0-9]{1,10}(\.[0-9]{1,3})?$",
+        pattern=MESSAGE_ID,
         description="As the enqueue answered it; an attempt at its end is left out.",
     ),
 ]
@@ -50,6 +51,23 @@ class MessageOut(BaseModel):
     attempt_log: list[str]  # earlier attempts: attempt, origin, code, s since 1970, batch
     waits_until: str | None  # no change before
     why: list[str]  # explanations in sentences
+
+
+class WantedIn(BaseModel):
+    """Messages whose status is wanted."""
+
+    model_config = ConfigDict(extra="forbid")
+    ids: Annotated[
+        list[Annotated[str, StringConstraints(pattern=MESSAGE_ID)]],
+        Field(min_length=1, max_length=1000),
+    ]
+
+
+class MessagesOut(BaseModel):
+    """Status of several messages, in the order in which they were asked for."""
+
+    items: list[MessageOut]
+    unknown: list[str]  # ids that do not exist, or are not the caller's
 
 
 class FoundOut(BaseModel):

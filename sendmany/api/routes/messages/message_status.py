@@ -11,7 +11,9 @@ from sendmany.api.schemas.message_status import (
     FoundPage,
     MessageId,
     MessageOut,
+    MessagesOut,
     Recipient,
+    WantedIn,
     message_out,
 )
 from store.access.tokens import Scope, Token
@@ -24,6 +26,8 @@ from store.reports.waiting import now_ms
 
 LOOKED_INTO: Final = 256
 """Packed values searched for the job of a message."""
+LOOKED_INTO_FOR_EACH: Final = 1
+"""The same where the status of many messages is asked for at once."""
 Campaign = Annotated[
     str | None, Query(min_length=1, max_length=200, description="Name or id; else all campaigns.")
 ]
@@ -77,6 +81,23 @@ def add_messages(router: APIRouter, store: Store, read: Any, people: Any, enqueu
         """The recipient is shown only to tokens with the scope `people`."""
         return message_out(_status(message, caller), with_number=Scope.PEOPLE in caller.scopes)
 
+    @router.post(
+        "/messages/status",
+        tags=["messages"],
+        operation_id="show_messages",
+        summary="Status of up to 1,000 messages",
+    )
+    def show_messages(wanted: WantedIn, caller: Annotated[Token, read]) -> MessagesOut:
+        """As that of one message, but the recipient of a message that waits may be left out."""
+        found = MessagesOut(items=[], unknown=[])
+        for one in wanted.ids:
+            status = _known(one, caller, LOOKED_INTO_FOR_EACH)
+            if status is None:
+                found.unknown.append(one)
+            else:
+                found.items.append(message_out(status, with_number=Scope.PEOPLE in caller.scopes))
+        return found
+
     @router.delete(
         "/messages/{message}",
         tags=["messages"],
@@ -97,13 +118,17 @@ def add_messages(router: APIRouter, store: Store, read: Any, people: Any, enqueu
         return message_out(_status(message, caller), with_number=Scope.PEOPLE in caller.scopes)
 
     def _status(message: str, caller: Token) -> MessageStatus:
-        try:
-            status = message_status_of(store, message, most=LOOKED_INTO)
-        except UnknownLane:
-            status = None
-        if status is None or not caller.may_use(status.report.lane.sub_account):
+        status = _known(message, caller, LOOKED_INTO)
+        if status is None:
             raise HTTPException(404, "There is no such message.")
         return status
+
+    def _known(message: str, caller: Token, most: int) -> MessageStatus | None:
+        try:
+            status = message_status_of(store, message, most=most)
+        except UnknownLane:
+            return None
+        return status if caller.may_use(status.report.lane.sub_account) else None
 
 
 def _everywhere(
