@@ -82,7 +82,7 @@ def add_messages(router: APIRouter, store: Store, read: Any, people: Any, enqueu
         return message_out(_status(message, caller), with_number=Scope.PEOPLE in caller.scopes)
 
     @router.post(
-        "/messages/status",
+        "/statuses",
         tags=["messages"],
         operation_id="show_messages",
         summary="Status of up to 1,000 messages",

@@ -191,14 +191,14 @@ async def test_many_messages_are_told_at_once_and_those_that_are_not_there_are_n
     settled(store, lane, State.ACCEPTED, most=4)
     door.comes(Scope.READ, only=["shop"])
     ids = [f"{lane}.7", f"{lane}.2.1", f"{lane}.99", f"{bank}.0", "nothing-1.0"]
-    answer = await door.http.post("/v1/messages/status", json={"ids": ids})
+    answer = await door.http.post("/v1/statuses", json={"ids": ids})
     told = answer.json()
     assert [(one["id"], one["state"], one["number"]) for one in told["items"]] == [
         (f"{lane}.7", "queued", None), (f"{lane}.2", "accepted", None)
     ]  # fmt: skip
     assert told["unknown"] == ids[2:]
     for wrong in ([], ["nonsense"], [f"{lane}.1"] * 1001):
-        refused = await door.http.post("/v1/messages/status", json={"ids": wrong})
+        refused = await door.http.post("/v1/statuses", json={"ids": wrong})
         assert refused.status_code == 422
 
 
