@@ -2,6 +2,7 @@
 
 import os
 import re
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import available_timezones
@@ -357,13 +358,23 @@ class OptOuts(Section):
     """Scope of an opt-out: the sub-account that it was sent to, or all of them."""
 
 
+class LogColumn(StrEnum):
+    """Columns of the provider's log."""
+
+    CLIENT_MESSAGE_ID = "client_message_id"
+    UMID = "umid"
+    STATUS = "status"
+    DETAIL = "detail"
+    CODE = "code"
+    AT = "at"
+    CHANNEL = "channel"
+    NUMBER = "number"
+
+
 class Backfill(Section):
     """Lost receipts are fetched from the provider's log."""
 
-    columns: dict[
-        Literal["client_message_id", "umid", "status", "detail", "code", "at", "channel", "number"],
-        str,
-    ] = {}
+    columns: dict[LogColumn, str] = {}
     """Names of the log's columns. Without that of `client_message_id` messages cannot be matched."""
     automatic: bool = True
     """Workers ask about unconfirmed messages, and about accepted ones without a receipt."""
@@ -373,7 +384,7 @@ class Backfill(Section):
     @property
     def possible(self) -> bool:
         """True when the log can be matched with messages."""
-        return bool(self.columns.get("client_message_id"))
+        return bool(self.columns.get(LogColumn.CLIENT_MESSAGE_ID))
 
 
 class Stream(Section):

@@ -20,7 +20,7 @@ from chatapps.management.errors import (
     UnknownAccount,
     WrongKey,
 )
-from chatapps.management.log_file import Column, LogRow, read_log
+from chatapps.management.log_file import LogRow, read_log
 from chatapps.management.messages import ChannelStep, ExportState, MessageCalls
 from chatapps.management.rate_limit import Pacer
 from chatapps.management.webhook_settings import (
@@ -38,7 +38,6 @@ __all__ = [
     "AccountCalls",
     "CallRefused",
     "ChannelStep",
-    "Column",
     "ConfiguredWebhook",
     "ExportState",
     "LogRow",

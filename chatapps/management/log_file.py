@@ -10,10 +10,10 @@ import io
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
-from enum import StrEnum
-from typing import IO, Any, Final, NamedTuple
+from typing import IO, Final, NamedTuple
 
 from chatapps.management.errors import ProviderUnavailable
+from config.sections import LogColumn
 
 MOST_TEXT: Final = 8 * 1024 * 1024 * 1024
 """Most characters of a file, uncompressed."""
@@ -21,31 +21,18 @@ MOST_LINE: Final = 256 * 1024
 _GZIP, _ZIP = b"\x1f\x8b", b"PK"
 
 
-class Column(StrEnum):
-    """Columns of the log."""
-
-    CLIENT_MESSAGE_ID = "client_message_id"
-    UMID = "umid"
-    STATUS = "status"
-    DETAIL = "detail"
-    CODE = "code"
-    AT = "at"
-    CHANNEL = "channel"
-    NUMBER = "number"
-
-
-_USUAL: Final[Mapping[Column, tuple[str, ...]]] = {
-    Column.UMID: ("umid",),
-    Column.STATUS: ("status", "state", "messagestatus"),
-    Column.DETAIL: ("statusdetail", "detail"),
-    Column.CODE: ("errorcode", "statuserrorcode"),
-    Column.AT: ("statustimestamp", "statusdate", "updatedat", "timestamp"),
-    Column.CHANNEL: ("channel",),
-    Column.NUMBER: ("msisdn", "phonenumber", "destination"),
+_USUAL: Final[Mapping[LogColumn, tuple[str, ...]]] = {
+    LogColumn.UMID: ("umid",),
+    LogColumn.STATUS: ("status", "state", "messagestatus"),
+    LogColumn.DETAIL: ("statusdetail", "detail"),
+    LogColumn.CODE: ("errorcode", "statuserrorcode"),
+    LogColumn.AT: ("statustimestamp", "statusdate", "updatedat", "timestamp"),
+    LogColumn.CHANNEL: ("channel",),
+    LogColumn.NUMBER: ("msisdn", "phonenumber", "destination"),
 }
 """Names of columns that are found without a setting. Messages are matched by `clientMessageId` alone, so
 its column must be named."""
-_NEEDED: Final = (Column.CLIENT_MESSAGE_ID, Column.STATUS)
+_NEEDED: Final = (LogColumn.CLIENT_MESSAGE_ID, LogColumn.STATUS)
 
 
 class LogRow(NamedTuple):
@@ -61,11 +48,11 @@ class LogRow(NamedTuple):
     number: str  # mostly masked: `+63922110xxxx`
 
 
-def read_log(file: IO[bytes], columns: Mapping[Any, str]) -> Iterator[LogRow]:
+def read_log(file: IO[bytes], columns: Mapping[LogColumn, str]) -> Iterator[LogRow]:
     """The rows of a file.
 
     Args:
-        columns: names of the file's columns by `Column`, where they are not the usual ones.
+        columns: names of the file's columns by `LogColumn`, where they are not the usual ones.
 
     Raises:
         ProviderUnavailable: the file is broken, too large, or lacks a column.
@@ -108,11 +95,11 @@ def _lines(text: io.TextIOWrapper) -> Iterator[str]:
         yield line
 
 
-def _places(header: list[str], columns: Mapping[Any, str]) -> list[int]:
+def _places(header: list[str], columns: Mapping[LogColumn, str]) -> list[int]:
     """The place of each column; -1 where there is none."""
     known = {_bare(name): at for at, name in reversed(list(enumerate(header)))}
 
-    def place(column: Column) -> int:
+    def place(column: LogColumn) -> int:
         wanted = (columns[column],) if column in columns else _USUAL.get(column, ())
         found = [known[_bare(name)] for name in wanted if _bare(name) in known]
         if not found and (column in _NEEDED or column in columns):
@@ -123,7 +110,7 @@ def _places(header: list[str], columns: Mapping[Any, str]) -> list[int]:
             )
         return found[0] if found else -1
 
-    return [place(column) for column in Column]
+    return [place(column) for column in LogColumn]
 
 
 def _bare(name: str) -> str:

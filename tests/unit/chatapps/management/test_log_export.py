@@ -12,7 +12,6 @@ from pydantic import SecretStr
 
 from chatapps.client import ChatAppsClient, Endpoint
 from chatapps.management import (
-    Column,
     ExportState,
     LogRow,
     MessageCalls,
@@ -26,9 +25,10 @@ from chatapps.management import (
 from chatapps.sandbox import SandboxConfig, create_app
 from chatapps.sandbox.provider import Provider
 from chatapps.sandbox.webhooks.receipts import Taken, messages_of
+from config.sections import LogColumn
 
 START = 1_800_000_000.0
-BY_ID = {Column.CLIENT_MESSAGE_ID: "Client Message Id"}
+BY_ID = {LogColumn.CLIENT_MESSAGE_ID: "Client Message Id"}
 HEADER = b"umid,Client Message Id,MSISDN,Status,Status-Detail,Error code,Timestamp,Channel\n"
 LINE = (
     b"u1,spring.1.1,+4477009xxxx,Delivered,delivered_to_recipient,,2027-01-15T08:00:01Z,WhatsApp\n"
@@ -93,7 +93,7 @@ async def rows_of(calls: MessageCalls, job: str) -> list[LogRow]:
     file = io.BytesIO()
     await calls.download(links[0], file)
     file.seek(0)
-    return list(read_log(file, {Column.CLIENT_MESSAGE_ID: "clientMessageId"}))
+    return list(read_log(file, {LogColumn.CLIENT_MESSAGE_ID: "clientMessageId"}))
 
 
 async def test_the_log_of_a_time_is_exported_with_masked_numbers(
@@ -182,7 +182,7 @@ def zipped(content: bytes, name: str = "log.csv") -> bytes:
     return file.getvalue()
 
 
-def read(content: bytes, columns: Mapping[Column, str] = BY_ID) -> list[LogRow]:
+def read(content: bytes, columns: Mapping[LogColumn, str] = BY_ID) -> list[LogRow]:
     return list(read_log(io.BytesIO(content), columns))
 
 
@@ -205,12 +205,12 @@ def test_a_short_row_and_a_cell_with_a_line_break_are_read() -> None:
     ("columns", "said"),
     [
         ({}, 'no column "client_message_id"'),
-        ({Column.CLIENT_MESSAGE_ID: "Reference"}, 'no column "Reference"'),
-        ({**BY_ID, Column.STATUS: "Result"}, "backfill.columns.status. It has: umid, Client"),
+        ({LogColumn.CLIENT_MESSAGE_ID: "Reference"}, 'no column "Reference"'),
+        ({**BY_ID, LogColumn.STATUS: "Result"}, "backfill.columns.status. It has: umid, Client"),
     ],
 )
 def test_a_missing_column_is_named_with_those_there_are(
-    columns: Mapping[Column, str], said: str
+    columns: Mapping[LogColumn, str], said: str
 ) -> None:
     with pytest.raises(ProviderUnavailable, match=said.replace(".", r"\.")):
         read(HEADER + LINE, columns)
