@@ -11,11 +11,11 @@ Invalid values are named by their path and never repeated: they may be phone num
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
-from starlette.exceptions import HTTPException
+from starlette.exceptions import HTTPException as AnyHTTPException
 from starlette.responses import Response
 from starlette.routing import Match
 
@@ -25,6 +25,7 @@ from store.access.places import NoPlace
 from store.errors import SeveralLanes, StoreError, StoreFull, StoreUnavailable, UnknownLane
 
 MOST_PROBLEMS: Final = 100
+UNFIT: Final = "The request does not fit."
 AWAY_SECONDS: Final = 2
 """Retry-After while Redis is away."""
 FULL_SECONDS: Final = 30
@@ -59,6 +60,12 @@ def problem(
     return Response(body, status, headers, PROBLEM_JSON)
 
 
+def unprocessable(detail: str, problems: Iterable[tuple[str, str]]) -> HTTPException:
+    """The error of a request that does not fit: path and message of each place."""
+    found = [{"path": path, "message": message} for path, message in problems]
+    return HTTPException(422, {"detail": detail, "problems": found})
+
+
 def away() -> Response:
     """Redis is unavailable."""
     return problem(
@@ -71,10 +78,10 @@ def away() -> Response:
 def answer_to(error: Exception) -> Response | None:
     """The response for an expected error; None for others."""
     match error:
-        case HTTPException():
+        case AnyHTTPException():
             return _refused(error)
         case RequestValidationError():
-            return problem(422, "The request does not fit.", list(_problems(error.errors())))
+            return problem(422, UNFIT, list(_problems(error.errors())))
         case UnknownLane():
             return problem(404, "There is no such campaign.")
         case SeveralLanes():
@@ -90,7 +97,7 @@ def answer_to(error: Exception) -> Response | None:
 
 def handle_errors(app: FastAPI) -> None:
     """Install the handlers, also for the router's own 404 and 405."""
-    for kind in (HTTPException, RequestValidationError, StoreError, NoPlace):
+    for kind in (AnyHTTPException, RequestValidationError, StoreError, NoPlace):
         app.add_exception_handler(kind, _handle)
 
 
@@ -111,7 +118,7 @@ def only_known_query(request: Request) -> None:
 
 
 async def _handle(request: Request, error: Exception) -> Response:
-    if isinstance(error, HTTPException) and error.status_code == 405:
+    if isinstance(error, AnyHTTPException) and error.status_code == 405:
         return problem(405, "The path has not this method.", headers={"Allow": _allowed(request)})
     answer = answer_to(error)
     if answer is None:
@@ -119,7 +126,7 @@ async def _handle(request: Request, error: Exception) -> Response:
     return answer
 
 
-def _refused(error: HTTPException) -> Response:
+def _refused(error: AnyHTTPException) -> Response:
     detail: Any = error.detail
     if isinstance(detail, dict):
         problems = detail.get("problems", ())

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final
 from fastapi import HTTPException, Path, Query
 
 from config.settings import Settings
+from sendmany.api.errors import UNFIT, unprocessable
 from store.access.tokens import Token, cursor_key
 from store.client import Store
 from store.lanes.lane import Lane, read_lane
@@ -67,8 +68,7 @@ class Cursors:
             whole = b""
         signature, raw = whole[:SIGNATURE_BYTES], whole[SIGNATURE_BYTES:]
         if not hmac.compare_digest(signature, self._sign(raw)):
-            problem = {"path": "query.cursor", "message": "This is not the `next` of a page."}
-            raise HTTPException(422, {"detail": "The request does not fit.", "problems": [problem]})
+            raise unprocessable(UNFIT, [("query.cursor", "This is not the `next` of a page.")])
         opened_at, _, lane = raw.decode().partition(":")
         return LanePlace(int(opened_at), lane)
 

@@ -17,6 +17,7 @@ from dashboard.subscriptions import (
     facts_of,
     shown,
 )
+from sendmany.api.errors import UNFIT, unprocessable
 from sendmany.api.uploads.launch import choose_sub_account
 from store.access.tokens import Needs, Scope, Token
 from store.client import AsyncStore
@@ -129,9 +130,7 @@ def subscriptions_router(loop_store: AsyncStore, settings: Settings, needs: Need
             types = check_types(word.types)
         except (BadEndpoint, ValueError) as error:
             rule = "is not known" if path == "types" else str(error)
-            problem = {"path": path, "message": rule}
-            text = {"detail": "The request does not fit.", "problems": [problem]}
-            raise HTTPException(422, text) from error
+            raise unprocessable(UNFIT, [(path, rule)]) from error
         secret_key, now = key(), int(time.time())
         try:
             one, secret = add_subscription(

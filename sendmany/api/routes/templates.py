@@ -20,7 +20,7 @@ from chatapps.messages import MessageError
 from chatapps.templates import advice, read_template
 from config.sections import SettingsError, SubAccountId
 from config.settings import Settings
-from sendmany.api.errors import PathProblem
+from sendmany.api.errors import PathProblem, unprocessable
 from sendmany.api.uploads.launch import choose_sub_account
 from store.access.audit import entry
 from store.access.places import Places
@@ -97,10 +97,11 @@ def templates_router(store: Store, settings: Settings, needs: Needs) -> APIRoute
             draft = read_template(template)
             emitted = draft.emit()
         except MessageError as error:
-            problems = [PathProblem(path=one.path, message=one.rule) for one in error.problems]
+            unfit = [(one.path, one.rule) for one in error.problems]
             if dry_run:
+                problems = [PathProblem(path=path, message=rule) for path, rule in unfit]
                 return TemplateAdded(template=None, added=False, advice=[], problems=problems)
-            raise _unfit(problems) from error
+            raise unprocessable("The provider would refuse this template.", unfit) from error
         if not dry_run:
             with places.place_for(caller), _http_errors():
                 account = template_account(settings, whose)
@@ -130,11 +131,6 @@ def templates_router(store: Store, settings: Settings, needs: Needs) -> APIRoute
         return TemplateDeleted(name=name, deleted=True)
 
     return router
-
-
-def _unfit(problems: list[PathProblem]) -> HTTPException:
-    error = "The provider would refuse this template."
-    return HTTPException(422, {"detail": error, "problems": [one.model_dump() for one in problems]})
 
 
 @contextmanager

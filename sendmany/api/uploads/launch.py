@@ -36,6 +36,7 @@ from producer.files.people_list import addressed, read_person
 from producer.files.phone_numbers import mask
 from producer.files.stream import ArrivingFile
 from producer.wake import SendWakeUp
+from sendmany.api.errors import unprocessable
 from sendmany.api.uploads.form import (
     F,
     TestForm,
@@ -254,7 +255,7 @@ def _person(text: str, region: str | None) -> str:
     try:
         return read_person(text, region)
     except BadRow as bad:
-        raise _refused(
+        raise unprocessable(
             f"{mask(text)} is no number: {bad.reason}", [("campaign.to", bad.reason)]
         ) from bad
 
@@ -299,7 +300,7 @@ def http_errors() -> Iterator[None]:
         raise _unfit("The part campaign cannot be read.", error, "campaign") from error
     except NotAgreed as error:
         sentence = in_our_words(str(error))
-        raise _refused(sentence, [("recipients", sentence)]) from error
+        raise unprocessable(sentence, [("recipients", sentence)]) from error
     except InputError as error:
         raise _unusable(error) from error
     except LaunchStopped as stopped:
@@ -312,7 +313,9 @@ def _refuse_ours(form: CampaignForm) -> None:
     try:
         refuse_ours(form.message)
     except InputError as error:
-        raise _refused("The message cannot be used.", [("campaign.message", str(error))]) from error
+        raise unprocessable(
+            "The message cannot be used.", [("campaign.message", str(error))]
+        ) from error
 
 
 def choose_sub_account(
@@ -326,9 +329,8 @@ def choose_sub_account(
     try:
         chosen = settings.sub_account_id(wanted)
     except SettingsError as error:
-        problem = {"path": path, "message": "name one that is configured"}
-        raise HTTPException(
-            422, {"detail": "It is not clear which sub-account is meant.", "problems": [problem]}
+        raise unprocessable(
+            "It is not clear which sub-account is meant.", [(path, "name one that is configured")]
         ) from error
     if not caller.may_use(chosen):
         raise HTTPException(403, "This token is not for that sub-account.")
@@ -378,13 +380,15 @@ def _unusable(error: InputError) -> HTTPException:
             (_under("campaign.message", one.path), _no_column(one))
             for one in error.__cause__.unknown
         ]
-        return _refused(str(error), unknown)
+        return unprocessable(str(error), unknown)
     sentence = in_our_words(str(error))
     if isinstance(error.__cause__, BrokenPlaceholder):
-        return _refused(sentence, [(_under("campaign.message", error.__cause__.path), sentence)])
+        return unprocessable(
+            sentence, [(_under("campaign.message", error.__cause__.path), sentence)]
+        )
     if isinstance(error.__cause__, BadPurpose):
-        return _refused(sentence, [("campaign.purpose", error.__cause__.rule)])
-    return _refused(sentence, [("recipients", sentence)])
+        return unprocessable(sentence, [("campaign.purpose", error.__cause__.rule)])
+    return unprocessable(sentence, [("recipients", sentence)])
 
 
 def in_our_words(sentence: str) -> str:
@@ -399,20 +403,15 @@ def _no_column(placeholder: Placeholder) -> str:
 
 
 def _unfit(sentence: str, error: MessageError, above: str) -> HTTPException:
-    return _refused(sentence, [(_under(above, one.path), one.rule) for one in error.problems])
+    return unprocessable(sentence, [(_under(above, one.path), one.rule) for one in error.problems])
 
 
 def _stopped(stopped: LaunchStopped) -> HTTPException:
     found = [(_under("campaign.message", one.path), one.text) for one in stopped.findings]
-    return _refused(
+    return unprocessable(
         "Nothing was launched: the provider would refuse messages; mend them, or say force.", found
     )
 
 
 def _under(above: str, path: str) -> str:
     return f"{above}.{path}" if path else above
-
-
-def _refused(sentence: str, problems: Sequence[tuple[str, str]]) -> HTTPException:
-    found: list[dict[str, Any]] = [{"path": path, "message": text} for path, text in problems]
-    return HTTPException(422, {"detail": sentence, "problems": found})

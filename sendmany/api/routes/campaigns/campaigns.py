@@ -14,6 +14,7 @@ from producer.campaigns.plan import Plan
 from producer.campaigns.schedule import read_time, reschedule
 from producer.errors import InputError
 from producer.wake import SendWakeUp, call_workers
+from sendmany.api.errors import unprocessable
 from sendmany.api.routes.campaigns.again import add_again
 from sendmany.api.routes.campaigns.drafts import add_drafts
 from sendmany.api.uploads.form import TestForm, form_schema
@@ -306,7 +307,7 @@ def _schedule(
         time = None if send_at is None else read_time(send_at)
         reschedule(store, lane, time, send_wake_up)
     except InputError as error:
-        raise _bad("send_at", error) from error
+        raise unprocessable(str(error), [("send_at", str(error))]) from error
     except StoreRefused as error:
         raise HTTPException(409, str(error)) from error
     lane = find_lane(store, lane.id)
@@ -318,11 +319,6 @@ def _schedule(
         zone=lane.zone or None,
         note=time.sentence if time else "",
     )
-
-
-def _bad(member: str, error: InputError) -> HTTPException:
-    problem = {"path": member, "message": str(error)}
-    return HTTPException(422, {"detail": str(error), "problems": [problem]})
 
 
 def _settle(

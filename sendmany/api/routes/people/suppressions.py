@@ -1,9 +1,8 @@
 """`/v1/suppressions`: people who must not be written to. Numbers are in bodies: paths are logged."""
 
-from itertools import islice
 from typing import Annotated, Any, Final, Literal
 
-from fastapi import APIRouter, HTTPException, Query
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from config.sections import SubAccountId
@@ -11,7 +10,7 @@ from config.settings import Settings
 from dashboard.explain import iso
 from producer.errors import BadRow
 from producer.files.people_list import read_person
-from sendmany.api.errors import MOST_PROBLEMS, PathProblem
+from sendmany.api.errors import UNFIT, PathProblem, unprocessable
 from sendmany.api.pagination import ALL_NEEDED, NO_SUB_ACCOUNT, Limit, sub_account_or_all
 from store.access.audit import about_people, audited
 from store.access.tokens import Token
@@ -232,8 +231,7 @@ def _people(
         except BadRow as bad:
             invalid.append(PathProblem(path=f"people.{n}", message=bad.reason))
     if invalid and not skip:
-        problems = [one.model_dump() for one in islice(invalid, MOST_PROBLEMS)]
-        raise HTTPException(422, {"detail": "The request does not fit.", "problems": problems})
+        raise unprocessable(UNFIT, ((one.path, one.message) for one in invalid))
     return list(found), invalid
 
 
