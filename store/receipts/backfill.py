@@ -27,11 +27,11 @@ class LastBackfill:
     error: str = ""  # empty: it succeeded
 
 
-def take_backfill(sub_account: str, owner: str) -> Call[bool]:
+def take_backfill(sub_account: str) -> Call[bool]:
     """True when the caller may run a backfill; it must renew its lease. Two at once would be harmless:
     receipts may come twice."""
     key, lease = backfill_lease(sub_account), LEASE_SECONDS * 1000
-    return best_effort("SET", key, owner, "NX", "PX", lease, parse=bool)
+    return best_effort("SET", key, 1, "NX", "PX", lease, parse=bool)
 
 
 def renew_backfill(sub_account: str) -> Call[bool]:

@@ -110,7 +110,7 @@ async def backfill(desk: Desk, since: float, until: float) -> Counter[str]:
             "The log cannot be matched with messages: set backfill.columns.client_message_id to the "
             "name of its column with clientMessageId; an export of the provider's portal shows it."
         )
-    if not await desk.store.run(take_backfill(desk.sub_account, secrets.token_hex(4))):
+    if not await desk.store.run(take_backfill(desk.sub_account)):
         raise BackfillError(
             f"A backfill of {desk.sub_account} is running: wait for its end, then try again."
         )

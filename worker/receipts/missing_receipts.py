@@ -7,7 +7,6 @@ nothing follows from it.
 
 import asyncio
 import random
-import secrets
 import time
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
@@ -32,9 +31,9 @@ from store.receipts.backfill import (
     read_backfill,
     take_backfill,
 )
-from store.records.outcome import RECORD_BYTES, read_record
+from store.records.outcome import RECORD, RECORD_BYTES, read_record
 from store.reports.waiting import now_ms
-from store.states import State
+from store.states import BY_STATE, State
 from worker.receipts.backfill import Desk, backfill, carry_out, open_desk, read_records
 
 log = structlog.get_logger(__name__)
@@ -50,7 +49,6 @@ LOOK_SECONDS: Final = 300.0
 NEWEST_LANES: Final = 1000
 STRINGS_AT_ONCE: Final = 10
 REMEMBERED: Final = 10_000
-_MARKS: Final = {State.UNCONFIRMED: ord("u"), State.ACCEPTED: ord("a")}
 
 
 @dataclass(slots=True)
@@ -121,7 +119,9 @@ async def look_for_lost(desk: Desk) -> Asked:
         until = min(now, asked.last + MARGIN_SECONDS)
         found = await backfill(desk, asked.first - MARGIN_SECONDS, until)
         log.info("receipts_backfilled", sub_account=name, asked=asked.n, **found)
-    elif bool(asked.rows) and await store.run(take_backfill(name, secrets.token_hex(4))):
+    elif asked.rows:
+        if not await store.run(take_backfill(name)):
+            return asked  # another one runs: the same messages are due next time
         some = random.sample(asked.rows, min(MOST_DETAILS, len(asked.rows)))
         try:
             found = await carry_out(desk, _ask_details(desk, some), {"since": 0, "until": 0})
@@ -151,7 +151,7 @@ async def find_lost(desk: Desk, looked: int, now: int) -> Asked:
                 continue
             if lane.finished_at and lane.finished_at / 1000 + ages[-1] < looked:
                 continue
-            marks = bytes(_MARKS[state] for state in wanted if has.get(state))
+            marks = bytes(ord(BY_STATE[state].mark) for state in wanted if has.get(state))
             if marks:
                 await _find_in(desk, lane, marks, (ages, looked, now), asked)
     return asked
@@ -174,8 +174,8 @@ async def _find_in(
                 if mark not in marks:
                     continue
                 at = place * RECORD_BYTES
-                times = blob[at + 5 : at + 13]
-                posted = int.from_bytes(times[:4], "big") or int.from_bytes(times[4:], "big")
+                _, _, _, _, posted_at, changed_at, *_ = RECORD.unpack_from(blob, at)
+                posted = posted_at or changed_at
                 if not any(looked < posted + age <= now for age in ages):
                     continue
                 asked.n += 1

@@ -3,13 +3,15 @@
 from typing import Any, cast
 
 from chatapps.management import ChannelStep, MessageCalls, NotFound
+from store.keys import lane_keys
+from store.receipts.backfill import leave_backfill, note_backfill, take_backfill
 from store.reports.lane_report import report
 from store.reports.waiting import now_ms
 from store.states import State
 from tests.integration.worker.rig import Rig
 from worker.receipts.backfill import Desk, carry_out
 from worker.receipts.inbox import apply_inbox
-from worker.receipts.missing_receipts import _ask_details, find_lost
+from worker.receipts.missing_receipts import _ask_details, find_lost, look_for_lost
 
 
 class Details:
@@ -43,3 +45,20 @@ async def test_accepted_messages_are_asked_about_and_a_404_proves_nothing(rig: R
     assert (found, len(details.asked)) == ({"lost": 1}, 3)
     assert seen is not None
     assert seen.counts == {State.READ: 1, State.ACCEPTED: 2}
+
+
+async def test_while_another_backfill_runs_the_same_messages_stay_due(rig: Rig) -> None:
+    rig.configure(webhooks={"received": True}, backfill={"after": 1.0})
+    lane = rig.campaign(3)
+    await rig.deliver(lane)
+    earlier = rig.store.run(now_ms()) // 1000 - 2
+    rig.store.client.setrange(lane_keys(lane).outcome(0), 5, earlier.to_bytes(4, "big"))
+    details = Details()
+    desk = Desk(rig.watched, rig.settings, cast(MessageCalls, details), "shop")
+    rig.store.run(take_backfill("shop"))
+    assert (await look_for_lost(desk)).n
+    assert not details.asked
+    rig.store.run(leave_backfill("shop"))
+    rig.store.run(note_backfill("shop", {"tried": 0}))
+    await look_for_lost(desk)
+    assert details.asked
