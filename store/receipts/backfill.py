@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from enum import StrEnum
 from typing import Any, Final
 
 from store.client import Argument, Call, best_effort, command, text
@@ -9,6 +10,15 @@ from store.keys import backfill, backfill_lease
 
 LEASE_SECONDS: Final = 120
 """Longest time between two renewals of the lease."""
+
+
+class LogStatus(StrEnum):
+    """A status in the provider's log, by how it compares with ours."""
+
+    LOST = "lost"  # its receipt had been lost
+    KNOWN = "known"
+    FOREIGN = "foreign"  # it contradicts the message that it names
+    OTHER = "other"  # of no message of ours, or without a status
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +30,10 @@ class LastBackfill:
     at: int = 0  # end of the last backfill, also of a failed one
     since: int = 0  # time of the log that it read; 0 = it asked message by message
     until: int = 0
-    lost: int = 0  # receipts that had been lost
-    known: int = 0  # statuses of messages of ours that were known
-    foreign: int = 0  # that contradict the message they name
-    other: int = 0  # of no message of ours, or without a status
+    lost: int = 0  # statuses by LogStatus
+    known: int = 0
+    foreign: int = 0
+    other: int = 0
     error: str = ""  # empty: it succeeded
 
 

@@ -40,6 +40,7 @@ from store.keys import OUTCOMES_PER_KEY, lane_keys
 from store.lanes.lane import Lane, read_lane
 from store.metrics.counters import BACKFILLED, Tally, flush_metrics
 from store.receipts.backfill import (
+    LogStatus,
     leave_backfill,
     note_backfill,
     renew_backfill,
@@ -99,7 +100,7 @@ async def backfill(desk: Desk, since: float, until: float) -> Counter[str]:
     """Read the log of the messages sent in a time, and put lost receipts into the inbox.
 
     Returns:
-        Statuses by what they told: `lost`, `known`, `foreign`, `other`.
+        Statuses by `LogStatus`.
 
     Raises:
         BackfillError: it is not possible, or another one runs.
@@ -137,7 +138,7 @@ async def carry_out(
         why = str(error)
         raise
     finally:
-        figures = dict.fromkeys(("lost", "known", "foreign", "other"), 0) | found
+        figures = dict.fromkeys(LogStatus, 0) | found
         ended = await store.run(now_ms()) // 1000
         facts: dict[str, str | int] = {"at": ended, "error": why, **about, **figures}
         tally = Tally()
@@ -219,7 +220,7 @@ async def _tell(desk: Desk, rows: Sequence[LogRow]) -> Counter[str]:
         name = MESSAGE_ID.fullmatch(row.client_message_id)
         rank = rank_of(row.status.lower(), row.detail.lower() or None)
         if name is None or rank not in STATES:
-            found["other"] += 1
+            found[LogStatus.OTHER] += 1
             continue
         thousand, place = divmod(int(name[2]), OUTCOMES_PER_KEY)
         named.setdefault((name[1], thousand), []).append((place, int(name[3]), rank, row))
@@ -237,7 +238,7 @@ async def _tell(desk: Desk, rows: Sequence[LogRow]) -> Counter[str]:
                 record = read_record(blob[place * RECORD_BYTES : (place + 1) * RECORD_BYTES], index)
                 result = _judge(desk.sub_account, lane, index, record, attempt, rank, row)
                 found[result] += 1
-                if result == "lost":
+                if result is LogStatus.LOST:
                     bodies.append(_receipt(desk.sub_account, row, record))
     for first in range(0, len(bodies), BODIES_AT_ONCE):
         await _wait_for_room(desk)
@@ -258,16 +259,17 @@ def _judge(
     attempt: int,
     rank: Rank,
     row: LogRow,
-) -> str:
+) -> LogStatus:
     if lane is None or index >= lane.next_index:
-        return "other"
+        return LogStatus.OTHER
     if lane.sub_account.lower() != sub_account.lower():
-        return "foreign"
+        return LogStatus.FOREIGN
     if record is None:
-        return "lost"
+        return LogStatus.LOST
     if _contradicts(record, attempt, row):
-        return "foreign"
-    return "lost" if BY_STATE[STATES[rank]].rank > BY_STATE[record.state].rank else "known"
+        return LogStatus.FOREIGN
+    is_news = BY_STATE[STATES[rank]].rank > BY_STATE[record.state].rank
+    return LogStatus.LOST if is_news else LogStatus.KNOWN
 
 
 def _contradicts(record: Outcome, attempt: int, row: LogRow) -> bool:

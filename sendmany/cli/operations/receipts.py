@@ -16,6 +16,7 @@ from sendmany.cli.options import Json, SubAccount, read_time
 from sendmany.console.connection import connect
 from sendmany.console.output import print_json, show
 from store.client import AsyncStore
+from store.receipts.backfill import LogStatus
 from worker.receipts.backfill import backfill, open_desk
 
 app = typer.Typer(
@@ -61,20 +62,19 @@ def backfill_receipts(
     found = asyncio.run(_run(settings, name, start, min(end, now)))
     if as_json:
         span = {"sub_account": name, "since": iso(start), "until": iso(min(end, now))}
-        print_json(
-            span | {result: found[result] for result in ("lost", "known", "foreign", "other")}
-        )
+        print_json(span | {status: found[status] for status in LogStatus})
         return
-    total, ours = found.total(), found["lost"] + found["known"]
+    total, lost, foreign = found.total(), found[LogStatus.LOST], found[LogStatus.FOREIGN]
+    ours = lost + found[LogStatus.KNOWN]
     show(
         f"The log of {name} from {moment(start)} to {moment(min(end, now))} holds "
         f"{several(total, 'status', 'statuses')}, {ours:,} of messages of ours.",
-        f"{several(found['lost'], 'receipt')} had been lost: running workers apply them now."
-        if found["lost"]
+        f"{several(lost, 'receipt')} had been lost: running workers apply them now."
+        if lost
         else "No receipt had been lost.",
     )
-    if found["foreign"]:
-        show(f"{found['foreign']:,} contradict the message that they name, and were left out.")
+    if foreign:
+        show(f"{foreign:,} contradict the message that they name, and were left out.")
 
 
 async def _run(settings: Settings, name: str, since: float, until: float) -> Counter[str]:
