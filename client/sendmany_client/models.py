@@ -1,4 +1,4 @@
-"""What is sent, and what comes back. Members that a newer server adds are kept, too."""
+"""Messages to send, and the answers of a server. Members that a newer server adds are kept, too."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal

@@ -49,7 +49,7 @@ def connect(settings: Settings) -> Store:
         prepare(store, say)
     except StoreError as error:
         if type(error.__cause__) in (redis.ConnectionError, redis.TimeoutError):
-            raise StoreUnavailable(_nobody_there(settings.redis_url, error)) from error
+            raise StoreUnavailable(_no_server_there(settings.redis_url, error)) from error
         if isinstance(error.__cause__, redis.InvalidResponse):
             raise SettingsError(
                 f"What answers at {place(settings.redis_url)} is no Redis: check redis_url."
@@ -101,7 +101,7 @@ def _place(url: str) -> str:
     return f"{parts.hostname or 'localhost'}:{port}"
 
 
-def _nobody_there(url: str, error: StoreError) -> str:
+def _no_server_there(url: str, error: StoreError) -> str:
     why = why_it_refuses(error)
     if "certificate" in why:
         return (

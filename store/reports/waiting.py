@@ -32,9 +32,7 @@ class Waiting:
     scopes: tuple[str, ...] = ()  # breakers that hold up all of the lane besides the sub-account's
     stop: Stop | None = None  # an operator's stop that covers this lane
     learned: Learned | None = None  # the learned rate of its sub-account
-    hours: tuple[int, int] | None = (
-        None  # when the first and the last go that wait for hours of people
-    )
+    hours: tuple[int, int] | None = None  # first and last time of those that wait for hours
 
     @property
     def held_by(self) -> Breaker | None:

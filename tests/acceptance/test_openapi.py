@@ -48,7 +48,7 @@ checks.unsupported_method.enabled = false
 checks.allow_header_conformance.enabled = false
 """
 SETTINGS = {
-    # Nobody listens there, and nobody works: what is enqueued stays.
+    # No server listens there, and no worker runs: enqueued messages stay.
     "sub_accounts": json.dumps({"shop": {"base_url": "http://127.0.0.1:9", "api_key": "key"}}),
     "default_region": "GB",
 }
@@ -85,7 +85,7 @@ def api(tmp_path: Path) -> Iterator[Api]:
 @pytest.mark.timing
 @pytest.mark.long
 @pytest.mark.timeout(900)
-def test_no_answer_surprises_whoever_has_read_the_document(api: Api, tmp_path: Path) -> None:
+def test_each_answer_is_one_that_the_document_names(api: Api, tmp_path: Path) -> None:
     (tmp_path / "schemathesis.toml").write_text(CONFIG.replace("LANE", api.lane))
     command: list[str | Path] = [
         SCHEMATHESIS, "--config-file=schemathesis.toml", "run", f"{api.url}/openapi.json",

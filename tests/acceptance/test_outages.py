@@ -127,7 +127,7 @@ def test_a_redirect_holds_up_the_sub_account_and_names_the_base_url(
 
 
 @pytest.mark.skipif(not shutil.which("openssl"), reason="nothing makes a certificate here")
-def test_a_certificate_that_nobody_vouches_for_leaves_nothing_in_doubt(tmp_path: Path) -> None:
+def test_an_untrusted_certificate_leaves_nothing_in_doubt(tmp_path: Path) -> None:
     provider = HostileProvider()
     with house_with(tmp_path, provider, certificate=self_signed(tmp_path)) as house:
         lane = launch(house)

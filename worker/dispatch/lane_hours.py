@@ -7,6 +7,9 @@ from store.purposes import Purpose
 from store.records.job_section import Job
 from worker.batch import OpenLane, Tools
 
+MOST_LANES = 1024
+"""Lanes whose hours are kept."""
+
 
 class LaneHours:
     """The quiet hours in force, and those of each lane. One object per process."""
@@ -56,7 +59,3 @@ class LaneHours:
                 self._in_force, start, lane.lane.zone_place, marketing=marketing
             )
         return self._of[place]
-
-
-MOST_LANES = 1024
-"""Lanes whose hours are kept."""

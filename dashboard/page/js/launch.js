@@ -249,7 +249,7 @@ export function Clone({ id, name, before }) {
       <footer><button type="button" class="button" onClick=${() => setAs(null)}>Leave it</button><button class="button primary" disabled=${!as.trim()}>Clone</button></footer></form><//>`}`;
 }
 
-/** The message to oneself, and what became of it. @param {{ id: string, line: number | null }} props */
+/** The message to oneself, and its state. @param {{ id: string, line: number | null }} props */
 function Try({ id, line }) {
   const [to_, setTo] = useState('');
   const [sent, setSent] = useState(/** @type {{ id: string, to: string, state: string, why: string }[]} */ ([]));

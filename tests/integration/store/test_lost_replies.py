@@ -519,7 +519,7 @@ def _(store: Store) -> AnyCall:
     return suppress("shop", [("447700900001", 2000), ("447700900006", None)], Why.OPERATOR)
 
 
-@case("unsuppress", "somebody who said so, and somebody who was not suppressed")
+@case("unsuppress", "a person who said so, and one who was not suppressed")
 def _(store: Store) -> AnyCall:
     store.run(suppress("shop", [("447700900001", 1000)], Why.REPLY))
     return release("shop", [("447700900001", 2000), ("447700900006", 2000)], replied=True)
@@ -575,7 +575,7 @@ def _(store: Store) -> AnyCall:
     return keep_forgotten("ab" * 16, "shop", "1000r")
 
 
-@case("note_people", "somebody is suppressed")
+@case("note_people", "one person is suppressed")
 def _(store: Store) -> AnyCall:
     return note_people("suppressed:shop", 1000, parse=int)
 

@@ -98,7 +98,7 @@ async def test_a_dedicated_loop_sends_what_it_serves_and_wakes_others_for_the_re
         lambda: rig.counts(urgent) == {State.ACCEPTED: 1} and rig.store.run(await_wake(0.01))
     )
     assert rig.counts(bulk) == {State.QUEUED: 10}
-    assert not rig.store.client.exists(CALLING)  # whoever hands in messages calls for a task
+    assert not rig.store.client.exists(CALLING)  # a producer of messages calls for a task
     assert rig.store.client.zcard(dispatchers("urgent")) == 0
 
 
@@ -230,7 +230,7 @@ async def test_a_batch_that_was_claimed_before_the_stop_is_given_back(rig: Rig) 
     assert [job.attempts for job in rig.queue(lane)] == [0] * 10
 
 
-async def test_while_nobody_can_say_what_is_stopped_nothing_goes_out(rig: Rig) -> None:
+async def test_while_it_is_unknown_what_is_stopped_nothing_goes_out(rig: Rig) -> None:
     lane = rig.campaign(10)
     batch = await rig.claim(lane)
     rig.watched.failures["HGETALL"] = [StoreUnavailable("away")]

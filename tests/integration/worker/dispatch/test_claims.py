@@ -78,7 +78,7 @@ async def test_urgent_lanes_come_first_then_normal_then_bulk(rig: Rig, claims: C
     assert order == [Priority.URGENT, Priority.NORMAL, Priority.BULK]
 
 
-async def test_an_urgent_lane_is_seen_as_soon_as_somebody_wakes_the_loop(
+async def test_an_urgent_lane_is_seen_as_soon_as_the_loop_is_woken(
     rig: Rig, claims: Claims
 ) -> None:
     bulk = rig.campaign(3)
@@ -145,7 +145,7 @@ async def test_permits_that_no_job_used_are_given_back(rig: Rig) -> None:
     reservation = await claims.reserve(lane)
     assert reservation is not None
     before = arrival(rig)
-    await rig.claim(lane_id, 60)  # somebody else was quicker
+    await rig.claim(lane_id, 60)  # another worker was quicker
     batch = await claims.claim(lane, reservation, GO)
     assert batch is not None
     assert len(batch.jobs) == 40

@@ -124,7 +124,7 @@ def lock(rig: Rig, file: Path, key: str) -> Locked:
     return provider
 
 
-async def test_a_key_that_is_changed_in_its_file_holds_up_nobody(
+async def test_a_key_that_is_changed_in_its_file_holds_up_no_message(
     rig: Rig, tmp_path: Path, logs: list[EventDict]
 ) -> None:
     rig.configure(batch={"max_messages": 20})

@@ -50,7 +50,7 @@ def only_lane(store: Store) -> Lane:
     return lane
 
 
-def test_a_message_is_stored_and_somebody_is_woken(
+def test_a_message_is_stored_and_a_worker_is_woken(
     producer: Producer, store: Store, wakes: list[str]
 ) -> None:
     enqueued = producer.enqueue(OTP, sub_account="Shop")

@@ -137,7 +137,7 @@ async def test_a_revoked_token_stops_working_within_seconds(store: Trouble) -> N
     assert REMEMBERED_SECONDS <= 5
 
 
-async def test_a_revoked_token_is_refused_by_whoever_has_not_seen_it(
+async def test_a_revoked_token_is_refused_by_a_process_that_has_not_seen_it(
     app: FastAPI, store: Trouble
 ) -> None:
     token = await new_token(store, Scope.READ)
@@ -259,7 +259,7 @@ async def test_its_use_is_noted_once_an_hour(store: Trouble) -> None:
     assert (await store.run(list_tokens()))[0].used_at == kept.used_at
 
 
-async def test_while_redis_is_away_nobody_comes_in_and_is_told_when_to_try_again(
+async def test_while_redis_is_away_each_caller_is_refused_and_told_when_to_try_again(
     store: Trouble,
 ) -> None:
     token = await new_token(store, Scope.READ)

@@ -292,7 +292,7 @@ def _says_nothing(answer: httpx.Response, house: House) -> None:
 
 
 @pytest.mark.parametrize("route", CLOSED, ids=" ".join)
-async def test_the_requests_above_are_good_for_whoever_may(house: House, route: Route) -> None:
+async def test_the_requests_above_are_good_for_a_caller_who_may(house: House, route: Route) -> None:
     """Else they might be refused for something else."""
     if route in (ENDLESS, ENDLESS_OUTCOMES):
         return
@@ -340,7 +340,7 @@ async def test_a_name_that_another_sub_account_has_tells_nothing(house: House) -
     assert all(after[key] == kept for key, kept in before.items() if house.campaign in key)
 
 
-async def test_a_campaign_named_like_anothers_lane_hides_it_from_nobody(house: House) -> None:
+async def test_a_campaign_named_like_anothers_lane_hides_it_from_no_caller(house: House) -> None:
     ours, theirs = [
         await new_token(house.store, Scope.SEND, Scope.READ, sub_accounts=frozenset({whose}))
         for whose in (OURS, THEIRS)

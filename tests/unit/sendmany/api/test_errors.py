@@ -84,7 +84,7 @@ async def test_a_route_may_tell_several_problems(reader: httpx.AsyncClient) -> N
     )
 
 
-async def test_an_error_nobody_expected_tells_its_place_to_the_log_and_nothing_to_the_caller(
+async def test_an_unexpected_error_tells_its_place_to_the_log_and_nothing_to_the_caller(
     reader: httpx.AsyncClient,
 ) -> None:
     with capture_logs() as logs:

@@ -86,7 +86,7 @@ def query(scope: AsgiScope) -> bytes:
 
 
 async def ask(shortcut: Shortcut, headers: RawHeaders, body: bytes) -> Response | None:
-    """What a shortcut answers, with the headers that the server adds; None: nothing."""
+    """The answer of a shortcut, with the headers that the server adds; None: nothing."""
     told: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
 
     def reply(status: int, body: bytes, headers: RawHeaders) -> None:

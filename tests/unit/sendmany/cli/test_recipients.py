@@ -1,4 +1,4 @@
-"""One message: from what a person types, to what became of it."""
+"""One message: from the input of a person to its final state."""
 
 import json
 from datetime import UTC, datetime, timedelta

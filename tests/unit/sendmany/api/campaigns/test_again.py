@@ -73,7 +73,9 @@ async def test_what_cannot_be_retried_stores_nothing(
 
 
 @pytest.mark.parametrize("path", ["retry", "recipients"])
-async def test_nobody_sends_again_what_is_not_theirs(door: Door, lane: Lane, path: str) -> None:
+async def test_a_caller_cannot_send_again_a_campaign_of_others(
+    door: Door, lane: Lane, path: str
+) -> None:
     door.comes(Scope.SEND, only=["Bank"])
     answer = await door.http.post(f"/v1/campaigns/{lane.id}/{path}", json={})
     assert answer.status_code == 404

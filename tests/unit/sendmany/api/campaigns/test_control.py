@@ -57,7 +57,7 @@ async def test_what_its_status_does_not_allow_is_a_conflict(
 @pytest.mark.parametrize(
     "action", ["pause", "resume", "cancel", "unconfirmed/close", "unconfirmed/resend"]
 )
-async def test_nobody_touches_what_is_not_theirs(
+async def test_a_caller_cannot_change_a_campaign_of_others(
     door: Door, store: Store, lane: Lane, action: str
 ) -> None:
     door.comes(Scope.MANAGE, only=["Bank"])

@@ -111,7 +111,7 @@ async def house() -> AsyncIterator[House]:
 
 
 class TestOne:
-    async def test_a_message_is_stored_and_somebody_is_woken(self, house: House) -> None:
+    async def test_a_message_is_stored_and_a_worker_is_woken(self, house: House) -> None:
         answer = await house.post(message=OTP, priority="urgent")
         assert answer.status_code == 202
         assert answer.json()["status"] == "accepted"
@@ -361,7 +361,7 @@ class TestOne:
         house.troubled.fails = {}
         assert (await house.post(message=OTP)).status_code == 202
 
-    async def test_what_is_stored_is_accepted_even_if_nobody_can_be_woken(
+    async def test_what_is_stored_is_accepted_even_if_no_worker_can_be_woken(
         self, house: House
     ) -> None:
         await house.post(message=OTP)

@@ -1,4 +1,4 @@
-"""What the page asks beside the rest: a list with reasons, messages a page at a time, history, stops."""
+"""Requests of the page alone: a list with reasons, messages a page at a time, history, stops."""
 
 from dataclasses import asdict
 from typing import Any

@@ -152,7 +152,7 @@ async def test_a_cursor_is_for_those_it_was_given_to(door: Door, store: Store) -
     assert (await door.http.get("/v1/campaigns", params={"cursor": cursor})).status_code == 422
 
 
-async def test_nobody_sees_what_is_not_theirs(door: Door, store: Store) -> None:
+async def test_a_caller_cannot_see_what_is_of_others(door: Door, store: Store) -> None:
     shop, bank = campaign_of(store, "shop", "Spring"), campaign_of(store, "bank", "Loans")
     store.run(open_breaker("bank", "account", "closed", by="operator"))
     door.comes(Scope.READ, Scope.PEOPLE, only=["shop"])
