@@ -18,7 +18,7 @@ from producer.campaigns.message_file import load_message_file
 from producer.errors import InputError
 from producer.files.convert import TextFile
 from producer.layout import read_map
-from sendmany.cli.campaign.launch import launch
+from sendmany.cli.campaign.launch import OF_THE_COMMAND, launch
 from sendmany.cli.options import Json, Name, Whose, lane_called, listed, takes_options_of
 from sendmany.console.connection import connect
 from sendmany.console.output import print_json, show
@@ -26,9 +26,6 @@ from store.client import Store
 from store.lanes.drafts import delete_draft
 from store.lanes.lane import Lane
 
-_OF_A_LAUNCH = (
-    "yes", "accept_invalid", "plan", "watch", "offline", "force", "invalid_rows", "as_json",
-)  # fmt: skip
 _POLICIES = ("hold", "on_unconfirmed", "on_server_error", "settle_after", "window")
 _MEMBERS = {"names": "map", "region": "default_region", "at": "send_at"}
 """Members of the form that have another name than the option's."""
@@ -40,7 +37,7 @@ _Message = typer.Option(
 )
 
 
-@takes_options_of(launch, *_OF_A_LAUNCH)
+@takes_options_of(launch, *OF_THE_COMMAND)
 def create_campaign(
     recipients: Annotated[Path, _Recipients],
     message: Annotated[Path, _Message],
@@ -66,7 +63,7 @@ def create_campaign(
     _tell(store, settings, lane, "is a draft", as_json=as_json)
 
 
-@takes_options_of(launch, *_OF_A_LAUNCH, "recipients", "message", "name")
+@takes_options_of(launch, *OF_THE_COMMAND, "recipients", "message", "name")
 def edit_campaign(
     name: Name,
     sub_account: Whose = None,

@@ -106,6 +106,12 @@ _AGAIN = {
 """Texts about a campaign that exists and is not being sent."""
 
 
+OF_THE_COMMAND = (
+    "yes", "accept_invalid", "plan", "watch", "offline", "force", "invalid_rows", "as_json",
+)  # fmt: skip
+"""Options of the command itself; the others are of the campaign, and other commands take them, too."""
+
+
 def launch(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the campaign.")],
     recipients: Annotated[
@@ -261,39 +267,9 @@ def launch(
     Example: `sendmany campaign launch "Spring sale" --recipients people.csv --message offer.json
     --region GB --watch`
     """
+    options = {key: value for key, value in dict(locals()).items() if key not in OF_THE_COMMAND}
     settings = load_settings()
     most_invalid = 1.0 if accept_invalid else settings.campaigns.max_invalid_share
-    options = {
-        "name": name,
-        "recipients": recipients,
-        "message": message,
-        "sub_account": sub_account,
-        "names": names,
-        "country_column": country_column,
-        "language_column": language_column,
-        "timezone_column": timezone_column,
-        "region": region,
-        "encoding": encoding,
-        "sheet": sheet,
-        "where": where,
-        "limit": limit,
-        "hold": hold,
-        "on_unconfirmed": on_unconfirmed,
-        "on_server_error": on_server_error,
-        "settle_after": settle_after,
-        "window": window,
-        "purpose": purpose,
-        "send_while_loading": send_while_loading,
-        "keep": keep,
-        "at": at,
-        "at_local": at_local,
-        "on": on,
-        "rate": rate,
-        "weight": weight,
-        "canary": canary,
-        "finish_by": finish_by,
-        "exclude": exclude,
-    }
     store, prepared = prepared_of(
         settings, options, invalid_rows=invalid_rows, max_invalid_share=most_invalid
     )

@@ -10,7 +10,7 @@ from dashboard.message import explain, message_status_of
 from producer import Priority, Producer
 from producer.campaigns.trial import message_of_row, take_tests
 from producer.files.people_list import addressed
-from sendmany.cli.campaign.launch import launch, prepared_of
+from sendmany.cli.campaign.launch import OF_THE_COMMAND, launch, prepared_of
 from sendmany.cli.options import Json, takes_options_of
 from sendmany.cli.recipients import recipient_of, wait_for_end
 from sendmany.console.output import print_json, say, show
@@ -20,9 +20,9 @@ CALLER = "command-line"
 
 
 @takes_options_of(
-    launch, "yes", "accept_invalid", "plan", "watch", "force", "invalid_rows", "as_json", "offline",
-    "exclude", "keep", "hold", "on_unconfirmed", "on_server_error", "settle_after", "window",
-    "send_while_loading", "at", "at_local", "on", "rate", "weight", "canary", "finish_by",
+    launch, *OF_THE_COMMAND, "exclude", "keep", "hold", "on_unconfirmed", "on_server_error",
+    "settle_after", "window", "send_while_loading", "at", "at_local", "on", "rate", "weight", "canary",
+    "finish_by",
 )  # fmt: skip
 def trial(
     to: Annotated[
