@@ -13,6 +13,7 @@ import pytest
 
 from sendmany.local.stack import Receiver, Sandbox
 from store.lanes.lane import list_lanes
+from store.receipts.inbox import read_inbox_figures
 from store.reports.lane_report import LaneReport
 from store.states import State
 from tests.acceptance.command import SENDMANY, environment
@@ -80,6 +81,14 @@ def by_name(house: House, name: str) -> LaneReport:
     return house.report(lane.id)
 
 
+def checked(house: House, lane: str) -> LaneReport:
+    """The figures of a lane that has ended and whose receipts have come; each message is in one place."""
+    until(lambda: house.has_ended(lane), 60)
+    until(lambda: house.ledger()["webhooks"]["waiting"] == 0, 60)
+    until(lambda: house.store.run(read_inbox_figures()).waiting == 0)
+    return house.check(lane)
+
+
 @pytest.mark.timing
 @pytest.mark.long
 @pytest.mark.timeout(120 + 60 * RUNS)
@@ -100,13 +109,11 @@ def test_whatever_is_killed_each_person_gets_it_once(tmp_path: Path, seed: int) 
         operator.kills_a_sender(lane)
         operator.does("add", "Sale", "more.csv")
         operator.kills_a_sender(lane)
-        until(lambda: house.has_ended(lane), 60)
-        report = house.check(lane)
+        report = checked(house, lane)
         assert sum(report.counts.values()) == FIRST + FURTHER
         operator.does("retry", "Sale", "--as", "Again", "--state", "failed,rejected", "--yes")
         again = by_name(house, "Again").lane.id
-        until(lambda: house.has_ended(again), 60)
-        counts = house.check(again).counts
+        counts = checked(house, again).counts
         assert sum(counts.values()) == sum(
             report.counts.get(one, 0) for one in (State.FAILED, State.REJECTED)
         )
