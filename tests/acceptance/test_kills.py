@@ -82,7 +82,7 @@ def by_name(house: House, name: str) -> LaneReport:
 
 
 def checked(house: House, lane: str) -> LaneReport:
-    """The figures of a lane that has ended and whose receipts have come; each message is in one place."""
+    """The figures of a lane that has ended, once its receipts have come; asserts that they add up."""
     until(lambda: house.has_ended(lane), 60)
     until(lambda: house.ledger()["webhooks"]["waiting"] == 0, 60)
     until(lambda: house.store.run(read_inbox_figures()).waiting == 0)
