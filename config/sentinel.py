@@ -2,19 +2,26 @@
 `redis+sentinel://[LOGIN@]HOST:26379,HOST:26379/MASTER/DATABASE`.
 
 The login is that of the server. That of the sentinels, where they ask for one, is given as
-`?sentinel_password=…` and `&sentinel_username=…`; other options are those of redis-py.
+`?sentinel_password=…` and `&sentinel_username=…`; other options are those of redis-py. Celery takes no
+options from a URL, so login and database have one place, and there is no TLS.
 """
 
-from typing import Any, NamedTuple
+import re
+from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 SCHEME = "redis+sentinel"
 PORT = 26379
 _FORM = (
-    "the form is redis+sentinel://HOST:26379,HOST:26379/MASTER/DATABASE, and special characters of a "
-    "password are written as %XX"
+    "the form is redis+sentinel://USER:PASSWORD@HOST:26379,HOST:26379/MASTER/DATABASE, with "
+    "?sentinel_password=… where the sentinels ask for one; special characters are written as %XX, and "
+    "there is no TLS"
 )
-_OWN = "sentinel_"  # prefix of options for connections to the sentinels
+_OWN: Final = {"sentinel_username": "username", "sentinel_password": "password"}
+_ELSEWHERE: Final = re.compile("sentinel_.*|ssl.*|username|password|db|host|port")
+"""Options that an address does not take."""
+ASK_SECONDS: Final = 2.0
+"""Timeout of asking a sentinel; then the next one is asked."""
 
 
 class SentinelAddress(NamedTuple):
@@ -25,7 +32,7 @@ class SentinelAddress(NamedTuple):
     server: str  # URL of the master for redis-py, but for host and port
     login: str  # of the server, with its @, or empty
     database: int
-    own: dict[str, Any]  # options of connections to the sentinels, such as `password`
+    own: dict[str, Any]  # options of connections to the sentinels: timeouts, login
 
     @property
     def for_celery(self) -> str:
@@ -51,17 +58,18 @@ def parse_sentinels(url: str) -> SentinelAddress | None:
     master, _, database = parts.path.strip("/").partition("/")
     if not hosts or not master or not (database or "0").isdecimal():
         raise ValueError(_FORM)
-    options = parse_qsl(parts.query)
-    own = {name.removeprefix(_OWN): text for name, text in options if name.startswith(_OWN)}
-    rest = urlencode([(name, text) for name, text in options if not name.startswith(_OWN)])
-    number = int(database or 0)
+    options = dict(parse_qsl(parts.query))
+    own = {_OWN[name]: options.pop(name) for name in [*options] if name in _OWN}
+    if any(_ELSEWHERE.fullmatch(name) for name in options):
+        raise ValueError(_FORM)
+    rest, number = urlencode(options), int(database or 0)
     return SentinelAddress(
         tuple(map(_host_and_port, hosts.split(","))),
         master,
         f"redis://{login}{at}master/{number}" + (f"?{rest}" if rest else ""),
         login + at,
         number,
-        own,
+        {"socket_timeout": ASK_SECONDS, "socket_connect_timeout": ASK_SECONDS, **own},
     )
 
 

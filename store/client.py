@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
 import redis
 import redis.asyncio
@@ -48,8 +48,6 @@ _TIMEOUTS: dict[str, Any] = {
     "socket_timeout": SOCKET_TIMEOUT,
     "socket_connect_timeout": CONNECT_TIMEOUT,
 }
-_ASKING: dict[str, Any] = {"socket_timeout": 2.0, "socket_connect_timeout": 2.0}
-"""Timeouts, s, of asking a sentinel; then the next one is asked."""
 _AWAY = (
     ConnectionError, TimeoutError, BusyLoadingError, ReadOnlyError, ClusterDownError, TryAgainError,
 )  # fmt: skip
@@ -298,21 +296,13 @@ def _client(kind: Any, sentinel: Any, url: str, options: dict[str, Any]) -> Any:
         if address is None:
             client = kind.from_url(url, **options)
         else:
-            own = urlencode(address.own)
-            asked = sentinel(
-                address.sentinels, sentinel_kwargs=_ASKING | _options(f"redis://?{own}")
-            )
-            of_master = _options(address.server)
+            given = parse_url(address.server)  # type: ignore[no-untyped-call]
+            of_master = {name: given[name] for name in given if name not in ("host", "port")}
+            asked = sentinel(address.sentinels, sentinel_kwargs=address.own)
             client = asked.master_for(address.master, kind, **options | of_master)
         pool = client.connection_pool
         pool.connection_class(**pool.connection_kwargs)  # an unknown option is seen here, not later
         return client
-
-
-def _options(url: str) -> dict[str, Any]:
-    """The options in a URL, as redis-py reads them."""
-    given = parse_url(url)  # type: ignore[no-untyped-call]
-    return {name: value for name, value in given.items() if name not in ("host", "port")}
 
 
 @contextmanager

@@ -214,7 +214,7 @@ def run_tests(arguments: Sequence[str], log: Path, seconds: float, *plugins: obj
     end, ended = time.monotonic() + seconds, (0, 0)
     while not ended[0]:
         ended = os.waitpid(child, os.WNOHANG)
-        if time.monotonic() > end:
+        if not ended[0] and time.monotonic() > end:
             os.killpg(child, signal.SIGKILL)
         time.sleep(0.02)
     return os.waitstatus_to_exitcode(ended[1])

@@ -38,6 +38,7 @@ from sendmany.api.routes.messages.outcomes import outcomes_router
 from sendmany.api.routes.metrics import metrics_router
 from sendmany.api.routes.page import is_of_page, page_router
 from sendmany.api.routes.people.suppressions import MOST_LIST_BYTES
+from sendmany.api.routes.quiet_hours import quiet_hours_router
 from sendmany.api.routes.sending import sending_router
 from sendmany.api.routes.stops import stops_router
 from sendmany.api.routes.subscriptions import subscriptions_router
@@ -99,6 +100,7 @@ def _add_routes(
     app.include_router(campaigns_router(store, settings, needs, send_wake_up))
     app.include_router(status_router(store, settings, needs))
     app.include_router(stops_router(store, settings, needs, send_wake_up))
+    app.include_router(quiet_hours_router(ThreadStore(store), settings, needs, send_wake_up))
     app.include_router(subscriptions_router(store, settings, needs))
     app.include_router(sending_router(store, settings, needs))
     app.include_router(templates_router(ThreadStore(store), settings, needs))

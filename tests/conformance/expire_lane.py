@@ -5,9 +5,10 @@ import pytest
 from store.client import Store, command
 from store.errors import LaneMismatch, UnknownLane
 from store.keys import ENDED, LANES, lane_keys, lanes_called
-from store.lanes.lane import LaneStatus, find_lane, finish_loading
+from store.lanes.lane import LaneStatus, find_lane, finish_loading, move_lane
 from store.lanes.open import open_campaign
 from store.lanes.retention import (
+    discard_campaign,
     ended_before,
     expire_step,
     forget_ended,
@@ -106,6 +107,20 @@ class TestExpireLane:
         monkeypatch.setattr("store.lanes.open.lane_for_name", lambda *_: lane)
         assert given.campaign(store) == lane
         assert store.run(holder_of("Spring", "shop")) == lane
+
+
+class TestDiscarding:
+    def test_a_campaign_whose_file_is_not_loaded_is_removed(self, store: Store) -> None:
+        lane = given.campaign(store)
+        given.add(store, lane, given.numbers(3), 0, 3)
+        assert discard_campaign(store, find_lane(store, lane))
+        assert keys_of(store, lane) == []
+
+    def test_one_of_which_messages_may_have_gone_out_stays(self, store: Store) -> None:
+        lane = given.loaded(store, 3)
+        store.run(move_lane(lane, "pause"))
+        assert not discard_campaign(store, find_lane(store, lane))
+        assert given.counts(store, lane) == {State.QUEUED: 3}
 
 
 class TestEndedLanes:

@@ -3,7 +3,7 @@
 import pytest
 
 from store.client import Store
-from store.lanes.lane import LaneStatus, find_lane, finish_loading, move_lane
+from store.lanes.lane import LaneStatus, find_lane, finish_loading, move_lane, reopen_lane
 from store.queue.enqueue import Place, enqueue_rows
 from store.states import State
 from tests.conformance import given
@@ -36,6 +36,14 @@ class TestFinishLoading:
         store.run(move_lane(lane, "pause"))
         assert store.run(finish_loading(lane)) is LaneStatus.PAUSED
         assert store.run(move_lane(lane, "resume")) == (True, LaneStatus.SENDING)
+
+    def test_a_finished_lane_to_which_people_are_added_has_not_finished(self, store: Store) -> None:
+        lane = given.campaign(store)
+        store.run(enqueue_rows(lane, Place(), Place(50, 5, 5), [], 5))
+        store.run(finish_loading(lane))
+        assert store.run(reopen_lane(lane, "a further file")) == "ok"
+        found = find_lane(store, lane)
+        assert (found.status, found.finished_at) == (LaneStatus.SENDING, 0)
 
     def test_an_early_lane_that_is_done_finishes_only_now(self, store: Store) -> None:
         lane = given.campaign(store, early=True)

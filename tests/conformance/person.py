@@ -18,6 +18,7 @@ from store.people.forgotten import (
     all_forgotten,
     digest_of,
     is_forgotten,
+    keep_forgotten,
     release_forgotten,
 )
 from store.people.marketing_cap import Cap, reserve
@@ -180,6 +181,17 @@ class TestFinding:
         given.add(store, lane, [b"123456789012345", b"234567890123456"], 0, 2)
         found = find_in_lane(store, find_lane(store, lane), Person(between), lambda _: None)
         assert found.indexes == set()
+
+    def test_a_number_is_found_whose_bytes_are_signs_of_a_pattern(self, store: Store) -> None:
+        person = next(
+            Person(number)
+            for number in map(str, range(447700900000, 447700999999))
+            if b"(" in number_field(number.encode())[-3:]
+        )
+        lane = given.campaign(store)
+        given.add(store, lane, [person.who.encode()] * 2, 0, 2)
+        found = find_in_lane(store, find_lane(store, lane), person, lambda _: None)
+        assert found.indexes == {0, 1}
 
     def test_a_short_number_is_found_with_its_zeros(self, store: Store) -> None:
         lane = given.campaign(store)
@@ -371,6 +383,14 @@ class TestForgetting:
         kept = store.run(is_forgotten(digest_of(ANN.who, SECRET), "shop"))
         assert kept is not None
         assert kept.stops(Purpose.AUTHENTICATION)
+
+    def test_a_digest_that_is_kept_again_keeps_its_suppression(self, store: Store) -> None:
+        digest = digest_of(ANN.who, SECRET)
+        for suppression in ("1000r", ""):
+            store.run(keep_forgotten(digest, "shop", suppression))
+            kept = store.run(is_forgotten(digest, "shop"))
+            assert kept is not None
+            assert kept.stops(Purpose.MARKETING)
 
     def test_webhooks_are_applied_first_and_then_deleted(self, store: Store) -> None:
         store.run(add_to_inbox(b'{"user":{"msisdn":"+447700900005"}}'))

@@ -1,15 +1,13 @@
-"""`/v1/stops`: an operator's stop of all sending, or of marketing; `/v1/quiet-hours`: its hours."""
+"""`/v1/stops`: an operator's stop of all sending, or of marketing."""
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, HTTPException
-from pydantic import BaseModel, ConfigDict, Field, StrictBool
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel, ConfigDict, Field
 
 from config.sections import SubAccountId
 from config.settings import Settings
-from dashboard.schemas import QuietHoursOut, StopOut, quiet_hours_out, stop_out
-from producer.campaigns.schedule import set_quiet_hours
-from producer.errors import InputError
+from dashboard.schemas import StopOut, stop_out
 from producer.wake import SendWakeUp, wake
 from sendmany.api.pagination import ALL_NEEDED, NO_SUB_ACCOUNT, sub_account_or_all
 from store.access.audit import audited
@@ -17,7 +15,6 @@ from store.access.tokens import Needs, Scope, Token
 from store.client import AsyncStore, Store
 from store.lanes.lane import Priority
 from store.limits.stops import Stopped, go_on, read_stops, stop_sending
-from store.people.quiet_hours import read_live_hours
 from store.threads import ThreadStore
 
 
@@ -40,20 +37,6 @@ class StopsOut(BaseModel):
 
     items: list[StopOut]
     changed: bool = False  # False: it was in that state already
-
-
-class HoursWord(BaseModel):
-    """Changes of the hours for marketing."""
-
-    model_config = ConfigDict(extra="forbid")
-    on: StrictBool | None = None  # null: as the settings say; left out: as it is
-    hours: Annotated[
-        dict[str, Annotated[str, Field(max_length=200)] | None],
-        Field(
-            max_length=300,
-            description="By country `FR`, state `US-FL`, or `*`; null: no longer changed.",
-        ),
-    ] = {}
 
 
 def stops_router(
@@ -103,31 +86,6 @@ def stops_router(
             for priority in Priority:
                 wake(store, send_wake_up, priority)
         return _stops(store, caller, changed=changed)
-
-    @router.get(
-        "/quiet-hours",
-        tags=["limits"],
-        operation_id="read_quiet_hours",
-        summary="When marketing may go to people, by their local time",
-    )
-    def read_hours(_caller: Annotated[Token, read]) -> QuietHoursOut:
-        return quiet_hours_out(settings.quiet_hours, store.run(read_live_hours()))
-
-    @router.patch(
-        "/quiet-hours",
-        tags=["limits"],
-        operation_id="change_quiet_hours",
-        summary="Change these hours for all workers, within a second; what waits is looked at anew",
-        responses={403: answers[403]},
-    )
-    def change_hours(word: HoursWord, caller: Annotated[Token, manage]) -> QuietHoursOut:
-        sub_account_or_all(settings, caller, None)
-        keep = "on" not in word.model_fields_set
-        try:
-            live = set_quiet_hours(store, word.hours, send_wake_up, word.on, keep_switch=keep)
-        except InputError as error:
-            raise HTTPException(422, str(error)) from error
-        return quiet_hours_out(settings.quiet_hours, live)
 
     return router
 

@@ -7,6 +7,7 @@ import pytest
 
 from config.settings import Settings
 from sendmany.api.routes import sending
+from sendmany.api.routes.quiet_hours import quiet_hours_router
 from sendmany.api.routes.sending import sending_router
 from sendmany.api.routes.stops import stops_router
 from sendmany.api.status import status_router
@@ -18,6 +19,7 @@ from store.queue.dead_letters import DeadLetters
 from store.records.outcome import Origin
 from store.reports import messages
 from store.states import State
+from store.threads import ThreadStore
 from tests.conformance import given
 from tests.unit.web_client import Door, Wakes, web_client
 
@@ -33,6 +35,7 @@ async def door(loop_store: AsyncStore, settings: Settings, wakes: Wakes) -> Any:
         lambda needs: [
             status_router(loop_store, settings, needs),
             stops_router(loop_store, settings, needs, wakes),
+            quiet_hours_router(ThreadStore(loop_store), settings, needs, wakes),
             sending_router(loop_store, settings, needs),
         ],
         Scope.READ,
