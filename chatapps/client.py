@@ -152,9 +152,15 @@ class ChatAppsClient:
     async def download(
         self, endpoint: Endpoint, url: str, into: IO[bytes], *, max_bytes: int, seconds: float
     ) -> Received | Refused | NotSent | NoAnswer:
-        """GET a file with the endpoint's key, and write its bytes to `into`; the result has no body."""
+        """GET a file with the endpoint's key, and write its bytes to `into`; the result has no body.
+
+        Raises:
+            OSError: the bytes cannot be written, such as on a full disk.
+        """
         arrival = _Arrival(max_bytes, into=into)
         raw = await self._transfer(endpoint, "GET", url, None, arrival, seconds)
+        if arrival.unwritten is not None:
+            raise arrival.unwritten
         if not isinstance(raw, RawAnswer):
             return raw
         return judge_transfer(raw, now=self._clock(), max_bytes=self._max_answer_bytes)
@@ -218,6 +224,7 @@ class _Arrival:
 
     max_bytes: int
     into: IO[bytes] | None = None  # takes the body of a successful answer
+    unwritten: OSError | None = None  # its failure, which is not the provider's
     size: int = 0
     status: int = 0
     headers: dict[str, str] = field(default_factory=dict)
@@ -238,7 +245,11 @@ class _Arrival:
                 self.flaw = f"more than {self.max_bytes} bytes"
                 return
             if self.into is not None and self.status < 300:
-                self.into.write(chunk)
+                try:
+                    self.into.write(chunk)
+                except OSError as error:
+                    self.unwritten = error
+                    return
             else:
                 self.body += chunk
         self.whole = True

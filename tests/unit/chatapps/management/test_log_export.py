@@ -1,5 +1,6 @@
 """Exports of the provider's log: from the sandbox, and files of a provider that misbehaves."""
 
+import errno
 import gzip
 import io
 import json
@@ -173,6 +174,16 @@ async def test_a_file_that_is_too_large_is_cut_off(monkeypatch: pytest.MonkeyPat
     with pytest.raises(ProviderUnavailable, match="more than 1000 bytes"):
         await calls.download("http://sandbox.test/file", file)
     assert len(file.getvalue()) <= 1000
+
+
+async def test_a_file_that_cannot_be_written_is_no_fault_of_the_provider() -> None:
+    class Full(io.BytesIO):
+        def write(self, _: object) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    calls = answering(lambda _: httpx.Response(200, content=b"x"))
+    with pytest.raises(OSError, match="No space left"):
+        await calls.download("http://sandbox.test/file", Full())
 
 
 def zipped(content: bytes, name: str = "log.csv") -> bytes:
