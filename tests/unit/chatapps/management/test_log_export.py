@@ -189,7 +189,8 @@ async def test_a_file_that_cannot_be_written_is_no_fault_of_the_provider() -> No
 def zipped(content: bytes, name: str = "log.csv") -> bytes:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(name, content)
+        info = zipfile.ZipInfo(name, (2026, 1, 1, 0, 0, 0))  # the same bytes in each process
+        archive.writestr(info, content, zipfile.ZIP_DEFLATED)
     return file.getvalue()
 
 
@@ -230,7 +231,7 @@ def test_a_missing_column_is_named_with_those_there_are(
 @pytest.mark.parametrize(
     "content",
     [
-        gzip.compress(HEADER + LINE * 9000)[:-9], b"PK\x03\x04 no archive", b"\x1f\x8b\x08junk",
+        gzip.compress(HEADER + LINE * 9000, mtime=0)[:-9], b"PK\x03\x04 no archive", b"\x1f\x8b\x08junk",
         zipped(HEADER)[:40], HEADER + b'"' + b"x" * 200_000 + b'"\n', zipped(HEADER, "log.txt"), b"",
     ],
 )  # fmt: skip
