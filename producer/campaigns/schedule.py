@@ -98,8 +98,8 @@ def read_start(at: str | None, at_local: str | None, on: str | None) -> StartTim
             raise ValueError
     except ValueError as error:
         raise InputError(
-            f'"{at_local or ""}" on "{on or ""}" is no local time: write it as --at-local 10:00 --on '
-            "2026-12-06"
+            f'"{at_local or ""}"{f" on {on}" if on else ""} is no local time: write it as --at-local '
+            "10:00 --on 2026-12-06"
         ) from error
     now, first = datetime.now(UTC), moment_of(wall, _FIRST_ZONE)
     if first > now + timedelta(days=MOST_DAYS):

@@ -54,7 +54,7 @@ COMMANDS = {
     ),
     "suppress": Entry(
         "sendmany.cli.people.suppress:app",
-        "Suppress people, for one sub-account or for all; list and check suppressions.",
+        "Suppress people, for one sub-account or for all; export and check suppressions.",
         _SEND,
     ),
     "window": Entry(

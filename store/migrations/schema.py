@@ -11,7 +11,7 @@ from typing import Any
 
 from store.client import Call, Store, best_effort, command, script_call
 from store.errors import NewerData
-from store.keys import SCHEMA, SCHEMA_LOCK
+from store.keys import LANES, SCHEMA, SCHEMA_LOCK
 from store.migrations import STEPS, Step
 
 LOCK_MS = 30_000
@@ -33,13 +33,15 @@ def prepare(
     """Migrate the data to the layout of this version; waits while another process does so.
 
     Args:
-        tell: takes a sentence for each step that this process runs.
+        tell: takes a sentence for each step that this process runs on data; a new server has none.
 
     Raises:
         NewerData: a newer version has written them.
         StoreError: repeat the call; a started step is repeated.
     """
     while (number := store.run(read_schema(known=len(steps)))) < len(steps):
+        if not store.run(command("ZCARD", LANES, parse=int)):
+            tell = _tell_none
         if not store.run(_take_lock()):
             sleep(POLL_SECONDS)
             continue

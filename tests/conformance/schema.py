@@ -34,10 +34,9 @@ class Steps:
 
 
 class TestPrepare:
-    def test_an_empty_database_goes_through_all_steps_in_order_and_only_once(
-        self, store: Store
-    ) -> None:
+    def test_data_go_through_all_steps_in_order_and_only_once(self, store: Store) -> None:
         steps, told = Steps(), list[str]()
+        given.campaign(store)
         prepare(store, told.append, steps=steps.list)
         prepare(store, told.append, steps=steps.list)
         assert steps.ran == ["one", "two", "three"]
@@ -46,6 +45,11 @@ class TestPrepare:
             for place, name in enumerate(steps.ran, 1)
         ]
         assert (number(store), store.client.exists(SCHEMA_LOCK)) == (b"3", 0)
+
+    def test_of_an_empty_database_nothing_is_told(self, store: Store) -> None:
+        steps, told = Steps(), list[str]()
+        prepare(store, told.append, steps=steps.list)
+        assert (steps.ran, told, number(store)) == (["one", "two", "three"], [], b"3")
 
     def test_only_the_steps_that_are_missing_are_run(self, store: Store) -> None:
         steps = Steps()

@@ -44,7 +44,7 @@ from store.purposes import Purpose
 from store.records.job_section import international
 
 app = typer.Typer(
-    help="Suppress people, for one sub-account or for all; list and check suppressions.",
+    help="Suppress people, for one sub-account or for all; export and check suppressions.",
     no_args_is_help=True,
 )
 SubAccount = Annotated[
