@@ -96,7 +96,7 @@ def _changed(row: str) -> Iterator[str]:
     """A line of Lua with one operator, number, condition or statement changed."""
     for token in TOKEN.finditer(row):
         if op := token["op"]:
-            for other in FLIPS.get(op) or [f"{float(op) + 1:g}"]:
+            for other in FLIPS.get(op) or [f"{float(op) + 1:.10g}"]:
                 yield row[: token.start()] + other + row[token.end() :]
     for one in CONDITION.finditer(row):
         yield row[: one.start(1)] + "true" + row[one.end(1) :]
