@@ -180,8 +180,14 @@ const tests = {
     await page.waitForSelector('.bubble:has-text("xxxxxxxxxx")');
     await fits(page, 'a hostile file');
     await page.click('text="Delete …"');
-    await page.click('dialog button.danger');
+    await page.evaluate(() => { // a change that waits to be saved when the draft goes
+      const name = /** @type {HTMLInputElement} */ (document.querySelector('input[placeholder="Spring sale"]'));
+      name.value += ' changed';
+      name.dispatchEvent(new Event('input', { bubbles: true }));
+      /** @type {HTMLButtonElement} */ (document.querySelector('dialog button.danger')).click();
+    });
     await page.waitForSelector('h1:text-is("Campaigns")');
+    await page.waitForLoadState('networkidle');
     await page.context().close();
   },
 

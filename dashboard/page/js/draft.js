@@ -132,6 +132,14 @@ export function useDraft(given) {
     now.current.going = now.current.going.catch(() => {}).then(run);
     return now.current.going;
   };
+  /** Delete the draft in its turn among the saves; those behind it then have no draft. */
+  const remove = () => {
+    now.current.going = now.current.going.catch(() => {}).then(async () => {
+      await ask(`/v1/campaigns/${now.current.kept?.id}`, { method: 'DELETE' });
+      now.current.kept = null;
+    });
+    return now.current.going;
+  };
   useEffect(() => {
     if (!now.current.kept || !keeps()) return undefined;
     const timer = setTimeout(() => save().catch(() => {}), 500);
@@ -184,5 +192,5 @@ export function useDraft(given) {
       setShare(null);
     }
   };
-  return { kept, form, setForm, file, head, state, error, setError, share, setShare, save, put, reading, setReading };
+  return { kept, form, setForm, file, head, state, error, setError, share, setShare, save, remove, put, reading, setReading };
 }

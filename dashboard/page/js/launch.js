@@ -43,7 +43,7 @@ const Step = ({ n, done, title, children }) => html`
 
 /** @param {{ given: Kept | null }} props */
 function Editor({ given }) {
-  const { kept, form, setForm, file, head, state, error, setError, share, setShare, save, put, reading, setReading } = useDraft(given);
+  const { kept, form, setForm, file, head, state, error, setError, share, setShare, save, remove, put, reading, setReading } = useDraft(given);
   const { name, column, region, purpose, pace, written, exclude } = form;
   const [account, setAccount] = useState(given?.sub_account ?? '');
   const [plan, setPlan] = useState(/** @type {any} */ (null));
@@ -90,9 +90,9 @@ function Editor({ given }) {
     say(`${pace.at ? 'Scheduled' : 'Launched'}: ${several(done.recipients, 'person', 'people')}.`);
     go(to(['campaigns', done.id]));
   });
-  const remove = () => confirm({
+  const toRemove = () => confirm({
     title: `Delete ${kept?.name}?`, yes: 'Delete the draft', danger: true, body: html`<p>The draft and its recipients are gone then. Nothing of it was sent.</p>`,
-    act: async () => { await ask(`/v1/campaigns/${kept?.id}`, { method: 'DELETE' }); say('Deleted.'); go(to(['campaigns'], { show: 'drafts' })); },
+    act: async () => { await remove(); say('Deleted.'); go(to(['campaigns'], { show: 'drafts' })); },
   });
   const fits = written.kind === 'text' ? written.text.trim() : written.kind === 'template' ? written.name.trim() && written.language.trim() && Object.values(written.values).every(Boolean) : written.json.trim();
   const people = kept || file;
@@ -106,7 +106,7 @@ function Editor({ given }) {
     <a class="crumb" href=${to(['campaigns'], { show: kept ? 'drafts' : '' })}><${Icon} name="back" size=${14} />${kept ? 'Drafts' : 'Campaigns'}</a>
     <header class="head"><div><h1>${kept ? name || kept.name : 'New campaign'}</h1><p class="muted">${kept ? html`<${Saved} state=${state} until=${kept.kept_until} />` : 'One message to every row of a file. Nothing goes out before the last step.'}</p></div></header>
     ${kept && html`<div class="bar"><span></span><div class="acts chips"><${Clone} id=${kept.id} name=${name} before=${save} />
-      ${may('manage') && html`<button class="button" onClick=${remove}><${Icon} name="close" />Delete …</button>`}</div></div>`}
+      ${may('manage') && html`<button class="button" onClick=${toRemove}><${Icon} name="close" />Delete …</button>`}</div></div>`}
     ${!keeps() && html`<div class="notice hold"><${Icon} name="warn" /><div>Drafts take a token with the scope <code>manage</code>, too: what is done here is lost with this tab.</div></div>`}
     <div class="launch"><div class="stack">
       <${Step} n=${1} done=${people && !share} title="Who gets it">
