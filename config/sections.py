@@ -280,7 +280,7 @@ class Campaigns(Section):
     max_invalid_share: float = Field(default=0.05, ge=0, le=1)
     """Greatest share of invalid rows; a launch with more must accept it explicitly."""
     launch_delay: float = Field(default=10, ge=0, le=3600)
-    """Seconds in which Ctrl-C undoes a launch at a terminal, after its confirmation."""
+    """Seconds in which a confirmed launch can be undone, at a terminal and on the page."""
     prices: Path | None = None
     """CSV of prices per message: country, category, price, currency. For estimates."""
     cap_messages: int = Field(default=0, ge=0, le=50)

@@ -127,7 +127,8 @@ class RowPacker:
             values.append(value)
         if self._numbers:
             self._read_numbers(values)
-        values += [cells[place].strip() for place in self._kept]
+        if self._kept:
+            values += [cells[place].strip() for place in self._kept]
         line = pack_line(recipient, values)
         if len(line) > LONGEST_VALUE:
             self._see_that_short(line, values)

@@ -108,7 +108,8 @@ def _add_routes(
     app.include_router(events_router(store, settings, needs, app.state.events))
     app.include_router(outcomes_router(store, settings, needs, app.state.events))
     app.state.tokens, app.state.sessions = Tokens(store), Sessions(store)
-    app.include_router(page_router(store, app.state.tokens, app.state.sessions))
+    delay = settings.campaigns.launch_delay
+    app.include_router(page_router(store, app.state.tokens, app.state.sessions, delay))
 
 
 def _surround(app: FastAPI, settings: Settings, store: AsyncStore) -> None:

@@ -83,6 +83,11 @@ const tests = {
     await page.waitForSelector('text=What it comes to');
     await page.waitForSelector('.ledger:has-text("rows that cannot be used")');
     await page.click('button:has-text("Launch to")');
+    await page.waitForSelector('[role=timer]:has-text("It is launched in")');
+    await accessible(page, 'a launch that can be undone');
+    await page.click('text="Undo"');
+    await page.waitForSelector('text=nothing was launched');
+    await page.click('button:has-text("Launch to")'); // and nothing is done then
     await page.waitForSelector('h1:text-is("Winter sale")');
     await page.waitForSelector('text=adds up to all recipients');
     await page.context().close();
@@ -136,6 +141,7 @@ const tests = {
     await again.click('a:text-is("Winter sale 2")');
     await again.click('text="Check"');
     await again.click('button:has-text("Launch to")');
+    await again.click('text="Now"');
     await again.waitForSelector('h1:text-is("Winter sale 2")');
     await again.waitForSelector('text=adds up to all recipients');
     await page.context().close();

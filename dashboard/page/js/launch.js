@@ -1,5 +1,5 @@
 // A new campaign: a file, its columns, a message, a look at what it comes to, a test to oneself, and then the launch.
-import { ApiError, ask, may } from './api.js';
+import { ApiError, ask, may, session } from './api.js';
 import { useAnswer } from './data.js';
 import { changesOf, keeps, made, setOnly, uploadForm, useDraft } from './draft.js';
 import { count, duration, large, moment, rate, several, when } from './format.js';
@@ -50,6 +50,7 @@ function Editor({ given }) {
   const [busy, setBusy] = useState('');
   const [anyway, setAnyway] = useState({ force: false, accept_invalid: false });
   const [at, setAt] = useState(0);
+  const [left, setLeft] = useState(/** @type {number | null} */ (null)); // seconds until a launch, in which it can be undone
   const limits = useAnswer('/v1/limits');
   const accounts = (limits.data?.items ?? []).map((/** @type {any} */ one) => one.sub_account);
   const chosen = kept?.sub_account || account || accounts[0] || '';
@@ -60,7 +61,7 @@ function Editor({ given }) {
   const columns = head.columns.filter(Boolean);
   const put_ = (/** @type {string} */ member) => (/** @type {any} */ value) => setForm({ ...form, [member]: value });
   const write = (/** @type {Partial<Written>} */ some) => setForm({ ...form, written: { ...written, ...some } });
-  useEffect(() => { setPlan(null); setAnyway({ force: false, accept_invalid: false }); }, [JSON.stringify(form), file]);
+  useEffect(() => { setPlan(null); setLeft(null); setAnyway({ force: false, accept_invalid: false }); }, [JSON.stringify(form), file]);
   useEffect(() => setAt(0), [plan]);
   useEffect(() => { document.title = `${name || 'New campaign'} · sendmany`; return () => { document.title = 'sendmany'; }; }, [name]);
 
@@ -90,6 +91,20 @@ function Editor({ given }) {
     say(`${pace.at ? 'Scheduled' : 'Launched'}: ${several(done.recipients, 'person', 'people')}.`);
     go(to(['campaigns', done.id]));
   });
+  useEffect(() => {
+    if (left === null) return undefined;
+    const timer = setTimeout(() => { setLeft(left > 1 ? left - 1 : null); if (left <= 1) launch(); }, Math.min(left, 1) * 1000);
+    return () => clearTimeout(timer);
+  }, [left]);
+  const pending = left !== null;
+  useEffect(() => {
+    if (!pending) return undefined;
+    const stay = (/** @type {Event} */ event) => event.preventDefault();
+    const leave = () => say(`Not launched${kept ? ': it is a draft' : ''}.`);
+    addEventListener('beforeunload', stay);
+    addEventListener('hashchange', leave, { once: true });
+    return () => { removeEventListener('beforeunload', stay); removeEventListener('hashchange', leave); };
+  }, [pending]);
   const toRemove = () => confirm({
     title: `Delete ${kept?.name}?`, yes: 'Delete the draft', danger: true, body: html`<p>The draft and its recipients are gone then. Nothing of it was sent.</p>`,
     act: async () => { await remove(); say('Deleted.'); go(to(['campaigns'], { show: 'drafts' })); },
@@ -149,7 +164,9 @@ function Editor({ given }) {
         ${plan ? html`<div class="stack-s"><p>“${name.trim()}” goes to <b>${several(plan.messages, 'person', 'people')}</b>${chosen && html` from ${chosen}`}, as ${plan.purpose}; done in about ${duration(plan.seconds)}${pace.at && html`, from <b>${moment(new Date(pace.at).toISOString())}</b> on`}.</p>
             ${wrong && html`<label class="tick"><input type="checkbox" checked=${anyway.force} onChange=${(/** @type {any} */ e) => setAnyway({ ...anyway, force: e.target.checked })} />Launch it although the provider would refuse messages</label>`}
             ${plan.invalid_rows.share > 0 && html`<label class="tick"><input type="checkbox" checked=${anyway.accept_invalid} onChange=${(/** @type {any} */ e) => setAnyway({ ...anyway, accept_invalid: e.target.checked })} />It is fine that ${several(plan.invalid_rows.total, 'row')} cannot be used</label>`}</div>
-            <button class="button primary large" disabled=${Boolean(busy) || !plan.messages || (wrong && !anyway.force)} onClick=${launch}>Launch to ${several(plan.messages, 'person', 'people')}</button>`
+            ${left === null ? html`<button class="button primary large" disabled=${Boolean(busy) || !plan.messages || (wrong && !anyway.force)} onClick=${() => (session.value?.launch_delay ? setLeft(session.value.launch_delay) : launch())}>Launch to ${several(plan.messages, 'person', 'people')}</button>`
+              : html`<span role="timer">It is launched in <b>${Math.ceil(left)} s</b></span><span class="chips"><button class="button" onClick=${() => { setLeft(null); launch(); }}>Now</button>
+                <button class="button primary large" onClick=${() => { setLeft(null); say('Undone: nothing was launched.'); }}>Undo</button></span>`}`
           : html`<p class="muted">${ready ? 'The rows are read, checked and counted before anything is sent.' : `Still needed: ${missing.join(', ')}.`}</p>
             <button class="button primary large" disabled=${!ready || Boolean(busy)} onClick=${check}>Check</button>`}
       </section>

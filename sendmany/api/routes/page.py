@@ -86,6 +86,7 @@ class SessionOut(BaseModel):
     ends_at: str
     version: str
     utc_offset: int  # minutes; offset of times of day in sentences
+    launch_delay: float  # s in which a launch can be undone
 
 
 class Tries:
@@ -122,7 +123,9 @@ def is_of_page(path: str) -> bool:
     return path in ("/", "/ui") or path.startswith("/ui/")
 
 
-def page_router(store: AsyncStore, tokens: Tokens, sessions: Sessions) -> APIRouter:
+def page_router(
+    store: AsyncStore, tokens: Tokens, sessions: Sessions, launch_delay: float
+) -> APIRouter:
     """The routes; they are for browsers and so not in the OpenAPI document."""
     router, tries = APIRouter(include_in_schema=False), Tries()
     found = read_files(files("dashboard") / "page")
@@ -137,7 +140,7 @@ def page_router(store: AsyncStore, tokens: Tokens, sessions: Sessions) -> APIRou
     async def show(request: Request) -> SessionOut | None:
         """None is a valid answer: browsers log a 401 as an error."""
         session = await sessions.of(request.scope)
-        return _out(session) if session else None
+        return _out(session, launch_delay) if session else None
 
     @router.post("/ui/session")
     async def sign_in(given: SignIn, request: Request, response: Response) -> SessionOut:
@@ -164,7 +167,7 @@ def page_router(store: AsyncStore, tokens: Tokens, sessions: Sessions) -> APIRou
             SECURE_COOKIE if secure else LOCAL_COOKIE, id, max_age=SESSION_SECONDS,
             secure=secure, httponly=True, samesite="strict",
         )  # fmt: skip
-        return _out(session)
+        return _out(session, launch_delay)
 
     @router.delete("/ui/session", status_code=204)
     async def sign_out(request: Request, response: Response) -> None:
@@ -209,7 +212,7 @@ def _is_secure(request: Request) -> bool:
     return scheme == "https"
 
 
-def _out(session: Session) -> SessionOut:
+def _out(session: Session, launch_delay: float) -> SessionOut:
     token, offset = session.kept.token, datetime.now().astimezone().utcoffset()
     return SessionOut(
         name=token.name,
@@ -218,6 +221,7 @@ def _out(session: Session) -> SessionOut:
         ends_at=iso(session.ends_at),
         version=__version__,
         utc_offset=int(offset.total_seconds() // 60) if offset else 0,
+        launch_delay=launch_delay,
     )
 
 
