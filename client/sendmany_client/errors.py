@@ -37,6 +37,7 @@ class SendmanyError(Exception):
         detail: one sentence.
         problems: each with its place.
         retry_after: seconds that the server asks to wait; None if it does not say.
+        request_id: of the answer, by which the server's log is searched; None without one.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class SendmanyError(Exception):
         status: int | None = None,
         problems: tuple[Problem, ...] = (),
         retry_after: float | None = None,
+        request_id: str | None = None,
     ) -> None:
         told = "; ".join(f"{one.path}: {one.message}" for one in problems)
         super().__init__(f"{detail} ({told})" if told else detail)
@@ -53,6 +55,7 @@ class SendmanyError(Exception):
         self.detail = detail
         self.problems = problems
         self.retry_after = retry_after
+        self.request_id = request_id
 
 
 class Invalid(SendmanyError):
@@ -115,7 +118,13 @@ def error_of(response: httpx.Response) -> SendmanyError:
     except ValidationError:  # of a proxy
         body = _Body(detail=f"The server answers {status} {response.reason_phrase}.")
     wait = _retry_after(response.headers.get("Retry-After", ""))
-    return kind(body.detail, status=status, problems=body.problems, retry_after=wait)
+    return kind(
+        body.detail,
+        status=status,
+        problems=body.problems,
+        retry_after=wait,
+        request_id=response.headers.get("X-Request-Id"),
+    )
 
 
 def _retry_after(text: str) -> float | None:

@@ -110,12 +110,13 @@ def test_problems_are_told_with_their_places(sendmany: FakeServer) -> None:
 
 def test_the_words_of_a_proxy_are_no_error_of_their_own() -> None:
     def answer(_: httpx.Request) -> httpx.Response:
-        return httpx.Response(502, text="<html>", headers={"Retry-After": "soon"})
+        headers = {"Retry-After": "soon", "X-Request-Id": "7f3a"}
+        return httpx.Response(502, text="<html>", headers=headers)
 
     client = FakeServer().client(transport=httpx.MockTransport(answer), retries=1)
     with client, pytest.raises(Unavailable, match="answers 502") as told:
         client.send(Message(message=text("Hello")))
-    assert told.value.retry_after is None
+    assert (told.value.retry_after, told.value.request_id) == (None, "7f3a")
 
 
 def test_a_date_as_retry_after_is_read() -> None:

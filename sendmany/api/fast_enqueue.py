@@ -18,7 +18,7 @@ from producer.messages.item import Enqueued
 from sendmany.api.auth import Tokens, authorization_in
 from sendmany.api.errors import answer_to
 from sendmany.api.http_protocol import RawHeaders, ShortcutReply
-from sendmany.api.middleware.access_log import note_answer
+from sendmany.api.middleware.access_log import ID_HEADER, note_answer, request_id
 from sendmany.api.middleware.security import unexpected
 from sendmany.api.routes.messages.message_orders import MOST_BYTES, Refused
 from sendmany.api.routes.messages.messages import MessageIntake
@@ -74,7 +74,7 @@ class FastEnqueue:
         if wanted is None:
             return False
         self._inside += 1
-        told = partial(self._stored, wanted, token, start, reply)
+        told = partial(self._stored, wanted, token, start, request_id(headers), reply)
         try:
             self._door.put(wanted, told)
         except StoreError as error:
@@ -86,21 +86,22 @@ class FastEnqueue:
         wanted: Order,
         token: Token,
         start: float,
+        id: str,
         reply: ShortcutReply,
         stored: Enqueued | Exception,
     ) -> None:
         self._inside -= 1
-        response = self._response(wanted, stored)
-        note_answer(
-            self._tally, "POST", PATH, response.status_code, self._monotonic() - start, token
-        )
+        response = self._response(wanted, stored, id)
+        status, seconds = response.status_code, self._monotonic() - start
+        note_answer(self._tally, "POST", PATH, status, seconds, token, id)
         more = [pair for pair in response.raw_headers if pair[0] not in _SET_BY_SERVER]
-        reply(response.status_code, bytes(response.body), more)
+        more.append((ID_HEADER, id.encode()))
+        reply(status, bytes(response.body), more)
 
-    def _response(self, wanted: Order, stored: Enqueued | Exception) -> Response:
+    def _response(self, wanted: Order, stored: Enqueued | Exception, id: str) -> Response:
         try:
             if isinstance(stored, Exception) and not isinstance(stored, StoreRefused):
                 raise stored
             return self._door.answer(stored, wanted.priority)
         except Exception as error:
-            return answer_to(error) or unexpected("POST", error)
+            return answer_to(error) or unexpected("POST", error, id)

@@ -1,7 +1,9 @@
 """Counts, times and logs every request by its route; paths may name people."""
 
+import os
+import re
 import time
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from typing import Final
 
 import structlog
@@ -22,10 +24,25 @@ OFTEN: Final = frozenset({"/healthz", "/readyz", "/metrics"})
 """Frequently polled routes: only errors are logged."""
 CUT_OFF: Final = 499
 """Status of a request without an answer."""
+REQUEST_ID: Final = "request_id"
+"""Name of a request's id in its scope and in the log."""
+ID_HEADER: Final = b"x-request-id"
+_UUID: Final = rb"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
+_NUMBER: Final = rb"(?<![0-9A-Za-z])[0-9]{7,15}(?![0-9A-Za-z])"
+_SOUND_ID: Final = re.compile(rb"%b|(?!.*%b)[A-Za-z0-9._:/=-]{1,128}" % (_UUID, _NUMBER))
+"""Ids of callers that are taken over: none may hold a phone number, since it is logged."""
+
+
+def request_id(headers: Iterable[tuple[bytes, bytes]]) -> str:
+    """The caller's `X-Request-Id`; a new one where there is none, or one that is not taken over."""
+    for name, value in headers:
+        if name == ID_HEADER and _SOUND_ID.fullmatch(value):
+            return value.decode()
+    return os.urandom(8).hex()
 
 
 class Watched:
-    """Counts, times and logs the answers of the inner application.
+    """Counts, times and logs the answers of the inner application, and gives each its `X-Request-Id`.
 
     Args:
         tally: counters of requests, for `/metrics`.
@@ -49,11 +66,13 @@ class Watched:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
         status, start = CUT_OFF, self._monotonic()
+        id = scope[REQUEST_ID] = request_id(scope["headers"])
 
         async def sending(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                message["headers"] = [*message.get("headers", ()), (ID_HEADER, id.encode())]
             await send(message)
 
         try:
@@ -65,13 +84,14 @@ class Watched:
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
         method = scope["method"] if scope["method"] in METHODS else "other"
         route = route_of(scope, self._plain)
-        note_answer(self._tally, method, route, status, seconds, scope.get(CALLER))
+        token, id = scope.get(CALLER), scope[REQUEST_ID]
+        note_answer(self._tally, method, route, status, seconds, token, id)
 
 
 def note_answer(
-    tally: Tally, method: str, route: str, status: int, seconds: float, token: Token | None
+    tally: Tally, method: str, route: str, status: int, seconds: float, token: Token | None, id: str
 ) -> None:
-    """Count an answer and log it."""
+    """Count an answer and log it; `id` is that of the request."""
     tally.observe(HTTP_REQUESTS, seconds, method, route, str(status))
     if route in OFTEN and status < 300:
         return
@@ -83,6 +103,7 @@ def note_answer(
         status=status,
         ms=round(seconds * 1000, 1),
         token=token.id if token else None,
+        request_id=id,
     )
 
 

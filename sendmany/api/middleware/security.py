@@ -9,6 +9,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sendmany.api.errors import problem
+from sendmany.api.middleware.access_log import REQUEST_ID
 
 log = structlog.get_logger(__name__)
 
@@ -63,14 +64,14 @@ class LastResort:
         except Exception as error:
             if scope["type"] != "http":
                 raise
-            response = unexpected(scope["method"], error)
+            response = unexpected(scope["method"], error, scope.get(REQUEST_ID, ""))
             if not started:  # else the connection is cut, which the client notices
                 await response(scope, receive, send)
 
 
-def unexpected(method: str, error: Exception) -> Response:
-    """Log an unexpected error; returns the 500."""
-    log.error("request_failed", method=method, **_told(error))
+def unexpected(method: str, error: Exception, id: str) -> Response:
+    """Log an unexpected error with the request's id; returns the 500."""
+    log.error("request_failed", method=method, request_id=id, **_told(error))
     return problem(500, "This went wrong on our side.")
 
 

@@ -164,8 +164,8 @@ def test_a_local_time_that_is_none_is_told_in_one_sentence(
 def test_a_local_time_that_is_past_everywhere_is_refused(store: Store) -> None:
     with pytest.raises(InputError, match="is past: name a later time"):
         see_that_it_may_start(store, "Spring", "shop", read_start(None, "10:00", day(-2)))
-    in_some_zones = f"{datetime.now(UTC):%H:%M}"  # past where it is later, to come where it is earlier
-    see_that_it_may_start(store, "Spring", "shop", read_start(None, in_some_zones, day(0)))
+    now = f"{datetime.now(UTC):%H:%M}"  # past where it is later, to come where it is earlier
+    see_that_it_may_start(store, "Spring", "shop", read_start(None, now, day(0)))
 
 
 def test_a_campaign_by_local_time_cannot_be_given_another_time(store: Store) -> None:

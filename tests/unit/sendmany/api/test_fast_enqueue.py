@@ -128,6 +128,7 @@ class Both:
                 await http.get("/v1/limits")  # the token is known from now on
                 store.error = trouble
                 sent = in_pieces(body, 100) if pieces else body
+                http.headers["X-Request-Id"] = "ours-1"
                 answer = await http.request(method, path, content=sent, headers=headers)
             answers.append(
                 (answer.status_code, answer.content, sorted(answer.headers.multi_items()))

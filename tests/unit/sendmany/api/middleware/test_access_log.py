@@ -85,6 +85,46 @@ async def test_a_fault_of_ours_is_a_warning(
     assert (line["log_level"], line["status"]) == ("warning", 500)
 
 
+@pytest.mark.parametrize(
+    "id",
+    [
+        "order-7781/2",
+        "4bf92f3577b34da6a3ce929d0e0e4736",
+        "1796213669024929383",
+        "12345678-1234-1234-1234-123456789012",
+        "x" * 128,
+    ],
+)
+async def test_the_callers_id_of_a_request_is_in_its_answer_and_in_the_log(
+    reader: httpx.AsyncClient, logs: list[EventDict], id: str
+) -> None:
+    for path in ("/v1/try", "/v1/faulty", "/v1/nowhere"):
+        logs.clear()
+        answer = await reader.get(path, headers={"X-Request-Id": id})
+        assert answer.headers.get_list("X-Request-Id") == [id]
+        assert {line["request_id"] for line in logs} == {id}  # that of an error, too
+
+
+@pytest.mark.parametrize(
+    "id",
+    ["", "x" * 129, "a b", "447700900123", "to:447700900123", "+447700900123", "a\x1b[2J", "é"],
+)
+async def test_another_id_is_not_taken_over(
+    reader: httpx.AsyncClient, logs: list[EventDict], id: str
+) -> None:
+    first = await reader.get("/v1/try", headers={b"X-Request-Id": id.encode()})
+    second = await reader.get("/v1/try")
+    given = [answer.headers["X-Request-Id"] for answer in (first, second)]
+    assert [line["request_id"] for line in requests(logs)] == given
+    assert all(re.fullmatch(r"[0-9a-f]{16}", one) for one in given)
+    assert given[0] != given[1]
+
+
+async def test_who_is_refused_has_an_id_too(stranger: httpx.AsyncClient) -> None:
+    answer = await stranger.get("/v1/try", headers={"X-Request-Id": "mine"})
+    assert (answer.status_code, answer.headers["X-Request-Id"]) == (401, "mine")
+
+
 async def test_what_machines_ask_again_and_again_is_not_logged(
     reader: httpx.AsyncClient, logs: list[EventDict]
 ) -> None:
@@ -109,7 +149,9 @@ async def test_a_caller_who_hangs_up_is_counted_as_cut_off() -> None:
 
     watched = Watched(hung_up, tally, [], monotonic=_ticking())
     with pytest.raises(ConnectionError):
-        await watched({"type": "http", "method": "GET", "path": "/"}, _nothing, _nothing)
+        await watched(
+            {"type": "http", "method": "GET", "path": "/", "headers": []}, _nothing, _nothing
+        )
     (sums,) = sums_of(HTTP_REQUESTS, tally.counts)
     assert sums.labels == ("GET", "none", "499")
     assert sums.sum == 1
