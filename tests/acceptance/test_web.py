@@ -29,7 +29,7 @@ def web(home: Path, redis_url: str, **settings: str) -> Iterator[httpx.Client]:
     with running(home, "web", "--port", 0, redis_url=redis_url, **settings) as process:
         until(process, lambda: bool((home / "out").read_text()))
         url = json.loads((home / "out").read_text())["listening"]
-        with httpx.Client(base_url=url, trust_env=False) as http:
+        with httpx.Client(base_url=url, trust_env=False, timeout=60) as http:
             yield http
         process.send_signal(signal.SIGTERM)
         assert process.wait(15) == 0
@@ -158,7 +158,7 @@ def test_up_serves_the_api_and_says_where(tmp_path: Path) -> None:
         assert f"web      {url}" in said
         made = sendmany(tmp_path, "token", "create", "me", "--scope", "read")
         caller = {"Authorization": f"Bearer {made.out.strip()}"}
-        with httpx.Client(base_url=url, trust_env=False) as http:
+        with httpx.Client(base_url=url, trust_env=False, timeout=60) as http:
             assert http.get("/readyz").status_code == 200
             assert http.get("/openapi.json", headers=caller).status_code == 200
             assert http.post("/webhooks", content=b"{}").status_code == 404

@@ -144,7 +144,7 @@ async def test_changes_come_in_signed_batches_of_a_hundred_or_20_kb(rig: Rig) ->
         one, secret = subscribed(rig, hook.url)
         lane = await sent(rig, 250)
         async with serving(rig):
-            await until(lambda: len(hook.events) >= 251)
+            await until(lambda: progress(rig, one).events >= 251)
         assert {event["id"] for event in hook.events} == {
             lane,
             *(f"{lane}.{i}" for i in range(250)),
