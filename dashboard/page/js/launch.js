@@ -61,8 +61,9 @@ function Editor({ given }) {
   const columns = head.columns.filter(Boolean);
   const put_ = (/** @type {string} */ member) => (/** @type {any} */ value) => setForm({ ...form, [member]: value });
   const write = (/** @type {Partial<Written>} */ some) => setForm({ ...form, written: { ...written, ...some } });
-  useEffect(() => { setPlan(null); setLeft(null); setAnyway({ force: false, accept_invalid: false }); }, [JSON.stringify(form), file]);
+  useEffect(() => { setPlan(null); setAnyway({ force: false, accept_invalid: false }); }, [JSON.stringify(form), file]);
   useEffect(() => setAt(0), [plan]);
+  useEffect(() => setLeft(null), [plan, anyway]); // what was confirmed is another launch now
   useEffect(() => { document.title = `${name || 'New campaign'} · sendmany`; return () => { document.title = 'sendmany'; }; }, [name]);
 
   /** @param {string} word @param {() => Promise<any>} act */
@@ -105,10 +106,10 @@ function Editor({ given }) {
     addEventListener('hashchange', leave, { once: true });
     return () => { removeEventListener('beforeunload', stay); removeEventListener('hashchange', leave); };
   }, [pending]);
-  const toRemove = () => confirm({
+  const toRemove = () => { setLeft(null); confirm({
     title: `Delete ${kept?.name}?`, yes: 'Delete the draft', danger: true, body: html`<p>The draft and its recipients are gone then. Nothing of it was sent.</p>`,
     act: async () => { await remove(); say('Deleted.'); go(to(['campaigns'], { show: 'drafts' })); },
-  });
+  }); };
   const fits = written.kind === 'text' ? written.text.trim() : written.kind === 'template' ? written.name.trim() && written.language.trim() && Object.values(written.values).every(Boolean) : written.json.trim();
   const people = kept || file;
   const missing = [[people, 'a file'], [fits, written.kind === 'template' && written.name ? 'every value of the template' : 'a message'], [name.trim(), 'a name'], [chosen, 'a sub-account']].filter(([is]) => !is).map(([, word]) => word);
