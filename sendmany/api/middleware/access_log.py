@@ -27,10 +27,13 @@ CUT_OFF: Final = 499
 REQUEST_ID: Final = "request_id"
 """Name of a request's id in its scope and in the log."""
 ID_HEADER: Final = b"x-request-id"
-_UUID: Final = rb"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
-_NUMBER: Final = rb"(?<![0-9A-Za-z])[0-9]{7,15}(?![0-9A-Za-z])"
-_SOUND_ID: Final = re.compile(rb"%b|(?!.*%b)[A-Za-z0-9._:/=-]{1,128}" % (_UUID, _NUMBER))
-"""Ids of callers that are taken over: none may hold a phone number, since it is logged."""
+_HEX: Final = (
+    rb"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}|[0-9A-Fa-f]{16}|[0-9A-Fa-f]{32}"
+)
+_NUMBER: Final = rb"(?<![0-9])[0-9]{7,15}(?![0-9])"
+_SOUND_ID: Final = re.compile(rb"%b|(?!.*%b)[A-Za-z0-9._:/=-]{1,128}" % (_HEX, _NUMBER))
+"""Ids of callers that are taken over: a UUID, one of 16 or 32 hexadecimal digits, or a text without 7 to
+15 digits in a row, which may be a phone number, since ids are logged."""
 
 
 def request_id(headers: Iterable[tuple[bytes, bytes]]) -> str:

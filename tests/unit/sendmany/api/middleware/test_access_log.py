@@ -92,6 +92,7 @@ async def test_a_fault_of_ours_is_a_warning(
         "4bf92f3577b34da6a3ce929d0e0e4736",
         "1796213669024929383",
         "12345678-1234-1234-1234-123456789012",
+        "00f067aa4477009b",
         "x" * 128,
     ],
 )
@@ -107,7 +108,10 @@ async def test_the_callers_id_of_a_request_is_in_its_answer_and_in_the_log(
 
 @pytest.mark.parametrize(
     "id",
-    ["", "x" * 129, "a b", "447700900123", "to:447700900123", "+447700900123", "a\x1b[2J", "é"],
+    [
+        *("", "x" * 129, "a b", "a\x1b[2J", "é"),
+        *("447700900123", "to:447700900123", "+447700900123", "otp447700900123", "447700900123x"),
+    ],
 )
 async def test_another_id_is_not_taken_over(
     reader: httpx.AsyncClient, logs: list[EventDict], id: str
