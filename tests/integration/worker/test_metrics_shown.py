@@ -47,7 +47,8 @@ def web(rig: Rig) -> FastAPI:
 
 
 async def test_the_figures_of_a_campaign_with_faults_add_up(rig: Rig) -> None:
-    rig.configure(batch={"max_messages": 50}, retry={"quick_attempts": 1})
+    retry = {"quick_attempts": 1, "base_delay": 600}  # the delayed ones stay so
+    rig.configure(batch={"max_messages": 50}, retry=retry)
     lane = rig.campaign(200, settle_after=60)
     rig.provider.steps = [refuses({3: 1002}), Refused(503), NoAnswer("cut")]
     await rig.drain_until(lambda: rig.report(lane).sent == 99)
