@@ -1,7 +1,7 @@
 """Runs `celery -A worker worker …` from any directory: `python -m sendmany.worker_process …`.
 
-Celery searches the working directory first for the application and its tasks, and other projects may have
-a `worker`, `config` or `producer`, too. Ours are imported before.
+Celery searches the working directory first for the application and its tasks, and other projects may
+have a `worker`, `config` or `producer`, too. Ours are imported before.
 
 Until Celery handles Ctrl-C, after about a second, there is nothing to settle: it ends the process at
 once.
