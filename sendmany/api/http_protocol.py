@@ -238,8 +238,14 @@ class Connection(asyncio.BufferedProtocol):
             self._headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
-        """The request can be answered from here on."""
+        """The request can be answered from here on.
+
+        Raises:
+            ValueError: it is for several hosts; a proxy may have read another one. The parser refuses it.
+        """
         self._begun, self._useless = False, 0
+        if sum(name == b"host" for name, _ in self._headers) > 1:
+            raise ValueError("several hosts")
         raw = self.host.raw_routes.get(self._url.partition(b"?")[0])
         method, keep_alive = self._parser.get_method(), self._parser.should_keep_alive()
         self._exchanges.append(
