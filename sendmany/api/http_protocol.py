@@ -241,7 +241,7 @@ class Connection(asyncio.BufferedProtocol):
         """The request can be answered from here on.
 
         Raises:
-            ValueError: it is for several hosts; a proxy may have read another one. The parser refuses it.
+            ValueError: it is for several hosts, of which a proxy may have read another one.
         """
         self._begun, self._useless = False, 0
         if sum(name == b"host" for name, _ in self._headers) > 1:
