@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ import pytest
 import yaml
 
 from tests.acceptance.command import running, sendmany, until
+from tests.acceptance.test_failover import free_port
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 PATIENCE = 90.0
@@ -29,12 +29,6 @@ SETTINGS = {
     "policies__window": "send",
     "subscriptions__trusted": '["127.0.0.1:9"]',
 }
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 def panels() -> Iterator[tuple[str, str]]:
