@@ -25,7 +25,7 @@ from store.workers.presence import active_lanes, loops_by_kind
 
 AT_ONCE = 250
 """Lanes of one round trip."""
-MOST_LANES = 10_000
+MOST_LANES = 2_000
 """Newest lanes whose unconfirmed messages are summed."""
 
 
