@@ -89,7 +89,8 @@ class TextFile:
     def open(cls, path: Path, encoding: str | None = None, sheet: str | None = None) -> "TextFile":
         """Read the whole file once; raises InputError when it is not a text, workbook or archive."""
         with opened(path) as stream:
-            read = _read_whole(stream, encoding and named(encoding), sheet)
+            whole = stream if stream.seekable() else _copy(stream)  # of a pipe
+            read = _read_whole(whole, encoding and named(encoding), sheet)
             converted = None if read.stream is stream else read.stream
             return cls(path, read.digest, read.sentence, converted)
 

@@ -312,6 +312,21 @@ def test_lines_of_an_old_macintosh_are_rows(tmp_path: Path, encoding: str) -> No
     assert arrived.digest == file.text.digest
 
 
+def test_a_pipe_is_read_like_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "people.csv"
+    path.write_text(ROWS, "utf-8")
+    there, here = os.pipe()
+    os.write(here, path.read_bytes())
+    os.close(here)
+    try:
+        piped, file = RecipientFile.open(Path(f"/dev/fd/{there}")), RecipientFile.open(path)
+    finally:
+        os.close(there)
+    for _ in range(2):
+        assert list(piped.records()) == list(file.records())
+    assert piped.text.digest == file.text.digest
+
+
 def test_archives_that_are_no_table_are_told(tmp_path: Path) -> None:
     path, packed = tmp_path / "people.csv", io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as archive:
