@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from structlog.testing import capture_logs
 
 from sendmany.api.middleware.security import HEADERS
-from store.errors import StoreError, StoreFull, StoreUnavailable
+from store.errors import StoreError, StoreFault, StoreFull, StoreUnavailable
 from tests.unit.sendmany.api.given import Trouble
 
 NUMBER = "+447700900123"
@@ -97,7 +97,8 @@ async def test_an_unexpected_error_tells_its_place_to_the_log_and_nothing_to_the
 
 
 @pytest.mark.parametrize(
-    ("error", "after"), [(StoreUnavailable("secret"), "2"), (StoreFull("secret"), "30")]
+    ("error", "after"),
+    [(StoreUnavailable("secret"), "2"), (StoreFull("secret"), "30"), (StoreFault("secret"), "30")],
 )
 async def test_a_store_that_cannot_serve_is_told_with_a_time(
     reader: httpx.AsyncClient, store: Trouble, error: StoreError, after: str
