@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, get_args, get_origin
 
+import structlog
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
@@ -31,6 +32,8 @@ from store.errors import (
     StoreUnavailable,
     UnknownLane,
 )
+
+log = structlog.get_logger(__name__)
 
 MOST_PROBLEMS: Final = 100
 UNFIT: Final = "The request does not fit."
@@ -99,7 +102,7 @@ def answer_to(error: Exception) -> Response | None:
         case StoreFull():
             return _full()
         case StoreFault():
-            return _faulty()
+            return _faulty(error)
         case NoPlace():
             return problem(503, "Too many at once for this token.", headers={"Retry-After": "5"})
     return None
@@ -172,10 +175,11 @@ def _full() -> Response:
     )
 
 
-def _faulty() -> Response:
+def _faulty(error: StoreFault) -> Response:
+    log.error("redis_refuses", error=str(error))
     return problem(
         503,
-        "Redis refuses a command of ours, so nothing was done: `sendmany doctor` says which.",
+        "Redis refuses a command of ours, so nothing was done: the log of this process says which.",
         headers={"Retry-After": str(FULL_SECONDS)},
     )
 
