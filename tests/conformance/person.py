@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from dashboard.person import Progress, forget_person, show_person
-from store.client import Store
-from store.keys import TABLE, People, lane_keys, row_of
+from store.client import Store, script_call
+from store.keys import ASIDE, TABLE, People, lane_keys, row_of
 from store.lanes.drafts import open_text
 from store.lanes.held_jobs import Place
 from store.lanes.lane import LaneStatus, find_lane, finish_loading
 from store.people import erase, rewrite
 from store.people.erase import erase_records, forget_in_scope, read_suppressed
-from store.people.find import all_lanes, find_in_lane
+from store.people.find import all_lanes, find_bodies, find_in_lane
 from store.people.forgotten import (
     all_forgotten,
     digest_of,
@@ -212,6 +212,19 @@ class TestFinding:
         what.long_ids = [(0, recipient)] if b":" in recipient or recipient[2:3] == b"0" else []
         given.settle(store, lane, claim, what)
         assert [one["id"] for one in shown(store)["messages"]] == [f"{lane}.0"]
+
+    def test_large_bodies_are_searched_a_few_at_a_time_and_all_are_found(
+        self, store: Store
+    ) -> None:
+        bodies = [
+            b'{"to":"+%b","x":"%b"}' % (ANN.who.encode(), b"x" * size) for size in (600_000, 9)
+        ]
+        store.run(keep_unmatched([bodies[0], b"{}", *bodies, b"{}"]))
+        args = (ANN.who, "-", 50)
+        begin, *first = store.run(script_call("find_bodies", (ASIDE,), args, list))
+        assert (begin != b"", len(first)) == (True, 3)  # one body, and more to come
+        found = [body.body for body in find_bodies(store, ANN)]
+        assert found == [bodies[0], *bodies]
 
     def test_how_far_it_is_adds_up(self, store: Store) -> None:
         lane, steps = given.loaded(store, 2500), list[int]()
