@@ -159,6 +159,20 @@ def test_large_messages_are_spread_over_requests() -> None:
     assert max(sizes) < 9 << 20
 
 
+def test_a_limited_token_sends_in_smaller_requests_and_waits_as_it_is_told() -> None:
+    fake, sizes = FakeServer(), list[int]()
+
+    def counted(request: httpx.Request) -> httpx.Response:
+        sizes.append(len(json.loads(request.read())["messages"]))
+        return fake.transport.handle_request(request)
+
+    with fake.client(transport=httpx.MockTransport(counted)) as client:
+        fake.fail(429, retry_after=3)
+        results = client.send_many([Message(message=text(str(n))) for n in range(25)], at_once=10)
+    assert (len(results), sizes) == (25, [10, 10, 10, 5])
+    assert 3 <= fake.paused[0] < 4
+
+
 def test_what_is_not_known_to_be_stored_is_sent_again_alone() -> None:
     asked: list[list[str]] = []
 
