@@ -174,6 +174,15 @@ async def test_a_parameter_that_there_is_not_is_refused(
     assert answer.json()["problems"] == [{"path": place, "message": "Unknown parameter"}]
 
 
+async def test_a_parameter_that_is_no_list_is_given_once(reader: httpx.AsyncClient) -> None:
+    answer = await reader.get("/v1/campaigns?limit=1&limit=2")
+    assert answer.status_code == 422
+    (told,) = answer.json()["problems"]
+    assert told == {"path": "query.limit", "message": "Given more than once"}
+    several = await reader.get("/v1/campaigns?status=sending&status=paused")
+    assert several.status_code == 200
+
+
 async def test_of_a_crowd_of_parameters_some_are_told(reader: httpx.AsyncClient) -> None:
     answer = await reader.get("/v1/limits?" + "&".join(f"a{n}=1" for n in range(5000)))
     assert (answer.status_code, len(answer.json()["problems"])) == (422, 100)
