@@ -45,6 +45,13 @@ def test_a_message_sent_again_by_the_caller_is_the_same_message(sendmany: FakeSe
     assert len(sendmany.messages) == 1
 
 
+def test_a_message_in_short_is_taken(sendmany: FakeServer) -> None:
+    short = {"to": "+447700900101", "template": "hello", "language": "en"}
+    with sendmany.client() as client:
+        sent = client.send(Message(message=short))
+    assert sendmany.messages[sent.id]["message"] == short
+
+
 def test_two_messages_with_the_same_words_are_two(sendmany: FakeServer) -> None:
     with sendmany.client() as client:
         ids = {client.send(Message(message=text("Hello"))).id for _ in range(2)}
