@@ -147,6 +147,7 @@ TABLE = (
     Row("sm:{tokens}", "hash", "add_token", "revoke_token"),
     Row("sm:{tokens}:secrets", "hash", "web process: key of cursors", "-"),
     Row("sm:{tokens}:used", "hash", "note_token_use", "revoke_token"),
+    Row("sm:quota:{<token>}", "string", "take_quota: when it is whole again", "then"),
     Row("sm:{tokens}:session:<digest>", "string", "open_session", "12 hours, or 1 idle"),
     Row("sm:{tokens}:code:<digest>", "string", "sendmany up: id of a token", "1 use, 60 seconds"),
     Row("sm:sent:<batch id>", "string", "worker, of the provider's batch", "7 days or 1"),
@@ -184,6 +185,11 @@ SUBSCRIPTIONS = "sm:{subscriptions}"
 TOKENS = "sm:{tokens}"
 TOKENS_USED = "sm:{tokens}:used"
 SECRETS = "sm:{tokens}:secrets"
+
+
+def quota(token: str) -> str:
+    """When the quota of a token, by its id, is whole again."""
+    return f"sm:quota:{{{token}}}"
 
 
 def session(digest: str) -> str:
