@@ -211,6 +211,8 @@ function Ledger({ one }) {
                   <td class="num"><${People} id=${one.id} states=${[state]}>${count(one.counts[state] ?? 0)}<//></td><td class="num">${percent(one.counts[state] ?? 0, one.recipients)}</td></tr>`)}`;
           })}
           <tr class="total"><td>Recipients</td><td class="num"><${People} id=${one.id} states=${[]}>${count(one.recipients)}<//></td><td class="num">${percent(all, one.recipients)}</td></tr>
+          ${[['Replied', one.replied], ['Opted out', one.opted_out]].map(([name, n]) => n > 0 && html`
+            <tr key=${name}><td>${name} <span class="small">– share of the messages that the provider accepted</span></td><td class="num">${count(n)}</td><td class="num">${percent(n, one.funnel.sent.messages)}</td></tr>`)}
         </tbody></table>
     </section>`;
 }

@@ -15,7 +15,7 @@ export interface Lane {
   status: Status; reason: string; loaded: boolean; recipients: number; duplicates: number;
   invalid_rows: number; done: number; open: number; counts: Partial<Record<State, number>>;
   may_have_two: number; may_have_arrived: number; requests: number; mean_batch: number;
-  retried: number; balanced: boolean;
+  retried: number; balanced: boolean; replied: number; opted_out: number; funnel: Record<string, { messages: number; share: number }>;
   opened_at: string | null; started_at: string | null; finished_at: string | null;
 }
 export interface Campaign extends Lane {
