@@ -201,6 +201,9 @@ def _requests(route: Route, house: House) -> list[dict[str, Any]]:
         ("GET", "/v1/templates"): [{"params": {"sub_account": THEIRS}}],
         ("POST", "/v1/templates"): [{"params": {"sub_account": THEIRS}, "json": TEMPLATE}],
         ("DELETE", "/v1/templates/{name}"): [{"params": {"sub_account": THEIRS}}],
+        ("POST", "/v1/media"): [
+            {"params": {"sub_account": THEIRS, "name": "offer.pdf"}, "content": b"%PDF-1.7"}
+        ],
         ("GET", "/v1/doctor"): [{"params": {"offline": "true"}}],
         ENDLESS: [{"params": {"campaign": NAME}}, {"params": {"campaign": house.campaign}}],
     }
