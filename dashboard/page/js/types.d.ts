@@ -23,6 +23,7 @@ export interface Campaign extends Lane {
   file?: { bytes: number; rows: number; resumable: boolean };
   breakers?: Breaker[];
   waits?: {
+    hours: { first: string; last: string } | null;
     sending_loops: number; blocked_until: string | null; next_retry: string | null;
     next_decision: string | null; stopped: Stop | null;
   };
@@ -44,6 +45,9 @@ export interface Failure { state: State; origin: string; code: number | null; me
 export interface History {
   step_seconds: number; messages_per_second: number; sampled: number;
   steps: { at: string; posted: number; reached: Partial<Record<State, number>> }[];
+}
+export interface PlaceHours {
+  place: string; hours: string; origin: 'shipped' | 'settings' | 'changed'; checked: string | null; source: string | null;
 }
 export interface Limits {
   sub_account: string; messages_per_second: number; requests_per_second: number; burst: number;

@@ -297,7 +297,7 @@ def _says_nothing(answer: httpx.Response, house: House) -> None:
 @pytest.mark.parametrize("route", CLOSED, ids=" ".join)
 async def test_the_requests_above_are_good_for_a_caller_who_may(house: House, route: Route) -> None:
     """Else they might be refused for something else."""
-    if route in (ENDLESS, ENDLESS_OUTCOMES):
+    if route in (ENDLESS, ENDLESS_OUTCOMES, ("POST", "/v1/media")):  # that one asks the provider
         return
     async with client(house.app, await new_token(house.store, *Scope)) as http:
         answers = [await http.request(**request) for request in _requests(route, house)]
