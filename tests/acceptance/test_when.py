@@ -91,5 +91,5 @@ def test_each_command_of_the_pages_does_what_it_says(tmp_path: Path) -> None:
             "--message", "offer.json", "--limit", "50", "--purpose", "utility",
         )  # fmt: skip
         run("before.md", "## Leave people out", "## The question")
-        assert find_lane(store, "Second wave").excluded == 50
+        assert 40 < find_lane(store, "Second wave").excluded <= 50  # whom it did not reach gets it
         store.close()
