@@ -305,7 +305,7 @@ class _Screen:
 
     def left_out(self, people: Sequence[bytes]) -> tuple[set[int], set[int], set[int]]:
         """Positions of opted-out people, of others with a closed window, and of others over the cap."""
-        calls = find_ineligible(self.options.sub_account, people, self.purpose, self._rules)
+        calls = find_ineligible(self.options.sub_account, people, (self.purpose,), self._rules)
         found = united(map(self.store.run, calls))
         opted_out = set(found.suppressed)
         closed = set(found.closed) - opted_out

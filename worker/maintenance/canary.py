@@ -15,7 +15,7 @@ from store.people.service_windows import find_ineligible, read_rules, united
 from store.purposes import Purpose
 from store.records.outcome import read_records
 from store.reports.lane_report import LaneReport, read_lane_report
-from store.reports.waiting import put_off_until
+from store.reports.waiting import read_put_off
 from store.states import PROVIDER_HAS_IT, State
 from worker.batch import Tools
 
@@ -31,7 +31,7 @@ async def tend_canary(tools: Tools, lane: Lane, now_ms: int) -> None:
         keys, seconds = lane_keys(lane.id), tools.settings.campaigns.canary_seconds
         waiting = await tools.store.run(command("LLEN", keys.queue, parse=int))
         waiting += await tools.store.run(command("ZCARD", keys.claimed_batches, parse=int))
-        if not waiting and not await tools.store.run(put_off_until(lane.id)):
+        if not waiting and not await tools.store.run(read_put_off(lane.id)):
             await tools.store.run(move_lane(lane.id, "watch", known=int(seconds * 1000)))
     elif lane.canary_state is Canary.WATCHED and lane.canary_until <= now_ms:
         report = await tools.store.run(read_lane_report(lane.id))
@@ -90,6 +90,6 @@ async def _opted_out(tools: Tools, lane: Lane) -> int:
                 for one in read_records(blob, first)
                 if one.state in PROVIDER_HAS_IT and one.number
             ]
-            calls = find_ineligible(lane.sub_account, people, purpose, rules) if people else []
+            calls = find_ineligible(lane.sub_account, people, (purpose,), rules) if people else []
             gone += len(set(united(await tools.store.run_all(calls)).suppressed)) if calls else 0
     return gone

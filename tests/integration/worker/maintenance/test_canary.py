@@ -13,6 +13,7 @@ from store.lanes.lane import Canary, LaneStatus, find_lane, move_lane, reopen_la
 from store.lanes.open import CampaignPlan, open_campaign
 from store.people.suppressions import MARKETING, Why, suppress
 from store.queue.enqueue import Place, enqueue_rows
+from store.queue.settlement import PutOff
 from store.receipts.status_updates import StatusUpdate, apply_status_updates
 from store.reports.waiting import waiting
 from store.states import State
@@ -161,7 +162,7 @@ class TestCanary:
     ) -> None:
         lane = campaign(rig)
         batch = await rig.claim(lane)
-        waits = [(job, 4_000_000_000) for job in batch.jobs[:10]]
+        waits = [PutOff(job, 4_000_000_000) for job in batch.jobs[:10]]
         await rig.delivery().deliver(replace(batch, jobs=batch.jobs[10:], put_off=waits))
         await rig.sweep()
         assert rig.counts(lane)[State.ACCEPTED] == SIZE - 10
