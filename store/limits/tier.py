@@ -60,6 +60,11 @@ def change_tier(portfolio: str, tier: int, configured: int, event_ms: int) -> Ca
     return script_call("change_tier", (TIERS,), (portfolio, tier, configured, event_ms), bool)
 
 
+def share_of(tier: int, share: float) -> int:
+    """The places of a share of a tier, at least one."""
+    return max(1, int(tier * share))
+
+
 class Over(NamedTuple):
     """People without a place."""
 
@@ -75,7 +80,7 @@ def reserve_places(
     Args:
         share: of the tier that may be taken; None: they are only counted.
     """
-    most = _ANY_NUMBER if share is None else max(1, int(tier * share))
+    most = _ANY_NUMBER if share is None else share_of(tier, share)
     width = 3 if tier <= EXACT else 2
     digests = b"".join([blake2b(who, digest_size=5).digest() for who in people])
     words = (most, width, max(1, int(tier * _SHARE)), digests)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pytest
-from lupa import lua51
+from lupa import lua51  # type: ignore[import-untyped]
 
 from store.client import Call
 from store.limits.tier import (
@@ -183,7 +183,9 @@ def test_what_the_provider_told_holds_until_the_settings_say_something_else() ->
     assert tiers.of("other", 100) == 100
 
 
-@pytest.mark.parametrize(("people", "days"), [(1000, 0), (6288, 0), (6289, 0.5), (9701, 1), (50_000, 5.1)])
+@pytest.mark.parametrize(
+    ("people", "days"), [(1000, 0), (6288, 0), (6289, 0.5), (9701, 1), (50_000, 5.1)]
+)
 def test_a_plan_knows_when_the_last_one_finds_a_place(people: int, days: float) -> None:
     now = 1_700_000_000
     used = Used([(now + 40_000, 3412)])
