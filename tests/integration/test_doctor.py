@@ -192,7 +192,7 @@ def test_a_certificate_that_is_not_trusted_is_the_reason_that_is_told(
         )
         broker = examine(broker_url=f"rediss://:secret@127.0.0.1:{port}/0")["broker"]
     assert "its certificate is not trusted: " in found["redis"].finding
-    assert "ssl_ca_certs=" in found["redis"].finding
+    assert "tls.ca_file" in found["redis"].finding
     assert "CERTIFICATE_VERIFY_FAILED" in found["sub-account shop"].finding
     assert "certifi" in found["sub-account shop"].remedy
     assert "its certificate is not trusted: " in broker.finding
