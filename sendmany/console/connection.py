@@ -110,22 +110,8 @@ def _place(url: str) -> str:
 
 def _no_server_there(url: str, error: StoreError) -> str:
     why = why_it_refuses(error)
-    if (
-        "cuts the connection" in why
-        or "client certificate" in why
-        or "Hostname mismatch" in why
-        or "IP address mismatch" in why
-    ):
+    if "certificate" in why or "TLS" in why:
         return f"Redis at {place(url)} cannot be used: {why}."
-    if "certificate" in why:
-        return (
-            f"Redis at {place(url)} cannot be used: {why}. If its authority is your own, name it in "
-            "tls.ca_file."
-        )
-    if "TLS" in why:
-        return (
-            f"Redis at {place(url)} cannot be used: {why}: redis:// is without TLS, rediss:// with."
-        )
     if url.startswith("rediss") and why == REFUSALS["TimeoutError"]:
         why += ": is its port one with TLS?"
     return (
@@ -148,12 +134,12 @@ def why_it_refuses(error: BaseException) -> str:
         r"CERTIFICATE_VERIFY_FAILED\W+certificate verify failed: ([^(]+)", str(error)
     ):
         found = tls[1].strip(" .")
-        mismatch = "mismatch" in found
-        return (
-            f"its certificate is for another name: {found}: use a name of the certificate in the address"
-            if mismatch
-            else f"its certificate is not trusted: {found}"
-        )
+        if "mismatch" in found:
+            return (
+                f"its certificate is for another name: {found}: use a name of the certificate in "
+                "the address"
+            )
+        return f"its certificate is not trusted: {found}: name its authority in tls.ca_file"
     if "CERTIFICATE_REQUIRED" in str(error):
         return "it asks for a client certificate: set tls.cert_file and tls.key_file"
     if _CUT.search(str(error)):  # before a server's TLS alert is read, it may have closed
@@ -162,5 +148,5 @@ def why_it_refuses(error: BaseException) -> str:
             "tls.cert_file where it asks for a client certificate"
         )
     if "[SSL" in str(error):
-        return "it does not speak TLS as expected"
+        return "it does not speak TLS as expected: redis:// is without TLS, rediss:// with"
     return REFUSALS.get(name, name)
