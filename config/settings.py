@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
-from phonenumbers import SUPPORTED_REGIONS
 from pydantic import (
     Field,
     NonNegativeFloat,
@@ -127,6 +126,8 @@ class Settings(BaseSettings):
     @field_validator("default_region")
     @classmethod
     def _region_is_known(cls, region: str | None) -> str | None:
+        from phonenumbers import SUPPORTED_REGIONS  # noqa: PLC0415 — 60 modules, for this alone
+
         if region is None or region.upper() in SUPPORTED_REGIONS:
             return region and region.upper()
         raise ValueError(f"{region!r} is no region: give two letters such as GB")
@@ -319,7 +320,7 @@ def _offered(given: Mapping[str, Any]) -> dict[str, Any]:
     home = Path(given["state_dir"])
     try:
         offered: dict[str, Any] = read_note(home).get("settings", {})
-    except PermissionError as error:
+    except (PermissionError, NotADirectoryError) as error:
         if "redis_url" in given:
             return {}
         what = home if error.filename is None else error.filename

@@ -25,7 +25,7 @@ class Message(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    message: dict[str, Any]  # the provider's: `user`, `type`, `content`
+    message: dict[str, Any]  # the provider's, or `to`, `template`, `language`, `params`
     key: Annotated[str, Field(min_length=1, max_length=256)] = Field(default_factory=_new_key)
     priority: Priority = "normal"  # urgent overtakes campaigns
     sub_account: str | None = None
@@ -77,6 +77,15 @@ class MessageStatus(_Answer):
     umid: str | None = None  # the provider's id
     changed_at: datetime | None = None
     why: tuple[str, ...] = ()  # in sentences
+
+
+class MessageStatuses(_Answer):
+    """Status of several messages, in the order in which they were asked for, first those by id."""
+
+    items: tuple[MessageStatus, ...] = ()
+    unknown: tuple[str, ...] = ()  # ids that do not exist, or are not of the token's sub-account
+    keys: dict[str, str] = {}  # id by idempotency key
+    unknown_keys: tuple[str, ...] = ()  # of no message of today or yesterday
 
 
 class Launched(_Answer):

@@ -8,9 +8,11 @@ It is that of RFC 9457, with `problems` as an extension.
 Invalid values are named by their path and never repeated: they may be phone numbers or secrets.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, get_args, get_origin
 
+import structlog
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
@@ -22,14 +24,23 @@ from starlette.routing import Match
 from sendmany.api.http_protocol import PROBLEM_JSON, problem_json
 from sendmany.api.schemas.messages import path_of
 from store.access.places import NoPlace
-from store.errors import SeveralLanes, StoreError, StoreFull, StoreUnavailable, UnknownLane
+from store.errors import (
+    SeveralLanes,
+    StoreError,
+    StoreFault,
+    StoreFull,
+    StoreUnavailable,
+    UnknownLane,
+)
+
+log = structlog.get_logger(__name__)
 
 MOST_PROBLEMS: Final = 100
 UNFIT: Final = "The request does not fit."
 AWAY_SECONDS: Final = 2
 """Retry-After while Redis is away."""
 FULL_SECONDS: Final = 30
-"""Retry-After while Redis is full: memory is freed when lanes expire, or an operator adds some."""
+"""Retry-After while Redis is full, or refuses a command: an operator has to act."""
 _METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
@@ -90,6 +101,8 @@ def answer_to(error: Exception) -> Response | None:
             return away()
         case StoreFull():
             return _full()
+        case StoreFault():
+            return _faulty(error)
         case NoPlace():
             return problem(503, "Too many at once for this token.", headers={"Retry-After": "5"})
     return None
@@ -103,18 +116,28 @@ def handle_errors(app: FastAPI) -> None:
 
 def only_known_query(request: Request) -> None:
     """A dependency of all routes: refuses unknown query parameters, since a misspelt filter would select
-    everything."""
+    everything, and repeated ones, of which only the last would count."""
     route = request.scope.get("route")
     fields = route.dependant.query_params if isinstance(route, APIRoute) else ()
-    known = {field.alias for field in fields}
-    unknown = [name for name in request.query_params if name not in known]
-    if unknown:
+    known = {field.alias: field.field_info.annotation for field in fields}
+    times = Counter(name for name, _ in request.query_params.multi_items())
+    problems = [(name, "Unknown parameter") for name in times if name not in known]
+    problems += [
+        (name, "Given more than once")
+        for name, n in times.items()
+        if n > 1 and name in known and not _is_list(known[name])
+    ]
+    if problems:
         raise RequestValidationError(
             [
-                {"type": "extra_forbidden", "loc": ("query", name), "msg": "Unknown parameter"}
-                for name in unknown[:MOST_PROBLEMS]
+                {"type": "extra_forbidden", "loc": ("query", name), "msg": message}
+                for name, message in problems[:MOST_PROBLEMS]
             ]
         )
+
+
+def _is_list(annotation: Any) -> bool:
+    return get_origin(annotation) is list or any(map(_is_list, get_args(annotation)))
 
 
 async def _handle(request: Request, error: Exception) -> Response:
@@ -148,6 +171,15 @@ def _full() -> Response:
     return problem(
         503,
         "Redis is full and takes nothing new; what waits goes on being sent. Try again later.",
+        headers={"Retry-After": str(FULL_SECONDS)},
+    )
+
+
+def _faulty(error: StoreFault) -> Response:
+    log.error("redis_refuses", error=str(error))
+    return problem(
+        503,
+        "Redis refuses a command of ours, so nothing was done: the log of this process says which.",
         headers={"Retry-After": str(FULL_SECONDS)},
     )
 

@@ -4,12 +4,13 @@
          0      1  mark of the state (store.states), a capital while the job still exists; 0 = none yet
          1      1  attempts
          2      1  16 times the VERSION of this layout, plus the origin of the code (Origin)
-         3      2  code
+         3      2  code; 65535 = one that does not fit
          5      4  when it was last posted, s since 1970
          9      4  when the state was reached, s since 1970
         13      1  16 times the pricing category from receipts (Pricing), plus the Purpose; 0 = none
         14      1  1 = another attempt than the recorded one may have arrived; 7 bits are spare
-        15      1  1 = the person has been forgotten: the number and the umid stay zero; 7 bits are spare
+        15      1  1 = the person has been forgotten: the number and the umid stay zero; 2 and 4 = the
+                   person is counted as Feedback; 5 bits are spare
         16      7  recipient's number without +; 0 = see the lane's long ids
         23     16  umid, the provider's id; 0 = none
 
@@ -41,6 +42,8 @@ _HEAD = struct.Struct(">cBBHIIBBB")
 _ORIGIN_AT, _CODE_AT, _DOUBT_AT = 2, 3, 14
 _HALF = 16  # two figures share a byte
 NO_UMID = bytes(16)
+OTHER_CODE = 0xFFFF
+"""Stands for a code that does not fit into a record."""
 FORGOTTEN_AT = 15
 NUMBER_AT = 16
 _FORGOTTEN = b"\1".ljust(RECORD_BYTES - FORGOTTEN_AT, b"\0")
@@ -79,6 +82,13 @@ class LocalReason(IntEnum):
     CUT_OFF = 15  # the answer was incomplete
     FORGOTTEN = 16  # the person was forgotten before it was sent, or while it was in doubt
     CAPPED = 17  # the person has got as much marketing as the cap allows
+
+
+class Feedback(IntEnum):
+    """Actions of people that are counted for a campaign, as bits of a record."""
+
+    REPLIED = 2
+    OPTED_OUT = 4
 
 
 class Doubt(StrEnum):
@@ -143,6 +153,11 @@ def people_in_doubt(counts: Mapping[State, int], doubts: Mapping[State, int]) ->
     return found
 
 
+def _kept(code: int) -> int:
+    """The code as records hold it: a larger or negative one must not read as another code."""
+    return int(code) if 0 <= code < OTHER_CODE else OTHER_CODE
+
+
 def head(
     state: State,
     attempts: int,
@@ -160,7 +175,7 @@ def head(
     kinds = _HALF * pricing + (purpose.number if purpose else 0)
     code_origin = _HALF * VERSION + origin
     return _HEAD.pack(
-        mark, tried, code_origin, code & 0xFFFF, posted_at, now, kinds, other_attempt, 0
+        mark, tried, code_origin, _kept(code), posted_at, now, kinds, other_attempt, 0
     )
 
 
@@ -306,7 +321,7 @@ _PRICINGS = frozenset(Pricing)
 
 def code_name(origin: Origin, code: int) -> str:
     """The name of a code in figures and dead letters: `api:1002`."""
-    return f"{origin.name.lower()}:{int(code)}"
+    return f"{origin.name.lower()}:{_kept(code)}"
 
 
 def code_named(name: str) -> tuple[Origin, int]:
@@ -358,11 +373,15 @@ _UNCODED = bytes(
 
 
 def lua_prelude() -> str:
-    """The layout as Lua, prepended to every script: `WIDTH`, `PER_KEY`, `DOUBT` (position of a byte,
-    from 1) and `ORIGIN[number]`."""
-    origins = ",".join(f"[{int(origin)}]='{origin.name.lower()}'" for origin in Origin)
-    sizes = f"{RECORD_BYTES},{OUTCOMES_PER_KEY},{_DOUBT_AT + 1}"
-    return f"local WIDTH,PER_KEY,DOUBT={sizes} local ORIGIN={{{origins}}}\n"
+    """The layout as Lua, prepended to every script: `WIDTH`, `PER_KEY`, `DOUBT` and `FLAGS` (positions
+    of a byte, from 1), `ORIGIN[number]` and `FEEDBACK[bit]`."""
+    origins, feedback = (
+        ",".join(f"[{int(one)}]='{one.name.lower()}'" for one in all_)
+        for all_ in (Origin, Feedback)
+    )
+    sizes = f"{RECORD_BYTES},{OUTCOMES_PER_KEY},{_DOUBT_AT + 1},{FORGOTTEN_AT + 1}"
+    tables = f"ORIGIN={{{origins}}} local FEEDBACK={{{feedback}}}"
+    return f"local WIDTH,PER_KEY,DOUBT,FLAGS={sizes} local {tables}\n"
 
 
 @dataclass(frozen=True, slots=True)

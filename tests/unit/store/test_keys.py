@@ -132,6 +132,7 @@ SAMPLES = {
     "hour": 490000,
     "served": "urgent", "batch_id": "ab-cd", "process": "host:1", "number": 3, "scope": "*", "shard": 2,
     "sub_account": "My&Shop.1", "channel": "whatsapp", "op": "op", "digest": "0f8d",
+    "token": "abcd1234",
 }  # fmt: skip
 PREFIXES = (
     "base",
