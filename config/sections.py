@@ -95,6 +95,13 @@ class SubAccount(Section):
     `observe` only shows it. None: on, `observe` where a rate is configured, off for loopback."""
     max_in_air: PositiveInt = 32
     """Batches of this sub-account in flight per worker process."""
+    tier: Annotated[int, Field(ge=1, le=100_000)] | Literal["unlimited"] | None = None
+    """People to whom WhatsApp lets the portfolio write outside service windows in 24 hours, until an
+    event tells another tier. None: nothing is counted."""
+    tier_reserve: float = Field(default=0.03, ge=0, lt=1)
+    """Share of the tier that campaigns leave to notifications."""
+    portfolio: SubAccountId | None = None
+    """Name shared by the sub-accounts of one portfolio, whose tier is one. None: it is its only one."""
 
     @property
     def url(self) -> str:

@@ -108,6 +108,8 @@ TABLE = (
     Row("sm:learned:{<sub-account>}:history", "stream", "keep_learned", "30 days"),
     Row("sm:signals:{<sub-account>}", "hash", "flush_metrics", "keep_learned, 3 minutes"),
     Row("sm:signals:{<sub-account>}:flushed:<process>", "string", "flush_metrics", "1 day"),
+    Row("sm:tiers", "hash", "change_tier: portfolio → tier by the provider", "never"),
+    Row("sm:places:{<portfolio>}", "hash", "reserve_places: digests, by time", "25 hours idle"),
     Row("sm:permit:{<sub-account>}:<op>", "string", "acquire_permits", "10 seconds"),
     Row("sm:requests:{<sub-account>}", "zset", "begin_request: request → time", "note_ended"),
     Row("sm:unreached:{<sub-account>}", "hash", "workers: host → what keeps it away", "it answers"),
@@ -171,6 +173,7 @@ MISSING = "sm:missing"
 OUTCOMES = "sm:outcomes"
 STOPS = "sm:stops"
 QUIET_HOURS = "sm:quiet_hours"
+TIERS = "sm:tiers"
 READY = "sm:ready"
 WORKERS = "sm:{workers}"
 CALLING = "sm:{workers}:calling"
@@ -354,6 +357,11 @@ def learned_rate(sub_account: str) -> str:
 def rate_history(sub_account: str) -> str:
     """Changes of the learned rate."""
     return f"{learned_rate(sub_account)}:history"
+
+
+def places(portfolio: str) -> str:
+    """People who were written to outside a service window, against the tier of a portfolio."""
+    return f"sm:places:{{{portfolio}}}"
 
 
 def signals(sub_account: str) -> str:

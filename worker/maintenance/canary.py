@@ -12,7 +12,7 @@ from store.keys import lane_keys
 from store.lanes.lane import Canary, Lane, LaneStatus, move_lane
 from store.records.outcome import Feedback
 from store.reports.lane_report import LaneReport, read_lane_report
-from store.reports.waiting import put_off_until
+from store.reports.waiting import read_put_off
 from store.states import PROVIDER_HAS_IT, State
 from worker.batch import Tools
 
@@ -28,7 +28,7 @@ async def tend_canary(tools: Tools, lane: Lane, now_ms: int) -> None:
         keys, seconds = lane_keys(lane.id), tools.settings.campaigns.canary_seconds
         waiting = await tools.store.run(command("LLEN", keys.queue, parse=int))
         waiting += await tools.store.run(command("ZCARD", keys.claimed_batches, parse=int))
-        if not waiting and not await tools.store.run(put_off_until(lane.id)):
+        if not waiting and not await tools.store.run(read_put_off(lane.id)):
             await tools.store.run(move_lane(lane.id, "watch", known=int(seconds * 1000)))
     elif lane.canary_state is Canary.WATCHED and lane.canary_until <= now_ms:
         report = await tools.store.run(read_lane_report(lane.id))

@@ -183,8 +183,8 @@ async def _tend(tools: Tools, lane: Lane, leases: _Leases) -> Swept:
     await tools.templates.look(tools.store, lane.sub_account, tools.clock())
     if lane.canary:
         await tend_canary(tools, lane, await tools.store.run(now_ms()))
-    if lane.hours_revision not in ("", str(hours := tools.stops.live_hours.revision)):
-        await tools.store.run(release_put_off(lane.id, hours))
+    if lane.hours_revision not in ("", str(rules := tools.stops.revision)):
+        await tools.store.run(release_put_off(lane.id, rules))
     while (await tools.store.run(promote_due(lane.id)))[1] == 0:  # more are due
         await leases.as_of()
     await _recover(tools, lane, as_of, leases)

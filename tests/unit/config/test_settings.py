@@ -345,3 +345,11 @@ def test_variables_that_settings_name_may_begin_like_settings(load: Load) -> Non
 )
 def test_what_kubernetes_adds_is_no_mistake(load: Load, name: str, value: str) -> None:
     assert load(**{name: value})
+
+
+def test_sub_accounts_of_a_portfolio_have_one_tier() -> None:
+    both = {"portfolio": "Group", "tier": 250}
+    settings = Settings(sub_accounts={"shop": both, "bank": both, "else": {"tier": "unlimited"}})
+    assert [settings.tier_of(name) for name in ("Group", "else")] == [250, 0]
+    with pytest.raises(ValueError, match="portfolio Group have one tier"):
+        Settings(sub_accounts={"shop": both, "bank": {"portfolio": "Group"}})

@@ -12,6 +12,7 @@ from store.access.audit import read_audit
 from store.lanes.lane import Canary, LaneStatus, find_lane, move_lane, reopen_lane
 from store.lanes.open import CampaignPlan, open_campaign
 from store.queue.enqueue import Place, enqueue_rows
+from store.queue.settlement import PutOff
 from store.receipts.feedback import count_feedback
 from store.receipts.status_updates import StatusUpdate, apply_status_updates
 from store.records.outcome import Feedback
@@ -162,7 +163,7 @@ class TestCanary:
     ) -> None:
         lane = campaign(rig)
         batch = await rig.claim(lane)
-        waits = [(job, 4_000_000_000) for job in batch.jobs[:10]]
+        waits = [PutOff(job, 4_000_000_000) for job in batch.jobs[:10]]
         await rig.delivery().deliver(replace(batch, jobs=batch.jobs[10:], put_off=waits))
         await rig.sweep()
         assert rig.counts(lane)[State.ACCEPTED] == SIZE - 10
