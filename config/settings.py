@@ -291,7 +291,7 @@ def _offered(given: Mapping[str, Any]) -> dict[str, Any]:
     home = Path(given["state_dir"])
     try:
         offered: dict[str, Any] = read_note(home).get("settings", {})
-    except PermissionError as error:
+    except (PermissionError, NotADirectoryError) as error:
         if "redis_url" in given:
             return {}
         what = home if error.filename is None else error.filename

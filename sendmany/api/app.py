@@ -108,7 +108,7 @@ def _add_routes(
     app.state.events = Events(store, sorted(settings.sub_accounts))
     app.include_router(events_router(store, settings, needs, app.state.events))
     app.include_router(outcomes_router(store, settings, needs, app.state.events))
-    app.state.tokens, app.state.sessions = Tokens(store), Sessions(store)
+    app.state.tokens, app.state.sessions = Tokens(store), Sessions(store, settings.web)
     delay = settings.campaigns.launch_delay
     app.include_router(page_router(store, app.state.tokens, app.state.sessions, delay))
 

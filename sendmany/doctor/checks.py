@@ -23,7 +23,7 @@ from sendmany.doctor.provider_probe import probe
 from sendmany.doctor.redis_checks import check_server
 from sendmany.doctor.workers import check_workers
 from store.client import Store, ask_server
-from store.errors import StoreError, StoreRefused, StoreUnavailable
+from store.errors import StoreError, StoreFault, StoreUnavailable
 from store.lanes.lane import Lane, LaneStatus, list_lanes, missing_lanes
 from store.limits.breakers import Breaker, read_breakers
 from store.limits.stops import read_stops
@@ -82,8 +82,8 @@ def _guarded(
         yield from look(*args, **more)
     except StoreUnavailable:
         raise
-    except StoreRefused as error:  # an ACL, a managed server
-        yield note(name, f"cannot be looked at: Redis says {error}")
+    except StoreFault as error:  # an ACL, a managed server
+        yield note(name, f"cannot be looked at: {error}")
     except (SettingsError, StoreError) as error:
         yield problem(name, str(error), "mend that and look again")
     except Exception as error:
@@ -334,7 +334,7 @@ def _info(store: Store, part: str) -> dict[str, Any]:
     """Empty if the server refuses the query."""
     try:
         return store.run(ask_server("INFO", part, parse=dict))
-    except StoreRefused:
+    except StoreFault:
         return {}
 
 
@@ -344,7 +344,7 @@ def _config(store: Store) -> dict[str, str]:
         found = {}
         for name in ("maxmemory-policy", "hash-max-listpack-*"):
             found.update(store.run(ask_server("CONFIG GET", name, parse=_texts)))
-    except StoreRefused:
+    except StoreFault:
         return {}
     return found
 

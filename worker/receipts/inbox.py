@@ -24,7 +24,7 @@ from collections.abc import (
 )
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 import structlog
@@ -40,6 +40,7 @@ from chatapps.webhooks import (
     Reply,
     TemplateChange,
     decode_receipt,
+    items_of,
     rank_of,
     read_moment,
     read_webhook,
@@ -200,7 +201,7 @@ async def _apply_together(tools: Tools, entries: Sequence[Entry]) -> Counter[str
 def sort_entries(entries: Iterable[Entry], settings: Settings) -> Sorted:
     """Parse the entries; pure."""
     sorted_, refusals = Sorted(), frozenset(settings.opt_outs.receipt_codes)
-    for entry in entries:
+    for entry in chain.from_iterable(map(_events_of, entries)):
         if _note_status(sorted_, entry, refusals):
             continue
         event = _read(entry)
@@ -208,6 +209,13 @@ def sort_entries(entries: Iterable[Entry], settings: Settings) -> Sorted:
             sorted_.aside.append(entry.body)
             _note_other(sorted_, event, entry, settings)
     return sorted_
+
+
+def _events_of(entry: Entry) -> Iterable[Entry]:
+    """The entry, or one for each event of a body that is a list of them."""
+    if entry.body[:1] == b"{" or (items := items_of(entry.body)) is None:
+        return (entry,)
+    return [Entry(entry.id, item) for item in items]
 
 
 def _read(entry: Entry) -> Event | None:

@@ -29,7 +29,7 @@ export interface Campaign extends Lane {
 }
 export interface Page<T> { items: T[]; next: string | null }
 export interface Session {
-  name: string; scopes: string[]; sub_accounts: string[]; ends_at: string; version: string; utc_offset: number; launch_delay: number;
+  name: string; scopes: string[]; sub_accounts: string[]; ends_at: string; version: string; utc_offset: number; launch_delay: number; by_proxy: boolean;
 }
 export interface Row {
   id: string; index: number; number: string; state: State | 'missing'; attempts: number;

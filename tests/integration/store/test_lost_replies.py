@@ -142,6 +142,7 @@ NOT_TWICE_THE_SAME = {
     "release_marketing": "a repeat finds no place of the message",
     "find_bodies": "reads",
     "find_jobs": "reads",
+    "find_keys": "reads",
     "find_person": "reads",
     "find_unmarketed": "reads",
     "find_token": "reads",

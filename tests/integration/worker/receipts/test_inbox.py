@@ -80,6 +80,17 @@ async def test_receipts_move_messages_forward_in_any_order(rig: Rig) -> None:
     assert rig.store.run(inbox_length()) == 0
 
 
+async def test_each_event_of_a_list_is_applied(rig: Rig) -> None:
+    lane = rig.campaign(3)
+    await rig.deliver(lane)
+    events = [receipt(f"{lane}.{index}.1", "read") for index in range(3)]
+    post(rig, b" [" + b",\n".join([*events, b'"no event"', b"null"]) + b"]", b"[[]]", b"[")
+    assert await apply_inbox(rig.tools) == 3
+    assert rig.counts(lane) == {State.READ: 3}
+    found = rig.store.run(read_inbox_figures())
+    assert (found.applied, found.unreadable, found.waiting) == (3, 4, 0)
+
+
 async def test_what_several_receiving_processes_were_posted_is_applied(rig: Rig) -> None:
     lane = rig.campaign(3)
     await rig.deliver(lane)

@@ -21,7 +21,7 @@ from sendmany.api.routes.messages.messages import messages_router
 from sendmany.api.schemas.messages import BatchOut, MessageIn
 from store.access.tokens import Scope
 from store.client import AsyncStore, Call, Store, command
-from store.errors import StoreFull, StoreUnavailable
+from store.errors import StoreFault, StoreFull, StoreUnavailable
 from store.keys import CALLING
 from store.lanes.lane import list_lanes, move_lane, read_counts
 from store.purposes import Purpose
@@ -352,7 +352,9 @@ class TestOne:
         assert (await house.post(message=OTP, send_at=past.isoformat())).status_code == 202
         assert house.counts() == {State.DELAYED: 1, State.QUEUED: 1}
 
-    @pytest.mark.parametrize("error", [StoreUnavailable("away"), StoreFull("full")])
+    @pytest.mark.parametrize(
+        "error", [StoreUnavailable("away"), StoreFull("full"), StoreFault("no")]
+    )
     async def test_nothing_is_accepted_that_is_not_stored(
         self, house: House, error: Exception
     ) -> None:
