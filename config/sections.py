@@ -299,7 +299,7 @@ class Campaigns(Section):
     canary_failed: float = Field(default=0.02, gt=0, le=1)
     """Share of a canary from which on it does not pass: failed, or with an unknown outcome."""
     canary_opted_out: float = Field(default=0.01, gt=0, le=1)
-    """The same of its people who opted out since."""
+    """The same of its people who opted out."""
 
 
 class QuietHours(Section):

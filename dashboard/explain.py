@@ -16,7 +16,7 @@ from store.limits.unreached import Unreached
 from store.people.quiet_hours import LocalStart
 from store.purposes import Purpose
 from store.queue.settlement import WaitCause
-from store.records.outcome import OTHER_CODE, Doubt, LocalReason, Origin
+from store.records.outcome import OTHER_CODE, Doubt, Feedback, LocalReason, Origin
 from store.reports.lane_report import PACE_GAP_MS, LaneReport
 from store.reports.waiting import Span, Waiting
 from store.states import BY_STATE, Stage, State
@@ -578,6 +578,7 @@ def lane_figures(report: LaneReport) -> dict[str, Any]:
         "excluded": lane.excluded,
         "invalid_rows": lane.invalid_rows,
         "funnel": funnel(report),
+        **feedback(report),
         "done": report.done,
         "open": report.open,
         "counts": {str(state): n for state, n in report.counts.items()},
@@ -614,6 +615,17 @@ def funnel(report: LaneReport) -> dict[str, dict[str, float]]:
     return {
         str(stage): {"messages": (n := report.stage(stage)), "share": share(n, size)}
         for stage in Stage
+    }
+
+
+def feedback(report: LaneReport) -> dict[str, float]:
+    """People who replied or opted out, and their shares of the messages that were sent."""
+    replied, opted_out = (report.people(one) for one in Feedback)
+    return {
+        "replied": replied,
+        "reply_rate": share(replied, report.sent),
+        "opted_out": opted_out,
+        "opt_out_rate": share(opted_out, report.sent),
     }
 
 

@@ -76,6 +76,10 @@ class LaneOut(BaseModel):
     excluded: int  # rows of people whom the launch left out
     invalid_rows: int
     funnel: FunnelOut
+    replied: int  # people whose reply followed a message of it, within 7 days
+    reply_rate: float  # of the sent messages, 0 to 1
+    opted_out: int  # people who opted out by such a reply, or by a receipt
+    opt_out_rate: float  # of the sent messages, 0 to 1
     done: int  # messages that have ended
     open: int  # messages that have not ended
     counts: dict[State, int]

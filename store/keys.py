@@ -68,7 +68,7 @@ TABLE = (
     Row(f"{_LANE}:meta", "hash", "open_lane, enqueue_*, move_lane", "retention"),
     Row(f"{_LANE}:counts", "hash", "every script that moves a state", "retention"),
     Row(f"{_LANE}:codes", "hash", "settle_batch, apply_status_updates", "retention"),
-    Row(f"{_LANE}:stats", "hash", "mark_posting, settle_batch", "retention"),
+    Row(f"{_LANE}:stats", "hash", "mark_posting, settle_batch, count_feedback", "retention"),
     Row(f"{_LANE}:queue", "list", "enqueue_*, settle, recover", "the last claim", People.JOBS),
     Row(f"{_LANE}:retries", "zset", "settle_batch, enqueue_*", "promote_due"),
     Row(f"{_LANE}:r:<batch>", "string", "settle_batch, enqueue_*", "promote_due", People.JOBS),
@@ -121,7 +121,7 @@ TABLE = (
     Row("sm:{workers}:<served>", "zset", "register_worker, of dedicated workers", "its lease"),
     Row("sm:{workers}:<served>:wake", "list", "wake_workers", "such a dispatcher takes it"),
     Row("sm:sweep", "string", "one sweeper at a time", "its lease"),
-    Row("sm:swept", "hash", "note_sweep", "never"),
+    Row("sm:swept", "hash", "note_sweep, sweep", "never"),
     Row("sm:inboxes", "zset", "take_inbox: number of an inbox → end of lease", "never"),
     Row("sm:{inbox-<n>}", "stream", "add_to_inbox", "acknowledge_inbox", People.BODIES),
     Row("sm:{inbox-<n>}:figures", "hash", "add_to_inbox, acknowledge_inbox", "never"),
@@ -149,6 +149,7 @@ TABLE = (
     Row("sm:{tokens}", "hash", "add_token", "revoke_token"),
     Row("sm:{tokens}:secrets", "hash", "web process: key of cursors", "-"),
     Row("sm:{tokens}:used", "hash", "note_token_use", "revoke_token"),
+    Row("sm:quota:{<token>}", "string", "take_quota: when it is whole again", "then"),
     Row("sm:{tokens}:session:<digest>", "string", "open_session", "12 hours, or 1 idle"),
     Row("sm:{tokens}:code:<digest>", "string", "sendmany up: id of a token", "1 use, 60 seconds"),
     Row("sm:sent:<batch id>", "string", "worker, of the provider's batch", "7 days or 1"),
@@ -187,6 +188,11 @@ SUBSCRIPTIONS = "sm:{subscriptions}"
 TOKENS = "sm:{tokens}"
 TOKENS_USED = "sm:{tokens}:used"
 SECRETS = "sm:{tokens}:secrets"
+
+
+def quota(token: str) -> str:
+    """When the quota of a token, by its id, is whole again."""
+    return f"sm:quota:{{{token}}}"
 
 
 def session(digest: str) -> str:

@@ -48,6 +48,11 @@ COMMANDS = {
         "Submit WhatsApp templates for review, preview them and show their status.",
         _SEND,
     ),
+    "media": Entry(
+        "sendmany.cli.templates.media:app",
+        "Upload pictures, documents, audio and video to the provider, for use in messages.",
+        _SEND,
+    ),
     "check": Entry(
         "sendmany.cli.templates.check:check",
         "Check messages, batches, templates and webhooks against the provider's rules.",

@@ -167,7 +167,7 @@ def list_lanes(store: Store, *, newest: int = 100) -> list[Lane]:
 
 
 def newest_lanes(most: int) -> Call[list[str]]:
-    """Ids of the newest lanes, newest first."""
+    """Ids of the newest lanes, newest first; 0: of all."""
     return command("ZREVRANGE", LANES, 0, most - 1, parse=_texts)
 
 

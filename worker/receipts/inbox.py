@@ -48,6 +48,7 @@ from chatapps.webhooks import (
 from config.settings import Settings
 from store.errors import StoreError
 from store.purposes import Pricing, pricing_of
+from store.receipts.feedback import count_feedback
 from store.receipts.inbox import (
     Entry,
     acknowledge,
@@ -57,6 +58,7 @@ from store.receipts.inbox import (
     reclaim,
 )
 from store.receipts.status_updates import AT_ONCE, Applied, apply_pairs, receipt_record
+from store.records.outcome import Feedback
 from store.states import State
 from worker.batch import Tools
 from worker.receipts.batch_receipts import batch_of, hold, read_batch
@@ -378,9 +380,15 @@ async def _write_updates(tools: Tools, sorted_: Sorted) -> None:
             sorted_.figures["unmatched:no_such_message"] += applied.unknown
             sorted_.figures["unmatched:not_theirs"] += applied.foreign
             refused = set(applied.refused)
-            for place, (_, _, receipt, entry) in enumerate(group):
-                if receipt is not None and place not in refused:
-                    note_refusal(sorted_.changes, receipt, entry, tools.settings)
+            opted_out = [
+                (index, Feedback.OPTED_OUT)
+                for place, (index, _, receipt, entry) in enumerate(group)
+                if receipt is not None
+                and place not in refused
+                and note_refusal(sorted_.changes, receipt, entry, tools.settings)
+            ]
+            if opted_out:
+                await tools.store.run(count_feedback(lane, opted_out))
 
 
 def _groups(proofs: list[Proof]) -> Iterator[list[Proof]]:
