@@ -1,6 +1,7 @@
 """Response models of single messages."""
 
-from typing import Annotated, Final, Self
+from itertools import islice
+from typing import Annotated, Any, Final, Self
 
 from fastapi import Path, Query
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
@@ -75,6 +76,12 @@ class WantedIn(BaseModel):
             description="Whose keys. Without it the token's only one, or the configured default."
         ),
     ] = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _few_members(cls, given: Any) -> Any:
+        """Unknown members are refused; each of tens of thousands would be an error of its own."""
+        return dict(islice(given.items(), 10)) if isinstance(given, dict) else given
 
     @model_validator(mode="after")
     def _few(self) -> Self:

@@ -196,3 +196,12 @@ async def test_as_many_ids_as_may_be_asked_for_fit_into_a_request() -> None:
     async with client(new_app(store), token) as http:
         answer = await http.post("/v1/statuses", json={"ids": ids})
     assert (answer.status_code, answer.json()["unknown"]) == (200, ids)
+
+
+async def test_of_very_many_unknown_members_only_the_first_are_looked_at() -> None:
+    store = new_store()
+    token = await new_token(store, Scope.READ)
+    async with client(new_app(store), token) as http:
+        answer = await http.post("/v1/statuses", json={f"m{n}": 1 for n in range(40_000)})
+    assert answer.status_code == 422
+    assert [one["path"] for one in answer.json()["problems"]] == [f"m{n}" for n in range(10)]
