@@ -22,7 +22,9 @@ from store.client import Call, Store, command, first, script_call, text
 from store.errors import StoreRefused
 from store.keys import SUBSCRIPTIONS, subscription
 from store.outcomes.stream import STATUS_EVENTS, Position, end_of_stream, want_outcomes
+from store.people.news import OPT_OUT, REPLY
 from store.states import RECORD_STATES, State
+from store.templates import CHANGED
 
 MOST_SUBSCRIPTIONS: Final = 20
 """Of a sub-account."""
@@ -33,6 +35,9 @@ TYPES: Final = (
     *sorted({f"message.{row.state}" for row in RECORD_STATES if row.counted}),
     f"message.{State.QUEUED}",
     *sorted(set(STATUS_EVENTS.values())),
+    OPT_OUT,
+    REPLY,
+    CHANGED,
 )
 WILDCARDS: Final = ("message.*", "campaign.*")
 

@@ -22,6 +22,7 @@ from store.people.forgotten import (
     release_forgotten,
 )
 from store.people.marketing_cap import Cap, reserve
+from store.people.news import REPLY, keep_news
 from store.people.person import Person
 from store.people.service_windows import UNMARKETED, check_recipients, note_unmarketed, open_windows
 from store.people.suppressions import EVERYWHERE, MARKETING, Why, release, suppress
@@ -490,6 +491,7 @@ class TestTheTable:
             store.run(call)
         store.run(add_to_inbox(b'{"from":"447700900005"}'))
         store.run(keep_unmatched([b'{"from":"447700900005"}']))
+        store.run(keep_news("bank", REPLY, ANN.who, text="Hello"))
         for how in (accepted, delayed, in_doubt, unknown):
             given_name = how.__name__
             lane = given.campaign(store, given_name)
