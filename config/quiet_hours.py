@@ -8,8 +8,6 @@ from importlib.resources import files
 from itertools import pairwise
 from typing import Final, NamedTuple
 
-from phonenumbers import SUPPORTED_REGIONS
-
 Week = tuple[tuple[tuple[int, int], ...], ...]
 """For each day, Monday first: spans as minutes after midnight, in order."""
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -46,6 +44,8 @@ def shipped_hours() -> tuple[Mapping[str, ShippedHours], Mapping[str, str]]:
 
 def see_that_place(place: str) -> None:
     """Raise ValueError for a place that cannot have hours of its own; in a sentence."""
+    from phonenumbers import SUPPORTED_REGIONS  # noqa: PLC0415 — 60 modules, for this alone
+
     if place not in SUPPORTED_REGIONS and place not in shipped_hours()[0]:
         raise ValueError(
             f'"{place}" is no place with hours: give two letters of a country such as GB, a state of '

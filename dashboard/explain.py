@@ -15,7 +15,7 @@ from store.limits.stops import Stop, Stopped
 from store.limits.unreached import Unreached
 from store.people.quiet_hours import LocalStart
 from store.purposes import Purpose
-from store.records.outcome import Doubt, LocalReason, Origin
+from store.records.outcome import OTHER_CODE, Doubt, LocalReason, Origin
 from store.reports.lane_report import PACE_GAP_MS, LaneReport
 from store.reports.waiting import Waiting
 from store.states import BY_STATE, Stage, State
@@ -103,6 +103,8 @@ def explain_code(origin: Origin, code: int) -> str:
             return f"the provider answered with HTTP status {code}"
         case Origin.LOCAL:
             return _LOCAL.get(LocalReason(code), "") if code in set(LocalReason) else ""
+        case _ if code == OTHER_CODE:
+            return "a code that is none of the provider's, negative or too large to be kept"
         case Origin.RECEIPT:
             return receipt_code("", code).meaning if code else "the receipt names no code"
         case _:

@@ -120,9 +120,19 @@ OPT_WORDS = Standing(
     ("word",),
     is_sum=True,
 )
+UNCONFIRMED = Standing(
+    "sendmany_unconfirmed",
+    "Messages that were posted, got no answer to be trusted, and need a decision.",
+    ("sub_account",),
+)
+LAG = Standing(
+    "sendmany_subscription_lag_seconds",
+    "How long ago the oldest change came that a subscription has not passed on; 0 = none waits.",
+    ("sub_account", "subscription"),
+)
 STANDING = (
-    REDIS_UP, MESSAGES, OLDEST, LANES, LOOPS, BLOCKED, LEARNED, BREAKERS, STOPS, INBOX, INBOX_OLDEST,
-    WEBHOOKS, OPT_WORDS,
+    REDIS_UP, MESSAGES, OLDEST, LANES, LOOPS, BLOCKED, LEARNED, BREAKERS, STOPS, UNCONFIRMED, LAG, INBOX,
+    INBOX_OLDEST, WEBHOOKS, OPT_WORDS,
 )  # fmt: skip
 
 HTTP_REQUESTS = Counted(
@@ -189,6 +199,9 @@ def standing_families(gauges: Gauges, ages: Ages, sub_accounts: Sequence[str]) -
     yield _family(BREAKERS, _breakers(gauges.breakers, sub_accounts))
     stopped = {(str(stop.what), stop.sub_account): 1.0 for stop in gauges.stops}
     yield _family(STOPS, (dict.fromkeys([(what, "") for what in Stopped], 0.0) | stopped).items())
+    unconfirmed = dict.fromkeys(sub_accounts, 0) | gauges.unconfirmed
+    yield _family(UNCONFIRMED, [((name,), n) for name, n in unconfirmed.items()])
+    yield _family(LAG, gauges.lags.items())
     yield from _inbox(gauges.inbox)
 
 

@@ -1,7 +1,7 @@
 """Runs `celery -A worker worker …` from any directory: `python -m sendmany.worker_process …`.
 
-Celery searches the working directory for the application first, and other projects may have a `worker`
-or `config`, too. Ours is imported before.
+Celery searches the working directory first for the application and its tasks, and other projects may
+have a `worker`, `config` or `producer`, too. Ours are imported before.
 
 Until Celery handles Ctrl-C, after about a second, there is nothing to settle: it ends the process at
 once.
@@ -23,6 +23,8 @@ if __name__ == "__main__":  # before the imports, which take most of that second
 
 import runpy  # noqa: E402
 
+import dashboard  # noqa: E402, F401
+import sendmany.celery_task  # noqa: E402, F401
 import worker.celery  # noqa: E402, F401
 from config.celery_app import when_started, when_told_to_stop  # noqa: E402
 from worker.process.tasks import refuse_pool  # noqa: E402

@@ -13,6 +13,7 @@ from functools import lru_cache
 import structlog
 
 from chatapps.codes import classify_item, classify_request
+from chatapps.receipt_codes import receipt_code
 from chatapps.responses import Answered, NoAnswer, NotSent, Refused, Result
 from store.client import AsyncStore
 from store.errors import StoreError
@@ -106,6 +107,8 @@ class Meters(Tally):
         for state, n in plain.items():
             if n > 0:
                 self.add(counters.OUTCOMES, n, sub_account, state, _NO_CAUSE)
+        if sent := what.counts.get(State.ACCEPTED, 0):
+            self.add(counters.SENT, sent, sub_account)
         if in_doubt := what.counts.get(State.IN_DOUBT, 0):
             self.add(counters.IN_DOUBT, in_doubt, sub_account)
         if retried := what.stats.get("retried", 0):
@@ -130,8 +133,22 @@ class Meters(Tally):
         if what.in_doubt:
             self.add(counters.IN_DOUBT, what.in_doubt, sub_account)
 
+    def news(self, applied: Applied) -> None:
+        """Status updates, of receipts or of late answers, have told how far messages have come."""
+        for figure, n in (
+            (counters.SENT, applied.sent),
+            (counters.DELIVERED, applied.delivered),
+            (counters.READ, applied.read),
+        ):
+            if n:
+                self.add(figure, n, applied.sub_account)
+        for code, n in applied.undelivered.items():
+            why = receipt_code("", code or None).code_class or _NO_CAUSE
+            self.add(counters.UNDELIVERED, n, applied.sub_account, why)
+
     def receipts(self, applied: Applied) -> None:
-        """Status updates were applied."""
+        """Receipts were applied."""
+        self.news(applied)
         for result, n in (
             ("counted", applied.counted),
             ("early", applied.early),

@@ -25,6 +25,7 @@ from sendmany_client.models import (
     Launched,
     Message,
     MessageStatus,
+    MessageStatuses,
     OutcomePage,
     Result,
     Sent,
@@ -171,6 +172,37 @@ def _send_batch(policy: Policy, bodies: Sequence[bytes]) -> Plan[list[Result]]:
 def status(policy: Policy, /, message_id: str) -> Plan[MessageStatus]:
     """Status of a message."""
     return (yield from _ask(policy, Request("GET", _of("messages", message_id)), MessageStatus))
+
+
+def statuses(
+    policy: Policy,
+    /,
+    ids: Iterable[str] = (),
+    keys: Iterable[str] = (),
+    *,
+    sub_account: str | None = None,
+) -> Plan[MessageStatuses]:
+    """Status of messages, a thousand of a request.
+
+    Args:
+        keys: idempotency keys that messages were given today or yesterday (UTC).
+        sub_account: whose keys; None: the token's only one, or the server's default.
+    """
+    found = MessageStatuses()
+    wanted = [("ids", id) for id in ids] + [("keys", key) for key in keys]
+    for first in range(0, len(wanted), MOST_ITEMS):
+        body: dict[str, Any] = {} if sub_account is None else {"sub_account": sub_account}
+        for kind, name in wanted[first : first + MOST_ITEMS]:
+            body.setdefault(kind, []).append(name)
+        request = Request("POST", "/v1/statuses", content=json.dumps(body).encode())
+        page = yield from _ask(policy, request, MessageStatuses)
+        found = MessageStatuses(
+            items=found.items + page.items,
+            unknown=found.unknown + page.unknown,
+            keys=found.keys | page.keys,
+            unknown_keys=found.unknown_keys + page.unknown_keys,
+        )
+    return found
 
 
 def cancel(policy: Policy, /, message_id: str) -> Plan[MessageStatus]:

@@ -79,6 +79,15 @@ class MessageStatus(_Answer):
     why: tuple[str, ...] = ()  # in sentences
 
 
+class MessageStatuses(_Answer):
+    """Status of several messages, in the order in which they were asked for, first those by id."""
+
+    items: tuple[MessageStatus, ...] = ()
+    unknown: tuple[str, ...] = ()  # ids that do not exist, or are not of the token's sub-account
+    keys: dict[str, str] = {}  # id by idempotency key
+    unknown_keys: tuple[str, ...] = ()  # of no message of today or yesterday
+
+
 class Launched(_Answer):
     """A campaign that is stored."""
 

@@ -118,6 +118,8 @@ class FakeServer:
                 return self._send_batch(json.loads(request.content)["messages"])
             case ["GET", "messages", id] if id in self.messages:
                 return httpx.Response(200, json=self._status(id))
+            case ["POST", "statuses"]:
+                return httpx.Response(200, json=self._statuses(json.loads(request.content)))
             case ["DELETE", "messages", id] if id in self.messages:
                 return self._cancel(id)
             case ["POST", "campaigns"]:
@@ -155,6 +157,17 @@ class FakeServer:
 
     def _status(self, id: str) -> dict[str, Any]:
         return {"id": id, "state": self._states[id], "why": [self._states[id]]}
+
+    def _statuses(self, asked: dict[str, Any]) -> dict[str, Any]:
+        ids, keys = asked.get("ids", []), asked.get("keys", [])
+        found = {key: self._by_key[key] for key in keys if key in self._by_key}
+        wanted = ids + [found[key] for key in keys if key in found]
+        return {
+            "items": [self._status(id) for id in wanted if id in self.messages],
+            "unknown": [id for id in wanted if id not in self.messages],
+            "keys": found,
+            "unknown_keys": [key for key in keys if key not in found],
+        }
 
     def _cancel(self, id: str) -> httpx.Response:
         if self._states[id] != "queued":

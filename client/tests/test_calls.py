@@ -178,6 +178,21 @@ def test_what_is_not_known_to_be_stored_is_sent_again_alone() -> None:
     assert [one.status for one in results] == ["accepted"] * 3
 
 
+def test_statuses_are_asked_for_by_ids_and_own_keys_a_thousand_at_once(
+    sendmany: FakeServer,
+) -> None:
+    with sendmany.client() as client:
+        sent = client.send_many(Message(message=text(str(n)), key=f"k{n}") for n in range(1500))
+        ids = [one.id or "" for one in sent]
+        sendmany.fail(503)
+        found = client.statuses([ids[7], "gone"], [f"k{n}" for n in range(1501)])
+        none = client.statuses()
+    assert [one.id for one in found.items] == [ids[7], *ids]
+    assert (found.unknown, found.unknown_keys) == (("gone",), ("k1500",))
+    assert (found.keys["k1499"], len(found.keys)) == (ids[1499], 1500)
+    assert (len(sendmany.paused), none.items) == (1, ())
+
+
 def test_a_cancelled_message_stays_cancelled_when_the_answer_was_lost(
     sendmany: FakeServer,
 ) -> None:

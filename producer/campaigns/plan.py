@@ -169,6 +169,7 @@ class Plan(BaseModel):
     seconds: float  # at the sub-account's limits and the campaign's rate, without other sending
     ends_at: str  # if launched now
     later: list[Later]  # in order of time; the others go when it starts
+    read_as: str  # encoding or sheet of a file that is not UTF-8 text, in words
     number_column: str
     country_column: str | None
     columns: list[str]  # columns of the message
@@ -196,7 +197,8 @@ def plan_file(
     message, file = prepared.message, prepared.file
     return plan_rows(
         store, settings, prepared.launch, message, file.layout, file.records(),
-        prepared.keep, source=prepared.source, offline=offline, prices=prices,
+        prepared.keep, read_as=file.text.sentence, source=prepared.source, offline=offline,
+        prices=prices,
     )  # fmt: skip
 
 
@@ -204,7 +206,9 @@ def plan_upload(store: Store, settings: Settings, upload: Upload, file: Arriving
     """The plan of a launch whose rows are arriving; raises InputError."""
     rows, message = begin(upload, file)
     records = chain(rows.first, rows.rest)
-    plan = plan_rows(store, settings, upload, message, rows.layout, records, rows.keep)
+    plan = plan_rows(
+        store, settings, upload, message, rows.layout, records, rows.keep, read_as=rows.sentence
+    )
     file.read_rest()
     return plan
 
@@ -218,6 +222,7 @@ def plan_rows(
     records: Iterable[Record],
     keep: Sequence[str] = (),
     *,
+    read_as: str = "",
     source: str = "",
     offline: bool = False,
     prices: Path | None = None,
@@ -272,6 +277,7 @@ def plan_rows(
         seconds=seconds,
         ends_at=_iso(max(starts + seconds, _last_of(tally, starts, each))),
         later=later,
+        read_as=read_as,
         number_column=layout.number_column,
         country_column=layout.country_column,
         columns=list(content.columns),
@@ -379,11 +385,14 @@ class _Tally:
         return InvalidRows(total=total, share=share, by_reason=by_reason)
 
     def _count_invalid(self, invalid: InvalidRow) -> None:
-        reason = _FIGURES.sub("…", invalid.reason.partition(": ")[0])
+        shown = invalid.reason.partition(": ")[0]
+        reason = _FIGURES.sub("…", shown)
         if reason not in self.reasons and len(self.reasons) >= REASONS:
-            reason = "other reasons"
-        one = self.reasons.setdefault(reason, InvalidReason(reason=reason, rows=0, examples=[]))
+            reason = shown = "other reasons"
+        one = self.reasons.setdefault(reason, InvalidReason(reason=shown, rows=0, examples=[]))
         one.rows += 1
+        if one.reason != shown:
+            one.reason = reason
         if len(one.examples) < EXAMPLES:
             one.examples.append(Example(line=invalid.line, number=invalid.number))
 

@@ -31,7 +31,7 @@ from producer.files.encodings import by_marks, named, recognise
 
 _BLOCK_BYTES: Final = 256 * 1024
 _LEAST_BYTES: Final = 512  # needed to detect the kind of a file
-_GZIP, _ZIP = b"\x1f\x8b", b"PK\x03\x04"
+_GZIP, _ZIP, _EMPTY_ZIP = b"\x1f\x8b", b"PK\x03\x04", b"PK\x05\x06"
 _PACKED: Final = (_GZIP, _ZIP, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")  # the last is of .xls
 _MOST_INFLATED: Final = 4 * 1024**3  # bytes of the file in an archive, …
 _MOST_RATIO: Final = 100  # … so many for each byte of the archive, …
@@ -45,6 +45,7 @@ _KINDS = (
     (b"\xfd7zXZ\0", f"this is an xz file: {_UNPACK}"),
     (b"\x28\xb5\x2f\xfd", f"this is a zstd file: {_UNPACK}"),
     (b"7z\xbc\xaf\x27\x1c", f"this is a 7-Zip archive: {_UNPACK}"),
+    (_EMPTY_ZIP, "the archive is empty: put the file with the recipients into it"),
     (b"Rar!", f"this is a RAR archive: {_UNPACK}"),
     (b"%PDF", "this is a PDF document: export the recipients as CSV (UTF-8)"),
     (b"PAR1", "this is a Parquet file: export it as CSV (UTF-8)"),
@@ -126,7 +127,8 @@ def convert(
     begin = _begin(stream, _LEAST_BYTES)
     if not begin.startswith(_PACKED):
         _refuse_others(begin)
-        if _seems_utf8(begin, encoding) and sheet is None and not is_other:
+        is_text = _seems_utf8(begin, encoding) and not _ends_with_cr(begin)
+        if is_text and sheet is None and not is_other:
             return None
     try:
         return _read_whole(_copy(stream), encoding, sheet)
@@ -151,14 +153,17 @@ def _read_whole(whole: BinaryIO, encoding: str | None, sheet: str | None) -> Con
     line = 1
     if _seems_utf8(begin, encoding):
         try:
-            return Converted(whole, _check(whole))
+            digest = _check(whole)
+            if not _ends_with_cr(begin):
+                return Converted(whole, digest)
+            encoding = "utf-8"
         except NotUtf8Error as bad:
             if encoding is not None:
                 raise
             line = bad.line
     elif encoding is None and by_marks(begin) is None:
         line = begin.count(b"\n", 0, _valid(begin)) + 1
-    return _decoded(whole, by_marks(begin), encoding, line)
+    return _decoded(whole, begin, encoding, line)
 
 
 def _refuse_others(begin: bytes) -> None:
@@ -169,16 +174,20 @@ def _refuse_others(begin: bytes) -> None:
     for start, kind, remedy in _TEXTS:
         if re.match(rb"(?:\xef\xbb\xbf)?\s*(?:%b)" % start.encode(), begin, re.IGNORECASE):
             raise InputError(f"this is {kind}, whatever its name says: {remedy}")
-    if b"\0" in begin[:4] and by_marks(begin) is None:
+    if begin[257:262] == b"ustar":
+        raise InputError(f"this is a tar archive: {_UNPACK}")
+    is_known = begin.startswith(_PACKED) or by_marks(begin) is not None
+    if b"\0" in begin.partition(b"\n")[0] and not is_known:
         raise InputError("the file is no text, but binary: export the recipients as CSV (UTF-8)")
 
 
-def _decoded(whole: BinaryIO, marked: str | None, encoding: str | None, line: int) -> Converted:
+def _decoded(whole: BinaryIO, begin: bytes, encoding: str | None, line: int) -> Converted:
     """A text in another encoding: by its marks, by the caller's choice, or by its letters.
 
     Raises:
         InputError: the encoding is ambiguous, or not the given one.
     """
+    marked, is_mac = by_marks(begin), _ends_with_cr(begin)
     if marked and encoding and encoding.partition("-")[0] != marked.partition("-")[0]:
         raise InputError(f"the file is {marked.upper()} and not {encoding}: leave --encoding out")
     name = marked or encoding or recognise(_blocks(whole), line)
@@ -191,10 +200,12 @@ def _decoded(whole: BinaryIO, marked: str | None, encoding: str | None, line: in
                 f"the file is not {name}, as a line after line {lines:,} shows: say what it is with "
                 "--encoding"
             ) from error
+        text = text.replace("\r", "\n") if is_mac else text
         lines += text.count("\n")
         output.write(text.encode("utf-8", "replace"))
     told = name.upper() if name.startswith("utf") else name.replace("cp12", "windows-12")
-    return Converted(output, _check(output), f"The file is read as {told}.")
+    ends = ", its lines end with CR" if is_mac else ""
+    return Converted(output, _check(output), f"The file is read as {told}{ends}.")
 
 
 def _begin(stream: Source, size: int = _BLOCK_BYTES) -> bytes:
@@ -218,6 +229,11 @@ def _valid(begin: bytes) -> int:
     except UnicodeDecodeError as error:
         return error.start
     return len(begin)
+
+
+def _ends_with_cr(begin: bytes) -> bool:
+    """True for lines as an old Macintosh, and Excel as "CSV (Macintosh)", writes them."""
+    return b"\r" in begin and b"\n" not in begin
 
 
 def _seems_utf8(begin: bytes, encoding: str | None) -> bool:

@@ -300,6 +300,8 @@ def _why_line_broken(error: Exception) -> str:
 
 
 def _why_record_broken(error: Exception) -> str:
+    if isinstance(error, _LineTooLong):
+        return "its quotes do not match: one is not closed within 512 KiB"
     if "new-line" in str(error):
         return "a carriage return inside the row: lines end with LF or CRLF"
     return "its quotes do not match: one is not closed, or text follows a closed one"

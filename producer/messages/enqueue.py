@@ -16,16 +16,17 @@ import structlog
 
 from config.settings import Settings
 from producer.forgotten import ForgottenPeople
-from producer.messages.item import NO_TEMPLATES, Enqueued, Item, pack_item
+from producer.messages.item import NO_TEMPLATES, Enqueued, Item, key_digest, pack_item
 from producer.policies import notification_policies
 from producer.wake import SendWakeUp
+from store.client import Call, first
 from store.errors import StoreError, StoreRefused
 from store.lanes.lane import Priority, announce
 from store.lanes.open import notification_lane, opened_notifications
 from store.migrations.schema import read_schema
 from store.plans import Plan, ask
 from store.purposes import Purpose
-from store.queue.enqueue import NewMessage, Taken, enqueue_messages
+from store.queue.enqueue import NewMessage, Taken, enqueue_messages, find_keys
 from store.reports.waiting import now_ms
 from store.templates import Registry, read_registry
 from store.workers.presence import wake_workers
@@ -173,8 +174,7 @@ class Enqueuer:
         raise StoreRefused(f"the notification lane {lane} takes no messages")
 
     def _lane(self, account: str, priority: Priority, now: datetime) -> Plan[str]:
-        digest = hashlib.blake2s(account.encode(), digest_size=3).hexdigest()
-        lane = notification_lane(digest, priority, now.strftime("%y%m%d"))
+        lane = _lane_of(account, priority, now)
         if lane not in self.opened:
             yield from ask(read_schema())  # an older version must not write to newer data
             policies = notification_policies(self.settings)
@@ -189,6 +189,27 @@ class Enqueuer:
                 yield self.send_wake_up
         except StoreError as error:
             log.warning("workers_not_woken", lane=lane, error=str(error))
+
+
+def ids_by_key(account: str, keys: Sequence[str]) -> Call[dict[str, str]]:
+    """The ids of messages of a sub-account by the idempotency keys that they were given today or
+    yesterday, in UTC. A key that is not known is left out.
+
+    Args:
+        keys: at most about 1,000.
+    """
+
+    def find(now: int) -> Call[dict[str, str]]:
+        lane = _lane_of(account, Priority.NORMAL, datetime.fromtimestamp(now / 1000, UTC))
+        found = find_keys(lane, [*map(key_digest, keys)], day=now // 1000 // DAY_SECONDS)
+        return first(found, lambda ids: {key: id for key, id in zip(keys, ids, strict=True) if id})
+
+    return first(now_ms(), find)
+
+
+def _lane_of(account: str, priority: Priority, day: datetime) -> str:
+    digest = hashlib.blake2s(account.encode(), digest_size=3).hexdigest()
+    return notification_lane(digest, priority, day.strftime("%y%m%d"))
 
 
 def _index_after(taken: Sequence[tuple[Taken, str]]) -> int:

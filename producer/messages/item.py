@@ -67,8 +67,14 @@ def pack_item(item: Item, now_ms: int = 0, registry: Registry = NO_TEMPLATES) ->
         see_that_authentication(registry, template_name(*used) if used else "")
     if not item.key:
         return NewMessage(line, b"", b"", due)
-    key = hashlib.blake2b(item.key.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-    return NewMessage(line, key, hashlib.blake2b(body, digest_size=8).digest(), due)
+    return NewMessage(
+        line, key_digest(item.key), hashlib.blake2b(body, digest_size=8).digest(), due
+    )
+
+
+def key_digest(key: str) -> bytes:
+    """An idempotency key as it is stored."""
+    return hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def _read(given: AnyMessage) -> tuple[bytes, bytes]:

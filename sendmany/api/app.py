@@ -43,6 +43,7 @@ from sendmany.api.routes.sending import sending_router
 from sendmany.api.routes.stops import stops_router
 from sendmany.api.routes.subscriptions import subscriptions_router
 from sendmany.api.routes.templates import templates_router
+from sendmany.api.schemas.message_status import MOST_WANTED_BYTES
 from sendmany.api.sessions import Sessions
 from sendmany.api.status import status_router
 from sendmany.api.uploads.form import MOST_FORM_BYTES
@@ -117,6 +118,7 @@ def _surround(app: FastAPI, settings: Settings, store: AsyncStore) -> None:
     free = OPEN  # overload is no reason to restart the process
     web = settings.web
     large = {"/v1/messages": MOST_BYTES, "/v1/messages/batch": web.max_body_bytes}
+    large["/v1/statuses"] = MOST_WANTED_BYTES
     lists = ("/v1/suppressions", "/v1/suppressions/remove")
     large |= dict.fromkeys(lists, MOST_LIST_BYTES) | {"PATCH": MOST_FORM_BYTES}  # of a draft
     app.add_middleware(Bodies, limits=web, large=large, uploads=UPLOADS, free=free)

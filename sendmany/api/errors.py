@@ -8,8 +8,9 @@ It is that of RFC 9457, with `problems` as an extension.
 Invalid values are named by their path and never repeated: they may be phone numbers or secrets.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, get_args, get_origin
 
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
@@ -103,18 +104,28 @@ def handle_errors(app: FastAPI) -> None:
 
 def only_known_query(request: Request) -> None:
     """A dependency of all routes: refuses unknown query parameters, since a misspelt filter would select
-    everything."""
+    everything, and repeated ones, of which only the last would count."""
     route = request.scope.get("route")
     fields = route.dependant.query_params if isinstance(route, APIRoute) else ()
-    known = {field.alias for field in fields}
-    unknown = [name for name in request.query_params if name not in known]
-    if unknown:
+    known = {field.alias: field.field_info.annotation for field in fields}
+    times = Counter(name for name, _ in request.query_params.multi_items())
+    problems = [(name, "Unknown parameter") for name in times if name not in known]
+    problems += [
+        (name, "Given more than once")
+        for name, n in times.items()
+        if n > 1 and name in known and not _is_list(known[name])
+    ]
+    if problems:
         raise RequestValidationError(
             [
-                {"type": "extra_forbidden", "loc": ("query", name), "msg": "Unknown parameter"}
-                for name in unknown[:MOST_PROBLEMS]
+                {"type": "extra_forbidden", "loc": ("query", name), "msg": message}
+                for name, message in problems[:MOST_PROBLEMS]
             ]
         )
+
+
+def _is_list(annotation: Any) -> bool:
+    return get_origin(annotation) is list or any(map(_is_list, get_args(annotation)))
 
 
 async def _handle(request: Request, error: Exception) -> Response:

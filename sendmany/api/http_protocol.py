@@ -238,8 +238,14 @@ class Connection(asyncio.BufferedProtocol):
             self._headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
-        """The request can be answered from here on."""
+        """The request can be answered from here on.
+
+        Raises:
+            ValueError: it is for several hosts, of which a proxy may have read another one.
+        """
         self._begun, self._useless = False, 0
+        if sum(name == b"host" for name, _ in self._headers) > 1:
+            raise ValueError("several hosts")
         raw = self.host.raw_routes.get(self._url.partition(b"?")[0])
         method, keep_alive = self._parser.get_method(), self._parser.should_keep_alive()
         self._exchanges.append(
@@ -348,7 +354,7 @@ class Connection(asyncio.BufferedProtocol):
         if not self._exchanges:
             return False
         first = self._exchanges[0]
-        return first.complete or len(first.body) > BODY_AHEAD_BYTES
+        return first.complete or len(first.body) > first.most_ahead
 
     def _feed(self, piece: bytes) -> None:
         self._useless += len(piece)
@@ -457,6 +463,7 @@ class _Exchange:
     started = False  # it was started
     begun = False  # its answer has begun
     complete = False  # its body has arrived
+    most_ahead: float = BODY_AHEAD_BYTES
 
     def __init__(self, connection: Connection, method: bytes, keep_alive: bool) -> None:
         self.connection = connection
@@ -486,6 +493,8 @@ class _Exchange:
 
 class _RawExchange(_Exchange):
     """A request that is answered by a raw route."""
+
+    most_ahead = _FOR_EVER  # the route's `most_bytes` and `room` bound it
 
     def __init__(
         self,
@@ -604,7 +613,7 @@ class _AsgiExchange(_Exchange):
 
     def body_came(self) -> None:
         """Wake a waiting `receive`."""
-        if self.complete:
+        if self.complete or len(self.body) > self.most_ahead:
             self.expire()
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(None)

@@ -7,16 +7,19 @@ from typing import Annotated
 import typer
 
 from config.settings import load_settings
+from dashboard.message import MessageStatus, explain, message_status_of
 from dashboard.message import as_json as message_status_as_json
-from dashboard.message import explain, message_status_of
 from producer import BadPurpose, Priority, Producer, Purpose
 from producer.campaigns.schedule import read_time
 from producer.errors import BadTiming, InputError
-from sendmany.cli.options import Json, Region, SubAccount, Whose, lane_called
+from producer.messages.enqueue import ids_by_key
+from sendmany.api.schemas.message_status import MOST_WANTED
+from sendmany.cli.options import Json, Region, SubAccount, lane_called
 from sendmany.cli.recipients import find_message, message_for, recipient_of, wait_for_end
 from sendmany.console.connection import connect
 from sendmany.console.output import print_json, say, show
 from store.client import Store
+from store.errors import UnknownLane
 from store.queue.cancel import cancel_message
 from store.queue.enqueue import Taken
 from store.reports.waiting import now_ms
@@ -100,8 +103,12 @@ def send(
 
 @app.command("show")
 def show_message(
-    message_id: Annotated[
-        str | None, typer.Argument(metavar="[ID]", help="As `message send` printed it.")
+    message_ids: Annotated[
+        list[str] | None, typer.Argument(metavar="[ID]", help="As `message send` printed it.")
+    ] = None,
+    key: Annotated[
+        list[str] | None,
+        typer.Option(help="Instead: its idempotency key, of today or yesterday; repeatable."),
     ] = None,
     to: Annotated[
         str | None, typer.Option("--to", metavar="NUMBER", help="Instead: its recipient …")
@@ -109,22 +116,35 @@ def show_message(
     campaign: Annotated[
         str | None, typer.Option(metavar="NAME", help="… and in which campaign.")
     ] = None,
-    sub_account: Whose = None,
+    sub_account: Annotated[
+        str | None,
+        typer.Option("--sub-account", metavar="ID", help="Whose campaign or keys, if several."),
+    ] = None,
     region: Region = None,
     as_json: Json = False,
 ) -> None:
-    """Show the status of one message, with its earlier attempts; or why it waits, and until when.
+    """Show the status of messages, with their earlier attempts; or why they wait, and until when.
+
+    Of several `--json` prints one object: `items`, and the ids and keys that are `unknown`, which make
+    the exit code 1.
 
     Example: `sendmany message show --to +442079460123 --campaign "Spring sale"`
     """
-    settings = load_settings()
-    if (message_id is None) == (to is None) or (to is None) != (campaign is None):
-        raise InputError("Name the message by its id, or by --to and --campaign")
+    settings, ids, keys = load_settings(), list(message_ids or ()), list(key or ())
+    if bool(ids or keys) == (to is not None) or (to is None) != (campaign is None):
+        raise InputError("Name messages by id or --key, or one by --to and --campaign")
+    if len(ids) + len(keys) > MOST_WANTED:
+        raise InputError(f"Name at most {MOST_WANTED:,} messages at once")
     store = connect(settings)
     if to is not None and campaign is not None:
         recipient = recipient_of(to, region or settings.default_region)
-        message_id = find_message(store, lane_called(store, campaign, sub_account), recipient)
-    _tell(store, message_id or "", as_json=as_json)
+        ids = [find_message(store, lane_called(store, campaign, sub_account), recipient)]
+    found = store.run(ids_by_key(settings.sub_account_id(sub_account), keys)) if keys else {}
+    unknown_keys = [one for one in keys if one not in found]
+    if len(ids) + len(keys) == 1 and not unknown_keys:
+        _tell(store, [*ids, *found.values()][0], as_json=as_json)
+    else:
+        _tell_several(store, ids, found, unknown_keys, as_json=as_json)
 
 
 @app.command("cancel")
@@ -152,6 +172,27 @@ def _tell(store: Store, message_id: str, *, as_json: bool) -> None:
         print_json(message_status_as_json(status))
     else:
         show(*explain(status))
+
+
+def _tell_several(
+    store: Store, ids: list[str], keys: dict[str, str], unknown_keys: list[str], *, as_json: bool
+) -> None:
+    items, unknown = list[MessageStatus](), list[str]()
+    for one in [*ids, *keys.values()]:
+        try:
+            items.append(message_status_of(store, one))
+        except UnknownLane:
+            unknown.append(one)
+    if as_json:
+        figures = [message_status_as_json(one) for one in items]
+        told = {"items": figures, "unknown": unknown}
+        print_json({**told, "keys": keys, "unknown_keys": unknown_keys})
+    else:
+        show(*(line for one in items for line in (*explain(one), "")))
+        for what in (*unknown, *(f"key {one}" for one in unknown_keys)):
+            say(f"There is no message {what}.")
+    if unknown or unknown_keys:
+        raise typer.Exit(1)
 
 
 def _wait(store: Store, message_id: str, timeout: float, *, as_json: bool) -> None:

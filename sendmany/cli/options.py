@@ -3,20 +3,23 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 from inspect import Parameter, signature
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 import typer
 
 from config.settings import Settings
 from producer.errors import InputError
-from producer.files.phone_numbers import is_region
-from producer.layout import ReadOptions, read_map
 from store.client import Store
 from store.lanes.lane import Lane, find_lane
+
+if TYPE_CHECKING:
+    from producer.layout import ReadOptions
 
 
 def _known_region(text: str | None) -> str | None:
     """The region in capitals; raises InputError for an unknown one."""
+    from producer.files.phone_numbers import is_region  # noqa: PLC0415 — for commands with files
+
     if text is None or is_region(text.upper()):
         return text and text.upper()
     raise InputError(f'"{text}" is no region: give two letters such as GB')
@@ -127,8 +130,10 @@ CountryColumn = Annotated[
 ]
 
 
-def read_options(settings: Settings, names: list[str] | None, **said: Any) -> ReadOptions:
+def read_options(settings: Settings, names: list[str] | None, **said: Any) -> "ReadOptions":
     """The reading options of a command; raises InputError."""
+    from producer.layout import ReadOptions, read_map  # noqa: PLC0415 — for commands with files
+
     region = said.pop("region") or settings.default_region
     return ReadOptions(read_map(names or ()), region=region, **said)
 

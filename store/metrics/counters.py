@@ -75,6 +75,21 @@ OUTCOMES = Counted(
     "Messages that came to an end in a worker's hands, by state and by what asked for it.",
     ("sub_account", "state", "cause"),
 )
+SENT = Counted(
+    "sendmany_sent",
+    "Messages that the provider has taken, by its answer or by a later status update.",
+    ("sub_account",),
+)
+DELIVERED = Counted(
+    "sendmany_delivered", "Messages that have reached a handset, by receipt.", ("sub_account",)
+)
+READ = Counted("sendmany_read", "Messages that were read, by receipt.", ("sub_account",))
+UNDELIVERED = Counted(
+    "sendmany_undelivered",
+    "Messages that were not delivered, by receipt and by what its code asks for. One that arrives after"
+    " all is counted as delivered, too.",
+    ("sub_account", "cause"),
+)
 RETRIES = Counted(
     "sendmany_retries", "Messages that were sent again, or will be.", ("sub_account",)
 )
@@ -119,8 +134,8 @@ BACKFILLED = Counted(
 )
 
 COUNTED = (
-    BATCHES, REQUESTS, OUTCOMES, RETRIES, IN_DOUBT, PERMIT_WAITS, PERMITS_REFUSED, RECEIPTS, SWEEPS,
-    RECOVERED, BACKFILLED,
+    BATCHES, REQUESTS, OUTCOMES, SENT, DELIVERED, READ, UNDELIVERED, RETRIES, IN_DOUBT, PERMIT_WAITS,
+    PERMITS_REFUSED, RECEIPTS, SWEEPS, RECOVERED, BACKFILLED,
 )  # fmt: skip
 """The catalogue."""
 

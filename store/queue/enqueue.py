@@ -14,7 +14,8 @@ from store.records.outcome import are_numbers, is_number, number_fields
 
 STRETCH = 1000
 """Most scheduled messages that share a retry batch: as many as a script handles at once."""
-_NO_KEY = bytes(24)  # in place of the digests
+_BODY_BYTES = 8  # of a body's digest
+_NO_KEY = bytes(16 + _BODY_BYTES)  # in place of the digests
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,10 +167,29 @@ def enqueue_messages(
     return script_call("enqueue_messages", touched, args, parse)
 
 
-def _place(buckets: dict[int, int], key: bytes) -> bytes:
+def find_keys(lane: str, digests: Sequence[bytes], *, day: int) -> Call[list[str]]:
+    """The ids of the messages that were given these idempotency keys today or yesterday; '' for none.
+
+    Args:
+        lane: any notification lane of the sub-account.
+        digests: 16 bytes of each key.
+        day: since 1970, by Redis' clock.
+    """
+    touched = lane_keys(lane).seen(day, map(_bucket, digests))
+
+    def parse(reply: Any) -> list[str]:
+        return [text(value[_BODY_BYTES:]) for value in reply]
+
+    return script_call("find_keys", touched, digests, parse)
+
+
+def _bucket(key: bytes) -> int:
     """The bucket of an idempotency key, by the first 12 bits of its digest."""
-    bucket = key[0] << 4 | key[1] >> 4
-    return buckets.setdefault(bucket, len(buckets) + 1).to_bytes(2, "big")
+    return key[0] << 4 | key[1] >> 4
+
+
+def _place(buckets: dict[int, int], key: bytes) -> bytes:
+    return buckets.setdefault(_bucket(key), len(buckets) + 1).to_bytes(2, "big")
 
 
 def _joined(lines: Sequence[bytes]) -> bytes:

@@ -4,7 +4,7 @@ They are written at once, whatever the state of the job or of a lease: the fence
 status updates.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from struct import Struct
@@ -83,10 +83,14 @@ class Applied:
     unknown: int = 0  # the lane has no such message
     foreign: int = 0  # of another sub-account, or about another person
     refused: tuple[int, ...] = field(default=(), compare=False)  # positions of the last two kinds
-    sub_account: str = field(default="", compare=False)  # of the lane, if signals were asked for
+    sub_account: str = field(default="", compare=False)  # of the lane
     signals: Sequence[tuple[int, int, int, bool, int]] = field(default=(), compare=False)
     """Posting time and time of updates in s, code, whether they are the first ones after acceptance, and
     their number."""
+    sent: int = field(default=0, compare=False)  # had ended, and the provider has them after all
+    delivered: int = field(default=0, compare=False)  # now, for the first time
+    read: int = field(default=0, compare=False)
+    undelivered: Mapping[int, int] = field(default_factory=dict, compare=False)  # code → messages
 
 
 def apply_status_updates(
@@ -163,9 +167,12 @@ def apply_pairs(
 def _applied(reply: Any) -> Applied:
     counted, early, stale, unknown, foreign = map(int, reply[:5])
     refused, whose, told = tuple(map(int, reply[5])), text(reply[6]), reply[7]
+    sent, delivered, read, *codes = map(int, reply[8])
+    undelivered = dict(zip(codes[::2], codes[1::2], strict=True))
     signals = [
         (posted or at, at, code, bool(is_first), int(n))
         for what, n in zip(told[::2], told[1::2], strict=True)
         for posted, at, code, is_first in (_TOLD.unpack(what),)
     ]
-    return Applied(counted, early, stale, unknown, foreign, refused, whose, signals)
+    figures = (counted, early, stale, unknown, foreign, refused, whose, signals)
+    return Applied(*figures, sent, delivered, read, undelivered)

@@ -4,7 +4,7 @@
          0      1  mark of the state (store.states), a capital while the job still exists; 0 = none yet
          1      1  attempts
          2      1  16 times the VERSION of this layout, plus the origin of the code (Origin)
-         3      2  code
+         3      2  code; 65535 = one that does not fit
          5      4  when it was last posted, s since 1970
          9      4  when the state was reached, s since 1970
         13      1  16 times the pricing category from receipts (Pricing), plus the Purpose; 0 = none
@@ -41,6 +41,8 @@ _HEAD = struct.Struct(">cBBHIIBBB")
 _ORIGIN_AT, _CODE_AT, _DOUBT_AT = 2, 3, 14
 _HALF = 16  # two figures share a byte
 NO_UMID = bytes(16)
+OTHER_CODE = 0xFFFF
+"""Stands for a code that does not fit into a record."""
 FORGOTTEN_AT = 15
 NUMBER_AT = 16
 _FORGOTTEN = b"\1".ljust(RECORD_BYTES - FORGOTTEN_AT, b"\0")
@@ -143,6 +145,11 @@ def people_in_doubt(counts: Mapping[State, int], doubts: Mapping[State, int]) ->
     return found
 
 
+def _kept(code: int) -> int:
+    """The code as records hold it: a larger or negative one must not read as another code."""
+    return int(code) if 0 <= code < OTHER_CODE else OTHER_CODE
+
+
 def head(
     state: State,
     attempts: int,
@@ -160,7 +167,7 @@ def head(
     kinds = _HALF * pricing + (purpose.number if purpose else 0)
     code_origin = _HALF * VERSION + origin
     return _HEAD.pack(
-        mark, tried, code_origin, code & 0xFFFF, posted_at, now, kinds, other_attempt, 0
+        mark, tried, code_origin, _kept(code), posted_at, now, kinds, other_attempt, 0
     )
 
 
@@ -306,7 +313,7 @@ _PRICINGS = frozenset(Pricing)
 
 def code_name(origin: Origin, code: int) -> str:
     """The name of a code in figures and dead letters: `api:1002`."""
-    return f"{origin.name.lower()}:{int(code)}"
+    return f"{origin.name.lower()}:{_kept(code)}"
 
 
 def code_named(name: str) -> tuple[Origin, int]:

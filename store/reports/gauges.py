@@ -1,10 +1,11 @@
-"""Gauges for `/metrics`: lanes, dispatchers, pauses, the inbox. Only reads.
+"""Gauges for `/metrics`: lanes, dispatchers, pauses, the inbox, subscriptions. Only reads.
 
 The lanes that have not ended are read in pieces, each in one round trip; a thousand of them take a few
 milliseconds of the server.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -12,17 +13,20 @@ from typing import Any
 from store.client import AsyncStore, Call, Store, ask_server, command, text
 from store.errors import StoreRefused
 from store.keys import ACTIVE, ENDED, LANES, lane_keys, limiter
-from store.lanes.lane import LaneStatus, Priority, read_counts, still_open
+from store.lanes.lane import LaneStatus, Priority, newest_lanes, read_counts, still_open
 from store.limits.breakers import Breaker, read_breakers
 from store.limits.learned import Learned, read_learned
 from store.limits.stops import Stop, read_stops
 from store.receipts.inbox import InboxFigures, read_inbox_figures
 from store.reports.waiting import now_ms
 from store.states import OPEN_STATES, State
+from store.subscriptions.subscription import list_subscriptions, oldest_unread
 from store.workers.presence import active_lanes, loops_by_kind
 
 AT_ONCE = 250
 """Lanes of one round trip."""
+MOST_LANES = 10_000
+"""Newest lanes whose unconfirmed messages are summed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,8 @@ class Gauges:
     breakers: Sequence[Breaker]
     stops: Sequence[Stop]
     inbox: InboxFigures
+    unconfirmed: dict[str, int]  # sub-account → messages, of lanes that have ended, too
+    lags: Mapping[tuple[str, str], float]  # sub-account, subscription → s behind the stream
 
 
 async def read_gauges(store: AsyncStore, sub_accounts: Iterable[str]) -> Gauges:
@@ -79,7 +85,30 @@ async def read_gauges(store: AsyncStore, sub_accounts: Iterable[str]) -> Gauges:
         breakers=list(chain.from_iterable(breakers)),
         stops=await store.run(read_stops()),
         inbox=await store.run(read_inbox_figures()),
+        unconfirmed=await _read_unconfirmed(store),
+        lags=await _read_lags(store, now),
     )
+
+
+async def _read_unconfirmed(store: AsyncStore) -> Counter[str]:
+    ids, sums = await store.run(newest_lanes(MOST_LANES)), Counter[str]()
+    for first in range(0, len(ids), AT_ONCE):
+        part = ids[first : first + AT_ONCE]
+        found = zip(part, await store.run_all([_unconfirmed(lane) for lane in part]), strict=True)
+        having = {lane: n for lane, n in found if n}
+        owners = await store.run_all([_owner(lane) for lane in having])
+        for owner, n in zip(owners, having.values(), strict=True):
+            sums[owner] += n
+    return sums
+
+
+async def _read_lags(store: AsyncStore, now: int) -> dict[tuple[str, str], float]:
+    every = await store.run(list_subscriptions())
+    oldest = await store.run_all([oldest_unread(one) for one in every])
+    return {
+        (one.sub_account, one.id): max(0, now - came) / 1000 if came else 0.0
+        for one, came in zip(every, oldest, strict=True)
+    }
 
 
 async def _read_lanes(store: AsyncStore) -> list[LaneNow]:
@@ -109,6 +138,16 @@ def _meta(lane: str) -> Call[Any]:
 
 def _counts(lane: str) -> Call[Any]:
     return command("HMGET", lane_keys(lane).counts, *OPEN_STATES, parse=list)
+
+
+def _unconfirmed(lane: str) -> Call[int]:
+    return command(
+        "HGET", lane_keys(lane).counts, State.UNCONFIRMED, parse=lambda reply: int(reply or 0)
+    )
+
+
+def _owner(lane: str) -> Call[str]:
+    return command("HGET", lane_keys(lane).meta, "sub_account", parse=text)
 
 
 def _blocked_until(sub_account: str) -> Call[int]:

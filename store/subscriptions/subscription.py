@@ -21,7 +21,14 @@ from store.access.audit import entry
 from store.client import Call, Store, command, first, script_call, text
 from store.errors import StoreRefused
 from store.keys import SUBSCRIPTIONS, subscription
-from store.outcomes.stream import STATUS_EVENTS, Position, end_of_stream, want_outcomes
+from store.outcomes.stream import (
+    STATUS_EVENTS,
+    Position,
+    Read,
+    end_of_stream,
+    read_stream,
+    want_outcomes,
+)
 from store.people.news import OPT_OUT, REPLY
 from store.states import RECORD_STATES, State
 from store.templates import CHANGED
@@ -221,6 +228,22 @@ def read_progress(id: str) -> Call[Progress]:
 
     read = command("HMGET", progress, *fields, parse=lambda reply: [text(one) for one in reply])
     return first(read, count_dead)
+
+
+def oldest_unread(one: Subscription) -> Call[int]:
+    """Time of the oldest change that a subscription has not passed on, ms since 1970; 0: none."""
+
+    def read(cursor: str) -> Call[int]:
+        position = Position.parse(cursor or "0-0")
+
+        def judge(found: Read) -> int:
+            if found.gap:
+                return position.order[0]
+            return Position(found.entries[0].id).order[0] if found.entries else 0
+
+        return first(read_stream(one.sub_account, position, 1), judge)
+
+    return first(command("HGET", subscription(one.id)[0], "cursor", parse=text), read)
 
 
 def read_dead(id: str, most: int = 20) -> Call[list[dict[str, Any]]]:

@@ -266,6 +266,45 @@ class TestCodesOfReceipts:
         assert given.codes(store, lane) == {"undelivered:receipt:1018": 1}
 
 
+class TestHowFarMessagesHaveCome:
+    """Each step counts once, whatever the order of the receipts."""
+
+    @staticmethod
+    def figures(applied: Applied) -> tuple[int, int, int, dict[int, int]]:
+        return applied.sent, applied.delivered, applied.read, dict(applied.undelivered)
+
+    def test_a_read_message_is_delivered_too_and_neither_is_counted_again(
+        self, store: Store
+    ) -> None:
+        lane = accepted(store, 3)
+        told = [news(State.READ, 0), news(State.DELIVERED, 1), news(State.FORWARDED, 2)]
+        assert self.figures(tell(store, lane, *told)) == (0, 2, 1, {})
+        told = [news(State.DELIVERED, 0), news(State.READ, 1), news(State.FORWARDED, 2)]
+        assert self.figures(tell(store, lane, *told)) == (0, 0, 1, {})
+
+    def test_undelivered_messages_are_told_by_code_and_may_be_delivered_later(
+        self, store: Store
+    ) -> None:
+        lane = accepted(store, 4)
+        told = [undelivered(i, 1018 if i else 25) for i in range(3)]
+        told += [news(State.DELIVERED, 2), news(State.UNDELIVERED, 3)]
+        assert self.figures(tell(store, lane, *told)) == (0, 1, 0, {25: 1, 1018: 2, 0: 1})
+
+    def test_an_unconfirmed_message_that_a_receipt_names_was_sent(self, store: Store) -> None:
+        lane, claim = given.claimed_batch(store, 2)
+        given.settle(store, lane, claim, given.ended(State.UNCONFIRMED, claim.jobs))
+        told = tell(store, lane, news(State.FORWARDED, 0), news(State.READ, 1))
+        assert self.figures(told) == (2, 1, 1, {})
+
+    def test_an_early_receipt_tells_of_the_delivery_and_leaves_sent_to_the_end(
+        self, store: Store
+    ) -> None:
+        lane, claim = given.claimed_batch(store, 1)
+        assert self.figures(tell(store, lane, news(State.DELIVERED))) == (0, 1, 0, {})
+        given.settle(store, lane, claim, given.ended(State.ACCEPTED, claim.jobs))
+        assert self.figures(tell(store, lane, news(State.READ))) == (0, 0, 1, {})
+
+
 class TestStatusUpdatesWhileTheJobExists:
     def test_an_early_receipt_is_kept_and_counts_when_the_job_ends(self, store: Store) -> None:
         lane, claim = given.claimed_batch(store, 2)

@@ -7,7 +7,7 @@ import pytest
 from store.client import Store, command
 from store.keys import lane_keys
 from store.lanes.lane import LaneStatus, find_lane, move_lane
-from store.queue.enqueue import STRETCH, NewMessage, Taken, enqueue_messages
+from store.queue.enqueue import STRETCH, NewMessage, Taken, enqueue_messages, find_keys
 from store.queue.settlement import promote_due
 from store.records.job_section import Job, count
 from store.reports.waiting import scheduled_for
@@ -184,6 +184,20 @@ class TestEnqueueMessages:
     def test_a_message_is_one_line(self) -> None:
         with pytest.raises(ValueError, match="one line"):
             enqueue_messages(LANE, [NewMessage(b"447700820001\t{\n}", b"", b"body")])
+
+    def test_keys_of_today_and_yesterday_are_found(self, store: Store) -> None:
+        given.notifications(store)
+        other = given.notifications(store, "n-d4e5f6-u250615")
+        messages = [given.message(f"Code {n}", key=f"order-{n}") for n in range(3)]
+        enqueue(store, messages[0])
+        days_pass(store, 1)
+        enqueue(store, messages[1])
+        today = int(time.time()) // 86_400
+        digests = [one.key_digest for one in messages]
+        found = store.run(find_keys(LESS_URGENT, digests, day=today))
+        assert found == [f"{LANE}.0", f"{LANE}.1", ""]
+        assert store.run(find_keys(LANE, digests, day=today + 1)) == ["", f"{LANE}.1", ""]
+        assert store.run(find_keys(other, digests, day=today)) == [""] * 3
 
 
 def later(seconds: float, text: str = "Code 1", key: str = "") -> NewMessage:

@@ -52,7 +52,8 @@ async def settle(outcome: BatchOutcome, tools: Tools) -> None:
             settled = await _write(batch, tools, settle_in_doubt(batch.lane_id, batch.id, n, what))
             log.warning("lease_lost", **batch.fields, in_doubt_batch=settled.verdict)
         if settled.lost:  # it was resolved meanwhile: the answer still is proof
-            await _write(batch, tools, apply_records(batch.lane_id, what.records))
+            late = await _write(batch, tools, apply_records(batch.lane_id, what.records))
+            tools.meters.news(late)
         tools.outcomes.note(batch.lane_id)
         if not settled.lost:
             tools.meters.settled(batch.lane.sender.id, what)

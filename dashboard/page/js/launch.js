@@ -337,6 +337,7 @@ const Plan = ({ plan }) => html`
   <section class="card step done"><header><span class="step-n"><${Icon} name="check" size=${15} /></span><h2>What it comes to</h2></header>
     ${plan.findings.map((/** @type {any} */ one) => html`<div class=${`notice ${one.severity === 'error' ? 'bad' : 'hold'}`}><${Icon} name="warn" /><div>${one.path && html`<code>${one.path}</code> `}${large(one.message)}</div></div>`)}
     ${plan.warnings.map((/** @type {string} */ one) => html`<div class="notice hold"><${Icon} name="warn" /><div>${large(one)}</div></div>`)}
+    ${plan.read_as && html`<p class="muted">${plan.read_as}</p>`}
     <table class="ledger"><tbody>
       <tr><td>Rows in the file</td><td class="num">${count(plan.rows)}</td></tr>
       ${plan.duplicates > 0 && html`<tr><td>− twice in the file</td><td class="num">${count(plan.duplicates)}</td></tr>`}

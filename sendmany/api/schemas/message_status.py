@@ -1,18 +1,23 @@
 """Response models of single messages."""
 
-from typing import Annotated, Final
+from typing import Annotated, Final, Self
 
 from fastapi import Path, Query
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from config.sections import SubAccountId
 from dashboard.explain import explain_code, iso
 from dashboard.message import MessageStatus, explain, waits_until
 from dashboard.schemas import moment_out
+from sendmany.api.schemas.messages import Key
 from store.purposes import Purpose
 from store.records.outcome import Doubt, Origin
 from store.states import State
 
 MESSAGE_ID: Final = r"^[a-z0-9-]{1,40}\.[0-9]{1,10}(\.[0-9]{1,3})?$"
+MOST_WANTED: Final = 1000
+"""Ids and keys of one request."""
+MOST_WANTED_BYTES: Final = 512 * 1024
 MessageId = Annotated[
     str,
     Path(
@@ -54,20 +59,37 @@ class MessageOut(BaseModel):
 
 
 class WantedIn(BaseModel):
-    """Messages whose status is wanted."""
+    """Messages whose status is wanted: 1 to 1,000 ids and keys together."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
     ids: Annotated[
-        list[Annotated[str, StringConstraints(pattern=MESSAGE_ID)]],
-        Field(min_length=1, max_length=1000),
-    ]
+        list[Annotated[str, StringConstraints(pattern=MESSAGE_ID)]], Field(max_length=MOST_WANTED)
+    ] = []
+    keys: Annotated[
+        list[Key],
+        Field(max_length=MOST_WANTED, description="Idempotency keys of today and yesterday (UTC)."),
+    ] = []
+    sub_account: Annotated[
+        SubAccountId | None,
+        Field(
+            description="Whose keys. Without it the token's only one, or the configured default."
+        ),
+    ] = None
+
+    @model_validator(mode="after")
+    def _few(self) -> Self:
+        if not 1 <= len(self.ids) + len(self.keys) <= MOST_WANTED:
+            raise ValueError(f"give 1 to {MOST_WANTED:,} ids and keys together")
+        return self
 
 
 class MessagesOut(BaseModel):
-    """Status of several messages, in the order in which they were asked for."""
+    """Status of several messages, in the order in which they were asked for, first those by id."""
 
     items: list[MessageOut]
     unknown: list[str]  # ids that do not exist, or are not the caller's
+    keys: dict[str, str]  # id by key
+    unknown_keys: list[str]  # keys without a message of this sub-account today or yesterday
 
 
 class FoundOut(BaseModel):

@@ -407,6 +407,8 @@ def agree(
         raise NotAgreed(f"Nothing was launched: {why_not}")
     if not ask:
         return
+    if planned.read_as:
+        say(planned.read_as)
     typer.confirm(f"{_who_gets_it(planned)} Launch?", abort=True, err=True)
     if delay := settings.campaigns.launch_delay:
         say(f"It is launched in {delay:g} seconds; Ctrl-C undoes it.")

@@ -63,6 +63,8 @@ def _tell(plan: Plan) -> None:
         show(*(f"  │ {line}" for part in parts if part for line in part.splitlines()))
         show(*(f"  │ [{button}]" for button in preview.buttons))
     tell_findings(plan.problems)
+    if plan.read_as:
+        say(plan.read_as)
     for warning in plan.warnings:
         say(f"Note: {warning}")
     show("", f"Launch exactly this with --plan {plan.digest}")

@@ -70,6 +70,7 @@ BENT = {
     "a space before the colon": ["Content-Length : 4", f"Content-Length: {len(BODY)}"],
     "a folded line": [f"Content-Length: {len(BODY)}", "X-A: 1", " Transfer-Encoding: chunked"],
     "a line without a name": [f"Content-Length: {len(BODY)}", ": x"],
+    "two hosts": [f"Content-Length: {len(BODY)}", "Host: b"],
     "a bare line end": [f"Content-Length: {len(BODY)}\nX-A: 1\r"],
 }
 

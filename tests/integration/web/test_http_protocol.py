@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from sendmany.api import http_protocol
 from sendmany.api.http_protocol import HEADER_BYTES, MOST_WAITING, Bounds, Connection
 from sendmany.api.server import Server
 from tests.integration.api.given import serving
@@ -378,6 +379,15 @@ async def test_a_raw_route_is_given_whole_bodies_and_answers_later() -> None:
     assert (there.hook.room, there.hook.statuses) == (5000, [503])
 
 
+async def test_a_raw_route_is_given_bodies_that_are_larger_than_what_is_read_ahead() -> None:
+    size = 4 * http_protocol.BODY_AHEAD_BYTES
+    head = request("/hook", "Authorization: yes", f"Content-Length: {size}", LAST, method="POST")
+    async with stage() as there:
+        there.hook.most_bytes, there.hook.room = size, 2 * size
+        answers = split(await there.ask(head, b"x" * size))
+    assert ([one[0] for one in answers], there.hook.taken) == ([200], [b"x" * size])
+
+
 async def test_a_raw_route_that_answers_whom_has_left_harms_nothing() -> None:
     head = request("/hook", "Authorization: yes", "Content-Length: 2", method="POST")
     async with stage() as there:
@@ -452,6 +462,16 @@ async def test_only_the_very_path_is_a_shortcut(target: str) -> None:
         head = request(target, "Content-Length: 1", LAST, method="POST")
         assert split(await there.ask(head + b"x"))[0][0] == 200
     assert there.way.taken == []
+
+
+async def test_a_body_that_is_too_large_to_be_read_ahead_goes_to_the_application_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(http_protocol, "SHORTCUT_SECONDS", 3600.0)
+    size = 4 * http_protocol.BODY_AHEAD_BYTES
+    async with stage() as there:
+        answers = split(await there.ask(echo(size, LAST), b"x" * size))
+    assert (answers[0][0], len(answers[0][2])) == (200, size)
 
 
 async def test_the_application_waits_for_a_body_that_takes_its_time() -> None:

@@ -7,25 +7,31 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chatapps.receipt_codes import receipt_code
 from chatapps.responses import Answered, NoAnswer, NotSent, Refused
 from store.errors import StoreUnavailable
 from store.limits.rate_limit import pause_sub_account
 from store.metrics.counters import (
     BATCHES,
     COUNTED,
+    DELIVERED,
     IN_DOUBT,
     OUTCOMES,
     PERMIT_WAITS,
     PERMITS_REFUSED,
+    READ,
     RECOVERED,
     REQUESTS,
     RETRIES,
+    SENT,
     SWEEPS,
+    UNDELIVERED,
     Counted,
     Sums,
     read_counted,
     sums_of,
 )
+from store.receipts.status_updates import StatusUpdate, apply_status_updates
 from store.records.outcome import LocalReason, Origin
 from store.states import State
 from tests.integration.worker.rig import Post, Rig, account, refuses, taken
@@ -85,6 +91,26 @@ async def test_a_campaign_with_faults_adds_up_over_batches_retries_and_in_doubt_
     assert batches.sum >= 1000 + 200 + 100  # the 429 brought its hundred back
     assert batches.count == sum(batches.buckets.values()) >= 13
     assert (await counted(rig, SWEEPS))[()] > 0
+
+
+async def test_messages_are_counted_as_far_as_receipts_say_that_they_have_come(rig: Rig) -> None:
+    lane = rig.campaign(6)
+    rig.provider.steps = [refuses({5: 1002})]
+    await rig.deliver(lane)
+    states = [State.READ, State.DELIVERED, State.UNDELIVERED, State.UNDELIVERED]
+    codes = [0, 0, 1003, 55_555]
+    told = [
+        StatusUpdate(i, 1, state, 1_750_000_000, code)
+        for i, (state, code) in enumerate(zip(states, codes, strict=True))
+    ]
+    rig.meters.receipts(rig.store.run(apply_status_updates(lane, told)))
+    assert await counted(rig, SENT) == {("shop",): 5}
+    assert await counted(rig, DELIVERED) == {("shop",): 2}
+    assert await counted(rig, READ) == {("shop",): 1}
+    assert await counted(rig, UNDELIVERED) == {
+        ("shop", str(receipt_code("", 1003).code_class)): 1,
+        ("shop", "permanent_message"): 1,
+    }
 
 
 async def test_the_limiter_is_counted_in_turns_and_refusals(rig: Rig) -> None:

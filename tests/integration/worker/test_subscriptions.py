@@ -17,6 +17,7 @@ from pydantic import SecretStr
 from store.client import command
 from store.errors import StoreRefused
 from store.outcomes.stream import want_outcomes
+from store.reports.gauges import read_gauges
 from store.subscriptions.subscription import (
     MOST_SUBSCRIPTIONS,
     Progress,
@@ -137,6 +138,23 @@ def progress(rig: Rig, one: Subscription) -> Progress:
 def again(rig: Rig, one: Subscription) -> None:
     """The next try is due."""
     rig.store.client.hset(f"sm:{{subscriptions}}:{one.id}", "due", 0)
+
+
+async def lag(rig: Rig, one: Subscription) -> float:
+    """Seconds that a subscription is behind, as `/metrics` shows it."""
+    return (await read_gauges(rig.watched, ["shop"])).lags["shop", one.id]
+
+
+async def test_a_subscription_is_behind_until_its_endpoint_has_taken_all(rig: Rig) -> None:
+    async with endpoint(rig) as hook:
+        one, _ = subscribed(rig, hook.url)
+        assert await lag(rig, one) == 0
+        await sent(rig, 3)
+        while not await lag(rig, one):  # in the same millisecond
+            pass
+        async with serving(rig):
+            await until(lambda: progress(rig, one).events >= 4)
+        assert await lag(rig, one) == 0
 
 
 async def test_changes_come_in_signed_batches_of_a_hundred_or_20_kb(rig: Rig) -> None:

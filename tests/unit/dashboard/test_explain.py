@@ -40,6 +40,7 @@ def test_the_same_number_means_different_things_from_different_mouths() -> None:
     assert explain_code(Origin.HTTP, 429) == "the provider answered with HTTP status 429"
     assert explain_code(Origin.LOCAL, 429) == ""
     assert explain_code(Origin.RECEIPT, 429) == "unknown code 429"
+    assert "too large" in explain_code(Origin.API, 0xFFFF)
     assert explain_code(Origin.NONE, 0) == ""
 
 

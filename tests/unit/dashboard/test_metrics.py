@@ -78,6 +78,8 @@ def gauges(*lanes: LaneNow, now_ms: int = 0, **more: Any) -> Gauges:
         breakers=more.get("breakers", []),
         stops=more.get("stops", []),
         inbox=INBOX,
+        unconfirmed=more.get("unconfirmed", {}),
+        lags=more.get("lags", {}),
     )
 
 
@@ -116,6 +118,14 @@ def test_loops_pauses_and_the_inbox_are_shown() -> None:
     assert shown["sendmany_webhooks_total", "kind=receipt"] == 40
     assert shown["sendmany_webhooks_total", "kind=unmatched"] == 10
     assert shown["sendmany_opt_words_total", "word=out"] == 2
+
+
+def test_unconfirmed_messages_and_late_subscriptions_are_shown() -> None:
+    shown = standing(gauges(unconfirmed={"shop": 4}, lags={("shop", "a1b2"): 61.5}))
+    assert shown["sendmany_unconfirmed", "sub_account=shop"] == 4
+    assert shown["sendmany_unconfirmed", "sub_account=bank"] == 0
+    place = ("sendmany_subscription_lag_seconds", "sub_account=shop", "subscription=a1b2")
+    assert shown[place] == 61.5
 
 
 def test_breakers_are_shown_by_what_they_are_about_and_not_by_their_template() -> None:

@@ -147,9 +147,8 @@ def order(given: Asked, key: str | None, account: str, now_ms: int, registry: Re
         ) from None
 
 
-def account_of(given: Asked, caller: Token, settings: Settings) -> str:
-    """The sub-account of a message; raises Refused."""
-    wanted = given.sub_account
+def account_of(wanted: str | None, caller: Token, settings: Settings) -> str:
+    """The sub-account of a request that names this one, or none; raises Refused."""
     if wanted is None and len(caller.sub_accounts) == 1:
         (wanted,) = caller.sub_accounts
     if wanted is not None and not caller.may_use(wanted):

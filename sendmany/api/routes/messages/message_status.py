@@ -4,8 +4,11 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, HTTPException, Query
 
+from config.settings import Settings
 from dashboard.message import MessageStatus, explain, message_status_of
+from producer.messages.enqueue import ids_by_key
 from sendmany.api.pagination import FINDING, LOOKED_AT, Cursor, Cursors, Limit, walk_lanes
+from sendmany.api.routes.messages.message_orders import Refused, account_of
 from sendmany.api.schemas.message_status import (
     FoundOut,
     FoundPage,
@@ -43,7 +46,9 @@ _TOO_LATE: Final[dict[int | str, dict[str, Any]]] = {
 }
 
 
-def add_messages(router: APIRouter, store: Store, read: Any, people: Any, enqueue: Any) -> None:
+def add_messages(
+    router: APIRouter, store: Store, settings: Settings, read: Any, people: Any, enqueue: Any
+) -> None:
     """Add the routes; `read`, `people` and `enqueue` are the dependencies for the caller's token."""
 
     @router.get(
@@ -85,12 +90,14 @@ def add_messages(router: APIRouter, store: Store, read: Any, people: Any, enqueu
         "/statuses",
         tags=["messages"],
         operation_id="show_messages",
-        summary="Status of up to 1,000 messages",
+        summary="Status of up to 1,000 messages, by their ids or idempotency keys",
     )
     def show_messages(wanted: WantedIn, caller: Annotated[Token, read]) -> MessagesOut:
         """As that of one message, but the recipient of a message that waits may be left out."""
-        found = MessagesOut(items=[], unknown=[])
-        for one in wanted.ids:
+        keyed = _by_key(wanted, caller)
+        found = MessagesOut(items=[], unknown=[], keys=keyed, unknown_keys=[])
+        found.unknown_keys += [key for key in wanted.keys if key not in keyed]
+        for one in wanted.ids + [keyed[key] for key in wanted.keys if key in keyed]:
             status = _known(one, caller, LOOKED_INTO_FOR_EACH)
             if status is None:
                 found.unknown.append(one)
@@ -116,6 +123,15 @@ def add_messages(router: APIRouter, store: Store, read: Any, people: Any, enqueu
             now = _status(message, caller)
             raise HTTPException(409, f"It cannot be cancelled any more: {explain(now)[1]}.")
         return message_out(_status(message, caller), with_number=Scope.PEOPLE in caller.scopes)
+
+    def _by_key(wanted: WantedIn, caller: Token) -> dict[str, str]:
+        if not wanted.keys:
+            return {}
+        try:
+            account = account_of(wanted.sub_account, caller, settings)
+        except Refused as refused:
+            raise refused.answer() from None
+        return store.run(ids_by_key(account, wanted.keys))
 
     def _status(message: str, caller: Token) -> MessageStatus:
         status = _known(message, caller, LOOKED_INTO)

@@ -156,7 +156,7 @@ class MessageIntake:
         try:
             key = key_of(headers)
             given = read_item(msgspec.Raw(body))
-            account = account_of(given, caller, self._settings)
+            account = account_of(given.sub_account, caller, self._settings)
             now = await self._now() if is_timed(given) else 0
             wanted = order(given, key, account, now, await self._registry(given, account))
         except Refused as refused:
@@ -172,7 +172,7 @@ class MessageIntake:
         given = read_item(msgspec.Raw(body))
         if is_timed(given) or given.purpose == "authentication":
             return None
-        account = account_of(given, caller, self._settings)
+        account = account_of(given.sub_account, caller, self._settings)
         return order(given, key_of(headers), account, 0, NO_TEMPLATES)
 
     def put(self, wanted: Order, told: Callable[[Enqueued | Exception], None]) -> None:
@@ -208,7 +208,7 @@ class MessageIntake:
             try:
                 given = read_item(item)
                 now = now or (await self._now() if is_timed(given) else 0)
-                account = account_of(given, caller, self._settings)
+                account = account_of(given.sub_account, caller, self._settings)
                 registry = await self._registry(given, account)
                 found.append(order(given, None, account, now, registry))
             except Refused as refused:

@@ -91,6 +91,27 @@ def test_a_plan_counts_what_the_launch_then_does_and_writes_nothing(
     assert kept == planned.digest.encode()
 
 
+def test_a_plan_says_how_the_file_was_read(store: Store, launch: Launch) -> None:
+    assert plan(store, launch).read_as == ""
+    launch.recipients.write_bytes("phone,name\n+447700900101,José Müller\n".encode("cp1252"))
+    assert plan(store, launch).read_as == "The file is read as windows-1252."
+    pieces = iter([launch.recipients.read_bytes(), b""])
+    upload = Upload("Other", "Shop", TEXT)
+    uploaded = plan_upload(store, SETTINGS, upload, ArrivingFile(lambda: next(pieces)))
+    assert uploaded.read_as == "The file is read as windows-1252."
+
+
+def test_figures_of_a_reason_are_shown_where_all_its_rows_have_them(
+    store: Store, launch: Launch
+) -> None:
+    swallowed = '+447700900101,"A\n+447700900102,B"\n'
+    long = f"+447700900103,{'x' * 1024 * 1024}\n"
+    launch.recipients.write_text(f"phone,name\n{long * 2}{swallowed * 2}+447700900104,Ada\n")
+    reasons = {one.reason: one.rows for one in plan(store, launch).invalid_rows.by_reason}
+    assert reasons["the line is longer than 1 MiB"] == 2
+    assert reasons["lines … to … are one value in quotes, with a number in it"] == 2
+
+
 def test_a_plan_of_an_upload_is_that_of_the_file(store: Store, launch: Launch) -> None:
     pieces = iter([ROWS.encode()[:40], ROWS.encode()[40:], b""])
     upload = Upload("Other", "Shop", TEXT)

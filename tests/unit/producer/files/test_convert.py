@@ -4,6 +4,7 @@ import gzip
 import io
 import os
 import resource
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -291,3 +292,35 @@ def test_rows_of_a_workbook_are_packed_and_only_those_that_are_asked_for(tmp_pat
     file = RecipientFile.open(path, ReadOptions(region="GB", limit=2))
     (chunk,) = file.chunks(RowPacker(file.layout, ["Given name"]))
     assert (chunk.rows, [row.line for row in chunk.invalid_rows]) == (2, [3])
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16"])
+def test_lines_of_an_old_macintosh_are_rows(tmp_path: Path, encoding: str) -> None:
+    text = 'phone,name\r+447700900101,José\r+447700900102,"Smith, Ann"\r'
+    raw = text.encode(encoding)
+    path = tmp_path / "people.csv"
+    path.write_bytes(raw)
+    file = RecipientFile.open(path)
+    assert [cells for cells, *_ in file.records()] == [
+        ["+447700900101", "José"],
+        ["+447700900102", "Smith, Ann"],
+    ]
+    assert file.text.sentence.endswith("its lines end with CR.")
+    pieces = iter([raw[:20], raw[20:], b""])
+    arrived = convert(ArrivingFile(lambda: next(pieces)))
+    assert arrived is not None
+    assert arrived.digest == file.text.digest
+
+
+def test_archives_that_are_no_table_are_told(tmp_path: Path) -> None:
+    path, packed = tmp_path / "people.csv", io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        archive.addfile(tarfile.TarInfo("people.csv"))
+    for raw, words in (
+        (zipped(), "the archive is empty"),
+        (packed.getvalue(), "this is a tar archive"),
+        (b"phone\0\0,name\n+447700900101,Ann\n", "the file is no text, but binary"),
+    ):
+        path.write_bytes(raw)
+        with pytest.raises(InputError, match=words):
+            TextFile.open(path)

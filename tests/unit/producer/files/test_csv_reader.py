@@ -136,6 +136,6 @@ def test_a_very_long_cell_or_line_is_a_reject_wherever_it_stands() -> None:
         ("a cell is too long to be read", 2),
         (["b"], 3),
         ("the line is longer than 1 MiB", 4),
-        ("its quotes do not match: one is not closed, or text follows a closed one", 5),
+        ("its quotes do not match: one is not closed within 512 KiB", 5),
         ("the line is longer than 1 MiB", 6),
     ]

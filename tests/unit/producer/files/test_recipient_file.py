@@ -164,7 +164,7 @@ def test_no_reason_holds_a_whole_number(write: Writer) -> None:
         (b"msisdn,name,name\nx,y,z\n", 'two columns are called "name"'),
         (b"who,name\nx,y\n", "--map phone=COLUMN, one of who, name"),
         (b'msisdn,"name\nx,y\n', "the header row cannot be read"),
-        (b"msisdn,name\r+447700900123,Ana\r", "lines end with LF or CRLF"),
+        (b"msisdn,name\r+447700900123,Ana\r\n", "lines end with LF or CRLF"),
         (b"msisdn,n\xe4me\nx,y\n", "line 1 is not UTF-8"),
         ("msisdn,name\n".encode("utf-16"), "a header and no rows"),
     ],

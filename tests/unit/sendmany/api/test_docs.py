@@ -16,6 +16,7 @@ from sendmany.api.http_protocol import HEADER_BYTES, MOST_WAITING, Bounds
 from sendmany.api.middleware.limits import BODIES_AT_ONCE, SLOWEST_UPLOAD, SMALL_BODY_BYTES
 from sendmany.api.middleware.security import HEADERS
 from sendmany.api.routes.messages.message_orders import MOST_BYTES
+from sendmany.api.schemas.message_status import MOST_WANTED_BYTES
 from sendmany.api.uploads.form import MOST_FORM_BYTES
 from sendmany.api.webhooks.receiver import ROOM_BYTES
 
@@ -114,6 +115,7 @@ def test_the_page_says_the_limits_of_the_code() -> None:
         f"| {web.max_body_bytes >> 20} MiB | 413",
         f"| {MOST_BYTES >> 10} KiB and {MAX_MEMBERS:,} members | 413",
         f"| {MOST_FORM_BYTES >> 10} KiB | 400",
+        f"| {MOST_WANTED_BYTES >> 10} KiB | 413",
         f"| {SMALL_BODY_BYTES >> 10} KiB | 413",
         f"| {web.max_upload_bytes >> 30} GiB, read while it arrives | 413",
         f"| {BODIES_AT_ONCE} of the largest size | 503",

@@ -9,8 +9,10 @@ from fastapi import FastAPI
 from structlog.testing import capture_logs
 
 from sendmany.api.middleware.security import HEADERS
+from sendmany.api.schemas.message_status import MOST_WANTED
+from store.access.tokens import Scope
 from store.errors import StoreError, StoreFull, StoreUnavailable
-from tests.unit.sendmany.api.given import Trouble
+from tests.unit.sendmany.api.given import Trouble, client, new_app, new_store, new_token
 
 NUMBER = "+447700900123"
 
@@ -172,6 +174,24 @@ async def test_a_parameter_that_there_is_not_is_refused(
     assert answer.json()["problems"] == [{"path": place, "message": "Unknown parameter"}]
 
 
+async def test_a_parameter_that_is_no_list_is_given_once(reader: httpx.AsyncClient) -> None:
+    answer = await reader.get("/v1/campaigns?limit=1&limit=2")
+    assert answer.status_code == 422
+    (told,) = answer.json()["problems"]
+    assert told == {"path": "query.limit", "message": "Given more than once"}
+    several = await reader.get("/v1/campaigns?status=sending&status=paused")
+    assert several.status_code == 200
+
+
 async def test_of_a_crowd_of_parameters_some_are_told(reader: httpx.AsyncClient) -> None:
     answer = await reader.get("/v1/limits?" + "&".join(f"a{n}=1" for n in range(5000)))
     assert (answer.status_code, len(answer.json()["problems"])) == (422, 100)
+
+
+async def test_as_many_ids_as_may_be_asked_for_fit_into_a_request() -> None:
+    store = new_store()
+    token = await new_token(store, Scope.READ)
+    ids = [f"n-a1b2c3-u250615.{10**9 + n}" for n in range(MOST_WANTED)]
+    async with client(new_app(store), token) as http:
+        answer = await http.post("/v1/statuses", json={"ids": ids})
+    assert (answer.status_code, answer.json()["unknown"]) == (200, ids)

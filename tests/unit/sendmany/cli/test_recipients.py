@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner, Result
 
 from chatapps.messages import read_message
 from config.sections import SubAccount
@@ -12,6 +13,7 @@ from config.settings import Settings
 from dashboard.message import as_json, explain, message_status_of, waits_until
 from producer import Producer
 from producer.errors import InputError
+from sendmany.cli.application import app
 from sendmany.cli.recipients import message_for, recipient_of, wait_for_end
 from store.client import Store
 from store.errors import UnknownLane
@@ -20,10 +22,10 @@ from store.states import State
 NUMBER = "+447700900123"
 
 
-def enqueue(store: Store, recipient: str = NUMBER) -> str:
+def enqueue(store: Store, recipient: str = NUMBER, key: str | None = None) -> str:
     settings = Settings(sub_accounts={"Shop": SubAccount()})
     body = message_for(recipient_of(recipient, None), "Hello", None)
-    return Producer(store, settings, send_wake_up=lambda: None).enqueue(body).id
+    return Producer(store, settings, send_wake_up=lambda: None).enqueue(body, key=key).id
 
 
 def test_a_text_becomes_a_message_that_the_provider_takes() -> None:
@@ -98,3 +100,44 @@ def test_waiting_for_an_outcome_ends_with_the_patience(store: Store) -> None:
     )
     assert not ended
     assert len(slept) == 3
+
+
+def shown(store: Store, monkeypatch: pytest.MonkeyPatch, *words: str) -> Result:
+    settings = Settings(sub_accounts={"Shop": SubAccount()})
+    monkeypatch.setattr("sendmany.cli.message.connect", lambda _: store)
+    monkeypatch.setattr("sendmany.cli.message.load_settings", lambda: settings)
+    return CliRunner().invoke(app, ["message", "show", *words])
+
+
+def test_several_messages_are_shown_by_id_and_key_and_unknown_ones_fail(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = enqueue(store), enqueue(store, key="order-7")
+    both = shown(store, monkeypatch, first, "--key", "order-7", "--json")
+    told = json.loads(both.stdout)
+    assert both.exit_code == 0
+    assert [one["id"] for one in told["items"]] == [first, second]
+    assert (told["keys"], told["unknown"], told["unknown_keys"]) == ({"order-7": second}, [], [])
+    gone = shown(store, monkeypatch, first, "spring-1.0", "--key", "order-8")
+    assert gone.exit_code == 1
+    assert "queued" in gone.stdout
+    assert "There is no message spring-1.0." in gone.stderr
+    assert "There is no message key order-8." in gone.stderr
+
+
+def test_one_message_is_shown_by_its_key_as_by_its_id(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id = enqueue(store, key="order-7")
+    by_key = shown(store, monkeypatch, "--key", "order-7", "--json")
+    assert json.loads(by_key.stdout)["id"] == id
+    assert by_key.stdout == shown(store, monkeypatch, id, "--json").stdout
+
+
+@pytest.mark.parametrize("words", [(), ("a-1.0", "--to", NUMBER), ("--to", NUMBER)])
+def test_a_message_is_named_in_one_way(
+    store: Store, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    refused = shown(store, monkeypatch, *words)
+    assert isinstance(refused.exception, InputError)
+    assert "by id or --key, or one by --to and --campaign" in str(refused.exception)

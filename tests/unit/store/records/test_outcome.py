@@ -11,10 +11,12 @@ from store.keys import OUTCOMES_PER_KEY
 from store.purposes import Pricing, Purpose
 from store.records.outcome import (
     NO_UMID,
+    OTHER_CODE,
     RECORD_BYTES,
     Doubt,
     Origin,
     Outcome,
+    code_name,
     codes_in,
     doubts_in,
     head,
@@ -72,11 +74,12 @@ def test_records_lie_one_behind_the_other(outcomes: list[Outcome]) -> None:
 
 
 def test_attempts_and_codes_stay_within_their_bytes() -> None:
-    found = read_record(
-        head(State.FAILED, 999, Origin.API, 70000, 0, 0) + bytes(7) + NO_UMID, index=0
-    )
-    assert found is not None
-    assert (found.attempts, found.code) == (255, 70000 & 0xFFFF)
+    for code, kept in ((65_534, 65_534), (65_536 + 1005, OTHER_CODE), (-7, OTHER_CODE)):
+        written = head(State.FAILED, 999, Origin.API, code, 0, 0) + bytes(7) + NO_UMID
+        found = read_record(written, index=0)
+        assert found is not None
+        assert (found.attempts, found.code) == (255, kept)
+        assert code_name(Origin.API, code) == f"api:{kept}"
 
 
 @pytest.mark.parametrize("blob", [b"", b"a", bytes(RECORD_BYTES), bytes(RECORD_BYTES - 1)])

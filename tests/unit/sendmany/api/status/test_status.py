@@ -8,6 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
+from config.settings import Settings
+from producer import Producer
 from store.access.tokens import Scope
 from store.client import Store
 from store.lanes.lane import find_lane, finish_loading, move_lane
@@ -200,6 +202,42 @@ async def test_many_messages_are_told_at_once_and_those_that_are_not_there_are_n
     for wrong in ([], ["nonsense"], [f"{lane}.1"] * 1001):
         refused = await door.http.post("/v1/statuses", json={"ids": wrong})
         assert refused.status_code == 422
+
+
+async def test_messages_are_told_by_the_keys_they_were_given(
+    door: Door, store: Store, settings: Settings
+) -> None:
+    producer = Producer(store, settings, send_wake_up=lambda: None)
+
+    def send(key: str, account: str = "shop") -> str:
+        text = {"user": {"msisdn": "+447700900101"}, "type": "text", "content": {"text": "Hi"}}
+        return producer.enqueue(text, key=key, sub_account=account).id
+
+    first, second = send("order-1"), send("order-2")
+    theirs = send("loan-1", "bank")
+    door.comes(Scope.READ, only=["shop"])
+    asked: dict[str, Any] = {"ids": [first], "keys": ["order-2", "loan-1", "order-1", "none"]}
+    told = (await door.http.post("/v1/statuses", json=asked)).json()
+    assert [one["id"] for one in told["items"]] == [first, second, first]
+    assert told["keys"] == {"order-1": first, "order-2": second}
+    assert (told["unknown"], told["unknown_keys"]) == ([], ["loan-1", "none"])
+    refused = await door.http.post("/v1/statuses", json={"keys": ["loan-1"], "sub_account": "bank"})
+    assert (refused.status_code, theirs in refused.text) == (403, False)
+    door.comes(Scope.READ)
+    vague = await door.http.post("/v1/statuses", json={"keys": ["loan-1"]})
+    assert (vague.status_code, vague.json()["problems"]) == (
+        422, [{"path": "sub_account", "message": "say which: there is no default"}]
+    )  # fmt: skip
+    asked = {"keys": ["loan-1"], "sub_account": "bank"}
+    told = (await door.http.post("/v1/statuses", json=asked)).json()
+    assert told["keys"] == {"loan-1": theirs}
+
+
+async def test_ids_and_keys_are_a_thousand_together(door: Door) -> None:
+    asked = {"ids": ["n-a1b2c3-u250615.0"] * 600, "keys": ["k"] * 401}
+    refused = await door.http.post("/v1/statuses", json=asked)
+    assert refused.status_code == 422
+    assert "give 1 to 1,000 ids and keys together" in refused.text
 
 
 async def test_a_message_that_waits_says_until_when(door: Door, store: Store) -> None:
