@@ -6,7 +6,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Tests start hundreds of processes; without .pyc files each compiles the project anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup page page-test test-browser test-openapi screenshots demo test test-fast test-all chaos mutants bench lint format types imports docs check lock clean
+.PHONY: setup page page-test test-browser test-openapi test-deploy screenshots demo test test-fast test-all chaos mutants bench lint format types imports docs check lock clean
 
 # Debian has venv in a package of its own; without it half an environment would be left behind.
 venv = $(1)/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(1) >&2 \
@@ -52,6 +52,11 @@ $(OPENAPI_STAMP): requirements-openapi.lock
 
 test-openapi: $(STAMP) $(OPENAPI_STAMP)
 	SENDMANY_CLIENT_GENERATOR=$(CURDIR)/$(OPENAPI) $(PYTEST) -n 0 tests/acceptance/test_generated_client.py
+
+# The files of deploy/, read by promtool and systemd where the machine has them, and by the schemas of Kubernetes.
+test-deploy: $(STAMP)
+	@$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r tests/integration/deploy/requirements.lock >&2
+	$(PYTEST) -n 0 tests/unit/deploy tests/integration/deploy/test_tools.py
 
 # Pictures of the page for the documentation, of a campaign that goes out meanwhile.
 screenshots: page-test

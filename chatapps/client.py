@@ -15,7 +15,7 @@ import socket
 import ssl
 import time
 import uuid
-from collections.abc import AsyncIterable, Callable, Iterator
+from collections.abc import AsyncIterable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import IO
@@ -165,6 +165,21 @@ class ChatAppsClient:
             return raw
         return judge_transfer(raw, now=self._clock(), max_bytes=self._max_answer_bytes)
 
+    async def upload(
+        self,
+        endpoint: Endpoint,
+        url: str,
+        body: AsyncIterable[bytes],
+        headers: Mapping[str, str],
+        *,
+        seconds: float,
+    ) -> Received | Refused | NotSent | NoAnswer:
+        """POST a body in pieces, with headers of its own; the caller interprets the answer."""
+        raw = await self._transfer(endpoint, "POST", url, body, None, seconds, headers)
+        if not isinstance(raw, RawAnswer):
+            return raw
+        return judge_transfer(raw, now=self._clock(), max_bytes=self._max_answer_bytes)
+
     async def _exchange(
         self, endpoint: Endpoint, method: str, url: str, body: bytes | None
     ) -> Result:
@@ -178,12 +193,13 @@ class ChatAppsClient:
         endpoint: Endpoint,
         method: str,
         url: str,
-        body: bytes | None,
+        body: bytes | AsyncIterable[bytes] | None,
         arrival: "_Arrival | None" = None,
         seconds: float | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> RawAnswer | NotSent | NoAnswer:
         try:
-            request = self._build(endpoint, method, url, body)
+            request = self._build(endpoint, method, url, body, headers or {})
             if arrival is not None:
                 request.headers["Accept-Encoding"] = "identity"  # a file is written as it comes
         except (httpx.InvalidURL, UnicodeError):
@@ -200,9 +216,14 @@ class ChatAppsClient:
         return arrival.raw()
 
     def _build(
-        self, endpoint: Endpoint, method: str, url: str, body: bytes | None
+        self,
+        endpoint: Endpoint,
+        method: str,
+        url: str,
+        body: bytes | AsyncIterable[bytes] | None,
+        own: Mapping[str, str],
     ) -> httpx.Request:
-        headers = _headers(endpoint.api_key)
+        headers = {**_headers(endpoint.api_key), **own}
         request = self._http.build_request(method, url, content=body, headers=headers)
         # Hosts that would fail in the resolver or the socket, with errors that prove less.
         request.url.raw_host.decode("ascii").encode("idna")

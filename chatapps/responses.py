@@ -57,7 +57,7 @@ class AnswerItem(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     @property
     def state(self) -> str:
         """In lower case: the provider's documents vary the case."""
-        return self.status.state.lower()
+        return self.status.state.strip().lower()
 
     @property
     def error_code(self) -> int | None:
@@ -275,8 +275,8 @@ def parse_retry_after(value: str | None, now: float) -> float | None:
     if value is None:
         return None
     value = value.strip()
-    if re.fullmatch(r"\d+(\.\d+)?", value, re.ASCII):
-        seconds = float(value)
+    if re.fullmatch(r"\d+(\.\d+)?(\s*,\s*\d+(\.\d+)?)*", value, re.ASCII):
+        seconds = max(map(float, value.split(",")))  # several, if a proxy added its own
         return seconds if math.isfinite(seconds) else None
     moment = _parse_http_date(value)
     return None if moment is None else max(0.0, moment - now)

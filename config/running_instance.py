@@ -21,8 +21,8 @@ def read_note(state_dir: Path) -> dict[str, Any]:
 
     Raises:
         PermissionError: the directory or the note of a running one is not readable, or belongs to
-            another
-            user.
+            another user.
+        NotADirectoryError: it is a file.
     """
     if not is_running(state_dir):
         return {}
@@ -36,12 +36,12 @@ def read_note(state_dir: Path) -> dict[str, Any]:
 
 
 def is_running(state_dir: Path) -> bool:
-    """True when a `sendmany up` of this user runs in this directory; raises PermissionError as
+    """True when a `sendmany up` of this user runs in this directory; raises errors as
     `read_note`."""
     try:
         see_that_ours(state_dir)
         lock = open_private(state_dir / LOCK, os.O_RDONLY)
-    except PermissionError:
+    except (PermissionError, NotADirectoryError):
         raise
     except OSError:
         return False

@@ -4,7 +4,7 @@ import os
 import re
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from zoneinfo import available_timezones
 
 from pydantic import (
@@ -12,6 +12,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    IPvAnyNetwork,
     NonNegativeFloat,
     PositiveFloat,
     PositiveInt,
@@ -86,6 +87,13 @@ class SubAccount(Section):
     `observe` only shows it. None: on, `observe` where a rate is configured, off for loopback."""
     max_in_air: PositiveInt = 32
     """Batches of this sub-account in flight per worker process."""
+    tier: Annotated[int, Field(ge=1, le=100_000)] | Literal["unlimited"] | None = None
+    """People to whom WhatsApp lets the portfolio write outside service windows in 24 hours, until an
+    event tells another tier. None: nothing is counted."""
+    tier_reserve: float = Field(default=0.03, ge=0, lt=1)
+    """Share of the tier that campaigns leave to notifications."""
+    portfolio: SubAccountId | None = None
+    """Name shared by the sub-accounts of one portfolio, whose tier is one. None: it is its only one."""
 
     @property
     def url(self) -> str:
@@ -291,7 +299,7 @@ class Campaigns(Section):
     canary_failed: float = Field(default=0.02, gt=0, le=1)
     """Share of a canary from which on it does not pass: failed, or with an unknown outcome."""
     canary_opted_out: float = Field(default=0.01, gt=0, le=1)
-    """The same of its people who opted out since."""
+    """The same of its people who opted out."""
 
 
 class QuietHours(Section):
@@ -418,3 +426,25 @@ class Web(Section):
     max_streams: PositiveInt = 100
     """Concurrent readers of live events."""
     max_connections: PositiveInt = 1000
+    user_header: str = Field(default="", pattern=r"^([A-Za-z0-9-]{1,64})?$")
+    """Header in which a proxy names the person whom it has signed in; the page acts with the token of
+    that name. Empty: people sign in with tokens alone."""
+    user_proxies: list[IPvAnyNetwork] = []
+    """Addresses and networks of that proxy. What can connect from them can act as any person, so no
+    browser may run there."""
+
+    @field_validator("user_header")
+    @classmethod
+    def _names_people_alone(cls, name: str) -> str:
+        if name.lower() in ("authorization", "cookie", "host", "origin"):
+            raise ValueError(f"{name} means something else: name the header that the proxy sets")
+        return name.lower()
+
+    @model_validator(mode="after")
+    def _proxies_are_known(self) -> Self:
+        if self.user_header and not self.user_proxies:
+            raise ValueError(
+                "user_header needs user_proxies, the addresses of the proxy that sets it, such as "
+                '["10.0.0.7"]: from others it is not believed'
+            )
+        return self

@@ -157,6 +157,27 @@ class Settings(BaseSettings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _portfolios_have_one_tier(self) -> "Settings":
+        tiers: dict[str, Any] = {}
+        for name, account in self.sub_accounts.items():
+            portfolio = self.portfolio_of(name)
+            if account.tier != tiers.setdefault(portfolio, account.tier):
+                raise ValueError(
+                    f"the sub-accounts of portfolio {portfolio} have one tier: give each the same"
+                )
+        return self
+
+    def portfolio_of(self, sub_account: str) -> str:
+        """The portfolio of a sub-account: the one that it names, or its own."""
+        return self.sub_accounts[sub_account].portfolio or sub_account
+
+    def tier_of(self, portfolio: str) -> int | None:
+        """The configured tier of a portfolio: 0 = unlimited; None = nothing is counted."""
+        names = filter(lambda name: self.portfolio_of(name) == portfolio, self.sub_accounts)
+        tier = self.sub_accounts[next(names)].tier
+        return 0 if tier == "unlimited" else tier
+
     @property
     def broker(self) -> str:
         """URL of the broker in Celery's form."""
@@ -270,7 +291,7 @@ def _offered(given: Mapping[str, Any]) -> dict[str, Any]:
     home = Path(given["state_dir"])
     try:
         offered: dict[str, Any] = read_note(home).get("settings", {})
-    except PermissionError as error:
+    except (PermissionError, NotADirectoryError) as error:
         if "redis_url" in given:
             return {}
         what = home if error.filename is None else error.filename

@@ -15,9 +15,10 @@ from store.limits.stops import Stop, Stopped
 from store.limits.unreached import Unreached
 from store.people.quiet_hours import LocalStart
 from store.purposes import Purpose
-from store.records.outcome import OTHER_CODE, Doubt, LocalReason, Origin
+from store.queue.settlement import WaitCause
+from store.records.outcome import OTHER_CODE, Doubt, Feedback, LocalReason, Origin
 from store.reports.lane_report import PACE_GAP_MS, LaneReport
-from store.reports.waiting import Waiting
+from store.reports.waiting import Span, Waiting
 from store.states import BY_STATE, Stage, State
 
 _OPEN = {
@@ -448,15 +449,10 @@ def _on_their_way(n: int) -> str:
 def _delayed(n: int, lane: Lane, wait: Waiting) -> str:
     if not n:
         return ""
-    if wait.hours:
-        first, last = (moment(at // 1000) for at in wait.hours)
-        until = (
-            f"until {first}" if first == last else f"the first until {first}, the last until {last}"
-        )
-        return (
-            f"{several(n, 'message')} {'waits' if n == 1 else 'wait'} for the hours of their people, or "
-            f"to be tried again: {until}."
-        )
+    if wait.put_off:
+        whys = [f"for the {PUT_OFF_WORDS[why]} ({_until(at)})" for why, at in wait.put_off.items()]
+        verb = "waits" if n == 1 else "wait"
+        return f"{several(n, 'message')} {verb} {', '.join(whys)}, or to be tried again."
     when = f", the first at {clock(wait.next_retry)}" if wait.next_retry else ""
     if lane.kind == "notifications":  # counts of scheduled messages are among the failed ones
         verb = "waits" if n == 1 else "wait"
@@ -464,6 +460,18 @@ def _delayed(n: int, lane: Lane, wait: Waiting) -> str:
             f"{several(n, 'message')} {verb} for a time that was set, or to be tried again{when}."
         )
     return f"{several(n, 'message')} will be tried again{when}."
+
+
+PUT_OFF_WORDS = {
+    WaitCause.HOURS: "hours of their people",
+    WaitCause.TIER: "tier: WhatsApp lets it write to so many people in 24 hours",
+    WaitCause.PAIR: "pause after another message to the same person",
+}
+
+
+def _until(span: Span) -> str:
+    first, last = (moment(at // 1000) for at in span)
+    return f"until {first}" if first == last else f"the first until {first}, the last until {last}"
 
 
 def _explain_in_doubt(n: int, lane: Lane, wait: Waiting) -> str:
@@ -570,6 +578,7 @@ def lane_figures(report: LaneReport) -> dict[str, Any]:
         "excluded": lane.excluded,
         "invalid_rows": lane.invalid_rows,
         "funnel": funnel(report),
+        **feedback(report),
         "done": report.done,
         "open": report.open,
         "counts": {str(state): n for state, n in report.counts.items()},
@@ -606,6 +615,17 @@ def funnel(report: LaneReport) -> dict[str, dict[str, float]]:
     return {
         str(stage): {"messages": (n := report.stage(stage)), "share": share(n, size)}
         for stage in Stage
+    }
+
+
+def feedback(report: LaneReport) -> dict[str, float]:
+    """People who replied or opted out, and their shares of the messages that were sent."""
+    replied, opted_out = (report.people(one) for one in Feedback)
+    return {
+        "replied": replied,
+        "reply_rate": share(replied, report.sent),
+        "opted_out": opted_out,
+        "opt_out_rate": share(opted_out, report.sent),
     }
 
 
@@ -661,7 +681,7 @@ def seconds_left(report: LaneReport, wait: Waiting) -> float | None:
     if counts.get(State.IN_DOUBT) and wait.next_decision:
         times.append((wait.next_decision - wait.now) / 1000)
     if counts.get(State.DELAYED) and wait.next_retry:
-        last = wait.hours[1] if wait.hours else wait.next_retry
+        last = max((span.last for span in wait.put_off.values()), default=wait.next_retry)
         times.append((last - wait.now) / 1000)
     blocked = max(0, (wait.blocked_until or 0) - wait.now) / 1000
     return max(0.0, *times) + (blocked if moving else 0)

@@ -6,6 +6,7 @@ from typing import Any
 
 from dashboard.explain import (
     DOUBTS,
+    PUT_OFF_WORDS,
     clock,
     explain_attempts,
     explain_breaker,
@@ -91,7 +92,8 @@ def explain(status: MessageStatus) -> list[str]:
     ]
     state = explain_state(status.state) if status.state else "it is just being moved; ask again"
     if status.scheduled:
-        what = "hours of its recipient" if status.scheduled.by_hours else "time that it was given"
+        cause = status.scheduled.cause
+        what = "time that it was given" if cause is None else PUT_OFF_WORDS[cause]
         state = f"waits for the {what}"
     state = "waits for the outcome of the canary" if is_held_back(status) else state
     lines.append(f"{status.state or 'moving'}: {state}{_when(status)}")
@@ -172,7 +174,7 @@ def _when(status: MessageStatus) -> str:
     if status.state is State.QUEUED and not wait.loops:
         return " (no worker is sending at the moment; see `sendmany doctor`)"
     if status.scheduled:
-        verb = "until" if status.scheduled.by_hours else "scheduled for"
+        verb = "scheduled for" if status.scheduled.cause is None else "until"
         return f" ({verb} {moment(status.scheduled.at // 1000)})"
     if is_held_back(status):
         return f" (decided at {clock(lane.canary_until)})" if lane.canary_until else ""

@@ -13,7 +13,7 @@ from typing import Any, Final
 from dashboard.explain import iso
 from dashboard.message import as_json, message_status_of
 from store.client import Store
-from store.errors import StoreRefused
+from store.errors import StoreFault
 from store.lanes.lane import Lane
 from store.people.drafts import erase_rows, find_rows
 from store.people.erase import erase_body, erase_in_lane, forget_in_scope, scopes_of_people
@@ -120,7 +120,7 @@ def forget_person(
     erasing.say(state="rewriting", not_covered=_not_covered(store))
     try:
         rewrite_files(store, lambda: tell(erasing.progress), sleep)
-    except StoreRefused as error:
+    except StoreFault as error:
         return erasing.say(
             state="incomplete",
             problem=f"Redis did not write its files anew ({error}): run BGREWRITEAOF by hand",

@@ -11,7 +11,7 @@ from phonenumbers import COUNTRY_CODE_TO_REGION_CODE
 from dashboard.explain import count, explain_lane, iso, percent, purpose_in, several, share
 from dashboard.schemas import failures_out
 from store.client import Store
-from store.people.suppressions import EVERYWHERE, Why, all_suppressions
+from store.records.outcome import Feedback
 from store.reports.lane_report import LaneReport, outcomes, report
 from store.reports.waiting import waiting
 from store.states import FUNNEL, Stage, State
@@ -37,7 +37,6 @@ class _Tally:
     arrived: Counter[str] = field(default_factory=Counter)  # by country
     failed: Counter[str] = field(default_factory=Counter)  # by country
     hours: Counter[int] = field(default_factory=Counter)  # hour since 1970 → messages posted
-    opted_out: int = 0
 
 
 def report_page(store: Store, lane_id: str) -> str:
@@ -56,7 +55,7 @@ def report_page(store: Store, lane_id: str) -> str:
         ("Ended", iso(lane.finished_at / 1000) or "not yet"),
         ("Recipients", count(lane.next_index)),
         ("Left out", f"{count(lane.duplicates)} duplicates, {count(lane.invalid_rows)} invalid rows"),
-        ("Opted out since", _opt_outs(now, tally)),
+        *((one.name.capitalize().replace("_", " "), _people(now, one)) for one in Feedback),
     ]  # fmt: skip
     failures = [
         (str(one.state), f"{one.origin} {one.code or ''}", count(one.messages), one.meaning,
@@ -111,21 +110,13 @@ def _funnel(now: LaneReport) -> Iterable[tuple[str, ...]]:
 
 
 def _tally(store: Store, now: LaneReport) -> _Tally:
-    tally, left, lane = _Tally(), set[str](), now.lane
-    for scope in (lane.sub_account, EVERYWHERE):
-        left |= {
-            one.who
-            for one in all_suppressions(store, scope)
-            if one.why in (Why.REPLY, Why.RECEIPT)
-            and one.since >= (lane.started_at or lane.opened_at)
-        }
+    tally = _Tally()
     failed = FUNNEL[Stage.FAILED]
-    for one in outcomes(store, lane.id):
+    for one in outcomes(store, now.lane.id):
         country = _country(one.number)
         tally.countries[country] += 1
         tally.arrived[country] += one.state in _ARRIVED
         tally.failed[country] += one.state in failed
-        tally.opted_out += one.number in left
         if one.posted_at:
             tally.hours[one.posted_at // 3600] += 1
     return tally
@@ -157,9 +148,7 @@ def _times(tally: _Tally) -> Iterable[tuple[str, ...]]:
     return [(at, count(n)) for at, n in found.items()]
 
 
-def _opt_outs(now: LaneReport, tally: _Tally) -> str:
-    """Opt-outs by replies and receipts; only if there are any."""
-    if not now.sent:
-        return ""
-    people = several(tally.opted_out, "person", "people")
-    return f"{people} ({percent(share(tally.opted_out, now.sent))})"
+def _people(now: LaneReport, feedback: Feedback) -> str:
+    """People who replied or opted out, and their share of the messages that were sent."""
+    n = now.people(feedback)
+    return f"{several(n, 'person', 'people')} ({percent(share(n, now.sent))})"

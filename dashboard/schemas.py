@@ -22,6 +22,7 @@ from store.limits.breakers import Breaker
 from store.limits.stops import Stop, Stopped
 from store.people.quiet_hours import HoursInForce, LiveHours
 from store.purposes import Purpose
+from store.queue.settlement import WaitCause
 from store.records.outcome import code_named
 from store.reports.lane_report import LaneReport
 from store.reports.waiting import Waiting
@@ -75,6 +76,10 @@ class LaneOut(BaseModel):
     excluded: int  # rows of people whom the launch left out
     invalid_rows: int
     funnel: FunnelOut
+    replied: int  # people whose reply followed a message of it, within 7 days
+    reply_rate: float  # of the sent messages, 0 to 1
+    opted_out: int  # people who opted out by such a reply, or by a receipt
+    opt_out_rate: float  # of the sent messages, 0 to 1
     done: int  # messages that have ended
     open: int  # messages that have not ended
     counts: dict[State, int]
@@ -141,7 +146,7 @@ class StopOut(BaseModel):
 
 
 class HoursOut(BaseModel):
-    """When messages go that wait for the hours of their people."""
+    """When messages go whose people may not get them yet."""
 
     first: str | None
     last: str | None
@@ -155,6 +160,7 @@ class WaitsOut(BaseModel):
     next_retry: str | None
     next_decision: str | None  # about messages that were posted without a trustworthy answer
     hours: HoursOut | None  # null: none waits for the hours of its recipient
+    tier: HoursOut | None  # null: none waits for a place under the tier of the portfolio
     stopped: StopOut | None  # an operator has stopped sending
 
 
@@ -253,12 +259,17 @@ def campaign_out(report: LaneReport, wait: Waiting, breakers: Sequence[Breaker])
             blocked_until=moment_out(wait.blocked_until),
             next_retry=moment_out(wait.next_retry),
             next_decision=moment_out(wait.next_decision),
-            hours=wait.hours
-            and HoursOut(first=moment_out(wait.hours[0]), last=moment_out(wait.hours[1])),
+            hours=_span_out(wait, WaitCause.HOURS),
+            tier=_span_out(wait, WaitCause.TIER),
             stopped=stop_out(wait.stop) if wait.stop else None,
         ),
         why=explain_lane(report, wait),
     )
+
+
+def _span_out(wait: Waiting, cause: WaitCause) -> HoursOut | None:
+    span = wait.put_off.get(cause)
+    return span and HoursOut(first=moment_out(span.first), last=moment_out(span.last))
 
 
 def stop_out(stop: Stop) -> StopOut:

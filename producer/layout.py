@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 
-from chatapps.rendering.placeholders import find_name
+from chatapps.rendering.placeholders import find_name, some_of
 from producer.column_names import country_rank, number_rank, quoted
 from producer.errors import BadRow, InputError
 from producer.files.csv_reader import BLANK, Record, Source, read_records
@@ -241,4 +241,4 @@ def _named(sample: dict[str, list[str]], wanted: str, option: str = "") -> str:
 
 def _names(columns: Iterable[str]) -> str:
     """The columns in a sentence; without a header row their names are phone numbers and are masked."""
-    return ", ".join(mask(name) if sum(map(str.isdigit, name)) > 6 else name for name in columns)
+    return some_of([mask(name) if sum(map(str.isdigit, name)) > 6 else name for name in columns])

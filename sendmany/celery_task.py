@@ -19,12 +19,12 @@ from config.celery_app import ENQUEUE_TASK
 from config.sections import SettingsError
 from producer import BadPurpose, BadTiming, Enqueued, KeyConflict, Priority, Producer, Purpose
 from sendmany.api.schemas.messages import MessageIn, path_of
-from store.errors import StoreFull, StoreRefused, StoreUnavailable
+from store.errors import StoreFault, StoreFull, StoreRefused, StoreUnavailable
 from worker.process.tasks import app
 
 log = structlog.get_logger(__name__)
 
-PASSING: Final = (StoreUnavailable, StoreFull)
+PASSING: Final = (StoreUnavailable, StoreFull, StoreFault)
 PATIENCE: Final = 8.0
 """Seconds of retries within the task; the broker may be the same unavailable Redis."""
 LONGEST_WAIT: Final = 60
@@ -65,7 +65,7 @@ def take(
     """Store the message of a task; None if it is refused, which only the log reports.
 
     Raises:
-        StoreUnavailable, StoreFull: not within `PATIENCE`; retry the task later.
+        StoreUnavailable, StoreFull, StoreFault: not within `PATIENCE`; retry the task later.
     """
     try:
         wanted = MessageIn.model_validate(given)

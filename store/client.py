@@ -36,7 +36,7 @@ from redis.sentinel import Sentinel
 
 from config.sections import SettingsError
 from config.sentinel import parse_sentinels
-from store.errors import StoreError, StoreFull, StoreRefused, StoreUnavailable
+from store.errors import StoreError, StoreFault, StoreFull, StoreRefused, StoreUnavailable
 from store.scripts import Script, load_scripts
 
 T = TypeVar("T")
@@ -56,6 +56,9 @@ _CUT_OFF = (OSError, EOFError, RuntimeError)
 transport."""
 _PASSING = ("MISCONF", "NOREPLICAS", "BUSY ", "UNBLOCKED")
 """Prefixes of transient refusals: a full disk, missing replicas, a long script, a failover."""
+
+_REFUSED = "REFUSED"
+"""Prefix of what scripts refuse themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +156,7 @@ class Store:
         """Send one call and read its answer.
 
         Raises:
-            StoreUnavailable, StoreFull, StoreRefused: as the classes say.
+            StoreUnavailable, StoreFull, StoreRefused, StoreFault: as the classes say.
         """
         while True:
             with translated():
@@ -215,7 +218,7 @@ class AsyncStore:
         """Send one call and read its answer.
 
         Raises:
-            StoreUnavailable, StoreFull, StoreRefused: as the classes say.
+            StoreUnavailable, StoreFull, StoreRefused, StoreFault: as the classes say.
         """
         while True:
             with translated():
@@ -229,7 +232,7 @@ class AsyncStore:
         """Send many calls in one round trip and read their answers. Not atomic.
 
         Raises:
-            StoreUnavailable, StoreFull, StoreRefused: as the classes say, if any of them fails.
+            StoreUnavailable, StoreFull, StoreRefused, StoreFault: as the classes say, if any fails.
         """
         pipeline = self.client.pipeline(transaction=False)
         for call in calls:
@@ -339,7 +342,12 @@ def translated() -> Iterator[None]:
     except ResponseError as error:
         if str(error).startswith(_PASSING):
             raise StoreUnavailable(f"Redis cannot serve at the moment: {error}") from error
-        raise StoreRefused(str(error)) from error
+        if str(error).startswith(_REFUSED):
+            raise StoreRefused(str(error)) from error
+        raise StoreFault(
+            f"Redis refuses a command ({error}): its user needs all rights to our keys, and no other "
+            "program may write to them."
+        ) from error
     except RedisError as error:
         raise StoreError(f"Redis: {type(error).__name__}") from error
 

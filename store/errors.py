@@ -5,6 +5,7 @@ StoreError
 ├── StoreFull           no memory for new jobs: report it to the producer
 ├── StoreRefused        a script refused the call: a bug or a stale caller
 │   └── LaneMismatch    a lane of this name has other content
+├── StoreFault          Redis refuses a command: an operator must act; the call may be repeated then
 ├── NewerData           the data were written by a newer version, or another one: do not touch them
 ├── UnknownLane         there is no such lane
 └── SeveralLanes        several sub-accounts have a lane of this name: ask which
@@ -33,6 +34,10 @@ class StoreRefused(StoreError):
 
 class LaneMismatch(StoreRefused):
     """The name belongs to a campaign with another message or file."""
+
+
+class StoreFault(StoreError):
+    """Redis refuses a command: a permission (ACL) is missing, or a key holds another kind of value."""
 
 
 class NewerData(StoreError):

@@ -68,7 +68,7 @@ TABLE = (
     Row(f"{_LANE}:meta", "hash", "open_lane, enqueue_*, move_lane", "retention"),
     Row(f"{_LANE}:counts", "hash", "every script that moves a state", "retention"),
     Row(f"{_LANE}:codes", "hash", "settle_batch, apply_status_updates", "retention"),
-    Row(f"{_LANE}:stats", "hash", "mark_posting, settle_batch", "retention"),
+    Row(f"{_LANE}:stats", "hash", "mark_posting, settle_batch, count_feedback", "retention"),
     Row(f"{_LANE}:queue", "list", "enqueue_*, settle, recover", "the last claim", People.JOBS),
     Row(f"{_LANE}:retries", "zset", "settle_batch, enqueue_*", "promote_due"),
     Row(f"{_LANE}:r:<batch>", "string", "settle_batch, enqueue_*", "promote_due", People.JOBS),
@@ -108,6 +108,8 @@ TABLE = (
     Row("sm:learned:{<sub-account>}:history", "stream", "keep_learned", "30 days"),
     Row("sm:signals:{<sub-account>}", "hash", "flush_metrics", "keep_learned, 3 minutes"),
     Row("sm:signals:{<sub-account>}:flushed:<process>", "string", "flush_metrics", "1 day"),
+    Row("sm:tiers", "hash", "change_tier: portfolio → tier by the provider", "never"),
+    Row("sm:places:{<portfolio>}", "hash", "reserve_places: digests, by time", "25 hours idle"),
     Row("sm:permit:{<sub-account>}:<op>", "string", "acquire_permits", "10 seconds"),
     Row("sm:requests:{<sub-account>}", "zset", "begin_request: request → time", "note_ended"),
     Row("sm:unreached:{<sub-account>}", "hash", "workers: host → what keeps it away", "it answers"),
@@ -119,7 +121,7 @@ TABLE = (
     Row("sm:{workers}:<served>", "zset", "register_worker, of dedicated workers", "its lease"),
     Row("sm:{workers}:<served>:wake", "list", "wake_workers", "such a dispatcher takes it"),
     Row("sm:sweep", "string", "one sweeper at a time", "its lease"),
-    Row("sm:swept", "hash", "note_sweep", "never"),
+    Row("sm:swept", "hash", "note_sweep, sweep", "never"),
     Row("sm:inboxes", "zset", "take_inbox: number of an inbox → end of lease", "never"),
     Row("sm:{inbox-<n>}", "stream", "add_to_inbox", "acknowledge_inbox", People.BODIES),
     Row("sm:{inbox-<n>}:figures", "hash", "add_to_inbox, acknowledge_inbox", "never"),
@@ -148,6 +150,7 @@ TABLE = (
     Row("sm:{tokens}", "hash", "add_token", "revoke_token"),
     Row("sm:{tokens}:secrets", "hash", "web process: key of cursors", "-"),
     Row("sm:{tokens}:used", "hash", "note_token_use", "revoke_token"),
+    Row("sm:quota:{<token>}", "string", "take_quota: when it is whole again", "then"),
     Row("sm:{tokens}:session:<digest>", "string", "open_session", "12 hours, or 1 idle"),
     Row("sm:{tokens}:code:<digest>", "string", "sendmany up: id of a token", "1 use, 60 seconds"),
     Row("sm:sent:<batch id>", "string", "worker, of the provider's batch", "7 days or 1"),
@@ -171,6 +174,7 @@ MISSING = "sm:missing"
 OUTCOMES = "sm:outcomes"
 STOPS = "sm:stops"
 QUIET_HOURS = "sm:quiet_hours"
+TIERS = "sm:tiers"
 READY = "sm:ready"
 WORKERS = "sm:{workers}"
 CALLING = "sm:{workers}:calling"
@@ -185,6 +189,11 @@ SUBSCRIPTIONS = "sm:{subscriptions}"
 TOKENS = "sm:{tokens}"
 TOKENS_USED = "sm:{tokens}:used"
 SECRETS = "sm:{tokens}:secrets"
+
+
+def quota(token: str) -> str:
+    """When the quota of a token, by its id, is whole again."""
+    return f"sm:quota:{{{token}}}"
 
 
 def session(digest: str) -> str:
@@ -354,6 +363,11 @@ def learned_rate(sub_account: str) -> str:
 def rate_history(sub_account: str) -> str:
     """Changes of the learned rate."""
     return f"{learned_rate(sub_account)}:history"
+
+
+def places(portfolio: str) -> str:
+    """People who were written to outside a service window, against the tier of a portfolio."""
+    return f"sm:places:{{{portfolio}}}"
 
 
 def signals(sub_account: str) -> str:

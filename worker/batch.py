@@ -13,6 +13,7 @@ from config.settings import Settings
 from store.client import AsyncStore
 from store.lanes.lane import Lane, Priority
 from store.limits.rate_limit import Limits, Permits
+from store.queue.settlement import PutOff
 from store.records.job_section import Job
 from worker.failpoints import PassBy, go_on
 from worker.metrics import Meters
@@ -117,8 +118,8 @@ class ClaimedBatch:
     now_ms: int  # Redis' clock at the claim
     told_at: float  # our clock at that moment
     early_updates: int = 0  # messages of the lane with an early status update
-    put_off: Sequence[tuple[Job, int]] = ()  # others that wait until then, s since 1970
-    hours: int = 0  # revision of the quiet hours
+    put_off: Sequence[PutOff] = ()  # others, whose people may not get them yet
+    rules: int = 0  # revision of the rules that say so
 
     @property
     def size(self) -> int:
@@ -132,7 +133,7 @@ class ClaimedBatch:
     @property
     def fields(self) -> dict[str, str | int]:
         """Log fields of the batch; the attempt is that of its first message."""
-        first = self.jobs[0] if self.jobs else self.put_off[0][0]
+        first = self.jobs[0] if self.jobs else self.put_off[0].job
         return {"lane": self.lane_id, "batch": self.id, "attempt": first.attempts + 1}
 
     @property

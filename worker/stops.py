@@ -1,4 +1,4 @@
-"""An operator's stops and changes of quiet hours, cached by a worker process."""
+"""An operator's stops, changes of quiet hours, and tiers, cached by a worker process."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 from store.client import AsyncStore, Call
 from store.lanes.lane import Lane
 from store.limits.stops import Stop, read_stops, stop_of
+from store.limits.tier import Tiers, read_tiers
 from store.people.quiet_hours import LiveHours, read_live_hours
 
 REFRESH_SECONDS = 0.25
@@ -17,8 +18,14 @@ class Stops:
 
     def __init__(self) -> None:
         self.live_hours = LiveHours()
+        self.tiers = Tiers()
         self._found: Sequence[Stop] = ()
         self._read_at = float("-inf")
+
+    @property
+    def revision(self) -> int:
+        """Changes with the rules by which people wait: quiet hours, tiers."""
+        return self.live_hours.revision + self.tiers.revision
 
     async def refresh(self, store: AsyncStore, now: float) -> None:
         """Read the stops again if the cache is too old.
@@ -30,8 +37,8 @@ class Stops:
             StoreError: they cannot be read, so nothing may be posted.
         """
         if now >= self._read_at + REFRESH_SECONDS:
-            calls: list[Call[Any]] = [read_stops(), read_live_hours()]
-            self._found, self.live_hours = await store.run_all(calls)
+            calls: list[Call[Any]] = [read_stops(), read_live_hours(), read_tiers()]
+            self._found, self.live_hours, self.tiers = await store.run_all(calls)
             self._read_at = now
 
     def holds(self, lane: Lane) -> bool:

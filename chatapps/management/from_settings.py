@@ -45,6 +45,11 @@ def webhook_account(settings: Settings, sub_account: str) -> Account:
 def ask(
     settings: Settings, account: Account, question: Callable[[AccountCalls], Awaitable[T]]
 ) -> T:
+    """Run one call for an account; see `ask_client`."""
+    return ask_client(settings, lambda client: question(AccountCalls(client, account)))
+
+
+def ask_client(settings: Settings, question: Callable[[ChatAppsClient], Awaitable[T]]) -> T:
     """Run one call over a connection of its own and return its result.
 
     Raises:
@@ -58,7 +63,7 @@ def ask(
             client = ChatAppsClient(
                 connection, total_timeout=http.deadline, max_answer_bytes=http.max_answer_bytes
             )
-            return await question(AccountCalls(client, account))
+            return await question(client)
 
     return asyncio.run(asked())
 

@@ -14,6 +14,7 @@ _LONE = re.compile(r"\{\{|\{\s*[\w .-]{1,60}\s*\}\}")
 _TRIPLE = re.compile(r"\{(?=\{\{[^{}\n]{1,80}\}\}\})")
 """Three braces, which in other tools keep a value from being escaped."""
 _AROUND = 20  # characters
+_MOST_NAMES = 50
 _OTHER_TOOLS = (
     *(
         re.compile(rf"{start}(?=([^\n{re.escape(end)}]{{1,80}}){end})")
@@ -54,7 +55,13 @@ class UnknownColumns(ValueError):
         self.unknown = tuple(unknown)
         self.columns = tuple(columns)
         places = "; ".join(_complaint(each, columns) for each in unknown)
-        super().__init__(f"{places}. The columns are: {', '.join(columns) or 'none'}")
+        super().__init__(f"{places}. The columns are: {some_of(columns) or 'none'}")
+
+
+def some_of(columns: Sequence[str]) -> str:
+    """Names of columns in a sentence: a file may have 100,000."""
+    more = f" and {len(columns) - _MOST_NAMES:,} more" if len(columns) > _MOST_NAMES else ""
+    return ", ".join(columns[:_MOST_NAMES]) + more
 
 
 def find_placeholders(value: Any, path: str = "") -> Iterator[Placeholder]:

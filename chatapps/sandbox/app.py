@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 _LINES_AT_ONCE = 5000
 _MESSAGES = "/api/v1/subaccounts/{sub_account_id}/messages"
+_FILES = "/api/v1/subaccounts/{sub_account_id}/files"
 
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -65,6 +66,7 @@ def create_app(
             Route(_MESSAGES + "/batch/{batch_id}", endpoints.cancel_batch, methods=["DELETE"]),
             Route(_MESSAGES + "/{umid}", endpoints.details, methods=["GET"]),
             Route(_MESSAGES + "/{umid}", endpoints.cancel, methods=["DELETE"]),
+            Route(_FILES, endpoints.upload, methods=["POST"]),
             *management_routes(lambda: provider.account),
             Route("/sandbox/ledger", endpoints.ledger, methods=["GET"]),
             Route("/sandbox/ledger/messages", endpoints.ledger_messages, methods=["GET"]),
@@ -126,6 +128,9 @@ class _Endpoints:
         for part in parts:
             yield part
             await self._sleep(0)
+
+    async def upload(self, request: Request) -> Response:
+        return await self._respond(self._provider.upload(await self._call(request)))
 
     async def cancel(self, request: Request) -> Response:
         call = await self._call(request)

@@ -4,10 +4,12 @@ It answers in the documented forms and fails as `faults` decides. Messages are a
 caller waits for the latency afterwards.
 """
 
+import re
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from hashlib import blake2b
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from chatapps.sandbox.management.account import AccountDesk
 
 BATCH_LIMIT = 1000
+MOST_FILE_BYTES = 100 * 1024 * 1024
 CLIENT_BATCH_ID_LIMIT = 100
 DETAILS_EVERY = 1.0
 """Least seconds between two look-ups of message details of a sub-account."""
@@ -258,6 +261,20 @@ class Provider:
         status = "cut" if answer.cut else str(answer.status)
         self.ledger.arrive(call.at - self.started, size, status, call.sub_account_id)
         return answer
+
+    def upload(self, call: Call) -> Answer:
+        """`upload file`: answers with the name of the file and a token; the file is not kept."""
+        refusal = self._refuse_access(call)
+        if refusal is not None:
+            return refusal
+        if len(call.body) > MOST_FILE_BYTES:
+            return self._error(413, 7001)
+        named = re.search(rb'name="file"; filename="[^"\r\n]*?(\.\w{1,5})"', call.body[:4096])
+        if named is None:
+            return self._error(400, 1000)
+        digest = blake2b(call.body, digest_size=16).hexdigest()
+        told = {"fileName": digest + named[1].decode(), "token": f"CfDJ8{digest[::-1]}"}
+        return Answer(201, msgspec.json.encode(told))
 
     def _refuse_access(self, call: Call) -> Answer | None:
         if not is_key(self._config, call.authorization):

@@ -21,6 +21,7 @@ _TEXTS = {
     3013: "The batch holds too many messages",
     3014: "clientBatchId is too long",
     4018: "There is no such export job",
+    7001: "Request size must not exceed 100 MB",
 }
 
 

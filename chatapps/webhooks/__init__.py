@@ -19,7 +19,7 @@ from chatapps.webhooks.delivery_status import Rank, rank_of
 from chatapps.webhooks.fast_receipts import decode_receipt
 from chatapps.webhooks.json_fields import read_moment
 from chatapps.webhooks.other_events import ExternalMessage, OtherEvent
-from chatapps.webhooks.parse import Event, Webhooks, read_webhook, read_webhooks
+from chatapps.webhooks.parse import Event, items_of, read_webhook
 from chatapps.webhooks.person import NO_CHANNEL, Channel, Person, channel_of
 from chatapps.webhooks.receipts import Receipt, SentContent
 from chatapps.webhooks.replies import CallPermission, Place, Reply, ReplyType, Tap
@@ -48,14 +48,13 @@ __all__ = [
     "Tap",
     "TemplateChange",
     "WebhookEvent",
-    "Webhooks",
     "better",
     "channel_of",
     "decode_receipt",
+    "items_of",
     "overall",
     "rank_of",
     "read_moment",
     "read_webhook",
-    "read_webhooks",
     "standings",
 ]

@@ -6,12 +6,11 @@ Any input gives an event, or one error:
 """
 
 import json
-from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 import msgspec
 
-from chatapps.messages import MessageError, Problem
+from chatapps.messages import MessageError
 from chatapps.messages.json_parser import parse_object
 from chatapps.messages.parse import Raw
 from chatapps.webhooks.business import BusinessChange, is_business, read_business
@@ -25,14 +24,6 @@ Event: TypeAlias = Receipt | Reply | BusinessChange | OtherEvent
 """One of Receipt, Reply, TemplateChange, NumberChange, AccountChange, OtherEvent."""
 
 _split_list: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
-
-
-@dataclass(frozen=True, slots=True)
-class Webhooks:
-    """The content of one POST."""
-
-    events: tuple[Event, ...]
-    faults: tuple[MessageError, ...]  # of unreadable ones; paths start with `[2]`
 
 
 def read_webhook(raw: Raw) -> Event:
@@ -68,18 +59,18 @@ def read_with_patience(raw: Raw) -> Event:
     return read_other(data, name, version)
 
 
-def read_webhooks(raw: Raw) -> Webhooks:
-    """Parse a body that may hold a list of webhooks. Never fails: one bad event does not affect
-    others."""
-    events: list[Event] = []
-    faults: list[MessageError] = []
-    items = _items(raw)
-    for place, item in enumerate([raw] if items is None else items):
-        try:
-            events.append(read_webhook(item))
-        except MessageError as error:
-            faults.append(error if items is None else _moved(error, f"[{place}]"))
-    return Webhooks(tuple(events), tuple(faults))
+def items_of(raw: Raw) -> list[bytes] | None:
+    """The texts of the events of a body that is a list; None for any other body."""
+    if not isinstance(raw, (bytes, str)):
+        return None
+    try:
+        return [bytes(item) for item in _split_list(raw)]
+    except (ValueError, RecursionError):
+        mended = _mend(raw)
+    try:
+        return None if mended is None else [bytes(item) for item in _split_list(mended)]
+    except (ValueError, RecursionError):
+        return None
 
 
 def _open(event: Members) -> Members:
@@ -112,27 +103,3 @@ def _mend(raw: Raw) -> bytes | None:
     except (ValueError, RecursionError):
         return None
     return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
-
-
-def _items(raw: Raw) -> list[bytes] | None:
-    """The texts of a list's items; None for anything else."""
-    if not isinstance(raw, (bytes, str)):
-        return None
-    try:
-        return [bytes(item) for item in _split_list(raw)]
-    except (ValueError, RecursionError):
-        mended = _mend(raw)
-    try:
-        return None if mended is None else [bytes(item) for item in _split_list(mended)]
-    except (ValueError, RecursionError):
-        return None
-
-
-def _moved(error: MessageError, place: str) -> MessageError:
-    """The error with its event's index in the list."""
-    return MessageError(
-        *(
-            Problem(f"{place}.{problem.path}" if problem.path else place, problem.rule)
-            for problem in error.problems
-        )
-    )

@@ -131,17 +131,22 @@ def send(policy: Policy, /, message: Message) -> Plan[Sent]:
     return (yield from _ask(policy, Request("POST", "/v1/messages", content=message.body()), Sent))
 
 
-def send_many(policy: Policy, /, messages: Iterable[Message]) -> Plan[list[Result]]:
+def send_many(
+    policy: Policy, /, messages: Iterable[Message], *, at_once: int = MOST_ITEMS
+) -> Plan[list[Result]]:
     """Store messages; a result for each, in their order.
 
     A bad one does not affect the others. After an error some may be stored: call again with the same
     objects.
+
+    Args:
+        at_once: messages of one request; no more than the limit of the token, if it has one.
     """
     results: list[Result] = []
     bodies: list[bytes] = []
     size = 0
     for body in (message.body() for message in messages):
-        if bodies and (len(bodies) == MOST_ITEMS or size + len(body) > MOST_BYTES):
+        if bodies and (len(bodies) == at_once or size + len(body) > MOST_BYTES):
             results += yield from _send_batch(policy, bodies)
             bodies, size = [], 0
         bodies.append(body)

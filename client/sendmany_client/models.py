@@ -25,7 +25,7 @@ class Message(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    message: dict[str, Any]  # the provider's: `user`, `type`, `content`
+    message: dict[str, Any]  # the provider's, or `to`, `template`, `language`, `params`
     key: Annotated[str, Field(min_length=1, max_length=256)] = Field(default_factory=_new_key)
     priority: Priority = "normal"  # urgent overtakes campaigns
     sub_account: str | None = None

@@ -142,7 +142,8 @@ class FakeServer:
         return httpx.Response(202, json={"results": [self._store(one) for one in given]})
 
     def _store(self, given: dict[str, Any]) -> dict[str, Any]:
-        if not {"user", "type", "content"} <= set(given.get("message", ())):
+        members = set(given.get("message", ()))
+        if not ({"user", "type", "content"} <= members or {"to", "template"} <= members):
             problem = {"path": "message", "message": "Field required"}
             return {"status": "invalid", "problems": [problem]}
         known = self._by_key.get(given.get("key", ""))

@@ -45,6 +45,13 @@ def test_a_message_sent_again_by_the_caller_is_the_same_message(sendmany: FakeSe
     assert len(sendmany.messages) == 1
 
 
+def test_a_message_in_short_is_taken(sendmany: FakeServer) -> None:
+    short = {"to": "+447700900101", "template": "hello", "language": "en"}
+    with sendmany.client() as client:
+        sent = client.send(Message(message=short))
+    assert sendmany.messages[sent.id]["message"] == short
+
+
 def test_two_messages_with_the_same_words_are_two(sendmany: FakeServer) -> None:
     with sendmany.client() as client:
         ids = {client.send(Message(message=text("Hello"))).id for _ in range(2)}
@@ -157,6 +164,20 @@ def test_large_messages_are_spread_over_requests() -> None:
         client.send_many(Message(message=text("x" * 200_000)) for _ in range(60))
     assert len(sizes) == 2
     assert max(sizes) < 9 << 20
+
+
+def test_a_limited_token_sends_in_smaller_requests_and_waits_as_it_is_told() -> None:
+    fake, sizes = FakeServer(), list[int]()
+
+    def counted(request: httpx.Request) -> httpx.Response:
+        sizes.append(len(json.loads(request.read())["messages"]))
+        return fake.transport.handle_request(request)
+
+    with fake.client(transport=httpx.MockTransport(counted)) as client:
+        fake.fail(429, retry_after=3)
+        results = client.send_many([Message(message=text(str(n))) for n in range(25)], at_once=10)
+    assert (len(results), sizes) == (25, [10, 10, 10, 5])
+    assert 3 <= fake.paused[0] < 4
 
 
 def test_what_is_not_known_to_be_stored_is_sent_again_alone() -> None:

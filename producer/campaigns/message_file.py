@@ -17,6 +17,7 @@ from chatapps.rendering.placeholders import (
     find_placeholders,
     resolve_columns,
     see_that_whole,
+    some_of,
 )
 from chatapps.rendering.sample_values import fill_with_sample_values, with_placeholders
 from config.settings import load_settings
@@ -179,7 +180,7 @@ def columns_to_keep(
     found = {one: find_name(columns, one) for one in wanted}
     if missing := [one for one, name in found.items() if name is None]:
         raise InputError(
-            f'there is no column "{missing[0]}" to keep: the columns are {", ".join(columns)}'
+            f'there is no column "{missing[0]}" to keep: the columns are {some_of(columns)}'
         )
     return tuple(
         dict.fromkeys(

@@ -53,6 +53,7 @@ from store.lanes.lane import Priority
 from store.lanes.open import CampaignPlan, find_repeated
 from store.limits.learned import read_learned
 from store.limits.rate_limit import Limits
+from store.limits.tier import UNLIMITED, read_tiers, read_used, share_of
 from store.people.local_time import TELLING_DIGITS, country_of_number
 from store.people.marketing_cap import cap_of, find_capped
 from store.people.quiet_hours import HoursInForce, Kind, LocalHours, read_live_hours
@@ -65,6 +66,7 @@ EXAMPLES = 5
 REASONS = 50
 """Distinct reasons; the others are summed up."""
 PREVIEWS = 3
+DAY = 86_400
 _FIGURES = re.compile(r"\d[\d,]*")
 
 
@@ -141,6 +143,16 @@ class Later(BaseModel):
     messages: int
 
 
+class TierPlan(BaseModel):
+    """The people of a campaign against the tier of its portfolio."""
+
+    portfolio: str
+    tier: int  # people to whom it may write outside service windows in 24 hours
+    for_campaigns: int  # of those
+    used: int
+    days: float  # until the last one finds a place, if all are new and none has an open window
+
+
 class PlanFinding(BaseModel):
     """A finding about message and rows."""
 
@@ -169,6 +181,7 @@ class Plan(BaseModel):
     seconds: float  # at the sub-account's limits and the campaign's rate, without other sending
     ends_at: str  # if launched now
     later: list[Later]  # in order of time; the others go when it starts
+    tier: TierPlan | None  # null: none is configured, or it is unlimited
     read_as: str  # encoding or sheet of a file that is not UTF-8 text, in words
     number_column: str
     country_column: str | None
@@ -258,7 +271,8 @@ def plan_rows(
     if options.finish:
         seconds = max(seconds, round(options.finish.ms / 1000 - _starts_at(options), 1))
     countries, starts = list(_countries(tally)), _starts_at(options)
-    later = list(_later(tally, starts))
+    later, tier = list(_later(tally, starts)), _tier(store, settings, options, messages, starts)
+    last = starts + tier.days * DAY if tier else starts
     return Plan(
         digest=digest_of(tally.sum.value, content, options, template),
         sub_account=account,
@@ -275,8 +289,9 @@ def plan_rows(
         canary=canary_size(options.canary, tally.recipients) if options.canary else 0,
         requests=requests,
         seconds=seconds,
-        ends_at=_iso(max(starts + seconds, _last_of(tally, starts, each))),
+        ends_at=_iso(max(starts + seconds, last, _last_of(tally, starts, each))),
         later=later,
+        tier=tier,
         read_as=read_as,
         number_column=layout.number_column,
         country_column=layout.country_column,
@@ -286,7 +301,10 @@ def plan_rows(
         longest=list(_longest(content, sample)),
         previews=list(_previews(content, sample, template)),
         findings=[PlanFinding(severity=f.severity, path=f.path, message=f.text) for f in findings],
-        warnings=list(_warnings(store, settings, options, content, source, tally)),
+        warnings=[
+            *_warnings(store, settings, options, content, source, tally),
+            *([_tier_sentence(tier)] if tier and tier.days else []),
+        ],
     )
 
 
@@ -311,7 +329,7 @@ class _Screen:
 
     def left_out(self, people: Sequence[bytes]) -> tuple[set[int], set[int], set[int]]:
         """Positions of opted-out people, of others with a closed window, and of others over the cap."""
-        calls = find_ineligible(self.options.sub_account, people, self.purpose, self._rules)
+        calls = find_ineligible(self.options.sub_account, people, (self.purpose,), self._rules)
         found = united(map(self.store.run, calls))
         opted_out = set(found.suppressed)
         closed = set(found.closed) - opted_out
@@ -411,6 +429,27 @@ def _pace(settings: Settings, options: Options, messages: int, learned: float) -
     of_messages = messages / min(rates) if rates else 0
     of_requests = requests / account.requests_per_second if account.requests_per_second else 0
     return requests, round(max(of_messages, of_requests), 1)
+
+
+def _tier(
+    store: Store, settings: Settings, options: Options, messages: int, starts: float
+) -> TierPlan | None:
+    """When the last of so many people finds a place; None: there is no tier, or it is urgent."""
+    account = settings.sub_accounts[options.sub_account]
+    portfolio = settings.portfolio_of(options.sub_account)
+    if account.tier is None or options.priority is Priority.URGENT:
+        return None
+    tier = store.run(read_tiers()).of(portfolio, settings.tier_of(portfolio) or 0)
+    if tier == UNLIMITED:
+        return None
+    used, most = store.run(read_used(portfolio, starts)), share_of(tier, 1 - account.tier_reserve)
+    return TierPlan(
+        portfolio=portfolio,
+        tier=tier,
+        for_campaigns=most,
+        used=used.people,
+        days=round((used.last_turn(messages, most, starts) - starts) / DAY, 2),
+    )
 
 
 def _iso(seconds: float) -> str:
@@ -604,6 +643,13 @@ def _warnings(
     invalid = sum(one.rows for one in tally.reasons.values())
     if why := too_many_invalid(invalid, tally.rows, settings.campaigns.max_invalid_share):
         yield f"{why}."
+
+
+def _tier_sentence(tier: TierPlan) -> str:
+    return (
+        f"The tier of {tier.portfolio} lets campaigns write to {tier.for_campaigns:,} people in 24 "
+        f"hours, {tier.used:,} are used: this takes up to {tier.days:.1f} days, and waits in between."
+    )
 
 
 def repeated_sentence(campaign: str) -> str:

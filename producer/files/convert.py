@@ -30,7 +30,8 @@ from producer.files.csv_reader import NotUtf8Error, Source, opened
 from producer.files.encodings import by_marks, named, recognise
 
 _BLOCK_BYTES: Final = 256 * 1024
-_LEAST_BYTES: Final = 512  # needed to detect the kind of a file
+_LEAST_BYTES: Final = 512  # needed to detect the kind of a file, …
+_MOST_HEADER: Final = 16 * 1024  # … and so many where these hold no end of a line
 _GZIP, _ZIP, _EMPTY_ZIP = b"\x1f\x8b", b"PK\x03\x04", b"PK\x05\x06"
 _PACKED: Final = (_GZIP, _ZIP, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")  # the last is of .xls
 _MOST_INFLATED: Final = 4 * 1024**3  # bytes of the file in an archive, …
@@ -89,7 +90,8 @@ class TextFile:
     def open(cls, path: Path, encoding: str | None = None, sheet: str | None = None) -> "TextFile":
         """Read the whole file once; raises InputError when it is not a text, workbook or archive."""
         with opened(path) as stream:
-            read = _read_whole(stream, encoding and named(encoding), sheet)
+            whole = stream if stream.seekable() else _copy(stream)  # of a pipe
+            read = _read_whole(whole, encoding and named(encoding), sheet)
             converted = None if read.stream is stream else read.stream
             return cls(path, read.digest, read.sentence, converted)
 
@@ -125,6 +127,8 @@ def convert(
     """
     encoding = encoding and named(encoding)
     begin = _begin(stream, _LEAST_BYTES)
+    if b"\n" not in begin and b"\r" not in begin:  # a long header
+        begin = _begin(stream, _MOST_HEADER)
     if not begin.startswith(_PACKED):
         _refuse_others(begin)
         is_text = _seems_utf8(begin, encoding) and not _ends_with_cr(begin)

@@ -4,7 +4,9 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Annotated, Any, Final
+
+import msgspec
 
 from chatapps.messages import Message, MessageError, Problem, read_message
 from chatapps.messages.fast_messages import read_plain
@@ -19,6 +21,10 @@ AnyMessage = Message | Mapping[str, Any] | bytes | str
 NO_TEMPLATES: Final[Registry] = {}
 FURTHEST_DAYS: Final = 30
 """Days ahead that a message may be scheduled."""
+_SHORT_FORM: Final = (
+    "a short form has `to`, `template`, `language`, "
+    "as `params` a list of the texts of the body, and no more"
+)
 _FURTHEST_MS: Final = FURTHEST_DAYS * 86_400_000
 
 
@@ -83,12 +89,50 @@ def _read(given: AnyMessage) -> tuple[bytes, bytes]:
     if plain is not None:
         return plain.number.lstrip("+").encode(), plain.body
     if not isinstance(given, Message):
-        given = read_message(given)
+        given = read_message(_expanded(given))
     if given.client_message_id is not None:
         raise MessageError(Problem("clientMessageId", "is given by sendmany: use a key"))
     if given.dlr_callback_url is not None:
         raise MessageError(Problem("dlrCallbackUrl", "is not for messages: settings say where to"))
     return _recipient(given), given.emit_json()
+
+
+class _Short(msgspec.Struct, forbid_unknown_fields=True):
+    """A message of a registered template in a few words."""
+
+    to: Annotated[str, msgspec.Meta(min_length=1)]
+    template: str
+    language: str
+    params: list[str] = []
+
+
+class _Begun(msgspec.Struct):
+    """Tells the short form from the provider's, which has no `to`."""
+
+    to: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+def _expanded(given: Mapping[str, Any] | bytes | str) -> Mapping[str, Any] | bytes | str:
+    """A message of the short form as the provider's; others as they are."""
+    try:
+        if isinstance(given, Mapping):
+            if "to" not in given:
+                return given
+            short = msgspec.convert(dict(given), _Short)
+        else:
+            if msgspec.json.decode(given, type=_Begun).to is msgspec.UNSET:
+                return given
+            short = msgspec.json.decode(given, type=_Short)
+    except msgspec.ValidationError:  # its text quotes names of the caller
+        raise MessageError(Problem("", _SHORT_FORM)) from None
+    except (ValueError, RecursionError):  # no JSON, which the reader of messages tells
+        return given
+    template: dict[str, Any] = {"name": short.template, "language": short.language}
+    if short.params:
+        values = [{"type": "text", "text": value} for value in short.params]
+        template["components"] = [{"type": "body", "parameters": values}]
+    kind = "msisdn" if short.to[0] in "+0123456789" else "channelUserId"
+    return {"user": {kind: short.to}, "type": "template", "content": {"template": template}}
 
 
 def _recipient(message: Message) -> bytes:

@@ -32,6 +32,7 @@ from sendmany.api.openapi import complete
 from sendmany.api.routes.campaigns.campaigns import campaigns_router
 from sendmany.api.routes.events import events_router
 from sendmany.api.routes.health import HEALTHZ, RawHealth, health_router
+from sendmany.api.routes.media import media_router
 from sendmany.api.routes.messages.message_orders import MOST_BYTES
 from sendmany.api.routes.messages.messages import MessageIntake, messages_router
 from sendmany.api.routes.messages.outcomes import outcomes_router
@@ -54,7 +55,7 @@ from store.threads import ThreadStore
 
 OPEN: Final = frozenset({"/healthz", "/readyz"})
 STREAMS: Final = frozenset({"/v1/events", "/v1/outcomes/events"})
-UPLOADS: Final = re.compile("/v1/(campaigns(/[^/]+/recipients)?|plans|tests)")
+UPLOADS: Final = re.compile("/v1/(campaigns(/[^/]+/recipients)?|plans|tests|media)")
 """Paths whose bodies are streamed, never buffered."""
 _NO_TELEMETRY: Final[Any] = dict.fromkeys(("tracing", "metrics", "logs", "auto_configure"), False)
 """FastAPI's own telemetry would send paths and queries, which name people, to an address from the
@@ -105,10 +106,11 @@ def _add_routes(
     app.include_router(subscriptions_router(store, settings, needs))
     app.include_router(sending_router(store, settings, needs))
     app.include_router(templates_router(ThreadStore(store), settings, needs))
+    app.include_router(media_router(store, settings, needs))
     app.state.events = Events(store, sorted(settings.sub_accounts))
     app.include_router(events_router(store, settings, needs, app.state.events))
     app.include_router(outcomes_router(store, settings, needs, app.state.events))
-    app.state.tokens, app.state.sessions = Tokens(store), Sessions(store)
+    app.state.tokens, app.state.sessions = Tokens(store), Sessions(store, settings.web)
     delay = settings.campaigns.launch_delay
     app.include_router(page_router(store, app.state.tokens, app.state.sessions, delay))
 

@@ -18,7 +18,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sendmany.api.errors import away, problem
-from sendmany.api.sessions import Sessions, cookie_of
+from sendmany.api.sessions import Sessions
 from store.access import tokens
 from store.access.audit import ACTOR, Actor
 from store.access.tokens import KeptToken, Token, find_token, note_token_use, read_token_text
@@ -176,7 +176,7 @@ class Guard:
     def _while_session(self, scope: Scope, receive: Receive) -> Receive:
         """A `receive` that reports a disconnect when the session has ended: live events end within a
         second. Only long answers receive again after their body."""
-        cookie, begun = cookie_of(scope), False
+        begun = False
 
         async def receive_while_good() -> Message:
             nonlocal begun
@@ -188,7 +188,7 @@ class Guard:
             try:
                 while not (await asyncio.wait({left}, timeout=1.0))[0]:
                     with suppress(StoreUnavailable):
-                        if not (cookie and self._sessions and await self._sessions.find(cookie.id)):
+                        if not (self._sessions and await self._sessions.of(scope, touch=False)):
                             return {"type": "http.disconnect"}
                 return left.result()
             finally:

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, get_args, get_origin
 
+import structlog
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
@@ -23,14 +24,23 @@ from starlette.routing import Match
 from sendmany.api.http_protocol import PROBLEM_JSON, problem_json
 from sendmany.api.schemas.messages import path_of
 from store.access.places import NoPlace
-from store.errors import SeveralLanes, StoreError, StoreFull, StoreUnavailable, UnknownLane
+from store.errors import (
+    SeveralLanes,
+    StoreError,
+    StoreFault,
+    StoreFull,
+    StoreUnavailable,
+    UnknownLane,
+)
+
+log = structlog.get_logger(__name__)
 
 MOST_PROBLEMS: Final = 100
 UNFIT: Final = "The request does not fit."
 AWAY_SECONDS: Final = 2
 """Retry-After while Redis is away."""
 FULL_SECONDS: Final = 30
-"""Retry-After while Redis is full: memory is freed when lanes expire, or an operator adds some."""
+"""Retry-After while Redis is full, or refuses a command: an operator has to act."""
 _METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
@@ -91,6 +101,8 @@ def answer_to(error: Exception) -> Response | None:
             return away()
         case StoreFull():
             return _full()
+        case StoreFault():
+            return _faulty(error)
         case NoPlace():
             return problem(503, "Too many at once for this token.", headers={"Retry-After": "5"})
     return None
@@ -159,6 +171,15 @@ def _full() -> Response:
     return problem(
         503,
         "Redis is full and takes nothing new; what waits goes on being sent. Try again later.",
+        headers={"Retry-After": str(FULL_SECONDS)},
+    )
+
+
+def _faulty(error: StoreFault) -> Response:
+    log.error("redis_refuses", error=str(error))
+    return problem(
+        503,
+        "Redis refuses a command of ours, so nothing was done: the log of this process says which.",
         headers={"Retry-After": str(FULL_SECONDS)},
     )
 

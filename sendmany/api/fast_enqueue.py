@@ -1,8 +1,8 @@
 """Fast path for single messages: ASGI, its middleware and routing cost more than the work itself.
 
 A shortcut of the server (`sendmany/api/http_protocol.py`). It takes whole, valid requests with a token
-that was looked up within the last seconds; everything else falls through to the application, which
-looks up the token and builds the error. Its answers are those of the route.
+that has no limit and was looked up within the last seconds; everything else falls through to the
+application, which looks up the token and builds the error. Its answers are those of the route.
 """
 
 import time
@@ -63,7 +63,7 @@ class FastEnqueue:
         """Store a message, then answer; False: it is left to the application."""
         start = self._monotonic()
         token = self._tokens.known(authorization_in(headers))
-        if token is None or Scope.ENQUEUE not in token.scopes:
+        if token is None or Scope.ENQUEUE not in token.scopes or token.limit:
             return False
         if self._inside >= self._most or len(body) > self._most_bytes:
             return False

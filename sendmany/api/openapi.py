@@ -72,7 +72,8 @@ def _complete_operation(operation: dict[str, Any]) -> None:
     for status, response in responses.items():
         if status >= "400" and (status == "422" or "content" not in response):
             response["content"] = _PROBLEM
-    responses["503"].setdefault("headers", _RETRY_AFTER)
+    for status in responses.keys() & {"429", "503"}:
+        responses[status].setdefault("headers", _RETRY_AFTER)
     operation["responses"] = dict(sorted(responses.items()))
 
 

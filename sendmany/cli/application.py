@@ -3,6 +3,7 @@
 import errno
 import os
 import sys
+from io import BytesIO, TextIOWrapper
 from typing import Annotated, TextIO
 
 import typer
@@ -45,6 +46,11 @@ COMMANDS = {
     "templates": Entry(
         "sendmany.cli.templates.templates:app",
         "Submit WhatsApp templates for review, preview them and show their status.",
+        _SEND,
+    ),
+    "media": Entry(
+        "sendmany.cli.templates.media:app",
+        "Upload pictures, documents, audio and video to the provider, for use in messages.",
         _SEND,
     ),
     "check": Entry(
@@ -180,7 +186,7 @@ def _options_of_all(
 
 def run() -> int:
     """Run the command line; typer reports usage errors, with exit code 2."""
-    _have_outputs()
+    _have_streams()
     try:
         try:
             app(prog_name="sendmany")
@@ -189,6 +195,9 @@ def run() -> int:
             raise
     except ReportedError as error:
         _say(sentence(str(error)))
+        return 1
+    except UnicodeEncodeError:  # of an argument; what is shown or logged is escaped
+        _say("A name or text of the command is not UTF-8: write it as UTF-8.")
         return 1
     except OSError as error:
         _write_no_more()
@@ -203,8 +212,9 @@ def _say(text: str) -> None:
     print(f"sendmany: {plain(text)}", file=sys.stderr)
 
 
-def _have_outputs() -> None:
-    """Replace outputs that the shell has closed (`>&-`) by /dev/null."""
+def _have_streams() -> None:
+    """Replace streams that the shell has closed (`<&-`, `>&-`) by empty ones."""
+    sys.stdin = sys.stdin or TextIOWrapper(BytesIO())
     sys.stdout = sys.stdout or _nowhere()
     sys.stderr = sys.stderr or _nowhere()
 

@@ -23,10 +23,11 @@ from sendmany.doctor.provider_probe import probe
 from sendmany.doctor.redis_checks import check_server
 from sendmany.doctor.workers import check_workers
 from store.client import Store, ask_server
-from store.errors import StoreError, StoreRefused, StoreUnavailable
+from store.errors import StoreError, StoreFault, StoreUnavailable
 from store.lanes.lane import Lane, LaneStatus, list_lanes, missing_lanes
 from store.limits.breakers import Breaker, read_breakers
 from store.limits.stops import read_stops
+from store.limits.tier import UNLIMITED, read_tiers, read_used
 from store.limits.unreached import Unreached, read_unreached
 from store.receipts.backfill import LastBackfill, read_backfill
 from store.receipts.inbox import InboxFigures, read_inbox_figures
@@ -81,8 +82,8 @@ def _guarded(
         yield from look(*args, **more)
     except StoreUnavailable:
         raise
-    except StoreRefused as error:  # an ACL, a managed server
-        yield note(name, f"cannot be looked at: Redis says {error}")
+    except StoreFault as error:  # an ACL, a managed server
+        yield note(name, f"cannot be looked at: {error}")
     except (SettingsError, StoreError) as error:
         yield problem(name, str(error), "mend that and look again")
     except Exception as error:
@@ -114,6 +115,9 @@ def _redis(settings: Settings) -> Iterator[Check]:
         for sub_account in settings.sub_accounts:
             yield from _guarded(f"breakers of {sub_account}", _breakers, store, sub_account)
             yield from _guarded(f"provider for {sub_account}", _unreached, store, sub_account)
+            yield from _guarded(
+                f"tier of {sub_account}", look_at_tier, store, settings, sub_account
+            )
             label = f"backfill of {sub_account}"
             yield from _guarded(label, _backfill, store, settings, label, sub_account)
         yield from _guarded("workers", _broker_and_workers, store, settings)
@@ -156,6 +160,16 @@ def _unreached(store: Store, sub_account: str) -> Iterator[Check]:
     now = store.run(now_ms()) // 1000
     found = store.run(read_unreached(sub_account, now))
     yield from look_at_unreached(found)
+
+
+def look_at_tier(store: Store, settings: Settings, name: str) -> Iterator[Check]:
+    """The tier of the portfolio of a sub-account; no finding without one."""
+    portfolio = settings.portfolio_of(name)
+    tier = store.run(read_tiers()).of(portfolio, settings.tier_of(portfolio) or UNLIMITED)
+    if settings.sub_accounts[name].tier is None or tier == UNLIMITED:
+        return
+    used = store.run(read_used(portfolio, store.run(now_ms()) / 1000)).people
+    yield ok(f"tier of {name}", f"{used:,} of {tier:,} people in 24 hours ({portfolio})")
 
 
 def _backfill(store: Store, settings: Settings, label: str, name: str) -> Iterator[Check]:
@@ -320,7 +334,7 @@ def _info(store: Store, part: str) -> dict[str, Any]:
     """Empty if the server refuses the query."""
     try:
         return store.run(ask_server("INFO", part, parse=dict))
-    except StoreRefused:
+    except StoreFault:
         return {}
 
 
@@ -330,7 +344,7 @@ def _config(store: Store) -> dict[str, str]:
         found = {}
         for name in ("maxmemory-policy", "hash-max-listpack-*"):
             found.update(store.run(ask_server("CONFIG GET", name, parse=_texts)))
-    except StoreRefused:
+    except StoreFault:
         return {}
     return found
 

@@ -12,11 +12,11 @@ import secrets
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from store.client import Call, Store, command, script_call, text
 from store.errors import StoreRefused
-from store.keys import SECRETS, TOKENS, TOKENS_USED
+from store.keys import SECRETS, TOKENS, TOKENS_USED, quota
 
 _ID_LETTERS: Final = "abcdefghijklmnopqrstuvwxyz0123456789"
 _ID_LENGTH: Final = 8
@@ -34,6 +34,27 @@ class Scope(StrEnum):
     ADMIN = "admin"  # the audit trail, subscriptions; no route yet for tokens
 
 
+_LIMIT: Final = re.compile(r"([1-9]\d{0,6})/(s|min|h|d)")
+_UNIT_SECONDS: Final = {"s": 1, "min": 60, "h": 3600, "d": 86_400}
+
+
+class Limit(NamedTuple):
+    """Most messages that a token hands in at once, and the seconds in which these are there again."""
+
+    messages: int
+    seconds: int
+
+    def __str__(self) -> str:
+        unit = next(unit for unit, seconds in _UNIT_SECONDS.items() if seconds == self.seconds)
+        return f"{self.messages}/{unit}"
+
+
+def read_limit(given: str) -> Limit | None:
+    """A limit such as `100/s`; None if it is malformed."""
+    found = _LIMIT.fullmatch(given)
+    return Limit(int(found[1]), _UNIT_SECONDS[found[2]]) if found else None
+
+
 @dataclass(frozen=True, slots=True)
 class Token:
     """A token without its secret."""
@@ -42,6 +63,7 @@ class Token:
     name: str
     scopes: frozenset[Scope]
     sub_accounts: frozenset[str]  # empty: all
+    limit: Limit | None = None
 
     def may_use(self, sub_account: str) -> bool:
         """True when it is valid for this sub-account."""
@@ -101,6 +123,7 @@ def add_token(token: Token, secret: str, *, lives: int = 0) -> Call[KeptToken]:
             "sha256": digest(secret),
             "scopes": sorted(token.scopes),
             "sub_accounts": sorted(token.sub_accounts),
+            **({"limit": str(token.limit)} if token.limit else {}),
         }
     )
 
@@ -126,6 +149,25 @@ def find_token(id: str) -> Call[KeptToken | None]:
 def note_token_use(id: str) -> Call[bool]:
     """Note a use of the token, to the hour."""
     return script_call("note_token_use", (TOKENS, TOKENS_USED), (id,), bool)
+
+
+class Quota(NamedTuple):
+    """The messages that a limited token may hand in now."""
+
+    taken: bool
+    left: int
+    more_ms: int  # until one more is left
+    wait_ms: int  # until those that were not taken could be
+
+
+def take_quota(token: str, limit: Limit, messages: int) -> Call[Quota]:
+    """Take messages out of the quota of the token with this id, all or none."""
+
+    def parse(reply: Any) -> Quota:
+        taken, *figures = map(int, reply)
+        return Quota(bool(taken), *figures)
+
+    return script_call("take_quota", (quota(token),), (messages, *limit), parse)
 
 
 def revoke_token(id: str) -> Call[bool]:
@@ -167,5 +209,6 @@ def kept_token(id: str, record: bytes | str, used_at: int = 0) -> KeptToken:
         values["name"],
         frozenset(map(Scope, values["scopes"])),
         frozenset(values["sub_accounts"]),
+        read_limit(values.get("limit", "")),
     )
     return KeptToken(token, values["sha256"], int(made), int(expires), used_at)

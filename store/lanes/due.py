@@ -22,17 +22,17 @@ class Look:
     starts_in_ms: int | None = None  # of a scheduled campaign
 
 
-def read_due(lane: str, as_of_ms: int, soon_ms: int = 0, hours: int = 0) -> Call[Look]:
+def read_due(lane: str, as_of_ms: int, soon_ms: int = 0, rules: int = 0) -> Call[Look]:
     """Check whether a sweep has work in a lane.
 
     Args:
         as_of_ms: leases and in-doubt batches that ended by then count, by Redis' clock.
         soon_ms: anything due within so many ms from now makes the lane busy.
-        hours: revision of the quiet hours; messages that wait by an earlier one are due.
+        rules: revision of the rules by which people wait; messages that wait by another one are due.
     """
     keys = lane_keys(lane)
     places = (keys.meta, keys.queue, keys.retries, keys.claimed_batches, keys.in_doubt)
-    return script_call("read_due", places, (as_of_ms, soon_ms, hours), _look)
+    return script_call("read_due", places, (as_of_ms, soon_ms, rules), _look)
 
 
 def _look(reply: Any) -> Look:

@@ -120,7 +120,7 @@ class Lane:
     canary_until: int = 0  # ms since 1970 until which it is watched
     local_start: str = ""  # a dumped `LocalStart`; empty: people get it at once
     zone_place: int = 0  # the value of its job lines that names the person's zone; 0: none does
-    hours_revision: str = ""  # of the quiet hours by which messages wait; empty: none do
+    hours_revision: str = ""  # of the rules by which people wait; empty: none do
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +167,7 @@ def list_lanes(store: Store, *, newest: int = 100) -> list[Lane]:
 
 
 def newest_lanes(most: int) -> Call[list[str]]:
-    """Ids of the newest lanes, newest first."""
+    """Ids of the newest lanes, newest first; 0: of all."""
     return command("ZREVRANGE", LANES, 0, most - 1, parse=_texts)
 
 

@@ -1,7 +1,7 @@
 -- Checks whether a lane has something due, so that a sweep acts only on such lanes. Changes nothing.
 -- KEYS: meta, queue, retry batches, batches, in doubt
 -- ARGV: time in ms by which leases and in-doubt batches must have run out, from note_sweep; ms that
---       count as soon; revision of the quiet hours
+--       count as soon; revision of the rules by which people wait
 -- Returns: {status or 'gone', kind, priority, values in the queue, 1 if something is due else 0, 1 if
 --          values are queued or something is due soon else 0, now in ms, ms until it starts or -1}
 -- include: clock

@@ -1,6 +1,21 @@
--- News of a person for the outcome stream, in the shard of the person, for a week (store/people/news.py).
-local NEWS_MS = 604800000
-local function keep_news(news, now, body)
-  redis.call('XADD', news, 'MINID', '~', string.format('%.0f', now - NEWS_MS), '*', 'body', body)
-  redis.call('PEXPIRE', news, NEWS_MS)
+-- News for metrics: messages that were sent after all, are delivered now, are read now, then those that are
+-- undelivered now: a code, their number …
+local SENT_RANK, DELIVERED, READ = RANK[string.byte('a')], RANK[string.byte('d')], RANK[string.byte('r')]
+local UNDELIVERED, sent, delivered, read, undelivered = RANK[string.byte('n')], 0, 0, 0, {}
+
+-- Counts how far a message has come. One whose job exists is sent when the job ends.
+local function note_news(new, rank, before, ended)
+  if ended and before < SENT_RANK and rank >= SENT_RANK then sent = sent + 1 end
+  if before < DELIVERED and rank >= DELIVERED then delivered = delivered + 1 end
+  if rank == READ then read = read + 1 end
+  if rank == UNDELIVERED then
+    local high, low = string.byte(new, 4, 5)
+    local code = high * 256 + low
+    undelivered[code] = (undelivered[code] or 0) + 1
+  end
+end
+local function news_noted()
+  local news = { sent, delivered, read }
+  for code, n in pairs(undelivered) do news[#news + 1], news[#news + 2] = code, n end
+  return news
 end

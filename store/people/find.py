@@ -29,7 +29,7 @@ THOUSANDS = 50
 VALUES = 50
 """Packed values that one call searches."""
 ENTRIES = 50
-"""Entries of bodies, each half a megabyte at most, that one call searches."""
+"""Entries of bodies that one call searches, or half a megabyte and one of 4 MiB: 50 ms of the server."""
 
 GoOn = Callable[[int], None]
 """Called with the number of thousands of messages searched."""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from store.client import Store, ask_server
-from store.errors import StoreRefused
+from store.errors import StoreFault
 
 POLL_SECONDS = 0.2
 _BUSY = ("aof_rewrite_in_progress", "aof_rewrite_scheduled", "rdb_bgsave_in_progress")
@@ -20,7 +20,7 @@ def rewrite_files(
         go_on: called while waiting.
 
     Raises:
-        StoreRefused: the server does not allow it, or it failed.
+        StoreFault: the server does not allow it, or it failed.
     """
     _wait(store, go_on, sleep)  # one that was started before does not count
     aof = int(_persistence(store).get("aof_enabled", 0)) == 1
@@ -30,7 +30,7 @@ def rewrite_files(
     store.run(ask_server(word, parse=lambda _: None))
     _wait(store, go_on, sleep)
     if str(_persistence(store).get(status, "ok")) != "ok":
-        raise StoreRefused(f"the server could not do {word}: see its log")
+        raise StoreFault(f"the server could not do {word}: see its log")
 
 
 def replicas(store: Store) -> int:

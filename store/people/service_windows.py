@@ -146,14 +146,14 @@ def check_recipients(
 
 
 def find_ineligible(
-    sub_account: str, people: Sequence[bytes], purpose: Purpose, rules: int
+    sub_account: str, people: Sequence[bytes], purposes: Sequence[Purpose], rules: int
 ) -> list[Call[Eligible]]:
-    """Those of at most about 1,000 people who would be left out now. For plans: nothing is noted.
+    """Those of at most about 1,000 people who would be left out now; nothing is noted.
 
     Args:
         rules: bits as from `read_rules`; if windows count, all messages need an open one.
     """
-    calls = screen_everywhere(people, (purpose,)) if rules & SUPPRESSED_EVERYWHERE else []
+    calls = screen_everywhere(people, purposes) if rules & SUPPRESSED_EVERYWHERE else []
     if not rules & (SUPPRESSED | WINDOWS):
         return calls
     windows_count = int(rules & WINDOWS > 0)
@@ -161,7 +161,7 @@ def find_ineligible(
         _check_eligibility(
             (suppressed(sub_account, shard), windows(sub_account, WHATSAPP, shard)),
             (windows_count, 0, chosen.count(1) * windows_count),
-            people, chosen, (purpose,),
+            people, chosen, purposes,
         )
         for shard, chosen in shards_of(people)
     ]  # fmt: skip

@@ -4,7 +4,7 @@
 -- ARGV: source (r = reply, b = receipt, o = operator, i = import), its name if new suppressions are told ('' = they
 --       are not), then for each person: person, time in ms ('' = now), letters of the purposes ('' = all)
 -- Returns: {people with new suppressions, known, overruled by a release}
--- include: clock, argv_reader, suppression, news
+-- include: clock, argv_reader, suppression, person_news
 local suppressed, lifted, news, source, told = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2]
 local now = now_ms()
 local call = redis.call

@@ -11,8 +11,8 @@
 --       in-doubt batch; then lists, each led by its length: counts (state, n), records (offset, blob),
 --       jobs back to the queue (blob), retry batches (id, delay in ms, blob), in-doubt batches (id,
 --       delay in ms, n, code, blob), dead letters (blob), codes (name, n), stats (name, n), attempt logs
---       (entry), long ids (index, id). A retry batch `q<due s>-<revision of the hours>-<n>` waits for
---       the hours of its people: it was not posted, and is added to those of this id
+--       (entry), long ids (index, id). A retry batch `q<cause><due s>-<revision of the rules>-<n>`
+--       waits since its people may not get it yet: it was not posted, and is added to those of this id
 -- Returns: {'ok' or 'repeat' or 'lost' or 'held', revision, status of the lane}
 -- include: clock, finish_lane, argv_reader, records, job_sections, hold_retry_batch, pace, changes
 local meta, counts, codes, stats, queue, retries, claimed_batches, in_doubt, dead, source, done =
@@ -73,7 +73,7 @@ end
 for _ = 1, list() do call('LPUSH', queue, take()) end
 for _ = 1, list() do
   local key, in_doubt_batch, retry, delay, blob = take_key(), take_key(), take(), tonumber(take()), take()
-  local opens, hours = string.match(retry, '^q(%d+)%-(%d+)%-')
+  local opens, hours = string.match(retry, '^q%a?(%d+)%-(%d+)%-')
   if opens then
     call('APPEND', key, blob)
     call('ZADD', retries, opens * 1000, retry)

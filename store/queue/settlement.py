@@ -3,7 +3,8 @@
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from enum import StrEnum
+from typing import Any, NamedTuple
 
 from store.client import Argument, Call, command, first, script_call, text
 from store.errors import StoreRefused
@@ -19,7 +20,23 @@ MOST_DEATHS = 3
 
 
 PUT_OFF = "q"
-"""First letter of the ids of retry batches that wait for the hours of their people."""
+"""First letter of the ids of retry batches whose people may not get their messages yet."""
+
+
+class WaitCause(StrEnum):
+    """Why people may not get their messages yet: the letter after `PUT_OFF`."""
+
+    HOURS = ""
+    TIER = "t"
+    PAIR = "p"
+
+
+class PutOff(NamedTuple):
+    """A message that waits, untried."""
+
+    job: Job
+    due: int  # s since 1970
+    cause: WaitCause = WaitCause.HOURS
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,23 +248,23 @@ def read_in_doubt(lane: str, in_doubt_batch: str) -> Call[InDoubt | None]:
     return command("HMGET", lane_keys(lane).in_doubt_batch(in_doubt_batch), *fields, parse=parse)
 
 
-def put_off(jobs: Iterable[tuple[Job, int]], hours: int) -> list[RetryBatch]:
-    """Retry batches of jobs that wait for the hours of their people, each with its due time in s since
-    1970.
+def put_off(waiting: Iterable[PutOff], rules: int) -> list[RetryBatch]:
+    """Retry batches of jobs whose people may not get them yet.
 
     Args:
-        hours: revision of the quiet hours.
+        rules: revision of the rules that say so.
     """
     found: dict[str, list[Job]] = {}
-    for job, due in jobs:
-        found.setdefault(f"{PUT_OFF}{due}-{hours}-{job.index // OUTCOMES_PER_KEY}", []).append(job)
+    for job, due, cause in waiting:
+        retry = f"{PUT_OFF}{cause}{due}-{rules}-{job.index // OUTCOMES_PER_KEY}"
+        found.setdefault(retry, []).append(job)
     return [RetryBatch(retry, 0, sorted(group)) for retry, group in found.items()]
 
 
-def release_put_off(lane: str, hours: int) -> Call[int]:
-    """Make the jobs due that were put off by other quiet hours than those of this revision."""
+def release_put_off(lane: str, rules: int) -> Call[int]:
+    """Make the jobs due that were put off by other rules than those of this revision."""
     keys = lane_keys(lane)
-    return script_call("release_put_off", (keys.meta, keys.retries), (hours,), int)
+    return script_call("release_put_off", (keys.meta, keys.retries), (rules,), int)
 
 
 def promote_due(lane: str, *, most: int = 20) -> Call[tuple[int, int]]:

@@ -9,10 +9,8 @@
 --       string, the record; its number is the update's, 0 = none
 -- Returns: {counted now, stored for a job that still exists, nothing new, no such message, foreign, list
 --          of the positions, from 0, that were refused for one of the last two causes, sub-account of the
---          lane or '', signals: a key (store/lua/signals.lua), their number ..., news: messages that were
---          sent after all, are delivered now, are read now, then those that are undelivered now: a code,
---          their number ...}
--- include: records, changes, signals
+--          lane or '', signals: a key (store/lua/signals.lua), their number ..., news (store/lua/news.lua)}
+-- include: records, changes, signals, news
 local meta, counts, codes, stats = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local per_key, sub_account, with_signals = tonumber(ARGV[1]), ARGV[2], ARGV[3] == '1'
 local PIECE = 4 + WIDTH
@@ -24,8 +22,6 @@ local counted, early, stale, unknown, foreign = 0, 0, 0, 0, 0
 local all_foreign = sub_account ~= '' and string.lower(sub_account) ~= string.lower(whose or '')
 local refused = {}
 local moves, first_news = {}, 0
-local SENT_RANK, DELIVERED, READ = RANK[string.byte('a')], RANK[string.byte('d')], RANK[string.byte('r')]
-local UNDELIVERED, sent, delivered, read, undelivered = RANK[string.byte('n')], 0, 0, 0, {}
 
 -- True when the update is about the message's person, as far as both have a number.
 local function is_for(new, old, place, numbers)
@@ -34,23 +30,6 @@ local function is_for(new, old, place, numbers)
   local known = number_in(old)
   if known == NO_NUMBER or known == '' then known = call('GETRANGE', numbers, place * 7, place * 7 + 6) end
   return known == '' or known == NO_NUMBER or same_person(known, told)
-end
-
--- Counts how far a message has come. One whose job exists is sent when the job ends.
-local function note_news(new, rank, before, ended)
-  if ended and before < SENT_RANK and rank >= SENT_RANK then sent = sent + 1 end
-  if before < DELIVERED and rank >= DELIVERED then delivered = delivered + 1 end
-  if rank == READ then read = read + 1 end
-  if rank == UNDELIVERED then
-    local high, low = string.byte(new, 4, 5)
-    local code = high * 256 + low
-    undelivered[code] = (undelivered[code] or 0) + 1
-  end
-end
-local function news_noted()
-  local news = { sent, delivered, read }
-  for code, n in pairs(undelivered) do news[#news + 1], news[#news + 2] = code, n end
-  return news
 end
 
 -- The record to write, or nil if nothing is new. Pricing may come later than an update of a higher rank.

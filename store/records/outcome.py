@@ -9,7 +9,8 @@
          9      4  when the state was reached, s since 1970
         13      1  16 times the pricing category from receipts (Pricing), plus the Purpose; 0 = none
         14      1  1 = another attempt than the recorded one may have arrived; 7 bits are spare
-        15      1  1 = the person has been forgotten: the number and the umid stay zero; 7 bits are spare
+        15      1  1 = the person has been forgotten: the number and the umid stay zero; 2 and 4 = the
+                   person is counted as Feedback; 5 bits are spare
         16      7  recipient's number without +; 0 = see the lane's long ids
         23     16  umid, the provider's id; 0 = none
 
@@ -81,6 +82,13 @@ class LocalReason(IntEnum):
     CUT_OFF = 15  # the answer was incomplete
     FORGOTTEN = 16  # the person was forgotten before it was sent, or while it was in doubt
     CAPPED = 17  # the person has got as much marketing as the cap allows
+
+
+class Feedback(IntEnum):
+    """Actions of people that are counted for a campaign, as bits of a record."""
+
+    REPLIED = 2
+    OPTED_OUT = 4
 
 
 class Doubt(StrEnum):
@@ -365,11 +373,15 @@ _UNCODED = bytes(
 
 
 def lua_prelude() -> str:
-    """The layout as Lua, prepended to every script: `WIDTH`, `PER_KEY`, `DOUBT` (position of a byte,
-    from 1) and `ORIGIN[number]`."""
-    origins = ",".join(f"[{int(origin)}]='{origin.name.lower()}'" for origin in Origin)
-    sizes = f"{RECORD_BYTES},{OUTCOMES_PER_KEY},{_DOUBT_AT + 1}"
-    return f"local WIDTH,PER_KEY,DOUBT={sizes} local ORIGIN={{{origins}}}\n"
+    """The layout as Lua, prepended to every script: `WIDTH`, `PER_KEY`, `DOUBT` and `FLAGS` (positions
+    of a byte, from 1), `ORIGIN[number]` and `FEEDBACK[bit]`."""
+    origins, feedback = (
+        ",".join(f"[{int(one)}]='{one.name.lower()}'" for one in all_)
+        for all_ in (Origin, Feedback)
+    )
+    sizes = f"{RECORD_BYTES},{OUTCOMES_PER_KEY},{_DOUBT_AT + 1},{FORGOTTEN_AT + 1}"
+    tables = f"ORIGIN={{{origins}}} local FEEDBACK={{{feedback}}}"
+    return f"local WIDTH,PER_KEY,DOUBT,FLAGS={sizes} local {tables}\n"
 
 
 @dataclass(frozen=True, slots=True)

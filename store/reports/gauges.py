@@ -11,7 +11,7 @@ from itertools import chain
 from typing import Any
 
 from store.client import AsyncStore, Call, Store, ask_server, command, text
-from store.errors import StoreRefused
+from store.errors import StoreFault
 from store.keys import ACTIVE, ENDED, LANES, lane_keys, limiter
 from store.lanes.lane import LaneStatus, Priority, newest_lanes, read_counts, still_open
 from store.limits.breakers import Breaker, read_breakers
@@ -25,7 +25,7 @@ from store.workers.presence import active_lanes, loops_by_kind
 
 AT_ONCE = 250
 """Lanes of one round trip."""
-MOST_LANES = 10_000
+MOST_LANES = 2_000
 """Newest lanes whose unconfirmed messages are summed."""
 
 
@@ -205,5 +205,5 @@ def _memory(store: Store) -> dict[str, Any]:
     """Empty if the server refuses the query."""
     try:
         return store.run(ask_server("INFO", "memory", parse=dict))
-    except StoreRefused:
+    except StoreFault:
         return {}

@@ -22,6 +22,7 @@ from store.records.job_section import Job, unpack
 from store.records.outcome import (
     RECORD_BYTES,
     Doubt,
+    Feedback,
     Outcome,
     people_in_doubt,
     read_record,
@@ -42,7 +43,9 @@ class LaneReport:
     lane: Lane
     counts: dict[State, int]
     codes: dict[str, int]  # 'state:origin:code' → messages
-    stats: dict[str, int]  # requests, posted, retried, retried:<origin>:<code>, doubt:<state>
+    stats: dict[
+        str, int
+    ]  # requests, posted, retried, retried:<origin>:<code>, doubt:<state>, Feedback
     window: dict[str, int] = field(default_factory=dict)  # input of `pace`
 
     def stage(self, stage: Stage) -> int:
@@ -53,6 +56,10 @@ class LaneReport:
     def sent(self) -> int:
         """Messages that the provider accepted."""
         return self.stage(Stage.SENT)
+
+    def people(self, feedback: Feedback) -> int:
+        """People who replied to it, or opted out."""
+        return self.stats.get(feedback.name.lower(), 0)
 
     @property
     def open(self) -> int:

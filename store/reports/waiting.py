@@ -1,7 +1,9 @@
 """Reasons why messages wait, and for how long. Only reads."""
 
 import math
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from store.client import Call, Store, command, text
@@ -12,9 +14,16 @@ from store.limits.learned import Learned, read_learned
 from store.limits.stops import Stop, read_stops, stop_of
 from store.limits.unreached import Unreached, read_unreached
 from store.queue.dead_letters import count_entries
-from store.queue.settlement import PUT_OFF
+from store.queue.settlement import PUT_OFF, WaitCause
 from store.records.job_section import unpack
 from store.workers.presence import running_loops
+
+
+class Span(NamedTuple):
+    """Times of the first and the last message, ms since 1970."""
+
+    first: int
+    last: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +41,7 @@ class Waiting:
     scopes: tuple[str, ...] = ()  # breakers that hold up all of the lane besides the sub-account's
     stop: Stop | None = None  # an operator's stop that covers this lane
     learned: Learned | None = None  # the learned rate of its sub-account
-    hours: tuple[int, int] | None = None  # first and last time of those that wait for hours
+    put_off: Mapping[WaitCause, Span] = field(default_factory=dict)  # people may not get them yet
 
     @property
     def held_by(self) -> Breaker | None:
@@ -58,7 +67,7 @@ def waiting(store: Store, lane: Lane) -> Waiting:
         scopes=scopes_of(lane),
         stop=stop_of(store.run(read_stops()), lane),
         learned=store.run(read_learned(lane.sub_account)).learned,
-        hours=store.run(put_off_until(lane.id)) if lane.hours_revision else None,
+        put_off=store.run(read_put_off(lane.id)) if lane.hours_revision else {},
     )
 
 
@@ -88,7 +97,7 @@ class Scheduled(NamedTuple):
     """The time at which a message goes, ms since 1970."""
 
     at: int
-    by_hours: bool  # it waits for the hours of its recipient; else the time was given
+    cause: WaitCause | None  # why its recipient may not get it yet; None: the time was given
 
 
 def scheduled_for(store: Store, lane: str, index: int) -> Scheduled | None:
@@ -99,23 +108,32 @@ def scheduled_for(store: Store, lane: str, index: int) -> Scheduled | None:
         if retry.endswith(ending):
             blob = store.run(command("GET", keys.retry(retry), parse=lambda reply: reply or b""))
             if any(job.index == index for job in unpack(blob)):
-                return Scheduled(_due(retry), retry.startswith(PUT_OFF))
+                return Scheduled(*_parts(retry))
     return None
 
 
-def put_off_until(lane: str) -> Call[tuple[int, int] | None]:
-    """When the first and the last messages go that wait for the hours of their people, ms since 1970;
-    None if none do."""
+def read_put_off(lane: str) -> Call[Mapping[WaitCause, Span]]:
+    """The causes for which people may not get messages yet, and until when."""
 
-    def parse(reply: Any) -> tuple[int, int] | None:
-        due = [_due(retry) for retry in _texts(reply) if retry.startswith(PUT_OFF)]
-        return (min(due), max(due)) if due else None
+    def parse(reply: Any) -> Mapping[WaitCause, Span]:
+        found = dict[WaitCause, Span]()
+        for due, cause in map(_parts, filter(_is_put_off, _texts(reply))):
+            assert cause is not None
+            before = found.get(cause, Span(due, due))
+            found[cause] = Span(min(due, before.first), max(due, before.last))
+        return found
 
     return command("ZRANGE", lane_keys(lane).retries, 0, -1, parse=parse)
 
 
-def _due(retry: str) -> int:
-    return int(retry.removeprefix(PUT_OFF).split("-")[0]) * 1000
+def _is_put_off(retry: str) -> bool:
+    return retry.startswith(PUT_OFF)
+
+
+def _parts(retry: str) -> tuple[int, WaitCause | None]:
+    """The due time of a retry batch in ms since 1970, and its cause."""
+    cause, due = re.findall(rf"^{PUT_OFF}?(\D?)(\d+)-", retry)[0]
+    return int(due) * 1000, WaitCause(cause) if _is_put_off(retry) else None
 
 
 def _texts(reply: Any) -> list[str]:

@@ -313,6 +313,28 @@ const tests = {
     await page.context().close();
   },
 
+  async 'quiet hours are shown with their sources, changed for a country, and taken back'() {
+    const page = await open();
+    await signIn(page, given.all);
+    await page.click('nav a:text-is("Sending")');
+    await page.click('.quiet >> text=/Show all \\d+ places/');
+    await page.waitForSelector('.quiet tr:has-text("US-FL") >> text=checked');
+    page.expected.push('/v1/quiet-hours');
+    await page.click('.quiet >> text="Change hours …"');
+    await page.fill('dialog input >> nth=0', 'FR');
+    await page.fill('dialog input >> nth=1', 'at noon');
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('dialog >> text=/at noon/');
+    await page.fill('dialog input >> nth=1', 'Mon-Fri 10:00-12:00');
+    await page.click('dialog button:text-is("Change")');
+    await page.waitForSelector('.quiet tr:has-text("France"):has-text("Mon-Fri 10:00-12:00"):has-text("changed")');
+    await accessible(page, 'quiet hours');
+    await page.click('.quiet tr:has-text("France") button');
+    await page.click('dialog >> text="As configured"');
+    await page.waitForSelector('.quiet tr:has-text("France"):has-text("shipped")');
+    await page.context().close();
+  },
+
   async 'the switch stops marketing, every screen says so, and it goes on'() {
     const page = await open();
     await signIn(page, given.all);

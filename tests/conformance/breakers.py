@@ -48,9 +48,9 @@ def opened(store: Store, scope: str = ACCOUNT, *, after: float = SOON, by: str =
     return store.run(call)
 
 
-def failed(store: Store, op: str, scope: str = ACCOUNT) -> None:
-    """The request with these permits has failed for the cause of the breaker."""
-    store.run(
+def failed(store: Store, op: str, scope: str = ACCOUNT) -> bool:
+    """The request with these permits has failed for the cause of the breaker; True if that opened it."""
+    return store.run(
         open_breaker("shop", scope, "again", by="worker", probe_after=100, longest=400, op=op)
     )
 
@@ -150,7 +150,7 @@ class TestProbes:
         for op in "abc":
             due(store)
             probe(store, op)
-            failed(store, op)
+            assert not failed(store, op)  # it was open
             waits.append(round(ask(store, "x").wait))
         assert waits == [300, 400, 400]
         assert found(store).failures == 4

@@ -240,8 +240,8 @@ class TestScheduledMessages:
         assert [(job.index, job.line) for job in jobs] == [(0, mixed[0].line), (2, mixed[2].line)]
         first, second = retries(store)
         assert first != second
-        assert scheduled_for(store, LANE, 1) == (int(first.split("-")[0]) * 1000, False)
-        assert scheduled_for(store, LANE, 3) == (int(second.split("-")[0]) * 1000, False)
+        assert scheduled_for(store, LANE, 1) == (int(first.split("-")[0]) * 1000, None)
+        assert scheduled_for(store, LANE, 3) == (int(second.split("-")[0]) * 1000, None)
         assert scheduled_for(store, LANE, 0) is None
         given.retry_is_due(store, LANE, first)
         assert store.run(promote_due(LANE))[0] == 1

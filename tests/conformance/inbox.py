@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from store.client import Store, text
-from store.errors import StoreRefused
+from store.errors import StoreFault
 from store.keys import ASIDE, INBOXES, inbox
 from store.receipts.inbox import (
     GROUP,
@@ -158,7 +158,7 @@ class TestInbox:
 
     def test_a_key_of_another_kind_is_a_fault(self, store: Store) -> None:
         store.client.set(inbox(0), "what")
-        with pytest.raises(StoreRefused, match="WRONGTYPE"):
+        with pytest.raises(StoreFault, match="WRONGTYPE"):
             store.run(read_inbox("ann"))
 
     def test_figures_are_counted_with_the_entries_and_once(self, store: Store) -> None:

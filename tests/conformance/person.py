@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 
 from dashboard.person import Progress, forget_person, show_person
-from store.client import Store
-from store.keys import TABLE, People, lane_keys, row_of
+from store.client import Store, script_call
+from store.keys import ASIDE, TABLE, People, lane_keys, row_of
 from store.lanes.drafts import open_text
 from store.lanes.held_jobs import Place
 from store.lanes.lane import LaneStatus, find_lane, finish_loading
-from store.people import rewrite
-from store.people.find import all_lanes, find_in_lane
+from store.people import erase, rewrite
+from store.people.erase import erase_records, forget_in_scope, read_suppressed
+from store.people.find import all_lanes, find_bodies, find_in_lane
 from store.people.forgotten import (
     all_forgotten,
     digest_of,
@@ -213,6 +214,19 @@ class TestFinding:
         given.settle(store, lane, claim, what)
         assert [one["id"] for one in shown(store)["messages"]] == [f"{lane}.0"]
 
+    def test_large_bodies_are_searched_a_few_at_a_time_and_all_are_found(
+        self, store: Store
+    ) -> None:
+        bodies = [
+            b'{"to":"+%b","x":"%b"}' % (ANN.who.encode(), b"x" * size) for size in (600_000, 9)
+        ]
+        store.run(keep_unmatched([bodies[0], b"{}", *bodies, b"{}"]))
+        args = (ANN.who, "-", 50)
+        begin, *first = store.run(script_call("find_bodies", (ASIDE,), args, list))
+        assert (begin != b"", len(first)) == (True, 3)  # one body, and more to come
+        found = [body.body for body in find_bodies(store, ANN, ())]
+        assert found == [bodies[0], *bodies]
+
     def test_how_far_it_is_adds_up(self, store: Store) -> None:
         lane, steps = given.loaded(store, 2500), list[int]()
         find_in_lane(store, find_lane(store, lane), ANN, steps.append)
@@ -290,6 +304,28 @@ class TestForgetting:
         assert (outcome.state, outcome.origin) == (State.SKIPPED, Origin.LOCAL)
         assert outcome.code == LocalReason.FORGOTTEN
         assert given.balanced(store, lane)
+
+    def test_erasing_a_record_again_erases_nothing_and_makes_none(self, store: Store) -> None:
+        lane = at(store, accepted)
+        keys = lane_keys(lane)
+        length = store.client.strlen(f"{keys.outcomes}0")
+        assert store.run(erase_records(keys, 0, [5, 900], 0)) > 0
+        assert store.run(erase_records(keys, 0, [5, 900], 0)) == 0
+        assert store.client.strlen(f"{keys.outcomes}0") == length  # 900 has no record
+
+    def test_a_suppression_that_came_since_it_was_read_is_kept(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        store.run(suppress("shop", [(ANN.who, None)], Why.OPERATOR))
+        read = iter([read_suppressed(NOBODY, "shop")])  # there was none yet
+        monkeypatch.setattr(
+            erase, "read_suppressed", lambda *words: next(read, None) or read_suppressed(*words)
+        )
+        digest = digest_of(ANN.who, SECRET)
+        assert forget_in_scope(store, ANN, digest, "shop") == 1
+        kept = store.run(is_forgotten(digest, "shop"))
+        assert kept is not None
+        assert kept.stops(Purpose.MARKETING)
 
     def test_a_lane_that_waited_for_nobody_else_ends(self, store: Store) -> None:
         lane = given.campaign(store)

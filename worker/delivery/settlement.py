@@ -89,7 +89,7 @@ def settlement_of(outcome: BatchOutcome, tools: Tools) -> Settlement:
     if again:
         delay = retry_delay(max(job.attempts + 1 for job, _ in again), retry, tools.rng)
         what.retries.append(RetryBatch(batch.id, int(delay * 1000), _tried(again)))
-    what.retries += put_off(batch.put_off, batch.hours)
+    what.retries += put_off(batch.put_off, batch.rules)
     if verdicts.doubtful:
         what.in_doubt_batches.append(_park(batch, verdicts.doubtful, tools))
     what.dead = [

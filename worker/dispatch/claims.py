@@ -24,6 +24,7 @@ from worker.delivery.write_settlement import settle
 from worker.dispatch.lane_cache import LaneCache, note_trouble
 from worker.dispatch.lane_hours import LaneHours
 from worker.dispatch.lane_selection import Turns
+from worker.dispatch.tier_budget import TierBudget
 from worker.failpoints import Point
 from worker.pacing.backoff import Backoff, full_jitter
 from worker.pacing.permits import PermitOffice
@@ -44,7 +45,7 @@ NEVER = float("-inf")
 LOOK_AGAIN = 30.0
 """Seconds before a lane that this worker cannot send from is tried again."""
 SORTING_SECONDS = 0.5
-"""Seconds after which a claim ends that finds only messages outside the hours of their people."""
+"""Seconds after which a claim ends that finds only messages whose people may not get them yet."""
 TRIES = 5
 
 
@@ -56,6 +57,7 @@ class Claims:
         self._permits = permits
         self._backoff = backoff
         self._hours = LaneHours(tools)
+        self._budget = TierBudget(tools)
         self._cache = LaneCache(tools.store, tools.settings)
         self._turns = Turns()
         self._paces: dict[str, tuple[float, int]] = {}  # lane → messages/s and weight, if not usual
@@ -180,7 +182,7 @@ class Claims:
     async def _claim_open(
         self, lane: OpenLane, reservation: Reservation, stopping: asyncio.Event
     ) -> tuple[ClaimedBatch, Claim]:
-        """Claim jobs for the permits that may go now by the hours of their people.
+        """Claim jobs for the permits that may go now by the hours of their people and by the tier.
 
         Those that may not are put off at once: a crash of a later request leaves only its own in doubt.
         The others go back to the front of the queue and are claimed again, with further ones where they
@@ -193,10 +195,13 @@ class Claims:
             claim = await self._claim(self._claim_call(lane, id_, most, at_any_rate=paid))
             paid = True
             self._tools.pass_by(Point.CLAIMED)
+            rules = self._tools.stops.revision
             open_, later = await self._hours.split(lane, claim.jobs, claim.now_ms)
+            open_, over = await self._budget.split(lane, open_)
+            later += over
             batch = ClaimedBatch(
                 lane, id_, open_, reservation, claim.now_ms, self._tools.clock(),
-                claim.early_updates, later, self._hours.revision,
+                claim.early_updates, later, rules,
             )  # fmt: skip
             if len(claim.jobs) <= n and not later:
                 return batch, claim

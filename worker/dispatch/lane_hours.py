@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from store.people.quiet_hours import HoursInForce, LocalHours, LocalStart
 from store.purposes import Purpose
+from store.queue.settlement import PutOff
 from store.records.job_section import Job
 from worker.batch import OpenLane, Tools
 
@@ -19,15 +20,10 @@ class LaneHours:
         self._in_force = HoursInForce(tools.settings.quiet_hours)
         self._of: dict[tuple[str, bool], LocalHours | None] = {}  # lane, of marketing
 
-    @property
-    def revision(self) -> int:
-        """Of the hours by which the last jobs were divided."""
-        return self._in_force.revision
-
     async def split(
         self, lane: OpenLane, jobs: Sequence[Job], now_ms: int
-    ) -> tuple[Sequence[Job], list[tuple[Job, int]]]:
-        """The jobs that may go now, and the others, each with its time in s since 1970."""
+    ) -> tuple[Sequence[Job], list[PutOff]]:
+        """The jobs that may go now, and the others."""
         live = self._tools.stops.live_hours
         if live.revision != self._in_force.revision:
             self._in_force = HoursInForce(self._tools.settings.quiet_hours, live)
@@ -38,13 +34,13 @@ class LaneHours:
             self._tools.store, lane.lane.sub_account, self._tools.clock()
         )
         purposes, now = self._tools.templates.purposes(lane.lane), now_ms / 1000
-        open_, later = list[Job](), list[tuple[Job, int]]()
+        open_, later = list[Job](), list[PutOff]()
         for job in jobs:
             purpose = purposes.of_all or purposes.of(job.line)
             hours = self._hours_of(lane, purpose is Purpose.MARKETING and not lane.urgent)
             due = hours.due(job.line, now) if hours else 0
             if due:
-                later.append((job, due))
+                later.append(PutOff(job, due))
             else:
                 open_.append(job)
         return open_, later

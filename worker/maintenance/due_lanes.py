@@ -11,7 +11,7 @@ import structlog
 
 from store.batched import by_hundred
 from store.client import Call
-from store.errors import StoreRefused
+from store.errors import StoreFault
 from store.lanes.due import Look, read_due
 from store.lanes.lane import Lane, LaneStatus, announce, read_lane
 from store.lanes.retention import expire_values, note_ended
@@ -32,9 +32,9 @@ async def check(tools: Tools, lanes: Sequence[str], as_of: int) -> list[Look | N
         as_of: leases and in-doubt batches that ended by then count, ms by Redis' clock.
     """
     try:
-        soon, hours = int(IDLE_SECONDS * 1000), tools.stops.live_hours.revision
-        return [*await tools.store.run_all([read_due(lane, as_of, soon, hours) for lane in lanes])]
-    except (StoreRefused, ValueError):
+        soon, rules = int(IDLE_SECONDS * 1000), tools.stops.revision
+        return [*await tools.store.run_all([read_due(lane, as_of, soon, rules) for lane in lanes])]
+    except (StoreFault, ValueError):
         log.exception("due_lanes_check_failed")
         return [None] * len(lanes)
 

@@ -45,6 +45,7 @@ from worker.maintenance.due_lanes import announce_waiting, check, is_quiet, reti
 from worker.maintenance.in_doubt import resolve_due
 from worker.maintenance.learned_rates import decide_rates
 from worker.maintenance.retention import close_if_over, expire_drafts, expire_lanes
+from worker.receipts.feedback import count_replies
 from worker.receipts.inbox import apply_inbox, is_all
 from worker.results.classify import seconds_in_doubt
 
@@ -87,6 +88,7 @@ async def sweep(tools: Tools) -> Swept | None:
     # The inbox first: status updates decide about in-doubt batches.
     applied = await apply_inbox(tools, leases.as_of)
     swept = Swept(more=not is_all(applied), applied=applied)
+    await count_replies(tools, leases.as_of)
     await decide_rates(tools)
     await tools.stops.refresh(tools.store, tools.clock())
     active = await tools.store.run(active_lanes())
@@ -181,8 +183,8 @@ async def _tend(tools: Tools, lane: Lane, leases: _Leases) -> Swept:
     await tools.templates.look(tools.store, lane.sub_account, tools.clock())
     if lane.canary:
         await tend_canary(tools, lane, await tools.store.run(now_ms()))
-    if lane.hours_revision not in ("", str(hours := tools.stops.live_hours.revision)):
-        await tools.store.run(release_put_off(lane.id, hours))
+    if lane.hours_revision not in ("", str(rules := tools.stops.revision)):
+        await tools.store.run(release_put_off(lane.id, rules))
     while (await tools.store.run(promote_due(lane.id)))[1] == 0:  # more are due
         await leases.as_of()
     await _recover(tools, lane, as_of, leases)

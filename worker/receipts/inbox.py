@@ -24,7 +24,7 @@ from collections.abc import (
 )
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 import structlog
@@ -40,6 +40,7 @@ from chatapps.webhooks import (
     Reply,
     TemplateChange,
     decode_receipt,
+    items_of,
     rank_of,
     read_moment,
     read_webhook,
@@ -47,6 +48,7 @@ from chatapps.webhooks import (
 from config.settings import Settings
 from store.errors import StoreError
 from store.purposes import Pricing, pricing_of
+from store.receipts.feedback import count_feedback
 from store.receipts.inbox import (
     Entry,
     acknowledge,
@@ -56,6 +58,7 @@ from store.receipts.inbox import (
     reclaim,
 )
 from store.receipts.status_updates import AT_ONCE, Applied, apply_pairs, receipt_record
+from store.records.outcome import Feedback
 from store.states import State
 from worker.batch import Tools
 from worker.receipts.batch_receipts import batch_of, hold, read_batch
@@ -200,7 +203,7 @@ async def _apply_together(tools: Tools, entries: Sequence[Entry]) -> Counter[str
 def sort_entries(entries: Iterable[Entry], settings: Settings) -> Sorted:
     """Parse the entries; pure."""
     sorted_, refusals = Sorted(), frozenset(settings.opt_outs.receipt_codes)
-    for entry in entries:
+    for entry in chain.from_iterable(map(_events_of, entries)):
         if _note_status(sorted_, entry, refusals):
             continue
         event = _read(entry)
@@ -208,6 +211,13 @@ def sort_entries(entries: Iterable[Entry], settings: Settings) -> Sorted:
             sorted_.aside.append(entry.body)
             _note_other(sorted_, event, entry, settings)
     return sorted_
+
+
+def _events_of(entry: Entry) -> Iterable[Entry]:
+    """The entry, or one for each event of a body that is a list of them."""
+    if entry.body[:1] == b"{" or (items := items_of(entry.body)) is None:
+        return (entry,)
+    return [Entry(entry.id, item) for item in items]
 
 
 def _read(entry: Entry) -> Event | None:
@@ -370,9 +380,15 @@ async def _write_updates(tools: Tools, sorted_: Sorted) -> None:
             sorted_.figures["unmatched:no_such_message"] += applied.unknown
             sorted_.figures["unmatched:not_theirs"] += applied.foreign
             refused = set(applied.refused)
-            for place, (_, _, receipt, entry) in enumerate(group):
-                if receipt is not None and place not in refused:
-                    note_refusal(sorted_.changes, receipt, entry, tools.settings)
+            opted_out = [
+                (index, Feedback.OPTED_OUT)
+                for place, (index, _, receipt, entry) in enumerate(group)
+                if receipt is not None
+                and place not in refused
+                and note_refusal(sorted_.changes, receipt, entry, tools.settings)
+            ]
+            if opted_out:
+                await tools.store.run(count_feedback(lane, opted_out))
 
 
 def _groups(proofs: list[Proof]) -> Iterator[list[Proof]]:

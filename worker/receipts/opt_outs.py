@@ -89,11 +89,11 @@ def note_reply(changes: ConsentChanges, reply: Reply, entry: Entry, settings: Se
 
 def note_refusal(
     changes: ConsentChanges, receipt: Receipt, entry: Entry, settings: Settings
-) -> None:
+) -> bool:
     """Add the opt-out of a receipt: the person has blocked the sender, or wants no marketing messages
-    (provider docs, opt-out)."""
+    (provider docs, opt-out). False if it is none."""
     if receipt.code is None or receipt.code not in settings.opt_outs.receipt_codes:
-        return
+        return False
     said_ms = entry.moment(receipt.timestamp)
     people: list[ConsentChange] = [(who, said_ms) for who in _names(receipt.person)]
     purposes = MARKETING if receipt.code == NO_MARKETING else EVERYTHING
@@ -101,6 +101,7 @@ def note_refusal(
     stop = Stop(scope, receipt.sub_account, Why.RECEIPT, purposes)
     changes.stops.setdefault(stop, []).extend(people)
     changes.figures["opt_outs"] += 1
+    return True
 
 
 def consent_change_of(reply: Reply, words: OptOuts) -> OptOut | None:

@@ -4,6 +4,7 @@ An event names the account, not the sub-account: it applies to every sub-account
 settings. A paused, rejected or disabled template holds up its messages until it is approved again. A
 flagged number holds up bulk lanes until it is unflagged. An account that may not send holds up
 everything until it is reinstated or the restriction ends. Only an operator closes an operator's breaker.
+A tier that an event tells is that of the portfolio, where one is configured.
 """
 
 import re
@@ -22,6 +23,7 @@ from chatapps.webhooks import (
 from config.settings import Settings
 from store.client import AsyncStore
 from store.limits.breakers import ACCOUNT, BULK, close_breaker, open_breaker, template_scope
+from store.limits.tier import UNLIMITED, change_tier
 from store.receipts.inbox import Entry
 from store.templates import template_name
 from worker.template_registry import tell_changes
@@ -55,8 +57,7 @@ def provider_event_of(event: BusinessChange) -> ProviderEvent | None:
 
 
 def _of_number(event: NumberChange) -> ProviderEvent | None:
-    """A number of low quality risks its limits: bulk lanes wait, other lanes go on. Changes of the daily
-    limit need a person."""
+    """A number of low quality risks its limits: bulk lanes wait, other lanes go on."""
     if event.event == "UNFLAGGED":
         return ProviderEvent(BULK, closed=True)
     if event.event != "FLAGGED":
@@ -100,6 +101,8 @@ async def act_on(
         told = {name: getattr(event, name) or "" for name in _TOLD}
         template = template_name(event.name, event.language or "")
         await tell_changes(store, settings, ours, {template: told})
+    if isinstance(event, NumberChange):
+        await _note_tier(store, settings, ours, event, entry.moment(event.timestamp))
     if news is None:
         log.info("provider_event", sub_accounts=ours, about=repr(event))
         return bool(ours)
@@ -108,6 +111,20 @@ async def act_on(
     for sub_account in ours:
         await _move(store, sub_account, news, entry.moment(event.timestamp), entry.came_ms)
     return bool(ours)
+
+
+async def _note_tier(
+    store: AsyncStore, settings: Settings, ours: Sequence[str], event: NumberChange, event_ms: int
+) -> None:
+    tier = UNLIMITED if event.tier == "TIER_UNLIMITED" else event.daily_limit
+    for portfolio in dict.fromkeys(map(settings.portfolio_of, ours)):
+        configured = settings.tier_of(portfolio)
+        if tier is None or configured is None:
+            continue
+        if await store.run(change_tier(portfolio, tier, configured, event_ms)):
+            log.warning(
+                "tier_changed", portfolio=portfolio, tier=event.tier, was=event.previous_tier
+            )
 
 
 async def _move(

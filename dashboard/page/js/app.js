@@ -6,7 +6,7 @@ import { html, render, signal, useEffect, useState } from './lib.js';
 import { listen, stop } from './live.js';
 import { Mark } from './mark.js';
 import { go, route, to } from './router.js';
-import { SignIn } from './signin.js';
+import { refusal, SignIn } from './signin.js';
 import { StopBanner, StopSwitch } from './stops.js';
 import { Confirm, Icon, Loading, Notes } from './ui.js';
 
@@ -84,7 +84,7 @@ function Side() {
         <div class="who"><b>${who?.name}</b><span class="muted small">${who?.sub_accounts.length ? who.sub_accounts.join(', ') : 'all sub-accounts'}<br />${who?.scopes.join(', ')}</span></div>
         <div class="side-acts">
           <button class="button ghost small" onClick=${turn} aria-label=${`Colours: ${scheme.value}. Change`}><${Icon} name="scheme" size=${16} />${scheme.value === 'system' ? 'Auto' : scheme.value === 'light' ? 'Light' : 'Dark'}</button>
-          <button class="button ghost small" onClick=${signOut}><${Icon} name="out" size=${16} />Sign out</button>
+          ${!who?.by_proxy && html`<button class="button ghost small" onClick=${signOut}><${Icon} name="out" size=${16} />Sign out</button>`}
         </div>
         <p class="muted small">Times are in ${zone()}${who && otherZone(who.utc_offset) ? `; in sentences of the server they are in ${offsetName(who.utc_offset)}` : ''}. Version ${who?.version}.</p>
       </div>
@@ -133,6 +133,9 @@ if (/^#code=/.test(location.hash)) {
   if (!location.hash) go(to(['campaigns']), { replace: true });
   ask('/ui/session', { refresh: true }).then(
     (who) => { session.value = who; },
-    () => { session.value ??= trouble.value ? undefined : null; },
+    (refused) => {
+      refusal.value = refused.status === 403 ? refused : null;
+      session.value ??= trouble.value ? undefined : null;
+    },
   );
 }

@@ -179,6 +179,7 @@ function Waits({ one }) {
           ${w.blocked_until && html`<span>provider pauses until <time title=${moment(w.blocked_until)}>${when(w.blocked_until)}</time></span>`}
           ${w.next_retry && html`<span>next retry <time title=${moment(w.next_retry)}>${when(w.next_retry)}</time></span>`}
           ${w.next_decision && html`<span>next decision about doubts <time title=${moment(w.next_decision)}>${when(w.next_decision)}</time></span>`}
+          ${w.hours && html`<a href=${to(['sending'])}>quiet hours: from <time title=${moment(w.hours.first)}>${when(w.hours.first)}</time> on</a>`}
           ${one.breakers?.map((breaker) => html`<a href=${to(['sending'])}>breaker ${breaker.scope}${breaker.probe_at ? `, tried again ${when(breaker.probe_at)}` : ''}</a>`)}
         </p>`}
         ${(one.may_have_two > 0 || one.may_have_arrived > 0) && html`<p class="limits">
@@ -211,6 +212,8 @@ function Ledger({ one }) {
                   <td class="num"><${People} id=${one.id} states=${[state]}>${count(one.counts[state] ?? 0)}<//></td><td class="num">${percent(one.counts[state] ?? 0, one.recipients)}</td></tr>`)}`;
           })}
           <tr class="total"><td>Recipients</td><td class="num"><${People} id=${one.id} states=${[]}>${count(one.recipients)}<//></td><td class="num">${percent(all, one.recipients)}</td></tr>
+          ${Object.entries({ Replied: one.replied, 'Opted out': one.opted_out }).map(([name, n]) => n > 0 && html`
+            <tr key=${name}><td>${name} <span class="small">– share of the messages that the provider accepted</span></td><td class="num">${count(n)}</td><td class="num">${percent(n, one.funnel.sent.messages)}</td></tr>`)}
         </tbody></table>
     </section>`;
 }

@@ -4,6 +4,7 @@ import { useAnswer } from './data.js';
 import { count, duration, large, moment, rate, several, when } from './format.js';
 import { html, useState } from './lib.js';
 import { changes } from './live.js';
+import { QuietHours } from './quiet.js';
 import { Dialog, Empty, Failed, Icon, Loading, Sentence, attempt } from './ui.js';
 
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
@@ -27,7 +28,8 @@ export function Sending() {
     ${!session.value?.sub_accounts.length && html`<${Doctor} />`}
     ${limits.error && html`<${Failed} error=${limits.error} again=${limits.again} />`}
     ${limits.data && accounts.length === 0 && html`<${Empty} icon="sending" title="No sub-account is configured"><p>Settings name the sub-accounts of the provider: see <code>config/sendmany.example.toml</code>.</p><//>`}
-    <div class="tiles sending-tiles">${accounts.map((one) => html`<${Account} key=${one.sub_account} one=${one} backlog=${(now.data?.backlog ?? []).filter((/** @type {any} */ b) => b.sub_account === one.sub_account)} again=${limits.again} />`)}</div>`;
+    <div class="tiles sending-tiles">${accounts.map((one) => html`<${Account} key=${one.sub_account} one=${one} backlog=${(now.data?.backlog ?? []).filter((/** @type {any} */ b) => b.sub_account === one.sub_account)} again=${limits.again} />`)}</div>
+    <${QuietHours} />`;
 }
 
 const VERDICTS = /** @type {Record<string, [string, string]>} */ ({ ok: ['good', 'Good'], problem: ['bad', 'Problem'], note: ['hold', 'Not known'] });

@@ -1,8 +1,11 @@
 // Signing in: with a token, or with the one-time code of a link that `sendmany up` printed.
 import { ask, session } from './api.js';
-import { html, useEffect, useState } from './lib.js';
+import { html, signal, useEffect, useState } from './lib.js';
 import { Mark } from './mark.js';
 import { Failed, Icon } from './ui.js';
+
+/** Why the person whom a proxy has signed in cannot use the page. @type {import('./lib.js').Signal<any>} */
+export const refusal = signal(null);
 
 /** @param {Record<string, string>} given */
 async function signIn(given) {
@@ -11,7 +14,7 @@ async function signIn(given) {
 
 export function SignIn() {
   const [token, setToken] = useState('');
-  const [error, setError] = useState(/** @type {any} */ (null));
+  const [error, setError] = useState(refusal.value);
   const [busy, setBusy] = useState(false);
   /** @param {Record<string, string>} given */
   const attempt = async (given) => {

@@ -15,7 +15,7 @@ export interface Lane {
   status: Status; reason: string; loaded: boolean; recipients: number; duplicates: number;
   invalid_rows: number; done: number; open: number; counts: Partial<Record<State, number>>;
   may_have_two: number; may_have_arrived: number; requests: number; mean_batch: number;
-  retried: number; balanced: boolean;
+  retried: number; balanced: boolean; replied: number; opted_out: number; funnel: Record<string, { messages: number; share: number }>;
   opened_at: string | null; started_at: string | null; finished_at: string | null;
 }
 export interface Campaign extends Lane {
@@ -23,13 +23,14 @@ export interface Campaign extends Lane {
   file?: { bytes: number; rows: number; resumable: boolean };
   breakers?: Breaker[];
   waits?: {
+    hours: { first: string; last: string } | null;
     sending_loops: number; blocked_until: string | null; next_retry: string | null;
     next_decision: string | null; stopped: Stop | null;
   };
 }
 export interface Page<T> { items: T[]; next: string | null }
 export interface Session {
-  name: string; scopes: string[]; sub_accounts: string[]; ends_at: string; version: string; utc_offset: number; launch_delay: number;
+  name: string; scopes: string[]; sub_accounts: string[]; ends_at: string; version: string; utc_offset: number; launch_delay: number; by_proxy: boolean;
 }
 export interface Row {
   id: string; index: number; number: string; state: State | 'missing'; attempts: number;
@@ -44,6 +45,9 @@ export interface Failure { state: State; origin: string; code: number | null; me
 export interface History {
   step_seconds: number; messages_per_second: number; sampled: number;
   steps: { at: string; posted: number; reached: Partial<Record<State, number>> }[];
+}
+export interface PlaceHours {
+  place: string; hours: string; origin: 'shipped' | 'settings' | 'changed'; checked: string | null; source: string | null;
 }
 export interface Limits {
   sub_account: string; messages_per_second: number; requests_per_second: number; burst: number;

@@ -27,6 +27,10 @@ TLS."""
 _RAW: Final = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
 
 
+MORE_HEADERS: Final = "sendmany.headers"
+"""Key in the ASGI scope of headers that a route adds to its answer, to errors, too."""
+
+
 class SecurityHeaders:
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -34,7 +38,7 @@ class SecurityHeaders:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                given = list(message.get("headers", ()))
+                given = [*message.get("headers", ()), *scope.get(MORE_HEADERS, ())]
                 names = {name.lower() for name, _ in given}
                 message["headers"] = given + [pair for pair in _RAW if pair[0] not in names]
             await send(message)

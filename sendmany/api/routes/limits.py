@@ -89,10 +89,7 @@ def add_limits(router: APIRouter, store: Store, settings: Settings, read: Any, m
     )
     def list_limits(caller: Annotated[Token, read]) -> LimitsPage:
         return LimitsPage(
-            items=[
-                limits_out(store, name, settings.sub_accounts[name])
-                for name in _names(settings, caller)
-            ]
+            items=[limits_out(store, name, settings) for name in _names(settings, caller)]
         )
 
     @router.get(

@@ -5,6 +5,7 @@ Everything else uses the HTTP API like any other client: requests beyond its tok
 
 import gzip
 import hashlib
+import json
 import time
 from collections import deque
 from collections.abc import Callable
@@ -87,6 +88,7 @@ class SessionOut(BaseModel):
     version: str
     utc_offset: int  # minutes; offset of times of day in sentences
     launch_delay: float  # s in which a launch can be undone
+    by_proxy: bool  # a proxy has signed the person in, and signs out
 
 
 class Tries:
@@ -139,8 +141,10 @@ def page_router(
     @router.get("/ui/session")
     async def show(request: Request) -> SessionOut | None:
         """None is a valid answer: browsers log a 401 as an error."""
-        session = await sessions.of(request.scope)
-        return _out(session, launch_delay) if session else None
+        session, user = await sessions.of(request.scope), sessions.user_of(request.scope)
+        if user and session is None:
+            raise HTTPException(403, _NOT_KNOWN.format(json.dumps(user, ensure_ascii=False)))
+        return _out(session, launch_delay, by_proxy=bool(user)) if session else None
 
     @router.post("/ui/session")
     async def sign_in(given: SignIn, request: Request, response: Response) -> SessionOut:
@@ -193,6 +197,10 @@ def page_router(
 
 
 _WRONG_TOKEN: Final = "This token is not good, or not any more."  # noqa: S105
+_NOT_KNOWN: Final = (
+    "You are signed in as {0}, and no single valid token has this name: ask who runs sendmany "
+    "for `sendmany token create {0} --scope …`."
+)
 _WRONG_CODE: Final = "This link was used, or is older than a minute: sign in with a token."
 _PLAIN_HTTP: Final = (
     "Over plain http signing in works on this machine only: put a proxy with HTTPS in front, "
@@ -212,7 +220,7 @@ def _is_secure(request: Request) -> bool:
     return scheme == "https"
 
 
-def _out(session: Session, launch_delay: float) -> SessionOut:
+def _out(session: Session, launch_delay: float, *, by_proxy: bool = False) -> SessionOut:
     token, offset = session.kept.token, datetime.now().astimezone().utcoffset()
     return SessionOut(
         name=token.name,
@@ -222,6 +230,7 @@ def _out(session: Session, launch_delay: float) -> SessionOut:
         version=__version__,
         utc_offset=int(offset.total_seconds() // 60) if offset else 0,
         launch_delay=launch_delay,
+        by_proxy=by_proxy,
     )
 
 

@@ -14,7 +14,7 @@ from sendmany.doctor.finding import Check
 from store.access.places import Places
 from store.access.tokens import Needs, Scope, Token
 from store.client import AsyncStore
-from store.errors import StoreRefused
+from store.errors import StoreFault
 from store.lanes.lane import Priority
 from store.reports.gauges import read_gauges, read_memory
 
@@ -84,7 +84,7 @@ def sending_router(store: AsyncStore, settings: Settings, needs: Needs) -> APIRo
         inbox, everything = found.inbox, not caller.sub_accounts
         used, limit = 0, 0
         if everything:
-            with suppress(StoreRefused):  # some servers refuse INFO
+            with suppress(StoreFault):  # some servers refuse INFO
                 used, limit = await store.run(read_memory())
         return SendingOut(
             workers=[

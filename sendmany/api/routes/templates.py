@@ -77,7 +77,7 @@ def templates_router(store: Store, settings: Settings, needs: Needs) -> APIRoute
         whose = choose_sub_account(settings, caller, sub_account, "sub_account")
         if not has_templates(settings, whose):
             return TemplatesOut(sub_account=whose, configured=False, items=[])
-        with places.place_for(caller), _http_errors():
+        with places.place_for(caller), provider_errors():
             account = template_account(settings, whose)
             found = ask(settings, account, lambda calls: calls.list_templates())
         items = [dict(one.members) for one in found]
@@ -103,7 +103,7 @@ def templates_router(store: Store, settings: Settings, needs: Needs) -> APIRoute
                 return TemplateAdded(template=None, added=False, advice=[], problems=problems)
             raise unprocessable("The provider would refuse this template.", unfit) from error
         if not dry_run:
-            with places.place_for(caller), _http_errors():
+            with places.place_for(caller), provider_errors():
                 account = template_account(settings, whose)
                 ask(settings, account, lambda calls: calls.add_template(draft))
             about = f"{draft.name} ({draft.language}) of {whose}"
@@ -124,7 +124,7 @@ def templates_router(store: Store, settings: Settings, needs: Needs) -> APIRoute
     ) -> TemplateDeleted:
         """Campaigns that use it are refused from then on. Its name is blocked for about 30 days."""
         whose = choose_sub_account(settings, caller, sub_account, "sub_account")
-        with places.place_for(caller), _http_errors():
+        with places.place_for(caller), provider_errors():
             account = template_account(settings, whose)
             ask(settings, account, lambda calls: calls.delete_template(name))
         store.run(entry("template.delete", f"{name} of {whose}", before=name))
@@ -134,7 +134,7 @@ def templates_router(store: Store, settings: Settings, needs: Needs) -> APIRoute
 
 
 @contextmanager
-def _http_errors() -> Iterator[None]:
+def provider_errors() -> Iterator[None]:
     """Turn errors of the provider into an HTTPException."""
     try:
         yield

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-from config.sections import SubAccount
+from config.settings import Settings
 from dashboard.explain import explain_rate
 from dashboard.schemas import (
     BreakerOut,
@@ -18,6 +18,7 @@ from store.limits.breakers import read_breakers
 from store.limits.learned import Cause, Learned, read_changes, read_learned
 from store.limits.rate_limit import Limits, read_limiter
 from store.limits.stops import read_stops
+from store.limits.tier import UNLIMITED, read_tiers, read_used, share_of
 from store.reports.waiting import now_ms
 
 
@@ -56,6 +57,16 @@ class RateHistory(BaseModel):
     items: list[RateChangeOut]
 
 
+class TierOut(BaseModel):
+    """The tier of the portfolio of a sub-account."""
+
+    portfolio: str
+    people: int  # to whom it may write outside service windows in 24 hours; 0: unlimited
+    for_campaigns: int
+    used: int
+    told: bool  # by the provider; false: configured
+
+
 class LimitsOut(BaseModel):
     """Limits of a sub-account, shared by all workers, and their present state."""
 
@@ -65,6 +76,7 @@ class LimitsOut(BaseModel):
     burst: int
     urgent_reserve: int
     max_in_air: int  # requests per worker process
+    tier: TierOut | None  # null: none is configured
     learn_rate: Literal["off", "observe", "on"]
     learned: LearnedOut | None  # null: nothing is learned yet
     free: int | None  # messages that may be sent at once; null: no limit, or no recent sending
@@ -115,14 +127,31 @@ def history_of(store: Store, name: str, most: int) -> RateHistory:
     return RateHistory(sub_account=name, items=items)
 
 
+def tier_out(store: Store, name: str, settings: Settings, now: int) -> TierOut | None:
+    """The tier in force of a sub-account, and the places that are taken."""
+    account, portfolio = settings.sub_accounts[name], settings.portfolio_of(name)
+    if account.tier is None:
+        return None
+    tiers, configured = store.run(read_tiers()), settings.tier_of(portfolio) or UNLIMITED
+    people = tiers.of(portfolio, configured)
+    return TierOut(
+        portfolio=portfolio,
+        people=people,
+        for_campaigns=share_of(people, 1 - account.tier_reserve) if people else 0,
+        used=store.run(read_used(portfolio, now)).people,
+        told=people != configured,
+    )
+
+
 class BreakersPage(BaseModel):
     """All open breakers of the caller's sub-accounts."""
 
     items: list[BreakerOut]
 
 
-def limits_out(store: Store, name: str, account: SubAccount) -> LimitsOut:
+def limits_out(store: Store, name: str, settings: Settings) -> LimitsOut:
     """The limits of a sub-account and their state."""
+    account = settings.sub_accounts[name]
     now, limiter = store.run(now_ms()), store.run(read_limiter(name))
     limits = Limits(
         account.messages_per_second,
@@ -138,6 +167,7 @@ def limits_out(store: Store, name: str, account: SubAccount) -> LimitsOut:
         burst=limits.burst,
         urgent_reserve=limits.urgent_reserve,
         max_in_air=account.max_in_air,
+        tier=tier_out(store, name, settings, now // 1000),
         learn_rate=account.learn_mode,
         learned=learned_out(known, now // 1000),
         free=limiter.free(

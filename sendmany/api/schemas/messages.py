@@ -52,6 +52,8 @@ class MessageIn(BaseModel):
         Field(
             description="The provider's message: `user`, `type`, `content` and what else its "
             "documentation names; without `clientMessageId` and `dlrCallbackUrl`, which are ours. "
+            "Or in short, for a template whose only values are texts of its body: `to`, `template`, "
+            "`language`, and `params`, a list of these texts. "
             "It is checked by the provider's rules before it is stored.",
             examples=[_EXAMPLE],
         ),

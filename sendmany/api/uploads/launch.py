@@ -274,7 +274,11 @@ async def _received(
         form = parse_campaign(await read_campaign(parts), form_of)
         _refuse_ours(form)
         sub_account = choose_sub_account(settings, caller, form.sub_account)
-        upload = upload_of(form, settings, sub_account)
+        try:
+            upload = upload_of(form, settings, sub_account)
+        except InputError as error:  # a time, a policy, a canary
+            sentence = in_our_words(str(error))
+            raise unprocessable(sentence, [("campaign", sentence)]) from error
 
         def load(file: ArrivingFile) -> T:
             exclusions = read_exclusions(

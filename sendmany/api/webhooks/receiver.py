@@ -72,8 +72,8 @@ class Refusals:
 
 
 WEBHOOKS: Final = "/webhooks"
-MOST_BYTES: Final = 1024 * 1024
-"""Most bytes of one webhook."""
+MOST_BYTES: Final = 4 * 1024 * 1024
+"""Most bytes of one webhook: of a list of some 10,000 receipts."""
 ROOM_BYTES: Final = 64 * 1024 * 1024
 """Most bytes of all webhooks being received or stored."""
 BODY_SECONDS: Final = 10.0

@@ -34,7 +34,7 @@ from sendmany.console.progress import Meter, loading_note, show_sending
 from store.client import Store
 from store.lanes.lane import Lane, LaneStatus, list_lanes
 from store.limits.stops import read_stops, stop_of
-from store.records.outcome import code_named
+from store.records.outcome import Feedback, code_named
 from store.reports.lane_report import LaneReport, report
 from store.reports.waiting import Waiting, waiting
 from store.states import FUNNEL, Stage
@@ -220,13 +220,16 @@ def _tell(now: LaneReport, wait: Waiting) -> None:
 
 
 def _funnel_rows(now: LaneReport) -> Iterator[tuple[str, str]]:
-    """The stages with messages, each followed by its states."""
+    """The stages with messages, each followed by its states; then feedback, as shares of `sent`."""
     for stage in Stage:
         if n := now.stage(stage):
             yield str(stage), f"{n:,}   {percent(share(n, now.lane.next_index))}"
             states = [state for state in FUNNEL[stage] if now.counts.get(state)]
             if [*map(str, states)] != [str(stage)]:
                 yield from ((f"  {state}", count(now.counts[state])) for state in states)
+    for one in Feedback:
+        if n := now.people(one):
+            yield one.name.lower().replace("_", " "), f"{n:,}   {percent(share(n, now.sent))}"
 
 
 def _cause_row(state: str, code: str, n: int) -> tuple[str, ...]:

@@ -31,7 +31,7 @@ def show_limits(sub_account: SubAccount = None, as_json: Json = False) -> None:
     settings = load_settings()
     store = connect(settings)
     names = [settings.sub_account_id(sub_account)] if sub_account else sorted(settings.sub_accounts)
-    found = [limits_out(store, name, settings.sub_accounts[name]) for name in names]
+    found = [limits_out(store, name, settings) for name in names]
     if as_json:
         print_json([one.model_dump(mode="json") for one in found])
     else:
@@ -109,6 +109,11 @@ def _sentence(one: LimitsOut) -> str:
     most = f"{one.messages_per_second:,.0f} messages/s" if one.messages_per_second else "no limit"
     words = f"{one.sub_account}: configured {most}, burst {count(one.burst)}"
     words += f"; learn_rate {one.learn_rate}"
+    if one.tier and one.tier.people:
+        words += (
+            f"; tier of {one.tier.portfolio}: {count(one.tier.used)} of {count(one.tier.people)} people "
+            f"in 24 hours, {count(one.tier.for_campaigns)} for campaigns"
+        )
     if one.learned is None:
         return f"{words}; nothing is learned yet."
     used = "" if one.learned.in_force else " (observed, not used)"

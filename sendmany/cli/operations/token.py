@@ -14,11 +14,13 @@ from sendmany.console.output import print_json, say, show, show_table, table_of
 from store.access.audit import audited
 from store.access.tokens import (
     KeptToken,
+    Limit,
     Scope,
     Token,
     add_token,
     draw_token,
     list_tokens,
+    read_limit,
     revoke_token,
     token_text,
 )
@@ -45,6 +47,13 @@ def create(
         str | None,
         typer.Option(metavar="90d", help="Lifetime: 12h, 90d, 52w. Default: until revoked."),
     ] = None,
+    limit: Annotated[
+        str | None,
+        typer.Option(
+            metavar="100/s",
+            help="Messages that it may hand in: 100/s, 500/min, 9000/h, 50000/d. Default: any.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Create a token and show it, once: only its digest is kept.
@@ -54,12 +63,12 @@ def create(
     settings = load_settings()
     id, secret = draw_token()
     for_these = frozenset(settings.sub_account_id(one) for one in sub_account or ())
-    token = Token(id, _name(name), frozenset(scope), for_these)
+    token = Token(id, _name(name), frozenset(scope), for_these, _limit(limit, scope))
     lives = 0 if expires is None else _seconds(expires)
     store = connect(settings)
     try:
         call = add_token(token, secret, lives=lives)
-        facts = (sorted(token.scopes), sorted(for_these))
+        facts = (sorted(token.scopes), sorted(for_these), str(token.limit or ""))
         kept = store.run(audited(call, "token.create", f"{token.name} ({id})", "", lambda _: facts))
     finally:
         store.close()
@@ -80,7 +89,7 @@ def list_all(as_json: Json = False) -> None:
     if as_json:
         print_json([_json(one) for one in found])
     elif found:
-        columns = ("id", "name", "scopes", "for", "made", "expires", "last used")
+        columns = ("id", "name", "scopes", "for", "limit", "made", "expires", "last used")
         show_table(table_of(columns, map(_line, found)))
     else:
         show("There are no tokens: the HTTP API cannot be used. See `sendmany token create -h`.")
@@ -117,6 +126,15 @@ def _seconds(text: str) -> int:
     return int(found[1]) * _SECONDS[found[2]]
 
 
+def _limit(text: str | None, scopes: list[Scope]) -> Limit | None:
+    limit = read_limit(text or "")
+    if text is not None and limit is None:
+        raise InputError("--limit takes messages a time, such as 100/s, 500/min, 9000/h, 50000/d.")
+    if limit and Scope.ENQUEUE not in scopes:
+        raise InputError("--limit is about handing in messages: it needs --scope enqueue.")
+    return limit
+
+
 def _show_once(kept: KeptToken, text: str, *, as_json: bool) -> None:
     if as_json:
         print_json({"token": text, **_json(kept)})
@@ -132,6 +150,7 @@ def _json(kept: KeptToken) -> dict[str, Any]:
         "name": kept.token.name,
         "scopes": sorted(kept.token.scopes),
         "sub_accounts": sorted(kept.token.sub_accounts),
+        "limit": str(kept.token.limit) if kept.token.limit else None,
         "made_at": iso(kept.made_at),
         "expires_at": iso(kept.expires_at),
         "used_at": iso(kept.used_at),
@@ -145,6 +164,7 @@ def _line(kept: KeptToken) -> tuple[str, ...]:
         token.name,
         ", ".join(sorted(token.scopes)),
         ", ".join(sorted(token.sub_accounts)) or "all",
+        str(token.limit or ""),
         _day(kept.made_at),
         _day(kept.expires_at),
         _day(kept.used_at),

@@ -46,7 +46,7 @@ def test_systemd_takes_the_units(tmp_path: Path) -> None:
     "path", sorted((DEPLOY / "kubernetes").glob("*.yaml")), ids=lambda p: p.stem
 )
 def test_the_schema_of_kubernetes_takes_a_manifest(path: Path) -> None:
-    """`pip install kubernetes-validate` brings the schemas."""
+    """`make test-deploy` brings the schemas."""
     if path.stem in ("kustomization", "autoscale"):
         pytest.skip("Kustomize and KEDA bring kinds of their own.")
     schemas = pytest.importorskip("kubernetes_validate", reason="kubernetes-validate is not here.")

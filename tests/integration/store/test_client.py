@@ -10,7 +10,7 @@ import redis.asyncio
 from redis.exceptions import ResponseError
 
 from store.client import AsyncStore, Call, Store, command
-from store.errors import StoreFull, StoreRefused, StoreUnavailable
+from store.errors import StoreFault, StoreFull, StoreUnavailable
 from store.keys import lane_keys
 from store.lanes.due import read_due
 from store.lanes.lane import (
@@ -77,7 +77,7 @@ async def test_scripts_come_back_by_themselves_for_workers_too(store: Store, ser
 
 async def test_errors_are_the_same_for_workers(store: Store, server: str) -> None:
     workers = AsyncStore.connect(server)
-    with pytest.raises(StoreRefused) as refused:
+    with pytest.raises(StoreFault) as refused:
         await workers.run(command("INCRBYX", parse=int))
     assert isinstance(refused.value.__cause__, ResponseError)
     await workers.close()
@@ -181,7 +181,7 @@ def test_a_server_that_has_lost_its_replicas_is_away_for_a_while(store: Store) -
 
 def test_a_key_of_the_wrong_kind_is_a_fault_and_not_an_absence(store: Store) -> None:
     store.client.set(lane_keys("spring-000000").meta, "what")
-    with pytest.raises(StoreRefused, match="WRONGTYPE"):
+    with pytest.raises(StoreFault, match="WRONGTYPE"):
         store.run(read_lane("spring-000000"))
 
 
@@ -210,6 +210,6 @@ async def test_many_calls_go_in_one_round_trip_though_their_script_was_flushed(
     assert [look.status for look in found] == [LaneStatus.LOADING] * 3
     assert await workers.run_all([]) == []
     store.client.set(lane_keys("spring-000000").meta, "what")
-    with pytest.raises(StoreRefused, match="WRONGTYPE"):
+    with pytest.raises(StoreFault, match="WRONGTYPE"):
         await workers.run_all([*looks, read_due("spring-000000", 0)])
     await workers.close()

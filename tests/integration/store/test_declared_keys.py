@@ -3,7 +3,7 @@
 import pytest
 
 from store.client import Store, script_call
-from store.errors import StoreRefused
+from store.errors import StoreFault
 from store.keys import ASIDE, LANES, inbox, inbox_figures
 from store.scripts import Script, load_scripts
 from tests.conformance import given
@@ -20,7 +20,7 @@ def with_script(store: DeclaredKeysStore) -> Store:
 
 def test_a_script_that_touches_a_key_it_has_not_declared_is_refused(with_script: Store) -> None:
     assert with_script.run(script_call("touch", (inbox(0),), (inbox(0),), int)) == 0
-    with pytest.raises(StoreRefused, match=r"access (a key|at least one of the keys)"):
+    with pytest.raises(StoreFault, match=r"access (a key|at least one of the keys)"):
         with_script.run(script_call("touch", (inbox(0),), (inbox_figures(0),), int))
 
 

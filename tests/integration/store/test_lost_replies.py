@@ -66,6 +66,7 @@ from store.limits.rate_limit import (
     return_permits,
 )
 from store.limits.stops import Stopped, stop_sending
+from store.limits.tier import change_tier, reserve_places
 from store.metrics.counters import flush_metrics
 from store.migrations.schema import raise_schema
 from store.people.erase import erase_body, erase_records
@@ -142,6 +143,7 @@ NOT_TWICE_THE_SAME = {
     "release_marketing": "a repeat finds no place of the message",
     "find_bodies": "reads",
     "find_jobs": "reads",
+    "find_keys": "reads",
     "find_person": "reads",
     "find_unmarketed": "reads",
     "find_token": "reads",
@@ -428,6 +430,17 @@ def _(store: Store) -> AnyCall:
 @case("keep_learned", "a rate is cut")
 def _(store: Store) -> AnyCall:
     return keep_learned("shop", store.run(read_learned("shop")), Learned(40, Cause.THROTTLED))
+
+
+@case("reserve_places", "of people, one of whom has one")
+def _(store: Store) -> AnyCall:
+    store.run(reserve_places("shop", 250, [b"447700900001"]))
+    return reserve_places("shop", 2, [b"447700900001", b"447700900002", b"447700900003"])
+
+
+@case("change_tier", "an event tells a higher one")
+def _(_: Store) -> AnyCall:
+    return change_tier("shop", 10_000, 2000, 1_700_000_000_000)
 
 
 @case("pause_sub_account", "for a minute")

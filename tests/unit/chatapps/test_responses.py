@@ -100,7 +100,7 @@ def test_an_item_without_a_readable_state_is_unknown(status: object) -> None:
 
 def test_states_are_told_in_lower_case() -> None:
     assert (
-        decode_batch_answer(batch(item(status={"state": "Queued"}))).messages[0].state == "queued"
+        decode_batch_answer(batch(item(status={"state": " Queued "}))).messages[0].state == "queued"
     )
 
 
@@ -236,6 +236,8 @@ def test_compression_that_is_broken_cut_huge_or_unknown_is_no_answer() -> None:
         ("Fri, 15 Jan 2027 08:00:30 GMT", 30.0),
         ("Fri, 15 Jan 2027 08:00:30 -0000", 30.0),
         ("Fri, 15 Jan 2027 07:00:00 GMT", 0.0),
+        ("60, 120", 120.0),
+        ("60, soon", None),
         ("-1", None),
         ("soon", None),
         ("", None),

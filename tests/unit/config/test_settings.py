@@ -281,6 +281,13 @@ def test_a_state_directory_that_cannot_be_read_is_named(
     assert load(REDIS_URL="redis://192.0.2.1").redis_url == "redis://192.0.2.1"
 
 
+def test_a_state_directory_that_is_a_file_is_named(load: Load, tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("")
+    told = _error(load, STATE_DIR=str(tmp_path / "state"))
+    assert "state cannot be used" in told
+    assert "Not a directory" in told
+
+
 @pytest.mark.parametrize("prefix", ["shop", "shop:", "a.b-c_d:1:"])
 def test_a_key_prefix_is_taken_as_it_stands(load: Load, prefix: str) -> None:
     assert load(KEY_PREFIX=prefix).key_prefix == prefix
@@ -338,3 +345,11 @@ def test_variables_that_settings_name_may_begin_like_settings(load: Load) -> Non
 )
 def test_what_kubernetes_adds_is_no_mistake(load: Load, name: str, value: str) -> None:
     assert load(**{name: value})
+
+
+def test_sub_accounts_of_a_portfolio_have_one_tier() -> None:
+    both = {"portfolio": "Group", "tier": 250}
+    settings = Settings(sub_accounts={"shop": both, "bank": both, "else": {"tier": "unlimited"}})
+    assert [settings.tier_of(name) for name in ("Group", "else")] == [250, 0]
+    with pytest.raises(ValueError, match="portfolio Group have one tier"):
+        Settings(sub_accounts={"shop": both, "bank": {"portfolio": "Group"}})

@@ -9,8 +9,8 @@ from dashboard.explain import Remedy, remedy
 from dashboard.report_page import report_page
 from store.client import Store
 from store.lanes.lane import finish_loading
-from store.people.suppressions import Why, suppress
-from store.records.outcome import Origin
+from store.receipts.feedback import count_feedback
+from store.records.outcome import Feedback, Origin
 from store.scripts import load_scripts
 from store.states import State
 from tests.conformance import given
@@ -48,7 +48,7 @@ def test_a_page_tells_funnel_failures_countries_and_opt_outs(store: Store) -> No
     what.records += given.records(State.UNDELIVERED, claim.jobs[3:], (Origin.RECEIPT, 1018))
     what.add(State.UNDELIVERED, 2)
     given.settle(store, lane, claim, what)
-    store.run(suppress("shop", [("447700900000", None)], Why.REPLY))
+    store.run(count_feedback(lane, [(0, Feedback.REPLIED), (0, Feedback.OPTED_OUT)]))
     page = report_page(store, lane)
     seen = Tags()
     seen.feed(page)

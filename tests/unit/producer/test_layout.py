@@ -137,3 +137,10 @@ def test_a_file_without_a_header_row_is_refused_without_the_numbers_in_it(tmp_pa
         with pytest.raises(InputError, match=r"Ada, 07\*{3} \*{4}23") as told:
             layout(tmp_path, "Ada,07700 900123\nBob,07700 900124\n", names=names)
         assert "900123" not in str(told.value)
+
+
+def test_of_very_many_columns_some_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "people.csv"
+    path.write_text(",".join(f"c{number}" for number in range(1000)) + "\nx\n")
+    with pytest.raises(InputError, match=r"one of c0, c1, .*, c49 and 950 more$"):
+        RecipientFile.open(path)

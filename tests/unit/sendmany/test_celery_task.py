@@ -13,7 +13,7 @@ from config.settings import Settings
 from producer import Producer
 from sendmany.celery_task import take
 from store.client import Call, Store
-from store.errors import StoreFull, StoreUnavailable
+from store.errors import StoreFault, StoreFull, StoreUnavailable
 from store.lanes.lane import list_lanes, move_lane, read_counts
 from store.queue.enqueue import Taken
 from store.scripts import load_scripts
@@ -70,7 +70,7 @@ def test_a_task_that_runs_twice_stores_its_message_once(
     assert stored(store) == 2
 
 
-@pytest.mark.parametrize("error", [StoreUnavailable("lost"), StoreFull("full")])
+@pytest.mark.parametrize("error", [StoreUnavailable("lost"), StoreFull("full"), StoreFault("no")])
 def test_what_passes_is_tried_again_and_doubles_nothing(
     taking: Callable[..., Any], store: Flaky, error: Exception
 ) -> None:
@@ -133,7 +133,7 @@ def test_every_worker_listens(priorities: list[str]) -> None:
 def test_the_task_is_registered_and_acknowledged_late() -> None:
     task = app.tasks[ENQUEUE_TASK]
     assert task.acks_late
-    assert vars(type(task))["autoretry_for"] == (StoreUnavailable, StoreFull)
+    assert vars(type(task))["autoretry_for"] == (StoreUnavailable, StoreFull, StoreFault)
 
 
 def test_a_purpose_is_stored_with_the_message_and_a_false_one_is_refused(

@@ -11,6 +11,7 @@ from redis.exceptions import (
     ConnectionError,
     DataError,
     MaxConnectionsError,
+    NoPermissionError,
     OutOfMemoryError,
     ReadOnlyError,
     ResponseError,
@@ -20,7 +21,7 @@ from redis.exceptions import (
 
 from config.sections import SettingsError
 from store.client import AsyncStore, Store, text, translated
-from store.errors import StoreError, StoreFull, StoreRefused, StoreUnavailable
+from store.errors import StoreError, StoreFault, StoreFull, StoreRefused, StoreUnavailable
 from store.lanes.lane import read_status
 
 AWAY = [
@@ -49,12 +50,23 @@ def test_what_passes_by_itself_is_worth_another_try(error: Exception) -> None:
     assert raised.value.__cause__ is error
 
 
+def test_what_a_script_will_not_do_is_refused() -> None:
+    with pytest.raises(StoreRefused, match="REFUSED the figures"), translated():
+        raise ResponseError("REFUSED the figures")
+
+
 @pytest.mark.parametrize(
-    "message", ["REFUSED the figures", "ERR no such thing", "BUSYGROUP is there"]
+    "error",
+    [
+        ResponseError("WRONGTYPE Operation against a key"),
+        ResponseError("ERR no such thing"),
+        NoPermissionError("User shop has no permissions to run the 'evalsha' command"),
+    ],
 )
-def test_what_a_script_will_not_do_is_refused(message: str) -> None:
-    with pytest.raises(StoreRefused, match=message), translated():
-        raise ResponseError(message)
+def test_what_redis_will_not_do_is_a_fault_for_an_operator(error: ResponseError) -> None:
+    with pytest.raises(StoreFault, match="needs all rights to our keys") as told, translated():
+        raise error
+    assert str(error) in str(told.value)
 
 
 def test_a_full_server_is_told_to_the_producer() -> None:

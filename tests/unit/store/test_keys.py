@@ -131,7 +131,9 @@ SAMPLES = {
     "id": "0f8d1c",
     "hour": 490000,
     "served": "urgent", "batch_id": "ab-cd", "process": "host:1", "number": 3, "scope": "*", "shard": 2,
-    "sub_account": "My&Shop.1", "channel": "whatsapp", "op": "op", "digest": "0f8d",
+    "sub_account": "My&Shop.1", "portfolio": "Group", "channel": "whatsapp", "op": "op",
+    "digest": "0f8d",
+    "token": "abcd1234",
 }  # fmt: skip
 PREFIXES = (
     "base",

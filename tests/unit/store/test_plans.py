@@ -7,7 +7,7 @@ import fakeredis
 import pytest
 
 from store.client import AsyncStore, Store, command
-from store.errors import StoreError, StoreRefused
+from store.errors import StoreError, StoreFault
 from store.plans import Plan, ask, carry_out, carry_out_async
 from store.scripts import load_scripts
 
@@ -59,7 +59,7 @@ def test_what_a_plan_does_not_catch_comes_out(run: Run) -> None:
     def plan() -> Plan[int]:
         return (yield from ask(command("NOSUCH", parse=int)))
 
-    with pytest.raises(StoreRefused):
+    with pytest.raises(StoreFault):
         run(plan())
 
 

@@ -16,6 +16,8 @@ from producer.messages.enqueue import Enqueuer, Order
 from producer.messages.item import NO_TEMPLATES, Enqueued
 from producer.messages.write_coalescer import MessageWrites
 from producer.wake import SendWakeUp
+from sendmany.api.errors import unprocessable
+from sendmany.api.middleware.security import MORE_HEADERS
 from sendmany.api.routes.messages.idempotency_key import KEY_HEADER, RawHeaders, key_of, refuse_key
 from sendmany.api.routes.messages.message_orders import (
     Asked,
@@ -35,7 +37,7 @@ from sendmany.api.schemas.messages import (
     EnqueuedOut,
     Outcome,
 )
-from store.access.tokens import Needs, Scope, Token
+from store.access.tokens import Needs, Scope, Token, take_quota
 from store.client import AsyncStore
 from store.errors import StoreError, StoreRefused
 from store.lanes.lane import Priority
@@ -61,6 +63,10 @@ _INVALID: Final = {"description": "It does not fit; `problems` names each place.
 _NO_BATCH: Final = {
     "description": "The body is no list of 1 to 10,000 messages; or there is a header "
     "`Idempotency-Key`, while in a batch each item carries its own `key`."
+}
+_TOO_MANY: Final = {
+    "description": "More messages than the limit of the token allows; nothing is stored. `Retry-After` "
+    "says when they fit."
 }
 _FIGURES: Final = {
     "accepted": Outcome.ACCEPTED,
@@ -95,7 +101,7 @@ def messages_router(
         status_code=202,
         operation_id="enqueue_message",
         summary="Send one message to one person",
-        responses={409: _CONFLICT, 422: _INVALID},
+        responses={409: _CONFLICT, 422: _INVALID, 429: _TOO_MANY},
         response_model=EnqueuedOut,
         openapi_extra={"requestBody": MESSAGE_BODY, "parameters": [KEY_HEADER]},
     )
@@ -106,6 +112,7 @@ def messages_router(
         Message and recipient are compared; not priority, expiry, schedule. After a 503, or without an
         answer, the message may be stored or not: repeat it with its key.
         """
+        await intake.take_quota(request, caller, 1)
         return await intake.take_one(await request.body(), request.headers.raw, caller)
 
     @router.post(
@@ -113,7 +120,7 @@ def messages_router(
         status_code=202,
         operation_id="enqueue_messages",
         summary="Send many messages, each to one person",
-        responses={422: _NO_BATCH},
+        responses={422: _NO_BATCH, 429: _TOO_MANY},
         response_model=BatchOut,
         response_model_exclude_unset=True,
         openapi_extra={"requestBody": BATCH_BODY},
@@ -129,6 +136,7 @@ def messages_router(
             items = _batch(await request.body())
         except Refused as refused:
             raise refused.answer() from None
+        await intake.take_quota(request, caller, len(items))
         return await intake.take_many(items, caller)
 
     return router
@@ -142,6 +150,25 @@ class MessageIntake:
         self._settings = settings
         self._enqueuer = Enqueuer(settings, send_wake_up, lambda: datetime.now(UTC))
         self._writes = MessageWrites(store, self._enqueuer)
+
+    async def take_quota(self, request: Request, caller: Token, messages: int) -> None:
+        """Count messages against the limit of the token, if it has one; raises HTTPException."""
+        limit = caller.limit
+        if limit is None:
+            return
+        if messages > limit.messages:
+            problem = f"the token may hand in at most {limit.messages:,} at once"
+            raise unprocessable("The batch is larger than the limit.", [("messages", problem)])
+        quota = await self._store.run(take_quota(caller.id, limit, messages))
+        more, wait = (-(-ms // 1000) for ms in (quota.more_ms, quota.wait_ms))
+        policy = f'"messages";q={limit.messages};qu="messages";w={limit.seconds}'
+        request.scope[MORE_HEADERS] = (
+            (b"ratelimit-policy", policy.encode()),
+            (b"ratelimit", f'"messages";r={quota.left};t={more}'.encode()),
+        )
+        if not quota.taken:
+            detail = f"The limit of this token is {limit} messages; {quota.left:,} are left now."
+            raise HTTPException(429, detail, {"Retry-After": str(wait)})
 
     async def take_one(self, body: bytes, headers: RawHeaders, caller: Token) -> Response:
         """Store one message.

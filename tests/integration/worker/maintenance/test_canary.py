@@ -11,9 +11,11 @@ from producer.campaigns.load import end_of_file
 from store.access.audit import read_audit
 from store.lanes.lane import Canary, LaneStatus, find_lane, move_lane, reopen_lane
 from store.lanes.open import CampaignPlan, open_campaign
-from store.people.suppressions import MARKETING, Why, suppress
 from store.queue.enqueue import Place, enqueue_rows
+from store.queue.settlement import PutOff
+from store.receipts.feedback import count_feedback
 from store.receipts.status_updates import StatusUpdate, apply_status_updates
+from store.records.outcome import Feedback
 from store.reports.waiting import waiting
 from store.states import State
 from tests.integration.worker.rig import MESSAGE, Rig, refuses
@@ -96,8 +98,8 @@ class TestCanary:
 
     async def test_it_pauses_when_people_opted_out(self, rig: Rig) -> None:
         lane = await watched(rig)
-        who = f"{447700900000 + receipts(rig, lane)[3]}"
-        rig.store.run(suppress("shop", [(who, None)], why=Why.REPLY, purposes=MARKETING))
+        index = receipts(rig, lane)[3]
+        rig.store.run(count_feedback(lane, [(index, Feedback.OPTED_OUT)]))
         time_is_over(rig, lane)
         await rig.sweep()
         assert rig.lane(lane).reason.startswith("1 of 100 people of its canary opted out")
@@ -161,7 +163,7 @@ class TestCanary:
     ) -> None:
         lane = campaign(rig)
         batch = await rig.claim(lane)
-        waits = [(job, 4_000_000_000) for job in batch.jobs[:10]]
+        waits = [PutOff(job, 4_000_000_000) for job in batch.jobs[:10]]
         await rig.delivery().deliver(replace(batch, jobs=batch.jobs[10:], put_off=waits))
         await rig.sweep()
         assert rig.counts(lane)[State.ACCEPTED] == SIZE - 10

@@ -13,6 +13,7 @@ from chatapps.responses import NoAnswer, Refused, Result
 from store.errors import StoreUnavailable
 from store.keys import ASIDE
 from store.limits.breakers import open_breaker, read_breakers
+from store.limits.tier import UNLIMITED, read_tiers
 from store.people.suppressions import read_suppression, release
 from store.purposes import Pricing
 from store.queue.settlement import mark_posting
@@ -26,7 +27,7 @@ from store.receipts.inbox import (
 from store.reports.lane_report import outcomes
 from store.reports.waiting import now_ms
 from store.states import State
-from tests.integration.worker.rig import Post, Rig, refuses
+from tests.integration.worker.rig import Post, Rig, account, refuses
 from worker.delivery import eligibility
 from worker.receipts import inbox
 from worker.receipts.inbox import apply_inbox
@@ -77,6 +78,17 @@ async def test_receipts_move_messages_forward_in_any_order(rig: Rig) -> None:
     assert await apply_inbox(rig.tools) == 4
     assert rig.counts(lane) == {State.READ: 1, State.DELIVERED: 1, State.ACCEPTED: 1}
     assert rig.store.run(inbox_length()) == 0
+
+
+async def test_each_event_of_a_list_is_applied(rig: Rig) -> None:
+    lane = rig.campaign(3)
+    await rig.deliver(lane)
+    events = [receipt(f"{lane}.{index}.1", "read") for index in range(3)]
+    post(rig, b" [" + b",\n".join([*events, b'"no event"', b"null"]) + b"]", b"[[]]", b"[")
+    assert await apply_inbox(rig.tools) == 3
+    assert rig.counts(lane) == {State.READ: 3}
+    found = rig.store.run(read_inbox_figures())
+    assert (found.applied, found.unreadable, found.waiting) == (3, 4, 0)
 
 
 async def test_what_several_receiving_processes_were_posted_is_applied(rig: Rig) -> None:
@@ -233,6 +245,28 @@ async def test_a_template_that_is_paused_is_held_up_until_it_is_approved(rig: Ri
     await apply_inbox(rig.tools)
     assert open_scopes(rig) == []
     assert rig.store.run(read_inbox_figures()).events == 3
+
+
+async def test_a_tier_that_is_told_is_that_of_the_portfolio_if_one_is_configured(rig: Rig) -> None:
+    only_shop(rig)
+
+    def told(tier: str, at: str) -> bytes:
+        meta = {"event": "UPGRADE", "maxDailyConversationsPerBusiness": tier}
+        return event("phone_number_quality_update", at=at, meta=meta)
+
+    post(rig, told("TIER_10K", "2026-01-05T10:00:00Z"))
+    await apply_inbox(rig.tools)
+    assert rig.store.run(read_tiers()).revision == 0
+    rig.configure(sub_accounts={"shop": account(tier=2000, portfolio="Group")})
+    for tier, at, people in (
+        ("TIER_10K", "2026-01-05T10:00:00Z", 10_000),
+        ("TIER_2K", "2026-01-04T10:00:00Z", 10_000),  # told late
+        ("TIER_NOT_SET", "2026-01-06T10:00:00Z", 10_000),
+        ("TIER_UNLIMITED", "2026-01-07T10:00:00Z", UNLIMITED),
+    ):
+        post(rig, told(tier, at))
+        await apply_inbox(rig.tools)
+        assert rig.store.run(read_tiers()).of("Group", 2000) == people
 
 
 async def test_what_an_operator_opened_is_not_closed_by_an_approval(rig: Rig) -> None:

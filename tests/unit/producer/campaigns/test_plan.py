@@ -30,6 +30,7 @@ from store.errors import UnknownLane
 from store.keys import lane_keys
 from store.lanes.lane import Policies, Priority, find_lane, list_lanes
 from store.limits.learned import Learned, keep_learned, read_learned
+from store.limits.tier import reserve_places
 from store.people.service_windows import open_windows
 from store.people.suppressions import Why, suppress
 from store.purposes import Purpose
@@ -66,6 +67,19 @@ def test_a_plan_knows_the_learned_rate(store: Store, launch: Launch) -> None:
     for learned, seconds in ((Learned(2), 0.0), (Learned(2, in_force=True), 2.0)):
         store.run(keep_learned("Shop", store.run(read_learned("Shop")), learned))
         assert plan(store, launch).seconds == seconds
+
+
+def test_a_plan_tells_how_many_days_the_tier_makes_it_take(store: Store, launch: Launch) -> None:
+    settings = Settings(sub_accounts={"Shop": SubAccount(tier=3, tier_reserve=0.5)})
+    store.run(reserve_places("Shop", 3, [b"447400000009"]))
+    found = plan(store, launch, settings)
+    assert found.tier is not None
+    assert (found.tier.for_campaigns, found.tier.used) == (1, 1)
+    assert 4.0 < found.tier.days < 4.2
+    assert found.warnings[-1].startswith("The tier of Shop lets campaigns write to 1 people")
+    assert plan(store, replace(launch, priority=Priority.URGENT), settings).tier is None
+    unlimited = Settings(sub_accounts={"Shop": SubAccount(tier="unlimited")})
+    assert plan(store, launch, unlimited).tier is None
 
 
 def test_a_plan_counts_what_the_launch_then_does_and_writes_nothing(

@@ -296,7 +296,8 @@ def test_rows_of_a_workbook_are_packed_and_only_those_that_are_asked_for(tmp_pat
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16"])
 def test_lines_of_an_old_macintosh_are_rows(tmp_path: Path, encoding: str) -> None:
-    text = 'phone,name\r+447700900101,José\r+447700900102,"Smith, Ann"\r'
+    columns = "".join(f",column {number}" for number in range(99))
+    text = f'phone,name{columns}\r+447700900101,José\r+447700900102,"Smith, Ann"\r'
     raw = text.encode(encoding)
     path = tmp_path / "people.csv"
     path.write_bytes(raw)
@@ -310,6 +311,21 @@ def test_lines_of_an_old_macintosh_are_rows(tmp_path: Path, encoding: str) -> No
     arrived = convert(ArrivingFile(lambda: next(pieces)))
     assert arrived is not None
     assert arrived.digest == file.text.digest
+
+
+def test_a_pipe_is_read_like_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "people.csv"
+    path.write_text(ROWS, "utf-8")
+    there, here = os.pipe()
+    os.write(here, path.read_bytes())
+    os.close(here)
+    try:
+        piped, file = RecipientFile.open(Path(f"/dev/fd/{there}")), RecipientFile.open(path)
+    finally:
+        os.close(there)
+    for _ in range(2):
+        assert list(piped.records()) == list(file.records())
+    assert piped.text.digest == file.text.digest
 
 
 def test_archives_that_are_no_table_are_told(tmp_path: Path) -> None:

@@ -1,6 +1,10 @@
 """Items: what they are packed into, and which times make sense."""
 
+import json
+import re
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,6 +42,67 @@ def test_what_is_not_common_is_packed_too() -> None:
 def test_the_digest_of_a_body_does_not_depend_on_how_it_was_written() -> None:
     written = b'{"content":{"text": "Code 90441"},"type":"Text","user":{"msisdn":"+447700900001"} }'
     assert pack_item(Item(written, "k")) == pack_item(Item(OTP, "k"))
+
+
+SHORT = {"to": "+447700900001", "template": "one_time_code", "language": "en", "params": ["402918"]}
+LONG = {
+    "user": {"msisdn": "+447700900001"},
+    "type": "template",
+    "content": {
+        "template": {
+            "name": "one_time_code",
+            "language": "en",
+            "components": [{"type": "body", "parameters": [{"type": "text", "text": "402918"}]}],
+        }
+    },
+}
+
+
+@pytest.mark.parametrize("given", [SHORT, json.dumps(SHORT), json.dumps(SHORT).encode()])
+def test_the_short_form_is_the_same_message_as_the_providers(given: Any) -> None:
+    assert pack_item(Item(given, "k")) == pack_item(Item(LONG, "k"))
+
+
+def test_the_short_form_takes_a_template_without_values_and_the_id_of_a_user() -> None:
+    line = pack_item(Item({"to": "GB.13491", "template": "hello", "language": "en"})).line
+    assert line.startswith(b"GB.13491\t")
+    assert b"components" not in line
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"params": {"code": "402918"}},
+        {"params": [402918]},
+        {"language": None},
+        {"template": 7},
+        {"to": ""},
+        {"secret-name": 1},
+        {"type": "template"},
+    ],
+)
+@pytest.mark.parametrize("as_bytes", [False, True])
+def test_a_short_form_that_does_not_fit_is_told_in_one_sentence(
+    changed: dict[str, Any], as_bytes: bool
+) -> None:
+    given: Any = {**SHORT, **changed}
+    with pytest.raises(MessageError) as told:
+        pack_item(Item(json.dumps(given).encode() if as_bytes else given))
+    (problem,) = told.value.problems
+    assert problem.rule.startswith("a short form has `to`, `template`, `language`")
+    assert "secret-name" not in str(told.value)
+
+
+def test_the_rules_of_the_provider_hold_for_the_short_form() -> None:
+    with pytest.raises(MessageError, match=r"user\.msisdn"):
+        pack_item(Item({**SHORT, "to": "+44"}))
+
+
+def test_the_messages_of_the_page_for_services_are_taken() -> None:
+    page = (Path(__file__).parents[4] / "docs/how-to/services.md").read_text()
+    found = [json.loads(one) for one in re.findall(r"```json\n(.*?)```", page, re.DOTALL)]
+    lines = [pack_item(Item(one["message"])).line for one in found]
+    assert [b"fallbackText" in line for line in lines] == [False, True]
 
 
 @pytest.mark.parametrize("key", ["k", "\ud800", "ключ", "k" * 1000])

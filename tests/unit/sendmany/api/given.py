@@ -105,10 +105,11 @@ async def new_token(
     *scopes: Scope,
     sub_accounts: frozenset[str] = frozenset(),
     lives: int = 0,
+    name: str = "shop",
 ) -> str:
     """A token as its owner sends it."""
     id, secret = draw_token()
-    token = Token(id, "shop", frozenset(scopes), sub_accounts)
+    token = Token(id, name, frozenset(scopes), sub_accounts)
     await store.run(add_token(token, secret, lives=lives))
     return token_text(id, secret)
 

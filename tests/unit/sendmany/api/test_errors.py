@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from sendmany.api.middleware.security import HEADERS
 from sendmany.api.schemas.message_status import MOST_WANTED
 from store.access.tokens import Scope
-from store.errors import StoreError, StoreFull, StoreUnavailable
+from store.errors import StoreError, StoreFault, StoreFull, StoreUnavailable
 from tests.unit.sendmany.api.given import Trouble, client, new_app, new_store, new_token
 
 NUMBER = "+447700900123"
@@ -99,7 +99,8 @@ async def test_an_unexpected_error_tells_its_place_to_the_log_and_nothing_to_the
 
 
 @pytest.mark.parametrize(
-    ("error", "after"), [(StoreUnavailable("secret"), "2"), (StoreFull("secret"), "30")]
+    ("error", "after"),
+    [(StoreUnavailable("secret"), "2"), (StoreFull("secret"), "30"), (StoreFault("secret"), "30")],
 )
 async def test_a_store_that_cannot_serve_is_told_with_a_time(
     reader: httpx.AsyncClient, store: Trouble, error: StoreError, after: str

@@ -17,7 +17,7 @@ from sendmany.api.app import create_app
 from sendmany.api.http_protocol import JSON, PROBLEM_JSON, RawHeaders, Shortcut
 from sendmany.api.middleware.security import HEADERS
 from store.access.tokens import Scope
-from store.errors import StoreError, StoreFull, StoreRefused, StoreUnavailable
+from store.errors import StoreError, StoreFault, StoreFull, StoreRefused, StoreUnavailable
 from tests.unit.sendmany.api.given import client, in_pieces, new_store, new_token
 
 ACCOUNTS = {"ours": {"api_key": "key"}, "theirs": {"api_key": "key"}}
@@ -190,7 +190,14 @@ async def test_a_header_that_is_no_key_is_refused_on_both_ways(
 
 
 @pytest.mark.parametrize(
-    "error", [StoreUnavailable("away"), StoreFull("full"), StoreRefused("no"), StoreError("odd")]
+    "error",
+    [
+        StoreUnavailable("away"),
+        StoreFull("full"),
+        StoreRefused("no"),
+        StoreFault("no"),
+        StoreError("odd"),
+    ],
 )
 async def test_in_trouble_it_answers_as_the_route_does(both: Both, error: StoreError) -> None:
     for store in both.stores:

@@ -13,6 +13,7 @@ import pytest
 from fastapi import FastAPI
 from starlette.types import Message
 
+from config.sections import Web
 from sendmany.api.auth import Guard, Tokens
 from sendmany.api.routes.page import MOST_TRIES, POLICY, Tries, read_files
 from sendmany.api.sessions import LOCAL_COOKIE, SECURE_COOKIE, Sessions
@@ -28,7 +29,7 @@ from store.client import command
 from store.keys import session as session_key
 from store.lanes.lane import LaneStatus
 from store.states import State
-from tests.unit.sendmany.api.given import Trouble, new_token
+from tests.unit.sendmany.api.given import Trouble, new_app, new_token
 
 HERE = "http://127.0.0.1:8080"
 ORIGIN = {"Origin": HERE}
@@ -161,7 +162,11 @@ async def test_an_open_stream_ends_with_the_session(store: Trouble) -> None:
     begun: list[bool] = []
     now = iter(float(n) for n in range(100))
     guard = Guard(
-        lasts, Tokens(store), lambda _: False, lambda _: True, Sessions(store, lambda: next(now))
+        lasts,
+        Tokens(store),
+        lambda _: False,
+        lambda _: True,
+        Sessions(store, Web(), lambda: next(now)),
     )
     scope = {
         "type": "http",
@@ -333,3 +338,75 @@ def test_the_page_knows_every_state_and_every_status() -> None:
     assert sorted(re.findall(r"\w+", " ".join(grouped))) == sorted(states - {"missing"})
     statuses = set(re.findall(r"^  (\w+): \{ name", script, re.MULTILINE))
     assert statuses == set(LaneStatus) - {LaneStatus.GONE}
+
+
+PROXIED = {"x-user": "anna@example.com", "Origin": HERE}
+
+
+def _behind_proxy(store: Trouble, peer: str = "10.0.0.7") -> httpx.AsyncClient:
+    web: dict[str, Any] = {"user_header": "X-User", "user_proxies": ["10.0.0.0/24"]}
+    transport = httpx.ASGITransport(new_app(store, **web), client=(peer, 4000))
+    return httpx.AsyncClient(transport=transport, base_url=HERE)
+
+
+async def test_a_person_whom_a_proxy_names_acts_with_the_token_of_that_name(store: Trouble) -> None:
+    token = await new_token(store, Scope.READ, name="anna@example.com")
+    for peer in ("10.0.0.7", "::ffff:10.0.0.7"):
+        async with _behind_proxy(store, peer) as browser:
+            shown = (await browser.get("/ui/session", headers=PROXIED)).json()
+            assert (shown["name"], shown["by_proxy"]) == ("anna@example.com", True)
+            assert (await browser.get("/v1/try", headers=PROXIED)).json() == "anna@example.com"
+    id, _ = read_token_text(token) or ("", "")
+    await store.run(revoke_token(id))
+    async with _behind_proxy(store) as browser:
+        refused = await browser.get("/ui/session", headers=PROXIED)
+        assert refused.status_code == 403
+        assert 'sendmany token create "anna@example.com"' in refused.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("peer", "headers"),
+    [
+        ("10.0.1.7", PROXIED),  # not the proxy
+        ("", PROXIED),
+        ("10.0.0.7", {**PROXIED, "x-user": "anna"}),
+        ("10.0.0.7", {**PROXIED, "sec-fetch-site": "cross-site"}),
+        ("10.0.0.7", [("x-user", "anna@example.com"), ("x-user", "anna@example.com")]),
+        ("10.0.0.7", [(b"x-user", b"\xff\xfe")]),
+    ],
+)
+async def test_a_header_that_cannot_be_believed_signs_in_as_no_person(
+    store: Trouble, peer: str, headers: Any
+) -> None:
+    await new_token(store, Scope.READ, name="anna@example.com")
+    async with _behind_proxy(store, peer) as browser:
+        assert (await browser.get("/v1/try", headers=headers)).status_code == 401
+
+
+async def test_the_header_of_a_proxy_counts_more_than_the_cookie_of_the_person_before(
+    store: Trouble,
+) -> None:
+    before = await new_token(store, Scope.MANAGE, name="before")
+    await new_token(store, Scope.READ, name="anna@example.com")
+    async with _behind_proxy(store) as browser:
+        assert (await _sign_in(browser, token=before)).status_code == 200
+        assert (await browser.get("/ui/session")).json()["name"] == "before"
+        shown = (await browser.get("/ui/session", headers=PROXIED)).json()
+        assert (shown["name"], shown["scopes"]) == ("anna@example.com", ["read"])
+        cookie = {"Cookie": f"{LOCAL_COOKIE}=user anna@example.com"}
+        assert (await browser.get("/v1/try", headers=cookie)).status_code == 401
+
+
+async def test_two_tokens_of_a_name_sign_in_no_person(store: Trouble) -> None:
+    for _ in range(2):
+        await new_token(store, Scope.READ, name="anna@example.com")
+    async with _behind_proxy(store) as browser:
+        assert (await browser.get("/ui/session", headers=PROXIED)).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "web", [{"user_header": "X-User"}, {"user_header": "Cookie", "user_proxies": ["10.0.0.7"]}]
+)
+def test_a_header_that_any_client_could_set_is_no_setting(web: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"user_proxies|means something else"):
+        Web(**web)

@@ -15,6 +15,7 @@ from sendmany.cli.operations import limits
 from store.access.audit import read_audit
 from store.client import Store
 from store.limits.learned import Cause, Learned, keep_learned, read_learned
+from store.limits.tier import change_tier, reserve_places
 
 ACCOUNTS = {
     "shop": SubAccount(api_key=SecretStr("key")),
@@ -90,3 +91,17 @@ def test_a_rate_that_would_not_be_used_is_refused(words: tuple[str, ...], senten
     result = run(*words)
     assert isinstance(result.exception, InputError)
     assert sentence in str(result.exception)
+
+
+def test_the_tier_of_a_portfolio_is_shown_with_what_is_used(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings(sub_accounts={"shop": SubAccount(tier=2000, portfolio="Group")})
+    monkeypatch.setattr(limits, "load_settings", lambda: settings)
+    store.run(reserve_places("Group", 2000, [b"447700900001", b"447700900002"]))
+    told = "tier of Group: 2 of 2,000 people in 24 hours, 1,940 for campaigns"
+    assert told in " ".join(run("show").stdout.split())
+    store.run(change_tier("Group", 10_000, 2000, 1))
+    (one,) = as_json("show")
+    tier = {"portfolio": "Group", "people": 10_000, "for_campaigns": 9700, "used": 2, "told": True}
+    assert one["tier"] == tier

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from sendmany.cli import application
+from sendmany.cli.campaign.launch import at_terminal
 from sendmany.console.output import print_json
 from tests.unit.sendmany.cli.one_command import run
 
@@ -60,6 +61,18 @@ def test_what_could_not_be_written_is_not_tried_again(
     monkeypatch.setattr(sys, "stdout", Broken(errno.EPIPE))
     run(speak, monkeypatch)
     assert sys.stdout is nowhere
+
+
+def test_a_command_runs_without_an_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    assert run(lambda: print_json([at_terminal(), sys.stdin.read()]), monkeypatch) == 0
+
+
+def test_an_argument_that_is_not_utf8_is_told_in_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(lambda: print_json(["\udcff".encode()]), monkeypatch) == 1
+    assert "is not UTF-8" in capsys.readouterr().err
 
 
 def test_a_command_runs_without_any_output(

@@ -12,7 +12,7 @@ from config.settings import Settings
 from producer.errors import InputError
 from sendmany.cli.application import app
 from store.client import Store
-from store.errors import StoreRefused
+from store.errors import StoreFault
 from store.people.suppressions import Why, suppress
 from tests.conformance import given
 
@@ -114,7 +114,7 @@ def test_what_is_left_to_be_done_is_told_and_the_exit_code_says_so(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def not_allowed(*_: object) -> None:
-        raise StoreRefused("unknown command")
+        raise StoreFault("unknown command")
 
     monkeypatch.setattr("dashboard.person.rewrite_files", not_allowed)
     monkeypatch.setattr("dashboard.person.replicas", lambda _: 2)

@@ -1,5 +1,7 @@
 """The doctor's findings about a server's figures."""
 
+from typing import Any
+
 import pytest
 
 from chatapps.client import Probe, ProbeVerdict
@@ -12,14 +14,16 @@ from sendmany.doctor.checks import (
     check_inbox,
     check_memory,
     limits,
+    look_at_tier,
     read_due_lanes,
 )
-from sendmany.doctor.finding import Verdict
+from sendmany.doctor.finding import Verdict, ok
 from sendmany.doctor.provider_probe import explain
 from sendmany.doctor.redis_checks import check_server
 from store.client import Store
 from store.lanes.lane import find_lane, list_lanes, move_lane
 from store.limits.breakers import open_breaker, read_breakers
+from store.limits.tier import reserve_places
 from store.receipts.inbox import InboxFigures
 from store.reports.gauges import Holdings
 from tests.conformance import given
@@ -182,3 +186,12 @@ def test_the_variable_of_a_key_that_is_missing_is_named(monkeypatch: pytest.Monk
         found = next(_account(settings, "Shop", settings.sub_accounts["Shop"], offline=offline))
         assert found.verdict is Verdict.PROBLEM
         assert "api_key_env names SHOP_KEY, which is not set" in found.finding
+
+
+def test_a_tier_is_told_with_what_is_used_and_none_without_one(store: Store) -> None:
+    accounts: dict[str, Any] = {"shop": {"tier": 250, "portfolio": "Group"}, "bank": {}}
+    settings = Settings(sub_accounts=accounts)
+    store.run(reserve_places("Group", 250, [b"447700900001"]))
+    (check,) = look_at_tier(store, settings, "shop")
+    assert check == ok("tier of shop", "1 of 250 people in 24 hours (Group)")
+    assert list(look_at_tier(store, settings, "bank")) == []

@@ -541,6 +541,16 @@ async def test_a_purpose_that_the_registry_denies_is_told_at_its_place(
     assert find_lane(store, "Spring").purpose == "utility"
 
 
+async def test_a_time_that_is_none_is_not_blamed_on_the_recipients(
+    door: Door, store: Store
+) -> None:
+    for changes in ({"send_at": "9999-12-31T23:59:59Z"}, {"at_local": "26:00", "on": "2026-12-06"}):
+        answer = await post(door, campaign(**changes), "msisdn,name\n" + people(2))
+        (problem,) = answer.json()["problems"]
+        assert (answer.status_code, problem["path"]) == (422, "campaign")
+    assert list_lanes(store) == []
+
+
 async def plan(door: Door, form: object, rows: str) -> Any:
     return await door.http.post("/v1/plans", content=body(form, rows), headers=FORM)
 

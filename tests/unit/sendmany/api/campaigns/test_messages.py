@@ -21,7 +21,7 @@ from sendmany.api.routes.messages.messages import messages_router
 from sendmany.api.schemas.messages import BatchOut, MessageIn
 from store.access.tokens import Scope
 from store.client import AsyncStore, Call, Store, command
-from store.errors import StoreFull, StoreUnavailable
+from store.errors import StoreFault, StoreFull, StoreUnavailable
 from store.keys import CALLING
 from store.lanes.lane import list_lanes, move_lane, read_counts
 from store.purposes import Purpose
@@ -352,7 +352,9 @@ class TestOne:
         assert (await house.post(message=OTP, send_at=past.isoformat())).status_code == 202
         assert house.counts() == {State.DELAYED: 1, State.QUEUED: 1}
 
-    @pytest.mark.parametrize("error", [StoreUnavailable("away"), StoreFull("full")])
+    @pytest.mark.parametrize(
+        "error", [StoreUnavailable("away"), StoreFull("full"), StoreFault("no")]
+    )
     async def test_nothing_is_accepted_that_is_not_stored(
         self, house: House, error: Exception
     ) -> None:
@@ -536,3 +538,19 @@ def test_the_quick_reading_of_items_takes_nothing_that_the_model_refuses(item: A
     assert (quick.key, quick.priority, quick.sub_account) == (
         model.key, model.priority, model.sub_account,
     )  # fmt: skip
+
+
+async def test_a_message_in_short_is_stored_as_the_providers_and_a_bad_one_told(
+    house: House,
+) -> None:
+    short = {"to": "+447700900001", "template": "code", "language": "en", "params": ["90441"]}
+    stored = await house.post(message=short, sub_account="Shop")
+    named = await house.post(message={**short, "params": {"code": "90441"}}, sub_account="Shop")
+    assert (stored.status_code, named.status_code) == (202, 422)
+    (problem,) = named.json()["problems"]
+    assert problem["path"] == "message"
+    assert "`params` a list of the texts of the body" in problem["message"]
+    (line,) = house.lines()
+    body = [{"type": "body", "parameters": [{"type": "text", "text": "90441"}]}]
+    template = {"name": "code", "language": "en", "components": body}
+    assert json.loads(line.partition(b"\t")[2])["content"] == {"template": template}
