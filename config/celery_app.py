@@ -34,7 +34,7 @@ TASK_MODULES = ["worker.process.tasks", "sendmany.celery_task"]
 
 def create_app(settings: Settings) -> Celery:
     """Build the application; workers and producers pass the same settings."""
-    app = Celery("sendmany", broker=settings.broker, include=TASK_MODULES)
+    app = Celery("sendmany", broker=settings.celery_url, include=TASK_MODULES)
     app.conf.update(celery_settings(settings))
     return app
 
@@ -50,7 +50,12 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
     """Celery's own settings; each guards against a failure that was observed."""
     return {
         "task_default_queue": own_queue(settings),
-        "task_queues": [_queue(own_queue(settings)), _queue(ENQUEUE_QUEUE)],
+        "task_queues": [
+            _queue(name, settings.broker.queue_type)
+            for name in (own_queue(settings), ENQUEUE_QUEUE)
+        ],
+        "task_create_missing_queue_type": settings.broker.queue_type,
+        "broker_use_ssl": settings.broker_use_ssl,
         "task_serializer": "json",
         "accept_content": ["json"],
         "task_ignore_result": True,
@@ -109,9 +114,12 @@ def when_told_to_stop(note: Callable[[str], None]) -> None:
     worker_shutting_down.connect(tell, weak=False)
 
 
-def _queue(name: str) -> Queue:
+def _queue(name: str, kind: str) -> Queue:
     """As other Celery applications declare a queue that they know by name only."""
-    return Queue(name, Exchange(name, type="direct"), routing_key=name)
+    # Celery finds quorum queues by this argument, and then does without a global QoS, which they refuse.
+    arguments = {"x-queue-type": kind} if kind != "classic" else None
+    exchange = Exchange(name, type="direct")
+    return Queue(name, exchange, routing_key=name, queue_arguments=arguments)
 
 
 @cache

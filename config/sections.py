@@ -2,9 +2,10 @@
 
 import os
 import re
+import ssl
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import available_timezones
 
 from pydantic import (
@@ -39,6 +40,13 @@ webhooks)."""
 MOST_SECRETS = 2
 """Webhook authorizations accepted at the same time."""
 LOOPBACK = re.compile(r"localhost|127(\.\d+){3}|\[::1\]")
+BROKER_OPTIONS = {
+    *("socket_timeout", "socket_connect_timeout", "socket_keepalive", "health_check_interval"),
+    *("retry_on_timeout", "max_connections", "polling_interval", "visibility_timeout"),
+    *("connect_timeout", "read_timeout", "write_timeout", "heartbeat", "login_method"),
+    *("confirm_publish", "max_retries"),
+}
+"""Transport options of Celery that may be set: those of Redis and of RabbitMQ."""
 HIGHEST_RATE = 1000.0
 """Messages per second that WhatsApp gives a number at most."""
 LongWait = Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)]
@@ -393,6 +401,60 @@ class Backfill(Section):
     def possible(self) -> bool:
         """True when the log can be matched with messages."""
         return bool(self.columns.get(LogColumn.CLIENT_MESSAGE_ID))
+
+
+class Broker(Section):
+    """Celery's broker, beside its address."""
+
+    queue_type: Literal["classic", "quorum"] = "classic"
+    """Of RabbitMQ; quorum queues are replicated."""
+    transport_options: dict[str, bool | int | float | str] = {}
+    """Options of connections."""
+
+    @field_validator("transport_options")
+    @classmethod
+    def _options_are_known(cls, options: dict[str, Any]) -> dict[str, Any]:
+        unknown = sorted(options.keys() - BROKER_OPTIONS)
+        if unknown:
+            raise ValueError(
+                f"{unknown[0]!r} is none of {', '.join(sorted(BROKER_OPTIONS))}; login, TLS and the "
+                "names of keys have settings of their own"
+            )
+        return options
+
+
+class Tls(Section):
+    """Certificates of connections to Redis, sentinels and the broker, where the address is with TLS."""
+
+    ca_file: Path | None = None
+    """PEM file of the authorities that are trusted; None: those of the system."""
+    cert_file: Path | None = None
+    """Client certificate, PEM."""
+    key_file: Path | None = None
+    """Its key, without a passphrase; None: it is in `cert_file`."""
+
+    def see_that_usable(self) -> None:
+        """Raise SettingsError if the files cannot be used."""
+        if self.key_file and not self.cert_file:
+            raise SettingsError("tls.key_file needs tls.cert_file, the certificate of this key")
+        try:
+            context = ssl.create_default_context(cafile=self.ca_file)
+        except OSError as error:
+            raise SettingsError(f"tls.ca_file {self.ca_file} {_why_no_pem(error)}") from error
+        try:
+            if self.cert_file:
+                context.load_cert_chain(self.cert_file, self.key_file, password="")
+        except OSError as error:
+            files = f"tls.cert_file {self.cert_file} with key {self.key_file or self.cert_file}"
+            raise SettingsError(f"{files} {_why_no_pem(error)}") from error
+
+
+def _why_no_pem(error: OSError) -> str:
+    if isinstance(error, ssl.SSLError):
+        return (
+            "cannot be used: PEM is expected, a certificate with its own key, without a passphrase"
+        )
+    return f"cannot be read: {error.strerror}"
 
 
 class Stream(Section):

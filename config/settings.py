@@ -10,6 +10,7 @@ import difflib
 import errno
 import os
 import re
+import ssl
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -40,6 +41,7 @@ from config.sections import (
     Backfill,
     Batch,
     Breakers,
+    Broker,
     Campaigns,
     Http,
     OptOuts,
@@ -52,6 +54,7 @@ from config.sections import (
     SubAccount,
     SubAccountId,
     Subscriptions,
+    Tls,
     Web,
     Webhooks,
     Worker,
@@ -103,6 +106,8 @@ class Settings(BaseSettings):
     """Days for which values of a campaign's messages are kept after its end, for retries; 0 = not."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["auto", "console", "json"] = "auto"
+    broker: Broker = Broker()
+    tls: Tls = Tls()
     http: Http = Http()
     batch: Batch = Batch()
     retry: Retry = Retry()
@@ -179,15 +184,41 @@ class Settings(BaseSettings):
         return 0 if tier == "unlimited" else tier
 
     @property
-    def broker(self) -> str:
+    def store_url(self) -> str:
+        """`redis_url` with the certificates of `tls`."""
+        return _with_tls(self.redis_url, self.tls)
+
+    @property
+    def _broker(self) -> str:
+        return _with_tls(self.broker_url or self.redis_url, self.tls)
+
+    @property
+    def celery_url(self) -> str:
         """URL of the broker in Celery's form."""
-        return _as_celery_spells_it(self.broker_url or self.redis_url)
+        return _as_celery_spells_it(self._broker)
 
     @property
     def broker_options(self) -> dict[str, Any]:
-        """Transport options that the broker's address stands for."""
-        found = parse_sentinels(self.broker_url or self.redis_url)
-        return {} if found is None else {"master_name": found.master, "sentinel_kwargs": found.own}
+        """Transport options that are configured, and those that the broker's address stands for."""
+        found, given = parse_sentinels(self._broker), self.broker.transport_options
+        if found is None:
+            return given
+        return {**given, "master_name": found.master, "sentinel_kwargs": found.own}
+
+    @property
+    def broker_use_ssl(self) -> dict[str, Any] | None:
+        """Options of TLS that Celery does not take from the broker's URL."""
+        if self._broker.startswith("amqps://"):
+            files = {
+                "ca_certs": self.tls.ca_file,
+                "certfile": self.tls.cert_file,
+                "keyfile": self.tls.key_file,
+            }
+            # With None, the host of the URL is the name that the certificate must have.
+            checked = {"cert_reqs": ssl.CERT_REQUIRED, "server_hostname": None}
+            return {name: str(file) for name, file in files.items() if file} | checked
+        found = parse_sentinels(self._broker)
+        return found and found.tls
 
     @property
     def settle_after(self) -> float:
@@ -250,6 +281,25 @@ class Settings(BaseSettings):
         given = {"state_dir": ".sendmany", **toml(), **env_settings()}
         running = InitSettingsSource(settings_cls, _offered(given))
         return init_settings, env_settings, toml, running
+
+
+def _with_tls(url: str, tls: Tls) -> str:
+    """A URL of a Redis with TLS with these certificates; options in the URL win.
+
+    Raises:
+        SettingsError: the files cannot be used.
+    """
+    if url.startswith(("rediss", "amqps")):
+        tls.see_that_usable()
+    if not url.startswith("rediss"):
+        return url
+    files = {
+        "ssl_ca_certs": tls.ca_file,
+        "ssl_certfile": tls.cert_file,
+        "ssl_keyfile": tls.key_file,
+    }
+    more = urlencode({n: str(file) for n, file in files.items() if file and f"{n}=" not in url})
+    return url + (("&" if "?" in url else "?") + more if more else "")
 
 
 def _as_celery_spells_it(url: str) -> str:

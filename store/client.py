@@ -288,6 +288,10 @@ def _words(call: Call[Any], prefix: str) -> tuple[Argument, ...]:
     return (len(keys), *keys, *call.args)
 
 
+_OF_SENTINELS = ("host", "port", "connection_class")
+"""Parts of a parsed URL that sentinels or their pool choose."""
+
+
 def _client(kind: Any, sentinel: Any, url: str, options: dict[str, Any]) -> Any:
     """A client of a server, or of the master that sentinels name: each new connection asks them. Options
     in the URL win."""
@@ -300,7 +304,9 @@ def _client(kind: Any, sentinel: Any, url: str, options: dict[str, Any]) -> Any:
             client = kind.from_url(url, **options)
         else:
             given = parse_url(address.server)  # type: ignore[no-untyped-call]
-            of_master = {name: given[name] for name in given if name not in ("host", "port")}
+            of_master = {name: given[name] for name in given if name not in _OF_SENTINELS}
+            if address.tls is not None:
+                of_master["ssl"] = True
             asked = sentinel(address.sentinels, sentinel_kwargs=address.own)
             client = asked.master_for(address.master, kind, **options | of_master)
         pool = client.connection_pool

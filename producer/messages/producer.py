@@ -55,7 +55,7 @@ class Producer:
     def from_settings(cls) -> "Producer":
         """A producer for the configured Redis and broker."""
         settings = load_settings()
-        store = Store.connect(settings.redis_url, key_prefix=settings.key_prefix)
+        store = Store.connect(settings.store_url, key_prefix=settings.key_prefix)
         return cls(store, settings)
 
     def enqueue(
@@ -146,7 +146,7 @@ class AsyncProducer:
     def from_settings(cls) -> "AsyncProducer":
         """A producer for the configured Redis and broker."""
         settings = load_settings()
-        store = AsyncStore.connect(settings.redis_url, key_prefix=settings.key_prefix)
+        store = AsyncStore.connect(settings.store_url, key_prefix=settings.key_prefix)
         return cls(store, settings)
 
     async def enqueue(

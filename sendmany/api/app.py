@@ -171,5 +171,5 @@ def _connect(settings: Settings) -> AsyncStore:
     """Connect lazily: the process starts without Redis, and `/readyz` reports it."""
     connections = settings.web.max_requests + settings.web.max_streams + 16
     return AsyncStore.connect(
-        settings.redis_url, key_prefix=settings.key_prefix, max_connections=connections
+        settings.store_url, key_prefix=settings.key_prefix, max_connections=connections
     )

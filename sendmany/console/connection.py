@@ -22,6 +22,8 @@ PORTS = {"amqp": 5672, "pyamqp": 5672, "amqps": 5671, "sentinel": 26379}
 REFUSALS = {
     "AccessRefused": "it refuses the user or the password",
     "AuthenticationError": "it refuses the user or the password",
+    "PreconditionFailed": "its queues are not of broker.queue_type: set that, or delete them",
+    "AMQPNotImplementedError": 'its queues are quorum queues: set broker.queue_type = "quorum"',
     "NotAllowed": "it has no such virtual host, or not for this user",
     "NoPermissionError": "the user may not do what a broker needs",
     "ValueError": "the address cannot be read",
@@ -34,6 +36,11 @@ REFUSALS = {
 """Errors of brokers and servers by class name: the libraries are many, and loaded only when used."""
 
 
+_CUT = re.compile(
+    "EOF occurred|Connection reset|Broken pipe|[Cc]onnection closed|closed connection"
+)
+
+
 def connect(settings: Settings) -> Store:
     """The store of these settings, pinged once and with data of this version's layout.
 
@@ -43,7 +50,7 @@ def connect(settings: Settings) -> Store:
         NewerData: a newer version has written the data.
     """
     _log_beside_results()
-    store = Store.connect(settings.redis_url, key_prefix=settings.key_prefix)
+    store = Store.connect(settings.store_url, key_prefix=settings.key_prefix)
     try:
         store.run(command("PING", parse=_nothing))
         prepare(store, say)
@@ -66,7 +73,7 @@ def prepare_data(settings: Settings) -> None:
         SettingsError: the address is invalid.
         NewerData: a newer version has written the data.
     """
-    store = Store.connect(settings.redis_url, key_prefix=settings.key_prefix)
+    store = Store.connect(settings.store_url, key_prefix=settings.key_prefix)
     try:
         prepare(store, say)
     except StoreUnavailable:
@@ -103,15 +110,10 @@ def _place(url: str) -> str:
 
 def _no_server_there(url: str, error: StoreError) -> str:
     why = why_it_refuses(error)
-    if "certificate" in why:
-        return (
-            f"Redis at {place(url)} cannot be used: {why}. If its authority is your own, name it in "
-            "redis_url: …?ssl_ca_certs=/path/to/ca.pem"
-        )
-    if "TLS" in why:
-        return (
-            f"Redis at {place(url)} cannot be used: {why}: redis:// is without TLS, rediss:// with."
-        )
+    if "certificate" in why or "TLS" in why:
+        return f"Redis at {place(url)} cannot be used: {why}."
+    if url.startswith("rediss") and why == REFUSALS["TimeoutError"]:
+        why += ": is its port one with TLS?"
     return (
         f"No Redis answers at {place(url)} ({why}): start it, run `sendmany up` in this directory, "
         "or set SENDMANY_REDIS_URL."
@@ -131,7 +133,20 @@ def why_it_refuses(error: BaseException) -> str:
     if tls := re.search(
         r"CERTIFICATE_VERIFY_FAILED\W+certificate verify failed: ([^(]+)", str(error)
     ):
-        return f"its certificate is not trusted: {tls[1].strip()}"
+        found = tls[1].strip(" .")
+        if "mismatch" in found:
+            return (
+                f"its certificate is for another name: {found}: use a name of the certificate in "
+                "the address"
+            )
+        return f"its certificate is not trusted: {found}: name its authority in tls.ca_file"
+    if "CERTIFICATE_REQUIRED" in str(error):
+        return "it asks for a client certificate: set tls.cert_file and tls.key_file"
+    if _CUT.search(str(error)):  # before a server's TLS alert is read, it may have closed
+        return (
+            "it cuts the connection: a port with TLS needs rediss:// (amqps:// of RabbitMQ), and "
+            "tls.cert_file where it asks for a client certificate"
+        )
     if "[SSL" in str(error):
-        return "it does not speak TLS as expected"
+        return "it does not speak TLS as expected: redis:// is without TLS, rediss:// with"
     return REFUSALS.get(name, name)

@@ -279,7 +279,7 @@ def look_at_unreached(found: Sequence[Unreached]) -> Iterator[Check]:
 
 def _broker(settings: Settings) -> Check:
     same = settings.broker_url in (None, settings.redis_url)
-    where = "the same Redis" if same else place(settings.broker)
+    where = "the same Redis" if same else place(settings.celery_url)
     try:
         with create_app(settings).connection_for_write() as connection:
             connection.ensure_connection(max_retries=1, interval_start=0, timeout=5)

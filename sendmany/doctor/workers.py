@@ -45,8 +45,8 @@ def check_workers(store: Store, send_wake_up: Callable[[], None], *, broker_answ
     return problem(
         "workers",
         f"{words}, but none has taken a task from the broker within {WORKER_SECONDS:.0f} seconds",
-        "see that their broker_url is the one of this command; until then messages that other Celery"
-        " applications hand in wait",
+        "see that their broker_url and broker.queue_type are those of this command; until then messages"
+        " that other Celery applications hand in wait",
     )
 
 

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from tests.acceptance.command import running, sendmany, until
-from tests.acceptance.test_failover import free_port
+from tests.integration.servers import free_port
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 PATIENCE = 90.0

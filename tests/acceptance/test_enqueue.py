@@ -114,7 +114,7 @@ def test_a_message_that_expires_while_it_waits_is_skipped(town: Town) -> None:
 
 
 def test_any_celery_application_can_hand_in_messages(town: Town) -> None:
-    with Celery("elsewhere", broker=Settings(redis_url=town.redis_url).broker) as app:
+    with Celery("elsewhere", broker=Settings(redis_url=town.redis_url).celery_url) as app:
         app.conf.broker_transport_options = {"socket_timeout": 10}
         sent = {"message": text(4), "priority": "urgent"}
         task = "sendmany.enqueue"

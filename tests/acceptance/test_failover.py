@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,17 +14,11 @@ from store.lanes.lane import LaneStatus, Policies
 from store.states import State
 from tests.acceptance.command import sendmany
 from tests.acceptance.house import SMALL, House, open_house, until
+from tests.integration.servers import free_port
 
 N = 12_000
 HOLD = Policies(on_unconfirmed="hold", on_server_error="hold")
 NOWHERE = ("127.0.0.1", "1")
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
 
 
 class Replica:

@@ -15,7 +15,7 @@ from store.lanes.lane import LaneStatus, Policies
 from store.states import State
 from tests.acceptance.command import sendmany
 from tests.acceptance.house import SMALL, House, open_house, until
-from tests.acceptance.test_failover import free_port
+from tests.integration.servers import free_port
 
 N = 12_000
 HOLD = Policies(on_unconfirmed="hold", on_server_error="hold")

@@ -105,10 +105,10 @@ def test_each_gives_back_what_its_own_workers_left_behind_and_nothing_of_the_oth
 ) -> None:
     settings, client = Settings(redis_url=url), cast("Any", Redis.from_url(url))
     (tmp_path / "plain.py").write_text(PLAIN)
-    broker = {"BROKER": settings.broker, "REDIS": url}
+    broker = {"BROKER": settings.celery_url, "REDIS": url}
     leave_behind(client, settings)
     with process(tmp_path, "plain", "-m", "celery", "-A", "plain", "worker", "-c1", **broker):
-        with Celery("caller", broker=settings.broker) as app:
+        with Celery("caller", broker=settings.celery_url) as app:
             app.send_task("plain.work")
         comes_true(lambda: client.llen("ran"))
         for tag in client.zrange("unacked_index", 0, -1):
@@ -138,7 +138,7 @@ def test_a_key_prefix_stands_in_front_of_every_key_and_all_goes_out(tmp_path: Pa
         with httpx.Client(base_url=note["web_url"], headers=headers, trust_env=False) as http:
             http.post("/v1/messages", json={**first, "key": "order-1"}).raise_for_status()
         settings = Settings(redis_url=note["settings"]["redis_url"], key_prefix=prefix)
-        with Celery("elsewhere", broker=settings.broker) as app:
+        with Celery("elsewhere", broker=settings.celery_url) as app:
             app.conf.broker_transport_options = {"global_keyprefix": prefix}
             app.send_task("sendmany.enqueue", kwargs=second, queue="sendmany.enqueue")
         store = connect(settings)

@@ -4,7 +4,6 @@ import os
 import shutil
 import socket
 import ssl
-import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -13,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from config.celery_app import create_app
-from config.sections import SubAccount
+from config.sections import SubAccount, Tls
 from config.settings import Settings
 from sendmany.doctor import checks, workers
 from sendmany.doctor.finding import Check, Verdict
@@ -22,6 +21,7 @@ from store.client import Store, ask_server
 from store.lanes.lane import note_missing
 from store.limits.stops import Stopped, stop_sending
 from store.workers.presence import register_worker, unregister_worker
+from tests.integration.servers import free_port, made_certificate, redis_program, running
 
 Examine = Callable[..., dict[str, Check]]
 
@@ -146,21 +146,7 @@ def test_what_an_operator_has_stopped_is_told(store: Store, examine: Examine) ->
 @contextmanager
 def talking_tls(home: Path) -> Iterator[int]:
     """A server that shakes hands, with a certificate that it has signed itself; gives its port."""
-    certificate, key = home / "certificate.pem", home / "key.pem"
-    words = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=x"
-    subprocess.run(
-        [
-            *words.split(),
-            "-addext",
-            "subjectAltName=IP:127.0.0.1",
-            "-keyout",
-            key,
-            "-out",
-            certificate,
-        ],
-        check=True,
-        capture_output=True,
-    )
+    certificate, key = made_certificate(home)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -192,7 +178,7 @@ def test_a_certificate_that_is_not_trusted_is_the_reason_that_is_told(
         )
         broker = examine(broker_url=f"rediss://:secret@127.0.0.1:{port}/0")["broker"]
     assert "its certificate is not trusted: " in found["redis"].finding
-    assert "ssl_ca_certs=" in found["redis"].finding
+    assert "tls.ca_file" in found["redis"].finding
     assert "CERTIFICATE_VERIFY_FAILED" in found["sub-account shop"].finding
     assert "certifi" in found["sub-account shop"].remedy
     assert "its certificate is not trusted: " in broker.finding
@@ -210,3 +196,38 @@ def test_a_server_of_our_own_has_an_end_to_its_memory(tmp_path: Path) -> None:
     finally:
         server.stop()
     assert 0 < limit < os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+@pytest.mark.skipif(
+    redis_program() is None or shutil.which("openssl") is None,
+    reason="a server with TLS and openssl are needed",
+)
+def test_a_server_with_tls_is_used_by_settings_and_each_mistake_is_told(
+    examine: Examine, tmp_path: Path
+) -> None:
+    certificate, key = made_certificate(tmp_path)
+    with_tls, without = free_port(), free_port()
+    options = {
+        "bind": "127.0.0.1",
+        "port": str(without),
+        "tls-port": str(with_tls),
+        "tls-cert-file": str(certificate),
+        "tls-key-file": str(key),
+        "tls-ca-cert-file": str(certificate),
+    }
+    tls = Tls(ca_file=certificate, cert_file=certificate, key_file=key)
+    url = f"rediss://127.0.0.1:{with_tls}/0"
+    with running("redis", tmp_path / "server", options):
+        found = examine(redis_url=url, tls=tls)
+        assert (found["redis"].verdict, found["broker"].verdict) == (Verdict.OK, Verdict.OK)
+        for address, given, told in (
+            (url, Tls(ca_file=certificate), "client certificate"),
+            (url.replace("rediss", "redis"), tls, "a port with TLS needs rediss://"),
+            (f"rediss://localhost:{with_tls}/0", tls, "use a name of the certificate"),
+        ):
+            for which in ("redis", "broker"):
+                finding = examine(**{f"{which}_url": address}, tls=given)[which]
+                assert finding.verdict is Verdict.PROBLEM
+                assert told in finding.finding, (which, address)
+        found = examine(redis_url=f"rediss://127.0.0.1:{without}/0", tls=tls)
+        assert "is its port one with TLS?" in found["redis"].finding

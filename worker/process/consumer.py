@@ -2,7 +2,7 @@
 
 import logging
 import re
-from typing import Any
+from typing import Any, ClassVar
 
 import structlog
 from celery.worker.consumer import Consumer, consumer
@@ -47,6 +47,16 @@ class SteadyConsumer(Consumer):
     ends with code
     1. Messages are wake-ups, so nothing is lost with them.
     """
+
+    class Blueprint(Consumer.Blueprint):  # type: ignore[misc, valid-type]
+        """Without the dozens of queues that Celery declares for ETAs on quorum queues: no task has
+        one."""
+
+        default_steps: ClassVar = [
+            step
+            for step in Consumer.Blueprint.default_steps
+            if not step.endswith(":DelayedDelivery")
+        ]
 
     restart_count = 0
     """Counts the first start as a restart. Otherwise the worker ends with code 1 when, at the start of

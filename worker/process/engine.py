@@ -135,7 +135,7 @@ class Engine:
         codecs.lookup("idna")
         owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
         store = AsyncStore.connect(
-            settings.redis_url,
+            settings.store_url,
             key_prefix=settings.key_prefix,
             max_connections=in_air + SPARE_CONNECTIONS,
         )

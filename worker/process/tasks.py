@@ -104,7 +104,7 @@ def _keep_engine() -> None:
 def _prepare_data() -> bool:
     """Migrate the data to the layout of this version; False while Redis is away."""
     settings = load_settings()
-    store = Store.connect(settings.redis_url, key_prefix=settings.key_prefix)
+    store = Store.connect(settings.store_url, key_prefix=settings.key_prefix)
     try:
         prepare(store, log.info)
     except StoreUnavailable as error:

@@ -80,7 +80,7 @@ def backfill_receipts(
 async def _run(settings: Settings, name: str, since: float, until: float) -> Counter[str]:
     http = settings.http
     timeouts = Timeouts(http.connect_timeout, read=http.read_timeout, total=http.deadline)
-    store = AsyncStore.connect(settings.redis_url, key_prefix=settings.key_prefix)
+    store = AsyncStore.connect(settings.store_url, key_prefix=settings.key_prefix)
     try:
         async with open_client(timeouts, connections=1) as connection:
             client = ChatAppsClient(

@@ -45,7 +45,7 @@ def receiver(
 def _receive(settings: Settings, host: str, port: int) -> None:
     """Serve until SIGTERM or SIGINT. Prints `{"listening": "http://…"}` once it listens."""
     secrets = settings.webhooks.secrets()
-    store = AsyncStore.connect(settings.redis_url, key_prefix=settings.key_prefix)
+    store = AsyncStore.connect(settings.store_url, key_prefix=settings.key_prefix)
     prepare_data(settings)
     listener, routes = listen(host, port), {WEBHOOKS: Receiver(store, secrets)}
     print(json.dumps({"listening": address(listener)}), flush=True)

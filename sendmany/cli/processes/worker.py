@@ -25,6 +25,7 @@ def worker(
 
     Example: `sendmany worker --concurrency 4 --loglevel INFO`
     """
-    load_settings()  # reports errors in the settings as a sentence
+    settings = load_settings()
+    _ = settings.store_url, settings.celery_url  # a sentence about certificates; later a traceback
     options = [*(arguments or []), *context.args]
     become(python("sendmany.worker_process", *options), os.environ)

@@ -158,6 +158,8 @@ NOT_TWICE_THE_SAME = {
     "begin_subscription": "a repeat notes a later time",
     "take_inbox": "a process that hears nothing takes another one; the first is free in a minute",
     "list_tokens": "reads",
+    "take_quota": "a repeat takes the messages again, and so the caller waits a little longer",
+    "count_feedback": "a bit in each record tells who is counted: tests/conformance/feedback.py",
     "reserve_cells": "a repeat counts the same bytes, for a moment longer",
     "change_quiet_hours": "a repeat sets the same hours; the messages that wait are looked at twice",
     "release_put_off": "a repeat makes the same batches due a moment later",

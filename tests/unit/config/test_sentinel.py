@@ -41,7 +41,7 @@ def test_the_store_asks_the_sentinels_for_the_master(connect: Any) -> None:
 def test_celery_asks_the_same_sentinels() -> None:
     settings = Settings(redis_url=URL)
     login = "ann:se%40cret@"
-    assert settings.broker == ";".join(
+    assert settings.celery_url == ";".join(
         f"sentinel://{login}{one}/3" for one in ("a:1", "[::1]:2", "b:26379")
     )
     options = celery_settings(settings)["broker_transport_options"]
@@ -66,6 +66,7 @@ def test_people_are_not_shown_the_login() -> None:
         "redis+sentinel://ann:port/word@a:1/shop",
         "redis+sentinel://a:1/shop/0?password=x",
         "redis+sentinel://a:1/shop/0?db=2",
+        "rediss+sentinel://a:1/shop/0?password=x",
         "redis+sentinel://a:1/shop/0?ssl_ca_certs=/a/ca.pem",
         "redis+sentinel://a:1/shop/0?sentinel_socket_timeout=3",
     ],
@@ -92,3 +93,18 @@ def test_an_option_that_cannot_be_used_is_refused_before_anything_is_sent(
 ) -> None:
     with pytest.raises(SettingsError, match="options that redis-py knows"):
         connect(url)
+
+
+@pytest.mark.parametrize("connect", [Store.connect, AsyncStore.connect])
+def test_sentinels_and_their_master_are_asked_with_tls(connect: Any) -> None:
+    url = "rediss+sentinel://a:1/shop/3?ssl_ca_certs=/a/ca.pem&ssl_check_hostname=false"
+    pool = connect(url).client.connection_pool
+    asked = pool.sentinel_manager.sentinels[0].connection_pool
+    for one in (pool, asked):
+        assert "SSL" in one.connection_class.__name__
+        assert one.connection_kwargs["ssl_ca_certs"] == "/a/ca.pem"
+        assert one.connection_kwargs["ssl_check_hostname"] is False
+    settings = Settings(redis_url=url)
+    assert settings.celery_url == "sentinel://a:1/3"
+    assert settings.broker_use_ssl == {"ssl_ca_certs": "/a/ca.pem", "ssl_check_hostname": False}
+    assert settings.broker_options["sentinel_kwargs"]["ssl"] is True

@@ -190,9 +190,9 @@ def test_an_error_about_the_environment_does_not_show_a_key(load: Load) -> None:
 
 
 def test_the_broker_is_redis_unless_it_is_given(load: Load) -> None:
-    assert load(REDIS_URL="redis://192.0.2.1/3").broker == "redis://192.0.2.1/3"
-    assert load(BROKER_URL="redis://192.0.2.2/1").broker == "redis://192.0.2.2/1"
-    assert load(BROKER_URL="").broker == "redis://192.0.2.1/3"
+    assert load(REDIS_URL="redis://192.0.2.1/3").celery_url == "redis://192.0.2.1/3"
+    assert load(BROKER_URL="redis://192.0.2.2/1").celery_url == "redis://192.0.2.2/1"
+    assert load(BROKER_URL="").celery_url == "redis://192.0.2.1/3"
 
 
 def test_the_only_sub_account_need_not_be_named(load: Load) -> None:

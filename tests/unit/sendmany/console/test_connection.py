@@ -9,7 +9,7 @@ import structlog
 
 from config.sections import SettingsError
 from config.settings import Settings
-from sendmany.console.connection import connect, place
+from sendmany.console.connection import connect, place, why_it_refuses
 from store.errors import StoreUnavailable
 
 
@@ -85,3 +85,19 @@ def test_what_is_logged_meanwhile_does_not_mix_with_the_result(
     said = capsys.readouterr()
     assert said.out == ""
     assert "workers_not_woken" in said.err
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("certificate verify failed: self-signed certificate (_ssl.c:1)", "is not trusted: self"),
+        ("certificate verify failed: Hostname mismatch, certificate is (_ssl.c:1)", "another name"),
+        ("[SSL: TLSV13_ALERT_CERTIFICATE_REQUIRED] tlsv13 alert", "set tls.cert_file"),
+        ("Error 8 while writing to socket. EOF occurred in violation", "needs rediss://"),
+        ("(104, 'Connection reset by peer')", "needs rediss://"),
+        ("[SSL: WRONG_VERSION_NUMBER] wrong version", "does not speak TLS"),
+    ],
+)
+def test_a_mistake_about_tls_is_told(text: str, told: str) -> None:
+    text = f"[SSL: CERTIFICATE_VERIFY_FAILED] {text}" if "verify" in text else text
+    assert told in why_it_refuses(ConnectionError(text))
