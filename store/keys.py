@@ -108,7 +108,7 @@ TABLE = (
     Row("sm:learned:{<sub-account>}:history", "stream", "keep_learned", "30 days"),
     Row("sm:signals:{<sub-account>}", "hash", "flush_metrics", "keep_learned, 3 minutes"),
     Row("sm:signals:{<sub-account>}:flushed:<process>", "string", "flush_metrics", "1 day"),
-    Row("sm:tiers", "hash", "change_tier: portfolio → tier by the provider", "never"),
+    Row("sm:tiers", "hash", "change_tier: portfolio → tier by the provider; settings", "never"),
     Row("sm:places:{<portfolio>}", "hash", "reserve_places: digests, by time", "25 hours idle"),
     Row("sm:permit:{<sub-account>}:<op>", "string", "acquire_permits", "10 seconds"),
     Row("sm:requests:{<sub-account>}", "zset", "begin_request: request → time", "note_ended"),
