@@ -2,6 +2,7 @@
 API). How long the provider keeps them is not documented."""
 
 import json
+import re
 import secrets
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -45,6 +46,7 @@ _BEGINS: Final = {
     "image/jpeg": b"\xff\xd8\xff", "image/png": b"\x89PNG", "image/gif": b"GIF8",
     "application/pdf": b"%PDF",
 }  # fmt: skip
+_NOT_IN_NAMES: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _PIECE: Final = 64 * 1024
 SECONDS: Final = 900.0
 """Most time of an upload."""
@@ -99,6 +101,10 @@ def media_named(name: str) -> Media:
         UnfitMedia: WhatsApp takes no such files.
     """
     short = PurePath(name).name
+    if _NOT_IN_NAMES.search(short):
+        raise UnfitMedia(
+            "The name of the file holds a control character, or is not UTF-8: rename it."
+        )
     end = PurePath(short).suffix.lower().removeprefix(".")
     for kind, (most, types) in _KINDS.items():
         if end in types:

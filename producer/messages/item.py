@@ -10,6 +10,7 @@ import msgspec
 
 from chatapps.messages import Message, MessageError, Problem, read_message
 from chatapps.messages.fast_messages import read_plain
+from chatapps.messages.json_parser import MAX_MEMBERS
 from chatapps.rendering.job_line import escape_value, pack_message, template_in
 from producer.errors import BadTiming
 from producer.policies import see_that_authentication
@@ -129,7 +130,8 @@ def _expanded(given: Mapping[str, Any] | bytes | str) -> Mapping[str, Any] | byt
         return given
     template: dict[str, Any] = {"name": short.template, "language": short.language}
     if short.params:
-        values = [{"type": "text", "text": value} for value in short.params]
+        # More are refused in any case, and each takes fifty times the memory that it came with.
+        values = [{"type": "text", "text": value} for value in short.params[: MAX_MEMBERS + 1]]
         template["components"] = [{"type": "body", "parameters": values}]
     kind = "msisdn" if short.to[0] in "+0123456789" else "channelUserId"
     return {"user": {kind: short.to}, "type": "template", "content": {"template": template}}

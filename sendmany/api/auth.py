@@ -160,9 +160,9 @@ class Guard:
         authorization = authorization_in(scope["headers"])
         try:
             token = await self._tokens.of(authorization)
-            session = (
-                None if authorization or not self._sessions else await self._sessions.of(scope)
-            )
+            session = None
+            if self._sessions and _parts_of(authorization) is None:  # others are of a proxy
+                session = await self._sessions.of(scope)
         except StoreUnavailable:
             return await away()(scope, receive, send)
         if session is not None:

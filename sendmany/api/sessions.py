@@ -77,7 +77,8 @@ class Sessions:
         if not found or not self._is_proxy((scope.get("client") or ("",))[0]):
             return ""
         try:
-            return found[0].decode().strip() if len(found) == 1 else _UNCLEAR
+            # Other blanks, such as U+00A0, are of the name: it is another account at the proxy.
+            return found[0].strip(b" \t").decode() if len(found) == 1 else _UNCLEAR
         except UnicodeDecodeError:
             return _UNCLEAR
 

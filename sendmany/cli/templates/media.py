@@ -43,7 +43,8 @@ def upload(
         with file.open("rb") as opened:
             url = upload_media(settings, whose, media, opened)
     except OSError as error:
-        raise InputError(f"{file} cannot be read: {error.strerror}") from error
+        why = error.strerror or "it is no regular file"  # a pipe has no size
+        raise InputError(f"{file} cannot be read: {why}") from error
     store.run(entry("media.upload", f"{media.name} of {whose}", after=url))
     if as_json:
         print_json({"name": media.name, "kind": media.kind, "sub_account": whose, "url": url})

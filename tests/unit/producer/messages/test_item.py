@@ -2,6 +2,7 @@
 
 import json
 import re
+import tracemalloc
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,19 @@ def test_a_short_form_that_does_not_fit_is_told_in_one_sentence(
 def test_the_rules_of_the_provider_hold_for_the_short_form() -> None:
     with pytest.raises(MessageError, match=r"user\.msisdn"):
         pack_item(Item({**SHORT, "to": "+44"}))
+
+
+def test_a_short_form_with_very_many_values_is_refused_before_it_is_expanded() -> None:
+    given = json.dumps({**SHORT, "params": [""] * 80_000}, separators=(",", ":")).encode()
+    with pytest.raises(MessageError, match="holds more than 2,000 members"):
+        pack_item(Item(given))
+    tracemalloc.start()
+    try:
+        with pytest.raises(MessageError):
+            pack_item(Item(given))
+        assert tracemalloc.get_traced_memory()[1] < 10 * len(given)
+    finally:
+        tracemalloc.stop()
 
 
 def test_the_messages_of_the_page_for_services_are_taken() -> None:

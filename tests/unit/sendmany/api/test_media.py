@@ -1,6 +1,7 @@
 """Media files over HTTP and as a command, against the sandbox."""
 
 import json
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,7 @@ async def test_a_file_gets_an_address_and_the_trail_an_entry(
     [
         ("offer.webp", PICTURE, "WhatsApp takes no files such as offer.webp"),
         ("offer", PICTURE, "WhatsApp takes no files such as offer"),
+        ("offer\r\nX: y.jpg", PICTURE, "holds a control character"),
         ("offer.jpg", b"", "The file offer.jpg is empty."),
         ("offer.jpg", PICTURE * 40, "WhatsApp takes image files up to 5 MB"),
         ("offer.png", PICTURE, "offer.png is not of the type image/png"),
@@ -132,6 +134,12 @@ def test_the_command_prints_the_address(
     assert (told["kind"], told["name"]) == ("document", "Our offer.PDF")
     missing = run(str(tmp_path / "missing.pdf"))
     assert "missing.pdf cannot be read: No such file" in str(missing.exception)
+    not_utf8 = tmp_path / os.fsdecode(b"\xff.pdf")
+    assert "is not UTF-8: rename it" in str(run(str(not_utf8)).exception)
+    os.mkfifo(tmp_path / "pipe.pdf")
+    opened = os.open(tmp_path / "pipe.pdf", os.O_RDWR)  # else opening it to read would wait
+    assert "it is no regular file" in str(run(str(tmp_path / "pipe.pdf")).exception)
+    os.close(opened)
 
 
 def test_the_type_follows_from_the_end_of_the_name() -> None:

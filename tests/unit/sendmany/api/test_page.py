@@ -373,6 +373,8 @@ async def test_a_person_whom_a_proxy_names_acts_with_the_token_of_that_name(stor
         ("10.0.0.7", {**PROXIED, "sec-fetch-site": "cross-site"}),
         ("10.0.0.7", [("x-user", "anna@example.com"), ("x-user", "anna@example.com")]),
         ("10.0.0.7", [(b"x-user", b"\xff\xfe")]),
+        ("10.0.0.7", {"x-user": "anna@example.com\u00a0".encode()}),  # another account's name
+        ("10.0.0.7", {"x_user": "anna@example.com"}),
     ],
 )
 async def test_a_header_that_cannot_be_believed_signs_in_as_no_person(
@@ -381,6 +383,18 @@ async def test_a_header_that_cannot_be_believed_signs_in_as_no_person(
     await new_token(store, Scope.READ, name="anna@example.com")
     async with _behind_proxy(store, peer) as browser:
         assert (await browser.get("/v1/try", headers=headers)).status_code == 401
+
+
+@pytest.mark.parametrize("theirs", ["Basic YW5uYTpwYXNz", "Bearer eyJh.eyJz.c2ln"])
+async def test_what_the_proxy_itself_was_given_is_no_token_of_ours(
+    store: Trouble, theirs: str
+) -> None:
+    await new_token(store, Scope.READ, name="anna@example.com")
+    async with _behind_proxy(store) as browser:
+        given = {**PROXIED, "Authorization": theirs}
+        assert (await browser.get("/v1/try", headers=given)).json() == "anna@example.com"
+        given["Authorization"] = f"Bearer sm_abcdefgh_{'x' * 43}"
+        assert (await browser.get("/v1/try", headers=given)).status_code == 401
 
 
 async def test_the_header_of_a_proxy_counts_more_than_the_cookie_of_the_person_before(
