@@ -53,10 +53,11 @@ $(OPENAPI_STAMP): requirements-openapi.lock
 test-openapi: $(STAMP) $(OPENAPI_STAMP)
 	SENDMANY_CLIENT_GENERATOR=$(CURDIR)/$(OPENAPI) $(PYTEST) -n 0 tests/acceptance/test_generated_client.py
 
-# The files of deploy/, read by promtool and systemd where the machine has them, and by the schemas of Kubernetes.
+# The files of deploy/, read by promtool and systemd where the machine has them, and by the schemas of Kubernetes;
+# the program that fills a warehouse, where it has PostgreSQL.
 test-deploy: $(STAMP)
 	@$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r tests/integration/deploy/requirements.lock >&2
-	$(PYTEST) -n 0 tests/unit/deploy tests/integration/deploy/test_tools.py
+	$(PYTEST) -n 0 tests/unit/deploy tests/integration/deploy/test_tools.py tests/acceptance/test_warehouse.py
 
 # Pictures of the page for the documentation, of a campaign that goes out meanwhile.
 screenshots: page-test

@@ -14,7 +14,6 @@ from dashboard.explain import iso
 from dashboard.message import as_json, message_status_of
 from store.client import Store
 from store.errors import StoreFault
-from store.keys import ASIDE
 from store.lanes.lane import Lane
 from store.people.drafts import erase_rows, find_rows
 from store.people.erase import erase_body, erase_in_lane, forget_in_scope, scopes_of_people
@@ -70,7 +69,9 @@ def show_person(
             for row in find_rows(store, lane, person)
         ],
         **_known(store, person, visible),
-        "webhooks": [_body(body) for body in find_bodies(store, person)] if all_of_it else [],
+        "webhooks": (
+            [_body(body) for body in find_bodies(store, person, scopes)] if all_of_it else []
+        ),
         "not_covered": [BACKUPS, *([] if all_of_it else ["what other sub-accounts hold"])],
     }
 
@@ -199,8 +200,8 @@ class _Erasing:
     def _erase_bodies(self, *, delete: bool) -> tuple[int, int]:
         """Bodies deleted, and bodies that workers still have to apply."""
         deleted = waiting = 0
-        for body in find_bodies(self._store, self._person):
-            if body.key == ASIDE or delete:
+        for body in find_bodies(self._store, self._person, self._scopes()):
+            if body.kept != "inbox" or delete:
                 deleted += self._store.run(erase_body(body))
             else:
                 waiting += 1
@@ -249,7 +250,7 @@ def _known(store: Store, person: Person, scopes: Iterable[str]) -> dict[str, Any
 
 def _body(body: Body) -> dict[str, Any]:
     return {
-        "kept": "aside" if body.key == ASIDE else "inbox",
+        "kept": body.kept,
         "at": iso(stored_at(body.id) / _THOUSAND),
         "body": body.body.decode("utf-8", "replace"),
     }

@@ -7,7 +7,7 @@ from pydantic import BaseModel
 from dashboard.explain import iso
 from dashboard.schemas import moment_out
 from store.client import Store
-from store.subscriptions.subscription import Subscription, read_dead, read_progress
+from store.subscriptions.subscription import Format, Subscription, read_dead, read_progress
 
 
 class SubscriptionOut(BaseModel):
@@ -18,6 +18,7 @@ class SubscriptionOut(BaseModel):
     types: list[str]
     sub_account: str
     with_numbers: bool
+    format: Format
     made_at: str
     disabled: str  # why nothing is sent; empty: it is active
     cursor: str  # position in the outcome stream
@@ -51,6 +52,7 @@ def facts_of(store: Store, one: Subscription) -> dict[str, Any]:
         "types": list(one.types),
         "sub_account": one.sub_account,
         "with_numbers": one.with_numbers,
+        "format": one.format,
         "made_at": iso(one.made_at),
         "disabled": one.disabled,
         "cursor": now.cursor,

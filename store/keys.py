@@ -28,7 +28,7 @@ class People(StrEnum):
     JOBS = "jobs"  # packed jobs: recipient, values
     VALUES = "values"  # hash: index → compressed values of messages
     CELLS = "cells"  # hash: number of a part → compressed text of a recipient file
-    BODIES = "bodies"  # stream: webhook bodies
+    BODIES = "bodies"  # stream: webhook bodies, news of people
     NAMES = "names"  # hash, zset or set by person
 
 
@@ -108,7 +108,7 @@ TABLE = (
     Row("sm:learned:{<sub-account>}:history", "stream", "keep_learned", "30 days"),
     Row("sm:signals:{<sub-account>}", "hash", "flush_metrics", "keep_learned, 3 minutes"),
     Row("sm:signals:{<sub-account>}:flushed:<process>", "string", "flush_metrics", "1 day"),
-    Row("sm:tiers", "hash", "change_tier: portfolio → tier by the provider", "never"),
+    Row("sm:tiers", "hash", "change_tier: portfolio → tier by the provider; settings", "never"),
     Row("sm:places:{<portfolio>}", "hash", "reserve_places: digests, by time", "25 hours idle"),
     Row("sm:permit:{<sub-account>}:<op>", "string", "acquire_permits", "10 seconds"),
     Row("sm:requests:{<sub-account>}", "zset", "begin_request: request → time", "note_ended"),
@@ -132,6 +132,7 @@ TABLE = (
     Row(f"{_PERSON}:windows:<channel>", "zset", "open_windows", "forget_windows", People.NAMES),
     Row(f"{_PERSON}:unmarketed:<period>", "set", "check_recipients", "7 to 14 days", People.NAMES),
     Row(f"{_PERSON}:marketing:<period>", "hash", "reserve_marketing", "cap_days", People.NAMES),
+    Row(f"{_PERSON}:news", "stream", "suppress, keep_news", "7 days", People.BODIES),
     Row(f"{_PERSON}:forgotten", "hash", "keep_forgotten: digest → suppression", "never"),
     Row("sm:forgetting:<id>", "string", "how far an erasure is; no number", "7 days"),
     Row("sm:backfill:<sub-account>", "hash", "worker, cli: what the last one found", "never"),
@@ -291,6 +292,11 @@ def counted_marketing(sub_account: str, shard: int) -> tuple[str, str]:
     """Marketing messages that count against the cap, by person and even and odd periods."""
     base = f"sm:{{people-{sub_account}-{shard}}}:marketing"
     return f"{base}:0", f"{base}:1"
+
+
+def person_news(scope: str, shard: int) -> str:
+    """Events of people for the outcome stream."""
+    return f"sm:{{people-{scope}-{shard}}}:news"
 
 
 def forgotten(scope: str, shard: int) -> str:

@@ -12,6 +12,8 @@ from store.client import Call, best_effort, command
 from store.keys import templates, templates_asked
 from store.purposes import Purpose
 
+CHANGED = "template.changed"
+"""Type of the event of a changed template."""
 Registry = Mapping[str, Purpose]
 """Template, as named by `template_name` → its category."""
 

@@ -1,30 +1,34 @@
 """Collects changes of messages from the outboxes of lanes into the outcome streams.
 
 Each worker collects the lanes that it has written to, once a second. The sweep looks at all lanes every
-`SURVEY_SECONDS`: for what another process wrote, for new statuses of campaigns, and for lanes that began
-or ceased to be wanted. Nothing is done while no stream is wanted.
+`SURVEY_SECONDS`: for what another process wrote, for new statuses of campaigns, for lanes that began
+or ceased to be wanted, and for news of people. Nothing is done while no stream is wanted.
 """
 
 from store.batched import by_hundred
 from store.client import AsyncStore, command
-from store.keys import outcome_stream
+from store.keys import PEOPLE_SHARDS, outcome_stream
 from store.lanes.lane import LaneStatus
 from store.outcomes.stream import (
     AT_ONCE,
+    DAY_MS,
     LaneFacts,
     all_wanted,
     collect,
+    collect_news,
     follow_lane,
     forget_stream,
+    last_news,
     listed_lanes,
     outbox_size,
     read_facts,
     read_outbox,
 )
+from store.people.news import news_after
+from store.people.suppressions import EVERYWHERE
 from store.reports.waiting import now_ms
 
 SURVEY_SECONDS = 5.0
-DAY_MS = 86_400_000
 
 
 class Outcomes:
@@ -72,6 +76,8 @@ class Outcomes:
             facts = await store.run_all([read_facts(lane) for lane in lanes])
             for size, one in zip(sizes, facts, strict=True):
                 await self._attend(store, one, size, wanted=one.sub_account in wanted)
+        for name in wanted:
+            await self._collect_news(store, name)
         for name in until.keys() - wanted:
             await store.run_all(forget_stream(name, now))
         for lane in self._told.keys() - set(listed):
@@ -88,6 +94,18 @@ class Outcomes:
             self._told.pop(facts.lane, None)
         elif size or self._told.get(facts.lane) != (facts.sub_account, facts.status):
             await self._collect(store, facts)
+
+    async def _collect_news(self, store: AsyncStore, sub_account: str) -> None:
+        """Move references to news of people, a thousand of each shard at a time."""
+        shards = [(one, n) for one in (sub_account, EVERYWHERE) for n in range(PEOPLE_SHARDS)]
+        lasts = await store.run_all([last_news(sub_account, *shard) for shard in shards])
+        begun = zip(shards, lasts, strict=True)
+        found = await store.run_all([news_after(*shard, last) for shard, last in begun])
+        for shard, news in zip(shards, found, strict=True):
+            if news:
+                await store.run(
+                    collect_news(sub_account, *shard, news, self._keep_ms, self._most_bytes)
+                )
 
     async def _collect(self, store: AsyncStore, facts: LaneFacts) -> None:
         full = facts.followed

@@ -13,7 +13,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 import httpx
 import structlog
@@ -25,6 +25,7 @@ from store.outcomes.stream import Position, begin_of_stream, renewal
 from store.plans import carry_out_async
 from store.reports.outcomes import OutcomeEvent, outcomes_after
 from store.subscriptions.subscription import (
+    Format,
     Subscription,
     Taken,
     disable,
@@ -218,12 +219,26 @@ def message_of(
     digest = hashlib.blake2b(f"{one.id} {place}".encode(), digest_size=16).digest()
     id = f"msg_{base64.b32encode(digest).decode().rstrip('=').lower()}"
     at, timestamp = now.strftime("%Y-%m-%dT%H:%M:%SZ"), int(now.timestamp())
+    if one.format is Format.SLACK:
+        text = "\n".join(sentence_of(json.loads(event)) for event in events)
+        return json.dumps({"text": text}, ensure_ascii=False).encode(), {}
     body = b'{"type":"batch","timestamp":"%b","data":[%b]}' % (at.encode(), b",".join(events))
     return body, {
         "webhook-id": id,
         "webhook-timestamp": str(timestamp),
         "webhook-signature": sign(signers, id, timestamp, body),
     }
+
+
+def sentence_of(event: dict[str, Any]) -> str:
+    """An event of a campaign for people, with the three characters escaped that Slack reads as marks."""
+    if event["type"] == "test":
+        return "A test of sendmany: events of campaigns will come here."
+    what, reason = event["type"].partition(".")[2], event["reason"]
+    text = (
+        f"Campaign {event['campaign'] or event['id']} is {what}{f': {reason}' if reason else ''}."
+    )
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def pause_after(failures: int, answer: Answer) -> float:

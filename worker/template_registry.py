@@ -7,7 +7,7 @@ once a minute.
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -20,8 +20,11 @@ from config.settings import Settings
 from store.client import AsyncStore
 from store.errors import StoreError
 from store.lanes.lane import Lane
+from store.outcomes.stream import tell
+from store.people.news import wanting
 from store.purposes import BY_LETTER, Purpose, purpose_of
 from store.templates import (
+    CHANGED,
     Registry,
     come_again,
     keep_registry,
@@ -111,9 +114,11 @@ class Templates:
                 continue
             with contextlib.suppress(StoreError):
                 if await store.run(take_turn(name, ASK_SECONDS)):
-                    await self._ask(store, name, ask)
+                    await self._ask(store, settings, name, ask)
 
-    async def _ask(self, store: AsyncStore, sub_account: str, ask: ListTemplates) -> None:
+    async def _ask(
+        self, store: AsyncStore, settings: Settings, sub_account: str, ask: ListTemplates
+    ) -> None:
         try:
             found = await ask(sub_account)
         except (ProviderError, SettingsError) as error:
@@ -125,6 +130,34 @@ class Templates:
             for one in found
             if one.category.lower() in set(Purpose)
         }
+        if known := await store.run(read_registry(sub_account)):
+            await tell_changes(store, settings, [sub_account], differences(known, registry))
         await store.run(keep_registry(sub_account, registry))
         self._known.pop(sub_account, None)
         log.info("templates_read", sub_account=sub_account, templates=len(registry))
+
+
+def differences(known: Registry, found: Registry) -> dict[str, dict[str, str]]:
+    """Templates whose category is another; that of one that is not registered is empty."""
+    return {
+        name: {"category": found.get(name, ""), "previous_category": known.get(name, "")}
+        for name in sorted({*known, *found})
+        if known.get(name) != found.get(name)
+    }
+
+
+async def tell_changes(
+    store: AsyncStore,
+    settings: Settings,
+    sub_accounts: Iterable[str],
+    changes: Mapping[str, Mapping[str, str]],
+) -> None:
+    """Tell changed templates to the subscriptions of these sub-accounts."""
+    stream = settings.stream
+    wanted = await store.run(wanting(CHANGED)) if changes else set()
+    for sub_account in wanted.intersection(sub_accounts):
+        for name, about in changes.items():
+            said = {what: value for what, value in about.items() if value}
+            event = {"type": CHANGED, "id": name, "about": said}
+            call = tell(sub_account, event, keep_days=stream.keep_days, most_bytes=stream.max_bytes)
+            await store.run(call)

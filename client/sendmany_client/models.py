@@ -128,6 +128,7 @@ class Outcome(_Answer):
     campaign: str | None = None
     sub_account: str = ""
     number: str | None = None  # for tokens with the scope `people`
+    about: dict[str, str] | None = None  # of an opt-out, a reply, a template
 
 
 class OutcomePage(_Answer):

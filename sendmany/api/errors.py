@@ -179,7 +179,8 @@ def _faulty(error: StoreFault) -> Response:
     log.error("redis_refuses", error=str(error))
     return problem(
         503,
-        "Redis refuses a command of ours, so nothing was done: the log of this process says which.",
+        "Redis refuses a command of ours, so this was not completed: the log of this process says which "
+        "command. It may be repeated.",
         headers={"Retry-After": str(FULL_SECONDS)},
     )
 

@@ -81,4 +81,6 @@ def _show(item: OutcomeEvent, *, as_json: bool) -> None:
         return
     named = f"{item.origin}:{item.code or 0}"
     why = item.reason or (f"{named}: {explain_named_code(named)}" if item.origin else "")
-    show("  ".join(part for part in (item.at, item.type, item.id, item.number, why) if part))
+    about = [f"{name}: {value}" for name, value in (item.about or {}).items() if value]
+    parts = (item.at, item.type, item.id, item.number, why, *about)
+    show("  ".join(part for part in parts if part))

@@ -10,7 +10,8 @@
 local places, most, width, share, people = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
 local QUARTER_MS, KEPT, PARTS, DIGEST, IDLE_MS, TIDY = 900000, 98, 1024, 5, 90000000, 50
 local call, quarters, counts, used = redis.call, {}, {}, 0
-local now = math.floor(now_ms() / QUARTER_MS)
+local clock = math.floor(now_ms() / QUARTER_MS)
+local now = clock
 
 local is = call('HMGET', places, 'people', 'tidied')
 for at, n in string.gmatch(is[1] or '', '(%d+):(%d+)') do
@@ -82,4 +83,5 @@ for _, at in ipairs(quarters) do
   due, free = at, free + counts[at]
   if free >= math.min(10 * #over, share) then break end
 end
-return { (due + KEPT) * QUARTER_MS / 1000, unpack(over) }
+-- A clock that was ahead has left places of times to come: people are looked at again within a day.
+return { (math.min(due, clock) + KEPT) * QUARTER_MS / 1000, unpack(over) }

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any, NamedTuple
+from zlib import crc32
 
 from store.client import Call, command, script_call, text
 from store.keys import TIERS, places
@@ -27,6 +28,7 @@ _ANY_NUMBER = 2**50
 _SHARE = 0.05
 """Part of a tier that a wait is for at most: so often a day waiting messages are looked at again."""
 _REVISION = ":revision"
+_SETTINGS = ":settings"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,13 @@ def read_tiers() -> Call[Tiers]:
 def change_tier(portfolio: str, tier: int, configured: int, event_ms: int) -> Call[bool]:
     """Note a tier that the provider told; False if a later event told one already."""
     return script_call("change_tier", (TIERS,), (portfolio, tier, configured, event_ms), bool)
+
+
+def note_settings(tiers: Tiers, configured: str) -> Call[bool] | None:
+    """Raise the revision if the settings tell other tiers than last time; None: they tell none."""
+    if not configured and _SETTINGS not in tiers.found:
+        return None
+    return change_tier(_SETTINGS, crc32(configured.encode()), 0, 0)
 
 
 def share_of(tier: int, share: float) -> int:

@@ -19,6 +19,7 @@ from typing import Any, Final, NamedTuple
 from store.client import Argument, Call, Store, best_effort, command, first, script_call, text
 from store.keys import LANES, OUTCOMES, lane_keys, outcome_stream
 from store.lanes.lane import LaneStatus
+from store.people.news import PersonNews
 from store.records.outcome import Origin
 from store.reports.waiting import now_ms
 from store.states import BY_MARK, State
@@ -29,6 +30,9 @@ RENEWED_SECONDS: Final = 3600
 AT_ONCE: Final = 50
 """Entries of an outbox that one call moves."""
 CURSOR: Final = r"^[0-9]{1,15}-[0-9]{1,10}(\.[0-9]{1,6})?$"
+DAY_MS: Final = 86_400_000
+_PEOPLE: Final = "people:"
+"""Begin of the name of a shard of people among the lanes of a stream; no id of a lane has a colon."""
 _CHANGE: Final = Struct(">cBHII")
 _RUN: Final = Struct(">H")
 _HALF: Final = 16
@@ -81,6 +85,7 @@ class Entry:
     lane: str  # empty: an event of no lane
     packed: bytes = b""
     event: Mapping[str, Any] | None = None  # its `type`, and what belongs to it
+    of_person: tuple[str, int, str] | None = None  # scope, shard, id of the person's news
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,17 +228,44 @@ def collect(
     """
     status = "" if event is None else facts.status
     words: list[Argument] = [keep_ms, most_bytes, facts.lane, status, event or ""]
-    moved = script_call(
-        "collect_outcomes",
-        outcome_stream(facts.sub_account),
-        [*words, *(word for entry in entries for word in entry)],
-        int,
-    )
+    moved = _append(facts.sub_account, words, entries)
     if not entries:
         return moved
     ids = [id for id, _ in entries]
     outbox = lane_keys(facts.lane).outbox
     return first(moved, lambda n: command("XDEL", outbox, *ids, parse=lambda _: n))
+
+
+def collect_news(
+    sub_account: str, scope: str, shard: int, news: Sequence[PersonNews], keep_ms: int,
+    most_bytes: int,
+) -> Call[int]:  # fmt: skip
+    """Append references to news of people. A repeat does nothing."""
+    words: list[Argument] = [keep_ms, most_bytes, _source(scope, shard), "", ""]
+    return _append(sub_account, words, [(one.id, one.reference) for one in news])
+
+
+def last_news(sub_account: str, scope: str, shard: int) -> Call[str]:
+    """Id of the newest reference; that of the stream's begin if there is none."""
+    _, figures, lanes = outcome_stream(sub_account)
+    begin = command("HGET", figures, "gone", parse=lambda reply: text(reply) or "0-0")
+    last = command("HGET", lanes, _source(scope, shard), parse=text)
+    return first(last, lambda found: found.partition(" ")[0] or begin)
+
+
+def tell(
+    sub_account: str, event: Mapping[str, Any], *, keep_days: float, most_bytes: int
+) -> Call[int]:
+    """Append an event of no lane. A repeat appends it again."""
+    words = (int(keep_days * DAY_MS), most_bytes, "", "", json.dumps(event, ensure_ascii=False))
+    return _append(sub_account, words, ())
+
+
+def _append(
+    sub_account: str, words: Sequence[Argument], entries: Sequence[tuple[str, bytes]]
+) -> Call[int]:
+    args = [*words, *(word for entry in entries for word in entry)]
+    return script_call("collect_outcomes", outcome_stream(sub_account), args, int)
 
 
 def forget_stream(sub_account: str, now: int) -> list[Call[None]]:
@@ -285,7 +317,16 @@ def _entry(id: bytes, fields: Any) -> Entry:
     named = _fields(fields)
     if "e" in named:
         return Entry(text(id), text(named["e"]), event=json.loads(named["v"]))
-    return Entry(text(id), text(named["l"]), named["v"])
+    lane, value = text(named["l"]), named["v"]
+    if lane.startswith(_PEOPLE):
+        scope, _, shard = lane.removeprefix(_PEOPLE).rpartition(":")
+        type_, _, news = text(value).partition(" ")
+        return Entry(text(id), "", event={"type": type_}, of_person=(scope, int(shard), news))
+    return Entry(text(id), lane, value)
+
+
+def _source(scope: str, shard: int) -> str:
+    return f"{_PEOPLE}{scope}:{shard}"
 
 
 def _fields(fields: Any) -> dict[str, bytes]:

@@ -5,7 +5,6 @@ from itertools import groupby
 
 from store.client import Call, Store, command, script_call, text
 from store.keys import (
-    ASIDE,
     OUTCOMES_PER_KEY,
     PEOPLE,
     LaneKeys,
@@ -58,7 +57,7 @@ def erase_in_lane(store: Store, lane: str, found: Found, now: int) -> int:
 
 def erase_body(body: Body) -> Call[int]:
     """Delete a webhook body; returns 0 if its entry has changed meanwhile."""
-    keys = (body.key,) if body.key == ASIDE else (body.key, f"{body.key}:figures")
+    keys = (body.key, f"{body.key}:figures") if body.kept == "inbox" else (body.key,)
     return script_call("erase_body", keys, (body.id, body.place), int)
 
 

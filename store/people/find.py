@@ -1,6 +1,6 @@
 """Finds a person's data in lanes and inboxes. Each call takes a few milliseconds of the server."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,8 @@ from store.keys import (
     LaneKeys,
     inbox,
     lane_keys,
+    person_news,
+    shard_of,
 )
 from store.lanes.held_jobs import Held, Place
 from store.lanes.lane import Lane, read_lane
@@ -43,9 +45,10 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """A webhook body that names the person."""
+    """A webhook body that names the person, or news of the person."""
 
     key: str
+    kept: str  # inbox: a worker has to apply it; aside, news
     id: str  # of the entry; begins with the ms since 1970 when it was stored
     place: int  # in the entry
     body: bytes
@@ -86,10 +89,12 @@ def find_in_lane(
     return found
 
 
-def find_bodies(store: Store, person: Person) -> Iterator[Body]:
-    """Bodies that name a person, in the inboxes and among the unmatched ones."""
+def find_bodies(store: Store, person: Person, scopes: Iterable[str]) -> Iterator[Body]:
+    """Bodies that name a person: in the inboxes, among the unmatched ones, and news in these scopes."""
     numbers: list[int] = store.run(inbox_numbers())
-    for key in (*map(inbox, numbers), ASIDE):
+    streams = {inbox(number): "inbox" for number in numbers} | {ASIDE: "aside"}
+    streams |= {person_news(scope, shard_of(person.who)): "news" for scope in scopes}
+    for key, kept in streams.items():
         begin = "-"
         while begin:
             args = (person.who, begin, ENTRIES)
@@ -98,7 +103,7 @@ def find_bodies(store: Store, person: Person) -> Iterator[Body]:
             for id_, sizes, bodies in zip(rest[::3], rest[1::3], rest[2::3], strict=True):
                 for place, body in enumerate(split_bodies(sizes, bodies)):
                     if person.is_in(body):
-                        yield Body(key, text(id_), place, body)
+                        yield Body(key, kept, text(id_), place, body)
 
 
 def _find_records(keys: LaneKeys, thousands: Sequence[int], person: Person) -> Call[list[int]]:

@@ -1,17 +1,17 @@
 -- Suppresses people, for some purposes or for all. An opt-out has a time: a later release overrules it,
 -- and one that arrives twice or late changes nothing. A reply does not weaken an operator's suppression.
--- KEYS: suppressed, lifted
--- ARGV: source (r = reply, b = receipt, o = operator, i = import), then for each person: person, time in
---       ms ('' = now), letters of the purposes ('' = all)
+-- KEYS: suppressed, lifted, news
+-- ARGV: source (r = reply, b = receipt, o = operator, i = import), its name if new suppressions are told ('' = they
+--       are not), then for each person: person, time in ms ('' = now), letters of the purposes ('' = all)
 -- Returns: {people with new suppressions, known, overruled by a release}
--- include: clock, argv_reader, suppression
-local suppressed, lifted, source = KEYS[1], KEYS[2], ARGV[1]
+-- include: clock, argv_reader, suppression, person_news
+local suppressed, lifted, news, source, told = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2]
 local now = now_ms()
 local call = redis.call
 
 local new, known, overtaken = 0, 0, 0
-local take = reader(ARGV, 2)
-for _ = 1, (#ARGV - 1) / 3 do
+local take = reader(ARGV, 3)
+for _ = 1, (#ARGV - 2) / 3 do
   local who, at, purposes = take(), tonumber(take()), take()
   local since = math.min(at or now, now)
   local released = at and tonumber(call('ZSCORE', lifted, who) or nil)
@@ -28,7 +28,15 @@ for _ = 1, (#ARGV - 1) / 3 do
     end
     entries[source] = { since = since, purposes = purposes }
     call('HSET', suppressed, who, value_of(entries))
-    if stopped_by(entries) ~= before then new = new + 1 else known = known + 1 end
+    local after = stopped_by(entries)
+    if after == before then
+      known = known + 1
+    else
+      new = new + 1
+      if told ~= '' then
+        keep_news(news, now, cjson.encode({ type = 'optout.added', who = who, source = told, purposes = after }))
+      end
+    end
   end
 end
 return { new, known, overtaken }

@@ -21,7 +21,16 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from store.client import Call, Store, command, first, in_turn, script_call, text
-from store.keys import PEOPLE, PEOPLE_SHARDS, lifted, shard_of, suppressed, unmarketed
+from store.keys import (
+    PEOPLE,
+    PEOPLE_SHARDS,
+    lifted,
+    person_news,
+    shard_of,
+    suppressed,
+    unmarketed,
+)
+from store.people.news import OPT_OUT, wanting
 from store.purposes import BY_LETTER, Purpose
 
 T = TypeVar("T")
@@ -110,27 +119,33 @@ def suppress(
     purposes: Purposes = EVERYTHING,
     everything_for: Collection[str] = (),
 ) -> Call[Suppressed]:
-    """Suppress at most `AT_ONCE` people. Repeating it changes nothing.
+    """Suppress at most `AT_ONCE` people. Repeating it changes nothing. It is told to subscriptions, an
+    import is not: a list of a million would be a flood.
 
     Args:
         everything_for: people for whom all purposes stop, whatever `purposes` says.
     """
     all_ = _letters(purposes)
 
-    def of_shard(shard: int, some: Sequence[ConsentChange]) -> Call[Suppressed]:
+    def of_shard(shard: int, some: Sequence[ConsentChange], told: str) -> Call[Suppressed]:
         words = [
             word
             for who, at in some
             for word in (who, "" if at is None else at, "" if who in everything_for else all_)
         ]
-        keys = (suppressed(scope, shard), lifted(scope, shard))
+        keys = (suppressed(scope, shard), lifted(scope, shard), person_news(scope, shard))
         return script_call(
-            "suppress", keys, (why, *words), lambda reply: Suppressed(*map(int, reply))
+            "suppress", keys, (why, told, *words), lambda reply: Suppressed(*map(int, reply))
         )
 
-    calls = [of_shard(shard, some) for shard, some in by_shard(changes)]
-    begin = note_people(suppressed_of(scope), 1, parse=lambda _: Suppressed())
-    return in_turn([begin, *calls], lambda found: sum(found, Suppressed()))
+    def change(subscribed: Collection[str]) -> Call[Suppressed]:
+        is_told = scope in subscribed or (scope == EVERYWHERE and subscribed)
+        told = why.name.lower() if is_told and why is not Why.IMPORT else ""
+        calls = [of_shard(shard, some, told) for shard, some in by_shard(changes)]
+        begin = note_people(suppressed_of(scope), 1, parse=lambda _: Suppressed())
+        return in_turn([begin, *calls], lambda found: sum(found, Suppressed()))
+
+    return first(wanting(OPT_OUT), change)
 
 
 def opt_out(

@@ -5,13 +5,18 @@
 -- Returns: number of retry batches
 -- include: clock
 local meta, retries, hours = KEYS[1], KEYS[2], ARGV[1]
-local released, now = 0, now_ms()
+local released, stays, now = 0, false, now_ms()
 for _, retry in ipairs(redis.call('ZRANGE', retries, 0, -1)) do
   local by = string.match(retry, '^q%a?%d+%-(%d+)%-')
   if by and by ~= hours then
     redis.call('ZADD', retries, now, retry)
     released = released + 1
   end
+  stays = stays or by == hours
 end
-redis.call('HDEL', meta, 'hours_revision')
+if stays then
+  redis.call('HSET', meta, 'hours_revision', hours)
+else
+  redis.call('HDEL', meta, 'hours_revision')
+end
 return released

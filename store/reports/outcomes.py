@@ -16,6 +16,7 @@ from store.outcomes.stream import (
     read_stream,
     unpack_changes,
 )
+from store.people.news import PersonNews, read_news
 from store.plans import Plan, ask
 from store.records.job_section import international
 from store.records.outcome import RECORD_BYTES, Origin, Outcome, read_record
@@ -50,6 +51,7 @@ class OutcomeEvent:
     attempts: int | None = None
     umid: str | None = None  # the provider's id
     number: str | None = None  # with `+`, or a user id; null: not for this reader, or forgotten
+    about: dict[str, str] | None = None  # of an opt-out, a reply, a template
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,9 @@ def outcomes_after(
         if with_numbers and record is not None:
             number = record.number or (yield from ask(_long_id(one.entry.lane, record.index)))
             item = replace(item, number=international(number) if number else None)
+        if one.entry.of_person:
+            news = yield from ask(read_news(*one.entry.of_person))
+            item = _of_person(item, one.entry, news, with_numbers=with_numbers)
         items.append((one.position, item))
     return Outcomes(items)
 
@@ -142,7 +147,7 @@ def _out(one: _Chosen, lane: LaneFacts, record: Outcome | None, sub_account: str
     is_coded = origin is not Origin.NONE and (code or origin is not Origin.RECEIPT)
     return OutcomeEvent(
         type=f"message.{change.state}" if change else event["type"],
-        id=f"{lane.lane}.{change.place}" if change else lane.lane,
+        id=f"{lane.lane}.{change.place}" if change else event.get("id", lane.lane),
         seq=f"{ms:013d}{seq:04d}{one.n:06d}",
         at=_iso(change.at if change else ms // 1000),
         sub_account=sub_account,
@@ -154,6 +159,26 @@ def _out(one: _Chosen, lane: LaneFacts, record: Outcome | None, sub_account: str
         reason=event.get("reason", ""),
         attempts=record.attempts if record else None,
         umid=record.umid if record else None,
+        about=event.get("about"),
+    )
+
+
+def _of_person(
+    item: OutcomeEvent, entry: Entry, news: PersonNews | None, *, with_numbers: bool
+) -> OutcomeEvent:
+    """The event with what is kept about the person; only who sees numbers gets the text of a reply."""
+    members = dict(news.members) if news else {}
+    kept_ms = news.id.partition("-")[0] if news else Position(entry.id).order[0]
+    at = int(members.pop("at", kept_ms)) // 1000
+    words = members.pop("text", "")
+    if words and with_numbers:
+        members["text"] = words
+    return replace(
+        item,
+        id=members.pop("id", entry.id),
+        at=_iso(at),
+        number=international(news.who) if news and with_numbers else None,
+        about=members,
     )
 
 

@@ -13,6 +13,7 @@ import json
 import secrets
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
 from typing import Any, Final
 
 from config.sections import SettingsError
@@ -29,7 +30,9 @@ from store.outcomes.stream import (
     read_stream,
     want_outcomes,
 )
+from store.people.news import OPT_OUT, REPLY
 from store.states import RECORD_STATES, State
+from store.templates import CHANGED
 
 MOST_SUBSCRIPTIONS: Final = 20
 """Of a sub-account."""
@@ -40,8 +43,18 @@ TYPES: Final = (
     *sorted({f"message.{row.state}" for row in RECORD_STATES if row.counted}),
     f"message.{State.QUEUED}",
     *sorted(set(STATUS_EVENTS.values())),
+    OPT_OUT,
+    REPLY,
+    CHANGED,
 )
 WILDCARDS: Final = ("message.*", "campaign.*")
+
+
+class Format(StrEnum):
+    """The form of what an endpoint is sent."""
+
+    STANDARD = "standard"  # Standard Webhooks: signed JSON
+    SLACK = "slack"  # a text for people, unsigned, as incoming webhooks of chat tools take it
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +71,7 @@ class Subscription:
     generation: int = 1  # of its secret
     rotated_at: int = 0  # s since 1970
     disabled: str = ""  # why nothing is sent; empty: it is active
+    format: Format = Format.STANDARD
 
     def wants(self, type_: str) -> bool:
         """True for an event of this type."""
@@ -120,13 +134,23 @@ def sign(signers: list[bytes], id: str, timestamp: int, body: bytes) -> str:
     return " ".join(f"v1,{base64.b64encode(mac).decode()}" for mac in macs)
 
 
-def check_types(types: Sequence[str]) -> tuple[str, ...]:
-    """Types of events without repetitions; raises ValueError with the known ones."""
+def check_types(
+    types: Sequence[str], format: Format = Format.STANDARD, *, with_numbers: bool = False
+) -> tuple[str, ...]:
+    """Types of events without repetitions; raises ValueError with the known ones, or if they do not fit
+    the format."""
     known = (*WILDCARDS, *TYPES)
     unknown = [one for one in types if one not in known]
     if unknown or not types:
         which = f'"{unknown[0]}" is no type of event' if unknown else "no type of event is named"
         raise ValueError(f"{which}: there are {', '.join(known)}")
+    bad = [one for one in types if not one.startswith("campaign.")]
+    if format is Format.SLACK and bad:
+        raise ValueError(
+            f'"{bad[0]}" does not go with the format slack: take campaign.* types only'
+        )
+    if format is Format.SLACK and with_numbers:
+        raise ValueError("numbers of people do not go with the format slack: leave them out")
     return tuple(dict.fromkeys(types))
 
 
@@ -147,7 +171,7 @@ def key_of(settings: Settings) -> bytes:
 
 def add_subscription(
     store: Store, key: bytes, now: int, url: str, types: tuple[str, ...], sub_account: str,
-    *, with_numbers: bool,
+    *, with_numbers: bool, format: Format = Format.STANDARD,
 ) -> tuple[Subscription, str]:  # fmt: skip
     """Add a subscription to changes from now on.
 
@@ -159,7 +183,9 @@ def add_subscription(
     """
     id = secrets.token_hex(6)
     secret = secret_of(key, id, 1)
-    one = Subscription(id, url, types, sub_account, with_numbers, now, _check(secret))
+    one = Subscription(
+        id, url, types, sub_account, with_numbers, now, _check(secret), format=format
+    )
     want_outcomes(store, sub_account)
     begin_at(store, id, store.run(end_of_stream(sub_account)))
     if not store.run(_keep(one.id, "", one)):
@@ -305,7 +331,8 @@ def _keep(id: str, old: str, new: Subscription | None) -> Call[bool]:
 
 def _load(kept: Any) -> Subscription:
     values = json.loads(kept)
-    return Subscription(**{**values, "types": tuple(values["types"])})
+    form = Format(values.get("format", Format.STANDARD))
+    return Subscription(**{**values, "types": tuple(values["types"]), "format": form})
 
 
 def _check(secret: bytes) -> str:

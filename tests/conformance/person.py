@@ -23,6 +23,7 @@ from store.people.forgotten import (
     release_forgotten,
 )
 from store.people.marketing_cap import Cap, reserve
+from store.people.news import REPLY, keep_news
 from store.people.person import Person
 from store.people.service_windows import UNMARKETED, check_recipients, note_unmarketed, open_windows
 from store.people.suppressions import EVERYWHERE, MARKETING, Why, release, suppress
@@ -223,7 +224,7 @@ class TestFinding:
         args = (ANN.who, "-", 50)
         begin, *first = store.run(script_call("find_bodies", (ASIDE,), args, list))
         assert (begin != b"", len(first)) == (True, 3)  # one body, and more to come
-        found = [body.body for body in find_bodies(store, ANN)]
+        found = [body.body for body in find_bodies(store, ANN, ())]
         assert found == [bodies[0], *bodies]
 
     def test_how_far_it_is_adds_up(self, store: Store) -> None:
@@ -526,6 +527,7 @@ class TestTheTable:
             store.run(call)
         store.run(add_to_inbox(b'{"from":"447700900005"}'))
         store.run(keep_unmatched([b'{"from":"447700900005"}']))
+        store.run(keep_news("bank", REPLY, ANN.who, text="Hello"))
         for how in (accepted, delayed, in_doubt, unknown):
             given_name = how.__name__
             lane = given.campaign(store, given_name)

@@ -102,6 +102,10 @@ class TestPutOff:
         assert store.run(release_put_off(lane, 2)) == 1
         assert store.run(promote_due(lane))[0] == 2
         assert waiting(store, lane) == {f"q{DUE}-2-0": [0, 1]}
+        assert not store.run(read_due(lane, 0, rules=2)).due
+        assert store.run(read_due(lane, 0, rules=3)).due, "those beside them are found next time"
+        assert store.run(release_put_off(lane, 3)) == 1
+        assert find_lane(store, lane).hours_revision == ""
 
 
 class TestChangeQuietHours:

@@ -63,8 +63,22 @@ class TestPlaces:
             assert size < 400_000
             assert 0 < store.run(command("PTTL", key, parse=int)) <= 90_000_000
 
+    def test_a_clock_that_was_ahead_lets_no_one_wait_longer_than_a_day(self, store: Store) -> None:
+        store.run(reserve_places("shop", 250, people(250)))
+        quarter, n = str(store.client.hget(places("shop"), "people"), "ascii").split(":")
+        store.client.hset(places("shop"), "people", f"{int(quarter) + 5000}:{n}")
+        over = store.run(reserve_places("shop", 250, people(1, 1000)))
+        assert over.positions == [0]
+        assert over.until - time.time() <= KEPT_QUARTERS * QUARTER_SECONDS
+
 
 class TestChange:
+    def test_an_event_that_is_told_again_does_not_undo_other_settings(self, store: Store) -> None:
+        store.run(change_tier("shop", 250, 2000, 5000))
+        assert store.run(read_tiers()).of("shop", 10_000) == 10_000
+        assert not store.run(change_tier("shop", 250, 10_000, 5000))
+        assert store.run(read_tiers()).of("shop", 10_000) == 10_000
+
     def test_an_event_holds_until_a_later_one(self, store: Store) -> None:
         assert store.run(change_tier("shop", 10_000, 2000, 5000))
         assert not store.run(change_tier("shop", 250, 2000, 4000))

@@ -89,7 +89,9 @@ class Posting:
         up, and no status update of earlier attempts has come."""
         known = self._tools.revisions.known(outcome.batch.lane_id)
         try:
-            await self._tools.stops.refresh(self._tools.store, self._tools.clock())
+            await self._tools.stops.refresh(
+                self._tools.store, self._tools.clock(), self._tools.settings
+            )
             if self._tools.stops.holds(outcome.batch.lane.lane):
                 self._waits_no_more(request, outcome)
                 return Withheld("an operator has stopped it")

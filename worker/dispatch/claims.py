@@ -112,7 +112,7 @@ class Claims:
         """Read the ready lanes; cached, since there may be a thousand."""
         served = {Priority(name).urgency for name in self._tools.settings.worker.priorities}
         looked_at = self._tools.clock()
-        await self._tools.stops.refresh(self._tools.store, looked_at)
+        await self._tools.stops.refresh(self._tools.store, looked_at, self._tools.settings)
         found = await self._tools.store.run(ready_lanes())
         self._ready, self._looked_at = [pair for pair in found if pair[1] in served], looked_at
         for lane_id, _ in self._ready:

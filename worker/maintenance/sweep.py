@@ -90,7 +90,7 @@ async def sweep(tools: Tools) -> Swept | None:
     swept = Swept(more=not is_all(applied), applied=applied)
     await count_replies(tools, leases.as_of)
     await decide_rates(tools)
-    await tools.stops.refresh(tools.store, tools.clock())
+    await tools.stops.refresh(tools.store, tools.clock(), tools.settings)
     active = await tools.store.run(active_lanes())
     for lanes in by_hundred(active):
         swept += await _visit_all(tools, lanes, leases)

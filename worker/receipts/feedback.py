@@ -11,12 +11,15 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from itertools import chain
 from typing import NamedTuple
 
+import structlog
+
 from chatapps.messages import MessageError
 from chatapps.opt_out_words import OptOut
 from chatapps.webhooks import Reply, read_webhook
 from config.settings import Settings
 from store.batched import by_hundred
 from store.client import AsyncStore, command, command_of_keys
+from store.errors import StoreUnavailable
 from store.keys import OUTCOMES_PER_KEY, lane_keys
 from store.lanes.lane import Lane, newest_lanes, parse_fields, read_lane
 from store.receipts.feedback import (
@@ -32,6 +35,8 @@ from store.states import PROVIDER_HAS_IT, State
 from worker.batch import Tools
 from worker.receipts.opt_outs import consent_change_of, sub_account_of
 
+log = structlog.get_logger(__name__)
+
 WITHIN_SECONDS = 7 * 86_400
 """A later reply counts for no campaign."""
 AHEAD_SECONDS = 60
@@ -40,6 +45,10 @@ SETTLED_MS = 2000
 """Younger replies wait: the answer to the request that sent the message may not be recorded yet."""
 MOST = 5000
 """Bodies per search."""
+AT_ONCE = 1000
+"""People per script."""
+AGAIN_MS = 60_000
+"""After a failure the same replies are counted again so much later."""
 REST = 20
 """After a search it rests for so many times its duration."""
 _NUMBER = struct.Struct("7s")
@@ -71,8 +80,15 @@ async def count_replies(tools: Tools, as_of: Callable[[], Awaitable[int]]) -> No
     if not entries:
         return
     began = tools.clock()
-    for sub_account, replies in _by_sub_account(entries, tools.settings).items():
-        await _count(tools.store, sub_account, replies, as_of)
+    try:
+        for sub_account, replies in _by_sub_account(entries, tools.settings).items():
+            await _count(tools.store, sub_account, replies, as_of)
+    except StoreUnavailable:
+        raise
+    except Exception:  # a lane that cannot be read must not end the sweep of the others
+        log.exception("replies_not_counted", replies=len(entries))
+        await tools.store.run(keep_progress(Progress(progress.last, now + AGAIN_MS)))
+        return
     rest_ms = int(REST * 1000 * (tools.clock() - began))
     await tools.store.run(keep_progress(Progress(entries[-1].id, now + rest_ms)))
 
@@ -124,7 +140,8 @@ async def _count(
             lane_id, index = max(reached)[1]
             feedback.setdefault(lane_id, []).extend((index, what) for what in said.feedback)
     for lane_id, some in feedback.items():
-        await store.run(count_feedback(lane_id, some))
+        for begin in range(0, len(some), AT_ONCE):
+            await store.run(count_feedback(lane_id, some[begin : begin + AT_ONCE]))
 
 
 async def _campaigns(store: AsyncStore, sub_account: str, begin: int, end: int) -> list[Lane]:

@@ -16,6 +16,7 @@ from config.sections import OptOuts
 from config.settings import Settings
 from store.client import AsyncStore
 from store.people.forgotten import release_forgotten
+from store.people.news import REPLY, keep_news, wanting
 from store.people.service_windows import AT_ONCE, open_windows
 from store.people.suppressions import (
     EVERYTHING,
@@ -51,6 +52,9 @@ class ConsentChanges:
     )  # sub-account → people who wrote
     stops: dict[Stop, list[ConsentChange]] = field(default_factory=dict)
     starts: dict[str, list[ConsentChange]] = field(default_factory=dict)
+    replies: list[tuple[str, str, dict[str, str]]] = field(
+        default_factory=list
+    )  # sub-account, person, members of the event
     figures: Counter[str] = field(default_factory=Counter)  # as store/receipts/inbox.py names them
 
 
@@ -66,6 +70,10 @@ def note_reply(changes: ConsentChanges, reply: Reply, entry: Entry, settings: Se
     changes.figures["replies"] += 1
     if reply.channel == Channel.WHATSAPP and sub_account is not None:
         changes.windows.setdefault(sub_account, []).extend(people)
+    if sub_account is not None and people:
+        words = reply.text or (reply.tap.title if reply.tap else None) or ""
+        told = {"id": reply.umid, "channel": reply.channel, "kind": reply.type, "at": str(said_ms)}
+        changes.replies.append((sub_account, people[0][0], {**told, "text": words}))
     meant = consent_change_of(reply, settings.opt_outs)
     if meant is None or not people:
         return
@@ -121,7 +129,11 @@ def sub_account_of(reply: Reply, settings: Settings) -> str | None:
 
 
 async def fulfil(store: AsyncStore, changes: ConsentChanges, settings: Settings) -> None:
-    """Apply the changes. Idempotent."""
+    """Apply the changes. Idempotent; only the news of a reply may come twice."""
+    wanted = await store.run(wanting(REPLY)) if changes.replies else set()
+    for sub_account, who, told in changes.replies:
+        if sub_account in wanted:
+            await store.run(keep_news(sub_account, REPLY, who, **told))
     for sub_account, people in changes.windows.items():
         for group in _groups(people):
             await store.run(open_windows(sub_account, group, written=True))

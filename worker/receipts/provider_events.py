@@ -25,12 +25,16 @@ from store.client import AsyncStore
 from store.limits.breakers import ACCOUNT, BULK, close_breaker, open_breaker, template_scope
 from store.limits.tier import UNLIMITED, change_tier
 from store.receipts.inbox import Entry
+from store.templates import template_name
+from worker.template_registry import tell_changes
 
 log = structlog.get_logger(__name__)
 
 _FREED = ("REINSTATE", "UNBAN")
 _LOST = ("DELETED", "DISABLE", "OFFBOARD")
 _DIRECT_SEND = "DIRECT_SEND"
+_TOLD = ("status", "reason", "title", "quality", "category", "previous_category")
+"""Members of a template's event that subscriptions get."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +97,10 @@ async def act_on(
         entry: the event's entry.
     """
     ours, news = sub_accounts_of(event, settings), provider_event_of(event)
+    if isinstance(event, TemplateChange) and event.name and ours:
+        told = {name: getattr(event, name) or "" for name in _TOLD}
+        template = template_name(event.name, event.language or "")
+        await tell_changes(store, settings, ours, {template: told})
     if isinstance(event, NumberChange):
         await _note_tier(store, settings, ours, event, entry.moment(event.timestamp))
     if news is None:

@@ -23,6 +23,7 @@ from store.access.tokens import Needs, Scope, Token
 from store.client import AsyncStore
 from store.errors import StoreRefused
 from store.subscriptions.subscription import (
+    Format,
     Subscription,
     add_subscription,
     check_types,
@@ -52,6 +53,9 @@ class SubscriptionIn(BaseModel):
     types: Annotated[list[str], Field(min_length=1, max_length=30)]
     sub_account: SubAccountId | None = None
     with_numbers: bool = False  # numbers of people; takes a token with the scope `people`, too
+    format: Format = (
+        Format.STANDARD
+    )  # slack: a text for chat tools, unsigned; campaign.* types only
 
 
 class ReplayIn(BaseModel):
@@ -127,15 +131,16 @@ def subscriptions_router(loop_store: AsyncStore, settings: Settings, needs: Need
         try:
             check_url(word.url, settings.subscriptions.trusted)
             path = "types"
-            types = check_types(word.types)
+            types = check_types(word.types, word.format, with_numbers=word.with_numbers)
         except (BadEndpoint, ValueError) as error:
-            rule = "is not known" if path == "types" else str(error)
+            rule = str(error).partition(": there are")[0]
             raise unprocessable(UNFIT, [(path, rule)]) from error
         secret_key, now = key(), int(time.time())
         try:
             one, secret = add_subscription(
-                store, secret_key, now, word.url, types, name, with_numbers=word.with_numbers
-            )
+                store, secret_key, now, word.url, types, name,
+                with_numbers=word.with_numbers, format=word.format,
+            )  # fmt: skip
         except StoreRefused as error:
             raise HTTPException(409, str(error)) from error
         return SubscriptionAddedOut(**facts_of(store, one), secret=secret)

@@ -17,6 +17,7 @@ from sendmany.console.connection import connect
 from sendmany.console.output import print_json, say, show, show_table, table_of
 from store.client import Store
 from store.subscriptions.subscription import (
+    Format,
     Subscription,
     add_subscription,
     check_types,
@@ -49,6 +50,9 @@ def add(
     with_numbers: Annotated[
         bool, typer.Option("--with-numbers", help="Send numbers of people, too.")
     ] = False,
+    format: Annotated[
+        Format, typer.Option(help="`slack`: a text for chat tools, campaign.* types only.")
+    ] = Format.STANDARD,
     as_json: Json = False,
 ) -> None:
     """Send changes from now on to an endpoint. Its secret is shown, once.
@@ -58,13 +62,14 @@ def add(
     with _desk() as (store, settings):
         check_url(url, settings.subscriptions.trusted)
         try:
-            wanted = check_types(listed(types))
+            wanted = check_types(listed(types), format, with_numbers=with_numbers)
         except ValueError as error:
             raise InputError(str(error)) from error
         name = settings.sub_account_id(sub_account)
         one, secret = add_subscription(
-            store, key_of(settings), int(time.time()), url, wanted, name, with_numbers=with_numbers
-        )
+            store, key_of(settings), int(time.time()), url, wanted, name,
+            with_numbers=with_numbers, format=format,
+        )  # fmt: skip
         if as_json:
             print_json({**facts_of(store, one), "secret": secret})
             return

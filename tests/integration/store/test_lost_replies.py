@@ -123,6 +123,7 @@ CASES: dict[str, Case] = {}
 """By a few words that say what is done."""
 
 NOT_TWICE_THE_SAME = {
+    "keep_news": "news of a reply come at least once; they have its id",
     "add_to_inbox": "a body that is kept twice is applied twice, which changes nothing",
     "keep_unmatched": "kept for people to look at; a copy harms nobody",
     "wake_workers": "a hint: a lost one costs seconds, until the next tick or sweep",
@@ -560,7 +561,7 @@ def _(store: Store) -> AnyCall:
 @case("erase_body", "of a person, in an entry with others")
 def _(store: Store) -> AnyCall:
     id_ = store.run(add_to_inbox(b"one", b"two"))
-    return erase_body(Body(inbox(0), id_, 1, b"two"))
+    return erase_body(Body(inbox(0), "inbox", id_, 1, b"two"))
 
 
 @case("end_jobs", "of a person who is forgotten")

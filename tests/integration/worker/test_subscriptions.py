@@ -20,10 +20,12 @@ from store.outcomes.stream import want_outcomes
 from store.reports.gauges import read_gauges
 from store.subscriptions.subscription import (
     MOST_SUBSCRIPTIONS,
+    Format,
     Progress,
     Subscription,
     add_subscription,
     begin_at,
+    check_types,
     find_subscription,
     list_subscriptions,
     note_delivery,
@@ -208,6 +210,29 @@ async def test_a_batch_that_was_not_taken_comes_again_and_others_are_not_held_up
             again(rig, one)
             await until(lambda: len(hook.events) == 3 and progress(rig, one).failures == 0)
         assert progress(rig, one).failing_since == 0
+
+
+async def test_a_chat_tool_gets_a_text_without_a_signature(rig: Rig) -> None:
+    async with endpoint(rig) as hook:
+        wanted = check_types(["campaign.finished"], Format.SLACK)
+        made = add_subscription(
+            rig.store, KEY, 1, hook.url, wanted, "shop", with_numbers=False, format=Format.SLACK
+        )
+        assert rig.store.run(find_subscription(made[0].id)) == made[0]
+        await sent(rig, 2, "Bread & <b>")
+        async with serving(rig):
+            await until(lambda: len(hook.got) == 1)
+    headers, body = hook.got[0]
+    assert json.loads(body) == {"text": "Campaign Bread &amp; &lt;b&gt; is finished."}
+    assert "webhook-signature" not in headers
+
+
+@pytest.mark.parametrize("one", ["message.*", "message.read", "optout.added"])
+def test_a_chat_tool_takes_news_of_campaigns_only(one: str) -> None:
+    with pytest.raises(ValueError, match=r"does not go with the format slack: take campaign"):
+        check_types(["campaign.halted", one], Format.SLACK)
+    with pytest.raises(ValueError, match="leave them out"):
+        check_types(["campaign.*"], Format.SLACK, with_numbers=True)
 
 
 async def test_two_processes_do_not_send_the_same_batch(rig: Rig) -> None:

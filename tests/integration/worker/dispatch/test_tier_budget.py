@@ -2,11 +2,13 @@
 
 import time
 
+import pytest
+
 from dashboard.explain import explain_lane, moment
 from dashboard.message import explain, message_status_of
 from store.client import command
 from store.keys import lane_keys
-from store.limits.tier import change_tier, read_used
+from store.limits.tier import change_tier, read_tiers, read_used
 from store.people.service_windows import open_windows
 from store.people.suppressions import Why, suppress
 from store.queue.settlement import WaitCause
@@ -16,7 +18,7 @@ from store.states import State
 from tests.integration.worker.rig import Rig, account, until
 
 
-def configure(rig: Rig, tier: int = 100, **more: float) -> None:
+def configure(rig: Rig, tier: int | None = 100, **more: float) -> None:
     rig.configure(
         sub_accounts={
             "shop": account(tier=tier, portfolio="all", **more),
@@ -79,10 +81,27 @@ async def test_a_tier_that_the_provider_raises_lets_those_go_who_wait(rig: Rig) 
         await until(lambda: rig.counts(lane) == {State.ACCEPTED: 150})
 
 
+@pytest.mark.parametrize("tier", [1000, None])
+async def test_a_tier_that_the_settings_raise_or_drop_lets_those_go_who_wait(
+    rig: Rig, tier: int | None
+) -> None:
+    configure(rig)
+    lane = rig.campaign(150)
+    async with rig.dispatching():
+        await until(lambda: rig.counts(lane).get(State.DELAYED) == 53)
+    for owner in ("host-2:1:abc", "host-3:1:abc"):
+        started_again = Rig(rig.store, rig.url, owner)
+        configure(started_again, tier)
+        await started_again.drain_until(lambda: rig.counts(lane) == {State.ACCEPTED: 150})
+        await started_again.close()
+    assert rig.store.run(read_tiers()).revision == 2, "it changes once"
+
+
 async def test_without_a_tier_nothing_is_asked(rig: Rig) -> None:
     lane = rig.campaign(20)
     await rig.drain_until(lambda: rig.counts(lane).get(State.ACCEPTED) == 20)
-    assert "reserve_places" not in [*rig.watched.ran, *rig.watched.ran_together]
+    await rig.sweep()
+    assert not {"reserve_places", "change_tier"} & {*rig.watched.ran, *rig.watched.ran_together}
 
 
 async def test_every_message_that_waits_tells_the_tier_and_the_time(rig: Rig) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from store.keys import lane_keys
-from store.receipts.feedback import read_progress
+from store.receipts.feedback import keep_progress, read_progress
 from store.receipts.inbox import add_to_inbox
 from store.records.outcome import Feedback
 from store.reports.waiting import now_ms
@@ -133,3 +133,33 @@ async def test_after_a_search_it_rests(rig: Rig, monkeypatch: pytest.MonkeyPatch
     reply(rig, 1)
     await rig.sweep()
     assert people(rig, lane) == (1, 0)
+
+
+async def test_a_lane_that_cannot_be_read_does_not_end_the_sweep_of_others(rig: Rig) -> None:
+    lane, broken = rig.campaign(3), rig.campaign(1, "Summer")
+    await rig.deliver(lane)
+    await rig.deliver(broken)
+    ids = f"{lane_keys(broken).ids}0"
+    rig.store.client.lpush(ids, "of another program")
+    reply(rig, 1)
+    assert await rig.sweep() is not None
+    progress = rig.store.run(read_progress())
+    assert progress.last == "0"
+    assert progress.rests_until > rig.store.run(now_ms())
+    rig.store.client.delete(ids)
+    rig.store.run(keep_progress(progress._replace(rests_until=0)))
+    await rig.sweep()
+    assert people(rig, lane) == (1, 0)
+
+
+async def test_many_people_of_a_campaign_are_counted_by_short_scripts(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feedback, "AT_ONCE", 2)
+    lane = rig.campaign(5)
+    await rig.deliver(lane)
+    for index in range(5):
+        reply(rig, index)
+    await rig.sweep()
+    assert people(rig, lane) == (5, 0)
+    assert rig.watched.ran.count("count_feedback") == 3

@@ -76,7 +76,7 @@ def launch(**changes: str) -> list[str]:
         (launch(), {"redis_url": "nonsense"}, "no address of a Redis server"),
         (["campaign", "show", "Spring"], {}, "sendmany up"),
         (["message", "send", "--to", "123", "--text", "x"], {}, "123 is no phone number"),
-        (["message", "show"], {}, "by its id, or by --to and --campaign"),
+        (["message", "show"], {}, "by id or --key, or one by --to and --campaign"),
         (["up", "--home", "people.csv/x"], {}, "people.csv/x: Not a directory): name another"),
         (["worker"], {"http__deadline": "soon"}, "http.deadline"),
         (["suppress", "check", "Ada"], {}, '"Ada" is no phone number, nor a user id: write'),
