@@ -2,7 +2,7 @@
 
 import time
 
-from store.client import Store, command
+from store.client import Store, command, text
 from store.keys import TIERS, places
 from store.limits.tier import (
     KEPT_QUARTERS,
@@ -65,7 +65,8 @@ class TestPlaces:
 
     def test_a_clock_that_was_ahead_lets_no_one_wait_longer_than_a_day(self, store: Store) -> None:
         store.run(reserve_places("shop", 250, people(250)))
-        quarter, n = str(store.client.hget(places("shop"), "people"), "ascii").split(":")
+        used = store.run(command("HGET", places("shop"), "people", parse=text))
+        quarter, n = used.split(":")
         store.client.hset(places("shop"), "people", f"{int(quarter) + 5000}:{n}")
         over = store.run(reserve_places("shop", 250, people(1, 1000)))
         assert over.positions == [0]
