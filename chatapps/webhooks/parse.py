@@ -6,7 +6,7 @@ Any input gives an event, or one error:
 """
 
 import json
-from typing import Any, Final, TypeAlias
+from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
 
@@ -23,7 +23,11 @@ from chatapps.webhooks.replies import INBOUND_EVENTS, Reply, read_reply
 Event: TypeAlias = Receipt | Reply | BusinessChange | OtherEvent
 """One of Receipt, Reply, TemplateChange, NumberChange, AccountChange, OtherEvent."""
 
-_split_list: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
+MOST_ITEMS: Final = 50_000
+"""Events of one body; a longer list is no webhook."""
+_split_list: Final = msgspec.json.Decoder(
+    Annotated[list[msgspec.Raw], msgspec.Meta(max_length=MOST_ITEMS)]
+).decode
 
 
 def read_webhook(raw: Raw) -> Event:

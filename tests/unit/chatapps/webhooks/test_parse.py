@@ -19,6 +19,7 @@ from chatapps.webhooks import (
     items_of,
     read_webhook,
 )
+from chatapps.webhooks.parse import MOST_ITEMS
 
 Json = dict[str, Any]
 Body = Callable[[str], Json]
@@ -197,6 +198,7 @@ def test_a_list_gives_the_texts_of_its_events(body: Body) -> None:
     assert found is not None
     assert [json.loads(item) for item in found] == written
     assert items_of(b" [ ] ") == []
+    assert items_of(b"[" + b"0," * MOST_ITEMS + b"0]") is None
 
 
 def test_any_other_body_is_no_list(body: Body) -> None:
