@@ -465,7 +465,6 @@ def _delayed(n: int, lane: Lane, wait: Waiting) -> str:
 PUT_OFF_WORDS = {
     WaitCause.HOURS: "hours of their people",
     WaitCause.TIER: "tier: WhatsApp lets it write to so many people in 24 hours",
-    WaitCause.PAIR: "pause after another message to the same person",
 }
 
 

@@ -28,7 +28,7 @@ class People(StrEnum):
     JOBS = "jobs"  # packed jobs: recipient, values
     VALUES = "values"  # hash: index → compressed values of messages
     CELLS = "cells"  # hash: number of a part → compressed text of a recipient file
-    BODIES = "bodies"  # stream: webhook bodies, news of people
+    BODIES = "bodies"  # stream: webhook bodies, events of people
     NAMES = "names"  # hash, zset or set by person
 
 
@@ -132,7 +132,7 @@ TABLE = (
     Row(f"{_PERSON}:windows:<channel>", "zset", "open_windows", "forget_windows", People.NAMES),
     Row(f"{_PERSON}:unmarketed:<period>", "set", "check_recipients", "7 to 14 days", People.NAMES),
     Row(f"{_PERSON}:marketing:<period>", "hash", "reserve_marketing", "cap_days", People.NAMES),
-    Row(f"{_PERSON}:news", "stream", "suppress, keep_news", "7 days", People.BODIES),
+    Row(f"{_PERSON}:events", "stream", "suppress, keep_person_event", "7 days", People.BODIES),
     Row(f"{_PERSON}:forgotten", "hash", "keep_forgotten: digest → suppression", "never"),
     Row("sm:forgetting:<id>", "string", "how far an erasure is; no number", "7 days"),
     Row("sm:backfill:<sub-account>", "hash", "worker, cli: what the last one found", "never"),
@@ -294,9 +294,9 @@ def counted_marketing(sub_account: str, shard: int) -> tuple[str, str]:
     return f"{base}:0", f"{base}:1"
 
 
-def person_news(scope: str, shard: int) -> str:
+def person_events(scope: str, shard: int) -> str:
     """Events of people for the outcome stream."""
-    return f"sm:{{people-{scope}-{shard}}}:news"
+    return f"sm:{{people-{scope}-{shard}}}:events"
 
 
 def forgotten(scope: str, shard: int) -> str:

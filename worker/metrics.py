@@ -133,7 +133,7 @@ class Meters(Tally):
         if what.in_doubt:
             self.add(counters.IN_DOUBT, what.in_doubt, sub_account)
 
-    def news(self, applied: Applied) -> None:
+    def progress(self, applied: Applied) -> None:
         """Status updates, of receipts or of late answers, have told how far messages have come."""
         for figure, n in (
             (counters.SENT, applied.sent),
@@ -148,7 +148,7 @@ class Meters(Tally):
 
     def receipts(self, applied: Applied) -> None:
         """Receipts were applied."""
-        self.news(applied)
+        self.progress(applied)
         for result, n in (
             ("counted", applied.counted),
             ("early", applied.early),

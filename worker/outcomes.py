@@ -2,7 +2,7 @@
 
 Each worker collects the lanes that it has written to, once a second. The sweep looks at all lanes every
 `SURVEY_SECONDS`: for what another process wrote, for new statuses of campaigns, for lanes that began
-or ceased to be wanted, and for news of people. Nothing is done while no stream is wanted.
+or ceased to be wanted, and for events of people. Nothing is done while no stream is wanted.
 """
 
 from store.batched import by_hundred
@@ -15,16 +15,16 @@ from store.outcomes.stream import (
     LaneFacts,
     all_wanted,
     collect,
-    collect_news,
+    collect_person_events,
     follow_lane,
     forget_stream,
-    last_news,
+    last_person_event,
     listed_lanes,
     outbox_size,
     read_facts,
     read_outbox,
 )
-from store.people.news import news_after
+from store.people.events import person_events_after
 from store.people.suppressions import EVERYWHERE
 from store.reports.waiting import now_ms
 
@@ -77,7 +77,7 @@ class Outcomes:
             for size, one in zip(sizes, facts, strict=True):
                 await self._attend(store, one, size, wanted=one.sub_account in wanted)
         for name in wanted:
-            await self._collect_news(store, name)
+            await self._collect_person_events(store, name)
         for name in until.keys() - wanted:
             await store.run_all(forget_stream(name, now))
         for lane in self._told.keys() - set(listed):
@@ -95,16 +95,18 @@ class Outcomes:
         elif size or self._told.get(facts.lane) != (facts.sub_account, facts.status):
             await self._collect(store, facts)
 
-    async def _collect_news(self, store: AsyncStore, sub_account: str) -> None:
-        """Move references to news of people, a thousand of each shard at a time."""
+    async def _collect_person_events(self, store: AsyncStore, sub_account: str) -> None:
+        """Move references to events of people, a thousand of each shard at a time."""
         shards = [(one, n) for one in (sub_account, EVERYWHERE) for n in range(PEOPLE_SHARDS)]
-        lasts = await store.run_all([last_news(sub_account, *shard) for shard in shards])
+        lasts = await store.run_all([last_person_event(sub_account, *shard) for shard in shards])
         begun = zip(shards, lasts, strict=True)
-        found = await store.run_all([news_after(*shard, last) for shard, last in begun])
-        for shard, news in zip(shards, found, strict=True):
-            if news:
+        found = await store.run_all([person_events_after(*shard, last) for shard, last in begun])
+        for shard, events in zip(shards, found, strict=True):
+            if events:
                 await store.run(
-                    collect_news(sub_account, *shard, news, self._keep_ms, self._most_bytes)
+                    collect_person_events(
+                        sub_account, *shard, events, self._keep_ms, self._most_bytes
+                    )
                 )
 
     async def _collect(self, store: AsyncStore, facts: LaneFacts) -> None:

@@ -21,7 +21,7 @@ from store.client import AsyncStore
 from store.errors import StoreError
 from store.lanes.lane import Lane
 from store.outcomes.stream import tell
-from store.people.news import wanting
+from store.people.events import wanting
 from store.purposes import BY_LETTER, Purpose, purpose_of
 from store.templates import (
     CHANGED,

@@ -53,7 +53,7 @@ from store.lanes.lane import Priority
 from store.lanes.open import CampaignPlan, find_repeated
 from store.limits.learned import read_learned
 from store.limits.rate_limit import Limits
-from store.limits.tier import UNLIMITED, read_tiers, read_used, share_of
+from store.limits.tier import UNLIMITED, read_tiers, read_used
 from store.people.local_time import TELLING_DIGITS, country_of_number
 from store.people.marketing_cap import cap_of, find_capped
 from store.people.quiet_hours import HoursInForce, Kind, LocalHours, read_live_hours
@@ -435,20 +435,17 @@ def _tier(
     store: Store, settings: Settings, options: Options, messages: int, starts: float
 ) -> TierPlan | None:
     """When the last of so many people finds a place; None: there is no tier, or it is urgent."""
-    account = settings.sub_accounts[options.sub_account]
-    portfolio = settings.portfolio_of(options.sub_account)
-    if account.tier is None or options.priority is Priority.URGENT:
+    budget = store.run(read_tiers()).budget(settings, options.sub_account)
+    if budget is None or budget.tier == UNLIMITED or options.priority is Priority.URGENT:
         return None
-    tier = store.run(read_tiers()).of(portfolio, settings.tier_of(portfolio) or 0)
-    if tier == UNLIMITED:
-        return None
-    used, most = store.run(read_used(portfolio, starts)), share_of(tier, 1 - account.tier_reserve)
+    used = store.run(read_used(budget.portfolio, starts))
+    last = used.last_turn(messages, budget.for_campaigns, starts)
     return TierPlan(
-        portfolio=portfolio,
-        tier=tier,
-        for_campaigns=most,
+        portfolio=budget.portfolio,
+        tier=budget.tier,
+        for_campaigns=budget.for_campaigns,
         used=used.people,
-        days=round((used.last_turn(messages, most, starts) - starts) / DAY, 2),
+        days=round((last - starts) / DAY, 2),
     )
 
 

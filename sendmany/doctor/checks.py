@@ -164,12 +164,12 @@ def _unreached(store: Store, sub_account: str) -> Iterator[Check]:
 
 def look_at_tier(store: Store, settings: Settings, name: str) -> Iterator[Check]:
     """The tier of the portfolio of a sub-account; no finding without one."""
-    portfolio = settings.portfolio_of(name)
-    tier = store.run(read_tiers()).of(portfolio, settings.tier_of(portfolio) or UNLIMITED)
-    if settings.sub_accounts[name].tier is None or tier == UNLIMITED:
+    budget = store.run(read_tiers()).budget(settings, name)
+    if budget is None or budget.tier == UNLIMITED:
         return
-    used = store.run(read_used(portfolio, store.run(now_ms()) / 1000)).people
-    yield ok(f"tier of {name}", f"{used:,} of {tier:,} people in 24 hours ({portfolio})")
+    used = store.run(read_used(budget.portfolio, store.run(now_ms()) / 1000)).people
+    words = f"{used:,} of {budget.tier:,} people in 24 hours ({budget.portfolio})"
+    yield ok(f"tier of {name}", words)
 
 
 def _backfill(store: Store, settings: Settings, label: str, name: str) -> Iterator[Check]:

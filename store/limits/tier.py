@@ -14,6 +14,7 @@ from hashlib import blake2b
 from typing import Any, NamedTuple
 from zlib import crc32
 
+from config.settings import Settings
 from store.client import Call, command, script_call, text
 from store.keys import TIERS, places
 from store.lanes.lane import parse_fields
@@ -45,6 +46,29 @@ class Tiers:
         another tier than they did then."""
         told, then = self.found.get(portfolio, (configured, configured))
         return told if then == configured else configured
+
+    def budget(self, settings: Settings, sub_account: str) -> "Budget | None":
+        """The tier in force for a sub-account; None: it has none, so nothing is counted."""
+        account = settings.sub_accounts.get(sub_account)
+        if account is None or account.tier is None:
+            return None
+        portfolio = settings.portfolio_of(sub_account)
+        configured = settings.tier_of(portfolio) or UNLIMITED
+        tier = self.of(portfolio, configured)
+        return Budget(portfolio, tier, 1 - account.tier_reserve, tier != configured)
+
+
+class Budget(NamedTuple):
+    """The tier of a portfolio as a sub-account may use it."""
+
+    portfolio: str
+    tier: int  # people in 24 hours; `UNLIMITED`: any number
+    share: float  # of it, for campaigns
+    told: bool  # by the provider; False: as configured
+
+    @property
+    def for_campaigns(self) -> int:
+        return share_of(self.tier, self.share) if self.tier else UNLIMITED
 
 
 def read_tiers() -> Call[Tiers]:

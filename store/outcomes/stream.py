@@ -19,7 +19,7 @@ from typing import Any, Final, NamedTuple
 from store.client import Argument, Call, Store, best_effort, command, first, script_call, text
 from store.keys import LANES, OUTCOMES, lane_keys, outcome_stream
 from store.lanes.lane import LaneStatus
-from store.people.news import PersonNews
+from store.people.events import PersonEvent
 from store.records.outcome import Origin
 from store.reports.waiting import now_ms
 from store.states import BY_MARK, State
@@ -85,7 +85,7 @@ class Entry:
     lane: str  # empty: an event of no lane
     packed: bytes = b""
     event: Mapping[str, Any] | None = None  # its `type`, and what belongs to it
-    of_person: tuple[str, int, str] | None = None  # scope, shard, id of the person's news
+    of_person: tuple[str, int, str] | None = None  # scope, shard, id of the event
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,16 +236,16 @@ def collect(
     return first(moved, lambda n: command("XDEL", outbox, *ids, parse=lambda _: n))
 
 
-def collect_news(
-    sub_account: str, scope: str, shard: int, news: Sequence[PersonNews], keep_ms: int,
+def collect_person_events(
+    sub_account: str, scope: str, shard: int, events: Sequence[PersonEvent], keep_ms: int,
     most_bytes: int,
 ) -> Call[int]:  # fmt: skip
-    """Append references to news of people. A repeat does nothing."""
+    """Append references to events of people. A repeat does nothing."""
     words: list[Argument] = [keep_ms, most_bytes, _source(scope, shard), "", ""]
-    return _append(sub_account, words, [(one.id, one.reference) for one in news])
+    return _append(sub_account, words, [(one.id, one.reference) for one in events])
 
 
-def last_news(sub_account: str, scope: str, shard: int) -> Call[str]:
+def last_person_event(sub_account: str, scope: str, shard: int) -> Call[str]:
     """Id of the newest reference; that of the stream's begin if there is none."""
     _, figures, lanes = outcome_stream(sub_account)
     begin = command("HGET", figures, "gone", parse=lambda reply: text(reply) or "0-0")
@@ -320,8 +320,8 @@ def _entry(id: bytes, fields: Any) -> Entry:
     lane, value = text(named["l"]), named["v"]
     if lane.startswith(_PEOPLE):
         scope, _, shard = lane.removeprefix(_PEOPLE).rpartition(":")
-        type_, _, news = text(value).partition(" ")
-        return Entry(text(id), "", event={"type": type_}, of_person=(scope, int(shard), news))
+        type_, _, event = text(value).partition(" ")
+        return Entry(text(id), "", event={"type": type_}, of_person=(scope, int(shard), event))
     return Entry(text(id), lane, value)
 
 

@@ -14,7 +14,7 @@ from store.keys import (
     LaneKeys,
     inbox,
     lane_keys,
-    person_news,
+    person_events,
     shard_of,
 )
 from store.lanes.held_jobs import Held, Place
@@ -45,10 +45,10 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """A webhook body that names the person, or news of the person."""
+    """A webhook body that names the person, or an event of the person."""
 
     key: str
-    kept: str  # inbox: a worker has to apply it; aside, news
+    kept: str  # inbox: a worker has to apply it; aside, events
     id: str  # of the entry; begins with the ms since 1970 when it was stored
     place: int  # in the entry
     body: bytes
@@ -90,10 +90,10 @@ def find_in_lane(
 
 
 def find_bodies(store: Store, person: Person, scopes: Iterable[str]) -> Iterator[Body]:
-    """Bodies that name a person: in the inboxes, among the unmatched ones, and news in these scopes."""
+    """Bodies that name a person: in the inboxes, among the unmatched ones, events in these scopes."""
     numbers: list[int] = store.run(inbox_numbers())
     streams = {inbox(number): "inbox" for number in numbers} | {ASIDE: "aside"}
-    streams |= {person_news(scope, shard_of(person.who)): "news" for scope in scopes}
+    streams |= {person_events(scope, shard_of(person.who)): "events" for scope in scopes}
     for key, kept in streams.items():
         begin = "-"
         while begin:

@@ -1,11 +1,11 @@
 -- Suppresses people, for some purposes or for all. An opt-out has a time: a later release overrules it,
 -- and one that arrives twice or late changes nothing. A reply does not weaken an operator's suppression.
--- KEYS: suppressed, lifted, news
+-- KEYS: suppressed, lifted, events (stream)
 -- ARGV: source (r = reply, b = receipt, o = operator, i = import), its name if new suppressions are told ('' = they
 --       are not), then for each person: person, time in ms ('' = now), letters of the purposes ('' = all)
 -- Returns: {people with new suppressions, known, overruled by a release}
--- include: clock, argv_reader, suppression, person_news
-local suppressed, lifted, news, source, told = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2]
+-- include: clock, argv_reader, suppression, person_events
+local suppressed, lifted, events, source, told = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2]
 local now = now_ms()
 local call = redis.call
 
@@ -34,7 +34,7 @@ for _ = 1, (#ARGV - 2) / 3 do
     else
       new = new + 1
       if told ~= '' then
-        keep_news(news, now, cjson.encode({ type = 'optout.added', who = who, source = told, purposes = after }))
+        keep_person_event(events, now, cjson.encode({ type = 'optout.added', who = who, source = told, purposes = after }))
       end
     end
   end

@@ -25,12 +25,12 @@ from store.keys import (
     PEOPLE,
     PEOPLE_SHARDS,
     lifted,
-    person_news,
+    person_events,
     shard_of,
     suppressed,
     unmarketed,
 )
-from store.people.news import OPT_OUT, wanting
+from store.people.events import OPT_OUT, wanting
 from store.purposes import BY_LETTER, Purpose
 
 T = TypeVar("T")
@@ -133,7 +133,7 @@ def suppress(
             for who, at in some
             for word in (who, "" if at is None else at, "" if who in everything_for else all_)
         ]
-        keys = (suppressed(scope, shard), lifted(scope, shard), person_news(scope, shard))
+        keys = (suppressed(scope, shard), lifted(scope, shard), person_events(scope, shard))
         return script_call(
             "suppress", keys, (why, told, *words), lambda reply: Suppressed(*map(int, reply))
         )

@@ -4,18 +4,18 @@
 -- ARGV: revision of the rules
 -- Returns: number of retry batches
 -- include: clock
-local meta, retries, hours = KEYS[1], KEYS[2], ARGV[1]
+local meta, retries, rules = KEYS[1], KEYS[2], ARGV[1]
 local released, stays, now = 0, false, now_ms()
 for _, retry in ipairs(redis.call('ZRANGE', retries, 0, -1)) do
   local by = string.match(retry, '^q%a?%d+%-(%d+)%-')
-  if by and by ~= hours then
+  if by and by ~= rules then
     redis.call('ZADD', retries, now, retry)
     released = released + 1
   end
-  stays = stays or by == hours
+  stays = stays or by == rules
 end
 if stays then
-  redis.call('HSET', meta, 'hours_revision', hours)
+  redis.call('HSET', meta, 'hours_revision', rules)
 else
   redis.call('HDEL', meta, 'hours_revision')
 end

@@ -28,7 +28,6 @@ class WaitCause(StrEnum):
 
     HOURS = ""
     TIER = "t"
-    PAIR = "p"
 
 
 class PutOff(NamedTuple):

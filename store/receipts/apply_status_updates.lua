@@ -9,8 +9,8 @@
 --       string, the record; its number is the update's, 0 = none
 -- Returns: {counted now, stored for a job that still exists, nothing new, no such message, foreign, list
 --          of the positions, from 0, that were refused for one of the last two causes, sub-account of the
---          lane or '', signals: a key (store/lua/signals.lua), their number ..., news (store/lua/news.lua)}
--- include: records, changes, signals, news
+--          lane or '', signals: a key (store/lua/signals.lua), their number ..., progress (store/lua/progress.lua)}
+-- include: records, changes, signals, progress
 local meta, counts, codes, stats = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local per_key, sub_account, with_signals = tonumber(ARGV[1]), ARGV[2], ARGV[3] == '1'
 local PIECE = 4 + WIDTH
@@ -41,7 +41,7 @@ local function forward(new, old)
     return pricing_is_news and combined(old, new, old) or nil
   end
   if with_signals then note_signal(new, old, mark, was) end
-  note_news(new, RANK[mark], RANK[was], COUNTED[was])
+  note_progress(new, RANK[mark], RANK[was], COUNTED[was])
   local record = combined(new, old, has_one_doubt(old) and new or old)
   if COUNTED[was] then
     local from, to = NAME[was], NAME[mark]
@@ -114,4 +114,4 @@ end
 write_noted(codes, stats)
 if wanted then write_changes(KEYS[5]) end
 if first_news > 0 then call('HINCRBY', meta, 'early_updates', first_news) end
-return { counted, early, stale, unknown, foreign, refused, whose or '', signals_noted(), news_noted() }
+return { counted, early, stale, unknown, foreign, refused, whose or '', signals_noted(), progress_noted() }

@@ -16,7 +16,7 @@ from store.outcomes.stream import (
     read_stream,
     unpack_changes,
 )
-from store.people.news import PersonNews, read_news
+from store.people.events import PersonEvent, read_person_event
 from store.plans import Plan, ask
 from store.records.job_section import international
 from store.records.outcome import RECORD_BYTES, Origin, Outcome, read_record
@@ -84,8 +84,8 @@ def outcomes_after(
             number = record.number or (yield from ask(_long_id(one.entry.lane, record.index)))
             item = replace(item, number=international(number) if number else None)
         if one.entry.of_person:
-            news = yield from ask(read_news(*one.entry.of_person))
-            item = _of_person(item, one.entry, news, with_numbers=with_numbers)
+            event = yield from ask(read_person_event(*one.entry.of_person))
+            item = _of_person(item, one.entry, event, with_numbers=with_numbers)
         items.append((one.position, item))
     return Outcomes(items)
 
@@ -164,11 +164,11 @@ def _out(one: _Chosen, lane: LaneFacts, record: Outcome | None, sub_account: str
 
 
 def _of_person(
-    item: OutcomeEvent, entry: Entry, news: PersonNews | None, *, with_numbers: bool
+    item: OutcomeEvent, entry: Entry, event: PersonEvent | None, *, with_numbers: bool
 ) -> OutcomeEvent:
     """The event with what is kept about the person; only who sees numbers gets the text of a reply."""
-    members = dict(news.members) if news else {}
-    kept_ms = news.id.partition("-")[0] if news else Position(entry.id).order[0]
+    members = dict(event.members) if event else {}
+    kept_ms = event.id.partition("-")[0] if event else Position(entry.id).order[0]
     at = int(members.pop("at", kept_ms)) // 1000
     words = members.pop("text", "")
     if words and with_numbers:
@@ -177,7 +177,7 @@ def _of_person(
         item,
         id=members.pop("id", entry.id),
         at=_iso(at),
-        number=international(news.who) if news and with_numbers else None,
+        number=international(event.who) if event and with_numbers else None,
         about=members,
     )
 

@@ -30,7 +30,7 @@ from store.outcomes.stream import (
     read_stream,
     want_outcomes,
 )
-from store.people.news import OPT_OUT, REPLY
+from store.people.events import OPT_OUT, REPLY
 from store.states import RECORD_STATES, State
 from store.templates import CHANGED
 

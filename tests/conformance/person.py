@@ -14,6 +14,7 @@ from store.lanes.held_jobs import Place
 from store.lanes.lane import LaneStatus, find_lane, finish_loading
 from store.people import erase, rewrite
 from store.people.erase import erase_records, forget_in_scope, read_suppressed
+from store.people.events import REPLY, keep_person_event
 from store.people.find import all_lanes, find_bodies, find_in_lane
 from store.people.forgotten import (
     all_forgotten,
@@ -23,7 +24,6 @@ from store.people.forgotten import (
     release_forgotten,
 )
 from store.people.marketing_cap import Cap, reserve
-from store.people.news import REPLY, keep_news
 from store.people.person import Person
 from store.people.service_windows import UNMARKETED, check_recipients, note_unmarketed, open_windows
 from store.people.suppressions import EVERYWHERE, MARKETING, Why, release, suppress
@@ -43,7 +43,7 @@ from tests.conformance import given
 ANN = Person("447700900005")
 IDA = Person("GB.1349120865530274")
 SECRET = b"a secret that is not in Redis"
-NOBODY = Person("447700909999")
+STRANGER = Person("447700909999")
 ACCOUNTS = ["shop", "bank"]
 
 
@@ -172,7 +172,7 @@ class TestFinding:
 
     def test_nobody_is_found_where_nobody_is(self, store: Store) -> None:
         lane = given.loaded(store, 2500)
-        for person in (NOBODY, IDA):
+        for person in (STRANGER, IDA):
             found = find_in_lane(store, find_lane(store, lane), person, lambda _: None)
             assert (found.indexes, found.held) == (set(), [])
 
@@ -317,7 +317,7 @@ class TestForgetting:
         self, store: Store, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         store.run(suppress("shop", [(ANN.who, None)], Why.OPERATOR))
-        read = iter([read_suppressed(NOBODY, "shop")])  # there was none yet
+        read = iter([read_suppressed(STRANGER, "shop")])  # there was none yet
         monkeypatch.setattr(
             erase, "read_suppressed", lambda *words: next(read, None) or read_suppressed(*words)
         )
@@ -405,7 +405,7 @@ class TestForgetting:
         store.run(suppress("shop", [(ANN.who, None)], Why.REPLY))
         forget(store)
         digest = digest_of(ANN.who, SECRET)
-        for call in release_forgotten(SECRET, "shop", [ANN.who, NOBODY.who]):
+        for call in release_forgotten(SECRET, "shop", [ANN.who, STRANGER.who]):
             store.run(call)
         kept = store.run(is_forgotten(digest, "shop"))
         assert kept is not None
@@ -527,7 +527,7 @@ class TestTheTable:
             store.run(call)
         store.run(add_to_inbox(b'{"from":"447700900005"}'))
         store.run(keep_unmatched([b'{"from":"447700900005"}']))
-        store.run(keep_news("bank", REPLY, ANN.who, text="Hello"))
+        store.run(keep_person_event("bank", REPLY, ANN.who, text="Hello"))
         for how in (accepted, delayed, in_doubt, unknown):
             given_name = how.__name__
             lane = given.campaign(store, given_name)

@@ -53,7 +53,7 @@ async def settle(outcome: BatchOutcome, tools: Tools) -> None:
             log.warning("lease_lost", **batch.fields, in_doubt_batch=settled.verdict)
         if settled.lost:  # it was resolved meanwhile: the answer still is proof
             late = await _write(batch, tools, apply_records(batch.lane_id, what.records))
-            tools.meters.news(late)
+            tools.meters.progress(late)
         tools.outcomes.note(batch.lane_id)
         if not settled.lost:
             tools.meters.settled(batch.lane.sender.id, what)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from store.limits.tier import reserve_places
+from store.limits.tier import UNLIMITED, reserve_places
 from store.people.service_windows import (
     SUPPRESSED,
     SUPPRESSED_EVERYWHERE,
@@ -27,18 +27,16 @@ class TierBudget:
         self, lane: OpenLane, jobs: Sequence[Job]
     ) -> tuple[Sequence[Job], list[PutOff]]:
         """The jobs that may go now, and the others. Urgent ones always go, and are counted."""
-        settings = self._tools.settings
-        account = settings.sub_accounts.get(lane.lane.sub_account)
-        if account is None or account.tier is None or not jobs:
+        budget = self._tools.stops.tiers.budget(self._tools.settings, lane.lane.sub_account)
+        if budget is None or budget.tier == UNLIMITED:
             return jobs, []
-        portfolio = settings.portfolio_of(lane.lane.sub_account)
-        tier = self._tools.stops.tiers.of(portfolio, settings.tier_of(portfolio) or 0)
-        people = await self._outside(lane, jobs) if tier else []
+        people = await self._outside(lane, jobs) if jobs else []
         if not people:
             return jobs, []
-        share = 1 - account.tier_reserve if lane.lane.kind == "campaign" else 1
-        names = people_of([jobs[at] for at in people], normal=lane.lane.kind == "campaign")
-        call = reserve_places(portfolio, tier, names, None if lane.urgent else share)
+        is_campaign = lane.lane.kind == "campaign"
+        names = people_of([jobs[at] for at in people], normal=is_campaign)
+        share = budget.share if is_campaign else 1
+        call = reserve_places(budget.portfolio, budget.tier, names, None if lane.urgent else share)
         over = await self._tools.store.run(call)
         late = {people[at] for at in over.positions}
         waiting = [PutOff(jobs[at], over.until, WaitCause.TIER) for at in sorted(late)]

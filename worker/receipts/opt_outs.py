@@ -15,8 +15,8 @@ from chatapps.webhooks import Channel, Person, Receipt, Reply
 from config.sections import OptOuts
 from config.settings import Settings
 from store.client import AsyncStore
+from store.people.events import REPLY, keep_person_event, wanting
 from store.people.forgotten import release_forgotten
-from store.people.news import REPLY, keep_news, wanting
 from store.people.service_windows import AT_ONCE, open_windows
 from store.people.suppressions import (
     EVERYTHING,
@@ -129,11 +129,11 @@ def sub_account_of(reply: Reply, settings: Settings) -> str | None:
 
 
 async def fulfil(store: AsyncStore, changes: ConsentChanges, settings: Settings) -> None:
-    """Apply the changes. Idempotent; only the news of a reply may come twice."""
+    """Apply the changes. Idempotent; only the event of a reply may come twice."""
     wanted = await store.run(wanting(REPLY)) if changes.replies else set()
     for sub_account, who, told in changes.replies:
         if sub_account in wanted:
-            await store.run(keep_news(sub_account, REPLY, who, **told))
+            await store.run(keep_person_event(sub_account, REPLY, who, **told))
     for sub_account, people in changes.windows.items():
         for group in _groups(people):
             await store.run(open_windows(sub_account, group, written=True))

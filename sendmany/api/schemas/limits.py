@@ -18,7 +18,7 @@ from store.limits.breakers import read_breakers
 from store.limits.learned import Cause, Learned, read_changes, read_learned
 from store.limits.rate_limit import Limits, read_limiter
 from store.limits.stops import read_stops
-from store.limits.tier import UNLIMITED, read_tiers, read_used, share_of
+from store.limits.tier import read_tiers, read_used
 from store.reports.waiting import now_ms
 
 
@@ -129,17 +129,15 @@ def history_of(store: Store, name: str, most: int) -> RateHistory:
 
 def tier_out(store: Store, name: str, settings: Settings, now: int) -> TierOut | None:
     """The tier in force of a sub-account, and the places that are taken."""
-    account, portfolio = settings.sub_accounts[name], settings.portfolio_of(name)
-    if account.tier is None:
+    budget = store.run(read_tiers()).budget(settings, name)
+    if budget is None:
         return None
-    tiers, configured = store.run(read_tiers()), settings.tier_of(portfolio) or UNLIMITED
-    people = tiers.of(portfolio, configured)
     return TierOut(
-        portfolio=portfolio,
-        people=people,
-        for_campaigns=share_of(people, 1 - account.tier_reserve) if people else 0,
-        used=store.run(read_used(portfolio, now)).people,
-        told=people != configured,
+        portfolio=budget.portfolio,
+        people=budget.tier,
+        for_campaigns=budget.for_campaigns,
+        used=store.run(read_used(budget.portfolio, now)).people,
+        told=budget.told,
     )
 
 

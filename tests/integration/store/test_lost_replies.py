@@ -123,7 +123,7 @@ CASES: dict[str, Case] = {}
 """By a few words that say what is done."""
 
 NOT_TWICE_THE_SAME = {
-    "keep_news": "news of a reply come at least once; they have its id",
+    "keep_person_event": "news of a reply come at least once; they have its id",
     "add_to_inbox": "a body that is kept twice is applied twice, which changes nothing",
     "keep_unmatched": "kept for people to look at; a copy harms nobody",
     "wake_workers": "a hint: a lost one costs seconds, until the next tick or sweep",

@@ -1,4 +1,4 @@
-"""News of people and templates: only for a subscription of that type, once, and gone with the person."""
+"""Events of people and templates: only for a subscription of that type, once, gone with the person."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from chatapps.templates import RegisteredTemplate
 from config.sections import SubAccount
 from dashboard.person import forget_person
 from store.errors import StoreUnavailable
-from store.keys import outcome_stream, person_news, shard_of, templates_asked
+from store.keys import outcome_stream, person_events, shard_of, templates_asked
 from store.outcomes.stream import want_outcomes
 from store.people.person import Person
 from store.people.suppressions import EVERYWHERE, MARKETING, Why, opt_out, suppress
@@ -39,7 +39,7 @@ def shown(items: Sequence[OutcomeEvent]) -> list[tuple[str, str | None, dict[str
 
 
 def kept(rig: Rig, who: str = ANN, scope: str = "shop") -> int:
-    return rig.store.client.xlen(person_news(scope, shard_of(who)))
+    return rig.store.client.xlen(person_events(scope, shard_of(who)))
 
 
 async def test_a_reply_that_opts_out_is_told_as_both(rig: Rig) -> None:
