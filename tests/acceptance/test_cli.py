@@ -7,7 +7,7 @@ import pytest
 from tests.acceptance.command import sendmany
 
 ACCOUNTS = '{"Shop": {"base_url": "http://127.0.0.1:9", "api_key": "secret-key"}}'
-NOBODY = "redis://user:secret-password@127.0.0.1:1/0"
+NO_SERVER = "redis://user:secret-password@127.0.0.1:1/0"
 LAUNCH = ["campaign", "launch", "Spring", "--recipients", "people.csv", "--message", "offer.json"]
 
 
@@ -52,7 +52,7 @@ def launch(**changes: str) -> list[str]:
 def test_bad_input_is_told_in_one_sentence(
     words: list[str], settings: dict[str, str], hint: str, home: Path
 ) -> None:
-    ran = sendmany(home, *words, **{"sub_accounts": ACCOUNTS, "redis_url": NOBODY, **settings})
+    ran = sendmany(home, *words, **{"sub_accounts": ACCOUNTS, "redis_url": NO_SERVER, **settings})
     assert ran.code == 1
     assert ran.out == ""
     assert ran.err.startswith("sendmany: ")
@@ -63,7 +63,7 @@ def test_bad_input_is_told_in_one_sentence(
 
 
 def test_the_doctor_says_what_is_wrong_and_what_to_do(home: Path) -> None:
-    ran = sendmany(home, "doctor", "--offline", sub_accounts=ACCOUNTS, redis_url=NOBODY)
+    ran = sendmany(home, "doctor", "--offline", sub_accounts=ACCOUNTS, redis_url=NO_SERVER)
     assert ran.code == 1
     assert "ok       settings" in ran.out
     assert "problem  redis: No Redis answers at 127.0.0.1:1" in ran.out

@@ -50,16 +50,6 @@ class Counting(AsyncStore):
 
 
 @pytest.fixture
-def server() -> fakeredis.FakeServer:
-    return fakeredis.FakeServer()
-
-
-@pytest.fixture
-def store(server: fakeredis.FakeServer) -> Store:
-    return Store(fakeredis.FakeRedis(server=server), load_scripts(flags=False))
-
-
-@pytest.fixture
 async def looked_at(server: fakeredis.FakeServer) -> AsyncIterator[Counting]:
     store = Counting(fakeredis.FakeAsyncRedis(server=server), load_scripts(flags=False))
     store.was_away = asyncio.Event()

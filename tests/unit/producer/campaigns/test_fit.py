@@ -15,11 +15,11 @@ from producer.campaigns.preflight import findings_of, stops
 from sendmany.cli.campaign.launch import report
 
 ACCOUNT = "11111111-2222-4333-8444-555555555555"
-NOBODY = "http://127.0.0.1:9"
+NO_SERVER = "http://127.0.0.1:9"
 
 
 def settings(**account: str | None) -> Settings:
-    fixed = {"base_url": NOBODY, "api_key": "key"} | account
+    fixed = {"base_url": NO_SERVER, "api_key": "key"} | account
     return Settings(sub_accounts={"Shop": SubAccount.model_validate(fixed)})
 
 
@@ -51,12 +51,14 @@ def test_account_and_channel_are_both_needed_for_templates() -> None:
         with pytest.raises(SettingsError, match="Add account_id"):
             template_account(settings(**missing), "Shop")
     account = template_account(settings(account_id=ACCOUNT, channel_id="pier"), "Shop")
-    assert account.templates_url == (f"{NOBODY}/api/v1/accounts/{ACCOUNT}/channels/pier/templates")
+    assert account.templates_url == (
+        f"{NO_SERVER}/api/v1/accounts/{ACCOUNT}/channels/pier/templates"
+    )
 
 
 def test_webhooks_need_no_channel() -> None:
     account = webhook_account(settings(account_id=ACCOUNT), "Shop")
-    assert account.url == f"{NOBODY}/api/v1/accounts/{ACCOUNT}"
+    assert account.url == f"{NO_SERVER}/api/v1/accounts/{ACCOUNT}"
     with pytest.raises(SettingsError, match="account_id"):
         webhook_account(settings(channel_id="pier"), "Shop")
 

@@ -55,11 +55,6 @@ class Gate(AsyncStore):
 
 
 @pytest.fixture
-def server() -> fakeredis.FakeServer:
-    return fakeredis.FakeServer()
-
-
-@pytest.fixture
 def store(server: fakeredis.FakeServer) -> Store:
     return Store(fakeredis.FakeRedis(server=server), load_scripts(flags=False))
 

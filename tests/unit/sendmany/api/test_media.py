@@ -40,11 +40,6 @@ SETTINGS = Settings(
 
 
 @pytest.fixture
-def server() -> fakeredis.FakeServer:
-    return fakeredis.FakeServer()
-
-
-@pytest.fixture
 def store(server: fakeredis.FakeServer) -> Store:
     return Store(fakeredis.FakeRedis(server=server), load_scripts(flags=False))
 

@@ -39,11 +39,6 @@ BOATS: dict[str, Any] = {
 
 
 @pytest.fixture
-def server() -> fakeredis.FakeServer:
-    return fakeredis.FakeServer()
-
-
-@pytest.fixture
 async def door(
     server: fakeredis.FakeServer, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Door]:

@@ -10,7 +10,7 @@ from config.settings import load_settings
 from sendmany.cli.application import run
 
 ACCOUNTS = '{"Shop": {"base_url": "http://127.0.0.1:9", "api_key": "secret-key"}}'
-NOBODY = "redis://user:secret-password@127.0.0.1:1/0"
+NO_SERVER = "redis://user:secret-password@127.0.0.1:1/0"
 NUMBER = "+447700900199"
 LAUNCH = ["campaign", "launch", "Spring", "--recipients", "people.csv", "--message", "offer.json"]
 
@@ -104,7 +104,7 @@ def test_bad_input_is_told_in_one_sentence(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    given = {"sub_accounts": ACCOUNTS, "redis_url": NOBODY, **settings}
+    given = {"sub_accounts": ACCOUNTS, "redis_url": NO_SERVER, **settings}
     for name, value in given.items():
         monkeypatch.setenv(f"SENDMANY_{name.upper()}", value)
     monkeypatch.setattr(sys, "argv", ["sendmany", *words])

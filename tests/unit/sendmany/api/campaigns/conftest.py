@@ -27,11 +27,6 @@ PIER = SubAccount.model_validate(
 
 
 @pytest.fixture
-def server() -> fakeredis.FakeServer:
-    return fakeredis.FakeServer()
-
-
-@pytest.fixture
 def store(server: fakeredis.FakeServer) -> Store:
     return Store(fakeredis.FakeRedis(server=server), load_scripts(flags=False))
 

@@ -15,7 +15,7 @@ from sendmany.api.middleware.limits import BODIES_AT_ONCE, SLOWEST_UPLOAD, Bodie
 from store.access.tokens import Scope as TokenScope
 from tests.unit.sendmany.api.given import Trouble, client, in_pieces, new_app, new_token
 
-NOBODY: frozenset[str] = frozenset()
+NONE: frozenset[str] = frozenset()
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ async def _nothing(message: Message) -> None:
 
 
 def _bodies(app: Any, time: Time, **limits: Any) -> Bodies:
-    return Bodies(app, Web(**limits), {}, re.compile("/upload"), NOBODY, time)
+    return Bodies(app, Web(**limits), {}, re.compile("/upload"), NONE, time)
 
 
 def _dripping(time: Time, seconds: float, size: int, pieces: int) -> Receive:

@@ -15,11 +15,6 @@ from tests.unit.web_client import Door, web_client
 
 
 @pytest.fixture
-def server() -> fakeredis.FakeServer:
-    return fakeredis.FakeServer()
-
-
-@pytest.fixture
 def store(server: fakeredis.FakeServer) -> Store:
     return Store(fakeredis.FakeRedis(server=server), load_scripts(flags=False))
 

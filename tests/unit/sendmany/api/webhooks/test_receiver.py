@@ -37,11 +37,6 @@ class Trouble(AsyncStore):
 
 
 @pytest.fixture
-def server() -> fakeredis.FakeServer:
-    return fakeredis.FakeServer()
-
-
-@pytest.fixture
 async def store(server: fakeredis.FakeServer) -> AsyncIterator[Trouble]:
     store = Trouble(fakeredis.FakeAsyncRedis(server=server), load_scripts(flags=False))
     yield store
