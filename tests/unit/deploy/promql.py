@@ -1,4 +1,4 @@
-"""What the code shows at `/metrics`, and what an expression of PromQL asks for that it does not."""
+"""Metrics of the code, and those that an expression of PromQL names without the code having them."""
 
 import re
 from collections.abc import Iterator

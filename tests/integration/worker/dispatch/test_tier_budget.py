@@ -113,7 +113,7 @@ async def test_every_message_that_waits_tells_the_tier_and_the_time(rig: Rig) ->
     assert status.scheduled is not None
     due = moment(status.scheduled.at / 1000)
     assert (
-        f"waits for the tier: WhatsApp lets it write to so many people in 24 hours (until {due})"
+        f"waits for the tier: WhatsApp limits how many people are written to in 24 hours (until {due})"
         in (explain(status)[1])
     )
     why = explain_lane(rig.report(lane), waiting(rig.store, rig.lane(lane)))
