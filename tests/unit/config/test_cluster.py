@@ -28,8 +28,8 @@ def test_an_incomplete_address_is_refused(end: str) -> None:
         Settings(redis_url=f"redis+cluster://u:secret@{end}", broker_url=BROKER)
 
 
-@pytest.mark.parametrize("given", [{"redis_url": URL}, {"broker_url": URL}])
-def test_the_broker_is_no_cluster(given: dict[str, str]) -> None:
+@pytest.mark.parametrize("broker", [None, URL])
+def test_the_broker_is_no_cluster(broker: str | None) -> None:
     with pytest.raises(ValueError, match="set broker_url"):
-        Settings(**given)
+        Settings(redis_url=URL, broker_url=broker)
     assert Settings(redis_url=URL, broker_url=BROKER).store_url == URL
