@@ -35,6 +35,7 @@ from pydantic_settings import (
 )
 from pydantic_settings import SettingsError as SourceError
 
+from config.addresses import parse_cluster, parse_sentinels
 from config.running_instance import read_note
 from config.sections import (
     REPEATED_FOR,
@@ -59,7 +60,6 @@ from config.sections import (
     Webhooks,
     Worker,
 )
-from config.sentinel import parse_sentinels
 
 _UNKNOWN = "extra_forbidden"
 LEAST_SECRET, MOST_SECRET = 16, 64
@@ -134,8 +134,9 @@ class Settings(BaseSettings):
 
     @field_validator("redis_url", "broker_url")
     @classmethod
-    def _sentinels_are_named(cls, url: str | None) -> str | None:
+    def _servers_are_named(cls, url: str | None) -> str | None:
         parse_sentinels(url or "")
+        parse_cluster(url or "")
         return url
 
     @field_validator("key_prefix")
@@ -144,6 +145,15 @@ class Settings(BaseSettings):
         if re.fullmatch(r"[A-Za-z0-9_.:-]{0,64}", prefix):
             return prefix
         raise ValueError("give at most 64 letters, digits and _ . : -, such as 'shop:'")
+
+    @model_validator(mode="after")
+    def _broker_is_no_cluster(self) -> "Settings":
+        if parse_cluster(self.broker_url or self.redis_url):
+            raise ValueError(
+                "Celery's broker cannot be a Redis Cluster: set broker_url to a Redis of its own, to "
+                "sentinels or to RabbitMQ"
+            )
+        return self
 
     @model_validator(mode="after")
     def _default_exists(self) -> "Settings":

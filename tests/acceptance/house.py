@@ -158,7 +158,9 @@ def open_house(
     with Local(plan) as local:
         more = [local.start_worker() for _ in range(workers - 1)]
         url = local.environment["SENDMANY_REDIS_URL"]
-        celery, store = create_app(Settings(redis_url=url)), Store.connect(url)
+        broker = local.environment.get("SENDMANY_BROKER_URL")
+        celery = create_app(Settings(redis_url=url, broker_url=broker))
+        store = Store.connect(url)
         try:
             yield House(local, store, celery)
         finally:
