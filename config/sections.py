@@ -135,7 +135,7 @@ class SubAccount(Section):
     @property
     def burst_messages(self) -> int:
         """Burst size in messages, at least 1."""
-        return self.burst or max(1, min(1000, int(self.messages_per_second / 2)))
+        return self.burst or max(1, min(1000, int(self.ceiling / 2)))
 
     @property
     def place(self) -> str:

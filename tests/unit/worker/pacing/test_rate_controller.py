@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from bench.limits import Scene, figures, run
+from bench.course import Scene, figures
+from bench.limits import run
 from chatapps.sandbox.phone_number import Capacity, NumberMode, PhoneNumber
 from store.limits.learned import Cause, Learned
 from store.limits.signals import Signals, Tally, old_fields, read_fields
