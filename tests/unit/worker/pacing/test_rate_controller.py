@@ -69,6 +69,18 @@ def test_messages_posted_before_a_cut_do_not_count_against_the_new_rate() -> Non
     assert decide(cut, _signals(120, throttled=20), 1000).rate == 95
 
 
+def test_messages_posted_while_workers_follow_a_cut_do_not_count_against_it() -> None:
+    cut = decide(_learned(120), _signals(120, throttled=20), 1000)
+    tally = Tally()
+    for second in range(NOW, NOW + 20):
+        rate, throttled = (120, 40) if second < NOW + 2 else (95, 0)
+        tally.accepted(second, rate)
+        tally.receipts(second, second + 3, 0, rate - throttled, is_first=True)
+        if throttled:
+            tally.receipts(second, second + 3, 1009, throttled, is_first=True)
+    assert decide(cut, read_fields(tally, NOW + 20), 1000).cut_at == cut.cut_at
+
+
 def test_few_throttled_messages_change_nothing() -> None:
     signals = replace(_signals(100), codes={NOW - 9: {1009: 4}})
     assert decide(replace(_learned(100), since=NOW), signals, 1000).rate == 100
