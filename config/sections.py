@@ -94,7 +94,8 @@ class SubAccount(Section):
     """Whether the rate is learned from throttles and late receipts, below `messages_per_second`;
     `observe` only shows it. None: on, `observe` where a rate is configured, off for loopback."""
     max_in_air: PositiveInt = 32
-    """Batches of this sub-account in flight per worker process."""
+    """Batches of this sub-account in flight per worker process; fewer while answers are slower than
+    usual, where `learn_rate` is on."""
     tier: Annotated[int, Field(ge=1, le=100_000)] | Literal["unlimited"] | None = None
     """People to whom WhatsApp lets the portfolio write outside service windows in 24 hours, until an
     event tells another tier. None: nothing is counted."""
@@ -135,7 +136,7 @@ class SubAccount(Section):
     @property
     def burst_messages(self) -> int:
         """Burst size in messages, at least 1."""
-        return self.burst or max(1, min(1000, int(self.messages_per_second / 2)))
+        return self.burst or max(1, min(1000, int(self.ceiling / 2)))
 
     @property
     def place(self) -> str:

@@ -246,6 +246,12 @@ class Settings(BaseSettings):
         accounts = self.sub_accounts.items()
         return tuple(name for name, account in accounts if account.learn_mode != "off")
 
+    @property
+    def in_air_ceilings(self) -> dict[str, int]:
+        """`max_in_air` of the sub-accounts whose learned limits are used."""
+        accounts = self.sub_accounts.items()
+        return {name: one.max_in_air for name, one in accounts if one.learn_mode == "on"}
+
     def secret_key(self) -> bytes | None:
         """The secret, or None.
 

@@ -18,6 +18,7 @@ from store.records.job_section import Job
 from worker.failpoints import PassBy, go_on
 from worker.metrics import Meters
 from worker.outcomes import Outcomes
+from worker.requests_in_air import RequestsInAir
 from worker.revisions import Revisions
 from worker.sent_batches import SentBatches
 from worker.stall_gate import Answers
@@ -79,6 +80,7 @@ class Tools:
     meters: Meters = field(default_factory=Meters)
     templates: Templates = field(default_factory=Templates)
     answers: Answers = field(default_factory=Answers)
+    air: RequestsInAir = field(default_factory=RequestsInAir)
     sent_batches: SentBatches = field(default_factory=SentBatches)
     stops: Stops = field(default_factory=Stops)
     outcomes: Outcomes = field(default_factory=Outcomes)
