@@ -367,9 +367,6 @@ class OptOuts(Section):
     """Whole messages that are an opt-out; None = a list in some twenty languages, `STOP` among them."""
     start_words: list[str] | None = None
     """Whole messages that withdraw it; None = the built-in list. Empty: only an operator can."""
-    receipt_codes: tuple[int, ...] = (1051, 2007)
-    """Codes of delivery receipts that are an opt-out: wants no marketing (WhatsApp), blocked us
-    (Viber)."""
     scope: Literal["sub-account", "global"] = "sub-account"
     """Scope of an opt-out: the sub-account that it was sent to, or all of them."""
 

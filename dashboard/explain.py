@@ -49,6 +49,7 @@ _LOCAL = {
     LocalReason.CUT_OFF: "the answer began, and was cut off",
     LocalReason.CAPPED: "over the cap: the person has had enough marketing in these days",
     LocalReason.FORGOTTEN: "the person was forgotten",
+    LocalReason.UNREACHABLE: "the person could not be reached lately, by a receipt (1018)",
 }
 _STATUS = {
     LaneStatus.DRAFT: "It is a draft: nothing of it goes out before it is launched.",
@@ -148,7 +149,7 @@ _BAD_NUMBER = 1002
 _MENDED = {LocalReason.WINDOW, LocalReason.BREAKER, LocalReason.BROKEN_JOB}
 _INTENDED = {
     LocalReason.SUPPRESSED, LocalReason.FORGOTTEN, LocalReason.OPERATOR, LocalReason.EXPIRED,
-    LocalReason.CAPPED,
+    LocalReason.CAPPED, LocalReason.UNREACHABLE,
 }  # fmt: skip
 
 
