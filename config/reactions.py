@@ -37,7 +37,7 @@ _SECONDS = {
     Reaction.SKIP_MARKETING: 30 * _DAY,
     Reaction.RETRY_CAMPAIGN: _DAY,
 }
-_WITHIN = {Reaction.PAUSE_BULK: _HOUR, Reaction.RETRY_CAMPAIGN: 7 * _DAY}
+_WITHIN = {Reaction.PAUSE_BULK: _HOUR, Reaction.RETRY_CAMPAIGN: 8 * _DAY}
 
 
 class ReactionRule(Section):
@@ -49,7 +49,7 @@ class ReactionRule(Section):
     """Receipts with the code that it takes; None: one."""
     within: Seconds | None = None
     """Seconds in which `threshold` receipts come (pause_bulk), or from the end of a campaign to the last
-    one that sends again (retry_campaign); None: an hour, 7 days."""
+    one that sends again (retry_campaign); None: an hour, 8 days."""
     seconds: Seconds | None = None
     """Duration; None: an hour (pause_bulk), 30 days (skip_marketing), a day (retry_campaign), which
     doubles with every campaign that sends again."""

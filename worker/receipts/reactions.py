@@ -3,7 +3,7 @@
 Which codes do so, from how many receipts on, and for how long is data (config/reactions.py). The breaker
 of priority bulk does the rest: it is shown, probed when its time is over, and closed by hand. Reactions
 about one person are in worker/receipts/opt_outs.py, a campaign that sends again in
-worker/maintenance/retries.py.
+producer/campaigns/retry_later.py.
 """
 
 import secrets

@@ -43,7 +43,7 @@ def test_the_settings_replace_a_row_and_add_others() -> None:
 def test_sending_again_is_off_by_default() -> None:
     assert 1024 not in Settings().reactions_in_force
     on = Settings(reactions=[{"code": 1024, "action": "retry_campaign"}]).reactions_in_force
-    assert (on[1024].lasts, on[1024].window) == (86_400, 7 * 86_400)
+    assert (on[1024].lasts, on[1024].window) == (86_400, 8 * 86_400)
 
 
 @pytest.mark.parametrize(
