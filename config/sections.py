@@ -302,6 +302,9 @@ class Campaigns(Section):
     cap_messages: int = Field(default=0, ge=0, le=50)
     """Most marketing messages of campaigns of a sub-account to a person in `cap_days`; 0 = no cap."""
     cap_days: float = Field(default=7, ge=1, le=90)
+    warm_up: bool = False
+    """Launches without a canary of their own warm up marketing templates whose quality is not known to
+    be good: 500 messages, 2,000, all. Needs receipts."""
     canary_seconds: float = Field(default=1800, gt=0, le=7 * 86_400)
     """Time between the end of a canary and the decision about the rest of its campaign."""
     canary_failed: float = Field(default=0.02, gt=0, le=1)

@@ -142,6 +142,7 @@ TABLE = (
         "sm:backfill:<sub-account>:lease", "string", "one backfill at a time", "its end, 2 minutes"
     ),
     Row("sm:templates:<sub-account>", "string", "worker: category of each", "the next one"),
+    Row("sm:templates:<sub-account>:quality", "hash", "worker: by events of the provider", "never"),
     Row("sm:templates:<sub-account>:asked", "string", "worker: whose turn it was", "15 minutes"),
     Row("sm:{subscriptions}", "hash", "keep_subscription", "removed"),
     Row("sm:{subscriptions}:<id>", "hash", "note_delivery", "removed"),
@@ -324,6 +325,11 @@ def kept_bytes(sub_account: str) -> str:
 def templates(sub_account: str) -> str:
     """The category of each registered template of a sub-account."""
     return f"sm:templates:{sub_account}"
+
+
+def template_quality(sub_account: str) -> str:
+    """The quality of each template of a sub-account."""
+    return f"sm:templates:{sub_account}:quality"
 
 
 def templates_asked(sub_account: str) -> str:

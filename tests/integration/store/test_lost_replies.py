@@ -37,10 +37,12 @@ from store.keys import (
 from store.lanes.drafts import Draft, change_draft, keep_part, remove_files
 from store.lanes.held_jobs import EndedJob, end_jobs
 from store.lanes.lane import (
+    HELD_UNTIL_MS,
     Priority,
     announce,
     find_lane,
     finish_loading,
+    grow_canary,
     link_child,
     move_lane,
     note_missing,
@@ -494,6 +496,14 @@ def _(store: Store) -> AnyCall:
 def _(store: Store) -> AnyCall:
     probing = breakers.LATER
     return count_server_error("shop", "HTTP 500", op="op", in_a_row=1, probing=probing)
+
+
+@case("grow_canary", "one that is watched")
+def _(store: Store) -> AnyCall:
+    lane = given.loaded(store, 3)
+    store.client.hset(lane_keys(lane).meta, "canary_state", "watched")
+    store.client.zadd(lane_keys(lane).retries, {"c0": HELD_UNTIL_MS})
+    return grow_canary(lane, 3, ["c0"])
 
 
 @case("count_receipts", "one of a few")
