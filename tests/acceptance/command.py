@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+NO_REACTIONS = json.dumps([{"code": code, "action": "none"} for code in (1018, 1051)])
 SENDMANY = Path(sys.executable).with_name("sendmany")
 
 
@@ -27,8 +28,7 @@ def environment(**settings: str) -> dict[str, str]:
     """The environment without settings of sendmany, plus these: `redis_url="redis://…"`. Reactions to
     receipts about a person are disabled, since the sandbox's receipts include some."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("SENDMANY_")}
-    none = [{"code": code, "action": "none"} for code in (1018, 1051)]
-    ours = {"reactions": json.dumps(none), **settings}
+    ours = {"reactions": NO_REACTIONS, **settings}
     return clean | {f"SENDMANY_{name.upper()}": value for name, value in ours.items()}
 
 
