@@ -303,6 +303,9 @@ class Campaigns(Section):
     cap_messages: int = Field(default=0, ge=0, le=50)
     """Most marketing messages of campaigns of a sub-account to a person in `cap_days`; 0 = no cap."""
     cap_days: float = Field(default=7, ge=1, le=90)
+    warm_up: bool = False
+    """Launches without a canary of their own warm up marketing templates whose quality is not known to
+    be good: 500 messages, 2,000, all. Needs receipts."""
     canary_seconds: float = Field(default=1800, gt=0, le=7 * 86_400)
     """Time between the end of a canary and the decision about the rest of its campaign."""
     canary_failed: float = Field(default=0.02, gt=0, le=1)
@@ -368,9 +371,6 @@ class OptOuts(Section):
     """Whole messages that are an opt-out; None = a list in some twenty languages, `STOP` among them."""
     start_words: list[str] | None = None
     """Whole messages that withdraw it; None = the built-in list. Empty: only an operator can."""
-    receipt_codes: tuple[int, ...] = (1051, 2007)
-    """Codes of delivery receipts that are an opt-out: wants no marketing (WhatsApp), blocked us
-    (Viber)."""
     scope: Literal["sub-account", "global"] = "sub-account"
     """Scope of an opt-out: the sub-account that it was sent to, or all of them."""
 

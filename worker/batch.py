@@ -19,6 +19,7 @@ from worker.failpoints import PassBy, go_on
 from worker.metrics import Meters
 from worker.outcomes import Outcomes
 from worker.requests_in_air import RequestsInAir
+from worker.retries import Retries
 from worker.revisions import Revisions
 from worker.sent_batches import SentBatches
 from worker.stall_gate import Answers
@@ -85,6 +86,7 @@ class Tools:
     stops: Stops = field(default_factory=Stops)
     outcomes: Outcomes = field(default_factory=Outcomes)
     subscriptions: Subscriptions = field(default_factory=Subscriptions)
+    retries: Retries = field(default_factory=Retries)
     look_for_lost: Callable[[], None] = lambda: None  # starts a backfill, if due
     applying: asyncio.Lock = field(default_factory=asyncio.Lock)  # one inbox round at a time
     pass_by: PassBy = go_on  # called at the failpoints of a delivery, for tests

@@ -26,6 +26,7 @@ from chatapps.management import AccountCalls
 from chatapps.management.from_settings import template_account
 from chatapps.responses import Answered, NoAnswer, Result
 from chatapps.templates import RegisteredTemplate
+from config.celery_app import ask_for_retries
 from config.settings import Settings
 from store.client import AsyncStore
 from worker.batch import Provider, Tools
@@ -35,6 +36,7 @@ from worker.metrics import Meters
 from worker.outcomes import Outcomes
 from worker.receipts.missing_receipts import Backfills
 from worker.requests_in_air import RequestsInAir
+from worker.retries import Retries
 from worker.revisions import open_revisions
 from worker.subscriptions import Subscriptions
 from worker.template_registry import Templates
@@ -169,6 +171,7 @@ class Engine:
             templates=Templates(lambda name: _list_templates(client, settings, name)),
             outcomes=Outcomes(settings.stream.keep_days, settings.stream.max_bytes),
             subscriptions=Subscriptions(settings, owner),
+            retries=Retries(ask_for_retries),
             look_for_lost=self._backfills.look,
             pass_by=read_failpoint(os.environ),
         )
