@@ -62,6 +62,8 @@ class ClusterStore(Store):
         super().__init__(client)
 
     def _send(self, call: Call[Any]) -> Any:
+        if call.script is None and call.args[0] == "KEYS":
+            return self.client.keys(call.args[1])
         return self._routed._send(call)
 
     def servers(self) -> list[Store]:
