@@ -246,9 +246,15 @@ def collect_person_events(
 
 
 def last_person_event(sub_account: str, scope: str, shard: int) -> Call[str]:
-    """Id of the newest reference; that of the stream's begin if there is none."""
+    """Id of the newest reference; if there is none, the last one before the millisecond in which the
+    stream begins."""
     _, figures, lanes = outcome_stream(sub_account)
-    begin = command("HGET", figures, "gone", parse=lambda reply: text(reply) or "0-0")
+
+    def before(gone: Any) -> str:
+        ms = int(text(gone).partition("-")[0] or 0)
+        return f"{ms - 1}-{(1 << 64) - 1}" if ms else "0-0"
+
+    begin = command("HGET", figures, "gone", parse=before)
     last = command("HGET", lanes, _source(scope, shard), parse=text)
     return first(last, lambda found: found.partition(" ")[0] or begin)
 
