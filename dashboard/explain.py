@@ -465,6 +465,7 @@ def _delayed(n: int, lane: Lane, wait: Waiting) -> str:
 PUT_OFF_WORDS = {
     WaitCause.HOURS: "hours of their people",
     WaitCause.TIER: "tier: WhatsApp limits how many people are written to in 24 hours",
+    WaitCause.PAIR: "spacing of messages to one person",
 }
 
 
