@@ -1,7 +1,7 @@
 """`python -m bench.limits`: the controller of rates against a modelled number, in virtual time.
 
 Each scene sends as fast as the learned rate allows for an hour or two, with 20 seeds; the worst of them
-is printed.
+is printed. With `--real`, four scenes also run in real time, through real workers, receipts and scripts.
 """
 
 import argparse
@@ -10,61 +10,20 @@ import math
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 
 from rich.console import Console
 from rich.table import Table
 
+from bench.course import Course, Figures, Scene, figures
+from bench.real_limits import REAL, run_real
 from chatapps.sandbox.phone_number import Capacity, NumberMode, PhoneNumber
-from store.limits.learned import Learned
 from store.limits.signals import Tally, old_fields, read_fields
 from worker.pacing.rate_controller import decide, start
 
 BATCH_SECONDS = 0.5
 DECIDE_SECONDS = 5
-WINDOW = 10
-"""Seconds over which sent and delivered messages are compared with the capacity."""
 SEEDS = 20
-MINUTE, HOUR = 60, 3600
-
-
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """A number and how it changes."""
-
-    name: str
-    number: Capacity
-    first: float = 20.0
-    seconds: int = HOUR
-    ceiling: float = 1000.0
-    changes: tuple[tuple[int, float], ...] = ()  # second → capacity from then on
-
-    def capacity(self, at: int) -> float:
-        """Capacity in a second."""
-        return ([self.number.per_second] + [to for since, to in self.changes if since <= at])[-1]
-
-
-@dataclass(slots=True)
-class Course:
-    """What happened in each second of a scene."""
-
-    sent: list[int]
-    rates: list[float]
-    delivered: list[int]
-    throttled: list[int]  # by second of posting
-    learned: Learned | None = None
-    causes: list[tuple[int, float, str]] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """Figures of a scene."""
-
-    name: str
-    kind: str
-    used_share: float
-    throttled_share: float
-    settled_s: float
 
 
 def scenes() -> list[Scene]:
@@ -123,30 +82,6 @@ def run(scene: Scene, seed: int) -> Course:
     return course
 
 
-def figures(scene: Scene, course: Course) -> Figures:
-    """The figures of one run."""
-    capacity = sum(map(scene.capacity, range(scene.seconds)))
-    sent = sum(course.sent[MINUTE:])
-    return Figures(
-        scene.name,
-        "virtual",
-        round(sum(course.delivered) / capacity, 4),
-        round(sum(course.throttled[MINUTE:]) / max(1, sent), 5),
-        settled(scene, course),
-    )
-
-
-def settled(scene: Scene, course: Course) -> int:
-    """Seconds until 90 % of the capacity are delivered by a rate of at most 110 % of it; the length of
-    the scene if that never happens."""
-    for at in range(scene.seconds - WINDOW):
-        capacity = scene.capacity(at)
-        delivered = sum(course.delivered[at : at + WINDOW]) / WINDOW
-        if delivered >= 0.9 * capacity and course.rates[at] <= 1.1 * capacity:
-            return at
-    return scene.seconds
-
-
 def worst(scene: Scene, seeds: Sequence[int], say: Callable[[str], object] = str) -> Figures:
     """The worst figures of the runs, each for itself."""
     runs = []
@@ -168,6 +103,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="bench.limits", description=__doc__)
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
     parser.add_argument("--seeds", type=int, default=SEEDS)
+    parser.add_argument("--real", action="store_true", help="and the real ones: about 8 minutes")
     parser.add_argument("--only", default="", help="scenes whose name holds this")
     parser.add_argument("--trace", action="store_true", help="every change of the rate, on stderr")
     options = parser.parse_args()
@@ -177,6 +113,8 @@ def main() -> int:
     found = [
         worst(scene, range(options.seeds), say) for scene in scenes() if options.only in scene.name
     ]
+    if options.real:
+        found += [run_real(one, say) for one in REAL if options.only in one.scene.name]
     if options.json:
         print(json.dumps({"scenarios": [asdict(one) for one in found]}, indent=2))
         return 0
@@ -184,6 +122,8 @@ def main() -> int:
     for one in found:
         used, throttled = f"{one.used_share:.1%}", f"{one.throttled_share:.2%}"
         table.add_row(one.name, one.kind, used, throttled, f"{one.settled_s:g}")
+        for name, figure in one.details.items():
+            table.add_row(f"  {name}: {figure:g}")
     Console(width=max(100, Console().width)).print(table)
     return 0
 

@@ -25,6 +25,8 @@ SWEEP_TASK = "sendmany.sweep"
 ENQUEUE_TASK = "sendmany.enqueue"
 ENQUEUE_QUEUE = "sendmany.enqueue"
 """Messages enqueued by other Celery applications; every worker consumes it."""
+RETRY_TASK = "sendmany.retry_later"
+"""Schedules campaigns that send again; on the same queue."""
 UNACKED_SECONDS = 300
 """Visibility timeout, seconds: then a task whose worker is gone is redelivered. The longest task takes
 about 10 s."""
@@ -130,6 +132,14 @@ def _wake_up_app() -> Celery:
 def send_wake_up() -> None:
     """Send one dispatch task; raises any error of the broker or of parsing its URL."""
     _wake_up_app().send_task(DISPATCH_TASK, queue=QUEUE, retry=False)
+
+
+def ask_for_retries() -> None:
+    """Send one task that schedules retries, ignoring errors: the next one does the same."""
+    try:
+        _wake_up_app().send_task(RETRY_TASK, queue=ENQUEUE_QUEUE, retry=False)
+    except Exception as error:
+        log.warning("retry_task_not_sent", error=type(error).__name__)
 
 
 def hint_drain() -> None:

@@ -96,7 +96,8 @@ class SubAccount(Section):
     """Whether the rate is learned from throttles and late receipts, below `messages_per_second`;
     `observe` only shows it. None: on, `observe` where a rate is configured, off for loopback."""
     max_in_air: PositiveInt = 32
-    """Batches of this sub-account in flight per worker process."""
+    """Batches of this sub-account in flight per worker process; fewer while answers are slower than
+    usual, where `learn_rate` is on."""
     pair_seconds: float | None = Field(default=None, ge=0, le=60)
     """Seconds between two messages to a person; urgent ones do not wait. 0: none. None: 6, and 0 for
     loopback."""
@@ -151,7 +152,7 @@ class SubAccount(Section):
     @property
     def burst_messages(self) -> int:
         """Burst size in messages, at least 1."""
-        return self.burst or max(1, min(1000, int(self.messages_per_second / 2)))
+        return self.burst or max(1, min(1000, int(self.ceiling / 2)))
 
     @property
     def place(self) -> str:
@@ -318,6 +319,9 @@ class Campaigns(Section):
     cap_messages: int = Field(default=0, ge=0, le=50)
     """Most marketing messages of campaigns of a sub-account to a person in `cap_days`; 0 = no cap."""
     cap_days: float = Field(default=7, ge=1, le=90)
+    warm_up: bool = False
+    """Launches without a canary of their own warm up marketing templates whose quality is not known to
+    be good: 500 messages, 2,000, all. Needs receipts."""
     canary_seconds: float = Field(default=1800, gt=0, le=7 * 86_400)
     """Time between the end of a canary and the decision about the rest of its campaign."""
     canary_failed: float = Field(default=0.02, gt=0, le=1)
@@ -383,9 +387,6 @@ class OptOuts(Section):
     """Whole messages that are an opt-out; None = a list in some twenty languages, `STOP` among them."""
     start_words: list[str] | None = None
     """Whole messages that withdraw it; None = the built-in list. Empty: only an operator can."""
-    receipt_codes: tuple[int, ...] = (1051, 2007)
-    """Codes of delivery receipts that are an opt-out: wants no marketing (WhatsApp), blocked us
-    (Viber)."""
     scope: Literal["sub-account", "global"] = "sub-account"
     """Scope of an opt-out: the sub-account that it was sent to, or all of them."""
 

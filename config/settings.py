@@ -35,6 +35,8 @@ from pydantic_settings import (
 )
 from pydantic_settings import SettingsError as SourceError
 
+from config.addresses import parse_cluster, parse_sentinels
+from config.reactions import ReactionRule, reactions_by_code
 from config.running_instance import read_note
 from config.sections import (
     REPEATED_FOR,
@@ -59,7 +61,6 @@ from config.sections import (
     Webhooks,
     Worker,
 )
-from config.sentinel import parse_sentinels
 
 _UNKNOWN = "extra_forbidden"
 LEAST_SECRET, MOST_SECRET = 16, 64
@@ -118,6 +119,8 @@ class Settings(BaseSettings):
     breakers: Breakers = Breakers()
     webhooks: Webhooks = Webhooks()
     opt_outs: OptOuts = OptOuts()
+    reactions: list[ReactionRule] = []
+    """Reactions to codes of receipts, instead of the defaults (config/reactions.py)."""
     backfill: Backfill = Backfill()
     stream: Stream = Stream()
     subscriptions: Subscriptions = Subscriptions()
@@ -134,8 +137,9 @@ class Settings(BaseSettings):
 
     @field_validator("redis_url", "broker_url")
     @classmethod
-    def _sentinels_are_named(cls, url: str | None) -> str | None:
+    def _servers_are_named(cls, url: str | None) -> str | None:
         parse_sentinels(url or "")
+        parse_cluster(url or "")
         return url
 
     @field_validator("key_prefix")
@@ -144,6 +148,23 @@ class Settings(BaseSettings):
         if re.fullmatch(r"[A-Za-z0-9_.:-]{0,64}", prefix):
             return prefix
         raise ValueError("give at most 64 letters, digits and _ . : -, such as 'shop:'")
+
+    @field_validator("reactions")
+    @classmethod
+    def _codes_have_one_reaction(cls, rules: list[ReactionRule]) -> list[ReactionRule]:
+        codes = [rule.code for rule in rules]
+        if twice := [code for code in codes if codes.count(code) > 1]:
+            raise ValueError(f"code {twice[0]} is given more than once: give each one reaction")
+        return rules
+
+    @model_validator(mode="after")
+    def _broker_is_no_cluster(self) -> "Settings":
+        if parse_cluster(self.broker_url or self.redis_url):
+            raise ValueError(
+                "Celery's broker cannot be a Redis Cluster: set broker_url to a Redis of its own, to "
+                "sentinels or to RabbitMQ"
+            )
+        return self
 
     @model_validator(mode="after")
     def _default_exists(self) -> "Settings":
@@ -235,6 +256,17 @@ class Settings(BaseSettings):
         """Sub-accounts whose rate is learned."""
         accounts = self.sub_accounts.items()
         return tuple(name for name, account in accounts if account.learn_mode != "off")
+
+    @property
+    def in_air_ceilings(self) -> dict[str, int]:
+        """`max_in_air` of the sub-accounts whose learned limits are used."""
+        accounts = self.sub_accounts.items()
+        return {name: one.max_in_air for name, one in accounts if one.learn_mode == "on"}
+
+    @property
+    def reactions_in_force(self) -> Mapping[int, ReactionRule]:
+        """Reactions in force."""
+        return reactions_by_code(self.reactions)
 
     def secret_key(self) -> bytes | None:
         """The secret, or None.

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from chatapps.codes import CodeClass, Scope, classify_item, meaning, scope
 from chatapps.receipt_codes import Action, receipt_code
-from store.lanes.lane import Canary, Lane, LaneStatus, Pace
+from store.lanes.lane import WARM_UP, WARM_UP_PARTS, Canary, Lane, LaneStatus, Pace
 from store.limits.breakers import BULK, SERVER, STALL, Breaker
 from store.limits.learned import Cause, Learned
 from store.limits.stops import Stop, Stopped
@@ -49,6 +49,7 @@ _LOCAL = {
     LocalReason.CUT_OFF: "the answer began, and was cut off",
     LocalReason.CAPPED: "over the cap: the person has had enough marketing in these days",
     LocalReason.FORGOTTEN: "the person was forgotten",
+    LocalReason.UNREACHABLE: "the person could not be reached lately, by a receipt (1018)",
 }
 _STATUS = {
     LaneStatus.DRAFT: "It is a draft: nothing of it goes out before it is launched.",
@@ -148,7 +149,7 @@ _BAD_NUMBER = 1002
 _MENDED = {LocalReason.WINDOW, LocalReason.BREAKER, LocalReason.BROKEN_JOB}
 _INTENDED = {
     LocalReason.SUPPRESSED, LocalReason.FORGOTTEN, LocalReason.OPERATOR, LocalReason.EXPIRED,
-    LocalReason.CAPPED,
+    LocalReason.CAPPED, LocalReason.UNREACHABLE,
 }  # fmt: skip
 
 
@@ -222,21 +223,23 @@ def explain_canary(lane: Lane) -> str:
         several(lane.canary_size, "message"),
         f'`sendmany campaign resume "{called(lane)}"`',
     )
+    kind = "warm-up" if lane.canary == WARM_UP else "canary"
+    rest = f"{WARM_UP_PARTS[1]:,} more follow" if lane.grows else "the rest follows"
     match lane.canary_state:
         case Canary.LOADING:
-            return f"Its canary ({lane.canary}) goes first, once its file is read."
+            return f"Its {kind} ({lane.canary}) goes first, once its file is read."
         case Canary.SENDING:
-            return f"Its canary of {size} goes first; the rest waits for the outcome."
+            return f"Its {kind} of {size} goes first; the rest waits for the outcome."
         case Canary.WATCHED:
             until = clock(lane.canary_until)
             return (
-                f"Its canary of {size} has gone out; the rest follows at {until}, unless too many "
+                f"Its {kind} of {size} has gone out; {rest} at {until}, unless too many "
                 f"failed or opted out. {resume} lets it go now."
             )
         case Canary.FAILED:
-            return f"Its canary of {size} did not pass: the rest waits for a decision."
+            return f"Its {kind} of {size} did not pass: the rest waits for a decision."
         case _:
-            return f"Its canary of {size} went first; the rest was let go."
+            return f"Its {kind} of {size} went first; the rest was let go."
 
 
 def held_back(report: LaneReport) -> int:
@@ -463,7 +466,7 @@ def _delayed(n: int, lane: Lane, wait: Waiting) -> str:
 
 
 PUT_OFF_WORDS = {
-    WaitCause.HOURS: "hours of their people",
+    WaitCause.HOURS: "end of the quiet hours",
     WaitCause.TIER: "tier: WhatsApp limits how many people are written to in 24 hours",
     WaitCause.PAIR: "spacing of messages to one person",
 }

@@ -23,7 +23,7 @@ from store.people.marketing_cap import read_counted
 from store.people.person import Person
 from store.people.recipients import read_values
 from store.people.rewrite import replicas, rewrite_files
-from store.people.service_windows import window_end
+from store.people.service_windows import unreachable_until, window_end
 from store.people.suppressions import EVERYWHERE, find_unmarketed, read_released, read_suppression
 from store.receipts.inbox import stored_at
 from store.records.job_section import international
@@ -223,6 +223,7 @@ def _messages(store: Store, lane: Lane, person: Person) -> Iterable[dict[str, An
 def _known(store: Store, person: Person, scopes: Iterable[str]) -> dict[str, Any]:
     """The data about the person in these scopes."""
     suppressions, windows, releases, unmarketed, marketing = [], [], [], [], []
+    unreachable = []
     for scope in scopes:
         suppression = store.run(read_suppression(scope, person.who))
         if suppression is not None:
@@ -233,6 +234,8 @@ def _known(store: Store, person: Person, scopes: Iterable[str]) -> dict[str, Any
             )  # fmt: skip
         if ends := store.run(window_end(scope, person.who)):
             windows.append({"sub_account": scope, "until": iso(ends / _THOUSAND)})
+        if ends := store.run(unreachable_until(scope, person.who)):
+            unreachable.append({"sub_account": scope, "until": iso(ends / _THOUSAND)})
         if released := store.run(read_released(scope, person.who)):
             releases.append({"scope": scope, "at": iso(released / _THOUSAND)})
         if store.run(find_unmarketed(scope, [person.who])):
@@ -242,6 +245,7 @@ def _known(store: Store, person: Person, scopes: Iterable[str]) -> dict[str, Any
     return {
         "suppressions": suppressions,
         "windows": windows,
+        "unreachable": unreachable,
         "releases": releases,
         "last_message_was_not_marketing": unmarketed,
         "counted_marketing": marketing,

@@ -1,4 +1,5 @@
-"""The integration for Celery applications: the task `sendmany.enqueue`, which they send by its name.
+"""The integration for Celery applications: the task `sendmany.enqueue`, which they send by its name; and
+the task of the sweep that schedules retries.
 
 A weaker guarantee than the other integrations: the broker may lose a task it has accepted, and only a
 worker's log reports an invalid message. A message without a key gets the id of its task as its key, so
@@ -15,10 +16,14 @@ from pydantic import ValidationError
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from chatapps.messages import MessageError
-from config.celery_app import ENQUEUE_TASK
+from config.celery_app import ENQUEUE_TASK, RETRY_TASK, hint_drain
 from config.sections import SettingsError
+from config.settings import load_settings
 from producer import BadPurpose, BadTiming, Enqueued, KeyConflict, Priority, Producer, Purpose
+from producer.campaigns.retry_later import retry_later
 from sendmany.api.schemas.messages import MessageIn, path_of
+from store.access.audit import ACTOR, Actor
+from store.client import Store
 from store.errors import StoreFault, StoreFull, StoreRefused, StoreUnavailable
 from worker.process.tasks import app
 
@@ -54,6 +59,24 @@ def enqueue(self: Any, /, **given: Any) -> None:
             `send_at`, `purpose`, as in `POST /v1/messages`.
     """
     take(_producer(), given, task=str(self.request.id))
+
+
+_given_up: Final[set[str]] = set()
+"""Campaigns that this process could not schedule again."""
+
+
+@app.task(name=RETRY_TASK)
+def schedule_retries(*_: object, **__: object) -> None:
+    """Schedule the campaigns that send again; losing it or running it twice does no harm."""
+    settings = load_settings()
+    store = Store.connect(settings.store_url, key_prefix=settings.key_prefix)
+    ACTOR.set(Actor("worker"))
+    try:
+        retry_later(store, settings, hint_drain, _given_up)
+    except StoreUnavailable as error:
+        log.warning("retries_not_scheduled", error=str(error))
+    finally:
+        store.close()
 
 
 def take(

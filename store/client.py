@@ -19,6 +19,7 @@ from redis.asyncio.sentinel import Sentinel as AsyncSentinel
 from redis.backoff import NoBackoff
 from redis.connection import parse_url
 from redis.exceptions import (
+    AskError,
     AuthenticationError,
     BusyLoadingError,
     ClusterDownError,
@@ -34,8 +35,9 @@ from redis.exceptions import (
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
+from config.addresses import parse_cluster, parse_sentinels
 from config.sections import SettingsError
-from config.sentinel import parse_sentinels
+from store.cluster import AsyncClusterClient, ClusterClient
 from store.errors import StoreError, StoreFault, StoreFull, StoreRefused, StoreUnavailable
 from store.scripts import Script, load_scripts
 
@@ -149,7 +151,7 @@ class Store:
     def connect(cls, url: str, *, key_prefix: str = "") -> Store:
         """Connect lazily; nothing is sent yet. Raises SettingsError if the URL is invalid."""
         retry = Retry(NoBackoff(), 0)
-        client = _client(redis.Redis, Sentinel, url, {**_TIMEOUTS, "retry": retry})
+        client = _client(redis.Redis, Sentinel, ClusterClient, url, {**_TIMEOUTS, "retry": retry})
         return cls(client, key_prefix=key_prefix)
 
     def run(self, call: Call[T]) -> T:
@@ -168,9 +170,24 @@ class Store:
 
     def load(self) -> None:
         """Load every script, so that a missing or broken one is noticed at start."""
+        for server in self.servers():
+            with translated():
+                for script in self._scripts.values():
+                    server.client.script_load(script.source)
+
+    def servers(self) -> list[Store]:
+        """A store of each server, for what is asked of servers and not of keys; of a cluster, one of
+        each master. They are closed with this one.
+
+        Raises:
+            StoreUnavailable: the cluster does not answer.
+        """
+        client: Any = self.client
+        if not isinstance(client, ClusterClient):
+            return [self]
         with translated():
-            for script in self._scripts.values():
-                self.client.script_load(script.source)
+            masters = client.masters()
+        return [Store(one, self._scripts, key_prefix=self._key_prefix) for one in masters]
 
     def close(self) -> None:
         """Close the connections."""
@@ -211,7 +228,7 @@ class AsyncStore:
         """Connect lazily; nothing is sent yet. Raises SettingsError if the URL is invalid."""
         retry = redis.asyncio.retry.Retry(NoBackoff(), 0)
         options = {**_TIMEOUTS, "retry": retry, "max_connections": max_connections}
-        client = _client(redis.asyncio.Redis, AsyncSentinel, url, options)
+        client = _client(redis.asyncio.Redis, AsyncSentinel, AsyncClusterClient, url, options)
         return cls(client, key_prefix=key_prefix)
 
     async def run(self, call: Call[T]) -> T:
@@ -254,11 +271,21 @@ class AsyncStore:
     async def load(self) -> None:
         """Load the scripts that the server does not know, so that a broken one is noticed at start."""
         scripts = list(self._scripts.values())
+        for server in await self.servers():
+            with translated():
+                known = await server.client.script_exists(*(script.sha for script in scripts))
+                for script, there in zip(scripts, known, strict=True):
+                    if not there:
+                        await server.client.script_load(script.source)
+
+    async def servers(self) -> list[AsyncStore]:
+        """As `Store.servers`."""
+        client: Any = self.client
+        if not isinstance(client, AsyncClusterClient):
+            return [self]
         with translated():
-            known = await self.client.script_exists(*(script.sha for script in scripts))
-            for script, there in zip(scripts, known, strict=True):
-                if not there:
-                    await self.client.script_load(script.source)
+            masters = await client.masters()
+        return [AsyncStore(one, self._scripts, key_prefix=self._key_prefix) for one in masters]
 
     async def close(self) -> None:
         """Close the connections."""
@@ -292,10 +319,15 @@ _OF_SENTINELS = ("host", "port", "connection_class")
 """Parts of a parsed URL that sentinels or their pool choose."""
 
 
-def _client(kind: Any, sentinel: Any, url: str, options: dict[str, Any]) -> Any:
-    """A client of a server, or of the master that sentinels name: each new connection asks them. Options
-    in the URL win."""
+def _client(kind: Any, sentinel: Any, cluster: Any, url: str, options: dict[str, Any]) -> Any:
+    """A client of a server, of a cluster, or of the master that sentinels name: each new connection asks
+    them. Options in the URL win."""
     with _readable():
+        if nodes := parse_cluster(url):
+            kind.from_url(
+                nodes.of_node(nodes.nodes[0]), **options
+            ).connection_pool.make_connection()
+            return cluster(nodes.nodes, lambda node: kind.from_url(nodes.of_node(node), **options))
         address = parse_sentinels(url)
         parts = urlsplit(address.server if address else url)
         if parts.scheme != "unix" and not re.fullmatch(r"/?[0-9]*/?", parts.path):
@@ -322,9 +354,9 @@ def _readable() -> Iterator[None]:
     except (TypeError, ValueError) as error:
         raise SettingsError(
             "redis_url is no address of a Redis server: it looks like redis://HOST:PORT/NUMBER, "
-            "rediss://…, unix:///PATH or redis+sentinel://HOST:PORT,HOST:PORT/MASTER/NUMBER, and "
-            "special characters of a password are written as %XX. What follows a ? are options that "
-            "redis-py knows."
+            "rediss://…, unix:///PATH, redis+cluster://HOST:PORT,HOST:PORT or "
+            "redis+sentinel://HOST:PORT,HOST:PORT/MASTER/NUMBER, and special characters "
+            "of a password are written as %XX. What follows a ? are options that redis-py knows."
         ) from error
 
 
@@ -345,7 +377,15 @@ def translated() -> Iterator[None]:
             f"Redis cannot serve at the moment ({type(error).__name__}): is it running, and does "
             "redis_url point to it?"
         ) from error
+    except AskError as error:  # MOVED, too: of a client that knows no cluster
+        raise StoreFault(
+            "Redis is one server of a cluster: set redis_url to redis+cluster://HOST:PORT,HOST:PORT."
+        ) from error
     except ResponseError as error:
+        if "cluster support disabled" in str(error):
+            raise StoreFault(
+                "Redis is no cluster: set redis_url to redis://HOST:PORT/NUMBER."
+            ) from error
         if str(error).startswith(_PASSING):
             raise StoreUnavailable(f"Redis cannot serve at the moment: {error}") from error
         if str(error).startswith(_REFUSED):

@@ -116,6 +116,7 @@ TABLE = (
     Row("sm:unreached:{<sub-account>}", "hash", "workers: host → what keeps it away", "it answers"),
     Row("sm:breakers:{<sub-account>}", "hash", "open_breaker, acquire_permits", "close_breaker"),
     Row("sm:breakers:{<sub-account>}:events", "hash", "open_breaker, close_breaker", "never"),
+    Row("sm:receipts:{<sub-account>}:<code>", "hash", "count_receipts", "`within` of the code"),
     Row("sm:{workers}", "zset", "register_worker", "unregister_worker, its lease"),
     Row("sm:{workers}:wake", "list", "wake_workers", "a dispatcher takes it"),
     Row("sm:{workers}:calling", "string", "wake_workers", "register_worker, 1 hour"),
@@ -131,6 +132,7 @@ TABLE = (
     Row(f"{_PERSON}:suppressed", "hash", "suppress", "unsuppress", People.NAMES),
     Row(f"{_PERSON}:lifted", "zset", "unsuppress", "7 days", People.NAMES),
     Row(f"{_PERSON}:windows:<channel>", "zset", "open_windows", "forget_windows", People.NAMES),
+    Row(f"{_PERSON}:unreachable", "zset", "open_windows", "forget_windows", People.NAMES),
     Row(f"{_PERSON}:unmarketed:<period>", "set", "check_recipients", "7 to 14 days", People.NAMES),
     Row(f"{_PERSON}:marketing:<period>", "hash", "reserve_marketing", "cap_days", People.NAMES),
     Row(f"{_PERSON}:events", "stream", "suppress, keep_person_event", "7 days", People.BODIES),
@@ -141,6 +143,7 @@ TABLE = (
         "sm:backfill:<sub-account>:lease", "string", "one backfill at a time", "its end, 2 minutes"
     ),
     Row("sm:templates:<sub-account>", "string", "worker: category of each", "the next one"),
+    Row("sm:templates:<sub-account>:quality", "hash", "worker: by events of the provider", "never"),
     Row("sm:templates:<sub-account>:asked", "string", "worker: whose turn it was", "15 minutes"),
     Row("sm:{subscriptions}", "hash", "keep_subscription", "removed"),
     Row("sm:{subscriptions}:<id>", "hash", "note_delivery", "removed"),
@@ -283,6 +286,11 @@ def windows(sub_account: str, channel: str, shard: int) -> str:
     return f"sm:{{people-{sub_account}-{shard}}}:windows:{channel}"
 
 
+def unreachable(sub_account: str, shard: int) -> str:
+    """People who could not be reached, and until when that is remembered."""
+    return f"sm:{{people-{sub_account}-{shard}}}:unreachable"
+
+
 def unmarketed(sub_account: str, shard: int) -> tuple[str, str]:
     """People whose last message was not marketing, by even and odd periods."""
     base = f"sm:{{people-{sub_account}-{shard}}}:unmarketed"
@@ -318,6 +326,11 @@ def kept_bytes(sub_account: str) -> str:
 def templates(sub_account: str) -> str:
     """The category of each registered template of a sub-account."""
     return f"sm:templates:{sub_account}"
+
+
+def template_quality(sub_account: str) -> str:
+    """The quality of each template of a sub-account."""
+    return f"sm:templates:{sub_account}:quality"
 
 
 def templates_asked(sub_account: str) -> str:
@@ -409,6 +422,11 @@ def breakers(sub_account: str) -> str:
 def breaker_events(sub_account: str) -> str:
     """Scope → time of the last event that opened or closed its breaker."""
     return f"sm:breakers:{{{sub_account}}}:events"
+
+
+def counted_receipts(sub_account: str, code: int) -> str:
+    """Receipts with a code that has a threshold."""
+    return f"sm:receipts:{{{sub_account}}}:{code}"
 
 
 @dataclass(frozen=True, slots=True)

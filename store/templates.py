@@ -1,4 +1,5 @@
-"""The registry of templates: the category of each one, as last listed by the provider.
+"""The registry of templates: the category of each one, as last listed by the provider; and their
+quality, as last told by its events.
 
 One JSON value per sub-account, written as a whole by the worker whose turn it is, and kept until the
 next listing. It is empty if account or channel of a sub-account are not configured.
@@ -8,8 +9,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from store.client import Call, best_effort, command
-from store.keys import templates, templates_asked
+from store.client import Call, best_effort, command, text
+from store.keys import template_quality, templates, templates_asked
 from store.purposes import Purpose
 
 CHANGED = "template.changed"
@@ -43,6 +44,16 @@ def keep_registry(sub_account: str, registry: Registry) -> Call[None]:
 def read_registry(sub_account: str) -> Call[Registry]:
     """The registered templates of a sub-account."""
     return command("GET", templates(sub_account), parse=_registry)
+
+
+def keep_quality(sub_account: str, name: str, quality: str) -> Call[None]:
+    """Keep the quality of a template, `GREEN`, `YELLOW`, `RED` or `UNKNOWN`."""
+    return best_effort("HSET", template_quality(sub_account), name, quality, parse=_nothing)
+
+
+def read_quality(sub_account: str, name: str) -> Call[str]:
+    """The quality of a template; empty if no event has told it."""
+    return command("HGET", template_quality(sub_account), name, parse=text)
 
 
 def _registry(reply: Any) -> Registry:

@@ -20,3 +20,7 @@ class ThreadStore(Store):
     def run(self, call: Call[T]) -> T:
         """Send one call and read its answer; raises what `AsyncStore.run` raises."""
         return from_thread.run(self._store.run, call)
+
+    def servers(self) -> list[Store]:
+        """As `Store.servers`."""
+        return [ThreadStore(one) for one in from_thread.run(self._store.servers)]

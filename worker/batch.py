@@ -18,6 +18,8 @@ from store.records.job_section import Job
 from worker.failpoints import PassBy, go_on
 from worker.metrics import Meters
 from worker.outcomes import Outcomes
+from worker.requests_in_air import RequestsInAir
+from worker.retries import Retries
 from worker.revisions import Revisions
 from worker.sent_batches import SentBatches
 from worker.stall_gate import Answers
@@ -80,10 +82,12 @@ class Tools:
     meters: Meters = field(default_factory=Meters)
     templates: Templates = field(default_factory=Templates)
     answers: Answers = field(default_factory=Answers)
+    air: RequestsInAir = field(default_factory=RequestsInAir)
     sent_batches: SentBatches = field(default_factory=SentBatches)
     stops: Stops = field(default_factory=Stops)
     outcomes: Outcomes = field(default_factory=Outcomes)
     subscriptions: Subscriptions = field(default_factory=Subscriptions)
+    retries: Retries = field(default_factory=Retries)
     look_for_lost: Callable[[], None] = lambda: None  # starts a backfill, if due
     applying: asyncio.Lock = field(default_factory=asyncio.Lock)  # one inbox round at a time
     pass_by: PassBy = go_on  # called at the failpoints of a delivery, for tests

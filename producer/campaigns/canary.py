@@ -2,7 +2,8 @@
 
 All rows of such a campaign wait until its file is read. Then the canary is chosen among all of them, so
 that neither the order of the file nor its chunks matter, and moved to the queue. A worker watches its
-outcome, and lets the others go or pauses the campaign (worker/maintenance/canary.py).
+outcome, and lets the others go or pauses the campaign (worker/maintenance/canary.py). The warm-up of a
+template is a canary that a worker lets grow once.
 """
 
 import math
@@ -18,15 +19,21 @@ from config.settings import Settings
 from producer.errors import InputError
 from store.client import Store, command, script_call
 from store.keys import OUTCOMES_PER_KEY, lane_keys
-from store.lanes.lane import HELD_UNTIL_MS, Canary, Lane, parse_fields
+from store.lanes.lane import HELD_UNTIL_MS, WARM_UP, WARM_UP_PARTS, Canary, Lane, parse_fields
 from store.people.recipients import numbers_in
+from store.purposes import Purpose
 from store.records.job_section import pack, unpack
+from store.templates import read_quality
 
+GREEN = "GREEN"
+"""Quality of a template that needs no warm-up."""
+NO_WARM_UP = 5000
+"""So few people get a message without a warm-up of its template."""
 _WRITTEN = re.compile(r"(\d{1,9})|(\d{1,2}(?:\.\d{1,3})?) ?%")
 
 
 def read_canary(settings: Settings, text: str | None, *, early: bool) -> str:
-    """The canary of a launch as it is stored, `500` or `5%`; empty for none.
+    """The canary of a launch: `500`, `5%` or `WARM_UP`; empty for none.
 
     Args:
         early: it sends while its file is read.
@@ -34,23 +41,48 @@ def read_canary(settings: Settings, text: str | None, *, early: bool) -> str:
     Raises:
         InputError: it is no number of people or share, or it is not possible.
     """
+    receipts = settings.webhooks.received or settings.webhooks.wanted
     if text is None:
-        return ""
+        return WARM_UP if settings.campaigns.warm_up and receipts and not early else ""
     written = _WRITTEN.fullmatch(text.strip())
-    if written is None or not float(written[1] or written[2]):
-        raise InputError(f'"{text}" is no canary: say how many people go first, as 500 or 5%')
+    warms = text.strip() == WARM_UP
+    if not warms and (written is None or not float(written[1] or written[2])):
+        raise InputError(
+            f'"{text}" is no canary: say how many people go first, as 500 or 5%, or "{WARM_UP}"'
+        )
     if early:
         raise InputError("Say either --canary or --send-while-loading: it is chosen from all rows")
-    if not (settings.webhooks.received or settings.webhooks.wanted):
+    if not receipts:
         raise InputError(
             "A canary is judged by its receipts, and none are received: set up webhooks "
             "(`sendmany doctor`), or launch without --canary"
         )
+    if warms or written is None:
+        return WARM_UP
     return (written[1] and str(int(written[1]))) or f"{float(written[2]):g}%"
 
 
+def warmed_up(
+    store: Store, sub_account: str, canary: str, template: str, purpose: Purpose | None
+) -> str:
+    """The canary of a campaign: a warm-up only where its template is for marketing, and its quality is
+    not known to be good.
+
+    Args:
+        template: as in the registry; empty: none, or varying.
+    """
+    if canary != WARM_UP:
+        return canary
+    is_marketing = bool(template) and purpose in (None, Purpose.MARKETING)
+    return (
+        WARM_UP if is_marketing and store.run(read_quality(sub_account, template)) != GREEN else ""
+    )
+
+
 def canary_size(canary: str, people: int) -> int:
-    """Messages of a canary among so many."""
+    """Messages of a canary among so many; of a warm-up, those of its first part."""
+    if canary == WARM_UP:
+        return people if people <= NO_WARM_UP else WARM_UP_PARTS[0]
     if canary.endswith("%"):
         return math.ceil(people * float(canary[:-1]) / 100)
     return min(int(canary), people)

@@ -164,7 +164,8 @@ class CampaignForm(_Exact):
         str | None,
         Field(
             max_length=20,
-            description="`500` or `5%`: so many of the people first; the others when these fared well.",
+            description="`500`, `5%` or `warm-up`: so many of the people first; the others when these "
+            "fared well.",
         ),
     ] = None
     send_while_loading: bool = False

@@ -13,6 +13,7 @@ from typing import Any
 
 from chatapps.templates import RegisteredTemplate
 from producer.campaigns.agreement import RowsSum, digest_of, judge
+from producer.campaigns.canary import warmed_up
 from producer.campaigns.exclusions import NO_EXCLUSIONS, Exclusions, excluding
 from producer.campaigns.load import add_chunks, end_of_file
 from producer.campaigns.message_file import (
@@ -67,7 +68,7 @@ class Launch:
     rate: float = 0  # messages/s; 0: that of its sub-account
     weight: int = 1  # beside other campaigns
     finish: StartTime | None = None  # when it is to be finished
-    canary: str = ""  # `500` or `5%` of the people go first; empty: all
+    canary: str = ""  # `500`, `5%` or `WARM_UP` of the people go first; empty: all
 
     @property
     def invalid_rows_file(self) -> Path:
@@ -223,7 +224,8 @@ def run(
     template = template_named(content)
     registry = store.run(read_registry(launch.sub_account))
     purpose = campaign_purpose(registry, template, launch.purpose)
-    plan = replace(prepared.plan, purpose=purpose, template=template)
+    canary = warmed_up(store, launch.sub_account, launch.canary, template, purpose)
+    plan = replace(prepared.plan, purpose=purpose, template=template, canary=canary)
     see_that_it_may_start(store, plan.name, plan.sub_account, launch.start, launch.canary)
     if begun := prepared.draft is not None and prepared.draft.status is LaneStatus.DRAFT:
         begin_launch(store, prepared.draft, plan)

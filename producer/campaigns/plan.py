@@ -23,7 +23,7 @@ from chatapps.service_window import content_needs_window
 from chatapps.templates import RegisteredTemplate, fill
 from config.settings import Settings
 from producer.campaigns.agreement import Options, RowsSum, digest_of, too_many_invalid
-from producer.campaigns.canary import canary_size
+from producer.campaigns.canary import NO_WARM_UP, canary_size, warmed_up
 from producer.campaigns.deduplication import SeenRecipients
 from producer.campaigns.launch import Prepared
 from producer.campaigns.load import FORGOTTEN, without_forgotten
@@ -49,7 +49,7 @@ from producer.forgotten import ForgottenPeople
 from producer.layout import Layout
 from producer.policies import campaign_purpose, template_named
 from store.client import Store
-from store.lanes.lane import Priority
+from store.lanes.lane import WARM_UP, Priority
 from store.lanes.open import CampaignPlan, find_repeated
 from store.limits.learned import read_learned
 from store.limits.rate_limit import Limits
@@ -267,7 +267,10 @@ def plan_rows(
     rate = learned.rate if learned and learned.in_force else 0
     requests, seconds = _pace(settings, options, messages, rate)
     each = seconds / max(1, messages)
-    seconds += settings.campaigns.canary_seconds if options.canary else 0
+    canary = warmed_up(store, account, options.canary, template_name, purpose)
+    if canary == WARM_UP and tally.recipients <= NO_WARM_UP:
+        canary = ""
+    seconds += settings.campaigns.canary_seconds * {"": 0, WARM_UP: 2}.get(canary, 1)
     if options.finish:
         seconds = max(seconds, round(options.finish.ms / 1000 - _starts_at(options), 1))
     countries, starts = list(_countries(tally)), _starts_at(options)
@@ -286,7 +289,7 @@ def plan_rows(
         window_closed=tally.window_closed,
         over_cap=tally.over_cap,
         messages=messages,
-        canary=canary_size(options.canary, tally.recipients) if options.canary else 0,
+        canary=canary_size(canary, tally.recipients) if canary else 0,
         requests=requests,
         seconds=seconds,
         ends_at=_iso(max(starts + seconds, last, _last_of(tally, starts, each))),

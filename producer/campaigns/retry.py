@@ -120,6 +120,7 @@ class Retry:
     retried_before: int  # left out: they are in another retry
     forgotten: int  # left out: forgotten people
     values: dict[bytes, bytes] | None = None  # from a file, by recipient; None: the kept values
+    start: int = 0  # ms since 1970; 0: at once
 
     def figures(self) -> dict[str, object]:
         """The counts as JSON."""
@@ -134,7 +135,12 @@ class Retry:
 
 
 def look_at_retry(
-    store: Store, parent: Lane, selected: Selection, name: str = "", recipients: Path | None = None
+    store: Store,
+    parent: Lane,
+    selected: Selection,
+    name: str = "",
+    recipients: Path | None = None,
+    start: int = 0,
 ) -> Retry:
     """Count the recipients of a retry.
 
@@ -142,6 +148,7 @@ def look_at_retry(
         name: of the new campaign; empty: that of an interrupted retry, else derived from the earlier
             one.
         recipients: the file of the earlier launch, if its values are not kept.
+        start: of the new campaign, ms since 1970; 0: at once.
 
     Raises:
         InputError: there are no recipients, values are missing, or it is another file.
@@ -173,7 +180,16 @@ def look_at_retry(
             f"{recipients} does not hold {len(wanted) - len(values):,} of them: they were added later"
         )
     return Retry(
-        parent, selected, name, child, people, got, found.retried_before, found.forgotten, values
+        parent,
+        selected,
+        name,
+        child,
+        people,
+        got,
+        found.retried_before,
+        found.forgotten,
+        values,
+        start,
     )
 
 
@@ -257,6 +273,8 @@ def _plan(retry: Retry) -> CampaignPlan:
         keep=parent.keep,
         parent=parent.id,
         zone_place=parent.zone_place,
+        send_at=retry.start,
+        zone="UTC" if retry.start else "",
     )
 
 

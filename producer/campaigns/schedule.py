@@ -13,7 +13,16 @@ from producer.wake import SendWakeUp, call_workers, wake
 from store.access.audit import audited
 from store.client import Store
 from store.errors import StoreRefused, UnknownLane
-from store.lanes.lane import Lane, LaneStatus, Pace, Priority, find_lane, pace_lane, schedule_lane
+from store.lanes.lane import (
+    WARM_UP,
+    Lane,
+    LaneStatus,
+    Pace,
+    Priority,
+    find_lane,
+    pace_lane,
+    schedule_lane,
+)
 from store.people.local_time import moment_of, zone_named
 from store.people.quiet_hours import LiveHours, LocalStart, change_quiet_hours, read_live_hours
 
@@ -185,7 +194,7 @@ def see_that_it_may_start(
         if time is not None and time.last_ms <= datetime.now(UTC).timestamp() * 1000:
             raise InputError(_past(time.text))
         return
-    if canary and lane.canary != canary:
+    if canary not in ("", WARM_UP, lane.canary):
         raise InputError(
             f'"{lane.name}" was launched with another canary or none: launch without --canary, or '
             "under another name"

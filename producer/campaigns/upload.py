@@ -17,6 +17,7 @@ from chatapps.preflight import Finding
 from chatapps.rendering.compiled import CompiledContent
 from chatapps.templates import RegisteredTemplate
 from producer.campaigns.agreement import RowsSum, changed, digest_of, judge, too_many_invalid
+from producer.campaigns.canary import warmed_up
 from producer.campaigns.exclusions import NO_EXCLUSIONS, Exclusions, excluding
 from producer.campaigns.launch import BEING_ADDED, LISTED_INVALID_ROWS, reading_for
 from producer.campaigns.load import add_chunks, end_of_file, reopen
@@ -70,7 +71,7 @@ class Upload:
     rate: float = 0  # messages/s; 0: that of its sub-account
     weight: int = 1  # beside other campaigns
     finish: StartTime | None = None  # when it is to be finished
-    canary: str = ""  # `500` or `5%` of the people go first; empty: all
+    canary: str = ""  # `500`, `5%` or `WARM_UP` of the people go first; empty: all
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,6 +262,7 @@ def _plan(store: Store, upload: Upload, rows: Rows, message: CampaignMessage) ->
     content = message.content
     template = template_named(content)
     registry = store.run(read_registry(upload.sub_account))
+    purpose = campaign_purpose(registry, template, upload.purpose)
     return CampaignPlan(
         name=upload.name,
         sub_account=upload.sub_account,
@@ -270,7 +272,7 @@ def _plan(store: Store, upload: Upload, rows: Rows, message: CampaignMessage) ->
         priority=upload.priority,
         policies=upload.policies,
         early=upload.send_while_loading,
-        purpose=campaign_purpose(registry, template, upload.purpose),
+        purpose=purpose,
         template=template,
         keep=rows.keep,
         send_at=upload.start.ms if upload.start else 0,
@@ -279,7 +281,7 @@ def _plan(store: Store, upload: Upload, rows: Rows, message: CampaignMessage) ->
         weight=upload.weight,
         finish_by=upload.finish.ms if upload.finish else 0,
         finish_zone=upload.finish.zone if upload.finish else "",
-        canary=upload.canary,
+        canary=warmed_up(store, upload.sub_account, upload.canary, template, purpose),
         local_start=upload.start.local_start if upload.start else "",
         zone_place=message.zone_place,
     )

@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 
 import redis
 
+from config.addresses import parse_cluster, parse_sentinels
 from config.sections import SettingsError
-from config.sentinel import parse_sentinels
 from config.settings import Settings
 from sendmany.console.output import say
 from store.client import Store, command
@@ -97,8 +97,8 @@ def place(url: str) -> str:
 
 def _place(url: str) -> str:
     try:
-        if sentinels := parse_sentinels(url):
-            return str(sentinels)
+        if several := parse_cluster(url) or parse_sentinels(url):
+            return str(several)
         parts = urlsplit(url)
         port = parts.port or PORTS.get(parts.scheme, 6379)
     except ValueError:

@@ -128,8 +128,9 @@ def _redis(settings: Settings) -> Iterator[Check]:
 
 
 def _server(store: Store) -> Iterator[Check]:
-    info = {name: value for part in INFO for name, value in _info(store, part).items()}
-    yield from check_server(info, _config(store))
+    for server in store.servers():
+        info = {name: value for part in INFO for name, value in _info(server, part).items()}
+        yield from check_server(info, _config(server))
 
 
 def _memory(store: Store, settings: Settings) -> Iterator[Check]:

@@ -47,6 +47,7 @@ class Sandbox:
     receipts: str = "plain"
     reply_share: float = 0
     webhook_patience: float = 1  # factor of all delays between posts
+    capacity: float = 0  # messages a second that its number sends; 0 = any
     templates: bool = False  # it begins with three, and the sub-account is configured for them
 
 
@@ -279,6 +280,7 @@ class Local:
                 "receipts": sandbox.receipts,
                 "reply-share": sandbox.reply_share,
                 "webhook-patience": sandbox.webhook_patience,
+                "capacity": sandbox.capacity,
             }
             secrets["SANDBOX_WEBHOOK_AUTHORIZATION"] = self._plan.receiver.authorizations[0]
         flags = ["--templates"] if sandbox.templates else []

@@ -1,7 +1,7 @@
 """Lanes: reading them, and moving them between their statuses."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -66,6 +66,10 @@ class Canary(StrEnum):
         return self not in (Canary.NONE, Canary.PASSED)
 
 
+WARM_UP = "warm-up"
+"""A canary in two parts, of `WARM_UP_PARTS` messages, for a template whose quality is not known to be
+good."""
+WARM_UP_PARTS = (500, 2000)
 HELD_UNTIL_MS = 4_102_444_800_000
 """Due time of the retry batches of what waits for a canary: the year 2100 (store/lua/canary.lua)."""
 
@@ -114,13 +118,18 @@ class Lane:
     draft: str = ""  # of a draft until it is loaded: its options and kept files, JSON
     revision: int = 0  # grows with each change
     touched_at: int = 0  # ms; when a draft was changed last
-    canary: str = ""  # of a campaign, as asked for: `500` or `5%`; empty: none
+    canary: str = ""  # of a campaign, as asked for: `500`, `5%` or `WARM_UP`; empty: none
     canary_state: Canary = Canary.NONE
     canary_size: int = 0  # messages of it, once chosen
     canary_until: int = 0  # ms since 1970 until which it is watched
     local_start: str = ""  # a dumped `LocalStart`; empty: people get it at once
     zone_place: int = 0  # the value of its job lines that names the person's zone; 0: none does
     hours_revision: str = ""  # of the rules by which people wait; empty: none do
+
+    @property
+    def grows(self) -> bool:
+        """True when its canary is the first of two parts."""
+        return self.canary == WARM_UP and self.canary_size <= WARM_UP_PARTS[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +249,16 @@ def move_lane(
     return script_call(
         "move_lane", (keys.meta, keys.counts, keys.retries), (action, reason, known), _moved
     )
+
+
+def grow_canary(lane: str, size: int, batches: Collection[str]) -> Call[bool]:
+    """Let batches that wait for a watched canary go, as its next part. False: it is not watched.
+
+    Args:
+        size: messages of the canary with them.
+    """
+    keys = lane_keys(lane)
+    return script_call("grow_canary", (keys.meta, keys.retries), (size, *batches), bool)
 
 
 def schedule_lane(lane: str, send_at: int | None, zone: str) -> Call[tuple[str, LaneStatus]]:

@@ -42,7 +42,7 @@ class CampaignPlan:
     parent: str = ""  # id of the campaign that this one retries
     finish_by: int = 0  # ms since 1970; 0: no such time
     finish_zone: str = ""
-    canary: str = ""  # `500` or `5%` go first; empty: all
+    canary: str = ""  # `500`, `5%` or `WARM_UP` go first; empty: all
     local_start: str = ""  # a dumped `LocalStart`; empty: none
     zone_place: int = 0  # the value of the job lines that names the person's zone; 0: none does
 

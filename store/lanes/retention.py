@@ -25,10 +25,10 @@ def expire_values(lane: Lane, seconds: int) -> list[Call[bool]]:
     return [command("EXPIRE", f"{prefix}{one}", seconds, parse=bool) for one in thousands]
 
 
-def ended_before(time_ms: int, *, most: int = 10) -> Call[list[str]]:
-    """Lanes that ended before a time by Redis' clock, the oldest first."""
+def ended_before(time_ms: int, *, since: int = 0, most: int = 10) -> Call[list[str]]:
+    """Lanes that ended before a time by Redis' clock, the oldest first; -1: all."""
     return command(
-        "ZRANGEBYSCORE", ENDED, "-inf", f"({time_ms}", "LIMIT", 0, most,
+        "ZRANGEBYSCORE", ENDED, since, f"({time_ms}", "LIMIT", 0, most,
         parse=lambda reply: [text(lane) for lane in reply],
     )  # fmt: skip
 

@@ -5,7 +5,8 @@
     server                       everything, but for single probes  errors of the provider in a row
     stall                        everything, but for small probes   one request without an answer to be
                                                                     trusted, or none for a while
-    bulk                         lanes of priority bulk             the provider, of a number; operator
+    bulk                         lanes of priority bulk             the provider, of a number; receipts
+                                                                    (config/reactions.py); operator
     template:<name>:<language>   campaigns with it, and such messages  codes about the template; the
                                  of notification lanes              provider; operator
 
@@ -22,7 +23,7 @@ from typing import Any, Literal
 
 from chatapps.rendering.compiled import CompiledContent, template_of
 from store.client import Call, command, script_call, text
-from store.keys import breaker_events, breakers, limiter, requests
+from store.keys import breaker_events, breakers, counted_receipts, limiter, requests
 from store.lanes.lane import Lane, Priority
 
 ACCOUNT = "account"
@@ -180,6 +181,19 @@ def count_server_error(
         ),
         lambda reply: Counted(reply[0] == 1, reply[1] == 1),
     )
+
+
+def count_receipts(
+    sub_account: str, code: int, n: int, least: int, seconds: float, *, op: str
+) -> Call[int]:
+    """Count receipts with a code. Returns their number when `least` have come in so many seconds, and
+    counts anew from then on; else 0.
+
+    Args:
+        op: identifies the call; a repeat of it counts nothing.
+    """
+    key = counted_receipts(sub_account, code)
+    return script_call("count_receipts", (key,), (op, n, least, _ms(seconds)), int)
 
 
 def take_probe(sub_account: str, scope: str, *, op: str, lease: float) -> Call[bool]:

@@ -19,14 +19,14 @@ def every_lane(store: Store) -> list[str]:
 
 def names_like(store: Store, pattern: str) -> Iterator[str]:
     """Names of existing keys of old data, which had no prefix."""
-    cursor = 0
-    while True:
-        cursor, names = store.run(
-            ask_server("SCAN", cursor, "MATCH", pattern, "COUNT", NAMES_AT_ONCE, parse=page_of_scan)
-        )
-        yield from map(text, names)
-        if not cursor:
-            return
+    for server in store.servers():
+        cursor = 0
+        while True:
+            words = ("SCAN", cursor, "MATCH", pattern, "COUNT", NAMES_AT_ONCE)
+            cursor, names = server.run(ask_server(*words, parse=page_of_scan))
+            yield from map(text, names)
+            if not cursor:
+                break
 
 
 def page_of_scan(reply: Any) -> tuple[int, Any]:

@@ -1,12 +1,13 @@
 -- Checks the people of a batch in one shard against suppressions and windows, and notes for the others
 -- whether their last message is marketing.
--- KEYS: suppressed; for those of a sub-account also windows, and people whose last message was not
---       marketing (two sets)
+-- KEYS: suppressed; for those of a sub-account also windows, people whose last message was not marketing
+--       (two sets), unreachable people
 -- ARGV: 1 if windows count, 1 to note whose message is marketing, number of people whose message needs
 --       an open window, the people, a line each, those first (one value: a thousand values would cost
 --       the caller five times as much), letters of the purposes of their messages (one for all of them,
---       or one each)
--- Returns: {positions (from 0) of suppressed people, positions of those whose window is closed}
+--       or one each), 1 if unreachable people count
+-- Returns: {positions (from 0) of suppressed people, positions of those whose window is closed, positions
+--          of unreachable people whose message is marketing}
 -- include: clock, unmarketed
 local suppressed, windows, sets = KEYS[1], KEYS[2], { KEYS[3], KEYS[4] }
 local subject, letters = tonumber(ARGV[3]), ARGV[5]
@@ -15,7 +16,7 @@ for who in string.gmatch(ARGV[4], '([^\n]*)\n') do people[#people + 1] = who end
 local call = redis.call
 local function purpose_of(i) return #letters == 1 and letters or string.sub(letters, i, i) end
 
-local stopped, closed, out = {}, {}, {}
+local stopped, closed, missed, out = {}, {}, {}, {}
 local function leave_out(i, list)
   out[i] = true
   list[#list + 1] = i - 1
@@ -32,6 +33,11 @@ if call('EXISTS', suppressed) == 1 then
   end
 end
 local now = now_ms()
+if ARGV[6] == '1' then
+  for i, ends in ipairs(call('ZMSCORE', KEYS[5], unpack(people))) do
+    if ends and tonumber(ends) > now and not out[i] and purpose_of(i) == 'm' then leave_out(i, missed) end
+  end
+end
 if ARGV[1] == '1' and subject > 0 then
   local ends = call('ZMSCORE', windows, unpack(people, 1, subject))
   for i = 1, subject do
@@ -47,4 +53,4 @@ if sets[1] and (noted or letters ~= 'm') then
   end
   note_last_messages(sets, noted and marketing or {}, others, now)
 end
-return { stopped, closed }
+return { stopped, closed, missed }

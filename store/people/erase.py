@@ -14,6 +14,7 @@ from store.keys import (
     shard_of,
     suppressed,
     unmarketed,
+    unreachable,
     windows,
 )
 from store.lanes.held_jobs import EndedJob, Held, Place, end_jobs
@@ -82,6 +83,7 @@ def forget_in_scope(store: Store, person: Person, digest: str, scope: str) -> in
         suppressed(scope, shard),
         lifted(scope, shard),
         windows(scope, WHATSAPP, shard),
+        unreachable(scope, shard),
         *unmarketed(scope, shard),
         *counted_marketing(scope, shard),
     )

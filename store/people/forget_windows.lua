@@ -1,5 +1,5 @@
--- Deletes closed service windows, a few at a time.
--- KEYS: windows
+-- Deletes closed service windows, or marks of unreachable people whose time is over, a few at a time.
+-- KEYS: windows, or unreachable people
 -- ARGV: most
 -- Returns: number deleted
 -- include: clock

@@ -14,14 +14,20 @@ _BUSY = ("aof_rewrite_in_progress", "aof_rewrite_scheduled", "rdb_bgsave_in_prog
 def rewrite_files(
     store: Store, go_on: Callable[[], None], sleep: Callable[[float], None] = time.sleep
 ) -> None:
-    """Rewrite the append-only file, or the snapshot where there is none; returns when it is done.
+    """Rewrite the append-only file, or the snapshot where there is none, of each master in turn; returns
+    when it is done.
 
     Args:
         go_on: called while waiting.
 
     Raises:
-        StoreFault: the server does not allow it, or it failed.
+        StoreFault: a server does not allow it, or it failed.
     """
+    for server in store.servers():
+        _rewrite(server, go_on, sleep)
+
+
+def _rewrite(store: Store, go_on: Callable[[], None], sleep: Callable[[float], None]) -> None:
     _wait(store, go_on, sleep)  # one that was started before does not count
     aof = int(_persistence(store).get("aof_enabled", 0)) == 1
     word, status = ("BGREWRITEAOF", "aof_last_bgrewrite_status")
@@ -34,9 +40,9 @@ def rewrite_files(
 
 
 def replicas(store: Store) -> int:
-    """Number of replicas that the server reports."""
-    info = store.run(ask_server("INFO", "replication", parse=dict))
-    return int(info.get("connected_slaves", 0))
+    """Number of replicas that the servers report."""
+    infos = [one.run(ask_server("INFO", "replication", parse=dict)) for one in store.servers()]
+    return sum(int(info.get("connected_slaves", 0)) for info in infos)
 
 
 def _wait(store: Store, go_on: Callable[[], None], sleep: Callable[[float], None]) -> None:

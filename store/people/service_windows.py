@@ -1,5 +1,5 @@
 """Service windows: the time until which a person may be sent messages other than templates, by channel
-and sub-account.
+and sub-account; and people who could not be reached, likewise.
 
 A message from the person opens the window for 24 hours, or extends it (provider docs, WhatsApp rules).
 It counts from the message's own time; a late webhook does not extend it. One sorted set per sub-account,
@@ -11,7 +11,15 @@ from itertools import compress
 from typing import Any, NamedTuple
 
 from store.client import Call, command, in_turn, script_call, text
-from store.keys import PEOPLE, PEOPLE_SHARDS, shard_of, suppressed, unmarketed, windows
+from store.keys import (
+    PEOPLE,
+    PEOPLE_SHARDS,
+    shard_of,
+    suppressed,
+    unmarketed,
+    unreachable,
+    windows,
+)
 from store.people.suppressions import (
     EVERYWHERE,
     ConsentChange,
@@ -28,11 +36,13 @@ WHATSAPP = "whatsapp"
 """The only channel with service windows."""
 AT_ONCE = 2000
 """People per call."""
-SUPPRESSED, WINDOWS, UNMARKETED, SUPPRESSED_EVERYWHERE = 1, 2, 4, 8
+SUPPRESSED, WINDOWS, UNMARKETED, SUPPRESSED_EVERYWHERE, UNREACHABLE = 1, 2, 4, 8, 16
 """Checks that may be needed, as bits. UNMARKETED: last messages are to be noted."""
 UNMARKETED_MS = 15 * 86_400_000
 """A last message that was not marketing is remembered for at most 14 days."""
-_REPLIED = "replied:"
+UNREACHABLE_MS = 90 * 86_400_000
+"""People who could not be reached are remembered for at most 90 days."""
+_REPLIED, _MISSED = "replied:", "unreachable:"
 
 
 def open_windows(
@@ -57,13 +67,45 @@ def open_windows(
     calls = [
         script_call(
             "open_windows",
-            (windows(sub_account, channel, shard),),
+            (windows(sub_account, channel, shard), unreachable(sub_account, shard)),
             (int(hours * 3_600_000), *words_of(some)),
             int,
         )
         for shard, some in by_shard(people)
     ]
     return in_turn([begin, *calls], sum)
+
+
+def mark_unreachable(
+    sub_account: str, people: Sequence[ConsentChange], seconds: float
+) -> Call[int]:
+    """Remember at most `AT_ONCE` people who could not be reached, each from its own time: they get no
+    marketing until the time is over or their window opens. Returns how many marks are new or longer."""
+    begin = note_people(f"{_MISSED}{sub_account}", parse=lambda _: 0)
+    calls = [
+        script_call(
+            "open_windows",
+            (unreachable(sub_account, shard),),
+            (int(seconds * 1000), *words_of(some)),
+            int,
+        )
+        for shard, some in by_shard(people)
+    ]
+    return in_turn([begin, *calls], sum)
+
+
+def unreachable_until(sub_account: str, who: str) -> Call[int]:
+    """Until when a person counts as unreachable, ms since 1970 by Redis' clock; 0 = not."""
+    return command(
+        "ZSCORE", unreachable(sub_account, shard_of(who)), who,
+        parse=lambda reply: 0 if reply is None else int(float(reply)),
+    )  # fmt: skip
+
+
+def count_unreachable(sub_account: str, now_ms: int) -> Call[int]:
+    """Number of people who get no marketing, since they could not be reached."""
+    keys = [unreachable(sub_account, shard) for shard in range(PEOPLE_SHARDS)]
+    return in_turn([command("ZCOUNT", key, now_ms, "+inf", parse=int) for key in keys], sum)
 
 
 def window_end(sub_account: str, who: str, *, channel: str = WHATSAPP) -> Call[int]:
@@ -82,18 +124,21 @@ def last_reply(sub_account: str, *, channel: str = WHATSAPP) -> Call[int]:
 
 
 def channels_with_windows() -> Call[list[tuple[str, str]]]:
-    """Sub-accounts and channels that have windows."""
+    """Sub-accounts and channels that have windows; channel '' stands for unreachable people."""
 
     def parse(reply: Any) -> list[tuple[str, str]]:
         names = [text(name) for name in reply]
-        return [_parts(name) for name in names if name.startswith(_REPLIED)]
+        missed = [(name.removeprefix(_MISSED), "") for name in names if name.startswith(_MISSED)]
+        return missed + [_parts(name) for name in names if name.startswith(_REPLIED)]
 
     return command("HKEYS", PEOPLE, parse=parse)
 
 
 def forget_windows(sub_account: str, channel: str, shard: int, *, most: int = 1000) -> Call[int]:
-    """Delete closed windows of a shard, at most `most`; returns how many."""
-    return script_call("forget_windows", (windows(sub_account, channel, shard),), (most,), int)
+    """Delete closed windows of a shard, or (channel '') marks of unreachable people, at most `most`;
+    returns how many."""
+    key = windows(sub_account, channel, shard) if channel else unreachable(sub_account, shard)
+    return script_call("forget_windows", (key,), (most,), int)
 
 
 def read_rules(sub_account: str, policy: str) -> Call[int]:
@@ -104,9 +149,10 @@ def read_rules(sub_account: str, policy: str) -> Call[int]:
     """
     noted = (
         suppressed_of(sub_account), _replied(sub_account, WHATSAPP), _unmarketed(sub_account),
-        suppressed_of(EVERYWHERE),
+        suppressed_of(EVERYWHERE), f"{_MISSED}{sub_account}",
     )  # fmt: skip
-    return script_call("read_rules", (PEOPLE,), (policy, UNMARKETED_MS, *noted), int)
+    longest = (UNMARKETED_MS, UNREACHABLE_MS)
+    return script_call("read_rules", (PEOPLE,), (policy, *longest, *noted), int)
 
 
 class Eligible(NamedTuple):
@@ -114,6 +160,7 @@ class Eligible(NamedTuple):
 
     suppressed: list[int]
     closed: list[int]  # whose window is closed
+    unreachable: list[int]  # who could not be reached lately, and would get marketing
 
 
 def check_recipients(
@@ -138,8 +185,9 @@ def check_recipients(
     return [
         _check_eligibility(
             (suppressed(sub_account, shard), windows(sub_account, WHATSAPP, shard),
-             *unmarketed(sub_account, shard)),
+             *unmarketed(sub_account, shard), unreachable(sub_account, shard)),
             (*bits, chosen.count(1, 0, subject)), people, chosen, purposes,
+            int(rules & UNREACHABLE > 0),
         )
         for shard, chosen in shards_of(people)
     ]  # fmt: skip
@@ -186,6 +234,7 @@ def united(found: Iterable[Eligible]) -> Eligible:
     return Eligible(
         [place for one in some for place in one.suppressed],
         [place for one in some for place in one.closed],
+        [place for one in some for place in one.unreachable],
     )
 
 
@@ -210,6 +259,7 @@ def _check_eligibility(
     people: Sequence[bytes],
     chosen: bytes,
     purposes: Sequence[Purpose],
+    unreachable_count: int = 0,
 ) -> Call[Eligible]:
     names = b"\n".join([*compress(people, chosen), b""])
     some = purposes if len(purposes) == 1 else compress(purposes, chosen)
@@ -217,11 +267,13 @@ def _check_eligibility(
 
     def parse(reply: Any) -> Eligible:
         if not any(reply):
-            return Eligible([], [])
+            return Eligible([], [], [])
         places = list(compress(range(len(people)), chosen))
         return Eligible(*([places[place] for place in found] for found in reply))
 
-    return script_call("check_recipients", keys, (*figures, names, letters), parse)
+    return script_call(
+        "check_recipients", keys, (*figures, names, letters, unreachable_count), parse
+    )
 
 
 def _replied(sub_account: str, channel: str) -> str:

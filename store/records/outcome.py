@@ -82,6 +82,7 @@ class LocalReason(IntEnum):
     CUT_OFF = 15  # the answer was incomplete
     FORGOTTEN = 16  # the person was forgotten before it was sent, or while it was in doubt
     CAPPED = 17  # the person has got as much marketing as the cap allows
+    UNREACHABLE = 18  # the person could not be reached lately, by a receipt
 
 
 class Feedback(IntEnum):

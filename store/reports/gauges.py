@@ -190,14 +190,14 @@ def holdings(store: Store) -> Holdings:
         counts = store.run(read_counts(text(lane)))
         waiting += still_open(counts)
         messages += sum(counts.values())
-    memory = _memory(store)
+    memory = [_memory(server) for server in store.servers()]
     return Holdings(
         active=store.run(command("SCARD", ACTIVE, parse=int)),
         ended=store.run(command("ZCARD", ENDED, parse=int)),
         waiting=waiting,
         finished=messages - waiting,
-        used=int(memory.get("used_memory", 0)),
-        limit=int(memory.get("maxmemory", 0)),
+        used=sum(int(one.get("used_memory", 0)) for one in memory),
+        limit=sum(int(one.get("maxmemory", 0)) for one in memory),
     )
 
 

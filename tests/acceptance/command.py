@@ -1,5 +1,6 @@
 """The real `sendmany`, run as a person or a program would, in a directory of its own."""
 
+import json
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+NO_REACTIONS = json.dumps([{"code": code, "action": "none"} for code in (1018, 1051)])
 SENDMANY = Path(sys.executable).with_name("sendmany")
 
 
@@ -23,10 +25,10 @@ class Ran:
 
 
 def environment(**settings: str) -> dict[str, str]:
-    """The environment without settings of sendmany, plus these: `redis_url="redis://…"`. Opt-out codes
-    of receipts are disabled, since the sandbox's receipts include some."""
+    """The environment without settings of sendmany, plus these: `redis_url="redis://…"`. Reactions to
+    receipts about a person are disabled, since the sandbox's receipts include some."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("SENDMANY_")}
-    ours = {"opt_outs__receipt_codes": "[]", **settings}
+    ours = {"reactions": NO_REACTIONS, **settings}
     return clean | {f"SENDMANY_{name.upper()}": value for name, value in ours.items()}
 
 

@@ -21,13 +21,14 @@ from store.records.outcome import Outcome
 from store.reports.lane_report import LaneReport, outcomes, report
 from store.reports.recount import recount
 from store.states import State
+from tests.acceptance.command import NO_REACTIONS
 from tests.integration.worker.rig import launch_campaign
 
 PATIENCE = 40.0  # s; a slow machine is no failure
 SMALL = ("SENDMANY_BATCH__MAX_MESSAGES", "100")
 SHORT_LEASE = ("SENDMANY_WORKER__LEASE_SECONDS", "2")
-NOBODY_BLOCKS = ("SENDMANY_OPT_OUTS__RECEIPT_CODES", "[]")
-"""Receipts of the sandbox include some opt-outs, which would leave later campaigns incomplete."""
+NOBODY_BLOCKS = ("SENDMANY_REACTIONS", NO_REACTIONS)
+"""Receipts of the sandbox are about some people, whom later campaigns would skip."""
 QUICK_RETRIES = ("SENDMANY_RETRY__BASE_DELAY", "0.5")
 RESEND_AT_ONCE = (
     ("SENDMANY_POLICIES__RESEND_FLOOR", "0"),
@@ -158,7 +159,9 @@ def open_house(
     with Local(plan) as local:
         more = [local.start_worker() for _ in range(workers - 1)]
         url = local.environment["SENDMANY_REDIS_URL"]
-        celery, store = create_app(Settings(redis_url=url)), Store.connect(url)
+        broker = local.environment.get("SENDMANY_BROKER_URL")
+        celery = create_app(Settings(redis_url=url, broker_url=broker))
+        store = Store.connect(url)
         try:
             yield House(local, store, celery)
         finally:

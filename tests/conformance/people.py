@@ -1,26 +1,39 @@
 """Suppressions and windows: suppress, unsuppress, open_windows, forget_windows, check_recipients."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pytest
 
 from store.client import Store, command
-from store.keys import PEOPLE, PEOPLE_SHARDS, lifted, shard_of, suppressed, unmarketed, windows
+from store.keys import (
+    PEOPLE,
+    PEOPLE_SHARDS,
+    lifted,
+    shard_of,
+    suppressed,
+    unmarketed,
+    unreachable,
+    windows,
+)
 from store.people.service_windows import (
     SUPPRESSED,
     SUPPRESSED_EVERYWHERE,
     UNMARKETED,
+    UNREACHABLE,
     WINDOWS,
     channels_with_windows,
     check_recipients,
+    count_unreachable,
     forget_windows,
     last_reply,
+    mark_unreachable,
     note_unmarketed,
     open_windows,
     read_rules,
     screen_everywhere,
     united,
+    unreachable_until,
     window_end,
 )
 from store.people.suppressions import (
@@ -58,6 +71,7 @@ class Eligible:
     rules: int
     suppressed: list[int]
     closed: list[int]
+    unreachable: list[int] = field(default_factory=list)
 
 
 def screened(
@@ -75,8 +89,8 @@ def screened(
         gone = united(map(store.run, screen_everywhere(names, purposes))).suppressed
         names = [b"" if place in gone else name for place, name in enumerate(names)]
     calls = check_recipients("shop", names, purposes, rules=rules, subject=subject)
-    suppressed, closed = united(map(store.run, calls))
-    return Eligible(rules, sorted([*gone, *suppressed]), sorted(closed))
+    suppressed, closed, unreachable = united(map(store.run, calls))
+    return Eligible(rules, sorted([*gone, *suppressed]), sorted(closed), sorted(unreachable))
 
 
 class TestSuppressions:
@@ -334,6 +348,37 @@ class TestCheckRecipients:
         names = [who.encode() for who in people]
         calls = check_recipients("shop", names, [Purpose.MARKETING], rules=3, subject=1000)
         assert len(calls) == PEOPLE_SHARDS
+
+    def test_who_could_not_be_reached_gets_no_marketing_for_a_time(self, store: Store) -> None:
+        now = store.run(now_ms())
+        since: list[tuple[str, int | None]] = [(ANN, now - HOUR), (BOB, now - 3 * HOUR)]
+        assert store.run(mark_unreachable("shop", since, 7200)) == 1
+        marked = screened(store, ANN, BOB, CLEO)
+        assert marked == Eligible(UNREACHABLE, [], [], [0])
+        assert screened(store, ANN, purposes=[Purpose.UTILITY]).unreachable == []
+        assert store.run(unreachable_until("shop", ANN)) == now + HOUR
+        assert store.run(count_unreachable("shop", now)) == 1
+        assert store.run(count_unreachable("shop", now + HOUR + 1)) == 0
+        assert store.run(read_rules("bank", "")) == 0
+
+    def test_who_writes_can_be_reached(self, store: Store) -> None:
+        store.run(mark_unreachable("shop", [(ANN, None), (BOB, None)], 7200))
+        store.run(open_windows("shop", [(ANN, None)], written=True))
+        assert screened(store, ANN, BOB).unreachable == [1]
+
+    def test_marks_whose_time_is_over_are_deleted(self, store: Store) -> None:
+        store.run(mark_unreachable("shop", [(ANN, None)], 7200))
+        assert store.run(channels_with_windows()) == [("shop", "")]
+        key = unreachable("shop", shard_of(ANN))
+        store.run(command("ZADD", key, 1000, "old", parse=int))
+        assert store.run(forget_windows("shop", "", shard_of(ANN))) == 1
+        assert store.client.zrange(key, 0, -1) == [ANN.encode()]
+
+    def test_who_opted_out_and_could_not_be_reached_is_told_once(self, store: Store) -> None:
+        store.run(mark_unreachable("shop", [(ANN, None)], 7200))
+        store.run(suppress("shop", [(ANN, None)], Why.REPLY))
+        found = screened(store, ANN, policy="skip", subject=1)
+        assert found == Eligible(SUPPRESSED | WINDOWS | UNREACHABLE, [0], [])
 
     def test_a_person_lies_in_the_same_shard_whoever_asks(self, store: Store) -> None:
         people = [f"4477009000{i:02}" for i in range(20)] + [CLEO, "x-é", "U2f"]

@@ -25,7 +25,13 @@ from store.people.forgotten import (
 )
 from store.people.marketing_cap import Cap, reserve
 from store.people.person import Person
-from store.people.service_windows import UNMARKETED, check_recipients, note_unmarketed, open_windows
+from store.people.service_windows import (
+    UNMARKETED,
+    check_recipients,
+    mark_unreachable,
+    note_unmarketed,
+    open_windows,
+)
 from store.people.suppressions import EVERYWHERE, MARKETING, Why, release, suppress
 from store.purposes import Purpose
 from store.queue.dead_letters import DeadLetters
@@ -238,6 +244,7 @@ class TestShowing:
         lane = given.loaded(store, 8)
         store.run(suppress("shop", [(ANN.who, 1000)], Why.REPLY, MARKETING))
         store.run(open_windows("shop", [(ANN.who, None)], written=True))
+        store.run(mark_unreachable("shop", [(ANN.who, None)], 60))
         store.run(release("bank", [(ANN.who, None)], replied=True))
         store.run(note_unmarketed("bank"))
         for call in check_recipients(
@@ -257,6 +264,7 @@ class TestShowing:
         )
         assert found["suppressions"][0]["purposes"] == "marketing"
         assert found["windows"][0]["sub_account"] == "shop"
+        assert found["unreachable"][0]["sub_account"] == "shop"
         assert found["releases"][0]["scope"] == "bank"
         assert found["last_message_was_not_marketing"] == ["bank"]
         assert [body["kept"] for body in found["webhooks"]] == ["inbox", "aside"]
@@ -521,6 +529,7 @@ class TestTheTable:
         store.run(suppress("shop", [(ANN.who, None)], Why.OPERATOR))
         store.run(release("bank", [(ANN.who, None)], replied=True))
         store.run(open_windows("shop", [(ANN.who, None)], written=True))
+        store.run(mark_unreachable("shop", [(ANN.who, None)], 60))
         for call in check_recipients(
             "bank", [ANN.who.encode()], [Purpose.UTILITY], rules=UNMARKETED, subject=0
         ):

@@ -7,11 +7,14 @@ import os
 import shutil
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+import redis
 
 from sendmany.local import embedded_redis
 
@@ -63,3 +66,41 @@ def running(kind: str, home: Path, options: dict[str, str] | None = None) -> Ite
         yield server.url
     finally:
         server.stop()
+
+
+@contextmanager
+def cluster(home: Path, masters: int = 3) -> Iterator[str]:
+    """Run a cluster of masters that share the slots; gives its URL."""
+    ports: list[int] = []
+    with ExitStack() as stack:
+        for _ in range(masters):
+            ports.append(port := free_port())
+            options = {
+                "port": str(port),
+                "bind": "127.0.0.1",
+                "cluster-enabled": "yes",
+                "cluster-port": str(free_port()),
+                "cluster-node-timeout": "2000",
+            }
+            server = embedded_redis.EmbeddedServer(home / str(port), options=options)
+            server.start()
+            stack.callback(server.stop)
+        clients = [stack.enter_context(redis.Redis(port=port)) for port in ports]
+        buses = [one.config_get("cluster-port")["cluster-port"] for one in clients]
+        first: int = 0
+        for n, client in enumerate(clients, 1):
+            last = 16384 * n // masters - 1
+            client.execute_command("CLUSTER", "ADDSLOTSRANGE", first, last)
+            client.execute_command("CLUSTER", "MEET", "127.0.0.1", ports[0], buses[0])
+            first = last + 1
+        give_up = time.monotonic() + 30
+        while not all(_knows_all(client, masters) for client in clients):
+            assert time.monotonic() < give_up, "the masters do not find each other"
+            time.sleep(0.05)
+        yield "redis+cluster://" + ",".join(f"127.0.0.1:{port}" for port in ports)
+
+
+def _knows_all(client: Any, masters: int) -> bool:
+    found: bytes = client.execute_command("CLUSTER", "INFO")
+    wanted = (b"cluster_state:ok", b"cluster_known_nodes:%d" % masters)
+    return set(wanted) <= set(found.split())

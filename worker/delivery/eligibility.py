@@ -3,8 +3,9 @@
 A status update may have come while the job still existed. The provider has had such a message: it is
 settled by the update, and never posted again.
 
-Others are `skipped`: the person is suppressed, the service window is closed and the message is not a
-template, the message has expired, or the person is over the cap on marketing. Every batch is checked
+Others are `skipped`: the person is suppressed, could not be reached lately and it is marketing, the
+service window is closed and the message is not a template, the message has expired, or the person is
+over the cap on marketing. Every batch is checked
 after its claim, so that opt-outs during a campaign count; retries and resends are checked, too, since
 they are claimed again. A check takes one round trip per batch, with a call for each shard of people;
 without suppressions, windows and cap the call names no person. With suppressions of all sub-accounts it
@@ -49,6 +50,7 @@ from worker.template_registry import LanePurposes, Templates
 Skipped = list[tuple[Job, Code]]
 _SUPPRESSED: Code = (Origin.LOCAL, LocalReason.SUPPRESSED)
 _WINDOW: Code = (Origin.LOCAL, LocalReason.WINDOW)
+_UNREACHABLE: Code = (Origin.LOCAL, LocalReason.UNREACHABLE)
 _EXPIRED: Code = (Origin.LOCAL, LocalReason.EXPIRED)
 _USER_ID = re.compile(rb'"channelUserId":"([A-Z]{2}\.[A-Za-z0-9]{1,128})"')
 DAY = 86_400.0
@@ -136,8 +138,8 @@ class Eligibility:
         if look:
             rules_now, *found = found
         over = sorted(chain.from_iterable(found[len(calls) :]))
-        suppressed, closed = united(found[: len(calls)])
-        return rules_now, Eligible([*gone, *suppressed], closed), over
+        suppressed, *others = united(found[: len(calls)])
+        return rules_now, Eligible([*gone, *suppressed], *others), over
 
     async def _note_unmarketed(self, sub_account: str, clock: float) -> None:
         if clock >= self._noted.get(sub_account, float("-inf")) + DAY:
@@ -169,10 +171,12 @@ class _Question:
     def skipped(self, answer: Eligible) -> Skipped:
         whose = [*range(len(self.jobs)), *(place for place, _ in self.others)]
         suppressed = dict.fromkeys(whose[place] for place in answer.suppressed)
+        missed = dict.fromkeys(whose[place] for place in answer.unreachable)
         closed = [place for place in answer.closed if place not in suppressed]
         return [
             *((self.jobs[place], _SUPPRESSED) for place in suppressed),
-            *((self.jobs[place], _WINDOW) for place in closed),
+            *((self.jobs[place], _UNREACHABLE) for place in missed if place not in suppressed),
+            *((self.jobs[place], _WINDOW) for place in closed if place not in missed),
         ]
 
 

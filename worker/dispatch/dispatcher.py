@@ -111,10 +111,11 @@ class Dispatcher:
 
     def _has_room(self, lane: OpenLane) -> bool:
         sender, urgent, slots = lane.sender, lane.urgent, self._tools.settings.worker.max_in_air
+        own = self._tools.air.limit(sender.id, sender.max_in_air)
         return (
             lane.lane.id not in self._claiming
             and len(self._in_air) < share(slots, urgent=urgent)
-            and self._in_air_of[sender.id] < share(sender.max_in_air, urgent=urgent)
+            and self._in_air_of[sender.id] < share(own, urgent=urgent)
         )
 
     def _launch(self, lane: OpenLane, reservation: Reservation, stopping: asyncio.Event) -> None:

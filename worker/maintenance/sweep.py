@@ -103,6 +103,7 @@ async def sweep(tools: Tools) -> Swept | None:
     await tools.outcomes.survey(tools.store, tools.clock())
     tools.templates.refresh(tools.store, tools.settings)
     tools.look_for_lost()
+    tools.retries.look(tools.settings, tools.clock())
     if swept.more or swept.starts_in_ms < period:
         await tools.store.run(leave_sweep())
     tools.meters.swept(tools.clock() - began)

@@ -31,6 +31,8 @@ FORGET_AFTER = 86_400
 THROTTLED_SHARE, THROTTLED_LEAST = 0.005, 5
 RIPE_SHARE, RIPE_SECONDS = 0.7, 60
 """A second tells its share of throttled messages when so many of its receipts are there, or so old."""
+FOLLOW_SECONDS = 2
+"""Seconds until all workers follow a lower rate; what they post meanwhile counts against the old one."""
 RAW_SHARE, RAW_LEAST = 0.1, 50
 """The same for a glut of throttled messages, which is acted on sooner and measured again later."""
 CUT, CUT_429, AFTER_DRAIN = 0.95, 0.7, 0.97
@@ -219,7 +221,8 @@ def _raised(old: Learned, evidence: _Evidence, ceiling: float) -> Learned | None
 
 def _cut(old: Learned, now: int, rate: float, cause: Cause) -> Learned:
     moved = _moved(old, now, rate, cause)
-    return replace(moved, since=now, cut_at=now, cut_before=old.cut_at, step=FIRST_STEP)
+    cut_at = now + FOLLOW_SECONDS
+    return replace(moved, since=now, cut_at=cut_at, cut_before=old.cut_at, step=FIRST_STEP)
 
 
 def _moved(old: Learned, now: int, rate: float, cause: Cause) -> Learned:

@@ -24,8 +24,9 @@ import uvloop
 from chatapps.client import ChatAppsClient, Endpoint, Timeouts, open_client
 from chatapps.management import AccountCalls
 from chatapps.management.from_settings import template_account
-from chatapps.responses import Result
+from chatapps.responses import Answered, NoAnswer, Result
 from chatapps.templates import RegisteredTemplate
+from config.celery_app import ask_for_retries
 from config.settings import Settings
 from store.client import AsyncStore
 from worker.batch import Provider, Tools
@@ -34,6 +35,8 @@ from worker.failpoints import read_failpoint
 from worker.metrics import Meters
 from worker.outcomes import Outcomes
 from worker.receipts.missing_receipts import Backfills
+from worker.requests_in_air import RequestsInAir
+from worker.retries import Retries
 from worker.revisions import open_revisions
 from worker.subscriptions import Subscriptions
 from worker.template_registry import Templates
@@ -46,16 +49,30 @@ class TimedProvider:
         clock: seconds, monotonic.
     """
 
-    def __init__(self, provider: Provider, meters: Meters, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        provider: Provider,
+        meters: Meters,
+        clock: Callable[[], float],
+        air: RequestsInAir | None = None,
+    ) -> None:
         self._provider = provider
         self._meters = meters
         self._clock = clock
+        self._air = air or RequestsInAir()
 
     async def send_many(self, endpoint: Endpoint, body: bytes) -> Result:
         """POST one batch request."""
-        start = self._clock()
-        result = await self._provider.send_many(endpoint, body)
-        self._meters.answered(endpoint.sub_account_id, result, self._clock() - start)
+        start, name = self._clock(), endpoint.sub_account_id
+        self._air.began(name)
+        try:
+            result = await self._provider.send_many(endpoint, body)
+            now = self._clock()
+            if isinstance(result, Answered | NoAnswer):
+                self._air.answered(name, now, len(body), now - start)
+        finally:
+            self._air.ended(name)
+        self._meters.answered(name, result, now - start)
         return result
 
 
@@ -123,7 +140,7 @@ class Engine:
         in_air = self._settings.worker.max_in_air
         self._http = open_client(timeouts, connections=in_air)
         settings = self._settings
-        meters = Meters(settings.learning)
+        meters, air = Meters(settings.learning), RequestsInAir(settings.in_air_ceilings)
         client = ChatAppsClient(
             self._http,
             total_timeout=http.deadline,
@@ -142,7 +159,8 @@ class Engine:
         self._backfills = Backfills(store, settings, client)
         tools = Tools(
             store=store,
-            client=TimedProvider(client, meters, time.monotonic),
+            client=TimedProvider(client, meters, time.monotonic, air),
+            air=air,
             settings=self._settings,
             owner=owner,
             rng=random.Random(),
@@ -153,6 +171,7 @@ class Engine:
             templates=Templates(lambda name: _list_templates(client, settings, name)),
             outcomes=Outcomes(settings.stream.keep_days, settings.stream.max_bytes),
             subscriptions=Subscriptions(settings, owner),
+            retries=Retries(ask_for_retries),
             look_for_lost=self._backfills.look,
             pass_by=read_failpoint(os.environ),
         )

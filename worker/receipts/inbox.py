@@ -1,7 +1,7 @@
 """Applies the inbox, a thousand entries at a time.
 
-    receipts          status updates, a call per lane; some report that a person has
-                      blocked the sender (worker/receipts/opt_outs.py)
+    receipts          status updates, a call per lane; some codes lead to a reaction
+                      (worker/receipts/opt_outs.py, worker/receipts/reactions.py)
     replies           open the service window; opt-outs suppress (worker/receipts/opt_outs.py)
     business events   open and close breakers (worker/receipts/provider_events.py)
 
@@ -62,8 +62,15 @@ from store.records.outcome import Feedback
 from store.states import State
 from worker.batch import Tools
 from worker.receipts.batch_receipts import batch_of, hold, read_batch
-from worker.receipts.opt_outs import ConsentChanges, fulfil, note_refusal, note_reply
+from worker.receipts.opt_outs import (
+    ConsentChanges,
+    fulfil,
+    note_refusal,
+    note_reply,
+    personal_codes,
+)
 from worker.receipts.provider_events import act_on
+from worker.receipts.reactions import pause_bulk
 from worker.sent_batches import find_nameless, find_sent
 
 log = structlog.get_logger(__name__)
@@ -91,8 +98,8 @@ MESSAGE_ID = re.compile(r"([a-z0-9-]{1,24})\.(\d{1,12})\.(\d{1,4})")
 
 
 Proof = tuple[int, bytes, Receipt | None, Entry]
-"""Index of the message, its status update as a record, the receipt if it may be an opt-out, and the
-entry."""
+"""Index of the message, its status update as a record, the receipt if its code leads to something for
+the person, and the entry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +209,7 @@ async def _apply_together(tools: Tools, entries: Sequence[Entry]) -> Counter[str
 
 def sort_entries(entries: Iterable[Entry], settings: Settings) -> Sorted:
     """Parse the entries; pure."""
-    sorted_, refusals = Sorted(), frozenset(settings.opt_outs.receipt_codes)
+    sorted_, refusals = Sorted(), personal_codes(settings)
     for entry in chain.from_iterable(map(_events_of, entries)):
         if _note_status(sorted_, entry, refusals):
             continue
@@ -375,6 +382,8 @@ async def _write_updates(tools: Tools, sorted_: Sorted) -> None:
             call = apply_pairs(lane, pairs, sub_account, with_signals=learns)
             applied: Applied = await tools.store.run(call)
             tools.meters.receipts(applied)
+            if applied.undelivered:
+                await pause_bulk(tools.store, tools.settings, applied)
             tools.outcomes.note(lane)
             sorted_.figures["applied"] += len(group) - len(applied.refused)
             sorted_.figures["unmatched:no_such_message"] += applied.unknown
@@ -385,7 +394,9 @@ async def _write_updates(tools: Tools, sorted_: Sorted) -> None:
                 for place, (index, _, receipt, entry) in enumerate(group)
                 if receipt is not None
                 and place not in refused
-                and note_refusal(sorted_.changes, receipt, entry, tools.settings)
+                and note_refusal(
+                    sorted_.changes, receipt, entry, tools.settings, applied.sub_account
+                )
             ]
             if opted_out:
                 await tools.store.run(count_feedback(lane, opted_out))

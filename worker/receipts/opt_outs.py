@@ -2,7 +2,9 @@
 
 An opt-out reply, and a receipt that the person wants no marketing, stop marketing; and everything if the
 last message to that person was not marketing. A receipt that the person has blocked the sender stops
-everything. Each counts from its own time, so a late or repeated one does not overrule a later one.
+everything. One that says that the person could not be reached suspends marketing for a time. Which codes
+mean what is data (config/reactions.py). Each counts from its own time, so a late or repeated one does
+not overrule a later one.
 """
 
 from collections import Counter
@@ -12,12 +14,13 @@ from typing import NamedTuple
 
 from chatapps.opt_out_words import OPT_OUT_WORDS, START_WORDS, OptOut, is_opt_out, is_start
 from chatapps.webhooks import Channel, Person, Receipt, Reply
+from config.reactions import PERSONAL, Reaction
 from config.sections import OptOuts
 from config.settings import Settings
 from store.client import AsyncStore
 from store.people.events import REPLY, keep_person_event, wanting
 from store.people.forgotten import release_forgotten
-from store.people.service_windows import AT_ONCE, open_windows
+from store.people.service_windows import AT_ONCE, mark_unreachable, open_windows
 from store.people.suppressions import (
     EVERYTHING,
     EVERYWHERE,
@@ -29,9 +32,6 @@ from store.people.suppressions import (
     release,
 )
 from store.receipts.inbox import Entry
-
-NO_MARKETING = 1051
-"""Code of a receipt: the person wants no marketing. The other codes stop everything."""
 
 
 class Stop(NamedTuple):
@@ -52,6 +52,9 @@ class ConsentChanges:
     )  # sub-account → people who wrote
     stops: dict[Stop, list[ConsentChange]] = field(default_factory=dict)
     starts: dict[str, list[ConsentChange]] = field(default_factory=dict)
+    unreachable: dict[tuple[str, float], list[ConsentChange]] = field(
+        default_factory=dict
+    )  # sub-account and seconds for which it is remembered → people
     replies: list[tuple[str, str, dict[str, str]]] = field(
         default_factory=list
     )  # sub-account, person, members of the event
@@ -87,16 +90,30 @@ def note_reply(changes: ConsentChanges, reply: Reply, entry: Entry, settings: Se
         changes.starts.setdefault(scope, []).extend(people)
 
 
+def personal_codes(settings: Settings) -> frozenset[int]:
+    """Codes of receipts that lead to something for the person."""
+    rules = settings.reactions_in_force.values()
+    return frozenset(rule.code for rule in rules if rule.action in PERSONAL)
+
+
 def note_refusal(
-    changes: ConsentChanges, receipt: Receipt, entry: Entry, settings: Settings
+    changes: ConsentChanges, receipt: Receipt, entry: Entry, settings: Settings, sub_account: str
 ) -> bool:
-    """Add the opt-out of a receipt: the person has blocked the sender, or wants no marketing messages
-    (provider docs, opt-out). False if it is none."""
-    if receipt.code is None or receipt.code not in settings.opt_outs.receipt_codes:
+    """Add what a receipt's code leads to for the person: an opt-out (provider docs, opt-out), or no
+    marketing for some time. True if it is an opt-out.
+
+    Args:
+        sub_account: of the message.
+    """
+    rule = settings.reactions_in_force.get(receipt.code or 0)
+    if rule is None or rule.action not in PERSONAL:
         return False
     said_ms = entry.moment(receipt.timestamp)
     people: list[ConsentChange] = [(who, said_ms) for who in _names(receipt.person)]
-    purposes = MARKETING if receipt.code == NO_MARKETING else EVERYTHING
+    if rule.action is Reaction.SKIP_MARKETING:
+        changes.unreachable.setdefault((sub_account, rule.lasts), []).extend(people)
+        return False
+    purposes = MARKETING if rule.action is Reaction.OPT_OUT_MARKETING else EVERYTHING
     scope = _scope(receipt.sub_account, settings)
     stop = Stop(scope, receipt.sub_account, Why.RECEIPT, purposes)
     changes.stops.setdefault(stop, []).extend(people)
@@ -142,6 +159,9 @@ async def fulfil(store: AsyncStore, changes: ConsentChanges, settings: Settings)
             asked = [stop.sub_account] if stop.sub_account else settings.sub_accounts
             purposes = EVERYTHING if stop.purposes == EVERYTHING else None
             await store.run(opt_out(stop.scope, group, stop.why, purposes, asked=asked))
+    for (sub_account, seconds), people in changes.unreachable.items():
+        for group in _groups(people):
+            await store.run(mark_unreachable(sub_account, group, seconds))
     for scope, people in changes.starts.items():
         for group in _groups(people):
             await store.run(release(scope, group, replied=True))

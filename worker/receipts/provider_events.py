@@ -25,7 +25,7 @@ from store.client import AsyncStore
 from store.limits.breakers import ACCOUNT, BULK, close_breaker, open_breaker, template_scope
 from store.limits.tier import UNLIMITED, change_tier
 from store.receipts.inbox import Entry
-from store.templates import template_name
+from store.templates import keep_quality, template_name
 from worker.template_registry import tell_changes
 
 log = structlog.get_logger(__name__)
@@ -100,6 +100,8 @@ async def act_on(
     if isinstance(event, TemplateChange) and event.name and ours:
         told = {name: getattr(event, name) or "" for name in _TOLD}
         template = template_name(event.name, event.language or "")
+        for sub_account in ours if event.quality else ():
+            await store.run(keep_quality(sub_account, template, event.quality or ""))
         await tell_changes(store, settings, ours, {template: told})
     if isinstance(event, NumberChange):
         await _note_tier(store, settings, ours, event, entry.moment(event.timestamp))

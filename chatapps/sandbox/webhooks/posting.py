@@ -62,6 +62,7 @@ class Posted(TypedDict):
     forged_accepted: int
     waiting: int  # posts, forged ones included, and messages whose posts are not planned yet
     skipped: int  # messages without receipts because too many wait
+    refused_by_number: int  # messages that the number's capacity refused
 
 
 @dataclass(order=True, slots=True)
@@ -143,6 +144,7 @@ class Poster:
             forged_accepted=counts["forged_accepted"],
             waiting=self._unplanned + len(self._due) + len(self._in_air),
             skipped=counts["skipped"],
+            refused_by_number=counts["refused_by_number"],
         )
 
     async def finished(self) -> None:
@@ -180,6 +182,7 @@ class Poster:
             if self._number is not None:
                 fate = self._number.take(since, sent.user.msisdn or "")
                 posts = after_number(posts, fate)
+                self._counts["refused_by_number"] += fate.code != 0
             if self._log is not None:
                 self._log.add(sent, fate)
             for post in posts:

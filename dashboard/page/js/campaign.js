@@ -127,7 +127,7 @@ function Overview({ one }) {
   const ended = ENDED.includes(one.status);
   return html`
     <div class="stack">
-      <${Waits} one=${one} />
+      <${Waits} one=${one} limit=${history.data?.messages_per_second} />
       <dl class="card figures">
         <${Figure} name="Recipients" n=${one.recipients} id=${one.id} states=${[]} note=${one.invalid_rows || one.duplicates ? `${count(one.invalid_rows)} invalid, ${count(one.duplicates)} twice in the file` : 'one message each'} />
         <${Figure} name="Sent" n=${sent} of=${one.recipients} id=${one.id} states=${['read', 'delivered', 'delivered_to_operator', 'forwarded', 'accepted']} />
@@ -159,8 +159,8 @@ function Later(props) {
 const Figure = ({ name, n, of, id, states, note }) => html`
   <div><dt>${name}</dt><dd><b><${People} id=${id} states=${states}>${count(n)}<//></b><small>${note ?? percent(n, of ?? 0)}</small></dd></div>`;
 
-/** What limits it now, and until when. @param {{ one: Campaign }} props */
-function Waits({ one }) {
+/** What limits it now, and until when. @param {{ one: Campaign, limit?: number }} props */
+function Waits({ one, limit }) {
   const [first, ...more] = one.why;
   const tone = ['stopped', 'halted'].includes(one.status) || one.waits?.stopped ? 'bad'
     : one.status === 'paused' || one.breakers?.length || one.waits?.blocked_until ? 'hold'
@@ -175,12 +175,13 @@ function Waits({ one }) {
         <h2><${Sentence} text=${lead} /></h2>
         ${rest.length > 0 && html`<ul>${rest.map((sentence) => html`<li key=${sentence}><${Sentence} text=${sentence} /></li>`)}</ul>`}
         ${w && !ENDED.includes(one.status) && html`<p class="limits">
+          ${limit ? html`<span>the limit of ${one.sub_account}: ${rate(limit)}</span>` : null}
           <span>${w.sending_loops ? several(w.sending_loops, 'dispatcher') : 'no dispatcher'} of workers ${w.sending_loops === 1 ? 'serves' : 'serve'} it</span>
           ${w.blocked_until && html`<span>provider pauses until <time title=${moment(w.blocked_until)}>${when(w.blocked_until)}</time></span>`}
-          ${w.next_retry && html`<span>next retry <time title=${moment(w.next_retry)}>${when(w.next_retry)}</time></span>`}
+          ${w.next_retry && !w.hours && html`<span>next retry <time title=${moment(w.next_retry)}>${when(w.next_retry)}</time></span>`}
           ${w.next_decision && html`<span>next decision about doubts <time title=${moment(w.next_decision)}>${when(w.next_decision)}</time></span>`}
           ${w.hours && html`<a href=${to(['sending'])}>quiet hours: from <time title=${moment(w.hours.first)}>${when(w.hours.first)}</time> on</a>`}
-          ${one.breakers?.map((breaker) => html`<a href=${to(['sending'])}>breaker ${breaker.scope}${breaker.probe_at ? `, tried again ${when(breaker.probe_at)}` : ''}</a>`)}
+          ${one.breakers?.map((breaker) => html`<a href=${to(['sending'])}>${breaker.probe_at ? `tried again ${when(breaker.probe_at)}` : 'let it send, on the screen Sending'}</a>`)}
         </p>`}
         ${(one.may_have_two > 0 || one.may_have_arrived > 0) && html`<p class="limits">
           ${one.may_have_two > 0 && html`<${People} id=${one.id} states=${[]} query=${{ doubt: 'may_have_two' }}>${several(one.may_have_two, 'person', 'people')} may have got two<//>`}

@@ -63,6 +63,7 @@ function Editor({ given }) {
   const write = (/** @type {Partial<Written>} */ some) => setForm({ ...form, written: { ...written, ...some } });
   useEffect(() => { setPlan(null); setAnyway({ force: false, accept_invalid: false }); }, [JSON.stringify(form), file]);
   useEffect(() => setAt(0), [plan]);
+  useEffect(() => { if (error) document.querySelector('.launch .notice.bad')?.scrollIntoView({ block: 'center' }); }, [error]);
   useEffect(() => setLeft(null), [plan, anyway]); // what was confirmed is another launch now
   useEffect(() => { document.title = `${name || 'New campaign'} · sendmany`; return () => { document.title = 'sendmany'; }; }, [name]);
 
@@ -117,6 +118,7 @@ function Editor({ given }) {
   const rowOf = (/** @type {number} */ n) => Object.fromEntries(head.columns.map((c, k) => [c, head.rows[n]?.[k] ?? '']));
   const shown = plan?.previews?.length ? plan.previews : head.rows;
   const wrong = plan?.findings.some((/** @type {any} */ one) => one.severity === 'error');
+  const tooMany = plan?.warnings.some((/** @type {string} */ one) => one.includes('max_invalid_share'));
   const asksHow = error && /\b(sheet|encoding)\b/i.test(error.message);
   return html`
     <a class="crumb" href=${to(['campaigns'], { show: kept ? 'drafts' : '' })}><${Icon} name="back" size=${14} />${kept ? 'Drafts' : 'Campaigns'}</a>
@@ -137,7 +139,7 @@ function Editor({ given }) {
         ${people && html`<div class="grid2">
           <label class="field">Column with the number <select value=${column} onChange=${(/** @type {any} */ e) => put_('column')(e.target.value)}>
             <option value="">${head.number && !column ? `${head.number} (found by itself)` : 'found by itself'}</option>${columns.map((c) => html`<option value=${c}>${c}</option>`)}</select></label>
-          <label class="field">Country of numbers without + <input maxlength="2" placeholder="GB" value=${region} onInput=${(/** @type {any} */ e) => put_('region')(e.target.value.replace(/[^a-z]/gi, '').toUpperCase())} /></label></div>
+          <label class="field">Country of numbers without + <input maxlength="2" placeholder="such as GB" value=${region} onInput=${(/** @type {any} */ e) => put_('region')(e.target.value.replace(/[^a-z]/gi, '').toUpperCase())} /></label></div>
           ${head.rows.length > 0 ? html`<${Sample} head=${head} number=${column || head.number} />` : columns.length > 0 && html`<p class="chips">${columns.map((c) => html`<span class="chip">${c}</span>`)}</p>`}
           <${Exclusions} exclude=${exclude} set=${put_('exclude')} account=${chosen} own=${kept?.id ?? ''} />`}
       <//>
@@ -159,13 +161,13 @@ function Editor({ given }) {
       ${error && html`<${Failed} error=${error} />`}
       ${!error && kept?.problem && ready && html`<div class="notice hold"><${Icon} name="warn" /><div>It cannot be launched yet: ${kept.problem}.</div></div>`}
       ${busy && html`<div class="card pad"><label class="field">${busy === 'check' ? 'Rows are read; nothing is sent …' : 'Launching …'} <progress max="1" value=${share || undefined}></progress></label></div>`}
-      ${plan && html`<${Plan} plan=${plan} />`}
+      ${plan && html`<${Plan} plan=${plan} region=${region} />`}
       ${plan && kept && html`<${Try} id=${kept.id} line=${plan.previews[at]?.line ?? null} />`}
       <section class="card launch-line">
         ${plan ? html`<div class="stack-s"><p>“${name.trim()}” goes to <b>${several(plan.messages, 'person', 'people')}</b>${chosen && html` from ${chosen}`}, as ${plan.purpose}; done in about ${duration(plan.seconds)}${pace.at && html`, from <b>${moment(new Date(pace.at).toISOString())}</b> on`}.</p>
             ${wrong && html`<label class="tick"><input type="checkbox" checked=${anyway.force} onChange=${(/** @type {any} */ e) => setAnyway({ ...anyway, force: e.target.checked })} />Launch it although the provider would refuse messages</label>`}
             ${plan.invalid_rows.share > 0 && html`<label class="tick"><input type="checkbox" checked=${anyway.accept_invalid} onChange=${(/** @type {any} */ e) => setAnyway({ ...anyway, accept_invalid: e.target.checked })} />It is fine that ${several(plan.invalid_rows.total, 'row')} cannot be used</label>`}</div>
-            ${left === null ? html`<button class="button primary large" disabled=${Boolean(busy) || !plan.messages || (wrong && !anyway.force)} onClick=${() => (session.value?.launch_delay ? setLeft(session.value.launch_delay) : launch())}>Launch to ${several(plan.messages, 'person', 'people')}</button>`
+            ${left === null ? html`<button class="button primary large" disabled=${Boolean(busy) || !plan.messages || (wrong && !anyway.force) || (tooMany && !anyway.accept_invalid)} onClick=${() => (session.value?.launch_delay ? setLeft(session.value.launch_delay) : launch())}>Launch to ${several(plan.messages, 'person', 'people')}</button>`
               : html`<span role="timer">It is launched in <b>${Math.ceil(left)} s</b></span><span class="chips"><button class="button" onClick=${() => { setLeft(null); launch(); }}>Now</button>
                 <button class="button primary large" onClick=${() => { setLeft(null); say('Undone: nothing was launched.'); }}>Undo</button></span>`}`
           : html`<p class="muted">${ready ? 'The rows are read, checked and counted before anything is sent.' : `Still needed: ${missing.join(', ')}.`}</p>
@@ -332,11 +334,12 @@ export function Filled({ columns, value, set, area = false }) {
     <span class="chips">${columns.map((c) => html`<button type="button" class="chip" onClick=${() => put(c)}>${c}</button>`)}</span></span>`;
 }
 
-/** What the launch would come to. @param {{ plan: any }} props */
-const Plan = ({ plan }) => html`
+/** What the launch would come to. @param {{ plan: any, region: string }} props */
+const Plan = ({ plan, region }) => html`
   <section class="card step done"><header><span class="step-n"><${Icon} name="check" size=${15} /></span><h2>What it comes to</h2></header>
     ${plan.findings.map((/** @type {any} */ one) => html`<div class=${`notice ${one.severity === 'error' ? 'bad' : 'hold'}`}><${Icon} name="warn" /><div>${one.path && html`<code>${one.path}</code> `}${large(one.message)}</div></div>`)}
-    ${plan.warnings.map((/** @type {string} */ one) => html`<div class="notice hold"><${Icon} name="warn" /><div>${large(one)}</div></div>`)}
+    ${plan.warnings.map((/** @type {string} */ one) => html`<div class="notice hold"><${Icon} name="warn" /><div>${large(one).replace(/, more than max_invalid_share allows.*/, '. Mend the file and choose it again, or tick below that this is fine.')}</div></div>`)}
+    ${!region && plan.invalid_rows.by_reason.some((/** @type {any} */ one) => one.reason.includes('no country code')) && html`<div class="notice hold"><${Icon} name="warn" /><div>Numbers have no country code: say above which country those without + are of, then check again.</div></div>`}
     ${plan.read_as && html`<p class="muted">${plan.read_as}</p>`}
     <table class="ledger"><tbody>
       <tr><td>Rows in the file</td><td class="num">${count(plan.rows)}</td></tr>

@@ -168,7 +168,7 @@ export function previewOf(written, row, template) {
   if (written.kind === 'template' && template) return partsOf(template, written.values, row);
   if (written.kind === 'template') {
     const lines = Object.entries(written.values).flatMap(([place, text], n) => [{ text: `${n ? '\n' : ''}${place}: `, filled: false }, ...fillIn(text || '…', row)]);
-    return { header: [{ text: written.name || 'Template', filled: false }], text: lines.length ? lines : [{ text: 'Its text is shown once it was checked.', filled: false }], footer: written.language };
+    return { header: [{ text: written.name || 'Template', filled: false }], text: lines.length ? lines : [{ text: written.name ? 'Its text is shown once it was checked.' : 'Choose a template to see it here.', filled: false }], footer: written.language };
   }
   try {
     const message = JSON.parse(written.json);

@@ -91,7 +91,7 @@ function Account({ one, backlog, again }) {
       ${one.stops.map((stop) => html`<div class="notice bad"><${Icon} name="stop" /><div><b>${stop.what === 'all' ? 'Everything' : 'Marketing'} is stopped</b>: ${stop.reason}.</div></div>`)}
       ${one.breakers.map((breaker) => html`
         <div class="notice bad" key=${breaker.scope}><${Icon} name="warn" /><div><b>${breaker.scope}</b> since ${when(breaker.opened_at)}, by ${breaker.by}: ${breaker.reason}.
-          <span class="muted">${breaker.probe_at ? `Tried again ${when(breaker.probe_at)}.` : 'It lasts until it is closed.'}</span></div>
+          ${' '}<span class="muted">${breaker.probe_at ? `Tried again ${when(breaker.probe_at)}.` : 'It lasts until it is closed.'}</span></div>
           ${may('manage') && html`<button class="button small" onClick=${() => close(breaker)}>Let it send</button>`}</div>`)}
       ${may('manage') && html`<div><button class="button small" onClick=${() => setOpening(true)}><${Icon} name="pause" size=${15} />Hold up …</button></div>`}
       ${opening && html`<${Hold} account=${one.sub_account} waiting=${backlog.reduce((n, b) => n + b.messages, 0)} close=${() => { setOpening(false); again(); }} />`}

@@ -16,7 +16,7 @@ export const STATES = {
   unconfirmed: ['Unconfirmed', 'It was posted, and no answer came: it may have arrived.'],
   queued: ['Queued', 'It waits for its turn.'],
   in_flight: ['Being posted', 'It is on its way to the provider now.'],
-  delayed: ['To be retried', 'It failed for a cause that may pass.'],
+  delayed: ['Put off', 'It waits for a time: the end of quiet hours, or another try.'],
   in_doubt: ['In doubt', 'It was posted; a receipt may still settle it.'],
   skipped: ['Skipped', 'Opted out, expired, or outside the service window.'],
   cancelled: ['Cancelled', 'The campaign was cancelled before it went out.'],
@@ -71,5 +71,5 @@ export function reason(campaign) {
     return n ? `${n.toLocaleString()} unconfirmed ${n === 1 ? 'message needs' : 'messages need'} a decision.` : '';
   }
   const said = campaign.status === 'sending' && more.length ? more[0] : first;
-  return said.replace(/ `[^`]*` ends that\.$/, '');
+  return said.replace(/ `[^`]*` ends that\.$| That lasts until an operator closes it: `[^`]*`\.$/, '');
 }

@@ -83,7 +83,7 @@ export const Failed = ({ error, again }) => html`
     <${Icon} name="warn" />
     <div>
       <strong>${error.message}</strong>
-      ${error.problems.length > 0 && html`<ul>
+      ${error.problems.some((one) => one.message !== error.message) && html`<ul>
         ${error.problems.map((one) => html`<li>${one.path && html`<code>${one.path}</code> `}${one.message}</li>`)}
       </ul>`}
     </div>

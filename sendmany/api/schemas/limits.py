@@ -19,6 +19,7 @@ from store.limits.learned import Cause, Learned, read_changes, read_learned
 from store.limits.rate_limit import Limits, read_limiter
 from store.limits.stops import read_stops
 from store.limits.tier import read_tiers, read_used
+from store.people.service_windows import count_unreachable
 from store.reports.waiting import now_ms
 
 
@@ -82,6 +83,9 @@ class LimitsOut(BaseModel):
     free: int | None  # messages that may be sent at once; null: no limit, or no recent sending
     blocked_until: str | None  # until then the provider asked for a pause
     breakers: list[BreakerOut]
+    unreachable: (
+        int  # people who get no marketing for a time: a receipt said that they cannot be reached
+    )
     stops: list[StopOut]  # an operator's, of this sub-account and of all
 
 
@@ -173,6 +177,7 @@ def limits_out(store: Store, name: str, settings: Settings) -> LimitsOut:
         ),
         blocked_until=moment_out(blocked) if blocked > now else None,
         breakers=[breaker_out(breaker) for breaker in store.run(read_breakers(name))],
+        unreachable=store.run(count_unreachable(name, now)),
         stops=[
             stop_out(stop) for stop in store.run(read_stops()) if stop.sub_account in ("", name)
         ],

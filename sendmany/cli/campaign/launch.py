@@ -171,7 +171,8 @@ def launch(
     canary: Annotated[
         str | None,
         typer.Option(
-            metavar="500|5%", help="So many of the people first; the others when these fared well."
+            metavar="500|5%|warm-up",
+            help="So many of the people first; the others when these fared well.",
         ),
     ] = None,
     send_while_loading: Annotated[

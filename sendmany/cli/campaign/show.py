@@ -202,7 +202,7 @@ def _tell(now: LaneReport, wait: Waiting) -> None:
         ("retried", count(now.stats.get("retried", 0))),
         ("left out", loading_note(lane.duplicates, lane.invalid_rows)),
         ("purpose", purpose_in(now) or ""),
-        ("retries", lane.parent),
+        ("retries", lane.source.removeprefix("retry:") if lane.parent else ""),
         ("retried by", ", ".join(lane.children)),
         ("opened", moment(lane.opened_at / 1000)),
         ("pace", pace_words(pace_of(lane)) if pace_of(lane) != (0, 1, 0, "") else ""),

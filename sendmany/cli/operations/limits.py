@@ -114,6 +114,11 @@ def _sentence(one: LimitsOut) -> str:
             f"; tier of {one.tier.portfolio}: {count(one.tier.used)} of {count(one.tier.people)} people "
             f"in 24 hours, {count(one.tier.for_campaigns)} for campaigns"
         )
+    if one.unreachable:
+        words += f"; {count(one.unreachable)} people get no marketing: they could not be reached"
+    for held in one.breakers:
+        until = f", until {held.probe_at}" if held.probe_at else ""
+        words += f"; {held.scope} held up since {held.opened_at}{until}: {held.reason}"
     if one.learned is None:
         return f"{words}; nothing is learned yet."
     used = "" if one.learned.in_force else " (observed, not used)"

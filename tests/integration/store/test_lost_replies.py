@@ -31,15 +31,18 @@ from store.keys import (
     shard_of,
     suppressed,
     unmarketed,
+    unreachable,
     windows,
 )
 from store.lanes.drafts import Draft, change_draft, keep_part, remove_files
 from store.lanes.held_jobs import EndedJob, end_jobs
 from store.lanes.lane import (
+    HELD_UNTIL_MS,
     Priority,
     announce,
     find_lane,
     finish_loading,
+    grow_canary,
     link_child,
     move_lane,
     note_missing,
@@ -51,6 +54,7 @@ from store.lanes.open import open_campaign
 from store.lanes.retention import expire_step
 from store.limits.breakers import (
     close_breaker,
+    count_receipts,
     count_server_error,
     open_breaker,
     release_probe,
@@ -74,7 +78,7 @@ from store.people.erase import erase_body, erase_records
 from store.people.find import Body, find_in_lane
 from store.people.forgotten import keep_forgotten
 from store.people.person import Person
-from store.people.service_windows import forget_windows, open_windows
+from store.people.service_windows import forget_windows, mark_unreachable, open_windows
 from store.people.suppressions import Why, note_people, release, suppress
 from store.queue.dead_letters import DeadLetters, Word, retry_dead_letters
 from store.queue.enqueue import Place, enqueue_messages, enqueue_rows
@@ -502,6 +506,25 @@ def _(store: Store) -> AnyCall:
     return count_server_error("shop", "HTTP 500", op="op", in_a_row=1, probing=probing)
 
 
+@case("grow_canary", "one that is watched")
+def _(store: Store) -> AnyCall:
+    lane = given.loaded(store, 3)
+    store.client.hset(lane_keys(lane).meta, "canary_state", "watched")
+    store.client.zadd(lane_keys(lane).retries, {"c0": HELD_UNTIL_MS})
+    return grow_canary(lane, 3, ["c0"])
+
+
+@case("count_receipts", "one of a few")
+def _(store: Store) -> AnyCall:
+    return count_receipts("shop", 1023, 2, 5, 60, op="op")
+
+
+@case("count_receipts", "enough")
+def _(store: Store) -> AnyCall:
+    store.run(count_receipts("shop", 1023, 2, 5, 60, op="earlier"))
+    return count_receipts("shop", 1023, 4, 5, 60, op="op")
+
+
 @case("take_probe", "a template")
 def _(store: Store) -> AnyCall:
     breakers.opened(store, breakers.TEMPLATE, after=100)
@@ -589,7 +612,10 @@ def _(store: Store) -> AnyCall:
 @case("forget_person", "who was suppressed")
 def _(store: Store) -> AnyCall:
     store.run(suppress("shop", [("447700900005", 1000)], Why.REPLY))
-    keys = (suppressed("shop", 0), lifted("shop", 0), windows("shop", "whatsapp", 0))
+    keys = (
+        *(suppressed("shop", 0), lifted("shop", 0), windows("shop", "whatsapp", 0)),
+        unreachable("shop", 0),
+    )
     args = ("447700900005", "1000r")
     return script_call("forget_person", (*keys, *unmarketed("shop", 0)), args, int)
 
@@ -611,6 +637,12 @@ def _(store: Store) -> AnyCall:
 
 @case("open_windows", "by hand")
 def _(store: Store) -> AnyCall:
+    return open_windows("shop", [("447700900001", None)], written=False)
+
+
+@case("open_windows", "of a person who could not be reached")
+def _(store: Store) -> AnyCall:
+    store.run(mark_unreachable("shop", [("447700900001", None)], 60))
     return open_windows("shop", [("447700900001", None)], written=False)
 
 

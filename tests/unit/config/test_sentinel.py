@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from config.addresses import parse_sentinels
 from config.celery_app import celery_settings
 from config.sections import SettingsError
-from config.sentinel import parse_sentinels
 from config.settings import Settings
 from sendmany.console.connection import place
 from store.client import AsyncStore, Store

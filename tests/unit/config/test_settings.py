@@ -228,7 +228,8 @@ def test_the_region_gives_the_address_unless_one_is_given() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rate", "burst", "expected"), [(1000, None, 500), (1, None, 1), (5000, None, 1000), (10, 7, 7)]
+    ("rate", "burst", "expected"),
+    [(1000, None, 500), (0, None, 500), (1, None, 1), (5000, None, 1000), (10, 7, 7)],
 )
 def test_the_burst_is_half_a_seconds_worth_within_bounds(
     rate: float, burst: int | None, expected: int

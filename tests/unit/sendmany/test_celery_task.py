@@ -7,10 +7,11 @@ import fakeredis
 import pytest
 from structlog.testing import capture_logs
 
-from config.celery_app import ENQUEUE_QUEUE, ENQUEUE_TASK, celery_settings
+from config.celery_app import ENQUEUE_QUEUE, ENQUEUE_TASK, RETRY_TASK, celery_settings
 from config.sections import SubAccount, Worker
 from config.settings import Settings
 from producer import Producer
+from sendmany import celery_task
 from sendmany.celery_task import take
 from store.client import Call, Store
 from store.errors import StoreFault, StoreFull, StoreUnavailable
@@ -134,6 +135,31 @@ def test_the_task_is_registered_and_acknowledged_late() -> None:
     task = app.tasks[ENQUEUE_TASK]
     assert task.acks_late
     assert vars(type(task))["autoretry_for"] == (StoreUnavailable, StoreFull, StoreFault)
+
+
+def test_the_sweep_has_retries_scheduled_by_a_task(
+    store: Flaky, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(celery_task, "load_settings", lambda: SETTINGS)
+    monkeypatch.setattr(Store, "connect", lambda *_, **__: store)
+    monkeypatch.setattr(celery_task, "retry_later", lambda *given: asked.append(given))
+    app.tasks[RETRY_TASK]()
+    app.tasks[RETRY_TASK]()
+    assert [given[:2] for given in asked] == [(store, SETTINGS)] * 2
+    assert asked[0][3] is asked[1][3]  # what cannot be sent again is remembered
+
+
+def test_a_store_that_is_away_fails_no_task(store: Flaky, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_: Any) -> None:
+        raise StoreUnavailable("away")
+
+    monkeypatch.setattr(celery_task, "load_settings", lambda: SETTINGS)
+    monkeypatch.setattr(Store, "connect", lambda *_, **__: store)
+    monkeypatch.setattr(celery_task, "retry_later", away)
+    with capture_logs() as lines:
+        app.tasks[RETRY_TASK]()
+    assert lines[0]["event"] == "retries_not_scheduled"
 
 
 def test_a_purpose_is_stored_with_the_message_and_a_false_one_is_refused(

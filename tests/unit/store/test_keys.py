@@ -30,6 +30,7 @@ from store.keys import (
     shard_of,
     suppressed,
     unmarketed,
+    unreachable,
     wake_list,
     windows,
 )
@@ -106,6 +107,7 @@ def test_all_that_a_sub_account_knows_of_people_of_a_shard_is_in_one_slot(shard:
         suppressed("shop", shard),
         lifted("shop", shard),
         windows("shop", "whatsapp", shard),
+        unreachable("shop", shard),
         *unmarketed("shop", shard),
         *counted_marketing("shop", shard),
     ]
@@ -128,6 +130,7 @@ def test_a_name_in_bytes_lies_where_it_lies_as_text(who: str) -> None:
 PAGE = Path(__file__).parents[3] / "docs/reference/redis-keys.md"
 SAMPLES = {
     "caller": "command-line",
+    "code": 1023,
     "id": "0f8d1c",
     "hour": 490000,
     "served": "urgent", "batch_id": "ab-cd", "process": "host:1", "number": 3, "scope": "*", "shard": 2,

@@ -9,13 +9,21 @@ from dashboard.explain import explain_lane
 from dashboard.message import explain, message_status_of
 from producer.campaigns.load import end_of_file
 from store.access.audit import read_audit
-from store.lanes.lane import Canary, LaneStatus, find_lane, move_lane, reopen_lane
+from store.lanes.lane import (
+    WARM_UP,
+    Canary,
+    LaneStatus,
+    find_lane,
+    grow_canary,
+    move_lane,
+    reopen_lane,
+)
 from store.lanes.open import CampaignPlan, open_campaign
 from store.queue.enqueue import Place, enqueue_rows
 from store.queue.settlement import PutOff
 from store.receipts.feedback import count_feedback
 from store.receipts.status_updates import StatusUpdate, apply_status_updates
-from store.records.outcome import Feedback
+from store.records.outcome import Feedback, Origin
 from store.reports.waiting import waiting
 from store.states import State
 from tests.integration.worker.rig import MESSAGE, Rig, refuses
@@ -23,27 +31,35 @@ from tests.integration.worker.rig import MESSAGE, Rig, refuses
 N, SIZE = 300, 100
 
 
-def campaign(rig: Rig) -> str:
+def campaign(rig: Rig, n: int = N, canary: str = f"{SIZE}") -> str:
     """A campaign of 300 people with a canary of 100."""
     content = compile_content(MESSAGE, ["name"])
-    plan = CampaignPlan("Spring", "shop", content.dump(), content.digest, "file", canary=f"{SIZE}")
+    plan = CampaignPlan("Spring", "shop", content.dump(), content.digest, "file", canary=canary)
     lane, _ = open_campaign(rig.store, plan)
-    rows = [b"%d\tGuest %d" % (447700900000 + i, i) for i in range(N)]
-    rig.store.run(enqueue_rows(lane, Place(0), Place(N, N, N), rows, 0))
+    for first in range(0, n, 1000):
+        end = min(n, first + 1000)
+        rows = [b"%d\tGuest %d" % (447700900000 + i, i) for i in range(first, end)]
+        rig.store.run(enqueue_rows(lane, Place(first), Place(end, end, end), rows, 0))
     end_of_file(rig.store, find_lane(rig.store, lane), lambda: None)
     return lane
 
 
-def receipts(rig: Rig, lane: str, failed: int = 0) -> list[int]:
+def receipts(rig: Rig, lane: str, failed: int = 0, code: int = 0) -> list[int]:
     """Receipts of all that went out; returns the indexes."""
     sent = sorted(index for post in rig.provider.posts for index in post.indexes)
     updates = [
         StatusUpdate(
-            index, 1, State.UNDELIVERED if place < failed else State.DELIVERED, 1_750_000_000
+            index,
+            1,
+            State.UNDELIVERED if place < failed else State.DELIVERED,
+            1_750_000_000,
+            code if place < failed else 0,
+            Origin.RECEIPT if code and place < failed else Origin.NONE,
         )
         for place, index in enumerate(sent)
     ]
-    rig.store.run(apply_status_updates(lane, updates))
+    for first in range(0, len(updates), 1000):
+        rig.store.run(apply_status_updates(lane, updates[first : first + 1000]))
     return sent
 
 
@@ -173,3 +189,76 @@ class TestCanary:
         await rig.deliver(lane)
         await rig.sweep()
         assert rig.lane(lane).canary_state is Canary.WATCHED
+
+
+PEOPLE = 6000
+
+
+async def out(rig: Rig, lane: str) -> None:
+    """All that is queued goes out, and is watched."""
+    await rig.sweep()
+    while rig.queue(lane):
+        await rig.deliver(lane)
+    await rig.sweep()
+
+
+class TestWarmUp:
+    async def test_500_go_then_2000_then_all(self, rig: Rig) -> None:
+        lane = campaign(rig, PEOPLE, WARM_UP)
+        await out(rig, lane)
+        is_ = rig.lane(lane)
+        assert (is_.canary_state, is_.canary_size) == (Canary.WATCHED, 500)
+        assert rig.counts(lane) == {State.ACCEPTED: 500, State.DELAYED: PEOPLE - 500}
+        told = " ".join(explain_lane(rig.report(lane), waiting(rig.store, is_)))
+        assert "Its warm-up of 500 messages has gone out; 2,000 more follow at" in told
+        receipts(rig, lane)
+        time_is_over(rig, lane)
+        await rig.sweep()
+        assert rig.lane(lane).canary_state is Canary.SENDING
+        await out(rig, lane)
+        is_ = rig.lane(lane)
+        assert is_.canary_state is Canary.WATCHED
+        assert 2000 < is_.canary_size <= 2500
+        assert rig.counts(lane)[State.DELAYED] == PEOPLE - is_.canary_size
+        told = " ".join(explain_lane(rig.report(lane), waiting(rig.store, is_)))
+        assert "messages has gone out; the rest follows at" in told
+        time_is_over(rig, lane)
+        await rig.sweep()
+        assert rig.lane(lane).canary_state is Canary.PASSED
+        await out(rig, lane)
+        assert rig.lane(lane).status is LaneStatus.FINISHED
+
+    @pytest.mark.parametrize(("code", "passes"), [(1018, True), (1024, False), (1051, False)])
+    async def test_receipts_that_people_do_not_want_it_count_and_others_do_not(
+        self, rig: Rig, code: int, passes: bool
+    ) -> None:
+        lane = campaign(rig, PEOPLE, WARM_UP)
+        await out(rig, lane)
+        receipts(rig, lane, failed=25, code=code)
+        time_is_over(rig, lane)
+        await rig.sweep()
+        is_ = rig.lane(lane)
+        assert (is_.canary_state is Canary.SENDING) is passes
+        reason = (
+            "25 of 500 messages of its warm-up were withheld, unwanted or spam (5.0%); below 5%"
+        )
+        assert is_.reason.startswith(reason) is not passes
+
+    async def test_without_receipts_it_is_paused(self, rig: Rig) -> None:
+        lane = campaign(rig, PEOPLE, WARM_UP)
+        await out(rig, lane)
+        time_is_over(rig, lane)
+        await rig.sweep()
+        assert rig.lane(lane).reason.startswith("no receipt has come")
+
+    async def test_few_people_get_it_at_once(self, rig: Rig) -> None:
+        lane = campaign(rig, N, WARM_UP)
+        await rig.deliver(lane)
+        assert rig.lane(lane).status is LaneStatus.FINISHED
+
+    async def test_a_pause_of_a_person_is_not_overruled(self, rig: Rig) -> None:
+        lane = campaign(rig, PEOPLE, WARM_UP)
+        await out(rig, lane)
+        rig.store.run(move_lane(lane, "pause", "by an operator"))
+        assert not rig.store.run(grow_canary(lane, 1500, ["c0"]))
+        assert rig.lane(lane).canary_size == 500

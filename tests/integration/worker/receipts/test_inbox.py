@@ -27,6 +27,7 @@ from store.receipts.inbox import (
 from store.reports.lane_report import outcomes
 from store.reports.waiting import now_ms
 from store.states import State
+from store.templates import read_quality
 from tests.integration.worker.rig import Post, Rig, account, refuses
 from worker.delivery import eligibility
 from worker.receipts import inbox
@@ -245,6 +246,15 @@ async def test_a_template_that_is_paused_is_held_up_until_it_is_approved(rig: Ri
     await apply_inbox(rig.tools)
     assert open_scopes(rig) == []
     assert rig.store.run(read_inbox_figures()).events == 3
+
+
+async def test_the_quality_of_a_template_is_kept(rig: Rig) -> None:
+    only_shop(rig)
+    assert rig.store.run(read_quality("shop", "sale:en")) == ""
+    named = {"templateName": "sale", "templateLanguage": "en"}
+    post(rig, event("template_quality_update", meta={"newQualityScore": "GREEN"}, **named))
+    await apply_inbox(rig.tools)
+    assert rig.store.run(read_quality("shop", "sale:en")) == "GREEN"
 
 
 async def test_a_tier_that_is_told_is_that_of_the_portfolio_if_one_is_configured(rig: Rig) -> None:

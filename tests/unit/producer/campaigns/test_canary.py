@@ -6,19 +6,21 @@ from typing import Any
 
 import pytest
 
-from config.sections import Webhooks
+from config.sections import Campaigns, Webhooks
 from config.settings import Settings
-from producer.campaigns.canary import canary_size, choose_canary, read_canary
+from producer.campaigns.canary import canary_size, choose_canary, read_canary, warmed_up
 from producer.campaigns.load import end_of_file
 from producer.campaigns.schedule import see_that_it_may_start
 from producer.errors import InputError
 from store.client import Call, Store
-from store.lanes.lane import Canary, Lane, find_lane
+from store.lanes.lane import WARM_UP, Canary, Lane, find_lane
 from store.lanes.open import CampaignPlan, open_campaign
+from store.purposes import Purpose
 from store.queue.enqueue import Place, enqueue_rows
 from store.reports.lane_report import waiting_jobs
 from store.reports.recount import recount
 from store.states import State
+from store.templates import keep_quality
 
 RECEIVED = Settings(webhooks=Webhooks(received=True))
 
@@ -120,6 +122,40 @@ class TestOption:
         with pytest.raises(InputError, match="send-while-loading"):
             read_canary(RECEIVED, "5%", early=True)
 
+    def test_a_warm_up_is_asked_for_or_set_and_never_in_the_way(self) -> None:
+        assert read_canary(RECEIVED, "warm-up", early=False) == WARM_UP
+        with pytest.raises(InputError, match="none are received"):
+            read_canary(Settings(), "warm-up", early=False)
+        always = {"campaigns": Campaigns(warm_up=True)}
+        received = RECEIVED.model_copy(update=always)
+        assert read_canary(received, None, early=False) == WARM_UP
+        assert read_canary(received, "5%", early=False) == "5%"
+        assert read_canary(received, None, early=True) == ""
+        assert read_canary(Settings().model_copy(update=always), None, early=False) == ""
+        assert read_canary(RECEIVED, None, early=False) == ""
+
+    @pytest.mark.parametrize(
+        ("template", "purpose", "quality", "found"),
+        [
+            ("sale:en", None, "", WARM_UP),
+            ("sale:en", Purpose.MARKETING, "YELLOW", WARM_UP),
+            ("sale:en", Purpose.MARKETING, "GREEN", ""),
+            ("sale:en", Purpose.UTILITY, "", ""),
+            ("", Purpose.MARKETING, "", ""),
+        ],
+    )
+    def test_marketing_templates_are_warmed_up_that_are_not_known_to_be_good(
+        self, store: Store, template: str, purpose: Purpose | None, quality: str, found: str
+    ) -> None:
+        if quality:
+            store.run(keep_quality("shop", template, quality))
+        assert warmed_up(store, "shop", WARM_UP, template, purpose) == found
+        assert warmed_up(store, "shop", "5%", template, purpose) == "5%"
+
+    @pytest.mark.parametrize(("people", "first"), [(5000, 5000), (5001, 500), (10**6, 500)])
+    def test_few_people_need_no_warm_up(self, people: int, first: int) -> None:
+        assert canary_size(WARM_UP, people) == first
+
     def test_a_share_is_rounded_up(self) -> None:
         assert (canary_size("5%", 21), canary_size("5%", 0)) == (2, 0)
 
@@ -128,3 +164,5 @@ class TestOption:
         see_that_it_may_start(store, lane.name, "shop", None, "5")
         with pytest.raises(InputError, match="another canary"):
             see_that_it_may_start(store, lane.name, "shop", None, "6")
+        # the template may have become good meanwhile, or the setting is new
+        see_that_it_may_start(store, lane.name, "shop", None, WARM_UP)

@@ -14,8 +14,10 @@ from sendmany.cli.application import app
 from sendmany.cli.operations import limits
 from store.access.audit import read_audit
 from store.client import Store
+from store.limits.breakers import BULK, open_breaker
 from store.limits.learned import Cause, Learned, keep_learned, read_learned
 from store.limits.tier import change_tier, reserve_places
+from store.people.service_windows import mark_unreachable
 
 ACCOUNTS = {
     "shop": SubAccount(api_key=SecretStr("key")),
@@ -48,6 +50,19 @@ def learn(store: Store, learned: Learned) -> None:
 THROTTLED = Learned(
     78.2, Cause.THROTTLED, 1_700_000_000, estimate=82.3, share=0.042, code=1009, in_force=True
 )
+
+
+def test_reactions_in_force_are_shown_with_their_cause_and_end(store: Store) -> None:
+    reason = "a receipt with code 1023: too much was reported as spam"
+    store.run(open_breaker("shop", BULK, reason, by="worker", probe_after=3600))
+    store.run(mark_unreachable("shop", [("447700900001", None), ("447700900002", None)], 60))
+    text = " ".join(run("show", "--sub-account", "shop").stdout.split())
+    assert "2 people get no marketing: they could not be reached; bulk held up since" in text
+    assert reason in text
+    (told,) = as_json("show", "--sub-account", "shop")
+    assert told["unreachable"] == 2
+    assert told["breakers"][0]["reason"] == reason
+    assert told["breakers"][0]["probe_at"] > told["breakers"][0]["opened_at"]
 
 
 def test_limits_are_shown_with_what_was_learned_and_why(store: Store) -> None:

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from bench.limits import Scene, figures, run
+from bench.course import Scene, figures
+from bench.limits import run
 from chatapps.sandbox.phone_number import Capacity, NumberMode, PhoneNumber
 from store.limits.learned import Cause, Learned
 from store.limits.signals import Signals, Tally, old_fields, read_fields
@@ -66,6 +67,18 @@ def test_throttled_messages_cut_the_rate_to_what_went_through() -> None:
 def test_messages_posted_before_a_cut_do_not_count_against_the_new_rate() -> None:
     cut = replace(_learned(95, Cause.THROTTLED), since=NOW, cut_at=NOW, cut_before=NOW)
     assert decide(cut, _signals(120, throttled=20), 1000).rate == 95
+
+
+def test_messages_posted_while_workers_follow_a_cut_do_not_count_against_it() -> None:
+    cut = decide(_learned(120), _signals(120, throttled=20), 1000)
+    tally = Tally()
+    for second in range(NOW, NOW + 20):
+        rate, throttled = (120, 40) if second < NOW + 2 else (95, 0)
+        tally.accepted(second, rate)
+        tally.receipts(second, second + 3, 0, rate - throttled, is_first=True)
+        if throttled:
+            tally.receipts(second, second + 3, 1009, throttled, is_first=True)
+    assert decide(cut, read_fields(tally, NOW + 20), 1000).cut_at == cut.cut_at
 
 
 def test_few_throttled_messages_change_nothing() -> None:

@@ -83,7 +83,7 @@ def test_the_settings_may_make_a_stop_count_for_all() -> None:
 def test_a_receipt_stops_marketing_or_everything_by_its_code(code: int, purposes: Purposes) -> None:
     receipt = Receipt(umid="u", state="undelivered", code=code, sub_account="shop", person=ANN)
     changes = ConsentChanges()
-    note_refusal(changes, receipt, Entry(f"{CAME}-0", b""), settings())
+    note_refusal(changes, receipt, Entry(f"{CAME}-0", b""), settings(), "shop")
     assert changes.stops == {Stop("shop", "shop", Why.RECEIPT, purposes): [("447700900001", CAME)]}
     assert changes.figures == {"opt_outs": 1}
 

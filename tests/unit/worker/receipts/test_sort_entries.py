@@ -11,6 +11,7 @@ from config.settings import Settings
 from store.receipts.inbox import Entry
 from worker.receipts import inbox
 from worker.receipts.inbox import Sorted, sort_entries
+from worker.receipts.opt_outs import personal_codes
 
 SETTINGS: Final = Settings(sub_accounts={"shop": SubAccount()})
 BODIES: Final = Path(__file__).parents[2] / "chatapps/webhooks/bodies"
@@ -78,6 +79,6 @@ def told(sorted_: Sorted) -> object:
         receipt.umid
         for proofs in sorted_.updates.values()
         for _, _, receipt, _ in proofs
-        if receipt is not None and receipt.code in SETTINGS.opt_outs.receipt_codes
+        if receipt is not None and receipt.code in personal_codes(SETTINGS)
     )
     return updates, refusals, sorted_.unnamed, sorted_.aside, sorted_.figures

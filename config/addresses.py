@@ -1,6 +1,8 @@
-"""Addresses of a Redis whose master is named by sentinels:
-`redis+sentinel://[LOGIN@]HOST:26379,HOST:26379/MASTER/DATABASE`; `rediss+sentinel://` is with TLS, to
-the sentinels and to the server.
+"""Addresses of a Redis that is more than one server.
+
+`redis+cluster://[LOGIN@]HOST:6379,HOST:6379` names some nodes of a cluster, which know the others.
+Sentinels name a master: `redis+sentinel://[LOGIN@]HOST:26379,HOST:26379/MASTER/DATABASE`;
+`rediss+sentinel://` is with TLS, to the sentinels and to the server.
 
 The login is that of the server. That of the sentinels, where they ask for one, is given as
 `?sentinel_password=…` and `&sentinel_username=…`; other options are those of redis-py. Celery takes no
@@ -80,19 +82,60 @@ def parse_sentinels(url: str) -> SentinelAddress | None:
     )
 
 
+CLUSTERS = ("redis+cluster", "rediss+cluster")
+_CLUSTER_FORM = (
+    "the form is redis+cluster://USER:PASSWORD@HOST:6379,HOST:6379, without the number of a database; "
+    "special characters are written as %XX. rediss+cluster:// is with TLS"
+)
+
+
+class ClusterAddress(NamedTuple):
+    """Some nodes of a cluster."""
+
+    nodes: tuple[tuple[str, int], ...]
+    scheme: str  # of one node, for redis-py
+    login: str  # with its @, or empty
+    options: str  # of redis-py, with the ?, or empty
+
+    def of_node(self, node: tuple[str, int]) -> str:
+        """URL of one node, for redis-py."""
+        return f"{self.scheme}://{self.login}{_place(*node)}/0{self.options}"
+
+    def __str__(self) -> str:
+        """Words for people, without the login."""
+        return f"the cluster of {', '.join(_place(*node) for node in self.nodes)}"
+
+
+def parse_cluster(url: str) -> ClusterAddress | None:
+    """Parse an address; None for one of another kind.
+
+    Raises:
+        ValueError: it is incomplete; does not quote the login.
+    """
+    parts = urlsplit(url) if "+cluster://" in url else None
+    if parts is None or parts.scheme not in CLUSTERS:
+        return None
+    login, at, hosts = parts.netloc.rpartition("@")
+    if not hosts or parts.path not in ("", "/", "/0") or "db" in dict(parse_qsl(parts.query)):
+        raise ValueError(_CLUSTER_FORM)
+    nodes = tuple(_host_and_port(one, 6379, _CLUSTER_FORM) for one in hosts.split(","))
+    scheme, query = parts.scheme.partition("+")[0], f"?{parts.query}" if parts.query else ""
+    return ClusterAddress(nodes, scheme, login + at, query)
+
+
 def _option(text: str) -> str | bool:
     """An option of TLS; that of the host name is a truth."""
     return text.lower() == "true" if text.lower() in ("true", "false") else text
 
 
-def _host_and_port(text: str) -> tuple[str, int]:
+def _host_and_port(text: str, default: int = PORT, form: str = _FORM) -> tuple[str, int]:
     parts = urlsplit(f"//{text}")
     try:
-        port = parts.port or PORT
+        port = parts.port or default
     except ValueError:  # quotes what may be a part of a password
-        raise ValueError(_FORM) from None
+        raise ValueError(form) from None
     if not parts.hostname:
-        raise ValueError(_FORM)
+        raise ValueError(form)
     return parts.hostname, port
 
 
