@@ -26,6 +26,6 @@ def space_pairs(
     return script_call(
         "space_pairs",
         pairs(sub_account),
-        (int(apart * 1000), int(waits), digests, messages),
+        (max(1, int(apart * 1000)), int(waits), digests, messages),
         lambda reply: dict(zip(reply[::2], reply[1::2], strict=True)),
     )
