@@ -6,7 +6,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Tests start hundreds of processes; without .pyc files each compiles the project anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup page page-test test-browser test-openapi test-deploy screenshots demo test test-fast test-all chaos mutants bench lint format types imports docs check lock clean
+.PHONY: setup page page-test test-cluster test-browser test-openapi test-deploy screenshots demo test test-fast test-all chaos mutants bench lint format types imports docs check lock clean
 
 # Debian has venv in a package of its own; without it half an environment would be left behind.
 venv = $(1)/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(1) >&2 \
@@ -76,12 +76,16 @@ test-fast: $(STAMP)
 	$(PYTEST) $(PARALLEL) -m "not server and not timing and not long" tests/unit tests/conformance
 
 test: $(STAMP)
-	$(PYTEST) $(PARALLEL) -m "not timing and not long" || test $$? = 5
+	$(PYTEST) $(PARALLEL) -m "not timing and not long and not cluster" || test $$? = 5
 	$(PYTEST) -m "timing and not long" || test $$? = 5
+
+# The store's suite on a cluster of three masters.
+test-cluster: $(STAMP)
+	$(PYTEST) $(PARALLEL) -m cluster tests/conformance
 
 test-all: export SENDMANY_TEST_EXAMPLES = all
 test-all: $(STAMP)
-	$(PYTEST) $(PARALLEL) -m "not timing" --ignore tests/browser || test $$? = 5
+	$(PYTEST) $(PARALLEL) -m "not timing and not cluster" --ignore tests/browser || test $$? = 5
 	$(PYTEST) -m timing || test $$? = 5
 
 # Campaigns go out while workers and the server are killed and frozen; the last line is JSON.

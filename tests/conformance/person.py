@@ -582,6 +582,7 @@ class TestRewriting:
         ]
         asked: list[str] = []
         monkeypatch.setattr(rewrite, "_persistence", lambda _: states.pop(0))
+        monkeypatch.setattr(store, "servers", lambda: [store])
         monkeypatch.setattr(store, "run", lambda call: asked.append(str(call.args[0])))
         time = Time()
         rewrite.rewrite_files(store, lambda: None, time.sleep)
