@@ -25,8 +25,10 @@ local noted, new = {}, {}
 for i, who in ipairs(fields) do
   local own = string.sub(messages, (i - 1) * MESSAGE + 1, i * MESSAGE)
   local last = noted[who] or recent[i] or earlier[i]
-  local due = last and string.sub(last, 1, MESSAGE) ~= own and tonumber(string.sub(last, MESSAGE + 1)) + apart
-  if waits and due and due > now then
+  local due = last and tonumber(string.sub(last, MESSAGE + 1)) + apart or 0
+  if due > now and string.sub(last, 1, MESSAGE) == own then
+    -- it was claimed before: its note stands
+  elseif waits and due > now then
     found[#found + 1], found[#found + 2] = i - 1, math.ceil(due / 1000)
   else
     noted[who] = own .. string.format('%.0f', now)
