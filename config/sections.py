@@ -47,6 +47,8 @@ BROKER_OPTIONS = {
     *("confirm_publish", "max_retries"),
 }
 """Transport options of Celery that may be set: those of Redis and of RabbitMQ."""
+PAIR_SECONDS = 6.0
+"""WhatsApp takes one message to a person in so many seconds."""
 HIGHEST_RATE = 1000.0
 """Messages per second that WhatsApp gives a number at most."""
 LongWait = Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)]
@@ -96,6 +98,9 @@ class SubAccount(Section):
     max_in_air: PositiveInt = 32
     """Batches of this sub-account in flight per worker process; fewer while answers are slower than
     usual, where `learn_rate` is on."""
+    pair_seconds: float | None = Field(default=None, ge=0, le=60)
+    """Seconds between two messages to a person; urgent ones do not wait. 0: none. None: 6, and 0 for
+    loopback."""
     tier: Annotated[int, Field(ge=1, le=100_000)] | Literal["unlimited"] | None = None
     """People to whom WhatsApp lets the portfolio write outside service windows in 24 hours, until an
     event tells another tier. None: nothing is counted."""
@@ -114,9 +119,20 @@ class SubAccount(Section):
         """Whether the rate is learned, and whether the learned one is used."""
         if self.learn_rate is not None:
             return self.learn_rate
-        if self.base_url is not None and LOOPBACK.fullmatch(self.base_url.host or ""):
+        if self._on_loopback:
             return "off"
         return "observe" if "messages_per_second" in self.model_fields_set else "on"
+
+    @property
+    def pair_wait(self) -> float:
+        """Seconds between two messages to a person; 0 = they are not spaced."""
+        if self.pair_seconds is not None:
+            return self.pair_seconds
+        return 0 if self._on_loopback else PAIR_SECONDS
+
+    @property
+    def _on_loopback(self) -> bool:
+        return self.base_url is not None and bool(LOOPBACK.fullmatch(self.base_url.host or ""))
 
     def why_no_pin(self, rate: float) -> str:
         """The reason why this rate cannot be pinned; empty if it can."""

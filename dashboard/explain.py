@@ -468,6 +468,7 @@ def _delayed(n: int, lane: Lane, wait: Waiting) -> str:
 PUT_OFF_WORDS = {
     WaitCause.HOURS: "end of the quiet hours",
     WaitCause.TIER: "tier: WhatsApp limits how many people are written to in 24 hours",
+    WaitCause.PAIR: "spacing of messages to one person",
 }
 
 

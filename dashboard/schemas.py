@@ -160,6 +160,7 @@ class WaitsOut(BaseModel):
     next_retry: str | None
     next_decision: str | None  # about messages that were posted without a trustworthy answer
     hours: HoursOut | None  # null: none waits for the hours of its recipient
+    pair: HoursOut | None  # null: none waits since its person has just got another message
     tier: HoursOut | None  # null: none waits for a place under the tier of the portfolio
     stopped: StopOut | None  # an operator has stopped sending
 
@@ -260,6 +261,7 @@ def campaign_out(report: LaneReport, wait: Waiting, breakers: Sequence[Breaker])
             next_retry=moment_out(wait.next_retry),
             next_decision=moment_out(wait.next_decision),
             hours=_span_out(wait, WaitCause.HOURS),
+            pair=_span_out(wait, WaitCause.PAIR),
             tier=_span_out(wait, WaitCause.TIER),
             stopped=stop_out(wait.stop) if wait.stop else None,
         ),

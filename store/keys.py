@@ -110,6 +110,7 @@ TABLE = (
     Row("sm:signals:{<sub-account>}:flushed:<process>", "string", "flush_metrics", "1 day"),
     Row("sm:tiers", "hash", "change_tier: portfolio → tier by the provider; settings", "never"),
     Row("sm:places:{<portfolio>}", "hash", "reserve_places: digests, by time", "25 hours idle"),
+    Row("sm:pairs:{<sub-account>}:<period>", "hash", "space_pairs: digests, messages", "2 minutes"),
     Row("sm:permit:{<sub-account>}:<op>", "string", "acquire_permits", "10 seconds"),
     Row("sm:requests:{<sub-account>}", "zset", "begin_request: request → time", "note_ended"),
     Row("sm:unreached:{<sub-account>}", "hash", "workers: host → what keeps it away", "it answers"),
@@ -381,6 +382,11 @@ def rate_history(sub_account: str) -> str:
 def places(portfolio: str) -> str:
     """People who were written to outside a service window, against the tier of a portfolio."""
     return f"sm:places:{{{portfolio}}}"
+
+
+def pairs(sub_account: str) -> tuple[str, str]:
+    """Whom lanes of a sub-account have just written to, by even and odd periods."""
+    return f"sm:pairs:{{{sub_account}}}:0", f"sm:pairs:{{{sub_account}}}:1"
 
 
 def signals(sub_account: str) -> str:

@@ -41,6 +41,7 @@ class Sender:
     endpoint: Endpoint
     limits: Limits
     max_in_air: int
+    pair_wait: float = 0.0  # seconds between two messages to a person; 0 = they are not spaced
 
 
 @dataclass(frozen=True, slots=True)

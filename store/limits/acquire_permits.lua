@@ -8,11 +8,12 @@
 -- ARGV: messages, messages/s, burst, part of the burst kept for urgent lanes (0 when urgent),
 --       requests/s, horizon in ms, op, most messages of a probe, lease of a probe in ms, ends of
 --       requests, ms without an answer that are a stall, most messages that may wait for an answer,
---       messages/s before any are learned ('' = they are not),
+--       messages/s before any are learned ('' = they are not), lane ('' = people are not spaced), ms
+--       between two messages to a person,
 --       scopes of breakers of the lane besides those of the sub-account ...
 -- Returns: {1, ms to wait before use, messages, 1 if the breakers need to learn a success or failure,
---           breakers of templates that are open, learned messages/s or '', scopes that this is a probe
---           of ...} or
+--           breakers of templates that are open, learned messages/s or '', 1 if another lane was active
+--           lately, scopes that this is a probe of ...} or
 --          {0, ms to wait before asking again, 1 if blocked else 0, scope of the breaker that refuses or
 --          '', learned messages/s or ''}
 -- include: breaker, clock, requests
@@ -21,7 +22,8 @@ local n, rate, burst, kept, request_rate, horizon = tonumber(ARGV[1]), tonumber(
   tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]) * 1000
 local op, most_probed, probe_lease = ARGV[7], tonumber(ARGV[8]), tonumber(ARGV[9])
 local ended, patience, most_waiting = ARGV[10], tonumber(ARGV[11]), tonumber(ARGV[12])
-local IDLE_MS, REPEAT_MS, CROWDED_MS = 3600000, 10000, 50
+local IDLE_MS, REPEAT_MS, CROWDED_MS, SHARED_MS = 3600000, 10000, 50, 60000
+local lane, apart = ARGV[14], tonumber(ARGV[15])
 local now = now_us()
 local ms = math.floor(now / 1000)
 
@@ -29,7 +31,7 @@ note_ended(limiter, requests, breakers, ended, ms)
 local before = redis.call('GET', permit)
 if before then return cjson.decode(before).answer end
 local cold = look_for_stall(limiter, requests, breakers, patience, probe_lease, ms)
-local is = redis.call('HMGET', limiter, 'messages', 'requests', 'blocked_until')
+local is = redis.call('HMGET', limiter, 'messages', 'requests', 'blocked_until', 'lane', 'lane_at', 'shared_at')
 local blocked = tonumber(is[3] or 0) - now
 local learned = ''
 if ARGV[13] ~= '' then
@@ -43,7 +45,7 @@ if blocked > 0 then return { 0, math.ceil(blocked / 1000), 1, '', learned } end
 local fields = redis.call('HLEN', breakers) -- usually there are none
 local held, held_for, probed, told, others = '', 0, {}, 0, 0
 local scopes = { 'account', 'server', 'stall' }
-for i = 14, #ARGV do scopes[#scopes + 1] = ARGV[i] end
+for i = 16, #ARGV do scopes[#scopes + 1] = ARGV[i] end
 local noted = fields > 0 and redis.call('HMGET', breakers, unpack(scopes)) or {}
 for i, scope in ipairs(scopes) do
   local breaker = noted[i] and cjson.decode(noted[i])
@@ -95,9 +97,17 @@ spend(messages, at)
 spend(requests, at)
 -- End of the last turn that was given: returned permits must not let others go at the same moment.
 if messages.field then redis.call('HSET', limiter, 'given', string.format('%.0f', at + messages.cost)) end
+-- Two lanes within the time between two messages to a person: for a minute both note whom they write to.
+local shared = 0
+if lane ~= '' then
+  local shared_at = tonumber(is[6] or 0)
+  if is[4] and is[4] ~= lane and ms - tonumber(is[5]) < apart then shared_at = ms end
+  if ms - shared_at < SHARED_MS then shared = 1 end
+  redis.call('HSET', limiter, 'lane', lane, 'lane_at', ms, 'shared_at', shared_at)
+end
 redis.call('PEXPIRE', limiter, IDLE_MS)
 local wait_ms = math.ceil(wait / 1000)
-local answer = { 1, wait_ms, n, told > 0 and 1 or 0, others, learned }
+local answer = { 1, wait_ms, n, told > 0 and 1 or 0, others, learned, shared }
 for _, one in ipairs(probed) do
   take_probe(breakers, one[1], one[2], op, ms + wait_ms + probe_lease)
   answer[#answer + 1] = one[1]

@@ -68,6 +68,7 @@ class Permits:
     news: bool = False  # the breakers need to learn this request's result
     templates: int = 0  # templates whose breaker is open
     learned: float = 0.0  # messages per second; 0 = they are not learned
+    shared: bool = False  # another lane of the sub-account was active lately
 
 
 def acquire_permits(
@@ -84,6 +85,8 @@ def acquire_permits(
     patience: float = PATIENCE,
     batch: int = 1000,
     scopes: Sequence[str] = (),
+    lane: str = "",
+    apart: float = 0,
 ) -> Call[Permits]:
     """Take permits for `n` messages and one request.
 
@@ -96,6 +99,8 @@ def acquire_permits(
         patience: seconds without an answer that are a stall.
         batch: most messages of a request.
         scopes: breakers of the lane, besides those of the whole sub-account.
+        lane: noted as active; empty: people are not spaced.
+        apart: seconds between two messages to a person.
     """
     kept = 0 if urgent else limits.urgent_reserve
     return script_call(
@@ -121,6 +126,8 @@ def acquire_permits(
             int(patience * 1000),
             limits.most_waiting(patience, urgent=urgent, cap=batch),
             limits.first_rate or "",
+            lane,
+            int(apart * 1000),
             *scopes,
         ),
         lambda reply: _permits(n, reply),
@@ -196,10 +203,11 @@ def _permits(asked: int, reply: Any) -> Permits:
         True,
         wait,
         n=n if n < asked else 0,
-        probes=tuple(text(scope) for scope in reply[6:]),
+        probes=tuple(text(scope) for scope in reply[7:]),
         news=int(reply[3]) == 1,
         templates=int(reply[4]),
         learned=float(reply[5] or 0),
+        shared=int(reply[6]) == 1,
     )
 
 

@@ -28,6 +28,7 @@ class WaitCause(StrEnum):
 
     HOURS = ""
     TIER = "t"
+    PAIR = "p"
 
 
 class PutOff(NamedTuple):

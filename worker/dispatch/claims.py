@@ -24,6 +24,7 @@ from worker.delivery.write_settlement import settle
 from worker.dispatch.lane_cache import LaneCache, note_trouble
 from worker.dispatch.lane_hours import LaneHours
 from worker.dispatch.lane_selection import Turns
+from worker.dispatch.pair_spacing import space
 from worker.dispatch.tier_budget import TierBudget
 from worker.failpoints import Point
 from worker.pacing.backoff import Backoff, full_jitter
@@ -131,7 +132,11 @@ class Claims:
             cap = max(1, min(cap, int(rate / 2)))
         most = self._permits.limits(lane.sender).largest_batch(urgent=lane.urgent, cap=cap)
         reservation = await self._permits.reserve(
-            lane.sender, min(queued, most), urgent=lane.urgent, scopes=lane.scopes
+            lane.sender,
+            min(queued, most),
+            urgent=lane.urgent,
+            scopes=lane.scopes,
+            lane=lane.lane.id,
         )
         if reservation.granted:
             self._turns.charge(lane.lane.id, reservation.n, weight)
@@ -199,6 +204,9 @@ class Claims:
             open_, later = await self._hours.split(lane, claim.jobs, claim.now_ms)
             open_, over = await self._budget.split(lane, open_)
             later += over
+            if reservation.permits.shared:
+                open_, soon = await space(self._tools, lane, open_)
+                later += soon
             batch = ClaimedBatch(
                 lane, id_, open_, reservation, claim.now_ms, self._tools.clock(),
                 claim.early_updates, later, rules,

@@ -86,7 +86,13 @@ def sender_of(settings: Settings, sub_account_id: str) -> Sender:
     """
     endpoint = endpoint_of(settings, sub_account_id)
     sub_account = settings.sub_accounts[sub_account_id]
-    return Sender(sub_account_id, endpoint, limits_of(sub_account), sub_account.max_in_air)
+    return Sender(
+        sub_account_id,
+        endpoint,
+        limits_of(sub_account),
+        sub_account.max_in_air,
+        sub_account.pair_wait,
+    )
 
 
 def limits_of(sub_account: SubAccount) -> Limits:

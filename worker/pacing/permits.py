@@ -35,12 +35,13 @@ class PermitOffice:
         return sender.limits.learned(known)
 
     async def reserve(
-        self, sender: Sender, n: int, *, urgent: bool, scopes: Sequence[str] = ()
+        self, sender: Sender, n: int, *, urgent: bool, scopes: Sequence[str] = (), lane: str = ""
     ) -> Reservation:
         """Take permits once, for `n` messages and one request.
 
         Args:
             scopes: breakers of the lane, besides those of the sub-account.
+            lane: noted as active, to space messages to a person.
         """
         op, asked = secrets.token_hex(8), self._tools.clock()
         answers = self._tools.answers
@@ -58,6 +59,8 @@ class PermitOffice:
             patience=answers.patience(sender.id),
             batch=self._tools.settings.batch.max_messages,
             scopes=scopes,
+            lane=lane if sender.pair_wait else "",
+            apart=sender.pair_wait,
         )
         permits = await self._tools.store.run(call)
         answers.told(sender.id, ended)

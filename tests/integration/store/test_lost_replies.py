@@ -61,6 +61,7 @@ from store.limits.breakers import (
     take_probe,
 )
 from store.limits.learned import Cause, Learned, keep_learned, read_learned
+from store.limits.pairs import space_pairs
 from store.limits.rate_limit import (
     Limits,
     acquire_permits,
@@ -436,6 +437,13 @@ def _(store: Store) -> AnyCall:
 @case("keep_learned", "a rate is cut")
 def _(store: Store) -> AnyCall:
     return keep_learned("shop", store.run(read_learned("shop")), Learned(40, Cause.THROTTLED))
+
+
+@case("space_pairs", "of people, one of whom has just got another message")
+def _(store: Store) -> Call[Any]:
+    store.run(space_pairs("shop", "a", [(b"447700900001", 0)], 6, waits=True))
+    people = [(b"447700900001", 1), (b"447700900002", 2)]
+    return space_pairs("shop", "b", people, 6, waits=True)
 
 
 @case("reserve_places", "of people, one of whom has one")

@@ -411,7 +411,7 @@ def launch_campaign(
 
 def account(**limits: Any) -> SubAccount:
     """A sub-account, without limits by default."""
-    limits = {"messages_per_second": 0, "requests_per_second": 0, **limits}
+    limits = {"messages_per_second": 0, "requests_per_second": 0, "pair_seconds": 0, **limits}
     return SubAccount(api_key=SecretStr("key"), **limits)
 
 
