@@ -85,7 +85,7 @@ class Slots:
                 if isinstance(told, MovedError):
                     other, self._stale = other._replace(asking=False), True
                 if time.monotonic() > until:
-                    raise
+                    raise ClusterDownError("a slot keeps moving") from told
             except (ClusterDownError, TryAgainError):
                 self._stale = True
                 if time.monotonic() > until:

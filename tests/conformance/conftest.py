@@ -63,7 +63,7 @@ class ClusterStore(Store):
 
     def _send(self, call: Call[Any]) -> Any:
         if call.script is None and call.args[0] == "KEYS":
-            return self.client.keys(call.args[1])
+            return self.client.keys(str(call.args[1]))
         return self._routed._send(call)
 
     def servers(self) -> list[Store]:

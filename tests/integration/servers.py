@@ -8,7 +8,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -69,35 +69,52 @@ def running(kind: str, home: Path, options: dict[str, str] | None = None) -> Ite
 
 
 @contextmanager
-def cluster(home: Path, masters: int = 3) -> Iterator[str]:
-    """Run a cluster of masters that share the slots; gives its URL."""
-    ports: list[int] = []
+def cluster(home: Path, masters: int = 3, *, replicas: bool = False) -> Iterator[str]:
+    """Run a cluster of masters that share the slots, each with a replica if wanted; gives its URL."""
+    n = masters * 2 if replicas else masters
     with ExitStack() as stack:
-        for _ in range(masters):
-            ports.append(port := free_port())
-            options = {
-                "port": str(port),
-                "bind": "127.0.0.1",
-                "cluster-enabled": "yes",
-                "cluster-port": str(free_port()),
-                "cluster-node-timeout": "2000",
-            }
-            server = embedded_redis.EmbeddedServer(home / str(port), options=options)
-            server.start()
-            stack.callback(server.stop)
-        clients = [stack.enter_context(redis.Redis(port=port)) for port in ports]
-        buses = [one.config_get("cluster-port")["cluster-port"] for one in clients]
+        ports = [_start_node(home, stack) for _ in range(n)]
+        clients: list[Any] = [stack.enter_context(redis.Redis(port=port)) for port in ports]
         first: int = 0
-        for n, client in enumerate(clients, 1):
-            last = 16384 * n // masters - 1
-            client.execute_command("CLUSTER", "ADDSLOTSRANGE", first, last)
-            client.execute_command("CLUSTER", "MEET", "127.0.0.1", ports[0], buses[0])
-            first = last + 1
-        give_up = time.monotonic() + 30
-        while not all(_knows_all(client, masters) for client in clients):
-            assert time.monotonic() < give_up, "the masters do not find each other"
-            time.sleep(0.05)
+        for at, client in enumerate(clients, 1):
+            bus = client.config_get("cluster-port")["cluster-port"]
+            clients[0].execute_command("CLUSTER", "MEET", "127.0.0.1", ports[at - 1], bus)
+            if at <= masters:
+                last = 16384 * at // masters - 1
+                client.execute_command("CLUSTER", "ADDSLOTSRANGE", first, last)
+                first = last + 1
+        _wait(lambda: all(_knows_all(client, n) for client in clients))
+        for master, replica in zip(clients, clients[masters:], strict=False):
+            replica.execute_command("CLUSTER", "REPLICATE", master.execute_command("CLUSTER MYID"))
+        _wait(lambda: all(_is_linked(replica) for replica in clients[masters:]))
         yield "redis+cluster://" + ",".join(f"127.0.0.1:{port}" for port in ports)
+
+
+def _start_node(home: Path, stack: ExitStack) -> int:
+    port = free_port()
+    options = {
+        "port": str(port),
+        "bind": "127.0.0.1",
+        "cluster-enabled": "yes",
+        "cluster-port": str(free_port()),
+        "cluster-node-timeout": "2000",
+    }
+    server = embedded_redis.EmbeddedServer(home / str(port), options=options)
+    server.start()
+    stack.callback(server.stop)
+    return port
+
+
+def _wait(condition: Callable[[], bool]) -> None:
+    give_up = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < give_up, "the servers of the cluster do not find each other"
+        time.sleep(0.05)
+
+
+def _is_linked(replica: Any) -> bool:
+    found: bool = replica.info("replication").get("master_link_status") == "up"
+    return found
 
 
 def _knows_all(client: Any, masters: int) -> bool:
