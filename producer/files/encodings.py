@@ -34,6 +34,8 @@ _OTHERS: Final = {
     "cp1255": "אבגדהוזחטיךכלםמןנסעףפץצקרשת",
 }
 """Letters beyond ASCII of some languages of each encoding, one word per language."""
+_MANY_LETTERS: Final = 4
+"""Distinct letters beyond ASCII from which on a single language is taken for proven."""
 _BESIDE: Final = frozenset("’‘“”–—…€£§°«»·´•™®©¿¡ªº\xa0\xad\u200e\u200f")  # noqa: RUF001
 _ASCII: Final = bytes(range(128))
 _PAIR: Final = re.compile(rb"(?=([A-Za-z\x80-\xff][\x80-\xff]|[\x80-\xff][A-Za-z]))")
@@ -87,11 +89,11 @@ def recognise(blocks: Iterable[bytes], line: int) -> str:
             word = example[0]
     high = bytes(sorted(used))
     all_ = (*_LATIN, *_OTHERS)
-    found = [name for name in all_ if _may_be(name, high, pairs)] or [
-        name
-        for name in _LATIN
-        if name.startswith("cp12") and _may_be(name, high, pairs, one_language=False)
-    ]
+    found = [name for name in all_ if _may_be(name, high, pairs)]
+    if not found or ("cp1252" not in found and len(high) < _MANY_LETTERS):
+        # Names of several languages stand in one file: Zoë and Søren are no Lithuanian.
+        windows = [name for name in _LATIN if name.startswith("cp12")] if not found else ["cp1252"]
+        found += [name for name in windows if _may_be(name, high, pairs, one_language=False)]
     readings = {high.decode(name): name for name in reversed(found)}
     if len(readings) == 1:
         return found[0]
