@@ -175,6 +175,12 @@ class Store:
                 for script in self._scripts.values():
                     server.client.script_load(script.source)
 
+    @property
+    def address(self) -> str:
+        """HOST:PORT of the server; empty for a socket."""
+        options = self.client.connection_pool.connection_kwargs
+        return f"{options['host']}:{options['port']}" if "host" in options else ""
+
     def servers(self) -> list[Store]:
         """A store of each server, for what is asked of servers and not of keys; of a cluster, one of
         each master. They are closed with this one.

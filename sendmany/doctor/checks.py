@@ -2,6 +2,7 @@
 
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ParamSpec
 
@@ -128,9 +129,12 @@ def _redis(settings: Settings) -> Iterator[Check]:
 
 
 def _server(store: Store) -> Iterator[Check]:
-    for server in store.servers():
+    servers = store.servers()
+    for server in servers:
         info = {name: value for part in INFO for name, value in _info(server, part).items()}
-        yield from check_server(info, _config(server))
+        for check in check_server(info, _config(server)):
+            of = f" of {server.address}" if len(servers) > 1 else ""
+            yield replace(check, name=check.name + of)
 
 
 def _memory(store: Store, settings: Settings) -> Iterator[Check]:

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from store.errors import StoreUnavailable
 from store.keys import lane_keys
 from store.lanes.lane import LaneStatus
 from store.states import State
+from tests.acceptance.command import SENDMANY, environment
 from tests.acceptance.house import SMALL, open_house, until
 from tests.integration.servers import cluster, running
 
@@ -37,6 +39,16 @@ def test_each_message_of_a_campaign_goes_out_once(tmp_path: Path) -> None:
         for lane in lanes:
             assert house.check(lane).counts[State.ACCEPTED] == N
             assert len(house.taken(lane)) == N
+        told = subprocess.run(
+            [SENDMANY, "doctor"],
+            env=environment() | house.local.environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        assert (
+            sum(line.startswith("ok       redis of 127.0.0.1:") for line in told.splitlines()) == 3
+        )
 
 
 @pytest.mark.timing
