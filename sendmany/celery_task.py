@@ -70,12 +70,13 @@ def schedule_retries(*_: object, **__: object) -> None:
     """Schedule the campaigns that send again; losing it or running it twice does no harm."""
     settings = load_settings()
     store = Store.connect(settings.store_url, key_prefix=settings.key_prefix)
-    ACTOR.set(Actor("worker"))
+    before = ACTOR.set(Actor("worker"))
     try:
         retry_later(store, settings, hint_drain, _given_up)
     except StoreUnavailable as error:
         log.warning("retries_not_scheduled", error=str(error))
     finally:
+        ACTOR.reset(before)
         store.close()
 
 
