@@ -90,7 +90,7 @@ def recognise(blocks: Iterable[bytes], line: int) -> str:
     high = bytes(sorted(used))
     all_ = (*_LATIN, *_OTHERS)
     found = [name for name in all_ if _may_be(name, high, pairs)]
-    if not found or ("cp1252" not in found and len(high) < _MANY_LETTERS):
+    if not found or ("cp1252" not in found and _letters(high, found[0]) < _MANY_LETTERS):
         # Names of several languages stand in one file: Zoë and Søren are no Lithuanian.
         windows = [name for name in _LATIN if name.startswith("cp12")] if not found else ["cp1252"]
         found += [name for name in windows if _may_be(name, high, pairs, one_language=False)]
@@ -107,6 +107,11 @@ def recognise(blocks: Iterable[bytes], line: int) -> str:
         f"line {line} is not UTF-8, and it is not clear in which encoding it is: {may_be}; say which "
         "with --encoding"
     )
+
+
+def _letters(high: bytes, name: str) -> int:
+    """Number of distinct letters, small and capital ones alike, without signs such as a dash."""
+    return len({*high.decode(name).lower()} - _BESIDE)
 
 
 def _may_be(name: str, high: bytes, pairs: Iterable[bytes], *, one_language: bool = True) -> bool:

@@ -133,7 +133,9 @@ def test_a_windows_encoding_is_recognised_by_the_letters_of_one_language(
         assert text_of(tmp_path, text.encode(encoding), encoding=encoding) == text
 
 
-@pytest.mark.parametrize("name", ["Muñoz", "Zoë", "Zoë-Søren", "Иван", "É"])
+@pytest.mark.parametrize(
+    "name", ["Muñoz", "Zoë", "Zoë-Søren", "Zoë\u2013SØREN\u2019s\u2026", "Иван", "É"]
+)
 def test_what_may_be_read_in_two_ways_is_asked_for_in_one_sentence(
     tmp_path: Path, name: str
 ) -> None:
