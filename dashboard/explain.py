@@ -49,7 +49,7 @@ _LOCAL = {
     LocalReason.CUT_OFF: "the answer began, and was cut off",
     LocalReason.CAPPED: "over the cap: the person has had enough marketing in these days",
     LocalReason.FORGOTTEN: "the person was forgotten",
-    LocalReason.UNREACHABLE: "the person could not be reached lately, by a receipt (1018)",
+    LocalReason.UNREACHABLE: "the person could not be reached lately, by a receipt",
 }
 _STATUS = {
     LaneStatus.DRAFT: "It is a draft: nothing of it goes out before it is launched.",
