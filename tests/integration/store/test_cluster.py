@@ -95,7 +95,9 @@ def slot_keys(client: Any, slot: int) -> int:
 
 def test_an_address_of_the_wrong_kind_is_explained(url: str) -> None:
     plain = Store.connect(url.replace("+cluster", "").split(",")[0] + "/0")
-    missed = [key for key in KEYS if key_slot(key.encode()) > 16384 // 3]
+    missed = [
+        key for key in KEYS[1:] if key_slot(key.encode()) > 16384 // 3
+    ]  # the first one has moved
     with pytest.raises(StoreFault, match=r"redis\+cluster://HOST"):
         plain.run(command("GET", missed[0], parse=bool))
     plain.close()
