@@ -51,7 +51,7 @@ async def test_the_figures_of_a_campaign_with_faults_add_up(rig: Rig) -> None:
     rig.configure(batch={"max_messages": 50}, retry=retry)
     lane = rig.campaign(200, settle_after=60)
     rig.provider.steps = [refuses({3: 1002}), Refused(503), NoAnswer("cut")]
-    await rig.drain_until(lambda: rig.report(lane).sent == 99)
+    await rig.drain_until(lambda: rig.report(lane).sent >= 99)
     await rig.meters.flush(rig.watched)
     shown = await scrape(rig)
 
