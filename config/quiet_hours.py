@@ -1,23 +1,48 @@
-"""Hours of a week in which marketing may go to people, as they are written: `Mon-Sat 08:00-20:00`; and
-those that are shipped for countries and states (`quiet_hours.tsv`)."""
+"""Hours of a week in which marketing may go to people, as they are written: `Mon-Sat 08:00-20:00, not
+holidays`; and those that are shipped for countries and states (`quiet_hours.tsv`)."""
 
 import re
 from collections.abc import Mapping
+from datetime import date, timedelta
 from functools import cache
 from importlib.resources import files
 from itertools import pairwise
 from typing import Final, NamedTuple
 
-Week = tuple[tuple[tuple[int, int], ...], ...]
-"""For each day, Monday first: spans as minutes after midnight, in order."""
+Spans = tuple[tuple[int, int], ...]
+"""Open spans of a day as minutes after midnight, in order."""
+
+
+class Week(NamedTuple):
+    """Hours of a week, and the days on which there are none."""
+
+    days: tuple[Spans, ...]  # Monday first
+    closed: frozenset[str] = frozenset()  # `2026-12-24`, or each year `12-24`
+    holidays_of: str = ""  # place whose public holidays are closed; empty: they are as other days
+
+    def spans(self, day: date) -> Spans:
+        """The open spans of a day; empty if it is closed."""
+        written = day.isoformat()
+        if written in self.closed or written[5:] in self.closed:
+            return ()
+        if self.holidays_of and day in _public_holidays(self.holidays_of, day.year):
+            return ()
+        return self.days[day.weekday()]
+
+
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 MOST_MINUTES = 24 * 60
-ALWAYS: Week = (((0, MOST_MINUTES),),) * len(DAYS)
+ALWAYS = Week((((0, MOST_MINUTES),),) * len(DAYS))
 ANYWHERE: Final = "*"
 """The place of all that have no hours of their own."""
 _PART = re.compile(
     r"(?:([a-z]{3})(?:-([a-z]{3}))? +)?(\d\d?):(\d\d) ?- ?(\d\d?):(\d\d)", re.IGNORECASE
 )
+_CLOSED = re.compile(r"not +(holidays|(?:\d{4}-)?\d\d-\d\d)", re.IGNORECASE | re.ASCII)
+_HOLIDAYS = "holidays"
+_LEAP_YEAR = "2028-"
+_DAYS_AHEAD = 366
+"""Days among which an open one must be."""
 
 
 class ShippedHours(NamedTuple):
@@ -42,8 +67,13 @@ def shipped_hours() -> tuple[Mapping[str, ShippedHours], Mapping[str, str]]:
     return shipped, areas
 
 
-def see_that_place(place: str) -> None:
-    """Raise ValueError for a place that cannot have hours of its own; in a sentence."""
+def check_hours(place: str, text: str) -> None:
+    """Refuse hours that a place cannot have.
+
+    Raises:
+        ValueError: there is no such place, its hours cannot be read, or it has no public holidays or
+            no open day within a year; in a sentence.
+    """
     from phonenumbers import SUPPORTED_REGIONS  # noqa: PLC0415 — 60 modules, for this alone
 
     if place not in SUPPORTED_REGIONS and place not in shipped_hours()[0]:
@@ -51,35 +81,84 @@ def see_that_place(place: str) -> None:
             f'"{place}" is no place with hours: give two letters of a country such as GB, a state of '
             "`sendmany quiet-hours show`, or * for all others"
         )
+    week, today = read_week(text, place), date.today()
+    if week.holidays_of and not _has_holidays(place):
+        raise ValueError(
+            f'No public holidays are known of "{place}": name the days, such as "not 2026-12-24"'
+        )
+    if not any(week.spans(today + timedelta(days)) for days in range(_DAYS_AHEAD)):
+        raise ValueError(f'"{text}" leaves no open day within a year: close fewer days')
 
 
-def read_week(text: str) -> Week:
-    """The hours in a text: parts with commas in between, each with days or for all days; `always`.
+def read_week(text: str, place: str = ANYWHERE) -> Week:
+    """The hours in a text: parts with commas in between, each with days or for all days; `always`; and
+    days without hours: `not 2026-12-24`, `not 12-25` (each year), `not holidays`.
 
     Days that are not named have no hours.
+
+    Args:
+        place: the place whose public holidays are meant.
 
     Raises:
         ValueError: it is written otherwise, or names no hours; in a sentence.
     """
-    if text.strip().casefold() == "always":
-        return ALWAYS
-    week: list[list[tuple[int, int]]] = [[] for _ in DAYS]
-    for part in text.split(","):
-        written = _PART.fullmatch(part.strip())
-        if written is None:
-            raise _unreadable(text)
-        first, last, *times = written.groups()
-        hour, minute, end_hour, end_minute = map(int, times)
-        start, end = 60 * hour + minute, 60 * end_hour + end_minute
-        if max(minute, end_minute) > 59 or not start < end <= MOST_MINUTES:
-            raise _unreadable(text)
-        for day in _days(first, last, text):
-            week[day].append((start, end))
-    for spans in week:
+    days: list[list[tuple[int, int]]] = [[] for _ in DAYS]
+    closed, holidays_of, always = set[str](), "", False
+    for part in map(str.strip, text.split(",")):
+        if part.casefold() == "always":
+            always = True
+        elif shut := _CLOSED.fullmatch(part):
+            if shut[1].casefold() == _HOLIDAYS:
+                holidays_of = place
+            else:
+                closed.add(_real_day(shut[1], text))
+        else:
+            _add_hours(part, days, text)
+    if always == any(days):
+        raise _unreadable(text)
+    for spans in days:
         spans.sort()
         if any(end > start for (_, end), (start, _) in pairwise(spans)):
             raise ValueError(f'"{text}" names hours of a day twice: keep one')
-    return tuple(map(tuple, week))
+    week = ALWAYS.days if always else tuple(map(tuple, days))
+    return Week(week, frozenset(closed), holidays_of)
+
+
+def _add_hours(part: str, days: list[list[tuple[int, int]]], text: str) -> None:
+    written = _PART.fullmatch(part)
+    if written is None:
+        raise _unreadable(text)
+    first, last, *times = written.groups()
+    hour, minute, end_hour, end_minute = map(int, times)
+    start, end = 60 * hour + minute, 60 * end_hour + end_minute
+    if max(minute, end_minute) > 59 or not start < end <= MOST_MINUTES:
+        raise _unreadable(text)
+    for day in _days(first, last, text):
+        days[day].append((start, end))
+
+
+def _real_day(written: str, text: str) -> str:
+    try:
+        date.fromisoformat(written if len(written) > 5 else _LEAP_YEAR + written)
+    except ValueError as error:
+        raise ValueError(f'"{text}" closes a day that does not exist: {written}') from error
+    return written
+
+
+def _has_holidays(place: str) -> bool:
+    from holidays import list_supported_countries  # noqa: PLC0415 — 11 MB, for those who close on them
+
+    country, _, state = place.partition("-")
+    states = list_supported_countries().get(country)
+    return states is not None and (not state or state in states)
+
+
+@cache
+def _public_holidays(place: str, year: int) -> frozenset[date]:
+    from holidays import country_holidays  # noqa: PLC0415 — as above
+
+    country, _, state = place.partition("-")
+    return frozenset(country_holidays(country, subdiv=state or None, years=year))
 
 
 def _days(first: str | None, last: str | None, text: str) -> range:
@@ -98,5 +177,5 @@ def _days(first: str | None, last: str | None, text: str) -> range:
 def _unreadable(text: str) -> ValueError:
     return ValueError(
         f'"{text}" is no hours: write them as "Mon-Fri 08:00-20:00, Sat 09:00-18:00", "08:00-20:00" '
-        'for all days, or "always"'
+        'for all days, or "always"; closed days follow as "not 2026-12-24" or "not holidays"'
     )

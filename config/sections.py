@@ -23,7 +23,7 @@ from pydantic import (
 )
 
 from config.errors import ReportedError
-from config.quiet_hours import read_week, see_that_place
+from config.quiet_hours import check_hours
 
 REGIONS: dict[str, str] = {
     "apac": "https://chatapps.8x8.com",
@@ -350,8 +350,7 @@ class QuietHours(Section):
     @classmethod
     def _are_readable(cls, hours: dict[str, str]) -> dict[str, str]:
         for place, said in hours.items():
-            see_that_place(place)
-            read_week(said)
+            check_hours(place, said)
         return hours
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from config.quiet_hours import read_week, see_that_place
+from config.quiet_hours import check_hours
 from config.sections import SubAccount
 from producer.errors import InputError
 from producer.wake import SendWakeUp, call_workers, wake
@@ -293,8 +293,7 @@ def set_quiet_hours(
         raise InputError('Say what to change: on or off, or hours such as "FR=Mon-Fri 09:00-19:00"')
     for place, said in hours.items():
         try:
-            see_that_place(place)
-            read_week(said or "always")
+            check_hours(place, said or "always")
         except ValueError as error:
             raise InputError(str(error)) from error
     before = store.run(read_live_hours())

@@ -22,6 +22,7 @@ Kind = tuple[tuple[str, ...], Week | None]
 """Zones in which a person may be, and the hours there; None: always."""
 MOST_DAYS = 15
 """Days ahead in which an opening is looked for."""
+_FURTHEST_DAYS = 366
 _SWITCH, _REVISION = "on", "revision"
 _STATE_DIGITS = 4
 """First digits of a number that tell its area in North America."""
@@ -72,7 +73,7 @@ class HoursInForce:
         shipped, self._areas = shipped_hours()
         hours = {place: one.hours for place, one in shipped.items()}
         hours.update({**settings.hours, **live.hours})
-        self._weeks = {place: read_week(said) for place, said in hours.items()}
+        self._weeks = {place: read_week(said, place) for place, said in hours.items()}
 
     def week_of(self, person: str) -> Week | None:
         """The hours of a person's place; None: always."""
@@ -177,17 +178,18 @@ def _opening(zones: Sequence[str], week: Week, at: float) -> Opening:
 
 
 def open_span(zone: ZoneInfo, week: Week, at: float) -> Opening:
-    """The open span of a moment in a zone, or the next one."""
+    """The open span of a moment in a zone, or the next one; where there is none, it is looked for again
+    in a year."""
     today = datetime.fromtimestamp(at, zone).replace(
         hour=0, minute=0, second=0, microsecond=0, tzinfo=None
     )
-    for days in range(len(week) + 1):
+    for days in range(_FURTHEST_DAYS):
         midnight = today + timedelta(days=days)
-        for start, end in week[midnight.weekday()]:
+        for start, end in week.spans(midnight.date()):
             opens, closes = (
                 moment_of(midnight + timedelta(minutes=minutes), zone).timestamp()
                 for minutes in (start, end)
             )
             if max(opens, at) < closes:
                 return Opening(opens, closes)
-    raise ValueError("a week without hours")
+    return Opening(at + _FURTHEST_DAYS * 86_400, at + _FURTHEST_DAYS * 86_400)

@@ -62,7 +62,7 @@ function Change({ one, set, close }) {
   return html`<${Dialog} title=${one.place ? `Hours of ${named(one.place)}` : 'Change hours'} close=${close}>
     <form class="dialog-body" onSubmit=${(/** @type {Event} */ event) => { event.preventDefault(); change(hours.trim()); }}>
     ${!one.place && html`<label class="field">Place <input required maxlength="10" placeholder="FR, US-FL, or * for all others" value=${place} onInput=${(/** @type {any} */ event) => setPlace(event.target.value)} /></label>`}
-    <label class="field">Hours <input required maxlength="200" placeholder="Mon-Fri 09:00-19:00, Sat 10:00-16:00" value=${hours} onInput=${(/** @type {any} */ event) => setHours(event.target.value)} />
+    <label class="field">Hours <input required maxlength="1000" placeholder="Mon-Fri 09:00-19:00, Sat 10:00-16:00, not holidays" value=${hours} onInput=${(/** @type {any} */ event) => setHours(event.target.value)} />
       <small class="muted">Or <code>always</code>. It holds for all workers within a second; what waits is looked at anew.</small></label>
     ${error && html`<${Failed} error=${error} />`}
     <footer><button type="button" class="button" onClick=${close}>Leave it</button>

@@ -42,7 +42,7 @@ def test_they_are_off_and_told_with_where_they_are_from() -> None:
     told = as_json("show")
     assert (told["on"], told["timezone"]) == (False, "UTC")
     assert places(told)["GB"] == ("09:00-17:00", "settings")
-    assert places(told)["FR"] == ("Mon-Sat 08:00-20:00", "shipped")
+    assert places(told)["FR"] == ("Mon-Sat 08:00-20:00, not holidays", "shipped")
     assert "Off: marketing goes at any time" in run("show").stdout
 
 

@@ -1,16 +1,19 @@
 """Hours for marketing: how they are written, whose they are, and when the next ones begin."""
 
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import phonenumbers
 import pytest
 from phonenumbers import geocoder
 
-from config.quiet_hours import read_week, shipped_hours
+from config.quiet_hours import check_hours, read_week, shipped_hours
 from config.sections import QuietHours
 from store.people.quiet_hours import HoursInForce, LiveHours, LocalHours, LocalStart
 
+ALL_CLOSED = "always, " + ", ".join(
+    f"not {date(2028, 1, 1) + timedelta(days):%m-%d}" for days in range(366)
+)
 STATES = {
     "AL": "Alabama", "CT": "Connecticut", "FL": "Florida", "KY": "Kentucky", "LA": "Louisiana",
     "MA": "Massachusetts", "MD": "Maryland", "MI": "Michigan", "MN": "Minnesota",
@@ -34,10 +37,42 @@ def local(
 
 
 def test_hours_are_read_by_day() -> None:
-    week = read_week("Mon-Fri 08:00-12:00, mon-fri 14:00 - 20:00, Sun 9:30-24:00")
+    week = read_week("Mon-Fri 08:00-12:00, mon-fri 14:00 - 20:00, Sun 9:30-24:00").days
     assert week[0] == ((480, 720), (840, 1200))
     assert (week[5], week[6]) == ((), ((570, 1440),))
-    assert read_week(" Always ")[6] == ((0, 1440),)
+    assert read_week(" Always ").days[6] == ((0, 1440),)
+
+
+def test_a_day_is_closed_by_its_date_each_year_or_as_a_public_holiday() -> None:
+    week = read_week("08:00-20:00, not 2026-12-24, Not 12-26, not 02-29, not holidays", "FR")
+    shut = [
+        day
+        for day in (date(2026, 12, 20) + timedelta(days) for days in range(380))
+        if not week.spans(day)
+    ]
+    holidays = ["2026-12-25", "2027-01-01", "2027-03-29", "2027-05-01", "2027-05-06", "2027-05-08",
+                "2027-05-17", "2027-07-14", "2027-08-15", "2027-11-01", "2027-11-11", "2027-12-25",
+                "2028-01-01"]  # fmt: skip
+    named = ["2026-12-24", "2026-12-26", "2027-12-26"]
+    assert list(map(str, shut)) == sorted(holidays + named)
+    assert read_week("always, not 01-01").spans(date(2027, 1, 1)) == ()
+
+
+@pytest.mark.parametrize(
+    ("place", "text", "why"),
+    [
+        ("XX", "always", "no place with hours"),
+        ("*", "always, not holidays", "No public holidays are known"),
+        ("FR", "always, not 2027-02-29", "does not exist"),
+        ("FR", "always, not 13-01", "does not exist"),
+        ("FR", "not holidays", "write them as"),
+        ("FR", "always, 08:00-10:00", "write them as"),
+        ("FR", ALL_CLOSED, "no open day"),
+    ],
+)
+def test_hours_that_a_place_cannot_have_are_refused(place: str, text: str, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        check_hours(place, text)
 
 
 @pytest.mark.parametrize(
@@ -54,7 +89,7 @@ def test_what_is_shipped_has_a_source_and_a_day_and_can_be_read() -> None:
     shipped, _ = shipped_hours()
     assert {"*", "US", "FR", "IN", "US-FL"} <= set(shipped)
     for one in shipped.values():
-        assert any(read_week(one.hours))
+        check_hours(one.place, one.hours)
         assert one.source
         assert datetime.fromisoformat(one.checked)
 
@@ -95,6 +130,7 @@ def test_an_operators_hours_come_before_those_of_the_settings() -> None:
         ("2026-12-05T19:30", "2026-12-07T08:00"),  # Saturday night: Sunday is shut
         ("2026-12-07T06:59", "2026-12-07T08:00"),
         ("2026-12-07T07:00", ""),
+        ("2026-12-24T19:30", "2026-12-26T08:00"),  # Christmas is shut
     ],
 )
 def test_a_message_waits_until_the_next_hours_of_its_person(now: str, due: str) -> None:
