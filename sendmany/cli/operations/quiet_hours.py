@@ -37,7 +37,8 @@ def set_hours(
         typer.Argument(
             metavar="[PLACE=HOURS]…",
             help="Hours of a country (FR), a state (US-FL) or all others (*): "
-            '"Mon-Sat 08:00-20:00, not holidays", "always". With nothing after = they are no longer changed.',
+            '"Mon-Sat 08:00-20:00, not holidays", "always". With nothing after = they are no longer '
+            "changed.",
         ),
     ] = None,
     on: Annotated[
