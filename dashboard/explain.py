@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from chatapps.codes import CodeClass, Scope, classify_item, meaning, scope
 from chatapps.receipt_codes import Action, receipt_code
-from store.lanes.lane import WARM_UP, WARM_UP_PARTS, Canary, Lane, LaneStatus, Pace
+from store.lanes.lane import SPREAD, WARM_UP, WARM_UP_PARTS, Canary, Lane, LaneStatus, Pace
 from store.limits.breakers import BULK, SERVER, STALL, Breaker
 from store.limits.learned import Cause, Learned
 from store.limits.stops import Stop, Stopped
@@ -251,6 +251,8 @@ def held_back(report: LaneReport) -> int:
 def pace_words(pace: Pace) -> str:
     """The pace of a campaign, for people."""
     own = f"at most at {pace.rate:g} messages/s" if pace.rate else "as fast as its sub-account may"
+    if pace.rate == SPREAD:
+        own = "evenly over what its tier lets it send in 24 hours"
     if pace.finish_by:
         own = f"so that it is finished by {in_zone(pace.finish_by, pace.zone)}"
     return f"{own}, with weight {pace.weight} beside others"

@@ -17,7 +17,7 @@ from dashboard.explain import (
     pace_figures,
     remedy,
 )
-from store.lanes.lane import Canary, LaneStatus, Priority
+from store.lanes.lane import Canary, LaneStatus, Priority, rate_out
 from store.limits.breakers import Breaker
 from store.limits.stops import Stop, Stopped
 from store.people.quiet_hours import HoursInForce, LiveHours
@@ -94,6 +94,7 @@ class LaneOut(BaseModel):
     zone: str | None  # in which that time was said
     local_start: str | None  # time at which people get it, by their own clocks; null: at once
     rate: float  # messages/s of a campaign; 0: that of its sub-account
+    spread: bool  # it goes evenly over the tier of its portfolio
     weight: int  # of a campaign beside others
     finish_by: str | None  # the rate follows from it
     finish_zone: str | None  # in which that time was said
@@ -317,7 +318,7 @@ def _fields(report: LaneReport) -> dict[str, Any]:
         "send_at": moment_out(lane.send_at),
         "local_start": local_start(lane),
         "zone": lane.zone or None,
-        "rate": lane.rate,
+        **rate_out(lane.rate),
         "weight": lane.weight,
         "finish_by": moment_out(lane.finish_by),
         "finish_zone": lane.finish_zone or None,

@@ -45,7 +45,7 @@ from store.lanes.drafts import (
     open_text,
     write_file,
 )
-from store.lanes.lane import Lane, LaneStatus
+from store.lanes.lane import Lane, LaneStatus, rate_out
 
 OF_THE_LAUNCH: Final = {
     "name", "sub_account", "encoding", "sheet", "plan", "force", "accept_invalid", "launch"
@@ -379,7 +379,7 @@ def _options_of_campaign(lane: Lane, number: str) -> dict[str, Any]:
                 "window": lane.window,
             },
             "purpose": lane.purpose and str(lane.purpose),
-            "rate": lane.rate,
+            **rate_out(lane.rate),
             "weight": lane.weight,
             "keep": list(lane.keep),
         }

@@ -17,7 +17,7 @@ from config.settings import Settings
 from producer.campaigns.canary import read_canary
 from producer.campaigns.exclusions import MOST_EXCLUSIONS
 from producer.campaigns.message_file import LONGEST_NAME, RULE, is_name
-from producer.campaigns.schedule import read_finish, read_start
+from producer.campaigns.schedule import read_finish, read_rate, read_start
 from producer.campaigns.upload import Upload
 from producer.layout import ReadOptions
 from producer.policies import campaign_policies
@@ -150,6 +150,10 @@ class CampaignForm(_Exact):
     rate: Annotated[
         float, Field(ge=0, le=10_000, description="Messages/s at most; 0: as its sub-account.")
     ] = 0
+    spread: Annotated[
+        bool,
+        Field(description="Instead of `rate`: evenly over what its tier lets it send in a day."),
+    ] = False
     weight: Annotated[int, Field(ge=1, le=10, description="Its share beside other campaigns.")] = 1
     finish_by: Annotated[
         str | None,
@@ -200,6 +204,7 @@ class CampaignForm(_Exact):
 def upload_of(form: CampaignForm, settings: Settings, sub_account: str) -> Upload:
     """The upload's options, with defaults from the settings."""
     start = read_start(form.send_at, form.at_local, form.on)
+    rate = read_rate(settings, sub_account, form.rate, spread=form.spread) or 0
     return Upload(
         name=form.name,
         sub_account=sub_account,
@@ -219,12 +224,12 @@ def upload_of(form: CampaignForm, settings: Settings, sub_account: str) -> Uploa
         policies=campaign_policies(settings, **form.policies.model_dump()),
         purpose=Purpose(form.purpose) if form.purpose else None,
         send_while_loading=form.send_while_loading,
-        rate=form.rate,
+        rate=rate,
         weight=form.weight,
         max_invalid_share=1 if form.accept_invalid else settings.campaigns.max_invalid_share,
         plan=form.plan,
         start=start,
-        finish=read_finish(form.finish_by, rate=form.rate, start=start),
+        finish=read_finish(form.finish_by, rate=rate, start=start),
         keep=tuple(form.keep),
         canary=read_canary(settings, form.canary, early=form.send_while_loading),
     )

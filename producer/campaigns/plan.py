@@ -49,11 +49,11 @@ from producer.forgotten import ForgottenPeople
 from producer.layout import Layout
 from producer.policies import campaign_purpose, template_named
 from store.client import Store
-from store.lanes.lane import WARM_UP, Priority
+from store.lanes.lane import SPREAD, WARM_UP, Priority
 from store.lanes.open import CampaignPlan, find_repeated
 from store.limits.learned import read_learned
 from store.limits.rate_limit import Limits
-from store.limits.tier import UNLIMITED, read_tiers, read_used
+from store.limits.tier import UNLIMITED, Budget, read_tiers, read_used
 from store.people.local_time import TELLING_DIGITS, country_of_number
 from store.people.marketing_cap import cap_of, find_capped
 from store.people.quiet_hours import HoursInForce, Kind, LocalHours, read_live_hours
@@ -151,6 +151,7 @@ class TierPlan(BaseModel):
     for_campaigns: int  # of those
     used: int
     days: float  # until the last one finds a place, if all are new and none has an open window
+    spread: bool = False  # evenly over that time
 
 
 class PlanFinding(BaseModel):
@@ -265,7 +266,11 @@ def plan_rows(
     messages = tally.recipients - tally.opted_out - tally.window_closed - tally.over_cap
     learned = store.run(read_learned(account)).learned
     rate = learned.rate if learned and learned.in_force else 0
-    requests, seconds = _pace(settings, options, messages, rate)
+    budget = store.run(read_tiers()).budget(settings, account)
+    own = options.rate
+    if own == SPREAD:
+        own = budget.even_rate if budget else 0
+    requests, seconds = _pace(settings, options, messages, rate, own)
     each = seconds / max(1, messages)
     canary = warmed_up(store, account, options.canary, template_name, purpose)
     if canary == WARM_UP and tally.recipients <= NO_WARM_UP:
@@ -274,7 +279,9 @@ def plan_rows(
     if options.finish:
         seconds = max(seconds, round(options.finish.ms / 1000 - _starts_at(options), 1))
     countries, starts = list(_countries(tally)), _starts_at(options)
-    later, tier = list(_later(tally, starts)), _tier(store, settings, options, messages, starts)
+    later, tier = list(_later(tally, starts)), _tier(store, budget, options, messages, starts)
+    if tier and options.rate == SPREAD:
+        tier.spread, tier.days = True, max(tier.days, round(seconds / DAY, 2))
     last = starts + tier.days * DAY if tier else starts
     return Plan(
         digest=digest_of(tally.sum.value, content, options, template),
@@ -418,27 +425,30 @@ class _Tally:
             one.examples.append(Example(line=invalid.line, number=invalid.number))
 
 
-def _pace(settings: Settings, options: Options, messages: int, learned: float) -> tuple[int, float]:
-    """Requests, and their seconds at the limits; `learned` is in messages per second, 0 = none."""
+def _pace(
+    settings: Settings, options: Options, messages: int, learned: float, own: float
+) -> tuple[int, float]:
+    """Requests, and their seconds at the limits; `learned` and the campaign's `own` are in messages per
+    second, 0 = none."""
     account = settings.sub_accounts[options.sub_account]
     limits = Limits(
         account.messages_per_second, account.burst_messages, account.urgent_reserve,
         account.requests_per_second,
     ).learned(learned)  # fmt: skip
     urgent = options.priority is Priority.URGENT
-    size = limits.largest_batch(urgent=urgent, cap=settings.batch.max_messages)
+    cap = settings.batch.max_messages
+    size = limits.largest_batch(urgent=urgent, cap=max(1, min(cap, int(own / 2))) if own else cap)
     requests = math.ceil(messages / size)
-    rates = [rate for rate in (limits.messages_per_second, options.rate) if rate]
+    rates = [rate for rate in (limits.messages_per_second, own) if rate]
     of_messages = messages / min(rates) if rates else 0
     of_requests = requests / account.requests_per_second if account.requests_per_second else 0
     return requests, round(max(of_messages, of_requests), 1)
 
 
 def _tier(
-    store: Store, settings: Settings, options: Options, messages: int, starts: float
+    store: Store, budget: Budget | None, options: Options, messages: int, starts: float
 ) -> TierPlan | None:
     """When the last of so many people finds a place; None: there is no tier, or it is urgent."""
-    budget = store.run(read_tiers()).budget(settings, options.sub_account)
     if budget is None or budget.tier == UNLIMITED or options.priority is Priority.URGENT:
         return None
     used = store.run(read_used(budget.portfolio, starts))
@@ -648,7 +658,8 @@ def _warnings(
 def _tier_sentence(tier: TierPlan) -> str:
     return (
         f"The tier of {tier.portfolio} lets campaigns write to {tier.for_campaigns:,} people in 24 "
-        f"hours, {tier.used:,} are used: this takes up to {tier.days:.1f} days, and waits in between."
+        f"hours, {tier.used:,} are used: this takes up to {tier.days:.1f} days, "
+        f"{'evenly' if tier.spread else 'and waits in between: --spread sends it evenly'}."
     )
 
 

@@ -8,12 +8,14 @@ from zoneinfo import ZoneInfo
 
 from config.quiet_hours import check_hours
 from config.sections import SubAccount
+from config.settings import Settings
 from producer.errors import InputError
 from producer.wake import SendWakeUp, call_workers, wake
 from store.access.audit import audited
 from store.client import Store
 from store.errors import StoreRefused, UnknownLane
 from store.lanes.lane import (
+    SPREAD,
     WARM_UP,
     Lane,
     LaneStatus,
@@ -124,6 +126,29 @@ def read_start(at: str | None, at_local: str | None, on: str | None) -> StartTim
     )
 
 
+def read_rate(
+    settings: Settings, sub_account: str, rate: float | None, *, spread: bool | None
+) -> float | None:
+    """The rate of a campaign, messages/s, 0 for that of its sub-account, or `SPREAD`; None: not given.
+
+    Raises:
+        InputError: both are given, or the sub-account has no tier.
+    """
+    if not spread:
+        return rate
+    if rate:
+        raise InputError(
+            "Say either a rate or that it is spread: then the rate follows from the tier"
+        )
+    account = settings.sub_accounts.get(sub_account)
+    if account is None or account.tier is None:
+        raise InputError(
+            f"It cannot be spread: {sub_account} has no tier. Set `tier` of the sub-account in the "
+            "settings, or name a rate"
+        )
+    return SPREAD
+
+
 def read_finish(
     text: str | None, *, rate: float | None = None, start: StartTime | None = None
 ) -> StartTime | None:
@@ -217,8 +242,8 @@ def set_pace(
     weight: int | None,
     finish: StartTime | None = None,
 ) -> Pace | None:
-    """Change the rate (messages/s, 0: none of its own), the weight, or the end of a campaign; None keeps
-    one.
+    """Change the rate (messages/s, 0: none of its own, or `SPREAD`), the weight, or the end of a
+    campaign; None keeps one.
 
     Returns:
         Its pace; None if it is no campaign.

@@ -107,6 +107,12 @@ Weight = Annotated[
     int | None,
     typer.Option(min=1, max=10, metavar="1..10", help="Its share beside other campaigns."),
 ]
+Spread = Annotated[
+    bool,
+    typer.Option(
+        "--spread", help="Evenly over what the tier of its portfolio lets it send in a day."
+    ),
+]
 FinishBy = Annotated[
     str | None,
     typer.Option(

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from config.safe_text import plain
 from dashboard.explain import iso, lane_figures
+from store.lanes.lane import rate_out
 from store.reports.lane_report import LaneReport
 
 
@@ -95,7 +96,7 @@ def as_json(report: LaneReport) -> dict[str, Any]:
         "opened_at": iso(lane.opened_at / 1000),
         "send_at": iso(lane.send_at / 1000),
         "zone": lane.zone,
-        "rate": lane.rate,
+        **rate_out(lane.rate),
         "weight": lane.weight,
         "finish_by": iso(lane.finish_by / 1000),
         "finish_zone": lane.finish_zone,

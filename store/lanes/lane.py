@@ -66,6 +66,8 @@ class Canary(StrEnum):
         return self not in (Canary.NONE, Canary.PASSED)
 
 
+SPREAD = -1
+"""The rate of a campaign that goes evenly over what its tier lets it send in 24 hours."""
 WARM_UP = "warm-up"
 """A canary in two parts, of `WARM_UP_PARTS` messages, for a template whose quality is not known to be
 good."""
@@ -105,7 +107,7 @@ class Lane:
     purpose: Purpose | None = None  # of a campaign, from its launch; None: not given
     send_at: int = 0  # ms since 1970 at which a campaign starts; 0: at once
     zone: str = ""  # in which that time was said
-    rate: float = 0  # messages/s of a campaign; 0: that of its sub-account
+    rate: float = 0  # messages/s of a campaign; 0: that of its sub-account; or `SPREAD`
     weight: int = 1  # of a campaign beside others of its priority
     finish_by: int = 0  # ms since 1970 by which a campaign is to be finished; 0: no such time
     finish_zone: str = ""  # in which that time was said
@@ -279,10 +281,15 @@ def schedule_lane(lane: str, send_at: int | None, zone: str) -> Call[tuple[str, 
     )
 
 
+def rate_out(rate: float) -> dict[str, Any]:
+    """The members of a rate in JSON."""
+    return {"rate": max(rate, 0), "spread": rate == SPREAD}
+
+
 class Pace(NamedTuple):
     """The pace of a campaign: its rate, its weight beside others, and when it is to be finished."""
 
-    rate: float  # messages/s; 0: that of its sub-account
+    rate: float  # messages/s; 0: that of its sub-account; or `SPREAD`
     weight: int
     finish_by: int = 0  # ms since 1970; 0: no such time
     zone: str = ""  # in which that time was said

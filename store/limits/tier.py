@@ -70,6 +70,11 @@ class Budget(NamedTuple):
     def for_campaigns(self) -> int:
         return share_of(self.tier, self.share) if self.tier else UNLIMITED
 
+    @property
+    def even_rate(self) -> float:
+        """New people per second at which campaigns never wait for a place; 0: any number."""
+        return self.for_campaigns / (KEPT_QUARTERS * QUARTER_SECONDS)
+
 
 def read_tiers() -> Call[Tiers]:
     def parse(reply: Any) -> Tiers:

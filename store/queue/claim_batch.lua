@@ -2,10 +2,10 @@
 -- operation id: a repeat returns the same jobs.
 -- KEYS: meta, counts, queue, batches, batch
 -- ARGV: batch id, owner, most jobs, most bytes, lease in ms, status the lane must be in,
---       1 to claim at any rate
+--       1 to claim at any rate, messages/s of a campaign that is spread over the tier
 -- Returns: {status, revision, now in ms, number of jobs, queue elements left, jobs,
 --           messages of the lane with an early status update, ms until the lane's own rate allows the
---           next batch, weight of the lane, messages/s of the lane}
+--           next batch, weight of the lane, messages/s of the lane (-1 = spread over the tier)}
 -- include: clock, job_sections
 local meta, counts, queue, claimed_batches, claimed_batch = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local batch, owner, most, most_bytes, lease, wanted =
@@ -16,18 +16,22 @@ local before = redis.call('HMGET', claimed_batch, 'jobs', 'n')
 local lane = redis.call('HMGET', meta, 'status', 'revision', 'early_updates', 'rate', 'weight', 'turn',
   'finish_by')
 local early, weight, rate = tonumber(lane[3] or 0), tonumber(lane[5] or 1), tonumber(lane[4] or 0)
+local told = tostring(rate)
 if before[1] then
   return { wanted, tonumber(lane[2]), now, tonumber(before[2]), redis.call('LLEN', queue), before[1],
-    early, 0, weight, tostring(rate) }
+    early, 0, weight, told }
 end
-if lane[1] ~= wanted then return { lane[1] or 'gone', tonumber(lane[2] or 0), now, 0, 0, '', 0, 0, weight, tostring(rate) } end
+if lane[1] ~= wanted then return { lane[1] or 'gone', tonumber(lane[2] or 0), now, 0, 0, '', 0, 0, weight, told } end
 
 -- A time by which it is to be finished: what is left, in 95 % of the time that is left.
 local left = (tonumber(lane[7] or 0) - now) / 1000
 if left > 0 then
   local open = redis.call('HMGET', counts, 'queued', 'delayed')
   rate = math.max((tonumber(open[1] or 0) + tonumber(open[2] or 0)) / (left * 0.95), 0.001)
+  told = tostring(rate)
 end
+
+if rate < 0 then rate = tonumber(ARGV[8] or 0) end
 
 -- The lane's own rate: GCRA with a burst of half a second's worth, which is claimed at once.
 local gap, turn, wait = 0, 0, 0
@@ -37,7 +41,7 @@ if rate > 0 and wanted == 'sending' and ARGV[7] ~= '1' then
   most = math.min(most, size)
   turn = math.max(now, tonumber(lane[6] or 0))
   wait = math.ceil(turn + (most - size) * gap - now)
-  if wait > 0 then return { wanted, tonumber(lane[2]), now, 0, 1, '', 0, wait, weight, tostring(rate) } end
+  if wait > 0 then return { wanted, tonumber(lane[2]), now, 0, 1, '', 0, wait, weight, told } end
 end
 
 -- Number of lines of a section that fit, and the end of the last of them. The first job of a batch fits
@@ -77,7 +81,7 @@ while not full do
   end
   if position <= #blob then redis.call('LPUSH', queue, string.sub(blob, position)) end
 end
-if taken == 0 then return { wanted, tonumber(lane[2]), now, 0, 0, '', 0, 0, weight, tostring(rate) } end
+if taken == 0 then return { wanted, tonumber(lane[2]), now, 0, 0, '', 0, 0, weight, told } end
 
 local jobs = table.concat(parts)
 redis.call('HSET', claimed_batch, 'jobs', jobs, 'n', taken, 'owner', owner, 'phase', 'claimed', 'tries', 0)
@@ -91,4 +95,4 @@ if gap > 0 then
 end
 if wanted == 'sending' then redis.call('HSETNX', meta, 'started_at', now) end
 return { wanted, revision, now, taken, redis.call('LLEN', queue), jobs, early,
-  wait, weight, tostring(rate) }
+  wait, weight, told }

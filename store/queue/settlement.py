@@ -64,17 +64,19 @@ def claim_batch(
     lease_ms: int,
     status: LaneStatus = LaneStatus.SENDING,
     at_any_rate: bool = False,
+    spread_rate: float = 0,
 ) -> Call[Claim]:
     """Move up to `most` jobs into a batch; `batch` is the operation id, a repeat returns the same jobs.
 
     Args:
         at_any_rate: not at the lane's own rate, since they are not sent.
+        spread_rate: messages/s if it is a campaign that is spread over the tier; 0: it has no tier.
     """
     keys = lane_keys(lane)
     return script_call(
         "claim_batch",
         (keys.meta, keys.counts, keys.queue, keys.claimed_batches, keys.claimed_batch(batch)),
-        (batch, owner, most, most_bytes, lease_ms, status, int(at_any_rate)),
+        (batch, owner, most, most_bytes, lease_ms, status, int(at_any_rate), spread_rate),
         _claim,
     )
 

@@ -72,11 +72,24 @@ def message(text: str, key: str = "", body: str = "") -> NewMessage:
 
 
 def claim(
-    store: Store, lane: str, batch: str = "b1", most: int = 1000, most_bytes: int = 1 << 21
+    store: Store,
+    lane: str,
+    batch: str = "b1",
+    most: int = 1000,
+    most_bytes: int = 1 << 21,
+    **pace: float,
 ) -> Claim:
     """Claim for a worker called `ann`."""
     return store.run(
-        claim_batch(lane, batch, owner="ann", most=most, most_bytes=most_bytes, lease_ms=60_000)
+        claim_batch(
+            lane,
+            batch,
+            owner="ann",
+            most=most,
+            most_bytes=most_bytes,
+            lease_ms=60_000,
+            spread_rate=pace.get("spread_rate", 0),
+        )
     )
 
 

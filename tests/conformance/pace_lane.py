@@ -2,7 +2,7 @@
 
 from store.client import Store
 from store.keys import lane_keys
-from store.lanes.lane import Pace, find_lane, pace_lane
+from store.lanes.lane import SPREAD, Pace, find_lane, pace_lane, rate_out
 from store.reports.waiting import now_ms
 from tests.conformance import given
 
@@ -66,6 +66,17 @@ class TestPaceLane:
         later(store, lane, 5000)
         store.client.hset(lane_keys(lane).meta, "finish_by", store.run(now_ms()) + 2000)
         assert given.claim(store, lane, "x1").rate > 450  # it is late
+
+    def test_a_campaign_that_is_spread_goes_at_the_rate_of_its_tier(self, store: Store) -> None:
+        lane = given.loaded(store, 500)
+        assert store.run(pace_lane(lane, SPREAD, None)) == Pace(SPREAD, 1)
+        assert rate_out(find_lane(store, lane).rate) == {"rate": 0, "spread": True}
+        first = given.claim(store, lane, spread_rate=100)
+        assert (len(first.jobs), first.rate) == (50, SPREAD)
+        assert given.claim(store, lane, "x1", spread_rate=100).jobs == []
+        later(store, lane, 500)
+        assert len(given.claim(store, lane, "x2", spread_rate=20).jobs) == 10
+        assert len(given.claim(store, lane, "x3", spread_rate=0).jobs) == 440, "it has no tier now"
 
     def test_after_that_time_it_goes_as_fast_as_it_may(self, store: Store) -> None:
         lane = given.loaded(store, 500)

@@ -14,7 +14,7 @@ from config.sections import SettingsError
 from store.client import Call, command
 from store.errors import StoreError, StoreUnavailable
 from store.keys import lane_keys
-from store.lanes.lane import LaneStatus, Priority, announce, read_status
+from store.lanes.lane import SPREAD, Lane, LaneStatus, Priority, announce, read_status
 from store.limits.breakers import ACCOUNT, STALL
 from store.queue.settlement import Claim, claim_batch
 from store.states import State
@@ -127,7 +127,9 @@ class Claims:
             await self._forget(lane)
             return None
         cap = self._tools.settings.batch.max_messages
-        rate, weight = self._paces.get(lane.lane.id, (lane.lane.rate, lane.lane.weight))
+        rate, weight = self._pace_of(lane.lane)
+        if rate == SPREAD:
+            rate = self._spread_rate(lane.lane)
         if rate > 0:
             cap = max(1, min(cap, int(rate / 2)))
         most = self._permits.limits(lane.sender).largest_batch(urgent=lane.urgent, cap=cap)
@@ -247,7 +249,29 @@ class Claims:
             most_bytes=settings.batch.max_bytes,
             lease_ms=int(settings.worker.lease_seconds * 1000),
             at_any_rate=at_any_rate,
+            spread_rate=self._spread_rate(lane.lane),
         )
+
+    def _pace_of(self, lane: Lane) -> tuple[float, int]:
+        """The rate, messages/s, and weight of a lane, as last known."""
+        return self._paces.get(lane.id, (lane.rate, lane.weight))
+
+    def _spread_rate(self, lane: Lane) -> float:
+        """Messages/s of a lane if it is spread, by its weight beside others; 0: it has no tier."""
+        stops, settings = self._tools.stops, self._tools.settings
+        budget = stops.tiers.budget(settings, lane.sub_account)
+        if budget is None or not budget.even_rate:
+            return 0
+        weights = {lane.id: self._pace_of(lane)[1]}
+        for lane_id, _ in self._ready:
+            other = self._cache.known(lane_id)
+            if (
+                other is not None
+                and self._pace_of(other.lane)[0] == SPREAD
+                and settings.portfolio_of(other.lane.sub_account) == budget.portfolio
+            ):
+                weights[lane_id] = self._pace_of(other.lane)[1]
+        return budget.even_rate * weights[lane.id] / sum(weights.values())
 
     def _note_pace(self, lane_id: str, claim: Claim) -> None:
         """Remember the pace of the lane, and wait for its own rate."""

@@ -14,14 +14,14 @@ export const made = signal('');
 /** Whether what is done can be kept: changing a draft takes the scope manage. */
 export const keeps = () => may('manage');
 
-const PACE = { at: '', rate: '', weight: '1', canary: '' };
+const PACE = { at: '', rate: '', spread: false, weight: '1', canary: '' };
 
 /** The form of a draft. @param {Kept | null} kept @returns {Form} */
 export function formOf(kept) {
   const is = kept?.options ?? {};
   return {
     name: kept?.name ?? '', region: is.default_region ?? '', column: is.map?.phone ?? '', purpose: is.purpose ?? '', exclude: is.exclude ?? [],
-    pace: { ...PACE, at: is.send_at ? localTime(is.send_at) : '', rate: is.rate ? String(is.rate) : '', weight: String(is.weight ?? 1), canary: is.canary ?? '' },
+    pace: { ...PACE, at: is.send_at ? localTime(is.send_at) : '', rate: is.rate ? String(is.rate) : '', spread: Boolean(is.spread), weight: String(is.weight ?? 1), canary: is.canary ?? '' },
     written: kept ? writtenOf(is.message) : NOTHING,
   };
 }

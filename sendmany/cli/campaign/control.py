@@ -9,15 +9,22 @@ from config.celery_app import hint_drain
 from config.sections import SubAccount
 from config.settings import load_settings
 from dashboard.explain import called, iso, pace_words, starts_at
-from producer.campaigns.schedule import StartTime, read_finish, read_time, set_pace, why_late
+from producer.campaigns.schedule import (
+    StartTime,
+    read_finish,
+    read_rate,
+    read_time,
+    set_pace,
+    why_late,
+)
 from producer.campaigns.schedule import reschedule as set_time
 from producer.errors import InputError
 from producer.wake import call_workers
-from sendmany.cli.options import At, FinishBy, Json, Name, Rate, Weight, Whose, lane_called
+from sendmany.cli.options import At, FinishBy, Json, Name, Rate, Spread, Weight, Whose, lane_called
 from sendmany.console.connection import connect
 from sendmany.console.output import print_json, say, show
 from store.access.audit import audited
-from store.lanes.lane import LaneStatus, find_lane, move_lane, read_counts, still_open
+from store.lanes.lane import LaneStatus, find_lane, move_lane, rate_out, read_counts, still_open
 
 _WHY = "by an operator"
 
@@ -92,6 +99,7 @@ def pace(
     name: Name,
     rate: Rate = None,
     weight: Weight = None,
+    spread: Spread = False,
     finish_by: FinishBy = None,
     sub_account: Whose = None,
     as_json: Json = False,
@@ -100,16 +108,18 @@ def pace(
 
     Example: `sendmany campaign pace "Spring sale" --rate 50 --weight 3`
     """
-    if rate is None and weight is None and finish_by is None:
-        raise InputError("Say --rate or --finish-by, --weight, or both")
-    settings, finish = load_settings(), read_finish(finish_by, rate=rate)
+    if rate is None and weight is None and finish_by is None and not spread:
+        raise InputError("Say --rate, --spread or --finish-by, --weight, or both")
+    settings = load_settings()
     store = connect(settings)
     lane = lane_called(store, name, sub_account)
+    rate = read_rate(settings, lane.sub_account, rate, spread=spread)
+    finish = read_finish(finish_by, rate=rate)
     changed = set_pace(store, lane, rate, weight, finish)
     if changed is None:
         raise InputError(f'"{lane.name}" is no campaign: only campaigns have a pace of their own')
     if as_json:
-        print_json({"name": lane.name, "id": lane.id, "rate": changed.rate, "weight": changed.weight,
+        print_json({"name": lane.name, "id": lane.id, **rate_out(changed.rate), "weight": changed.weight,
                     "finish_by": iso(changed.finish_by / 1000), "zone": changed.zone})  # fmt: skip
         return
     show(f'"{lane.name}" goes {pace_words(changed)}, within a second on all workers.')

@@ -29,7 +29,7 @@ from producer.campaigns.exclusions import read_exclusions
 from producer.campaigns.launch import Launch, Launched, Loading, Prepared, check, run
 from producer.campaigns.plan import Plan, plan_file, repeated_sentence
 from producer.campaigns.preflight import findings_of, stops, warn_of_windows
-from producer.campaigns.schedule import read_finish, read_start, why_late
+from producer.campaigns.schedule import read_finish, read_rate, read_start, why_late
 from producer.errors import InputError, NotAgreed
 from producer.files.invalid_rows import see_that_writable
 from producer.files.recipient_file import RecipientFile
@@ -44,6 +44,7 @@ from sendmany.cli.options import (
     Rate,
     Region,
     Sheet,
+    Spread,
     SubAccount,
     Weight,
     lane_called,
@@ -166,6 +167,7 @@ def launch(
     ] = None,
     on: Annotated[str | None, typer.Option(metavar="DAY", help="Such as 2026-12-06.")] = None,
     rate: Rate = None,
+    spread: Spread = False,
     weight: Weight = None,
     finish_by: FinishBy = None,
     canary: Annotated[
@@ -309,10 +311,12 @@ def launch_of(settings: Settings, **options: Any) -> Launch:
     policies = ("hold", "on_unconfirmed", "on_server_error", "settle_after", "window")
     columns = ("country_column", "language_column", "timezone_column")
     reading = (*columns, "region", "encoding", "sheet", "limit")
-    rate = options.pop("rate", None) or 0
+    account = settings.sub_account_id(options.pop("sub_account"))
+    rate = options.pop("rate", None)
+    rate = read_rate(settings, account, rate, spread=options.pop("spread", False)) or 0
     start = read_start(*(options.pop(name, None) for name in ("at", "at_local", "on")))
     return Launch(
-        sub_account=settings.sub_account_id(options.pop("sub_account")),
+        sub_account=account,
         start=start,
         finish=read_finish(options.pop("finish_by", None), rate=rate, start=start),
         reading=read_options(

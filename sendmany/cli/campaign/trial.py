@@ -21,8 +21,8 @@ CALLER = "command-line"
 
 @takes_options_of(
     launch, *OF_THE_COMMAND, "exclude", "keep", "hold", "on_unconfirmed", "on_server_error",
-    "settle_after", "window", "send_while_loading", "at", "at_local", "on", "rate", "weight", "canary",
-    "finish_by",
+    "settle_after", "window", "send_while_loading", "at", "at_local", "on", "rate", "spread", "weight",
+    "canary", "finish_by",
 )  # fmt: skip
 def trial(
     to: Annotated[

@@ -26,7 +26,7 @@ from producer.campaigns.form import CampaignForm, CampaignName
 from producer.campaigns.launch import run
 from producer.campaigns.plan import Plan, plan_file
 from producer.campaigns.preflight import stops
-from producer.campaigns.schedule import read_finish, set_pace, why_late
+from producer.campaigns.schedule import read_finish, read_rate, set_pace, why_late
 from producer.campaigns.trial import message_of_row
 from producer.campaigns.upload import Uploaded
 from producer.errors import NotAgreed
@@ -50,7 +50,16 @@ from store.access.places import Places
 from store.access.tokens import Token
 from store.client import Store
 from store.lanes.drafts import delete_draft
-from store.lanes.lane import Lane, LaneStatus, Pace, find_lane, read_counts, still_open
+from store.lanes.lane import (
+    SPREAD,
+    Lane,
+    LaneStatus,
+    Pace,
+    find_lane,
+    rate_out,
+    read_counts,
+    still_open,
+)
 
 _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
     404: {"description": "There is no such campaign, or it is not the caller's."},
@@ -73,7 +82,7 @@ _CHANGES: Any = {
 ChangesIn = create_model(
     "ChangesIn",
     __config__=ConfigDict(extra="forbid", strict=True),
-    __doc__="Changes of a draft's form; null resets a member. Else: rate, weight, finish_by.",
+    __doc__="Changes of a draft's form; null resets a member. Else: rate, spread, weight, finish_by.",
     **_CHANGES,
 )
 
@@ -84,6 +93,7 @@ class PaceOut(BaseModel):
     id: str
     name: str
     rate: float
+    spread: bool
     weight: int
     finish_by: str | None
     zone: str | None
@@ -140,7 +150,7 @@ def _paced(store: Store, settings: Settings, lane: Lane, pace: Pace) -> PaceOut:
     return PaceOut(
         id=lane.id,
         name=lane.name,
-        rate=pace.rate,
+        **rate_out(pace.rate),
         weight=pace.weight,
         finish_by=moment_out(pace.finish_by),
         zone=pace.zone or None,
@@ -193,13 +203,17 @@ def add_drafts(
                 return out(edit(store, settings, lane, changes))
         if lane.kind != "campaign":
             raise HTTPException(404, "There is no such campaign.")
-        if changes.keys() - {"rate", "weight", "finish_by"}:
+        if changes.keys() - {"rate", "spread", "weight", "finish_by"}:
             raise HTTPException(
-                409, f"It is {lane.status}: only rate, weight and finish_by can be changed."
+                409, f"It is {lane.status}: only rate, spread, weight and finish_by can be changed."
             )
         with http_errors():
-            finish = read_finish(changes.get("finish_by"), rate=changes.get("rate"))
-            paced = set_pace(store, lane, changes.get("rate"), changes.get("weight"), finish)
+            account, told = lane.sub_account, changes.get("rate")
+            if told is None and changes.get("spread") is False and lane.rate == SPREAD:
+                told = 0
+            rate = read_rate(settings, account, told, spread=changes.get("spread"))
+            finish = read_finish(changes.get("finish_by"), rate=rate)
+            paced = set_pace(store, lane, rate, changes.get("weight"), finish)
         if paced is None:
             raise HTTPException(404, "There is no such campaign.")
         return _paced(store, settings, lane, paced)

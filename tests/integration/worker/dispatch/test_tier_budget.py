@@ -8,6 +8,7 @@ from dashboard.explain import explain_lane, moment
 from dashboard.message import explain, message_status_of
 from store.client import command
 from store.keys import lane_keys
+from store.lanes.lane import SPREAD, pace_lane
 from store.limits.tier import change_tier, read_tiers, read_used
 from store.people.service_windows import open_windows
 from store.people.suppressions import Why, suppress
@@ -79,6 +80,23 @@ async def test_a_tier_that_the_provider_raises_lets_those_go_who_wait(rig: Rig) 
         await until(lambda: rig.counts(lane).get(State.DELAYED) == 53)
         rig.store.run(change_tier("all", 1000, 100, 1))
         await until(lambda: rig.counts(lane) == {State.ACCEPTED: 150})
+
+
+async def test_campaigns_that_are_spread_share_the_rate_of_their_tier_by_weight(rig: Rig) -> None:
+    configure(rig, 1000)  # campaigns may write to 970 people in 24.5 hours
+    lanes = {rig.campaign(9, "Spring"): 3, rig.campaign(9, "Summer", sub_account="bank"): 1}
+    for lane, weight in lanes.items():
+        rig.store.run(pace_lane(lane, SPREAD, weight))
+
+    def gaps() -> dict[str, float]:
+        """ms from the start of each lane to its next turn."""
+        fields = {lane: rig.store.client.hgetall(lane_keys(lane).meta) for lane in lanes}
+        return {one: float(is_[b"turn"]) - int(is_[b"started_at"]) for one, is_ in fields.items()}
+
+    await rig.drain_until(lambda: all(rig.counts(lane).get(State.ACCEPTED) for lane in lanes))
+    first, second = gaps().values()
+    assert {len(post.attempts) for post in rig.provider.posts} == {1}
+    assert (round(first / 1000), round(second / 1000)) == (121, 364)
 
 
 @pytest.mark.parametrize("tier", [1000, None])

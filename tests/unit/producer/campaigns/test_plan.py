@@ -28,7 +28,7 @@ from producer.layout import ReadOptions
 from store.client import Store
 from store.errors import UnknownLane
 from store.keys import lane_keys
-from store.lanes.lane import Policies, Priority, find_lane, list_lanes
+from store.lanes.lane import SPREAD, Policies, Priority, find_lane, list_lanes
 from store.limits.learned import Learned, keep_learned, read_learned
 from store.limits.tier import reserve_places
 from store.people.service_windows import open_windows
@@ -77,6 +77,11 @@ def test_a_plan_tells_how_many_days_the_tier_makes_it_take(store: Store, launch:
     assert (found.tier.for_campaigns, found.tier.used) == (1, 1)
     assert 4.0 < found.tier.days < 4.2
     assert found.warnings[-1].startswith("The tier of Shop lets campaigns write to 1 people")
+    assert found.warnings[-1].endswith("--spread sends it evenly.")
+    spread = plan(store, replace(launch, rate=SPREAD), settings)
+    assert spread.tier is not None
+    assert spread.tier.days == 4.08, "four people, one in 24.5 hours"
+    assert spread.warnings[-1].endswith("days, evenly.")
     assert plan(store, replace(launch, priority=Priority.URGENT), settings).tier is None
     unlimited = Settings(sub_accounts={"Shop": SubAccount(tier="unlimited")})
     assert plan(store, launch, unlimited).tier is None

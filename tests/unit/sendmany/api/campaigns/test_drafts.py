@@ -110,7 +110,10 @@ async def test_of_a_campaign_only_its_pace_is_changed(door: Door) -> None:
     assert (paced.status_code, paced.json()["rate"]) == (200, 7)
     assert (await door.http.patch(PATH, json={"rate": -7})).status_code == 422
     refused = await door.http.patch(PATH, json={"rate": 7, "keep": ["name"]})
-    assert (refused.status_code, "only rate, weight and finish_by" in refused.text) == (409, True)
+    assert refused.status_code == 409
+    assert "only rate, spread, weight and finish_by" in refused.text
+    untiered = await door.http.patch(PATH, json={"spread": True})
+    assert (untiered.status_code, "has no tier" in untiered.text) == (422, True)
 
 
 async def test_recipients_are_replaced_and_added(door: Door, store: Store) -> None:
