@@ -11,6 +11,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
@@ -24,6 +25,7 @@ from worker.pacing.rate_controller import decide, start
 BATCH_SECONDS = 0.5
 DECIDE_SECONDS = 5
 SEEDS = 20
+PLOTTED = ("20 to 80, reject", "1,000 to 80, reject", "80 to 40 to 160, reject", "20 to 80, queue")
 
 
 def scenes() -> list[Scene]:
@@ -105,11 +107,20 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=SEEDS)
     parser.add_argument("--real", action="store_true", help="and the real ones: about 8 minutes")
     parser.add_argument("--only", default="", help="scenes whose name holds this")
+    parser.add_argument(
+        "--plot", type=Path, help="write a picture of four scenes, with the first seed"
+    )
     parser.add_argument("--trace", action="store_true", help="every change of the rate, on stderr")
     options = parser.parse_args()
     say: Callable[[str], object] = str
     if options.trace:
         say = lambda line: print(line, file=sys.stderr)  # noqa: E731
+    if options.plot:
+        from bench.plot import plot_courses  # noqa: PLC0415 - needs matplotlib
+
+        shown = [scene for scene in scenes() if scene.name in PLOTTED]
+        plot_courses([(scene, run(scene, 0)) for scene in shown], options.plot)
+        return 0
     found = [
         worst(scene, range(options.seeds), say) for scene in scenes() if options.only in scene.name
     ]

@@ -7,6 +7,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from bench.course import Course, Scene
 from bench.output import PROCESSES
 from bench.results import RATES
 
@@ -57,6 +58,26 @@ def plot_growth(growth: dict[str, Any], file: Path) -> None:
     _bars(processes, growth["processes"], "processes")
     latency = growth["processes"][0]["latency_ms"]
     processes.set_title(f"drained a second by processes, answers take {latency:g} ms")
+    _save(figure, file)
+
+
+def plot_courses(courses: Sequence[tuple[Scene, Course]], file: Path) -> None:
+    """The learned rate of scenes against the capacity, and what was throttled, second by second."""
+    figure = Figure(figsize=(15, 4.8), layout="constrained")
+    for (scene, course), axes in zip(
+        courses, figure.subplots(1, len(courses), squeeze=False)[0], strict=True
+    ):
+        minutes = [second / 60 for second in range(scene.seconds)]
+        axes.plot(
+            minutes, [scene.capacity(at) for at in range(scene.seconds)], "k--", label="capacity"
+        )
+        axes.plot(minutes, course.rates, label="learned rate")
+        axes.plot(minutes, course.throttled, linewidth=0.8, label="throttled")
+        axes.set_title(scene.name)
+        axes.set_xlabel("minutes")
+        axes.set_ylim(0, 2 * max(map(scene.capacity, range(scene.seconds))))
+    figure.axes[0].set_ylabel("messages a second")
+    figure.axes[0].legend()
     _save(figure, file)
 
 
