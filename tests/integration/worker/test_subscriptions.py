@@ -47,6 +47,8 @@ from worker.subscriptions import (
 )
 
 KEY = b"a secret of some length"
+HANGS = 0
+"""Instead of a status: the request is read and not answered."""
 
 
 @dataclass
@@ -74,6 +76,8 @@ class Endpoint:
             }
             body = await reader.readexactly(int(headers["content-length"]))
             status = self.statuses.pop(0) if self.statuses else 204
+            if status == HANGS:
+                await reader.read()
             if status == 204:
                 self.got.append((headers, body))
             writer.write(f"HTTP/1.1 {status} X\r\ncontent-length: 0\r\n\r\n".encode())
@@ -197,12 +201,20 @@ async def test_only_the_wanted_types_come_and_numbers_where_they_were_asked_for(
 
 
 async def test_a_batch_that_was_not_taken_comes_again_and_others_are_not_held_up(rig: Rig) -> None:
-    async with endpoint(rig, 500, 302) as hook, endpoint(rig) as other:
+    async with (
+        endpoint(rig, 500, 301) as hook, endpoint(rig, HANGS) as silent, endpoint(rig) as other
+    ):  # fmt: skip
         one, _ = subscribed(rig, hook.url, "message.accepted")
+        late, _ = subscribed(rig, silent.url, "message.accepted")
+        ours, _ = subscribed(rig, "https://localhost:8443/hook", "message.accepted")
         subscribed(rig, other.url, "message.accepted")
         await sent(rig, 3)
         async with serving(rig):
             await until(lambda: len(other.events) == 3 and progress(rig, one).failures == 1)
+            await until(lambda: silent.statuses == [])
+            assert progress(rig, late).failures == 0, "its request is under way"
+            await until(lambda: progress(rig, ours).failures == 1)
+            assert "not public" in progress(rig, ours).answer
             assert progress(rig, one).answer == "HTTP 500"
             again(rig, one)
             await until(lambda: progress(rig, one).failures == 2)
