@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from functools import cache
 from typing import Annotated, Any, Final, TypeVar, cast
 
 from pydantic import Field
@@ -37,7 +38,8 @@ class TestForm(CampaignForm):
 F = TypeVar("F", bound=CampaignForm)
 
 
-def form_schema(form: type[CampaignForm] = CampaignForm) -> dict[str, Any]:
+@cache
+def form_schema(form: type[CampaignForm]) -> dict[str, Any]:
     """The JSON schema of the part `campaign`, self-contained, since it is nested in another document."""
     schema = form.model_json_schema()
     parts = schema.pop("$defs", {})
