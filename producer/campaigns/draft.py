@@ -23,6 +23,7 @@ from config.settings import Settings
 from producer.campaigns.exclusions import read_exclusions
 from producer.campaigns.form import CampaignForm, upload_of
 from producer.campaigns.launch import Launch, Prepared, options_of, put_together
+from producer.campaigns.load import without_forgotten
 from producer.campaigns.message_file import refuse_ours
 from producer.campaigns.retry import kept_rows
 from producer.campaigns.upload import Upload
@@ -30,9 +31,10 @@ from producer.errors import BadRow, InputError
 from producer.files.convert import convert, text_blocks
 from producer.files.csv_reader import NotUtf8Error, Source, read_records
 from producer.files.header import Header, read_header
-from producer.files.invalid_rows import InvalidRow
+from producer.files.invalid_rows import InvalidRow, list_blocks
 from producer.files.recipient_file import KeptFile, RecipientFile
 from producer.files.rows import PersonReader
+from producer.forgotten import ForgottenPeople
 from producer.layout import NO_ROWS, PHONE, Layout, ReadOptions, first_rows
 from store.client import Store
 from store.errors import StoreRefused
@@ -249,6 +251,16 @@ def prepared_draft(
     text = KeptFile(path, Draft.of(lane).digest, partial(open_text, store, lane))
     file = RecipientFile.of(text, upload.reading)
     return replace(put_together(launch, upload.message, file), draft=lane)
+
+
+def list_invalid_rows(store: Store, settings: Settings, lane: Lane) -> Iterator[str]:
+    """All invalid rows of a draft as text for a spreadsheet, read as the text is asked for; raises like
+    `prepared_draft`.
+    """
+    prepared, people = prepared_draft(store, settings, lane), ForgottenPeople(settings)
+    chunks = prepared.file.chunks(prepared.packer())
+    found = (without_forgotten(store, people, chunk)[1] for chunk in chunks)
+    return list_blocks(prepared.file.layout.header.cells, found)
 
 
 def _upload(settings: Settings, lane: Lane, options: Mapping[str, Any]) -> Upload:

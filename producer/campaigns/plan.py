@@ -26,7 +26,7 @@ from producer.campaigns.agreement import Options, RowsSum, digest_of, too_many_i
 from producer.campaigns.canary import NO_WARM_UP, canary_size, warmed_up
 from producer.campaigns.deduplication import SeenRecipients
 from producer.campaigns.launch import Prepared
-from producer.campaigns.load import FORGOTTEN, without_forgotten
+from producer.campaigns.load import without_forgotten
 from producer.campaigns.message_file import CampaignMessage
 from producer.campaigns.preflight import (
     MOST_ROWS,
@@ -372,9 +372,8 @@ class _Tally:
         """Count the rows of a chunk."""
         self.sum.add(chunk)
         self.rows += chunk.rows
-        wanted = without_forgotten(self.screen.store, self.screen.forgotten, chunk.lines)
-        gone = [InvalidRow(chunk.end.line, None, FORGOTTEN)] * (len(chunk.lines) - len(wanted))
-        for invalid in (*chunk.invalid_rows, *gone):
+        wanted, invalid_rows = without_forgotten(self.screen.store, self.screen.forgotten, chunk)
+        for invalid in invalid_rows:
             self._count_invalid(invalid)
         others = self.screen.options.exclusions.kept(wanted)
         self.excluded += len(wanted) - len(others)

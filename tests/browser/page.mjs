@@ -83,6 +83,11 @@ const tests = {
     await page.waitForSelector('.launch-line:has-text("goes to")');
     await page.waitForSelector('text=What it comes to');
     await page.waitForSelector('.ledger:has-text("rows that cannot be used")');
+    const [list] = await Promise.all([page.waitForEvent('download'), page.click('text="Download them all"')]);
+    assert.equal(list.suggestedFilename(), 'Winter sale.invalid.csv');
+    const lines = readFileSync(await list.path(), 'utf8').split('\n');
+    assert.equal(lines[0], 'sendmany_line,sendmany_reason,number,name');
+    assert.match(lines[1], /^402,.*,12,Eve$/);
     await page.click('button:has-text("Launch to")');
     await page.waitForSelector('[role=timer]:has-text("It is launched in")');
     await accessible(page, 'a launch that can be undone');

@@ -161,7 +161,7 @@ function Editor({ given }) {
       ${error && html`<${Failed} error=${error} />`}
       ${!error && kept?.problem && ready && html`<div class="notice hold"><${Icon} name="warn" /><div>It cannot be launched yet: ${kept.problem}.</div></div>`}
       ${busy && html`<div class="card pad"><label class="field">${busy === 'check' ? 'Rows are read; nothing is sent …' : 'Launching …'} <progress max="1" value=${share || undefined}></progress></label></div>`}
-      ${plan && html`<${Plan} plan=${plan} region=${region} />`}
+      ${plan && html`<${Plan} plan=${plan} region=${region} kept=${kept} />`}
       ${plan && kept && html`<${Try} id=${kept.id} line=${plan.previews[at]?.line ?? null} />`}
       <section class="card launch-line">
         ${plan ? html`<div class="stack-s"><p>“${name.trim()}” goes to <b>${several(plan.messages, 'person', 'people')}</b>${chosen && html` from ${chosen}`}, as ${plan.purpose}; done in about ${duration(plan.seconds)}${pace.at && html`, from <b>${moment(new Date(pace.at).toISOString())}</b> on`}.</p>
@@ -334,8 +334,8 @@ export function Filled({ columns, value, set, area = false }) {
     <span class="chips">${columns.map((c) => html`<button type="button" class="chip" onClick=${() => put(c)}>${c}</button>`)}</span></span>`;
 }
 
-/** What the launch would come to. @param {{ plan: any, region: string }} props */
-const Plan = ({ plan, region }) => html`
+/** What the launch would come to. @param {{ plan: any, region: string, kept: Kept | null }} props */
+const Plan = ({ plan, region, kept }) => html`
   <section class="card step done"><header><span class="step-n"><${Icon} name="check" size=${15} /></span><h2>What it comes to</h2></header>
     ${plan.findings.map((/** @type {any} */ one) => html`<div class=${`notice ${one.severity === 'error' ? 'bad' : 'hold'}`}><${Icon} name="warn" /><div>${one.path && html`<code>${one.path}</code> `}${large(one.message)}</div></div>`)}
     ${plan.warnings.map((/** @type {string} */ one) => html`<div class="notice hold"><${Icon} name="warn" /><div>${large(one).replace(/, more than max_invalid_share allows.*/, '. Mend the file and choose it again, or tick below that this is fine.')}</div></div>`)}
@@ -345,7 +345,8 @@ const Plan = ({ plan, region }) => html`
       <tr><td>Rows in the file</td><td class="num">${count(plan.rows)}</td></tr>
       ${plan.duplicates > 0 && html`<tr><td>− twice in the file</td><td class="num">${count(plan.duplicates)}</td></tr>`}
       ${plan.excluded > 0 && html`<tr><td>− left out</td><td class="num">${count(plan.excluded)}</td></tr>`}
-      ${plan.invalid_rows.total > 0 && html`<tr><td>− rows that cannot be used<ul class="small muted">${plan.invalid_rows.by_reason.map((/** @type {any} */ one) => html`<li>${count(one.rows)}: ${one.reason} (line ${one.examples.map((/** @type {any} */ e) => e.line).join(', ')})</li>`)}</ul></td><td class="num">${count(plan.invalid_rows.total)}</td></tr>`}
+      ${plan.invalid_rows.total > 0 && html`<tr><td>− rows that cannot be used<ul class="small muted">${plan.invalid_rows.by_reason.map((/** @type {any} */ one) => html`<li>${count(one.rows)}: ${one.reason} (line ${one.examples.map((/** @type {any} */ e) => e.line).join(', ')})</li>`)}</ul>
+        ${kept && may('people') && html`<a class="button small" href=${`/v1/campaigns/${kept.id}/invalid-rows`} download=${`${kept.name}.invalid.csv`}><${Icon} name="download" size=${15} />Download them all</a>`}</td><td class="num">${count(plan.invalid_rows.total)}</td></tr>`}
       <tr class="group"><td>Recipients</td><td class="num">${count(plan.recipients)}</td></tr>
       ${plan.opted_out > 0 && html`<tr><td>− want no such messages</td><td class="num">${count(plan.opted_out)}</td></tr>`}
       ${plan.window_closed > 0 && html`<tr><td>− have not written for 24 hours, which this message needs</td><td class="num">${count(plan.window_closed)}</td></tr>`}

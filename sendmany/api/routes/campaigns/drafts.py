@@ -1,11 +1,14 @@
 """`/v1/campaigns/…` of drafts: change, replace, plan, test, launch, clone, delete."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from typing import Annotated, Any, Final
 
 from anyio import to_thread
 from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from chatapps.preflight import Finding, Severity
@@ -20,6 +23,7 @@ from producer.campaigns.draft import (
     clone,
     edit,
     first_recipients,
+    list_invalid_rows,
     prepared_draft,
 )
 from producer.campaigns.form import CampaignForm, CampaignName
@@ -60,6 +64,13 @@ _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
 _CSV: Final[dict[str, Any]] = {
     "required": True,
     "content": {"text/csv": {"schema": {"type": "string", "format": "binary"}}},
+}
+_LIST: Final[dict[int | str, dict[str, Any]]] = {
+    200: {
+        "description": "Its line, the reason, and its cells, for each row.",
+        "content": {"text/csv": {"schema": {"type": "string"}}},
+    },
+    **_ANSWERS,
 }
 _Column = Annotated[str | None, Query(min_length=1, max_length=1000)]
 _CHANGES: Any = {
@@ -254,6 +265,26 @@ def add_drafts(
             caller, campaign, lambda lane: first_recipients(store, settings, lane, limit)
         )
         return found
+
+    @router.get(
+        "/{campaign}/invalid-rows",
+        operation_id="export_invalid_rows",
+        summary="Every row of a draft that cannot be used, with the reason",
+        response_class=StreamingResponse,
+        responses=_LIST,
+    )
+    def invalid_rows(campaign: NameOrId, caller: Annotated[Token, people]) -> StreamingResponse:
+        """Full numbers included. Mended, it can be added. An answer that is cut off is incomplete."""
+        lane = find_lane(store, campaign, caller.may_use)
+
+        def text() -> Iterator[str]:
+            with uploads.place_for(caller):
+                yield from list_invalid_rows(store, settings, lane)
+
+        blocks = text()
+        with http_errors():
+            header = next(blocks)  # takes the place, and raises before the answer begins
+        return StreamingResponse(chain((header,), blocks), media_type="text/csv; charset=utf-8")
 
     @router.get(
         "/{campaign}/plan",

@@ -150,6 +150,33 @@ async def test_a_launch_that_does_not_match_leaves_the_draft(door: Door, store: 
     assert (done.status_code, done.json()["recipients"]) == (200, 1)
 
 
+async def test_all_invalid_rows_of_a_draft_are_downloaded_and_can_be_added_once_mended(
+    door: Door, store: Store
+) -> None:
+    bad = "".join(f"absent {n},=SUM({n})\n" for n in range(2500))
+    await create(door, f'msisdn,name\n+447400000001,Ann\n{bad}+44 12,"a, b"\n')
+    listed = await door.http.get(f"{PATH}/invalid-rows")
+    assert listed.headers["content-type"] == "text/csv; charset=utf-8"
+    header, first, *_, last = lines = listed.text.splitlines()
+    assert header == "sendmany_line,sendmany_reason,msisdn,name"
+    assert first == "3,not a phone number,absent 0,'=SUM(0)"
+    assert last == '2503,too short for its country,\'+44 12,"a, b"'
+    plan = (await door.http.get(f"{PATH}/plan")).json()
+    assert len(lines) - 1 == plan["invalid_rows"]["total"] == 2501
+    mended = f"{header}\n{last.replace('+44 12', '+44 7400 000002')}\n"
+    await door.http.post(f"{PATH}/recipients", content=mended, headers=CSV)
+    assert (await door.http.get(f"{PATH}/plan")).json()["recipients"] == 2
+    await door.http.post(f"{PATH}/launch", json={"accept_invalid": True})
+    gone = await door.http.get(f"{PATH}/invalid-rows")
+    assert (gone.status_code, "its file is not kept" in gone.json()["detail"]) == (409, True)
+
+
+async def test_lists_of_invalid_rows_give_their_places_back(door: Door) -> None:
+    await create(door, "msisdn,name\n+447400000001,Ann\nabsent,Bo\n")
+    for _ in range(40):
+        assert (await door.http.get(f"{PATH}/invalid-rows")).status_code == 200
+
+
 async def test_a_draft_is_tested(door: Door, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     await create(door)
     sent = await door.http.post(f"{PATH}/test", json={"to": ["+447400000099"], "row": 3})
