@@ -22,7 +22,7 @@ from chatapps.rendering.compiled import CompiledContent
 from chatapps.service_window import content_needs_window
 from chatapps.templates import RegisteredTemplate, fill
 from config.settings import Settings
-from producer.campaigns.agreement import Options, RowsSum, digest_of, too_many_invalid
+from producer.campaigns.agreement import Options, RowsSum, changed, digest_of, too_many_invalid
 from producer.campaigns.canary import NO_WARM_UP, canary_size, warmed_up
 from producer.campaigns.deduplication import SeenRecipients
 from producer.campaigns.launch import Prepared
@@ -90,6 +90,8 @@ class InvalidRows(BaseModel):
 
     total: int
     share: float  # of all rows
+    max_share: float  # a launch with more of them needs `accept_invalid`
+    too_many: bool  # they are more
     by_reason: list[InvalidReason]  # most frequent first
 
 
@@ -196,6 +198,16 @@ class Plan(BaseModel):
     @property
     def problems(self) -> list[Finding]:
         return [Finding(Severity(one.severity), one.path, one.message) for one in self.findings]
+
+    def why_not(self, agreed: str = "", *, accept_invalid: bool = False) -> str:
+        """Why this must not be launched as it is; empty: it may.
+
+        Args:
+            agreed: digest of the plan that was agreed to, if any.
+        """
+        bad = self.invalid_rows
+        most = 1 if accept_invalid else bad.max_share
+        return changed(agreed, self.digest) or too_many_invalid(bad.total, self.rows, most)
 
 
 def plan_file(
@@ -402,7 +414,14 @@ class _Tally:
         by_reason = sorted(self.reasons.values(), key=lambda one: -one.rows)
         total = sum(one.rows for one in by_reason)
         share = round(total / self.rows, 4) if self.rows else 0.0
-        return InvalidRows(total=total, share=share, by_reason=by_reason)
+        most = self.screen.settings.campaigns.max_invalid_share
+        return InvalidRows(
+            total=total,
+            share=share,
+            max_share=most,
+            too_many=bool(too_many_invalid(total, self.rows, most)),
+            by_reason=by_reason,
+        )
 
     def _count_invalid(self, invalid: InvalidRow) -> None:
         shown = invalid.reason.partition(": ")[0]
@@ -639,9 +658,6 @@ def _warnings(
     if unknown := sum(n for kind, n in tally.kinds.items() if kind[0] is tally.unknown):
         yield f"People whose zone is unknown count as in {tally.unknown[0]}: {unknown:,}."
     yield from warn_of_windows(store, content, options.sub_account, options.policies)
-    invalid = sum(one.rows for one in tally.reasons.values())
-    if why := too_many_invalid(invalid, tally.rows, settings.campaigns.max_invalid_share):
-        yield f"{why}."
 
 
 def _tier_sentence(tier: TierPlan) -> str:

@@ -203,6 +203,26 @@ const tests = {
     await page.context().close();
   },
 
+  async 'a launch with too many rows that cannot be used is agreed to first'() {
+    const page = await open();
+    await signIn(page, given.all);
+    await page.click('text="New campaign"');
+    await page.setInputFiles('input[type=file]', { name: 'Half.csv', mimeType: 'text/csv', buffer: Buffer.from('number,name\n+447700900001,Ada\n12,Eve\n') });
+    await page.waitForSelector('text=Saved: this tab can be closed');
+    await page.click('button:text-is("Text")');
+    await page.fill('textarea', 'Hello');
+    await page.click('text="Check"');
+    await page.waitForSelector('.notice:has-text("50% of the rows cannot be used")');
+    assert.equal(await page.isDisabled('button:has-text("Launch to")'), true);
+    await accessible(page, 'too many rows that cannot be used');
+    await page.check('label:has-text("It is fine that 1 row cannot be used") input');
+    assert.equal(await page.isDisabled('button:has-text("Launch to")'), false);
+    await page.click('text="Delete …"');
+    await page.click('dialog button.danger');
+    await page.waitForSelector('h1:text-is("Campaigns")');
+    await page.context().close();
+  },
+
   async 'a template is written with the rules in sight, reviewed, looked at, and deleted'() {
     const page = await open();
     await signIn(page, given.all);

@@ -2,7 +2,7 @@
 import { ApiError, ask, may, session } from './api.js';
 import { useAnswer } from './data.js';
 import { changesOf, keeps, made, setOnly, uploadForm, useDraft } from './draft.js';
-import { count, duration, large, moment, rate, several, when } from './format.js';
+import { count, duration, large, moment, percent, rate, several, when } from './format.js';
 import { html, useEffect, useRef, useState } from './lib.js';
 import { Bubble, fieldsOf, previewOf, templateOf } from './message.js';
 import { Pace } from './pace.js';
@@ -118,7 +118,7 @@ function Editor({ given }) {
   const rowOf = (/** @type {number} */ n) => Object.fromEntries(head.columns.map((c, k) => [c, head.rows[n]?.[k] ?? '']));
   const shown = plan?.previews?.length ? plan.previews : head.rows;
   const wrong = plan?.findings.some((/** @type {any} */ one) => one.severity === 'error');
-  const tooMany = plan?.warnings.some((/** @type {string} */ one) => one.includes('max_invalid_share'));
+  const tooMany = plan?.invalid_rows.too_many;
   const asksHow = error && /\b(sheet|encoding)\b/i.test(error.message);
   return html`
     <a class="crumb" href=${to(['campaigns'], { show: kept ? 'drafts' : '' })}><${Icon} name="back" size=${14} />${kept ? 'Drafts' : 'Campaigns'}</a>
@@ -166,7 +166,7 @@ function Editor({ given }) {
       <section class="card launch-line">
         ${plan ? html`<div class="stack-s"><p>“${name.trim()}” goes to <b>${several(plan.messages, 'person', 'people')}</b>${chosen && html` from ${chosen}`}, as ${plan.purpose}; done in about ${duration(plan.seconds)}${pace.at && html`, from <b>${moment(new Date(pace.at).toISOString())}</b> on`}.</p>
             ${wrong && html`<label class="tick"><input type="checkbox" checked=${anyway.force} onChange=${(/** @type {any} */ e) => setAnyway({ ...anyway, force: e.target.checked })} />Launch it although the provider would refuse messages</label>`}
-            ${plan.invalid_rows.share > 0 && html`<label class="tick"><input type="checkbox" checked=${anyway.accept_invalid} onChange=${(/** @type {any} */ e) => setAnyway({ ...anyway, accept_invalid: e.target.checked })} />It is fine that ${several(plan.invalid_rows.total, 'row')} cannot be used</label>`}</div>
+            ${tooMany && html`<label class="tick"><input type="checkbox" checked=${anyway.accept_invalid} onChange=${(/** @type {any} */ e) => setAnyway({ ...anyway, accept_invalid: e.target.checked })} />It is fine that ${several(plan.invalid_rows.total, 'row')} cannot be used</label>`}</div>
             ${left === null ? html`<button class="button primary large" disabled=${Boolean(busy) || !plan.messages || (wrong && !anyway.force) || (tooMany && !anyway.accept_invalid)} onClick=${() => (session.value?.launch_delay ? setLeft(session.value.launch_delay) : launch())}>Launch to ${several(plan.messages, 'person', 'people')}</button>`
               : html`<span role="timer">It is launched in <b>${Math.ceil(left)} s</b></span><span class="chips"><button class="button" onClick=${() => { setLeft(null); launch(); }}>Now</button>
                 <button class="button primary large" onClick=${() => { setLeft(null); say('Undone: nothing was launched.'); }}>Undo</button></span>`}`
@@ -338,7 +338,8 @@ export function Filled({ columns, value, set, area = false }) {
 const Plan = ({ plan, region, kept }) => html`
   <section class="card step done"><header><span class="step-n"><${Icon} name="check" size=${15} /></span><h2>What it comes to</h2></header>
     ${plan.findings.map((/** @type {any} */ one) => html`<div class=${`notice ${one.severity === 'error' ? 'bad' : 'hold'}`}><${Icon} name="warn" /><div>${one.path && html`<code>${one.path}</code> `}${large(one.message)}</div></div>`)}
-    ${plan.warnings.map((/** @type {string} */ one) => html`<div class="notice hold"><${Icon} name="warn" /><div>${large(one).replace(/, more than max_invalid_share allows.*/, '. Mend the file and choose it again, or tick below that this is fine.')}</div></div>`)}
+    ${plan.warnings.map((/** @type {string} */ one) => html`<div class="notice hold"><${Icon} name="warn" /><div>${large(one)}</div></div>`)}
+    ${plan.invalid_rows.too_many && html`<div class="notice bad"><${Icon} name="warn" /><div>${percent(plan.invalid_rows.total, plan.rows)} of the rows cannot be used; without a question at most ${percent(plan.invalid_rows.max_share, 1)}. Mend the file and choose it again, or tick below that this is fine.</div></div>`}
     ${!region && plan.invalid_rows.by_reason.some((/** @type {any} */ one) => one.reason.includes('no country code')) && html`<div class="notice hold"><${Icon} name="warn" /><div>Numbers have no country code: say above which country those without + are of, then check again.</div></div>`}
     ${plan.read_as && html`<p class="muted">${plan.read_as}</p>`}
     <table class="ledger"><tbody>

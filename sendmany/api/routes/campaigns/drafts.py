@@ -15,7 +15,6 @@ from chatapps.preflight import Finding, Severity
 from config.sections import SubAccount
 from config.settings import Settings
 from dashboard.schemas import moment_out
-from producer.campaigns.agreement import changed, too_many_invalid
 from producer.campaigns.draft import (
     OF_THE_LAUNCH,
     DraftOut,
@@ -357,10 +356,7 @@ def _launch(
         planned = plan_file(store, settings, prepared)
         if stops(planned.problems) and not body.force:
             raise LaunchStopped(planned.problems)
-        most = 1 if body.accept_invalid else settings.campaigns.max_invalid_share
-        if why_not := changed(body.plan, planned.digest) or too_many_invalid(
-            planned.invalid_rows.total, planned.rows, most
-        ):
+        if why_not := planned.why_not(body.plan, accept_invalid=body.accept_invalid):
             raise NotAgreed(f"Nothing was launched: {why_not}")
         warnings = [Finding(Severity.WARNING, "", in_our_words(one)) for one in planned.warnings]
         findings = [*planned.problems, *warnings]

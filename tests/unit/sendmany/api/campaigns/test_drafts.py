@@ -138,6 +138,7 @@ async def test_recipients_are_replaced_and_added(door: Door, store: Store) -> No
 
 async def test_a_launch_that_does_not_match_leaves_the_draft(door: Door, store: Store) -> None:
     await create(door, "msisdn,name\n+447400000001,Ann\nabsent,Bo\n")
+    assert (await door.http.get(f"{PATH}/plan")).json()["invalid_rows"]["too_many"] is True
     for asked, word in (({}, "accept_invalid"), ({"plan": "ab" * 32}, "plan has changed")):
         refused = await door.http.post(f"{PATH}/launch", json=asked)
         assert (refused.status_code, word in refused.json()["detail"]) == (422, True), refused.text
