@@ -35,7 +35,7 @@ export function Campaign() {
     <a class="crumb" href=${to(['campaigns'])}><${Icon} name="back" size=${14} />Campaigns</a>
     <header class="head">
       <div><h1>${one.name}</h1>
-        <p class="muted"><${Status} status=${one.status} />  ${one.sub_account} · ${one.purpose ?? 'mixed'} · ${one.priority} · <span title=${moment(one.opened_at)}>created ${when(one.opened_at)}</span></p></div>
+        <p class="muted"><${Status} status=${one.status} held=${one.held} />  ${one.sub_account} · ${one.purpose ?? 'mixed'} · ${one.priority} · <span title=${moment(one.opened_at)}>created ${when(one.opened_at)}</span></p></div>
     </header>
     <div class="bar">
       <${Tabs} label="Parts of the campaign" items=${[['', 'Overview'], ...(may('people') ? [['messages', 'Messages']] : []), ['failures', 'Failures']].map(
@@ -163,7 +163,7 @@ const Figure = ({ name, n, of, id, states, note }) => html`
 function Waits({ one, limit }) {
   const [first, ...more] = one.why;
   const tone = ['stopped', 'halted'].includes(one.status) || one.waits?.stopped ? 'bad'
-    : one.status === 'paused' || one.breakers?.length || one.waits?.blocked_until ? 'hold'
+    : one.status === 'paused' || one.held || one.waits?.blocked_until ? 'hold'
     : one.status === 'finished' ? 'good' : '';
   const lead = one.status === 'sending' && more.length ? more[0] : first;
   const rest = one.why.filter((sentence) => sentence !== lead && sentence !== 'It is being sent.' && !sentence.includes('--doubt'));

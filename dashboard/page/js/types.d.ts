@@ -19,7 +19,7 @@ export interface Lane {
   opened_at: string | null; started_at: string | null; finished_at: string | null;
 }
 export interface Campaign extends Lane {
-  rate: number; weight: number; progress: number; messages_per_second: number | null; seconds_left: number | null; why: string[];
+  rate: number; weight: number; progress: number; messages_per_second: number | null; seconds_left: number | null; held: string | null; why: string[];
   file?: { bytes: number; rows: number; resumable: boolean };
   breakers?: Breaker[];
   waits?: {

@@ -4,8 +4,8 @@ import { test } from 'node:test';
 globalThis.location = { hash: '' };
 const { parse, to } = await import('../js/router.js');
 const { count, duration, large, offsetName, percent, rate, several } = await import('../js/format.js');
-const { BRIEF, GROUPS, STATES, reason, sum } = await import('../js/states.js');
-const { orderOf, peopleOf } = await import('../js/campaigns.js');
+const { BRIEF, GROUPS, STATES, reason, standing, sum } = await import('../js/states.js');
+const { fits, orderOf, peopleOf } = await import('../js/campaigns.js');
 const { apply, changes, lanes, newest } = await import('../js/live.js');
 const { ApiError, may, read, session, trouble } = await import('../js/api.js');
 const { steps } = await import('../js/messages.js');
@@ -65,6 +65,15 @@ test('the first reason is why it waits, not that it is being sent', () => {
   assert.equal(reason({ status: 'paused', why: ['It is paused.', 'x'], counts: {} }), 'It is paused.');
   assert.equal(reason({ status: 'finished', why: ['It is finished.'], counts: {} }), '');
   assert.match(reason({ status: 'finished', why: [], counts: { unconfirmed: 1 } }), /1 unconfirmed message needs/);
+});
+
+test('what holds up a campaign is its state, until it is paused or ended', () => {
+  assert.deepEqual(standing('sending', 'quiet hours'), { name: 'Held: quiet hours', tone: 'hold' });
+  assert.equal(standing('sending', null).name, 'Sending');
+  assert.equal(standing('finished', 'quiet hours').name, 'Finished');
+  const tabs = (one) => ['all', 'running', 'held'].filter((filter) => fits(one, filter));
+  assert.deepEqual(tabs({ status: 'sending', held: 'quiet hours' }), ['all', 'held']);
+  assert.deepEqual(tabs({ status: 'sending', held: null }), ['all', 'running']);
 });
 
 test('what is heard replaces what was known, and counts as a change', () => {
