@@ -223,7 +223,7 @@ def explain_hold(report: LaneReport, wait: Waiting) -> str:
     if lane.status is not LaneStatus.SENDING or not report.open:
         return ""
     if wait.stop:
-        return f"{stopped_words(wait.stop.what, wait.stop.sub_account)} is stopped"
+        return stopped_words(wait.stop.what, "") + " is stopped"
     if wait.held_by:
         return f"breaker of {_held_words(wait.held_by)}"
     if lane.canary_state is Canary.WATCHED:

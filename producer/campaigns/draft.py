@@ -47,7 +47,7 @@ from store.lanes.drafts import (
     open_text,
     write_file,
 )
-from store.lanes.lane import Lane, LaneStatus
+from store.lanes.lane import Lane, LaneStatus, read_lane
 
 OF_THE_LAUNCH: Final = {
     "name", "sub_account", "encoding", "sheet", "plan", "force", "accept_invalid", "launch"
@@ -195,13 +195,18 @@ def add_rows(
     return RowsAdded(after, counted.rows, bad, layout)
 
 
-def clone(store: Store, settings: Settings, lane: Lane, name: str) -> Lane:
+def clone(store: Store, settings: Settings, lane: Lane, name: str, *, missed: bool = False) -> Lane:
     """A new draft with the options and recipients of a draft, or of a campaign that has ended.
+
+    Args:
+        missed: leave out whom the campaign and its retries have reached, or may have.
 
     Raises:
         InputError: the values of the campaign are not kept.
         StoreRefused: the campaign has not ended, or the name is taken.
     """
+    if lane.draft and missed:
+        raise StoreRefused(f'"{lane.name}" is a draft: nothing of it was sent; clone it whole')
     if lane.draft:
         options: Mapping[str, Any] = Draft.of(lane).options
         blocks = iter(partial(open_text(store, lane).read, _BLOCK_BYTES), b"")
@@ -210,6 +215,9 @@ def clone(store: Store, settings: Settings, lane: Lane, name: str) -> Lane:
         options, blocks = _options_of_campaign(lane, column), _text_of_campaign(store, lane, column)
     else:
         raise StoreRefused(f'"{lane.name}" is {lane.status}: a draft, or what has ended, is cloned')
+    if missed:
+        retries = filter(None, map(store.run, map(read_lane, lane.children)))
+        options = {**options, "exclude": [f"campaign:{one.name}" for one in (lane, *retries)]}
     form = CampaignForm.model_validate({**options, "name": name})
     options = _options(form, settings, lane.sub_account)
     new = new_draft(store, form.name, lane.sub_account)

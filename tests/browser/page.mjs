@@ -353,6 +353,48 @@ const tests = {
     await page.context().close();
   },
 
+  async 'what failed is mended, sent again, or taken off the list'() {
+    const page = await open();
+    await signIn(page, given.all);
+    const status = await page.evaluate(async () => {
+      const form = new FormData();
+      const message = { type: 'text', content: { text: 'Hello {{name}}' } };
+      form.append('campaign', JSON.stringify({ name: 'Only who wrote', message, policies: { window: 'skip' } }));
+      form.append('recipients', new Blob(['number,name\n+447700900911,Ada\n+447700900912,Bo\n']));
+      return (await fetch('/v1/campaigns', { method: 'POST', body: form })).status;
+    });
+    assert.equal(status, 201);
+    await page.click('a:text-is("Only who wrote")');
+    await page.waitForSelector('.pill:has-text("Finished")', { timeout: 60_000 });
+    await page.click('.tabs >> text="Failures"');
+    const row = page.locator('.failures tr:has-text("has not written for a day")');
+    await row.locator('text=Mend the message or its template, then retry').waitFor();
+    await accessible(page, 'remedies');
+    await row.locator('text="Send again to these 2 …"').click();
+    await page.waitForSelector('dialog button:text-is("Send again to 2 people")');
+    await page.keyboard.press('Escape');
+    await page.waitForSelector('dialog', { state: 'detached' });
+    await page.route('**/failures', (route) => route.fulfill({ json: { retries: [], items: [ // its code is made up, its people are not
+      { state: 'skipped', origin: 'local', code: given.window, messages: 2, meaning: 'no such number', remedy: 'take_off', what_to_do: 'take these people off the list' }] } }));
+    await page.reload();
+    await page.click('.failures >> text="Take them off the list …"');
+    await accessible(page, 'taking people off the list');
+    await page.click('dialog button.danger');
+    await page.waitForSelector('.note:has-text("2 people taken off the list")');
+    await page.unroute('**/failures');
+    await page.reload();
+    await page.click('.failures >> text="Mend the message …"');
+    await page.click('dialog >> text="Make the draft"');
+    await page.waitForSelector('h1:text-is("Only who wrote mended")');
+    await page.waitForSelector('.chip:has-text("who got Only who wrote")');
+    await page.click('text="Check"');
+    await page.waitForSelector('.ledger td:has-text("want no such messages") + td:text-is("2")');
+    await page.click('text="Delete …"');
+    await page.click('dialog button.danger');
+    await page.waitForSelector('h1:text-is("Campaigns")');
+    await page.context().close();
+  },
+
   async 'quiet hours are shown with their sources, changed for a country, and taken back'() {
     const page = await open();
     await signIn(page, given.all);
@@ -421,7 +463,7 @@ const tests = {
     assert.equal(await page.locator('.brief a').count(), 0);
     await page.click('a:text-is("Winter sale")');
     await page.waitForSelector('text=adds up to all recipients');
-    for (const word of ['Pause', 'Cancel …', 'Retry …', 'Export', 'Messages']) {
+    for (const word of ['Pause', 'Cancel …', 'Retry …', 'Export', 'Messages', 'Mend the message …', 'Take them off the list …']) {
       assert.equal(await page.locator(`main >> text="${word}"`).count(), 0, word);
     }
     const status = await page.evaluate(async () => (await fetch('/v1/campaigns/Winter%20sale/cancel', { method: 'POST' })).status);

@@ -8,9 +8,10 @@ import { Clone } from './launch.js';
 import { changes, newest } from './live.js';
 import { Messages } from './messages.js';
 import { Repace } from './pace.js';
+import { Remedies, Retry } from './remedies.js';
 import { go, route, to } from './router.js';
 import { ENDED, GROUPS, STATES, sum } from './states.js';
-import { Dialog, Empty, Failed, Funnel, Icon, Loading, Sentence, StateName, Status, Tabs, attempt, confirm, say } from './ui.js';
+import { Empty, Failed, Funnel, Icon, Loading, Sentence, StateName, Status, Tabs, attempt, confirm } from './ui.js';
 
 /** @typedef {import('./types.js').Campaign} Campaign */
 
@@ -86,36 +87,6 @@ function Acts({ one, again }) {
       ${retrying && html`<${Retry} one=${one} close=${() => setRetrying(false)} />`}
       ${may('people') && html`<a class="button" href=${`${path}/export?format=csv`} download=${`${one.name}.csv`}><${Icon} name="download" />Export</a>`}
     </div>`;
-}
-
-/** The same message again, to just those whom it did not reach. @param {{ one: Campaign, close: () => void }} props */
-function Retry({ one, close }) {
-  const [plan, set] = useState(/** @type {any} */ (null));
-  const [error, setError] = useState(/** @type {any} */ (null));
-  const ask_ = async (/** @type {boolean} */ dry) => {
-    try {
-      const found = await ask(`/v1/campaigns/${one.id}/retry`, { method: 'POST', body: { dry_run: dry } });
-      if (dry) return set(found);
-      say(`${several(found.people, 'person', 'people')} get it again, as “${found.name}”.`);
-      close();
-      go(to(['campaigns', found.id]));
-    } catch (refused) {
-      setError(refused);
-    }
-    return undefined;
-  };
-  useEffect(() => { ask_(true); }, []);
-  return html`
-    <${Dialog} title="Retry" close=${close}>
-      ${error && html`<${Failed} error=${error} />`}
-      ${!plan && !error && html`<${Loading} rows=${2} />`}
-      ${plan && html`<div class="dialog-body">
-        <p><b>${several(plan.people, 'person', 'people')}</b> whom the message did not reach get it again, as a campaign of its own: “${plan.name}”.</p>
-        ${plan.may_have_arrived > 0 && html`<p>${several(plan.may_have_arrived, 'person', 'people')} of them may have got the first one.</p>`}
-        ${plan.retried_before > 0 && html`<p class="muted">${several(plan.retried_before, 'person', 'people')} are left out: they are in an earlier retry.</p>`}</div>`}
-      <footer><button class="button" onClick=${close}>Leave it</button>
-        <button class="button primary" disabled=${!plan?.people} onClick=${() => ask_(false)}>Send again to ${several(plan?.people ?? 0, 'person', 'people')}</button></footer>
-    <//>`;
 }
 
 /** @param {{ one: Campaign }} props */
@@ -230,11 +201,12 @@ function FailureTable({ one }) {
   if (!items.length && !retries.length) return html`<${Empty} icon="check" title="Nothing has failed"><p>No message was refused, and none was tried again.</p><//>`;
   return html`
     ${items.length > 0 && html`<table class="rows failures"><caption class="sr">Why messages did not arrive</caption>
-      <thead><tr><th>What it means</th><th>Code</th><th>State</th><th class="num">People</th></tr></thead>
+      <thead><tr><th>What it means</th><th>Code</th><th>State</th><th class="num">People</th><th>What to do</th></tr></thead>
       <tbody>${items.map((item) => html`
         <tr key=${`${item.state}${item.origin}${item.code}`}><td>${large(item.meaning || 'no reason was given')}</td>
           <td class="mono muted"><code>${item.origin}${item.code ? ` ${item.code}` : ''}</code></td><td><${StateName} state=${item.state} /></td>
-          <td class="num"><${People} id=${one.id} states=${[item.state]} query=${{ origin: item.origin === 'none' ? '' : item.origin, code: item.code }}>${count(item.messages)}<//></td></tr>`)}</tbody></table>`}
+          <td class="num"><${People} id=${one.id} states=${[item.state]} query=${{ origin: item.origin === 'none' ? '' : item.origin, code: item.code }}>${count(item.messages)}<//></td>
+          <td class="wide">${item.remedy !== 'nothing' && html`${large(item.what_to_do)} <${Remedies} item=${item} one=${one} />`}</td></tr>`)}</tbody></table>`}
     ${retries.length > 0 && html`<p class="pad muted small">Tried again ${several(one.retried, 'time')}: ${retries.map((/** @type {any} */ item) => `${count(item.messages)} since ${item.meaning || item.code}`).join('; ')}.</p>`}`;
 }
 

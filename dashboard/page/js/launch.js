@@ -245,15 +245,16 @@ function Exclusions({ exclude, set, account, own }) {
       <p class="muted small">“Who got it” are also those who may have, or still wait for it. They are fixed at the launch.</p></div><//>`}</div>`;
 }
 
-/** The same as a new draft. @param {{ id: string, name: string, before?: () => Promise<any> }} props */
-export function Clone({ id, name, before }) {
+/** The same as a new draft; or, of a campaign, for whom it missed.
+ * @param {{ id: string, name: string, before?: () => Promise<any>, missed?: boolean }} props */
+export function Clone({ id, name, before, missed = false }) {
   const [as, setAs] = useState(/** @type {string | null} */ (null));
   const [error, setError] = useState(/** @type {any} */ (null));
   const submit = async (/** @type {Event} */ event) => {
     event.preventDefault();
     try {
       await before?.();
-      const draft = await ask(`/v1/campaigns/${id}/clone`, { method: 'POST', body: { as } });
+      const draft = await ask(`/v1/campaigns/${id}/clone`, { method: 'POST', body: { as, missed } });
       setAs(null);
       say(`“${draft.name}” is a draft.`);
       go(to(['new', draft.id]));
@@ -261,12 +262,12 @@ export function Clone({ id, name, before }) {
       setError(refused);
     }
   };
-  return html`<button class="button" onClick=${() => { setError(null); setAs(`${name.slice(0, 95)} copy`); }}><${Icon} name="copy" />Clone …</button>
-    ${as !== null && html`<${Dialog} title=${`Clone ${name}`} close=${() => setAs(null)}><form class="dialog-body" onSubmit=${submit}>
-      <p>The same message, recipients and options, as a draft. Nothing is sent.</p>
+  return html`<button class=${`button${missed ? ' small' : ''}`} onClick=${() => { setError(null); setAs(`${name.slice(0, 90)} ${missed ? 'mended' : 'copy'}`); }}><${Icon} name="copy" size=${missed ? 15 : 18} />${missed ? 'Mend the message …' : 'Clone …'}</button>
+    ${as !== null && html`<${Dialog} title=${missed ? `Mend ${name}` : `Clone ${name}`} close=${() => setAs(null)}><form class="dialog-body" onSubmit=${submit}>
+      <p>The same message, recipients and options, as a draft${missed ? '; whom it and its retries reached, or may have, are left out' : ''}. Nothing is sent.</p>
       <label class="field">Its name <input required maxlength="100" value=${as} onInput=${(/** @type {any} */ e) => setAs(e.target.value)} /></label>
       ${error && html`<${Failed} error=${error} />`}
-      <footer><button type="button" class="button" onClick=${() => setAs(null)}>Leave it</button><button class="button primary" disabled=${!as.trim()}>Clone</button></footer></form><//>`}`;
+      <footer><button type="button" class="button" onClick=${() => setAs(null)}>Leave it</button><button class="button primary" disabled=${!as.trim()}>${missed ? 'Make the draft' : 'Clone'}</button></footer></form><//>`}`;
 }
 
 /** The message to oneself, and its state. @param {{ id: string, line: number | null }} props */

@@ -41,7 +41,7 @@ export interface Message extends Omit<Row, 'index'> {
   lane: string; campaign: string | null; sub_account: string; attempt_log: string[];
   waits_until: string | null; why: string[];
 }
-export interface Failure { state: State; origin: string; code: number | null; messages: number; meaning: string }
+export interface Failure { state: State; origin: string; code: number | null; messages: number; meaning: string; remedy: string; what_to_do: string }
 export interface History {
   step_seconds: number; messages_per_second: number; sampled: number;
   steps: { at: string; posted: number; reached: Partial<Record<State, number>> }[];

@@ -1,13 +1,17 @@
 """Explanations of lanes, states and codes for people."""
 
+import re
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
 from chatapps.receipt_codes import RECEIPT_CODES, Family
+from dashboard import explain
 from dashboard.explain import (
+    Remedy,
     explain_attempts,
     explain_breaker,
     explain_code,
@@ -157,7 +161,7 @@ def breaker(scope: str, reason: str, *, by: str = "worker", probe_at: int = 5_00
     [
         ({}, ""),
         ({"loops": 0}, "no worker is sending"),
-        ({"stop": Stop(Stopped.MARKETING, "", "wrong price", 1)}, "marketing is stopped"),
+        ({"stop": Stop(Stopped.MARKETING, "Shop", "wrong price", 1)}, "marketing is stopped"),
         ({"breakers": (breaker("account", "x"),)}, "breaker of Shop"),
         ({"breakers": (breaker("bulk", "x"),), "scopes": ("bulk",)}, "breaker of Shop (bulk)"),
         ({"breakers": (breaker("bulk", "x"),)}, ""),  # it is not of this priority
@@ -198,6 +202,12 @@ def test_a_campaign_is_held_once_all_that_is_left_of_it_waits(
 def test_a_campaign_whose_canary_is_watched_is_held() -> None:
     now = report({State.ACCEPTED: 5, State.DELAYED: 5}, canary="5", canary_state=Canary.WATCHED)
     assert explain_hold(now, wait()) == "its first part is watched"
+
+
+def test_the_page_has_acts_for_every_remedy() -> None:
+    page = Path(explain.__file__).parent / "page/js/remedies.js"
+    known = re.findall(r"^  ([a-z_]+): \[.*\],$", page.read_text("utf-8"), re.MULTILINE)
+    assert sorted(known) == sorted(Remedy)
 
 
 def test_a_worker_that_cannot_send_says_why() -> None:

@@ -134,6 +134,9 @@ class CloneIn(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     name: Annotated[CampaignName, Field(alias="as", description="Of the new draft.")]
+    missed: Annotated[
+        bool, Field(description="Without those whom it and its retries reached, or may have.")
+    ] = False
 
 
 class DeletedOut(BaseModel):
@@ -342,7 +345,9 @@ def add_drafts(
     )
     async def clone_(campaign: NameOrId, body: CloneIn, caller: Annotated[Token, send]) -> DraftOut:
         found: DraftOut = await in_thread(
-            caller, campaign, lambda lane: out(clone(store, settings, lane, body.name))
+            caller,
+            campaign,
+            lambda lane: out(clone(store, settings, lane, body.name, missed=body.missed)),
         )
         return found
 

@@ -210,6 +210,30 @@ async def test_a_draft_and_an_ended_campaign_are_cloned(door: Door, store: Store
     assert sorted(one.name for one in list_lanes(store)) == ["Again", "Spring", "Twin"]
 
 
+def _one_reached(store: Store, lane: str, state: State) -> None:
+    """The first message ends in this state, the others are refused."""
+    for most, ends in ((1, state), (1000, State.REJECTED)):
+        claim = given.claim(store, lane, most=most)
+        given.settle(store, lane, claim, given.ended(ends, claim.jobs))
+
+
+async def test_a_clone_for_whom_a_campaign_missed_leaves_out_its_retries_people_too(
+    door: Door, store: Store
+) -> None:
+    await create(door, "msisdn,name\n" + people(4))
+    assert (
+        await door.http.post(f"{PATH}/clone", json={"as": "X", "missed": True})
+    ).status_code == 409
+    await door.http.post(f"{PATH}/launch", json={})
+    _one_reached(store, find_lane(store, "Spring").id, State.DELIVERED)
+    retry = (await door.http.post(f"{PATH}/retry", json={"state": ["rejected"]})).json()
+    _one_reached(store, retry["id"], State.READ)
+    made = await door.http.post(f"{PATH}/clone", json={"as": "Mended", "missed": True})
+    assert made.json()["options"]["exclude"] == ["campaign:Spring", f"campaign:{retry['name']}"]
+    plan = (await door.http.get("/v1/campaigns/Mended/plan")).json()
+    assert (plan["rows"], plan["excluded"], plan["recipients"]) == (4, 2, 2)
+
+
 async def test_a_deleted_draft_is_absent(door: Door, store: Store) -> None:
     await create(door)
     answer = await door.http.delete(PATH)
