@@ -169,10 +169,11 @@ const tests = {
     await page.click('dialog >> text="Change"');
     await page.waitForSelector('dialog', { state: 'detached' });
     assert.deepEqual(await seen(), { rate: 30, weight: 4, status: 'sending' });
-    const stop = (word, body) => page.evaluate(async ([path, told]) => (await fetch(path, {
-      method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ what: 'marketing', ...told }),
-    })).status, [`/v1/stops/${word}`, body]);
-    assert.equal(await stop('begin', { reason: 'wrong price' }), 200);
+    const body = JSON.stringify({ what: 'marketing', sub_account: 'sandbox', reason: 'wrong price' });
+    const stopped = await page.evaluate(async (told) => (await fetch('/v1/stops/begin', {
+      method: 'POST', headers: { 'Content-Type': 'application/json' }, body: told,
+    })).status, body);
+    assert.equal(stopped, 200);
     await page.waitForSelector('h1 + p .pill:text-is("Held: marketing is stopped")');
     await accessible(page, 'a campaign that is held up');
     await page.click('text="Campaigns" >> nth=0');
@@ -181,7 +182,9 @@ const tests = {
     await fits(page, 'a table with a campaign that is held up');
     await page.click('.tabs >> text="Running"');
     await page.waitForSelector('text=Nothing fits');
-    assert.equal(await stop('end', {}), 200);
+    const [switch_, banner] = await Promise.all(['.switch-corner', '.banner'].map((one) => page.locator(one).boundingBox()));
+    assert.ok(banner.x + banner.width <= switch_.x, 'the switch lies over the banner');
+    await page.click('.banner >> text="Go on"');
     await page.waitForSelector('tr:has-text("Winter sale 2") .pill:text-is("Sending")');
     const done = () => page.evaluate(async () => (await (await fetch('/v1/campaigns/Winter%20sale%202')).json()).done);
     const [before, at] = [await done(), Date.now()];
